@@ -1,0 +1,61 @@
+/** A value a statement takes: scalars, bytes, and columns of scalars for `unnest`. */
+export type SqlValue =
+  | string
+  | number
+  | boolean
+  | null
+  | Date
+  | Uint8Array
+  | readonly (string | number | null)[];
+
+export interface QueryResult<Row> {
+  rows: Row[];
+  /** Rows inserted, updated or deleted; 0 for a SELECT. */
+  rowsChanged: number;
+}
+
+/**
+ * The one door to SQL, the same for the embedded database and for a PostgreSQL server. Both return
+ * `bigint` and `count(*)` as numbers, `numeric` as text, `timestamptz` as Date and `bytea` as bytes.
+ */
+export interface Database {
+  /**
+   * Runs one statement in a transaction of its own.
+   * @throws {ValueRefusedError} the database can never take one of these values
+   * @throws {DatabaseError} anything else: the statement had no effect, or it is unknown whether it had
+   */
+  query<Row = Record<string, unknown>>(sql: string, values?: readonly SqlValue[]): Promise<QueryResult<Row>>;
+  close(): Promise<void>;
+}
+
+/** A statement failed. `code` is PostgreSQL's SQLSTATE, or the system's code where no server answered. */
+export class DatabaseError extends Error {
+  override name = 'DatabaseError';
+  readonly code: string | undefined;
+
+  constructor(message: string, code: string | undefined, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** The database refused a value as such (out of range, not representable, too large): trying again cannot help. */
+export class ValueRefusedError extends DatabaseError {
+  override name = 'ValueRefusedError';
+}
+
+/**
+ * Turns what a driver threw into the two errors above. The server's `detail`, which may quote a row, is left
+ * behind: messages of these errors reach logs.
+ */
+export function toDatabaseError(error: unknown): DatabaseError {
+  if (error instanceof DatabaseError) return error;
+  const { message, code } = error as { message?: unknown; code?: unknown };
+  const sqlState = typeof code === 'string' ? code : undefined;
+  // Class 22: data exception. Class 54: program limit exceeded (an index entry or a row too large).
+  if (sqlState !== undefined && /^(22|54)...$/.test(sqlState)) {
+    // The message of a data exception may quote the value itself.
+    return new ValueRefusedError(`the database refused a value (SQLSTATE ${sqlState})`, sqlState);
+  }
+  return new DatabaseError(String(message || sqlState || error), sqlState, { cause: error });
+}

@@ -1,0 +1,130 @@
+import { Worker } from 'node:worker_threads';
+import { type Database, DatabaseError, toDatabaseError } from './database.ts';
+import { OPENED, type WorkerReply, type WorkerRequest } from './pglite-messages.ts';
+import { READER_ROLE } from './reader-role.ts';
+
+/** The embedded database: one session in a worker thread, everybody's statements one after the other. */
+export interface EmbeddedDatabase extends Database {
+  /**
+   * Runs messages of PostgreSQL's frontend protocol, ending in Sync, as the reader role in a read-only transaction
+   * that is taken back afterwards. Answers with the backend's messages as they are, the server's errors among them.
+   * @throws {DatabaseError} 57014 when it took too long, 54000 when the answer was too large
+   */
+  readOnly(messages: Uint8Array): Promise<Uint8Array>;
+}
+
+export interface PgliteOptions {
+  /** Directory of the database, made where absent. Exactly one process may have it open: hold its lock. */
+  dataDir: string;
+  /** After this long a statement of the service is ended. */
+  statementTimeoutMs?: number;
+  /** After this long a statement of a reader is ended; until then everybody else waits. */
+  readTimeoutMs?: number;
+  /** Largest answer to a reader. */
+  maxReadBytes?: number;
+}
+
+type Unit = WorkerRequest extends infer R ? (R extends WorkerRequest ? Omit<R, 'id'> : never) : never;
+
+/**
+ * Opens PGlite in a worker thread, so that the port stays responsive during a big write. PGlite does not know
+ * `statement_timeout`: a statement that takes too long is ended by ending the thread and opening the database
+ * again (0.3 s); what was committed stays.
+ */
+export async function openPglite({
+  dataDir,
+  statementTimeoutMs = 60_000,
+  readTimeoutMs = 5_000,
+  maxReadBytes = 64 * 1024 * 1024,
+}: PgliteOptions): Promise<EmbeddedDatabase> {
+  let thread = startThread(dataDir);
+  await thread.opened;
+  let closed = false;
+  let lastUnit: Promise<unknown> = Promise.resolve();
+
+  /** One unit at a time: the deadline of a unit starts when it runs, not when it waits for others. */
+  function enqueue<Result>(unit: Unit, timeoutMs: number): Promise<Result> {
+    const turn = lastUnit.then(() => run<Result>(unit, timeoutMs));
+    lastUnit = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async function run<Result>(unit: Unit, timeoutMs: number): Promise<Result> {
+    if (closed) throw new DatabaseError('the database is closed', '57P01');
+    if (thread.ended) {
+      // Two threads on one directory would corrupt it: the old one must be gone first.
+      await thread.ended;
+      thread = startThread(dataDir);
+    }
+    await thread.opened;
+    const deadline = setTimeout(() => {
+      thread.end(new DatabaseError(`statement ended after ${timeoutMs} ms`, '57014'));
+    }, timeoutMs);
+    try {
+      return (await thread.ask(unit)) as Result;
+    } catch (error) {
+      throw toDatabaseError(error);
+    } finally {
+      clearTimeout(deadline);
+    }
+  }
+
+  return {
+    query: (sql, values = []) => enqueue({ kind: 'query', sql, values }, statementTimeoutMs),
+    readOnly: (messages) => enqueue({ kind: 'readOnly', messages, maxBytes: maxReadBytes }, readTimeoutMs),
+    async close() {
+      await lastUnit;
+      closed = true;
+      await thread.end(new DatabaseError('the database is closed', '57P01'));
+    },
+  };
+}
+
+interface Thread {
+  opened: Promise<void>;
+  /** Set from the moment the thread takes no more units; settles when it is gone. */
+  ended: Promise<unknown> | undefined;
+  ask(unit: Unit): Promise<unknown>;
+  end(reason: DatabaseError): Promise<unknown>;
+}
+
+function startThread(dataDir: string): Thread {
+  const worker = new Worker(new URL('./pglite-worker.ts', import.meta.url), {
+    workerData: { dataDir, readerRole: READER_ROLE },
+  });
+  const waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  let lastId = OPENED;
+
+  function expect(id: number): Promise<unknown> {
+    const settlers = Promise.withResolvers<unknown>();
+    waiting.set(id, settlers);
+    return settlers.promise;
+  }
+
+  function end(reason: DatabaseError): Promise<unknown> {
+    thread.ended ??= worker.terminate();
+    for (const { reject } of waiting.values()) reject(reason);
+    waiting.clear();
+    return thread.ended;
+  }
+
+  const thread: Thread = {
+    opened: expect(OPENED).then(() => undefined),
+    ended: undefined,
+    ask(unit) {
+      lastId += 1;
+      worker.postMessage({ id: lastId, ...unit });
+      return expect(lastId);
+    },
+    end,
+  };
+  worker.on('message', (reply: WorkerReply) => {
+    const settlers = waiting.get(reply.id);
+    waiting.delete(reply.id);
+    if (reply.ok) settlers?.resolve(reply.result);
+    else settlers?.reject(Object.assign(new Error(reply.message), { code: reply.code }));
+  });
+  worker.on('error', (error) => end(toDatabaseError(error)));
+  worker.on('exit', () => end(new DatabaseError('the embedded database stopped', '57P01')));
+  return thread;
+}

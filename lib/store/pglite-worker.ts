@@ -1,0 +1,92 @@
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { PGlite } from '@electric-sql/pglite';
+import { OPENED, type WorkerReply, type WorkerRequest } from './pglite-messages.ts';
+
+const { dataDir, readerRole } = workerData as { dataDir: string; readerRole: string };
+const port = parentPort as MessagePort;
+
+async function answer(database: PGlite, request: WorkerRequest): Promise<unknown> {
+  if (request.kind === 'query') {
+    const { rows, affectedRows } = await database.query(request.sql, [...request.values]);
+    return { rows, rowsChanged: affectedRows ?? 0 };
+  }
+  return readOnly(database, request.messages, request.maxBytes);
+}
+
+/**
+ * Runs one statement of a reader, given as messages of the extended protocol, in a read-only transaction as the
+ * reader role, and takes it back, so that nothing of it (settings, role, locks, prepared statements) is left for
+ * the statements of others. One statement, because a second one would run outside of the transaction if the first
+ * were a COMMIT. The SELECT takes the snapshot, after which the transaction cannot be made read-write any more.
+ */
+async function readOnly(database: PGlite, messages: Uint8Array, maxBytes: number): Promise<Uint8Array> {
+  if (!runsAtMostOneStatement(messages)) throw new Error('more than one statement in a unit of a reader');
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  await database.exec(`BEGIN READ ONLY; SELECT 1; SET LOCAL ROLE ${readerRole}`);
+  try {
+    await database.execProtocolRawStream(messages, {
+      onRawData: (chunk) => {
+        bytes += chunk.length;
+        if (bytes <= maxBytes) chunks.push(chunk.slice());
+      },
+    });
+  } finally {
+    await database.exec('ROLLBACK');
+    await database.exec('DEALLOCATE ALL; SELECT pg_advisory_unlock_all()');
+  }
+  if (bytes > maxBytes) {
+    throw Object.assign(new Error(`the result is larger than ${maxBytes} bytes; add a LIMIT`), {
+      code: '54000',
+    });
+  }
+  return Buffer.concat(chunks);
+}
+
+/**
+ * The session belongs to a superuser, so a reader must have no way to become one in the middle of a statement:
+ * neither by the function behind SET nor by code of its own.
+ */
+const CLOSE_WAYS_OUT = `
+  REVOKE EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) FROM PUBLIC;
+  REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC`;
+
+/** Frames are a type byte and a length that counts itself. Only Execute runs anything but a simple Query (Q) or FunctionCall (F). */
+function runsAtMostOneStatement(messages: Uint8Array): boolean {
+  const view = new DataView(messages.buffer, messages.byteOffset, messages.byteLength);
+  let executes = 0;
+  for (let at = 0; at < messages.length; at += 1 + view.getUint32(at + 1)) {
+    const type = String.fromCharCode(view.getUint8(at));
+    if (type === 'Q' || type === 'F') return false;
+    if (type === 'E') executes += 1;
+  }
+  return executes <= 1;
+}
+
+function reply(message: WorkerReply): void {
+  port.postMessage(message);
+}
+
+function replyError(id: number, error: unknown): void {
+  const { message, code } = error as { message?: string; code?: unknown };
+  reply({
+    id,
+    ok: false,
+    message: String(message ?? error),
+    code: typeof code === 'string' ? code : undefined,
+  });
+}
+
+try {
+  const database = await PGlite.create(dataDir);
+  await database.exec(CLOSE_WAYS_OUT);
+  port.on('message', (request: WorkerRequest) => {
+    answer(database, request).then(
+      (result) => reply({ id: request.id, ok: true, result }),
+      (error: unknown) => replyError(request.id, error),
+    );
+  });
+  reply({ id: OPENED, ok: true, result: null });
+} catch (error) {
+  replyError(OPENED, error);
+}
