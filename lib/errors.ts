@@ -6,3 +6,11 @@
 export class SetupError extends Error {
   override name = 'SetupError';
 }
+
+/**
+ * The database can never take one of the values it was given: out of range, not representable, too large.
+ * Trying again cannot help. The message does not quote the value.
+ */
+export class ValueRefusedError extends Error {
+  override name = 'ValueRefusedError';
+}

@@ -1,3 +1,5 @@
+import { ValueRefusedError } from '../errors.ts';
+
 /** A value a statement takes: scalars, bytes, and columns of scalars for `unnest`. */
 export type SqlValue =
   | string
@@ -39,23 +41,15 @@ export class DatabaseError extends Error {
   }
 }
 
-/** The database refused a value as such (out of range, not representable, too large): trying again cannot help. */
-export class ValueRefusedError extends DatabaseError {
-  override name = 'ValueRefusedError';
-}
-
-/**
- * Turns what a driver threw into the two errors above. The server's `detail`, which may quote a row, is left
- * behind: messages of these errors reach logs.
- */
-export function toDatabaseError(error: unknown): DatabaseError {
-  if (error instanceof DatabaseError) return error;
+/** Turns what a driver threw into one of the two errors above. */
+export function toDatabaseError(error: unknown): DatabaseError | ValueRefusedError {
+  if (error instanceof DatabaseError || error instanceof ValueRefusedError) return error;
   const { message, code } = error as { message?: unknown; code?: unknown };
   const sqlState = typeof code === 'string' ? code : undefined;
-  // Class 22: data exception. Class 54: program limit exceeded (an index entry or a row too large).
+  // Class 22: data exception. Class 54: program limit exceeded, such as an index entry or a row that is too large.
   if (sqlState !== undefined && /^(22|54)...$/.test(sqlState)) {
-    // The message of a data exception may quote the value itself.
-    return new ValueRefusedError(`the database refused a value (SQLSTATE ${sqlState})`, sqlState);
+    // The server's own message may quote the value, and messages of errors reach logs.
+    return new ValueRefusedError(`the database refused a value (SQLSTATE ${sqlState})`);
   }
-  return new DatabaseError(String(message || sqlState || error), sqlState, { cause: error });
+  return new DatabaseError(String(message || sqlState || error), sqlState);
 }

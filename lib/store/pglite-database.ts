@@ -85,7 +85,7 @@ interface Thread {
   /** Set from the moment the thread takes no more units; settles when it is gone. */
   ended: Promise<unknown> | undefined;
   ask(unit: Unit): Promise<unknown>;
-  end(reason: DatabaseError): Promise<unknown>;
+  end(reason: Error): Promise<unknown>;
 }
 
 function startThread(dataDir: string): Thread {
@@ -101,7 +101,7 @@ function startThread(dataDir: string): Thread {
     return settlers.promise;
   }
 
-  function end(reason: DatabaseError): Promise<unknown> {
+  function end(reason: Error): Promise<unknown> {
     thread.ended ??= worker.terminate();
     for (const { reject } of waiting.values()) reject(reason);
     waiting.clear();

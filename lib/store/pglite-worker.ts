@@ -1,4 +1,5 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import './text-decoder-keeps-bom.ts';
 import { PGlite } from '@electric-sql/pglite';
 import { OPENED, type WorkerReply, type WorkerRequest } from './pglite-messages.ts';
 

@@ -1,0 +1,80 @@
+import { SetupError } from './errors.ts';
+
+/** Environment variables as the process has them; an empty one counts as unset. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface Credentials {
+  accessKeyId: string;
+  secretAccessKey: string;
+}
+
+/** What the local cloud is told by its environment. */
+export interface LocalConfig {
+  host: string;
+  port: number;
+  sqlPort: number;
+  dataDir: string;
+  /** A PostgreSQL server in place of the embedded database. */
+  databaseUrl: string | undefined;
+  region: string;
+  credentials: Credentials;
+}
+
+export const DEFAULT_CREDENTIALS: Credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+
+const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
+
+/** @throws {SetupError} naming the variable, what it holds (unless secret) and what it may hold */
+export function readLocalConfig(env: Environment): LocalConfig {
+  const host = env.HOST || '127.0.0.1';
+  if (!LOOPBACK.has(host)) {
+    throw new SetupError(
+      `HOST=${host} is not a loopback address; use 127.0.0.1, ::1 or localhost, and a proxy to be reached from elsewhere`,
+    );
+  }
+  const region = env.AWS_REGION || 'us-east-1';
+  if (!/^[a-z]{2}(-[a-z]+)+-\d$/.test(region)) {
+    throw new SetupError(`AWS_REGION=${region} is not the name of a region; one looks like us-east-1`);
+  }
+  return {
+    host,
+    port: readPort(env, 'PORT', 4580),
+    sqlPort: readPort(env, 'PG_PORT', 4581),
+    dataDir: env.DATA_DIR || '.data',
+    databaseUrl: env.DATABASE_URL ? readDatabaseUrl(env) : undefined,
+    region,
+    credentials: readCredentials(env),
+  };
+}
+
+/** @throws {SetupError} unless DATABASE_URL is the address of a PostgreSQL database; it is never quoted: it holds a password */
+export function readDatabaseUrl(env: Environment): string {
+  const value = env.DATABASE_URL;
+  const url = value ? URL.parse(value) : null;
+  if (!value || !url || !['postgres:', 'postgresql:'].includes(url.protocol) || !url.hostname) {
+    const found = value ? 'is not the address of a PostgreSQL database' : 'is not set';
+    throw new SetupError(`DATABASE_URL ${found}; it looks like postgres://user:password@host:5432/database`);
+  }
+  return value;
+}
+
+function readPort(env: Environment, name: string, byDefault: number): number {
+  const value = env[name] || String(byDefault);
+  if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) {
+    throw new SetupError(
+      `${name}=${value} is not a port; use a number from 1 to 65535, or 0 for any that is free`,
+    );
+  }
+  return Number(value);
+}
+
+function readCredentials(env: Environment): Credentials {
+  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = env;
+  if (!accessKeyId && !secretAccessKey) return DEFAULT_CREDENTIALS;
+  if (!accessKeyId || !secretAccessKey) {
+    throw new SetupError(
+      'only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set; set both, or none for local / local',
+    );
+  }
+  return { accessKeyId, secretAccessKey };
+}

@@ -1,0 +1,29 @@
+import type { StreamEvent } from '../stream/stream-event.ts';
+
+/** Where on the stream something stood, and when it arrived there (epoch milliseconds). */
+export interface StreamPosition {
+  streamName: string;
+  shardId: string;
+  sequenceNumber: string;
+  arrivedAt: number;
+}
+
+/** The data of one record of the stream, not yet looked into. */
+export interface Delivery {
+  position: StreamPosition;
+  data: Uint8Array;
+}
+
+/** A delivery that holds an event that can be projected. */
+export interface ReadableDelivery extends Delivery {
+  kind: 'readable';
+  event: Exclude<StreamEvent, { kind: 'offloaded' }>;
+}
+
+/** A delivery that can never be projected as it is, and why. The reason never quotes the data. */
+export interface RefusedDelivery extends Delivery {
+  kind: 'refused';
+  reason: string;
+  /** Null where the data does not even tell that. */
+  identityPoolId: string | null;
+}

@@ -1,0 +1,88 @@
+import { ValueRefusedError } from '../errors.ts';
+import { dateRemovals, isUndatedRemoval } from './date-removals.ts';
+import type { ReadableDelivery, RefusedDelivery } from './delivery.ts';
+import { datasetKeyText, foldEvents } from './fold-events.ts';
+import type { ProjectionStore } from './projection-store.ts';
+
+/** What became of a batch; counts only, fit for a log. */
+export interface BatchOutcome {
+  events: number;
+  /** Records after folding, one per key. */
+  records: number;
+  recordsChanged: number;
+  quarantined: number;
+}
+
+/**
+ * Projects a batch: one fold, one write, and what can never be projected into quarantine. All of it may be
+ * repeated, whole or in part, in any order; the rows end up the same.
+ *
+ * @param deliveries in the order of the stream
+ * @throws whatever the store throws that may pass: nothing is lost if the whole batch is then tried again
+ */
+export async function projectBatch(
+  store: ProjectionStore,
+  deliveries: readonly (ReadableDelivery | RefusedDelivery)[],
+): Promise<BatchOutcome> {
+  const readable = deliveries.filter((delivery) => delivery.kind === 'readable');
+  const written = await write(store, readable);
+  const refused = [...deliveries.filter((delivery) => delivery.kind === 'refused'), ...written.refused];
+  if (refused.length > 0) await store.quarantine(refused);
+  return {
+    events: deliveries.length,
+    records: written.records,
+    recordsChanged: written.recordsChanged,
+    quarantined: refused.length,
+  };
+}
+
+interface Written {
+  records: number;
+  recordsChanged: number;
+  refused: RefusedDelivery[];
+}
+
+/** Where the database refuses a value, halves are tried, so that the one event that holds it stands alone. */
+async function write(store: ProjectionStore, deliveries: readonly ReadableDelivery[]): Promise<Written> {
+  if (deliveries.length === 0) return { records: 0, recordsChanged: 0, refused: [] };
+  try {
+    return await writeTogether(store, deliveries);
+  } catch (error) {
+    if (!(error instanceof ValueRefusedError)) throw error;
+    const [only] = deliveries;
+    if (deliveries.length === 1 && only) {
+      const { identityPoolId } = only.event.dataset;
+      const refused: RefusedDelivery = {
+        ...only,
+        kind: 'refused',
+        reason: `value-refused: ${error.message}`,
+        identityPoolId,
+      };
+      return { records: 0, recordsChanged: 0, refused: [refused] };
+    }
+    const middle = Math.ceil(deliveries.length / 2);
+    const first = await write(store, deliveries.slice(0, middle));
+    const second = await write(store, deliveries.slice(middle));
+    return {
+      records: first.records + second.records,
+      recordsChanged: first.recordsChanged + second.recordsChanged,
+      refused: [...first.refused, ...second.refused],
+    };
+  }
+}
+
+async function writeTogether(
+  store: ProjectionStore,
+  deliveries: readonly ReadableDelivery[],
+): Promise<Written> {
+  const undated = deliveries.filter(isUndatedRemoval).map(({ event }) => event.dataset);
+  const stored = undated.length > 0 ? await store.versionsOf(undated) : [];
+  const versions = new Map(stored.map(({ dataset, version }) => [datasetKeyText(dataset), version]));
+  const changes = foldEvents(dateRemovals(deliveries, versions));
+  const { recordsChanged } = await store.apply(changes);
+  return {
+    records: changes.reduce((sum, change) => sum + change.records.length, 0),
+    recordsChanged,
+    refused: [],
+  };
+}

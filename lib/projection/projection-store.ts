@@ -1,0 +1,17 @@
+import type { DatasetKey, Version } from '../stream/stream-event.ts';
+import type { RefusedDelivery } from './delivery.ts';
+import type { DatasetChange } from './fold-events.ts';
+
+/** What the projection needs of a query store. Every call may be repeated: the second time changes nothing. */
+export interface ProjectionStore {
+  /** The stored versions of these datasets; those not stored are left out. */
+  versionsOf(datasets: readonly DatasetKey[]): Promise<{ dataset: DatasetKey; version: Version }[]>;
+  /**
+   * Writes what is newer than what is stored, in the version order.
+   * @returns how many records were changed; the others were not newer
+   * @throws {ValueRefusedError} the database can never take one of the values
+   */
+  apply(changes: readonly DatasetChange[]): Promise<{ recordsChanged: number }>;
+  /** Keeps deliveries that cannot be projected, with their data, one row per position on the stream. */
+  quarantine(deliveries: readonly RefusedDelivery[]): Promise<void>;
+}

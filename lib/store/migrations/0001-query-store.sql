@@ -1,0 +1,114 @@
+-- The query store. Schema `projection` holds the base tables, private; schema `query` is the public contract of
+-- the read side. Keys are hashes: a legal record key can be longer than any database's index limit. Times that
+-- order versions are kept as epoch milliseconds, exactly as the events carry them.
+-- A statement ends with a semicolon at the end of a line, can be run again, and is a transaction of its own.
+
+CREATE SCHEMA IF NOT EXISTS projection;
+
+CREATE SCHEMA IF NOT EXISTS query;
+
+-- removed_*: the newest removal of the dataset; records at or below that version are not there any more.
+CREATE TABLE IF NOT EXISTS projection.datasets (
+  dataset_id uuid PRIMARY KEY,
+  identity_pool_id text NOT NULL,
+  identity_id text NOT NULL,
+  dataset_name text NOT NULL,
+  last_modified_ms bigint NOT NULL,
+  sync_count bigint NOT NULL,
+  removed_ms bigint,
+  removed_sync_count bigint,
+  projected_at timestamptz NOT NULL
+);
+
+-- A record_value of NULL is a tombstone: it keeps key and version, so that an older write cannot come back.
+CREATE TABLE IF NOT EXISTS projection.records (
+  dataset_id uuid NOT NULL,
+  record_id uuid NOT NULL,
+  record_key text NOT NULL,
+  record_value text,
+  numeric_value numeric,
+  last_modified_ms bigint NOT NULL,
+  sync_count bigint NOT NULL,
+  device_last_modified_ms bigint,
+  projected_at timestamptz NOT NULL,
+  PRIMARY KEY (dataset_id, record_id)
+);
+
+CREATE TABLE IF NOT EXISTS projection.quarantine (
+  quarantine_id uuid PRIMARY KEY,
+  reason text NOT NULL,
+  identity_pool_id text,
+  stream_name text NOT NULL,
+  shard_id text NOT NULL,
+  sequence_number text NOT NULL,
+  arrived_at timestamptz NOT NULL,
+  quarantined_at timestamptz NOT NULL,
+  redriven_at timestamptz,
+  payload bytea NOT NULL
+);
+
+CREATE INDEX IF NOT EXISTS datasets_by_name ON projection.datasets (identity_pool_id, identity_id, dataset_name);
+
+CREATE INDEX IF NOT EXISTS records_by_projected_at ON projection.records (projected_at);
+
+-- Liveness is decided here and not when rows are written: a removal and an older record can be written at the
+-- same time by two transactions, of which neither sees the other's row.
+CREATE OR REPLACE VIEW query.records AS
+SELECT
+  datasets.identity_pool_id,
+  datasets.identity_id,
+  datasets.dataset_name,
+  records.record_key,
+  records.record_value,
+  records.numeric_value,
+  records.sync_count,
+  to_timestamp(records.last_modified_ms / 1000) + (records.last_modified_ms % 1000) * interval '1 millisecond' AS last_modified_date,
+  to_timestamp(records.device_last_modified_ms / 1000) + (records.device_last_modified_ms % 1000) * interval '1 millisecond' AS device_last_modified_date,
+  records.projected_at
+FROM projection.records
+JOIN projection.datasets ON datasets.dataset_id = records.dataset_id
+WHERE records.record_value IS NOT NULL
+  AND (
+    datasets.removed_ms IS NULL
+    OR (records.last_modified_ms, records.sync_count) > (datasets.removed_ms, datasets.removed_sync_count)
+  );
+
+CREATE OR REPLACE VIEW query.datasets AS
+SELECT
+  datasets.identity_pool_id,
+  datasets.identity_id,
+  datasets.dataset_name,
+  datasets.sync_count,
+  to_timestamp(datasets.last_modified_ms / 1000) + (datasets.last_modified_ms % 1000) * interval '1 millisecond' AS last_modified_date,
+  datasets.removed_ms IS NOT NULL
+    AND (datasets.removed_ms, datasets.removed_sync_count) >= (datasets.last_modified_ms, datasets.sync_count) AS deleted,
+  (
+    SELECT count(*)
+    FROM projection.records
+    WHERE records.dataset_id = datasets.dataset_id
+      AND records.record_value IS NOT NULL
+      AND (
+        datasets.removed_ms IS NULL
+        OR (records.last_modified_ms, records.sync_count) > (datasets.removed_ms, datasets.removed_sync_count)
+      )
+  ) AS record_count,
+  datasets.projected_at
+FROM projection.datasets;
+
+-- Without the payload, which holds what people stored.
+CREATE OR REPLACE VIEW query.quarantine AS
+SELECT
+  quarantine_id,
+  reason,
+  identity_pool_id,
+  stream_name,
+  shard_id,
+  sequence_number,
+  arrived_at,
+  quarantined_at,
+  redriven_at
+FROM projection.quarantine;
+
+GRANT USAGE ON SCHEMA query TO query_reader;
+
+GRANT SELECT ON query.records, query.datasets, query.quarantine TO query_reader;

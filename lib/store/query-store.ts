@@ -1,0 +1,146 @@
+import type { RefusedDelivery } from '../projection/delivery.ts';
+import type { DatasetChange } from '../projection/fold-events.ts';
+import { numericValue } from '../projection/numeric-value.ts';
+import type { ProjectionStore } from '../projection/projection-store.ts';
+import type { DatasetKey } from '../stream/stream-event.ts';
+import { chunkRows } from './chunk-rows.ts';
+import type { Database } from './database.ts';
+import { datasetId, quarantineId, recordId } from './row-ids.ts';
+import { type DatasetRow, type RecordRow, upsertDatasets, upsertRecords } from './upsert-changes.ts';
+
+// A removed dataset holds up to 1,024 records, and Aurora DSQL changes at most 3,000 rows in a transaction.
+const ERASE_ROWS = 2_500;
+
+const COVERED = `
+  datasets.dataset_id = ANY ($1::uuid[])
+  AND records.dataset_id = datasets.dataset_id
+  AND (records.last_modified_ms, records.sync_count) <= (datasets.removed_ms, datasets.removed_sync_count)
+  AND records.record_value IS NOT NULL`;
+
+// The condition stands twice. Where this waits for a row that another transaction writes anew, PostgreSQL looks at the
+// outer condition again, with the new row, but not at the inner SELECT, which would still hold the row for covered.
+const ERASE_REMOVED = `
+UPDATE projection.records SET record_value = NULL, numeric_value = NULL
+FROM projection.datasets
+WHERE ${COVERED}
+  AND (records.dataset_id, records.record_id) IN (
+    SELECT records.dataset_id, records.record_id
+    FROM projection.datasets, projection.records
+    WHERE ${COVERED}
+    LIMIT ${ERASE_ROWS})`;
+
+const QUARANTINE = `
+INSERT INTO projection.quarantine (
+  quarantine_id, reason, identity_pool_id, stream_name, shard_id, sequence_number, arrived_at, quarantined_at, payload)
+VALUES ($1, $2, $3, $4, $5, $6, $7, now(), $8)
+ON CONFLICT (quarantine_id) DO NOTHING`;
+
+/** The query store's write side, on any `Database`. */
+export function createQueryStore(database: Database): ProjectionStore {
+  return {
+    async versionsOf(datasets) {
+      const byId = new Map<string, DatasetKey>(datasets.map((dataset) => [datasetId(dataset), dataset]));
+      const { rows } = await database.query<{
+        dataset_id: string;
+        last_modified_ms: number;
+        sync_count: number;
+      }>(
+        'SELECT dataset_id, last_modified_ms, sync_count FROM projection.datasets WHERE dataset_id = ANY ($1::uuid[])',
+        [[...byId.keys()]],
+      );
+      return rows.flatMap((row) => {
+        const dataset = byId.get(row.dataset_id);
+        return dataset
+          ? [{ dataset, version: { lastModifiedDate: row.last_modified_ms, syncCount: row.sync_count } }]
+          : [];
+      });
+    },
+
+    async apply(changes) {
+      const { datasets, records } = toRows(changes);
+      // The datasets first: a record is seen through the row of its dataset.
+      for (const chunk of chunkRows(datasets, () => 0)) await execute(database, upsertDatasets(chunk));
+      let recordsChanged = 0;
+      for (const chunk of chunkRows(records, sizeOf))
+        recordsChanged += await execute(database, upsertRecords(chunk));
+      await eraseRemoved(database, datasets);
+      return { recordsChanged };
+    },
+
+    async quarantine(deliveries) {
+      for (const delivery of deliveries) await quarantine(database, delivery);
+    },
+  };
+}
+
+/** Rows sorted by key: two writers that lock rows in the same order cannot deadlock. */
+function toRows(changes: readonly DatasetChange[]): { datasets: DatasetRow[]; records: RecordRow[] } {
+  const sorted = changes
+    .map((change) => ({ id: datasetId(change.dataset), change }))
+    .sort((a, b) => compareText(a.id, b.id));
+  return {
+    datasets: sorted.map(({ id, change }) => ({
+      datasetId: id,
+      ...change.dataset,
+      lastModifiedMs: change.version.lastModifiedDate,
+      syncCount: change.version.syncCount,
+      removedMs: change.removal?.lastModifiedDate ?? null,
+      removedSyncCount: change.removal?.syncCount ?? null,
+    })),
+    records: sorted.flatMap(({ id, change }) => toRecordRows(id, change)),
+  };
+}
+
+function toRecordRows(id: string, { records }: DatasetChange): RecordRow[] {
+  return records
+    .map((record) => ({
+      datasetId: id,
+      recordId: recordId(record.key),
+      recordKey: record.key,
+      recordValue: record.value,
+      numericValue: record.value === null ? null : numericValue(record.value),
+      lastModifiedMs: record.version.lastModifiedDate,
+      syncCount: record.version.syncCount,
+      deviceLastModifiedMs: record.deviceLastModifiedDate,
+    }))
+    .sort((a, b) => compareText(a.recordId, b.recordId));
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function sizeOf({ recordKey, recordValue }: RecordRow): number {
+  return Buffer.byteLength(recordKey) + Buffer.byteLength(recordValue ?? '');
+}
+
+async function execute(
+  database: Database,
+  { sql, values }: ReturnType<typeof upsertRecords>,
+): Promise<number> {
+  return (await database.query(sql, values)).rowsChanged;
+}
+
+/** A removal takes the values it covers with it, those written after it included. Tombstones stay. */
+async function eraseRemoved(database: Database, datasets: readonly DatasetRow[]): Promise<void> {
+  for (const chunk of chunkRows(datasets, () => 0)) {
+    const ids = chunk.map((dataset) => dataset.datasetId);
+    while ((await database.query(ERASE_REMOVED, [ids])).rowsChanged === ERASE_ROWS);
+  }
+}
+
+async function quarantine(
+  database: Database,
+  { reason, identityPoolId, position, data }: RefusedDelivery,
+): Promise<void> {
+  await database.query(QUARANTINE, [
+    quarantineId(position),
+    reason,
+    identityPoolId,
+    position.streamName,
+    position.shardId,
+    position.sequenceNumber,
+    new Date(position.arrivedAt),
+    data,
+  ]);
+}

@@ -1,0 +1,56 @@
+import { StreamEventError } from './stream-event.ts';
+
+/** A JSON object whose members are not yet known to be of the right type. */
+export type Members = Readonly<Record<string, unknown>>;
+
+// The years 1 to 9999: what SQL timestamps, ISO 8601 and every driver between them agree on.
+const MIN_DATE_MS = Date.parse('0001-01-01T00:00:00Z');
+const MAX_DATE_MS = Date.parse('9999-12-31T23:59:59.999Z');
+
+export function notAnEvent(message: string): StreamEventError {
+  return new StreamEventError('not-a-cognito-event', message);
+}
+
+export function isObject(value: unknown): value is Members {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** @throws {StreamEventError} unless the value is text of `minLength` to `maxLength` UTF-16 units that matches */
+export function text(
+  value: unknown,
+  name: string,
+  { minLength = 1, maxLength, pattern }: { minLength?: number; maxLength: number; pattern?: RegExp },
+): string {
+  if (typeof value !== 'string') throw notAnEvent(`${name} is not text`);
+  if (value.length < minLength || value.length > maxLength) {
+    throw notAnEvent(`${name} is not ${minLength} to ${maxLength} characters long`);
+  }
+  if (pattern && !pattern.test(value)) throw notAnEvent(`${name} does not match ${pattern.source}`);
+  return value;
+}
+
+/** @throws {StreamEventError} unless the value is a whole number from 0 to 2^53 - 1 */
+export function count(value: unknown, name: string): number {
+  if (!Number.isSafeInteger(value) || Number(value) < 0) {
+    throw notAnEvent(`${name} is not a whole number from 0 to 2^53 - 1`);
+  }
+  return Number(value);
+}
+
+/** @throws {StreamEventError} unless the value is a time of the years 1 to 9999 in whole epoch milliseconds */
+export function date(value: unknown, name: string): number {
+  if (!Number.isSafeInteger(value) || Number(value) < MIN_DATE_MS || Number(value) > MAX_DATE_MS) {
+    throw notAnEvent(`${name} is not a date of the years 1 to 9999 in whole epoch milliseconds`);
+  }
+  // -0 would come back from a database as 0.
+  return Number(value) + 0;
+}
+
+/** The same as `read`, with null where the member is absent or null. */
+export function optional<Value>(
+  value: unknown,
+  name: string,
+  read: (value: unknown, name: string) => Value,
+): Value | null {
+  return value === undefined || value === null ? null : read(value, name);
+}

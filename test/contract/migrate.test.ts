@@ -1,0 +1,31 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Database } from '../../lib/store/database.ts';
+import { migrate } from '../../lib/store/migrate.ts';
+import { DATABASES } from '../fixtures/databases.ts';
+
+describe.each(DATABASES)('migrations on $name', ({ open }) => {
+  let database: Database;
+  afterEach(() => database.close());
+
+  it('run once', async () => {
+    database = await open();
+    expect(await migrate(database)).toEqual(['0001-query-store.sql']);
+    expect(await migrate(database)).toEqual([]);
+  });
+
+  it('go on where one was cut off, over what it had done', async () => {
+    database = await open();
+    await migrate(database);
+    await database.query('UPDATE projection.migrations SET completed_at = NULL');
+    await database.query('DROP VIEW query.quarantine');
+    expect(await migrate(database)).toEqual(['0001-query-store.sql']);
+    expect((await database.query('SELECT * FROM query.quarantine')).rows).toEqual([]);
+  });
+
+  it('can run beside each other', async () => {
+    database = await open();
+    await Promise.all(Array.from({ length: 4 }, () => migrate(database)));
+    expect(await migrate(database)).toEqual([]);
+    expect((await database.query('SELECT * FROM query.records')).rows).toEqual([]);
+  });
+});
