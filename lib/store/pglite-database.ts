@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { type Database, DatabaseError, toDatabaseError } from './database.ts';
 import { OPENED, type WorkerReply, type WorkerRequest } from './pglite-messages.ts';
@@ -24,6 +25,8 @@ export interface PgliteOptions {
   maxReadBytes?: number;
 }
 
+const CLOSE_TIMEOUT_MS = 1_000;
+
 type Unit = WorkerRequest extends infer R ? (R extends WorkerRequest ? Omit<R, 'id'> : never) : never;
 
 /**
@@ -44,14 +47,15 @@ export async function openPglite({
 
   /** One unit at a time: the deadline of a unit starts when it runs, not when it waits for others. */
   function enqueue<Result>(unit: Unit, timeoutMs: number): Promise<Result> {
+    if (closed) return Promise.reject(new DatabaseError('the database is closed', '57P01'));
     const turn = lastUnit.then(() => run<Result>(unit, timeoutMs));
     lastUnit = turn.catch(() => undefined);
     return turn;
   }
 
   async function run<Result>(unit: Unit, timeoutMs: number): Promise<Result> {
-    if (closed) throw new DatabaseError('the database is closed', '57P01');
     if (thread.ended) {
+      if (closed) throw new DatabaseError('the database is closed', '57P01');
       // Two threads on one directory would corrupt it: the old one must be gone first.
       await thread.ended;
       thread = startThread(dataDir);
@@ -63,7 +67,7 @@ export async function openPglite({
     try {
       return (await thread.ask(unit)) as Result;
     } catch (error) {
-      throw toDatabaseError(error);
+      throw unit.kind === 'readOnly' ? readError(error) : toDatabaseError(error);
     } finally {
       clearTimeout(deadline);
     }
@@ -73,11 +77,23 @@ export async function openPglite({
     query: (sql, values = []) => enqueue({ kind: 'query', sql, values }, statementTimeoutMs),
     readOnly: (messages) => enqueue({ kind: 'readOnly', messages, maxBytes: maxReadBytes }, readTimeoutMs),
     async close() {
-      await lastUnit;
+      const shutDown = enqueue({ kind: 'close' }, CLOSE_TIMEOUT_MS);
       closed = true;
+      // What has not ended by then is taken back, as after a crash.
+      await Promise.race([
+        shutDown.catch(() => undefined),
+        sleep(CLOSE_TIMEOUT_MS, undefined, { ref: false }),
+      ]);
       await thread.end(new DatabaseError('the database is closed', '57P01'));
     },
   };
+}
+
+/** A reader's statement stores no value, so none was refused. */
+function readError(error: unknown): DatabaseError {
+  if (error instanceof DatabaseError) return error;
+  const { message, code } = error as { message?: unknown; code?: unknown };
+  return new DatabaseError(String(message ?? error), typeof code === 'string' ? code : undefined);
 }
 
 interface Thread {
@@ -91,6 +107,9 @@ interface Thread {
 function startThread(dataDir: string): Thread {
   const worker = new Worker(new URL('./pglite-worker.ts', import.meta.url), {
     workerData: { dataDir, readerRole: READER_ROLE },
+    // PGlite recurses on this stack. Where it is too small, a deeply nested expression breaks the session instead of
+    // being refused as too complex (54001); 16 MB were too small.
+    resourceLimits: { stackSizeMb: 64 },
   });
   const waiting = new Map<number, PromiseWithResolvers<unknown>>();
   let lastId = OPENED;

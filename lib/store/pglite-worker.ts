@@ -11,6 +11,7 @@ async function answer(database: PGlite, request: WorkerRequest): Promise<unknown
     const { rows, affectedRows } = await database.query(request.sql, [...request.values]);
     return { rows, rowsChanged: affectedRows ?? 0 };
   }
+  if (request.kind === 'close') return database.close();
   return readOnly(database, request.messages, request.maxBytes);
 }
 
@@ -45,11 +46,17 @@ async function readOnly(database: PGlite, messages: Uint8Array, maxBytes: number
 }
 
 /**
- * The session belongs to a superuser, so a reader must have no way to become one in the middle of a statement:
- * neither by the function behind SET nor by code of its own.
+ * The session belongs to a superuser, so a reader must have no way to become one in the middle of a statement, neither
+ * by the function behind SET nor by code of its own. Nor may one leave something behind that no ROLLBACK takes back:
+ * messages in the write-ahead log, which fill the disk, and the seed of the service's random numbers.
  */
 const CLOSE_WAYS_OUT = `
-  REVOKE EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) FROM PUBLIC;
+  REVOKE EXECUTE ON FUNCTION
+    pg_catalog.set_config(text, text, boolean),
+    pg_catalog.pg_logical_emit_message(boolean, text, text, boolean),
+    pg_catalog.pg_logical_emit_message(boolean, text, bytea, boolean),
+    pg_catalog.setseed(double precision)
+  FROM PUBLIC;
   REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC`;
 
 /** Frames are a type byte and a length that counts itself. Only Execute runs anything but a simple Query (Q) or FunctionCall (F). */

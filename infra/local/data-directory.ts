@@ -1,0 +1,83 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { SetupError } from '../../lib/errors.ts';
+
+export interface DataDirectory {
+  /** Its absolute path. */
+  path: string;
+  /** Where the embedded database lives. */
+  database: string;
+  /** Where the streams of the Kinesis emulator live. */
+  kinesis: string;
+  /** Where event source mappings keep how far they are. */
+  eventSourceMappings: string;
+  release(): void;
+}
+
+/**
+ * Makes the data directory where it is absent and takes it for this process alone: two processes on one embedded
+ * database would destroy it without a word. The lock is one that the system takes back when the process ends, however
+ * it ends; Node has no such lock on files, but SQLite, which is part of Node, has.
+ *
+ * @throws {SetupError} another process holds it, or it cannot be written
+ */
+export async function takeDataDirectory(path: string): Promise<DataDirectory> {
+  const directory = resolve(path);
+  const holderFile = join(directory, 'holder.json');
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new SetupError(
+      `DATA_DIR=${directory} cannot be made (${reasonOf(error)}); choose another directory`,
+    );
+  }
+  const lock = openLock(directory);
+  try {
+    lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+  } catch (error) {
+    lock.close();
+    if (!isLocked(error)) throw new SetupError(`DATA_DIR=${directory} cannot be locked (${reasonOf(error)})`);
+    throw new SetupError(
+      `DATA_DIR=${directory} is in use by ${await describeHolder(holderFile)}; stop that one, or set DATA_DIR to another directory`,
+    );
+  }
+  await writeFile(holderFile, JSON.stringify({ pid: process.pid, since: new Date().toISOString() }));
+  return {
+    path: directory,
+    database: join(directory, 'database'),
+    kinesis: join(directory, 'kinesis'),
+    eventSourceMappings: join(directory, 'event-source-mappings'),
+    release: () => lock.close(),
+  };
+}
+
+function openLock(directory: string): DatabaseSync {
+  try {
+    return new DatabaseSync(join(directory, 'lock'), { timeout: 0 });
+  } catch (error) {
+    throw new SetupError(
+      `DATA_DIR=${directory} cannot be written (${reasonOf(error)}); choose another directory`,
+    );
+  }
+}
+
+function isLocked(error: unknown): boolean {
+  const SQLITE_BUSY = 5;
+  return error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY;
+}
+
+async function describeHolder(holderFile: string): Promise<string> {
+  try {
+    const { pid, since } = JSON.parse(await readFile(holderFile, 'utf8'));
+    return `process ${pid}, started ${since}`;
+  } catch {
+    return 'another process';
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && error.code !== 'ERR_SQLITE_ERROR'
+    ? String(error.code)
+    : String(error);
+}

@@ -1,0 +1,41 @@
+import type { RetryPace, Sleep } from './waiting.ts';
+
+/** The settings of an AWS event source mapping that the local one honours, under AWS's names. */
+export interface MappingSettings {
+  /** Most records of one invocation, 1 to 10,000. */
+  batchSize: number;
+  /** How long a record may wait for others to fill its batch, 0 to 300,000. */
+  maximumBatchingWindowMs: number;
+  /** Where a mapping without checkpoints begins: at the oldest record, or with those that arrive from now on. */
+  startingPosition: 'TRIM_HORIZON' | 'LATEST';
+  /** Whether the function's answer can say which record failed. */
+  reportBatchItemFailures: boolean;
+}
+
+/** How fast the local mapping goes about it. */
+export interface MappingPace extends RetryPace {
+  /** Pause after a read that found nothing. */
+  pollIntervalMs: number;
+  /** Pause between looks for new shards. */
+  discoveryIntervalMs: number;
+}
+
+/**
+ * Far quicker than AWS (one read a second, retries up to minutes apart): nobody wants to wait for a local
+ * stream, and a database that is back should be noticed at once. AWS allows five reads a second and shard.
+ */
+export const LOCAL_PACE: MappingPace = {
+  pollIntervalMs: 100,
+  discoveryIntervalMs: 10_000,
+  retryBaseMs: 100,
+  retryCapMs: 10_000,
+};
+
+/** Time and chance, as arguments. */
+export interface Surroundings {
+  /** Epoch milliseconds. */
+  now: () => number;
+  /** 0 (included) to 1 (excluded). */
+  random: () => number;
+  sleep: Sleep;
+}

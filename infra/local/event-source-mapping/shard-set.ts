@@ -1,0 +1,93 @@
+import type { StreamShard } from '../../../lib/aws/kinesis-reader.ts';
+import { type MappingDeps, type ShardPoller, type ShardStatus, startShardPoller } from './shard-poller.ts';
+import { errorText } from './trouble.ts';
+
+export interface ShardSet {
+  /** Starts and stops pollers so that they fit the stream's shards. */
+  fit(listed: readonly StreamShard[]): void;
+  /** The stream was deleted: what comes under its name is another stream. */
+  streamIsGone(): void;
+  /** Of every shard begun, in the order of their ids. */
+  status(): ShardStatus[];
+  /** Stops all pollers; resolves when the invocations under way have ended. */
+  close(): Promise<void>;
+}
+
+interface RunningShard {
+  poller: ShardPoller;
+  startingSequenceNumber: string;
+  drained: boolean;
+}
+
+/**
+ * The pollers of a stream's shards, one each. A shard is begun when its parents are read to their ends, or no
+ * longer listed, so that the records of one partition key stay in order over a split or a merge. A shard that
+ * vanished or belongs to another stream of the same name is stopped, and if listed again read from its start.
+ *
+ * @param onChange a poller has ended, so that others may have to be started
+ */
+export function createShardSet(deps: MappingDeps, onChange: () => void): ShardSet {
+  const running = new Map<string, RunningShard>();
+  const outdatedCheckpoints = new Set<string>();
+  let closing = false;
+
+  function start({ shardId, startingSequenceNumber }: StreamShard): void {
+    const after = outdatedCheckpoints.has(shardId) ? undefined : deps.checkpoints.get(shardId);
+    const poller = startShardPoller(shardId, after, deps);
+    const entry = { poller, startingSequenceNumber, drained: false };
+    running.set(shardId, entry);
+    deps.logger.info('polling a shard', { ...names(deps), shardId, after: after ?? null });
+    poller.ended.then(
+      (why) => {
+        entry.drained = why === 'drained';
+        if (why === 'missing') outdatedCheckpoints.add(shardId);
+        if (why !== 'drained' && !closing) running.delete(shardId);
+        onChange();
+      },
+      (error: unknown) => {
+        deps.logger.error('a poller broke off', { ...names(deps), shardId, error: errorText(error) });
+        if (poller.status().sequenceNumber !== null) outdatedCheckpoints.delete(shardId);
+        if (!closing) running.delete(shardId);
+        onChange();
+      },
+    );
+  }
+
+  function retire(shardId: string, { poller, drained }: RunningShard): void {
+    outdatedCheckpoints.add(shardId);
+    poller.stop();
+    if (drained) running.delete(shardId);
+  }
+
+  return {
+    fit(listed) {
+      if (closing) return;
+      const shards = new Map(listed.map((shard) => [shard.shardId, shard]));
+      for (const [shardId, entry] of running) {
+        const isSame = shards.get(shardId)?.startingSequenceNumber === entry.startingSequenceNumber;
+        if (!isSame) retire(shardId, entry);
+      }
+      const isRead = (shardId: string) => !shards.has(shardId) || running.get(shardId)?.drained === true;
+      for (const shard of listed) {
+        if (!running.has(shard.shardId) && shard.parentShardIds.every(isRead)) start(shard);
+      }
+    },
+    streamIsGone() {
+      for (const [shardId, entry] of running) retire(shardId, entry);
+    },
+    status: () => [...running.values()].map(({ poller }) => poller.status()).sort(byShardId),
+    async close() {
+      closing = true;
+      for (const { poller } of running.values()) poller.stop();
+      await Promise.allSettled([...running.values()].map(({ poller }) => poller.ended));
+    },
+  };
+}
+
+function byShardId(one: ShardStatus, other: ShardStatus): number {
+  return one.shardId < other.shardId ? -1 : 1;
+}
+
+function names({ functionName, streamName }: MappingDeps): { functionName: string; streamName: string } {
+  return { functionName, streamName };
+}

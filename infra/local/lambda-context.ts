@@ -1,0 +1,28 @@
+import { randomUUID } from 'node:crypto';
+import type { Context } from 'aws-lambda';
+import { functionArn } from './names.ts';
+
+/** As deployed: see `serverless.yml`. */
+const TIMEOUT_MS = 60_000;
+
+/** What Lambda hands to a function beside the event. */
+export function createLambdaContext(functionName: string, region: string): Context {
+  const deadline = Date.now() + TIMEOUT_MS;
+  const unsupported = () => {
+    throw new Error('this function answers with a promise');
+  };
+  return {
+    awsRequestId: randomUUID(),
+    callbackWaitsForEmptyEventLoop: false,
+    functionName,
+    functionVersion: '$LATEST',
+    invokedFunctionArn: functionArn(region, functionName),
+    logGroupName: `/aws/lambda/${functionName}`,
+    logStreamName: 'local',
+    memoryLimitInMB: '1024',
+    getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
+    done: unsupported,
+    fail: unsupported,
+    succeed: unsupported,
+  };
+}

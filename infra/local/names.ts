@@ -1,0 +1,11 @@
+/** What the local cloud calls its parts: the names that the deployed ones have, in an account of zeroes. */
+export const ACCOUNT_ID = '000000000000';
+export const STREAM_NAME = 'cognito-sync';
+
+export function streamArn(region: string): string {
+  return `arn:aws:kinesis:${region}:${ACCOUNT_ID}:stream/${STREAM_NAME}`;
+}
+
+export function functionArn(region: string, functionName: string): string {
+  return `arn:aws:lambda:${region}:${ACCOUNT_ID}:function:${functionName}`;
+}

@@ -1,0 +1,66 @@
+import { SetupError } from '../../lib/errors.ts';
+import { type Database, DatabaseError } from '../../lib/store/database.ts';
+import { migrate } from '../../lib/store/migrate.ts';
+import { openPg } from '../../lib/store/pg-database.ts';
+import { type EmbeddedDatabase, openPglite } from '../../lib/store/pglite-database.ts';
+
+export type LocalDatabase =
+  | { kind: 'embedded'; database: EmbeddedDatabase }
+  | { kind: 'server'; database: Database };
+
+/**
+ * Opens the database of the local cloud and brings it to the current schema: the embedded one in `directory`, or
+ * the server at `databaseUrl`.
+ *
+ * @throws {SetupError} it does not open, does not answer, or does not let us make our tables
+ */
+export async function openDatabase(
+  directory: string,
+  databaseUrl: string | undefined,
+): Promise<LocalDatabase> {
+  const opened: LocalDatabase =
+    databaseUrl === undefined
+      ? { kind: 'embedded', database: await openEmbedded(directory) }
+      : { kind: 'server', database: openPg({ connectionString: databaseUrl }) };
+  try {
+    await migrate(opened.database);
+    return opened;
+  } catch (error) {
+    await opened.database.close();
+    throw databaseUrl === undefined ? cannotOpen(directory, error) : doesNotAnswer(databaseUrl, error);
+  }
+}
+
+async function openEmbedded(directory: string): Promise<EmbeddedDatabase> {
+  try {
+    return await openPglite({ dataDir: directory });
+  } catch (error) {
+    throw cannotOpen(directory, error);
+  }
+}
+
+function cannotOpen(directory: string, error: unknown): SetupError {
+  return new SetupError(
+    `the embedded database in ${directory} cannot be opened (${oneLine(error)}); set DATA_DIR to another directory, or remove this one and what is stored in it`,
+  );
+}
+
+function doesNotAnswer(databaseUrl: string, error: unknown): SetupError {
+  const { host, pathname } = new URL(databaseUrl);
+  const what = error instanceof DatabaseError && isSqlState(error.code) ? 'refuses' : 'does not answer';
+  return new SetupError(
+    `the database ${pathname.slice(1)} at ${host} ${what} (${oneLine(error)}); check DATABASE_URL, or unset it to use the embedded database`,
+  );
+}
+
+function isSqlState(code: string | undefined): boolean {
+  return code !== undefined && /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code);
+}
+
+function oneLine(error: unknown): string {
+  const { message, code } =
+    error instanceof Error
+      ? { message: error.message, code: 'code' in error ? error.code : undefined }
+      : { message: String(error), code: undefined };
+  return (message || String(code)).replace(/\s+/g, ' ');
+}

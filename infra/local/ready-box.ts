@@ -1,0 +1,46 @@
+import { DEFAULT_CREDENTIALS, type LocalConfig } from '../../lib/config.ts';
+import { STREAM_NAME } from './names.ts';
+import type { LocalCloud } from './start-local-cloud.ts';
+
+/** What `npm start` prints when everything answers: where it is, what to paste, what to try. */
+export function readyBox(
+  { url, sqlUrl, dataDir }: LocalCloud,
+  { region, credentials, databaseUrl }: LocalConfig,
+): string {
+  const services = [
+    ['Kinesis', `${url}  (stream ${STREAM_NAME})`],
+    ['SQL', databaseUrl === undefined ? `${sqlUrl}  (read-only)` : 'the server that DATABASE_URL names'],
+    ['Health', `${url}/healthz`],
+    ['Data', dataDir],
+  ];
+  return [
+    box([
+      'cognito-sync-backend is ready',
+      '',
+      ...services.map(([name, value]) => `${name?.padEnd(8)} ${value}`),
+    ]),
+    '',
+    'Paste into another terminal:',
+    '',
+    `  export AWS_ENDPOINT_URL=${url} AWS_REGION=${region} AWS_DEFAULT_REGION=${region}`,
+    `  export AWS_ACCESS_KEY_ID=${credentials.accessKeyId} AWS_SECRET_ACCESS_KEY=${shown(credentials.secretAccessKey)}`,
+    '',
+    'Then put a Cognito stream event on the stream, and read its records in SQL:',
+    '',
+    `  aws kinesis put-record --stream-name ${STREAM_NAME} --partition-key me --data fileb://docs/examples/stream-event.json`,
+    `  psql ${databaseUrl === undefined ? `'${sqlUrl}'` : '"$DATABASE_URL"'} -c 'select * from query.records'`,
+    '',
+    'Stop with Ctrl+C.',
+  ].join('\n');
+}
+
+/** A secret that somebody set stays theirs. */
+function shown(secret: string): string {
+  return secret === DEFAULT_CREDENTIALS.secretAccessKey ? secret : '<the one this was started with>';
+}
+
+function box(lines: readonly string[]): string {
+  const width = Math.max(...lines.map((line) => line.length));
+  const rows = lines.map((line) => `│ ${line.padEnd(width)} │`);
+  return [`┌${'─'.repeat(width + 2)}┐`, ...rows, `└${'─'.repeat(width + 2)}┘`].join('\n');
+}

@@ -1,0 +1,102 @@
+/**
+ * Frames of PostgreSQL's wire protocol, version 3: a type byte, a length that counts itself, the fields.
+ * https://www.postgresql.org/docs/current/protocol-message-formats.html
+ */
+
+/** The client broke the protocol in a way after which nothing it sends can be understood. */
+export class ProtocolError extends Error {
+  override name = 'ProtocolError';
+}
+
+export const SYNC = frame('S');
+/** Always idle: the front holds no transaction, whatever the client began. */
+export const READY_FOR_QUERY = frame('Z', Buffer.from('I'));
+export const CLOSE_COMPLETE = frame('3');
+
+export function frame(type: string, ...fields: Uint8Array[]): Uint8Array {
+  const length = fields.reduce((sum, field) => sum + field.length, 4);
+  return Buffer.concat([Buffer.from(type), int32(length), ...fields]);
+}
+
+export function int16(value: number): Uint8Array {
+  const bytes = Buffer.alloc(2);
+  bytes.writeInt16BE(value);
+  return bytes;
+}
+
+export function int32(value: number): Uint8Array {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32BE(value);
+  return bytes;
+}
+
+export function cString(text: string | Uint8Array): Uint8Array {
+  return Buffer.concat([Buffer.from(text), Buffer.alloc(1)]);
+}
+
+export function commandComplete(tag: string): Uint8Array {
+  return frame('C', cString(tag));
+}
+
+export interface ErrorFields {
+  severity?: 'ERROR' | 'FATAL';
+  /** SQLSTATE. */
+  code: string;
+  message: string;
+  hint?: string;
+}
+
+export function errorResponse({ severity = 'ERROR', code, message, hint }: ErrorFields): Uint8Array {
+  // S may be translated, V never is; clients read either.
+  const fields = [`S${severity}`, `V${severity}`, `C${code}`, `M${message}`];
+  if (hint !== undefined) fields.push(`H${hint}`);
+  return frame('E', ...fields.map(cString), Buffer.alloc(1));
+}
+
+/** The fields of an ErrorResponse by their letter: `C` is the SQLSTATE, `M` the message. */
+export function readErrorFields(error: Uint8Array): Map<string, string> {
+  const fields = Buffer.from(error.subarray(5)).toString().split('\0');
+  return new Map(fields.map((field) => [field.charAt(0), field.slice(1)]));
+}
+
+/**
+ * Reads the zero-terminated string that starts at `at`.
+ * @returns its bytes, and where the next field starts
+ * @throws {ProtocolError} it has no end
+ */
+export function readCString(message: Uint8Array, at: number): { bytes: Uint8Array; next: number } {
+  const end = message.indexOf(0, at);
+  if (end === -1) throw new ProtocolError('invalid string in message');
+  return { bytes: message.subarray(at, end), next: end + 1 };
+}
+
+/** As {@link readCString}, the text alone. */
+export function readText(message: Uint8Array, at: number): string {
+  return Buffer.from(readCString(message, at).bytes).toString();
+}
+
+export function typeOf(message: Uint8Array): string {
+  return String.fromCharCode(message[0] ?? 0);
+}
+
+/**
+ * Passes a backend's answer on, with every frame replaced by what `rewrite` makes of it. Rows (DataRow and
+ * CopyData) stay as they are and are not looked at: an answer may hold a million of them.
+ */
+export function rewriteFrames(
+  answer: Uint8Array,
+  rewrite: (type: string, frame: Uint8Array) => Uint8Array,
+): Uint8Array {
+  const view = new DataView(answer.buffer, answer.byteOffset, answer.byteLength);
+  const parts: Uint8Array[] = [];
+  let rowsFrom = 0;
+  for (let at = 0, end = 0; at < answer.length; at = end) {
+    end = at + 1 + view.getUint32(at + 1);
+    const type = String.fromCharCode(view.getUint8(at));
+    if (type === 'D' || type === 'd') continue;
+    parts.push(answer.subarray(rowsFrom, at), rewrite(type, answer.subarray(at, end)));
+    rowsFrom = end;
+  }
+  parts.push(answer.subarray(rowsFrom));
+  return Buffer.concat(parts);
+}

@@ -1,0 +1,28 @@
+import { readLocalConfig } from '../../lib/config.ts';
+import { SetupError } from '../../lib/errors.ts';
+import { readyBox } from './ready-box.ts';
+import { startLocalCloud } from './start-local-cloud.ts';
+
+/** Longer than this nobody waits for a program to stop. What is cut off is tried again at the next start. */
+const STOP_TIMEOUT_MS = 1_800;
+
+try {
+  const config = readLocalConfig(process.env);
+  const cloud = await startLocalCloud(config);
+  console.log(readyBox(cloud, config));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      setTimeout(() => process.exit(0), STOP_TIMEOUT_MS).unref();
+      cloud.close().then(
+        () => process.exit(0),
+        (error: unknown) => {
+          console.error(error);
+          process.exit(1);
+        },
+      );
+    });
+  }
+} catch (error) {
+  console.error(error instanceof SetupError ? `cognito-sync-backend: ${error.message}` : error);
+  process.exit(1);
+}

@@ -1,0 +1,64 @@
+import pg from 'pg';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { localKinesis, put } from '../fixtures/kinesis.ts';
+import { wireEvent, wireRecord } from '../fixtures/stream-events.ts';
+
+const WRITES = 200;
+let cloud: LocalCloud;
+beforeAll(async () => {
+  cloud = await startLocalCloud();
+});
+afterAll(() => cloud.close());
+
+it('what people do at the SQL port costs no write and no answer of /healthz', {
+  timeout: 90_000,
+}, async () => {
+  const stop = new AbortController();
+  const unhealthy: unknown[] = [];
+  const watching = watchHealth(stop.signal, unhealthy);
+  const reading = misbehave(stop.signal);
+
+  const kinesis = localKinesis(cloud.url);
+  for (let count = 1; count <= WRITES; count += 1) {
+    await put(kinesis, wireEvent({ kinesisSyncRecords: [wireRecord({ key: `key ${count}` })] }));
+  }
+  const stored = async () => (await cloud.database.query('SELECT count(*) FROM query.records')).rows;
+  await expect.poll(stored, { timeout: 60_000 }).toEqual([{ count: WRITES }]);
+  stop.abort();
+  kinesis.destroy();
+  await Promise.all([watching, reading]);
+  expect(unhealthy).toEqual([]);
+  expect(await stored()).toEqual([{ count: WRITES }]);
+});
+
+/** Leaves a transaction open, fails in it, rolls back, asks without end, in turn. */
+async function misbehave(signal: AbortSignal): Promise<void> {
+  const client = new pg.Client({ connectionString: cloud.sqlUrl });
+  await client.connect();
+  const attempts = [
+    'BEGIN',
+    'DELETE FROM projection.records',
+    'SELECT nonsense',
+    'ROLLBACK',
+    'BEGIN',
+    'SELECT count(*) FROM query.records',
+    'ROLLBACK',
+  ];
+  const endless = 'SELECT count(*) FROM generate_series(1, 1e12)';
+  for (const sql of [...attempts, endless, ...attempts, endless])
+    await client.query(sql).catch(() => undefined);
+  while (!signal.aborted) for (const sql of attempts) await client.query(sql).catch(() => undefined);
+  await client.end();
+}
+
+async function watchHealth(signal: AbortSignal, unhealthy: unknown[]): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      const answer = await fetch(`${cloud.url}/healthz`, { signal: AbortSignal.timeout(2_000) });
+      if (answer.status !== 200) unhealthy.push(await answer.json());
+    } catch (error) {
+      unhealthy.push(error);
+    }
+  }
+}
