@@ -43,7 +43,7 @@ async function runMigration(database: Database, file: string): Promise<void> {
 }
 
 /** A statement ends with a semicolon at the end of a line. */
-export function splitStatements(sql: string): string[] {
+function splitStatements(sql: string): string[] {
   return sql
     .split(/;[ \t]*$/m)
     .map((statement) => statement.replace(/^--.*$/gm, '').trim())

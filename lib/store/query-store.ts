@@ -3,6 +3,7 @@ import type { DatasetChange } from '../projection/fold-events.ts';
 import { numericValue } from '../projection/numeric-value.ts';
 import type { ProjectionStore } from '../projection/projection-store.ts';
 import type { DatasetKey } from '../stream/stream-event.ts';
+import { plainArray } from './array-literal.ts';
 import { chunkRows } from './chunk-rows.ts';
 import type { Database } from './database.ts';
 import { datasetId, quarantineId, recordId } from './row-ids.ts';
@@ -11,20 +12,23 @@ import { type DatasetRow, type RecordRow, upsertDatasets, upsertRecords } from '
 // A removed dataset holds up to 1,024 records, and Aurora DSQL changes at most 3,000 rows in a transaction.
 const ERASE_ROWS = 2_500;
 
+const REMOVED = `
+SELECT dataset_id FROM projection.datasets WHERE dataset_id = ANY ($1::uuid[]) AND removed_ms IS NOT NULL`;
+
 const COVERED = `
-  datasets.dataset_id = ANY ($1::uuid[])
+  datasets.dataset_id = $1
   AND records.dataset_id = datasets.dataset_id
   AND (records.last_modified_ms, records.sync_count) <= (datasets.removed_ms, datasets.removed_sync_count)
   AND records.record_value IS NOT NULL`;
 
 // The condition stands twice. Where this waits for a row that another transaction writes anew, PostgreSQL looks at the
 // outer condition again, with the new row, but not at the inner SELECT, which would still hold the row for covered.
-const ERASE_REMOVED = `
+const ERASE_COVERED = `
 UPDATE projection.records SET record_value = NULL, numeric_value = NULL
 FROM projection.datasets
 WHERE ${COVERED}
-  AND (records.dataset_id, records.record_id) IN (
-    SELECT records.dataset_id, records.record_id
+  AND records.record_id IN (
+    SELECT records.record_id
     FROM projection.datasets, projection.records
     WHERE ${COVERED}
     LIMIT ${ERASE_ROWS})`;
@@ -46,7 +50,7 @@ export function createQueryStore(database: Database): ProjectionStore {
         sync_count: number;
       }>(
         'SELECT dataset_id, last_modified_ms, sync_count FROM projection.datasets WHERE dataset_id = ANY ($1::uuid[])',
-        [[...byId.keys()]],
+        [plainArray([...byId.keys()])],
       );
       return rows.flatMap((row) => {
         const dataset = byId.get(row.dataset_id);
@@ -75,6 +79,7 @@ export function createQueryStore(database: Database): ProjectionStore {
 
 /** Rows sorted by key: two writers that lock rows in the same order cannot deadlock. */
 function toRows(changes: readonly DatasetChange[]): { datasets: DatasetRow[]; records: RecordRow[] } {
+  const idOf = memoized(recordId);
   const sorted = changes
     .map((change) => ({ id: datasetId(change.dataset), change }))
     .sort((a, b) => compareText(a.id, b.id));
@@ -87,15 +92,15 @@ function toRows(changes: readonly DatasetChange[]): { datasets: DatasetRow[]; re
       removedMs: change.removal?.lastModifiedDate ?? null,
       removedSyncCount: change.removal?.syncCount ?? null,
     })),
-    records: sorted.flatMap(({ id, change }) => toRecordRows(id, change)),
+    records: sorted.flatMap(({ id, change }) => toRecordRows(id, change, idOf)),
   };
 }
 
-function toRecordRows(id: string, { records }: DatasetChange): RecordRow[] {
+function toRecordRows(id: string, { records }: DatasetChange, idOf: (key: string) => string): RecordRow[] {
   return records
     .map((record) => ({
       datasetId: id,
-      recordId: recordId(record.key),
+      recordId: idOf(record.key),
       recordKey: record.key,
       recordValue: record.value,
       numericValue: record.value === null ? null : numericValue(record.value),
@@ -104,6 +109,16 @@ function toRecordRows(id: string, { records }: DatasetChange): RecordRow[] {
       deviceLastModifiedMs: record.deviceLastModifiedDate,
     }))
     .sort((a, b) => compareText(a.recordId, b.recordId));
+}
+
+/** An app uses few keys for many people: hashing each once is most of the hashing saved. */
+function memoized(compute: (key: string) => string): (key: string) => string {
+  const known = new Map<string, string>();
+  return (key) => {
+    const value = known.get(key) ?? compute(key);
+    known.set(key, value);
+    return value;
+  };
 }
 
 function compareText(a: string, b: string): number {
@@ -123,9 +138,11 @@ async function execute(
 
 /** A removal takes the values it covers with it, those written after it included. Tombstones stay. */
 async function eraseRemoved(database: Database, datasets: readonly DatasetRow[]): Promise<void> {
-  for (const chunk of chunkRows(datasets, () => 0)) {
-    const ids = chunk.map((dataset) => dataset.datasetId);
-    while ((await database.query(ERASE_REMOVED, [ids])).rowsChanged === ERASE_ROWS);
+  if (datasets.length === 0) return;
+  const ids = plainArray(datasets.map((dataset) => dataset.datasetId));
+  const { rows } = await database.query<{ dataset_id: string }>(REMOVED, [ids]);
+  for (const row of rows) {
+    while ((await database.query(ERASE_COVERED, [row.dataset_id])).rowsChanged === ERASE_ROWS);
   }
 }
 

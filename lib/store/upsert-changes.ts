@@ -1,9 +1,9 @@
-import type { SqlValue } from './database.ts';
+import { plainArray, textArray } from './array-literal.ts';
 
 /** A statement and its values. */
 export interface Statement {
   sql: string;
-  values: SqlValue[];
+  values: string[];
 }
 
 export interface DatasetRow {
@@ -63,14 +63,14 @@ export function upsertDatasets(rows: readonly DatasetRow[]): Statement {
   return {
     sql: UPSERT_DATASETS,
     values: [
-      rows.map((row) => row.datasetId),
-      rows.map((row) => row.identityPoolId),
-      rows.map((row) => row.identityId),
-      rows.map((row) => row.datasetName),
-      rows.map((row) => row.lastModifiedMs),
-      rows.map((row) => row.syncCount),
-      rows.map((row) => row.removedMs),
-      rows.map((row) => row.removedSyncCount),
+      plainArray(rows.map((row) => row.datasetId)),
+      textArray(rows.map((row) => row.identityPoolId)),
+      textArray(rows.map((row) => row.identityId)),
+      textArray(rows.map((row) => row.datasetName)),
+      plainArray(rows.map((row) => row.lastModifiedMs)),
+      plainArray(rows.map((row) => row.syncCount)),
+      plainArray(rows.map((row) => row.removedMs)),
+      plainArray(rows.map((row) => row.removedSyncCount)),
     ],
   };
 }
@@ -95,14 +95,14 @@ export function upsertRecords(rows: readonly RecordRow[]): Statement {
   return {
     sql: UPSERT_RECORDS,
     values: [
-      rows.map((row) => row.datasetId),
-      rows.map((row) => row.recordId),
-      rows.map((row) => row.recordKey),
-      rows.map((row) => row.recordValue),
-      rows.map((row) => row.numericValue),
-      rows.map((row) => row.lastModifiedMs),
-      rows.map((row) => row.syncCount),
-      rows.map((row) => row.deviceLastModifiedMs),
+      plainArray(rows.map((row) => row.datasetId)),
+      plainArray(rows.map((row) => row.recordId)),
+      textArray(rows.map((row) => row.recordKey)),
+      textArray(rows.map((row) => row.recordValue)),
+      plainArray(rows.map((row) => row.numericValue)),
+      plainArray(rows.map((row) => row.lastModifiedMs)),
+      plainArray(rows.map((row) => row.syncCount)),
+      plainArray(rows.map((row) => row.deviceLastModifiedMs)),
     ],
   };
 }

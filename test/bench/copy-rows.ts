@@ -1,0 +1,45 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { KinesisStreamEvent } from 'aws-lambda';
+import type pg from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
+import { numericValue } from '../../lib/projection/numeric-value.ts';
+import { datasetId, recordId } from '../../lib/store/row-ids.ts';
+import { decodeStreamEvent } from '../../lib/stream/decode-stream-event.ts';
+
+/** A table with the columns and the key of projection.records, and nothing else. */
+export async function createCopyTable(client: pg.Client): Promise<void> {
+  await client.query('CREATE SCHEMA bench');
+  await client.query(
+    'CREATE TABLE bench.records (LIKE projection.records, PRIMARY KEY (dataset_id, record_id))',
+  );
+}
+
+/** The rows of a batch as COPY takes them, in the order of their key: what the database alone can do. */
+export function toCopyText({ Records }: KinesisStreamEvent): string {
+  const now = new Date().toISOString();
+  const lines = Records.flatMap(({ kinesis }) => {
+    const event = decodeStreamEvent(Buffer.from(kinesis.data, 'base64'));
+    if (event.kind !== 'records') throw new Error('no such event is made');
+    const id = datasetId(event.dataset);
+    return event.records.map(({ key, value, version, deviceLastModifiedDate }) =>
+      [
+        id,
+        recordId(key),
+        key,
+        value,
+        numericValue(value ?? '') ?? '\\N',
+        version.lastModifiedDate,
+        version.syncCount,
+        deviceLastModifiedDate,
+        now,
+      ].join('\t'),
+    );
+  });
+  return `${lines.sort().join('\n')}\n`;
+}
+
+/** One COPY of rows made ready before. */
+export async function copyRows(client: pg.Client, text: string): Promise<void> {
+  await pipeline(Readable.from([text]), client.query(copyFrom('COPY bench.records FROM STDIN')));
+}

@@ -1,0 +1,50 @@
+/** One way of doing the work, to be set beside others: gets ready for a round and gives what is to be timed. */
+export interface Contender {
+  name: string;
+  prepare(round: number): () => Promise<void>;
+}
+
+/** A contender from what it prepares, which is not timed, and what it does with that, which is. */
+export function contender<Input>(parts: {
+  name: string;
+  prepare(round: number): Input;
+  run(input: Input): Promise<void>;
+}): Contender {
+  return {
+    name: parts.name,
+    prepare(round) {
+      const input = parts.prepare(round);
+      return () => parts.run(input);
+    },
+  };
+}
+
+export interface Table {
+  title: string;
+  rows: Record<string, Record<string, string>>;
+}
+
+/**
+ * Runs the contenders in turn (A B C, A B C, …), so that a machine that gets slower gets slower for all, and gives
+ * the median time of each in milliseconds. Rounds before 0 warm up and do not count.
+ */
+export async function medianTimes(
+  contenders: readonly Contender[],
+  { rounds, warmUp }: { rounds: number; warmUp: number },
+): Promise<Map<string, number>> {
+  const times = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
+  for (let round = -warmUp; round < rounds; round += 1) {
+    for (const { name, prepare } of contenders) {
+      const run = prepare(round);
+      const start = performance.now();
+      await run();
+      if (round >= 0) times.get(name)?.push(performance.now() - start);
+    }
+  }
+  return new Map(Array.from(times, ([name, values]) => [name, median(values)]));
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
