@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SetupError } from '../../lib/errors.ts';
 
@@ -12,6 +13,8 @@ export interface DataDirectory {
   kinesis: string;
   /** Where event source mappings keep how far they are. */
   eventSourceMappings: string;
+  /** Where the key of session tokens is kept. */
+  tokenKey: string;
   release(): void;
 }
 
@@ -26,7 +29,7 @@ export async function takeDataDirectory(path: string): Promise<DataDirectory> {
   const directory = resolve(path);
   const holderFile = join(directory, 'holder.json');
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(directory);
   } catch (error) {
     throw new SetupError(
       `DATA_DIR=${directory} cannot be made (${reasonOf(error)}); choose another directory`,
@@ -48,8 +51,15 @@ export async function takeDataDirectory(path: string): Promise<DataDirectory> {
     database: join(directory, 'database'),
     kinesis: join(directory, 'kinesis'),
     eventSourceMappings: join(directory, 'event-source-mappings'),
+    tokenKey: join(directory, 'token-key'),
     release: () => lock.close(),
   };
+}
+
+/** Not by mkdir's own recursion: where the system says that a parent is missing although it is there, it never ends. */
+async function makeDirectory(path: string): Promise<void> {
+  if (path !== dirname(path) && !existsSync(dirname(path))) await makeDirectory(dirname(path));
+  if (!existsSync(path)) await mkdir(path, { mode: 0o700 });
 }
 
 function openLock(directory: string): DatabaseSync {

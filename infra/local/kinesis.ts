@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Server, ServerResponse } from 'node:http';
-import kinesalite from 'kinesalite';
 import { type RawRequest, SignatureError, type SigV4Verifier } from '../../lib/wire/sigv4.ts';
+import { loadKinesalite } from './load-kinesalite.ts';
 import { type Route, sendJson } from './port.ts';
 
 export interface KinesisEmulator extends Route {
@@ -17,13 +17,14 @@ const AMZ_JSON = 'application/x-amz-json-1.1';
  * @param directory where it keeps its streams
  */
 export function createKinesisEmulator(directory: string, verify: SigV4Verifier): KinesisEmulator {
-  const emulator = kinesalite({
+  const emulator = loadKinesalite()({
     path: directory,
     createStreamMs: 0,
     deleteStreamMs: 0,
     updateStreamMs: 0,
     shardLimit: 1_000,
   });
+  const underWay = new Set<Promise<void>>();
   return {
     matches: ({ headers }) => String(headers['x-amz-target'] ?? '').startsWith('Kinesis_20131202.'),
     answer(request, response) {
@@ -38,9 +39,17 @@ export function createKinesisEmulator(directory: string, verify: SigV4Verifier):
           { 'Content-Type': AMZ_JSON },
         );
       }
+      const answered = untilEnded(response).finally(() => underWay.delete(answered));
+      underWay.add(answered);
       replay(emulator, request, response);
     },
-    close: () => new Promise((resolve) => emulator.close(() => resolve())),
+    async close() {
+      // It throws, where nobody can catch it, when its database closes under a request.
+      await Promise.all(underWay);
+      await new Promise<void>((resolve) => {
+        emulator.close(() => resolve());
+      });
+    },
   };
 }
 
@@ -58,4 +67,17 @@ function replay(
   emulator.emit('request', request, response);
   if (body.length > 0) request.emit('data', body);
   request.emit('end');
+}
+
+/** Until the emulator has said its last word, also to a client that is gone: the response has no event for that. */
+function untilEnded(response: ServerResponse): Promise<void> {
+  const end = response.end.bind(response);
+  return new Promise((resolve) => {
+    Object.assign(response, {
+      end(chunk?: string | Uint8Array) {
+        resolve();
+        return end(chunk);
+      },
+    });
+  });
 }

@@ -4,7 +4,7 @@ import { readyBox } from './ready-box.ts';
 import { startLocalCloud } from './start-local-cloud.ts';
 
 /** Longer than this nobody waits for a program to stop. What is cut off is tried again at the next start. */
-const STOP_TIMEOUT_MS = 1_800;
+const STOP_TIMEOUT_MS = 1_300;
 
 try {
   const config = readLocalConfig(process.env);

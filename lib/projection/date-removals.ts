@@ -11,8 +11,8 @@ export function isUndatedRemoval({ event }: ReadableDelivery): boolean {
 /**
  * Gives removals that miss their date or count those of the dataset as it was known when they arrived: of the
  * events before them here, of the store, else the time of arrival. The one rule that depends on the order of
- * events: a removal without a version can only mean "all there was until now". Never later than its arrival, so that
- * an event delivered once more does not remove what was written since.
+ * events: a removal without a version can only mean "all there was until now". Never later than its arrival. What it
+ * gives is a proposal: a removal delivered once more keeps the version it was given first.
  *
  * @param stored versions in the store, by `datasetKeyText`
  */

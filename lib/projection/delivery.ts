@@ -24,6 +24,6 @@ export interface ReadableDelivery extends Delivery {
 export interface RefusedDelivery extends Delivery {
   kind: 'refused';
   reason: string;
-  /** Null where the data does not even tell that. */
+  /** Null where the data is no event. */
   identityPoolId: string | null;
 }

@@ -1,7 +1,7 @@
 import { ValueRefusedError } from '../errors.ts';
 import { dateRemovals, isUndatedRemoval } from './date-removals.ts';
 import type { ReadableDelivery, RefusedDelivery } from './delivery.ts';
-import { datasetKeyText, foldEvents } from './fold-events.ts';
+import { datasetKeyText, type FoldableEvent, foldEvents } from './fold-events.ts';
 import type { ProjectionStore } from './projection-store.ts';
 
 /** What became of a batch; counts only, fit for a log. */
@@ -75,14 +75,28 @@ async function writeTogether(
   store: ProjectionStore,
   deliveries: readonly ReadableDelivery[],
 ): Promise<Written> {
-  const undated = deliveries.filter(isUndatedRemoval).map(({ event }) => event.dataset);
-  const stored = undated.length > 0 ? await store.versionsOf(undated) : [];
-  const versions = new Map(stored.map(({ dataset, version }) => [datasetKeyText(dataset), version]));
-  const changes = foldEvents(dateRemovals(deliveries, versions));
+  const changes = foldEvents(await toFoldable(store, deliveries));
   const { recordsChanged } = await store.apply(changes);
   return {
     records: changes.reduce((sum, change) => sum + change.records.length, 0),
     recordsChanged,
     refused: [],
   };
+}
+
+/** Dates the removals that came without a version, once and for all. */
+async function toFoldable(
+  store: ProjectionStore,
+  deliveries: readonly ReadableDelivery[],
+): Promise<FoldableEvent[]> {
+  const undated = deliveries.filter(isUndatedRemoval).map(({ event }) => event.dataset);
+  const stored = undated.length > 0 ? await store.versionsOf(undated) : [];
+  const versions = new Map(stored.map(({ dataset, version }) => [datasetKeyText(dataset), version]));
+  const events = dateRemovals(deliveries, versions);
+  for (const [index, delivery] of deliveries.entries()) {
+    const event = events[index];
+    if (!event || !isUndatedRemoval(delivery)) continue;
+    events[index] = { ...event, version: await store.keepRemovalVersion(delivery.position, event.version) };
+  }
+  return events;
 }

@@ -1,11 +1,16 @@
 import type { DatasetKey, Version } from '../stream/stream-event.ts';
-import type { RefusedDelivery } from './delivery.ts';
+import type { RefusedDelivery, StreamPosition } from './delivery.ts';
 import type { DatasetChange } from './fold-events.ts';
 
 /** What the projection needs of a query store. Every call may be repeated: the second time changes nothing. */
 export interface ProjectionStore {
   /** The stored versions of these datasets; those not stored are left out. */
   versionsOf(datasets: readonly DatasetKey[]): Promise<{ dataset: DatasetKey; version: Version }[]>;
+  /**
+   * Keeps the version given to a removal that came without one.
+   * @returns the version it was given first: this one, unless the removal was delivered before
+   */
+  keepRemovalVersion(position: StreamPosition, version: Version): Promise<Version>;
   /**
    * Writes what is newer than what is stored, in the version order.
    * @returns how many records were changed; the others were not newer

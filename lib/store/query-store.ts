@@ -6,7 +6,7 @@ import type { DatasetKey } from '../stream/stream-event.ts';
 import { plainArray } from './array-literal.ts';
 import { chunkRows } from './chunk-rows.ts';
 import type { Database } from './database.ts';
-import { datasetId, quarantineId, recordId } from './row-ids.ts';
+import { datasetId, recordId, streamPositionId } from './row-ids.ts';
 import { type DatasetRow, type RecordRow, upsertDatasets, upsertRecords } from './upsert-changes.ts';
 
 // A removed dataset holds up to 1,024 records, and Aurora DSQL changes at most 3,000 rows in a transaction.
@@ -33,6 +33,13 @@ WHERE ${COVERED}
     WHERE ${COVERED}
     LIMIT ${ERASE_ROWS})`;
 
+// The update changes nothing; it makes the row that was there come back.
+const KEEP_REMOVAL = `
+INSERT INTO projection.dated_removals (removal_id, last_modified_ms, sync_count, dated_at)
+VALUES ($1, $2, $3, now())
+ON CONFLICT (removal_id) DO UPDATE SET removal_id = excluded.removal_id
+RETURNING last_modified_ms, sync_count`;
+
 const QUARANTINE = `
 INSERT INTO projection.quarantine (
   quarantine_id, reason, identity_pool_id, stream_name, shard_id, sequence_number, arrived_at, quarantined_at, payload)
@@ -58,6 +65,16 @@ export function createQueryStore(database: Database): ProjectionStore {
           ? [{ dataset, version: { lastModifiedDate: row.last_modified_ms, syncCount: row.sync_count } }]
           : [];
       });
+    },
+
+    async keepRemovalVersion(position, version) {
+      const values = [streamPositionId(position), version.lastModifiedDate, version.syncCount];
+      const { rows } = await database.query<{ last_modified_ms: number; sync_count: number }>(
+        KEEP_REMOVAL,
+        values,
+      );
+      const [kept] = rows;
+      return kept ? { lastModifiedDate: kept.last_modified_ms, syncCount: kept.sync_count } : version;
     },
 
     async apply(changes) {
@@ -151,7 +168,7 @@ async function quarantine(
   { reason, identityPoolId, position, data }: RefusedDelivery,
 ): Promise<void> {
   await database.query(QUARANTINE, [
-    quarantineId(position),
+    streamPositionId(position),
     reason,
     identityPoolId,
     position.streamName,

@@ -7,13 +7,21 @@ export function datasetId({ identityPoolId, identityId, datasetName }: DatasetKe
   return hashedUuid(`${identityPoolId}\0${identityId}\0${datasetName}`);
 }
 
+/** Key of an identity's row. No dataset's: a dataset has a name. */
+export function identityRowId({
+  identityPoolId,
+  identityId,
+}: Pick<DatasetKey, 'identityPoolId' | 'identityId'>): string {
+  return hashedUuid(`${identityPoolId}\0${identityId}`);
+}
+
 /** Key of a record's row within its dataset. */
 export function recordId(key: string): string {
   return hashedUuid(key);
 }
 
-/** Key of a quarantined delivery: a batch that is tried again does not quarantine twice. */
-export function quarantineId({ streamName, shardId, sequenceNumber }: StreamPosition): string {
+/** Key of what is kept about one delivery: a batch that is tried again does not keep it twice. */
+export function streamPositionId({ streamName, shardId, sequenceNumber }: StreamPosition): string {
   return hashedUuid(`${streamName}\0${shardId}\0${sequenceNumber}`);
 }
 

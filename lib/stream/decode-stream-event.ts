@@ -59,15 +59,15 @@ function parse(data: Uint8Array): Members {
 
 /** The inline records, or the URL they lie behind; an empty list where there is neither. */
 function readPayload(event: Members, operation: 'replace' | 'remove'): StreamRecord[] | string {
-  const { kinesisSyncRecords: records, kinesisSyncRecordsURL: url, payloadType } = event;
-  if (Array.isArray(records)) {
-    return records.map((record, index) => readRecord(record, `kinesisSyncRecords[${index}]`, operation));
-  }
-  if (records !== undefined && records !== null) throw notAnEvent('kinesisSyncRecords is not a list');
+  const { kinesisSyncRecordsURL: url, payloadType } = event;
+  const records = event.kinesisSyncRecords ?? [];
+  if (!Array.isArray(records)) throw notAnEvent('kinesisSyncRecords is not a list');
   if (payloadType === 'S3Url' || (url !== undefined && url !== null)) {
+    // Which of the two is the whole is anybody's guess.
+    if (records.length > 0) throw notAnEvent('kinesisSyncRecords and kinesisSyncRecordsURL are both there');
     return text(url, 'kinesisSyncRecordsURL', URL_TEXT);
   }
-  return [];
+  return records.map((record, index) => readRecord(record, `kinesisSyncRecords[${index}]`, operation));
 }
 
 /** A record of an event that removes is removed, whatever its own `op` says. */

@@ -86,17 +86,12 @@ describe('a Cognito stream event', () => {
     expect(decode({ kinesisSyncRecords: [] })).toMatchObject({ kind: 'records', records: [] });
   });
 
-  it('tells the URL of records that were too many', () => {
-    const event = {
-      kinesisSyncRecords: null,
-      payloadType: 'S3Url',
-      kinesisSyncRecordsURL: 'https://bucket.example/x?sig=y',
-    };
-    expect(decode(event)).toMatchObject({
-      kind: 'offloaded',
-      url: 'https://bucket.example/x?sig=y',
-      operation: 'replace',
-    });
+  it.each([null, []])('tells the URL of records that were too many, beside %j', (kinesisSyncRecords) => {
+    for (const operation of ['replace', 'remove']) {
+      const url = 'https://bucket.example/x?sig=y';
+      const event = { operation, kinesisSyncRecords, payloadType: 'S3Url', kinesisSyncRecordsURL: url };
+      expect(decode(event)).toMatchObject({ kind: 'offloaded', url, operation });
+    }
   });
 
   it('takes the longest legal key, an empty value and a value of a megabyte', () => {
@@ -137,6 +132,7 @@ describe('what is not a Cognito stream event', () => {
     ['operation is neither "replace" nor "remove"', { operation: 'upsert' }],
     ['kinesisSyncRecords is not a list', { kinesisSyncRecords: {} }],
     ['kinesisSyncRecordsURL is not text', { kinesisSyncRecords: null, payloadType: 'S3Url' }],
+    ['are both there', { kinesisSyncRecordsURL: 'https://bucket.example/x' }],
     ['lastModifiedDate is not a date', { lastModifiedDate: '2026-01-01' }],
     ['lastModifiedDate is not a date', { lastModifiedDate: 1e300 }],
     ['lastModifiedDate is not a date', { lastModifiedDate: -62_167_219_200_000 }],

@@ -47,6 +47,15 @@ CREATE TABLE IF NOT EXISTS projection.quarantine (
   payload bytea NOT NULL
 );
 
+-- Versions given to removals that came without one, by the hash of their position on the stream: a removal delivered
+-- once more must not take what was written since for what it removed.
+CREATE TABLE IF NOT EXISTS projection.dated_removals (
+  removal_id uuid PRIMARY KEY,
+  last_modified_ms bigint NOT NULL,
+  sync_count bigint NOT NULL,
+  dated_at timestamptz NOT NULL
+);
+
 CREATE INDEX IF NOT EXISTS datasets_by_name ON projection.datasets (identity_pool_id, identity_id, dataset_name);
 
 CREATE INDEX IF NOT EXISTS records_by_projected_at ON projection.records (projected_at);
