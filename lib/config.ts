@@ -47,6 +47,26 @@ export function readLocalConfig(env: Environment): LocalConfig {
   };
 }
 
+/** Where a command finds the service it works on, and as whom. */
+export interface ClientConfig {
+  url: string;
+  /** Where the query store is read. */
+  sqlUrl: string;
+  region: string;
+  credentials: Credentials;
+}
+
+/** Without a word from the environment: a local cloud on its default ports. @throws {SetupError} as above */
+export function readClientConfig(env: Environment): ClientConfig {
+  const { port, sqlPort, region, credentials, databaseUrl } = readLocalConfig(env);
+  return {
+    url: env.AWS_ENDPOINT_URL || `http://127.0.0.1:${port}`,
+    sqlUrl: databaseUrl ?? `postgres://postgres@127.0.0.1:${sqlPort}/postgres`,
+    region,
+    credentials,
+  };
+}
+
 /** @throws {SetupError} unless DATABASE_URL is the address of a PostgreSQL database; it is never quoted: it holds a password */
 export function readDatabaseUrl(env: Environment): string {
   const value = env.DATABASE_URL;
@@ -56,6 +76,18 @@ export function readDatabaseUrl(env: Environment): string {
     throw new SetupError(`DATABASE_URL ${found}; it looks like postgres://user:password@host:5432/database`);
   }
   return value;
+}
+
+/** The stream that a function writes to. @throws {SetupError} naming the variable that is missing or wrong */
+export function readStream(env: Environment): { region: string; streamName: string } {
+  const { AWS_REGION: region, STREAM_NAME: streamName } = env;
+  if (!region) throw new SetupError('AWS_REGION is not set; it is the region of the stream');
+  if (!streamName || !/^[a-zA-Z0-9_.-]{1,128}$/.test(streamName)) {
+    throw new SetupError(
+      `STREAM_NAME=${streamName ?? ''} is not the name of a stream; use the Kinesis stream's`,
+    );
+  }
+  return { region, streamName };
 }
 
 function readPort(env: Environment, name: string, byDefault: number): number {

@@ -14,3 +14,37 @@ export class SetupError extends Error {
 export class ValueRefusedError extends Error {
   override name = 'ValueRefusedError';
 }
+
+/** The error codes of the Cognito Sync API that the service itself raises; each is an error shape of the API model. */
+export type ServiceErrorCode =
+  | 'InternalErrorException'
+  | 'InvalidParameterException'
+  | 'LimitExceededException'
+  | 'NotAuthorizedException'
+  | 'ResourceConflictException'
+  | 'ResourceNotFoundException'
+  | 'TooManyRequestsException';
+
+const STATUS: Record<ServiceErrorCode, number> = {
+  InternalErrorException: 500,
+  InvalidParameterException: 400,
+  LimitExceededException: 400,
+  NotAuthorizedException: 403,
+  ResourceConflictException: 409,
+  ResourceNotFoundException: 404,
+  TooManyRequestsException: 429,
+};
+
+/** What the API answers instead of a result: code and message reach the client as they are. */
+export class ServiceError extends Error {
+  override name = 'ServiceError';
+  readonly code: ServiceErrorCode;
+  /** The HTTP status that the API model gives the code. */
+  readonly status: number;
+
+  constructor(code: ServiceErrorCode, message: string) {
+    super(message);
+    this.code = code;
+    this.status = STATUS[code];
+  }
+}

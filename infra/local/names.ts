@@ -1,5 +1,5 @@
 /** What the local cloud calls its parts: the names that the deployed ones have, in an account of zeroes. */
-const ACCOUNT_ID = '000000000000';
+export const ACCOUNT_ID = '000000000000';
 export const STREAM_NAME = 'cognito-sync';
 
 export function streamArn(region: string): string {

@@ -3,7 +3,9 @@ import type { RawRequest } from '../../lib/wire/sigv4.ts';
 
 /** One of the services behind the port. */
 export interface Route {
-  matches(request: RawRequest): boolean;
+  /** Web pages of other origins may ask here; everywhere else they are refused. */
+  anyOrigin?: true;
+  matches(request: Omit<RawRequest, 'body'>): boolean;
   answer(request: RawRequest, response: ServerResponse): void | Promise<void>;
 }
 
@@ -26,7 +28,8 @@ const LOOPBACK_NAMES = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
 /**
  * The one HTTP port of the local cloud. It answers only requests that were meant for it: one with a foreign `Host`
- * comes from a name that somebody else made point here, one with a foreign `Origin` from somebody else's web page.
+ * comes from a name that somebody else made point here, one with a foreign `Origin` from somebody else's web page,
+ * which only gets as far as a route that welcomes it.
  *
  * @throws the system's error, such as EADDRINUSE, where it cannot listen
  */
@@ -64,16 +67,21 @@ async function answer(
   incoming.on('error', () => undefined);
   response.on('error', () => undefined);
   if (!isOwnHost(headers.host)) return sendJson(response, 403, { message: 'this Host is not served here' });
-  if (!isOwnOrigin(headers.origin, headers.host))
+  const route = routes.find((candidate) => candidate.matches({ method, target, headers }));
+  if (!route?.anyOrigin && !isOwnOrigin(headers.origin, headers.host))
     return sendJson(response, 403, { message: 'this Origin may not ask here' });
   const body = await readBody(incoming);
   if (body === 'aborted') return;
-  if (body === 'too large')
-    return sendJson(response, 413, { message: `a request is at most ${MAX_BODY_BYTES} bytes` });
-  const request = { method, target, headers, body };
-  const route = routes.find((candidate) => candidate.matches(request));
+  if (body === 'too large') return sendTooLarge(response);
   if (!route) return sendJson(response, 404, { message: 'nothing is served here; see /healthz' });
-  await route.answer(request, response);
+  await route.answer({ method, target, headers, body }, response);
+}
+
+/** In the form of AWS's errors, which is what clients of these ports read. */
+function sendTooLarge(response: ServerResponse): void {
+  const code = 'RequestEntityTooLarge';
+  const message = `a request body is at most ${MAX_BODY_BYTES} bytes`;
+  sendJson(response, 413, { __type: code, message }, { 'x-amzn-ErrorType': `${code}:` });
 }
 
 export function sendJson(

@@ -1,30 +1,24 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createProjectStream } from '../../functions/project-stream.ts';
-import { createKinesisClient } from '../../lib/aws/kinesis-client.ts';
-import { createKinesisReader } from '../../lib/aws/kinesis-reader.ts';
+
+import { createKinesisClient, type KinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { deleteStream, ensureStream } from '../../lib/aws/kinesis-stream.ts';
 import { DEFAULT_CREDENTIALS, type LocalConfig } from '../../lib/config.ts';
 import type { Database } from '../../lib/store/database.ts';
-import { createQueryStore } from '../../lib/store/query-store.ts';
-import { createLogger } from '../../lib/telemetry.ts';
 import { createSigV4Verifier } from '../../lib/wire/sigv4.ts';
 import { type DataDirectory, takeDataDirectory } from './data-directory.ts';
-import { openCheckpointFile } from './event-source-mapping/checkpoint-file.ts';
-import { deployedMappingSettings } from './event-source-mapping/deployed-mapping-settings.ts';
-import {
-  type EventSourceMapping,
-  startEventSourceMapping,
-} from './event-source-mapping/event-source-mapping.ts';
+import type { EventSourceMapping } from './event-source-mapping/event-source-mapping.ts';
 import { createHealthRoute } from './health.ts';
 import { createKinesisEmulator } from './kinesis.ts';
-import { createLambdaContext } from './lambda-context.ts';
-import { STREAM_NAME, streamArn } from './names.ts';
-import { openDatabase } from './open-database.ts';
-import { startPort } from './port.ts';
+import { STREAM_NAME } from './names.ts';
+import { type LocalDatabase, openDatabase } from './open-database.ts';
+import { type Route, startPort } from './port.ts';
 import { portTaken } from './port-taken.ts';
+import { forgetProgress, startProjection } from './projection.ts';
 import { startSqlPort } from './sql-port/sql-port.ts';
+import { createSyncService, type SyncService } from './sync-service.ts';
+import { readTokenKey } from './token-key.ts';
 
 export interface LocalCloud {
   /** Where every service answers, such as `http://127.0.0.1:4580`. */
@@ -34,94 +28,131 @@ export interface LocalCloud {
   dataDir: string;
   /** The database itself, for tests to look into. */
   database: Database;
-  /** Empties stream and query store. */
+  /** Empties the stream, the query store and the sync store. */
   reset(): Promise<void>;
   /** Stops everything and frees ports and lock; events under way are projected at the next start. */
   close(): Promise<void>;
 }
 
-const FUNCTION_NAME = 'project-stream';
-
 /**
- * Starts the local cloud: Kinesis, event source mapping, the functions that `serverless.yml` deploys, and a database,
- * behind one HTTP port. Without options it takes free ports and a temporary directory, which `close` removes: an
- * instance for a test.
+ * Starts the local cloud: the Cognito Sync API, Kinesis, the event source mapping, the functions that `serverless.yml`
+ * deploys, and a database, behind one HTTP port. Without options it takes free ports and a temporary directory, which
+ * `close` removes: an instance for a test.
  *
  * @throws {SetupError} a port is taken, the data directory in use, the database not there
  */
 export async function startLocalCloud(options: Partial<LocalConfig> = {}): Promise<LocalCloud> {
   await using started = new AsyncDisposableStack();
-  const { host = '127.0.0.1', region = 'us-east-1', credentials = DEFAULT_CREDENTIALS } = options;
+  const config = {
+    host: '127.0.0.1',
+    region: 'us-east-1',
+    credentials: DEFAULT_CREDENTIALS,
+    port: 0,
+    sqlPort: 0,
+    ...options,
+  };
+  const { region, credentials } = config;
   const directory = await takeDirectory(options.dataDir, started);
-
-  const { kind, database } = await openDatabase(directory.database, options.databaseUrl);
+  const local = await openDatabase(directory.database, options.databaseUrl);
+  const { database } = local;
   started.defer(() => database.close());
 
   const secretOf = (id: string) => (id === credentials.accessKeyId ? credentials.secretAccessKey : undefined);
-  const kinesis = createKinesisEmulator(
-    directory.kinesis,
-    createSigV4Verifier({ region, secretOf, now: Date.now }),
-  );
+  const verify = createSigV4Verifier({ region, secretOf, now: Date.now });
+  const sync = createSyncService({
+    database,
+    tokenKey: await readTokenKey(directory.tokenKey),
+    verify,
+    region,
+  });
+  const kinesis = createKinesisEmulator(directory.kinesis, verify);
   started.defer(() => kinesis.close());
 
-  let mapping: EventSourceMapping | undefined;
-  const health = createHealthRoute(() => ({ database: kind, mappings: mapping ? [mapping.status()] : [] }));
-  const port = await startPort({ host, port: options.port ?? 0, routes: [health, kinesis] }).catch(
-    portTaken('PORT', options.port),
-  );
-  started.defer(() => port.close());
-  const url = `http://${bracketed(host)}:${port.port}`;
-
-  let sqlUrl = options.databaseUrl ?? '';
-  if (kind === 'embedded') {
-    const sqlPort = await startSqlPort({ host, port: options.sqlPort ?? 0, database }).catch(
-      portTaken('PG_PORT', options.sqlPort),
-    );
-    started.defer(() => sqlPort.close());
-    sqlUrl = `postgres://postgres@${bracketed(host)}:${sqlPort.port}/postgres`;
-  }
+  let running: Running | undefined;
+  const health = createHealthRoute(() => ({
+    database: local.kind,
+    mappings: running ? [running.mapping.status()] : [],
+  }));
+  const url = await listen(config, [health, sync.route, kinesis], started);
+  const sqlUrl = await listenForSql(config, local, started);
 
   const client = createKinesisClient({ region, endpoint: url, credentials });
   started.defer(() => client.destroy());
-  await ensureStream(client, STREAM_NAME);
-  const logger = createLogger(FUNCTION_NAME);
-  const projectStream = createProjectStream({ store: createQueryStore(database), logger });
-  const startMapping = async () =>
-    startEventSourceMapping({
-      reader: createKinesisReader(client),
-      streamName: STREAM_NAME,
-      streamArn: streamArn(region),
-      region,
-      functionName: FUNCTION_NAME,
-      settings: deployedMappingSettings(),
-      invoke: (event) => projectStream(event, createLambdaContext(FUNCTION_NAME, region)),
-      checkpoints: await openCheckpointFile({
-        directory: directory.eventSourceMappings,
-        functionName: FUNCTION_NAME,
-        streamName: STREAM_NAME,
-      }),
-      logger,
-    });
-  mapping = await startMapping();
-  started.defer(() => mapping?.close());
+  const run = () => startRunning({ client, database, sync, directory, region });
+  running = await run();
+  started.defer(() => running?.close());
 
-  const running = started.move();
+  const resources = started.move();
   return {
     url,
     sqlUrl,
     dataDir: directory.path,
     database,
     async reset() {
-      await mapping?.close();
+      await running?.close();
       await deleteStream(client, STREAM_NAME);
-      await rm(directory.eventSourceMappings, { recursive: true, force: true });
-      for (const table of ['datasets', 'records', 'quarantine'])
-        await database.query(`TRUNCATE projection.${table}`);
-      await ensureStream(client, STREAM_NAME);
-      mapping = await startMapping();
+      await forgetProgress(directory.eventSourceMappings);
+      await emptyTables(database);
+      running = await run();
     },
-    close: () => running.disposeAsync(),
+    close: () => resources.disposeAsync(),
   };
+}
+
+/** What moves by itself: the relay onto the stream and the mapping off it. */
+interface Running {
+  mapping: EventSourceMapping;
+  close(): Promise<void>;
+}
+
+interface RunningDeps {
+  client: KinesisClient;
+  database: Database;
+  sync: SyncService;
+  directory: DataDirectory;
+  region: string;
+}
+
+async function startRunning({ client, database, sync, directory, region }: RunningDeps): Promise<Running> {
+  await ensureStream(client, STREAM_NAME);
+  const mapping = await startProjection({
+    client,
+    database,
+    directory: directory.eventSourceMappings,
+    region,
+  });
+  const relay = sync.startRelay(client);
+  return {
+    mapping,
+    async close() {
+      await relay.close();
+      await mapping.close();
+    },
+  };
+}
+
+async function listen(
+  { host, port }: Pick<LocalConfig, 'host' | 'port'>,
+  routes: readonly Route[],
+  started: AsyncDisposableStack,
+): Promise<string> {
+  const listening = await startPort({ host, port, routes }).catch(portTaken('PORT', port));
+  started.defer(() => listening.close());
+  return `http://${bracketed(host)}:${listening.port}`;
+}
+
+/** People read a server where it is; only the embedded database needs a door. */
+async function listenForSql(
+  { host, sqlPort, databaseUrl }: Pick<LocalConfig, 'host' | 'sqlPort'> & Partial<LocalConfig>,
+  { kind, database }: LocalDatabase,
+  started: AsyncDisposableStack,
+): Promise<string> {
+  if (kind === 'server') return databaseUrl ?? '';
+  const listening = await startSqlPort({ host, port: sqlPort, database }).catch(
+    portTaken('PG_PORT', sqlPort),
+  );
+  started.defer(() => listening.close());
+  return `postgres://postgres@${bracketed(host)}:${listening.port}/postgres`;
 }
 
 async function takeDirectory(
@@ -136,6 +167,14 @@ async function takeDirectory(
   const directory = await takeDataDirectory(path);
   started.defer(() => directory.release());
   return directory;
+}
+
+async function emptyTables(database: Database): Promise<void> {
+  const { rows } = await database.query<{ name: string }>(
+    `SELECT schemaname || '.' || tablename AS name FROM pg_tables
+     WHERE schemaname IN ('projection', 'sync') AND tablename <> 'migrations'`,
+  );
+  for (const { name } of rows) await database.query(`TRUNCATE ${name}`);
 }
 
 function bracketed(host: string): string {

@@ -1,6 +1,8 @@
 import { KinesisClient, type KinesisClientConfig } from '@aws-sdk/client-kinesis';
 import { NodeHttp2Handler, NodeHttpHandler } from '@smithy/node-http-handler';
 
+export type { KinesisClient };
+
 interface KinesisClientOptions {
   region: string;
   /** Base URL of an emulator, such as `http://127.0.0.1:4580`; AWS itself where it is absent. */

@@ -27,8 +27,20 @@ export interface Database {
    * @throws {DatabaseError} anything else: the statement had no effect, or it is unknown whether it had
    */
   query<Row = Record<string, unknown>>(sql: string, values?: readonly SqlValue[]): Promise<QueryResult<Row>>;
+  /**
+   * Runs statements in one transaction: committed when `work` resolves, taken back when it rejects or when one of its
+   * statements failed, even if `work` made nothing of that. The embedded database runs nothing else meanwhile, so
+   * `work` asks `transaction` alone (asking the database would wait for itself) and does nothing slow. Where the server
+   * asks for another try, `work` runs again: it has no effects but its statements.
+   *
+   * @throws what `work` rejects with, and what `query` throws; code 57014 where it took longer than a statement may
+   */
+  transaction<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result>;
   close(): Promise<void>;
 }
+
+/** Statements of one transaction. It ends with the work it was given to. */
+export type Transaction = Pick<Database, 'query'>;
 
 /** A statement failed. `code` is PostgreSQL's SQLSTATE, or the system's code where no server answered. */
 export class DatabaseError extends Error {

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import {
@@ -5,12 +6,15 @@ import {
   DatabaseError,
   type QueryResult,
   type SqlValue,
+  type Transaction,
   toDatabaseError,
 } from './database.ts';
+import { runTransaction } from './run-transaction.ts';
 
 // Serialization failure and deadlock: the statement was taken back, and the server asks for another try.
 const TRY_AGAIN = new Set(['40001', '40P01']);
 const ATTEMPTS = 5;
+const NETWORK_GRACE_MS = 5_000;
 
 export interface PgOptions {
   connectionString: string;
@@ -24,34 +28,96 @@ export function openPg({
   connectionString,
   maxConnections = 4,
   connectTimeoutMs = 5_000,
-  statementTimeoutMs = 60_000,
+  statementTimeoutMs = 45_000,
 }: PgOptions): Database {
   const pool = new pg.Pool({
     connectionString,
     max: maxConnections,
     connectionTimeoutMillis: connectTimeoutMs,
     statement_timeout: statementTimeoutMs,
+    // The server ends a statement, but not one whose answer the network has swallowed.
+    query_timeout: statementTimeoutMs + NETWORK_GRACE_MS,
+    keepAlive: true,
     application_name: 'cognito-sync-backend',
     types: { getTypeParser },
   });
   // A connection that breaks while idle is dropped by the pool; the next statement gets another one.
   pool.on('error', () => undefined);
 
-  async function query<Row>(sql: string, values: readonly SqlValue[] = []): Promise<QueryResult<Row>> {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        const { command, rows, rowCount } = await pool.query(sql, [...values]);
-        return { rows, rowsChanged: command === 'SELECT' ? 0 : (rowCount ?? 0) };
-      } catch (cause) {
-        const error = toDatabaseError(cause);
-        const again = error instanceof DatabaseError && TRY_AGAIN.has(error.code ?? '');
-        if (!again || attempt === ATTEMPTS) throw error;
-        await sleep(2 ** attempt * (5 + Math.random() * 5));
-      }
+  return {
+    query: (sql, values) => retried(() => run(pool, sql, values)),
+    transaction: (work) => retried(() => runOnOneClient(pool, work, statementTimeoutMs)),
+    close: () => pool.end(),
+  };
+}
+
+/** Both a statement and a transaction that the server took back had no effect. */
+async function retried<Result>(attemptOnce: () => Promise<Result>): Promise<Result> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await attemptOnce();
+    } catch (error) {
+      const again = error instanceof DatabaseError && TRY_AGAIN.has(error.code ?? '');
+      if (!again || attempt === ATTEMPTS) throw error;
+      await sleep(2 ** attempt * (5 + Math.random() * 5));
     }
   }
+}
 
-  return { query, close: () => pool.end() };
+async function run<Row>(
+  on: pg.Pool | pg.PoolClient,
+  sql: string,
+  values: readonly SqlValue[] = [],
+): Promise<QueryResult<Row>> {
+  try {
+    const { command, rows, rowCount } = await on.query(toQuery(sql, values));
+    return { rows, rowsChanged: command === 'SELECT' ? 0 : (rowCount ?? 0) };
+  } catch (error) {
+    throw toDatabaseError(error);
+  }
+}
+
+/**
+ * A statement with values is one of ours that comes again and again: prepared, the server parses and plans it once a
+ * connection, which for the long ones is a good part of their time.
+ */
+function toQuery(text: string, values: readonly SqlValue[]): pg.QueryConfig {
+  return values.length === 0
+    ? { text }
+    : { name: hash('sha256', text, 'base64url'), text, values: [...values] };
+}
+
+async function runOnOneClient<Result>(
+  pool: pg.Pool,
+  work: (transaction: Transaction) => Promise<Result>,
+  timeoutMs: number,
+): Promise<Result> {
+  const client = await pool.connect().catch((error: unknown) => {
+    throw toDatabaseError(error);
+  });
+  const late = Promise.withResolvers<never>();
+  let broken = false;
+  // Nobody else listens while the client is out of the pool, and an error without a listener ends the process.
+  const onError = () => {
+    broken = true;
+  };
+  client.on('error', onError);
+  const deadline = setTimeout(() => {
+    broken = true;
+    late.reject(new DatabaseError(`transaction ended after ${timeoutMs} ms`, '57014'));
+  }, timeoutMs);
+  const session = {
+    query: <Row>(sql: string, values?: readonly SqlValue[]) => run<Row>(client, sql, values),
+    abandon: onError,
+  };
+  try {
+    return await Promise.race([runTransaction(session, work), late.promise]);
+  } finally {
+    clearTimeout(deadline);
+    // A broken one may still fail while it is closed. The server takes back what it left open once it is gone.
+    if (!broken) client.removeListener('error', onError);
+    client.release(broken);
+  }
 }
 
 /** `bigint` as number: every one of ours (counts, milliseconds) is below 2^53. */

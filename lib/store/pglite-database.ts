@@ -1,8 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { type Database, DatabaseError, toDatabaseError } from './database.ts';
+import {
+  type Database,
+  DatabaseError,
+  type QueryResult,
+  type SqlValue,
+  toDatabaseError,
+} from './database.ts';
 import { OPENED, type WorkerReply, type WorkerRequest } from './pglite-messages.ts';
 import { READER_ROLE } from './reader-role.ts';
+import { runTransaction, type Session } from './run-transaction.ts';
 
 /** The embedded database: one session in a worker thread, everybody's statements one after the other. */
 export interface EmbeddedDatabase extends Database {
@@ -27,7 +34,10 @@ export interface PgliteOptions {
 
 const CLOSE_TIMEOUT_MS = 1_000;
 
-type Unit = WorkerRequest extends infer R ? (R extends WorkerRequest ? Omit<R, 'id'> : never) : never;
+type Question = WorkerRequest extends infer R ? (R extends WorkerRequest ? Omit<R, 'id'> : never) : never;
+
+/** What has the database to itself while it runs. */
+type Unit<Result> = (thread: Thread) => Promise<Result>;
 
 /**
  * Opens PGlite in a worker thread, so that the port stays responsive during a big write. PGlite does not know
@@ -46,38 +56,42 @@ export async function openPglite({
   let lastUnit: Promise<unknown> = Promise.resolve();
 
   /** One unit at a time: the deadline of a unit starts when it runs, not when it waits for others. */
-  function enqueue<Result>(unit: Unit, timeoutMs: number): Promise<Result> {
+  function enqueue<Result>(unit: Unit<Result>, timeoutMs: number): Promise<Result> {
     if (closed) return Promise.reject(new DatabaseError('the database is closed', '57P01'));
-    const turn = lastUnit.then(() => run<Result>(unit, timeoutMs));
+    const turn = lastUnit.then(() => run(unit, timeoutMs));
     lastUnit = turn.catch(() => undefined);
     return turn;
   }
 
-  async function run<Result>(unit: Unit, timeoutMs: number): Promise<Result> {
+  async function run<Result>(unit: Unit<Result>, timeoutMs: number): Promise<Result> {
     if (thread.ended) {
       if (closed) throw new DatabaseError('the database is closed', '57P01');
       // Two threads on one directory would corrupt it: the old one must be gone first.
       await thread.ended;
       thread = startThread(dataDir);
     }
-    await thread.opened;
+    const on = thread;
+    await on.opened;
     const deadline = setTimeout(() => {
-      thread.end(new DatabaseError(`statement ended after ${timeoutMs} ms`, '57014'));
+      on.end(new DatabaseError(`statement ended after ${timeoutMs} ms`, '57014'));
     }, timeoutMs);
+    const gone = Promise.withResolvers<never>();
+    on.whenGone = gone.reject;
     try {
-      return (await thread.ask(unit)) as Result;
-    } catch (error) {
-      throw unit.kind === 'readOnly' ? readError(error) : toDatabaseError(error);
+      // A transaction may wait for something else than the thread when that ends.
+      return await Promise.race([unit(on), gone.promise]);
     } finally {
+      on.whenGone = undefined;
       clearTimeout(deadline);
     }
   }
 
   return {
-    query: (sql, values = []) => enqueue({ kind: 'query', sql, values }, statementTimeoutMs),
-    readOnly: (messages) => enqueue({ kind: 'readOnly', messages, maxBytes: maxReadBytes }, readTimeoutMs),
+    query: (sql, values) => enqueue((on) => query(on, sql, values), statementTimeoutMs),
+    transaction: (work) => enqueue((on) => runTransaction(sessionOn(on), work), statementTimeoutMs),
+    readOnly: (messages) => enqueue((on) => readOnly(on, messages, maxReadBytes), readTimeoutMs),
     async close() {
-      const shutDown = enqueue({ kind: 'close' }, CLOSE_TIMEOUT_MS);
+      const shutDown = enqueue((on) => on.ask({ kind: 'close' }), CLOSE_TIMEOUT_MS);
       closed = true;
       // What has not ended by then is taken back, as after a crash.
       await Promise.race([
@@ -87,6 +101,34 @@ export async function openPglite({
       await thread.end(new DatabaseError('the database is closed', '57P01'));
     },
   };
+}
+
+async function query<Row>(
+  thread: Thread,
+  sql: string,
+  values: readonly SqlValue[] = [],
+): Promise<QueryResult<Row>> {
+  try {
+    return (await thread.ask({ kind: 'query', sql, values })) as QueryResult<Row>;
+  } catch (error) {
+    throw toDatabaseError(error);
+  }
+}
+
+function sessionOn(thread: Thread): Session {
+  return {
+    query: (sql, values) => query(thread, sql, values),
+    // The session is everybody's: a transaction left open in it would swallow their statements.
+    abandon: () => thread.end(new DatabaseError('a transaction could not be taken back', '57P01')),
+  };
+}
+
+async function readOnly(thread: Thread, messages: Uint8Array, maxBytes: number): Promise<Uint8Array> {
+  try {
+    return (await thread.ask({ kind: 'readOnly', messages, maxBytes })) as Uint8Array;
+  } catch (error) {
+    throw readError(error);
+  }
 }
 
 /** A reader's statement stores no value, so none was refused. */
@@ -100,7 +142,9 @@ interface Thread {
   opened: Promise<void>;
   /** Set from the moment the thread takes no more units; settles when it is gone. */
   ended: Promise<unknown> | undefined;
-  ask(unit: Unit): Promise<unknown>;
+  /** Told the reason when the thread takes no more units: for the unit that runs. */
+  whenGone: ((reason: Error) => void) | undefined;
+  ask(question: Question): Promise<unknown>;
   end(reason: Error): Promise<unknown>;
 }
 
@@ -122,6 +166,7 @@ function startThread(dataDir: string): Thread {
 
   function end(reason: Error): Promise<unknown> {
     thread.ended ??= worker.terminate();
+    thread.whenGone?.(reason);
     for (const { reject } of waiting.values()) reject(reason);
     waiting.clear();
     return thread.ended;
@@ -130,9 +175,11 @@ function startThread(dataDir: string): Thread {
   const thread: Thread = {
     opened: expect(OPENED).then(() => undefined),
     ended: undefined,
-    ask(unit) {
+    whenGone: undefined,
+    ask(question) {
+      if (thread.ended) return Promise.reject(new DatabaseError('the embedded database stopped', '57P01'));
       lastId += 1;
-      worker.postMessage({ id: lastId, ...unit });
+      worker.postMessage({ id: lastId, ...question });
       return expect(lastId);
     },
     end,

@@ -1,13 +1,7 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { canonicalRequest, header, type RawRequest, sha256 } from './canonical-request.ts';
 
-/** An HTTP request as it came in: nothing decoded, header names in lower case. */
-export interface RawRequest {
-  method: string;
-  /** Path and query as they stand on the request line. */
-  target: string;
-  headers: Readonly<Record<string, string | string[] | undefined>>;
-  body: Uint8Array;
-}
+export type { RawRequest };
 
 export type SignatureErrorCode =
   | 'MissingAuthenticationTokenException'
@@ -173,65 +167,6 @@ function requireSigned({ headers }: RawRequest, signedHeaders: readonly string[]
   );
   if (unsigned !== undefined)
     throw invalid(`'${unsigned}' must be a 'SignedHeader' in the AWS Authorization.`);
-}
-
-function canonicalRequest(request: RawRequest, signedHeaders: readonly string[]): string {
-  const question = request.target.indexOf('?');
-  const path = question < 0 ? request.target : request.target.slice(0, question);
-  const query = question < 0 ? '' : request.target.slice(question + 1);
-  return [
-    request.method,
-    // The path as sent is encoded once more, slashes apart: every service but S3 does so.
-    path.split('/').map(encode).join('/') || '/',
-    canonicalQuery(query),
-    ...signedHeaders.map((name) => `${name}:${(header(request, name) ?? '').trim().replace(/\s+/g, ' ')}`),
-    '',
-    signedHeaders.join(';'),
-    sha256(request.body),
-  ].join('\n');
-}
-
-function canonicalQuery(query: string): string {
-  return query
-    .split('&')
-    .filter((pair) => pair !== '')
-    .map((pair) => {
-      const equals = pair.indexOf('=');
-      const [name, value] = equals < 0 ? [pair, ''] : [pair.slice(0, equals), pair.slice(equals + 1)];
-      return [encode(decode(name)), encode(decode(value))] as const;
-    })
-    .sort(([nameA, valueA], [nameB, valueB]) => compareText(nameA, nameB) || compareText(valueA, valueB))
-    .map(([name, value]) => `${name}=${value}`)
-    .join('&');
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-/** RFC 3986: everything but letters, digits and `-._~`. */
-function encode(text: string): string {
-  return encodeURIComponent(text.toWellFormed()).replace(
-    /[!'()*]/g,
-    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
-
-function header({ headers }: RawRequest, name: string): string | undefined {
-  const value = headers[name];
-  return Array.isArray(value) ? value.join(',') : value;
-}
-
-function sha256(data: string | Uint8Array): string {
-  return createHash('sha256').update(data).digest('hex');
 }
 
 function hmac(key: string | Buffer, text: string): Buffer {

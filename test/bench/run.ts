@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { benchProjection } from './projection.ts';
+import { benchSyncService } from './sync-service.ts';
 
 /** Runs every bench and prints its ratios side by side; absolute figures belong to this machine, ratios travel. */
 const machine = {
@@ -9,7 +10,7 @@ const machine = {
   cores: cpus().length,
   memoryGiB: Math.round(totalmem() / 2 ** 30),
 };
-const tables = await benchProjection();
+const tables = [...(await benchProjection()), ...(await benchSyncService())];
 for (const { title, rows } of tables) {
   console.log(`\n${title}`);
   console.table(rows);

@@ -3,13 +3,15 @@ import type { Database } from '../../lib/store/database.ts';
 import { migrate } from '../../lib/store/migrate.ts';
 import { DATABASES } from '../fixtures/databases.ts';
 
+const MIGRATIONS = ['0001-query-store.sql', '0002-sync-store.sql'];
+
 describe.each(DATABASES)('migrations on $name', ({ open }) => {
   let database: Database;
   afterEach(() => database.close());
 
   it('run once', async () => {
     database = await open();
-    expect(await migrate(database)).toEqual(['0001-query-store.sql']);
+    expect(await migrate(database)).toEqual(MIGRATIONS);
     expect(await migrate(database)).toEqual([]);
   });
 
@@ -18,8 +20,10 @@ describe.each(DATABASES)('migrations on $name', ({ open }) => {
     await migrate(database);
     await database.query('UPDATE projection.migrations SET completed_at = NULL');
     await database.query('DROP VIEW query.quarantine');
-    expect(await migrate(database)).toEqual(['0001-query-store.sql']);
+    await database.query('DROP TABLE sync.outbox');
+    expect(await migrate(database)).toEqual(MIGRATIONS);
     expect((await database.query('SELECT * FROM query.quarantine')).rows).toEqual([]);
+    expect((await database.query('SELECT * FROM sync.outbox')).rows).toEqual([]);
   });
 
   it('can run beside each other', async () => {

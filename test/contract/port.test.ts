@@ -4,6 +4,7 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ListShardsCommand } from '@aws-sdk/client-kinesis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createKinesisEmulator, type KinesisEmulator } from '../../infra/local/kinesis.ts';
 import { type Port, startPort } from '../../infra/local/port.ts';
@@ -116,6 +117,17 @@ describe('Kinesis behind it', () => {
     const client = localKinesis(`http://127.0.0.1:${port.port}`);
     await ensureStream(client, 'cognito-sync');
     await ensureStream(client, 'cognito-sync');
+    await put(client, { any: 'thing' });
+    client.destroy();
+  });
+
+  it('answers with an error, and lives on, where the emulator did not expect to fail', async () => {
+    const client = localKinesis(`http://127.0.0.1:${port.port}`);
+    const failing = client.send(new ListShardsCommand({ NextToken: 'nobody made this' }));
+    await expect(failing).rejects.toMatchObject({
+      name: 'InternalFailure',
+      $metadata: { httpStatusCode: 500 },
+    });
     await put(client, { any: 'thing' });
     client.destroy();
   });

@@ -1,32 +1,10 @@
-import { createHash, createHmac } from 'node:crypto';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { describe, expect, it } from 'vitest';
 import { createSigV4Verifier, type RawRequest } from '../../lib/wire/sigv4.ts';
+import { Sha256 } from '../fixtures/signing.ts';
 
 const NOW = Date.UTC(2026, 0, 1, 12, 0, 0);
 const MINUTE = 60_000;
-
-/** What the SDK's signer needs of a hash. */
-class Sha256 {
-  readonly #hash;
-  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', toBuffer(secret));
-  }
-  update(data: string | ArrayBuffer | ArrayBufferView) {
-    this.#hash.update(toBuffer(data));
-  }
-  async digest() {
-    return new Uint8Array(this.#hash.digest());
-  }
-  reset() {}
-}
-
-function toBuffer(data: string | ArrayBuffer | ArrayBufferView): Buffer {
-  if (typeof data === 'string') return Buffer.from(data);
-  return ArrayBuffer.isView(data)
-    ? Buffer.from(data.buffer, data.byteOffset, data.byteLength)
-    : Buffer.from(data);
-}
 
 interface Signing {
   secret?: string;
@@ -115,6 +93,8 @@ describe('a signature is right', () => {
       },
     ],
     ['over header values with spaces', { headers: { 'x-amz-meta': '  a   b ' } }],
+    ['over a path whose relative and empty parts clients leave out', { path: '/a/./b/../..//c' }],
+    ['over a path that ends with a slash', { path: '/a/../b/' }],
     ['14 minutes late', { at: NOW - 14 * MINUTE }],
     ['14 minutes early', { at: NOW + 14 * MINUTE }],
   ])('%s', async (_, signing) => {

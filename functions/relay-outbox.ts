@@ -1,0 +1,65 @@
+import type { Logger } from '@aws-lambda-powertools/logger';
+import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
+import middy from '@middy/core';
+import type { Context } from 'aws-lambda';
+import { createKinesisClient } from '../lib/aws/kinesis-client.ts';
+import { createKinesisPublisher } from '../lib/aws/kinesis-publisher.ts';
+import { type Environment, readDatabaseUrl, readStream } from '../lib/config.ts';
+import { createOutboxStore } from '../lib/store/outbox-store.ts';
+import { openPg } from '../lib/store/pg-database.ts';
+import type { EventPublisher, Outbox } from '../lib/sync/outbox-port.ts';
+import { type RelayOutcome, type RelayPace, relayOutbox } from '../lib/sync/relay-outbox.ts';
+import { createLogger } from '../lib/telemetry.ts';
+
+/** Whatever the schedule sends: nothing of it is read. */
+export type RelayOutboxHandler = (event: unknown, context: Context) => Promise<RelayOutcome>;
+
+export interface RelayOutboxFunctionDeps {
+  outbox: Outbox;
+  publisher: EventPublisher;
+  streamName: string;
+  logger: Logger;
+  pace?: Partial<RelayPace>;
+}
+
+/** The longest a batch takes: three attempts of a request to Kinesis, and the statements around it. */
+const BATCH_MS = 50_000;
+
+/**
+ * Outbox rows in, events on the stream out, as long as the function's time allows. Fails where it got nothing
+ * published although something waits, so that a stalled outbox is seen among the function's errors.
+ */
+export function createRelayOutbox({ logger, pace, ...deps }: RelayOutboxFunctionDeps): RelayOutboxHandler {
+  return middy<unknown, RelayOutcome>()
+    .use(injectLambdaContext(logger))
+    .handler(async (_event, context) => {
+      const timeBudgetMs = context.getRemainingTimeInMillis() - BATCH_MS;
+      const outcome = await relayOutbox({ ...deps, now: Date.now, pace: { timeBudgetMs, ...pace } });
+      const { published, postponed, parked, refusals } = outcome;
+      if (parked > 0) logger.error('events parked, nobody publishes them any more', { ...outcome });
+      else if (published === 0 && postponed > 0) {
+        throw new Error(`none of ${postponed} events could be published: ${refusals.join(', ')}`);
+      } else if (postponed > 0) logger.warn('events not published, to be tried again', { ...outcome });
+      else if (published > 0) logger.info('published', { ...outcome });
+      return outcome;
+    });
+}
+
+let deployed: RelayOutboxHandler | undefined;
+
+/** The function as AWS runs it: composed from the environment at its first event. */
+export const handler: RelayOutboxHandler = (event, context) => {
+  deployed ??= compose(process.env);
+  return deployed(event, context);
+};
+
+function compose(env: Environment): RelayOutboxHandler {
+  const { region, streamName } = readStream(env);
+  const database = openPg({ connectionString: readDatabaseUrl(env), maxConnections: 1 });
+  return createRelayOutbox({
+    outbox: createOutboxStore(database),
+    publisher: createKinesisPublisher(createKinesisClient({ region })),
+    streamName,
+    logger: createLogger('relay-outbox'),
+  });
+}

@@ -1,0 +1,65 @@
+import type { MappingLogger } from './event-source-mapping/trouble.ts';
+import { sleep as realSleep, type Sleep } from './event-source-mapping/waiting.ts';
+
+export interface Schedule {
+  /** Asks for a run now; during a run, for another right after it. Many nudges are one. */
+  nudge(): void;
+  /** Ends the schedule; resolves when the run under way has ended. A run that never ends has to be bounded by the caller. */
+  close(): Promise<void>;
+}
+
+export interface ScheduleDeps {
+  /** What runs, for the log. */
+  functionName: string;
+  /** Pause between the end of a run and the start of the next. */
+  intervalMs: number;
+  run: () => Promise<unknown>;
+  logger: Pick<MappingLogger, 'error' | 'info'>;
+  sleep?: Sleep;
+}
+
+/**
+ * Runs a function at once, then on an interval and when nudged, never twice at a time: the local counterpart of an
+ * Amazon EventBridge schedule. Never throws: of failures in a row the first is logged, and then that it works again.
+ */
+export function startSchedule({
+  functionName,
+  intervalMs,
+  run,
+  logger,
+  sleep = realSleep,
+}: ScheduleDeps): Schedule {
+  let nap = new AbortController();
+  let closed = false;
+  let failing = false;
+
+  async function runOnce(): Promise<void> {
+    try {
+      await run();
+      if (failing) logger.info('the scheduled function works again', { functionName });
+      failing = false;
+    } catch (error) {
+      if (!failing) logger.error('the scheduled function failed, to be run again', { functionName, error });
+      failing = true;
+    }
+  }
+
+  async function keepRunning(): Promise<void> {
+    while (!closed) {
+      // Made before the run, so that a nudge during the run spares the pause after it.
+      nap = new AbortController();
+      await runOnce();
+      if (!closed) await sleep(intervalMs, nap.signal);
+    }
+  }
+
+  const running = keepRunning();
+  return {
+    nudge: () => nap.abort(),
+    close() {
+      closed = true;
+      nap.abort();
+      return running;
+    },
+  };
+}

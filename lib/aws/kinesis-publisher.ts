@@ -1,0 +1,76 @@
+import { type KinesisClient, PutRecordsCommand, type PutRecordsResultEntry } from '@aws-sdk/client-kinesis';
+import type { EventPublisher, PublishEntry, PublishOutcome } from '../sync/outbox-port.ts';
+
+// Limits of a PutRecords request, partition keys included. Source: Amazon Kinesis Data Streams API Reference.
+const MAX_RECORDS = 500;
+const MAX_BYTES = 5 * 1024 * 1024;
+
+/** The request itself is wrong, and stays so. Any other failure is the state of stream, key, rights or network. */
+const WRONG_REQUEST = new Set(['InvalidArgumentException', 'SerializationException', 'ValidationException']);
+
+/**
+ * Publishes with PutRecords, as many requests as it takes, one after the other. Whatever fails becomes the outcome of
+ * the entries it concerns: Kinesis refuses a whole request for one wrong entry, so that halves are then tried until
+ * that entry stands alone.
+ */
+export function createKinesisPublisher(client: KinesisClient): EventPublisher {
+  return {
+    async publish(streamName, entries) {
+      const outcomes: PublishOutcome[] = [];
+      for (const chunk of chunkEntries(entries)) outcomes.push(...(await put(client, streamName, chunk)));
+      return outcomes;
+    },
+  };
+}
+
+async function put(
+  client: KinesisClient,
+  streamName: string,
+  entries: readonly PublishEntry[],
+): Promise<PublishOutcome[]> {
+  try {
+    const answer = await client.send(
+      new PutRecordsCommand({
+        StreamName: streamName,
+        Records: entries.map(({ partitionKey, data }) => ({ PartitionKey: partitionKey, Data: data })),
+      }),
+    );
+    return entries.map((_, index) => toOutcome(answer.Records?.[index]));
+  } catch (cause) {
+    const error = codeOf(cause);
+    if (!WRONG_REQUEST.has(error)) return entries.map(() => ({ error, retryable: true }));
+    if (entries.length === 1) return [{ error, retryable: false }];
+    const middle = Math.ceil(entries.length / 2);
+    const first = await put(client, streamName, entries.slice(0, middle));
+    return [...first, ...(await put(client, streamName, entries.slice(middle)))];
+  }
+}
+
+/** The codes of single entries are ProvisionedThroughputExceededException and InternalFailure: both pass. */
+function toOutcome(result: PutRecordsResultEntry | undefined): PublishOutcome {
+  if (result?.ErrorCode) return { error: result.ErrorCode, retryable: true };
+  return result?.SequenceNumber ? 'published' : { error: 'NoAnswer', retryable: true };
+}
+
+/** Never the message, which may quote what was sent. */
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'UnknownError';
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+}
+
+function chunkEntries(entries: readonly PublishEntry[]): PublishEntry[][] {
+  const chunks: PublishEntry[][] = [];
+  let chunk: PublishEntry[] = [];
+  let bytes = 0;
+  for (const entry of entries) {
+    const size = entry.data.byteLength + Buffer.byteLength(entry.partitionKey);
+    if (chunk.length === 0 || chunk.length === MAX_RECORDS || bytes + size > MAX_BYTES) {
+      chunk = [];
+      chunks.push(chunk);
+      bytes = 0;
+    }
+    chunk.push(entry);
+    bytes += size;
+  }
+  return chunks;
+}

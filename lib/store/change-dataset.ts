@@ -1,0 +1,176 @@
+import { randomUUID } from 'node:crypto';
+import type { DatasetKey } from '../stream/stream-event.ts';
+import {
+  type DatasetUpdate,
+  type Decision,
+  exists,
+  type Session,
+  type Snapshot,
+} from '../sync/sync-store-port.ts';
+import { plainArray, textArray } from './array-literal.ts';
+import { type Database, DatabaseError, type Transaction } from './database.ts';
+import { datasetId, identityRowId, recordId } from './row-ids.ts';
+import { toDatasetOrNull } from './sync-rows.ts';
+import {
+  ERASE_DELETED,
+  ERASE_ROWS,
+  LOCK_DATASET,
+  LOCK_IDENTITY,
+  READ_SNAPSHOT,
+  type SnapshotRow,
+  WRITE_DELETION,
+  WRITE_UPDATE,
+} from './sync-statements.ts';
+
+/** How often a change is decided on a snapshot that another change can make old before it waits for its turn. */
+const FREE_ATTEMPTS = 2;
+
+interface About {
+  keys: readonly string[];
+  session: Session | null;
+}
+
+type Decide<Answer> = (snapshot: Snapshot) => Decision<Answer>;
+
+interface Outcome<Answer> {
+  answer: Answer;
+  outboxId: string | null;
+}
+
+/**
+ * `SyncStore.change`: first without a lock, since devices of one person rarely write at the same moment; then, where
+ * others keep coming first, in turn.
+ */
+export async function changeDataset<Answer>(
+  database: Database,
+  dataset: DatasetKey,
+  about: About,
+  decide: Decide<Answer>,
+): Promise<Outcome<Answer>> {
+  for (let attempt = 1; attempt <= FREE_ATTEMPTS; attempt += 1) {
+    const outcome = await changeFreely(database, dataset, about, decide);
+    if (outcome) return outcome;
+  }
+  return changeInTurn(database, dataset, about, decide);
+}
+
+/**
+ * Two round trips and no lock between them: the write is made only if nothing changed since the snapshot.
+ * @returns null where something did, or where the dataset is new, which others of the identity have to know
+ */
+async function changeFreely<Answer>(
+  database: Database,
+  dataset: DatasetKey,
+  about: About,
+  decide: Decide<Answer>,
+): Promise<Outcome<Answer> | null> {
+  const snapshot = await readSnapshot(database, dataset, about);
+  const { update, answer } = decide(snapshot);
+  if (update === null) return { answer, outboxId: null };
+  if (!exists(snapshot.dataset)) return null;
+  const outboxId = randomUUID();
+  const written = await write(database, dataset, update, outboxId);
+  if (written === null) return null;
+  await eraseRest(database, dataset, update, written.erased);
+  return { answer, outboxId };
+}
+
+/** The changes of an identity one after the other. */
+async function changeInTurn<Answer>(
+  database: Database,
+  dataset: DatasetKey,
+  about: About,
+  decide: Decide<Answer>,
+): Promise<Outcome<Answer>> {
+  const { update, erased, ...outcome } = await database.transaction(async (transaction) => {
+    const { identityPoolId, identityId } = dataset;
+    await transaction.query(LOCK_IDENTITY, [identityRowId(dataset), identityPoolId, identityId]);
+    await transaction.query(LOCK_DATASET, [datasetId(dataset)]);
+    const { update, answer } = decide(await readSnapshot(transaction, dataset, about));
+    if (update === null) return { update, answer, outboxId: null, erased: 0 };
+    const outboxId = randomUUID();
+    const written = await write(transaction, dataset, update, outboxId);
+    if (written === null) throw new DatabaseError('the dataset changed in spite of its lock', '40001');
+    return { update, answer, outboxId, erased: written.erased };
+  });
+  if (update) await eraseRest(database, dataset, update, erased);
+  return outcome;
+}
+
+async function readSnapshot(
+  on: Transaction,
+  dataset: DatasetKey,
+  { keys, session }: About,
+): Promise<Snapshot> {
+  const { rows } = await on.query<SnapshotRow>(READ_SNAPSHOT, [
+    datasetId(dataset),
+    plainArray(keys.map(recordId)),
+    dataset.identityPoolId,
+    dataset.identityId,
+    session?.expiresAt ?? null,
+    session?.sessionId ?? null,
+  ]);
+  const [first] = rows;
+  return {
+    dataset: first ? toDatasetOrNull(first) : null,
+    spent: first?.spent ?? false,
+    identityDatasets: first?.identity_datasets ?? 0,
+    records: new Map(
+      rows.flatMap((row) =>
+        row.record_key === null
+          ? []
+          : [[row.record_key, { syncCount: row.record_sync_count, valueBytes: row.value_bytes }]],
+      ),
+    ),
+  };
+}
+
+/** @returns null where the dataset had changed, and nothing was written */
+async function write(
+  on: Transaction,
+  dataset: DatasetKey,
+  { dataset: stored, records, spend, event }: DatasetUpdate,
+  outboxId: string,
+): Promise<{ erased: number } | null> {
+  const values = [
+    datasetId(dataset),
+    dataset.identityPoolId,
+    dataset.identityId,
+    dataset.datasetName,
+    stored.syncCount,
+    stored.deletedSyncCount,
+    stored.creationDate,
+    stored.lastModifiedDate,
+    stored.lastModifiedBy,
+    stored.dataStorage,
+    stored.numRecords,
+    outboxId,
+    event.partitionKey,
+    event.data,
+  ];
+  const { rows } = await (spend === null
+    ? on.query<{ erased: number }>(WRITE_DELETION, values)
+    : on.query<{ erased: number }>(WRITE_UPDATE, [
+        ...values,
+        spend.session.expiresAt,
+        spend.session.sessionId,
+        spend.forgetBefore,
+        plainArray(records.map((record) => recordId(record.Key))),
+        textArray(records.map((record) => record.Key)),
+        textArray(records.map((record) => record.Value)),
+        plainArray(records.map((record) => record.DeviceLastModifiedDate)),
+      ]));
+  return rows[0] ?? null;
+}
+
+/** What a deletion does not erase at once nobody sees any more; it goes now. */
+async function eraseRest(
+  database: Database,
+  dataset: DatasetKey,
+  { dataset: { deletedSyncCount } }: DatasetUpdate,
+  erased: number,
+): Promise<void> {
+  if (erased < ERASE_ROWS) return;
+  const values = [datasetId(dataset), deletedSyncCount];
+  while ((await database.query(ERASE_DELETED, values)).rowsChanged === ERASE_ROWS);
+}

@@ -1,0 +1,165 @@
+// The statements of the sync store. Each is one round trip and, alone, one transaction.
+
+const DATASET = `
+  stored.dataset_name, stored.sync_count, stored.deleted_sync_count, stored.creation_ms, stored.last_modified_ms,
+  stored.last_modified_by, stored.data_storage, stored.record_count`;
+
+export interface DatasetRow {
+  dataset_name: string;
+  sync_count: number;
+  deleted_sync_count: number;
+  creation_ms: number;
+  last_modified_ms: number;
+  last_modified_by: string;
+  data_storage: number;
+  record_count: number;
+}
+
+/** Of an outer join: the members are null together. */
+export type Nullable<Row> = { [Member in keyof Row]: Row[Member] | null };
+
+export const READ_DATASET = `
+SELECT ${DATASET}
+FROM sync.datasets AS stored
+WHERE stored.dataset_id = $1 AND stored.sync_count > stored.deleted_sync_count`;
+
+// COLLATE: the same order on every server, whatever its locale.
+export const READ_DATASETS = `
+SELECT ${DATASET}
+FROM sync.datasets AS stored
+WHERE stored.identity_pool_id = $1 AND stored.identity_id = $2
+  AND stored.sync_count > stored.deleted_sync_count
+  AND stored.dataset_name > $3 COLLATE "C"
+ORDER BY stored.dataset_name COLLATE "C"
+LIMIT $4::bigint`;
+
+export interface ListedRow extends Nullable<DatasetRow> {
+  spent: boolean;
+  record_id: string | null;
+  record_key: string;
+  record_value: string | null;
+  record_sync_count: number;
+  record_modified_ms: number;
+  record_modified_by: string;
+  device_last_modified_ms: number | null;
+}
+
+/** One row for each record, or one without any. $2, $3: the position to read from; $4: up to; $6, $7: the session. */
+export const READ_RECORDS = `
+SELECT ${DATASET},
+  EXISTS (
+    SELECT 1 FROM sync.spent_tokens WHERE dataset_id = $1 AND expires_ms = $6::bigint AND session_id = $7::uuid
+  ) AS spent,
+  records.record_id, records.record_key, records.record_value, records.sync_count AS record_sync_count,
+  records.last_modified_ms AS record_modified_ms, records.last_modified_by AS record_modified_by,
+  records.device_last_modified_ms
+FROM (SELECT $1::uuid AS dataset_id) AS asked
+LEFT JOIN sync.datasets AS stored ON stored.dataset_id = asked.dataset_id
+LEFT JOIN sync.records ON records.dataset_id = stored.dataset_id
+  AND records.sync_count > stored.deleted_sync_count
+  AND (records.sync_count, records.record_id) > ($2::bigint, $3::uuid)
+  AND records.sync_count <= $4::bigint
+ORDER BY records.sync_count, records.record_id
+LIMIT $5::bigint`;
+
+export interface SnapshotRow extends Nullable<DatasetRow> {
+  spent: boolean;
+  identity_datasets: number;
+  record_key: string | null;
+  record_sync_count: number;
+  value_bytes: number | null;
+}
+
+/**
+ * One row for each record named, or one without any. The values themselves are not needed to decide. The difference
+ * of counts is one that no index offers itself for: by count, PostgreSQL would walk through all that the dataset has.
+ */
+export const READ_SNAPSHOT = `
+SELECT ${DATASET},
+  EXISTS (
+    SELECT 1 FROM sync.spent_tokens WHERE dataset_id = $1 AND expires_ms = $5::bigint AND session_id = $6::uuid
+  ) AS spent,
+  (
+    SELECT count(*) FROM sync.datasets
+    WHERE identity_pool_id = $3 AND identity_id = $4 AND sync_count > deleted_sync_count
+  ) AS identity_datasets,
+  records.record_key, records.sync_count AS record_sync_count, octet_length(records.record_value) AS value_bytes
+FROM (SELECT $1::uuid AS dataset_id) AS asked
+LEFT JOIN sync.datasets AS stored ON stored.dataset_id = asked.dataset_id
+LEFT JOIN sync.records ON records.dataset_id = stored.dataset_id
+  AND records.record_id = ANY ($2::uuid[])
+  AND records.sync_count - stored.deleted_sync_count > 0`;
+
+/**
+ * Writes the dataset if its count is still the one before, and what depends on that. The row is locked by it: of two
+ * changes decided on the same count the second waits for the first and then finds another count, and writes nothing.
+ */
+const WRITE_DATASET = `
+WITH written AS (
+  INSERT INTO sync.datasets AS stored (
+    dataset_id, identity_pool_id, identity_id, dataset_name, sync_count, deleted_sync_count, creation_ms,
+    last_modified_ms, last_modified_by, data_storage, record_count)
+  VALUES (
+    $1::uuid, $2::text, $3::text, $4::text, $5::bigint, $6::bigint, $7::bigint,
+    $8::bigint, $9::text, $10::bigint, $11::bigint)
+  ON CONFLICT (dataset_id) DO UPDATE SET
+    sync_count = excluded.sync_count,
+    deleted_sync_count = excluded.deleted_sync_count,
+    creation_ms = excluded.creation_ms,
+    last_modified_ms = excluded.last_modified_ms,
+    last_modified_by = excluded.last_modified_by,
+    data_storage = excluded.data_storage,
+    record_count = excluded.record_count
+  WHERE stored.sync_count = excluded.sync_count - 1
+  RETURNING stored.dataset_id
+), event AS (
+  INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, attempts)
+  SELECT $12::uuid, $13::text, $14::text, now(), 0 FROM written
+)`;
+
+/** A row if it was written. $15, $16: the session; $17: when it is forgotten; from $18: the records, by columns. */
+export const WRITE_UPDATE = `${WRITE_DATASET}, spent AS (
+  INSERT INTO sync.spent_tokens (dataset_id, expires_ms, session_id)
+  SELECT dataset_id, $15::bigint, $16::uuid FROM written
+), forgotten AS (
+  DELETE FROM sync.spent_tokens WHERE dataset_id = $1 AND expires_ms < $17::bigint
+), records AS (
+  INSERT INTO sync.records (
+    dataset_id, record_id, record_key, record_value, device_last_modified_ms,
+    sync_count, last_modified_ms, last_modified_by)
+  SELECT written.dataset_id, record.*, $5::bigint, $8::bigint, $9::text
+  FROM written, unnest($18::uuid[], $19::text[], $20::text[], $21::bigint[]) AS record
+  ON CONFLICT (dataset_id, record_id) DO UPDATE SET
+    record_value = excluded.record_value,
+    device_last_modified_ms = excluded.device_last_modified_ms,
+    sync_count = excluded.sync_count,
+    last_modified_ms = excluded.last_modified_ms,
+    last_modified_by = excluded.last_modified_by
+)
+SELECT 0 AS erased FROM written`;
+
+// Aurora DSQL changes at most 3,000 rows in a transaction. A dataset holds 1,024 records, and tombstones besides.
+export const ERASE_ROWS = 2_500;
+
+/** A row with the number of records erased, if it was written. */
+export const WRITE_DELETION = `${WRITE_DATASET}, erased AS (
+  DELETE FROM sync.records
+  USING written
+  WHERE records.dataset_id = written.dataset_id
+    AND records.record_id IN (SELECT record_id FROM sync.records WHERE dataset_id = $1 LIMIT ${ERASE_ROWS})
+  RETURNING 1
+)
+SELECT (SELECT count(*) FROM erased) AS erased FROM written`;
+
+/** The records of a deleted dataset that its deletion left. The condition stands twice for one that is written anew. */
+export const ERASE_DELETED = `
+DELETE FROM sync.records
+WHERE dataset_id = $1 AND sync_count <= $2
+  AND record_id IN (
+    SELECT record_id FROM sync.records WHERE dataset_id = $1 AND sync_count <= $2 LIMIT ${ERASE_ROWS})`;
+
+export const LOCK_IDENTITY = `
+INSERT INTO sync.identities (identity_row_id, identity_pool_id, identity_id) VALUES ($1, $2, $3)
+ON CONFLICT (identity_row_id) DO UPDATE SET identity_id = excluded.identity_id`;
+
+export const LOCK_DATASET = 'SELECT 1 FROM sync.datasets WHERE dataset_id = $1 FOR UPDATE';

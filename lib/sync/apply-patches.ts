@@ -1,0 +1,107 @@
+import { ServiceError } from '../errors.ts';
+import { noSuchSyncCount } from './invalid-parameter.ts';
+import type { Limits } from './limits.ts';
+import type { SyncRecord } from './model.ts';
+import { nextVersion } from './next-version.ts';
+import type { Patch } from './read-patches.ts';
+import { exists, type Snapshot, type StoredDataset } from './sync-store-port.ts';
+
+/**
+ * What a dataset and its records become by the patches of one call: all of them apply, or none.
+ *
+ * @throws {ServiceError} InvalidParameterException: a patch counts on from what was never there;
+ *   ResourceConflictException, in the documented words: a patch is older than the record;
+ *   LimitExceededException: the dataset would be one too many, have too many records or be too large
+ */
+export function applyPatches(
+  snapshot: Snapshot,
+  patches: readonly Patch[],
+  { datasetName, modifiedBy, now, limits }: Change,
+): { dataset: StoredDataset; records: SyncRecord[] } {
+  checkCounts(snapshot, patches);
+  const version = nextVersion(snapshot.dataset, now);
+  const before = exists(snapshot.dataset) ? snapshot.dataset : null;
+  const dataset: StoredDataset = {
+    datasetName,
+    deletedSyncCount: snapshot.dataset?.deletedSyncCount ?? 0,
+    creationDate: before?.creationDate ?? version.lastModifiedDate,
+    lastModifiedBy: modifiedBy,
+    ...version,
+    ...sizeAfter(snapshot, patches, before),
+  };
+  checkLimits(dataset, before, snapshot.identityDatasets, limits);
+  const records = patches.map((patch) => ({
+    Key: patch.key,
+    Value: patch.value,
+    SyncCount: version.syncCount,
+    LastModifiedDate: version.lastModifiedDate,
+    LastModifiedBy: modifiedBy,
+    DeviceLastModifiedDate: patch.deviceLastModifiedDate,
+  }));
+  return { dataset, records };
+}
+
+interface Change {
+  datasetName: string;
+  modifiedBy: string;
+  now: number;
+  limits: Limits;
+}
+
+/** A count at or above the record's is not stale: clients send the dataset's count for records new to them. */
+function checkCounts({ dataset, records }: Snapshot, patches: readonly Patch[]): void {
+  const highest = dataset?.syncCount ?? 0;
+  for (const { key, syncCount } of patches) {
+    if (syncCount > highest) throw noSuchSyncCount(syncCount);
+    const current = records.get(key)?.syncCount ?? 0;
+    if (syncCount < current) {
+      throw new ServiceError(
+        'ResourceConflictException',
+        `Current SyncCount for: ${key} is: ${current} not: ${syncCount}`,
+      );
+    }
+  }
+}
+
+type Size = Pick<StoredDataset, 'dataStorage' | 'numRecords'>;
+
+/** Tombstones count for nothing, neither as records nor in bytes. */
+function sizeAfter({ records }: Snapshot, patches: readonly Patch[], before: Size | null): Size {
+  let { dataStorage, numRecords } = before ?? { dataStorage: 0, numRecords: 0 };
+  for (const { key, value } of patches) {
+    const keyBytes = Buffer.byteLength(key);
+    const valueBytes = records.get(key)?.valueBytes ?? null;
+    if (valueBytes !== null) {
+      dataStorage -= keyBytes + valueBytes;
+      numRecords -= 1;
+    }
+    if (value !== null) {
+      dataStorage += keyBytes + Buffer.byteLength(value);
+      numRecords += 1;
+    }
+  }
+  return { dataStorage, numRecords };
+}
+
+/** Only what grows is refused: a dataset that is over a limit since that was lowered can still be made smaller. */
+function checkLimits(after: Size, before: Size | null, identityDatasets: number, limits: Limits): void {
+  if (before === null && identityDatasets >= limits.datasetsPerIdentity) {
+    throw limitExceeded(
+      `the identity has ${identityDatasets} datasets; ${limits.datasetsPerIdentity} are allowed`,
+    );
+  }
+  if (after.numRecords > Math.max(limits.recordsPerDataset, before?.numRecords ?? 0)) {
+    throw limitExceeded(
+      `the dataset would have ${after.numRecords} records; ${limits.recordsPerDataset} are allowed`,
+    );
+  }
+  if (after.dataStorage > Math.max(limits.datasetBytes, before?.dataStorage ?? 0)) {
+    throw limitExceeded(
+      `the dataset would have ${after.dataStorage} bytes of keys and values; ${limits.datasetBytes} are allowed`,
+    );
+  }
+}
+
+function limitExceeded(why: string): ServiceError {
+  return new ServiceError('LimitExceededException', why);
+}

@@ -1,0 +1,39 @@
+import { ServiceError } from '../errors.ts';
+import type { DatasetKey } from '../stream/stream-event.ts';
+import type { Caller } from './model.ts';
+import type { IdentityKey } from './sync-store-port.ts';
+
+interface IdentityInput {
+  IdentityPoolId: string;
+  IdentityId: string;
+}
+
+/**
+ * What the request is about, if the caller may touch it: a developer any identity, an identity itself alone.
+ * @throws {ServiceError} NotAuthorizedException, in the service's own words
+ */
+export function authorizeIdentity(
+  { IdentityPoolId, IdentityId }: IdentityInput,
+  caller: Caller,
+): IdentityKey {
+  const allowed =
+    caller.kind === 'developer' ||
+    (caller.identityPoolId === IdentityPoolId && caller.identityId === IdentityId);
+  if (!allowed) {
+    throw new ServiceError(
+      'NotAuthorizedException',
+      'These credentials are not valid for accessing this resource',
+    );
+  }
+  return { identityPoolId: IdentityPoolId, identityId: IdentityId };
+}
+
+/** The same for a dataset of the identity. */
+export function authorizeDataset(input: IdentityInput & { DatasetName: string }, caller: Caller): DatasetKey {
+  return { ...authorizeIdentity(input, caller), datasetName: input.DatasetName };
+}
+
+/** Who a change is put down to, as LastModifiedBy. */
+export function nameOf(caller: Caller): string {
+  return caller.kind === 'developer' ? caller.accountId : caller.identityId;
+}

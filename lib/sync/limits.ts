@@ -1,0 +1,24 @@
+/** Limits of the service; the first three are Amazon's documented ones, there "adjustable", and so here. */
+export interface Limits {
+  /** Datasets that one identity may have. */
+  datasetsPerIdentity: number;
+  /** Live records in one dataset; tombstones do not count. */
+  recordsPerDataset: number;
+  /** UTF-8 bytes of the keys and values of a dataset's live records. */
+  datasetBytes: number;
+  /** Patches in one call: with what else its transaction writes, below the 3,000 rows that Aurora DSQL takes. */
+  patchesPerCall: number;
+  /** UTF-8 bytes of the stream event of one call. */
+  eventBytes: number;
+}
+
+/** Largest stream event: a Kinesis record holds 1 MiB with its partition key. */
+export const INLINE_LIMIT_BYTES = 900 * 1024;
+
+export const DEFAULT_LIMITS: Limits = {
+  datasetsPerIdentity: 20,
+  recordsPerDataset: 1_024,
+  datasetBytes: 1_048_576,
+  patchesPerCall: 2_500,
+  eventBytes: INLINE_LIMIT_BYTES,
+};

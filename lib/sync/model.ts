@@ -1,0 +1,113 @@
+/**
+ * The shapes of the Cognito Sync API's operations as the service works with them. Members are named as the API model
+ * names them; dates are epoch milliseconds (the wire has seconds). An input's optional member may be absent or
+ * undefined; an output has null for what is not set, as the service itself sends it.
+ */
+
+/** Who signed the request. A developer may touch every identity of the account, an identity only itself. */
+export type Caller =
+  | { kind: 'developer'; accountId: string }
+  | { kind: 'identity'; identityPoolId: string; identityId: string };
+
+/** @throws {ServiceError} what the API answers instead */
+export type Operation<Input, Output> = (input: Input, caller: Caller) => Promise<Output>;
+
+export interface SyncOperations {
+  ListRecords: Operation<ListRecordsInput, ListRecordsOutput>;
+  UpdateRecords: Operation<UpdateRecordsInput, UpdateRecordsOutput>;
+  ListDatasets: Operation<ListDatasetsInput, ListDatasetsOutput>;
+  DescribeDataset: Operation<DescribeDatasetInput, DescribeDatasetOutput>;
+  DeleteDataset: Operation<DeleteDatasetInput, DeleteDatasetOutput>;
+}
+
+export interface Dataset {
+  IdentityId: string;
+  DatasetName: string;
+  CreationDate: number;
+  LastModifiedDate: number;
+  LastModifiedBy: string | null;
+  /** UTF-8 bytes of the keys and values of its live records. */
+  DataStorage: number;
+  /** Live records; tombstones do not count. */
+  NumRecords: number;
+}
+
+/** A record; with a Value of null it is a tombstone, the trace of a removed one. */
+export interface SyncRecord {
+  Key: string;
+  Value: string | null;
+  SyncCount: number;
+  LastModifiedDate: number;
+  LastModifiedBy: string | null;
+  DeviceLastModifiedDate: number | null;
+}
+
+export interface RecordPatch {
+  Op: 'replace' | 'remove';
+  Key: string;
+  /** The count of the record as the device last saw it; 0 where it never did. */
+  SyncCount: number;
+  Value?: string | undefined;
+  DeviceLastModifiedDate?: number | undefined;
+}
+
+interface DatasetInput {
+  IdentityPoolId: string;
+  IdentityId: string;
+  DatasetName: string;
+}
+
+export interface ListRecordsInput extends DatasetInput {
+  LastSyncCount?: number | undefined;
+  NextToken?: string | undefined;
+  MaxResults?: number | undefined;
+  SyncSessionToken?: string | undefined;
+}
+
+export interface ListRecordsOutput {
+  Records: SyncRecord[];
+  NextToken: string | null;
+  Count: number;
+  DatasetSyncCount: number;
+  LastModifiedBy: string | null;
+  MergedDatasetNames: string[] | null;
+  DatasetExists: boolean;
+  DatasetDeletedAfterRequestedSyncCount: boolean;
+  SyncSessionToken: string;
+}
+
+export interface UpdateRecordsInput extends DatasetInput {
+  SyncSessionToken: string;
+  DeviceId?: string | undefined;
+  RecordPatches?: RecordPatch[] | undefined;
+  ClientContext?: string | undefined;
+}
+
+export interface UpdateRecordsOutput {
+  Records: SyncRecord[];
+}
+
+export interface ListDatasetsInput {
+  IdentityPoolId: string;
+  IdentityId: string;
+  NextToken?: string | undefined;
+  MaxResults?: number | undefined;
+}
+
+export interface ListDatasetsOutput {
+  Datasets: Dataset[];
+  Count: number;
+  NextToken: string | null;
+}
+
+export type DescribeDatasetInput = DatasetInput;
+
+export interface DescribeDatasetOutput {
+  Dataset: Dataset;
+}
+
+export type DeleteDatasetInput = DatasetInput;
+
+export interface DeleteDatasetOutput {
+  Dataset: Dataset;
+}

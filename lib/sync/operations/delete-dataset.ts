@@ -1,0 +1,52 @@
+import { afterCommit } from '../after-commit.ts';
+import { authorizeDataset, nameOf } from '../authorize.ts';
+import { datasetNotFound } from '../dataset-not-found.ts';
+import type { SyncDependencies } from '../dependencies.ts';
+import type { SyncOperations } from '../model.ts';
+import { nextVersion } from '../next-version.ts';
+import { deletionEvent } from '../stream-event.ts';
+import { exists, type StoredDataset } from '../sync-store-port.ts';
+import { toDataset } from '../to-dataset.ts';
+
+/**
+ * DeleteDataset: drops the dataset with its records and tombstones. What stays is its count and date, from which one of
+ * the same name goes on, so that devices learn of the deletion.
+ *
+ * @returns the dataset as it was
+ * @throws {ServiceError} ResourceNotFoundException, NotAuthorizedException
+ */
+export function createDeleteDataset({
+  store,
+  now,
+  afterWrite,
+}: Pick<SyncDependencies, 'store' | 'now' | 'afterWrite'>): SyncOperations['DeleteDataset'] {
+  return async (input, caller) => {
+    const key = authorizeDataset(input, caller);
+    const { answer, outboxId } = await store.change(
+      key,
+      { keys: [], session: null },
+      ({ dataset: before }) => {
+        if (!exists(before)) throw datasetNotFound(key.datasetName);
+        const dataset = deletionOf(before, nameOf(caller), now());
+        return {
+          update: { dataset, records: [], spend: null, event: deletionEvent(key, dataset) },
+          answer: { Dataset: toDataset(key.identityId, before) },
+        };
+      },
+    );
+    await afterCommit(outboxId, afterWrite);
+    return answer;
+  };
+}
+
+function deletionOf(before: StoredDataset, by: string, now: number): StoredDataset {
+  const version = nextVersion(before, now);
+  return {
+    ...before,
+    ...version,
+    deletedSyncCount: version.syncCount,
+    lastModifiedBy: by,
+    dataStorage: 0,
+    numRecords: 0,
+  };
+}

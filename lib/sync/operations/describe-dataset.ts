@@ -1,0 +1,19 @@
+import { authorizeDataset } from '../authorize.ts';
+import { datasetNotFound } from '../dataset-not-found.ts';
+import type { SyncDependencies } from '../dependencies.ts';
+import type { SyncOperations } from '../model.ts';
+import { toDataset } from '../to-dataset.ts';
+
+/**
+ * DescribeDataset.
+ * @throws {ServiceError} ResourceNotFoundException: there is no such dataset, or not any more; NotAuthorizedException
+ */
+export function createDescribeDataset({
+  store,
+}: Pick<SyncDependencies, 'store'>): SyncOperations['DescribeDataset'] {
+  return async (input, caller) => {
+    const stored = await store.readDataset(authorizeDataset(input, caller));
+    if (stored === null) throw datasetNotFound(input.DatasetName);
+    return { Dataset: toDataset(input.IdentityId, stored) };
+  };
+}

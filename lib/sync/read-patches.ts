@@ -1,0 +1,78 @@
+import { ServiceError } from '../errors.ts';
+import { checkSyncCount, invalidParameter } from './invalid-parameter.ts';
+import type { RecordPatch } from './model.ts';
+
+/** A patch that can be applied. A value of null removes. */
+export interface Patch {
+  key: string;
+  value: string | null;
+  syncCount: number;
+  deviceLastModifiedDate: number | null;
+}
+
+const MAX_KEY_LENGTH = 1_024;
+// The years 1 to 9999: what the consumers of the stream take.
+const MIN_DATE_MS = Date.parse('0001-01-01T00:00:00Z');
+const MAX_DATE_MS = Date.parse('9999-12-31T23:59:59.999Z');
+
+/**
+ * Checks the patches of one call.
+ * @throws {ServiceError} InvalidParameterException naming the member; LimitExceededException for too many patches
+ */
+export function readPatches(patches: readonly RecordPatch[], maxPatches: number): Patch[] {
+  if (patches.length > maxPatches) {
+    throw new ServiceError(
+      'LimitExceededException',
+      `${patches.length} record patches are more than the ${maxPatches} that one call may have`,
+    );
+  }
+  const seen = new Set<string>();
+  return patches.map((patch, index) => {
+    const path = `recordPatches.${index + 1}.member`;
+    const read = readPatch(patch, path);
+    if (seen.has(read.key)) throw invalidParameter(`${path}.key`, 'Member must not occur twice in one call');
+    seen.add(read.key);
+    return read;
+  });
+}
+
+function readPatch(patch: RecordPatch, path: string): Patch {
+  checkText(patch.Key, `${path}.key`);
+  if (patch.Key === '' || lengthOf(patch.Key) > MAX_KEY_LENGTH) {
+    throw invalidParameter(`${path}.key`, `Member must have length between 1 and ${MAX_KEY_LENGTH}`);
+  }
+  return {
+    key: patch.Key,
+    value: patch.Op === 'remove' ? null : readValue(patch.Value, `${path}.value`),
+    syncCount: checkSyncCount(patch.SyncCount, `${path}.syncCount`),
+    deviceLastModifiedDate: readDate(patch.DeviceLastModifiedDate, `${path}.deviceLastModifiedDate`),
+  };
+}
+
+function readValue(value: string | undefined, path: string): string {
+  if (value === undefined) throw invalidParameter(path, 'Member must not be null');
+  checkText(value, path);
+  return value;
+}
+
+/** SQL text can hold neither of the two. */
+function checkText(text: string, path: string): void {
+  if (text.includes('\0') || !text.isWellFormed()) {
+    throw invalidParameter(path, 'Member must not hold NUL or unpaired surrogates');
+  }
+}
+
+/** Clients send fractions of a millisecond. */
+function readDate(date: number | undefined, path: string): number | null {
+  if (date === undefined) return null;
+  const ms = Math.round(date);
+  if (!(ms >= MIN_DATE_MS && ms <= MAX_DATE_MS)) {
+    throw invalidParameter(path, 'Member must be a date of the years 1 to 9999');
+  }
+  return ms + 0;
+}
+
+/** In code points, as the API model counts. */
+function lengthOf(text: string): number {
+  return [...text].length;
+}

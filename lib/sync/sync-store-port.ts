@@ -1,0 +1,104 @@
+import type { DatasetKey } from '../stream/stream-event.ts';
+import type { SyncRecord } from './model.ts';
+
+export type IdentityKey = Pick<DatasetKey, 'identityPoolId' | 'identityId'>;
+
+/** What a SyncSessionToken stands for: one sync of one dataset, from its ListRecords to its UpdateRecords. */
+export interface Session {
+  sessionId: string;
+  /** Epoch milliseconds. */
+  expiresAt: number;
+}
+
+/** A dataset as it is kept, also after its deletion: it exists while its count is above the one of its deletion. */
+export interface StoredDataset {
+  datasetName: string;
+  syncCount: number;
+  /** The count that the newest deletion got; 0 where there was none. */
+  deletedSyncCount: number;
+  creationDate: number;
+  lastModifiedDate: number;
+  lastModifiedBy: string;
+  /** UTF-8 bytes of the keys and values of its live records. */
+  dataStorage: number;
+  /** Live records. */
+  numRecords: number;
+}
+
+/** What a change is decided on; read at one moment. */
+export interface Snapshot {
+  dataset: StoredDataset | null;
+  /** Whether the session has been used for an update. */
+  spent: boolean;
+  /** Datasets of the identity that exist. */
+  identityDatasets: number;
+  /** Those of the records asked for that there are; `valueBytes` is null for a tombstone. */
+  records: ReadonlyMap<string, { syncCount: number; valueBytes: number | null }>;
+}
+
+/** The new state of a dataset and what goes with it: all is written, or nothing. */
+export interface DatasetUpdate {
+  dataset: StoredDataset;
+  /** Records to write, each with the dataset's new count. */
+  records: readonly SyncRecord[];
+  /**
+   * The session that is spent by it, and the time before which spent sessions of the dataset have expired and need not
+   * be known any more. Null for a deletion, which needs no session.
+   */
+  spend: { session: Session; forgetBefore: number } | null;
+  /** The stream event that tells of it. */
+  event: { partitionKey: string; data: string };
+}
+
+export interface ReadRecordsOptions {
+  /** Whether this session is spent is told. */
+  session: Session | null;
+  /** A count: the records above it. Or what `next` said: the records that follow. */
+  after: number | string;
+  /** The records up to this count. Null: all. */
+  upTo: number | null;
+  /** Most records. Null: all. */
+  limit: number | null;
+}
+
+export interface ReadRecordsResult {
+  dataset: StoredDataset | null;
+  spent: boolean;
+  /** Tombstones included, none from before the dataset's deletion, by sync count. */
+  records: SyncRecord[];
+  /** From where to read on; null where that was all. */
+  next: string | null;
+}
+
+/** What the operations need of a database. Counts and dates of a dataset only ever rise, over its deletion, too. */
+export interface SyncStore {
+  /** Reads a dataset and records of it at one moment. */
+  readRecords(dataset: DatasetKey, options: ReadRecordsOptions): Promise<ReadRecordsResult>;
+  /** The dataset; null where it does not exist. */
+  readDataset(dataset: DatasetKey): Promise<StoredDataset | null>;
+  /** Datasets that exist, by name, from after the name `after`. */
+  readDatasets(
+    identity: IdentityKey,
+    options: { after: string; limit: number | null },
+  ): Promise<StoredDataset[]>;
+  /**
+   * Changes a dataset in one transaction: of several at once, each is decided on what the one before it left.
+   * @param decide what to write, null for nothing, and what to answer. Runs again, on a newer snapshot, where another
+   *   change came first; what it throws is thrown, and nothing is written.
+   * @returns the answer and the id of the event in the outbox; null where nothing was written
+   */
+  change<Answer>(
+    dataset: DatasetKey,
+    about: { keys: readonly string[]; session: Session | null },
+    decide: (snapshot: Snapshot) => Decision<Answer>,
+  ): Promise<{ answer: Answer; outboxId: string | null }>;
+}
+
+export interface Decision<Answer> {
+  update: DatasetUpdate | null;
+  answer: Answer;
+}
+
+export function exists(dataset: StoredDataset | null): dataset is StoredDataset {
+  return dataset !== null && dataset.syncCount > dataset.deletedSyncCount;
+}

@@ -1,0 +1,75 @@
+import {
+  BulkPublish$,
+  DeleteDataset$,
+  DescribeDataset$,
+  DescribeIdentityPoolUsage$,
+  DescribeIdentityUsage$,
+  GetBulkPublishDetails$,
+  GetCognitoEvents$,
+  GetIdentityPoolConfiguration$,
+  ListDatasets$,
+  ListIdentityPoolUsage$,
+  ListRecords$,
+  RegisterDevice$,
+  SetCognitoEvents$,
+  SetIdentityPoolConfiguration$,
+  SubscribeToDataset$,
+  UnsubscribeFromDataset$,
+  UpdateRecords$,
+} from '@aws-sdk/client-cognito-sync';
+import { readStructure, type Structure } from './shape.ts';
+
+export interface ApiOperation {
+  name: string;
+  method: string;
+  /** The path between its slashes: words, and the names of the input's members that stand there. */
+  path: readonly PathPart[];
+  input: Structure;
+  output: Structure;
+}
+
+export type PathPart = { word: string } | { label: string };
+
+type OperationSchema = typeof UpdateRecords$;
+
+/** By name each, because a bundler then leaves out the rest of the client. */
+const SCHEMAS: readonly OperationSchema[] = [
+  BulkPublish$,
+  DeleteDataset$,
+  DescribeDataset$,
+  DescribeIdentityPoolUsage$,
+  DescribeIdentityUsage$,
+  GetBulkPublishDetails$,
+  GetCognitoEvents$,
+  GetIdentityPoolConfiguration$,
+  ListDatasets$,
+  ListIdentityPoolUsage$,
+  ListRecords$,
+  RegisterDevice$,
+  SetCognitoEvents$,
+  SetIdentityPoolConfiguration$,
+  SubscribeToDataset$,
+  UnsubscribeFromDataset$,
+  UpdateRecords$,
+];
+
+/** All operations of the Cognito Sync API of 2014-06-30, as the SDK's schemas describe them. */
+export const API_OPERATIONS: readonly ApiOperation[] = SCHEMAS.map(readOperation);
+
+function readOperation([, , name, traits, input, output]: OperationSchema): ApiOperation {
+  const http = typeof traits === 'object' ? traits.http : undefined;
+  if (!http) throw new Error(`the API model has no route for ${name}`);
+  const [method, path] = http;
+  return {
+    name,
+    method,
+    path: path.split('/').slice(1).map(readPathPart),
+    input: readStructure(input),
+    output: readStructure(output),
+  };
+}
+
+function readPathPart(part: string): PathPart {
+  const label = /^\{(\w+)\}$/.exec(part)?.[1];
+  return label === undefined ? { word: part } : { label };
+}

@@ -1,0 +1,111 @@
+import { isUtf8 } from 'node:buffer';
+import { decodeValue, isObject, pathTo, requireValue } from './decode-value.ts';
+import type { FoundRoute } from './find-route.ts';
+import { RequestError } from './request-error.ts';
+import type { Member, Shape } from './shape.ts';
+import type { RawRequest } from './sigv4.ts';
+import { createViolations, type Violations } from './violations.ts';
+
+/** The members of an operation's input by name; undefined for what was not given. */
+export type DecodedInput = Record<string, unknown>;
+
+/**
+ * Reads an operation's input from path, query, headers and body, by the bindings of the API model. The content type
+ * says nothing: Android and iOS send `application/x-amz-json-1.1` even without a body. A body that no member travels
+ * in is not looked at: the SDK's version 2 sends `{}` there.
+ *
+ * @throws {ServiceError} InvalidParameterException that names the members that are not as they must be
+ * @throws {RequestError} SerializationException where the body is not a JSON object
+ */
+export function decodeInput({ operation, labels }: FoundRoute, request: RawRequest): DecodedInput {
+  const { members } = operation.input;
+  const body = members.some(({ binding }) => binding.in === 'body') ? parseBody(request.body) : {};
+  const source: Source = { labels, query: splitQuery(request.target), headers: request.headers, body };
+  const violations = createViolations();
+  const input = Object.fromEntries(
+    members.map((member) => [member.name, decodeMember(member, source, violations)]),
+  );
+  violations.throwIfAny();
+  return input;
+}
+
+interface Source {
+  labels: ReadonlyMap<string, string>;
+  /** Raw values by decoded name. */
+  query: ReadonlyMap<string, readonly string[]>;
+  headers: RawRequest['headers'];
+  body: Record<string, unknown>;
+}
+
+function decodeMember(member: Member, source: Source, violations: Violations): unknown {
+  const place = { member: member.name, violations };
+  const given = find(member, source);
+  if ('refused' in given) return violations.add({ at: pathTo(place), must: given.refused });
+  if (member.required) requireValue(given.value, place);
+  return decodeValue(member.shape, given.value, place);
+}
+
+type Given = { value: unknown } | { refused: string };
+
+function find({ name, shape, binding }: Member, { labels, query, headers, body }: Source): Given {
+  switch (binding.in) {
+    case 'body':
+      return { value: Object.hasOwn(body, name) ? body[name] : undefined };
+    case 'header': {
+      const value = headers[binding.name];
+      return { value: Array.isArray(value) ? value.join(',') : value };
+    }
+    case 'label':
+      return fromText(shape, labels.get(name));
+    case 'query': {
+      const values = query.get(binding.name) ?? [];
+      return values.length > 1 ? { refused: 'Member must be given once' } : fromText(shape, values[0]);
+    }
+  }
+}
+
+function fromText(shape: Shape, raw: string | undefined): Given {
+  if (raw === undefined) return { value: undefined };
+  const text = percentDecode(raw);
+  if (text === undefined) return { refused: 'Member must be percent-encoded UTF-8' };
+  return { value: shape.kind === 'integer' && /^-?\d+$/.test(text) ? Number(text) : text };
+}
+
+/** Name and value are split before anything is decoded; `+` is a plus, as in the signature. */
+function splitQuery(target: string): Map<string, string[]> {
+  const query = new Map<string, string[]>();
+  const question = target.indexOf('?');
+  if (question < 0) return query;
+  for (const pair of target.slice(question + 1).split('&')) {
+    const equals = pair.indexOf('=');
+    const [name, value] = equals < 0 ? [pair, ''] : [pair.slice(0, equals), pair.slice(equals + 1)];
+    const decoded = percentDecode(name);
+    if (decoded !== undefined) query.set(decoded, [...(query.get(decoded) ?? []), value]);
+  }
+  return query;
+}
+
+function percentDecode(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function parseBody(bytes: Uint8Array): Record<string, unknown> {
+  if (bytes.length === 0) return {};
+  if (!isUtf8(bytes)) throw new RequestError('SerializationException', 'the body is not UTF-8');
+  const body = parseJson(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
+  if (!isObject(body)) throw new RequestError('SerializationException', 'the body is not a JSON object');
+  return body;
+}
+
+/** The parser's own message quotes the text, which may be a record's value. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new RequestError('SerializationException', 'the body is not JSON');
+  }
+}

@@ -1,0 +1,49 @@
+import { randomUUID } from 'node:crypto';
+import { createServer } from 'node:http';
+import { startPort } from '../../infra/local/port.ts';
+import { createSyncApiRoute } from '../../infra/local/sync-api-route.ts';
+import { DEFAULT_CREDENTIALS } from '../../lib/config.ts';
+import { migrate } from '../../lib/store/migrate.ts';
+import { openPg } from '../../lib/store/pg-database.ts';
+import { openPglite } from '../../lib/store/pglite-database.ts';
+import { createSyncStore } from '../../lib/store/sync-store.ts';
+import { createSyncOperations } from '../../lib/sync/create-sync-operations.ts';
+import { createSessionTokens } from '../../lib/sync/session-token.ts';
+import { createLogger } from '../../lib/telemetry.ts';
+import { createSigV4Verifier } from '../../lib/wire/sigv4.ts';
+import { createSyncApi } from '../../lib/wire/sync-api.ts';
+import { createBareEndpoint } from './bare-endpoint.ts';
+
+// A process of its own, beside the one that asks: `sync-server.ts <database: URL or directory>`. Serves the Cognito Sync
+// API on one port and the bare endpoint on another, over the same database, and prints both ports.
+const [, , where = ''] = process.argv;
+const database = where.startsWith('postgres:')
+  ? openPg({ connectionString: where, maxConnections: 8 })
+  : await openPglite({ dataDir: where });
+await migrate(database);
+
+const { accessKeyId, secretAccessKey } = DEFAULT_CREDENTIALS;
+const operations = createSyncOperations({
+  store: createSyncStore(database),
+  tokens: createSessionTokens({ key: Buffer.alloc(32, 1), now: Date.now, randomId: randomUUID }),
+  now: Date.now,
+});
+const verify = createSigV4Verifier({
+  region: 'us-east-1',
+  secretOf: (id) => (id === accessKeyId ? secretAccessKey : undefined),
+  now: Date.now,
+});
+const syncApi = createSyncApi({
+  operations,
+  verify,
+  accountId: '000000000000',
+  requestId: randomUUID,
+  logger: createLogger('bench'),
+});
+const service = await startPort({ host: '127.0.0.1', port: 0, routes: [createSyncApiRoute(syncApi)] });
+const bare = createServer(await createBareEndpoint(database)).listen(0, '127.0.0.1', () => {
+  const address = bare.address();
+  console.log(
+    JSON.stringify({ service: service.port, bare: typeof address === 'object' ? address?.port : 0 }),
+  );
+});

@@ -1,0 +1,177 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { Agent, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { startPostgresServer } from '../fixtures/postgres-server.ts';
+import { localSigner } from '../fixtures/signing.ts';
+import { median, type Table } from './measure.ts';
+
+const CLIENTS = 8;
+const KEYS = 10;
+const PUSHES = 60;
+const PULLS = 120;
+const ROUNDS = 5;
+const POOL = 'us-east-1:00000000-0000-4000-8000-000000000001';
+
+/** UpdateRecords and ListRecords over HTTP, signed and checked, beside an endpoint that makes the one SQL call it needs. */
+export async function benchSyncService(): Promise<Table[]> {
+  const server = await startPostgresServer();
+  const onPostgres = await bench(server.url);
+  await server.close();
+  const directory = await mkdtemp(join(tmpdir(), 'bench-sync-'));
+  const onEmbedded = await bench(join(directory, 'database'));
+  await rm(directory, { recursive: true });
+  return [
+    { title: `Sync service on PostgreSQL 18, ${CLIENTS} clients, ${KEYS} records a call`, rows: onPostgres },
+    {
+      title: `Sync service on the embedded database, ${CLIENTS} clients, ${KEYS} records a call`,
+      rows: onEmbedded,
+    },
+  ];
+}
+
+async function bench(database: string): Promise<Table['rows']> {
+  const { ports, stop } = await startServer(database);
+  const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
+  const rates: Record<string, { service: number[]; bare: number[] }> = {
+    UpdateRecords: { service: [], bare: [] },
+    ListRecords: { service: [], bare: [] },
+  };
+  // Round 0 warms up. Both do the same in turn, so that a machine that gets slower gets slower for both.
+  for (let round = 0; round <= ROUNDS; round += 1) {
+    for (const target of ['service', 'bare'] as const) {
+      const clients = Array.from({ length: CLIENTS }, (_, index) =>
+        createClient(agent, ports[target], target, `${round}${index}`),
+      );
+      await Promise.all(clients.map((client) => client.prepare()));
+      const pushes = await rate(CLIENTS * PUSHES, () => Promise.all(clients.map((client) => client.push())));
+      const pulls = await rate(CLIENTS * PULLS, () => Promise.all(clients.map((client) => client.pull())));
+      if (round === 0) continue;
+      rates.UpdateRecords?.[target].push(pushes);
+      rates.ListRecords?.[target].push(pulls);
+    }
+  }
+  agent.destroy();
+  await stop();
+  return Object.fromEntries(
+    Object.entries(rates).map(([operation, { service, bare }]) => {
+      const ratio = median(service.map((value, index) => value / (bare[index] ?? Number.NaN)));
+      return [
+        operation,
+        {
+          service: `${Math.round(median(service))} /s`,
+          'bare endpoint': `${Math.round(median(bare))} /s`,
+          'service / bare': `${ratio.toFixed(2)} x`,
+        },
+      ];
+    }),
+  );
+}
+
+async function startServer(
+  database: string,
+): Promise<{ ports: { service: number; bare: number }; stop: () => Promise<void> }> {
+  const script = fileURLToPath(new URL('./sync-server.ts', import.meta.url));
+  const child = spawn(process.execPath, [script, database], { stdio: ['ignore', 'pipe', 'inherit'] });
+  for await (const line of createInterface({ input: child.stdout })) {
+    const ports = JSON.parse(line);
+    const stop = () =>
+      new Promise<void>((resolve) => {
+        child.once('exit', () => resolve());
+        child.kill();
+      });
+    return { ports, stop };
+  }
+  throw new Error('the server of the bench ended');
+}
+
+interface Signed {
+  method: string;
+  path: string;
+  headers: Record<string, string>;
+  body: string;
+}
+
+/** One device with a dataset of its own. Its requests are made and signed before they are timed. */
+function createClient(agent: Agent, port: number, target: 'service' | 'bare', name: string) {
+  const identity = `us-east-1:${target === 'service' ? 'aaaaaaaa' : 'bbbbbbbb'}-0000-4000-8000-${name.padStart(12, '0')}`;
+  const path = `/identitypools/${encodeURIComponent(POOL)}/identities/${encodeURIComponent(identity)}/datasets/game`;
+  const signer = localSigner('cognito-sync');
+  let pushes: Signed[] = [];
+  let pulls: Signed[] = [];
+
+  async function sign(
+    method: string,
+    suffix: string,
+    query: Record<string, string>,
+    body: string,
+  ): Promise<Signed> {
+    const headers = { host: `127.0.0.1:${port}`, 'content-type': 'application/json' };
+    const signed = await signer.sign({
+      method,
+      protocol: 'http:',
+      hostname: '127.0.0.1',
+      port,
+      path: path + suffix,
+      query,
+      headers,
+      body,
+    });
+    const search = new URLSearchParams(query).toString();
+    return { method, path: path + suffix + (search && `?${search}`), headers: signed.headers, body };
+  }
+
+  function send({ method, path: signedPath, headers, body }: Signed): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const outgoing = request(
+        { agent, host: '127.0.0.1', port, method, path: signedPath, headers },
+        (answer) => {
+          let text = '';
+          answer.setEncoding('utf8').on('data', (chunk) => {
+            text += chunk;
+          });
+          answer.on('end', () =>
+            answer.statusCode === 200 ? resolve(text) : reject(new Error(`${answer.statusCode} ${text}`)),
+          );
+        },
+      );
+      outgoing.on('error', reject);
+      outgoing.end(body);
+    });
+  }
+
+  return {
+    async prepare() {
+      const list = await sign('GET', '/records', { lastSyncCount: '0' }, '');
+      pushes = [];
+      for (let count = 0; count < PUSHES; count += 1) {
+        // Each sync has a token of its own.
+        const token = target === 'service' ? JSON.parse(await send(list)).SyncSessionToken : 'none';
+        const RecordPatches = Array.from({ length: KEYS }, (_, key) => ({
+          Op: 'replace',
+          Key: `key-${key}`,
+          Value: `value ${count}`,
+          SyncCount: count,
+        }));
+        pushes.push(await sign('POST', '', {}, JSON.stringify({ SyncSessionToken: token, RecordPatches })));
+      }
+      const pull = await sign('GET', '/records', { lastSyncCount: String(PUSHES - 1) }, '');
+      pulls = Array.from({ length: PULLS }, () => pull);
+    },
+    async push() {
+      for (const push of pushes) await send(push);
+    },
+    async pull() {
+      for (const pull of pulls) await send(pull);
+    },
+  };
+}
+
+async function rate(requests: number, work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return (requests * 1000) / (performance.now() - start);
+}

@@ -1,0 +1,395 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Database, Transaction } from '../../lib/store/database.ts';
+import { migrate } from '../../lib/store/migrate.ts';
+import { openPg } from '../../lib/store/pg-database.ts';
+import { READ_SNAPSHOT } from '../../lib/store/sync-statements.ts';
+import { createSyncStore } from '../../lib/store/sync-store.ts';
+import type { DatasetKey } from '../../lib/stream/stream-event.ts';
+import type { SyncRecord } from '../../lib/sync/model.ts';
+import type {
+  DatasetUpdate,
+  Decision,
+  ReadRecordsOptions,
+  Snapshot,
+  StoredDataset,
+  SyncStore,
+} from '../../lib/sync/sync-store-port.ts';
+import { createPostgresDatabase, DATABASES } from '../fixtures/databases.ts';
+import { IDENTITY, NEW_YEAR, POOL } from '../fixtures/stream-events.ts';
+
+const GAME: DatasetKey = { identityPoolId: POOL, identityId: IDENTITY, datasetName: 'game' };
+const ALL: ReadRecordsOptions = { session: null, after: 0, upTo: null, limit: null };
+
+const newSession = (expiresAt = NEW_YEAR) => ({ sessionId: randomUUID(), expiresAt });
+
+function record(key: string, value: string | null, syncCount = 1): SyncRecord {
+  return {
+    Key: key,
+    Value: value,
+    SyncCount: syncCount,
+    LastModifiedDate: NEW_YEAR + syncCount,
+    LastModifiedBy: 'somebody',
+    DeviceLastModifiedDate: null,
+  };
+}
+
+/** The next state of a dataset, with the values given as its records; the sizes are none of the store's business. */
+function updateOf(
+  { dataset }: Snapshot,
+  values: Record<string, string | null>,
+  members: Partial<DatasetUpdate> & { datasetName?: string } = {},
+): DatasetUpdate {
+  const syncCount = (dataset?.syncCount ?? 0) + 1;
+  return {
+    dataset: {
+      datasetName: members.datasetName ?? 'game',
+      syncCount,
+      deletedSyncCount: dataset?.deletedSyncCount ?? 0,
+      creationDate: NEW_YEAR,
+      lastModifiedDate: NEW_YEAR + syncCount,
+      lastModifiedBy: 'somebody',
+      dataStorage: 11,
+      numRecords: 2,
+    },
+    records: Object.entries(values).map(([key, value]) => record(key, value, syncCount)),
+    spend: { session: newSession(), forgetBefore: 0 },
+    event: { partitionKey: IDENTITY, data: '{}' },
+    ...members,
+  };
+}
+
+function deletionOf(snapshot: Snapshot): DatasetUpdate {
+  const { dataset, ...rest } = updateOf(snapshot, {}, { spend: null });
+  return { ...rest, dataset: { ...dataset, deletedSyncCount: dataset.syncCount } };
+}
+
+describe.each(DATABASES)('the sync store on $name', ({ open }) => {
+  let database: Database;
+  let store: SyncStore;
+
+  beforeAll(async () => {
+    database = await open();
+    await migrate(database);
+    store = createSyncStore(database);
+  });
+  afterAll(() => database.close());
+  beforeEach(async () => {
+    for (const table of ['identities', 'datasets', 'records', 'spent_tokens', 'outbox'])
+      await database.query(`DELETE FROM sync.${table}`);
+  });
+
+  const update = (values: Record<string, string | null>, members?: Partial<DatasetUpdate>, key = GAME) =>
+    store.change(key, { keys: Object.keys(values), session: null }, (snapshot) => ({
+      update: updateOf(snapshot, values, { ...members, datasetName: key.datasetName }),
+      answer: snapshot,
+    }));
+  const remove = (key = GAME) =>
+    store.change(key, { keys: [], session: null }, (snapshot) => ({
+      update: deletionOf(snapshot),
+      answer: null,
+    }));
+  const look = async (keys: string[] = [], session: ReturnType<typeof newSession> | null = null) =>
+    (await store.change(GAME, { keys, session }, (snapshot) => ({ update: null, answer: snapshot }))).answer;
+  const rowsIn = async (table: string) =>
+    (await database.query<{ n: number }>(`SELECT count(*) AS n FROM sync.${table}`)).rows[0]?.n;
+
+  it('has nothing at first', async () => {
+    expect(await store.readRecords(GAME, ALL)).toEqual({
+      dataset: null,
+      spent: false,
+      records: [],
+      next: null,
+    });
+    expect(await store.readDataset(GAME)).toBeNull();
+    expect(await store.readDatasets(GAME, { after: '', limit: null })).toEqual([]);
+    expect(await look(['a'])).toEqual({
+      dataset: null,
+      spent: false,
+      identityDatasets: 0,
+      records: new Map(),
+    });
+  });
+
+  it('gives a dataset and its records as they were written', async () => {
+    const odd = {
+      'a\\"{}, NULL': "'; \u{1F600}é鍵\uFEFF\t\r\n",
+      empty: '',
+      null: 'NULL',
+      '\uFEFFk': '{"x":[]}',
+    };
+    const records: SyncRecord[] = Object.entries(odd).map(([key, value], index) => ({
+      ...record(key, value),
+      DeviceLastModifiedDate: index === 0 ? -62_135_596_800_000 : null,
+    }));
+    await update(odd, { records });
+    const read = await store.readRecords(GAME, ALL);
+    expect(read.records.toSorted(byKey)).toEqual(records.toSorted(byKey));
+    const dataset: StoredDataset = {
+      datasetName: 'game',
+      syncCount: 1,
+      deletedSyncCount: 0,
+      creationDate: NEW_YEAR,
+      lastModifiedDate: NEW_YEAR + 1,
+      lastModifiedBy: 'somebody',
+      dataStorage: 11,
+      numRecords: 2,
+    };
+    expect(read.dataset).toEqual(dataset);
+    expect(await store.readDataset(GAME)).toEqual(dataset);
+    expect(await store.readDatasets(GAME, { after: '', limit: null })).toEqual([dataset]);
+  });
+
+  it('decides on the records asked for alone, with the bytes of their values', async () => {
+    await update({ a: 'é', b: '12345', gone: null });
+    expect(await look(['a', 'gone', 'never'])).toEqual({
+      dataset: expect.objectContaining({ syncCount: 1 }),
+      spent: false,
+      identityDatasets: 1,
+      records: new Map([
+        ['a', { syncCount: 1, valueBytes: 2 }],
+        ['gone', { syncCount: 1, valueBytes: null }],
+      ]),
+    });
+  });
+
+  it('puts the event into the outbox with the change, and says its id', async () => {
+    const { outboxId } = await update({ a: '1' }, { event: { partitionKey: 'who', data: '{"x":"é"}' } });
+    const { rows } = await database.query('SELECT * FROM sync.outbox');
+    expect(rows).toEqual([
+      {
+        outbox_id: outboxId,
+        partition_key: 'who',
+        event: '{"x":"é"}',
+        created_at: expect.any(Date),
+        leased_until: null,
+        attempts: 0,
+        parked_reason: null,
+      },
+    ]);
+  });
+
+  it.each([
+    ['new', 0],
+    ['known', 1],
+  ])(
+    'writes nothing to a %s dataset where the decision throws or is to write nothing',
+    async (_, updates) => {
+      for (let done = 0; done < updates; done += 1) await update({ a: '1' });
+      const mistake = new Error('stale');
+      const refused = store.change(GAME, { keys: ['a'], session: null }, (): Decision<null> => {
+        throw mistake;
+      });
+      await expect(refused).rejects.toBe(mistake);
+      const nothing = await store.change(GAME, { keys: ['a'], session: null }, () => ({
+        update: null,
+        answer: 'nothing',
+      }));
+      expect(nothing).toEqual({ answer: 'nothing', outboxId: null });
+      for (const table of ['identities', 'datasets', 'records', 'spent_tokens', 'outbox']) {
+        expect(await rowsIn(table), table).toBe(updates);
+      }
+    },
+  );
+
+  it('knows a spent session until it is forgotten', async () => {
+    const session = newSession(NEW_YEAR + 10);
+    expect(await look([], session)).toMatchObject({ spent: false });
+    await update({ a: '1' }, { spend: { session, forgetBefore: 0 } });
+    expect(await look([], session)).toMatchObject({ spent: true });
+    expect(await store.readRecords(GAME, { ...ALL, session })).toMatchObject({ spent: true });
+    expect(await look([], newSession(NEW_YEAR + 10))).toMatchObject({ spent: false });
+    await update({ a: '2' }, { spend: { session: newSession(), forgetBefore: NEW_YEAR + 10 } });
+    expect(await look([], session)).toMatchObject({ spent: true });
+    await update({ a: '3' }, { spend: { session: newSession(), forgetBefore: NEW_YEAR + 11 } });
+    expect(await look([], session)).toMatchObject({ spent: false });
+  });
+
+  it('reads records above a count, in pages, up to a count', async () => {
+    await update(Object.fromEntries(Array.from({ length: 5 }, (_, index) => [`first ${index}`, ''])));
+    await update({ second: '', removed: null });
+    await update({ third: '' });
+    expect(keysOf(await store.readRecords(GAME, { ...ALL, after: 1 }))).toEqual([
+      'removed',
+      'second',
+      'third',
+    ]);
+    const seen: string[] = [];
+    let after: number | string | null = 0;
+    for (let pages = 0; after !== null; pages += 1) {
+      expect(pages).toBeLessThan(4);
+      const read = await store.readRecords(GAME, { ...ALL, after, upTo: 2, limit: 2 });
+      expect(read.records.length).toBeLessThanOrEqual(2);
+      seen.push(...keysOf(read));
+      after = read.next;
+    }
+    expect(seen.toSorted()).toEqual([
+      'first 0',
+      'first 1',
+      'first 2',
+      'first 3',
+      'first 4',
+      'removed',
+      'second',
+    ]);
+  });
+
+  it('has no next page after one that ends with the last record', async () => {
+    await update({ a: '', b: '' });
+    expect(await store.readRecords(GAME, { ...ALL, limit: 2 })).toMatchObject({ next: null });
+  });
+
+  it('lists the datasets of one identity by name', async () => {
+    for (const datasetName of ['b', 'B', 'a', '_', 'ab'])
+      await update({ x: '' }, {}, { ...GAME, datasetName });
+    await update({ x: '' }, {}, { ...GAME, identityId: `${IDENTITY}0` });
+    await update({ x: '' }, {}, { ...GAME, identityPoolId: `${POOL}0` });
+    await remove({ ...GAME, datasetName: 'a' });
+    const names = async (options: { after: string; limit: number | null }) =>
+      (await store.readDatasets(GAME, options)).map(({ datasetName }) => datasetName);
+    expect(await names({ after: '', limit: null })).toEqual(['B', '_', 'ab', 'b']);
+    expect(await names({ after: 'B', limit: 2 })).toEqual(['_', 'ab']);
+  });
+
+  it('keeps of a deleted dataset its count and date, and none of its records', async () => {
+    await update({ a: '1', b: null });
+    await remove();
+    expect(await store.readDataset(GAME)).toBeNull();
+    expect(await store.readRecords(GAME, ALL)).toMatchObject({
+      dataset: { syncCount: 2, deletedSyncCount: 2, lastModifiedDate: NEW_YEAR + 2 },
+      records: [],
+    });
+    expect(await rowsIn('records')).toBe(0);
+    await update({ a: '2' });
+    expect(await look(['a', 'b'])).toMatchObject({
+      dataset: { syncCount: 3, deletedSyncCount: 2 },
+      records: new Map([['a', { syncCount: 3, valueBytes: 1 }]]),
+    });
+  });
+
+  it('erases a deleted dataset of more rows than a transaction may change', async () => {
+    const many = (from: number) =>
+      Object.fromEntries(Array.from({ length: 2_000 }, (_, index) => [`key ${from + index}`, null]));
+    await update(many(0));
+    await update(many(2_000));
+    await update(many(4_000));
+    await update({ other: '' }, {}, { ...GAME, datasetName: 'other' });
+    await remove();
+    expect(await rowsIn('records')).toBe(1);
+  });
+
+  it('shows nothing from before a deletion, even if it is still there', async () => {
+    await update({ old: '1' });
+    await database.query('UPDATE sync.datasets SET sync_count = 2, deleted_sync_count = 2');
+    expect(keysOf(await store.readRecords(GAME, ALL))).toEqual([]);
+    expect((await look(['old'])).records.size).toBe(0);
+    await update({ new: '1' });
+    expect(keysOf(await store.readRecords(GAME, ALL))).toEqual(['new']);
+    await update({ old: '2' });
+    expect(keysOf(await store.readRecords(GAME, ALL))).toEqual(['new', 'old']);
+  });
+
+  it('decides every one of many changes at once on what the one before it left', async () => {
+    const counts = await Promise.all(
+      Array.from({ length: 24 }, async (_, index) => {
+        const { answer } = await update({ [`key ${index}`]: 'x' });
+        return answer.dataset?.syncCount ?? 0;
+      }),
+    );
+    expect(counts.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 24 }, (_, index) => index));
+    const { records, dataset } = await store.readRecords(GAME, ALL);
+    expect(dataset?.syncCount).toBe(24);
+    expect(records.map(({ SyncCount }) => SyncCount)).toEqual(counts.map((_, index) => index + 1));
+    expect(await rowsIn('outbox')).toBe(24);
+    expect(await rowsIn('spent_tokens')).toBe(24);
+  });
+
+  it('counts the datasets that others make at the same time', async () => {
+    const counts = await Promise.all(
+      Array.from({ length: 12 }, async (_, index) => {
+        const { answer } = await update({ a: '' }, {}, { ...GAME, datasetName: `dataset-${index}` });
+        return answer.identityDatasets;
+      }),
+    );
+    expect(counts.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 12 }, (_, index) => index));
+  });
+});
+
+describe('a change on PostgreSQL', () => {
+  let connectionString: string;
+  let database: Database;
+  beforeAll(async () => {
+    connectionString = await createPostgresDatabase();
+    database = openPg({ connectionString });
+    await migrate(database);
+    await database.query('TRUNCATE sync.datasets');
+    await increment(createSyncStore(database));
+  });
+  afterAll(() => database.close());
+
+  const increment = (store: SyncStore) =>
+    store.change(GAME, { keys: [], session: null }, (snapshot) => ({
+      update: updateOf(snapshot, {}),
+      answer: snapshot.dataset?.syncCount ?? 0,
+    }));
+  const currentCount = async () => (await createSyncStore(database).readDataset(GAME))?.syncCount ?? 0;
+
+  it('that waits for another one is decided anew once that is committed', async () => {
+    const before = await currentCount();
+    const other = new pg.Client({ connectionString });
+    await other.connect();
+    try {
+      await other.query('BEGIN');
+      await other.query('UPDATE sync.datasets SET sync_count = sync_count + 1');
+      const change = increment(createSyncStore(database));
+      const waiting =
+        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+      await expect.poll(async () => (await database.query(waiting)).rows).toHaveLength(1);
+      await other.query('COMMIT');
+      expect((await change).answer).toBe(before + 1);
+    } finally {
+      await other.end();
+    }
+  });
+
+  it('gets its turn, even if others come first whenever they can', async () => {
+    const before = await currentCount();
+    const others: Promise<unknown>[] = [];
+    const comeFirst = async (sql: string) => {
+      if (sql !== READ_SNAPSHOT) return;
+      others.push(increment(createSyncStore(database)));
+      await Promise.race([others.at(-1), sleep(200)]);
+    };
+    const outrun = (on: Transaction): Transaction => ({
+      async query(sql, values) {
+        const result = await on.query<never>(sql, values);
+        await comeFirst(sql);
+        return result;
+      },
+    });
+    const decided: unknown[] = [];
+    const store = createSyncStore({
+      ...database,
+      ...outrun(database),
+      transaction: (work) => database.transaction((transaction) => work(outrun(transaction))),
+    });
+    const { answer } = await store.change(GAME, { keys: [], session: null }, (snapshot) => {
+      decided.push(snapshot.dataset?.syncCount);
+      return { update: updateOf(snapshot, {}), answer: snapshot.dataset?.syncCount };
+    });
+    await Promise.all(others);
+    expect(decided).toEqual([before, before + 1, before + 2]);
+    expect(answer).toBe(before + 2);
+    expect(await currentCount()).toBe(before + 4);
+  });
+});
+
+function keysOf({ records }: { records: SyncRecord[] }): string[] {
+  return records.toSorted((a, b) => a.SyncCount - b.SyncCount || byKey(a, b)).map(({ Key }) => Key);
+}
+
+function byKey(a: SyncRecord, b: SyncRecord): number {
+  return a.Key < b.Key ? -1 : 1;
+}

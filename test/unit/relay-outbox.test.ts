@@ -1,0 +1,190 @@
+import { describe, expect, it } from 'vitest';
+import type { EventPublisher, Outbox, OutboxRow, PublishOutcome } from '../../lib/sync/outbox-port.ts';
+import { type RelayPace, relayOutbox } from '../../lib/sync/relay-outbox.ts';
+
+interface Row extends OutboxRow {
+  restUntil: number;
+  parkedReason?: string;
+}
+
+const throttled = { error: 'ProvisionedThroughputExceededException', retryable: true };
+const wrong = { error: 'ValidationException', retryable: false };
+
+/** An outbox in memory with a clock of its own, a stream in memory, and `answer` to say what the stream does. */
+function setUp(events: string[], answer: (event: string) => PublishOutcome = () => 'published') {
+  let clock = 0;
+  let rows: Row[] = events.map((event) => ({
+    outboxId: event,
+    partitionKey: `key-${event}`,
+    event,
+    attempts: 0,
+    restUntil: 0,
+  }));
+  const stream: string[] = [];
+  const batches: number[] = [];
+  const outbox: Outbox = {
+    async claim(limit, leaseMs) {
+      const free = rows.filter((row) => !row.parkedReason && row.restUntil <= clock).slice(0, limit);
+      for (const row of free) Object.assign(row, { restUntil: clock + leaseMs, attempts: row.attempts + 1 });
+      return free.map((row) => ({ ...row }));
+    },
+    async remove(outboxIds) {
+      rows = rows.filter((row) => !outboxIds.includes(row.outboxId));
+    },
+    async postpone(claims) {
+      for (const { outboxId, delayMs } of claims) {
+        for (const row of rows) if (row.outboxId === outboxId) row.restUntil = clock + delayMs;
+      }
+    },
+    async park(outboxId, reason) {
+      for (const row of rows) if (row.outboxId === outboxId) row.parkedReason = reason;
+    },
+  };
+  const publisher: EventPublisher = {
+    async publish(_streamName, entries) {
+      batches.push(entries.length);
+      return entries.map(({ data }) => {
+        const event = new TextDecoder().decode(data);
+        const outcome = answer(event);
+        if (outcome === 'published') stream.push(event);
+        return outcome;
+      });
+    },
+  };
+  return {
+    outbox,
+    stream,
+    batches,
+    rows: () => rows,
+    pass: (ms: number) => {
+      clock += ms;
+    },
+    relay: (pace: Partial<RelayPace> = {}, parts: { outbox?: Outbox; publisher?: EventPublisher } = {}) =>
+      relayOutbox({ outbox, publisher, streamName: 'stream', now: () => clock, pace, ...parts }),
+  };
+}
+
+const numbered = (count: number) => Array.from({ length: count }, (_, index) => `e${index}`);
+
+describe('the relay', () => {
+  it('publishes everything in batches, oldest first, and leaves nothing behind', async () => {
+    const { relay, stream, batches, rows } = setUp(numbered(25));
+    expect(await relay({ batchRows: 10 })).toEqual({ published: 25, postponed: 0, parked: 0, refusals: [] });
+    expect(stream).toEqual(numbered(25));
+    expect(batches).toEqual([10, 10, 5]);
+    expect(rows()).toEqual([]);
+  });
+
+  it('asks the stream nothing when nothing waits', async () => {
+    const { relay, batches } = setUp([]);
+    expect(await relay()).toEqual({ published: 0, postponed: 0, parked: 0, refusals: [] });
+    expect(batches).toEqual([]);
+  });
+
+  it('hands on text as UTF-8', async () => {
+    const { relay, stream } = setUp(['{"value":"ключ \u{1F511}"}']);
+    await relay();
+    expect(stream).toEqual(['{"value":"ключ \u{1F511}"}']);
+  });
+
+  it('begins no batch after its time, but always one', async () => {
+    const world = setUp(numbered(25));
+    const outbox = {
+      ...world.outbox,
+      remove: (ids: readonly string[]) => {
+        world.pass(40);
+        return world.outbox.remove(ids);
+      },
+    };
+    expect(await world.relay({ batchRows: 5, timeBudgetMs: 60 }, { outbox })).toMatchObject({
+      published: 10,
+    });
+    expect(await world.relay({ batchRows: 5, timeBudgetMs: -1 }, { outbox })).toMatchObject({ published: 5 });
+  });
+
+  it('lets others pass a row that is refused', async () => {
+    const { relay, stream, rows } = setUp(numbered(6), (event) => (event === 'e2' ? throttled : 'published'));
+    expect(await relay({ batchRows: 3 })).toEqual({
+      published: 5,
+      postponed: 1,
+      parked: 0,
+      refusals: ['ProvisionedThroughputExceededException'],
+    });
+    expect(stream).toEqual(['e0', 'e1', 'e3', 'e4', 'e5']);
+    expect(rows()).toMatchObject([{ outboxId: 'e2', attempts: 1 }]);
+  });
+
+  it('tries again what may pass, for ever, at growing intervals up to the cap', async () => {
+    let answer: PublishOutcome = throttled;
+    const { relay, pass, rows, stream } = setUp(['e0'], () => answer);
+    const rests: number[] = [];
+    for (let attempt = 0, clock = 0; attempt < 40; attempt += 1) {
+      await relay({ retryBaseMs: 100, retryCapMs: 1_000 });
+      const rest = (rows()[0]?.restUntil ?? 0) - clock;
+      rests.push(rest);
+      clock += rest;
+      pass(rest);
+    }
+    expect(rests.slice(0, 6)).toEqual([100, 200, 400, 800, 1_000, 1_000]);
+    expect(rests.at(-1)).toBe(1_000);
+    expect(rows()).toMatchObject([{ attempts: 40 }]);
+    answer = 'published';
+    await relay();
+    expect(stream).toEqual(['e0']);
+  });
+
+  it('parks what cannot pass, after some attempts, with the reason', async () => {
+    const { relay, pass, rows, batches, stream } = setUp(['bad', 'good'], (event) =>
+      event === 'bad' ? wrong : 'published',
+    );
+    for (let attempt = 1; attempt < 3; attempt += 1) {
+      expect(await relay({ parkAfterAttempts: 3 })).toMatchObject({ postponed: 1, parked: 0 });
+      pass(60_000);
+    }
+    expect(await relay({ parkAfterAttempts: 3 })).toEqual({
+      published: 0,
+      postponed: 0,
+      parked: 1,
+      refusals: ['ValidationException'],
+    });
+    expect(rows()).toMatchObject([{ outboxId: 'bad', parkedReason: 'ValidationException, 3 attempts' }]);
+    pass(60_000);
+    const asked = batches.length;
+    await relay();
+    expect(batches).toHaveLength(asked);
+    expect(stream).toEqual(['good']);
+  });
+
+  it('leaves a stream alone that takes nothing, and comes back to every row', async () => {
+    let up = false;
+    const { relay, pass, batches, rows, stream } = setUp(numbered(100), () => (up ? 'published' : throttled));
+    expect(await relay({ batchRows: 10 })).toMatchObject({ published: 0, postponed: 30 });
+    expect(batches).toHaveLength(3);
+    up = true;
+    pass(60_000);
+    expect(await relay({ batchRows: 10 })).toMatchObject({ published: 100 });
+    expect(rows()).toEqual([]);
+    expect([...stream].sort()).toEqual(numbered(100).sort());
+  });
+
+  it('takes a missing outcome for a failure that may pass', async () => {
+    const { relay, rows } = setUp(['e0']);
+    const publisher = { publish: async () => [] };
+    expect(await relay({}, { publisher })).toMatchObject({ postponed: 1, refusals: ['NoOutcome'] });
+    expect(rows()).toHaveLength(1);
+  });
+
+  it('publishes again what it could not remove, when the lease is over', async () => {
+    const { relay, outbox, pass, rows, stream } = setUp(['e0']);
+    const remove = () => Promise.reject(new Error('the connection broke'));
+    await expect(relay({ leaseMs: 100 }, { outbox: { ...outbox, remove } })).rejects.toThrow(
+      'the connection broke',
+    );
+    await relay();
+    expect(stream).toEqual(['e0']);
+    pass(100);
+    await relay();
+    expect(stream).toEqual(['e0', 'e0']);
+    expect(rows()).toEqual([]);
+  });
+});

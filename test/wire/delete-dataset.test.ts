@@ -1,0 +1,156 @@
+import {
+  type CognitoSyncClient,
+  DeleteDatasetCommand,
+  DescribeDatasetCommand,
+  UpdateRecordsCommand,
+} from '@aws-sdk/client-cognito-sync';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import {
+  describeBadDatasetNames,
+  describeBadIdentities,
+  describeStrangers,
+  type RefusedOperation,
+} from '../fixtures/refusals.ts';
+import {
+  createSyncClient,
+  type Identity,
+  list,
+  newIdentity,
+  refusalOf,
+  remove,
+  set,
+  write,
+} from '../fixtures/sync-client.ts';
+
+let cloud: LocalCloud;
+let client: CognitoSyncClient;
+beforeAll(async () => {
+  cloud = await startLocalCloud();
+  client = createSyncClient(cloud.url);
+});
+afterAll(async () => {
+  client.destroy();
+  await cloud.close();
+});
+
+const deleteGame = (identity: Identity) =>
+  client.send(new DeleteDatasetCommand({ ...identity, DatasetName: 'game' }));
+const describeGame = (identity: Identity) =>
+  client.send(new DescribeDatasetCommand({ ...identity, DatasetName: 'game' }));
+const NOT_FOUND = {
+  name: 'ResourceNotFoundException',
+  status: 404,
+  message: "Dataset 'game' not found",
+};
+
+describe('DeleteDataset', () => {
+  it('gives the dataset as it was, and then there is none', async () => {
+    const identity = newIdentity();
+    await write(client, identity, 'game', [set('score', '42')]);
+    const { Dataset: before } = await describeGame(identity);
+    const { Dataset, $metadata } = await deleteGame(identity);
+    expect($metadata.httpStatusCode).toBe(200);
+    expect(Dataset).toEqual(before);
+    expect(await refusalOf(describeGame(identity))).toEqual(NOT_FOUND);
+    expect(await refusalOf(deleteGame(identity))).toEqual(NOT_FOUND);
+  });
+
+  it('does not find a dataset that never was, or is of another identity', async () => {
+    const identity = newIdentity();
+    await write(client, identity, 'game', [set('score', '42')]);
+    expect(await refusalOf(deleteGame(newIdentity()))).toEqual(NOT_FOUND);
+    expect(await refusalOf(deleteGame({ ...identity, IdentityPoolId: 'us-east-1:1' }))).toEqual(NOT_FOUND);
+    expect(await list(client, identity, 'game')).toMatchObject({ DatasetExists: true, Count: 1 });
+  });
+
+  it('leaves the other datasets of the identity alone', async () => {
+    const identity = newIdentity();
+    await write(client, identity, 'game', [set('score', '42')]);
+    await write(client, identity, 'game2', [set('score', '43')]);
+    await deleteGame(identity);
+    expect((await list(client, identity, 'game2')).Records).toMatchObject([{ Key: 'score', Value: '43' }]);
+  });
+
+  it('forgets records and tombstones: a device writes them again as new, and the counts go on', async () => {
+    const identity = newIdentity();
+    await write(client, identity, 'game', [set('score', '42'), set('name', 'Ada')]);
+    await write(client, identity, 'game', [remove('name', 1)]);
+    await deleteGame(identity);
+    const { Records = [] } = await write(client, identity, 'game', [set('score', '1'), set('name', 'Eve')]);
+    const counts = new Set(Records.map((record) => record.SyncCount));
+    expect(counts.size).toBe(1);
+    const listed = await list(client, identity, 'game');
+    expect(listed.Records).toHaveLength(2);
+    expect(counts).toEqual(new Set([listed.DatasetSyncCount]));
+    expect(listed.DatasetSyncCount).toBeGreaterThan(2);
+    const { Dataset } = await describeGame(identity);
+    expect(Dataset).toMatchObject({ NumRecords: 2, DataStorage: 'score1nameEve'.length });
+  });
+
+  it('gives the dataset that is made anew a creation of its own, and dates that go on', async () => {
+    const identity = newIdentity();
+    await write(client, identity, 'game', [set('score', '42')]);
+    const { Dataset: old } = await deleteGame(identity);
+    await write(client, identity, 'game', [set('score', '1')]);
+    const { Dataset: anew } = await describeGame(identity);
+    const before = old?.LastModifiedDate?.getTime() ?? Number.POSITIVE_INFINITY;
+    expect(anew?.LastModifiedDate?.getTime()).toBeGreaterThan(before);
+    expect(anew?.CreationDate).toEqual(anew?.LastModifiedDate);
+  });
+
+  it('does not spend a token that was given before: the device creates the dataset with it', async () => {
+    const identity = newIdentity();
+    await write(client, identity, 'game', [set('score', '42')]);
+    const { SyncSessionToken } = await list(client, identity, 'game');
+    await deleteGame(identity);
+    const update = new UpdateRecordsCommand({
+      ...identity,
+      DatasetName: 'game',
+      SyncSessionToken,
+      RecordPatches: [set('score', '43', 1)],
+    });
+    expect((await client.send(update)).Records).toMatchObject([{ Key: 'score', Value: '43' }]);
+  });
+
+  it('is done for one of two who ask at once; the other does not find it', async () => {
+    const identity = newIdentity();
+    await write(client, identity, 'game', [set('score', '42')]);
+    const outcomes = await Promise.allSettled([deleteGame(identity), deleteGame(identity)]);
+    expect(outcomes.map((outcome) => outcome.status).toSorted()).toEqual(['fulfilled', 'rejected']);
+    expect(outcomes.find((outcome) => outcome.status === 'rejected')?.reason).toMatchObject({
+      name: 'ResourceNotFoundException',
+    });
+  });
+
+  it('makes room for another dataset of an identity that has as many as it may', async () => {
+    const identity = newIdentity();
+    await write(client, identity, 'game', [set('score', '42')]);
+    for (let count = 2; count <= 20; count += 1) await write(client, identity, `d${count}`, [set('a', 'b')]);
+    expect(await refusalOf(write(client, identity, 'd21', [set('a', 'b')]))).toMatchObject({
+      name: 'LimitExceededException',
+      status: 400,
+    });
+    await deleteGame(identity);
+    expect((await write(client, identity, 'd21', [set('a', 'b')])).Records).toHaveLength(1);
+  });
+
+  const operation: RefusedOperation = {
+    url: () => cloud.url,
+    send: (client, dataset) => client.send(new DeleteDatasetCommand(dataset)),
+  };
+  describeStrangers(operation);
+  describeBadIdentities(operation);
+  describeBadDatasetNames(operation);
+
+  it('takes nothing away from who is refused', async () => {
+    const identity = newIdentity();
+    await write(client, identity, 'game', [set('score', '42')]);
+    const stranger = createSyncClient(cloud.url, {
+      credentials: { accessKeyId: 'local', secretAccessKey: 'guess' },
+    });
+    await refusalOf(stranger.send(new DeleteDatasetCommand({ ...identity, DatasetName: 'game' })));
+    stranger.destroy();
+    expect((await list(client, identity, 'game')).Records).toMatchObject([{ Key: 'score', Value: '42' }]);
+  });
+});

@@ -1,0 +1,137 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { stubSyncApi } from '../fixtures/stub-sync-api.ts';
+
+const { recorded, logged, trusting, guarded } = stubSyncApi();
+const IDENTITY = '/identitypools/us-east-1%3A0000/identities/us-east-1%3A0001';
+const DATASET_PATH = `${IDENTITY}/datasets/game`;
+
+describe('whatever is sent', () => {
+  const text = fc.string({ unit: 'binary', maxLength: 40 });
+  const nasty = fc.constantFrom(
+    '',
+    '.',
+    '..',
+    '%2F',
+    '%2e%2e',
+    '%',
+    '%ff',
+    '%00',
+    'us-east-1%3A0001',
+    'game',
+    'records',
+    'datasets',
+    'identities',
+  );
+  const part = fc.oneof(nasty, text.map(encodeURIComponent), fc.string({ maxLength: 20 }));
+  const query = fc.oneof(
+    fc.constant(''),
+    fc
+      .tuple(fc.constantFrom('lastSyncCount', 'maxResults', 'nextToken', 'syncSessionToken', '%'), part)
+      .map(([name, value]) => `?${name}=${value}`),
+    fc.string().map((any) => `?${any}`),
+  );
+  const target = fc.oneof(
+    fc.string(),
+    fc
+      .tuple(fc.array(part, { maxLength: 9 }), query)
+      .map(([parts, rest]) => `/identitypools/${parts.join('/')}${rest}`),
+    fc
+      .tuple(part, fc.constantFrom('', '/records'), query)
+      .map(([name, rest, asked]) => `${IDENTITY}/datasets/${name}${rest}${asked}`),
+    fc.constant(DATASET_PATH),
+  );
+  /** Any 16-bit units: characters, halves of characters, NUL. */
+  const units = fc
+    .array(fc.nat({ max: 0xffff }), { maxLength: 5 })
+    .map((codes) => String.fromCharCode(...codes));
+  const wrong = fc.oneof(fc.jsonValue(), units);
+  /** Mostly what belongs there, so that what is wrong elsewhere is reached. */
+  const mostly = (right: fc.Arbitrary<unknown>) =>
+    fc.oneof({ arbitrary: right, weight: 9 }, { arbitrary: wrong, weight: 1 });
+  const patch = fc.record(
+    {
+      Op: mostly(fc.constantFrom('replace', 'remove')),
+      Key: mostly(fc.string({ unit: 'binary', minLength: 1 })),
+      SyncCount: mostly(fc.oneof(fc.nat(), fc.double())),
+      Value: mostly(text),
+      DeviceLastModifiedDate: mostly(fc.oneof(fc.double(), fc.nat(), text)),
+    },
+    { requiredKeys: ['Op', 'Key', 'SyncCount'] },
+  );
+  const update = fc
+    .record(
+      { SyncSessionToken: mostly(text), RecordPatches: mostly(fc.array(mostly(patch), { maxLength: 3 })) },
+      { requiredKeys: [] },
+    )
+    .map((value) => Buffer.from(JSON.stringify(value)));
+  const body = fc.oneof(
+    fc.uint8Array({ maxLength: 200 }),
+    fc.jsonValue().map((value) => Buffer.from(JSON.stringify(value))),
+    update,
+  );
+  const method = fc.oneof(fc.constantFrom('GET', 'POST', 'DELETE', 'HEAD', 'PUT'), fc.string());
+  const headers = fc.dictionary(
+    fc.oneof(fc.constantFrom('authorization', 'x-amz-date', 'x-amz-client-context', 'host'), fc.string()),
+    fc.oneof(
+      fc.string(),
+      fc.constant(
+        'AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/cognito-sync/aws4_request, SignedHeaders=host, Signature=00',
+      ),
+    ),
+  );
+  const request = fc.oneof(
+    fc.record({ method, target, headers, body }),
+    fc.record({ method: fc.constant('POST'), target: fc.constant(DATASET_PATH), headers, body: update }),
+    fc.record({
+      method: fc.constant('GET'),
+      target: query.map((asked) => `${DATASET_PATH}/records${asked}`),
+      headers,
+      body,
+    }),
+  );
+
+  it('is the API’s own error, or an input as the operation takes it', async () => {
+    await fc.assert(
+      fc.asyncProperty(request, async (any) => {
+        recorded.clear();
+        const { status, headers: sent, body: said } = await trusting(any);
+        expect(logged).toEqual([]);
+        if (status === 200) return recorded.calls.forEach(expectSound);
+        expect(recorded.calls).toEqual([]);
+        expect([400, 404, 501]).toContain(status);
+        const { __type: code, message } = JSON.parse(said);
+        expect(sent).toContainEqual(['x-amzn-ErrorType', `${code}:`]);
+        expect(message).toMatch(/./);
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  it('is refused where it is not signed', async () => {
+    await fc.assert(
+      fc.asyncProperty(request, async (any) => {
+        recorded.clear();
+        expect([403, 404]).toContain((await guarded(any)).status);
+        expect([...logged, ...recorded.calls]).toEqual([]);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  function expectSound({ input }: { input: unknown }): void {
+    expect(input).toMatchObject({
+      IdentityPoolId: expect.stringMatching(/^[\w-]+:[0-9a-f-]{1,54}$/),
+      IdentityId: expect.stringMatching(/^[\w-]+:[0-9a-f-]{1,54}$/),
+    });
+    walk(input, (value) => {
+      if (typeof value === 'string') expect(value.isWellFormed() && !value.includes('\0')).toBe(true);
+      if (typeof value === 'number') expect(Number.isSafeInteger(value)).toBe(true);
+    });
+  }
+
+  function walk(value: unknown, visit: (leaf: unknown) => void): void {
+    if (typeof value !== 'object' || value === null) visit(value);
+    else for (const inner of Object.values(value)) walk(inner, visit);
+  }
+});

@@ -1,0 +1,172 @@
+import {
+  type CognitoSyncClient,
+  DeleteDatasetCommand,
+  ListDatasetsCommand,
+  type ListDatasetsCommandInput,
+} from '@aws-sdk/client-cognito-sync';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import {
+  describeBadIdentities,
+  describeStrangers,
+  NO_COUNTS,
+  type RefusedOperation,
+  refusedQuery,
+} from '../fixtures/refusals.ts';
+import {
+  createSyncClient,
+  type Identity,
+  invalidParameter,
+  list,
+  newIdentity,
+  refusalOf,
+  remove,
+  set,
+  write,
+} from '../fixtures/sync-client.ts';
+
+let cloud: LocalCloud;
+let client: CognitoSyncClient;
+beforeAll(async () => {
+  cloud = await startLocalCloud();
+  client = createSyncClient(cloud.url);
+});
+afterAll(async () => {
+  client.destroy();
+  await cloud.close();
+});
+
+const listDatasets = (
+  identity: Identity,
+  options: Pick<ListDatasetsCommandInput, 'MaxResults' | 'NextToken'> = {},
+) => client.send(new ListDatasetsCommand({ ...identity, ...options }));
+
+async function namesOf(identity: Identity): Promise<(string | undefined)[]> {
+  const { Datasets = [] } = await listDatasets(identity);
+  return Datasets.map((dataset) => dataset.DatasetName);
+}
+
+async function writeAll(identity: Identity, names: readonly string[]): Promise<void> {
+  for (const name of names) await write(client, identity, name, [set('score', '42')]);
+}
+
+describe('ListDatasets', () => {
+  it('gives an identity that nobody has heard of no datasets', async () => {
+    const { $metadata, ...listed } = await listDatasets(newIdentity());
+    expect($metadata.httpStatusCode).toBe(200);
+    expect(listed).toEqual({ Datasets: [], Count: 0 });
+  });
+
+  it('gives the datasets of the identity alone, in one order, with what there is of them', async () => {
+    const identity = newIdentity();
+    await writeAll(identity, ['b', 'a', 'B', 'a.b']);
+    await writeAll(newIdentity(), ['c']);
+    await writeAll({ ...identity, IdentityPoolId: 'us-east-1:1' }, ['d']);
+    expect(await namesOf(identity)).toEqual(['B', 'a', 'a.b', 'b']);
+    const { Datasets = [], Count } = await listDatasets(identity);
+    expect(Count).toBe(4);
+    expect(Datasets[0]).toEqual({
+      IdentityId: identity.IdentityId,
+      DatasetName: 'B',
+      CreationDate: expect.any(Date),
+      LastModifiedDate: expect.any(Date),
+      LastModifiedBy: '000000000000',
+      DataStorage: 7,
+      NumRecords: 1,
+    });
+  });
+
+  it('does not know a dataset that was only listed, and none any more that was deleted', async () => {
+    const identity = newIdentity();
+    await list(client, identity, 'game');
+    expect(await namesOf(identity)).toEqual([]);
+    await writeAll(identity, ['game', 'other']);
+    await client.send(new DeleteDatasetCommand({ ...identity, DatasetName: 'game' }));
+    expect(await namesOf(identity)).toEqual(['other']);
+    await writeAll(identity, ['game']);
+    expect(await namesOf(identity)).toEqual(['game', 'other']);
+  });
+
+  it('still gives a dataset whose records were all removed', async () => {
+    const identity = newIdentity();
+    await writeAll(identity, ['game']);
+    await write(client, identity, 'game', [remove('score', 1)]);
+    expect((await listDatasets(identity)).Datasets).toMatchObject([{ DatasetName: 'game', NumRecords: 0 }]);
+  });
+
+  it.each([1, 2, 3, 5, 64, 1_024])('gives all, once each, in pages of %i', async (MaxResults) => {
+    const identity = newIdentity();
+    const names = ['a', 'b', 'c', 'd', 'e'];
+    await writeAll(identity, names);
+    const seen: (string | undefined)[] = [];
+    let NextToken: string | undefined;
+    do {
+      const page = await listDatasets(identity, { MaxResults, NextToken });
+      const { Datasets = [] } = page;
+      expect(Datasets.length).toBeLessThanOrEqual(MaxResults);
+      expect(page.Count).toBe(Datasets.length);
+      seen.push(...Datasets.map((dataset) => dataset.DatasetName));
+      NextToken = page.NextToken ?? undefined;
+    } while (NextToken);
+    expect(seen).toEqual(names);
+  });
+
+  it('goes on after a dataset that was deleted between two pages', async () => {
+    const identity = newIdentity();
+    await writeAll(identity, ['a', 'b', 'c']);
+    const { NextToken } = await listDatasets(identity, { MaxResults: 1 });
+    await client.send(new DeleteDatasetCommand({ ...identity, DatasetName: 'a' }));
+    const { Datasets } = await listDatasets(identity, { NextToken });
+    expect(Datasets).toMatchObject([{ DatasetName: 'b' }, { DatasetName: 'c' }]);
+  });
+
+  it('goes on with no token of elsewhere', async () => {
+    const identity = newIdentity();
+    await writeAll(identity, ['a', 'b']);
+    const { NextToken = '' } = await listDatasets(identity, { MaxResults: 1 });
+    const { SyncSessionToken = '' } = await list(client, identity, 'a');
+    const asked: [Identity, string][] = [
+      [newIdentity(), NextToken],
+      [{ ...identity, IdentityPoolId: 'us-east-1:1' }, NextToken],
+      [identity, SyncSessionToken],
+      [identity, NextToken.slice(1)],
+      [identity, `${NextToken} `],
+      [identity, ''],
+      [identity, 'a'],
+      [identity, 'x'.repeat(10_000)],
+    ];
+    for (const [who, token] of asked) {
+      expect(await refusalOf(listDatasets(who, { NextToken: token }))).toEqual({
+        name: 'InvalidParameterException',
+        status: 400,
+        message: 'NextToken not valid for these inputs',
+      });
+    }
+    expect(await refusalOf(listDatasets(identity, { NextToken: 'a\0' }))).toEqual(
+      invalidParameter("'nextToken'"),
+    );
+  });
+
+  const operation: RefusedOperation = {
+    url: () => cloud.url,
+    send: (client, { IdentityPoolId, IdentityId }) =>
+      client.send(new ListDatasetsCommand({ IdentityPoolId, IdentityId })),
+  };
+  describeStrangers(operation);
+  describeBadIdentities(operation);
+
+  it.each([0, -1, 1_025, 2 ** 31, 2 ** 53, 1.5, 1e21, Number.NaN])(
+    'is refused by name of a MaxResults of %d',
+    async (MaxResults) => {
+      expect(await refusalOf(listDatasets(newIdentity(), { MaxResults }))).toEqual(
+        invalidParameter("'maxResults'"),
+      );
+    },
+  );
+  it.each(NO_COUNTS)('is refused by name of a count that is %j', async (text) => {
+    expect(await refusedQuery(operation, 'maxResults', text)).toEqual(invalidParameter("'maxResults'"));
+  });
+  it.each(['maxResults', 'nextToken'])('is refused with %s twice', async (name) => {
+    expect(await refusedQuery(operation, name, ['1', '2'])).toEqual(invalidParameter(`'${name}'`));
+  });
+});

@@ -1,0 +1,366 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type CognitoSyncClient,
+  DeleteDatasetCommand,
+  ListRecordsCommand,
+  type ListRecordsCommandOutput,
+  UpdateRecordsCommand,
+} from '@aws-sdk/client-cognito-sync';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { createSessionTokens } from '../../lib/sync/session-token.ts';
+import {
+  describeBadDatasetNames,
+  describeBadIdentities,
+  describeStrangers,
+  NO_COUNTS,
+  type RefusedOperation,
+  refusedQuery,
+} from '../fixtures/refusals.ts';
+import {
+  createSyncClient,
+  type Identity,
+  invalidParameter,
+  list,
+  newIdentity,
+  notValidToken,
+  refusalOf,
+  remove,
+  set,
+  write,
+} from '../fixtures/sync-client.ts';
+
+let cloud: LocalCloud;
+let client: CognitoSyncClient;
+beforeAll(async () => {
+  cloud = await startLocalCloud();
+  client = createSyncClient(cloud.url);
+});
+afterAll(async () => {
+  client.destroy();
+  await cloud.close();
+});
+
+const keysOf = ({ Records = [] }: ListRecordsCommandOutput) => Records.map((record) => record.Key).toSorted();
+const deleteGame = (identity: Identity) =>
+  client.send(new DeleteDatasetCommand({ ...identity, DatasetName: 'game' }));
+
+describe('ListRecords', () => {
+  it('says of a dataset that is not there that it does not exist, and gives a token for it', async () => {
+    const { $metadata, ...listed } = await list(client, newIdentity(), 'game');
+    expect($metadata.httpStatusCode).toBe(200);
+    expect(listed).toEqual({
+      Records: [],
+      Count: 0,
+      DatasetSyncCount: 0,
+      DatasetExists: false,
+      DatasetDeletedAfterRequestedSyncCount: false,
+      SyncSessionToken: expect.stringMatching(/./),
+    });
+  });
+
+  it('takes any count for a dataset that is not there', async () => {
+    expect(await list(client, newIdentity(), 'game', { LastSyncCount: 7 })).toMatchObject({
+      DatasetExists: false,
+      DatasetSyncCount: 0,
+    });
+  });
+
+  it('gives a record as it was written, with the count and date of the server', async () => {
+    const identity = newIdentity();
+    const DeviceLastModifiedDate = new Date('2020-02-29T12:00:00.123Z');
+    const before = Date.now();
+    await write(client, identity, 'game', [
+      { ...set('score', '42 \u2028 ü 😀 "\\'), DeviceLastModifiedDate },
+    ]);
+    const { Records = [], ...listed } = await list(client, identity, 'game');
+    expect(Records).toEqual([
+      {
+        Key: 'score',
+        Value: '42 \u2028 ü 😀 "\\',
+        SyncCount: 1,
+        LastModifiedDate: expect.any(Date),
+        LastModifiedBy: '000000000000',
+        DeviceLastModifiedDate,
+      },
+    ]);
+    const modified = Records[0]?.LastModifiedDate?.getTime() ?? 0;
+    expect(modified).toBeGreaterThanOrEqual(before);
+    expect(modified).toBeLessThanOrEqual(Date.now());
+    expect(listed).toMatchObject({
+      Count: 1,
+      DatasetSyncCount: 1,
+      DatasetExists: true,
+      LastModifiedBy: '000000000000',
+    });
+  });
+
+  it('knows no date of the device where the device gave none', async () => {
+    const identity = newIdentity();
+    await write(client, identity, 'game', [set('score', '42')]);
+    const { Records = [] } = await list(client, identity, 'game');
+    expect(Records[0]?.DeviceLastModifiedDate ?? null).toBeNull();
+  });
+
+  it('gives what is above the count that the device knows, removed records without a value', async () => {
+    const identity = newIdentity();
+    await write(client, identity, 'game', [set('a', '1'), set('b', '1'), set('c', '1')]);
+    await write(client, identity, 'game', [set('a', '2', 1)]);
+    await write(client, identity, 'game', [remove('b', 1)]);
+    const values = async (LastSyncCount?: number) => {
+      const { Records = [] } = await list(client, identity, 'game', { LastSyncCount });
+      return Object.fromEntries(
+        Records.map(({ Key, Value, SyncCount }) => [Key, [SyncCount, Value ?? null]]),
+      );
+    };
+    const all = { a: [2, '2'], b: [3, null], c: [1, '1'] };
+    expect(await values()).toEqual(all);
+    expect(await values(0)).toEqual(all);
+    expect(await values(1)).toEqual({ a: [2, '2'], b: [3, null] });
+    expect(await values(2)).toEqual({ b: [3, null] });
+    expect(await values(3)).toEqual({});
+  });
+
+  it('says that a count does not exist where the dataset has not got there', async () => {
+    const identity = newIdentity();
+    await write(client, identity, 'game', [set('score', '42')]);
+    const refused = list(client, identity, 'game', { LastSyncCount: 37 });
+    expect(await refusalOf(refused)).toEqual({
+      name: 'InvalidParameterException',
+      status: 400,
+      message: 'No such SyncCount: 37 exists for this Dataset',
+    });
+  });
+
+  it('gives one identity nothing of another, nor one dataset or pool of another', async () => {
+    const identity = newIdentity();
+    await write(client, identity, 'game', [set('score', '42')]);
+    const others: [Identity, string][] = [
+      [newIdentity(), 'game'],
+      [identity, 'Game'],
+      [identity, 'game2'],
+      [{ ...identity, IdentityPoolId: 'us-east-1:1' }, 'game'],
+      [{ IdentityPoolId: identity.IdentityId, IdentityId: identity.IdentityPoolId }, 'game'],
+    ];
+    for (const [other, name] of others) {
+      expect(await list(client, other, name)).toMatchObject({ Records: [], DatasetExists: false });
+    }
+  });
+
+  describe('in pages', () => {
+    it('holds a whole dataset in one, unless a size is asked for', async () => {
+      const identity = newIdentity();
+      await write(
+        client,
+        identity,
+        'game',
+        Array.from({ length: 1_024 }, (_, index) => set(`key ${index}`, 'x')),
+      );
+      const listed = await list(client, identity, 'game');
+      expect(listed.Records).toHaveLength(1_024);
+      expect(listed.NextToken ?? null).toBeNull();
+    });
+
+    it('tells on each the token and count of the first, and nothing that came later', async () => {
+      const identity = newIdentity();
+      await write(client, identity, 'game', [set('a', '1'), set('b', '1'), set('c', '1')]);
+      await write(client, identity, 'game', [set('d', '2'), set('e', '2')]);
+      const first = await list(client, identity, 'game', { MaxResults: 2 });
+      await write(client, identity, 'game', [set('f', '3'), set('a', '3', 1)]);
+
+      const pages = [first];
+      for (let page = first; page.NextToken; pages.push(page)) {
+        page = await list(client, identity, 'game', { MaxResults: 2, NextToken: page.NextToken });
+        expect(page).toMatchObject({ DatasetSyncCount: 2, SyncSessionToken: first.SyncSessionToken });
+      }
+      const seen = pages.flatMap(keysOf);
+      expect(seen).toHaveLength(new Set(seen).size);
+      expect(new Set([...seen, 'a'])).toEqual(new Set(['a', 'b', 'c', 'd', 'e']));
+      expect(keysOf(await list(client, identity, 'game', { LastSyncCount: 2 }))).toEqual(['a', 'f']);
+    });
+
+    it('ends with the last record, also where the pages come out even', async () => {
+      const identity = newIdentity();
+      await write(client, identity, 'game', [set('a', '1'), set('b', '1')]);
+      const page = await list(client, identity, 'game', { MaxResults: 2 });
+      expect(keysOf(page)).toEqual(['a', 'b']);
+      expect(page.NextToken ?? null).toBeNull();
+    });
+
+    it('goes on with no token of elsewhere', async () => {
+      const identity = newIdentity();
+      await write(client, identity, 'game', [set('a', '1'), set('b', '1')]);
+      await write(client, identity, 'other', [set('a', '1'), set('b', '1')]);
+      const { NextToken = '', SyncSessionToken = '' } = await list(client, identity, 'game', {
+        MaxResults: 1,
+      });
+      const asked: [Identity, string, string][] = [
+        [identity, 'other', NextToken],
+        [newIdentity(), 'game', NextToken],
+        [identity, 'game', SyncSessionToken],
+        [identity, 'game', `${NextToken}A`],
+        [identity, 'game', NextToken.replace(/^../, 'AA')],
+        [identity, 'game', 'b'],
+        [identity, 'game', 'x'.repeat(10_000)],
+      ];
+      for (const [who, name, token] of asked) {
+        expect(await refusalOf(list(client, who, name, { NextToken: token }))).toEqual({
+          ...notValidToken,
+          message: 'NextToken not valid for these inputs',
+        });
+      }
+    });
+
+    it('goes on no more once the token of its listing is spent', async () => {
+      const identity = newIdentity();
+      await write(client, identity, 'game', [set('a', '1'), set('b', '1')]);
+      const { NextToken, SyncSessionToken } = await list(client, identity, 'game', { MaxResults: 1 });
+      await client.send(
+        new UpdateRecordsCommand({
+          ...identity,
+          DatasetName: 'game',
+          SyncSessionToken,
+          RecordPatches: [set('c', '2')],
+        }),
+      );
+      expect(await refusalOf(list(client, identity, 'game', { NextToken }))).toMatchObject({
+        name: 'InvalidParameterException',
+        message: 'NextToken not valid for these inputs',
+      });
+    });
+  });
+
+  describe('of a dataset that was deleted', () => {
+    it('is answered, and tells the devices that knew it', async () => {
+      const identity = newIdentity();
+      await write(client, identity, 'game', [set('score', '42')]);
+      await deleteGame(identity);
+      expect(await list(client, identity, 'game', { LastSyncCount: 1 })).toMatchObject({
+        Records: [],
+        DatasetExists: false,
+        DatasetDeletedAfterRequestedSyncCount: true,
+      });
+      const after = await list(client, identity, 'game');
+      expect(after).toMatchObject({ Records: [], DatasetExists: false });
+      expect(after.DatasetDeletedAfterRequestedSyncCount).toBe(false);
+    });
+
+    it('gives all records that were written since, whatever count the device names', async () => {
+      const identity = newIdentity();
+      await write(client, identity, 'game', [set('old', '1')]);
+      await write(client, identity, 'game', [set('old', '2', 1)]);
+      await deleteGame(identity);
+      await write(client, identity, 'game', [set('new', '1')]);
+      const { DatasetSyncCount = 0, ...listed } = await list(client, identity, 'game', { LastSyncCount: 2 });
+      expect(listed).toMatchObject({ DatasetExists: true, DatasetDeletedAfterRequestedSyncCount: true });
+      expect(keysOf({ ...listed })).toEqual(['new']);
+      expect(DatasetSyncCount).toBeGreaterThan(2);
+      expect(await list(client, identity, 'game', { LastSyncCount: DatasetSyncCount })).toMatchObject({
+        Records: [],
+        DatasetDeletedAfterRequestedSyncCount: false,
+      });
+    });
+  });
+
+  describe('with a token', () => {
+    it('goes on with its session', async () => {
+      const identity = newIdentity();
+      const { SyncSessionToken } = await list(client, identity, 'game');
+      expect(await list(client, identity, 'game', { SyncSessionToken })).toMatchObject({ SyncSessionToken });
+      const another = await list(client, identity, 'game');
+      expect(another.SyncSessionToken).not.toBe(SyncSessionToken);
+    });
+
+    it('is refused once an update has spent it', async () => {
+      const identity = newIdentity();
+      const { SyncSessionToken } = await list(client, identity, 'game');
+      const update = new UpdateRecordsCommand({
+        ...identity,
+        DatasetName: 'game',
+        SyncSessionToken,
+        RecordPatches: [set('score', '42')],
+      });
+      await client.send(update);
+      expect(await refusalOf(list(client, identity, 'game', { SyncSessionToken }))).toEqual(notValidToken);
+    });
+
+    it('is refused with one that is not of this dataset, identity or service, has expired, or was changed', async () => {
+      const identity = newIdentity();
+      const { SyncSessionToken = '' } = await list(client, identity, 'game');
+      const { SyncSessionToken: ofOtherDataset } = await list(client, identity, 'other');
+      const { SyncSessionToken: ofOtherIdentity } = await list(client, newIdentity(), 'game');
+      const tokens = [
+        ofOtherDataset,
+        ofOtherIdentity,
+        await tokenOfYesterday(identity),
+        await tokenOfYesterday(identity, Buffer.alloc(32)),
+        SyncSessionToken.slice(0, -1),
+        ` ${SyncSessionToken}`,
+        SyncSessionToken.toUpperCase(),
+        '',
+        '.',
+        'x'.repeat(10_000),
+      ];
+      for (const token of tokens) {
+        const refused = list(client, identity, 'game', { SyncSessionToken: token });
+        expect(await refusalOf(refused)).toEqual(notValidToken);
+      }
+    });
+
+    it.each(['token\0', '\0'])('is refused by name where it holds NUL: %j', async (SyncSessionToken) => {
+      const refused = list(client, newIdentity(), 'game', { SyncSessionToken });
+      expect(await refusalOf(refused)).toEqual(invalidParameter("'syncSessionToken'"));
+    });
+  });
+
+  /** As the service gave it 25 hours ago, with its own key unless another is given. */
+  async function tokenOfYesterday(identity: Identity, key?: Buffer): Promise<string> {
+    const tokens = createSessionTokens({
+      key: key ?? (await readFile(join(cloud.dataDir, 'token-key'))),
+      now: () => Date.now() - 25 * 60 * 60 * 1000,
+      randomId: randomUUID,
+    });
+    const dataset = {
+      identityPoolId: identity.IdentityPoolId,
+      identityId: identity.IdentityId,
+      datasetName: 'game',
+    };
+    return tokens.issue(tokens.begin(), dataset);
+  }
+
+  const operation: RefusedOperation = {
+    url: () => cloud.url,
+    send: (client, dataset) => client.send(new ListRecordsCommand(dataset)),
+  };
+  describeStrangers(operation);
+  describeBadIdentities(operation);
+  describeBadDatasetNames(operation);
+
+  it.each([-1, -0.5, 1.5, 2 ** 53, 1e21, Number.NaN, Number.POSITIVE_INFINITY])(
+    'is refused by name of a LastSyncCount of %d',
+    async (LastSyncCount) => {
+      const refused = list(client, newIdentity(), 'game', { LastSyncCount });
+      expect(await refusalOf(refused)).toEqual(invalidParameter("'lastSyncCount'"));
+    },
+  );
+  it.each([0, -1, 1_025, 2 ** 31, 2 ** 53, 1.5, 1e21, Number.NaN])(
+    'is refused by name of a MaxResults of %d',
+    async (MaxResults) => {
+      const refused = list(client, newIdentity(), 'game', { MaxResults });
+      expect(await refusalOf(refused)).toEqual(invalidParameter("'maxResults'"));
+    },
+  );
+  it.each(NO_COUNTS)('is refused by name of a count that is %j', async (text) => {
+    for (const name of ['lastSyncCount', 'maxResults']) {
+      expect(await refusedQuery(operation, name, text)).toEqual(invalidParameter(`'${name}'`));
+    }
+  });
+  it.each(['lastSyncCount', 'maxResults', 'nextToken', 'syncSessionToken'])(
+    'is refused with %s twice',
+    async (name) => {
+      expect(await refusedQuery(operation, name, ['1', '2'])).toEqual(invalidParameter(`'${name}'`));
+    },
+  );
+});

@@ -1,0 +1,539 @@
+import * as cognitoSync from '@aws-sdk/client-cognito-sync';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createHealthRoute } from '../../infra/local/health.ts';
+import { type Port, startPort } from '../../infra/local/port.ts';
+import { createSyncApiRoute } from '../../infra/local/sync-api-route.ts';
+import { ServiceError, type ServiceErrorCode, ValueRefusedError } from '../../lib/errors.ts';
+import { API_OPERATIONS } from '../../lib/wire/api-model.ts';
+import { type RawAnswer, sendRaw } from '../fixtures/raw-http.ts';
+import { GAME, PATCH, stubSyncApi } from '../fixtures/stub-sync-api.ts';
+
+const POOL = '/identitypools/us-east-1%3A0000';
+const IDENTITY = `${POOL}/identities/us-east-1%3A0001`;
+const DATASET_PATH = `${IDENTITY}/datasets/game`;
+
+const { recorded, logged, trusting, guarded } = stubSyncApi();
+
+let open: Port;
+let signed: Port;
+
+beforeAll(async () => {
+  const health = createHealthRoute(() => ({ database: 'embedded', mappings: [] }));
+  open = await startPort({ host: '127.0.0.1', port: 0, routes: [health, createSyncApiRoute(trusting)] });
+  signed = await startPort({ host: '127.0.0.1', port: 0, routes: [createSyncApiRoute(guarded)] });
+});
+afterAll(async () => {
+  await open.close();
+  await signed.close();
+});
+beforeEach(() => {
+  recorded.clear();
+  logged.length = 0;
+});
+
+const get = (target: string, headers = {}) => sendRaw(open.port, 'GET', target, headers);
+const update = (body: unknown, headers = {}) =>
+  sendRaw(
+    open.port,
+    'POST',
+    DATASET_PATH,
+    headers,
+    typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body),
+  );
+
+/** The input of the one call there was. */
+function input(): unknown {
+  expect(recorded.calls).toHaveLength(1);
+  return recorded.calls[0]?.input;
+}
+
+/** The answer is the API's own error, said the same in header and body, and nobody was called. */
+function expectError(answer: RawAnswer, status: number, code: string, message: unknown): void {
+  expect(answer).toMatchObject({
+    status,
+    headerLines: expect.arrayContaining([`x-amzn-ErrorType: ${code}:`]),
+  });
+  expect(JSON.parse(answer.body)).toEqual({ __type: code, message });
+  expect(recorded.calls).toEqual([]);
+}
+
+function expectInvalid(answer: RawAnswer, at: string, must: string): void {
+  const message = expect.stringMatching(
+    new RegExp(`^\\d+ validation errors? detected: .*at '${at}' failed to satisfy constraint: ${must}`, 's'),
+  );
+  expectError(answer, 400, 'InvalidParameterException', message);
+}
+
+describe('the model', () => {
+  const schemas: unknown[] = Object.values(cognitoSync);
+  const shipped = schemas.filter((value) => Array.isArray(value) && value[0] === 9);
+
+  it('knows every operation that the SDK ships, and no other', () => {
+    expect(shipped).toHaveLength(17);
+    expect(API_OPERATIONS.map(({ name }) => name)).toEqual(
+      shipped.map((schema) => Reflect.get(Object(schema), 2)),
+    );
+  });
+
+  it.each<ServiceErrorCode>([
+    'InternalErrorException',
+    'InvalidParameterException',
+    'LimitExceededException',
+    'NotAuthorizedException',
+    'ResourceConflictException',
+    'ResourceNotFoundException',
+    'TooManyRequestsException',
+  ])('gives %s the status that it is sent with', (code) => {
+    const schema = schemas.find((value) => Array.isArray(value) && value[0] === -3 && value[2] === code);
+    expect(schema).toMatchObject({ 3: { httpError: new ServiceError(code, '').status } });
+  });
+});
+
+describe('an answer', () => {
+  it('has its headers in the letters that old clients look for', async () => {
+    const { status, headerLines } = await get(DATASET_PATH);
+    expect(status).toBe(200);
+    expect(headerLines).toEqual(
+      expect.arrayContaining([
+        'x-amzn-RequestId: request-1',
+        'Content-Type: application/json',
+        'Access-Control-Allow-Origin: *',
+        'Access-Control-Expose-Headers: x-amzn-RequestId,x-amzn-ErrorType,Date',
+        expect.stringMatching(/^Date: /),
+        expect.stringMatching(/^Content-Length: \d+$/),
+      ]),
+    );
+  });
+
+  it('has seconds with milliseconds as their fraction, and null for what is not set', async () => {
+    expect((await get(`${DATASET_PATH}/records`)).body).toBe(
+      '{"Records":[' +
+        '{"Key":"level","Value":"7 ü 😀","SyncCount":3,"LastModifiedDate":1700000000.123,"LastModifiedBy":null,"DeviceLastModifiedDate":0.001},' +
+        '{"Key":"gone","Value":null,"SyncCount":2,"LastModifiedDate":1700000000.123,"LastModifiedBy":"device","DeviceLastModifiedDate":null}],' +
+        '"NextToken":null,"Count":2,"DatasetSyncCount":3,"LastModifiedBy":null,"MergedDatasetNames":null,' +
+        '"DatasetExists":true,"DatasetDeletedAfterRequestedSyncCount":false,"SyncSessionToken":"token"}',
+    );
+  });
+
+  it.each<[ServiceErrorCode, number]>([
+    ['ResourceConflictException', 409],
+    ['ResourceNotFoundException', 404],
+    ['NotAuthorizedException', 403],
+    ['TooManyRequestsException', 429],
+  ])('is the %s that an operation throws', async (code, status) => {
+    recorded.failWith(new ServiceError(code, 'Current SyncCount for: user is: 1 not: 0'));
+    const answer = await get(DATASET_PATH);
+    recorded.calls.length = 0;
+    expectError(answer, status, code, 'Current SyncCount for: user is: 1 not: 0');
+    expect(answer.headerLines).toContain('x-amzn-RequestId: request-1');
+    expect(logged).toEqual([]);
+  });
+
+  it.each([new Error('password=secret'), 'a text', undefined])(
+    'to what fails inside says nothing of it, and the log does: %s',
+    async (error) => {
+      recorded.failWith(error);
+      const answer = await get(`${DATASET_PATH}?private=1`);
+      recorded.calls.length = 0;
+      expectError(answer, 500, 'InternalErrorException', 'internal error');
+      expect(logged).toEqual([
+        {
+          message: 'a request failed',
+          details: { requestId: 'request-1', operation: 'DescribeDataset', error },
+        },
+      ]);
+    },
+  );
+
+  it('to a value that the database can never take is the caller’s error', async () => {
+    recorded.failWith(new ValueRefusedError('the database refused a value (SQLSTATE 22001)'));
+    const answer = await get(DATASET_PATH);
+    recorded.calls.length = 0;
+    expectError(answer, 400, 'InvalidParameterException', 'a value cannot be stored');
+  });
+});
+
+describe('a path', () => {
+  it.each([DATASET_PATH, DATASET_PATH.replaceAll('%3A', ':'), DATASET_PATH.replaceAll('%3A', '%3a')])(
+    'is decoded: %s',
+    async (target) => {
+      expect((await get(target)).status).toBe(200);
+      expect(recorded.calls).toEqual([
+        {
+          name: 'DescribeDataset',
+          input: GAME,
+          caller: { kind: 'developer', accountId: '000000000000' },
+        },
+      ]);
+    },
+  );
+
+  it.each<[string, string]>([
+    [`${IDENTITY}/datasets/a%2Fb`, 'datasetName'],
+    [`${IDENTITY}/datasets/game%2Frecords`, 'datasetName'],
+    [`${IDENTITY}/datasets/..`, 'datasetName'],
+    [`${IDENTITY}/datasets/%2e%2e`, 'datasetName'],
+    [`${IDENTITY}/datasets/.`, 'datasetName'],
+    [`${IDENTITY}/datasets/%252e%252e`, 'datasetName'],
+    [`${IDENTITY}/datasets/game%2520`, 'datasetName'],
+    [`${IDENTITY}/datasets/game%00`, 'datasetName'],
+    [`${IDENTITY}/datasets/game%0A`, 'datasetName'],
+    [`${IDENTITY}/datasets/%zz`, 'datasetName'],
+    [`${IDENTITY}/datasets/%ff`, 'datasetName'],
+    [`${IDENTITY}/datasets/a+b`, 'datasetName'],
+    [`${IDENTITY}/datasets/${'x'.repeat(129)}`, 'datasetName'],
+    [`${IDENTITY}/datasets/`, 'datasetName'],
+    [`${POOL}/identities//datasets/game`, 'identityId'],
+    [`${POOL}/identities/../datasets/game`, 'identityId'],
+    [`${POOL}/identities/us-east-1%253A0001/datasets/game`, 'identityId'],
+    [`${POOL}/identities/us-east-1%3A0001%2Fdatasets/datasets/game`, 'identityId'],
+    ['/identitypools/../identities/us-east-1%3A0001/datasets/game', 'identityPoolId'],
+    ['/identitypools/%2e%2e/identities/us-east-1%3A0001/datasets/game', 'identityPoolId'],
+  ])('does not pass for another: %s', async (target, member) => {
+    expectInvalid(await get(target), member, 'Member must ');
+  });
+
+  it.each([
+    ['GET', '/identitypools/'.repeat(3)],
+    ['GET', `${DATASET_PATH}/`],
+    ['GET', `${DATASET_PATH}/records/`],
+    ['GET', `${DATASET_PATH}/records/../records`],
+    ['GET', `${DATASET_PATH}/%72ecords`],
+    ['GET', `${DATASET_PATH}/Records`],
+    ['GET', `${POOL}//identities/us-east-1%3A0001`],
+    ['PUT', DATASET_PATH],
+    ['HEAD', DATASET_PATH],
+    ['PATCH', DATASET_PATH],
+    ['DELETE', IDENTITY],
+    ['GET', `${POOL}/bulkpublish`],
+    ['POST', '/identitypools?x=/identities'],
+  ])('that the API does not have is said to be so: %s %s', async (method, target) => {
+    const answer = await sendRaw(open.port, method, target);
+    expect(answer).toMatchObject({
+      status: 404,
+      headerLines: expect.arrayContaining(['x-amzn-ErrorType: UnknownOperationException:']),
+    });
+    expect(recorded.calls).toEqual([]);
+  });
+
+  it.each(['/identitypoolsX', '//identitypools', '/%69dentitypools', `http://127.0.0.1${DATASET_PATH}`])(
+    'that is not below it is not its business: %s',
+    async (target) => {
+      expect(await get(target)).toMatchObject({
+        status: 404,
+        body: expect.stringContaining('nothing is served'),
+      });
+    },
+  );
+
+  it.each(
+    API_OPERATIONS.filter(({ name }) => !(name in recorded.operations)).map((known) => [known.name, known]),
+  )('of an operation that is not served yet says so: %s', async (name, { method, path }) => {
+    const parts = path.map((part) => ('word' in part ? part.word : 'x'));
+    const answer = await sendRaw(open.port, method, `/${parts.join('/')}`, {}, '{');
+    expectError(answer, 501, 'NotImplementedException', `${name} is not served here`);
+  });
+});
+
+describe('a query', () => {
+  const EMPTY = {
+    LastSyncCount: undefined,
+    NextToken: undefined,
+    MaxResults: undefined,
+    SyncSessionToken: undefined,
+  };
+
+  it.each<[string, object]>([
+    ['', {}],
+    ['?', {}],
+    ['?&&', {}],
+    ['?lastSyncCount=0&maxResults=1024', { LastSyncCount: 0, MaxResults: 1024 }],
+    ['?lastSyncCount=-0&maxResults=0064', { LastSyncCount: 0, MaxResults: 64 }],
+    ['?syncSessionToken=a%2Bb%2F%3D%20c&nextToken=', { SyncSessionToken: 'a+b/= c', NextToken: '' }],
+    ['?syncSessionToken=a+b/==', { SyncSessionToken: 'a+b/==' }],
+    ['?sync%53essionToken=%25', { SyncSessionToken: '%' }],
+    ['?LastSyncCount=7&__proto__=x&%zz=1&identityId=other', {}],
+  ])('is decoded: %s', async (query, expected) => {
+    expect((await get(`${DATASET_PATH}/records${query}`)).status).toBe(200);
+    expect(input()).toEqual({ ...GAME, ...EMPTY, ...expected });
+  });
+
+  it.each<[string, string, string]>([
+    ['lastSyncCount=-1', 'lastSyncCount', 'Member must have value greater than or equal to 0'],
+    ['lastSyncCount=9223372036854775807', 'lastSyncCount', 'Member must have value less than or equal to'],
+    [`lastSyncCount=${'9'.repeat(400)}`, 'lastSyncCount', 'Member must be an integer'],
+    ['lastSyncCount=', 'lastSyncCount', 'Member must be an integer'],
+    ['lastSyncCount', 'lastSyncCount', 'Member must be an integer'],
+    ['lastSyncCount=1.5', 'lastSyncCount', 'Member must be an integer'],
+    ['lastSyncCount=0x1', 'lastSyncCount', 'Member must be an integer'],
+    ['lastSyncCount=1%20', 'lastSyncCount', 'Member must be an integer'],
+    ['lastSyncCount=1&lastSyncCount=2', 'lastSyncCount', 'Member must be given once'],
+    ['lastSyncCount=%', 'lastSyncCount', 'Member must be percent-encoded UTF-8'],
+    ['maxResults=0', 'maxResults', 'Member must have value greater than or equal to 1'],
+    ['maxResults=1025', 'maxResults', 'Member must have value less than or equal to 1024'],
+    ['syncSessionToken=%00', 'syncSessionToken', 'Member must be without NUL'],
+  ])('is refused: %s', async (query, member, must) => {
+    expectInvalid(await get(`${DATASET_PATH}/records?${query}`), member, must);
+  });
+});
+
+describe('a body', () => {
+  const TYPES = ['application/json', 'application/x-amz-json-1.1', 'text/plain', 'multipart/form-data', ''];
+  it.each(TYPES)('is JSON, whatever its content type "%s" says', async (type) => {
+    const headers = { 'Content-Type': type };
+    expect((await update({ SyncSessionToken: 't' }, headers)).status).toBe(200);
+    expect((await get(DATASET_PATH, headers)).status).toBe(200);
+  });
+
+  it('is read by the names and types of the model', async () => {
+    const patches = [
+      { ...PATCH, Value: 'a "ü" \u{1f600} \ufeff', Unknown: 1 },
+      { ...PATCH, Op: 'remove', Value: null },
+    ];
+    const body = {
+      SyncSessionToken: 't',
+      DeviceId: 'd',
+      RecordPatches: patches,
+      DatasetName: 'other',
+      Extra: [{}],
+    };
+    const { status } = await update(body, { 'x-amz-Client-Context': 'context' });
+    expect(status).toBe(200);
+    expect(input()).toEqual({
+      ...GAME,
+      SyncSessionToken: 't',
+      DeviceId: 'd',
+      ClientContext: 'context',
+      RecordPatches: [
+        { ...PATCH, Value: 'a "ü" \u{1f600} \ufeff', DeviceLastModifiedDate: undefined },
+        { ...PATCH, Op: 'remove', Value: undefined, DeviceLastModifiedDate: undefined },
+      ],
+    });
+  });
+
+  it.each<[string, number]>([
+    ['1700000000', 1_700_000_000_000],
+    ['1700000000.123', 1_700_000_000_123],
+    ['1.700000000123E9', 1_700_000_000_123],
+    ['"1700000000.123000"', 1_700_000_000_123],
+    ['"1700000000"', 1_700_000_000_000],
+    ['"2023-11-14T22:13:20.123Z"', 1_700_000_000_123],
+    ['"2023-11-14T23:13:20+01:00"', 1_700_000_000_000],
+    ['0', 0],
+    ['-0.0001', 0],
+    ['-62135596800', -62_135_596_800_000],
+  ])('may say the time as %s', async (date, ms) => {
+    const patch = `{"Op":"replace","Key":"k","SyncCount":0,"DeviceLastModifiedDate":${date}}`;
+    expect((await update(`{"SyncSessionToken":"t","RecordPatches":[${patch}]}`)).status).toBe(200);
+    expect(input()).toMatchObject({ RecordPatches: [{ DeviceLastModifiedDate: ms }] });
+  });
+
+  it.each([
+    '1e400',
+    '253402300800',
+    '-62135596801',
+    '"yesterday"',
+    '""',
+    '" 1"',
+    '"NaN"',
+    '"2023-99-99T00:00:00Z"',
+    '[]',
+    'true',
+  ])('may not say the time as %s', async (date) => {
+    const patch = `{"Op":"replace","Key":"k","SyncCount":0,"DeviceLastModifiedDate":${date}}`;
+    const answer = await update(`{"SyncSessionToken":"t","RecordPatches":[${patch}]}`);
+    expectInvalid(answer, 'recordPatches.1.member.deviceLastModifiedDate', 'Member must be a date');
+  });
+
+  it.each<[string, string | Uint8Array]>([
+    ['not JSON', '{'],
+    ['not JSON', 'secret'],
+    ['not JSON', '{}{}'],
+    ['not JSON', ' '],
+    ['not JSON', '\ufeff{}'],
+    ['not JSON', '['.repeat(500_000)],
+    ['not a JSON object', '[]'],
+    ['not a JSON object', 'null'],
+    ['not a JSON object', '"x"'],
+    ['not a JSON object', `${'['.repeat(500_000)}${']'.repeat(500_000)}`],
+    ['not UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d])],
+    ['not UTF-8', Buffer.from('{}', 'utf16le').fill(0xd8, 2)],
+  ])('that is %s is refused', async (what, body) => {
+    expectError(await update(body), 400, 'SerializationException', `the body is ${what}`);
+  });
+
+  const MEMBER = 'recordPatches.1.member';
+  it.each<[string, object, string, string]>([
+    ['no token', { SyncSessionToken: undefined }, 'syncSessionToken', 'Member must not be null'],
+    ['null for the token', { SyncSessionToken: null }, 'syncSessionToken', 'Member must not be null'],
+    ['a number for the token', { SyncSessionToken: 1 }, 'syncSessionToken', 'Member must be a string'],
+    ['an empty device', { DeviceId: '' }, 'deviceId', 'Member must have length greater'],
+    ['a map of patches', { RecordPatches: { 0: PATCH } }, 'recordPatches', 'Member must be a list'],
+    ['a text for patches', { RecordPatches: '[]' }, 'recordPatches', 'Member must be a list'],
+    ['a null among them', { RecordPatches: [null] }, MEMBER, 'Member must not be null'],
+    ['a list among them', { RecordPatches: [[]] }, MEMBER, 'Member must be a structure'],
+    [
+      'no key',
+      { RecordPatches: [{ Op: 'remove', SyncCount: 0 }] },
+      `${MEMBER}.key`,
+      'Member must not be null',
+    ],
+    [
+      'an inherited key',
+      { RecordPatches: [{ ...PATCH, Key: {} }] },
+      `${MEMBER}.key`,
+      'Member must be a string',
+    ],
+    [
+      'an empty key',
+      { RecordPatches: [{ ...PATCH, Key: '' }] },
+      `${MEMBER}.key`,
+      'Member must have length greater',
+    ],
+    [
+      'a long key',
+      { RecordPatches: [{ ...PATCH, Key: 'k'.repeat(1025) }] },
+      `${MEMBER}.key`,
+      'Member must have length less',
+    ],
+    [
+      'NUL in a key',
+      { RecordPatches: [{ ...PATCH, Key: 'a\0' }] },
+      `${MEMBER}.key`,
+      'Member must be without NUL',
+    ],
+    [
+      'half a character in a key',
+      { RecordPatches: [{ ...PATCH, Key: '\ud800' }] },
+      `${MEMBER}.key`,
+      'Member must be without lone surrogates',
+    ],
+    [
+      'an unknown op',
+      { RecordPatches: [{ ...PATCH, Op: 'add' }] },
+      `${MEMBER}.op`,
+      'Member must satisfy enum value set: \\[replace, remove\\]',
+    ],
+    [
+      'a negative count',
+      { RecordPatches: [{ ...PATCH, SyncCount: -1 }] },
+      `${MEMBER}.syncCount`,
+      'Member must have value greater',
+    ],
+    [
+      'a huge count',
+      { RecordPatches: [{ ...PATCH, SyncCount: 1e300 }] },
+      `${MEMBER}.syncCount`,
+      'Member must have value less',
+    ],
+    [
+      'a fraction',
+      { RecordPatches: [{ ...PATCH, SyncCount: 0.5 }] },
+      `${MEMBER}.syncCount`,
+      'Member must be an integer',
+    ],
+    [
+      'a text for a count',
+      { RecordPatches: [{ ...PATCH, SyncCount: '0' }] },
+      `${MEMBER}.syncCount`,
+      'Member must be an integer',
+    ],
+    [
+      'true for a count',
+      { RecordPatches: [{ ...PATCH, SyncCount: true }] },
+      `${MEMBER}.syncCount`,
+      'Member must be an integer',
+    ],
+    [
+      'the second patch',
+      { RecordPatches: [PATCH, { ...PATCH, Op: 1 }] },
+      'recordPatches.2.member.op',
+      'Member must be a string',
+    ],
+  ])('with %s is refused, and says where', async (_, body, at, must) => {
+    expectInvalid(await update({ SyncSessionToken: 't', ...body }), at, must);
+  });
+
+  it.each(['private'.repeat(150_000), 12345, 'private\0', 'private\udfff', ['private']])(
+    'that is refused for a value does not have it repeated',
+    async (Value) => {
+      const answer = await update({ SyncSessionToken: 't', RecordPatches: [{ ...PATCH, Value }] });
+      expectInvalid(answer, `${MEMBER}.value`, 'Member must ');
+      expect(answer.body).not.toMatch(/private|12345/);
+    },
+  );
+
+  it('has everything named that is wrong with it, up to a limit', async () => {
+    const answer = await sendRaw(open.port, 'GET', '/identitypools/INVALID/identities/A%3AB%3AC/datasets');
+    expectError(
+      answer,
+      400,
+      'InvalidParameterException',
+      "2 validation errors detected: Value 'INVALID' at 'identityPoolId' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w-]+:[0-9a-f-]+; " +
+        "Value 'A:B:C' at 'identityId' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w-]+:[0-9a-f-]+",
+    );
+    const many = await update({ SyncSessionToken: 't', RecordPatches: Array(100_000).fill(0) });
+    expect(many.status).toBe(400);
+    expect(many.body).toContain('100000 validation errors detected');
+    expect(many.body.length).toBeLessThan(2_000);
+  });
+
+  it('of the size of a dataset is read, and a larger one refused', async () => {
+    const Value = 'x'.repeat(1_048_575);
+    expect((await update({ SyncSessionToken: 't', RecordPatches: [{ ...PATCH, Value }] })).status).toBe(200);
+    recorded.clear();
+    expectError(
+      await update('x'.repeat(1_310_721)),
+      413,
+      'RequestEntityTooLarge',
+      'a request body is at most 1310720 bytes',
+    );
+  });
+
+  it.each(['', '{}', 'garbage'])('that no member travels in is not looked at: "%s"', async (body) => {
+    expect((await sendRaw(open.port, 'DELETE', DATASET_PATH, {}, body)).status).toBe(200);
+  });
+});
+
+describe('a web page', () => {
+  it.each(['https://app.example', 'null', 'http://localhost:3000'])('from %s may ask', async (Origin) => {
+    const answer = await sendRaw(signed.port, 'GET', DATASET_PATH, { Origin });
+    expect(answer.status).toBe(403);
+    expect(answer.headerLines).toContain('Access-Control-Allow-Origin: *');
+    expect(answer.headerLines).toContain('x-amzn-ErrorType: MissingAuthenticationTokenException:');
+  });
+
+  it('may ask whether it may, without a signature', async () => {
+    const answer = await sendRaw(signed.port, 'OPTIONS', DATASET_PATH, {
+      Origin: 'https://app.example',
+      'Access-Control-Request-Method': 'DELETE',
+      'Access-Control-Request-Headers': 'authorization,content-type, x-amz-date',
+    });
+    expect(answer).toMatchObject({ status: 200, body: '' });
+    expect(answer.headerLines).toEqual(
+      expect.arrayContaining([
+        'Access-Control-Allow-Origin: *',
+        'Access-Control-Allow-Methods: GET, POST, DELETE',
+        'Access-Control-Allow-Headers: authorization,content-type, x-amz-date',
+        'Access-Control-Max-Age: 172800',
+        'x-amzn-RequestId: request-1',
+      ]),
+    );
+  });
+
+  it('does not get anything but header names back', async () => {
+    const answer = await sendRaw(signed.port, 'OPTIONS', DATASET_PATH, {
+      'Access-Control-Request-Headers': 'x;<script>, ü',
+    });
+    expect(answer.status).toBe(200);
+    expect(answer.headerLines.join()).not.toMatch(/Allow-Headers|script/);
+  });
+
+  it('may ask nothing else on the port, and nobody under another name', async () => {
+    const Origin = 'https://app.example';
+    expect((await get('/healthz', { Origin })).status).toBe(403);
+    expect((await get('/', { Origin })).status).toBe(403);
+    expect((await get(DATASET_PATH, { Origin, Host: 'evil.example' })).status).toBe(403);
+    expect(recorded.calls).toEqual([]);
+  });
+});

@@ -1,0 +1,538 @@
+import {
+  type CognitoSyncClient,
+  DeleteDatasetCommand,
+  DescribeDatasetCommand,
+  type RecordPatch,
+  ResourceConflictException,
+  UpdateRecordsCommand,
+  type UpdateRecordsCommandInput,
+} from '@aws-sdk/client-cognito-sync';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import {
+  describeBadDatasetNames,
+  describeBadIdentities,
+  describeStrangers,
+  type RefusedOperation,
+} from '../fixtures/refusals.ts';
+import {
+  createRudeClient,
+  createSyncClient,
+  type Identity,
+  invalidParameter,
+  list,
+  newIdentity,
+  notValidToken,
+  type Refusal,
+  refusalOf,
+  remove,
+  set,
+  write,
+} from '../fixtures/sync-client.ts';
+
+let cloud: LocalCloud;
+let client: CognitoSyncClient;
+beforeAll(async () => {
+  cloud = await startLocalCloud();
+  client = createSyncClient(cloud.url);
+});
+afterAll(async () => {
+  client.destroy();
+  await cloud.close();
+});
+
+const updateGame = (
+  identity: Identity,
+  SyncSessionToken: string | undefined,
+  RecordPatches: RecordPatch[],
+  more: Partial<UpdateRecordsCommandInput> = {},
+) =>
+  client.send(
+    new UpdateRecordsCommand({
+      ...identity,
+      DatasetName: 'game',
+      SyncSessionToken,
+      RecordPatches,
+      ...more,
+    }),
+  );
+
+async function tokenOf(identity: Identity, datasetName = 'game'): Promise<string> {
+  return (await list(client, identity, datasetName)).SyncSessionToken ?? '';
+}
+
+/** The dataset as a device sees it: its records by key, removed ones with null. */
+async function gameOf(identity: Identity): Promise<Record<string, [number | undefined, string | null]>> {
+  const { Records = [] } = await list(client, identity, 'game');
+  return Object.fromEntries(
+    Records.map(({ Key, SyncCount, Value }) => [String(Key), [SyncCount, Value ?? null]]),
+  );
+}
+
+const conflict = (message: string): Refusal => ({ name: 'ResourceConflictException', status: 409, message });
+
+describe('UpdateRecords', () => {
+  it('makes the dataset, and gives the records as they are stored', async () => {
+    const identity = newIdentity();
+    const DeviceLastModifiedDate = new Date('2024-02-29T23:59:59.999Z');
+    const { Records, $metadata } = await write(client, identity, 'game', [
+      { ...set('score', '42'), DeviceLastModifiedDate },
+      set('name', 'Ada'),
+    ]);
+    expect($metadata.httpStatusCode).toBe(200);
+    expect(Records).toMatchObject([
+      {
+        Key: 'score',
+        Value: '42',
+        SyncCount: 1,
+        LastModifiedBy: '000000000000',
+        LastModifiedDate: expect.any(Date),
+        DeviceLastModifiedDate,
+      },
+      { Key: 'name', Value: 'Ada', SyncCount: 1 },
+    ]);
+    expect((await list(client, identity, 'game')).Records).toEqual(expect.arrayContaining(Records ?? []));
+  });
+
+  it('raises the count by one with each call, for every record of the call', async () => {
+    const identity = newIdentity();
+    await write(client, identity, 'game', [set('a', '1'), set('b', '1'), set('c', '1')]);
+    await write(client, identity, 'game', [set('a', '2', 1), set('b', '2', 1)]);
+    await write(client, identity, 'game', [set('a', '2', 2)]);
+    expect(await gameOf(identity)).toEqual({ a: [3, '2'], b: [2, '2'], c: [1, '1'] });
+    expect((await list(client, identity, 'game')).DatasetSyncCount).toBe(3);
+  });
+
+  it('gives every call a later date than the one before it', async () => {
+    const identity = newIdentity();
+    const dates: number[] = [];
+    for (let count = 0; count < 10; count += 1) {
+      const { Records = [] } = await write(client, identity, 'game', [set('a', `${count}`, count)]);
+      dates.push(Records[0]?.LastModifiedDate?.getTime() ?? 0);
+    }
+    expect(dates).toEqual([...new Set(dates)].toSorted((a, b) => a - b));
+  });
+
+  it.each([
+    '',
+    ' ',
+    'null',
+    '\u0001\u001f\u007f\u2028\ufeff',
+    'Zoë 😀 \u{10ffff}',
+    '{"a":[1,"\\u0000"]}',
+    "'; DROP SCHEMA sync CASCADE; --",
+  ])('keeps a value as it is: %j', async (value) => {
+    const identity = newIdentity();
+    const { Records } = await write(client, identity, 'game', [set('a', value)]);
+    expect(Records).toMatchObject([{ Value: value }]);
+    expect(await gameOf(identity)).toEqual({ a: [1, value] });
+  });
+
+  it.each([
+    'k',
+    'k'.repeat(1_024),
+    '😀'.repeat(1_024),
+    '__proto__',
+    'constructor',
+    ' ',
+    'a/b?c=%2F',
+    '\ufeff',
+  ])('keeps a key as it is (%#)', async (key) => {
+    const identity = newIdentity();
+    await write(client, identity, 'game', [set(key, 'x')]);
+    expect(await list(client, identity, 'game')).toMatchObject({ Records: [{ Key: key, Value: 'x' }] });
+  });
+
+  it('keeps two keys apart that only look alike', async () => {
+    const identity = newIdentity();
+    await write(client, identity, 'game', [set('é', 'one'), set('e\u0301', 'two'), set('É', 'three')]);
+    expect(await gameOf(identity)).toEqual({ é: [1, 'one'], 'e\u0301': [1, 'two'], É: [1, 'three'] });
+  });
+
+  it.each([
+    '0001-01-01T00:00:00.000Z',
+    '1969-12-31T23:59:59.999Z',
+    '1970-01-01T00:00:00Z',
+    '9999-12-31T23:59:59.999Z',
+  ])('keeps the date of the device: %s', async (date) => {
+    const identity = newIdentity();
+    const DeviceLastModifiedDate = new Date(date);
+    await write(client, identity, 'game', [{ ...set('a', 'x'), DeviceLastModifiedDate }]);
+    const { Records } = await list(client, identity, 'game');
+    expect(Records).toMatchObject([{ DeviceLastModifiedDate }]);
+  });
+
+  it('takes a device and a client context', async () => {
+    const identity = newIdentity();
+    const more = { DeviceId: 'd'.repeat(256), ClientContext: '{"client":{}}' };
+    expect(await updateGame(identity, await tokenOf(identity), [set('a', 'x')], more)).toMatchObject({
+      Records: [{ Key: 'a' }],
+    });
+  });
+
+  it('without patches changes nothing and spends no token', async () => {
+    const identity = newIdentity();
+    const token = await tokenOf(identity);
+    expect((await updateGame(identity, token, [])).Records).toEqual([]);
+    expect(await list(client, identity, 'game')).toMatchObject({ DatasetExists: false });
+    expect((await updateGame(identity, token, [set('a', '1')])).Records).toMatchObject([{ SyncCount: 1 }]);
+  });
+
+  describe('removes', () => {
+    it('a record: what stays is its key, with the new count and no value', async () => {
+      const identity = newIdentity();
+      await write(client, identity, 'game', [set('a', '1'), set('b', '1')]);
+      const { Records = [] } = await write(client, identity, 'game', [remove('a', 1)]);
+      expect(Records).toMatchObject([{ Key: 'a', SyncCount: 2 }]);
+      expect(Records[0]?.Value ?? null).toBeNull();
+      expect(await gameOf(identity)).toEqual({ a: [2, null], b: [1, '1'] });
+    });
+
+    it('a record with whatever value stands in the patch', async () => {
+      const identity = newIdentity();
+      await write(client, identity, 'game', [set('a', '1')]);
+      const { Records = [] } = await write(client, identity, 'game', [{ ...remove('a', 1), Value: 'x' }]);
+      expect(Records[0]?.Value ?? null).toBeNull();
+      expect(await gameOf(identity)).toEqual({ a: [2, null] });
+    });
+
+    it('a record that never was: the answer names it', async () => {
+      const { Records } = await write(client, newIdentity(), 'game', [remove('a', 0)]);
+      expect(Records).toMatchObject([{ Key: 'a', SyncCount: 1 }]);
+    });
+
+    it('a record for good: it is made anew only by who knows that it is gone', async () => {
+      const identity = newIdentity();
+      await write(client, identity, 'game', [set('a', '1')]);
+      await write(client, identity, 'game', [remove('a', 1)]);
+      expect(await refusalOf(write(client, identity, 'game', [set('a', '2', 1)]))).toEqual(
+        conflict('Current SyncCount for: a is: 2 not: 1'),
+      );
+      expect(await refusalOf(write(client, identity, 'game', [set('a', '2', 0)]))).toEqual(
+        conflict('Current SyncCount for: a is: 2 not: 0'),
+      );
+      await write(client, identity, 'game', [set('a', '2', 2)]);
+      expect(await gameOf(identity)).toEqual({ a: [3, '2'] });
+    });
+  });
+
+  describe('with a count that', () => {
+    it('is older than the record is a conflict: nothing of the call is done, and its token still good', async () => {
+      const identity = newIdentity();
+      await write(client, identity, 'game', [set('user', 'Ada'), set('b', '1')]);
+      const token = await tokenOf(identity);
+      const stale = updateGame(identity, token, [set('b', '2', 1), set('user', 'Eve'), set('c', '1')]);
+      await expect(stale).rejects.toBeInstanceOf(ResourceConflictException);
+      expect(await refusalOf(stale)).toEqual(conflict('Current SyncCount for: user is: 1 not: 0'));
+      expect(await gameOf(identity)).toEqual({ user: [1, 'Ada'], b: [1, '1'] });
+      expect((await list(client, identity, 'game', { SyncSessionToken: token })).DatasetSyncCount).toBe(1);
+      await updateGame(identity, token, [set('b', '2', 1), set('user', 'Eve', 1), set('c', '1')]);
+      expect(await gameOf(identity)).toEqual({ user: [2, 'Eve'], b: [2, '2'], c: [2, '1'] });
+    });
+
+    it('is older than the record is a conflict also where the value is the same, or the record removed', async () => {
+      const identity = newIdentity();
+      await write(client, identity, 'game', [set('a', '1')]);
+      const message = 'Current SyncCount for: a is: 1 not: 0';
+      expect(await refusalOf(write(client, identity, 'game', [set('a', '1')]))).toEqual(conflict(message));
+      expect(await refusalOf(write(client, identity, 'game', [remove('a', 0)]))).toEqual(conflict(message));
+    });
+
+    it('is that of the dataset is good for any of its records, old or new', async () => {
+      const identity = newIdentity();
+      await write(client, identity, 'game', [set('a', '1')]);
+      await write(client, identity, 'game', [set('b', '1')]);
+      await write(client, identity, 'game', [set('a', '2', 2), set('c', '1', 2)]);
+      expect(await gameOf(identity)).toEqual({ a: [3, '2'], b: [2, '1'], c: [3, '1'] });
+    });
+
+    it('the dataset has not got to does not exist', async () => {
+      const identity = newIdentity();
+      const message = (count: number) => ({
+        name: 'InvalidParameterException',
+        status: 400,
+        message: `No such SyncCount: ${count} exists for this Dataset`,
+      });
+      expect(await refusalOf(write(client, identity, 'game', [set('a', '1', 1)]))).toEqual(message(1));
+      await write(client, identity, 'game', [set('a', '1')]);
+      expect(await refusalOf(write(client, identity, 'game', [set('a', '2', 2)]))).toEqual(message(2));
+      const { MAX_SAFE_INTEGER } = Number;
+      expect(await refusalOf(write(client, identity, 'game', [set('a', '2', MAX_SAFE_INTEGER)]))).toEqual(
+        message(MAX_SAFE_INTEGER),
+      );
+    });
+  });
+
+  describe('with a token', () => {
+    it('that was spent is refused', async () => {
+      const identity = newIdentity();
+      const token = await tokenOf(identity);
+      await updateGame(identity, token, [set('a', '1')]);
+      expect(await refusalOf(updateGame(identity, token, [set('b', '1')]))).toEqual(notValidToken);
+      expect(await refusalOf(updateGame(identity, token, []))).toEqual(notValidToken);
+      expect(await gameOf(identity)).toEqual({ a: [1, '1'] });
+    });
+
+    it('that was spent before the dataset was deleted and made anew is refused', async () => {
+      const identity = newIdentity();
+      const token = await tokenOf(identity);
+      await updateGame(identity, token, [set('a', '1')]);
+      await client.send(new DeleteDatasetCommand({ ...identity, DatasetName: 'game' }));
+      expect(await refusalOf(updateGame(identity, token, [set('b', '1')]))).toEqual(notValidToken);
+    });
+
+    it('that is used twice at once is good for one', async () => {
+      for (const before of [[], [set('a', '0')]]) {
+        const identity = newIdentity();
+        if (before.length > 0) await write(client, identity, 'game', before);
+        const token = await tokenOf(identity);
+        const outcomes = await Promise.allSettled(
+          ['b', 'c', 'd'].map((key) => updateGame(identity, token, [set(key, '1')])),
+        );
+        const refused = outcomes.flatMap((outcome) =>
+          outcome.status === 'rejected' ? [outcome.reason] : [],
+        );
+        expect(refused).toMatchObject(Array(2).fill({ message: notValidToken.message }));
+        expect(Object.keys(await gameOf(identity))).toHaveLength(before.length + 1);
+      }
+    });
+
+    it('of another dataset, identity or pool, of a page, or changed, is refused', async () => {
+      const identity = newIdentity();
+      await write(client, identity, 'game', [set('a', '1'), set('b', '1')]);
+      const { SyncSessionToken: token = '', NextToken } = await list(client, identity, 'game', {
+        MaxResults: 1,
+      });
+      const tokens = [
+        await tokenOf(identity, 'other'),
+        await tokenOf(newIdentity()),
+        await tokenOf({ ...identity, IdentityPoolId: 'us-east-1:1' }),
+        NextToken,
+        `${token}=`,
+        token.slice(0, -1),
+        token.toLowerCase(),
+        '',
+        'x'.repeat(10_000),
+      ];
+      for (const other of tokens) {
+        expect(await refusalOf(updateGame(identity, other, [set('c', '1')]))).toEqual(notValidToken);
+      }
+      expect(Object.keys(await gameOf(identity))).toEqual(expect.arrayContaining(['a', 'b']));
+    });
+  });
+
+  describe('by several devices at once', () => {
+    it('is a conflict for all but one where they write the same record', async () => {
+      const identity = newIdentity();
+      await write(client, identity, 'game', [set('a', '0')]);
+      const devices = Array.from({ length: 5 }, (_, device) =>
+        write(client, identity, 'game', [set('a', `by ${device}`, 1), set(`of ${device}`, 'x')]),
+      );
+      const outcomes = await Promise.allSettled(devices);
+      const won = outcomes.findIndex((outcome) => outcome.status === 'fulfilled');
+      const lost = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
+      expect(lost).toMatchObject(
+        Array(4).fill({
+          name: 'ResourceConflictException',
+          message: 'Current SyncCount for: a is: 2 not: 1',
+        }),
+      );
+      expect(await gameOf(identity)).toEqual({ a: [2, `by ${won}`], [`of ${won}`]: [2, 'x'] });
+    });
+
+    it('is done for all, one count after the other, where they write records of their own', async () => {
+      const identity = newIdentity();
+      await Promise.all(
+        Array.from({ length: 8 }, (_, device) => write(client, identity, 'game', [set(`${device}`, 'x')])),
+      );
+      const counts = Object.values(await gameOf(identity)).map(([count]) => count);
+      expect(counts.toSorted()).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    });
+  });
+
+  describe('beyond a limit is refused, and changes nothing:', () => {
+    const limitExceeded = (words: string) => ({
+      name: 'LimitExceededException',
+      status: 400,
+      message: expect.stringContaining(words),
+    });
+
+    it('more than 1,024 records', async () => {
+      const identity = newIdentity();
+      const records = Array.from({ length: 1_024 }, (_, index) => set(`${index}`, 'x'));
+      await write(client, identity, 'game', records);
+      expect(await refusalOf(write(client, identity, 'game', [set('1024', 'x')]))).toEqual(
+        limitExceeded('1025 records'),
+      );
+      await write(client, identity, 'game', [remove('0', 1), set('1024', 'x')]);
+      const { Dataset } = await client.send(new DescribeDatasetCommand({ ...identity, DatasetName: 'game' }));
+      expect(Dataset).toMatchObject({ NumRecords: 1_024 });
+    });
+
+    it('more than 20 datasets, also where two are made at once', async () => {
+      const identity = newIdentity();
+      for (let count = 1; count <= 19; count += 1)
+        await write(client, identity, `d${count}`, [set('a', '1')]);
+      const outcomes = await Promise.allSettled(
+        ['x', 'y', 'z'].map((name) => write(client, identity, name, [set('a', '1')])),
+      );
+      const refused = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
+      expect(refused).toMatchObject(Array(2).fill({ name: 'LimitExceededException' }));
+      expect((await write(client, identity, 'd1', [set('b', '1')])).Records).toHaveLength(1);
+    });
+
+    it('more than 1 MiB of keys and values, in UTF-8', async () => {
+      const identity = newIdentity();
+      const half = 'ü'.repeat(262_144 - 1);
+      await write(client, identity, 'game', [set('a1', half)]);
+      await write(client, identity, 'game', [set('a2', half)]);
+      expect(await refusalOf(write(client, identity, 'game', [set('b', '')]))).toEqual(
+        limitExceeded('1048577 bytes'),
+      );
+      await write(client, identity, 'game', [remove('a1', 1), set('b', '')]);
+      expect(await gameOf(identity)).toMatchObject({ a1: [3, null], b: [3, ''] });
+    });
+
+    it('a call that no stream could take', async () => {
+      const identity = newIdentity();
+      expect(await refusalOf(write(client, identity, 'game', [set('a', 'x'.repeat(1_000_000))]))).toEqual(
+        limitExceeded('stream event'),
+      );
+      expect(await list(client, identity, 'game')).toMatchObject({ DatasetExists: false });
+    });
+
+    it('more patches than a call may have', async () => {
+      const patches = Array.from({ length: 2_501 }, (_, index) => remove(`${index}`, 0));
+      expect(await refusalOf(write(client, newIdentity(), 'game', patches))).toEqual(limitExceeded('2501'));
+    });
+
+    it.each([1_400_000, 9_000_000])('a body of %i bytes', async (bytes) => {
+      const refused = write(client, newIdentity(), 'game', [set('a', 'x'.repeat(bytes))]);
+      expect(await refusalOf(refused)).toMatchObject({ name: 'RequestEntityTooLarge', status: 413 });
+    });
+  });
+
+  const operation: RefusedOperation = {
+    url: () => cloud.url,
+    send: (client, dataset) =>
+      client.send(
+        new UpdateRecordsCommand({ ...dataset, SyncSessionToken: 'token', RecordPatches: [set('a', '1')] }),
+      ),
+  };
+  describeStrangers(operation);
+  describeBadIdentities(operation);
+  describeBadDatasetNames(operation);
+
+  describe('is refused by name of', () => {
+    const PATCH = { Op: 'replace', Key: 'private', SyncCount: 0, Value: 'secret' };
+    const at = (member: string) => `'recordPatches.1.member.${member}'`;
+    const patchWith = (members: object) => ({ RecordPatches: [{ ...PATCH, ...members }] });
+    const BAD_BODIES: [field: string, members: object][] = [
+      ["'syncSessionToken'", { SyncSessionToken: null }],
+      ["'syncSessionToken'", { SyncSessionToken: 5 }],
+      ["'syncSessionToken'", { SyncSessionToken: ['token'] }],
+      ["'syncSessionToken'", { SyncSessionToken: 'token\0' }],
+      ["'syncSessionToken'", { SyncSessionToken: 'token\ud800' }],
+      ["'deviceId'", { DeviceId: '' }],
+      ["'deviceId'", { DeviceId: 'd'.repeat(257) }],
+      ["'deviceId'", { DeviceId: 5 }],
+      ["'deviceId'", { DeviceId: 'd\0' }],
+      ["'recordPatches'", { RecordPatches: {} }],
+      ["'recordPatches'", { RecordPatches: 'all' }],
+      ["'recordPatches'", { RecordPatches: 0 }],
+      ["'recordPatches.1.member'", { RecordPatches: [null] }],
+      ["'recordPatches.1.member'", { RecordPatches: ['a'] }],
+      ["'recordPatches.1.member'", { RecordPatches: [[PATCH]] }],
+      ["'recordPatches.2.member.key'", { RecordPatches: [PATCH, { ...PATCH, Key: '' }] }],
+      ["'recordPatches.2.member.key'", { RecordPatches: [PATCH, PATCH] }],
+      ["'recordPatches.2.member.key'", { RecordPatches: [PATCH, { ...PATCH, Op: 'remove' }] }],
+      [at('op'), patchWith({ Op: undefined })],
+      [at('op'), patchWith({ Op: 'upsert' })],
+      [at('op'), patchWith({ Op: 'REPLACE' })],
+      [at('op'), patchWith({ Op: 1 })],
+      [at('key'), patchWith({ Key: undefined })],
+      [at('key'), patchWith({ Key: null })],
+      [at('key'), patchWith({ Key: 5 })],
+      [at('key'), patchWith({ Key: '' })],
+      [at('key'), patchWith({ Key: 'k'.repeat(1_025) })],
+      [at('key'), patchWith({ Key: '😀'.repeat(1_025) })],
+      [at('key'), patchWith({ Key: 'k\0' })],
+      [at('key'), patchWith({ Key: '\udc00\ud800' })],
+      [at('syncCount'), patchWith({ SyncCount: undefined })],
+      [at('syncCount'), patchWith({ SyncCount: null })],
+      [at('syncCount'), patchWith({ SyncCount: '0' })],
+      [at('syncCount'), patchWith({ SyncCount: true })],
+      [at('syncCount'), patchWith({ SyncCount: -1 })],
+      [at('syncCount'), patchWith({ SyncCount: 0.5 })],
+      [at('syncCount'), patchWith({ SyncCount: 2 ** 53 })],
+      [at('syncCount'), patchWith({ SyncCount: 1e300 })],
+      [at('value'), patchWith({ Value: undefined })],
+      [at('value'), patchWith({ Value: null })],
+      [at('value'), patchWith({ Value: 5 })],
+      [at('value'), patchWith({ Value: { secret: 1 } })],
+      [at('value'), patchWith({ Value: 'secret\0' })],
+      [at('value'), patchWith({ Value: 'secret\ud800' })],
+      [at('value'), patchWith({ Value: 'secret'.padEnd(1_048_576) })],
+      [at('deviceLastModifiedDate'), patchWith({ DeviceLastModifiedDate: 'yesterday' })],
+      [at('deviceLastModifiedDate'), patchWith({ DeviceLastModifiedDate: '' })],
+      [at('deviceLastModifiedDate'), patchWith({ DeviceLastModifiedDate: 253_402_300_800 })],
+      [at('deviceLastModifiedDate'), patchWith({ DeviceLastModifiedDate: -62_135_596_801 })],
+      [at('deviceLastModifiedDate'), patchWith({ DeviceLastModifiedDate: 1e300 })],
+      [at('deviceLastModifiedDate'), patchWith({ DeviceLastModifiedDate: {} })],
+    ];
+
+    it.each(BAD_BODIES.map(([field, members], index) => ({ field, members, index })))(
+      '$field ($index)',
+      async ({ field, members }) => {
+        const identity = newIdentity();
+        const token = await tokenOf(identity);
+        const said = JSON.stringify({ SyncSessionToken: token, ...members });
+        const refused = await sendBody(identity, said);
+        expect(refused).toEqual(invalidParameter(field));
+        expect(refused.message).not.toContain('secret');
+        expect(await list(client, identity, 'game', { SyncSessionToken: token })).toMatchObject({
+          DatasetExists: false,
+        });
+      },
+    );
+
+    it('a count that is too large for a number', async () => {
+      const patch = '{"Op":"replace","Key":"a","Value":"1","SyncCount":1e400}';
+      const refused = await sendBody(newIdentity(), `{"SyncSessionToken":"t","RecordPatches":[${patch}]}`);
+      expect(refused).toEqual(invalidParameter(at('syncCount')));
+    });
+  });
+
+  it.each(['', 'null', '[]', '"text"', '5', '{', '{"RecordPatches":[', '\ufeff{}x', '['.repeat(200_000)])(
+    'is refused with a body that is no JSON object (%#)',
+    async (body) => {
+      const refused = await sendBody(newIdentity(), body);
+      expect(['SerializationException', 'InvalidParameterException']).toContain(refused.name);
+      expect(refused.status).toBe(400);
+    },
+  );
+
+  it('takes nothing from a body that would be another’s: ids of the path count', async () => {
+    const identity = newIdentity();
+    const other = newIdentity();
+    const token = await tokenOf(identity);
+    const body = { ...other, DatasetName: 'other', SyncSessionToken: token, RecordPatches: [set('a', '1')] };
+    await expect(sendBody(identity, JSON.stringify(body))).rejects.toThrow('was not refused');
+    expect(await gameOf(identity)).toEqual({ a: [1, '1'] });
+    expect(await list(client, other, 'other')).toMatchObject({ DatasetExists: false });
+  });
+
+  /** What the API says to an update of the game whose body is this text. */
+  async function sendBody(identity: Identity, body: string): Promise<Refusal> {
+    const rude = createRudeClient(cloud.url, (request) => {
+      request.body = body;
+    });
+    try {
+      return await refusalOf(
+        rude.send(new UpdateRecordsCommand({ ...identity, DatasetName: 'game', SyncSessionToken: 'token' })),
+      );
+    } finally {
+      rude.destroy();
+    }
+  }
+});
