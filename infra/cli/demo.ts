@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createCognitoSyncClient } from '../../lib/aws/cognito-sync-client.ts';
+import { CognitoSyncServiceException, createCognitoSyncClient } from '../../lib/aws/cognito-sync-client.ts';
 import { readClientConfig } from '../../lib/config.ts';
 import { SetupError } from '../../lib/errors.ts';
 import { openPg } from '../../lib/store/pg-database.ts';
@@ -17,6 +17,8 @@ try {
     DatasetName: 'savegame',
   };
   try {
+    // Before anything is written: can the rows be seen?
+    await database.query('SELECT 1 FROM query.records LIMIT 1');
     await runDemo({
       phone: createDevice('phone', client, dataset),
       tablet: createDevice('tablet', client, dataset),
@@ -29,17 +31,20 @@ try {
     await database.close();
   }
 } catch (error) {
-  const text = isNotThere(error)
-    ? `nothing answers at the local cloud; run \`npm start\` in another terminal first, or set PORT and PG_PORT as there (${messageOf(error)})`
-    : messageOf(error);
-  console.error(error instanceof SetupError || isNotThere(error) ? `cognito-sync-backend: ${text}` : error);
+  const expected = explain(error);
+  console.error(expected === null ? error : `cognito-sync-backend: ${expected}`);
   process.exitCode = 1;
 }
 
-function isNotThere(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED';
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message || String(error) : String(error);
+/** What a mistake in calling it looks like; null for anything else. */
+function explain(error: unknown): string | null {
+  if (error instanceof SetupError) return error.message;
+  if (error instanceof CognitoSyncServiceException) {
+    return `the service answered ${error.name}: ${error.message}; is this terminal's AWS_REGION and are its credentials the ones that \`npm start\` prints?`;
+  }
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (code === 'ECONNREFUSED') {
+    return 'nothing answers there; run `npm start` in another terminal first, and set AWS_ENDPOINT_URL (or PORT), PG_PORT and DATABASE_URL here as there';
+  }
+  return null;
 }

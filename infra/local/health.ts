@@ -1,9 +1,11 @@
 import type { MappingStatus } from './event-source-mapping/event-source-mapping.ts';
 import { type Route, sendJson } from './port.ts';
+import type { ScheduleStatus } from './schedule.ts';
 
 export interface Health {
   database: 'embedded' | 'server';
   mappings: MappingStatus[];
+  schedules: ScheduleStatus[];
 }
 
 /**
@@ -14,16 +16,19 @@ export function createHealthRoute(health: () => Health): Route {
   return {
     matches: ({ method, target }) => method === 'GET' && target === '/healthz',
     answer(_request, response) {
-      const { database, mappings } = health();
-      const troubled = mappings.some(
-        ({ lastError, shards }) => lastError !== null || shards.some((shard) => shard.lastError !== null),
-      );
+      const { database, mappings, schedules } = health();
+      const troubled =
+        schedules.some(({ lastError }) => lastError !== null) ||
+        mappings.some(
+          ({ lastError, shards }) => lastError !== null || shards.some((shard) => shard.lastError !== null),
+        );
       sendJson(response, troubled ? 503 : 200, {
         service: 'cognito-sync-backend',
         pid: process.pid,
         status: troubled ? 'retrying' : 'ok',
         database,
         mappings,
+        schedules,
       });
     },
   };

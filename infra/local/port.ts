@@ -24,6 +24,7 @@ export interface PortOptions {
 
 /** The largest PutRecords the Kinesis emulator takes is 7 MiB. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
+const NO_BODY = Buffer.alloc(0);
 const LOOPBACK_NAMES = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
 /**
@@ -34,12 +35,16 @@ const LOOPBACK_NAMES = new Set(['127.0.0.1', 'localhost', '[::1]']);
  * @throws the system's error, such as EADDRINUSE, where it cannot listen
  */
 export async function startPort({ host, port, routes }: PortOptions): Promise<Port> {
+  const underWay = new Set<Promise<void>>();
   const server = createServer((request, response) => {
-    answer(request, response, routes).catch((error: unknown) => {
-      if (!response.headersSent) sendJson(response, 500, { message: 'internal error' });
-      response.destroy();
-      console.error(error);
-    });
+    const answered = answer(request, response, routes)
+      .catch((error: unknown) => {
+        if (!response.headersSent) sendJson(response, 500, { message: 'internal error' });
+        response.destroy();
+        console.error(error);
+      })
+      .finally(() => underWay.delete(answered));
+    underWay.add(answered);
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -49,10 +54,11 @@ export async function startPort({ host, port, routes }: PortOptions): Promise<Po
   if (address === null || typeof address === 'string') throw new Error('not listening on a port');
   return {
     port: address.port,
-    close() {
+    /** Takes no more requests, and waits for the work of those it has. */
+    async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
-      return closed;
+      await Promise.all([closed, ...underWay]);
     },
   };
 }
@@ -103,18 +109,19 @@ function isOwnOrigin(origin: string | undefined, host: string | undefined): bool
   return origin === undefined || origin === `http://${host}`;
 }
 
-/** The whole body, because signatures are made over it. */
-async function readBody(incoming: IncomingMessage): Promise<Buffer | 'too large' | 'aborted'> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of incoming) {
+/** The whole body, because signatures are made over it. Most requests have none, and then there is nothing to wait for. */
+function readBody(incoming: IncomingMessage): Promise<Buffer | 'too large' | 'aborted'> {
+  const { 'content-length': length, 'transfer-encoding': encoding } = incoming.headers;
+  if (encoding === undefined && (length === undefined || length === '0')) return Promise.resolve(NO_BODY);
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    incoming.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > MAX_BODY_BYTES) return 'too large';
-      chunks.push(chunk);
-    }
-  } catch {
-    return 'aborted';
-  }
-  return Buffer.concat(chunks);
+      if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
+      else resolve('too large');
+    });
+    incoming.once('end', () => resolve(Buffer.concat(chunks)));
+    incoming.once('close', () => resolve('aborted'));
+  });
 }

@@ -8,6 +8,7 @@ export function readyBox(
   { region, credentials, databaseUrl }: LocalConfig,
 ): string {
   const services = [
+    ['Sync', `${url}  (the Cognito Sync API)`],
     ['Kinesis', `${url}  (stream ${STREAM_NAME})`],
     ['SQL', databaseUrl === undefined ? `${sqlUrl}  (read-only)` : 'the server that DATABASE_URL names'],
     ['Health', `${url}/healthz`],
@@ -29,6 +30,10 @@ export function readyBox(
     '',
     `  aws kinesis put-record --stream-name ${STREAM_NAME} --partition-key me --data fileb://docs/examples/stream-event.json`,
     `  psql ${databaseUrl === undefined ? `'${sqlUrl}'` : '"$DATABASE_URL"'} -c 'select * from query.records'`,
+    '',
+    'Or let two devices write, in this folder:',
+    '',
+    '  npm run demo',
     '',
     'Stop with Ctrl+C.',
   ].join('\n');

@@ -1,7 +1,14 @@
 import type { MappingLogger } from './event-source-mapping/trouble.ts';
 import { sleep as realSleep, type Sleep } from './event-source-mapping/waiting.ts';
 
+export interface ScheduleStatus {
+  functionName: string;
+  /** Why the last run failed, its name alone: messages may quote data. Null where it did not. */
+  lastError: string | null;
+}
+
 export interface Schedule {
+  status(): ScheduleStatus;
   /** Asks for a run now; during a run, for another right after it. Many nudges are one. */
   nudge(): void;
   /** Ends the schedule; resolves when the run under way has ended. A run that never ends has to be bounded by the caller. */
@@ -31,16 +38,18 @@ export function startSchedule({
 }: ScheduleDeps): Schedule {
   let nap = new AbortController();
   let closed = false;
-  let failing = false;
+  let lastError: string | null = null;
 
   async function runOnce(): Promise<void> {
     try {
       await run();
-      if (failing) logger.info('the scheduled function works again', { functionName });
-      failing = false;
+      if (lastError !== null) logger.info('the scheduled function works again', { functionName });
+      lastError = null;
     } catch (error) {
-      if (!failing) logger.error('the scheduled function failed, to be run again', { functionName, error });
-      failing = true;
+      if (lastError === null) {
+        logger.error('the scheduled function failed, to be run again', { functionName, error });
+      }
+      lastError = error instanceof Error ? error.name : 'Error';
     }
   }
 
@@ -55,6 +64,7 @@ export function startSchedule({
 
   const running = keepRunning();
   return {
+    status: () => ({ functionName, lastError }),
     nudge: () => nap.abort(),
     close() {
       closed = true;

@@ -16,6 +16,7 @@ import { type LocalDatabase, openDatabase } from './open-database.ts';
 import { type Route, startPort } from './port.ts';
 import { portTaken } from './port-taken.ts';
 import { forgetProgress, startProjection } from './projection.ts';
+import type { Schedule } from './schedule.ts';
 import { startSqlPort } from './sql-port/sql-port.ts';
 import { createSyncService, type SyncService } from './sync-service.ts';
 import { readTokenKey } from './token-key.ts';
@@ -72,6 +73,7 @@ export async function startLocalCloud(options: Partial<LocalConfig> = {}): Promi
   const health = createHealthRoute(() => ({
     database: local.kind,
     mappings: running ? [running.mapping.status()] : [],
+    schedules: running ? [running.relay.status()] : [],
   }));
   const url = await listen(config, [health, sync.route, kinesis], started);
   const sqlUrl = await listenForSql(config, local, started);
@@ -102,6 +104,7 @@ export async function startLocalCloud(options: Partial<LocalConfig> = {}): Promi
 /** What moves by itself: the relay onto the stream and the mapping off it. */
 interface Running {
   mapping: EventSourceMapping;
+  relay: Schedule;
   close(): Promise<void>;
 }
 
@@ -124,6 +127,7 @@ async function startRunning({ client, database, sync, directory, region }: Runni
   const relay = sync.startRelay(client);
   return {
     mapping,
+    relay,
     async close() {
       await relay.close();
       await mapping.close();

@@ -18,7 +18,7 @@ import { type Schedule, startSchedule } from './schedule.ts';
 import { createSyncApiRoute } from './sync-api-route.ts';
 
 const RELAY_NAME = 'relay-outbox';
-/** Deployed, the relay runs once a minute and after each write; here it only has to find what a crash left. */
+/** A write asks for a run at once; the interval is for what a crash left. */
 const RELAY_INTERVAL_MS = 1_000;
 /** What a killed process had claimed is free again after this; a local stream answers within milliseconds. */
 const RELAY_LEASE_MS = 5_000;

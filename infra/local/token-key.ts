@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { SetupError } from '../../lib/errors.ts';
 
 const KEY_BYTES = 32;
@@ -11,10 +12,10 @@ const KEY_BYTES = 32;
  * @throws {SetupError} the file cannot be read or does not hold a key
  */
 export async function readTokenKey(path: string): Promise<Buffer> {
-  try {
-    await writeFile(path, randomBytes(KEY_BYTES), { mode: 0o600, flag: 'wx' });
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  if (!existsSync(path)) {
+    // Written beside and renamed: a process that is killed meanwhile leaves no half of a key.
+    await writeFile(`${path}.new`, randomBytes(KEY_BYTES), { mode: 0o600 });
+    await rename(`${path}.new`, path);
   }
   const key = await readFile(path);
   if (key.length !== KEY_BYTES) {

@@ -1,7 +1,7 @@
 import { CognitoSync } from '@aws-sdk/client-cognito-sync';
 import type { Credentials } from '../config.ts';
 
-export { ResourceConflictException } from '@aws-sdk/client-cognito-sync';
+export { CognitoSyncServiceException, ResourceConflictException } from '@aws-sdk/client-cognito-sync';
 export type { CognitoSync };
 
 interface CognitoSyncClientOptions {

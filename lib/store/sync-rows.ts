@@ -1,5 +1,5 @@
 import type { SyncRecord } from '../sync/model.ts';
-import type { StoredDataset } from '../sync/sync-store-port.ts';
+import type { ListedDataset, StoredDataset } from '../sync/sync-store-port.ts';
 import type { DatasetRow, ListedRow, Nullable } from './sync-statements.ts';
 
 export function toRecord(row: ListedRow): SyncRecord {
@@ -32,4 +32,14 @@ export function toStoredDataset(row: DatasetRow): StoredDataset {
     dataStorage: row.data_storage,
     numRecords: row.record_count,
   };
+}
+
+/** Null where the listing is of a dataset that never was. */
+export function toListedDataset({
+  sync_count,
+  deleted_sync_count,
+  last_modified_by,
+}: ListedRow): ListedDataset | null {
+  if (sync_count === null || deleted_sync_count === null || last_modified_by === null) return null;
+  return { syncCount: sync_count, deletedSyncCount: deleted_sync_count, lastModifiedBy: last_modified_by };
 }

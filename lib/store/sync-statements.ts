@@ -33,7 +33,9 @@ WHERE stored.identity_pool_id = $1 AND stored.identity_id = $2
 ORDER BY stored.dataset_name COLLATE "C"
 LIMIT $4::bigint`;
 
-export interface ListedRow extends Nullable<DatasetRow> {
+type ListedDatasetRow = Pick<DatasetRow, 'sync_count' | 'deleted_sync_count' | 'last_modified_by'>;
+
+export interface ListedRow extends Nullable<ListedDatasetRow> {
   spent: boolean;
   record_id: string | null;
   record_key: string;
@@ -44,9 +46,9 @@ export interface ListedRow extends Nullable<DatasetRow> {
   device_last_modified_ms: number | null;
 }
 
-/** One row for each record, or one without any. $2, $3: the position to read from; $4: up to; $6, $7: the session. */
+/** One row for each record, or one without any; each repeats the dataset, so only what a listing tells of it. $2, $3: the position to read from; $4: up to; $6, $7: the session. */
 export const READ_RECORDS = `
-SELECT ${DATASET},
+SELECT stored.sync_count, stored.deleted_sync_count, stored.last_modified_by,
   EXISTS (
     SELECT 1 FROM sync.spent_tokens WHERE dataset_id = $1 AND expires_ms = $6::bigint AND session_id = $7::uuid
   ) AS spent,
@@ -79,10 +81,10 @@ SELECT ${DATASET},
   EXISTS (
     SELECT 1 FROM sync.spent_tokens WHERE dataset_id = $1 AND expires_ms = $5::bigint AND session_id = $6::uuid
   ) AS spent,
-  (
+  CASE WHEN stored.sync_count > stored.deleted_sync_count THEN 0 ELSE (
     SELECT count(*) FROM sync.datasets
     WHERE identity_pool_id = $3 AND identity_id = $4 AND sync_count > deleted_sync_count
-  ) AS identity_datasets,
+  ) END AS identity_datasets,
   records.record_key, records.sync_count AS record_sync_count, octet_length(records.record_value) AS value_bytes
 FROM (SELECT $1::uuid AS dataset_id) AS asked
 LEFT JOIN sync.datasets AS stored ON stored.dataset_id = asked.dataset_id

@@ -3,7 +3,7 @@ import type { ReadRecordsOptions, ReadRecordsResult, SyncStore } from '../sync/s
 import { changeDataset } from './change-dataset.ts';
 import type { Database } from './database.ts';
 import { datasetId } from './row-ids.ts';
-import { toDatasetOrNull, toRecord, toStoredDataset } from './sync-rows.ts';
+import { toListedDataset, toRecord, toStoredDataset } from './sync-rows.ts';
 import {
   type DatasetRow,
   type ListedRow,
@@ -53,7 +53,7 @@ async function readRecords(
   const page = limit === null ? found : found.slice(0, limit);
   const last = found.length > page.length ? page.at(-1) : undefined;
   return {
-    dataset: first ? toDatasetOrNull(first) : null,
+    dataset: first ? toListedDataset(first) : null,
     spent: first?.spent ?? false,
     records: page.map(toRecord),
     next: last ? `${last.record_sync_count}:${last.record_id}` : null,

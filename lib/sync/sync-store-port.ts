@@ -30,7 +30,7 @@ export interface Snapshot {
   dataset: StoredDataset | null;
   /** Whether the session has been used for an update. */
   spent: boolean;
-  /** Datasets of the identity that exist. */
+  /** Datasets of the identity that exist; counted only where this one does not, and 0 where it does. */
   identityDatasets: number;
   /** Those of the records asked for that there are; `valueBytes` is null for a tombstone. */
   records: ReadonlyMap<string, { syncCount: number; valueBytes: number | null }>;
@@ -61,8 +61,11 @@ export interface ReadRecordsOptions {
   limit: number | null;
 }
 
+/** What a listing of records tells of its dataset. */
+export type ListedDataset = Pick<StoredDataset, 'syncCount' | 'deletedSyncCount' | 'lastModifiedBy'>;
+
 export interface ReadRecordsResult {
-  dataset: StoredDataset | null;
+  dataset: ListedDataset | null;
   spent: boolean;
   /** Tombstones included, none from before the dataset's deletion, by sync count. */
   records: SyncRecord[];
@@ -99,6 +102,6 @@ export interface Decision<Answer> {
   answer: Answer;
 }
 
-export function exists(dataset: StoredDataset | null): dataset is StoredDataset {
+export function exists<Kept extends ListedDataset>(dataset: Kept | null): dataset is Kept {
   return dataset !== null && dataset.syncCount > dataset.deletedSyncCount;
 }

@@ -80,7 +80,8 @@ function decode(text: string): string {
 
 /** The value of a header; those sent more than once are joined, as they are signed. */
 export function header({ headers }: RawRequest, name: string): string | undefined {
-  const value = headers[name];
+  // Names come from the client: one such as `constructor` must not find what every object has.
+  const value = Object.hasOwn(headers, name) ? headers[name] : undefined;
   return Array.isArray(value) ? value.join(',') : value;
 }
 

@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { canonicalRequest, header, type RawRequest, sha256 } from './canonical-request.ts';
 
 export type { RawRequest };
@@ -45,16 +45,20 @@ const MAX_CACHED_KEYS = 100;
  */
 export function createSigV4Verifier({ region, secretOf, now }: SigV4Options): SigV4Verifier {
   // Deriving the key is most of the work, and it is the same for all requests of a day.
-  const keys = new Map<string, Buffer>();
+  const keys = new Map<string, KeyObject>();
 
-  function signingKey(secret: string, day: string, service: string): Buffer {
+  function signingKey(secret: string, day: string, service: string): KeyObject {
     const name = JSON.stringify([secret, day, service]);
     const cached = keys.get(name);
     if (cached) return cached;
-    const key = [day, region, service, 'aws4_request'].reduce<string | Buffer>(hmac, `AWS4${secret}`);
+    const derived = [day, region, service, 'aws4_request'].reduce<Buffer>(
+      (key, text) => hmac(key, text),
+      Buffer.from(`AWS4${secret}`),
+    );
+    const key = createSecretKey(derived);
     if (keys.size >= MAX_CACHED_KEYS) keys.clear();
-    keys.set(name, Buffer.from(key));
-    return Buffer.from(key);
+    keys.set(name, key);
+    return key;
   }
 
   return (request, service) => {
@@ -169,7 +173,7 @@ function requireSigned({ headers }: RawRequest, signedHeaders: readonly string[]
     throw invalid(`'${unsigned}' must be a 'SignedHeader' in the AWS Authorization.`);
 }
 
-function hmac(key: string | Buffer, text: string): Buffer {
+function hmac(key: Buffer | KeyObject, text: string): Buffer {
   return createHmac('sha256', key).update(text).digest();
 }
 

@@ -32,8 +32,8 @@ export interface SyncApiLogger {
 export type SyncApi = (request: RawRequest) => Promise<WireResponse>;
 
 const SERVICE = 'cognito-sync';
-/** AWS takes up to 1 MB; a dataset of that size is still longer as JSON. */
-const MAX_BODY_BYTES = 1024 * 1024 + 256 * 1024;
+/** A dataset of 1 MiB in the longest JSON there is of it: some clients write each character as `\uXXXX`. */
+const MAX_BODY_BYTES = 6 * 1024 * 1024;
 
 /**
  * The Cognito Sync API of 2014-06-30 (rest-json): one function from a raw request to its response. Routes and shapes

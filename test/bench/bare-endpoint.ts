@@ -1,63 +1,99 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
+import { plainArray, textArray } from '../../lib/store/array-literal.ts';
 import type { Database } from '../../lib/store/database.ts';
+import { datasetId, recordId } from '../../lib/store/row-ids.ts';
+import type { DatasetKey } from '../../lib/stream/stream-event.ts';
 
-// What an endpoint cannot do without, in one call each: lock, check, write, count, outbox; and the records above a count.
+// The same rows in the same tables with the same indexes, by the one call that this takes: lock, check, write the dataset
+// and its records, spend the token, and put the event into the outbox; or the records above a count, with the dataset.
 const SETUP = [
   'CREATE SCHEMA bare',
-  'CREATE TABLE bare.datasets (dataset_id text PRIMARY KEY, sync_count bigint NOT NULL, last_modified_ms bigint NOT NULL)',
-  `CREATE TABLE bare.records (dataset_id text, key text, value text, sync_count bigint NOT NULL, last_modified_ms bigint NOT NULL,
-     PRIMARY KEY (dataset_id, key))`,
-  'CREATE INDEX ON bare.records (dataset_id, sync_count)',
-  'CREATE TABLE bare.outbox (outbox_id uuid PRIMARY KEY, event text NOT NULL)',
-  `CREATE FUNCTION bare.push(dataset text, keys text[], texts text[], counts bigint[], body text) RETURNS bigint LANGUAGE plpgsql AS $$
+  ...['datasets', 'records', 'spent_tokens', 'outbox'].map(
+    (table) => `CREATE TABLE bare.${table} (LIKE sync.${table} INCLUDING ALL)`,
+  ),
+  `CREATE FUNCTION bare.push(
+     pool text, identity text, dataset text, id uuid, ids uuid[], keys text[], texts text[], counts bigint[], at_ms bigint, body text)
+   RETURNS bigint LANGUAGE plpgsql AS $$
    DECLARE new_count bigint;
    BEGIN
-     INSERT INTO bare.datasets VALUES (dataset, 1, 0)
-       ON CONFLICT (dataset_id) DO UPDATE SET sync_count = datasets.sync_count + 1, last_modified_ms = 0 RETURNING datasets.sync_count INTO new_count;
-     IF EXISTS (SELECT 1 FROM unnest(keys, counts) AS patch(key, count) JOIN bare.records USING (key)
-                WHERE dataset_id = dataset AND patch.count < records.sync_count) THEN RAISE EXCEPTION 'conflict';
+     INSERT INTO bare.datasets AS stored VALUES (id, pool, identity, dataset, 1, 0, at_ms, at_ms, 'bare', 0, 10)
+       ON CONFLICT (dataset_id) DO UPDATE SET sync_count = stored.sync_count + 1, last_modified_ms = excluded.last_modified_ms
+       RETURNING stored.sync_count INTO new_count;
+     IF EXISTS (SELECT 1 FROM unnest(ids, counts) AS patch(record_id, count) JOIN bare.records USING (record_id)
+                WHERE records.dataset_id = id AND patch.count < records.sync_count) THEN RAISE EXCEPTION 'conflict';
      END IF;
-     INSERT INTO bare.records SELECT dataset, patch.key, patch.text, new_count, 0 FROM unnest(keys, texts) AS patch(key, text)
-       ON CONFLICT (dataset_id, key) DO UPDATE SET value = excluded.value, sync_count = excluded.sync_count;
-     INSERT INTO bare.outbox VALUES (gen_random_uuid(), body);
+     INSERT INTO bare.records (dataset_id, record_id, record_key, record_value, sync_count, last_modified_ms, last_modified_by)
+       SELECT id, patch.record_id, patch.key, patch.text, new_count, at_ms, 'bare' FROM unnest(ids, keys, texts) AS patch(record_id, key, text)
+       ON CONFLICT (dataset_id, record_id) DO UPDATE SET
+         record_value = excluded.record_value, sync_count = excluded.sync_count, last_modified_ms = excluded.last_modified_ms;
+     INSERT INTO bare.spent_tokens VALUES (id, at_ms, gen_random_uuid());
+     INSERT INTO bare.outbox VALUES (gen_random_uuid(), identity, body, now(), NULL, 0, NULL);
      RETURN new_count;
    END $$`,
 ];
+
+const PUSH = `
+SELECT bare.push($1, $2, $3, $4::uuid, $5::uuid[], $6::text[], $7::text[], $8::bigint[], $9::bigint, $10) AS count`;
+
+const PULL = `
+SELECT records.record_key, records.record_value, records.sync_count, records.last_modified_ms, records.last_modified_by,
+  records.device_last_modified_ms, datasets.sync_count AS dataset_sync_count
+FROM bare.datasets JOIN bare.records ON records.dataset_id = datasets.dataset_id
+WHERE datasets.dataset_id = $1::uuid AND records.sync_count > $2
+ORDER BY records.sync_count, records.record_id`;
+
+interface Patch {
+  Key: string;
+  Value: string;
+  SyncCount: number;
+}
 
 /** A plain endpoint: no signatures, no checks of input, no tokens; one SQL call a request. */
 export async function createBareEndpoint(database: Database): Promise<RequestListener> {
   for (const statement of SETUP) await database.query(statement);
 
+  async function pull(key: DatasetKey, lastSyncCount: number): Promise<unknown> {
+    const { rows } = await database.query(PULL, [datasetId(key), lastSyncCount]);
+    return {
+      Records: rows.map((row) => ({
+        Key: row.record_key,
+        Value: row.record_value,
+        SyncCount: row.sync_count,
+        LastModifiedDate: Number(row.last_modified_ms) / 1000,
+        LastModifiedBy: row.last_modified_by,
+        DeviceLastModifiedDate: row.device_last_modified_ms,
+      })),
+      DatasetSyncCount: rows[0]?.dataset_sync_count ?? 0,
+    };
+  }
+
+  async function push(key: DatasetKey, body: string): Promise<unknown> {
+    const patches: Patch[] = JSON.parse(body).RecordPatches;
+    const { rows } = await database.query<{ count: number }>(PUSH, [
+      key.identityPoolId,
+      key.identityId,
+      key.datasetName,
+      datasetId(key),
+      plainArray(patches.map((patch) => recordId(patch.Key))),
+      textArray(patches.map((patch) => patch.Key)),
+      textArray(patches.map((patch) => patch.Value)),
+      plainArray(patches.map((patch) => patch.SyncCount)),
+      Date.now(),
+      body,
+    ]);
+    return { Records: patches.map(({ Key, Value }) => ({ Key, Value, SyncCount: rows[0]?.count })) };
+  }
+
   async function answer(incoming: IncomingMessage): Promise<unknown> {
-    const dataset = String(incoming.url);
-    if (incoming.method === 'GET') {
-      const sql =
-        'SELECT key, value, sync_count FROM bare.records WHERE dataset_id = $1 AND sync_count > $2 ORDER BY sync_count';
-      const url = new URL(dataset, 'http://bare');
-      return {
-        Records: (await database.query(sql, [url.pathname, Number(url.searchParams.get('lastSyncCount'))]))
-          .rows,
-      };
-    }
+    const url = new URL(String(incoming.url), 'http://bare');
+    const [, , identityPoolId = '', , identityId = '', , datasetName = ''] = url.pathname
+      .split('/')
+      .map(decodeURIComponent);
+    const key = { identityPoolId, identityId, datasetName };
+    if (incoming.method === 'GET') return pull(key, Number(url.searchParams.get('lastSyncCount')));
     const chunks: Buffer[] = [];
     for await (const chunk of incoming) chunks.push(chunk);
-    const body = Buffer.concat(chunks).toString();
-    const patches: { Key: string; Value: string; SyncCount: number }[] = JSON.parse(body).RecordPatches;
-    const { rows } = await database.query(
-      'SELECT bare.push($1, $2::text[], $3::text[], $4::bigint[], $5) AS count',
-      [
-        `${dataset}/records`,
-        JSON.stringify(patches.map((patch) => patch.Key))
-          .replace('[', '{')
-          .replace(']', '}'),
-        JSON.stringify(patches.map((patch) => patch.Value))
-          .replace('[', '{')
-          .replace(']', '}'),
-        `{${patches.map((patch) => patch.SyncCount).join(',')}}`,
-        body,
-      ],
-    );
-    return { Records: patches, count: rows[0] };
+    return push(key, Buffer.concat(chunks).toString());
   }
 
   return (incoming, response) => {

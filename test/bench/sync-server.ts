@@ -17,6 +17,8 @@ import { createBareEndpoint } from './bare-endpoint.ts';
 // A process of its own, beside the one that asks: `sync-server.ts <database: URL or directory>`. Serves the Cognito Sync
 // API on one port and the bare endpoint on another, over the same database, and prints both ports.
 const [, , where = ''] = process.argv;
+// It ends with the one who asks, however that ends.
+process.stdin.once('end', () => process.exit()).resume();
 const database = where.startsWith('postgres:')
   ? openPg({ connectionString: where, maxConnections: 8 })
   : await openPglite({ dataDir: where });

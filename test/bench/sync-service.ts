@@ -11,8 +11,8 @@ import { median, type Table } from './measure.ts';
 
 const CLIENTS = 8;
 const KEYS = 10;
-const PUSHES = 60;
-const PULLS = 120;
+const PUSHES = 150;
+const PULLS = 1_000;
 const ROUNDS = 5;
 const POOL = 'us-east-1:00000000-0000-4000-8000-000000000001';
 
@@ -75,7 +75,7 @@ async function startServer(
   database: string,
 ): Promise<{ ports: { service: number; bare: number }; stop: () => Promise<void> }> {
   const script = fileURLToPath(new URL('./sync-server.ts', import.meta.url));
-  const child = spawn(process.execPath, [script, database], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [script, database], { stdio: ['pipe', 'pipe', 'inherit'] });
   for await (const line of createInterface({ input: child.stdout })) {
     const ports = JSON.parse(line);
     const stop = () =>

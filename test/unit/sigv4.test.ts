@@ -173,6 +173,11 @@ describe('a signature is refused', () => {
       'UnrecognizedClientException',
     ],
     ['of another day', (text) => text.replace('20260101', '20251231'), 'InvalidSignatureException'],
+    [
+      'over a header that every object has',
+      (text) => text.replace('SignedHeaders=', 'SignedHeaders=__proto__;constructor;'),
+      'InvalidSignatureException',
+    ],
     ['cut short', (text) => text.slice(0, -2), 'InvalidSignatureException'],
     ['not hexadecimal', (text) => text.replace(/Signature=.*/, 'Signature=xyz'), 'InvalidSignatureException'],
     ['without the host signed', (text) => text.replace('host;', ''), 'InvalidSignatureException'],

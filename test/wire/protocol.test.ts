@@ -18,7 +18,7 @@ let open: Port;
 let signed: Port;
 
 beforeAll(async () => {
-  const health = createHealthRoute(() => ({ database: 'embedded', mappings: [] }));
+  const health = createHealthRoute(() => ({ database: 'embedded', mappings: [], schedules: [] }));
   open = await startPort({ host: '127.0.0.1', port: 0, routes: [health, createSyncApiRoute(trusting)] });
   signed = await startPort({ host: '127.0.0.1', port: 0, routes: [createSyncApiRoute(guarded)] });
 });
@@ -483,10 +483,10 @@ describe('a body', () => {
     expect((await update({ SyncSessionToken: 't', RecordPatches: [{ ...PATCH, Value }] })).status).toBe(200);
     recorded.clear();
     expectError(
-      await update('x'.repeat(1_310_721)),
+      await update('x'.repeat(6 * 1024 * 1024 + 1)),
       413,
       'RequestEntityTooLarge',
-      'a request body is at most 1310720 bytes',
+      'a request body is at most 6291456 bytes',
     );
   });
 

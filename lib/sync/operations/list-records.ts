@@ -4,7 +4,7 @@ import { checkSyncCount, noSuchSyncCount } from '../invalid-parameter.ts';
 import type { ListRecordsInput, ListRecordsOutput, SyncOperations } from '../model.ts';
 import { readPageSize } from '../page-size.ts';
 import { notValidToken } from '../session-token.ts';
-import { exists, type ReadRecordsResult, type StoredDataset } from '../sync-store-port.ts';
+import { exists, type ListedDataset, type ReadRecordsResult } from '../sync-store-port.ts';
 
 /**
  * ListRecords: the records above LastSyncCount, tombstones included, and the token that an update needs. A dataset
@@ -72,6 +72,6 @@ function describe(
  * A device that names no count has nothing of what was deleted. Told of the deletion nevertheless, it would throw away
  * what it has, start again from no count, and be told again.
  */
-function wasDeletedAfter(dataset: StoredDataset | null, lastSyncCount: number): boolean {
+function wasDeletedAfter(dataset: ListedDataset | null, lastSyncCount: number): boolean {
   return dataset !== null && lastSyncCount > 0 && dataset.deletedSyncCount > lastSyncCount;
 }
