@@ -96,7 +96,6 @@ export function createQueryStore(database: Database): ProjectionStore {
 
 /** Rows sorted by key: two writers that lock rows in the same order cannot deadlock. */
 function toRows(changes: readonly DatasetChange[]): { datasets: DatasetRow[]; records: RecordRow[] } {
-  const idOf = memoized(recordId);
   const sorted = changes
     .map((change) => ({ id: datasetId(change.dataset), change }))
     .sort((a, b) => compareText(a.id, b.id));
@@ -109,15 +108,15 @@ function toRows(changes: readonly DatasetChange[]): { datasets: DatasetRow[]; re
       removedMs: change.removal?.lastModifiedDate ?? null,
       removedSyncCount: change.removal?.syncCount ?? null,
     })),
-    records: sorted.flatMap(({ id, change }) => toRecordRows(id, change, idOf)),
+    records: sorted.flatMap(({ id, change }) => toRecordRows(id, change)),
   };
 }
 
-function toRecordRows(id: string, { records }: DatasetChange, idOf: (key: string) => string): RecordRow[] {
+function toRecordRows(id: string, { records }: DatasetChange): RecordRow[] {
   return records
     .map((record) => ({
       datasetId: id,
-      recordId: idOf(record.key),
+      recordId: recordId(record.key),
       recordKey: record.key,
       recordValue: record.value,
       numericValue: record.value === null ? null : numericValue(record.value),
@@ -126,16 +125,6 @@ function toRecordRows(id: string, { records }: DatasetChange, idOf: (key: string
       deviceLastModifiedMs: record.deviceLastModifiedDate,
     }))
     .sort((a, b) => compareText(a.recordId, b.recordId));
-}
-
-/** An app uses few keys for many people: hashing each once is most of the hashing saved. */
-function memoized(compute: (key: string) => string): (key: string) => string {
-  const known = new Map<string, string>();
-  return (key) => {
-    const value = known.get(key) ?? compute(key);
-    known.set(key, value);
-    return value;
-  };
 }
 
 function compareText(a: string, b: string): number {

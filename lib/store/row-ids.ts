@@ -15,9 +15,21 @@ export function identityRowId({
   return hashedUuid(`${identityPoolId}\0${identityId}`);
 }
 
+/** An app uses few keys, and short ones, for all its people: hashing them again is most of the hashing there is. */
+const knownRecordIds = new Map<string, string>();
+const MAX_KNOWN = 10_000;
+const MAX_KNOWN_LENGTH = 64;
+
 /** Key of a record's row within its dataset. */
 export function recordId(key: string): string {
-  return hashedUuid(key);
+  const known = knownRecordIds.get(key);
+  if (known !== undefined) return known;
+  const id = hashedUuid(key);
+  if (key.length <= MAX_KNOWN_LENGTH) {
+    if (knownRecordIds.size >= MAX_KNOWN) knownRecordIds.clear();
+    knownRecordIds.set(key, id);
+  }
+  return id;
 }
 
 /** Key of what is kept about one delivery: a batch that is tried again does not keep it twice. */
