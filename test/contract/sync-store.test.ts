@@ -137,7 +137,11 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       dataStorage: 11,
       numRecords: 2,
     };
-    expect(read.dataset).toEqual({ syncCount: 1, deletedSyncCount: 0, lastModifiedBy: dataset.lastModifiedBy });
+    expect(read.dataset).toEqual({
+      syncCount: 1,
+      deletedSyncCount: 0,
+      lastModifiedBy: dataset.lastModifiedBy,
+    });
     expect(await store.readDataset(GAME)).toEqual(dataset);
     expect(await store.readDatasets(GAME, { after: '', limit: null })).toEqual([dataset]);
   });
