@@ -406,7 +406,7 @@ describe('UpdateRecords', () => {
       expect(await refusalOf(write(client, newIdentity(), 'game', patches))).toEqual(limitExceeded('2501'));
     });
 
-    it.each([1_400_000, 9_000_000])('a body of %i bytes', async (bytes) => {
+    it.each([6_400_000, 9_000_000])('a body of %i bytes', async (bytes) => {
       const refused = write(client, newIdentity(), 'game', [set('a', 'x'.repeat(bytes))]);
       expect(await refusalOf(refused)).toMatchObject({ name: 'RequestEntityTooLarge', status: 413 });
     });
