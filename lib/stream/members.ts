@@ -15,14 +15,14 @@ export function isObject(value: unknown): value is Members {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** @throws {StreamEventError} unless the value is text of `minLength` to `maxLength` UTF-16 units that matches */
+/** @throws {StreamEventError} unless the value is text of `minLength` to `maxLength` code points that matches */
 export function text(
   value: unknown,
   name: string,
   { minLength = 1, maxLength, pattern }: { minLength?: number; maxLength: number; pattern?: RegExp },
 ): string {
   if (typeof value !== 'string') throw notAnEvent(`${name} is not text`);
-  if (value.length < minLength || value.length > maxLength) {
+  if (value.length < minLength || isLongerThan(value, maxLength)) {
     throw notAnEvent(`${name} is not ${minLength} to ${maxLength} characters long`);
   }
   if (pattern && !pattern.test(value)) throw notAnEvent(`${name} does not match ${pattern.source}`);
@@ -53,4 +53,9 @@ export function optional<Value>(
   read: (value: unknown, name: string) => Value,
 ): Value | null {
   return value === undefined || value === null ? null : read(value, name);
+}
+
+/** In code points, as the API model counts; counted only where the number of UTF-16 units leaves it open. */
+function isLongerThan(value: string, maxLength: number): boolean {
+  return value.length > maxLength && (value.length > 2 * maxLength || [...value].length > maxLength);
 }

@@ -94,6 +94,14 @@ describe('a Cognito stream event', () => {
     }
   });
 
+  it('takes a key of 1,024 characters that are two UTF-16 units each', () => {
+    const key = '\u{1F600}'.repeat(1024);
+    expect(decode({ kinesisSyncRecords: [wireRecord({ key })] })).toMatchObject({ records: [{ key }] });
+    expect(() => decode({ kinesisSyncRecords: [wireRecord({ key: `${key}x` })] })).toThrow(
+      '1 to 1024 characters long',
+    );
+  });
+
   it('takes the longest legal key, an empty value and a value of a megabyte', () => {
     const key = '鍵'.repeat(1024);
     const records = [wireRecord({ key, value: '' }), wireRecord({ value: 'x'.repeat(1_048_575) })];
