@@ -11,9 +11,8 @@ export function createSyncApiRoute(syncApi: SyncApi): Route {
     matches: ({ target }) => /^\/identitypools(?:[/?]|$)/.test(target),
     async answer(request, response) {
       const { status, headers, body } = await syncApi(request);
-      response.statusCode = status;
-      // Node sends header names as they are set, in their own case.
-      for (const [name, value] of headers) response.setHeader(name, value);
+      // Node sends header names as they are given, in their own case.
+      response.writeHead(status, [...headers.flat(), 'Content-Length', String(Buffer.byteLength(body))]);
       response.end(body);
     },
   };

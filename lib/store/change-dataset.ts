@@ -9,6 +9,7 @@ import {
 } from '../sync/sync-store-port.ts';
 import { plainArray, textArray } from './array-literal.ts';
 import { type Database, DatabaseError, type Transaction } from './database.ts';
+import type { KeptSnapshots } from './kept-snapshots.ts';
 import { datasetId, identityRowId, recordId } from './row-ids.ts';
 import { toDatasetOrNull } from './sync-rows.ts';
 import {
@@ -25,6 +26,9 @@ import {
 /** How often a change is decided on a snapshot that another change can make old before it waits for its turn. */
 const FREE_ATTEMPTS = 2;
 
+/** The SQLSTATE of a key that is there already: the session's, which is spent. */
+const UNIQUE_VIOLATION = '23505';
+
 interface About {
   keys: readonly string[];
   session: Session | null;
@@ -37,21 +41,63 @@ interface Outcome<Answer> {
   outboxId: string | null;
 }
 
+interface Deps {
+  database: Database;
+  kept: KeptSnapshots;
+}
+
 /**
- * `SyncStore.change`: first without a lock, since devices of one person rarely write at the same moment; then, where
- * others keep coming first, in turn.
+ * `SyncStore.change`: first on what this process knows of the dataset; then on what is read, without a lock, since
+ * devices of one person rarely write at the same moment; then, where others keep coming first, in turn.
  */
 export async function changeDataset<Answer>(
-  database: Database,
+  deps: Deps,
   dataset: DatasetKey,
   about: About,
   decide: Decide<Answer>,
 ): Promise<Outcome<Answer>> {
+  const known = await changeFromMemory(deps, dataset, about, decide);
+  if (known) return known;
   for (let attempt = 1; attempt <= FREE_ATTEMPTS; attempt += 1) {
-    const outcome = await changeFreely(database, dataset, about, decide);
+    const outcome = await changeFreely(deps, dataset, about, decide);
     if (outcome) return outcome;
   }
-  return changeInTurn(database, dataset, about, decide);
+  return changeInTurn(deps, dataset, about, decide);
+}
+
+/**
+ * One round trip, for a device that goes on writing. What is remembered may be old, and says nothing of the session;
+ * only a write that went through shows that it was right. So whatever else comes of it has to be decided once more.
+ *
+ * @returns null where it is not known, or did not go through
+ */
+async function changeFromMemory<Answer>(
+  { database, kept }: Deps,
+  dataset: DatasetKey,
+  about: About,
+  decide: Decide<Answer>,
+): Promise<Outcome<Answer> | null> {
+  const snapshot = about.keys.length > 0 ? kept.recall(dataset, about.keys) : null;
+  if (snapshot === null) return null;
+  let decision: Decision<Answer>;
+  try {
+    decision = decide(snapshot);
+  } catch {
+    return null;
+  }
+  const { update, answer } = decision;
+  if (update === null) return null;
+  const outboxId = randomUUID();
+  try {
+    const written = await write(database, dataset, update, outboxId);
+    if (written === null) return null;
+  } catch (error) {
+    kept.forget(dataset);
+    if (error instanceof DatabaseError && error.code === UNIQUE_VIOLATION) return null;
+    throw error;
+  }
+  kept.keep(dataset, about.keys, snapshot, update);
+  return { answer, outboxId };
 }
 
 /**
@@ -59,7 +105,7 @@ export async function changeDataset<Answer>(
  * @returns null where something did, or where the dataset is new, which others of the identity have to know
  */
 async function changeFreely<Answer>(
-  database: Database,
+  { database, kept }: Deps,
   dataset: DatasetKey,
   about: About,
   decide: Decide<Answer>,
@@ -71,30 +117,50 @@ async function changeFreely<Answer>(
   const outboxId = randomUUID();
   const written = await write(database, dataset, update, outboxId);
   if (written === null) return null;
-  await eraseRest(database, dataset, update, written.erased);
+  await settle({ database, kept }, dataset, about, { snapshot, update, erased: written.erased });
   return { answer, outboxId };
 }
 
 /** The changes of an identity one after the other. */
 async function changeInTurn<Answer>(
-  database: Database,
+  { database, kept }: Deps,
   dataset: DatasetKey,
   about: About,
   decide: Decide<Answer>,
 ): Promise<Outcome<Answer>> {
-  const { update, erased, ...outcome } = await database.transaction(async (transaction) => {
+  const { change, ...outcome } = await database.transaction(async (transaction) => {
     const { identityPoolId, identityId } = dataset;
     await transaction.query(LOCK_IDENTITY, [identityRowId(dataset), identityPoolId, identityId]);
     await transaction.query(LOCK_DATASET, [datasetId(dataset)]);
-    const { update, answer } = decide(await readSnapshot(transaction, dataset, about));
-    if (update === null) return { update, answer, outboxId: null, erased: 0 };
+    const snapshot = await readSnapshot(transaction, dataset, about);
+    const { update, answer } = decide(snapshot);
+    if (update === null) return { change: null, answer, outboxId: null };
     const outboxId = randomUUID();
     const written = await write(transaction, dataset, update, outboxId);
     if (written === null) throw new DatabaseError('the dataset changed in spite of its lock', '40001');
-    return { update, answer, outboxId, erased: written.erased };
+    return { change: { snapshot, update, erased: written.erased }, answer, outboxId };
   });
-  if (update) await eraseRest(database, dataset, update, erased);
+  if (change) await settle({ database, kept }, dataset, about, change);
   return outcome;
+}
+
+interface Change {
+  snapshot: Snapshot;
+  update: DatasetUpdate;
+  /** Records that the deletion of the dataset took with it. */
+  erased: number;
+}
+
+/** What is left to do when a change is committed. */
+async function settle(
+  { database, kept }: Deps,
+  dataset: DatasetKey,
+  { keys }: About,
+  { snapshot, update, erased }: Change,
+): Promise<void> {
+  if (exists(update.dataset)) kept.keep(dataset, keys, snapshot, update);
+  else kept.forget(dataset);
+  await eraseRest(database, dataset, update, erased);
 }
 
 async function readSnapshot(

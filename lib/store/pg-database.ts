@@ -82,9 +82,20 @@ async function run<Row>(
  * connection, which for the long ones is a good part of their time.
  */
 function toQuery(text: string, values: readonly SqlValue[]): pg.QueryConfig {
-  return values.length === 0
-    ? { text }
-    : { name: hash('sha256', text, 'base64url'), text, values: [...values] };
+  return values.length === 0 ? { text } : { name: statementName(text), text, values: [...values] };
+}
+
+/** Our statements are few, and hashing a long one takes as long as sending it. */
+const statementNames = new Map<string, string>();
+const MAX_NAMES = 1_000;
+
+function statementName(text: string): string {
+  const known = statementNames.get(text);
+  if (known !== undefined) return known;
+  const name = hash('sha256', text, 'base64url');
+  if (statementNames.size >= MAX_NAMES) statementNames.clear();
+  statementNames.set(text, name);
+  return name;
 }
 
 async function runOnOneClient<Result>(

@@ -2,7 +2,9 @@ import type { SyncRecord } from '../sync/model.ts';
 import type { ListedDataset, StoredDataset } from '../sync/sync-store-port.ts';
 import type { DatasetRow, ListedRow, Nullable } from './sync-statements.ts';
 
-export function toRecord(row: ListedRow): SyncRecord {
+/** Null where the row is of a dataset without records. */
+export function toRecordOrNull(row: ListedRow): SyncRecord | null {
+  if (row.record_key === null) return null;
   return {
     Key: row.record_key,
     Value: row.record_value,
@@ -34,12 +36,10 @@ export function toStoredDataset(row: DatasetRow): StoredDataset {
   };
 }
 
-/** Null where the listing is of a dataset that never was. */
-export function toListedDataset({
-  sync_count,
-  deleted_sync_count,
-  last_modified_by,
-}: ListedRow): ListedDataset | null {
-  if (sync_count === null || deleted_sync_count === null || last_modified_by === null) return null;
-  return { syncCount: sync_count, deletedSyncCount: deleted_sync_count, lastModifiedBy: last_modified_by };
+export function toListedDataset(row: ListedRow): ListedDataset {
+  return {
+    syncCount: row.sync_count,
+    deletedSyncCount: row.deleted_sync_count,
+    lastModifiedBy: row.last_modified_by,
+  };
 }

@@ -35,10 +35,11 @@ LIMIT $4::bigint`;
 
 type ListedDatasetRow = Pick<DatasetRow, 'sync_count' | 'deleted_sync_count' | 'last_modified_by'>;
 
-export interface ListedRow extends Nullable<ListedDatasetRow> {
-  spent: boolean;
-  record_id: string | null;
-  record_key: string;
+export interface ListedRow extends ListedDatasetRow {
+  /** Only in a session. */
+  spent?: boolean;
+  /** Null where there is no record. */
+  record_key: string | null;
   record_value: string | null;
   record_sync_count: number;
   record_modified_ms: number;
@@ -46,23 +47,31 @@ export interface ListedRow extends Nullable<ListedDatasetRow> {
   device_last_modified_ms: number | null;
 }
 
-/** One row for each record, or one without any; each repeats the dataset, so only what a listing tells of it. $2, $3: the position to read from; $4: up to; $6, $7: the session. */
-export const READ_RECORDS = `
-SELECT stored.sync_count, stored.deleted_sync_count, stored.last_modified_by,
-  EXISTS (
-    SELECT 1 FROM sync.spent_tokens WHERE dataset_id = $1 AND expires_ms = $6::bigint AND session_id = $7::uuid
-  ) AS spent,
-  records.record_id, records.record_key, records.record_value, records.sync_count AS record_sync_count,
+const readRecords = (spent = '') => `
+SELECT stored.sync_count, stored.deleted_sync_count, stored.last_modified_by,${spent}
+  records.record_key, records.record_value, records.sync_count AS record_sync_count,
   records.last_modified_ms AS record_modified_ms, records.last_modified_by AS record_modified_by,
   records.device_last_modified_ms
-FROM (SELECT $1::uuid AS dataset_id) AS asked
-LEFT JOIN sync.datasets AS stored ON stored.dataset_id = asked.dataset_id
+FROM sync.datasets AS stored
 LEFT JOIN sync.records ON records.dataset_id = stored.dataset_id
   AND records.sync_count > stored.deleted_sync_count
   AND (records.sync_count, records.record_id) > ($2::bigint, $3::uuid)
   AND records.sync_count <= $4::bigint
+WHERE stored.dataset_id = $1::uuid
 ORDER BY records.sync_count, records.record_id
 LIMIT $5::bigint`;
+
+/**
+ * One row for each record, or one without any, or none where there never was such a dataset; each repeats the dataset,
+ * so only what a listing tells of it. $2, $3: the position to read from; $4: up to.
+ */
+export const READ_RECORDS = readRecords();
+
+/** The same for a listing that goes on. $6, $7: its session, which no update of a dataset that never was can have spent. */
+export const READ_RECORDS_IN_SESSION = readRecords(`
+  EXISTS (
+    SELECT 1 FROM sync.spent_tokens WHERE dataset_id = $1 AND expires_ms = $6::bigint AND session_id = $7::uuid
+  ) AS spent,`);
 
 export interface SnapshotRow extends Nullable<DatasetRow> {
   spent: boolean;

@@ -2,18 +2,21 @@ import type { DatasetKey } from '../stream/stream-event.ts';
 import type { ReadRecordsOptions, ReadRecordsResult, SyncStore } from '../sync/sync-store-port.ts';
 import { changeDataset } from './change-dataset.ts';
 import type { Database } from './database.ts';
-import { datasetId } from './row-ids.ts';
-import { toListedDataset, toRecord, toStoredDataset } from './sync-rows.ts';
+import { createKeptSnapshots } from './kept-snapshots.ts';
+import { datasetId, recordId } from './row-ids.ts';
+import { toListedDataset, toRecordOrNull, toStoredDataset } from './sync-rows.ts';
 import {
   type DatasetRow,
   type ListedRow,
   READ_DATASET,
   READ_DATASETS,
   READ_RECORDS,
+  READ_RECORDS_IN_SESSION,
 } from './sync-statements.ts';
 
 /** The sync store, on any `Database`. */
 export function createSyncStore(database: Database): SyncStore {
+  const kept = createKeptSnapshots();
   return {
     readRecords: (dataset, options) => readRecords(database, dataset, options),
 
@@ -28,7 +31,7 @@ export function createSyncStore(database: Database): SyncStore {
       return rows.map(toStoredDataset);
     },
 
-    change: (dataset, about, decide) => changeDataset(database, dataset, about, decide),
+    change: (dataset, about, decide) => changeDataset({ database, kept }, dataset, about, decide),
   };
 }
 
@@ -40,23 +43,24 @@ async function readRecords(
   dataset: DatasetKey,
   { session, after, upTo, limit }: ReadRecordsOptions,
 ): Promise<ReadRecordsResult> {
-  const { rows } = await database.query<ListedRow>(READ_RECORDS, [
+  const values = [
     datasetId(dataset),
     ...readPosition(after),
     upTo ?? Number.MAX_SAFE_INTEGER,
     limit === null ? null : limit + 1,
-    session?.expiresAt ?? null,
-    session?.sessionId ?? null,
-  ]);
+  ];
+  const { rows } = await (session === null
+    ? database.query<ListedRow>(READ_RECORDS, values)
+    : database.query<ListedRow>(READ_RECORDS_IN_SESSION, [...values, session.expiresAt, session.sessionId]));
   const [first] = rows;
-  const found = rows.filter((row) => row.record_id !== null);
-  const page = limit === null ? found : found.slice(0, limit);
-  const last = found.length > page.length ? page.at(-1) : undefined;
+  const found = rows.map(toRecordOrNull).filter((record) => record !== null);
+  const records = limit === null ? found : found.slice(0, limit);
+  const last = found.length > records.length ? records.at(-1) : undefined;
   return {
     dataset: first ? toListedDataset(first) : null,
     spent: first?.spent ?? false,
-    records: page.map(toRecord),
-    next: last ? `${last.record_sync_count}:${last.record_id}` : null,
+    records,
+    next: last ? `${last.SyncCount}:${recordId(last.Key)}` : null,
   };
 }
 

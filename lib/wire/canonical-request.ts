@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** An HTTP request as it came in: nothing decoded, header names in lower case. */
 export interface RawRequest {
@@ -87,5 +87,5 @@ export function header({ headers }: RawRequest, name: string): string | undefine
 
 /** In hexadecimal. */
 export function sha256(data: string | Uint8Array): string {
-  return createHash('sha256').update(data).digest('hex');
+  return hash('sha256', data, 'hex');
 }

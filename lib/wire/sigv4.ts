@@ -132,7 +132,7 @@ function readDate(request: RawRequest, now: number): string {
   }
   const at = Date.parse(given.replace(BASIC_FORMAT, '$1-$2-$3T$4:$5:$6Z'));
   if (Number.isNaN(at)) throw incomplete('Date must be in ISO-8601 basic format.');
-  const date = toBasic(at);
+  const date = BASIC_FORMAT.test(given) ? given : toBasic(at);
   if (at < now - MAX_SKEW_MS) {
     throw invalid(
       `Signature expired: ${date} is now earlier than ${toBasic(now - MAX_SKEW_MS)} (${toBasic(now)} - 15 min.)`,

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database, Transaction } from '../../lib/store/database.ts';
 import { migrate } from '../../lib/store/migrate.ts';
 import { openPg } from '../../lib/store/pg-database.ts';
-import { READ_SNAPSHOT } from '../../lib/store/sync-statements.ts';
+import { READ_SNAPSHOT, WRITE_UPDATE } from '../../lib/store/sync-statements.ts';
 import { createSyncStore } from '../../lib/store/sync-store.ts';
 import type { DatasetKey } from '../../lib/stream/stream-event.ts';
 import type { SyncRecord } from '../../lib/sync/model.ts';
@@ -13,6 +13,7 @@ import type {
   DatasetUpdate,
   Decision,
   ReadRecordsOptions,
+  Session,
   Snapshot,
   StoredDataset,
   SyncStore,
@@ -320,6 +321,122 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       }),
     );
     expect(counts.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 12 }, (_, index) => index));
+  });
+
+  describe('that goes on writing', () => {
+    // Another process has a store of its own.
+    const others = () => createSyncStore(database);
+    const seen: Snapshot[] = [];
+    const write = (
+      on: SyncStore,
+      keys: readonly string[],
+      {
+        session = newSession(),
+        refuse = () => false,
+      }: { session?: Session; refuse?: (snapshot: Snapshot) => boolean } = {},
+    ) =>
+      on.change(GAME, { keys, session }, (snapshot) => {
+        seen.push(snapshot);
+        if (snapshot.spent || refuse(snapshot)) throw new Error('refused');
+        const values = Object.fromEntries(
+          keys.map((key) => [key, `value of ${snapshot.dataset?.syncCount}`]),
+        );
+        return {
+          update: updateOf(snapshot, values, { spend: { session, forgetBefore: 0 } }),
+          answer: snapshot,
+        };
+      });
+    /** What the last change of `on` would be decided on, had it been read. */
+    const read = async (keys: string[]) =>
+      (
+        await others().change(GAME, { keys, session: null }, (snapshot) => ({
+          update: null,
+          answer: snapshot,
+        }))
+      ).answer;
+
+    let statements: string[];
+    let mine: SyncStore;
+    beforeEach(async () => {
+      statements = [];
+      seen.length = 0;
+      mine = createSyncStore({
+        ...database,
+        query: (sql, values) => {
+          statements.push(sql);
+          return database.query(sql, values);
+        },
+      });
+      await write(mine, ['a', 'b']);
+      statements.length = 0;
+      seen.length = 0;
+    });
+
+    it('takes one round trip, decided on what a read would give', async () => {
+      const expected = await read(['a']);
+      expect((await write(mine, ['a'])).answer).toEqual(expected);
+      const later = await read(['b', 'a']);
+      expect((await write(mine, ['b', 'a'])).answer).toEqual(later);
+      expect(statements).toEqual([WRITE_UPDATE, WRITE_UPDATE]);
+    });
+
+    it('reads for a record it does not know, and knows it from then on', async () => {
+      await write(mine, ['a', 'new']);
+      expect(statements).toEqual([READ_SNAPSHOT, WRITE_UPDATE]);
+      const expected = await read(['new', 'b']);
+      expect((await write(mine, ['new', 'b'])).answer).toEqual(expected);
+      expect(statements).toEqual([READ_SNAPSHOT, WRITE_UPDATE, WRITE_UPDATE]);
+    });
+
+    it('decides anew on what another process wrote meanwhile, and forgets what it no longer knows', async () => {
+      await write(others(), ['b']);
+      expect((await write(mine, ['a'])).answer).toMatchObject({ dataset: { syncCount: 2 } });
+      expect(seen.map(({ dataset }) => dataset?.syncCount)).toEqual([1, 1, 2]);
+      const expected = await read(['b']);
+      expect((await write(mine, ['b'])).answer).toEqual(expected);
+    });
+
+    it('decides anew where another process deleted the dataset, or made it again', async () => {
+      await others().change(GAME, { keys: [], session: null }, (snapshot) => ({
+        update: deletionOf(snapshot),
+        answer: null,
+      }));
+      expect((await write(mine, ['a'])).answer).toMatchObject({
+        dataset: { syncCount: 2, deletedSyncCount: 2 },
+      });
+      expect((await write(mine, ['a'])).answer).toEqual(expect.objectContaining({ spent: false }));
+      await remove();
+      await write(others(), ['b']);
+      const expected = await read(['a']);
+      expect((await write(mine, ['a'])).answer).toEqual(expected);
+    });
+
+    it('forgets a dataset that it deletes itself', async () => {
+      await mine.change(GAME, { keys: [], session: null }, (snapshot) => ({
+        update: deletionOf(snapshot),
+        answer: null,
+      }));
+      const expected = await read(['a']);
+      expect((await write(mine, ['a'])).answer).toEqual(expected);
+      expect(expected.records.size).toBe(0);
+    });
+
+    it('refuses a spent session as spent', async () => {
+      const session = newSession();
+      await write(mine, ['a'], { session });
+      await expect(write(mine, ['a'], { session })).rejects.toThrow('refused');
+      expect(seen.map(({ spent }) => spent)).toEqual([false, false, true]);
+      expect(await store.readDataset(GAME)).toMatchObject({ syncCount: 2 });
+      expect(await rowsIn('outbox')).toBe(2);
+    });
+
+    it('refuses only what is refused on a read', async () => {
+      await write(others(), ['a']);
+      const refuse = ({ dataset }: Snapshot) => dataset?.syncCount === 1;
+      expect((await write(mine, ['a'], { refuse })).answer).toMatchObject({ dataset: { syncCount: 2 } });
+      await expect(write(mine, ['a'], { refuse: () => true })).rejects.toThrow('refused');
+      expect(await store.readDataset(GAME)).toMatchObject({ syncCount: 3 });
+    });
   });
 });
 
