@@ -12,7 +12,7 @@ export default {
     error(
       'command-line-uses-lib-alone',
       { path: '^infra/cli/' },
-      { path: '^(functions|infra/(?!cli/)|test)/' },
+      { path: '^(functions/|infra/(?!cli/)|test/)' },
     ),
     error('infra-is-not-tested-by-itself', { path: '^infra/' }, { path: '^test/' }),
     error('domain-knows-no-adapter', { path: DOMAIN }, { path: '^lib/(store|aws|wire)/' }),

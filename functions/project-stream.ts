@@ -8,19 +8,39 @@ import type {
   KinesisStreamEvent,
   KinesisStreamRecord,
 } from 'aws-lambda';
-import { readDatabaseUrl } from '../lib/config.ts';
-import type { Delivery, ReadableDelivery, RefusedDelivery } from '../lib/projection/delivery.ts';
+import { createPayloadFetch } from '../lib/aws/payload-fetch.ts';
+import { readDatabaseUrl, readParallelizationFactor, readPayloadPolicy } from '../lib/config.ts';
+import type { BatchReport } from '../lib/projection/batch-report.ts';
+import type { ReadableDelivery, RefusedDelivery } from '../lib/projection/delivery.ts';
+import { toDelivery } from '../lib/projection/kinesis-delivery.ts';
+import { limitFetches } from '../lib/projection/limit-fetches.ts';
 import { projectBatch } from '../lib/projection/project-batch.ts';
 import type { ProjectionStore } from '../lib/projection/projection-store.ts';
 import { readDelivery } from '../lib/projection/read-delivery.ts';
 import { openPg } from '../lib/store/pg-database.ts';
 import { createQueryStore } from '../lib/store/query-store.ts';
-import { createLogger } from '../lib/telemetry.ts';
+import type { FetchPayload } from '../lib/stream/payload-port.ts';
+import { createLogger, createReporter } from '../lib/telemetry.ts';
 
 export type ProjectStreamHandler = (
   event: KinesisStreamEvent,
   context: Context,
 ) => Promise<KinesisStreamBatchResponse>;
+
+interface ProjectStreamDeps {
+  store: ProjectionStore;
+  fetchPayload: FetchPayload;
+  /** The mapping's. Above 1, batches of one shard are under way at the same time. */
+  parallelizationFactor: number;
+  /** Told of each batch that was projected. */
+  report: (batch: BatchReport) => void;
+  logger: Logger;
+  /** Epoch milliseconds. */
+  now?: () => number;
+}
+
+/** For a function of 1 GB that has a minute: a last fetch, with its attempts, and the write come after that. */
+const FETCH_LIMITS = { atOnce: 4, maxBytes: 64 * 1024 * 1024, maxMs: 20_000 };
 
 /**
  * Kinesis batch in, rows of the query store out. Records are read one by one, so that each failure is its own;
@@ -29,23 +49,38 @@ export type ProjectStreamHandler = (
  */
 export function createProjectStream({
   store,
+  fetchPayload,
+  parallelizationFactor,
+  report,
   logger,
-}: {
-  store: ProjectionStore;
-  logger: Logger;
-}): ProjectStreamHandler {
+  now = Date.now,
+}: ProjectStreamDeps): ProjectStreamHandler {
   return middy<KinesisStreamEvent, KinesisStreamBatchResponse>()
     .use(injectLambdaContext(logger))
     .handler(async ({ Records: records }) => {
+      const startedAt = now();
       const read = new Map<string, ReadableDelivery | RefusedDelivery>();
+      const fetchForBatch = limitFetches(fetchPayload, { ...FETCH_LIMITS, now });
       const processor = new BatchProcessor(EventType.KinesisDataStreams);
-      const readRecord = (record: KinesisStreamRecord) => {
-        read.set(record.kinesis.sequenceNumber, readDelivery(toDelivery(record)));
+      const readRecord = async (record: KinesisStreamRecord) => {
+        read.set(record.kinesis.sequenceNumber, await readDelivery(toDelivery(record), fetchForBatch));
       };
       processor.register(records, readRecord, { throwOnFullBatchFailure: false });
       await processor.process();
+      const [failure] = processor.errors;
+      if (failure) logger.warn('not all of the batch could be read, the rest to be tried again', { failure });
       try {
-        logger.info('projected', { ...(await projectBatch(store, untilFirstFailure(records, read))) });
+        const deliveries = untilFirstFailure(records, read);
+        const outcome = await projectBatch(store, deliveries);
+        const last = deliveries.at(-1);
+        if (last) await store.saveProgress(last.position, { isKnown: parallelizationFactor === 1 });
+        logger.info('projected', { ...outcome });
+        const endedAt = now();
+        report({
+          ...outcome,
+          batchMs: endedAt - startedAt,
+          lagMs: last ? endedAt - last.position.arrivedAt : 0,
+        });
       } catch (error) {
         // The write is sorted by key, so nothing is known about which records are in: all of them go again.
         logger.error('not projected, to be tried again', { error });
@@ -71,24 +106,15 @@ function untilFirstFailure<Read>(
     .filter((delivery) => delivery !== undefined);
 }
 
-function toDelivery({ eventID, eventSourceARN, kinesis }: KinesisStreamRecord): Delivery {
-  return {
-    position: {
-      streamName: eventSourceARN.slice(eventSourceARN.lastIndexOf('/') + 1),
-      shardId: eventID.slice(0, eventID.lastIndexOf(':')),
-      sequenceNumber: kinesis.sequenceNumber,
-      arrivedAt: Math.round(kinesis.approximateArrivalTimestamp * 1000),
-    },
-    data: Buffer.from(kinesis.data, 'base64'),
-  };
-}
-
 let deployed: ProjectStreamHandler | undefined;
 
 /** The function as AWS runs it: composed from the environment at its first event. */
 export const handler: ProjectStreamHandler = (event, context) => {
   deployed ??= createProjectStream({
     store: createQueryStore(openPg({ connectionString: readDatabaseUrl(process.env), maxConnections: 1 })),
+    fetchPayload: createPayloadFetch({ policy: readPayloadPolicy(process.env), now: Date.now }),
+    parallelizationFactor: readParallelizationFactor(process.env),
+    report: createReporter('project-stream'),
     logger: createLogger('project-stream'),
   });
   return deployed(event, context);

@@ -1,4 +1,5 @@
 import { SetupError } from './errors.ts';
+import type { PayloadPolicy } from './stream/payload-url.ts';
 
 /** Environment variables as the process has them; an empty one counts as unset. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -23,6 +24,7 @@ export interface LocalConfig {
 export const DEFAULT_CREDENTIALS: Credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
+const REGION = /^[a-z]{2}(-[a-z]+)+-\d$/;
 
 /** @throws {SetupError} naming the variable, what it holds (unless secret) and what it may hold */
 export function readLocalConfig(env: Environment): LocalConfig {
@@ -33,7 +35,7 @@ export function readLocalConfig(env: Environment): LocalConfig {
     );
   }
   const region = env.AWS_REGION || 'us-east-1';
-  if (!/^[a-z]{2}(-[a-z]+)+-\d$/.test(region)) {
+  if (!REGION.test(region)) {
     throw new SetupError(`AWS_REGION=${region} is not the name of a region; one looks like us-east-1`);
   }
   return {
@@ -88,6 +90,52 @@ export function readStream(env: Environment): { region: string; streamName: stri
     );
   }
   return { region, streamName };
+}
+
+/**
+ * From where offloaded payloads may be fetched: S3 of the regions in PAYLOAD_REGIONS, else of AWS_REGION, and the origin
+ * in PAYLOAD_ORIGIN, if any.
+ *
+ * @throws {SetupError} naming the variable that is missing or wrong
+ */
+export function readPayloadPolicy(env: Environment): PayloadPolicy {
+  const name = env.PAYLOAD_REGIONS ? 'PAYLOAD_REGIONS' : 'AWS_REGION';
+  const value = env[name];
+  if (!value) {
+    throw new SetupError(
+      'neither PAYLOAD_REGIONS nor AWS_REGION is set; use the regions that payloads lie in, separated by commas',
+    );
+  }
+  const regions = value.split(',').map((region) => region.trim());
+  const wrong = regions.find((region) => !REGION.test(region));
+  if (wrong !== undefined) {
+    throw new SetupError(
+      `${name}=${value}: "${wrong}" is not the name of a region; one looks like us-east-1`,
+    );
+  }
+  return { regions, ownOrigin: env.PAYLOAD_ORIGIN ? readOrigin(env.PAYLOAD_ORIGIN) : null };
+}
+
+function readOrigin(value: string): string {
+  const url = URL.parse(value);
+  // An origin is written with a slash at its end or without; anything more makes it a URL, with secrets perhaps.
+  if (!url || !/^https?:$/.test(url.protocol) || url.href !== `${url.origin}/`) {
+    throw new SetupError(
+      'PAYLOAD_ORIGIN is not an origin of http or https; one looks like http://127.0.0.1:4580',
+    );
+  }
+  return url.origin;
+}
+
+/** How many batches of one shard the function is given at the same time. @throws {SetupError} */
+export function readParallelizationFactor(env: Environment): number {
+  const value = env.PARALLELIZATION_FACTOR || '1';
+  if (!/^([1-9]|10)$/.test(value)) {
+    throw new SetupError(
+      `PARALLELIZATION_FACTOR=${value} is not one; it is the event source mapping's, from 1 to 10`,
+    );
+  }
+  return Number(value);
 }
 
 function readPort(env: Environment, name: string, byDefault: number): number {

@@ -1,9 +1,11 @@
 import type { MappingStatus } from './event-source-mapping/event-source-mapping.ts';
 import { type Route, sendJson } from './port.ts';
+import type { ProjectionTotals } from './projection-totals.ts';
 import type { ScheduleStatus } from './schedule.ts';
 
 export interface Health {
   database: 'embedded' | 'server';
+  projection: ProjectionTotals;
   mappings: MappingStatus[];
   schedules: ScheduleStatus[];
 }
@@ -16,7 +18,7 @@ export function createHealthRoute(health: () => Health): Route {
   return {
     matches: ({ method, target }) => method === 'GET' && target === '/healthz',
     answer(_request, response) {
-      const { database, mappings, schedules } = health();
+      const { mappings, schedules, ...rest } = health();
       const troubled =
         schedules.some(({ lastError }) => lastError !== null) ||
         mappings.some(
@@ -26,7 +28,7 @@ export function createHealthRoute(health: () => Health): Route {
         service: 'cognito-sync-backend',
         pid: process.pid,
         status: troubled ? 'retrying' : 'ok',
-        database,
+        ...rest,
         mappings,
         schedules,
       });

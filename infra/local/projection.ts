@@ -1,10 +1,13 @@
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 
 import { createProjectStream } from '../../functions/project-stream.ts';
 import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { createKinesisReader } from '../../lib/aws/kinesis-reader.ts';
+import type { BatchReport } from '../../lib/projection/batch-report.ts';
 import type { Database } from '../../lib/store/database.ts';
 import { createQueryStore } from '../../lib/store/query-store.ts';
+import type { FetchPayload } from '../../lib/stream/payload-port.ts';
 import { createLogger } from '../../lib/telemetry.ts';
 import { openCheckpointFile } from './event-source-mapping/checkpoint-file.ts';
 import { deployedMappingSettings } from './event-source-mapping/deployed-mapping-settings.ts';
@@ -12,50 +15,70 @@ import {
   type EventSourceMapping,
   startEventSourceMapping,
 } from './event-source-mapping/event-source-mapping.ts';
+import { createFailureDirectory } from './event-source-mapping/failure-destination.ts';
 import { createLambdaContext } from './lambda-context.ts';
 import { STREAM_NAME, streamArn } from './names.ts';
 
 const FUNCTION_NAME = 'project-stream';
+/** AWS gives a mapping one of its own; this one turns up in the keys of its failure destination. */
+const MAPPING_UUID = '00000000-0000-4000-8000-000000000001';
 
 interface ProjectionDeps {
   client: KinesisClient;
   database: Database;
-  /** Where the mapping keeps its checkpoints. */
+  /** Where the mapping keeps its checkpoints, and in `failures` the records it has discarded. */
   directory: string;
   region: string;
+  fetchPayload: FetchPayload;
+  /** Told of each batch that was projected. */
+  report: (batch: BatchReport) => void;
 }
 
 /**
  * The stream, mapped to the function that projects it.
  *
- * @throws {SetupError} the checkpoints are damaged
+ * @throws {SetupError} the checkpoints are damaged, or a setting is out of range
  */
 export async function startProjection({
   client,
   database,
   directory,
   region,
+  fetchPayload,
+  report,
 }: ProjectionDeps): Promise<EventSourceMapping> {
   const logger = createLogger(FUNCTION_NAME);
-  const projectStream = createProjectStream({ store: createQueryStore(database), logger });
+  const settings = deployedMappingSettings();
+  const projectStream = createProjectStream({
+    store: createQueryStore(database),
+    fetchPayload,
+    parallelizationFactor: settings.parallelizationFactor,
+    report,
+    logger,
+  });
   return startEventSourceMapping({
     reader: createKinesisReader(client),
     streamName: STREAM_NAME,
     streamArn: streamArn(region),
     region,
     functionName: FUNCTION_NAME,
-    settings: deployedMappingSettings(),
-    invoke: (event) => projectStream(event, createLambdaContext(FUNCTION_NAME, region)),
+    settings,
+    invoke: (event, awsRequestId) =>
+      projectStream(event, { ...createLambdaContext(FUNCTION_NAME, region), awsRequestId }),
     checkpoints: await openCheckpointFile({
       directory,
       functionName: FUNCTION_NAME,
       streamName: STREAM_NAME,
     }),
+    failures: createFailureDirectory({
+      directory: join(directory, 'failures'),
+      mappingUuid: MAPPING_UUID,
+    }),
     logger,
   });
 }
 
-/** The next start reads the stream from its beginning. */
+/** The next start reads the stream from its beginning; discarded records go as well. */
 export async function forgetProgress(directory: string): Promise<void> {
   await rm(directory, { recursive: true, force: true });
 }

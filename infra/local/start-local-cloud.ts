@@ -4,18 +4,24 @@ import { join } from 'node:path';
 
 import { createKinesisClient, type KinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { deleteStream, ensureStream } from '../../lib/aws/kinesis-stream.ts';
+import { createPayloadFetch } from '../../lib/aws/payload-fetch.ts';
 import { DEFAULT_CREDENTIALS, type LocalConfig } from '../../lib/config.ts';
+import type { BatchReport } from '../../lib/projection/batch-report.ts';
+import { type DataDirectory, takeDataDirectory } from '../../lib/store/data-directory.ts';
 import type { Database } from '../../lib/store/database.ts';
+import { type LocalDatabase, openDatabase } from '../../lib/store/open-database.ts';
+import { openPgForOperator } from '../../lib/store/operator-database.ts';
+import type { FetchPayload } from '../../lib/stream/payload-port.ts';
 import { createSigV4Verifier } from '../../lib/wire/sigv4.ts';
-import { type DataDirectory, takeDataDirectory } from './data-directory.ts';
 import type { EventSourceMapping } from './event-source-mapping/event-source-mapping.ts';
 import { createHealthRoute } from './health.ts';
 import { createKinesisEmulator } from './kinesis.ts';
 import { STREAM_NAME } from './names.ts';
-import { type LocalDatabase, openDatabase } from './open-database.ts';
+import { openOperatorSocket } from './operator-socket.ts';
 import { type Route, startPort } from './port.ts';
 import { portTaken } from './port-taken.ts';
 import { forgetProgress, startProjection } from './projection.ts';
+import { createProjectionTotals } from './projection-totals.ts';
 import type { Schedule } from './schedule.ts';
 import { startSqlPort } from './sql-port/sql-port.ts';
 import { createSyncService, type SyncService } from './sync-service.ts';
@@ -57,6 +63,7 @@ export async function startLocalCloud(options: Partial<LocalConfig> = {}): Promi
   const local = await openDatabase(directory.database, options.databaseUrl);
   const { database } = local;
   started.defer(() => database.close());
+  await listenForOperator(options.databaseUrl, database, directory, started);
 
   const secretOf = (id: string) => (id === credentials.accessKeyId ? credentials.secretAccessKey : undefined);
   const verify = createSigV4Verifier({ region, secretOf, now: Date.now });
@@ -70,8 +77,10 @@ export async function startLocalCloud(options: Partial<LocalConfig> = {}): Promi
   started.defer(() => kinesis.close());
 
   let running: Running | undefined;
+  const projection = createProjectionTotals();
   const health = createHealthRoute(() => ({
     database: local.kind,
+    projection: projection.totals(),
     mappings: running ? [running.mapping.status()] : [],
     schedules: running ? [running.relay.status()] : [],
   }));
@@ -80,7 +89,10 @@ export async function startLocalCloud(options: Partial<LocalConfig> = {}): Promi
 
   const client = createKinesisClient({ region, endpoint: url, credentials });
   started.defer(() => client.destroy());
-  const run = () => startRunning({ client, database, sync, directory, region });
+  const policy = { regions: [region], ownOrigin: url };
+  const fetchPayload = createPayloadFetch({ policy, now: Date.now });
+  const run = () =>
+    startRunning({ client, database, sync, directory, region, fetchPayload, report: projection.add });
   running = await run();
   started.defer(() => running?.close());
 
@@ -114,16 +126,13 @@ interface RunningDeps {
   sync: SyncService;
   directory: DataDirectory;
   region: string;
+  fetchPayload: FetchPayload;
+  report: (batch: BatchReport) => void;
 }
 
-async function startRunning({ client, database, sync, directory, region }: RunningDeps): Promise<Running> {
+async function startRunning({ client, sync, directory, ...rest }: RunningDeps): Promise<Running> {
   await ensureStream(client, STREAM_NAME);
-  const mapping = await startProjection({
-    client,
-    database,
-    directory: directory.eventSourceMappings,
-    region,
-  });
+  const mapping = await startProjection({ client, directory: directory.eventSourceMappings, ...rest });
   const relay = sync.startRelay(client);
   return {
     mapping,
@@ -157,6 +166,19 @@ async function listenForSql(
   );
   started.defer(() => listening.close());
   return `postgres://postgres@${bracketed(host)}:${listening.port}/postgres`;
+}
+
+/** A command on a server may take longer than the service gives its own statements. */
+async function listenForOperator(
+  databaseUrl: string | undefined,
+  service: Database,
+  { operatorSocket }: DataDirectory,
+  started: AsyncDisposableStack,
+): Promise<void> {
+  const own = databaseUrl === undefined ? undefined : openPgForOperator(databaseUrl);
+  started.defer(async () => own?.close());
+  const listening = await openOperatorSocket({ path: operatorSocket, database: own ?? service });
+  started.defer(() => listening.close());
 }
 
 async function takeDirectory(

@@ -19,4 +19,9 @@ export interface ProjectionStore {
   apply(changes: readonly DatasetChange[]): Promise<{ recordsChanged: number }>;
   /** Keeps deliveries that cannot be projected, with their data, one row per position on the stream. */
   quarantine(deliveries: readonly RefusedDelivery[]): Promise<void>;
+  /**
+   * Keeps how far a shard has been projected; the call with the newest arrival counts.
+   * @param isKnown false where batches of one shard are projected side by side: then nobody knows how far
+   */
+  saveProgress(position: StreamPosition, about: { isKnown: boolean }): Promise<void>;
 }

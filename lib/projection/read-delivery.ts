@@ -1,36 +1,48 @@
+import { decodePayload } from '../stream/decode-payload.ts';
 import { decodeStreamEvent } from '../stream/decode-stream-event.ts';
-import { type StreamEvent, StreamEventError } from '../stream/stream-event.ts';
+import { PayloadRefusedError } from '../stream/payload-error.ts';
+import type { FetchPayload } from '../stream/payload-port.ts';
+import { type OffloadedEvent, type RecordsEvent, StreamEventError } from '../stream/stream-event.ts';
 import type { Delivery, ReadableDelivery, RefusedDelivery } from './delivery.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Looks into one delivery: it holds an event that can be projected, or it is refused for good with a reason that
- * starts with a fixed word (`not-json`, `not-a-cognito-event`, `offloaded-payload`, `unstorable-text`,
- * `date-in-the-future`). It never throws: data cannot stop the stream.
+ * Looks into one delivery, and behind its URL where its records lie there: it holds an event that can be projected, or
+ * it is refused for good with a reason that starts with a fixed word (`not-json`, `not-a-cognito-event`,
+ * `kpl-aggregated`, `offloaded-payload`, `unstorable-text`, `date-in-the-future`).
+ *
+ * @throws {PayloadUnavailableError} the payload cannot be had for now; whatever the data is, nothing else is thrown
  */
-export function readDelivery(delivery: Delivery): ReadableDelivery | RefusedDelivery {
-  let event: StreamEvent;
+export async function readDelivery(
+  delivery: Delivery,
+  fetchPayload: FetchPayload,
+): Promise<ReadableDelivery | RefusedDelivery> {
+  let identityPoolId: string | null = null;
+  const refuse = (reason: string): RefusedDelivery => ({
+    ...delivery,
+    kind: 'refused',
+    reason,
+    identityPoolId,
+  });
   try {
-    event = decodeStreamEvent(delivery.data);
+    const decoded = decodeStreamEvent(delivery.data);
+    identityPoolId = decoded.dataset.identityPoolId;
+    const event = decoded.kind === 'offloaded' ? await fetchRecords(decoded, fetchPayload) : decoded;
+    const reason = unstorableText(event) ?? dateInTheFuture(event, delivery.position.arrivedAt);
+    return reason === null ? { ...delivery, kind: 'readable', event } : refuse(reason);
   } catch (error) {
-    if (!(error instanceof StreamEventError)) throw error;
-    return {
-      ...delivery,
-      kind: 'refused',
-      reason: `${error.reason}: ${error.message}`,
-      identityPoolId: null,
-    };
+    if (error instanceof StreamEventError) return refuse(`${error.reason}: ${error.message}`);
+    if (error instanceof PayloadRefusedError) return refuse(`offloaded-payload: ${error.message}`);
+    throw error;
   }
-  if (event.kind === 'offloaded') {
-    return refuse(delivery, event, 'offloaded-payload: the records lie behind a URL, which is not fetched');
-  }
-  const reason = unstorableText(event) ?? dateInTheFuture(event, delivery.position.arrivedAt);
-  return reason === null ? { ...delivery, kind: 'readable', event } : refuse(delivery, event, reason);
 }
 
-function refuse(delivery: Delivery, event: StreamEvent, reason: string): RefusedDelivery {
-  return { ...delivery, kind: 'refused', reason, identityPoolId: event.dataset.identityPoolId };
+async function fetchRecords(
+  { dataset, version, operation, url }: OffloadedEvent,
+  fetchPayload: FetchPayload,
+): Promise<RecordsEvent> {
+  return { kind: 'records', dataset, version, records: decodePayload(await fetchPayload(url), operation) };
 }
 
 /** PostgreSQL's text holds neither NUL nor half of a surrogate pair. Ids and names match patterns without them. */

@@ -1,4 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Database, DatabaseError } from './database.ts';
 import { READER_ROLE } from './reader-role.ts';
 
@@ -61,7 +62,7 @@ async function createReaderRole(database: Database): Promise<void> {
 // (of four kinds of objects), or that its catalogues changed underneath, and then another try finds it there.
 const ALREADY_THERE = new Set(['42P06', '42P07', '42710', '42723']);
 const CHANGED_UNDERNEATH = new Set(['23505', 'XX000', '40P01', '40001']);
-const ATTEMPTS = 5;
+const ATTEMPTS = 10;
 
 async function run(database: Database, statement: string): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
@@ -69,9 +70,12 @@ async function run(database: Database, statement: string): Promise<void> {
       await database.query(statement);
       return;
     } catch (error) {
-      const code = error instanceof DatabaseError ? (error.code ?? '') : '';
+      const { code = '', message } = error instanceof DatabaseError ? error : { message: '' };
       if (ALREADY_THERE.has(code)) return;
+      if (code === '42P16' && message.includes('cannot drop columns from view')) return;
       if (!CHANGED_UNDERNEATH.has(code) || attempt === ATTEMPTS) throw error;
+      // Sessions that try again at once are in each other's way again.
+      await sleep(Math.random() * 20 * attempt);
     }
   }
 }

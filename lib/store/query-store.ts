@@ -46,6 +46,16 @@ INSERT INTO projection.quarantine (
 VALUES ($1, $2, $3, $4, $5, $6, $7, now(), $8)
 ON CONFLICT (quarantine_id) DO NOTHING`;
 
+// An invocation that was given up on may still be running, and come later.
+const SAVE_PROGRESS = `
+INSERT INTO projection.stream_progress AS stored (stream_name, shard_id, sequence_number, arrived_at, projected_at)
+VALUES ($1, $2, $3, $4, now())
+ON CONFLICT (stream_name, shard_id) DO UPDATE SET
+  sequence_number = excluded.sequence_number,
+  arrived_at = excluded.arrived_at,
+  projected_at = excluded.projected_at
+WHERE stored.arrived_at IS NULL OR excluded.arrived_at IS NULL OR stored.arrived_at <= excluded.arrived_at`;
+
 /** The query store's write side, on any `Database`. */
 export function createQueryStore(database: Database): ProjectionStore {
   return {
@@ -90,6 +100,11 @@ export function createQueryStore(database: Database): ProjectionStore {
 
     async quarantine(deliveries) {
       for (const delivery of deliveries) await quarantine(database, delivery);
+    },
+
+    async saveProgress({ streamName, shardId, sequenceNumber, arrivedAt }, { isKnown }) {
+      const known = isKnown ? [sequenceNumber, new Date(arrivedAt)] : [null, null];
+      await database.query(SAVE_PROGRESS, [streamName, shardId, ...known]);
     },
   };
 }

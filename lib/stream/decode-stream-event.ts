@@ -1,15 +1,16 @@
 import { count, date, isObject, type Members, notAnEvent, optional, text } from './members.ts';
+import { readJson } from './read-json.ts';
+import { type Operation, readOperation, readRecord } from './read-record.ts';
 import { type DatasetKey, type StreamEvent, StreamEventError, type StreamRecord } from './stream-event.ts';
 
 // The API model's patterns and lengths, but for two: a merged copy is named `<dataset>.<identity id>`, so a name
 // can be longer than the 128 characters that the API takes, and `:` is part of it.
 const ID = { maxLength: 55, pattern: /^[\w-]+:[0-9a-f-]+$/ };
 const DATASET_NAME = { maxLength: 256, pattern: /^[a-zA-Z0-9_.:-]+$/ };
-const RECORD_KEY = { maxLength: 1024 };
-const RECORD_VALUE = { minLength: 0, maxLength: Number.MAX_SAFE_INTEGER };
 const URL_TEXT = { maxLength: 8192 };
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+// What an aggregated record starts with. Source: awslabs/amazon-kinesis-producer, aggregation-format.md.
+const KPL_MAGIC = [0xf3, 0x89, 0x9a, 0xc2];
 
 /**
  * Reads one Cognito stream event from the data of one Kinesis record: UTF-8 JSON as described in the Amazon
@@ -46,19 +47,19 @@ export function decodeStreamEvent(data: Uint8Array): StreamEvent {
 }
 
 function parse(data: Uint8Array): Members {
-  let event: unknown;
-  try {
-    event = JSON.parse(utf8.decode(data));
-  } catch {
-    // The parser's own message quotes the data.
-    throw new StreamEventError('not-json', 'the data is not JSON in UTF-8');
+  if (KPL_MAGIC.every((byte, index) => data[index] === byte)) {
+    throw new StreamEventError(
+      'kpl-aggregated',
+      'Cognito does not aggregate; the record was put there by a Kinesis Producer Library with aggregation on',
+    );
   }
+  const event = readJson(data, 'the data');
   if (!isObject(event)) throw notAnEvent('the data is not a JSON object');
   return event;
 }
 
 /** The inline records, or the URL they lie behind; an empty list where there is neither. */
-function readPayload(event: Members, operation: 'replace' | 'remove'): StreamRecord[] | string {
+function readPayload(event: Members, operation: Operation): StreamRecord[] | string {
   const { kinesisSyncRecordsURL: url, payloadType } = event;
   const records = event.kinesisSyncRecords ?? [];
   if (!Array.isArray(records)) throw notAnEvent('kinesisSyncRecords is not a list');
@@ -68,29 +69,4 @@ function readPayload(event: Members, operation: 'replace' | 'remove'): StreamRec
     return text(url, 'kinesisSyncRecordsURL', URL_TEXT);
   }
   return records.map((record, index) => readRecord(record, `kinesisSyncRecords[${index}]`, operation));
-}
-
-/** A record of an event that removes is removed, whatever its own `op` says. */
-function readRecord(record: unknown, name: string, operation: 'replace' | 'remove'): StreamRecord {
-  if (!isObject(record)) throw notAnEvent(`${name} is not an object`);
-  const op = operation === 'remove' ? 'remove' : readOperation(record.op, `${name}.op`);
-  return {
-    key: text(record.key, `${name}.key`, RECORD_KEY),
-    // The API shows a removed record as one without a value, so a record without one is a removal here, too.
-    value:
-      op === 'remove'
-        ? null
-        : optional(record.value, `${name}.value`, (value) => text(value, `${name}.value`, RECORD_VALUE)),
-    version: {
-      lastModifiedDate: date(record.lastModifiedDate, `${name}.lastModifiedDate`),
-      syncCount: count(record.syncCount, `${name}.syncCount`),
-    },
-    deviceLastModifiedDate: optional(record.deviceLastModifiedDate, `${name}.deviceLastModifiedDate`, date),
-  };
-}
-
-function readOperation(value: unknown, name: string): 'replace' | 'remove' {
-  if (value !== 'replace' && value !== 'remove')
-    throw notAnEvent(`${name} is neither "replace" nor "remove"`);
-  return value;
 }

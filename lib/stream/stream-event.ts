@@ -47,12 +47,19 @@ export interface OffloadedEvent {
 
 export type StreamEvent = RecordsEvent | RemovalEvent | OffloadedEvent;
 
-/** What kept data on the stream from being a Cognito stream event. Never quotes the data. */
+/** The fixed word that a reason in quarantine starts with. */
+export type StreamEventErrorReason =
+  | 'not-json'
+  | 'not-a-cognito-event'
+  | 'kpl-aggregated'
+  | 'offloaded-payload';
+
+/** What kept data on the stream, or the payload it points to, from being Cognito's. Never quotes the data. */
 export class StreamEventError extends Error {
   override name = 'StreamEventError';
-  readonly reason: 'not-json' | 'not-a-cognito-event';
+  readonly reason: StreamEventErrorReason;
 
-  constructor(reason: 'not-json' | 'not-a-cognito-event', message: string) {
+  constructor(reason: StreamEventErrorReason, message: string) {
     super(message);
     this.reason = reason;
   }

@@ -12,6 +12,7 @@ import { openPglite } from '../../lib/store/pglite-database.ts';
 import { createQueryStore } from '../../lib/store/query-store.ts';
 import { createLogger } from '../../lib/telemetry.ts';
 import { startPostgresServer } from '../fixtures/postgres-server.ts';
+import { noPayloads } from '../fixtures/stream-events.ts';
 import { copyRows, createCopyTable, toCopyText } from './copy-rows.ts';
 import { type Contender, contender, medianTimes, type Table } from './measure.ts';
 import { recordByRecord, type Statements } from './record-by-record.ts';
@@ -78,7 +79,13 @@ async function compare(
   statements: Statements,
   others: readonly Contender[],
 ): Promise<Times> {
-  const handler = createProjectStream({ store: createQueryStore(database), logger: createLogger('bench') });
+  const handler = createProjectStream({
+    store: createQueryStore(database),
+    fetchPayload: noPayloads,
+    parallelizationFactor: 1,
+    report: () => undefined,
+    logger: createLogger('bench'),
+  });
   const ours = async (event: KinesisStreamEvent) => {
     const { batchItemFailures } = await handler(event, createLambdaContext('bench', 'us-east-1'));
     if (batchItemFailures.length > 0) throw new Error('the handler failed');

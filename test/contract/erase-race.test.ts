@@ -1,19 +1,25 @@
 import pg from 'pg';
 import { expect, it } from 'vitest';
 import { projectBatch } from '../../lib/projection/project-batch.ts';
-import { readDelivery } from '../../lib/projection/read-delivery.ts';
 import { migrate } from '../../lib/store/migrate.ts';
 import { openPg } from '../../lib/store/pg-database.ts';
 import { createQueryStore } from '../../lib/store/query-store.ts';
 import { createPostgresDatabase } from '../fixtures/databases.ts';
-import { deliver, NEW_YEAR, toBytes, wireEvent, wireRecord } from '../fixtures/stream-events.ts';
+import {
+  deliver,
+  NEW_YEAR,
+  readDeliveries,
+  toBytes,
+  wireEvent,
+  wireRecord,
+} from '../fixtures/stream-events.ts';
 
 it('a removal does not erase a newer value that is committed while it waits for the row', async () => {
   const connectionString = await createPostgresDatabase();
   const database = openPg({ connectionString });
   const store = createQueryStore(database);
-  const project = (members: Parameters<typeof wireEvent>[0]) =>
-    projectBatch(store, [readDelivery(deliver(toBytes(wireEvent(members))))]);
+  const project = async (members: Parameters<typeof wireEvent>[0]) =>
+    projectBatch(store, await readDeliveries([deliver(toBytes(wireEvent(members)))]));
   const other = new pg.Client({ connectionString });
   await other.connect();
   try {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MergeShardsCommand, PutRecordCommand, SplitShardCommand } from '@aws-sdk/client-kinesis';
@@ -10,7 +10,7 @@ import {
   type EventSourceMappingDeps,
   startEventSourceMapping,
 } from '../../infra/local/event-source-mapping/event-source-mapping.ts';
-import type { MappingSettings } from '../../infra/local/event-source-mapping/mapping-settings.ts';
+import { createFailureDirectory } from '../../infra/local/event-source-mapping/failure-destination.ts';
 import { createKinesisReader, type KinesisReader } from '../../lib/aws/kinesis-reader.ts';
 import {
   type KinesisEmulator,
@@ -19,14 +19,10 @@ import {
   startKinesisEmulator,
   until,
 } from '../fixtures/kinesis-emulator.ts';
+import { memoryFailures, SETTINGS } from '../fixtures/kinesis-scripted.ts';
 
 const functionName = 'project-stream';
-const settings: MappingSettings = {
-  batchSize: 10,
-  maximumBatchingWindowMs: 0,
-  startingPosition: 'TRIM_HORIZON',
-  reportBatchItemFailures: true,
-};
+const settings = SETTINGS;
 const pace = { pollIntervalMs: 20, discoveryIntervalMs: 100, retryBaseMs: 5, retryCapMs: 50 };
 
 let emulator: KinesisEmulator;
@@ -85,6 +81,7 @@ async function start(
       functionName,
       streamName,
     }),
+    failures: memoryFailures(),
     logger: silent,
     pace,
     ...overrides,
@@ -126,6 +123,17 @@ function unreliableFunction(random: () => number) {
     return dice < 0.8 ? { batchItemFailures: [] } : undefined;
   };
   return { processed, invoke };
+}
+
+/** With one shard, and told apart from the stream it replaces: the emulator does that by the second of creation. */
+async function makeAgain(streamName: string): Promise<void> {
+  const [before] = await reader.listShards(streamName);
+  await until(async () => {
+    await emulator.deleteStream(streamName);
+    await emulator.createStream(1, streamName);
+    const [after] = await reader.listShards(streamName);
+    expect(after?.startingSequenceNumber).not.toBe(before?.startingSequenceNumber);
+  });
 }
 
 /** A function whose invocations end when the test says so. */
@@ -187,6 +195,60 @@ describe('a mapping on an emulator', () => {
     },
   );
 
+  it('keeps the order of every key over several batches of a shard at once', async () => {
+    const streamName = await emulator.createStream(1);
+    const texts = ['a', 'b', 'c', 'd', 'e', 'f'].map((key) => numbered(key, 100));
+    const interleaved = texts[0]?.flatMap((_, index) => texts.map((ofKey) => ofKey[index] ?? '')) ?? [];
+    const { processed, invoke } = unreliableFunction(seeded(6));
+    const parallel = { ...settings, parallelizationFactor: 4, bisectBatchOnFunctionError: true };
+    const mapping = await start(streamName, invoke, {
+      settings: parallel,
+      pace: { ...pace, retryBaseMs: 1, retryCapMs: 2 },
+    });
+    await emulator.put(streamName, interleaved);
+    await until(() => expect([...processed.values()].flat()).toHaveLength(interleaved.length));
+    for (const [key, done] of processed) expect(done).toEqual(numbered(key, 100));
+    await until(() =>
+      expect(mapping.status().shards).toMatchObject([
+        { state: 'reading', lastError: null, millisBehind: 0, discardedBatches: 0 },
+      ]),
+    );
+  });
+
+  it('keeps discarded records as Lambda would in S3, and goes on from there after a restart', async () => {
+    const streamName = await emulator.createStream(1);
+    const directory = await checkpointDirectory();
+    const failures = createFailureDirectory({
+      directory: join(directory, 'failures'),
+      mappingUuid: 'f89f8514-cdd9-4602-9e1f-01a5b77d449b',
+    });
+    const done: string[] = [];
+    const invoke = async (event: KinesisStreamEvent) => {
+      if (textsOf(event).includes('k:3')) throw new Error('broken by one record');
+      done.push(...textsOf(event));
+    };
+    const strict = { ...settings, bisectBatchOnFunctionError: true, maximumRetryAttempts: 2 };
+    await emulator.put(streamName, numbered('k', 10));
+    const mapping = await start(streamName, invoke, { directory, failures, settings: strict });
+    await until(() => expect(done).toEqual(numbered('k', 10).filter((text) => text !== 'k:3')));
+    expect(mapping.status().shards).toMatchObject([{ discardedBatches: 1, discardedRecords: 1 }]);
+    await mapping.close();
+
+    const kept = (
+      await readdir(join(directory, 'failures'), { recursive: true, withFileTypes: true })
+    ).filter((entry) => entry.isFile());
+    expect(kept).toHaveLength(1);
+    const record = JSON.parse(await readFile(join(kept[0]?.parentPath ?? '', kept[0]?.name ?? ''), 'utf8'));
+    expect(record.requestContext.condition).toBe('RetryAttemptsExhausted');
+    expect(textsOf(JSON.parse(record.payload))).toEqual(['k:3']);
+    silent.error.mockClear();
+
+    const rest: string[] = [];
+    await start(streamName, async (event) => void rest.push(...textsOf(event)), { directory });
+    await emulator.put(streamName, ['k:10']);
+    await until(() => expect(rest).toEqual(['k:10']));
+  });
+
   it('loses nothing over restarts, and repeats no more than the invocation under way', async () => {
     const streamName = await emulator.createStream(2);
     const directory = await checkpointDirectory();
@@ -217,7 +279,7 @@ describe('a mapping on an emulator', () => {
     await emulator.put(streamName, ['z:after']);
     await until(() => expect(idle).toHaveBeenCalled());
     expect(idle.mock.calls).toEqual([
-      [{ Records: [expect.objectContaining({ eventSource: 'aws:kinesis' })] }],
+      [{ Records: [expect.objectContaining({ eventSource: 'aws:kinesis' })] }, expect.any(String)],
     ]);
     await again.close();
   });
@@ -404,8 +466,7 @@ describe('a mapping on an emulator', () => {
     const old = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((key) => `${key}:old`);
     await emulator.put(streamName, old);
     await until(() => expect(done).toHaveLength(old.length));
-    await emulator.deleteStream(streamName);
-    await emulator.createStream(1, streamName);
+    await makeAgain(streamName);
     await emulator.put(streamName, numbered('k', 20));
     await until(() => expect(done.slice(old.length)).toEqual(numbered('k', 20)));
     await until(() => expect(mapping.status().shards).toHaveLength(1));
@@ -420,14 +481,7 @@ describe('a mapping on an emulator', () => {
     await emulator.put(streamName, numbered('old', 20));
     await until(() => expect(done).toHaveLength(20));
     await first.close();
-    const [before] = await reader.listShards(streamName);
-    // The emulator tells streams of one name apart by the second they were made in.
-    await until(async () => {
-      await emulator.deleteStream(streamName);
-      await emulator.createStream(1, streamName);
-      const [after] = await reader.listShards(streamName);
-      expect(after?.startingSequenceNumber).not.toBe(before?.startingSequenceNumber);
-    });
+    await makeAgain(streamName);
 
     done.length = 0;
     await emulator.put(streamName, numbered('k', 3));

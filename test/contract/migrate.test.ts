@@ -3,7 +3,12 @@ import type { Database } from '../../lib/store/database.ts';
 import { migrate } from '../../lib/store/migrate.ts';
 import { DATABASES } from '../fixtures/databases.ts';
 
-const MIGRATIONS = ['0001-query-store.sql', '0002-sync-store.sql'];
+const MIGRATIONS = [
+  '0001-query-store.sql',
+  '0002-sync-store.sql',
+  '0003-query-by-key.sql',
+  '0004-stream-progress.sql',
+];
 
 describe.each(DATABASES)('migrations on $name', ({ open }) => {
   let database: Database;

@@ -1,17 +1,19 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Delivery, StreamPosition } from '../../lib/projection/delivery.ts';
 import { projectBatch } from '../../lib/projection/project-batch.ts';
 import type { ProjectionStore } from '../../lib/projection/projection-store.ts';
-import { readDelivery } from '../../lib/projection/read-delivery.ts';
 import type { Database } from '../../lib/store/database.ts';
 import { migrate } from '../../lib/store/migrate.ts';
 import { createQueryStore } from '../../lib/store/query-store.ts';
 import { READER_ROLE } from '../../lib/store/reader-role.ts';
+import { recordId } from '../../lib/store/row-ids.ts';
 import { DATABASES } from '../fixtures/databases.ts';
 import {
   deliver,
   IDENTITY,
   NEW_YEAR,
   POOL,
+  readDeliveries,
   toBytes,
   wireEvent,
   wireRecord,
@@ -30,20 +32,15 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
   });
   afterAll(() => database.close());
   beforeEach(async () => {
-    for (const table of ['datasets', 'records', 'quarantine'])
+    for (const table of ['datasets', 'records', 'quarantine', 'stream_progress'])
       await database.query(`DELETE FROM projection.${table}`);
   });
 
+  const projectAll = async (deliveries: readonly Delivery[]) =>
+    projectBatch(store, await readDeliveries(deliveries));
+  const projectData = (...data: Uint8Array[]) => projectAll(data.map((bytes) => deliver(bytes)));
   const project = (...events: Members[]) =>
-    projectBatch(
-      store,
-      events.map((members) => readDelivery(deliver(toBytes(wireEvent(members))))),
-    );
-  const projectData = (...data: Uint8Array[]) =>
-    projectBatch(
-      store,
-      data.map((bytes) => readDelivery(deliver(bytes))),
-    );
+    projectData(...events.map((members) => toBytes(wireEvent(members))));
   const rows = async (sql: string) => (await database.query(sql)).rows;
   const values = async () =>
     Object.fromEntries(
@@ -85,6 +82,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
         last_modified_date: new Date(NEW_YEAR + 123),
         device_last_modified_date: new Date(NEW_YEAR - 500),
         projected_at: expect.any(Date),
+        record_id: recordId('score'),
       },
     ]);
   });
@@ -261,10 +259,10 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     // Events reach the stream after they are dated: this one is dated before the removal arrives, and comes after it.
     const since = deliver(toBytes(wireEvent(update(95, 3, { key: 'since' }))), NEW_YEAR + 101);
     for (let delivery = 0; delivery < 2; delivery += 1) {
-      await projectBatch(store, [undated, since].map(readDelivery));
+      await projectAll([undated, since]);
       expect(Object.keys(await values())).toEqual(['since']);
     }
-    await projectBatch(store, [readDelivery(undated)]);
+    await projectAll([undated]);
     expect(Object.keys(await values())).toEqual(['since']);
   });
 
@@ -289,7 +287,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     const garbage = Buffer.from('\0\xffgarbage', 'latin1');
     const batch = [nul, toBytes(wireEvent()), garbage].map((data) => deliver(data));
     for (let attempt = 0; attempt < 2; attempt += 1) {
-      expect(await projectBatch(store, batch.map(readDelivery))).toMatchObject({ events: 3, quarantined: 2 });
+      expect(await projectAll(batch)).toMatchObject({ events: 3, quarantined: 2 });
     }
     expect(await values()).toEqual({ score: '42' });
     expect(await rows('SELECT * FROM query.quarantine ORDER BY reason')).toEqual([
@@ -372,6 +370,35 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     expect(await values()).toEqual({ score: '42' });
   });
 
+  it('shows how far each shard has come, and never goes back', async () => {
+    const at = (shard: number, arrivedAt: number) => ({
+      streamName: 'cognito-sync',
+      shardId: `shardId-${shard}`,
+      sequenceNumber: `4966${arrivedAt}`,
+      arrivedAt: NEW_YEAR + arrivedAt,
+    });
+    const known = { isKnown: true };
+    for (const position of [at(0, 1), at(1, 5), at(0, 3), at(0, 2)])
+      await store.saveProgress(position, known);
+    const row = ({ streamName, shardId, sequenceNumber, arrivedAt }: StreamPosition) => ({
+      stream_name: streamName,
+      shard_id: shardId,
+      sequence_number: sequenceNumber,
+      arrived_at: new Date(arrivedAt),
+      projected_at: expect.any(Date),
+    });
+    const progress = () => rows('SELECT * FROM query.stream_progress ORDER BY shard_id');
+    expect(await progress()).toEqual([row(at(0, 3)), row(at(1, 5))]);
+
+    await store.saveProgress(at(0, 4), { isKnown: false });
+    expect(await progress()).toEqual([
+      { ...row(at(0, 4)), sequence_number: null, arrived_at: null },
+      row(at(1, 5)),
+    ]);
+    await store.saveProgress(at(0, 2), known);
+    expect(await progress()).toEqual([row(at(0, 2)), row(at(1, 5))]);
+  });
+
   it('lets the reader see the views and nothing else', async () => {
     const { rows: granted } = await database.query<{ name: string }>(
       `SELECT schemaname || '.' || name AS name FROM (
@@ -379,6 +406,11 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
        WHERE schemaname IN ('projection', 'query') AND has_schema_privilege('${READER_ROLE}', schemaname, 'usage')
          AND has_table_privilege('${READER_ROLE}', schemaname || '.' || name, 'select') ORDER BY 1`,
     );
-    expect(granted.map(({ name }) => name)).toEqual(['query.datasets', 'query.quarantine', 'query.records']);
+    expect(granted.map(({ name }) => name)).toEqual([
+      'query.datasets',
+      'query.quarantine',
+      'query.records',
+      'query.stream_progress',
+    ]);
   });
 });

@@ -6,7 +6,6 @@ import { createKinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { createKinesisPublisher } from '../../lib/aws/kinesis-publisher.ts';
 import { createKinesisReader, type StreamRecord } from '../../lib/aws/kinesis-reader.ts';
 import { projectBatch } from '../../lib/projection/project-batch.ts';
-import { readDelivery } from '../../lib/projection/read-delivery.ts';
 import type { Database } from '../../lib/store/database.ts';
 import { migrate } from '../../lib/store/migrate.ts';
 import { createOutboxStore, type OutboxStore } from '../../lib/store/outbox-store.ts';
@@ -23,7 +22,7 @@ import {
   startKinesisEmulator,
 } from '../fixtures/kinesis-emulator.ts';
 import { insertOutboxRow, letLeasesAge } from '../fixtures/outbox-rows.ts';
-import { IDENTITY, NEW_YEAR, wireEvent, wireRecord } from '../fixtures/stream-events.ts';
+import { IDENTITY, NEW_YEAR, readDeliveries, wireEvent, wireRecord } from '../fixtures/stream-events.ts';
 
 const SHARD = 'shardId-000000000000';
 /** Kinesis refuses it: a partition key has at most 256 characters. */
@@ -126,9 +125,9 @@ describe.each(DATABASES)('the relay on $name', ({ open }) => {
     expect(records.map(textOf)).toEqual([event, event]);
     const deliveries = records.map(({ data, sequenceNumber, arrivedAt }) => {
       const position = { streamName, shardId: SHARD, sequenceNumber, arrivedAt: arrivedAt.getTime() };
-      return readDelivery({ position, data });
+      return { position, data };
     });
-    await projectBatch(createQueryStore(database), deliveries);
+    await projectBatch(createQueryStore(database), await readDeliveries(deliveries));
     expect((await database.query('SELECT record_key, record_value FROM query.records')).rows).toEqual([
       { record_key: 'level', record_value: '7' },
     ]);

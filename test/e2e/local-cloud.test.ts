@@ -140,7 +140,6 @@ it('what was put and projected is there after a restart, and so is what was not 
 it('stops although a function is being tried again', async () => {
   const cloud = await startLocalCloud();
   const kinesis = localKinesis(cloud.url);
-  await cloud.database.query('DROP VIEW query.records');
   await cloud.database.query('DROP TABLE projection.records CASCADE');
   await put(kinesis, wireEvent());
   await expect.poll(async () => (await fetch(`${cloud.url}/healthz`)).status).toBe(503);

@@ -63,6 +63,7 @@ describe('the dependency rule', () => {
     ['only-the-store-knows-drivers', 'infra/local/planted.ts', "import '@electric-sql/pglite';"],
     ['only-lib-aws-knows-aws-clients', 'infra/local/planted.ts', "import '@aws-sdk/client-kinesis';"],
     ['functions-use-lib-alone', 'functions/planted.ts', "import '../infra/local/names.ts';"],
+    ['command-line-uses-lib-alone', 'infra/cli/planted.ts', "import '../local/names.ts';"],
     ['lib-stands-alone', 'lib/aws/planted.ts', "import '../../functions/project-stream.ts';"],
     ['no-cycles', 'lib/wire/planted.ts', "import './planted-too.ts';"],
   ])('%s: a violation in %s is found', async (rule, file, source) => {

@@ -35,17 +35,19 @@ const ofType = (type: string) =>
 
 describe('the packaged stack', () => {
   it('maps the stream to the handler, with the settings that the local cloud runs with', () => {
-    const { batchSize, maximumBatchingWindowMs, startingPosition } = deployedMappingSettings();
+    const settings = deployedMappingSettings();
     expect(ofType('AWS::Lambda::EventSourceMapping')).toEqual([
       expect.objectContaining({
         EventSourceArn: { 'Fn::GetAtt': ['CognitoStream', 'Arn'] },
-        BatchSize: batchSize,
-        MaximumBatchingWindowInSeconds: maximumBatchingWindowMs / 1000,
-        StartingPosition: startingPosition,
+        BatchSize: settings.batchSize,
+        MaximumBatchingWindowInSeconds: settings.maximumBatchingWindowMs / 1000,
+        StartingPosition: settings.startingPosition,
         FunctionResponseTypes: ['ReportBatchItemFailures'],
-        ParallelizationFactor: 1,
-        MaximumRetryAttempts: -1,
-        MaximumRecordAgeInSeconds: 601_200,
+        ParallelizationFactor: settings.parallelizationFactor,
+        BisectBatchOnFunctionError: settings.bisectBatchOnFunctionError,
+        MaximumRetryAttempts: settings.maximumRetryAttempts,
+        MaximumRecordAgeInSeconds: settings.maximumRecordAgeInSeconds,
+        DestinationConfig: { OnFailure: { Destination: { 'Fn::GetAtt': ['FailuresBucket', 'Arn'] } } },
       }),
     ]);
   });
@@ -57,6 +59,38 @@ describe('the packaged stack', () => {
     expect(Number(mapping?.MaximumRecordAgeInSeconds)).toBeLessThan(168 * 3600);
   });
 
+  it('keeps discarded records for 90 days, encrypted, and open to nobody', () => {
+    expect(resources.FailuresBucket).toMatchObject({
+      DeletionPolicy: 'Retain',
+      UpdateReplacePolicy: 'Retain',
+      Properties: {
+        BucketEncryption: {
+          ServerSideEncryptionConfiguration: [{ ServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' } }],
+        },
+        PublicAccessBlockConfiguration: {
+          BlockPublicAcls: true,
+          BlockPublicPolicy: true,
+          IgnorePublicAcls: true,
+          RestrictPublicBuckets: true,
+        },
+        LifecycleConfiguration: { Rules: [{ Id: 'expire', Status: 'Enabled', ExpirationInDays: 90 }] },
+      },
+    });
+    expect(resources.FailuresBucketPolicy?.Properties).toMatchObject({
+      Bucket: { Ref: 'FailuresBucket' },
+      PolicyDocument: {
+        Statement: [
+          {
+            Effect: 'Deny',
+            Principal: '*',
+            Action: 's3:*',
+            Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+          },
+        ],
+      },
+    });
+  });
+
   it('runs on the Node it is tested with', () => {
     expect(ofType('AWS::Lambda::Function')).toEqual([
       expect.objectContaining({ Runtime: 'nodejs24.x', Handler: 'functions/project-stream.handler' }),
@@ -64,13 +98,14 @@ describe('the packaged stack', () => {
     expect(process.versions.node.split('.')[0]).toBe('24');
   });
 
-  it('lets the handler read this stream and write its log, and nothing else', () => {
+  it('lets the handler read this stream, keep what is discarded and write its log, and nothing else', () => {
     const roles = ofType('AWS::IAM::Role');
     const statements = roles.flatMap((role) =>
       JSON.parse(JSON.stringify(role.Policies)).flatMap(
         (policy: { PolicyDocument: { Statement: object[] } }) => policy.PolicyDocument.Statement,
       ),
     );
+    const ownAccount = { StringEquals: { 's3:ResourceAccount': { Ref: 'AWS::AccountId' } } };
     expect(roles).toHaveLength(1);
     expect(statements).toEqual([
       {
@@ -84,6 +119,20 @@ describe('the packaged stack', () => {
           'kinesis:ListShards',
         ],
         Resource: { 'Fn::GetAtt': ['CognitoStream', 'Arn'] },
+      },
+      {
+        Sid: 'KeepDiscardedRecords',
+        Effect: 'Allow',
+        Action: 's3:PutObject',
+        Resource: { 'Fn::Sub': `\${FailuresBucket.Arn}/*` },
+        Condition: ownAccount,
+      },
+      {
+        Sid: 'FindFailuresBucket',
+        Effect: 'Allow',
+        Action: 's3:ListBucket',
+        Resource: { 'Fn::GetAtt': ['FailuresBucket', 'Arn'] },
+        Condition: ownAccount,
       },
       {
         Sid: 'WriteLog',

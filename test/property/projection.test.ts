@@ -2,13 +2,12 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { foldEvents } from '../../lib/projection/fold-events.ts';
 import { projectBatch } from '../../lib/projection/project-batch.ts';
-import { readDelivery } from '../../lib/projection/read-delivery.ts';
 import type { Database } from '../../lib/store/database.ts';
 import { migrate } from '../../lib/store/migrate.ts';
 import { createQueryStore } from '../../lib/store/query-store.ts';
 import { decodeStreamEvent } from '../../lib/stream/decode-stream-event.ts';
 import { DATABASES } from '../fixtures/databases.ts';
-import { deliver, NEW_YEAR } from '../fixtures/stream-events.ts';
+import { deliver, NEW_YEAR, readDeliveries } from '../fixtures/stream-events.ts';
 import { deliveriesOf, type History, histories } from './history.ts';
 
 /** Runs of each property; `PROPERTY_RUNS=5000` for a night. */
@@ -79,10 +78,10 @@ describe.each(DATABASES)('the rows on $name', ({ open }) => {
     };
   }
 
-  const project = (batch: string[]) =>
+  const project = async (batch: string[]) =>
     projectBatch(
       createQueryStore(database),
-      batch.map((data) => readDelivery(deliver(Buffer.from(data), ARRIVED_AT))),
+      await readDeliveries(batch.map((data) => deliver(Buffer.from(data), ARRIVED_AT))),
     );
 
   it('are what the service holds, however its events were ordered, repeated, split and replayed', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readDatabaseUrl, readLocalConfig } from '../../lib/config.ts';
+import { readDatabaseUrl, readLocalConfig, readPayloadPolicy } from '../../lib/config.ts';
 import { SetupError } from '../../lib/errors.ts';
 
 describe('the environment of the local cloud', () => {
@@ -57,5 +57,57 @@ describe('the environment of the local cloud', () => {
 
   it('needs a database address where a function asks for one', () => {
     expect(() => readDatabaseUrl({})).toThrow('DATABASE_URL is not set; it looks like postgres://');
+  });
+});
+
+describe('from where payloads may be fetched', () => {
+  it('is S3 of the region that the function runs in', () => {
+    expect(readPayloadPolicy({ AWS_REGION: 'eu-west-1', PAYLOAD_REGIONS: '', PAYLOAD_ORIGIN: '' })).toEqual({
+      regions: ['eu-west-1'],
+      ownOrigin: null,
+    });
+  });
+
+  it('is S3 of the regions it is told', () => {
+    const env = { AWS_REGION: 'eu-west-1', PAYLOAD_REGIONS: 'us-east-1, us-gov-west-1,cn-north-1' };
+    expect(readPayloadPolicy(env).regions).toEqual(['us-east-1', 'us-gov-west-1', 'cn-north-1']);
+  });
+
+  it.each([
+    ['http://127.0.0.1:4580', 'http://127.0.0.1:4580'],
+    ['http://127.0.0.1:4580/', 'http://127.0.0.1:4580'],
+    ['https://Objects.Example:443', 'https://objects.example'],
+    ['http://[::1]:4580', 'http://[::1]:4580'],
+  ])('is an origin of our own, too: %s', (PAYLOAD_ORIGIN, ownOrigin) => {
+    expect(readPayloadPolicy({ AWS_REGION: 'us-east-1', PAYLOAD_ORIGIN })).toEqual({
+      regions: ['us-east-1'],
+      ownOrigin,
+    });
+  });
+
+  it.each([
+    [{}, 'neither PAYLOAD_REGIONS nor AWS_REGION is set'],
+    [{ AWS_REGION: 'moon' }, 'AWS_REGION=moon: "moon" is not the name of a region'],
+    [{ PAYLOAD_REGIONS: 'us-east-1,moon' }, '"moon" is not the name of a region'],
+    [{ PAYLOAD_REGIONS: 'us-east-1,' }, '"" is not the name of a region'],
+    [{ PAYLOAD_REGIONS: 'us-east-1.evil.example' }, '"us-east-1.evil.example" is not the name of a region'],
+    [{ PAYLOAD_REGIONS: 'US-EAST-1' }, '"US-EAST-1" is not the name of a region'],
+    ...[
+      '127.0.0.1:4580',
+      'ftp://127.0.0.1',
+      'blob:http://127.0.0.1:4580',
+      'http://',
+      'null',
+      'http://127.0.0.1:4580/secret',
+      'http://127.0.0.1:4580?secret',
+      'http://u:secret@127.0.0.1:4580',
+    ].map((PAYLOAD_ORIGIN): [Record<string, string>, string] => [
+      { AWS_REGION: 'us-east-1', PAYLOAD_ORIGIN },
+      'PAYLOAD_ORIGIN is not an origin',
+    ]),
+  ])('refuses %o, in one line', (env, message) => {
+    expect(() => readPayloadPolicy(env)).toThrow(SetupError);
+    expect(() => readPayloadPolicy(env)).toThrow(message);
+    expect(() => readPayloadPolicy(env)).not.toThrow(/\n|secret/);
   });
 });

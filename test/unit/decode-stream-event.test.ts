@@ -122,6 +122,19 @@ describe('what is not a Cognito stream event', () => {
     );
   });
 
+  it('is refused with a reason of its own where a producer library aggregated it', () => {
+    const data = Buffer.concat([Uint8Array.of(0xf3, 0x89, 0x9a, 0xc2), toBytes(wireEvent())]);
+    expect(() => decodeStreamEvent(data)).toThrow(
+      expect.objectContaining({
+        reason: 'kpl-aggregated',
+        message: expect.stringMatching(
+          /Cognito does not aggregate.*Kinesis Producer Library with aggregation on/,
+        ),
+      }),
+    );
+    expect(() => decodeStreamEvent(data.subarray(0, 3))).toThrow('not JSON in UTF-8');
+  });
+
   it('is refused where it is not UTF-8', () => {
     expect(() => decodeStreamEvent(Uint8Array.of(0x22, 0xff, 0x22))).toThrow('not JSON in UTF-8');
   });

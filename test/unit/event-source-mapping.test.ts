@@ -7,7 +7,16 @@ import {
   startEventSourceMapping,
 } from '../../infra/local/event-source-mapping/event-source-mapping.ts';
 import { sleep } from '../../infra/local/event-source-mapping/waiting.ts';
-import { type KinesisReader, KinesisReaderError } from '../../lib/aws/kinesis-reader.ts';
+import { KinesisReaderError } from '../../lib/aws/kinesis-reader.ts';
+import {
+  type Call,
+  mappingDeps,
+  memoryCheckpoints,
+  notFound,
+  type ScriptedShard,
+  SETTINGS,
+  scriptedReader,
+} from '../fixtures/kinesis-scripted.ts';
 
 const logger = { info: vi.fn(), warn: vi.fn(), error: vi.fn() };
 const mappings: EventSourceMapping[] = [];
@@ -19,86 +28,10 @@ afterEach(async () => {
 
 const until = (condition: () => void) => vi.waitFor(condition, { timeout: 15_000, interval: 5 });
 
-interface ScriptedShard {
-  texts: string[];
-  parents?: string[];
-  closed?: boolean;
-  startingSequenceNumber?: string;
-}
-
-type Call = keyof KinesisReader;
-
-/** A stream in memory: a record's sequence number is its place in its shard, from 1; `fault` may spoil a call. */
-function scriptedReader(
-  shards: Map<string, ScriptedShard>,
-  fault: (call: Call) => Error | undefined = () => undefined,
-) {
-  const attempt = (call: Call) => {
-    const error = fault(call);
-    if (error) throw error;
-  };
-  const opened: string[] = [];
-  const reader: KinesisReader = {
-    async listShards() {
-      attempt('listShards');
-      return [...shards].map(([shardId, { parents = [], closed = false, startingSequenceNumber = '0' }]) => {
-        return { shardId, parentShardIds: parents, closed, startingSequenceNumber };
-      });
-    },
-    async openIterator(_streamName, shardId, position) {
-      attempt('openIterator');
-      opened.push(`${shardId} ${'sequenceNumber' in position ? position.sequenceNumber : position.type}`);
-      return `${shardId}/${'sequenceNumber' in position ? position.sequenceNumber : 0}`;
-    },
-    async getRecords(iterator, limit) {
-      attempt('getRecords');
-      const [shardId = '', from = ''] = iterator.split('/');
-      const shard = shards.get(shardId);
-      if (!shard) throw notFound();
-      const texts = shard.texts.slice(Number(from), Number(from) + limit);
-      const records = texts.map((text, index) => ({
-        sequenceNumber: String(Number(from) + index + 1),
-        partitionKey: 'key',
-        data: new TextEncoder().encode(text),
-        arrivedAt: new Date(),
-      }));
-      const next = Number(from) + texts.length;
-      const ended = shard.closed && next >= shard.texts.length;
-      return { records, nextIterator: ended ? undefined : `${shardId}/${next}` };
-    },
-  };
-  return { reader, opened };
-}
-
-const notFound = () => new KinesisReaderError('not-found', new Error('no such shard'));
 const expired = () => new KinesisReaderError('iterator-expired', new Error('five minutes are over'));
 
-function memoryCheckpoints(shards = new Map<string, string>()): CheckpointStore {
-  return {
-    startedAt: 0,
-    get: (shardId) => shards.get(shardId),
-    save: async (shardId, sequenceNumber) => void shards.set(shardId, sequenceNumber),
-  };
-}
-
 function start(overrides: Partial<EventSourceMappingDeps> & Pick<EventSourceMappingDeps, 'reader'>) {
-  const mapping = startEventSourceMapping({
-    streamName: 'stream',
-    streamArn: 'arn:aws:kinesis:us-east-1:000000000000:stream/stream',
-    region: 'us-east-1',
-    functionName: 'function',
-    settings: {
-      batchSize: 10,
-      maximumBatchingWindowMs: 0,
-      startingPosition: 'TRIM_HORIZON',
-      reportBatchItemFailures: true,
-    },
-    invoke: async () => undefined,
-    checkpoints: memoryCheckpoints(),
-    logger,
-    pace: { pollIntervalMs: 5, discoveryIntervalMs: 30, retryBaseMs: 1, retryCapMs: 10 },
-    ...overrides,
-  });
+  const mapping = startEventSourceMapping(mappingDeps({ logger, ...overrides }));
   mappings.push(mapping);
   return mapping;
 }
@@ -168,12 +101,7 @@ describe('a reader in trouble', () => {
     const fault = (call: Call) => (call === 'getRecords' && ++calls > 1 ? new Error('reset') : undefined);
     const { reader } = scriptedReader(new Map([['s0', { texts: texts('a', 10) }]]), fault);
     const { done, invoke } = collecting();
-    const settings = {
-      batchSize: 11,
-      maximumBatchingWindowMs: 50,
-      startingPosition: 'TRIM_HORIZON',
-      reportBatchItemFailures: false,
-    } as const;
+    const settings = { ...SETTINGS, batchSize: 11, maximumBatchingWindowMs: 50 };
     start({ reader, invoke, settings });
     await until(() => expect(done).toEqual(texts('a', 10)));
   });

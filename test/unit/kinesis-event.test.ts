@@ -3,6 +3,7 @@ import {
   encodeRecord,
   eventPayload,
   measureBatch,
+  payloadBytes,
   toEventRecord,
 } from '../../infra/local/event-source-mapping/kinesis-event.ts';
 
@@ -56,6 +57,10 @@ describe('an event', () => {
     expect(JSON.parse(payload)).toEqual({ Records: records.map((each) => toEventRecord(each, origin)) });
     const sizes = encoded.reduce((sum, { bytes }) => sum + bytes, 0);
     expect(Buffer.byteLength(payload)).toBe(sizes + '{"Records":[,]}'.length);
+    for (const count of [0, 1, 2]) {
+      const part = encoded.slice(0, count);
+      expect(payloadBytes(part)).toBe(Buffer.byteLength(eventPayload(part)));
+    }
     expect(encoded[0]).toMatchObject({
       sequenceNumber: record.sequenceNumber,
       arrivedAt: record.arrivedAt.getTime(),

@@ -2,6 +2,7 @@ import * as cognitoSync from '@aws-sdk/client-cognito-sync';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createHealthRoute } from '../../infra/local/health.ts';
 import { type Port, startPort } from '../../infra/local/port.ts';
+import { createProjectionTotals } from '../../infra/local/projection-totals.ts';
 import { createSyncApiRoute } from '../../infra/local/sync-api-route.ts';
 import { ServiceError, type ServiceErrorCode, ValueRefusedError } from '../../lib/errors.ts';
 import { API_OPERATIONS } from '../../lib/wire/api-model.ts';
@@ -18,7 +19,12 @@ let open: Port;
 let signed: Port;
 
 beforeAll(async () => {
-  const health = createHealthRoute(() => ({ database: 'embedded', mappings: [], schedules: [] }));
+  const health = createHealthRoute(() => ({
+    database: 'embedded',
+    projection: createProjectionTotals().totals(),
+    mappings: [],
+    schedules: [],
+  }));
   open = await startPort({ host: '127.0.0.1', port: 0, routes: [health, createSyncApiRoute(trusting)] });
   signed = await startPort({ host: '127.0.0.1', port: 0, routes: [createSyncApiRoute(guarded)] });
 });

@@ -1,61 +1,115 @@
+import { randomUUID } from 'node:crypto';
 import type { KinesisStreamEvent } from 'aws-lambda';
 import { type BatchVerdict, type Invocation, judgeBatch } from './batch-response.ts';
-import { type EncodedRecord, eventPayload } from './kinesis-event.ts';
+import type { FailureDestination } from './failure-destination.ts';
+import { type FailureCondition, type FailureOrigin, toFailureRecord } from './failure-record.ts';
+import { type EncodedRecord, eventPayload, MAX_PAYLOAD_BYTES, payloadBytes } from './kinesis-event.ts';
 import type { MappingPace, MappingSettings, Surroundings } from './mapping-settings.ts';
-import { errorText, type Trouble } from './trouble.ts';
+import { type Attempt, afterFailure, countExpired, firstAttempt, partOf } from './retry-policy.ts';
+import { errorText, type MappingLogger, type Trouble } from './trouble.ts';
+import { untilDone } from './until-done.ts';
 import { retryDelayMs } from './waiting.ts';
 
 /** The function: may throw, may never return, and its answer is anyone's guess. */
-export type InvokeFunction = (event: KinesisStreamEvent) => Promise<unknown>;
+export type InvokeFunction = (event: KinesisStreamEvent, requestId: string) => Promise<unknown>;
 
-interface BatchDeliveryDeps extends Surroundings {
+export interface BatchDeliveryDeps extends Surroundings {
   invoke: InvokeFunction;
-  settings: Pick<MappingSettings, 'reportBatchItemFailures'>;
+  failures: FailureDestination;
+  origin: FailureOrigin;
+  settings: MappingSettings;
   pace: MappingPace;
   trouble: Trouble;
+  logger: MappingLogger;
+  /** What log lines say of the shard. */
+  details: Record<string, unknown>;
   signal: AbortSignal;
-  /** Stores the sequence number of the last record processed. */
-  saveCheckpoint: (sequenceNumber: string) => Promise<void>;
-  /** The first `count` records not yet processed are: their checkpoint is stored. */
-  onProcessed: (count: number) => void;
+  /** The first records not yet processed are, or are kept in the failure destination. */
+  processed: (records: readonly EncodedRecord[]) => void;
+  /** Stores how far the shard has come. */
+  saveCheckpoint: () => Promise<void>;
+  /** So many records were discarded as one batch. */
+  onDiscarded: (count: number) => void;
 }
 
 /**
- * Has the function process a batch, however many invocations it takes: after a partial failure again from the
- * reported record, after a full one from the start, without end (`MaximumRetryAttempts` -1). The checkpoint is
- * stored after each invocation that got something done, before the next one. Returns early when the signal is
- * aborted, but not before an invocation under way has ended. Never throws.
+ * Has the function process a batch, in order, however many invocations it takes and in whichever parts; what it
+ * cannot process goes to the failure destination. The checkpoint is stored after each invocation that got something
+ * done, before the next one. Returns early when the signal is aborted, but not before an invocation under way has
+ * ended. Never throws.
  */
 export async function deliverBatch(batch: readonly EncodedRecord[], deps: BatchDeliveryDeps): Promise<void> {
-  const { trouble, signal, pace } = deps;
-  let rest = batch;
-  while (rest.length > 0 && !signal.aborted) {
-    const invocation = await invokeOnce(deps.invoke, eventPayload(rest));
-    const sequenceNumbers = rest.map(({ sequenceNumber }) => sequenceNumber);
-    const verdict = judgeBatch(sequenceNumbers, invocation, deps.settings);
-    const last = sequenceNumbers[processedCount(verdict, rest.length) - 1];
-    if (last !== undefined) {
-      if (!(await saved(last, deps))) return;
-      const count = sequenceNumbers.indexOf(last) + 1;
-      deps.onProcessed(count);
-      rest = rest.slice(count);
-      trouble.progressed();
-    }
-    if (verdict.outcome === 'done') {
-      trouble.over();
-      return;
-    }
-    const what = describe(verdict);
-    const attempt = trouble.failed(what, invocation.kind === 'threw' ? invocation.message : what);
-    await deps.sleep(retryDelayMs(attempt, pace, deps.random()), signal);
+  let waiting = [firstAttempt(batch)];
+  while (!deps.signal.aborted) {
+    const [attempt, ...later] = waiting;
+    if (!attempt) return deps.trouble.over();
+    waiting = [...(await advance(attempt, deps)), ...later];
   }
 }
 
+/** One invocation, or one discarding; what of the batch is to follow. */
+async function advance(attempt: Attempt, deps: BatchDeliveryDeps): Promise<Attempt[]> {
+  const expired = countExpired(attempt.records, deps.settings, deps.now());
+  if (expired > 0) {
+    await discard({ ...attempt, records: attempt.records.slice(0, expired) }, 'RecordAgeExceeded', deps);
+    return expired < attempt.records.length ? [partOf(attempt, expired)] : [];
+  }
+  // Only a record that is alone can be: "For records larger than 6 MiBs, Lambda processes them using an on-failure
+  // destination" (Amazon Kinesis Data Streams Developer Guide, "Handle large records").
+  if (payloadBytes(attempt.records) > MAX_PAYLOAD_BYTES) {
+    await discard(attempt, 'InvocationPayloadSizeExceeded', deps);
+    return [];
+  }
+  return invoke(attempt, deps);
+}
+
+async function invoke(attempt: Attempt, deps: BatchDeliveryDeps): Promise<Attempt[]> {
+  const requestId = randomUUID();
+  const invocation = await invokeOnce(deps.invoke, eventPayload(attempt.records), requestId);
+  const sequenceNumbers = attempt.records.map(({ sequenceNumber }) => sequenceNumber);
+  const verdict = judgeBatch(sequenceNumbers, invocation, deps.settings);
+  const count = processedCount(verdict, attempt.records.length);
+  if (count > 0) {
+    if (!(await settle(attempt.records.slice(0, count), deps))) return [];
+    deps.trouble.progressed();
+  }
+  if (verdict.outcome === 'done') return [];
+  const functionError = invocation.kind === 'threw' ? 'Unhandled' : null;
+  const invoked = {
+    ...attempt,
+    invocations: attempt.invocations + 1,
+    lastInvocation: { requestId, functionError },
+  } satisfies Attempt;
+  const what = describe(verdict);
+  const failuresBefore = deps.trouble.failed(what, invocation.kind === 'threw' ? invocation.message : what);
+  return follow(invoked, verdict, failuresBefore, deps);
+}
+
+async function follow(
+  attempt: Attempt,
+  verdict: Exclude<BatchVerdict, { outcome: 'done' }>,
+  failuresBefore: number,
+  deps: BatchDeliveryDeps,
+): Promise<Attempt[]> {
+  const next = afterFailure(attempt, verdict, deps.settings);
+  if (next.step === 'discard') {
+    await discard(attempt, next.condition, deps);
+    return [];
+  }
+  if (next.step === 'split') {
+    // Another batch, tried for the first time: nothing to wait for, and there is an end to splitting.
+    deps.trouble.progressed();
+    return next.attempts;
+  }
+  await deps.sleep(retryDelayMs(failuresBefore, deps.pace, deps.random()), deps.signal);
+  return [next.attempt];
+}
+
 /** Event and answer go through JSON as they would over the wire: nobody shares memory, and odd values show. */
-async function invokeOnce(invoke: InvokeFunction, payload: string): Promise<Invocation> {
+async function invokeOnce(invoke: InvokeFunction, payload: string, requestId: string): Promise<Invocation> {
   try {
     const event: KinesisStreamEvent = JSON.parse(payload);
-    const answer = JSON.stringify(await invoke(event));
+    const answer = JSON.stringify(await invoke(event, requestId));
     return { kind: 'answered', answer: answer === undefined ? null : JSON.parse(answer) };
   } catch (error) {
     const errorName = error instanceof Error ? error.name : 'something that is not an Error';
@@ -73,16 +127,35 @@ function describe(verdict: Exclude<BatchVerdict, { outcome: 'done' }>): string {
   return `the function reported record ${verdict.sequenceNumber} as failed`;
 }
 
-/** Tries until it works; false when the signal was aborted before it did. */
-async function saved(sequenceNumber: string, deps: BatchDeliveryDeps): Promise<boolean> {
-  for (;;) {
-    try {
-      await deps.saveCheckpoint(sequenceNumber);
-      return true;
-    } catch (error) {
-      const attempt = deps.trouble.failed(`the checkpoint cannot be saved: ${errorText(error)}`);
-      await deps.sleep(retryDelayMs(attempt, deps.pace, deps.random()), deps.signal);
-      if (deps.signal.aborted) return false;
-    }
-  }
+/**
+ * The shard moves on when the records are kept, not before. AWS does not say what Lambda does while its destination
+ * refuses; waiting is the side on which nothing is lost.
+ */
+async function discard(
+  attempt: Attempt,
+  condition: FailureCondition,
+  deps: BatchDeliveryDeps,
+): Promise<void> {
+  const record = toFailureRecord(
+    { attempt, condition, requestId: randomUUID(), now: deps.now() },
+    deps.origin,
+  );
+  const keep = () => deps.failures.keep(record);
+  if (!(await untilDone(keep, 'the failure destination does not take discarded records', deps))) return;
+  const { startSequenceNumber, endSequenceNumber, batchSize } = record.KinesisBatchInfo;
+  deps.logger.error('records discarded, and kept in the failure destination', {
+    ...deps.details,
+    condition,
+    startSequenceNumber,
+    endSequenceNumber,
+    batchSize,
+  });
+  deps.onDiscarded(batchSize);
+  if (await settle(attempt.records, deps)) deps.trouble.progressed();
+}
+
+/** False when the signal was aborted before the checkpoint was stored. */
+function settle(records: readonly EncodedRecord[], deps: BatchDeliveryDeps): Promise<boolean> {
+  deps.processed(records);
+  return untilDone(deps.saveCheckpoint, 'the checkpoint cannot be saved', deps);
 }

@@ -31,12 +31,12 @@ const MISSING_STREAM_CAP_MS = 1_000;
 
 /**
  * Polls a Kinesis stream and invokes a function with its records: the local counterpart of an AWS Lambda event
- * source mapping. Within a shard strictly in order and one invocation at a time; shards independent of each
- * other; at least once, from the checkpoint. Endless retries; no bisecting, no maximum record age, no failure
- * destination, no tumbling windows, one batch at a time per shard (`ParallelizationFactor` 1).
+ * source mapping. The records of a partition key strictly in order, those of a shard too unless several of its
+ * batches are processed at once; shards independent of each other; at least once, from the checkpoint. What the
+ * settings give up on goes to the failure destination. No tumbling windows, no filters, no enhanced fan-out.
  *
- * Never throws and never rejects: failures of the reader, the function and the checkpoint store are retried,
- * and shown by `status()`.
+ * Never throws and never rejects: failures of the reader, the function, the failure destination and the checkpoint
+ * store are retried, and shown by `status()`.
  *
  * Source: AWS Lambda Developer Guide, "Process Amazon Kinesis Data Streams records with Lambda" and "Lambda
  * event source mappings".

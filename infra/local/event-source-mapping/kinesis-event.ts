@@ -21,6 +21,12 @@ export interface EncodedRecord {
   bytes: number;
 }
 
+/**
+ * What one invocation takes, base64 and the members around it included.
+ * Source: AWS Lambda Developer Guide, "Lambda quotas", synchronous invocation payload.
+ */
+export const MAX_PAYLOAD_BYTES = 6 * 1024 * 1024;
+
 const ENVELOPE_BYTES = '{"Records":[]}'.length;
 
 /**
@@ -61,6 +67,12 @@ export function encodeRecord(record: StreamRecord, origin: EventOrigin): Encoded
 /** The `KinesisStreamEvent` of these records as JSON, the payload of one invocation. */
 export function eventPayload(records: readonly EncodedRecord[]): string {
   return `{"Records":[${records.map(({ json }) => json).join(',')}]}`;
+}
+
+/** Length of `eventPayload` in UTF-8. */
+export function payloadBytes(records: readonly EncodedRecord[]): number {
+  const separators = Math.max(0, records.length - 1);
+  return records.reduce((sum, { bytes }) => sum + bytes, ENVELOPE_BYTES + separators);
 }
 
 /**

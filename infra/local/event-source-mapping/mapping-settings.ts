@@ -1,6 +1,9 @@
 import type { RetryPace, Sleep } from './waiting.ts';
 
-/** The settings of an AWS event source mapping that the local one honours, under AWS's names. */
+/**
+ * The settings of an AWS event source mapping that the local one honours, under AWS's names.
+ * Source: AWS Lambda API Reference, CreateEventSourceMapping.
+ */
 export interface MappingSettings {
   /** Most records of one invocation, 1 to 10,000. */
   batchSize: number;
@@ -8,6 +11,14 @@ export interface MappingSettings {
   maximumBatchingWindowMs: number;
   /** Where a mapping without checkpoints begins: at the oldest record, or with those that arrive from now on. */
   startingPosition: 'TRIM_HORIZON' | 'LATEST';
+  /** How many batches of one shard are processed at once, 1 to 10; the order of each partition key is kept. */
+  parallelizationFactor: number;
+  /** Whether a batch that failed as a whole is split in two before it is tried again. */
+  bisectBatchOnFunctionError: boolean;
+  /** How often a batch is tried again before it is discarded, 0 to 10,000; -1 for without end. */
+  maximumRetryAttempts: number;
+  /** How old a record may be when the function gets it, 60 to 604,800; -1 for any age. */
+  maximumRecordAgeInSeconds: number;
   /** Whether the function's answer can say which record failed. */
   reportBatchItemFailures: boolean;
 }

@@ -1,21 +1,27 @@
 import type { KinesisReader } from '../../../lib/aws/kinesis-reader.ts';
 import { createBatchCollector, type ShardEnd } from './batch-collector.ts';
-import { deliverBatch, type InvokeFunction } from './batch-delivery.ts';
+import { type BatchDeliveryDeps, deliverBatch, type InvokeFunction } from './batch-delivery.ts';
 import type { CheckpointStore } from './checkpoint-file.ts';
+import type { FailureDestination } from './failure-destination.ts';
+import type { FailureOrigin } from './failure-record.ts';
 import type { EventOrigin } from './kinesis-event.ts';
 import type { MappingPace, MappingSettings, Surroundings } from './mapping-settings.ts';
 import { createShardCursor } from './shard-cursor.ts';
+import { createShardProgress } from './shard-progress.ts';
 import { createTrouble, type MappingLogger } from './trouble.ts';
 
 export interface ShardStatus {
   shardId: string;
-  /** The checkpoint: the last record processed. Null before the first. */
+  /** The checkpoint: the last record up to which all are processed. Null before the first. */
   sequenceNumber: string | null;
   state: 'reading' | 'retrying' | 'drained';
   /** Age of the oldest record read and not yet processed; 0 when there is none. */
   millisBehind: number;
   /** Why the last attempt failed; null after one that worked. */
   lastError: string | null;
+  /** How many batches went to the failure destination since this process began the shard. */
+  discardedBatches: number;
+  discardedRecords: number;
 }
 
 /** What all shards of a mapping are polled with. */
@@ -29,6 +35,7 @@ export interface MappingDeps extends Surroundings {
   pace: MappingPace;
   invoke: InvokeFunction;
   checkpoints: CheckpointStore;
+  failures: FailureDestination;
   logger: MappingLogger;
 }
 
@@ -41,67 +48,107 @@ export interface ShardPoller {
 }
 
 /**
- * Polls one shard: reads in order, one invocation at a time, and outlives every failure of reader, function
- * and checkpoint store.
+ * Polls one shard: reads in order, has as many batches processed at once as `parallelizationFactor` says, and outlives
+ * every failure of reader, function, failure destination and checkpoint store.
  *
  * @param after sequence number of the last record not to be delivered; undefined begins with the oldest
  */
 export function startShardPoller(shardId: string, after: string | undefined, deps: MappingDeps): ShardPoller {
-  const { streamName, functionName, settings, logger, now } = deps;
+  const { streamName, functionName, settings, checkpoints, logger, now } = deps;
   const stopping = new AbortController();
+  const { signal } = stopping;
   const details = { functionName, streamName, shardId };
-  const trouble = createTrouble(logger, details);
-  let checkpoint = after ?? null;
+  const origin = originOf(shardId, deps);
+  const progress = createShardProgress({ shardId, after, checkpoints });
+  const discarded = { batches: 0, records: 0 };
+  let drained = false;
 
   const onPositionLost = (sequenceNumber: string) => {
-    checkpoint = null;
+    progress.lost();
     logger.warn('the checkpoint is not of this stream; reading it from its start', {
       ...details,
       sequenceNumber,
     });
   };
-  const cursor = createShardCursor({ reader: deps.reader, streamName, shardId, after, onPositionLost, now });
-  const shared = { ...deps, trouble, signal: stopping.signal };
-  const notBefore = settings.startingPosition === 'LATEST' ? deps.checkpoints.startedAt : 0;
-  const collector = createBatchCollector({ ...shared, cursor, origin: originOf(shardId, deps), notBefore });
-  const delivery = {
-    ...shared,
-    saveCheckpoint: async (sequenceNumber: string) => {
-      await deps.checkpoints.save(shardId, sequenceNumber);
-      checkpoint = sequenceNumber;
-    },
-    onProcessed: collector.processed,
-  };
+  const reading = createTrouble(logger, details);
+  const collector = createBatchCollector({
+    ...deps,
+    cursor: createShardCursor({ reader: deps.reader, streamName, shardId, after, onPositionLost, now }),
+    origin,
+    progress,
+    notBefore: settings.startingPosition === 'LATEST' ? checkpoints.startedAt : 0,
+    trouble: reading,
+    signal,
+  });
+  const lanes = Array.from({ length: settings.parallelizationFactor }, (_, lane): BatchDeliveryDeps => {
+    return {
+      ...deps,
+      origin,
+      details,
+      signal,
+      trouble: createTrouble(logger, details),
+      processed(records) {
+        progress.processed(records);
+        collector.processed(lane, records.length);
+      },
+      saveCheckpoint: progress.save,
+      onDiscarded(count) {
+        discarded.batches += 1;
+        discarded.records += count;
+      },
+    };
+  });
+
+  async function runLane(delivery: BatchDeliveryDeps, lane: number): Promise<void> {
+    for (;;) {
+      const batch = await collector.next(lane);
+      if (batch.length === 0) return;
+      await deliverBatch(batch, delivery);
+    }
+  }
 
   async function run(): Promise<ShardEnd | 'stopped'> {
-    for (;;) {
-      const batch = await collector.next();
-      if (batch.length > 0) await deliverBatch(batch, delivery);
-      else if (stopping.signal.aborted) return 'stopped';
-      else return collector.end() ?? 'stopped';
+    const running = lanes.map(runLane);
+    try {
+      await Promise.all(running);
+    } catch (error) {
+      // A defect: whoever begins the shard again must not find the other lanes still at work.
+      stopping.abort();
+      await Promise.allSettled(running);
+      throw error;
     }
+    const why = signal.aborted ? 'stopped' : (collector.end() ?? 'stopped');
+    drained = why === 'drained';
+    return why;
   }
 
   return {
     ended: run(),
     stop: () => stopping.abort(),
     status() {
-      const oldest = collector.oldestArrival();
-      const lastError = trouble.message();
-      const drained = collector.end() === 'drained' && oldest === undefined;
+      const oldest = progress.oldestArrival();
+      const troubles = [reading, ...lanes.map(({ trouble }) => trouble)];
+      const lastError =
+        troubles.map((trouble) => trouble.message()).find((message) => message !== null) ?? null;
       return {
         shardId,
-        sequenceNumber: checkpoint,
+        sequenceNumber: progress.checkpoint(),
         state: drained ? 'drained' : lastError === null ? 'reading' : 'retrying',
         millisBehind: oldest === undefined ? 0 : Math.max(0, now() - oldest),
         lastError,
+        discardedBatches: discarded.batches,
+        discardedRecords: discarded.records,
       };
     },
   };
 }
 
-function originOf(shardId: string, { streamArn, region, functionName }: MappingDeps): EventOrigin {
+function originOf(
+  shardId: string,
+  { streamArn, region, functionName }: MappingDeps,
+): EventOrigin & FailureOrigin {
   const account = streamArn.split(':')[4] ?? '';
   const invokeIdentityArn = `arn:aws:iam::${account}:role/${functionName}`;
-  return { shardId, streamArn, region, invokeIdentityArn };
+  const functionArn = `arn:aws:lambda:${region}:${account}:function:${functionName}`;
+  return { shardId, streamArn, region, invokeIdentityArn, functionArn };
 }

@@ -1,8 +1,8 @@
-import { SetupError } from '../../lib/errors.ts';
-import { type Database, DatabaseError } from '../../lib/store/database.ts';
-import { migrate } from '../../lib/store/migrate.ts';
-import { openPg } from '../../lib/store/pg-database.ts';
-import { type EmbeddedDatabase, openPglite } from '../../lib/store/pglite-database.ts';
+import { SetupError } from '../errors.ts';
+import { type Database, DatabaseError } from './database.ts';
+import { migrate } from './migrate.ts';
+import { openPg } from './pg-database.ts';
+import { type EmbeddedDatabase, openPglite } from './pglite-database.ts';
 
 export type LocalDatabase =
   | { kind: 'embedded'; database: EmbeddedDatabase }
@@ -45,7 +45,8 @@ function cannotOpen(directory: string, error: unknown): SetupError {
   );
 }
 
-function doesNotAnswer(databaseUrl: string, error: unknown): SetupError {
+/** Words what went wrong when a server was first asked something. Never the address as a whole: it holds a password. */
+export function doesNotAnswer(databaseUrl: string, error: unknown): SetupError {
   const { host, pathname } = new URL(databaseUrl);
   const what = error instanceof DatabaseError && isSqlState(error.code) ? 'refuses' : 'does not answer';
   return new SetupError(

@@ -2,9 +2,18 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { SetupError } from '../../lib/errors.ts';
+import { SetupError } from '../errors.ts';
 
-export interface DataDirectory {
+/** Another process holds the directory. */
+export class DirectoryInUseError extends SetupError {}
+
+export interface DataDirectory extends DataPaths {
+  /** Gives it back to whoever wants it next. */
+  release(): void;
+}
+
+/** What lies where in a data directory. */
+export interface DataPaths {
   /** Its absolute path. */
   path: string;
   /** Where the embedded database lives. */
@@ -15,7 +24,20 @@ export interface DataDirectory {
   eventSourceMappings: string;
   /** Where the key of session tokens is kept. */
   tokenKey: string;
-  release(): void;
+  /** Where a running local cloud takes the operator's commands. */
+  operatorSocket: string;
+}
+
+export function dataPaths(path: string): DataPaths {
+  const directory = resolve(path);
+  return {
+    path: directory,
+    database: join(directory, 'database'),
+    kinesis: join(directory, 'kinesis'),
+    eventSourceMappings: join(directory, 'event-source-mappings'),
+    tokenKey: join(directory, 'token-key'),
+    operatorSocket: join(directory, 'operator.sock'),
+  };
 }
 
 /**
@@ -23,10 +45,12 @@ export interface DataDirectory {
  * database would destroy it without a word. The lock is one that the system takes back when the process ends, however
  * it ends; Node has no such lock on files, but SQLite, which is part of Node, has.
  *
- * @throws {SetupError} another process holds it, or it cannot be written
+ * @throws {DirectoryInUseError} another process holds it
+ * @throws {SetupError} it cannot be made or written
  */
 export async function takeDataDirectory(path: string): Promise<DataDirectory> {
-  const directory = resolve(path);
+  const paths = dataPaths(path);
+  const directory = paths.path;
   const holderFile = join(directory, 'holder.json');
   try {
     await makeDirectory(directory);
@@ -41,19 +65,12 @@ export async function takeDataDirectory(path: string): Promise<DataDirectory> {
   } catch (error) {
     lock.close();
     if (!isLocked(error)) throw new SetupError(`DATA_DIR=${directory} cannot be locked (${reasonOf(error)})`);
-    throw new SetupError(
+    throw new DirectoryInUseError(
       `DATA_DIR=${directory} is in use by ${await describeHolder(holderFile)}; stop that one, or set DATA_DIR to another directory`,
     );
   }
   await writeFile(holderFile, JSON.stringify({ pid: process.pid, since: new Date().toISOString() }));
-  return {
-    path: directory,
-    database: join(directory, 'database'),
-    kinesis: join(directory, 'kinesis'),
-    eventSourceMappings: join(directory, 'event-source-mappings'),
-    tokenKey: join(directory, 'token-key'),
-    release: () => lock.close(),
-  };
+  return { ...paths, release: () => lock.close() };
 }
 
 /** Not by mkdir's own recursion: where the system says that a parent is missing although it is there, it never ends. */

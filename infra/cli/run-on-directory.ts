@@ -1,0 +1,80 @@
+import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SetupError } from '../../lib/errors.ts';
+import type { CommandDeps } from '../../lib/operator/command.ts';
+import { DONE, type Outcome } from '../../lib/operator/run-command.ts';
+import {
+  type DataDirectory,
+  DirectoryInUseError,
+  dataPaths,
+  takeDataDirectory,
+} from '../../lib/store/data-directory.ts';
+import { openDatabase } from '../../lib/store/open-database.ts';
+import { askRunningCloud } from './ask-running-cloud.ts';
+
+export interface DirectoryOptions {
+  work: (deps: CommandDeps) => Promise<void>;
+  /** The same work as a command line, for another process. */
+  commandLine: readonly string[];
+  dataDir: string;
+  print: CommandDeps['print'];
+}
+
+/** For another command to end that has the directory, or for a local cloud to come up. */
+const WAIT_MS = 10_000;
+
+/**
+ * Works on the embedded database, which only one process can have: the local cloud that runs on the directory does the
+ * work, or this process if none does.
+ *
+ * @throws {SetupError} there is no database, or another process keeps it and takes no commands
+ */
+export async function runOnDirectory({
+  work,
+  commandLine,
+  dataDir,
+  print,
+}: DirectoryOptions): Promise<Outcome> {
+  const paths = dataPaths(dataDir);
+  for (const giveUpAt = Date.now() + WAIT_MS; ; await sleep(100)) {
+    const outcome = await askRunningCloud(paths.operatorSocket, commandLine, print);
+    if (outcome !== null) return outcome;
+    // Taking the directory would make it.
+    if (!existsSync(paths.database)) {
+      throw new SetupError(
+        `DATA_DIR=${paths.path} holds no database; run this where \`npm start\` ran, or set DATA_DIR or DATABASE_URL as there`,
+      );
+    }
+    const directory = await takeUnlessInUse(dataDir, giveUpAt);
+    if (directory !== null) {
+      await workAlone(work, directory, print);
+      return DONE;
+    }
+  }
+}
+
+async function takeUnlessInUse(dataDir: string, giveUpAt: number): Promise<DataDirectory | null> {
+  try {
+    return await takeDataDirectory(dataDir);
+  } catch (error) {
+    if (error instanceof DirectoryInUseError && Date.now() < giveUpAt) return null;
+    throw error;
+  }
+}
+
+async function workAlone(
+  work: DirectoryOptions['work'],
+  directory: DataDirectory,
+  print: CommandDeps['print'],
+): Promise<void> {
+  try {
+    const { database } = await openDatabase(directory.database, undefined);
+    try {
+      await work({ database, print, now: Date.now });
+    } finally {
+      await database.close();
+    }
+  } finally {
+    directory.release();
+  }
+}

@@ -1,0 +1,30 @@
+import type { CommandDeps } from '../../lib/operator/command.ts';
+import { DONE, type Outcome, outcomeOf, prepareCommand } from '../../lib/operator/run-command.ts';
+import { openPgForOperator, requireTables } from '../../lib/store/operator-database.ts';
+import { runOnDirectory } from './run-on-directory.ts';
+
+export interface OperatorOptions {
+  /** A PostgreSQL server; without it the embedded database in `dataDir` is meant. */
+  databaseUrl: string | undefined;
+  dataDir: string;
+  print: CommandDeps['print'];
+}
+
+/** Runs a command line, name first, where its database is. @throws what the operator can do nothing about */
+export function runOperatorCommand(
+  commandLine: readonly string[],
+  { databaseUrl, dataDir, print }: OperatorOptions,
+): Promise<Outcome> {
+  return outcomeOf(async () => {
+    const work = prepareCommand(commandLine);
+    if (databaseUrl === undefined) return runOnDirectory({ work, commandLine, dataDir, print });
+    const database = openPgForOperator(databaseUrl);
+    try {
+      await requireTables(database, databaseUrl);
+      await work({ database, print, now: Date.now });
+      return DONE;
+    } finally {
+      await database.close();
+    }
+  });
+}

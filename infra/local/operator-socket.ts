@@ -1,0 +1,88 @@
+import { chmod, rm } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { DONE, outcomeOf, prepareCommand } from '../../lib/operator/run-command.ts';
+import { type OperatorMessage, withShortPath } from '../../lib/operator/socket.ts';
+import type { Database } from '../../lib/store/database.ts';
+
+export interface OperatorSocketOptions {
+  /** Where the socket is made. Nobody else may use the directory: what a killed process left there is removed. */
+  path: string;
+  database: Database;
+}
+
+/**
+ * Takes the operator's commands while this process has the embedded database. A socket in the file system, because it
+ * belongs to the user who started the process, and no web page can reach it.
+ */
+export async function openOperatorSocket({
+  path,
+  database,
+}: OperatorSocketOptions): Promise<{ close(): Promise<void> }> {
+  const server = createServer((request, response) => {
+    // Who goes away does not take the command back.
+    request.on('error', () => undefined);
+    response.on('error', () => undefined);
+    answer(request, response, database).catch((error: unknown) => {
+      console.error(error);
+      end(response, { exitCode: 1, error: 'internal error; the terminal of `npm start` says more' });
+    });
+  });
+  try {
+    await rm(path, { force: true });
+    await withShortPath(path, (short) => listen(server, short));
+    await chmod(path, 0o600);
+  } catch (error) {
+    // Some file systems hold no sockets, and everything else works without.
+    console.error(`cognito-sync-backend: no commands are taken while this runs: ${String(error)}`);
+  }
+  return {
+    async close() {
+      if (!server.listening) return;
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeAllConnections();
+      await closed;
+      await rm(path, { force: true });
+    },
+  };
+}
+
+function listen(server: ReturnType<typeof createServer>, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, resolve);
+  });
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, database: Database): Promise<void> {
+  const commandLine =
+    request.method === 'POST' && request.url === '/commands' ? await readCommandLine(request) : null;
+  if (commandLine === null) {
+    response.writeHead(400).end();
+    return;
+  }
+  response.writeHead(200, { 'Content-Type': 'application/x-ndjson' });
+  const print = (line: string) => say(response, { print: line });
+  const outcome = await outcomeOf(async () => {
+    await prepareCommand(commandLine)({ database, print, now: Date.now });
+    return DONE;
+  });
+  end(response, outcome);
+}
+
+async function readCommandLine(request: IncomingMessage): Promise<string[] | null> {
+  try {
+    const body: unknown = JSON.parse(await text(request));
+    return Array.isArray(body) && body.every((part) => typeof part === 'string') ? body : null;
+  } catch {
+    return null;
+  }
+}
+
+function say(response: ServerResponse, message: OperatorMessage): void {
+  response.write(`${JSON.stringify(message)}\n`);
+}
+
+function end(response: ServerResponse, message: OperatorMessage): void {
+  response.end(`${JSON.stringify(message)}\n`);
+}

@@ -1,0 +1,43 @@
+import type { BatchReport } from '../../lib/projection/batch-report.ts';
+
+/** What was projected since the start, in the figures that the deployed function reports as metrics. */
+export interface ProjectionTotals {
+  batches: number;
+  events: number;
+  records: number;
+  recordsChanged: number;
+  recordsStale: number;
+  eventsQuarantined: number;
+  /** Of the last batch; null before the first. */
+  lastBatch: Pick<BatchReport, 'batchMs' | 'lagMs'> | null;
+}
+
+/** Sums the reports of the stream handler up. */
+export function createProjectionTotals(): {
+  add: (batch: BatchReport) => void;
+  totals: () => ProjectionTotals;
+} {
+  let totals: ProjectionTotals = {
+    batches: 0,
+    events: 0,
+    records: 0,
+    recordsChanged: 0,
+    recordsStale: 0,
+    eventsQuarantined: 0,
+    lastBatch: null,
+  };
+  return {
+    add({ events, records, recordsChanged, quarantined, batchMs, lagMs }) {
+      totals = {
+        batches: totals.batches + 1,
+        events: totals.events + events,
+        records: totals.records + records,
+        recordsChanged: totals.recordsChanged + recordsChanged,
+        recordsStale: totals.recordsStale + records - recordsChanged,
+        eventsQuarantined: totals.eventsQuarantined + quarantined,
+        lastBatch: { batchMs, lagMs },
+      };
+    },
+    totals: () => totals,
+  };
+}

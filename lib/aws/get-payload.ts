@@ -1,0 +1,88 @@
+import { once } from 'node:events';
+import { type ClientRequest, type Agent as HttpAgent, get as httpGet, IncomingMessage } from 'node:http';
+import { get as httpsGet } from 'node:https';
+import { addAbortSignal } from 'node:stream';
+import { PayloadRefusedError, PayloadUnavailableError } from '../stream/payload-error.ts';
+
+interface GetOptions {
+  /** An `https.Agent` where the URL is https. */
+  agent: HttpAgent;
+  maxBytes: number;
+  /** For all of it: name, connection, head and body. */
+  timeoutMs: number;
+}
+
+const TIMEOUT_OR_THROTTLING = new Set([408, 429]);
+/** What S3 answers to a link that has expired or is not good (any more), and to an object that is gone. */
+const GONE = new Set([400, 401, 403, 404, 410]);
+
+/**
+ * Gets the bytes behind a URL that has been checked, in one attempt. Follows no redirect and decodes nothing: both would
+ * lead around the checks.
+ *
+ * @throws {PayloadRefusedError} another attempt cannot help
+ * @throws {PayloadUnavailableError} it may; neither message holds more of the URL than its host
+ */
+export async function getPayload(url: URL, { agent, maxBytes, timeoutMs }: GetOptions): Promise<Uint8Array> {
+  const deadline = AbortSignal.timeout(timeoutMs);
+  const send = url.protocol === 'https:' ? httpsGet : httpGet;
+  const request = send(url, { agent, headers: { 'accept-encoding': 'identity' } });
+  // A socket that fails in the middle of the body fails the request, too, which nobody listens to any more.
+  request.on('error', () => {});
+  try {
+    const response = addAbortSignal(deadline, await untilResponse(request, deadline));
+    checkHead(response, url.hostname);
+    return await readBody(response, maxBytes);
+  } catch (error) {
+    request.destroy();
+    if (error instanceof PayloadRefusedError || error instanceof PayloadUnavailableError) throw error;
+    throw new PayloadUnavailableError(
+      deadline.aborted
+        ? `${url.hostname} did not answer in full within ${timeoutMs} ms`
+        : `the connection to ${url.hostname} failed (${codeOf(error)})`,
+    );
+  }
+}
+
+async function untilResponse(request: ClientRequest, signal: AbortSignal): Promise<IncomingMessage> {
+  const [response] = await once(request, 'response', { signal });
+  if (!(response instanceof IncomingMessage)) throw new TypeError('not a response');
+  return response;
+}
+
+function checkHead({ statusCode = 0, headers }: IncomingMessage, host: string): void {
+  const answer = `${host} answered ${statusCode}`;
+  if (statusCode >= 500 || TIMEOUT_OR_THROTTLING.has(statusCode)) throw new PayloadUnavailableError(answer);
+  if (GONE.has(statusCode)) {
+    throw new PayloadRefusedError(
+      `${answer}: the link has expired or the object is gone; repair the dataset from ListRecords (reconcile)`,
+    );
+  }
+  if (statusCode >= 300 && statusCode < 400) {
+    throw new PayloadRefusedError(`${answer}, a redirect, which is not followed`);
+  }
+  if (statusCode !== 200) throw new PayloadRefusedError(`${answer} instead of 200`);
+  const encoding = headers['content-encoding'] || 'identity';
+  if (encoding.toLowerCase() !== 'identity') {
+    throw new PayloadRefusedError(`${host} answered with a content-encoding, which was not asked for`);
+  }
+}
+
+async function readBody(response: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
+  const tooLarge = () => new PayloadRefusedError(`the payload is larger than ${maxBytes} bytes`);
+  if (Number(response.headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, bytes);
+}
+
+/** Never the message, which may quote what came. */
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown';
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+}

@@ -1,0 +1,5 @@
+import type { Command } from './command.ts';
+import { indexes } from './indexes.ts';
+
+/** The operator's commands by name. */
+export const COMMANDS: ReadonlyMap<string, Command> = new Map([['indexes', indexes]]);

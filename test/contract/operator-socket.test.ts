@@ -1,0 +1,103 @@
+import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { askRunningCloud } from '../../infra/cli/ask-running-cloud.ts';
+import { openOperatorSocket } from '../../infra/local/operator-socket.ts';
+import type { Database } from '../../lib/store/database.ts';
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'socket-'));
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** Knows one index, and nothing else. */
+const database: Database = {
+  query: async () => ({
+    rows: [{ relation: 'records_by_text', valid: true, bytes: 8192, building: false } as never],
+    rowsChanged: 0,
+  }),
+  transaction: () => Promise.reject(new Error('no transactions here')),
+  close: async () => undefined,
+};
+
+describe('the socket of the operator', () => {
+  it('prints what the command says, line by line, and how it ended', async () => {
+    const path = join(directory, 'operator.sock');
+    const socket = await openOperatorSocket({ path, database });
+    const lines: string[] = [];
+    expect(await askRunningCloud(path, ['indexes'], (line) => lines.push(line))).toEqual({ exitCode: 0 });
+    expect(lines[1]).toMatch(/^text +ready +8 kB/);
+    expect(await askRunningCloud(path, ['index'], () => undefined)).toMatchObject({
+      exitCode: 2,
+      error: expect.stringMatching(/^there is no command index\n/),
+    });
+    await socket.close();
+  });
+
+  it("is its owner's alone, takes the place of one left behind, and goes when it is closed", async () => {
+    const path = join(directory, 'operator.sock');
+    await writeFile(path, 'left behind');
+    const socket = await openOperatorSocket({ path, database });
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    await socket.close();
+    await expect(stat(path)).rejects.toMatchObject({ code: 'ENOENT' });
+    expect(await askRunningCloud(path, ['indexes'], () => undefined)).toBeNull();
+  });
+
+  it('stands in a directory whose path is longer than a socket may have', async () => {
+    const deep = join(directory, 'd'.repeat(100), 'é'.repeat(100));
+    await mkdir(deep, { recursive: true });
+    const path = join(deep, 'operator.sock');
+    expect(await askRunningCloud(path, ['indexes'], () => undefined)).toBeNull();
+    const socket = await openOperatorSocket({ path, database });
+    expect(await askRunningCloud(path, ['indexes'], () => undefined)).toEqual({ exitCode: 0 });
+    await socket.close();
+    await expect(stat(path)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('tells of an error of ours without its text, and goes on', async () => {
+    const path = join(directory, 'operator.sock');
+    const broken: Database = { ...database, query: () => Promise.reject(new TypeError('secret')) };
+    const socket = await openOperatorSocket({ path, database: broken });
+    const logged = vi.spyOn(console, 'error').mockReturnValue();
+    for (const _ of ['once', 'again']) {
+      expect(await askRunningCloud(path, ['indexes'], () => undefined)).toEqual({
+        exitCode: 1,
+        error: 'internal error; the terminal of `npm start` says more',
+      });
+    }
+    expect(logged).toHaveBeenCalledTimes(2);
+    await socket.close();
+  });
+
+  it('that cannot be made is told of, and missed by nobody else', async () => {
+    const file = join(directory, 'no-directory');
+    await writeFile(file, '');
+    const logged = vi.spyOn(console, 'error').mockReturnValue();
+    const socket = await openOperatorSocket({ path: join(file, 'operator.sock'), database });
+    expect(logged).toHaveBeenCalledWith(
+      expect.stringMatching(/no commands are taken while this runs: .*ENOTDIR/),
+    );
+    await socket.close();
+  });
+
+  it('that closes in the middle of a command is told of', async () => {
+    const path = join(directory, 'operator.sock');
+    const server = createServer((_, response) => {
+      response.write('{"print":"half of it"}\n', () => response.destroy());
+    });
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    const lines: string[] = [];
+    await expect(askRunningCloud(path, ['indexes'], (line) => lines.push(line))).rejects.toThrow(
+      'the local cloud stopped before the command had ended',
+    );
+    expect(lines).toEqual(['half of it']);
+    await new Promise((resolve) => server.close(resolve));
+  });
+});

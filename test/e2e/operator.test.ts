@@ -1,0 +1,131 @@
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { migrate } from '../../lib/store/migrate.ts';
+import { openPg } from '../../lib/store/pg-database.ts';
+import { createPostgresDatabase } from '../fixtures/databases.ts';
+import { startProcess } from '../fixtures/npm-start.ts';
+import { operate } from '../fixtures/operator.ts';
+
+const READY = /^numeric +ready /m;
+const ABSENT = /^numeric +absent /m;
+
+describe("the operator's command line, without a database", () => {
+  it('says how it is called', async () => {
+    expect(await operate(['--help'], {})).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('npx cognito-sync-backend indexes add numeric|text'),
+    });
+    expect(await operate(['indexes', '-h'], {})).toMatchObject({ code: 0, stderr: '' });
+    expect(await operate([], {})).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringMatching(/^cognito-sync-backend: which command\?\nUsage:\n/),
+    });
+    expect(await operate(['indexes', 'ad', 'numeric'], {})).toMatchObject({ code: 2, stdout: '' });
+  });
+
+  it.each([
+    { env: { DATA_DIR: '/nowhere/at/all' }, says: 'DATA_DIR=/nowhere/at/all holds no database; ' },
+    { env: { DATABASE_URL: 'mysql://db' }, says: 'DATABASE_URL is not the address of a PostgreSQL database' },
+    { env: { DATABASE_URL: 'postgres://u:secret@127.0.0.1:1/x' }, says: 'at 127.0.0.1:1 does not answer' },
+  ])('$env: one line says what to do', async ({ env, says }) => {
+    const { code, stdout, stderr } = await operate(['indexes'], env as Record<string, string>);
+    expect(code).toBe(1);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(/^cognito-sync-backend: [^\n]+\n$/);
+    expect(stderr).toContain(says);
+    expect(stderr).not.toContain('secret');
+  });
+});
+
+describe('a command on the embedded database', () => {
+  let dataDir: string;
+  beforeAll(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), 'operator-'));
+  });
+  afterAll(() => rm(dataDir, { recursive: true, force: true }));
+  const here = (...args: string[]) => operate(args, { DATA_DIR: dataDir });
+
+  it('is done by the local cloud that has it, two at once as well', async () => {
+    const cloud = await startProcess({ DATA_DIR: dataDir });
+    try {
+      expect(await here('indexes')).toMatchObject({ code: 0, stdout: expect.stringMatching(ABSENT) });
+      const added = await Promise.all([here('indexes', 'add', 'numeric'), here('indexes', 'add', 'numeric')]);
+      expect(added.map(({ code, stderr }) => ({ code, stderr }))).toEqual([
+        { code: 0, stderr: '' },
+        { code: 0, stderr: '' },
+      ]);
+      expect(await here('indexes')).toMatchObject({ code: 0, stdout: expect.stringMatching(READY) });
+      expect((await fetch(`${cloud.url}/healthz`)).status).toBe(200);
+    } finally {
+      await cloud.end('SIGKILL');
+    }
+  });
+
+  it('is done by itself after the cloud was killed, two at once one after the other', async () => {
+    expect((await stat(join(dataDir, 'operator.sock'))).isSocket()).toBe(true);
+    const both = await Promise.all([here('indexes'), here('indexes', 'add', 'text')]);
+    expect(both.map(({ code, stderr }) => ({ code, stderr }))).toEqual([
+      { code: 0, stderr: '' },
+      { code: 0, stderr: '' },
+    ]);
+    expect(both[0].stdout).toMatch(READY);
+    expect(await here('indexes', 'drop', 'numeric')).toMatchObject({ code: 0, stdout: 'numeric: dropped\n' });
+  });
+
+  it('is done by the next cloud, over the socket of the one that was killed', async () => {
+    const cloud = await startProcess({ DATA_DIR: dataDir });
+    try {
+      expect(await here('indexes')).toMatchObject({ code: 0, stdout: expect.stringMatching(ABSENT) });
+    } finally {
+      await cloud.end('SIGINT');
+    }
+    await expect(stat(join(dataDir, 'operator.sock'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('says so where what holds the socket takes no commands', async () => {
+    const other = createServer((socket) => socket.destroy());
+    await new Promise<void>((resolve) => other.listen(join(dataDir, 'operator.sock'), resolve));
+    expect(await here('indexes')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('does not take commands'),
+    });
+    await new Promise((resolve) => other.close(resolve));
+    await writeFile(join(dataDir, 'operator.sock'), '');
+    expect(await here('indexes')).toMatchObject({ code: 0 });
+  });
+});
+
+describe('a command on a PostgreSQL server', () => {
+  it('is done there, once the tables are', async () => {
+    const databaseUrl = await createPostgresDatabase();
+    expect(await operate(['indexes'], { DATABASE_URL: databaseUrl })).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/has no schema projection; run `npm start` once with this DATABASE_URL/),
+    });
+    const database = openPg({ connectionString: databaseUrl });
+    await migrate(database);
+    await database.close();
+    expect(await operate(['indexes', 'add', 'numeric'], { DATABASE_URL: databaseUrl })).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^numeric: ready after \d+\.\d s, 8 kB$/m),
+    });
+    expect((await operate(['indexes'], { DATABASE_URL: databaseUrl })).stdout).toMatch(READY);
+  });
+
+  it('reaches the server of a local cloud that runs on one', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'operator-'));
+    const databaseUrl = await createPostgresDatabase();
+    const cloud = await startProcess({ DATA_DIR: dataDir, DATABASE_URL: databaseUrl });
+    try {
+      expect(await operate(['indexes', 'add', 'numeric'], { DATA_DIR: dataDir })).toMatchObject({ code: 0 });
+      expect((await operate(['indexes'], { DATABASE_URL: databaseUrl })).stdout).toMatch(READY);
+    } finally {
+      await cloud.end('SIGINT');
+      await rm(dataDir, { recursive: true, force: true });
+    }
+  });
+});

@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import { SetupError, ValueRefusedError } from '../../lib/errors.ts';
+import { UsageError } from '../../lib/operator/command.ts';
+import { outcomeOf, prepareCommand } from '../../lib/operator/run-command.ts';
+import { usage } from '../../lib/operator/usage.ts';
+import { DatabaseError } from '../../lib/store/database.ts';
+
+describe("the operator's command line", () => {
+  it.each([
+    { line: [], says: 'which command?' },
+    { line: ['index'], says: 'there is no command index' },
+    { line: ['constructor'], says: 'there is no command constructor' },
+    { line: ['indexes', 'build'], says: 'indexes: there is no build' },
+    { line: ['indexes', 'add'], says: 'indexes add takes one of numeric, text' },
+    { line: ['indexes', 'add', 'date'], says: 'indexes add takes one of numeric, text' },
+    { line: ['indexes', 'drop', 'text', 'numeric'], says: 'indexes drop takes one of numeric, text' },
+    { line: ['indexes', '--all'], says: "Unknown option '--all'" },
+  ])('$line is refused before any database is asked, with how it is called', ({ line, says }) => {
+    expect(() => prepareCommand(line)).toThrow(UsageError);
+    expect(() => prepareCommand(line)).toThrow(says);
+    expect(() => prepareCommand(line)).toThrow('\nUsage:\n  npx cognito-sync-backend indexes\n');
+  });
+
+  it.each([[['indexes']], [['indexes', 'add', 'numeric']], [['indexes', 'drop', 'text']]])(
+    '%j is taken',
+    (line) => {
+      expect(prepareCommand(line)).toBeTypeOf('function');
+    },
+  );
+
+  it('says how one command is called, or all of them', () => {
+    expect(usage('indexes')).toContain('npx cognito-sync-backend indexes add numeric|text\n');
+    expect(usage(undefined)).toContain(usage('indexes').replace('Usage:', ''));
+    expect(usage('toString')).toBe(usage(undefined));
+  });
+
+  it.each([
+    { error: new UsageError('which?'), outcome: { exitCode: 2, error: 'which?' } },
+    { error: new SetupError('stop that one'), outcome: { exitCode: 1, error: 'stop that one' } },
+    {
+      error: new DatabaseError('must be owner of table records', '42501'),
+      outcome: { exitCode: 1, error: 'the database says: must be owner of table records' },
+    },
+    {
+      error: new ValueRefusedError('too large'),
+      outcome: { exitCode: 1, error: 'the database says: too large' },
+    },
+  ])('words a failure: $error', async ({ error, outcome }) => {
+    expect(await outcomeOf(() => Promise.reject(error))).toEqual(outcome);
+  });
+
+  it('keeps no failure back that is ours', async () => {
+    await expect(outcomeOf(() => Promise.reject(new TypeError('oops')))).rejects.toThrow('oops');
+  });
+});
