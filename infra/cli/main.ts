@@ -1,4 +1,5 @@
-import { type Environment, readDatabaseUrl } from '../../lib/config.ts';
+import { createPayloadFetch } from '../../lib/aws/payload-fetch.ts';
+import { type Environment, readDatabaseUrl, readPayloadPolicy } from '../../lib/config.ts';
 import { SetupError } from '../../lib/errors.ts';
 import type { Outcome } from '../../lib/operator/run-command.ts';
 import { usage } from '../../lib/operator/usage.ts';
@@ -19,7 +20,12 @@ async function run(env: Environment): Promise<Outcome> {
     return await runOperatorCommand(commandLine, {
       databaseUrl: env.DATABASE_URL ? readDatabaseUrl(env) : undefined,
       dataDir: env.DATA_DIR || '.data',
-      print: console.log,
+      deps: {
+        // Only where a payload is fetched does it matter from which region.
+        fetchPayload: (url) => createPayloadFetch({ policy: readPayloadPolicy(env), now: Date.now })(url),
+        print: console.log,
+        now: Date.now,
+      },
     });
   } catch (error) {
     if (error instanceof SetupError) return { exitCode: 1, error: error.message };

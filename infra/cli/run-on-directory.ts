@@ -17,7 +17,7 @@ export interface DirectoryOptions {
   /** The same work as a command line, for another process. */
   commandLine: readonly string[];
   dataDir: string;
-  print: CommandDeps['print'];
+  deps: Omit<CommandDeps, 'database'>;
 }
 
 /** For another command to end that has the directory, or for a local cloud to come up. */
@@ -33,11 +33,11 @@ export async function runOnDirectory({
   work,
   commandLine,
   dataDir,
-  print,
+  deps,
 }: DirectoryOptions): Promise<Outcome> {
   const paths = dataPaths(dataDir);
   for (const giveUpAt = Date.now() + WAIT_MS; ; await sleep(100)) {
-    const outcome = await askRunningCloud(paths.operatorSocket, commandLine, print);
+    const outcome = await askRunningCloud(paths.operatorSocket, commandLine, deps.print);
     if (outcome !== null) return outcome;
     // Taking the directory would make it.
     if (!existsSync(paths.database)) {
@@ -47,7 +47,7 @@ export async function runOnDirectory({
     }
     const directory = await takeUnlessInUse(dataDir, giveUpAt);
     if (directory !== null) {
-      await workAlone(work, directory, print);
+      await workAlone(work, directory, deps);
       return DONE;
     }
   }
@@ -65,12 +65,12 @@ async function takeUnlessInUse(dataDir: string, giveUpAt: number): Promise<DataD
 async function workAlone(
   work: DirectoryOptions['work'],
   directory: DataDirectory,
-  print: CommandDeps['print'],
+  deps: DirectoryOptions['deps'],
 ): Promise<void> {
   try {
     const { database } = await openDatabase(directory.database, undefined);
     try {
-      await work({ database, print, now: Date.now });
+      await work({ ...deps, database });
     } finally {
       await database.close();
     }

@@ -7,21 +7,22 @@ export interface OperatorOptions {
   /** A PostgreSQL server; without it the embedded database in `dataDir` is meant. */
   databaseUrl: string | undefined;
   dataDir: string;
-  print: CommandDeps['print'];
+  /** What a command works with, but for the database. */
+  deps: Omit<CommandDeps, 'database'>;
 }
 
 /** Runs a command line, name first, where its database is. @throws what the operator can do nothing about */
 export function runOperatorCommand(
   commandLine: readonly string[],
-  { databaseUrl, dataDir, print }: OperatorOptions,
+  { databaseUrl, dataDir, deps }: OperatorOptions,
 ): Promise<Outcome> {
   return outcomeOf(async () => {
     const work = prepareCommand(commandLine);
-    if (databaseUrl === undefined) return runOnDirectory({ work, commandLine, dataDir, print });
+    if (databaseUrl === undefined) return runOnDirectory({ work, commandLine, dataDir, deps });
     const database = openPgForOperator(databaseUrl);
     try {
       await requireTables(database, databaseUrl);
-      await work({ database, print, now: Date.now });
+      await work({ ...deps, database });
       return DONE;
     } finally {
       await database.close();

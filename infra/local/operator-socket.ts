@@ -1,14 +1,15 @@
 import { chmod, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
+import type { CommandDeps } from '../../lib/operator/command.ts';
 import { DONE, outcomeOf, prepareCommand } from '../../lib/operator/run-command.ts';
 import { type OperatorMessage, withShortPath } from '../../lib/operator/socket.ts';
-import type { Database } from '../../lib/store/database.ts';
 
 export interface OperatorSocketOptions {
   /** Where the socket is made. Nobody else may use the directory: what a killed process left there is removed. */
   path: string;
-  database: Database;
+  /** What a command works with, but for who is told. */
+  deps: Omit<CommandDeps, 'print'>;
 }
 
 /**
@@ -17,13 +18,13 @@ export interface OperatorSocketOptions {
  */
 export async function openOperatorSocket({
   path,
-  database,
+  deps,
 }: OperatorSocketOptions): Promise<{ close(): Promise<void> }> {
   const server = createServer((request, response) => {
     // Who goes away does not take the command back.
     request.on('error', () => undefined);
     response.on('error', () => undefined);
-    answer(request, response, database).catch((error: unknown) => {
+    answer(request, response, deps).catch((error: unknown) => {
       console.error(error);
       end(response, { exitCode: 1, error: 'internal error; the terminal of `npm start` says more' });
     });
@@ -54,7 +55,11 @@ function listen(server: ReturnType<typeof createServer>, path: string): Promise<
   });
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, database: Database): Promise<void> {
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  deps: OperatorSocketOptions['deps'],
+): Promise<void> {
   const commandLine =
     request.method === 'POST' && request.url === '/commands' ? await readCommandLine(request) : null;
   if (commandLine === null) {
@@ -64,7 +69,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, databa
   response.writeHead(200, { 'Content-Type': 'application/x-ndjson' });
   const print = (line: string) => say(response, { print: line });
   const outcome = await outcomeOf(async () => {
-    await prepareCommand(commandLine)({ database, print, now: Date.now });
+    await prepareCommand(commandLine)({ ...deps, print });
     return DONE;
   });
   end(response, outcome);

@@ -63,7 +63,6 @@ export async function startLocalCloud(options: Partial<LocalConfig> = {}): Promi
   const local = await openDatabase(directory.database, options.databaseUrl);
   const { database } = local;
   started.defer(() => database.close());
-  await listenForOperator(options.databaseUrl, database, directory, started);
 
   const secretOf = (id: string) => (id === credentials.accessKeyId ? credentials.secretAccessKey : undefined);
   const verify = createSigV4Verifier({ region, secretOf, now: Date.now });
@@ -91,6 +90,8 @@ export async function startLocalCloud(options: Partial<LocalConfig> = {}): Promi
   started.defer(() => client.destroy());
   const policy = { regions: [region], ownOrigin: url };
   const fetchPayload = createPayloadFetch({ policy, now: Date.now });
+  const operator = { databaseUrl: options.databaseUrl, database, fetchPayload };
+  await listenForOperator(operator, directory, started);
   const run = () =>
     startRunning({ client, database, sync, directory, region, fetchPayload, report: projection.add });
   running = await run();
@@ -170,14 +171,20 @@ async function listenForSql(
 
 /** A command on a server may take longer than the service gives its own statements. */
 async function listenForOperator(
-  databaseUrl: string | undefined,
-  service: Database,
+  {
+    databaseUrl,
+    database,
+    fetchPayload,
+  }: { databaseUrl: string | undefined; database: Database; fetchPayload: FetchPayload },
   { operatorSocket }: DataDirectory,
   started: AsyncDisposableStack,
 ): Promise<void> {
   const own = databaseUrl === undefined ? undefined : openPgForOperator(databaseUrl);
   started.defer(async () => own?.close());
-  const listening = await openOperatorSocket({ path: operatorSocket, database: own ?? service });
+  const listening = await openOperatorSocket({
+    path: operatorSocket,
+    deps: { database: own ?? database, fetchPayload, now: Date.now },
+  });
   started.defer(() => listening.close());
 }
 

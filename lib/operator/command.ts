@@ -1,8 +1,11 @@
 import type { Database } from '../store/database.ts';
+import type { FetchPayload } from '../stream/payload-port.ts';
 
 /** What a command works with. */
 export interface CommandDeps {
   database: Database;
+  /** For events whose records lie behind a URL. */
+  fetchPayload: FetchPayload;
   /** Says one line to the one who gave the command. */
   print: (line: string) => void;
   /** Milliseconds since 1970. */

@@ -1,5 +1,9 @@
 import type { Command } from './command.ts';
 import { indexes } from './indexes.ts';
+import { redrive } from './redrive.ts';
 
 /** The operator's commands by name. */
-export const COMMANDS: ReadonlyMap<string, Command> = new Map([['indexes', indexes]]);
+export const COMMANDS: ReadonlyMap<string, Command> = new Map([
+  ['indexes', indexes],
+  ['redrive', redrive],
+]);

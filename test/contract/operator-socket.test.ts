@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { askRunningCloud } from '../../infra/cli/ask-running-cloud.ts';
 import { openOperatorSocket } from '../../infra/local/operator-socket.ts';
 import type { Database } from '../../lib/store/database.ts';
+import { noPayloads } from '../fixtures/stream-events.ts';
 
 let directory: string;
 beforeEach(async () => {
@@ -26,10 +27,12 @@ const database: Database = {
   close: async () => undefined,
 };
 
+const deps = { database, fetchPayload: noPayloads, now: Date.now };
+
 describe('the socket of the operator', () => {
   it('prints what the command says, line by line, and how it ended', async () => {
     const path = join(directory, 'operator.sock');
-    const socket = await openOperatorSocket({ path, database });
+    const socket = await openOperatorSocket({ path, deps });
     const lines: string[] = [];
     expect(await askRunningCloud(path, ['indexes'], (line) => lines.push(line))).toEqual({ exitCode: 0 });
     expect(lines[1]).toMatch(/^text +ready +8 kB/);
@@ -43,7 +46,7 @@ describe('the socket of the operator', () => {
   it("is its owner's alone, takes the place of one left behind, and goes when it is closed", async () => {
     const path = join(directory, 'operator.sock');
     await writeFile(path, 'left behind');
-    const socket = await openOperatorSocket({ path, database });
+    const socket = await openOperatorSocket({ path, deps });
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     await socket.close();
     await expect(stat(path)).rejects.toMatchObject({ code: 'ENOENT' });
@@ -55,7 +58,7 @@ describe('the socket of the operator', () => {
     await mkdir(deep, { recursive: true });
     const path = join(deep, 'operator.sock');
     expect(await askRunningCloud(path, ['indexes'], () => undefined)).toBeNull();
-    const socket = await openOperatorSocket({ path, database });
+    const socket = await openOperatorSocket({ path, deps });
     expect(await askRunningCloud(path, ['indexes'], () => undefined)).toEqual({ exitCode: 0 });
     await socket.close();
     await expect(stat(path)).rejects.toMatchObject({ code: 'ENOENT' });
@@ -64,7 +67,7 @@ describe('the socket of the operator', () => {
   it('tells of an error of ours without its text, and goes on', async () => {
     const path = join(directory, 'operator.sock');
     const broken: Database = { ...database, query: () => Promise.reject(new TypeError('secret')) };
-    const socket = await openOperatorSocket({ path, database: broken });
+    const socket = await openOperatorSocket({ path, deps: { ...deps, database: broken } });
     const logged = vi.spyOn(console, 'error').mockReturnValue();
     for (const _ of ['once', 'again']) {
       expect(await askRunningCloud(path, ['indexes'], () => undefined)).toEqual({
@@ -80,7 +83,7 @@ describe('the socket of the operator', () => {
     const file = join(directory, 'no-directory');
     await writeFile(file, '');
     const logged = vi.spyOn(console, 'error').mockReturnValue();
-    const socket = await openOperatorSocket({ path: join(file, 'operator.sock'), database });
+    const socket = await openOperatorSocket({ path: join(file, 'operator.sock'), deps });
     expect(logged).toHaveBeenCalledWith(
       expect.stringMatching(/no commands are taken while this runs: .*ENOTDIR/),
     );

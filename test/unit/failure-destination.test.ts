@@ -9,6 +9,7 @@ import {
 import { toFailureRecord } from '../../infra/local/event-source-mapping/failure-record.ts';
 import { encodeRecord, eventPayload } from '../../infra/local/event-source-mapping/kinesis-event.ts';
 import { firstAttempt } from '../../infra/local/event-source-mapping/retry-policy.ts';
+import { readFailureObject } from '../../lib/projection/failure-object.ts';
 
 const origin = {
   functionArn: 'arn:aws:lambda:us-east-2:123456789012:function:myfunction',
@@ -65,6 +66,36 @@ describe('a failure record', () => {
       },
       payload: eventPayload(records),
     });
+  });
+
+  it('is read again as what stood on the stream', () => {
+    const bytes = Buffer.from(JSON.stringify(toFailureRecord(discarded, origin)));
+    expect(readFailureObject(bytes)).toEqual(
+      records.map(({ sequenceNumber }, index) => ({
+        position: {
+          streamName: 'mystream',
+          shardId: 'shardId-000000000001',
+          sequenceNumber,
+          arrivedAt: Date.parse(['2019-11-14T00:38:04.835Z', '2019-11-14T00:38:05.580Z'][index] ?? ''),
+        },
+        data: Buffer.from([0, 255]),
+      })),
+    );
+  });
+
+  it.each([
+    '',
+    'no JSON',
+    '[]',
+    '{}',
+    '{"payload":{}}',
+    '{"payload":"no JSON"}',
+    '{"payload":"{}"}',
+    '{"payload":"{\\"Records\\":[{}]}"}',
+    '{"payload":"{\\"Records\\":[null]}"}',
+    '{"payload":"{\\"Records\\":[{\\"eventID\\":\\"a:1\\",\\"eventSourceARN\\":\\"x/y\\",\\"kinesis\\":{\\"data\\":1}}]}"}',
+  ])('is told from other objects: %s', (text) => {
+    expect(readFailureObject(Buffer.from(text))).toBeNull();
   });
 
   it('has no response of a function that was never invoked', () => {

@@ -1,0 +1,111 @@
+import { PayloadUnavailableError } from '../stream/payload-error.ts';
+import type { FetchPayload } from '../stream/payload-port.ts';
+import type { Delivery, ReadableDelivery, RefusedDelivery } from './delivery.ts';
+import { projectBatch } from './project-batch.ts';
+import type { ProjectionStore } from './projection-store.ts';
+import type { QuarantinedDelivery, QuarantineStore } from './quarantine-store.ts';
+import { readDelivery } from './read-delivery.ts';
+
+/** What became of deliveries that were tried once more. */
+export interface RedriveOutcome {
+  projected: number;
+  /** Not to be had for now: another try may help. */
+  unavailable: number;
+  /** Those that cannot be projected, by the fixed word that their reason starts with. */
+  refused: ReadonlyMap<string, number>;
+}
+
+interface RedriveDeps {
+  store: ProjectionStore & QuarantineStore;
+  fetchPayload: FetchPayload;
+}
+
+/** With their data, of which each may have a megabyte. */
+const PAGE = 50;
+
+/** The reason of what only the database can refuse. */
+const VALUE_REFUSED = 'value-refused';
+
+/**
+ * Tries once more to project what lies in quarantine. What works is marked, and what does not stays with its reason as
+ * it is now. The version order makes it safe at any time: what is newer in the store stays.
+ *
+ * @throws whatever the store throws; what was done until then is done
+ */
+export async function redriveQuarantine({ store, fetchPayload }: RedriveDeps): Promise<RedriveOutcome> {
+  const tally = createTally();
+  let last: QuarantinedDelivery | null = null;
+  for (;;) {
+    const page: QuarantinedDelivery[] = await store.readQuarantined(last, PAGE);
+    for (const { quarantineId, reason, delivery } of page) {
+      const read = await tryToRead(delivery, fetchPayload);
+      if (read === null) tally.unavailable();
+      else if (read.kind === 'refused') {
+        if (read.reason !== reason) await store.keepReason(quarantineId, read.reason);
+        tally.refused(read.reason);
+      } else if ((await projectBatch(store, [read])).quarantined > 0) tally.refused(VALUE_REFUSED);
+      else {
+        await store.markRedriven(quarantineId);
+        tally.projected();
+      }
+    }
+    if (page.length < PAGE) return tally.outcome();
+    last = page.at(-1) ?? null;
+  }
+}
+
+/**
+ * Projects deliveries that an event source mapping had given up. What cannot be projected goes into quarantine.
+ * @throws whatever the store throws
+ */
+export async function redriveDeliveries(
+  deliveries: readonly Delivery[],
+  { store, fetchPayload }: RedriveDeps,
+): Promise<RedriveOutcome> {
+  const tally = createTally();
+  const read: (ReadableDelivery | RefusedDelivery)[] = [];
+  for (const delivery of deliveries) {
+    const one = await tryToRead(delivery, fetchPayload);
+    if (one === null) tally.unavailable();
+    else read.push(one);
+  }
+  const refused = read.filter((one) => one.kind === 'refused');
+  for (const { reason } of refused) tally.refused(reason);
+  const { quarantined } = await projectBatch(store, read);
+  tally.refused(VALUE_REFUSED, quarantined - refused.length);
+  tally.projected(read.length - quarantined);
+  return tally.outcome();
+}
+
+/** @returns null where the payload cannot be had for now */
+async function tryToRead(
+  delivery: Delivery,
+  fetchPayload: FetchPayload,
+): Promise<ReadableDelivery | RefusedDelivery | null> {
+  try {
+    return await readDelivery(delivery, fetchPayload);
+  } catch (error) {
+    if (error instanceof PayloadUnavailableError) return null;
+    throw error;
+  }
+}
+
+function createTally() {
+  let projected = 0;
+  let unavailable = 0;
+  const refused = new Map<string, number>();
+  return {
+    projected: (count = 1) => {
+      projected += count;
+    },
+    unavailable: () => {
+      unavailable += 1;
+    },
+    refused(reason: string, count = 1) {
+      if (count === 0) return;
+      const [word = ''] = reason.split(':', 1);
+      refused.set(word, (refused.get(word) ?? 0) + count);
+    },
+    outcome: (): RedriveOutcome => ({ projected, unavailable, refused }),
+  };
+}

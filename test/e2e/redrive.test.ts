@@ -1,0 +1,90 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createFailureDirectory } from '../../infra/local/event-source-mapping/failure-destination.ts';
+import { toFailureRecord } from '../../infra/local/event-source-mapping/failure-record.ts';
+import { encodeRecord } from '../../infra/local/event-source-mapping/kinesis-event.ts';
+import { firstAttempt } from '../../infra/local/event-source-mapping/retry-policy.ts';
+import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { localKinesis, put } from '../fixtures/kinesis.ts';
+import { operate } from '../fixtures/operator.ts';
+import { toBytes, wireEvent, wireRecord } from '../fixtures/stream-events.ts';
+
+let dataDir: string;
+let cloud: LocalCloud;
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'redrive-'));
+  cloud = await startLocalCloud({ dataDir });
+});
+afterAll(async () => {
+  await cloud.close();
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+const redrive = (...args: string[]) => operate(['redrive', ...args], { DATA_DIR: dataDir });
+const keys = async () =>
+  (await cloud.database.query('SELECT record_key FROM query.records ORDER BY 1')).rows.map(
+    (row) => row.record_key,
+  );
+
+describe('the command redrive', () => {
+  it('says what of the quarantine can never be projected', async () => {
+    const kinesis = localKinesis(cloud.url);
+    await put(kinesis, Buffer.from('garbage'));
+    await put(kinesis, wireEvent({ kinesisSyncRecords: [wireRecord({ key: 'live' })] }));
+    kinesis.destroy();
+    await expect.poll(keys).toEqual(['live']);
+    expect(await redrive()).toEqual({
+      code: 0,
+      stderr: '',
+      stdout:
+        'quarantine: 0 projected, 1 can not be projected as they are (1 not-json; docs/query.md says what that means)\n',
+    });
+  });
+
+  it('projects what the event source mapping had given up', async () => {
+    const origin = {
+      functionArn: 'arn:aws:lambda:us-east-1:000000000000:function:project-stream',
+      shardId: 'shardId-000000000000',
+      streamArn: 'arn:aws:kinesis:us-east-1:000000000000:stream/cognito-sync',
+      region: 'us-east-1',
+      invokeIdentityArn: 'arn:aws:iam::000000000000:role/project-stream',
+    };
+    const records = ['given up', 'too'].map((key, index) =>
+      encodeRecord(
+        {
+          sequenceNumber: `4960118965842235937883629852${index}`,
+          partitionKey: 'key',
+          data: toBytes(wireEvent({ kinesisSyncRecords: [wireRecord({ key })] })),
+          arrivedAt: new Date(),
+        },
+        origin,
+      ),
+    );
+    const directory = join(dataDir, 'given-up');
+    const discarded = {
+      attempt: firstAttempt(records),
+      condition: 'RecordAgeExceeded' as const,
+      requestId: 'none',
+      now: Date.now(),
+    };
+    await createFailureDirectory({ directory, mappingUuid: 'uuid' }).keep(toFailureRecord(discarded, origin));
+    for (let time = 0; time < 2; time += 1) {
+      expect(await redrive('--failures', directory)).toMatchObject({
+        code: 0,
+        stdout: expect.stringMatching(/^\/.*: 2 projected, 0 can not be projected as they are\n/),
+      });
+      expect(await keys()).toEqual(['given up', 'live', 'too']);
+    }
+  });
+
+  it('says so where there is nothing to read', async () => {
+    expect(await redrive('--failures', join(dataDir, 'nowhere'))).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('nowhere cannot be read: ENOENT'),
+    });
+    expect(await redrive('--failures', '')).toMatchObject({ code: 2 });
+    expect(await redrive('everything')).toMatchObject({ code: 2 });
+  });
+});
