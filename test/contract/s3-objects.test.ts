@@ -19,16 +19,7 @@ describe.skipIf(missing)('a failure destination in S3', () => {
     vi.stubEnv('AWS_ACCESS_KEY_ID', 'somebody');
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
     client = new S3Client({});
-    await expect
-      .poll(
-        () =>
-          fetch(endpoint).then(
-            ({ ok }) => ok,
-            () => false,
-          ),
-        { timeout: 30_000 },
-      )
-      .toBe(true);
+    await vi.waitFor(() => fetch(endpoint), { timeout: 30_000, interval: 100 });
     await client.send(new CreateBucketCommand({ Bucket: 'failures' }));
   }, 40_000);
   afterAll(() => {
