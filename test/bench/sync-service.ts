@@ -12,6 +12,8 @@ import { median, type Table } from './measure.ts';
 const CLIENTS = 8;
 const KEYS = 10;
 const PUSHES = 150;
+/** Each of other keys; a dataset holds 1,024 records. */
+const NEW_PUSHES = 60;
 const PULLS = 1_000;
 const ROUNDS = 5;
 const POOL = 'us-east-1:00000000-0000-4000-8000-000000000001';
@@ -38,6 +40,7 @@ async function bench(database: string): Promise<Table['rows']> {
   const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
   const rates: Record<string, { service: number[]; bare: number[] }> = {
     UpdateRecords: { service: [], bare: [] },
+    'UpdateRecords, keys never written before': { service: [], bare: [] },
     ListRecords: { service: [], bare: [] },
   };
   // Round 0 warms up. Both do the same in turn, so that a machine that gets slower gets slower for both.
@@ -48,9 +51,13 @@ async function bench(database: string): Promise<Table['rows']> {
       );
       await Promise.all(clients.map((client) => client.prepare()));
       const pushes = await rate(CLIENTS * PUSHES, () => Promise.all(clients.map((client) => client.push())));
+      const newPushes = await rate(CLIENTS * NEW_PUSHES, () =>
+        Promise.all(clients.map((client) => client.pushNew())),
+      );
       const pulls = await rate(CLIENTS * PULLS, () => Promise.all(clients.map((client) => client.pull())));
       if (round === 0) continue;
       rates.UpdateRecords?.[target].push(pushes);
+      rates['UpdateRecords, keys never written before']?.[target].push(newPushes);
       rates.ListRecords?.[target].push(pulls);
     }
   }
@@ -98,14 +105,16 @@ interface Signed {
 /** One device with a dataset of its own. Its requests are made and signed before they are timed. */
 function createClient(agent: Agent, port: number, target: 'service' | 'bare', name: string) {
   const identity = `us-east-1:${target === 'service' ? 'aaaaaaaa' : 'bbbbbbbb'}-0000-4000-8000-${name.padStart(12, '0')}`;
-  const path = `/identitypools/${encodeURIComponent(POOL)}/identities/${encodeURIComponent(identity)}/datasets/game`;
+  const path = (dataset: string) =>
+    `/identitypools/${encodeURIComponent(POOL)}/identities/${encodeURIComponent(identity)}/datasets/${dataset}`;
   const signer = localSigner('cognito-sync');
   let pushes: Signed[] = [];
+  let newPushes: Signed[] = [];
   let pulls: Signed[] = [];
 
   async function sign(
     method: string,
-    suffix: string,
+    target: string,
     query: Record<string, string>,
     body: string,
   ): Promise<Signed> {
@@ -115,13 +124,13 @@ function createClient(agent: Agent, port: number, target: 'service' | 'bare', na
       protocol: 'http:',
       hostname: '127.0.0.1',
       port,
-      path: path + suffix,
+      path: target,
       query,
       headers,
       body,
     });
     const search = new URLSearchParams(query).toString();
-    return { method, path: path + suffix + (search && `?${search}`), headers: signed.headers, body };
+    return { method, path: target + (search && `?${search}`), headers: signed.headers, body };
   }
 
   function send({ method, path: signedPath, headers, body }: Signed): Promise<string> {
@@ -143,26 +152,46 @@ function createClient(agent: Agent, port: number, target: 'service' | 'bare', na
     });
   }
 
+  async function signPushes(
+    dataset: string,
+    pushCount: number,
+    patchOf: (count: number, key: number) => { Key: string; SyncCount: number },
+  ): Promise<Signed[]> {
+    const list = await sign('GET', `${dataset}/records`, { lastSyncCount: '0' }, '');
+    const signed: Signed[] = [];
+    for (let count = 0; count < pushCount; count += 1) {
+      // Each sync has a token of its own.
+      const token = target === 'service' ? JSON.parse(await send(list)).SyncSessionToken : 'none';
+      const RecordPatches = Array.from({ length: KEYS }, (_, key) => ({
+        Op: 'replace',
+        Value: `value ${count}`,
+        ...patchOf(count, key),
+      }));
+      signed.push(
+        await sign('POST', dataset, {}, JSON.stringify({ SyncSessionToken: token, RecordPatches })),
+      );
+    }
+    return signed;
+  }
+
   return {
     async prepare() {
-      const list = await sign('GET', '/records', { lastSyncCount: '0' }, '');
-      pushes = [];
-      for (let count = 0; count < PUSHES; count += 1) {
-        // Each sync has a token of its own.
-        const token = target === 'service' ? JSON.parse(await send(list)).SyncSessionToken : 'none';
-        const RecordPatches = Array.from({ length: KEYS }, (_, key) => ({
-          Op: 'replace',
-          Key: `key-${key}`,
-          Value: `value ${count}`,
-          SyncCount: count,
-        }));
-        pushes.push(await sign('POST', '', {}, JSON.stringify({ SyncSessionToken: token, RecordPatches })));
-      }
-      const pull = await sign('GET', '/records', { lastSyncCount: String(PUSHES - 1) }, '');
+      pushes = await signPushes(path('game'), PUSHES, (count, key) => ({
+        Key: `key-${key}`,
+        SyncCount: count,
+      }));
+      newPushes = await signPushes(path('album'), NEW_PUSHES, (count, key) => ({
+        Key: `key-${count}-${key}`,
+        SyncCount: 0,
+      }));
+      const pull = await sign('GET', `${path('game')}/records`, { lastSyncCount: String(PUSHES - 1) }, '');
       pulls = Array.from({ length: PULLS }, () => pull);
     },
     async push() {
       for (const push of pushes) await send(push);
+    },
+    async pushNew() {
+      for (const push of newPushes) await send(push);
     },
     async pull() {
       for (const pull of pulls) await send(pull);
