@@ -111,7 +111,7 @@ let deployed: ProjectStreamHandler | undefined;
 /** The function as AWS runs it: composed from the environment at its first event. */
 export const handler: ProjectStreamHandler = (event, context) => {
   deployed ??= createProjectStream({
-    store: createQueryStore(openPg({ connectionString: readDatabaseUrl(process.env), maxConnections: 1 })),
+    store: createQueryStore(openPg({ connectionString: readDatabaseUrl(process.env) })),
     fetchPayload: createPayloadFetch({ policy: readPayloadPolicy(process.env), now: Date.now }),
     parallelizationFactor: readParallelizationFactor(process.env),
     report: createReporter('project-stream'),

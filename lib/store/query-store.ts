@@ -89,11 +89,15 @@ export function createQueryStore(database: Database): ProjectionStore {
 
     async apply(changes) {
       const { datasets, records } = toRows(changes);
-      // The datasets first: a record is seen through the row of its dataset.
-      for (const chunk of chunkRows(datasets, () => 0)) await execute(database, upsertDatasets(chunk));
-      let recordsChanged = 0;
-      for (const chunk of chunkRows(records, sizeOf))
-        recordsChanged += await execute(database, upsertRecords(chunk));
+      const changed = await allDone([
+        ...chunkRows(records, sizeOf).map((chunk) => execute(database, upsertRecords(chunk))),
+        // A record is seen once the row of its dataset is there, too.
+        ...chunkRows(datasets, () => 0).map(async (chunk) => {
+          await execute(database, upsertDatasets(chunk));
+          return 0;
+        }),
+      ]);
+      const recordsChanged = changed.reduce((sum, count) => sum + count, 0);
       await eraseRemoved(database, datasets);
       return { recordsChanged };
     },
@@ -155,6 +159,16 @@ async function execute(
   { sql, values }: ReturnType<typeof upsertRecords>,
 ): Promise<number> {
   return (await database.query(sql, values)).rowsChanged;
+}
+
+/**
+ * Waits for all statements, also where one fails: a batch that is tried again must not meet what is left of itself.
+ * They may run side by side. Each locks its rows in the order of their keys, so that whoever waits for a row holds only
+ * rows before it, and no circle of waiting can close.
+ */
+async function allDone<Result>(statements: readonly Promise<Result>[]): Promise<Result[]> {
+  await Promise.allSettled(statements);
+  return Promise.all(statements);
 }
 
 /** A removal takes the values it covers with it, those written after it included. Tombstones stay. */
