@@ -1,11 +1,8 @@
+import { MAX_DATE_MS, MIN_DATE_MS } from './bounds.ts';
 import { StreamEventError } from './stream-event.ts';
 
 /** A JSON object whose members are not yet known to be of the right type. */
 export type Members = Readonly<Record<string, unknown>>;
-
-// The years 1 to 9999: what SQL timestamps, ISO 8601 and every driver between them agree on.
-const MIN_DATE_MS = Date.parse('0001-01-01T00:00:00Z');
-const MAX_DATE_MS = Date.parse('9999-12-31T23:59:59.999Z');
 
 export function notAnEvent(message: string): StreamEventError {
   return new StreamEventError('not-a-cognito-event', message);

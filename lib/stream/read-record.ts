@@ -1,8 +1,9 @@
+import { MAX_KEY_LENGTH } from './bounds.ts';
 import { count, date, isObject, notAnEvent, optional, text } from './members.ts';
 import type { StreamRecord } from './stream-event.ts';
 
 // The API model's length of a key; a value may be as long as the data it came in.
-const RECORD_KEY = { maxLength: 1024 };
+const RECORD_KEY = { maxLength: MAX_KEY_LENGTH };
 const RECORD_VALUE = { minLength: 0, maxLength: Number.MAX_SAFE_INTEGER };
 
 export type Operation = 'replace' | 'remove';

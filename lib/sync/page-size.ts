@@ -1,6 +1,7 @@
 import { invalidParameter } from './invalid-parameter.ts';
 
-const MAX_RESULTS = 1_024;
+/** The most that any client asks for. */
+export const MAX_RESULTS = 1_024;
 
 /**
  * How many results a page holds. Null, for all there are, where the client does not say: the iOS client says nothing

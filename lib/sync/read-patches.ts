@@ -1,4 +1,5 @@
 import { ServiceError } from '../errors.ts';
+import { MAX_DATE_MS, MAX_KEY_LENGTH, MIN_DATE_MS } from '../stream/bounds.ts';
 import { checkSyncCount, invalidParameter } from './invalid-parameter.ts';
 import type { RecordPatch } from './model.ts';
 
@@ -9,11 +10,6 @@ export interface Patch {
   syncCount: number;
   deviceLastModifiedDate: number | null;
 }
-
-const MAX_KEY_LENGTH = 1_024;
-// The years 1 to 9999: what the consumers of the stream take.
-const MIN_DATE_MS = Date.parse('0001-01-01T00:00:00Z');
-const MAX_DATE_MS = Date.parse('9999-12-31T23:59:59.999Z');
 
 /**
  * Checks the patches of one call.

@@ -1,3 +1,6 @@
+import { MAX_KEY_LENGTH } from '../stream/bounds.ts';
+import { MAX_RESULTS } from '../sync/page-size.ts';
+
 interface Pattern {
   text: string;
   matches(value: string): boolean;
@@ -32,13 +35,13 @@ const CONSTRAINTS: ReadonlyMap<string, Constraint> = new Map(
     // Ours: neither `.` nor `..`. Proxies and HTTP clients resolve them, and then the path is another one.
     DatasetName: { minLength: 1, maxLength: 128, pattern: wholly('(?!\\.{1,2}$)[a-zA-Z0-9_.:-]+') },
     DeviceId: { minLength: 1, maxLength: 256 },
-    Key: { minLength: 1, maxLength: 1024 },
+    Key: { minLength: 1, maxLength: MAX_KEY_LENGTH },
     Value: { maxLength: 1_048_575, secret: true },
     Op: { oneOf: ['replace', 'remove'] },
     // Ours: the model gives these numbers no range.
     SyncCount: COUNT,
     LastSyncCount: COUNT,
-    MaxResults: { min: 1, max: 1024 },
+    MaxResults: { min: 1, max: MAX_RESULTS },
     SyncSessionToken: { secret: true },
     NextToken: { secret: true },
     Token: { secret: true },
