@@ -8,6 +8,7 @@ const MIGRATIONS = [
   '0002-sync-store.sql',
   '0003-query-by-key.sql',
   '0004-stream-progress.sql',
+  '0005-identity-pools.sql',
 ];
 
 describe.each(DATABASES)('migrations on $name', ({ open }) => {
