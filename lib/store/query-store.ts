@@ -1,3 +1,4 @@
+import { ValueRefusedError } from '../errors.ts';
 import type { RefusedDelivery } from '../projection/delivery.ts';
 import type { DatasetChange } from '../projection/fold-events.ts';
 import { numericValue } from '../projection/numeric-value.ts';
@@ -54,7 +55,9 @@ ON CONFLICT (stream_name, shard_id) DO UPDATE SET
   sequence_number = excluded.sequence_number,
   arrived_at = excluded.arrived_at,
   projected_at = excluded.projected_at
-WHERE stored.arrived_at IS NULL OR excluded.arrived_at IS NULL OR stored.arrived_at <= excluded.arrived_at`;
+WHERE stored.arrived_at IS NULL OR excluded.arrived_at IS NULL
+  OR (stored.arrived_at, length(stored.sequence_number), stored.sequence_number)
+    <= (excluded.arrived_at, length(excluded.sequence_number), excluded.sequence_number)`;
 
 /** The query store's write side, on any `Database`. */
 export function createQueryStore(database: Database): ProjectionStore {
@@ -167,7 +170,12 @@ async function execute(
  * rows before it, and no circle of waiting can close.
  */
 async function allDone<Result>(statements: readonly Promise<Result>[]): Promise<Result[]> {
-  await Promise.allSettled(statements);
+  const failures = (await Promise.allSettled(statements)).flatMap((outcome) =>
+    outcome.status === 'rejected' ? [outcome.reason] : [],
+  );
+  // A refusal is for good: it counts once all else has worked.
+  if (failures.length > 0)
+    throw failures.find((error) => !(error instanceof ValueRefusedError)) ?? failures[0];
   return Promise.all(statements);
 }
 

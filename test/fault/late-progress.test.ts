@@ -1,0 +1,30 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Database } from '../../lib/store/database.ts';
+import { migrate } from '../../lib/store/migrate.ts';
+import { createQueryStore } from '../../lib/store/query-store.ts';
+import { DATABASES } from '../fixtures/databases.ts';
+import { NEW_YEAR } from '../fixtures/stream-events.ts';
+import { readProgress } from './progress.ts';
+
+describe.each(DATABASES)('an invocation that was given up on and comes late, $name', ({ open }) => {
+  let database: Database;
+  beforeAll(async () => {
+    database = await open();
+    await migrate(database);
+  });
+  afterAll(() => database.close());
+
+  it('does not take progress back, though all events arrived in one millisecond', async () => {
+    const { saveProgress } = createQueryStore(database);
+    const at = (sequenceNumber: string) => ({
+      streamName: 'cognito-sync',
+      shardId: 'shardId-000000000000',
+      sequenceNumber,
+      arrivedAt: NEW_YEAR,
+    });
+    for (const sequenceNumber of ['99', '100', '99']) {
+      await saveProgress(at(sequenceNumber), { isKnown: true });
+    }
+    expect(await readProgress(database)).toMatchObject([{ sequence_number: '100' }]);
+  });
+});

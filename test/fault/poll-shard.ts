@@ -1,0 +1,60 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { KinesisStreamBatchResponse, KinesisStreamRecord } from 'aws-lambda';
+import type { Kill } from './invocation.ts';
+
+export interface InvocationPlan {
+  batchSize: number;
+  delayMs: number;
+  end:
+    | { kind: 'answered' }
+    /** The function has done its work, and Lambda does not know. */
+    | { kind: 'answerLost' }
+    /** Two functions get the batch at the same time. */
+    | { kind: 'twice' }
+    /** The checkpoint is lost, and an older one goes. */
+    | { kind: 'rewound'; by: number }
+    | ({ kind: 'killed' } & Kill);
+}
+
+/** Undefined where the function was killed before it answered. */
+export type Invoke = (
+  records: KinesisStreamRecord[],
+  kill: Kill | null,
+) => Promise<KinesisStreamBatchResponse | undefined>;
+
+const FAULTLESS: InvocationPlan = { batchSize: 10, delayMs: 0, end: { kind: 'answered' } };
+const MAX_INVOCATIONS = 1_000;
+
+/** What Lambda does with one shard: batch after batch in order, each again from where the function says. */
+export async function pollShard(
+  records: readonly KinesisStreamRecord[],
+  plans: readonly InvocationPlan[],
+  invoke: Invoke,
+): Promise<void> {
+  let next = 0;
+  for (let invocation = 0; next < records.length; invocation += 1) {
+    if (invocation === MAX_INVOCATIONS) throw new Error(`the shard is stuck at its record ${next}`);
+    const { batchSize, delayMs, end } = plans[invocation] ?? FAULTLESS;
+    await sleep(delayMs);
+    const batch = records.slice(next, next + batchSize);
+    const first = invoke(batch, end.kind === 'killed' ? end : null);
+    if (end.kind === 'twice') await Promise.race([first, invoke(batch, null)]);
+    const answer = await first;
+    if (end.kind === 'answerLost') continue;
+    next += processedCount(batch, answer);
+    if (end.kind === 'rewound') next = Math.max(0, next - end.by);
+  }
+}
+
+/** The lowest sequence number counts, whatever the order. Source: AWS Lambda Developer Guide, "Partial batch response". */
+function processedCount(
+  batch: readonly KinesisStreamRecord[],
+  answer: KinesisStreamBatchResponse | undefined,
+): number {
+  if (!answer) return 0;
+  const failed = new Set(answer.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
+  if (failed.size === 0) return batch.length;
+  const index = batch.findIndex(({ kinesis }) => failed.has(kinesis.sequenceNumber));
+  if (index < 0) throw new Error('the function reported a record that is not of the batch');
+  return index;
+}
