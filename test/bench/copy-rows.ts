@@ -1,16 +1,13 @@
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { KinesisStreamEvent } from 'aws-lambda';
-import type pg from 'pg';
-import { from as copyFrom } from 'pg-copy-streams';
 import { numericValue } from '../../lib/projection/numeric-value.ts';
+import type { Database } from '../../lib/store/database.ts';
 import { datasetId, recordId } from '../../lib/store/row-ids.ts';
 import { decodeStreamEvent } from '../../lib/stream/decode-stream-event.ts';
 
 /** A table with the columns and the key of projection.records, and nothing else. */
-export async function createCopyTable(client: pg.Client): Promise<void> {
-  await client.query('CREATE SCHEMA bench');
-  await client.query(
+export async function createCopyTable(database: Database): Promise<void> {
+  await database.query('CREATE SCHEMA bench');
+  await database.query(
     'CREATE TABLE bench.records (LIKE projection.records, PRIMARY KEY (dataset_id, record_id))',
   );
 }
@@ -37,9 +34,4 @@ export function toCopyText({ Records }: KinesisStreamEvent): string {
     );
   });
   return `${lines.sort().join('\n')}\n`;
-}
-
-/** One COPY of rows made ready before. */
-export async function copyRows(client: pg.Client, text: string): Promise<void> {
-  await pipeline(Readable.from([text]), client.query(copyFrom('COPY bench.records FROM STDIN')));
 }

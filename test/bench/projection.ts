@@ -1,84 +1,106 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { KinesisStreamEvent } from 'aws-lambda';
-import pg from 'pg';
 import { createProjectStream } from '../../functions/project-stream.ts';
 import { createLambdaContext } from '../../infra/local/lambda-context.ts';
 import type { Database } from '../../lib/store/database.ts';
-import { migrate } from '../../lib/store/migrate.ts';
-import { openPg } from '../../lib/store/pg-database.ts';
-import { openPglite } from '../../lib/store/pglite-database.ts';
 import { createQueryStore } from '../../lib/store/query-store.ts';
 import { createLogger } from '../../lib/telemetry.ts';
-import { startPostgresServer } from '../fixtures/postgres-server.ts';
 import { noPayloads } from '../fixtures/stream-events.ts';
-import { copyRows, createCopyTable, toCopyText } from './copy-rows.ts';
+import { openBenchEmbedded } from './bench-embedded.ts';
+import { openBenchPostgres } from './bench-postgres.ts';
+import { toCopyText } from './copy-rows.ts';
 import { type Contender, contender, medianTimes, type Table } from './measure.ts';
-import { recordByRecord, type Statements } from './record-by-record.ts';
+import { recordByRecord } from './record-by-record.ts';
+import type { BenchDatabase, ShardWriters } from './shard-writers.ts';
 import { syncBatch } from './sync-batch.ts';
 
-const EVENTS = 500;
-const RECORDS = 10;
-const RUNS = { rounds: 9, warmUp: 2 };
+const SHAPES = [
+  { events: 500, records: 10 },
+  { events: 100, records: 100 },
+];
+const SHARDS = [1, 4];
+/** Until the engine has compiled what a batch runs through; what comes after the first case finds it done. */
+const FIRST_WARM_UP = 10;
+const WARM_UP = 2;
+/** A round of record by record is thousands of statements: an average in itself, and most of the time of all. */
+const EVERY = 3;
+/** All take part in the last round: what it has written is what newer rows and replays are of. */
+const ROUNDS = 2 * EVERY + 1;
 
-process.env.POWERTOOLS_LOG_LEVEL = 'SILENT';
+type Shape = (typeof SHAPES)[number];
+type BatchOf = (round: number, shard: number) => KinesisStreamEvent;
 
 /** The stream handler, Kinesis event in to rows committed, beside the plain ways of writing the same rows. */
 export async function benchProjection(): Promise<Table[]> {
-  return [await benchPostgres(), await benchEmbedded()];
+  process.env.POWERTOOLS_LOG_LEVEL = 'SILENT';
+  const tables: Table[] = [];
+  for (const open of [openBenchPostgres, openBenchEmbedded]) {
+    const database = await open(Math.max(...SHARDS));
+    tables.push(await bench(database).finally(() => database.close()));
+  }
+  return tables;
 }
 
-async function benchPostgres(): Promise<Table> {
-  const server = await startPostgresServer();
-  const database = openPg({ connectionString: server.url });
-  const client = new pg.Client({ connectionString: server.url });
-  await client.connect();
-  await migrate(database);
-  await createCopyTable(client);
-  const statements: Statements = {
-    execute: async (name, text, values) => {
-      await client.query(values ? { name, text, values: [...values] } : text);
-    },
-  };
-  const copy = contender({
-    name: 'bare COPY, same key',
-    prepare: (round) => toCopyText(batch(`copy ${round}`, 1)),
-    run: (text) => copyRows(client, text),
-  });
-  const times = await compare(database, statements, [copy]);
-  await client.end();
-  await database.close();
-  await server.close();
-  return toTable(`Stream handler on PostgreSQL 18, ${EVENTS} events x ${RECORDS} records`, times);
+async function bench(database: BenchDatabase): Promise<Table> {
+  const rows: Table['rows'] = {};
+  let warmUp = FIRST_WARM_UP;
+  for (const shape of SHAPES) {
+    for (const shards of SHARDS) {
+      const cases = await compare(database, shape, shards, warmUp);
+      warmUp = WARM_UP;
+      const rowCount = shape.events * shape.records * shards;
+      for (const [name, times] of Object.entries(cases)) {
+        rows[`${shape.events} x ${shape.records}, ${shardText(shards)}: ${name}`] = toCells(rowCount, times);
+      }
+      await empty(database);
+    }
+  }
+  return { title: `Stream handler on ${database.name}, events x records`, rows };
 }
-
-async function benchEmbedded(): Promise<Table> {
-  const directory = await mkdtemp(join(tmpdir(), 'bench-'));
-  const database = await openPglite({ dataDir: join(directory, 'database') });
-  await migrate(database);
-  const statements: Statements = {
-    execute: async (_name, text, values) => {
-      await database.query(text, values ?? []);
-    },
-  };
-  const times = await compare(database, statements, []);
-  await database.close();
-  await rm(directory, { recursive: true });
-  return toTable(`Stream handler on the embedded database, ${EVENTS} events x ${RECORDS} records`, times);
-}
-
-function batch(group: string, version: number): KinesisStreamEvent {
-  return syncBatch({ events: EVENTS, records: RECORDS, group, version });
-}
-
-type Times = Record<'new rows' | 'newer rows' | 'exact replay', Map<string, number>>;
 
 async function compare(
-  database: Database,
-  statements: Statements,
-  others: readonly Contender[],
-): Promise<Times> {
+  { shards: allShards, hasOneSession }: BenchDatabase,
+  shape: Shape,
+  shardCount: number,
+  warmUp: number,
+): Promise<Record<string, Map<string, number>>> {
+  const shards = allShards.slice(0, shardCount);
+  const batch = (group: string, version: number) => syncBatch({ ...shape, group, version });
+  const copy = bareCopy(shards, (round, shard) => batch(`copy ${round} ${shard}`, 1));
+  const both = (batchOf: (name: string) => BatchOf): Contender[] => {
+    const ours = streamHandler(shards, batchOf('ours'));
+    const oneAfterTheOther = hasOneSession && shardCount > 1;
+    return oneAfterTheOther ? [ours] : [ours, plainWay(shards, batchOf('theirs'))];
+  };
+  const rounds = { rounds: ROUNDS, warmUp: WARM_UP };
+  const lastRound = ROUNDS - 1;
+  // New rows are of version 1; those of the first round that warms up are newer.
+  const newerVersion = (round: number) => 2 + WARM_UP + round;
+  return {
+    'new rows': await medianTimes(
+      [...both((name) => (round, shard) => batch(`${name} ${round} ${shard}`, 1)), copy],
+      { ...rounds, warmUp },
+    ),
+    'newer rows': await medianTimes(
+      both((name) => (round, shard) => batch(`${name} ${lastRound} ${shard}`, newerVersion(round))),
+      rounds,
+    ),
+    'exact replay': await medianTimes(
+      both((name) => (_round, shard) => batch(`${name} ${lastRound} ${shard}`, newerVersion(lastRound))),
+      rounds,
+    ),
+  };
+}
+
+function streamHandler(shards: readonly ShardWriters[], batchOf: BatchOf): Contender {
+  const handlers = shards.map(({ database }) => createHandler(database));
+  return contender({
+    name: 'stream handler',
+    prepare: (round) => handlers.map((handle, shard) => ({ handle, event: batchOf(round, shard) })),
+    run: (batches) => atOnce(batches, ({ handle, event }) => handle(event)),
+  });
+}
+
+function createHandler(database: Database): (event: KinesisStreamEvent) => Promise<void> {
   const handler = createProjectStream({
     store: createQueryStore(database),
     fetchPayload: noPayloads,
@@ -86,42 +108,51 @@ async function compare(
     report: () => undefined,
     logger: createLogger('bench'),
   });
-  const ours = async (event: KinesisStreamEvent) => {
+  return async (event) => {
     const { batchItemFailures } = await handler(event, createLambdaContext('bench', 'us-east-1'));
     if (batchItemFailures.length > 0) throw new Error('the handler failed');
   };
-  const both = (prepareFor: (name: string, round: number) => KinesisStreamEvent): Contender[] => [
-    contender({ name: 'stream handler', prepare: (round) => prepareFor('ours', round), run: ours }),
-    contender({
-      name: 'record by record',
-      prepare: (round) => prepareFor('theirs', round),
-      run: (event) => recordByRecord(statements, event),
-    }),
-  ];
-  return {
-    'new rows': await medianTimes([...both((name, round) => batch(`${name} ${round}`, 1)), ...others], RUNS),
-    'newer rows': await medianTimes(
-      both((name, round) => batch(`${name} 0`, 10 + round)),
-      RUNS,
-    ),
-    'exact replay': await medianTimes(
-      both((name) => batch(`${name} 0`, 1)),
-      RUNS,
-    ),
-  };
 }
 
-/** A row per case: rows a second of each contender, and how many times as fast the handler is. */
-function toTable(title: string, times: Times): Table {
-  const rows: Table['rows'] = {};
-  for (const [name, byContender] of Object.entries(times)) {
-    const oursMs = byContender.get('stream handler') ?? Number.NaN;
-    const cells: Record<string, string> = {};
-    for (const [contender, ms] of byContender) {
-      cells[contender] = `${Math.round((EVENTS * RECORDS * 1000) / ms).toLocaleString('en')} rows/s`;
-      if (contender !== 'stream handler') cells[`handler / ${contender}`] = `${(ms / oursMs).toFixed(2)} x`;
-    }
-    rows[name] = cells;
+function plainWay(shards: readonly ShardWriters[], batchOf: BatchOf): Contender {
+  return contender({
+    name: 'record by record',
+    every: EVERY,
+    prepare: (round) =>
+      shards.map(({ transaction }, shard) => ({ transaction, event: batchOf(round, shard) })),
+    run: (batches) =>
+      atOnce(batches, ({ transaction, event }) => transaction((execute) => recordByRecord(execute, event))),
+  });
+}
+
+function bareCopy(shards: readonly ShardWriters[], batchOf: BatchOf): Contender {
+  return contender({
+    name: 'bare COPY',
+    prepare: (round) => shards.map(({ copy }, shard) => copy(toCopyText(batchOf(round, shard)))),
+    run: (copies) => atOnce(copies, (copy) => copy()),
+  });
+}
+
+async function atOnce<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
+  await Promise.all(items.map(work));
+}
+
+/** Each case begins with empty tables: none pays for the rows of those before it. */
+async function empty({ shards: [writers] }: BenchDatabase): Promise<void> {
+  await writers?.database.query('TRUNCATE projection.datasets, projection.records, bench.records');
+}
+
+function shardText(count: number): string {
+  return count === 1 ? '1 shard' : `${count} shards at once`;
+}
+
+/** Rows a second of each contender, and how many times as fast the handler is. */
+function toCells(rowCount: number, times: Map<string, number>): Record<string, string> {
+  const oursMs = times.get('stream handler') ?? Number.NaN;
+  const cells: Record<string, string> = {};
+  for (const [name, ms] of times) {
+    cells[name] = `${Math.round((rowCount * 1000) / ms).toLocaleString('en')} rows/s`;
+    if (name !== 'stream handler') cells[`handler / ${name}`] = `${(ms / oursMs).toFixed(2)} x`;
   }
-  return { title, rows };
+  return cells;
 }

@@ -4,10 +4,8 @@ import type { SqlValue } from '../../lib/store/database.ts';
 import { datasetId, recordId } from '../../lib/store/row-ids.ts';
 import { decodeStreamEvent } from '../../lib/stream/decode-stream-event.ts';
 
-/** A plain connection: `values` undefined is a statement without parameters. */
-export interface Statements {
-  execute(name: string, sql: string, values?: readonly SqlValue[]): Promise<void>;
-}
+/** Runs a statement in the batch's transaction; prepared under its name where the driver can. */
+export type Execute = (name: string, sql: string, values: readonly SqlValue[]) => Promise<unknown>;
 
 const UPSERT_DATASET = `
 INSERT INTO projection.datasets AS stored
@@ -26,16 +24,15 @@ ON CONFLICT (dataset_id, record_id) DO UPDATE SET
   sync_count = excluded.sync_count, device_last_modified_ms = excluded.device_last_modified_ms, projected_at = excluded.projected_at
 WHERE (excluded.last_modified_ms, excluded.sync_count) > (stored.last_modified_ms, stored.sync_count)`;
 
-/** The plain way: one prepared upsert per record, one transaction per batch, into the same tables. */
-export async function recordByRecord(statements: Statements, { Records }: KinesisStreamEvent): Promise<void> {
-  await statements.execute('begin', 'BEGIN');
+/** The plain way: one prepared upsert per record, in the one transaction of the batch, into the same tables. */
+export async function recordByRecord(execute: Execute, { Records }: KinesisStreamEvent): Promise<void> {
   for (const { kinesis } of Records) {
     const event = decodeStreamEvent(Buffer.from(kinesis.data, 'base64'));
     if (event.kind !== 'records') throw new Error('no such event is made');
     const { dataset, version } = event;
     const id = datasetId(dataset);
     const { identityPoolId, identityId, datasetName } = dataset;
-    await statements.execute('dataset', UPSERT_DATASET, [
+    await execute('dataset', UPSERT_DATASET, [
       id,
       identityPoolId,
       identityId,
@@ -47,7 +44,7 @@ export async function recordByRecord(statements: Statements, { Records }: Kinesi
       const { key, value, deviceLastModifiedDate } = record;
       const number = value === null ? null : numericValue(value);
       const { lastModifiedDate, syncCount } = record.version;
-      await statements.execute('record', UPSERT_RECORD, [
+      await execute('record', UPSERT_RECORD, [
         id,
         recordId(key),
         key,
@@ -59,5 +56,4 @@ export async function recordByRecord(statements: Statements, { Records }: Kinesi
       ]);
     }
   }
-  await statements.execute('commit', 'COMMIT');
 }

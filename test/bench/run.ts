@@ -1,22 +1,53 @@
 import { writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
+import { benchHandlerBundle } from './handler-bundle.ts';
+import { benchLag } from './lag.ts';
+import { markdownTable } from './markdown-table.ts';
+import type { Table } from './measure.ts';
+import { benchMemory } from './memory.ts';
 import { benchProjection } from './projection.ts';
 import { benchSyncService } from './sync-service.ts';
 
-/** Runs every bench and prints its ratios side by side; absolute figures belong to this machine, ratios travel. */
+// Runs every bench, or those that are named, and prints their ratios side by side; absolute figures belong to this
+// machine, ratios travel.
+const PARTS = new Map<string, () => Promise<Table[]>>([
+  ['projection', benchProjection],
+  ['sync', benchSyncService],
+  ['handler', benchHandlerBundle],
+  ['memory', benchMemory],
+  ['lag', benchLag],
+]);
+
+const named = process.argv.slice(2);
+const unknown = named.filter((name) => !PARTS.has(name));
+if (unknown.length > 0) {
+  console.error(`No such bench: ${unknown.join(', ')}. There are ${[...PARTS.keys()].join(', ')}.`);
+  process.exit(2);
+}
+
 const machine = {
   node: process.version,
   cpu: cpus()[0]?.model ?? 'unknown',
   cores: cpus().length,
   memoryGiB: Math.round(totalmem() / 2 ** 30),
 };
-const tables = [...(await benchProjection()), ...(await benchSyncService())];
-for (const { title, rows } of tables) {
-  console.log(`\n${title}`);
-  console.table(rows);
+const startedAt = performance.now();
+const tables: Table[] = [];
+for (const [name, bench] of PARTS) {
+  if (named.length > 0 && !named.includes(name)) continue;
+  const partStartedAt = performance.now();
+  for (const table of await bench()) {
+    tables.push(table);
+    console.log(`${markdownTable(table)}\n`);
+  }
+  console.log(`(${name}: ${secondsSince(partStartedAt)} s)\n`);
 }
 await writeFile(
   'bench-results.json',
   `${JSON.stringify({ at: new Date().toISOString(), machine, tables }, null, 2)}\n`,
 );
-console.log('\nWritten to bench-results.json', machine);
+console.log(`Written to bench-results.json after ${secondsSince(startedAt)} s.`, machine);
+
+function secondsSince(start: number): string {
+  return ((performance.now() - start) / 1000).toFixed(0);
+}

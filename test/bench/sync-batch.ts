@@ -9,6 +9,8 @@ interface Shape {
   /** Batches of one group touch the same datasets. */
   group: string;
   version: number;
+  /** Makes every second value longer. */
+  padding?: string;
 }
 
 const ORIGIN = {
@@ -18,33 +20,43 @@ const ORIGIN = {
   invokeIdentityArn: 'arn:aws:iam::000000000000:role/bench',
 };
 
-/** A Kinesis batch as Lambda hands it over: each event of another identity, its records short texts and numbers. */
-export function syncBatch({ events, records, group, version }: Shape): KinesisStreamEvent {
+/** Events as they are on the stream: each of another identity, its records short texts and numbers. */
+export function syncEvents({ events, records, group, version, padding = '' }: Shape): Uint8Array[] {
   const lastModifiedDate = NEW_YEAR + version;
+  return Array.from({ length: events }, (_, event) => {
+    const kinesisSyncRecords = Array.from({ length: records }, (_, record) =>
+      wireRecord({
+        key: `key-${record}`,
+        value: record % 2 ? `value ${version}${padding}` : `${version}`,
+        syncCount: version,
+        lastModifiedDate,
+      }),
+    );
+    return toBytes(
+      wireEvent({
+        identityId: identity(group, event),
+        kinesisSyncRecords,
+        lastModifiedDate,
+        syncCount: version,
+      }),
+    );
+  });
+}
+
+/** A Kinesis batch as Lambda hands it over. */
+export function syncBatch(shape: Shape): KinesisStreamEvent {
   return {
-    Records: Array.from({ length: events }, (_, event) => {
-      const kinesisSyncRecords = Array.from({ length: records }, (_, record) =>
-        wireRecord({
-          key: `key-${record}`,
-          value: record % 2 ? `value ${version}` : `${version}`,
-          syncCount: version,
-          lastModifiedDate,
-        }),
-      );
-      const data = toBytes(
-        wireEvent({
-          identityId: identity(group, event),
-          kinesisSyncRecords,
-          lastModifiedDate,
-          syncCount: version,
-        }),
-      );
-      const sequenceNumber = String(event);
-      return toEventRecord(
-        { sequenceNumber, partitionKey: 'p', data, arrivedAt: new Date(NEW_YEAR + 60_000) },
+    Records: syncEvents(shape).map((data, event) =>
+      toEventRecord(
+        {
+          sequenceNumber: String(event),
+          partitionKey: 'p',
+          data,
+          arrivedAt: new Date(NEW_YEAR + 60_000),
+        },
         ORIGIN,
-      );
-    }),
+      ),
+    ),
   };
 }
 

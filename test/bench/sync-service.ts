@@ -21,11 +21,11 @@ const POOL = 'us-east-1:00000000-0000-4000-8000-000000000001';
 /** UpdateRecords and ListRecords over HTTP, signed and checked, beside an endpoint that makes the one SQL call it needs. */
 export async function benchSyncService(): Promise<Table[]> {
   const server = await startPostgresServer();
-  const onPostgres = await bench(server.url);
-  await server.close();
+  const onPostgres = await bench(server.url).finally(() => server.close());
   const directory = await mkdtemp(join(tmpdir(), 'bench-sync-'));
-  const onEmbedded = await bench(join(directory, 'database'));
-  await rm(directory, { recursive: true });
+  const onEmbedded = await bench(join(directory, 'database')).finally(() =>
+    rm(directory, { recursive: true }),
+  );
   return [
     { title: `Sync service on PostgreSQL 18, ${CLIENTS} clients, ${KEYS} records a call`, rows: onPostgres },
     {
@@ -37,7 +37,6 @@ export async function benchSyncService(): Promise<Table[]> {
 
 async function bench(database: string): Promise<Table['rows']> {
   const { ports, stop } = await startServer(database);
-  const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
   const rates: Record<string, { service: number[]; bare: number[] }> = {
     UpdateRecords: { service: [], bare: [] },
     'UpdateRecords, keys never written before': { service: [], bare: [] },
@@ -46,6 +45,8 @@ async function bench(database: string): Promise<Table['rows']> {
   // Round 0 warms up. Both do the same in turn, so that a machine that gets slower gets slower for both.
   for (let round = 0; round <= ROUNDS; round += 1) {
     for (const target of ['service', 'bare'] as const) {
+      // Connections of its own: the server closes those that are idle while the other one's turn is.
+      const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
       const clients = Array.from({ length: CLIENTS }, (_, index) =>
         createClient(agent, ports[target], target, `${round}${index}`),
       );
@@ -55,13 +56,13 @@ async function bench(database: string): Promise<Table['rows']> {
         Promise.all(clients.map((client) => client.pushNew())),
       );
       const pulls = await rate(CLIENTS * PULLS, () => Promise.all(clients.map((client) => client.pull())));
+      agent.destroy();
       if (round === 0) continue;
       rates.UpdateRecords?.[target].push(pushes);
       rates['UpdateRecords, keys never written before']?.[target].push(newPushes);
       rates.ListRecords?.[target].push(pulls);
     }
   }
-  agent.destroy();
   await stop();
   return Object.fromEntries(
     Object.entries(rates).map(([operation, { service, bare }]) => {

@@ -1,0 +1,41 @@
+import { writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { migrate } from '../../lib/store/migrate.ts';
+import { openPglite } from '../../lib/store/pglite-database.ts';
+import { createCopyTable } from './copy-rows.ts';
+import type { BenchDatabase, ShardWriters } from './shard-writers.ts';
+
+/** Where PGlite sees the directory of its database. */
+const INSIDE = '/pglite/data';
+
+/** The embedded database, which the shards share. It copies from a file: its wrapper hands on statements alone. */
+export async function openBenchEmbedded(shardCount: number): Promise<BenchDatabase> {
+  const directory = await mkdtemp(join(tmpdir(), 'bench-'));
+  const dataDir = join(directory, 'database');
+  const database = await openPglite({ dataDir });
+  await migrate(database);
+  await createCopyTable(database);
+  const toWriters = (shard: number): ShardWriters => ({
+    database,
+    transaction: (work) =>
+      database.transaction((transaction) => work((_name, sql, values) => transaction.query(sql, values))),
+    copy(text) {
+      const file = `bench-${shard}.txt`;
+      writeFileSync(join(dataDir, file), text);
+      return async () => {
+        await database.query(`COPY bench.records FROM '${INSIDE}/${file}'`);
+      };
+    },
+  });
+  return {
+    name: 'the embedded database',
+    shards: Array.from({ length: shardCount }, (_, shard) => toWriters(shard)),
+    hasOneSession: true,
+    async close() {
+      await database.close();
+      await rm(directory, { recursive: true });
+    },
+  };
+}

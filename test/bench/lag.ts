@@ -1,0 +1,104 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { KinesisClient } from '@aws-sdk/client-kinesis';
+import { localKinesis, putAll } from '../fixtures/kinesis.ts';
+import { startPostgresServer } from '../fixtures/postgres-server.ts';
+import { quantile, type Table } from './measure.ts';
+import { syncEvents } from './sync-batch.ts';
+
+const EVENTS_PER_PUT = 10;
+const PUT_EVERY_MS = 50;
+const RECORDS = 10;
+const SECONDS = 10;
+/** Puts of the first second find code that has never run, and do not count. */
+const WARM_UP_PUTS = 1000 / PUT_EVERY_MS;
+const LOOK_EVERY_MS = 5;
+const PATIENCE_MS = 30_000;
+
+/** From PutRecords' answer to its rows committed, in the local cloud, under a steady load. */
+export async function benchLag(): Promise<Table[]> {
+  const onEmbedded = await benchLocalCloud(undefined);
+  const server = await startPostgresServer();
+  const onPostgres = await benchLocalCloud(server.url).finally(() => server.close());
+  const rows = { 'embedded database': onEmbedded, 'PostgreSQL 18': onPostgres };
+  const rate = (EVENTS_PER_PUT * 1000) / PUT_EVERY_MS;
+  return [{ title: `From event to row in the local cloud, ${rate} events/s, ${RECORDS} records each`, rows }];
+}
+
+async function benchLocalCloud(databaseUrl: string | undefined): Promise<Record<string, string>> {
+  const { url, stop } = await startCloud(databaseUrl);
+  const kinesis = localKinesis(url);
+  const { lags, eventsPerSecond } = await measure(kinesis, url).finally(stop);
+  kinesis.destroy();
+  const counted = lags.slice(WARM_UP_PUTS);
+  const ms = (q: number) => `${quantile(counted, q).toFixed(0)} ms`;
+  return { p50: ms(0.5), p95: ms(0.95), max: ms(1), put: `${eventsPerSecond.toFixed(0)} events/s` };
+}
+
+/** One lag per put, in milliseconds: the shard keeps the order, so a put is projected once that many events are. */
+async function measure(
+  kinesis: KinesisClient,
+  url: string,
+): Promise<{ lags: number[]; eventsPerSecond: number }> {
+  const putCount = WARM_UP_PUTS + (SECONDS * 1000) / PUT_EVERY_MS;
+  const answeredAt: number[] = [];
+  const lags: number[] = [];
+  const puts = Array.from({ length: putCount }, (_, index) =>
+    syncEvents({ events: EVENTS_PER_PUT, records: RECORDS, group: `lag ${index}`, version: 1 }),
+  );
+
+  async function putSteadily(): Promise<void> {
+    const start = performance.now();
+    for (const [index, events] of puts.entries()) {
+      await sleep(Math.max(0, start + index * PUT_EVERY_MS - performance.now()));
+      await putAll(kinesis, events);
+      answeredAt.push(performance.now());
+    }
+  }
+
+  async function watch(): Promise<void> {
+    for (let lastNewsAt = performance.now(); lags.length < putCount; await sleep(LOOK_EVERY_MS)) {
+      const projected = await projectedEvents(url);
+      const seenAt = performance.now();
+      while ((lags.length + 1) * EVENTS_PER_PUT <= projected) {
+        // Rows can be there before the answer to the put is.
+        lags.push(Math.max(0, seenAt - (answeredAt[lags.length] ?? seenAt)));
+        lastNewsAt = seenAt;
+      }
+      if (seenAt - lastNewsAt > PATIENCE_MS) throw new Error('the events are not projected');
+    }
+  }
+
+  await Promise.all([putSteadily(), watch()]);
+  const [first = 0] = answeredAt;
+  const seconds = ((answeredAt.at(-1) ?? 0) - first) / 1000;
+  return { lags, eventsPerSecond: ((putCount - 1) * EVENTS_PER_PUT) / seconds };
+}
+
+/** The handler reports records once their rows are committed; asking for that costs the database nothing. */
+async function projectedEvents(url: string): Promise<number> {
+  const response = await fetch(`${url}/healthz`);
+  const { projection } = (await response.json()) as { projection: { recordsChanged: number } };
+  return projection.recordsChanged / RECORDS;
+}
+
+async function startCloud(
+  databaseUrl: string | undefined,
+): Promise<{ url: string; stop: () => Promise<void> }> {
+  const script = fileURLToPath(new URL('./lag-cloud.ts', import.meta.url));
+  const child = spawn(process.execPath, [script, ...(databaseUrl ? [databaseUrl] : [])], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...process.env, POWERTOOLS_LOG_LEVEL: 'SILENT' },
+  });
+  for await (const url of createInterface({ input: child.stdout })) {
+    const stop = () =>
+      new Promise<void>((resolve) => {
+        child.once('exit', () => resolve());
+        child.stdin.end();
+      });
+    return { url, stop };
+  }
+  throw new Error('the local cloud of the bench ended');
+}

@@ -1,0 +1,53 @@
+import { handler } from '../../functions/project-stream.ts';
+import { deployedMappingSettings } from '../../infra/local/event-source-mapping/deployed-mapping-settings.ts';
+import { MAX_PAYLOAD_BYTES } from '../../infra/local/event-source-mapping/kinesis-event.ts';
+import { createLambdaContext } from '../../infra/local/lambda-context.ts';
+import { readDatabaseUrl } from '../../lib/config.ts';
+import { migrate } from '../../lib/store/migrate.ts';
+import { openPg } from '../../lib/store/pg-database.ts';
+import type { MemorySample } from './memory.ts';
+import { syncBatch } from './sync-batch.ts';
+
+// A process of its own, for memory.ts: `memory-process.ts <batches>`, with DATABASE_URL and --expose-gc. Runs the batches
+// through the handler and sends a sample of its memory after each.
+const [, , batches] = process.argv;
+const { batchSize: EVENTS } = deployedMappingSettings();
+const RECORDS = 10;
+const { gc } = globalThis;
+if (!gc) throw new Error('needs --expose-gc');
+
+const database = openPg({ connectionString: readDatabaseUrl(process.env) });
+await migrate(database);
+await database.close();
+
+const padding = fillingPadding();
+for (let batch = 0; batch < Number(batches); batch += 1) {
+  const payloadBytes = await project(batch, padding);
+  gc();
+  const { heapUsed, rss } = process.memoryUsage();
+  const sample: MemorySample = { payloadBytes, heapUsed, rss, maxRss: process.resourceUsage().maxRSS * 1024 };
+  await new Promise((resolve) => process.send?.(sample, resolve));
+}
+// The handler keeps its connections, as it does in AWS.
+process.exit();
+
+/** A full batch in both senses: the most events of the mapping, and the most bytes of an invocation. */
+async function project(batch: number, padding: string): Promise<number> {
+  const payload = payloadOf(batch, padding);
+  const { batchItemFailures } = await handler(JSON.parse(payload), createLambdaContext('bench', 'us-east-1'));
+  if (batchItemFailures.length > 0) throw new Error('the handler failed');
+  return payload.length;
+}
+
+/** What every second value needs for the payload to be as large as it may be, after base64. */
+function fillingPadding(): string {
+  const spareBytes = MAX_PAYLOAD_BYTES - payloadOf(0, '').length;
+  // Base64 rounds each event up, by fewer bytes than one a value.
+  return '.'.repeat(Math.floor((spareBytes * 0.75) / (EVENTS * (RECORDS / 2))) - 1);
+}
+
+function payloadOf(batch: number, padding: string): string {
+  return JSON.stringify(
+    syncBatch({ events: EVENTS, records: RECORDS, group: `memory ${batch}`, version: 1, padding }),
+  );
+}
