@@ -1,10 +1,15 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import './text-decoder-keeps-bom.ts';
 import { PGlite } from '@electric-sql/pglite';
+import pg from 'pg';
 import { OPENED, type WorkerReply, type WorkerRequest } from './pglite-messages.ts';
 
 const { dataDir, readerRole } = workerData as { dataDir: string; readerRole: string };
 const port = parentPort as MessagePort;
+
+// Its own parser takes the years 1 to 99 for ones of our time.
+const { TIMESTAMPTZ } = pg.types.builtins;
+const parseTimestamp = pg.types.getTypeParser(TIMESTAMPTZ);
 
 async function answer(database: PGlite, request: WorkerRequest): Promise<unknown> {
   if (request.kind === 'query') {
@@ -86,7 +91,7 @@ function replyError(id: number, error: unknown): void {
 }
 
 try {
-  const database = await PGlite.create(dataDir);
+  const database = await PGlite.create(dataDir, { parsers: { [TIMESTAMPTZ]: parseTimestamp } });
   await database.exec(CLOSE_WAYS_OUT);
   port.on('message', (request: WorkerRequest) => {
     answer(database, request).then(

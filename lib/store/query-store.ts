@@ -16,23 +16,24 @@ const ERASE_ROWS = 2_500;
 const REMOVED = `
 SELECT dataset_id FROM projection.datasets WHERE dataset_id = ANY ($1::uuid[]) AND removed_ms IS NOT NULL`;
 
-const COVERED = `
-  datasets.dataset_id = $1
-  AND records.dataset_id = datasets.dataset_id
-  AND (records.last_modified_ms, records.sync_count) <= (datasets.removed_ms, datasets.removed_sync_count)
-  AND records.record_value IS NOT NULL`;
-
-// The condition stands twice. Where this waits for a row that another transaction writes anew, PostgreSQL looks at the
-// outer condition again, with the new row, but not at the inner SELECT, which would still hold the row for covered.
+// An upsert onto rows that are there, because it locks them in the order of its SELECT, which is the order of all
+// writers: an UPDATE has none, and would sooner or later wait in a circle with them. Of a row that another transaction
+// writes anew meanwhile it looks at the new version before it changes it.
 const ERASE_COVERED = `
-UPDATE projection.records SET record_value = NULL, numeric_value = NULL
-FROM projection.datasets
-WHERE ${COVERED}
-  AND records.record_id IN (
-    SELECT records.record_id
-    FROM projection.datasets, projection.records
-    WHERE ${COVERED}
-    LIMIT ${ERASE_ROWS})`;
+INSERT INTO projection.records AS stored (
+  dataset_id, record_id, record_key, record_value, numeric_value,
+  last_modified_ms, sync_count, device_last_modified_ms, projected_at)
+SELECT records.dataset_id, records.record_id, records.record_key, NULL, NULL,
+  datasets.removed_ms, datasets.removed_sync_count, records.device_last_modified_ms, records.projected_at
+FROM projection.datasets JOIN projection.records ON records.dataset_id = datasets.dataset_id
+WHERE datasets.dataset_id = $1
+  AND (records.last_modified_ms, records.sync_count) <= (datasets.removed_ms, datasets.removed_sync_count)
+  AND records.record_value IS NOT NULL
+ORDER BY records.record_id
+LIMIT ${ERASE_ROWS}
+ON CONFLICT (dataset_id, record_id) DO UPDATE SET record_value = NULL, numeric_value = NULL
+WHERE (stored.last_modified_ms, stored.sync_count) <= (excluded.last_modified_ms, excluded.sync_count)
+  AND stored.record_value IS NOT NULL`;
 
 // The update changes nothing; it makes the row that was there come back.
 const KEEP_REMOVAL = `

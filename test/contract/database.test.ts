@@ -16,6 +16,21 @@ async function numbers(database: Database): Promise<number[]> {
   return rows.map(({ id }) => id);
 }
 
+it.each(DATABASES)('a date is the same going in and coming out, of any year, on $name', async ({ open }) => {
+  const database = await open();
+  const dates = [
+    '0001-01-01T00:00:00.000Z',
+    '0099-12-31T23:59:59.999Z',
+    '1970-01-01T00:00:00.000Z',
+    '9999-12-31T23:59:59.999Z',
+  ];
+  for (const date of dates) {
+    const { rows } = await database.query('SELECT $1::timestamptz AS date', [new Date(date)]);
+    expect(rows).toEqual([{ date: new Date(date) }]);
+  }
+  await database.close();
+});
+
 describe.each(DATABASES)('a transaction on $name', ({ open }) => {
   let database: Database;
   beforeAll(async () => {

@@ -7,11 +7,15 @@ type Wire = ReturnType<typeof wireEvent>;
 export interface History {
   /** The stream's data, in the order in which the service published it. */
   published: string[];
-  /** What is live in the end: `identity/dataset/key` to value. */
+  /** What is live in the end: `pool/identity/dataset/key` to value. */
   live: Record<string, string>;
-  /** Every dataset ever made: `identity/dataset` to whether it is removed in the end. */
+  /** Every dataset ever made: `pool/identity/dataset` to whether it is removed in the end. */
   removed: Record<string, boolean>;
+  [fc.toStringMethod]?: () => string;
 }
+
+/** How the removals of datasets come: with the version they removed, or without. */
+type Removals = 'dated' | 'undated';
 
 const KEYS = ['score', 'level', 'é鍵', 'a b', '0'];
 const IDENTITIES = [1, 2].map((digit) => `us-east-1:aaaaaaaa-0000-4000-8000-00000000000${digit}`);
@@ -43,10 +47,14 @@ const step = fc.record({
 });
 
 /** Histories of up to 40 steps over four datasets: updates, removals of both kinds, re-creation and bulk publish. */
-export const histories: fc.Arbitrary<History> = fc
-  .array(step, { minLength: 1, maxLength: 40 })
-  .map((steps) => {
-    const service = createService();
+export const histories = historiesWith('dated');
+
+/** The same, but nothing says which version of a dataset its removal removed. */
+export const undatedHistories = historiesWith('undated');
+
+function historiesWith(removals: Removals): fc.Arbitrary<History> {
+  return fc.array(step, { minLength: 1, maxLength: 40 }).map((steps) => {
+    const service = createService(removals);
     for (const { identityId, datasetName, elapsedMs, action } of steps) {
       const dataset = service.dataset(identityId, datasetName, elapsedMs);
       if (action.type === 'update') dataset.update(action.patches);
@@ -54,8 +62,38 @@ export const histories: fc.Arbitrary<History> = fc
       else if (action.type === 'bulkPublish') dataset.publish();
       else dataset.removeRecords();
     }
-    return service.history();
+    return legible(service.history());
   });
+}
+
+/** Gives a history a text for failures: an event a line, versions as `milliseconds into the year.count`. */
+export function legible(history: History): History {
+  const text = () =>
+    [
+      '',
+      ...history.published.map((data, index) => `  ${index}: ${describeEvent(JSON.parse(data))}`),
+      `  in the end: ${JSON.stringify(history.live)}\n`,
+    ]
+      .join('\n')
+      .replaceAll(/us-east-1:[0-9a-f-]+(\d)\b/g, '$1');
+  return Object.assign(history, { [fc.toStringMethod]: text });
+}
+
+function describeEvent({ kinesisSyncRecords, operation, ...event }: Record<string, unknown>): string {
+  const records = Array.isArray(kinesisSyncRecords) ? kinesisSyncRecords : [];
+  const written = records.map(
+    (record) => `${JSON.stringify(record.key)}@${describeVersion(record)}=${JSON.stringify(record.value)}`,
+  );
+  return [
+    `${event.identityPoolId}/${event.identityId}/${event.datasetName}`,
+    `@${describeVersion(event)} ${operation}`,
+    ...written,
+  ].join(' ');
+}
+
+function describeVersion({ lastModifiedDate, syncCount }: Record<string, unknown>): string {
+  return lastModifiedDate === null ? 'none' : `${Number(lastModifiedDate) - NEW_YEAR}.${syncCount}`;
+}
 
 interface Stored {
   exists: boolean;
@@ -65,14 +103,14 @@ interface Stored {
 }
 
 /** A service in memory, as simple as can be: no versions are compared here, it is what happened in the order it did. */
-function createService() {
+function createService(removals: Removals) {
   const published: string[] = [];
   const datasets = new Map<string, Stored>();
   let now = NEW_YEAR;
 
   function dataset(identityId: string, datasetName: string, elapsedMs: number) {
     now += elapsedMs;
-    const name = `${identityId}/${datasetName}`;
+    const name = `${POOL}/${identityId}/${datasetName}`;
     const stored = datasets.get(name) ?? {
       exists: false,
       syncCount: 0,
@@ -81,7 +119,8 @@ function createService() {
     };
 
     function publish(operation: string, records: Wire[] | null): void {
-      const { syncCount, lastModifiedDate } = stored;
+      const { syncCount, lastModifiedDate } =
+        records === null && removals === 'undated' ? { syncCount: null, lastModifiedDate: null } : stored;
       const members = {
         identityPoolId: POOL,
         identityId,
@@ -172,6 +211,7 @@ export function deliveriesOf({ published }: History): fc.Arbitrary<string[][]> {
         batches.push(data.slice(at, at + size));
         at += size;
       }
-      return batches;
+      const text = () => JSON.stringify(batches.map((batch) => batch.map((one) => published.indexOf(one))));
+      return Object.assign(batches, { [fc.toStringMethod]: text });
     });
 }

@@ -1,0 +1,225 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createProjectStream, type ProjectStreamHandler } from '../../functions/project-stream.ts';
+import { createLambdaContext } from '../../infra/local/lambda-context.ts';
+import type { Database } from '../../lib/store/database.ts';
+import { migrate } from '../../lib/store/migrate.ts';
+import { createQueryStore } from '../../lib/store/query-store.ts';
+import { checkPayloadUrl } from '../../lib/stream/payload-url.ts';
+import { createLogger } from '../../lib/telemetry.ts';
+import { DATABASES } from '../fixtures/databases.ts';
+import { deliver, toBytes, toKinesisEvent, wireEvent, wireRecord } from '../fixtures/stream-events.ts';
+import { anyData, eventJson, MARKER, MARKER_NUMBER, payloadBehind } from './stream-data.ts';
+
+/** Batches of anything; `FUZZ_RUNS=20000` for a night. */
+const RUNS = Number(process.env.FUZZ_RUNS ?? 150);
+
+/** Time enough to make a counterexample small, too. */
+vi.setConfig({ testTimeout: 120_000 + RUNS * 1_000 });
+
+const REASON =
+  /^(not-json|not-a-cognito-event|kpl-aggregated|offloaded-payload|unstorable-text|date-in-the-future|value-refused): [\x20-\x7e]{1,200}$/;
+const POLICY = { regions: ['us-east-1'], ownOrigin: null };
+
+let database: Database;
+let handler: ProjectStreamHandler;
+let output = '';
+
+beforeAll(async () => {
+  vi.stubEnv('POWERTOOLS_LOG_LEVEL', 'DEBUG');
+  const [embedded] = DATABASES;
+  if (!embedded) throw new Error('no database');
+  database = await embedded.open();
+  await migrate(database);
+  handler = createProjectStream({
+    store: createQueryStore(database),
+    fetchPayload: async (url) => {
+      checkPayloadUrl(url, POLICY);
+      return payloadBehind(url);
+    },
+    parallelizationFactor: 1,
+    report: () => undefined,
+    logger: createLogger('project-stream'),
+  });
+});
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await database.close();
+});
+beforeEach(clear);
+
+async function clear(): Promise<void> {
+  await database.query(
+    'TRUNCATE projection.datasets, projection.records, projection.quarantine, projection.dated_removals',
+  );
+}
+
+/** Runs the handler on one batch and keeps all that it writes to the log. */
+async function run(deliveries: ReturnType<typeof deliver>[]) {
+  output = '';
+  const write = (chunk: unknown) => {
+    output += String(chunk);
+    return true;
+  };
+  const spies = [process.stdout, process.stderr].map((stream) =>
+    vi.spyOn(stream, 'write').mockImplementation(write),
+  );
+  try {
+    return await handler(toKinesisEvent(deliveries), createLambdaContext('project-stream', 'us-east-1'));
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+}
+
+interface Quarantined {
+  sequence_number: string;
+  reason: string;
+  payload: Uint8Array;
+}
+
+/**
+ * Puts the data into one batch, a good event before, between and after, and checks what must be true of any data.
+ * @returns why each was refused; null where it was projected
+ */
+async function project(data: readonly Uint8Array[]): Promise<(string | null)[]> {
+  const goods = Array.from({ length: data.length + 1 }, (_, index) => deliver(good(index)));
+  const bads = data.map((bytes) => deliver(bytes));
+  const batch = goods.flatMap((delivery, index) => [delivery, ...bads.slice(index, index + 1)]);
+
+  expect(await run(batch)).toEqual({ batchItemFailures: [] });
+
+  const { rows: quarantined } = await database.query<Quarantined>('SELECT * FROM projection.quarantine');
+  const reasons = bads.map(({ position, data }) => {
+    const [row, ...more] = quarantined.filter((one) => one.sequence_number === position.sequenceNumber);
+    expect(more).toEqual([]);
+    if (!row) return null;
+    expect(Buffer.from(row.payload).equals(data)).toBe(true);
+    expect(row.reason).toMatch(REASON);
+    for (const marker of [MARKER, MARKER_NUMBER]) expect(row.reason).not.toContain(marker);
+    return row.reason;
+  });
+  // No good neighbour among them.
+  expect(quarantined).toHaveLength(reasons.filter((reason) => reason !== null).length);
+  await expectRows(data.filter((_, index) => reasons[index] === null));
+  expect(await neighbours()).toBe(goods.length);
+  expect(output).toContain('"message":"projected"');
+  for (const marker of [MARKER, MARKER_NUMBER]) expect(output).not.toContain(marker);
+  return reasons;
+}
+
+function good(index: number): Uint8Array {
+  const kinesisSyncRecords = [wireRecord({ key: 'neighbour', value: `${MARKER} ${index}` })];
+  return toBytes(wireEvent({ datasetName: `neighbour-${index}`, kinesisSyncRecords }));
+}
+
+async function neighbours(): Promise<number> {
+  const { rows } = await database.query<{ record_value: string; dataset_name: string }>(
+    "SELECT record_value, dataset_name FROM query.records WHERE record_key = 'neighbour'",
+  );
+  return rows.filter((row) => row.record_value === `${MARKER} ${row.dataset_name.slice('neighbour-'.length)}`)
+    .length;
+}
+
+/** Every dataset and key that was not refused has its row. */
+async function expectRows(projected: readonly Uint8Array[]): Promise<void> {
+  const { rows } = await database.query<Record<string, string>>(
+    'SELECT * FROM projection.datasets LEFT JOIN projection.records USING (dataset_id)',
+  );
+  const nameOf = (...parts: unknown[]) => JSON.stringify(parts);
+  const stored = new Set(
+    rows.flatMap((row) => {
+      const dataset = [row.identity_pool_id, row.identity_id, row.dataset_name];
+      return [nameOf(...dataset), nameOf(...dataset, row.record_key)];
+    }),
+  );
+  for (const data of projected) {
+    const event = JSON.parse(new TextDecoder().decode(data));
+    const dataset = [event.identityPoolId, event.identityId, event.datasetName ?? event.dataSetName];
+    const records = event.kinesisSyncRecordsURL
+      ? JSON.parse(new TextDecoder().decode(payloadBehind(event.kinesisSyncRecordsURL)))
+      : (event.kinesisSyncRecords ?? []);
+    for (const name of [
+      nameOf(...dataset),
+      ...records.map(({ key }: { key: unknown }) => nameOf(...dataset, key)),
+    ])
+      expect(stored).toContain(name);
+  }
+}
+
+const key = (text: string) => ({ key: JSON.stringify(text) });
+const value = (text: string) => ({ value: JSON.stringify(text) });
+const events = (...records: Record<string, string>[]) => eventJson({}, records);
+const numbered = (count: number) => Array.from({ length: count }, (_, index) => key(`${MARKER}${index}`));
+const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
+// As a literal it would set the prototype.
+const PROTO = Object.fromEntries([['__proto__', '{"key":"","syncCount":-1}']]);
+const KPL = Buffer.from([0xf3, 0x89, 0x9a, 0xc2]);
+
+describe('anything on the stream', () => {
+  it('ends as rows or in quarantine, beside neighbours that are all projected', async () => {
+    await fc.assert(
+      fc
+        .asyncProperty(fc.array(anyData, { minLength: 1, maxLength: 12 }), async (data) => {
+          await project(data);
+        })
+        .beforeEach(clear),
+      { numRuns: RUNS },
+    );
+  });
+
+  it.each([
+    ['a key of 1,024 CJK characters', events(key('鍵'.repeat(1024)))],
+    ['a key of 1,024 emoji', events(key('\u{1F600}'.repeat(1024)))],
+    ['a key named __proto__, and one named constructor', events(key('__proto__'), key('constructor'))],
+    ['members named __proto__ and constructor', eventJson(PROTO, [{ ...PROTO, constructor: '{}' }])],
+    ['a value of 1 MB', events(value(MARKER.repeat((1024 * 1024) / MARKER.length)))],
+    ['a value that is a number of a million digits', events(value(MARKER_NUMBER.repeat(200_000)))],
+    ['1,024 records', events(...numbered(1024))],
+    ['5,000 records', events(...numbered(5000))],
+    ['a key 1,024 times', events(...Array.from({ length: 1024 }, (_, index) => value(`${index}`)))],
+    ['a member of 10,000 levels', eventJson({ extra: nested(10_000) }, [{ extra: nested(10_000) }])],
+    [
+      'a count of -0, a date of -0',
+      eventJson({ syncCount: '-0', lastModifiedDate: '-0' }, [{ syncCount: '-0' }]),
+    ],
+    ['a count of 2^53 - 1', events({ syncCount: String(2 ** 53 - 1) })],
+    ['a date of the year 1', events({ lastModifiedDate: String(Date.parse('0001-01-01')) })],
+    ['a device date of the year 9999', events({ deviceLastModifiedDate: String(Date.parse('9999-12-31')) })],
+  ])('projects %s', async (_, json) => {
+    expect(await project([Buffer.from(json)])).toEqual([null]);
+  });
+
+  it.each([
+    ['nothing', '', 'not-json'],
+    ['a key of 1,025 CJK characters', events(key('鍵'.repeat(1025))), 'not-a-cognito-event'],
+    ['a key of 1,025 emoji', events(key('\u{1F600}'.repeat(1025))), 'not-a-cognito-event'],
+    ['an empty key', events(key('')), 'not-a-cognito-event'],
+    ['a NUL in a key', events(key(`${MARKER}\0`)), 'unstorable-text'],
+    ['a NUL in a value', events(value(`${MARKER}\0`)), 'unstorable-text'],
+    ['half a surrogate pair in a value', events(value(`${MARKER}\ud83d`)), 'unstorable-text'],
+    ['a NUL in a name', eventJson({ datasetName: `"${MARKER}\\u0000"` }, [{}]), 'not-a-cognito-event'],
+    ['a name of __proto__ as a member', '{"__proto__":{"identityPoolId":"x"}}', 'not-a-cognito-event'],
+    ['10,000 levels', nested(10_000), 'not-a-cognito-event'],
+    ['10,000 levels where a key should be', events({ key: nested(10_000) }), 'not-a-cognito-event'],
+    ['a count of 2^53', events({ syncCount: String(2 ** 53) }), 'not-a-cognito-event'],
+    ['a count of 1e999', eventJson({ syncCount: '1e999' }, [{}]), 'not-a-cognito-event'],
+    ['a fraction of a millisecond', events({ lastModifiedDate: '0.5' }), 'not-a-cognito-event'],
+    [
+      'a date of the year 0',
+      events({ lastModifiedDate: String(Date.parse('0000-12-31')) }),
+      'not-a-cognito-event',
+    ],
+    ['a date of the year 10000', events({ lastModifiedDate: '253402300800000' }), 'not-a-cognito-event'],
+    ['a date of the year 9999', events({ lastModifiedDate: '253402300799999' }), 'date-in-the-future'],
+  ])('keeps in quarantine %s', async (_, json, word) => {
+    expect(await project([Buffer.from(json)])).toEqual([expect.stringContaining(`${word}: `)]);
+  });
+
+  it.each([
+    ['alone', KPL],
+    ['before an aggregated record', Buffer.concat([KPL, Buffer.from(`${MARKER}\0\x12\x01`)])],
+    ['before an event', Buffer.concat([KPL, toBytes(wireEvent())])],
+  ])('tells an aggregated record by its first bytes: %s', async (_, data) => {
+    expect(await project([data])).toEqual([expect.stringMatching(/^kpl-aggregated: /)]);
+  });
+});

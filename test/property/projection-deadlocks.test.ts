@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import type { Database } from '../../lib/store/database.ts';
+import { migrate } from '../../lib/store/migrate.ts';
+import { openPg } from '../../lib/store/pg-database.ts';
+import { createPostgresDatabase } from '../fixtures/databases.ts';
+import { NEW_YEAR, wireEvent, wireRecord } from '../fixtures/stream-events.ts';
+import { clearRows, projectInline, readVisible } from './projection-database.ts';
+
+const WRITERS = 2;
+let connectionString: string;
+let pools: Database[];
+let database: Database;
+const openPools = () =>
+  Array.from({ length: WRITERS }, () => openPg({ connectionString, maxConnections: 2 }));
+beforeAll(async () => {
+  connectionString = await createPostgresDatabase();
+  pools = openPools();
+  database = openPg({ connectionString });
+  await migrate(database);
+});
+afterAll(() => Promise.all([...pools, database].map((pool) => pool.close())));
+
+const KEYS = Array.from({ length: 300 }, (_, index) => `key ${index}`);
+const at = (ms: number) => ({ lastModifiedDate: NEW_YEAR + ms, syncCount: 1 });
+const update = (ms: number) =>
+  JSON.stringify(
+    wireEvent({ ...at(ms), kinesisSyncRecords: KEYS.map((key) => wireRecord({ key, ...at(ms) })) }),
+  );
+const removal = (ms: number) =>
+  JSON.stringify(wireEvent({ ...at(ms), operation: 'remove', kinesisSyncRecords: null }));
+const writeAtOnce = (data: readonly string[]) =>
+  Promise.all(data.map((one, index) => projectInline(pools[index % pools.length] ?? database, [one])));
+beforeEach(() => clearRows(database));
+
+/** What a session has counted is seen once it has ended. */
+async function deadlocks(): Promise<unknown[]> {
+  await Promise.all(pools.map((pool) => pool.close()));
+  pools = openPools();
+  return (await database.query('SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()'))
+    .rows;
+}
+
+it('many rows are written in one order, so that no two writers wait for each other for ever', async () => {
+  for (let ms = 0; ms < 100; ms += 5)
+    await writeAtOnce([update(ms), update(ms + 1), update(ms + 2), update(ms + 3)]);
+  expect(await deadlocks()).toEqual([{ deadlocks: 0 }]);
+});
+
+it('many rows are erased in that order, too', async () => {
+  for (let ms = 0; ms < 100; ms += 10) {
+    await projectInline(database, [update(ms)]);
+    await writeAtOnce([update(ms + 1), removal(ms + 2), update(ms + 3), update(ms + 4), removal(ms + 3)]);
+  }
+  const { records } = await readVisible(database);
+  expect(Object.values(records).map((record) => record.lastModifiedDate)).toEqual(
+    KEYS.map(() => NEW_YEAR + 94),
+  );
+  expect(await deadlocks()).toEqual([{ deadlocks: 0 }]);
+});

@@ -1,0 +1,112 @@
+import fc from 'fast-check';
+import { NEW_YEAR, wireEvent, wireRecord } from '../fixtures/stream-events.ts';
+import { type History, legible } from './history.ts';
+import { ARRIVED_AT } from './projection-database.ts';
+import { type PlainEvent, referenceFold, visibleRows, type Write } from './projection-reference.ts';
+
+/** Events without a history: no service would publish them so, and the order of versions holds for them all the same. */
+export interface AnyEvents extends History {
+  events: PlainEvent[];
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const ONE = 'us-east-1:aaaaaaaa-0000-4000-8000-000000000001';
+const OTHER = 'us-east-1:aaaaaaaa-0000-4000-8000-000000000002';
+const DATASETS = [
+  { identityPoolId: ONE, identityId: ONE, datasetName: 'game' },
+  { identityPoolId: ONE, identityId: OTHER, datasetName: 'game' },
+  { identityPoolId: OTHER, identityId: ONE, datasetName: 'game' },
+  { identityPoolId: ONE, identityId: ONE, datasetName: '__proto__' },
+];
+const KEYS = ['score', 'é鍵\u{1F600}', "'; --", '{"a,b\\}', 'constructor'];
+
+// Few, so that versions meet; and the ends of what a stream may hold.
+const dates = fc.oneof(
+  { weight: 12, arbitrary: fc.integer({ min: 0, max: 4 }).map((ms) => NEW_YEAR + ms) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(Date.parse('0001-01-01T00:00:00Z'), -1, 0, ARRIVED_AT + DAY_MS),
+  },
+);
+const counts = fc.oneof(
+  { weight: 12, arbitrary: fc.nat({ max: 4 }) },
+  { weight: 1, arbitrary: fc.constantFrom(2 ** 53 - 2, 2 ** 53 - 1) },
+);
+const versions = { lastModifiedDate: dates, syncCount: counts };
+
+const writes: fc.Arbitrary<Write> = fc
+  .record({ key: fc.constantFrom(...KEYS), ...versions })
+  .map(({ key, ...version }) => ({ key, ...version, value: valueAt(key, version) }));
+
+const plainEvents: fc.Arbitrary<PlainEvent> = fc.record({
+  dataset: fc.constantFrom(...DATASETS),
+  ...versions,
+  writes: fc.option(fc.array(writes, { maxLength: 5 }), { freq: 4 }),
+});
+
+/** Up to 30 events of any versions over four datasets. */
+export const anyEvents = eventsOver(plainEvents, 30);
+
+/** Up to 12 events that all fall upon the same two keys of one dataset. */
+export const crowdedEvents = eventsOver(
+  plainEvents.map((event) => ({
+    ...event,
+    dataset: DATASETS[0] ?? event.dataset,
+    writes: event.writes?.filter(({ key }) => KEYS.indexOf(key) < 2) ?? null,
+  })),
+  12,
+);
+
+/** Records, the removal that covers them and newer ones under the same keys, of one dataset. */
+export const duels = fc
+  .record({ keys: fc.subarray(KEYS, { minLength: 1 }), count: fc.nat({ max: 2 }) })
+  .map(({ keys, count }) => {
+    const [dataset] = DATASETS;
+    if (!dataset) throw new Error('no datasets');
+    const at = (ms: number) => ({ lastModifiedDate: NEW_YEAR + ms, syncCount: count });
+    const written = (ms: number) => keys.map((key) => ({ key, ...at(ms), value: valueAt(key, at(ms)) }));
+    return toHistory([
+      { dataset, ...at(0), writes: written(0) },
+      { dataset, ...at(1), writes: null },
+      { dataset, ...at(2), writes: written(2) },
+    ]);
+  });
+
+function eventsOver(event: fc.Arbitrary<PlainEvent>, maxLength: number): fc.Arbitrary<AnyEvents> {
+  return fc.array(event, { minLength: 1, maxLength }).map(toHistory);
+}
+
+function toHistory(events: PlainEvent[]): AnyEvents {
+  const { datasets, records } = visibleRows(referenceFold(events));
+  const history = legible({
+    published: events.map((plain) => JSON.stringify(toWire(plain))),
+    live: Object.fromEntries(Object.entries(records).map(([name, { value }]) => [name, value])),
+    removed: Object.fromEntries(Object.entries(datasets).map(([name, { deleted }]) => [name, deleted])),
+  });
+  return Object.assign(history, { events });
+}
+
+/** One version names one write: what was written follows from key and version. A quarter are removals. */
+function valueAt(
+  key: string,
+  { lastModifiedDate, syncCount }: { lastModifiedDate: number; syncCount: number },
+) {
+  if (syncCount % 4 === 3) return null;
+  return syncCount % 2 === 0
+    ? `${lastModifiedDate}.${syncCount}`
+    : `"${key}" \\${lastModifiedDate}.${syncCount}`;
+}
+
+/** In one of the ways in which a stream says it. */
+function toWire({ dataset, lastModifiedDate, syncCount, writes }: PlainEvent) {
+  const members = { ...dataset, lastModifiedDate, syncCount };
+  if (writes === null) return wireEvent({ ...members, operation: 'remove', kinesisSyncRecords: null });
+  const areAllRemoved = writes.length > 0 && writes.every(({ value }) => value === null);
+  const kinesisSyncRecords = writes.map(({ value, ...write }) => {
+    if (value !== null) return wireRecord({ ...write, value });
+    return areAllRemoved
+      ? wireRecord({ ...write, value: 'of no account' })
+      : wireRecord({ ...write, value: null, op: write.lastModifiedDate % 2 === 0 ? 'remove' : 'replace' });
+  });
+  return wireEvent({ ...members, operation: areAllRemoved ? 'remove' : 'replace', kinesisSyncRecords });
+}

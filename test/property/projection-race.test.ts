@@ -1,0 +1,114 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import type { Database } from '../../lib/store/database.ts';
+import { migrate } from '../../lib/store/migrate.ts';
+import { openPg } from '../../lib/store/pg-database.ts';
+import { createPostgresDatabase } from '../fixtures/databases.ts';
+import {
+  clearRows,
+  projectInline,
+  RUNS,
+  readStates,
+  readVisible,
+  TIMEOUT_MS,
+} from './projection-database.ts';
+import { crowdedEvents, duels } from './projection-events.ts';
+import { referenceFold, visibleRows, withoutCovered } from './projection-reference.ts';
+
+vi.setConfig({ testTimeout: TIMEOUT_MS });
+
+const WRITERS = 2;
+let pools: Database[];
+let database: Database;
+beforeAll(async () => {
+  const connectionString = await createPostgresDatabase();
+  pools = Array.from({ length: WRITERS }, () => openPg({ connectionString, maxConnections: 2 }));
+  database = openPg({ connectionString });
+  await migrate(database);
+});
+afterAll(() => Promise.all([...pools, database].map((pool) => pool.close())));
+
+/**
+ * The same database, but a statement may be late, and what it wrote stays uncommitted for a while: others wait for its
+ * rows, or do not see them yet.
+ */
+function slow(pool: Database, delaysMs: readonly number[]): Database {
+  const left = [...delaysMs];
+  const wait = async () => {
+    const delayMs = left.shift() ?? 0;
+    if (delayMs > 0) await sleep(delayMs);
+  };
+  return {
+    ...pool,
+    async query<Row>(sql: string, values?: Parameters<Database['query']>[1]) {
+      await wait();
+      return pool.transaction(async (transaction) => {
+        const result = await transaction.query<Row>(sql, values);
+        await wait();
+        return result;
+      });
+    },
+  };
+}
+
+/** For each writer, in turn: how long before a statement begins, and before it is committed. */
+const delays = fc.tuple(
+  ...Array.from({ length: WRITERS }, () => fc.array(fc.nat({ max: 4 }), { maxLength: 30 })),
+);
+
+const turns = fc.record({
+  /** For each event, in turn: who writes it, and whether with the one before it. */
+  writers: fc.array(fc.nat({ max: WRITERS - 1 }), { maxLength: 12 }),
+  together: fc.array(fc.boolean(), { maxLength: 12 }),
+  delaysMs: delays,
+});
+
+it('two writers at once leave what the reference makes of both, and no value that a removal covers', async () => {
+  await fc.assert(
+    fc
+      .asyncProperty(crowdedEvents, turns, async ({ published, events }, { writers, together, delaysMs }) => {
+        await Promise.all(
+          pools.map(async (pool, number) => {
+            const mine = published.filter((_, index) => (writers[index] ?? 0) === number);
+            const on = slow(pool, delaysMs[number] ?? []);
+            for (const batch of cut(mine, together)) await projectInline(on, batch);
+          }),
+        );
+        const expected = referenceFold(events);
+        expect(await readVisible(database)).toEqual(visibleRows(expected));
+        expect(await readStates(database)).toEqual(withoutCovered(expected));
+      })
+      .beforeEach(() => clearRows(database)),
+    { numRuns: RUNS },
+  );
+});
+
+it('a removal takes the values it covers, and none of those that are written over them meanwhile', async () => {
+  await fc.assert(
+    fc
+      .asyncProperty(
+        duels,
+        delays,
+        async ({ published: [covered = '', removal = '', newer = ''], events }, delaysMs) => {
+          await projectInline(database, [covered]);
+          const [remover, writer] = pools.map((pool, number) => slow(pool, delaysMs[number] ?? []));
+          if (!remover || !writer) throw new Error('too few pools');
+          await Promise.all([projectInline(remover, [removal]), projectInline(writer, [newer])]);
+          expect(await readVisible(database)).toEqual(visibleRows(referenceFold(events)));
+        },
+      )
+      .beforeEach(() => clearRows(database)),
+    { numRuns: RUNS * 2 },
+  );
+});
+
+function cut(data: readonly string[], together: readonly boolean[]): string[][] {
+  const batches: string[][] = [];
+  for (const [index, one] of data.entries()) {
+    const last = batches.at(-1);
+    if (last && together[index]) last.push(one);
+    else batches.push([one]);
+  }
+  return batches;
+}

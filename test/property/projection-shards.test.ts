@@ -1,0 +1,76 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { Database } from '../../lib/store/database.ts';
+import { migrate } from '../../lib/store/migrate.ts';
+import { openPg } from '../../lib/store/pg-database.ts';
+import { createPostgresDatabase, DATABASES } from '../fixtures/databases.ts';
+import { histories, undatedHistories } from './history.ts';
+import { clearRows, countCovered, RUNS, readOutcome, TIMEOUT_MS } from './projection-database.ts';
+import { anyEvents } from './projection-events.ts';
+import { runStream, streamPlans } from './projection-shards.ts';
+
+vi.setConfig({ testTimeout: TIMEOUT_MS });
+
+const SHARDS = 4;
+
+/** Each shard's function has a pool of its own; the embedded database has one session for everybody. */
+const WRITERS = [
+  {
+    name: 'the embedded database',
+    open: async () =>
+      Promise.all(DATABASES.filter(({ name }) => name === 'embedded').map(({ open }) => open())),
+  },
+  {
+    name: 'PostgreSQL',
+    open: async () => {
+      const connectionString = await createPostgresDatabase();
+      return Array.from({ length: SHARDS }, () => openPg({ connectionString, maxConnections: 2 }));
+    },
+  },
+];
+
+describe.each(WRITERS)('the handler on shards that are read at once, into $name', ({ open }) => {
+  let writers: Database[];
+  let database: Database;
+  beforeAll(async () => {
+    writers = await open();
+    const [first] = writers;
+    if (!first) throw new Error('no database');
+    database = first;
+    await migrate(database);
+  });
+  afterAll(() => Promise.all(writers.map((writer) => writer.close())));
+
+  it('leaves what the service holds: inline or offloaded, payloads late, batches cut and run again', async () => {
+    await fc.assert(
+      fc
+        .asyncProperty(
+          fc.oneof(histories, anyEvents),
+          streamPlans({ maxShards: SHARDS }),
+          async ({ published, live, removed }, plan) => {
+            await runStream(published, plan, writers);
+            expect(await readOutcome(database)).toEqual({ live, removed });
+            expect(await countCovered(database)).toBe(0);
+          },
+        )
+        .beforeEach(() => clearRows(database)),
+      { numRuns: RUNS },
+    );
+  });
+
+  it('leaves what the service holds where removals have no version, and each identity keeps to its shard', async () => {
+    await fc.assert(
+      fc
+        .asyncProperty(
+          undatedHistories,
+          streamPlans({ maxShards: SHARDS }).map((plan) => ({ ...plan, byIdentity: true })),
+          async ({ published, live, removed }, plan) => {
+            await runStream(published, plan, writers);
+            expect(await readOutcome(database)).toEqual({ live, removed });
+          },
+        )
+        .beforeEach(() => clearRows(database)),
+      { numRuns: RUNS },
+    );
+  });
+});
