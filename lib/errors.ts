@@ -15,10 +15,19 @@ export class ValueRefusedError extends Error {
   override name = 'ValueRefusedError';
 }
 
-/** The error codes of the Cognito Sync API that the service itself raises; each is an error shape of the API model. */
+/**
+ * The error codes of the Cognito Sync API that the service itself raises; each is an error shape of the API model, but
+ * LambdaSocketTimeoutException, which the developer guide alone has.
+ */
 export type ServiceErrorCode =
+  | 'AlreadyStreamedException'
+  | 'ConcurrentModificationException'
+  | 'DuplicateRequestException'
   | 'InternalErrorException'
+  | 'InvalidLambdaFunctionOutputException'
   | 'InvalidParameterException'
+  | 'LambdaSocketTimeoutException'
+  | 'LambdaThrottledException'
   | 'LimitExceededException'
   | 'NotAuthorizedException'
   | 'ResourceConflictException'
@@ -26,8 +35,14 @@ export type ServiceErrorCode =
   | 'TooManyRequestsException';
 
 const STATUS: Record<ServiceErrorCode, number> = {
+  AlreadyStreamedException: 400,
+  ConcurrentModificationException: 400,
+  DuplicateRequestException: 400,
   InternalErrorException: 500,
+  InvalidLambdaFunctionOutputException: 400,
   InvalidParameterException: 400,
+  LambdaSocketTimeoutException: 400,
+  LambdaThrottledException: 429,
   LimitExceededException: 400,
   NotAuthorizedException: 403,
   ResourceConflictException: 409,
@@ -39,7 +54,7 @@ const STATUS: Record<ServiceErrorCode, number> = {
 export class ServiceError extends Error {
   override name = 'ServiceError';
   readonly code: ServiceErrorCode;
-  /** The HTTP status that the API model gives the code. */
+  /** The HTTP status that the API model gives the code, if it has it. */
   readonly status: number;
 
   constructor(code: ServiceErrorCode, message: string) {

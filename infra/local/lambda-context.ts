@@ -6,8 +6,8 @@ import { functionArn } from './names.ts';
 const TIMEOUT_MS = 60_000;
 
 /** What Lambda hands to a function beside the event. */
-export function createLambdaContext(functionName: string, region: string): Context {
-  const deadline = Date.now() + TIMEOUT_MS;
+export function createLambdaContext(functionName: string, region: string, timeoutMs = TIMEOUT_MS): Context {
+  const deadline = Date.now() + timeoutMs;
   const unsupported = () => {
     throw new Error('this function answers with a promise');
   };

@@ -1,6 +1,12 @@
 /** What the local cloud calls its parts: the names that the deployed ones have, in an account of zeroes. */
 export const ACCOUNT_ID = '000000000000';
 export const STREAM_NAME = 'cognito-sync';
+export const SYNC_TRIGGER_NAME = 'sync-trigger';
+
+/** The identity pool that is there from the start. */
+export function firstPoolId(region: string): string {
+  return `${region}:00000000-0000-4000-8000-000000000001`;
+}
 
 export function streamArn(region: string): string {
   return `arn:aws:kinesis:${region}:${ACCOUNT_ID}:stream/${STREAM_NAME}`;

@@ -14,15 +14,17 @@ import { openPgForOperator } from '../../lib/store/operator-database.ts';
 import type { FetchPayload } from '../../lib/stream/payload-port.ts';
 import { createSigV4Verifier } from '../../lib/wire/sigv4.ts';
 import type { EventSourceMapping } from './event-source-mapping/event-source-mapping.ts';
+import { ensureFirstPool } from './first-pool.ts';
+import { createLocalFunctions } from './functions/local-functions.ts';
 import { createHealthRoute } from './health.ts';
 import { createKinesisEmulator } from './kinesis.ts';
-import { STREAM_NAME } from './names.ts';
+import { STREAM_NAME, SYNC_TRIGGER_NAME } from './names.ts';
 import { openOperatorSocket } from './operator-socket.ts';
 import { type Route, startPort } from './port.ts';
 import { portTaken } from './port-taken.ts';
 import { forgetProgress, startProjection } from './projection.ts';
 import { createProjectionTotals } from './projection-totals.ts';
-import type { Schedule } from './schedule.ts';
+import type { ServiceSchedules } from './service-schedules.ts';
 import { startSqlPort } from './sql-port/sql-port.ts';
 import { createSyncService, type SyncService } from './sync-service.ts';
 import { readTokenKey } from './token-key.ts';
@@ -41,6 +43,11 @@ export interface LocalCloud {
   close(): Promise<void>;
 }
 
+export interface LocalCloudOptions extends Partial<LocalConfig> {
+  /** Modules that export a `handler`, by the name that the function has in its ARN. */
+  functions?: Readonly<Record<string, URL>>;
+}
+
 /**
  * Starts the local cloud: the Cognito Sync API, Kinesis, the event source mapping, the functions that `serverless.yml`
  * deploys, and a database, behind one HTTP port. Without options it takes free ports and a temporary directory, which
@@ -48,7 +55,7 @@ export interface LocalCloud {
  *
  * @throws {SetupError} a port is taken, the data directory in use, the database not there
  */
-export async function startLocalCloud(options: Partial<LocalConfig> = {}): Promise<LocalCloud> {
+export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<LocalCloud> {
   await using started = new AsyncDisposableStack();
   const config = {
     host: '127.0.0.1',
@@ -63,14 +70,19 @@ export async function startLocalCloud(options: Partial<LocalConfig> = {}): Promi
   const local = await openDatabase(directory.database, options.databaseUrl);
   const { database } = local;
   started.defer(() => database.close());
+  await ensureFirstPool(database, region);
 
   const secretOf = (id: string) => (id === credentials.accessKeyId ? credentials.secretAccessKey : undefined);
   const verify = createSigV4Verifier({ region, secretOf, now: Date.now });
+  const functions = createLocalFunctions({ modules: { ...DEPLOYED, ...options.functions }, region });
   const sync = createSyncService({
     database,
+    invokeFunction: functions.invoke,
     tokenKey: await readTokenKey(directory.tokenKey),
     verify,
     region,
+    // Known when the port listens; nobody asks before.
+    origin: () => url,
   });
   const kinesis = createKinesisEmulator(directory.kinesis, verify);
   started.defer(() => kinesis.close());
@@ -81,9 +93,11 @@ export async function startLocalCloud(options: Partial<LocalConfig> = {}): Promi
     database: local.kind,
     projection: projection.totals(),
     mappings: running ? [running.mapping.status()] : [],
-    schedules: running ? [running.relay.status()] : [],
+    schedules: running ? running.schedules.status() : [],
   }));
-  const url = await listen(config, [health, sync.route, kinesis], started);
+  const url: string = await listen(config, [health, ...sync.routes, kinesis], started);
+  // Before the port is closed, which waits for what is under way.
+  started.defer(() => functions.close());
   const sqlUrl = await listenForSql(config, local, started);
 
   const client = createKinesisClient({ region, endpoint: url, credentials });
@@ -108,16 +122,20 @@ export async function startLocalCloud(options: Partial<LocalConfig> = {}): Promi
       await deleteStream(client, STREAM_NAME);
       await forgetProgress(directory.eventSourceMappings);
       await emptyTables(database);
+      await ensureFirstPool(database, region);
       running = await run();
     },
     close: () => resources.disposeAsync(),
   };
 }
 
-/** What moves by itself: the relay onto the stream and the mapping off it. */
+/** Those of the deployed functions that are invoked by ARN. */
+const DEPLOYED = { [SYNC_TRIGGER_NAME]: new URL('../../functions/sync-trigger.ts', import.meta.url) };
+
+/** What moves by itself: the schedules that bring events onto the stream, and the mapping off it. */
 interface Running {
   mapping: EventSourceMapping;
-  relay: Schedule;
+  schedules: ServiceSchedules;
   close(): Promise<void>;
 }
 
@@ -134,12 +152,12 @@ interface RunningDeps {
 async function startRunning({ client, sync, directory, ...rest }: RunningDeps): Promise<Running> {
   await ensureStream(client, STREAM_NAME);
   const mapping = await startProjection({ client, directory: directory.eventSourceMappings, ...rest });
-  const relay = sync.startRelay(client);
+  const schedules = sync.startSchedules(client);
   return {
     mapping,
-    relay,
+    schedules,
     async close() {
-      await relay.close();
+      await schedules.close();
       await mapping.close();
     },
   };

@@ -1,53 +1,71 @@
 import { randomUUID } from 'node:crypto';
 
-import { createRelayOutbox } from '../../functions/relay-outbox.ts';
 import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
-import { createKinesisPublisher } from '../../lib/aws/kinesis-publisher.ts';
+import { streamExists } from '../../lib/aws/kinesis-stream.ts';
+import { createBulkPublishStore } from '../../lib/store/bulk-publish-store.ts';
 import type { Database } from '../../lib/store/database.ts';
-import { createOutboxStore } from '../../lib/store/outbox-store.ts';
+import { createPayloadStore } from '../../lib/store/payload-store.ts';
+import { createPoolStore } from '../../lib/store/pool-store.ts';
 import { createSyncStore } from '../../lib/store/sync-store.ts';
 import { createSyncOperations } from '../../lib/sync/create-sync-operations.ts';
+import type { InvokeFunction } from '../../lib/sync/function-port.ts';
+import { DEFAULT_LIMITS } from '../../lib/sync/limits.ts';
+import { createPayloadLinks } from '../../lib/sync/payload-links.ts';
 import { createSessionTokens } from '../../lib/sync/session-token.ts';
 import { createLogger } from '../../lib/telemetry.ts';
+import { createPayloadApi } from '../../lib/wire/payload-api.ts';
 import type { SigV4Verifier } from '../../lib/wire/sigv4.ts';
 import { createSyncApi } from '../../lib/wire/sync-api.ts';
-import { createLambdaContext } from './lambda-context.ts';
-import { ACCOUNT_ID, STREAM_NAME } from './names.ts';
+import { ACCOUNT_ID } from './names.ts';
+import { createPayloadRoute } from './payload-route.ts';
 import type { Route } from './port.ts';
-import { type Schedule, startSchedule } from './schedule.ts';
+import { type ServiceSchedules, startServiceSchedules } from './service-schedules.ts';
 import { createSyncApiRoute } from './sync-api-route.ts';
-
-const RELAY_NAME = 'relay-outbox';
-/** A write asks for a run at once; the interval is for what a crash left. */
-const RELAY_INTERVAL_MS = 1_000;
-/** What a killed process had claimed is free again after this; a local stream answers within milliseconds. */
-const RELAY_LEASE_MS = 5_000;
-
-/** A run under way keeps the process from stopping, and the next begins at once when there is more. */
-const RELAY_BUDGET_MS = 100;
 
 interface SyncServiceDeps {
   database: Database;
   tokenKey: Buffer;
   verify: SigV4Verifier;
   region: string;
+  invokeFunction: InvokeFunction;
+  /** Of the port that `routes` are on, asked when it listens. */
+  origin: () => string;
 }
 
 export interface SyncService {
-  /** The Cognito Sync API. */
-  route: Route;
+  /** The Cognito Sync API, and the payloads of its events. */
+  routes: Route[];
   /** Begins to publish what was and is written; the stream has to be there. */
-  startRelay(client: KinesisClient): Schedule;
+  startSchedules(client: KinesisClient): ServiceSchedules;
 }
 
-/** The service itself: the API on the sync store, and the relay that takes its events to the stream. */
-export function createSyncService({ database, tokenKey, verify, region }: SyncServiceDeps): SyncService {
-  let relay: Schedule | undefined;
+/** The service itself: the API on the sync store, and what takes its events to the stream. */
+export function createSyncService({
+  database,
+  tokenKey,
+  verify,
+  region,
+  invokeFunction,
+  origin,
+}: SyncServiceDeps): SyncService {
+  let schedules: ServiceSchedules | undefined;
+  const randomId = randomUUID;
+  const payloadLinks = createPayloadLinks({ key: tokenKey, origin, now: Date.now, randomId });
+  let kinesis: KinesisClient | undefined;
   const operations = createSyncOperations({
     store: createSyncStore(database),
-    tokens: createSessionTokens({ key: tokenKey, now: Date.now, randomId: randomUUID }),
+    pools: createPoolStore(database),
+    bulkPublishes: createBulkPublishStore(database),
+    tokens: createSessionTokens({ key: tokenKey, now: Date.now, randomId }),
+    payloadLinks,
     now: Date.now,
-    afterWrite: () => relay?.nudge(),
+    afterWrite: () => schedules?.relay.nudge(),
+    afterBulkPublish: () => schedules?.bulkPublish.nudge(),
+    invokeFunction,
+    async streamExists(streamName) {
+      if (kinesis === undefined) throw new Error('the local cloud is still starting');
+      return streamExists(kinesis, streamName);
+    },
   });
   const syncApi = createSyncApi({
     operations,
@@ -57,23 +75,15 @@ export function createSyncService({ database, tokenKey, verify, region }: SyncSe
     logger: createLogger('sync-api'),
   });
   return {
-    route: createSyncApiRoute(syncApi),
-    startRelay(client) {
-      const logger = createLogger(RELAY_NAME);
-      const relayOutbox = createRelayOutbox({
-        outbox: createOutboxStore(database),
-        publisher: createKinesisPublisher(client),
-        streamName: STREAM_NAME,
-        logger,
-        pace: { leaseMs: RELAY_LEASE_MS, timeBudgetMs: RELAY_BUDGET_MS },
-      });
-      relay = startSchedule({
-        functionName: RELAY_NAME,
-        intervalMs: RELAY_INTERVAL_MS,
-        run: () => relayOutbox({}, createLambdaContext(RELAY_NAME, region)),
-        logger,
-      });
-      return relay;
+    routes: [
+      createSyncApiRoute(syncApi),
+      createPayloadRoute(createPayloadApi({ links: payloadLinks, payloads: createPayloadStore(database) })),
+    ],
+    startSchedules(client) {
+      kinesis = client;
+      const offloading = { links: payloadLinks, inlineBytes: DEFAULT_LIMITS.inlineBytes };
+      schedules = startServiceSchedules({ database, client, offloading, region });
+      return schedules;
     },
   };
 }

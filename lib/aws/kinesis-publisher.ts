@@ -8,6 +8,9 @@ const MAX_BYTES = 5 * 1024 * 1024;
 /** The request itself is wrong, and stays so. Any other failure is the state of stream, key, rights or network. */
 const WRONG_REQUEST = new Set(['InvalidArgumentException', 'SerializationException', 'ValidationException']);
 
+/** Also while the stream is being made. */
+const NO_STREAM = 'ResourceNotFoundException';
+
 /**
  * Publishes with PutRecords, as many requests as it takes, one after the other. Whatever fails becomes the outcome of
  * the entries it concerns: Kinesis refuses a whole request for one wrong entry, so that halves are then tried until
@@ -38,6 +41,7 @@ async function put(
     return entries.map((_, index) => toOutcome(answer.Records?.[index]));
   } catch (cause) {
     const error = codeOf(cause);
+    if (error === NO_STREAM) return entries.map(() => ({ error, retryable: true, noStream: true }));
     if (!WRONG_REQUEST.has(error)) return entries.map(() => ({ error, retryable: true }));
     if (entries.length === 1) return [{ error, retryable: false }];
     const middle = Math.ceil(entries.length / 2);

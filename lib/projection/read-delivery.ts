@@ -2,6 +2,7 @@ import { decodePayload } from '../stream/decode-payload.ts';
 import { decodeStreamEvent } from '../stream/decode-stream-event.ts';
 import { PayloadRefusedError } from '../stream/payload-error.ts';
 import type { FetchPayload } from '../stream/payload-port.ts';
+import { isStorable } from '../stream/storable-text.ts';
 import { type OffloadedEvent, type RecordsEvent, StreamEventError } from '../stream/stream-event.ts';
 import type { Delivery, ReadableDelivery, RefusedDelivery } from './delivery.ts';
 
@@ -52,10 +53,6 @@ function unstorableText(event: ReadableDelivery['event']): string | null {
   return index < 0
     ? null
     : `unstorable-text: record ${index} holds a NUL or a lone surrogate, which SQL text cannot hold`;
-}
-
-function isStorable(text: string): boolean {
-  return text.isWellFormed() && !text.includes('\0');
 }
 
 /** A version from the future would keep every later write of its key out, for ever. */

@@ -8,7 +8,7 @@ import {
   type Snapshot,
 } from '../sync/sync-store-port.ts';
 import { plainArray, textArray } from './array-literal.ts';
-import { type Database, DatabaseError, type Transaction } from './database.ts';
+import { type Database, DatabaseError, type SqlValue, type Transaction } from './database.ts';
 import type { KeptSnapshots } from './kept-snapshots.ts';
 import { datasetId, identityRowId, recordId } from './row-ids.ts';
 import { toDatasetOrNull } from './sync-rows.ts';
@@ -20,7 +20,9 @@ import {
   READ_SNAPSHOT,
   type SnapshotRow,
   WRITE_DELETION,
+  WRITE_OFFLOADED_UPDATE,
   WRITE_UPDATE,
+  type WrittenRow,
 } from './sync-statements.ts';
 
 /** How often a change is decided on a snapshot that another change can make old before it waits for its turn. */
@@ -87,17 +89,17 @@ async function changeFromMemory<Answer>(
   }
   const { update, answer } = decision;
   if (update === null) return null;
-  const outboxId = randomUUID();
+  let written: Written | null;
   try {
-    const written = await write(database, dataset, update, outboxId);
-    if (written === null) return null;
+    written = await write(database, dataset, update);
   } catch (error) {
     kept.forget(dataset);
     if (error instanceof DatabaseError && error.code === UNIQUE_VIOLATION) return null;
     throw error;
   }
+  if (written === null) return null;
   kept.keep(dataset, about.keys, snapshot, update);
-  return { answer, outboxId };
+  return { answer, outboxId: written.outboxId };
 }
 
 /**
@@ -114,11 +116,10 @@ async function changeFreely<Answer>(
   const { update, answer } = decide(snapshot);
   if (update === null) return { answer, outboxId: null };
   if (!exists(snapshot.dataset)) return null;
-  const outboxId = randomUUID();
-  const written = await write(database, dataset, update, outboxId);
+  const written = await write(database, dataset, update);
   if (written === null) return null;
   await settle({ database, kept }, dataset, about, { snapshot, update, erased: written.erased });
-  return { answer, outboxId };
+  return { answer, outboxId: written.outboxId };
 }
 
 /** The changes of an identity one after the other. */
@@ -135,10 +136,10 @@ async function changeInTurn<Answer>(
     const snapshot = await readSnapshot(transaction, dataset, about);
     const { update, answer } = decide(snapshot);
     if (update === null) return { change: null, answer, outboxId: null };
-    const outboxId = randomUUID();
-    const written = await write(transaction, dataset, update, outboxId);
+    const written = await write(transaction, dataset, update);
     if (written === null) throw new DatabaseError('the dataset changed in spite of its lock', '40001');
-    return { change: { snapshot, update, erased: written.erased }, answer, outboxId };
+    const { outboxId, erased } = written;
+    return { change: { snapshot, update, erased }, answer, outboxId };
   });
   if (change) await settle({ database, kept }, dataset, about, change);
   return outcome;
@@ -181,6 +182,7 @@ async function readSnapshot(
     dataset: first ? toDatasetOrNull(first) : null,
     spent: first?.spent ?? false,
     identityDatasets: first?.identity_datasets ?? 0,
+    poolExists: first?.pool_exists ?? false,
     records: new Map(
       rows.flatMap((row) =>
         row.record_key === null
@@ -191,14 +193,24 @@ async function readSnapshot(
   };
 }
 
+interface Written {
+  /** Null where the pool does not stream. */
+  outboxId: string | null;
+  erased: number;
+}
+
 /** @returns null where the dataset had changed, and nothing was written */
-async function write(
-  on: Transaction,
+async function write(on: Transaction, dataset: DatasetKey, update: DatasetUpdate): Promise<Written | null> {
+  const { rows } = await on.query<WrittenRow>(...toStatement(dataset, update));
+  const [row] = rows;
+  return row ? { outboxId: row.outbox_id, erased: row.erased } : null;
+}
+
+function toStatement(
   dataset: DatasetKey,
   { dataset: stored, records, spend, event }: DatasetUpdate,
-  outboxId: string,
-): Promise<{ erased: number } | null> {
-  const values = [
+): [sql: string, values: SqlValue[]] {
+  const values: SqlValue[] = [
     datasetId(dataset),
     dataset.identityPoolId,
     dataset.identityId,
@@ -210,23 +222,23 @@ async function write(
     stored.lastModifiedBy,
     stored.dataStorage,
     stored.numRecords,
-    outboxId,
+    randomUUID(),
     event.partitionKey,
     event.data,
   ];
-  const { rows } = await (spend === null
-    ? on.query<{ erased: number }>(WRITE_DELETION, values)
-    : on.query<{ erased: number }>(WRITE_UPDATE, [
-        ...values,
-        spend.session.expiresAt,
-        spend.session.sessionId,
-        spend.forgetBefore,
-        plainArray(records.map((record) => recordId(record.Key))),
-        textArray(records.map((record) => record.Key)),
-        textArray(records.map((record) => record.Value)),
-        plainArray(records.map((record) => record.DeviceLastModifiedDate)),
-      ]));
-  return rows[0] ?? null;
+  if (spend === null) return [WRITE_DELETION, values];
+  values.push(
+    spend.session.expiresAt,
+    spend.session.sessionId,
+    spend.forgetBefore,
+    plainArray(records.map((record) => recordId(record.Key))),
+    textArray(records.map((record) => record.Key)),
+    textArray(records.map((record) => record.Value)),
+    plainArray(records.map((record) => record.DeviceLastModifiedDate)),
+  );
+  if (event.payload === null) return [WRITE_UPDATE, values];
+  const { payloadId, body, expiresAt } = event.payload;
+  return [WRITE_OFFLOADED_UPDATE, [...values, payloadId, body, expiresAt]];
 }
 
 /** What a deletion does not erase at once nobody sees any more; it goes now. */

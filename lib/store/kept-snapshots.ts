@@ -61,7 +61,7 @@ export function createKeptSnapshots(maxRecords = MAX_RECORDS): KeptSnapshots {
         if (state === undefined) return null;
         if (state !== null) records.set(recordKey, state);
       }
-      return { dataset: kept.dataset, spent: false, identityDatasets: 0, records };
+      return { dataset: kept.dataset, spent: false, identityDatasets: 0, poolExists: true, records };
     },
 
     keep(key, recordKeys, snapshot, { dataset, records }) {

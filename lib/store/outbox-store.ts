@@ -1,4 +1,4 @@
-import type { Outbox, OutboxRow } from '../sync/outbox-port.ts';
+import type { Outbox, OutboxRow, OutboxStream, StreamChoice } from '../sync/outbox-port.ts';
 import type { Database } from './database.ts';
 
 export interface OutboxStore extends Outbox {
@@ -12,7 +12,8 @@ const MAX_CLAIM_BYTES = 4 * 1024 * 1024;
 
 const CLAIMABLE = `
   outbox.parked_reason IS NULL
-  AND (outbox.leased_until IS NULL OR outbox.leased_until <= now())`;
+  AND (outbox.leased_until IS NULL OR outbox.leased_until <= now())
+  AND (coalesce(outbox.stream_name, '') = ANY ($3::text[])) = $4::boolean`;
 
 // The condition stands twice. Of two claimers that chose the same rows the second waits for the first; PostgreSQL then
 // looks at the outer condition again, with the row as leased, but not at the inner SELECT. (SKIP LOCKED would spare
@@ -37,7 +38,7 @@ FROM (
 WHERE outbox.outbox_id = chosen.outbox_id
   AND (chosen.place = 1 OR chosen.bytes <= ${MAX_CLAIM_BYTES})
   AND ${CLAIMABLE}
-RETURNING outbox.outbox_id, outbox.partition_key, outbox.event, outbox.attempts, chosen.place`;
+RETURNING outbox.outbox_id, outbox.stream_name, outbox.partition_key, outbox.event, outbox.attempts, chosen.place`;
 
 // The count of attempts names the claim: who claimed the row after us keeps their lease.
 const POSTPONE = `
@@ -48,6 +49,7 @@ WHERE outbox.outbox_id = failed.outbox_id AND outbox.attempts = failed.attempts`
 
 interface ClaimedRow {
   outbox_id: string;
+  stream_name: string | null;
   partition_key: string;
   event: string;
   attempts: number;
@@ -57,8 +59,8 @@ interface ClaimedRow {
 /** The outbox in SQL, on any `Database`: the relay's side of it; rows are put in by the sync store. */
 export function createOutboxStore(database: Database): OutboxStore {
   return {
-    async claim(limit, leaseMs) {
-      const { rows } = await database.query<ClaimedRow>(CLAIM, [limit, leaseMs]);
+    async claim(limit, leaseMs, of = { allBut: [] }) {
+      const { rows } = await database.query<ClaimedRow>(CLAIM, [limit, leaseMs, ...toStreams(of)]);
       // RETURNING promises no order.
       return rows.sort((a, b) => a.place - b.place).map(toOutboxRow);
     },
@@ -91,9 +93,16 @@ export function createOutboxStore(database: Database): OutboxStore {
   };
 }
 
+/** A list of streams, and whether theirs are the rows to take or those to leave. No stream's name is empty. */
+function toStreams(of: StreamChoice): [streams: string[], theirs: boolean] {
+  const named = (stream: OutboxStream) => stream ?? '';
+  return 'only' in of ? [[named(of.only)], true] : [of.allBut.map(named), false];
+}
+
 function toOutboxRow(row: ClaimedRow): OutboxRow {
   return {
     outboxId: row.outbox_id,
+    streamName: row.stream_name,
     partitionKey: row.partition_key,
     event: row.event,
     attempts: row.attempts,

@@ -76,6 +76,7 @@ export const READ_RECORDS_IN_SESSION = readRecords(`
 export interface SnapshotRow extends Nullable<DatasetRow> {
   spent: boolean;
   identity_datasets: number;
+  pool_exists: boolean;
   record_key: string | null;
   record_sync_count: number;
   value_bytes: number | null;
@@ -94,6 +95,9 @@ SELECT ${DATASET},
     SELECT count(*) FROM sync.datasets
     WHERE identity_pool_id = $3 AND identity_id = $4 AND sync_count > deleted_sync_count
   ) END AS identity_datasets,
+  CASE WHEN stored.sync_count > stored.deleted_sync_count THEN true ELSE EXISTS (
+    SELECT 1 FROM sync.identity_pools WHERE identity_pool_id = $3
+  ) END AS pool_exists,
   records.record_key, records.sync_count AS record_sync_count, octet_length(records.record_value) AS value_bytes
 FROM (SELECT $1::uuid AS dataset_id) AS asked
 LEFT JOIN sync.datasets AS stored ON stored.dataset_id = asked.dataset_id
@@ -104,15 +108,18 @@ LEFT JOIN sync.records ON records.dataset_id = stored.dataset_id
 /**
  * Writes the dataset if its count is still the one before, and what depends on that. The row is locked by it: of two
  * changes decided on the same count the second waits for the first and then finds another count, and writes nothing.
+ * Nor does one of a dataset that is gone since, which only the first change may make.
+ * The event is written where the pool streams now, for the stream that the pool has now.
  */
 const WRITE_DATASET = `
 WITH written AS (
   INSERT INTO sync.datasets AS stored (
     dataset_id, identity_pool_id, identity_id, dataset_name, sync_count, deleted_sync_count, creation_ms,
     last_modified_ms, last_modified_by, data_storage, record_count)
-  VALUES (
+  SELECT
     $1::uuid, $2::text, $3::text, $4::text, $5::bigint, $6::bigint, $7::bigint,
-    $8::bigint, $9::text, $10::bigint, $11::bigint)
+    $8::bigint, $9::text, $10::bigint, $11::bigint
+  WHERE $5::bigint = 1 OR EXISTS (SELECT 1 FROM sync.datasets WHERE dataset_id = $1::uuid)
   ON CONFLICT (dataset_id) DO UPDATE SET
     sync_count = excluded.sync_count,
     deleted_sync_count = excluded.deleted_sync_count,
@@ -124,12 +131,23 @@ WITH written AS (
   WHERE stored.sync_count = excluded.sync_count - 1
   RETURNING stored.dataset_id
 ), event AS (
-  INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, attempts)
-  SELECT $12::uuid, $13::text, $14::text, now(), 0 FROM written
+  INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, attempts, stream_name)
+  SELECT $12::uuid, $13::text, $14::text, now(), 0, pools.stream_name
+  FROM written, sync.identity_pools AS pools
+  WHERE pools.identity_pool_id = $2::text AND pools.streaming_status = 'ENABLED'
+  RETURNING outbox_id
 )`;
 
-/** A row if it was written. $15, $16: the session; $17: when it is forgotten; from $18: the records, by columns. */
-export const WRITE_UPDATE = `${WRITE_DATASET}, spent AS (
+export interface WrittenRow {
+  /** Null where the pool does not stream. */
+  outbox_id: string | null;
+  /** Records erased. */
+  erased: number;
+}
+
+const OUTBOX_ID = '(SELECT outbox_id FROM event) AS outbox_id';
+
+const writeUpdate = (payload = '') => `${WRITE_DATASET}${payload}, spent AS (
   INSERT INTO sync.spent_tokens (dataset_id, expires_ms, session_id)
   SELECT dataset_id, $15::bigint, $16::uuid FROM written
 ), forgotten AS (
@@ -147,12 +165,21 @@ export const WRITE_UPDATE = `${WRITE_DATASET}, spent AS (
     last_modified_ms = excluded.last_modified_ms,
     last_modified_by = excluded.last_modified_by
 )
-SELECT 0 AS erased FROM written`;
+SELECT ${OUTBOX_ID}, 0 AS erased FROM written`;
+
+/** A row if it was written. $15, $16: the session; $17: when it is forgotten; from $18: the records, by columns. */
+export const WRITE_UPDATE = writeUpdate();
+
+/** The same with $22, $23, $24: the id, body and expiry of the payload, for an event too large for the stream. */
+export const WRITE_OFFLOADED_UPDATE = writeUpdate(`, payload AS (
+  INSERT INTO sync.payloads (payload_id, body, expires_ms)
+  SELECT $22::uuid, $23::text, $24::bigint FROM event
+)`);
 
 // Aurora DSQL changes at most 3,000 rows in a transaction. A dataset holds 1,024 records, and tombstones besides.
 export const ERASE_ROWS = 2_500;
 
-/** A row with the number of records erased, if it was written. */
+/** A row if it was written. */
 export const WRITE_DELETION = `${WRITE_DATASET}, erased AS (
   DELETE FROM sync.records
   USING written
@@ -160,7 +187,7 @@ export const WRITE_DELETION = `${WRITE_DATASET}, erased AS (
     AND records.record_id IN (SELECT record_id FROM sync.records WHERE dataset_id = $1 LIMIT ${ERASE_ROWS})
   RETURNING 1
 )
-SELECT (SELECT count(*) FROM erased) AS erased FROM written`;
+SELECT ${OUTBOX_ID}, (SELECT count(*) FROM erased) AS erased FROM written`;
 
 /** The records of a deleted dataset that its deletion left. The condition stands twice for one that is written anew. */
 export const ERASE_DELETED = `

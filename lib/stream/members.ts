@@ -53,6 +53,6 @@ export function optional<Value>(
 }
 
 /** In code points, as the API model counts; counted only where the number of UTF-16 units leaves it open. */
-function isLongerThan(value: string, maxLength: number): boolean {
+export function isLongerThan(value: string, maxLength: number): boolean {
   return value.length > maxLength && (value.length > 2 * maxLength || [...value].length > maxLength);
 }

@@ -1,5 +1,5 @@
 import { ServiceError } from '../errors.ts';
-import { noSuchSyncCount } from './invalid-parameter.ts';
+import { checkCounts } from './check-counts.ts';
 import type { Limits } from './limits.ts';
 import type { SyncRecord } from './model.ts';
 import { nextVersion } from './next-version.ts';
@@ -18,7 +18,9 @@ export function applyPatches(
   patches: readonly Patch[],
   { datasetName, modifiedBy, now, limits }: Change,
 ): { dataset: StoredDataset; records: SyncRecord[] } {
-  checkCounts(snapshot, patches);
+  const { records: current } = snapshot;
+  const ofRecord = (key: string) => current.get(key)?.syncCount ?? 0;
+  checkCounts({ dataset: snapshot.dataset?.syncCount ?? 0, ofRecord }, patches);
   const version = nextVersion(snapshot.dataset, now);
   const before = exists(snapshot.dataset) ? snapshot.dataset : null;
   const dataset: StoredDataset = {
@@ -46,21 +48,6 @@ interface Change {
   modifiedBy: string;
   now: number;
   limits: Limits;
-}
-
-/** A count at or above the record's is not stale: clients send the dataset's count for records new to them. */
-function checkCounts({ dataset, records }: Snapshot, patches: readonly Patch[]): void {
-  const highest = dataset?.syncCount ?? 0;
-  for (const { key, syncCount } of patches) {
-    if (syncCount > highest) throw noSuchSyncCount(syncCount);
-    const current = records.get(key)?.syncCount ?? 0;
-    if (syncCount < current) {
-      throw new ServiceError(
-        'ResourceConflictException',
-        `Current SyncCount for: ${key} is: ${current} not: ${syncCount}`,
-      );
-    }
-  }
 }
 
 type Size = Pick<StoredDataset, 'dataStorage' | 'numRecords'>;

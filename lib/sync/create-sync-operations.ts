@@ -1,24 +1,51 @@
 import type { SyncDependencies } from './dependencies.ts';
+import { FunctionError } from './function-port.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import type { SyncOperations } from './model.ts';
+import { createBulkPublish } from './operations/bulk-publish.ts';
 import { createDeleteDataset } from './operations/delete-dataset.ts';
 import { createDescribeDataset } from './operations/describe-dataset.ts';
+import { createDescribeIdentityPoolUsage } from './operations/describe-identity-pool-usage.ts';
+import { createDescribeIdentityUsage } from './operations/describe-identity-usage.ts';
+import { createGetBulkPublishDetails } from './operations/get-bulk-publish-details.ts';
+import { createGetCognitoEvents } from './operations/get-cognito-events.ts';
+import { createGetIdentityPoolConfiguration } from './operations/get-identity-pool-configuration.ts';
 import { createListDatasets } from './operations/list-datasets.ts';
+import { createListIdentityPoolUsage } from './operations/list-identity-pool-usage.ts';
 import { createListRecords } from './operations/list-records.ts';
+import { createSetCognitoEvents } from './operations/set-cognito-events.ts';
+import { createSetIdentityPoolConfiguration } from './operations/set-identity-pool-configuration.ts';
 import { createUpdateRecords } from './operations/update-records.ts';
+
+type Needed = 'store' | 'pools' | 'bulkPublishes' | 'tokens' | 'payloadLinks' | 'now' | 'streamExists';
 
 /** The operations of the service, each under the API's name. */
 export function createSyncOperations({
   limits = DEFAULT_LIMITS,
   afterWrite = () => undefined,
+  afterBulkPublish = () => undefined,
+  invokeFunction = noFunctions,
   ...needed
-}: Pick<SyncDependencies, 'store' | 'tokens' | 'now'> & Partial<SyncDependencies>): SyncOperations {
-  const dependencies: SyncDependencies = { ...needed, limits, afterWrite };
+}: Pick<SyncDependencies, Needed> & Partial<SyncDependencies>): SyncOperations {
+  const dependencies: SyncDependencies = { ...needed, limits, afterWrite, afterBulkPublish, invokeFunction };
   return {
     ListRecords: createListRecords(dependencies),
     UpdateRecords: createUpdateRecords(dependencies),
+    BulkPublish: createBulkPublish(dependencies),
+    GetBulkPublishDetails: createGetBulkPublishDetails(dependencies),
     ListDatasets: createListDatasets(dependencies),
     DescribeDataset: createDescribeDataset(dependencies),
     DeleteDataset: createDeleteDataset(dependencies),
+    DescribeIdentityPoolUsage: createDescribeIdentityPoolUsage(dependencies),
+    DescribeIdentityUsage: createDescribeIdentityUsage(dependencies),
+    ListIdentityPoolUsage: createListIdentityPoolUsage(dependencies),
+    GetCognitoEvents: createGetCognitoEvents(dependencies),
+    SetCognitoEvents: createSetCognitoEvents(dependencies),
+    GetIdentityPoolConfiguration: createGetIdentityPoolConfiguration(dependencies),
+    SetIdentityPoolConfiguration: createSetIdentityPoolConfiguration(dependencies),
   };
+}
+
+async function noFunctions(): Promise<never> {
+  throw new FunctionError('not-found', 'there are no functions here');
 }

@@ -1,11 +1,18 @@
+import type { BulkPublishStore } from './bulk-publish-port.ts';
+import type { InvokeFunction } from './function-port.ts';
 import type { Limits } from './limits.ts';
+import type { PayloadLinks } from './payload-links.ts';
+import type { PoolStore } from './pool-store-port.ts';
 import type { SessionTokens } from './session-token.ts';
 import type { SyncStore } from './sync-store-port.ts';
 
 /** What the operations are made with; each takes what it needs of it. */
 export interface SyncDependencies {
   store: SyncStore;
+  pools: PoolStore;
+  bulkPublishes: BulkPublishStore;
   tokens: SessionTokens;
+  payloadLinks: PayloadLinks;
   /** Epoch milliseconds. */
   now: () => number;
   limits: Limits;
@@ -14,4 +21,10 @@ export interface SyncDependencies {
    * published, but what comes of it changes nothing for the caller: the change is made.
    */
   afterWrite: (outboxId: string) => Promise<void> | void;
+  /** Told that a bulk publish has been asked for: it can have it begun, which happens anyway after a while. */
+  afterBulkPublish: () => void;
+  /** For the sync triggers of pools. */
+  invokeFunction: InvokeFunction;
+  /** Whether there is a stream of this name to publish to. */
+  streamExists: (streamName: string) => Promise<boolean>;
 }

@@ -8,17 +8,17 @@ export interface Limits {
   datasetBytes: number;
   /** Patches in one call: with what else its transaction writes, below the 3,000 rows that Aurora DSQL takes. */
   patchesPerCall: number;
-  /** UTF-8 bytes of the stream event of one call. */
-  eventBytes: number;
+  /** UTF-8 bytes of a stream event; the records of a larger one lie behind a URL. */
+  inlineBytes: number;
 }
 
 /** Largest stream event: a Kinesis record holds 1 MiB with its partition key. */
-export const INLINE_LIMIT_BYTES = 900 * 1024;
+const INLINE_LIMIT_BYTES = 900 * 1024;
 
 export const DEFAULT_LIMITS: Limits = {
   datasetsPerIdentity: 20,
   recordsPerDataset: 1_024,
   datasetBytes: 1_048_576,
   patchesPerCall: 2_500,
-  eventBytes: INLINE_LIMIT_BYTES,
+  inlineBytes: INLINE_LIMIT_BYTES,
 };

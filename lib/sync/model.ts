@@ -1,3 +1,18 @@
+import type { BulkPublishOutput, GetBulkPublishDetailsOutput } from './bulk-publish-model.ts';
+import type {
+  DescribeIdentityPoolUsageOutput,
+  DescribeIdentityUsageInput,
+  DescribeIdentityUsageOutput,
+  GetCognitoEventsOutput,
+  IdentityPoolConfiguration,
+  IdentityPoolInput,
+  ListIdentityPoolUsageInput,
+  ListIdentityPoolUsageOutput,
+  SetCognitoEventsInput,
+  SetCognitoEventsOutput,
+  SetIdentityPoolConfigurationInput,
+} from './pool-model.ts';
+
 /**
  * The shapes of the Cognito Sync API's operations as the service works with them. Members are named as the API model
  * names them; dates are epoch milliseconds (the wire has seconds). An input's optional member may be absent or
@@ -18,6 +33,15 @@ export interface SyncOperations {
   ListDatasets: Operation<ListDatasetsInput, ListDatasetsOutput>;
   DescribeDataset: Operation<DescribeDatasetInput, DescribeDatasetOutput>;
   DeleteDataset: Operation<DeleteDatasetInput, DeleteDatasetOutput>;
+  BulkPublish: Operation<IdentityPoolInput, BulkPublishOutput>;
+  GetBulkPublishDetails: Operation<IdentityPoolInput, GetBulkPublishDetailsOutput>;
+  DescribeIdentityPoolUsage: Operation<IdentityPoolInput, DescribeIdentityPoolUsageOutput>;
+  DescribeIdentityUsage: Operation<DescribeIdentityUsageInput, DescribeIdentityUsageOutput>;
+  ListIdentityPoolUsage: Operation<ListIdentityPoolUsageInput, ListIdentityPoolUsageOutput>;
+  GetCognitoEvents: Operation<IdentityPoolInput, GetCognitoEventsOutput>;
+  SetCognitoEvents: Operation<SetCognitoEventsInput, SetCognitoEventsOutput>;
+  GetIdentityPoolConfiguration: Operation<IdentityPoolInput, IdentityPoolConfiguration>;
+  SetIdentityPoolConfiguration: Operation<SetIdentityPoolConfigurationInput, IdentityPoolConfiguration>;
 }
 
 export interface Dataset {

@@ -1,5 +1,7 @@
 import { ServiceError } from '../errors.ts';
 import { MAX_DATE_MS, MAX_KEY_LENGTH, MIN_DATE_MS } from '../stream/bounds.ts';
+import { isLongerThan } from '../stream/members.ts';
+import { isStorable } from '../stream/storable-text.ts';
 import { checkSyncCount, invalidParameter } from './invalid-parameter.ts';
 import type { RecordPatch } from './model.ts';
 
@@ -34,7 +36,7 @@ export function readPatches(patches: readonly RecordPatch[], maxPatches: number)
 
 function readPatch(patch: RecordPatch, path: string): Patch {
   checkText(patch.Key, `${path}.key`);
-  if (patch.Key === '' || lengthOf(patch.Key) > MAX_KEY_LENGTH) {
+  if (patch.Key === '' || isLongerThan(patch.Key, MAX_KEY_LENGTH)) {
     throw invalidParameter(`${path}.key`, `Member must have length between 1 and ${MAX_KEY_LENGTH}`);
   }
   return {
@@ -51,9 +53,8 @@ function readValue(value: string | undefined, path: string): string {
   return value;
 }
 
-/** SQL text can hold neither of the two. */
 function checkText(text: string, path: string): void {
-  if (text.includes('\0') || !text.isWellFormed()) {
+  if (!isStorable(text)) {
     throw invalidParameter(path, 'Member must not hold NUL or unpaired surrogates');
   }
 }
@@ -66,9 +67,4 @@ function readDate(date: number | undefined, path: string): number | null {
     throw invalidParameter(path, 'Member must be a date of the years 1 to 9999');
   }
   return ms + 0;
-}
-
-/** In code points, as the API model counts. */
-function lengthOf(text: string): number {
-  return [...text].length;
 }

@@ -33,6 +33,10 @@ export interface SessionTokens {
   issueDatasetsPage(lastName: string, identity: IdentityKey): string;
   /** @throws {ServiceError} InvalidParameterException */
   verifyDatasetsPage(nextToken: string, identity: IdentityKey): string;
+  /** The NextToken of a page of identity pools that ended with this id. */
+  issuePoolsPage(lastId: string): string;
+  /** @throws {ServiceError} InvalidParameterException */
+  verifyPoolsPage(nextToken: string): string;
 }
 
 /** The text is the service's own, and so is its use for a token that is spent. */
@@ -85,6 +89,12 @@ export function createSessionTokens({
       const lastName = signer.open(nextToken, aboutIdentity('datasets page', identity));
       if (lastName === null) throw notValidToken('NextToken');
       return lastName;
+    },
+    issuePoolsPage: (lastId) => signer.sign(lastId, ['pools page']),
+    verifyPoolsPage(nextToken) {
+      const lastId = signer.open(nextToken, ['pools page']);
+      if (lastId === null) throw notValidToken('NextToken');
+      return lastId;
     },
   };
 }

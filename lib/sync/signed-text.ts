@@ -11,19 +11,35 @@ export function createSigner(key: Buffer) {
   // Bytes would be made into a key at every signature, which takes longer than the signature.
   const secret = createSecretKey(key);
 
+  /** The signature alone, for a content that stands elsewhere. */
+  function signatureOf(content: string, about: readonly string[]): string {
+    return createHmac('sha256', secret)
+      .update(JSON.stringify([content, ...about]))
+      .digest('base64url');
+  }
+
   function sign(content: string, about: readonly string[]): string {
-    const mac = createHmac('sha256', secret).update(JSON.stringify([content, ...about]));
-    return `${Buffer.from(content).toString('base64url')}.${mac.digest('base64url')}`;
+    return `${Buffer.from(content).toString('base64url')}.${signatureOf(content, about)}`;
   }
 
   /** @returns the content; null where the text is not, to the letter, what `sign` made of it for this */
   function open(text: string, about: readonly string[]): string | null {
     if (text.length > MAX_LENGTH) return null;
     const content = Buffer.from(text.split('.', 1)[0] ?? '', 'base64url').toString();
-    const given = Buffer.from(text);
-    const ours = Buffer.from(sign(content, about));
-    return given.length === ours.length && timingSafeEqual(given, ours) ? content : null;
+    return isEqual(text, sign(content, about)) ? content : null;
   }
 
-  return { sign, open };
+  return {
+    sign,
+    open,
+    signatureOf,
+    isSignatureOf: (signature: string, content: string, about: readonly string[]) =>
+      isEqual(signature, signatureOf(content, about)),
+  };
+}
+
+/** Takes as long for a text that is nearly ours as for any other of its length. */
+function isEqual(given: string, ours: string): boolean {
+  const [a, b] = [Buffer.from(given), Buffer.from(ours)];
+  return a.length === b.length && timingSafeEqual(a, b);
 }

@@ -32,6 +32,8 @@ export interface Snapshot {
   spent: boolean;
   /** Datasets of the identity that exist; counted only where this one does not, and 0 where it does. */
   identityDatasets: number;
+  /** Whether there is such an identity pool; looked for only where the dataset does not exist, and true where it does. */
+  poolExists: boolean;
   /** Those of the records asked for that there are; `valueBytes` is null for a tombstone. */
   records: ReadonlyMap<string, { syncCount: number; valueBytes: number | null }>;
 }
@@ -46,8 +48,25 @@ export interface DatasetUpdate {
    * be known any more. Null for a deletion, which needs no session.
    */
   spend: { session: Session; forgetBefore: number } | null;
-  /** The stream event that tells of it. */
-  event: { partitionKey: string; data: string };
+  /** The stream event that tells of it. It is written where the dataset's pool streams at that moment. */
+  event: OutgoingEvent;
+}
+
+export interface OutgoingEvent {
+  partitionKey: string;
+  /** The stream event, serialised. */
+  data: string;
+  /** What its URL leads to, written with it; null where it holds its records itself. */
+  payload: Payload | null;
+}
+
+/** The records of an event that was too large for the stream. */
+export interface Payload {
+  payloadId: string;
+  /** A JSON list. */
+  body: string;
+  /** Epoch milliseconds; then it may be forgotten. */
+  expiresAt: number;
 }
 
 export interface ReadRecordsOptions {
@@ -88,7 +107,8 @@ export interface SyncStore {
    * Changes a dataset in one transaction: of several at once, each is decided on what the one before it left.
    * @param decide what to write, null for nothing, and what to answer. Runs again, on a newer snapshot, where another
    *   change came first; what it throws is thrown, and nothing is written.
-   * @returns the answer and the id of the event in the outbox; null where nothing was written
+   * @returns the answer and the id of the event in the outbox; null where nothing was written, or nothing is to be
+   *   published of it
    */
   change<Answer>(
     dataset: DatasetKey,

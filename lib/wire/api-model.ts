@@ -17,7 +17,7 @@ import {
   UnsubscribeFromDataset$,
   UpdateRecords$,
 } from '@aws-sdk/client-cognito-sync';
-import { readStructure, type Structure } from './shape.ts';
+import { type Member, readStructure, type Structure } from './shape.ts';
 
 export interface ApiOperation {
   name: string;
@@ -53,6 +53,17 @@ const SCHEMAS: readonly OperationSchema[] = [
   UpdateRecords$,
 ];
 
+/**
+ * In the API reference (API_CognitoStreams), not in the model that the SDKs are made of: what structures of outputs
+ * have besides, by the name of the member they stand in. Clients that do not know it pass over it.
+ */
+const NOT_IN_THE_MODEL: ReadonlyMap<string, readonly Member[]> = new Map([
+  [
+    'CognitoStreams',
+    [{ name: 'DisabledReason', shape: { kind: 'string' }, required: false, binding: { in: 'body' } }],
+  ],
+]);
+
 /** All operations of the Cognito Sync API of 2014-06-30, as the SDK's schemas describe them. */
 export const API_OPERATIONS: readonly ApiOperation[] = SCHEMAS.map(readOperation);
 
@@ -65,7 +76,18 @@ function readOperation([, , name, traits, input, output]: OperationSchema): ApiO
     method,
     path: path.split('/').slice(1).map(readPathPart),
     input: readStructure(input),
-    output: readStructure(output),
+    output: withMore(readStructure(output)),
+  };
+}
+
+function withMore({ members }: Structure): Structure {
+  return {
+    kind: 'structure',
+    members: members.map((member) => {
+      const more = NOT_IN_THE_MODEL.get(member.name);
+      if (!more || member.shape.kind !== 'structure') return member;
+      return { ...member, shape: { kind: 'structure', members: [...member.shape.members, ...more] } };
+    }),
   };
 }
 

@@ -1,4 +1,4 @@
-import { MAX_KEY_LENGTH } from '../stream/bounds.ts';
+import { MAX_KEY_LENGTH, MAX_VALUE_LENGTH } from '../stream/bounds.ts';
 import { MAX_RESULTS } from '../sync/page-size.ts';
 
 interface Pattern {
@@ -36,7 +36,7 @@ const CONSTRAINTS: ReadonlyMap<string, Constraint> = new Map(
     DatasetName: { minLength: 1, maxLength: 128, pattern: wholly('(?!\\.{1,2}$)[a-zA-Z0-9_.:-]+') },
     DeviceId: { minLength: 1, maxLength: 256 },
     Key: { minLength: 1, maxLength: MAX_KEY_LENGTH },
-    Value: { maxLength: 1_048_575, secret: true },
+    Value: { maxLength: MAX_VALUE_LENGTH, secret: true },
     Op: { oneOf: ['replace', 'remove'] },
     // Ours: the model gives these numbers no range.
     SyncCount: COUNT,

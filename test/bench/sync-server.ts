@@ -3,15 +3,19 @@ import { createServer } from 'node:http';
 import { startPort } from '../../infra/local/port.ts';
 import { createSyncApiRoute } from '../../infra/local/sync-api-route.ts';
 import { DEFAULT_CREDENTIALS } from '../../lib/config.ts';
+import { createBulkPublishStore } from '../../lib/store/bulk-publish-store.ts';
 import { migrate } from '../../lib/store/migrate.ts';
 import { openPg } from '../../lib/store/pg-database.ts';
 import { openPglite } from '../../lib/store/pglite-database.ts';
+import { createPoolStore } from '../../lib/store/pool-store.ts';
 import { createSyncStore } from '../../lib/store/sync-store.ts';
 import { createSyncOperations } from '../../lib/sync/create-sync-operations.ts';
+import { createPayloadLinks } from '../../lib/sync/payload-links.ts';
 import { createSessionTokens } from '../../lib/sync/session-token.ts';
 import { createLogger } from '../../lib/telemetry.ts';
 import { createSigV4Verifier } from '../../lib/wire/sigv4.ts';
 import { createSyncApi } from '../../lib/wire/sync-api.ts';
+import { createPool } from '../fixtures/identity-pools.ts';
 import { createBareEndpoint } from './bare-endpoint.ts';
 
 // A process of its own, beside the one that asks: `sync-server.ts <database: URL or directory>`. Serves the Cognito Sync
@@ -25,10 +29,20 @@ const database = where.startsWith('postgres:')
 await migrate(database);
 
 const { accessKeyId, secretAccessKey } = DEFAULT_CREDENTIALS;
+await createPool(database);
 const operations = createSyncOperations({
   store: createSyncStore(database),
+  pools: createPoolStore(database),
+  bulkPublishes: createBulkPublishStore(database),
   tokens: createSessionTokens({ key: Buffer.alloc(32, 1), now: Date.now, randomId: randomUUID }),
+  payloadLinks: createPayloadLinks({
+    key: Buffer.alloc(32, 1),
+    origin: () => 'http://127.0.0.1',
+    now: Date.now,
+    randomId: randomUUID,
+  }),
   now: Date.now,
+  streamExists: async () => true,
 });
 const verify = createSigV4Verifier({
   region: 'us-east-1',

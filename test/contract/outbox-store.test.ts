@@ -41,7 +41,7 @@ describe.each(DATABASES)('the outbox on $name', ({ open }) => {
       event: text,
     });
     expect(await outbox.claim(1, LEASE_MS)).toEqual([
-      { outboxId, partitionKey: 'us-east-1:somebody', event: text, attempts: 1 },
+      { outboxId, streamName: null, partitionKey: 'us-east-1:somebody', event: text, attempts: 1 },
     ]);
     expect((await outbox.claim(10, LEASE_MS)).map(({ event }) => event)).toEqual(['younger']);
     expect(await outbox.claim(10, LEASE_MS)).toEqual([]);
@@ -106,6 +106,20 @@ describe.each(DATABASES)('the outbox on $name', ({ open }) => {
       bad,
     ]);
     expect(rows).toEqual([{ parked_reason: 'ValidationException, 5 attempts' }]);
+  });
+
+  it('gives out the rows of one stream, or of all but some', async () => {
+    for (const streamName of ['a', undefined, 'b', 'a', 'c']) {
+      await insertOutboxRow(database, streamName === undefined ? {} : { streamName });
+    }
+    const streams = (rows: { streamName: string | null }[]) => rows.map(({ streamName }) => streamName);
+    expect(streams(await outbox.claim(10, 0, { only: 'a' }))).toEqual(['a', 'a']);
+    expect(streams(await outbox.claim(1, 0, { only: 'b' }))).toEqual(['b']);
+    expect(streams(await outbox.claim(10, 0, { only: null }))).toEqual([null]);
+    expect(streams(await outbox.claim(10, 0, { only: 'd' }))).toEqual([]);
+    expect(streams(await outbox.claim(10, 0, { allBut: ['a', null] })).toSorted()).toEqual(['b', 'c']);
+    expect(streams(await outbox.claim(10, 0, { allBut: ['a', 'b', 'c', 'd'] }))).toEqual([null]);
+    expect(await outbox.claim(10, 0)).toHaveLength(5);
   });
 
   it('is empty when it is empty', async () => {

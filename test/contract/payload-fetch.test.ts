@@ -165,7 +165,7 @@ describe('a payload is refused at once', () => {
       response.writeHead(200, { 'content-length': 2 ** 40 }).flushHeaders();
     });
     const error = await errorOf(fetchFrom(origin)(origin));
-    expect(error).toEqual(new PayloadRefusedError('the payload is larger than 16777216 bytes'));
+    expect(error).toEqual(new PayloadRefusedError('the payload is larger than 8388608 bytes'));
     expect(requests).toHaveLength(1);
     await vi.waitFor(async () => expect(await openConnections()).toBe(0));
   });

@@ -9,11 +9,14 @@ import { projectBatch } from '../../lib/projection/project-batch.ts';
 import type { Database } from '../../lib/store/database.ts';
 import { migrate } from '../../lib/store/migrate.ts';
 import { createOutboxStore, type OutboxStore } from '../../lib/store/outbox-store.ts';
+import { createPoolStore } from '../../lib/store/pool-store.ts';
 import { createQueryStore } from '../../lib/store/query-store.ts';
+import { createStreamingSwitch } from '../../lib/store/streaming-switch.ts';
 import type { Outbox, PublishEntry } from '../../lib/sync/outbox-port.ts';
 import { type RelayPace, relayOutbox } from '../../lib/sync/relay-outbox.ts';
 import { createLogger } from '../../lib/telemetry.ts';
 import { DATABASES } from '../fixtures/databases.ts';
+import { newPool, STREAMING } from '../fixtures/identity-pools.ts';
 import {
   credentials,
   type KinesisEmulator,
@@ -67,7 +70,14 @@ describe.each(DATABASES)('the relay on $name', ({ open }) => {
 
   const publisher = () => createKinesisPublisher(emulator.client);
   const relay = (pace: Partial<RelayPace> = {}, from: Outbox = outbox) =>
-    relayOutbox({ outbox: from, publisher: publisher(), streamName, now: Date.now, pace });
+    relayOutbox({
+      outbox: from,
+      publisher: publisher(),
+      streaming: createStreamingSwitch(database),
+      streamName,
+      now: Date.now,
+      pace,
+    });
 
   async function fill(count: number): Promise<void> {
     for (let index = 0; index < count; index += 1) {
@@ -78,7 +88,13 @@ describe.each(DATABASES)('the relay on $name', ({ open }) => {
   it('brings every event to the stream, in order, under its partition key', async () => {
     await fill(30);
     await insertOutboxRow(database, { event: '{"value":"ключ \u{1F511}"}', partitionKey: IDENTITY });
-    expect(await relay({ batchRows: 7 })).toEqual({ published: 31, postponed: 0, parked: 0, refusals: [] });
+    expect(await relay({ batchRows: 7 })).toEqual({
+      published: 31,
+      postponed: 0,
+      parked: 0,
+      refusals: [],
+      goneStreams: [],
+    });
     const records = await readStream(streamName);
     expect(records.slice(0, 30).map(textOf)).toEqual(Array.from({ length: 30 }, (_, index) => `e${index}`));
     expect(records.slice(30).map((record) => [record.partitionKey, textOf(record)])).toEqual([
@@ -149,7 +165,13 @@ describe.each(DATABASES)('the relay on $name', ({ open }) => {
     expect((await readStream(streamName)).map(textOf)).toEqual(['e0', 'e1', 'e2']);
     expect(await relay(pace)).toMatchObject({ postponed: 1 });
     expect(await relay(pace)).toMatchObject({ parked: 1 });
-    expect(await relay(pace)).toEqual({ published: 0, postponed: 0, parked: 0, refusals: [] });
+    expect(await relay(pace)).toEqual({
+      published: 0,
+      postponed: 0,
+      parked: 0,
+      refusals: [],
+      goneStreams: [],
+    });
     expect(await outbox.count()).toEqual({ waiting: 0, parked: 1 });
     const { rows } = await database.query('SELECT event, parked_reason FROM sync.outbox');
     expect(rows).toEqual([{ event: 'poison', parked_reason: 'ValidationException, 3 attempts' }]);
@@ -164,10 +186,48 @@ describe.each(DATABASES)('the relay on $name', ({ open }) => {
       postponed: 15,
       parked: 0,
       refusals: ['ResourceNotFoundException'],
+      // No pool streams to it.
+      goneStreams: [],
     });
     expect(await outbox.count()).toEqual({ waiting: 5, parked: 0 });
     await emulator.createStream(1, streamName);
     expect(await relay(pace)).toMatchObject({ published: 5 });
+  });
+
+  it('disables the pools of a stream that is gone, no others, and publishes once it is back', async () => {
+    const pools = createPoolStore(database);
+    const other = await emulator.createStream(1);
+    const streamingTo = (name: string) => newPool(database, { streams: { ...STREAMING, streamName: name } });
+    const [first, second, apart] = [
+      await streamingTo(streamName),
+      await streamingTo(streamName),
+      await streamingTo(other),
+    ];
+    const streams = async (pool: string) => (await pools.readPool(pool))?.streams;
+    await emulator.deleteStream(streamName);
+    await insertOutboxRow(database, { event: 'e0', streamName });
+    await insertOutboxRow(database, { event: 'e1', streamName: other });
+    const pace = { retryBaseMs: 0, retryCapMs: 0, disableAfterAttempts: 2 };
+    expect(await relay({ ...pace, timeBudgetMs: -1 }), 'at first it may be on its way').toMatchObject({
+      published: 1,
+      goneStreams: [],
+    });
+    expect(await relay(pace)).toMatchObject({ published: 0, goneStreams: [streamName] });
+    const gone = {
+      ...STREAMING,
+      streamName,
+      status: 'DISABLED',
+      disabledReason: `stream ${streamName} does not exist`,
+    };
+    expect([await streams(first), await streams(second)]).toEqual([gone, gone]);
+    expect(await streams(apart)).toMatchObject({ status: 'ENABLED', disabledReason: null });
+    expect((await pools.readPool(first))?.revision).toBe(2);
+    expect(await relay(pace), 'it is said once').toMatchObject({ goneStreams: [] });
+
+    await emulator.createStream(1, streamName);
+    expect(await relay(pace)).toMatchObject({ published: 1 });
+    expect((await readStream(streamName)).map(textOf)).toEqual(['e0']);
+    expect(await streams(first), 'the owner enables it').toEqual(gone);
   });
 
   describe('as a function', () => {
@@ -178,14 +238,21 @@ describe.each(DATABASES)('the relay on $name', ({ open }) => {
         warn: vi.spyOn(logger, 'warn'),
         error: vi.spyOn(logger, 'error'),
       };
-      const handler = createRelayOutbox({ outbox, publisher: publisher(), streamName, logger, pace });
+      const handler = createRelayOutbox({
+        outbox,
+        publisher: publisher(),
+        streaming: createStreamingSwitch(database),
+        streamName,
+        logger,
+        pace,
+      });
       return { logged, answer: handler({}, createLambdaContext('relay-outbox', region)) };
     };
 
     it('says what it did in counts', async () => {
       await fill(2);
       const { logged, answer } = invoke();
-      const outcome = { published: 2, postponed: 0, parked: 0, refusals: [] };
+      const outcome = { published: 2, postponed: 0, parked: 0, refusals: [], goneStreams: [] };
       expect(await answer).toEqual(outcome);
       expect(logged.info).toHaveBeenCalledWith('published', outcome);
     });
@@ -201,6 +268,17 @@ describe.each(DATABASES)('the relay on $name', ({ open }) => {
       await emulator.deleteStream(streamName);
       const { answer } = invoke();
       await expect(answer).rejects.toThrow('none of 2 events could be published: ResourceNotFoundException');
+    });
+
+    it('calls a stream that is gone an error, by its name', async () => {
+      await newPool(database, { streams: { ...STREAMING, streamName } });
+      await insertOutboxRow(database, { streamName });
+      await emulator.deleteStream(streamName);
+      const { answer, logged } = invoke({ disableAfterAttempts: 1 });
+      await expect(answer).rejects.toThrow('none of 1 events could be published');
+      expect(logged.error).toHaveBeenCalledWith(expect.stringContaining('gone'), {
+        goneStreams: [streamName],
+      });
     });
 
     it('calls parked events an error', async () => {
@@ -255,8 +333,8 @@ describe('the publisher', () => {
 
   it('takes a missing stream for something that may pass', async () => {
     expect(await createKinesisPublisher(emulator.client).publish('nowhere', entriesOf('e0', 'e1'))).toEqual([
-      { error: 'ResourceNotFoundException', retryable: true },
-      { error: 'ResourceNotFoundException', retryable: true },
+      { error: 'ResourceNotFoundException', retryable: true, noStream: true },
+      { error: 'ResourceNotFoundException', retryable: true, noStream: true },
     ]);
   });
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database, Transaction } from '../../lib/store/database.ts';
 import { migrate } from '../../lib/store/migrate.ts';
 import { openPg } from '../../lib/store/pg-database.ts';
@@ -9,6 +9,7 @@ import { READ_SNAPSHOT, WRITE_UPDATE } from '../../lib/store/sync-statements.ts'
 import { createSyncStore } from '../../lib/store/sync-store.ts';
 import type { DatasetKey } from '../../lib/stream/stream-event.ts';
 import type { SyncRecord } from '../../lib/sync/model.ts';
+import type { PoolStreams } from '../../lib/sync/pool-store-port.ts';
 import type {
   DatasetUpdate,
   Decision,
@@ -19,6 +20,7 @@ import type {
   SyncStore,
 } from '../../lib/sync/sync-store-port.ts';
 import { createPostgresDatabase, DATABASES } from '../fixtures/databases.ts';
+import { createPool, STREAMING } from '../fixtures/identity-pools.ts';
 import { IDENTITY, NEW_YEAR, POOL } from '../fixtures/stream-events.ts';
 
 const GAME: DatasetKey = { identityPoolId: POOL, identityId: IDENTITY, datasetName: 'game' };
@@ -57,7 +59,7 @@ function updateOf(
     },
     records: Object.entries(values).map(([key, value]) => record(key, value, syncCount)),
     spend: { session: newSession(), forgetBefore: 0 },
-    event: { partitionKey: IDENTITY, data: '{}' },
+    event: { partitionKey: IDENTITY, data: '{}', payload: null },
     ...members,
   };
 }
@@ -75,6 +77,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     database = await open();
     await migrate(database);
     store = createSyncStore(database);
+    await createPool(database);
   });
   afterAll(() => database.close());
   beforeEach(async () => {
@@ -110,6 +113,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       dataset: null,
       spent: false,
       identityDatasets: 0,
+      poolExists: true,
       records: new Map(),
     });
   });
@@ -154,6 +158,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       spent: false,
       // Counted only where the dataset is to be made.
       identityDatasets: 0,
+      poolExists: true,
       records: new Map([
         ['a', { syncCount: 1, valueBytes: 2 }],
         ['gone', { syncCount: 1, valueBytes: null }],
@@ -162,7 +167,10 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
   });
 
   it('puts the event into the outbox with the change, and says its id', async () => {
-    const { outboxId } = await update({ a: '1' }, { event: { partitionKey: 'who', data: '{"x":"é"}' } });
+    const { outboxId } = await update(
+      { a: '1' },
+      { event: { partitionKey: 'who', data: '{"x":"é"}', payload: null } },
+    );
     const { rows } = await database.query('SELECT * FROM sync.outbox');
     expect(rows).toEqual([
       {
@@ -173,8 +181,71 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
         leased_until: null,
         attempts: 0,
         parked_reason: null,
+        stream_name: 'cognito-sync',
+        bulk_publish_id: null,
       },
     ]);
+  });
+
+  describe('in a pool', () => {
+    const payload = { payloadId: randomUUID(), body: '[{"key":"é"}]', expiresAt: NEW_YEAR };
+    const offloaded = { event: { partitionKey: 'who', data: '{}', payload } };
+    const streaming = (streams: Partial<PoolStreams> | null) =>
+      database.query(
+        'UPDATE sync.identity_pools SET streaming_status = $1, stream_name = $2 WHERE identity_pool_id = $3',
+        [streams?.status ?? null, streams?.streamName ?? null, POOL],
+      );
+    const payloads = async () => (await database.query('SELECT * FROM sync.payloads')).rows;
+    const streamsOf = async () =>
+      (await database.query('SELECT stream_name FROM sync.outbox ORDER BY created_at')).rows.map(
+        (row) => row.stream_name,
+      );
+    // One that remembers what it wrote in this test alone.
+    beforeEach(async () => {
+      store = createSyncStore(database);
+      await database.query('DELETE FROM sync.payloads');
+    });
+    afterEach(async () => {
+      store = createSyncStore(database);
+      await streaming(STREAMING);
+    });
+
+    it.each([
+      ['never', null],
+      ['no more', { ...STREAMING, status: 'DISABLED' as const }],
+    ])('that streams %s publishes nothing, whichever way it is changed', async (_, streams) => {
+      await streaming(streams);
+      const first = await update({ a: '1' }, offloaded);
+      // Written without being read before, as is the next.
+      const second = await update({ a: '2' }, offloaded);
+      const third = await remove();
+      expect([first.outboxId, second.outboxId, third.outboxId]).toEqual([null, null, null]);
+      expect([await rowsIn('outbox'), await payloads()]).toEqual([0, []]);
+      expect(await store.readRecords(GAME, ALL)).toMatchObject({ dataset: { syncCount: 3 } });
+    });
+
+    it('that is not there publishes nothing', async () => {
+      const { outboxId } = await update({ a: '1' }, offloaded, { ...GAME, identityPoolId: 'us-east-1:0' });
+      expect([outboxId, await rowsIn('outbox'), await payloads()]).toEqual([null, 0, []]);
+    });
+
+    it('publishes to the stream that it has at that moment, with and without reading before', async () => {
+      await update({ a: '1' });
+      await streaming({ ...STREAMING, streamName: 'other' });
+      await update({ a: '2' });
+      await remove();
+      await streaming(STREAMING);
+      await update({ a: '3' });
+      expect(await streamsOf()).toEqual(['cognito-sync', 'other', 'other', 'cognito-sync']);
+    });
+
+    it('stores the payload of an event with it, once', async () => {
+      const { outboxId } = await update({ a: '1' }, offloaded);
+      expect(outboxId).not.toBeNull();
+      expect(await payloads()).toEqual([
+        { payload_id: payload.payloadId, body: payload.body, expires_ms: payload.expiresAt },
+      ]);
+    });
   });
 
   it.each([
@@ -313,6 +384,19 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     expect(await rowsIn('spent_tokens')).toBe(24);
   });
 
+  it('knows whether there is such a pool where the dataset is to be made', async () => {
+    const lookAt = async (key: DatasetKey) =>
+      (await store.change(key, { keys: [], session: null }, (answer) => ({ update: null, answer }))).answer;
+    const elsewhere = { ...GAME, identityPoolId: `${POOL}0` };
+    expect(await lookAt(GAME)).toMatchObject({ dataset: null, poolExists: true });
+    expect(await lookAt(elsewhere)).toMatchObject({ dataset: null, poolExists: false });
+    // The store writes what it is told; and then nobody asks again until the dataset is deleted.
+    await update({ a: '1' }, {}, elsewhere);
+    expect(await lookAt(elsewhere)).toMatchObject({ poolExists: true });
+    await remove(elsewhere);
+    expect(await lookAt(elsewhere)).toMatchObject({ poolExists: false });
+  });
+
   it('counts the datasets that others make at the same time', async () => {
     const counts = await Promise.all(
       Array.from({ length: 12 }, async (_, index) => {
@@ -409,6 +493,13 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       await write(others(), ['b']);
       const expected = await read(['a']);
       expect((await write(mine, ['a'])).answer).toEqual(expected);
+    });
+
+    it('decides anew where the dataset is not there any more, not even as a deleted one', async () => {
+      for (const table of ['datasets', 'records', 'spent_tokens'])
+        await database.query(`DELETE FROM sync.${table}`);
+      expect((await write(mine, ['a'])).answer).toMatchObject({ dataset: null, records: new Map() });
+      expect(await store.readDataset(GAME)).toMatchObject({ syncCount: 1 });
     });
 
     it('forgets a dataset that it deletes itself', async () => {

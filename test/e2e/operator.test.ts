@@ -59,6 +59,10 @@ describe('a command on the embedded database', () => {
         { code: 0, stderr: '' },
       ]);
       expect(await here('indexes')).toMatchObject({ code: 0, stdout: expect.stringMatching(READY) });
+      expect(await here('pools', 'add', 'eu-west-1:0')).toMatchObject({ code: 0, stderr: '' });
+      expect((await here('pools')).stdout).toMatch(
+        /^eu-west-1:0\n {2}stores 0 bytes\n {2}streaming ENABLED on cognito-sync\n {2}no sync trigger\nus-east-1:/,
+      );
       expect((await fetch(`${cloud.url}/healthz`)).status).toBe(200);
     } finally {
       await cloud.end('SIGKILL');

@@ -11,6 +11,7 @@ const TOO_HIGH = expect.stringContaining('value less than or equal to');
 describe('a member keeps its constraints', () => {
   it.each<[string, string | number | object]>([
     ['IdentityPoolId', 'us-east-1:00000000-0000-4000-8000-000000000001'],
+    ['IdentityPoolId', `eu:${'f'.repeat(52)}`],
     ['IdentityId', 'a_b:0'],
     ['IdentityId', `eu:${'f'.repeat(52)}`],
     ['DatasetName', 'a'],
@@ -36,8 +37,14 @@ describe('a member keeps its constraints', () => {
     ['Platform', 'APNS_SANDBOX'],
     ['Events', { SyncTrigger: 'arn' }],
     ['Events', {}],
+    ['Events', { SyncTrigger: '' }],
     ['StreamName', 's'],
+    ['StreamName', 's'.repeat(128)],
+    ['StreamName', '\u{1f600}'.repeat(128)],
+    ['StreamingStatus', 'ENABLED'],
     ['StreamingStatus', 'DISABLED'],
+    ['RoleArn', 'arn:aws:iam::1:role/'],
+    ['RoleArn', `arn:aws:iam::1:role/${'x'.repeat(2028)}`],
     ['RoleArn', 'arn:aws:iam::000000000000:role/any/path'],
     ['ApplicationArns', 'arn:aws:sns:us-east-1:000000000000:app/APNS_SANDBOX/my.app-1'],
     ['Unconstrained', 'x'],
@@ -50,6 +57,7 @@ describe('a member keeps its constraints', () => {
 describe('a member breaks its constraints', () => {
   it.each<[string, string | number | object, unknown[]]>([
     ['IdentityPoolId', '', [TOO_SHORT, PATTERN]],
+    ['IdentityPoolId', `eu:${'f'.repeat(53)}`, [TOO_LONG]],
     ['IdentityPoolId', 'INVALID', [PATTERN]],
     ['IdentityId', 'A:B:C', [PATTERN]],
     ['IdentityId', 'us-east-1:ABC', [PATTERN]],
@@ -81,9 +89,12 @@ describe('a member breaks its constraints', () => {
     ['StreamName', '', [TOO_SHORT]],
     ['StreamName', 'x'.repeat(129), [TOO_LONG]],
     ['StreamingStatus', 'ON', [ENUM]],
+    ['StreamingStatus', 'enabled', [ENUM]],
     ['RoleArn', 'arn:aws:iam::1:role', [TOO_SHORT, PATTERN]],
-    ['RoleArn', `arn:aws:iam::1:role/${'x'.repeat(2048)}`, [TOO_LONG]],
+    ['RoleArn', `arn:aws:iam::1:role/${'x'.repeat(2029)}`, [TOO_LONG]],
+    ['StreamName', '\u{1f600}'.repeat(129), [TOO_LONG]],
     ['ApplicationArns', 'arn:aws:sns:us-east-1:0:topic', [PATTERN]],
+    ['ApplicationArns', 'arn:aws:sns:us-east-1:0:app/apns/a', [PATTERN]],
   ])('%s', (member, value, musts) => {
     expect(brokenConstraints(member, value)).toEqual(musts);
   });

@@ -12,7 +12,7 @@ const named = (datasetName: string): DatasetKey => ({
 const GAME = named('game');
 
 function snapshotAt(syncCount: number, records: Snapshot['records'] = new Map()): Snapshot {
-  return { dataset: datasetAt(syncCount), spent: false, identityDatasets: 0, records };
+  return { dataset: datasetAt(syncCount), spent: false, identityDatasets: 0, poolExists: true, records };
 }
 
 function datasetAt(syncCount: number): DatasetUpdate['dataset'] {
@@ -40,7 +40,7 @@ function updateTo(syncCount: number, values: Record<string, string | null>): Dat
       DeviceLastModifiedDate: null,
     })),
     spend: null,
-    event: { partitionKey: IDENTITY, data: '{}' },
+    event: { partitionKey: IDENTITY, data: '{}', payload: null },
   };
 }
 

@@ -15,18 +15,31 @@ describe("the operator's command line", () => {
     { line: ['indexes', 'add', 'date'], says: 'indexes add takes one of numeric, text' },
     { line: ['indexes', 'drop', 'text', 'numeric'], says: 'indexes drop takes one of numeric, text' },
     { line: ['indexes', '--all'], says: "Unknown option '--all'" },
+    { line: ['pools', 'remove'], says: 'pools: there is no remove' },
+    { line: ['pools', '--no-stream'], says: 'pools: a stream is for pools add' },
+    { line: ['pools', 'add'], says: 'pools add takes one id' },
+    { line: ['pools', 'add', 'a:0', 'a:1'], says: 'pools add takes one id' },
+    { line: ['pools', 'add', 'POOL'], says: 'POOL is not the id of an identity pool: Member must satisfy' },
+    { line: ['pools', 'add', `a:${'0'.repeat(54)}`], says: 'length less than or equal to 55' },
+    { line: ['pools', 'add', 'a:0', '--stream', ''], says: ' is not the name of a stream: Member must' },
+    { line: ['pools', 'add', 'a:0', '--stream', 's', '--no-stream'], says: 'not both' },
   ])('$line is refused before any database is asked, with how it is called', ({ line, says }) => {
     expect(() => prepareCommand(line)).toThrow(UsageError);
     expect(() => prepareCommand(line)).toThrow(says);
-    expect(() => prepareCommand(line)).toThrow('\nUsage:\n  npx cognito-sync-backend indexes\n');
+    expect(() => prepareCommand(line)).toThrow('\nUsage:\n  npx cognito-sync-backend ');
   });
 
-  it.each([[['indexes']], [['indexes', 'add', 'numeric']], [['indexes', 'drop', 'text']]])(
-    '%j is taken',
-    (line) => {
-      expect(prepareCommand(line)).toBeTypeOf('function');
-    },
-  );
+  it.each([
+    [['indexes']],
+    [['indexes', 'add', 'numeric']],
+    [['indexes', 'drop', 'text']],
+    [['pools']],
+    [['pools', 'add', `a:${'0'.repeat(53)}`]],
+    [['pools', 'add', 'a:0', '--stream', 'mine']],
+    [['pools', 'add', '--no-stream', 'a:0']],
+  ])('%j is taken', (line) => {
+    expect(prepareCommand(line)).toBeTypeOf('function');
+  });
 
   it('says how one command is called, or all of them', () => {
     expect(usage('indexes')).toContain('npx cognito-sync-backend indexes add numeric|text\n');

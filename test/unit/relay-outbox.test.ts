@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { EventPublisher, Outbox, OutboxRow, PublishOutcome } from '../../lib/sync/outbox-port.ts';
+import type {
+  EventPublisher,
+  Outbox,
+  OutboxRow,
+  PublishOutcome,
+  StreamChoice,
+} from '../../lib/sync/outbox-port.ts';
 import { type RelayPace, relayOutbox } from '../../lib/sync/relay-outbox.ts';
 
 interface Row extends OutboxRow {
@@ -11,20 +17,29 @@ const throttled = { error: 'ProvisionedThroughputExceededException', retryable: 
 const wrong = { error: 'ValidationException', retryable: false };
 
 /** An outbox in memory with a clock of its own, a stream in memory, and `answer` to say what the stream does. */
-function setUp(events: string[], answer: (event: string) => PublishOutcome = () => 'published') {
+function setUp(
+  events: string[],
+  answer: (event: string, streamName: string) => PublishOutcome | Promise<PublishOutcome> = () => 'published',
+  streamOf: (event: string) => string | null = () => null,
+) {
   let clock = 0;
   let rows: Row[] = events.map((event) => ({
     outboxId: event,
+    streamName: streamOf(event),
     partitionKey: `key-${event}`,
     event,
     attempts: 0,
     restUntil: 0,
   }));
   const stream: string[] = [];
+  const streams: string[] = [];
+  const disabled: string[] = [];
   const batches: number[] = [];
   const outbox: Outbox = {
-    async claim(limit, leaseMs) {
-      const free = rows.filter((row) => !row.parkedReason && row.restUntil <= clock).slice(0, limit);
+    async claim(limit, leaseMs, of) {
+      const free = rows
+        .filter((row) => !row.parkedReason && row.restUntil <= clock && isChosen(row.streamName, of))
+        .slice(0, limit);
       for (const row of free) Object.assign(row, { restUntil: clock + leaseMs, attempts: row.attempts + 1 });
       return free.map((row) => ({ ...row }));
     },
@@ -41,27 +56,44 @@ function setUp(events: string[], answer: (event: string) => PublishOutcome = () 
     },
   };
   const publisher: EventPublisher = {
-    async publish(_streamName, entries) {
+    async publish(streamName, entries) {
       batches.push(entries.length);
-      return entries.map(({ data }) => {
-        const event = new TextDecoder().decode(data);
-        const outcome = answer(event);
-        if (outcome === 'published') stream.push(event);
-        return outcome;
-      });
+      return Promise.all(
+        entries.map(async ({ data }) => {
+          const event = new TextDecoder().decode(data);
+          const outcome = await answer(event, streamName);
+          if (outcome === 'published') {
+            stream.push(event);
+            streams.push(`${streamName} ${event}`);
+          }
+          return outcome;
+        }),
+      );
+    },
+  };
+  const streaming = {
+    async disable(name: string | null, reason: string) {
+      disabled.push(`${name}: ${reason}`);
+      return disabled.length === 1 ? 2 : 0;
     },
   };
   return {
     outbox,
     stream,
+    streams,
+    disabled,
     batches,
     rows: () => rows,
     pass: (ms: number) => {
       clock += ms;
     },
     relay: (pace: Partial<RelayPace> = {}, parts: { outbox?: Outbox; publisher?: EventPublisher } = {}) =>
-      relayOutbox({ outbox, publisher, streamName: 'stream', now: () => clock, pace, ...parts }),
+      relayOutbox({ outbox, publisher, streaming, streamName: 'stream', now: () => clock, pace, ...parts }),
   };
+}
+
+function isChosen(streamName: string | null, of: StreamChoice = { allBut: [] }): boolean {
+  return 'only' in of ? streamName === of.only : !of.allBut.includes(streamName);
 }
 
 const numbered = (count: number) => Array.from({ length: count }, (_, index) => `e${index}`);
@@ -69,7 +101,13 @@ const numbered = (count: number) => Array.from({ length: count }, (_, index) => 
 describe('the relay', () => {
   it('publishes everything in batches, oldest first, and leaves nothing behind', async () => {
     const { relay, stream, batches, rows } = setUp(numbered(25));
-    expect(await relay({ batchRows: 10 })).toEqual({ published: 25, postponed: 0, parked: 0, refusals: [] });
+    expect(await relay({ batchRows: 10 })).toEqual({
+      published: 25,
+      postponed: 0,
+      parked: 0,
+      refusals: [],
+      goneStreams: [],
+    });
     expect(stream).toEqual(numbered(25));
     expect(batches).toEqual([10, 10, 5]);
     expect(rows()).toEqual([]);
@@ -77,7 +115,7 @@ describe('the relay', () => {
 
   it('asks the stream nothing when nothing waits', async () => {
     const { relay, batches } = setUp([]);
-    expect(await relay()).toEqual({ published: 0, postponed: 0, parked: 0, refusals: [] });
+    expect(await relay()).toEqual({ published: 0, postponed: 0, parked: 0, refusals: [], goneStreams: [] });
     expect(batches).toEqual([]);
   });
 
@@ -109,6 +147,7 @@ describe('the relay', () => {
       postponed: 1,
       parked: 0,
       refusals: ['ProvisionedThroughputExceededException'],
+      goneStreams: [],
     });
     expect(stream).toEqual(['e0', 'e1', 'e3', 'e4', 'e5']);
     expect(rows()).toMatchObject([{ outboxId: 'e2', attempts: 1 }]);
@@ -146,6 +185,7 @@ describe('the relay', () => {
       postponed: 0,
       parked: 1,
       refusals: ['ValidationException'],
+      goneStreams: [],
     });
     expect(rows()).toMatchObject([{ outboxId: 'bad', parkedReason: 'ValidationException, 3 attempts' }]);
     pass(60_000);
@@ -186,5 +226,82 @@ describe('the relay', () => {
     await relay();
     expect(stream).toEqual(['e0', 'e0']);
     expect(rows()).toEqual([]);
+  });
+
+  describe('with a stream for each pool', () => {
+    const gone = { error: 'ResourceNotFoundException', retryable: true, noStream: true as const };
+    /** Events are named for their streams, but for those of no stream. */
+    const streamOf = (event: string) => event.split(' ')[1] ?? null;
+    const alternating = (count: number) =>
+      numbered(count).map((name, index) => `${name} ${index % 2 === 0 ? 'bad' : 'good'}`);
+
+    it('brings each event to its own, and one that names none to the one it was told', async () => {
+      const { relay, streams } = setUp(['e0 a', 'e1', 'e2 b', 'e3 a'], undefined, streamOf);
+      expect(await relay()).toMatchObject({ published: 4 });
+      expect(streams.toSorted()).toEqual(['a e0 a', 'a e3 a', 'b e2 b', 'stream e1']);
+    });
+
+    it('holds up no others for one that takes nothing, however much waits for it', async () => {
+      const { relay, stream, rows } = setUp(
+        [...numbered(100).map((name) => `${name} bad`), 'e100 good', 'e101'],
+        (event) => (event.endsWith('bad') ? throttled : 'published'),
+        streamOf,
+      );
+      expect(await relay({ batchRows: 10 })).toMatchObject({ published: 2, postponed: 30 });
+      expect(stream.toSorted()).toEqual(['e100 good', 'e101']);
+      expect(rows()).toHaveLength(100);
+    });
+
+    it('holds up no others for one that does not answer', async () => {
+      const { promise, resolve } = Promise.withResolvers<PublishOutcome>();
+      const { relay, stream } = setUp(
+        alternating(60),
+        (event) => (event.endsWith('bad') ? promise : 'published'),
+        streamOf,
+      );
+      const relayed = relay({ batchRows: 10 });
+      await expect.poll(() => stream.length).toBe(30);
+      resolve('published');
+      expect(await relayed).toMatchObject({ published: 60 });
+    });
+
+    it('fails as one of them does, when all others are done', async () => {
+      const world = setUp(alternating(4), undefined, streamOf);
+      const outbox: Outbox = {
+        ...world.outbox,
+        remove: async (ids) => {
+          if (ids[0]?.endsWith('bad')) throw new Error('the connection broke');
+          await new Promise((resolve) => setTimeout(resolve, 5));
+          await world.outbox.remove(ids);
+        },
+      };
+      await expect(world.relay({}, { outbox })).rejects.toThrow('the connection broke');
+      expect(world.rows().map(({ event }) => event)).toEqual(['e0 bad', 'e2 bad']);
+    });
+
+    it('says of one that stays away that it is gone, keeps its events, and tries on', async () => {
+      let there = false;
+      const { relay, pass, disabled, rows, stream } = setUp(
+        alternating(4),
+        (event) => (event.endsWith('good') || there ? 'published' : gone),
+        streamOf,
+      );
+      const pace = { disableAfterAttempts: 3 };
+      for (const goneStreams of [[], [], ['bad'], []]) {
+        expect(await relay(pace)).toMatchObject({ goneStreams });
+        pass(60_000);
+      }
+      expect(new Set(disabled)).toEqual(new Set(['bad: stream bad does not exist']));
+      expect(rows()).toHaveLength(2);
+      there = true;
+      expect(await relay(pace)).toMatchObject({ published: 2, goneStreams: [] });
+      expect(stream).toHaveLength(4);
+    });
+
+    it('calls the one it was told by its name when it is gone', async () => {
+      const { relay, disabled } = setUp(['e0'], () => gone);
+      expect(await relay({ disableAfterAttempts: 1 })).toMatchObject({ goneStreams: ['stream'] });
+      expect(disabled).toEqual(['null: stream stream does not exist']);
+    });
   });
 });

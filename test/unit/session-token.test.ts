@@ -131,6 +131,20 @@ describe('a NextToken', () => {
     expect(() => tokens.verifyDatasetsPage(nextToken, other)).toThrow(invalid('NextToken'));
   });
 
+  it('of identity pools says the last id', () => {
+    const { tokens } = createTokens();
+    const nextToken = tokens.issuePoolsPage(POOL);
+    expect(tokens.verifyPoolsPage(nextToken)).toBe(POOL);
+    for (const other of [
+      nextToken.slice(1),
+      tokens.issueDatasetsPage(POOL, GAME),
+      createTokens({ key: 2 }).tokens.issuePoolsPage(POOL),
+    ]) {
+      expect(() => tokens.verifyPoolsPage(other)).toThrow(invalid('NextToken'));
+    }
+    expect(() => tokens.verifyDatasetsPage(nextToken, GAME)).toThrow(invalid('NextToken'));
+  });
+
   it('and a SyncSessionToken are not to be mistaken for each other', () => {
     const { tokens } = createTokens();
     const token = tokens.issue(tokens.begin(), GAME);

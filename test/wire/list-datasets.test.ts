@@ -6,6 +6,7 @@ import {
 } from '@aws-sdk/client-cognito-sync';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { newPool } from '../fixtures/identity-pools.ts';
 import {
   describeBadIdentities,
   describeStrangers,
@@ -61,7 +62,7 @@ describe('ListDatasets', () => {
     const identity = newIdentity();
     await writeAll(identity, ['b', 'a', 'B', 'a.b']);
     await writeAll(newIdentity(), ['c']);
-    await writeAll({ ...identity, IdentityPoolId: 'us-east-1:1' }, ['d']);
+    await writeAll({ ...identity, IdentityPoolId: await newPool(cloud.database) }, ['d']);
     expect(await namesOf(identity)).toEqual(['B', 'a', 'a.b', 'b']);
     const { Datasets = [], Count } = await listDatasets(identity);
     expect(Count).toBe(4);

@@ -82,6 +82,7 @@ describe('the model', () => {
   });
 
   it.each<ServiceErrorCode>([
+    'ConcurrentModificationException',
     'InternalErrorException',
     'InvalidParameterException',
     'LimitExceededException',

@@ -1,13 +1,15 @@
-import { ServiceError } from '../../errors.ts';
 import { afterCommit } from '../after-commit.ts';
 import { applyPatches } from '../apply-patches.ts';
 import { authorizeDataset, nameOf } from '../authorize.ts';
 import type { SyncDependencies } from '../dependencies.ts';
-import type { SyncOperations, UpdateRecordsOutput } from '../model.ts';
-import { readPatches } from '../read-patches.ts';
+import { findSyncTrigger } from '../find-sync-trigger.ts';
+import type { SyncOperations, SyncRecord } from '../model.ts';
+import { poolNotFound } from '../pool-not-found.ts';
+import { type Patch, readPatches } from '../read-patches.ts';
 import { notValidToken } from '../session-token.ts';
-import { updateEvent } from '../stream-event.ts';
+import { recordsEvent } from '../stream-event.ts';
 import type { Decision } from '../sync-store-port.ts';
+import { DatasetMovedError, writeThroughTrigger } from '../write-through-trigger.ts';
 
 // A host whose clock is behind by less still takes an expired token for good, so it must be known as spent.
 const CLOCK_SKEW_MS = 60 * 60 * 1000;
@@ -17,46 +19,57 @@ const CLOCK_SKEW_MS = 60 * 60 * 1000;
  * dataset's count rises by one, and every record written gets the new count; a dataset that is not there is made. A
  * call that fails changes and spends nothing, and neither does one without patches, whose answer is empty.
  *
- * @returns the records written, in the order of the patches
+ * What an identity sends is first looked at by its pool's sync trigger, if there is one; where nothing is left after
+ * that, nothing is changed or spent.
+ *
+ * @returns the records written, in the order of the patches; of what a sync trigger does about them see there
  * @throws {ServiceError} InvalidParameterException, NotAuthorizedException, ResourceConflictException for a patch
- *   that is older than its record, LimitExceededException
+ *   that is older than its record, LimitExceededException; ResourceNotFoundException where a dataset would be made in a
+ *   pool that is not there; InvalidLambdaFunctionOutputException, LambdaSocketTimeoutException, LambdaThrottledException
  */
 export function createUpdateRecords({
   store,
+  pools,
   tokens,
   now,
   limits,
+  payloadLinks,
+  invokeFunction,
   afterWrite,
 }: SyncDependencies): SyncOperations['UpdateRecords'] {
+  const offloading = { links: payloadLinks, inlineBytes: limits.inlineBytes };
   return async (input, caller) => {
     const key = authorizeDataset(input, caller);
     const patches = readPatches(input.RecordPatches ?? [], limits.patchesPerCall);
     const session = tokens.verify(input.SyncSessionToken, key);
 
-    const about = { keys: patches.map((patch) => patch.key), session };
-    const { answer, outboxId } = await store.change(key, about, (snapshot): Decision<UpdateRecordsOutput> => {
-      if (snapshot.spent) throw notValidToken();
-      if (patches.length === 0) return { update: null, answer: { Records: [] } };
-      const at = now();
-      const change = { datasetName: key.datasetName, modifiedBy: nameOf(caller), now: at, limits };
-      const { dataset, records } = applyPatches(snapshot, patches, change);
-      const event = updateEvent(key, dataset, records);
-      checkSize(event.data, limits.eventBytes);
-      const spend = { session, forgetBefore: at - CLOCK_SKEW_MS };
-      return { update: { dataset, records, spend, event }, answer: { Records: records } };
-    });
+    const write = (toWrite: readonly Patch[], onlyAt?: number) => {
+      const about = { keys: toWrite.map((patch) => patch.key), session };
+      return store.change(key, about, (snapshot): Decision<SyncRecord[]> => {
+        if (snapshot.spent) throw notValidToken();
+        if (toWrite.length === 0) return { update: null, answer: [] };
+        if (!snapshot.poolExists) throw poolNotFound(key.identityPoolId);
+        if (onlyAt !== undefined && onlyAt !== (snapshot.dataset?.syncCount ?? 0)) {
+          throw new DatasetMovedError();
+        }
+        const at = now();
+        const change = { datasetName: key.datasetName, modifiedBy: nameOf(caller), now: at, limits };
+        const { dataset, records } = applyPatches(snapshot, toWrite, change);
+        const event = recordsEvent(key, dataset, records, offloading);
+        const spend = { session, forgetBefore: at - CLOCK_SKEW_MS };
+        return { update: { dataset, records, spend, event }, answer: records };
+      });
+    };
+    const functionArn = patches.length === 0 ? null : await findSyncTrigger(pools, key, caller);
+    const { answer, outboxId } =
+      functionArn === null
+        ? await write(patches)
+        : await writeThroughTrigger(
+            { store, invokeFunction, now, limits },
+            { functionArn, key, session, patches },
+            write,
+          );
     await afterCommit(outboxId, afterWrite);
-    return answer;
+    return { Records: answer };
   };
-}
-
-/** The stream could never take it, so the write is refused rather than kept from everybody who reads the stream. */
-function checkSize(event: string, maxBytes: number): void {
-  const bytes = Buffer.byteLength(event);
-  if (bytes > maxBytes) {
-    throw new ServiceError(
-      'LimitExceededException',
-      `the stream event of this call would have ${bytes} bytes; ${maxBytes} are allowed: send fewer patches at once`,
-    );
-  }
 }

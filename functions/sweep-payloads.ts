@@ -1,0 +1,26 @@
+import type { Logger } from '@aws-lambda-powertools/logger';
+import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
+import middy from '@middy/core';
+import type { Context } from 'aws-lambda';
+import type { PayloadStore } from '../lib/sync/payload-store-port.ts';
+import { sweepPayloads } from '../lib/sync/sweep-payloads.ts';
+
+/** Whatever the schedule sends: nothing of it is read. */
+export type SweepPayloadsHandler = (event: unknown, context: Context) => Promise<{ swept: number }>;
+
+/** Forgets the payloads of offloaded events whose URLs have expired. */
+export function createSweepPayloads({
+  payloads,
+  logger,
+}: {
+  payloads: PayloadStore;
+  logger: Logger;
+}): SweepPayloadsHandler {
+  return middy<unknown, { swept: number }>()
+    .use(injectLambdaContext(logger))
+    .handler(async () => {
+      const swept = await sweepPayloads(payloads, Date.now);
+      if (swept > 0) logger.info('expired payloads swept', { swept });
+      return { swept };
+    });
+}

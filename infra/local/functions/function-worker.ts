@@ -1,0 +1,36 @@
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { createLambdaContext } from '../lambda-context.ts';
+import type { FunctionWorkerData, InvocationReply, InvocationRequest } from './messages.ts';
+
+/** The most that Lambda takes of an answer. Source: AWS Lambda Developer Guide, "Lambda quotas". */
+const MAX_ANSWER_BYTES = 6 * 1024 * 1024;
+
+const { functionName, module: url, region } = workerData as FunctionWorkerData;
+const port = parentPort as MessagePort;
+
+// What is thrown here ends the thread, as it is to: the next one tries the module again.
+const { handler } = await import(url);
+if (typeof handler !== 'function') throw new Error('the module exports no handler');
+
+async function invoke({ event, timeoutMs }: InvocationRequest): Promise<string> {
+  const context = createLambdaContext(functionName, region, timeoutMs);
+  const answer: unknown = await handler(JSON.parse(event), context);
+  // Of what JSON does not have, such as undefined, Lambda makes null.
+  const text = JSON.stringify(answer) ?? 'null';
+  if (Buffer.byteLength(text) > MAX_ANSWER_BYTES) {
+    throw new Error(`the answer is larger than ${MAX_ANSWER_BYTES} bytes`);
+  }
+  return text;
+}
+
+port.on('message', async (request: InvocationRequest) => {
+  let reply: InvocationReply;
+  try {
+    reply = { answer: await invoke(request) };
+  } catch (error) {
+    // As Lambda does: the stack is in the function's own log.
+    console.error(error);
+    reply = { error: error instanceof Error ? error.message : String(error) };
+  }
+  port.postMessage(reply);
+});

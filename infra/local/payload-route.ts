@@ -1,0 +1,13 @@
+import type { PayloadApi } from '../../lib/wire/payload-api.ts';
+import type { Route } from './port.ts';
+import { sendWireResponse } from './send-wire-response.ts';
+
+/** The records of offloaded events on the local port, where S3 has them in AWS. */
+export function createPayloadRoute(payloadApi: PayloadApi): Route {
+  return {
+    matches: ({ target }) => target.startsWith('/payloads/'),
+    async answer(request, response) {
+      sendWireResponse(response, await payloadApi(request));
+    },
+  };
+}

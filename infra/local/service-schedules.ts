@@ -1,0 +1,109 @@
+import { createRelayOutbox } from '../../functions/relay-outbox.ts';
+import { createRunBulkPublish } from '../../functions/run-bulk-publish.ts';
+import { createSweepPayloads } from '../../functions/sweep-payloads.ts';
+import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
+import { createKinesisPublisher } from '../../lib/aws/kinesis-publisher.ts';
+import { createBulkPublishStore } from '../../lib/store/bulk-publish-store.ts';
+import type { Database } from '../../lib/store/database.ts';
+import { createOutboxStore } from '../../lib/store/outbox-store.ts';
+import { createPayloadStore } from '../../lib/store/payload-store.ts';
+import { createStreamingSwitch } from '../../lib/store/streaming-switch.ts';
+import type { Offloading } from '../../lib/sync/stream-event.ts';
+import { createLogger } from '../../lib/telemetry.ts';
+import { createLambdaContext } from './lambda-context.ts';
+import { STREAM_NAME } from './names.ts';
+import { type Schedule, type ScheduleStatus, startSchedule } from './schedule.ts';
+
+/** A write, and a call of BulkPublish, asks for a run at once; the interval is for what a crash left. */
+const INTERVAL_MS = 1_000;
+const SWEEP_INTERVAL_MS = 60 * 60 * 1000;
+/** What a killed process had claimed is free again after this; a local stream answers within milliseconds. */
+const LEASE_MS = 5_000;
+/** A run under way keeps the process from stopping. */
+const BUDGET_MS = 100;
+
+interface ServiceSchedulesDeps {
+  database: Database;
+  client: KinesisClient;
+  offloading: Offloading;
+  region: string;
+}
+
+export interface ServiceSchedules {
+  relay: Schedule;
+  bulkPublish: Schedule;
+  status(): ScheduleStatus[];
+  close(): Promise<void>;
+}
+
+/** The functions of the service that run on a schedule. */
+export function startServiceSchedules({
+  database,
+  client,
+  offloading,
+  region,
+}: ServiceSchedulesDeps): ServiceSchedules {
+  /** Makes a function with a logger of its name, and runs it from now on. */
+  function start<Outcome>(
+    functionName: string,
+    intervalMs: number,
+    create: (logger: ReturnType<typeof createLogger>) => Scheduled<Outcome>,
+    then: (outcome: Outcome) => void = () => undefined,
+  ): Schedule {
+    const logger = createLogger(functionName);
+    const handler = create(logger);
+    const run = async () => then(await handler({}, createLambdaContext(functionName, region)));
+    return startSchedule({ functionName, intervalMs, run, logger });
+  }
+
+  let bulkPublishesInProgress = 0;
+  const relay = start(
+    'relay-outbox',
+    INTERVAL_MS,
+    (logger) =>
+      createRelayOutbox({
+        outbox: createOutboxStore(database),
+        publisher: createKinesisPublisher(client),
+        streaming: createStreamingSwitch(database),
+        streamName: STREAM_NAME,
+        logger,
+        pace: { leaseMs: LEASE_MS, timeBudgetMs: BUDGET_MS },
+      }),
+    ({ published }) => {
+      // There is room in the outbox again.
+      if (published > 0 && bulkPublishesInProgress > 0) bulkPublish.nudge();
+    },
+  );
+  const bulkPublish = start(
+    'run-bulk-publish',
+    INTERVAL_MS,
+    (logger) =>
+      createRunBulkPublish({
+        bulkPublishes: createBulkPublishStore(database),
+        offloading,
+        logger,
+        pace: { timeBudgetMs: BUDGET_MS },
+      }),
+    ({ inProgress, steps }) => {
+      bulkPublishesInProgress = inProgress;
+      if (steps > 0) relay.nudge();
+    },
+  );
+  const sweep = start('sweep-payloads', SWEEP_INTERVAL_MS, (logger) =>
+    createSweepPayloads({ payloads: createPayloadStore(database), logger }),
+  );
+  const all = [relay, bulkPublish, sweep];
+  return {
+    relay,
+    bulkPublish,
+    status: () => all.map((schedule) => schedule.status()),
+    async close() {
+      await Promise.all(all.map((schedule) => schedule.close()));
+    },
+  };
+}
+
+type Scheduled<Outcome> = (
+  event: unknown,
+  context: ReturnType<typeof createLambdaContext>,
+) => Promise<Outcome>;

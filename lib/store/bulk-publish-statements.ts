@@ -1,0 +1,116 @@
+// The statements of bulk publishes.
+
+import type { ListedRow } from './sync-statements.ts';
+
+export interface BulkPublishRow {
+  bulk_publish_id: string;
+  status: 'IN_PROGRESS' | 'SUCCEEDED' | 'FAILED';
+  started_ms: number;
+  completed_ms: number | null;
+  failure_message: string | null;
+}
+
+export const READ_LAST = `
+SELECT bulk_publish_id, status, started_ms, completed_ms, failure_message
+FROM sync.bulk_publishes
+WHERE identity_pool_id = $1`;
+
+/** Of two who begin one at once in place of the same, the second waits for the first and then finds another. */
+export const BEGIN = `
+INSERT INTO sync.bulk_publishes AS stored (identity_pool_id, bulk_publish_id, status, started_ms, all_in_outbox)
+VALUES ($1, $2, 'IN_PROGRESS', $3, false)
+ON CONFLICT (identity_pool_id) DO UPDATE SET
+  bulk_publish_id = excluded.bulk_publish_id,
+  status = excluded.status,
+  started_ms = excluded.started_ms,
+  completed_ms = NULL,
+  failure_message = NULL,
+  last_identity_id = NULL,
+  last_dataset_name = NULL,
+  all_in_outbox = false
+WHERE stored.bulk_publish_id = $4::uuid`;
+
+export const LIST_IN_PROGRESS = `
+SELECT identity_pool_id FROM sync.bulk_publishes WHERE status = 'IN_PROGRESS' ORDER BY started_ms`;
+
+export interface LockedRow {
+  bulk_publish_id: string;
+  last_identity_id: string | null;
+  last_dataset_name: string | null;
+  all_in_outbox: boolean;
+}
+
+/** Runners wait for each other here; who has waited reads the row as the other left it. */
+export const LOCK = `
+SELECT bulk_publish_id, last_identity_id, last_dataset_name, all_in_outbox
+FROM sync.bulk_publishes
+WHERE identity_pool_id = $1 AND status = 'IN_PROGRESS'
+FOR UPDATE`;
+
+export interface OutstandingRow {
+  waiting: number;
+  parked: number;
+}
+
+export const COUNT_OUTSTANDING = `
+SELECT count(*) - count(parked_reason) AS waiting, count(parked_reason) AS parked
+FROM sync.outbox
+WHERE bulk_publish_id = $1`;
+
+export interface WholeRow extends ListedRow {
+  identity_id: string;
+  dataset_name: string;
+  last_modified_ms: number;
+}
+
+// A step's transaction writes its datasets once more, of which Aurora DSQL takes 10 MiB.
+const MAX_STEP_BYTES = 4 * 1024 * 1024;
+
+/**
+ * The next datasets, at most $4, after $2 and $3, with all their records: one statement, and so one moment. Their order
+ * is that of the index: the cursor is read by the database that wrote it.
+ */
+export const READ_NEXT = `
+SELECT stored.identity_id, stored.dataset_name, stored.last_modified_ms,
+  stored.sync_count, stored.deleted_sync_count, stored.last_modified_by,
+  records.record_key, records.record_value, records.sync_count AS record_sync_count,
+  records.last_modified_ms AS record_modified_ms, records.last_modified_by AS record_modified_by,
+  records.device_last_modified_ms
+FROM (
+  SELECT next.*,
+    row_number() OVER in_order AS place,
+    sum(next.data_storage) OVER in_order AS bytes
+  FROM (
+    SELECT * FROM sync.datasets
+    WHERE identity_pool_id = $1 AND (identity_id, dataset_name) > ($2, $3) AND sync_count > deleted_sync_count
+    ORDER BY identity_id, dataset_name
+    LIMIT $4::bigint
+  ) AS next
+  WINDOW in_order AS (ORDER BY next.identity_id, next.dataset_name)
+) AS stored
+LEFT JOIN sync.records ON records.dataset_id = stored.dataset_id AND records.sync_count > stored.deleted_sync_count
+WHERE stored.place = 1 OR stored.bytes <= ${MAX_STEP_BYTES}
+ORDER BY stored.place, records.sync_count, records.record_id`;
+
+/** $1: the bulk publish; $2: the stream; from $3: ids, partition keys and events, by columns. */
+export const PUT_EVENTS = `
+INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, attempts, stream_name, bulk_publish_id)
+SELECT event.outbox_id, event.partition_key, event.data, now(), 0, $2::text, $1::uuid
+FROM unnest($3::uuid[], $4::text[], $5::text[]) AS event (outbox_id, partition_key, data)`;
+
+export const PUT_PAYLOADS = `
+INSERT INTO sync.payloads (payload_id, body, expires_ms)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[])`;
+
+export const MOVE_CURSOR = `
+UPDATE sync.bulk_publishes
+SET last_identity_id = $2, last_dataset_name = $3
+WHERE identity_pool_id = $1`;
+
+export const ALL_IN_OUTBOX = `
+UPDATE sync.bulk_publishes SET all_in_outbox = true WHERE identity_pool_id = $1`;
+
+export const END = `
+UPDATE sync.bulk_publishes
+SET status = $2, completed_ms = $3, failure_message = $4
+WHERE identity_pool_id = $1`;

@@ -1,0 +1,82 @@
+// The statements of the pool store. Each is one round trip and one transaction.
+
+export interface PoolRow {
+  identity_pool_id: string;
+  revision: number;
+  sync_trigger: string | null;
+  streaming_status: 'ENABLED' | 'DISABLED' | null;
+  stream_name: string | null;
+  stream_role_arn: string | null;
+  disabled_reason: string | null;
+  push_application_arns: string | null;
+  push_role_arn: string | null;
+}
+
+export const READ_POOL = `
+SELECT identity_pool_id, revision, sync_trigger, streaming_status, stream_name, stream_role_arn, disabled_reason,
+  push_application_arns, push_role_arn
+FROM sync.identity_pools
+WHERE identity_pool_id = $1`;
+
+export const CREATE_POOL = `
+INSERT INTO sync.identity_pools (
+  identity_pool_id, sync_trigger, streaming_status, stream_name, stream_role_arn, disabled_reason,
+  push_application_arns, push_role_arn, created_ms, revision)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1)
+ON CONFLICT (identity_pool_id) DO NOTHING`;
+
+/** Of two changes decided on one revision the second waits for the first, then finds another revision. */
+export const CHANGE_POOL = `
+UPDATE sync.identity_pools SET
+  sync_trigger = $2,
+  streaming_status = $3,
+  stream_name = $4,
+  stream_role_arn = $5,
+  disabled_reason = $6,
+  push_application_arns = $7,
+  push_role_arn = $8,
+  revision = revision + 1
+WHERE identity_pool_id = $1 AND revision = $9`;
+
+export interface PoolUsageRow {
+  identity_pool_id: string;
+  data_storage: number;
+  last_modified_ms: number | null;
+}
+
+// A deleted dataset is not counted, but the date of its deletion is. A sum of bigint is numeric, which reads as text.
+const STORED = `
+  coalesce(sum(stored.data_storage) FILTER (WHERE stored.sync_count > stored.deleted_sync_count), 0)::bigint
+    AS data_storage,
+  max(stored.last_modified_ms) AS last_modified_ms`;
+
+export const READ_POOL_USAGE = `
+SELECT pools.identity_pool_id,${STORED}
+FROM sync.identity_pools AS pools
+LEFT JOIN sync.datasets AS stored ON stored.identity_pool_id = pools.identity_pool_id
+WHERE pools.identity_pool_id = $1
+GROUP BY pools.identity_pool_id`;
+
+// COLLATE: the same order on every server, whatever its locale. The page is cut before anything is summed up.
+export const LIST_POOL_USAGES = `
+SELECT pools.identity_pool_id,${STORED}
+FROM (
+  SELECT identity_pool_id FROM sync.identity_pools
+  WHERE identity_pool_id > $1 COLLATE "C"
+  ORDER BY identity_pool_id COLLATE "C"
+  LIMIT $2::bigint
+) AS pools
+LEFT JOIN sync.datasets AS stored ON stored.identity_pool_id = pools.identity_pool_id
+GROUP BY pools.identity_pool_id
+ORDER BY pools.identity_pool_id COLLATE "C"`;
+
+export interface IdentityUsageRow {
+  dataset_count: number;
+  data_storage: number;
+  last_modified_ms: number | null;
+}
+
+export const READ_IDENTITY_USAGE = `
+SELECT count(*) FILTER (WHERE stored.sync_count > stored.deleted_sync_count) AS dataset_count,${STORED}
+FROM sync.datasets AS stored
+WHERE stored.identity_pool_id = $1 AND stored.identity_id = $2`;

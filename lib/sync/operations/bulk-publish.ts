@@ -1,0 +1,62 @@
+import { ServiceError } from '../../errors.ts';
+import { authorizeDeveloper } from '../authorize.ts';
+import type { BulkPublish } from '../bulk-publish-port.ts';
+import type { SyncDependencies } from '../dependencies.ts';
+import type { SyncOperations } from '../model.ts';
+import { poolNotFound } from '../pool-not-found.ts';
+
+/** Source: API reference, AlreadyStreamedException. */
+const REST_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * BulkPublish: has all existing datasets of the pool published to its stream, by `runBulkPublishes`, from now on.
+ *
+ * @throws {ServiceError} ResourceNotFoundException: there is no such pool; InvalidParameterException: it does not
+ *   stream; DuplicateRequestException: one is in progress; AlreadyStreamedException: one succeeded less than 24 hours
+ *   ago; NotAuthorizedException
+ */
+export function createBulkPublish({
+  pools,
+  bulkPublishes,
+  now,
+  afterBulkPublish,
+}: Pick<
+  SyncDependencies,
+  'pools' | 'bulkPublishes' | 'now' | 'afterBulkPublish'
+>): SyncOperations['BulkPublish'] {
+  return async ({ IdentityPoolId }, caller) => {
+    authorizeDeveloper(caller);
+    const pool = await pools.readPool(IdentityPoolId);
+    if (pool === null) throw poolNotFound(IdentityPoolId);
+    if (pool.streams?.status !== 'ENABLED') {
+      throw new ServiceError(
+        'InvalidParameterException',
+        `Streaming of IdentityPool '${IdentityPoolId}' is not enabled`,
+      );
+    }
+    const last = await bulkPublishes.read(IdentityPoolId);
+    checkLast(IdentityPoolId, last, now());
+    const begun = await bulkPublishes.begin(IdentityPoolId, now(), last?.bulkPublishId ?? null);
+    if (!begun) throw inProgress(IdentityPoolId);
+    afterBulkPublish();
+    return { IdentityPoolId };
+  };
+}
+
+/** One that failed may be tried again at once. */
+function checkLast(identityPoolId: string, last: BulkPublish | null, now: number): void {
+  if (last?.status === 'IN_PROGRESS') throw inProgress(identityPoolId);
+  if (last?.status === 'SUCCEEDED' && now - (last.completedAt ?? 0) < REST_MS) {
+    throw new ServiceError(
+      'AlreadyStreamedException',
+      `A bulk publish of IdentityPool '${identityPoolId}' succeeded less than 24 hours ago`,
+    );
+  }
+}
+
+function inProgress(identityPoolId: string): ServiceError {
+  return new ServiceError(
+    'DuplicateRequestException',
+    `A bulk publish of IdentityPool '${identityPoolId}' is in progress`,
+  );
+}

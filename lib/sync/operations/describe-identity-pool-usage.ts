@@ -1,0 +1,20 @@
+import { authorizeDeveloper } from '../authorize.ts';
+import type { SyncDependencies } from '../dependencies.ts';
+import type { SyncOperations } from '../model.ts';
+import { poolNotFound } from '../pool-not-found.ts';
+import { toPoolUsage } from '../to-pool-usage.ts';
+
+/**
+ * DescribeIdentityPoolUsage: bytes and date of all that the pool's identities have stored.
+ * @throws {ServiceError} ResourceNotFoundException: there is no such pool; NotAuthorizedException
+ */
+export function createDescribeIdentityPoolUsage({
+  pools,
+}: Pick<SyncDependencies, 'pools'>): SyncOperations['DescribeIdentityPoolUsage'] {
+  return async ({ IdentityPoolId }, caller) => {
+    authorizeDeveloper(caller);
+    const usage = await pools.readPoolUsage(IdentityPoolId);
+    if (usage === null) throw poolNotFound(IdentityPoolId);
+    return { IdentityPoolUsage: toPoolUsage(usage) };
+  };
+}

@@ -1,0 +1,30 @@
+import { authorizeIdentity } from '../authorize.ts';
+import type { SyncDependencies } from '../dependencies.ts';
+import type { SyncOperations } from '../model.ts';
+import { poolNotFound } from '../pool-not-found.ts';
+
+/**
+ * DescribeIdentityUsage: datasets and bytes of one identity. One that is not known, of a pool that is, has none.
+ * @throws {ServiceError} ResourceNotFoundException: there is no such pool; NotAuthorizedException
+ */
+export function createDescribeIdentityUsage({
+  pools,
+}: Pick<SyncDependencies, 'pools'>): SyncOperations['DescribeIdentityUsage'] {
+  return async (input, caller) => {
+    const identity = authorizeIdentity(input, caller);
+    const [pool, usage] = await Promise.all([
+      pools.readPool(identity.identityPoolId),
+      pools.readIdentityUsage(identity),
+    ]);
+    if (pool === null) throw poolNotFound(identity.identityPoolId);
+    return {
+      IdentityUsage: {
+        IdentityId: identity.identityId,
+        IdentityPoolId: identity.identityPoolId,
+        LastModifiedDate: usage.lastModifiedDate,
+        DatasetCount: usage.datasetCount,
+        DataStorage: usage.dataStorage,
+      },
+    };
+  };
+}

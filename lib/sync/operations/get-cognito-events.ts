@@ -1,0 +1,19 @@
+import { authorizeDeveloper } from '../authorize.ts';
+import type { SyncDependencies } from '../dependencies.ts';
+import type { SyncOperations } from '../model.ts';
+import { poolNotFound } from '../pool-not-found.ts';
+
+/**
+ * GetCognitoEvents: the function that is set for each event of the pool; none where nothing is set.
+ * @throws {ServiceError} ResourceNotFoundException: there is no such pool; NotAuthorizedException
+ */
+export function createGetCognitoEvents({
+  pools,
+}: Pick<SyncDependencies, 'pools'>): SyncOperations['GetCognitoEvents'] {
+  return async ({ IdentityPoolId }, caller) => {
+    authorizeDeveloper(caller);
+    const pool = await pools.readPool(IdentityPoolId);
+    if (pool === null) throw poolNotFound(IdentityPoolId);
+    return { Events: pool.syncTrigger === null ? {} : { SyncTrigger: pool.syncTrigger } };
+  };
+}

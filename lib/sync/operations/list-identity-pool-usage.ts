@@ -1,0 +1,30 @@
+import { authorizeDeveloper } from '../authorize.ts';
+import type { SyncDependencies } from '../dependencies.ts';
+import type { SyncOperations } from '../model.ts';
+import { readPageSize } from '../page-size.ts';
+import { toPoolUsage } from '../to-pool-usage.ts';
+
+/**
+ * ListIdentityPoolUsage: the pools there are, by id, those without data as well.
+ * @throws {ServiceError} InvalidParameterException, NotAuthorizedException
+ */
+export function createListIdentityPoolUsage({
+  pools,
+  tokens,
+}: Pick<SyncDependencies, 'pools' | 'tokens'>): SyncOperations['ListIdentityPoolUsage'] {
+  return async ({ NextToken, MaxResults }, caller) => {
+    authorizeDeveloper(caller);
+    const size = readPageSize(MaxResults);
+    const after = NextToken === undefined ? '' : tokens.verifyPoolsPage(NextToken);
+    // One more tells whether there is another page.
+    const found = await pools.listPoolUsages({ after, limit: size === null ? null : size + 1 });
+    const page = size === null ? found : found.slice(0, size);
+    const last = found.length > page.length ? page.at(-1) : undefined;
+    return {
+      IdentityPoolUsages: page.map(toPoolUsage),
+      MaxResults: size,
+      Count: page.length,
+      NextToken: last ? tokens.issuePoolsPage(last.identityPoolId) : null,
+    };
+  };
+}

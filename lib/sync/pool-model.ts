@@ -1,0 +1,88 @@
+/**
+ * The shapes of the API's operations on identity pools and on what is used of them; as in `model.ts`, an input's
+ * optional member may be absent or undefined, and an output has null for what is not set.
+ */
+
+export interface IdentityPoolInput {
+  IdentityPoolId: string;
+}
+
+export interface IdentityPoolUsage {
+  IdentityPoolId: string;
+  SyncSessionsCount: number | null;
+  DataStorage: number;
+  LastModifiedDate: number | null;
+}
+
+export interface DescribeIdentityPoolUsageOutput {
+  IdentityPoolUsage: IdentityPoolUsage;
+}
+
+export interface ListIdentityPoolUsageInput {
+  NextToken?: string | undefined;
+  MaxResults?: number | undefined;
+}
+
+export interface ListIdentityPoolUsageOutput {
+  IdentityPoolUsages: IdentityPoolUsage[];
+  MaxResults: number | null;
+  Count: number;
+  NextToken: string | null;
+}
+
+export interface DescribeIdentityUsageInput extends IdentityPoolInput {
+  IdentityId: string;
+}
+
+export interface DescribeIdentityUsageOutput {
+  IdentityUsage: {
+    IdentityId: string;
+    IdentityPoolId: string;
+    LastModifiedDate: number | null;
+    DatasetCount: number;
+    DataStorage: number;
+  };
+}
+
+/** ARNs of functions by the name of the event. */
+export type CognitoEvents = Record<string, string>;
+
+export interface GetCognitoEventsOutput {
+  Events: CognitoEvents;
+}
+
+export interface SetCognitoEventsInput extends IdentityPoolInput {
+  Events: CognitoEvents;
+}
+
+/** It has no members. */
+export type SetCognitoEventsOutput = Record<string, never>;
+
+export interface PushSyncInput {
+  ApplicationArns?: string[] | undefined;
+  RoleArn?: string | undefined;
+}
+
+export interface CognitoStreamsInput {
+  StreamName?: string | undefined;
+  RoleArn?: string | undefined;
+  StreamingStatus?: 'ENABLED' | 'DISABLED' | undefined;
+}
+
+export interface SetIdentityPoolConfigurationInput extends IdentityPoolInput {
+  PushSync?: PushSyncInput | undefined;
+  CognitoStreams?: CognitoStreamsInput | undefined;
+}
+
+/** What both operations on a pool's configuration answer. */
+export interface IdentityPoolConfiguration {
+  IdentityPoolId: string;
+  PushSync: { ApplicationArns: string[]; RoleArn: string | null } | null;
+  CognitoStreams: {
+    StreamName: string | null;
+    RoleArn: string | null;
+    StreamingStatus: 'ENABLED' | 'DISABLED';
+    /** Why the service itself ended streaming. */
+    DisabledReason: string | null;
+  } | null;
+}

@@ -1,0 +1,6 @@
+import { ServiceError } from '../errors.ts';
+
+/** The text is the service's own. */
+export function poolNotFound(identityPoolId: string): ServiceError {
+  return new ServiceError('ResourceNotFoundException', `IdentityPool '${identityPoolId}' not found`);
+}

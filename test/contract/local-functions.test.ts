@@ -1,0 +1,239 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { createLocalFunctions, type LocalFunctions } from '../../infra/local/functions/local-functions.ts';
+import { FunctionError } from '../../lib/sync/function-port.ts';
+
+const ROOT = new URL('../../', import.meta.url);
+const TIMEOUT_MS = 10_000;
+
+/** Each is a module of its own. `calls` counts the invocations of one thread. */
+const HANDLERS: Record<string, string> = {
+  echo: 'export const handler = async (event) => event;',
+  context: `export const handler = async (event, context) => ({
+    ...context, left: context.getRemainingTimeInMillis(), then: 0 });`,
+  count: 'let calls = 0; export const handler = async () => (calls += 1);',
+  threads: `import { threadId } from 'node:worker_threads';
+    export const handler = async ({ ms }) => { await new Promise((done) => setTimeout(done, ms)); return threadId; };`,
+  misbehave: `let calls = 0;
+    const ways = {
+      fine: () => calls,
+      throws: () => { throw new TypeError('not that one'); },
+      rejects: () => Promise.reject(new Error('not this one')),
+      'throws text': () => { throw 'plain'; },
+      'throws nothing': () => { throw undefined; },
+      'throws the unprintable': () => { throw Object.create(null); },
+      'throws a trap': () => { throw { get message() { throw new Error('trap'); }, [Symbol.toPrimitive]: 5 }; },
+      'exits': () => process.exit(0),
+      'exits with 3': () => process.exit(3),
+      'leaves an error behind': () => { setTimeout(() => { throw new Error('left behind'); }); return new Promise(() => {}); },
+      'leaves a rejection behind': () => { void Promise.reject(new Error('left behind')); return new Promise(() => {}); },
+      'answers undefined': () => undefined,
+      'answers a function': () => () => 1,
+      'answers a symbol': () => Symbol('x'),
+      'answers a BigInt': () => ({ value: 1n }),
+      'answers in a circle': () => { const a = {}; a.a = a; return a; },
+      'answers NaN': () => ({ value: NaN, missing: undefined }),
+      'answers too much': () => 'x'.repeat(6 * 1024 * 1024),
+      'answers as much as it may': () => 'x'.repeat(6 * 1024 * 1024 - 2),
+      'answers what throws': () => ({ toJSON() { throw new Error('no JSON of this'); } }),
+      'never answers': () => new Promise(() => {}),
+      'loops': () => { for (;;); },
+      'loops in JSON': () => ({ toJSON() { for (;;); } }),
+      'sleeps': () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0),
+      'eats memory': () => { const all = []; for (;;) all.push(new Array(1e5).fill(0.5)); },
+    };
+    export const handler = (event) => { calls += 1; return ways[event.way](); };`,
+  'throws-at-load': "throw new Error('not loadable');",
+  'loops-at-load': 'for (;;);',
+  'syntax-error': 'export const handler = async (',
+  'no-handler': 'export const handle = () => 1;',
+  'handler-is-text': "export const handler = 'x';",
+};
+
+let directory: string;
+let functions: LocalFunctions;
+const moduleOf = (name: string) => pathToFileURL(join(directory, `${name}.mjs`));
+const arnOf = (name: string, region = 'eu-west-1') =>
+  `arn:aws:lambda:${region}:000000000000:function:${name}`;
+const create = (modules: Record<string, URL>) => {
+  const created = createLocalFunctions({ modules, region: 'eu-west-1' });
+  onTestFinished(() => created.close());
+  return created;
+};
+const invoke = (name: string, event: object = {}, timeoutMs = TIMEOUT_MS, on = functions) =>
+  on.invoke(arnOf(name), event, { timeoutMs });
+const failed = (reason: string, message: string | RegExp = /./) =>
+  expect.objectContaining({ name: 'FunctionError', reason, message: expect.stringMatching(message) });
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'functions-'));
+  for (const [name, source] of Object.entries(HANDLERS)) await writeFile(moduleOf(name), source);
+  functions = createLocalFunctions({
+    modules: {
+      ...Object.fromEntries(Object.keys(HANDLERS).map((name) => [name, moduleOf(name)])),
+      'sync-trigger': new URL('functions/sync-trigger.ts', ROOT),
+      'not-there': moduleOf('not there'),
+    },
+    region: 'eu-west-1',
+  });
+});
+afterAll(async () => {
+  functions.close();
+  await rm(directory, { recursive: true });
+});
+
+describe('a local function', () => {
+  it('gets the event and answers, both as JSON', async () => {
+    const event = JSON.parse('{"__proto__":{"a":1},"text":"\\ud83d \\u0000 é","list":[null,1.5,true]}');
+    const answer = await invoke('echo', event);
+    expect(answer).toEqual(event);
+    expect(Object.keys(answer ?? {})).toEqual(['__proto__', 'text', 'list']);
+  });
+
+  it('has a context', async () => {
+    expect(await invoke('context', {}, 5_000)).toMatchObject({
+      functionName: 'context',
+      invokedFunctionArn: arnOf('context'),
+      awsRequestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      left: expect.closeTo(5_000, -3),
+    });
+  });
+
+  it('is the one that is deployed, too', async () => {
+    const event = {
+      version: 2,
+      eventType: 'SyncTrigger',
+      datasetRecords: { a: { newValue: '1', op: 'replace' } },
+    };
+    expect(await invoke('sync-trigger', event)).toEqual(event);
+  });
+
+  it('keeps its thread from one call to the next', async () => {
+    expect([await invoke('count'), await invoke('count'), await invoke('count')]).toEqual([1, 2, 3]);
+  });
+
+  it.each([
+    ['another name', arnOf('never')],
+    ['another region', arnOf('echo', 'us-east-1')],
+    ['an alias', `${arnOf('echo')}:live`],
+    ['no ARN', 'echo'],
+    ['a member of every object', arnOf('constructor')],
+  ])('is not found by %s', async (_, arn) => {
+    await expect(functions.invoke(arn, {}, { timeoutMs: TIMEOUT_MS })).rejects.toEqual(failed('not-found'));
+  });
+
+  it.each([
+    ['throws', /^not that one$/],
+    ['rejects', /^not this one$/],
+    ['throws text', /^plain$/],
+    ['throws nothing', /^undefined$/],
+    ['throws the unprintable', /./],
+    ['throws a trap', /./],
+    ['exits', /exit code 0/],
+    ['exits with 3', /exit code 3/],
+    ['leaves an error behind', /^left behind$/],
+    ['leaves a rejection behind', /^left behind$/],
+    ['answers a BigInt', /BigInt/],
+    ['answers in a circle', /circular/],
+    ['answers too much', /larger than 6291456 bytes/],
+    ['answers what throws', /^no JSON of this$/],
+    ['eats memory', /memory/],
+  ])('that %s has failed, and works the next time', async (way, message) => {
+    const own = create({ misbehave: moduleOf('misbehave') });
+    await expect(invoke('misbehave', { way }, TIMEOUT_MS, own)).rejects.toEqual(failed('threw', message));
+    expect(await invoke('misbehave', { way: 'fine' }, TIMEOUT_MS, own)).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ['answers undefined', null],
+    ['answers a function', null],
+    ['answers a symbol', null],
+    ['answers NaN', { value: null }],
+    ['answers as much as it may', expect.stringMatching(/^x{9}/)],
+  ])('that %s has answered what JSON makes of it', async (way, answer) => {
+    expect(await invoke('misbehave', { way })).toEqual(answer);
+  });
+
+  it.each(['never answers', 'loops', 'loops in JSON', 'sleeps'])(
+    'that %s is ended at its time-out, and works the next time in a new thread',
+    async (way) => {
+      const own = create({ misbehave: moduleOf('misbehave') });
+      expect(await invoke('misbehave', { way: 'fine' }, TIMEOUT_MS, own)).toBe(1);
+      const startedAt = performance.now();
+      await expect(invoke('misbehave', { way }, 300, own)).rejects.toEqual(failed('timed-out', /300 ms/));
+      expect(performance.now() - startedAt).toBeLessThan(3_000);
+      expect(await invoke('misbehave', { way: 'fine' }, TIMEOUT_MS, own)).toBe(1);
+    },
+  );
+
+  it.each([
+    ['throws-at-load', 'threw', /^not loadable$/],
+    ['syntax-error', 'threw', /./],
+    ['no-handler', 'threw', /exports no handler/],
+    ['handler-is-text', 'threw', /exports no handler/],
+    ['not-there', 'threw', /Cannot find module/],
+    ['loops-at-load', 'timed-out', /./],
+  ])('that cannot be loaded fails each time: %s', async (name, reason, message) => {
+    for (const _ of [1, 2]) {
+      await expect(invoke(name, {}, name === 'loops-at-load' ? 300 : TIMEOUT_MS)).rejects.toEqual(
+        failed(reason, message),
+      );
+    }
+  });
+
+  it('is loaded anew once its module is mended', async () => {
+    await writeFile(moduleOf('mended'), HANDLERS['syntax-error'] ?? '');
+    const own = create({ mended: moduleOf('mended') });
+    await expect(invoke('mended', {}, TIMEOUT_MS, own)).rejects.toEqual(failed('threw'));
+    await writeFile(moduleOf('mended'), HANDLERS.echo ?? '');
+    expect(await invoke('mended', { a: 1 }, TIMEOUT_MS, own)).toEqual({ a: 1 });
+  });
+
+  it('runs up to four calls at once, each in a thread of its own, and the others after them', async () => {
+    const calls = await Promise.all(Array.from({ length: 12 }, () => invoke('threads', { ms: 20 })));
+    expect(new Set(calls).size).toBe(4);
+    expect(await invoke('threads', { ms: 0 })).toBeOneOf(calls);
+  });
+
+  it('is throttled where all threads are busy for as long as a call may take', async () => {
+    const own = create({ misbehave: moduleOf('misbehave') });
+    const stuck = Array.from({ length: 4 }, () => invoke('misbehave', { way: 'never answers' }, 2_000, own));
+    const late = Promise.allSettled(stuck);
+    await expect(invoke('misbehave', { way: 'fine' }, 200, own)).rejects.toEqual(failed('throttled'));
+    const waited = invoke('misbehave', { way: 'fine' }, TIMEOUT_MS, own);
+    expect(await waited).toBe(1);
+    for (const { status } of await late) expect(status).toBe('rejected');
+  });
+
+  it('is ended when the local cloud is, and waits for nothing', async () => {
+    const own = createLocalFunctions({ modules: { misbehave: moduleOf('misbehave') }, region: 'eu-west-1' });
+    const calls = Array.from({ length: 6 }, () => invoke('misbehave', { way: 'loops' }, 60_000, own));
+    const outcomes = Promise.allSettled(calls);
+    const startedAt = performance.now();
+    own.close();
+    for (const outcome of await outcomes) {
+      expect(outcome).toMatchObject({ status: 'rejected', reason: expect.any(FunctionError) });
+    }
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    await expect(invoke('misbehave', { way: 'fine' }, TIMEOUT_MS, own)).rejects.toEqual(failed('throttled'));
+  });
+
+  it('does not keep the process from ending', async () => {
+    const script = `
+      const { createLocalFunctions } = await import(${JSON.stringify(new URL('infra/local/functions/local-functions.ts', ROOT).href)});
+      const functions = createLocalFunctions({
+        modules: { echo: new URL(${JSON.stringify(moduleOf('echo').href)}) }, region: 'eu-west-1' });
+      console.log(await functions.invoke(${JSON.stringify(arnOf('echo'))}, ['done'], { timeoutMs: 60_000 }));`;
+    const program = join(directory, 'program.mjs');
+    await writeFile(program, script);
+    const startedAt = performance.now();
+    const { stdout } = await promisify(execFile)(process.execPath, [program]);
+    expect(stdout).toContain('done');
+    expect(performance.now() - startedAt).toBeLessThan(20_000);
+  });
+});

@@ -1,0 +1,123 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BulkPublishCommand, GetBulkPublishDetailsCommand } from '@aws-sdk/client-cognito-sync';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { takeDataDirectory } from '../../lib/store/data-directory.ts';
+import type { Database } from '../../lib/store/database.ts';
+import { openDatabase } from '../../lib/store/open-database.ts';
+import { openPg } from '../../lib/store/pg-database.ts';
+import { createPostgresDatabase } from '../fixtures/databases.ts';
+import { localKinesis } from '../fixtures/kinesis.ts';
+import { identityOf, insertDatasets } from '../fixtures/many-datasets.ts';
+import { type StartedProcess, startProcess } from '../fixtures/npm-start.ts';
+import { readEvents } from '../fixtures/read-stream.ts';
+import { POOL } from '../fixtures/stream-events.ts';
+import { createSyncClient } from '../fixtures/sync-client.ts';
+
+const DATASETS = 2_000;
+
+describe.each([
+  { name: 'embedded', databaseUrl: async () => undefined },
+  { name: 'PostgreSQL', databaseUrl: createPostgresDatabase },
+])('a bulk publish of 2,000 datasets, $name', ({ databaseUrl }) => {
+  let dataDir: string;
+  beforeEach(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), 'bulk-publish-'));
+  });
+  afterEach(() => rm(dataDir, { recursive: true, force: true }));
+
+  /** The database of a cloud that does not run. */
+  async function withDatabase<Result>(
+    url: string | undefined,
+    work: (database: Database) => Promise<Result>,
+  ): Promise<Result> {
+    const directory = await takeDataDirectory(dataDir);
+    const { database } = await openDatabase(directory.database, url);
+    try {
+      return await work(database);
+    } finally {
+      await database.close();
+      directory.release();
+    }
+  }
+
+  it('killed in the middle and restarted ends with every dataset on the stream', {
+    timeout: 120_000,
+  }, async () => {
+    const url = await databaseUrl();
+    const env = { DATA_DIR: dataDir, ...(url !== undefined && { DATABASE_URL: url }) };
+    await withDatabase(url, (database) => insertDatasets(database, DATASETS));
+
+    const first = await startProcess(env);
+    await beginBulkPublish(first);
+    await expect.poll(() => projectedBy(first), { timeout: 30_000, interval: 5 }).toBeGreaterThan(300);
+    await first.end('SIGKILL');
+    const left = await withDatabase(url, async (database) => {
+      const { rows } = await database.query(
+        `SELECT status, all_in_outbox, (SELECT count(*) FROM sync.outbox) AS waiting FROM sync.bulk_publishes`,
+      );
+      return rows[0];
+    });
+    expect(left).toMatchObject({ status: 'IN_PROGRESS', all_in_outbox: false });
+
+    const second = await startProcess(env);
+    await expect.poll(() => statusOf(second), { timeout: 60_000, interval: 50 }).toBe('SUCCEEDED');
+    const kinesis = localKinesis(second.url);
+    const events = await readEvents(kinesis, 'cognito-sync');
+    kinesis.destroy();
+    const expected = new Set(Array.from({ length: DATASETS }, (_, index) => identityOf(index + 1)));
+    expect(new Set(events.map(({ partitionKey }) => partitionKey))).toEqual(expected);
+    // What was published and not yet removed when the process was killed goes out again, and nothing else.
+    expect(events.length).toBeLessThan(DATASETS + 600);
+    await expectInSql(url ?? second.sqlUrl);
+    expect(await second.end('SIGTERM'), second.output()).toEqual({ code: 0 });
+  });
+});
+
+async function beginBulkPublish({ url }: StartedProcess): Promise<void> {
+  const client = createSyncClient(url);
+  await client.send(new BulkPublishCommand({ IdentityPoolId: POOL }));
+  client.destroy();
+}
+
+async function statusOf({ url }: StartedProcess): Promise<string | undefined> {
+  const client = createSyncClient(url);
+  const details = await client.send(new GetBulkPublishDetailsCommand({ IdentityPoolId: POOL }));
+  client.destroy();
+  return details.BulkPublishStatus;
+}
+
+async function projectedBy({ url }: StartedProcess): Promise<number> {
+  const health: unknown = await (await fetch(`${url}/healthz`)).json();
+  return (health as { projection: { events: number } }).projection.events;
+}
+
+async function expectInSql(sqlUrl: string): Promise<void> {
+  const reader = openPg({ connectionString: sqlUrl });
+  const counts = async () => {
+    const { rows } = await reader.query(
+      `SELECT (SELECT count(*) FROM query.datasets WHERE sync_count = 3) AS datasets,
+         (SELECT count(*) FROM query.records) AS records,
+         (SELECT count(*) FROM query.records WHERE record_key = 'gone') AS gone,
+         (SELECT count(*) FROM query.quarantine) AS quarantined`,
+    );
+    return rows[0];
+  };
+  await expect
+    .poll(counts, { timeout: 30_000, interval: 100 })
+    .toEqual({ datasets: DATASETS, records: 2 * DATASETS, gone: 0, quarantined: 0 });
+  const { rows } = await reader.query(
+    `SELECT record_value, sync_count, last_modified_date, device_last_modified_date FROM query.records
+     WHERE identity_id = '${identityOf(1_999)}' AND record_key = 'score'`,
+  );
+  expect(rows).toEqual([
+    {
+      record_value: 'score of 1999',
+      sync_count: 1,
+      last_modified_date: new Date(1_700_000_000_001),
+      device_last_modified_date: new Date(1_600_000_001_999),
+    },
+  ]);
+  await reader.close();
+}

@@ -1,0 +1,113 @@
+import {
+  BulkPublishCommand,
+  type CognitoSyncClient,
+  GetBulkPublishDetailsCommand,
+  SetIdentityPoolConfigurationCommand,
+} from '@aws-sdk/client-cognito-sync';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { newPool, STREAMING } from '../fixtures/identity-pools.ts';
+import {
+  describeBadPools,
+  describeStrangers,
+  describeUnknownPools,
+  type RefusedOperation,
+} from '../fixtures/refusals.ts';
+import { createSyncClient, newIdentity, refusalOf, set, write } from '../fixtures/sync-client.ts';
+
+let cloud: LocalCloud;
+let client: CognitoSyncClient;
+beforeAll(async () => {
+  cloud = await startLocalCloud();
+  client = createSyncClient(cloud.url);
+});
+afterAll(async () => {
+  client.destroy();
+  await cloud.close();
+});
+
+describe('BulkPublish', () => {
+  const begin = async (IdentityPoolId: string) => {
+    const { $metadata: _, ...output } = await client.send(new BulkPublishCommand({ IdentityPoolId }));
+    return output;
+  };
+  const untilItSucceeded = (IdentityPoolId: string) =>
+    expect
+      .poll(
+        async () =>
+          (await client.send(new GetBulkPublishDetailsCommand({ IdentityPoolId }))).BulkPublishStatus,
+        { timeout: 15_000, interval: 20 },
+      )
+      .toBe('SUCCEEDED');
+
+  it('brings what was written before the pool streamed to the query store', async () => {
+    const identity = { ...newIdentity(), IdentityPoolId: await newPool(cloud.database) };
+    await write(client, identity, 'game', [set('score', '42'), set('name', 'Ada')]);
+    await write(client, identity, 'other', [set('score', '1')]);
+    const { IdentityPoolId } = identity;
+    const CognitoStreams = { StreamName: 'cognito-sync', StreamingStatus: 'ENABLED' as const };
+    await client.send(new SetIdentityPoolConfigurationCommand({ IdentityPoolId, CognitoStreams }));
+    expect(await begin(IdentityPoolId)).toEqual({ IdentityPoolId });
+    await untilItSucceeded(IdentityPoolId);
+    const records = async () => {
+      const sql =
+        'SELECT dataset_name, record_key, record_value FROM query.records WHERE identity_id = $1 ORDER BY 1, 2';
+      return (await cloud.database.query(sql, [identity.IdentityId])).rows;
+    };
+    await expect.poll(records, { timeout: 15_000, interval: 20 }).toEqual([
+      { dataset_name: 'game', record_key: 'name', record_value: 'Ada' },
+      { dataset_name: 'game', record_key: 'score', record_value: '42' },
+      { dataset_name: 'other', record_key: 'score', record_value: '1' },
+    ]);
+  });
+
+  it('is refused for a day after one that succeeded', async () => {
+    const pool = await newPool(cloud.database, { streams: STREAMING });
+    await begin(pool);
+    await untilItSucceeded(pool);
+    expect(await refusalOf(begin(pool))).toEqual({
+      name: 'AlreadyStreamedException',
+      status: 400,
+      message: `A bulk publish of IdentityPool '${pool}' succeeded less than 24 hours ago`,
+    });
+  });
+
+  it('is refused while one is in progress', async () => {
+    const pool = await newPool(cloud.database, { streams: STREAMING });
+    // Another host's, which has claimed the last event.
+    await cloud.database.query(
+      `INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, leased_until, attempts, bulk_publish_id)
+       VALUES (gen_random_uuid(), 'k', '{}', now(), now() + interval '1 hour', 1, md5('it')::uuid)`,
+    );
+    await cloud.database.query(
+      `INSERT INTO sync.bulk_publishes (identity_pool_id, bulk_publish_id, status, started_ms, all_in_outbox)
+       VALUES ($1, md5('it')::uuid, 'IN_PROGRESS', 1, true)`,
+      [pool],
+    );
+    expect(await refusalOf(begin(pool))).toEqual({
+      name: 'DuplicateRequestException',
+      status: 400,
+      message: `A bulk publish of IdentityPool '${pool}' is in progress`,
+    });
+  });
+
+  it('is refused where the pool does not stream', async () => {
+    const never = await newPool(cloud.database);
+    const disabled = await newPool(cloud.database, { streams: { ...STREAMING, status: 'DISABLED' } });
+    for (const pool of [never, disabled]) {
+      expect(await refusalOf(begin(pool))).toEqual({
+        name: 'InvalidParameterException',
+        status: 400,
+        message: `Streaming of IdentityPool '${pool}' is not enabled`,
+      });
+    }
+  });
+
+  const operation: RefusedOperation = {
+    url: () => cloud.url,
+    send: (client, { IdentityPoolId }) => client.send(new BulkPublishCommand({ IdentityPoolId })),
+  };
+  describeUnknownPools(operation);
+  describeStrangers(operation);
+  describeBadPools(operation);
+});

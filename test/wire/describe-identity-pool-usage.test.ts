@@ -1,0 +1,73 @@
+import {
+  type CognitoSyncClient,
+  DeleteDatasetCommand,
+  DescribeDatasetCommand,
+  DescribeIdentityPoolUsageCommand,
+} from '@aws-sdk/client-cognito-sync';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { newPool } from '../fixtures/identity-pools.ts';
+import {
+  describeBadPools,
+  describeStrangers,
+  describeUnknownPools,
+  type RefusedOperation,
+} from '../fixtures/refusals.ts';
+import { createSyncClient, newIdentity, remove, set, write } from '../fixtures/sync-client.ts';
+
+let cloud: LocalCloud;
+let client: CognitoSyncClient;
+beforeAll(async () => {
+  cloud = await startLocalCloud();
+  client = createSyncClient(cloud.url);
+});
+afterAll(async () => {
+  client.destroy();
+  await cloud.close();
+});
+
+const usageOf = async (IdentityPoolId: string) =>
+  (await client.send(new DescribeIdentityPoolUsageCommand({ IdentityPoolId }))).IdentityPoolUsage;
+
+describe('DescribeIdentityPoolUsage', () => {
+  it('tells of a pool without data that nothing is stored', async () => {
+    const IdentityPoolId = await newPool(cloud.database);
+    expect(await usageOf(IdentityPoolId)).toEqual({ IdentityPoolId, DataStorage: 0 });
+  });
+
+  it('adds up what the identities of the pool have stored, and no other pool', async () => {
+    const IdentityPoolId = await newPool(cloud.database);
+    const [ada, bob] = [newIdentity(), newIdentity()].map((identity) => ({ ...identity, IdentityPoolId }));
+    if (!ada || !bob) return;
+    await write(client, ada, 'game', [set('score', '42'), set('name', 'Ädå')]);
+    await write(client, ada, 'game', [remove('name', 1)]);
+    await write(client, ada, 'settings', [set('k', 'v')]);
+    await write(client, bob, 'game', [set('score', '1')]);
+    await write(client, { ...bob, IdentityPoolId: await newPool(cloud.database) }, 'game', [set('k', 'v')]);
+    const last = await client.send(new DescribeDatasetCommand({ ...bob, DatasetName: 'game' }));
+    expect(await usageOf(IdentityPoolId)).toEqual({
+      IdentityPoolId,
+      DataStorage: 'score42kvscore1'.length,
+      LastModifiedDate: last.Dataset?.LastModifiedDate,
+    });
+  });
+
+  it('does not count what was deleted, but dates the deletion', async () => {
+    const identity = { ...newIdentity(), IdentityPoolId: await newPool(cloud.database) };
+    await write(client, identity, 'game', [set('score', '42')]);
+    const before = await usageOf(identity.IdentityPoolId);
+    await client.send(new DeleteDatasetCommand({ ...identity, DatasetName: 'game' }));
+    const after = await usageOf(identity.IdentityPoolId);
+    expect(after).toMatchObject({ DataStorage: 0 });
+    expect(after?.LastModifiedDate?.getTime()).toBeGreaterThan(before?.LastModifiedDate?.getTime() ?? 0);
+  });
+
+  const operation: RefusedOperation = {
+    url: () => cloud.url,
+    send: (client, { IdentityPoolId }) =>
+      client.send(new DescribeIdentityPoolUsageCommand({ IdentityPoolId })),
+  };
+  describeUnknownPools(operation);
+  describeStrangers(operation);
+  describeBadPools(operation);
+});

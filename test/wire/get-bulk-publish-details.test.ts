@@ -1,0 +1,83 @@
+import {
+  BulkPublishCommand,
+  type CognitoSyncClient,
+  GetBulkPublishDetailsCommand,
+} from '@aws-sdk/client-cognito-sync';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { newPool, STREAMING } from '../fixtures/identity-pools.ts';
+import {
+  describeBadPools,
+  describeStrangers,
+  describeUnknownPools,
+  type RefusedOperation,
+} from '../fixtures/refusals.ts';
+import { createSyncClient } from '../fixtures/sync-client.ts';
+
+let cloud: LocalCloud;
+let client: CognitoSyncClient;
+beforeAll(async () => {
+  cloud = await startLocalCloud();
+  client = createSyncClient(cloud.url);
+});
+afterAll(async () => {
+  client.destroy();
+  await cloud.close();
+});
+
+describe('GetBulkPublishDetails', () => {
+  const detailsOf = async (IdentityPoolId: string) => {
+    const { $metadata: _, ...output } = await client.send(
+      new GetBulkPublishDetailsCommand({ IdentityPoolId }),
+    );
+    return output;
+  };
+  const eventually = (IdentityPoolId: string) =>
+    expect.poll(() => detailsOf(IdentityPoolId), { timeout: 15_000, interval: 20 });
+
+  it('tells that none was ever asked for', async () => {
+    const pool = await newPool(cloud.database);
+    expect(await detailsOf(pool)).toEqual({ IdentityPoolId: pool, BulkPublishStatus: 'NOT_STARTED' });
+  });
+
+  it('tells when one began and when it succeeded', async () => {
+    const IdentityPoolId = await newPool(cloud.database, { streams: STREAMING });
+    const before = Date.now();
+    await client.send(new BulkPublishCommand({ IdentityPoolId }));
+    await eventually(IdentityPoolId).toEqual({
+      IdentityPoolId,
+      BulkPublishStatus: 'SUCCEEDED',
+      BulkPublishStartTime: expect.any(Date),
+      BulkPublishCompleteTime: expect.any(Date),
+    });
+    const { BulkPublishStartTime: start, BulkPublishCompleteTime: end } = await detailsOf(IdentityPoolId);
+    expect(start?.getTime()).toBeGreaterThanOrEqual(before);
+    expect(end?.getTime()).toBeGreaterThanOrEqual(start?.getTime() ?? 0);
+    expect(end?.getTime()).toBeLessThanOrEqual(Date.now());
+  });
+
+  it('tells why one failed, and not when', async () => {
+    const IdentityPoolId = await newPool(cloud.database, {
+      streams: { ...STREAMING, status: 'DISABLED', disabledReason: 'stream cognito-sync does not exist' },
+    });
+    await cloud.database.query(
+      `INSERT INTO sync.bulk_publishes (identity_pool_id, bulk_publish_id, status, started_ms, all_in_outbox)
+       VALUES ($1, gen_random_uuid(), 'IN_PROGRESS', 1700000000123, false)`,
+      [IdentityPoolId],
+    );
+    await eventually(IdentityPoolId).toEqual({
+      IdentityPoolId,
+      BulkPublishStatus: 'FAILED',
+      BulkPublishStartTime: new Date(1_700_000_000_123),
+      FailureMessage: 'streaming was disabled before all was published: stream cognito-sync does not exist',
+    });
+  });
+
+  const operation: RefusedOperation = {
+    url: () => cloud.url,
+    send: (client, { IdentityPoolId }) => client.send(new GetBulkPublishDetailsCommand({ IdentityPoolId })),
+  };
+  describeUnknownPools(operation);
+  describeStrangers(operation);
+  describeBadPools(operation);
+});

@@ -1,0 +1,46 @@
+import { type CognitoSyncClient, GetCognitoEventsCommand } from '@aws-sdk/client-cognito-sync';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { newPool } from '../fixtures/identity-pools.ts';
+import {
+  describeBadPools,
+  describeStrangers,
+  describeUnknownPools,
+  type RefusedOperation,
+} from '../fixtures/refusals.ts';
+import { POOL } from '../fixtures/stream-events.ts';
+import { createSyncClient } from '../fixtures/sync-client.ts';
+
+let cloud: LocalCloud;
+let client: CognitoSyncClient;
+beforeAll(async () => {
+  cloud = await startLocalCloud();
+  client = createSyncClient(cloud.url);
+});
+afterAll(async () => {
+  client.destroy();
+  await cloud.close();
+});
+
+describe('GetCognitoEvents', () => {
+  const eventsOf = async (IdentityPoolId: string) =>
+    (await client.send(new GetCognitoEventsCommand({ IdentityPoolId }))).Events;
+
+  it('gives no events where none is set', async () => {
+    expect(await eventsOf(await newPool(cloud.database))).toEqual({});
+  });
+
+  it('gives the function of the sync trigger, which the first pool has', async () => {
+    expect(await eventsOf(POOL)).toEqual({
+      SyncTrigger: 'arn:aws:lambda:us-east-1:000000000000:function:sync-trigger',
+    });
+  });
+
+  const operation: RefusedOperation = {
+    url: () => cloud.url,
+    send: (client, { IdentityPoolId }) => client.send(new GetCognitoEventsCommand({ IdentityPoolId })),
+  };
+  describeUnknownPools(operation);
+  describeStrangers(operation);
+  describeBadPools(operation);
+});

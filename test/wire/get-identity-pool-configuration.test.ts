@@ -1,0 +1,87 @@
+import { type CognitoSyncClient, GetIdentityPoolConfigurationCommand } from '@aws-sdk/client-cognito-sync';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { newPool } from '../fixtures/identity-pools.ts';
+import {
+  describeBadPools,
+  describeStrangers,
+  describeUnknownPools,
+  type RefusedOperation,
+} from '../fixtures/refusals.ts';
+import { getSigned } from '../fixtures/signing.ts';
+import { POOL } from '../fixtures/stream-events.ts';
+import { createSyncClient } from '../fixtures/sync-client.ts';
+
+let cloud: LocalCloud;
+let client: CognitoSyncClient;
+beforeAll(async () => {
+  cloud = await startLocalCloud();
+  client = createSyncClient(cloud.url);
+});
+afterAll(async () => {
+  client.destroy();
+  await cloud.close();
+});
+
+const configurationOf = async (IdentityPoolId: string) => {
+  const { $metadata, ...configuration } = await client.send(
+    new GetIdentityPoolConfigurationCommand({ IdentityPoolId }),
+  );
+  return configuration;
+};
+/** What is answered to the letter: the SDK passes over what its model does not have, and over null. */
+const bodyOf = async (IdentityPoolId: string) =>
+  JSON.parse(
+    await getSigned(cloud.url, `/identitypools/${encodeURIComponent(IdentityPoolId)}/configuration`),
+  );
+
+describe('GetIdentityPoolConfiguration', () => {
+  it('gives nothing but the id of a pool that nothing is set for', async () => {
+    const IdentityPoolId = await newPool(cloud.database);
+    expect(await configurationOf(IdentityPoolId)).toEqual({ IdentityPoolId });
+    expect(await bodyOf(IdentityPoolId)).toEqual({ IdentityPoolId, PushSync: null, CognitoStreams: null });
+  });
+
+  it('gives the stream of the first pool', async () => {
+    expect(await configurationOf(POOL)).toEqual({
+      IdentityPoolId: POOL,
+      CognitoStreams: { StreamName: 'cognito-sync', StreamingStatus: 'ENABLED' },
+    });
+  });
+
+  it('says why the service ended streaming, which is not in the model of the SDKs', async () => {
+    const IdentityPoolId = await newPool(cloud.database, {
+      streams: {
+        status: 'DISABLED',
+        streamName: 'gone',
+        roleArn: 'arn:aws:iam::000000000000:role/streams',
+        disabledReason: 'there is no such stream',
+      },
+      pushSync: { applicationArns: [], roleArn: null },
+    });
+    const CognitoStreams = {
+      StreamName: 'gone',
+      RoleArn: 'arn:aws:iam::000000000000:role/streams',
+      StreamingStatus: 'DISABLED',
+    };
+    expect(await configurationOf(IdentityPoolId)).toEqual({
+      IdentityPoolId,
+      PushSync: { ApplicationArns: [] },
+      CognitoStreams,
+    });
+    expect(await bodyOf(IdentityPoolId)).toEqual({
+      IdentityPoolId,
+      PushSync: { ApplicationArns: [], RoleArn: null },
+      CognitoStreams: { ...CognitoStreams, DisabledReason: 'there is no such stream' },
+    });
+  });
+
+  const operation: RefusedOperation = {
+    url: () => cloud.url,
+    send: (client, { IdentityPoolId }) =>
+      client.send(new GetIdentityPoolConfigurationCommand({ IdentityPoolId })),
+  };
+  describeUnknownPools(operation);
+  describeStrangers(operation);
+  describeBadPools(operation);
+});

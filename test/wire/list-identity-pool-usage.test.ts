@@ -1,0 +1,127 @@
+import {
+  type CognitoSyncClient,
+  ListIdentityPoolUsageCommand,
+  type ListIdentityPoolUsageCommandInput,
+} from '@aws-sdk/client-cognito-sync';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { createPool } from '../fixtures/identity-pools.ts';
+import { describeStrangers, NO_COUNTS, type RefusedOperation, refusedQuery } from '../fixtures/refusals.ts';
+import { POOL } from '../fixtures/stream-events.ts';
+import {
+  createSyncClient,
+  invalidParameter,
+  list,
+  newIdentity,
+  refusalOf,
+  set,
+  write,
+} from '../fixtures/sync-client.ts';
+
+let cloud: LocalCloud;
+let client: CognitoSyncClient;
+beforeAll(async () => {
+  cloud = await startLocalCloud();
+  client = createSyncClient(cloud.url);
+});
+afterAll(async () => {
+  client.destroy();
+  await cloud.close();
+});
+beforeEach(() => cloud.database.query('DELETE FROM sync.identity_pools'));
+
+const IDS = ['us-east-1:0', 'us-east-1:1', 'us-east-1:1-0', 'us-east-1:a', 'us-east-1:b'];
+const createAll = async (ids: readonly string[]) => {
+  for (const id of ids) await createPool(cloud.database, id);
+};
+const listUsage = async (options: ListIdentityPoolUsageCommandInput = {}) => {
+  const { $metadata, ...listed } = await client.send(new ListIdentityPoolUsageCommand(options));
+  return listed;
+};
+const idsOf = ({ IdentityPoolUsages = [] }: Awaited<ReturnType<typeof listUsage>>) =>
+  IdentityPoolUsages.map(({ IdentityPoolId }) => IdentityPoolId);
+
+describe('ListIdentityPoolUsage', () => {
+  it('lists nothing where there are no pools', async () => {
+    expect(await listUsage()).toEqual({ IdentityPoolUsages: [], Count: 0 });
+  });
+
+  it('lists pools by id, with what is used of them, those without data as well', async () => {
+    await createAll([POOL, 'us-east-1:0']);
+    await write(client, newIdentity(), 'game', [set('score', '42')]);
+    expect(await listUsage()).toEqual({
+      IdentityPoolUsages: [
+        { IdentityPoolId: 'us-east-1:0', DataStorage: 0 },
+        { IdentityPoolId: POOL, DataStorage: 7, LastModifiedDate: expect.any(Date) },
+      ],
+      Count: 2,
+    });
+  });
+
+  it.each([1, 2, 3, 5, 64, 1_024])(
+    'lists all, once each, in pages of %i, and says so',
+    async (MaxResults) => {
+      await createAll(IDS);
+      const seen: (string | undefined)[] = [];
+      let NextToken: string | undefined;
+      do {
+        const page = await listUsage({ MaxResults, NextToken });
+        expect(page.MaxResults).toBe(MaxResults);
+        expect(page.Count).toBe(idsOf(page).length);
+        expect(page.Count).toBeLessThanOrEqual(MaxResults);
+        seen.push(...idsOf(page));
+        NextToken = page.NextToken ?? undefined;
+      } while (NextToken);
+      expect(seen).toEqual(IDS);
+    },
+  );
+
+  it('goes on after a pool that is not there any more', async () => {
+    await createAll(IDS);
+    const { NextToken } = await listUsage({ MaxResults: 2 });
+    await cloud.database.query('DELETE FROM sync.identity_pools WHERE identity_pool_id = $1', [
+      'us-east-1:1',
+    ]);
+    expect(idsOf(await listUsage({ NextToken }))).toEqual(IDS.slice(2));
+  });
+
+  it('goes on with no token of elsewhere', async () => {
+    await createAll([POOL, ...IDS]);
+    const { NextToken = '' } = await listUsage({ MaxResults: 1 });
+    const { SyncSessionToken = '' } = await list(client, newIdentity(), 'game');
+    for (const token of [
+      SyncSessionToken,
+      NextToken.slice(1),
+      `${NextToken} `,
+      Buffer.from('us-east-1:0').toString('base64'),
+      '',
+      'x'.repeat(10_000),
+    ]) {
+      expect(await refusalOf(listUsage({ NextToken: token }))).toEqual({
+        name: 'InvalidParameterException',
+        status: 400,
+        message: 'NextToken not valid for these inputs',
+      });
+    }
+    expect(await refusalOf(listUsage({ NextToken: 'a\0' }))).toEqual(invalidParameter("'nextToken'"));
+  });
+
+  const operation: RefusedOperation = {
+    url: () => cloud.url,
+    send: (client) => client.send(new ListIdentityPoolUsageCommand({})),
+  };
+  describeStrangers(operation);
+
+  it.each([0, -1, 1_025, 2 ** 31, 2 ** 53, 1.5, Number.NaN])(
+    'is refused by name of a MaxResults of %d',
+    async (MaxResults) => {
+      expect(await refusalOf(listUsage({ MaxResults }))).toEqual(invalidParameter("'maxResults'"));
+    },
+  );
+  it.each(NO_COUNTS)('is refused by name of a count that is %j', async (text) => {
+    expect(await refusedQuery(operation, 'maxResults', text)).toEqual(invalidParameter("'maxResults'"));
+  });
+  it.each(['maxResults', 'nextToken'])('is refused with %s twice', async (name) => {
+    expect(await refusedQuery(operation, name, ['1', '2'])).toEqual(invalidParameter(`'${name}'`));
+  });
+});

@@ -1,0 +1,158 @@
+import {
+  type CognitoSyncClient,
+  GetCognitoEventsCommand,
+  GetIdentityPoolConfigurationCommand,
+  SetCognitoEventsCommand,
+} from '@aws-sdk/client-cognito-sync';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { newPool } from '../fixtures/identity-pools.ts';
+import {
+  describeBadPools,
+  describeStrangers,
+  describeUnknownPools,
+  type RefusedOperation,
+} from '../fixtures/refusals.ts';
+import { createRudeClient, createSyncClient, invalidParameter, refusalOf } from '../fixtures/sync-client.ts';
+
+const FUNCTION = 'arn:aws:lambda:us-east-1:000000000000:function:sync-trigger';
+
+let cloud: LocalCloud;
+let client: CognitoSyncClient;
+let IdentityPoolId: string;
+beforeAll(async () => {
+  cloud = await startLocalCloud();
+  client = createSyncClient(cloud.url);
+});
+afterAll(async () => {
+  client.destroy();
+  await cloud.close();
+});
+beforeEach(async () => {
+  IdentityPoolId = await newPool(cloud.database);
+});
+
+const setEvents = (Events: Record<string, string>) =>
+  client.send(new SetCognitoEventsCommand({ IdentityPoolId, Events }));
+const events = async () => (await client.send(new GetCognitoEventsCommand({ IdentityPoolId }))).Events;
+
+describe('SetCognitoEvents', () => {
+  it('answers nothing', async () => {
+    const { $metadata, ...answer } = await setEvents({ SyncTrigger: FUNCTION });
+    expect($metadata.httpStatusCode).toBe(200);
+    expect(answer).toEqual({});
+  });
+
+  it.each([
+    FUNCTION,
+    `${FUNCTION}:live`,
+    `${FUNCTION}:7`,
+    `${FUNCTION}:$LATEST`,
+    'arn:aws-cn:lambda:cn-north-1:123456789012:function:a',
+    `arn:aws-us-gov:lambda:us-gov-west-1:123456789012:function:${'F_-9'.repeat(16)}:${'a'.repeat(128)}`,
+  ])('sets the sync trigger %s', async (SyncTrigger) => {
+    await setEvents({ SyncTrigger });
+    expect(await events()).toEqual({ SyncTrigger });
+  });
+
+  it('replaces the function that was set, and nothing else of the pool', async () => {
+    IdentityPoolId = await newPool(cloud.database, {
+      syncTrigger: FUNCTION,
+      streams: { status: 'DISABLED', streamName: 's', roleArn: null, disabledReason: null },
+    });
+    const configuration = () => client.send(new GetIdentityPoolConfigurationCommand({ IdentityPoolId }));
+    const { $metadata, ...before } = await configuration();
+    await setEvents({ SyncTrigger: `${FUNCTION}-2` });
+    expect(await events()).toEqual({ SyncTrigger: `${FUNCTION}-2` });
+    expect(await configuration()).toMatchObject(before);
+  });
+
+  it('removes the function for an empty one, whether there was one or not', async () => {
+    await setEvents({ SyncTrigger: FUNCTION });
+    await setEvents({ SyncTrigger: '' });
+    expect(await events()).toEqual({});
+    await setEvents({ SyncTrigger: '' });
+    expect(await events()).toEqual({});
+  });
+
+  it('changes nothing where no event is named', async () => {
+    await setEvents({ SyncTrigger: FUNCTION });
+    await setEvents({});
+    expect(await events()).toEqual({ SyncTrigger: FUNCTION });
+  });
+
+  it('takes many at once; one of them stays', async () => {
+    const functions = Array.from({ length: 8 }, (_, index) => `${FUNCTION}-${index}`);
+    await Promise.all(functions.map((SyncTrigger) => setEvents({ SyncTrigger })));
+    expect(functions).toContain((await events())?.SyncTrigger);
+  });
+
+  it.each(['synctrigger', 'PostConfirmation', '', 'constructor', 'ü'.repeat(300)])(
+    'knows no event %j',
+    async (name) => {
+      await setEvents({ SyncTrigger: FUNCTION });
+      for (const value of [FUNCTION, '']) {
+        expect(await refusalOf(setEvents({ [name]: value }))).toEqual(invalidParameter("'events'"));
+      }
+      expect(await events()).toEqual({ SyncTrigger: FUNCTION });
+    },
+  );
+
+  it('takes one event, and not two', async () => {
+    expect(await refusalOf(setEvents({ SyncTrigger: FUNCTION, Other: FUNCTION }))).toEqual(
+      invalidParameter(
+        "'events' failed to satisfy constraint: Member must have length less than or equal to 1",
+      ),
+    );
+  });
+
+  it.each([
+    'sync-trigger',
+    ' ',
+    ` ${FUNCTION}`,
+    `${FUNCTION}\n`,
+    `${FUNCTION}:`,
+    `${FUNCTION}:a:b`,
+    `${FUNCTION}:$OTHER`,
+    `${FUNCTION}:${'a'.repeat(129)}`,
+    `arn:aws:lambda:us-east-1:000000000000:function:${'f'.repeat(65)}`,
+    'arn:aws:lambda:us-east-1:000000000000:function:',
+    'arn:aws:lambda:us-east-1:00000000000:function:f',
+    'arn:aws:lambda::000000000000:function:f',
+    'arn:aws:lambda:us-east-1:000000000000:layer:f',
+    'arn:aws:sns:us-east-1:000000000000:f',
+    'arn:aws-iso:lambda:us-east-1:000000000000:function:f',
+  ])('is refused a function that is %j', async (SyncTrigger) => {
+    expect(await refusalOf(setEvents({ SyncTrigger }))).toEqual(invalidParameter("'events.value'"));
+    expect(await events()).toEqual({});
+  });
+
+  it.each<[body: string, at: string]>([
+    ['', 'events'],
+    ['{}', 'events'],
+    ['{"Events":null}', 'events'],
+    ['{"Events":[]}', 'events'],
+    ['{"Events":"SyncTrigger"}', 'events'],
+    ['{"Events":{"__proto__":""}}', 'events'],
+    ['{"Events":{"SyncTrigger":null}}', 'events.value'],
+    ['{"Events":{"SyncTrigger":1}}', 'events.value'],
+    ['{"Events":{"SyncTrigger":"a\\u0000"}}', 'events.value'],
+    ['{"Events":{"a\\u0000":""}}', 'events.key'],
+  ])('is refused the body %s', async (body, at) => {
+    const rude = createRudeClient(cloud.url, (request) => {
+      request.body = body;
+    });
+    const refused = refusalOf(rude.send(new SetCognitoEventsCommand({ IdentityPoolId, Events: {} })));
+    expect(await refused).toEqual(invalidParameter(`'${at}'`));
+    rude.destroy();
+  });
+
+  const operation: RefusedOperation = {
+    url: () => cloud.url,
+    send: (client, { IdentityPoolId }) =>
+      client.send(new SetCognitoEventsCommand({ IdentityPoolId, Events: {} })),
+  };
+  describeUnknownPools(operation);
+  describeStrangers(operation);
+  describeBadPools(operation);
+});

@@ -1,0 +1,266 @@
+import {
+  type CognitoStreams,
+  type CognitoSyncClient,
+  GetCognitoEventsCommand,
+  GetIdentityPoolConfigurationCommand,
+  type PushSync,
+  SetIdentityPoolConfigurationCommand,
+  type SetIdentityPoolConfigurationCommandInput,
+} from '@aws-sdk/client-cognito-sync';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { newPool } from '../fixtures/identity-pools.ts';
+import {
+  describeBadPools,
+  describeStrangers,
+  describeUnknownPools,
+  type RefusedOperation,
+} from '../fixtures/refusals.ts';
+import { getSigned } from '../fixtures/signing.ts';
+import { createRudeClient, createSyncClient, invalidParameter, refusalOf } from '../fixtures/sync-client.ts';
+
+type Given = Omit<SetIdentityPoolConfigurationCommandInput, 'IdentityPoolId'>;
+
+const STREAM = 'cognito-sync';
+const ROLE = 'arn:aws:iam::000000000000:role/sync';
+const APNS = 'arn:aws:sns:us-east-1:000000000000:app/APNS_SANDBOX/my.app-1';
+const GCM = 'arn:aws:sns:us-east-1:000000000000:app/GCM/my_app';
+
+let cloud: LocalCloud;
+let client: CognitoSyncClient;
+let IdentityPoolId: string;
+beforeAll(async () => {
+  cloud = await startLocalCloud();
+  client = createSyncClient(cloud.url);
+});
+afterAll(async () => {
+  client.destroy();
+  await cloud.close();
+});
+beforeEach(async () => {
+  IdentityPoolId = await newPool(cloud.database);
+});
+
+const setConfiguration = async (given: Given) => {
+  const answer = await client.send(new SetIdentityPoolConfigurationCommand({ IdentityPoolId, ...given }));
+  const { $metadata, ...configuration } = answer;
+  return configuration;
+};
+const configuration = async () => {
+  const answer = await client.send(new GetIdentityPoolConfigurationCommand({ IdentityPoolId }));
+  const { $metadata, ...rest } = answer;
+  return rest;
+};
+const refusalOfSetting = (given: Given) => refusalOf(setConfiguration(given));
+const setStreams = async (given: CognitoStreams) =>
+  (await setConfiguration({ CognitoStreams: given })).CognitoStreams;
+const setPush = async (given: PushSync) => (await setConfiguration({ PushSync: given })).PushSync;
+
+describe('SetIdentityPoolConfiguration', () => {
+  it('sets push and streams at once, and answers what is set', async () => {
+    const given: Given = {
+      PushSync: { ApplicationArns: [APNS, GCM], RoleArn: ROLE },
+      CognitoStreams: { StreamName: STREAM, RoleArn: ROLE, StreamingStatus: 'ENABLED' },
+    };
+    expect(await setConfiguration(given)).toEqual({ IdentityPoolId, ...given });
+    expect(await configuration()).toEqual({ IdentityPoolId, ...given });
+  });
+
+  it('leaves push alone where streams are set, and streams where push is', async () => {
+    expect(await setConfiguration({ PushSync: { ApplicationArns: [APNS] } })).toEqual({
+      IdentityPoolId,
+      PushSync: { ApplicationArns: [APNS] },
+    });
+    const CognitoStreams = { StreamName: STREAM, StreamingStatus: 'ENABLED' as const };
+    expect(await setConfiguration({ CognitoStreams })).toEqual({
+      IdentityPoolId,
+      PushSync: { ApplicationArns: [APNS] },
+      CognitoStreams,
+    });
+    expect(await setConfiguration({ PushSync: { ApplicationArns: [] } })).toEqual({
+      IdentityPoolId,
+      PushSync: { ApplicationArns: [] },
+      CognitoStreams,
+    });
+  });
+
+  it('leaves what is not given inside of the two as it was', async () => {
+    expect(await setPush({ RoleArn: ROLE })).toEqual({ ApplicationArns: [], RoleArn: ROLE });
+    expect(await setPush({ ApplicationArns: [GCM] })).toEqual({ ApplicationArns: [GCM], RoleArn: ROLE });
+    expect(await setStreams({ RoleArn: ROLE })).toEqual({ RoleArn: ROLE, StreamingStatus: 'DISABLED' });
+    expect(await setStreams({ StreamName: STREAM })).toEqual({
+      StreamName: STREAM,
+      RoleArn: ROLE,
+      StreamingStatus: 'DISABLED',
+    });
+    expect(await setStreams({ StreamingStatus: 'ENABLED' })).toEqual({
+      StreamName: STREAM,
+      RoleArn: ROLE,
+      StreamingStatus: 'ENABLED',
+    });
+    expect(await setStreams({ StreamingStatus: 'DISABLED' })).toMatchObject({ StreamName: STREAM });
+  });
+
+  it.each<Given>([{}, { PushSync: {} }, { CognitoStreams: {} }, { PushSync: {}, CognitoStreams: {} }])(
+    'changes nothing where nothing is given: %j',
+    async (given) => {
+      expect(await setConfiguration(given)).toEqual({ IdentityPoolId });
+      expect(await configuration()).toEqual({ IdentityPoolId });
+      await setStreams({ StreamName: STREAM });
+      const before = await configuration();
+      expect(await setConfiguration(given)).toEqual(before);
+    },
+  );
+
+  it('does not touch the events of the pool', async () => {
+    IdentityPoolId = await newPool(cloud.database, { syncTrigger: 'arn:some' });
+    await setStreams({ StreamName: STREAM, StreamingStatus: 'ENABLED' });
+    const { Events } = await client.send(new GetCognitoEventsCommand({ IdentityPoolId }));
+    expect(Events).toEqual({ SyncTrigger: 'arn:some' });
+  });
+
+  describe('streaming', () => {
+    const NO_STREAM = "Value at 'cognitoStreams.streamName' failed to satisfy constraint: Member must";
+    const streamsBefore = (disabledReason: string | null) => ({
+      streams: { status: 'DISABLED' as const, streamName: STREAM, roleArn: null, disabledReason },
+    });
+    const reason = async () => {
+      const path = `/identitypools/${encodeURIComponent(IdentityPoolId)}/configuration`;
+      return JSON.parse(await getSigned(cloud.url, path)).CognitoStreams.DisabledReason;
+    };
+
+    it('needs a stream, named now or before', async () => {
+      expect(await refusalOfSetting({ CognitoStreams: { StreamingStatus: 'ENABLED' } })).toEqual(
+        invalidParameter(`${NO_STREAM} not be null`),
+      );
+      expect(await configuration()).toEqual({ IdentityPoolId });
+    });
+
+    it.each(['nowhere', 'Cognito-Sync', 'not a name', 'é'])(
+      'needs the stream %s to be there',
+      async (name) => {
+        expect(
+          await refusalOfSetting({ CognitoStreams: { StreamName: name, StreamingStatus: 'ENABLED' } }),
+        ).toEqual(invalidParameter(`${NO_STREAM} be the name of a stream that exists`));
+        expect(await configuration()).toEqual({ IdentityPoolId });
+        // Named only, it may be made later.
+        expect(await setStreams({ StreamName: name })).toEqual({
+          StreamName: name,
+          StreamingStatus: 'DISABLED',
+        });
+      },
+    );
+
+    it('goes on to no stream that is not there', async () => {
+      await setStreams({ StreamName: STREAM, StreamingStatus: 'ENABLED' });
+      expect(await refusalOfSetting({ CognitoStreams: { StreamName: 'nowhere' } })).toEqual(
+        invalidParameter('stream that exists'),
+      );
+      expect(await configuration()).toMatchObject({ CognitoStreams: { StreamName: STREAM } });
+    });
+
+    it('that the service ended says why until it is set again', async () => {
+      IdentityPoolId = await newPool(cloud.database, streamsBefore('the stream was gone'));
+      await setStreams({ RoleArn: ROLE });
+      expect(await reason()).toBe('the stream was gone');
+      await setStreams({ StreamingStatus: 'ENABLED' });
+      expect(await reason()).toBeNull();
+      IdentityPoolId = await newPool(cloud.database, streamsBefore('the stream was gone'));
+      await setStreams({ StreamingStatus: 'DISABLED' });
+      expect(await reason()).toBeNull();
+    });
+  });
+
+  it('of several at once makes those that it says, and the others have to ask again', async () => {
+    const asked = Array.from({ length: 8 }, (_, index) =>
+      setConfiguration({
+        CognitoStreams: { StreamName: STREAM, StreamingStatus: 'ENABLED' },
+        PushSync: { RoleArn: `${ROLE}-${index}` },
+      }),
+    );
+    const outcomes = await Promise.allSettled(asked);
+    const made = outcomes.flatMap((outcome) =>
+      outcome.status === 'fulfilled' ? [outcome.value.PushSync?.RoleArn] : [],
+    );
+    expect(made).toContain((await configuration()).PushSync?.RoleArn);
+    for (const outcome of outcomes) {
+      if (outcome.status === 'fulfilled') continue;
+      expect(await refusalOf(Promise.reject(outcome.reason))).toEqual({
+        name: 'ConcurrentModificationException',
+        status: 400,
+        message: `IdentityPool '${IdentityPoolId}' was changed by another request`,
+      });
+    }
+  });
+
+  describe('at the bounds of the model', () => {
+    const role = (length: number) => `arn:aws:iam::1:role/${'x'.repeat(length - 20)}`;
+
+    it.each<Given>([
+      { CognitoStreams: { StreamName: 's' } },
+      { CognitoStreams: { StreamName: 's'.repeat(128) } },
+      { CognitoStreams: { StreamName: '\u{1f600}'.repeat(128) } },
+      { CognitoStreams: { RoleArn: role(20) } },
+      { CognitoStreams: { RoleArn: role(2048) } },
+      { PushSync: { RoleArn: role(20) } },
+      { PushSync: { RoleArn: role(2048) } },
+      { PushSync: { ApplicationArns: ['arn:aws:sns:a:1:app/A/a'] } },
+    ])('takes $CognitoStreams $PushSync', async (given) => {
+      expect(await setConfiguration(given)).toMatchObject(given);
+    });
+
+    it.each<[string, Given]>([
+      ['cognitoStreams.streamName', { CognitoStreams: { StreamName: '' } }],
+      ['cognitoStreams.streamName', { CognitoStreams: { StreamName: 's'.repeat(129) } }],
+      ['cognitoStreams.streamName', { CognitoStreams: { StreamName: 'a\0' } }],
+      ['cognitoStreams.roleArn', { CognitoStreams: { RoleArn: '' } }],
+      ['cognitoStreams.roleArn', { CognitoStreams: { RoleArn: role(20).slice(0, -1) } }],
+      ['cognitoStreams.roleArn', { CognitoStreams: { RoleArn: role(2049) } }],
+      ['cognitoStreams.roleArn', { CognitoStreams: { RoleArn: `${role(30)}\n` } }],
+      ['pushSync.roleArn', { PushSync: { RoleArn: role(2049) } }],
+      ['pushSync.roleArn', { PushSync: { RoleArn: 'arn:aws:iam::a:role/sync' } }],
+      ['pushSync.applicationArns.1.member', { PushSync: { ApplicationArns: [''] } }],
+      ['pushSync.applicationArns.2.member', { PushSync: { ApplicationArns: [APNS, `${APNS}/`] } }],
+    ])('is refused by name of %s', async (at, given) => {
+      expect(await refusalOfSetting(given)).toEqual(invalidParameter(`'${at}'`));
+      expect(await configuration()).toEqual({ IdentityPoolId });
+    });
+
+    it.each<[body: object, at: string]>([
+      [{ CognitoStreams: { StreamingStatus: 'enabled' } }, 'cognitoStreams.streamingStatus'],
+      [{ CognitoStreams: { StreamingStatus: '' } }, 'cognitoStreams.streamingStatus'],
+      [{ CognitoStreams: { StreamingStatus: true } }, 'cognitoStreams.streamingStatus'],
+      [{ CognitoStreams: [] }, 'cognitoStreams'],
+      [{ PushSync: 'arn' }, 'pushSync'],
+      [{ PushSync: { ApplicationArns: APNS } }, 'pushSync.applicationArns'],
+      [{ PushSync: { ApplicationArns: [null] } }, 'pushSync.applicationArns.1.member'],
+    ])('is refused the body %j', async (body, at) => {
+      expect(await refusalOf(sendBody(body))).toEqual(invalidParameter(`'${at}'`));
+    });
+
+    it('passes over members that the model does not have', async () => {
+      await sendBody({ Other: 1, CognitoStreams: { StreamName: STREAM, DisabledReason: 'mine' } });
+      expect(await configuration()).toMatchObject({ CognitoStreams: { StreamName: STREAM } });
+    });
+  });
+
+  async function sendBody(body: object): Promise<unknown> {
+    const rude = createRudeClient(cloud.url, (request) => {
+      request.body = JSON.stringify(body);
+    });
+    try {
+      return await rude.send(new SetIdentityPoolConfigurationCommand({ IdentityPoolId }));
+    } finally {
+      rude.destroy();
+    }
+  }
+
+  const operation: RefusedOperation = {
+    url: () => cloud.url,
+    send: (client, { IdentityPoolId }) =>
+      client.send(new SetIdentityPoolConfigurationCommand({ IdentityPoolId })),
+  };
+  describeUnknownPools(operation);
+  describeStrangers(operation);
+  describeBadPools(operation);
+});
