@@ -14,7 +14,7 @@ import type { BatchReport } from '../lib/projection/batch-report.ts';
 import type { ReadableDelivery, RefusedDelivery } from '../lib/projection/delivery.ts';
 import { toDelivery } from '../lib/projection/kinesis-delivery.ts';
 import { limitFetches } from '../lib/projection/limit-fetches.ts';
-import { projectBatch } from '../lib/projection/project-batch.ts';
+import { type BatchOutcome, projectBatch } from '../lib/projection/project-batch.ts';
 import type { ProjectionStore } from '../lib/projection/projection-store.ts';
 import { readDelivery } from '../lib/projection/read-delivery.ts';
 import { openPg } from '../lib/store/pg-database.ts';
@@ -32,7 +32,7 @@ interface ProjectStreamDeps {
   fetchPayload: FetchPayload;
   /** The mapping's. Above 1, batches of one shard are under way at the same time. */
   parallelizationFactor: number;
-  /** Told of each batch that was projected. */
+  /** Told of each batch, as far as it was projected. */
   report: (batch: BatchReport) => void;
   logger: Logger;
   /** Epoch milliseconds. */
@@ -68,22 +68,26 @@ export function createProjectStream({
       processor.register(records, readRecord, { throwOnFullBatchFailure: false });
       await processor.process();
       const [failure] = processor.errors;
-      if (failure) logger.warn('not all of the batch could be read, the rest to be tried again', { failure });
+      if (failure) {
+        logger.warn('not all of the batch could be read, the rest to be tried again', {
+          why: failure.message,
+        });
+      }
+      const reportBatch = (outcome: BatchOutcome) => {
+        const endedAt = now();
+        report({ ...outcome, batchMs: endedAt - startedAt, lagMs: lagMs(records, outcome.events, endedAt) });
+      };
       try {
         const deliveries = untilFirstFailure(records, read);
         const outcome = await projectBatch(store, deliveries);
         const last = deliveries.at(-1);
         if (last) await store.saveProgress(last.position, { isKnown: parallelizationFactor === 1 });
         logger.info('projected', { ...outcome });
-        const endedAt = now();
-        report({
-          ...outcome,
-          batchMs: endedAt - startedAt,
-          lagMs: last ? endedAt - last.position.arrivedAt : 0,
-        });
+        reportBatch(outcome);
       } catch (error) {
         // The write is sorted by key, so nothing is known about which records are in: all of them go again.
         logger.error('not projected, to be tried again', { error });
+        reportBatch({ events: 0, records: 0, recordsChanged: 0, quarantined: 0 });
         return {
           batchItemFailures: records
             .slice(0, 1)
@@ -104,6 +108,13 @@ function untilFirstFailure<Read>(
   return inOrder
     .slice(0, failedAt < 0 ? inOrder.length : failedAt)
     .filter((delivery) => delivery !== undefined);
+}
+
+/** The age of the first record that is not in rows; where all are, of the last one when it came to be there. */
+function lagMs(records: readonly KinesisStreamRecord[], done: number, now: number): number {
+  const record = records[done] ?? records.at(-1);
+  // Clocks differ, and some round.
+  return record ? Math.max(0, Math.round(now - record.kinesis.approximateArrivalTimestamp * 1000)) : 0;
 }
 
 let deployed: ProjectStreamHandler | undefined;

@@ -2,13 +2,13 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
+import type { Offloading } from '../lib/sync/build-stream-event.ts';
 import type { BulkPublishStore } from '../lib/sync/bulk-publish-port.ts';
 import {
   type BulkPublishOutcome,
   type BulkPublishPace,
   runBulkPublishes,
 } from '../lib/sync/run-bulk-publish.ts';
-import type { Offloading } from '../lib/sync/stream-event.ts';
 
 /** Whatever the schedule sends: nothing of it is read. */
 export type RunBulkPublishHandler = (event: unknown, context: Context) => Promise<BulkPublishOutcome>;

@@ -21,6 +21,8 @@ export interface LocalConfig {
   credentials: Credentials;
 }
 
+export const DEFAULT_SQL_PORT = 4581;
+export const DEFAULT_DATA_DIR = '.data';
 export const DEFAULT_CREDENTIALS: Credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
@@ -41,8 +43,8 @@ export function readLocalConfig(env: Environment): LocalConfig {
   return {
     host,
     port: readPort(env, 'PORT', 4580),
-    sqlPort: readPort(env, 'PG_PORT', 4581),
-    dataDir: env.DATA_DIR || '.data',
+    sqlPort: readPort(env, 'PG_PORT', DEFAULT_SQL_PORT),
+    dataDir: env.DATA_DIR || DEFAULT_DATA_DIR,
     databaseUrl: env.DATABASE_URL ? readDatabaseUrl(env) : undefined,
     region,
     credentials: readCredentials(env),

@@ -1,5 +1,11 @@
 import { createPayloadFetch } from '../../lib/aws/payload-fetch.ts';
-import { type Environment, readDatabaseUrl, readPayloadPolicy } from '../../lib/config.ts';
+import {
+  DEFAULT_DATA_DIR,
+  type Environment,
+  readDatabaseUrl,
+  readLocalConfig,
+  readPayloadPolicy,
+} from '../../lib/config.ts';
 import { SetupError } from '../../lib/errors.ts';
 import type { Outcome } from '../../lib/operator/run-command.ts';
 import { usage } from '../../lib/operator/usage.ts';
@@ -17,12 +23,14 @@ if (commandLine.some((argument) => argument === '--help' || argument === '-h')) 
 
 async function run(env: Environment): Promise<Outcome> {
   try {
+    // The region is that of `npm start`, of whose variables a command needs no other.
+    const { region } = readLocalConfig({ AWS_REGION: env.AWS_REGION });
+    const policy = readPayloadPolicy({ ...env, AWS_REGION: region });
     return await runOperatorCommand(commandLine, {
       databaseUrl: env.DATABASE_URL ? readDatabaseUrl(env) : undefined,
-      dataDir: env.DATA_DIR || '.data',
+      dataDir: env.DATA_DIR || DEFAULT_DATA_DIR,
       deps: {
-        // Only where a payload is fetched does it matter from which region.
-        fetchPayload: (url) => createPayloadFetch({ policy: readPayloadPolicy(env), now: Date.now })(url),
+        fetchPayload: createPayloadFetch({ policy, now: Date.now }),
         print: console.log,
         now: Date.now,
       },

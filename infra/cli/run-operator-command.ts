@@ -1,5 +1,11 @@
 import type { CommandDeps } from '../../lib/operator/command.ts';
-import { DONE, type Outcome, outcomeOf, prepareCommand } from '../../lib/operator/run-command.ts';
+import {
+  DONE,
+  fromAnywhere,
+  type Outcome,
+  outcomeOf,
+  prepareCommand,
+} from '../../lib/operator/run-command.ts';
 import { openPgForOperator, requireTables } from '../../lib/store/operator-database.ts';
 import { runOnDirectory } from './run-on-directory.ts';
 
@@ -18,7 +24,10 @@ export function runOperatorCommand(
 ): Promise<Outcome> {
   return outcomeOf(async () => {
     const work = prepareCommand(commandLine);
-    if (databaseUrl === undefined) return runOnDirectory({ work, commandLine, dataDir, deps });
+    if (databaseUrl === undefined) {
+      const forCloud = fromAnywhere(commandLine, process.cwd());
+      return runOnDirectory({ work, commandLine: forCloud, dataDir, deps });
+    }
     const database = openPgForOperator(databaseUrl);
     try {
       await requireTables(database, databaseUrl);

@@ -67,6 +67,8 @@ async function answer(
     return;
   }
   response.writeHead(200, { 'Content-Type': 'application/x-ndjson' });
+  // Who asked knows from now on that the command was taken, however long its first line takes.
+  response.flushHeaders();
   const print = (line: string) => say(response, { print: line });
   const outcome = await outcomeOf(async () => {
     await prepareCommand(commandLine)({ ...deps, print });

@@ -29,7 +29,7 @@ export function createProjectionTotals(): {
   return {
     add({ events, records, recordsChanged, quarantined, batchMs, lagMs }) {
       totals = {
-        batches: totals.batches + 1,
+        batches: totals.batches + (events > 0 ? 1 : 0),
         events: totals.events + events,
         records: totals.records + records,
         recordsChanged: totals.recordsChanged + recordsChanged,

@@ -1,11 +1,16 @@
-import { DEFAULT_CREDENTIALS, type LocalConfig } from '../../lib/config.ts';
+import {
+  DEFAULT_CREDENTIALS,
+  DEFAULT_DATA_DIR,
+  DEFAULT_SQL_PORT,
+  type LocalConfig,
+} from '../../lib/config.ts';
 import { STREAM_NAME } from './names.ts';
 import type { LocalCloud } from './start-local-cloud.ts';
 
 /** What `npm start` prints when everything answers: where it is, what to paste, what to try. */
 export function readyBox(
   { url, sqlUrl, dataDir }: LocalCloud,
-  { region, credentials, databaseUrl }: LocalConfig,
+  { region, credentials, databaseUrl, sqlPort, dataDir: givenDataDir }: LocalConfig,
 ): string {
   const services = [
     ['Sync', `${url}  (the Cognito Sync API)`],
@@ -13,6 +18,11 @@ export function readyBox(
     ['SQL', databaseUrl === undefined ? `${sqlUrl}  (read-only)` : 'the server that DATABASE_URL names'],
     ['Health', `${url}/healthz`],
     ['Data', dataDir],
+  ];
+  const others = [
+    ...(databaseUrl === undefined && sqlPort !== DEFAULT_SQL_PORT ? [`PG_PORT=${new URL(sqlUrl).port}`] : []),
+    ...(givenDataDir !== DEFAULT_DATA_DIR ? [`DATA_DIR=${dataDir}`] : []),
+    ...(databaseUrl === undefined ? [] : ['DATABASE_URL=<the one this was started with>']),
   ];
   return [
     box([
@@ -25,6 +35,7 @@ export function readyBox(
     '',
     `  export AWS_ENDPOINT_URL=${url} AWS_REGION=${region} AWS_DEFAULT_REGION=${region}`,
     `  export AWS_ACCESS_KEY_ID=${credentials.accessKeyId} AWS_SECRET_ACCESS_KEY=${shown(credentials.secretAccessKey)}`,
+    ...(others.length > 0 ? [`  export ${others.join(' ')}`] : []),
     '',
     'Then put a Cognito stream event on the stream, and read its records in SQL:',
     '',

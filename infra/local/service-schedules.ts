@@ -8,7 +8,7 @@ import type { Database } from '../../lib/store/database.ts';
 import { createOutboxStore } from '../../lib/store/outbox-store.ts';
 import { createPayloadStore } from '../../lib/store/payload-store.ts';
 import { createStreamingSwitch } from '../../lib/store/streaming-switch.ts';
-import type { Offloading } from '../../lib/sync/stream-event.ts';
+import type { Offloading } from '../../lib/sync/build-stream-event.ts';
 import { createLogger } from '../../lib/telemetry.ts';
 import { createLambdaContext } from './lambda-context.ts';
 import { STREAM_NAME } from './names.ts';

@@ -55,7 +55,7 @@ function checkHead({ statusCode = 0, headers }: IncomingMessage, host: string): 
   if (statusCode >= 500 || TIMEOUT_OR_THROTTLING.has(statusCode)) throw new PayloadUnavailableError(answer);
   if (GONE.has(statusCode)) {
     throw new PayloadRefusedError(
-      `${answer}: the link has expired or the object is gone; repair the dataset from ListRecords (reconcile)`,
+      `${answer}: the link has expired or the object is gone; repair the dataset from ListRecords`,
     );
   }
   if (statusCode >= 300 && statusCode < 400) {

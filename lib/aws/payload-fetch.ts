@@ -69,14 +69,15 @@ export function createPayloadFetch({
   };
 }
 
+/** One that does not say when it expires is no link of Cognito's, which are presigned: nobody knows how long to wait. */
 function hasExpired(url: URL, now: number): boolean {
   const time = expiresAt(url);
-  return time !== null && time <= now;
+  return time === null || time <= now;
 }
 
 /** Without an end to it, a link that nobody answers any more would hold up its shard for days. */
 function expired({ message }: PayloadUnavailableError): PayloadRefusedError {
   return new PayloadRefusedError(
-    `${message}, and the link has expired; repair the dataset from ListRecords (reconcile)`,
+    `${message}, and the link has expired or does not say when it does; repair the dataset from ListRecords`,
   );
 }

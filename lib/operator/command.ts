@@ -25,6 +25,11 @@ export interface Command {
    * @throws {UsageError} the arguments make no sense; so do errors of `parseArgs`
    */
   prepare(args: string[]): (deps: CommandDeps) => Promise<void>;
+  /**
+   * The same arguments for a process that works in another directory than `cwd`; absent where none is a path.
+   * @throws as `prepare` does
+   */
+  fromAnywhere?(args: string[], cwd: string): string[];
 }
 
 /** The command line makes no sense. */

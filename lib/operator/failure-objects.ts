@@ -1,10 +1,16 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { SetupError } from '../errors.ts';
 
 export interface FailureObject {
   name: string;
+  /** @throws {SetupError} it cannot be read; the next one may be */
   read(): Promise<Uint8Array>;
+}
+
+/** Else it is a directory. */
+export function isInBucket(where: string): boolean {
+  return where.startsWith('s3://');
 }
 
 /**
@@ -15,10 +21,9 @@ export interface FailureObject {
  */
 export async function* failureObjects(where: string): AsyncGenerator<FailureObject> {
   try {
-    yield* where.startsWith('s3://') ? inBucket(where) : inDirectory(resolve(where));
+    yield* isInBucket(where) ? inBucket(where) : inDirectory(resolve(where));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new SetupError(`${where} cannot be read: ${reason}`);
+    throw cannotBeRead(`${where} `, error);
   }
 }
 
@@ -27,14 +32,43 @@ async function* inBucket(where: string): AsyncGenerator<FailureObject> {
   // Loaded for those who need it: it takes longer than everything else together.
   const { openS3Objects } = await import('../aws/s3-objects.ts');
   const objects = openS3Objects(bucket);
-  for await (const key of objects.keys(prefix.join('/'))) yield { name: key, read: () => objects.get(key) };
+  for await (const key of objects.keys(prefix.join('/'))) {
+    yield toObject(key, () => objects.get(key));
+  }
 }
 
 async function* inDirectory(directory: string): AsyncGenerator<FailureObject> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
   const paths = entries
     // One that ends thus is still being written, or was when its writer ended.
-    .filter((entry) => entry.isFile() && !entry.name.endsWith('.tmp'))
+    .filter((entry) => (entry.isFile() || entry.isSymbolicLink()) && !entry.name.endsWith('.tmp'))
     .map((entry) => join(entry.parentPath, entry.name));
-  for (const path of paths.sort()) yield { name: path, read: () => readFile(path) };
+  for (const path of paths.sort()) {
+    if (!(await isDirectory(path))) yield toObject(path, () => readFile(path));
+  }
+}
+
+/** Behind a link. Of a link that leads nowhere, reading it says so. */
+async function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
+}
+
+function toObject(name: string, read: FailureObject['read']): FailureObject {
+  return {
+    name,
+    read: () =>
+      read().catch((error: unknown) => {
+        throw cannotBeRead('', error);
+      }),
+  };
+}
+
+/** In one line, with the name of the error where it has one of its own, such as S3's `AccessDenied`. */
+function cannotBeRead(what: string, error: unknown): SetupError {
+  const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) };
+  const reason = (name === 'Error' ? message : `${name}: ${message}`).replaceAll(/\s+/g, ' ');
+  return new SetupError(`${what}cannot be read: ${reason}`);
 }

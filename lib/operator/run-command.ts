@@ -30,6 +30,11 @@ export function prepareCommand([name, ...args]: readonly string[]): (deps: Comma
   }
 }
 
+/** The same command line, prepared before, for a process that works in another directory than `cwd`. */
+export function fromAnywhere([name = '', ...args]: readonly string[], cwd: string): string[] {
+  return [name, ...(COMMANDS.get(name)?.fromAnywhere?.(args, cwd) ?? args)];
+}
+
 /** Words the failures that the operator can do something about. @throws any other */
 export async function outcomeOf(work: () => Promise<Outcome>): Promise<Outcome> {
   try {

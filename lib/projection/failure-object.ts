@@ -1,7 +1,13 @@
 import type { KinesisStreamRecord } from 'aws-lambda';
-import { isObject } from '../stream/members.ts';
-import type { Delivery } from './delivery.ts';
+import { ValueRefusedError } from '../errors.ts';
+import { isObject } from '../is-object.ts';
+import { MAX_DATE_MS, MIN_DATE_MS } from '../stream/bounds.ts';
+import { isStorable } from '../stream/storable-text.ts';
+import type { Delivery, StreamPosition } from './delivery.ts';
 import { toDelivery } from './kinesis-delivery.ts';
+
+/** As the Kinesis API has it. */
+const SEQUENCE_NUMBER = /^(0|[1-9]\d{0,128})$/;
 
 /**
  * Reads an object of Lambda's failure destination in S3: JSON whose `payload` is the event that the function could not
@@ -9,17 +15,24 @@ import { toDelivery } from './kinesis-delivery.ts';
  * source in Lambda".
  *
  * @returns what stood on the stream, or null where this is no such object
+ * @throws {ValueRefusedError} it is one, with a record whose place on the stream no table can hold
  */
 export function readFailureObject(bytes: Uint8Array): Delivery[] | null {
-  const object = parse(Buffer.from(bytes).toString());
+  const object = parse(bytes);
   const event = isObject(object) && typeof object.payload === 'string' ? parse(object.payload) : null;
   if (!isObject(event) || !Array.isArray(event.Records) || !event.Records.every(isKinesisRecord)) return null;
-  return event.Records.map(toDelivery);
+  const deliveries = event.Records.map(toDelivery);
+  for (const [index, { position }] of deliveries.entries()) {
+    const wrong = whatIsWrongWith(position);
+    if (wrong !== null) throw new ValueRefusedError(`record ${index}: ${wrong}`);
+  }
+  return deliveries;
 }
 
-function parse(json: string): unknown {
+function parse(json: string | Uint8Array): unknown {
   try {
-    return JSON.parse(json);
+    // Throws, too, where the bytes are too many for a text.
+    return JSON.parse(typeof json === 'string' ? json : Buffer.from(json).toString());
   } catch {
     return null;
   }
@@ -35,4 +48,14 @@ function isKinesisRecord(record: unknown): record is KinesisStreamRecord {
     typeof record.kinesis.data === 'string' &&
     Number.isFinite(record.kinesis.approximateArrivalTimestamp)
   );
+}
+
+/** Anyone who can write to the bucket may have made it up. */
+function whatIsWrongWith({ streamName, shardId, sequenceNumber, arrivedAt }: StreamPosition): string | null {
+  if (arrivedAt < MIN_DATE_MS || arrivedAt > MAX_DATE_MS) {
+    return 'its arrival is no date of the years 1 to 9999';
+  }
+  if (!isStorable(streamName)) return 'the name of its stream holds a NUL or a lone surrogate';
+  if (!isStorable(shardId)) return 'the name of its shard holds a NUL or a lone surrogate';
+  return SEQUENCE_NUMBER.test(sequenceNumber) ? null : 'its sequence number is not one of Kinesis';
 }

@@ -4,6 +4,9 @@ import type { ReadableDelivery, RefusedDelivery } from './delivery.ts';
 import { datasetKeyText, type FoldableEvent, foldEvents } from './fold-events.ts';
 import type { ProjectionStore } from './projection-store.ts';
 
+/** The reason of what only the database can refuse starts with it. */
+export const VALUE_REFUSED = 'value-refused';
+
 /** What became of a batch; counts only, fit for a log. */
 export interface BatchOutcome {
   events: number;
@@ -55,7 +58,7 @@ async function write(store: ProjectionStore, deliveries: readonly ReadableDelive
       const refused: RefusedDelivery = {
         ...only,
         kind: 'refused',
-        reason: `value-refused: ${error.message}`,
+        reason: `${VALUE_REFUSED}: ${error.message}`,
         identityPoolId,
       };
       return { records: 0, recordsChanged: 0, refused: [refused] };

@@ -1,7 +1,7 @@
 import { PayloadUnavailableError } from '../stream/payload-error.ts';
 import type { FetchPayload } from '../stream/payload-port.ts';
 import type { Delivery, ReadableDelivery, RefusedDelivery } from './delivery.ts';
-import { projectBatch } from './project-batch.ts';
+import { projectBatch, VALUE_REFUSED } from './project-batch.ts';
 import type { ProjectionStore } from './projection-store.ts';
 import type { QuarantinedDelivery, QuarantineStore } from './quarantine-store.ts';
 import { readDelivery } from './read-delivery.ts';
@@ -23,8 +23,8 @@ interface RedriveDeps {
 /** With their data, of which each may have a megabyte. */
 const PAGE = 50;
 
-/** The reason of what only the database can refuse. */
-const VALUE_REFUSED = 'value-refused';
+/** Of fetched payloads: so much fits into a function's memory, too. */
+const MAX_BYTES = 64 * 1024 * 1024;
 
 /**
  * Tries once more to project what lies in quarantine. What works is marked, and what does not stays with its reason as
@@ -39,15 +39,21 @@ export async function redriveQuarantine({ store, fetchPayload }: RedriveDeps): P
     const page: QuarantinedDelivery[] = await store.readQuarantined(last, PAGE);
     for (const { quarantineId, reason, delivery } of page) {
       const read = await tryToRead(delivery, fetchPayload);
-      if (read === null) tally.unavailable();
-      else if (read.kind === 'refused') {
-        if (read.reason !== reason) await store.keepReason(quarantineId, read.reason);
-        tally.refused(read.reason);
-      } else if ((await projectBatch(store, [read])).quarantined > 0) tally.refused(VALUE_REFUSED);
-      else {
-        await store.markRedriven(quarantineId);
-        tally.projected();
+      if (read === null) {
+        tally.unavailable();
+        continue;
       }
+      // It lies in quarantine already, and would stay there with the reason it came with.
+      const quarantine = async (refused: readonly RefusedDelivery[]) => {
+        for (const today of refused) {
+          if (today.reason !== reason) await store.keepReason(quarantineId, today.reason);
+          tally.refused(today.reason);
+        }
+      };
+      const { quarantined } = await projectBatch({ ...store, quarantine }, [read]);
+      if (quarantined > 0) continue;
+      await store.markRedriven(quarantineId);
+      tally.projected();
     }
     if (page.length < PAGE) return tally.outcome();
     last = page.at(-1) ?? null;
@@ -56,24 +62,38 @@ export async function redriveQuarantine({ store, fetchPayload }: RedriveDeps): P
 
 /**
  * Projects deliveries that an event source mapping had given up. What cannot be projected goes into quarantine.
- * @throws whatever the store throws
+ *
+ * @param deps `maxBytes`: with so many bytes of payloads at hand no more are fetched before these are projected
+ * @throws whatever the store throws; what was done until then is done
  */
 export async function redriveDeliveries(
   deliveries: readonly Delivery[],
-  { store, fetchPayload }: RedriveDeps,
+  { store, fetchPayload, maxBytes = MAX_BYTES }: RedriveDeps & { maxBytes?: number },
 ): Promise<RedriveOutcome> {
   const tally = createTally();
-  const read: (ReadableDelivery | RefusedDelivery)[] = [];
+  let read: (ReadableDelivery | RefusedDelivery)[] = [];
+  let bytes = 0;
+  const fetchCounted: FetchPayload = async (url) => {
+    const payload = await fetchPayload(url);
+    bytes += payload.length;
+    return payload;
+  };
+  const project = async () => {
+    const refused = read.filter((one) => one.kind === 'refused');
+    for (const { reason } of refused) tally.refused(reason);
+    const { quarantined } = await projectBatch(store, read);
+    tally.refused(VALUE_REFUSED, quarantined - refused.length);
+    tally.projected(read.length - quarantined);
+    read = [];
+    bytes = 0;
+  };
   for (const delivery of deliveries) {
-    const one = await tryToRead(delivery, fetchPayload);
+    const one = await tryToRead(delivery, fetchCounted);
     if (one === null) tally.unavailable();
     else read.push(one);
+    if (bytes >= maxBytes) await project();
   }
-  const refused = read.filter((one) => one.kind === 'refused');
-  for (const { reason } of refused) tally.refused(reason);
-  const { quarantined } = await projectBatch(store, read);
-  tally.refused(VALUE_REFUSED, quarantined - refused.length);
-  tally.projected(read.length - quarantined);
+  await project();
   return tally.outcome();
 }
 

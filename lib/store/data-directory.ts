@@ -54,6 +54,9 @@ export async function takeDataDirectory(path: string): Promise<DataDirectory> {
   const holderFile = join(directory, 'holder.json');
   try {
     await makeDirectory(directory);
+    // Who lets others into the directory does not mean what lies in it: it holds what people stored.
+    for (const inner of [paths.database, paths.kinesis, paths.eventSourceMappings])
+      await makeDirectory(inner);
   } catch (error) {
     throw new SetupError(
       `DATA_DIR=${directory} cannot be made (${reasonOf(error)}); choose another directory`,

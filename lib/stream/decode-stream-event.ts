@@ -1,4 +1,5 @@
-import { count, date, isObject, type Members, notAnEvent, optional, text } from './members.ts';
+import { isObject } from '../is-object.ts';
+import { count, date, type Members, notAnEvent, optional, text } from './members.ts';
 import { readJson } from './read-json.ts';
 import { type Operation, readOperation, readRecord } from './read-record.ts';
 import { type DatasetKey, type StreamEvent, StreamEventError, type StreamRecord } from './stream-event.ts';

@@ -8,10 +8,6 @@ export function notAnEvent(message: string): StreamEventError {
   return new StreamEventError('not-a-cognito-event', message);
 }
 
-export function isObject(value: unknown): value is Members {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** @throws {StreamEventError} unless the value is text of `minLength` to `maxLength` code points that matches */
 export function text(
   value: unknown,

@@ -14,15 +14,21 @@ const GLOBAL_ENDPOINT = 's3.amazonaws.com';
 /** `s3-` is the older spelling of `s3.`. Source: AWS General Reference, "Amazon S3 endpoints and quotas". */
 const ENDPOINT_PREFIXES = ['s3.', 's3-', 's3.dualstack.', 's3-fips.', 's3-fips.dualstack.'];
 
-/** Buckets of the first years may hold more than today's naming rules allow. */
-const BUCKET = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/;
+/**
+ * One label of a host. Names with dots are legal, but S3's certificate covers one label alone, so that clients name such
+ * a bucket in the path. Buckets of the first years may hold more than today's naming rules allow.
+ */
+const BUCKET = /^[a-z0-9_-]{1,63}$/;
+
+/** Where our own origin has its payloads; nothing else there is one. */
+export const PAYLOAD_PATH = '/payloads/';
 
 /** Printable ASCII but for the backslash: the parser would drop some of the others, and read `\` as `/`. */
 const URL_CHARACTERS = /^[!-[\]-~]+$/;
 
 /**
  * Reads the URL of an offloaded event, which anyone who can write to the stream may have made up: it has to lead to an
- * S3 endpoint of one of the regions, path style or virtual-hosted style, or to the origin of our own.
+ * S3 endpoint of one of the regions, path style or virtual-hosted style, or to a payload of our own origin.
  *
  * @throws {PayloadRefusedError} the message names what is wrong, and nothing of the URL
  */
@@ -39,6 +45,9 @@ export function checkPayloadUrl(text: string, policy: PayloadPolicy): URL {
   if (!startsWithOrigin(text, origin)) throw new PayloadRefusedError('the host is not spelled out plainly');
   if (!isOwn && !isS3Host(url.hostname, policy.regions)) {
     throw new PayloadRefusedError(`the host is not an S3 endpoint of ${policy.regions.join(', ')}`);
+  }
+  if (isOwn && !url.pathname.startsWith(PAYLOAD_PATH)) {
+    throw new PayloadRefusedError('the path is not one of a payload');
   }
   return url;
 }

@@ -1,5 +1,6 @@
+import { isObject } from '../is-object.ts';
 import { MAX_KEY_LENGTH } from './bounds.ts';
-import { count, date, isObject, notAnEvent, optional, text } from './members.ts';
+import { count, date, notAnEvent, optional, text } from './members.ts';
 import type { StreamRecord } from './stream-event.ts';
 
 // The API model's length of a key; a value may be as long as the data it came in.

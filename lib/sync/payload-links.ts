@@ -1,10 +1,10 @@
+import { PAYLOAD_PATH } from '../stream/payload-url.ts';
 import { createSigner } from './signed-text.ts';
 
 /** As long as an event waits to be read: the event source mapping gives events up that are older. */
 const LIFETIME_MS = 7 * 24 * 60 * 60 * 1000;
 
 const PURPOSE = 'payload';
-const PATH = '/payloads/';
 
 export interface PayloadLink {
   payloadId: string;
@@ -51,14 +51,14 @@ export function createPayloadLinks({
       });
       return {
         payloadId,
-        url: `${origin()}${PATH}${payloadId}?${query}`,
+        url: `${origin()}${PAYLOAD_PATH}${payloadId}?${query}`,
         expiresAt: Number(expires) * 1000,
       };
     },
 
     open(target) {
       const [path = '', query] = target.split('?', 2);
-      const payloadId = path.startsWith(PATH) ? path.slice(PATH.length) : '';
+      const payloadId = path.startsWith(PAYLOAD_PATH) ? path.slice(PAYLOAD_PATH.length) : '';
       const parameters = new URLSearchParams(query);
       const expires = parameters.get('expires') ?? '';
       const signature = parameters.get('signature') ?? '';

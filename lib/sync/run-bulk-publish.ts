@@ -1,3 +1,4 @@
+import { type Offloading, recordsEvent } from './build-stream-event.ts';
 import type {
   BulkPublishMove,
   BulkPublishProgress,
@@ -5,7 +6,6 @@ import type {
   WholeDataset,
 } from './bulk-publish-port.ts';
 import { splitRecords } from './split-records.ts';
-import { type Offloading, recordsEvent } from './stream-event.ts';
 import type { OutgoingEvent } from './sync-store-port.ts';
 
 export interface BulkPublishPace {

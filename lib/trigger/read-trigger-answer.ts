@@ -1,6 +1,7 @@
 import { ServiceError } from '../errors.ts';
+import { isObject } from '../is-object.ts';
 import { MAX_KEY_LENGTH, MAX_VALUE_LENGTH } from '../stream/bounds.ts';
-import { isLongerThan, isObject, type Members } from '../stream/members.ts';
+import { isLongerThan, type Members } from '../stream/members.ts';
 import { isStorable } from '../stream/storable-text.ts';
 import type { SyncRecord } from '../sync/model.ts';
 import type { Patch } from '../sync/read-patches.ts';

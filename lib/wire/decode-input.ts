@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { decodeValue, isObject, pathTo, requireValue } from './decode-value.ts';
+import { isObject } from '../is-object.ts';
+import { decodeValue, pathTo, requireValue } from './decode-value.ts';
 import type { FoundRoute } from './find-route.ts';
 import { RequestError } from './request-error.ts';
 import type { Member, Shape } from './shape.ts';

@@ -1,3 +1,4 @@
+import { isObject } from '../is-object.ts';
 import { brokenConstraints, isSecret } from './constraints.ts';
 import type { Shape, Structure } from './shape.ts';
 import { parseTimestamp } from './timestamp.ts';
@@ -54,10 +55,6 @@ export function requireValue(value: unknown, place: Place): void {
 export function pathTo({ member, step, up }: Place): string {
   const own = step ?? `${member.charAt(0).toLowerCase()}${member.slice(1)}`;
   return up ? `${pathTo(up)}.${own}` : own;
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function decodeString(value: unknown, place: Place): string | undefined {

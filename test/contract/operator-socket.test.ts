@@ -1,9 +1,11 @@
 import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { askRunningCloud } from '../../infra/cli/ask-running-cloud.ts';
+import { runOperatorCommand } from '../../infra/cli/run-operator-command.ts';
 import { openOperatorSocket } from '../../infra/local/operator-socket.ts';
 import type { Database } from '../../lib/store/database.ts';
 import { noPayloads } from '../fixtures/stream-events.ts';
@@ -102,5 +104,45 @@ describe('the socket of the operator', () => {
     );
     expect(lines).toEqual(['half of it']);
     await new Promise((resolve) => server.close(resolve));
+  });
+
+  it('that closes before the command has said anything is told of in the same words', async () => {
+    const path = join(directory, 'operator.sock');
+    const asked = Promise.withResolvers<void>();
+    const slow: Database = {
+      ...database,
+      query: () => {
+        asked.resolve();
+        return new Promise(() => undefined);
+      },
+    };
+    const socket = await openOperatorSocket({ path, deps: { ...deps, database: slow } });
+    const answer = askRunningCloud(path, ['indexes'], () => undefined);
+    const expected = expect(answer).rejects.toThrow('the local cloud stopped before the command had ended');
+    await asked.promise;
+    await socket.close();
+    await expected;
+  });
+
+  it.each([
+    { args: ['--failures', 'failed/here'], handed: ['--failures', resolve('failed/here')] },
+    { args: ['--failures=../failed'], handed: ['--failures', resolve('../failed')] },
+    { args: ['--failures', '/failed'], handed: ['--failures', '/failed'] },
+    { args: ['--failures', 's3://bucket/aws/lambda/'], handed: ['--failures', 's3://bucket/aws/lambda/'] },
+    { args: [], handed: [] },
+  ])('is handed redrive $args as it is meant where the command is given', async ({ args, handed }) => {
+    let body = '';
+    const server = createServer(async (request, response) => {
+      body = await text(request);
+      response.end('{"exitCode":0}\n');
+    });
+    await new Promise<void>((listening) => server.listen(join(directory, 'operator.sock'), listening));
+    const options = { databaseUrl: undefined, dataDir: directory };
+    const own = { fetchPayload: noPayloads, print: () => undefined, now: Date.now };
+    expect(await runOperatorCommand(['redrive', ...args], { ...options, deps: own })).toEqual({
+      exitCode: 0,
+    });
+    expect(JSON.parse(body)).toEqual(['redrive', ...handed]);
+    await new Promise((closed) => server.close(closed));
   });
 });

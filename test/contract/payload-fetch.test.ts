@@ -12,9 +12,9 @@ import { NEW_YEAR } from '../fixtures/stream-events.ts';
 
 /** Nothing of it may appear in a message. The link expires a quarter of an hour into the new year. */
 const SECRET = 'X-Amz-Date=20260101T000000Z&X-Amz-Expires=900&X-Amz-Signature=5ec2e7';
-const PATH = `/secret-pool/secret-object?${SECRET}`;
+const PATH = `/payloads/secret-object?${SECRET}`;
 const EXPIRY = NEW_YEAR + 900_000;
-const REPAIR = 'repair the dataset from ListRecords (reconcile)';
+const REPAIR = 'repair the dataset from ListRecords';
 
 type Options = Partial<Parameters<typeof createPayloadFetch>[0]>;
 
@@ -92,13 +92,13 @@ describe('a payload is fetched', () => {
   it('up to the limit, and empty', async () => {
     const { origin } = await startObjects(answer(200, 'x'.repeat(1024)), answer(200));
     const fetchPayload = fetchFrom(origin, { maxBytes: 1024 });
-    expect(await fetchPayload(origin)).toHaveLength(1024);
-    expect(await fetchPayload(origin)).toHaveLength(0);
+    expect(await fetchPayload(`${origin}${PATH}`)).toHaveLength(1024);
+    expect(await fetchPayload(`${origin}${PATH}`)).toHaveLength(0);
   });
 
   it('after failures that passed, with longer and longer pauses', async () => {
     const { origin, requests } = await startObjects(answer(500), answer(503), answer(200, '[]'));
-    expect(await fetchFrom(origin)(origin)).toHaveLength(2);
+    expect(await fetchFrom(origin)(`${origin}${PATH}`)).toHaveLength(2);
     expect(requests).toHaveLength(3);
     expect(pauses).toEqual([100, 400]);
   });
@@ -108,7 +108,7 @@ describe('a payload is fetched', () => {
       response.writeHead(200, { 'content-length': 10 }).write('[', () => request.socket.resetAndDestroy());
     };
     const { origin, requests } = await startObjects(breakOff, answer(200, '[]'));
-    expect(await fetchFrom(origin)(origin)).toHaveLength(2);
+    expect(await fetchFrom(origin)(`${origin}${PATH}`)).toHaveLength(2);
     expect(requests).toHaveLength(2);
   });
 });
@@ -154,7 +154,7 @@ describe('a payload is refused at once', () => {
     ['GZIP', ''],
   ])('for a body in %s', async (encoding, body) => {
     const { origin, requests } = await startObjects(answer(200, body, { 'content-encoding': encoding }));
-    const error = await errorOf(fetchFrom(origin)(origin));
+    const error = await errorOf(fetchFrom(origin)(`${origin}${PATH}`));
     expect(error).toBeInstanceOf(PayloadRefusedError);
     expect(error.message).toContain('content-encoding');
     expect(requests).toHaveLength(1);
@@ -164,7 +164,7 @@ describe('a payload is refused at once', () => {
     const { origin, requests, openConnections } = await startObjects((_, response) => {
       response.writeHead(200, { 'content-length': 2 ** 40 }).flushHeaders();
     });
-    const error = await errorOf(fetchFrom(origin)(origin));
+    const error = await errorOf(fetchFrom(origin)(`${origin}${PATH}`));
     expect(error).toEqual(new PayloadRefusedError('the payload is larger than 8388608 bytes'));
     expect(requests).toHaveLength(1);
     await vi.waitFor(async () => expect(await openConnections()).toBe(0));
@@ -179,7 +179,7 @@ describe('a payload is refused at once', () => {
       response.on('drain', pour);
       pour();
     });
-    const error = await errorOf(fetchFrom(origin, { maxBytes: 256 * 1024 })(origin));
+    const error = await errorOf(fetchFrom(origin, { maxBytes: 256 * 1024 })(`${origin}${PATH}`));
     expect(error).toEqual(new PayloadRefusedError('the payload is larger than 262144 bytes'));
     expect(requests).toHaveLength(1);
     await vi.waitFor(async () => expect(await openConnections()).toBe(0));
@@ -253,8 +253,17 @@ describe('a payload is unavailable', () => {
     const errorAt = (time: number) => errorOf(fetchFrom(origin, { now: () => time })(`${origin}${PATH}`));
     expect(await errorAt(EXPIRY - 1)).toBeInstanceOf(PayloadUnavailableError);
     expect(await errorAt(EXPIRY)).toEqual(
-      new PayloadRefusedError(`127.0.0.1 answered 500, and the link has expired; ${REPAIR}`),
+      new PayloadRefusedError(
+        `127.0.0.1 answered 500, and the link has expired or does not say when it does; ${REPAIR}`,
+      ),
     );
+  });
+
+  it('but is refused where its link does not say when it expires: no link of Cognito does that', async () => {
+    const { origin, requests } = await startObjects(answer(503));
+    const error = await errorOf(fetchFrom(origin)(`${origin}/payloads/1`));
+    expect(error).toBeInstanceOf(PayloadRefusedError);
+    expect(requests).toHaveLength(3);
   });
 });
 
@@ -315,7 +324,7 @@ describe('the name of S3', () => {
   it('would be connected to where that were allowed: the watch above sees it', async () => {
     const tried = watchConnections();
     const { origin } = await startObjects(answer(200, '[]'));
-    await fetchFrom(origin)(origin);
+    await fetchFrom(origin)(`${origin}${PATH}`);
     // The server speaks no TLS; by then the connection has been tried.
     const request = httpsGet({ host: HOST, port: new URL(origin).port, agent: false, lookup: toLoopback });
     await expect(once(request, 'response')).rejects.toThrow();

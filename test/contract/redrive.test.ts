@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { ValueRefusedError } from '../../lib/errors.ts';
 import type { Delivery } from '../../lib/projection/delivery.ts';
 import { projectBatch } from '../../lib/projection/project-batch.ts';
 import { redriveDeliveries, redriveQuarantine } from '../../lib/projection/redrive.ts';
@@ -87,6 +88,22 @@ describe.each(DATABASES)('redrive on $name', ({ open }) => {
     expect(await waiting()).toEqual(['offloaded-payload: 404']);
   });
 
+  it('tells the reason of today, too, where it is the database that refuses', async () => {
+    await project([offloaded('a')], refusing);
+    const strict = {
+      ...store,
+      apply: () => Promise.reject(new ValueRefusedError('the database refused a value (SQLSTATE 54000)')),
+    };
+    for (let time = 0; time < 2; time += 1) {
+      expect(await redriveQuarantine({ store: strict, fetchPayload: served })).toEqual({
+        projected: 0,
+        unavailable: 0,
+        refused: new Map([['value-refused', 1]]),
+      });
+      expect(await waiting()).toEqual(['value-refused: the database refused a value (SQLSTATE 54000)']);
+    }
+  });
+
   it('does not take newer values back', async () => {
     await project([offloaded('a')], refusing);
     await project([inline('a', { value: 'newer', syncCount: 2 })], refusing);
@@ -128,5 +145,26 @@ describe.each(DATABASES)('redrive on $name', ({ open }) => {
     }
     expect(await keys()).toEqual(['a', 'b']);
     expect(await waiting()).toHaveLength(1);
+  });
+
+  it('holds no more payloads than it may at once, and projects all of them', async () => {
+    const deliveries = ['a', 'b', 'c', 'd', 'e'].map((key) => offloaded(key));
+    const written: number[] = [];
+    const counting = {
+      ...store,
+      apply: (changes: Parameters<typeof store.apply>[0]) => {
+        written.push(changes.reduce((sum, change) => sum + change.records.length, 0));
+        return store.apply(changes);
+      },
+    };
+    const { length } = await served(`${URL_OF}a`);
+    const deps = { store: counting, fetchPayload: served, maxBytes: length + 1 };
+    expect(await redriveDeliveries([...deliveries, garbage()], deps)).toEqual({
+      projected: 5,
+      unavailable: 0,
+      refused: new Map([['not-json', 1]]),
+    });
+    expect(written).toEqual([2, 2, 1]);
+    expect(await keys()).toEqual(['a', 'b', 'c', 'd', 'e']);
   });
 });

@@ -34,7 +34,7 @@ it('a poison record, a dead URL and a database that restarts cost none of the 10
   timeout: 90_000,
 }, async () => {
   const good = Array.from({ length: GOOD }, (_, index) => goodEvent(`key ${index}`));
-  const [poison, deadUrl] = [Buffer.from('{"poison'), offloadedTo(`${cloud.url}/no-such-payload`)];
+  const [poison, deadUrl] = [Buffer.from('{"poison'), offloadedTo(`${cloud.url}/payloads/no-such-payload`)];
   const data = [...good.slice(0, GOOD / 2), poison, deadUrl, ...good.slice(GOOD / 2)];
 
   const sending = putInOrder(data.slice(0, -AFTER));
@@ -58,7 +58,7 @@ it('a poison record, a dead URL and a database that restarts cost none of the 10
     },
     {
       sequence_number: sequenceNumbers[GOOD / 2 + 1],
-      reason: expect.stringMatching(/^offloaded-payload: 127\.0\.0\.1 answered 404: .* the object is gone; /),
+      reason: expect.stringMatching(/^offloaded-payload: 127\.0\.0\.1 answered 403: .* the object is gone; /),
     },
   ]);
 

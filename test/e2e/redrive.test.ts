@@ -7,9 +7,14 @@ import { toFailureRecord } from '../../infra/local/event-source-mapping/failure-
 import { encodeRecord } from '../../infra/local/event-source-mapping/kinesis-event.ts';
 import { firstAttempt } from '../../infra/local/event-source-mapping/retry-policy.ts';
 import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { projectBatch } from '../../lib/projection/project-batch.ts';
+import { migrate } from '../../lib/store/migrate.ts';
+import { openPg } from '../../lib/store/pg-database.ts';
+import { createQueryStore } from '../../lib/store/query-store.ts';
+import { createPostgresDatabase } from '../fixtures/databases.ts';
 import { localKinesis, put } from '../fixtures/kinesis.ts';
 import { operate } from '../fixtures/operator.ts';
-import { toBytes, wireEvent, wireRecord } from '../fixtures/stream-events.ts';
+import { deliver, readDeliveries, toBytes, wireEvent, wireRecord } from '../fixtures/stream-events.ts';
 
 let dataDir: string;
 let cloud: LocalCloud;
@@ -86,5 +91,33 @@ describe('the command redrive', () => {
     });
     expect(await redrive('--failures', '')).toMatchObject({ code: 2 });
     expect(await redrive('everything')).toMatchObject({ code: 2 });
+  });
+
+  it('fetches payloads from the region of `npm start` unless told otherwise, which it is before it begins', async () => {
+    const databaseUrl = await createPostgresDatabase();
+    const database = openPg({ connectionString: databaseUrl });
+    await migrate(database);
+    const elsewhere = wireEvent({
+      payloadType: 'S3Url',
+      kinesisSyncRecords: null,
+      kinesisSyncRecordsURL: 'https://bucket.s3.eu-west-1.amazonaws.com/payload',
+    });
+    await projectBatch(
+      createQueryStore(database),
+      await readDeliveries([deliver(toBytes(elsewhere)), deliver(Buffer.from('garbage'))]),
+    );
+    expect(await operate(['redrive'], { DATABASE_URL: databaseUrl, AWS_REGION: 'moon' })).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'cognito-sync-backend: AWS_REGION=moon is not the name of a region; one looks like us-east-1\n',
+    });
+    expect(await operate(['redrive'], { DATABASE_URL: databaseUrl })).toMatchObject({
+      code: 0,
+      stderr: '',
+      stdout: expect.stringMatching(/^quarantine: 0 projected, 2 can not be projected .*1 offloaded-payload/),
+    });
+    const { rows } = await database.query("SELECT reason FROM query.quarantine WHERE reason LIKE 'offl%'");
+    expect(rows).toEqual([{ reason: 'offloaded-payload: the host is not an S3 endpoint of us-east-1' }]);
+    await database.close();
   });
 });

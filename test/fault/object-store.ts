@@ -40,7 +40,7 @@ export async function startObjectStore(): Promise<ObjectStore> {
   return {
     origin,
     put(object) {
-      const path = `/payload-${objects.size}`;
+      const path = `/payloads/${objects.size}`;
       objects.set(path, { ...object, asked: 0 });
       const date = object.end === 'expired' ? '20200101T000000Z' : '20990101T000000Z';
       return `${origin}${path}?X-Amz-Date=${date}&X-Amz-Expires=900&X-Amz-Signature=secret`;

@@ -9,6 +9,7 @@ import {
 import { toFailureRecord } from '../../infra/local/event-source-mapping/failure-record.ts';
 import { encodeRecord, eventPayload } from '../../infra/local/event-source-mapping/kinesis-event.ts';
 import { firstAttempt } from '../../infra/local/event-source-mapping/retry-policy.ts';
+import { ValueRefusedError } from '../../lib/errors.ts';
 import { readFailureObject } from '../../lib/projection/failure-object.ts';
 
 const origin = {
@@ -96,6 +97,42 @@ describe('a failure record', () => {
     '{"payload":"{\\"Records\\":[{\\"eventID\\":\\"a:1\\",\\"eventSourceARN\\":\\"x/y\\",\\"kinesis\\":{\\"data\\":1}}]}"}',
   ])('is told from other objects: %s', (text) => {
     expect(readFailureObject(Buffer.from(text))).toBeNull();
+  });
+
+  const event = JSON.parse(eventPayload(records));
+  const withSecond = (members: object, kinesis: object) =>
+    Buffer.from(
+      JSON.stringify({
+        payload: JSON.stringify({
+          Records: [
+            event.Records[0],
+            { ...event.Records[1], ...members, kinesis: { ...event.Records[1].kinesis, ...kinesis } },
+          ],
+        }),
+      }),
+    );
+
+  it.each([
+    { kinesis: { approximateArrivalTimestamp: 1e300 }, says: 'arrival' },
+    { kinesis: { approximateArrivalTimestamp: -1e12 }, says: 'arrival' },
+    { kinesis: { approximateArrivalTimestamp: -62_135_596_800.002 }, says: 'arrival' },
+    { kinesis: { approximateArrivalTimestamp: 253_402_300_800 }, says: 'arrival' },
+    { members: { eventSourceARN: 'arn:stream/my\0stream' }, says: 'name of its stream' },
+    { members: { eventID: 'shard\0:1' }, says: 'name of its shard' },
+    { members: { eventID: 'shard\ud800:1' }, says: 'name of its shard' },
+    { kinesis: { sequenceNumber: '' }, says: 'sequence number' },
+    { kinesis: { sequenceNumber: '12\0' }, says: 'sequence number' },
+    { kinesis: { sequenceNumber: 'LATEST' }, says: 'sequence number' },
+    { kinesis: { sequenceNumber: '1'.repeat(130) }, says: 'sequence number' },
+  ])('that no table can hold is refused: $kinesis $members', ({ members = {}, kinesis = {}, says }) => {
+    const read = () => readFailureObject(withSecond(members, kinesis));
+    expect(read).toThrow(ValueRefusedError);
+    expect(read).toThrow(/^record 1: /);
+    expect(read).toThrow(says);
+  });
+
+  it.each([-62_135_596_800, 253_402_300_799.999])('may have arrived at %d', (approximateArrivalTimestamp) => {
+    expect(readFailureObject(withSecond({}, { approximateArrivalTimestamp }))).toHaveLength(2);
   });
 
   it('has no response of a function that was never invoked', () => {

@@ -15,6 +15,8 @@ describe("the operator's command line", () => {
     { line: ['indexes', 'add', 'date'], says: 'indexes add takes one of numeric, text' },
     { line: ['indexes', 'drop', 'text', 'numeric'], says: 'indexes drop takes one of numeric, text' },
     { line: ['indexes', '--all'], says: "Unknown option '--all'" },
+    { line: ['redrive', 'all'], says: 'redrive does not take all' },
+    { line: ['redrive', '--failures='], says: '--failures takes an address in S3 or a directory' },
     { line: ['pools', 'remove'], says: 'pools: there is no remove' },
     { line: ['pools', '--no-stream'], says: 'pools: a stream is for pools add' },
     { line: ['pools', 'add'], says: 'pools add takes one id' },

@@ -1,3 +1,5 @@
+import { isObject } from '../../../lib/is-object.ts';
+
 /** How an invocation ended: with an answer (JSON, otherwise unknown), or not at all. */
 export type Invocation =
   | { kind: 'answered'; answer: unknown }
@@ -62,8 +64,4 @@ function judgeFailures(sequenceNumbers: readonly string[], failures: readonly un
 
 function retryAll(reason: string): BatchVerdict {
   return { outcome: 'retryAll', reason };
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,7 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SetupError } from '../../../lib/errors.ts';
+import { isObject } from '../../../lib/is-object.ts';
 
 /** How far one mapping has come in each shard. */
 export interface CheckpointStore {
@@ -100,8 +101,4 @@ async function replace(path: string, { startedAt, shards }: Checkpoints): Promis
   const content = { format: FORMAT, startedAt, shards: Object.fromEntries(shards) };
   await writeFile(temporary, `${JSON.stringify(content, null, 2)}\n`);
   await rename(temporary, path);
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,10 +1,10 @@
 import { afterCommit } from '../after-commit.ts';
 import { authorizeDataset, nameOf } from '../authorize.ts';
+import { deletionEvent } from '../build-stream-event.ts';
 import { datasetNotFound } from '../dataset-not-found.ts';
 import type { SyncDependencies } from '../dependencies.ts';
 import type { SyncOperations } from '../model.ts';
 import { nextVersion } from '../next-version.ts';
-import { deletionEvent } from '../stream-event.ts';
 import { exists, type StoredDataset } from '../sync-store-port.ts';
 import { toDataset } from '../to-dataset.ts';
 

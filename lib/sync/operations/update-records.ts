@@ -1,13 +1,13 @@
 import { afterCommit } from '../after-commit.ts';
 import { applyPatches } from '../apply-patches.ts';
 import { authorizeDataset, nameOf } from '../authorize.ts';
+import { recordsEvent } from '../build-stream-event.ts';
 import type { SyncDependencies } from '../dependencies.ts';
 import { findSyncTrigger } from '../find-sync-trigger.ts';
 import type { SyncOperations, SyncRecord } from '../model.ts';
 import { poolNotFound } from '../pool-not-found.ts';
 import { type Patch, readPatches } from '../read-patches.ts';
 import { notValidToken } from '../session-token.ts';
-import { recordsEvent } from '../stream-event.ts';
 import type { Decision } from '../sync-store-port.ts';
 import { DatasetMovedError, writeThroughTrigger } from '../write-through-trigger.ts';
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { decodePayload } from '../../lib/stream/decode-payload.ts';
 import { decodeStreamEvent } from '../../lib/stream/decode-stream-event.ts';
+import { recordsEvent } from '../../lib/sync/build-stream-event.ts';
 import type { SyncRecord } from '../../lib/sync/model.ts';
 import { splitRecords } from '../../lib/sync/split-records.ts';
-import { recordsEvent } from '../../lib/sync/stream-event.ts';
 import { IDENTITY, NEW_YEAR, POOL } from '../fixtures/stream-events.ts';
 
 const GAME = { identityPoolId: POOL, identityId: IDENTITY, datasetName: 'game' };
