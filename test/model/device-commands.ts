@@ -1,0 +1,44 @@
+import fc from 'fast-check';
+import { type Command, command } from './command.ts';
+import { createDevice } from './device.ts';
+import { oftenest, processes } from './places.ts';
+import { KEYS, VALUES } from './record-commands.ts';
+import { IDENTITIES, QUIET_POOL, STREAMING_POOL } from './setup.ts';
+
+/** Two devices of one person with one dataset, which others write to as well; one with another; one in another pool. */
+export function createDevices() {
+  const IdentityId = IDENTITIES[0] ?? '';
+  return [
+    [STREAMING_POOL, 'a'] as const,
+    [STREAMING_POOL, 'a'] as const,
+    [STREAMING_POOL, 'b'] as const,
+    [QUIET_POOL, 'a'] as const,
+  ].map(([IdentityPoolId, DatasetName]) => createDevice({ IdentityPoolId, IdentityId, DatasetName }));
+}
+
+const writes = fc.dictionary(fc.constantFrom(...KEYS), fc.option(fc.constantFrom(...VALUES)), {
+  maxKeys: 3,
+  noNullPrototype: true,
+});
+
+export const deviceCommands = fc
+  .record({
+    number: oftenest([0, 3], [1, 3], [2, 1], [3, 1]),
+    writes,
+    syncs: oftenest([true, 3], [false, 1]),
+    process: processes,
+    pageSize: fc.constantFrom(undefined, 1, 2),
+    conflicts: fc.constantFrom('mine' as const, 'theirs' as const),
+  })
+  .map(({ number, writes, syncs, ...options }): Command => {
+    const sync = syncs ? `, then syncs with ${options.process}, ${options.conflicts} stay` : '';
+    const pages = syncs ? `, pages of ${options.pageSize}` : '';
+    return command(
+      `device ${number} writes ${JSON.stringify(writes)}${sync}${pages}`,
+      async (run, devices) => {
+        const device = devices[number];
+        for (const [key, value] of Object.entries(writes)) device?.write(key, value);
+        if (syncs) await device?.sync(run, options);
+      },
+    );
+  });

@@ -1,0 +1,134 @@
+import { expect } from 'vitest';
+import type {
+  Caller,
+  ListRecordsOutput,
+  RecordPatch,
+  SyncRecord,
+  UpdateRecordsOutput,
+} from '../../lib/sync/model.ts';
+import { live, nameOf } from './model-state.ts';
+import type { Run } from './service-run.ts';
+
+interface DatasetInput {
+  IdentityPoolId: string;
+  IdentityId: string;
+  DatasetName: string;
+}
+
+/** How a device goes about a sync. */
+export interface SyncOptions {
+  process: number;
+  /** Records on a page; all unless given. */
+  pageSize: number | undefined;
+  /** Whose value stays where the device and others wrote one. */
+  conflicts: 'mine' | 'theirs';
+}
+
+interface Held {
+  value: string | null;
+  count: number;
+  /** Written by the device since it last synced. */
+  changed: boolean;
+}
+
+/** One dataset on one device, which goes about it as the clients do: facts file, section 3. */
+export function createDevice(dataset: DatasetInput) {
+  const { IdentityPoolId: identityPoolId, IdentityId: identityId } = dataset;
+  const caller: Caller = { kind: 'identity', identityPoolId, identityId };
+  const held = new Map<string, Held>();
+  let lastCount = 0;
+
+  async function list(run: Run, { process, pageSize }: SyncOptions) {
+    const pages: ListRecordsOutput[] = [];
+    const size = pageSize === undefined ? {} : { MaxResults: pageSize };
+    let more = {};
+    for (;;) {
+      const input = { ...dataset, LastSyncCount: lastCount, ...size, ...more };
+      const outcome = await run.call('ListRecords', input, { process, caller });
+      if ('refused' in outcome) throw new Error(`a device cannot list: ${outcome.message}`);
+      pages.push(outcome.answer);
+      if (outcome.answer.NextToken === null) return { first: outcome.answer, pages };
+      more = { NextToken: outcome.answer.NextToken };
+    }
+  }
+
+  function merge(records: readonly SyncRecord[], conflicts: SyncOptions['conflicts']): void {
+    for (const { Key, Value, SyncCount } of records) {
+      const mine = held.get(Key);
+      const keepsMine = mine?.changed && conflicts === 'mine';
+      held.set(
+        Key,
+        keepsMine ? { ...mine, count: SyncCount } : { value: Value, count: SyncCount, changed: false },
+      );
+    }
+  }
+
+  /** What others deleted is gone here, too; what was written here since is written anew. */
+  function forgetDeleted(): void {
+    for (const [key, one] of held) {
+      if (one.changed) one.count = 0;
+      else held.delete(key);
+    }
+  }
+
+  function patches(): RecordPatch[] {
+    return [...held]
+      .filter(([, one]) => one.changed)
+      .map(([Key, { value, count }]) =>
+        value === null
+          ? { Op: 'remove', Key, SyncCount: count }
+          : { Op: 'replace', Key, SyncCount: count, Value: value },
+      );
+  }
+
+  function giveUp(): void {
+    if (patches().length === 0) return;
+    held.clear();
+    lastCount = 0;
+  }
+
+  function take({ Records }: UpdateRecordsOutput): void {
+    for (const { Key, Value, SyncCount } of Records) {
+      held.set(Key, { value: Value, count: SyncCount, changed: false });
+    }
+    const count = Math.max(...Records.map(({ SyncCount }) => SyncCount));
+    // Else others wrote in between, and the next sync has it.
+    if (count === lastCount + 1) lastCount = count;
+  }
+
+  /** Where it has seen all that there is, it has the same. */
+  function expectInSync({ state }: Run): void {
+    const stored = state.datasets.get(nameOf(identityPoolId, identityId, dataset.DatasetName));
+    if ((stored?.count ?? 0) !== lastCount) return;
+    const mine = [...held].flatMap(([key, { value }]) => (value === null ? [] : [[key, value]]));
+    const theirs = (stored ? live(stored) : []).map(({ Key, Value }) => [Key, Value]);
+    expect(mine.sort(), 'what the device has, against what is stored').toEqual(theirs.sort());
+  }
+
+  return {
+    write(key: string, value: string | null): void {
+      held.set(key, { value, count: held.get(key)?.count ?? 0, changed: true });
+    },
+
+    /** What was written and not synced is as if it had not been. */
+    giveUp,
+
+    /** Lists, resolves conflicts, updates with the counts listed; what is refused is given up. */
+    async sync(run: Run, options: SyncOptions): Promise<void> {
+      const { first, pages } = await list(run, options);
+      const deleted = first.DatasetDeletedAfterRequestedSyncCount || !first.DatasetExists;
+      // From no count on it is told everything.
+      if (deleted || lastCount === 0) forgetDeleted();
+      for (const { Records } of pages) merge(Records, options.conflicts);
+      lastCount = first.DatasetSyncCount;
+      const RecordPatches = patches();
+      if (RecordPatches.length > 0) {
+        const input = { ...dataset, SyncSessionToken: first.SyncSessionToken, RecordPatches };
+        const outcome = await run.call('UpdateRecords', input, { process: options.process, caller });
+        if ('refused' in outcome) return giveUp();
+        take(outcome.answer);
+      }
+      expectInSync(run);
+    },
+  };
+}

@@ -1,0 +1,82 @@
+import type { RecordPatch } from '../../lib/sync/model.ts';
+import { checkCounts } from './model-counts.ts';
+import { live, type ModelCall, type ModelDataset, type ModelState, refuse } from './model-state.ts';
+import { findRule, MEANWHILE } from './trigger-rules.ts';
+
+interface Asked {
+  dataset: ModelDataset;
+  patches: readonly RecordPatch[];
+  call: ModelCall;
+  /** Writes to the dataset while the function runs, or throws. */
+  write: (dataset: ModelDataset, patch: RecordPatch, call: ModelCall) => void;
+}
+
+/** What is left to write when a sync trigger has looked at a device's patches. */
+export function askTrigger(state: ModelState, functionArn: string, asked: Asked): RecordPatch[] {
+  const { dataset, patches, call, write } = asked;
+  const rule = findRule(functionArn);
+  const invoke = () => {
+    checkCounts(dataset, patches);
+    if (rule) state.invocations.push(eventOf(dataset, patches));
+  };
+  invoke();
+  if (rule?.meddles) {
+    const { count } = dataset;
+    try {
+      write(dataset, MEANWHILE, call);
+    } catch {
+      // Then it did not change, and the function does not run again.
+    }
+    if (dataset.count > count) invoke();
+  }
+  if (!rule) refuse('InvalidLambdaFunctionOutputException');
+  const wanted = new Map(live(dataset).map(({ Key, Value }) => [Key, Value]));
+  for (const { Key, Op, Value } of patches) wanted.set(Key, Op === 'remove' ? null : (Value ?? null));
+  rule.effect(wanted);
+  const left = toPatches(wanted, dataset, patches);
+  return left.length > call.process.limits.patchesPerCall
+    ? refuse('InvalidLambdaFunctionOutputException')
+    : left;
+}
+
+function toPatches(
+  wanted: ReadonlyMap<string, string | null>,
+  { records }: ModelDataset,
+  patches: readonly RecordPatch[],
+): RecordPatch[] {
+  const kept = patches
+    .filter(({ Key }) => wanted.has(Key))
+    .map((patch) => ({ ...patch, ...patchTo(wanted.get(patch.Key) ?? null) }));
+  const own = [...wanted]
+    .filter(([Key, value]) => value !== (records.get(Key)?.Value ?? null))
+    .filter(([Key]) => !patches.some((patch) => patch.Key === Key))
+    .map(([Key, value]) => ({ Key, SyncCount: records.get(Key)?.SyncCount ?? 0, ...patchTo(value) }));
+  return [...kept, ...own];
+}
+
+function patchTo(value: string | null): Pick<RecordPatch, 'Op' | 'Value'> {
+  return value === null ? { Op: 'remove', Value: undefined } : { Op: 'replace', Value: value };
+}
+
+/** All live records, and what the device asks for. */
+function eventOf(dataset: ModelDataset, patches: readonly RecordPatch[]): object {
+  const old = new Map(live(dataset).map(({ Key, Value }) => [Key, Value]));
+  const records = new Map<string, object>();
+  for (const [key, value] of old) records.set(key, { oldValue: value, newValue: value, op: 'replace' });
+  for (const { Key, Op, Value } of patches) {
+    const oldValue = old.has(Key) ? { oldValue: old.get(Key) } : {};
+    records.set(Key, {
+      ...oldValue,
+      ...(Op === 'remove' ? { op: 'remove' } : { newValue: Value, op: 'replace' }),
+    });
+  }
+  return {
+    version: 2,
+    eventType: 'SyncTrigger',
+    region: 'us-east-1',
+    identityPoolId: dataset.pool,
+    identityId: dataset.identity,
+    datasetName: dataset.name,
+    datasetRecords: Object.fromEntries(records),
+  };
+}

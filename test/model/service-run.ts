@@ -1,0 +1,147 @@
+import { expect } from 'vitest';
+import type { Database } from '../../lib/store/database.ts';
+import type { Limits } from '../../lib/sync/limits.ts';
+import type { Caller, SyncOperations } from '../../lib/sync/model.ts';
+import { NEW_YEAR } from '../fixtures/stream-events.ts';
+import { createSyncService, DEVELOPER } from '../fixtures/sync-service.ts';
+import { createInvariants, recordsOf } from './invariants.ts';
+import { modelPools } from './model-pools.ts';
+import { modelRecords } from './model-records.ts';
+import {
+  createModelState,
+  type ModelCall,
+  type ModelName,
+  type ModelProcess,
+  type ModelState,
+} from './model-state.ts';
+import { createTokens, type Outcome, settle } from './outcome.ts';
+import { createServiceStream, type ServiceStream } from './service-stream.ts';
+import { LIMITS, NO_STREAM, prepareRows, QUIET_POOL, STREAM, STREAMING_POOL } from './setup.ts';
+import { createSyncTrigger } from './sync-trigger.ts';
+
+type Inputs = { [Name in ModelName]: Parameters<SyncOperations[Name]>[0] };
+type Outputs = { [Name in ModelName]: Awaited<ReturnType<SyncOperations[Name]>> };
+type Operations = { [Name in ModelName]: (input: Inputs[Name], caller: Caller) => Promise<Outputs[Name]> };
+type Model = { [Name in ModelName]: (input: Inputs[Name], call: ModelCall) => Outputs[Name] };
+
+interface Process extends ModelProcess {
+  operations: SyncOperations;
+  clock: { now: number };
+}
+
+/** Who calls which of the two processes: a developer the first unless told. */
+interface By {
+  process?: number;
+  caller?: Caller;
+}
+
+/** One run of commands against the service and its model, side by side. */
+export interface Run {
+  state: ModelState;
+  stream: ServiceStream;
+  /** The tokens there are, in the order in which they were given out. */
+  handles: () => string[];
+  process: (index: number) => Process;
+  /** The latest that it has been at a process. */
+  latest: () => number;
+  setClock: (index: number, now: number) => void;
+  /** A process is started anew. */
+  restart: (index: number, limits: Limits | undefined) => void;
+  /** Has both answer and fails unless the answers are the same. Tokens are the model's handles. */
+  call: <Name extends ModelName>(name: Name, input: Inputs[Name], by?: By) => Promise<Outcome<Outputs[Name]>>;
+  /** What was called and answered, a call a line. */
+  log: string[];
+}
+
+/** Clocks that are an hour apart take tokens for good that are forgotten to be spent. */
+const MAX_SKEW_MS = 50 * 60 * 1000;
+
+/** Two processes over one database, which is emptied, and the model of the service. */
+export async function createRun(database: Database): Promise<Run> {
+  await prepareRows(database);
+  const streaming = {
+    StreamName: STREAM,
+    StreamingStatus: 'ENABLED',
+    RoleArn: null,
+    DisabledReason: null,
+  } as const;
+  const state = createModelState({ [STREAMING_POOL]: { CognitoStreams: streaming }, [QUIET_POOL]: {} });
+  const model: Model = { ...modelRecords(state), ...modelPools(state) };
+  const trigger = createSyncTrigger();
+  const tokens = createTokens();
+  const invariants = createInvariants();
+  const log: string[] = [];
+  let latest = NEW_YEAR;
+
+  function createProcess(limits: Limits | undefined): Process {
+    if (!limits) throw new Error('a process has limits');
+    const streamExists = async (streamName: string) => streamName !== NO_STREAM;
+    const more = { invokeFunction: trigger.invoke, streamExists };
+    const { operations, clock } = createSyncService(database, limits, undefined, more);
+    return {
+      operations,
+      clock,
+      limits,
+      get now() {
+        return clock.now;
+      },
+    };
+  }
+
+  const processes = [0, 1].map(() => createProcess(LIMITS[0]));
+
+  function process(index: number): Process {
+    const found = processes[index];
+    if (!found) throw new Error(`there is no process ${index}`);
+    return found;
+  }
+
+  return {
+    state,
+    stream: createServiceStream(database),
+    handles: tokens.handles,
+    process,
+    log,
+
+    latest: () => latest,
+
+    setClock(index, now) {
+      process(index).clock.now = now;
+      latest = Math.max(latest, now);
+      for (const { clock } of processes) clock.now = Math.max(clock.now, latest - MAX_SKEW_MS);
+    },
+
+    restart(index, limits) {
+      const { now } = process(index);
+      processes[index] = createProcess(limits);
+      process(index).clock.now = now;
+    },
+
+    async call(name, input, { process: index = 0, caller = DEVELOPER } = {}) {
+      const other = process(1 - index);
+      const operations: Operations = process(index).operations;
+      trigger.begin(other.operations);
+      state.invocations = [];
+      const real = await settle(() => operations[name](tokens.toService(input), caller));
+      const listed = 'answer' in real ? recordsOf(real.answer).map(({ Key }) => Key) : [];
+      const expected = await settle(() =>
+        model[name](input, { caller, process: process(index), other, listed }),
+      );
+      const found = tokens.toModel(real, expected);
+      log.push(`${index} ${describeCaller(caller)}: ${name} ${JSON.stringify(input)} -> ${describe(found)}`);
+      expect(found, 'the service, against the model').toEqual(expected);
+      expect(trigger.invocations(), 'what the sync trigger was sent').toEqual(state.invocations);
+      const meanwhile = trigger.meanwhile();
+      invariants.check({ name, input, answer: 'answer' in found ? found.answer : {}, meanwhile });
+      return found;
+    },
+  };
+}
+
+function describeCaller(caller: Caller): string {
+  return caller.kind === 'developer' ? 'developer' : `identity ${caller.identityId.slice(-1)}`;
+}
+
+function describe(outcome: Outcome<object>): string {
+  return 'answer' in outcome ? JSON.stringify(outcome.answer) : `${outcome.refused} ${outcome.message}`;
+}

@@ -1,0 +1,82 @@
+import { randomUUID } from 'node:crypto';
+import { createBulkPublishStore } from '../../lib/store/bulk-publish-store.ts';
+import type { Database } from '../../lib/store/database.ts';
+import { createOutboxStore } from '../../lib/store/outbox-store.ts';
+import { createStreamingSwitch } from '../../lib/store/streaming-switch.ts';
+import type { EventPublisher, PublishOutcome } from '../../lib/sync/outbox-port.ts';
+import { relayOutbox } from '../../lib/sync/relay-outbox.ts';
+import { runBulkPublishes } from '../../lib/sync/run-bulk-publish.ts';
+import { letLeasesAge } from '../fixtures/outbox-rows.ts';
+import type { ModelProcess } from './model-state.ts';
+import type { Reception } from './model-stream.ts';
+import { STREAM } from './setup.ts';
+
+/** The way from the service's outbox to streams in memory. */
+export interface ServiceStream {
+  /** What arrived, the records of offloaded events in them. */
+  published: { stream: string; event: object }[];
+  /** Everything that has been refused is tried again. */
+  relay: (reception: Readonly<Record<string, Reception>>) => Promise<void>;
+  /** @param maxWaiting most events of one bulk publish that wait in the outbox */
+  runBulkPublishes: (process: ModelProcess, maxWaiting: number) => Promise<void>;
+}
+
+const OUTCOMES: Record<Reception, PublishOutcome> = {
+  'takes all': 'published',
+  'is gone': { error: 'ResourceNotFoundException', retryable: true, noStream: true },
+  'refuses for good': { error: 'InvalidArgumentException', retryable: false },
+};
+
+const links = {
+  create() {
+    const payloadId = randomUUID();
+    return { payloadId, url: `http://127.0.0.1/payloads/${payloadId}`, expiresAt: 0 };
+  },
+  open: () => null,
+};
+
+export function createServiceStream(database: Database): ServiceStream {
+  const outbox = createOutboxStore(database);
+  const streaming = createStreamingSwitch(database);
+  const bulkPublishes = createBulkPublishStore(database);
+  const published: ServiceStream['published'] = [];
+
+  return {
+    published,
+
+    async relay(reception) {
+      const publisher: EventPublisher = {
+        async publish(stream, entries) {
+          const outcome = OUTCOMES[reception[stream] ?? 'takes all'];
+          for (const { data } of outcome === 'published' ? entries : []) {
+            published.push({ stream, event: await readEvent(database, data) });
+          }
+          return entries.map(() => outcome);
+        },
+      };
+      await letLeasesAge(database, 60 * 60 * 1000);
+      await relayOutbox({ outbox, publisher, streaming, streamName: STREAM, now: Date.now });
+    },
+
+    async runBulkPublishes({ now, limits }, maxWaiting) {
+      await runBulkPublishes({
+        bulkPublishes,
+        offloading: { links, inlineBytes: limits.inlineBytes },
+        now: () => now,
+        pace: { datasetsPerStep: 1, maxWaiting },
+      });
+    },
+  };
+}
+
+/** An event in the model's terms: whether its records are offloaded makes no difference, nor does their order. */
+async function readEvent(database: Database, data: Uint8Array): Promise<object> {
+  const { payloadType, kinesisSyncRecordsURL, ...event } = JSON.parse(Buffer.from(data).toString());
+  if (payloadType !== 'S3Url') return event;
+  const [payloadId = ''] = /[0-9a-f-]{36}/.exec(kinesisSyncRecordsURL) ?? [];
+  const { rows } = await database.query<{ body: string }>(
+    'SELECT body FROM sync.payloads WHERE payload_id = $1',
+    [payloadId],
+  );
+  return { ...event, kinesisSyncRecords: JSON.parse(rows[0]?.body ?? 'null') };
+}

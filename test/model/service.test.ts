@@ -1,0 +1,81 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Database } from '../../lib/store/database.ts';
+import { migrate } from '../../lib/store/migrate.ts';
+import { DATABASES } from '../fixtures/databases.ts';
+import { NEW_YEAR } from '../fixtures/stream-events.ts';
+import { type Command, legible } from './command.ts';
+import { createDevices, deviceCommands } from './device-commands.ts';
+import { finish } from './finish.ts';
+import { poolCommands } from './pool-commands.ts';
+import { recordCommands } from './record-commands.ts';
+import { createRun } from './service-run.ts';
+
+/** Runs on each database, of some 45 commands; `MODEL_RUNS=5000` for a night, `MODEL_SEED` to see a failure again. */
+const { MODEL_RUNS, MODEL_SEED } = process.env;
+const RUNS = Number(MODEL_RUNS ?? 80);
+/** In 80 runs: fewer would not be chance any more. */
+const LEAST_COMMANDS = 1_500;
+const MOST_COMMANDS = 100;
+/** Time enough to make a counterexample small. */
+const TIMEOUT_MS = 120_000 + RUNS * 1_000;
+
+const commands = fc
+  .array(
+    fc.oneof(
+      { arbitrary: recordCommands, weight: 15 },
+      { arbitrary: poolCommands, weight: 8 },
+      { arbitrary: deviceCommands, weight: 6 },
+    ),
+    { maxLength: MOST_COMMANDS, size: 'max' },
+  )
+  .map(legible);
+
+describe.each(DATABASES)('the service on $name', ({ open }) => {
+  let database: Database;
+  let executed = 0;
+
+  beforeAll(async () => {
+    database = await open();
+    await migrate(database);
+  });
+  afterAll(() => database.close());
+
+  async function runAll(all: readonly Command[]): Promise<void> {
+    const run = await createRun(database);
+    const devices = createDevices();
+    try {
+      for (const one of all) {
+        executed += 1;
+        run.log.push(`-- ${one.text}`);
+        await one.run(run, devices);
+      }
+      run.log.push('-- in the end');
+      await finish(run, devices);
+    } catch (error) {
+      throw new Error(`${messageOf(error)}\n\nWhat happened:\n${shorten(run.log)}`, { cause: error });
+    }
+  }
+
+  it(
+    'does what its model does',
+    async () => {
+      const seed = MODEL_SEED === undefined ? {} : { seed: Number(MODEL_SEED) };
+      await fc.assert(fc.asyncProperty(commands, runAll), { numRuns: RUNS, ...seed });
+      if (MODEL_RUNS === undefined) expect(executed, 'commands').toBeGreaterThan(LEAST_COMMANDS);
+    },
+    TIMEOUT_MS,
+  );
+});
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Ids by their last digit, dates in milliseconds of the year. */
+function shorten(log: readonly string[]): string {
+  return log
+    .join('\n')
+    .replaceAll(/us-east-1:[0-9a-f-]+(\d)\b/g, '$1')
+    .replaceAll(/\b17\d{11}\b/g, (date) => String(Number(date) - NEW_YEAR));
+}

@@ -1,0 +1,47 @@
+import type { Database } from '../../lib/store/database.ts';
+import { DEFAULT_LIMITS, type Limits } from '../../lib/sync/limits.ts';
+import { createPool, STREAMING } from '../fixtures/identity-pools.ts';
+
+const id = (kind: string, digit: number) => `us-east-1:${kind}-0000-4000-8000-00000000000${digit}`;
+
+/** Streams from the start. */
+export const STREAMING_POOL = id('00000000', 1);
+/** Nothing is set for it at the start. */
+export const QUIET_POOL = id('00000000', 2);
+/** There is none. */
+export const UNKNOWN_POOL = id('00000000', 3);
+export const IDENTITIES = [id('aaaaaaaa', 1), id('aaaaaaaa', 2)];
+export const STREAM = STREAMING.streamName ?? '';
+/** The one stream that there is not. */
+export const NO_STREAM = 'missing';
+
+const SMALL = { datasetsPerIdentity: 2, recordsPerDataset: 6, datasetBytes: 40, patchesPerCall: 6 };
+const SMALLER = {
+  datasetsPerIdentity: 1,
+  recordsPerDataset: 3,
+  datasetBytes: 16,
+  patchesPerCall: 4,
+  inlineBytes: 500,
+};
+
+/** So small that they are hit; the second, to which they are lowered, offload their events as well. */
+export const LIMITS: Limits[] = [SMALL, SMALLER].map((limits) => ({ ...DEFAULT_LIMITS, ...limits }));
+
+const TABLES = [
+  'identities',
+  'datasets',
+  'records',
+  'spent_tokens',
+  'outbox',
+  'identity_pools',
+  'bulk_publishes',
+  'payloads',
+];
+
+/** The database as every run finds it. */
+export async function prepareRows(database: Database): Promise<void> {
+  // To delete a few rows takes less time than to truncate.
+  for (const table of TABLES) await database.query(`DELETE FROM sync.${table}`);
+  await createPool(database, STREAMING_POOL);
+  await createPool(database, QUIET_POOL, {});
+}

@@ -1,0 +1,110 @@
+import { FunctionError } from '../../lib/sync/function-port.ts';
+import type { RecordPatch } from '../../lib/sync/model.ts';
+import type { DatasetRecord, SyncTriggerEvent } from '../../lib/trigger/sync-trigger-event.ts';
+import { refuse } from './model-state.ts';
+
+type Records = Record<string, Partial<DatasetRecord> | { op: 'replace'; newValue: null } | null>;
+
+/** A function for sync triggers, and what is documented to come of it. */
+export interface TriggerRule {
+  /** What it does to the records of its event. */
+  act: (records: Records, event: SyncTriggerEvent) => unknown;
+  /** What it does to what each key is to be: null removes, a key that is not there stays as it is. */
+  effect: (wanted: Map<string, string | null>) => void;
+  /** Somebody else writes to the dataset while it runs for the first time. */
+  meddles?: true;
+}
+
+/** Who meddles writes this. */
+export const MEANWHILE: RecordPatch = { Op: 'replace', Key: 'c', Value: 'meanwhile', SyncCount: 0 };
+
+const RULES: Record<string, TriggerRule> = {
+  pass: { act: () => undefined, effect: () => undefined },
+  leavesOutB: {
+    act: (records) => delete records.b,
+    effect: (wanted) => wanted.delete('b'),
+  },
+  hasNullForB: {
+    act: (records) => {
+      records.b = null;
+    },
+    effect: (wanted) => wanted.delete('b'),
+  },
+  rewritesA: {
+    act: (records) => {
+      records.a = { op: 'replace', newValue: 'new' };
+    },
+    effect: (wanted) => wanted.set('a', 'new'),
+  },
+  adds: {
+    act: (records) => {
+      records.extra = { op: 'replace', newValue: '1' };
+    },
+    effect: (wanted) => wanted.set('extra', '1'),
+  },
+  removesA: {
+    act: (records) => {
+      records.a = { op: 'remove' };
+    },
+    effect: (wanted) => wanted.set('a', null),
+  },
+  clearsB: {
+    act: (records) => {
+      records.b = { op: 'replace', newValue: null };
+    },
+    effect: (wanted) => wanted.set('b', null),
+  },
+  leavesOutAll: {
+    act: (_, event) => ({ ...event, datasetRecords: {} }),
+    effect: (wanted) => wanted.clear(),
+  },
+  addsTooMany: {
+    act: (records) => {
+      for (let index = 0; index < 9; index += 1) records[`k${index}`] = { op: 'replace', newValue: '' };
+    },
+    effect: (wanted) => {
+      for (let index = 0; index < 9; index += 1) wanted.set(`k${index}`, '');
+    },
+  },
+  meddles: { act: () => undefined, effect: () => undefined, meddles: true },
+  throws: {
+    act: () => {
+      throw new FunctionError('threw', 'no luck');
+    },
+    effect: () => refuse('InvalidLambdaFunctionOutputException', 'SyncTrigger failed with error no luck.'),
+  },
+  isThrottled: {
+    act: () => {
+      throw new FunctionError('throttled', 'busy');
+    },
+    effect: () => refuse('LambdaThrottledException'),
+  },
+  takesTooLong: {
+    act: () => {
+      throw new FunctionError('timed-out', 'slow');
+    },
+    effect: () => refuse('LambdaSocketTimeoutException'),
+  },
+  talksNonsense: { act: () => 'nonsense', effect: invalidOutput },
+  renames: { act: (_, event) => ({ ...event, datasetName: 'mine' }), effect: invalidOutput },
+};
+
+function invalidOutput(): never {
+  return refuse('InvalidLambdaFunctionOutputException');
+}
+
+const ARN = 'arn:aws:lambda:us-east-1:000000000000:function:';
+
+/** The last is of no function. */
+export const FUNCTION_ARNS = [...Object.keys(RULES), 'missing'].map((name) => `${ARN}${name}`);
+
+export function findRule(functionArn: string): TriggerRule | undefined {
+  return RULES[functionArn.slice(ARN.length)];
+}
+
+/** Runs the function. */
+export function runRule(rule: TriggerRule, event: SyncTriggerEvent): unknown {
+  const answer = structuredClone(event);
+  const returned = rule.act(answer.datasetRecords as Records, event);
+  return typeof returned === 'object' || typeof returned === 'string' ? returned : answer;
+}
