@@ -91,13 +91,16 @@ async function changeFromMemory<Answer>(
   if (update === null) return null;
   let written: Written | null;
   try {
-    written = await write(database, dataset, update);
+    written = await write(database, dataset, update, snapshot);
   } catch (error) {
     kept.forget(dataset);
     if (error instanceof DatabaseError && error.code === UNIQUE_VIOLATION) return null;
     throw error;
   }
-  if (written === null) return null;
+  if (written === null) {
+    kept.forget(dataset);
+    return null;
+  }
   kept.keep(dataset, about.keys, snapshot, update);
   return { answer, outboxId: written.outboxId };
 }
@@ -116,7 +119,7 @@ async function changeFreely<Answer>(
   const { update, answer } = decide(snapshot);
   if (update === null) return { answer, outboxId: null };
   if (!exists(snapshot.dataset)) return null;
-  const written = await write(database, dataset, update);
+  const written = await write(database, dataset, update, snapshot);
   if (written === null) return null;
   await settle({ database, kept }, dataset, about, { snapshot, update, erased: written.erased });
   return { answer, outboxId: written.outboxId };
@@ -136,7 +139,7 @@ async function changeInTurn<Answer>(
     const snapshot = await readSnapshot(transaction, dataset, about);
     const { update, answer } = decide(snapshot);
     if (update === null) return { change: null, answer, outboxId: null };
-    const written = await write(transaction, dataset, update);
+    const written = await write(transaction, dataset, update, snapshot);
     if (written === null) throw new DatabaseError('the dataset changed in spite of its lock', '40001');
     const { outboxId, erased } = written;
     return { change: { snapshot, update, erased }, answer, outboxId };
@@ -200,8 +203,13 @@ interface Written {
 }
 
 /** @returns null where the dataset had changed, and nothing was written */
-async function write(on: Transaction, dataset: DatasetKey, update: DatasetUpdate): Promise<Written | null> {
-  const { rows } = await on.query<WrittenRow>(...toStatement(dataset, update));
+async function write(
+  on: Transaction,
+  dataset: DatasetKey,
+  update: DatasetUpdate,
+  snapshot: Snapshot,
+): Promise<Written | null> {
+  const { rows } = await on.query<WrittenRow>(...toStatement(dataset, update, snapshot));
   const [row] = rows;
   return row ? { outboxId: row.outbox_id, erased: row.erased } : null;
 }
@@ -209,6 +217,7 @@ async function write(on: Transaction, dataset: DatasetKey, update: DatasetUpdate
 function toStatement(
   dataset: DatasetKey,
   { dataset: stored, records, spend, event }: DatasetUpdate,
+  { dataset: before }: Snapshot,
 ): [sql: string, values: SqlValue[]] {
   const values: SqlValue[] = [
     datasetId(dataset),
@@ -225,6 +234,7 @@ function toStatement(
     randomUUID(),
     event.partitionKey,
     event.data,
+    before?.lastModifiedDate ?? null,
   ];
   if (spend === null) return [WRITE_DELETION, values];
   values.push(

@@ -106,9 +106,10 @@ LEFT JOIN sync.records ON records.dataset_id = stored.dataset_id
   AND records.sync_count - stored.deleted_sync_count > 0`;
 
 /**
- * Writes the dataset if its count is still the one before, and what depends on that. The row is locked by it: of two
- * changes decided on the same count the second waits for the first and then finds another count, and writes nothing.
- * Nor does one of a dataset that is gone since, which only the first change may make.
+ * Writes the dataset if its count and its date ($15) are still the ones before, and what depends on that. The row is
+ * locked by it: of two changes decided on the same count the second waits for the first and then finds another count,
+ * and writes nothing. Nor does one decided on a dataset that is gone since, which only the first change may make, or one
+ * that was put back from a backup and has come to that count in another way, which its date tells.
  * The event is written where the pool streams now, for the stream that the pool has now.
  */
 const WRITE_DATASET = `
@@ -128,7 +129,7 @@ WITH written AS (
     last_modified_by = excluded.last_modified_by,
     data_storage = excluded.data_storage,
     record_count = excluded.record_count
-  WHERE stored.sync_count = excluded.sync_count - 1
+  WHERE stored.sync_count = excluded.sync_count - 1 AND stored.last_modified_ms = $15::bigint
   RETURNING stored.dataset_id
 ), event AS (
   INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, attempts, stream_name)
@@ -149,15 +150,15 @@ const OUTBOX_ID = '(SELECT outbox_id FROM event) AS outbox_id';
 
 const writeUpdate = (payload = '') => `${WRITE_DATASET}${payload}, spent AS (
   INSERT INTO sync.spent_tokens (dataset_id, expires_ms, session_id)
-  SELECT dataset_id, $15::bigint, $16::uuid FROM written
+  SELECT dataset_id, $16::bigint, $17::uuid FROM written
 ), forgotten AS (
-  DELETE FROM sync.spent_tokens WHERE dataset_id = $1 AND expires_ms < $17::bigint
+  DELETE FROM sync.spent_tokens WHERE dataset_id = $1 AND expires_ms < $18::bigint
 ), records AS (
   INSERT INTO sync.records (
     dataset_id, record_id, record_key, record_value, device_last_modified_ms,
     sync_count, last_modified_ms, last_modified_by)
   SELECT written.dataset_id, record.*, $5::bigint, $8::bigint, $9::text
-  FROM written, unnest($18::uuid[], $19::text[], $20::text[], $21::bigint[]) AS record
+  FROM written, unnest($19::uuid[], $20::text[], $21::text[], $22::bigint[]) AS record
   ON CONFLICT (dataset_id, record_id) DO UPDATE SET
     record_value = excluded.record_value,
     device_last_modified_ms = excluded.device_last_modified_ms,
@@ -167,13 +168,13 @@ const writeUpdate = (payload = '') => `${WRITE_DATASET}${payload}, spent AS (
 )
 SELECT ${OUTBOX_ID}, 0 AS erased FROM written`;
 
-/** A row if it was written. $15, $16: the session; $17: when it is forgotten; from $18: the records, by columns. */
+/** A row if it was written. $16, $17: the session; $18: when it is forgotten; from $19: the records, by columns. */
 export const WRITE_UPDATE = writeUpdate();
 
-/** The same with $22, $23, $24: the id, body and expiry of the payload, for an event too large for the stream. */
+/** The same with $23, $24, $25: the id, body and expiry of the payload, for an event too large for the stream. */
 export const WRITE_OFFLOADED_UPDATE = writeUpdate(`, payload AS (
   INSERT INTO sync.payloads (payload_id, body, expires_ms)
-  SELECT $22::uuid, $23::text, $24::bigint FROM event
+  SELECT $23::uuid, $24::text, $25::bigint FROM event
 )`);
 
 // Aurora DSQL changes at most 3,000 rows in a transaction. A dataset holds 1,024 records, and tombstones besides.
