@@ -1,30 +1,20 @@
 import {
   BulkPublishCommand,
-  type CognitoSyncClient,
   GetBulkPublishDetailsCommand,
   SetIdentityPoolConfigurationCommand,
 } from '@aws-sdk/client-cognito-sync';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { describe, expect, it } from 'vitest';
 import { newPool, STREAMING } from '../fixtures/identity-pools.ts';
+import { openLocalCloud } from '../fixtures/local-cloud.ts';
 import {
   describeBadPools,
   describeStrangers,
   describeUnknownPools,
   type RefusedOperation,
 } from '../fixtures/refusals.ts';
-import { createSyncClient, newIdentity, refusalOf, set, write } from '../fixtures/sync-client.ts';
+import { newIdentity, refusalOf, set, write } from '../fixtures/sync-client.ts';
 
-let cloud: LocalCloud;
-let client: CognitoSyncClient;
-beforeAll(async () => {
-  cloud = await startLocalCloud();
-  client = createSyncClient(cloud.url);
-});
-afterAll(async () => {
-  client.destroy();
-  await cloud.close();
-});
+const { cloud, client } = await openLocalCloud();
 
 describe('BulkPublish', () => {
   const begin = async (IdentityPoolId: string) => {

@@ -1,11 +1,10 @@
 import {
-  type CognitoSyncClient,
   DeleteDatasetCommand,
   DescribeDatasetCommand,
   UpdateRecordsCommand,
 } from '@aws-sdk/client-cognito-sync';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { describe, expect, it } from 'vitest';
+import { openLocalCloud } from '../fixtures/local-cloud.ts';
 import {
   describeBadDatasetNames,
   describeBadIdentities,
@@ -23,16 +22,7 @@ import {
   write,
 } from '../fixtures/sync-client.ts';
 
-let cloud: LocalCloud;
-let client: CognitoSyncClient;
-beforeAll(async () => {
-  cloud = await startLocalCloud();
-  client = createSyncClient(cloud.url);
-});
-afterAll(async () => {
-  client.destroy();
-  await cloud.close();
-});
+const { cloud, client } = await openLocalCloud();
 
 const deleteGame = (identity: Identity) =>
   client.send(new DeleteDatasetCommand({ ...identity, DatasetName: 'game' }));

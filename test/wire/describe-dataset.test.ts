@@ -1,32 +1,15 @@
-import { type CognitoSyncClient, DescribeDatasetCommand } from '@aws-sdk/client-cognito-sync';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { DescribeDatasetCommand } from '@aws-sdk/client-cognito-sync';
+import { describe, expect, it } from 'vitest';
+import { openLocalCloud } from '../fixtures/local-cloud.ts';
 import {
   describeBadDatasetNames,
   describeBadIdentities,
   describeStrangers,
   type RefusedOperation,
 } from '../fixtures/refusals.ts';
-import {
-  createSyncClient,
-  type Identity,
-  newIdentity,
-  refusalOf,
-  remove,
-  set,
-  write,
-} from '../fixtures/sync-client.ts';
+import { type Identity, newIdentity, refusalOf, remove, set, write } from '../fixtures/sync-client.ts';
 
-let cloud: LocalCloud;
-let client: CognitoSyncClient;
-beforeAll(async () => {
-  cloud = await startLocalCloud();
-  client = createSyncClient(cloud.url);
-});
-afterAll(async () => {
-  client.destroy();
-  await cloud.close();
-});
+const { cloud, client } = await openLocalCloud();
 
 const describeDataset = async (identity: Identity, DatasetName: string) =>
   (await client.send(new DescribeDatasetCommand({ ...identity, DatasetName }))).Dataset;

@@ -1,30 +1,20 @@
 import {
-  type CognitoSyncClient,
   DeleteDatasetCommand,
   DescribeDatasetCommand,
   DescribeIdentityPoolUsageCommand,
 } from '@aws-sdk/client-cognito-sync';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { describe, expect, it } from 'vitest';
 import { newPool } from '../fixtures/identity-pools.ts';
+import { openLocalCloud } from '../fixtures/local-cloud.ts';
 import {
   describeBadPools,
   describeStrangers,
   describeUnknownPools,
   type RefusedOperation,
 } from '../fixtures/refusals.ts';
-import { createSyncClient, newIdentity, remove, set, write } from '../fixtures/sync-client.ts';
+import { newIdentity, remove, set, write } from '../fixtures/sync-client.ts';
 
-let cloud: LocalCloud;
-let client: CognitoSyncClient;
-beforeAll(async () => {
-  cloud = await startLocalCloud();
-  client = createSyncClient(cloud.url);
-});
-afterAll(async () => {
-  client.destroy();
-  await cloud.close();
-});
+const { cloud, client } = await openLocalCloud();
 
 const usageOf = async (IdentityPoolId: string) =>
   (await client.send(new DescribeIdentityPoolUsageCommand({ IdentityPoolId }))).IdentityPoolUsage;

@@ -1,29 +1,15 @@
-import {
-  BulkPublishCommand,
-  type CognitoSyncClient,
-  GetBulkPublishDetailsCommand,
-} from '@aws-sdk/client-cognito-sync';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { BulkPublishCommand, GetBulkPublishDetailsCommand } from '@aws-sdk/client-cognito-sync';
+import { describe, expect, it } from 'vitest';
 import { newPool, STREAMING } from '../fixtures/identity-pools.ts';
+import { openLocalCloud } from '../fixtures/local-cloud.ts';
 import {
   describeBadPools,
   describeStrangers,
   describeUnknownPools,
   type RefusedOperation,
 } from '../fixtures/refusals.ts';
-import { createSyncClient } from '../fixtures/sync-client.ts';
 
-let cloud: LocalCloud;
-let client: CognitoSyncClient;
-beforeAll(async () => {
-  cloud = await startLocalCloud();
-  client = createSyncClient(cloud.url);
-});
-afterAll(async () => {
-  client.destroy();
-  await cloud.close();
-});
+const { cloud, client } = await openLocalCloud();
 
 describe('GetBulkPublishDetails', () => {
   const detailsOf = async (IdentityPoolId: string) => {

@@ -1,7 +1,7 @@
-import { type CognitoSyncClient, GetCognitoEventsCommand } from '@aws-sdk/client-cognito-sync';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { GetCognitoEventsCommand } from '@aws-sdk/client-cognito-sync';
+import { describe, expect, it } from 'vitest';
 import { newPool } from '../fixtures/identity-pools.ts';
+import { openLocalCloud } from '../fixtures/local-cloud.ts';
 import {
   describeBadPools,
   describeStrangers,
@@ -9,18 +9,8 @@ import {
   type RefusedOperation,
 } from '../fixtures/refusals.ts';
 import { POOL } from '../fixtures/stream-events.ts';
-import { createSyncClient } from '../fixtures/sync-client.ts';
 
-let cloud: LocalCloud;
-let client: CognitoSyncClient;
-beforeAll(async () => {
-  cloud = await startLocalCloud();
-  client = createSyncClient(cloud.url);
-});
-afterAll(async () => {
-  client.destroy();
-  await cloud.close();
-});
+const { cloud, client } = await openLocalCloud();
 
 describe('GetCognitoEvents', () => {
   const eventsOf = async (IdentityPoolId: string) =>

@@ -1,12 +1,11 @@
 import {
-  type CognitoSyncClient,
   DeleteDatasetCommand,
   ListDatasetsCommand,
   type ListDatasetsCommandInput,
 } from '@aws-sdk/client-cognito-sync';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { describe, expect, it } from 'vitest';
 import { newPool } from '../fixtures/identity-pools.ts';
+import { openLocalCloud } from '../fixtures/local-cloud.ts';
 import {
   describeBadIdentities,
   describeStrangers,
@@ -15,7 +14,6 @@ import {
   refusedQuery,
 } from '../fixtures/refusals.ts';
 import {
-  createSyncClient,
   type Identity,
   invalidParameter,
   list,
@@ -26,16 +24,7 @@ import {
   write,
 } from '../fixtures/sync-client.ts';
 
-let cloud: LocalCloud;
-let client: CognitoSyncClient;
-beforeAll(async () => {
-  cloud = await startLocalCloud();
-  client = createSyncClient(cloud.url);
-});
-afterAll(async () => {
-  client.destroy();
-  await cloud.close();
-});
+const { cloud, client } = await openLocalCloud();
 
 const listDatasets = (
   identity: Identity,

@@ -1,33 +1,15 @@
 import {
-  type CognitoSyncClient,
   ListIdentityPoolUsageCommand,
   type ListIdentityPoolUsageCommandInput,
 } from '@aws-sdk/client-cognito-sync';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { createPool } from '../fixtures/identity-pools.ts';
+import { openLocalCloud } from '../fixtures/local-cloud.ts';
 import { describeStrangers, NO_COUNTS, type RefusedOperation, refusedQuery } from '../fixtures/refusals.ts';
 import { POOL } from '../fixtures/stream-events.ts';
-import {
-  createSyncClient,
-  invalidParameter,
-  list,
-  newIdentity,
-  refusalOf,
-  set,
-  write,
-} from '../fixtures/sync-client.ts';
+import { invalidParameter, list, newIdentity, refusalOf, set, write } from '../fixtures/sync-client.ts';
 
-let cloud: LocalCloud;
-let client: CognitoSyncClient;
-beforeAll(async () => {
-  cloud = await startLocalCloud();
-  client = createSyncClient(cloud.url);
-});
-afterAll(async () => {
-  client.destroy();
-  await cloud.close();
-});
+const { cloud, client } = await openLocalCloud();
 beforeEach(() => cloud.database.query('DELETE FROM sync.identity_pools'));
 
 const IDS = ['us-east-1:0', 'us-east-1:1', 'us-east-1:1-0', 'us-east-1:a', 'us-east-1:b'];

@@ -2,15 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
-  type CognitoSyncClient,
   DeleteDatasetCommand,
   ListRecordsCommand,
   type ListRecordsCommandOutput,
   UpdateRecordsCommand,
 } from '@aws-sdk/client-cognito-sync';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { describe, expect, it } from 'vitest';
 import { createSessionTokens } from '../../lib/sync/session-token.ts';
+import { openLocalCloud } from '../fixtures/local-cloud.ts';
 import {
   describeBadDatasetNames,
   describeBadIdentities,
@@ -20,7 +19,6 @@ import {
   refusedQuery,
 } from '../fixtures/refusals.ts';
 import {
-  createSyncClient,
   type Identity,
   invalidParameter,
   list,
@@ -32,16 +30,7 @@ import {
   write,
 } from '../fixtures/sync-client.ts';
 
-let cloud: LocalCloud;
-let client: CognitoSyncClient;
-beforeAll(async () => {
-  cloud = await startLocalCloud();
-  client = createSyncClient(cloud.url);
-});
-afterAll(async () => {
-  client.destroy();
-  await cloud.close();
-});
+const { cloud, client } = await openLocalCloud();
 
 const keysOf = ({ Records = [] }: ListRecordsCommandOutput) => Records.map((record) => record.Key).toSorted();
 const deleteGame = (identity: Identity) =>

@@ -1,33 +1,23 @@
 import {
-  type CognitoSyncClient,
   GetCognitoEventsCommand,
   GetIdentityPoolConfigurationCommand,
   SetCognitoEventsCommand,
 } from '@aws-sdk/client-cognito-sync';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { newPool } from '../fixtures/identity-pools.ts';
+import { openLocalCloud } from '../fixtures/local-cloud.ts';
 import {
   describeBadPools,
   describeStrangers,
   describeUnknownPools,
   type RefusedOperation,
 } from '../fixtures/refusals.ts';
-import { createRudeClient, createSyncClient, invalidParameter, refusalOf } from '../fixtures/sync-client.ts';
+import { createRudeClient, invalidParameter, refusalOf } from '../fixtures/sync-client.ts';
 
 const FUNCTION = 'arn:aws:lambda:us-east-1:000000000000:function:sync-trigger';
 
-let cloud: LocalCloud;
-let client: CognitoSyncClient;
+const { cloud, client } = await openLocalCloud();
 let IdentityPoolId: string;
-beforeAll(async () => {
-  cloud = await startLocalCloud();
-  client = createSyncClient(cloud.url);
-});
-afterAll(async () => {
-  client.destroy();
-  await cloud.close();
-});
 beforeEach(async () => {
   IdentityPoolId = await newPool(cloud.database);
 });

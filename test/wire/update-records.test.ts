@@ -1,5 +1,4 @@
 import {
-  type CognitoSyncClient,
   DeleteDatasetCommand,
   DescribeDatasetCommand,
   type RecordPatch,
@@ -7,8 +6,8 @@ import {
   UpdateRecordsCommand,
   type UpdateRecordsCommandInput,
 } from '@aws-sdk/client-cognito-sync';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { describe, expect, it } from 'vitest';
+import { openLocalCloud } from '../fixtures/local-cloud.ts';
 import {
   describeBadDatasetNames,
   describeBadIdentities,
@@ -17,7 +16,6 @@ import {
 } from '../fixtures/refusals.ts';
 import {
   createRudeClient,
-  createSyncClient,
   type Identity,
   invalidParameter,
   list,
@@ -30,16 +28,7 @@ import {
   write,
 } from '../fixtures/sync-client.ts';
 
-let cloud: LocalCloud;
-let client: CognitoSyncClient;
-beforeAll(async () => {
-  cloud = await startLocalCloud();
-  client = createSyncClient(cloud.url);
-});
-afterAll(async () => {
-  client.destroy();
-  await cloud.close();
-});
+const { cloud, client } = await openLocalCloud();
 
 const updateGame = (
   identity: Identity,
