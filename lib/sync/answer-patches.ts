@@ -14,13 +14,13 @@ interface Outcome {
  * Never none: the JavaScript client waits for ever on an empty answer.
  */
 export function answerPatches(patches: readonly Patch[], { written, stored, now }: Outcome): SyncRecord[] {
-  const others = new Map(written.map((record) => [record.Key, record]));
+  const unanswered = new Map(written.map((record) => [record.Key, record]));
   const asked = patches.map(({ key }) => {
-    const record = others.get(key) ?? stored.get(key) ?? missingRecord(key, now);
-    others.delete(key);
+    const record = unanswered.get(key) ?? stored.get(key) ?? missingRecord(key, now);
+    unanswered.delete(key);
     return record;
   });
-  return [...asked, ...others.values()];
+  return [...asked, ...unanswered.values()];
 }
 
 /** What a device is told of a key that there is no record of, not even a tombstone. */

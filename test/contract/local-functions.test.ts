@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { createLocalFunction } from '../../infra/local/functions/local-function.ts';
 import { createLocalFunctions, type LocalFunctions } from '../../infra/local/functions/local-functions.ts';
 import { FunctionError } from '../../lib/sync/function-port.ts';
 
@@ -20,6 +21,7 @@ const HANDLERS: Record<string, string> = {
   threads: `import { threadId } from 'node:worker_threads';
     export const handler = async ({ ms }) => { await new Promise((done) => setTimeout(done, ms)); return threadId; };`,
   misbehave: `let calls = 0;
+    const noText = { toString: 1, valueOf: 1 };
     const ways = {
       fine: () => calls,
       throws: () => { throw new TypeError('not that one'); },
@@ -28,10 +30,19 @@ const HANDLERS: Record<string, string> = {
       'throws nothing': () => { throw undefined; },
       'throws the unprintable': () => { throw Object.create(null); },
       'throws a trap': () => { throw { get message() { throw new Error('trap'); }, [Symbol.toPrimitive]: 5 }; },
+      'throws an error without text': () => { throw Object.assign(new Error(), { message: noText }); },
+      'throws what may not be looked at': () => { throw new Proxy({}, { getPrototypeOf() { throw noText; } }); },
+      'throws what cannot be logged': () => { throw Object.assign(new Error('not logged'), {
+        [Symbol.for('nodejs.util.inspect.custom')]() { throw noText; } }); },
       'exits': () => process.exit(0),
       'exits with 3': () => process.exit(3),
       'leaves an error behind': () => { setTimeout(() => { throw new Error('left behind'); }); return new Promise(() => {}); },
       'leaves a rejection behind': () => { void Promise.reject(new Error('left behind')); return new Promise(() => {}); },
+      'leaves an error without text behind': () => {
+        setTimeout(() => { throw Object.assign(new Error(), { message: noText }); });
+        return new Promise(() => {}); },
+      'leaves text behind': () => { setTimeout(() => { throw 'plain'; }); return new Promise(() => {}); },
+      'answers and exits': () => { setTimeout(() => process.exit(0)); return 'answer'; },
       'answers undefined': () => undefined,
       'answers a function': () => () => 1,
       'answers a symbol': () => Symbol('x'),
@@ -48,6 +59,21 @@ const HANDLERS: Record<string, string> = {
       'eats memory': () => { const all = []; for (;;) all.push(new Array(1e5).fill(0.5)); },
     };
     export const handler = (event) => { calls += 1; return ways[event.way](); };`,
+  posts: `import { parentPort } from 'node:worker_threads';
+    export const handler = async ({ message }) => {
+      parentPort.postMessage(message);
+      await new Promise((done) => setTimeout(done, 50));
+      return 'own answer'; };`,
+  'posts-at-load': `import { parentPort } from 'node:worker_threads';
+    parentPort.postMessage(null);
+    parentPort.on('message', (message) => parentPort.postMessage({ answer: JSON.stringify(message) }));
+    export const handler = async () => 'own answer';`,
+  'closes-port': `import { parentPort } from 'node:worker_threads';
+    export const handler = async () => { parentPort.close(); return 'own answer'; };`,
+  'patches-port': `import { MessagePort } from 'node:worker_threads';
+    const { postMessage } = MessagePort.prototype;
+    export const handler = async ({ message }) => {
+      MessagePort.prototype.postMessage = function () { postMessage.call(this, message); }; };`,
   'throws-at-load': "throw new Error('not loadable');",
   'loops-at-load': 'for (;;);',
   'syntax-error': 'export const handler = async (',
@@ -134,6 +160,11 @@ describe('a local function', () => {
     ['throws nothing', /^undefined$/],
     ['throws the unprintable', /./],
     ['throws a trap', /./],
+    ['throws an error without text', /without a message/],
+    ['throws what may not be looked at', /without a message/],
+    ['throws what cannot be logged', /^not logged$/],
+    ['leaves an error without text behind', /without a message/],
+    ['leaves text behind', /^plain$/],
     ['exits', /exit code 0/],
     ['exits with 3', /exit code 3/],
     ['leaves an error behind', /^left behind$/],
@@ -157,6 +188,43 @@ describe('a local function', () => {
     ['answers as much as it may', expect.stringMatching(/^x{9}/)],
   ])('that %s has answered what JSON makes of it', async (way, answer) => {
     expect(await invoke('misbehave', { way })).toEqual(answer);
+  });
+
+  it.each([
+    ['null', null],
+    ['a text', 'text'],
+    ['a list', []],
+    ['an empty object', {}],
+    ['an answer', { answer: '"forged"' }],
+    ['an answer with an id', { id: 1, answer: '"forged"' }],
+    ['an answer that is no text', { answer: null }],
+    ['an error', { error: 'forged' }],
+    ['an error that is no text', { error: { toString: 1, valueOf: 1 } }],
+  ])('that posts %s to its parent is answered for by what it returns', async (_, message) => {
+    expect(await invoke('posts', { message })).toBe('own answer');
+  });
+
+  it.each(['posts-at-load', 'closes-port'])('has no part in how it is called: %s', async (name) => {
+    for (const _ of [1, 2]) expect(await invoke(name)).toBe('own answer');
+  });
+
+  it.each([
+    ['null', null],
+    ['a text', 'text'],
+    ['an empty object', {}],
+    ['an answer that is no text', { answer: { toString: 1, valueOf: 1 } }],
+    ['an error that is no text', { error: { toString: 1, valueOf: 1 } }],
+  ])('that replies with %s has not replied', async (_, message) => {
+    const own = create({ 'patches-port': moduleOf('patches-port') });
+    await expect(invoke('patches-port', { message }, 500, own)).rejects.toEqual(failed('timed-out'));
+  });
+
+  it('that ends itself after it has answered has answered, however late that is seen', async () => {
+    const own = create({ misbehave: moduleOf('misbehave') });
+    await invoke('misbehave', { way: 'fine' }, TIMEOUT_MS, own);
+    const answer = invoke('misbehave', { way: 'answers and exits' }, TIMEOUT_MS, own);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+    expect(await answer).toBe('answer');
   });
 
   it.each(['never answers', 'loops', 'loops in JSON', 'sleeps'])(
@@ -198,6 +266,25 @@ describe('a local function', () => {
     const calls = await Promise.all(Array.from({ length: 12 }, () => invoke('threads', { ms: 20 })));
     expect(new Set(calls).size).toBe(4);
     expect(await invoke('threads', { ms: 0 })).toBeOneOf(calls);
+  });
+
+  it('takes calls in the order in which they came, where they had to wait', async () => {
+    const own = createLocalFunction({
+      functionName: 'threads',
+      module: moduleOf('threads').href,
+      region: 'eu-west-1',
+    });
+    onTestFinished(() => own.close());
+    const invokeOwn = (ms: number) => own.invoke(JSON.stringify({ ms }), TIMEOUT_MS);
+    const ended: string[] = [];
+    const call = (name: string) => invokeOwn(20).then(() => ended.push(name));
+    const stuck = Promise.allSettled([1, 2, 3].map(() => invokeOwn(60_000)));
+    // The last comes when the second has its turn, but has not gone on yet.
+    const last = invokeOwn(20).then(() => call('last'));
+    await Promise.all([call('second'), call('third'), last]);
+    expect(ended).toEqual(['second', 'third', 'last']);
+    own.close();
+    await stuck;
   });
 
   it('is throttled where all threads are busy for as long as a call may take', async () => {

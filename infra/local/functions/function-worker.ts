@@ -1,12 +1,15 @@
+import { once } from 'node:events';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { createLambdaContext } from '../lambda-context.ts';
-import type { FunctionWorkerData, InvocationReply, InvocationRequest } from './messages.ts';
+import type { FunctionWorkerData, InvocationPort, InvocationReply, InvocationRequest } from './messages.ts';
+import { textOfThrown } from './text-of-thrown.ts';
 
 /** The most that Lambda takes of an answer. Source: AWS Lambda Developer Guide, "Lambda quotas". */
 const MAX_ANSWER_BYTES = 6 * 1024 * 1024;
 
 const { functionName, module: url, region } = workerData as FunctionWorkerData;
-const port = parentPort as MessagePort;
+// Before the function is loaded, which can listen there as well.
+const [{ port }] = (await once(parentPort as MessagePort, 'message')) as [InvocationPort];
 
 // What is thrown here ends the thread, as it is to: the next one tries the module again.
 const { handler } = await import(url);
@@ -28,9 +31,18 @@ port.on('message', async (request: InvocationRequest) => {
   try {
     reply = { answer: await invoke(request) };
   } catch (error) {
-    // As Lambda does: the stack is in the function's own log.
-    console.error(error);
-    reply = { error: error instanceof Error ? error.message : String(error) };
+    log(error);
+    reply = { error: textOfThrown(error) };
   }
   port.postMessage(reply);
 });
+
+/** As Lambda does: the stack is in the function's own log. */
+function log(thrown: unknown): void {
+  try {
+    console.error(thrown);
+  } catch {
+    // It says itself how it is logged, and threw there.
+    console.error(textOfThrown(thrown));
+  }
+}

@@ -17,13 +17,16 @@ export interface LocalFunction {
 
 /**
  * A function in environments of its own, as Lambda runs it: each invocation has one to itself, which is kept for the
- * next unless it ended. The first is started when it is needed. Where all are busy an invocation waits for one; when its
- * time is over before its turn comes, it is throttled.
+ * next unless it ended. The first is started when it is needed. Where all are busy an invocation waits for its turn,
+ * first come, first served; when its time is over before its turn comes, it is throttled.
  */
 export function createLocalFunction(about: FunctionWorkerData): LocalFunction {
   const idle: Environment[] = [];
   const busy = new Set<Environment>();
+  /** In the order in which they came. */
   const waiting = new Set<PromiseWithResolvers<void>>();
+  /** Invocations that have their turn. While any waits, there are as many as there may be. */
+  let turns = 0;
   let closed = false;
 
   function takeIdle(): Environment {
@@ -33,7 +36,11 @@ export function createLocalFunction(about: FunctionWorkerData): LocalFunction {
     return startEnvironment(about);
   }
 
-  async function waitForTurn(timeoutMs: number): Promise<void> {
+  async function takeTurn(timeoutMs: number): Promise<void> {
+    if (turns < MAX_ENVIRONMENTS) {
+      turns += 1;
+      return;
+    }
     const turn = Promise.withResolvers<void>();
     waiting.add(turn);
     const timer = setTimeout(() => {
@@ -47,31 +54,43 @@ export function createLocalFunction(about: FunctionWorkerData): LocalFunction {
     }
   }
 
-  function callNext(): void {
+  /** To the one that has waited longest; one that comes before it goes on finds no turn free. */
+  function passTurn(): void {
     const [next] = waiting;
-    if (!next) return;
+    if (!next) {
+      turns -= 1;
+      return;
+    }
     waiting.delete(next);
     next.resolve();
+  }
+
+  async function invokeInTurn(event: string, deadline: number): Promise<string> {
+    if (closed) throw throttled();
+    const environment = takeIdle();
+    busy.add(environment);
+    try {
+      return await environment.invoke(event, Math.max(1, Math.ceil(deadline - performance.now())));
+    } finally {
+      busy.delete(environment);
+      if (!environment.hasEnded()) idle.push(environment);
+    }
   }
 
   return {
     async invoke(event, timeoutMs) {
       const deadline = performance.now() + timeoutMs;
-      while (busy.size >= MAX_ENVIRONMENTS) await waitForTurn(deadline - performance.now());
-      if (closed) throw throttled();
-      const environment = takeIdle();
-      busy.add(environment);
+      await takeTurn(timeoutMs);
       try {
-        return await environment.invoke(event, Math.max(1, Math.ceil(deadline - performance.now())));
+        return await invokeInTurn(event, deadline);
       } finally {
-        busy.delete(environment);
-        if (!environment.hasEnded()) idle.push(environment);
-        callNext();
+        passTurn();
       }
     },
     close() {
       closed = true;
       for (const turn of waiting) turn.reject(throttled());
+      waiting.clear();
       for (const environment of [...idle, ...busy]) environment.end(throttled());
     },
   };
