@@ -30,8 +30,9 @@ const BATCH_MS = 50_000;
 
 /**
  * Outbox rows in, events on their pools' streams out, as long as the function's time allows. Where a stream is gone, its
- * pools stream no more, which is logged as an error once; what waits for it stays, and is tried on. Fails where it got
- * nothing published although something waits, so that a stalled outbox is seen among the function's errors.
+ * pools stream no more and say so, which is logged as a warning once; what waits for it stays, and is tried on in
+ * silence. Fails where it got nothing published although something waits for another cause, so that a stalled outbox is
+ * seen among the function's errors.
  */
 export function createRelayOutbox({ logger, pace, ...deps }: RelayOutboxFunctionDeps): RelayOutboxHandler {
   return middy<unknown, RelayOutcome>()
@@ -39,12 +40,13 @@ export function createRelayOutbox({ logger, pace, ...deps }: RelayOutboxFunction
     .handler(async (_event, context) => {
       const timeBudgetMs = context.getRemainingTimeInMillis() - BATCH_MS;
       const outcome = await relayOutbox({ ...deps, now: Date.now, pace: { timeBudgetMs, ...pace } });
-      const { published, postponed, parked, refusals, goneStreams } = outcome;
-      if (goneStreams.length > 0) logger.error('streams are gone, their pools are disabled', { goneStreams });
+      const { published, postponed, parked, refusals, goneStreams, withoutStream } = outcome;
+      const held = postponed - withoutStream;
+      if (goneStreams.length > 0) logger.warn('streams are gone, their pools are disabled', { goneStreams });
       if (parked > 0) logger.error('events parked, nobody publishes them any more', { ...outcome });
-      else if (published === 0 && postponed > 0) {
-        throw new Error(`none of ${postponed} events could be published: ${refusals.join(', ')}`);
-      } else if (postponed > 0) logger.warn('events not published, to be tried again', { ...outcome });
+      else if (published === 0 && held > 0) {
+        throw new Error(`none of ${held} events could be published: ${refusals.join(', ')}`);
+      } else if (held > 0) logger.warn('events not published, to be tried again', { ...outcome });
       else if (published > 0) logger.info('published', { ...outcome });
       return outcome;
     });

@@ -25,6 +25,13 @@ export const DEFAULT_SQL_PORT = 4581;
 export const DEFAULT_DATA_DIR = '.data';
 export const DEFAULT_CREDENTIALS: Credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
 
+/** The stream that identity pools are published to unless told otherwise. */
+export const STREAM_NAME = 'cognito-sync';
+
+/** What a stream can be called. Source: Amazon Kinesis Data Streams API Reference, CreateStream. */
+export const STREAM_NAME_PATTERN = '[a-zA-Z0-9_.-]+';
+export const MAX_STREAM_NAME_LENGTH = 128;
+
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 const REGION = /^[a-z]{2}(-[a-z]+)+-\d$/;
 
@@ -82,11 +89,15 @@ export function readDatabaseUrl(env: Environment): string {
   return value;
 }
 
+export function isStreamName(text: string): boolean {
+  return text.length <= MAX_STREAM_NAME_LENGTH && new RegExp(`^${STREAM_NAME_PATTERN}$`).test(text);
+}
+
 /** The stream that a function writes to. @throws {SetupError} naming the variable that is missing or wrong */
 export function readStream(env: Environment): { region: string; streamName: string } {
   const { AWS_REGION: region, STREAM_NAME: streamName } = env;
   if (!region) throw new SetupError('AWS_REGION is not set; it is the region of the stream');
-  if (!streamName || !/^[a-zA-Z0-9_.-]{1,128}$/.test(streamName)) {
+  if (!streamName || !isStreamName(streamName)) {
     throw new SetupError(
       `STREAM_NAME=${streamName ?? ''} is not the name of a stream; use the Kinesis stream's`,
     );

@@ -1,6 +1,8 @@
+import { STREAM_NAME } from '../../lib/config.ts';
+
 /** What the local cloud calls its parts: the names that the deployed ones have, in an account of zeroes. */
 export const ACCOUNT_ID = '000000000000';
-export const STREAM_NAME = 'cognito-sync';
+export { STREAM_NAME };
 export const SYNC_TRIGGER_NAME = 'sync-trigger';
 
 /** The identity pool that is there from the start. */

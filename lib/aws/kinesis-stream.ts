@@ -6,6 +6,7 @@ import {
   ResourceInUseException,
   ResourceNotFoundException,
 } from '@aws-sdk/client-kinesis';
+import { isStreamName } from '../config.ts';
 
 /** Creates a stream of one shard, unless there is one of that name. It may take a while to become active. */
 export async function ensureStream(client: KinesisClient, streamName: string): Promise<void> {
@@ -21,15 +22,15 @@ export async function deleteStream(client: KinesisClient, streamName: string): P
   await client.send(new DeleteStreamCommand({ StreamName: streamName }));
 }
 
-/** What a stream can be called. Source: Amazon Kinesis Data Streams API Reference, CreateStream. */
-const STREAM_NAME = /^[a-zA-Z0-9_.-]{1,128}$/;
+/** Of a stream that takes records. One that is being made takes none yet, and looks to the relay as if it were gone. */
+const READY = new Set<string | undefined>(['ACTIVE', 'UPDATING']);
 
-/** Whether there is a stream of that name; one that is being deleted is none any more. */
+/** Whether there is a stream of that name that takes records. */
 export async function streamExists(client: KinesisClient, streamName: string): Promise<boolean> {
-  if (!STREAM_NAME.test(streamName)) return false;
+  if (!isStreamName(streamName)) return false;
   try {
     const answer = await client.send(new DescribeStreamSummaryCommand({ StreamName: streamName }));
-    return answer.StreamDescriptionSummary?.StreamStatus !== 'DELETING';
+    return READY.has(answer.StreamDescriptionSummary?.StreamStatus);
   } catch (error) {
     if (error instanceof ResourceNotFoundException) return false;
     throw error;

@@ -1,11 +1,9 @@
 import { parseArgs } from 'node:util';
+import { STREAM_NAME } from '../config.ts';
 import { createPoolStore } from '../store/pool-store.ts';
 import type { PoolStreams } from '../sync/pool-store-port.ts';
 import { brokenConstraints } from '../wire/constraints.ts';
 import { type Command, type CommandDeps, UsageError } from './command.ts';
-
-/** The stream of the stack and of the local cloud. */
-const STREAM_NAME = 'cognito-sync';
 
 /** Which identity pools there are, and what is set for each; makes one, such as the one that an app in the field has. */
 export const pools: Command = {
@@ -34,7 +32,7 @@ export const pools: Command = {
   },
 };
 
-/** As the API would, so that what is made here can be asked for there. */
+/** As the API would, so that what is made here can be asked for there. Whether the stream is there is not looked up. */
 function check(member: 'IdentityPoolId' | 'StreamName', value: string, what: string): void {
   const [broken] = brokenConstraints(member, value);
   if (broken !== undefined) throw new UsageError(`${value} is not ${what}: ${broken}`);

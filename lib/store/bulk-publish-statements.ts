@@ -15,10 +15,14 @@ SELECT bulk_publish_id, status, started_ms, completed_ms, failure_message
 FROM sync.bulk_publishes
 WHERE identity_pool_id = $1`;
 
-/** Of two who begin one at once in place of the same, the second waits for the first and then finds another. */
+/**
+ * Of two who begin one at once in place of the same, the second waits for the first and then finds another. It waits
+ * for a change of the pool, too, which could not see it: one that begins before the change ends with it.
+ */
 export const BEGIN = `
 INSERT INTO sync.bulk_publishes AS stored (identity_pool_id, bulk_publish_id, status, started_ms, all_in_outbox)
-VALUES ($1, $2, 'IN_PROGRESS', $3, false)
+SELECT pool.identity_pool_id, $2::uuid, 'IN_PROGRESS', $3::bigint, false
+FROM (SELECT identity_pool_id FROM sync.identity_pools WHERE identity_pool_id = $1 FOR UPDATE) AS pool
 ON CONFLICT (identity_pool_id) DO UPDATE SET
   bulk_publish_id = excluded.bulk_publish_id,
   status = excluded.status,
@@ -114,3 +118,9 @@ export const END = `
 UPDATE sync.bulk_publishes
 SET status = $2, completed_ms = $3, failure_message = $4
 WHERE identity_pool_id = $1`;
+
+/** Of a pool, whatever it has come to. Where nothing is in progress it changes nothing. */
+export const FAIL_IN_PROGRESS = `
+UPDATE sync.bulk_publishes
+SET status = 'FAILED', completed_ms = (extract(epoch FROM now()) * 1000)::bigint, failure_message = $2
+WHERE identity_pool_id = $1 AND status = 'IN_PROGRESS'`;

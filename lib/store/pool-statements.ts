@@ -1,4 +1,4 @@
-// The statements of the pool store. Each is one round trip and one transaction.
+// The statements of the pool store.
 
 export interface PoolRow {
   identity_pool_id: string;
@@ -26,6 +26,12 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1)
 ON CONFLICT (identity_pool_id) DO NOTHING`;
 
 /** Of two changes decided on one revision the second waits for the first, then finds another revision. */
+export const LOCK_POOL = `
+SELECT streaming_status, stream_name
+FROM sync.identity_pools
+WHERE identity_pool_id = $1 AND revision = $2
+FOR UPDATE`;
+
 export const CHANGE_POOL = `
 UPDATE sync.identity_pools SET
   sync_trigger = $2,
@@ -36,7 +42,7 @@ UPDATE sync.identity_pools SET
   push_application_arns = $7,
   push_role_arn = $8,
   revision = revision + 1
-WHERE identity_pool_id = $1 AND revision = $9`;
+WHERE identity_pool_id = $1`;
 
 export interface PoolUsageRow {
   identity_pool_id: string;

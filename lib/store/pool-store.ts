@@ -1,16 +1,21 @@
 import type { IdentityPool, PoolStore, PoolUsage } from '../sync/pool-store-port.ts';
+import { FAIL_IN_PROGRESS } from './bulk-publish-statements.ts';
 import type { Database, SqlValue } from './database.ts';
 import {
   CHANGE_POOL,
   CREATE_POOL,
   type IdentityUsageRow,
   LIST_POOL_USAGES,
+  LOCK_POOL,
   type PoolRow,
   type PoolUsageRow,
   READ_IDENTITY_USAGE,
   READ_POOL,
   READ_POOL_USAGE,
 } from './pool-statements.ts';
+
+/** Of a bulk publish. Part of it would be on another stream, or changes made meanwhile on none. */
+const STREAMING_CHANGED = 'streaming was changed while it was under way';
 
 /** The store of identity pools and of what is used of them, on any `Database`. */
 export function createPoolStore(database: Database): PoolStore {
@@ -25,9 +30,18 @@ export function createPoolStore(database: Database): PoolStore {
       return rowsChanged === 1;
     },
 
-    async changePool(pool) {
-      const { rowsChanged } = await database.query(CHANGE_POOL, [...valuesOf(pool), pool.revision]);
-      return rowsChanged === 1;
+    changePool(pool) {
+      return database.transaction(async (transaction) => {
+        const values = [pool.identityPoolId, pool.revision];
+        const { rows } = await transaction.query<Streaming>(LOCK_POOL, values);
+        const [before] = rows;
+        if (!before) return false;
+        if (isStreamingChanged(before, pool)) {
+          await transaction.query(FAIL_IN_PROGRESS, [pool.identityPoolId, STREAMING_CHANGED]);
+        }
+        await transaction.query(CHANGE_POOL, valuesOf(pool));
+        return true;
+      });
     },
 
     async readPoolUsage(identityPoolId) {
@@ -51,6 +65,15 @@ export function createPoolStore(database: Database): PoolStore {
       };
     },
   };
+}
+
+type Streaming = Pick<PoolRow, 'streaming_status' | 'stream_name'>;
+
+function isStreamingChanged(before: Streaming, { streams }: IdentityPool): boolean {
+  return (
+    before.streaming_status !== (streams?.status ?? null) ||
+    before.stream_name !== (streams?.streamName ?? null)
+  );
 }
 
 /** In the order of the statements that write a pool: its id first. */

@@ -47,6 +47,8 @@ export interface BulkPublishStore {
   read(identityPoolId: string): Promise<BulkPublish | null>;
   /**
    * Begins one in place of the last, `previousId`, null where there was none.
+   * A later change of the pool's streaming ends it as FAILED, in the change itself.
+   *
    * @returns false where another has been begun meanwhile, and this one has not
    */
   begin(identityPoolId: string, startedAt: number, previousId: string | null): Promise<boolean>;

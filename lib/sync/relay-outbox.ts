@@ -59,6 +59,8 @@ export interface RelayOutcome {
   refusals: string[];
   /** The streams that are gone, and whose pools were told so. */
   goneStreams: string[];
+  /** Of those postponed, the rows whose stream is gone, whether its pools were told now or before. */
+  withoutStream: number;
 }
 
 /**
@@ -154,11 +156,12 @@ async function relayBatch(
     parked: hopeless.length,
     refusals: [...new Set([...postponed, ...hopeless].map(({ refusal }) => refusal.error))],
     goneStreams: disabled > 0 ? [goneStream] : [],
+    withoutStream: isGone ? postponed.filter(({ refusal }) => refusal.noStream).length : 0,
   };
 }
 
 function sumUp(outcomes: readonly RelayOutcome[]): RelayOutcome {
-  const sum = (count: 'published' | 'postponed' | 'parked') =>
+  const sum = (count: 'published' | 'postponed' | 'parked' | 'withoutStream') =>
     outcomes.reduce((total, outcome) => total + outcome[count], 0);
   return {
     published: sum('published'),
@@ -166,6 +169,7 @@ function sumUp(outcomes: readonly RelayOutcome[]): RelayOutcome {
     parked: sum('parked'),
     refusals: [...new Set(outcomes.flatMap(({ refusals }) => refusals))],
     goneStreams: [...new Set(outcomes.flatMap(({ goneStreams }) => goneStreams))],
+    withoutStream: sum('withoutStream'),
   };
 }
 

@@ -43,7 +43,8 @@ export interface BulkPublishOutcome {
  * at the same time.
  *
  * One succeeded when none of its events is left in the outbox. It failed where the stream refused one of them for good,
- * after all others have gone out, or as soon as the pool streams no more.
+ * after all others have gone out, or as soon as the service itself ended the pool's streaming. Any other change of that
+ * ends it without a run.
  */
 export async function runBulkPublishes({ pace, ...deps }: RunBulkPublishDeps): Promise<BulkPublishOutcome> {
   const effective = { ...PACE, ...pace };

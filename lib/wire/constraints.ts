@@ -1,3 +1,4 @@
+import { MAX_STREAM_NAME_LENGTH, STREAM_NAME_PATTERN } from '../config.ts';
 import { MAX_KEY_LENGTH, MAX_VALUE_LENGTH } from '../stream/bounds.ts';
 import { MAX_RESULTS } from '../sync/page-size.ts';
 
@@ -47,7 +48,8 @@ const CONSTRAINTS: ReadonlyMap<string, Constraint> = new Map(
     Token: { secret: true },
     Platform: { oneOf: ['APNS', 'APNS_SANDBOX', 'GCM', 'ADM'] },
     Events: { maxEntries: 1 },
-    StreamName: { minLength: 1, maxLength: 128 },
+    // Ours: the model has no pattern, and no stream can be called anything else.
+    StreamName: { minLength: 1, maxLength: MAX_STREAM_NAME_LENGTH, pattern: wholly(STREAM_NAME_PATTERN) },
     StreamingStatus: { oneOf: ['ENABLED', 'DISABLED'] },
     RoleArn: { minLength: 20, maxLength: 2048, pattern: wholly('arn:aws:iam::\\d+:role/.*') },
     ApplicationArns: { pattern: wholly('arn:aws:sns:[-0-9a-z]+:\\d+:app/[A-Z_]+/[a-zA-Z0-9_.-]+') },

@@ -4,10 +4,12 @@ import { createLambdaContext } from '../../infra/local/lambda-context.ts';
 import { createBulkPublishStore } from '../../lib/store/bulk-publish-store.ts';
 import type { Database } from '../../lib/store/database.ts';
 import { migrate } from '../../lib/store/migrate.ts';
+import { createPoolStore } from '../../lib/store/pool-store.ts';
 import { createStreamingSwitch } from '../../lib/store/streaming-switch.ts';
 import { decodeStreamEvent } from '../../lib/stream/decode-stream-event.ts';
 import type { BulkPublishStore } from '../../lib/sync/bulk-publish-port.ts';
 import type { SyncOperations } from '../../lib/sync/model.ts';
+import type { CognitoStreamsInput } from '../../lib/sync/pool-model.ts';
 import { type BulkPublishPace, runBulkPublishes } from '../../lib/sync/run-bulk-publish.ts';
 import { createLogger } from '../../lib/telemetry.ts';
 import { DATABASES } from '../fixtures/databases.ts';
@@ -297,6 +299,132 @@ describe.each(DATABASES)('a bulk publish on $name', ({ open }) => {
       'streaming was disabled before all was published: stream cognito-sync does not exist',
     );
     await expect(begin()).rejects.toEqual(error('InvalidParameterException', 'is not enabled'));
+  });
+
+  describe('while the pool’s streaming is changed', () => {
+    const set = (CognitoStreams: CognitoStreamsInput) =>
+      operations.SetIdentityPoolConfiguration({ IdentityPoolId: POOL, CognitoStreams }, DEVELOPER);
+    const changes: [string, CognitoStreamsInput[]][] = [
+      ['goes to another stream', [{ StreamName: 's2' }]],
+      ['is disabled', [{ StreamingStatus: 'DISABLED' }]],
+      ['is disabled and enabled', [{ StreamingStatus: 'DISABLED' }, { StreamingStatus: 'ENABLED' }]],
+      ['goes to another stream and back', [{ StreamName: 's2' }, { StreamName: 'cognito-sync' }]],
+    ];
+    it.each(changes)('fails at once where it %s, and can be begun again', async (_, givens) => {
+      await insertDatasets(database, 3);
+      await begin();
+      expect(await run({ datasetsPerStep: 1, timeBudgetMs: -1 })).toMatchObject({ steps: 1 });
+      for (const given of givens) await set(given);
+      expect(await details()).toMatchObject({
+        BulkPublishStatus: 'FAILED',
+        BulkPublishCompleteTime: null,
+        FailureMessage: 'streaming was changed while it was under way',
+      });
+      expect(await run()).toMatchObject({ inProgress: 0 });
+      expect(await outbox(), 'what was in the outbox goes out').toMatchObject([
+        { stream_name: 'cognito-sync' },
+      ]);
+      await empty();
+      const { CognitoStreams } = await set({ StreamingStatus: 'ENABLED' });
+      await begin();
+      await run();
+      expect((await outbox()).map((row) => row.stream_name)).toEqual(
+        Array(3).fill(CognitoStreams?.StreamName),
+      );
+      await empty();
+      await run();
+      expect(await status()).toBe('SUCCEEDED');
+    });
+
+    it('goes on where it stays what it was, whatever else is set', async () => {
+      await begin();
+      await set({ StreamName: 'cognito-sync', StreamingStatus: 'ENABLED' });
+      await set({ RoleArn: 'arn:aws:iam::000000000000:role/sync' });
+      const PushSync = { ApplicationArns: [] };
+      await operations.SetIdentityPoolConfiguration({ IdentityPoolId: POOL, PushSync }, DEVELOPER);
+      await operations.SetCognitoEvents({ IdentityPoolId: POOL, Events: { SyncTrigger: '' } }, DEVELOPER);
+      expect(await status()).toBe('IN_PROGRESS');
+    });
+
+    it('leaves alone one that is over, and those of other pools', async () => {
+      await begin();
+      await run();
+      await run();
+      const other = await newPool(database, { streams: STREAMING });
+      await begin(other);
+      await set({ StreamName: 's2' });
+      expect(await status()).toBe('SUCCEEDED');
+      expect((await details(other)).BulkPublishStatus).toBe('IN_PROGRESS');
+    });
+
+    it('leaves alone one in progress where the change is refused', async () => {
+      await begin();
+      const pools = createPoolStore(database);
+      const pool = await pools.readPool(POOL);
+      if (pool === null) throw new Error('no pool');
+      const streams = { ...STREAMING, streamName: 's2' };
+      expect(await pools.changePool({ ...pool, streams, revision: 0 })).toBe(false);
+      expect(await status()).toBe('IN_PROGRESS');
+    });
+
+    it('fails where the service disabled it and the owner enabled it again before the next step', async () => {
+      await begin();
+      await createStreamingSwitch(database).disable('cognito-sync', 'stream cognito-sync does not exist');
+      await set({ StreamingStatus: 'ENABLED' });
+      expect(await status()).toBe('FAILED');
+    });
+
+    it('never puts events onto two streams, whoever comes first', { timeout: 60_000 }, async () => {
+      await insertDatasets(database, 8);
+      for (let round = 0; round < 15; round += 1) {
+        const pace = { datasetsPerStep: 1 };
+        await Promise.allSettled([
+          begin(),
+          run(pace),
+          set({ StreamName: `s${round}` }),
+          run(pace),
+          begin(),
+          run(pace),
+        ]);
+        await run(pace);
+      }
+      const { rows } = await database.query<{ streams: number }>(
+        'SELECT count(DISTINCT stream_name) AS streams FROM sync.outbox GROUP BY bulk_publish_id',
+      );
+      expect(rows.length).toBeGreaterThan(0);
+      expect(new Set(rows.map(({ streams }) => streams))).toEqual(new Set([1]));
+    });
+
+    it('is begun on what a change under way leaves, not beside it', async () => {
+      const pools = createPoolStore(database);
+      const pool = await pools.readPool(POOL);
+      if (pool === null) throw new Error('no pool');
+      await insertDatasets(database, 2);
+      const steps: Promise<unknown>[] = [];
+      /** One that begins when the change has looked for what is in progress, and found nothing. */
+      const slow: Database = {
+        ...database,
+        transaction: (work) =>
+          database.transaction((transaction) =>
+            work({
+              async query(sql, values) {
+                const result = await transaction.query(sql, values);
+                if (sql.includes('bulk_publishes') && steps.length === 0) {
+                  const begun = bulkPublishes.begin(POOL, NEW_YEAR, null);
+                  steps.push(begun.then(() => run({ datasetsPerStep: 1, timeBudgetMs: -1 })));
+                  await new Promise((resolve) => setTimeout(resolve, 100));
+                }
+                return result as never;
+              },
+            }),
+          ),
+      };
+      const streams = { ...STREAMING, streamName: 's2' };
+      expect(await createPoolStore(slow).changePool({ ...pool, streams })).toBe(true);
+      await Promise.all(steps);
+      await run();
+      expect((await outbox()).map((row) => row.stream_name)).toEqual(['s2', 's2']);
+    });
   });
 
   it('is begun once at a time, and after one that succeeded a day later', async () => {

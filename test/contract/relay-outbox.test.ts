@@ -94,6 +94,7 @@ describe.each(DATABASES)('the relay on $name', ({ open }) => {
       parked: 0,
       refusals: [],
       goneStreams: [],
+      withoutStream: 0,
     });
     const records = await readStream(streamName);
     expect(records.slice(0, 30).map(textOf)).toEqual(Array.from({ length: 30 }, (_, index) => `e${index}`));
@@ -171,6 +172,7 @@ describe.each(DATABASES)('the relay on $name', ({ open }) => {
       parked: 0,
       refusals: [],
       goneStreams: [],
+      withoutStream: 0,
     });
     expect(await outbox.count()).toEqual({ waiting: 0, parked: 1 });
     const { rows } = await database.query('SELECT event, parked_reason FROM sync.outbox');
@@ -188,6 +190,8 @@ describe.each(DATABASES)('the relay on $name', ({ open }) => {
       refusals: ['ResourceNotFoundException'],
       // No pool streams to it.
       goneStreams: [],
+      // From the third attempt on.
+      withoutStream: 5,
     });
     expect(await outbox.count()).toEqual({ waiting: 5, parked: 0 });
     await emulator.createStream(1, streamName);
@@ -211,6 +215,7 @@ describe.each(DATABASES)('the relay on $name', ({ open }) => {
     expect(await relay({ ...pace, timeBudgetMs: -1 }), 'at first it may be on its way').toMatchObject({
       published: 1,
       goneStreams: [],
+      withoutStream: 0,
     });
     expect(await relay(pace)).toMatchObject({ published: 0, goneStreams: [streamName] });
     const gone = {
@@ -252,7 +257,14 @@ describe.each(DATABASES)('the relay on $name', ({ open }) => {
     it('says what it did in counts', async () => {
       await fill(2);
       const { logged, answer } = invoke();
-      const outcome = { published: 2, postponed: 0, parked: 0, refusals: [], goneStreams: [] };
+      const outcome = {
+        published: 2,
+        postponed: 0,
+        parked: 0,
+        refusals: [],
+        goneStreams: [],
+        withoutStream: 0,
+      };
       expect(await answer).toEqual(outcome);
       expect(logged.info).toHaveBeenCalledWith('published', outcome);
     });
@@ -270,14 +282,36 @@ describe.each(DATABASES)('the relay on $name', ({ open }) => {
       await expect(answer).rejects.toThrow('none of 2 events could be published: ResourceNotFoundException');
     });
 
-    it('calls a stream that is gone an error, by its name', async () => {
-      await newPool(database, { streams: { ...STREAMING, streamName } });
-      await insertOutboxRow(database, { streamName });
-      await emulator.deleteStream(streamName);
-      const { answer, logged } = invoke({ disableAfterAttempts: 1 });
-      await expect(answer).rejects.toThrow('none of 1 events could be published');
-      expect(logged.error).toHaveBeenCalledWith(expect.stringContaining('gone'), {
-        goneStreams: [streamName],
+    describe('where a stream is gone', () => {
+      const pace = { disableAfterAttempts: 1, retryBaseMs: 0, retryCapMs: 0 };
+      beforeEach(async () => {
+        await newPool(database, { streams: { ...STREAMING, streamName } });
+        await insertOutboxRow(database, { streamName });
+        await emulator.deleteStream(streamName);
+      });
+
+      it('warns of it once, by its name, and is quiet while its events wait', async () => {
+        const first = invoke(pace);
+        expect(await first.answer).toMatchObject({ published: 0, goneStreams: [streamName] });
+        expect(first.logged.warn.mock.calls).toEqual([
+          [expect.stringContaining('gone'), { goneStreams: [streamName] }],
+        ]);
+        const second = invoke(pace);
+        expect(await second.answer).toMatchObject({ published: 0, goneStreams: [] });
+        await insertOutboxRow(database, { streamName: await emulator.createStream(1) });
+        const third = invoke(pace);
+        expect(await third.answer).toMatchObject({ published: 1 });
+        for (const { logged } of [second, third]) expect(logged.warn).not.toHaveBeenCalled();
+        for (const { logged } of [first, second, third]) expect(logged.error).not.toHaveBeenCalled();
+      });
+
+      it('fails of other causes as before, and counts their events alone', async () => {
+        await insertOutboxRow(database, {
+          streamName: await emulator.createStream(1),
+          partitionKey: WRONG_KEY,
+        });
+        const { answer } = invoke({ disableAfterAttempts: 1 });
+        await expect(answer).rejects.toThrow(/^none of 1 events could be published: .*ValidationException/);
       });
     });
 

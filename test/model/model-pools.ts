@@ -107,6 +107,10 @@ export function modelPools(state: ModelState): ModelOperations<PoolName> {
         };
         const enabled = streams.StreamingStatus === 'ENABLED';
         if (enabled && (streams.StreamName ?? NO_STREAM) === NO_STREAM) refuse('InvalidParameterException');
+        const isSame =
+          before?.StreamName === streams.StreamName && before?.StreamingStatus === streams.StreamingStatus;
+        const bulk = pool.bulkPublish;
+        if (!isSame && bulk?.status === 'IN_PROGRESS') bulk.status = 'FAILED';
         pool.CognitoStreams = streams;
         if (!enabled) pool.wholeOnStream = false;
       }

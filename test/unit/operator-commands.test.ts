@@ -24,6 +24,11 @@ describe("the operator's command line", () => {
     { line: ['pools', 'add', 'POOL'], says: 'POOL is not the id of an identity pool: Member must satisfy' },
     { line: ['pools', 'add', `a:${'0'.repeat(54)}`], says: 'length less than or equal to 55' },
     { line: ['pools', 'add', 'a:0', '--stream', ''], says: ' is not the name of a stream: Member must' },
+    {
+      line: ['pools', 'add', 'a:0', '--stream', 'a b'],
+      says: 'a b is not the name of a stream: Member must',
+    },
+    { line: ['pools', 'add', 'a:0', '--stream', 's'.repeat(129)], says: 'less than or equal to 128' },
     { line: ['pools', 'add', 'a:0', '--stream', 's', '--no-stream'], says: 'not both' },
   ])('$line is refused before any database is asked, with how it is called', ({ line, says }) => {
     expect(() => prepareCommand(line)).toThrow(UsageError);

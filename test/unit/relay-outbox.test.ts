@@ -107,6 +107,7 @@ describe('the relay', () => {
       parked: 0,
       refusals: [],
       goneStreams: [],
+      withoutStream: 0,
     });
     expect(stream).toEqual(numbered(25));
     expect(batches).toEqual([10, 10, 5]);
@@ -115,7 +116,14 @@ describe('the relay', () => {
 
   it('asks the stream nothing when nothing waits', async () => {
     const { relay, batches } = setUp([]);
-    expect(await relay()).toEqual({ published: 0, postponed: 0, parked: 0, refusals: [], goneStreams: [] });
+    expect(await relay()).toEqual({
+      published: 0,
+      postponed: 0,
+      parked: 0,
+      refusals: [],
+      goneStreams: [],
+      withoutStream: 0,
+    });
     expect(batches).toEqual([]);
   });
 
@@ -148,6 +156,7 @@ describe('the relay', () => {
       parked: 0,
       refusals: ['ProvisionedThroughputExceededException'],
       goneStreams: [],
+      withoutStream: 0,
     });
     expect(stream).toEqual(['e0', 'e1', 'e3', 'e4', 'e5']);
     expect(rows()).toMatchObject([{ outboxId: 'e2', attempts: 1 }]);
@@ -186,6 +195,7 @@ describe('the relay', () => {
       parked: 1,
       refusals: ['ValidationException'],
       goneStreams: [],
+      withoutStream: 0,
     });
     expect(rows()).toMatchObject([{ outboxId: 'bad', parkedReason: 'ValidationException, 3 attempts' }]);
     pass(60_000);
@@ -287,14 +297,19 @@ describe('the relay', () => {
         streamOf,
       );
       const pace = { disableAfterAttempts: 3 };
-      for (const goneStreams of [[], [], ['bad'], []]) {
-        expect(await relay(pace)).toMatchObject({ goneStreams });
+      for (const [goneStreams, withoutStream] of [
+        [[], 0],
+        [[], 0],
+        [['bad'], 2],
+        [[], 2],
+      ]) {
+        expect(await relay(pace)).toMatchObject({ postponed: 2, goneStreams, withoutStream });
         pass(60_000);
       }
       expect(new Set(disabled)).toEqual(new Set(['bad: stream bad does not exist']));
       expect(rows()).toHaveLength(2);
       there = true;
-      expect(await relay(pace)).toMatchObject({ published: 2, goneStreams: [] });
+      expect(await relay(pace)).toMatchObject({ published: 2, goneStreams: [], withoutStream: 0 });
       expect(stream).toHaveLength(4);
     });
 

@@ -12,7 +12,7 @@ import { toPoolConfiguration } from '../to-pool-configuration.ts';
  * SetIdentityPoolConfiguration: sets what is given of a pool's push and stream; what is not given stays as it is.
  *
  * @returns all that is set now
- * @throws {ServiceError} InvalidParameterException: streaming to no stream, or to one that is not there;
+ * @throws {ServiceError} InvalidParameterException: streaming to no stream, or to one that is not there or not active yet;
  *   ResourceNotFoundException: there is no such pool; ConcurrentModificationException: it was changed meanwhile;
  *   NotAuthorizedException
  */
@@ -74,6 +74,6 @@ async function checkStream(
   const path = 'cognitoStreams.streamName';
   if (streams.streamName === null) throw invalidParameter(path, 'Member must not be null');
   if (!(await streamExists(streams.streamName))) {
-    throw invalidParameter(path, 'Member must be the name of a stream that exists');
+    throw invalidParameter(path, 'Member must be the name of a stream that exists and is active');
   }
 }
