@@ -503,7 +503,9 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     });
 
     it('decides anew where the dataset was put back and has come to the same count in another way', async () => {
-      await database.query('UPDATE sync.datasets SET last_modified_ms = last_modified_ms + 1, record_count = 7');
+      await database.query(
+        'UPDATE sync.datasets SET last_modified_ms = last_modified_ms + 1, record_count = 7',
+      );
       expect((await write(mine, ['a'])).answer).toMatchObject({ dataset: { numRecords: 7 } });
     });
 

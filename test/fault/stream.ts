@@ -95,7 +95,8 @@ function placeEvent(wire: Wire, planned: PlannedEvent | undefined, objects: Obje
       there: null,
       forbidden:
         /^offloaded-payload: 127\.0\.0\.1 answered 403: the link has expired or the object is gone; /,
-      expired: /^offloaded-payload: .*, and the link has expired or does not say when it does; repair the dataset from ListRecords$/,
+      expired:
+        /^offloaded-payload: .*, and the link has expired or does not say when it does; repair the dataset from ListRecords$/,
     }[offloaded.end],
   };
 }
