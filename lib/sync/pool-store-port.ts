@@ -45,7 +45,8 @@ export interface PoolStore {
   /** Makes a pool, unless it is there; says whether it made it. */
   createPool(pool: Omit<IdentityPool, 'revision'>, createdAt: number): Promise<boolean>;
   /**
-   * Writes what is set for a pool, with the next revision.
+   * Writes what is set for a pool, with the next revision. A bulk publish under way fails where its stream or status is
+   * another one then.
    * @param pool with the revision on which the change was decided
    * @returns false where it was changed since, and nothing was written
    */
