@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { readDatabaseUrl, readLocalConfig, readPayloadPolicy } from '../../lib/config.ts';
+import {
+  readDatabaseUrl,
+  readLocalConfig,
+  readParallelizationFactor,
+  readPayloadPolicy,
+} from '../../lib/config.ts';
 import { SetupError } from '../../lib/errors.ts';
 
 describe('the environment of the local cloud', () => {
@@ -109,5 +114,20 @@ describe('from where payloads may be fetched', () => {
     expect(() => readPayloadPolicy(env)).toThrow(SetupError);
     expect(() => readPayloadPolicy(env)).toThrow(message);
     expect(() => readPayloadPolicy(env)).not.toThrow(/\n|secret/);
+  });
+});
+
+describe('the parallelization factor', () => {
+  it.each([
+    [undefined, 1],
+    ['', 1],
+    ['1', 1],
+    ['10', 10],
+  ])('%j is %d', (PARALLELIZATION_FACTOR, factor) => {
+    expect(readParallelizationFactor({ PARALLELIZATION_FACTOR })).toBe(factor);
+  });
+
+  it.each(['0', '11', '-1', '1.5', 'two'])('%s is refused', (PARALLELIZATION_FACTOR) => {
+    expect(() => readParallelizationFactor({ PARALLELIZATION_FACTOR })).toThrow(SetupError);
   });
 });
