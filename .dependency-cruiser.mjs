@@ -1,6 +1,6 @@
 // The dependency rule of the rooms: functions use lib; the local cloud uses functions and lib; the command line uses
 // lib; the domain knows no adapter, no driver, no AWS client and no HTTP.
-const DOMAIN = '^lib/(stream|projection|trigger|bulk-publish|sync)/';
+const DOMAIN = '^lib/(stream|projection|trigger|bulk-publish|sync|identity)/';
 const error = (name, from, to) => ({ name, severity: 'error', from, to });
 const pkg = (...names) => `(^|/)node_modules/(${names.join('|')})(/|$)`;
 

@@ -16,14 +16,16 @@ export class ValueRefusedError extends Error {
 }
 
 /**
- * The error codes of the Cognito Sync API that the service itself raises; each is an error shape of the API model, but
- * LambdaSocketTimeoutException, which the developer guide alone has.
+ * The error codes of the Cognito Sync and Cognito Identity APIs that the service itself raises; each is an error shape of
+ * the API models, but LambdaSocketTimeoutException, which the developer guide alone has.
  */
 export type ServiceErrorCode =
   | 'AlreadyStreamedException'
   | 'ConcurrentModificationException'
+  | 'DeveloperUserAlreadyRegisteredException'
   | 'DuplicateRequestException'
   | 'InternalErrorException'
+  | 'InvalidConfigurationException'
   | 'InvalidLambdaFunctionOutputException'
   | 'InvalidParameterException'
   | 'LambdaSocketTimeoutException'
@@ -37,8 +39,10 @@ export type ServiceErrorCode =
 const STATUS: Record<ServiceErrorCode, number> = {
   AlreadyStreamedException: 400,
   ConcurrentModificationException: 400,
+  DeveloperUserAlreadyRegisteredException: 400,
   DuplicateRequestException: 400,
   InternalErrorException: 500,
+  InvalidConfigurationException: 400,
   InvalidLambdaFunctionOutputException: 400,
   InvalidParameterException: 400,
   LambdaSocketTimeoutException: 400,
@@ -54,7 +58,7 @@ const STATUS: Record<ServiceErrorCode, number> = {
 export class ServiceError extends Error {
   override name = 'ServiceError';
   readonly code: ServiceErrorCode;
-  /** The HTTP status that the API model gives the code, if it has it. */
+  /** The HTTP status that the model of Cognito Sync gives the code, if it has it; Cognito Identity knows 400 and 500 alone. */
   readonly status: number;
 
   constructor(code: ServiceErrorCode, message: string) {

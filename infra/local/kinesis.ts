@@ -28,17 +28,8 @@ export function createKinesisEmulator(directory: string, verify: SigV4Verifier):
   return {
     matches: ({ headers }) => String(headers['x-amz-target'] ?? '').startsWith('Kinesis_20131202.'),
     answer(request, response) {
-      try {
-        verify(request, 'kinesis');
-      } catch (error) {
-        if (!(error instanceof SignatureError)) throw error;
-        return sendJson(
-          response,
-          400,
-          { __type: error.code, message: error.message },
-          { 'Content-Type': AMZ_JSON },
-        );
-      }
+      const refusal = refusalOf(request, verify);
+      if (refusal) return sendJson(response, 400, refusal, { 'Content-Type': AMZ_JSON });
       const answered = untilEnded(response).finally(() => underWay.delete(answered));
       underWay.add(answered);
       replay(emulator, request, response);
@@ -51,6 +42,20 @@ export function createKinesisEmulator(directory: string, verify: SigV4Verifier):
       });
     },
   };
+}
+
+/** The streams are the developer's: what an identity may do is Cognito Sync. */
+function refusalOf(request: RawRequest, verify: SigV4Verifier): { __type: string; message: string } | null {
+  try {
+    if (verify(request, 'kinesis').kind === 'developer') return null;
+    return {
+      __type: 'AccessDeniedException',
+      message: 'credentials of an identity are for Cognito Sync alone',
+    };
+  } catch (error) {
+    if (!(error instanceof SignatureError)) throw error;
+    return { __type: error.code, message: error.message };
+  }
 }
 
 /**

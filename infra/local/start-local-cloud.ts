@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,19 +7,21 @@ import { createKinesisClient, type KinesisClient } from '../../lib/aws/kinesis-c
 import { deleteStream, ensureStream } from '../../lib/aws/kinesis-stream.ts';
 import { createPayloadFetch } from '../../lib/aws/payload-fetch.ts';
 import { DEFAULT_CREDENTIALS, type LocalConfig } from '../../lib/config.ts';
+import { createTemporaryCredentials } from '../../lib/identity/temporary-credentials.ts';
 import type { BatchReport } from '../../lib/projection/batch-report.ts';
 import { type DataDirectory, takeDataDirectory } from '../../lib/store/data-directory.ts';
 import type { Database } from '../../lib/store/database.ts';
 import { type LocalDatabase, openDatabase } from '../../lib/store/open-database.ts';
 import { openPgForOperator } from '../../lib/store/operator-database.ts';
 import type { FetchPayload } from '../../lib/stream/payload-port.ts';
+import { createFindCredentials } from '../../lib/wire/find-credentials.ts';
 import { createSigV4Verifier } from '../../lib/wire/sigv4.ts';
 import type { EventSourceMapping } from './event-source-mapping/event-source-mapping.ts';
 import { ensureFirstPool } from './first-pool.ts';
 import { createLocalFunctions } from './functions/local-functions.ts';
 import { createHealthRoute } from './health.ts';
 import { createKinesisEmulator } from './kinesis.ts';
-import { STREAM_NAME, SYNC_TRIGGER_NAME } from './names.ts';
+import { ACCOUNT_ID, STREAM_NAME, SYNC_TRIGGER_NAME } from './names.ts';
 import { openOperatorSocket } from './operator-socket.ts';
 import { type Route, startPort } from './port.ts';
 import { portTaken } from './port-taken.ts';
@@ -72,13 +75,15 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   started.defer(() => database.close());
   await ensureFirstPool(database, region);
 
-  const secretOf = (id: string) => (id === credentials.accessKeyId ? credentials.secretAccessKey : undefined);
-  const verify = createSigV4Verifier({ region, secretOf, now: Date.now });
+  const tokenKey = await readTokenKey(directory.tokenKey);
+  const temporary = createTemporaryCredentials({ key: tokenKey, now: Date.now, randomId: randomUUID });
+  const findCredentials = createFindCredentials({ developer: credentials, accountId: ACCOUNT_ID, temporary });
+  const verify = createSigV4Verifier({ region, findCredentials, now: Date.now });
   const functions = createLocalFunctions({ modules: { ...DEPLOYED, ...options.functions }, region });
   const sync = createSyncService({
     database,
     invokeFunction: functions.invoke,
-    tokenKey: await readTokenKey(directory.tokenKey),
+    tokenKey,
     verify,
     region,
     // Known when the port listens; nobody asks before.
@@ -223,7 +228,7 @@ async function takeDirectory(
 async function emptyTables(database: Database): Promise<void> {
   const { rows } = await database.query<{ name: string }>(
     `SELECT schemaname || '.' || tablename AS name FROM pg_tables
-     WHERE schemaname IN ('projection', 'sync') AND tablename <> 'migrations'`,
+     WHERE schemaname IN ('projection', 'sync', 'identity') AND tablename <> 'migrations'`,
   );
   for (const { name } of rows) await database.query(`TRUNCATE ${name}`);
 }

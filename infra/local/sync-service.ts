@@ -16,7 +16,6 @@ import { createLogger } from '../../lib/telemetry.ts';
 import { createPayloadApi } from '../../lib/wire/payload-api.ts';
 import type { SigV4Verifier } from '../../lib/wire/sigv4.ts';
 import { createSyncApi } from '../../lib/wire/sync-api.ts';
-import { ACCOUNT_ID } from './names.ts';
 import { createPayloadRoute } from './payload-route.ts';
 import type { Route } from './port.ts';
 import { type ServiceSchedules, startServiceSchedules } from './service-schedules.ts';
@@ -70,7 +69,6 @@ export function createSyncService({
   const syncApi = createSyncApi({
     operations,
     verify,
-    accountId: ACCOUNT_ID,
     requestId: randomUUID,
     logger: createLogger('sync-api'),
   });

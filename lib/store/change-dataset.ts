@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { DatasetKey } from '../stream/stream-event.ts';
 import {
+  type Changed,
   type DatasetUpdate,
   type Decision,
   exists,
@@ -38,10 +39,7 @@ interface About {
 
 type Decide<Answer> = (snapshot: Snapshot) => Decision<Answer>;
 
-interface Outcome<Answer> {
-  answer: Answer;
-  outboxId: string | null;
-}
+const NOTHING_WRITTEN = { outboxId: null, subscribed: false };
 
 interface Deps {
   database: Database;
@@ -57,7 +55,7 @@ export async function changeDataset<Answer>(
   dataset: DatasetKey,
   about: About,
   decide: Decide<Answer>,
-): Promise<Outcome<Answer>> {
+): Promise<Changed<Answer>> {
   const known = await changeFromMemory(deps, dataset, about, decide);
   if (known) return known;
   for (let attempt = 1; attempt <= FREE_ATTEMPTS; attempt += 1) {
@@ -78,7 +76,7 @@ async function changeFromMemory<Answer>(
   dataset: DatasetKey,
   about: About,
   decide: Decide<Answer>,
-): Promise<Outcome<Answer> | null> {
+): Promise<Changed<Answer> | null> {
   const snapshot = about.keys.length > 0 ? kept.recall(dataset, about.keys) : null;
   if (snapshot === null) return null;
   let decision: Decision<Answer>;
@@ -102,7 +100,7 @@ async function changeFromMemory<Answer>(
     return null;
   }
   kept.keep(dataset, about.keys, snapshot, update);
-  return { answer, outboxId: written.outboxId };
+  return { answer, outboxId: written.outboxId, subscribed: written.subscribed };
 }
 
 /**
@@ -114,15 +112,15 @@ async function changeFreely<Answer>(
   dataset: DatasetKey,
   about: About,
   decide: Decide<Answer>,
-): Promise<Outcome<Answer> | null> {
+): Promise<Changed<Answer> | null> {
   const snapshot = await readSnapshot(database, dataset, about);
   const { update, answer } = decide(snapshot);
-  if (update === null) return { answer, outboxId: null };
+  if (update === null) return { answer, ...NOTHING_WRITTEN };
   if (!exists(snapshot.dataset)) return null;
   const written = await write(database, dataset, update, snapshot);
   if (written === null) return null;
   await settle({ database, kept }, dataset, about, { snapshot, update, erased: written.erased });
-  return { answer, outboxId: written.outboxId };
+  return { answer, outboxId: written.outboxId, subscribed: written.subscribed };
 }
 
 /** The changes of an identity one after the other. */
@@ -131,18 +129,18 @@ async function changeInTurn<Answer>(
   dataset: DatasetKey,
   about: About,
   decide: Decide<Answer>,
-): Promise<Outcome<Answer>> {
+): Promise<Changed<Answer>> {
   const { change, ...outcome } = await database.transaction(async (transaction) => {
     const { identityPoolId, identityId } = dataset;
     await transaction.query(LOCK_IDENTITY, [identityRowId(dataset), identityPoolId, identityId]);
     await transaction.query(LOCK_DATASET, [datasetId(dataset)]);
     const snapshot = await readSnapshot(transaction, dataset, about);
     const { update, answer } = decide(snapshot);
-    if (update === null) return { change: null, answer, outboxId: null };
+    if (update === null) return { change: null, answer, ...NOTHING_WRITTEN };
     const written = await write(transaction, dataset, update, snapshot);
     if (written === null) throw new DatabaseError('the dataset changed in spite of its lock', '40001');
-    const { outboxId, erased } = written;
-    return { change: { snapshot, update, erased }, answer, outboxId };
+    const { erased, ...outcome } = written;
+    return { change: { snapshot, update, erased }, answer, ...outcome };
   });
   if (change) await settle({ database, kept }, dataset, about, change);
   return outcome;
@@ -199,6 +197,7 @@ async function readSnapshot(
 interface Written {
   /** Null where the pool does not stream. */
   outboxId: string | null;
+  subscribed: boolean;
   erased: number;
 }
 
@@ -211,7 +210,7 @@ async function write(
 ): Promise<Written | null> {
   const { rows } = await on.query<WrittenRow>(...toStatement(dataset, update, snapshot));
   const [row] = rows;
-  return row ? { outboxId: row.outbox_id, erased: row.erased } : null;
+  return row ? { outboxId: row.outbox_id, subscribed: row.subscribed, erased: row.erased } : null;
 }
 
 function toStatement(

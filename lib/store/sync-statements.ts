@@ -142,11 +142,15 @@ WITH written AS (
 export interface WrittenRow {
   /** Null where the pool does not stream. */
   outbox_id: string | null;
+  /** Whether any device is to hear of it. */
+  subscribed: boolean;
   /** Records erased. */
   erased: number;
 }
 
-const OUTBOX_ID = '(SELECT outbox_id FROM event) AS outbox_id';
+const OUTCOME = `
+  (SELECT outbox_id FROM event) AS outbox_id,
+  EXISTS (SELECT 1 FROM sync.subscriptions WHERE dataset_id = $1) AS subscribed`;
 
 const writeUpdate = (payload = '') => `${WRITE_DATASET}${payload}, spent AS (
   INSERT INTO sync.spent_tokens (dataset_id, expires_ms, session_id)
@@ -166,7 +170,7 @@ const writeUpdate = (payload = '') => `${WRITE_DATASET}${payload}, spent AS (
     last_modified_ms = excluded.last_modified_ms,
     last_modified_by = excluded.last_modified_by
 )
-SELECT ${OUTBOX_ID}, 0 AS erased FROM written`;
+SELECT ${OUTCOME}, 0 AS erased FROM written`;
 
 /** A row if it was written. $16, $17: the session; $18: when it is forgotten; from $19: the records, by columns. */
 export const WRITE_UPDATE = writeUpdate();
@@ -188,7 +192,7 @@ export const WRITE_DELETION = `${WRITE_DATASET}, erased AS (
     AND records.record_id IN (SELECT record_id FROM sync.records WHERE dataset_id = $1 LIMIT ${ERASE_ROWS})
   RETURNING 1
 )
-SELECT ${OUTBOX_ID}, (SELECT count(*) FROM erased) AS erased FROM written`;
+SELECT ${OUTCOME}, (SELECT count(*) FROM erased) AS erased FROM written`;
 
 /** The records of a deleted dataset that its deletion left. The condition stands twice for one that is written anew. */
 export const ERASE_DELETED = `

@@ -1,5 +1,5 @@
+import { createSigner } from '../signed-text.ts';
 import { PAYLOAD_PATH } from '../stream/payload-url.ts';
-import { createSigner } from './signed-text.ts';
 
 /** As long as an event waits to be read: the event source mapping gives events up that are older. */
 const LIFETIME_MS = 7 * 24 * 60 * 60 * 1000;

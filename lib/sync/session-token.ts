@@ -1,6 +1,6 @@
 import { ServiceError, SetupError } from '../errors.ts';
+import { createSigner } from '../signed-text.ts';
 import type { DatasetKey } from '../stream/stream-event.ts';
-import { createSigner } from './signed-text.ts';
 import type { IdentityKey, Session } from './sync-store-port.ts';
 
 /** Amazon's is unknown. It must outlive one sync, with the person it asks about a conflict. */

@@ -107,14 +107,20 @@ export interface SyncStore {
    * Changes a dataset in one transaction: of several at once, each is decided on what the one before it left.
    * @param decide what to write, null for nothing, and what to answer. Runs again, on a newer snapshot, where another
    *   change came first; what it throws is thrown, and nothing is written.
-   * @returns the answer and the id of the event in the outbox; null where nothing was written, or nothing is to be
-   *   published of it
    */
   change<Answer>(
     dataset: DatasetKey,
     about: { keys: readonly string[]; session: Session | null },
     decide: (snapshot: Snapshot) => Decision<Answer>,
-  ): Promise<{ answer: Answer; outboxId: string | null }>;
+  ): Promise<Changed<Answer>>;
+}
+
+export interface Changed<Answer> {
+  answer: Answer;
+  /** Of the event in the outbox; null where nothing was written, or nothing is to be published of it. */
+  outboxId: string | null;
+  /** Whether any device subscribes to the dataset; false where nothing was written. */
+  subscribed: boolean;
 }
 
 export interface Decision<Answer> {

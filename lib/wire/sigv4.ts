@@ -1,4 +1,5 @@
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
+import type { Caller } from '../sync/model.ts';
 import { canonicalRequest, header, type RawRequest, sha256 } from './canonical-request.ts';
 
 export type { RawRequest };
@@ -7,6 +8,7 @@ export type SignatureErrorCode =
   | 'MissingAuthenticationTokenException'
   | 'IncompleteSignatureException'
   | 'UnrecognizedClientException'
+  | 'ExpiredTokenException'
   | 'InvalidSignatureException';
 
 /** A signature that is missing, unreadable, of unknown credentials, or not the right one. `code` is AWS's own. */
@@ -22,19 +24,34 @@ export class SignatureError extends Error {
 
 export interface SigV4Options {
   region: string;
-  /** The secret of an access key; undefined where there is no such key. */
-  secretOf: (accessKeyId: string) => string | undefined;
+  /** Whose an access key is. */
+  findCredentials: FindCredentials;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
+export interface KnownCredentials {
+  secretAccessKey: string;
+  caller: Caller;
+}
+
+/**
+ * The credentials of an access key, with the session token that came with it, if any; undefined where there are none.
+ * @throws {SignatureError} ExpiredTokenException
+ */
+export type FindCredentials = (
+  accessKeyId: string,
+  sessionToken: string | undefined,
+) => KnownCredentials | undefined;
+
 /** Verifies one request and tells whose it is. */
-export type SigV4Verifier = (request: RawRequest, service: string) => { accessKeyId: string };
+export type SigV4Verifier = (request: RawRequest, service: string) => Caller;
 
 const ALGORITHM = 'AWS4-HMAC-SHA256';
 const BASIC_FORMAT = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/;
 const MAX_SKEW_MS = 15 * 60 * 1000;
-const MAX_CACHED_KEYS = 100;
+/** One for each set of credentials in use, some 500 bytes: 5 MB at most. */
+const MAX_CACHED_KEYS = 10_000;
 
 /**
  * Verifies AWS Signature Version 4 in the Authorization header, as described in the IAM user guide, "Create a signed
@@ -43,7 +60,7 @@ const MAX_CACHED_KEYS = 100;
  *
  * @returns a function that throws {SignatureError} unless the request is signed as it must be
  */
-export function createSigV4Verifier({ region, secretOf, now }: SigV4Options): SigV4Verifier {
+export function createSigV4Verifier({ region, findCredentials, now }: SigV4Options): SigV4Verifier {
   // Deriving the key is most of the work, and it is the same for all requests of a day.
   const keys = new Map<string, KeyObject>();
 
@@ -64,8 +81,8 @@ export function createSigV4Verifier({ region, secretOf, now }: SigV4Options): Si
   return (request, service) => {
     const { accessKeyId, scope, signedHeaders, signature } = readAuthorization(request);
     const [day = ''] = scope;
-    const secret = secretOf(accessKeyId);
-    if (secret === undefined) {
+    const known = findCredentials(accessKeyId, header(request, 'x-amz-security-token'));
+    if (known === undefined) {
       throw new SignatureError(
         'UnrecognizedClientException',
         'The security token included in the request is invalid.',
@@ -77,14 +94,14 @@ export function createSigV4Verifier({ region, secretOf, now }: SigV4Options): Si
     const toSign = [ALGORITHM, date, scope.join('/'), sha256(canonicalRequest(request, signedHeaders))].join(
       '\n',
     );
-    const expected = hmac(signingKey(secret, day, service), toSign);
+    const expected = hmac(signingKey(known.secretAccessKey, day, service), toSign);
     const given = Buffer.from(signature, 'hex');
     if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
       throw invalid(
         'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.',
       );
     }
-    return { accessKeyId };
+    return known.caller;
   };
 }
 

@@ -17,8 +17,6 @@ export interface WireResponse {
 export interface SyncApiDeps {
   operations: SyncOperations;
   verify: SigV4Verifier;
-  /** The account whose developer credentials `verify` knows. */
-  accountId: string;
   /** A new id for each request. */
   requestId: () => string;
   logger: SyncApiLogger;
@@ -61,15 +59,15 @@ export function createSyncApi(deps: SyncApiDeps): SyncApi {
   };
 }
 
-async function answer(request: RawRequest, { operations, verify, accountId }: SyncApiDeps): Promise<string> {
+async function answer(request: RawRequest, { operations, verify }: SyncApiDeps): Promise<string> {
   if (request.body.length > MAX_BODY_BYTES) {
     throw new RequestError('RequestEntityTooLarge', `a request body is at most ${MAX_BODY_BYTES} bytes`);
   }
   const route = findRoute(request.method, request.target);
   if (!route) throw new RequestError('UnknownOperationException', 'the API has no such operation');
-  verify(request, SERVICE);
+  const caller = verify(request, SERVICE);
   const operation = operationOf(operations, route);
-  const output = await operation(decodeInput(route, request), { kind: 'developer', accountId });
+  const output = await operation(decodeInput(route, request), caller);
   return encodeOutput(route.operation.output, output);
 }
 

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import { startPort } from '../../infra/local/port.ts';
 import { createSyncApiRoute } from '../../infra/local/sync-api-route.ts';
 import { DEFAULT_CREDENTIALS } from '../../lib/config.ts';
+import { createTemporaryCredentials } from '../../lib/identity/temporary-credentials.ts';
 import { createBulkPublishStore } from '../../lib/store/bulk-publish-store.ts';
 import { migrate } from '../../lib/store/migrate.ts';
 import { openPg } from '../../lib/store/pg-database.ts';
@@ -13,6 +14,7 @@ import { createSyncOperations } from '../../lib/sync/create-sync-operations.ts';
 import { createPayloadLinks } from '../../lib/sync/payload-links.ts';
 import { createSessionTokens } from '../../lib/sync/session-token.ts';
 import { createLogger } from '../../lib/telemetry.ts';
+import { createFindCredentials } from '../../lib/wire/find-credentials.ts';
 import { createSigV4Verifier } from '../../lib/wire/sigv4.ts';
 import { createSyncApi } from '../../lib/wire/sync-api.ts';
 import { createPool } from '../fixtures/identity-pools.ts';
@@ -28,15 +30,15 @@ const database = where.startsWith('postgres:')
   : await openPglite({ dataDir: where });
 await migrate(database);
 
-const { accessKeyId, secretAccessKey } = DEFAULT_CREDENTIALS;
+const key = Buffer.alloc(32, 1);
 await createPool(database);
 const operations = createSyncOperations({
   store: createSyncStore(database),
   pools: createPoolStore(database),
   bulkPublishes: createBulkPublishStore(database),
-  tokens: createSessionTokens({ key: Buffer.alloc(32, 1), now: Date.now, randomId: randomUUID }),
+  tokens: createSessionTokens({ key, now: Date.now, randomId: randomUUID }),
   payloadLinks: createPayloadLinks({
-    key: Buffer.alloc(32, 1),
+    key,
     origin: () => 'http://127.0.0.1',
     now: Date.now,
     randomId: randomUUID,
@@ -46,13 +48,16 @@ const operations = createSyncOperations({
 });
 const verify = createSigV4Verifier({
   region: 'us-east-1',
-  secretOf: (id) => (id === accessKeyId ? secretAccessKey : undefined),
+  findCredentials: createFindCredentials({
+    developer: DEFAULT_CREDENTIALS,
+    accountId: '000000000000',
+    temporary: createTemporaryCredentials({ key, now: Date.now, randomId: randomUUID }),
+  }),
   now: Date.now,
 });
 const syncApi = createSyncApi({
   operations,
   verify,
-  accountId: '000000000000',
   requestId: randomUUID,
   logger: createLogger('bench'),
 });

@@ -9,6 +9,8 @@ const MIGRATIONS = [
   '0003-query-by-key.sql',
   '0004-stream-progress.sql',
   '0005-identity-pools.sql',
+  '0006-identities.sql',
+  '0007-push.sql',
 ];
 
 describe.each(DATABASES)('migrations on $name', ({ open }) => {

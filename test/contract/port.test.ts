@@ -11,6 +11,7 @@ import { type Port, startPort } from '../../infra/local/port.ts';
 import { ensureStream } from '../../lib/aws/kinesis-stream.ts';
 import { createSigV4Verifier } from '../../lib/wire/sigv4.ts';
 import { localKinesis, put } from '../fixtures/kinesis.ts';
+import { findCredentials } from '../fixtures/signing.ts';
 
 let directory: string;
 let kinesis: KinesisEmulator;
@@ -18,10 +19,9 @@ let port: Port;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'port-'));
-  const secretOf = (id: string) => (id === 'local' ? 'local' : undefined);
   kinesis = createKinesisEmulator(
     join(directory, 'kinesis'),
-    createSigV4Verifier({ region: 'us-east-1', secretOf, now: Date.now }),
+    createSigV4Verifier({ region: 'us-east-1', findCredentials, now: Date.now }),
   );
   port = await startPort({ host: '127.0.0.1', port: 0, routes: [kinesis] });
 });

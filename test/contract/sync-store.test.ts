@@ -264,7 +264,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
         update: null,
         answer: 'nothing',
       }));
-      expect(nothing).toEqual({ answer: 'nothing', outboxId: null });
+      expect(nothing).toEqual({ answer: 'nothing', outboxId: null, subscribed: false });
       for (const table of ['identities', 'datasets', 'records', 'spent_tokens', 'outbox']) {
         expect(await rowsIn(table), table).toBe(updates);
       }

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { createSigner } from '../../lib/signed-text.ts';
 import { checkPayloadUrl, expiresAt } from '../../lib/stream/payload-url.ts';
 import { createPayloadLinks } from '../../lib/sync/payload-links.ts';
-import { createSigner } from '../../lib/sync/signed-text.ts';
 import { NEW_YEAR } from '../fixtures/stream-events.ts';
 
 const WEEK = 7 * 24 * 60 * 60 * 1000;

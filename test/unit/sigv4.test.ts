@@ -1,7 +1,7 @@
 import { SignatureV4 } from '@smithy/signature-v4';
 import { describe, expect, it } from 'vitest';
 import { createSigV4Verifier, type RawRequest } from '../../lib/wire/sigv4.ts';
-import { Sha256 } from '../fixtures/signing.ts';
+import { DEVELOPER, findCredentials, Sha256 } from '../fixtures/signing.ts';
 
 const NOW = Date.UTC(2026, 0, 1, 12, 0, 0);
 const MINUTE = 60_000;
@@ -52,7 +52,7 @@ async function sign({
 
 const verify = createSigV4Verifier({
   region: 'us-east-1',
-  secretOf: (id) => (id === 'local' ? 'local' : undefined),
+  findCredentials,
   now: () => NOW,
 });
 
@@ -60,7 +60,10 @@ describe('a signature is right', () => {
   it("in AWS's own example", () => {
     const verifyExample = createSigV4Verifier({
       region: 'us-east-1',
-      secretOf: () => 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY',
+      findCredentials: () => ({
+        secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY',
+        caller: DEVELOPER,
+      }),
       now: () => Date.UTC(2015, 7, 30, 12, 36, 0),
     });
     const request = {
@@ -74,7 +77,7 @@ describe('a signature is right', () => {
       },
       body: Buffer.alloc(0),
     };
-    expect(verifyExample(request, 'service')).toEqual({ accessKeyId: 'AKIDEXAMPLE' });
+    expect(verifyExample(request, 'service')).toEqual(DEVELOPER);
   });
 
   it.each<[string, Signing]>([
@@ -98,7 +101,7 @@ describe('a signature is right', () => {
     ['14 minutes late', { at: NOW - 14 * MINUTE }],
     ['14 minutes early', { at: NOW + 14 * MINUTE }],
   ])('%s', async (_, signing) => {
-    expect(verify(await sign(signing), 'kinesis')).toEqual({ accessKeyId: 'local' });
+    expect(verify(await sign(signing), 'kinesis')).toEqual(DEVELOPER);
   });
 });
 
