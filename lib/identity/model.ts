@@ -21,6 +21,7 @@ export interface IdentityOperations {
     GetOpenIdTokenForDeveloperIdentityInput,
     OpenIdTokenOutput
   >;
+  MergeDeveloperIdentities: DeveloperOperation<MergeDeveloperIdentitiesInput, { IdentityId: string }>;
   GetId: PublicOperation<GetIdInput, { IdentityId: string }>;
   GetCredentialsForIdentity: PublicOperation<GetCredentialsForIdentityInput, GetCredentialsForIdentityOutput>;
   GetOpenIdToken: PublicOperation<GetOpenIdTokenInput, OpenIdTokenOutput>;
@@ -102,6 +103,12 @@ export interface GetOpenIdTokenForDeveloperIdentityInput extends PoolInput {
   TokenDuration?: number | undefined;
 }
 
+export interface MergeDeveloperIdentitiesInput extends PoolInput {
+  SourceUserIdentifier: string;
+  DestinationUserIdentifier: string;
+  DeveloperProviderName: string;
+}
+
 export interface OpenIdTokenOutput {
   IdentityId: string;
   Token: string;
@@ -132,3 +139,20 @@ export interface GetOpenIdTokenInput {
   IdentityId: string;
   Logins?: Logins | undefined;
 }
+
+/** AWS STS, AssumeRoleWithWebIdentity: the last step of the classic flow. The role is echoed, never looked at. */
+export type AssumeRoleWithWebIdentity = PublicOperation<
+  {
+    RoleArn: string;
+    RoleSessionName: string;
+    /** What GetOpenIdToken or GetOpenIdTokenForDeveloperIdentity answered. */
+    WebIdentityToken: string;
+  },
+  {
+    Credentials: GetCredentialsForIdentityOutput['Credentials'];
+    /** Of the identity. */
+    SubjectFromWebIdentityToken: string;
+    /** The identity pool. */
+    Audience: string;
+  }
+>;
