@@ -1,4 +1,6 @@
+import { isIP } from 'node:net';
 import { SetupError } from './errors.ts';
+import { isLoopback, LOOPBACK } from './loopback.ts';
 import type { PayloadPolicy } from './stream/payload-url.ts';
 
 /** Environment variables as the process has them; an empty one counts as unset. */
@@ -32,30 +34,39 @@ export const STREAM_NAME = 'cognito-sync';
 export const STREAM_NAME_PATTERN = '[a-zA-Z0-9_.-]+';
 export const MAX_STREAM_NAME_LENGTH = 128;
 
-const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 const REGION = /^[a-z]{2}(-[a-z]+)+-\d$/;
 
 /** @throws {SetupError} naming the variable, what it holds (unless secret) and what it may hold */
 export function readLocalConfig(env: Environment): LocalConfig {
-  const host = env.HOST || '127.0.0.1';
-  if (!LOOPBACK.has(host)) {
-    throw new SetupError(
-      `HOST=${host} is not a loopback address; use 127.0.0.1, ::1 or localhost, and a proxy to be reached from elsewhere`,
-    );
-  }
+  const credentials = readCredentials(env);
   const region = env.AWS_REGION || 'us-east-1';
   if (!REGION.test(region)) {
     throw new SetupError(`AWS_REGION=${region} is not the name of a region; one looks like us-east-1`);
   }
   return {
-    host,
+    host: readHost(env, credentials),
     port: readPort(env, 'PORT', 4580),
     sqlPort: readPort(env, 'PG_PORT', DEFAULT_SQL_PORT),
     dataDir: env.DATA_DIR || DEFAULT_DATA_DIR,
     databaseUrl: env.DATABASE_URL ? readDatabaseUrl(env) : undefined,
     region,
-    credentials: readCredentials(env),
+    credentials,
   };
+}
+
+/** Who can reach the port can sign with the default credentials, which everybody knows. */
+function readHost(env: Environment, { secretAccessKey }: Credentials): string {
+  const host = env.HOST || LOOPBACK;
+  if (isLoopback(host)) return host;
+  if (isIP(host) === 0) {
+    throw new SetupError(`HOST=${host} is not an address; use 127.0.0.1, or an address of this machine`);
+  }
+  if (secretAccessKey === DEFAULT_CREDENTIALS.secretAccessKey) {
+    throw new SetupError(
+      `HOST=${host} can be reached from elsewhere, with credentials that everybody knows; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to your own, or use 127.0.0.1`,
+    );
+  }
+  return host;
 }
 
 /** Where a command finds the service it works on, and as whom. */

@@ -1,10 +1,19 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import { isAnyAddress, isLoopback, LOOPBACK } from '../../lib/loopback.ts';
 import type { RawRequest } from '../../lib/wire/sigv4.ts';
 
 /** One of the services behind the port. */
 export interface Route {
   /** Web pages of other origins may ask here; everywhere else they are refused. */
   anyOrigin?: true;
+  /** Served on every address that is listened on. Everything else is for this machine alone. */
+  offLoopback?: true;
   matches(request: Omit<RawRequest, 'body'>): boolean;
   answer(request: RawRequest, response: ServerResponse): void | Promise<void>;
 }
@@ -16,6 +25,7 @@ export interface Port {
 }
 
 export interface PortOptions {
+  /** Where to listen. This machine itself can always ask on its loopback address. */
   host: string;
   port: number;
   /** The first that matches answers. */
@@ -25,18 +35,17 @@ export interface PortOptions {
 /** The largest PutRecords the Kinesis emulator takes is 7 MiB. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
 const NO_BODY = Buffer.alloc(0);
-const LOOPBACK_NAMES = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
 /**
  * The one HTTP port of the local cloud. It answers only requests that were meant for it: one with a foreign `Host`
  * comes from a name that somebody else made point here, one with a foreign `Origin` from somebody else's web page,
- * which only gets as far as a route that welcomes it.
+ * which only gets as far as a route that welcomes it. Off loopback it may have any name, and has but the routes for that.
  *
  * @throws the system's error, such as EADDRINUSE, where it cannot listen
  */
 export async function startPort({ host, port, routes }: PortOptions): Promise<Port> {
   const underWay = new Set<Promise<void>>();
-  const server = createServer((request, response) => {
+  const listener: RequestListener = (request, response) => {
     const answered = answer(request, response, routes)
       .catch((error: unknown) => {
         if (!response.headersSent) sendJson(response, 500, { message: 'internal error' });
@@ -45,22 +54,43 @@ export async function startPort({ host, port, routes }: PortOptions): Promise<Po
       })
       .finally(() => underWay.delete(answered));
     underWay.add(answered);
-  });
+  };
+  const servers: Server[] = [];
+  /** Takes no more requests, and waits for the work of those it has. */
+  async function close(): Promise<void> {
+    const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    for (const server of servers) server.closeAllConnections();
+    await Promise.all([...closed, ...underWay]);
+  }
+
+  let listening = port;
+  for (const address of addressesOf(host)) {
+    const server = createServer(listener);
+    try {
+      listening = await listen(server, address, listening);
+    } catch (error) {
+      await close();
+      throw error;
+    }
+    servers.push(server);
+  }
+  return { port: listening, close };
+}
+
+/** An address of this machine's network leaves loopback out; one that stands for all of them does not. */
+function addressesOf(host: string): string[] {
+  return isLoopback(host) || isAnyAddress(host) ? [host] : [host, LOOPBACK];
+}
+
+/** @returns the port it was given */
+async function listen(server: Server, host: string, port: number): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);
   });
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('not listening on a port');
-  return {
-    port: address.port,
-    /** Takes no more requests, and waits for the work of those it has. */
-    async close() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeAllConnections();
-      await Promise.all([closed, ...underWay]);
-    },
-  };
+  return address.port;
 }
 
 async function answer(
@@ -72,8 +102,12 @@ async function answer(
   // A client that goes away is nobody's failure.
   incoming.on('error', () => undefined);
   response.on('error', () => undefined);
-  if (!isOwnHost(headers.host)) return sendJson(response, 403, { message: 'this Host is not served here' });
-  const route = routes.find((candidate) => candidate.matches({ method, target, headers }));
+  const isOwnMachine = isLoopback(incoming.socket.localAddress ?? '');
+  if (isOwnMachine && !isOwnHost(headers.host))
+    return sendJson(response, 403, { message: 'this Host is not served here' });
+  const route = routes.find(
+    (candidate) => (isOwnMachine || candidate.offLoopback) && candidate.matches({ method, target, headers }),
+  );
   if (!route?.anyOrigin && !isOwnOrigin(headers.origin, headers.host))
     return sendJson(response, 403, { message: 'this Origin may not ask here' });
   const body = await readBody(incoming);
@@ -102,7 +136,9 @@ export function sendJson(
 
 /** Any port will do: the way here may lead through a forwarded one. */
 function isOwnHost(host: string | undefined): boolean {
-  return host !== undefined && LOOPBACK_NAMES.has(host.replace(/:\d+$/, '').toLowerCase());
+  if (host === undefined) return false;
+  const name = host.toLowerCase().replace(/:\d+$/, '');
+  return isLoopback(name.startsWith('[') ? name.slice(1, -1) : name);
 }
 
 function isOwnOrigin(origin: string | undefined, host: string | undefined): boolean {

@@ -4,16 +4,18 @@ import {
   DEFAULT_SQL_PORT,
   type LocalConfig,
 } from '../../lib/config.ts';
+import { isLoopback } from '../../lib/loopback.ts';
 import { STREAM_NAME } from './names.ts';
 import type { LocalCloud } from './start-local-cloud.ts';
 
 /** What `npm start` prints when everything answers: where it is, what to paste, what to try. */
 export function readyBox(
   { url, sqlUrl, dataDir }: LocalCloud,
-  { region, credentials, databaseUrl, sqlPort, dataDir: givenDataDir }: LocalConfig,
+  { host, region, credentials, databaseUrl, sqlPort, dataDir: givenDataDir }: LocalConfig,
 ): string {
   const services = [
-    ['Sync', `${url}  (the Cognito Sync API)`],
+    ['Sync', `${url}  (the Cognito Sync API, and identities)`],
+    ...(isLoopback(host) ? [] : [['', `the same on ${host}, where logins are refused`]]),
     ['Kinesis', `${url}  (stream ${STREAM_NAME})`],
     ['SQL', databaseUrl === undefined ? `${sqlUrl}  (read-only)` : 'the server that DATABASE_URL names'],
     ['Health', `${url}/healthz`],

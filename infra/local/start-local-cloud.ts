@@ -8,6 +8,7 @@ import { deleteStream, ensureStream } from '../../lib/aws/kinesis-stream.ts';
 import { createPayloadFetch } from '../../lib/aws/payload-fetch.ts';
 import { DEFAULT_CREDENTIALS, type LocalConfig } from '../../lib/config.ts';
 import { createTemporaryCredentials } from '../../lib/identity/temporary-credentials.ts';
+import { isLoopback, LOOPBACK } from '../../lib/loopback.ts';
 import type { BatchReport } from '../../lib/projection/batch-report.ts';
 import { type DataDirectory, takeDataDirectory } from '../../lib/store/data-directory.ts';
 import type { Database } from '../../lib/store/database.ts';
@@ -175,7 +176,7 @@ async function listen(
 ): Promise<string> {
   const listening = await startPort({ host, port, routes }).catch(portTaken('PORT', port));
   started.defer(() => listening.close());
-  return `http://${bracketed(host)}:${listening.port}`;
+  return `http://${bracketed(onLoopback(host))}:${listening.port}`;
 }
 
 /** People read a server where it is; only the embedded database needs a door. */
@@ -185,11 +186,12 @@ async function listenForSql(
   started: AsyncDisposableStack,
 ): Promise<string> {
   if (kind === 'server') return databaseUrl ?? '';
-  const listening = await startSqlPort({ host, port: sqlPort, database }).catch(
+  const address = onLoopback(host);
+  const listening = await startSqlPort({ host: address, port: sqlPort, database }).catch(
     portTaken('PG_PORT', sqlPort),
   );
   started.defer(() => listening.close());
-  return `postgres://postgres@${bracketed(host)}:${listening.port}/postgres`;
+  return `postgres://postgres@${bracketed(address)}:${listening.port}/postgres`;
 }
 
 /** A command on a server may take longer than the service gives its own statements. */
@@ -231,6 +233,11 @@ async function emptyTables(database: Database): Promise<void> {
      WHERE schemaname IN ('projection', 'sync', 'identity') AND tablename <> 'migrations'`,
   );
   for (const { name } of rows) await database.query(`TRUNCATE ${name}`);
+}
+
+/** Where this machine itself finds what listens on an address. */
+function onLoopback(host: string): string {
+  return isLoopback(host) ? host : LOOPBACK;
 }
 
 function bracketed(host: string): string {

@@ -9,6 +9,7 @@ import { sendWireResponse } from './send-wire-response.ts';
 export function createSyncApiRoute(syncApi: SyncApi): Route {
   return {
     anyOrigin: true,
+    offLoopback: true,
     matches: ({ target }) => /^\/identitypools(?:[/?]|$)/.test(target),
     async answer(request, response) {
       sendWireResponse(response, await syncApi(request));

@@ -77,7 +77,7 @@ describe('npm start', () => {
 describe('npm start refuses, in one line and with code 1,', () => {
   it.each([
     ['a port that is none', { PORT: 'abc' }, 'PORT=abc is not a port'],
-    ['an address everybody can reach', { HOST: '0.0.0.0' }, 'HOST=0.0.0.0 is not a loopback address'],
+    ['an address everybody can reach', { HOST: '0.0.0.0' }, 'HOST=0.0.0.0 can be reached from elsewhere'],
     ['a region that is none', { AWS_REGION: 'moon' }, 'AWS_REGION=moon is not the name of a region'],
     [
       'a database of another kind',

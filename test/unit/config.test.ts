@@ -49,7 +49,15 @@ describe('the environment of the local cloud', () => {
     [{ PORT: '65536' }, 'PORT=65536 is not a port'],
     [{ PORT: '-1' }, 'PORT=-1 is not a port'],
     [{ PG_PORT: '1e3' }, 'PG_PORT=1e3 is not a port'],
-    [{ HOST: '0.0.0.0' }, 'HOST=0.0.0.0 is not a loopback address'],
+    [
+      { HOST: '0.0.0.0' },
+      'HOST=0.0.0.0 can be reached from elsewhere, with credentials that everybody knows',
+    ],
+    [
+      { HOST: '192.0.2.1', AWS_ACCESS_KEY_ID: 'own', AWS_SECRET_ACCESS_KEY: 'local' },
+      'HOST=192.0.2.1 can be reached from elsewhere',
+    ],
+    [{ HOST: 'example.com' }, 'HOST=example.com is not an address'],
     [{ AWS_REGION: 'moon' }, 'AWS_REGION=moon is not the name of a region'],
     [{ AWS_ACCESS_KEY_ID: 'id' }, 'only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set'],
     [{ DATABASE_URL: 'nonsense' }, 'DATABASE_URL is not the address of a PostgreSQL database'],
@@ -58,6 +66,15 @@ describe('the environment of the local cloud', () => {
     expect(() => readLocalConfig(env)).toThrow(SetupError);
     expect(() => readLocalConfig(env)).toThrow(message);
     expect(() => readLocalConfig(env)).not.toThrow(/\n|secret/);
+  });
+
+  it.each(['0.0.0.0', '::', '192.0.2.1'])('may be reached on %s with credentials of its own', (HOST) => {
+    const own = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret' };
+    expect(readLocalConfig({ HOST, ...own }).host).toBe(HOST);
+  });
+
+  it.each(['localhost', '::1', '127.0.0.2'])('may be on loopback with the default ones: %s', (HOST) => {
+    expect(readLocalConfig({ HOST }).host).toBe(HOST);
   });
 
   it('needs a database address where a function asks for one', () => {
