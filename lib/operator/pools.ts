@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { STREAM_NAME } from '../config.ts';
 import { createPoolStore } from '../store/pool-store.ts';
 import type { PoolStreams } from '../sync/pool-store-port.ts';
-import { brokenConstraints } from '../wire/constraints.ts';
+import { brokenConstraints, SYNC_CONSTRAINTS } from '../wire/constraints.ts';
 import { type Command, type CommandDeps, UsageError } from './command.ts';
 
 /** Which identity pools there are, and what is set for each; makes one, such as the one that an app in the field has. */
@@ -34,7 +34,7 @@ export const pools: Command = {
 
 /** As the API would, so that what is made here can be asked for there. Whether the stream is there is not looked up. */
 function check(member: 'IdentityPoolId' | 'StreamName', value: string, what: string): void {
-  const [broken] = brokenConstraints(member, value);
+  const [broken] = brokenConstraints(SYNC_CONSTRAINTS, member, value);
   if (broken !== undefined) throw new UsageError(`${value} is not ${what}: ${broken}`);
 }
 

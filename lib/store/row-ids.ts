@@ -1,6 +1,8 @@
 import { hash } from 'node:crypto';
+import type { Login } from '../identity/identity-store-port.ts';
 import type { StreamPosition } from '../projection/delivery.ts';
 import type { DatasetKey } from '../stream/stream-event.ts';
+import type { Registration } from '../sync/push-port.ts';
 
 /** Key of a dataset's row: the same on every replay, no look-up, no sequence. */
 export function datasetId({ identityPoolId, identityId, datasetName }: DatasetKey): string {
@@ -13,6 +15,16 @@ export function identityRowId({
   identityId,
 }: Pick<DatasetKey, 'identityPoolId' | 'identityId'>): string {
   return hashedUuid(`${identityPoolId}\0${identityId}`);
+}
+
+/** Key of a device's row: the token itself is not kept. It may have any characters but NUL. */
+export function registrationId({ identityPoolId, identityId, platform, token }: Registration): string {
+  return hashedUuid(`${identityPoolId}\0${identityId}\0${platform}\0${token}`);
+}
+
+/** Key of a login's row: who somebody is to a provider, within a pool. No provider's name holds NUL. */
+export function loginId(identityPoolId: string, { provider, userId }: Login): string {
+  return hashedUuid(`${identityPoolId}\0${provider}\0${userId}`);
 }
 
 /** An app uses few keys, and short ones, for all its people: hashing them again is most of the hashing there is. */

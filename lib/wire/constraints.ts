@@ -2,15 +2,17 @@ import { MAX_STREAM_NAME_LENGTH, STREAM_NAME_PATTERN } from '../config.ts';
 import { MAX_KEY_LENGTH, MAX_VALUE_LENGTH } from '../stream/bounds.ts';
 import { MAX_RESULTS } from '../sync/page-size.ts';
 
-interface Pattern {
+export interface Pattern {
   text: string;
   matches(value: string): boolean;
 }
 
-interface Constraint {
+export interface Constraint {
   /** In characters (code points), as the API model counts. */
   minLength?: number;
   maxLength?: number;
+  /** An end of the text that `maxLength` leaves out. */
+  uncounted?: RegExp;
   pattern?: Pattern;
   oneOf?: readonly string[];
   min?: number;
@@ -21,20 +23,35 @@ interface Constraint {
   secret?: true;
 }
 
-const ID = { minLength: 1, maxLength: 55, pattern: wholly('[\\w-]+:[0-9a-f-]+') };
+/**
+ * What members of inputs must be beyond their type, by member name; for a list, what each of its entries must be, for a
+ * map each of its values. What the keys of a map must be stands under the map's name and `.key`.
+ */
+export type Constraints = ReadonlyMap<string, Constraint>;
+
+const NONE: Constraint = {};
+export const ID: Constraint = { minLength: 1, maxLength: 55, pattern: wholly('[\\w-]+:[0-9a-f-]+') };
+/** What a merge of identities puts behind a dataset's name: see lib/sync/merge-identities.ts. */
+const OF_MERGED_IDENTITY = /\.(?=.{1,55}$)[\w-]+:[0-9a-f-]+$/;
 /** A larger long could not be told from its neighbours here; no count gets there. */
 const COUNT = { min: 0, max: Number.MAX_SAFE_INTEGER };
 
 /**
- * What members of inputs must be beyond their type, by member name (no two inputs use one name for different things);
- * for a list, what each of its entries must be. From the API model of 2014-06-30; what is ours says so.
+ * Of Cognito Sync, where no two inputs use one name for different things. From the API model of 2014-06-30; what is ours
+ * says so.
  */
-const CONSTRAINTS: ReadonlyMap<string, Constraint> = new Map(
+export const SYNC_CONSTRAINTS: Constraints = new Map(
   Object.entries<Constraint>({
     IdentityPoolId: ID,
     IdentityId: ID,
     // Ours: neither `.` nor `..`. Proxies and HTTP clients resolve them, and then the path is another one.
-    DatasetName: { minLength: 1, maxLength: 128, pattern: wholly('(?!\\.{1,2}$)[a-zA-Z0-9_.:-]+') },
+    // Ours, too: a copy made by a merge may be longer by the id of the identity that it came from; devices sync it, too.
+    DatasetName: {
+      minLength: 1,
+      maxLength: 128,
+      uncounted: OF_MERGED_IDENTITY,
+      pattern: wholly('(?!\\.{1,2}$)[a-zA-Z0-9_.:-]+'),
+    },
     DeviceId: { minLength: 1, maxLength: 256 },
     Key: { minLength: 1, maxLength: MAX_KEY_LENGTH },
     Value: { maxLength: MAX_VALUE_LENGTH, secret: true },
@@ -57,18 +74,23 @@ const CONSTRAINTS: ReadonlyMap<string, Constraint> = new Map(
 );
 
 /** True where what the member holds is not to be repeated in an answer. */
-export function isSecret(member: string): boolean {
-  return constraintOf(member).secret === true;
+export function isSecret(constraints: Constraints, member: string): boolean {
+  return constraints.get(member)?.secret === true;
 }
 
 /**
  * What a member breaks of its constraints, each as AWS puts it: `Member must …`.
  *
- * @param member its name in the API model; for an entry of a list or map, that of the list or map
+ * @param member its name in the API model; for an entry of a list or map, that of the list or map; for a key of a map,
+ *   the map's and `.key`
  * @param value a text, number or map of the right type
  */
-export function brokenConstraints(member: string, value: string | number | object): string[] {
-  const constraint = constraintOf(member);
+export function brokenConstraints(
+  constraints: Constraints,
+  member: string,
+  value: string | number | object,
+): string[] {
+  const constraint = constraints.get(member) ?? NONE;
   if (typeof value === 'string') return brokenByText(constraint, value);
   if (typeof value === 'number') return brokenByNumber(constraint, value);
   const { maxEntries = Number.POSITIVE_INFINITY } = constraint;
@@ -76,14 +98,14 @@ export function brokenConstraints(member: string, value: string | number | objec
   return [`Member must have length less than or equal to ${maxEntries}`];
 }
 
-function constraintOf(member: string): Constraint {
-  return CONSTRAINTS.get(member) ?? {};
-}
-
-function brokenByText({ minLength = 0, maxLength, pattern, oneOf }: Constraint, text: string): string[] {
+function brokenByText(
+  { minLength = 0, maxLength, uncounted, pattern, oneOf }: Constraint,
+  text: string,
+): string[] {
   const musts: string[] = [];
   if (text.length < minLength) musts.push(`Member must have length greater than or equal to ${minLength}`);
-  if (maxLength !== undefined && isLonger(text, maxLength)) {
+  const counted = uncounted ? text.replace(uncounted, '') : text;
+  if (maxLength !== undefined && isLonger(counted, maxLength)) {
     musts.push(`Member must have length less than or equal to ${maxLength}`);
   }
   if (pattern !== undefined && !pattern.matches(text)) {
@@ -105,7 +127,7 @@ function isLonger(text: string, maxLength: number): boolean {
 }
 
 /** A pattern holds for the whole text; the message shows it as the API model writes it. */
-function wholly(text: string): Pattern {
+export function wholly(text: string): Pattern {
   const expression = new RegExp(`^(?:${text})$`);
   return { text, matches: (value) => expression.test(value) };
 }

@@ -7,8 +7,8 @@ const MAX_AGE_SECONDS = 172_800;
 const HEADER_NAMES = /^[\w-]+(\s*,\s*[\w-]+)*$/;
 
 /**
- * What every answer to a browser carries: any web page may read it, since only what was signed is answered with data.
- * The SDK reads all three exposed headers, `Date` to set its clock right.
+ * What every answer to a browser carries: any web page may read it, since data is given only to what was signed, or
+ * proves itself by the tokens in its body; a browser adds neither by itself. The SDK reads all three exposed headers, `Date` to set its clock right.
  */
 export const CROSS_ORIGIN_HEADERS: readonly Header[] = [
   ['Access-Control-Allow-Origin', '*'],

@@ -1,11 +1,11 @@
-import { isUtf8 } from 'node:buffer';
-import { isObject } from '../is-object.ts';
-import { decodeValue, pathTo, requireValue } from './decode-value.ts';
+import { ServiceError } from '../errors.ts';
+import { SYNC_CONSTRAINTS } from './constraints.ts';
+import { type Decoding, decodeMember, pathTo } from './decode-value.ts';
 import type { FoundRoute } from './find-route.ts';
-import { RequestError } from './request-error.ts';
+import { parseJsonBody } from './request-body.ts';
 import type { Member, Shape } from './shape.ts';
 import type { RawRequest } from './sigv4.ts';
-import { createViolations, type Violations } from './violations.ts';
+import { createViolations } from './violations.ts';
 
 /** The members of an operation's input by name; undefined for what was not given. */
 export type DecodedInput = Record<string, unknown>;
@@ -20,11 +20,12 @@ export type DecodedInput = Record<string, unknown>;
  */
 export function decodeInput({ operation, labels }: FoundRoute, request: RawRequest): DecodedInput {
   const { members } = operation.input;
-  const body = members.some(({ binding }) => binding.in === 'body') ? parseBody(request.body) : {};
+  const body = members.some(({ binding }) => binding.in === 'body') ? parseJsonBody(request.body) : {};
   const source: Source = { labels, query: splitQuery(request.target), headers: request.headers, body };
-  const violations = createViolations();
+  const violations = createViolations((message) => new ServiceError('InvalidParameterException', message));
+  const decoding = { constraints: SYNC_CONSTRAINTS, violations };
   const input = Object.fromEntries(
-    members.map((member) => [member.name, decodeMember(member, source, violations)]),
+    members.map((member) => [member.name, decodeBound(member, source, decoding)]),
   );
   violations.throwIfAny();
   return input;
@@ -35,15 +36,14 @@ interface Source {
   /** Raw values by decoded name. */
   query: ReadonlyMap<string, readonly string[]>;
   headers: RawRequest['headers'];
-  body: Record<string, unknown>;
+  body: Readonly<Record<string, unknown>>;
 }
 
-function decodeMember(member: Member, source: Source, violations: Violations): unknown {
-  const place = { member: member.name, violations };
+function decodeBound(member: Member, source: Source, decoding: Decoding): unknown {
+  const place = { member: member.name, decoding };
   const given = find(member, source);
-  if ('refused' in given) return violations.add({ at: pathTo(place), must: given.refused });
-  if (member.required) requireValue(given.value, place);
-  return decodeValue(member.shape, given.value, place);
+  if ('refused' in given) return decoding.violations.add({ at: pathTo(place), must: given.refused });
+  return decodeMember(member, given.value, place);
 }
 
 type Given = { value: unknown } | { refused: string };
@@ -91,22 +91,5 @@ function percentDecode(text: string): string | undefined {
     return decodeURIComponent(text);
   } catch {
     return undefined;
-  }
-}
-
-function parseBody(bytes: Uint8Array): Record<string, unknown> {
-  if (bytes.length === 0) return {};
-  if (!isUtf8(bytes)) throw new RequestError('SerializationException', 'the body is not UTF-8');
-  const body = parseJson(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
-  if (!isObject(body)) throw new RequestError('SerializationException', 'the body is not a JSON object');
-  return body;
-}
-
-/** The parser's own message quotes the text, which may be a record's value. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new RequestError('SerializationException', 'the body is not JSON');
   }
 }

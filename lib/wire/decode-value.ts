@@ -1,8 +1,14 @@
 import { isObject } from '../is-object.ts';
-import { brokenConstraints, isSecret } from './constraints.ts';
-import type { Shape, Structure } from './shape.ts';
+import { brokenConstraints, type Constraints, isSecret } from './constraints.ts';
+import type { Member, Shape, Structure } from './shape.ts';
 import { parseTimestamp } from './timestamp.ts';
 import type { Violations } from './violations.ts';
+
+/** What one input is read by; the same for all that is in it. */
+export interface Decoding {
+  constraints: Constraints;
+  violations: Violations;
+}
 
 /** Where a value is. Its path is put together only where something is wrong there. */
 export interface Place {
@@ -11,17 +17,17 @@ export interface Place {
   /** What it is called in there, such as `1.member` in a list; the member itself where it is absent. */
   step?: string;
   /** What it stands in; absent at the top. */
-  up?: Place;
-  violations: Violations;
+  up?: Place | undefined;
+  decoding: Decoding;
 }
 
 /**
- * Reads a JSON value as what the API model says it is. What is wrong with it goes to `violations`, and the answer is
+ * Reads a JSON value as what the API model says it is. What is wrong with it goes to the `violations`, and the answer is
  * then of no use. Null counts as absent; members that the model does not know are passed over.
  *
  * @returns texts, integers, booleans, epoch milliseconds, and arrays and objects of these; undefined for null
  */
-export function decodeValue(shape: Shape, value: unknown, place: Place): unknown {
+function decodeValue(shape: Shape, value: unknown, place: Place): unknown {
   if (value === undefined || value === null) return undefined;
   switch (shape.kind) {
     case 'string':
@@ -40,14 +46,40 @@ export function decodeValue(shape: Shape, value: unknown, place: Place): unknown
     case 'map':
       return isObject(value) ? decodeMap(shape.entry, value, place) : wrong(place, 'a map', value);
     case 'structure':
-      return isObject(value) ? decodeStructure(shape, value, place) : wrong(place, 'a structure', value);
+      return isObject(value)
+        ? decodeMembers(shape, value, place.decoding, place)
+        : wrong(place, 'a structure', value);
   }
 }
 
-/** Reports a required value that is missing. */
-export function requireValue(value: unknown, place: Place): void {
+/** Reads the value of a member, and reports a required one that is missing. */
+export function decodeMember({ shape, required }: Member, value: unknown, place: Place): unknown {
+  if (required) requireValue(value, place);
+  return decodeValue(shape, value, place);
+}
+
+/**
+ * Reads the members of a JSON object.
+ * @param up what the object stands in; absent where it is the input itself
+ */
+export function decodeMembers(
+  { members }: Structure,
+  value: Readonly<Record<string, unknown>>,
+  decoding: Decoding,
+  up?: Place,
+): Record<string, unknown> {
+  const decoded: Record<string, unknown> = {};
+  for (const member of members) {
+    const { name } = member;
+    const given = Object.hasOwn(value, name) ? value[name] : undefined;
+    decoded[name] = decodeMember(member, given, { member: name, up, decoding });
+  }
+  return decoded;
+}
+
+function requireValue(value: unknown, place: Place): void {
   if (value === undefined || value === null) {
-    place.violations.add({ at: pathTo(place), value: null, must: 'Member must not be null' });
+    place.decoding.violations.add({ at: pathTo(place), value: null, must: 'Member must not be null' });
   }
 }
 
@@ -76,7 +108,7 @@ function decodeList(entry: Shape, values: readonly unknown[], up: Place): unknow
 function decodeMap(entry: Shape, map: Record<string, unknown>, up: Place): Record<string, unknown> {
   const entries = Object.entries(constrained(map, up)).map(([key, value]) => {
     const place = inside(up, 'value');
-    decodeString(key, inside(up, 'key'));
+    decodeString(key, { ...inside(up, 'key'), member: `${up.member}.key` });
     requireValue(value, place);
     return [key, decodeValue(entry, value, place)];
   });
@@ -84,22 +116,12 @@ function decodeMap(entry: Shape, map: Record<string, unknown>, up: Place): Recor
 }
 
 function inside(up: Place, step: string): Place {
-  return { member: up.member, step, up, violations: up.violations };
-}
-
-function decodeStructure({ members }: Structure, value: Record<string, unknown>, up: Place): object {
-  const decoded: Record<string, unknown> = {};
-  for (const { name, shape, required } of members) {
-    const place = { member: name, up, violations: up.violations };
-    const given = Object.hasOwn(value, name) ? value[name] : undefined;
-    if (required) requireValue(given, place);
-    decoded[name] = decodeValue(shape, given, place);
-  }
-  return decoded;
+  return { member: up.member, step, up, decoding: up.decoding };
 }
 
 function constrained<Value extends string | number | object>(value: Value, place: Place): Value {
-  for (const must of brokenConstraints(place.member, value)) report(place, must, value);
+  for (const must of brokenConstraints(place.decoding.constraints, place.member, value))
+    report(place, must, value);
   return value;
 }
 
@@ -110,6 +132,8 @@ function wrong(place: Place, what: string, value?: unknown): undefined {
 /** A value is repeated to who sent it unless it is secret, or no text or number. */
 function report(place: Place, must: string, value: unknown): void {
   const at = pathTo(place);
-  const isNamed = (typeof value === 'string' || typeof value === 'number') && !isSecret(place.member);
-  place.violations.add(isNamed ? { at, must, value } : { at, must });
+  const { constraints, violations } = place.decoding;
+  const isPlain = typeof value === 'string' || typeof value === 'number';
+  const isNamed = isPlain && !isSecret(constraints, place.member);
+  violations.add(isNamed ? { at, must, value } : { at, must });
 }

@@ -2,13 +2,17 @@ import type { Shape, Structure } from './shape.ts';
 import { formatTimestamp } from './timestamp.ts';
 
 /**
- * Writes an operation's output as the body of its response: the members of the API model, in its order, with an
- * explicit null for what is not set, dates from epoch milliseconds to epoch seconds.
+ * Writes an operation's output as the body of its response: the members of the API model, in its order, dates from epoch
+ * milliseconds to epoch seconds.
  *
+ * @param unset what is not set is an explicit null, as Cognito Sync sends it, or left out, as Cognito Identity does
  * @throws {TypeError} where the output is not what the API model says: a mistake of the operation
  */
-export function encodeOutput(output: Structure, value: object): string {
-  return JSON.stringify(encode(output, value, ''));
+export function encodeOutput(output: Structure, value: object, unset: 'null' | 'left out'): string {
+  const encoded = encode(output, value, '');
+  return unset === 'null'
+    ? JSON.stringify(encoded)
+    : JSON.stringify(encoded, (_, inner: unknown) => inner ?? undefined);
 }
 
 function encode(shape: Shape, value: unknown, at: string): unknown {

@@ -1,7 +1,7 @@
 import type { PayloadLinks } from '../sync/payload-links.ts';
 import type { PayloadStore } from '../sync/payload-store-port.ts';
 import type { RawRequest } from './sigv4.ts';
-import type { WireResponse } from './sync-api.ts';
+import type { WireResponse } from './wire-response.ts';
 
 /** Answers one request. Rejects with what the store does. */
 export type PayloadApi = (request: Pick<RawRequest, 'method' | 'target'>) => Promise<WireResponse>;

@@ -3,13 +3,13 @@ export type RequestErrorCode =
   | 'SerializationException'
   | 'UnknownOperationException'
   | 'RequestEntityTooLarge'
-  | 'NotImplementedException';
+  | 'ValidationException';
 
 const STATUS: Record<RequestErrorCode, number> = {
   SerializationException: 400,
   UnknownOperationException: 404,
   RequestEntityTooLarge: 413,
-  NotImplementedException: 501,
+  ValidationException: 400,
 };
 
 /** A request that no operation gets to see. */

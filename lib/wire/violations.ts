@@ -1,5 +1,3 @@
-import { ServiceError } from '../errors.ts';
-
 /** One member of an input that is not as it must be. */
 export interface Violation {
   /** Where it is, as AWS writes it: `recordPatches.1.member.syncCount`, counted from 1. */
@@ -13,7 +11,7 @@ export interface Violation {
 /** Collects what is wrong with one input. */
 export interface Violations {
   add(violation: Violation): void;
-  /** @throws {ServiceError} InvalidParameterException that names what was added, if anything was */
+  /** @throws the refusal that names what was added, if anything was */
   throwIfAny(): void;
 }
 
@@ -21,8 +19,11 @@ export interface Violations {
 const MAX_NAMED = 10;
 const MAX_VALUE_LENGTH = 256;
 
-/** The message has the form of AWS's own: `1 validation error detected: Value 'x' at 'y' failed to satisfy constraint: …`. */
-export function createViolations(): Violations {
+/**
+ * The message has the form of AWS's own: `1 validation error detected: Value 'x' at 'y' failed to satisfy constraint: …`.
+ * @param refusal the error of such a message: services differ in its code
+ */
+export function createViolations(refusal: (message: string) => Error): Violations {
   const named: string[] = [];
   let count = 0;
   return {
@@ -33,10 +34,7 @@ export function createViolations(): Violations {
     throwIfAny() {
       if (count === 0) return;
       const errors = count === 1 ? 'error' : 'errors';
-      throw new ServiceError(
-        'InvalidParameterException',
-        `${count} validation ${errors} detected: ${named.join('; ')}`,
-      );
+      throw refusal(`${count} validation ${errors} detected: ${named.join('; ')}`);
     },
   };
 }

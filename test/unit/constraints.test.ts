@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { brokenConstraints, isSecret } from '../../lib/wire/constraints.ts';
+import { brokenConstraints, isSecret, SYNC_CONSTRAINTS } from '../../lib/wire/constraints.ts';
 
 const TOO_SHORT = expect.stringContaining('length greater than or equal to');
 const TOO_LONG = expect.stringContaining('length less than or equal to');
@@ -19,6 +19,9 @@ describe('a member keeps its constraints', () => {
     ['DatasetName', '...'],
     ['DatasetName', '.a'],
     ['DatasetName', 'x'.repeat(128)],
+    // A copy that a merge made of it.
+    ['DatasetName', `${'x'.repeat(128)}.eu:${'f'.repeat(52)}`],
+    ['DatasetName', `${'.'.repeat(128)}.a_b:0`],
     ['DeviceId', 'é'.repeat(256)],
     ['Key', ' '],
     ['Key', '漢'.repeat(1024)],
@@ -50,7 +53,7 @@ describe('a member keeps its constraints', () => {
     ['Unconstrained', 'x'],
     ['constructor', 'x'],
   ])('%s', (member, value) => {
-    expect(brokenConstraints(member, value)).toEqual([]);
+    expect(brokenConstraints(SYNC_CONSTRAINTS, member, value)).toEqual([]);
   });
 });
 
@@ -66,6 +69,10 @@ describe('a member breaks its constraints', () => {
     ['IdentityId', '..', [PATTERN]],
     ['DatasetName', '', [TOO_SHORT, PATTERN]],
     ['DatasetName', 'x'.repeat(129), [TOO_LONG]],
+    ['DatasetName', `${'x'.repeat(129)}.eu:f`, [TOO_LONG]],
+    ['DatasetName', `${'x'.repeat(128)}.eu:${'f'.repeat(53)}`, [TOO_LONG]],
+    ['DatasetName', `${'x'.repeat(128)}.eu:g`, [TOO_LONG]],
+    ['DatasetName', `${'x'.repeat(128)}eu:f`, [TOO_LONG]],
     ['DatasetName', 'a/b', [PATTERN]],
     ['DatasetName', 'a%2Fb', [PATTERN]],
     ['DatasetName', 'ä', [PATTERN]],
@@ -99,19 +106,25 @@ describe('a member breaks its constraints', () => {
     ['ApplicationArns', 'arn:aws:sns:us-east-1:0:topic', [PATTERN]],
     ['ApplicationArns', 'arn:aws:sns:us-east-1:0:app/apns/a', [PATTERN]],
   ])('%s', (member, value, musts) => {
-    expect(brokenConstraints(member, value)).toEqual(musts);
+    expect(brokenConstraints(SYNC_CONSTRAINTS, member, value)).toEqual(musts);
   });
 });
 
 it('says it as AWS does', () => {
-  expect(brokenConstraints('Op', 'add')).toEqual(['Member must satisfy enum value set: [replace, remove]']);
-  expect(brokenConstraints('MaxResults', 0)).toEqual(['Member must have value greater than or equal to 1']);
-  expect(brokenConstraints('IdentityId', 'A:B:C')).toEqual([
+  expect(brokenConstraints(SYNC_CONSTRAINTS, 'Op', 'add')).toEqual([
+    'Member must satisfy enum value set: [replace, remove]',
+  ]);
+  expect(brokenConstraints(SYNC_CONSTRAINTS, 'MaxResults', 0)).toEqual([
+    'Member must have value greater than or equal to 1',
+  ]);
+  expect(brokenConstraints(SYNC_CONSTRAINTS, 'IdentityId', 'A:B:C')).toEqual([
     'Member must satisfy regular expression pattern: [\\w-]+:[0-9a-f-]+',
   ]);
 });
 
 it('knows what is secret', () => {
-  const secret = ['Value', 'SyncSessionToken', 'NextToken', 'Token', 'Key', 'DatasetName'].filter(isSecret);
+  const secret = ['Value', 'SyncSessionToken', 'NextToken', 'Token', 'Key', 'DatasetName'].filter((member) =>
+    isSecret(SYNC_CONSTRAINTS, member),
+  );
   expect(secret).toEqual(['Value', 'SyncSessionToken', 'NextToken', 'Token']);
 });

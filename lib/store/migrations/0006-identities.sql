@@ -18,6 +18,8 @@ CREATE TABLE IF NOT EXISTS identity.identities (
 
 CREATE INDEX IF NOT EXISTS identities_by_pool ON identity.identities (identity_pool_id, identity_id);
 
+CREATE INDEX IF NOT EXISTS identities_by_merge ON identity.identities (merged_into);
+
 -- Who logs in as whom. login_id is a hash of pool, provider and user: one login is one identity's.
 CREATE TABLE IF NOT EXISTS identity.logins (
   login_id uuid PRIMARY KEY,
@@ -29,6 +31,8 @@ CREATE TABLE IF NOT EXISTS identity.logins (
 );
 
 CREATE INDEX IF NOT EXISTS logins_by_identity ON identity.logins (identity_id);
+
+CREATE INDEX IF NOT EXISTS logins_by_pool ON identity.logins (identity_pool_id);
 
 -- Identities whose datasets are to be copied to another one. Written in the transaction that links the two; a row stays
 -- until nobody can have credentials of the disappearing identity any more, and it has no datasets.

@@ -1,0 +1,45 @@
+import { randomUUID } from 'node:crypto';
+import { createIdentityOperations } from '../../lib/identity/create-identity-operations.ts';
+import type { IdentityDependencies } from '../../lib/identity/dependencies.ts';
+import { createOpenIdTokens } from '../../lib/identity/open-id-token.ts';
+import { createAssumeRoleWithWebIdentity } from '../../lib/identity/operations/assume-role-with-web-identity.ts';
+import { createPageTokens } from '../../lib/identity/page-tokens.ts';
+import type { Database } from '../../lib/store/database.ts';
+import { createIdentityStore } from '../../lib/store/identity-store.ts';
+import { createLogger } from '../../lib/telemetry.ts';
+import { createIdentityApi } from '../../lib/wire/identity-api.ts';
+import type { SigV4Verifier } from '../../lib/wire/sigv4.ts';
+import { createStsApi } from '../../lib/wire/sts-api.ts';
+import { createIdentityRoute } from './identity-route.ts';
+import type { Route } from './port.ts';
+
+interface IdentityServiceDeps
+  extends Pick<
+    IdentityDependencies,
+    'credentials' | 'logins' | 'mergeDatasets' | 'deletePoolData' | 'region'
+  > {
+  database: Database;
+  tokenKey: Buffer;
+  verify: SigV4Verifier;
+}
+
+/** Who people are: Cognito Identity on the identity store, and the operation of STS that the classic flow needs. */
+export function createIdentityService({ database, tokenKey, verify, ...needed }: IdentityServiceDeps): Route {
+  const logger = createLogger('identity-api');
+  const dependencies: IdentityDependencies = {
+    ...needed,
+    store: createIdentityStore(database),
+    openIdTokens: createOpenIdTokens({ key: tokenKey, now: Date.now }),
+    pageTokens: createPageTokens(tokenKey),
+    now: Date.now,
+    randomId: randomUUID,
+  };
+  const shared = { requestId: randomUUID, logger };
+  return createIdentityRoute({
+    identityApi: createIdentityApi({ operations: createIdentityOperations(dependencies), verify, ...shared }),
+    stsApi: createStsApi({
+      assumeRoleWithWebIdentity: createAssumeRoleWithWebIdentity(dependencies),
+      ...shared,
+    }),
+  });
+}

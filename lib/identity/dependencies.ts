@@ -1,0 +1,28 @@
+import type { Merge } from '../sync/merge-port.ts';
+import type { IdentityStore } from './identity-store-port.ts';
+import type { OpenIdTokens } from './open-id-token.ts';
+import type { PageTokens } from './page-tokens.ts';
+import type { TemporaryCredentialsIssuer } from './temporary-credentials.ts';
+
+/** What the operations are made with; each takes what it needs of it. */
+export interface IdentityDependencies {
+  store: IdentityStore;
+  credentials: TemporaryCredentialsIssuer;
+  openIdTokens: OpenIdTokens;
+  pageTokens: PageTokens;
+  /**
+   * What the tokens of other providers are worth. They are not verified: `trusted` takes them at their word, which is for
+   * a machine of one's own; `refused` lets in guests and those alone for whom the developer's backend vouches.
+   */
+  logins: 'trusted' | 'refused';
+  /** Copies the datasets of an identity that has become part of another one; can be done again. */
+  mergeDatasets: (merge: Merge) => Promise<void>;
+  /** Deletes all that is stored in a pool; can be done again. */
+  deletePoolData: (identityPoolId: string) => Promise<void>;
+  /** Epoch milliseconds. */
+  now: () => number;
+  /** UUIDs. */
+  randomId: () => string;
+  /** Ids of new pools and identities begin with it. */
+  region: string;
+}

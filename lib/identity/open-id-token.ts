@@ -1,0 +1,76 @@
+import { isObject } from '../is-object.ts';
+import { createSigner } from '../signed-text.ts';
+import type { IdentityKey } from '../sync/sync-store-port.ts';
+
+const PURPOSE = ['open id token'];
+const ISSUER = 'https://cognito-identity.amazonaws.com';
+const HEADER = toPart({ alg: 'HS256', typ: 'JWT' });
+const AUTHENTICATED = 'authenticated';
+const UNAUTHENTICATED = 'unauthenticated';
+// More than any of ours, which has ten providers of 128 characters, so that nobody makes us hash a long one.
+const MAX_LENGTH = 8_192;
+
+/** What a token stands for. */
+export type OpenedOpenIdToken =
+  | { state: 'valid'; identity: IdentityKey; isAuthenticated: boolean }
+  | { state: 'expired' }
+  | { state: 'invalid' };
+
+export interface OpenIdTokens {
+  /**
+   * @param providers those whose logins were shown; none for a guest
+   * @param durationSeconds how long it says who its bearer is
+   */
+  issue(identity: IdentityKey, providers: readonly string[], durationSeconds: number): string;
+  open(token: string): OpenedOpenIdToken;
+}
+
+/**
+ * Tokens that say which identity their bearer is, in the form and with the claims of Cognito's OpenID tokens. Only we can
+ * verify them: what signs them is a secret, and no public key.
+ *
+ * @param key of HMAC-SHA-256, as for session tokens of datasets, signed for a purpose of its own
+ */
+export function createOpenIdTokens({ key, now }: { key: Buffer; now: () => number }): OpenIdTokens {
+  const signer = createSigner(key);
+
+  return {
+    issue({ identityPoolId, identityId }, providers, durationSeconds) {
+      const iat = Math.floor(now() / 1000);
+      const claims = {
+        sub: identityId,
+        aud: identityPoolId,
+        iss: ISSUER,
+        amr: providers.length === 0 ? [UNAUTHENTICATED] : [AUTHENTICATED, ...providers],
+        iat,
+        exp: iat + durationSeconds,
+      };
+      const content = `${HEADER}.${toPart(claims)}`;
+      return `${content}.${signer.signatureOf(content, PURPOSE)}`;
+    },
+
+    open(token) {
+      if (token.length > MAX_LENGTH) return { state: 'invalid' };
+      const [header, payload = '', signature = '', ...more] = token.split('.');
+      const isOurs =
+        header === HEADER &&
+        more.length === 0 &&
+        signer.isSignatureOf(signature, `${header}.${payload}`, PURPOSE);
+      return isOurs ? read(payload, now()) : { state: 'invalid' };
+    },
+  };
+}
+
+function read(payload: string, now: number): OpenedOpenIdToken {
+  const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString());
+  if (!isObject(claims)) return { state: 'invalid' };
+  const { sub, aud, amr, exp } = claims;
+  if (typeof sub !== 'string' || typeof aud !== 'string' || !Array.isArray(amr)) return { state: 'invalid' };
+  if (now >= Number(exp) * 1000) return { state: 'expired' };
+  const identity = { identityPoolId: aud, identityId: sub };
+  return { state: 'valid', identity, isAuthenticated: amr[0] === AUTHENTICATED };
+}
+
+function toPart(content: object): string {
+  return Buffer.from(JSON.stringify(content)).toString('base64url');
+}

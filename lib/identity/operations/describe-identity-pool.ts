@@ -1,0 +1,17 @@
+import { authorizeDeveloper } from '../../sync/authorize.ts';
+import type { IdentityDependencies } from '../dependencies.ts';
+import { findPool } from '../find-pool.ts';
+import type { IdentityOperations } from '../model.ts';
+
+/**
+ * DescribeIdentityPool: what is set for a pool.
+ * @throws {ServiceError} ResourceNotFoundException, NotAuthorizedException
+ */
+export function createDescribeIdentityPool({
+  store,
+}: Pick<IdentityDependencies, 'store'>): IdentityOperations['DescribeIdentityPool'] {
+  return async ({ IdentityPoolId }, caller) => {
+    authorizeDeveloper(caller);
+    return findPool(store, IdentityPoolId);
+  };
+}

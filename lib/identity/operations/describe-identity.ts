@@ -1,0 +1,20 @@
+import { authorizeDeveloper } from '../../sync/authorize.ts';
+import type { IdentityDependencies } from '../dependencies.ts';
+import type { IdentityOperations } from '../model.ts';
+import { identityNotFound } from '../not-found.ts';
+import { toIdentityDescription } from '../to-identity-description.ts';
+
+/**
+ * DescribeIdentity: its dates, and the providers of its logins. One that has become part of another has none any more.
+ * @throws {ServiceError} ResourceNotFoundException, NotAuthorizedException
+ */
+export function createDescribeIdentity({
+  store,
+}: Pick<IdentityDependencies, 'store'>): IdentityOperations['DescribeIdentity'] {
+  return async ({ IdentityId }, caller) => {
+    authorizeDeveloper(caller);
+    const identity = await store.readIdentity(IdentityId);
+    if (identity === null) throw identityNotFound(IdentityId);
+    return toIdentityDescription(identity);
+  };
+}

@@ -1,0 +1,33 @@
+import { ServiceError } from '../../errors.ts';
+import { admit, findAsked } from '../admit.ts';
+import type { IdentityDependencies } from '../dependencies.ts';
+import type { IdentityOperations } from '../model.ts';
+
+type Needed = 'store' | 'openIdTokens' | 'logins' | 'mergeDatasets' | 'now' | 'randomId' | 'region';
+
+/** Source: API reference of Cognito Identity, GetOpenIdToken. */
+const DURATION_SECONDS = 10 * 60;
+
+/**
+ * GetOpenIdToken: a token that says for ten minutes which identity its bearer is, for AssumeRoleWithWebIdentity.
+ * @throws {ServiceError} ResourceNotFoundException: there is no such identity; NotAuthorizedException: it is not the
+ *   client's; InvalidParameterException: the pool does not allow the classic flow
+ */
+export function createGetOpenIdToken(
+  dependencies: Pick<IdentityDependencies, Needed>,
+): IdentityOperations['GetOpenIdToken'] {
+  return async ({ IdentityId, Logins }) => {
+    const asked = await findAsked(dependencies.store, IdentityId);
+    if (asked.pool.AllowClassicFlow === false) {
+      throw new ServiceError(
+        'InvalidParameterException',
+        'Basic (classic) flow is not enabled, please use enhanced flow.',
+      );
+    }
+    const { identity, providers } = await admit(dependencies, asked, Logins);
+    return {
+      IdentityId: identity.identityId,
+      Token: dependencies.openIdTokens.issue(identity, providers, DURATION_SECONDS),
+    };
+  };
+}

@@ -1,0 +1,37 @@
+import { authorizeDeveloper } from '../../sync/authorize.ts';
+import type { IdentityDependencies } from '../dependencies.ts';
+import { findPool } from '../find-pool.ts';
+import type { IdentityOperations } from '../model.ts';
+import { readMaxResults } from '../read-max-results.ts';
+import { toIdentityDescription } from '../to-identity-description.ts';
+
+/**
+ * ListIdentities: the identities of a pool, by id; HideDisabled leaves out those that have become part of another one.
+ * @throws {ServiceError} ResourceNotFoundException: there is no such pool; InvalidParameterException;
+ *   NotAuthorizedException
+ */
+export function createListIdentities({
+  store,
+  pageTokens,
+}: Pick<IdentityDependencies, 'store' | 'pageTokens'>): IdentityOperations['ListIdentities'] {
+  return async ({ IdentityPoolId, MaxResults, NextToken, HideDisabled = false }, caller) => {
+    authorizeDeveloper(caller);
+    const size = readMaxResults(MaxResults);
+    const after = NextToken === undefined ? '' : pageTokens.verifyIdentities(NextToken, IdentityPoolId);
+    await findPool(store, IdentityPoolId);
+    const found = await store.listIdentities({
+      identityPoolId: IdentityPoolId,
+      after,
+      // One more tells whether there is another page.
+      limit: size + 1,
+      hideMerged: HideDisabled,
+    });
+    const page = found.slice(0, size);
+    const last = found.length > page.length ? page.at(-1) : undefined;
+    return {
+      IdentityPoolId,
+      Identities: page.map(toIdentityDescription),
+      NextToken: last ? pageTokens.issueIdentities(last.identityId, IdentityPoolId) : null,
+    };
+  };
+}

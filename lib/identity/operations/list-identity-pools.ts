@@ -1,0 +1,30 @@
+import { authorizeDeveloper } from '../../sync/authorize.ts';
+import type { IdentityDependencies } from '../dependencies.ts';
+import type { IdentityOperations } from '../model.ts';
+import { readMaxResults } from '../read-max-results.ts';
+
+/**
+ * ListIdentityPools: ids and names of the pools there are, by id.
+ * @throws {ServiceError} InvalidParameterException, NotAuthorizedException
+ */
+export function createListIdentityPools({
+  store,
+  pageTokens,
+}: Pick<IdentityDependencies, 'store' | 'pageTokens'>): IdentityOperations['ListIdentityPools'] {
+  return async ({ MaxResults, NextToken }, caller) => {
+    authorizeDeveloper(caller);
+    const size = readMaxResults(MaxResults);
+    const after = NextToken === undefined ? '' : pageTokens.verifyPools(NextToken);
+    // One more tells whether there is another page.
+    const found = await store.listPools({ after, limit: size + 1 });
+    const page = found.slice(0, size);
+    const last = found.length > page.length ? page.at(-1) : undefined;
+    return {
+      IdentityPools: page.map(({ IdentityPoolId, IdentityPoolName }) => ({
+        IdentityPoolId,
+        IdentityPoolName,
+      })),
+      NextToken: last ? pageTokens.issuePools(last.IdentityPoolId) : null,
+    };
+  };
+}

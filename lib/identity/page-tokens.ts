@@ -1,0 +1,35 @@
+import { createSigner } from '../signed-text.ts';
+import { notValidToken } from '../sync/session-token.ts';
+
+const POOLS = ['page of identity pools'];
+const IDENTITIES = 'page of identities';
+
+/** The NextTokens of listings. */
+export interface PageTokens {
+  /** Of a page of identity pools that ended with this id. */
+  issuePools(lastId: string): string;
+  /** @throws {ServiceError} InvalidParameterException: not ours */
+  verifyPools(nextToken: string): string;
+  /** Of a page of identities of the pool that ended with this id. */
+  issueIdentities(lastId: string, identityPoolId: string): string;
+  /** @throws {ServiceError} InvalidParameterException: not of this pool, or not ours */
+  verifyIdentities(nextToken: string, identityPoolId: string): string;
+}
+
+/** @param key of HMAC-SHA-256, as for session tokens of datasets, signed for purposes of its own */
+export function createPageTokens(key: Buffer): PageTokens {
+  const signer = createSigner(key);
+
+  function verify(nextToken: string, about: readonly string[]): string {
+    const lastId = signer.open(nextToken, about);
+    if (lastId === null) throw notValidToken('NextToken');
+    return lastId;
+  }
+
+  return {
+    issuePools: (lastId) => signer.sign(lastId, POOLS),
+    verifyPools: (nextToken) => verify(nextToken, POOLS),
+    issueIdentities: (lastId, identityPoolId) => signer.sign(lastId, [IDENTITIES, identityPoolId]),
+    verifyIdentities: (nextToken, identityPoolId) => verify(nextToken, [IDENTITIES, identityPoolId]),
+  };
+}

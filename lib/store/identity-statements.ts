@@ -1,0 +1,147 @@
+// The statements of the identity store.
+
+export interface PoolSettingsRow {
+  identity_pool_id: string;
+  identity_settings: string | null;
+}
+
+export const READ_SETTINGS = `
+SELECT identity_pool_id, identity_settings
+FROM sync.identity_pools
+WHERE identity_pool_id = $1`;
+
+export const LOCK_SETTINGS = `${READ_SETTINGS}
+FOR UPDATE`;
+
+export const CREATE_POOL_WITH_SETTINGS = `
+INSERT INTO sync.identity_pools (identity_pool_id, created_ms, revision, identity_settings)
+VALUES ($1, $2, 1, $3)`;
+
+export const CHANGE_SETTINGS = `
+UPDATE sync.identity_pools SET identity_settings = $2
+WHERE identity_pool_id = $1`;
+
+// COLLATE: the same order on every server, whatever its locale.
+export const LIST_SETTINGS = `
+SELECT identity_pool_id, identity_settings
+FROM sync.identity_pools
+WHERE identity_pool_id > $1 COLLATE "C"
+ORDER BY identity_pool_id COLLATE "C"
+LIMIT $2::bigint`;
+
+// Of identities and logins a step each, of as many rows as a transaction may change.
+const STEP = 2_500;
+
+export const REMOVE_IDENTITIES = `
+DELETE FROM identity.identities
+WHERE identity_id IN (
+  SELECT identity_id FROM identity.identities WHERE identity_pool_id = $1 LIMIT ${STEP}
+)`;
+
+export const REMOVE_LOGINS = `
+DELETE FROM identity.logins
+WHERE login_id IN (
+  SELECT login_id FROM identity.logins WHERE identity_pool_id = $1 LIMIT ${STEP}
+)`;
+
+export const REMOVE_POOL = 'DELETE FROM sync.identity_pools WHERE identity_pool_id = $1';
+
+/** An identity beside one of its providers; without one where it has none. */
+export interface IdentityRow {
+  identity_id: string;
+  identity_pool_id: string;
+  created_ms: number;
+  modified_ms: number;
+  merged_into: string | null;
+  provider: string | null;
+}
+
+const WITH_PROVIDERS = `
+SELECT DISTINCT
+  identities.identity_id, identities.identity_pool_id, identities.created_ms, identities.modified_ms,
+  identities.merged_into, logins.provider`;
+
+export const READ_IDENTITY = `${WITH_PROVIDERS}
+FROM identity.identities
+LEFT JOIN identity.logins ON logins.identity_id = identities.identity_id
+WHERE identities.identity_id = $1`;
+
+// The page is cut before the logins are joined. In the order of the index, which is the server's own: a pool can have very
+// many identities.
+export const LIST_IDENTITIES = `${WITH_PROVIDERS}
+FROM (
+  SELECT * FROM identity.identities
+  WHERE identity_pool_id = $1
+    AND identity_id > $2
+    AND (merged_into IS NULL OR NOT $4::boolean)
+  ORDER BY identity_id
+  LIMIT $3::bigint
+) AS identities
+LEFT JOIN identity.logins ON logins.identity_id = identities.identity_id
+ORDER BY identities.identity_id`;
+
+/** An identity that stands for itself, beside what it was found by: the id of an identity or of a login. */
+export interface FoundRow {
+  found_by: string;
+  identity_id: string;
+  created_ms: number;
+  is_guest: boolean;
+}
+
+// In one statement, so that all of it was so at one moment. No identity is merged into one that is merged itself.
+export const FIND_LOGINS = `
+SELECT
+  named.identity_id AS found_by, living.identity_id, living.created_ms,
+  NOT EXISTS (SELECT 1 FROM identity.logins WHERE logins.identity_id = living.identity_id) AS is_guest
+FROM identity.identities AS named
+JOIN identity.identities AS living ON living.identity_id = coalesce(named.merged_into, named.identity_id)
+WHERE named.identity_pool_id = $1 AND named.identity_id = ANY ($2::text[])
+UNION ALL
+SELECT logins.login_id::text AS found_by, owner.identity_id, owner.created_ms, false AS is_guest
+FROM identity.logins
+JOIN identity.identities AS owner ON owner.identity_id = logins.identity_id
+WHERE logins.login_id = ANY ($3::uuid[])`;
+
+export const LOCK_IDENTITY = 'SELECT merged_into FROM identity.identities WHERE identity_id = $1 FOR UPDATE';
+
+/** Makes none where there is no such pool. */
+export const CREATE_IDENTITY = `
+INSERT INTO identity.identities (identity_id, identity_pool_id, created_ms, modified_ms)
+SELECT $2::text, identity_pool_id, $3::bigint, $3::bigint FROM sync.identity_pools WHERE identity_pool_id = $1`;
+
+/** Leaves those that somebody else has linked meanwhile, after having waited whether they do. */
+export const LINK_LOGINS = `
+INSERT INTO identity.logins (login_id, identity_pool_id, provider, user_id, identity_id, linked_ms)
+SELECT given.login_id, $1::text, given.provider, given.user_id, $2::text, $3::bigint
+FROM unnest($4::uuid[], $5::text[], $6::text[]) AS given (login_id, provider, user_id)
+ORDER BY given.login_id
+ON CONFLICT (login_id) DO NOTHING`;
+
+export const MODIFY_IDENTITY = 'UPDATE identity.identities SET modified_ms = $2 WHERE identity_id = $1';
+
+export const MERGE_IDENTITIES = `
+UPDATE identity.identities SET merged_into = $1, modified_ms = $2
+WHERE identity_id = ANY ($3::text[])`;
+
+export const MOVE_LOGINS = `
+UPDATE identity.logins SET identity_id = $1
+WHERE identity_id = ANY ($2::text[])`;
+
+/** Those that were merged into identities which are merged now, too. */
+export const MERGE_ON = `
+UPDATE identity.identities SET merged_into = $1
+WHERE merged_into = ANY ($2::text[])
+RETURNING identity_id`;
+
+export const ADD_PENDING_MERGES = `
+INSERT INTO sync.pending_merges (identity_row_id, identity_pool_id, identity_id, into_identity_id, merged_ms)
+SELECT given.identity_row_id, $1::text, given.identity_id, $2::text, $3::bigint
+FROM unnest($4::uuid[], $5::text[]) AS given (identity_row_id, identity_id)
+ORDER BY given.identity_row_id
+ON CONFLICT (identity_row_id) DO UPDATE SET
+  into_identity_id = excluded.into_identity_id,
+  merged_ms = excluded.merged_ms`;
+
+export const TURN_PENDING_MERGES = `
+UPDATE sync.pending_merges SET into_identity_id = $1
+WHERE identity_row_id = ANY ($2::uuid[])`;

@@ -1,0 +1,63 @@
+import {
+  CreateIdentityPool$,
+  DeleteIdentityPool$,
+  DescribeIdentity$,
+  DescribeIdentityPool$,
+  GetCredentialsForIdentity$,
+  GetId$,
+  GetOpenIdToken$,
+  GetOpenIdTokenForDeveloperIdentity$,
+  ListIdentities$,
+  ListIdentityPools$,
+  MergeDeveloperIdentities$,
+  UpdateIdentityPool$,
+} from '@aws-sdk/client-cognito-identity';
+import type { IdentityOperations } from '../identity/model.ts';
+import { readStructure, type Structure } from './shape.ts';
+
+export interface IdentityApiOperation {
+  name: IdentityOperationName;
+  input: Structure;
+  /** Without members where the operation answers nothing. */
+  output: Structure;
+}
+
+export type IdentityOperationName = keyof IdentityOperations;
+
+type OperationSchema = typeof GetId$;
+
+/** By name each, because a bundler then leaves out the rest of the client. */
+const SCHEMAS = {
+  CreateIdentityPool: CreateIdentityPool$,
+  UpdateIdentityPool: UpdateIdentityPool$,
+  DescribeIdentityPool: DescribeIdentityPool$,
+  ListIdentityPools: ListIdentityPools$,
+  DeleteIdentityPool: DeleteIdentityPool$,
+  DescribeIdentity: DescribeIdentity$,
+  ListIdentities: ListIdentities$,
+  GetOpenIdTokenForDeveloperIdentity: GetOpenIdTokenForDeveloperIdentity$,
+  MergeDeveloperIdentities: MergeDeveloperIdentities$,
+  GetId: GetId$,
+  GetCredentialsForIdentity: GetCredentialsForIdentity$,
+  GetOpenIdToken: GetOpenIdToken$,
+} satisfies Record<IdentityOperationName, OperationSchema>;
+
+const OPERATIONS: ReadonlyMap<string, IdentityApiOperation> = new Map(
+  Object.keys(SCHEMAS)
+    .filter(isServed)
+    .map((name) => [name, readOperation(name)]),
+);
+
+/** An operation of the Cognito Identity API of 2014-06-30 that is served, as the SDK's schemas describe it. */
+export function findIdentityOperation(name: string): IdentityApiOperation | undefined {
+  return OPERATIONS.get(name);
+}
+
+function isServed(name: string): name is IdentityOperationName {
+  return Object.hasOwn(SCHEMAS, name);
+}
+
+function readOperation(name: IdentityOperationName): IdentityApiOperation {
+  const [, , , , input, output] = SCHEMAS[name];
+  return { name, input: readStructure(input), output: readStructure(output) };
+}

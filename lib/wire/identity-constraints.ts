@@ -1,0 +1,43 @@
+import { type Constraint, type Constraints, ID, wholly } from './constraints.ts';
+
+const PROVIDER_NAME = { minLength: 1, maxLength: 128 };
+const ARN = { minLength: 20, maxLength: 2048 };
+const DEVELOPER_USER = { minLength: 1, maxLength: 1024 };
+
+/**
+ * Of Cognito Identity, for the inputs of the operations that are served; no two of them use one name for different
+ * things. From the API model of 2014-06-30; what is ours says so.
+ */
+export const IDENTITY_CONSTRAINTS: Constraints = new Map(
+  Object.entries<Constraint>({
+    IdentityPoolId: ID,
+    IdentityId: ID,
+    AccountId: { minLength: 1, maxLength: 15, pattern: wholly('\\d+') },
+    IdentityPoolName: { minLength: 1, maxLength: 128, pattern: wholly('[\\w\\s+=,.@-]+') },
+    SupportedLoginProviders: {
+      minLength: 1,
+      maxLength: 128,
+      pattern: wholly('[\\w.;_/-]+'),
+      maxEntries: 10,
+    },
+    'SupportedLoginProviders.key': PROVIDER_NAME,
+    DeveloperProviderName: { minLength: 1, maxLength: 128, pattern: wholly('[\\w._-]+') },
+    OpenIdConnectProviderARNs: ARN,
+    SamlProviderARNs: ARN,
+    ProviderName: { minLength: 1, maxLength: 128, pattern: wholly('[\\w._:/-]+') },
+    ClientId: { minLength: 1, maxLength: 128, pattern: wholly('[\\w_]+') },
+    IdentityPoolTags: { maxLength: 256 },
+    'IdentityPoolTags.key': { minLength: 1, maxLength: 128 },
+    MaxResults: { min: 1, max: 60 },
+    NextToken: { minLength: 1, maxLength: 65_535, pattern: wholly('[\\S]+'), secret: true },
+    Logins: { minLength: 1, maxLength: 50_000, maxEntries: 10, secret: true },
+    // Secret is ours: whoever mixes up the two puts a token here.
+    'Logins.key': { ...PROVIDER_NAME, secret: true },
+    PrincipalTags: { minLength: 1, maxLength: 256, maxEntries: 50 },
+    'PrincipalTags.key': { minLength: 1, maxLength: 128 },
+    TokenDuration: { min: 1, max: 86_400 },
+    SourceUserIdentifier: DEVELOPER_USER,
+    DestinationUserIdentifier: DEVELOPER_USER,
+    CustomRoleArn: ARN,
+  }),
+);

@@ -1,0 +1,31 @@
+import { isUtf8 } from 'node:buffer';
+import { isObject } from '../is-object.ts';
+import { RequestError } from './request-error.ts';
+import type { RawRequest } from './sigv4.ts';
+
+/** @throws {RequestError} RequestEntityTooLarge */
+export function limitBody({ body }: RawRequest, maxBytes: number): void {
+  if (body.length <= maxBytes) return;
+  throw new RequestError('RequestEntityTooLarge', `a request body is at most ${maxBytes} bytes`);
+}
+
+/**
+ * The members of a JSON body; none where there is no body.
+ * @throws {RequestError} SerializationException where it is not a JSON object
+ */
+export function parseJsonBody(bytes: Uint8Array): Readonly<Record<string, unknown>> {
+  if (bytes.length === 0) return {};
+  if (!isUtf8(bytes)) throw new RequestError('SerializationException', 'the body is not UTF-8');
+  const body = parseJson(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
+  if (!isObject(body)) throw new RequestError('SerializationException', 'the body is not a JSON object');
+  return body;
+}
+
+/** The parser's own message quotes the text, which may be a record's value, or a token. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new RequestError('SerializationException', 'the body is not JSON');
+  }
+}

@@ -1,0 +1,62 @@
+import { type Constraint, type Constraints, wholly } from './constraints.ts';
+import { decodeMembers } from './decode-value.ts';
+import type { Member, Structure } from './shape.ts';
+import { StsError } from './sts-error.ts';
+import { createViolations } from './violations.ts';
+
+export interface AssumeRoleParameters {
+  RoleArn: string;
+  RoleSessionName: string;
+  WebIdentityToken: string;
+}
+
+const CONSTRAINTS: Constraints = new Map(
+  Object.entries<Constraint>({
+    RoleArn: { minLength: 20, maxLength: 2048 },
+    RoleSessionName: { minLength: 2, maxLength: 64, pattern: wholly('[\\w+=,.@-]*') },
+    WebIdentityToken: { minLength: 4, maxLength: 20_000, secret: true },
+    DurationSeconds: { min: 900, max: 43_200 },
+  }),
+);
+
+/**
+ * What AssumeRoleWithWebIdentity takes that means something here, from the API model of 2011-06-15, written down because
+ * the project has no other use for the client of AWS STS. Policies and a provider's id are passed over: there is nothing
+ * that they could narrow, or choose.
+ */
+const INPUT: Structure = {
+  kind: 'structure',
+  members: [
+    text('RoleArn'),
+    text('RoleSessionName'),
+    text('WebIdentityToken'),
+    { name: 'DurationSeconds', shape: { kind: 'integer' }, required: false, binding: { in: 'body' } },
+  ],
+};
+
+function text(name: string): Member {
+  return { name, shape: { kind: 'string' }, required: true, binding: { in: 'body' } };
+}
+
+/**
+ * Reads the parameters of AssumeRoleWithWebIdentity.
+ * @throws {StsError} ValidationError that names those that are not as they must be
+ */
+export function readAssumeRoleParameters(form: URLSearchParams): AssumeRoleParameters {
+  const given = Object.fromEntries(
+    INPUT.members.map(({ name, shape }) => [name, parameter(form.get(name), shape.kind === 'integer')]),
+  );
+  const violations = createViolations((message) => new StsError('ValidationError', message));
+  const decoded = decodeMembers(INPUT, given, { constraints: CONSTRAINTS, violations });
+  violations.throwIfAny();
+  const { RoleArn, RoleSessionName, WebIdentityToken } = decoded;
+  return {
+    RoleArn: String(RoleArn),
+    RoleSessionName: String(RoleSessionName),
+    WebIdentityToken: String(WebIdentityToken),
+  };
+}
+
+function parameter(value: string | null, isInteger: boolean): unknown {
+  return value !== null && isInteger && /^-?\d+$/.test(value) ? Number(value) : value;
+}

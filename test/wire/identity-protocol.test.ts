@@ -1,0 +1,729 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { promisify } from 'node:util';
+import * as cognitoIdentity from '@aws-sdk/client-cognito-identity';
+import {
+  CognitoIdentityClient,
+  CreateIdentityPoolCommand,
+  DeleteIdentityPoolCommand,
+  DescribeIdentityCommand,
+  DescribeIdentityPoolCommand,
+  GetCredentialsForIdentityCommand,
+  GetIdCommand,
+  GetIdentityPoolRolesCommand,
+  GetOpenIdTokenCommand,
+  GetOpenIdTokenForDeveloperIdentityCommand,
+  ListIdentitiesCommand,
+  ListIdentityPoolsCommand,
+  MergeDeveloperIdentitiesCommand,
+  NotAuthorizedException,
+  ResourceNotFoundException,
+  UpdateIdentityPoolCommand,
+} from '@aws-sdk/client-cognito-identity';
+import fc from 'fast-check';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createIdentityRoute } from '../../infra/local/identity-route.ts';
+import { type Port, startPort } from '../../infra/local/port.ts';
+import { ServiceError, type ServiceErrorCode, ValueRefusedError } from '../../lib/errors.ts';
+import { AWS } from '../fixtures/aws-sdk-v2.ts';
+import { type RawAnswer, sendRaw } from '../fixtures/raw-http.ts';
+import { DEVELOPER } from '../fixtures/signing.ts';
+import {
+  CREDENTIALS,
+  IDENTITY,
+  IDENTITY_ID,
+  POOL,
+  POOL_ID,
+  READ_DATE,
+  stubIdentityApi,
+} from '../fixtures/stub-identity-api.ts';
+
+const { recorded, logged, trusting, guarded, sts } = stubIdentityApi();
+
+let open: Port;
+let signed: Port;
+
+beforeAll(async () => {
+  const listen = (identityApi: typeof trusting) =>
+    startPort({ host: '127.0.0.1', port: 0, routes: [createIdentityRoute({ identityApi, stsApi: sts })] });
+  open = await listen(trusting);
+  signed = await listen(guarded);
+});
+afterAll(async () => {
+  await open.close();
+  await signed.close();
+});
+beforeEach(() => {
+  recorded.clear();
+  logged.length = 0;
+});
+
+const TYPE = 'application/x-amz-json-1.1';
+const target = (operation: string) => ({
+  'X-Amz-Target': `AWSCognitoIdentityService.${operation}`,
+  'Content-Type': TYPE,
+});
+const ask = (operation: string, body: unknown, port = open.port) =>
+  sendRaw(
+    port,
+    'POST',
+    '/',
+    target(operation),
+    typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body),
+  );
+
+/** The input of the one call there was. */
+function input(): unknown {
+  expect(recorded.calls).toHaveLength(1);
+  return recorded.calls[0]?.input;
+}
+
+/** The answer is the API's own error, said the same in header and body, and nobody was called. */
+function expectError(answer: RawAnswer, code: string, message: unknown, status = 400): void {
+  expect(answer).toMatchObject({
+    status,
+    headerLines: expect.arrayContaining([`x-amzn-ErrorType: ${code}:`, `Content-Type: ${TYPE}`]),
+  });
+  expect(JSON.parse(answer.body)).toEqual({ __type: code, message });
+  expect(recorded.calls).toEqual([]);
+}
+
+function expectInvalid(answer: RawAnswer, at: string, must: string): void {
+  const message = expect.stringMatching(
+    new RegExp(`^\\d+ validation errors? detected: .*at '${at}' failed to satisfy constraint: ${must}`, 's'),
+  );
+  expectError(answer, 'ValidationException', message);
+}
+
+const SERVED = Object.keys(recorded.operations);
+const PUBLIC = ['GetId', 'GetCredentialsForIdentity', 'GetOpenIdToken'];
+
+describe('each operation that the SDK ships', () => {
+  const schemas: unknown[] = Object.values(cognitoIdentity);
+  const shipped = schemas
+    .filter((value) => Array.isArray(value) && value[0] === 9)
+    .map((schema) => String(Reflect.get(Object(schema), 2)));
+
+  it('is among those walked here', () => {
+    expect(shipped).toHaveLength(23);
+    expect(shipped).toEqual(expect.arrayContaining(SERVED));
+  });
+
+  it.each(shipped)('%s is served, or said not to be', async (operation) => {
+    const answer = await ask(operation, { IdentityPoolId: '!', IdentityId: '!', MaxResults: '!' });
+    if (SERVED.includes(operation)) expectInvalid(answer, '.*', 'Member must ');
+    else {
+      const message = `the operation ${operation} is not served here`;
+      expectError(answer, 'UnknownOperationException', message);
+    }
+    expect(logged).toEqual([]);
+  });
+
+  it.each(SERVED)('%s is public only where the API says so', async (operation) => {
+    const { body } = await ask(operation, {}, signed.port);
+    const code: unknown = JSON.parse(body).__type;
+    const isPublic = PUBLIC.includes(operation);
+    expect(code).toBe(isPublic ? 'ValidationException' : 'MissingAuthenticationTokenException');
+  });
+});
+
+describe('an operation that there is not', () => {
+  it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'getid', 'Nope'])('%s', async (name) => {
+    const message = `the operation ${name} is not served here`;
+    expectError(await ask(name, {}), 'UnknownOperationException', message);
+  });
+
+  it.each(['', 'GetId ; <script>', 'GetId.GetId', 'x'.repeat(65)])(
+    'is not repeated where it is no name: "%s"',
+    async (name) => {
+      expectError(await ask(name, {}), 'UnknownOperationException', 'this operation is not served here');
+    },
+  );
+
+  it('is one of another service', async () => {
+    const request = { method: 'POST', target: '/', body: Buffer.from('{}') };
+    for (const headers of [{}, { 'x-amz-target': 'Kinesis_20131202.GetId' }, { 'x-amz-target': 'GetId' }]) {
+      const { status, body } = await trusting({ ...request, headers });
+      expect([status, JSON.parse(body).__type]).toEqual([400, 'UnknownOperationException']);
+    }
+  });
+});
+
+describe('an answer', () => {
+  it('has its headers in the letters that old clients look for', async () => {
+    const { status, headerLines } = await ask('GetId', { IdentityPoolId: POOL_ID });
+    expect(status).toBe(200);
+    expect(headerLines).toEqual(
+      expect.arrayContaining([
+        'x-amzn-RequestId: request-1',
+        `Content-Type: ${TYPE}`,
+        'Access-Control-Allow-Origin: *',
+        'Access-Control-Expose-Headers: x-amzn-RequestId,x-amzn-ErrorType,Date',
+        expect.stringMatching(/^Date: /),
+      ]),
+    );
+  });
+
+  it('has seconds with milliseconds as their fraction, and nothing for what is not set', async () => {
+    expect((await ask('ListIdentities', { IdentityPoolId: POOL_ID, MaxResults: 1 })).body).toBe(
+      `{"IdentityPoolId":"${POOL_ID}","Identities":[{"IdentityId":"${IDENTITY_ID}","Logins":["accounts.google.com"],` +
+        '"CreationDate":1700000000,"LastModifiedDate":1700000000.123}]}',
+    );
+    const { body } = await ask('DescribeIdentityPool', { IdentityPoolId: POOL_ID });
+    expect(Object.keys(JSON.parse(body))).toEqual([
+      'IdentityPoolId',
+      'IdentityPoolName',
+      'AllowUnauthenticatedIdentities',
+      'SupportedLoginProviders',
+      'OpenIdConnectProviderARNs',
+      'CognitoIdentityProviders',
+      'IdentityPoolTags',
+    ]);
+  });
+
+  it('is empty where the operation answers nothing', async () => {
+    expect(await ask('DeleteIdentityPool', { IdentityPoolId: POOL_ID })).toMatchObject({
+      status: 200,
+      body: '',
+      headerLines: expect.arrayContaining(['Content-Length: 0']),
+    });
+  });
+
+  it.each<ServiceErrorCode>([
+    'InvalidParameterException',
+    'NotAuthorizedException',
+    'ResourceNotFoundException',
+    'ResourceConflictException',
+    'TooManyRequestsException',
+    'LimitExceededException',
+    'DeveloperUserAlreadyRegisteredException',
+    'ConcurrentModificationException',
+  ])('is 400 for %s', async (code) => {
+    recorded.failWith(new ServiceError(code, 'what it says'));
+    const answer = await ask('GetId', { IdentityPoolId: POOL_ID });
+    recorded.calls.length = 0;
+    expectError(answer, code, 'what it says');
+    expect(logged).toEqual([]);
+  });
+
+  it('says nothing of what went wrong here, which is logged', async () => {
+    const error = new Error('relation "identities" does not exist');
+    recorded.failWith(error);
+    const answer = await ask('GetId', { IdentityPoolId: POOL_ID, Logins: { 'login.example': 'private' } });
+    recorded.calls.length = 0;
+    expectError(answer, 'InternalErrorException', 'internal error', 500);
+    expect(logged).toEqual([
+      { message: 'a request failed', details: { requestId: 'request-1', operation: 'GetId', error } },
+    ]);
+    expect(JSON.stringify(logged)).not.toContain('private');
+  });
+
+  it('is the caller’s fault where a value cannot be stored', async () => {
+    recorded.failWith(new ValueRefusedError('no'));
+    const answer = await ask('GetId', { IdentityPoolId: POOL_ID });
+    recorded.calls.length = 0;
+    expectError(answer, 'InvalidParameterException', 'a value cannot be stored');
+  });
+
+  it('is a failure where the operation’s output is not what the API says', async () => {
+    const identityApi = stubIdentityApi();
+    Object.assign(identityApi.recorded.operations, { GetId: async () => ({ IdentityId: 1 }) });
+    const body = Buffer.from(JSON.stringify({ IdentityPoolId: POOL_ID }));
+    const headers = { 'x-amz-target': 'AWSCognitoIdentityService.GetId' };
+    expect((await identityApi.trusting({ method: 'POST', target: '/', headers, body })).status).toBe(500);
+    expect(identityApi.logged).toHaveLength(1);
+  });
+});
+
+describe('an input', () => {
+  it.each<[string, unknown, string, string]>([
+    ['GetId', {}, 'identityPoolId', 'Member must not be null'],
+    ['GetId', '', 'identityPoolId', 'Member must not be null'],
+    ['GetId', { IdentityPoolId: null }, 'identityPoolId', 'Member must not be null'],
+    ['GetId', { IdentityPoolId: 1 }, 'identityPoolId', 'Member must be a string'],
+    ['GetId', { IdentityPoolId: 'us-east-1_user' }, 'identityPoolId', 'Member must satisfy regular'],
+    ['GetId', { IdentityPoolId: `${POOL_ID}\0` }, 'identityPoolId', 'Member must be without NUL'],
+    ['GetId', { IdentityPoolId: '\ud800' }, 'identityPoolId', 'Member must be without lone surrogates'],
+    ['GetId', { IdentityPoolId: POOL_ID, AccountId: 'x' }, 'accountId', 'Member must satisfy regular'],
+    ['GetId', { IdentityPoolId: POOL_ID, AccountId: '1'.repeat(16) }, 'accountId', 'Member must have length'],
+    ['GetId', { IdentityPoolId: POOL_ID, Logins: [] }, 'logins', 'Member must be a map'],
+    ['GetId', { IdentityPoolId: POOL_ID, Logins: { a: 1 } }, 'logins.value', 'Member must be a string'],
+    ['GetId', { IdentityPoolId: POOL_ID, Logins: { a: null } }, 'logins.value', 'Member must not be null'],
+    ['GetId', { IdentityPoolId: POOL_ID, Logins: { a: '' } }, 'logins.value', 'Member must have length'],
+    ['GetId', { IdentityPoolId: POOL_ID, Logins: { '': 'a' } }, 'logins.key', 'Member must have length'],
+    ['GetId', { IdentityPoolId: POOL_ID, Logins: { '\ud800': 'a' } }, 'logins.key', 'Member must be without'],
+    ['GetId', { IdentityPoolId: POOL_ID, Logins: logins(11) }, 'logins', 'Member must have length .* 10'],
+    [
+      'GetId',
+      { IdentityPoolId: POOL_ID, Logins: { a: 'x'.repeat(50_001) } },
+      'logins.value',
+      'Member must have length .* 50000',
+    ],
+    [
+      'GetId',
+      { IdentityPoolId: POOL_ID, Logins: { ['x'.repeat(129)]: 'a' } },
+      'logins.key',
+      'Member must have length .* 128',
+    ],
+    [
+      'GetCredentialsForIdentity',
+      { IdentityId: IDENTITY_ID, CustomRoleArn: 'arn:short' },
+      'customRoleArn',
+      'Member must have length .* 20',
+    ],
+    [
+      'GetOpenIdTokenForDeveloperIdentity',
+      { IdentityPoolId: POOL_ID, Logins: {}, TokenDuration: 86_401 },
+      'tokenDuration',
+      'Member must have value less than or equal to 86400',
+    ],
+    [
+      'GetOpenIdTokenForDeveloperIdentity',
+      { IdentityPoolId: POOL_ID, Logins: {}, TokenDuration: 0 },
+      'tokenDuration',
+      'Member must have value greater',
+    ],
+    [
+      'ListIdentityPools',
+      { MaxResults: 61 },
+      'maxResults',
+      'Member must have value less than or equal to 60',
+    ],
+    ['ListIdentityPools', { MaxResults: 0 }, 'maxResults', 'Member must have value greater'],
+    ['ListIdentityPools', { MaxResults: '1' }, 'maxResults', 'Member must be an integer'],
+    ['ListIdentityPools', { MaxResults: 1, NextToken: 'a b' }, 'nextToken', 'Member must satisfy regular'],
+    ['ListIdentityPools', {}, 'maxResults', 'Member must not be null'],
+    ['CreateIdentityPool', { IdentityPoolName: 'n' }, 'allowUnauthenticatedIdentities', 'Member must not be'],
+    ['CreateIdentityPool', pool({ IdentityPoolName: 'a/b' }), 'identityPoolName', 'Member must satisfy'],
+    ['CreateIdentityPool', pool({ IdentityPoolName: '' }), 'identityPoolName', 'Member must have length'],
+    [
+      'CreateIdentityPool',
+      pool({ AllowUnauthenticatedIdentities: 'true' }),
+      'allow.*',
+      'Member must be true',
+    ],
+    [
+      'CreateIdentityPool',
+      pool({ DeveloperProviderName: 'a b' }),
+      'developerProviderName',
+      'Member must sat',
+    ],
+    [
+      'CreateIdentityPool',
+      pool({ CognitoIdentityProviders: [{ ProviderName: 'p' }, { ClientId: 'a-b' }] }),
+      'cognitoIdentityProviders.2.member.clientId',
+      'Member must satisfy regular',
+    ],
+    [
+      'CreateIdentityPool',
+      pool({ OpenIdConnectProviderARNs: ['arn'] }),
+      'openIdConnectProviderARNs.1.member',
+      'Member must have length',
+    ],
+    ['CreateIdentityPool', pool({ SupportedLoginProviders: logins(11) }), 'supported.*', 'Member must have'],
+    [
+      'CreateIdentityPool',
+      pool({ IdentityPoolTags: { '': '' } }),
+      'identityPoolTags.key',
+      'Member must have',
+    ],
+    [
+      'MergeDeveloperIdentities',
+      merge({ SourceUserIdentifier: 'x'.repeat(1_025) }),
+      'sourceUserIdentifier',
+      'Member must have length .* 1024',
+    ],
+    [
+      'MergeDeveloperIdentities',
+      merge({ DestinationUserIdentifier: '' }),
+      'destination.*',
+      'Member must have',
+    ],
+  ])('of %s is refused, and says where: %j', async (operation, body, at, must) => {
+    expectInvalid(await ask(operation, body), at, must);
+  });
+
+  it('is told as the service itself tells it', async () => {
+    expectError(
+      await ask('GetId', { IdentityPoolId: 'us-east-2:mock' }),
+      'ValidationException',
+      "1 validation error detected: Value 'us-east-2:mock' at 'identityPoolId' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w-]+:[0-9a-f-]+",
+    );
+  });
+
+  it.each([
+    { 'login.example': 'private'.repeat(8_000) },
+    { 'login.example': 'private\0' },
+    { 'login.example': 'private\udfff' },
+    { 'login.example': ['private'] },
+    { [`private${'x'.repeat(128)}`]: 'login.example' },
+    'private',
+  ])('does not have a token repeated, wherever it was put', async (Logins) => {
+    const answer = await ask('GetId', { IdentityPoolId: POOL_ID, Logins });
+    expectInvalid(answer, 'logins.*', 'Member must ');
+    expect(`${answer.body}${answer.headerLines}${JSON.stringify(logged)}`).not.toContain('private');
+  });
+
+  it.each([
+    ['{', 'the body is not JSON'],
+    ['{"Logins":{"a":private}}', 'the body is not JSON'],
+    ['[]', 'the body is not a JSON object'],
+    ['"text"', 'the body is not a JSON object'],
+    ['null', 'the body is not a JSON object'],
+    [Buffer.from([0x7b, 0xff, 0x7d]), 'the body is not UTF-8'],
+  ])('that is no JSON object is refused: %s', async (body, message) => {
+    expectError(await ask('GetId', body), 'SerializationException', message);
+  });
+
+  it('is read up to 1 MiB', async () => {
+    const padded = (length: number) => JSON.stringify({ IdentityPoolId: POOL_ID }).padEnd(length);
+    expect((await ask('GetId', padded(1_048_576))).status).toBe(200);
+    recorded.clear();
+    const message = 'a request body is at most 1048576 bytes';
+    expectError(await ask('GetId', padded(1_048_577)), 'RequestEntityTooLarge', message);
+  });
+
+  it('may have names that every object has, and those that nobody knows', async () => {
+    const body = `{"IdentityPoolId":"${POOL_ID}","Logins":{"__proto__":"t","constructor":"t"},"__proto__":{"AccountId":"1"},"Other":[1]}`;
+    expect((await ask('GetId', body)).status).toBe(200);
+    const { Logins, ...rest } = Object(input());
+    expect(rest).toEqual({ IdentityPoolId: POOL_ID, AccountId: undefined });
+    expect(Object.entries(Logins)).toEqual([
+      ['__proto__', 't'],
+      ['constructor', 't'],
+    ]);
+    expect(Object.getPrototypeOf(Logins)).toBe(Object.prototype);
+  });
+
+  it('with very many logins is refused shortly', async () => {
+    const answer = await ask('GetId', { IdentityPoolId: POOL_ID, Logins: logins(60_000, '') });
+    expectInvalid(answer, 'logins', 'Member must have length');
+    expect(answer.body).toContain('60001 validation errors detected');
+    expect(answer.body.length).toBeLessThan(2_000);
+  });
+
+  it('whatever it is, is an input as the operation takes it, or refused', async () => {
+    const text = fc.oneof(
+      fc.constantFrom(POOL_ID, IDENTITY_ID, '', '\ud800', '\0'),
+      fc.string({ unit: 'binary' }),
+    );
+    const value = fc.oneof(text, fc.jsonValue(), fc.dictionary(text, text), fc.nat());
+    const names = ['IdentityPoolId', 'IdentityId', 'Logins', 'MaxResults', 'NextToken', 'IdentityPoolName'];
+    const body = fc.oneof(
+      fc.uint8Array({ maxLength: 100 }),
+      fc.dictionary(fc.constantFrom(...names), value).map((any) => Buffer.from(JSON.stringify(any))),
+    );
+    const name = fc.oneof(fc.constantFrom(...SERVED), fc.string());
+    await fc.assert(
+      fc.asyncProperty(name, body, async (operation, bytes) => {
+        recorded.clear();
+        const headers = { 'x-amz-target': `AWSCognitoIdentityService.${operation}` };
+        const { status, body: said } = await trusting({ method: 'POST', target: '/', headers, body: bytes });
+        expect(logged).toEqual([]);
+        expect(recorded.calls).toHaveLength(status === 200 ? 1 : 0);
+        if (status !== 200)
+          expect([400, JSON.parse(said).message]).toEqual([status, expect.stringMatching(/./)]);
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+});
+
+function logins(count: number, value = 'app'): Record<string, string> {
+  return Object.fromEntries(Array.from({ length: count }, (_, index) => [`login-${index}`, value]));
+}
+
+function pool(changes: object): object {
+  return { IdentityPoolName: 'n', AllowUnauthenticatedIdentities: true, ...changes };
+}
+
+function merge(changes: object): object {
+  return {
+    IdentityPoolId: POOL_ID,
+    DeveloperProviderName: 'login.example',
+    SourceUserIdentifier: 'a',
+    DestinationUserIdentifier: 'b',
+    ...changes,
+  };
+}
+
+describe('the SDK', () => {
+  let client: CognitoIdentityClient;
+  const connect = (secretAccessKey: string, region = 'us-east-1') =>
+    new CognitoIdentityClient({
+      region,
+      endpoint: `http://127.0.0.1:${signed.port}`,
+      credentials: { accessKeyId: 'local', secretAccessKey },
+    });
+  beforeAll(() => {
+    client = connect('local');
+  });
+  afterAll(() => client.destroy());
+
+  const Logins = { 'login.example': 'token' };
+  const { DeveloperProviderName: _, ...seenPool } = POOL;
+  const seenIdentity = {
+    ...IDENTITY,
+    CreationDate: new Date(1_700_000_000_000),
+    LastModifiedDate: READ_DATE,
+  };
+
+  it('makes, changes, describes, lists and deletes pools as a developer', async () => {
+    const { IdentityPoolId, ...made } = seenPool;
+    expect(await client.send(new CreateIdentityPoolCommand(made))).toMatchObject(seenPool);
+    expect(await client.send(new UpdateIdentityPoolCommand(seenPool))).toMatchObject(seenPool);
+    const { $metadata, ...described } = await client.send(
+      new DescribeIdentityPoolCommand({ IdentityPoolId }),
+    );
+    expect($metadata).toMatchObject({ httpStatusCode: 200, requestId: 'request-1' });
+    expect(described).toEqual(seenPool);
+    expect(await client.send(new ListIdentityPoolsCommand({ MaxResults: 60 }))).toMatchObject({
+      IdentityPools: [{ IdentityPoolId, IdentityPoolName: 'Game players' }],
+      NextToken: 'next',
+    });
+    await client.send(new DeleteIdentityPoolCommand({ IdentityPoolId }));
+    expect(recorded.calls.map(({ name, caller }) => [name, caller])).toEqual(
+      ['Create', 'Update', 'Describe', 'List', 'Delete'].map((verb) => [
+        `${verb}IdentityPool${verb === 'List' ? 's' : ''}`,
+        DEVELOPER,
+      ]),
+    );
+    expect(recorded.calls.map(({ input }) => input)).toEqual([
+      made,
+      seenPool,
+      { IdentityPoolId },
+      { MaxResults: 60 },
+      { IdentityPoolId },
+    ]);
+  });
+
+  it('asks about identities as a developer, and gets their tokens', async () => {
+    const pool = { IdentityPoolId: POOL_ID };
+    const described = await client.send(new DescribeIdentityCommand({ IdentityId: IDENTITY_ID }));
+    expect(described).toMatchObject(seenIdentity);
+    const question = { ...pool, MaxResults: 1, HideDisabled: true, NextToken: 'a+/=' };
+    const listed = await client.send(new ListIdentitiesCommand(question));
+    expect(listed).toMatchObject({ ...pool, Identities: [seenIdentity] });
+    expect(listed.NextToken).toBeUndefined();
+    const token = { ...pool, IdentityId: IDENTITY_ID, Logins, TokenDuration: 86_400 };
+    expect(await client.send(new GetOpenIdTokenForDeveloperIdentityCommand(token))).toMatchObject({
+      IdentityId: IDENTITY_ID,
+      Token: 'open.id.token',
+    });
+    const users = { SourceUserIdentifier: 'a', DestinationUserIdentifier: 'ü', DeveloperProviderName: 'd' };
+    await client.send(new MergeDeveloperIdentitiesCommand({ ...pool, ...users }));
+    expect(recorded.calls.map(({ input }) => input)).toEqual([
+      { IdentityId: IDENTITY_ID },
+      question,
+      { ...token, PrincipalTags: undefined },
+      { ...pool, ...users },
+    ]);
+    expect(recorded.calls.every(({ caller }) => caller === DEVELOPER)).toBe(true);
+  });
+
+  it('gets identity, token and credentials without a signature', async () => {
+    const anonymous = new CognitoIdentityClient({
+      region: 'us-east-1',
+      endpoint: `http://127.0.0.1:${signed.port}`,
+    });
+    const question = { IdentityPoolId: POOL_ID, AccountId: '000000000000', Logins };
+    expect(await anonymous.send(new GetIdCommand(question))).toMatchObject({ IdentityId: IDENTITY_ID });
+    const known = { IdentityId: IDENTITY_ID, Logins };
+    expect(await anonymous.send(new GetOpenIdTokenCommand(known))).toMatchObject({ Token: 'open.id.token' });
+    expect(await anonymous.send(new GetCredentialsForIdentityCommand(known))).toMatchObject({
+      IdentityId: IDENTITY_ID,
+      Credentials: { ...CREDENTIALS, Expiration: READ_DATE },
+    });
+    anonymous.destroy();
+    expect(recorded.calls).toEqual([
+      { name: 'GetId', input: question },
+      { name: 'GetOpenIdToken', input: known },
+      { name: 'GetCredentialsForIdentity', input: { ...known, CustomRoleArn: undefined } },
+    ]);
+  });
+
+  it('knows the errors', async () => {
+    recorded.failWith(new ServiceError('ResourceNotFoundException', `IdentityPool '${POOL_ID}' not found.`));
+    const described = client.send(new DescribeIdentityPoolCommand({ IdentityPoolId: POOL_ID }));
+    await expect(described).rejects.toBeInstanceOf(ResourceNotFoundException);
+    await expect(described).rejects.toMatchObject({
+      message: `IdentityPool '${POOL_ID}' not found.`,
+      $metadata: { httpStatusCode: 400, attempts: 1 },
+    });
+    recorded.failWith(new ServiceError('NotAuthorizedException', 'Invalid login token.'));
+    const identified = client.send(new GetIdCommand({ IdentityPoolId: POOL_ID }));
+    await expect(identified).rejects.toBeInstanceOf(NotAuthorizedException);
+    const invalid = client.send(new GetIdCommand({ IdentityPoolId: 'INVALID' }));
+    await expect(invalid).rejects.toMatchObject({ name: 'ValidationException' });
+    await expect(invalid).rejects.toThrow("Value 'INVALID' at 'identityPoolId'");
+    const unserved = client.send(new GetIdentityPoolRolesCommand({ IdentityPoolId: POOL_ID }));
+    await expect(unserved).rejects.toMatchObject({
+      name: 'UnknownOperationException',
+      message: 'the operation GetIdentityPoolRoles is not served here',
+      $metadata: { httpStatusCode: 400, attempts: 1 },
+    });
+  });
+
+  it.each([
+    ['wrong', 'us-east-1'],
+    ['local', 'eu-west-1'],
+  ])('is refused with secret %s in %s', async (secret, region) => {
+    const stranger = connect(secret, region);
+    await expect(stranger.send(new ListIdentityPoolsCommand({ MaxResults: 1 }))).rejects.toMatchObject({
+      name: 'InvalidSignatureException',
+      $metadata: { httpStatusCode: 400 },
+    });
+    stranger.destroy();
+    expect(recorded.calls).toEqual([]);
+  });
+
+  it('has a signature that is wrong not looked at where none is needed', async () => {
+    const headers = { ...target('GetId'), Authorization: 'AWS4-HMAC-SHA256 nonsense' };
+    const answer = await sendRaw(
+      signed.port,
+      'POST',
+      '/',
+      headers,
+      JSON.stringify({ IdentityPoolId: POOL_ID }),
+    );
+    expect(answer.status).toBe(200);
+  });
+
+  it('of version 2 asks, and knows the errors', async () => {
+    const old = new AWS.CognitoIdentity({
+      region: 'us-east-1',
+      endpoint: `http://127.0.0.1:${signed.port}`,
+      accessKeyId: 'local',
+      secretAccessKey: 'local',
+      maxRetries: 0,
+    });
+    expect(await old.getId({ IdentityPoolId: POOL_ID, Logins }).promise()).toMatchObject({
+      IdentityId: IDENTITY_ID,
+    });
+    expect(await old.describeIdentity({ IdentityId: IDENTITY_ID }).promise()).toMatchObject(seenIdentity);
+    await old.deleteIdentityPool({ IdentityPoolId: POOL_ID }).promise();
+    recorded.failWith(new ServiceError('NotAuthorizedException', 'Invalid login token.'));
+    await expect(old.getId({ IdentityPoolId: POOL_ID }).promise()).rejects.toMatchObject({
+      code: 'NotAuthorizedException',
+      statusCode: 400,
+      message: 'Invalid login token.',
+    });
+  });
+
+  it('of version 2 makes credentials of them', async () => {
+    const clientConfig = { region: 'us-east-1', endpoint: `http://127.0.0.1:${signed.port}` };
+    const credentials = new AWS.CognitoIdentityCredentials({ IdentityPoolId: POOL_ID, Logins }, clientConfig);
+    await credentials.getPromise();
+    expect(credentials).toMatchObject({
+      accessKeyId: CREDENTIALS.AccessKeyId,
+      sessionToken: CREDENTIALS.SessionToken,
+      expireTime: READ_DATE,
+      identityId: IDENTITY_ID,
+    });
+    expect(recorded.calls.map(({ name }) => name)).toEqual(['GetId', 'GetCredentialsForIdentity']);
+  });
+});
+
+const missing = whyNoCli();
+if (missing) console.log(`skipped: the AWS CLI against the identity API (${missing})`);
+
+function whyNoCli(): string | undefined {
+  try {
+    execFileSync('aws', ['--version'], { stdio: 'pipe' });
+    return undefined;
+  } catch (error) {
+    return `aws --version: ${error instanceof Error ? error.message.split('\n')[0] : error}`;
+  }
+}
+
+describe.skipIf(missing)('the AWS CLI', () => {
+  async function cli(...args: string[]): Promise<string> {
+    const endpoint = ['--endpoint-url', `http://127.0.0.1:${signed.port}`, '--output', 'json'];
+    const { stdout } = await promisify(execFile)('aws', ['cognito-identity', ...args, ...endpoint], {
+      env: {
+        PATH: process.env.PATH,
+        HOME: '/nonexistent',
+        AWS_ACCESS_KEY_ID: 'local',
+        AWS_SECRET_ACCESS_KEY: 'local',
+        AWS_DEFAULT_REGION: 'us-east-1',
+        AWS_MAX_ATTEMPTS: '1',
+      },
+    });
+    return stdout;
+  }
+
+  it('asks, and is told what is wrong', async () => {
+    expect(JSON.parse(await cli('list-identity-pools', '--max-results', '1'))).toMatchObject({
+      IdentityPools: [{ IdentityPoolId: POOL_ID }],
+    });
+    expect(JSON.parse(await cli('get-id', '--identity-pool-id', POOL_ID))).toEqual({
+      IdentityId: IDENTITY_ID,
+    });
+    expect(await cli('delete-identity-pool', '--identity-pool-id', POOL_ID)).toBe('');
+    await expect(cli('get-identity-pool-roles', '--identity-pool-id', POOL_ID)).rejects.toThrow(
+      /\(UnknownOperationException\).*the operation GetIdentityPoolRoles is not served here/,
+    );
+    await expect(cli('get-id', '--identity-pool-id', 'INVALID')).rejects.toThrow(/\(ValidationException\)/);
+  });
+});
+
+describe('a web page', () => {
+  const Origin = 'https://app.example';
+
+  it('may ask', async () => {
+    const headers = { ...target('GetId'), Origin };
+    const answer = await sendRaw(
+      signed.port,
+      'POST',
+      '/',
+      headers,
+      JSON.stringify({ IdentityPoolId: POOL_ID }),
+    );
+    expect(answer.status).toBe(200);
+    expect(answer.headerLines).toContain('Access-Control-Allow-Origin: *');
+    const refused = await sendRaw(signed.port, 'POST', '/', { ...target('DescribeIdentity'), Origin }, '{}');
+    expect(refused.headerLines).toContain('Access-Control-Allow-Origin: *');
+    expect(refused.headerLines).toContain('x-amzn-ErrorType: MissingAuthenticationTokenException:');
+  });
+
+  it('may ask whether it may', async () => {
+    const names = 'amz-sdk-invocation-id,amz-sdk-request,content-type,x-amz-target,x-amz-user-agent';
+    const answer = await sendRaw(signed.port, 'OPTIONS', '/', {
+      Origin,
+      'Access-Control-Request-Method': 'POST',
+      'Access-Control-Request-Headers': names,
+    });
+    expect(answer).toMatchObject({ status: 200, body: '' });
+    expect(answer.headerLines).toEqual(
+      expect.arrayContaining([
+        'Access-Control-Allow-Origin: *',
+        expect.stringMatching(/^Access-Control-Allow-Methods: .*POST/),
+        `Access-Control-Allow-Headers: ${names}`,
+      ]),
+    );
+  });
+
+  it('may ask nothing else under this path', async () => {
+    const others: [string, string, Record<string, string>][] = [
+      ['POST', '/', { 'X-Amz-Target': 'Kinesis_20131202.ListStreams', 'Content-Type': TYPE }],
+      ['POST', '/', { 'Content-Type': TYPE }],
+      [
+        'POST',
+        '/',
+        { 'X-Amz-Target': 'Kinesis_20131202.PutRecord', 'Content-Type': 'application/x-www-form-urlencoded' },
+      ],
+      ['POST', '/other', target('GetId')],
+      ['GET', '/', target('GetId')],
+      ['OPTIONS', '/other', {}],
+    ];
+    for (const [method, path, headers] of others) {
+      expect([
+        method,
+        path,
+        (await sendRaw(signed.port, method, path, { ...headers, Origin })).status,
+      ]).toEqual([method, path, 403]);
+    }
+    const evil = await sendRaw(signed.port, 'POST', '/', { ...target('GetId'), Host: 'evil.example' });
+    expect(evil.status).toBe(403);
+    expect(recorded.calls).toEqual([]);
+  });
+});

@@ -1,0 +1,304 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createIdentityRoute } from '../../infra/local/identity-route.ts';
+import { type Port, startPort } from '../../infra/local/port.ts';
+import { ServiceError, ValueRefusedError } from '../../lib/errors.ts';
+import { ExpiredLoginTokenError } from '../../lib/identity/not-authorized.ts';
+import { AWS } from '../fixtures/aws-sdk-v2.ts';
+import { type RawAnswer, sendRaw } from '../fixtures/raw-http.ts';
+import { CREDENTIALS, IDENTITY_ID, POOL_ID, stubIdentityApi } from '../fixtures/stub-identity-api.ts';
+
+const { recorded, logged, guarded, sts } = stubIdentityApi();
+
+let port: Port;
+
+beforeAll(async () => {
+  const route = createIdentityRoute({ identityApi: guarded, stsApi: sts });
+  port = await startPort({ host: '127.0.0.1', port: 0, routes: [route] });
+});
+afterAll(() => port.close());
+beforeEach(() => {
+  recorded.clear();
+  logged.length = 0;
+});
+
+const ROLE = 'arn:aws:iam::000000000000:role/game/players';
+const QUESTION = { RoleArn: ROLE, RoleSessionName: 'web-identity', WebIdentityToken: 'open.id.token+/=' };
+const FORM = 'application/x-www-form-urlencoded';
+
+function ask(parameters: Record<string, string | undefined>, type = FORM): Promise<RawAnswer> {
+  const given = Object.entries({ Action: 'AssumeRoleWithWebIdentity', Version: '2011-06-15', ...parameters });
+  const form = new URLSearchParams();
+  for (const [name, value] of given) if (value !== undefined) form.append(name, value);
+  return sendRaw(port.port, 'POST', '/', { 'Content-Type': type }, form.toString());
+}
+
+/** The answer is an error of STS, and nobody was called. */
+function expectError(answer: RawAnswer, code: string, message: unknown, status = 400, type = 'Sender'): void {
+  expect(answer.status).toBe(status);
+  expect(answer.headerLines).toContain('Content-Type: text/xml');
+  const found =
+    /^<ErrorResponse xmlns="https:\/\/sts\.amazonaws\.com\/doc\/2011-06-15\/"><Error><Type>(.*)<\/Type><Code>(.*)<\/Code><Message>(.*)<\/Message><\/Error><RequestId>request-1<\/RequestId><\/ErrorResponse>$/s.exec(
+      answer.body,
+    );
+  expect(found?.slice(1)).toEqual([type, code, message]);
+  expect(recorded.calls).toEqual([]);
+}
+
+describe('AssumeRoleWithWebIdentity', () => {
+  it('answers as AWS STS does', async () => {
+    const answer = await ask(QUESTION);
+    expect(answer).toMatchObject({
+      status: 200,
+      body:
+        '<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">' +
+        '<AssumeRoleWithWebIdentityResult>' +
+        '<Credentials><AccessKeyId>ASIA0000000000000001</AccessKeyId>' +
+        '<SecretAccessKey>secret+/=&amp;&lt;key&gt;</SecretAccessKey>' +
+        '<SessionToken>session.token/+=&amp;&quot;&lt;&gt;&apos;</SessionToken>' +
+        '<Expiration>2023-11-14T22:13:20Z</Expiration></Credentials>' +
+        `<SubjectFromWebIdentityToken>${IDENTITY_ID}</SubjectFromWebIdentityToken>` +
+        '<AssumedRoleUser><AssumedRoleId>AROA40DF55CF4DE80A261:web-identity</AssumedRoleId>' +
+        '<Arn>arn:aws:sts::000000000000:assumed-role/players/web-identity</Arn></AssumedRoleUser>' +
+        `<Provider>cognito-identity.amazonaws.com</Provider><Audience>${POOL_ID}</Audience>` +
+        '</AssumeRoleWithWebIdentityResult>' +
+        '<ResponseMetadata><RequestId>request-1</RequestId></ResponseMetadata>' +
+        '</AssumeRoleWithWebIdentityResponse>',
+    });
+    expect(answer.headerLines).toEqual(
+      expect.arrayContaining([
+        'x-amzn-RequestId: request-1',
+        'Content-Type: text/xml',
+        'Access-Control-Allow-Origin: *',
+      ]),
+    );
+    expect(recorded.calls).toEqual([{ name: 'AssumeRoleWithWebIdentity', input: QUESTION }]);
+  });
+
+  it.each([`${FORM}; charset=utf-8`, 'Application/X-WWW-Form-Urlencoded;charset=UTF-8'])(
+    'may be sent as %s',
+    async (type) => {
+      expect((await ask(QUESTION, type)).status).toBe(200);
+    },
+  );
+
+  it('takes what it has no use for', async () => {
+    const more = { DurationSeconds: '900', ProviderId: 'p', Policy: '{}', 'PolicyArns.member.1.arn': ROLE };
+    expect((await ask({ ...QUESTION, ...more })).status).toBe(200);
+    expect(recorded.calls).toEqual([{ name: 'AssumeRoleWithWebIdentity', input: QUESTION }]);
+  });
+
+  it.each([
+    ['roleArn', { RoleArn: undefined }],
+    ['roleSessionName', { RoleSessionName: undefined }],
+    ['webIdentityToken', { WebIdentityToken: undefined }],
+  ])('needs its %s', async (at, changes) => {
+    const message = `1 validation error detected: Value null at &apos;${at}&apos; failed to satisfy constraint: Member must not be null`;
+    expectError(await ask({ ...QUESTION, ...changes }), 'ValidationError', message);
+  });
+
+  it.each([
+    ['roleArn', 'length greater than or equal to 20', { RoleArn: 'arn' }],
+    ['roleArn', 'length less than or equal to 2048', { RoleArn: `${ROLE}${'x'.repeat(2_048)}` }],
+    ['roleArn', 'without NUL', { RoleArn: `${ROLE}\0` }],
+    ['roleSessionName', 'length greater than or equal to 2', { RoleSessionName: 'x' }],
+    ['roleSessionName', 'satisfy regular expression pattern', { RoleSessionName: '<script>' }],
+    ['webIdentityToken', 'length greater than or equal to 4', { WebIdentityToken: 'abc' }],
+    ['webIdentityToken', 'length less than or equal to 20000', { WebIdentityToken: 'x'.repeat(20_001) }],
+    ['durationSeconds', 'value greater than or equal to 900', { DurationSeconds: '899' }],
+    ['durationSeconds', 'value less than or equal to 43200', { DurationSeconds: '43201' }],
+    ['durationSeconds', 'be an integer', { DurationSeconds: '1h' }],
+  ])('refuses a %s that must have, or be, %s', async (at, must, changes) => {
+    const message = expect.stringMatching(
+      new RegExp(`^1 validation error detected: .*at &apos;${at}&apos; failed .*Member must .*${must}`, 's'),
+    );
+    expectError(await ask({ ...QUESTION, ...changes }), 'ValidationError', message);
+  });
+
+  it.each([
+    'arn:aws:iam::000000000000:user/somebody',
+    'arn:aws:iam::000000000000:role/',
+    'arn:aws:iam::000000000000:role/a/<b>',
+    'arn:aws:s3:::bucket-with-a-long-name',
+    'something-else-entirely',
+  ])('refuses what is not the ARN of a role: %s', async (RoleArn) => {
+    expectError(await ask({ ...QUESTION, RoleArn }), 'ValidationError', 'Request ARN is invalid');
+  });
+
+  it('refuses a token that is not good, in the words of the service', async () => {
+    recorded.failWith(new ServiceError('NotAuthorizedException', 'Invalid <token> & "more"\0\ud800'));
+    const answer = await ask(QUESTION);
+    recorded.calls.length = 0;
+    expectError(answer, 'InvalidIdentityToken', 'Invalid &lt;token&gt; &amp; &quot;more&quot;\uFFFD\uFFFD');
+  });
+
+  it.each([
+    [new ExpiredLoginTokenError(), 'ExpiredTokenException', 'Invalid login token. Token expired.'],
+    [new ServiceError('ResourceNotFoundException', 'gone'), 'InvalidIdentityToken', 'gone'],
+    [new ServiceError('InvalidParameterException', 'wrong'), 'ValidationError', 'wrong'],
+    [new ServiceError('TooManyRequestsException', 'slower'), 'TooManyRequestsException', 'slower'],
+    [new ValueRefusedError('no'), 'ValidationError', 'a value cannot be stored'],
+  ])('says of %s that it is %s', async (error, code, message) => {
+    recorded.failWith(error);
+    const answer = await ask(QUESTION);
+    recorded.calls.length = 0;
+    expectError(answer, code, message);
+    expect(logged).toEqual([]);
+  });
+
+  it('says nothing of what went wrong here, which is logged without the token', async () => {
+    const error = new Error('relation does not exist');
+    recorded.failWith(error);
+    const answer = await ask(QUESTION);
+    recorded.calls.length = 0;
+    expectError(answer, 'InternalFailure', 'internal error', 500, 'Receiver');
+    const details = { requestId: 'request-1', operation: 'AssumeRoleWithWebIdentity', error };
+    expect(logged).toEqual([{ message: 'a request failed', details }]);
+  });
+
+  it.each(['pri', `private${'x'.repeat(20_000)}`, 'private\0'])('does not repeat a token', async (token) => {
+    const answer = await ask({ ...QUESTION, WebIdentityToken: token });
+    expectError(answer, 'ValidationError', expect.stringContaining('&apos;webIdentityToken&apos;'));
+    expect(answer.body).not.toContain('pri');
+  });
+});
+
+describe('STS', () => {
+  it.each(['GetCallerIdentity', 'AssumeRole', '__proto__', 'constructor', '<b>', '', undefined])(
+    'does not serve the action %s',
+    async (Action) => {
+      const message = 'only AssumeRoleWithWebIdentity is served here';
+      expectError(await ask({ ...QUESTION, Action }), 'InvalidAction', message);
+    },
+  );
+
+  it.each(['', '&&&', '%', '%ff%fe', '{}', '\ud800', 'Action', '='])(
+    'refuses the body "%s"',
+    async (body) => {
+      const answer = await sendRaw(port.port, 'POST', '/', { 'Content-Type': FORM }, body);
+      expectError(answer, 'InvalidAction', expect.stringMatching(/./));
+    },
+  );
+
+  it('refuses a body of more than 128 KiB', async () => {
+    const message = 'a request body is at most 131072 bytes';
+    expectError(await ask({ ...QUESTION, More: 'x'.repeat(131_072) }), 'RequestEntityTooLarge', message, 413);
+  });
+
+  it('takes the first of what is given twice, and a token of any characters', async () => {
+    const twice = `Action=AssumeRoleWithWebIdentity&${new URLSearchParams({ ...QUESTION, WebIdentityToken: 'ü=&+ token' })}&RoleArn=other`;
+    expect((await sendRaw(port.port, 'POST', '/', { 'Content-Type': FORM }, twice)).status).toBe(200);
+    expect(recorded.calls).toMatchObject([{ input: { ...QUESTION, WebIdentityToken: 'ü=&+ token' } }]);
+  });
+
+  it('is for POST alone', async () => {
+    const query = new URLSearchParams({ Action: 'AssumeRoleWithWebIdentity', ...QUESTION });
+    expect((await sendRaw(port.port, 'GET', `/?${query}`)).status).toBe(404);
+    expect(recorded.calls).toEqual([]);
+  });
+
+  it('answers a web page', async () => {
+    const body = new URLSearchParams({ Action: 'AssumeRoleWithWebIdentity', ...QUESTION }).toString();
+    const headers = { 'Content-Type': FORM, Origin: 'https://app.example' };
+    const answer = await sendRaw(port.port, 'POST', '/', headers, body);
+    expect(answer.status).toBe(200);
+    expect(answer.headerLines).toContain('Access-Control-Allow-Origin: *');
+  });
+});
+
+describe('the SDK of version 2', () => {
+  const config = () => ({
+    region: 'us-east-1',
+    endpoint: `http://127.0.0.1:${port.port}`,
+    maxRetries: 0,
+  });
+
+  it('assumes a role without credentials of its own', async () => {
+    const { Credentials, AssumedRoleUser, Provider, ...rest } = await new AWS.STS(config())
+      .assumeRoleWithWebIdentity(QUESTION)
+      .promise();
+    expect(Credentials).toEqual({
+      AccessKeyId: CREDENTIALS.AccessKeyId,
+      SecretAccessKey: CREDENTIALS.SecretKey,
+      SessionToken: CREDENTIALS.SessionToken,
+      Expiration: new Date('2023-11-14T22:13:20Z'),
+    });
+    expect(AssumedRoleUser?.Arn).toBe('arn:aws:sts::000000000000:assumed-role/players/web-identity');
+    expect(Provider).toBe('cognito-identity.amazonaws.com');
+    expect(rest).toMatchObject({ SubjectFromWebIdentityToken: IDENTITY_ID, Audience: POOL_ID });
+  });
+
+  it('knows the errors', async () => {
+    recorded.failWith(new ServiceError('NotAuthorizedException', 'Invalid <token>'));
+    const refused = new AWS.STS(config()).assumeRoleWithWebIdentity(QUESTION).promise();
+    await expect(refused).rejects.toMatchObject({
+      code: 'InvalidIdentityToken',
+      message: 'Invalid <token>',
+      statusCode: 400,
+      requestId: 'request-1',
+    });
+  });
+
+  it('goes the classic way to credentials', async () => {
+    const credentials = new AWS.CognitoIdentityCredentials(
+      { IdentityPoolId: POOL_ID, RoleArn: ROLE, Logins: { 'login.example': 'token' } },
+      config(),
+    );
+    await credentials.getPromise();
+    expect(credentials).toMatchObject({
+      accessKeyId: CREDENTIALS.AccessKeyId,
+      secretAccessKey: CREDENTIALS.SecretKey,
+      sessionToken: CREDENTIALS.SessionToken,
+      identityId: IDENTITY_ID,
+    });
+    expect(recorded.calls.map(({ name }) => name)).toEqual([
+      'GetId',
+      'GetOpenIdToken',
+      'AssumeRoleWithWebIdentity',
+    ]);
+    expect(recorded.calls[2]?.input).toEqual({ ...QUESTION, WebIdentityToken: 'open.id.token' });
+  });
+});
+
+const missing = whyNoCli();
+if (missing) console.log(`skipped: the AWS CLI against STS (${missing})`);
+
+function whyNoCli(): string | undefined {
+  try {
+    execFileSync('aws', ['--version'], { stdio: 'pipe' });
+    return undefined;
+  } catch (error) {
+    return `aws --version: ${error instanceof Error ? error.message.split('\n')[0] : error}`;
+  }
+}
+
+describe.skipIf(missing)('the AWS CLI', () => {
+  async function cli(token: string): Promise<string> {
+    const parameters = ['--role-arn', ROLE, '--role-session-name', 'cli', '--web-identity-token', token];
+    const endpoint = ['--endpoint-url', `http://127.0.0.1:${port.port}`, '--output', 'json'];
+    const { stdout } = await promisify(execFile)(
+      'aws',
+      ['sts', 'assume-role-with-web-identity', ...parameters, ...endpoint],
+      {
+        env: {
+          PATH: process.env.PATH,
+          HOME: '/nonexistent',
+          AWS_DEFAULT_REGION: 'us-east-1',
+          AWS_MAX_ATTEMPTS: '1',
+        },
+      },
+    );
+    return stdout;
+  }
+
+  it('assumes a role, and is told what is wrong', async () => {
+    const { Credentials, SubjectFromWebIdentityToken } = JSON.parse(await cli('open.id.token'));
+    expect(Credentials.AccessKeyId).toBe(CREDENTIALS.AccessKeyId);
+    // Major versions of the AWS CLI write dates differently.
+    expect(Date.parse(Credentials.Expiration)).toBe(Date.parse('2023-11-14T22:13:20Z'));
+    expect(SubjectFromWebIdentityToken).toBe(IDENTITY_ID);
+    recorded.failWith(new ServiceError('NotAuthorizedException', 'Invalid token'));
+    await expect(cli('open.id.token')).rejects.toThrow(/\(InvalidIdentityToken\).*Invalid token/);
+  });
+});
