@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { WireResponse } from '../../lib/wire/sync-api.ts';
+import type { WireResponse } from '../../lib/wire/wire-response.ts';
 
 /** Node sends header names as they are given, in their own case. */
 export function sendWireResponse(response: ServerResponse, { status, headers, body }: WireResponse): void {

@@ -1,14 +1,18 @@
+import { createFinishMerges } from '../../functions/finish-merges.ts';
 import { createRelayOutbox } from '../../functions/relay-outbox.ts';
 import { createRunBulkPublish } from '../../functions/run-bulk-publish.ts';
 import { createSweepPayloads } from '../../functions/sweep-payloads.ts';
 import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { createKinesisPublisher } from '../../lib/aws/kinesis-publisher.ts';
+import { CREDENTIALS_LIFETIME_MS } from '../../lib/identity/temporary-credentials.ts';
 import { createBulkPublishStore } from '../../lib/store/bulk-publish-store.ts';
 import type { Database } from '../../lib/store/database.ts';
+import { createMergeStore } from '../../lib/store/merge-store.ts';
 import { createOutboxStore } from '../../lib/store/outbox-store.ts';
 import { createPayloadStore } from '../../lib/store/payload-store.ts';
 import { createStreamingSwitch } from '../../lib/store/streaming-switch.ts';
 import type { Offloading } from '../../lib/sync/build-stream-event.ts';
+import type { Merge } from '../../lib/sync/merge-port.ts';
 import { createLogger } from '../../lib/telemetry.ts';
 import { createLambdaContext } from './lambda-context.ts';
 import { STREAM_NAME } from './names.ts';
@@ -16,6 +20,7 @@ import { type Schedule, type ScheduleStatus, startSchedule } from './schedule.ts
 
 /** A write, and a call of BulkPublish, asks for a run at once; the interval is for what a crash left. */
 const INTERVAL_MS = 1_000;
+const MERGE_INTERVAL_MS = 60 * 1000;
 const SWEEP_INTERVAL_MS = 60 * 60 * 1000;
 /** What a killed process had claimed is free again after this; a local stream answers within milliseconds. */
 const LEASE_MS = 5_000;
@@ -26,6 +31,7 @@ interface ServiceSchedulesDeps {
   database: Database;
   client: KinesisClient;
   offloading: Offloading;
+  mergeDatasets: (merge: Merge) => Promise<void>;
   region: string;
 }
 
@@ -41,6 +47,7 @@ export function startServiceSchedules({
   database,
   client,
   offloading,
+  mergeDatasets,
   region,
 }: ServiceSchedulesDeps): ServiceSchedules {
   /** Makes a function with a logger of its name, and runs it from now on. */
@@ -92,7 +99,16 @@ export function startServiceSchedules({
   const sweep = start('sweep-payloads', SWEEP_INTERVAL_MS, (logger) =>
     createSweepPayloads({ payloads: createPayloadStore(database), logger }),
   );
-  const all = [relay, bulkPublish, sweep];
+  const merges = start('finish-merges', MERGE_INTERVAL_MS, (logger) =>
+    createFinishMerges({
+      merges: createMergeStore(database),
+      mergeDatasets,
+      credentialsLifetimeMs: CREDENTIALS_LIFETIME_MS,
+      logger,
+      timeBudgetMs: BUDGET_MS,
+    }),
+  );
+  const all = [relay, bulkPublish, sweep, merges];
   return {
     relay,
     bulkPublish,

@@ -21,6 +21,7 @@ import type { EventSourceMapping } from './event-source-mapping/event-source-map
 import { ensureFirstPool } from './first-pool.ts';
 import { createLocalFunctions } from './functions/local-functions.ts';
 import { createHealthRoute } from './health.ts';
+import { createIdentityService } from './identity-service.ts';
 import { createKinesisEmulator } from './kinesis.ts';
 import { ACCOUNT_ID, STREAM_NAME, SYNC_TRIGGER_NAME } from './names.ts';
 import { openOperatorSocket } from './operator-socket.ts';
@@ -90,6 +91,17 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     // Known when the port listens; nobody asks before.
     origin: () => url,
   });
+  const identity = createIdentityService({
+    database,
+    tokenKey,
+    verify,
+    credentials: temporary,
+    // Behind an address that others can reach, nobody is to become somebody else by saying so.
+    logins: isLoopback(config.host) ? 'trusted' : 'refused',
+    mergeDatasets: sync.mergeDatasets,
+    deletePoolData: sync.deletePoolData,
+    region,
+  });
   const kinesis = createKinesisEmulator(directory.kinesis, verify);
   started.defer(() => kinesis.close());
 
@@ -101,7 +113,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     mappings: running ? [running.mapping.status()] : [],
     schedules: running ? running.schedules.status() : [],
   }));
-  const url: string = await listen(config, [health, ...sync.routes, kinesis], started);
+  const url: string = await listen(config, [health, ...sync.routes, identity, kinesis], started);
   // Before the port is closed, which waits for what is under way.
   started.defer(() => functions.close());
   const sqlUrl = await listenForSql(config, local, started);
@@ -128,6 +140,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
       await deleteStream(client, STREAM_NAME);
       await forgetProgress(directory.eventSourceMappings);
       await emptyTables(database);
+      sync.emptyInbox();
       await ensureFirstPool(database, region);
       running = await run();
     },

@@ -1,16 +1,25 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { streamExists } from '../../lib/aws/kinesis-stream.ts';
 import { createBulkPublishStore } from '../../lib/store/bulk-publish-store.ts';
 import type { Database } from '../../lib/store/database.ts';
+import { createKeptSnapshots } from '../../lib/store/kept-snapshots.ts';
+import { createMergeStore } from '../../lib/store/merge-store.ts';
 import { createPayloadStore } from '../../lib/store/payload-store.ts';
+import { createPoolDataStore } from '../../lib/store/pool-data-store.ts';
 import { createPoolStore } from '../../lib/store/pool-store.ts';
+import { createPushStore } from '../../lib/store/push-store.ts';
 import { createSyncStore } from '../../lib/store/sync-store.ts';
 import { createSyncOperations } from '../../lib/sync/create-sync-operations.ts';
+import { createDeletePoolData } from '../../lib/sync/delete-pool-data.ts';
 import type { InvokeFunction } from '../../lib/sync/function-port.ts';
 import { DEFAULT_LIMITS } from '../../lib/sync/limits.ts';
+import { createMergeDatasets } from '../../lib/sync/merge-identities.ts';
+import type { Merge } from '../../lib/sync/merge-port.ts';
 import { createPayloadLinks } from '../../lib/sync/payload-links.ts';
+import type { PushReport } from '../../lib/sync/push-to-devices.ts';
 import { createSessionTokens } from '../../lib/sync/session-token.ts';
 import { createLogger } from '../../lib/telemetry.ts';
 import { createPayloadApi } from '../../lib/wire/payload-api.ts';
@@ -18,6 +27,8 @@ import type { SigV4Verifier } from '../../lib/wire/sigv4.ts';
 import { createSyncApi } from '../../lib/wire/sync-api.ts';
 import { createPayloadRoute } from './payload-route.ts';
 import type { Route } from './port.ts';
+import { createPushInbox } from './push-inbox.ts';
+import { createPushRoute } from './push-route.ts';
 import { type ServiceSchedules, startServiceSchedules } from './service-schedules.ts';
 import { createSyncApiRoute } from './sync-api-route.ts';
 
@@ -32,10 +43,16 @@ interface SyncServiceDeps {
 }
 
 export interface SyncService {
-  /** The Cognito Sync API, and the payloads of its events. */
+  /** The Cognito Sync API, the payloads of its events, and the messages of devices. */
   routes: Route[];
   /** Begins to publish what was and is written; the stream has to be there. */
   startSchedules(client: KinesisClient): ServiceSchedules;
+  /** Gives what an identity stored to the one that it has become part of. */
+  mergeDatasets: (merge: Merge) => Promise<void>;
+  /** Deletes what the identities of a pool have stored. */
+  deletePoolData: (identityPoolId: string) => Promise<void>;
+  /** Forgets the messages of devices. */
+  emptyInbox(): void;
 }
 
 /** The service itself: the API on the sync store, and what takes its events to the stream. */
@@ -51,14 +68,34 @@ export function createSyncService({
   const randomId = randomUUID;
   const payloadLinks = createPayloadLinks({ key: tokenKey, origin, now: Date.now, randomId });
   let kinesis: KinesisClient | undefined;
+  const logger = createLogger('sync-api');
+  const devices = createPushStore(database);
+  const inbox = createPushInbox({ randomId });
+  const kept = createKeptSnapshots();
+  const store = createSyncStore(database, kept);
+  const offloading = { links: payloadLinks, inlineBytes: DEFAULT_LIMITS.inlineBytes };
+  const afterWrite = () => schedules?.relay.nudge();
+  const mergeDatasets = createMergeDatasets({
+    store,
+    merges: createMergeStore(database, kept),
+    offloading,
+    now: Date.now,
+    afterWrite,
+  });
   const operations = createSyncOperations({
-    store: createSyncStore(database),
+    store,
     pools: createPoolStore(database),
     bulkPublishes: createBulkPublishStore(database),
     tokens: createSessionTokens({ key: tokenKey, now: Date.now, randomId }),
     payloadLinks,
+    push: {
+      devices,
+      channel: inbox,
+      sleep: (ms) => sleep(ms, undefined, { ref: false }),
+      report: logUnsent(logger),
+    },
     now: Date.now,
-    afterWrite: () => schedules?.relay.nudge(),
+    afterWrite,
     afterBulkPublish: () => schedules?.bulkPublish.nudge(),
     invokeFunction,
     async streamExists(streamName) {
@@ -70,18 +107,33 @@ export function createSyncService({
     operations,
     verify,
     requestId: randomUUID,
-    logger: createLogger('sync-api'),
+    logger,
   });
   return {
     routes: [
       createSyncApiRoute(syncApi),
       createPayloadRoute(createPayloadApi({ links: payloadLinks, payloads: createPayloadStore(database) })),
+      createPushRoute({ inbox, devices }),
     ],
     startSchedules(client) {
       kinesis = client;
-      const offloading = { links: payloadLinks, inlineBytes: DEFAULT_LIMITS.inlineBytes };
-      schedules = startServiceSchedules({ database, client, offloading, region });
+      schedules = startServiceSchedules({ database, client, offloading, mergeDatasets, region });
       return schedules;
     },
+    mergeDatasets,
+    deletePoolData: createDeletePoolData({
+      store,
+      poolData: createPoolDataStore(database),
+      now: Date.now,
+      afterWrite,
+    }),
+    emptyInbox: () => inbox.clear(),
+  };
+}
+
+/** A device that missed a message learns at its next sync; who runs the service learns here. */
+function logUnsent(logger: { warn(message: string, details: Record<string, unknown>): void }) {
+  return (report: PushReport) => {
+    if (report.sent !== report.devices) logger.warn('not every device was told of a change', { ...report });
   };
 }

@@ -1,6 +1,6 @@
 // The statements of bulk publishes.
 
-import type { ListedRow } from './sync-statements.ts';
+import type { ListedDatasetRow, ListedRecordRow } from './sync-statements.ts';
 
 export interface BulkPublishRow {
   bulk_publish_id: string;
@@ -61,7 +61,7 @@ SELECT count(*) - count(parked_reason) AS waiting, count(parked_reason) AS parke
 FROM sync.outbox
 WHERE bulk_publish_id = $1`;
 
-export interface WholeRow extends ListedRow {
+export interface WholeRow extends ListedDatasetRow, ListedRecordRow {
   identity_id: string;
   dataset_name: string;
   last_modified_ms: number;

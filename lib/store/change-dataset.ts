@@ -8,13 +8,13 @@ import {
   type Session,
   type Snapshot,
 } from '../sync/sync-store-port.ts';
-import { plainArray, textArray } from './array-literal.ts';
+import { plainArray } from './array-literal.ts';
 import { type Database, DatabaseError, type SqlValue, type Transaction } from './database.ts';
+import { eraseDeleted } from './erase-deleted.ts';
 import type { KeptSnapshots } from './kept-snapshots.ts';
 import { datasetId, identityRowId, recordId } from './row-ids.ts';
-import { toDatasetOrNull } from './sync-rows.ts';
+import { toDatasetOrNull, toDatasetValues, toRecordColumns } from './sync-rows.ts';
 import {
-  ERASE_DELETED,
   ERASE_ROWS,
   LOCK_DATASET,
   LOCK_IDENTITY,
@@ -162,10 +162,11 @@ async function settle(
 ): Promise<void> {
   if (exists(update.dataset)) kept.keep(dataset, keys, snapshot, update);
   else kept.forget(dataset);
-  await eraseRest(database, dataset, update, erased);
+  if (erased === ERASE_ROWS) await eraseDeleted(database, dataset, update.dataset.deletedSyncCount);
 }
 
-async function readSnapshot(
+/** What a change of the dataset is decided on. */
+export async function readSnapshot(
   on: Transaction,
   dataset: DatasetKey,
   { keys, session }: About,
@@ -219,49 +220,20 @@ function toStatement(
   { dataset: before }: Snapshot,
 ): [sql: string, values: SqlValue[]] {
   const values: SqlValue[] = [
-    datasetId(dataset),
-    dataset.identityPoolId,
-    dataset.identityId,
-    dataset.datasetName,
-    stored.syncCount,
-    stored.deletedSyncCount,
-    stored.creationDate,
-    stored.lastModifiedDate,
-    stored.lastModifiedBy,
-    stored.dataStorage,
-    stored.numRecords,
+    ...toDatasetValues(dataset, stored),
+    before?.lastModifiedDate ?? null,
     randomUUID(),
     event.partitionKey,
     event.data,
-    before?.lastModifiedDate ?? null,
   ];
   if (spend === null) return [WRITE_DELETION, values];
   values.push(
     spend.session.expiresAt,
     spend.session.sessionId,
     spend.forgetBefore,
-    plainArray(records.map((record) => recordId(record.Key))),
-    textArray(records.map((record) => record.Key)),
-    textArray(records.map((record) => record.Value)),
-    plainArray(records.map((record) => record.DeviceLastModifiedDate)),
+    ...toRecordColumns(records),
   );
   if (event.payload === null) return [WRITE_UPDATE, values];
   const { payloadId, body, expiresAt } = event.payload;
   return [WRITE_OFFLOADED_UPDATE, [...values, payloadId, body, expiresAt]];
-}
-
-/** What a deletion does not erase at once nobody sees any more; it goes now. */
-async function eraseRest(
-  database: Database,
-  dataset: DatasetKey,
-  { dataset: { deletedSyncCount } }: DatasetUpdate,
-  erased: number,
-): Promise<void> {
-  if (erased < ERASE_ROWS) return;
-  const values = [datasetId(dataset), deletedSyncCount];
-  try {
-    while ((await database.query(ERASE_DELETED, values)).rowsChanged === ERASE_ROWS);
-  } catch {
-    // The deletion is committed; rows that are left of it nobody sees, and the next one erases them.
-  }
 }

@@ -1,9 +1,13 @@
+import type { DatasetKey } from '../stream/stream-event.ts';
 import type { SyncRecord } from '../sync/model.ts';
 import type { ListedDataset, StoredDataset } from '../sync/sync-store-port.ts';
-import type { DatasetRow, ListedRow, Nullable } from './sync-statements.ts';
+import { plainArray, textArray } from './array-literal.ts';
+import type { SqlValue } from './database.ts';
+import { datasetId, recordId } from './row-ids.ts';
+import type { DatasetRow, ListedDatasetRow, ListedRecordRow, Nullable } from './sync-statements.ts';
 
 /** Null where the row is of a dataset without records. */
-export function toRecordOrNull(row: ListedRow): SyncRecord | null {
+export function toRecordOrNull(row: ListedRecordRow): SyncRecord | null {
   if (row.record_key === null) return null;
   return {
     Key: row.record_key,
@@ -36,10 +40,43 @@ export function toStoredDataset(row: DatasetRow): StoredDataset {
   };
 }
 
-export function toListedDataset(row: ListedRow): ListedDataset {
-  return {
-    syncCount: row.sync_count,
-    deletedSyncCount: row.deleted_sync_count,
-    lastModifiedBy: row.last_modified_by,
-  };
+export function toListedDatasetOrNull(row: Nullable<ListedDatasetRow>): ListedDataset | null {
+  return isListedDatasetRow(row)
+    ? {
+        syncCount: row.sync_count,
+        deletedSyncCount: row.deleted_sync_count,
+        lastModifiedBy: row.last_modified_by,
+      }
+    : null;
+}
+
+function isListedDatasetRow(row: Nullable<ListedDatasetRow>): row is ListedDatasetRow {
+  return row.sync_count !== null;
+}
+
+/** The values of a dataset's row, in the order of the statements that write one. */
+export function toDatasetValues(key: DatasetKey, stored: StoredDataset): SqlValue[] {
+  return [
+    datasetId(key),
+    key.identityPoolId,
+    key.identityId,
+    key.datasetName,
+    stored.syncCount,
+    stored.deletedSyncCount,
+    stored.creationDate,
+    stored.lastModifiedDate,
+    stored.lastModifiedBy,
+    stored.dataStorage,
+    stored.numRecords,
+  ];
+}
+
+/** The columns of records that are written. */
+export function toRecordColumns(records: readonly SyncRecord[]): SqlValue[] {
+  return [
+    plainArray(records.map((record) => recordId(record.Key))),
+    textArray(records.map((record) => record.Key)),
+    textArray(records.map((record) => record.Value)),
+    plainArray(records.map((record) => record.DeviceLastModifiedDate)),
+  ];
 }

@@ -1,6 +1,6 @@
 // The statements of the sync store. Each is one round trip and, alone, one transaction.
 
-const DATASET = `
+export const DATASET = `
   stored.dataset_name, stored.sync_count, stored.deleted_sync_count, stored.creation_ms, stored.last_modified_ms,
   stored.last_modified_by, stored.data_storage, stored.record_count`;
 
@@ -33,11 +33,16 @@ WHERE stored.identity_pool_id = $1 AND stored.identity_id = $2
 ORDER BY stored.dataset_name COLLATE "C"
 LIMIT $4::bigint`;
 
-type ListedDatasetRow = Pick<DatasetRow, 'sync_count' | 'deleted_sync_count' | 'last_modified_by'>;
+export type ListedDatasetRow = Pick<DatasetRow, 'sync_count' | 'deleted_sync_count' | 'last_modified_by'>;
 
-export interface ListedRow extends ListedDatasetRow {
+export interface ReadRow extends Nullable<ListedDatasetRow>, ListedRecordRow {
   /** Only in a session. */
   spent?: boolean;
+  /** A JSON list in no order, with null for a copy that is gone; null where there are no copies. */
+  merged_names: string | null;
+}
+
+export interface ListedRecordRow {
   /** Null where there is no record. */
   record_key: string | null;
   record_value: string | null;
@@ -49,21 +54,30 @@ export interface ListedRow extends ListedDatasetRow {
 
 const readRecords = (spent = '') => `
 SELECT stored.sync_count, stored.deleted_sync_count, stored.last_modified_by,${spent}
+  (
+    SELECT json_agg((
+      SELECT dataset_name FROM sync.datasets
+      WHERE dataset_id = merged.dataset_id AND sync_count > deleted_sync_count
+    ))::text
+    FROM sync.merged_datasets AS merged
+    WHERE merged.root_dataset_id = $1::uuid
+  ) AS merged_names,
   records.record_key, records.record_value, records.sync_count AS record_sync_count,
   records.last_modified_ms AS record_modified_ms, records.last_modified_by AS record_modified_by,
   records.device_last_modified_ms
-FROM sync.datasets AS stored
+FROM (SELECT $1::uuid AS dataset_id) AS asked
+LEFT JOIN sync.datasets AS stored ON stored.dataset_id = asked.dataset_id
 LEFT JOIN sync.records ON records.dataset_id = stored.dataset_id
   AND records.sync_count > stored.deleted_sync_count
   AND (records.sync_count, records.record_id) > ($2::bigint, $3::uuid)
   AND records.sync_count <= $4::bigint
-WHERE stored.dataset_id = $1::uuid
 ORDER BY records.sync_count, records.record_id
 LIMIT $5::bigint`;
 
 /**
- * One row for each record, or one without any, or none where there never was such a dataset; each repeats the dataset,
- * so only what a listing tells of it. $2, $3: the position to read from; $4: up to.
+ * One row for each record, or one without any, also where there never was such a dataset, which may have merged copies
+ * all the same; each repeats the dataset, so only what a listing tells of it. The names are looked up once for all rows.
+ * $2, $3: the position to read from; $4: up to.
  */
 export const READ_RECORDS = readRecords();
 
@@ -106,13 +120,12 @@ LEFT JOIN sync.records ON records.dataset_id = stored.dataset_id
   AND records.sync_count - stored.deleted_sync_count > 0`;
 
 /**
- * Writes the dataset if its count and its date ($15) are still the ones before, and what depends on that. The row is
+ * Writes the dataset if its count and its date ($12) are still the ones before, and what depends on that. The row is
  * locked by it: of two changes decided on the same count the second waits for the first and then finds another count,
  * and writes nothing. Nor does one decided on a dataset that is gone since, which only the first change may make, or one
  * that was put back from a backup and has come to that count in another way, which its date tells.
- * The event is written where the pool streams now, for the stream that the pool has now.
  */
-const WRITE_DATASET = `
+export const WRITE_DATASET = `
 WITH written AS (
   INSERT INTO sync.datasets AS stored (
     dataset_id, identity_pool_id, identity_id, dataset_name, sync_count, deleted_sync_count, creation_ms,
@@ -129,11 +142,14 @@ WITH written AS (
     last_modified_by = excluded.last_modified_by,
     data_storage = excluded.data_storage,
     record_count = excluded.record_count
-  WHERE stored.sync_count = excluded.sync_count - 1 AND stored.last_modified_ms = $15::bigint
+  WHERE stored.sync_count = excluded.sync_count - 1 AND stored.last_modified_ms = $12::bigint
   RETURNING stored.dataset_id
-), event AS (
+)`;
+
+/** The event is written where the pool streams now, for the stream that the pool has now. */
+const PUT_EVENT = `, event AS (
   INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, attempts, stream_name)
-  SELECT $12::uuid, $13::text, $14::text, now(), 0, pools.stream_name
+  SELECT $13::uuid, $14::text, $15::text, now(), 0, pools.stream_name
   FROM written, sync.identity_pools AS pools
   WHERE pools.identity_pool_id = $2::text AND pools.streaming_status = 'ENABLED'
   RETURNING outbox_id
@@ -148,28 +164,36 @@ export interface WrittenRow {
   erased: number;
 }
 
-const OUTCOME = `
-  (SELECT outbox_id FROM event) AS outbox_id,
-  EXISTS (SELECT 1 FROM sync.subscriptions WHERE dataset_id = $1) AS subscribed`;
-
-const writeUpdate = (payload = '') => `${WRITE_DATASET}${payload}, spent AS (
-  INSERT INTO sync.spent_tokens (dataset_id, expires_ms, session_id)
-  SELECT dataset_id, $16::bigint, $17::uuid FROM written
-), forgotten AS (
-  DELETE FROM sync.spent_tokens WHERE dataset_id = $1 AND expires_ms < $18::bigint
-), records AS (
+/** The records of the dataset that is written, by columns, which begin with this parameter. */
+export const writeRecords = (first: number) => `records AS (
   INSERT INTO sync.records (
     dataset_id, record_id, record_key, record_value, device_last_modified_ms,
     sync_count, last_modified_ms, last_modified_by)
   SELECT written.dataset_id, record.*, $5::bigint, $8::bigint, $9::text
-  FROM written, unnest($19::uuid[], $20::text[], $21::text[], $22::bigint[]) AS record
+  FROM written, unnest($${first}::uuid[], $${first + 1}::text[], $${first + 2}::text[], $${first + 3}::bigint[]) AS record
   ON CONFLICT (dataset_id, record_id) DO UPDATE SET
     record_value = excluded.record_value,
     device_last_modified_ms = excluded.device_last_modified_ms,
     sync_count = excluded.sync_count,
     last_modified_ms = excluded.last_modified_ms,
     last_modified_by = excluded.last_modified_by
-)
+)`;
+
+/** A dataset that is deleted is no copy made by a merge any more, whatever is made of its name later. */
+export const FORGET_COPY = `forgotten_copy AS (
+  DELETE FROM sync.merged_datasets WHERE dataset_id IN (SELECT dataset_id FROM written)
+)`;
+
+const OUTCOME = `
+  (SELECT outbox_id FROM event) AS outbox_id,
+  EXISTS (SELECT 1 FROM sync.subscriptions WHERE dataset_id = $1) AS subscribed`;
+
+const writeUpdate = (payload = '') => `${WRITE_DATASET}${PUT_EVENT}${payload}, spent AS (
+  INSERT INTO sync.spent_tokens (dataset_id, expires_ms, session_id)
+  SELECT dataset_id, $16::bigint, $17::uuid FROM written
+), forgotten AS (
+  DELETE FROM sync.spent_tokens WHERE dataset_id = $1 AND expires_ms < $18::bigint
+), ${writeRecords(19)}
 SELECT ${OUTCOME}, 0 AS erased FROM written`;
 
 /** A row if it was written. $16, $17: the session; $18: when it is forgotten; from $19: the records, by columns. */
@@ -185,7 +209,7 @@ export const WRITE_OFFLOADED_UPDATE = writeUpdate(`, payload AS (
 export const ERASE_ROWS = 2_500;
 
 /** A row if it was written. */
-export const WRITE_DELETION = `${WRITE_DATASET}, erased AS (
+export const WRITE_DELETION = `${WRITE_DATASET}${PUT_EVENT}, ${FORGET_COPY}, erased AS (
   DELETE FROM sync.records
   USING written
   WHERE records.dataset_id = written.dataset_id

@@ -4,19 +4,21 @@ import { changeDataset } from './change-dataset.ts';
 import type { Database } from './database.ts';
 import { createKeptSnapshots } from './kept-snapshots.ts';
 import { datasetId, recordId } from './row-ids.ts';
-import { toListedDataset, toRecordOrNull, toStoredDataset } from './sync-rows.ts';
+import { toListedDatasetOrNull, toRecordOrNull, toStoredDataset } from './sync-rows.ts';
 import {
   type DatasetRow,
-  type ListedRow,
   READ_DATASET,
   READ_DATASETS,
   READ_RECORDS,
   READ_RECORDS_IN_SESSION,
+  type ReadRow,
 } from './sync-statements.ts';
 
-/** The sync store, on any `Database`. */
-export function createSyncStore(database: Database): SyncStore {
-  const kept = createKeptSnapshots();
+/**
+ * The sync store, on any `Database`.
+ * @param kept shared with whatever else in this process changes datasets
+ */
+export function createSyncStore(database: Database, kept = createKeptSnapshots()): SyncStore {
   return {
     readRecords: (dataset, options) => readRecords(database, dataset, options),
 
@@ -50,18 +52,25 @@ async function readRecords(
     limit === null ? null : limit + 1,
   ];
   const { rows } = await (session === null
-    ? database.query<ListedRow>(READ_RECORDS, values)
-    : database.query<ListedRow>(READ_RECORDS_IN_SESSION, [...values, session.expiresAt, session.sessionId]));
+    ? database.query<ReadRow>(READ_RECORDS, values)
+    : database.query<ReadRow>(READ_RECORDS_IN_SESSION, [...values, session.expiresAt, session.sessionId]));
   const [first] = rows;
   const found = rows.map(toRecordOrNull).filter((record) => record !== null);
   const records = limit === null ? found : found.slice(0, limit);
   const last = found.length > records.length ? records.at(-1) : undefined;
   return {
-    dataset: first ? toListedDataset(first) : null,
+    dataset: first ? toListedDatasetOrNull(first) : null,
+    mergedDatasetNames: readNames(first?.merged_names ?? null),
     spent: first?.spent ?? false,
     records,
     next: last ? `${last.SyncCount}:${recordId(last.Key)}` : null,
   };
+}
+
+function readNames(mergedNames: string | null): string[] {
+  if (mergedNames === null) return [];
+  const names: (string | null)[] = JSON.parse(mergedNames);
+  return names.filter((name) => name !== null).sort();
 }
 
 function readPosition(after: number | string): [syncCount: number, recordId: string] {

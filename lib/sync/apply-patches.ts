@@ -4,6 +4,7 @@ import type { Limits } from './limits.ts';
 import type { SyncRecord } from './model.ts';
 import { nextVersion } from './next-version.ts';
 import type { Patch } from './read-patches.ts';
+import { type Size, sizeAfter } from './size-after.ts';
 import { exists, type Snapshot, type StoredDataset } from './sync-store-port.ts';
 
 /**
@@ -29,7 +30,7 @@ export function applyPatches(
     creationDate: before?.creationDate ?? version.lastModifiedDate,
     lastModifiedBy: modifiedBy,
     ...version,
-    ...sizeAfter(snapshot, patches, before),
+    ...sizeAfter(snapshot, patches),
   };
   checkLimits(dataset, before, snapshot.identityDatasets, limits);
   const records = patches.map((patch) => ({
@@ -48,26 +49,6 @@ interface Change {
   modifiedBy: string;
   now: number;
   limits: Limits;
-}
-
-type Size = Pick<StoredDataset, 'dataStorage' | 'numRecords'>;
-
-/** Tombstones count for nothing, neither as records nor in bytes. */
-function sizeAfter({ records }: Snapshot, patches: readonly Patch[], before: Size | null): Size {
-  let { dataStorage, numRecords } = before ?? { dataStorage: 0, numRecords: 0 };
-  for (const { key, value } of patches) {
-    const keyBytes = Buffer.byteLength(key);
-    const valueBytes = records.get(key)?.valueBytes ?? null;
-    if (valueBytes !== null) {
-      dataStorage -= keyBytes + valueBytes;
-      numRecords -= 1;
-    }
-    if (value !== null) {
-      dataStorage += keyBytes + Buffer.byteLength(value);
-      numRecords += 1;
-    }
-  }
-  return { dataStorage, numRecords };
 }
 
 /** Only what grows is refused: a dataset that is over a limit since that was lowered can still be made smaller. */

@@ -28,6 +28,15 @@ export function authorizeDataset(input: IdentityInput & { DatasetName: string },
   return { ...authorizeIdentity(input, caller), datasetName: input.DatasetName };
 }
 
+/**
+ * Lets the identity itself alone pass, no developer: a device is a person's.
+ * @throws {ServiceError} NotAuthorizedException, as the service has been seen to answer developers
+ */
+export function authorizeOwnIdentity(input: IdentityInput, caller: Caller): IdentityKey {
+  if (caller.kind !== 'identity') throw notAuthorized();
+  return authorizeIdentity(input, caller);
+}
+
 /** Lets a developer alone pass: what is a pool's is no identity's. @throws {ServiceError} NotAuthorizedException */
 export function authorizeDeveloper(caller: Caller): void {
   if (caller.kind !== 'developer') throw notAuthorized();

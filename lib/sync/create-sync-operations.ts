@@ -13,11 +13,22 @@ import { createGetIdentityPoolConfiguration } from './operations/get-identity-po
 import { createListDatasets } from './operations/list-datasets.ts';
 import { createListIdentityPoolUsage } from './operations/list-identity-pool-usage.ts';
 import { createListRecords } from './operations/list-records.ts';
+import { createRegisterDevice } from './operations/register-device.ts';
 import { createSetCognitoEvents } from './operations/set-cognito-events.ts';
 import { createSetIdentityPoolConfiguration } from './operations/set-identity-pool-configuration.ts';
+import { createSubscribeToDataset } from './operations/subscribe-to-dataset.ts';
+import { createUnsubscribeFromDataset } from './operations/unsubscribe-from-dataset.ts';
 import { createUpdateRecords } from './operations/update-records.ts';
 
-type Needed = 'store' | 'pools' | 'bulkPublishes' | 'tokens' | 'payloadLinks' | 'now' | 'streamExists';
+type Needed =
+  | 'store'
+  | 'pools'
+  | 'bulkPublishes'
+  | 'tokens'
+  | 'payloadLinks'
+  | 'push'
+  | 'now'
+  | 'streamExists';
 
 /** The operations of the service, each under the API's name. */
 export function createSyncOperations({
@@ -36,6 +47,9 @@ export function createSyncOperations({
     ListDatasets: createListDatasets(dependencies),
     DescribeDataset: createDescribeDataset(dependencies),
     DeleteDataset: createDeleteDataset(dependencies),
+    RegisterDevice: createRegisterDevice(dependencies),
+    SubscribeToDataset: createSubscribeToDataset(dependencies),
+    UnsubscribeFromDataset: createUnsubscribeFromDataset(dependencies),
     DescribeIdentityPoolUsage: createDescribeIdentityPoolUsage(dependencies),
     DescribeIdentityUsage: createDescribeIdentityUsage(dependencies),
     ListIdentityPoolUsage: createListIdentityPoolUsage(dependencies),

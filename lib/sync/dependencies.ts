@@ -3,6 +3,7 @@ import type { InvokeFunction } from './function-port.ts';
 import type { Limits } from './limits.ts';
 import type { PayloadLinks } from './payload-links.ts';
 import type { PoolStore } from './pool-store-port.ts';
+import type { Push } from './push-to-devices.ts';
 import type { SessionTokens } from './session-token.ts';
 import type { SyncStore } from './sync-store-port.ts';
 
@@ -25,6 +26,8 @@ export interface SyncDependencies {
   afterBulkPublish: () => void;
   /** For the sync triggers of pools. */
   invokeFunction: InvokeFunction;
+  /** Devices, and the way to them. */
+  push: Push;
   /** Whether there is a stream of this name to publish to. */
   streamExists: (streamName: string) => Promise<boolean>;
 }

@@ -12,6 +12,7 @@ import type {
   SetCognitoEventsOutput,
   SetIdentityPoolConfigurationInput,
 } from './pool-model.ts';
+import type { PushPlatform } from './push-port.ts';
 
 /**
  * The shapes of the Cognito Sync API's operations as the service works with them. Members are named as the API model
@@ -35,6 +36,9 @@ export interface SyncOperations {
   DeleteDataset: Operation<DeleteDatasetInput, DeleteDatasetOutput>;
   BulkPublish: Operation<IdentityPoolInput, BulkPublishOutput>;
   GetBulkPublishDetails: Operation<IdentityPoolInput, GetBulkPublishDetailsOutput>;
+  RegisterDevice: Operation<RegisterDeviceInput, RegisterDeviceOutput>;
+  SubscribeToDataset: Operation<SubscriptionInput, SubscriptionOutput>;
+  UnsubscribeFromDataset: Operation<SubscriptionInput, SubscriptionOutput>;
   DescribeIdentityPoolUsage: Operation<IdentityPoolInput, DescribeIdentityPoolUsageOutput>;
   DescribeIdentityUsage: Operation<DescribeIdentityUsageInput, DescribeIdentityUsageOutput>;
   ListIdentityPoolUsage: Operation<ListIdentityPoolUsageInput, ListIdentityPoolUsageOutput>;
@@ -135,3 +139,21 @@ export type DeleteDatasetInput = DatasetInput;
 export interface DeleteDatasetOutput {
   Dataset: Dataset;
 }
+
+export interface RegisterDeviceInput {
+  IdentityPoolId: string;
+  IdentityId: string;
+  Platform: PushPlatform;
+  Token: string;
+}
+
+export interface RegisterDeviceOutput {
+  DeviceId: string;
+}
+
+export interface SubscriptionInput extends DatasetInput {
+  DeviceId: string;
+}
+
+/** It has no members. */
+export type SubscriptionOutput = Record<string, never>;

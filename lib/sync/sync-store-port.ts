@@ -85,6 +85,8 @@ export type ListedDataset = Pick<StoredDataset, 'syncCount' | 'deletedSyncCount'
 
 export interface ReadRecordsResult {
   dataset: ListedDataset | null;
+  /** Names of the copies of it that merges made and that exist, in order; they may be there without it. */
+  mergedDatasetNames: string[];
   spent: boolean;
   /** Tombstones included, none from before the dataset's deletion, by sync count. */
   records: SyncRecord[];

@@ -23,10 +23,15 @@ interface TriggeredUpdate {
   patches: readonly Patch[];
 }
 
-interface Written {
+/** What an update came to. */
+export interface Written {
   answer: SyncRecord[];
   outboxId: string | null;
+  /** The dataset's new count, where there are devices to be told of it. */
+  countToPush: number | null;
 }
+
+const NOTHING_WRITTEN: Written = { answer: [], outboxId: null, countToPush: null };
 
 /**
  * Writes patches, decided on at a count of the dataset.
@@ -59,9 +64,9 @@ export async function writeThroughTrigger(
     deadline ??= deps.now() + TIMEOUT_MS;
     const toWrite = await askFunction(deps, update, stored, deadline);
     try {
-      const { answer: written, outboxId } =
-        toWrite.length === 0 ? { answer: [], outboxId: null } : await write(toWrite, syncCount);
-      return { answer: answerPatches(update.patches, { written, stored, now: deps.now() }), outboxId };
+      const { answer: written, ...outcome } =
+        toWrite.length === 0 ? NOTHING_WRITTEN : await write(toWrite, syncCount);
+      return { answer: answerPatches(update.patches, { written, stored, now: deps.now() }), ...outcome };
     } catch (error) {
       if (!(error instanceof DatasetMovedError)) throw error;
     }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { startPort } from '../../infra/local/port.ts';
+import { createPushInbox } from '../../infra/local/push-inbox.ts';
 import { createSyncApiRoute } from '../../infra/local/sync-api-route.ts';
 import { DEFAULT_CREDENTIALS } from '../../lib/config.ts';
 import { createTemporaryCredentials } from '../../lib/identity/temporary-credentials.ts';
@@ -9,6 +10,7 @@ import { migrate } from '../../lib/store/migrate.ts';
 import { openPg } from '../../lib/store/pg-database.ts';
 import { openPglite } from '../../lib/store/pglite-database.ts';
 import { createPoolStore } from '../../lib/store/pool-store.ts';
+import { createPushStore } from '../../lib/store/push-store.ts';
 import { createSyncStore } from '../../lib/store/sync-store.ts';
 import { createSyncOperations } from '../../lib/sync/create-sync-operations.ts';
 import { createPayloadLinks } from '../../lib/sync/payload-links.ts';
@@ -43,6 +45,12 @@ const operations = createSyncOperations({
     now: Date.now,
     randomId: randomUUID,
   }),
+  push: {
+    devices: createPushStore(database),
+    channel: createPushInbox({ randomId: randomUUID }),
+    sleep: async () => undefined,
+    report: () => undefined,
+  },
   now: Date.now,
   streamExists: async () => true,
 });

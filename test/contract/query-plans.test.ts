@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../lib/store/database.ts';
 import { migrate } from '../../lib/store/migrate.ts';
 import { READER_ROLE } from '../../lib/store/reader-role.ts';
+import { READ_RECORDS, READ_RECORDS_IN_SESSION } from '../../lib/store/sync-statements.ts';
 import { createValueIndexes } from '../../lib/store/value-indexes.ts';
 import { DATABASES } from '../fixtures/databases.ts';
 
@@ -144,4 +145,64 @@ describe.each(DATABASES)('plans on $name', ({ open }) => {
       expect(nodes.map((node) => node['Index Name'])).toContain('records_by_number');
     });
   });
+});
+
+// 5,000 people with ten records each, for some of whom a merge has made copies.
+const FILL_SYNC = [
+  `INSERT INTO sync.datasets
+   SELECT md5(i::text)::uuid, 'pool', 'identity' || i, 'game', 10, 0, 1, 1, 'somebody', 1, 10
+   FROM generate_series(1, 5000) AS i`,
+  `INSERT INTO sync.records
+   SELECT md5(i::text)::uuid, md5(k::text)::uuid, 'key' || k, 'value', k, 1, 'somebody', 1
+   FROM generate_series(1, 5000) AS i, generate_series(1, 10) AS k`,
+  `INSERT INTO sync.merged_datasets
+   SELECT md5(i::text)::uuid, md5((i + 1)::text)::uuid FROM generate_series(1, 4999, 2) AS i`,
+];
+
+describe.each(DATABASES)('plans of a listing of records on $name', ({ open }) => {
+  let database: Database;
+  beforeAll(async () => {
+    database = await open();
+    await migrate(database);
+    for (const statement of FILL_SYNC) await database.query(statement);
+  });
+  afterAll(() => database.close());
+
+  const LISTINGS = [
+    { listing: 'the first page', sql: READ_RECORDS, values: `md5('8')::uuid, 5, md5('8')::uuid, 9, 100` },
+    {
+      listing: 'one in a session',
+      sql: READ_RECORDS_IN_SESSION,
+      values: `md5('8')::uuid, 5, md5('8')::uuid, 9, 100, 1, md5('8')::uuid`,
+    },
+  ];
+
+  async function explain(sql: string, values: string): Promise<PlanNode[]> {
+    return database.transaction(async (transaction) => {
+      await transaction.query('SET LOCAL plan_cache_mode = force_generic_plan');
+      await transaction.query(`PREPARE listing AS ${sql}`);
+      const { rows } = await transaction.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
+        `EXPLAIN (FORMAT JSON) EXECUTE listing (${values})`,
+      );
+      await transaction.query('DEALLOCATE listing');
+      return rows.flatMap((row) => row['QUERY PLAN'].flatMap(({ Plan }) => nodesOf(Plan)));
+    });
+  }
+
+  // The embedded database never analyses by itself.
+  for (const analysed of [false, true]) {
+    it.each(LISTINGS)(
+      `$listing finds all by index, ${analysed ? 'analysed' : 'before that'}`,
+      async ({ sql, values }) => {
+        if (analysed) await database.query('ANALYZE');
+        const nodes = await explain(sql, values);
+        const scanned = nodes.filter((node) => node['Node Type'] === 'Seq Scan');
+        expect(scanned.map((node) => node['Relation Name'])).not.toContain('datasets');
+        expect(scanned.map((node) => node['Relation Name'])).not.toContain('records');
+        expect(nodes.map((node) => node['Index Name'])).toEqual(
+          expect.arrayContaining(['datasets_pkey', 'records_by_sync_count', 'merged_datasets_by_root']),
+        );
+      },
+    );
+  }
 });

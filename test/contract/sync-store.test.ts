@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Database, Transaction } from '../../lib/store/database.ts';
 import { migrate } from '../../lib/store/migrate.ts';
 import { openPg } from '../../lib/store/pg-database.ts';
+import { datasetId } from '../../lib/store/row-ids.ts';
 import { READ_SNAPSHOT, WRITE_UPDATE } from '../../lib/store/sync-statements.ts';
 import { createSyncStore } from '../../lib/store/sync-store.ts';
 import type { DatasetKey } from '../../lib/stream/stream-event.ts';
@@ -81,7 +82,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
   });
   afterAll(() => database.close());
   beforeEach(async () => {
-    for (const table of ['identities', 'datasets', 'records', 'spent_tokens', 'outbox'])
+    for (const table of ['identities', 'datasets', 'records', 'merged_datasets', 'spent_tokens', 'outbox'])
       await database.query(`DELETE FROM sync.${table}`);
   });
 
@@ -103,6 +104,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
   it('has nothing at first', async () => {
     expect(await store.readRecords(GAME, ALL)).toEqual({
       dataset: null,
+      mergedDatasetNames: [],
       spent: false,
       records: [],
       next: null,
@@ -328,6 +330,41 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       (await store.readDatasets(GAME, options)).map(({ datasetName }) => datasetName);
     expect(await names({ after: '', limit: null })).toEqual(['B', '_', 'ab', 'b']);
     expect(await names({ after: 'B', limit: 2 })).toEqual(['_', 'ab']);
+  });
+
+  it('names the copies of a dataset that exist, whether it ever was or not, in the one round trip', async () => {
+    const copyOf = (root: DatasetKey, datasetName: string) =>
+      database.query('INSERT INTO sync.merged_datasets (dataset_id, root_dataset_id) VALUES ($1, $2)', [
+        datasetId({ ...GAME, datasetName }),
+        datasetId(root),
+      ]);
+    const never = { ...GAME, datasetName: 'never' };
+    for (const datasetName of ['game.b', 'game._', 'game.B', 'never.a', 'other.a'])
+      await update({ a: '1' }, {}, { ...GAME, datasetName });
+    for (const datasetName of ['game.b', 'game.B', 'game._', 'game.gone']) await copyOf(GAME, datasetName);
+    await copyOf(never, 'never.a');
+    await update({ a: '1', b: '2' });
+    let statements = 0;
+    const counted = createSyncStore({
+      ...database,
+      query(sql, values) {
+        statements += 1;
+        return database.query(sql, values);
+      },
+    });
+    const names = async (key: DatasetKey, options: Partial<ReadRecordsOptions> = {}) =>
+      (await counted.readRecords(key, { ...ALL, ...options })).mergedDatasetNames;
+    const ofGame = ['game.B', 'game._', 'game.b'];
+    expect(await names(GAME)).toEqual(ofGame);
+    expect(await names(GAME, { limit: 1, session: newSession() })).toEqual(ofGame);
+    expect(await names(GAME, { after: 1 })).toEqual(ofGame);
+    expect(await names(never)).toEqual(['never.a']);
+    expect(await names(never, { session: newSession() })).toEqual(['never.a']);
+    expect(await names({ ...GAME, datasetName: 'other' })).toEqual([]);
+    expect(statements).toBe(6);
+    await remove({ ...GAME, datasetName: 'game._' });
+    await update({ a: '1' }, {}, { ...GAME, datasetName: 'game._' });
+    expect(await names(GAME)).toEqual(['game.B', 'game.b']);
   });
 
   it('keeps of a deleted dataset its count and date, and none of its records', async () => {

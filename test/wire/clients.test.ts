@@ -8,7 +8,6 @@ import {
   ListDatasetsCommand,
   ListRecordsCommand,
   ResourceConflictException,
-  SubscribeToDatasetCommand,
   UpdateRecordsCommand,
 } from '@aws-sdk/client-cognito-sync';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -119,11 +118,6 @@ describe('the SDK', () => {
     const badName = client.send(new DescribeDatasetCommand({ ...GAME, DatasetName: 'a/b ä' }));
     await expect(badName).rejects.toBeInstanceOf(InvalidParameterException);
     await expect(badName).rejects.toThrow("Value 'a/b ä' at 'datasetName'");
-    const unserved = client.send(new SubscribeToDatasetCommand({ ...GAME, DeviceId: 'd' }));
-    await expect(unserved).rejects.toMatchObject({
-      name: 'NotImplementedException',
-      $metadata: { httpStatusCode: 501, attempts: 1 },
-    });
   });
 
   it.each([

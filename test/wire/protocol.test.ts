@@ -232,14 +232,6 @@ describe('a path', () => {
       });
     },
   );
-
-  it.each(
-    API_OPERATIONS.filter(({ name }) => !(name in recorded.operations)).map((known) => [known.name, known]),
-  )('of an operation that is not served yet says so: %s', async (name, { method, path }) => {
-    const parts = path.map((part) => ('word' in part ? part.word : 'x'));
-    const answer = await sendRaw(open.port, method, `/${parts.join('/')}`, {}, '{');
-    expectError(answer, 501, 'NotImplementedException', `${name} is not served here`);
-  });
 });
 
 describe('a query', () => {

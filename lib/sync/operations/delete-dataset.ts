@@ -2,10 +2,10 @@ import { afterCommit } from '../after-commit.ts';
 import { authorizeDataset, nameOf } from '../authorize.ts';
 import { deletionEvent } from '../build-stream-event.ts';
 import { datasetNotFound } from '../dataset-not-found.ts';
+import { deletionOf } from '../deletion-of.ts';
 import type { SyncDependencies } from '../dependencies.ts';
 import type { SyncOperations } from '../model.ts';
-import { nextVersion } from '../next-version.ts';
-import { exists, type StoredDataset } from '../sync-store-port.ts';
+import { exists } from '../sync-store-port.ts';
 import { toDataset } from '../to-dataset.ts';
 
 /**
@@ -36,17 +36,5 @@ export function createDeleteDataset({
     );
     await afterCommit(outboxId, afterWrite);
     return answer;
-  };
-}
-
-function deletionOf(before: StoredDataset, by: string, now: number): StoredDataset {
-  const version = nextVersion(before, now);
-  return {
-    ...before,
-    ...version,
-    deletedSyncCount: version.syncCount,
-    lastModifiedBy: by,
-    dataStorage: 0,
-    numRecords: 0,
   };
 }

@@ -9,7 +9,7 @@ import { exists, type ListedDataset, type ReadRecordsResult } from '../sync-stor
 /**
  * ListRecords: the records above LastSyncCount, tombstones included, and the token that an update needs. A dataset
  * that is not there is no error. All pages of one listing tell the count and the token of the first, and no record
- * that is newer than that count: the next listing has it.
+ * that is newer than that count: the next listing has it. All of them name the copies that merges made of the dataset.
  *
  * @throws {ServiceError} InvalidParameterException: LastSyncCount above the dataset's count, a token that is expired,
  *   spent or of another dataset; NotAuthorizedException
@@ -55,14 +55,14 @@ function readLastSyncCount({ LastSyncCount }: ListRecordsInput): number {
 }
 
 function describe(
-  { dataset, records }: ReadRecordsResult,
+  { dataset, records, mergedDatasetNames }: ReadRecordsResult,
   lastSyncCount: number,
 ): Omit<ListRecordsOutput, 'DatasetSyncCount' | 'NextToken' | 'SyncSessionToken'> {
   return {
     Records: records,
     Count: records.length,
     LastModifiedBy: exists(dataset) ? dataset.lastModifiedBy : null,
-    MergedDatasetNames: null,
+    MergedDatasetNames: mergedDatasetNames.length > 0 ? mergedDatasetNames : null,
     DatasetExists: exists(dataset),
     DatasetDeletedAfterRequestedSyncCount: wasDeletedAfter(dataset, lastSyncCount),
   };

@@ -6,10 +6,11 @@ import type { SyncDependencies } from '../dependencies.ts';
 import { findSyncTrigger } from '../find-sync-trigger.ts';
 import type { SyncOperations, SyncRecord } from '../model.ts';
 import { poolNotFound } from '../pool-not-found.ts';
+import { pushToDevices } from '../push-to-devices.ts';
 import { type Patch, readPatches } from '../read-patches.ts';
 import { notValidToken } from '../session-token.ts';
 import type { Decision } from '../sync-store-port.ts';
-import { DatasetMovedError, writeThroughTrigger } from '../write-through-trigger.ts';
+import { DatasetMovedError, type Written, writeThroughTrigger } from '../write-through-trigger.ts';
 
 // A host whose clock is behind by less still takes an expired token for good, so it must be known as spent.
 const CLOCK_SKEW_MS = 60 * 60 * 1000;
@@ -21,6 +22,8 @@ const CLOCK_SKEW_MS = 60 * 60 * 1000;
  *
  * What an identity sends is first looked at by its pool's sync trigger, if there is one; where nothing is left after
  * that, nothing is changed or spent.
+ *
+ * The devices that subscribe to the dataset are told of a change, but for the one that DeviceId names.
  *
  * @returns the records written, in the order of the patches; of what a sync trigger does about them see there
  * @throws {ServiceError} InvalidParameterException, NotAuthorizedException, ResourceConflictException for a patch
@@ -36,6 +39,7 @@ export function createUpdateRecords({
   payloadLinks,
   invokeFunction,
   afterWrite,
+  push,
 }: SyncDependencies): SyncOperations['UpdateRecords'] {
   const offloading = { links: payloadLinks, inlineBytes: limits.inlineBytes };
   return async (input, caller) => {
@@ -43,11 +47,11 @@ export function createUpdateRecords({
     const patches = readPatches(input.RecordPatches ?? [], limits.patchesPerCall);
     const session = tokens.verify(input.SyncSessionToken, key);
 
-    const write = (toWrite: readonly Patch[], onlyAt?: number) => {
+    const write = async (toWrite: readonly Patch[], onlyAt?: number): Promise<Written> => {
       const about = { keys: toWrite.map((patch) => patch.key), session };
-      return store.change(key, about, (snapshot): Decision<SyncRecord[]> => {
+      const changed = await store.change(key, about, (snapshot): Decision<Applied> => {
         if (snapshot.spent) throw notValidToken();
-        if (toWrite.length === 0) return { update: null, answer: [] };
+        if (toWrite.length === 0) return { update: null, answer: { records: [], syncCount: 0 } };
         if (!snapshot.poolExists) throw poolNotFound(key.identityPoolId);
         if (onlyAt !== undefined && onlyAt !== (snapshot.dataset?.syncCount ?? 0)) {
           throw new DatasetMovedError();
@@ -57,11 +61,14 @@ export function createUpdateRecords({
         const { dataset, records } = applyPatches(snapshot, toWrite, change);
         const event = recordsEvent(key, dataset, records, offloading);
         const spend = { session, forgetBefore: at - CLOCK_SKEW_MS };
-        return { update: { dataset, records, spend, event }, answer: records };
+        const answer = { records, syncCount: dataset.syncCount };
+        return { update: { dataset, records, spend, event }, answer };
       });
+      const { answer, outboxId, subscribed } = changed;
+      return { answer: answer.records, outboxId, countToPush: subscribed ? answer.syncCount : null };
     };
     const functionArn = patches.length === 0 ? null : await findSyncTrigger(pools, key, caller);
-    const { answer, outboxId } =
+    const { answer, outboxId, countToPush } =
       functionArn === null
         ? await write(patches)
         : await writeThroughTrigger(
@@ -69,7 +76,16 @@ export function createUpdateRecords({
             { functionArn, key, session, patches },
             write,
           );
-    await afterCommit(outboxId, afterWrite);
+    await Promise.all([
+      afterCommit(outboxId, afterWrite),
+      countToPush !== null && pushToDevices(push, { ...key, syncCount: countToPush }, input.DeviceId),
+    ]);
     return { Records: answer };
   };
+}
+
+interface Applied {
+  records: SyncRecord[];
+  /** The dataset's. */
+  syncCount: number;
 }

@@ -1,0 +1,55 @@
+import type { Logger } from '@aws-lambda-powertools/logger';
+import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
+import middy from '@middy/core';
+import type { Context } from 'aws-lambda';
+import { type FinishMergesDeps, type FinishMergesOutcome, finishMerges } from '../lib/sync/finish-merges.ts';
+import type { Merge } from '../lib/sync/merge-port.ts';
+
+/** Whatever the schedule sends: nothing of it is read. */
+export type FinishMergesHandler = (
+  event: unknown,
+  context: Context,
+) => Promise<Omit<FinishMergesOutcome, 'last'>>;
+
+export interface FinishMergesFunctionDeps extends Omit<FinishMergesDeps, 'now' | 'onFailure'> {
+  logger: Logger;
+  /** Epoch milliseconds. */
+  now?: () => number;
+  /** After this long no further merge is begun; as the function's time allows unless given. */
+  timeBudgetMs?: number;
+}
+
+/** Longer than the merge of an identity with as many datasets as it may have takes. */
+const MERGE_MS = 30_000;
+
+/**
+ * Merges of identities that are not over in, their datasets merged. One that fails is logged, by its ids alone, and keeps
+ * no other from being done. A run goes on where the time of the one before it ended.
+ */
+export function createFinishMerges({
+  logger,
+  now = Date.now,
+  timeBudgetMs,
+  ...deps
+}: FinishMergesFunctionDeps): FinishMergesHandler {
+  let after: Merge | null = null;
+
+  function onFailure({ from, into }: Merge, error: unknown): void {
+    // What an error says may hold more than ids.
+    const reason = error instanceof Error ? error.name : typeof error;
+    logger.error('a merge failed, to be tried again', { ...from, intoIdentityId: into, reason });
+  }
+
+  return middy<unknown, Omit<FinishMergesOutcome, 'last'>>()
+    .use(injectLambdaContext(logger))
+    .handler(async (_event, context) => {
+      const budget = timeBudgetMs ?? context.getRemainingTimeInMillis() - MERGE_MS;
+      const { last, ...outcome } = await finishMerges(
+        { ...deps, now, onFailure },
+        { after, timeBudgetMs: budget },
+      );
+      after = last;
+      if (outcome.ended > 0) logger.info('merges are over', { ...outcome });
+      return outcome;
+    });
+}

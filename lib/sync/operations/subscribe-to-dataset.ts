@@ -1,0 +1,31 @@
+import { ServiceError } from '../../errors.ts';
+import { authorizeOwnIdentity } from '../authorize.ts';
+import { datasetNotFound } from '../dataset-not-found.ts';
+import type { SyncDependencies } from '../dependencies.ts';
+import type { SyncOperations } from '../model.ts';
+import { readPushApplications } from '../push-configuration.ts';
+
+/**
+ * SubscribeToDataset: from now on the device is told when another one changes the dataset. Nothing changes where it is
+ * subscribed already.
+ *
+ * @throws {ServiceError} NotAuthorizedException: not the identity's own credentials; ResourceNotFoundException: there is
+ *   no such pool or dataset, or the identity has no such device; InvalidConfigurationException: push is not set up for
+ *   the pool
+ */
+export function createSubscribeToDataset({
+  store,
+  pools,
+  push,
+  now,
+}: Pick<SyncDependencies, 'store' | 'pools' | 'push' | 'now'>): SyncOperations['SubscribeToDataset'] {
+  return async (input, caller) => {
+    const key = { ...authorizeOwnIdentity(input, caller), datasetName: input.DatasetName };
+    await readPushApplications(pools, key.identityPoolId);
+    if ((await store.readDataset(key)) === null) throw datasetNotFound(key.datasetName);
+    if (!(await push.devices.subscribe(key, input.DeviceId, now()))) {
+      throw new ServiceError('ResourceNotFoundException', `Device '${input.DeviceId}' not found`);
+    }
+    return {};
+  };
+}

@@ -1,0 +1,29 @@
+import { exists, type Snapshot, type StoredDataset } from './sync-store-port.ts';
+
+export type Size = Pick<StoredDataset, 'dataStorage' | 'numRecords'>;
+
+/**
+ * The size of a dataset once these records are written into it. Tombstones count for nothing, neither as records nor in
+ * bytes.
+ *
+ * @param snapshot with each of the records looked at
+ */
+export function sizeAfter(
+  { dataset, records }: Pick<Snapshot, 'dataset' | 'records'>,
+  written: readonly { key: string; value: string | null }[],
+): Size {
+  let { dataStorage, numRecords } = exists(dataset) ? dataset : { dataStorage: 0, numRecords: 0 };
+  for (const { key, value } of written) {
+    const keyBytes = Buffer.byteLength(key);
+    const valueBytes = records.get(key)?.valueBytes ?? null;
+    if (valueBytes !== null) {
+      dataStorage -= keyBytes + valueBytes;
+      numRecords -= 1;
+    }
+    if (value !== null) {
+      dataStorage += keyBytes + Buffer.byteLength(value);
+      numRecords += 1;
+    }
+  }
+  return { dataStorage, numRecords };
+}

@@ -1,0 +1,169 @@
+import { randomUUID } from 'node:crypto';
+import { DeleteDatasetCommand, SubscribeToDatasetCommand } from '@aws-sdk/client-cognito-sync';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { newPool } from '../fixtures/identity-pools.ts';
+import { openLocalCloud } from '../fixtures/local-cloud.ts';
+import {
+  change,
+  newDevice,
+  newPerson,
+  newSubscriber,
+  type Person,
+  subscribe,
+} from '../fixtures/push-devices.ts';
+import { readPush } from '../fixtures/push-readers.ts';
+import {
+  describeBadDatasetNames,
+  describeBadIdentities,
+  describeStrangers,
+  type RefusedOperation,
+} from '../fixtures/refusals.ts';
+import { invalidParameter, refusalOf } from '../fixtures/sync-client.ts';
+
+const { cloud, client: developer } = await openLocalCloud();
+
+const notFound = (message: string) => ({ name: 'ResourceNotFoundException', status: 404, message });
+
+let person: Person;
+beforeEach(async () => {
+  person = await newPerson(cloud);
+});
+
+describe('SubscribeToDataset', () => {
+  it('has the other devices of the identity told of a change, and not the one that made it', async () => {
+    await change(person, 'game');
+    const [phone, tablet] = [await newSubscriber(person, 'game'), await newSubscriber(person, 'game')];
+    const [onPhone, onTablet] = [await readPush(cloud.url, phone), await readPush(cloud.url, tablet)];
+
+    await change(person, 'game', phone);
+    expect(JSON.parse((await onTablet.next()).data)).toEqual({
+      aps: { 'content-available': 1 },
+      data: {
+        source: 'cognito-sync',
+        identityPoolId: person.identity.IdentityPoolId,
+        identityId: person.identity.IdentityId,
+        datasetName: 'game',
+        syncCount: 2,
+      },
+    });
+    // From no device: both are told.
+    await change(person, 'game');
+    // By a developer: both are.
+    await change({ ...person, client: developer }, 'game');
+    for (const syncCount of [3, 4]) {
+      expect(await onPhone.nextData()).toMatchObject({ syncCount });
+      expect(await onTablet.nextData()).toMatchObject({ syncCount });
+    }
+  });
+
+  it('tells no device of another identity, and none of another dataset', async () => {
+    const other = await newPerson(cloud, person.identity.IdentityPoolId);
+    for (const { of, name } of [
+      { of: person, name: 'game' },
+      { of: person, name: 'notes' },
+      { of: other, name: 'game' },
+    ]) {
+      await change(of, name);
+    }
+    const theirs = await readPush(cloud.url, await newSubscriber(other, 'game'));
+    const mine = await readPush(cloud.url, await newSubscriber(person, 'notes'));
+
+    await change(person, 'game');
+    await change(other, 'game');
+    await change(person, 'notes');
+    expect(await theirs.nextData()).toMatchObject({ identityId: other.identity.IdentityId, syncCount: 2 });
+    expect(await mine.nextData()).toMatchObject({ datasetName: 'notes', syncCount: 2 });
+  });
+
+  it('tells Android in texts', async () => {
+    await change(person, 'game');
+    const phone = await newDevice(person, 'GCM');
+    await subscribe(person, 'game', phone);
+    await change(person, 'game');
+    const { event, data } = await (await readPush(cloud.url, phone)).next();
+    expect(event).toBe('push');
+    expect(JSON.parse(data)).toMatchObject({ data: { source: 'cognito-sync', syncCount: '2' } });
+  });
+
+  it('is done once, asked twice', async () => {
+    await change(person, 'game');
+    const phone = await newSubscriber(person, 'game');
+    const { $metadata, ...answer } = await subscribe(person, 'game', phone);
+    expect($metadata.httpStatusCode).toBe(200);
+    expect(answer).toEqual({});
+    const reader = await readPush(cloud.url, phone);
+    await change(person, 'game');
+    await change(person, 'game');
+    expect(await reader.nextData()).toMatchObject({ syncCount: 2 });
+    expect(await reader.nextData()).toMatchObject({ syncCount: 3 });
+  });
+
+  it('lasts over a deletion of the dataset, of which nobody is told', async () => {
+    await change(person, 'game');
+    const phone = await newSubscriber(person, 'game');
+    await person.client.send(new DeleteDatasetCommand({ ...person.identity, DatasetName: 'game' }));
+    await change(person, 'game');
+    expect(await (await readPush(cloud.url, phone)).nextData()).toMatchObject({ syncCount: 3 });
+  });
+
+  it('needs a dataset that is there', async () => {
+    const phone = await newDevice(person);
+    expect(await refusalOf(subscribe(person, 'game', phone))).toEqual(notFound("Dataset 'game' not found"));
+  });
+
+  it('needs a device of the identity', async () => {
+    await change(person, 'game');
+    const theirs = await newDevice(await newPerson(cloud, person.identity.IdentityPoolId));
+    for (const id of [theirs, randomUUID(), 'my phone', "';--", 'a/b', 'ü'.repeat(256)]) {
+      expect(await refusalOf(subscribe(person, 'game', id))).toEqual(notFound(`Device '${id}' not found`));
+    }
+  });
+
+  it('needs push to be set up for the pool', async () => {
+    const unset = await newPerson(cloud, await newPool(cloud.database));
+    await change(unset, 'game');
+    expect(await refusalOf(subscribe(unset, 'game', randomUUID()))).toMatchObject({
+      name: 'InvalidConfigurationException',
+      status: 400,
+    });
+  });
+
+  it('is not for developers, nor for another identity', async () => {
+    await change(person, 'game');
+    const phone = await newDevice(person);
+    const other = await newPerson(cloud, person.identity.IdentityPoolId);
+    for (const client of [developer, other.client]) {
+      expect(await refusalOf(subscribe({ ...person, client }, 'game', phone))).toEqual({
+        name: 'NotAuthorizedException',
+        status: 403,
+        message: 'These credentials are not valid for accessing this resource',
+      });
+    }
+  });
+
+  it('is refused by name of the DeviceId', async () => {
+    const tooLong = subscribe(person, 'game', 'd'.repeat(257));
+    expect(await refusalOf(tooLong)).toEqual(invalidParameter("'deviceId'"));
+  });
+
+  const operation: RefusedOperation = {
+    url: () => cloud.url,
+    send: (client, dataset) => client.send(new SubscribeToDatasetCommand({ ...dataset, DeviceId: 'd' })),
+  };
+  describeStrangers(operation);
+  describeBadIdentities(operation);
+  describeBadDatasetNames(operation);
+});
+
+describe('reset', () => {
+  it('forgets devices and their messages', async () => {
+    await change(person, 'game');
+    const phone = await newSubscriber(person, 'game');
+    await change(person, 'game');
+    const reader = await readPush(cloud.url, phone);
+    await reader.next();
+    await cloud.reset();
+    await reader.untilEnd();
+    expect((await readPush(cloud.url, phone)).response.status).toBe(404);
+  });
+});

@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+import { DeleteDatasetCommand, UnsubscribeFromDatasetCommand } from '@aws-sdk/client-cognito-sync';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { openLocalCloud } from '../fixtures/local-cloud.ts';
+import {
+  change,
+  newDevice,
+  newPerson,
+  newSubscriber,
+  type Person,
+  subscribe,
+} from '../fixtures/push-devices.ts';
+import { readPush } from '../fixtures/push-readers.ts';
+import {
+  describeBadDatasetNames,
+  describeBadIdentities,
+  describeStrangers,
+  type RefusedOperation,
+} from '../fixtures/refusals.ts';
+import { invalidParameter, refusalOf } from '../fixtures/sync-client.ts';
+
+const { cloud, client: developer } = await openLocalCloud();
+
+let person: Person;
+beforeEach(async () => {
+  person = await newPerson(cloud);
+  await change(person, 'game');
+});
+
+const unsubscribe = ({ identity, client }: Person, DeviceId: string) =>
+  client.send(new UnsubscribeFromDatasetCommand({ ...identity, DatasetName: 'game', DeviceId }));
+const notFound = (deviceId: string) => ({
+  name: 'ResourceNotFoundException',
+  status: 404,
+  message: `Subscription of Device '${deviceId}' to Dataset 'game' not found`,
+});
+
+describe('UnsubscribeFromDataset', () => {
+  it('has the device told no more, and the others as before', async () => {
+    const [phone, tablet] = [await newSubscriber(person, 'game'), await newSubscriber(person, 'game')];
+    const { $metadata, ...answer } = await unsubscribe(person, phone);
+    expect($metadata.httpStatusCode).toBe(200);
+    expect(answer).toEqual({});
+    await change(person, 'game');
+    expect(await (await readPush(cloud.url, tablet)).nextData()).toMatchObject({ syncCount: 2 });
+    // What it is told first is what comes after it has subscribed again.
+    await subscribe(person, 'game', phone);
+    await change(person, 'game');
+    expect(await (await readPush(cloud.url, phone)).nextData()).toMatchObject({ syncCount: 3 });
+  });
+
+  it('does not find a subscription that was never made, or has ended', async () => {
+    const phone = await newSubscriber(person, 'game');
+    await unsubscribe(person, phone);
+    for (const id of [phone, await newDevice(person), randomUUID(), 'my phone']) {
+      expect(await refusalOf(unsubscribe(person, id))).toEqual(notFound(id));
+    }
+  });
+
+  it('does not find that of another identity’s device, which goes on', async () => {
+    const other = await newPerson(cloud, person.identity.IdentityPoolId);
+    await change(other, 'game');
+    const theirs = await newSubscriber(other, 'game');
+    expect(await refusalOf(unsubscribe(person, theirs))).toEqual(notFound(theirs));
+    await change(other, 'game');
+    expect(await (await readPush(cloud.url, theirs)).nextData()).toMatchObject({ syncCount: 2 });
+  });
+
+  it('does not need the dataset any more', async () => {
+    const phone = await newSubscriber(person, 'game');
+    await person.client.send(new DeleteDatasetCommand({ ...person.identity, DatasetName: 'game' }));
+    expect((await unsubscribe(person, phone)).$metadata.httpStatusCode).toBe(200);
+  });
+
+  it('is not for developers, nor for another identity', async () => {
+    const phone = await newSubscriber(person, 'game');
+    const other = await newPerson(cloud, person.identity.IdentityPoolId);
+    for (const client of [developer, other.client]) {
+      expect(await refusalOf(unsubscribe({ ...person, client }, phone))).toEqual({
+        name: 'NotAuthorizedException',
+        status: 403,
+        message: 'These credentials are not valid for accessing this resource',
+      });
+    }
+    await unsubscribe(person, phone);
+  });
+
+  it('is refused by name of the DeviceId', async () => {
+    expect(await refusalOf(unsubscribe(person, 'd'.repeat(257)))).toEqual(invalidParameter("'deviceId'"));
+  });
+
+  const operation: RefusedOperation = {
+    url: () => cloud.url,
+    send: (client, dataset) => client.send(new UnsubscribeFromDatasetCommand({ ...dataset, DeviceId: 'd' })),
+  };
+  describeStrangers(operation);
+  describeBadIdentities(operation);
+  describeBadDatasetNames(operation);
+});
