@@ -1,0 +1,109 @@
+import {
+  CognitoIdentityClient,
+  GetCredentialsForIdentityCommand,
+  GetIdCommand,
+  GetOpenIdTokenForDeveloperIdentityCommand,
+  UpdateIdentityPoolCommand,
+} from '@aws-sdk/client-cognito-identity';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { ownAddress } from '../fixtures/own-address.ts';
+import { sendRaw } from '../fixtures/raw-http.ts';
+import { POOL } from '../fixtures/stream-events.ts';
+import { createSyncClient, list, set, write } from '../fixtures/sync-client.ts';
+
+const address = ownAddress();
+if (address === undefined) {
+  console.log('skipped: the local cloud off loopback (this machine has no other address)');
+}
+
+const DEVELOPER = { accessKeyId: 'own', secretAccessKey: 'known to nobody else' };
+const OWN_PROVIDER = 'cognito-identity.amazonaws.com';
+
+describe.skipIf(address === undefined)('a local cloud that others can reach', () => {
+  let cloud: LocalCloud;
+  let there: string;
+  let identities: CognitoIdentityClient;
+
+  beforeAll(async () => {
+    cloud = await startLocalCloud({ host: '0.0.0.0', credentials: DEVELOPER });
+    there = `http://${address}:${new URL(cloud.url).port}`;
+    identities = new CognitoIdentityClient({ region: 'us-east-1', endpoint: there, credentials: DEVELOPER });
+  });
+  afterAll(async () => {
+    identities.destroy();
+    await cloud.close();
+  });
+
+  async function credentialsFor(input: { IdentityId: string; Logins?: Record<string, string> }) {
+    const { Credentials } = await identities.send(new GetCredentialsForIdentityCommand(input));
+    const { AccessKeyId = '', SecretKey = '', SessionToken = '' } = Credentials ?? {};
+    return { accessKeyId: AccessKeyId, secretAccessKey: SecretKey, sessionToken: SessionToken };
+  }
+
+  async function sync(IdentityId: string, credentials: Awaited<ReturnType<typeof credentialsFor>>) {
+    const client = createSyncClient(there, { credentials });
+    const identity = { IdentityPoolId: POOL, IdentityId };
+    await write(client, identity, 'game', [set('level', '7')]);
+    const { Records } = await list(client, identity, 'game');
+    client.destroy();
+    return Records;
+  }
+
+  it('serves guests from end to end', async () => {
+    const { IdentityId = '' } = await identities.send(new GetIdCommand({ IdentityPoolId: POOL }));
+    const records = await sync(IdentityId, await credentialsFor({ IdentityId }));
+    expect(records).toMatchObject([{ Key: 'level', Value: '7', LastModifiedBy: IdentityId }]);
+  });
+
+  it('refuses logins that it cannot verify, and says what to do', async () => {
+    const Logins = { 'graph.facebook.com': 'a token' };
+    const getId = identities.send(new GetIdCommand({ IdentityPoolId: POOL, Logins }));
+    await expect(getId).rejects.toMatchObject({
+      name: 'NotAuthorizedException',
+      message: expect.stringContaining('GetOpenIdTokenForDeveloperIdentity'),
+    });
+    const { IdentityId = '' } = await identities.send(new GetIdCommand({ IdentityPoolId: POOL }));
+    await expect(credentialsFor({ IdentityId, Logins })).rejects.toMatchObject({
+      name: 'NotAuthorizedException',
+    });
+  });
+
+  it("takes a developer's word for a user", async () => {
+    const settings = {
+      IdentityPoolId: POOL,
+      IdentityPoolName: 'players',
+      AllowUnauthenticatedIdentities: true,
+    };
+    await identities.send(
+      new UpdateIdentityPoolCommand({ ...settings, DeveloperProviderName: 'login.example' }),
+    );
+    const vouched = new GetOpenIdTokenForDeveloperIdentityCommand({
+      IdentityPoolId: POOL,
+      Logins: { 'login.example': 'joe' },
+    });
+    const { IdentityId = '', Token = '' } = await identities.send(vouched);
+    const credentials = await credentialsFor({ IdentityId, Logins: { [OWN_PROVIDER]: Token } });
+    expect(await sync(IdentityId, credentials)).toMatchObject([{ Key: 'level', Value: '7' }]);
+    await expect(credentialsFor({ IdentityId })).rejects.toMatchObject({ name: 'NotAuthorizedException' });
+  });
+
+  it.each([
+    ['GET', '/healthz', {}],
+    ['GET', '/push/00000000-0000-4000-8000-000000000001', {}],
+    ['GET', '/payloads/00000000-0000-4000-8000-000000000001?expires=1&signature=x', {}],
+    ['POST', '/', { 'X-Amz-Target': 'Kinesis_20131202.ListStreams' }],
+  ])('does not serve %s %s there', async (method, target, headers) => {
+    const { port } = new URL(there);
+    expect(await sendRaw(Number(port), method, target, headers, '{}', address)).toMatchObject({
+      status: 404,
+    });
+    const here = await sendRaw(Number(port), method, target, headers, '{}');
+    expect(here.body).not.toContain('nothing is served here');
+  });
+
+  it('reads SQL on this machine alone', () => {
+    expect(new URL(cloud.sqlUrl).hostname).toBe('127.0.0.1');
+    expect(new URL(cloud.url).hostname).toBe('127.0.0.1');
+  });
+});
