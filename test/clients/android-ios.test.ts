@@ -1,0 +1,482 @@
+import { DeleteDatasetCommand } from '@aws-sdk/client-cognito-sync';
+import { describe, expect, it } from 'vitest';
+import { openLocalCloud } from '../fixtures/local-cloud.ts';
+import { readPush } from '../fixtures/push-readers.ts';
+import { list, remove, set, write } from '../fixtures/sync-client.ts';
+import { createMobileDevice, type MobileDevice } from './mobile-device.ts';
+import type { Platform } from './mobile-requests.ts';
+import { createPlayerPool, logInAtBackend } from './player-pool.ts';
+
+const { cloud, client } = await openLocalCloud();
+const IdentityPoolId = await createPlayerPool(cloud.url);
+
+const SUCCESS = { success: true };
+const PLATFORMS: Platform[] = ['android', 'ios'];
+let people = 0;
+/** The logins of somebody whom no other test knows. */
+const newLogins = () => {
+  people += 1;
+  return { 'accounts.google.com': `token of person ${people}` };
+};
+
+describe.each(PLATFORMS)('a device with %s', (platform) => {
+  const newDevice = () => createMobileDevice({ platform, url: cloud.url, identityPoolId: IdentityPoolId });
+
+  /** Of a guest, with nothing in it. */
+  async function newPhone(logins?: Record<string, string>) {
+    const phone = newDevice();
+    await phone.logIn(logins);
+    return phone;
+  }
+
+  /** Two devices of one person, of which the first has stored a level. */
+  async function newCouple() {
+    const logins = newLogins();
+    const [phone, tablet] = [await newPhone(logins), await newPhone(logins)];
+    const [game, other] = [phone.openDataset('game'), tablet.openDataset('game')];
+    game.put('level', '1');
+    expect(await game.synchronize()).toEqual(SUCCESS);
+    expect(await other.synchronize()).toEqual(SUCCESS);
+    phone.remote.takeCalls();
+    tablet.remote.takeCalls();
+    return { phone, tablet, game, other };
+  }
+
+  const identityOf = (device: MobileDevice) => ({ IdentityPoolId, IdentityId: device.identityId() });
+
+  it('pushes a new dataset in one listing and one update, and knows then that it has it all', async () => {
+    const phone = await newPhone();
+    const game = phone.openDataset('game');
+    game.put('level', '7 ü 😀');
+    game.put('empty', '');
+    expect(await game.synchronize()).toEqual(SUCCESS);
+    expect(phone.remote.takeCalls()).toEqual(['ListRecords 0', 'UpdateRecords']);
+    expect(game.local).toEqual({
+      lastSyncCount: 1,
+      records: new Map([
+        ['level', { value: '7 ü 😀', syncCount: 1, isModified: false }],
+        ['empty', { value: '', syncCount: 1, isModified: false }],
+      ]),
+    });
+    expect(await game.synchronize()).toEqual(SUCCESS);
+    expect(phone.remote.takeCalls()).toEqual(['ListRecords 1']);
+  });
+
+  it('pulls what another device wrote and removed, and pushes with the same token', async () => {
+    const { tablet, game, other } = await newCouple();
+    game.put('coins', '3');
+    game.remove('level');
+    await game.synchronize();
+    other.put('name', 'Ada');
+    expect(await other.synchronize()).toEqual(SUCCESS);
+    expect(tablet.remote.takeCalls()).toEqual(['ListRecords 1', 'UpdateRecords']);
+    expect(other.values()).toEqual({ coins: '3', name: 'Ada' });
+    expect(other.local.records.get('level')).toMatchObject({ value: null, syncCount: 2 });
+    expect(other.local.lastSyncCount).toBe(3);
+  });
+
+  it('makes a removed key again with the count of its tombstone', async () => {
+    const { game } = await newCouple();
+    game.remove('level');
+    await game.synchronize();
+    game.put('level', '2');
+    expect(await game.synchronize()).toEqual(SUCCESS);
+    expect(game.local.records.get('level')).toEqual({ value: '2', syncCount: 3, isModified: false });
+  });
+
+  it('is asked about a conflict that it finds when it lists', async () => {
+    const { game, other } = await newCouple();
+    game.put('level', '2');
+    await game.synchronize();
+    other.put('level', '3');
+    const seen: unknown[] = [];
+    const onConflict = (conflict: unknown) => {
+      seen.push(conflict);
+      return 'local' as const;
+    };
+    expect(await other.synchronize({ onConflict })).toEqual(SUCCESS);
+    expect(seen).toMatchObject([{ key: 'level', remote: { value: '2', syncCount: 2 } }]);
+    expect(other.local.records.get('level')).toEqual({ value: '3', syncCount: 3, isModified: false });
+    await game.synchronize();
+    expect(game.values()).toEqual({ level: '3' });
+  });
+
+  it('that is overtaken between listing and update is refused, lists again and gets through', async () => {
+    const { tablet, game, other } = await newCouple();
+    other.put('level', '3');
+    let isFirst = true;
+    const onceListed = async () => {
+      if (!isFirst) return;
+      isFirst = false;
+      game.put('level', '2');
+      await game.synchronize();
+    };
+    expect(await other.synchronize({ onceListed, onConflict: () => 'local' })).toEqual(SUCCESS);
+    expect(tablet.remote.takeCalls()).toEqual([
+      'ListRecords 1',
+      'UpdateRecords',
+      'ListRecords 1',
+      'UpdateRecords',
+    ]);
+    expect(other.local).toMatchObject({ lastSyncCount: 3 });
+    expect(other.values()).toEqual({ level: '3' });
+  });
+
+  it('that has missed a record lowers its count until the listing shows it', async () => {
+    const { phone, game } = await newCouple();
+    game.put('coins', '1');
+    await game.synchronize();
+    game.put('level', '2');
+    await game.synchronize();
+    // As apps in the field have been seen to be: the dataset's count is known, the record's is not.
+    game.local.records.set('level', { value: '9', syncCount: 0, isModified: true });
+    phone.remote.takeCalls();
+    expect(await game.synchronize({ onConflict: () => 'local' })).toEqual(SUCCESS);
+    expect(phone.remote.takeCalls()).toEqual([
+      'ListRecords 3',
+      'UpdateRecords',
+      'ListRecords 0',
+      'UpdateRecords',
+    ]);
+    expect(game.values()).toEqual({ coins: '1', level: '9' });
+    expect(game.local.lastSyncCount).toBe(4);
+  });
+
+  it('that is overtaken beside what it pushes fetches the rest with the next sync', async () => {
+    const { game, other } = await newCouple();
+    other.put('name', 'Ada');
+    const onceListed = async () => {
+      game.put('coins', '1');
+      await game.synchronize();
+    };
+    expect(await other.synchronize({ onceListed })).toEqual(SUCCESS);
+    expect(other.local.lastSyncCount).toBe(1);
+    expect(other.values()).toEqual({ level: '1', name: 'Ada' });
+    expect(await other.synchronize()).toEqual(SUCCESS);
+    expect(other.values()).toEqual({ level: '1', name: 'Ada', coins: '1' });
+    expect(other.local.lastSyncCount).toBe(3);
+  });
+
+  it('deletes a dataset there, and one that is gone already as well', async () => {
+    const { phone, game, other } = await newCouple();
+    game.delete();
+    expect(await game.synchronize()).toEqual(SUCCESS);
+    expect(phone.remote.takeCalls()).toEqual(['DeleteDataset game']);
+    other.delete();
+    expect(await other.synchronize()).toEqual(SUCCESS);
+    expect(await list(client, identityOf(phone), 'game')).toMatchObject({ DatasetExists: false });
+  });
+
+  it('is told that a dataset was deleted, once, and begins anew', async () => {
+    const { game, other } = await newCouple();
+    game.delete();
+    await game.synchronize();
+    let deletions = 0;
+    const onDatasetDeleted = () => {
+      deletions += 1;
+      return true;
+    };
+    expect(await other.synchronize({ onDatasetDeleted })).toEqual(SUCCESS);
+    expect(other.local).toEqual({ records: new Map(), lastSyncCount: 0 });
+    other.put('level', '5');
+    expect(await other.synchronize({ onDatasetDeleted })).toEqual(SUCCESS);
+    expect(deletions).toBe(1);
+    await game.synchronize({ onDatasetDeleted });
+    expect(game.values()).toEqual({ level: '5' });
+    expect(deletions).toBe(1);
+  });
+
+  it('is told of the deletion of a dataset that was made anew since', async () => {
+    const { phone, game, other } = await newCouple();
+    game.delete();
+    await game.synchronize();
+    await write(client, identityOf(phone), 'game', [set('fresh', 'x')]);
+    let deletions = 0;
+    const onDatasetDeleted = () => {
+      deletions += 1;
+      return true;
+    };
+    expect(await other.synchronize({ onDatasetDeleted })).toEqual(SUCCESS);
+    expect(await other.synchronize({ onDatasetDeleted })).toEqual(SUCCESS);
+    expect(deletions).toBe(1);
+    expect(other.values()).toEqual({ fresh: 'x' });
+  });
+
+  it('gets a dataset as large as one can be whole', async () => {
+    const { phone, game, tablet, other } = await newCouple();
+    const keys = Array.from({ length: 1_023 }, (_, index) => `key-${index}`);
+    await write(
+      client,
+      identityOf(phone),
+      'game',
+      keys.map((key) => set(key, 'value')),
+    );
+    const gone = keys.slice(0, 20);
+    await write(
+      client,
+      identityOf(phone),
+      'game',
+      gone.map((key) => remove(key, 2)),
+    );
+    await write(
+      client,
+      identityOf(phone),
+      'game',
+      gone.map((key) => set(`new-${key}`, 'value')),
+    );
+    tablet.remote.takeCalls();
+    expect(await other.synchronize()).toEqual(SUCCESS);
+    expect(Object.keys(other.values())).toHaveLength(1_024);
+    expect(other.local.lastSyncCount).toBe(4);
+    // With its tombstones it is more than one of Android's pages.
+    const listings = platform === 'android' ? ['ListRecords 1', 'ListRecords 1'] : ['ListRecords 1'];
+    expect(tablet.remote.takeCalls()).toEqual(listings);
+    expect(await game.synchronize()).toEqual(SUCCESS);
+    expect(game.local).toEqual(other.local);
+  });
+
+  it('is refused by a code that its SDK finds', async () => {
+    const phone = await newPhone();
+    const { syncSessionToken: token } = await phone.remote.listUpdates('game', 0, undefined);
+    const patches = [{ key: 'level', value: '1', syncCount: 0 }];
+    await phone.remote.updateRecords('game', patches, token);
+    const refused = (call: Promise<unknown>, code: string, status: number, message: RegExp) =>
+      expect(call).rejects.toMatchObject({ code, status, message: expect.stringMatching(message) });
+    const spent = phone.remote.updateRecords('game', patches, token);
+    await refused(spent, 'InvalidParameterException', 400, /^SyncSessionToken not valid for these inputs$/);
+    const tooHigh = phone.remote.listUpdates('game', 9, undefined);
+    await refused(
+      tooHigh,
+      'InvalidParameterException',
+      400,
+      /^No such SyncCount: 9 exists for this Dataset$/,
+    );
+    const next = await phone.remote.listUpdates('game', 1, undefined);
+    const stale = phone.remote.updateRecords('game', patches, next.syncSessionToken);
+    await refused(stale, 'ResourceConflictException', 409, /^Current SyncCount for: level is: 1 not: 0$/);
+    const notThere = phone.remote.deleteDataset('none');
+    await refused(notThere, 'ResourceNotFoundException', 404, /./);
+  });
+
+  describe('whose user logs in', () => {
+    it('finds the datasets of the guest as copies, puts them together and gets rid of them', async () => {
+      const logins = newLogins();
+      const tablet = await newPhone(logins);
+      const known = tablet.openDataset('game');
+      known.put('level', '8');
+      await known.synchronize();
+      const phone = await newPhone();
+      const guestId = phone.identityId();
+      const guest = phone.openDataset('game');
+      guest.put('level', '2');
+      guest.put('coins', '5');
+      await guest.synchronize();
+
+      await phone.logIn(logins);
+      expect(phone.identityId()).toBe(tablet.identityId());
+      const game = phone.openDataset('game');
+      const offered: string[][] = [];
+      const onDatasetsMerged = async (names: string[]) => {
+        offered.push(names);
+        for (const name of names) await takeOver(phone, name);
+        return true;
+      };
+      const handlers = { onDatasetsMerged, onConflict: () => 'remote' as const };
+      expect(await game.synchronize(handlers)).toEqual(SUCCESS);
+      expect(offered[0]).toEqual([`game.${guestId}`]);
+      expect(await game.synchronize(handlers)).toEqual(SUCCESS);
+      expect(game.values()).toEqual({ level: '8', coins: '5' });
+      const listed = await list(client, identityOf(phone), 'game');
+      expect(listed.MergedDatasetNames ?? []).toEqual([]);
+      expect(await list(client, identityOf(phone), `game.${guestId}`)).toMatchObject({
+        DatasetExists: false,
+      });
+    });
+
+    it('is offered the copies in the listing where it has kept nothing itself', async () => {
+      const logins = newLogins();
+      const tablet = await newPhone(logins);
+      const game = tablet.openDataset('game');
+      const phone = await newPhone();
+      const guestId = phone.identityId();
+      const guest = phone.openDataset('game');
+      guest.put('coins', '4');
+      await guest.synchronize();
+      guest.put('coins', '5');
+      await guest.synchronize();
+      await phone.logIn(logins);
+
+      const onDatasetsMerged = async (names: string[]) => {
+        for (const name of names) {
+          const copy = tablet.openDataset(name);
+          await copy.synchronize();
+          // A copy begins anew, whatever its records' counts were.
+          expect(copy.local).toMatchObject({ lastSyncCount: 1 });
+          expect(copy.local.records.get('coins')).toEqual({ value: '5', syncCount: 1, isModified: false });
+          for (const [key, value] of Object.entries(copy.values())) game.put(key, value);
+          copy.delete();
+          await copy.synchronize();
+        }
+        return true;
+      };
+      expect(await game.synchronize({ onDatasetsMerged })).toEqual(SUCCESS);
+      const copies = tablet.remote.takeCalls().filter((call) => call.startsWith('DeleteDataset'));
+      expect(copies).toEqual([`DeleteDataset game.${guestId}`]);
+      expect(await game.synchronize()).toEqual(SUCCESS);
+      expect(game.values()).toEqual({ coins: '5' });
+      expect(game.local.lastSyncCount).toBe(1);
+    });
+
+    /** As apps do it: what the account has stays, the rest is taken over, the copy goes. */
+    async function takeOver(phone: MobileDevice, name: string): Promise<void> {
+      const copy = phone.openDataset(name);
+      const game = phone.openDataset('game');
+      for (const [key, value] of Object.entries(copy.values())) {
+        if (!(key in game.values())) game.put(key, value);
+      }
+      copy.delete();
+      expect(await copy.synchronize()).toEqual(SUCCESS);
+    }
+
+    it('keeps its identity where it is the first device of that person', async () => {
+      const phone = await newPhone();
+      const game = phone.openDataset('game');
+      game.put('level', '1');
+      await game.synchronize();
+      const guestId = phone.identityId();
+      await phone.logIn(newLogins());
+      expect(phone.identityId()).toBe(guestId);
+      game.put('level', '2');
+      expect(await game.synchronize()).toEqual(SUCCESS);
+      expect(game.local.lastSyncCount).toBe(2);
+    });
+
+    it('becomes whom the app’s own backend says', async () => {
+      people += 1;
+      const question = { IdentityPoolId, user: `user-${people}` };
+      const phone = newDevice();
+      await phone.logInAsUserOfBackend(await logInAtBackend(cloud.url, question));
+      const game = phone.openDataset('game');
+      game.put('level', '4');
+      expect(await game.synchronize()).toEqual(SUCCESS);
+
+      const tablet = newDevice();
+      await tablet.logInAsUserOfBackend(await logInAtBackend(cloud.url, question));
+      expect(tablet.identityId()).toBe(phone.identityId());
+      const other = tablet.openDataset('game');
+      await other.synchronize();
+      expect(other.values()).toEqual({ level: '4' });
+    });
+
+    it('brings a guest’s datasets along to the user of the app’s own backend', async () => {
+      people += 1;
+      const phone = await newPhone();
+      const game = phone.openDataset('game');
+      game.put('level', '4');
+      await game.synchronize();
+      const guestId = phone.identityId();
+      const question = { IdentityPoolId, IdentityId: guestId, user: `user-${people}` };
+      await phone.logInAsUserOfBackend(await logInAtBackend(cloud.url, question));
+      expect(phone.identityId()).toBe(guestId);
+      expect(await game.synchronize()).toEqual(SUCCESS);
+      const again = phone.logIn();
+      await expect(again).rejects.toMatchObject({ code: 'NotAuthorizedException' });
+    });
+  });
+
+  describe('that is registered for push', () => {
+    it('is told of what others change in a dataset that it subscribes to, not of its own updates', async () => {
+      const { phone, tablet, game, other } = await newCouple();
+      const deviceId = await phone.registerForPush('A0B1C2D3');
+      expect(deviceId).toMatch(/^[0-9a-f-]{36}$/);
+      await phone.remote.subscribe('game', deviceId);
+      const inbox = await readPush(cloud.url, deviceId);
+
+      game.put('own', 'x');
+      await game.synchronize();
+      other.put('level', '2');
+      await other.synchronize();
+      const update = phone.readPush((await inbox.next()).data);
+      expect(update).toEqual({ datasetName: 'game', syncCount: 3 });
+      expect(update?.syncCount).toBeGreaterThan(game.local.lastSyncCount);
+      await game.synchronize();
+      expect(game.values()).toEqual({ own: 'x', level: '2' });
+
+      await phone.remote.unsubscribe('game', deviceId);
+      await expect(phone.remote.unsubscribe('game', deviceId)).rejects.toMatchObject({
+        code: 'ResourceNotFoundException',
+      });
+      expect(tablet.remote.takeCalls()).not.toContain('RegisterDevice');
+    });
+
+    it('cannot subscribe to a dataset that it has not synced yet', async () => {
+      const phone = await newPhone();
+      const deviceId = await phone.registerForPush('A0B1C2D4');
+      await expect(phone.remote.subscribe('later', deviceId)).rejects.toMatchObject({
+        code: 'ResourceNotFoundException',
+      });
+    });
+  });
+});
+
+describe('Android', () => {
+  it('stops where an app does not say what is to become of a deleted dataset', async () => {
+    const phone = createMobileDevice({ platform: 'android', url: cloud.url, identityPoolId: IdentityPoolId });
+    await phone.logIn();
+    const game = phone.openDataset('game');
+    game.put('level', '1');
+    await game.synchronize();
+    await deleteElsewhere(phone);
+    expect(await game.synchronize()).toEqual({ success: false, reason: 'the deletion was not handled' });
+    expect(game.values()).toEqual({ level: '1' });
+  });
+
+  it('is told the date of the device to the millisecond', async () => {
+    const phone = createMobileDevice({ platform: 'android', url: cloud.url, identityPoolId: IdentityPoolId });
+    await phone.logIn();
+    const before = Date.now();
+    const game = phone.openDataset('game');
+    game.put('level', '1');
+    await game.synchronize();
+    const { records } = await phone.remote.listUpdates('game', 0, undefined);
+    const date = records[0]?.deviceLastModifiedDate;
+    expect(date).toBeGreaterThanOrEqual(before);
+    expect(date).toBeLessThanOrEqual(Date.now());
+    expect(records[0]?.lastModifiedDate).toBeGreaterThanOrEqual(before);
+  });
+});
+
+describe('iOS', () => {
+  it('keeps a dataset that was deleted elsewhere, and makes it anew', async () => {
+    const phone = createMobileDevice({ platform: 'ios', url: cloud.url, identityPoolId: IdentityPoolId });
+    await phone.logIn();
+    const game = phone.openDataset('game');
+    game.put('level', '1');
+    await game.synchronize();
+    await deleteElsewhere(phone);
+    expect(await game.synchronize()).toEqual(SUCCESS);
+    const identity = { IdentityPoolId, IdentityId: phone.identityId() };
+    expect(await list(client, identity, 'game')).toMatchObject({
+      DatasetExists: true,
+      Records: [{ Key: 'level', Value: '1' }],
+    });
+    game.put('level', '2');
+    expect(await game.synchronize()).toEqual(SUCCESS);
+  });
+
+  it('sends dates as numbers in a text where an app uses its low-level client', async () => {
+    const phone = createMobileDevice({ platform: 'ios', url: cloud.url, identityPoolId: IdentityPoolId });
+    await phone.logIn();
+    const { syncSessionToken } = await phone.remote.listUpdates('game', 0, undefined);
+    const patch = { key: 'level', value: '1', syncCount: 0, deviceLastModifiedDate: '1700000000.123000' };
+    expect(await phone.remote.updateRecords('game', [patch], syncSessionToken)).toMatchObject([
+      { key: 'level', syncCount: 1, deviceLastModifiedDate: 1_700_000_000_123 },
+    ]);
+  });
+});
+
+/** What somebody does to a player's dataset from elsewhere. */
+function deleteElsewhere(device: MobileDevice): Promise<unknown> {
+  const IdentityId = device.identityId();
+  return client.send(new DeleteDatasetCommand({ IdentityPoolId, IdentityId, DatasetName: 'game' }));
+}

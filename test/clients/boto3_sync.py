@@ -1,0 +1,85 @@
+"""A player and a developer with boto3. Prints what they got, as one JSON object.
+
+Takes endpoint, region and the developer's credentials from the environment, and the identity pool as its argument.
+"""
+
+import json
+import sys
+from datetime import datetime, timezone
+
+import boto3
+from botocore.config import Config
+
+POOL = {"IdentityPoolId": sys.argv[1]}
+# Whole seconds, because older releases of boto3 send no fraction.
+DEVICE_DATE = datetime(2023, 11, 14, 22, 13, 20, tzinfo=timezone.utc)
+ONCE = Config(retries={"total_max_attempts": 1})
+cognito_identity = boto3.client("cognito-identity", config=ONCE)
+
+
+def become_player(logins=None, identity_id=None):
+    logins = logins or {}
+    identity_id = identity_id or cognito_identity.get_id(**POOL, Logins=logins)["IdentityId"]
+    answer = cognito_identity.get_credentials_for_identity(IdentityId=identity_id, Logins=logins)
+    credentials = answer["Credentials"]
+    sync = boto3.client(
+        "cognito-sync",
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretKey"],
+        aws_session_token=credentials["SessionToken"],
+        config=ONCE,
+    )
+    return sync, {**POOL, "IdentityId": answer["IdentityId"]}
+
+
+def write(sync, dataset, **patch):
+    token = sync.list_records(**dataset)["SyncSessionToken"]
+    patch = {"Op": "replace", "Key": "level", "SyncCount": 0, "DeviceLastModifiedDate": DEVICE_DATE, **patch}
+    return sync.update_records(**dataset, SyncSessionToken=token, RecordPatches=[patch])["Records"]
+
+
+def player():
+    logins = {"accounts.google.com": "token of Ada"}
+    sync, identity = become_player(logins)
+    game = {**identity, "DatasetName": "game"}
+    stored = write(sync, game, Value="7 ü 😀")
+    try:
+        write(sync, game, Value="8")
+        conflict = None
+    except sync.exceptions.ResourceConflictException as error:
+        conflict = [error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Message"]]
+    tablet, same = become_player(logins)
+    listed = tablet.list_records(**game)
+    sync.delete_dataset(**game)
+    return {
+        "stored": stored[0]["Value"],
+        "deviceDateIsKept": stored[0]["DeviceLastModifiedDate"] == DEVICE_DATE,
+        "isSamePerson": same == identity,
+        "listed": [[record["Key"], record["SyncCount"]] for record in listed["Records"]],
+        "conflict": conflict,
+        "existsAfterDeletion": sync.list_records(**game)["DatasetExists"],
+    }
+
+
+def user_of_backend():
+    login = cognito_identity.get_open_id_token_for_developer_identity(**POOL, Logins={"login.example.com": "alan"})
+    token = {"cognito-identity.amazonaws.com": login["Token"]}
+    sync, identity = become_player(token, login["IdentityId"])
+    return {"datasets": sync.list_datasets(**identity)["Count"]}
+
+
+def developer():
+    sync = boto3.client("cognito-sync", config=ONCE)
+    made = cognito_identity.create_identity_pool(IdentityPoolName="notes", AllowUnauthenticatedIdentities=True)
+    pool = {"IdentityPoolId": made["IdentityPoolId"]}
+    usage = sync.describe_identity_pool_usage(**pool)["IdentityPoolUsage"]
+    cognito_identity.delete_identity_pool(**pool)
+    try:
+        cognito_identity.describe_identity_pool(**pool)
+        gone = False
+    except cognito_identity.exceptions.ResourceNotFoundException:
+        gone = True
+    return {"storedBytes": usage["DataStorage"], "isGone": gone}
+
+
+print(json.dumps({"player": player(), "userOfBackend": user_of_backend(), "developer": developer()}))

@@ -1,0 +1,176 @@
+import { isObject } from '../../lib/is-object.ts';
+import { type LocalDataset, type SyncHandlers, type SyncOutcome, synchronize } from './mobile-dataset.ts';
+import { createMobileRemote, type MobileRemote, type MobileUser } from './mobile-remote.ts';
+import { createMobileRequests, type Json, type Platform } from './mobile-requests.ts';
+
+/** A dataset as an app has it on its device. */
+export interface MobileDataset {
+  local: LocalDataset;
+  put(key: string, value: string): void;
+  remove(key: string): void;
+  /** Values by key, without what was removed. */
+  values(): Record<string, string>;
+  /** Gone here at once, there with the next sync. */
+  delete(): void;
+  synchronize(handlers?: SyncHandlers): Promise<SyncOutcome>;
+}
+
+/** A message about a dataset, as the SDK reads it out of what the platform hands it. */
+export interface PushUpdate {
+  datasetName: string;
+  syncCount: number;
+}
+
+export interface MobileDevice {
+  platform: Platform;
+  /** What it calls for itself, without the keeping of data. */
+  remote: MobileRemote;
+  identityId(): string;
+  /** Becomes somebody: a guest without logins, else whom they belong to. */
+  logIn(logins?: Record<string, string>): Promise<void>;
+  /** Becomes whom the app's own backend says. */
+  logInAsUserOfBackend(user: { IdentityId: string; Token: string }): Promise<void>;
+  openDataset(name: string): MobileDataset;
+  /**
+   * From then on it says with each update which device it is.
+   * @param token of the platform
+   * @returns the device's id
+   */
+  registerForPush(token: string): Promise<string>;
+  /** Null where the SDK passes the message by. */
+  readPush(message: string): PushUpdate | null;
+}
+
+export function createMobileDevice({
+  platform,
+  url,
+  identityPoolId,
+}: {
+  platform: Platform;
+  url: string;
+  identityPoolId: string;
+}): MobileDevice {
+  const send = createMobileRequests({ platform, url });
+  const datasets = new Map<string, LocalDataset>();
+  let user: MobileUser | undefined;
+  let deviceId: string | undefined;
+  const currentUser = () => {
+    if (user === undefined) throw new Error('nobody has logged in');
+    return { ...user, deviceId };
+  };
+  const remote = createMobileRemote({ platform, url, user: currentUser });
+  const askIdentities = (operation: string, body: Json) =>
+    send({
+      method: 'POST',
+      path: '/',
+      headers: { 'X-Amz-Target': `AWSCognitoIdentityService.${operation}` },
+      body,
+    });
+
+  async function become(identityId: string, Logins: Record<string, string>): Promise<void> {
+    const answer = await askIdentities('GetCredentialsForIdentity', { IdentityId: identityId, Logins });
+    const next = { identityPoolId, ...readCredentials(answer), deviceId: undefined };
+    if (user !== undefined && user.identityId !== next.identityId) reparent(datasets, user.identityId);
+    user = next;
+  }
+
+  function open(name: string): LocalDataset {
+    const local = datasets.get(name) ?? { records: new Map(), lastSyncCount: 0 };
+    datasets.set(name, local);
+    return local;
+  }
+
+  return {
+    platform,
+    remote,
+    identityId: () => currentUser().identityId,
+    async logIn(logins = {}) {
+      const asked =
+        user?.identityId ??
+        textOf((await askIdentities('GetId', { IdentityPoolId: identityPoolId, Logins: logins })).IdentityId);
+      await become(asked, logins);
+    },
+    logInAsUserOfBackend: ({ IdentityId, Token }) =>
+      become(IdentityId, { 'cognito-identity.amazonaws.com': Token }),
+    openDataset: (name) =>
+      openDataset(open(name), (handlers) =>
+        synchronize({
+          platform,
+          name,
+          local: open(name),
+          remote,
+          handlers,
+          localMerges: () => [...datasets.keys()].filter((other) => isLeftFor(name, other, datasets)),
+        }),
+      ),
+    async registerForPush(token) {
+      deviceId = await remote.registerDevice(token);
+      return deviceId;
+    },
+    readPush: (message) => readPush(platform, message),
+  };
+}
+
+function openDataset(
+  local: LocalDataset,
+  synchronizeNow: (handlers: SyncHandlers) => Promise<SyncOutcome>,
+): MobileDataset {
+  const write = (key: string, value: string | null) => {
+    const syncCount = local.records.get(key)?.syncCount ?? 0;
+    local.records.set(key, { value, syncCount, isModified: true });
+  };
+  return {
+    local,
+    put: write,
+    remove: (key) => write(key, null),
+    values: () =>
+      Object.fromEntries(
+        [...local.records].flatMap(([key, { value }]) => (value === null ? [] : [[key, value]])),
+      ),
+    delete() {
+      local.records.clear();
+      local.lastSyncCount = -1;
+    },
+    synchronize: (handlers = {}) => synchronizeNow(handlers),
+  };
+}
+
+/** Somebody else has logged in: what was there is kept under the names that the service gives its copies. */
+function reparent(datasets: Map<string, LocalDataset>, oldIdentityId: string): void {
+  for (const [name, local] of [...datasets]) {
+    datasets.delete(name);
+    datasets.set(`${name}.${oldIdentityId}`, { ...local, lastSyncCount: 0 });
+  }
+}
+
+function isLeftFor(name: string, other: string, datasets: ReadonlyMap<string, LocalDataset>): boolean {
+  return other.startsWith(`${name}.`) && (datasets.get(other)?.records.size ?? 0) > 0;
+}
+
+function readCredentials({ IdentityId, Credentials }: Json): Pick<MobileUser, 'identityId' | 'credentials'> {
+  if (!isObject(Credentials)) throw new TypeError('no credentials');
+  return {
+    identityId: textOf(IdentityId),
+    credentials: {
+      accessKeyId: textOf(Credentials.AccessKeyId),
+      secretAccessKey: textOf(Credentials.SecretKey),
+      sessionToken: textOf(Credentials.SessionToken),
+    },
+  };
+}
+
+const PUSH_KEYS = ['source', 'identityPoolId', 'identityId', 'datasetName', 'syncCount'];
+
+/** Android counts a message as one of push sync only if it has all five, as texts; iOS hands the app what is in `data`. */
+function readPush(platform: Platform, message: string): PushUpdate | null {
+  const parsed: unknown = JSON.parse(message);
+  const data = isObject(parsed) && isObject(parsed.data) ? parsed.data : {};
+  if (platform === 'android' && !PUSH_KEYS.every((key) => typeof data[key] === 'string')) return null;
+  if (platform === 'ios' && data.source !== 'cognito-sync') return null;
+  return { datasetName: textOf(data.datasetName), syncCount: Number(data.syncCount) };
+}
+
+function textOf(value: unknown): string {
+  if (typeof value !== 'string') throw new TypeError('a text is missing in the answer');
+  return value;
+}

@@ -1,0 +1,208 @@
+import { isObject } from '../../lib/is-object.ts';
+import { createMobileRequests, type Json, type MobileCredentials, type Platform } from './mobile-requests.ts';
+
+export interface RemoteRecord {
+  key: string;
+  /** Null where it is removed. */
+  value: string | null;
+  syncCount: number;
+  /** Epoch milliseconds. */
+  lastModifiedDate: number;
+  deviceLastModifiedDate: number | null;
+}
+
+export interface ListedUpdates {
+  records: RemoteRecord[];
+  datasetSyncCount: number;
+  exists: boolean;
+  deleted: boolean;
+  mergedDatasetNames: string[];
+  syncSessionToken: string;
+}
+
+export interface PushedPatch {
+  key: string;
+  value: string | null;
+  syncCount: number;
+  /** As an app says it that has no use for what the SDK keeps; else the SDK decides. */
+  deviceLastModifiedDate?: string;
+}
+
+/** The operations that a mobile SDK calls for the one who uses the device. */
+export interface MobileRemote {
+  /** Which were called since the last look, each with the count or the dataset it was about. */
+  takeCalls(): string[];
+  listUpdates(name: string, lastSyncCount: number, token: string | undefined): Promise<ListedUpdates>;
+  updateRecords(name: string, patches: readonly PushedPatch[], token: string): Promise<RemoteRecord[]>;
+  deleteDataset(name: string): Promise<void>;
+  /** @returns the device's id */
+  registerDevice(token: string): Promise<string>;
+  subscribe(name: string, deviceId: string): Promise<void>;
+  unsubscribe(name: string, deviceId: string): Promise<void>;
+}
+
+/** Who uses the device now. */
+export interface MobileUser {
+  identityPoolId: string;
+  identityId: string;
+  credentials: MobileCredentials;
+  /** Of a device that is registered for push. */
+  deviceId: string | undefined;
+}
+
+export function createMobileRemote({
+  platform,
+  url,
+  user,
+}: {
+  platform: Platform;
+  url: string;
+  user: () => MobileUser;
+}): MobileRemote {
+  const send = createMobileRequests({ platform, url });
+  const calls: string[] = [];
+  const own = (kind: 'identities' | 'identity', ...parts: string[]) =>
+    ['', 'identitypools', user().identityPoolId, kind, user().identityId, ...parts]
+      .map(encodeURIComponent)
+      .join('/');
+  const ask = (
+    call: string,
+    method: string,
+    path: string,
+    more: Omit<Parameters<typeof send>[0], 'method' | 'path'> = {},
+  ) => {
+    calls.push(call);
+    return send({ method, path, credentials: user().credentials, ...more });
+  };
+  const listPage = (name: string, query: Record<string, string>) =>
+    ask(`ListRecords ${query.lastSyncCount}`, 'GET', own('identities', 'datasets', name, 'records'), {
+      query,
+    });
+
+  return {
+    takeCalls: () => calls.splice(0),
+    listUpdates: (name, lastSyncCount, token) =>
+      platform === 'android'
+        ? listAllPages((query) => listPage(name, query), lastSyncCount)
+        : listOnce((query) => listPage(name, query), lastSyncCount, token),
+    async updateRecords(name, patches, token) {
+      const { Records } = await ask('UpdateRecords', 'POST', own('identities', 'datasets', name), {
+        // The model has the header, and the SDKs send it where an app gives them a context.
+        headers: { 'x-amz-Client-Context': '{"client":{"app_title":"notes"}}' },
+        body: {
+          SyncSessionToken: token,
+          ...(user().deviceId !== undefined && { DeviceId: user().deviceId }),
+          RecordPatches: patches.map((patch) => toPatch(platform, patch)),
+        },
+      });
+      return readRecords(Records);
+    },
+    async deleteDataset(name) {
+      await ask(`DeleteDataset ${name}`, 'DELETE', own('identities', 'datasets', name));
+    },
+    async registerDevice(token) {
+      const Platform = platform === 'android' ? 'GCM' : 'APNS';
+      const { DeviceId } = await ask('RegisterDevice', 'POST', own('identity', 'device'), {
+        body: { Platform, Token: token },
+      });
+      return textOf(DeviceId);
+    },
+    async subscribe(name, deviceId) {
+      await ask('SubscribeToDataset', 'POST', own('identities', 'datasets', name, 'subscriptions', deviceId));
+    },
+    async unsubscribe(name, deviceId) {
+      const path = own('identities', 'datasets', name, 'subscriptions', deviceId);
+      await ask('UnsubscribeFromDataset', 'DELETE', path);
+    },
+  };
+}
+
+type ListPage = (query: Record<string, string>) => Promise<Json>;
+
+/** Android asks for pages of 1,024, and believes the last one. */
+async function listAllPages(listPage: ListPage, lastSyncCount: number): Promise<ListedUpdates> {
+  const records: RemoteRecord[] = [];
+  const query = { lastSyncCount: String(lastSyncCount), maxResults: '1024' };
+  for (let nextToken = ''; ; ) {
+    const page = await listPage(nextToken === '' ? query : { ...query, nextToken });
+    const updates = readUpdates(page);
+    records.push(...updates.records);
+    if (typeof page.NextToken !== 'string') return { ...updates, records };
+    nextToken = page.NextToken;
+  }
+}
+
+/** iOS asks once, for no number of records, and never looks for another page. */
+async function listOnce(
+  listPage: ListPage,
+  lastSyncCount: number,
+  token: string | undefined,
+): Promise<ListedUpdates> {
+  const query = { lastSyncCount: String(lastSyncCount) };
+  return readUpdates(await listPage(token === undefined ? query : { ...query, syncSessionToken: token }));
+}
+
+function readUpdates(page: Json): ListedUpdates {
+  return {
+    records: readRecords(page.Records),
+    datasetSyncCount: numberOf(page.DatasetSyncCount),
+    exists: flagOf(page.DatasetExists),
+    deleted: flagOf(page.DatasetDeletedAfterRequestedSyncCount),
+    mergedDatasetNames: Array.isArray(page.MergedDatasetNames) ? page.MergedDatasetNames.map(String) : [],
+    syncSessionToken: textOf(page.SyncSessionToken),
+  };
+}
+
+function readRecords(records: unknown): RemoteRecord[] {
+  if (!Array.isArray(records)) throw new NullPointerError();
+  return records.filter(isObject).map((record) => ({
+    key: textOf(record.Key),
+    value: typeof record.Value === 'string' ? record.Value : null,
+    syncCount: numberOf(record.SyncCount),
+    lastModifiedDate: toMilliseconds(numberOf(record.LastModifiedDate)),
+    deviceLastModifiedDate:
+      typeof record.DeviceLastModifiedDate === 'number'
+        ? toMilliseconds(record.DeviceLastModifiedDate)
+        : null,
+  }));
+}
+
+function toMilliseconds(seconds: number): number {
+  return Math.round(seconds * 1000);
+}
+
+/** Android sends when the record was changed on the device, in seconds with a fraction; iOS does not. */
+function toPatch(platform: Platform, { key, value, syncCount, ...given }: PushedPatch): Json {
+  return {
+    Op: value === null ? 'remove' : 'replace',
+    Key: key,
+    SyncCount: syncCount,
+    ...(value !== null && { Value: value }),
+    ...(platform === 'android' && { DeviceLastModifiedDate: Date.now() / 1000 }),
+    ...(given.deviceLastModifiedDate !== undefined && {
+      DeviceLastModifiedDate: given.deviceLastModifiedDate,
+    }),
+  };
+}
+
+// Android takes what it needs out of its box without looking whether there is something in it.
+
+function textOf(value: unknown): string {
+  if (typeof value !== 'string') throw new NullPointerError();
+  return value;
+}
+
+function numberOf(value: unknown): number {
+  if (typeof value !== 'number') throw new NullPointerError();
+  return value;
+}
+
+function flagOf(value: unknown): boolean {
+  if (typeof value !== 'boolean') throw new NullPointerError();
+  return value;
+}
+
+/** What ends an app on Android. */
+class NullPointerError extends Error {
+  override name = 'NullPointerError';
+}
