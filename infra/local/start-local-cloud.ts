@@ -3,13 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { createKinesisClient, type KinesisClient } from '../../lib/aws/kinesis-client.ts';
-import { deleteStream, ensureStream } from '../../lib/aws/kinesis-stream.ts';
+import { createKinesisClient } from '../../lib/aws/kinesis-client.ts';
+import { deleteStream } from '../../lib/aws/kinesis-stream.ts';
 import { createPayloadFetch } from '../../lib/aws/payload-fetch.ts';
 import { DEFAULT_CREDENTIALS, type LocalConfig } from '../../lib/config.ts';
 import { createTemporaryCredentials } from '../../lib/identity/temporary-credentials.ts';
 import { isLoopback, LOOPBACK } from '../../lib/loopback.ts';
-import type { BatchReport } from '../../lib/projection/batch-report.ts';
 import { type DataDirectory, takeDataDirectory } from '../../lib/store/data-directory.ts';
 import type { Database } from '../../lib/store/database.ts';
 import { type LocalDatabase, openDatabase } from '../../lib/store/open-database.ts';
@@ -17,7 +16,7 @@ import { openPgForOperator } from '../../lib/store/operator-database.ts';
 import type { FetchPayload } from '../../lib/stream/payload-port.ts';
 import { createFindCredentials } from '../../lib/wire/find-credentials.ts';
 import { createSigV4Verifier } from '../../lib/wire/sigv4.ts';
-import type { EventSourceMapping } from './event-source-mapping/event-source-mapping.ts';
+import { emptyTables } from './empty-tables.ts';
 import { ensureFirstPool } from './first-pool.ts';
 import { createLocalFunctions } from './functions/local-functions.ts';
 import { createHealthRoute } from './health.ts';
@@ -25,13 +24,13 @@ import { createIdentityService } from './identity-service.ts';
 import { createKinesisEmulator } from './kinesis.ts';
 import { ACCOUNT_ID, STREAM_NAME, SYNC_TRIGGER_NAME } from './names.ts';
 import { openOperatorSocket } from './operator-socket.ts';
+import { type Pipeline, startPipeline } from './pipeline.ts';
 import { type Route, startPort } from './port.ts';
 import { portTaken } from './port-taken.ts';
-import { forgetProgress, startProjection } from './projection.ts';
+import { forgetProgress } from './projection.ts';
 import { createProjectionTotals } from './projection-totals.ts';
-import type { ServiceSchedules } from './service-schedules.ts';
 import { startSqlPort } from './sql-port/sql-port.ts';
-import { createSyncService, type SyncService } from './sync-service.ts';
+import { createSyncService } from './sync-service.ts';
 import { readTokenKey } from './token-key.ts';
 
 export interface LocalCloud {
@@ -105,7 +104,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   const kinesis = createKinesisEmulator(directory.kinesis, verify);
   started.defer(() => kinesis.close());
 
-  let running: Running | undefined;
+  let running: Pipeline | undefined;
   const projection = createProjectionTotals();
   const health = createHealthRoute(() => ({
     database: local.kind,
@@ -125,7 +124,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   const operator = { databaseUrl: options.databaseUrl, database, fetchPayload };
   await listenForOperator(operator, directory, started);
   const run = () =>
-    startRunning({ client, database, sync, directory, region, fetchPayload, report: projection.add });
+    startPipeline({ client, database, sync, directory, region, fetchPayload, report: projection.add });
   running = await run();
   started.defer(() => running?.close());
 
@@ -150,37 +149,6 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
 
 /** Those of the deployed functions that are invoked by ARN. */
 const DEPLOYED = { [SYNC_TRIGGER_NAME]: new URL('../../functions/sync-trigger.ts', import.meta.url) };
-
-/** What moves by itself: the schedules that bring events onto the stream, and the mapping off it. */
-interface Running {
-  mapping: EventSourceMapping;
-  schedules: ServiceSchedules;
-  close(): Promise<void>;
-}
-
-interface RunningDeps {
-  client: KinesisClient;
-  database: Database;
-  sync: SyncService;
-  directory: DataDirectory;
-  region: string;
-  fetchPayload: FetchPayload;
-  report: (batch: BatchReport) => void;
-}
-
-async function startRunning({ client, sync, directory, ...rest }: RunningDeps): Promise<Running> {
-  await ensureStream(client, STREAM_NAME);
-  const mapping = await startProjection({ client, directory: directory.eventSourceMappings, ...rest });
-  const schedules = sync.startSchedules(client);
-  return {
-    mapping,
-    schedules,
-    async close() {
-      await schedules.close();
-      await mapping.close();
-    },
-  };
-}
 
 async function listen(
   { host, port }: Pick<LocalConfig, 'host' | 'port'>,
@@ -238,14 +206,6 @@ async function takeDirectory(
   const directory = await takeDataDirectory(path);
   started.defer(() => directory.release());
   return directory;
-}
-
-async function emptyTables(database: Database): Promise<void> {
-  const { rows } = await database.query<{ name: string }>(
-    `SELECT schemaname || '.' || tablename AS name FROM pg_tables
-     WHERE schemaname IN ('projection', 'sync', 'identity') AND tablename <> 'migrations'`,
-  );
-  for (const { name } of rows) await database.query(`TRUNCATE ${name}`);
 }
 
 /** Where this machine itself finds what listens on an address. */

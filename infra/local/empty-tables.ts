@@ -1,0 +1,10 @@
+import type { Database } from '../../lib/store/database.ts';
+
+/** Forgets all that is stored; the schema stays. */
+export async function emptyTables(database: Database): Promise<void> {
+  const { rows } = await database.query<{ name: string }>(
+    `SELECT schemaname || '.' || tablename AS name FROM pg_tables
+     WHERE schemaname IN ('projection', 'sync', 'identity') AND tablename <> 'migrations'`,
+  );
+  for (const { name } of rows) await database.query(`TRUNCATE ${name}`);
+}
