@@ -5,15 +5,23 @@ import { oftenest, processes } from './places.ts';
 import { KEYS, VALUES } from './record-commands.ts';
 import { IDENTITIES, QUIET_POOL, STREAMING_POOL } from './setup.ts';
 
-/** Two devices of one person with one dataset, which others write to as well; one with another; one in another pool. */
+const [FIRST = '', SECOND = '', THIRD = ''] = IDENTITIES;
+
+/**
+ * Two devices of one person with one dataset, which others write to as well; one with another; one in another pool; and
+ * two with the copy that comes of it where the person becomes part of another one.
+ */
 export function createDevices() {
-  const IdentityId = IDENTITIES[0] ?? '';
   return [
-    [STREAMING_POOL, 'a'] as const,
-    [STREAMING_POOL, 'a'] as const,
-    [STREAMING_POOL, 'b'] as const,
-    [QUIET_POOL, 'a'] as const,
-  ].map(([IdentityPoolId, DatasetName]) => createDevice({ IdentityPoolId, IdentityId, DatasetName }));
+    [STREAMING_POOL, FIRST, 'a'] as const,
+    [STREAMING_POOL, FIRST, 'a'] as const,
+    [STREAMING_POOL, FIRST, 'b'] as const,
+    [QUIET_POOL, FIRST, 'a'] as const,
+    [STREAMING_POOL, SECOND, `a.${FIRST}`] as const,
+    [STREAMING_POOL, THIRD, `a.${FIRST}`] as const,
+  ].map(([IdentityPoolId, IdentityId, DatasetName]) =>
+    createDevice({ IdentityPoolId, IdentityId, DatasetName }),
+  );
 }
 
 const writes = fc.dictionary(fc.constantFrom(...KEYS), fc.option(fc.constantFrom(...VALUES)), {
@@ -23,7 +31,7 @@ const writes = fc.dictionary(fc.constantFrom(...KEYS), fc.option(fc.constantFrom
 
 export const deviceCommands = fc
   .record({
-    number: oftenest([0, 3], [1, 3], [2, 1], [3, 1]),
+    number: oftenest([0, 3], [1, 3], [2, 1], [3, 1], [4, 2], [5, 1]),
     writes,
     syncs: oftenest([true, 3], [false, 1]),
     process: processes,

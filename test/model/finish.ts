@@ -26,10 +26,11 @@ export async function finish(run: Run, devices: readonly Device[]): Promise<void
 }
 
 async function readEverything(run: Run): Promise<void> {
-  for (const { pool: IdentityPoolId, identity: IdentityId, name: DatasetName } of [
+  for (const { pool: IdentityPoolId, identity: IdentityId, name: DatasetName, copyOf } of [
     ...run.state.datasets.values(),
   ]) {
     await run.call('ListRecords', { IdentityPoolId, IdentityId, DatasetName });
+    if (copyOf !== null) await run.call('ListRecords', { IdentityPoolId, IdentityId, DatasetName: copyOf });
     await run.call('DescribeDataset', { IdentityPoolId, IdentityId, DatasetName });
   }
   for (const IdentityPoolId of run.state.pools.keys()) {

@@ -23,6 +23,12 @@ export function createInvariants() {
   const datasets = new Map<string, Seen>();
 
   return {
+    /** A change that no call made. */
+    change(dataset: string): void {
+      const seen = datasets.get(dataset) ?? { count: 0, date: 0 };
+      datasets.set(dataset, { ...seen, count: seen.count + 1 });
+    },
+
     check({ name, input, answer, meanwhile }: Called): void {
       const { IdentityPoolId, IdentityId, DatasetName }: Record<string, unknown> = { ...input };
       const dataset = `${IdentityPoolId} ${IdentityId} ${DatasetName}`;

@@ -1,5 +1,6 @@
 import type { Dataset, RecordPatch, SyncRecord } from '../../lib/sync/model.ts';
 import { checkCounts, noSuchCount } from './model-counts.ts';
+import { changeToExist, copiesOf, datasetAt, datasetsOf, remove } from './model-datasets.ts';
 import {
   bytesOf,
   checkCaller,
@@ -16,7 +17,7 @@ import {
   type RecordName,
   refuse,
 } from './model-state.ts';
-import { putEvent, recordsEvent, removalEvent } from './model-stream.ts';
+import { putEvent, recordsEvent } from './model-stream.ts';
 import { askTrigger } from './model-trigger.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -63,7 +64,7 @@ export function modelRecords(state: ModelState): ModelOperations<RecordName> {
         Count: records.length,
         DatasetSyncCount: upTo,
         LastModifiedBy: dataset?.exists ? dataset.by : null,
-        MergedDatasetNames: null,
+        MergedDatasetNames: copiesOf(state, placeOf(input)),
         DatasetExists: dataset?.exists ?? false,
         DatasetDeletedAfterRequestedSyncCount: last > 0 && (dataset?.deletedAt ?? 0) > last,
         SyncSessionToken: session,
@@ -79,7 +80,7 @@ export function modelRecords(state: ModelState): ModelOperations<RecordName> {
       const session = checkSession(input.SyncSessionToken, of, process.now);
       if (session.spent) noSuchToken('SyncSessionToken');
       if (patches.length === 0) return { Records: [] };
-      const dataset = state.datasets.get(of) ?? newDataset(state, input);
+      const dataset = datasetAt(state, placeOf(input));
       const pool = state.pools.get(dataset.pool);
       const function_ = caller.kind === 'identity' ? (pool?.syncTrigger ?? null) : null;
       if (function_ === null) {
@@ -93,11 +94,7 @@ export function modelRecords(state: ModelState): ModelOperations<RecordName> {
     DeleteDataset(input, { caller, process: { now } }) {
       const dataset = findDataset(state, input, caller);
       const answer = { Dataset: describe(dataset) };
-      change(dataset, caller, now);
-      dataset.exists = false;
-      dataset.deletedAt = dataset.count;
-      dataset.records.clear();
-      putEvent(state, dataset.pool, removalEvent(dataset));
+      remove(state, dataset, authorOf(caller), now);
       return answer;
     },
 
@@ -146,26 +143,14 @@ function datasetName({ IdentityPoolId, IdentityId, DatasetName }: DatasetInput):
   return nameOf(IdentityPoolId, IdentityId, DatasetName);
 }
 
-/** One that does not exist, and of which nobody learns. */
-function newDataset({ datasets }: ModelState, input: DatasetInput): ModelDataset {
-  const { IdentityPoolId: pool, IdentityId: identity, DatasetName: name } = input;
-  const never = { exists: false, count: 0, deletedAt: 0, created: 0, modified: 0, by: '' };
-  const dataset = { pool, identity, name, ...never, records: new Map() };
-  datasets.set(datasetName(input), dataset);
-  return dataset;
+function placeOf({ IdentityPoolId, IdentityId, DatasetName }: DatasetInput) {
+  return { pool: IdentityPoolId, identity: IdentityId, name: DatasetName };
 }
 
 function findDataset(state: ModelState, input: DatasetInput, caller: ModelCall['caller']): ModelDataset {
   checkCaller(caller, input.IdentityPoolId, input.IdentityId);
   const dataset = state.datasets.get(datasetName(input));
   return dataset?.exists ? dataset : refuse('ResourceNotFoundException');
-}
-
-/** Those that exist, by name. */
-function datasetsOf({ datasets }: ModelState, pool: string, identity: string): ModelDataset[] {
-  return [...datasets.values()]
-    .filter((one) => one.exists && one.pool === pool && one.identity === identity)
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function recordsPage(state: ModelState, handle: string, of: string, now: number) {
@@ -214,9 +199,7 @@ function write(
   for (const patch of patches) after.set(patch.Key, toRecord(patch));
   checkLimits(state, dataset, { ...dataset, records: after }, process.limits);
 
-  change(dataset, caller, process.now);
-  if (!dataset.exists) dataset.created = dataset.modified;
-  dataset.exists = true;
+  changeToExist(dataset, authorOf(caller), process.now);
   const written = patches.map((patch) => ({
     ...toRecord(patch),
     SyncCount: dataset.count,
@@ -255,10 +238,8 @@ function checkLimits(
   if (bytes > limits.datasetBytes && bytes > bytesOf(live(before))) refuse('LimitExceededException');
 }
 
-function change(dataset: ModelDataset, caller: ModelCall['caller'], now: number): void {
-  dataset.count += 1;
-  dataset.modified = Math.max(now, dataset.modified + 1);
-  dataset.by = caller.kind === 'developer' ? caller.accountId : caller.identityId;
+function authorOf(caller: ModelCall['caller']): string {
+  return caller.kind === 'developer' ? caller.accountId : caller.identityId;
 }
 
 /** Each key of the device, as it was written or as it is, then what the function wrote besides. */

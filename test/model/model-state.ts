@@ -1,5 +1,6 @@
 import { ServiceError, type ServiceErrorCode } from '../../lib/errors.ts';
 import type { Limits } from '../../lib/sync/limits.ts';
+import type { Merge } from '../../lib/sync/merge-port.ts';
 import type { Caller, SyncOperations, SyncRecord } from '../../lib/sync/model.ts';
 import type { IdentityPoolConfiguration } from '../../lib/sync/pool-model.ts';
 
@@ -11,6 +12,8 @@ export interface ModelState {
   /** By handle. The model's tokens are handles; see `createRun` for how they come to the service's own. */
   sessions: Map<string, ModelSession>;
   pages: Map<string, ModelPage>;
+  /** Merges that are not over yet, by the `nameOf` of the identity that disappears. */
+  merges: Map<string, Merge>;
   /** What is still to be published, and what was set aside. */
   outbox: ModelEvent[];
   published: { stream: string; event: object }[];
@@ -45,6 +48,8 @@ export interface ModelDataset {
   created: number;
   modified: number;
   by: string;
+  /** Of a copy that a merge made: the name of the dataset that lists it. */
+  copyOf: string | null;
   /** Tombstones included. */
   records: Map<string, SyncRecord>;
 }
@@ -127,6 +132,7 @@ export function createModelState(pools: Readonly<Record<string, Partial<ModelPoo
     datasets: new Map(),
     sessions: new Map(),
     pages: new Map(),
+    merges: new Map(),
     outbox: [],
     published: [],
     invocations: [],

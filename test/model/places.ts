@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import type { Caller } from '../../lib/sync/model.ts';
 import { DEVELOPER } from '../fixtures/sync-service.ts';
 import { nameOf } from './model-state.ts';
-import { IDENTITIES, QUIET_POOL, STREAMING_POOL, UNKNOWN_POOL } from './setup.ts';
+import { IDENTITIES, QUIET_POOL, STREAMING_POOL, shortenIds, UNKNOWN_POOL } from './setup.ts';
 
-const [FIRST = '', SECOND = ''] = IDENTITIES;
+const [FIRST = '', SECOND = '', THIRD = ''] = IDENTITIES;
 
 /** What commands are about, as the API names it; most of them about one dataset, so that something comes of them. */
 export interface Place {
@@ -15,11 +15,19 @@ export interface Place {
 
 export const pools = oftenest([STREAMING_POOL, 7], [QUIET_POOL, 2], [UNKNOWN_POOL, 1]);
 
+/** Names as of copies that merges make; the last is too long for any other dataset. Anyone can write to them, too. */
+const COPIES = [
+  [`a.${FIRST}`, 3] as const,
+  [`a.${SECOND}`, 1] as const,
+  [`a.${FIRST}.${SECOND}`, 1] as const,
+  [`b.${FIRST}.${SECOND}.${THIRD}`, 1] as const,
+];
+
 export const places: fc.Arbitrary<Place> = fc.record(
   {
     IdentityPoolId: pools,
-    IdentityId: oftenest([FIRST, 4], [SECOND, 1]),
-    DatasetName: oftenest(['a', 6], ['b', 2], ['c', 1], ['d', 1]),
+    IdentityId: oftenest([FIRST, 8], [SECOND, 3], [THIRD, 1]),
+    DatasetName: oftenest(['a', 12], ['b', 4], ['c', 2], ['d', 2], ...COPIES),
   },
   { noNullPrototype: true },
 );
@@ -43,15 +51,17 @@ export function callerAt(name: CallerName, of: Pick<Place, 'IdentityPoolId'> & P
   return { kind: 'identity', identityPoolId: of.IdentityPoolId, identityId };
 }
 
-/** As `1/2/a`: dataset a of identity 2 in pool 1. */
+/** As `1/2/a.1`: dataset a.us-east-1:…1 of identity 2 in pool 1. */
 export function textOf({ IdentityPoolId, IdentityId, DatasetName }: Place): string {
-  return `${IdentityPoolId.slice(-1)}/${IdentityId.slice(-1)}/${DatasetName}`;
+  return `${IdentityPoolId.slice(-1)}/${IdentityId.slice(-1)}/${shortenIds(DatasetName)}`;
 }
 
 export function nameOfPlace({ IdentityPoolId, IdentityId, DatasetName }: Place): string {
   return nameOf(IdentityPoolId, IdentityId, DatasetName);
 }
 
-export function oftenest<Value>(...weighted: [value: Value, weight: number][]): fc.Arbitrary<Value> {
+export function oftenest<Value>(
+  ...weighted: (readonly [value: Value, weight: number])[]
+): fc.Arbitrary<Value> {
   return fc.oneof(...weighted.map(([value, weight]) => ({ arbitrary: fc.constant(value), weight })));
 }

@@ -1,5 +1,7 @@
 import { expect } from 'vitest';
 import type { Database } from '../../lib/store/database.ts';
+import { createKeptSnapshots } from '../../lib/store/kept-snapshots.ts';
+import { createSyncStore } from '../../lib/store/sync-store.ts';
 import type { Limits } from '../../lib/sync/limits.ts';
 import type { Caller, SyncOperations } from '../../lib/sync/model.ts';
 import { NEW_YEAR } from '../fixtures/stream-events.ts';
@@ -10,11 +12,14 @@ import { modelRecords } from './model-records.ts';
 import {
   createModelState,
   type ModelCall,
+  type ModelDataset,
   type ModelName,
   type ModelProcess,
   type ModelState,
+  nameOf,
 } from './model-state.ts';
 import { createTokens, type Outcome, settle } from './outcome.ts';
+import { createServiceMerges, type ServiceMerges } from './service-merges.ts';
 import { createServiceStream, type ServiceStream } from './service-stream.ts';
 import { LIMITS, NO_STREAM, prepareRows, QUIET_POOL, STREAM, STREAMING_POOL } from './setup.ts';
 import { createSyncTrigger } from './sync-trigger.ts';
@@ -27,6 +32,7 @@ type Model = { [Name in ModelName]: (input: Inputs[Name], call: ModelCall) => Ou
 interface Process extends ModelProcess {
   operations: SyncOperations;
   clock: { now: number };
+  merges: ServiceMerges;
 }
 
 /** Who calls which of the two processes: a developer the first unless told. */
@@ -49,6 +55,8 @@ export interface Run {
   restart: (index: number, limits: Limits | undefined) => void;
   /** Has both answer and fails unless the answers are the same. Tokens are the model's handles. */
   call: <Name extends ModelName>(name: Name, input: Inputs[Name], by?: By) => Promise<Outcome<Outputs[Name]>>;
+  /** Datasets changed, each once, and no call changed them. */
+  seeChanges: (datasets: readonly ModelDataset[]) => void;
   /** What was called and answered, a call a line. */
   log: string[];
 }
@@ -76,12 +84,15 @@ export async function createRun(database: Database): Promise<Run> {
   function createProcess(limits: Limits | undefined): Process {
     if (!limits) throw new Error('a process has limits');
     const streamExists = async (streamName: string) => streamName !== NO_STREAM;
-    const more = { invokeFunction: trigger.invoke, streamExists };
+    const kept = createKeptSnapshots();
+    const store = createSyncStore(database, kept);
+    const more = { store, invokeFunction: trigger.invoke, streamExists };
     const { operations, clock } = createSyncService(database, limits, undefined, more);
     return {
       operations,
       clock,
       limits,
+      merges: createServiceMerges(database, { clock, limits, store, kept }),
       get now() {
         return clock.now;
       },
@@ -115,6 +126,13 @@ export async function createRun(database: Database): Promise<Run> {
       const { now } = process(index);
       processes[index] = createProcess(limits);
       process(index).clock.now = now;
+    },
+
+    seeChanges(datasets) {
+      for (const { pool, identity, name, count } of datasets) {
+        invariants.change(nameOf(pool, identity, name));
+        log.push(`${nameOf(pool, identity, name)} was merged, and comes to count ${count}`);
+      }
     },
 
     async call(name, input, { process: index = 0, caller = DEVELOPER } = {}) {

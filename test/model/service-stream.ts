@@ -27,7 +27,8 @@ const OUTCOMES: Record<Reception, PublishOutcome> = {
   'refuses for good': { error: 'InvalidArgumentException', retryable: false },
 };
 
-const links = {
+/** Of payloads that nobody opens: they are read where they are stored. */
+export const links = {
   create() {
     const payloadId = randomUUID();
     return { payloadId, url: `http://127.0.0.1/payloads/${payloadId}`, expiresAt: 0 };

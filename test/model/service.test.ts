@@ -7,9 +7,11 @@ import { NEW_YEAR } from '../fixtures/stream-events.ts';
 import { type Command, legible } from './command.ts';
 import { createDevices, deviceCommands } from './device-commands.ts';
 import { finish } from './finish.ts';
+import { mergeCommands } from './merge-commands.ts';
 import { poolCommands } from './pool-commands.ts';
 import { recordCommands } from './record-commands.ts';
 import { createRun } from './service-run.ts';
+import { shortenIds } from './setup.ts';
 
 /** Runs on each database, of some 45 commands; `MODEL_RUNS=5000` for a night, `MODEL_SEED` to see a failure again. */
 const { MODEL_RUNS, MODEL_SEED } = process.env;
@@ -26,6 +28,7 @@ const commands = fc
       { arbitrary: recordCommands, weight: 15 },
       { arbitrary: poolCommands, weight: 8 },
       { arbitrary: deviceCommands, weight: 6 },
+      { arbitrary: mergeCommands, weight: 5 },
     ),
     { maxLength: MOST_COMMANDS, size: 'max' },
   )
@@ -74,8 +77,5 @@ function messageOf(error: unknown): string {
 
 /** Ids by their last digit, dates in milliseconds of the year. */
 function shorten(log: readonly string[]): string {
-  return log
-    .join('\n')
-    .replaceAll(/us-east-1:[0-9a-f-]+(\d)\b/g, '$1')
-    .replaceAll(/\b17\d{11}\b/g, (date) => String(Number(date) - NEW_YEAR));
+  return shortenIds(log.join('\n')).replaceAll(/\b17\d{11}\b/g, (date) => String(Number(date) - NEW_YEAR));
 }

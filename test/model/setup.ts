@@ -10,7 +10,7 @@ export const STREAMING_POOL = id('00000000', 1);
 export const QUIET_POOL = id('00000000', 2);
 /** There is none. */
 export const UNKNOWN_POOL = id('00000000', 3);
-export const IDENTITIES = [id('aaaaaaaa', 1), id('aaaaaaaa', 2)];
+export const IDENTITIES = [1, 2, 3].map((digit) => id('aaaaaaaa', digit));
 export const STREAM = STREAMING.streamName ?? '';
 /** The one stream that there is not. */
 export const NO_STREAM = 'missing';
@@ -36,6 +36,8 @@ const TABLES = [
   'identity_pools',
   'bulk_publishes',
   'payloads',
+  'merged_datasets',
+  'pending_merges',
 ];
 
 /** The database as every run finds it. */
@@ -44,4 +46,9 @@ export async function prepareRows(database: Database): Promise<void> {
   for (const table of TABLES) await database.query(`DELETE FROM sync.${table}`);
   await createPool(database, STREAMING_POOL);
   await createPool(database, QUIET_POOL, {});
+}
+
+/** A text with each id by its last digit. */
+export function shortenIds(text: string): string {
+  return text.replaceAll(/us-east-1:[0-9a-f-]+(\d)\b/g, '$1');
 }
