@@ -26,11 +26,13 @@ export async function finish(run: Run, devices: readonly Device[]): Promise<void
 }
 
 async function readEverything(run: Run): Promise<void> {
-  for (const { pool: IdentityPoolId, identity: IdentityId, name: DatasetName, copyOf } of [
+  for (const { pool: IdentityPoolId, identity: IdentityId, name: DatasetName } of [
     ...run.state.datasets.values(),
   ]) {
     await run.call('ListRecords', { IdentityPoolId, IdentityId, DatasetName });
-    if (copyOf !== null) await run.call('ListRecords', { IdentityPoolId, IdentityId, DatasetName: copyOf });
+    // Where it is a copy, or was one, this is the dataset that lists it.
+    const root = DatasetName.slice(0, Math.max(0, DatasetName.lastIndexOf('.')));
+    if (root !== '') await run.call('ListRecords', { IdentityPoolId, IdentityId, DatasetName: root });
     await run.call('DescribeDataset', { IdentityPoolId, IdentityId, DatasetName });
   }
   for (const IdentityPoolId of run.state.pools.keys()) {

@@ -20,7 +20,7 @@ const COPIES = [
   [`a.${FIRST}`, 3] as const,
   [`a.${SECOND}`, 1] as const,
   [`a.${FIRST}.${SECOND}`, 1] as const,
-  [`b.${FIRST}.${SECOND}.${THIRD}`, 1] as const,
+  [`b.${FIRST}.${SECOND}.${THIRD}`, 2] as const,
 ];
 
 export const places: fc.Arbitrary<Place> = fc.record(

@@ -1,0 +1,89 @@
+import type { Merge } from '../../lib/sync/merge-port.ts';
+import { changeToExist, datasetAt, datasetsOf, remove } from './model-datasets.ts';
+import { live, type ModelDataset, type ModelState, nameOf } from './model-state.ts';
+import { putEvent, recordsEvent } from './model-stream.ts';
+
+/** Credentials of an identity that has disappeared live for an hour; clocks differ by less than another one. */
+const LEAST_MS = 2 * 60 * 60 * 1000;
+const MAX_OWN_NAME_LENGTH = 128;
+
+/**
+ * Gives the datasets of an identity to another one, whatever the limits say.
+ * @returns those that changed
+ */
+export function mergeDatasets(state: ModelState, { from, into }: Merge, now: number): ModelDataset[] {
+  const { identityPoolId: pool, identityId } = from;
+  return datasetsOf(state, pool, identityId).flatMap((original) => {
+    const records = live(original);
+    const copy = records.length === 0 ? [] : [copyTo(into, state, original, now)];
+    remove(state, original, into, now);
+    return [...copy, original];
+  });
+}
+
+function copyTo(into: string, state: ModelState, original: ModelDataset, now: number): ModelDataset {
+  const { pool, identity, name } = original;
+  const keepsName = original.copyOf !== null || name.length > MAX_OWN_NAME_LENGTH;
+  const copy = datasetAt(state, { pool, identity: into, name: keepsName ? name : `${name}.${identity}` });
+  changeToExist(copy, into, now);
+  copy.copyOf = original.copyOf ?? (keepsName ? name.slice(0, name.lastIndexOf('.')) : name);
+  const written = live(original).map((record) => ({
+    ...record,
+    SyncCount: copy.count,
+    LastModifiedDate: copy.modified,
+    LastModifiedBy: into,
+  }));
+  for (const record of written) copy.records.set(record.Key, record);
+  putEvent(state, pool, recordsEvent(copy, written));
+  return copy;
+}
+
+/** Linking makes an identity that disappears part of one that stands for itself, once. @returns null where it cannot */
+export function link(
+  { merges }: ModelState,
+  { pool, from, into }: { pool: string; from: string; into: string },
+  now: number,
+): Merge | null {
+  const own = nameOf(pool, from);
+  if (merges.has(own)) return null;
+  let survivor = into;
+  for (let next = merges.get(nameOf(pool, into)); next; next = merges.get(nameOf(pool, next.into))) {
+    survivor = next.into;
+  }
+  if (survivor === from) return null;
+  const merge = { from: { identityPoolId: pool, identityId: from }, into: survivor, mergedAt: now };
+  merges.set(own, merge);
+  return merge;
+}
+
+/**
+ * Merges what is left of each of these, and ends those that are over.
+ * @param visited in the order in which the service came to them, which is its own affair
+ * @returns the datasets that changed, and how many merges ended
+ */
+export function finishMerges(
+  state: ModelState,
+  visited: readonly Merge[],
+  now: number,
+): { changed: ModelDataset[]; ended: number } {
+  const before = state.merges.size;
+  const changed = visited.flatMap((merge) => {
+    const merged = mergeDatasets(state, merge, now);
+    if (isOver(state, merge, now)) state.merges.delete(nameOfMerged(merge));
+    return merged;
+  });
+  return { changed, ended: before - state.merges.size };
+}
+
+function isOver(state: ModelState, { from, mergedAt }: Merge, now: number): boolean {
+  const { identityPoolId, identityId } = from;
+  const into = [...state.merges.values()].filter(
+    (other) => other.from.identityPoolId === identityPoolId && other.into === identityId,
+  );
+  const left = datasetsOf(state, identityPoolId, identityId);
+  return now > mergedAt + LEAST_MS && left.length === 0 && into.length === 0;
+}
+
+function nameOfMerged({ from }: Merge): string {
+  return nameOf(from.identityPoolId, from.identityId);
+}

@@ -1,0 +1,69 @@
+import type { Database } from '../../lib/store/database.ts';
+import type { KeptSnapshots } from '../../lib/store/kept-snapshots.ts';
+import { createMergeStore } from '../../lib/store/merge-store.ts';
+import { finishMerges } from '../../lib/sync/finish-merges.ts';
+import type { Limits } from '../../lib/sync/limits.ts';
+import type { Merge } from '../../lib/sync/merge-port.ts';
+import type { SyncStore } from '../../lib/sync/sync-store-port.ts';
+import { createMerger, insertPendingMerge } from '../fixtures/merges.ts';
+import { links } from './service-stream.ts';
+
+/** Merges of identities at one process of the service. */
+export interface ServiceMerges {
+  /** What linking two identities leaves behind, before their datasets are merged. */
+  link: (merge: Merge) => Promise<void>;
+  mergeDatasets: (merge: Merge) => Promise<void>;
+  /** Takes all merges that are not over on. */
+  finish: () => Promise<FinishedMerges>;
+}
+
+export interface FinishedMerges {
+  /** In the order in which they were taken on. */
+  visited: Merge[];
+  ended: number;
+  /** Still not over. */
+  left: Merge[];
+}
+
+interface Process {
+  clock: { now: number };
+  limits: Limits;
+  store: SyncStore;
+  kept: KeptSnapshots;
+}
+
+const HOUR_MS = 60 * 60 * 1000;
+
+export function createServiceMerges(
+  database: Database,
+  { clock, limits, store, kept }: Process,
+): ServiceMerges {
+  const merges = createMergeStore(database, kept);
+  const offloading = { links, inlineBytes: limits.inlineBytes };
+  const mergeDatasets = createMerger(database, clock, { store, merges, offloading });
+
+  return {
+    link: (merge) => insertPendingMerge(database, merge),
+    mergeDatasets,
+
+    async finish() {
+      const visited: Merge[] = [];
+      const { ended } = await finishMerges(
+        {
+          merges,
+          async mergeDatasets(merge) {
+            visited.push(merge);
+            await mergeDatasets(merge);
+          },
+          credentialsLifetimeMs: HOUR_MS,
+          now: () => clock.now,
+          onFailure(_, error) {
+            throw error;
+          },
+        },
+        { after: null, timeBudgetMs: HOUR_MS },
+      );
+      return { visited, ended, left: await merges.listPending(null, 100) };
+    },
+  };
+}
