@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 import { SetupError } from './errors.ts';
 import { isLoopback, LOOPBACK } from './loopback.ts';
 import type { PayloadPolicy } from './stream/payload-url.ts';
@@ -56,7 +56,8 @@ export function readLocalConfig(env: Environment): LocalConfig {
 
 /** Who can reach the port can sign with the default credentials, which everybody knows. */
 function readHost(env: Environment, { secretAccessKey }: Credentials): string {
-  const host = env.HOST || LOOPBACK;
+  const given = env.HOST || LOOPBACK;
+  const host = isIPv6(given) ? shortest(given) : given;
   if (isLoopback(host)) return host;
   if (isIP(host) === 0) {
     throw new SetupError(`HOST=${host} is not an address; use 127.0.0.1, or an address of this machine`);
@@ -67,6 +68,11 @@ function readHost(env: Environment, { secretAccessKey }: Credentials): string {
     );
   }
   return host;
+}
+
+/** The one spelling of an address of IPv6 that the others are told by. */
+function shortest(address: string): string {
+  return new URL(`http://[${address}]`).hostname.slice(1, -1);
 }
 
 /** Where a command finds the service it works on, and as whom. */

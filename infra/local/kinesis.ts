@@ -47,15 +47,35 @@ export function createKinesisEmulator(directory: string, verify: SigV4Verifier):
 /** The streams are the developer's: what an identity may do is Cognito Sync. */
 function refusalOf(request: RawRequest, verify: SigV4Verifier): { __type: string; message: string } | null {
   try {
-    if (verify(request, 'kinesis').kind === 'developer') return null;
-    return {
-      __type: 'AccessDeniedException',
-      message: 'credentials of an identity are for Cognito Sync alone',
-    };
+    const { kind } = verify(request, 'kinesis');
+    if (kind !== 'developer') {
+      return {
+        __type: 'AccessDeniedException',
+        message: 'credentials of an identity are for Cognito Sync alone',
+      };
+    }
+    if (!holdsNullEntry(request.body)) return null;
+    return { __type: 'SerializationException', message: 'an entry of a list must not be null' };
   } catch (error) {
     if (!(error instanceof SignatureError)) throw error;
     return { __type: error.code, message: error.message };
   }
+}
+
+/** Kinesis refuses it. The emulator would fall over it later, in a callback where nobody can catch that. */
+function holdsNullEntry(bytes: Uint8Array): boolean {
+  const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (!body.includes('null')) return false;
+  let isFound = false;
+  try {
+    JSON.parse(body.toString(), (_, value: unknown) => {
+      isFound ||= Array.isArray(value) && value.includes(null);
+      return value;
+    });
+  } catch {
+    // What is not JSON the emulator refuses itself.
+  }
+  return isFound;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { SetupError } from '../../lib/errors.ts';
 
 /**
- * For `catch`: words the system's "address in use" and "not allowed" for the one who set the variable.
+ * For `catch`: words the system's "address in use", "not allowed" and "no such address" for the one who set the variable.
  *
  * @returns a function that throws {SetupError}, or what it was given where it is something else
  */
@@ -17,6 +17,9 @@ export function portTaken(variable: 'PORT' | 'PG_PORT', port = 0): (error: unkno
       throw new SetupError(
         `${variable}=${port} may not be used by this user; set ${variable} to a port above 1023`,
       );
+    }
+    if (code === 'EADDRNOTAVAIL') {
+      throw new SetupError('HOST is not an address of this machine; use one that is, or 0.0.0.0 for all');
     }
     throw error;
   };

@@ -113,7 +113,10 @@ async function answer(
   const body = await readBody(incoming);
   if (body === 'aborted') return;
   if (body === 'too large') return sendTooLarge(response);
-  if (!route) return sendJson(response, 404, { message: 'nothing is served here; see /healthz' });
+  if (!route) {
+    const message = isOwnMachine ? 'nothing is served here; see /healthz' : 'nothing is served here';
+    return sendJson(response, 404, { message });
+  }
   await route.answer({ method, target, headers, body }, response);
 }
 

@@ -29,8 +29,8 @@ export interface PushInbox extends PushChannel {
 
 const MAX_MESSAGES = 100;
 const MAX_DEVICES = 1_000;
-const MAX_READERS_OF_DEVICE = 8;
-const MAX_READERS = 256;
+export const MAX_READERS_OF_DEVICE = 8;
+export const MAX_READERS = 256;
 
 /** @param randomId UUIDs */
 export function createPushInbox({ randomId }: { randomId: () => string }): PushInbox {

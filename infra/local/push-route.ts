@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { DeviceStore } from '../../lib/sync/push-port.ts';
 import { type Route, sendJson } from './port.ts';
-import type { PushInbox } from './push-inbox.ts';
+import { MAX_READERS, MAX_READERS_OF_DEVICE, type PushInbox } from './push-inbox.ts';
 
 const PATH = '/push/';
 /** Proxies between, such as those of a remote editor, take a connection that is silent for long to be dead. */
@@ -67,7 +67,9 @@ async function stream(
   };
   const close = inbox.open(deviceId, reader, lastId);
   if (close === null) {
-    return sendJson(response, 429, { message: 'too many read already; close one of them' });
+    return sendJson(response, 429, {
+      message: `too many read already: ${MAX_READERS_OF_DEVICE} a device, ${MAX_READERS} in all`,
+    });
   }
   response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
   write = (text) => {

@@ -37,6 +37,7 @@ export function readyBox(
     '',
     `  export AWS_ENDPOINT_URL=${url} AWS_REGION=${region} AWS_DEFAULT_REGION=${region}`,
     `  export AWS_ACCESS_KEY_ID=${credentials.accessKeyId} AWS_SECRET_ACCESS_KEY=${shown(credentials.secretAccessKey)}`,
+    '  unset AWS_SESSION_TOKEN',
     ...(others.length > 0 ? [`  export ${others.join(' ')}`] : []),
     '',
     'Then put a Cognito stream event on the stream, and read its records in SQL:',

@@ -22,11 +22,11 @@ export async function invokeSyncTrigger(
   try {
     return await invokeFunction(functionArn, event, { timeoutMs });
   } catch (error) {
-    throw error instanceof FunctionError ? toServiceError(error) : error;
+    throw error instanceof FunctionError ? toServiceError(error, functionArn) : error;
   }
 }
 
-function toServiceError({ reason, message }: FunctionError): ServiceError {
+function toServiceError({ reason, message }: FunctionError, functionArn: string): ServiceError {
   switch (reason) {
     case 'threw':
       return new ServiceError(
@@ -34,7 +34,10 @@ function toServiceError({ reason, message }: FunctionError): ServiceError {
         `SyncTrigger failed with error ${shorten(message)}.`,
       );
     case 'not-found':
-      return new ServiceError('InvalidLambdaFunctionOutputException', 'SyncTrigger is not a function');
+      return new ServiceError(
+        'InvalidLambdaFunctionOutputException',
+        `SyncTrigger is not a function: ${functionArn}; set another one, or none, with SetCognitoEvents`,
+      );
     case 'timed-out':
       return timedOut();
     case 'throttled':

@@ -37,7 +37,7 @@ export interface KnownCredentials {
 
 /**
  * The credentials of an access key, with the session token that came with it, if any; undefined where there are none.
- * @throws {SignatureError} ExpiredTokenException
+ * @throws {SignatureError} ExpiredTokenException, or words of its own about what is wrong with them
  */
 export type FindCredentials = (
   accessKeyId: string,

@@ -11,7 +11,7 @@ import { type Port, startPort } from '../../infra/local/port.ts';
 import { ensureStream } from '../../lib/aws/kinesis-stream.ts';
 import { createSigV4Verifier } from '../../lib/wire/sigv4.ts';
 import { localKinesis, put } from '../fixtures/kinesis.ts';
-import { findCredentials } from '../fixtures/signing.ts';
+import { findCredentials, localSigner } from '../fixtures/signing.ts';
 
 let directory: string;
 let kinesis: KinesisEmulator;
@@ -130,6 +130,31 @@ describe('Kinesis behind it', () => {
     });
     await put(client, { any: 'thing' });
     client.destroy();
+  });
+
+  it.each([
+    ['PutRecords', { StreamName: 'cognito-sync', Records: [null] }],
+    ['AddTagsToStream', { StreamName: 'cognito-sync', Tags: { a: [null] } }],
+    ['RemoveTagsFromStream', { StreamName: 'cognito-sync', TagKeys: ['a', null] }],
+  ])('refuses %s with nothing in a list, which would end the emulator', async (operation, input) => {
+    const body = JSON.stringify(input);
+    const request = {
+      method: 'POST',
+      protocol: 'http:',
+      hostname: '127.0.0.1',
+      port: port.port,
+      path: '/',
+      headers: {
+        ...TARGET,
+        'X-Amz-Target': `Kinesis_20131202.${operation}`,
+        host: `127.0.0.1:${port.port}`,
+      },
+      body,
+    };
+    const { headers } = await localSigner('kinesis').sign(request);
+    const answer = await send(headers, body);
+    expect(answer.status).toBe(400);
+    expect(JSON.parse(answer.body)).toMatchObject({ __type: 'SerializationException' });
   });
 
   it.each([

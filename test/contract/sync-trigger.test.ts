@@ -264,7 +264,11 @@ describe.each(DATABASES)('the sync trigger on $name', ({ open }) => {
         fails('threw', `score is too high ${'!'.repeat(2_000)}`),
         INVALID_OUTPUT(/^SyncTrigger failed with error score is too high !{982}\.$/),
       ],
-      ['is not there', fails('not-found'), INVALID_OUTPUT(/^SyncTrigger is not a function$/)],
+      [
+        'is not there',
+        fails('not-found'),
+        INVALID_OUTPUT(/^SyncTrigger is not a function: arn:aws:lambda:\S+; set another one/),
+      ],
       ['takes too long', fails('timed-out'), error('LambdaSocketTimeoutException', /too long/)],
       ['is throttled', fails('throttled'), error('LambdaThrottledException', /throttled/, 429)],
       ['answers nothing', () => undefined, INVALID_OUTPUT(/the answer must be an object/)],
@@ -294,7 +298,7 @@ describe.each(DATABASES)('the sync trigger on $name', ({ open }) => {
     it('is set where no functions are', async () => {
       const { operations } = createSyncService(database);
       await expect(createIdentity({ ...service, operations }).update(put('a', '1'))).rejects.toEqual(
-        INVALID_OUTPUT(/^SyncTrigger is not a function$/),
+        INVALID_OUTPUT(/^SyncTrigger is not a function: arn:aws:lambda:\S+; set another one/),
       );
     });
   });

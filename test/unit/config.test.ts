@@ -73,6 +73,15 @@ describe('the environment of the local cloud', () => {
     expect(readLocalConfig({ HOST, ...own }).host).toBe(HOST);
   });
 
+  it.each([
+    ['0:0:0:0:0:0:0:1', '::1'],
+    ['::0:0', '::'],
+    ['FD00::0:2', 'fd00::2'],
+  ])('knows an address by any of its spellings: %s', (HOST, host) => {
+    const own = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret' };
+    expect(readLocalConfig({ HOST, ...own }).host).toBe(host);
+  });
+
   it.each(['localhost', '::1', '127.0.0.2'])('may be on loopback with the default ones: %s', (HOST) => {
     expect(readLocalConfig({ HOST }).host).toBe(HOST);
   });

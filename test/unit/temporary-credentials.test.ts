@@ -114,7 +114,7 @@ describe('who signed', () => {
     [
       'as a developer with a session token',
       { ...developer, sessionToken: credentials.sessionToken },
-      stranger,
+      { ...stranger, message: expect.stringContaining('unset AWS_SESSION_TOKEN') },
     ],
     [
       'with the session token of another identity',
