@@ -6,10 +6,12 @@ import { type FinishMergesDeps, type FinishMergesOutcome, finishMerges } from '.
 import type { Merge } from '../lib/sync/merge-port.ts';
 
 /** Whatever the schedule sends: nothing of it is read. */
-export type FinishMergesHandler = (
-  event: unknown,
-  context: Context,
-) => Promise<Omit<FinishMergesOutcome, 'last'>>;
+export type FinishMergesHandler = (event: unknown, context: Context) => Promise<FinishMergesAnswer>;
+
+interface FinishMergesAnswer extends Pick<FinishMergesOutcome, 'pending' | 'ended'> {
+  /** Whether its time ended before all were looked at. */
+  isCutShort: boolean;
+}
 
 export interface FinishMergesFunctionDeps extends Omit<FinishMergesDeps, 'now' | 'onFailure'> {
   logger: Logger;
@@ -23,8 +25,10 @@ export interface FinishMergesFunctionDeps extends Omit<FinishMergesDeps, 'now' |
 const MERGE_MS = 30_000;
 
 /**
- * Merges of identities that are not over in, their datasets merged. One that fails is logged, by its ids alone, and keeps
- * no other from being done. A run goes on where the time of the one before it ended.
+ * Merges the datasets of identities whose merges are not over. One that fails is logged, by its ids alone, keeps no other
+ * from being done, and has the run as a whole fail. A run goes on where the time of the one before it ended.
+ *
+ * @returns a handler that rejects where merges failed, for whoever watches; the next run tries them again
  */
 export function createFinishMerges({
   logger,
@@ -37,19 +41,21 @@ export function createFinishMerges({
   function onFailure({ from, into }: Merge, error: unknown): void {
     // What an error says may hold more than ids.
     const reason = error instanceof Error ? error.name : typeof error;
-    logger.error('a merge failed, to be tried again', { ...from, intoIdentityId: into, reason });
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    logger.error('a merge failed, to be tried again', { ...from, intoIdentityId: into, reason, code });
   }
 
-  return middy<unknown, Omit<FinishMergesOutcome, 'last'>>()
+  return middy<unknown, FinishMergesAnswer>()
     .use(injectLambdaContext(logger))
     .handler(async (_event, context) => {
       const budget = timeBudgetMs ?? context.getRemainingTimeInMillis() - MERGE_MS;
-      const { last, ...outcome } = await finishMerges(
+      const { last, pending, ended, failed } = await finishMerges(
         { ...deps, now, onFailure },
         { after, timeBudgetMs: budget },
       );
       after = last;
-      if (outcome.ended > 0) logger.info('merges are over', { ...outcome });
-      return outcome;
+      if (ended > 0) logger.info('merges are over', { pending, ended });
+      if (failed > 0) throw new Error(`${failed} of ${pending} merges failed, to be tried again`);
+      return { pending, ended, isCutShort: last !== null };
     });
 }

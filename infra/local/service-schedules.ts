@@ -99,14 +99,20 @@ export function startServiceSchedules({
   const sweep = start('sweep-payloads', SWEEP_INTERVAL_MS, (logger) =>
     createSweepPayloads({ payloads: createPayloadStore(database), logger }),
   );
-  const merges = start('finish-merges', MERGE_INTERVAL_MS, (logger) =>
-    createFinishMerges({
-      merges: createMergeStore(database),
-      mergeDatasets,
-      credentialsLifetimeMs: CREDENTIALS_LIFETIME_MS,
-      logger,
-      timeBudgetMs: BUDGET_MS,
-    }),
+  const merges = start(
+    'finish-merges',
+    MERGE_INTERVAL_MS,
+    (logger) =>
+      createFinishMerges({
+        merges: createMergeStore(database),
+        mergeDatasets,
+        credentialsLifetimeMs: CREDENTIALS_LIFETIME_MS,
+        logger,
+        timeBudgetMs: BUDGET_MS,
+      }),
+    ({ isCutShort }) => {
+      if (isCutShort) merges.nudge();
+    },
   );
   const all = [relay, bulkPublish, sweep, merges];
   return {

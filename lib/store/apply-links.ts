@@ -12,7 +12,6 @@ import {
   MERGE_ON,
   MODIFY_IDENTITY,
   MOVE_LOGINS,
-  TURN_PENDING_MERGES,
 } from './identity-statements.ts';
 import { identityRowId, loginId } from './row-ids.ts';
 
@@ -81,17 +80,17 @@ async function linkLogins(transaction: Transaction, { question, decision, at }: 
   if (rowsChanged !== link.length) throw new OutdatedError();
 }
 
-/** Those merged before go on to where their identity goes, so that nobody has to follow more than one step. */
+/**
+ * Those merged before go on to where their identity goes, so that nobody has to follow more than one step. Their datasets
+ * do follow step by step: what an identity still writes must not get ahead of what it wrote before and what is on its way.
+ */
 async function mergeIdentities(transaction: Transaction, { question, decision, at }: LinkChange) {
   const { identityPoolId } = question;
   const { identityId: into, merge } = decision;
   const merged = textArray(merge);
-  const rowIdOf = (identityId: string) => identityRowId({ identityPoolId, identityId });
-  const { rows: before } = await transaction.query<{ identity_id: string }>(MERGE_ON, [into, merged]);
+  await transaction.query(MERGE_ON, [into, merged]);
   await transaction.query(MERGE_IDENTITIES, [into, at, merged]);
   await transaction.query(MOVE_LOGINS, [into, merged]);
-  const pendingBefore = plainArray(before.map(({ identity_id }) => rowIdOf(identity_id)));
-  await transaction.query(TURN_PENDING_MERGES, [into, pendingBefore]);
-  const rowIds = plainArray(merge.map(rowIdOf));
+  const rowIds = plainArray(merge.map((identityId) => identityRowId({ identityPoolId, identityId })));
   await transaction.query(ADD_PENDING_MERGES, [identityPoolId, into, at, rowIds, merged]);
 }

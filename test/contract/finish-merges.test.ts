@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createFinishMerges, type FinishMergesFunctionDeps } from '../../functions/finish-merges.ts';
 import { createLambdaContext } from '../../infra/local/lambda-context.ts';
+import type { Logins } from '../../lib/identity/model.ts';
 import { CREDENTIALS_LIFETIME_MS } from '../../lib/identity/temporary-credentials.ts';
 import { type Database, DatabaseError } from '../../lib/store/database.ts';
 import { createMergeStore } from '../../lib/store/merge-store.ts';
@@ -9,9 +10,10 @@ import type { SyncOperations } from '../../lib/sync/model.ts';
 import { createLogger } from '../../lib/telemetry.ts';
 import { DATABASES } from '../fixtures/databases.ts';
 import { createPool } from '../fixtures/identity-pools.ts';
+import { createIdentityService, login } from '../fixtures/identity-service.ts';
 import { createMerger, insertPendingMerge, mergeOf, newIdentity } from '../fixtures/merges.ts';
 import { NEW_YEAR, POOL } from '../fixtures/stream-events.ts';
-import { createDevice, createSyncService, put } from '../fixtures/sync-service.ts';
+import { createDevice, createSyncService, DEVELOPER, put } from '../fixtures/sync-service.ts';
 
 const HOUR = 60 * 60 * 1000;
 
@@ -57,11 +59,11 @@ describe.each(DATABASES)('the function that finishes merges on $name', ({ open }
     const [guest, person] = [newIdentity(), newIdentity()];
     await device(guest).update(put('a', '1'));
     await insertPendingMerge(database, mergeOf(guest, person, clock.now));
-    expect(await run()).toEqual({ pending: 1, ended: 0, failed: 0 });
+    expect(await run()).toEqual({ pending: 1, ended: 0, isCutShort: false });
     expect(await namesOf(person)).toEqual([`game.${guest}`]);
     await device(guest).update(put('b', '2'));
     clock.now += CREDENTIALS_LIFETIME_MS;
-    expect(await run()).toEqual({ pending: 1, ended: 0, failed: 0 });
+    expect(await run()).toEqual({ pending: 1, ended: 0, isCutShort: false });
     const { Records } = await device(person, `game.${guest}`).list();
     expect(Records.map(({ Key }) => Key).sort()).toEqual(['a', 'b']);
     expect(await pending()).toEqual([guest]);
@@ -75,9 +77,9 @@ describe.each(DATABASES)('the function that finishes merges on $name', ({ open }
     clock.now += 1;
     // What is there then is merged first.
     await device(guest).update(put('a', '1'));
-    expect(await run()).toEqual({ pending: 1, ended: 1, failed: 0 });
+    expect(await run()).toEqual({ pending: 1, ended: 1, isCutShort: false });
     expect(await namesOf(person)).toEqual([`game.${guest}`]);
-    expect(await run()).toEqual({ pending: 0, ended: 0, failed: 0 });
+    expect(await run()).toEqual({ pending: 0, ended: 0, isCutShort: false });
   });
 
   it('ends none while there is anything to merge, in it or on its way into it', async () => {
@@ -104,25 +106,71 @@ describe.each(DATABASES)('the function that finishes merges on $name', ({ open }
     const logged = vi.spyOn(logger, 'error').mockImplementation(() => undefined);
     const merge = createMerger(database, clock);
     clock.now += 3 * HOUR;
-    const outcome = await run({
+    const failing = run({
       logger,
       async mergeDatasets(merged) {
         if (merged.from.identityId === second) throw new DatabaseError('no room for "secret"', '53100');
         await merge(merged);
       },
     });
-    expect(outcome).toEqual({ pending: 3, ended: 2, failed: 1 });
+    await expect(failing).rejects.toThrow('1 of 3 merges failed, to be tried again');
     expect(await pending()).toEqual([second]);
     expect(await namesOf(second)).toEqual(['game']);
     expect(logged.mock.calls).toEqual([
       [
         'a merge failed, to be tried again',
-        { identityPoolId: POOL, identityId: second, intoIdentityId: person, reason: 'DatabaseError' },
+        {
+          identityPoolId: POOL,
+          identityId: second,
+          intoIdentityId: person,
+          reason: 'DatabaseError',
+          code: '53100',
+        },
       ],
     ]);
-    expect(await run()).toEqual({ pending: 1, ended: 1, failed: 0 });
+    expect(await run()).toEqual({ pending: 1, ended: 1, isCutShort: false });
     expect(await namesOf(second)).toEqual([]);
   });
+
+  it.each([1, 2, 3, 4, 5, 6])(
+    'keeps what was written last, however the merges of a chain follow each other (%i)',
+    async () => {
+      // Linked without the datasets having been copied, as where the service was killed meanwhile.
+      const identities = createIdentityService(database);
+      const { newIdentityPool, operations: who } = identities;
+      const IdentityPoolId = await newIdentityPool();
+      const inPool = (IdentityId: string, datasetName: string) => {
+        const dataset = { IdentityPoolId, IdentityId, DatasetName: datasetName };
+        const list = () => operations.ListRecords(dataset, DEVELOPER);
+        const update = async (value: string, count: number) => {
+          const { SyncSessionToken } = await list();
+          const RecordPatches = [put('level', value, count)];
+          await operations.UpdateRecords({ ...dataset, SyncSessionToken, RecordPatches }, DEVELOPER);
+        };
+        return { list, update };
+      };
+      const enter = (IdentityId: string, Logins: Logins) =>
+        who.GetCredentialsForIdentity({ IdentityId, Logins });
+
+      const { IdentityId: guest } = await who.GetId({ IdentityPoolId });
+      const { IdentityId: ann } = await who.GetId({ IdentityPoolId, Logins: login('ann') });
+      const { IdentityId: best } = await who.GetId({
+        IdentityPoolId,
+        Logins: login('a', 'graph.facebook.com'),
+      });
+      await inPool(guest, 'game').update('old', 0);
+      await enter(guest, login('ann'));
+      await run();
+      await inPool(guest, 'game').update('new', (await inPool(guest, 'game').list()).DatasetSyncCount);
+      await enter(best, { ...login('ann'), ...login('a', 'graph.facebook.com') });
+      // Ids are new each time, and with them the order in which merges are looked at.
+      await run();
+      await run();
+      const { Records } = await inPool(best, `game.${guest}`).list();
+      expect(Records).toMatchObject([{ Key: 'level', Value: 'new' }]);
+      expect((await inPool(ann, `game.${guest}`).list()).DatasetExists).toBe(false);
+    },
+  );
 
   it('takes many in steps, each once', async () => {
     const guests = Array.from({ length: 250 }, newIdentity);
@@ -143,7 +191,7 @@ describe.each(DATABASES)('the function that finishes merges on $name', ({ open }
       },
       mergeDatasets: async ({ from }) => void seen.push(from.identityId),
     });
-    expect(outcome).toEqual({ pending: 250, ended: 250, failed: 0 });
+    expect(outcome).toEqual({ pending: 250, ended: 250, isCutShort: false });
     expect(seen.sort()).toEqual(guests.sort());
     expect(sizes).toEqual([100, 100, 50]);
   });
@@ -160,7 +208,14 @@ describe.each(DATABASES)('the function that finishes merges on $name', ({ open }
         clock.now += 1;
       },
     });
-    for (const expected of [2, 2, 1, 2]) expect((await step()).pending).toBe(expected);
+    for (const [pending, isCutShort] of [
+      [2, true],
+      [2, true],
+      [1, false],
+      [2, true],
+    ]) {
+      expect(await step()).toMatchObject({ pending, isCutShort });
+    }
     expect(seen.slice(0, 5).toSorted()).toEqual(guests.toSorted());
     expect(seen.slice(5)).toEqual(seen.slice(0, 2));
   });

@@ -7,6 +7,12 @@ CREATE SCHEMA IF NOT EXISTS identity;
 -- that was made without: it has no name of its own, and lets guests in.
 ALTER TABLE sync.identity_pools ADD COLUMN IF NOT EXISTS identity_settings text;
 
+-- When the pool was deleted: from then on it is not there for anybody, and what its identities stored is removed. The row
+-- goes last, when nothing is left.
+ALTER TABLE sync.identity_pools ADD COLUMN IF NOT EXISTS deleted_ms bigint;
+
+CREATE INDEX IF NOT EXISTS sync_identities_by_pool ON sync.identities (identity_pool_id);
+
 -- merged_into: the identity that this one has become part of; NULL while it stands for itself.
 CREATE TABLE IF NOT EXISTS identity.identities (
   identity_id text PRIMARY KEY,
@@ -43,6 +49,8 @@ CREATE TABLE IF NOT EXISTS sync.pending_merges (
   into_identity_id text NOT NULL,
   merged_ms bigint NOT NULL
 );
+
+CREATE INDEX IF NOT EXISTS pending_merges_by_target ON sync.pending_merges (identity_pool_id, into_identity_id);
 
 -- Datasets that are copies made by a merge, each with the dataset in whose listings it is named.
 CREATE TABLE IF NOT EXISTS sync.merged_datasets (

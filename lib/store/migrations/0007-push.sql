@@ -15,6 +15,8 @@ CREATE TABLE IF NOT EXISTS sync.devices (
 
 CREATE INDEX IF NOT EXISTS devices_by_device_id ON sync.devices (device_id);
 
+CREATE INDEX IF NOT EXISTS devices_by_pool ON sync.devices (identity_pool_id);
+
 CREATE TABLE IF NOT EXISTS sync.subscriptions (
   dataset_id uuid NOT NULL,
   device_id uuid NOT NULL,
