@@ -130,8 +130,7 @@ WHERE identity_id = ANY ($2::text[])`;
 /** Those that were merged into identities which are merged now, too. */
 export const MERGE_ON = `
 UPDATE identity.identities SET merged_into = $1
-WHERE merged_into = ANY ($2::text[])
-RETURNING identity_id`;
+WHERE merged_into = ANY ($2::text[])`;
 
 export const ADD_PENDING_MERGES = `
 INSERT INTO sync.pending_merges (identity_row_id, identity_pool_id, identity_id, into_identity_id, merged_ms)
@@ -141,7 +140,3 @@ ORDER BY given.identity_row_id
 ON CONFLICT (identity_row_id) DO UPDATE SET
   into_identity_id = excluded.into_identity_id,
   merged_ms = excluded.merged_ms`;
-
-export const TURN_PENDING_MERGES = `
-UPDATE sync.pending_merges SET into_identity_id = $1
-WHERE identity_row_id = ANY ($2::uuid[])`;
