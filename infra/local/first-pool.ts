@@ -1,10 +1,14 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../../lib/store/database.ts';
+import { createPoolDataStore } from '../../lib/store/pool-data-store.ts';
 import { createPoolStore } from '../../lib/store/pool-store.ts';
+import { createSyncStore } from '../../lib/store/sync-store.ts';
+import { createDeletePoolData } from '../../lib/sync/delete-pool-data.ts';
 import { firstPoolId, functionArn, STREAM_NAME, SYNC_TRIGGER_NAME } from './names.ts';
 
 /**
  * Makes the identity pool that every local cloud has, with streaming on and the sync trigger set; one that is there
- * stays as it is.
+ * stays as it is. Of one that was deleted, what a crash has left goes first.
  */
 export async function ensureFirstPool(database: Database, region: string): Promise<void> {
   const pool = {
@@ -13,5 +17,16 @@ export async function ensureFirstPool(database: Database, region: string): Promi
     streams: { status: 'ENABLED' as const, streamName: STREAM_NAME, roleArn: null, disabledReason: null },
     pushSync: null,
   };
-  await createPoolStore(database).createPool(pool, Date.now());
+  const pools = createPoolStore(database);
+  if ((await pools.createPool(pool, Date.now())) !== 'being deleted') return;
+  const deletePoolData = createDeletePoolData({
+    store: createSyncStore(database),
+    poolData: createPoolDataStore(database),
+    now: Date.now,
+    // What it writes is published when the schedules begin.
+    afterWrite: () => undefined,
+    sleep,
+  });
+  await deletePoolData(pool.identityPoolId);
+  await pools.createPool(pool, Date.now());
 }

@@ -1,4 +1,5 @@
 import { createFinishMerges } from '../../functions/finish-merges.ts';
+import { createFinishPoolDeletions } from '../../functions/finish-pool-deletions.ts';
 import { createRelayOutbox } from '../../functions/relay-outbox.ts';
 import { createRunBulkPublish } from '../../functions/run-bulk-publish.ts';
 import { createSweepPayloads } from '../../functions/sweep-payloads.ts';
@@ -10,6 +11,7 @@ import type { Database } from '../../lib/store/database.ts';
 import { createMergeStore } from '../../lib/store/merge-store.ts';
 import { createOutboxStore } from '../../lib/store/outbox-store.ts';
 import { createPayloadStore } from '../../lib/store/payload-store.ts';
+import { createPoolDataStore } from '../../lib/store/pool-data-store.ts';
 import { createStreamingSwitch } from '../../lib/store/streaming-switch.ts';
 import type { Offloading } from '../../lib/sync/build-stream-event.ts';
 import type { Merge } from '../../lib/sync/merge-port.ts';
@@ -21,6 +23,7 @@ import { type Schedule, type ScheduleStatus, startSchedule } from './schedule.ts
 /** A write, and a call of BulkPublish, asks for a run at once; the interval is for what a crash left. */
 const INTERVAL_MS = 1_000;
 const MERGE_INTERVAL_MS = 60 * 1000;
+const POOL_DELETION_INTERVAL_MS = 60 * 1000;
 const SWEEP_INTERVAL_MS = 60 * 60 * 1000;
 /** What a killed process had claimed is free again after this; a local stream answers within milliseconds. */
 const LEASE_MS = 5_000;
@@ -32,6 +35,7 @@ interface ServiceSchedulesDeps {
   client: KinesisClient;
   offloading: Offloading;
   mergeDatasets: (merge: Merge) => Promise<void>;
+  deletePoolData: (identityPoolId: string) => Promise<boolean>;
   region: string;
 }
 
@@ -48,6 +52,7 @@ export function startServiceSchedules({
   client,
   offloading,
   mergeDatasets,
+  deletePoolData,
   region,
 }: ServiceSchedulesDeps): ServiceSchedules {
   /** Makes a function with a logger of its name, and runs it from now on. */
@@ -114,7 +119,21 @@ export function startServiceSchedules({
       if (isCutShort) merges.nudge();
     },
   );
-  const all = [relay, bulkPublish, sweep, merges];
+  const poolDeletions = start(
+    'finish-pool-deletions',
+    POOL_DELETION_INTERVAL_MS,
+    (logger) =>
+      createFinishPoolDeletions({
+        poolData: createPoolDataStore(database),
+        deletePoolData,
+        logger,
+        timeBudgetMs: BUDGET_MS,
+      }),
+    ({ isCutShort }) => {
+      if (isCutShort) poolDeletions.nudge();
+    },
+  );
+  const all = [relay, bulkPublish, sweep, merges, poolDeletions];
   return {
     relay,
     bulkPublish,

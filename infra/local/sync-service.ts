@@ -49,8 +49,8 @@ export interface SyncService {
   startSchedules(client: KinesisClient): ServiceSchedules;
   /** Gives what an identity stored to the one that it has become part of. */
   mergeDatasets: (merge: Merge) => Promise<void>;
-  /** Deletes what the identities of a pool have stored. */
-  deletePoolData: (identityPoolId: string) => Promise<void>;
+  /** Deletes what is kept of a pool that is marked as deleted. */
+  deletePoolData: (identityPoolId: string) => Promise<boolean>;
   /** Forgets the messages of devices. */
   emptyInbox(): void;
 }
@@ -81,6 +81,13 @@ export function createSyncService({
     offloading,
     now: Date.now,
     afterWrite,
+  });
+  const deletePoolData = createDeletePoolData({
+    store,
+    poolData: createPoolDataStore(database),
+    now: Date.now,
+    afterWrite,
+    sleep,
   });
   const operations = createSyncOperations({
     store,
@@ -117,16 +124,18 @@ export function createSyncService({
     ],
     startSchedules(client) {
       kinesis = client;
-      schedules = startServiceSchedules({ database, client, offloading, mergeDatasets, region });
+      schedules = startServiceSchedules({
+        database,
+        client,
+        offloading,
+        mergeDatasets,
+        deletePoolData,
+        region,
+      });
       return schedules;
     },
     mergeDatasets,
-    deletePoolData: createDeletePoolData({
-      store,
-      poolData: createPoolDataStore(database),
-      now: Date.now,
-      afterWrite,
-    }),
+    deletePoolData,
     emptyInbox: () => inbox.clear(),
   };
 }

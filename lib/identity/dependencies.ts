@@ -17,8 +17,8 @@ export interface IdentityDependencies {
   logins: 'trusted' | 'refused';
   /** Copies the datasets of an identity that has become part of another one; can be done again. */
   mergeDatasets: (merge: Merge) => Promise<void>;
-  /** Deletes all that is stored in a pool; can be done again. */
-  deletePoolData: (identityPoolId: string) => Promise<void>;
+  /** Deletes what is kept of a pool that is marked as deleted; can be done again. Says whether nothing is left. */
+  deletePoolData: (identityPoolId: string) => Promise<boolean>;
   /** Epoch milliseconds. */
   now: () => number;
   /** UUIDs. */

@@ -77,8 +77,13 @@ export interface IdentityStore {
   changePool(before: IdentityPoolDescription, pool: IdentityPoolDescription): Promise<boolean>;
   /** Pools by id, from after the id `after`. */
   listPools(options: { after: string; limit: number }): Promise<IdentityPoolDescription[]>;
-  /** Removes the pool with its identities and logins, the pool itself last: what is cut off can be asked for again. */
-  removePool(identityPoolId: string): Promise<void>;
+  /**
+   * Marks a pool as deleted: from then on it is not there for anybody, while what is kept of it goes.
+   * @param deletedAt epoch milliseconds
+   * @returns whether there is anything to delete: false where there is no such pool, or nothing is left of one that is
+   *   marked already
+   */
+  markDeleted(identityPoolId: string, deletedAt: number): Promise<boolean>;
 
   readIdentity(identityId: string): Promise<StoredIdentity | null>;
   /** A pool's identities by id, from after the id `after`; without those that have been merged, if so told. */

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { STREAM_NAME } from '../config.ts';
+import { SetupError } from '../errors.ts';
 import { createPoolStore } from '../store/pool-store.ts';
 import type { PoolStreams } from '../sync/pool-store-port.ts';
 import { brokenConstraints, SYNC_CONSTRAINTS } from '../wire/constraints.ts';
@@ -59,6 +60,7 @@ function describeStreams(streams: PoolStreams | null): string {
     .join('');
 }
 
+/** @throws {SetupError} the pool that had this id is still being deleted */
 async function add(
   identityPoolId: string,
   streamName: string | null,
@@ -66,9 +68,15 @@ async function add(
 ): Promise<void> {
   const streams: PoolStreams | null = streamName === null ? null : enabledOn(streamName);
   const pool = { identityPoolId, syncTrigger: null, streams, pushSync: null };
-  const made = await createPoolStore(database).createPool(pool, now());
+  const outcome = await createPoolStore(database).createPool(pool, now());
+  if (outcome === 'being deleted') {
+    throw new SetupError(
+      `${identityPoolId}: not made, as the pool that had this id is still being deleted; try again in a minute, with the service running`,
+    );
+  }
+  const isMade = outcome === 'made';
   print(
-    `${identityPoolId}: ${made ? `made, ${describeStreams(streams)}` : 'was there already, and is left as it is'}`,
+    `${identityPoolId}: ${isMade ? `made, ${describeStreams(streams)}` : 'was there already, and is left as it is'}`,
   );
 }
 

@@ -22,7 +22,11 @@ WHERE identity_pool_id = $1`;
 export const BEGIN = `
 INSERT INTO sync.bulk_publishes AS stored (identity_pool_id, bulk_publish_id, status, started_ms, all_in_outbox)
 SELECT pool.identity_pool_id, $2::uuid, 'IN_PROGRESS', $3::bigint, false
-FROM (SELECT identity_pool_id FROM sync.identity_pools WHERE identity_pool_id = $1 FOR UPDATE) AS pool
+FROM (
+  SELECT identity_pool_id FROM sync.identity_pools
+  WHERE identity_pool_id = $1 AND deleted_ms IS NULL
+  FOR UPDATE
+) AS pool
 ON CONFLICT (identity_pool_id) DO UPDATE SET
   bulk_publish_id = excluded.bulk_publish_id,
   status = excluded.status,

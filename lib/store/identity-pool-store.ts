@@ -9,14 +9,12 @@ import {
   LOCK_SETTINGS,
   type PoolSettingsRow,
   READ_SETTINGS,
-  REMOVE_IDENTITIES,
-  REMOVE_LOGINS,
-  REMOVE_POOL,
 } from './identity-statements.ts';
+import { MARK_POOL, READ_IS_LEFT } from './pool-data-statements.ts';
 
 type IdentityPoolStore = Pick<
   IdentityStore,
-  'readPool' | 'createPool' | 'changePool' | 'listPools' | 'removePool'
+  'readPool' | 'createPool' | 'changePool' | 'listPools' | 'markDeleted'
 >;
 
 /** The identity store's side of pools, on any `Database`. What Cognito Sync keeps of them is the pool store's. */
@@ -46,22 +44,13 @@ export function createIdentityPoolStore(database: Database): IdentityPoolStore {
       return rows.map(toPool);
     },
 
-    async removePool(identityPoolId) {
-      await removeMembers(database, identityPoolId);
-      await database.query(REMOVE_POOL, [identityPoolId]);
-      // Those that were made meanwhile. From here on a new one needs the pool.
-      await removeMembers(database, identityPoolId);
+    async markDeleted(identityPoolId, deletedAt) {
+      const { rowsChanged } = await database.query(MARK_POOL, [identityPoolId, deletedAt]);
+      if (rowsChanged === 1) return true;
+      const { rows } = await database.query<{ is_left: boolean }>(READ_IS_LEFT, [identityPoolId]);
+      return rows[0]?.is_left ?? false;
     },
   };
-}
-
-/** Identities first: without its identity nothing can be given a login. */
-async function removeMembers(database: Database, identityPoolId: string): Promise<void> {
-  for (const step of [REMOVE_IDENTITIES, REMOVE_LOGINS]) {
-    for (let rowsChanged = 1; rowsChanged > 0; ) {
-      ({ rowsChanged } = await database.query(step, [identityPoolId]));
-    }
-  }
 }
 
 /** A pool that was made without settings, by the command or at the first start. */

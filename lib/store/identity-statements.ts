@@ -1,4 +1,4 @@
-// The statements of the identity store.
+// The statements of the identity store. A pool that is marked as deleted is not there.
 
 export interface PoolSettingsRow {
   identity_pool_id: string;
@@ -8,7 +8,7 @@ export interface PoolSettingsRow {
 export const READ_SETTINGS = `
 SELECT identity_pool_id, identity_settings
 FROM sync.identity_pools
-WHERE identity_pool_id = $1`;
+WHERE identity_pool_id = $1 AND deleted_ms IS NULL`;
 
 export const LOCK_SETTINGS = `${READ_SETTINGS}
 FOR UPDATE`;
@@ -25,26 +25,9 @@ WHERE identity_pool_id = $1`;
 export const LIST_SETTINGS = `
 SELECT identity_pool_id, identity_settings
 FROM sync.identity_pools
-WHERE identity_pool_id > $1 COLLATE "C"
+WHERE identity_pool_id > $1 COLLATE "C" AND deleted_ms IS NULL
 ORDER BY identity_pool_id COLLATE "C"
 LIMIT $2::bigint`;
-
-// Of identities and logins a step each, of as many rows as a transaction may change.
-const STEP = 2_500;
-
-export const REMOVE_IDENTITIES = `
-DELETE FROM identity.identities
-WHERE identity_id IN (
-  SELECT identity_id FROM identity.identities WHERE identity_pool_id = $1 LIMIT ${STEP}
-)`;
-
-export const REMOVE_LOGINS = `
-DELETE FROM identity.logins
-WHERE login_id IN (
-  SELECT login_id FROM identity.logins WHERE identity_pool_id = $1 LIMIT ${STEP}
-)`;
-
-export const REMOVE_POOL = 'DELETE FROM sync.identity_pools WHERE identity_pool_id = $1';
 
 /** An identity beside one of its providers; without one where it has none. */
 export interface IdentityRow {
@@ -107,7 +90,9 @@ export const LOCK_IDENTITY = 'SELECT merged_into FROM identity.identities WHERE 
 /** Makes none where there is no such pool. */
 export const CREATE_IDENTITY = `
 INSERT INTO identity.identities (identity_id, identity_pool_id, created_ms, modified_ms)
-SELECT $2::text, identity_pool_id, $3::bigint, $3::bigint FROM sync.identity_pools WHERE identity_pool_id = $1`;
+SELECT $2::text, identity_pool_id, $3::bigint, $3::bigint
+FROM sync.identity_pools
+WHERE identity_pool_id = $1 AND deleted_ms IS NULL`;
 
 /** Leaves those that somebody else has linked meanwhile, after having waited whether they do. */
 export const LINK_LOGINS = `

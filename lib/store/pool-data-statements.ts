@@ -1,5 +1,6 @@
-// The statements that remove what is kept of an identity pool. None changes more rows than Aurora DSQL takes in one
-// transaction.
+// The statements that remove what is kept of an identity pool that is marked as deleted, $1. None changes more rows than
+// Aurora DSQL takes in one transaction. Each looks at the mark itself: once nothing is left a pool may be made under the
+// same id, and one who is late must not remove what is stored in that.
 
 /** Rows of a step; of datasets, each of which has one row in several tables, fewer. */
 export const REMOVE_ROWS = 2_500;
@@ -10,10 +11,14 @@ export interface KeyRow {
   dataset_name: string;
 }
 
+const IS_MARKED = `EXISTS (
+  SELECT 1 FROM sync.identity_pools AS marked
+  WHERE marked.identity_pool_id = $1 AND marked.deleted_ms IS NOT NULL)`;
+
 const next = (columns: string, condition: string) => `
 SELECT identity_id, dataset_name${columns}
 FROM sync.datasets
-WHERE identity_pool_id = $1 AND (identity_id, dataset_name) > ($2, $3) AND ${condition}
+WHERE identity_pool_id = $1 AND (identity_id, dataset_name) > ($2, $3) AND ${condition} AND ${IS_MARKED}
 ORDER BY identity_id, dataset_name
 LIMIT $4::bigint`;
 
@@ -27,65 +32,126 @@ export interface DeletedRow extends KeyRow {
 
 export const LIST_DELETED = next(', dataset_id, sync_count', 'sync_count = deleted_sync_count');
 
-// Of all that follow: $1, by columns with $2 where it is asked for: datasets that are deleted, and the counts that they
+// Of those that follow: $2, by columns with $3 where it is asked for: datasets that are deleted, and the counts that they
 // had then.
 
 /** A record that is older than a deletion nobody sees, also where the dataset has been made anew since. */
 export const REMOVE_RECORDS = `
 DELETE FROM sync.records
-USING unnest($1::uuid[], $2::bigint[]) AS deleted (dataset_id, sync_count)
+USING unnest($2::uuid[], $3::bigint[]) AS deleted (dataset_id, sync_count)
 WHERE records.dataset_id = deleted.dataset_id AND records.sync_count <= deleted.sync_count
   AND (records.dataset_id, records.record_id) IN (
     SELECT left_over.dataset_id, left_over.record_id
-    FROM unnest($1::uuid[], $2::bigint[]) AS gone (dataset_id, sync_count)
+    FROM unnest($2::uuid[], $3::bigint[]) AS gone (dataset_id, sync_count)
     JOIN sync.records AS left_over
       ON left_over.dataset_id = gone.dataset_id AND left_over.sync_count <= gone.sync_count
-    LIMIT ${REMOVE_ROWS})`;
+    LIMIT ${REMOVE_ROWS})
+  AND ${IS_MARKED}`;
 
 export const REMOVE_SPENT_TOKENS = `
 DELETE FROM sync.spent_tokens
 WHERE (dataset_id, expires_ms, session_id) IN (
-  SELECT dataset_id, expires_ms, session_id FROM sync.spent_tokens
-  WHERE dataset_id = ANY ($1::uuid[])
-  LIMIT ${REMOVE_ROWS})`;
+    SELECT dataset_id, expires_ms, session_id FROM sync.spent_tokens
+    WHERE dataset_id = ANY ($2::uuid[])
+    LIMIT ${REMOVE_ROWS})
+  AND ${IS_MARKED}`;
 
 export const REMOVE_SUBSCRIPTIONS = `
 DELETE FROM sync.subscriptions
 WHERE (dataset_id, device_id) IN (
-  SELECT dataset_id, device_id FROM sync.subscriptions
-  WHERE dataset_id = ANY ($1::uuid[])
-  LIMIT ${REMOVE_ROWS})`;
+    SELECT dataset_id, device_id FROM sync.subscriptions
+    WHERE dataset_id = ANY ($2::uuid[])
+    LIMIT ${REMOVE_ROWS})
+  AND ${IS_MARKED}`;
 
-export const REMOVE_COPIES = 'DELETE FROM sync.merged_datasets WHERE dataset_id = ANY ($1::uuid[])';
+export const REMOVE_COPIES = `
+DELETE FROM sync.merged_datasets WHERE dataset_id = ANY ($2::uuid[]) AND ${IS_MARKED}`;
 
 /**
- * Each only as it was when its records were removed: a record must not outlive its dataset, whose next one would begin
- * at the same counts and show it. Who writes the dataset meanwhile comes first, and then it has another count.
+ * Each only as it was when its rows were removed, and only where none of them is left: others may have been removing the
+ * same rows, and have been taken back since. A record must not outlive its dataset, whose next one would begin at the same
+ * counts and show it. Who writes the dataset meanwhile comes first, and then it has another count.
  */
 export const REMOVE_DELETED = `
 DELETE FROM sync.datasets AS stored
-USING unnest($1::uuid[], $2::bigint[]) AS deleted (dataset_id, sync_count)
+USING unnest($2::uuid[], $3::bigint[]) AS deleted (dataset_id, sync_count)
 WHERE stored.dataset_id = deleted.dataset_id
-  AND stored.sync_count = deleted.sync_count AND stored.deleted_sync_count = deleted.sync_count`;
+  AND stored.sync_count = deleted.sync_count AND stored.deleted_sync_count = deleted.sync_count
+  AND NOT EXISTS (
+    SELECT 1 FROM sync.records
+    WHERE records.dataset_id = deleted.dataset_id AND records.sync_count <= deleted.sync_count)
+  AND NOT EXISTS (SELECT 1 FROM sync.spent_tokens WHERE spent_tokens.dataset_id = deleted.dataset_id)
+  AND NOT EXISTS (SELECT 1 FROM sync.subscriptions WHERE subscriptions.dataset_id = deleted.dataset_id)
+  AND NOT EXISTS (SELECT 1 FROM sync.merged_datasets WHERE merged_datasets.dataset_id = deleted.dataset_id)
+  AND ${IS_MARKED}`;
 
-const removeOfPool = (table: string, key: string) => `
-DELETE FROM sync.${table}
-WHERE ${key} IN (SELECT ${key} FROM sync.${table} WHERE identity_pool_id = $1 LIMIT ${REMOVE_ROWS})`;
+const removeOfPool = (table: string, key: string, condition = 'true') => `
+DELETE FROM ${table}
+WHERE ${key} IN (
+    SELECT ${key} FROM ${table} WHERE identity_pool_id = $1 AND ${condition} LIMIT ${REMOVE_ROWS})
+  AND ${IS_MARKED}`;
 
-export const REMOVE_PENDING_MERGES = removeOfPool('pending_merges', 'identity_row_id');
-export const REMOVE_DEVICES = removeOfPool('devices', 'registration_id');
-export const REMOVE_BULK_PUBLISH = 'DELETE FROM sync.bulk_publishes WHERE identity_pool_id = $1';
+export const REMOVE_PENDING_MERGES = removeOfPool('sync.pending_merges', 'identity_row_id');
+export const REMOVE_BULK_PUBLISH = removeOfPool('sync.bulk_publishes', 'identity_pool_id');
 
 /** Also of datasets that never were. */
 export const REMOVE_SUBSCRIPTIONS_OF_DEVICES = `
 DELETE FROM sync.subscriptions
 WHERE (dataset_id, device_id) IN (
-  SELECT subscriptions.dataset_id, subscriptions.device_id
-  FROM sync.devices
-  JOIN sync.subscriptions ON subscriptions.device_id = devices.device_id
-  WHERE devices.identity_pool_id = $1
-  LIMIT ${REMOVE_ROWS})`;
+    SELECT subscriptions.dataset_id, subscriptions.device_id
+    FROM sync.devices
+    JOIN sync.subscriptions ON subscriptions.device_id = devices.device_id
+    WHERE devices.identity_pool_id = $1
+    LIMIT ${REMOVE_ROWS})
+  AND ${IS_MARKED}`;
 
-/** $1: those of datasets, which are found by their key; then whatever is left of the pool is looked for once. */
-export const REMOVE_IDENTITIES = 'DELETE FROM sync.identities WHERE identity_row_id = ANY ($1::uuid[])';
-export const REMOVE_OTHER_IDENTITIES = removeOfPool('identities', 'identity_row_id');
+/** Through a device its subscriptions are found. */
+export const REMOVE_DEVICES = removeOfPool(
+  'sync.devices',
+  'registration_id',
+  'NOT EXISTS (SELECT 1 FROM sync.subscriptions WHERE subscriptions.device_id = devices.device_id)',
+);
+
+/** $2: those of datasets, which are found by their key; then whatever is left of the pool is looked for. */
+export const REMOVE_SYNC_IDENTITIES = `
+DELETE FROM sync.identities WHERE identity_row_id = ANY ($2::uuid[]) AND ${IS_MARKED}`;
+export const REMOVE_OTHER_SYNC_IDENTITIES = removeOfPool('sync.identities', 'identity_row_id');
+
+export const REMOVE_IDENTITIES = removeOfPool('identity.identities', 'identity_id');
+export const REMOVE_LOGINS = removeOfPool('identity.logins', 'login_id');
+
+const isLeftIn = (table: string) =>
+  `EXISTS (SELECT 1 FROM ${table} AS kept WHERE kept.identity_pool_id = $1)`;
+
+/** Whether anything of the pool $1 is kept beside its own row. What names no pool goes before what it is found through. */
+export const IS_LEFT = `(
+  ${[
+    'sync.datasets',
+    'sync.identities',
+    'sync.pending_merges',
+    'sync.devices',
+    'sync.bulk_publishes',
+    'identity.identities',
+    'identity.logins',
+  ]
+    .map(isLeftIn)
+    .join('\n  OR ')}
+)`;
+
+export const READ_IS_LEFT = `SELECT ${IS_MARKED} AND ${IS_LEFT} AS is_left`;
+
+export const MARK_POOL = `
+UPDATE sync.identity_pools SET deleted_ms = $2
+WHERE identity_pool_id = $1 AND deleted_ms IS NULL`;
+
+// COLLATE: the same order on every server, whatever its locale.
+export const LIST_MARKED = `
+SELECT identity_pool_id FROM sync.identity_pools
+WHERE deleted_ms IS NOT NULL AND identity_pool_id > $1 COLLATE "C"
+ORDER BY identity_pool_id COLLATE "C"
+LIMIT $2::bigint`;
+
+/** One statement: what is committed before it keeps the row. $2: marked before. */
+export const REMOVE_POOL = `
+DELETE FROM sync.identity_pools
+WHERE identity_pool_id = $1 AND deleted_ms < $2 AND NOT ${IS_LEFT}`;

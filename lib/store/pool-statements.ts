@@ -1,4 +1,6 @@
-// The statements of the pool store.
+// The statements of the pool store. A pool that is marked as deleted is not there.
+
+import { IS_LEFT } from './pool-data-statements.ts';
 
 export interface PoolRow {
   identity_pool_id: string;
@@ -16,20 +18,33 @@ export const READ_POOL = `
 SELECT identity_pool_id, revision, sync_trigger, streaming_status, stream_name, stream_role_arn, disabled_reason,
   push_application_arns, push_role_arn
 FROM sync.identity_pools
-WHERE identity_pool_id = $1`;
+WHERE identity_pool_id = $1 AND deleted_ms IS NULL`;
 
+/** In place of one that is deleted only where nothing of that is left; all is set as for a new one. */
 export const CREATE_POOL = `
-INSERT INTO sync.identity_pools (
+INSERT INTO sync.identity_pools AS stored (
   identity_pool_id, sync_trigger, streaming_status, stream_name, stream_role_arn, disabled_reason,
   push_application_arns, push_role_arn, created_ms, revision)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1)
-ON CONFLICT (identity_pool_id) DO NOTHING`;
+ON CONFLICT (identity_pool_id) DO UPDATE SET
+  sync_trigger = excluded.sync_trigger,
+  streaming_status = excluded.streaming_status,
+  stream_name = excluded.stream_name,
+  stream_role_arn = excluded.stream_role_arn,
+  disabled_reason = excluded.disabled_reason,
+  push_application_arns = excluded.push_application_arns,
+  push_role_arn = excluded.push_role_arn,
+  created_ms = excluded.created_ms,
+  revision = excluded.revision,
+  identity_settings = NULL,
+  deleted_ms = NULL
+WHERE stored.deleted_ms IS NOT NULL AND NOT ${IS_LEFT}`;
 
 /** Of two changes decided on one revision the second waits for the first, then finds another revision. */
 export const LOCK_POOL = `
 SELECT streaming_status, stream_name
 FROM sync.identity_pools
-WHERE identity_pool_id = $1 AND revision = $2
+WHERE identity_pool_id = $1 AND revision = $2 AND deleted_ms IS NULL
 FOR UPDATE`;
 
 export const CHANGE_POOL = `
@@ -42,7 +57,7 @@ UPDATE sync.identity_pools SET
   push_application_arns = $7,
   push_role_arn = $8,
   revision = revision + 1
-WHERE identity_pool_id = $1`;
+WHERE identity_pool_id = $1 AND deleted_ms IS NULL`;
 
 export interface PoolUsageRow {
   identity_pool_id: string;
@@ -60,7 +75,7 @@ export const READ_POOL_USAGE = `
 SELECT pools.identity_pool_id,${STORED}
 FROM sync.identity_pools AS pools
 LEFT JOIN sync.datasets AS stored ON stored.identity_pool_id = pools.identity_pool_id
-WHERE pools.identity_pool_id = $1
+WHERE pools.identity_pool_id = $1 AND pools.deleted_ms IS NULL
 GROUP BY pools.identity_pool_id`;
 
 // COLLATE: the same order on every server, whatever its locale. The page is cut before anything is summed up.
@@ -68,7 +83,7 @@ export const LIST_POOL_USAGES = `
 SELECT pools.identity_pool_id,${STORED}
 FROM (
   SELECT identity_pool_id FROM sync.identity_pools
-  WHERE identity_pool_id > $1 COLLATE "C"
+  WHERE identity_pool_id > $1 COLLATE "C" AND deleted_ms IS NULL
   ORDER BY identity_pool_id COLLATE "C"
   LIMIT $2::bigint
 ) AS pools

@@ -27,7 +27,9 @@ export function createPoolStore(database: Database): PoolStore {
 
     async createPool(pool, createdAt) {
       const { rowsChanged } = await database.query(CREATE_POOL, [...valuesOf(pool), createdAt]);
-      return rowsChanged === 1;
+      if (rowsChanged === 1) return 'made';
+      const { rows } = await database.query<PoolRow>(READ_POOL, [pool.identityPoolId]);
+      return rows[0] ? 'there' : 'being deleted';
     },
 
     changePool(pool) {

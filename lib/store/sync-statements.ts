@@ -109,9 +109,9 @@ SELECT ${DATASET},
     SELECT count(*) FROM sync.datasets
     WHERE identity_pool_id = $3 AND identity_id = $4 AND sync_count > deleted_sync_count
   ) END AS identity_datasets,
-  CASE WHEN stored.sync_count > stored.deleted_sync_count THEN true ELSE EXISTS (
-    SELECT 1 FROM sync.identity_pools WHERE identity_pool_id = $3
-  ) END AS pool_exists,
+  EXISTS (
+    SELECT 1 FROM sync.identity_pools WHERE identity_pool_id = $3 AND deleted_ms IS NULL
+  ) AS pool_exists,
   records.record_key, records.sync_count AS record_sync_count, octet_length(records.record_value) AS value_bytes
 FROM (SELECT $1::uuid AS dataset_id) AS asked
 LEFT JOIN sync.datasets AS stored ON stored.dataset_id = asked.dataset_id
@@ -146,7 +146,10 @@ WITH written AS (
   RETURNING stored.dataset_id
 )`;
 
-/** The event is written where the pool streams now, for the stream that the pool has now. */
+/**
+ * The event is written where the pool streams now, for the stream that the pool has now; also where the pool is deleted,
+ * whose data is being removed.
+ */
 const PUT_EVENT = `, event AS (
   INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, attempts, stream_name)
   SELECT $13::uuid, $14::text, $15::text, now(), 0, pools.stream_name

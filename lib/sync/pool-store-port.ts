@@ -42,8 +42,11 @@ export interface StoredIdentityUsage {
 /** What the operations on identity pools need of a database. */
 export interface PoolStore {
   readPool(identityPoolId: string): Promise<IdentityPool | null>;
-  /** Makes a pool, unless it is there; says whether it made it. */
-  createPool(pool: Omit<IdentityPool, 'revision'>, createdAt: number): Promise<boolean>;
+  /** Makes a pool, unless it is there, or something is left of one that had its id and is deleted. */
+  createPool(
+    pool: Omit<IdentityPool, 'revision'>,
+    createdAt: number,
+  ): Promise<'made' | 'there' | 'being deleted'>;
   /**
    * Writes what is set for a pool, with the next revision. A bulk publish under way fails where its stream or status is
    * another one then.

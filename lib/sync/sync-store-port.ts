@@ -32,7 +32,7 @@ export interface Snapshot {
   spent: boolean;
   /** Datasets of the identity that exist; counted only where this one does not, and 0 where it does. */
   identityDatasets: number;
-  /** Whether there is such an identity pool; looked for only where the dataset does not exist, and true where it does. */
+  /** Whether there is such an identity pool. One that is deleted is not there, though something of it may be left. */
   poolExists: boolean;
   /** Those of the records asked for that there are; `valueBytes` is null for a tombstone. */
   records: ReadonlyMap<string, { syncCount: number; valueBytes: number | null }>;

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { CreateIdentityPoolInput } from '../../lib/identity/model.ts';
+import { createBulkPublishStore } from '../../lib/store/bulk-publish-store.ts';
 import type { Database } from '../../lib/store/database.ts';
 import { migrate } from '../../lib/store/migrate.ts';
 import { createPoolStore } from '../../lib/store/pool-store.ts';
 import type { Caller } from '../../lib/sync/model.ts';
 import { DATABASES } from '../fixtures/databases.ts';
+import { createDeletingService } from '../fixtures/deleting-service.ts';
 import { newPool } from '../fixtures/identity-pools.ts';
 import {
   createIdentityService,
@@ -14,6 +16,7 @@ import {
   login,
 } from '../fixtures/identity-service.ts';
 import { DEVELOPER } from '../fixtures/signing.ts';
+import { createSyncService, put } from '../fixtures/sync-service.ts';
 
 const error = (code: string, message: string) => expect.objectContaining({ code, message });
 const NOT_AUTHORIZED = error(
@@ -39,7 +42,6 @@ const BARE: CreateIdentityPoolInput = { IdentityPoolName: 'bare', AllowUnauthent
 describe.each(DATABASES)('identity pools and their identities on $name', ({ open }) => {
   let database: Database;
   let service: IdentityService;
-  let deletedData: string[];
 
   beforeAll(async () => {
     database = await open();
@@ -47,14 +49,9 @@ describe.each(DATABASES)('identity pools and their identities on $name', ({ open
   });
   afterAll(() => database.close());
   beforeEach(async () => {
-    await database.query('DELETE FROM sync.identity_pools');
-    deletedData = [];
-    service = createIdentityService(database, {
-      deletePoolData: async (identityPoolId) => {
-        const isThere = (await service.store.readPool(identityPoolId)) !== null;
-        deletedData.push(isThere ? 'before' : 'after');
-      },
-    });
+    for (const table of ['sync.identity_pools', 'sync.datasets', 'sync.records'])
+      await database.query(`DELETE FROM ${table}`);
+    service = createDeletingService(database);
   });
 
   const describePool = (IdentityPoolId: string) =>
@@ -170,7 +167,6 @@ describe.each(DATABASES)('identity pools and their identities on $name', ({ open
     await expect(service.operations.DescribeIdentity({ IdentityId: id }, DEVELOPER)).rejects.toEqual(
       error('ResourceNotFoundException', `Identity '${id}' not found.`),
     );
-    expect(deletedData).toEqual([]);
   });
 
   it('ListIdentityPools names them by id, page after page', async () => {
@@ -254,7 +250,7 @@ describe.each(DATABASES)('identity pools and their identities on $name', ({ open
   });
 
   describe('DeleteIdentityPool', () => {
-    it('removes the pool with its identities and logins, and its data before and after', async () => {
+    it('removes the pool, with its identities and logins, and nothing of another one', async () => {
       const IdentityPoolId = await service.newIdentityPool();
       const other = await service.newIdentityPool();
       const { IdentityId } = await service.operations.GetId({ IdentityPoolId, Logins: login('ann') });
@@ -262,13 +258,52 @@ describe.each(DATABASES)('identity pools and their identities on $name', ({ open
       expect(await remove(IdentityPoolId)).toEqual({});
       expect(await countRows(IdentityPoolId)).toEqual({ identities: 0, logins: 0 });
       expect(await countRows(other)).toEqual({ identities: 1, logins: 1 });
-      expect(deletedData).toEqual(['before', 'after']);
       await expect(describePool(IdentityPoolId)).rejects.toEqual(poolNotFound(IdentityPoolId));
       await expect(remove(IdentityPoolId)).rejects.toEqual(poolNotFound(IdentityPoolId));
       await expect(
         service.operations.GetCredentialsForIdentity({ IdentityId, Logins: login('ann') }),
       ).rejects.toMatchObject({ code: 'ResourceNotFoundException' });
       expect((await describePool(other)).IdentityPoolId).toBe(other);
+    });
+
+    it('is over for everybody before anything is removed, and when nothing could be', async () => {
+      const IdentityPoolId = await service.newIdentityPool();
+      const guest = await service.operations.GetId({ IdentityPoolId });
+      const sync = createSyncService(database).operations;
+      const dataset = { IdentityPoolId, IdentityId: guest.IdentityId, DatasetName: 'game' };
+      const write = async () => {
+        const { SyncSessionToken } = await sync.ListRecords(dataset, DEVELOPER);
+        const RecordPatches = [put('a', '1')];
+        await sync.UpdateRecords({ ...dataset, SyncSessionToken, RecordPatches }, DEVELOPER);
+      };
+      await write();
+      const { operations } = createIdentityService(database, { deletePoolData: async () => false });
+      expect(await operations.DeleteIdentityPool({ IdentityPoolId }, DEVELOPER)).toEqual({});
+      expect(await countRows(IdentityPoolId)).toEqual({ identities: 1, logins: 0 });
+      const gone = { code: 'ResourceNotFoundException' };
+      for (const ask of [
+        () => describePool(IdentityPoolId),
+        () => update(IdentityPoolId, BARE),
+        () => operations.GetId({ IdentityPoolId }),
+        () => operations.GetId({ IdentityPoolId, Logins: login('ann') }),
+        () => operations.GetCredentialsForIdentity(guest),
+        () => operations.DescribeIdentity(guest, DEVELOPER),
+        () => operations.ListIdentities({ IdentityPoolId, MaxResults: 9 }, DEVELOPER),
+        () => write(),
+        () => sync.DescribeIdentityPoolUsage({ IdentityPoolId }, DEVELOPER),
+        () => sync.GetIdentityPoolConfiguration({ IdentityPoolId }, DEVELOPER),
+        () => sync.SetIdentityPoolConfiguration({ IdentityPoolId }, DEVELOPER),
+        () => sync.BulkPublish({ IdentityPoolId }, DEVELOPER),
+      ])
+        await expect(ask()).rejects.toMatchObject(gone);
+      expect(await service.store.listPools({ after: '', limit: 9 })).toEqual([]);
+      expect((await sync.ListIdentityPoolUsage({}, DEVELOPER)).IdentityPoolUsages).toEqual([]);
+      const guestInPool = { identityPoolId: IdentityPoolId, identityId: 'us-east-1:new' };
+      expect(await service.store.createGuest(guestInPool, 1)).toBe(false);
+      const pools = createPoolStore(database);
+      const set = { identityPoolId: IdentityPoolId, syncTrigger: 'a', streams: null, pushSync: null };
+      expect(await pools.changePool({ ...set, revision: 1 })).toBe(false);
+      expect(await createBulkPublishStore(database).begin(IdentityPoolId, 1, null)).toBe(false);
     });
 
     it('removes more rows than a transaction may change', async () => {
@@ -278,19 +313,31 @@ describe.each(DATABASES)('identity pools and their identities on $name', ({ open
         SELECT $1::text || number, $1, 0, 0 FROM generate_series(1, 5001) AS number`,
         [IdentityPoolId],
       );
-      const changed: number[] = [];
-      const counting: Database = {
-        ...database,
-        async query<Row>(sql: string, values?: Parameters<Database['query']>[1]) {
-          const result = await database.query<Row>(sql, values);
-          changed.push(result.rowsChanged);
-          return result;
-        },
-      };
-      const { operations } = createIdentityService(counting);
-      await operations.DeleteIdentityPool({ IdentityPoolId }, DEVELOPER);
+      expect(await remove(IdentityPoolId)).toEqual({});
       expect(await countRows(IdentityPoolId)).toEqual({ identities: 0, logins: 0 });
-      expect(changed.filter((rows) => rows > 0)).toEqual([2_500, 2_500, 1, 1]);
+    });
+
+    it('leaves nothing for whom is answered, of two who ask at once', async () => {
+      const IdentityPoolId = await service.newIdentityPool();
+      await database.query(
+        `INSERT INTO identity.identities SELECT $1::text || number, $1, 0, 0 FROM generate_series(1, 6000) AS number`,
+        [IdentityPoolId],
+      );
+      await database.query(
+        `INSERT INTO identity.logins SELECT gen_random_uuid(), $1, 'p', 'u', 'i', 0 FROM generate_series(1, 6000)`,
+        [IdentityPoolId],
+      );
+      const asked = Array.from({ length: 3 }, async () => {
+        await remove(IdentityPoolId);
+        return countRows(IdentityPoolId);
+      });
+      const outcomes = await Promise.allSettled(asked);
+      for (const outcome of outcomes) {
+        const nothing = { status: 'fulfilled', value: { identities: 0, logins: 0 } };
+        const gone = { status: 'rejected', reason: poolNotFound(IdentityPoolId) };
+        expect(outcome).toEqual(outcome.status === 'fulfilled' ? nothing : gone);
+      }
+      expect(outcomes.some(({ status }) => status === 'fulfilled')).toBe(true);
     });
 
     it('is finished by asking again where it was cut off', async () => {
@@ -303,11 +350,12 @@ describe.each(DATABASES)('identity pools and their identities on $name', ({ open
           return database.query<Row>(sql, values);
         },
       };
-      const { operations } = createIdentityService(broken);
+      const { operations } = createDeletingService(broken);
       await expect(operations.DeleteIdentityPool({ IdentityPoolId }, DEVELOPER)).rejects.toThrow('lights');
+      await expect(describePool(IdentityPoolId)).rejects.toEqual(poolNotFound(IdentityPoolId));
       expect(await remove(IdentityPoolId)).toEqual({});
       expect(await countRows(IdentityPoolId)).toEqual({ identities: 0, logins: 0 });
-      await expect(describePool(IdentityPoolId)).rejects.toEqual(poolNotFound(IdentityPoolId));
+      await expect(remove(IdentityPoolId)).rejects.toEqual(poolNotFound(IdentityPoolId));
     });
   });
 });

@@ -113,7 +113,8 @@ async function expectOrder(): Promise<void> {
     UNION ALL
     SELECT 'pending' FROM sync.pending_merges AS pending
       JOIN identity.identities ON identities.identity_id = pending.identity_id
-      WHERE identities.merged_into IS DISTINCT FROM pending.into_identity_id`,
+      JOIN identity.identities AS target ON target.identity_id = pending.into_identity_id
+      WHERE identities.merged_into IS DISTINCT FROM coalesce(target.merged_into, target.identity_id)`,
   );
   expect(rows).toEqual([]);
 }

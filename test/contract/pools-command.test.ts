@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { prepareCommand } from '../../lib/operator/run-command.ts';
+import { SetupError } from '../../lib/errors.ts';
+import { DONE, outcomeOf, prepareCommand } from '../../lib/operator/run-command.ts';
 import type { Database } from '../../lib/store/database.ts';
 import { migrate } from '../../lib/store/migrate.ts';
 import { createPoolStore } from '../../lib/store/pool-store.ts';
 import { DATABASES } from '../fixtures/databases.ts';
+import { createDeletingService, createPoolDataDeletion } from '../fixtures/deleting-service.ts';
+import { DEVELOPER } from '../fixtures/signing.ts';
 import { NEW_YEAR, POOL } from '../fixtures/stream-events.ts';
 import { createDevice, createSyncService, put } from '../fixtures/sync-service.ts';
 
@@ -58,5 +61,40 @@ describe.each(DATABASES)('the command pools on $name', ({ open }) => {
       '  streaming ENABLED on cognito-sync',
       '  no sync trigger',
     ]);
+  });
+
+  it('makes a pool of an id whose pool is deleted when nothing of that is left, and says so until then', async () => {
+    const id = 'eu-west-1:2';
+    await pools('add', id, '--stream', 'other');
+    await database.query('INSERT INTO identity.logins VALUES (gen_random_uuid(), $1, $2, $2, $2, 0)', [
+      id,
+      'x',
+    ]);
+    await database.query("UPDATE sync.identity_pools SET identity_settings = '{}', revision = 7");
+    const { operations } = createDeletingService(database, { deletePoolData: async () => false });
+    await operations.DeleteIdentityPool({ IdentityPoolId: id }, DEVELOPER);
+    expect(await pools()).not.toContain(id);
+    await expect(pools('add', id)).rejects.toThrow(SetupError);
+    const outcome = await outcomeOf(async () => {
+      await pools('add', id);
+      return DONE;
+    });
+    expect(outcome).toEqual({
+      exitCode: 1,
+      error: `${id}: not made, as the pool that had this id is still being deleted; try again in a minute, with the service running`,
+    });
+    expect(await createPoolDataDeletion(database)(id)).toBe(true);
+    expect(await pools('add', id, '--no-stream')).toEqual([`${id}: made, does not stream`]);
+    expect(await createPoolStore(database).readPool(id)).toEqual({
+      identityPoolId: id,
+      revision: 1,
+      syncTrigger: null,
+      streams: null,
+      pushSync: null,
+    });
+    expect(
+      (await database.query('SELECT * FROM sync.identity_pools WHERE identity_pool_id = $1', [id])).rows,
+    ).toMatchObject([{ created_ms: NEW_YEAR, identity_settings: null, deleted_ms: null }]);
+    expect(await pools('add', id)).toEqual([`${id}: was there already, and is left as it is`]);
   });
 });

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database, Transaction } from '../../lib/store/database.ts';
+import { createIdentityStore } from '../../lib/store/identity-store.ts';
 import { migrate } from '../../lib/store/migrate.ts';
 import { openPg } from '../../lib/store/pg-database.ts';
 import { datasetId } from '../../lib/store/row-ids.ts';
@@ -21,7 +22,7 @@ import type {
   SyncStore,
 } from '../../lib/sync/sync-store-port.ts';
 import { createPostgresDatabase, DATABASES } from '../fixtures/databases.ts';
-import { createPool, STREAMING } from '../fixtures/identity-pools.ts';
+import { createPool, newPool, STREAMING } from '../fixtures/identity-pools.ts';
 import { IDENTITY, NEW_YEAR, POOL } from '../fixtures/stream-events.ts';
 
 const GAME: DatasetKey = { identityPoolId: POOL, identityId: IDENTITY, datasetName: 'game' };
@@ -421,17 +422,24 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     expect(await rowsIn('spent_tokens')).toBe(24);
   });
 
-  it('knows whether there is such a pool where the dataset is to be made', async () => {
+  it('knows whether there is such a pool, to which one that is deleted does not belong', async () => {
     const lookAt = async (key: DatasetKey) =>
       (await store.change(key, { keys: [], session: null }, (answer) => ({ update: null, answer }))).answer;
     const elsewhere = { ...GAME, identityPoolId: `${POOL}0` };
     expect(await lookAt(GAME)).toMatchObject({ dataset: null, poolExists: true });
     expect(await lookAt(elsewhere)).toMatchObject({ dataset: null, poolExists: false });
-    // The store writes what it is told; and then nobody asks again until the dataset is deleted.
+    // The store writes what it is told.
     await update({ a: '1' }, {}, elsewhere);
-    expect(await lookAt(elsewhere)).toMatchObject({ poolExists: true });
-    await remove(elsewhere);
-    expect(await lookAt(elsewhere)).toMatchObject({ poolExists: false });
+    expect(await lookAt(elsewhere)).toMatchObject({ dataset: { syncCount: 1 }, poolExists: false });
+    const deleted = { ...GAME, identityPoolId: await newPool(database, { streams: STREAMING }) };
+    await update({ a: '1' }, {}, deleted);
+    expect(await lookAt(deleted)).toMatchObject({ dataset: { syncCount: 1 }, poolExists: true });
+    await createIdentityStore(database).markDeleted(deleted.identityPoolId, 1);
+    expect(await lookAt(deleted)).toMatchObject({ dataset: { syncCount: 1 }, poolExists: false });
+    // Whoever deletes what is left of it tells the stream.
+    await database.query('DELETE FROM sync.outbox');
+    await remove(deleted);
+    expect((await database.query('SELECT 1 FROM sync.outbox')).rows).toHaveLength(1);
   });
 
   it('counts the datasets that others make at the same time', async () => {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,7 +6,9 @@ import {
   GetCognitoEventsCommand,
   GetIdentityPoolConfigurationCommand,
   ListIdentityPoolUsageCommand,
+  ListRecordsCommand,
   SetCognitoEventsCommand,
+  UpdateRecordsCommand,
 } from '@aws-sdk/client-cognito-sync';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
@@ -52,6 +55,35 @@ describe('the first identity pool', () => {
       expect(await lookAt(second, region)).toEqual({ ...firstOf(region), Events: {} });
       await second.reset();
       expect(await lookAt(second, region)).toEqual(firstOf(region));
+    } finally {
+      await second.close();
+    }
+  });
+
+  it('is there anew at the start after its deletion was cut off, and nothing old in it', async () => {
+    const region = 'us-east-1';
+    const IdentityPoolId = `${region}:00000000-0000-4000-8000-000000000001`;
+    const dataset = { IdentityPoolId, IdentityId: `${region}:${randomUUID()}`, DatasetName: 'game' };
+    const first = await startLocalCloud({ dataDir });
+    try {
+      const client = createSyncClient(first.url);
+      const { SyncSessionToken } = await client.send(new ListRecordsCommand(dataset));
+      const RecordPatches = [{ Op: 'replace' as const, Key: 'a', Value: '1', SyncCount: 0 }];
+      await client.send(new UpdateRecordsCommand({ ...dataset, SyncSessionToken, RecordPatches }));
+      client.destroy();
+      await first.database.query('UPDATE sync.identity_pools SET deleted_ms = 1');
+    } finally {
+      await first.close();
+    }
+    const second = await startLocalCloud({ dataDir });
+    try {
+      expect(await lookAt(second, region)).toEqual(firstOf(region));
+      const client = createSyncClient(second.url);
+      expect(await client.send(new ListRecordsCommand(dataset))).toMatchObject({
+        DatasetSyncCount: 0,
+        Records: [],
+      });
+      client.destroy();
     } finally {
       await second.close();
     }

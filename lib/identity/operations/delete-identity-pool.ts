@@ -1,23 +1,24 @@
 import { authorizeDeveloper } from '../../sync/authorize.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
-import { findPool } from '../find-pool.ts';
 import type { IdentityOperations } from '../model.ts';
+import { poolNotFound } from '../not-found.ts';
 
 /**
- * DeleteIdentityPool: the pool, its identities and all that is stored for them.
- * @throws {ServiceError} ResourceNotFoundException, NotAuthorizedException
+ * DeleteIdentityPool: the pool, its identities and all that is stored for them. The pool is gone for everybody at once, and
+ * then what is left of it goes. What is cut off can be asked for again, and is finished on a schedule, too, as is what
+ * others hold for longer than is waited for.
+ *
+ * @throws {ServiceError} ResourceNotFoundException: there is no such pool, or it is deleted and nothing of it is left;
+ *   NotAuthorizedException
  */
 export function createDeleteIdentityPool({
   store,
   deletePoolData,
-}: Pick<IdentityDependencies, 'store' | 'deletePoolData'>): IdentityOperations['DeleteIdentityPool'] {
+  now,
+}: Pick<IdentityDependencies, 'store' | 'deletePoolData' | 'now'>): IdentityOperations['DeleteIdentityPool'] {
   return async ({ IdentityPoolId }, caller) => {
     authorizeDeveloper(caller);
-    await findPool(store, IdentityPoolId);
-    // While the pool is there devices go on writing to it, and without it nobody could ask for its deletion again after
-    // a crash. So the data goes first, then the pool, then what was written between the two.
-    await deletePoolData(IdentityPoolId);
-    await store.removePool(IdentityPoolId);
+    if (!(await store.markDeleted(IdentityPoolId, now()))) throw poolNotFound(IdentityPoolId);
     await deletePoolData(IdentityPoolId);
     return {};
   };

@@ -1,7 +1,7 @@
 import { authorizeDeveloper } from '../../sync/authorize.ts';
+import { findAsked } from '../admit.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
 import type { IdentityOperations } from '../model.ts';
-import { identityNotFound } from '../not-found.ts';
 import { toIdentityDescription } from '../to-identity-description.ts';
 
 /**
@@ -13,8 +13,7 @@ export function createDescribeIdentity({
 }: Pick<IdentityDependencies, 'store'>): IdentityOperations['DescribeIdentity'] {
   return async ({ IdentityId }, caller) => {
     authorizeDeveloper(caller);
-    const identity = await store.readIdentity(IdentityId);
-    if (identity === null) throw identityNotFound(IdentityId);
+    const { identity } = await findAsked(store, IdentityId);
     return toIdentityDescription(identity);
   };
 }
