@@ -15,10 +15,13 @@ export interface Schedule {
   close(): Promise<void>;
 }
 
+/** After a failure a long pause would leave undone what may be possible again by now. */
+const PAUSE_AFTER_FAILURE_MS = 5_000;
+
 export interface ScheduleDeps {
   /** What runs, for the log. */
   functionName: string;
-  /** Pause between the end of a run and the start of the next. */
+  /** Pause between the end of a run and the start of the next; five seconds at most after one that failed. */
   intervalMs: number;
   run: () => Promise<unknown>;
   logger: Pick<MappingLogger, 'error' | 'info'>;
@@ -58,7 +61,8 @@ export function startSchedule({
       // Made before the run, so that a nudge during the run spares the pause after it.
       nap = new AbortController();
       await runOnce();
-      if (!closed) await sleep(intervalMs, nap.signal);
+      const pauseMs = lastError === null ? intervalMs : Math.min(intervalMs, PAUSE_AFTER_FAILURE_MS);
+      if (!closed) await sleep(pauseMs, nap.signal);
     }
   }
 

@@ -500,8 +500,10 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
     expect((await list()).Records.map(({ Key }) => Key)).toEqual(['c']);
   });
 
-  it.skipIf(name === 'embedded').each(
-    ['commits', 'is taken back'].flatMap((end) => [
+  // The embedded database runs one transaction at a time: there is no other meanwhile.
+  const ends = name === 'embedded' ? [] : ['commits', 'is taken back'];
+  it.each(
+    ends.flatMap((end) => [
       { end, what: 'records', sql: REMOVE_RECORDS, insert: () => insertDeleted(6_000) },
       { end, what: 'identities', sql: REMOVE_IDENTITIES, insert: () => insertIdentities(6_000) },
       { end, what: 'logins', sql: REMOVE_LOGINS, insert: () => insertLogins(6_000) },

@@ -50,6 +50,21 @@ describe('a schedule', () => {
     expect(run.mock.calls.length).toBeGreaterThanOrEqual(pauses.length);
   });
 
+  it('pauses for five seconds at most after a run that failed, and then as before', async () => {
+    const pauses: number[] = [];
+    const sleep = async (ms: number) => {
+      pauses.push(ms);
+      await pause(1);
+    };
+    let runs = 0;
+    const run = async () => {
+      runs += 1;
+      if (runs <= 2) throw new Error('no database');
+    };
+    schedules.push(startSchedule({ functionName: 'f', intervalMs: NEVER_MS, run, logger, sleep }));
+    await until(() => expect(pauses.slice(0, 4)).toEqual([5_000, 5_000, NEVER_MS, NEVER_MS]));
+  });
+
   it('runs when nudged', async () => {
     const run = vi.fn(async () => undefined);
     const schedule = start(run);
