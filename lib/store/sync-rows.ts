@@ -40,18 +40,12 @@ export function toStoredDataset(row: DatasetRow): StoredDataset {
   };
 }
 
-export function toListedDatasetOrNull(row: Nullable<ListedDatasetRow>): ListedDataset | null {
-  return isListedDatasetRow(row)
-    ? {
-        syncCount: row.sync_count,
-        deletedSyncCount: row.deleted_sync_count,
-        lastModifiedBy: row.last_modified_by,
-      }
-    : null;
-}
-
-function isListedDatasetRow(row: Nullable<ListedDatasetRow>): row is ListedDatasetRow {
-  return row.sync_count !== null;
+export function toListedDataset(row: ListedDatasetRow): ListedDataset {
+  return {
+    syncCount: row.sync_count,
+    deletedSyncCount: row.deleted_sync_count,
+    lastModifiedBy: row.last_modified_by,
+  };
 }
 
 /** The values of a dataset's row, in the order of the statements that write one. */

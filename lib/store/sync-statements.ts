@@ -35,11 +35,11 @@ LIMIT $4::bigint`;
 
 export type ListedDatasetRow = Pick<DatasetRow, 'sync_count' | 'deleted_sync_count' | 'last_modified_by'>;
 
-export interface ReadRow extends Nullable<ListedDatasetRow>, ListedRecordRow {
+export interface ReadRow extends ListedDatasetRow, ListedRecordRow {
   /** Only in a session. */
   spent?: boolean;
-  /** A JSON list in no order, with null for a copy that is gone; null where there are no copies. */
-  merged_names: string | null;
+  /** Whether a merge has made copies that are named in its listings. */
+  has_copies: boolean;
 }
 
 export interface ListedRecordRow {
@@ -54,30 +54,22 @@ export interface ListedRecordRow {
 
 const readRecords = (spent = '') => `
 SELECT stored.sync_count, stored.deleted_sync_count, stored.last_modified_by,${spent}
-  (
-    SELECT json_agg((
-      SELECT dataset_name FROM sync.datasets
-      WHERE dataset_id = merged.dataset_id AND sync_count > deleted_sync_count
-    ))::text
-    FROM sync.merged_datasets AS merged
-    WHERE merged.root_dataset_id = $1::uuid
-  ) AS merged_names,
+  EXISTS (SELECT 1 FROM sync.merged_datasets WHERE root_dataset_id = $1::uuid) AS has_copies,
   records.record_key, records.record_value, records.sync_count AS record_sync_count,
   records.last_modified_ms AS record_modified_ms, records.last_modified_by AS record_modified_by,
   records.device_last_modified_ms
-FROM (SELECT $1::uuid AS dataset_id) AS asked
-LEFT JOIN sync.datasets AS stored ON stored.dataset_id = asked.dataset_id
+FROM sync.datasets AS stored
 LEFT JOIN sync.records ON records.dataset_id = stored.dataset_id
   AND records.sync_count > stored.deleted_sync_count
   AND (records.sync_count, records.record_id) > ($2::bigint, $3::uuid)
   AND records.sync_count <= $4::bigint
+WHERE stored.dataset_id = $1::uuid
 ORDER BY records.sync_count, records.record_id
 LIMIT $5::bigint`;
 
 /**
- * One row for each record, or one without any, also where there never was such a dataset, which may have merged copies
- * all the same; each repeats the dataset, so only what a listing tells of it. The names are looked up once for all rows.
- * $2, $3: the position to read from; $4: up to.
+ * One row for each record, or one without any, or none where there never was such a dataset; each repeats the dataset,
+ * so only what a listing tells of it. $2, $3: the position to read from; $4: up to.
  */
 export const READ_RECORDS = readRecords();
 
@@ -86,6 +78,13 @@ export const READ_RECORDS_IN_SESSION = readRecords(`
   EXISTS (
     SELECT 1 FROM sync.spent_tokens WHERE dataset_id = $1 AND expires_ms = $6::bigint AND session_id = $7::uuid
   ) AS spent,`);
+
+/** The names of the copies of a dataset that exist; there can be some of a dataset that never was. */
+export const READ_COPIES = `
+SELECT stored.dataset_name
+FROM sync.merged_datasets AS merged
+JOIN sync.datasets AS stored ON stored.dataset_id = merged.dataset_id
+WHERE merged.root_dataset_id = $1 AND stored.sync_count > stored.deleted_sync_count`;
 
 export interface SnapshotRow extends Nullable<DatasetRow> {
   spent: boolean;

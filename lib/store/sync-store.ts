@@ -4,9 +4,10 @@ import { changeDataset } from './change-dataset.ts';
 import type { Database } from './database.ts';
 import { createKeptSnapshots } from './kept-snapshots.ts';
 import { datasetId, recordId } from './row-ids.ts';
-import { toListedDatasetOrNull, toRecordOrNull, toStoredDataset } from './sync-rows.ts';
+import { toListedDataset, toRecordOrNull, toStoredDataset } from './sync-rows.ts';
 import {
   type DatasetRow,
+  READ_COPIES,
   READ_DATASET,
   READ_DATASETS,
   READ_RECORDS,
@@ -58,19 +59,20 @@ async function readRecords(
   const found = rows.map(toRecordOrNull).filter((record) => record !== null);
   const records = limit === null ? found : found.slice(0, limit);
   const last = found.length > records.length ? records.at(-1) : undefined;
+  // Most datasets have no copies, and are there: only the others take another round trip.
+  const mergedDatasetNames = first?.has_copies === false ? [] : await readCopies(database, dataset);
   return {
-    dataset: first ? toListedDatasetOrNull(first) : null,
-    mergedDatasetNames: readNames(first?.merged_names ?? null),
+    dataset: first ? toListedDataset(first) : null,
+    mergedDatasetNames,
     spent: first?.spent ?? false,
     records,
     next: last ? `${last.SyncCount}:${recordId(last.Key)}` : null,
   };
 }
 
-function readNames(mergedNames: string | null): string[] {
-  if (mergedNames === null) return [];
-  const names: (string | null)[] = JSON.parse(mergedNames);
-  return names.filter((name) => name !== null).sort();
+async function readCopies(database: Database, dataset: DatasetKey): Promise<string[]> {
+  const { rows } = await database.query<{ dataset_name: string }>(READ_COPIES, [datasetId(dataset)]);
+  return rows.map((row) => row.dataset_name).sort();
 }
 
 function readPosition(after: number | string): [syncCount: number, recordId: string] {

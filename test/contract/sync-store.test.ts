@@ -333,7 +333,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     expect(await names({ after: 'B', limit: 2 })).toEqual(['_', 'ab']);
   });
 
-  it('names the copies of a dataset that exist, whether it ever was or not, in the one round trip', async () => {
+  it('names the copies of a dataset that exist, whether it ever was or not', async () => {
     const copyOf = (root: DatasetKey, datasetName: string) =>
       database.query('INSERT INTO sync.merged_datasets (dataset_id, root_dataset_id) VALUES ($1, $2)', [
         datasetId({ ...GAME, datasetName }),
@@ -362,7 +362,10 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     expect(await names(never)).toEqual(['never.a']);
     expect(await names(never, { session: newSession() })).toEqual(['never.a']);
     expect(await names({ ...GAME, datasetName: 'other' })).toEqual([]);
-    expect(statements).toBe(6);
+    statements = 0;
+    expect(await names({ ...GAME, datasetName: 'other.a' })).toEqual([]);
+    // Which is what nearly every listing is: that there are no copies is known in the one round trip.
+    expect(statements).toBe(1);
     await remove({ ...GAME, datasetName: 'game._' });
     await update({ a: '1' }, {}, { ...GAME, datasetName: 'game._' });
     expect(await names(GAME)).toEqual(['game.B', 'game.b']);
