@@ -2,17 +2,52 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
-import { createLogger } from '../lib/telemetry.ts';
+import { createDecisionReporter, createLogger } from '../lib/telemetry.ts';
+import { evaluateRules } from '../lib/trigger/evaluate-rules.ts';
+import type { SyncRules } from '../lib/trigger/rules-model.ts';
 import type { SyncTriggerEvent } from '../lib/trigger/sync-trigger-event.ts';
+import type { Decision } from '../lib/trigger/verdict.ts';
+import rules from '../sync-rules.ts';
 
 export type SyncTriggerHandler = (event: SyncTriggerEvent, context: Context) => Promise<SyncTriggerEvent>;
 
-/** An update of an identity in, the same out: nothing is changed. */
-export function createSyncTrigger({ logger }: { logger: Logger }): SyncTriggerHandler {
+interface SyncTriggerDeps {
+  rules: SyncRules;
+  /** Told of each call's decisions, where there are any. */
+  report: (decisions: readonly Decision[]) => void;
+  logger: Logger;
+}
+
+/** A device can have 1,024 keys refused in one call, of 1,024 characters each: more would make no line of a log. */
+const MAX_LOGGED = 50;
+
+/**
+ * An update of an identity in, and out what the rules make of it. Where they reject it, what is thrown says why: Cognito
+ * gives that text to the device, and Lambda writes it to the log.
+ */
+export function createSyncTrigger({ rules, report, logger }: SyncTriggerDeps): SyncTriggerHandler {
   return middy<SyncTriggerEvent, SyncTriggerEvent>()
     .use(injectLambdaContext(logger))
-    .handler(async (event) => event);
+    .handler(async (event) => {
+      const verdict = evaluateRules(rules, event);
+      const { decisions } = verdict;
+      if (decisions.length > 0) {
+        logger.info('decided', {
+          mode: rules.mode,
+          datasetName: event.datasetName,
+          count: decisions.length,
+          decisions: decisions.slice(0, MAX_LOGGED),
+        });
+        report(decisions);
+      }
+      if (verdict.kind === 'rejected') throw new Error(verdict.reason);
+      return verdict.event;
+    });
 }
 
 /** The function as AWS runs it. */
-export const handler: SyncTriggerHandler = createSyncTrigger({ logger: createLogger('sync-trigger') });
+export const handler: SyncTriggerHandler = createSyncTrigger({
+  rules,
+  report: createDecisionReporter('sync-trigger'),
+  logger: createLogger('sync-trigger'),
+});

@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { defineRules, number } from 'cognito-sync-backend/rules';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { createSyncTrigger } from '../../functions/sync-trigger.ts';
 import { createLocalFunctions } from '../../infra/local/functions/local-functions.ts';
+import { createLambdaContext } from '../../infra/local/lambda-context.ts';
 import { functionArn } from '../../infra/local/names.ts';
 import type { Database } from '../../lib/store/database.ts';
 import { migrate } from '../../lib/store/migrate.ts';
@@ -12,7 +15,10 @@ import {
 } from '../../lib/sync/function-port.ts';
 import type { Limits } from '../../lib/sync/limits.ts';
 import type { SyncRecord } from '../../lib/sync/model.ts';
+import { createLogger } from '../../lib/telemetry.ts';
+import type { RulesOptions } from '../../lib/trigger/rules-model.ts';
 import type { DatasetRecord, SyncTriggerEvent } from '../../lib/trigger/sync-trigger-event.ts';
+import type { Decision } from '../../lib/trigger/verdict.ts';
 import { DATABASES } from '../fixtures/databases.ts';
 import { NEW_YEAR, POOL } from '../fixtures/stream-events.ts';
 import { createDevice, createSyncService, drop, put } from '../fixtures/sync-service.ts';
@@ -431,6 +437,90 @@ describe.each(DATABASES)('the sync trigger on $name', ({ open }) => {
         ['a', 'short', 1],
         ['b', null, 0],
       ]);
+    });
+  });
+
+  describe('applies rules', () => {
+    let decisions: Decision[];
+    const context = createLambdaContext('sync-trigger', 'us-east-1', 5_000);
+    const GAME: RulesOptions = {
+      datasets: {
+        game: {
+          unknownKeys: 'drop',
+          keys: {
+            score: { schema: number(), monotonic: 'increasing' },
+            name: { validate: ({ newValue }) => newValue !== 'admin' || 'taken', onInvalid: 'reject' },
+            badge: { serverOwned: true },
+          },
+          derive: ({ records, set }) => {
+            if (Number(records.score) > 100) set('badge', 'gold');
+          },
+        },
+      },
+    };
+    const apply = (options: RulesOptions) => {
+      decisions = [];
+      const trigger = createSyncTrigger({
+        rules: defineRules(options),
+        report: (made) => decisions.push(...made),
+        logger: createLogger('sync-trigger'),
+      });
+      answer = (event) =>
+        trigger(event, context).catch((thrown: Error) => {
+          throw new FunctionError('threw', thrown.message);
+        });
+    };
+    beforeEach(() => apply(GAME));
+
+    it('by which a score that goes down comes back', async () => {
+      await device.update(put('score', '10'));
+      expect(told(await device.update(put('score', '9', 1)))).toEqual([['score', '10', 2]]);
+      expect(told(await device.list())).toEqual([['score', '10', 2]]);
+      expect(decisions).toEqual([
+        {
+          rule: 'datasets.game.keys.score',
+          key: 'score',
+          action: 'reverted',
+          reason: 'it must not go down',
+        },
+      ]);
+    });
+
+    it('by which a key that nobody knows is dropped, and the others are written', async () => {
+      expect(told(await device.update(put('coins', '999'), put('score', '1')))).toEqual([
+        ['coins', null, 1],
+        ['score', '1', 1],
+      ]);
+      expect((await device.describe()).Dataset).toMatchObject({ NumRecords: 1 });
+    });
+
+    it('by which a badge arrives with the answer, which no device can give itself', async () => {
+      expect(told(await device.update(put('badge', 'gold')))).toEqual([['badge', null, 1]]);
+      expect(told(await device.update(put('score', '101')))).toEqual([
+        ['score', '101', 2],
+        ['badge', 'gold', 2],
+      ]);
+      expect(told(await device.update(drop('badge', 2)))).toEqual([['badge', 'gold', 3]]);
+    });
+
+    it('by which a call fails, and says why', async () => {
+      await expect(device.update(put('score', '1'), put('name', 'admin'))).rejects.toEqual(
+        INVALID_OUTPUT(/^SyncTrigger failed with error name: taken\.$/),
+      );
+      expect(await device.list()).toMatchObject({ DatasetExists: false });
+      expect(decisions).toEqual([expect.objectContaining({ action: 'rejected', key: 'name' })]);
+    });
+
+    it('but not to what a developer writes', async () => {
+      await owner.update(put('score', 'none'), put('coins', '1'));
+      expect(told(await device.update(put('score', '5', 1)))).toEqual([['score', '5', 2]]);
+      expect(told(await device.update(drop('coins', 1)))).toEqual([['coins', null, 3]]);
+    });
+
+    it('without effect while they observe', async () => {
+      apply({ ...GAME, mode: 'observe' });
+      expect(told(await device.update(put('name', 'admin')))).toEqual([['name', 'admin', 1]]);
+      expect(decisions).toEqual([expect.objectContaining({ action: 'rejected', key: 'name' })]);
     });
   });
 

@@ -15,6 +15,7 @@ beforeAll(async () => {
     'functions',
     'lib',
     'infra',
+    'sync-rules.ts',
     'tsconfig.json',
     'package.json',
     '.dependency-cruiser.mjs',

@@ -23,6 +23,7 @@ it('the sync trigger carries no AWS SDK and no database driver, and is small', a
   expect([...new Set(packages)].toSorted()).toEqual([
     '@aws-lambda-powertools/commons',
     '@aws-lambda-powertools/logger',
+    '@aws-lambda-powertools/metrics',
     '@aws/lambda-invoke-store',
     '@middy/core',
   ]);

@@ -1,0 +1,50 @@
+import { checkRules } from './check-rules.ts';
+import { createNameLookup } from './name-lookup.ts';
+import { RulesError } from './rules-error.ts';
+import type {
+  DatasetOptions,
+  DatasetRule,
+  KeyRule,
+  OnInvalid,
+  RulesOptions,
+  SyncRules,
+} from './rules-model.ts';
+
+/**
+ * Checks rules and makes them ready to be asked; what becomes of the options afterwards has no effect.
+ *
+ * One rule applies to a dataset, and one to a key of it: the one with that exact name, else, of the globs that match, the
+ * one with most literal characters, else the first. They are not merged.
+ *
+ * @throws {RulesError} naming every place that is wrong
+ */
+export function defineRules(rules: RulesOptions): SyncRules {
+  const problems = checkRules(rules);
+  if (problems.length > 0) throw new RulesError(problems);
+  const { mode = 'enforce', onInvalid = 'revert', onRuleError = 'reject', datasets = {} } = rules;
+  const findDatasetRule = createNameLookup(
+    Object.entries(datasets).map(([name, dataset]) => [
+      name,
+      toDatasetRule(dataset, `datasets.${name}`, onInvalid),
+    ]),
+  );
+  return Object.freeze({ mode, onRuleError, findDatasetRule });
+}
+
+function toDatasetRule(
+  { keys = {}, unknownKeys = 'allow', derive, onInvalid: ofDataset }: DatasetOptions,
+  path: string,
+  ofRules: OnInvalid,
+): DatasetRule {
+  const findKeyRule = createNameLookup<KeyRule>(
+    Object.entries(keys).map(([name, options]) => [
+      name,
+      {
+        path: `${path}.keys.${name}`,
+        options: { ...options },
+        onInvalid: options.onInvalid ?? ofDataset ?? ofRules,
+      },
+    ]),
+  );
+  return { path, findKeyRule, unknownKeys, derive };
+}

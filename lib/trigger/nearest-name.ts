@@ -1,0 +1,26 @@
+/** More edits than this make another word. */
+const MAX_EDITS = 2;
+
+/** Of the names, the one that may have been meant: it is the same but for one or two letters, or but for case. */
+export function nearestName(written: string, names: readonly string[]): string | undefined {
+  const [nearest] = names
+    .map((name) => ({ name, edits: editsBetween(written.toLowerCase(), name.toLowerCase()) }))
+    .filter(({ edits }) => edits <= MAX_EDITS)
+    .toSorted((a, b) => a.edits - b.edits);
+  return nearest?.name;
+}
+
+/** Letters to be put in, taken out or replaced (Levenshtein); more than `MAX_EDITS` where lengths differ by more. */
+function editsBetween(from: string, to: string): number {
+  if (Math.abs(from.length - to.length) > MAX_EDITS) return MAX_EDITS + 1;
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (const [index, letter] of [...from].entries()) {
+    const next = [index + 1];
+    for (let at = 0; at < to.length; at += 1) {
+      const replaced = (row[at] ?? 0) + (to[at] === letter ? 0 : 1);
+      next.push(Math.min(replaced, (row[at + 1] ?? 0) + 1, (next[at] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row.at(-1) ?? 0;
+}
