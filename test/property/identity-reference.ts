@@ -6,6 +6,8 @@ export interface Reference {
   /** Identities in the order in which they were made, those that were merged as well. */
   readonly identities: readonly string[];
   readonly logins: ReadonlyMap<string, string>;
+  /** Each identity that has become part of another one, beside that one as it was then. */
+  readonly merges: ReadonlyMap<string, string>;
   /** A new identity, at this time. */
   add(identityId: string, createdAt: number): void;
   /** Who somebody is that shows these logins and identities: null where it is nobody yet. */
@@ -40,6 +42,7 @@ export function createReference(): Reference {
     isGuest: (identityId) => ![...logins.values()].some((owner) => find(owner) === find(identityId)),
     identities,
     logins,
+    merges: into,
     add(identityId, at) {
       identities.push(identityId);
       createdAt.set(identityId, at);
