@@ -1,7 +1,7 @@
 import { isObject } from '../is-object.ts';
 import type { Members } from '../stream/members.ts';
 import { nearestName } from './nearest-name.ts';
-import type { DatasetOptions, KeyOptions, RulesOptions } from './rules-model.ts';
+import type { DatasetOptions, Examples, KeyOptions, RulesOptions } from './rules-model.ts';
 
 /** What is wrong with the value of an option; null where nothing is. */
 type Check = (value: unknown) => string | null;
@@ -43,7 +43,10 @@ const KEY: Checks<KeyOptions> = {
   maxDelta: (value) => (Number.isFinite(value) && Number(value) > 0 ? null : 'must be a number above 0'),
   validate: aFunction,
   onInvalid: ON_INVALID,
+  examples: nested,
 };
+
+const EXAMPLES: Checks<Examples> = { accepted: listOfExamples, refused: listOfExamples };
 
 /** Pairs of which one leaves the other no effect, or says the opposite. */
 const CONTRADICTIONS: readonly { has: (options: Members) => boolean; says: string }[] = [
@@ -83,8 +86,10 @@ function checkDataset(dataset: unknown, path: string): string[] {
 function checkKey(options: unknown, path: string): string[] {
   const problems = checkOptions(options, path, KEY);
   if (!isObject(options)) return problems;
+  const { examples } = options;
   return [
     ...problems,
+    ...(examples === undefined ? [] : checkOptions(examples, `${path}.examples`, EXAMPLES)),
     ...CONTRADICTIONS.filter(({ has }) => has(options)).map(({ says }) => `${path}: ${says}`),
   ];
 }
@@ -124,6 +129,26 @@ function checkNamed(
 
 function member(options: unknown, name: string): unknown {
   return isPlainObject(options) ? options[name] : undefined;
+}
+
+const MEMBERS_OF_EXAMPLE = ['key', 'oldValue', 'newValue'];
+
+function listOfExamples(list: unknown): string | null {
+  if (!Array.isArray(list)) return 'must be a list of examples';
+  const wrong = list.findIndex((example) => !isExample(example));
+  return wrong < 0
+    ? null
+    : `number ${wrong + 1} must be a value, or an object of texts with oldValue or newValue, and key perhaps`;
+}
+
+function isExample(example: unknown): boolean {
+  if (typeof example === 'string') return true;
+  if (!isPlainObject(example) || example.key === '') return false;
+  const given = Object.entries(example).filter(([, value]) => value !== undefined);
+  return (
+    given.every(([name, value]) => MEMBERS_OF_EXAMPLE.includes(name) && typeof value === 'string') &&
+    given.some(([name]) => name !== 'key')
+  );
 }
 
 /** What is inherited is not read: `{ __proto__: … }` is another prototype, and no rule of that name. */

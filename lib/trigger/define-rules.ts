@@ -22,29 +22,27 @@ export function defineRules(rules: RulesOptions): SyncRules {
   const problems = checkRules(rules);
   if (problems.length > 0) throw new RulesError(problems);
   const { mode = 'enforce', onInvalid = 'revert', onRuleError = 'reject', datasets = {} } = rules;
-  const findDatasetRule = createNameLookup(
-    Object.entries(datasets).map(([name, dataset]) => [
-      name,
-      toDatasetRule(dataset, `datasets.${name}`, onInvalid),
-    ]),
-  );
-  return Object.freeze({ mode, onRuleError, findDatasetRule });
+  const all = Object.entries(datasets).map(([name, dataset]) => toDatasetRule(dataset, name, onInvalid));
+  return Object.freeze({ mode, onRuleError, datasets: all, findDatasetRule: lookUpIn(all) });
 }
 
 function toDatasetRule(
   { keys = {}, unknownKeys = 'allow', derive, onInvalid: ofDataset }: DatasetOptions,
-  path: string,
+  name: string,
   ofRules: OnInvalid,
 ): DatasetRule {
-  const findKeyRule = createNameLookup<KeyRule>(
-    Object.entries(keys).map(([name, options]) => [
-      name,
-      {
-        path: `${path}.keys.${name}`,
-        options: { ...options },
-        onInvalid: options.onInvalid ?? ofDataset ?? ofRules,
-      },
-    ]),
+  const path = `datasets.${name}`;
+  const all = Object.entries(keys).map(
+    ([key, options]): KeyRule => ({
+      name: key,
+      path: `${path}.keys.${key}`,
+      options: { ...options },
+      onInvalid: options.onInvalid ?? ofDataset ?? ofRules,
+    }),
   );
-  return { path, findKeyRule, unknownKeys, derive };
+  return { name, path, keys: all, findKeyRule: lookUpIn(all), unknownKeys, derive };
+}
+
+function lookUpIn<Rule extends { name: string }>(rules: readonly Rule[]) {
+  return createNameLookup(rules.map((rule): [string, Rule] => [rule.name, rule]));
 }

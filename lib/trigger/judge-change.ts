@@ -67,19 +67,9 @@ function judgeBySchema({ schema }: KeyOptions, { newValue }: Change, { attempt }
     const { issues } = result;
     if (issues === undefined) return null;
     if (!Array.isArray(issues)) throw new BrokenRuleError('schema answered what is no result');
-    // The message of an issue may quote the value.
-    return refusal(`its value does not fit the schema${pathOf(issues[0])}`);
+    // The message of an issue may quote the value, and its path be names out of it.
+    return refusal('its value does not fit the schema');
   }, null);
-}
-
-/** Names within the value may come from the device, too. */
-const MAX_PATH_LENGTH = 100;
-
-function pathOf(issue: unknown): string {
-  const path = isObject(issue) && Array.isArray(issue.path) ? issue.path : [];
-  if (path.length === 0) return '';
-  const names = path.map((segment: unknown) => String(isObject(segment) ? segment.key : segment));
-  return `, at ${names.join('.').slice(0, MAX_PATH_LENGTH).toWellFormed()}`;
 }
 
 function judgeAsNumber({ monotonic, maxDelta }: KeyOptions, { oldValue, newValue }: Change) {

@@ -55,10 +55,12 @@ export function currentRecords({ entries, outcomes }: RuledCall): RecordValues {
 /** The event with what was decided in it; what the rules made anew comes last. */
 export function answerOf({ event, outcomes }: RuledCall): SyncTriggerEvent {
   if (outcomes.size === 0) return event;
-  const records = new Map(Object.entries(event.datasetRecords));
-  for (const [key, value] of outcomes) records.set(key, withValue(records.get(key), value));
-  // Unlike an assignment, this makes a member of its own even of the key `__proto__`.
-  return { ...event, datasetRecords: Object.fromEntries(records) };
+  // Without a prototype, so that even the key `__proto__` becomes a member of its own; and the engine makes a dictionary of
+  // it, not a shape for keys that it has never seen, which takes 2 ms for 1,024 of them.
+  const datasetRecords: SyncTriggerEvent['datasetRecords'] = Object.create(null);
+  Object.assign(datasetRecords, event.datasetRecords);
+  for (const [key, value] of outcomes) datasetRecords[key] = withValue(datasetRecords[key], value);
+  return { ...event, datasetRecords };
 }
 
 function withValue(record: DatasetRecord | null | undefined, value: string | null): DatasetRecord {

@@ -44,6 +44,20 @@ export interface DatasetToDerive extends DatasetOfRule {
   remove: (key: string) => void;
 }
 
+/**
+ * A change that shows what a rule does: a value written where there was none, or what is stored and what the device wants,
+ * of which one may be absent. `key` is needed only to name one that a glob does not match by an `x` for each `*`.
+ */
+export type Example = string | { key?: string; oldValue?: string; newValue?: string };
+
+/** What `rules check` tries; nothing else looks at them. */
+export interface Examples {
+  /** Changes that nothing refuses; they may be rewritten. */
+  accepted?: readonly Example[];
+  /** Changes that are reverted, dropped or rejected. */
+  refused?: readonly Example[];
+}
+
 /** The rule of a key. What it says is asked of changes alone: what is stored stays. */
 export interface KeyOptions {
   /** Makes another value of a device's, before all else is asked. */
@@ -65,6 +79,7 @@ export interface KeyOptions {
   /** True or undefined: valid. A text says why not, to the device where the call is rejected. */
   validate?: (change: ChangeToValidate) => boolean | string | undefined;
   onInvalid?: OnInvalid;
+  examples?: Examples;
 }
 
 /** The rules of a dataset. */
@@ -90,6 +105,8 @@ export interface RulesOptions {
 
 /** The rule of a key, ready to be asked. */
 export interface KeyRule {
+  /** Key or glob, as it is written. */
+  name: string;
   /** Where it is written, such as `datasets.game.keys.score`. */
   path: string;
   options: Readonly<KeyOptions>;
@@ -98,16 +115,22 @@ export interface KeyRule {
 
 /** The rules of a dataset, ready to be asked. */
 export interface DatasetRule {
+  /** Name or glob, as it is written. */
+  name: string;
   /** Where they are written, such as `datasets.game`. */
   path: string;
+  /** In their order, for whoever looks at all of them: what applies to a key is found by `findKeyRule`. */
+  keys: readonly KeyRule[];
   findKeyRule: (key: string) => KeyRule | undefined;
   unknownKeys: 'allow' | 'drop' | 'reject';
   derive: DatasetOptions['derive'];
 }
 
-/** All rules, checked and ready to be asked. */
+/** All rules, checked and ready to be asked; `defineRules` alone makes them. */
 export interface SyncRules {
   readonly mode: 'enforce' | 'observe';
   readonly onRuleError: OnRuleError;
+  /** In their order, for whoever looks at all of them: what applies to a name is found by `findDatasetRule`. */
+  readonly datasets: readonly DatasetRule[];
   readonly findDatasetRule: (datasetName: string) => DatasetRule | undefined;
 }

@@ -5,6 +5,8 @@ export type {
   ChangeToValidate,
   DatasetOptions,
   DatasetToDerive,
+  Example,
+  Examples,
   KeyOptions,
   OnInvalid,
   OnRuleError,

@@ -37,16 +37,18 @@ export function buildSyncTriggerEvent(
   stored: Iterable<{ Key: string; Value: string | null }>,
   patches: readonly { key: string; value: string | null }[],
 ): SyncTriggerEvent {
-  const records = new Map<string, DatasetRecord>();
+  // Without a prototype, so that even the key `__proto__` becomes a member of its own; and the engine makes a dictionary of
+  // it, not a shape for keys that it has never seen.
+  const datasetRecords: SyncTriggerEvent['datasetRecords'] = Object.create(null);
   for (const { Key, Value } of stored) {
-    if (Value !== null) records.set(Key, { oldValue: Value, newValue: Value, op: 'replace' });
+    if (Value !== null) datasetRecords[Key] = { oldValue: Value, newValue: Value, op: 'replace' };
   }
   for (const { key, value } of patches) {
-    const oldValue = records.get(key)?.oldValue;
-    records.set(key, {
+    const oldValue = datasetRecords[key]?.oldValue;
+    datasetRecords[key] = {
       ...(oldValue === undefined ? {} : { oldValue }),
       ...(value === null ? { op: 'remove' } : { newValue: value, op: 'replace' }),
-    });
+    };
   }
   return {
     version: 2,
@@ -55,8 +57,7 @@ export function buildSyncTriggerEvent(
     identityPoolId,
     identityId,
     datasetName,
-    // Unlike an assignment, this makes a member of its own even of the key `__proto__`.
-    datasetRecords: Object.fromEntries(records),
+    datasetRecords,
   };
 }
 

@@ -36,6 +36,9 @@ describe('rules', () => {
               'level.*': { schema: json(), removable: false, immutable: false, onInvalid: 'revert' },
               name: { rewrite: () => '', validate: () => true, schema: z.string(), maxBytes: undefined },
               badge: { serverOwned: true, immutable: true, removable: false },
+              tried: {
+                examples: { accepted: ['', { key: 'tried', newValue: '1' }], refused: [{ oldValue: '' }] },
+              },
             },
           },
         },
@@ -111,6 +114,21 @@ describe('defineRules refuses', () => {
     ['onInvalid', 'allow'],
   ])('%s: %o', (name, value) => {
     expect(ofKey({ [name]: value })).toEqual([expect.stringContaining(`${AT}.${name}: must be `)]);
+  });
+
+  it.each<[unknown, string]>([
+    [['1'], `${AT}.examples: must be an object of options`],
+    [{ acepted: [] }, `${AT}.examples.acepted: there is no such option; did you mean accepted?`],
+    [{ accepted: '1' }, `${AT}.examples.accepted: must be a list of examples`],
+    [{ refused: ['1', 1] }, `${AT}.examples.refused: number 2 must be a value, or an object of texts`],
+    [{ refused: [{}] }, `${AT}.examples.refused: number 1 must be`],
+    [{ refused: [{ key: 'a' }] }, `${AT}.examples.refused: number 1 must be`],
+    [{ refused: [{ key: '', newValue: '1' }] }, `${AT}.examples.refused: number 1 must be`],
+    [{ refused: [{ newvalue: '1' }] }, `${AT}.examples.refused: number 1 must be`],
+    [{ refused: [{ newValue: 1 }] }, `${AT}.examples.refused: number 1 must be`],
+    [{ refused: [null] }, `${AT}.examples.refused: number 1 must be`],
+  ])('the examples %j', (examples, problem) => {
+    expect(ofKey({ examples })).toEqual([expect.stringContaining(problem)]);
   });
 
   it.each<[string, unknown, string]>([

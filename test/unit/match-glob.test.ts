@@ -43,10 +43,29 @@ describe('a glob', () => {
     );
   });
 
-  // Whoever goes back in the text does not come to an end with these.
+  it('matches what it matches by definition, however long what it looks for is', () => {
+    const part = fc.string({ unit: fc.constantFrom('a', 'a', 'b'), minLength: 14, maxLength: 19 });
+    // Mostly made of the parts, so that there is something to find, whole and begun.
+    const partsAndText = fc.array(part, { minLength: 1, maxLength: 2 }).chain((parts) => {
+      const piece = fc.oneof(fc.constantFrom(...parts), fc.constantFrom('a', 'b', 'aab'));
+      return fc.tuple(fc.constant(parts), fc.array(piece, { maxLength: 4 }));
+    });
+    fc.assert(
+      fc.property(partsAndText, ([parts, pieces]) => {
+        const glob = `*${parts.join('*')}*`;
+        const key = pieces.join('');
+        expect(compileGlob(glob)(key)).toBe(matchesByDefinition(glob, key));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  // Whoever goes back in the text without end does not come to an end with these.
   it.each([
     '*a*a*a*a*b',
     `${'*a'.repeat(500)}*b`,
+    `*${'a'.repeat(15)}b*`,
+    `*${'a'.repeat(7)}b${'a'.repeat(8)}*`,
     `*${'a'.repeat(500)}b*`,
     `*${'a'.repeat(500)}b${'*a'.repeat(50)}b`,
   ])('%s is done with a long text that it does not match', (glob) => {
