@@ -5,6 +5,7 @@ export default {
     'functions/*.ts',
     'lib/store/pglite-worker.ts',
     'infra/local/functions/function-worker.ts',
+    'infra/rules-bundle.ts',
     'test/**/*.test.ts',
     'test/fixtures/*.setup.ts',
   ],

@@ -4,10 +4,11 @@ import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import { createDecisionReporter, createLogger } from '../lib/telemetry.ts';
 import { evaluateRules } from '../lib/trigger/evaluate-rules.ts';
+import { requireSyncRules } from '../lib/trigger/require-sync-rules.ts';
 import type { SyncRules } from '../lib/trigger/rules-model.ts';
 import type { SyncTriggerEvent } from '../lib/trigger/sync-trigger-event.ts';
 import type { Decision } from '../lib/trigger/verdict.ts';
-import rules from '../sync-rules.ts';
+import * as rulesFile from '../sync-rules.ts';
 
 export type SyncTriggerHandler = (event: SyncTriggerEvent, context: Context) => Promise<SyncTriggerEvent>;
 
@@ -47,7 +48,7 @@ export function createSyncTrigger({ rules, report, logger }: SyncTriggerDeps): S
 
 /** The function as AWS runs it. */
 export const handler: SyncTriggerHandler = createSyncTrigger({
-  rules,
+  rules: requireSyncRules(rulesFile.default),
   report: createDecisionReporter('sync-trigger'),
   logger: createLogger('sync-trigger'),
 });

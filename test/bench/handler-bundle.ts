@@ -1,59 +1,12 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { promisify } from 'node:util';
-import { median, type Table } from './measure.ts';
+import { benchBundle } from './bundle.ts';
+import type { Table } from './measure.ts';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const STARTS = 9;
-const LIMITS = { bundle: '400 kB', importing: '120 ms' };
-const run = promisify(execFile);
-
-/** The stream handler as `npm run package` makes it for AWS: how large it is, and how long a fresh process takes to import it. */
+/** What the stream handler's start takes. */
 export async function benchHandlerBundle(): Promise<Table[]> {
-  const directory = await mkdtemp(join(tmpdir(), 'bench-bundle-'));
-  const bundle = await packageHandler(directory);
-  const nothing = join(directory, 'nothing.mjs');
-  await writeFile(nothing, 'export {};\n');
-  const { size } = await stat(bundle);
-  const bundleMs: number[] = [];
-  const nothingMs: number[] = [];
-  // The first of each fetches the files from the disk.
-  for (let start = -1; start < STARTS; start += 1) {
-    const times = { bundle: await importTime(bundle), nothing: await importTime(nothing) };
-    if (start < 0) continue;
-    bundleMs.push(times.bundle);
-    nothingMs.push(times.nothing);
-  }
-  await rm(directory, { recursive: true });
-  return [
-    {
-      title: 'Stream handler as it is deployed',
-      rows: {
-        'bundle, minified': { measured: `${(size / 1000).toFixed(0)} kB`, limit: LIMITS.bundle },
-        'import in a fresh process': {
-          measured: `${median(bundleMs).toFixed(0)} ms`,
-          limit: LIMITS.importing,
-          'an empty module': `${median(nothingMs).toFixed(0)} ms`,
-        },
-      },
-    },
-  ];
-}
-
-async function packageHandler(directory: string): Promise<string> {
-  const serverless = join(ROOT, 'node_modules/.bin/serverless');
-  await run(process.execPath, [serverless, 'package', '--package', directory], { cwd: ROOT });
-  await run('unzip', ['-q', join(directory, 'cognito-sync-backend.zip'), '-d', directory]);
-  return join(directory, 'functions/project-stream.mjs');
-}
-
-/** Milliseconds of the import alone, in a process that has done nothing else. */
-async function importTime(path: string): Promise<number> {
-  const url = JSON.stringify(pathToFileURL(path).href);
-  const script = `const start = performance.now(); await import(${url}); console.log(performance.now() - start);`;
-  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script]);
-  return Number(stdout);
+  const bundle = await benchBundle({
+    title: 'Stream handler as it is deployed',
+    functionName: 'project-stream',
+    limits: { bundle: '400 kB', importing: '120 ms' },
+  });
+  return [bundle];
 }

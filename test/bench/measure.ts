@@ -28,14 +28,29 @@ export interface Table {
   rows: Record<string, Record<string, string>>;
 }
 
-/**
- * Runs the contenders in turn (A B C, A B C, …), so that a machine that gets slower gets slower for all, and gives
- * the median time of each in milliseconds. Rounds before 0 warm up and do not count.
- */
+/** Rounds before 0 warm up and do not count. */
+interface Rounds {
+  rounds: number;
+  warmUp: number;
+}
+
+/** The median time of each contender, in milliseconds, by turns. */
 export async function medianTimes(
   contenders: readonly Contender[],
-  { rounds, warmUp }: { rounds: number; warmUp: number },
+  rounds: Rounds,
 ): Promise<Map<string, number>> {
+  const times = await timesByTurns(contenders, rounds);
+  return new Map(Array.from(times, ([name, values]) => [name, median(values)]));
+}
+
+/**
+ * Runs the contenders in turn (A B C, A B C, …), so that a machine that gets slower gets slower for all.
+ * @returns all times of each, in milliseconds
+ */
+export async function timesByTurns(
+  contenders: readonly Contender[],
+  { rounds, warmUp }: Rounds,
+): Promise<Map<string, number[]>> {
   const times = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
   for (let round = -warmUp; round < rounds; round += 1) {
     for (const { name, every, prepare } of contenders) {
@@ -46,7 +61,7 @@ export async function medianTimes(
       if (round >= 0) times.get(name)?.push(performance.now() - start);
     }
   }
-  return new Map(Array.from(times, ([name, values]) => [name, median(values)]));
+  return times;
 }
 
 export function median(values: readonly number[]): number {

@@ -7,6 +7,7 @@ import type { Table } from './measure.ts';
 import { benchMemory } from './memory.ts';
 import { benchProjection } from './projection.ts';
 import { benchSyncService } from './sync-service.ts';
+import { benchTrigger } from './trigger.ts';
 
 // Runs every bench, or those that are named, and prints their ratios side by side; absolute figures belong to this
 // machine, ratios travel.
@@ -14,6 +15,7 @@ const PARTS = new Map<string, () => Promise<Table[]>>([
   ['projection', benchProjection],
   ['sync', benchSyncService],
   ['handler', benchHandlerBundle],
+  ['trigger', benchTrigger],
   ['memory', benchMemory],
   ['lag', benchLag],
 ]);

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createLocalFunction } from '../../infra/local/functions/local-function.ts';
 import { createLocalFunctions, type LocalFunctions } from '../../infra/local/functions/local-functions.ts';
+import { DEFAULT_RULES_FILE as rulesFile } from '../../lib/config.ts';
 import { FunctionError } from '../../lib/sync/function-port.ts';
 
 const ROOT = new URL('../../', import.meta.url);
@@ -87,7 +88,7 @@ const moduleOf = (name: string) => pathToFileURL(join(directory, `${name}.mjs`))
 const arnOf = (name: string, region = 'eu-west-1') =>
   `arn:aws:lambda:${region}:000000000000:function:${name}`;
 const create = (modules: Record<string, URL>) => {
-  const created = createLocalFunctions({ modules, region: 'eu-west-1' });
+  const created = createLocalFunctions({ modules, region: 'eu-west-1', rulesFile });
   onTestFinished(() => created.close());
   return created;
 };
@@ -106,6 +107,7 @@ beforeAll(async () => {
       'not-there': moduleOf('not there'),
     },
     region: 'eu-west-1',
+    rulesFile,
   });
 });
 afterAll(async () => {
@@ -273,6 +275,7 @@ describe('a local function', () => {
       functionName: 'threads',
       module: moduleOf('threads').href,
       region: 'eu-west-1',
+      rulesFile: pathToFileURL(rulesFile).href,
     });
     onTestFinished(() => own.close());
     const invokeOwn = (ms: number) => own.invoke(JSON.stringify({ ms }), TIMEOUT_MS);
@@ -298,7 +301,11 @@ describe('a local function', () => {
   });
 
   it('is ended when the local cloud is, and waits for nothing', async () => {
-    const own = createLocalFunctions({ modules: { misbehave: moduleOf('misbehave') }, region: 'eu-west-1' });
+    const own = createLocalFunctions({
+      modules: { misbehave: moduleOf('misbehave') },
+      region: 'eu-west-1',
+      rulesFile,
+    });
     const calls = Array.from({ length: 6 }, () => invoke('misbehave', { way: 'loops' }, 60_000, own));
     const outcomes = Promise.allSettled(calls);
     const startedAt = performance.now();
@@ -314,7 +321,8 @@ describe('a local function', () => {
     const script = `
       const { createLocalFunctions } = await import(${JSON.stringify(new URL('infra/local/functions/local-functions.ts', ROOT).href)});
       const functions = createLocalFunctions({
-        modules: { echo: new URL(${JSON.stringify(moduleOf('echo').href)}) }, region: 'eu-west-1' });
+        modules: { echo: new URL(${JSON.stringify(moduleOf('echo').href)}) }, region: 'eu-west-1',
+        rulesFile: ${JSON.stringify(rulesFile)} });
       console.log(await functions.invoke(${JSON.stringify(arnOf('echo'))}, ['done'], { timeoutMs: 60_000 }));`;
     const program = join(directory, 'program.mjs');
     await writeFile(program, script);

@@ -5,6 +5,7 @@ import { createSyncTrigger } from '../../functions/sync-trigger.ts';
 import { createLocalFunctions } from '../../infra/local/functions/local-functions.ts';
 import { createLambdaContext } from '../../infra/local/lambda-context.ts';
 import { functionArn } from '../../infra/local/names.ts';
+import { DEFAULT_RULES_FILE } from '../../lib/config.ts';
 import type { Database } from '../../lib/store/database.ts';
 import { migrate } from '../../lib/store/migrate.ts';
 import { createPoolStore } from '../../lib/store/pool-store.ts';
@@ -526,7 +527,7 @@ describe.each(DATABASES)('the sync trigger on $name', ({ open }) => {
 
   it('is the deployed function, in a thread of its own', async () => {
     const modules = { 'sync-trigger': new URL('../../functions/sync-trigger.ts', import.meta.url) };
-    const functions = createLocalFunctions({ modules, region: 'us-east-1' });
+    const functions = createLocalFunctions({ modules, region: 'us-east-1', rulesFile: DEFAULT_RULES_FILE });
     onTestFinished(() => functions.close());
     const own = createIdentity(createService({}, functions.invoke));
     expect(told(await own.update(put('__proto__', '1'), put('b', '\u0001')))).toEqual([

@@ -1,18 +1,27 @@
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
-import { expect, it } from 'vitest';
+import { type BuildOptions, build } from 'esbuild';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { bundleRules } from '../../infra/rules-bundle.ts';
+import { DEFAULT_RULES_FILE } from '../../lib/config.ts';
+import { askSyncTrigger } from '../fixtures/ask-sync-trigger.ts';
+import { makeRulesFolder, type RulesFolder, rulesOfSize } from '../fixtures/rules-folder.ts';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const OPTIONS = {
+  absWorkingDir: fileURLToPath(new URL('../../', import.meta.url)),
+  entryPoints: ['functions/sync-trigger.ts'],
+  bundle: true,
+  minify: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node24',
+  logLevel: 'silent',
+} satisfies BuildOptions;
 
 it('the sync trigger carries no AWS SDK and no database driver, and is small', async () => {
   const { metafile, outputFiles } = await build({
-    absWorkingDir: ROOT,
-    entryPoints: ['functions/sync-trigger.ts'],
-    bundle: true,
-    minify: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node24',
+    ...OPTIONS,
+    plugins: [bundleRules(DEFAULT_RULES_FILE)],
     metafile: true,
     write: false,
   });
@@ -28,4 +37,46 @@ it('the sync trigger carries no AWS SDK and no database driver, and is small', a
     '@middy/core',
   ]);
   expect(outputFiles[0]?.contents.length).toBeLessThan(120_000);
+});
+
+describe('with a rules file outside the checkout, the sync trigger', () => {
+  let folder: RulesFolder;
+  beforeEach(async () => {
+    folder = await makeRulesFolder();
+  });
+  afterEach(() => folder.remove());
+
+  async function bundle(): Promise<string> {
+    const outfile = join(folder.path, 'sync-trigger.mjs');
+    await build({ ...OPTIONS, outfile, plugins: [bundleRules(folder.rulesFile)] });
+    return outfile;
+  }
+
+  it('decides by it, and by what it imports', async () => {
+    await folder.write('limits.ts', 'export const max: number = 3;');
+    await folder.write('rules.ts', `import { max } from './limits.ts'; ${rulesOfSize('max')}`);
+    const outfile = await bundle();
+    expect(await askSyncTrigger(outfile, 3)).toMatchObject({
+      datasetRecords: { score: { newValue: 'xxx' } },
+    });
+    expect(await askSyncTrigger(outfile, 4)).toBe('score: its value is longer than 3 bytes');
+  });
+
+  it('keeps apart from it a file of its own that is called as the one of the checkout', async () => {
+    await folder.write('sync-rules.ts', 'export const max: number = 2;');
+    await folder.write('rules.ts', `import { max } from './sync-rules.ts'; ${rulesOfSize('max')}`);
+    expect(await askSyncTrigger(await bundle(), 3)).toBe('score: its value is longer than 2 bytes');
+  });
+
+  it.each([
+    ['a misspelt option', rulesOfSize(1).replace('maxBytes', 'maxByte'), /maxByte: there is no such option/],
+    ['no default export', 'export const rules = {};', /must be what defineRules answers/],
+  ])('cannot be loaded where that has %s', async (_, code, reason) => {
+    await folder.write('rules.ts', code);
+    await expect(bundle().then((outfile) => askSyncTrigger(outfile, 1))).rejects.toThrow(reason);
+  });
+
+  it('cannot be bundled where there is none', async () => {
+    await expect(bundle()).rejects.toThrow(/rules\.ts/);
+  });
 });

@@ -1,10 +1,19 @@
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { FunctionError } from '../../../lib/sync/function-port.ts';
-import { type FunctionWorkerData, type InvocationPort, type InvocationRequest, toReply } from './messages.ts';
-import { textOfThrown } from './text-of-thrown.ts';
+import {
+  type FunctionWorkerData,
+  type InvocationPort,
+  type InvocationRequest,
+  toMessage,
+} from './messages.ts';
+import { textWithPlace } from './text-of-thrown.ts';
 
 /** A thread that holds a function, what Lambda calls an execution environment: it runs one invocation at a time. */
 export interface Environment {
+  /** The sync rules and what they import, as far as it has read them: by path, their stamps from just before. */
+  readonly files: ReadonlyMap<string, string>;
+  /** Undefined once the function is there, else why it is not; it is never rejected. */
+  readonly loaded: Promise<FunctionError | undefined>;
   /** It takes no more invocations: it took too long, or ended itself. */
   hasEnded(): boolean;
   /**
@@ -20,7 +29,10 @@ export interface Environment {
 /** Of its JavaScript heap, which is not where buffers are. */
 const MAX_HEAP_MB = 256;
 
-/** Starts a thread that loads the function; an invocation waits for that. The thread does not keep the process alive. */
+/** Source: AWS Lambda Developer Guide, "Lambda execution environment lifecycle", the init phase. */
+const LOAD_TIMEOUT_MS = 10_000;
+
+/** Starts a thread that loads the function; an invocation waits for that. Once loaded it does not keep the process alive. */
 export function startEnvironment(workerData: FunctionWorkerData): Environment {
   const worker = new Worker(new URL('./function-worker.ts', import.meta.url), {
     workerData,
@@ -30,29 +42,50 @@ export function startEnvironment(workerData: FunctionWorkerData): Environment {
   const { port1: port, port2: portOfWorker } = new MessageChannel();
   const first: InvocationPort = { port: portOfWorker };
   worker.postMessage(first, [portOfWorker]);
+  const files = new Map<string, string>();
+  const loaded = Promise.withResolvers<FunctionError | undefined>();
+  const loading = setTimeout(
+    () => end(new FunctionError('timed-out', `it took longer than ${LOAD_TIMEOUT_MS} ms to load`)),
+    LOAD_TIMEOUT_MS,
+  );
   let ended: FunctionError | undefined;
   let current: PromiseWithResolvers<string> | undefined;
 
   function end(reason: FunctionError): void {
     if (ended) return;
     ended = reason;
-    // What it has answered counts, also where its end was seen before that.
-    settle(receiveMessageOnPort(port)?.message);
+    catchUp();
+    settleLoad(reason);
     current?.reject(reason);
     port.close();
     // A thread in the middle of a system call stays until that returns; nobody has to wait for it.
     void worker.terminate();
   }
 
-  function settle(message: unknown): void {
-    const reply = toReply(message);
-    if (!reply) return;
-    if ('answer' in reply) current?.resolve(reply.answer);
-    else current?.reject(new FunctionError('threw', reply.error));
+  /** What it has said counts, also where its end was seen before that. */
+  function catchUp(): void {
+    for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) hear(next.message);
   }
 
-  port.on('message', settle);
-  worker.on('error', (error: unknown) => end(new FunctionError('threw', textOfThrown(error))));
+  function hear(message: unknown): void {
+    const said = toMessage(message);
+    if (!said) return;
+    if ('answer' in said) current?.resolve(said.answer);
+    else if ('error' in said) current?.reject(new FunctionError('threw', said.error));
+    else if ('loaded' in said) settleLoad(undefined);
+    else files.set(said.path, said.stamp);
+  }
+
+  function settleLoad(problem: FunctionError | undefined): void {
+    clearTimeout(loading);
+    loaded.resolve(problem);
+  }
+
+  port.on('message', hear);
+  worker.on('error', (error: unknown) => {
+    catchUp();
+    end(new FunctionError('threw', textWithPlace(error, files.keys())));
+  });
   worker.on('exit', (code) => end(new FunctionError('threw', `it ended itself with exit code ${code}`)));
 
   // Not before it is listened to, which would undo it. The timer of an invocation keeps the process alive.
@@ -60,6 +93,8 @@ export function startEnvironment(workerData: FunctionWorkerData): Environment {
   port.unref();
 
   return {
+    files,
+    loaded: loaded.promise,
     hasEnded: () => ended !== undefined,
     async invoke(event, timeoutMs) {
       if (ended) throw ended;

@@ -1,19 +1,38 @@
 import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { mapImports } from '../../../lib/rules-file/map-imports.ts';
 import { createLambdaContext } from '../lambda-context.ts';
-import type { FunctionWorkerData, InvocationPort, InvocationReply, InvocationRequest } from './messages.ts';
+import { fileStamp } from './file-stamp.ts';
+import type {
+  FunctionWorkerData,
+  InvocationPort,
+  InvocationReply,
+  InvocationRequest,
+  LoadReport,
+} from './messages.ts';
 import { textOfThrown } from './text-of-thrown.ts';
 
 /** The most that Lambda takes of an answer. Source: AWS Lambda Developer Guide, "Lambda quotas". */
 const MAX_ANSWER_BYTES = 6 * 1024 * 1024;
 
-const { functionName, module: url, region } = workerData as FunctionWorkerData;
+const { functionName, module: url, region, rulesFile } = workerData as FunctionWorkerData;
 // Before the function is loaded, which can listen there as well.
 const [{ port }] = (await once(parentPort as MessagePort, 'message')) as [InvocationPort];
 
+mapImports(new URL(rulesFile), (file) => {
+  const path = fileURLToPath(file);
+  // Before it is read: a change in between makes one thread too many, not one with old rules.
+  report({ path, stamp: fileStamp(path) });
+});
 // What is thrown here ends the thread, as it is to: the next one tries the module again.
 const { handler } = await import(url);
 if (typeof handler !== 'function') throw new Error('the module exports no handler');
+report({ loaded: true });
+
+function report(load: LoadReport): void {
+  port.postMessage(load);
+}
 
 async function invoke({ event, timeoutMs }: InvocationRequest): Promise<string> {
   const context = createLambdaContext(functionName, region, timeoutMs);

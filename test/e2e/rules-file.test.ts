@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { CognitoSyncServiceException } from '@aws-sdk/client-cognito-sync';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { SetupError } from '../../lib/errors.ts';
+import { identityClient } from '../fixtures/identity-credentials.ts';
+import { runStart, startProcess } from '../fixtures/npm-start.ts';
+import { makeRulesFolder, type RulesFolder, rulesOfSize } from '../fixtures/rules-folder.ts';
+import { newIdentity, set, write } from '../fixtures/sync-client.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const CHANGE = { timeout: 20_000, interval: 20 };
+
+let folder: RulesFolder;
+beforeEach(async () => {
+  folder = await makeRulesFolder();
+});
+afterEach(() => folder.remove());
+
+/** Has a device write to `game`. @returns what became of it: the text that it was refused with, if any */
+type WriteBytes = (bytes: number) => Promise<'stored' | string>;
+
+async function openDevice(cloud: Pick<LocalCloud, 'url' | 'dataDir'>): Promise<WriteBytes> {
+  const identity = newIdentity();
+  const client = await identityClient(cloud, identity);
+  return async (bytes) => {
+    try {
+      await write(client, identity, 'game', [set(randomUUID(), 'x'.repeat(bytes))]);
+      return 'stored';
+    } catch (error) {
+      if (!(error instanceof CognitoSyncServiceException)) throw error;
+      return `${error.name}: ${error.message}`;
+    }
+  };
+}
+
+const longerThan = (bytes: number) =>
+  expect.stringMatching(
+    new RegExp(`^InvalidLambdaFunctionOutputException: .* longer than ${bytes} bytes\\.$`),
+  );
+
+describe('a local cloud with a rules file of its own', () => {
+  it('asks it of devices, and what is written to it a moment later', async () => {
+    await folder.write('limits.ts', 'export const max: number = 3;');
+    await folder.write('rules.ts', `import { max } from './limits.ts'; ${rulesOfSize('max')}`);
+    const cloud = await startLocalCloud({ rulesFile: folder.rulesFile });
+    onTestFinished(() => cloud.close());
+    const writeBytes = await openDevice(cloud);
+    expect(await writeBytes(3)).toBe('stored');
+    expect(await writeBytes(4)).toEqual(longerThan(3));
+
+    await folder.write('limits.ts', 'export const max: number = 2;');
+    await vi.waitFor(async () => expect(await writeBytes(3)).toEqual(longerThan(2)), CHANGE);
+    expect(await writeBytes(2)).toBe('stored');
+
+    await folder.write('rules.ts', rulesOfSize(9).replace('maxBytes', 'maxByte'));
+    await vi.waitFor(async () => expect(await writeBytes(2)).toMatch(/there is no such option/), CHANGE);
+
+    await folder.write('rules.ts', rulesOfSize(9));
+    await vi.waitFor(async () => expect(await writeBytes(9)).toBe('stored'), CHANGE);
+  });
+
+  it('does not start with one that cannot be loaded', async () => {
+    await folder.write('rules.ts', 'export default {};');
+    const starting = startLocalCloud({ rulesFile: folder.rulesFile });
+    await expect(starting).rejects.toEqual(
+      new SetupError(
+        `sync rules: cannot load ${folder.rulesFile}: the sync rules cannot be used: the default export of the file must be what defineRules answers`,
+      ),
+    );
+  });
+});
+
+describe('npm start with SYNC_RULES', () => {
+  it('has the rules that it names from where it runs, says what becomes of a change, and stays', async () => {
+    await folder.write('rules.ts', rulesOfSize(3));
+    const dataDir = join(folder.path, 'data');
+    const started = await startProcess({
+      DATA_DIR: dataDir,
+      SYNC_RULES: relative(ROOT, folder.rulesFile),
+      POWERTOOLS_LOG_LEVEL: 'INFO',
+    });
+    onTestFinished(async () => void (await started.end('SIGKILL')));
+    const writeBytes = await openDevice({ url: started.url, dataDir });
+    expect(await writeBytes(4)).toEqual(longerThan(3));
+    expect(started.output()).not.toContain('sync rules:');
+
+    await folder.write('rules.ts', 'export default (;');
+    await vi.waitFor(() => {
+      expect(started.output()).toContain(`"sync rules: cannot load ${folder.rulesFile}: Expression expected`);
+    }, CHANGE);
+    expect(await writeBytes(1)).toMatch(/^InvalidLambdaFunctionOutputException: .*Expression expected/);
+
+    await folder.write('rules.ts', rulesOfSize(4));
+    await vi.waitFor(
+      () => expect(started.output()).toContain(`"sync rules: loaded ${folder.rulesFile}"`),
+      CHANGE,
+    );
+    expect(await writeBytes(4)).toBe('stored');
+    expect(await started.end('SIGINT')).toEqual({ code: 0 });
+  });
+
+  it.each([
+    ['there is no file', undefined, 'ENOENT: no such file'],
+    ['an option is misspelt', rulesOfSize(1).replace('maxBytes', 'maxByte'), 'did you mean maxBytes?'],
+  ])('refuses to start where %s, in one line and with code 1', async (_, code, reason) => {
+    if (code !== undefined) await folder.write('rules.ts', code);
+    const { stderr, ...ended } = await runStart({
+      DATA_DIR: join(folder.path, 'data'),
+      PORT: '0',
+      PG_PORT: '0',
+      SYNC_RULES: folder.rulesFile,
+    });
+    expect(ended).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain(`cognito-sync-backend: sync rules: cannot load ${folder.rulesFile}: `);
+    expect(stderr).toContain(reason);
+    expect(stderr.split('\n')).toHaveLength(2);
+  });
+});

@@ -1,0 +1,175 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { CognitoSyncClient, RecordPatch } from '@aws-sdk/client-cognito-sync';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createLocalFunctions } from '../../infra/local/functions/local-functions.ts';
+import { functionArn } from '../../infra/local/names.ts';
+import rules, { HARMLESS } from '../fixtures/hostile-rules.ts';
+import { identityClient } from '../fixtures/identity-credentials.ts';
+import { type StartedProcess, startProcess } from '../fixtures/npm-start.ts';
+import { IDENTITY, POOL } from '../fixtures/stream-events.ts';
+import { type Identity, list, newIdentity, refusalOf, set, write } from '../fixtures/sync-client.ts';
+
+const RULES_FILE = fileURLToPath(new URL('../fixtures/hostile-rules.ts', import.meta.url));
+/** What a device sends, and no log may have. */
+const SECRET = 'hunter2hunter2hunter2hunter2hunter2!';
+
+const invalidOutput = (reason: string | RegExp) => ({
+  name: 'InvalidLambdaFunctionOutputException',
+  status: 400,
+  message:
+    typeof reason === 'string' ? `SyncTrigger failed with error ${reason}.` : expect.stringMatching(reason),
+});
+const TOOK_TOO_LONG = {
+  name: 'LambdaSocketTimeoutException',
+  status: 400,
+  message: 'SyncTrigger took too long; sync again',
+};
+
+/** Of a call that sets `sent` to the secret: what it is refused with, by dataset. */
+const REFUSED: Record<string, unknown> = {
+  throws: invalidOutput('datasets.throws.keys.* is broken: validate threw'),
+  'throws-text': invalidOutput('datasets.throws-text.keys.* is broken: rewrite threw'),
+  promises: invalidOutput('datasets.promises.keys.* is broken: validate answered a promise'),
+  'promises-to-look': invalidOutput('datasets.promises-to-look.keys.* is broken: schema answered a promise'),
+  answers: invalidOutput('datasets.answers.keys.* is broken: validate answered neither true, false nor text'),
+  exits: invalidOutput('it ended itself with exit code 7'),
+  quotes: invalidOutput('sent: its value does not fit the schema'),
+  'quotes-names': invalidOutput('sent: its value does not fit the schema'),
+  'long-key': invalidOutput(/derive is broken: derive wants a key that is not 1 to 1024 characters long\.$/),
+  'no-key': invalidOutput(/derive is broken: derive wants a key that is not 1 to 1024 characters long\.$/),
+  'no-text': invalidOutput(/derive is broken: derive wants a value that is no text\.$/),
+  'not-storable': invalidOutput(
+    /derive is broken: derive wants a value that holds NUL or unpaired surrogates\.$/,
+  ),
+  'long-value': invalidOutput(
+    /derive is broken: derive wants a value that is longer than 1048575 characters\.$/,
+  ),
+  'long-rewrite': invalidOutput(
+    /keys\.\* is broken: rewrite made a value that is longer than 1048575 characters\.$/,
+  ),
+  'large-dataset': { name: 'LimitExceededException', status: 400, message: expect.any(String) },
+  'many-records': invalidOutput('the dataset would have more than 1024 records'),
+  changes: invalidOutput('datasets.changes.derive is broken: derive threw'),
+};
+
+/** What else is stored, where the call is let through. */
+const STORED: Record<string, Record<string, string>> = {
+  'throws-later': {},
+  transforms: {},
+  coerces: {},
+  renames: {},
+  'sets-later': {},
+  prototype: JSON.parse(`{ "__proto__": ${JSON.stringify(SECRET)} }`),
+};
+
+describe('sync rules that are hostile or broken', () => {
+  let started: StartedProcess;
+  let dataDir: string;
+  let identity: Identity;
+  let client: CognitoSyncClient;
+  beforeAll(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), 'hostile-rules-'));
+    const env = { DATA_DIR: dataDir, SYNC_RULES: RULES_FILE, POWERTOOLS_LOG_LEVEL: 'DEBUG' };
+    started = await startProcess(env);
+  });
+  afterAll(async () => {
+    await started.end('SIGTERM');
+    await rm(dataDir, { recursive: true });
+  });
+  beforeEach(async () => {
+    identity = newIdentity();
+    client = await identityClient({ url: started.url, dataDir }, identity);
+  });
+
+  const update = (datasetName: string, ...patches: RecordPatch[]) =>
+    write(client, identity, datasetName, patches);
+  async function stored(datasetName: string): Promise<Record<string, string | undefined>> {
+    const { Records = [] } = await list(client, identity, datasetName);
+    return Object.fromEntries(Records.map(({ Key = '', Value }) => [Key, Value]));
+  }
+
+  it('are all tried here', () => {
+    const tried = [...Object.keys(REFUSED), ...Object.keys(STORED)];
+    const names = rules.datasets.map(({ name }) => name);
+    expect([...tried, 'never-returns', 'slow-pattern', 'slow-globs'].toSorted()).toEqual(names.toSorted());
+  });
+
+  it.each(Object.entries(REFUSED))('fail the call, which then stores nothing: %s', async (name, refusal) => {
+    const value = name === 'quotes-names' ? JSON.stringify({ [SECRET]: SECRET }) : SECRET;
+    expect(await refusalOf(update(name, set('sent', value)))).toEqual(refusal);
+    expect(await stored(name)).toEqual({});
+  });
+
+  it.each(Object.entries(STORED))('let through what was sent, as it was: %s', async (name, others) => {
+    const values = { sent: SECRET, ...others };
+    const { Records = [] } = await update(name, set('sent', SECRET));
+    expect(Records.map(({ Key, Value }) => [Key, Value])).toEqual(Object.entries(values));
+    expect(await stored(name)).toEqual(values);
+    expect(await stored('throws')).toEqual({});
+    // It may have ended its thread since.
+    await update(name, set('sent', HARMLESS, 1));
+  });
+
+  it('are ended after five seconds; other calls go on meanwhile, and the next ones work', async () => {
+    let ended = 0;
+    const slow = ['never-returns', 'slow-pattern'].map((name) =>
+      refusalOf(update(name, set('sent', SECRET))).finally(() => {
+        ended += 1;
+      }),
+    );
+    for (let syncCount = 0; syncCount < 3; syncCount += 1) {
+      await update('transforms', set('sent', SECRET, syncCount));
+      expect(await stored('transforms')).toEqual({ sent: SECRET });
+    }
+    expect(ended).toBe(0);
+    expect(await Promise.all(slow)).toEqual([TOOK_TOO_LONG, TOOK_TOO_LONG]);
+    for (const name of ['never-returns', 'slow-pattern']) {
+      expect(await stored(name)).toEqual({});
+      await update(name, set('sent', HARMLESS));
+      expect(await stored(name)).toEqual({ sent: HARMLESS });
+    }
+  });
+
+  it('match keys that a glob is slow for, one after the other, within the time of a call', async () => {
+    const keys = Array.from({ length: 500 }, (_, index) => `${index}-${'a'.repeat(1_000)}`);
+    const { Records = [] } = await update('slow-globs', ...keys.map((key) => set(key, SECRET)));
+    expect(Records.map(({ Key, Value }) => [Key, Value])).toEqual(keys.map((key) => [key, undefined]));
+  });
+
+  it('have no value in the log, where every decision is', async () => {
+    await refusalOf(update('throws', set('last', SECRET)));
+    await expect.poll(() => started.output()).toContain('"key":"last"');
+    const output = started.output();
+    expect(output).toContain('"action":"rule-error"');
+    expect(output).not.toContain(SECRET);
+    expect(output).not.toContain('hunter2');
+  });
+});
+
+it('a record that Amazon sends as null stays one, whatever the rules', async () => {
+  const functions = createLocalFunctions({
+    modules: { 'sync-trigger': new URL('../../functions/sync-trigger.ts', import.meta.url) },
+    region: 'us-east-1',
+    rulesFile: RULES_FILE,
+  });
+  const event = {
+    version: 2,
+    eventType: 'SyncTrigger',
+    region: 'us-east-1',
+    identityPoolId: POOL,
+    identityId: IDENTITY,
+    datasetName: 'throws',
+    datasetRecords: { gone: null },
+  };
+  try {
+    const answer = await functions.invoke(functionArn('us-east-1', 'sync-trigger'), event, {
+      timeoutMs: 20_000,
+    });
+    expect(answer).toEqual(event);
+  } finally {
+    functions.close();
+  }
+});
