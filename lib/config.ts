@@ -1,4 +1,7 @@
 import { isIP, isIPv6 } from 'node:net';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { PublishPolicy } from './bulk-publish/decide-start.ts';
 import { SetupError } from './errors.ts';
 import { isLoopback, LOOPBACK } from './loopback.ts';
 import type { PayloadPolicy } from './stream/payload-url.ts';
@@ -21,11 +24,16 @@ export interface LocalConfig {
   databaseUrl: string | undefined;
   region: string;
   credentials: Credentials;
+  /** Absolute path of the sync rules. */
+  rulesFile: string;
 }
 
 export const DEFAULT_SQL_PORT = 4581;
 export const DEFAULT_DATA_DIR = '.data';
 export const DEFAULT_CREDENTIALS: Credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+
+/** The sync rules unless SYNC_RULES names others: those at the top of the checkout, which functions import. */
+export const DEFAULT_RULES_FILE = fileURLToPath(new URL('../sync-rules.ts', import.meta.url));
 
 /** The stream that identity pools are published to unless told otherwise. */
 export const STREAM_NAME = 'cognito-sync';
@@ -51,7 +59,13 @@ export function readLocalConfig(env: Environment): LocalConfig {
     databaseUrl: env.DATABASE_URL ? readDatabaseUrl(env) : undefined,
     region,
     credentials,
+    rulesFile: readRulesFile(env),
   };
+}
+
+/** @returns the absolute path; whether there is a file is seen when it is loaded */
+export function readRulesFile({ SYNC_RULES }: Environment): string {
+  return SYNC_RULES ? resolve(SYNC_RULES) : DEFAULT_RULES_FILE;
 }
 
 /** Who can reach the port can sign with the default credentials, which everybody knows. */
@@ -166,6 +180,66 @@ export function readParallelizationFactor(env: Environment): number {
     );
   }
   return Number(value);
+}
+
+/** The identity pool's id, in the form that the API takes. Source: Amazon Cognito Sync API Reference. */
+const IDENTITY_POOL_ID = /^(?=.{1,55}$)([\w-]+):[0-9a-f-]+$/;
+
+/**
+ * The pools in IDENTITY_POOL_IDS, separated by commas.
+ *
+ * @returns null where it is not set: all pools are meant
+ * @throws {SetupError} naming all that is wrong with it
+ */
+export function readIdentityPoolIds({
+  IDENTITY_POOL_IDS: value,
+  AWS_REGION: region,
+}: Environment): string[] | null {
+  if (!value?.trim()) return null;
+  const ids = value.split(',').map((id) => id.trim());
+  const mistakes = ids.flatMap((id, index) => {
+    if (id === '') return ['there is nothing before or after a comma'];
+    const itsRegion = IDENTITY_POOL_ID.exec(id)?.[1];
+    if (itsRegion === undefined) return [`"${id}" is not the id of an identity pool`];
+    if (region && itsRegion !== region) return [`"${id}" is not in the region ${region}`];
+    return ids.indexOf(id) < index ? [`"${id}" is there twice`] : [];
+  });
+  if (mistakes.length > 0) throw new SetupError(`IDENTITY_POOL_IDS: ${[...new Set(mistakes)].join(', ')}`);
+  return ids;
+}
+
+/** @throws {SetupError} AWS_REGION is not set */
+export function readRegion({ AWS_REGION: region }: Environment): string {
+  if (!region) throw new SetupError('AWS_REGION is not set; it is the region of the identity pools');
+  return region;
+}
+
+/**
+ * Where an event source mapping puts what it gives up: `s3://bucket/prefix`, or the absolute path of a directory.
+ *
+ * @returns null where FAILURES is not set
+ * @throws {SetupError} it is an address of S3 without a bucket
+ */
+export function readFailures({ FAILURES: value }: Environment): string | null {
+  if (!value) return null;
+  if (!value.startsWith('s3:')) return resolve(value);
+  if (!/^s3:\/\/[a-z0-9][a-z0-9.-]+(\/|$)/.test(value)) {
+    throw new SetupError(
+      `FAILURES=${value} names no bucket; it looks like s3://bucket/prefix, or is a directory`,
+    );
+  }
+  return value;
+}
+
+/** When bulk publishes are started without being asked for. @throws {SetupError} BULK_PUBLISH_POLICY is none */
+export function readPublishPolicy({ BULK_PUBLISH_POLICY: value }: Environment): PublishPolicy {
+  if (!value || value === 'off') return { kind: 'off' };
+  if (value === 'first') return { kind: 'first' };
+  const days = Number(/^every ([1-9]\d{0,2}) days?$/.exec(value)?.[1]);
+  if (Number.isNaN(days)) {
+    throw new SetupError(`BULK_PUBLISH_POLICY=${value} is none; use off, first, or one such as every 7 days`);
+  }
+  return { kind: 'every', days };
 }
 
 function readPort(env: Environment, name: string, byDefault: number): number {

@@ -1,5 +1,6 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
+import type { PollOutcome } from './bulk-publish/poll-model.ts';
 import type { BatchReport } from './projection/batch-report.ts';
 import type { Decision } from './trigger/verdict.ts';
 
@@ -33,10 +34,31 @@ export function createDecisionReporter(functionName: string): (decisions: readon
     for (const alike of byRule.values()) {
       const [first] = alike;
       if (!first) continue;
-      const metric = metrics.singleMetric();
-      metric.addDimensions({ rule: toDimension(first.rule), action: first.action });
-      metric.addMetric('Decisions', MetricUnit.Count, alike.length);
+      metrics.addDimensions({ rule: toDimension(first.rule), action: first.action });
+      metrics.addMetric('Decisions', MetricUnit.Count, alike.length);
+      // A line for each, as dimensions are of a line. `singleMetric` would read the environment again for each.
+      metrics.publishStoredMetrics();
     }
+  };
+}
+
+/**
+ * Turns what polls find into CloudWatch metrics; those that say how many there are now are told at every poll, for alarms.
+ */
+export function createPublishReporter(functionName: string): (outcome: PollOutcome) => void {
+  const metrics = new Metrics({ namespace: NAMESPACE, serviceName: functionName });
+  return ({ transitions, stalled, failures, notReached, gapsOpen }) => {
+    for (const [status, alike] of Map.groupBy(transitions, ({ to }) => to)) {
+      metrics.addDimension('status', status);
+      metrics.addMetric('BulkPublishTransitions', MetricUnit.Count, alike.length);
+      metrics.publishStoredMetrics();
+    }
+    const failed = new Set(failures.map(({ identityPoolId }) => identityPoolId));
+    metrics.addMetric('BulkPublishStalled', MetricUnit.Count, stalled);
+    metrics.addMetric('PoolsFailed', MetricUnit.Count, failed.size);
+    metrics.addMetric('PoolsNotReached', MetricUnit.Count, notReached.length);
+    metrics.addMetric('GapsOpen', MetricUnit.Count, gapsOpen);
+    metrics.publishStoredMetrics();
   };
 }
 

@@ -1,13 +1,15 @@
 import { type IncomingMessage, request } from 'node:http';
 import { SetupError } from '../../lib/errors.ts';
-import type { Outcome } from '../../lib/operator/run-command.ts';
+import type { CommandDeps } from '../../lib/operator/command.ts';
+import { type Outcome, stoppedText } from '../../lib/operator/run-command.ts';
 import { type OperatorMessage, withShortPath } from '../../lib/operator/socket.ts';
 
 /** No socket, or one that a killed process left behind. */
 const NOBODY = new Set(['ENOENT', 'ENOTDIR', 'ECONNREFUSED']);
 
 /**
- * Hands a command line to the local cloud that listens on the socket at `path`, and prints what it says.
+ * Hands a command line to the local cloud that listens on the socket at `path`, and passes on what it says. Where the
+ * signal is aborted it goes away, by which the cloud ends the commands that are to end by that.
  *
  * @returns how the command ended, or null where nobody listens
  * @throws {SetupError} the socket may not be used, or the cloud stopped before the command had ended
@@ -15,14 +17,22 @@ const NOBODY = new Set(['ENOENT', 'ENOTDIR', 'ECONNREFUSED']);
 export async function askRunningCloud(
   path: string,
   commandLine: readonly string[],
-  print: (line: string) => void,
+  { print, progress, signal }: Pick<CommandDeps, 'print' | 'progress' | 'signal'>,
 ): Promise<Outcome | null> {
   const response = await withShortPath(path, (socketPath) => post(socketPath, JSON.stringify(commandLine)));
   if (response === null) return null;
+  const goAway = () => response.destroy();
+  signal.addEventListener('abort', goAway, { once: true });
+  if (signal.aborted) goAway();
   for await (const message of messagesOf(response)) {
-    if (!('print' in message)) return message;
-    print(message.print);
+    if ('print' in message) print(message.print);
+    else if ('progress' in message) progress(message.progress);
+    else {
+      signal.removeEventListener('abort', goAway);
+      return message;
+    }
   }
+  if (signal.aborted) return { exitCode: 1, error: stoppedText(commandLine) ?? 'stopped' };
   throw new SetupError('the local cloud stopped before the command had ended');
 }
 

@@ -37,7 +37,7 @@ export async function runOnDirectory({
 }: DirectoryOptions): Promise<Outcome> {
   const paths = dataPaths(dataDir);
   for (const giveUpAt = Date.now() + WAIT_MS; ; await sleep(100)) {
-    const outcome = await askRunningCloud(paths.operatorSocket, commandLine, deps.print);
+    const outcome = await askRunningCloud(paths.operatorSocket, commandLine, deps);
     if (outcome !== null) return outcome;
     // Taking the directory would make it.
     if (!existsSync(paths.database)) {

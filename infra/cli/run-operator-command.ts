@@ -5,14 +5,19 @@ import {
   type Outcome,
   outcomeOf,
   prepareCommand,
+  questionOf,
 } from '../../lib/operator/run-command.ts';
 import { openPgForOperator, requireTables } from '../../lib/store/operator-database.ts';
+import type { Confirm } from './confirm.ts';
+import { ALL_COMMANDS } from './process-commands.ts';
 import { runOnDirectory } from './run-on-directory.ts';
 
 export interface OperatorOptions {
   /** A PostgreSQL server; without it the embedded database in `dataDir` is meant. */
   databaseUrl: string | undefined;
   dataDir: string;
+  /** Asks for what a command needs somebody to agree to. */
+  confirm: Confirm;
   /** What a command works with, but for the database. */
   deps: Omit<CommandDeps, 'database'>;
 }
@@ -20,10 +25,12 @@ export interface OperatorOptions {
 /** Runs a command line, name first, where its database is. @throws what the operator can do nothing about */
 export function runOperatorCommand(
   commandLine: readonly string[],
-  { databaseUrl, dataDir, deps }: OperatorOptions,
+  { databaseUrl, dataDir, confirm, deps }: OperatorOptions,
 ): Promise<Outcome> {
   return outcomeOf(async () => {
-    const work = prepareCommand(commandLine);
+    const work = prepareCommand(commandLine, ALL_COMMANDS);
+    const question = questionOf(commandLine);
+    if (question !== undefined) await confirm(question);
     if (databaseUrl === undefined) {
       const forCloud = fromAnywhere(commandLine, process.cwd());
       return runOnDirectory({ work, commandLine: forCloud, dataDir, deps });

@@ -2,14 +2,20 @@ import { chmod, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import type { CommandDeps } from '../../lib/operator/command.ts';
-import { DONE, outcomeOf, prepareCommand } from '../../lib/operator/run-command.ts';
+import {
+  DONE,
+  type Outcome,
+  outcomeOf,
+  prepareCommand,
+  stoppedText,
+} from '../../lib/operator/run-command.ts';
 import { type OperatorMessage, withShortPath } from '../../lib/operator/socket.ts';
 
 export interface OperatorSocketOptions {
   /** Where the socket is made. Nobody else may use the directory: what a killed process left there is removed. */
   path: string;
   /** What a command works with, but for who is told. */
-  deps: Omit<CommandDeps, 'print'>;
+  deps: Omit<CommandDeps, 'print' | 'progress' | 'signal'>;
 }
 
 /**
@@ -20,11 +26,11 @@ export async function openOperatorSocket({
   path,
   deps,
 }: OperatorSocketOptions): Promise<{ close(): Promise<void> }> {
+  const underWay = new Set<Promise<Outcome>>();
   const server = createServer((request, response) => {
-    // Who goes away does not take the command back.
     request.on('error', () => undefined);
     response.on('error', () => undefined);
-    answer(request, response, deps).catch((error: unknown) => {
+    answer(request, response, { deps, underWay }).catch((error: unknown) => {
       console.error(error);
       end(response, { exitCode: 1, error: 'internal error; the terminal of `npm start` says more' });
     });
@@ -43,6 +49,8 @@ export async function openOperatorSocket({
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
       await closed;
+      // They end now that nobody listens, and work on the database until then.
+      await Promise.allSettled(underWay);
       await rm(path, { force: true });
     },
   };
@@ -58,7 +66,7 @@ function listen(server: ReturnType<typeof createServer>, path: string): Promise<
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  deps: OperatorSocketOptions['deps'],
+  { deps, underWay }: { deps: OperatorSocketOptions['deps']; underWay: Set<Promise<Outcome>> },
 ): Promise<void> {
   const commandLine =
     request.method === 'POST' && request.url === '/commands' ? await readCommandLine(request) : null;
@@ -69,12 +77,36 @@ async function answer(
   response.writeHead(200, { 'Content-Type': 'application/x-ndjson' });
   // Who asked knows from now on that the command was taken, however long its first line takes.
   response.flushHeaders();
-  const print = (line: string) => say(response, { print: line });
-  const outcome = await outcomeOf(async () => {
-    await prepareCommand(commandLine)({ ...deps, print });
+  const endsWithAsker = stoppedText(commandLine) !== undefined;
+  const outcome = run(commandLine, {
+    ...deps,
+    print: (line) => say(response, { print: line }),
+    progress: (progress) => say(response, { progress }),
+    // Who goes away does not take another command back.
+    signal: endsWithAsker ? goneSignal(response) : NEVER,
+  });
+  if (endsWithAsker) underWay.add(outcome);
+  try {
+    end(response, await outcome);
+  } finally {
+    underWay.delete(outcome);
+  }
+}
+
+function run(commandLine: readonly string[], deps: CommandDeps): Promise<Outcome> {
+  return outcomeOf(async () => {
+    await prepareCommand(commandLine)(deps);
     return DONE;
   });
-  end(response, outcome);
+}
+
+const NEVER = new AbortController().signal;
+
+/** Aborted once nobody waits for the answer any more. */
+function goneSignal(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  return gone.signal;
 }
 
 async function readCommandLine(request: IncomingMessage): Promise<string[] | null> {

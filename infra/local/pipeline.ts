@@ -1,5 +1,6 @@
 import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { ensureStream } from '../../lib/aws/kinesis-stream.ts';
+import type { Credentials } from '../../lib/config.ts';
 import type { BatchReport } from '../../lib/projection/batch-report.ts';
 import type { DataDirectory } from '../../lib/store/data-directory.ts';
 import type { Database } from '../../lib/store/database.ts';
@@ -7,13 +8,18 @@ import type { FetchPayload } from '../../lib/stream/payload-port.ts';
 import type { EventSourceMapping } from './event-source-mapping/event-source-mapping.ts';
 import { STREAM_NAME } from './names.ts';
 import { startProjection } from './projection.ts';
-import type { ServiceSchedules } from './service-schedules.ts';
+import { startPublishPolling } from './publish-polling.ts';
+import { startQueryStoreSweep } from './query-store-sweep.ts';
+import type { ScheduleStatus } from './schedule.ts';
 import type { SyncService } from './sync-service.ts';
 
-/** What moves by itself: the schedules that bring events onto the stream, and the mapping that takes them off it. */
+/**
+ * What moves by itself: the schedules that bring events onto the stream, the mapping that takes them off it, the poller
+ * that watches both, and the sweep of what is kept long enough.
+ */
 export interface Pipeline {
   mapping: EventSourceMapping;
-  schedules: ServiceSchedules;
+  schedules(): ScheduleStatus[];
   close(): Promise<void>;
 }
 
@@ -22,20 +28,29 @@ interface PipelineDeps {
   database: Database;
   sync: SyncService;
   directory: DataDirectory;
+  /** Where the port answers, and to whom. */
+  url: string;
+  credentials: Credentials;
   region: string;
   fetchPayload: FetchPayload;
   report: (batch: BatchReport) => void;
 }
 
 /** Makes the stream where it is not there, and starts both sides of it. */
-export async function startPipeline({ client, sync, directory, ...rest }: PipelineDeps): Promise<Pipeline> {
+export async function startPipeline(deps: PipelineDeps): Promise<Pipeline> {
+  const { client, sync } = deps;
+  const directory = deps.directory.eventSourceMappings;
   await ensureStream(client, STREAM_NAME);
-  const mapping = await startProjection({ client, directory: directory.eventSourceMappings, ...rest });
+  const mapping = await startProjection({ ...deps, directory });
   const schedules = sync.startSchedules(client);
+  const polling = startPublishPolling({ ...deps, directory });
+  const sweep = startQueryStoreSweep({ ...deps, directory });
   return {
     mapping,
-    schedules,
+    schedules: () => [...schedules.status(), polling.status(), sweep.status()],
     async close() {
+      await sweep.close();
+      await polling.close();
       await schedules.close();
       await mapping.close();
     },

@@ -5,18 +5,21 @@ import { join } from 'node:path';
 
 import { createKinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { deleteStream } from '../../lib/aws/kinesis-stream.ts';
+import { openOperatedService } from '../../lib/aws/operated-service.ts';
 import { createPayloadFetch } from '../../lib/aws/payload-fetch.ts';
-import { DEFAULT_CREDENTIALS, type LocalConfig } from '../../lib/config.ts';
+import { DEFAULT_CREDENTIALS, DEFAULT_RULES_FILE, type LocalConfig } from '../../lib/config.ts';
+import { SetupError } from '../../lib/errors.ts';
 import { createTemporaryCredentials } from '../../lib/identity/temporary-credentials.ts';
 import { isLoopback, LOOPBACK } from '../../lib/loopback.ts';
+import type { CommandDeps } from '../../lib/operator/command.ts';
 import { type DataDirectory, takeDataDirectory } from '../../lib/store/data-directory.ts';
 import type { Database } from '../../lib/store/database.ts';
 import { type LocalDatabase, openDatabase } from '../../lib/store/open-database.ts';
 import { openPgForOperator } from '../../lib/store/operator-database.ts';
-import type { FetchPayload } from '../../lib/stream/payload-port.ts';
 import { createFindCredentials } from '../../lib/wire/find-credentials.ts';
 import { createSigV4Verifier } from '../../lib/wire/sigv4.ts';
 import { emptyTables } from './empty-tables.ts';
+import { deployedMappingSettings } from './event-source-mapping/deployed-mapping-settings.ts';
 import { ensureFirstPool } from './first-pool.ts';
 import { createLocalFunctions } from './functions/local-functions.ts';
 import { createHealthRoute } from './health.ts';
@@ -57,7 +60,7 @@ export interface LocalCloudOptions extends Partial<LocalConfig> {
  * deploys, and a database, behind one HTTP port. Without options it takes free ports and a temporary directory, which
  * `close` removes: an instance for a test.
  *
- * @throws {SetupError} a port is taken, the data directory in use, the database not there
+ * @throws {SetupError} a port is taken, the data directory in use, the database not there, the sync rules cannot be loaded
  */
 export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<LocalCloud> {
   await using started = new AsyncDisposableStack();
@@ -67,10 +70,19 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     credentials: DEFAULT_CREDENTIALS,
     port: 0,
     sqlPort: 0,
+    rulesFile: DEFAULT_RULES_FILE,
     ...options,
   };
-  const { region, credentials } = config;
+  const { region, credentials, rulesFile } = config;
   const directory = await takeDirectory(options.dataDir, started);
+  const functions = createLocalFunctions({
+    modules: { ...DEPLOYED, ...options.functions },
+    region,
+    rulesFile,
+  });
+  started.defer(() => functions.close());
+  // While the database is opened. It never rejects.
+  const loading = functions.load(SYNC_TRIGGER_NAME);
   const local = await openDatabase(directory.database, options.databaseUrl);
   const { database } = local;
   started.defer(() => database.close());
@@ -80,7 +92,6 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   const temporary = createTemporaryCredentials({ key: tokenKey, now: Date.now, randomId: randomUUID });
   const findCredentials = createFindCredentials({ developer: credentials, accountId: ACCOUNT_ID, temporary });
   const verify = createSigV4Verifier({ region, findCredentials, now: Date.now });
-  const functions = createLocalFunctions({ modules: { ...DEPLOYED, ...options.functions }, region });
   const sync = createSyncService({
     database,
     invokeFunction: functions.invoke,
@@ -110,8 +121,10 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     database: local.kind,
     projection: projection.totals(),
     mappings: running ? [running.mapping.status()] : [],
-    schedules: running ? running.schedules.status() : [],
+    schedules: running ? running.schedules() : [],
   }));
+  const problem = await loading;
+  if (problem !== undefined) throw new SetupError(problem);
   const url: string = await listen(config, [health, ...sync.routes, identity, kinesis], started);
   // Before the port is closed, which waits for what is under way.
   started.defer(() => functions.close());
@@ -121,10 +134,19 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   started.defer(() => client.destroy());
   const policy = { regions: [region], ownOrigin: url };
   const fetchPayload = createPayloadFetch({ policy, now: Date.now });
-  const operator = { databaseUrl: options.databaseUrl, database, fetchPayload };
+  const openService = async () =>
+    openOperatedService({
+      endpoint: url,
+      credentials,
+      region,
+      failures: join(directory.eventSourceMappings, 'failures'),
+      parallelizationFactor: deployedMappingSettings().parallelizationFactor,
+    });
+  const operator = { databaseUrl: options.databaseUrl, database, fetchPayload, openService };
   await listenForOperator(operator, directory, started);
+  const report = projection.add;
   const run = () =>
-    startPipeline({ client, database, sync, directory, region, fetchPayload, report: projection.add });
+    startPipeline({ client, database, sync, directory, url, credentials, region, fetchPayload, report });
   running = await run();
   started.defer(() => running?.close());
 
@@ -181,7 +203,8 @@ async function listenForOperator(
     databaseUrl,
     database,
     fetchPayload,
-  }: { databaseUrl: string | undefined; database: Database; fetchPayload: FetchPayload },
+    openService,
+  }: Pick<CommandDeps, 'database' | 'fetchPayload' | 'openService'> & { databaseUrl: string | undefined },
   { operatorSocket }: DataDirectory,
   started: AsyncDisposableStack,
 ): Promise<void> {
@@ -189,7 +212,7 @@ async function listenForOperator(
   started.defer(async () => own?.close());
   const listening = await openOperatorSocket({
     path: operatorSocket,
-    deps: { database: own ?? database, fetchPayload, now: Date.now },
+    deps: { database: own ?? database, fetchPayload, openService, now: Date.now },
   });
   started.defer(() => listening.close());
 }

@@ -1,4 +1,5 @@
 import { CognitoSync } from '@aws-sdk/client-cognito-sync';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
 import type { Credentials } from '../config.ts';
 
 export { CognitoSyncServiceException, ResourceConflictException } from '@aws-sdk/client-cognito-sync';
@@ -12,7 +13,14 @@ interface CognitoSyncClientOptions {
   credentials?: Credentials;
 }
 
-/** A client of the Cognito Sync API, Amazon's or one that is self-hosted. Whoever makes it calls `destroy()`. */
+const CONNECT_TIMEOUT_MS = 2_000;
+/** UpdateRecords waits up to five seconds for a sync trigger. */
+const REQUEST_TIMEOUT_MS = 15_000;
+
+/**
+ * A client of the Cognito Sync API, Amazon's or one that is self-hosted, with time limits on every request. The SDK's own
+ * retries (three attempts) stay on. Whoever makes it calls `destroy()`.
+ */
 export function createCognitoSyncClient({
   region,
   endpoint,
@@ -20,6 +28,12 @@ export function createCognitoSyncClient({
 }: CognitoSyncClientOptions): CognitoSync {
   return new CognitoSync({
     region,
+    requestHandler: new NodeHttpHandler({
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      // Without it the handler only warns, and the request hangs on.
+      throwOnRequestTimeout: true,
+    }),
     ...(endpoint !== undefined && { endpoint }),
     ...(credentials !== undefined && { credentials }),
   });

@@ -37,6 +37,8 @@ export interface RecordPage {
   records: StreamRecord[];
   /** Absent when the shard is closed and read to its end. */
   nextIterator: string | undefined;
+  /** How far this answer is behind the newest record; 0 at the tip. */
+  millisBehindLatest: number;
 }
 
 /**
@@ -104,8 +106,13 @@ export function createKinesisReader(client: KinesisClient): KinesisReader {
       const command = new GetRecordsCommand({ ShardIterator: iterator, Limit: limit });
       // An iterator from the future (the clock was set back) or from a wiped emulator counts as invalid
       // argument; like an expired one it only has to be opened anew.
-      const { Records = [], NextShardIterator } = await translate(client.send(command), 'iterator-expired');
-      return { records: Records.map(toStreamRecord), nextIterator: NextShardIterator };
+      const answer = await translate(client.send(command), 'iterator-expired');
+      const { Records = [], NextShardIterator, MillisBehindLatest = 0 } = answer;
+      return {
+        records: Records.map(toStreamRecord),
+        nextIterator: NextShardIterator,
+        millisBehindLatest: MillisBehindLatest,
+      };
     },
   };
 }

@@ -36,3 +36,13 @@ export async function streamExists(client: KinesisClient, streamName: string): P
     throw error;
   }
 }
+
+const HOUR_MS = 60 * 60 * 1000;
+
+/** For how long the stream keeps what is put on it. @throws what the SDK throws, also where there is no such stream */
+export async function readRetentionMs(client: KinesisClient, streamName: string): Promise<number> {
+  const answer = await client.send(new DescribeStreamSummaryCommand({ StreamName: streamName }));
+  const hours = answer.StreamDescriptionSummary?.RetentionPeriodHours;
+  if (hours === undefined) throw new Error('Kinesis described a stream without its retention');
+  return hours * HOUR_MS;
+}

@@ -12,21 +12,32 @@ const COST = 'a quarter to a third of the speed of writing';
 /** Which indexes on values there are, and what each costs; adds and drops them. */
 export const indexes: Command = {
   summary: `list, build or drop the indexes on values; each costs ${COST}`,
-  usage: ['indexes', 'indexes add numeric|text', 'indexes drop numeric|text'],
+  usage: ['indexes [--json]', 'indexes add numeric|text [--json]', 'indexes drop numeric|text [--json]'],
   prepare(args) {
-    const [action, name, ...more] = parseArgs({ args, allowPositionals: true }).positionals;
-    if (action === undefined) return list;
+    const { values, positionals } = parseArgs({
+      args,
+      allowPositionals: true,
+      options: { json: { type: 'boolean', default: false } },
+    });
+    const [action, name, ...more] = positionals;
+    const { json: asJson } = values;
+    if (action === undefined) return (deps) => list(deps, asJson);
     if (action !== 'add' && action !== 'drop') throw new UsageError(`indexes: there is no ${action}`);
     const index = VALUE_INDEX_NAMES.find((known) => known === name);
     if (index === undefined || more.length > 0) {
       throw new UsageError(`indexes ${action} takes one of ${VALUE_INDEX_NAMES.join(', ')}`);
     }
-    return (deps) => (action === 'add' ? add(index, deps) : drop(index, deps));
+    return (deps) => (action === 'add' ? add(index, deps, asJson) : drop(index, deps, asJson));
   },
 };
 
-async function list({ database, print }: CommandDeps): Promise<void> {
-  for (const { name, state, bytes } of await createValueIndexes(database).list()) {
+async function list({ database, print }: CommandDeps, asJson: boolean): Promise<void> {
+  const listed = await createValueIndexes(database).list();
+  if (asJson) {
+    print(JSON.stringify({ indexes: listed }));
+    return;
+  }
+  for (const { name, state, bytes } of listed) {
     const size = state === 'absent' ? '' : sizeOf(bytes);
     print(`${name.padEnd(9)}${state.padEnd(10)}${size.padStart(9)}  ${ANSWERS[name]}`);
     if (state === 'broken')
@@ -35,19 +46,30 @@ async function list({ database, print }: CommandDeps): Promise<void> {
   print(`Each costs ${COST}.`);
 }
 
-async function add(name: ValueIndexName, { database, print, now }: CommandDeps): Promise<void> {
+async function add(
+  name: ValueIndexName,
+  { database, print, now }: CommandDeps,
+  asJson: boolean,
+): Promise<void> {
   const valueIndexes = createValueIndexes(database);
   const start = now();
-  print(`${name}: building the index for ${ANSWERS[name]}; it costs ${COST}`);
-  const built = await valueIndexes.add(name);
+  if (!asJson) print(`${name}: building the index for ${ANSWERS[name]}; it costs ${COST}`);
+  const isBuilt = await valueIndexes.add(name);
   const bytes = (await valueIndexes.list()).find((index) => index.name === name)?.bytes ?? 0;
-  const seconds = ((now() - start) / 1000).toFixed(1);
-  print(`${name}: ${built ? `ready after ${seconds} s` : 'was there already'}, ${sizeOf(bytes)}`);
+  const tookMs = now() - start;
+  if (asJson) {
+    print(JSON.stringify({ name, isBuilt, tookMs, bytes }));
+    return;
+  }
+  const seconds = (tookMs / 1000).toFixed(1);
+  print(`${name}: ${isBuilt ? `ready after ${seconds} s` : 'was there already'}, ${sizeOf(bytes)}`);
 }
 
-async function drop(name: ValueIndexName, { database, print }: CommandDeps): Promise<void> {
-  const dropped = await createValueIndexes(database).drop(name);
-  print(`${name}: ${dropped ? 'dropped' : 'there was none'}`);
+async function drop(name: ValueIndexName, { database, print }: CommandDeps, asJson: boolean): Promise<void> {
+  const isDropped = await createValueIndexes(database).drop(name);
+  print(
+    asJson ? JSON.stringify({ name, isDropped }) : `${name}: ${isDropped ? 'dropped' : 'there was none'}`,
+  );
 }
 
 function sizeOf(bytes: number): string {

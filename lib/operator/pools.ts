@@ -3,45 +3,53 @@ import { STREAM_NAME } from '../config.ts';
 import { SetupError } from '../errors.ts';
 import { createPoolStore } from '../store/pool-store.ts';
 import type { PoolStreams } from '../sync/pool-store-port.ts';
-import { brokenConstraints, SYNC_CONSTRAINTS } from '../wire/constraints.ts';
+import { checkMember } from './arguments.ts';
 import { type Command, type CommandDeps, UsageError } from './command.ts';
 
 /** Which identity pools there are, and what is set for each; makes one, such as the one that an app in the field has. */
 export const pools: Command = {
   summary: `list the identity pools, or make one, which streams to ${STREAM_NAME} unless told otherwise`,
-  usage: ['pools', 'pools add <identity pool id> [--stream NAME|--no-stream]'],
+  usage: ['pools [--json]', 'pools add <identity pool id> [--stream NAME|--no-stream] [--json]'],
   prepare(args) {
     const { values, positionals } = parseArgs({
       args,
       allowPositionals: true,
-      options: { stream: { type: 'string' }, 'no-stream': { type: 'boolean' } },
+      options: {
+        stream: { type: 'string' },
+        'no-stream': { type: 'boolean' },
+        json: { type: 'boolean', default: false },
+      },
     });
     const [action, identityPoolId, ...more] = positionals;
-    const { stream, 'no-stream': noStream = false } = values;
+    const { stream, 'no-stream': noStream = false, json: asJson } = values;
     if (action === undefined) {
       if (stream !== undefined || noStream) throw new UsageError('pools: a stream is for pools add');
-      return list;
+      return (deps) => list(deps, asJson);
     }
     if (action !== 'add') throw new UsageError(`pools: there is no ${action}`);
     if (identityPoolId === undefined || more.length > 0) throw new UsageError('pools add takes one id');
     if (stream !== undefined && noStream)
       throw new UsageError('pools add: --stream or --no-stream, not both');
-    check('IdentityPoolId', identityPoolId, 'the id of an identity pool');
-    if (stream !== undefined) check('StreamName', stream, 'the name of a stream');
+    // As the API would; whether the stream is there is not looked up.
+    checkMember('IdentityPoolId', identityPoolId);
+    if (stream !== undefined) checkMember('StreamName', stream);
     const streamName = noStream ? null : (stream ?? STREAM_NAME);
-    return (deps) => add(identityPoolId, streamName, deps);
+    return (deps) => add({ identityPoolId, streamName, asJson }, deps);
   },
 };
 
-/** As the API would, so that what is made here can be asked for there. Whether the stream is there is not looked up. */
-function check(member: 'IdentityPoolId' | 'StreamName', value: string, what: string): void {
-  const [broken] = brokenConstraints(SYNC_CONSTRAINTS, member, value);
-  if (broken !== undefined) throw new UsageError(`${value} is not ${what}: ${broken}`);
-}
-
-async function list({ database, print }: CommandDeps): Promise<void> {
+async function list({ database, print }: CommandDeps, asJson: boolean): Promise<void> {
   const store = createPoolStore(database);
   const usages = await store.listPoolUsages({ after: '', limit: null });
+  if (asJson) {
+    const identityPools = [];
+    for (const { identityPoolId, dataStorage } of usages) {
+      const { streams = null, syncTrigger = null } = (await store.readPool(identityPoolId)) ?? {};
+      identityPools.push({ identityPoolId, dataStorage, streams, syncTrigger });
+    }
+    print(JSON.stringify({ identityPools }));
+    return;
+  }
   for (const { identityPoolId, dataStorage } of usages) {
     const pool = await store.readPool(identityPoolId);
     print(identityPoolId);
@@ -62,8 +70,11 @@ function describeStreams(streams: PoolStreams | null): string {
 
 /** @throws {SetupError} the pool that had this id is still being deleted */
 async function add(
-  identityPoolId: string,
-  streamName: string | null,
+  {
+    identityPoolId,
+    streamName,
+    asJson,
+  }: { identityPoolId: string; streamName: string | null; asJson: boolean },
   { database, print, now }: CommandDeps,
 ): Promise<void> {
   const streams: PoolStreams | null = streamName === null ? null : enabledOn(streamName);
@@ -75,6 +86,10 @@ async function add(
     );
   }
   const isMade = outcome === 'made';
+  if (asJson) {
+    print(JSON.stringify({ identityPoolId, isMade }));
+    return;
+  }
   print(
     `${identityPoolId}: ${isMade ? `made, ${describeStreams(streams)}` : 'was there already, and is left as it is'}`,
   );

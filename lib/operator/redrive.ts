@@ -5,34 +5,38 @@ import { readFailureObject } from '../projection/failure-object.ts';
 import { type RedriveOutcome, redriveDeliveries, redriveQuarantine } from '../projection/redrive.ts';
 import { createQuarantineStore } from '../store/quarantine-store.ts';
 import { createQueryStore } from '../store/query-store.ts';
+import { createRedrivenObjects } from '../store/redriven-objects.ts';
 import { type Command, type CommandDeps, UsageError } from './command.ts';
+import { failureObjectName } from './failure-object-name.ts';
 import { type FailureObject, failureObjects, isInBucket } from './failure-objects.ts';
 import { skipSilentOrigins } from './skip-silent-origins.ts';
 
 /** Projects once more what was kept because it could not be projected, and says what never can be. */
 export const redrive: Command = {
   summary: 'project again what lies in quarantine, or what Lambda put into its failure destination',
-  usage: ['redrive', 'redrive --failures s3://bucket/prefix|directory'],
+  usage: ['redrive [--json]', 'redrive --failures s3://bucket/prefix|directory [--json]'],
   prepare(args) {
-    const failures = readArguments(args);
-    return (deps) => (failures === undefined ? fromQuarantine(deps) : fromFailures(failures, deps));
+    const { failures, asJson } = readArguments(args);
+    return (deps) =>
+      failures === undefined ? fromQuarantine(deps, asJson) : fromFailures(failures, deps, asJson);
   },
   fromAnywhere(args, cwd) {
-    const failures = readArguments(args);
-    return failures === undefined || isInBucket(failures) ? args : ['--failures', resolve(cwd, failures)];
+    const { failures, asJson } = readArguments(args);
+    if (failures === undefined || isInBucket(failures)) return args;
+    return ['--failures', resolve(cwd, failures), ...(asJson ? ['--json'] : [])];
   },
 };
 
-/** @returns where the failure objects are; undefined where the quarantine is meant */
-function readArguments(args: string[]): string | undefined {
+/** @returns `failures`: where the failure objects are; undefined where the quarantine is meant */
+function readArguments(args: string[]): { failures: string | undefined; asJson: boolean } {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { failures: { type: 'string' } },
+    options: { failures: { type: 'string' }, json: { type: 'boolean', default: false } },
   });
   if (positionals.length > 0) throw new UsageError(`redrive does not take ${positionals[0]}`);
   if (values.failures === '') throw new UsageError('--failures takes an address in S3 or a directory');
-  return values.failures;
+  return { failures: values.failures, asJson: values.json };
 }
 
 interface Left {
@@ -43,31 +47,39 @@ interface Left {
   unavailable: number;
 }
 
-async function fromQuarantine(deps: CommandDeps): Promise<void> {
+async function fromQuarantine(deps: CommandDeps, asJson: boolean): Promise<void> {
   const outcome = await redriveQuarantine(toRedriveDeps(deps));
-  deps.print(`quarantine: ${describe(outcome)}`);
+  deps.print(asJson ? JSON.stringify({ quarantine: toJson(outcome) }) : `quarantine: ${describe(outcome)}`);
   requireNothingLeft({ objects: 0, failed: 0, unavailable: outcome.unavailable });
 }
 
-async function fromFailures(where: string, deps: CommandDeps): Promise<void> {
+async function fromFailures(where: string, deps: CommandDeps, asJson: boolean): Promise<void> {
   const redriveDeps = toRedriveDeps(deps);
   const left: Left = { objects: 0, failed: 0, unavailable: 0 };
+  const redriven = createRedrivenObjects(deps.database);
+  const told: object[] = [];
+  const say = asJson ? () => undefined : deps.print;
   for await (const object of failureObjects(where)) {
     left.objects += 1;
     try {
       const outcome = await redriveObject(object, redriveDeps);
+      // What could not be projected lies in quarantine now.
+      if (outcome?.unavailable === 0) await redriven.keep(failureObjectName(object.name), deps.now());
       left.unavailable += outcome?.unavailable ?? 0;
       const said = outcome ? describe(outcome) : 'is no object of a failure destination, left alone';
-      deps.print(`${object.name}: ${said}`);
+      say(`${object.name}: ${said}`);
+      told.push({ name: object.name, outcome: outcome && toJson(outcome) });
     } catch (error) {
       // It is this object that is wrong. Anything else would be so for the next one, too.
       if (!(error instanceof SetupError || error instanceof ValueRefusedError)) throw error;
       left.failed += 1;
-      deps.print(`${object.name}: ${error.message}`);
+      say(`${object.name}: ${error.message}`);
+      told.push({ name: object.name, error: error.message });
     }
   }
-  if (left.objects === 0) deps.print(`${where} holds nothing`);
-  else deps.print('The objects are left where they are; running this again does no harm.');
+  if (asJson) deps.print(JSON.stringify({ failures: where, objects: told }));
+  if (left.objects === 0) say(`${where} holds nothing`);
+  else say('The objects are left where they are; running this again does no harm.');
   requireNothingLeft(left);
 }
 
@@ -85,6 +97,10 @@ function toRedriveDeps({ database, fetchPayload, now }: CommandDeps) {
     store: { ...createQueryStore(database), ...createQuarantineStore(database) },
     fetchPayload: skipSilentOrigins(fetchPayload, now),
   };
+}
+
+function toJson({ projected, unavailable, refused }: RedriveOutcome) {
+  return { projected, unavailable, refused: Object.fromEntries(refused) };
 }
 
 function describe({ projected, unavailable, refused }: RedriveOutcome): string {

@@ -1,6 +1,6 @@
 import { SetupError, ValueRefusedError } from '../errors.ts';
 import { DatabaseError } from '../store/database.ts';
-import { type CommandDeps, UsageError } from './command.ts';
+import { type CommandDeps, type CommandUsage, type CommandWith, UsageError } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { usage } from './usage.ts';
 
@@ -13,26 +13,49 @@ export interface Outcome {
 export const DONE: Outcome = { exitCode: 0 };
 
 /**
- * Reads a command line, name first. What it returns does the work, as often as it is called.
+ * Reads the command line of a command on the database, name first. What it returns does the work, as often as it is called.
+ * @param all commands that there are, these among them
  * @throws {UsageError} with how it is called
  */
-export function prepareCommand([name, ...args]: readonly string[]): (deps: CommandDeps) => Promise<void> {
-  const command = COMMANDS.get(name ?? '');
+export function prepareCommand(
+  commandLine: readonly string[],
+  all: ReadonlyMap<string, CommandUsage> = COMMANDS,
+): (deps: CommandDeps) => Promise<void> {
+  return prepareFrom(COMMANDS, commandLine, all);
+}
+
+/** The same for any kind of command. */
+export function prepareFrom<Deps>(
+  commands: ReadonlyMap<string, CommandWith<Deps>>,
+  [name, ...args]: readonly string[],
+  all: ReadonlyMap<string, CommandUsage>,
+): (deps: Deps) => Promise<void> {
+  const command = commands.get(name ?? '');
   if (command === undefined) {
     const said = name === undefined ? 'which command?' : `there is no command ${name}`;
-    throw new UsageError(`${said}\n${usage(undefined)}`);
+    throw new UsageError(`${said}\n${usage(undefined, all)}`);
   }
   try {
     return command.prepare(args);
   } catch (error) {
     if (!(error instanceof UsageError) && !isOfParseArgs(error)) throw error;
-    throw new UsageError(`${error.message}\n${usage(name)}`);
+    throw new UsageError(`${error.message}\n${usage(name, all)}`);
   }
 }
 
 /** The same command line, prepared before, for a process that works in another directory than `cwd`. */
 export function fromAnywhere([name = '', ...args]: readonly string[], cwd: string): string[] {
   return [name, ...(COMMANDS.get(name)?.fromAnywhere?.(args, cwd) ?? args)];
+}
+
+/** What the one who gives the command has to agree to first, if anything. @throws {UsageError} */
+export function questionOf([name = '', ...args]: readonly string[]): string | undefined {
+  return COMMANDS.get(name)?.question?.(args);
+}
+
+/** What is said where Ctrl+C has ended the command; undefined where Ctrl+C does not end it in the local cloud. */
+export function stoppedText([name = '']: readonly string[]): string | undefined {
+  return COMMANDS.get(name)?.stopped;
 }
 
 /** Words the failures that the operator can do something about. @throws any other */

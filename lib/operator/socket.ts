@@ -1,13 +1,14 @@
 import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import type { Progress } from './command.ts';
 import type { Outcome } from './run-command.ts';
 
 /**
  * What a running local cloud answers to `POST /commands` with a command line (a JSON array, name first): lines of JSON,
- * those to print and at last how it ended.
+ * those to print, how far it has come, and at last how it ended.
  */
-export type OperatorMessage = { print: string } | Outcome;
+export type OperatorMessage = { print: string } | { progress: Progress } | Outcome;
 
 /** The system keeps 104 bytes for the path of a socket on macOS and 108 on Linux, one of them for its end. */
 const MAX_PATH_BYTES = 103;

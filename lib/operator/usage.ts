@@ -1,13 +1,16 @@
-import type { Command } from './command.ts';
+import type { CommandUsage } from './command.ts';
 import { COMMANDS } from './commands.ts';
 
 /** How a command is called; how all of them are where no command has that name. */
-export function usage(name: string | undefined): string {
-  const command = COMMANDS.get(name ?? '');
-  const shown = command ? [command] : [...COMMANDS.values()];
+export function usage(
+  name: string | undefined,
+  commands: ReadonlyMap<string, CommandUsage> = COMMANDS,
+): string {
+  const command = commands.get(name ?? '');
+  const shown = command ? [command] : [...commands.values()];
   return ['Usage:', ...shown.flatMap(usageOf)].join('\n');
 }
 
-function usageOf({ usage, summary }: Command): string[] {
+function usageOf({ usage, summary }: CommandUsage): string[] {
   return [...usage.map((line) => `  npx cognito-sync-backend ${line}`), `      ${summary}`];
 }

@@ -7,33 +7,12 @@ import type { DatasetKey } from '../stream/stream-event.ts';
 import { plainArray } from './array-literal.ts';
 import { chunkRows } from './chunk-rows.ts';
 import type { Database } from './database.ts';
+import { eraseCovered } from './erase-covered.ts';
 import { datasetId, recordId, streamPositionId } from './row-ids.ts';
 import { type DatasetRow, type RecordRow, upsertDatasets, upsertRecords } from './upsert-changes.ts';
 
-// A removed dataset holds up to 1,024 records, and Aurora DSQL changes at most 3,000 rows in a transaction.
-const ERASE_ROWS = 2_500;
-
 const REMOVED = `
 SELECT dataset_id FROM projection.datasets WHERE dataset_id = ANY ($1::uuid[]) AND removed_ms IS NOT NULL`;
-
-// An upsert onto rows that are there, because it locks them in the order of its SELECT, which is the order of all
-// writers: an UPDATE has none, and would sooner or later wait in a circle with them. Of a row that another transaction
-// writes anew meanwhile it looks at the new version before it changes it.
-const ERASE_COVERED = `
-INSERT INTO projection.records AS stored (
-  dataset_id, record_id, record_key, record_value, numeric_value,
-  last_modified_ms, sync_count, device_last_modified_ms, projected_at)
-SELECT records.dataset_id, records.record_id, records.record_key, NULL, NULL,
-  datasets.removed_ms, datasets.removed_sync_count, records.device_last_modified_ms, records.projected_at
-FROM projection.datasets JOIN projection.records ON records.dataset_id = datasets.dataset_id
-WHERE datasets.dataset_id = $1
-  AND (records.last_modified_ms, records.sync_count) <= (datasets.removed_ms, datasets.removed_sync_count)
-  AND records.record_value IS NOT NULL
-ORDER BY records.record_id
-LIMIT ${ERASE_ROWS}
-ON CONFLICT (dataset_id, record_id) DO UPDATE SET record_value = NULL, numeric_value = NULL
-WHERE (stored.last_modified_ms, stored.sync_count) <= (excluded.last_modified_ms, excluded.sync_count)
-  AND stored.record_value IS NOT NULL`;
 
 // The update changes nothing; it makes the row that was there come back.
 const KEEP_REMOVAL = `
@@ -185,9 +164,7 @@ async function eraseRemoved(database: Database, datasets: readonly DatasetRow[])
   if (datasets.length === 0) return;
   const ids = plainArray(datasets.map((dataset) => dataset.datasetId));
   const { rows } = await database.query<{ dataset_id: string }>(REMOVED, [ids]);
-  for (const row of rows) {
-    while ((await database.query(ERASE_COVERED, [row.dataset_id])).rowsChanged === ERASE_ROWS);
-  }
+  for (const row of rows) await eraseCovered(database, row.dataset_id);
 }
 
 async function quarantine(

@@ -49,6 +49,11 @@ export function streamPositionId({ streamName, shardId, sequenceNumber }: Stream
   return hashedUuid(`${streamName}\0${shardId}\0${sequenceNumber}`);
 }
 
+/** Key of what is kept about an object of a failure destination. */
+export function failureObjectId(name: string): string {
+  return hashedUuid(name);
+}
+
 /** The first half of SHA-256 over UTF-8, marked as a UUID of version 8 (RFC 9562: contents are the maker's own). */
 function hashedUuid(text: string): string {
   const hex = hash('sha256', text, 'hex');

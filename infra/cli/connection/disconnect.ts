@@ -1,0 +1,34 @@
+import { parseArgs } from 'node:util';
+import { readPool, refuseMore } from '../../../lib/operator/arguments.ts';
+import { planDisconnection } from '../../../lib/operator/plan-connection.ts';
+import type { ProcessCommand } from '../process-command.ts';
+import { changeSettings } from './change-settings.ts';
+
+/** Undoes what connect does. */
+export const disconnect: ProcessCommand = {
+  summary: 'turn the stream and the sync trigger of an identity pool off; asks first',
+  usage: ['disconnect --pool <id> [--yes] [--json]'],
+  prepare(args) {
+    const { values, positionals } = parseArgs({
+      args,
+      allowPositionals: true,
+      options: {
+        pool: { type: 'string' },
+        yes: { type: 'boolean', default: false },
+        json: { type: 'boolean', default: false },
+      },
+    });
+    refuseMore('disconnect', positionals);
+    const identityPoolId = readPool('disconnect', values.pool);
+    const { yes, json: asJson } = values;
+    return (deps) =>
+      changeSettings(deps, {
+        identityPoolId,
+        isAsked: !yes,
+        asJson,
+        plan: planDisconnection,
+        warning:
+          'With that a gap begins: changes do not reach the query store; a bulk publish brings them once the pool streams again, but for removals, which `reconcile` finds.',
+      });
+  },
+};

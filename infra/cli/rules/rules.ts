@@ -1,0 +1,30 @@
+import { parseArgs } from 'node:util';
+import { UsageError } from '../../../lib/operator/command.ts';
+import type { ProcessCommand } from '../process-command.ts';
+import { checkRulesFile } from './check-rules-file.ts';
+import { tryRules } from './try-rules.ts';
+
+/** Looks at the sync rules before they are deployed. */
+export const rules: ProcessCommand = {
+  summary:
+    'check the sync rules (SYNC_RULES, else sync-rules.ts), or try them on events; - is standard input',
+  usage: ['rules check [--json]', 'rules try --event <file>|- [--json]'],
+  prepare(args) {
+    const { values, positionals } = parseArgs({
+      args,
+      allowPositionals: true,
+      options: { event: { type: 'string' }, json: { type: 'boolean' } },
+    });
+    const [action, ...more] = positionals;
+    const { event, json: asJson = false } = values;
+    if (action === undefined) throw new UsageError('rules: check or try?');
+    if (action !== 'check' && action !== 'try') throw new UsageError(`rules: there is no ${action}`);
+    if (more.length > 0) throw new UsageError(`rules ${action} does not take ${more.join(' ')}`);
+    if (action === 'check') {
+      if (event !== undefined) throw new UsageError('rules check takes no event');
+      return (deps) => checkRulesFile(deps, { asJson });
+    }
+    if (!event) throw new UsageError('rules try takes --event with a file, or - for standard input');
+    return (deps) => tryRules({ event, asJson }, deps);
+  },
+};

@@ -1,0 +1,67 @@
+import { join } from 'node:path';
+import { createPollBulkPublish } from '../../functions/poll-bulk-publish.ts';
+import { createCognitoSyncClient } from '../../lib/aws/cognito-sync-client.ts';
+import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
+import { createKinesisStreamReader } from '../../lib/aws/stream-reader.ts';
+import { createSyncApi } from '../../lib/aws/sync-api.ts';
+import type { Credentials } from '../../lib/config.ts';
+import { createCountFailedBatches } from '../../lib/operator/count-failed-batches.ts';
+import type { Database } from '../../lib/store/database.ts';
+import { createPublishStore } from '../../lib/store/publish-store.ts';
+import { createRedrivenObjects } from '../../lib/store/redriven-objects.ts';
+import { createLogger } from '../../lib/telemetry.ts';
+import { deployedMappingSettings } from './event-source-mapping/deployed-mapping-settings.ts';
+import { createLambdaContext } from './lambda-context.ts';
+import { type Schedule, startSchedule } from './schedule.ts';
+
+const FUNCTION_NAME = 'poll-bulk-publish';
+/** In AWS a minute; here nobody pays for it, and somebody may be watching. */
+const INTERVAL_MS = 5_000;
+/** A run under way keeps the process from stopping. */
+const BUDGET_MS = 2_000;
+
+export interface PublishPollingDeps {
+  /** Where the service and the stream answer. */
+  url: string;
+  credentials: Credentials;
+  region: string;
+  client: KinesisClient;
+  database: Database;
+  /** Of event source mappings. */
+  directory: string;
+}
+
+/** The poller of bulk publishes, on all pools of the service itself, which it asks as it would ask Amazon's. */
+export function startPublishPolling({
+  url,
+  credentials,
+  region,
+  client,
+  database,
+  directory,
+}: PublishPollingDeps): Schedule {
+  const sync = createCognitoSyncClient({ region, endpoint: url, credentials });
+  const logger = createLogger(FUNCTION_NAME);
+  const redriven = createRedrivenObjects(database);
+  const poll = createPollBulkPublish({
+    api: createSyncApi(sync),
+    store: createPublishStore(database),
+    streams: createKinesisStreamReader(client),
+    countFailedBatches: createCountFailedBatches({ where: join(directory, 'failures'), redriven }),
+    policy: { kind: 'off' },
+    identityPoolIds: null,
+    parallelizationFactor: deployedMappingSettings().parallelizationFactor,
+    report: () => undefined,
+    logger,
+    timeBudgetMs: BUDGET_MS,
+  });
+  const run = () => poll({}, createLambdaContext(FUNCTION_NAME, region));
+  const schedule = startSchedule({ functionName: FUNCTION_NAME, intervalMs: INTERVAL_MS, run, logger });
+  return {
+    ...schedule,
+    async close() {
+      await schedule.close();
+      sync.destroy();
+    },
+  };
+}

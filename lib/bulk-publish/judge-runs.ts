@@ -1,0 +1,115 @@
+import { type CountFailedBatches, EvidenceError, type StreamReader } from './evidence-port.ts';
+import {
+  cannotBeFound,
+  cannotBeKnown,
+  hasPassedShards,
+  judgeRun,
+  keepWaiting,
+  PARALLEL,
+  type ShardView,
+  timeOf,
+} from './judge-run.ts';
+import type { PublishRun } from './publish-model.ts';
+import type { PublishStore } from './publish-store-port.ts';
+import { readShards } from './read-shards.ts';
+
+export interface JudgeDeps {
+  store: Pick<PublishStore, 'readPositions' | 'countQuarantined'>;
+  streams: StreamReader;
+  countFailedBatches: CountFailedBatches;
+  /** Of the event source mapping. Above 1, nobody knows how far a shard is projected. */
+  parallelizationFactor: number;
+  /** Epoch milliseconds. */
+  now: () => number;
+}
+
+/** The shortest time for which a stream keeps records. */
+const MIN_RETENTION_MS = 24 * 60 * 60 * 1000;
+
+/** Until what was put on a stream can be read from it, for sure: it takes less than a second. */
+const SETTLE_MS = 3_000;
+
+/**
+ * Judges runs of one stream that have succeeded, and of which it is not known yet that they are projected. The stream is
+ * read once for all of them, after the service has said that each is over.
+ *
+ * @returns the runs as they are now, those that are left alone for now not among them; and why the stream or the failure
+ *   destination could not be read, if so
+ */
+export async function judgeRuns(
+  deps: JudgeDeps,
+  streamName: string,
+  runs: readonly PublishRun[],
+): Promise<{ judged: PublishRun[]; failure: EvidenceError | null }> {
+  const now = deps.now();
+  if (deps.parallelizationFactor > 1) {
+    return { judged: runs.map((run) => cannotBeKnown(run, PARALLEL, now)), failure: null };
+  }
+  const settled = runs.filter(({ completedAt }) => Math.abs(now - (completedAt ?? 0)) >= SETTLE_MS);
+  if (settled.length === 0) return { judged: [], failure: null };
+  try {
+    const shards = await readShardsFor(deps, streamName, settled);
+    const keptSince = await readKeptSince(deps, streamName, settled, now);
+    const judged: PublishRun[] = [];
+    for (const run of settled) {
+      if (mayBeLost(run, shards, keptSince)) judged.push(cannotBeFound(run, now));
+      else judged.push(await judge(deps, streamName, run, shards));
+    }
+    return { judged, failure: null };
+  } catch (error) {
+    if (!(error instanceof EvidenceError)) throw error;
+    const waitingFor = `what cannot be read: ${error.message}`;
+    return {
+      judged: settled.map((run) => keepWaiting(run, waitingFor, run.positionMark, now)),
+      failure: error,
+    };
+  }
+}
+
+/** How far a shard is projected is read before what is waiting on it: what is projected in between counts as waiting. */
+async function readShardsFor(
+  { store, streams }: JudgeDeps,
+  streamName: string,
+  runs: readonly PublishRun[],
+): Promise<ShardView[]> {
+  const starts = runs.filter((run) => !hasPassedShards(run)).map((run) => timeOf(run).from);
+  if (starts.length === 0) return [];
+  const positions = await store.readPositions(streamName);
+  return readShards(streams, streamName, { positions, since: Math.min(...starts) });
+}
+
+/** From when on the stream has its records, for sure; asked where a run is old enough for that to matter. */
+async function readKeptSince(
+  { streams }: JudgeDeps,
+  streamName: string,
+  runs: readonly PublishRun[],
+  now: number,
+): Promise<number> {
+  const isOld = runs.some((run) => !hasPassedShards(run) && now - timeOf(run).from > MIN_RETENTION_MS);
+  return isOld ? now - (await streams.readRetentionMs(streamName)) : now - MIN_RETENTION_MS;
+}
+
+/** It began before what the stream has, and not every shard is projected beyond its end. */
+function mayBeLost(run: PublishRun, shards: readonly ShardView[], keptSince: number): boolean {
+  const { from, to } = timeOf(run);
+  if (hasPassedShards(run) || from >= keptSince) return false;
+  return shards.length === 0 || shards.some(({ arrivedAt }) => arrivedAt === null || arrivedAt <= to);
+}
+
+async function judge(
+  { store, countFailedBatches, now }: JudgeDeps,
+  streamName: string,
+  run: PublishRun,
+  shards: readonly ShardView[],
+): Promise<PublishRun> {
+  const time = { streamName, ...timeOf(run) };
+  const evidence = {
+    shards: hasPassedShards(run) ? null : shards,
+    quarantined: await store.countQuarantined(run.identityPoolId, time),
+    failedBatches: 0,
+  };
+  const verdict = judgeRun(run, evidence, now());
+  // The destination may hold much: it is asked last.
+  if (verdict.completeness !== 'projected') return verdict;
+  return judgeRun(run, { ...evidence, failedBatches: await countFailedBatches(time) }, now());
+}

@@ -1,0 +1,73 @@
+import { decideStart } from './decide-start.ts';
+import { followRuns } from './follow-run.ts';
+import { isOpen } from './judge-run.ts';
+import type { PollDeps, PollOutcome, PoolLook } from './poll-model.ts';
+import type { Gap, PublishRun, SeenStreaming } from './publish-model.ts';
+import { streamingChange } from './streaming-gap.ts';
+
+/** Written no more often, where nothing has changed. */
+const KEEP_SEEN_MS = 60_000;
+
+/**
+ * Where a pool streams to and how its last bulk publish stands, as the service says it: keeps both, and starts a bulk
+ * publish where the policy says so. What it finds goes into `outcome`.
+ *
+ * @throws {SyncApiError}
+ */
+export async function lookAtPool(
+  deps: PollDeps,
+  identityPoolId: string,
+  { before, openGaps }: { before: SeenStreaming | null; openGaps: readonly Gap[] },
+  outcome: PollOutcome,
+): Promise<PoolLook> {
+  const { api, store, now } = deps;
+  const streaming = await api.readStreaming(identityPoolId);
+  const { isEnabled, streamName } = streaming;
+  const seen: SeenStreaming = { identityPoolId, streamName, isEnabled, checkedAt: now() };
+  await keepStreaming(deps, { before, seen, openGaps }, outcome);
+
+  const details = await api.readPublishDetails(identityPoolId);
+  const stored = await store.readRuns(identityPoolId);
+  const changed = followRuns(stored, { identityPoolId, details, streamName, now: now() });
+  for (const run of changed) {
+    await store.saveRun(run);
+    outcome.transitions.push({ run, to: run.status });
+  }
+  const runs = merge(stored, changed);
+  if (decideStart(deps.policy, { isEnabled, runs }, now())) {
+    outcome.started.push({ identityPoolId, answer: await api.startPublish(identityPoolId) });
+  }
+  return { identityPoolId, streamName: isEnabled ? streamName : null, open: openRuns(runs) };
+}
+
+async function keepStreaming(
+  { store }: PollDeps,
+  { before, seen, openGaps }: { before: SeenStreaming | null; seen: SeenStreaming; openGaps: readonly Gap[] },
+  outcome: PollOutcome,
+): Promise<void> {
+  const { identityPoolId } = seen;
+  const { opens, endsAt } = streamingChange(before, seen);
+  if (opens) {
+    await store.openGap(opens);
+    outcome.gaps.push(opens);
+  }
+  const isOpen = openGaps.some(
+    (gap) => gap.identityPoolId === identityPoolId && gap.cause === 'streaming-off',
+  );
+  if (endsAt !== null && isOpen)
+    await store.endGaps({ identityPoolId, cause: 'streaming-off', until: endsAt });
+  const isSame = before?.isEnabled === seen.isEnabled && before.streamName === seen.streamName;
+  // Written down late, a gap begins too early, which does no harm.
+  if (!isSame || Math.abs(seen.checkedAt - before.checkedAt) >= KEEP_SEEN_MS) await store.keepSeen(seen);
+}
+
+function merge(stored: readonly PublishRun[], changed: readonly PublishRun[]): PublishRun[] {
+  const byStart = new Map([...stored, ...changed].map((run) => [run.startedAt, run]));
+  return [...byStart.values()].sort((one, other) => other.startedAt - one.startedAt);
+}
+
+/** What a later bulk publish has brought, an earlier one need not. @param runs newest first */
+function openRuns(runs: readonly PublishRun[]): PublishRun[] {
+  const projectedAt = runs.findIndex(({ completeness }) => completeness === 'projected');
+  return runs.slice(0, projectedAt < 0 ? runs.length : projectedAt).filter(isOpen);
+}

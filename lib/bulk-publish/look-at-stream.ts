@@ -1,0 +1,57 @@
+import { findExpired } from './find-expired.ts';
+import { judgeRuns } from './judge-runs.ts';
+import type { PollDeps, PollOutcome, PoolLook } from './poll-model.ts';
+import type { Gap, PublishRun } from './publish-model.ts';
+
+/** Judges the bulk publishes on a stream that are not projected yet, and keeps what comes of it. */
+export async function judgeStream(
+  deps: PollDeps,
+  streamName: string,
+  pools: readonly PoolLook[],
+  outcome: PollOutcome,
+): Promise<void> {
+  const runs = pools.flatMap(({ open }) => open.filter((run) => run.streamName === streamName));
+  if (runs.length === 0) return;
+  const { judged, failure } = await judgeRuns(deps, streamName, runs);
+  for (const run of judged) {
+    await deps.store.saveRun(run);
+    const before = runs.find((one) => isSameRun(one, run));
+    if (before?.completeness !== run.completeness) outcome.transitions.push({ run, to: run.completeness });
+  }
+  const stalled = runs.map((run) => judged.find((one) => isSameRun(one, run)) ?? run);
+  outcome.stalled += stalled.filter(({ completeness }) => completeness === 'stalled').length;
+  if (failure) {
+    const { condition, message } = failure;
+    for (const identityPoolId of new Set(runs.map((run) => run.identityPoolId))) {
+      outcome.failures.push({ identityPoolId, condition, message });
+    }
+  }
+}
+
+function isSameRun(one: PublishRun, other: PublishRun): boolean {
+  return one.identityPoolId === other.identityPoolId && one.startedAt === other.startedAt;
+}
+
+/**
+ * Keeps whether records may have left the stream before they were projected: every pool on it misses some then.
+ * @throws {EvidenceError}
+ */
+export async function findExpiry(
+  deps: PollDeps,
+  streamName: string,
+  { pools, openGaps }: { pools: readonly PoolLook[]; openGaps: readonly Gap[] },
+  outcome: PollOutcome,
+): Promise<void> {
+  const streaming = pools.filter((pool) => pool.streamName === streamName);
+  if (streaming.length === 0) return;
+  const now = deps.now();
+  const since = await findExpired(deps, streamName, now);
+  for (const { identityPoolId } of streaming) {
+    const cause = 'expired';
+    const isOpen = openGaps.some((gap) => gap.identityPoolId === identityPoolId && gap.cause === cause);
+    if (since === null && isOpen) await deps.store.endGaps({ identityPoolId, cause, until: now });
+    if (since === null || isOpen) continue;
+    await deps.store.openGap({ identityPoolId, since, cause, until: null });
+    outcome.gaps.push({ identityPoolId, since, cause });
+  }
+}

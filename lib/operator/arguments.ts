@@ -1,0 +1,40 @@
+import { brokenConstraints, SYNC_CONSTRAINTS } from '../wire/constraints.ts';
+import { UsageError } from './command.ts';
+
+const WHAT = {
+  IdentityPoolId: 'the id of an identity pool',
+  IdentityId: 'the id of an identity',
+  StreamName: 'the name of a stream',
+  RoleArn: 'the ARN of a role',
+} as const;
+
+/** Takes what the API would take, so that it can be asked for there. @throws {UsageError} */
+export function checkMember(member: keyof typeof WHAT, value: string): void {
+  const [broken] = brokenConstraints(SYNC_CONSTRAINTS, member, value);
+  if (broken !== undefined) throw new UsageError(`${value} is not ${WHAT[member]}: ${broken}`);
+}
+
+/** The pool that `--pool` names. @throws {UsageError} it is missing, or no id of a pool */
+export function readPool(command: string, pool: string | undefined): string {
+  if (pool === undefined) throw new UsageError(`${command} takes --pool with the id of an identity pool`);
+  checkMember('IdentityPoolId', pool);
+  return pool;
+}
+
+/** @throws {UsageError} there are arguments that belong to no option */
+export function refuseMore(command: string, positionals: readonly string[]): void {
+  if (positionals.length > 0) throw new UsageError(`${command} does not take ${positionals.join(' ')}`);
+}
+
+/** A whole number in a range. @throws {UsageError} */
+export function readNumber(
+  option: string,
+  value: string,
+  { min, max }: { min: number; max: number },
+): number {
+  const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
+  if (!(number >= min && number <= max)) {
+    throw new UsageError(`${option} takes a number from ${min} to ${max}`);
+  }
+  return number;
+}

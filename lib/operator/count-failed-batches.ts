@@ -1,0 +1,68 @@
+import { access } from 'node:fs/promises';
+import { type CountFailedBatches, EvidenceError } from '../bulk-publish/evidence-port.ts';
+import type { StreamTime } from '../bulk-publish/publish-store-port.ts';
+import { SetupError, ValueRefusedError } from '../errors.ts';
+import { readFailureObject } from '../projection/failure-object.ts';
+import type { RedrivenObjects } from '../store/redriven-objects.ts';
+import { failureObjectName, givenUpAt } from './failure-object-name.ts';
+import { type FailureObject, failureObjects, isInBucket } from './failure-objects.ts';
+
+interface CountFailedBatchesDeps {
+  /** `s3://bucket/prefix`, or a directory, which need not be there as long as nothing has failed. */
+  where: string;
+  redriven: RedrivenObjects;
+}
+
+/** Clocks differ: what was given up this much before a time may still have arrived in it. */
+const MARGIN_MS = 60 * 60 * 1000;
+
+/** Counts the batches in a failure destination that hold records of a time and were not redriven. */
+export function createCountFailedBatches({ where, redriven }: CountFailedBatchesDeps): CountFailedBatches {
+  return async (time) => {
+    if (!(await isThere(where))) return 0;
+    try {
+      const candidates = await listCandidates(where, time);
+      const done = await redriven.among(candidates.map(({ name }) => failureObjectName(name)));
+      let count = 0;
+      for (const object of candidates) {
+        if (!done.has(failureObjectName(object.name)) && (await overlaps(object, time))) count += 1;
+      }
+      return count;
+    } catch (error) {
+      if (error instanceof SetupError) throw new EvidenceError('unavailable', error.message);
+      throw error;
+    }
+  };
+}
+
+async function isThere(where: string): Promise<boolean> {
+  if (isInBucket(where)) return true;
+  return access(where).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Nothing is given up before it has arrived. */
+async function listCandidates(where: string, { from }: StreamTime): Promise<FailureObject[]> {
+  const candidates: FailureObject[] = [];
+  for await (const object of failureObjects(where)) {
+    const at = givenUpAt(object.name);
+    if (at === null || at >= from - MARGIN_MS) candidates.push(object);
+  }
+  return candidates;
+}
+
+async function overlaps({ read }: FailureObject, { streamName, from, to }: StreamTime): Promise<boolean> {
+  try {
+    const deliveries = readFailureObject(await read()) ?? [];
+    const arrivals = deliveries
+      .filter(({ position }) => position.streamName === streamName)
+      .map(({ position }) => position.arrivedAt);
+    return arrivals.length > 0 && Math.min(...arrivals) <= to && Math.max(...arrivals) >= from;
+  } catch (error) {
+    // Whatever it holds was not projected.
+    if (error instanceof ValueRefusedError) return true;
+    throw error;
+  }
+}

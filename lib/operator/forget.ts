@@ -1,0 +1,108 @@
+import { parseArgs } from 'node:util';
+import { EvidenceError } from '../bulk-publish/evidence-port.ts';
+import { type ForgetReceipt, forget as forgetIdentity } from '../bulk-publish/forget.ts';
+import { SyncApiError } from '../bulk-publish/sync-api-port.ts';
+import { createForgetStore } from '../store/forget-store.ts';
+import { checkMember, readPool, refuseMore } from './arguments.ts';
+import { type Command, type CommandDeps, UsageError } from './command.ts';
+import { type OperatedService, openServiceIfAny } from './operated-service.ts';
+import { count, isoOf, timeText } from './words.ts';
+
+interface ForgetArguments {
+  identityPoolId: string;
+  identityId: string;
+  isAsked: boolean;
+  asJson: boolean;
+}
+
+/** Erases what the query store holds of one person. */
+export const forget: Command = {
+  summary: 'erase all that the query store holds of one person, with a receipt; asks first',
+  usage: ['forget --pool <id> --identity <id> [--yes] [--json]'],
+  prepare(args) {
+    const options = readArguments(args);
+    return (deps) => run(options, deps);
+  },
+  question(args) {
+    const { identityPoolId, identityId, isAsked, asJson } = readArguments(args);
+    if (!isAsked) return undefined;
+    if (asJson) throw new UsageError('forget --json takes --yes as well: nothing can be asked then');
+    return `Erase all that the query store holds of ${identityId} in ${identityPoolId}? It cannot be undone.`;
+  },
+};
+
+function readArguments(args: string[]): ForgetArguments {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      pool: { type: 'string' },
+      identity: { type: 'string' },
+      yes: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+    },
+  });
+  refuseMore('forget', positionals);
+  const identityPoolId = readPool('forget', values.pool);
+  if (values.identity === undefined)
+    throw new UsageError('forget takes --identity with the id of an identity');
+  checkMember('IdentityId', values.identity);
+  return { identityPoolId, identityId: values.identity, isAsked: !values.yes, asJson: values.json };
+}
+
+async function run(
+  { identityPoolId, identityId, asJson }: ForgetArguments,
+  { database, openService, print, now }: CommandDeps,
+): Promise<void> {
+  // What lies in the query store is erased whether the service can be asked or not.
+  const { service, why } = await openServiceIfAny(openService, identityPoolId);
+  try {
+    const retentionMs = service && (await readRetention(service, identityPoolId));
+    const identity = { identityPoolId, identityId, ...(retentionMs && { retentionMs }) };
+    const deps = { store: createForgetStore(database), api: service?.api ?? null, now };
+    const receipt = await forgetIdentity(deps, identity);
+    const told = why === null ? receipt : { ...receipt, notKnown: why };
+    for (const line of asJson ? [toJson(told)] : describe(told)) print(line);
+  } finally {
+    service?.close();
+  }
+}
+
+/** For how long the pool's stream keeps events; null where that cannot be told. */
+async function readRetention(
+  { api, streams }: OperatedService,
+  identityPoolId: string,
+): Promise<number | null> {
+  try {
+    const { streamName } = await api.readStreaming(identityPoolId);
+    return streamName === null ? null : await streams.readRetentionMs(streamName);
+  } catch (error) {
+    if (error instanceof SyncApiError || error instanceof EvidenceError) return null;
+    throw error;
+  }
+}
+
+function describe(receipt: ForgetReceipt): string[] {
+  const { identityPoolId, identityId, forgottenAt, erased, holdsStill, notKnown, repeatAfter } = receipt;
+  return [
+    `${identityId} in ${identityPoolId}, ${timeText(forgottenAt)}`,
+    `  erased: ${count(erased.datasets, 'dataset')}, ${count(erased.records, 'record')} with tombstones, ${count(erased.quarantined, 'event')} in quarantine, ${count(erased.datedRemovals, 'dated removal')}, ${count(erased.payloads, 'offloaded payload')}`,
+    ...(holdsStill === null
+      ? [`  whether the service still has datasets is not known: ${notKnown ?? 'nobody was asked'}`]
+      : describeHeld(holdsStill)),
+    `  The stream may hold events of this person until ${timeText(repeatAfter)}: run this again after that.`,
+    '  Failure objects and backups are not looked at.',
+  ];
+}
+
+function describeHeld(names: readonly string[]): string[] {
+  if (names.length === 0) return ['  the service has no datasets of this identity'];
+  return [
+    `  the service still has ${count(names.length, 'dataset')}: ${names.join(', ')}`,
+    '  A bulk publish or a write brings those back: have them deleted there first, then run this again.',
+  ];
+}
+
+function toJson({ forgottenAt, repeatAfter, ...receipt }: ForgetReceipt): string {
+  return JSON.stringify({ ...receipt, forgottenAt: isoOf(forgottenAt), repeatAfter: isoOf(repeatAfter) });
+}

@@ -1,0 +1,93 @@
+-- What the poller knows of bulk publishes and streaming. Times are epoch milliseconds, as everywhere else.
+
+-- A run is named by its start. status: IN_PROGRESS, SUCCEEDED, FAILED, or UNSEEN where a newer run began before the end
+-- of this one was seen. completeness: waiting, projected, stalled, or unknown where nobody can know how far the shards
+-- are projected. position_*: how far they were when that last changed, by which a run that stalls is told.
+CREATE TABLE IF NOT EXISTS projection.bulk_publishes (
+  identity_pool_id text NOT NULL,
+  started_ms bigint NOT NULL,
+  stream_name text,
+  status text NOT NULL,
+  completed_ms bigint,
+  failure_message text,
+  completeness text NOT NULL,
+  waiting_for text,
+  projected_ms bigint,
+  position_mark text,
+  position_ms bigint,
+  checked_ms bigint NOT NULL,
+  PRIMARY KEY (identity_pool_id, started_ms)
+);
+
+-- As it was seen last: from this to what is seen next a change is told.
+CREATE TABLE IF NOT EXISTS projection.pool_streaming (
+  identity_pool_id text PRIMARY KEY,
+  stream_name text,
+  is_enabled boolean NOT NULL,
+  checked_ms bigint NOT NULL
+);
+
+-- A time of which removals may be missing. cause: streaming-off, expired. until_ms is NULL while it goes on; mended_ms is
+-- set by a reconciliation that began after it was over.
+CREATE TABLE IF NOT EXISTS projection.gaps (
+  identity_pool_id text NOT NULL,
+  since_ms bigint NOT NULL,
+  cause text NOT NULL,
+  until_ms bigint,
+  mended_ms bigint,
+  PRIMARY KEY (identity_pool_id, since_ms, cause)
+);
+
+-- The last reconciliation of each pool. after_*: the last dataset that was compared, where it goes on after it was cut off.
+CREATE TABLE IF NOT EXISTS projection.reconciliations (
+  identity_pool_id text PRIMARY KEY,
+  started_ms bigint NOT NULL,
+  after_identity_id text,
+  after_dataset_name text,
+  compared bigint NOT NULL,
+  repaired bigint NOT NULL,
+  finished_ms bigint
+);
+
+-- Objects of a failure destination that were projected since, by the hash of their name: they stay where they are.
+CREATE TABLE IF NOT EXISTS projection.redriven_objects (
+  object_id uuid PRIMARY KEY,
+  redriven_ms bigint NOT NULL
+);
+
+CREATE OR REPLACE VIEW query.bulk_publishes AS
+SELECT
+  identity_pool_id,
+  to_timestamp(started_ms / 1000) + (started_ms % 1000) * interval '1 millisecond' AS started_at,
+  to_timestamp(completed_ms / 1000) + (completed_ms % 1000) * interval '1 millisecond' AS completed_at,
+  status,
+  failure_message,
+  to_timestamp(projected_ms / 1000) + (projected_ms % 1000) * interval '1 millisecond' AS projected_at,
+  completeness,
+  waiting_for,
+  to_timestamp(checked_ms / 1000) + (checked_ms % 1000) * interval '1 millisecond' AS checked_at
+FROM projection.bulk_publishes;
+
+CREATE OR REPLACE VIEW query.gaps AS
+SELECT
+  identity_pool_id,
+  to_timestamp(since_ms / 1000) + (since_ms % 1000) * interval '1 millisecond' AS since,
+  to_timestamp(until_ms / 1000) + (until_ms % 1000) * interval '1 millisecond' AS until,
+  cause,
+  to_timestamp(mended_ms / 1000) + (mended_ms % 1000) * interval '1 millisecond' AS mended_at
+FROM projection.gaps;
+
+GRANT SELECT ON query.bulk_publishes, query.gaps TO query_reader;
+
+-- When nothing was waiting on a shard behind what is projected of it: a shard that was only quiet has lost nothing.
+CREATE TABLE IF NOT EXISTS projection.quiet_shards (
+  stream_name text NOT NULL,
+  shard_id text NOT NULL,
+  empty_ms bigint NOT NULL,
+  PRIMARY KEY (stream_name, shard_id)
+);
+
+-- What is swept by its age.
+CREATE INDEX IF NOT EXISTS quarantine_by_quarantined_at ON projection.quarantine (quarantined_at);
+
+CREATE INDEX IF NOT EXISTS dated_removals_by_dated_at ON projection.dated_removals (dated_at);
