@@ -11,6 +11,7 @@ const MIGRATIONS = [
   '0005-identity-pools.sql',
   '0006-identities.sql',
   '0007-push.sql',
+  '0008-backfill.sql',
 ];
 
 describe.each(DATABASES)('migrations on $name', ({ open }) => {

@@ -4,6 +4,7 @@ import { DONE, outcomeOf, prepareCommand } from '../../lib/operator/run-command.
 import type { Database } from '../../lib/store/database.ts';
 import { migrate } from '../../lib/store/migrate.ts';
 import { createPoolStore } from '../../lib/store/pool-store.ts';
+import { commandDeps } from '../fixtures/command-deps.ts';
 import { DATABASES } from '../fixtures/databases.ts';
 import { createDeletingService, createPoolDataDeletion } from '../fixtures/deleting-service.ts';
 import { DEVELOPER } from '../fixtures/signing.ts';
@@ -21,12 +22,8 @@ describe.each(DATABASES)('the command pools on $name', ({ open }) => {
   /** What the command prints. */
   async function pools(...args: string[]): Promise<string[]> {
     const lines: string[] = [];
-    await prepareCommand(['pools', ...args])({
-      database,
-      fetchPayload: () => Promise.reject(new Error('not asked for')),
-      print: (line) => lines.push(line),
-      now: () => NEW_YEAR,
-    });
+    const print = (line: string) => lines.push(line);
+    await prepareCommand(['pools', ...args])(commandDeps({ database, print, now: () => NEW_YEAR }));
     return lines;
   }
 

@@ -9,6 +9,7 @@ import { migrate } from '../../lib/store/migrate.ts';
 import { createQueryStore } from '../../lib/store/query-store.ts';
 import { PayloadRefusedError, PayloadUnavailableError } from '../../lib/stream/payload-error.ts';
 import type { FetchPayload } from '../../lib/stream/payload-port.ts';
+import { commandDeps } from '../fixtures/command-deps.ts';
 import { DATABASES } from '../fixtures/databases.ts';
 import {
   deliver,
@@ -47,7 +48,7 @@ describe.each(DATABASES)('the command redrive on $name', ({ open }) => {
     const lines: string[] = [];
     const print = (line: string) => lines.push(line.replaceAll(`${directory}/`, ''));
     const outcome = await outcomeOf(async () => {
-      await prepareCommand(['redrive', ...args])({ database, fetchPayload, print, now });
+      await prepareCommand(['redrive', ...args])(commandDeps({ database, fetchPayload, print, now }));
       return { exitCode: 0 };
     });
     return { lines, ...outcome };

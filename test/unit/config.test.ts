@@ -1,3 +1,5 @@
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import {
   readDatabaseUrl,
@@ -6,6 +8,8 @@ import {
   readPayloadPolicy,
 } from '../../lib/config.ts';
 import { SetupError } from '../../lib/errors.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 describe('the environment of the local cloud', () => {
   it('may be empty', () => {
@@ -17,6 +21,7 @@ describe('the environment of the local cloud', () => {
       databaseUrl: undefined,
       region: 'us-east-1',
       credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+      rulesFile: join(ROOT, 'sync-rules.ts'),
     });
   });
 
@@ -32,6 +37,7 @@ describe('the environment of the local cloud', () => {
         AWS_REGION: 'ap-southeast-2',
         AWS_ACCESS_KEY_ID: 'id',
         AWS_SECRET_ACCESS_KEY: 'secret',
+        SYNC_RULES: '/rules/game.ts',
       }),
     ).toEqual({
       host: '::1',
@@ -41,7 +47,13 @@ describe('the environment of the local cloud', () => {
       databaseUrl: DATABASE_URL,
       region: 'ap-southeast-2',
       credentials: { accessKeyId: 'id', secretAccessKey: 'secret' },
+      rulesFile: '/rules/game.ts',
     });
+  });
+
+  it('names sync rules from where the process runs', () => {
+    expect(readLocalConfig({ SYNC_RULES: '../game/rules.ts' }).rulesFile).toBe(resolve('../game/rules.ts'));
+    expect(readLocalConfig({ SYNC_RULES: '' }).rulesFile).toBe(join(ROOT, 'sync-rules.ts'));
   });
 
   it.each([

@@ -1,0 +1,367 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type CognitoSyncClient,
+  DeleteDatasetCommand,
+  ListDatasetsCommand,
+  ListIdentityPoolUsageCommand,
+} from '@aws-sdk/client-cognito-sync';
+import pLimit from 'p-limit';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openPg } from '../../lib/store/pg-database.ts';
+import { createPostgresDatabase } from '../fixtures/databases.ts';
+import { type StartedProcess, startProcess } from '../fixtures/npm-start.ts';
+import { operate } from '../fixtures/operator.ts';
+import { POOL } from '../fixtures/stream-events.ts';
+import { createSyncClient, remove, set, write } from '../fixtures/sync-client.ts';
+
+/** 2,000 are what is promised; the fewer are for every day. */
+const IDENTITIES = Number(process.env.BACKFILL_IDENTITIES ?? 100);
+const DATASETS = ['profile', 'settings', 'savegame', 'scores', 'friends'];
+const TIMEOUT_MS = 60_000 + IDENTITIES * 300;
+
+const identityOf = (number: number) => `us-east-1:${String(number).padStart(12, '0')}`;
+const identities = Array.from({ length: IDENTITIES }, (_, number) => identityOf(number));
+const TRIGGER = 'arn:aws:lambda:us-east-1:000000000000:function:sync-trigger';
+
+describe(`a backfill of ${IDENTITIES} identities with five datasets each, by its commands`, () => {
+  let dataDir: string;
+  let cloud: StartedProcess;
+  let client: CognitoSyncClient;
+  beforeAll(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), 'backfill-'));
+    await start();
+  });
+  afterAll(async () => {
+    client.destroy();
+    await cloud.end('SIGKILL');
+    await rm(dataDir, { recursive: true, force: true });
+  });
+
+  async function start(): Promise<void> {
+    cloud = await startProcess({ DATA_DIR: dataDir });
+    client = createSyncClient(cloud.url);
+  }
+  const env = () => ({ DATA_DIR: dataDir, AWS_ENDPOINT_URL: cloud.url });
+  const command = (...args: string[]) => operate(args, env());
+  const ofPool = (...args: string[]) => command(...args, '--pool', POOL);
+  const sql = async <Row>(query: string): Promise<Row[]> => {
+    const reader = openPg({ connectionString: cloud.sqlUrl, maxConnections: 1 });
+    try {
+      return (await reader.query<Row>(query)).rows;
+    } finally {
+      await reader.close();
+    }
+  };
+  const one = async <Row>(query: string) => (await sql<Row>(query))[0];
+
+  it('begins with a pool that does not stream, and is connected once', { timeout: TIMEOUT_MS }, async () => {
+    expect(await ofPool('disconnect', '--yes')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(
+        /ENABLED on cognito-sync {2}-> {2}DISABLED, was on cognito-sync\n.*\n.*\n.*a gap begins/,
+      ),
+    });
+    const limit = pLimit(8);
+    await Promise.all(
+      identities.map((identityId, number) => limit(() => writeFive(client, identityId, number))),
+    );
+
+    expect(await ofPool('connect')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('nothing was changed'),
+    });
+    expect((await ofPool('bulk-publish', 'start')).stderr).toContain('does not stream');
+    expect(await ofPool('connect', '--trigger', TRIGGER, '--yes')).toMatchObject({
+      code: 0,
+      stderr: '',
+      stdout: expect.stringMatching(
+        /DISABLED, was on cognito-sync {2}-> {2}ENABLED on cognito-sync\n[\s\S]*Done\.\n$/,
+      ),
+    });
+    expect(await ofPool('connect', '--trigger', TRIGGER)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/Nothing to change\.\n$/),
+    });
+    expect(await one('SELECT count(*) AS records FROM query.records')).toEqual({ records: 0 });
+  });
+
+  it('is started, survives a kill in the middle, and is watched until it is projected', {
+    timeout: TIMEOUT_MS,
+  }, async () => {
+    expect(await ofPool('bulk-publish', 'watch')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('was never published'),
+    });
+    expect(await ofPool('bulk-publish', 'start')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/: started at 2.*Z\n$/),
+    });
+    await expect.poll(() => projectedBy(cloud), { timeout: TIMEOUT_MS, interval: 5 }).toBeGreaterThan(20);
+    client.destroy();
+    await cloud.end('SIGKILL');
+    await start();
+
+    const watched = await ofPool('bulk-publish', 'watch', '--timeout', String(TIMEOUT_MS / 1000), '--json');
+    expect(watched).toMatchObject({ code: 0 });
+    expect(JSON.parse(watched.stdout)).toMatchObject({ status: 'SUCCEEDED', completeness: 'projected' });
+    expect(await countsInSql()).toEqual(await countsOfService(client));
+  });
+
+  it('is not to be had again before a day is over', async () => {
+    const [run] = await sql<{ completed_at: Date }>('SELECT completed_at FROM query.bulk_publishes');
+    const next = new Date((run?.completed_at.getTime() ?? 0) + 24 * 60 * 60 * 1000).toISOString();
+    const again = await ofPool('bulk-publish', 'start', '--json');
+    expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining(`${next.slice(0, 19)}Z`) });
+    expect(JSON.parse(again.stdout)).toMatchObject({ nextAllowedAt: next });
+    expect(await ofPool('bulk-publish', 'watch')).toMatchObject({ code: 0 });
+    expect((await ofPool('bulk-publish', 'status')).stdout).toMatch(/\n {2}started .*, projected .*\n$/);
+  });
+
+  it('does not bring what was removed while streaming was off, of which status tells, and reconcile does', {
+    timeout: TIMEOUT_MS,
+  }, async () => {
+    // The poller may have seen how it began, without a stream.
+    await ofPool('reconcile', '--rate', '1000');
+    expect(await ofPool('status', '--check')).toMatchObject({ code: 0, stderr: '' });
+    await ofPool('disconnect', '--yes');
+    const [first = '', second = ''] = identities;
+    await write(client, identity(first), 'scores', [remove('best', 1)]);
+    await client.send(new DeleteDatasetCommand({ ...identity(second), DatasetName: 'scores' }));
+    await gapIs('SELECT count(*) AS gaps FROM query.gaps WHERE until IS NULL');
+    expect((await ofPool('status', '--check')).stdout).toMatch(
+      /removals may be missing since .*once the pool streams again, run `reconcile/,
+    );
+    await ofPool('connect', '--yes');
+    await gapIs('SELECT count(*) AS gaps FROM query.gaps WHERE until IS NOT NULL AND mended_at IS NULL');
+
+    const named = await ofPool('status', '--check');
+    expect(named).toMatchObject({ code: 1, stderr: 'cognito-sync-backend: 1 thing to be looked at\n' });
+    expect(named.stdout).toMatch(/removals may be missing since \S+Z until \S+Z, .*: run `reconcile --pool/);
+    expect(await countsInSql()).not.toEqual(await countsOfService(client));
+    const mended = await ofPool('reconcile', '--rate', '1000', '--json');
+    expect(JSON.parse(mended.stdout)).toMatchObject({ end: 'finished', repaired: 2, gapsMended: 1 });
+    expect(await countsInSql()).toEqual(await countsOfService(client));
+    expect(await ofPool('status', '--check')).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('is reconciled in parts, where somebody presses Ctrl+C in between', {
+    timeout: TIMEOUT_MS,
+  }, async () => {
+    const stopped = await operate(['reconcile', '--pool', POOL, '--rate', '100'], env(), {
+      interruptAt: /^0 of .*\n[1-9]\d* of .* compared/,
+    });
+    expect(stopped).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringContaining('the next run goes on from there'),
+    });
+    const soFar = async () => {
+      const report = JSON.parse((await ofPool('status', '--json')).stdout);
+      return report.identityPools[0].reconciliation;
+    };
+    // The cloud ends it before the next dataset, by when the command may have gone.
+    await expect.poll(async () => (await soFar()).compared, { timeout: 10_000 }).toBeGreaterThan(0);
+    const { startedAt, finishedAt } = await soFar();
+    expect(finishedAt).toBeNull();
+    const { stdout, stderr } = await ofPool('reconcile', '--rate', '1000', '--json');
+    expect(JSON.parse(stdout)).toMatchObject({ end: 'finished', startedAt, repaired: 0 });
+    expect(stderr).toMatch(/^[1-9]\d* of /);
+  });
+
+  it('leaves nothing of a person who is to be forgotten', { timeout: TIMEOUT_MS }, async () => {
+    const [, , person = '', other = ''] = identities;
+    const rowsOf = (identityId: string) =>
+      one(`SELECT count(*) AS rows FROM query.datasets WHERE identity_id = '${identityId}'`);
+    const forget = (...more: string[]) => ofPool('forget', '--identity', person, ...more);
+    expect(await forget()).toMatchObject({ code: 2, stdout: '' });
+    expect(await forget('--json')).toMatchObject({ code: 2, stdout: '' });
+    expect(await rowsOf(person)).toEqual({ rows: 5 });
+    const { code, stdout } = await forget('--yes', '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      identityId: person,
+      erased: { datasets: 5, records: 5 },
+      holdsStill: [...DATASETS].sort(),
+    });
+    expect(await rowsOf(person)).toEqual({ rows: 0 });
+    expect(await rowsOf(other)).toEqual({ rows: 5 });
+  });
+
+  it.each([
+    ['status'],
+    ['pools'],
+    ['indexes'],
+    ['indexes', 'drop', 'text'],
+    ['redrive'],
+    ['rules', 'check'],
+    ['pools', 'add', 'us-east-1:0', '--no-stream'],
+    ['bulk-publish', 'status', '--pool', POOL],
+    ['connect', '--pool', POOL],
+  ])('%s %s %s says one object with --json', async (...args) => {
+    const { code, stdout, stderr } = await command(...args.filter(Boolean), '--json');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout.endsWith('}\n') && stdout.indexOf('\n') === stdout.length - 1).toBe(true);
+    expect(JSON.parse(stdout)).toBeTypeOf('object');
+  });
+
+  const ENDPOINT = { AWS_ENDPOINT_URL: 'http://127.0.0.1:1' };
+  it.each([
+    {
+      args: ['connect', '--pool', 'us-east-1:99'],
+      code: 1,
+      says: 'there is no identity pool us-east-1:99 at http',
+    },
+    {
+      args: ['status', '--pool', 'us-east-1:99'],
+      code: 1,
+      says: 'there is no identity pool us-east-1:99 at http',
+    },
+    {
+      args: ['reconcile', '--pool', 'us-east-1:99'],
+      code: 1,
+      says: 'there is no identity pool us-east-1:99',
+    },
+    {
+      args: ['connect', '--pool', POOL, '--stream', 'nowhere', '--yes'],
+      code: 1,
+      says: 'a stream that exists',
+    },
+    {
+      args: ['connect', '--pool', POOL],
+      with: ENDPOINT,
+      code: 1,
+      says: 'http://127.0.0.1:1 cannot be reached (AWS_',
+    },
+    {
+      args: ['connect', '--pool', POOL],
+      with: { AWS_ACCESS_KEY_ID: 'of', AWS_SECRET_ACCESS_KEY: 'nobody' },
+      code: 1,
+      says: 'the credentials are expired, wrong, or none',
+    },
+    {
+      args: ['connect', '--pool', POOL],
+      with: { AWS_ENDPOINT_URL: '', AWS_REGION: 'eu-west-1' },
+      code: 2,
+      says: `${POOL} is in us-east-1, and AWS_REGION=eu-west-1`,
+    },
+  ])('$args: one line says what is wrong', async ({ args, with: more = {}, code, says }) => {
+    const answer = await operate(args, { ...env(), ...more } as Record<string, string>);
+    expect(answer.code).toBe(code);
+    expect(answer.stderr).toMatch(/^cognito-sync-backend: [^\n]+\n$/);
+    expect(answer.stderr).toContain(says);
+    expect(answer.stderr).not.toContain('nobody');
+  });
+
+  it('is still told of when the cloud does not run', { timeout: TIMEOUT_MS }, async () => {
+    const here = (...args: string[]) => operate(args, { DATA_DIR: dataDir });
+    await cloud.end('SIGINT');
+    try {
+      const told = await here('status');
+      expect(told).toMatchObject({ code: 0, stderr: '' });
+      expect(told.stdout).toContain('The service was not asked: the local cloud does not run there');
+      expect(told.stdout).toMatch(
+        /ENABLED on cognito-sync when seen at .*\n {2}bulk publish {2}started .*projected /,
+      );
+      expect(await here('reconcile', '--pool', POOL)).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('the local cloud does not run there; start it with `npm start`'),
+      });
+    } finally {
+      await start();
+    }
+  });
+
+  /** The poller looks every five seconds. */
+  async function gapIs(query: string): Promise<void> {
+    await expect.poll(() => one(query), { timeout: 20_000, interval: 200 }).toEqual({ gaps: 1 });
+  }
+
+  async function countsInSql(): Promise<Counts> {
+    const counts = await one<Counts>(
+      `SELECT (SELECT count(*) FROM query.datasets WHERE NOT deleted) AS datasets,
+         (SELECT count(*) FROM query.records) AS records,
+         (SELECT coalesce(sum(octet_length(record_key) + octet_length(record_value)), 0)::bigint
+          FROM query.records) AS bytes`,
+    );
+    return counts ?? { datasets: 0, records: 0, bytes: 0 };
+  }
+});
+
+describe('the commands of a backfill, on a PostgreSQL server', () => {
+  it('ask the service themselves, and do not need the poller', { timeout: TIMEOUT_MS }, async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'backfill-'));
+    const databaseUrl = await createPostgresDatabase();
+    const cloud = await startProcess({ DATA_DIR: dataDir, DATABASE_URL: databaseUrl });
+    const client = createSyncClient(cloud.url);
+    try {
+      const env = { DATABASE_URL: databaseUrl, AWS_ENDPOINT_URL: cloud.url };
+      const ofPool = (args: string[], more: Record<string, string> = {}, interruptAt?: RegExp) =>
+        operate([...args, '--pool', POOL], { ...env, ...more }, { ...(interruptAt && { interruptAt }) });
+      for (const number of [1, 2, 3, 4]) await writeFive(client, identityOf(number), number);
+      expect(await ofPool(['bulk-publish', 'start'])).toMatchObject({ code: 0, stderr: '' });
+      expect(await ofPool(['bulk-publish', 'watch'])).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/^cognito-sync-backend: FAILURES is not set; [^\n]+\n$/),
+      });
+      const failures = { FAILURES: join(dataDir, 'event-source-mappings', 'failures') };
+      expect(await ofPool(['bulk-publish', 'watch'], failures)).toMatchObject({ code: 0 });
+      expect(await ofPool(['status', '--check'])).toMatchObject({ code: 0, stderr: '' });
+
+      const stopped = await ofPool(['reconcile', '--rate', '5'], {}, /\n[1-9]/);
+      expect(stopped).toMatchObject({
+        code: 1,
+        stdout: expect.stringMatching(/: \d+ of 20 datasets compared/),
+      });
+      expect(stopped.stderr).toContain('the next run goes on from there');
+      const rest = await ofPool(['reconcile', '--rate', '1000', '--json']);
+      expect(JSON.parse(rest.stdout)).toMatchObject({ end: 'finished', compared: 20, repaired: 0 });
+      expect(rest.stderr).toMatch(/^[1-9]\d* of 20 /);
+    } finally {
+      client.destroy();
+      await cloud.end('SIGKILL');
+      await rm(dataDir, { recursive: true, force: true });
+    }
+  });
+});
+
+interface Counts {
+  datasets: number;
+  records: number;
+  /** Of keys and values. */
+  bytes: number;
+}
+
+const identity = (IdentityId: string) => ({ IdentityPoolId: POOL, IdentityId });
+
+async function writeFive(client: CognitoSyncClient, identityId: string, number: number): Promise<void> {
+  for (const datasetName of DATASETS) {
+    await write(client, identity(identityId), datasetName, [set('best', `${datasetName} of ${number}`)]);
+  }
+}
+
+/** As the service itself counts. */
+async function countsOfService(client: CognitoSyncClient): Promise<Counts> {
+  const limit = pLimit(8);
+  const datasets = await Promise.all(
+    identities.map((identityId) =>
+      limit(async () => {
+        const page = await client.send(new ListDatasetsCommand({ ...identity(identityId), MaxResults: 60 }));
+        return page.Datasets ?? [];
+      }),
+    ),
+  );
+  const { IdentityPoolUsages = [] } = await client.send(new ListIdentityPoolUsageCommand({}));
+  const usage = IdentityPoolUsages.find(({ IdentityPoolId }) => IdentityPoolId === POOL);
+  return {
+    datasets: datasets.flat().length,
+    records: datasets.flat().reduce((sum, { NumRecords = 0 }) => sum + NumRecords, 0),
+    bytes: usage?.DataStorage ?? 0,
+  };
+}
+
+async function projectedBy({ url }: StartedProcess): Promise<number> {
+  const health: unknown = await (await fetch(`${url}/healthz`)).json();
+  return (health as { projection: { events: number } }).projection.events;
+}

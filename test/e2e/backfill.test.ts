@@ -1,0 +1,142 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  BulkPublishCommand,
+  type CognitoSyncClient,
+  SetIdentityPoolConfigurationCommand,
+} from '@aws-sdk/client-cognito-sync';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { takeDataDirectory } from '../../lib/store/data-directory.ts';
+import type { Database } from '../../lib/store/database.ts';
+import { openDatabase } from '../../lib/store/open-database.ts';
+import { openPg } from '../../lib/store/pg-database.ts';
+import { createPostgresDatabase } from '../fixtures/databases.ts';
+import { localKinesis, put } from '../fixtures/kinesis.ts';
+import { insertDatasets } from '../fixtures/many-datasets.ts';
+import { startProcess } from '../fixtures/npm-start.ts';
+import { operate } from '../fixtures/operator.ts';
+import { POOL, toBytes, wireEvent } from '../fixtures/stream-events.ts';
+import { createSyncClient } from '../fixtures/sync-client.ts';
+
+const DATASETS = 600;
+const SOON = { timeout: 40_000, interval: 50 };
+
+describe.each([
+  { name: 'embedded', databaseUrl: async () => undefined },
+  { name: 'PostgreSQL', databaseUrl: createPostgresDatabase },
+])('a backfill that nobody watches, $name', ({ databaseUrl }) => {
+  let dataDir: string;
+  let url: string | undefined;
+  let env: Record<string, string>;
+  beforeEach(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), 'backfill-'));
+    url = await databaseUrl();
+    env = { DATA_DIR: dataDir, ...(url !== undefined && { DATABASE_URL: url }) };
+    const directory = await takeDataDirectory(dataDir);
+    const { database } = await openDatabase(directory.database, url);
+    await insertDatasets(database, DATASETS);
+    await database.close();
+    directory.release();
+  });
+  afterEach(() => rm(dataDir, { recursive: true, force: true }));
+
+  it('says when all that was published is projected, not before, also where it is killed in the middle', {
+    timeout: 120_000,
+  }, async () => {
+    const first = await startProcess(env);
+    await beginBulkPublish(first.url);
+    const begun = openPg({ connectionString: url ?? first.sqlUrl });
+    await expect.poll(() => readRuns(begun), SOON).toMatchObject([{ completeness: 'waiting' }]);
+    await begun.close();
+    await first.end('SIGKILL');
+
+    const second = await startProcess(env);
+    const reader = openPg({ connectionString: url ?? second.sqlUrl });
+    await expect
+      .poll(() => readRuns(reader), SOON)
+      .toMatchObject([{ status: 'SUCCEEDED', completeness: 'projected', waiting_for: null }]);
+    const counts = `SELECT (SELECT count(*) FROM query.datasets) AS datasets, (SELECT count(*) FROM query.records) AS records`;
+    expect((await reader.query(counts)).rows).toEqual([{ datasets: DATASETS, records: 2 * DATASETS }]);
+    await reader.close();
+    expect(await statusOf(second.url)).toBe(200);
+    expect(await second.end('SIGTERM'), second.output()).toEqual({ code: 0 });
+  });
+
+  it('waits for what lies in quarantine until it is redriven', { timeout: 120_000 }, async () => {
+    const cloud = await startLocalCloud({ dataDir, ...(url !== undefined && { databaseUrl: url }) });
+    try {
+      await beginBulkPublish(cloud.url);
+      const kinesis = localKinesis(cloud.url);
+      await put(kinesis, Buffer.from('no event'));
+      kinesis.destroy();
+      await expect
+        .poll(() => readRuns(cloud.database), SOON)
+        .toMatchObject([
+          { status: 'SUCCEEDED', completeness: 'waiting', waiting_for: '1 event in quarantine' },
+        ]);
+      expect(await operate(['redrive'], env)).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining('not-json'),
+      });
+      // Somebody finds out what it was meant to be.
+      await cloud.database.query('UPDATE projection.quarantine SET payload = $1', [toBytes(wireEvent())]);
+      expect(await readRuns(cloud.database)).toMatchObject([{ completeness: 'waiting' }]);
+      expect((await operate(['redrive'], env)).stdout).toContain('1 projected');
+      await expect.poll(() => readRuns(cloud.database), SOON).toMatchObject([{ completeness: 'projected' }]);
+    } finally {
+      await cloud.close();
+    }
+  });
+});
+
+describe('a pool whose streaming is turned off', () => {
+  it('has a gap until it is turned on again, and the cloud is well all the while', {
+    timeout: 60_000,
+  }, async () => {
+    const cloud = await startLocalCloud();
+    const client = createSyncClient(cloud.url);
+    const gaps = async () =>
+      (await cloud.database.query('SELECT identity_pool_id, cause, until FROM query.gaps')).rows;
+    const seen = async () =>
+      (await cloud.database.query('SELECT is_enabled FROM projection.pool_streaming')).rows;
+    try {
+      await expect.poll(seen, SOON).toEqual([{ is_enabled: true }]);
+      await setStreaming(client, 'DISABLED');
+      await expect
+        .poll(gaps, SOON)
+        .toEqual([{ identity_pool_id: POOL, cause: 'streaming-off', until: null }]);
+      expect(await statusOf(cloud.url)).toBe(200);
+      await setStreaming(client, 'ENABLED');
+      await expect.poll(gaps, SOON).toMatchObject([{ until: expect.any(Date) }]);
+      await cloud.reset();
+      expect(await gaps()).toEqual([]);
+    } finally {
+      client.destroy();
+      await cloud.close();
+    }
+  });
+});
+
+async function setStreaming(
+  client: CognitoSyncClient,
+  StreamingStatus: 'ENABLED' | 'DISABLED',
+): Promise<void> {
+  const CognitoStreams = { StreamName: 'cognito-sync', StreamingStatus };
+  await client.send(new SetIdentityPoolConfigurationCommand({ IdentityPoolId: POOL, CognitoStreams }));
+}
+
+async function beginBulkPublish(url: string): Promise<void> {
+  const client = createSyncClient(url);
+  await client.send(new BulkPublishCommand({ IdentityPoolId: POOL }));
+  client.destroy();
+}
+
+async function readRuns(database: Database) {
+  return (await database.query('SELECT status, completeness, waiting_for FROM query.bulk_publishes')).rows;
+}
+
+async function statusOf(url: string): Promise<number> {
+  return (await fetch(`${url}/healthz`)).status;
+}

@@ -1,0 +1,168 @@
+import {
+  type CognitoSync,
+  DeleteDatasetCommand,
+  SetIdentityPoolConfigurationCommand,
+} from '@aws-sdk/client-cognito-sync';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { createCognitoSyncClient } from '../../lib/aws/cognito-sync-client.ts';
+import { createSyncApi } from '../../lib/aws/sync-api.ts';
+import { forget } from '../../lib/bulk-publish/forget.ts';
+import { reconcile } from '../../lib/bulk-publish/reconcile.ts';
+import { DEFAULT_CREDENTIALS } from '../../lib/config.ts';
+import { createForgetStore } from '../../lib/store/forget-store.ts';
+import { createQueryStore } from '../../lib/store/query-store.ts';
+import { createReconcileStore } from '../../lib/store/reconcile-store.ts';
+import { createPostgresDatabase } from '../fixtures/databases.ts';
+import { type Identity, list, newIdentity, remove, set, write } from '../fixtures/sync-client.ts';
+
+const MANY = 600;
+const keys = (prefix: string) => Array.from({ length: MANY }, (_, index) => `${prefix}${index}`);
+
+describe.each([
+  { name: 'embedded', databaseUrl: async () => undefined },
+  { name: 'PostgreSQL', databaseUrl: createPostgresDatabase },
+])('a pool that did not stream for a while, $name', ({ databaseUrl }) => {
+  let cloud: LocalCloud;
+  let client: CognitoSync;
+  let identity: Identity;
+
+  beforeAll(async () => {
+    const url = await databaseUrl();
+    cloud = await startLocalCloud(url === undefined ? {} : { databaseUrl: url });
+    client = createCognitoSyncClient({
+      region: 'us-east-1',
+      endpoint: cloud.url,
+      credentials: DEFAULT_CREDENTIALS,
+    });
+    identity = newIdentity();
+  });
+  afterAll(async () => {
+    client.destroy();
+    await cloud.close();
+  });
+
+  const reconcilePool = () =>
+    reconcile(
+      {
+        api: createSyncApi(client),
+        store: { ...createReconcileStore(cloud.database), ...createQueryStore(cloud.database) },
+        now: Date.now,
+        sleep: async () => undefined,
+        maxCallsPerSecond: 1_000,
+      },
+      { identityPoolId: identity.IdentityPoolId },
+    );
+  const stream = (StreamingStatus: 'ENABLED' | 'DISABLED') =>
+    client.send(
+      new SetIdentityPoolConfigurationCommand({
+        IdentityPoolId: identity.IdentityPoolId,
+        CognitoStreams: { StreamName: 'cognito-sync', StreamingStatus },
+      }),
+    );
+  const deleteDataset = (DatasetName: string) =>
+    client.send(new DeleteDatasetCommand({ ...identity, DatasetName }));
+  const live = async () => {
+    const { rows } = await cloud.database.query<Record<string, string>>(
+      'SELECT dataset_name, record_key, record_value FROM query.records WHERE identity_id = $1',
+      [identity.IdentityId],
+    );
+    return new Map(rows.map((row) => [`${row.dataset_name}/${row.record_key}`, row.record_value]));
+  };
+  const served = async () => {
+    const held = new Map<string, string>();
+    for (const name of ['game', 'settings', 'profile', 'many', 'new']) {
+      for (const { Key, Value } of (await list(client, identity, name)).Records ?? []) {
+        if (Value !== undefined) held.set(`${name}/${Key}`, Value);
+      }
+    }
+    return held;
+  };
+
+  it('is mended: removals of records and datasets, what was made anew, what is new', async () => {
+    await write(client, identity, 'game', [set('score', '1'), set('level', '1')]);
+    await write(client, identity, 'settings', [set('language', 'it')]);
+    await write(client, identity, 'profile', [set('name', 'Ada'), set('city', 'Turin')]);
+    const first = keys('first');
+    await write(
+      client,
+      identity,
+      'many',
+      first.map((key) => set(key, '1')),
+    );
+    await expect.poll(async () => (await live()).size, { timeout: 20_000, interval: 20 }).toBe(5 + MANY);
+    // The listing tells the same versions as the stream: nothing differs.
+    expect(await reconcilePool()).toMatchObject({ end: 'finished', compared: 4, repaired: 0 });
+
+    await stream('DISABLED');
+    const from = Date.now();
+    await write(client, identity, 'game', [remove('score', 1), set('level', '2', 1)]);
+    await deleteDataset('settings');
+    await deleteDataset('profile');
+    await write(client, identity, 'profile', [set('name', 'Grace')]);
+    await write(
+      client,
+      identity,
+      'many',
+      first.map((key) => remove(key, 1)),
+    );
+    await write(
+      client,
+      identity,
+      'many',
+      keys('second').map((key) => set(key, '2')),
+    );
+    await write(client, identity, 'new', [set('a', 'b')]);
+    await stream('ENABLED');
+    await cloud.database.query("INSERT INTO projection.gaps VALUES ($1, $2, 'expired', $3, NULL)", [
+      identity.IdentityPoolId,
+      from,
+      Date.now(),
+    ]);
+    expect((await live()).get('settings/language')).toBe('it');
+
+    const outcome = await reconcilePool();
+    expect(outcome).toMatchObject({
+      end: 'finished',
+      compared: 5,
+      repaired: 5,
+      skipped: 0,
+      isStreaming: true,
+    });
+    expect(outcome.gapsMended).toBeGreaterThan(0);
+    expect(await live()).toEqual(await served());
+    expect((await live()).size).toBe(3 + MANY);
+    const { rows } = await cloud.database.query(
+      'SELECT dataset_name FROM query.datasets WHERE identity_id = $1 AND deleted',
+      [identity.IdentityId],
+    );
+    expect(rows).toEqual([{ dataset_name: 'settings' }]);
+    expect(await reconcilePool()).toMatchObject({ end: 'finished', repaired: 0 });
+
+    await write(client, identity, 'profile', [set('city', 'Rome')]);
+    await expect.poll(live, { timeout: 20_000, interval: 20 }).toEqual(await served());
+  });
+
+  it('can forget a person; what the service holds still would come back', async () => {
+    await expect.poll(live, { timeout: 20_000, interval: 20 }).toEqual(await served());
+    const someone = newIdentity();
+    await write(client, someone, 'game', [set('score', '7')]);
+    const deps = { store: createForgetStore(cloud.database), api: createSyncApi(client), now: Date.now };
+    const receipt = await forget(deps, {
+      identityPoolId: identity.IdentityPoolId,
+      identityId: identity.IdentityId,
+    });
+    expect(receipt).toMatchObject({
+      erased: { datasets: 5, records: 5 + 2 * MANY + 1 },
+      holdsStill: ['game', 'many', 'new', 'profile'],
+    });
+    expect((await live()).size).toBe(0);
+    const others = async () =>
+      (
+        await cloud.database.query('SELECT record_value FROM query.records WHERE identity_id = $1', [
+          someone.IdentityId,
+        ])
+      ).rows;
+    await expect.poll(others, { timeout: 20_000, interval: 20 }).toEqual([{ record_value: '7' }]);
+  });
+});

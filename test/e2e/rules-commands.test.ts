@@ -1,0 +1,299 @@
+import { mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { checkTypes } from '../../infra/cli/rules/check-types.ts';
+import { operate } from '../fixtures/operator.ts';
+
+const IMPORT = "import { defineRules, json, number } from 'cognito-sync-backend/rules';\n";
+const GAME = `${IMPORT}
+import { MOST } from './limits.ts';
+import { z } from 'zod';
+export default defineRules({
+  datasets: {
+    game: {
+      unknownKeys: 'drop',
+      keys: {
+        score: {
+          schema: number(z.number().int()),
+          monotonic: 'increasing',
+          maxDelta: MOST,
+          examples: { accepted: ['5'], refused: ['x', { oldValue: '2', newValue: '1' }] },
+        },
+        'level-*': { schema: json(z.object({ stars: z.number() })), examples: { accepted: ['{"stars":3}'] } },
+        name: { maxBytes: 10, onInvalid: 'reject', validate: ({ newValue }) => newValue !== 'Eve' || 'no Eve here' },
+      },
+    },
+  },
+});
+`;
+
+/** Outside of the checkout, without a \`package.json\`. */
+let folder: string;
+beforeAll(async () => {
+  folder = await realpath(await mkdtemp(join(tmpdir(), 'rules-')));
+  await symlink(fileURLToPath(new URL('../../node_modules', import.meta.url)), join(folder, 'node_modules'));
+  await write('limits.ts', 'export const MOST: number = 100;\n');
+  await write('game.ts', GAME);
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const write = (name: string, text: string) => writeFile(join(folder, name), text);
+const rulesOf =
+  (rules: string, input?: string) =>
+  (...args: string[]) =>
+    operate(
+      ['rules', ...args],
+      { SYNC_RULES: rules },
+      { cwd: folder, ...(input === undefined ? {} : { input }) },
+    );
+const check = (rules: string) => rulesOf(rules)('check');
+/** Of a rules file with this text. */
+async function checkText(text: string) {
+  await write('checked.ts', text);
+  return check('checked.ts');
+}
+const linesOf = (text: string) => text.trimEnd().split('\n');
+
+describe('rules check', () => {
+  it('finds nothing wrong with rules that are right', async () => {
+    expect(await check('game.ts')).toEqual({
+      code: 0,
+      stdout: '1 dataset, 3 key rules, 4 examples: 0 errors, 0 notes\n',
+      stderr: '',
+    });
+  });
+
+  it("checks the checkout's own rules where no others are named", async () => {
+    expect(await operate(['rules', 'check'], {}, { cwd: folder })).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(/^\d+ datasets?, .*: 0 errors, 0 notes\n$/),
+      stderr: '',
+    });
+  });
+
+  it('checks types, of what the file imports too, and says where', async () => {
+    await write('wrong-limit.ts', 'export const MOST: number = 1;\nexport const LEAST: string = MOST;\n');
+    const { code, stdout, stderr } = await checkText(`${IMPORT}
+import { MOST } from './wrong-limit.ts';
+const name: string = MOST;
+export default defineRules({ datasets: { game: { keys: { name: { validate: ({ newValue }) => newValue.length > 1 } } } } });
+console.log(name, json, number, process.pid);
+`);
+    expect(linesOf(stdout)).toEqual([
+      "error wrong-limit.ts:2:14: Type 'number' is not assignable to type 'string'.",
+      "error checked.ts:4:7: Type 'number' is not assignable to type 'string'.",
+      "error checked.ts:5:94: 'newValue' is possibly 'undefined'.",
+      '1 dataset, 1 key rule, 0 examples: 3 errors, 0 notes',
+    ]);
+    expect(code).toBe(1);
+    // What the file itself prints is kept apart.
+    expect(stderr).toMatch(/^1 .*\n.*cognito-sync-backend: .*checked\.ts has 3 errors\n$/s);
+  });
+
+  it('names each misspelt option in a line of its own, as the loader and as TypeScript see it', async () => {
+    const { code, stdout } = await checkText(
+      `${IMPORT}export default defineRules({ mod: 'observe', datasets: { game: { keys: { a: { monotnic: 'increasing' } } } } });`,
+    );
+    expect(linesOf(stdout)).toEqual([
+      expect.stringMatching(/^error checked\.ts:2:\d+: Object literal may only specify known properties/),
+      'error mod: there is no such option; did you mean mode?',
+      'error datasets.game.keys.a.monotnic: there is no such option; did you mean monotonic?',
+      expect.stringMatching(/^the rules cannot be used: \d errors, 0 notes$/),
+    ]);
+    expect(code).toBe(1);
+  });
+
+  it.each([
+    ['const a: number = ;\n', 'Expression expected', 2],
+    ['enum Mode { Easy }\n', 'enum is not supported', 2],
+    ["const load = () => {\n  throw new Error('my own\\nwords');\n};\nload();\n", 'my own words', 3],
+  ])('says what is wrong with a file that cannot be loaded, and where: %j', async (text, says, line) => {
+    const { code, stdout } = await checkText(`${IMPORT}${text}export default defineRules({});\n`);
+    expect(stdout).toMatch(/^the rules cannot be used: \d errors?, 0 notes$/m);
+    const loading = linesOf(stdout).filter((each) => each.includes(' cannot be loaded: '));
+    expect(loading).toEqual([expect.stringContaining(says)]);
+    expect(loading[0]).toContain(`${join(folder, 'checked.ts')}:${line}`);
+    expect(code).toBe(1);
+  });
+
+  it.each([
+    ["import 'not-installed';\n", "Cannot find package 'not-installed'"],
+    ['export default {};\n', 'the default export of the file must be what defineRules answers'],
+  ])('says what is wrong with %j', async (text, says) => {
+    const { code, stdout } = await checkText(text);
+    expect(stdout).toContain(says);
+    expect(code).toBe(1);
+  });
+
+  it('says so where there is no file', async () => {
+    expect(await check('gone.ts')).toEqual({
+      code: 1,
+      stdout: `error there is no rules file ${join(folder, 'gone.ts')}\nthe rules cannot be used: 1 error, 0 notes\n`,
+      stderr: `cognito-sync-backend: ${join(folder, 'gone.ts')} has 1 error\n`,
+    });
+  });
+
+  it('tells of rules that never apply, of those that share names, and of examples that are wrong', async () => {
+    const { code, stdout } = await checkText(`${IMPORT}
+export default defineRules({
+  datasets: {
+    game: {
+      keys: {
+        '*a*': {},
+        'a*': {},
+        score: { schema: number(), examples: { accepted: ['\\u001b[2J'] } },
+        name: { validate: () => { throw new Error('oops'); }, examples: { accepted: ['Ada'] } },
+      },
+    },
+    'game-*': {},
+    '*-beta': {},
+  },
+});
+`);
+    expect(linesOf(stdout)).toEqual([
+      'note  datasets.game-*: overlaps with *-beta: both match game-beta, and of the two game-* applies',
+      'error datasets.game.keys.a*: it never applies: *a* comes before it and matches all that it matches',
+      'error datasets.game.keys.score.examples.accepted[0]: "\\u001b[2J": it is refused: its value does not fit the schema',
+      'error datasets.game.keys.name.examples.accepted[0]: "Ada": datasets.game.keys.name is broken: validate threw',
+      `note  datasets.game.keys.name: validate threw: oops (${join(folder, 'checked.ts')}:10:41)`,
+      '3 datasets, 4 key rules, 2 examples: 3 errors, 2 notes',
+    ]);
+    expect(code).toBe(1);
+  });
+
+  it('does not fail for notes alone', async () => {
+    const { code, stderr } = await checkText(
+      `${IMPORT}export default defineRules({ datasets: { 'a*': {}, '*b': {} } });\n`,
+    );
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  });
+
+  it('says that types are not checked where TypeScript is not installed', async () => {
+    expect(await checkTypes(join(folder, 'game.ts'), async () => null)).toEqual([
+      { severity: 'note', text: expect.stringContaining('the types were not checked') },
+    ]);
+  });
+});
+
+describe('rules try', () => {
+  const event = (datasetRecords: unknown, datasetName = 'game') =>
+    JSON.stringify({ datasetName, datasetRecords });
+  const tried = (input: string, ...options: string[]) =>
+    rulesOf('game.ts', input)('try', '--event', '-', ...options);
+
+  it('shows what becomes of each change, and the answer', async () => {
+    const { code, stdout, stderr } = await tried(
+      event({ score: { oldValue: '9', newValue: '1' }, cheat: '1', 'level-1': '{"stars":1}' }),
+    );
+    const [title, head, ...lines] = linesOf(stdout);
+    expect(title).toBe('game of us-east-1:00000000-0000-4000-8000-000000000002');
+    expect(head).toMatch(/^key +the device asks +is stored +rule +action +reason$/);
+    expect(lines[0]).toMatch(
+      /^score +9 -> 1 +9 +datasets\.game\.keys\.score +reverted +it must not go down$/,
+    );
+    expect(lines[1]).toMatch(/^cheat +\(none\) -> 1 +\(none\) +datasets\.game\.unknownKeys +dropped /);
+    expect(lines[2]).toMatch(/^level-1 +.* accepted$/);
+    expect(lines.slice(3, 5)).toEqual(['', 'The answer:']);
+    expect(JSON.parse(lines.slice(5).join('\n'))).toMatchObject({
+      eventType: 'SyncTrigger',
+      datasetRecords: { score: { newValue: '9' }, cheat: { op: 'remove' } },
+    });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  });
+
+  it('takes a recorded event from a file, and says nothing but JSON where that is asked for', async () => {
+    const recorded = {
+      version: 2,
+      eventType: 'SyncTrigger',
+      region: 'eu-west-1',
+      identityPoolId: 'eu-west-1:1',
+      identityId: 'eu-west-1:2',
+      datasetName: 'game',
+      datasetRecords: { name: { oldValue: 'Ada', newValue: 'Eve', op: 'replace' } },
+    };
+    await write('event.json', JSON.stringify(recorded, null, 2));
+    const { code, stdout } = await rulesOf('game.ts')('try', '--event', 'event.json', '--json');
+    expect(JSON.parse(stdout)).toEqual({
+      verdict: 'rejected',
+      reason: 'name: no Eve here',
+      decisions: [
+        { rule: 'datasets.game.keys.name', key: 'name', action: 'rejected', reason: 'validate refuses it' },
+      ],
+    });
+    expect(code).toBe(0);
+    expect((await rulesOf('game.ts')('try', '--event', 'event.json')).stdout).toMatch(
+      /\n\nThe call is rejected\. The device is told: name: no Eve here\n$/,
+    );
+  });
+
+  it('tries several events one after the other', async () => {
+    const { code, stdout } = await tried(`${event({ a: '1' })}\n${event({ score: '1' })}\n`, '--json');
+    expect(linesOf(stdout).map((line) => JSON.parse(line).decisions.length)).toEqual([1, 0]);
+    expect(code).toBe(0);
+  });
+
+  it('lets no value drive the terminal', async () => {
+    const hostile = 'a\u001b[2J\u009b\u202e';
+    for (const options of [[], ['--json']]) {
+      const { stdout } = await tried(event({ 'level-1': { oldValue: hostile, newValue: '1' } }), ...options);
+      expect(stdout).toContain('\\u001b[2J\\u009b\\u202e');
+      for (const letter of ['\u001b', '\u009b', '\u202e']) expect(stdout).not.toContain(letter);
+    }
+  });
+
+  it('says that rules which only observe have no effect, and what they would have', async () => {
+    await write('observe.ts', GAME.replace('defineRules({', "defineRules({ mode: 'observe',"));
+    const { code, stdout } = await rulesOf('observe.ts', event({ name: 'Eve' }))('try', '--event', '-');
+    expect(stdout).toMatch(/^By mode observe, none of this has any effect:$/m);
+    expect(stdout).toMatch(/^name +\(none\) -> Eve +\(none\) +\S+ +rejected/m);
+    expect(stdout).toMatch(/^The answer:\n\{$/m);
+    expect(stdout).toContain('"newValue": "Eve"');
+    expect(code).toBe(0);
+  });
+
+  it('says so where there are no rules for the dataset', async () => {
+    const { stdout } = await tried(event({ a: '1' }, 'other'));
+    expect(stdout).toContain('There are no rules for this dataset.\n');
+    expect(stdout).toMatch(/^a +\(none\) -> 1 +1 +none +accepted$/m);
+  });
+
+  it('fails where a rule is broken, with what it threw', async () => {
+    await write(
+      'broken.ts',
+      `${IMPORT}const fail = () => {\n  throw new Error('oops');\n};
+export default defineRules({ datasets: { game: { keys: { a: { validate: fail }, b: { rewrite: fail }, c: { schema: number({ '~standard': { version: 1, vendor: 'x', validate: fail } }) } }, derive: fail } }, onRuleError: 'allow' });\n`,
+    );
+    const input = event({ a: '1', b: '2', c: '3' });
+    const { code, stdout, stderr } = await rulesOf('broken.ts', input)('try', '--event', '-', '--json');
+    expect(JSON.parse(stdout)).toMatchObject({ verdict: 'answer' });
+    const at = `oops (${join(folder, 'broken.ts')}:3:9)`;
+    expect(stderr).toBe(
+      `cognito-sync-backend: rules are broken: datasets.game.keys.a: validate threw: ${at}; datasets.game.keys.b: rewrite threw: ${at}; datasets.game.keys.c: schema threw: ${at}; datasets.game.derive: derive threw: ${at}\n`,
+    );
+    expect(code).toBe(1);
+  });
+
+  it.each([
+    ['', 'what was read is empty'],
+    ['{', 'what was read is not JSON'],
+    ['{"eventType":"Other","datasetName":"game","datasetRecords":{}}', 'is of the type "Other"'],
+  ])('%j: one line says what is wrong', async (input, says) => {
+    const { code, stdout, stderr } = await tried(input);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^cognito-sync-backend: [^\n]+\n$/);
+    expect(stderr).toContain(says);
+  });
+
+  it('says so where there is no such file, or the command line is wrong', async () => {
+    expect(await rulesOf('game.ts')('try', '--event', 'gone.json')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^cognito-sync-backend: gone\.json cannot be read: /),
+    });
+    expect(await rulesOf('game.ts')('try')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('\nUsage:\n  npx cognito-sync-backend rules check [--json]\n'),
+    });
+  });
+});

@@ -1,0 +1,149 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { reconcile } from '../../lib/bulk-publish/reconcile.ts';
+import type { SyncApi } from '../../lib/bulk-publish/sync-api-port.ts';
+import type { Database } from '../../lib/store/database.ts';
+import { migrate } from '../../lib/store/migrate.ts';
+import { createQueryStore } from '../../lib/store/query-store.ts';
+import { createReconcileStore } from '../../lib/store/reconcile-store.ts';
+import { DATABASES } from '../fixtures/databases.ts';
+import { createListingService, type ListingService } from '../fixtures/listing-service.ts';
+import { NEW_YEAR, POOL } from '../fixtures/stream-events.ts';
+import { clearRows, projectInline, RUNS, readVisible, TIMEOUT_MS } from './projection-database.ts';
+
+vi.setConfig({ testTimeout: TIMEOUT_MS });
+
+const IDENTITIES = [1, 2].map((digit) => `us-east-1:aaaaaaaa-0000-4000-8000-00000000000${digit}`);
+
+const step = fc.record({
+  identityId: fc.constantFrom(...IDENTITIES),
+  datasetName: fc.constantFrom('game', 'settings'),
+  elapsedMs: fc.integer({ min: 1, max: 1_000 }),
+  patches: fc.option(
+    fc.dictionary(
+      fc.constantFrom('score', 'level', 'é鍵'),
+      fc.option(fc.string({ maxLength: 3 }).filter((text) => !text.includes('\0'))),
+      { minKeys: 1 },
+    ),
+    { freq: 3 },
+  ),
+  countStartsAgain: fc.boolean(),
+});
+
+type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
+
+const stories = fc.record({
+  /** What happened before, and whether its event reached the query store. */
+  past: fc.array(fc.record({ step, isLost: fc.boolean() }), { minLength: 1, maxLength: 25 }),
+  /** What happens while it runs: before and after the service answers a call, and whether the event comes at once. */
+  meanwhile: fc.array(
+    fc.record({ step, call: fc.nat({ max: 12 }), isAfter: fc.boolean(), isLate: fc.boolean() }),
+    { maxLength: 6 },
+  ),
+  order: fc.array(fc.double({ noNaN: true }), { minLength: 40, maxLength: 40 }),
+  some: fc.array(fc.boolean(), { minLength: 40, maxLength: 40 }),
+});
+
+describe.each(DATABASES)('reconciling on $name', ({ open }) => {
+  let database: Database;
+  beforeAll(async () => {
+    database = await open();
+    await migrate(database);
+  });
+  afterAll(() => database.close());
+
+  const project = async (events: readonly string[]) => {
+    for (const event of events) await projectInline(database, [event]);
+  };
+  const live = async () =>
+    Object.fromEntries(
+      Object.entries((await readVisible(database)).records).map(([name, { value }]) => [
+        name.slice(POOL.length + 1),
+        value,
+      ]),
+    );
+  const reconcilePool = (api: ListingService['api']) =>
+    reconcile(
+      {
+        api,
+        store: { ...createReconcileStore(database), ...createQueryStore(database) },
+        now: () => NEW_YEAR,
+        sleep: async () => undefined,
+      },
+      { identityPoolId: POOL, anew: true },
+    );
+
+  it('makes of any part of a history what the service holds, and what comes late changes nothing newer', async () => {
+    await fc.assert(
+      fc
+        .asyncProperty(stories, async ({ past, meanwhile, order, some }) => {
+          const service = createListingService();
+          // An identity that the store has never heard of is not looked for.
+          await project(
+            IDENTITIES.map((identityId) => service.dataset(identityId, 'first').update({ k: 'v' })),
+          );
+          const lost: string[] = [];
+          for (const { step, isLost } of past) {
+            const event = act(service, step);
+            if (event === null) continue;
+            if (isLost) lost.push(event);
+            else await project([event]);
+          }
+          const late: string[] = [];
+          const api = interrupted(service.api, async (call, isAfter) => {
+            for (const one of meanwhile.filter((other) => other.call === call && other.isAfter === isAfter)) {
+              const event = act(service, one.step);
+              if (event === null) continue;
+              if (one.isLate) late.push(event);
+              else await project([event]);
+            }
+          });
+
+          expect(await reconcilePool(api)).toMatchObject({ end: 'finished', skipped: 0, leftOut: 0 });
+          await project(shuffle(late, order));
+          expect(await live()).toEqual(service.live());
+
+          await project(shuffle(lost, order).filter((_, index) => some[index]));
+          expect(await live()).toMatchObject(service.live());
+          await project(shuffle([...lost, ...late], order));
+          expect(await live()).toEqual(service.live());
+          expect(await reconcilePool(service.api)).toMatchObject({ end: 'finished', repaired: 0 });
+        })
+        .beforeEach(() => clearRows(database)),
+      { numRuns: RUNS },
+    );
+  });
+});
+
+function act(service: ListingService, { identityId, datasetName, elapsedMs, ...step }: Step): string | null {
+  const dataset = service.dataset(identityId, datasetName, elapsedMs);
+  return step.patches === null ? dataset.remove(step.countStartsAgain) : dataset.update(step.patches);
+}
+
+/** Has something happen before and after the calls that list. */
+function interrupted(
+  api: ListingService['api'],
+  happen: (call: number, isAfter: boolean) => Promise<void>,
+): ListingService['api'] {
+  let calls = 0;
+  const around = async <Answer>(ask: () => Promise<Answer>): Promise<Answer> => {
+    const call = calls;
+    calls += 1;
+    await happen(call, false);
+    const answer = await ask();
+    await happen(call, true);
+    return answer;
+  };
+  return {
+    readStreaming: api.readStreaming,
+    listDatasets: (...names) => around(() => api.listDatasets(...names)),
+    listRecords: (dataset: Parameters<SyncApi['listRecords']>[0]) => around(() => api.listRecords(dataset)),
+  };
+}
+
+function shuffle(events: readonly string[], order: readonly number[]): string[] {
+  return events
+    .map((event, index) => ({ event, rank: order[index] ?? 0 }))
+    .sort((a, b) => a.rank - b.rank)
+    .map(({ event }) => event);
+}

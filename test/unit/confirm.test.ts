@@ -1,0 +1,40 @@
+import { PassThrough } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { createConfirm } from '../../infra/cli/confirm.ts';
+import { SetupError } from '../../lib/errors.ts';
+import { UsageError } from '../../lib/operator/command.ts';
+
+/** A terminal, or what is none, and somebody who types. */
+function open(isTTY: boolean) {
+  const input = Object.assign(new PassThrough(), { isTTY });
+  const output = Object.assign(new PassThrough(), { isTTY });
+  return { input, output, confirm: createConfirm({ input, output }) };
+}
+
+describe('asking the one who gave the command', () => {
+  it.each(['y\n', 'YES\n', ' y \n'])('takes %j for yes', async (typed) => {
+    const { input, confirm } = open(true);
+    input.write(typed);
+    await expect(confirm('Proceed?')).resolves.toBeUndefined();
+  });
+
+  it.each(['\n', 'n\n', 'no\n', 'yeah\n', 'yy\n'])('takes %j for no', async (typed) => {
+    const { input, output, confirm } = open(true);
+    input.write(typed);
+    await expect(confirm('Proceed?')).rejects.toThrow(SetupError);
+    expect(String(output.read())).toContain('Proceed? [y/N] ');
+  });
+
+  it('takes an end without an answer for no', async () => {
+    const { input, confirm } = open(true);
+    input.end();
+    await expect(confirm('Proceed?')).rejects.toThrow('nothing was changed');
+  });
+
+  it('asks nobody where there is no terminal', async () => {
+    const { input, output, confirm } = open(false);
+    input.write('y\n');
+    await expect(confirm('Proceed?')).rejects.toThrow(UsageError);
+    expect(output.read()).toBeNull();
+  });
+});

@@ -1,0 +1,48 @@
+import {
+  GetIdentityPoolConfigurationCommand,
+  SetIdentityPoolConfigurationCommand,
+} from '@aws-sdk/client-cognito-sync';
+import { afterAll, describe, expect, it } from 'vitest';
+import { createCognitoSyncClient } from '../../lib/aws/cognito-sync-client.ts';
+import { createPoolSettings } from '../../lib/aws/pool-settings.ts';
+import { DEFAULT_CREDENTIALS } from '../../lib/config.ts';
+import { openLocalCloud } from '../fixtures/local-cloud.ts';
+import { POOL } from '../fixtures/stream-events.ts';
+
+const TRIGGER = 'arn:aws:lambda:us-east-1:000000000000:function:sync-trigger';
+
+const { cloud, client } = await openLocalCloud();
+const own = createCognitoSyncClient({
+  region: 'us-east-1',
+  endpoint: cloud.url,
+  credentials: DEFAULT_CREDENTIALS,
+});
+afterAll(() => own.destroy());
+const settings = createPoolSettings(own);
+
+describe('the settings of a pool, over the API', () => {
+  it('are turned off and on again, and push stays as it is', async () => {
+    const PushSync = { ApplicationArns: ['arn:aws:sns:us-east-1:000000000000:app/GCM/mine'] };
+    await client.send(new SetIdentityPoolConfigurationCommand({ IdentityPoolId: POOL, PushSync }));
+    const before = await settings.read(POOL);
+    expect(before).toEqual({
+      streaming: { isEnabled: true, streamName: 'cognito-sync', roleArn: null },
+      syncTrigger: TRIGGER,
+    });
+    await settings.setStreaming(POOL, { ...before.streaming, isEnabled: false });
+    await settings.setSyncTrigger(POOL, null);
+    const off = { streaming: { ...before.streaming, isEnabled: false }, syncTrigger: null };
+    expect(await settings.read(POOL)).toEqual(off);
+    await settings.setStreaming(POOL, before.streaming);
+    await settings.setSyncTrigger(POOL, TRIGGER);
+    expect(await settings.read(POOL)).toEqual(before);
+    const kept = await client.send(new GetIdentityPoolConfigurationCommand({ IdentityPoolId: POOL }));
+    expect(kept.PushSync).toMatchObject(PushSync);
+  });
+
+  it('say why they cannot be had, or set', async () => {
+    await expect(settings.read('us-east-1:0')).rejects.toMatchObject({ condition: 'not-found' });
+    const streaming = { isEnabled: true, streamName: 'nowhere', roleArn: null };
+    await expect(settings.setStreaming(POOL, streaming)).rejects.toMatchObject({ condition: 'refused' });
+  });
+});

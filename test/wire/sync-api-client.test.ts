@@ -1,0 +1,107 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { createCognitoSyncClient } from '../../lib/aws/cognito-sync-client.ts';
+import { createSyncApi } from '../../lib/aws/sync-api.ts';
+import { type Credentials, DEFAULT_CREDENTIALS } from '../../lib/config.ts';
+import { newPool, STREAMING } from '../fixtures/identity-pools.ts';
+import { openLocalCloud } from '../fixtures/local-cloud.ts';
+import { POOL } from '../fixtures/stream-events.ts';
+import { newIdentity, remove, set, write } from '../fixtures/sync-client.ts';
+
+const { cloud, client } = await openLocalCloud();
+
+describe('the service as the backfill asks it', () => {
+  const clients: { destroy(): void }[] = [];
+  const connect = (credentials: Credentials = DEFAULT_CREDENTIALS) => {
+    const sync = createCognitoSyncClient({ region: 'us-east-1', endpoint: cloud.url, credentials });
+    clients.push(sync);
+    return createSyncApi(sync);
+  };
+  const api = connect();
+  afterAll(() => {
+    for (const one of clients) one.destroy();
+  });
+
+  it('lists all pools, of all pages', async () => {
+    const made = await Promise.all(Array.from({ length: 65 }, () => newPool(cloud.database)));
+    const listed = await api.listPools();
+    expect(listed).toEqual([...new Set(listed)]);
+    expect(new Set(listed)).toEqual(new Set([...made, POOL]));
+  });
+
+  it('says where a pool streams to', async () => {
+    expect(await api.readStreaming(await newPool(cloud.database))).toEqual({
+      isEnabled: false,
+      streamName: null,
+      roleArn: null,
+    });
+    const roleArn = 'arn:aws:iam::000000000000:role/publish';
+    const disabled = { ...STREAMING, status: 'DISABLED' as const, roleArn };
+    expect(await api.readStreaming(await newPool(cloud.database, { streams: disabled }))).toEqual({
+      isEnabled: false,
+      streamName: 'cognito-sync',
+      roleArn,
+    });
+    expect(await api.readStreaming(POOL)).toMatchObject({ isEnabled: true, streamName: 'cognito-sync' });
+  });
+
+  it('starts a bulk publish, once, and says how it stands', async () => {
+    const pool = await newPool(cloud.database, { streams: STREAMING });
+    expect(await api.readPublishDetails(pool)).toEqual({
+      status: 'NOT_STARTED',
+      startedAt: null,
+      completedAt: null,
+      failureMessage: null,
+    });
+    expect(await api.startPublish(pool)).toBe('started');
+    await expect
+      .poll(async () => (await api.readPublishDetails(pool)).status, { timeout: 15_000, interval: 20 })
+      .toBe('SUCCEEDED');
+    const { startedAt, completedAt } = await api.readPublishDetails(pool);
+    expect(completedAt).toBeGreaterThanOrEqual(startedAt ?? Number.NaN);
+    expect(await api.startPublish(pool)).toBe('published-less-than-a-day-ago');
+    await cloud.database.query(
+      `UPDATE sync.bulk_publishes SET status = 'IN_PROGRESS', all_in_outbox = false WHERE identity_pool_id = $1`,
+      [pool],
+    );
+    expect(await api.startPublish(pool)).toBe('in-progress');
+  });
+
+  it('lists datasets, and all records of one, tombstones included', async () => {
+    const identity = newIdentity();
+    const { IdentityPoolId: identityPoolId, IdentityId: identityId } = identity;
+    await write(client, identity, 'game', [set('score', '42'), set('name', 'Ada')]);
+    await write(client, identity, 'game', [remove('name', 1)]);
+    await write(client, identity, 'other', [set('score', '')]);
+    expect(new Set(await api.listDatasets(identityPoolId, identityId))).toEqual(new Set(['game', 'other']));
+    const listed = await api.listRecords({ identityPoolId, identityId, datasetName: 'game' });
+    expect(listed).toEqual({
+      exists: true,
+      syncCount: 2,
+      records: expect.arrayContaining([
+        expect.objectContaining({ key: 'score', value: '42', syncCount: 1 }),
+        expect.objectContaining({ key: 'name', value: null, syncCount: 2 }),
+      ]),
+    });
+    expect(listed.records).toHaveLength(2);
+    expect(Math.abs(Date.now() - (listed.records[0]?.lastModifiedDate ?? 0))).toBeLessThan(60_000);
+    const other = await api.listRecords({ identityPoolId, identityId, datasetName: 'other' });
+    expect(other.records).toMatchObject([{ value: '' }]);
+    const nowhere = { identityPoolId, identityId, datasetName: 'nowhere' };
+    expect(await api.listRecords(nowhere)).toEqual({ exists: false, syncCount: 0, records: [] });
+  });
+
+  it('names what a pool that is not there, wrong credentials, and a pool that does not stream come to', async () => {
+    const nobody = 'us-east-1:ffffffff-0000-4000-8000-000000000001';
+    await expect(api.readStreaming(nobody)).rejects.toMatchObject({ condition: 'not-found' });
+    await expect(api.readPublishDetails(nobody)).rejects.toMatchObject({ condition: 'not-found' });
+    await expect(api.readStreaming('no id')).rejects.toMatchObject({ condition: 'refused' });
+    const silent = await newPool(cloud.database);
+    await expect(api.startPublish(silent)).rejects.toMatchObject({ condition: 'refused' });
+    for (const credentials of [
+      { accessKeyId: 'somebody', secretAccessKey: 'local' },
+      { accessKeyId: 'local', secretAccessKey: 'wrong' },
+    ]) {
+      await expect(connect(credentials).listPools()).rejects.toMatchObject({ condition: 'credentials' });
+    }
+  });
+});
