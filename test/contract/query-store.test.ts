@@ -407,7 +407,9 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
          AND has_table_privilege('${READER_ROLE}', schemaname || '.' || name, 'select') ORDER BY 1`,
     );
     expect(granted.map(({ name }) => name)).toEqual([
+      'query.bulk_publishes',
       'query.datasets',
+      'query.gaps',
       'query.quarantine',
       'query.records',
       'query.stream_progress',
