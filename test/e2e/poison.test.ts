@@ -66,7 +66,7 @@ it('a poison record, a dead URL and a database that restarts cost none of the 10
   await expect.poll(health, { timeout: 15_000 }).toMatchObject({
     status: 'ok',
     mappings: [{ lastError: null, shards: [{ ...well, sequenceNumber: sequenceNumbers.at(-1) }] }],
-    schedules: Array(5).fill({ lastError: null }),
+    schedules: Array(7).fill({ lastError: null }),
   });
   expect(await rows('SELECT sequence_number FROM query.stream_progress')).toEqual([
     { sequence_number: sequenceNumbers.at(-1) },
