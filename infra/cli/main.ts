@@ -11,6 +11,7 @@ import { SetupError } from '../../lib/errors.ts';
 import type { OperatedService } from '../../lib/operator/operated-service.ts';
 import { DONE, type Outcome, outcomeOf, prepareFrom, stoppedText } from '../../lib/operator/run-command.ts';
 import { usage } from '../../lib/operator/usage.ts';
+import { toSafeLine } from '../../lib/safe-line.ts';
 import { createConfirm } from './confirm.ts';
 import { openService } from './open-service.ts';
 import { ALL_COMMANDS, PROCESS_COMMANDS } from './process-commands.ts';
@@ -30,8 +31,14 @@ if (commandLine.some((argument) => argument === '--help' || argument === '-h')) 
   const run = PROCESS_COMMANDS.has(name) ? runHere : runOnDatabase;
   const { exitCode, error } = await run(process.env);
   view.clear();
-  if (error !== undefined) console.error(`cognito-sync-backend: ${error}`);
+  if (error !== undefined) console.error(toSafeError(error, exitCode));
   process.exitCode = exitCode;
+}
+
+/** How a command is called takes several lines. All else is one, whatever stands in what is quoted. */
+function toSafeError(error: string, exitCode: Outcome['exitCode']): string {
+  const lines = exitCode === 2 ? error.split('\n') : [error];
+  return `cognito-sync-backend: ${lines.map(toSafeLine).join('\n')}`;
 }
 
 function print(line: string): void {

@@ -1,5 +1,6 @@
 import type { Progress } from '../../lib/operator/command.ts';
-import { cutTo, toSafeLine, widthOf } from './terminal-text.ts';
+import { toSafeLine } from '../../lib/safe-line.ts';
+import { cutTo, widthOf } from './terminal-text.ts';
 
 /** Shows how far a command has come. */
 export interface ProgressView {

@@ -1,3 +1,4 @@
+import { toSafeLine } from '../safe-line.ts';
 import { BrokenRuleError } from './call-rule.ts';
 import type { RuledCall } from './ruled-call.ts';
 
@@ -53,6 +54,12 @@ export function rejectCall(
   { rule, key, reason, ownWords = null }: Asked & { reason: string; ownWords?: string | null },
 ): never {
   call.decisions.push({ rule, key, action: 'rejected', reason });
-  const shown = key === null ? '' : `${key.slice(0, MAX_SHOWN).toWellFormed()}: `;
+  const shown = key === null ? '' : `${showKey(key)}: `;
   throw new Rejection(`${shown}${ownWords ?? reason}`);
+}
+
+/** As JSON writes it, without the quotes: a device makes up its keys, and this is logged as it is. */
+function showKey(key: string): string {
+  const text = JSON.stringify(key.slice(0, MAX_SHOWN).toWellFormed());
+  return toSafeLine(text.slice(1, -1));
 }

@@ -12,7 +12,10 @@ const oneOf =
   (value) =>
     typeof value === 'string' && choices.includes(value) ? null : `must be ${choices.join(' or ')}`;
 const trueOrFalse: Check = (value) => (typeof value === 'boolean' ? null : 'must be true or false');
-const aFunction: Check = (value) => (typeof value === 'function' ? null : 'must be a function');
+const aFunction: Check = (value) => {
+  if (typeof value !== 'function') return 'must be a function';
+  return isAsync(value) ? 'must not be async: rules answer at once' : null;
+};
 const ON_INVALID = oneOf('revert', 'drop', 'reject');
 /** What is in it is looked at by itself. */
 const nested: Check = () => null;
@@ -156,6 +159,11 @@ function isPlainObject(value: unknown): value is Members {
   if (!isObject(value)) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
+}
+
+/** Also where it was made in another context, whose constructors are others. */
+function isAsync(value: object): boolean {
+  return /^\[object Async(Generator)?Function\]$/.test(Object.prototype.toString.call(value));
 }
 
 /** Of some libraries it is a function. */

@@ -76,14 +76,20 @@ function judgeAsNumber({ monotonic, maxDelta }: KeyOptions, { oldValue, newValue
   if ((monotonic === undefined && maxDelta === undefined) || newValue === null) return null;
   const to = jsonNumber(newValue);
   if (to === null) return refusal('its value is not a number');
+  if (!isComparable(to)) return refusal('its value is too large to be compared');
   const from = oldValue === null ? null : jsonNumber(oldValue);
-  if (from === null) return null;
+  if (from === null || !isComparable(from)) return null;
   if (monotonic === 'increasing' && to < from) return refusal('it must not go down');
   if (monotonic === 'decreasing' && to > from) return refusal('it must not go up');
   return refuseIf(
     maxDelta !== undefined && Math.abs(to - from) > maxDelta,
     `it must not change by more than ${maxDelta} at once`,
   );
+}
+
+/** Beyond that, whole numbers that differ are one and the same double. */
+function isComparable(number: number): boolean {
+  return Math.abs(number) <= Number.MAX_SAFE_INTEGER;
 }
 
 function judgeByValidate({ validate }: KeyOptions, change: Change, context: ChangeContext) {

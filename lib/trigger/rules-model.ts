@@ -72,7 +72,7 @@ export interface KeyOptions {
   maxBytes?: number;
   /** Any Standard Schema of the text, or `number(…)` or `json(…)`. It says whether the value is valid; what it makes of it is not used. */
   schema?: StandardSchemaV1;
-  /** The value is a number that never goes down, or never up. */
+  /** The value is a number that never goes down, or never up, and not beyond ±9007199254740991, where none can be compared. */
   monotonic?: 'increasing' | 'decreasing';
   /** The value is a number that changes by no more than this at once; above 0. */
   maxDelta?: number;

@@ -43,6 +43,8 @@ const HANDLERS: Record<string, string> = {
         setTimeout(() => { throw Object.assign(new Error(), { message: noText }); });
         return new Promise(() => {}); },
       'leaves text behind': () => { setTimeout(() => { throw 'plain'; }); return new Promise(() => {}); },
+      'answers and throws': () => { setTimeout(() => { throw new Error('left behind'); }); return 'answer'; },
+      'answers and rejects': () => { setTimeout(() => Promise.reject(new Error('left behind'))); return 'answer'; },
       'answers and exits': () => { setTimeout(() => process.exit(0)); return 'answer'; },
       'answers undefined': () => undefined,
       'answers a function': () => () => 1,
@@ -87,8 +89,10 @@ let functions: LocalFunctions;
 const moduleOf = (name: string) => pathToFileURL(join(directory, `${name}.mjs`));
 const arnOf = (name: string, region = 'eu-west-1') =>
   `arn:aws:lambda:${region}:000000000000:function:${name}`;
-const create = (modules: Record<string, URL>) => {
-  const created = createLocalFunctions({ modules, region: 'eu-west-1', rulesFile });
+const create = (modules: Record<string, URL>, lines: string[] = []) => {
+  const tell = (line: string) => void lines.push(line);
+  const logger = { error: tell, info: tell };
+  const created = createLocalFunctions({ modules, region: 'eu-west-1', rulesFile, logger });
   onTestFinished(() => created.close());
   return created;
 };
@@ -240,6 +244,38 @@ describe('a local function', () => {
       expect(await invoke('misbehave', { way: 'fine' }, TIMEOUT_MS, own)).toBe(1);
     },
   );
+
+  it.each([
+    ['never answers', 'it took longer than 300 ms'],
+    ['loops', 'it took longer than 300 ms'],
+    ['exits with 3', 'it ended itself with exit code 3'],
+    ['answers and exits', 'it ended itself with exit code 0'],
+    ['answers and throws', 'it threw after it had answered'],
+    ['answers and rejects', 'it threw after it had answered'],
+    ['leaves an error behind', 'it threw what nothing caught'],
+    ['leaves a rejection behind', 'it threw what nothing caught'],
+    ['eats memory', 'it ran out of memory'],
+  ])('that %s has a line in the log, without what it threw: %s', async (way, reason) => {
+    const lines: string[] = [];
+    const own = create({ misbehave: moduleOf('misbehave') }, lines);
+    await invoke('misbehave', { way: 'fine' }, TIMEOUT_MS, own);
+    const timeoutMs = reason.includes('300 ms') ? 300 : TIMEOUT_MS;
+    await Promise.allSettled([invoke('misbehave', { way }, timeoutMs, own)]);
+    await expect.poll(() => lines).toEqual([`misbehave: ${reason}`]);
+    expect(await invoke('misbehave', { way: 'fine' }, TIMEOUT_MS, own)).toBe(1);
+    own.close();
+    expect(lines).toHaveLength(1);
+  });
+
+  it('that throws to its caller, or is closed, has no such line', async () => {
+    const lines: string[] = [];
+    const own = create({ misbehave: moduleOf('misbehave') }, lines);
+    await expect(invoke('misbehave', { way: 'throws' }, TIMEOUT_MS, own)).rejects.toEqual(failed('threw'));
+    const stuck = Promise.allSettled([invoke('misbehave', { way: 'loops' }, TIMEOUT_MS, own)]);
+    own.close();
+    await stuck;
+    expect(lines).toEqual([]);
+  });
 
   it.each([
     ['throws-at-load', 'threw', /^not loadable$/],

@@ -163,6 +163,14 @@ export default defineRules({
     expect(code).toBe(1);
   });
 
+  it('tells of functions that are async, which rules cannot wait for', async () => {
+    const { code, stdout } = await checkText(
+      `${IMPORT}export default defineRules({ datasets: { game: { derive: async () => undefined } } });\n`,
+    );
+    expect(stdout).toContain('error datasets.game.derive: must not be async: rules answer at once\n');
+    expect(code).toBe(1);
+  });
+
   it('does not fail for notes alone', async () => {
     const { code, stderr } = await checkText(
       `${IMPORT}export default defineRules({ datasets: { 'a*': {}, '*b': {} } });\n`,
@@ -174,6 +182,36 @@ export default defineRules({
     expect(await checkTypes(join(folder, 'game.ts'), async () => null)).toEqual([
       { severity: 'note', text: expect.stringContaining('the types were not checked') },
     ]);
+  });
+});
+
+describe('a rules file that ends the process', () => {
+  it.each([
+    ['outright', 'process.exit(0);'],
+    ['as nothing goes on', 'await new Promise(() => {});'],
+  ])('%s, has failed', async (_, text) => {
+    await write('ends.ts', `${IMPORT}${text}\nexport default defineRules({});\n`);
+    const [checked, tried] = await Promise.all([
+      check('ends.ts'),
+      rulesOf('ends.ts', '{"datasetName":"game","datasetRecords":{}}')('try', '--event', '-'),
+    ]);
+    for (const { code, stdout, stderr } of [checked, tried]) {
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toContain('cognito-sync-backend: the rules file ended the process\n');
+    }
+  });
+
+  it('while it is asked, has failed', async () => {
+    await write(
+      'ends-later.ts',
+      `${IMPORT}export default defineRules({ datasets: { '*': { derive: () => process.exit(0) } } });\n`,
+    );
+    const input = '{"datasetName":"game","datasetRecords":{}}';
+    expect(await rulesOf('ends-later.ts', input)('try', '--event', '-')).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'cognito-sync-backend: the rules file ended the process\n',
+    });
   });
 });
 
@@ -240,6 +278,27 @@ describe('rules try', () => {
       const { stdout } = await tried(event({ 'level-1': { oldValue: hostile, newValue: '1' } }), ...options);
       expect(stdout).toContain('\\u001b[2J\\u009b\\u202e');
       for (const letter of ['\u001b', '\u009b', '\u202e']) expect(stdout).not.toContain(letter);
+    }
+  });
+
+  it.each([
+    ['a key', ['--event', '-'], '{"datasetName":"game","datasetRecords":{"a\\u001b[2J\\nb":5}}'],
+    ['a member', ['--event', '-'], '{"datasetName":"game","datasetRecords":{"a":{"\\u009b\\u202e":5}}}'],
+    ['a type', ['--event', '-'], '{"eventType":"\\u009b","datasetName":"game","datasetRecords":{}}'],
+    ['a path', ['--event', 'gone\u001b[2J\n.json'], ''],
+    ['an option', ['--event', '-', '--\u001b[2J'], ''],
+  ])('lets no error drive it either: %s', async (_, options, input) => {
+    const { code, stderr } = await rulesOf('game.ts', input)('try', ...options);
+    expect(code).toBeGreaterThan(0);
+    expect(stderr).toMatch(/^cognito-sync-backend: .*\\u00[0-9a-f]{2}/);
+    expect(stderr.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u);
+    if (code === 1) expect(linesOf(stderr)).toHaveLength(1);
+  });
+
+  it('nor does the path of the rules', async () => {
+    for (const args of [['check'], ['try', '--event', '-']]) {
+      const { stderr } = await rulesOf('gone\u001b[2J\n.ts', '{}')(...args);
+      expect(stderr).toMatch(/^cognito-sync-backend: [^\n]*gone\\u001b\[2J\\u000a\.ts[^\n]*\n$/);
     }
   });
 

@@ -139,6 +139,18 @@ describe('sync rules that are hostile or broken', () => {
     expect(Records.map(({ Key, Value }) => [Key, Value])).toEqual(keys.map((key) => [key, undefined]));
   });
 
+  it('have a line in the log where they end the function, and no key that forges one', async () => {
+    await refusalOf(update('exits', set('sent', SECRET)));
+    await update('throws-later', set('sent', SECRET));
+    const key = 'evil\u001b[31m\nforged';
+    await refusalOf(update('quotes', set(key, SECRET)));
+    for (const reason of ['it ended itself with exit code 7', 'it threw after it had answered']) {
+      await expect.poll(() => started.output()).toContain(`"sync-trigger: ${reason}"`);
+    }
+    await expect.poll(() => started.output()).toContain('Error: evil\\u001b[31m\\nforged: its value');
+    expect(started.output()).not.toContain(key);
+  });
+
   it('have no value in the log, where every decision is', async () => {
     await refusalOf(update('throws', set('last', SECRET)));
     await expect.poll(() => started.output()).toContain('"key":"last"');

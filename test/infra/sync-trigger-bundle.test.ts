@@ -71,9 +71,24 @@ describe('with a rules file outside the checkout, the sync trigger', () => {
   it.each([
     ['a misspelt option', rulesOfSize(1).replace('maxBytes', 'maxByte'), /maxByte: there is no such option/],
     ['no default export', 'export const rules = {};', /must be what defineRules answers/],
-  ])('cannot be loaded where that has %s', async (_, code, reason) => {
+    ['a syntax error', 'export default (;', /Expression expected/],
+    ['a file that it lacks', "import './lacking.ts';", /Cannot find module .*lacking/],
+    ['to wait for what never comes', `${rulesOfSize(1)} await new Promise(() => {});`, /ended itself/],
+    ['an end of the process in it', `${rulesOfSize(1)} process.exit(0);`, /ended itself/],
+  ])('cannot be bundled where that has %s, which is said once', async (_, code, reason) => {
     await folder.write('rules.ts', code);
-    await expect(bundle().then((outfile) => askSyncTrigger(outfile, 1))).rejects.toThrow(reason);
+    const problem = `sync rules: cannot load ${folder.rulesFile}: `;
+    await expect(bundle()).rejects.toMatchObject({
+      errors: [{ text: expect.stringMatching(reason) }],
+    });
+    await expect(bundle()).rejects.toThrow(problem);
+  });
+
+  it('is bundled by the rules as they are, whatever was wrong with them before', async () => {
+    await folder.write('rules.ts', 'export default {};');
+    await expect(bundle()).rejects.toThrow();
+    await folder.write('rules.ts', rulesOfSize(3));
+    expect(await askSyncTrigger(await bundle(), 4)).toBe('score: its value is longer than 3 bytes');
   });
 
   it('cannot be bundled where there is none', async () => {

@@ -116,6 +116,21 @@ describe('defineRules refuses', () => {
     expect(ofKey({ [name]: value })).toEqual([expect.stringContaining(`${AT}.${name}: must be `)]);
   });
 
+  it.each([
+    ['rewrite', async () => ''],
+    ['validate', async function* () {}],
+    ['validate', async () => true],
+  ])('%s that is async: %o', (name, value) => {
+    expect(ofKey({ [name]: value })).toEqual([`${AT}.${name}: must not be async: rules answer at once`]);
+  });
+
+  it('derive that is async', () => {
+    const derive = async () => undefined;
+    expect(problemsOf({ datasets: { game: { derive } } })).toEqual([
+      'datasets.game.derive: must not be async: rules answer at once',
+    ]);
+  });
+
   it.each<[unknown, string]>([
     [['1'], `${AT}.examples: must be an object of options`],
     [{ acepted: [] }, `${AT}.examples.acepted: there is no such option; did you mean accepted?`],

@@ -94,6 +94,27 @@ describe('a change', () => {
     ['from nothing', { monotonic: 'increasing', maxDelta: 1 }, added('500'), true],
     ['by as much as may be', { maxDelta: 5 }, changed('10', '5'), true],
     ['by more', { maxDelta: 5 }, changed('10', '4.9'), false],
+    [
+      'to what is too large to be compared',
+      { monotonic: 'increasing' },
+      changed('1', '9007199254740992'),
+      false,
+    ],
+    ['to the largest that can be', { monotonic: 'increasing' }, changed('1', '9007199254740991'), true],
+    ['to what is too far below zero', { monotonic: 'decreasing' }, changed('1', '-9007199254740992'), false],
+    [
+      'from what is too large',
+      { monotonic: 'increasing', maxDelta: 1 },
+      changed('9007199254740993', '5'),
+      true,
+    ],
+    [
+      'between two that are one as doubles',
+      { monotonic: 'increasing' },
+      changed('9007199254740993', '9007199254740992'),
+      false,
+    ],
+    ['that adds what is too large', { maxDelta: 5 }, added('1e300'), false],
     ['that removes a number', { monotonic: 'increasing', maxDelta: 1 }, removed('10'), true],
     ['that validate takes', { validate: () => true }, added('1'), true],
     ['that validate says nothing of', { validate: () => undefined }, added('1'), true],
@@ -228,6 +249,23 @@ describe('what is not valid', () => {
     expect(
       reasonOf(ofDataset({ keys: { '*': { maxBytes: 0, onInvalid: 'reject' } } }, { [key]: added('1') })),
     ).toBe(`${'k'.repeat(100)}: its value is longer than 0 bytes`);
+  });
+
+  it('is explained in one line that drives no terminal, whatever the key', () => {
+    const key = 'evil\u001b[31m\nforged "line" \u009b\u2028\u202e é';
+    const game: DatasetOptions = { keys: { '*': { maxBytes: 0, onInvalid: 'reject' } } };
+    const verdict = ofDataset(game, { [key]: added('1') });
+    expect(reasonOf(verdict)).toBe(
+      'evil\\u001b[31m\\nforged \\"line\\" \\u009b\\u2028\\u202e é: its value is longer than 0 bytes',
+    );
+    expect(verdict.decisions).toMatchObject([{ key }]);
+  });
+
+  it('is explained apart where it is too large, as the number itself is right', () => {
+    const change = added('9007199254740992');
+    expect(reasonOf(ofKey({ maxDelta: 1, onInvalid: 'reject' }, change))).toBe(
+      'a: its value is too large to be compared',
+    );
   });
 });
 
@@ -449,7 +487,7 @@ describe('a broken rule', () => {
     schema: asAny({ '~standard': { version: 1, vendor: 'test', validate } }),
   });
   breaks('rewrite threw', { keys: { a: { rewrite: throws } } });
-  breaks('rewrite answered a promise', { keys: { a: { rewrite: asAny(async () => 'x') } } });
+  breaks('rewrite answered a promise', { keys: { a: { rewrite: asAny(() => Promise.resolve('x')) } } });
   breaks('rewrite made a value that is no text', { keys: { a: { rewrite: asAny(() => 5) } } });
   breaks('rewrite made a value that holds NUL', { keys: { a: { rewrite: () => '\0' } } });
   breaks('rewrite made a value that is longer', { keys: { a: { rewrite: () => 'x'.repeat(1_048_576) } } });
@@ -468,14 +506,16 @@ describe('a broken rule', () => {
     },
   });
   breaks('validate threw', { keys: { a: { validate: throws } } });
-  breaks('validate answered a promise', { keys: { a: { validate: asAny(async () => throws()) } } });
+  breaks('validate answered a promise', {
+    keys: { a: { validate: asAny(() => Promise.reject(new Error(secret))) } },
+  });
   breaks('validate answered neither', { keys: { a: { validate: asAny(() => 1) } } });
   breaks('validate answered neither', { keys: { a: { validate: asAny(() => null) } } });
   breaks('validate threw', {
     keys: { a: { validate: asAny(() => Object.defineProperty({}, 'then', { get: throws })) } },
   });
   breaks('derive threw', { derive: throws });
-  breaks('derive answered a promise', { derive: async () => throws() });
+  breaks('derive answered a promise', { derive: () => Promise.reject(new Error(secret)) });
   breaks('derive wants a key that is not 1', { derive: ({ set }) => set('', '1') });
   breaks('derive wants a key that is not 1', { derive: ({ remove }) => remove('k'.repeat(1_025)) });
   breaks('derive wants a key that holds NUL', { derive: ({ set }) => set('\ud800', '1') });

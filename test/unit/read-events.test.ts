@@ -66,6 +66,8 @@ describe('events to try rules on', () => {
       'b',
     ]);
     expect(names(readEvents(JSON.stringify(named('a'), null, 2)))).toEqual(['a']);
+    // As some editors begin a file.
+    expect(names(readEvents(`\ufeff${JSON.stringify(named('a'))}`))).toEqual(['a']);
   });
 
   it.each([
@@ -79,6 +81,14 @@ describe('events to try rules on', () => {
     ['[{"datasetName":"a","datasetRecords":{}}, "secret"]', 'event 2 is not an object'],
     ['{"eventType":"Other"}', 'the event is of the type "Other"; rules are for SyncTrigger alone'],
     ['{"datasetRecords":{}}', 'the event has no datasetName that is text'],
+    [
+      '{"datasetName":"a","identityId":{"toString":1},"datasetRecords":{}}',
+      'the event has an identityId that is no text',
+    ],
+    [
+      '{"datasetName":"a","identityPoolId":null,"datasetRecords":{}}',
+      'the event has an identityPoolId that is no text',
+    ],
     ['{"datasetName":"a"}', 'the event has no datasetRecords'],
     ['{"datasetName":"a","datasetRecords":["secret"]}', 'the event has no datasetRecords'],
     ['{"datasetName":"a","datasetRecords":{"k":5}}', 'the event: the record "k" is no text, object or null'],

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { readEvents } from '../../infra/cli/rules/read-events.ts';
 import { verdictTable } from '../../infra/cli/rules/verdict-table.ts';
 import { formatTable } from '../../infra/cli/table.ts';
-import { cutTo, toSafeLine, widthOf } from '../../infra/cli/terminal-text.ts';
+import { cutTo, widthOf } from '../../infra/cli/terminal-text.ts';
+import { toSafeLine } from '../../lib/safe-line.ts';
 import { evaluateRules } from '../../lib/trigger/evaluate-rules.ts';
 import type { DatasetOptions, RulesOptions } from '../../lib/trigger/rules-model.ts';
 

@@ -1,10 +1,10 @@
 import { readRulesFile } from '../../../lib/config.ts';
 import { SetupError } from '../../../lib/errors.ts';
 import { loadRules } from '../../../lib/rules-file/load-rules.ts';
+import { toSafeLine } from '../../../lib/safe-line.ts';
 import { type Inspection, inspectRules } from '../../../lib/trigger/inspect-rules.ts';
 import { RulesError } from '../../../lib/trigger/rules-error.ts';
 import type { ProcessDeps } from '../process-command.ts';
-import { toSafeLine } from '../terminal-text.ts';
 import { checkTypes, type Remark } from './check-types.ts';
 import { tellThrown } from './tell-thrown.ts';
 

@@ -19,7 +19,8 @@ const DEFAULTS = {
  *
  * @throws {SetupError} it holds anything else; no value is quoted
  */
-export function readEvents(text: string): SyncTriggerEvent[] {
+export function readEvents(written: string): SyncTriggerEvent[] {
+  const text = written.replace(/^\ufeff/, '');
   if (text.trim() === '') throw new SetupError('there is no event: what was read is empty');
   const documents = parseDocuments(text);
   if (documents.length === 0) throw new SetupError('there is no event: the list is empty');
@@ -64,6 +65,9 @@ function readEvent(document: unknown, what: string): SyncTriggerEvent {
   }
   if (typeof datasetName !== 'string' || datasetName === '') {
     throw new SetupError(`${what} has no datasetName that is text`);
+  }
+  for (const name of ['identityPoolId', 'identityId'] as const) {
+    if (typeof event[name] !== 'string') throw new SetupError(`${what} has an ${name} that is no text`);
   }
   if (!isObject(datasetRecords)) throw new SetupError(`${what} has no datasetRecords that are an object`);
   const records = Object.entries(datasetRecords).map(([key, record]) => [

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { UsageError } from '../../../lib/operator/command.ts';
 import type { ProcessCommand } from '../process-command.ts';
 import { checkRulesFile } from './check-rules-file.ts';
+import { failIfCutShort } from './fail-if-cut-short.ts';
 import { tryRules } from './try-rules.ts';
 
 /** Looks at the sync rules before they are deployed. */
@@ -22,9 +23,9 @@ export const rules: ProcessCommand = {
     if (more.length > 0) throw new UsageError(`rules ${action} does not take ${more.join(' ')}`);
     if (action === 'check') {
       if (event !== undefined) throw new UsageError('rules check takes no event');
-      return (deps) => checkRulesFile(deps, { asJson });
+      return (deps) => failIfCutShort(() => checkRulesFile(deps, { asJson }));
     }
     if (!event) throw new UsageError('rules try takes --event with a file, or - for standard input');
-    return (deps) => tryRules({ event, asJson }, deps);
+    return (deps) => failIfCutShort(() => tryRules({ event, asJson }, deps));
   },
 };

@@ -3,12 +3,12 @@ import { text } from 'node:stream/consumers';
 import { readRulesFile } from '../../../lib/config.ts';
 import { SetupError } from '../../../lib/errors.ts';
 import { loadRules } from '../../../lib/rules-file/load-rules.ts';
+import { toSafeLine } from '../../../lib/safe-line.ts';
 import { evaluateRules } from '../../../lib/trigger/evaluate-rules.ts';
 import type { SyncRules } from '../../../lib/trigger/rules-model.ts';
 import type { SyncTriggerEvent } from '../../../lib/trigger/sync-trigger-event.ts';
 import type { Verdict } from '../../../lib/trigger/verdict.ts';
 import type { ProcessDeps } from '../process-command.ts';
-import { toSafeLine } from '../terminal-text.ts';
 import { readEvents } from './read-events.ts';
 import { tellThrown } from './tell-thrown.ts';
 import { verdictTable } from './verdict-table.ts';
@@ -43,7 +43,7 @@ export async function tryRules(
   if (broken.size === 0) return;
   const told = [...thrown];
   const what = [...[...broken].filter((text) => !told.some((longer) => longer.startsWith(text))), ...told];
-  throw new SetupError(toSafeLine(`rules are broken: ${what.join('; ')}`));
+  throw new SetupError(`rules are broken: ${what.join('; ')}`);
 }
 
 async function readText(path: string): Promise<string> {

@@ -1,9 +1,10 @@
+import { toSafeLine } from '../../../lib/safe-line.ts';
 import { type Entry, readEntry } from '../../../lib/trigger/read-entry.ts';
 import type { SyncRules } from '../../../lib/trigger/rules-model.ts';
 import type { SyncTriggerEvent } from '../../../lib/trigger/sync-trigger-event.ts';
 import type { Decision, Verdict } from '../../../lib/trigger/verdict.ts';
 import { formatTable } from '../table.ts';
-import { cutTo, toSafeLine } from '../terminal-text.ts';
+import { cutTo } from '../terminal-text.ts';
 
 const HEAD = ['key', 'the device asks', 'is stored', 'rule', 'action', 'reason'];
 const MAX_SHOWN = 40;

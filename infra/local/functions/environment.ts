@@ -3,6 +3,7 @@ import { FunctionError } from '../../../lib/sync/function-port.ts';
 import {
   type FunctionWorkerData,
   type InvocationPort,
+  type InvocationReply,
   type InvocationRequest,
   toMessage,
 } from './messages.ts';
@@ -32,8 +33,14 @@ const MAX_HEAP_MB = 256;
 /** Source: AWS Lambda Developer Guide, "Lambda execution environment lifecycle", the init phase. */
 const LOAD_TIMEOUT_MS = 10_000;
 
-/** Starts a thread that loads the function; an invocation waits for that. Once loaded it does not keep the process alive. */
-export function startEnvironment(workerData: FunctionWorkerData): Environment {
+/**
+ * Starts a thread that loads the function; an invocation waits for that. Once loaded it does not keep the process alive.
+ * @param tellEnd why it ended, without a value, where it was loaded and `end` was not called
+ */
+export function startEnvironment(
+  workerData: FunctionWorkerData,
+  tellEnd: (reason: string) => void,
+): Environment {
   const worker = new Worker(new URL('./function-worker.ts', import.meta.url), {
     workerData,
     resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
@@ -48,7 +55,9 @@ export function startEnvironment(workerData: FunctionWorkerData): Environment {
     () => end(new FunctionError('timed-out', `it took longer than ${LOAD_TIMEOUT_MS} ms to load`)),
     LOAD_TIMEOUT_MS,
   );
+  let isLoaded = false;
   let ended: FunctionError | undefined;
+  /** Undefined where it has answered. */
   let current: PromiseWithResolvers<string> | undefined;
 
   function end(reason: FunctionError): void {
@@ -62,6 +71,14 @@ export function startEnvironment(workerData: FunctionWorkerData): Environment {
     void worker.terminate();
   }
 
+  /** @param reason told in place of the error's message, which may quote a value */
+  function fail(error: FunctionError, reason = error.message): void {
+    if (ended) return;
+    catchUp();
+    if (isLoaded) tellEnd(reason);
+    end(error);
+  }
+
   /** What it has said counts, also where its end was seen before that. */
   function catchUp(): void {
     for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) hear(next.message);
@@ -70,10 +87,17 @@ export function startEnvironment(workerData: FunctionWorkerData): Environment {
   function hear(message: unknown): void {
     const said = toMessage(message);
     if (!said) return;
+    if ('loaded' in said) {
+      isLoaded = true;
+      settleLoad(undefined);
+    } else if ('path' in said) files.set(said.path, said.stamp);
+    else reply(said);
+  }
+
+  function reply(said: InvocationReply): void {
     if ('answer' in said) current?.resolve(said.answer);
-    else if ('error' in said) current?.reject(new FunctionError('threw', said.error));
-    else if ('loaded' in said) settleLoad(undefined);
-    else files.set(said.path, said.stamp);
+    else current?.reject(new FunctionError('threw', said.error));
+    current = undefined;
   }
 
   function settleLoad(problem: FunctionError | undefined): void {
@@ -84,9 +108,12 @@ export function startEnvironment(workerData: FunctionWorkerData): Environment {
   port.on('message', hear);
   worker.on('error', (error: unknown) => {
     catchUp();
-    end(new FunctionError('threw', textWithPlace(error, files.keys())));
+    const reason = isOutOfMemory(error)
+      ? 'it ran out of memory'
+      : `it threw ${current ? 'what nothing caught' : 'after it had answered'}`;
+    fail(new FunctionError('threw', textWithPlace(error, files.keys())), reason);
   });
-  worker.on('exit', (code) => end(new FunctionError('threw', `it ended itself with exit code ${code}`)));
+  worker.on('exit', (code) => fail(new FunctionError('threw', `it ended itself with exit code ${code}`)));
 
   // Not before it is listened to, which would undo it. The timer of an invocation keeps the process alive.
   worker.unref();
@@ -98,20 +125,24 @@ export function startEnvironment(workerData: FunctionWorkerData): Environment {
     hasEnded: () => ended !== undefined,
     async invoke(event, timeoutMs) {
       if (ended) throw ended;
-      current = Promise.withResolvers();
+      const answer = Promise.withResolvers<string>();
+      current = answer;
       const request: InvocationRequest = { event, timeoutMs };
       port.postMessage(request);
       const timer = setTimeout(
-        () => end(new FunctionError('timed-out', `it took longer than ${timeoutMs} ms`)),
+        () => fail(new FunctionError('timed-out', `it took longer than ${timeoutMs} ms`)),
         timeoutMs,
       );
       try {
-        return await current.promise;
+        return await answer.promise;
       } finally {
         clearTimeout(timer);
-        current = undefined;
       }
     },
     end,
   };
+}
+
+function isOutOfMemory(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY';
 }

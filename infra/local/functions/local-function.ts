@@ -39,10 +39,12 @@ export interface LocalFunction {
  * is started at once.
  *
  * @param tell told of rules that were loaded or cannot be; not of what `load` answers
+ * @param tellEnd told why an environment ended that was neither replaced nor closed, without a value
  */
 export function createLocalFunction(
   about: FunctionWorkerData,
   tell: (load: RulesLoad) => void = () => undefined,
+  tellEnd: (reason: string) => void = () => undefined,
 ): LocalFunction {
   const turns = createTurns(MAX_ENVIRONMENTS, throttled);
   let idle: Environment[] = [];
@@ -54,7 +56,7 @@ export function createLocalFunction(
   let closed = false;
 
   function start(): Environment {
-    newest = startEnvironment(about);
+    newest = startEnvironment(about, tellEnd);
     watch ??= watchFiles({ readers: upToDate, onStale: replace });
     return newest;
   }

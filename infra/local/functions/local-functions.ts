@@ -24,7 +24,7 @@ export interface LocalFunctions {
  *
  * @param modules of ES modules that export `handler`, by the name of the function
  * @param rulesFile absolute path of what they get for `sync-rules.ts`
- * @param logger told what became of a change
+ * @param logger told what became of a change, and of functions that were ended or ended themselves
  */
 export function createLocalFunctions({
   modules,
@@ -44,6 +44,7 @@ export function createLocalFunctions({
       createLocalFunction(
         { functionName, module, region, rulesFile: rules },
         createRulesLog({ rulesFile, logger }),
+        (reason) => logger.error(`${functionName}: ${reason}`),
       ),
     ]),
   );
