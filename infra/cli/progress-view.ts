@@ -27,7 +27,8 @@ const CLEAR_LINE = '\r\u001b[K';
 
 /** One line on a terminal that is written anew, with a bar where there is a share; elsewhere plain lines. */
 export function createProgressView(deps: ProgressViewDeps): ProgressView {
-  return deps.output.isTTY ? onTerminal(deps) : inLines(deps);
+  // One that says that it has no columns, as a pseudo terminal may, can write no line anew.
+  return deps.output.isTTY && deps.output.columns !== 0 ? onTerminal(deps) : inLines(deps);
 }
 
 function onTerminal({ output, now }: ProgressViewDeps): ProgressView {

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { createProjectStream } from '../../functions/project-stream.ts';
@@ -56,6 +56,9 @@ export async function startProjection({
     report,
     logger,
   });
+  // A destination that is not there counts as one that cannot be read.
+  const failures = join(directory, 'failures');
+  await mkdir(failures, { recursive: true });
   return startEventSourceMapping({
     reader: createKinesisReader(client),
     streamName: STREAM_NAME,
@@ -71,7 +74,7 @@ export async function startProjection({
       streamName: STREAM_NAME,
     }),
     failures: createFailureDirectory({
-      directory: join(directory, 'failures'),
+      directory: failures,
       mappingUuid: MAPPING_UUID,
     }),
     logger,

@@ -46,3 +46,14 @@ export async function readRetentionMs(client: KinesisClient, streamName: string)
   if (hours === undefined) throw new Error('Kinesis described a stream without its retention');
   return hours * HOUR_MS;
 }
+
+/**
+ * When the stream was made, epoch milliseconds, to the second: what an earlier one of its name held is gone.
+ * @throws what the SDK throws, also where there is no such stream
+ */
+export async function readCreatedAt(client: KinesisClient, streamName: string): Promise<number> {
+  const answer = await client.send(new DescribeStreamSummaryCommand({ StreamName: streamName }));
+  const createdAt = answer.StreamDescriptionSummary?.StreamCreationTimestamp;
+  if (createdAt === undefined) throw new Error('Kinesis described a stream without its creation');
+  return createdAt.getTime();
+}

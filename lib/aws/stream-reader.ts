@@ -3,11 +3,12 @@ import { type Backlog, EvidenceError, type StreamReader } from '../bulk-publish/
 import { toAwsFailure } from './aws-failure.ts';
 import type { KinesisClient } from './kinesis-client.ts';
 import { createKinesisReader, type KinesisReader, KinesisReaderError } from './kinesis-reader.ts';
-import { readRetentionMs } from './kinesis-stream.ts';
+import { readCreatedAt, readRetentionMs } from './kinesis-stream.ts';
 
 interface StreamReaderDeps {
   reader: KinesisReader;
   readRetentionMs: (streamName: string) => Promise<number>;
+  readCreatedAt: (streamName: string) => Promise<number>;
   /** Between two reads of one shard, of which Kinesis takes five a second from all readers together. */
   pause: () => Promise<void>;
 }
@@ -25,15 +26,18 @@ export function createKinesisStreamReader(client: KinesisClient): StreamReader {
   return createStreamReader({
     reader: createKinesisReader(client),
     readRetentionMs: (streamName) => readRetentionMs(client, streamName),
+    readCreatedAt: (streamName) => readCreatedAt(client, streamName),
     pause: () => sleep(PAUSE_MS),
   });
 }
 
 /** The same over any reader. */
-export function createStreamReader({ reader, readRetentionMs, pause }: StreamReaderDeps): StreamReader {
+export function createStreamReader(deps: StreamReaderDeps): StreamReader {
+  const { reader, readRetentionMs, readCreatedAt, pause } = deps;
   return {
     listShards: (streamName) => ask(() => reader.listShards(streamName)),
     readRetentionMs: (streamName) => ask(() => readRetentionMs(streamName)),
+    readCreatedAt: (streamName) => ask(() => readCreatedAt(streamName)),
     readBacklog: (streamName, shardId, { after, notBefore }) =>
       ask(async () => {
         const open = () => openAfter(reader, streamName, shardId, after);

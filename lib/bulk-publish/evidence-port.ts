@@ -26,6 +26,8 @@ export interface StreamReader {
   readBacklog(streamName: string, shardId: string, query: BacklogQuery): Promise<Backlog | null>;
   /** For how long the stream keeps records. */
   readRetentionMs(streamName: string): Promise<number>;
+  /** When it was made, epoch milliseconds: what an earlier stream of its name held is gone. */
+  readCreatedAt(streamName: string): Promise<number>;
 }
 
 /**

@@ -23,4 +23,6 @@ export interface ForgetStore {
   eraseQuarantined(quarantineId: string): Promise<{ quarantined: number; datedRemovals: number }>;
   /** Erases the offloaded records of an event, where the self-hosted service keeps them in the same database. */
   erasePayload(payloadId: string): Promise<number>;
+  /** Whether anything was ever kept of the pool: what was projected, or what was seen of its streaming. */
+  knowsPool(identityPoolId: string): Promise<boolean>;
 }

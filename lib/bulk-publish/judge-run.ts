@@ -84,9 +84,10 @@ export function cannotBeKnown(run: PublishRun, why: string, now: number): Publis
   return { ...run, completeness: 'unknown', waitingFor: why, checkedAt: now };
 }
 
-/** The stream has lost what would tell. */
+/** The stream has lost what would tell, or is another one by now. */
 export function cannotBeFound(run: PublishRun, now: number): PublishRun {
-  const why = 'its records may have left the stream before anybody looked';
+  const why =
+    'its records may have left the stream before anybody looked, or went with a stream since made anew';
   return { ...cannotBeKnown(run, why, now), positionMark: EXPIRED };
 }
 

@@ -49,10 +49,10 @@ export async function judgeRuns(
   if (settled.length === 0) return { judged: [], failure: null };
   try {
     const shards = await readShardsFor(deps, streamName, settled);
-    const keptSince = await readKeptSince(deps, streamName, settled, now);
+    const kept = await readKept(deps, streamName, settled, now);
     const judged: PublishRun[] = [];
     for (const run of settled) {
-      if (mayBeLost(run, shards, keptSince)) judged.push(cannotBeFound(run, now));
+      if (mayBeLost(run, shards, kept)) judged.push(cannotBeFound(run, now));
       else judged.push(await judge(deps, streamName, run, shards));
     }
     return { judged, failure: null };
@@ -78,21 +78,34 @@ async function readShardsFor(
   return readShards(streams, streamName, { positions, since: Math.min(...starts) });
 }
 
-/** From when on the stream has its records, for sure; asked where a run is old enough for that to matter. */
-async function readKeptSince(
+interface Kept {
+  /** When the stream was made; epoch milliseconds, as below. */
+  createdAt: number;
+  /** From when on it has its records, for sure, if it is that old. */
+  since: number;
+}
+
+/** Asked after the shards were read: a stream that is made anew in between is seen to be. */
+async function readKept(
   { streams }: JudgeDeps,
   streamName: string,
   runs: readonly PublishRun[],
   now: number,
-): Promise<number> {
-  const isOld = runs.some((run) => !hasPassedShards(run) && now - timeOf(run).from > MIN_RETENTION_MS);
-  return isOld ? now - (await streams.readRetentionMs(streamName)) : now - MIN_RETENTION_MS;
+): Promise<Kept> {
+  const starts = runs.filter((run) => !hasPassedShards(run)).map((run) => timeOf(run).from);
+  if (starts.length === 0) return { createdAt: 0, since: 0 };
+  const createdAt = await streams.readCreatedAt(streamName);
+  const isOld = starts.some((from) => now - from > MIN_RETENTION_MS);
+  return { createdAt, since: now - (isOld ? await streams.readRetentionMs(streamName) : MIN_RETENTION_MS) };
 }
 
 /** It began before what the stream has, and not every shard is projected beyond its end. */
-function mayBeLost(run: PublishRun, shards: readonly ShardView[], keptSince: number): boolean {
+function mayBeLost(run: PublishRun, shards: readonly ShardView[], { createdAt, since }: Kept): boolean {
+  if (hasPassedShards(run)) return false;
   const { from, to } = timeOf(run);
-  if (hasPassedShards(run) || from >= keptSince) return false;
+  // What is projected of a stream made anew says nothing of the one before, whose shards were not all seen past the run.
+  if (from < createdAt) return true;
+  if (from >= since) return false;
   return shards.length === 0 || shards.some(({ arrivedAt }) => arrivedAt === null || arrivedAt <= to);
 }
 

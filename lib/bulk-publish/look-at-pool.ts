@@ -24,9 +24,9 @@ export async function lookAtPool(
   const streaming = await api.readStreaming(identityPoolId);
   const { isEnabled, streamName } = streaming;
   const seen: SeenStreaming = { identityPoolId, streamName, isEnabled, checkedAt: now() };
-  await keepStreaming(deps, { before, seen, openGaps }, outcome);
-
   const details = await api.readPublishDetails(identityPoolId);
+  await keepStreaming(deps, { before, seen, openGaps, publishedAt: details.startedAt }, outcome);
+
   const stored = await store.readRuns(identityPoolId);
   const changed = followRuns(stored, { identityPoolId, details, streamName, now: now() });
   for (const run of changed) {
@@ -42,11 +42,21 @@ export async function lookAtPool(
 
 async function keepStreaming(
   { store }: PollDeps,
-  { before, seen, openGaps }: { before: SeenStreaming | null; seen: SeenStreaming; openGaps: readonly Gap[] },
+  {
+    before,
+    seen,
+    openGaps,
+    publishedAt,
+  }: {
+    before: SeenStreaming | null;
+    seen: SeenStreaming;
+    openGaps: readonly Gap[];
+    publishedAt: number | null;
+  },
   outcome: PollOutcome,
 ): Promise<void> {
   const { identityPoolId } = seen;
-  const { opens, endsAt } = streamingChange(before, seen);
+  const { opens, endsAt } = streamingChange(before, seen, publishedAt);
   if (opens) {
     await store.openGap(opens);
     outcome.gaps.push(opens);

@@ -1,7 +1,8 @@
 import { findExpired } from './find-expired.ts';
+import { findRemade } from './find-remade.ts';
 import { judgeRuns } from './judge-runs.ts';
 import type { PollDeps, PollOutcome, PoolLook } from './poll-model.ts';
-import type { Gap, PublishRun } from './publish-model.ts';
+import type { Gap, PublishRun, SeenStreaming } from './publish-model.ts';
 
 /** Judges the bulk publishes on a stream that are not projected yet, and keeps what comes of it. */
 export async function judgeStream(
@@ -32,6 +33,13 @@ function isSameRun(one: PublishRun, other: PublishRun): boolean {
   return one.identityPoolId === other.identityPoolId && one.startedAt === other.startedAt;
 }
 
+interface StreamContext {
+  pools: readonly PoolLook[];
+  openGaps: readonly Gap[];
+  /** Before this poll. */
+  seen: readonly SeenStreaming[];
+}
+
 /**
  * Keeps whether records may have left the stream before they were projected: every pool on it misses some then.
  * @throws {EvidenceError}
@@ -39,11 +47,12 @@ function isSameRun(one: PublishRun, other: PublishRun): boolean {
 export async function findExpiry(
   deps: PollDeps,
   streamName: string,
-  { pools, openGaps }: { pools: readonly PoolLook[]; openGaps: readonly Gap[] },
+  { pools, openGaps, seen }: StreamContext,
   outcome: PollOutcome,
 ): Promise<void> {
   const streaming = pools.filter((pool) => pool.streamName === streamName);
   if (streaming.length === 0) return;
+  await keepRemade(deps, streamName, seen, outcome);
   const now = deps.now();
   const since = await findExpired(deps, streamName, now);
   for (const { identityPoolId } of streaming) {
@@ -54,4 +63,29 @@ export async function findExpiry(
     await deps.store.openGap({ identityPoolId, since, cause, until: null });
     outcome.gaps.push({ identityPoolId, since, cause });
   }
+}
+
+/** A gap of every pool that is known to stream to a stream that was made anew, over at once. */
+async function keepRemade(
+  { store, streams, now }: PollDeps,
+  streamName: string,
+  seen: readonly SeenStreaming[],
+  outcome: PollOutcome,
+): Promise<void> {
+  const remade = await findRemade({ store, streams }, streamName, seen);
+  if (remade === null) return;
+  const { createdAt, since, shards } = remade;
+  // A clock that is behind does not make it end before it began.
+  const until = Math.max(now(), createdAt);
+  const concerned = (await store.readSeen()).filter((one) => one.isEnabled && one.streamName === streamName);
+  for (const one of concerned) {
+    const gap = { identityPoolId: one.identityPoolId, since, cause: 'expired' as const };
+    await store.openGap({ ...gap, until });
+    outcome.gaps.push(gap);
+  }
+  // Once the gaps are kept, so that it is found again where this is cut off.
+  for (const one of concerned) {
+    if (one.checkedAt < createdAt) await store.keepSeen({ ...one, checkedAt: createdAt });
+  }
+  for (const { shardId } of shards) await store.keepEmpty(streamName, shardId, createdAt);
 }

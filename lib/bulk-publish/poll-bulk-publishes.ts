@@ -41,7 +41,9 @@ export async function pollBulkPublishes(deps: PollDeps): Promise<PollOutcome> {
     if (now() - startedAt >= timeBudgetMs) outcome.notReached.push(...ids);
     else {
       await attempts.of(ids, () => judgeStream(deps, streamName, pools, outcome));
-      await attempts.of(ids, () => findExpiry(deps, streamName, { pools, openGaps }, outcome));
+      await attempts.of(ids, () =>
+        findExpiry(deps, streamName, { pools, openGaps, seen: [...seen.values()] }, outcome),
+      );
     }
   }
   attempts.throwUnforeseen();

@@ -32,8 +32,8 @@ export interface ShardProgress {
 
 /** What a status tells of the query store. */
 export interface StatusStore {
-  /** Of all pools, oldest first. */
-  readUnmendedGaps(): Promise<Gap[]>;
+  /** Of all pools, oldest first; those that are mended as long as they are kept. */
+  readGaps(): Promise<Gap[]>;
   readReconciliations(): Promise<LastReconciliation[]>;
   countQuarantinedByReason(): Promise<QuarantineCount[]>;
   readProgress(): Promise<ShardProgress[]>;

@@ -13,10 +13,19 @@ export interface StreamingChange {
  * streamed, or to a stream that nobody projects, is missing since it was last seen to stream. A bulk publish brings
  * that, but for removals.
  *
+ * @param publishedAt the start of the last bulk publish, which a pool that does not stream is refused: where it is later
+ *   than the look that found no streaming, the pool streamed by then. Epoch milliseconds
  * @param before null where it was never seen: then nothing is known to be missing
  */
-export function streamingChange(before: SeenStreaming | null, now: SeenStreaming): StreamingChange {
-  const endsAt = now.isEnabled ? now.checkedAt : null;
+export function streamingChange(
+  before: SeenStreaming | null,
+  now: SeenStreaming,
+  publishedAt: number | null = null,
+): StreamingChange {
+  const isProven =
+    before !== null && !before.isEnabled && publishedAt !== null && publishedAt > before.checkedAt;
+  const seenAt = isProven ? Math.min(publishedAt, now.checkedAt) : now.checkedAt;
+  const endsAt = now.isEnabled ? seenAt : null;
   const isSame = now.isEnabled && before?.streamName === now.streamName;
   if (!before?.isEnabled || isSame) return { opens: null, endsAt };
   const { identityPoolId, checkedAt: since } = before;

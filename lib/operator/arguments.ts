@@ -1,3 +1,4 @@
+import { parseArgs } from 'node:util';
 import { brokenConstraints, SYNC_CONSTRAINTS } from '../wire/constraints.ts';
 import { UsageError } from './command.ts';
 
@@ -24,6 +25,20 @@ export function readPool(command: string, pool: string | undefined): string {
 /** @throws {UsageError} there are arguments that belong to no option */
 export function refuseMore(command: string, positionals: readonly string[]): void {
   if (positionals.length > 0) throw new UsageError(`${command} does not take ${positionals.join(' ')}`);
+}
+
+/**
+ * Of an option that is given twice the last one would count, which nobody may notice: of two pools, say.
+ * @throws {UsageError} there is such an option
+ */
+export function refuseRepeated(args: readonly string[]): void {
+  const { tokens } = parseArgs({ args: [...args], strict: false, allowPositionals: true, tokens: true });
+  const seen = new Set<string>();
+  for (const token of tokens) {
+    if (token.kind !== 'option') continue;
+    if (seen.has(token.name)) throw new UsageError(`${token.rawName} is given twice`);
+    seen.add(token.name);
+  }
 }
 
 /** A whole number in a range. @throws {UsageError} */

@@ -1,14 +1,13 @@
-import { access } from 'node:fs/promises';
 import { type CountFailedBatches, EvidenceError } from '../bulk-publish/evidence-port.ts';
 import type { StreamTime } from '../bulk-publish/publish-store-port.ts';
 import { SetupError, ValueRefusedError } from '../errors.ts';
 import { readFailureObject } from '../projection/failure-object.ts';
 import type { RedrivenObjects } from '../store/redriven-objects.ts';
 import { failureObjectName, givenUpAt } from './failure-object-name.ts';
-import { type FailureObject, failureObjects, isInBucket } from './failure-objects.ts';
+import { type FailureObject, failureObjects } from './failure-objects.ts';
 
 interface CountFailedBatchesDeps {
-  /** `s3://bucket/prefix`, or a directory, which need not be there as long as nothing has failed. */
+  /** `s3://bucket/prefix`, or a directory. */
   where: string;
   redriven: RedrivenObjects;
 }
@@ -16,10 +15,12 @@ interface CountFailedBatchesDeps {
 /** Clocks differ: what was given up this much before a time may still have arrived in it. */
 const MARGIN_MS = 60 * 60 * 1000;
 
-/** Counts the batches in a failure destination that hold records of a time and were not redriven. */
+/**
+ * Counts the batches in a failure destination that hold records of a time and were not redriven. A destination that is not
+ * there, perhaps as its name is misspelt, cannot be read.
+ */
 export function createCountFailedBatches({ where, redriven }: CountFailedBatchesDeps): CountFailedBatches {
   return async (time) => {
-    if (!(await isThere(where))) return 0;
     try {
       const candidates = await listCandidates(where, time);
       const done = await redriven.among(candidates.map(({ name }) => failureObjectName(name)));
@@ -33,14 +34,6 @@ export function createCountFailedBatches({ where, redriven }: CountFailedBatches
       throw error;
     }
   };
-}
-
-async function isThere(where: string): Promise<boolean> {
-  if (isInBucket(where)) return true;
-  return access(where).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** Nothing is given up before it has arrived. */

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { EvidenceError } from '../bulk-publish/evidence-port.ts';
 import { type ForgetReceipt, forget as forgetIdentity } from '../bulk-publish/forget.ts';
 import { SyncApiError } from '../bulk-publish/sync-api-port.ts';
+import { SetupError } from '../errors.ts';
 import { createForgetStore } from '../store/forget-store.ts';
 import { checkMember, readPool, refuseMore } from './arguments.ts';
 import { type Command, type CommandDeps, UsageError } from './command.ts';
@@ -57,10 +58,17 @@ async function run(
   // What lies in the query store is erased whether the service can be asked or not.
   const { service, why } = await openServiceIfAny(openService, identityPoolId);
   try {
-    const retentionMs = service && (await readRetention(service, identityPoolId));
-    const identity = { identityPoolId, identityId, ...(retentionMs && { retentionMs }) };
-    const deps = { store: createForgetStore(database), api: service?.api ?? null, now };
-    const receipt = await forgetIdentity(deps, identity);
+    const pool = service === null ? NOT_TOLD : await lookAtPool(service, identityPoolId);
+    const { retentionMs } = pool;
+    const identity = { identityPoolId, identityId, ...(retentionMs !== null && { retentionMs }) };
+    const store = createForgetStore(database);
+    const receipt = await forgetIdentity({ store, api: service?.api ?? null, now }, identity);
+    // Only afterwards: in quarantine there may be something of the person where nothing names the pool.
+    if (pool.isMissing && isNothing(receipt) && !(await store.knowsPool(identityPoolId))) {
+      throw new SetupError(
+        `neither the service nor the query store knows the pool ${identityPoolId}; nothing was erased`,
+      );
+    }
     const told = why === null ? receipt : { ...receipt, notKnown: why };
     for (const line of asJson ? [toJson(told)] : describe(told)) print(line);
   } finally {
@@ -68,24 +76,38 @@ async function run(
   }
 }
 
-/** For how long the pool's stream keeps events; null where that cannot be told. */
-async function readRetention(
-  { api, streams }: OperatedService,
-  identityPoolId: string,
-): Promise<number | null> {
+interface PoolAtService {
+  /** For how long its stream keeps events; null where that cannot be told. */
+  retentionMs: number | null;
+  /** The service was asked, and has no such pool. */
+  isMissing: boolean;
+}
+
+const NOT_TOLD: PoolAtService = { retentionMs: null, isMissing: false };
+
+async function lookAtPool({ api, streams }: OperatedService, identityPoolId: string): Promise<PoolAtService> {
   try {
     const { streamName } = await api.readStreaming(identityPoolId);
-    return streamName === null ? null : await streams.readRetentionMs(streamName);
+    if (streamName === null) return NOT_TOLD;
+    return { retentionMs: await streams.readRetentionMs(streamName), isMissing: false };
   } catch (error) {
-    if (error instanceof SyncApiError || error instanceof EvidenceError) return null;
+    if (error instanceof SyncApiError) {
+      return { retentionMs: null, isMissing: error.condition === 'not-found' };
+    }
+    if (error instanceof EvidenceError) return NOT_TOLD;
     throw error;
   }
+}
+
+function isNothing({ erased }: ForgetReceipt): boolean {
+  return Object.values(erased).every((rows) => rows === 0);
 }
 
 function describe(receipt: ForgetReceipt): string[] {
   const { identityPoolId, identityId, forgottenAt, erased, holdsStill, notKnown, repeatAfter } = receipt;
   return [
     `${identityId} in ${identityPoolId}, ${timeText(forgottenAt)}`,
+    ...(isNothing(receipt) ? ['  nothing of this identity was there'] : []),
     `  erased: ${count(erased.datasets, 'dataset')}, ${count(erased.records, 'record')} with tombstones, ${count(erased.quarantined, 'event')} in quarantine, ${count(erased.datedRemovals, 'dated removal')}, ${count(erased.payloads, 'offloaded payload')}`,
     ...(holdsStill === null
       ? [`  whether the service still has datasets is not known: ${notKnown ?? 'nobody was asked'}`]

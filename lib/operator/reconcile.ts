@@ -1,11 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { needsPublishAfter } from '../bulk-publish/needs-publish.ts';
 import { type ReconcileOutcome, reconcile as reconcilePool } from '../bulk-publish/reconcile.ts';
 import { SetupError } from '../errors.ts';
+import { createPublishStore } from '../store/publish-store.ts';
 import { createQueryStore } from '../store/query-store.ts';
 import { createReconcileStore } from '../store/reconcile-store.ts';
+import { createStatusStore } from '../store/status-store.ts';
 import { readNumber, readPool, refuseMore } from './arguments.ts';
 import type { Command, CommandDeps } from './command.ts';
+import { describePublishNeeded } from './describe-publish-needed.ts';
 import { withService, wordFailure } from './operated-service.ts';
 import { count, isoOf } from './words.ts';
 
@@ -79,9 +83,16 @@ async function run(
     );
     return { outcome: ended, failure: failureOf(ended, service, identityPoolId) };
   });
-  if (asJson) print(toJson(identityPoolId, outcome, skipped));
-  else for (const line of describe(identityPoolId, outcome, skipped)) print(line);
+  const after = await readNeed(database, identityPoolId);
+  if (asJson) print(toJson(identityPoolId, outcome, skipped, after));
+  else for (const line of describe(identityPoolId, outcome, skipped, after)) print(line);
   if (failure !== null) throw new SetupError(failure);
+}
+
+async function readNeed(database: CommandDeps['database'], identityPoolId: string): Promise<number | null> {
+  const gaps = await createStatusStore(database).readGaps();
+  const ofPool = gaps.filter((gap) => gap.identityPoolId === identityPoolId);
+  return needsPublishAfter(ofPool, await createPublishStore(database).readRuns(identityPoolId));
 }
 
 function failureOf(
@@ -97,7 +108,12 @@ function failureOf(
 
 type Skipped = readonly { identityId: string; datasetName: string; reason: string }[];
 
-function describe(identityPoolId: string, outcome: ReconcileOutcome, named: Skipped): string[] {
+function describe(
+  identityPoolId: string,
+  outcome: ReconcileOutcome,
+  named: Skipped,
+  after: number | null,
+): string[] {
   const { compared, total, repaired, skipped, leftOut, gapsMended, isStreaming, startedAt } = outcome;
   if (startedAt === null) return [];
   return [
@@ -109,10 +125,17 @@ function describe(identityPoolId: string, outcome: ReconcileOutcome, named: Skip
     ...(leftOut > 0 ? [`  ${count(leftOut, 'record')} left out, which no SQL text can hold`] : []),
     ...(gapsMended > 0 ? [`  ${count(gapsMended, 'gap')} mended`] : []),
     ...(isStreaming ? [] : ['  The pool does not stream: what changes from now on will be missing again.']),
+    ...(after === null ? [] : [`  ${describePublishNeeded(identityPoolId, after)}`]),
   ];
 }
 
-function toJson(identityPoolId: string, outcome: ReconcileOutcome, named: Skipped): string {
+function toJson(
+  identityPoolId: string,
+  outcome: ReconcileOutcome,
+  named: Skipped,
+  after: number | null,
+): string {
   const { startedAt, ...counts } = outcome;
-  return JSON.stringify({ identityPoolId, ...counts, startedAt: isoOf(startedAt), skippedDatasets: named });
+  const times = { startedAt: isoOf(startedAt), bulkPublishNeededAfter: isoOf(after) };
+  return JSON.stringify({ identityPoolId, ...counts, ...times, skippedDatasets: named });
 }

@@ -10,15 +10,18 @@ import { type Command, type CommandDeps, UsageError } from './command.ts';
 import { failureObjectName } from './failure-object-name.ts';
 import { type FailureObject, failureObjects, isInBucket } from './failure-objects.ts';
 import { skipSilentOrigins } from './skip-silent-origins.ts';
+import { count } from './words.ts';
 
 /** Projects once more what was kept because it could not be projected, and says what never can be. */
 export const redrive: Command = {
   summary: 'project again what lies in quarantine, or what Lambda put into its failure destination',
-  usage: ['redrive [--json]', 'redrive --failures s3://bucket/prefix|directory [--json]'],
+  usage: ['redrive [--dismiss] [--json]', 'redrive --failures s3://bucket/prefix|directory [--json]'],
   prepare(args) {
-    const { failures, asJson } = readArguments(args);
+    const { failures, isDismissing, asJson } = readArguments(args);
     return (deps) =>
-      failures === undefined ? fromQuarantine(deps, asJson) : fromFailures(failures, deps, asJson);
+      failures === undefined
+        ? fromQuarantine(deps, { isDismissing, asJson })
+        : fromFailures(failures, deps, asJson);
   },
   fromAnywhere(args, cwd) {
     const { failures, asJson } = readArguments(args);
@@ -27,16 +30,30 @@ export const redrive: Command = {
   },
 };
 
-/** @returns `failures`: where the failure objects are; undefined where the quarantine is meant */
-function readArguments(args: string[]): { failures: string | undefined; asJson: boolean } {
+interface RedriveArguments {
+  /** Where the failure objects are; undefined where the quarantine is meant. */
+  failures: string | undefined;
+  /** What cannot be projected as it is, is settled. */
+  isDismissing: boolean;
+  asJson: boolean;
+}
+
+function readArguments(args: string[]): RedriveArguments {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { failures: { type: 'string' }, json: { type: 'boolean', default: false } },
+    options: {
+      failures: { type: 'string' },
+      dismiss: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+    },
   });
   if (positionals.length > 0) throw new UsageError(`redrive does not take ${positionals[0]}`);
   if (values.failures === '') throw new UsageError('--failures takes an address in S3 or a directory');
-  return { failures: values.failures, asJson: values.json };
+  if (values.failures !== undefined && values.dismiss) {
+    throw new UsageError('redrive --dismiss is for what lies in quarantine: without --failures');
+  }
+  return { failures: values.failures, isDismissing: values.dismiss, asJson: values.json };
 }
 
 interface Left {
@@ -47,10 +64,26 @@ interface Left {
   unavailable: number;
 }
 
-async function fromQuarantine(deps: CommandDeps, asJson: boolean): Promise<void> {
-  const outcome = await redriveQuarantine(toRedriveDeps(deps));
-  deps.print(asJson ? JSON.stringify({ quarantine: toJson(outcome) }) : `quarantine: ${describe(outcome)}`);
+async function fromQuarantine(
+  deps: CommandDeps,
+  { isDismissing, asJson }: Omit<RedriveArguments, 'failures'>,
+): Promise<void> {
+  const outcome = await redriveQuarantine({ ...toRedriveDeps(deps), isDismissing });
+  const never = countRefused(outcome);
+  if (asJson) {
+    deps.print(JSON.stringify({ quarantine: { ...toJson(outcome), dismissed: isDismissing ? never : 0 } }));
+  } else {
+    deps.print(`quarantine: ${describe(outcome)}`);
+    if (never > 0) deps.print(isDismissing ? describeDismissed(never) : DISMISS_HINT);
+  }
   requireNothingLeft({ objects: 0, failed: 0, unavailable: outcome.unavailable });
+}
+
+const DISMISS_HINT =
+  'Where nothing can mend that, `redrive --dismiss` settles it: no bulk publish waits for it any more.';
+
+function describeDismissed(events: number): string {
+  return `Dismissed: ${count(events, 'event')}. What was not projected stays in query.quarantine for seven days more.`;
 }
 
 async function fromFailures(where: string, deps: CommandDeps, asJson: boolean): Promise<void> {
@@ -104,13 +137,16 @@ function toJson({ projected, unavailable, refused }: RedriveOutcome) {
 }
 
 function describe({ projected, unavailable, refused }: RedriveOutcome): string {
-  const reasons = Array.from(refused, ([word, count]) => `${count} ${word}`).join(', ');
-  const never = [...refused.values()].reduce((sum, count) => sum + count, 0);
+  const reasons = Array.from(refused, ([word, events]) => `${events} ${word}`).join(', ');
   return [
     `${projected} projected`,
-    `${never} can not be projected as they are${reasons && ` (${reasons}; docs/query.md says what that means)`}`,
+    `${countRefused({ refused })} can not be projected as they are${reasons && ` (${reasons}; docs/query.md says what that means)`}`,
     ...(unavailable > 0 ? [`${unavailable} not to be had for now: try again later`] : []),
   ].join(', ');
+}
+
+function countRefused({ refused }: Pick<RedriveOutcome, 'refused'>): number {
+  return [...refused.values()].reduce((sum, events) => sum + events, 0);
 }
 
 /** @throws {SetupError} something is to be done again, or by somebody */

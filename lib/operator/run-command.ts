@@ -1,5 +1,6 @@
 import { SetupError, ValueRefusedError } from '../errors.ts';
 import { DatabaseError } from '../store/database.ts';
+import { refuseRepeated } from './arguments.ts';
 import { type CommandDeps, type CommandUsage, type CommandWith, UsageError } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { usage } from './usage.ts';
@@ -36,6 +37,7 @@ export function prepareFrom<Deps>(
     throw new UsageError(`${said}\n${usage(undefined, all)}`);
   }
   try {
+    refuseRepeated(args);
     return command.prepare(args);
   } catch (error) {
     if (!(error instanceof UsageError) && !isOfParseArgs(error)) throw error;

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { beganBeforeGapEnd } from '../bulk-publish/needs-publish.ts';
 import { pollBulkPublishes } from '../bulk-publish/poll-bulk-publishes.ts';
 import type { PollDeps } from '../bulk-publish/poll-model.ts';
 import { SetupError } from '../errors.ts';
 import { createPublishStore } from '../store/publish-store.ts';
 import { createRedrivenObjects } from '../store/redriven-objects.ts';
+import { createStatusStore } from '../store/status-store.ts';
 import type { CommandDeps } from './command.ts';
 import { createCountFailedBatches } from './count-failed-batches.ts';
 import { describeRun, endOf, runToJson } from './describe-run.ts';
@@ -44,8 +46,16 @@ export async function watchLast(
       { identityPoolId, timeoutMs },
     );
   });
-  if (asJson) print(JSON.stringify({ identityPoolId, ...runToJson(run) }));
+  const gaps = await createStatusStore(database).readGaps();
+  const ofPool = gaps.filter((gap) => gap.identityPoolId === identityPoolId);
+  const mayLack = beganBeforeGapEnd(run, ofPool);
+  if (asJson) print(JSON.stringify({ identityPoolId, ...runToJson(run), beganBeforeGapEnd: mayLack }));
   if (endOf(run) !== 'projected') throw new SetupError(`${identityPoolId}: ${describeRun(run)}`);
+  if (mayLack) {
+    throw new SetupError(
+      `${identityPoolId}: ${describeRun(run)}; but it began before the end of the pool's last gap, and may lack who came in it: another one is needed once the gap is over, \`bulk-publish start --pool ${identityPoolId}\``,
+    );
+  }
   if (!asJson) print(`${identityPoolId}: ${describeRun(run)}`);
 }
 

@@ -14,6 +14,7 @@ export interface QuarantineStore {
    * @param after the last one of the page before; null for the first page
    */
   readQuarantined(after: QuarantinedDelivery | null, limit: number): Promise<QuarantinedDelivery[]>;
+  /** It was projected, or is given up. */
   markRedriven(quarantineId: string): Promise<void>;
   /** Why it still cannot be projected. */
   keepReason(quarantineId: string, reason: string): Promise<void>;

@@ -30,9 +30,15 @@ const MAX_BYTES = 64 * 1024 * 1024;
  * Tries once more to project what lies in quarantine. What works is marked, and what does not stays with its reason as
  * it is now. The version order makes it safe at any time: what is newer in the store stays.
  *
+ * @param deps `isDismissing`: what cannot be projected as it is counts as redriven from now on; its reason stays. What is
+ *   not to be had for now is left
  * @throws whatever the store throws; what was done until then is done
  */
-export async function redriveQuarantine({ store, fetchPayload }: RedriveDeps): Promise<RedriveOutcome> {
+export async function redriveQuarantine({
+  store,
+  fetchPayload,
+  isDismissing = false,
+}: RedriveDeps & { isDismissing?: boolean }): Promise<RedriveOutcome> {
   const tally = createTally();
   let last: QuarantinedDelivery | null = null;
   for (;;) {
@@ -51,9 +57,8 @@ export async function redriveQuarantine({ store, fetchPayload }: RedriveDeps): P
         }
       };
       const { quarantined } = await projectBatch({ ...store, quarantine }, [read]);
-      if (quarantined > 0) continue;
-      await store.markRedriven(quarantineId);
-      tally.projected();
+      if (quarantined === 0 || isDismissing) await store.markRedriven(quarantineId);
+      if (quarantined === 0) tally.projected();
     }
     if (page.length < PAGE) return tally.outcome();
     last = page.at(-1) ?? null;

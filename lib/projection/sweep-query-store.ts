@@ -5,7 +5,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /** How long things are kept, in milliseconds. */
 const KEPT = {
   quarantined: 90 * DAY_MS,
-  /** What was redriven is in the tables. */
+  /** What was redriven is in the tables, or was given up by somebody. */
   redriven: 7 * DAY_MS,
   /** As long as a stream can keep events at most: no older write can come any more. */
   tombstones: 365 * DAY_MS,

@@ -48,6 +48,15 @@ const ERASE_DATED_REMOVAL = 'DELETE FROM projection.dated_removals WHERE removal
 const ERASE_QUARANTINED = 'DELETE FROM projection.quarantine WHERE quarantine_id = $1';
 const ERASE_PAYLOAD = 'DELETE FROM sync.payloads WHERE payload_id = $1';
 
+const KNOWS_POOL = `
+SELECT 1 FROM projection.datasets WHERE identity_pool_id = $1
+UNION ALL SELECT 1 FROM projection.quarantine WHERE identity_pool_id = $1
+UNION ALL SELECT 1 FROM projection.pool_streaming WHERE identity_pool_id = $1
+UNION ALL SELECT 1 FROM projection.bulk_publishes WHERE identity_pool_id = $1
+UNION ALL SELECT 1 FROM projection.gaps WHERE identity_pool_id = $1
+UNION ALL SELECT 1 FROM projection.reconciliations WHERE identity_pool_id = $1
+LIMIT 1`;
+
 /** What erasing a person needs of the query store, on any `Database`. */
 export function createForgetStore(database: Database): ForgetStore {
   const rowsOf = async (sql: string, id: string) => (await database.query(sql, [id])).rowsChanged;
@@ -80,6 +89,11 @@ export function createForgetStore(database: Database): ForgetStore {
     },
 
     erasePayload: (payloadId) => rowsOf(ERASE_PAYLOAD, payloadId),
+
+    async knowsPool(identityPoolId) {
+      const { rows } = await database.query(KNOWS_POOL, [identityPoolId]);
+      return rows.length > 0;
+    },
   };
 }
 

@@ -5,7 +5,6 @@ import { toGap } from './publish-store.ts';
 
 const READ_GAPS = `
 SELECT identity_pool_id, since_ms, cause, until_ms, mended_ms FROM projection.gaps
-WHERE mended_ms IS NULL
 ORDER BY identity_pool_id, since_ms`;
 
 const READ_RECONCILIATIONS = `
@@ -49,7 +48,7 @@ ORDER BY 1`;
 /** What a status tells of the query store, on any `Database`. */
 export function createStatusStore(database: Database): StatusStore {
   return {
-    async readUnmendedGaps() {
+    async readGaps() {
       return (await database.query<GapRow>(READ_GAPS)).rows.map(toGap);
     },
 

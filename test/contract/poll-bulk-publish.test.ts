@@ -286,9 +286,22 @@ describe.each(DATABASES)('the poller of bulk publishes on $name', ({ open }) => 
     it('is unknown where it was first seen when the stream may have lost it', async () => {
       expect(told(await pollAfter(DAY))).toEqual(['SUCCEEDED', 'unknown']);
       expect(await runs()).toMatchObject([
-        { waiting_for: 'its records may have left the stream before anybody looked' },
+        {
+          waiting_for:
+            'its records may have left the stream before anybody looked, or went with a stream since made anew',
+        },
       ]);
       expect(told(await pollAfter(DAY))).toEqual([]);
+    });
+
+    it('is unknown for good where the stream was made anew before all of it was seen projected', async () => {
+      poller.arrive(START);
+      poller.pool().details = succeeded(START, END);
+      expect(told(await pollAfter())).toEqual(['SUCCEEDED']);
+      poller.shards.set(SHARD, { texts: [] });
+      poller.stream.createdAt = END + MINUTE;
+      expect(told(await pollAfter(2 * MINUTE))).toEqual(['unknown']);
+      expect(told(await pollAfter(3 * MINUTE))).toEqual([]);
     });
 
     it('is projected, however old, where every shard is projected beyond it, or the stream keeps it so long', async () => {
@@ -421,6 +434,18 @@ describe.each(DATABASES)('the poller of bulk publishes on $name', ({ open }) => 
       ]);
     });
 
+    it('is known to stream again by a bulk publish that began since', async () => {
+      await poller.poll();
+      poller.pool().streaming = off;
+      await poller.poll();
+      const startedAt = poller.clock.now + MINUTE;
+      poller.pool().streaming = on;
+      poller.pool().details = inProgress(startedAt);
+      poller.clock.now += HOUR;
+      await poller.poll();
+      expect(await gaps()).toMatchObject([{ until: new Date(startedAt) }]);
+    });
+
     it('has a gap since before the poller was down', async () => {
       await poller.poll();
       const since = new Date(poller.clock.now);
@@ -502,6 +527,54 @@ describe.each(DATABASES)('the poller of bulk publishes on $name', ({ open }) => 
       expect(await poller.poll()).toMatchObject({ gaps: [] });
       poller.clock.now += 12 * HOUR;
       expect((await poller.poll()).gaps).toMatchObject([{ since: NEW_YEAR + 5 * DAY }]);
+    });
+
+    describe('that was made anew', () => {
+      const LATER = NEW_YEAR + 2 * HOUR;
+      beforeEach(async () => {
+        poller.arrive(NEW_YEAR);
+        await poller.project(1);
+      });
+      const remake = () => {
+        poller.stream.createdAt = LATER;
+        poller.clock.now = LATER + MINUTE;
+      };
+
+      it('are a gap of every pool that streamed to it, once, though nothing waits now', async () => {
+        poller.pools.set(OTHER_POOL, scriptedPool());
+        await poller.poll();
+        remake();
+        const found = await poller.poll({ identityPoolIds: [POOL] });
+        expect(found.gaps).toMatchObject([{ since: NEW_YEAR }, { since: NEW_YEAR }]);
+        const gap = { cause: 'expired', since: new Date(NEW_YEAR), until: new Date(LATER + MINUTE) };
+        expect([await gaps(), await gaps(OTHER_POOL)]).toEqual([[gap], [gap]]);
+        expect((await poller.poll()).gaps).toEqual([]);
+        poller.clock.now += DAY;
+        expect((await poller.poll()).gaps).toEqual([]);
+      });
+
+      it('are one where the new stream has not that shard', async () => {
+        remake();
+        poller.shards.clear();
+        expect((await poller.poll()).gaps).toHaveLength(1);
+        expect((await poller.poll()).gaps).toEqual([]);
+      });
+
+      it('are one where records of the new stream were projected before anybody looked', async () => {
+        await poller.poll();
+        remake();
+        poller.arrive(LATER + SECOND);
+        await poller.project(2);
+        expect((await poller.poll()).gaps).toMatchObject([{ since: NEW_YEAR }]);
+        expect((await poller.poll()).gaps).toEqual([]);
+      });
+    });
+
+    it('are none on a stream that was made before it was projected', async () => {
+      poller.stream.createdAt = NEW_YEAR - HOUR;
+      poller.arrive(NEW_YEAR);
+      await poller.project(1);
+      expect((await poller.poll()).gaps).toEqual([]);
     });
 
     it('are looked for once an hour, and not while the stream is projected', async () => {

@@ -6,6 +6,7 @@ import { outcomeOf, prepareCommand } from '../../lib/operator/run-command.ts';
 import { projectBatch } from '../../lib/projection/project-batch.ts';
 import type { Database } from '../../lib/store/database.ts';
 import { migrate } from '../../lib/store/migrate.ts';
+import { createPublishStore } from '../../lib/store/publish-store.ts';
 import { createQueryStore } from '../../lib/store/query-store.ts';
 import { PayloadRefusedError, PayloadUnavailableError } from '../../lib/stream/payload-error.ts';
 import type { FetchPayload } from '../../lib/stream/payload-port.ts';
@@ -15,6 +16,7 @@ import {
   deliver,
   NEW_YEAR,
   noPayloads,
+  POOL,
   readDeliveries,
   toBytes,
   toKinesisEvent,
@@ -97,6 +99,27 @@ describe.each(DATABASES)('the command redrive on $name', ({ open }) => {
     expect(await redrive([], unavailable)).toMatchObject(left);
     expect(await fromDirectory(unavailable)).toMatchObject(left);
     expect(await keys()).toEqual(['there']);
+  });
+
+  it('names the way to settle what can never be projected, after which no bulk publish waits for it', async () => {
+    await projectBatch(createQueryStore(database), await readDeliveries([deliver(Buffer.from('garbage'))]));
+    const { streamName } = inline('any').position;
+    const range = { streamName, from: 0, to: NEW_YEAR * 2 };
+    const quarantined = () => createPublishStore(database).countQuarantined(POOL, range);
+    const said =
+      'quarantine: 0 projected, 1 can not be projected as they are (1 not-json; docs/query.md says what that means)';
+    expect(await redrive([])).toMatchObject({
+      exitCode: 0,
+      lines: [said, expect.stringContaining('`redrive --dismiss` settles it')],
+    });
+    expect(await quarantined()).toBe(1);
+    expect(await redrive(['--dismiss'])).toMatchObject({
+      exitCode: 0,
+      lines: [said, expect.stringMatching(/^Dismissed: 1 event\. /)],
+    });
+    expect(await quarantined()).toBe(0);
+    const nothing = { projected: 0, unavailable: 0, refused: {}, dismissed: 0 };
+    expect((await redrive(['--dismiss', '--json'])).lines).toEqual([JSON.stringify({ quarantine: nothing })]);
   });
 
   it('stops asking an origin that keeps silent, for the rest of the run, and asks the others', async () => {

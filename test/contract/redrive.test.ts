@@ -77,6 +77,31 @@ describe.each(DATABASES)('redrive on $name', ({ open }) => {
     expect(again).toEqual({ projected: 0, unavailable: 0, refused: new Map([['not-json', 1]]) });
   });
 
+  it('settles on request what cannot be projected, with its reason, and leaves what is not to be had for now', async () => {
+    await project([garbage(), offloaded('a'), offloaded('b'), offloaded('c')], refusing);
+    const some: FetchPayload = (url) => {
+      if (url.endsWith('a')) return served(url);
+      return url.endsWith('b') ? refusing(url) : unavailable(url);
+    };
+    const outcome = await redriveQuarantine({ store, fetchPayload: some, isDismissing: true });
+    expect(outcome).toEqual({
+      projected: 1,
+      unavailable: 1,
+      refused: new Map([
+        ['not-json', 1],
+        ['offloaded-payload', 1],
+      ]),
+    });
+    expect(await keys()).toEqual(['a']);
+    expect(await waiting()).toEqual(['offloaded-payload: 403']);
+    const settled = 'SELECT reason FROM query.quarantine WHERE redriven_at IS NOT NULL ORDER BY reason';
+    expect((await database.query(settled)).rows[0]).toEqual({
+      reason: 'not-json: the data is not JSON in UTF-8',
+    });
+    const again = await redriveQuarantine({ store, fetchPayload: served, isDismissing: true });
+    expect(again).toEqual({ projected: 1, unavailable: 0, refused: new Map() });
+  });
+
   it('leaves what cannot be had for now, and tells the reason of today', async () => {
     await project([offloaded('a')], refusing);
     expect(await redriveQuarantine({ store, fetchPayload: unavailable })).toMatchObject({ unavailable: 1 });

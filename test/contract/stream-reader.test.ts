@@ -47,6 +47,9 @@ describe('the backlog of a shard of an emulator', () => {
     });
     await expect(streams.readRetentionMs('nowhere')).rejects.toMatchObject({ condition: 'not-found' });
     expect(await streams.readRetentionMs(streamName)).toBe(24 * 60 * 60 * 1000);
+    await expect(streams.readCreatedAt('nowhere')).rejects.toMatchObject({ condition: 'not-found' });
+    // The emulator says two to three seconds too early.
+    expect(Math.abs(Date.now() - (await streams.readCreatedAt(streamName)))).toBeLessThan(60_000);
   });
 });
 
@@ -81,6 +84,7 @@ describe('a shard that is read on', () => {
     const streams = createStreamReader({
       reader,
       readRetentionMs: async () => 0,
+      readCreatedAt: async () => 0,
       async pause() {
         pauses += 1;
       },

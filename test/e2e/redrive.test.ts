@@ -43,8 +43,9 @@ describe('the command redrive', () => {
     expect(await redrive()).toEqual({
       code: 0,
       stderr: '',
-      stdout:
-        'quarantine: 0 projected, 1 can not be projected as they are (1 not-json; docs/query.md says what that means)\n',
+      stdout: expect.stringMatching(
+        /^quarantine: 0 projected, 1 can not be projected as they are \(1 not-json; docs\/query\.md says what that means\)\n.*`redrive --dismiss`.*\n$/,
+      ),
     });
   });
 

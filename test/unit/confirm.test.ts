@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createConfirm } from '../../infra/cli/confirm.ts';
 import { SetupError } from '../../lib/errors.ts';
 import { UsageError } from '../../lib/operator/command.ts';
+import { outcomeOf } from '../../lib/operator/run-command.ts';
 
 /** A terminal, or what is none, and somebody who types. */
 function open(isTTY: boolean) {
@@ -29,6 +30,17 @@ describe('asking the one who gave the command', () => {
     const { input, confirm } = open(true);
     input.end();
     await expect(confirm('Proceed?')).rejects.toThrow('nothing was changed');
+  });
+
+  it('takes Ctrl+C for no', async () => {
+    const { input, output, confirm } = open(true);
+    input.write('\u0003');
+    const outcome = outcomeOf(async () => {
+      await confirm('Proceed?');
+      return { exitCode: 0 };
+    });
+    expect(await outcome).toEqual({ exitCode: 1, error: 'nothing was changed' });
+    expect(String(output.read())).toMatch(/\n$/);
   });
 
   it('asks nobody where there is no terminal', async () => {

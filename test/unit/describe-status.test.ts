@@ -26,6 +26,7 @@ const GOOD: PoolReport = {
   seen: null,
   lastRun: RUN,
   gaps: [],
+  needsPublishAfter: null,
   reconciliation: null,
   quarantine: [],
 };
@@ -58,7 +59,12 @@ describe('what a status says', () => {
     [
       'a gap that goes on',
       { gaps: [{ since: START, until: null, cause: 'expired' }] },
-      'records may have left the stream unread: once its shards are projected, run',
+      'records may have left the stream unread, or went with one since made anew: once its shards are projected, run',
+    ],
+    [
+      'a bulk publish that is needed',
+      { needsPublishAfter: START },
+      `a bulk publish is needed: none that began after 2026-01-01T00:00:00Z is in the query store; run \`bulk-publish start --pool ${POOL}\``,
     ],
     ['a run that failed', { lastRun: { ...RUN, status: 'FAILED', completeness: 'unknown' } }, 'has failed'],
     ['a run that has stalled', { lastRun: { ...RUN, completeness: 'stalled' } }, 'has stalled'],
@@ -92,6 +98,7 @@ describe('what a status says', () => {
         streams: [
           {
             streamName: 'cognito-sync',
+            isStreamedTo: true,
             problem: null,
             shards: [
               { ...shard, waiting: { events: 0, hasMore: false, lagMs: 0 } },
@@ -121,6 +128,7 @@ describe('what a status says', () => {
         'in quarantine, of no pool that can be told: 1 not-json',
       ]),
     );
-    expect(whatNeedsSomebody(report)).toHaveLength(2);
+    expect(whatNeedsSomebody(report)).toHaveLength(3);
+    expect(whatNeedsSomebody(report)[1]).toContain('nobody projects this stream');
   });
 });

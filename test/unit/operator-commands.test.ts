@@ -24,6 +24,12 @@ describe("the operator's command line", () => {
     { line: ['indexes', '--all'], says: "Unknown option '--all'" },
     { line: ['redrive', 'all'], says: 'redrive does not take all' },
     { line: ['redrive', '--failures='], says: '--failures takes an address in S3 or a directory' },
+    {
+      line: ['redrive', '--dismiss', '--failures', 'there'],
+      says: '--dismiss is for what lies in quarantine',
+    },
+    { line: ['redrive', '--json', '--json'], says: '--json is given twice' },
+    { line: ['status', '--pool', 'a:0', '--pool=a:1'], says: '--pool is given twice' },
     { line: ['pools', 'remove'], says: 'pools: there is no remove' },
     { line: ['pools', '--no-stream'], says: 'pools: a stream is for pools add' },
     { line: ['pools', 'add'], says: 'pools add takes one id' },
@@ -74,6 +80,7 @@ describe("the operator's command line", () => {
     [['indexes']],
     [['indexes', 'add', 'numeric']],
     [['indexes', 'drop', 'text']],
+    [['redrive', '--dismiss', '--json']],
     [['pools']],
     [['pools', 'add', `a:${'0'.repeat(53)}`]],
     [['pools', 'add', 'a:0', '--stream', 'mine']],
@@ -92,6 +99,7 @@ describe("the operator's command line", () => {
   it.each([
     { line: ['rules'], says: 'rules: check or try?' },
     { line: ['connect'], says: 'connect takes --pool' },
+    { line: ['connect', '--pool', 'a:0', '--pool', 'a:1'], says: '--pool is given twice' },
     { line: ['connect', 'a:0'], says: 'connect does not take a:0' },
     { line: ['connect', '--pool', 'a:0', '--stream', 'arn:aws:kinesis:x'], says: '--stream takes the name' },
     { line: ['connect', '--pool', 'a:0', '--role', 'admin'], says: 'admin is not the ARN of a role' },

@@ -55,6 +55,7 @@ function openFunction() {
       listShards: async () => [],
       readBacklog: async () => null,
       readRetentionMs: async () => 0,
+      readCreatedAt: async () => 0,
     },
     countFailedBatches: async () => 0,
     policy: { kind: 'off' },

@@ -63,6 +63,13 @@ describe('how far a command has come', () => {
     expect(written).toHaveLength(14);
   });
 
+  it('is lines where a terminal says that it has no columns', () => {
+    const { view, written } = open(true, 0);
+    view.show({ text: 'waits' });
+    view.clear();
+    expect(written).toEqual(['waits\n']);
+  });
+
   it('has an end where there is nothing to do', () => {
     const { view, written } = open(true);
     view.show(of(0, 0));

@@ -1,5 +1,6 @@
 import type { Gap } from '../../bulk-publish/publish-model.ts';
 import type { QuarantineCount } from '../../bulk-publish/status-store-port.ts';
+import { describePublishNeeded } from '../describe-publish-needed.ts';
 import { describeRun, endOf } from '../describe-run.ts';
 import { describeStreaming } from '../plan-connection.ts';
 import { count, durationText, timeText } from '../words.ts';
@@ -26,18 +27,30 @@ export function whatNeedsSomebody({ problem, pools, streams, ofNobody }: StatusR
   return [
     ...(problem === null ? [] : [problem]),
     ...pools.flatMap((pool) => needsOf(pool).map((what) => `${pool.identityPoolId}: ${what}`)),
-    ...streams.flatMap((stream) => (stream.problem === null ? [] : [stream.problem])),
+    ...streams.flatMap(needsOfStream),
     ...(ofNobody.length > 0 ? [`in quarantine: ${describeCounts(ofNobody)}; \`redrive\` tries again`] : []),
   ];
 }
 
-function needsOf({ identityPoolId, problem, lastRun, gaps, quarantine }: PoolReport): string[] {
+function needsOfStream({ streamName, shards, isStreamedTo, problem }: StreamReport): string[] {
+  if (problem !== null) return [problem];
+  const isWaiting = shards.some(({ projectedAt, waiting }) => projectedAt === null && waiting?.events);
+  return isStreamedTo && isWaiting
+    ? [
+        `stream ${streamName}: events wait on a shard of which none was projected; nobody projects this stream`,
+      ]
+    : [];
+}
+
+function needsOf(pool: PoolReport): string[] {
+  const { identityPoolId, problem, lastRun, gaps, quarantine, needsPublishAfter } = pool;
   const end = lastRun && endOf(lastRun);
   const isBad = end === 'failed' || end === 'stalled';
   return [
     ...(problem === null ? [] : [problem]),
     ...(isBad ? [`its bulk publish ${end === 'failed' ? 'has failed' : 'has stalled'}`] : []),
     ...gaps.map((gap) => `${describeGap(gap)}: ${mendingOf(gap, identityPoolId)}`),
+    ...(needsPublishAfter === null ? [] : [describePublishNeeded(identityPoolId, needsPublishAfter)]),
     ...(quarantine.length > 0
       ? [`in quarantine: ${describeCounts(quarantine)}; \`redrive\` tries again`]
       : []),
@@ -54,7 +67,10 @@ function mendingOf({ until, cause }: Pick<Gap, 'until' | 'cause'>, identityPoolI
 }
 
 function describeGap({ since, until, cause }: Pick<Gap, 'since' | 'until' | 'cause'>): string {
-  const why = cause === 'expired' ? 'records may have left the stream unread' : 'the pool did not stream';
+  const why =
+    cause === 'expired'
+      ? 'records may have left the stream unread, or went with one since made anew'
+      : 'the pool did not stream';
   const end = until === null ? '' : ` until ${timeText(until)}`;
   return `removals may be missing since ${timeText(since)}${end}, as ${why}`;
 }

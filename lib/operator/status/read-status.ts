@@ -1,4 +1,5 @@
 import { followRuns } from '../../bulk-publish/follow-run.ts';
+import { needsPublishAfter } from '../../bulk-publish/needs-publish.ts';
 import type { PublishRun, SeenStreaming } from '../../bulk-publish/publish-model.ts';
 import type { PublishStore } from '../../bulk-publish/publish-store-port.ts';
 import type { StatusStore } from '../../bulk-publish/status-store-port.ts';
@@ -28,7 +29,7 @@ export async function readStatus(deps: StatusDeps, identityPoolId: string | null
     identityPoolId === null ? await listPools(deps) : { ids: [identityPoolId], problem: deps.why };
   const context = {
     seen: await store.readSeen(),
-    gaps: await store.readUnmendedGaps(),
+    gaps: await store.readGaps(),
     reconciliations: await store.readReconciliations(),
     quarantine: await store.countQuarantinedByReason(),
   };
@@ -43,7 +44,10 @@ export async function readStatus(deps: StatusDeps, identityPoolId: string | null
   );
   const streams = [];
   for (const name of names) {
-    if (name !== null) streams.push(await readStream(service?.streams ?? null, name, progress, deps.now()));
+    if (name === null) continue;
+    const stream = await readStream(service?.streams ?? null, name, progress, deps.now());
+    const isStreamedTo = pools.some(({ now, seen }) => streamOf(now, seen) === name);
+    streams.push({ ...stream, isStreamedTo });
   }
   const ofNobody = context.quarantine.filter((entry) => entry.identityPoolId === null);
   return { service: service?.name ?? null, problem, pools, streams, ofNobody };
@@ -93,7 +97,7 @@ async function askPool(
 
 interface Context {
   seen: readonly SeenStreaming[];
-  gaps: Awaited<ReturnType<StatusStore['readUnmendedGaps']>>;
+  gaps: Awaited<ReturnType<StatusStore['readGaps']>>;
   reconciliations: Awaited<ReturnType<StatusStore['readReconciliations']>>;
   quarantine: Awaited<ReturnType<StatusStore['countQuarantinedByReason']>>;
 }
@@ -113,6 +117,7 @@ async function reportPool(
   );
   const seen = context.seen.find(isOfPool) ?? null;
   const gaps = context.gaps.filter(isOfPool);
+  const unmended = gaps.filter(({ mendedAt }) => mendedAt === null);
   // What the poller has yet to see.
   const streaming = asked.now && { identityPoolId, ...asked.now.streaming, checkedAt: now() };
   const opens = streaming && streamingChange(seen, streaming).opens;
@@ -122,7 +127,8 @@ async function reportPool(
     problem: asked.problem,
     seen,
     lastRun,
-    gaps: opens ? [...gaps, opens] : gaps,
+    gaps: opens ? [...unmended, opens] : unmended,
+    needsPublishAfter: needsPublishAfter(opens ? [...gaps, opens] : gaps, runs),
     reconciliation: context.reconciliations.find(isOfPool) ?? null,
     quarantine: context.quarantine.filter(isOfPool),
   };

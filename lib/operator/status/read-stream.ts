@@ -14,7 +14,7 @@ export async function readStream(
   streamName: string,
   progress: readonly ShardProgress[],
   now: number,
-): Promise<StreamReport> {
+): Promise<Omit<StreamReport, 'isStreamedTo'>> {
   const kept = progress.filter((shard) => shard.streamName === streamName);
   const asKept = kept.map((shard) => ({ ...shard, waiting: null }));
   if (streams === null) return { streamName, shards: asKept.map(toReport), problem: null };

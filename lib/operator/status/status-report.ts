@@ -20,6 +20,8 @@ export interface PoolReport {
   lastRun: PublishRun | null;
   /** Those that are not mended. */
   gaps: Pick<Gap, 'since' | 'until' | 'cause'>[];
+  /** A bulk publish that begins after it is needed, for people who came in a gap; null where none is. */
+  needsPublishAfter: number | null;
   reconciliation: LastReconciliation | null;
   quarantine: QuarantineCount[];
 }
@@ -38,6 +40,8 @@ export interface ShardReport {
 export interface StreamReport {
   streamName: string;
   shards: ShardReport[];
+  /** Whether a pool streams to it now. */
+  isStreamedTo: boolean;
   /** Why it could not be read. */
   problem: string | null;
 }

@@ -16,7 +16,8 @@ export function statusToJson(report: StatusReport): string {
   });
 }
 
-function poolToJson({ now, seen, lastRun, gaps, reconciliation, quarantine, ...pool }: PoolReport) {
+function poolToJson(report: PoolReport) {
+  const { now, seen, lastRun, gaps, reconciliation, quarantine, needsPublishAfter, ...pool } = report;
   return {
     ...pool,
     streaming: now?.streaming ?? null,
@@ -28,6 +29,7 @@ function poolToJson({ now, seen, lastRun, gaps, reconciliation, quarantine, ...p
     },
     lastBulkPublish: lastRun && runToJson(lastRun),
     gaps: gaps.map(({ since, until, cause }) => ({ since: isoOf(since), until: isoOf(until), cause })),
+    bulkPublishNeededAfter: isoOf(needsPublishAfter),
     reconciliation: reconciliation && {
       startedAt: isoOf(reconciliation.startedAt),
       finishedAt: isoOf(reconciliation.finishedAt),
