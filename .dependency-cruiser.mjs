@@ -20,13 +20,13 @@ export default {
       'domain-knows-no-driver-client-or-http',
       { path: DOMAIN },
       {
-        path: `${pkg('pg', '@electric-sql/pglite', '@aws-sdk/[^/]+', '@smithy/[^/]+', '@middy/core', '@aws-lambda-powertools/[^/]+')}|^(node:)?(http|https|http2|net|tls|dns|fs|child_process|worker_threads)(/|$)`,
+        path: `${pkg('pg', '@electric-sql/pglite', '@aws/[^/]+', '@aws-sdk/[^/]+', '@smithy/[^/]+', '@middy/core', '@aws-lambda-powertools/[^/]+')}|^(node:)?(http|https|http2|net|tls|dns|fs|child_process|worker_threads)(/|$)`,
       },
     ),
     error(
       'only-the-store-knows-drivers',
       { path: '^(functions|lib|infra)/', pathNot: '^lib/store/' },
-      { path: pkg('pg', '@electric-sql/pglite') },
+      { path: pkg('pg', '@electric-sql/pglite', '@aws/aurora-dsql-node-postgres-connector') },
     ),
     error(
       'only-lib-aws-knows-aws-clients',

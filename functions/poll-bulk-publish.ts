@@ -10,7 +10,6 @@ import { pollBulkPublishes } from '../lib/bulk-publish/poll-bulk-publishes.ts';
 import type { PollDeps, PollOutcome } from '../lib/bulk-publish/poll-model.ts';
 import {
   type Environment,
-  readDatabaseUrl,
   readFailures,
   readIdentityPoolIds,
   readParallelizationFactor,
@@ -18,7 +17,7 @@ import {
   readRegion,
 } from '../lib/config.ts';
 import { createCountFailedBatches } from '../lib/operator/count-failed-batches.ts';
-import { openPg } from '../lib/store/pg-database.ts';
+import { openFromEnvironment } from '../lib/store/open-from-environment.ts';
 import { createPublishStore } from '../lib/store/publish-store.ts';
 import { createRedrivenObjects } from '../lib/store/redriven-objects.ts';
 import { createLogger, createPublishReporter } from '../lib/telemetry.ts';
@@ -110,7 +109,7 @@ function compose(env: Environment): PollBulkPublishHandler {
   const failures = readFailures(env);
   const policy = readPublishPolicy(env);
   const parallelizationFactor = readParallelizationFactor(env);
-  const database = openPg({ connectionString: readDatabaseUrl(env), maxConnections: 1 });
+  const database = openFromEnvironment(env, { maxConnections: 1 });
   const redriven = createRedrivenObjects(database);
   return createPollBulkPublish({
     api: createSyncApi(createCognitoSyncClient({ region })),

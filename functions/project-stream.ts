@@ -9,7 +9,7 @@ import type {
   KinesisStreamRecord,
 } from 'aws-lambda';
 import { createPayloadFetch } from '../lib/aws/payload-fetch.ts';
-import { readDatabaseUrl, readParallelizationFactor, readPayloadPolicy } from '../lib/config.ts';
+import { readParallelizationFactor, readPayloadPolicy } from '../lib/config.ts';
 import type { BatchReport } from '../lib/projection/batch-report.ts';
 import type { ReadableDelivery, RefusedDelivery } from '../lib/projection/delivery.ts';
 import { toDelivery } from '../lib/projection/kinesis-delivery.ts';
@@ -17,7 +17,7 @@ import { limitFetches } from '../lib/projection/limit-fetches.ts';
 import { type BatchOutcome, projectBatch } from '../lib/projection/project-batch.ts';
 import type { ProjectionStore } from '../lib/projection/projection-store.ts';
 import { readDelivery } from '../lib/projection/read-delivery.ts';
-import { openPg } from '../lib/store/pg-database.ts';
+import { openFromEnvironment } from '../lib/store/open-from-environment.ts';
 import { createQueryStore } from '../lib/store/query-store.ts';
 import type { FetchPayload } from '../lib/stream/payload-port.ts';
 import { createLogger, createReporter } from '../lib/telemetry.ts';
@@ -122,7 +122,7 @@ let deployed: ProjectStreamHandler | undefined;
 /** The function as AWS runs it: composed from the environment at its first event. */
 export const handler: ProjectStreamHandler = (event, context) => {
   deployed ??= createProjectStream({
-    store: createQueryStore(openPg({ connectionString: readDatabaseUrl(process.env) })),
+    store: createQueryStore(openFromEnvironment(process.env)),
     fetchPayload: createPayloadFetch({ policy: readPayloadPolicy(process.env), now: Date.now }),
     parallelizationFactor: readParallelizationFactor(process.env),
     report: createReporter('project-stream'),

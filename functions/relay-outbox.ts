@@ -4,9 +4,9 @@ import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import { createKinesisClient } from '../lib/aws/kinesis-client.ts';
 import { createKinesisPublisher } from '../lib/aws/kinesis-publisher.ts';
-import { type Environment, readDatabaseUrl, readStream } from '../lib/config.ts';
+import { type Environment, readStream } from '../lib/config.ts';
+import { openFromEnvironment } from '../lib/store/open-from-environment.ts';
 import { createOutboxStore } from '../lib/store/outbox-store.ts';
-import { openPg } from '../lib/store/pg-database.ts';
 import { createStreamingSwitch } from '../lib/store/streaming-switch.ts';
 import type { EventPublisher, Outbox, StreamingSwitch } from '../lib/sync/outbox-port.ts';
 import { type RelayOutcome, type RelayPace, relayOutbox } from '../lib/sync/relay-outbox.ts';
@@ -62,7 +62,7 @@ export const handler: RelayOutboxHandler = (event, context) => {
 
 function compose(env: Environment): RelayOutboxHandler {
   const { region, streamName } = readStream(env);
-  const database = openPg({ connectionString: readDatabaseUrl(env), maxConnections: 1 });
+  const database = openFromEnvironment(env, { maxConnections: 1 });
   return createRelayOutbox({
     outbox: createOutboxStore(database),
     publisher: createKinesisPublisher(createKinesisClient({ region })),

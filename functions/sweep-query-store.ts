@@ -3,10 +3,9 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
-import { readDatabaseUrl } from '../lib/config.ts';
 import type { QuerySweep } from '../lib/projection/query-sweep-port.ts';
 import { type QuerySweepOutcome, sweepQueryStore } from '../lib/projection/sweep-query-store.ts';
-import { openPg } from '../lib/store/pg-database.ts';
+import { openFromEnvironment } from '../lib/store/open-from-environment.ts';
 import { createQuerySweep } from '../lib/store/query-sweep.ts';
 import { createLogger } from '../lib/telemetry.ts';
 
@@ -64,7 +63,7 @@ let deployed: SweepQueryStoreHandler | undefined;
 /** The function as AWS runs it: composed from the environment at its first event. */
 export const handler: SweepQueryStoreHandler = (event, context) => {
   deployed ??= createSweepQueryStore({
-    sweep: createQuerySweep(openPg({ connectionString: readDatabaseUrl(process.env), maxConnections: 1 })),
+    sweep: createQuerySweep(openFromEnvironment(process.env, { maxConnections: 1 })),
     logger: createLogger('sweep-query-store'),
     randomId: randomUUID,
   });

@@ -3,7 +3,9 @@ import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'esbuild';
 import { DEFAULT_RULES_FILE, readRulesFile } from '../lib/config.ts';
 import { RULES_MODULE, RULES_MODULE_URL } from '../lib/rules-file/rules-module.ts';
+import { bundleFunctionCredentials } from './credentials-bundle.ts';
 import { createLocalFunctions } from './local/functions/local-functions.ts';
+import { bundleMigrations } from './migrations-bundle.ts';
 
 /**
  * Has esbuild bundle `rulesFile` wherever a module imports `sync-rules.ts`, and find `cognito-sync-backend/rules` from
@@ -39,7 +41,7 @@ async function loadProblem(rulesFile: string): Promise<string | undefined> {
   }
 }
 
-const plugins = [bundleRules(readRulesFile(process.env))];
+const plugins = [bundleRules(readRulesFile(process.env)), bundleMigrations, bundleFunctionCredentials];
 
-/** What `require` answers, which is how serverless-esbuild loads its plugins. */
+/** All plugins of the functions' bundles: what `require` answers, which is how serverless-esbuild loads its plugins. */
 export { plugins as 'module.exports' };

@@ -109,6 +109,44 @@ export function readClientConfig(env: Environment): ClientConfig {
   };
 }
 
+/** A database server: any PostgreSQL, or an Aurora DSQL cluster. */
+export type DatabaseAddress =
+  | { kind: 'postgresql'; url: string }
+  | { kind: 'dsql'; host: string; region: string };
+
+/** A cluster's endpoint, or one of a VPC. Source: Aurora DSQL User Guide, "Accessing Aurora DSQL". */
+const DSQL_HOST = /^[a-z0-9]+\.dsql(?:-[a-z0-9]+)?\.([a-z]{2}(?:-[a-z]+)+-\d)\.on\.aws$/;
+
+/**
+ * The database of the query store: DATABASE_URL or DSQL_ENDPOINT, one of them.
+ *
+ * @throws {SetupError} naming both where neither or both are set, else the one that is wrong
+ */
+export function readDatabase(env: Environment): DatabaseAddress {
+  const { DATABASE_URL: url, DSQL_ENDPOINT: host } = env;
+  if (url && host) {
+    throw new SetupError('DATABASE_URL and DSQL_ENDPOINT are both set; set the one whose database is meant');
+  }
+  if (!url && !host) {
+    throw new SetupError(
+      'DATABASE_URL is not set; it looks like postgres://user:password@host:5432/database; for Aurora DSQL set DSQL_ENDPOINT instead, which looks like abc123.dsql.us-east-1.on.aws',
+    );
+  }
+  if (!host) return { kind: 'postgresql', url: readDatabaseUrl(env) };
+  const region = DSQL_HOST.exec(host)?.[1];
+  if (region === undefined) {
+    throw new SetupError(
+      `DSQL_ENDPOINT=${host} is not the endpoint of an Aurora DSQL cluster; it looks like abc123.dsql.us-east-1.on.aws`,
+    );
+  }
+  return { kind: 'dsql', host, region };
+}
+
+/** The same, or undefined where neither is set. @throws {SetupError} as above */
+export function readDatabaseIfAny(env: Environment): DatabaseAddress | undefined {
+  return env.DATABASE_URL || env.DSQL_ENDPOINT ? readDatabase(env) : undefined;
+}
+
 /** @throws {SetupError} unless DATABASE_URL is the address of a PostgreSQL database; it is never quoted: it holds a password */
 export function readDatabaseUrl(env: Environment): string {
   const value = env.DATABASE_URL;

@@ -4,16 +4,22 @@ import type { PollOutcome } from './bulk-publish/poll-model.ts';
 import type { BatchReport } from './projection/batch-report.ts';
 import type { Decision } from './trigger/verdict.ts';
 
-const NAMESPACE = 'cognito-sync-backend';
+const SERVICE = 'cognito-sync-backend';
 
 /** The structured logger of a function. Takes its level from POWERTOOLS_LOG_LEVEL. Logs ids and counts, never values. */
 export function createLogger(functionName: string): Logger {
-  return new Logger({ serviceName: `${NAMESPACE}/${functionName}` });
+  return new Logger({ serviceName: `${SERVICE}/${functionName}` });
+}
+
+/** In the namespace that the stack names, as two stages of it may share an account; dimension: the function. */
+function openMetrics(functionName: string): Metrics {
+  const namespace = process.env.POWERTOOLS_METRICS_NAMESPACE || SERVICE;
+  return new Metrics({ namespace, serviceName: functionName });
 }
 
 /** Turns reports into CloudWatch metrics, by lines in the log (embedded metric format); dimension: the function. */
 export function createReporter(functionName: string): (batch: BatchReport) => void {
-  const metrics = new Metrics({ namespace: NAMESPACE, serviceName: functionName });
+  const metrics = openMetrics(functionName);
   return ({ events, records, recordsChanged, quarantined, batchMs, lagMs }) => {
     metrics.addMetric('Events', MetricUnit.Count, events);
     metrics.addMetric('Records', MetricUnit.Count, records);
@@ -28,7 +34,7 @@ export function createReporter(functionName: string): (batch: BatchReport) => vo
 
 /** Turns decisions of sync rules into CloudWatch metrics: how many each rule made of each kind, by its place and action. */
 export function createDecisionReporter(functionName: string): (decisions: readonly Decision[]) => void {
-  const metrics = new Metrics({ namespace: NAMESPACE, serviceName: functionName });
+  const metrics = openMetrics(functionName);
   return (decisions) => {
     const byRule = Map.groupBy(decisions, ({ rule, action }) => JSON.stringify([rule, action]));
     for (const alike of byRule.values()) {
@@ -46,7 +52,7 @@ export function createDecisionReporter(functionName: string): (decisions: readon
  * Turns what polls find into CloudWatch metrics; those that say how many there are now are told at every poll, for alarms.
  */
 export function createPublishReporter(functionName: string): (outcome: PollOutcome) => void {
-  const metrics = new Metrics({ namespace: NAMESPACE, serviceName: functionName });
+  const metrics = openMetrics(functionName);
   return ({ transitions, stalled, failures, notReached, gapsOpen }) => {
     for (const [status, alike] of Map.groupBy(transitions, ({ to }) => to)) {
       metrics.addDimension('status', status);

@@ -3,7 +3,7 @@ import { createPayloadFetch } from '../../lib/aws/payload-fetch.ts';
 import {
   DEFAULT_DATA_DIR,
   type Environment,
-  readDatabaseUrl,
+  readDatabaseIfAny,
   readLocalConfig,
   readPayloadPolicy,
 } from '../../lib/config.ts';
@@ -69,7 +69,7 @@ async function runOnDatabase(env: Environment): Promise<Outcome> {
     const { region } = readLocalConfig({ AWS_REGION: env.AWS_REGION });
     const policy = readPayloadPolicy({ ...env, AWS_REGION: region });
     return await runOperatorCommand(commandLine, {
-      databaseUrl: env.DATABASE_URL ? readDatabaseUrl(env) : undefined,
+      address: readDatabaseIfAny(env),
       dataDir: env.DATA_DIR || DEFAULT_DATA_DIR,
       confirm,
       deps: {
@@ -89,9 +89,9 @@ async function runOnDatabase(env: Environment): Promise<Outcome> {
 
 /** What streams into an embedded database is a local cloud, never Amazon's service. */
 async function openServiceOf(env: Environment, identityPoolId: string | undefined): Promise<OperatedService> {
-  if (!env.DATABASE_URL && !env.AWS_ENDPOINT_URL) {
+  if (!env.DATABASE_URL && !env.DSQL_ENDPOINT && !env.AWS_ENDPOINT_URL) {
     throw new SetupError(
-      'the local cloud does not run there; start it with `npm start`, or set DATABASE_URL and, but for Amazon, AWS_ENDPOINT_URL',
+      'the local cloud does not run there; start it with `npm start`, or set DATABASE_URL or DSQL_ENDPOINT and, but for Amazon, AWS_ENDPOINT_URL',
     );
   }
   return openService(env, identityPoolId);

@@ -1,3 +1,4 @@
+import type { DatabaseAddress } from '../../lib/config.ts';
 import type { CommandDeps } from '../../lib/operator/command.ts';
 import {
   DONE,
@@ -7,14 +8,14 @@ import {
   prepareCommand,
   questionOf,
 } from '../../lib/operator/run-command.ts';
-import { openPgForOperator, requireTables } from '../../lib/store/operator-database.ts';
+import { openForOperator, requireTables } from '../../lib/store/operator-database.ts';
 import type { Confirm } from './confirm.ts';
 import { ALL_COMMANDS } from './process-commands.ts';
 import { runOnDirectory } from './run-on-directory.ts';
 
 export interface OperatorOptions {
-  /** A PostgreSQL server; without it the embedded database in `dataDir` is meant. */
-  databaseUrl: string | undefined;
+  /** A server; without it the embedded database in `dataDir` is meant. */
+  address: DatabaseAddress | undefined;
   dataDir: string;
   /** Asks for what a command needs somebody to agree to. */
   confirm: Confirm;
@@ -25,19 +26,19 @@ export interface OperatorOptions {
 /** Runs a command line, name first, where its database is. @throws what the operator can do nothing about */
 export function runOperatorCommand(
   commandLine: readonly string[],
-  { databaseUrl, dataDir, confirm, deps }: OperatorOptions,
+  { address, dataDir, confirm, deps }: OperatorOptions,
 ): Promise<Outcome> {
   return outcomeOf(async () => {
     const work = prepareCommand(commandLine, ALL_COMMANDS);
     const question = questionOf(commandLine);
     if (question !== undefined) await confirm(question);
-    if (databaseUrl === undefined) {
+    if (address === undefined) {
       const forCloud = fromAnywhere(commandLine, process.cwd());
       return runOnDirectory({ work, commandLine: forCloud, dataDir, deps });
     }
-    const database = openPgForOperator(databaseUrl);
+    const database = openForOperator(address);
     try {
-      await requireTables(database, databaseUrl);
+      await requireTables(database, address);
       await work({ ...deps, database });
       return DONE;
     } finally {

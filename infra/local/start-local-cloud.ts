@@ -15,7 +15,7 @@ import type { CommandDeps } from '../../lib/operator/command.ts';
 import { type DataDirectory, takeDataDirectory } from '../../lib/store/data-directory.ts';
 import type { Database } from '../../lib/store/database.ts';
 import { type LocalDatabase, openDatabase } from '../../lib/store/open-database.ts';
-import { openPgForOperator } from '../../lib/store/operator-database.ts';
+import { openForOperator } from '../../lib/store/operator-database.ts';
 import { createFindCredentials } from '../../lib/wire/find-credentials.ts';
 import { createSigV4Verifier } from '../../lib/wire/sigv4.ts';
 import { emptyTables } from './empty-tables.ts';
@@ -208,7 +208,8 @@ async function listenForOperator(
   { operatorSocket }: DataDirectory,
   started: AsyncDisposableStack,
 ): Promise<void> {
-  const own = databaseUrl === undefined ? undefined : openPgForOperator(databaseUrl);
+  const own =
+    databaseUrl === undefined ? undefined : openForOperator({ kind: 'postgresql', url: databaseUrl });
   started.defer(async () => own?.close());
   const listening = await openOperatorSocket({
     path: operatorSocket,

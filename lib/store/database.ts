@@ -1,4 +1,5 @@
 import { ValueRefusedError } from '../errors.ts';
+import type { Dialect } from './dialect.ts';
 
 /** A value a statement takes: scalars, bytes, and columns of scalars for `unnest`. */
 export type SqlValue =
@@ -21,6 +22,8 @@ export interface QueryResult<Row> {
  * `bigint` and `count(*)` as numbers, `numeric` as text, `timestamptz` as Date and `bytea` as bytes.
  */
 export interface Database {
+  /** PostgreSQL's unless given. */
+  readonly dialect?: Dialect;
   /**
    * Runs one statement in a transaction of its own.
    * @throws {ValueRefusedError} the database can never take one of these values

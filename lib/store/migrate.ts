@@ -1,9 +1,9 @@
-import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { awaitIndexes } from './await-indexes.ts';
 import { type Database, DatabaseError } from './database.ts';
+import { inDialect } from './dialect.ts';
+import { type Migration, readMigrations } from './read-migrations.ts';
 import { READER_ROLE } from './reader-role.ts';
-
-const DIRECTORY = new URL('./migrations/', import.meta.url);
 
 const CREATE_LEDGER = [
   'CREATE SCHEMA IF NOT EXISTS projection',
@@ -14,37 +14,68 @@ const CREATE_LEDGER = [
 /**
  * Brings a database to the current schema: runs each file of `migrations/` that is not recorded as completed, in
  * the order of their names. Each statement is its own transaction and can be run again, so that a run that was
- * cut off, or one beside another, ends in the same schema.
+ * cut off, or one beside another, ends in the same schema. Old code works with it as well as new code does: what is there
+ * is added to, never changed or taken away.
  *
+ * @param onSkipped told of each statement that Aurora DSQL refuses and that nothing of ours depends on
  * @returns the names of the migrations that were run
- * @throws {DatabaseError} a statement failed; run again once the cause is mended
+ * @throws {DatabaseError} a statement failed, with the name of its migration; run again once the cause is mended
  */
-export async function migrate(database: Database): Promise<string[]> {
+export async function migrate(
+  database: Database,
+  onSkipped: (statement: string) => void = () => undefined,
+): Promise<string[]> {
   for (const statement of CREATE_LEDGER) await run(database, statement);
   await createReaderRole(database);
   const { rows } = await database.query<{ name: string }>(
     'SELECT name FROM projection.migrations WHERE completed_at IS NOT NULL',
   );
   const completed = new Set(rows.map(({ name }) => name));
-  const files = (await readdir(DIRECTORY)).filter((file) => file.endsWith('.sql')).sort();
-  const pending = files.filter((file) => !completed.has(file));
-  for (const file of pending) await runMigration(database, file);
-  return pending;
+  const pending = (await readMigrations()).filter(({ name }) => !completed.has(name));
+  for (const migration of pending) {
+    await runMigration(database, migration, onSkipped).catch((error: unknown) => {
+      throw ofMigration(migration, error);
+    });
+  }
+  return pending.map(({ name }) => name);
 }
 
-async function runMigration(database: Database, file: string): Promise<void> {
+async function runMigration(
+  database: Database,
+  { name, sql }: Migration,
+  onSkipped: (statement: string) => void,
+): Promise<void> {
   await database.query(
     'INSERT INTO projection.migrations (name, started_at) VALUES ($1, now()) ON CONFLICT (name) DO NOTHING',
-    [file],
+    [name],
   );
-  for (const statement of splitStatements(await readFile(new URL(file, DIRECTORY), 'utf8'))) {
-    await run(database, statement);
+  for (const statement of splitStatements(sql)) {
+    await run(database, statement).catch((error: unknown) => {
+      if (!isRefusedConvenience(database, statement, error)) throw error;
+      onSkipped(statement);
+    });
   }
-  await database.query('UPDATE projection.migrations SET completed_at = now() WHERE name = $1', [file]);
+  if (database.dialect === 'dsql') await awaitIndexes(database);
+  await database.query('UPDATE projection.migrations SET completed_at = now() WHERE name = $1', [name]);
+}
+
+// Functions for those who write queries: Aurora DSQL documents that there are functions in SQL, and no more of them.
+const CONVENIENCE = /^(CREATE OR REPLACE FUNCTION|REVOKE ALL ON FUNCTION|GRANT EXECUTE ON FUNCTION)\b/;
+/** Not supported, not understood, or a function that is not there, as making it was refused. */
+const REFUSED = new Set(['0A000', '42601', '42883']);
+
+function isRefusedConvenience({ dialect }: Database, statement: string, error: unknown): boolean {
+  const code = error instanceof DatabaseError ? error.code : undefined;
+  return dialect === 'dsql' && CONVENIENCE.test(statement) && REFUSED.has(code ?? '');
+}
+
+function ofMigration({ name }: Migration, error: unknown): unknown {
+  if (!(error instanceof DatabaseError)) return error;
+  return new DatabaseError(`the migration ${name} failed: ${error.message}`, error.code, { cause: error });
 }
 
 /** A statement ends with a semicolon at the end of a line. */
-function splitStatements(sql: string): string[] {
+export function splitStatements(sql: string): string[] {
   return sql
     .split(/;[ \t]*$/m)
     .map((statement) => statement.replace(/^--.*$/gm, '').trim())
@@ -55,7 +86,8 @@ function splitStatements(sql: string): string[] {
 async function createReaderRole(database: Database): Promise<void> {
   const { rows } = await database.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [READER_ROLE]);
   if (rows.length > 0) return;
-  await run(database, `CREATE ROLE ${READER_ROLE} NOLOGIN`);
+  // Without LOGIN, nobody logs in as it.
+  await run(database, `CREATE ROLE ${READER_ROLE}`);
 }
 
 // Two sessions that create or replace one object at once: PostgreSQL tells the slower one that it is there already
@@ -64,7 +96,8 @@ const ALREADY_THERE = new Set(['42P06', '42P07', '42710', '42723']);
 const CHANGED_UNDERNEATH = new Set(['23505', 'XX000', '40P01', '40001']);
 const ATTEMPTS = 10;
 
-async function run(database: Database, statement: string): Promise<void> {
+async function run(database: Database, words: string): Promise<void> {
+  const statement = inDialect(database.dialect, words);
   for (let attempt = 1; ; attempt += 1) {
     try {
       await database.query(statement);

@@ -1,5 +1,6 @@
 import { SetupError } from '../errors.ts';
-import { type Database, DatabaseError } from './database.ts';
+import type { Database } from './database.ts';
+import { doesNotAnswer, oneLine } from './does-not-answer.ts';
 import { migrate } from './migrate.ts';
 import { openPg } from './pg-database.ts';
 import { type EmbeddedDatabase, openPglite } from './pglite-database.ts';
@@ -27,7 +28,9 @@ export async function openDatabase(
     return opened;
   } catch (error) {
     await opened.database.close();
-    throw databaseUrl === undefined ? cannotOpen(directory, error) : doesNotAnswer(databaseUrl, error);
+    throw databaseUrl === undefined
+      ? cannotOpen(directory, error)
+      : doesNotAnswer({ kind: 'postgresql', url: databaseUrl }, error);
   }
 }
 
@@ -43,25 +46,4 @@ function cannotOpen(directory: string, error: unknown): SetupError {
   return new SetupError(
     `the embedded database in ${directory} cannot be opened (${oneLine(error)}); set DATA_DIR to another directory, or remove this one and what is stored in it`,
   );
-}
-
-/** Words what went wrong when a server was first asked something. Never the address as a whole: it holds a password. */
-export function doesNotAnswer(databaseUrl: string, error: unknown): SetupError {
-  const { host, pathname } = new URL(databaseUrl);
-  const what = error instanceof DatabaseError && isSqlState(error.code) ? 'refuses' : 'does not answer';
-  return new SetupError(
-    `the database ${pathname.slice(1)} at ${host} ${what} (${oneLine(error)}); check DATABASE_URL, or unset it to use the embedded database`,
-  );
-}
-
-function isSqlState(code: string | undefined): boolean {
-  return code !== undefined && /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code);
-}
-
-function oneLine(error: unknown): string {
-  const { message, code } =
-    error instanceof Error
-      ? { message: error.message, code: 'code' in error ? error.code : undefined }
-      : { message: String(error), code: undefined };
-  return (message || String(code)).replace(/\s+/g, ' ');
 }

@@ -1,26 +1,29 @@
+import type { DatabaseAddress } from '../config.ts';
 import { SetupError } from '../errors.ts';
 import type { Database } from './database.ts';
-import { doesNotAnswer } from './open-database.ts';
-import { openPg } from './pg-database.ts';
+import { doesNotAnswer, nameOf } from './does-not-answer.ts';
+import { openAddress } from './open-from-environment.ts';
 
 /** What an operator asks for may take hours, such as an index on a large table. */
 const STATEMENT_TIMEOUT_MS = 24 * 60 * 60 * 1000;
 
-/** A PostgreSQL server for the operator's commands. Connects when first asked something. */
-export function openPgForOperator(connectionString: string): Database {
-  return openPg({ connectionString, maxConnections: 2, statementTimeoutMs: STATEMENT_TIMEOUT_MS });
+const FIND_TABLES = `
+SELECT count(*) AS there FROM pg_tables WHERE schemaname = 'projection' AND tablename = 'records'`;
+
+/** A server for the operator's commands. Connects when first asked something. */
+export function openForOperator(address: DatabaseAddress): Database {
+  return openAddress(address, { maxConnections: 2, statementTimeoutMs: STATEMENT_TIMEOUT_MS });
 }
 
 /** @throws {SetupError} the server does not answer, or has no tables of ours: a command does not make them */
-export async function requireTables(database: Database, databaseUrl: string): Promise<void> {
-  const { rows } = await database
-    .query<{ there: boolean }>(`SELECT to_regclass('projection.records') IS NOT NULL AS there`)
-    .catch((error: unknown) => {
-      throw doesNotAnswer(databaseUrl, error);
-    });
+export async function requireTables(database: Database, address: DatabaseAddress): Promise<void> {
+  const { rows } = await database.query<{ there: number }>(FIND_TABLES).catch((error: unknown) => {
+    throw doesNotAnswer(address, error);
+  });
   if (rows[0]?.there) return;
-  const { host, pathname } = new URL(databaseUrl);
-  throw new SetupError(
-    `the database ${pathname.slice(1)} at ${host} has no schema projection; run \`npm start\` once with this DATABASE_URL, which makes it`,
-  );
+  const todo =
+    address.kind === 'dsql'
+      ? '`npm run deploy` makes it'
+      : 'run `npm start` once with this DATABASE_URL, which makes it, or `npm run deploy`';
+  throw new SetupError(`${nameOf(address)} has no schema projection; ${todo}`);
 }

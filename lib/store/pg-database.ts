@@ -11,36 +11,57 @@ import {
 } from './database.ts';
 import { runTransaction } from './run-transaction.ts';
 
-// Serialization failure and deadlock: the statement was taken back, and the server asks for another try.
-const TRY_AGAIN = new Set(['40001', '40P01']);
+// Serialization failure and deadlock: the statement was taken back, and the server asks for another try. Aurora DSQL's
+// connector takes the last two, of data and of the schema, for the same.
+const TRY_AGAIN = new Set(['40001', '40P01', 'OC000', 'OC001']);
 const ATTEMPTS = 5;
 const NETWORK_GRACE_MS = 5_000;
 
-export interface PgOptions {
-  connectionString: string;
+export interface PoolOptions {
   maxConnections?: number;
   connectTimeoutMs?: number;
   statementTimeoutMs?: number;
 }
 
+export interface PgOptions extends PoolOptions {
+  connectionString: string;
+}
+
+const DEFAULT_STATEMENT_TIMEOUT_MS = 45_000;
+
 /** A PostgreSQL server (14 or newer) behind a pool. Connects when first asked something. */
-export function openPg({
-  connectionString,
+export function openPg({ connectionString, ...options }: PgOptions): Database {
+  const { statementTimeoutMs = DEFAULT_STATEMENT_TIMEOUT_MS } = options;
+  const pool = new pg.Pool({
+    ...poolSettings(options),
+    connectionString,
+    statement_timeout: statementTimeoutMs,
+    application_name: 'cognito-sync-backend',
+  });
+  return openOnPool(pool, options);
+}
+
+/** What is the same for every server: all that a pool is told but for where it is, and as whom. */
+export function poolSettings({
   maxConnections = 4,
   connectTimeoutMs = 5_000,
-  statementTimeoutMs = 45_000,
-}: PgOptions): Database {
-  const pool = new pg.Pool({
-    connectionString,
+  statementTimeoutMs = DEFAULT_STATEMENT_TIMEOUT_MS,
+}: PoolOptions): pg.PoolConfig {
+  return {
     max: maxConnections,
     connectionTimeoutMillis: connectTimeoutMs,
-    statement_timeout: statementTimeoutMs,
     // The server ends a statement, but not one whose answer the network has swallowed.
     query_timeout: statementTimeoutMs + NETWORK_GRACE_MS,
     keepAlive: true,
-    application_name: 'cognito-sync-backend',
     types: { getTypeParser },
-  });
+  };
+}
+
+/** A `Database` on a pool, which is closed with it. */
+export function openOnPool(
+  pool: pg.Pool,
+  { statementTimeoutMs = DEFAULT_STATEMENT_TIMEOUT_MS }: PoolOptions,
+): Database {
   // A connection that breaks while idle is dropped by the pool; the next statement gets another one.
   pool.on('error', () => undefined);
 

@@ -1,5 +1,7 @@
 import { SetupError } from '../errors.ts';
+import { awaitIndexes } from './await-indexes.ts';
 import type { Database } from './database.ts';
+import { inDialect } from './dialect.ts';
 
 /**
  * The indexes that are there only where somebody asked for them, each on the key of a record and then: `numeric`, its
@@ -43,6 +45,21 @@ FROM pg_index AS indexes
 JOIN pg_class AS relations ON relations.oid = indexes.indexrelid
 WHERE indexes.indrelid = 'projection.records'::regclass`;
 
+// Aurora DSQL tells neither sizes nor, of a build under way, which index it is of.
+const FIND_ON_DSQL = `
+SELECT
+  relations.relname AS relation,
+  indexes.indisvalid AS valid,
+  0 AS bytes,
+  EXISTS (
+    SELECT 1 FROM sys.jobs WHERE job_type = 'INDEX_BUILD' AND status IN ('submitted', 'processing')
+  ) AS building
+FROM pg_index AS indexes
+JOIN pg_class AS relations ON relations.oid = indexes.indexrelid
+JOIN pg_class AS tables ON tables.oid = indexes.indrelid
+JOIN pg_namespace AS namespaces ON namespaces.oid = tables.relnamespace
+WHERE namespaces.nspname = 'projection' AND tables.relname = 'records'`;
+
 interface IndexRow {
   relation: string;
   valid: boolean;
@@ -54,8 +71,10 @@ const ATTEMPTS = 3;
 
 /** The indexes on demand, on any `Database`. Its user has to own the tables. */
 export function createValueIndexes(database: Database): ValueIndexes {
+  const isDsql = database.dialect === 'dsql';
+
   async function list(): Promise<ValueIndex[]> {
-    const { rows } = await database.query<IndexRow>(FIND);
+    const { rows } = await database.query<IndexRow>(isDsql ? FIND_ON_DSQL : FIND);
     return VALUE_INDEX_NAMES.map((name) => {
       const row = rows.find(({ relation }) => relation === INDEXES[name].relation);
       return { name, state: stateOf(row), bytes: row?.bytes ?? 0 };
@@ -68,15 +87,16 @@ export function createValueIndexes(database: Database): ValueIndexes {
 
   async function drop(name: ValueIndexName): Promise<boolean> {
     if ((await stateNow(name)) === 'absent') return false;
-    await database.query(`DROP INDEX CONCURRENTLY IF EXISTS projection.${INDEXES[name].relation}`);
+    const statement = `DROP INDEX CONCURRENTLY IF EXISTS projection.${INDEXES[name].relation}`;
+    await database.query(inDialect(database.dialect, statement));
     return true;
   }
 
   async function build(name: ValueIndexName): Promise<void> {
     const { relation, columns } = INDEXES[name];
-    await database.query(
-      `CREATE INDEX CONCURRENTLY IF NOT EXISTS ${relation} ON projection.records (${columns})`,
-    );
+    const statement = `CREATE INDEX CONCURRENTLY IF NOT EXISTS ${relation} ON projection.records (${columns})`;
+    await database.query(inDialect(database.dialect, statement));
+    if (isDsql) await awaitIndexes(database);
   }
 
   return {

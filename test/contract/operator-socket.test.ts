@@ -230,7 +230,7 @@ describe('the socket of the operator', () => {
     });
     await new Promise<void>((listening) => server.listen(join(directory, 'operator.sock'), listening));
     const confirm = () => Promise.reject(new Error('nothing is asked'));
-    const options = { databaseUrl: undefined, dataDir: directory, confirm };
+    const options = { address: undefined, dataDir: directory, confirm };
     const own = { ...asker, fetchPayload: noPayloads, openService: noService, now: Date.now };
     expect(await runOperatorCommand(['redrive', ...args], { ...options, deps: own })).toEqual({
       exitCode: 0,

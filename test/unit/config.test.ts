@@ -2,6 +2,8 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import {
+  readDatabase,
+  readDatabaseIfAny,
   readDatabaseUrl,
   readLocalConfig,
   readParallelizationFactor,
@@ -168,4 +170,36 @@ describe('the parallelization factor', () => {
   it.each(['0', '11', '-1', '1.5', 'two'])('%s is refused', (PARALLELIZATION_FACTOR) => {
     expect(() => readParallelizationFactor({ PARALLELIZATION_FACTOR })).toThrow(SetupError);
   });
+});
+
+describe('the database of the query store', () => {
+  const HOST = 'abc123.dsql.us-east-1.on.aws';
+  const URL_OF_DATABASE = 'postgres://user:hunter2@host:5432/database';
+
+  it('is the one of DATABASE_URL or of DSQL_ENDPOINT, whose region stands in its name', () => {
+    expect(readDatabase({ DATABASE_URL: URL_OF_DATABASE, DSQL_ENDPOINT: '' })).toEqual({
+      kind: 'postgresql',
+      url: URL_OF_DATABASE,
+    });
+    expect(readDatabase({ DSQL_ENDPOINT: HOST })).toEqual({ kind: 'dsql', host: HOST, region: 'us-east-1' });
+    const inVpc = 'abc123.dsql-fnh4.ap-southeast-2.on.aws';
+    expect(readDatabase({ DSQL_ENDPOINT: inVpc })).toMatchObject({ region: 'ap-southeast-2' });
+  });
+
+  it('is one: both or none is a mistake that names both', () => {
+    expect(() => readDatabase({})).toThrow(/DATABASE_URL is not set.*DSQL_ENDPOINT/);
+    expect(() => readDatabase({ DATABASE_URL: URL_OF_DATABASE, DSQL_ENDPOINT: HOST })).toThrow(
+      'DATABASE_URL and DSQL_ENDPOINT are both set; set the one whose database is meant',
+    );
+    expect(readDatabaseIfAny({ DATABASE_URL: '' })).toBeUndefined();
+  });
+
+  it.each([`https://${HOST}`, 'abc123', `${HOST}:5432`, `${HOST}.example.com`])(
+    'is no cluster at %s',
+    (endpoint) => {
+      expect(() => readDatabase({ DSQL_ENDPOINT: endpoint })).toThrow(
+        `DSQL_ENDPOINT=${endpoint} is not the endpoint of an Aurora DSQL cluster`,
+      );
+    },
+  );
 });

@@ -1,0 +1,62 @@
+import type { Logger } from '@aws-lambda-powertools/logger';
+import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
+import middy from '@middy/core';
+import type { Context } from 'aws-lambda';
+import { type DatabaseAddress, readDatabase } from '../lib/config.ts';
+import type { Database } from '../lib/store/database.ts';
+import { doesNotAnswer } from '../lib/store/does-not-answer.ts';
+import { migrate } from '../lib/store/migrate.ts';
+import { openAddress } from '../lib/store/open-from-environment.ts';
+import { createLogger } from '../lib/telemetry.ts';
+
+/** Whatever it is called with: nothing of it is read. */
+export type MigrateHandler = (event: unknown, context: Context) => Promise<MigrateAnswer>;
+
+export interface MigrateAnswer {
+  /** The migrations that were run, in their order; none where the schema was the current one. */
+  migrations: string[];
+  /** The first lines of statements that the database refuses and that nothing of ours depends on. */
+  skipped: string[];
+}
+
+export interface MigrateFunctionDeps {
+  database: Database;
+  address: DatabaseAddress;
+  logger: Logger;
+}
+
+/** As long as a function may run: building an index of a large table takes its time. */
+const STATEMENT_TIMEOUT_MS = 15 * 60 * 1000;
+
+/**
+ * Brings the database to the current schema, as a step of the deployment. It can be called again at any time.
+ *
+ * @returns a handler that rejects where the database does not answer, or refuses a statement; never with a password
+ */
+export function createMigrate({ database, address, logger }: MigrateFunctionDeps): MigrateHandler {
+  return middy<unknown, MigrateAnswer>()
+    .use(injectLambdaContext(logger))
+    .handler(async () => {
+      const skipped: string[] = [];
+      const keep = (statement: string) => skipped.push(statement.split('\n', 1)[0] ?? '');
+      const migrations = await migrate(database, keep).catch((error: unknown) => {
+        throw doesNotAnswer(address, error);
+      });
+      logger.info('migrated', { migrations, skipped });
+      return { migrations, skipped };
+    });
+}
+
+let deployed: MigrateHandler | undefined;
+
+/** The function as AWS runs it: composed from the environment at its first event. */
+export const handler: MigrateHandler = (event, context) => {
+  deployed ??= compose();
+  return deployed(event, context);
+};
+
+function compose(): MigrateHandler {
+  const address = readDatabase(process.env);
+  const options = { maxConnections: 1, statementTimeoutMs: STATEMENT_TIMEOUT_MS };
+  return createMigrate({ database: openAddress(address, options), address, logger: createLogger('migrate') });
+}

@@ -1,0 +1,42 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+/** `npm run deploy -- --stage prod`: the stack, then the tables, so that it fails where either does. */
+const SERVERLESS = fileURLToPath(new URL('../node_modules/serverless/bin/serverless.js', import.meta.url));
+/** Options of `serverless deploy` that `serverless invoke` has, too, and with the same meaning. */
+const SHARED = new Set(['--stage', '-s', '--region', '-r', '--aws-profile', '--param', '--config', '-c']);
+
+const given = process.argv.slice(2);
+const steps = [
+  { args: ['deploy', ...given], failed: 'nothing was migrated' },
+  {
+    args: ['invoke', '--function', 'migrate', ...shared(given)],
+    failed:
+      'the stack is deployed, but its database is not at the current schema; mend the cause and run this again',
+  },
+];
+
+for (const { args, failed } of steps) {
+  console.error(`> serverless ${shown(args).join(' ')}`);
+  const { status } = spawnSync(process.execPath, [SERVERLESS, ...args], { stdio: 'inherit' });
+  if (status !== 0) {
+    console.error(`deploy: serverless ${args[0]} failed: ${failed}`);
+    process.exitCode = 1;
+    break;
+  }
+}
+
+/** A parameter can be an address with a password. */
+function shown(args: readonly string[]): string[] {
+  return args.map((arg) => arg.replace(/^((?:--param=)?[A-Za-z]+)=.*$/s, '$1=…'));
+}
+
+/** Those options, each as `--name value` or `--name=value`. */
+function shared(args: readonly string[]): string[] {
+  return args.flatMap((arg, index) => {
+    const [name = ''] = arg.split('=', 1);
+    if (!SHARED.has(name)) return [];
+    const value = args[index + 1];
+    return name === arg && value !== undefined ? [arg, value] : [arg];
+  });
+}

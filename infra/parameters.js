@@ -1,0 +1,2 @@
+// What serverless.yml reads: the framework loads no TypeScript by itself.
+export { deployment } from './parameters.ts';

@@ -1,0 +1,74 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const ADDRESS = 'databaseUrl=postgres://user:hunter2@host:5432/database';
+/** Notes what it is called with, a line each; fails at the command that FAILS names. */
+const SERVERLESS = `
+const { appendFileSync } = require('node:fs');
+const args = process.argv.slice(2);
+appendFileSync(process.env.CALLS, JSON.stringify(args) + '\\n');
+process.exit(args[0] === process.env.FAILS ? 1 : 0);`;
+
+let directory: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'deploy-'));
+  await mkdir(join(directory, 'infra'));
+  await mkdir(join(directory, 'node_modules/serverless/bin'), { recursive: true });
+  await cp(join(ROOT, 'infra/deploy.ts'), join(directory, 'infra/deploy.ts'));
+  await writeFile(join(directory, 'package.json'), '{"type":"module"}');
+  await writeFile(join(directory, 'node_modules/serverless/package.json'), '{"type":"commonjs"}');
+  await writeFile(join(directory, 'node_modules/serverless/bin/serverless.js'), SERVERLESS);
+});
+beforeEach(() => writeFile(join(directory, 'calls'), ''));
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+async function deploy(args: string[], fails = ''): Promise<{ code: number; calls: unknown[]; said: string }> {
+  const env = { ...process.env, CALLS: join(directory, 'calls'), FAILS: fails };
+  const { code, said } = await promisify(execFile)(
+    process.execPath,
+    [join(directory, 'infra/deploy.ts'), ...args],
+    { env },
+  ).then(
+    ({ stderr }) => ({ code: 0, said: stderr }),
+    (error: { code: number; stderr: string }) => ({ code: error.code, said: error.stderr }),
+  );
+  const calls = (await readFile(join(directory, 'calls'), 'utf8')).trim().split('\n');
+  return { code, said, calls: calls.map((call) => JSON.parse(call)) };
+}
+
+describe('npm run deploy', () => {
+  it('deploys, then migrates, in the same stage and with the same parameters', async () => {
+    const given = ['--stage', 'prod', '--region=eu-west-1', '--force', '--param', ADDRESS];
+    const { code, calls } = await deploy(given);
+    expect(code).toBe(0);
+    expect(calls).toEqual([
+      ['deploy', ...given],
+      ['invoke', '--function', 'migrate', '--stage', 'prod', '--region=eu-west-1', '--param', ADDRESS],
+    ]);
+  });
+
+  it('says what it runs, but no address of a database', async () => {
+    const { said } = await deploy(['-s', 'prod', '--param', ADDRESS, `--param=${ADDRESS}`]);
+    expect(said).toContain('> serverless invoke --function migrate -s prod --param databaseUrl=…');
+    expect(said).not.toContain('hunter2');
+  });
+
+  it('migrates nothing where the stack was not deployed', async () => {
+    const { code, calls, said } = await deploy([], 'deploy');
+    expect(code).toBe(1);
+    expect(calls).toEqual([['deploy']]);
+    expect(said).toContain('deploy: serverless deploy failed: nothing was migrated');
+  });
+
+  it('fails where a migration does, and says how to go on', async () => {
+    const { code, said } = await deploy([], 'invoke');
+    expect(code).toBe(1);
+    expect(said).toContain('its database is not at the current schema; mend the cause and run this again');
+  });
+});

@@ -1,0 +1,102 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { DescribeStreamSummaryCommand, KinesisClient } from '@aws-sdk/client-kinesis';
+import { ListBucketsCommand, S3Client } from '@aws-sdk/client-s3';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type DeployableCopy, makeDeployableCopy } from '../fixtures/deployable-copy.ts';
+import { freePort } from '../fixtures/free-port.ts';
+
+const missing = spawnSync('moto_server', ['--help']).status !== 0;
+if (missing)
+  console.log('moto_server is not on the PATH: the test of deploying, again, and removing is skipped');
+
+const STACK = 'cognito-sync-backend-prod';
+const FUNCTIONS = ['migrate', 'poll-bulk-publish', 'project-stream', 'sweep-query-store', 'sync-trigger'].map(
+  (name) => `${STACK}-${name}`,
+);
+const ARGS = ['--stage', 'prod', '--param=database=url'];
+
+/**
+ * The stack with a database of the user, in an emulator of AWS: it makes no Aurora DSQL clusters from templates, leaves
+ * out alarms, policies of buckets and settings of asynchronous calls without a word, forgets outputs, and runs no
+ * functions, so that `migrate` is not called. What it leaves out is in the templates, which stack.test.ts looks at.
+ */
+describe.skipIf(missing)('the stack in an emulator of AWS', () => {
+  let copy: DeployableCopy;
+  let moto: ChildProcess;
+  let env: Record<string, string>;
+  const clients: { destroy(): void }[] = [];
+  beforeAll(async () => {
+    copy = await makeDeployableCopy();
+    const port = await freePort();
+    // Where it runs it writes files of its own.
+    moto = spawn('moto_server', ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore', cwd: copy.path });
+    const endpoint = `http://127.0.0.1:${port}`;
+    env = {
+      AWS_ENDPOINT_URL: endpoint,
+      AWS_REGION: 'us-east-1',
+      AWS_ACCESS_KEY_ID: 'somebody',
+      AWS_SECRET_ACCESS_KEY: 'secret',
+      DATABASE_URL: 'postgres://user:hunter2@host:5432/database',
+    };
+    await vi.waitFor(() => fetch(endpoint), { timeout: 30_000, interval: 100 });
+  }, 60_000);
+  afterAll(async () => {
+    for (const client of clients) client.destroy();
+    moto.kill('SIGKILL');
+    await copy.remove();
+  });
+
+  const settings = () => ({
+    endpoint: env.AWS_ENDPOINT_URL ?? '',
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'somebody', secretAccessKey: 'secret' },
+    forcePathStyle: true,
+    // Emulators speak no HTTP/2.
+    requestHandler: new NodeHttpHandler(),
+  });
+  function opened<Client extends { destroy(): void }>(client: Client): Client {
+    clients.push(client);
+    return client;
+  }
+  /** What the emulator lists of Lambda; it looks at the service that a request is signed for, not at the signature. */
+  async function listed(path: string): Promise<Record<string, Record<string, unknown>[]>> {
+    const scope = 'somebody/20260101/us-east-1/lambda/aws4_request';
+    const authorization = `AWS4-HMAC-SHA256 Credential=${scope}, SignedHeaders=host, Signature=0`;
+    const answer = await fetch(`${env.AWS_ENDPOINT_URL}/2015-03-31/${path}`, { headers: { authorization } });
+    return JSON.parse(await answer.text());
+  }
+  const functions = async () => (await listed('functions/')).Functions ?? [];
+
+  it('is made, whole', { timeout: 120_000 }, async () => {
+    expect(await copy.serverless(['deploy', ...ARGS], env)).toContain(`deployed to stack ${STACK}`);
+    const made = await functions();
+    expect(made.map(({ FunctionName }) => FunctionName).toSorted()).toEqual(FUNCTIONS);
+    for (const { Role } of made) expect(Role).toMatch(/^arn:aws:iam::\d{12}:role\//);
+    expect((await listed('event-source-mappings/')).EventSourceMappings).toEqual([
+      expect.objectContaining({
+        EventSourceArn: expect.stringMatching(/:stream\/cognito-sync-prod$/),
+        FunctionArn: expect.stringMatching(new RegExp(`:${STACK}-project-stream$`)),
+      }),
+    ]);
+  });
+
+  it('is made anew over itself, with other parameters', { timeout: 120_000 }, async () => {
+    const other = ['--param=tracing=on', '--param=bulkPublishPolicy=first'];
+    expect(await copy.serverless(['deploy', ...ARGS, ...other], env)).toContain(`deployed to stack ${STACK}`);
+    const made = await functions();
+    expect(made.map(({ FunctionName }) => FunctionName).toSorted()).toEqual(FUNCTIONS);
+    const poller = made.find(({ FunctionName }) => FunctionName === `${STACK}-poll-bulk-publish`);
+    expect(poller?.Environment).toMatchObject({ Variables: { BULK_PUBLISH_POLICY: 'first' } });
+  });
+
+  it('goes, and leaves the stream and what it gave up', { timeout: 120_000 }, async () => {
+    expect(await copy.serverless(['remove', ...ARGS], env)).toContain('successfully removed');
+    expect(await functions()).toEqual([]);
+    const kinesis = opened(new KinesisClient(settings()));
+    const summary = await kinesis.send(new DescribeStreamSummaryCommand({ StreamName: 'cognito-sync-prod' }));
+    expect(summary.StreamDescriptionSummary?.StreamStatus).toBe('ACTIVE');
+    const { Buckets = [] } = await opened(new S3Client(settings())).send(new ListBucketsCommand({}));
+    expect(Buckets.map(({ Name }) => Name)).toEqual([expect.stringMatching(/failuresbucket/)]);
+  });
+});

@@ -1,0 +1,87 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openPg } from '../../lib/store/pg-database.ts';
+import { createPostgresDatabase } from '../fixtures/databases.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const run = promisify(execFile);
+const CREDENTIALS = { AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE', AWS_SECRET_ACCESS_KEY: 'secret' };
+
+let directory: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'migrate-'));
+  const serverless = join(ROOT, 'node_modules/.bin/serverless');
+  const env = { ...process.env, DATABASE_URL: '' };
+  await run(process.execPath, [serverless, 'package', '--package', directory], { cwd: ROOT, env });
+  await run('unzip', ['-q', join(directory, 'cognito-sync-backend.zip'), '-d', join(directory, 'unzipped')]);
+}, 120_000);
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+const bundleOf = (name: string) => join(directory, `unzipped/functions/${name}.mjs`);
+
+/** Calls the packaged function in a process of its own, with nothing but this environment. */
+async function invoke(name: string, env: Record<string, string>): Promise<unknown> {
+  const script = `
+    const { handler } = await import(${JSON.stringify(bundleOf(name))});
+    const context = { getRemainingTimeInMillis: () => 60_000 };
+    const answer = await handler({}, context).catch((error) => ({ error: error.message }));
+    console.log(JSON.stringify(answer));
+    process.exit();`;
+  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], {
+    env: { PATH: process.env.PATH, POWERTOOLS_LOG_LEVEL: 'SILENT', ...env },
+  });
+  return JSON.parse(stdout);
+}
+
+describe('the packaged function migrate', () => {
+  it('makes the tables, out of the bundle alone, and a second time nothing', async () => {
+    const url = await createPostgresDatabase();
+    expect(await invoke('migrate', { DATABASE_URL: url })).toEqual({
+      migrations: expect.arrayContaining(['0001-query-store.sql', '0008-backfill.sql']),
+      skipped: [],
+    });
+    expect(await invoke('migrate', { DATABASE_URL: url })).toEqual({ migrations: [], skipped: [] });
+    const database = openPg({ connectionString: url });
+    expect((await database.query('SELECT * FROM query.records')).rows).toEqual([]);
+    await database.close();
+  });
+
+  it('fails where the database does not answer or refuses, by its name, without its password', async () => {
+    const nobody = await invoke('migrate', { DATABASE_URL: 'postgres://user:hunter2@127.0.0.1:1/query' });
+    expect(nobody).toEqual({
+      error: expect.stringMatching(/^the database query at 127\.0\.0\.1:1 does not answer \(.*ECONNREFUSED/),
+    });
+    const url = new URL(await createPostgresDatabase());
+    url.pathname = '/not_there';
+    const refused = await invoke('migrate', { DATABASE_URL: url.href });
+    expect(refused).toEqual({ error: expect.stringContaining('the database not_there at') });
+    expect(JSON.stringify([nobody, refused])).not.toContain('hunter2');
+  });
+});
+
+describe('the packaged functions', () => {
+  it.each(['project-stream', 'migrate'])(
+    '%s: 400 kB at most, with the connector of Aurora DSQL',
+    async (name) => {
+      expect((await stat(bundleOf(name))).size).toBeLessThan(400_000);
+    },
+  );
+
+  it('sign for Aurora DSQL with the credentials of the function, and say what they lack', async () => {
+    // A name that nobody can have: nothing leaves this machine but the question for it.
+    const DSQL_ENDPOINT = 'nobody.dsql.xx-nowhere-1.on.aws';
+    expect(await invoke('migrate', { DSQL_ENDPOINT })).toEqual({
+      error: expect.stringContaining(
+        `the Aurora DSQL cluster ${DSQL_ENDPOINT} does not answer (Failed to generate DSQL token: Error: AWS_ACCESS_KEY_ID`,
+      ),
+    });
+    const unreachable = await invoke('migrate', { DSQL_ENDPOINT, ...CREDENTIALS });
+    expect(unreachable).toEqual({ error: expect.stringMatching(/does not answer \((?!Failed to generate)/) });
+    expect(JSON.stringify(unreachable)).not.toContain('X-Amz-Signature');
+  });
+});

@@ -1,0 +1,388 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createPublishReporter, createReporter } from '../../lib/telemetry.ts';
+import { type DeployableCopy, makeDeployableCopy, type Packaged } from '../fixtures/deployable-copy.ts';
+import { grantsOf, nameOf, statementsByRole, statementsOf } from '../fixtures/stack-grants.ts';
+import { metricsOfAlarm, metricsOfDashboard, metricsOfLines } from '../fixtures/stack-metrics.ts';
+import { POOL } from '../fixtures/stream-events.ts';
+
+const SECRET = 'postgres://user:hunter2@host:5432/database';
+const TOPIC = 'arn:aws:sns:us-east-1:123456789012:alarms';
+const FUNCTIONS = {
+  'project-stream': 'ProjectDashstream',
+  'sync-trigger': 'SyncDashtrigger',
+  'poll-bulk-publish': 'PollDashbulkDashpublish',
+  'sweep-query-store': 'SweepDashqueryDashstore',
+  migrate: 'Migrate',
+};
+const noCfnLint = spawnSync('cfn-lint', ['--version']).status !== 0;
+if (noCfnLint) console.log('cfn-lint is not on the PATH: the test of the templates with it is skipped');
+
+let copy: DeployableCopy;
+/** With a cluster of its own, and nothing said. */
+let least: Packaged;
+/** With a database of the user's, and everything said. */
+let most: Packaged;
+beforeAll(async () => {
+  copy = await makeDeployableCopy();
+  least = await copy.package();
+  const parameters = {
+    database: 'url',
+    databaseUrl: SECRET,
+    identityPools: POOL,
+    bulkPublishPolicy: 'every 7 days',
+    payloadRegions: 'us-east-1,us-west-2',
+    reservedConcurrency: '20',
+    alarmTopic: TOPIC,
+    tracing: 'on',
+  };
+  const args = Object.entries(parameters).map(([name, value]) => `--param=${name}=${value}`);
+  most = await copy.package(['--stage', 'prod', ...args]);
+}, 180_000);
+afterAll(() => copy.remove());
+
+const ofType = ({ resources }: Packaged, type: string) =>
+  Object.values(resources)
+    .filter(({ Type }) => Type === type)
+    .map(({ Properties }) => Properties);
+
+const functionOf = ({ resources }: Packaged, name: keyof typeof FUNCTIONS) =>
+  resources[`${FUNCTIONS[name]}LambdaFunction`]?.Properties ?? {};
+
+const environmentOf = (packaged: Packaged, name: keyof typeof FUNCTIONS) =>
+  JSON.parse(JSON.stringify(functionOf(packaged, name).Environment)).Variables;
+
+describe('what the stack allows', () => {
+  const OWN_ACCOUNT = ' if {"StringEquals":{"s3:ResourceAccount":{"Ref":"AWS::AccountId"}}}';
+  const log = (stage: string, name: string) => [
+    `logs:CreateLogStream on logs:log-group:/aws/lambda/cognito-sync-backend-${stage}-${name}:*`,
+    `logs:PutLogEvents on logs:log-group:/aws/lambda/cognito-sync-backend-${stage}-${name}:*`,
+  ];
+  const PROJECT = [
+    'kinesis:DescribeStream on CognitoStream.Arn',
+    'kinesis:DescribeStreamSummary on CognitoStream.Arn',
+    'kinesis:GetRecords on CognitoStream.Arn',
+    'kinesis:GetShardIterator on CognitoStream.Arn',
+    'kinesis:ListShards on CognitoStream.Arn',
+    `s3:ListBucket on FailuresBucket.Arn${OWN_ACCOUNT}`,
+    `s3:PutObject on \${FailuresBucket.Arn}/*${OWN_ACCOUNT}`,
+  ];
+  const POLL = [
+    'kinesis:DescribeStreamSummary on CognitoStream.Arn',
+    'kinesis:GetRecords on CognitoStream.Arn',
+    'kinesis:GetShardIterator on CognitoStream.Arn',
+    'kinesis:ListShards on CognitoStream.Arn',
+    `s3:GetObject on \${FailuresBucket.Arn}/*`,
+    's3:ListBucket on FailuresBucket.Arn',
+  ];
+  const CONNECT = 'dsql:DbConnectAdmin on QueryStoreCluster.ResourceArn';
+  const TRACE = ['xray:PutTelemetryRecords on *', 'xray:PutTraceSegments on *'];
+  const grants = ({ resources }: Packaged) =>
+    Object.fromEntries(
+      Object.entries(statementsByRole(resources)).map(([role, statements]) => [role, grantsOf(statements)]),
+    );
+
+  it('is this, with a cluster of its own and nothing said', () => {
+    expect(grants(least)).toEqual({
+      ProjectStreamRole: [CONNECT, ...log('dev', 'project-stream'), ...PROJECT].toSorted(),
+      SyncTriggerRole: log('dev', 'sync-trigger'),
+      PollBulkPublishRole: [
+        'cognito-sync:GetBulkPublishDetails on cognito-sync:identitypool/*',
+        'cognito-sync:GetIdentityPoolConfiguration on cognito-sync:identitypool/*',
+        'cognito-sync:ListIdentityPoolUsage on cognito-sync:identitypool/*',
+        CONNECT,
+        ...log('dev', 'poll-bulk-publish'),
+        ...POLL,
+      ].toSorted(),
+      SweepQueryStoreRole: [CONNECT, ...log('dev', 'sweep-query-store')],
+      MigrateRole: [CONNECT, ...log('dev', 'migrate')],
+      PublishRole: ['kinesis:PutRecord on CognitoStream.Arn'],
+    });
+  });
+
+  it('is this, with a database of the user and everything said', () => {
+    expect(grants(most)).toEqual({
+      ProjectStreamRole: [...TRACE, ...log('prod', 'project-stream'), ...PROJECT].toSorted(),
+      SyncTriggerRole: [...log('prod', 'sync-trigger'), ...TRACE],
+      PollBulkPublishRole: [
+        `cognito-sync:BulkPublish on cognito-sync:identitypool/${POOL}`,
+        `cognito-sync:GetBulkPublishDetails on cognito-sync:identitypool/${POOL}`,
+        `cognito-sync:GetIdentityPoolConfiguration on cognito-sync:identitypool/${POOL}`,
+        ...log('prod', 'poll-bulk-publish'),
+        ...POLL,
+        ...TRACE,
+      ].toSorted(),
+      SweepQueryStoreRole: [...log('prod', 'sweep-query-store'), ...TRACE],
+      MigrateRole: [...log('prod', 'migrate'), ...TRACE],
+      PublishRole: ['kinesis:PutRecord on CognitoStream.Arn'],
+    });
+  });
+
+  it('is no whole service, and everything for X-Ray alone, which knows no resources', () => {
+    const all = [least, most].flatMap((packaged) => Object.values(grants(packaged)).flat());
+    expect(all.filter((grant) => /^\S*\*\S* on /.test(grant))).toEqual([]);
+    expect([...new Set(all.filter((grant) => / on \*/.test(grant)))].toSorted()).toEqual(TRACE);
+    expect([least, most].flatMap((packaged) => ofType(packaged, 'AWS::IAM::ManagedPolicy'))).toEqual([]);
+    for (const role of ofType(least, 'AWS::IAM::Role')) expect(role).not.toHaveProperty('ManagedPolicyArns');
+  });
+
+  it('is for one function each, and for nobody else to take', () => {
+    const roles = ofType(least, 'AWS::Lambda::Function').map(({ Role }) => nameOf(Role));
+    expect(roles.toSorted()).toEqual(
+      ['Migrate', 'PollBulkPublish', 'ProjectStream', 'SweepQueryStore', 'SyncTrigger'].map(
+        (name) => `\${${name}Role.Arn}`,
+      ),
+    );
+    for (const [name, { Type, Properties }] of Object.entries(least.resources)) {
+      if (Type !== 'AWS::IAM::Role' || name === 'PublishRole') continue;
+      expect(statementsOf(Properties.AssumeRolePolicyDocument)).toEqual([
+        { Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' },
+      ]);
+    }
+  });
+
+  it('lets Cognito Sync write to the stream for this account, by a role that is an output', () => {
+    const { AssumeRolePolicyDocument } = least.resources.PublishRole?.Properties ?? {};
+    expect(statementsOf(AssumeRolePolicyDocument)).toEqual([
+      {
+        Effect: 'Allow',
+        Principal: { Service: 'cognito-sync.amazonaws.com' },
+        Action: 'sts:AssumeRole',
+        Condition: { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } },
+      },
+    ]);
+    expect(least.outputs).toMatchObject({
+      PublishRoleArn: { Value: { 'Fn::GetAtt': ['PublishRole', 'Arn'] } },
+      CognitoStreamName: { Value: { Ref: 'CognitoStream' } },
+      SyncTriggerArn: { Value: { 'Fn::GetAtt': ['SyncDashtriggerLambdaFunction', 'Arn'] } },
+      FailuresBucketName: { Value: { Ref: 'FailuresBucket' } },
+      DsqlEndpoint: { Value: { 'Fn::GetAtt': ['QueryStoreCluster', 'Endpoint'] } },
+    });
+  });
+
+  it('lets each schedule call its function alone', () => {
+    const permissions = ofType(least, 'AWS::Lambda::Permission').filter(
+      ({ Principal }) => Principal === 'events.amazonaws.com',
+    );
+    expect(
+      permissions.map(({ FunctionName, SourceArn }) => [nameOf(FunctionName), nameOf(SourceArn)]),
+    ).toEqual([
+      ['PollDashbulkDashpublishLambdaFunction.Arn', 'PollDashbulkDashpublishEventsRuleSchedule1.Arn'],
+      ['SweepDashqueryDashstoreLambdaFunction.Arn', 'SweepDashqueryDashstoreEventsRuleSchedule1.Arn'],
+    ]);
+  });
+});
+
+describe('the functions', () => {
+  it('are these, on the Node that they are tested with, and log for 30 days', () => {
+    for (const packaged of [least, most]) {
+      expect(ofType(packaged, 'AWS::Lambda::Function').map(({ Handler }) => Handler)).toEqual(
+        Object.keys(FUNCTIONS).map((name) => `functions/${name}.handler`),
+      );
+      for (const properties of ofType(packaged, 'AWS::Lambda::Function')) {
+        expect(properties).toMatchObject({ Runtime: 'nodejs24.x', Architectures: ['arm64'] });
+      }
+      const logs = ofType(packaged, 'AWS::Logs::LogGroup');
+      expect(logs).toHaveLength(Object.keys(FUNCTIONS).length);
+      for (const properties of logs) expect(properties).toMatchObject({ RetentionInDays: 30 });
+    }
+  });
+
+  it('poll every minute and sweep every hour, and are not called again for one that failed', () => {
+    expect(
+      ofType(least, 'AWS::Events::Rule').map(({ ScheduleExpression, State }) => [ScheduleExpression, State]),
+    ).toEqual([
+      ['rate(1 minute)', 'ENABLED'],
+      ['rate(1 hour)', 'ENABLED'],
+    ]);
+    expect(functionOf(least, 'poll-bulk-publish').Timeout).toBe(120);
+    const asked = ofType(least, 'AWS::Lambda::EventInvokeConfig');
+    expect(asked.map(({ MaximumRetryAttempts }) => MaximumRetryAttempts)).toEqual([0, 0]);
+  });
+
+  it('are told the cluster of the stack, and no address', () => {
+    for (const name of ['project-stream', 'poll-bulk-publish', 'sweep-query-store', 'migrate'] as const) {
+      expect(environmentOf(least, name)).toMatchObject({
+        DATABASE_URL: '',
+        DSQL_ENDPOINT: { 'Fn::GetAtt': ['QueryStoreCluster', 'Endpoint'] },
+      });
+      expect(environmentOf(most, name)).toMatchObject({ DATABASE_URL: SECRET, DSQL_ENDPOINT: '' });
+    }
+    expect(least.resources.QueryStoreCluster).toMatchObject({
+      Type: 'AWS::DSQL::Cluster',
+      DeletionPolicy: 'Retain',
+      Properties: { DeletionProtectionEnabled: true },
+    });
+    expect(ofType(most, 'AWS::DSQL::Cluster')).toEqual([]);
+  });
+
+  it('are told what was said', () => {
+    expect(environmentOf(most, 'poll-bulk-publish')).toMatchObject({
+      IDENTITY_POOL_IDS: POOL,
+      BULK_PUBLISH_POLICY: 'every 7 days',
+      PARALLELIZATION_FACTOR: '1',
+      FAILURES: { 'Fn::Sub': `s3://\${FailuresBucket}/aws/lambda/` },
+    });
+    expect(environmentOf(most, 'project-stream')).toMatchObject({
+      PAYLOAD_REGIONS: 'us-east-1,us-west-2',
+      PARALLELIZATION_FACTOR: '1',
+    });
+    expect(functionOf(most, 'project-stream').ReservedConcurrentExecutions).toBe(20);
+    for (const properties of ofType(most, 'AWS::Lambda::Function')) {
+      expect(properties).toMatchObject({ TracingConfig: { Mode: 'Active' } });
+    }
+    for (const properties of ofType(least, 'AWS::Lambda::Function')) {
+      expect(properties).toMatchObject({ TracingConfig: { Mode: 'PassThrough' } });
+      expect(properties).not.toHaveProperty('ReservedConcurrentExecutions');
+    }
+  });
+
+  it('are told a secret by its name', async () => {
+    const { resources } = await copy.package(['--param=database=url', '--param=databaseSecret=query-store']);
+    expect(resources.MigrateLambdaFunction?.Properties.Environment).toMatchObject({
+      Variables: { DATABASE_URL: '{{resolve:secretsmanager:query-store:SecretString}}' },
+    });
+  }, 60_000);
+
+  it.each([
+    ['project-stream', 400_000],
+    ['sync-trigger', 120_000],
+    ['poll-bulk-publish', 1_000_000],
+    ['sweep-query-store', 400_000],
+    ['migrate', 400_000],
+  ])('have a small bundle: %s', async (name, bytes) => {
+    const unpacked = join(least.directory, 'unpacked');
+    execFileSync('unzip', ['-qo', join(least.directory, 'cognito-sync-backend.zip'), '-d', unpacked]);
+    expect((await stat(join(unpacked, 'functions', `${name}.mjs`))).size).toBeLessThan(bytes);
+  });
+});
+
+describe('the alarms and the dashboard', () => {
+  afterEach(() => {
+    vi.restoreAllMocks();
+    vi.unstubAllEnvs();
+  });
+
+  /** What Lambda tells of a function and its mapping. Source: AWS Lambda Developer Guide, types of metrics. */
+  const OF_FUNCTIONS = ['Invocations', 'Errors', 'Throttles', 'Duration', 'ConcurrentExecutions'];
+  const OF_STREAM_FUNCTIONS = [...OF_FUNCTIONS, 'IteratorAge'];
+  /** Of a mapping that asks for EventCount. */
+  const OF_MAPPINGS = ['OnFailureDestinationDeliveredEventCount', 'DroppedEventCount'];
+  const OF_STREAMS = ['IncomingRecords', 'IncomingBytes', 'WriteProvisionedThroughputExceeded'];
+  const MAPPING = 'ProjectDashstreamEventSourceMappingKinesisCognitoStream';
+
+  /** What the functions themselves tell, told by their own reporters. */
+  function emitted(packaged: Packaged): string[] {
+    const lines: string[] = [];
+    vi.stubEnv(
+      'POWERTOOLS_METRICS_NAMESPACE',
+      environmentOf(packaged, 'project-stream').POWERTOOLS_METRICS_NAMESPACE,
+    );
+    vi.spyOn(process.stdout, 'write').mockImplementation((line) => lines.push(String(line)) > 0);
+    const batch = { events: 1, records: 1, recordsChanged: 1, quarantined: 1, batchMs: 1, lagMs: 1 };
+    createReporter('project-stream')(batch);
+    createPublishReporter('poll-bulk-publish')({
+      pools: 0,
+      transitions: [],
+      gaps: [],
+      started: [],
+      failures: [],
+      notReached: [],
+      stalled: 0,
+      gapsOpen: 0,
+    });
+    vi.restoreAllMocks();
+    return metricsOfLines(lines).map((metric) => JSON.stringify(metric));
+  }
+
+  function known(packaged: Packaged): string[] {
+    const aws = (namespace: string, names: readonly string[], ...dimension: readonly [string, unknown]) =>
+      names.map((name) => JSON.stringify({ namespace, name, dimensions: [dimension] }));
+    const functions = Object.entries(FUNCTIONS).flatMap(([name, id]) => {
+      const names = name === 'project-stream' ? OF_STREAM_FUNCTIONS : OF_FUNCTIONS;
+      const stage = packaged === least ? 'dev' : 'prod';
+      return [
+        ...aws('AWS/Lambda', names, 'FunctionName', { Ref: `${id}LambdaFunction` }),
+        ...aws('AWS/Lambda', names, 'FunctionName', `cognito-sync-backend-${stage}-${name}`),
+      ];
+    });
+    return [
+      ...emitted(packaged),
+      ...functions,
+      ...aws('AWS/Lambda', OF_MAPPINGS, 'EventSourceMappingUUID', { Ref: MAPPING }),
+      ...aws('AWS/Lambda', OF_MAPPINGS, 'EventSourceMappingUUID', `\${${MAPPING}}`),
+      ...aws('AWS/Kinesis', OF_STREAMS, 'StreamName', `\${CognitoStream}`),
+    ];
+  }
+
+  const alarmsOf = (packaged: Packaged) => ofType(packaged, 'AWS::CloudWatch::Alarm');
+
+  it('look at metrics that there are, of functions that there are', () => {
+    for (const packaged of [least, most]) {
+      const there = new Set(known(packaged));
+      const [dashboard] = ofType(packaged, 'AWS::CloudWatch::Dashboard');
+      const body = JSON.parse(JSON.stringify(dashboard?.DashboardBody))['Fn::Sub'];
+      const looked = [...alarmsOf(packaged).flatMap(metricsOfAlarm), ...metricsOfDashboard(body)];
+      expect(looked.length).toBeGreaterThan(40);
+      expect(looked.map((metric) => JSON.stringify(metric)).filter((metric) => !there.has(metric))).toEqual(
+        [],
+      );
+    }
+    expect(least.resources[MAPPING]?.Properties).toMatchObject({
+      MetricsConfig: { Metrics: ['EventCount'] },
+    });
+  });
+
+  it('tell what somebody has to look at', () => {
+    const stage = 'cognito-sync-backend-prod-';
+    expect(
+      alarmsOf(most)
+        .map(({ AlarmName }) => String(AlarmName).replace(stage, ''))
+        .toSorted(),
+    ).toEqual(
+      [
+        // The deployment waits for `migrate`, and fails with it.
+        ...['project-stream', 'sync-trigger', 'poll-bulk-publish', 'sweep-query-store'].flatMap((name) => [
+          `${name}-errors`,
+          `${name}-throttles`,
+        ]),
+        'project-stream-iterator-age',
+        'events-quarantined',
+        'failure-objects',
+        'records-dropped',
+        'bulk-publish-stalled',
+        'pools-failed',
+        'gaps-open',
+      ].toSorted(),
+    );
+    for (const alarm of alarmsOf(most)) {
+      expect(alarm).toMatchObject({
+        AlarmActions: [TOPIC],
+        OKActions: [TOPIC],
+        TreatMissingData: 'notBreaching',
+      });
+      expect(alarm.ComparisonOperator).toBe('GreaterThanThreshold');
+    }
+    for (const alarm of alarmsOf(least)) expect(alarm).toMatchObject({ AlarmActions: [], OKActions: [] });
+  });
+});
+
+it.skipIf(noCfnLint)('cfn-lint finds nothing in the templates', { timeout: 120_000 }, () => {
+  for (const { templateFile } of [least, most]) {
+    const { stdout, stderr, status } = spawnSync('cfn-lint', [templateFile], { encoding: 'utf8' });
+    expect({ stdout, stderr, status }).toEqual({ stdout: '', stderr: '', status: 0 });
+  }
+});
+
+it('parameters that do not fit stop it before anything is built, by their name', async () => {
+  await expect(copy.package(['--stage', 'prod'])).rejects.toMatchObject({
+    stdout: expect.stringContaining('database: it is not given'),
+  });
+  await expect(
+    copy.package(['--param=tracing=x', '--param=identityPools=eu-west-1:abc'], { DATABASE_URL: SECRET }),
+  ).rejects.toMatchObject({
+    stdout: expect.stringMatching(/database: it is dsql, and databaseUrl.*identityPools: .*tracing: /s),
+  });
+}, 60_000);
