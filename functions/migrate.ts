@@ -2,7 +2,9 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
-import { type DatabaseAddress, readDatabase } from '../lib/config.ts';
+import { createSecretReader } from '../lib/aws/secret-reader.ts';
+import { type DatabaseAddress, readDatabase, readWriters } from '../lib/config.ts';
+import { allowWriters } from '../lib/store/allow-writers.ts';
 import type { Database } from '../lib/store/database.ts';
 import { doesNotAnswer } from '../lib/store/does-not-answer.ts';
 import { migrate } from '../lib/store/migrate.ts';
@@ -22,6 +24,8 @@ export interface MigrateAnswer {
 export interface MigrateFunctionDeps {
   database: Database;
   address: DatabaseAddress;
+  /** ARNs of the IAM roles that may write rows to a cluster; elsewhere the address itself says who may. */
+  writers: readonly string[];
   logger: Logger;
 }
 
@@ -29,19 +33,21 @@ export interface MigrateFunctionDeps {
 const STATEMENT_TIMEOUT_MS = 15 * 60 * 1000;
 
 /**
- * Brings the database to the current schema, as a step of the deployment. It can be called again at any time.
+ * Brings the database to the current schema, and lets the functions into a cluster, as a step of the deployment. It can be called again at any time.
  *
  * @returns a handler that rejects where the database does not answer, or refuses a statement; never with a password
  */
-export function createMigrate({ database, address, logger }: MigrateFunctionDeps): MigrateHandler {
+export function createMigrate({ database, address, writers, logger }: MigrateFunctionDeps): MigrateHandler {
   return middy<unknown, MigrateAnswer>()
     .use(injectLambdaContext(logger))
     .handler(async () => {
       const skipped: string[] = [];
       const keep = (statement: string) => skipped.push(statement.split('\n', 1)[0] ?? '');
-      const migrations = await migrate(database, keep).catch((error: unknown) => {
+      const refused = (error: unknown) => {
         throw doesNotAnswer(address, error);
-      });
+      };
+      const migrations = await migrate(database, keep).catch(refused);
+      if (address.kind === 'dsql') await allowWriters(database, writers).catch(refused);
       logger.info('migrated', { migrations, skipped });
       return { migrations, skipped };
     });
@@ -58,5 +64,10 @@ export const handler: MigrateHandler = (event, context) => {
 function compose(): MigrateHandler {
   const address = readDatabase(process.env);
   const options = { maxConnections: 1, statementTimeoutMs: STATEMENT_TIMEOUT_MS };
-  return createMigrate({ database: openAddress(address, options), address, logger: createLogger('migrate') });
+  return createMigrate({
+    database: openAddress(address, createSecretReader, options),
+    address,
+    writers: readWriters(process.env),
+    logger: createLogger('migrate'),
+  });
 }

@@ -4,6 +4,7 @@ import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import { createCognitoSyncClient } from '../lib/aws/cognito-sync-client.ts';
 import { createKinesisClient } from '../lib/aws/kinesis-client.ts';
+import { createSecretReader } from '../lib/aws/secret-reader.ts';
 import { createKinesisStreamReader } from '../lib/aws/stream-reader.ts';
 import { createSyncApi } from '../lib/aws/sync-api.ts';
 import { pollBulkPublishes } from '../lib/bulk-publish/poll-bulk-publishes.ts';
@@ -109,7 +110,7 @@ function compose(env: Environment): PollBulkPublishHandler {
   const failures = readFailures(env);
   const policy = readPublishPolicy(env);
   const parallelizationFactor = readParallelizationFactor(env);
-  const database = openFromEnvironment(env, { maxConnections: 1 });
+  const database = openFromEnvironment(env, createSecretReader, { maxConnections: 1 });
   const redriven = createRedrivenObjects(database);
   return createPollBulkPublish({
     api: createSyncApi(createCognitoSyncClient({ region })),

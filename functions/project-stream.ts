@@ -9,6 +9,7 @@ import type {
   KinesisStreamRecord,
 } from 'aws-lambda';
 import { createPayloadFetch } from '../lib/aws/payload-fetch.ts';
+import { createSecretReader } from '../lib/aws/secret-reader.ts';
 import { readParallelizationFactor, readPayloadPolicy } from '../lib/config.ts';
 import type { BatchReport } from '../lib/projection/batch-report.ts';
 import type { ReadableDelivery, RefusedDelivery } from '../lib/projection/delivery.ts';
@@ -122,7 +123,7 @@ let deployed: ProjectStreamHandler | undefined;
 /** The function as AWS runs it: composed from the environment at its first event. */
 export const handler: ProjectStreamHandler = (event, context) => {
   deployed ??= createProjectStream({
-    store: createQueryStore(openFromEnvironment(process.env)),
+    store: createQueryStore(openFromEnvironment(process.env, createSecretReader)),
     fetchPayload: createPayloadFetch({ policy: readPayloadPolicy(process.env), now: Date.now }),
     parallelizationFactor: readParallelizationFactor(process.env),
     report: createReporter('project-stream'),

@@ -4,6 +4,7 @@ import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import { createKinesisClient } from '../lib/aws/kinesis-client.ts';
 import { createKinesisPublisher } from '../lib/aws/kinesis-publisher.ts';
+import { createSecretReader } from '../lib/aws/secret-reader.ts';
 import { type Environment, readStream } from '../lib/config.ts';
 import { openFromEnvironment } from '../lib/store/open-from-environment.ts';
 import { createOutboxStore } from '../lib/store/outbox-store.ts';
@@ -62,7 +63,7 @@ export const handler: RelayOutboxHandler = (event, context) => {
 
 function compose(env: Environment): RelayOutboxHandler {
   const { region, streamName } = readStream(env);
-  const database = openFromEnvironment(env, { maxConnections: 1 });
+  const database = openFromEnvironment(env, createSecretReader, { maxConnections: 1 });
   return createRelayOutbox({
     outbox: createOutboxStore(database),
     publisher: createKinesisPublisher(createKinesisClient({ region })),

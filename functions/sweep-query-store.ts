@@ -3,6 +3,7 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
+import { createSecretReader } from '../lib/aws/secret-reader.ts';
 import type { QuerySweep } from '../lib/projection/query-sweep-port.ts';
 import { type QuerySweepOutcome, sweepQueryStore } from '../lib/projection/sweep-query-store.ts';
 import { openFromEnvironment } from '../lib/store/open-from-environment.ts';
@@ -63,7 +64,7 @@ let deployed: SweepQueryStoreHandler | undefined;
 /** The function as AWS runs it: composed from the environment at its first event. */
 export const handler: SweepQueryStoreHandler = (event, context) => {
   deployed ??= createSweepQueryStore({
-    sweep: createQuerySweep(openFromEnvironment(process.env, { maxConnections: 1 })),
+    sweep: createQuerySweep(openFromEnvironment(process.env, createSecretReader, { maxConnections: 1 })),
     logger: createLogger('sweep-query-store'),
     randomId: randomUUID,
   });

@@ -6,19 +6,27 @@ const SERVERLESS = fileURLToPath(new URL('../node_modules/serverless/bin/serverl
 /** Options of `serverless deploy` that `serverless invoke` has, too, and with the same meaning. */
 const SHARED = new Set(['--stage', '-s', '--region', '-r', '--aws-profile', '--param', '--config', '-c']);
 
+/** Longer than `migrate` runs. One that is not waited for is called again, while it still runs. */
+const MIGRATION_WAIT_MS = 16 * 60 * 1000;
+
 const given = process.argv.slice(2);
 const steps = [
-  { args: ['deploy', ...given], failed: 'nothing was migrated' },
+  { args: ['deploy', ...given], env: {}, failed: 'nothing was migrated' },
   {
     args: ['invoke', '--function', 'migrate', ...shared(given)],
+    env: { AWS_CLIENT_TIMEOUT: String(MIGRATION_WAIT_MS) },
     failed:
       'the stack is deployed, but its database is not at the current schema; mend the cause and run this again',
   },
 ];
 
-for (const { args, failed } of steps) {
+for (const { args, env, failed } of steps) {
   console.error(`> serverless ${shown(args).join(' ')}`);
-  const { status } = spawnSync(process.execPath, [SERVERLESS, ...args], { stdio: 'inherit' });
+  const { status } = spawnSync(process.execPath, [SERVERLESS, ...args], {
+    // What is piped in would be what the function is called with, and would be waited for.
+    stdio: [process.stdin.isTTY ? 'inherit' : 'ignore', 'inherit', 'inherit'],
+    env: { ...process.env, ...env },
+  });
   if (status !== 0) {
     console.error(`deploy: serverless ${args[0]} failed: ${failed}`);
     process.exitCode = 1;

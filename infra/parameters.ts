@@ -1,36 +1,43 @@
 import {
-  readDatabaseUrl,
   readIdentityPoolIds,
   readParallelizationFactor,
   readPayloadPolicy,
   readPublishPolicy,
 } from '../lib/config.ts';
 import { SetupError } from '../lib/errors.ts';
+import {
+  checkDatabase,
+  type DatabaseDeployment,
+  type DatabaseParameters,
+  NO_DATABASE,
+  toDatabaseDeployment,
+} from './database-parameters.ts';
+import { mistakeOf } from './mistake-of.ts';
 import mapping from './project-stream-mapping.json' with { type: 'json' };
+import type { Substitution } from './substitution.ts';
 
 /** What a deployment is told, as in `params` of serverless.yml; an empty one counts as not given. */
-const NAMES = [
-  'database',
-  'databaseUrl',
-  'databaseSecret',
-  'identityPools',
-  'bulkPublishPolicy',
-  'payloadRegions',
-  'reservedConcurrency',
-  'alarmTopic',
-  'tracing',
-] as const;
+export interface DeploymentParameters extends DatabaseParameters {
+  identityPools: string;
+  bulkPublishPolicy: string;
+  payloadRegions: string;
+  reservedConcurrency: string;
+  alarmTopic: string;
+  tracing: string;
+}
 
-export type DeploymentParameters = Record<(typeof NAMES)[number], string>;
-
-/** An intrinsic function of CloudFormation. */
-type Substitution = { 'Fn::Sub': string };
+const NOTHING: DeploymentParameters = {
+  ...NO_DATABASE,
+  identityPools: '',
+  bulkPublishPolicy: '',
+  payloadRegions: '',
+  reservedConcurrency: '',
+  alarmTopic: '',
+  tracing: '',
+};
 
 /** What serverless.yml makes the stack of. */
-export interface Deployment {
-  database: 'dsql' | 'url';
-  /** What the functions are told as DATABASE_URL; empty where they are told a cluster instead. */
-  databaseUrl: string;
+export interface Deployment extends DatabaseDeployment {
   identityPoolIds: string;
   /** The pools that the poller may look at. */
   poolArns: Substitution[];
@@ -48,7 +55,6 @@ export interface Deployment {
 
 /** Names of functions have 64 characters; this leaves 20 of them to the stage. */
 const STAGE = /^[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?$/;
-const SECRET = /^(?:[\w/+=.@-]{1,512}|arn:[\w-]+:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+)$/;
 const TOPIC = /^arn:[\w-]+:sns:([a-z0-9-]+):\d{12}:[\w-]{1,256}$/;
 const MAX_CONCURRENCY = 10_000;
 
@@ -66,7 +72,7 @@ export async function deployment({
   resolveVariable: ResolveVariable;
 }): Promise<Deployment> {
   const given = await Promise.all(
-    NAMES.map(async (name) => [name, toText(await resolveVariable(`param:${name}`))] as const),
+    Object.keys(NOTHING).map(async (name) => [name, toText(await resolveVariable(`param:${name}`))] as const),
   );
   const stage = toText(await resolveVariable('sls:stage'));
   const region = toText(await resolveVariable('self:provider.region'));
@@ -90,10 +96,10 @@ export function checkParameters(
   parameters: Partial<DeploymentParameters>,
   { stage, region }: { stage: string; region: string },
 ): Deployment {
-  const given: DeploymentParameters = { ...EMPTY, ...parameters };
+  const given: DeploymentParameters = { ...NOTHING, ...parameters };
   const mistakes = [
     ...stageMistakes(stage),
-    ...databaseMistakes(given),
+    ...checkDatabase(given, region),
     ...valueMistakes(given, region),
     ...mistakeOf('parallelizationFactor in infra/project-stream-mapping.json', () =>
       readParallelizationFactor({ PARALLELIZATION_FACTOR: String(mapping.parallelizationFactor) }),
@@ -103,46 +109,11 @@ export function checkParameters(
   return toDeployment(given, region);
 }
 
-const EMPTY: DeploymentParameters = {
-  database: '',
-  databaseUrl: '',
-  databaseSecret: '',
-  identityPools: '',
-  bulkPublishPolicy: '',
-  payloadRegions: '',
-  reservedConcurrency: '',
-  alarmTopic: '',
-  tracing: '',
-};
-
 function stageMistakes(stage: string): string[] {
   if (STAGE.test(stage)) return [];
   return [
     `stage: "${stage}" is none; it has up to 20 lower-case letters, digits and hyphens, and begins with a letter`,
   ];
-}
-
-function databaseMistakes({ database, databaseUrl, databaseSecret }: DeploymentParameters): string[] {
-  if (database === '') {
-    return ['database: it is not given; use dsql (the stack makes an Aurora DSQL cluster) or url (your own)'];
-  }
-  if (database !== 'dsql' && database !== 'url') return [`database: "${database}" is none; use dsql or url`];
-  const urls = [
-    ...(databaseUrl ? ['databaseUrl (DATABASE_URL)'] : []),
-    ...(databaseSecret ? ['databaseSecret'] : []),
-  ];
-  if (database === 'dsql')
-    return urls.map((name) => `database: it is dsql, and ${name} is given; take one out`);
-  if (urls.length === 0) {
-    return ['database: it is url, and neither databaseUrl (DATABASE_URL) nor databaseSecret is given'];
-  }
-  if (urls.length > 1) return ['databaseSecret: databaseUrl (DATABASE_URL) is given as well; take one out'];
-  if (databaseUrl) {
-    return mistakeOf('databaseUrl', () => readDatabaseUrl({ DATABASE_URL: databaseUrl }));
-  }
-  return SECRET.test(databaseSecret)
-    ? []
-    : ['databaseSecret: it is not the name or ARN of a secret in Secrets Manager'];
 }
 
 function valueMistakes(given: DeploymentParameters, region: string): string[] {
@@ -176,24 +147,11 @@ function topicMistakes(alarmTopic: string, region: string): string[] {
   return itsRegion === region ? [] : [`alarmTopic: it is in ${itsRegion}, and the stack in ${region}`];
 }
 
-function mistakeOf(name: string, read: () => unknown): string[] {
-  try {
-    read();
-    return [];
-  } catch (error) {
-    if (error instanceof SetupError) return [`${name}: ${error.message}`];
-    throw error;
-  }
-}
-
 function toDeployment(given: DeploymentParameters, region: string): Deployment {
   const pools = readIdentityPoolIds({ IDENTITY_POOL_IDS: given.identityPools, AWS_REGION: region });
   const policy = readPublishPolicy({ BULK_PUBLISH_POLICY: given.bulkPublishPolicy });
   return {
-    database: given.database === 'dsql' ? 'dsql' : 'url',
-    databaseUrl: given.databaseSecret
-      ? `{{resolve:secretsmanager:${given.databaseSecret}:SecretString}}`
-      : given.databaseUrl,
+    ...toDatabaseDeployment(given, region),
     identityPoolIds: (pools ?? []).join(','),
     poolArns: poolArns(pools),
     bulkPublishPolicy: given.bulkPublishPolicy || 'off',

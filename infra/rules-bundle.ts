@@ -1,11 +1,9 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'esbuild';
-import { DEFAULT_RULES_FILE, readRulesFile } from '../lib/config.ts';
+import { DEFAULT_RULES_FILE } from '../lib/config.ts';
 import { RULES_MODULE, RULES_MODULE_URL } from '../lib/rules-file/rules-module.ts';
-import { bundleFunctionCredentials } from './credentials-bundle.ts';
 import { createLocalFunctions } from './local/functions/local-functions.ts';
-import { bundleMigrations } from './migrations-bundle.ts';
 
 /**
  * Has esbuild bundle `rulesFile` wherever a module imports `sync-rules.ts`, and find `cognito-sync-backend/rules` from
@@ -40,8 +38,3 @@ async function loadProblem(rulesFile: string): Promise<string | undefined> {
     functions.close();
   }
 }
-
-const plugins = [bundleRules(readRulesFile(process.env)), bundleMigrations, bundleFunctionCredentials];
-
-/** All plugins of the functions' bundles: what `require` answers, which is how serverless-esbuild loads its plugins. */
-export { plugins as 'module.exports' };

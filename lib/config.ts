@@ -2,8 +2,10 @@ import { isIP, isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { PublishPolicy } from './bulk-publish/decide-start.ts';
+import { DATABASE_URL_FORM, hasPassword, isDatabaseUrl, sslModeProblem } from './database-url.ts';
 import { SetupError } from './errors.ts';
 import { isLoopback, LOOPBACK } from './loopback.ts';
+import { parseSecretId, type SecretId } from './secret-id.ts';
 import type { PayloadPolicy } from './stream/payload-url.ts';
 
 /** Environment variables as the process has them; an empty one counts as unset. */
@@ -112,21 +114,32 @@ export function readClientConfig(env: Environment): ClientConfig {
 /** A database server: any PostgreSQL, or an Aurora DSQL cluster. */
 export type DatabaseAddress =
   | { kind: 'postgresql'; url: string }
-  | { kind: 'dsql'; host: string; region: string };
+  | SecretAddress
+  | { kind: 'dsql'; host: string; region: string; user: string };
+
+/** A secret that says where a PostgreSQL is and as whom, or as whom alone, where `url` says where. */
+export interface SecretAddress extends SecretId {
+  kind: 'secret';
+  url: string | null;
+}
 
 /** A cluster's endpoint, or one of a VPC. Source: Aurora DSQL User Guide, "Accessing Aurora DSQL". */
 const DSQL_HOST = /^[a-z0-9]+\.dsql(?:-[a-z0-9]+)?\.([a-z]{2}(?:-[a-z]+)+-\d)\.on\.aws$/;
 
 /**
- * The database of the query store: DATABASE_URL or DSQL_ENDPOINT, one of them.
+ * The database of the query store: DATABASE_URL, DATABASE_SECRET or DSQL_ENDPOINT, one of them; or of the first two both,
+ * where the first holds no password.
  *
- * @throws {SetupError} naming both where neither or both are set, else the one that is wrong
+ * @throws {SetupError} naming them where none or too many are set, else the one that is wrong
  */
 export function readDatabase(env: Environment): DatabaseAddress {
-  const { DATABASE_URL: url, DSQL_ENDPOINT: host } = env;
-  if (url && host) {
-    throw new SetupError('DATABASE_URL and DSQL_ENDPOINT are both set; set the one whose database is meant');
+  const { DATABASE_URL: url, DATABASE_SECRET: secret, DSQL_ENDPOINT: host } = env;
+  if (host && (url || secret)) {
+    const names = ['DATABASE_URL', 'DATABASE_SECRET', 'DSQL_ENDPOINT'].filter((name) => env[name]);
+    const both = names.length === 2 ? 'both' : 'all';
+    throw new SetupError(`${names.join(' and ')} are ${both} set; set the one whose database is meant`);
   }
+  if (secret) return readSecretAddress(secret, url || null);
   if (!url && !host) {
     throw new SetupError(
       'DATABASE_URL is not set; it looks like postgres://user:password@host:5432/database; for Aurora DSQL set DSQL_ENDPOINT instead, which looks like abc123.dsql.us-east-1.on.aws',
@@ -139,21 +152,60 @@ export function readDatabase(env: Environment): DatabaseAddress {
       `DSQL_ENDPOINT=${host} is not the endpoint of an Aurora DSQL cluster; it looks like abc123.dsql.us-east-1.on.aws`,
     );
   }
-  return { kind: 'dsql', host, region };
+  return { kind: 'dsql', host, region, user: readDsqlUser(env) };
 }
 
-/** The same, or undefined where neither is set. @throws {SetupError} as above */
+/** The role that a cluster has from the beginning, and that may all. */
+export const DSQL_ADMIN = 'admin';
+
+function readDsqlUser({ DSQL_USER }: Environment): string {
+  if (!DSQL_USER) return DSQL_ADMIN;
+  if (/^[a-z_][a-z0-9_]{0,62}$/.test(DSQL_USER)) return DSQL_USER;
+  throw new SetupError(`DSQL_USER=${DSQL_USER} is not the name of a role; it looks like query_reader`);
+}
+
+const ROLE_ARN = /^arn:aws(?:-[a-z]+)*:iam::\d{12}:role\/[\w+=,.@/-]{1,576}$/;
+
+/**
+ * The roles of IAM that may be `query_writer` in a cluster.
+ *
+ * @throws {SetupError} naming the one that is none: they come to stand in a statement
+ */
+export function readWriters({ DSQL_WRITERS = '' }: Environment): string[] {
+  const arns = DSQL_WRITERS.split(' ').filter((arn) => arn !== '');
+  const wrong = arns.find((arn) => !ROLE_ARN.test(arn));
+  if (wrong === undefined) return arns;
+  throw new SetupError(
+    `DSQL_WRITERS has ${JSON.stringify(wrong)}, which is not the ARN of a role; it looks like arn:aws:iam::123456789012:role/name`,
+  );
+}
+
+/** What is wrong is not quoted: it may be the secret itself. */
+function readSecretAddress(secret: string, url: string | null): SecretAddress {
+  const parsed = parseSecretId(secret);
+  if (typeof parsed === 'string') throw new SetupError(`DATABASE_SECRET: ${parsed}`);
+  if (url !== null) {
+    readDatabaseUrl({ DATABASE_URL: url });
+    if (hasPassword(url)) {
+      throw new SetupError('DATABASE_URL has a password, and DATABASE_SECRET is set; take one out');
+    }
+    const problem = sslModeProblem(url);
+    if (problem !== undefined) throw new SetupError(`DATABASE_URL: ${problem}`);
+  }
+  return { kind: 'secret', ...parsed, url };
+}
+
+/** The same, or undefined where none is set. @throws {SetupError} as above */
 export function readDatabaseIfAny(env: Environment): DatabaseAddress | undefined {
-  return env.DATABASE_URL || env.DSQL_ENDPOINT ? readDatabase(env) : undefined;
+  return env.DATABASE_URL || env.DATABASE_SECRET || env.DSQL_ENDPOINT ? readDatabase(env) : undefined;
 }
 
 /** @throws {SetupError} unless DATABASE_URL is the address of a PostgreSQL database; it is never quoted: it holds a password */
 export function readDatabaseUrl(env: Environment): string {
   const value = env.DATABASE_URL;
-  const url = value ? URL.parse(value) : null;
-  if (!value || !url || !['postgres:', 'postgresql:'].includes(url.protocol) || !url.hostname) {
+  if (!value || !isDatabaseUrl(value)) {
     const found = value ? 'is not the address of a PostgreSQL database' : 'is not set';
-    throw new SetupError(`DATABASE_URL ${found}; it looks like postgres://user:password@host:5432/database`);
+    throw new SetupError(`DATABASE_URL ${found}; it looks like ${DATABASE_URL_FORM}`);
   }
   return value;
 }

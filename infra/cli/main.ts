@@ -89,9 +89,9 @@ async function runOnDatabase(env: Environment): Promise<Outcome> {
 
 /** What streams into an embedded database is a local cloud, never Amazon's service. */
 async function openServiceOf(env: Environment, identityPoolId: string | undefined): Promise<OperatedService> {
-  if (!env.DATABASE_URL && !env.DSQL_ENDPOINT && !env.AWS_ENDPOINT_URL) {
+  if (readDatabaseIfAny(env) === undefined && !env.AWS_ENDPOINT_URL) {
     throw new SetupError(
-      'the local cloud does not run there; start it with `npm start`, or set DATABASE_URL or DSQL_ENDPOINT and, but for Amazon, AWS_ENDPOINT_URL',
+      'the local cloud does not run there; start it with `npm start`, or set DATABASE_URL, DATABASE_SECRET or DSQL_ENDPOINT and, but for Amazon, AWS_ENDPOINT_URL',
     );
   }
   return openService(env, identityPoolId);

@@ -1,3 +1,4 @@
+import { createSecretReader } from '../../lib/aws/secret-reader.ts';
 import type { DatabaseAddress } from '../../lib/config.ts';
 import type { CommandDeps } from '../../lib/operator/command.ts';
 import {
@@ -36,7 +37,7 @@ export function runOperatorCommand(
       const forCloud = fromAnywhere(commandLine, process.cwd());
       return runOnDirectory({ work, commandLine: forCloud, dataDir, deps });
     }
-    const database = openForOperator(address);
+    const database = openForOperator(address, createSecretReader);
     try {
       await requireTables(database, address);
       await work({ ...deps, database });

@@ -7,6 +7,7 @@ import { createKinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { deleteStream } from '../../lib/aws/kinesis-stream.ts';
 import { openOperatedService } from '../../lib/aws/operated-service.ts';
 import { createPayloadFetch } from '../../lib/aws/payload-fetch.ts';
+import { createSecretReader } from '../../lib/aws/secret-reader.ts';
 import { DEFAULT_CREDENTIALS, DEFAULT_RULES_FILE, type LocalConfig } from '../../lib/config.ts';
 import { SetupError } from '../../lib/errors.ts';
 import { createTemporaryCredentials } from '../../lib/identity/temporary-credentials.ts';
@@ -209,7 +210,9 @@ async function listenForOperator(
   started: AsyncDisposableStack,
 ): Promise<void> {
   const own =
-    databaseUrl === undefined ? undefined : openForOperator({ kind: 'postgresql', url: databaseUrl });
+    databaseUrl === undefined
+      ? undefined
+      : openForOperator({ kind: 'postgresql', url: databaseUrl }, createSecretReader);
   started.defer(async () => own?.close());
   const listening = await openOperatorSocket({
     path: operatorSocket,

@@ -1,21 +1,41 @@
-import type { DatabaseAddress } from '../config.ts';
+import { type DatabaseAddress, DSQL_ADMIN } from '../config.ts';
 import { SetupError } from '../errors.ts';
 import { DatabaseError } from './database.ts';
 
 /** Words what went wrong when a server was first asked something. */
 export function doesNotAnswer(address: DatabaseAddress, error: unknown): SetupError {
   const what = error instanceof DatabaseError && isSqlState(error.code) ? 'refuses' : 'does not answer';
-  const todo =
-    address.kind === 'dsql'
-      ? 'check DSQL_ENDPOINT, and that the credentials are allowed dsql:DbConnectAdmin on this cluster'
-      : 'check DATABASE_URL, or unset it to use the embedded database';
-  return new SetupError(`${nameOf(address)} ${what} (${oneLine(error)}); ${todo}`);
+  return new SetupError(`${nameOf(address)} ${what} (${oneLine(error)}); ${todoOf(address)}`);
+}
+
+function todoOf(address: DatabaseAddress): string {
+  switch (address.kind) {
+    case 'dsql':
+      return `check DSQL_ENDPOINT, and that the credentials may be ${address.user} there: ${allowanceOf(address.user)}`;
+    case 'secret':
+      return 'check DATABASE_SECRET, what it holds, and that the credentials are allowed secretsmanager:GetSecretValue on it';
+    case 'postgresql':
+      return 'check DATABASE_URL, or unset it to use the embedded database';
+  }
+}
+
+function allowanceOf(user: string): string {
+  return user === DSQL_ADMIN
+    ? 'they are allowed dsql:DbConnectAdmin'
+    : `they are allowed dsql:DbConnect, and AWS IAM GRANT ${user} was said to their role`;
 }
 
 /** Never the address as a whole: it can hold a password. */
 export function nameOf(address: DatabaseAddress): string {
   if (address.kind === 'dsql') return `the Aurora DSQL cluster ${address.host}`;
-  const { host, pathname } = new URL(address.url);
+  if (address.kind === 'postgresql') return nameOfUrl(address.url);
+  return address.url === null
+    ? `the database of the secret ${address.secretId}`
+    : `${nameOfUrl(address.url)}, as the user of the secret ${address.secretId},`;
+}
+
+function nameOfUrl(url: string): string {
+  const { host, pathname } = new URL(url);
   return `the database ${pathname.slice(1)} at ${host}`;
 }
 

@@ -7,14 +7,16 @@ export interface DsqlOptions extends PoolOptions {
   /** The cluster's endpoint. */
   host: string;
   region: string;
+  /** The role of the database; `admin` may all. */
+  user: string;
 }
 
 /**
- * An Aurora DSQL cluster behind a pool, as its role `admin`, by AWS's connector: over TLS, with the credentials of the
- * process, from which it signs a token for each connection. Connects when first asked something.
+ * An Aurora DSQL cluster behind a pool, by AWS's connector: over TLS, with the credentials of the process, from which it
+ * signs a token for each connection. Connects when first asked something.
  */
-export function openDsql({ host, region, ...options }: DsqlOptions): Database {
-  const pool = createDsqlPool({ host, region, ...options });
+export function openDsql({ host, region, user, ...options }: DsqlOptions): Database {
+  const pool = createDsqlPool({ host, region, user, ...options });
   return { ...openOnPool(pool, options), dialect: 'dsql' };
 }
 
@@ -25,10 +27,16 @@ export function openDsql({ host, region, ...options }: DsqlOptions): Database {
  * @param network how to reach the cluster, where not by its host
  */
 export function createDsqlPool(
-  { host, region, ...options }: DsqlOptions,
+  { host, region, user, ...options }: DsqlOptions,
   network: Pick<PoolConfig, 'stream'> = {},
 ): AuroraDSQLPool {
   // A cluster that was idle takes longer to answer.
   const { connectTimeoutMs = 10_000 } = options;
-  return new AuroraDSQLPool({ ...poolSettings({ ...options, connectTimeoutMs }), ...network, host, region });
+  return new AuroraDSQLPool({
+    ...poolSettings({ ...options, connectTimeoutMs }),
+    ...network,
+    host,
+    region,
+    user,
+  });
 }

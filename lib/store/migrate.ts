@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { awaitIndexes } from './await-indexes.ts';
+import { createRole } from './create-role.ts';
 import { type Database, DatabaseError } from './database.ts';
-import { inDialect } from './dialect.ts';
 import { type Migration, readMigrations } from './read-migrations.ts';
-import { READER_ROLE } from './reader-role.ts';
+import { READER_ROLE } from './roles.ts';
+import { runDefinition } from './run-definition.ts';
 
 const CREATE_LEDGER = [
   'CREATE SCHEMA IF NOT EXISTS projection',
@@ -25,8 +25,8 @@ export async function migrate(
   database: Database,
   onSkipped: (statement: string) => void = () => undefined,
 ): Promise<string[]> {
-  for (const statement of CREATE_LEDGER) await run(database, statement);
-  await createReaderRole(database);
+  for (const statement of CREATE_LEDGER) await runDefinition(database, statement);
+  await createRole(database, READER_ROLE);
   const { rows } = await database.query<{ name: string }>(
     'SELECT name FROM projection.migrations WHERE completed_at IS NOT NULL',
   );
@@ -50,7 +50,7 @@ async function runMigration(
     [name],
   );
   for (const statement of splitStatements(sql)) {
-    await run(database, statement).catch((error: unknown) => {
+    await runDefinition(database, statement).catch((error: unknown) => {
       if (!isRefusedConvenience(database, statement, error)) throw error;
       onSkipped(statement);
     });
@@ -80,35 +80,4 @@ export function splitStatements(sql: string): string[] {
     .split(/;[ \t]*$/m)
     .map((statement) => statement.replace(/^--.*$/gm, '').trim())
     .filter((statement) => statement !== '');
-}
-
-/** The role is the server's, not the database's: it may be there, made by another of its databases. */
-async function createReaderRole(database: Database): Promise<void> {
-  const { rows } = await database.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [READER_ROLE]);
-  if (rows.length > 0) return;
-  // Without LOGIN, nobody logs in as it.
-  await run(database, `CREATE ROLE ${READER_ROLE}`);
-}
-
-// Two sessions that create or replace one object at once: PostgreSQL tells the slower one that it is there already
-// (of four kinds of objects), or that its catalogues changed underneath, and then another try finds it there.
-const ALREADY_THERE = new Set(['42P06', '42P07', '42710', '42723']);
-const CHANGED_UNDERNEATH = new Set(['23505', 'XX000', '40P01', '40001']);
-const ATTEMPTS = 10;
-
-async function run(database: Database, words: string): Promise<void> {
-  const statement = inDialect(database.dialect, words);
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      await database.query(statement);
-      return;
-    } catch (error) {
-      const { code = '', message } = error instanceof DatabaseError ? error : { message: '' };
-      if (ALREADY_THERE.has(code)) return;
-      if (code === '42P16' && message.includes('cannot drop columns from view')) return;
-      if (!CHANGED_UNDERNEATH.has(code) || attempt === ATTEMPTS) throw error;
-      // Sessions that try again at once are in each other's way again.
-      await sleep(Math.random() * 20 * attempt);
-    }
-  }
 }

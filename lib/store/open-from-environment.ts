@@ -1,16 +1,39 @@
 import { type DatabaseAddress, type Environment, readDatabase } from '../config.ts';
+import type { SecretId } from '../secret-id.ts';
 import type { Database } from './database.ts';
 import { openDsql } from './dsql-database.ts';
 import { openPg, type PoolOptions } from './pg-database.ts';
+import { openWithSecret } from './secret-database.ts';
+import type { ReadSecret } from './secret-settings.ts';
 
-/** The database that DATABASE_URL or DSQL_ENDPOINT names. @throws {SetupError} naming what is missing or wrong */
-export function openFromEnvironment(env: Environment, options: PoolOptions = {}): Database {
-  return openAddress(readDatabase(env), options);
+/** Makes what reads a secret; nothing is read yet. */
+export type CreateSecretReader = (id: SecretId) => ReadSecret;
+
+/**
+ * The database that DATABASE_URL, DATABASE_SECRET or DSQL_ENDPOINT names.
+ *
+ * @throws {SetupError} naming what is missing or wrong
+ */
+export function openFromEnvironment(
+  env: Environment,
+  createReader: CreateSecretReader,
+  options: PoolOptions = {},
+): Database {
+  return openAddress(readDatabase(env), createReader, options);
 }
 
 /** Connects when first asked something. */
-export function openAddress(address: DatabaseAddress, options: PoolOptions = {}): Database {
-  return address.kind === 'dsql'
-    ? openDsql({ host: address.host, region: address.region, ...options })
-    : openPg({ connectionString: address.url, ...options });
+export function openAddress(
+  address: DatabaseAddress,
+  createReader: CreateSecretReader,
+  options: PoolOptions = {},
+): Database {
+  switch (address.kind) {
+    case 'dsql':
+      return openDsql({ host: address.host, region: address.region, user: address.user, ...options });
+    case 'secret':
+      return openWithSecret({ read: createReader(address), url: address.url, ...options });
+    case 'postgresql':
+      return openPg({ connectionString: address.url, ...options });
+  }
 }

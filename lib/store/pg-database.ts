@@ -31,14 +31,17 @@ const DEFAULT_STATEMENT_TIMEOUT_MS = 45_000;
 
 /** A PostgreSQL server (14 or newer) behind a pool. Connects when first asked something. */
 export function openPg({ connectionString, ...options }: PgOptions): Database {
+  return openOnPool(new pg.Pool({ ...serverSettings(options), connectionString }), options);
+}
+
+/** What a pool of a PostgreSQL server is told besides where it is, and as whom. */
+export function serverSettings(options: PoolOptions): pg.PoolConfig {
   const { statementTimeoutMs = DEFAULT_STATEMENT_TIMEOUT_MS } = options;
-  const pool = new pg.Pool({
+  return {
     ...poolSettings(options),
-    connectionString,
     statement_timeout: statementTimeoutMs,
     application_name: 'cognito-sync-backend',
-  });
-  return openOnPool(pool, options);
+  };
 }
 
 /** What is the same for every server: all that a pool is told but for where it is, and as whom. */

@@ -8,7 +8,7 @@ import {
   toDatabaseError,
 } from './database.ts';
 import { OPENED, type WorkerReply, type WorkerRequest } from './pglite-messages.ts';
-import { READER_ROLE } from './reader-role.ts';
+import { READER_ROLE } from './roles.ts';
 import { runTransaction, type Session } from './run-transaction.ts';
 
 /** The embedded database: one session in a worker thread, everybody's statements one after the other. */

@@ -1,7 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
+import { createRole } from '../../lib/store/create-role.ts';
 import type { Database } from '../../lib/store/database.ts';
 import { migrate } from '../../lib/store/migrate.ts';
-import { DATABASES } from '../fixtures/databases.ts';
+import { openPg } from '../../lib/store/pg-database.ts';
+import { READER_ROLE } from '../../lib/store/roles.ts';
+import { createPostgresDatabase, DATABASES } from '../fixtures/databases.ts';
 
 const MIGRATIONS = [
   '0001-query-store.sql',
@@ -40,5 +44,27 @@ describe.each(DATABASES)('migrations on $name', ({ open }) => {
     await Promise.all(Array.from({ length: 4 }, () => migrate(database)));
     expect(await migrate(database)).toEqual([]);
     expect((await database.query('SELECT * FROM query.records')).rows).toEqual([]);
+  });
+});
+
+describe('a user of PostgreSQL who may make no roles', () => {
+  it('is told who may, and gets on once there is the role', async () => {
+    const url = new URL(await createPostgresDatabase());
+    const admin = openPg({ connectionString: url.href });
+    const name = `user_${randomUUID().replaceAll('-', '')}`;
+    const [{ current_database } = { current_database: '' }] = (
+      await admin.query<{ current_database: string }>('SELECT current_database()')
+    ).rows;
+    await admin.query(`CREATE ROLE ${name} LOGIN PASSWORD 'secret'`);
+    await admin.query(`GRANT ALL ON DATABASE ${current_database} TO ${name}`);
+    Object.assign(url, { username: name, password: 'secret' });
+    const database = openPg({ connectionString: url.href });
+    await expect(createRole(database, `role_of_${name}`)).rejects.toThrow(
+      `permission denied to create role; let one who may say CREATE ROLE role_of_${name}, or give this user CREATEROLE`,
+    );
+    await createRole(admin, READER_ROLE);
+    expect(await migrate(database)).toEqual(MIGRATIONS);
+    await database.close();
+    await admin.close();
   });
 });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../lib/store/database.ts';
 import { migrate } from '../../lib/store/migrate.ts';
 import { createQueryStore } from '../../lib/store/query-store.ts';
-import { READER_ROLE } from '../../lib/store/reader-role.ts';
+import { READER_ROLE } from '../../lib/store/roles.ts';
 import { recordId } from '../../lib/store/row-ids.ts';
 import { DATABASES } from '../fixtures/databases.ts';
 import { NEW_YEAR, POOL } from '../fixtures/stream-events.ts';

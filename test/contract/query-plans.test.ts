@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../lib/store/database.ts';
 import { migrate } from '../../lib/store/migrate.ts';
-import { READER_ROLE } from '../../lib/store/reader-role.ts';
+import { READER_ROLE } from '../../lib/store/roles.ts';
 import { READ_RECORDS, READ_RECORDS_IN_SESSION } from '../../lib/store/sync-statements.ts';
 import { createValueIndexes } from '../../lib/store/value-indexes.ts';
 import { DATABASES } from '../fixtures/databases.ts';

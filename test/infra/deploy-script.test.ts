@@ -8,12 +8,15 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const ADDRESS = 'databaseUrl=postgres://user:hunter2@host:5432/database';
-/** Notes what it is called with, a line each; fails at the command that FAILS names. */
+/** Notes what it is called with, a line each, once nobody tells it more; fails at the command that FAILS names. */
 const SERVERLESS = `
 const { appendFileSync } = require('node:fs');
 const args = process.argv.slice(2);
-appendFileSync(process.env.CALLS, JSON.stringify(args) + '\\n');
-process.exit(args[0] === process.env.FAILS ? 1 : 0);`;
+process.stdin.resume().on('end', () => {
+  const wait = process.env.AWS_CLIENT_TIMEOUT;
+  appendFileSync(process.env.CALLS, JSON.stringify(wait ? [...args, wait] : args) + '\\n');
+  process.exit(args[0] === process.env.FAILS ? 1 : 0);
+});`;
 
 let directory: string;
 beforeAll(async () => {
@@ -43,13 +46,23 @@ async function deploy(args: string[], fails = ''): Promise<{ code: number; calls
 }
 
 describe('npm run deploy', () => {
-  it('deploys, then migrates, in the same stage and with the same parameters', async () => {
+  it('deploys, then migrates, in the same stage and with the same parameters, for as long as it takes', async () => {
     const given = ['--stage', 'prod', '--region=eu-west-1', '--force', '--param', ADDRESS];
     const { code, calls } = await deploy(given);
     expect(code).toBe(0);
     expect(calls).toEqual([
       ['deploy', ...given],
-      ['invoke', '--function', 'migrate', '--stage', 'prod', '--region=eu-west-1', '--param', ADDRESS],
+      [
+        'invoke',
+        '--function',
+        'migrate',
+        '--stage',
+        'prod',
+        '--region=eu-west-1',
+        '--param',
+        ADDRESS,
+        '960000',
+      ],
     ]);
   });
 

@@ -1,10 +1,15 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { DescribeStreamSummaryCommand, KinesisClient } from '@aws-sdk/client-kinesis';
 import { ListBucketsCommand, S3Client } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { openPg } from '../../lib/store/pg-database.ts';
+import { createPostgresDatabase } from '../fixtures/databases.ts';
 import { type DeployableCopy, makeDeployableCopy } from '../fixtures/deployable-copy.ts';
 import { freePort } from '../fixtures/free-port.ts';
+import { type LambdaInFront, putLambdaInFront } from '../fixtures/lambda-in-front.ts';
 
 const missing = spawnSync('moto_server', ['--help']).status !== 0;
 if (missing)
@@ -18,12 +23,15 @@ const ARGS = ['--stage', 'prod', '--param=database=url'];
 
 /**
  * The stack with a database of the user, in an emulator of AWS: it makes no Aurora DSQL clusters from templates, leaves
- * out alarms, policies of buckets and settings of asynchronous calls without a word, forgets outputs, and runs no
- * functions, so that `migrate` is not called. What it leaves out is in the templates, which stack.test.ts looks at.
+ * out alarms, policies of buckets and settings of asynchronous calls without a word, and forgets outputs. What it leaves
+ * out is in the templates, which stack.test.ts looks at. It runs no functions either: `migrate` is run in front of it, out
+ * of what was packaged.
  */
 describe.skipIf(missing)('the stack in an emulator of AWS', () => {
   let copy: DeployableCopy;
   let moto: ChildProcess;
+  let lambda: LambdaInFront;
+  let databaseUrl: string;
   let env: Record<string, string>;
   const clients: { destroy(): void }[] = [];
   beforeAll(async () => {
@@ -31,18 +39,26 @@ describe.skipIf(missing)('the stack in an emulator of AWS', () => {
     const port = await freePort();
     // Where it runs it writes files of its own.
     moto = spawn('moto_server', ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore', cwd: copy.path });
-    const endpoint = `http://127.0.0.1:${port}`;
+    const emulator = `http://127.0.0.1:${port}`;
+    await vi.waitFor(() => fetch(emulator), { timeout: 30_000, interval: 100 });
+    const directory = join(copy.path, '.serverless');
+    lambda = await putLambdaInFront(emulator, async (name) => {
+      const archive = join(directory, 'cognito-sync-backend.zip');
+      await promisify(execFile)('unzip', ['-qo', archive, '-d', join(directory, 'unpacked')]);
+      return join(directory, 'unpacked/functions', `${name.slice(STACK.length + 1)}.mjs`);
+    });
+    databaseUrl = `${await createPostgresDatabase()}?sslmode=disable`;
     env = {
-      AWS_ENDPOINT_URL: endpoint,
+      AWS_ENDPOINT_URL: lambda.endpoint,
       AWS_REGION: 'us-east-1',
       AWS_ACCESS_KEY_ID: 'somebody',
       AWS_SECRET_ACCESS_KEY: 'secret',
-      DATABASE_URL: 'postgres://user:hunter2@host:5432/database',
+      DATABASE_URL: databaseUrl,
     };
-    await vi.waitFor(() => fetch(endpoint), { timeout: 30_000, interval: 100 });
   }, 60_000);
   afterAll(async () => {
     for (const client of clients) client.destroy();
+    lambda.close();
     moto.kill('SIGKILL');
     await copy.remove();
   });
@@ -68,8 +84,17 @@ describe.skipIf(missing)('the stack in an emulator of AWS', () => {
   }
   const functions = async () => (await listed('functions/')).Functions ?? [];
 
-  it('is made, whole', { timeout: 120_000 }, async () => {
-    expect(await copy.serverless(['deploy', ...ARGS], env)).toContain(`deployed to stack ${STACK}`);
+  it('is made, whole; but fails loudly where its database does not answer', {
+    timeout: 120_000,
+  }, async () => {
+    const nobody = { ...env, DATABASE_URL: 'postgres://user:hunter2@127.0.0.1:1/query?sslmode=disable' };
+    const failed = copy.deploy(ARGS, nobody);
+    await expect(failed).rejects.toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('the database query at 127.0.0.1:1 does not answer'),
+      stderr: expect.stringContaining('the stack is deployed, but its database is not at the current schema'),
+    });
+    await expect(failed).rejects.not.toMatchObject({ stdout: expect.stringContaining('hunter2') });
     const made = await functions();
     expect(made.map(({ FunctionName }) => FunctionName).toSorted()).toEqual(FUNCTIONS);
     for (const { Role } of made) expect(Role).toMatch(/^arn:aws:iam::\d{12}:role\//);
@@ -81,9 +106,14 @@ describe.skipIf(missing)('the stack in an emulator of AWS', () => {
     ]);
   });
 
-  it('is made anew over itself, with other parameters', { timeout: 120_000 }, async () => {
+  it('is made anew over itself, with other parameters, and its tables', { timeout: 120_000 }, async () => {
     const other = ['--param=tracing=on', '--param=bulkPublishPolicy=first'];
-    expect(await copy.serverless(['deploy', ...ARGS, ...other], env)).toContain(`deployed to stack ${STACK}`);
+    const said = await copy.deploy([...ARGS, ...other], env);
+    expect(said).toContain(`deployed to stack ${STACK}`);
+    expect(said).toContain('"0001-query-store.sql"');
+    const database = openPg({ connectionString: databaseUrl });
+    expect((await database.query('SELECT * FROM query.records')).rows).toEqual([]);
+    await database.close();
     const made = await functions();
     expect(made.map(({ FunctionName }) => FunctionName).toSorted()).toEqual(FUNCTIONS);
     const poller = made.find(({ FunctionName }) => FunctionName === `${STACK}-poll-bulk-publish`);

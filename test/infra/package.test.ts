@@ -9,7 +9,7 @@ import { makeRulesFolder, type RulesFolder, rulesOfSize } from '../fixtures/rule
 
 const run = promisify(execFile);
 /** What the functions with a database are told. */
-const SECRET = 'postgres://user:hunter2@host:5432/database';
+const SECRET = 'postgres://user:hunter2@host:5432/database?sslmode=verify-full';
 
 let copy: DeployableCopy;
 let folder: RulesFolder;

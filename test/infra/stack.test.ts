@@ -8,7 +8,9 @@ import { grantsOf, nameOf, statementsByRole, statementsOf } from '../fixtures/st
 import { metricsOfAlarm, metricsOfDashboard, metricsOfLines } from '../fixtures/stack-metrics.ts';
 import { POOL } from '../fixtures/stream-events.ts';
 
-const SECRET = 'postgres://user:hunter2@host:5432/database';
+const SECRET = 'query-store';
+const LOCATION = 'postgres://host:5432/database?sslmode=verify-full';
+const KEY = 'arn:aws:kms:us-east-1:123456789012:key/0123';
 const TOPIC = 'arn:aws:sns:us-east-1:123456789012:alarms';
 const FUNCTIONS = {
   'project-stream': 'ProjectDashstream',
@@ -17,6 +19,8 @@ const FUNCTIONS = {
   'sweep-query-store': 'SweepDashqueryDashstore',
   migrate: 'Migrate',
 };
+/** Those that are told one. */
+const WITH_DATABASE = ['project-stream', 'poll-bulk-publish', 'sweep-query-store', 'migrate'] as const;
 const noCfnLint = spawnSync('cfn-lint', ['--version']).status !== 0;
 if (noCfnLint) console.log('cfn-lint is not on the PATH: the test of the templates with it is skipped');
 
@@ -30,7 +34,11 @@ beforeAll(async () => {
   least = await copy.package();
   const parameters = {
     database: 'url',
-    databaseUrl: SECRET,
+    databaseUrl: LOCATION,
+    databaseSecret: SECRET,
+    databaseSecretKey: KEY,
+    vpcSubnets: 'subnet-0123abcd,subnet-4567abcd',
+    vpcSecurityGroups: 'sg-0123abcd',
     identityPools: POOL,
     bulkPublishPolicy: 'every 7 days',
     payloadRegions: 'us-east-1,us-west-2',
@@ -77,7 +85,30 @@ describe('what the stack allows', () => {
     `s3:GetObject on \${FailuresBucket.Arn}/*`,
     's3:ListBucket on FailuresBucket.Arn',
   ];
-  const CONNECT = 'dsql:DbConnectAdmin on QueryStoreCluster.ResourceArn';
+  const CONNECT = 'dsql:DbConnect on QueryStoreCluster.ResourceArn';
+  const ADMINISTER = 'dsql:DbConnectAdmin on QueryStoreCluster.ResourceArn';
+  const SECRETS = [
+    `kms:Decrypt on ${KEY} if {"StringEquals":{"kms:ViaService":"secretsmanager.us-east-1.amazonaws.com"}}`,
+    `secretsmanager:GetSecretValue on secretsmanager:secret:${SECRET}-??????`,
+  ];
+  const ATTACH = [
+    'ec2:AssignPrivateIpAddresses',
+    'ec2:CreateNetworkInterface',
+    'ec2:DeleteNetworkInterface',
+    'ec2:DescribeNetworkInterfaces',
+    'ec2:DescribeSubnets',
+    'ec2:UnassignPrivateIpAddresses',
+  ];
+  const functionArn = (name: string) => ({
+    'Fn::Sub': `arn:\${AWS::Partition}:lambda:\${AWS::Region}:\${AWS::AccountId}:function:cognito-sync-backend-prod-${name}`,
+  });
+  const byCode = JSON.stringify({
+    ArnEquals: { 'lambda:SourceFunctionArn': WITH_DATABASE.map(functionArn) },
+  });
+  const VPC = [
+    ...[...ATTACH, 'ec2:DetachNetworkInterface'].map((action) => `Deny ${action} on * if ${byCode}`),
+    ...ATTACH.map((action) => `${action} on *`),
+  ];
   const TRACE = ['xray:PutTelemetryRecords on *', 'xray:PutTraceSegments on *'];
   const grants = ({ resources }: Packaged) =>
     Object.fromEntries(
@@ -97,14 +128,20 @@ describe('what the stack allows', () => {
         ...POLL,
       ].toSorted(),
       SweepQueryStoreRole: [CONNECT, ...log('dev', 'sweep-query-store')],
-      MigrateRole: [CONNECT, ...log('dev', 'migrate')],
+      MigrateRole: [ADMINISTER, ...log('dev', 'migrate')],
       PublishRole: ['kinesis:PutRecord on CognitoStream.Arn'],
     });
   });
 
   it('is this, with a database of the user and everything said', () => {
     expect(grants(most)).toEqual({
-      ProjectStreamRole: [...TRACE, ...log('prod', 'project-stream'), ...PROJECT].toSorted(),
+      ProjectStreamRole: [
+        ...TRACE,
+        ...SECRETS,
+        ...VPC,
+        ...log('prod', 'project-stream'),
+        ...PROJECT,
+      ].toSorted(),
       SyncTriggerRole: [...log('prod', 'sync-trigger'), ...TRACE],
       PollBulkPublishRole: [
         `cognito-sync:BulkPublish on cognito-sync:identitypool/${POOL}`,
@@ -113,17 +150,21 @@ describe('what the stack allows', () => {
         ...log('prod', 'poll-bulk-publish'),
         ...POLL,
         ...TRACE,
+        ...SECRETS,
+        ...VPC,
       ].toSorted(),
-      SweepQueryStoreRole: [...log('prod', 'sweep-query-store'), ...TRACE],
-      MigrateRole: [...log('prod', 'migrate'), ...TRACE],
+      SweepQueryStoreRole: [...log('prod', 'sweep-query-store'), ...TRACE, ...SECRETS, ...VPC].toSorted(),
+      MigrateRole: [...log('prod', 'migrate'), ...TRACE, ...SECRETS, ...VPC].toSorted(),
       PublishRole: ['kinesis:PutRecord on CognitoStream.Arn'],
     });
   });
 
-  it('is no whole service, and everything for X-Ray alone, which knows no resources', () => {
+  it('is no whole service, and everything for X-Ray and interfaces of a VPC alone, which know no resources', () => {
     const all = [least, most].flatMap((packaged) => Object.values(grants(packaged)).flat());
     expect(all.filter((grant) => /^\S*\*\S* on /.test(grant))).toEqual([]);
-    expect([...new Set(all.filter((grant) => / on \*/.test(grant)))].toSorted()).toEqual(TRACE);
+    expect([...new Set(all.filter((grant) => / on \*/.test(grant)))].toSorted()).toEqual(
+      [...VPC, ...TRACE].toSorted(),
+    );
     expect([least, most].flatMap((packaged) => ofType(packaged, 'AWS::IAM::ManagedPolicy'))).toEqual([]);
     for (const role of ofType(least, 'AWS::IAM::Role')) expect(role).not.toHaveProperty('ManagedPolicyArns');
   });
@@ -203,13 +244,33 @@ describe('the functions', () => {
   });
 
   it('are told the cluster of the stack, and no address', () => {
-    for (const name of ['project-stream', 'poll-bulk-publish', 'sweep-query-store', 'migrate'] as const) {
+    for (const name of WITH_DATABASE) {
       expect(environmentOf(least, name)).toMatchObject({
         DATABASE_URL: '',
+        DATABASE_SECRET: '',
+        NODE_EXTRA_CA_CERTS: '',
         DSQL_ENDPOINT: { 'Fn::GetAtt': ['QueryStoreCluster', 'Endpoint'] },
       });
-      expect(environmentOf(most, name)).toMatchObject({ DATABASE_URL: SECRET, DSQL_ENDPOINT: '' });
+      expect(environmentOf(most, name)).toMatchObject({
+        DATABASE_URL: LOCATION,
+        DATABASE_SECRET: SECRET,
+        NODE_EXTRA_CA_CERTS: '/var/runtime/ca-cert.pem',
+        DSQL_ENDPOINT: '',
+      });
     }
+    for (const name of ['project-stream', 'poll-bulk-publish', 'sweep-query-store'] as const) {
+      expect(environmentOf(least, name).DSQL_USER).toBe('query_writer');
+    }
+    expect(environmentOf(least, 'migrate')).not.toHaveProperty('DSQL_USER');
+    expect(environmentOf(least, 'migrate').DSQL_WRITERS).toEqual({
+      'Fn::Join': [
+        ' ',
+        ['ProjectStreamRole', 'PollBulkPublishRole', 'SweepQueryStoreRole'].map((role) => ({
+          'Fn::GetAtt': [role, 'Arn'],
+        })),
+      ],
+    });
+    expect(environmentOf(most, 'migrate').DSQL_WRITERS).toBe('');
     expect(least.resources.QueryStoreCluster).toMatchObject({
       Type: 'AWS::DSQL::Cluster',
       DeletionPolicy: 'Retain',
@@ -239,12 +300,30 @@ describe('the functions', () => {
     }
   });
 
-  it('are told a secret by its name', async () => {
-    const { resources } = await copy.package(['--param=database=url', '--param=databaseSecret=query-store']);
-    expect(resources.MigrateLambdaFunction?.Properties.Environment).toMatchObject({
-      Variables: { DATABASE_URL: '{{resolve:secretsmanager:query-store:SecretString}}' },
-    });
-  }, 60_000);
+  it('are in the VPC where they have a database, once their roles may be', () => {
+    for (const name of WITH_DATABASE) {
+      expect(functionOf(most, name).VpcConfig).toEqual({
+        SubnetIds: ['subnet-0123abcd', 'subnet-4567abcd'],
+        SecurityGroupIds: ['sg-0123abcd'],
+      });
+    }
+    expect(functionOf(most, 'sync-trigger')).not.toHaveProperty('VpcConfig');
+    for (const { Type, Properties, DependsOn } of Object.values(most.resources)) {
+      if (Type !== 'AWS::Lambda::Function' || !('VpcConfig' in Properties)) continue;
+      const role = nameOf(Properties.Role).replace(/^\$\{(\w+)\.Arn\}$/, '$1');
+      const allowing = Object.entries(most.resources).filter(
+        ([, { Type, Properties }]) =>
+          Type === 'AWS::IAM::Policy' &&
+          JSON.stringify(Properties.Roles).includes(`"${role}"`) &&
+          JSON.stringify(Properties.PolicyDocument).includes('ec2:CreateNetworkInterface'),
+      );
+      expect(allowing).toHaveLength(1);
+      expect(DependsOn).toEqual(expect.arrayContaining(allowing.map(([name]) => name)));
+    }
+    for (const properties of ofType(least, 'AWS::Lambda::Function')) {
+      expect(properties).not.toHaveProperty('VpcConfig');
+    }
+  });
 
   it.each([
     ['project-stream', 400_000],
@@ -349,6 +428,7 @@ describe('the alarms and the dashboard', () => {
           `${name}-throttles`,
         ]),
         'project-stream-iterator-age',
+        'poll-bulk-publish-silent',
         'events-quarantined',
         'failure-objects',
         'records-dropped',
@@ -361,9 +441,10 @@ describe('the alarms and the dashboard', () => {
       expect(alarm).toMatchObject({
         AlarmActions: [TOPIC],
         OKActions: [TOPIC],
-        TreatMissingData: 'notBreaching',
+        ...(String(alarm.AlarmName).endsWith('-silent')
+          ? { TreatMissingData: 'breaching', ComparisonOperator: 'LessThanThreshold' }
+          : { TreatMissingData: 'notBreaching', ComparisonOperator: 'GreaterThanThreshold' }),
       });
-      expect(alarm.ComparisonOperator).toBe('GreaterThanThreshold');
     }
     for (const alarm of alarmsOf(least)) expect(alarm).toMatchObject({ AlarmActions: [], OKActions: [] });
   });

@@ -8,6 +8,7 @@ import {
   readLocalConfig,
   readParallelizationFactor,
   readPayloadPolicy,
+  readWriters,
 } from '../../lib/config.ts';
 import { SetupError } from '../../lib/errors.ts';
 
@@ -181,7 +182,12 @@ describe('the database of the query store', () => {
       kind: 'postgresql',
       url: URL_OF_DATABASE,
     });
-    expect(readDatabase({ DSQL_ENDPOINT: HOST })).toEqual({ kind: 'dsql', host: HOST, region: 'us-east-1' });
+    expect(readDatabase({ DSQL_ENDPOINT: HOST })).toEqual({
+      kind: 'dsql',
+      host: HOST,
+      region: 'us-east-1',
+      user: 'admin',
+    });
     const inVpc = 'abc123.dsql-fnh4.ap-southeast-2.on.aws';
     expect(readDatabase({ DSQL_ENDPOINT: inVpc })).toMatchObject({ region: 'ap-southeast-2' });
   });
@@ -192,6 +198,79 @@ describe('the database of the query store', () => {
       'DATABASE_URL and DSQL_ENDPOINT are both set; set the one whose database is meant',
     );
     expect(readDatabaseIfAny({ DATABASE_URL: '' })).toBeUndefined();
+  });
+
+  const LOCATION = 'postgres://host:5432/database?sslmode=verify-full';
+  const ARN = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:team/query-store-AbC123';
+
+  it('is the one of DATABASE_SECRET, whose region stands in its ARN, with DATABASE_URL for the rest', () => {
+    expect(readDatabase({ DATABASE_SECRET: ARN })).toEqual({
+      kind: 'secret',
+      secretId: ARN,
+      region: 'eu-west-1',
+      url: null,
+    });
+    expect(readDatabase({ DATABASE_SECRET: 'team/query-store', DATABASE_URL: LOCATION })).toEqual({
+      kind: 'secret',
+      secretId: 'team/query-store',
+      region: null,
+      url: LOCATION,
+    });
+    expect(readDatabaseIfAny({ DATABASE_SECRET: 'query-store' })).toMatchObject({ kind: 'secret' });
+  });
+
+  it.each<[string, Record<string, string>, RegExp]>([
+    ['a cluster', { DSQL_ENDPOINT: HOST }, /^DATABASE_SECRET and DSQL_ENDPOINT are both set/],
+    [
+      'both others',
+      { DSQL_ENDPOINT: HOST, DATABASE_URL: LOCATION },
+      /^DATABASE_URL and DATABASE_SECRET and DSQL_ENDPOINT are all set/,
+    ],
+    [
+      'an address with a password',
+      { DATABASE_URL: `postgres://u:hunter2@h/d?sslmode=disable` },
+      /^DATABASE_URL has/,
+    ],
+    ['a password behind an address', { DATABASE_URL: `${LOCATION}&password=hunter2` }, /^DATABASE_URL has/],
+    [
+      'an address without sslmode',
+      { DATABASE_URL: 'postgres://host/hunter2' },
+      /^DATABASE_URL: .*verify-full/,
+    ],
+    ['an address of something else', { DATABASE_URL: 'mysql://hunter2' }, /^DATABASE_URL is not the address/],
+    [
+      'the secret itself in its place',
+      { DATABASE_SECRET: 'postgres://u:hunter2@h/d' },
+      /^DATABASE_SECRET: .*not the name/,
+    ],
+    ['half an ARN', { DATABASE_SECRET: ARN.slice(0, -7) }, /^DATABASE_SECRET: .*not a whole ARN/],
+  ])('is no secret beside %s', (_, env, reason) => {
+    let message = '';
+    try {
+      readDatabase({ DATABASE_SECRET: 'query-store', ...env });
+    } catch (error) {
+      if (error instanceof SetupError) message = error.message;
+    }
+    expect(message).toMatch(reason);
+    expect(message).not.toContain('hunter2');
+  });
+
+  it('is asked as the role of DSQL_USER, where it is a name', () => {
+    expect(readDatabase({ DSQL_ENDPOINT: HOST, DSQL_USER: 'query_writer' })).toMatchObject({
+      user: 'query_writer',
+    });
+    expect(() => readDatabase({ DSQL_ENDPOINT: HOST, DSQL_USER: 'Query Writer' })).toThrow(
+      'DSQL_USER=Query Writer is not the name of a role',
+    );
+  });
+
+  it('lets in roles of IAM, and nothing that could end a statement', () => {
+    const arns = ['arn:aws:iam::123456789012:role/a-1X', 'arn:aws-us-gov:iam::123456789012:role/path/b'];
+    expect(readWriters({ DSQL_WRITERS: arns.join(' ') })).toEqual(arns);
+    expect(readWriters({ DSQL_WRITERS: '' })).toEqual([]);
+    for (const wrong of [`${arns[0]}'`, 'arn:aws:iam::123456789012:user/a', 'arn:aws:iam::1:role/a', '*']) {
+      expect(() => readWriters({ DSQL_WRITERS: `${arns[0]} ${wrong}` })).toThrow(/^DSQL_WRITERS has "/);
+    }
   });
 
   it.each([`https://${HOST}`, 'abc123', `${HOST}:5432`, `${HOST}.example.com`])(

@@ -4,7 +4,7 @@ import { createDsqlPool, openDsql } from '../../lib/store/dsql-database.ts';
 
 // No cluster can be had here, and the connector insists on TLS with a certificate that is trusted: these tests go as far
 // as the door.
-const CLUSTER = { host: 'abc123.dsql.eu-west-1.on.aws', region: 'eu-west-1' };
+const CLUSTER = { host: 'abc123.dsql.eu-west-1.on.aws', region: 'eu-west-1', user: 'admin' };
 const CREDENTIALS = {
   AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE',
   AWS_SECRET_ACCESS_KEY: 'hunter2',

@@ -72,7 +72,7 @@ describe('the rules', () => {
     ['constraint of a new column', 'ALTER TABLE a.b ADD COLUMN c bigint NOT NULL DEFAULT 0'],
     ['partial index', 'CREATE INDEX IF NOT EXISTS a ON b.c (d) WHERE e IS NULL'],
     ['order in an index', 'CREATE INDEX IF NOT EXISTS a ON b.c (d DESC)'],
-    ['role with options', 'CREATE ROLE a NOLOGIN'],
+    ['role with other options', 'CREATE ROLE a NOLOGIN'],
     ['command it has not', 'TRUNCATE a.b'],
     ['setting', 'SET LOCAL statement_timeout = 5'],
     ['advisory lock', 'SELECT pg_advisory_xact_lock(1)'],
@@ -98,6 +98,7 @@ describe('the rules', () => {
     expect(inDialect('dsql', 'CREATE INDEX CONCURRENTLY IF NOT EXISTS a ON b.c (left(d, 64))')).toBe(
       'CREATE INDEX ASYNC IF NOT EXISTS a ON b.c (left(d, 64))',
     );
+    expect(inDialect('dsql', 'CREATE ROLE query_reader')).toBe('CREATE ROLE query_reader WITH LOGIN');
     expect(inDialect('dsql', 'DROP INDEX CONCURRENTLY IF EXISTS a.b')).toBe('DROP INDEX IF EXISTS a.b');
     expect(inDialect('dsql', 'CREATE TABLE a.b (\n  numeric_value numeric,\n  c text\n)')).toBe(
       'CREATE TABLE a.b (\n  numeric_value numeric(80,40),\n  c text\n)',

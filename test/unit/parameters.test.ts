@@ -3,7 +3,8 @@ import { checkParameters, type DeploymentParameters, deployment } from '../../in
 import { SetupError } from '../../lib/errors.ts';
 import { POOL } from '../fixtures/stream-events.ts';
 
-const SECRET_URL = 'postgres://user:hunter2@host:5432/database';
+const SECRET_URL = 'postgres://user:hunter2@host:5432/database?sslmode=verify-full';
+const ARN = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:team/query-store-AbC123';
 const PROD = { stage: 'prod', region: 'us-east-1' };
 
 /** What is wrong with parameters, a line each. */
@@ -24,6 +25,15 @@ describe('the parameters of a deployment', () => {
     expect(checkParameters({ database: 'dsql' }, PROD)).toEqual({
       database: 'dsql',
       databaseUrl: '',
+      databaseSecret: '',
+      databaseSecretArn: { 'Fn::Sub': expect.any(String) },
+      databaseSecretKey: '',
+      databaseSecretService: 'secretsmanager.us-east-1.amazonaws.com',
+      readsSecret: 'no',
+      decryptsSecret: 'no',
+      inVpc: 'no',
+      vpcSubnets: [],
+      vpcSecurityGroups: [],
       identityPoolIds: '',
       poolArns: [
         {
@@ -69,14 +79,38 @@ describe('the parameters of a deployment', () => {
     });
   });
 
-  it.each(['query-store', 'arn:aws:secretsmanager:us-east-1:123456789012:secret:query-store-AbCdEf'])(
-    'may name the secret %s, which CloudFormation reads',
-    (databaseSecret) => {
-      expect(checkParameters({ database: 'url', databaseSecret }, PROD).databaseUrl).toBe(
-        `{{resolve:secretsmanager:${databaseSecret}:SecretString}}`,
-      );
-    },
-  );
+  it('may name a secret, and the address to go with it', () => {
+    const location = 'postgres://host/database?sslmode=disable';
+    const given = { database: 'url', databaseSecret: 'team/query-store', databaseUrl: location };
+    const arn = `arn:\${AWS::Partition}:secretsmanager:\${AWS::Region}:\${AWS::AccountId}:secret:team/query-store-??????`;
+    expect(checkParameters(given, PROD)).toMatchObject({
+      databaseUrl: location,
+      databaseSecret: 'team/query-store',
+      databaseSecretArn: { 'Fn::Sub': arn },
+      readsSecret: 'yes',
+      decryptsSecret: 'no',
+    });
+  });
+
+  it('may name a secret of another region, with a key of that region', () => {
+    const databaseSecretKey = 'arn:aws:kms:eu-west-1:123456789012:key/mrk-0123';
+    expect(checkParameters({ database: 'url', databaseSecret: ARN, databaseSecretKey }, PROD)).toMatchObject({
+      databaseSecret: ARN,
+      databaseSecretArn: ARN,
+      databaseSecretKey,
+      databaseSecretService: 'secretsmanager.eu-west-1.amazonaws.com',
+      decryptsSecret: 'yes',
+    });
+  });
+
+  it('may name a VPC', () => {
+    const vpc = { vpcSubnets: 'subnet-0123abcd, subnet-0123456789abcdef0', vpcSecurityGroups: 'sg-0123abcd' };
+    expect(checkParameters({ database: 'url', databaseUrl: SECRET_URL, ...vpc }, PROD)).toMatchObject({
+      inVpc: 'yes',
+      vpcSubnets: ['subnet-0123abcd', 'subnet-0123456789abcdef0'],
+      vpcSecurityGroups: ['sg-0123abcd'],
+    });
+  });
 
   it.each<[string, Partial<DeploymentParameters>, RegExp]>([
     ['no database', {}, /^database: it is not given/],
@@ -88,10 +122,21 @@ describe('the parameters of a deployment', () => {
       /^database: it is dsql, and databaseUrl/,
     ],
     ['a cluster and a secret', { database: 'dsql', databaseSecret: 'x' }, /and databaseSecret is given/],
+    ['a cluster and a VPC', { database: 'dsql', vpcSubnets: 'subnet-0123abcd' }, /and vpcSubnets is given/],
     [
-      'two addresses',
+      'two passwords',
       { database: 'url', databaseUrl: SECRET_URL, databaseSecret: 'x' },
-      /^databaseSecret: databaseUrl/,
+      /^databaseUrl \(DATABASE_URL\): it has a password, and databaseSecret is given/,
+    ],
+    [
+      'an address that does not ask for TLS',
+      { database: 'url', databaseUrl: 'postgres://user:hunter2@host/database' },
+      /^databaseUrl \(DATABASE_URL\): it does not say sslmode; .*\?sslmode=verify-full/,
+    ],
+    [
+      'an address that asks for TLS as pg will not for long',
+      { database: 'url', databaseUrl: 'postgres://user:hunter2@host/database?sslmode=require' },
+      /^databaseUrl \(DATABASE_URL\): its sslmode is not one/,
     ],
     [
       'an address of something else',
@@ -103,10 +148,60 @@ describe('the parameters of a deployment', () => {
       { database: 'url', databaseSecret: SECRET_URL },
       /^databaseSecret: it is not/,
     ],
+    ['half an ARN', { database: 'url', databaseSecret: ARN.slice(0, -7) }, /^databaseSecret: .*whole ARN/],
+    [
+      'a key and no secret',
+      { database: 'url', databaseUrl: SECRET_URL, databaseSecretKey: 'x' },
+      /^databaseSecretKey: it is given, and databaseSecret is not/,
+    ],
+    [
+      'an alias of a key',
+      {
+        database: 'url',
+        databaseSecret: 'x',
+        databaseSecretKey: 'arn:aws:kms:us-east-1:123456789012:alias/mine',
+      },
+      /^databaseSecretKey: .*not the ARN of a KMS key/,
+    ],
+    [
+      'a key of another region than the secret',
+      {
+        database: 'url',
+        databaseSecret: ARN,
+        databaseSecretKey: 'arn:aws:kms:us-east-1:123456789012:key/0123',
+      },
+      /^databaseSecretKey: it is in us-east-1, and the secret in eu-west-1/,
+    ],
   ])('are refused with %s, and the parameter is named without a secret', (_, parameters, reason) => {
     const found = mistakes(parameters);
     expect(found).toEqual([expect.stringMatching(reason)]);
     expect(found.join()).not.toContain('hunter2');
+  });
+
+  it.each<[string, Partial<DeploymentParameters>, RegExp]>([
+    ['subnets alone', { vpcSubnets: 'subnet-0123abcd' }, /^vpcSecurityGroups: it is not given/],
+    ['security groups alone', { vpcSecurityGroups: 'sg-0123abcd' }, /^vpcSubnets: it is not given/],
+    [
+      'a subnet that is none',
+      { vpcSubnets: 'subnet-0123abcd,vpc-0123abcd', vpcSecurityGroups: 'sg-0123abcd' },
+      /^vpcSubnets: "vpc-0123abcd" is not the id of a subnet/,
+    ],
+    [
+      'a subnet twice',
+      { vpcSubnets: 'subnet-0123abcd,subnet-0123abcd', vpcSecurityGroups: 'sg-0123abcd' },
+      /^vpcSubnets: an id is there twice/,
+    ],
+    [
+      'more security groups than a function may have',
+      {
+        vpcSubnets: 'subnet-0123abcd',
+        vpcSecurityGroups: [1, 2, 3, 4, 5, 6].map((i) => `sg-0123abc${i}`).join(),
+      },
+      /^vpcSecurityGroups: there are 6, and a function may have 5/,
+    ],
+  ])('are refused with %s, and the parameter is named', (_, parameters, reason) => {
+    const found = mistakes({ database: 'url', databaseUrl: SECRET_URL, ...parameters });
+    expect(found).toEqual([expect.stringMatching(reason)]);
   });
 
   it.each<[string, Partial<DeploymentParameters>, RegExp]>([

@@ -1,0 +1,2 @@
+/** An intrinsic function of CloudFormation. */
+export type Substitution = { 'Fn::Sub': string };

@@ -1,0 +1,105 @@
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type DeployableCopy, makeDeployableCopy } from '../fixtures/deployable-copy.ts';
+import { type LoginServer, startLoginServer } from '../fixtures/login-server.ts';
+import { type Outcome, runBundle } from '../fixtures/run-bundle.ts';
+import { type SecretsManager, startSecretsManager } from '../fixtures/secrets-manager.ts';
+import { makeServerCertificate, noOpenssl } from '../fixtures/server-certificate.ts';
+
+if (noOpenssl)
+  console.log('openssl is not on the PATH: the test of bundles with a secret and TLS is skipped');
+
+describe.skipIf(noOpenssl)('a packaged function with a secret', () => {
+  const SECRET = 'team/query-store';
+  let copy: DeployableCopy;
+  let secrets: SecretsManager;
+  let server: LoginServer;
+  /** PEM of who is trusted besides those Node knows, in place of the file that Lambda has. */
+  let certificates: string;
+  let unpacked: string;
+  beforeAll(async () => {
+    copy = await makeDeployableCopy();
+    secrets = await startSecretsManager();
+    const certificate = await makeServerCertificate();
+    server = await startLoginServer(certificate);
+    certificates = join(copy.path, 'certificates.pem');
+    await writeFile(certificates, certificate.certificate);
+    const { directory } = await copy.package(['--param=database=url', `--param=databaseSecret=${SECRET}`]);
+    unpacked = join(directory, 'unpacked');
+    await promisify(execFile)('unzip', ['-q', join(directory, 'cognito-sync-backend.zip'), '-d', unpacked]);
+  }, 120_000);
+  afterAll(async () => {
+    await server.close();
+    await secrets.close();
+    await copy.remove();
+  });
+
+  function call(name: string, env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
+    const told = { DATABASE_SECRET: SECRET, NODE_EXTRA_CA_CERTS: certificates, ...secrets.env, ...env };
+    return runBundle(join(unpacked, 'functions', `${name}.mjs`), told);
+  }
+  const inJson = (login: object) => JSON.stringify({ ...login, host: 'localhost', port: server.port });
+
+  it('connects by what the secret says, over TLS with a server that is verified, and after a rotation', async () => {
+    const username = 'of_json';
+    await secrets.put(SECRET, inJson({ username, password: await server.createUser(username) }));
+    expect(await call('migrate')).toMatchObject({ answer: { skipped: [] } });
+    expect(await call('sweep-query-store')).toMatchObject({ answer: { isCutShort: false } });
+    await secrets.put(SECRET, inJson({ username, password: await server.rotate(username) }));
+    expect(await call('migrate')).toEqual({ answer: { migrations: [], skipped: [] } });
+  });
+
+  it('connects with user and password of the secret, and the address for the rest', async () => {
+    const username = 'of_both';
+    await secrets.put(SECRET, JSON.stringify({ username, password: await server.createUser(username) }));
+    const location = `postgres://localhost:${server.port}/postgres?sslmode=verify-full`;
+    expect(await call('migrate', { DATABASE_URL: location })).toMatchObject({ answer: { skipped: [] } });
+  });
+
+  it('connects to nobody whose certificate is not trusted, and says so without the secret', async () => {
+    await secrets.put(SECRET, inJson({ username: 'of_json', password: 'hunter2' }));
+    const distrusting = await call('migrate', { NODE_EXTRA_CA_CERTS: '' });
+    expect(distrusting).toEqual({
+      error: expect.stringContaining(
+        `the database of the secret ${SECRET} does not answer (self-signed certificate`,
+      ),
+    });
+    expect(await call('migrate')).toEqual({
+      error: expect.stringMatching(/^the database of the secret .* refuses \(password authentication failed/),
+    });
+    expect(JSON.stringify([distrusting, await call('migrate')])).not.toContain('hunter2');
+  });
+
+  it('says what is wrong with the secret, and what to do, without its text', async () => {
+    await secrets.put(SECRET, 'hunter2');
+    const garbage = await call('migrate');
+    expect(garbage).toEqual({
+      error: expect.stringMatching(
+        /\(the text of the secret is neither an address .*\); check DATABASE_SECRET/,
+      ),
+    });
+    expect(JSON.stringify(garbage)).not.toContain('hunter2');
+    await secrets.delete(SECRET);
+    expect(await call('migrate')).toEqual({
+      error: expect.stringContaining(
+        `the secret ${SECRET} cannot be read: ResourceNotFoundException: Secrets Manager`,
+      ),
+    });
+  });
+
+  it('asks in the region of the ARN, with the credentials of the function', async () => {
+    const DATABASE_SECRET = 'arn:aws:secretsmanager:xx-nowhere-1:123456789012:secret:query-store-AbC123';
+    // A name that nobody can have: nothing leaves this machine but the question for it.
+    const elsewhere = await call('migrate', { DATABASE_SECRET, AWS_ENDPOINT_URL_SECRETS_MANAGER: '' });
+    expect(elsewhere).toEqual({
+      error: expect.stringContaining('secretsmanager.xx-nowhere-1.amazonaws.com'),
+    });
+    const without = await call('migrate', { AWS_ACCESS_KEY_ID: '' });
+    expect(without).toEqual({
+      error: expect.stringContaining('AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not'),
+    });
+  });
+});
