@@ -1,11 +1,23 @@
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
+import { messageOfThrown, stackOfThrown } from '../thrown.ts';
 
 /** What the user's code threw, in one line, with the place in the user's files, if any can be told. */
 export function describeThrown(thrown: unknown): string {
-  const text = thrown instanceof Error ? thrown.message : inspect(thrown);
-  const place = thrown instanceof Error ? placeOf(thrown.stack ?? '') : null;
-  return `${text.replaceAll(/\s*\n\s*/g, ' ').trim()}${place === null ? '' : ` (${place})`}`;
+  const text = shownOf(thrown)
+    .replaceAll(/\s*\n\s*/g, ' ')
+    .trim();
+  const place = placeOf(stackOfThrown(thrown));
+  return place === null ? text : `${text} (${place})`;
+}
+
+/** What is no error is shown as Node shows it: of an object, its text says nothing. */
+function shownOf(thrown: unknown): string {
+  try {
+    return thrown instanceof Error ? messageOfThrown(thrown) : inspect(thrown);
+  } catch {
+    return messageOfThrown(thrown);
+  }
 }
 
 const LIB = new URL('../', import.meta.url).href;

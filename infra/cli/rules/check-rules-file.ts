@@ -6,7 +6,7 @@ import { type Inspection, inspectRules } from '../../../lib/trigger/inspect-rule
 import { RulesError } from '../../../lib/trigger/rules-error.ts';
 import type { ProcessDeps } from '../process-command.ts';
 import { checkTypes, type Remark } from './check-types.ts';
-import { tellThrown } from './tell-thrown.ts';
+import { rulesThatTell } from './rules-that-tell.ts';
 
 interface Read {
   remarks: readonly Remark[];
@@ -39,7 +39,7 @@ async function readRules(path: string): Promise<Read> {
   const thrown = new Set<string>();
   try {
     const rules = await loadRules(path);
-    const { findings, counts } = inspectRules(tellThrown(rules, (what) => thrown.add(what)));
+    const { findings, counts } = inspectRules(rulesThatTell(rules, (what) => thrown.add(what)));
     const remarks = [
       ...findings.map(({ severity, place, text }) => ({ severity, text: `${place}: ${text}` })),
       ...Array.from(thrown, (text) => ({ severity: 'note' as const, text })),

@@ -10,7 +10,7 @@ import type { SyncTriggerEvent } from '../../../lib/trigger/sync-trigger-event.t
 import type { Verdict } from '../../../lib/trigger/verdict.ts';
 import type { ProcessDeps } from '../process-command.ts';
 import { readEvents } from './read-events.ts';
-import { tellThrown } from './tell-thrown.ts';
+import { rulesThatTell } from './rules-that-tell.ts';
 import { verdictTable } from './verdict-table.ts';
 
 interface TryOptions {
@@ -30,7 +30,7 @@ export async function tryRules(
 ): Promise<void> {
   const broken = new Set<string>();
   const thrown = new Set<string>();
-  const rules = tellThrown(await loadRules(readRulesFile(env)), (what) => thrown.add(what));
+  const rules = rulesThatTell(await loadRules(readRulesFile(env)), (what) => thrown.add(what));
   const events = readEvents(from === '-' ? await text(stdin) : await readText(from));
   for (const event of events) {
     const verdict = evaluateRules(rules, event);

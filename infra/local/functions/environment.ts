@@ -7,7 +7,7 @@ import {
   type InvocationRequest,
   toMessage,
 } from './messages.ts';
-import { textWithPlace } from './text-of-thrown.ts';
+import { thrownWithPlace } from './thrown-with-place.ts';
 
 /** A thread that holds a function, what Lambda calls an execution environment: it runs one invocation at a time. */
 export interface Environment {
@@ -111,7 +111,7 @@ export function startEnvironment(
     const reason = isOutOfMemory(error)
       ? 'it ran out of memory'
       : `it threw ${current ? 'what nothing caught' : 'after it had answered'}`;
-    fail(new FunctionError('threw', textWithPlace(error, files.keys())), reason);
+    fail(new FunctionError('threw', thrownWithPlace(error, files.keys())), reason);
   });
   worker.on('exit', (code) => fail(new FunctionError('threw', `it ended itself with exit code ${code}`)));
 

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { mapImports } from '../../../lib/rules-file/map-imports.ts';
+import { messageOfThrown } from '../../../lib/thrown.ts';
 import { createLambdaContext } from '../lambda-context.ts';
 import { fileStamp } from './file-stamp.ts';
 import type {
@@ -11,7 +12,6 @@ import type {
   InvocationRequest,
   LoadReport,
 } from './messages.ts';
-import { textOfThrown } from './text-of-thrown.ts';
 
 /** The most that Lambda takes of an answer. Source: AWS Lambda Developer Guide, "Lambda quotas". */
 const MAX_ANSWER_BYTES = 6 * 1024 * 1024;
@@ -51,7 +51,7 @@ port.on('message', async (request: InvocationRequest) => {
     reply = { answer: await invoke(request) };
   } catch (error) {
     log(error);
-    reply = { error: textOfThrown(error) };
+    reply = { error: messageOfThrown(error) };
   }
   port.postMessage(reply);
 });
@@ -62,6 +62,6 @@ function log(thrown: unknown): void {
     console.error(thrown);
   } catch {
     // It says itself how it is logged, and threw there.
-    console.error(textOfThrown(thrown));
+    console.error(messageOfThrown(thrown));
   }
 }

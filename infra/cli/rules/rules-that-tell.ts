@@ -5,10 +5,10 @@ import type { DatasetRule, KeyRule, SyncRules } from '../../../lib/trigger/rules
 type Tell = (what: string) => void;
 
 /**
- * The same rules, which tell what the user's functions throw: a verdict says only that they did, as it can be logged.
+ * The same rules, but they tell what the user's functions throw: a verdict says only that they did, as it can be logged.
  * @param tell such as `datasets.game.keys.score: validate threw: oops (/home/me/sync-rules.ts:7:13)`
  */
-export function tellThrown(rules: SyncRules, tell: Tell): SyncRules {
+export function rulesThatTell(rules: SyncRules, tell: Tell): SyncRules {
   const datasets = rules.datasets.map((dataset) => ofDataset(dataset, tell));
   return { ...rules, datasets, findDatasetRule: findAmong(datasets, rules.findDatasetRule) };
 }
