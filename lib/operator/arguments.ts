@@ -22,11 +22,6 @@ export function readPool(command: string, pool: string | undefined): string {
   return pool;
 }
 
-/** @throws {UsageError} there are arguments that belong to no option */
-export function refuseMore(command: string, positionals: readonly string[]): void {
-  if (positionals.length > 0) throw new UsageError(`${command} does not take ${positionals.join(' ')}`);
-}
-
 /**
  * Of an option that is given twice the last one would count, which nobody may notice: of two pools, say.
  * @throws {UsageError} there is such an option

@@ -1,6 +1,6 @@
-import { parseArgs } from 'node:util';
 import { readNumber, readPool } from './arguments.ts';
 import { type Command, UsageError } from './command.ts';
+import { readCommandLine } from './command-line.ts';
 import { listPublishes } from './list-publishes.ts';
 import { startPublish } from './start-publish.ts';
 import { watchLast } from './watch-last.ts';
@@ -17,14 +17,9 @@ export const bulkPublish: Command = {
   ],
   stopped: 'no longer watched; the bulk publish goes on',
   prepare(args) {
-    const { values, positionals } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        pool: { type: 'string' },
-        timeout: { type: 'string' },
-        json: { type: 'boolean', default: false },
-      },
+    const { values, positionals } = readCommandLine(args, {
+      pool: { type: 'string' },
+      timeout: { type: 'string' },
     });
     const [action = '', ...more] = positionals;
     if (!ACTIONS.includes(action) || more.length > 0) {

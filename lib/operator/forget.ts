@@ -1,11 +1,11 @@
-import { parseArgs } from 'node:util';
 import { EvidenceError } from '../bulk-publish/evidence-port.ts';
 import { type ForgetReceipt, forget as forgetIdentity } from '../bulk-publish/forget.ts';
 import { SyncApiError } from '../bulk-publish/sync-api-port.ts';
 import { SetupError } from '../errors.ts';
 import { createForgetStore } from '../store/forget-store.ts';
-import { checkMember, readPool, refuseMore } from './arguments.ts';
+import { checkMember, readPool } from './arguments.ts';
 import { type Command, type CommandDeps, UsageError } from './command.ts';
+import { readOptions } from './command-line.ts';
 import { type OperatedService, openServiceIfAny } from './operated-service.ts';
 import { count, isoOf, timeText } from './words.ts';
 
@@ -33,17 +33,11 @@ export const forget: Command = {
 };
 
 function readArguments(args: string[]): ForgetArguments {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: {
-      pool: { type: 'string' },
-      identity: { type: 'string' },
-      yes: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-    },
+  const values = readOptions('forget', args, {
+    pool: { type: 'string' },
+    identity: { type: 'string' },
+    yes: { type: 'boolean', default: false },
   });
-  refuseMore('forget', positionals);
   const identityPoolId = readPool('forget', values.pool);
   if (values.identity === undefined)
     throw new UsageError('forget takes --identity with the id of an identity');

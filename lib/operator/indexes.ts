@@ -1,6 +1,6 @@
-import { parseArgs } from 'node:util';
 import { createValueIndexes, VALUE_INDEX_NAMES, type ValueIndexName } from '../store/value-indexes.ts';
 import { type Command, type CommandDeps, UsageError } from './command.ts';
+import { readCommandLine } from './command-line.ts';
 
 const ANSWERS: Record<ValueIndexName, string> = {
   numeric: 'query.records_of(key) by numeric_value',
@@ -14,11 +14,7 @@ export const indexes: Command = {
   summary: `list, build or drop the indexes on values; each costs ${COST}`,
   usage: ['indexes [--json]', 'indexes add numeric|text [--json]', 'indexes drop numeric|text [--json]'],
   prepare(args) {
-    const { values, positionals } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: { json: { type: 'boolean', default: false } },
-    });
+    const { values, positionals } = readCommandLine(args, {});
     const [action, name, ...more] = positionals;
     const { json: asJson } = values;
     if (action === undefined) return (deps) => list(deps, asJson);

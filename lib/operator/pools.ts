@@ -1,24 +1,19 @@
-import { parseArgs } from 'node:util';
 import { STREAM_NAME } from '../config.ts';
 import { SetupError } from '../errors.ts';
 import { createPoolStore } from '../store/pool-store.ts';
 import type { PoolStreams } from '../sync/pool-store-port.ts';
 import { checkMember } from './arguments.ts';
 import { type Command, type CommandDeps, UsageError } from './command.ts';
+import { readCommandLine } from './command-line.ts';
 
 /** Which identity pools there are, and what is set for each; makes one, such as the one that an app in the field has. */
 export const pools: Command = {
   summary: `list the identity pools, or make one, which streams to ${STREAM_NAME} unless told otherwise`,
   usage: ['pools [--json]', 'pools add <identity pool id> [--stream NAME|--no-stream] [--json]'],
   prepare(args) {
-    const { values, positionals } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        stream: { type: 'string' },
-        'no-stream': { type: 'boolean' },
-        json: { type: 'boolean', default: false },
-      },
+    const { values, positionals } = readCommandLine(args, {
+      stream: { type: 'string' },
+      'no-stream': { type: 'boolean' },
     });
     const [action, identityPoolId, ...more] = positionals;
     const { stream, 'no-stream': noStream = false, json: asJson } = values;

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { needsPublishAfter } from '../bulk-publish/needs-publish.ts';
 import { type ReconcileOutcome, reconcile as reconcilePool } from '../bulk-publish/reconcile.ts';
 import { SetupError } from '../errors.ts';
@@ -7,8 +6,9 @@ import { createPublishStore } from '../store/publish-store.ts';
 import { createQueryStore } from '../store/query-store.ts';
 import { createReconcileStore } from '../store/reconcile-store.ts';
 import { createStatusStore } from '../store/status-store.ts';
-import { readNumber, readPool, refuseMore } from './arguments.ts';
+import { readNumber, readPool } from './arguments.ts';
 import type { Command, CommandDeps } from './command.ts';
+import { readOptions } from './command-line.ts';
 import { describePublishNeeded } from './describe-publish-needed.ts';
 import { withService, wordFailure } from './operated-service.ts';
 import { count, isoOf } from './words.ts';
@@ -29,17 +29,11 @@ export const reconcile: Command = {
   usage: ['reconcile --pool <id> [--rate CALLS_PER_SECOND] [--restart] [--json]'],
   stopped: STOPPED,
   prepare(args) {
-    const { values, positionals } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        pool: { type: 'string' },
-        rate: { type: 'string' },
-        restart: { type: 'boolean', default: false },
-        json: { type: 'boolean', default: false },
-      },
+    const values = readOptions('reconcile', args, {
+      pool: { type: 'string' },
+      rate: { type: 'string' },
+      restart: { type: 'boolean', default: false },
     });
-    refuseMore('reconcile', positionals);
     const { pool, rate, restart: anew, json: asJson } = values;
     const identityPoolId = readPool('reconcile', pool);
     const maxCallsPerSecond =

@@ -1,5 +1,4 @@
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { SetupError, ValueRefusedError } from '../errors.ts';
 import { readFailureObject } from '../projection/failure-object.ts';
 import { type RedriveOutcome, redriveDeliveries, redriveQuarantine } from '../projection/redrive.ts';
@@ -7,6 +6,7 @@ import { createQuarantineStore } from '../store/quarantine-store.ts';
 import { createQueryStore } from '../store/query-store.ts';
 import { createRedrivenObjects } from '../store/redriven-objects.ts';
 import { type Command, type CommandDeps, UsageError } from './command.ts';
+import { readCommandLine } from './command-line.ts';
 import { failureObjectName } from './failure-object-name.ts';
 import { type FailureObject, failureObjects, isInBucket } from './failure-objects.ts';
 import { skipSilentOrigins } from './skip-silent-origins.ts';
@@ -39,14 +39,9 @@ interface RedriveArguments {
 }
 
 function readArguments(args: string[]): RedriveArguments {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: {
-      failures: { type: 'string' },
-      dismiss: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-    },
+  const { values, positionals } = readCommandLine(args, {
+    failures: { type: 'string' },
+    dismiss: { type: 'boolean', default: false },
   });
   if (positionals.length > 0) throw new UsageError(`redrive does not take ${positionals[0]}`);
   if (values.failures === '') throw new UsageError('--failures takes an address in S3 or a directory');

@@ -1,8 +1,8 @@
-import { parseArgs } from 'node:util';
 import { STREAM_NAME } from '../../../lib/config.ts';
 import { SetupError } from '../../../lib/errors.ts';
-import { checkMember, readPool, refuseMore } from '../../../lib/operator/arguments.ts';
+import { checkMember, readPool } from '../../../lib/operator/arguments.ts';
 import { UsageError } from '../../../lib/operator/command.ts';
+import { readOptions } from '../../../lib/operator/command-line.ts';
 import { type Connection, planConnection } from '../../../lib/operator/plan-connection.ts';
 import { FUNCTION_ARN_PATTERN, isFunctionArn } from '../../../lib/sync/function-arn.ts';
 import type { ProcessCommand } from '../process-command.ts';
@@ -13,19 +13,13 @@ export const connect: ProcessCommand = {
   summary: `have an identity pool stream to ${STREAM_NAME}, or to --stream, and invoke a sync trigger; asks first`,
   usage: ['connect --pool <id> [--stream NAME] [--role ARN] [--trigger FUNCTION_ARN] [--yes] [--json]'],
   prepare(args) {
-    const { values, positionals } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        pool: { type: 'string' },
-        stream: { type: 'string' },
-        role: { type: 'string' },
-        trigger: { type: 'string' },
-        yes: { type: 'boolean', default: false },
-        json: { type: 'boolean', default: false },
-      },
+    const values = readOptions('connect', args, {
+      pool: { type: 'string' },
+      stream: { type: 'string' },
+      role: { type: 'string' },
+      trigger: { type: 'string' },
+      yes: { type: 'boolean', default: false },
     });
-    refuseMore('connect', positionals);
     const identityPoolId = readPool('connect', values.pool);
     const wanted = readConnection(values);
     const { yes, json: asJson } = values;

@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util';
-import { readPool, refuseMore } from '../../../lib/operator/arguments.ts';
+import { readPool } from '../../../lib/operator/arguments.ts';
+import { readOptions } from '../../../lib/operator/command-line.ts';
 import { planDisconnection } from '../../../lib/operator/plan-connection.ts';
 import type { ProcessCommand } from '../process-command.ts';
 import { changeSettings } from './change-settings.ts';
@@ -9,16 +9,10 @@ export const disconnect: ProcessCommand = {
   summary: 'turn the stream and the sync trigger of an identity pool off; asks first',
   usage: ['disconnect --pool <id> [--yes] [--json]'],
   prepare(args) {
-    const { values, positionals } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        pool: { type: 'string' },
-        yes: { type: 'boolean', default: false },
-        json: { type: 'boolean', default: false },
-      },
+    const values = readOptions('disconnect', args, {
+      pool: { type: 'string' },
+      yes: { type: 'boolean', default: false },
     });
-    refuseMore('disconnect', positionals);
     const identityPoolId = readPool('disconnect', values.pool);
     const { yes, json: asJson } = values;
     return (deps) =>

@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util';
 import { UsageError } from '../../../lib/operator/command.ts';
+import { readCommandLine } from '../../../lib/operator/command-line.ts';
 import type { ProcessCommand } from '../process-command.ts';
 import { checkRulesFile } from './check-rules-file.ts';
 import { failIfCutShort } from './fail-if-cut-short.ts';
@@ -11,13 +11,9 @@ export const rules: ProcessCommand = {
     'check the sync rules (SYNC_RULES, else sync-rules.ts), or try them on events; - is standard input',
   usage: ['rules check [--json]', 'rules try --event <file>|- [--json]'],
   prepare(args) {
-    const { values, positionals } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: { event: { type: 'string' }, json: { type: 'boolean' } },
-    });
+    const { values, positionals } = readCommandLine(args, { event: { type: 'string' } });
     const [action, ...more] = positionals;
-    const { event, json: asJson = false } = values;
+    const { event, json: asJson } = values;
     if (action === undefined) throw new UsageError('rules: check or try?');
     if (action !== 'check' && action !== 'try') throw new UsageError(`rules: there is no ${action}`);
     if (more.length > 0) throw new UsageError(`rules ${action} does not take ${more.join(' ')}`);

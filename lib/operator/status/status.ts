@@ -1,10 +1,10 @@
-import { parseArgs } from 'node:util';
 import { SyncApiError } from '../../bulk-publish/sync-api-port.ts';
 import { SetupError } from '../../errors.ts';
 import { createPublishStore } from '../../store/publish-store.ts';
 import { createStatusStore } from '../../store/status-store.ts';
-import { readPool, refuseMore } from '../arguments.ts';
+import { readPool } from '../arguments.ts';
 import type { Command, CommandDeps } from '../command.ts';
+import { readOptions } from '../command-line.ts';
 import { type OperatedService, openServiceIfAny, wordFailure } from '../operated-service.ts';
 import { count } from '../words.ts';
 import { describeStatus, whatNeedsSomebody } from './describe-status.ts';
@@ -25,16 +25,10 @@ export const status: Command = {
     'stream, sync trigger, lag, quarantine, last bulk publish and gaps; --check fails where something needs somebody',
   usage: ['status [--pool <id>] [--check] [--json]'],
   prepare(args) {
-    const { values, positionals } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        pool: { type: 'string' },
-        check: { type: 'boolean', default: false },
-        json: { type: 'boolean', default: false },
-      },
+    const values = readOptions('status', args, {
+      pool: { type: 'string' },
+      check: { type: 'boolean', default: false },
     });
-    refuseMore('status', positionals);
     const identityPoolId = values.pool === undefined ? null : readPool('status', values.pool);
     return (deps) => run({ identityPoolId, isCheck: values.check, asJson: values.json }, deps);
   },
