@@ -1,4 +1,5 @@
-import type { PublishRun } from './publish-model.ts';
+import type { PublishRun, RunFacts } from './publish-model.ts';
+import { endedUnseen, failed, published, publishing } from './run-transitions.ts';
 import type { PublishDetails } from './sync-api-port.ts';
 
 interface Seen {
@@ -21,7 +22,7 @@ export function followRuns(stored: readonly PublishRun[], seen: Seen): PublishRu
   const { details, now } = seen;
   const missed = stored
     .filter((run) => run.status === 'IN_PROGRESS' && isOver(run, details))
-    .map((run): PublishRun => ({ ...run, ...UNKNOWN, status: 'UNSEEN', checkedAt: now }));
+    .map((run) => endedUnseen(run, now));
   const current = followCurrent(stored, seen);
   return current ? [...missed, current] : missed;
 }
@@ -30,8 +31,6 @@ export function followRuns(stored: readonly PublishRun[], seen: Seen): PublishRu
 function isOver({ startedAt }: PublishRun, details: PublishDetails): boolean {
   return details.startedAt === null || details.startedAt > startedAt;
 }
-
-const UNKNOWN = { completeness: 'unknown', waitingFor: null } as const;
 
 function followCurrent(
   stored: readonly PublishRun[],
@@ -43,24 +42,22 @@ function followCurrent(
   if (known && (known.status === status || known.status === 'SUCCEEDED' || known.status === 'FAILED')) {
     return null;
   }
-  const run: PublishRun = {
+  const run: RunFacts = {
     identityPoolId,
     startedAt,
     streamName: known?.streamName ?? streamName,
-    status,
     // Amazon gives one that succeeded its end; without it nothing later than now belongs to it.
     completedAt: status === 'SUCCEEDED' ? (details.completedAt ?? now) : details.completedAt,
     failureMessage,
-    completeness: 'waiting',
-    waitingFor: status === 'IN_PROGRESS' ? 'the service, which is still publishing' : 'a look at the stream',
-    projectedAt: null,
-    positionMark: null,
-    positionAt: null,
+    unmovedSince: null,
     checkedAt: now,
   };
-  if (status === 'FAILED') return { ...run, ...UNKNOWN };
-  if (status === 'SUCCEEDED' && run.streamName === null) {
-    return { ...run, completeness: 'unknown', waitingFor: 'its stream is not known' };
+  switch (status) {
+    case 'IN_PROGRESS':
+      return publishing(run);
+    case 'FAILED':
+      return failed(run);
+    case 'SUCCEEDED':
+      return published(run);
   }
-  return run;
 }

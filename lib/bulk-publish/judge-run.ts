@@ -1,6 +1,8 @@
 import { hash } from 'node:crypto';
 import type { Backlog } from './evidence-port.ts';
-import type { PublishRun } from './publish-model.ts';
+import type { OpenRun, PublishRun, RunFacts } from './publish-model.ts';
+import type { ShardsSeen } from './run-state.ts';
+import { cannotBeKnown, keepWaiting, projected } from './run-transitions.ts';
 
 /** A shard as it was read after the bulk publish had ended, from where it is projected to. */
 export interface ShardView {
@@ -27,25 +29,13 @@ export interface Evidence {
 /** Clocks differ, and services round: of records that arrived this much before or after, nobody knows on which side. */
 const CLOCK_MARGIN_MS = 1_000;
 
-/** How long nothing moves before somebody is told. */
-const STALL_MS = 15 * 60 * 1000;
-
-/** In the place of the mark, where no shard has to be looked at any more. */
-const SHARDS_PASSED = 'passed';
-const EXPIRED = 'expired';
-
 /** Whether all shards were seen past the end of the run: what is then projected stays so. */
-export function hasPassedShards({ positionMark }: PublishRun): boolean {
-  return positionMark === SHARDS_PASSED;
-}
-
-/** Whether there is more to be found out about the run. */
-export function isOpen({ status, completeness, positionMark }: PublishRun): boolean {
-  return status === 'SUCCEEDED' && completeness !== 'projected' && positionMark !== EXPIRED;
+export function hasPassedShards({ shards }: OpenRun): boolean {
+  return shards.kind === 'passed';
 }
 
 /** When records of the run can have arrived, both ends included. */
-export function timeOf({ startedAt, completedAt }: PublishRun): { from: number; to: number } {
+export function timeOf({ startedAt, completedAt }: RunFacts): { from: number; to: number } {
   return { from: startedAt - CLOCK_MARGIN_MS, to: (completedAt ?? startedAt) + CLOCK_MARGIN_MS };
 }
 
@@ -55,7 +45,7 @@ export function timeOf({ startedAt, completedAt }: PublishRun): { from: number; 
  *
  * @param now epoch milliseconds
  */
-export function judgeRun(run: PublishRun, evidence: Evidence, now: number): PublishRun {
+export function judgeRun(run: OpenRun, evidence: Evidence, now: number): PublishRun {
   if (evidence.shards?.some(({ isFollowed }) => !isFollowed)) return cannotBeKnown(run, PARALLEL, now);
   const { to } = timeOf(run);
   const behind = (evidence.shards ?? []).flatMap((shard) => describeBehind(shard, to));
@@ -65,56 +55,13 @@ export function judgeRun(run: PublishRun, evidence: Evidence, now: number): Publ
     ...(evidence.quarantined > 0 ? [`${count(evidence.quarantined, 'event')} in quarantine`] : []),
     ...(evidence.failedBatches > 0 ? [count(evidence.failedBatches, 'failed batch', 'failed batches')] : []),
   ];
-  if (waitingFor.length === 0) {
-    return {
-      ...run,
-      completeness: 'projected',
-      waitingFor: null,
-      projectedAt: now,
-      positionMark: SHARDS_PASSED,
-      checkedAt: now,
-    };
-  }
-  const mark = behind.length === 0 ? SHARDS_PASSED : markOf(evidence.shards ?? []);
-  return keepWaiting(run, waitingFor.join(', '), mark, now);
-}
-
-/** Nobody can tell now, but perhaps later. */
-export function cannotBeKnown(run: PublishRun, why: string, now: number): PublishRun {
-  return { ...run, completeness: 'unknown', waitingFor: why, checkedAt: now };
-}
-
-/** The stream has lost what would tell, or is another one by now. */
-export function cannotBeFound(run: PublishRun, now: number): PublishRun {
-  const why =
-    'its records may have left the stream before anybody looked, or went with a stream since made anew';
-  return { ...cannotBeKnown(run, why, now), positionMark: EXPIRED };
+  if (waitingFor.length === 0) return projected(run, now);
+  const shards: ShardsSeen =
+    behind.length === 0 ? { kind: 'passed' } : { kind: 'behind', mark: markOf(evidence.shards ?? []) };
+  return keepWaiting(run, waitingFor.join(', '), shards, now);
 }
 
 export const PARALLEL = 'batches of one shard are projected side by side, nobody knows how far';
-
-/**
- * It waits on, or has stalled: nothing has moved for a quarter of an hour.
- * @param mark changes when anything moves
- */
-export function keepWaiting(
-  run: PublishRun,
-  waitingFor: string,
-  mark: string | null,
-  now: number,
-): PublishRun {
-  const hasMoved = mark !== run.positionMark || run.positionAt === null;
-  // A clock that was set back begins anew.
-  const positionAt = hasMoved || run.positionAt === null || run.positionAt > now ? now : run.positionAt;
-  return {
-    ...run,
-    completeness: now - positionAt >= STALL_MS ? 'stalled' : 'waiting',
-    waitingFor,
-    positionMark: mark,
-    positionAt,
-    checkedAt: now,
-  };
-}
 
 function describeBehind({ shardId, backlog }: ShardView, to: number): string[] {
   const { arrivals, hasMore, isConclusive } = backlog;

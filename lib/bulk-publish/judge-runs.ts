@@ -1,17 +1,9 @@
 import { type CountFailedBatches, EvidenceError, type StreamReader } from './evidence-port.ts';
-import {
-  cannotBeFound,
-  cannotBeKnown,
-  hasPassedShards,
-  judgeRun,
-  keepWaiting,
-  PARALLEL,
-  type ShardView,
-  timeOf,
-} from './judge-run.ts';
-import type { PublishRun } from './publish-model.ts';
+import { hasPassedShards, judgeRun, PARALLEL, type ShardView, timeOf } from './judge-run.ts';
+import type { OpenRun, PublishRun } from './publish-model.ts';
 import type { PublishStore } from './publish-store-port.ts';
 import { readShards } from './read-shards.ts';
+import { cannotBeFound, cannotBeKnown, keepWaiting } from './run-transitions.ts';
 
 export interface JudgeDeps {
   store: Pick<PublishStore, 'readPositions' | 'countQuarantined'>;
@@ -39,7 +31,7 @@ const SETTLE_MS = 3_000;
 export async function judgeRuns(
   deps: JudgeDeps,
   streamName: string,
-  runs: readonly PublishRun[],
+  runs: readonly OpenRun[],
 ): Promise<{ judged: PublishRun[]; failure: EvidenceError | null }> {
   const now = deps.now();
   if (deps.parallelizationFactor > 1) {
@@ -60,7 +52,7 @@ export async function judgeRuns(
     if (!(error instanceof EvidenceError)) throw error;
     const waitingFor = `what cannot be read: ${error.message}`;
     return {
-      judged: settled.map((run) => keepWaiting(run, waitingFor, run.positionMark, now)),
+      judged: settled.map((run) => keepWaiting(run, waitingFor, run.shards, now)),
       failure: error,
     };
   }
@@ -70,7 +62,7 @@ export async function judgeRuns(
 async function readShardsFor(
   { store, streams }: JudgeDeps,
   streamName: string,
-  runs: readonly PublishRun[],
+  runs: readonly OpenRun[],
 ): Promise<ShardView[]> {
   const starts = runs.filter((run) => !hasPassedShards(run)).map((run) => timeOf(run).from);
   if (starts.length === 0) return [];
@@ -89,7 +81,7 @@ interface Kept {
 async function readKept(
   { streams }: JudgeDeps,
   streamName: string,
-  runs: readonly PublishRun[],
+  runs: readonly OpenRun[],
   now: number,
 ): Promise<Kept> {
   const starts = runs.filter((run) => !hasPassedShards(run)).map((run) => timeOf(run).from);
@@ -100,7 +92,7 @@ async function readKept(
 }
 
 /** It began before what the stream has, and not every shard is projected beyond its end. */
-function mayBeLost(run: PublishRun, shards: readonly ShardView[], { createdAt, since }: Kept): boolean {
+function mayBeLost(run: OpenRun, shards: readonly ShardView[], { createdAt, since }: Kept): boolean {
   if (hasPassedShards(run)) return false;
   const { from, to } = timeOf(run);
   // What is projected of a stream made anew says nothing of the one before, whose shards were not all seen past the run.
@@ -112,7 +104,7 @@ function mayBeLost(run: PublishRun, shards: readonly ShardView[], { createdAt, s
 async function judge(
   { store, countFailedBatches, now }: JudgeDeps,
   streamName: string,
-  run: PublishRun,
+  run: OpenRun,
   shards: readonly ShardView[],
 ): Promise<PublishRun> {
   const time = { streamName, ...timeOf(run) };

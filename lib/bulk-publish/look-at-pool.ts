@@ -1,8 +1,9 @@
 import { decideStart } from './decide-start.ts';
 import { followRuns } from './follow-run.ts';
-import { isOpen } from './judge-run.ts';
-import type { PollDeps, PollOutcome, PoolLook } from './poll-model.ts';
-import type { Gap, PublishRun, SeenStreaming } from './publish-model.ts';
+import type { PollFindings } from './poll-findings.ts';
+import type { PollDeps, PoolLook } from './poll-model.ts';
+import type { Gap, OpenRun, PublishRun, SeenStreaming } from './publish-model.ts';
+import { isOpen } from './run-transitions.ts';
 import { streamingChange } from './streaming-gap.ts';
 
 /** Written no more often, where nothing has changed. */
@@ -10,7 +11,7 @@ const KEEP_SEEN_MS = 60_000;
 
 /**
  * Where a pool streams to and how its last bulk publish stands, as the service says it: keeps both, and starts a bulk
- * publish where the policy says so. What it finds goes into `outcome`.
+ * publish where the policy says so. What it finds goes into `findings`.
  *
  * @throws {SyncApiError}
  */
@@ -18,24 +19,24 @@ export async function lookAtPool(
   deps: PollDeps,
   identityPoolId: string,
   { before, openGaps }: { before: SeenStreaming | null; openGaps: readonly Gap[] },
-  outcome: PollOutcome,
+  findings: PollFindings,
 ): Promise<PoolLook> {
   const { api, store, now } = deps;
   const streaming = await api.readStreaming(identityPoolId);
   const { isEnabled, streamName } = streaming;
   const seen: SeenStreaming = { identityPoolId, streamName, isEnabled, checkedAt: now() };
   const details = await api.readPublishDetails(identityPoolId);
-  await keepStreaming(deps, { before, seen, openGaps, publishedAt: details.startedAt }, outcome);
+  await keepStreaming(deps, { before, seen, openGaps, publishedAt: details.startedAt }, findings);
 
   const stored = await store.readRuns(identityPoolId);
   const changed = followRuns(stored, { identityPoolId, details, streamName, now: now() });
   for (const run of changed) {
     await store.saveRun(run);
-    outcome.transitions.push({ run, to: run.status });
+    findings.moved(run, run.status);
   }
   const runs = merge(stored, changed);
   if (decideStart(deps.policy, { isEnabled, runs }, now())) {
-    outcome.started.push({ identityPoolId, answer: await api.startPublish(identityPoolId) });
+    findings.started({ identityPoolId, answer: await api.startPublish(identityPoolId) });
   }
   return { identityPoolId, streamName: isEnabled ? streamName : null, open: openRuns(runs) };
 }
@@ -53,13 +54,13 @@ async function keepStreaming(
     openGaps: readonly Gap[];
     publishedAt: number | null;
   },
-  outcome: PollOutcome,
+  findings: PollFindings,
 ): Promise<void> {
   const { identityPoolId } = seen;
   const { opens, endsAt } = streamingChange(before, seen, publishedAt);
   if (opens) {
     await store.openGap(opens);
-    outcome.gaps.push(opens);
+    findings.missing(opens);
   }
   const isOpen = openGaps.some(
     (gap) => gap.identityPoolId === identityPoolId && gap.cause === 'streaming-off',
@@ -77,7 +78,7 @@ function merge(stored: readonly PublishRun[], changed: readonly PublishRun[]): P
 }
 
 /** What a later bulk publish has brought, an earlier one need not. @param runs newest first */
-function openRuns(runs: readonly PublishRun[]): PublishRun[] {
+function openRuns(runs: readonly PublishRun[]): OpenRun[] {
   const projectedAt = runs.findIndex(({ completeness }) => completeness === 'projected');
   return runs.slice(0, projectedAt < 0 ? runs.length : projectedAt).filter(isOpen);
 }

@@ -1,7 +1,8 @@
 import { findExpired } from './find-expired.ts';
 import { findRemade } from './find-remade.ts';
 import { judgeRuns } from './judge-runs.ts';
-import type { PollDeps, PollOutcome, PoolLook } from './poll-model.ts';
+import type { PollFindings } from './poll-findings.ts';
+import type { PollDeps, PoolLook } from './poll-model.ts';
 import type { Gap, PublishRun, SeenStreaming } from './publish-model.ts';
 
 /** Judges the bulk publishes on a stream that are not projected yet, and keeps what comes of it. */
@@ -9,7 +10,7 @@ export async function judgeStream(
   deps: PollDeps,
   streamName: string,
   pools: readonly PoolLook[],
-  outcome: PollOutcome,
+  findings: PollFindings,
 ): Promise<void> {
   const runs = pools.flatMap(({ open }) => open.filter((run) => run.streamName === streamName));
   if (runs.length === 0) return;
@@ -17,16 +18,11 @@ export async function judgeStream(
   for (const run of judged) {
     await deps.store.saveRun(run);
     const before = runs.find((one) => isSameRun(one, run));
-    if (before?.completeness !== run.completeness) outcome.transitions.push({ run, to: run.completeness });
+    if (before?.completeness !== run.completeness) findings.moved(run, run.completeness);
   }
-  const stalled = runs.map((run) => judged.find((one) => isSameRun(one, run)) ?? run);
-  outcome.stalled += stalled.filter(({ completeness }) => completeness === 'stalled').length;
-  if (failure) {
-    const { condition, message } = failure;
-    for (const identityPoolId of new Set(runs.map((run) => run.identityPoolId))) {
-      outcome.failures.push({ identityPoolId, condition, message });
-    }
-  }
+  const now = runs.map((run) => judged.find((one) => isSameRun(one, run)) ?? run);
+  findings.stalled(now.filter(({ completeness }) => completeness === 'stalled').length);
+  if (failure) findings.failed(new Set(runs.map((run) => run.identityPoolId)), failure);
 }
 
 function isSameRun(one: PublishRun, other: PublishRun): boolean {
@@ -48,11 +44,11 @@ export async function findExpiry(
   deps: PollDeps,
   streamName: string,
   { pools, openGaps, seen }: StreamContext,
-  outcome: PollOutcome,
+  findings: PollFindings,
 ): Promise<void> {
   const streaming = pools.filter((pool) => pool.streamName === streamName);
   if (streaming.length === 0) return;
-  await keepRemade(deps, streamName, seen, outcome);
+  await keepRemade(deps, streamName, seen, findings);
   const now = deps.now();
   const since = await findExpired(deps, streamName, now);
   for (const { identityPoolId } of streaming) {
@@ -61,7 +57,7 @@ export async function findExpiry(
     if (since === null && isOpen) await deps.store.endGaps({ identityPoolId, cause, until: now });
     if (since === null || isOpen) continue;
     await deps.store.openGap({ identityPoolId, since, cause, until: null });
-    outcome.gaps.push({ identityPoolId, since, cause });
+    findings.missing({ identityPoolId, since, cause });
   }
 }
 
@@ -70,7 +66,7 @@ async function keepRemade(
   { store, streams, now }: PollDeps,
   streamName: string,
   seen: readonly SeenStreaming[],
-  outcome: PollOutcome,
+  findings: PollFindings,
 ): Promise<void> {
   const remade = await findRemade({ store, streams }, streamName, seen);
   if (remade === null) return;
@@ -81,7 +77,7 @@ async function keepRemade(
   for (const one of concerned) {
     const gap = { identityPoolId: one.identityPoolId, since, cause: 'expired' as const };
     await store.openGap({ ...gap, until });
-    outcome.gaps.push(gap);
+    findings.missing(gap);
   }
   // Once the gaps are kept, so that it is found again where this is cut off.
   for (const one of concerned) {

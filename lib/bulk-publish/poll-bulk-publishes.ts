@@ -1,6 +1,7 @@
 import { EvidenceError } from './evidence-port.ts';
 import { lookAtPool } from './look-at-pool.ts';
 import { findExpiry, judgeStream } from './look-at-stream.ts';
+import { createPollFindings, type PollFindings } from './poll-findings.ts';
 import type { PollDeps, PollOutcome, PoolLook } from './poll-model.ts';
 import type { SeenStreaming } from './publish-model.ts';
 import { SyncApiError } from './sync-api-port.ts';
@@ -22,33 +23,32 @@ export async function pollBulkPublishes(deps: PollDeps): Promise<PollOutcome> {
   const seen = new Map((await store.readSeen()).map((one) => [one.identityPoolId, one]));
   const openGaps = await store.readOpenGaps();
   const poolIds = inOrder(deps.identityPoolIds ?? (await api.listPools()), seen, deps.first ?? []);
-  const outcome = emptyOutcome(poolIds.length);
-  const attempts = createAttempts(outcome);
+  const findings = createPollFindings(poolIds.length);
+  const attempts = createAttempts(findings);
 
   const looks: PoolLook[] = [];
   for (const [index, identityPoolId] of poolIds.entries()) {
     if (index > 0 && now() - startedAt >= timeBudgetMs * SHARE_OF_POOLS) {
-      outcome.notReached.push(identityPoolId);
+      findings.notReached([identityPoolId]);
       continue;
     }
     await attempts.of([identityPoolId], async () => {
       const context = { before: seen.get(identityPoolId) ?? null, openGaps };
-      looks.push(await lookAtPool(deps, identityPoolId, context, outcome));
+      looks.push(await lookAtPool(deps, identityPoolId, context, findings));
     });
   }
   for (const [streamName, pools] of byStream(looks)) {
     const ids = pools.map(({ identityPoolId }) => identityPoolId);
-    if (now() - startedAt >= timeBudgetMs) outcome.notReached.push(...ids);
+    if (now() - startedAt >= timeBudgetMs) findings.notReached(ids);
     else {
-      await attempts.of(ids, () => judgeStream(deps, streamName, pools, outcome));
+      await attempts.of(ids, () => judgeStream(deps, streamName, pools, findings));
       await attempts.of(ids, () =>
-        findExpiry(deps, streamName, { pools, openGaps, seen: [...seen.values()] }, outcome),
+        findExpiry(deps, streamName, { pools, openGaps, seen: [...seen.values()] }, findings),
       );
     }
   }
   attempts.throwUnforeseen();
-  const notReached = [...new Set(outcome.notReached)];
-  return { ...outcome, notReached, gapsOpen: await store.countUnmendedGaps() };
+  return findings.outcome(await store.countUnmendedGaps());
 }
 
 function inOrder(
@@ -60,21 +60,8 @@ function inOrder(
   return [...new Set(identityPoolIds)].sort((one, other) => rank(one) - rank(other));
 }
 
-function emptyOutcome(pools: number): PollOutcome {
-  return {
-    pools,
-    notReached: [],
-    failures: [],
-    transitions: [],
-    started: [],
-    gaps: [],
-    stalled: 0,
-    gapsOpen: 0,
-  };
-}
-
 /** Work for some pools, whose failure is theirs alone. */
-function createAttempts({ failures }: PollOutcome) {
+function createAttempts(findings: PollFindings) {
   const unforeseen: unknown[] = [];
   return {
     async of(identityPoolIds: readonly string[], work: () => Promise<void>): Promise<void> {
@@ -82,8 +69,7 @@ function createAttempts({ failures }: PollOutcome) {
         await work();
       } catch (error) {
         if (error instanceof SyncApiError || error instanceof EvidenceError) {
-          const { condition, message } = error;
-          failures.push(...identityPoolIds.map((identityPoolId) => ({ identityPoolId, condition, message })));
+          findings.failed(identityPoolIds, error);
         } else unforeseen.push(error);
       }
     },

@@ -1,6 +1,6 @@
 import type { PublishPolicy } from './decide-start.ts';
 import type { JudgeDeps } from './judge-runs.ts';
-import type { Gap, PublishRun } from './publish-model.ts';
+import type { Gap, OpenRun, PublishRun } from './publish-model.ts';
 import type { PublishStore } from './publish-store-port.ts';
 import type { PublishStart, SyncApi, SyncApiCondition } from './sync-api-port.ts';
 
@@ -53,5 +53,5 @@ export interface PoolLook {
   /** Where it streams to now; null where it does not. */
   streamName: string | null;
   /** Of those there is more to find out. */
-  open: PublishRun[];
+  open: OpenRun[];
 }

@@ -1,29 +1,21 @@
-/** How a bulk publish stands. UNSEEN: a newer one began before the end of this one was seen. */
-export type RunStatus = 'IN_PROGRESS' | 'SUCCEEDED' | 'FAILED' | 'UNSEEN';
+import type { Open, RunState } from './run-state.ts';
 
-/**
- * Whether all that a bulk publish put onto the stream is in the query store. stalled: it is not, and for a while nothing
- * has moved. unknown: nobody can tell, and of one that did not succeed there is nothing to tell.
- */
-export type Completeness = 'waiting' | 'projected' | 'stalled' | 'unknown';
+/** A bulk publish of a pool, named by its start. */
+export type PublishRun = RunFacts & RunState;
 
-/** A bulk publish of a pool, named by its start. Times are epoch milliseconds. */
-export interface PublishRun {
+/** One of which there is more to be found out. */
+export type OpenRun = RunFacts & Open;
+
+/** What is kept of a bulk publish whatever state it is in. Times are epoch milliseconds. */
+export interface RunFacts {
   identityPoolId: string;
   startedAt: number;
   /** Null where the pool did not say. */
   streamName: string | null;
-  status: RunStatus;
   completedAt: number | null;
   failureMessage: string | null;
-  completeness: Completeness;
-  /** In words, for people; null where it waits for nothing. */
-  waitingFor: string | null;
-  projectedAt: number | null;
-  /** Tells whether any shard was projected further since; null before it was looked at. */
-  positionMark: string | null;
-  /** Since when it is the same. */
-  positionAt: number | null;
+  /** Since when no shard was seen to be projected further; null before anybody has looked. */
+  unmovedSince: number | null;
   checkedAt: number;
 }
 

@@ -1,21 +1,6 @@
 // The statements of what the poller keeps.
 
-import type { Gap, PublishRun } from '../bulk-publish/publish-model.ts';
-
-export interface RunRow {
-  identity_pool_id: string;
-  started_ms: number;
-  stream_name: string | null;
-  status: PublishRun['status'];
-  completed_ms: number | null;
-  failure_message: string | null;
-  completeness: PublishRun['completeness'];
-  waiting_for: string | null;
-  projected_ms: number | null;
-  position_mark: string | null;
-  position_ms: number | null;
-  checked_ms: number;
-}
+import type { Gap } from '../bulk-publish/publish-model.ts';
 
 /** By far more than the failures in a row after which the time to the next attempt grows no more. */
 export const READ_RUNS = `

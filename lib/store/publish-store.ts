@@ -1,4 +1,4 @@
-import type { Gap, PublishRun } from '../bulk-publish/publish-model.ts';
+import type { Gap } from '../bulk-publish/publish-model.ts';
 import type { PublishStore } from '../bulk-publish/publish-store-port.ts';
 import type { Database } from './database.ts';
 import {
@@ -16,10 +16,10 @@ import {
   READ_QUIET,
   READ_RUNS,
   READ_SEEN,
-  type RunRow,
   SAVE_RUN,
   type SeenRow,
 } from './publish-statements.ts';
+import { type RunRow, toRun, toRunValues } from './run-row.ts';
 
 /** What the poller keeps of bulk publishes, streaming and gaps, in SQL, on any `Database`. */
 export function createPublishStore(database: Database): PublishStore {
@@ -67,20 +67,7 @@ function createRunStore(
     },
 
     async saveRun(run) {
-      await database.query(SAVE_RUN, [
-        run.identityPoolId,
-        run.startedAt,
-        run.streamName,
-        run.status,
-        run.completedAt,
-        run.failureMessage,
-        run.completeness,
-        run.waitingFor,
-        run.projectedAt,
-        run.positionMark,
-        run.positionAt,
-        run.checkedAt,
-      ]);
+      await database.query(SAVE_RUN, toRunValues(run));
     },
 
     async readSeen() {
@@ -119,23 +106,6 @@ function createGapStore(
     async endGaps({ identityPoolId, cause, until }) {
       await database.query(END_GAPS, [identityPoolId, cause, until]);
     },
-  };
-}
-
-function toRun(row: RunRow): PublishRun {
-  return {
-    identityPoolId: row.identity_pool_id,
-    startedAt: row.started_ms,
-    streamName: row.stream_name,
-    status: row.status,
-    completedAt: row.completed_ms,
-    failureMessage: row.failure_message,
-    completeness: row.completeness,
-    waitingFor: row.waiting_for,
-    projectedAt: row.projected_ms,
-    positionMark: row.position_mark,
-    positionAt: row.position_ms,
-    checkedAt: row.checked_ms,
   };
 }
 

@@ -1,6 +1,16 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { PublishRun } from '../../lib/bulk-publish/publish-model.ts';
+import type { OpenRun, RunFacts } from '../../lib/bulk-publish/publish-model.ts';
 import type { PublishStore } from '../../lib/bulk-publish/publish-store-port.ts';
+import {
+  cannotBeFound,
+  cannotBeKnown,
+  endedUnseen,
+  failed,
+  keepWaiting,
+  projected,
+  published,
+  publishing,
+} from '../../lib/bulk-publish/run-transitions.ts';
 import type { Database } from '../../lib/store/database.ts';
 import { migrate } from '../../lib/store/migrate.ts';
 import { createPublishStore } from '../../lib/store/publish-store.ts';
@@ -9,19 +19,22 @@ import { DATABASES } from '../fixtures/databases.ts';
 import { DAY, forgetPublishes, HOUR, OTHER_POOL } from '../fixtures/publish-poller.ts';
 import { NEW_YEAR, POOL } from '../fixtures/stream-events.ts';
 
-const RUN: PublishRun = {
+const FACTS: RunFacts = {
   identityPoolId: POOL,
   startedAt: NEW_YEAR,
   streamName: 'cognito-sync',
-  status: 'SUCCEEDED',
   completedAt: NEW_YEAR + HOUR,
   failureMessage: 'none',
+  unmovedSince: NEW_YEAR + 1,
+  checkedAt: NEW_YEAR + 2,
+};
+const RUN: OpenRun = {
+  ...FACTS,
+  status: 'SUCCEEDED',
   completeness: 'waiting',
   waitingFor: 'a test',
   projectedAt: null,
-  positionMark: 'mark',
-  positionAt: NEW_YEAR + 1,
-  checkedAt: NEW_YEAR + 2,
+  shards: { kind: 'behind', mark: 'mark' },
 };
 
 describe.each(DATABASES)('what the poller keeps on $name', ({ open }) => {
@@ -36,22 +49,54 @@ describe.each(DATABASES)('what the poller keeps on $name', ({ open }) => {
   beforeEach(() => forgetPublishes(database));
 
   it('has the runs of a pool, newest first, as they were saved last', async () => {
-    const nothing = { streamName: null, completedAt: null, failureMessage: null, waitingFor: null };
-    const bare: PublishRun = { ...RUN, ...nothing, positionMark: null, positionAt: null, startedAt: 1 };
+    const nothing = { streamName: null, completedAt: null, failureMessage: null, unmovedSince: null };
+    const bare = failed({ ...FACTS, ...nothing, startedAt: 1 });
     await store.saveRun(bare);
     await store.saveRun(RUN);
     await store.saveRun({ ...RUN, identityPoolId: OTHER_POOL });
     expect(await store.readRuns(POOL)).toEqual([RUN, bare]);
-    const projected: PublishRun = { ...RUN, completeness: 'projected', projectedAt: NEW_YEAR + DAY };
-    await store.saveRun(projected);
-    expect(await store.readRuns(POOL)).toEqual([projected, bare]);
+    const later = projected(RUN, NEW_YEAR + DAY);
+    await store.saveRun(later);
+    expect(await store.readRuns(POOL)).toEqual([later, bare]);
   });
 
   it('keeps a run projected, whatever a slower poller writes after that', async () => {
-    const projected: PublishRun = { ...RUN, completeness: 'projected', projectedAt: NEW_YEAR + DAY };
-    await store.saveRun(projected);
-    await store.saveRun({ ...RUN, status: 'IN_PROGRESS' });
-    expect(await store.readRuns(POOL)).toEqual([projected]);
+    const later = projected(RUN, NEW_YEAR + DAY);
+    await store.saveRun(later);
+    await store.saveRun(publishing(FACTS));
+    expect(await store.readRuns(POOL)).toEqual([later]);
+  });
+
+  it.each([
+    ['under way', publishing(FACTS), 'IN_PROGRESS', 'waiting', null],
+    ['that has failed', failed(FACTS), 'FAILED', 'unknown', null],
+    ['whose end nobody saw', endedUnseen(FACTS, NEW_YEAR), 'UNSEEN', 'unknown', null],
+    ['that nobody has looked for', published(FACTS), 'SUCCEEDED', 'waiting', null],
+    ['of which shards are behind', RUN, 'SUCCEEDED', 'waiting', 'mark'],
+    [
+      'that has stalled',
+      keepWaiting(RUN, 'a test', RUN.shards, NEW_YEAR + DAY),
+      'SUCCEEDED',
+      'stalled',
+      'mark',
+    ],
+    [
+      'whose events lie in quarantine',
+      keepWaiting(RUN, 'a test', { kind: 'passed' }, NEW_YEAR),
+      'SUCCEEDED',
+      'waiting',
+      'passed',
+    ],
+    ['of which nobody can tell', cannotBeKnown(RUN, 'a test', NEW_YEAR), 'SUCCEEDED', 'unknown', 'mark'],
+    ['that the stream has lost', cannotBeFound(RUN, NEW_YEAR), 'SUCCEEDED', 'unknown', 'expired'],
+    ['that is projected', projected(RUN, NEW_YEAR), 'SUCCEEDED', 'projected', 'passed'],
+  ])('has a run %s as it was saved', async (_, run, status, completeness, mark) => {
+    await store.saveRun(run);
+    const { rows } = await database.query(
+      'SELECT status, completeness, position_mark FROM projection.bulk_publishes',
+    );
+    expect(rows).toEqual([{ status, completeness, position_mark: mark }]);
+    expect(await store.readRuns(POOL)).toEqual([run]);
   });
 
   it('shows runs and gaps to people with their times', async () => {

@@ -1,24 +1,23 @@
 import { describe, expect, it } from 'vitest';
-import type { PublishRun } from '../../lib/bulk-publish/publish-model.ts';
+import type { PublishRun, RunFacts } from '../../lib/bulk-publish/publish-model.ts';
+import { cannotBeKnown, failed, projected, published } from '../../lib/bulk-publish/run-transitions.ts';
 import { describeStatus, whatNeedsSomebody } from '../../lib/operator/status/describe-status.ts';
 import type { PoolReport, StatusReport } from '../../lib/operator/status/status-report.ts';
 
 const POOL = 'us-east-1:1';
 const START = Date.UTC(2026, 0, 1);
-const RUN: PublishRun = {
+const FACTS: RunFacts = {
   identityPoolId: POOL,
   startedAt: START,
   streamName: 'cognito-sync',
-  status: 'SUCCEEDED',
   completedAt: START + 60_000,
   failureMessage: null,
-  completeness: 'projected',
-  waitingFor: null,
-  projectedAt: START + 90_000,
-  positionMark: null,
-  positionAt: null,
+  unmovedSince: null,
   checkedAt: START,
 };
+const PUBLISHED = published(FACTS);
+const STALLED: PublishRun = { ...PUBLISHED, completeness: 'stalled' };
+const RUN = projected(PUBLISHED, START + 90_000);
 const GOOD: PoolReport = {
   identityPoolId: POOL,
   now: { streaming: { isEnabled: true, streamName: 'cognito-sync', roleArn: null }, syncTrigger: null },
@@ -66,8 +65,8 @@ describe('what a status says', () => {
       { needsPublishAfter: START },
       `a bulk publish is needed: none that began after 2026-01-01T00:00:00Z is in the query store; run \`bulk-publish start --pool ${POOL}\``,
     ],
-    ['a run that failed', { lastRun: { ...RUN, status: 'FAILED', completeness: 'unknown' } }, 'has failed'],
-    ['a run that has stalled', { lastRun: { ...RUN, completeness: 'stalled' } }, 'has stalled'],
+    ['a run that failed', { lastRun: failed(FACTS) }, 'has failed'],
+    ['a run that has stalled', { lastRun: STALLED }, 'has stalled'],
     [
       'quarantine',
       {
@@ -79,8 +78,8 @@ describe('what a status says', () => {
       'in quarantine: 2 not-json, 1 unstorable-text; `redrive` tries again',
     ],
     ['a pool that could not be asked', { now: null, problem: 'no permission' }, `${POOL}: no permission`],
-    ['a run under way', { lastRun: { ...RUN, completeness: 'waiting', waitingFor: 'x' } }, null],
-    ['a run of which nobody can tell', { lastRun: { ...RUN, completeness: 'unknown' } }, null],
+    ['a run under way', { lastRun: PUBLISHED }, null],
+    ['a run of which nobody can tell', { lastRun: cannotBeKnown(PUBLISHED, 'x', START) }, null],
     ['a pool that never streamed', { lastRun: null, now: null }, null],
   ])('is something to do, or not: %s', (_, pool, what) => {
     const todo = whatNeedsSomebody(reportOf(pool));

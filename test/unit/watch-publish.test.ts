@@ -1,36 +1,32 @@
 import { describe, expect, it } from 'vitest';
 import type { PollOutcome } from '../../lib/bulk-publish/poll-model.ts';
-import type { PublishRun } from '../../lib/bulk-publish/publish-model.ts';
+import type { PublishRun, RunFacts } from '../../lib/bulk-publish/publish-model.ts';
+import {
+  cannotBeKnown,
+  endedUnseen,
+  failed,
+  keepWaiting,
+  projected,
+  published,
+  publishing,
+} from '../../lib/bulk-publish/run-transitions.ts';
 import { watchPublish } from '../../lib/operator/watch-publish.ts';
 
 const POOL = 'us-east-1:1';
 const START = Date.UTC(2026, 0, 1);
-const RUN: PublishRun = {
+const FACTS: RunFacts = {
   identityPoolId: POOL,
   startedAt: START,
   streamName: 'cognito-sync',
-  status: 'IN_PROGRESS',
   completedAt: null,
   failureMessage: null,
-  completeness: 'waiting',
-  waitingFor: 'the service, which is still publishing',
-  projectedAt: null,
-  positionMark: null,
-  positionAt: null,
+  unmovedSince: null,
   checkedAt: START,
 };
-const SUCCEEDED: PublishRun = {
-  ...RUN,
-  status: 'SUCCEEDED',
-  completedAt: START + 5_000,
-  waitingFor: '2 events',
-};
-const PROJECTED: PublishRun = {
-  ...SUCCEEDED,
-  completeness: 'projected',
-  waitingFor: null,
-  projectedAt: START + 9_000,
-};
+const RUN = publishing(FACTS);
+const PUBLISHED = published({ ...FACTS, completedAt: START + 5_000 });
+const SUCCEEDED = keepWaiting(PUBLISHED, '2 events', { kind: 'passed' }, START);
+const PROJECTED = projected(SUCCEEDED, START + 9_000);
 
 type Failure = PollOutcome['failures'][number];
 interface Look {
@@ -79,12 +75,11 @@ describe('watching a bulk publish', () => {
   });
 
   it.each([
-    { status: 'FAILED', completeness: 'unknown' },
-    { status: 'UNSEEN', completeness: 'unknown' },
-    { status: 'SUCCEEDED', completeness: 'stalled' },
-    { status: 'SUCCEEDED', completeness: 'unknown' },
-  ] as const)('ends where there is nothing more to come: %o', async (end) => {
-    const ended = { ...SUCCEEDED, ...end };
+    ['has failed', failed(FACTS)],
+    ['ended unseen', endedUnseen(FACTS, START)],
+    ['has stalled', keepWaiting(SUCCEEDED, '2 events', SUCCEEDED.shards, START + 60 * 60 * 1000)],
+    ['nobody can tell of', cannotBeKnown(SUCCEEDED, 'a test', START)],
+  ])('ends where there is nothing more to come: a run that %s', async (_, ended) => {
     expect((await watch([{ run: ended }])).run).toBe(ended);
   });
 
