@@ -1,6 +1,6 @@
-import { toSafeLine } from '../safe-line.ts';
 import { BrokenRuleError } from './call-rule.ts';
 import type { RuledCall } from './ruled-call.ts';
+import { showKey } from './show-key.ts';
 
 /** The call fails; the message is for the device. */
 export class Rejection extends Error {
@@ -42,9 +42,6 @@ export function attemptRule<Answer>(
   }
 }
 
-/** A key of 1,024 characters would leave no room for the reason: the service cuts messages off. */
-const MAX_SHOWN = 100;
-
 /**
  * @param ownWords the user's, for the device in place of the reason
  * @throws {Rejection} always
@@ -56,10 +53,4 @@ export function rejectCall(
   call.decisions.push({ rule, key, action: 'rejected', reason });
   const shown = key === null ? '' : `${showKey(key)}: `;
   throw new Rejection(`${shown}${ownWords ?? reason}`);
-}
-
-/** As JSON writes it, without the quotes: a device makes up its keys, and this is logged as it is. */
-function showKey(key: string): string {
-  const text = JSON.stringify(key.slice(0, MAX_SHOWN).toWellFormed());
-  return toSafeLine(text.slice(1, -1));
 }

@@ -5,6 +5,7 @@ import { isLongerThan, type Members } from '../stream/members.ts';
 import { isStorable } from '../stream/storable-text.ts';
 import type { SyncRecord } from '../sync/model.ts';
 import type { Patch } from '../sync/read-patches.ts';
+import { showKey } from './show-key.ts';
 import type { SyncTriggerEvent } from './sync-trigger-event.ts';
 
 /** What an answer is read against. */
@@ -77,7 +78,7 @@ function readRecords(datasetRecords: Members): Map<string, string | null> {
   for (const [key, record] of Object.entries(datasetRecords)) {
     if (record === null || record === undefined) continue;
     checkKey(key);
-    wanted.set(key, readRecord(record, `datasetRecords.${key}`));
+    wanted.set(key, readRecord(key, record));
   }
   return wanted;
 }
@@ -92,20 +93,24 @@ function checkKey(key: string): void {
   }
 }
 
-function readRecord(record: unknown, name: string): string | null {
-  if (!isObject(record)) throw invalidOutput(name, 'must be an object or null');
+function readRecord(key: string, record: unknown): string | null {
+  if (!isObject(record)) throw invalidRecord(key, '', 'must be an object or null');
   const { op, newValue } = record;
   if (op === 'remove') return null;
-  if (op !== 'replace') throw invalidOutput(`${name}.op`, 'must be replace or remove');
+  if (op !== 'replace') throw invalidRecord(key, '.op', 'must be replace or remove');
   if (newValue === null) return null;
-  if (typeof newValue !== 'string') throw invalidOutput(`${name}.newValue`, 'must be a string or null');
+  if (typeof newValue !== 'string') throw invalidRecord(key, '.newValue', 'must be a string or null');
   if (isLongerThan(newValue, MAX_VALUE_LENGTH)) {
-    throw invalidOutput(`${name}.newValue`, `must have length less than or equal to ${MAX_VALUE_LENGTH}`);
+    throw invalidRecord(key, '.newValue', `must have length less than or equal to ${MAX_VALUE_LENGTH}`);
   }
   if (!isStorable(newValue)) {
-    throw invalidOutput(`${name}.newValue`, 'must not hold NUL or unpaired surrogates');
+    throw invalidRecord(key, '.newValue', 'must not hold NUL or unpaired surrogates');
   }
   return newValue;
+}
+
+function invalidRecord(key: string, member: string, must: string): ServiceError {
+  return invalidOutput(`datasetRecords.${showKey(key)}${member}`, must);
 }
 
 function invalidOutput(what: string, must: string): ServiceError {

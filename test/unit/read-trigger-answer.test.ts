@@ -165,6 +165,21 @@ describe('an answer', () => {
     ['null for the records', { ...EVENT, datasetRecords: null }, 'datasetRecords must be an object'],
     ['a list of records', { ...EVENT, datasetRecords: [] }, 'datasetRecords must be an object'],
     ['text for the records', { ...EVENT, datasetRecords: 'secret' }, 'datasetRecords must be an object'],
+    [
+      'a key that would drive a terminal',
+      at({ 'a\n\u001b[2J"': 'secret' }),
+      'datasetRecords.a\\n\\u001b[2J\\" must be an object or null',
+    ],
+    [
+      'a key that would turn the direction of writing around',
+      at({ 'a\u202e': put(41) }),
+      'datasetRecords.a\\u202e.newValue must be a string or null',
+    ],
+    [
+      'a key that would leave no room for the reason',
+      at({ ['k'.repeat(1_024)]: 'secret' }),
+      `datasetRecords.${'k'.repeat(100)} must be an object or null`,
+    ],
     ['text for a record', at({ a: 'secret' }), 'datasetRecords.a must be an object or null'],
     ['a list for a record', at({ a: [] }), 'datasetRecords.a must be an object or null'],
     ['no op', at({ a: { newValue: 'secret' } }), 'datasetRecords.a.op must be replace or remove'],
