@@ -1,14 +1,14 @@
 import { attemptRule, rejectCall } from './attempt-rule.ts';
 import { BrokenRuleError, callRule } from './call-rule.ts';
-import { type Change, judgeChange, type Refusal } from './judge-change.ts';
+import { type Change, type ChangeBy, judgeChange, type Refusal } from './judge-change.ts';
 import type { RuledCall } from './ruled-call.ts';
 import type { KeyRule, OnInvalid } from './rules-model.ts';
 import { valueProblem } from './text-problem.ts';
 
 interface Proposal {
-  isDerived: boolean;
-  /** The value that stays where the change is not valid and does not fail the call. */
-  ifRefused: string | null;
+  by: ChangeBy;
+  /** The value that the record has without the change, and keeps where that is refused; null is no value. */
+  withoutIt: string | null;
 }
 
 interface Decided {
@@ -38,7 +38,7 @@ export function decideChange(call: RuledCall, change: Change, proposal: Proposal
     {
       dataset: call.about,
       storedRecords: call.storedRecords,
-      isDerived: proposal.isDerived,
+      by: proposal.by,
       attempt: (ask, ifBroken) => attemptRule(call, { rule: rule.path, key }, ask, ifBroken),
     },
   );
@@ -81,10 +81,10 @@ function refuse(
   { path, onInvalid }: { path: string; onInvalid: OnInvalid },
   key: string,
   { reason, ownWords }: Refusal,
-  { ifRefused }: Proposal,
+  { withoutIt }: Proposal,
 ): Decided {
   if (onInvalid === 'reject') rejectCall(call, { rule: path, key, reason, ownWords });
   // To drop a key that has a value is to revert it; to revert one that has none is to drop it.
-  call.decisions.push({ rule: path, key, action: ifRefused === null ? 'dropped' : 'reverted', reason });
-  return { value: ifRefused, isRefused: true, rule: path };
+  call.decisions.push({ rule: path, key, action: withoutIt === null ? 'dropped' : 'reverted', reason });
+  return { value: withoutIt, isRefused: true, rule: path };
 }

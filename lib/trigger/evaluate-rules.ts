@@ -45,7 +45,7 @@ function judgeDevice(call: RuledCall): void {
   for (const [key, { oldValue, newValue }] of call.entries) {
     if (newValue === oldValue) continue;
     const change = { key, oldValue, newValue };
-    const decided = decideChange(call, change, { isDerived: false, ifRefused: oldValue });
+    const decided = decideChange(call, change, { by: 'device', withoutIt: oldValue });
     if (decided.value === newValue) continue;
     call.outcomes.set(key, decided.value);
     if (decided.isRefused) continue;
@@ -76,7 +76,7 @@ function derive(call: RuledCall): void {
     const oldValue = entries.get(key)?.oldValue ?? null;
     const withoutIt = records[key] ?? null;
     const change = { key, oldValue, newValue };
-    const { value, isRefused } = decideChange(call, change, { isDerived: true, ifRefused: withoutIt });
+    const { value, isRefused } = decideChange(call, change, { by: 'derive', withoutIt });
     if (isRefused || value === withoutIt) continue;
     outcomes.set(key, value);
     added += Number(value !== null) - Number(withoutIt !== null);

@@ -10,13 +10,15 @@ export interface Change {
   newValue: string | null;
 }
 
+/** Who wants a change. */
+export type ChangeBy = 'device' | 'derive';
+
 /** What a change is judged in. */
 export interface ChangeContext {
   dataset: DatasetOfRule;
   /** As they were before the call. */
   storedRecords: () => RecordValues;
-  /** True for what `derive` sets: it may change what the server owns. */
-  isDerived: boolean;
+  by: ChangeBy;
   /** Makes the answer of a rule that is broken: the one given, unless the call ends by it. */
   attempt: <Answer>(call: () => Answer, ifBroken: Answer) => Answer;
 }
@@ -33,8 +35,7 @@ type Judge = (options: KeyOptions, change: Change, context: ChangeContext) => Re
 
 /** In the order in which they are asked; the first refusal counts. */
 const JUDGES: readonly Judge[] = [
-  ({ serverOwned }, _, { isDerived }) =>
-    refuseIf(serverOwned === true && !isDerived, "it is the server's own"),
+  ({ serverOwned }, _, { by }) => refuseIf(serverOwned === true && by === 'device', "it is the server's own"),
   ({ immutable }, { oldValue }) => refuseIf(immutable === true && oldValue !== null, 'it is immutable'),
   ({ removable }, { newValue }) => refuseIf(removable === false && newValue === null, 'it is not removable'),
   ({ maxBytes }, { newValue }) =>
