@@ -31,6 +31,15 @@ export interface LocalFunction {
 }
 
 /**
+ * It is idle and takes the next invocation, or is busy with one. Once a file has changed that it has read, it is outdated,
+ * and ends as soon as it is busy no more. One that has ended by itself stays as it is until another one is started: a
+ * change of what it has read may mend why it could not be loaded.
+ */
+interface StartedEnvironment extends Environment {
+  state: 'idle' | 'busy' | 'outdated';
+}
+
+/**
  * A function in environments of its own, as Lambda runs it: each invocation has one to itself, which is kept for the
  * next unless it ended. The first is started when it is needed. Where all are busy an invocation waits for its turn,
  * first come, first served; when its time is over before its turn comes, it is throttled.
@@ -47,73 +56,74 @@ export function createLocalFunction(
   tellEnd: (reason: string) => void = () => undefined,
 ): LocalFunction {
   const turns = createTurns(MAX_ENVIRONMENTS, throttled);
-  let idle: Environment[] = [];
-  const busy = new Set<Environment>();
-  const outdated = new WeakSet<Environment>();
-  /** Kept where it could not be loaded, too: a change of what it has read may mend that. */
-  let newest: Environment | undefined;
+  /** In the order in which they were started. */
+  let all: StartedEnvironment[] = [];
   let watch: FileWatch | undefined;
   let closed = false;
 
-  function start(): Environment {
-    newest = startEnvironment(about, tellEnd);
-    watch ??= watchFiles({ readers: upToDate, onStale: replace });
-    return newest;
+  function start(): StartedEnvironment {
+    const started: StartedEnvironment = { ...startEnvironment(about, tellEnd), state: 'idle' };
+    all = [...all.filter((environment) => !environment.hasEnded()), started];
+    watch ??= watchFiles({
+      readers: () => all.filter(({ state }) => state !== 'outdated'),
+      onStale: replace,
+    });
+    return started;
   }
 
-  function upToDate(): Environment[] {
-    const all = new Set([...idle, ...busy, ...(newest ? [newest] : [])]);
-    return [...all].filter((environment) => !outdated.has(environment));
-  }
-
-  function replace(stale: readonly Environment[]): void {
+  function replace(stale: readonly StartedEnvironment[]): void {
     for (const environment of stale) {
-      outdated.add(environment);
-      if (!busy.has(environment)) environment.end(throttled());
+      const isBusy = environment.state === 'busy';
+      environment.state = 'outdated';
+      if (!isBusy) environment.end(throttled());
     }
-    idle = idle.filter((environment) => !environment.hasEnded());
-    if (newest && outdated.has(newest)) idle.push(start());
-    if (newest) void tellOf(newest, true);
+    const newest = all.at(-1);
+    if (newest) void tellOf(newest.state === 'outdated' ? start() : newest, true);
   }
 
-  async function tellOf(environment: Environment, changed: boolean): Promise<void> {
+  async function tellOf(environment: StartedEnvironment, changed: boolean): Promise<void> {
     const problem = await rulesProblem(environment);
     const isAboutRules = environment.files.size > 0;
-    if (isAboutRules && !outdated.has(environment) && !closed) tell({ problem: problem?.message, changed });
+    if (isAboutRules && environment.state !== 'outdated' && !closed) {
+      tell({ problem: problem?.message, changed });
+    }
   }
 
   /** Where the files change while they are loaded, the next environment counts. */
   async function problemOfNewest(): Promise<FunctionError | undefined> {
-    const latest = newest;
-    const problem = latest && (await rulesProblem(latest));
-    return latest === newest ? problem : problemOfNewest();
+    const newest = all.at(-1);
+    const problem = newest && (await rulesProblem(newest));
+    return newest === all.at(-1) ? problem : problemOfNewest();
   }
 
-  function takeIdle(): Environment {
-    for (let kept = idle.pop(); kept; kept = idle.pop()) {
-      if (!kept.hasEnded()) return kept;
+  function takeIdle(): StartedEnvironment {
+    let taken = all.findLast((environment) => environment.state === 'idle' && !environment.hasEnded());
+    if (!taken) {
+      taken = start();
+      void tellOf(taken, false);
     }
-    const started = start();
-    void tellOf(started, false);
-    return started;
+    taken.state = 'busy';
+    return taken;
+  }
+
+  function giveBack(environment: StartedEnvironment): void {
+    if (environment.state === 'outdated') environment.end(throttled());
+    else environment.state = 'idle';
   }
 
   async function invokeInTurn(event: string, deadline: number): Promise<string> {
     if (closed) throw throttled();
     const environment = takeIdle();
-    busy.add(environment);
     try {
       return await environment.invoke(event, Math.max(1, Math.ceil(deadline - performance.now())));
     } finally {
-      busy.delete(environment);
-      if (outdated.has(environment)) environment.end(throttled());
-      if (!environment.hasEnded()) idle.push(environment);
+      giveBack(environment);
     }
   }
 
   return {
     async load() {
-      if (!newest) idle.push(start());
+      if (all.length === 0) start();
       return problemOfNewest();
     },
     async invoke(event, timeoutMs) {
@@ -129,7 +139,7 @@ export function createLocalFunction(
       closed = true;
       watch?.close();
       turns.close();
-      for (const environment of [...idle, ...busy]) environment.end(throttled());
+      for (const environment of all) environment.end(throttled());
     },
   };
 }
