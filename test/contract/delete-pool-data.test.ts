@@ -18,6 +18,7 @@ import { DATABASES } from '../fixtures/databases.ts';
 import { createPool, newPool } from '../fixtures/identity-pools.ts';
 import { insertDatasets } from '../fixtures/many-datasets.ts';
 import { createMerger, insertPendingMerge, mergeOf, newIdentity } from '../fixtures/merges.ts';
+import { readOutboxEvents } from '../fixtures/outbox-rows.ts';
 import { POOL } from '../fixtures/stream-events.ts';
 import { createDevice, createSyncService, DEVELOPER, drop, put } from '../fixtures/sync-service.ts';
 
@@ -118,10 +119,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
     for (const table of OF_POOL) counts[table] = await countRows(table);
     return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
   };
-  const events = async () =>
-    (await database.query<{ event: string }>('SELECT event FROM sync.outbox')).rows.map(({ event }) =>
-      JSON.parse(event),
-    );
+  const events = () => readOutboxEvents(database);
 
   /** Everything that a pool can have rows of. */
   async function fill(identityPoolId: string): Promise<void> {

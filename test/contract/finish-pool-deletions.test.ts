@@ -18,6 +18,7 @@ import { DATABASES } from '../fixtures/databases.ts';
 import { createDeletingService, createPoolDataDeletion } from '../fixtures/deleting-service.ts';
 import { createPool, newPool } from '../fixtures/identity-pools.ts';
 import { login } from '../fixtures/identity-service.ts';
+import { readOutboxEvents } from '../fixtures/outbox-rows.ts';
 import { DEVELOPER } from '../fixtures/signing.ts';
 import { NEW_YEAR, POOL } from '../fixtures/stream-events.ts';
 import { createDevice, createSyncService, put } from '../fixtures/sync-service.ts';
@@ -92,8 +93,7 @@ describe.each(DATABASES)('the function that finishes deletions of pools on $name
       )
     ).rows.map((row) => row.identity_pool_id);
   const removalEvents = async () =>
-    (await database.query<{ event: string }>('SELECT event FROM sync.outbox')).rows
-      .map(({ event }) => JSON.parse(event))
+    (await readOutboxEvents(database))
       .filter(({ operation }) => operation === 'remove')
       .map(({ datasetName }) => datasetName)
       .sort();

@@ -7,6 +7,7 @@ import type { Limits } from '../../lib/sync/limits.ts';
 import type { Caller, RecordPatch, SyncOperations } from '../../lib/sync/model.ts';
 import { DATABASES } from '../fixtures/databases.ts';
 import { createPool } from '../fixtures/identity-pools.ts';
+import { readOutboxEvents } from '../fixtures/outbox-rows.ts';
 import { NEW_YEAR, POOL } from '../fixtures/stream-events.ts';
 import { createDevice, createSyncService, DEVELOPER, drop, put } from '../fixtures/sync-service.ts';
 
@@ -48,13 +49,7 @@ describe.each(DATABASES)('the operations on $name', ({ open }) => {
     ({ operations, clock } = createSyncService(database));
     device = createDevice(operations);
   });
-  const events = async () => {
-    const { rows } = await database.query<{ event: string }>(
-      'SELECT event FROM sync.outbox WHERE partition_key = $1 ORDER BY created_at',
-      [device.identity.IdentityId],
-    );
-    return rows.map(({ event }) => JSON.parse(event));
-  };
+  const events = () => readOutboxEvents(database, device.identity.IdentityId);
   const limitedDevice = (limits: Partial<Limits>, identityId = device.identity.IdentityId) =>
     createDevice(createSyncService(database, limits).operations, { identityId });
 

@@ -21,6 +21,7 @@ import type { RulesOptions } from '../../lib/trigger/rules-model.ts';
 import type { DatasetRecord, SyncTriggerEvent } from '../../lib/trigger/sync-trigger-event.ts';
 import type { Decision } from '../../lib/trigger/verdict.ts';
 import { DATABASES } from '../fixtures/databases.ts';
+import { readOutboxEvents } from '../fixtures/outbox-rows.ts';
 import { NEW_YEAR, POOL } from '../fixtures/stream-events.ts';
 import { createDevice, createSyncService, drop, put } from '../fixtures/sync-service.ts';
 
@@ -81,13 +82,7 @@ describe.each(DATABASES)('the sync trigger on $name', ({ open }) => {
       datasetName,
       caller: { kind: 'identity' as const, identityPoolId: POOL, identityId },
     });
-  const events = async () => {
-    const { rows } = await database.query<{ event: string }>(
-      'SELECT event FROM sync.outbox WHERE partition_key = $1 ORDER BY created_at',
-      [device.identity.IdentityId],
-    );
-    return rows.map(({ event }) => JSON.parse(event));
-  };
+  const events = () => readOutboxEvents(database, device.identity.IdentityId);
 
   beforeAll(async () => {
     database = await open();
