@@ -15,7 +15,7 @@ import {
   readIdentityPoolIds,
   readParallelizationFactor,
   readPublishPolicy,
-  readRegion,
+  readStream,
 } from '../lib/config.ts';
 import { createCountFailedBatches } from '../lib/operator/count-failed-batches.ts';
 import { openFromEnvironment } from '../lib/store/open-from-environment.ts';
@@ -70,7 +70,11 @@ const BAD_ENDS = new Set(['FAILED', 'UNSEEN', 'stalled', 'unknown']);
 function createOutcomeLog(logger: Logger): (outcome: PollOutcome) => void {
   let failing = new Map<string, string>();
   let isShort = false;
-  return ({ transitions, gaps, started, failures, notReached }) => {
+  let elsewhereBefore = new Set<string>();
+  return ({ transitions, gaps, started, failures, notReached, elsewhere }) => {
+    const left = elsewhere.filter((identityPoolId) => !elsewhereBefore.has(identityPoolId));
+    if (left.length > 0) logger.info('pools that stream elsewhere are left alone', { identityPoolIds: left });
+    elsewhereBefore = new Set(elsewhere);
     for (const { run, to } of transitions) {
       const { identityPoolId, startedAt, failureMessage, waitingFor } = run;
       const details = { identityPoolId, startedAt, to, failureMessage, waitingFor };
@@ -105,7 +109,7 @@ export const handler: PollBulkPublishHandler = (event, context) => {
 };
 
 function compose(env: Environment): PollBulkPublishHandler {
-  const region = readRegion(env);
+  const { region, streamName } = readStream(env);
   const identityPoolIds = readIdentityPoolIds(env);
   const failures = readFailures(env);
   const policy = readPublishPolicy(env);
@@ -120,6 +124,7 @@ function compose(env: Environment): PollBulkPublishHandler {
       failures === null ? async () => 0 : createCountFailedBatches({ where: failures, redriven }),
     policy,
     identityPoolIds,
+    streamName,
     parallelizationFactor,
     report: createPublishReporter('poll-bulk-publish'),
     logger: createLogger('poll-bulk-publish'),

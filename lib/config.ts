@@ -214,7 +214,7 @@ export function isStreamName(text: string): boolean {
   return text.length <= MAX_STREAM_NAME_LENGTH && new RegExp(`^${STREAM_NAME_PATTERN}$`).test(text);
 }
 
-/** The stream that a function writes to. @throws {SetupError} naming the variable that is missing or wrong */
+/** The stream that a function writes to, or follows. @throws {SetupError} naming the variable that is missing or wrong */
 export function readStream(env: Environment): { region: string; streamName: string } {
   const { AWS_REGION: region, STREAM_NAME: streamName } = env;
   if (!region) throw new SetupError('AWS_REGION is not set; it is the region of the stream');
@@ -296,12 +296,6 @@ export function readIdentityPoolIds({
   });
   if (mistakes.length > 0) throw new SetupError(`IDENTITY_POOL_IDS: ${[...new Set(mistakes)].join(', ')}`);
   return ids;
-}
-
-/** @throws {SetupError} AWS_REGION is not set */
-export function readRegion({ AWS_REGION: region }: Environment): string {
-  if (!region) throw new SetupError('AWS_REGION is not set; it is the region of the identity pools');
-  return region;
 }
 
 /**

@@ -12,6 +12,7 @@ import { createRedrivenObjects } from '../../lib/store/redriven-objects.ts';
 import { createLogger } from '../../lib/telemetry.ts';
 import { deployedMappingSettings } from './event-source-mapping/deployed-mapping-settings.ts';
 import { createLambdaContext } from './lambda-context.ts';
+import { STREAM_NAME } from './names.ts';
 import { type Schedule, startSchedule } from './schedule.ts';
 
 const FUNCTION_NAME = 'poll-bulk-publish';
@@ -50,6 +51,7 @@ export function startPublishPolling({
     countFailedBatches: createCountFailedBatches({ where: join(directory, 'failures'), redriven }),
     policy: { kind: 'off' },
     identityPoolIds: null,
+    streamName: STREAM_NAME,
     parallelizationFactor: deployedMappingSettings().parallelizationFactor,
     report: () => undefined,
     logger,

@@ -11,7 +11,8 @@ const KEEP_SEEN_MS = 60_000;
 
 /**
  * Where a pool streams to and how its last bulk publish stands, as the service says it: keeps both, and starts a bulk
- * publish where the policy says so. What it finds goes into `findings`.
+ * publish where the policy says so. What it finds goes into `findings`. A pool that streams to another stream than the
+ * one that is projected is left alone, but that it may have streamed to this one before.
  *
  * @throws {SyncApiError}
  */
@@ -22,9 +23,14 @@ export async function lookAtPool(
   findings: PollFindings,
 ): Promise<PoolLook> {
   const { api, store, now } = deps;
-  const streaming = await api.readStreaming(identityPoolId);
-  const { isEnabled, streamName } = streaming;
+  const { isEnabled, streamName } = await api.readStreaming(identityPoolId);
   const seen: SeenStreaming = { identityPoolId, streamName, isEnabled, checkedAt: now() };
+  if (isEnabled && deps.streamName !== null && streamName !== deps.streamName) {
+    findings.elsewhere(identityPoolId);
+    const gone = { ...seen, streamName: null, isEnabled: false };
+    if (before) await keepStreaming(deps, { before, seen: gone, openGaps, publishedAt: null }, findings);
+    return { identityPoolId, streamName: null, open: openRuns(await store.readRuns(identityPoolId)) };
+  }
   const details = await api.readPublishDetails(identityPoolId);
   await keepStreaming(deps, { before, seen, openGaps, publishedAt: details.startedAt }, findings);
 

@@ -37,7 +37,7 @@ export async function pollBulkPublishes(deps: PollDeps): Promise<PollOutcome> {
       looks.push(await lookAtPool(deps, identityPoolId, context, findings));
     });
   }
-  for (const [streamName, pools] of byStream(looks)) {
+  for (const [streamName, pools] of byStream(looks, deps.streamName)) {
     const ids = pools.map(({ identityPoolId }) => identityPoolId);
     if (now() - startedAt >= timeBudgetMs) findings.notReached(ids);
     else {
@@ -79,13 +79,18 @@ function createAttempts(findings: PollFindings) {
   };
 }
 
-/** Pools with something to be found out on a stream: runs that are not projected yet, or records that may expire. */
-function byStream(looks: readonly PoolLook[]): Map<string, PoolLook[]> {
+/**
+ * Pools with something to be found out on a stream: runs that are not projected yet, or records that may expire.
+ *
+ * @param only the one stream that is looked at; null for all
+ */
+function byStream(looks: readonly PoolLook[], only: string | null): Map<string, PoolLook[]> {
   const streams = new Map<string, PoolLook[]>();
   for (const look of looks) {
     const names = [look.streamName, ...look.open.map(({ streamName }) => streamName)];
     for (const name of new Set(names)) {
-      if (name !== null) streams.set(name, [...(streams.get(name) ?? []), look]);
+      if (name !== null && (only === null || name === only))
+        streams.set(name, [...(streams.get(name) ?? []), look]);
     }
   }
   return streams;

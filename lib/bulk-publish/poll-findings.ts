@@ -13,6 +13,7 @@ export interface PollFindings {
   /** The same of each pool. */
   failed(identityPoolIds: Iterable<string>, why: SyncApiError | EvidenceError): void;
   notReached(identityPoolIds: Iterable<string>): void;
+  elsewhere(identityPoolId: string): void;
   /** All of it. @param gapsOpen how many gaps were not mended yet */
   outcome(gapsOpen: number): PollOutcome;
 }
@@ -24,6 +25,7 @@ export function createPollFindings(pools: number): PollFindings {
   const gaps: PollOutcome['gaps'] = [];
   const failures: PollOutcome['failures'] = [];
   const notReached = new Set<string>();
+  const elsewhere: string[] = [];
   let stalled = 0;
   return {
     moved: (run, to) => void transitions.push({ run, to }),
@@ -38,9 +40,11 @@ export function createPollFindings(pools: number): PollFindings {
     notReached(identityPoolIds) {
       for (const identityPoolId of identityPoolIds) notReached.add(identityPoolId);
     },
+    elsewhere: (identityPoolId) => void elsewhere.push(identityPoolId),
     outcome: (gapsOpen) => ({
       pools,
       notReached: [...notReached],
+      elsewhere,
       failures,
       transitions,
       started,

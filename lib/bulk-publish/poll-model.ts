@@ -10,6 +10,8 @@ export interface PollDeps extends Omit<JudgeDeps, 'store'> {
   policy: PublishPolicy;
   /** Null for all that the service knows. */
   identityPoolIds: readonly string[] | null;
+  /** The stream whose events come into the query store; null where those of any do. */
+  streamName: string | null;
   /** Pools that come first: those that the last poll did not reach. Else the one seen longest ago does. */
   first?: readonly string[];
   /** After this long no further pool is looked at, nor any stream after a little longer. The first pool is. */
@@ -34,6 +36,8 @@ export interface PollOutcome {
   pools: number;
   /** Pools for which there was no time. */
   notReached: string[];
+  /** Pools whose events come into no table of this query store: they stream to another stream. */
+  elsewhere: string[];
   failures: PoolFailure[];
   /** Each is told once. */
   transitions: Transition[];

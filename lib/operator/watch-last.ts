@@ -78,6 +78,8 @@ function toPollDeps(
     countFailedBatches: createCountFailedBatches({ where: failures, redriven }),
     policy: { kind: 'off' },
     identityPoolIds: [identityPoolId],
+    // Somebody has asked for this pool, wherever it streams to.
+    streamName: null,
     parallelizationFactor,
     timeBudgetMs: BUDGET_MS,
     now,

@@ -69,6 +69,39 @@ describe.each(DATABASES)('the poller of bulk publishes on $name', ({ open }) => 
     return poller.poll(options);
   };
 
+  describe('a pool that streams to another stream than the one that is projected', () => {
+    const pollHere = (options = {}) => poller.poll({ streamName: 'cognito-sync', ...options });
+    const streamTo = (streamName: string) => {
+      poller.pool().streaming = { isEnabled: true, streamName, roleArn: null };
+    };
+
+    it('is left alone: nothing of it is kept, read or started', async () => {
+      streamTo('of-another-team');
+      poller.pool().details = succeeded(START, END);
+      poller.fault.of = () => new Error('the stream of another team was read');
+      const outcome = await pollHere({ policy: { kind: 'first' } });
+      expect(outcome).toMatchObject({ elsewhere: [POOL], failures: [], transitions: [], gaps: [] });
+      expect(poller.starts).toEqual([]);
+      expect(poller.opened).toEqual([]);
+      expect(await runs()).toEqual([]);
+      expect(await gaps()).toEqual([]);
+    });
+
+    it('has a gap if it streamed here before, which ends when it comes back', async () => {
+      await pollHere();
+      streamTo('of-another-team');
+      poller.clock.now += MINUTE;
+      expect((await pollHere()).gaps).toHaveLength(1);
+      poller.clock.now += MINUTE;
+      expect((await pollHere()).gaps).toEqual([]);
+      expect(await gaps()).toMatchObject([{ cause: 'streaming-off', until: null }]);
+      streamTo('cognito-sync');
+      poller.clock.now += MINUTE;
+      await pollHere();
+      expect(await gaps()).toMatchObject([{ until: new Date(poller.clock.now) }]);
+    });
+  });
+
   describe('the status of a run', () => {
     it('is not kept of a pool that was never published', async () => {
       expect(await poller.poll()).toMatchObject({ pools: 1, transitions: [], failures: [] });

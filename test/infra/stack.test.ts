@@ -283,6 +283,7 @@ describe('the functions', () => {
     expect(environmentOf(most, 'poll-bulk-publish')).toMatchObject({
       IDENTITY_POOL_IDS: POOL,
       BULK_PUBLISH_POLICY: 'every 7 days',
+      STREAM_NAME: { Ref: 'CognitoStream' },
       PARALLELIZATION_FACTOR: '1',
       FAILURES: { 'Fn::Sub': `s3://\${FailuresBucket}/aws/lambda/` },
     });
@@ -369,6 +370,7 @@ describe('the alarms and the dashboard', () => {
       started: [],
       failures: [],
       notReached: [],
+      elsewhere: [],
       stalled: 0,
       gapsOpen: 0,
     });

@@ -4,7 +4,7 @@ import { createPollBulkPublish } from '../../functions/poll-bulk-publish.ts';
 import { createLambdaContext } from '../../infra/local/lambda-context.ts';
 import type { Gap, PublishRun, SeenStreaming } from '../../lib/bulk-publish/publish-model.ts';
 import type { PublishStore } from '../../lib/bulk-publish/publish-store-port.ts';
-import { readFailures, readIdentityPoolIds, readPublishPolicy, readRegion } from '../../lib/config.ts';
+import { readFailures, readIdentityPoolIds, readPublishPolicy, readStream } from '../../lib/config.ts';
 import { SetupError } from '../../lib/errors.ts';
 import { createPublishReporter } from '../../lib/telemetry.ts';
 import {
@@ -60,6 +60,7 @@ function openFunction() {
     countFailedBatches: async () => 0,
     policy: { kind: 'off' },
     identityPoolIds: null,
+    streamName: 'cognito-sync',
     parallelizationFactor: 1,
     report: createPublishReporter('poll-bulk-publish'),
     logger,
@@ -196,7 +197,12 @@ describe('what the function is told', () => {
   });
 
   it('is the region', () => {
-    expect(readRegion({ AWS_REGION: 'us-east-1' })).toBe('us-east-1');
-    expect(() => readRegion({})).toThrow('AWS_REGION is not set');
+    const STREAM_NAME = 'cognito-sync-prod';
+    expect(readStream({ AWS_REGION: 'us-east-1', STREAM_NAME })).toEqual({
+      region: 'us-east-1',
+      streamName: STREAM_NAME,
+    });
+    expect(() => readStream({ STREAM_NAME })).toThrow('AWS_REGION is not set');
+    expect(() => readStream({ AWS_REGION: 'us-east-1' })).toThrow('STREAM_NAME= is not the name of a stream');
   });
 });
