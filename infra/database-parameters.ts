@@ -2,6 +2,7 @@ import { readDatabaseUrl } from '../lib/config.ts';
 import { hasPassword, sslModeProblem } from '../lib/database-url.ts';
 import { parseSecretId } from '../lib/secret-id.ts';
 import { mistakeOf } from './mistake-of.ts';
+import { partitionMistakes } from './partition-mistakes.ts';
 import type { Substitution } from './substitution.ts';
 
 /** What a deployment is told of its database; an empty one counts as not given. */
@@ -91,13 +92,14 @@ function secretMistakes({ databaseSecret, databaseSecretKey }: DatabaseParameter
   }
   const secret = parseSecretId(databaseSecret);
   if (typeof secret === 'string') return [`databaseSecret: ${secret}`];
-  if (databaseSecretKey === '') return [];
+  const foreign = secret.region === null ? [] : partitionMistakes('databaseSecret', databaseSecret, region);
+  if (foreign.length > 0 || databaseSecretKey === '') return foreign;
   const keyRegion = KEY.exec(databaseSecretKey)?.[1];
   // An alias does not do: a policy allows keys. Source: AWS KMS Developer Guide, "Best practices for IAM policies".
   if (keyRegion === undefined)
     return [`databaseSecretKey: "${databaseSecretKey}" is not the ARN of a KMS key`];
   const secretRegion = secret.region ?? region;
-  if (keyRegion === secretRegion) return [];
+  if (keyRegion === secretRegion) return partitionMistakes('databaseSecretKey', databaseSecretKey, region);
   return [`databaseSecretKey: it is in ${keyRegion}, and the secret in ${secretRegion}`];
 }
 

@@ -1,10 +1,12 @@
 import {
+  isRegion,
   readIdentityPoolIds,
   readParallelizationFactor,
   readPayloadPolicy,
   readPublishPolicy,
 } from '../lib/config.ts';
 import { SetupError } from '../lib/errors.ts';
+import { isObject } from '../lib/is-object.ts';
 import {
   checkDatabase,
   type DatabaseDeployment,
@@ -13,6 +15,7 @@ import {
   toDatabaseDeployment,
 } from './database-parameters.ts';
 import { mistakeOf } from './mistake-of.ts';
+import { partitionMistakes } from './partition-mistakes.ts';
 import mapping from './project-stream-mapping.json' with { type: 'json' };
 import type { Substitution } from './substitution.ts';
 
@@ -20,6 +23,7 @@ import type { Substitution } from './substitution.ts';
 export interface DeploymentParameters extends DatabaseParameters {
   identityPools: string;
   bulkPublishPolicy: string;
+  publishTrust: string;
   payloadRegions: string;
   reservedConcurrency: string;
   alarmTopic: string;
@@ -30,6 +34,7 @@ const NOTHING: DeploymentParameters = {
   ...NO_DATABASE,
   identityPools: '',
   bulkPublishPolicy: '',
+  publishTrust: '',
   payloadRegions: '',
   reservedConcurrency: '',
   alarmTopic: '',
@@ -45,6 +50,7 @@ export interface Deployment extends DatabaseDeployment {
   /** Which of the files in infra/options are part of the stack. */
   listsPools: 'yes' | 'no';
   startsBulkPublishes: 'yes' | 'no';
+  publishTrust: 'account' | 'any';
   payloadRegions: string;
   /** Null leaves it to the account. */
   reservedConcurrency: number | null;
@@ -57,8 +63,20 @@ export interface Deployment extends DatabaseDeployment {
 const STAGE = /^[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?$/;
 const TOPIC = /^arn:[\w-]+:sns:([a-z0-9-]+):\d{12}:[\w-]{1,256}$/;
 const MAX_CONCURRENCY = 10_000;
+/**
+ * An environment of Lambda holds 4 KB, and the policies of a role 10,240 characters, in which each pool's ARN stands up
+ * to twice. Source: AWS Lambda Developer Guide, quotas; IAM User Guide, quotas.
+ */
+const MAX_POOLS = 30;
 
-type ResolveVariable = (variable: string) => Promise<unknown>;
+/** What the framework hands to a function that a variable stands for. */
+interface Resolvers {
+  resolveVariable: (variable: string) => Promise<unknown>;
+  /** A part of serverless.yml, by its path. */
+  resolveConfigurationProperty: (path: readonly string[]) => Promise<unknown>;
+  /** Of the command line. */
+  options: Readonly<Record<string, unknown>>;
+}
 
 /**
  * The parameters of a deployment, checked before anything is packaged: what `${file(infra/parameters.js):deployment}`
@@ -66,23 +84,35 @@ type ResolveVariable = (variable: string) => Promise<unknown>;
  *
  * @throws {SetupError} naming each parameter that is wrong, and never what a secret one holds
  */
-export async function deployment({
-  resolveVariable,
-}: {
-  resolveVariable: ResolveVariable;
-}): Promise<Deployment> {
+export async function deployment(resolvers: Resolvers): Promise<Deployment> {
+  const { resolveVariable } = resolvers;
   const given = await Promise.all(
     Object.keys(NOTHING).map(async (name) => [name, toText(await resolveVariable(`param:${name}`))] as const),
   );
   const stage = toText(await resolveVariable('sls:stage'));
   const region = toText(await resolveVariable('self:provider.region'));
+  const names = await givenNames(resolvers, stage);
   try {
-    return checkParameters(Object.fromEntries(given), { stage, region });
+    return checkParameters(Object.fromEntries(given), { stage, region, names });
   } catch (error) {
     // The framework prints the stack where there is one, and the reader needs the message.
     if (error instanceof SetupError) error.stack = '';
     throw error;
   }
+}
+
+/** How the parameters are called that are given at all, rightly or not. */
+async function givenNames(
+  { options, resolveConfigurationProperty }: Resolvers,
+  stage: string,
+): Promise<string[]> {
+  const written = await Promise.all(
+    ['default', stage].map((of) => resolveConfigurationProperty(['params', of]).catch(() => null)),
+  );
+  const said = Array.isArray(options.param)
+    ? options.param.map((text) => String(text).split('=', 1)[0] ?? '')
+    : [];
+  return [...written.flatMap((params) => (isObject(params) ? Object.keys(params) : [])), ...said];
 }
 
 /** YAML reads `on` and `off` as truth values. */
@@ -94,19 +124,27 @@ function toText(value: unknown): string {
 /** @throws {SetupError} naming each parameter that is wrong, one a line */
 export function checkParameters(
   parameters: Partial<DeploymentParameters>,
-  { stage, region }: { stage: string; region: string },
+  { stage, region, names = [] }: { stage: string; region: string; names?: readonly string[] },
 ): Deployment {
   const given: DeploymentParameters = { ...NOTHING, ...parameters };
   const mistakes = [
+    ...nameMistakes(names),
     ...stageMistakes(stage),
-    ...checkDatabase(given, region),
-    ...valueMistakes(given, region),
+    ...(isRegion(region)
+      ? [...checkDatabase(given, region), ...valueMistakes(given, region)]
+      : [`region: "${region}" is none; one looks like us-east-1`]),
     ...mistakeOf('parallelizationFactor in infra/project-stream-mapping.json', () =>
       readParallelizationFactor({ PARALLELIZATION_FACTOR: String(mapping.parallelizationFactor) }),
     ),
   ];
   if (mistakes.length > 0) throw new SetupError(`this cannot be deployed:\n${mistakes.join('\n')}`);
   return toDeployment(given, region);
+}
+
+function nameMistakes(names: readonly string[]): string[] {
+  const known = Object.keys(NOTHING);
+  const unknown = names.filter((name) => !known.includes(name));
+  return unknown.map((name) => `${name}: there is no such parameter; there are ${known.join(', ')}`);
 }
 
 function stageMistakes(stage: string): string[] {
@@ -117,13 +155,14 @@ function stageMistakes(stage: string): string[] {
 }
 
 function valueMistakes(given: DeploymentParameters, region: string): string[] {
-  const { identityPools, bulkPublishPolicy, payloadRegions, reservedConcurrency, alarmTopic, tracing } =
-    given;
+  const { identityPools, bulkPublishPolicy, publishTrust, payloadRegions } = given;
+  const { reservedConcurrency, alarmTopic, tracing } = given;
   return [
-    ...mistakeOf('identityPools', () =>
-      readIdentityPoolIds({ IDENTITY_POOL_IDS: identityPools, AWS_REGION: region }),
-    ),
+    ...mistakeOf('identityPools', () => readPools(identityPools, region)),
     ...mistakeOf('bulkPublishPolicy', () => readPublishPolicy({ BULK_PUBLISH_POLICY: bulkPublishPolicy })),
+    ...(['', 'account', 'any'].includes(publishTrust)
+      ? []
+      : [`publishTrust: "${publishTrust}" is none; use account or any`]),
     ...mistakeOf('payloadRegions', () =>
       readPayloadPolicy({ PAYLOAD_REGIONS: payloadRegions, AWS_REGION: region }),
     ),
@@ -135,6 +174,15 @@ function valueMistakes(given: DeploymentParameters, region: string): string[] {
   ];
 }
 
+/** @throws {SetupError} they are no pools of the region, or more than one can name */
+function readPools(identityPools: string, region: string): string[] | null {
+  const pools = readIdentityPoolIds({ IDENTITY_POOL_IDS: identityPools, AWS_REGION: region });
+  if (pools === null || pools.length <= MAX_POOLS) return pools;
+  throw new SetupError(
+    `there are ${pools.length}, and ${MAX_POOLS} can be named; give none for all that stream to the stack's stream`,
+  );
+}
+
 function isConcurrency(text: string): boolean {
   return /^[1-9]\d{0,4}$/.test(text) && Number(text) <= MAX_CONCURRENCY;
 }
@@ -144,11 +192,12 @@ function topicMistakes(alarmTopic: string, region: string): string[] {
   const itsRegion = TOPIC.exec(alarmTopic)?.[1];
   if (itsRegion === undefined) return [`alarmTopic: "${alarmTopic}" is not the ARN of an SNS topic`];
   // Source: Amazon CloudWatch User Guide, alarm actions: the topic is in the alarm's region.
-  return itsRegion === region ? [] : [`alarmTopic: it is in ${itsRegion}, and the stack in ${region}`];
+  if (itsRegion !== region) return [`alarmTopic: it is in ${itsRegion}, and the stack in ${region}`];
+  return partitionMistakes('alarmTopic', alarmTopic, region);
 }
 
 function toDeployment(given: DeploymentParameters, region: string): Deployment {
-  const pools = readIdentityPoolIds({ IDENTITY_POOL_IDS: given.identityPools, AWS_REGION: region });
+  const pools = readPools(given.identityPools, region);
   const policy = readPublishPolicy({ BULK_PUBLISH_POLICY: given.bulkPublishPolicy });
   return {
     ...toDatabaseDeployment(given, region),
@@ -157,6 +206,7 @@ function toDeployment(given: DeploymentParameters, region: string): Deployment {
     bulkPublishPolicy: given.bulkPublishPolicy || 'off',
     listsPools: pools === null ? 'yes' : 'no',
     startsBulkPublishes: policy.kind === 'off' ? 'no' : 'yes',
+    publishTrust: given.publishTrust === 'any' ? 'any' : 'account',
     payloadRegions: given.payloadRegions,
     reservedConcurrency: given.reservedConcurrency === '' ? null : Number(given.reservedConcurrency),
     alarmActions: given.alarmTopic === '' ? [] : [given.alarmTopic],

@@ -46,11 +46,15 @@ export const MAX_STREAM_NAME_LENGTH = 128;
 
 const REGION = /^[a-z]{2}(-[a-z]+)+-\d$/;
 
+export function isRegion(text: string): boolean {
+  return REGION.test(text);
+}
+
 /** @throws {SetupError} naming the variable, what it holds (unless secret) and what it may hold */
 export function readLocalConfig(env: Environment): LocalConfig {
   const credentials = readCredentials(env);
   const region = env.AWS_REGION || 'us-east-1';
-  if (!REGION.test(region)) {
+  if (!isRegion(region)) {
     throw new SetupError(`AWS_REGION=${region} is not the name of a region; one looks like us-east-1`);
   }
   return {
@@ -241,7 +245,7 @@ export function readPayloadPolicy(env: Environment): PayloadPolicy {
     );
   }
   const regions = value.split(',').map((region) => region.trim());
-  const wrong = regions.find((region) => !REGION.test(region));
+  const wrong = regions.find((region) => !isRegion(region));
   if (wrong !== undefined) {
     throw new SetupError(
       `${name}=${value}: "${wrong}" is not the name of a region; one looks like us-east-1`,

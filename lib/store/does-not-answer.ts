@@ -1,9 +1,14 @@
 import { type DatabaseAddress, DSQL_ADMIN } from '../config.ts';
 import { SetupError } from '../errors.ts';
 import { DatabaseError } from './database.ts';
+import { MigrationError } from './migration-error.ts';
 
-/** Words what went wrong when a server was first asked something. */
+/** Words what went wrong when a server was first asked something, or was brought to our schema. */
 export function doesNotAnswer(address: DatabaseAddress, error: unknown): SetupError {
+  if (error instanceof MigrationError) {
+    const todo = 'mend the cause, and run it again, which goes on from there';
+    return new SetupError(`${nameOf(address)}: ${oneLine(error)}; ${todo}`);
+  }
   const what = error instanceof DatabaseError && isSqlState(error.code) ? 'refuses' : 'does not answer';
   return new SetupError(`${nameOf(address)} ${what} (${oneLine(error)}); ${todoOf(address)}`);
 }
@@ -15,7 +20,7 @@ function todoOf(address: DatabaseAddress): string {
     case 'secret':
       return 'check DATABASE_SECRET, what it holds, and that the credentials are allowed secretsmanager:GetSecretValue on it';
     case 'postgresql':
-      return 'check DATABASE_URL, or unset it to use the embedded database';
+      return 'check DATABASE_URL, and that its user may do this';
   }
 }
 

@@ -1,6 +1,7 @@
 import { awaitIndexes } from './await-indexes.ts';
 import { createRole } from './create-role.ts';
 import { type Database, DatabaseError } from './database.ts';
+import { MigrationError } from './migration-error.ts';
 import { type Migration, readMigrations } from './read-migrations.ts';
 import { READER_ROLE } from './roles.ts';
 import { runDefinition } from './run-definition.ts';
@@ -19,7 +20,7 @@ const CREATE_LEDGER = [
  *
  * @param onSkipped told of each statement that Aurora DSQL refuses and that nothing of ours depends on
  * @returns the names of the migrations that were run
- * @throws {DatabaseError} a statement failed, with the name of its migration; run again once the cause is mended
+ * @throws {MigrationError} a statement failed; run again once the cause is mended
  */
 export async function migrate(
   database: Database,
@@ -70,8 +71,7 @@ function isRefusedConvenience({ dialect }: Database, statement: string, error: u
 }
 
 function ofMigration({ name }: Migration, error: unknown): unknown {
-  if (!(error instanceof DatabaseError)) return error;
-  return new DatabaseError(`the migration ${name} failed: ${error.message}`, error.code, { cause: error });
+  return error instanceof DatabaseError ? new MigrationError(name, error) : error;
 }
 
 /** A statement ends with a semicolon at the end of a line. */

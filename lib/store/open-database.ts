@@ -28,9 +28,9 @@ export async function openDatabase(
     return opened;
   } catch (error) {
     await opened.database.close();
-    throw databaseUrl === undefined
-      ? cannotOpen(directory, error)
-      : doesNotAnswer({ kind: 'postgresql', url: databaseUrl }, error);
+    if (databaseUrl === undefined) throw cannotOpen(directory, error);
+    const { message } = doesNotAnswer({ kind: 'postgresql', url: databaseUrl }, error);
+    throw new SetupError(`${message}; or unset DATABASE_URL, to use the embedded database`);
   }
 }
 

@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
+import { createMigrate } from '../../functions/migrate.ts';
+import { createLambdaContext } from '../../infra/local/lambda-context.ts';
 import { createRole } from '../../lib/store/create-role.ts';
 import type { Database } from '../../lib/store/database.ts';
 import { migrate } from '../../lib/store/migrate.ts';
 import { openPg } from '../../lib/store/pg-database.ts';
 import { READER_ROLE } from '../../lib/store/roles.ts';
+import { createLogger } from '../../lib/telemetry.ts';
 import { createPostgresDatabase, DATABASES } from '../fixtures/databases.ts';
 
 const MIGRATIONS = [
@@ -67,4 +70,24 @@ describe('a user of PostgreSQL who may make no roles', () => {
     await database.close();
     await admin.close();
   });
+});
+
+it('a migration that fails half-way is named, and is gone on with once the cause is mended', async () => {
+  const url = await createPostgresDatabase();
+  const database = openPg({ connectionString: url });
+  await database.query('CREATE SCHEMA projection');
+  await database.query('CREATE VIEW projection.records AS SELECT 1 AS mine');
+  const run = createMigrate({
+    database,
+    address: { kind: 'postgresql', url },
+    writers: [],
+    logger: createLogger('migrate'),
+  });
+  const context = createLambdaContext('migrate', 'us-east-1');
+  await expect(run({}, context)).rejects.toThrow(
+    /^the database test_\w+ at \S+: the migration 0001-query-store\.sql failed: .*; mend the cause, and run it again/,
+  );
+  await database.query('DROP VIEW projection.records');
+  expect(await run({}, context)).toEqual({ migrations: MIGRATIONS, skipped: [] });
+  await database.close();
 });

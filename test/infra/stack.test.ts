@@ -41,6 +41,7 @@ beforeAll(async () => {
     vpcSecurityGroups: 'sg-0123abcd',
     identityPools: POOL,
     bulkPublishPolicy: 'every 7 days',
+    publishTrust: 'any',
     payloadRegions: 'us-east-1,us-west-2',
     reservedConcurrency: '20',
     alarmTopic: TOPIC,
@@ -184,7 +185,7 @@ describe('what the stack allows', () => {
     }
   });
 
-  it('lets Cognito Sync write to the stream for this account, by a role that is an output', () => {
+  it('lets Cognito Sync write to the stream, for this account unless told otherwise, by a role that is an output', () => {
     const { AssumeRolePolicyDocument } = least.resources.PublishRole?.Properties ?? {};
     expect(statementsOf(AssumeRolePolicyDocument)).toEqual([
       {
@@ -192,6 +193,14 @@ describe('what the stack allows', () => {
         Principal: { Service: 'cognito-sync.amazonaws.com' },
         Action: 'sts:AssumeRole',
         Condition: { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } },
+      },
+    ]);
+    const anybody = most.resources.PublishRole?.Properties.AssumeRolePolicyDocument;
+    expect(statementsOf(anybody)).toEqual([
+      {
+        Effect: 'Allow',
+        Principal: { Service: 'cognito-sync.amazonaws.com' },
+        Action: 'sts:AssumeRole',
       },
     ]);
     expect(least.outputs).toMatchObject({
@@ -464,8 +473,12 @@ it('parameters that do not fit stop it before anything is built, by their name',
     stdout: expect.stringContaining('database: it is not given'),
   });
   await expect(
-    copy.package(['--param=tracing=x', '--param=identityPools=eu-west-1:abc'], { DATABASE_URL: SECRET }),
+    copy.package(['--param=tracing=x', '--param=alarmtopic=x', '--param=identityPools=eu-west-1:abc'], {
+      DATABASE_URL: SECRET,
+    }),
   ).rejects.toMatchObject({
-    stdout: expect.stringMatching(/database: it is dsql, and databaseUrl.*identityPools: .*tracing: /s),
+    stdout: expect.stringMatching(
+      /alarmtopic: there is no such parameter.*database: it is dsql, and databaseUrl.*identityPools: .*tracing: /s,
+    ),
   });
 }, 60_000);

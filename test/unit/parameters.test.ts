@@ -43,6 +43,7 @@ describe('the parameters of a deployment', () => {
       bulkPublishPolicy: 'off',
       listsPools: 'yes',
       startsBulkPublishes: 'no',
+      publishTrust: 'account',
       payloadRegions: '',
       reservedConcurrency: null,
       alarmActions: [],
@@ -164,6 +165,11 @@ describe('the parameters of a deployment', () => {
       /^databaseSecretKey: .*not the ARN of a KMS key/,
     ],
     [
+      'a secret of another partition',
+      { database: 'url', databaseSecret: ARN.replace('arn:aws:', 'arn:aws-cn:') },
+      /^databaseSecret: it is of the partition aws-cn/,
+    ],
+    [
       'a key of another region than the secret',
       {
         database: 'url',
@@ -225,6 +231,17 @@ describe('the parameters of a deployment', () => {
       { alarmTopic: 'arn:aws:sns:eu-west-1:123456789012:alarms' },
       /^alarmTopic: it is in eu-west-1, and the stack in us-east-1/,
     ],
+    [
+      'a topic of another partition',
+      { alarmTopic: 'arn:aws-us-gov:sns:us-east-1:123456789012:alarms' },
+      /^alarmTopic: it is of the partition aws-us-gov, and us-east-1 of aws/,
+    ],
+    ['a trust that is none', { publishTrust: 'everybody' }, /^publishTrust: "everybody" is none/],
+    [
+      'more pools than fit',
+      { identityPools: Array.from({ length: 31 }, (_, index) => `us-east-1:${1000 + index}`).join() },
+      /^identityPools: there are 31, and 30 can be named/,
+    ],
     ['half a tracing', { tracing: 'maybe' }, /^tracing: "maybe" is none/],
   ])('are refused with %s, and the parameter is named', (_, parameters, reason) => {
     expect(mistakes({ database: 'dsql', ...parameters })).toEqual([expect.stringMatching(reason)]);
@@ -253,9 +270,26 @@ describe('the parameters of a deployment', () => {
       ['sls:stage', 'prod'],
       ['self:provider.region', 'us-east-1'],
     ]);
-    const resolveVariable = async (variable: string) => values.get(variable) ?? null;
-    expect(await deployment({ resolveVariable })).toMatchObject({ reservedConcurrency: 5, tracing: 'yes' });
+    const resolvers = {
+      resolveVariable: async (variable: string) => values.get(variable) ?? null,
+      resolveConfigurationProperty: async () => null,
+      options: {},
+    };
+    expect(await deployment(resolvers)).toMatchObject({ reservedConcurrency: 5, tracing: 'yes' });
     values.delete('param:database');
-    await expect(deployment({ resolveVariable })).rejects.toThrow(/\ndatabase: it is not given/);
+    await expect(deployment(resolvers)).rejects.toThrow(/\ndatabase: it is not given/);
+  });
+
+  it('have names, and no others: each that is misspelt is told, wherever it is given', () => {
+    const names = ['database', 'identityPool', 'tracing', 'alarmtopic'];
+    expect(() => checkParameters({ database: 'dsql' }, { ...PROD, names })).toThrow(
+      /\nidentityPool: there is no such parameter; there are database, .*identityPools.*\nalarmtopic: there is no/,
+    );
+  });
+
+  it('are told a region that is none once, and not by a variable that nobody has set', () => {
+    expect(mistakes({ database: 'dsql' }, { stage: 'prod', region: 'moon' })).toEqual([
+      'region: "moon" is none; one looks like us-east-1',
+    ]);
   });
 });
