@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ListStreamsCommand } from '@aws-sdk/client-kinesis';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { loadSyncManager } from '../clients/load-sync-manager.ts';
 import { createDevice, type Device, type DeviceDataset } from '../clients/sync-manager-device.ts';
 import {
@@ -14,6 +14,7 @@ import {
   whyNoBrowser,
 } from '../fixtures/browser.ts';
 import { localKinesis } from '../fixtures/kinesis.ts';
+import { startCloud } from '../fixtures/local-cloud.ts';
 import { POOL } from '../fixtures/stream-events.ts';
 import type { Resolution } from './app.ts';
 
@@ -31,7 +32,7 @@ describe.skipIf(missing)('amazon-cognito-js in a browser', () => {
   const unexpected: string[] = [];
 
   beforeAll(async () => {
-    cloud = await startLocalCloud();
+    cloud = await startCloud();
     started.defer(() => cloud.close());
     site = await serveApp();
     started.defer(() => site.close());

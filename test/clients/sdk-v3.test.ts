@@ -38,10 +38,10 @@ import {
 } from '@aws-sdk/client-cognito-sync';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { startPort } from '../../infra/local/port.ts';
-import { startLocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { createSyncApiRoute } from '../../infra/local/sync-api-route.ts';
 import { ServiceError } from '../../lib/errors.ts';
 import { newPool, STREAMING } from '../fixtures/identity-pools.ts';
+import { startCloud } from '../fixtures/local-cloud.ts';
 import { IDS, stubSyncApi } from '../fixtures/stub-sync-api.ts';
 import { createSyncClient, list, set, write } from '../fixtures/sync-client.ts';
 import { createPlayerPool, logInAtBackend, PUSH, ROLE } from './player-pool.ts';
@@ -50,7 +50,7 @@ import { createPlayerPool, logInAtBackend, PUSH, ROLE } from './player-pool.ts';
 const moduleOf = (handler: string) =>
   new URL(`data:text/javascript,${encodeURIComponent(`export const handler = ${handler};`)}`);
 
-const cloud = await startLocalCloud({
+const cloud = await startCloud({
   functions: {
     echo: moduleOf('async (event) => event'),
     broken: moduleOf("async () => { throw new Error('level is too high'); }"),

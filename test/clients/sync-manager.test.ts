@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { SetCognitoEventsCommand } from '@aws-sdk/client-cognito-sync';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { functionArn } from '../../infra/local/names.ts';
-import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { DEFAULT_CREDENTIALS } from '../../lib/config.ts';
 import { AWS } from '../fixtures/aws-sdk-v2.ts';
+import { startCloud } from '../fixtures/local-cloud.ts';
 import { POOL } from '../fixtures/stream-events.ts';
 import { createSyncClient, list } from '../fixtures/sync-client.ts';
 import { loadSyncManager } from './load-sync-manager.ts';
@@ -34,7 +35,7 @@ let cloud: LocalCloud;
 let developer: ReturnType<typeof createSyncClient>;
 beforeAll(async () => {
   const houseRules = new URL(`data:text/javascript,${encodeURIComponent(HOUSE_RULES)}`);
-  cloud = await startLocalCloud({ functions: { 'house-rules': houseRules } });
+  cloud = await startCloud({ functions: { 'house-rules': houseRules } });
   developer = createSyncClient(cloud.url);
 });
 afterAll(async () => {

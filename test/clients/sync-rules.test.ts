@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { CognitoSyncClient, RecordPatch } from '@aws-sdk/client-cognito-sync';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { identityClient } from '../fixtures/identity-credentials.ts';
+import { startCloud } from '../fixtures/local-cloud.ts';
 import { POOL } from '../fixtures/stream-events.ts';
 import {
   createSyncClient,
@@ -25,7 +26,7 @@ const GAVE_UP = { ended: 'failure', message: 'Synchronize failed: exceeded maxim
 let cloud: LocalCloud;
 let developer: CognitoSyncClient;
 beforeAll(async () => {
-  cloud = await startLocalCloud({ rulesFile: await writeRulesFile(documentedRulesOf('A game').code) });
+  cloud = await startCloud({ rulesFile: await writeRulesFile(documentedRulesOf('A game').code) });
   developer = createSyncClient(cloud.url);
 });
 afterAll(async () => {

@@ -8,6 +8,7 @@ import { type Database, DatabaseError, type Transaction } from '../../lib/store/
 import { openPg } from '../../lib/store/pg-database.ts';
 import { openPglite } from '../../lib/store/pglite-database.ts';
 import { createPostgresDatabase, DATABASES } from '../fixtures/databases.ts';
+import { placeEmbeddedDatabase } from '../fixtures/embedded-template.ts';
 
 const insert = (on: Transaction, id: number) => on.query('INSERT INTO numbers (id) VALUES ($1)', [id]);
 
@@ -117,7 +118,9 @@ describe.each([
     name: 'embedded',
     async open() {
       const directory = await mkdtemp(join(tmpdir(), 'embedded-'));
-      const database = await openPglite({ dataDir: join(directory, 'database'), statementTimeoutMs: 1_000 });
+      const dataDir = join(directory, 'database');
+      await placeEmbeddedDatabase(dataDir);
+      const database = await openPglite({ dataDir, statementTimeoutMs: 1_000 });
       return { database, remove: () => rm(directory, { recursive: true, force: true }) };
     },
   },

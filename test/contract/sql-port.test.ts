@@ -22,6 +22,7 @@ import {
 } from '../../infra/local/sql-port/sql-messages.ts';
 import { type SqlPort, startSqlPort } from '../../infra/local/sql-port/sql-port.ts';
 import { type EmbeddedDatabase, openPglite } from '../../lib/store/pglite-database.ts';
+import { placeEmbeddedDatabase } from '../fixtures/embedded-template.ts';
 
 const HOST = '127.0.0.1';
 const hasPsql = spawnSync('psql', ['--version']).status === 0;
@@ -34,8 +35,10 @@ const clients: { end(): unknown }[] = [];
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'sql-port-'));
+  const dataDir = join(directory, 'database');
+  await placeEmbeddedDatabase(dataDir);
   database = await openPglite({
-    dataDir: join(directory, 'database'),
+    dataDir,
     readTimeoutMs: 2_000,
     maxReadBytes: 24 * 1024 * 1024,
   });

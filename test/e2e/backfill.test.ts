@@ -7,13 +7,13 @@ import {
   SetIdentityPoolConfigurationCommand,
 } from '@aws-sdk/client-cognito-sync';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { startLocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { takeDataDirectory } from '../../lib/store/data-directory.ts';
 import type { Database } from '../../lib/store/database.ts';
 import { openDatabase } from '../../lib/store/open-database.ts';
 import { openPg } from '../../lib/store/pg-database.ts';
 import { createPostgresDatabase } from '../fixtures/databases.ts';
 import { localKinesis, put } from '../fixtures/kinesis.ts';
+import { startCloud } from '../fixtures/local-cloud.ts';
 import { insertDatasets } from '../fixtures/many-datasets.ts';
 import { startProcess } from '../fixtures/npm-start.ts';
 import { operate } from '../fixtures/operator.ts';
@@ -29,7 +29,7 @@ describe.each([
 ])('a backfill that nobody watches, $name', ({ databaseUrl }) => {
   let dataDir: string;
   let url: string | undefined;
-  let env: Record<string, string>;
+  let env: { DATA_DIR: string } & Record<string, string>;
   beforeEach(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'backfill-'));
     url = await databaseUrl();
@@ -65,7 +65,7 @@ describe.each([
   });
 
   it('waits for what lies in quarantine until it is redriven', { timeout: 120_000 }, async () => {
-    const cloud = await startLocalCloud({ dataDir, ...(url !== undefined && { databaseUrl: url }) });
+    const cloud = await startCloud({ dataDir, ...(url !== undefined && { databaseUrl: url }) });
     try {
       await beginBulkPublish(cloud.url);
       const kinesis = localKinesis(cloud.url);
@@ -95,7 +95,7 @@ describe('a pool whose streaming is turned off', () => {
   it('has a gap until it is turned on again, and the cloud is well all the while', {
     timeout: 60_000,
   }, async () => {
-    const cloud = await startLocalCloud();
+    const cloud = await startCloud();
     const client = createSyncClient(cloud.url);
     const gaps = async () =>
       (await cloud.database.query('SELECT identity_pool_id, cause, until FROM query.gaps')).rows;

@@ -5,11 +5,12 @@ import {
 } from '@aws-sdk/client-cognito-sync';
 import { CreateStreamCommand, DeleteStreamCommand, type KinesisClient } from '@aws-sdk/client-kinesis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { createPoolStore } from '../../lib/store/pool-store.ts';
 import { createPostgresDatabase } from '../fixtures/databases.ts';
 import { newPool } from '../fixtures/identity-pools.ts';
 import { localKinesis } from '../fixtures/kinesis.ts';
+import { startCloud } from '../fixtures/local-cloud.ts';
 import { readEvents } from '../fixtures/read-stream.ts';
 import { createSyncClient, type Identity, newIdentity, set, write } from '../fixtures/sync-client.ts';
 
@@ -25,7 +26,7 @@ describe.each([
 
   beforeAll(async () => {
     const url = await databaseUrl();
-    cloud = await startLocalCloud(url === undefined ? {} : { databaseUrl: url });
+    cloud = await startCloud(url === undefined ? {} : { databaseUrl: url });
     client = createSyncClient(cloud.url);
     kinesis = localKinesis(cloud.url);
   });

@@ -6,9 +6,10 @@ import {
   ListShardsCommand,
 } from '@aws-sdk/client-kinesis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { createPostgresDatabase } from '../fixtures/databases.ts';
 import { localKinesis } from '../fixtures/kinesis.ts';
+import { startCloud } from '../fixtures/local-cloud.ts';
 import {
   createSyncClient,
   type Identity,
@@ -32,7 +33,7 @@ describe.each(DATABASES)('what a device writes, $name', ({ databaseUrl }) => {
 
   beforeAll(async () => {
     const url = await databaseUrl();
-    cloud = await startLocalCloud(url === undefined ? {} : { databaseUrl: url });
+    cloud = await startCloud(url === undefined ? {} : { databaseUrl: url });
     client = createSyncClient(cloud.url);
     kinesis = localKinesis(cloud.url);
   });

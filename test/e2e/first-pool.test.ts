@@ -11,7 +11,8 @@ import {
   UpdateRecordsCommand,
 } from '@aws-sdk/client-cognito-sync';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { startCloud } from '../fixtures/local-cloud.ts';
 import { createSyncClient } from '../fixtures/sync-client.ts';
 
 /** What is set for the first pool of a region, and which pools there are besides. */
@@ -40,7 +41,7 @@ describe('the first identity pool', () => {
 
   it('is there at the first start, keeps what is set for it, and is as at first after a reset', async () => {
     const region = 'us-east-1';
-    const first = await startLocalCloud({ dataDir });
+    const first = await startCloud({ dataDir });
     try {
       expect(await lookAt(first, region)).toEqual(firstOf(region));
       const client = createSyncClient(first.url);
@@ -50,7 +51,7 @@ describe('the first identity pool', () => {
     } finally {
       await first.close();
     }
-    const second = await startLocalCloud({ dataDir });
+    const second = await startCloud({ dataDir });
     try {
       expect(await lookAt(second, region)).toEqual({ ...firstOf(region), Events: {} });
       await second.reset();
@@ -64,7 +65,7 @@ describe('the first identity pool', () => {
     const region = 'us-east-1';
     const IdentityPoolId = `${region}:00000000-0000-4000-8000-000000000001`;
     const dataset = { IdentityPoolId, IdentityId: `${region}:${randomUUID()}`, DatasetName: 'game' };
-    const first = await startLocalCloud({ dataDir });
+    const first = await startCloud({ dataDir });
     try {
       const client = createSyncClient(first.url);
       const { SyncSessionToken } = await client.send(new ListRecordsCommand(dataset));
@@ -75,7 +76,7 @@ describe('the first identity pool', () => {
     } finally {
       await first.close();
     }
-    const second = await startLocalCloud({ dataDir });
+    const second = await startCloud({ dataDir });
     try {
       expect(await lookAt(second, region)).toEqual(firstOf(region));
       const client = createSyncClient(second.url);
@@ -90,7 +91,7 @@ describe('the first identity pool', () => {
   });
 
   it('is of the region', async () => {
-    const cloud = await startLocalCloud({ region: 'eu-west-1' });
+    const cloud = await startCloud({ region: 'eu-west-1' });
     try {
       expect(await lookAt(cloud, 'eu-west-1')).toEqual(firstOf('eu-west-1'));
     } finally {

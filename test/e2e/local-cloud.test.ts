@@ -7,6 +7,7 @@ import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-
 import { createKinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { createPostgresDatabase } from '../fixtures/databases.ts';
 import { localKinesis, put, putAll } from '../fixtures/kinesis.ts';
+import { startCloud } from '../fixtures/local-cloud.ts';
 import { NEW_YEAR, wireEvent, wireRecord } from '../fixtures/stream-events.ts';
 
 const DATABASES = [
@@ -114,7 +115,7 @@ describe.each(DATABASES)('a Cognito stream event on the local cloud, $name', ({ 
 it('what was put and projected is there after a restart, and so is what was not projected', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'restart-'));
   try {
-    const first = await startLocalCloud({ dataDir });
+    const first = await startCloud({ dataDir });
     const kinesis = localKinesis(first.url);
     await put(kinesis, wireEvent({ datasetName: 'before' }));
     await expect
@@ -127,7 +128,7 @@ it('what was put and projected is there after a restart, and so is what was not 
     await first.close();
     kinesis.destroy();
 
-    const second = await startLocalCloud({ dataDir });
+    const second = await startCloud({ dataDir });
     const names = async () =>
       (await second.database.query('SELECT dataset_name FROM query.records ORDER BY 1')).rows;
     await expect.poll(names).toEqual([{ dataset_name: 'before' }, { dataset_name: 'during' }]);
@@ -138,7 +139,7 @@ it('what was put and projected is there after a restart, and so is what was not 
 });
 
 it('stops although a function is being tried again', async () => {
-  const cloud = await startLocalCloud();
+  const cloud = await startCloud();
   const kinesis = localKinesis(cloud.url);
   await cloud.database.query('DROP TABLE projection.records CASCADE');
   await put(kinesis, wireEvent());

@@ -6,7 +6,8 @@ import {
   UpdateIdentityPoolCommand,
 } from '@aws-sdk/client-cognito-identity';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { startCloud } from '../fixtures/local-cloud.ts';
 import { ownAddress } from '../fixtures/own-address.ts';
 import { sendRaw } from '../fixtures/raw-http.ts';
 import { POOL } from '../fixtures/stream-events.ts';
@@ -26,7 +27,7 @@ describe.skipIf(address === undefined)('a local cloud that others can reach', ()
   let identities: CognitoIdentityClient;
 
   beforeAll(async () => {
-    cloud = await startLocalCloud({ host: '0.0.0.0', credentials: DEVELOPER });
+    cloud = await startCloud({ host: '0.0.0.0', credentials: DEVELOPER });
     there = `http://${address}:${new URL(cloud.url).port}`;
     identities = new CognitoIdentityClient({ region: 'us-east-1', endpoint: there, credentials: DEVELOPER });
   });

@@ -1,9 +1,10 @@
 import type { CognitoSyncClient } from '@aws-sdk/client-cognito-sync';
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { createPostgresDatabase } from '../fixtures/databases.ts';
 import { localKinesis } from '../fixtures/kinesis.ts';
+import { startCloud } from '../fixtures/local-cloud.ts';
 import { readEvents } from '../fixtures/read-stream.ts';
 import { createSyncClient, type Identity, newIdentity, set, write } from '../fixtures/sync-client.ts';
 
@@ -17,7 +18,7 @@ describe.each([
 
   beforeAll(async () => {
     const url = await databaseUrl();
-    cloud = await startLocalCloud(url === undefined ? {} : { databaseUrl: url });
+    cloud = await startCloud(url === undefined ? {} : { databaseUrl: url });
     client = createSyncClient(cloud.url);
     kinesis = localKinesis(cloud.url);
   });

@@ -1,7 +1,8 @@
 import { type KinesisClient, PutRecordsCommand } from '@aws-sdk/client-kinesis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { localKinesis } from '../fixtures/kinesis.ts';
+import { startCloud } from '../fixtures/local-cloud.ts';
 import { type PostgresServer, startPostgresServer } from '../fixtures/postgres-server.ts';
 import { toBytes, wireEvent, wireRecord } from '../fixtures/stream-events.ts';
 
@@ -17,7 +18,7 @@ let cloud: LocalCloud;
 let kinesis: KinesisClient;
 beforeAll(async () => {
   server = await startPostgresServer();
-  cloud = await startLocalCloud({ databaseUrl: server.url });
+  cloud = await startCloud({ databaseUrl: server.url });
   kinesis = localKinesis(cloud.url);
 });
 afterAll(async () => {

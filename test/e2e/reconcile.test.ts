@@ -4,7 +4,7 @@ import {
   SetIdentityPoolConfigurationCommand,
 } from '@aws-sdk/client-cognito-sync';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { createCognitoSyncClient } from '../../lib/aws/cognito-sync-client.ts';
 import { createSyncApi } from '../../lib/aws/sync-api.ts';
 import { forget } from '../../lib/bulk-publish/forget.ts';
@@ -14,6 +14,7 @@ import { createForgetStore } from '../../lib/store/forget-store.ts';
 import { createQueryStore } from '../../lib/store/query-store.ts';
 import { createReconcileStore } from '../../lib/store/reconcile-store.ts';
 import { createPostgresDatabase } from '../fixtures/databases.ts';
+import { startCloud } from '../fixtures/local-cloud.ts';
 import { type Identity, list, newIdentity, remove, set, write } from '../fixtures/sync-client.ts';
 
 const MANY = 600;
@@ -29,7 +30,7 @@ describe.each([
 
   beforeAll(async () => {
     const url = await databaseUrl();
-    cloud = await startLocalCloud(url === undefined ? {} : { databaseUrl: url });
+    cloud = await startCloud(url === undefined ? {} : { databaseUrl: url });
     client = createCognitoSyncClient({
       region: 'us-east-1',
       endpoint: cloud.url,

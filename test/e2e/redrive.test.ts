@@ -6,13 +6,14 @@ import { createFailureDirectory } from '../../infra/local/event-source-mapping/f
 import { toFailureRecord } from '../../infra/local/event-source-mapping/failure-record.ts';
 import { encodeRecord } from '../../infra/local/event-source-mapping/kinesis-event.ts';
 import { firstAttempt } from '../../infra/local/event-source-mapping/retry-policy.ts';
-import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { projectBatch } from '../../lib/projection/project-batch.ts';
 import { migrate } from '../../lib/store/migrate.ts';
 import { openPg } from '../../lib/store/pg-database.ts';
 import { createQueryStore } from '../../lib/store/query-store.ts';
 import { createPostgresDatabase } from '../fixtures/databases.ts';
 import { localKinesis, put } from '../fixtures/kinesis.ts';
+import { startCloud } from '../fixtures/local-cloud.ts';
 import { operate } from '../fixtures/operator.ts';
 import { deliver, readDeliveries, toBytes, wireEvent, wireRecord } from '../fixtures/stream-events.ts';
 
@@ -20,7 +21,7 @@ let dataDir: string;
 let cloud: LocalCloud;
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'redrive-'));
-  cloud = await startLocalCloud({ dataDir });
+  cloud = await startCloud({ dataDir });
 });
 afterAll(async () => {
   await cloud.close();

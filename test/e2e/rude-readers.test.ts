@@ -1,13 +1,14 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { localKinesis, put } from '../fixtures/kinesis.ts';
+import { startCloud } from '../fixtures/local-cloud.ts';
 import { wireEvent, wireRecord } from '../fixtures/stream-events.ts';
 
 const WRITES = 200;
 let cloud: LocalCloud;
 beforeAll(async () => {
-  cloud = await startLocalCloud();
+  cloud = await startCloud();
 });
 afterAll(() => cloud.close());
 

@@ -3,9 +3,10 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CognitoSyncServiceException } from '@aws-sdk/client-cognito-sync';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { SetupError } from '../../lib/errors.ts';
 import { identityClient } from '../fixtures/identity-credentials.ts';
+import { startCloud } from '../fixtures/local-cloud.ts';
 import { runStart, startProcess } from '../fixtures/npm-start.ts';
 import { makeRulesFolder, type RulesFolder, rulesOfSize } from '../fixtures/rules-folder.ts';
 import { newIdentity, set, write } from '../fixtures/sync-client.ts';
@@ -45,7 +46,7 @@ describe('a local cloud with a rules file of its own', () => {
   it('asks it of devices, and what is written to it a moment later', async () => {
     await folder.write('limits.ts', 'export const max: number = 3;');
     await folder.write('rules.ts', `import { max } from './limits.ts'; ${rulesOfSize('max')}`);
-    const cloud = await startLocalCloud({ rulesFile: folder.rulesFile });
+    const cloud = await startCloud({ rulesFile: folder.rulesFile });
     onTestFinished(() => cloud.close());
     const writeBytes = await openDevice(cloud);
     expect(await writeBytes(3)).toBe('stored');
@@ -64,7 +65,7 @@ describe('a local cloud with a rules file of its own', () => {
 
   it('does not start with one that cannot be loaded', async () => {
     await folder.write('rules.ts', 'export default {};');
-    const starting = startLocalCloud({ rulesFile: folder.rulesFile });
+    const starting = startCloud({ rulesFile: folder.rulesFile });
     await expect(starting).rejects.toEqual(
       new SetupError(
         `sync rules: cannot load ${folder.rulesFile}: the sync rules cannot be used: the default export of the file must be what defineRules answers`,

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runStart, type StartedProcess, startProcess } from '../fixtures/npm-start.ts';
+import { runStart, type StartedProcess, startFirst, startProcess } from '../fixtures/npm-start.ts';
 
 const STOP_WITHIN_MS = 2_000;
 let directory: string;
@@ -20,7 +20,7 @@ describe('npm start', () => {
   let dataDir: string;
   beforeAll(async () => {
     dataDir = join(directory, 'data');
-    started = await startProcess({ DATA_DIR: dataDir });
+    started = await startFirst({ DATA_DIR: dataDir });
   });
   afterAll(() => started.end('SIGKILL'));
 

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { API_OPERATIONS } from '../../lib/wire/api-model.ts';
+import { startCloud } from '../fixtures/local-cloud.ts';
 import { askSigned } from '../fixtures/signing.ts';
 
 let cloud: LocalCloud;
 beforeAll(async () => {
-  cloud = await startLocalCloud();
+  cloud = await startCloud();
 });
 afterAll(() => cloud.close());
 

@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { createPayloadLinks } from '../../lib/sync/payload-links.ts';
+import { startCloud } from '../fixtures/local-cloud.ts';
 
 let cloud: LocalCloud;
 beforeAll(async () => {
-  cloud = await startLocalCloud();
+  cloud = await startCloud();
 });
 afterAll(() => cloud.close());
 
