@@ -12,6 +12,7 @@ import type { Database } from '../../lib/store/database.ts';
 import { openDatabase } from '../../lib/store/open-database.ts';
 import { openPg } from '../../lib/store/pg-database.ts';
 import { createPostgresDatabase } from '../fixtures/databases.ts';
+import { placeEmbeddedDatabase } from '../fixtures/embedded-template.ts';
 import { localKinesis, put } from '../fixtures/kinesis.ts';
 import { startCloud } from '../fixtures/local-cloud.ts';
 import { insertDatasets } from '../fixtures/many-datasets.ts';
@@ -35,6 +36,7 @@ describe.each([
     url = await databaseUrl();
     env = { DATA_DIR: dataDir, ...(url !== undefined && { DATABASE_URL: url }) };
     const directory = await takeDataDirectory(dataDir);
+    if (url === undefined) await placeEmbeddedDatabase(directory.database);
     const { database } = await openDatabase(directory.database, url);
     await insertDatasets(database, DATASETS);
     await database.close();

@@ -8,6 +8,7 @@ import type { Database } from '../../lib/store/database.ts';
 import { openDatabase } from '../../lib/store/open-database.ts';
 import { openPg } from '../../lib/store/pg-database.ts';
 import { createPostgresDatabase } from '../fixtures/databases.ts';
+import { placeEmbeddedDatabase } from '../fixtures/embedded-template.ts';
 import { localKinesis } from '../fixtures/kinesis.ts';
 import { identityOf, insertDatasets } from '../fixtures/many-datasets.ts';
 import { type StartedProcess, startProcess } from '../fixtures/npm-start.ts';
@@ -33,6 +34,7 @@ describe.each([
     work: (database: Database) => Promise<Result>,
   ): Promise<Result> {
     const directory = await takeDataDirectory(dataDir);
+    if (url === undefined) await placeEmbeddedDatabase(directory.database);
     const { database } = await openDatabase(directory.database, url);
     try {
       return await work(database);
