@@ -9,7 +9,7 @@ import { median, type Table } from './measure.ts';
 interface BundleBench {
   title: string;
   functionName: string;
-  limits: { bundle: string; importing: string };
+  limits: { bytes: number; importMs: number };
 }
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -33,17 +33,26 @@ export async function benchBundle({ title, functionName, limits }: BundleBench):
     nothingMs.push(times.nothing);
   }
   await rm(directory, { recursive: true });
+  const importMs = median(bundleMs);
   return {
     title,
     rows: {
-      'bundle, minified': { measured: `${(size / 1000).toFixed(0)} kB`, limit: limits.bundle },
+      'bundle, minified': { measured: kilobytes(size), limit: kilobytes(limits.bytes) },
       'import in a fresh process': {
-        measured: `${median(bundleMs).toFixed(0)} ms`,
-        limit: limits.importing,
+        measured: `${importMs.toFixed(0)} ms`,
+        limit: `${limits.importMs} ms`,
         'an empty module': `${median(nothingMs).toFixed(0)} ms`,
       },
     },
+    overLimit: [
+      ...(size > limits.bytes ? [`${functionName}: its bundle has ${kilobytes(size)}`] : []),
+      ...(importMs > limits.importMs ? [`${functionName}: its import takes ${importMs.toFixed(0)} ms`] : []),
+    ],
   };
+}
+
+function kilobytes(bytes: number): string {
+  return `${(bytes / 1000).toFixed(0)} kB`;
 }
 
 async function packageFunction(directory: string, functionName: string): Promise<string> {

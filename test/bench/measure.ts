@@ -26,6 +26,8 @@ export function contender<Input>(parts: {
 export interface Table {
   title: string;
   rows: Record<string, Record<string, string>>;
+  /** What is over its limit, in words. */
+  overLimit?: string[];
 }
 
 /** Rounds before 0 warm up and do not count. */

@@ -48,6 +48,9 @@ await writeFile(
   'bench-results.json',
   `${JSON.stringify({ at: new Date().toISOString(), machine, tables }, null, 2)}\n`,
 );
+const overLimit = tables.flatMap((table) => table.overLimit ?? []);
+for (const what of overLimit) console.error(`over its limit: ${what}`);
+if (overLimit.length > 0) process.exitCode = 1;
 console.log(`Written to bench-results.json after ${secondsSince(startedAt)} s.`, machine);
 
 function secondsSince(start: number): string {

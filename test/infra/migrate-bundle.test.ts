@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPg } from '../../lib/store/pg-database.ts';
 import { createPostgresDatabase } from '../fixtures/databases.ts';
+import { runBundle } from '../fixtures/run-bundle.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const run = promisify(execFile);
@@ -24,28 +25,20 @@ afterAll(() => rm(directory, { recursive: true, force: true }));
 
 const bundleOf = (name: string) => join(directory, `unzipped/functions/${name}.mjs`);
 
-/** Calls the packaged function in a process of its own, with nothing but this environment. */
-async function invoke(name: string, env: Record<string, string>): Promise<unknown> {
-  const script = `
-    const { handler } = await import(${JSON.stringify(bundleOf(name))});
-    const context = { getRemainingTimeInMillis: () => 60_000 };
-    const answer = await handler({}, context).catch((error) => ({ error: error.message }));
-    console.log(JSON.stringify(answer));
-    process.exit();`;
-  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], {
-    env: { PATH: process.env.PATH, POWERTOOLS_LOG_LEVEL: 'SILENT', ...env },
-  });
-  return JSON.parse(stdout);
-}
+const invoke = (name: string, env: Record<string, string>) => runBundle(bundleOf(name), env);
 
 describe('the packaged function migrate', () => {
   it('makes the tables, out of the bundle alone, and a second time nothing', async () => {
     const url = await createPostgresDatabase();
     expect(await invoke('migrate', { DATABASE_URL: url })).toEqual({
-      migrations: expect.arrayContaining(['0001-query-store.sql', '0008-backfill.sql']),
-      skipped: [],
+      answer: {
+        migrations: expect.arrayContaining(['0001-query-store.sql', '0008-backfill.sql']),
+        skipped: [],
+      },
     });
-    expect(await invoke('migrate', { DATABASE_URL: url })).toEqual({ migrations: [], skipped: [] });
+    expect(await invoke('migrate', { DATABASE_URL: url })).toEqual({
+      answer: { migrations: [], skipped: [] },
+    });
     const database = openPg({ connectionString: url });
     expect((await database.query('SELECT * FROM query.records')).rows).toEqual([]);
     await database.close();
