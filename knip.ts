@@ -7,7 +7,7 @@ export default {
     // In place of a package, in bundles of functions.
     'lib/aws/function-credentials.ts',
     'infra/local/functions/function-worker.ts',
-    'infra/bundle-plugins.ts',
+    'infra/bundle/bundle-plugins.ts',
     'test/**/*.test.ts',
     'test/fixtures/*.setup.ts',
   ],

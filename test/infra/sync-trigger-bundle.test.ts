@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build } from 'esbuild';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { bundleRules } from '../../infra/rules-bundle.ts';
+import { bundleRules } from '../../infra/bundle/rules-bundle.ts';
 import { DEFAULT_RULES_FILE } from '../../lib/config.ts';
 import { askSyncTrigger } from '../fixtures/ask-sync-trigger.ts';
 import { makeRulesFolder, type RulesFolder, rulesOfSize } from '../fixtures/rules-folder.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkParameters, type DeploymentParameters, deployment } from '../../infra/parameters.ts';
+import { checkParameters, type DeploymentParameters, deployment } from '../../infra/parameters/parameters.ts';
 import { SetupError } from '../../lib/errors.ts';
 import { POOL } from '../fixtures/stream-events.ts';
 

@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'esbuild';
-import { readMigrations } from '../lib/store/read-migrations.ts';
+import { readMigrations } from '../../lib/store/read-migrations.ts';
 
-const READ_MIGRATIONS = fileURLToPath(new URL('../lib/store/read-migrations.ts', import.meta.url));
+const READ_MIGRATIONS = fileURLToPath(new URL('../../lib/store/read-migrations.ts', import.meta.url));
 
 /** Has esbuild put the migrations themselves where a module imports what reads them: a bundle has no directory. */
 export const bundleMigrations: Plugin = {

@@ -1,6 +1,6 @@
-import { readDatabaseUrl } from '../lib/config.ts';
-import { hasPassword, sslModeProblem } from '../lib/database-url.ts';
-import { parseSecretId } from '../lib/secret-id.ts';
+import { readDatabaseUrl } from '../../lib/config.ts';
+import { hasPassword, sslModeProblem } from '../../lib/database-url.ts';
+import { parseSecretId } from '../../lib/secret-id.ts';
 import { mistakeOf } from './mistake-of.ts';
 import { partitionMistakes } from './partition-mistakes.ts';
 import type { Substitution } from './substitution.ts';

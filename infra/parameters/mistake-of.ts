@@ -1,4 +1,4 @@
-import { SetupError } from '../lib/errors.ts';
+import { SetupError } from '../../lib/errors.ts';
 
 /** What is wrong with a parameter, by what reads it: one line that begins with its name, or none. */
 export function mistakeOf(name: string, read: () => unknown): string[] {

@@ -1,4 +1,4 @@
-import { readRulesFile } from '../lib/config.ts';
+import { readRulesFile } from '../../lib/config.ts';
 import { bundleFunctionCredentials } from './credentials-bundle.ts';
 import { bundleMigrations } from './migrations-bundle.ts';
 import { bundleRules } from './rules-bundle.ts';

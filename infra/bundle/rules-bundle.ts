@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'esbuild';
-import { DEFAULT_RULES_FILE } from '../lib/config.ts';
-import { RULES_MODULE, RULES_MODULE_URL } from '../lib/rules-file/rules-module.ts';
-import { createLocalFunctions } from './local/functions/local-functions.ts';
+import { DEFAULT_RULES_FILE } from '../../lib/config.ts';
+import { RULES_MODULE, RULES_MODULE_URL } from '../../lib/rules-file/rules-module.ts';
+import { createLocalFunctions } from '../local/functions/local-functions.ts';
 
 /**
  * Has esbuild bundle `rulesFile` wherever a module imports `sync-rules.ts`, and find `cognito-sync-backend/rules` from
@@ -28,7 +28,7 @@ export function bundleRules(rulesFile: string): Plugin {
 /** Loads the rules as `npm start` does: in a thread, which they can end, or keep waiting. */
 async function loadProblem(rulesFile: string): Promise<string | undefined> {
   const functions = createLocalFunctions({
-    modules: { 'sync-trigger': new URL('../functions/sync-trigger.ts', import.meta.url) },
+    modules: { 'sync-trigger': new URL('../../functions/sync-trigger.ts', import.meta.url) },
     region: 'us-east-1',
     rulesFile,
   });

@@ -4,9 +4,10 @@ import {
   readParallelizationFactor,
   readPayloadPolicy,
   readPublishPolicy,
-} from '../lib/config.ts';
-import { SetupError } from '../lib/errors.ts';
-import { isObject } from '../lib/is-object.ts';
+} from '../../lib/config.ts';
+import { SetupError } from '../../lib/errors.ts';
+import { isObject } from '../../lib/is-object.ts';
+import mapping from '../project-stream-mapping.json' with { type: 'json' };
 import {
   checkDatabase,
   type DatabaseDeployment,
@@ -16,7 +17,6 @@ import {
 } from './database-parameters.ts';
 import { mistakeOf } from './mistake-of.ts';
 import { partitionMistakes } from './partition-mistakes.ts';
-import mapping from './project-stream-mapping.json' with { type: 'json' };
 import type { Substitution } from './substitution.ts';
 
 /** What a deployment is told, as in `params` of serverless.yml; an empty one counts as not given. */
@@ -79,7 +79,7 @@ interface Resolvers {
 }
 
 /**
- * The parameters of a deployment, checked before anything is packaged: what `${file(infra/parameters.js):deployment}`
+ * The parameters of a deployment, checked before anything is packaged: what `${file(infra/parameters/parameters.js):deployment}`
  * stands for.
  *
  * @throws {SetupError} naming each parameter that is wrong, and never what a secret one holds

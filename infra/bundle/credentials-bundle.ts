@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'esbuild';
 
-const OF_FUNCTIONS = fileURLToPath(new URL('../lib/aws/function-credentials.ts', import.meta.url));
+const OF_FUNCTIONS = fileURLToPath(new URL('../../lib/aws/function-credentials.ts', import.meta.url));
 
 /**
  * Has esbuild give AWS's clients, Aurora DSQL's connector among them, the credentials of a function, in place of all the
