@@ -125,6 +125,7 @@ function compose(env: Environment): PollBulkPublishHandler {
     policy,
     identityPoolIds,
     streamName,
+    keepsStreaming: true,
     parallelizationFactor,
     report: createPublishReporter('poll-bulk-publish'),
     logger: createLogger('poll-bulk-publish'),

@@ -1,5 +1,6 @@
-const NAME = /^[\w/+=.@-]{1,512}$/;
-const ARN = /^arn:[\w-]+:secretsmanager:([a-z0-9-]+):\d{12}:secret:[\w/+=.@-]+$/;
+// RDS names its own rds!db-… and rds!cluster-…
+const NAME = /^[\w/+=.@!-]{1,512}$/;
+const ARN = /^arn:[\w-]+:secretsmanager:([a-z0-9-]+):\d{12}:secret:[\w/+=.@!-]+$/;
 /** What Secrets Manager puts behind a name. Source: AWS Secrets Manager User Guide, "What's in a Secrets Manager secret". */
 const SUFFIX = /-[A-Za-z0-9]{6}$/;
 

@@ -52,6 +52,7 @@ export function startPublishPolling({
     policy: { kind: 'off' },
     identityPoolIds: null,
     streamName: STREAM_NAME,
+    keepsStreaming: true,
     parallelizationFactor: deployedMappingSettings().parallelizationFactor,
     report: () => undefined,
     logger,

@@ -25,17 +25,25 @@ export async function lookAtPool(
   const { api, store, now } = deps;
   const { isEnabled, streamName } = await api.readStreaming(identityPoolId);
   const seen: SeenStreaming = { identityPoolId, streamName, isEnabled, checkedAt: now() };
-  if (isEnabled && deps.streamName !== null && streamName !== deps.streamName) {
+  const wasElsewhere = before !== null && isElsewhere(before, deps.streamName);
+  if (isElsewhere(seen, deps.streamName)) {
     findings.elsewhere(identityPoolId);
-    const gone = { ...seen, streamName: null, isEnabled: false };
-    if (before) await keepStreaming(deps, { before, seen: gone, openGaps, publishedAt: null }, findings);
+    await keepStreaming(deps, { before, seen, openGaps, publishedAt: null }, findings);
     return { identityPoolId, streamName: null, open: openRuns(await store.readRuns(identityPoolId)) };
   }
   const details = await api.readPublishDetails(identityPoolId);
-  await keepStreaming(deps, { before, seen, openGaps, publishedAt: details.startedAt }, findings);
+  const publishedAt = wasElsewhere ? null : details.startedAt;
+  await keepStreaming(deps, { before, seen, openGaps, publishedAt }, findings);
 
   const stored = await store.readRuns(identityPoolId);
-  const changed = followRuns(stored, { identityPoolId, details, streamName, now: now() });
+  // One that is over may have been published to where the pool streamed before.
+  const isOurs = !wasElsewhere || details.status === 'IN_PROGRESS';
+  const changed = followRuns(stored, {
+    identityPoolId,
+    details,
+    streamName: isOurs ? streamName : null,
+    now: now(),
+  });
   for (const run of changed) {
     await store.saveRun(run);
     findings.moved(run, run.status);
@@ -47,8 +55,12 @@ export async function lookAtPool(
   return { identityPoolId, streamName: isEnabled ? streamName : null, open: openRuns(runs) };
 }
 
+function isElsewhere({ isEnabled, streamName }: SeenStreaming, ours: string | null): boolean {
+  return isEnabled && ours !== null && streamName !== ours;
+}
+
 async function keepStreaming(
-  { store }: PollDeps,
+  { store, keepsStreaming, streamName: ours }: PollDeps,
   {
     before,
     seen,
@@ -62,8 +74,11 @@ async function keepStreaming(
   },
   findings: PollFindings,
 ): Promise<void> {
+  if (!keepsStreaming) return;
   const { identityPoolId } = seen;
-  const { opens, endsAt } = streamingChange(before, seen, publishedAt);
+  // Of what is missing here, streaming elsewhere is as good as none.
+  const here = (one: SeenStreaming) => (isElsewhere(one, ours) ? { ...one, isEnabled: false } : one);
+  const { opens, endsAt } = streamingChange(before && here(before), here(seen), publishedAt);
   if (opens) {
     await store.openGap(opens);
     findings.missing(opens);

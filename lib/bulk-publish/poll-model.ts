@@ -12,6 +12,8 @@ export interface PollDeps extends Omit<JudgeDeps, 'store'> {
   identityPoolIds: readonly string[] | null;
   /** The stream whose events come into the query store; null where those of any do. */
   streamName: string | null;
+  /** Whether pools' streaming is kept, and gaps with it: not by one who looks for once, and may not know the stream. */
+  keepsStreaming: boolean;
   /** Pools that come first: those that the last poll did not reach. Else the one seen longest ago does. */
   first?: readonly string[];
   /** After this long no further pool is looked at, nor any stream after a little longer. The first pool is. */

@@ -80,6 +80,7 @@ function toPollDeps(
     identityPoolIds: [identityPoolId],
     // Somebody has asked for this pool, wherever it streams to.
     streamName: null,
+    keepsStreaming: false,
     parallelizationFactor,
     timeBudgetMs: BUDGET_MS,
     now,

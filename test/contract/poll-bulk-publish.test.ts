@@ -95,10 +95,52 @@ describe.each(DATABASES)('the poller of bulk publishes on $name', ({ open }) => 
       poller.clock.now += MINUTE;
       expect((await pollHere()).gaps).toEqual([]);
       expect(await gaps()).toMatchObject([{ cause: 'streaming-off', until: null }]);
+      // One that was published meanwhile was published there, and proves nothing.
+      poller.pool().details = succeeded(poller.clock.now + MINUTE, poller.clock.now + 2 * MINUTE);
       streamTo('cognito-sync');
-      poller.clock.now += MINUTE;
+      poller.clock.now += HOUR;
       await pollHere();
       expect(await gaps()).toMatchObject([{ until: new Date(poller.clock.now) }]);
+    });
+
+    it('has no bulk publish of there called projected here, once it comes', async () => {
+      streamTo('of-another-team');
+      await pollHere();
+      poller.clock.now += HOUR;
+      poller.pool().details = succeeded(poller.clock.now - 2 * MINUTE, poller.clock.now - MINUTE);
+      streamTo('cognito-sync');
+      expect(told(await pollHere())).not.toContain('projected');
+      poller.clock.now += MINUTE;
+      expect(told(await pollHere())).not.toContain('projected');
+      expect(await runs()).toMatchObject([{ status: 'SUCCEEDED', completeness: 'unknown' }]);
+    });
+
+    it('has one that is seen under way here, or begins after a look, followed like any other', async () => {
+      streamTo('of-another-team');
+      await pollHere();
+      poller.clock.now += HOUR;
+      const begun = poller.clock.now - SECOND;
+      poller.pool().details = inProgress(begun);
+      streamTo('cognito-sync');
+      expect(told(await pollHere())).toEqual(['IN_PROGRESS']);
+      poller.clock.now += MINUTE;
+      poller.pool().details = succeeded(begun, poller.clock.now - SECOND);
+      const ends = [...told(await pollHere())];
+      poller.clock.now += MINUTE;
+      ends.push(...told(await pollHere()));
+      expect(ends).toEqual(['SUCCEEDED', 'projected']);
+    });
+
+    it('has no gaps made or ended by somebody who watches it', async () => {
+      streamTo('of-another-team');
+      await pollHere();
+      for (let look = 0; look < 3; look += 1) {
+        poller.clock.now += MINUTE;
+        await poller.poll({ keepsStreaming: false });
+        poller.clock.now += MINUTE;
+        await pollHere();
+      }
+      expect(await gaps()).toEqual([]);
     });
   });
 

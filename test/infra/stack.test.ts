@@ -83,8 +83,8 @@ describe('what the stack allows', () => {
     'kinesis:GetRecords on CognitoStream.Arn',
     'kinesis:GetShardIterator on CognitoStream.Arn',
     'kinesis:ListShards on CognitoStream.Arn',
-    `s3:GetObject on \${FailuresBucket.Arn}/*`,
-    's3:ListBucket on FailuresBucket.Arn',
+    `s3:GetObject on \${FailuresBucket.Arn}/*${OWN_ACCOUNT}`,
+    `s3:ListBucket on FailuresBucket.Arn${OWN_ACCOUNT}`,
   ];
   const CONNECT = 'dsql:DbConnect on QueryStoreCluster.ResourceArn';
   const ADMINISTER = 'dsql:DbConnectAdmin on QueryStoreCluster.ResourceArn';

@@ -210,6 +210,8 @@ describe('the database of the query store', () => {
       region: 'eu-west-1',
       url: null,
     });
+    const managed = `${ARN.slice(0, ARN.indexOf(':secret:'))}:secret:rds!db-11111111-1111-4111-8111-111111111111-AbC123`;
+    expect(readDatabase({ DATABASE_SECRET: managed })).toMatchObject({ secretId: managed });
     expect(readDatabase({ DATABASE_SECRET: 'team/query-store', DATABASE_URL: LOCATION })).toEqual({
       kind: 'secret',
       secretId: 'team/query-store',

@@ -104,6 +104,18 @@ describe('the parameters of a deployment', () => {
     });
   });
 
+  it('may name a secret that RDS manages', () => {
+    const databaseSecret = ARN.replace(
+      'team/query-store',
+      'rds!cluster-11111111-1111-4111-8111-111111111111',
+    );
+    const databaseUrl = 'postgres://db.internal:5432/app?sslmode=verify-full';
+    expect(checkParameters({ database: 'url', databaseUrl, databaseSecret }, PROD)).toMatchObject({
+      databaseSecretArn: databaseSecret,
+      readsSecret: 'yes',
+    });
+  });
+
   it('may name a VPC', () => {
     const vpc = { vpcSubnets: 'subnet-0123abcd, subnet-0123456789abcdef0', vpcSecurityGroups: 'sg-0123abcd' };
     expect(checkParameters({ database: 'url', databaseUrl: SECRET_URL, ...vpc }, PROD)).toMatchObject({

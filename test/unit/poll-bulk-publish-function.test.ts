@@ -61,6 +61,7 @@ function openFunction() {
     policy: { kind: 'off' },
     identityPoolIds: null,
     streamName: 'cognito-sync',
+    keepsStreaming: true,
     parallelizationFactor: 1,
     report: createPublishReporter('poll-bulk-publish'),
     logger,
