@@ -5,7 +5,7 @@ import type { PublishDetails } from './sync-api-port.ts';
 interface Seen {
   identityPoolId: string;
   details: PublishDetails;
-  /** Where the pool streams to now. */
+  /** Where one that is seen for the first time goes to; null where nobody knows. */
   streamName: string | null;
   /** Epoch milliseconds. */
   now: number;
@@ -45,7 +45,7 @@ function followCurrent(
   const run: RunFacts = {
     identityPoolId,
     startedAt,
-    streamName: known?.streamName ?? streamName,
+    streamName: known ? known.streamName : streamName,
     // Amazon gives one that succeeded its end; without it nothing later than now belongs to it.
     completedAt: status === 'SUCCEEDED' ? (details.completedAt ?? now) : details.completedAt,
     failureMessage,

@@ -25,23 +25,22 @@ export async function lookAtPool(
   const { api, store, now } = deps;
   const { isEnabled, streamName } = await api.readStreaming(identityPoolId);
   const seen: SeenStreaming = { identityPoolId, streamName, isEnabled, checkedAt: now() };
-  const wasElsewhere = before !== null && isElsewhere(before, deps.streamName);
   if (isElsewhere(seen, deps.streamName)) {
     findings.elsewhere(identityPoolId);
     await keepStreaming(deps, { before, seen, openGaps, publishedAt: null }, findings);
     return { identityPoolId, streamName: null, open: openRuns(await store.readRuns(identityPoolId)) };
   }
   const details = await api.readPublishDetails(identityPoolId);
-  const publishedAt = wasElsewhere ? null : details.startedAt;
+  // What began before now may have gone to where the pool streamed before, and then proves nothing of here.
+  const hasMoved = before?.isEnabled === true && before.streamName !== streamName;
+  const publishedAt = hasMoved ? null : details.startedAt;
   await keepStreaming(deps, { before, seen, openGaps, publishedAt }, findings);
 
   const stored = await store.readRuns(identityPoolId);
-  // One that is over may have been published to where the pool streamed before.
-  const isOurs = !wasElsewhere || details.status === 'IN_PROGRESS';
   const changed = followRuns(stored, {
     identityPoolId,
     details,
-    streamName: isOurs ? streamName : null,
+    streamName: hasMoved ? null : streamName,
     now: now(),
   });
   for (const run of changed) {

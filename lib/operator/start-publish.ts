@@ -1,4 +1,7 @@
+import { followRuns } from '../bulk-publish/follow-run.ts';
+import type { PublishDetails } from '../bulk-publish/sync-api-port.ts';
 import { SetupError } from '../errors.ts';
+import { createPublishStore } from '../store/publish-store.ts';
 import type { CommandDeps } from './command.ts';
 import { withService } from './operated-service.ts';
 import { isoOf, timeText } from './words.ts';
@@ -7,19 +10,24 @@ import { isoOf, timeText } from './words.ts';
 const REST_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Starts a bulk publish, or says why there is none to be started. One that is in progress will do.
+ * Starts a bulk publish, or says why there is none to be started. One that is in progress will do. One that was started is
+ * kept with the stream it goes to: whoever looks later sees where the pool streams by then.
  * @throws {SetupError} the service refuses it, such as one that it did less than 24 hours ago
  */
 export async function startPublish(
-  { openService, print }: CommandDeps,
+  deps: CommandDeps,
   { identityPoolId, asJson }: { identityPoolId: string; asJson: boolean },
 ): Promise<void> {
+  const { openService, print } = deps;
   await withService(openService, identityPoolId, async ({ api }) => {
-    if (!(await api.readStreaming(identityPoolId)).isEnabled) {
+    const { isEnabled, streamName } = await api.readStreaming(identityPoolId);
+    if (!isEnabled) {
       throw new SetupError(`${identityPoolId} does not stream; \`connect\` turns its stream on`);
     }
     const answer = await api.startPublish(identityPoolId);
-    const { startedAt, completedAt } = await api.readPublishDetails(identityPoolId);
+    const details = await api.readPublishDetails(identityPoolId);
+    if (answer === 'started') await keepRun(deps, { identityPoolId, streamName, details });
+    const { startedAt, completedAt } = details;
     const isRefused = answer === 'published-less-than-a-day-ago';
     const nextAllowedAt = isRefused && completedAt !== null ? completedAt + REST_MS : null;
     if (asJson) {
@@ -38,4 +46,13 @@ export async function startPublish(
       startedAt === null ? '' : ` ${answer === 'started' ? 'at' : 'since'} ${timeText(startedAt)}`;
     print(`${identityPoolId}: ${answer === 'started' ? 'started' : 'in progress'}${since}`);
   });
+}
+
+async function keepRun(
+  { database, now }: CommandDeps,
+  run: { identityPoolId: string; streamName: string | null; details: PublishDetails },
+): Promise<void> {
+  const store = createPublishStore(database);
+  const changed = followRuns(await store.readRuns(run.identityPoolId), { ...run, now: now() });
+  for (const each of changed) await store.saveRun(each);
 }

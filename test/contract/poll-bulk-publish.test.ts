@@ -75,7 +75,7 @@ describe.each(DATABASES)('the poller of bulk publishes on $name', ({ open }) => 
       poller.pool().streaming = { isEnabled: true, streamName, roleArn: null };
     };
 
-    it('is left alone: nothing of it is kept, read or started', async () => {
+    it('is left alone: no bulk publish or gap of it is kept, its stream is not read, nothing is started', async () => {
       streamTo('of-another-team');
       poller.pool().details = succeeded(START, END);
       poller.fault.of = () => new Error('the stream of another team was read');
@@ -115,7 +115,18 @@ describe.each(DATABASES)('the poller of bulk publishes on $name', ({ open }) => 
       expect(await runs()).toMatchObject([{ status: 'SUCCEEDED', completeness: 'unknown' }]);
     });
 
-    it('has one that is seen under way here, or begins after a look, followed like any other', async () => {
+    it('has none of there called projected by somebody who watches it, either', async () => {
+      streamTo('of-another-team');
+      await pollHere();
+      poller.clock.now += HOUR;
+      poller.pool().details = succeeded(poller.clock.now - 2 * MINUTE, poller.clock.now - MINUTE);
+      streamTo('cognito-sync');
+      const watch = () => poller.poll({ keepsStreaming: false });
+      expect([...told(await watch()), ...told(await watch())]).not.toContain('projected');
+      expect(await runs()).toMatchObject([{ completeness: 'unknown' }]);
+    });
+
+    it('has none called projected that was under way when it came, as that may have begun there', async () => {
       streamTo('of-another-team');
       await pollHere();
       poller.clock.now += HOUR;
@@ -125,22 +136,36 @@ describe.each(DATABASES)('the poller of bulk publishes on $name', ({ open }) => 
       expect(told(await pollHere())).toEqual(['IN_PROGRESS']);
       poller.clock.now += MINUTE;
       poller.pool().details = succeeded(begun, poller.clock.now - SECOND);
-      const ends = [...told(await pollHere())];
+      expect(told(await pollHere())).toEqual(['SUCCEEDED']);
       poller.clock.now += MINUTE;
-      ends.push(...told(await pollHere()));
-      expect(ends).toEqual(['SUCCEEDED', 'projected']);
+      expect(told(await pollHere())).toEqual([]);
+      expect(await runs()).toMatchObject([
+        { completeness: 'unknown', waiting_for: 'its stream is not known' },
+      ]);
     });
 
-    it('has no gaps made or ended by somebody who watches it', async () => {
+    it('has one that begins after a look here followed like any other', async () => {
       streamTo('of-another-team');
       await pollHere();
+      streamTo('cognito-sync');
+      poller.clock.now += MINUTE;
+      await pollHere();
+      const begun = poller.clock.now + SECOND;
+      poller.clock.now += HOUR;
+      poller.pool().details = succeeded(begun, begun + SECOND);
+      expect(told(await pollHere())).toEqual(['SUCCEEDED', 'projected']);
+    });
+
+    it('has its gap neither ended nor made twice by somebody who watches it', async () => {
+      await pollHere();
+      streamTo('of-another-team');
       for (let look = 0; look < 3; look += 1) {
         poller.clock.now += MINUTE;
-        await poller.poll({ keepsStreaming: false });
-        poller.clock.now += MINUTE;
         await pollHere();
+        poller.clock.now += MINUTE;
+        await poller.poll({ keepsStreaming: false });
       }
-      expect(await gaps()).toEqual([]);
+      expect(await gaps()).toMatchObject([{ cause: 'streaming-off', until: null }]);
     });
   });
 

@@ -1,9 +1,13 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { PublishDetails, PublishStart } from '../../lib/bulk-publish/sync-api-port.ts';
 import { outcomeOf, prepareCommand } from '../../lib/operator/run-command.ts';
 import type { Database } from '../../lib/store/database.ts';
+import { migrate } from '../../lib/store/migrate.ts';
+import { createPublishStore } from '../../lib/store/publish-store.ts';
 import { commandDeps } from '../fixtures/command-deps.ts';
+import { DATABASES } from '../fixtures/databases.ts';
 import { operatedService } from '../fixtures/operated-service.ts';
+import { forgetPublishes } from '../fixtures/publish-poller.ts';
 
 const POOL = 'us-east-1:1';
 const START = Date.UTC(2026, 0, 1);
@@ -14,14 +18,9 @@ const DETAILS: PublishDetails = {
   failureMessage: null,
 };
 
-const database: Database = {
-  query: () => Promise.reject(new Error('nothing is kept here')),
-  transaction: () => Promise.reject(new Error('nothing is kept here')),
-  close: async () => undefined,
-};
-
 /** Asks a service that answers thus. */
 async function start(
+  database: Database,
   answer: PublishStart,
   { details = {}, isEnabled = true }: { details?: Partial<PublishDetails>; isEnabled?: boolean } = {},
 ) {
@@ -42,13 +41,21 @@ async function start(
   return { lines, ...outcome };
 }
 
-describe('starting a bulk publish', () => {
+describe.each(DATABASES)('starting a bulk publish, on $name', ({ open }) => {
+  let database: Database;
+  beforeAll(async () => {
+    database = await open();
+    await migrate(database);
+  });
+  afterAll(() => database.close());
+  beforeEach(() => forgetPublishes(database));
+
   it('is done where one is under way by then, whoever started it', async () => {
-    expect(await start('started')).toEqual({
+    expect(await start(database, 'started')).toEqual({
       exitCode: 0,
       lines: [`${POOL}: started at 2026-01-01T00:00:00Z`],
     });
-    expect(await start('in-progress')).toEqual({
+    expect(await start(database, 'in-progress')).toEqual({
       exitCode: 0,
       lines: [`${POOL}: in progress since 2026-01-01T00:00:00Z`],
     });
@@ -56,18 +63,29 @@ describe('starting a bulk publish', () => {
 
   it('says when the next is allowed where the last is too young', async () => {
     const details = { status: 'SUCCEEDED' as const, completedAt: START + 60_000 };
-    expect(await start('published-less-than-a-day-ago', { details })).toEqual({
+    expect(await start(database, 'published-less-than-a-day-ago', { details })).toEqual({
       exitCode: 1,
       lines: [],
       error: `${POOL} was published less than 24 hours ago; the next bulk publish is allowed at 2026-01-02T00:01:00Z`,
     });
-    expect(await start('published-less-than-a-day-ago')).toMatchObject({ exitCode: 1 });
+    expect(await start(database, 'published-less-than-a-day-ago')).toMatchObject({ exitCode: 1 });
   });
 
   it('is not asked for where the pool does not stream', async () => {
-    expect(await start('started', { isEnabled: false })).toMatchObject({
+    expect(await start(database, 'started', { isEnabled: false })).toMatchObject({
       exitCode: 1,
       error: expect.stringContaining('does not stream'),
     });
+  });
+
+  it('keeps the one that it started, with the stream that it goes to', async () => {
+    const runs = () => createPublishStore(database).readRuns(POOL);
+    await start(database, 'published-less-than-a-day-ago');
+    await start(database, 'in-progress');
+    expect(await runs()).toEqual([]);
+    await start(database, 'started', { details: { status: 'SUCCEEDED', completedAt: START + 1 } });
+    expect(await runs()).toMatchObject([
+      { startedAt: START, streamName: 'cognito-sync', completeness: 'waiting' },
+    ]);
   });
 });
