@@ -33,7 +33,8 @@ export interface MigrateFunctionDeps {
 const STATEMENT_TIMEOUT_MS = 15 * 60 * 1000;
 
 /**
- * Brings the database to the current schema, and lets the functions into a cluster, as a step of the deployment. It can be called again at any time.
+ * Brings the database to the current schema, and lets the functions into a cluster, as a step of the deployment. It can be
+ * called again at any time.
  *
  * @returns a handler that rejects where the database does not answer, or refuses a statement; never with a password
  */

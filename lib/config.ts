@@ -146,7 +146,7 @@ export function readDatabase(env: Environment): DatabaseAddress {
   if (secret) return readSecretAddress(secret, url || null);
   if (!url && !host) {
     throw new SetupError(
-      'DATABASE_URL is not set; it looks like postgres://user:password@host:5432/database; for Aurora DSQL set DSQL_ENDPOINT instead, which looks like abc123.dsql.us-east-1.on.aws',
+      `DATABASE_URL is not set; it looks like ${DATABASE_URL_FORM}; or set DATABASE_SECRET, the name or ARN of a secret with it, or for Aurora DSQL DSQL_ENDPOINT, which looks like abc123.dsql.us-east-1.on.aws`,
     );
   }
   if (!host) return { kind: 'postgresql', url: readDatabaseUrl(env) };

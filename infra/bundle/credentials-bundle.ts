@@ -6,7 +6,7 @@ const OF_FUNCTIONS = fileURLToPath(new URL('../../lib/aws/function-credentials.t
 /**
  * Has esbuild give AWS's clients, Aurora DSQL's connector among them, the credentials of a function, in place of all the
  * ways in which a person's machine can come by some: 240 kB less, where 400 kB is the limit. Lambda keeps them in the
- * environment, where these ways begin, too, and ends a process before they expire.
+ * environment, where these ways begin, too.
  */
 export const bundleFunctionCredentials: Plugin = {
   name: 'function-credentials',

@@ -1,18 +1,17 @@
-import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { DescribeStreamSummaryCommand, KinesisClient } from '@aws-sdk/client-kinesis';
 import { ListBucketsCommand, S3Client } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPg } from '../../lib/store/pg-database.ts';
 import { createPostgresDatabase } from '../fixtures/databases.ts';
 import { type DeployableCopy, makeDeployableCopy } from '../fixtures/deployable-copy.ts';
-import { freePort } from '../fixtures/free-port.ts';
 import { type LambdaInFront, putLambdaInFront } from '../fixtures/lambda-in-front.ts';
+import { type MotoServer, noMoto, startMotoServer } from '../fixtures/moto-server.ts';
 
-const missing = spawnSync('moto_server', ['--help']).status !== 0;
-if (missing)
+if (noMoto)
   console.log('moto_server is not on the PATH: the test of deploying, again, and removing is skipped');
 
 const STACK = 'cognito-sync-backend-prod';
@@ -27,22 +26,18 @@ const ARGS = ['--stage', 'prod', '--param=database=url'];
  * out is in the templates, which stack.test.ts looks at. It runs no functions either: `migrate` is run in front of it, out
  * of what was packaged.
  */
-describe.skipIf(missing)('the stack in an emulator of AWS', () => {
+describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
   let copy: DeployableCopy;
-  let moto: ChildProcess;
+  let moto: MotoServer;
   let lambda: LambdaInFront;
   let databaseUrl: string;
   let env: Record<string, string>;
   const clients: { destroy(): void }[] = [];
   beforeAll(async () => {
     copy = await makeDeployableCopy();
-    const port = await freePort();
-    // Where it runs it writes files of its own.
-    moto = spawn('moto_server', ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore', cwd: copy.path });
-    const emulator = `http://127.0.0.1:${port}`;
-    await vi.waitFor(() => fetch(emulator), { timeout: 30_000, interval: 100 });
+    moto = await startMotoServer(copy.path);
     const directory = join(copy.path, '.serverless');
-    lambda = await putLambdaInFront(emulator, async (name) => {
+    lambda = await putLambdaInFront(moto.endpoint, async (name) => {
       const archive = join(directory, 'cognito-sync-backend.zip');
       await promisify(execFile)('unzip', ['-qo', archive, '-d', join(directory, 'unpacked')]);
       return join(directory, 'unpacked/functions', `${name.slice(STACK.length + 1)}.mjs`);
@@ -59,7 +54,7 @@ describe.skipIf(missing)('the stack in an emulator of AWS', () => {
   afterAll(async () => {
     for (const client of clients) client.destroy();
     lambda.close();
-    moto.kill('SIGKILL');
+    moto.close();
     await copy.remove();
   });
 
