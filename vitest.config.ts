@@ -5,7 +5,10 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/fixtures/postgres-server.setup.ts', 'test/fixtures/templates.setup.ts'],
+    globalSetup: [
+      'test/fixtures/database/postgres-server.setup.ts',
+      'test/fixtures/database/templates.setup.ts',
+    ],
     pool: 'forks',
     // One less than there are processors otherwise: one on two, although many tests wait for others.
     maxWorkers: Math.max(3, availableParallelism() - 1),

@@ -2,8 +2,12 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
-import { type FinishMergesDeps, type FinishMergesOutcome, finishMerges } from '../lib/sync/finish-merges.ts';
-import type { Merge } from '../lib/sync/merge-port.ts';
+import {
+  type FinishMergesDeps,
+  type FinishMergesOutcome,
+  finishMerges,
+} from '../lib/sync/jobs/finish-merges.ts';
+import type { Merge } from '../lib/sync/ports/merge.ts';
 
 /** Whatever the schedule sends: nothing of it is read. */
 export type FinishMergesHandler = (event: unknown, context: Context) => Promise<FinishMergesAnswer>;

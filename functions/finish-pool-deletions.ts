@@ -2,12 +2,12 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
-import { DatabaseError } from '../lib/store/database.ts';
+import { DatabaseError } from '../lib/database/database.ts';
 import {
   type FinishPoolDeletionsDeps,
   type FinishPoolDeletionsOutcome,
   finishPoolDeletions,
-} from '../lib/sync/finish-pool-deletions.ts';
+} from '../lib/sync/jobs/finish-pool-deletions.ts';
 
 /** Whatever the schedule sends: nothing of it is read. */
 export type FinishPoolDeletionsHandler = (

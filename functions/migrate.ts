@@ -3,13 +3,13 @@ import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import { createSecretReader } from '../lib/aws/secret-reader.ts';
-import { type DatabaseAddress, readDatabase, readWriters } from '../lib/config.ts';
-import { allowWriters } from '../lib/store/allow-writers.ts';
-import type { Database } from '../lib/store/database.ts';
-import { doesNotAnswer } from '../lib/store/does-not-answer.ts';
-import { migrate } from '../lib/store/migrate.ts';
-import { openAddress } from '../lib/store/open-from-environment.ts';
-import { createLogger } from '../lib/telemetry.ts';
+import { createLogger } from '../lib/aws/telemetry.ts';
+import type { Database } from '../lib/database/database.ts';
+import { type DatabaseAddress, readDatabase, readWriters } from '../lib/database/database-address.ts';
+import { doesNotAnswer } from '../lib/database/drivers/pg/describe-unreachable.ts';
+import { openAddress } from '../lib/database/open-from-environment.ts';
+import { allowWriters } from '../lib/database/schema/allow-writers.ts';
+import { migrate } from '../lib/database/schema/migrate.ts';
 
 /** Whatever it is called with: nothing of it is read. */
 export type MigrateHandler = (event: unknown, context: Context) => Promise<MigrateAnswer>;

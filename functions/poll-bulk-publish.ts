@@ -3,25 +3,26 @@ import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import { createCognitoSyncClient } from '../lib/aws/cognito-sync-client.ts';
+import { failureObjects } from '../lib/aws/failure-objects.ts';
 import { createKinesisClient } from '../lib/aws/kinesis-client.ts';
 import { createSecretReader } from '../lib/aws/secret-reader.ts';
 import { createKinesisStreamReader } from '../lib/aws/stream-reader.ts';
-import { createSyncApi } from '../lib/aws/sync-api.ts';
-import { pollBulkPublishes } from '../lib/bulk-publish/poll-bulk-publishes.ts';
-import type { PollDeps, PollOutcome } from '../lib/bulk-publish/poll-model.ts';
+import { createSyncClient } from '../lib/aws/sync-client.ts';
+import { createLogger, createPublishReporter } from '../lib/aws/telemetry.ts';
+import { createCountFailedBatches } from '../lib/backfill/count-failed-batches.ts';
+import { pollBulkPublishes } from '../lib/backfill/poll-bulk-publishes.ts';
+import type { PollDeps, PollOutcome } from '../lib/backfill/poll-model.ts';
+import { createPublishStore } from '../lib/backfill/store/publish-store.ts';
+import type { Environment } from '../lib/common/environment.ts';
 import {
-  type Environment,
   readFailures,
   readIdentityPoolIds,
   readParallelizationFactor,
   readPublishPolicy,
-  readStream,
-} from '../lib/config.ts';
-import { createCountFailedBatches } from '../lib/operator/count-failed-batches.ts';
-import { openFromEnvironment } from '../lib/store/open-from-environment.ts';
-import { createPublishStore } from '../lib/store/publish-store.ts';
-import { createRedrivenObjects } from '../lib/store/redriven-objects.ts';
-import { createLogger, createPublishReporter } from '../lib/telemetry.ts';
+} from '../lib/common/function-settings.ts';
+import { readStream } from '../lib/common/stream-name.ts';
+import { openFromEnvironment } from '../lib/database/open-from-environment.ts';
+import { createRedrivenObjects } from '../lib/projection/store/redriven-objects.ts';
 
 /** Whatever the schedule sends: nothing of it is read. */
 export type PollBulkPublishHandler = (event: unknown, context: Context) => Promise<PollOutcome>;
@@ -117,11 +118,13 @@ function compose(env: Environment): PollBulkPublishHandler {
   const database = openFromEnvironment(env, createSecretReader, { maxConnections: 1 });
   const redriven = createRedrivenObjects(database);
   return createPollBulkPublish({
-    api: createSyncApi(createCognitoSyncClient({ region })),
+    api: createSyncClient(createCognitoSyncClient({ region })),
     store: createPublishStore(database),
     streams: createKinesisStreamReader(createKinesisClient({ region })),
     countFailedBatches:
-      failures === null ? async () => 0 : createCountFailedBatches({ where: failures, redriven }),
+      failures === null
+        ? async () => 0
+        : createCountFailedBatches({ listFailureObjects: () => failureObjects(failures), redriven }),
     policy,
     identityPoolIds,
     streamName,

@@ -10,18 +10,18 @@ import type {
 } from 'aws-lambda';
 import { createPayloadFetch } from '../lib/aws/payload-fetch.ts';
 import { createSecretReader } from '../lib/aws/secret-reader.ts';
-import { readParallelizationFactor, readPayloadPolicy } from '../lib/config.ts';
+import { createLogger, createReporter } from '../lib/aws/telemetry.ts';
+import { readParallelizationFactor, readPayloadPolicy } from '../lib/common/function-settings.ts';
+import { openFromEnvironment } from '../lib/database/open-from-environment.ts';
 import type { BatchReport } from '../lib/projection/batch-report.ts';
 import type { ReadableDelivery, RefusedDelivery } from '../lib/projection/delivery.ts';
 import { toDelivery } from '../lib/projection/kinesis-delivery.ts';
 import { limitFetches } from '../lib/projection/limit-fetches.ts';
 import { type BatchOutcome, projectBatch } from '../lib/projection/project-batch.ts';
-import type { ProjectionStore } from '../lib/projection/projection-store.ts';
+import type { QueryStore } from '../lib/projection/query-store.ts';
 import { readDelivery } from '../lib/projection/read-delivery.ts';
-import { openFromEnvironment } from '../lib/store/open-from-environment.ts';
-import { createQueryStore } from '../lib/store/query-store.ts';
+import { createQueryStore } from '../lib/projection/store/query-store.ts';
 import type { FetchPayload } from '../lib/stream/payload-port.ts';
-import { createLogger, createReporter } from '../lib/telemetry.ts';
 
 export type ProjectStreamHandler = (
   event: KinesisStreamEvent,
@@ -29,7 +29,7 @@ export type ProjectStreamHandler = (
 ) => Promise<KinesisStreamBatchResponse>;
 
 interface ProjectStreamDeps {
-  store: ProjectionStore;
+  store: QueryStore;
   fetchPayload: FetchPayload;
   /** The mapping's. Above 1, batches of one shard are under way at the same time. */
   parallelizationFactor: number;

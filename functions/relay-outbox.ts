@@ -5,13 +5,14 @@ import type { Context } from 'aws-lambda';
 import { createKinesisClient } from '../lib/aws/kinesis-client.ts';
 import { createKinesisPublisher } from '../lib/aws/kinesis-publisher.ts';
 import { createSecretReader } from '../lib/aws/secret-reader.ts';
-import { type Environment, readStream } from '../lib/config.ts';
-import { openFromEnvironment } from '../lib/store/open-from-environment.ts';
-import { createOutboxStore } from '../lib/store/outbox-store.ts';
-import { createStreamingSwitch } from '../lib/store/streaming-switch.ts';
-import type { EventPublisher, Outbox, StreamingSwitch } from '../lib/sync/outbox-port.ts';
-import { type RelayOutcome, type RelayPace, relayOutbox } from '../lib/sync/relay-outbox.ts';
-import { createLogger } from '../lib/telemetry.ts';
+import { createLogger } from '../lib/aws/telemetry.ts';
+import type { Environment } from '../lib/common/environment.ts';
+import { readStream } from '../lib/common/stream-name.ts';
+import { openFromEnvironment } from '../lib/database/open-from-environment.ts';
+import { type RelayOptions, type RelayOutcome, relayOutbox } from '../lib/sync/jobs/relay-outbox.ts';
+import type { EventPublisher, Outbox, StreamingSwitch } from '../lib/sync/ports/outbox.ts';
+import { createOutboxStore } from '../lib/sync/store/outbox-store.ts';
+import { createStreamingSwitch } from '../lib/sync/store/streaming-switch.ts';
 
 /** Whatever the schedule sends: nothing of it is read. */
 export type RelayOutboxHandler = (event: unknown, context: Context) => Promise<RelayOutcome>;
@@ -23,7 +24,7 @@ export interface RelayOutboxFunctionDeps {
   /** For rows of a time when there was but one stream. */
   streamName: string;
   logger: Logger;
-  pace?: Partial<RelayPace>;
+  options?: Partial<RelayOptions>;
 }
 
 /** The longest a batch takes: three attempts of a request to Kinesis, and the statements around it. */
@@ -35,12 +36,12 @@ const BATCH_MS = 50_000;
  * silence. Fails where it got nothing published although something waits for another cause, so that a stalled outbox is
  * seen among the function's errors.
  */
-export function createRelayOutbox({ logger, pace, ...deps }: RelayOutboxFunctionDeps): RelayOutboxHandler {
+export function createRelayOutbox({ logger, options, ...deps }: RelayOutboxFunctionDeps): RelayOutboxHandler {
   return middy<unknown, RelayOutcome>()
     .use(injectLambdaContext(logger))
     .handler(async (_event, context) => {
       const timeBudgetMs = context.getRemainingTimeInMillis() - BATCH_MS;
-      const outcome = await relayOutbox({ ...deps, now: Date.now, pace: { timeBudgetMs, ...pace } });
+      const outcome = await relayOutbox({ ...deps, now: Date.now, options: { timeBudgetMs, ...options } });
       const { published, postponed, parked, refusals, goneStreams, withoutStream } = outcome;
       const held = postponed - withoutStream;
       if (goneStreams.length > 0) logger.warn('streams are gone, their pools are disabled', { goneStreams });

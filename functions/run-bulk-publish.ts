@@ -3,21 +3,21 @@ import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import type { Offloading } from '../lib/sync/build-stream-event.ts';
-import type { BulkPublishStore } from '../lib/sync/bulk-publish-port.ts';
 import {
+  type BulkPublishJobOptions,
   type BulkPublishOutcome,
-  type BulkPublishPace,
   runBulkPublishes,
-} from '../lib/sync/run-bulk-publish.ts';
+} from '../lib/sync/jobs/run-bulk-publish.ts';
+import type { BulkPublishJobStore } from '../lib/sync/ports/bulk-publish-job-store.ts';
 
 /** Whatever the schedule sends: nothing of it is read. */
 export type RunBulkPublishHandler = (event: unknown, context: Context) => Promise<BulkPublishOutcome>;
 
 export interface RunBulkPublishFunctionDeps {
-  bulkPublishes: BulkPublishStore;
+  bulkPublishes: BulkPublishJobStore;
   offloading: Offloading;
   logger: Logger;
-  pace?: Partial<BulkPublishPace>;
+  options?: Partial<BulkPublishJobOptions>;
 }
 
 /** Longer than a step takes. */
@@ -29,14 +29,18 @@ const STEP_MS = 10_000;
  */
 export function createRunBulkPublish({
   logger,
-  pace,
+  options,
   ...deps
 }: RunBulkPublishFunctionDeps): RunBulkPublishHandler {
   return middy<unknown, BulkPublishOutcome>()
     .use(injectLambdaContext(logger))
     .handler(async (_event, context) => {
       const timeBudgetMs = context.getRemainingTimeInMillis() - STEP_MS;
-      const outcome = await runBulkPublishes({ ...deps, now: Date.now, pace: { timeBudgetMs, ...pace } });
+      const outcome = await runBulkPublishes({
+        ...deps,
+        now: Date.now,
+        options: { timeBudgetMs, ...options },
+      });
       if (outcome.failed > 0) logger.error('a bulk publish failed', { ...outcome });
       else if (outcome.succeeded > 0) logger.info('a bulk publish succeeded', { ...outcome });
       return outcome;

@@ -2,8 +2,8 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
-import type { PayloadStore } from '../lib/sync/payload-store-port.ts';
-import { sweepPayloads } from '../lib/sync/sweep-payloads.ts';
+import { sweepPayloads } from '../lib/sync/jobs/sweep-payloads.ts';
+import type { PayloadStore } from '../lib/sync/ports/payload-store.ts';
 
 /** Whatever the schedule sends: nothing of it is read. */
 export type SweepPayloadsHandler = (event: unknown, context: Context) => Promise<{ swept: number }>;

@@ -4,11 +4,11 @@ import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import { createSecretReader } from '../lib/aws/secret-reader.ts';
-import type { QuerySweep } from '../lib/projection/query-sweep-port.ts';
+import { createLogger } from '../lib/aws/telemetry.ts';
+import { openFromEnvironment } from '../lib/database/open-from-environment.ts';
+import type { QuerySweep } from '../lib/projection/query-sweep.ts';
+import { createQuerySweep } from '../lib/projection/store/query-sweep.ts';
 import { type QuerySweepOutcome, sweepQueryStore } from '../lib/projection/sweep-query-store.ts';
-import { openFromEnvironment } from '../lib/store/open-from-environment.ts';
-import { createQuerySweep } from '../lib/store/query-sweep.ts';
-import { createLogger } from '../lib/telemetry.ts';
 
 /** Whatever the schedule sends: nothing of it is read. */
 export type SweepQueryStoreHandler = (event: unknown, context: Context) => Promise<SweepQueryStoreAnswer>;

@@ -2,12 +2,12 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
-import { createDecisionReporter, createLogger } from '../lib/telemetry.ts';
-import { evaluateRules } from '../lib/trigger/evaluate-rules.ts';
-import { requireSyncRules } from '../lib/trigger/require-sync-rules.ts';
-import type { SyncRules } from '../lib/trigger/rules-model.ts';
-import type { SyncTriggerEvent } from '../lib/trigger/sync-trigger-event.ts';
-import type { Decision } from '../lib/trigger/verdict.ts';
+import { createDecisionReporter, createLogger } from '../lib/aws/telemetry.ts';
+import { evaluateRules } from '../lib/rules/evaluate-rules.ts';
+import { requireSyncRules } from '../lib/rules/require-sync-rules.ts';
+import type { SyncRules } from '../lib/rules/rules-model.ts';
+import type { SyncTriggerEvent } from '../lib/rules/sync-trigger-event.ts';
+import type { RuleDecision } from '../lib/rules/verdict.ts';
 import * as rulesFile from '../sync-rules.ts';
 
 export type SyncTriggerHandler = (event: SyncTriggerEvent, context: Context) => Promise<SyncTriggerEvent>;
@@ -15,7 +15,7 @@ export type SyncTriggerHandler = (event: SyncTriggerEvent, context: Context) => 
 interface SyncTriggerDeps {
   rules: SyncRules;
   /** Told of each call's decisions, where there are any. */
-  report: (decisions: readonly Decision[]) => void;
+  report: (decisions: readonly RuleDecision[]) => void;
   logger: Logger;
 }
 

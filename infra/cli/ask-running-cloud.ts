@@ -1,8 +1,8 @@
 import { type IncomingMessage, request } from 'node:http';
-import { SetupError } from '../../lib/errors.ts';
-import type { CommandDeps } from '../../lib/operator/command.ts';
-import { type Outcome, stoppedText } from '../../lib/operator/run-command.ts';
-import { type OperatorMessage, withShortPath } from '../../lib/operator/socket.ts';
+import { SetupError } from '../../lib/common/errors.ts';
+import type { CommandDeps } from './command.ts';
+import { type Outcome, stoppedText } from './run-command.ts';
+import { type OperatorMessage, withShortPath } from './socket.ts';
 
 /** No socket, or one that a killed process left behind. */
 const NOBODY = new Set(['ENOENT', 'ENOTDIR', 'ECONNREFUSED']);

@@ -1,22 +1,18 @@
 import { Console } from 'node:console';
 import { createPayloadFetch } from '../../lib/aws/payload-fetch.ts';
-import {
-  DEFAULT_DATA_DIR,
-  type Environment,
-  readDatabaseIfAny,
-  readLocalConfig,
-  readPayloadPolicy,
-} from '../../lib/config.ts';
-import { SetupError } from '../../lib/errors.ts';
-import type { OperatedService } from '../../lib/operator/operated-service.ts';
-import { DONE, type Outcome, outcomeOf, prepareFrom, stoppedText } from '../../lib/operator/run-command.ts';
-import { usage } from '../../lib/operator/usage.ts';
-import { toSafeLine } from '../../lib/safe-line.ts';
-import { createConfirm } from './confirm.ts';
+import type { OperatedService } from '../../lib/backfill/operated-service.ts';
+import { DEFAULT_DATA_DIR, type Environment, readRegion } from '../../lib/common/environment.ts';
+import { SetupError } from '../../lib/common/errors.ts';
+import { readPayloadPolicy } from '../../lib/common/function-settings.ts';
+import { toSafeLine } from '../../lib/common/safe-line.ts';
+import { readDatabaseIfAny } from '../../lib/database/database-address.ts';
 import { openService } from './open-service.ts';
 import { ALL_COMMANDS, PROCESS_COMMANDS } from './process-commands.ts';
-import { createProgressView } from './progress-view.ts';
+import { DONE, type Outcome, outcomeOf, prepareFrom, stoppedText } from './run-command.ts';
 import { runOperatorCommand } from './run-operator-command.ts';
+import { createConfirm } from './terminal/confirm.ts';
+import { createProgressView } from './terminal/progress-view.ts';
+import { usage } from './usage.ts';
 
 /** `npx cognito-sync-backend <command>`: works on the database that the environment names, or on none. */
 const commandLine = process.argv.slice(2);
@@ -66,7 +62,7 @@ function runHere(env: Environment): Promise<Outcome> {
 async function runOnDatabase(env: Environment): Promise<Outcome> {
   try {
     // The region is that of `npm start`, of whose variables a command needs no other.
-    const { region } = readLocalConfig({ AWS_REGION: env.AWS_REGION });
+    const region = readRegion(env);
     const policy = readPayloadPolicy({ ...env, AWS_REGION: region });
     return await runOperatorCommand(commandLine, {
       address: readDatabaseIfAny(env),

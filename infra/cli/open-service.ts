@@ -1,16 +1,9 @@
-import {
-  type Credentials,
-  DEFAULT_CREDENTIALS,
-  type Environment,
-  readFailures,
-  readParallelizationFactor,
-} from '../../lib/config.ts';
-import { SetupError } from '../../lib/errors.ts';
-import { isLoopback } from '../../lib/loopback.ts';
-import { UsageError } from '../../lib/operator/command.ts';
-import type { OperatedService } from '../../lib/operator/operated-service.ts';
-
-const REGION_BY_DEFAULT = 'us-east-1';
+import type { OperatedService } from '../../lib/backfill/operated-service.ts';
+import { type Credentials, DEFAULT_CREDENTIALS, DEFAULT_REGION, type Environment } from '../../lib/common/environment.ts';
+import { SetupError } from '../../lib/common/errors.ts';
+import { readFailures, readParallelizationFactor } from '../../lib/common/function-settings.ts';
+import { isLoopback } from '../../lib/common/loopback.ts';
+import { UsageError } from './command.ts';
 
 /**
  * The service that the environment names: the one at AWS_ENDPOINT_URL, else Amazon's.
@@ -22,7 +15,7 @@ const REGION_BY_DEFAULT = 'us-east-1';
 export async function openService(env: Environment, identityPoolId?: string): Promise<OperatedService> {
   const endpoint = readEndpoint(env);
   const ofPool = identityPoolId?.split(':')[0];
-  const region = env.AWS_REGION || env.AWS_DEFAULT_REGION || ofPool || REGION_BY_DEFAULT;
+  const region = env.AWS_REGION || env.AWS_DEFAULT_REGION || ofPool || DEFAULT_REGION;
   if (endpoint === undefined && ofPool !== undefined && ofPool !== region) {
     throw new UsageError(
       `${identityPoolId} is in ${ofPool}, and AWS_REGION=${region} says to ask there; a pool and its stream are in one region`,

@@ -1,6 +1,6 @@
-import type { Environment } from '../../lib/config.ts';
-import type { CommandDeps, CommandWith } from '../../lib/operator/command.ts';
-import type { Confirm } from './confirm.ts';
+import type { Environment } from '../../lib/common/environment.ts';
+import type { CommandDeps, CommandWith } from './command.ts';
+import type { Confirm } from './terminal/confirm.ts';
 
 /** What a command works with that needs no database of ours: it runs in this process, never in the local cloud. */
 export interface ProcessDeps extends Pick<CommandDeps, 'openService' | 'print'> {

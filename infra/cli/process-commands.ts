@@ -1,9 +1,9 @@
-import type { CommandUsage } from '../../lib/operator/command.ts';
-import { COMMANDS } from '../../lib/operator/commands.ts';
-import { connect } from './connection/connect.ts';
-import { disconnect } from './connection/disconnect.ts';
+import type { CommandUsage } from './command.ts';
+import { connect } from './commands/connect.ts';
+import { disconnect } from './commands/disconnect.ts';
+import { rules } from './commands/rules.ts';
+import { COMMANDS } from './commands.ts';
 import type { ProcessCommand } from './process-command.ts';
-import { rules } from './rules/rules.ts';
 
 /** The commands that need no database, by name. */
 export const PROCESS_COMMANDS: ReadonlyMap<string, ProcessCommand> = new Map([

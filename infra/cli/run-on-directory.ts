@@ -1,16 +1,16 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SetupError } from '../../lib/errors.ts';
-import type { CommandDeps } from '../../lib/operator/command.ts';
-import { DONE, type Outcome } from '../../lib/operator/run-command.ts';
+import { SetupError } from '../../lib/common/errors.ts';
 import {
   type DataDirectory,
   DirectoryInUseError,
   dataPaths,
   takeDataDirectory,
-} from '../../lib/store/data-directory.ts';
-import { openDatabase } from '../../lib/store/open-database.ts';
+} from '../../lib/database/data-directory.ts';
+import { openDatabase } from '../../lib/database/open-local.ts';
 import { askRunningCloud } from './ask-running-cloud.ts';
+import type { CommandDeps } from './command.ts';
+import { DONE, type Outcome } from './run-command.ts';
 
 export interface DirectoryOptions {
   work: (deps: CommandDeps) => Promise<void>;

@@ -1,4 +1,4 @@
-import type { Database } from '../../lib/store/database.ts';
+import type { Database } from '../../lib/database/database.ts';
 
 /** Forgets all that is stored; the schema stays. */
 export async function emptyTables(database: Database): Promise<void> {

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Database } from '../../lib/store/database.ts';
-import { createPoolDataStore } from '../../lib/store/pool-data-store.ts';
-import { createPoolStore } from '../../lib/store/pool-store.ts';
-import { createSyncStore } from '../../lib/store/sync-store.ts';
-import { createDeletePoolData } from '../../lib/sync/delete-pool-data.ts';
+import type { Database } from '../../lib/database/database.ts';
+import { createDeletePoolData } from '../../lib/sync/jobs/delete-pool-data.ts';
+import { createPoolDataStore } from '../../lib/sync/store/pool-data-store.ts';
+import { createPoolStore } from '../../lib/sync/store/pool-store.ts';
+import { createSyncStore } from '../../lib/sync/store/sync-store.ts';
 import { firstPoolId, functionArn, STREAM_NAME, SYNC_TRIGGER_NAME } from './names.ts';
 
 /**

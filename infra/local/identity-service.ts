@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
+import { createLogger } from '../../lib/aws/telemetry.ts';
+import type { Database } from '../../lib/database/database.ts';
 import { createIdentityOperations } from '../../lib/identity/create-identity-operations.ts';
 import type { IdentityDependencies } from '../../lib/identity/dependencies.ts';
 import { createOpenIdTokens } from '../../lib/identity/open-id-token.ts';
 import { createAssumeRoleWithWebIdentity } from '../../lib/identity/operations/assume-role-with-web-identity.ts';
 import { createPageTokens } from '../../lib/identity/page-tokens.ts';
-import type { Database } from '../../lib/store/database.ts';
-import { createIdentityStore } from '../../lib/store/identity-store.ts';
-import { createLogger } from '../../lib/telemetry.ts';
+import { createIdentityStore } from '../../lib/identity/store/identity-store.ts';
 import { createIdentityApi } from '../../lib/wire/identity-api.ts';
 import type { SigV4Verifier } from '../../lib/wire/sigv4.ts';
 import { createStsApi } from '../../lib/wire/sts-api.ts';
-import { createIdentityRoute } from './identity-route.ts';
-import type { Route } from './port.ts';
+import type { Route } from './http/http-server.ts';
+import { createIdentityRoute } from './http/identity-route.ts';
 
 interface IdentityServiceDeps
   extends Pick<

@@ -1,4 +1,4 @@
-import { STREAM_NAME } from '../../lib/config.ts';
+import { STREAM_NAME } from '../../lib/common/stream-name.ts';
 
 /** What the local cloud calls its parts: the names that the deployed ones have, in an account of zeroes. */
 export const ACCOUNT_ID = '000000000000';

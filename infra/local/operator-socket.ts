@@ -1,15 +1,9 @@
 import { chmod, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
-import type { CommandDeps } from '../../lib/operator/command.ts';
-import {
-  DONE,
-  type Outcome,
-  outcomeOf,
-  prepareCommand,
-  stoppedText,
-} from '../../lib/operator/run-command.ts';
-import { type OperatorMessage, withShortPath } from '../../lib/operator/socket.ts';
+import type { CommandDeps } from '../cli/command.ts';
+import { DONE, type Outcome, outcomeOf, prepareCommand, stoppedText } from '../cli/run-command.ts';
+import { type OperatorMessage, withShortPath } from '../cli/socket.ts';
 
 export interface OperatorSocketOptions {
   /** Where the socket is made. Nobody else may use the directory: what a killed process left there is removed. */

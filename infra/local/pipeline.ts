@@ -1,9 +1,9 @@
 import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { ensureStream } from '../../lib/aws/kinesis-stream.ts';
-import type { Credentials } from '../../lib/config.ts';
+import type { Credentials } from '../../lib/common/environment.ts';
+import type { DataDirectory } from '../../lib/database/data-directory.ts';
+import type { Database } from '../../lib/database/database.ts';
 import type { BatchReport } from '../../lib/projection/batch-report.ts';
-import type { DataDirectory } from '../../lib/store/data-directory.ts';
-import type { Database } from '../../lib/store/database.ts';
 import type { FetchPayload } from '../../lib/stream/payload-port.ts';
 import type { EventSourceMapping } from './event-source-mapping/event-source-mapping.ts';
 import { STREAM_NAME } from './names.ts';

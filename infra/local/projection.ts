@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { createProjectStream } from '../../functions/project-stream.ts';
 import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { createKinesisReader } from '../../lib/aws/kinesis-reader.ts';
+import { createLogger } from '../../lib/aws/telemetry.ts';
+import type { Database } from '../../lib/database/database.ts';
 import type { BatchReport } from '../../lib/projection/batch-report.ts';
-import type { Database } from '../../lib/store/database.ts';
-import { createQueryStore } from '../../lib/store/query-store.ts';
+import { createQueryStore } from '../../lib/projection/store/query-store.ts';
 import type { FetchPayload } from '../../lib/stream/payload-port.ts';
-import { createLogger } from '../../lib/telemetry.ts';
 import { openCheckpointFile } from './event-source-mapping/checkpoint-file.ts';
 import { deployedMappingSettings } from './event-source-mapping/deployed-mapping-settings.ts';
 import {

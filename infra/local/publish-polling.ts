@@ -1,15 +1,16 @@
 import { join } from 'node:path';
 import { createPollBulkPublish } from '../../functions/poll-bulk-publish.ts';
 import { createCognitoSyncClient } from '../../lib/aws/cognito-sync-client.ts';
+import { failureObjects } from '../../lib/aws/failure-objects.ts';
 import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { createKinesisStreamReader } from '../../lib/aws/stream-reader.ts';
-import { createSyncApi } from '../../lib/aws/sync-api.ts';
-import type { Credentials } from '../../lib/config.ts';
-import { createCountFailedBatches } from '../../lib/operator/count-failed-batches.ts';
-import type { Database } from '../../lib/store/database.ts';
-import { createPublishStore } from '../../lib/store/publish-store.ts';
-import { createRedrivenObjects } from '../../lib/store/redriven-objects.ts';
-import { createLogger } from '../../lib/telemetry.ts';
+import { createSyncClient } from '../../lib/aws/sync-client.ts';
+import { createLogger } from '../../lib/aws/telemetry.ts';
+import { createCountFailedBatches } from '../../lib/backfill/count-failed-batches.ts';
+import { createPublishStore } from '../../lib/backfill/store/publish-store.ts';
+import type { Credentials } from '../../lib/common/environment.ts';
+import type { Database } from '../../lib/database/database.ts';
+import { createRedrivenObjects } from '../../lib/projection/store/redriven-objects.ts';
 import { deployedMappingSettings } from './event-source-mapping/deployed-mapping-settings.ts';
 import { createLambdaContext } from './lambda-context.ts';
 import { STREAM_NAME } from './names.ts';
@@ -45,10 +46,13 @@ export function startPublishPolling({
   const logger = createLogger(FUNCTION_NAME);
   const redriven = createRedrivenObjects(database);
   const poll = createPollBulkPublish({
-    api: createSyncApi(sync),
+    api: createSyncClient(sync),
     store: createPublishStore(database),
     streams: createKinesisStreamReader(client),
-    countFailedBatches: createCountFailedBatches({ where: join(directory, 'failures'), redriven }),
+    countFailedBatches: createCountFailedBatches({
+      listFailureObjects: () => failureObjects(join(directory, 'failures')),
+      redriven,
+    }),
     policy: { kind: 'off' },
     identityPoolIds: null,
     streamName: STREAM_NAME,

@@ -1,4 +1,4 @@
-import type { PushChannel } from '../../lib/sync/push-port.ts';
+import type { PushChannel } from '../../lib/sync/ports/push.ts';
 
 /** A message that a device was sent. */
 export interface InboxMessage {

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { createSweepQueryStore } from '../../functions/sweep-query-store.ts';
-import type { Database } from '../../lib/store/database.ts';
-import { createQuerySweep } from '../../lib/store/query-sweep.ts';
-import { createLogger } from '../../lib/telemetry.ts';
+import { createLogger } from '../../lib/aws/telemetry.ts';
+import type { Database } from '../../lib/database/database.ts';
+import { createQuerySweep } from '../../lib/projection/store/query-sweep.ts';
 import { createLambdaContext } from './lambda-context.ts';
 import { type Schedule, startSchedule } from './schedule.ts';
 import { sweepFailureObjects } from './sweep-failure-objects.ts';

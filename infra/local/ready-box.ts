@@ -1,10 +1,6 @@
-import {
-  DEFAULT_CREDENTIALS,
-  DEFAULT_DATA_DIR,
-  DEFAULT_SQL_PORT,
-  type LocalConfig,
-} from '../../lib/config.ts';
-import { isLoopback } from '../../lib/loopback.ts';
+import { DEFAULT_CREDENTIALS, DEFAULT_DATA_DIR, DEFAULT_SQL_PORT } from '../../lib/common/environment.ts';
+import { isLoopback } from '../../lib/common/loopback.ts';
+import type { LocalConfig } from './local-config.ts';
 import { STREAM_NAME } from './names.ts';
 import type { LocalCloud } from './start-local-cloud.ts';
 

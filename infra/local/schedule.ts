@@ -1,4 +1,4 @@
-import type { MappingLogger } from './event-source-mapping/trouble.ts';
+import type { MappingLogger } from './event-source-mapping/retry-state.ts';
 import { sleep as realSleep, type Sleep } from './event-source-mapping/waiting.ts';
 
 export interface ScheduleStatus {

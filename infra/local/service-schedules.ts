@@ -5,17 +5,17 @@ import { createRunBulkPublish } from '../../functions/run-bulk-publish.ts';
 import { createSweepPayloads } from '../../functions/sweep-payloads.ts';
 import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { createKinesisPublisher } from '../../lib/aws/kinesis-publisher.ts';
+import { createLogger } from '../../lib/aws/telemetry.ts';
+import type { Database } from '../../lib/database/database.ts';
 import { CREDENTIALS_LIFETIME_MS } from '../../lib/identity/temporary-credentials.ts';
-import { createBulkPublishStore } from '../../lib/store/bulk-publish-store.ts';
-import type { Database } from '../../lib/store/database.ts';
-import { createMergeStore } from '../../lib/store/merge-store.ts';
-import { createOutboxStore } from '../../lib/store/outbox-store.ts';
-import { createPayloadStore } from '../../lib/store/payload-store.ts';
-import { createPoolDataStore } from '../../lib/store/pool-data-store.ts';
-import { createStreamingSwitch } from '../../lib/store/streaming-switch.ts';
 import type { Offloading } from '../../lib/sync/build-stream-event.ts';
-import type { Merge } from '../../lib/sync/merge-port.ts';
-import { createLogger } from '../../lib/telemetry.ts';
+import type { Merge } from '../../lib/sync/ports/merge.ts';
+import { createBulkPublishJobStore } from '../../lib/sync/store/bulk-publish-job-store.ts';
+import { createMergeStore } from '../../lib/sync/store/merge-store.ts';
+import { createOutboxStore } from '../../lib/sync/store/outbox-store.ts';
+import { createPayloadStore } from '../../lib/sync/store/payload-store.ts';
+import { createPoolDataStore } from '../../lib/sync/store/pool-data-store.ts';
+import { createStreamingSwitch } from '../../lib/sync/store/streaming-switch.ts';
 import { createLambdaContext } from './lambda-context.ts';
 import { STREAM_NAME } from './names.ts';
 import { type Schedule, type ScheduleStatus, startSchedule } from './schedule.ts';
@@ -79,7 +79,7 @@ export function startServiceSchedules({
         streaming: createStreamingSwitch(database),
         streamName: STREAM_NAME,
         logger,
-        pace: { leaseMs: LEASE_MS, timeBudgetMs: BUDGET_MS },
+        options: { leaseMs: LEASE_MS, timeBudgetMs: BUDGET_MS },
       }),
     ({ published }) => {
       // There is room in the outbox again.
@@ -91,10 +91,10 @@ export function startServiceSchedules({
     INTERVAL_MS,
     (logger) =>
       createRunBulkPublish({
-        bulkPublishes: createBulkPublishStore(database),
+        bulkPublishes: createBulkPublishJobStore(database),
         offloading,
         logger,
-        pace: { timeBudgetMs: BUDGET_MS },
+        options: { timeBudgetMs: BUDGET_MS },
       }),
     ({ inProgress, steps }) => {
       bulkPublishesInProgress = inProgress;

@@ -8,29 +8,31 @@ import { deleteStream } from '../../lib/aws/kinesis-stream.ts';
 import { openOperatedService } from '../../lib/aws/operated-service.ts';
 import { createPayloadFetch } from '../../lib/aws/payload-fetch.ts';
 import { createSecretReader } from '../../lib/aws/secret-reader.ts';
-import { DEFAULT_CREDENTIALS, DEFAULT_RULES_FILE, type LocalConfig } from '../../lib/config.ts';
-import { SetupError } from '../../lib/errors.ts';
+import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
+import { SetupError } from '../../lib/common/errors.ts';
+import { isLoopback, LOOPBACK } from '../../lib/common/loopback.ts';
+import { type DataDirectory, takeDataDirectory } from '../../lib/database/data-directory.ts';
+import type { Database } from '../../lib/database/database.ts';
+import { openForOperator } from '../../lib/database/open-for-operator.ts';
+import { type LocalDatabase, openDatabase } from '../../lib/database/open-local.ts';
 import { createTemporaryCredentials } from '../../lib/identity/temporary-credentials.ts';
-import { isLoopback, LOOPBACK } from '../../lib/loopback.ts';
-import type { CommandDeps } from '../../lib/operator/command.ts';
-import { type DataDirectory, takeDataDirectory } from '../../lib/store/data-directory.ts';
-import type { Database } from '../../lib/store/database.ts';
-import { type LocalDatabase, openDatabase } from '../../lib/store/open-database.ts';
-import { openForOperator } from '../../lib/store/operator-database.ts';
+import { DEFAULT_RULES_FILE } from '../../lib/rules/file/rules-path.ts';
 import { createFindCredentials } from '../../lib/wire/find-credentials.ts';
 import { createSigV4Verifier } from '../../lib/wire/sigv4.ts';
+import type { CommandDeps } from '../cli/command.ts';
 import { emptyTables } from './empty-tables.ts';
 import { deployedMappingSettings } from './event-source-mapping/deployed-mapping-settings.ts';
 import { ensureFirstPool } from './first-pool.ts';
 import { createLocalFunctions } from './functions/local-functions.ts';
-import { createHealthRoute } from './health.ts';
+import { createHealthRoute } from './http/health.ts';
+import { type Route, startHttpServer } from './http/http-server.ts';
+import { portTaken } from './http/port-taken.ts';
 import { createIdentityService } from './identity-service.ts';
-import { createKinesisEmulator } from './kinesis.ts';
+import { createKinesisEmulator } from './kinesis/kinesis.ts';
+import type { LocalConfig } from './local-config.ts';
 import { ACCOUNT_ID, STREAM_NAME, SYNC_TRIGGER_NAME } from './names.ts';
 import { openOperatorSocket } from './operator-socket.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
-import { type Route, startPort } from './port.ts';
-import { portTaken } from './port-taken.ts';
 import { forgetProgress } from './projection.ts';
 import { createProjectionTotals } from './projection-totals.ts';
 import { startSqlPort } from './sql-port/sql-port.ts';
@@ -178,7 +180,7 @@ async function listen(
   routes: readonly Route[],
   started: AsyncDisposableStack,
 ): Promise<string> {
-  const listening = await startPort({ host, port, routes }).catch(portTaken('PORT', port));
+  const listening = await startHttpServer({ host, port, routes }).catch(portTaken('PORT', port));
   started.defer(() => listening.close());
   return `http://${bracketed(onLoopback(host))}:${listening.port}`;
 }

@@ -1,5 +1,5 @@
-import { readLocalConfig } from '../../lib/config.ts';
-import { SetupError } from '../../lib/errors.ts';
+import { SetupError } from '../../lib/common/errors.ts';
+import { readLocalConfig } from './local-config.ts';
 import { readyBox } from './ready-box.ts';
 import { startLocalCloud } from './start-local-cloud.ts';
 

@@ -3,34 +3,34 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { streamExists } from '../../lib/aws/kinesis-stream.ts';
-import { createBulkPublishStore } from '../../lib/store/bulk-publish-store.ts';
-import type { Database } from '../../lib/store/database.ts';
-import { createKeptSnapshots } from '../../lib/store/kept-snapshots.ts';
-import { createMergeStore } from '../../lib/store/merge-store.ts';
-import { createPayloadStore } from '../../lib/store/payload-store.ts';
-import { createPoolDataStore } from '../../lib/store/pool-data-store.ts';
-import { createPoolStore } from '../../lib/store/pool-store.ts';
-import { createPushStore } from '../../lib/store/push-store.ts';
-import { createSyncStore } from '../../lib/store/sync-store.ts';
+import { createLogger } from '../../lib/aws/telemetry.ts';
+import type { Database } from '../../lib/database/database.ts';
 import { createSyncOperations } from '../../lib/sync/create-sync-operations.ts';
-import { createDeletePoolData } from '../../lib/sync/delete-pool-data.ts';
-import type { InvokeFunction } from '../../lib/sync/function-port.ts';
+import { createDeletePoolData } from '../../lib/sync/jobs/delete-pool-data.ts';
+import { createMergeDatasets } from '../../lib/sync/jobs/merge-datasets.ts';
 import { DEFAULT_LIMITS } from '../../lib/sync/limits.ts';
-import { createMergeDatasets } from '../../lib/sync/merge-identities.ts';
-import type { Merge } from '../../lib/sync/merge-port.ts';
 import { createPayloadLinks } from '../../lib/sync/payload-links.ts';
-import type { PushReport } from '../../lib/sync/push-to-devices.ts';
+import type { InvokeFunction } from '../../lib/sync/ports/functions.ts';
+import type { Merge } from '../../lib/sync/ports/merge.ts';
+import type { PushReport } from '../../lib/sync/push/push-to-devices.ts';
 import { createSessionTokens } from '../../lib/sync/session-token.ts';
-import { createLogger } from '../../lib/telemetry.ts';
+import { createBulkPublishJobStore } from '../../lib/sync/store/bulk-publish-job-store.ts';
+import { createMergeStore } from '../../lib/sync/store/merge-store.ts';
+import { createPayloadStore } from '../../lib/sync/store/payload-store.ts';
+import { createPoolDataStore } from '../../lib/sync/store/pool-data-store.ts';
+import { createPoolStore } from '../../lib/sync/store/pool-store.ts';
+import { createPushStore } from '../../lib/sync/store/push-store.ts';
+import { createSnapshotCache } from '../../lib/sync/store/snapshot-cache.ts';
+import { createSyncStore } from '../../lib/sync/store/sync-store.ts';
 import { createPayloadApi } from '../../lib/wire/payload-api.ts';
 import type { SigV4Verifier } from '../../lib/wire/sigv4.ts';
 import { createSyncApi } from '../../lib/wire/sync-api.ts';
-import { createPayloadRoute } from './payload-route.ts';
-import type { Route } from './port.ts';
+import type { Route } from './http/http-server.ts';
+import { createPayloadRoute } from './http/payload-route.ts';
+import { createPushRoute } from './http/push-route.ts';
+import { createSyncApiRoute } from './http/sync-api-route.ts';
 import { createPushInbox } from './push-inbox.ts';
-import { createPushRoute } from './push-route.ts';
 import { type ServiceSchedules, startServiceSchedules } from './service-schedules.ts';
-import { createSyncApiRoute } from './sync-api-route.ts';
 
 interface SyncServiceDeps {
   database: Database;
@@ -71,7 +71,7 @@ export function createSyncService({
   const logger = createLogger('sync-api');
   const devices = createPushStore(database);
   const inbox = createPushInbox({ randomId });
-  const kept = createKeptSnapshots();
+  const kept = createSnapshotCache();
   const store = createSyncStore(database, kept);
   const offloading = { links: payloadLinks, inlineBytes: DEFAULT_LIMITS.inlineBytes };
   const afterWrite = () => schedules?.relay.nudge();
@@ -92,7 +92,7 @@ export function createSyncService({
   const operations = createSyncOperations({
     store,
     pools: createPoolStore(database),
-    bulkPublishes: createBulkPublishStore(database),
+    bulkPublishes: createBulkPublishJobStore(database),
     tokens: createSessionTokens({ key: tokenKey, now: Date.now, randomId }),
     payloadLinks,
     push: {

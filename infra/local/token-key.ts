@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
-import { SetupError } from '../../lib/errors.ts';
+import { SetupError } from '../../lib/common/errors.ts';
 
 const KEY_BYTES = 32;
 

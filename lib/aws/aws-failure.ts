@@ -1,5 +1,5 @@
-import type { SyncApiCondition } from '../bulk-publish/sync-api-port.ts';
-import { isObject } from '../is-object.ts';
+import type { SyncClientCondition } from '../backfill/sync-client.ts';
+import { isObject } from '../common/is-object.ts';
 
 /** The names under which Amazon's services, the SDK and this project's own service refuse credentials. */
 const CREDENTIALS = new Set([
@@ -33,7 +33,7 @@ const THROTTLED = new Set([
  * What a client of the AWS SDK has thrown, by what can be done about it, and in words for the operator.
  * Source: Amazon Cognito Sync API Reference, "Common Errors", and what this project's own service answers.
  */
-export function toAwsFailure(error: unknown): { condition: SyncApiCondition; message: string } {
+export function toAwsFailure(error: unknown): { condition: SyncClientCondition; message: string } {
   const name = nameOf(error);
   const condition = conditionOf(error, name);
   // What Amazon says of a signature quotes the request that was signed, session token included.
@@ -50,7 +50,7 @@ export function nameOf(error: unknown): string {
   return error.name;
 }
 
-function conditionOf(error: unknown, name: string): SyncApiCondition {
+function conditionOf(error: unknown, name: string): SyncClientCondition {
   if (CREDENTIALS.has(name)) return 'credentials';
   if (NOT_AUTHORIZED.has(name)) return 'not-authorized';
   if (THROTTLED.has(name)) return 'throttled';

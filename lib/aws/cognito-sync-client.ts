@@ -1,6 +1,6 @@
 import { CognitoSync } from '@aws-sdk/client-cognito-sync';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
-import type { Credentials } from '../config.ts';
+import type { Credentials } from '../common/environment.ts';
 
 export { CognitoSyncServiceException, ResourceConflictException } from '@aws-sdk/client-cognito-sync';
 export type { CognitoSync };

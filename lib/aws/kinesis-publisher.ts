@@ -1,5 +1,5 @@
 import { type KinesisClient, PutRecordsCommand, type PutRecordsResultEntry } from '@aws-sdk/client-kinesis';
-import type { EventPublisher, PublishEntry, PublishOutcome } from '../sync/outbox-port.ts';
+import type { EventPublisher, PublishEntry, PublishOutcome } from '../sync/ports/outbox.ts';
 
 // Limits of a PutRecords request, partition keys included. Source: Amazon Kinesis Data Streams API Reference.
 const MAX_RECORDS = 500;

@@ -20,7 +20,7 @@ export interface StreamShard {
   startingSequenceNumber: string;
 }
 
-export interface StreamRecord {
+export interface KinesisRecord {
   sequenceNumber: string;
   partitionKey: string;
   data: Uint8Array;
@@ -34,7 +34,7 @@ export type IteratorPosition =
 
 export interface RecordPage {
   /** In the order of the shard. */
-  records: StreamRecord[];
+  records: KinesisRecord[];
   /** Absent when the shard is closed and read to its end. */
   nextIterator: string | undefined;
   /** How far this answer is behind the newest record; 0 at the tip. */
@@ -142,7 +142,7 @@ function toStreamShard(shard: Shard): StreamShard {
   };
 }
 
-function toStreamRecord(record: WireRecord): StreamRecord {
+function toStreamRecord(record: WireRecord): KinesisRecord {
   const { SequenceNumber, PartitionKey, Data, ApproximateArrivalTimestamp } = record;
   if (SequenceNumber === undefined || ApproximateArrivalTimestamp === undefined) {
     throw new Error('Kinesis answered a record without sequence number or arrival time');

@@ -6,7 +6,7 @@ import {
   ResourceInUseException,
   ResourceNotFoundException,
 } from '@aws-sdk/client-kinesis';
-import { isStreamName } from '../config.ts';
+import { isStreamName } from '../common/stream-name.ts';
 
 /** Creates a stream of one shard, unless there is one of that name. It may take a while to become active. */
 export async function ensureStream(client: KinesisClient, streamName: string): Promise<void> {

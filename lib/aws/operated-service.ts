@@ -1,10 +1,10 @@
-import type { Credentials } from '../config.ts';
-import type { OperatedService } from '../operator/operated-service.ts';
+import type { OperatedService } from '../backfill/operated-service.ts';
+import type { Credentials } from '../common/environment.ts';
 import { createCognitoSyncClient } from './cognito-sync-client.ts';
 import { createKinesisClient } from './kinesis-client.ts';
 import { createPoolSettings } from './pool-settings.ts';
 import { createKinesisStreamReader } from './stream-reader.ts';
-import { createSyncApi } from './sync-api.ts';
+import { createSyncClient } from './sync-client.ts';
 
 interface OperatedServiceOptions extends Pick<OperatedService, 'failures' | 'parallelizationFactor'> {
   region: string;
@@ -24,7 +24,7 @@ export function openOperatedService({
   const kinesis = createKinesisClient(options);
   return {
     name: options.endpoint ?? `Amazon Cognito Sync in ${options.region}`,
-    api: createSyncApi(sync),
+    api: createSyncClient(sync),
     settings: createPoolSettings(sync),
     streams: createKinesisStreamReader(kinesis),
     failures,

@@ -1,7 +1,7 @@
-import type { PoolSettingsApi } from '../bulk-publish/pool-settings-port.ts';
-import type { PoolStreaming } from '../bulk-publish/sync-api-port.ts';
+import type { PoolSettingsApi } from '../backfill/pool-settings.ts';
+import type { PoolStreaming } from '../backfill/sync-client.ts';
 import type { CognitoSync } from './cognito-sync-client.ts';
-import { ask } from './sync-api.ts';
+import { ask } from './sync-client.ts';
 
 /**
  * Stream and sync trigger of identity pools over the Cognito Sync API. Source: Amazon Cognito Sync API Reference,

@@ -1,7 +1,7 @@
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
-import { SetupError } from '../errors.ts';
-import type { SecretId } from '../secret-id.ts';
+import { SetupError } from '../common/errors.ts';
+import type { SecretId } from '../common/secret-id.ts';
 import { toAwsFailure } from './aws-failure.ts';
 
 const CONNECT_TIMEOUT_MS = 2_000;

@@ -7,7 +7,7 @@ import {
   SetEndpointAttributesCommand,
   type SNSClient,
 } from '@aws-sdk/client-sns';
-import { type PushChannel, PushError } from '../sync/push-port.ts';
+import { type PushChannel, PushError } from '../sync/ports/push.ts';
 
 /** SNS disables the endpoint of a device that its platform knows no more, and registering means that it is back. */
 const ENABLED = { Enabled: 'true' };

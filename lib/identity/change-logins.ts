@@ -1,7 +1,7 @@
-import { ServiceError } from '../errors.ts';
+import { ServiceError } from '../common/errors.ts';
 import type { IdentityDependencies } from './dependencies.ts';
 import { findPool } from './find-pool.ts';
-import type { FoundLogins, LinkDecision, LoginQuestion } from './identity-store-port.ts';
+import type { FoundLogins, LinkDecision, LoginQuestion } from './identity-store.ts';
 import { invalidLoginToken } from './not-authorized.ts';
 import { identityNotFound } from './not-found.ts';
 

@@ -1,5 +1,5 @@
-import type { Merge } from '../sync/merge-port.ts';
-import type { IdentityStore } from './identity-store-port.ts';
+import type { Merge } from '../sync/ports/merge.ts';
+import type { IdentityStore } from './identity-store.ts';
 import type { OpenIdTokens } from './open-id-token.ts';
 import type { PageTokens } from './page-tokens.ts';
 import type { TemporaryCredentialsIssuer } from './temporary-credentials.ts';

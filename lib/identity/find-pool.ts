@@ -1,4 +1,4 @@
-import type { IdentityStore } from './identity-store-port.ts';
+import type { IdentityStore } from './identity-store.ts';
 import type { IdentityPoolDescription } from './model.ts';
 import { poolNotFound } from './not-found.ts';
 

@@ -1,4 +1,4 @@
-import type { FoundLogins, LinkDecision, LivingIdentity } from './identity-store-port.ts';
+import type { FoundLogins, LinkDecision, LivingIdentity } from './identity-store.ts';
 import { loginsDoNotMatch } from './not-authorized.ts';
 
 export interface LinkOptions {

@@ -1,4 +1,4 @@
-import { ServiceError } from '../errors.ts';
+import { ServiceError } from '../common/errors.ts';
 
 /** The text is the service's own, with a full stop that Cognito Sync does not have. */
 export function poolNotFound(identityPoolId: string): ServiceError {

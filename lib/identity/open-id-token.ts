@@ -1,6 +1,6 @@
-import { isObject } from '../is-object.ts';
-import { createSigner } from '../signed-text.ts';
-import type { IdentityKey } from '../sync/sync-store-port.ts';
+import type { IdentityKey } from '../common/dataset-key.ts';
+import { isObject } from '../common/is-object.ts';
+import { createSigner } from '../common/signed-text.ts';
 
 const PURPOSE = ['open id token'];
 const ISSUER = 'https://cognito-identity.amazonaws.com';

@@ -1,4 +1,4 @@
-import { createSigner } from '../signed-text.ts';
+import { createSigner } from '../common/signed-text.ts';
 import { notValidToken } from '../sync/session-token.ts';
 
 const POOLS = ['page of identity pools'];

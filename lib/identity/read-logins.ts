@@ -1,8 +1,8 @@
-import { ServiceError } from '../errors.ts';
-import { isStorable } from '../stream/storable-text.ts';
+import { ServiceError } from '../common/errors.ts';
+import { isStorable } from '../common/storable-text.ts';
 import { invalidParameter } from '../sync/invalid-parameter.ts';
 import type { IdentityDependencies } from './dependencies.ts';
-import type { Login } from './identity-store-port.ts';
+import type { Login } from './identity-store.ts';
 import type { IdentityPoolDescription, Logins } from './model.ts';
 import {
   developerProviderIsNotPublic,

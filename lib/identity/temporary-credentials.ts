@@ -1,5 +1,5 @@
-import { createSigner } from '../signed-text.ts';
-import type { IdentityKey } from '../sync/sync-store-port.ts';
+import type { IdentityKey } from '../common/dataset-key.ts';
+import { createSigner } from '../common/signed-text.ts';
 
 /** As long as Amazon Cognito gives them by default. Source: developer guide, "Getting credentials". */
 export const CREDENTIALS_LIFETIME_MS = 60 * 60 * 1000;

@@ -1,4 +1,4 @@
-import type { StoredIdentity } from './identity-store-port.ts';
+import type { StoredIdentity } from './identity-store.ts';
 import type { IdentityDescription } from './model.ts';
 
 /** The identity as the API shows it. */

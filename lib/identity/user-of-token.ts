@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
-import { isObject } from '../is-object.ts';
-import { isStorable } from '../stream/storable-text.ts';
+import { isObject } from '../common/is-object.ts';
+import { isStorable } from '../common/storable-text.ts';
 import { invalidLoginToken } from './not-authorized.ts';
 
 /** Three parts in base64url, of which the last may be empty: an unsigned token. */

@@ -1,10 +1,18 @@
 import type { KinesisStreamRecord } from 'aws-lambda';
-import { ValueRefusedError } from '../errors.ts';
-import { isObject } from '../is-object.ts';
-import { MAX_DATE_MS, MIN_DATE_MS } from '../stream/bounds.ts';
-import { isStorable } from '../stream/storable-text.ts';
+import { MAX_DATE_MS, MIN_DATE_MS } from '../common/bounds.ts';
+import { ValueRefusedError } from '../common/errors.ts';
+import { isObject } from '../common/is-object.ts';
+import { isStorable } from '../common/storable-text.ts';
 import type { Delivery, StreamPosition } from './delivery.ts';
 import { toDelivery } from './kinesis-delivery.ts';
+
+/** An object of a failure destination, not yet read. */
+export interface FailureObject {
+  /** Its key in the bucket, or its path. */
+  name: string;
+  /** @throws {SetupError} it cannot be read; the next one may be */
+  read(): Promise<Uint8Array>;
+}
 
 /** As the Kinesis API has it. */
 const SEQUENCE_NUMBER = /^(0|[1-9]\d{0,128})$/;
@@ -58,4 +66,25 @@ function whatIsWrongWith({ streamName, shardId, sequenceNumber, arrivedAt }: Str
   if (!isStorable(streamName)) return 'the name of its stream holds a NUL or a lone surrogate';
   if (!isStorable(shardId)) return 'the name of its shard holds a NUL or a lone surrogate';
   return SEQUENCE_NUMBER.test(sequenceNumber) ? null : 'its sequence number is not one of Kinesis';
+}
+
+/** `2026-01-01T00.00.00-` and a random UUID: the last part of the names that Lambda gives. */
+const GIVEN_BY_LAMBDA = /(?:^|\/)((\d{4}-\d\d-\d\d)T(\d\d)\.(\d\d)\.(\d\d)-[0-9a-f-]{36})$/i;
+
+/**
+ * The name by which an object of a failure destination is known wherever it lies, in its bucket or copied to a
+ * directory. Source: AWS Lambda Developer Guide, "Retain discarded batch records for a Kinesis Data Streams event source
+ * in Lambda": `aws/lambda/<ESM-UUID>/<shardID>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<Random UUID>`.
+ *
+ * @param name key or path; where it is none of Lambda's, it is taken whole
+ */
+export function failureObjectName(name: string): string {
+  return GIVEN_BY_LAMBDA.exec(name)?.[1] ?? name;
+}
+
+/** When Lambda gave the records up, epoch milliseconds; null where the name does not tell. */
+export function givenUpAt(name: string): number | null {
+  const [, , day, hour, minute, second] = GIVEN_BY_LAMBDA.exec(name) ?? [];
+  const at = Date.parse(`${day}T${hour}:${minute}:${second}Z`);
+  return Number.isNaN(at) ? null : at;
 }

@@ -1,4 +1,5 @@
-import type { DatasetKey, RecordsEvent, StreamRecord, Version } from '../stream/stream-event.ts';
+import type { DatasetKey } from '../common/dataset-key.ts';
+import type { RecordsEvent, StreamRecord, Version } from '../stream/stream-event.ts';
 import { compareVersions, newest } from './version.ts';
 
 /** A removal of a dataset whose version is known. */

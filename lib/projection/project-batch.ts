@@ -1,8 +1,8 @@
-import { ValueRefusedError } from '../errors.ts';
+import { ValueRefusedError } from '../common/errors.ts';
 import { dateRemovals, isUndatedRemoval } from './date-removals.ts';
 import type { ReadableDelivery, RefusedDelivery } from './delivery.ts';
 import { datasetKeyText, type FoldableEvent, foldEvents } from './fold-events.ts';
-import type { ProjectionStore } from './projection-store.ts';
+import type { QueryStore } from './query-store.ts';
 
 /** The reason of what only the database can refuse starts with it. */
 export const VALUE_REFUSED = 'value-refused';
@@ -24,7 +24,7 @@ export interface BatchOutcome {
  * @throws whatever the store throws that may pass: nothing is lost if the whole batch is then tried again
  */
 export async function projectBatch(
-  store: ProjectionStore,
+  store: QueryStore,
   deliveries: readonly (ReadableDelivery | RefusedDelivery)[],
 ): Promise<BatchOutcome> {
   const readable = deliveries.filter((delivery) => delivery.kind === 'readable');
@@ -46,7 +46,7 @@ interface Written {
 }
 
 /** Where the database refuses a value, halves are tried, so that the one event that holds it stands alone. */
-async function write(store: ProjectionStore, deliveries: readonly ReadableDelivery[]): Promise<Written> {
+async function write(store: QueryStore, deliveries: readonly ReadableDelivery[]): Promise<Written> {
   if (deliveries.length === 0) return { records: 0, recordsChanged: 0, refused: [] };
   try {
     return await writeTogether(store, deliveries);
@@ -74,10 +74,7 @@ async function write(store: ProjectionStore, deliveries: readonly ReadableDelive
   }
 }
 
-async function writeTogether(
-  store: ProjectionStore,
-  deliveries: readonly ReadableDelivery[],
-): Promise<Written> {
+async function writeTogether(store: QueryStore, deliveries: readonly ReadableDelivery[]): Promise<Written> {
   const changes = foldEvents(await toFoldable(store, deliveries));
   const { recordsChanged } = await store.apply(changes);
   return {
@@ -89,7 +86,7 @@ async function writeTogether(
 
 /** Dates the removals that came without a version, once and for all. */
 async function toFoldable(
-  store: ProjectionStore,
+  store: QueryStore,
   deliveries: readonly ReadableDelivery[],
 ): Promise<FoldableEvent[]> {
   const undated = deliveries.filter(isUndatedRemoval).map(({ event }) => event.dataset);

@@ -1,8 +1,8 @@
+import { isStorable } from '../common/storable-text.ts';
 import { decodePayload } from '../stream/decode-payload.ts';
 import { decodeStreamEvent } from '../stream/decode-stream-event.ts';
 import { PayloadRefusedError } from '../stream/payload-error.ts';
 import type { FetchPayload } from '../stream/payload-port.ts';
-import { isStorable } from '../stream/storable-text.ts';
 import { type OffloadedEvent, type RecordsEvent, StreamEventError } from '../stream/stream-event.ts';
 import type { Delivery, ReadableDelivery, RefusedDelivery } from './delivery.ts';
 

@@ -2,8 +2,8 @@ import { PayloadUnavailableError } from '../stream/payload-error.ts';
 import type { FetchPayload } from '../stream/payload-port.ts';
 import type { Delivery, ReadableDelivery, RefusedDelivery } from './delivery.ts';
 import { projectBatch, VALUE_REFUSED } from './project-batch.ts';
-import type { ProjectionStore } from './projection-store.ts';
 import type { QuarantinedDelivery, QuarantineStore } from './quarantine-store.ts';
+import type { QueryStore } from './query-store.ts';
 import { readDelivery } from './read-delivery.ts';
 
 /** What became of deliveries that were tried once more. */
@@ -16,7 +16,7 @@ export interface RedriveOutcome {
 }
 
 interface RedriveDeps {
-  store: ProjectionStore & QuarantineStore;
+  store: QueryStore & QuarantineStore;
   fetchPayload: FetchPayload;
 }
 

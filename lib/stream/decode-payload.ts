@@ -1,6 +1,6 @@
 import { notAnEvent } from './members.ts';
 import { readJson } from './read-json.ts';
-import { type Operation, readRecord } from './read-record.ts';
+import { type EventOperation, readRecord } from './read-record.ts';
 import { StreamEventError, type StreamRecord } from './stream-event.ts';
 
 /** A dataset holds 1,024 records; the rest is room for tombstones, of which no limit is published. */
@@ -13,7 +13,7 @@ const MAX_RECORDS = 10_000;
  * @param operation the event's
  * @throws {StreamEventError} with the reason `offloaded-payload`; the message does not quote the payload
  */
-export function decodePayload(bytes: Uint8Array, operation: Operation): StreamRecord[] {
+export function decodePayload(bytes: Uint8Array, operation: EventOperation): StreamRecord[] {
   try {
     const records = readJson(bytes, 'the payload');
     if (!Array.isArray(records)) throw notAnEvent('the payload is not a list');

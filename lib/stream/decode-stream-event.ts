@@ -1,8 +1,9 @@
-import { isObject } from '../is-object.ts';
+import type { DatasetKey } from '../common/dataset-key.ts';
+import { isObject } from '../common/is-object.ts';
 import { count, date, type Members, notAnEvent, optional, text } from './members.ts';
 import { readJson } from './read-json.ts';
-import { type Operation, readOperation, readRecord } from './read-record.ts';
-import { type DatasetKey, type StreamEvent, StreamEventError, type StreamRecord } from './stream-event.ts';
+import { type EventOperation, readOperation, readRecord } from './read-record.ts';
+import { type StreamEvent, StreamEventError, type StreamRecord } from './stream-event.ts';
 
 // The API model's patterns and lengths, but for two: a merged copy is named `<dataset>.<identity id>`, so a name
 // can be longer than the 128 characters that the API takes, and `:` is part of it.
@@ -60,7 +61,7 @@ function parse(data: Uint8Array): Members {
 }
 
 /** The inline records, or the URL they lie behind; an empty list where there is neither. */
-function readPayload(event: Members, operation: Operation): StreamRecord[] | string {
+function readPayload(event: Members, operation: EventOperation): StreamRecord[] | string {
   const { kinesisSyncRecordsURL: url, payloadType } = event;
   const records = event.kinesisSyncRecords ?? [];
   if (!Array.isArray(records)) throw notAnEvent('kinesisSyncRecords is not a list');

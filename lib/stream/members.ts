@@ -1,4 +1,4 @@
-import { MAX_DATE_MS, MIN_DATE_MS } from './bounds.ts';
+import { MAX_DATE_MS, MIN_DATE_MS } from '../common/bounds.ts';
 import { StreamEventError } from './stream-event.ts';
 
 /** A JSON object whose members are not yet known to be of the right type. */

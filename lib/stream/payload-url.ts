@@ -1,12 +1,5 @@
+import type { PayloadPolicy } from '../common/function-settings.ts';
 import { PayloadRefusedError } from './payload-error.ts';
-
-/** From where payloads may be fetched. */
-export interface PayloadPolicy {
-  /** The regions whose S3 may be asked, such as `us-east-1`. */
-  regions: readonly string[];
-  /** One more origin, as `URL.origin` spells it, such as `http://127.0.0.1:4580`: the local cloud's own objects. */
-  ownOrigin: string | null;
-}
 
 /** Belongs to no region: whoever owns a bucket there, it is S3 that answers and nothing else. */
 const GLOBAL_ENDPOINT = 's3.amazonaws.com';

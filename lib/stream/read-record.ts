@@ -1,5 +1,5 @@
-import { isObject } from '../is-object.ts';
-import { MAX_KEY_LENGTH } from './bounds.ts';
+import { MAX_KEY_LENGTH } from '../common/bounds.ts';
+import { isObject } from '../common/is-object.ts';
 import { count, date, notAnEvent, optional, text } from './members.ts';
 import type { StreamRecord } from './stream-event.ts';
 
@@ -7,7 +7,7 @@ import type { StreamRecord } from './stream-event.ts';
 const RECORD_KEY = { maxLength: MAX_KEY_LENGTH };
 const RECORD_VALUE = { minLength: 0, maxLength: Number.MAX_SAFE_INTEGER };
 
-export type Operation = 'replace' | 'remove';
+export type EventOperation = 'replace' | 'remove';
 
 /**
  * Reads one record object, which is the same inline and behind a URL. A record of an event that removes is removed,
@@ -16,7 +16,7 @@ export type Operation = 'replace' | 'remove';
  * @param name what the error calls it
  * @throws {StreamEventError} it is no such object; the message does not quote it
  */
-export function readRecord(record: unknown, name: string, operation: Operation): StreamRecord {
+export function readRecord(record: unknown, name: string, operation: EventOperation): StreamRecord {
   if (!isObject(record)) throw notAnEvent(`${name} is not an object`);
   const op = operation === 'remove' ? 'remove' : readOperation(record.op, `${name}.op`);
   return {
@@ -35,7 +35,7 @@ export function readRecord(record: unknown, name: string, operation: Operation):
 }
 
 /** @throws {StreamEventError} unless it is one of the two */
-export function readOperation(value: unknown, name: string): Operation {
+export function readOperation(value: unknown, name: string): EventOperation {
   if (value !== 'replace' && value !== 'remove')
     throw notAnEvent(`${name} is neither "replace" nor "remove"`);
   return value;

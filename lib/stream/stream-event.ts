@@ -1,9 +1,4 @@
-/** Names one dataset of one identity of one identity pool. */
-export interface DatasetKey {
-  identityPoolId: string;
-  identityId: string;
-  datasetName: string;
-}
+import type { DatasetKey } from '../common/dataset-key.ts';
 
 /** When and as which change something was written: the service's time in epoch milliseconds, and the sync count. */
 export interface Version {

@@ -1,7 +1,6 @@
-import { ServiceError } from '../errors.ts';
-import type { DatasetKey } from '../stream/stream-event.ts';
+import type { DatasetKey, IdentityKey } from '../common/dataset-key.ts';
+import { ServiceError } from '../common/errors.ts';
 import type { Caller } from './model.ts';
-import type { IdentityKey } from './sync-store-port.ts';
 
 interface IdentityInput {
   IdentityPoolId: string;

@@ -1,7 +1,7 @@
-import type { DatasetKey } from '../stream/stream-event.ts';
+import type { DatasetKey } from '../common/dataset-key.ts';
 import type { SyncRecord } from './model.ts';
 import type { PayloadLinks } from './payload-links.ts';
-import type { OutgoingEvent, StoredDataset } from './sync-store-port.ts';
+import type { OutgoingEvent, StoredDataset } from './ports/sync-store.ts';
 
 /** When and how the records of an event are offloaded. */
 export interface Offloading {

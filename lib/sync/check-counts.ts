@@ -1,4 +1,4 @@
-import { ServiceError } from '../errors.ts';
+import { ServiceError } from '../common/errors.ts';
 import { noSuchSyncCount } from './invalid-parameter.ts';
 import type { Patch } from './read-patches.ts';
 

@@ -1,5 +1,4 @@
 import type { SyncDependencies } from './dependencies.ts';
-import { FunctionError } from './function-port.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import type { SyncOperations } from './model.ts';
 import { createBulkPublish } from './operations/bulk-publish.ts';
@@ -19,6 +18,7 @@ import { createSetIdentityPoolConfiguration } from './operations/set-identity-po
 import { createSubscribeToDataset } from './operations/subscribe-to-dataset.ts';
 import { createUnsubscribeFromDataset } from './operations/unsubscribe-from-dataset.ts';
 import { createUpdateRecords } from './operations/update-records.ts';
+import { FunctionError } from './ports/functions.ts';
 
 type Needed =
   | 'store'

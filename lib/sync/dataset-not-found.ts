@@ -1,4 +1,4 @@
-import { ServiceError } from '../errors.ts';
+import { ServiceError } from '../common/errors.ts';
 
 /** In the form of the service's own text about identity pools. */
 export function datasetNotFound(datasetName: string): ServiceError {

@@ -1,5 +1,5 @@
 import { nextVersion } from './next-version.ts';
-import type { StoredDataset } from './sync-store-port.ts';
+import type { StoredDataset } from './ports/sync-store.ts';
 
 /** What is left of a dataset that is deleted. */
 export function deletionOf(before: StoredDataset, by: string, now: number): StoredDataset {

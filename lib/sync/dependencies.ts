@@ -1,17 +1,17 @@
-import type { BulkPublishStore } from './bulk-publish-port.ts';
-import type { InvokeFunction } from './function-port.ts';
 import type { Limits } from './limits.ts';
 import type { PayloadLinks } from './payload-links.ts';
-import type { PoolStore } from './pool-store-port.ts';
-import type { Push } from './push-to-devices.ts';
+import type { BulkPublishJobStore } from './ports/bulk-publish-job-store.ts';
+import type { InvokeFunction } from './ports/functions.ts';
+import type { PoolStore } from './ports/pool-store.ts';
+import type { SyncStore } from './ports/sync-store.ts';
+import type { Push } from './push/push-to-devices.ts';
 import type { SessionTokens } from './session-token.ts';
-import type { SyncStore } from './sync-store-port.ts';
 
 /** What the operations are made with; each takes what it needs of it. */
 export interface SyncDependencies {
   store: SyncStore;
   pools: PoolStore;
-  bulkPublishes: BulkPublishStore;
+  bulkPublishes: BulkPublishJobStore;
   tokens: SessionTokens;
   payloadLinks: PayloadLinks;
   /** Epoch milliseconds. */

@@ -1,4 +1,4 @@
-import { ServiceError } from '../errors.ts';
+import { ServiceError } from '../common/errors.ts';
 
 /**
  * A parameter breaks a rule; in the words of the service's own validation. What was sent is never quoted.

@@ -1,3 +1,5 @@
+import { MAX_RECORDS } from '../common/bounds.ts';
+
 /** Limits of the service; the first three are Amazon's documented ones, there "adjustable", and so here. */
 export interface Limits {
   /** Datasets that one identity may have. */
@@ -17,7 +19,7 @@ const INLINE_LIMIT_BYTES = 900 * 1024;
 
 export const DEFAULT_LIMITS: Limits = {
   datasetsPerIdentity: 20,
-  recordsPerDataset: 1_024,
+  recordsPerDataset: MAX_RECORDS,
   datasetBytes: 1_048_576,
   patchesPerCall: 2_500,
   inlineBytes: INLINE_LIMIT_BYTES,

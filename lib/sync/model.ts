@@ -12,7 +12,7 @@ import type {
   SetCognitoEventsOutput,
   SetIdentityPoolConfigurationInput,
 } from './pool-model.ts';
-import type { PushPlatform } from './push-port.ts';
+import type { PushPlatform } from './ports/push.ts';
 
 /**
  * The shapes of the Cognito Sync API's operations as the service works with them. Members are named as the API model

@@ -1,4 +1,4 @@
-import type { Snapshot, StoredDataset } from './sync-store-port.ts';
+import type { Snapshot, StoredDataset } from './ports/sync-store.ts';
 
 /** The dataset's date and count for its next change: both rise with every change, whatever the clock does. */
 export function nextVersion(

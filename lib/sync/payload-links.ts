@@ -1,4 +1,4 @@
-import { createSigner } from '../signed-text.ts';
+import { createSigner } from '../common/signed-text.ts';
 import { PAYLOAD_PATH } from '../stream/payload-url.ts';
 
 /** As long as an event waits to be read: the event source mapping gives events up that are older. */

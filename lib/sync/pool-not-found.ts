@@ -1,4 +1,4 @@
-import { ServiceError } from '../errors.ts';
+import { ServiceError } from '../common/errors.ts';
 
 /** The text is the service's own. */
 export function poolNotFound(identityPoolId: string): ServiceError {

@@ -1,7 +1,7 @@
-import { ServiceError } from '../errors.ts';
-import { MAX_DATE_MS, MAX_KEY_LENGTH, MIN_DATE_MS } from '../stream/bounds.ts';
+import { MAX_DATE_MS, MAX_KEY_LENGTH, MIN_DATE_MS } from '../common/bounds.ts';
+import { ServiceError } from '../common/errors.ts';
+import { isStorable } from '../common/storable-text.ts';
 import { isLongerThan } from '../stream/members.ts';
-import { isStorable } from '../stream/storable-text.ts';
 import { checkSyncCount, invalidParameter } from './invalid-parameter.ts';
 import type { RecordPatch } from './model.ts';
 

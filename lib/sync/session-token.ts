@@ -1,7 +1,7 @@
-import { ServiceError, SetupError } from '../errors.ts';
-import { createSigner } from '../signed-text.ts';
-import type { DatasetKey } from '../stream/stream-event.ts';
-import type { IdentityKey, Session } from './sync-store-port.ts';
+import type { DatasetKey, IdentityKey } from '../common/dataset-key.ts';
+import { ServiceError, SetupError } from '../common/errors.ts';
+import { createSigner } from '../common/signed-text.ts';
+import type { SyncSession } from './ports/sync-store.ts';
 
 /** Amazon's is unknown. It must outlive one sync, with the person it asks about a conflict. */
 const LIFETIME_MS = 24 * 60 * 60 * 1000;
@@ -9,7 +9,7 @@ const MIN_KEY_BYTES = 32;
 
 /** Where a listing of records goes on. All its pages tell the first one's count and token. */
 export interface RecordsPage {
-  session: Session;
+  session: SyncSession;
   /** The count that the client named at first. */
   lastSyncCount: number;
   /** The dataset's count when the first page was read. */
@@ -20,11 +20,11 @@ export interface RecordsPage {
 
 export interface SessionTokens {
   /** A session that has not been before. */
-  begin(): Session;
+  begin(): SyncSession;
   /** The SyncSessionToken of a session: always the same text. */
-  issue(session: Session, dataset: DatasetKey): string;
+  issue(session: SyncSession, dataset: DatasetKey): string;
   /** @throws {ServiceError} InvalidParameterException: not of this dataset of this identity, expired, or not ours */
-  verify(token: string, dataset: DatasetKey): Session;
+  verify(token: string, dataset: DatasetKey): SyncSession;
   /** The NextToken of a page of records. */
   issuePage(page: RecordsPage, dataset: DatasetKey): string;
   /** @throws {ServiceError} InvalidParameterException, as `verify` */
@@ -65,7 +65,7 @@ export function createSessionTokens({
     throw new SetupError(`the key of session tokens has ${key.length} bytes; use at least ${MIN_KEY_BYTES}`);
   }
   const signer = createSigner(key);
-  const isOver = (session: Session) => now() >= session.expiresAt;
+  const isOver = (session: SyncSession) => now() >= session.expiresAt;
 
   return {
     begin: () => ({ sessionId: randomId(), expiresAt: now() + lifetimeMs }),
@@ -109,11 +109,11 @@ function aboutDataset(purpose: string, dataset: DatasetKey): string[] {
 
 const SEPARATOR = ' ';
 
-function writeSession({ sessionId, expiresAt }: Session): string {
+function writeSession({ sessionId, expiresAt }: SyncSession): string {
   return [sessionId, expiresAt].join(SEPARATOR);
 }
 
-function readSession(content: string): Session | null {
+function readSession(content: string): SyncSession | null {
   const [sessionId, expiresAt] = content.split(SEPARATOR);
   return sessionId && expiresAt ? { sessionId, expiresAt: Number(expiresAt) } : null;
 }

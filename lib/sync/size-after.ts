@@ -1,4 +1,4 @@
-import { exists, type Snapshot, type StoredDataset } from './sync-store-port.ts';
+import { exists, type Snapshot, type StoredDataset } from './ports/sync-store.ts';
 
 export type Size = Pick<StoredDataset, 'dataStorage' | 'numRecords'>;
 

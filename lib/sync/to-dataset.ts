@@ -1,5 +1,5 @@
 import type { Dataset } from './model.ts';
-import type { StoredDataset } from './sync-store-port.ts';
+import type { StoredDataset } from './ports/sync-store.ts';
 
 /** The dataset as the API shows it. */
 export function toDataset(identityId: string, stored: StoredDataset): Dataset {

@@ -1,5 +1,5 @@
 import type { IdentityPoolConfiguration } from './pool-model.ts';
-import type { IdentityPool } from './pool-store-port.ts';
+import type { IdentityPool } from './ports/pool-store.ts';
 
 /** What is set for a pool as the API shows it. */
 export function toPoolConfiguration({

@@ -1,5 +1,5 @@
 import type { IdentityPoolUsage } from './pool-model.ts';
-import type { PoolUsage } from './pool-store-port.ts';
+import type { PoolUsage } from './ports/pool-store.ts';
 
 /** What is used of a pool as the API shows it. Sessions are not counted; the service itself sends null, too. */
 export function toPoolUsage({ identityPoolId, dataStorage, lastModifiedDate }: PoolUsage): IdentityPoolUsage {

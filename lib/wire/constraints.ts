@@ -1,5 +1,5 @@
-import { MAX_STREAM_NAME_LENGTH, STREAM_NAME_PATTERN } from '../config.ts';
-import { MAX_KEY_LENGTH, MAX_VALUE_LENGTH } from '../stream/bounds.ts';
+import { MAX_KEY_LENGTH, MAX_VALUE_LENGTH } from '../common/bounds.ts';
+import { MAX_STREAM_NAME_LENGTH, STREAM_NAME_PATTERN } from '../common/stream-name.ts';
 import { MAX_RESULTS } from '../sync/page-size.ts';
 
 export interface Pattern {
@@ -31,7 +31,7 @@ export type Constraints = ReadonlyMap<string, Constraint>;
 
 const NONE: Constraint = {};
 export const ID: Constraint = { minLength: 1, maxLength: 55, pattern: wholly('[\\w-]+:[0-9a-f-]+') };
-/** What a merge of identities puts behind a dataset's name: see lib/sync/merge-identities.ts. */
+/** What a merge of identities puts behind a dataset's name: see lib/sync/jobs/merge-datasets.ts. */
 const OF_MERGED_IDENTITY = /\.(?=.{1,55}$)[\w-]+:[0-9a-f-]+$/;
 /** A larger long could not be told from its neighbours here; no count gets there. */
 const COUNT = { min: 0, max: Number.MAX_SAFE_INTEGER };

@@ -1,4 +1,4 @@
-import { ServiceError } from '../errors.ts';
+import { ServiceError } from '../common/errors.ts';
 import { SYNC_CONSTRAINTS } from './constraints.ts';
 import { type Decoding, decodeMember, pathTo } from './decode-value.ts';
 import type { FoundRoute } from './find-route.ts';

@@ -1,4 +1,4 @@
-import type { Credentials } from '../config.ts';
+import type { Credentials } from '../common/environment.ts';
 import type { TemporaryCredentialsIssuer } from '../identity/temporary-credentials.ts';
 import { type FindCredentials, SignatureError } from './sigv4.ts';
 

@@ -1,5 +1,5 @@
 import type { PayloadLinks } from '../sync/payload-links.ts';
-import type { PayloadStore } from '../sync/payload-store-port.ts';
+import type { PayloadStore } from '../sync/ports/payload-store.ts';
 import type { RawRequest } from './sigv4.ts';
 import type { WireResponse } from './wire-response.ts';
 

@@ -1,4 +1,4 @@
-import { ServiceError, ValueRefusedError } from '../errors.ts';
+import { ServiceError, ValueRefusedError } from '../common/errors.ts';
 import { RequestError } from './request-error.ts';
 import { SignatureError } from './sigv4.ts';
 

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { isObject } from '../is-object.ts';
+import { isObject } from '../common/is-object.ts';
 import { RequestError } from './request-error.ts';
 import type { RawRequest } from './sigv4.ts';
 

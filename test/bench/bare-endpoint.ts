@@ -1,8 +1,8 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
-import { plainArray, textArray } from '../../lib/store/array-literal.ts';
-import type { Database } from '../../lib/store/database.ts';
-import { datasetId, recordId } from '../../lib/store/row-ids.ts';
-import type { DatasetKey } from '../../lib/stream/stream-event.ts';
+import type { DatasetKey } from '../../lib/common/dataset-key.ts';
+import { plainArray, textArray } from '../../lib/database/array-literal.ts';
+import type { Database } from '../../lib/database/database.ts';
+import { datasetId, recordId } from '../../lib/database/row-ids.ts';
 
 // The same rows in the same tables with the same indexes, by the one call that this takes: lock, check, write the dataset
 // and its records, spend the token, and put the event into the outbox; or the records above a count, with the dataset.

@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { migrate } from '../../lib/store/migrate.ts';
-import { openPglite } from '../../lib/store/pglite-database.ts';
+import { openPglite } from '../../lib/database/drivers/pglite/open-pglite.ts';
+import { migrate } from '../../lib/database/schema/migrate.ts';
 import { createCopyTable } from './copy-rows.ts';
 import type { BenchDatabase, ShardWriters } from './shard-writers.ts';
 

@@ -2,9 +2,9 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
-import { migrate } from '../../lib/store/migrate.ts';
-import { openPg } from '../../lib/store/pg-database.ts';
-import { startPostgresServer } from '../fixtures/postgres-server.ts';
+import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
+import { migrate } from '../../lib/database/schema/migrate.ts';
+import { startPostgresServer } from '../fixtures/database/postgres-server.ts';
 import { createCopyTable } from './copy-rows.ts';
 import type { BenchDatabase, ShardWriters } from './shard-writers.ts';
 

@@ -1,7 +1,7 @@
 import type { KinesisStreamEvent } from 'aws-lambda';
+import type { Database } from '../../lib/database/database.ts';
+import { datasetId, recordId } from '../../lib/database/row-ids.ts';
 import { numericValue } from '../../lib/projection/numeric-value.ts';
-import type { Database } from '../../lib/store/database.ts';
-import { datasetId, recordId } from '../../lib/store/row-ids.ts';
 import { decodeStreamEvent } from '../../lib/stream/decode-stream-event.ts';
 
 /** A table with the columns and the key of projection.records, and nothing else. */

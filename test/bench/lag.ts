@@ -3,8 +3,8 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
-import { localKinesis, putAll } from '../fixtures/kinesis.ts';
-import { startPostgresServer } from '../fixtures/postgres-server.ts';
+import { localKinesis, putAll } from '../fixtures/aws/kinesis.ts';
+import { startPostgresServer } from '../fixtures/database/postgres-server.ts';
 import { quantile, type Table } from './measure.ts';
 import { syncEvents } from './sync-batch.ts';
 

@@ -2,9 +2,9 @@ import { handler } from '../../functions/project-stream.ts';
 import { deployedMappingSettings } from '../../infra/local/event-source-mapping/deployed-mapping-settings.ts';
 import { MAX_PAYLOAD_BYTES } from '../../infra/local/event-source-mapping/kinesis-event.ts';
 import { createLambdaContext } from '../../infra/local/lambda-context.ts';
-import { readDatabaseUrl } from '../../lib/config.ts';
-import { migrate } from '../../lib/store/migrate.ts';
-import { openPg } from '../../lib/store/pg-database.ts';
+import { readDatabaseUrl } from '../../lib/database/database-address.ts';
+import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
+import { migrate } from '../../lib/database/schema/migrate.ts';
 import type { MemorySample } from './memory.ts';
 import { syncBatch } from './sync-batch.ts';
 

@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { startPostgresServer } from '../fixtures/postgres-server.ts';
+import { startPostgresServer } from '../fixtures/database/postgres-server.ts';
 import { median, type Table } from './measure.ts';
 
 /** What the process holds after a batch and a garbage collection, and the most it has ever held; bytes. */

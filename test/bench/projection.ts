@@ -1,10 +1,10 @@
 import type { KinesisStreamEvent } from 'aws-lambda';
 import { createProjectStream } from '../../functions/project-stream.ts';
 import { createLambdaContext } from '../../infra/local/lambda-context.ts';
-import type { Database } from '../../lib/store/database.ts';
-import { createQueryStore } from '../../lib/store/query-store.ts';
-import { createLogger } from '../../lib/telemetry.ts';
-import { noPayloads } from '../fixtures/stream-events.ts';
+import { createLogger } from '../../lib/aws/telemetry.ts';
+import type { Database } from '../../lib/database/database.ts';
+import { createQueryStore } from '../../lib/projection/store/query-store.ts';
+import { noPayloads } from '../fixtures/sync/stream-events.ts';
 import { openBenchEmbedded } from './bench-embedded.ts';
 import { openBenchPostgres } from './bench-postgres.ts';
 import { toCopyText } from './copy-rows.ts';

@@ -1,7 +1,7 @@
 import type { KinesisStreamEvent } from 'aws-lambda';
+import type { SqlValue } from '../../lib/database/database.ts';
+import { datasetId, recordId } from '../../lib/database/row-ids.ts';
 import { numericValue } from '../../lib/projection/numeric-value.ts';
-import type { SqlValue } from '../../lib/store/database.ts';
-import { datasetId, recordId } from '../../lib/store/row-ids.ts';
 import { decodeStreamEvent } from '../../lib/stream/decode-stream-event.ts';
 
 /** Runs a statement in the batch's transaction; prepared under its name where the driver can. */

@@ -1,4 +1,4 @@
-import type { Database } from '../../lib/store/database.ts';
+import type { Database } from '../../lib/database/database.ts';
 import type { Execute } from './record-by-record.ts';
 
 /** What the contenders write the batches of one shard with: a connection each. */

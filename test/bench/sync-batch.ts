@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { KinesisStreamEvent } from 'aws-lambda';
 import { toEventRecord } from '../../infra/local/event-source-mapping/kinesis-event.ts';
-import { NEW_YEAR, toBytes, wireEvent, wireRecord } from '../fixtures/stream-events.ts';
+import { NEW_YEAR, toBytes, wireEvent, wireRecord } from '../fixtures/sync/stream-events.ts';
 
 interface Shape {
   events: number;

@@ -1,25 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
-import { startPort } from '../../infra/local/port.ts';
+import { startHttpServer } from '../../infra/local/http/http-server.ts';
+import { createSyncApiRoute } from '../../infra/local/http/sync-api-route.ts';
 import { createPushInbox } from '../../infra/local/push-inbox.ts';
-import { createSyncApiRoute } from '../../infra/local/sync-api-route.ts';
-import { DEFAULT_CREDENTIALS } from '../../lib/config.ts';
+import { createLogger } from '../../lib/aws/telemetry.ts';
+import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
+import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
+import { openPglite } from '../../lib/database/drivers/pglite/open-pglite.ts';
+import { migrate } from '../../lib/database/schema/migrate.ts';
 import { createTemporaryCredentials } from '../../lib/identity/temporary-credentials.ts';
-import { createBulkPublishStore } from '../../lib/store/bulk-publish-store.ts';
-import { migrate } from '../../lib/store/migrate.ts';
-import { openPg } from '../../lib/store/pg-database.ts';
-import { openPglite } from '../../lib/store/pglite-database.ts';
-import { createPoolStore } from '../../lib/store/pool-store.ts';
-import { createPushStore } from '../../lib/store/push-store.ts';
-import { createSyncStore } from '../../lib/store/sync-store.ts';
 import { createSyncOperations } from '../../lib/sync/create-sync-operations.ts';
 import { createPayloadLinks } from '../../lib/sync/payload-links.ts';
 import { createSessionTokens } from '../../lib/sync/session-token.ts';
-import { createLogger } from '../../lib/telemetry.ts';
+import { createBulkPublishJobStore } from '../../lib/sync/store/bulk-publish-job-store.ts';
+import { createPoolStore } from '../../lib/sync/store/pool-store.ts';
+import { createPushStore } from '../../lib/sync/store/push-store.ts';
+import { createSyncStore } from '../../lib/sync/store/sync-store.ts';
 import { createFindCredentials } from '../../lib/wire/find-credentials.ts';
 import { createSigV4Verifier } from '../../lib/wire/sigv4.ts';
 import { createSyncApi } from '../../lib/wire/sync-api.ts';
-import { createPool } from '../fixtures/identity-pools.ts';
+import { createPool } from '../fixtures/identity/identity-pools.ts';
 import { createBareEndpoint } from './bare-endpoint.ts';
 
 // A process of its own, beside the one that asks: `sync-server.ts <database: URL or directory>`. Serves the Cognito Sync
@@ -37,7 +37,7 @@ await createPool(database);
 const operations = createSyncOperations({
   store: createSyncStore(database),
   pools: createPoolStore(database),
-  bulkPublishes: createBulkPublishStore(database),
+  bulkPublishes: createBulkPublishJobStore(database),
   tokens: createSessionTokens({ key, now: Date.now, randomId: randomUUID }),
   payloadLinks: createPayloadLinks({
     key,
@@ -69,7 +69,7 @@ const syncApi = createSyncApi({
   requestId: randomUUID,
   logger: createLogger('bench'),
 });
-const service = await startPort({ host: '127.0.0.1', port: 0, routes: [createSyncApiRoute(syncApi)] });
+const service = await startHttpServer({ host: '127.0.0.1', port: 0, routes: [createSyncApiRoute(syncApi)] });
 const bare = createServer(await createBareEndpoint(database)).listen(0, '127.0.0.1', () => {
   const address = bare.address();
   console.log(

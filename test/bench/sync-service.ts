@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { startPostgresServer } from '../fixtures/postgres-server.ts';
-import { localSigner } from '../fixtures/signing.ts';
+import { startPostgresServer } from '../fixtures/database/postgres-server.ts';
+import { localSigner } from '../fixtures/wire/signing.ts';
 import { median, type Table } from './measure.ts';
 
 const CLIENTS = 8;

@@ -5,9 +5,9 @@ import type {
   DatasetToDerive,
   KeyOptions,
   RulesOptions,
-} from '../../lib/trigger/rules-model.ts';
-import { buildSyncTriggerEvent } from '../../lib/trigger/sync-trigger-event.ts';
-import { IDENTITY, POOL } from '../fixtures/stream-events.ts';
+} from '../../lib/rules/rules-model.ts';
+import { buildSyncTriggerEvent } from '../../lib/rules/sync-trigger-event.ts';
+import { IDENTITY, POOL } from '../fixtures/sync/stream-events.ts';
 
 /** What a device can ask of the sync trigger, again and again. */
 export interface TriggerCase {

@@ -1,9 +1,9 @@
 import { defineRules } from 'cognito-sync-backend/rules';
 import { createSyncTrigger } from '../../functions/sync-trigger.ts';
 import { createLambdaContext } from '../../infra/local/lambda-context.ts';
-import { createDecisionReporter, createLogger } from '../../lib/telemetry.ts';
-import { evaluateRules } from '../../lib/trigger/evaluate-rules.ts';
-import type { SyncTriggerEvent } from '../../lib/trigger/sync-trigger-event.ts';
+import { createDecisionReporter, createLogger } from '../../lib/aws/telemetry.ts';
+import { evaluateRules } from '../../lib/rules/evaluate-rules.ts';
+import type { SyncTriggerEvent } from '../../lib/rules/sync-trigger-event.ts';
 import { contender, quantile, timesByTurns } from './measure.ts';
 import type { TriggerSample } from './trigger.ts';
 import { type TriggerCase, triggerCases } from './trigger-cases.ts';

@@ -5,6 +5,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { loadSyncManager } from '../clients/load-sync-manager.ts';
 import { createDevice, type Device, type DeviceDataset } from '../clients/sync-manager-device.ts';
+import { localKinesis } from '../fixtures/aws/kinesis.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { POOL } from '../fixtures/sync/stream-events.ts';
 import {
   FOREIGN_HOST,
   launchBrowser,
@@ -12,10 +15,7 @@ import {
   serveApp,
   type WebServer,
   whyNoBrowser,
-} from '../fixtures/browser.ts';
-import { localKinesis } from '../fixtures/kinesis.ts';
-import { startCloud } from '../fixtures/local-cloud.ts';
-import { POOL } from '../fixtures/stream-events.ts';
+} from '../fixtures/wire/browser.ts';
 import type { Resolution } from './app.ts';
 
 const SUCCESS = { ended: 'success', message: null, asked: [] };

@@ -1,8 +1,8 @@
 import { DeleteDatasetCommand } from '@aws-sdk/client-cognito-sync';
 import { describe, expect, it } from 'vitest';
-import { openLocalCloud } from '../fixtures/local-cloud.ts';
-import { readPush } from '../fixtures/push-readers.ts';
-import { list, remove, set, write } from '../fixtures/sync-client.ts';
+import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
+import { readPush } from '../fixtures/sync/push-readers.ts';
+import { list, remove, set, write } from '../fixtures/wire/sync-client.ts';
 import { createMobileDevice, type MobileDevice } from './mobile-device.ts';
 import type { Platform } from './mobile-requests.ts';
 import { createPlayerPool, logInAtBackend } from './player-pool.ts';

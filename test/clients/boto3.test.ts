@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { openLocalCloud } from '../fixtures/local-cloud.ts';
+import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
 import { emptyShell, isMissing, run } from './optional-program.ts';
 import { createPlayerPool } from './player-pool.ts';
 

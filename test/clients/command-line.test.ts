@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { openLocalCloud } from '../fixtures/local-cloud.ts';
+import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
 import { emptyShell, isMissing, run } from './optional-program.ts';
 import { createPlayerPool, DEVELOPER_PROVIDER } from './player-pool.ts';
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { openLocalCloud } from '../fixtures/local-cloud.ts';
+import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
 import { emptyShell, isMissing } from './optional-program.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));

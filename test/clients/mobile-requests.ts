@@ -1,7 +1,7 @@
 import { SignatureV4 } from '@smithy/signature-v4';
-import { isObject } from '../../lib/is-object.ts';
-import { type RawAnswer, sendRaw } from '../fixtures/raw-http.ts';
-import { Sha256 } from '../fixtures/signing.ts';
+import { isObject } from '../../lib/common/is-object.ts';
+import { type RawAnswer, sendRaw } from '../fixtures/wire/raw-http.ts';
+import { Sha256 } from '../fixtures/wire/signing.ts';
 
 export type Platform = 'android' | 'ios';
 

@@ -6,9 +6,9 @@ import {
   type GetOpenIdTokenForDeveloperIdentityCommandInput,
 } from '@aws-sdk/client-cognito-identity';
 import { SetIdentityPoolConfigurationCommand } from '@aws-sdk/client-cognito-sync';
-import { DEFAULT_CREDENTIALS } from '../../lib/config.ts';
-import { APNS_APP, GCM_APP } from '../fixtures/push-devices.ts';
-import { createSyncClient } from '../fixtures/sync-client.ts';
+import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
+import { APNS_APP, GCM_APP } from '../fixtures/sync/push-devices.ts';
+import { createSyncClient } from '../fixtures/wire/sync-client.ts';
 
 export const ROLE = 'arn:aws:iam::000000000000:role/players';
 export const DEVELOPER_PROVIDER = 'login.example.com';

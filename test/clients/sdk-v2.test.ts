@@ -1,8 +1,8 @@
 import type { RecordPatchList } from 'aws-sdk/clients/cognitosync.js';
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_CREDENTIALS } from '../../lib/config.ts';
-import { AWS } from '../fixtures/aws-sdk-v2.ts';
-import { openLocalCloud } from '../fixtures/local-cloud.ts';
+import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
+import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
+import { AWS } from '../fixtures/wire/aws-sdk-v2.ts';
 import { createPlayerPool, logInAtBackend, PUSH, ROLE } from './player-pool.ts';
 
 const { cloud } = await openLocalCloud();

@@ -37,13 +37,13 @@ import {
   UpdateRecordsCommand,
 } from '@aws-sdk/client-cognito-sync';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
-import { startPort } from '../../infra/local/port.ts';
-import { createSyncApiRoute } from '../../infra/local/sync-api-route.ts';
-import { ServiceError } from '../../lib/errors.ts';
-import { newPool, STREAMING } from '../fixtures/identity-pools.ts';
-import { startCloud } from '../fixtures/local-cloud.ts';
-import { IDS, stubSyncApi } from '../fixtures/stub-sync-api.ts';
-import { createSyncClient, list, set, write } from '../fixtures/sync-client.ts';
+import { startHttpServer } from '../../infra/local/http/http-server.ts';
+import { createSyncApiRoute } from '../../infra/local/http/sync-api-route.ts';
+import { ServiceError } from '../../lib/common/errors.ts';
+import { IDS, stubSyncApi } from '../fixtures/backfill/stub-sync-api.ts';
+import { newPool, STREAMING } from '../fixtures/identity/identity-pools.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { createSyncClient, list, set, write } from '../fixtures/wire/sync-client.ts';
 import { createPlayerPool, logInAtBackend, PUSH, ROLE } from './player-pool.ts';
 
 /** A function of the developer's, as a module. */
@@ -224,7 +224,7 @@ describe('what is refused is an instance of its class', () => {
   ] as const)('%s, which nobody can bring about at will', async (code, Class) => {
     const { recorded, guarded } = stubSyncApi();
     recorded.failWith(new ServiceError(code, 'try again'));
-    const port = await startPort({ host: '127.0.0.1', port: 0, routes: [createSyncApiRoute(guarded)] });
+    const port = await startHttpServer({ host: '127.0.0.1', port: 0, routes: [createSyncApiRoute(guarded)] });
     const client = createSyncClient(`http://127.0.0.1:${port.port}`, { maxAttempts: 1 });
     onTestFinished(async () => {
       client.destroy();

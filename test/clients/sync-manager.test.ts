@@ -3,11 +3,11 @@ import { SetCognitoEventsCommand } from '@aws-sdk/client-cognito-sync';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { functionArn } from '../../infra/local/names.ts';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
-import { DEFAULT_CREDENTIALS } from '../../lib/config.ts';
-import { AWS } from '../fixtures/aws-sdk-v2.ts';
-import { startCloud } from '../fixtures/local-cloud.ts';
-import { POOL } from '../fixtures/stream-events.ts';
-import { createSyncClient, list } from '../fixtures/sync-client.ts';
+import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { POOL } from '../fixtures/sync/stream-events.ts';
+import { AWS } from '../fixtures/wire/aws-sdk-v2.ts';
+import { createSyncClient, list } from '../fixtures/wire/sync-client.ts';
 import { loadSyncManager } from './load-sync-manager.ts';
 import {
   type Answers,

@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { CognitoSyncClient, RecordPatch } from '@aws-sdk/client-cognito-sync';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
-import { identityClient } from '../fixtures/identity-credentials.ts';
-import { startCloud } from '../fixtures/local-cloud.ts';
-import { POOL } from '../fixtures/stream-events.ts';
+import { identityClient } from '../fixtures/identity/identity-credentials.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { documentedRulesOf, writeRulesFile } from '../fixtures/rules/sync-rules-page.ts';
+import { POOL } from '../fixtures/sync/stream-events.ts';
 import {
   createSyncClient,
   type Identity,
@@ -14,8 +15,7 @@ import {
   remove,
   set,
   write,
-} from '../fixtures/sync-client.ts';
-import { documentedRulesOf, writeRulesFile } from '../fixtures/sync-rules-page.ts';
+} from '../fixtures/wire/sync-client.ts';
 import { loadSyncManager } from './load-sync-manager.ts';
 import { createDevice, type Device, type DeviceDataset, type Logins } from './sync-manager-device.ts';
 

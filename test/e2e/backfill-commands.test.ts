@@ -9,12 +9,12 @@ import {
 } from '@aws-sdk/client-cognito-sync';
 import pLimit from 'p-limit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openPg } from '../../lib/store/pg-database.ts';
-import { createPostgresDatabase } from '../fixtures/databases.ts';
-import { type StartedProcess, startProcess } from '../fixtures/npm-start.ts';
-import { operate } from '../fixtures/operator.ts';
-import { POOL } from '../fixtures/stream-events.ts';
-import { createSyncClient, remove, set, write } from '../fixtures/sync-client.ts';
+import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
+import { createPostgresDatabase } from '../fixtures/database/databases.ts';
+import { type StartedProcess, startProcess } from '../fixtures/local/npm-start.ts';
+import { operate } from '../fixtures/local/operator.ts';
+import { POOL } from '../fixtures/sync/stream-events.ts';
+import { createSyncClient, remove, set, write } from '../fixtures/wire/sync-client.ts';
 
 /** 2,000 are what is promised; the fewer are for every day. */
 const IDENTITIES = Number(process.env.BACKFILL_IDENTITIES ?? 100);

@@ -7,19 +7,19 @@ import {
   SetIdentityPoolConfigurationCommand,
 } from '@aws-sdk/client-cognito-sync';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { takeDataDirectory } from '../../lib/store/data-directory.ts';
-import type { Database } from '../../lib/store/database.ts';
-import { openDatabase } from '../../lib/store/open-database.ts';
-import { openPg } from '../../lib/store/pg-database.ts';
-import { createPostgresDatabase } from '../fixtures/databases.ts';
-import { placeEmbeddedDatabase } from '../fixtures/embedded-template.ts';
-import { localKinesis, put } from '../fixtures/kinesis.ts';
-import { startCloud } from '../fixtures/local-cloud.ts';
-import { insertDatasets } from '../fixtures/many-datasets.ts';
-import { startProcess } from '../fixtures/npm-start.ts';
-import { operate } from '../fixtures/operator.ts';
-import { POOL, toBytes, wireEvent } from '../fixtures/stream-events.ts';
-import { createSyncClient } from '../fixtures/sync-client.ts';
+import { takeDataDirectory } from '../../lib/database/data-directory.ts';
+import type { Database } from '../../lib/database/database.ts';
+import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
+import { openDatabase } from '../../lib/database/open-local.ts';
+import { localKinesis, put } from '../fixtures/aws/kinesis.ts';
+import { createPostgresDatabase } from '../fixtures/database/databases.ts';
+import { placeEmbeddedDatabase } from '../fixtures/database/embedded-template.ts';
+import { insertDatasets } from '../fixtures/database/many-datasets.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { startProcess } from '../fixtures/local/npm-start.ts';
+import { operate } from '../fixtures/local/operator.ts';
+import { POOL, toBytes, wireEvent } from '../fixtures/sync/stream-events.ts';
+import { createSyncClient } from '../fixtures/wire/sync-client.ts';
 
 const DATASETS = 600;
 const SOON = { timeout: 40_000, interval: 50 };

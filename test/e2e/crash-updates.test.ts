@@ -3,10 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CognitoSyncClient, CognitoSyncServiceException } from '@aws-sdk/client-cognito-sync';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openPg } from '../../lib/store/pg-database.ts';
-import { createPostgresDatabase } from '../fixtures/databases.ts';
-import { type StartedProcess, startProcess } from '../fixtures/npm-start.ts';
-import { createSyncClient, type Identity, list, newIdentity, set, write } from '../fixtures/sync-client.ts';
+import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
+import { createPostgresDatabase } from '../fixtures/database/databases.ts';
+import { type StartedProcess, startProcess } from '../fixtures/local/npm-start.ts';
+import {
+  createSyncClient,
+  type Identity,
+  list,
+  newIdentity,
+  set,
+  write,
+} from '../fixtures/wire/sync-client.ts';
 
 const KILLS = 3;
 const CLIENTS = 8;

@@ -2,11 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openPg } from '../../lib/store/pg-database.ts';
-import { createPostgresDatabase } from '../fixtures/databases.ts';
-import { localKinesis, put } from '../fixtures/kinesis.ts';
-import { type StartedProcess, startProcess } from '../fixtures/npm-start.ts';
-import { NEW_YEAR, wireEvent, wireRecord } from '../fixtures/stream-events.ts';
+import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
+import { localKinesis, put } from '../fixtures/aws/kinesis.ts';
+import { createPostgresDatabase } from '../fixtures/database/databases.ts';
+import { type StartedProcess, startProcess } from '../fixtures/local/npm-start.ts';
+import { NEW_YEAR, wireEvent, wireRecord } from '../fixtures/sync/stream-events.ts';
 
 const KILLS = 3;
 

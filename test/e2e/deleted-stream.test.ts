@@ -6,13 +6,13 @@ import {
 import { CreateStreamCommand, DeleteStreamCommand, type KinesisClient } from '@aws-sdk/client-kinesis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
-import { createPoolStore } from '../../lib/store/pool-store.ts';
-import { createPostgresDatabase } from '../fixtures/databases.ts';
-import { newPool } from '../fixtures/identity-pools.ts';
-import { localKinesis } from '../fixtures/kinesis.ts';
-import { startCloud } from '../fixtures/local-cloud.ts';
-import { readEvents } from '../fixtures/read-stream.ts';
-import { createSyncClient, type Identity, newIdentity, set, write } from '../fixtures/sync-client.ts';
+import { createPoolStore } from '../../lib/sync/store/pool-store.ts';
+import { localKinesis } from '../fixtures/aws/kinesis.ts';
+import { readEvents } from '../fixtures/aws/read-stream.ts';
+import { createPostgresDatabase } from '../fixtures/database/databases.ts';
+import { newPool } from '../fixtures/identity/identity-pools.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { createSyncClient, type Identity, newIdentity, set, write } from '../fixtures/wire/sync-client.ts';
 
 const StreamName = 'mobile';
 

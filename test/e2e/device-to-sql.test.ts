@@ -7,9 +7,9 @@ import {
 } from '@aws-sdk/client-kinesis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
-import { createPostgresDatabase } from '../fixtures/databases.ts';
-import { localKinesis } from '../fixtures/kinesis.ts';
-import { startCloud } from '../fixtures/local-cloud.ts';
+import { localKinesis } from '../fixtures/aws/kinesis.ts';
+import { createPostgresDatabase } from '../fixtures/database/databases.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
 import {
   createSyncClient,
   type Identity,
@@ -19,7 +19,7 @@ import {
   remove,
   set,
   write,
-} from '../fixtures/sync-client.ts';
+} from '../fixtures/wire/sync-client.ts';
 
 const DATABASES = [
   { name: 'embedded', databaseUrl: async () => undefined },

@@ -12,8 +12,8 @@ import {
 } from '@aws-sdk/client-cognito-sync';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
-import { startCloud } from '../fixtures/local-cloud.ts';
-import { createSyncClient } from '../fixtures/sync-client.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { createSyncClient } from '../fixtures/wire/sync-client.ts';
 
 /** What is set for the first pool of a region, and which pools there are besides. */
 async function lookAt(cloud: LocalCloud, region: string) {

@@ -5,10 +5,10 @@ import { DescribeStreamSummaryCommand, type KinesisClient } from '@aws-sdk/clien
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { createKinesisClient } from '../../lib/aws/kinesis-client.ts';
-import { createPostgresDatabase } from '../fixtures/databases.ts';
-import { localKinesis, put, putAll } from '../fixtures/kinesis.ts';
-import { startCloud } from '../fixtures/local-cloud.ts';
-import { NEW_YEAR, wireEvent, wireRecord } from '../fixtures/stream-events.ts';
+import { localKinesis, put, putAll } from '../fixtures/aws/kinesis.ts';
+import { createPostgresDatabase } from '../fixtures/database/databases.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { NEW_YEAR, wireEvent, wireRecord } from '../fixtures/sync/stream-events.ts';
 
 const DATABASES = [
   { name: 'embedded', databaseUrl: async () => undefined },

@@ -7,11 +7,11 @@ import {
 } from '@aws-sdk/client-cognito-identity';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
-import { startCloud } from '../fixtures/local-cloud.ts';
-import { ownAddress } from '../fixtures/own-address.ts';
-import { sendRaw } from '../fixtures/raw-http.ts';
-import { POOL } from '../fixtures/stream-events.ts';
-import { createSyncClient, list, set, write } from '../fixtures/sync-client.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { POOL } from '../fixtures/sync/stream-events.ts';
+import { ownAddress } from '../fixtures/wire/own-address.ts';
+import { sendRaw } from '../fixtures/wire/raw-http.ts';
+import { createSyncClient, list, set, write } from '../fixtures/wire/sync-client.ts';
 
 const address = ownAddress();
 if (address === undefined) {

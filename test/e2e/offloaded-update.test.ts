@@ -2,11 +2,11 @@ import type { CognitoSyncClient } from '@aws-sdk/client-cognito-sync';
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
-import { createPostgresDatabase } from '../fixtures/databases.ts';
-import { localKinesis } from '../fixtures/kinesis.ts';
-import { startCloud } from '../fixtures/local-cloud.ts';
-import { readEvents } from '../fixtures/read-stream.ts';
-import { createSyncClient, type Identity, newIdentity, set, write } from '../fixtures/sync-client.ts';
+import { localKinesis } from '../fixtures/aws/kinesis.ts';
+import { readEvents } from '../fixtures/aws/read-stream.ts';
+import { createPostgresDatabase } from '../fixtures/database/databases.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { createSyncClient, type Identity, newIdentity, set, write } from '../fixtures/wire/sync-client.ts';
 
 describe.each([
   { name: 'embedded', databaseUrl: async () => undefined },

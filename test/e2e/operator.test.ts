@@ -3,11 +3,11 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { migrate } from '../../lib/store/migrate.ts';
-import { openPg } from '../../lib/store/pg-database.ts';
-import { createPostgresDatabase } from '../fixtures/databases.ts';
-import { startProcess } from '../fixtures/npm-start.ts';
-import { operate } from '../fixtures/operator.ts';
+import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
+import { migrate } from '../../lib/database/schema/migrate.ts';
+import { createPostgresDatabase } from '../fixtures/database/databases.ts';
+import { startProcess } from '../fixtures/local/npm-start.ts';
+import { operate } from '../fixtures/local/operator.ts';
 
 const READY = /^numeric +ready /m;
 const ABSENT = /^numeric +absent /m;

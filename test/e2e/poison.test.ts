@@ -1,10 +1,10 @@
 import { type KinesisClient, PutRecordsCommand } from '@aws-sdk/client-kinesis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
-import { localKinesis } from '../fixtures/kinesis.ts';
-import { startCloud } from '../fixtures/local-cloud.ts';
-import { type PostgresServer, startPostgresServer } from '../fixtures/postgres-server.ts';
-import { toBytes, wireEvent, wireRecord } from '../fixtures/stream-events.ts';
+import { localKinesis } from '../fixtures/aws/kinesis.ts';
+import { type PostgresServer, startPostgresServer } from '../fixtures/database/postgres-server.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { toBytes, wireEvent, wireRecord } from '../fixtures/sync/stream-events.ts';
 
 const GOOD = 10_000;
 const PUT_AT_ONCE = 500;

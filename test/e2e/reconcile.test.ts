@@ -6,16 +6,16 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { createCognitoSyncClient } from '../../lib/aws/cognito-sync-client.ts';
-import { createSyncApi } from '../../lib/aws/sync-api.ts';
-import { forget } from '../../lib/bulk-publish/forget.ts';
-import { reconcile } from '../../lib/bulk-publish/reconcile.ts';
-import { DEFAULT_CREDENTIALS } from '../../lib/config.ts';
-import { createForgetStore } from '../../lib/store/forget-store.ts';
-import { createQueryStore } from '../../lib/store/query-store.ts';
-import { createReconcileStore } from '../../lib/store/reconcile-store.ts';
-import { createPostgresDatabase } from '../fixtures/databases.ts';
-import { startCloud } from '../fixtures/local-cloud.ts';
-import { type Identity, list, newIdentity, remove, set, write } from '../fixtures/sync-client.ts';
+import { createSyncClient } from '../../lib/aws/sync-client.ts';
+import { forget } from '../../lib/backfill/forget.ts';
+import { reconcile } from '../../lib/backfill/reconcile.ts';
+import { createForgetStore } from '../../lib/backfill/store/forget-store.ts';
+import { createReconcileStore } from '../../lib/backfill/store/reconcile-store.ts';
+import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
+import { createQueryStore } from '../../lib/projection/store/query-store.ts';
+import { createPostgresDatabase } from '../fixtures/database/databases.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { type Identity, list, newIdentity, remove, set, write } from '../fixtures/wire/sync-client.ts';
 
 const MANY = 600;
 const keys = (prefix: string) => Array.from({ length: MANY }, (_, index) => `${prefix}${index}`);
@@ -46,7 +46,7 @@ describe.each([
   const reconcilePool = () =>
     reconcile(
       {
-        api: createSyncApi(client),
+        api: createSyncClient(client),
         store: { ...createReconcileStore(cloud.database), ...createQueryStore(cloud.database) },
         now: Date.now,
         sleep: async () => undefined,
@@ -148,7 +148,7 @@ describe.each([
     await expect.poll(live, { timeout: 20_000, interval: 20 }).toEqual(await served());
     const someone = newIdentity();
     await write(client, someone, 'game', [set('score', '7')]);
-    const deps = { store: createForgetStore(cloud.database), api: createSyncApi(client), now: Date.now };
+    const deps = { store: createForgetStore(cloud.database), api: createSyncClient(client), now: Date.now };
     const receipt = await forget(deps, {
       identityPoolId: identity.IdentityPoolId,
       identityId: identity.IdentityId,

@@ -7,15 +7,15 @@ import { toFailureRecord } from '../../infra/local/event-source-mapping/failure-
 import { encodeRecord } from '../../infra/local/event-source-mapping/kinesis-event.ts';
 import { firstAttempt } from '../../infra/local/event-source-mapping/retry-policy.ts';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
+import { migrate } from '../../lib/database/schema/migrate.ts';
 import { projectBatch } from '../../lib/projection/project-batch.ts';
-import { migrate } from '../../lib/store/migrate.ts';
-import { openPg } from '../../lib/store/pg-database.ts';
-import { createQueryStore } from '../../lib/store/query-store.ts';
-import { createPostgresDatabase } from '../fixtures/databases.ts';
-import { localKinesis, put } from '../fixtures/kinesis.ts';
-import { startCloud } from '../fixtures/local-cloud.ts';
-import { operate } from '../fixtures/operator.ts';
-import { deliver, readDeliveries, toBytes, wireEvent, wireRecord } from '../fixtures/stream-events.ts';
+import { createQueryStore } from '../../lib/projection/store/query-store.ts';
+import { localKinesis, put } from '../fixtures/aws/kinesis.ts';
+import { createPostgresDatabase } from '../fixtures/database/databases.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { operate } from '../fixtures/local/operator.ts';
+import { deliver, readDeliveries, toBytes, wireEvent, wireRecord } from '../fixtures/sync/stream-events.ts';
 
 let dataDir: string;
 let cloud: LocalCloud;

@@ -1,9 +1,9 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
-import { localKinesis, put } from '../fixtures/kinesis.ts';
-import { startCloud } from '../fixtures/local-cloud.ts';
-import { wireEvent, wireRecord } from '../fixtures/stream-events.ts';
+import { localKinesis, put } from '../fixtures/aws/kinesis.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { wireEvent, wireRecord } from '../fixtures/sync/stream-events.ts';
 
 const WRITES = 200;
 let cloud: LocalCloud;

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { checkTypes } from '../../infra/cli/rules/check-types.ts';
-import { operate } from '../fixtures/operator.ts';
+import { checkTypes } from '../../infra/cli/commands/rules/check-types.ts';
+import { operate } from '../fixtures/local/operator.ts';
 
 const IMPORT = "import { defineRules, json, number } from 'cognito-sync-backend/rules';\n";
 const GAME = `${IMPORT}

@@ -4,12 +4,12 @@ import { fileURLToPath } from 'node:url';
 import { CognitoSyncServiceException } from '@aws-sdk/client-cognito-sync';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
-import { SetupError } from '../../lib/errors.ts';
-import { identityClient } from '../fixtures/identity-credentials.ts';
-import { startCloud } from '../fixtures/local-cloud.ts';
-import { runStart, startProcess } from '../fixtures/npm-start.ts';
-import { makeRulesFolder, type RulesFolder, rulesOfSize } from '../fixtures/rules-folder.ts';
-import { newIdentity, set, write } from '../fixtures/sync-client.ts';
+import { SetupError } from '../../lib/common/errors.ts';
+import { identityClient } from '../fixtures/identity/identity-credentials.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { runStart, startProcess } from '../fixtures/local/npm-start.ts';
+import { makeRulesFolder, type RulesFolder, rulesOfSize } from '../fixtures/rules/rules-folder.ts';
+import { newIdentity, set, write } from '../fixtures/wire/sync-client.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const CHANGE = { timeout: 20_000, interval: 20 };

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runStart, type StartedProcess, startFirst, startProcess } from '../fixtures/npm-start.ts';
+import { runStart, type StartedProcess, startFirst, startProcess } from '../fixtures/local/npm-start.ts';
 
 const STOP_WITHIN_MS = 2_000;
 let directory: string;

@@ -6,13 +6,13 @@ import type { CognitoSyncClient, RecordPatch } from '@aws-sdk/client-cognito-syn
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createLocalFunctions } from '../../infra/local/functions/local-functions.ts';
 import { functionArn } from '../../infra/local/names.ts';
-import rules, { HARMLESS } from '../fixtures/hostile-rules.ts';
-import { identityClient } from '../fixtures/identity-credentials.ts';
-import { type StartedProcess, startProcess } from '../fixtures/npm-start.ts';
-import { IDENTITY, POOL } from '../fixtures/stream-events.ts';
-import { type Identity, list, newIdentity, refusalOf, set, write } from '../fixtures/sync-client.ts';
+import { identityClient } from '../fixtures/identity/identity-credentials.ts';
+import { type StartedProcess, startProcess } from '../fixtures/local/npm-start.ts';
+import rules, { HARMLESS } from '../fixtures/rules/hostile-rules.ts';
+import { IDENTITY, POOL } from '../fixtures/sync/stream-events.ts';
+import { type Identity, list, newIdentity, refusalOf, set, write } from '../fixtures/wire/sync-client.ts';
 
-const RULES_FILE = fileURLToPath(new URL('../fixtures/hostile-rules.ts', import.meta.url));
+const RULES_FILE = fileURLToPath(new URL('../fixtures/rules/hostile-rules.ts', import.meta.url));
 /** What a device sends, and no log may have. */
 const SECRET = 'hunter2hunter2hunter2hunter2hunter2!';
 

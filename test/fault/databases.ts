@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inject } from 'vitest';
-import type { Database } from '../../lib/store/database.ts';
-import { migrate } from '../../lib/store/migrate.ts';
-import { openPg } from '../../lib/store/pg-database.ts';
-import { createPostgresDatabase, DATABASES } from '../fixtures/databases.ts';
+import type { Database } from '../../lib/database/database.ts';
+import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
+import { migrate } from '../../lib/database/schema/migrate.ts';
+import { createPostgresDatabase, DATABASES } from '../fixtures/database/databases.ts';
 import type { EndSessions } from './faulty-database.ts';
 import { REFUSED_VALUE } from './special-events.ts';
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Database, DatabaseError } from '../../lib/store/database.ts';
+import { type Database, DatabaseError } from '../../lib/database/database.ts';
 
 export type DatabaseFault =
   | { kind: 'none' }

@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { KinesisStreamBatchResponse, KinesisStreamRecord } from 'aws-lambda';
 import { createProjectStream } from '../../functions/project-stream.ts';
 import { createLambdaContext } from '../../infra/local/lambda-context.ts';
-import type { Database } from '../../lib/store/database.ts';
-import { createQueryStore } from '../../lib/store/query-store.ts';
+import { createLogger } from '../../lib/aws/telemetry.ts';
+import type { Database } from '../../lib/database/database.ts';
+import { createQueryStore } from '../../lib/projection/store/query-store.ts';
 import type { FetchPayload } from '../../lib/stream/payload-port.ts';
-import { createLogger } from '../../lib/telemetry.ts';
 
 /** Where a function ends that is given up on: at one of its fetches and statements, counted from 1. */
 export interface Kill {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Database } from '../../lib/store/database.ts';
-import { migrate } from '../../lib/store/migrate.ts';
-import { createQueryStore } from '../../lib/store/query-store.ts';
-import { DATABASES } from '../fixtures/databases.ts';
-import { NEW_YEAR } from '../fixtures/stream-events.ts';
+import type { Database } from '../../lib/database/database.ts';
+import { migrate } from '../../lib/database/schema/migrate.ts';
+import { createQueryStore } from '../../lib/projection/store/query-store.ts';
+import { DATABASES } from '../fixtures/database/databases.ts';
+import { NEW_YEAR } from '../fixtures/sync/stream-events.ts';
 import { readProgress } from './progress.ts';
 
 describe.each(DATABASES)('an invocation that was given up on and comes late, $name', ({ open }) => {

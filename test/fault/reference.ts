@@ -1,4 +1,4 @@
-import type { wireEvent } from '../fixtures/stream-events.ts';
+import type { wireEvent } from '../fixtures/sync/stream-events.ts';
 import type { Rows } from './rows.ts';
 
 type Wire = ReturnType<typeof wireEvent>;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Database, DatabaseError } from '../../lib/database/database.ts';
 import { projectBatch } from '../../lib/projection/project-batch.ts';
-import { type Database, DatabaseError } from '../../lib/store/database.ts';
-import { createQueryStore } from '../../lib/store/query-store.ts';
-import { deliver, readDeliveries } from '../fixtures/stream-events.ts';
+import { createQueryStore } from '../../lib/projection/store/query-store.ts';
+import { deliver, readDeliveries } from '../fixtures/sync/stream-events.ts';
 import { FAULT_DATABASES, type FaultDatabase } from './databases.ts';
 import { readRows } from './rows.ts';
 import { UNREADABLE } from './special-events.ts';

@@ -1,4 +1,4 @@
-import type { Database } from '../../lib/store/database.ts';
+import type { Database } from '../../lib/database/database.ts';
 
 /** What people read: `pool/identity/dataset` to its row, `pool/identity/dataset/key` to a live record. */
 export interface Rows {

@@ -1,4 +1,4 @@
-import { NEW_YEAR, wireEvent, wireRecord } from '../fixtures/stream-events.ts';
+import { NEW_YEAR, wireEvent, wireRecord } from '../fixtures/sync/stream-events.ts';
 import type { Unreadable } from './plan.ts';
 import type { Rows } from './rows.ts';
 

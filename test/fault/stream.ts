@@ -1,7 +1,7 @@
 import type { KinesisStreamRecord } from 'aws-lambda';
 import { toEventRecord } from '../../infra/local/event-source-mapping/kinesis-event.ts';
 import type { Version } from '../../lib/stream/stream-event.ts';
-import { NEW_YEAR, type wireEvent } from '../fixtures/stream-events.ts';
+import { NEW_YEAR, type wireEvent } from '../fixtures/sync/stream-events.ts';
 import type { ObjectStore } from './object-store.ts';
 import type { FaultPlan, Place, PlannedEvent } from './plan.ts';
 import { referenceOf } from './reference.ts';

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { IDENTITY, NEW_YEAR, POOL } from '../fixtures/stream-events.ts';
+import { IDENTITY, NEW_YEAR, POOL } from '../fixtures/sync/stream-events.ts';
 
 /** Stands in every value that the suite makes up: neither a log nor a reason may hold it. */
 export const MARKER = 'mArKeR';

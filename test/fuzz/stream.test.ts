@@ -2,13 +2,13 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createProjectStream, type ProjectStreamHandler } from '../../functions/project-stream.ts';
 import { createLambdaContext } from '../../infra/local/lambda-context.ts';
-import type { Database } from '../../lib/store/database.ts';
-import { migrate } from '../../lib/store/migrate.ts';
-import { createQueryStore } from '../../lib/store/query-store.ts';
+import { createLogger } from '../../lib/aws/telemetry.ts';
+import type { Database } from '../../lib/database/database.ts';
+import { migrate } from '../../lib/database/schema/migrate.ts';
+import { createQueryStore } from '../../lib/projection/store/query-store.ts';
 import { checkPayloadUrl } from '../../lib/stream/payload-url.ts';
-import { createLogger } from '../../lib/telemetry.ts';
-import { DATABASES } from '../fixtures/databases.ts';
-import { deliver, toBytes, toKinesisEvent, wireEvent, wireRecord } from '../fixtures/stream-events.ts';
+import { DATABASES } from '../fixtures/database/databases.ts';
+import { deliver, toBytes, toKinesisEvent, wireEvent, wireRecord } from '../fixtures/sync/stream-events.ts';
 import { anyData, eventJson, MARKER, MARKER_NUMBER, payloadBehind } from './stream-data.ts';
 
 /** Batches of anything; `FUZZ_RUNS=20000` for a night. */

@@ -23,7 +23,7 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'deploy-'));
   await mkdir(join(directory, 'infra'));
   await mkdir(join(directory, 'node_modules/serverless/bin'), { recursive: true });
-  await cp(join(ROOT, 'infra/deploy.ts'), join(directory, 'infra/deploy.ts'));
+  await cp(join(ROOT, 'infra/stack/deploy.ts'), join(directory, 'infra/stack/deploy.ts'));
   await writeFile(join(directory, 'package.json'), '{"type":"module"}');
   await writeFile(join(directory, 'node_modules/serverless/package.json'), '{"type":"commonjs"}');
   await writeFile(join(directory, 'node_modules/serverless/bin/serverless.js'), SERVERLESS);
@@ -35,7 +35,7 @@ async function deploy(args: string[], fails = ''): Promise<{ code: number; calls
   const env = { ...process.env, CALLS: join(directory, 'calls'), FAILS: fails };
   const { code, said } = await promisify(execFile)(
     process.execPath,
-    [join(directory, 'infra/deploy.ts'), ...args],
+    [join(directory, 'infra/stack/deploy.ts'), ...args],
     { env },
   ).then(
     ({ stderr }) => ({ code: 0, said: stderr }),

@@ -5,11 +5,11 @@ import { DescribeStreamSummaryCommand, KinesisClient } from '@aws-sdk/client-kin
 import { ListBucketsCommand, S3Client } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openPg } from '../../lib/store/pg-database.ts';
-import { createPostgresDatabase } from '../fixtures/databases.ts';
-import { type DeployableCopy, makeDeployableCopy } from '../fixtures/deployable-copy.ts';
-import { type LambdaInFront, putLambdaInFront } from '../fixtures/lambda-in-front.ts';
-import { type MotoServer, noMoto, startMotoServer } from '../fixtures/moto-server.ts';
+import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
+import { type LambdaInFront, putLambdaInFront } from '../fixtures/aws/lambda-in-front.ts';
+import { type MotoServer, noMoto, startMotoServer } from '../fixtures/aws/moto-server.ts';
+import { createPostgresDatabase } from '../fixtures/database/databases.ts';
+import { type DeployableCopy, makeDeployableCopy } from '../fixtures/stack/deployable-copy.ts';
 
 if (noMoto)
   console.log('moto_server is not on the PATH: the test of deploying, again, and removing is skipped');

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openPg } from '../../lib/store/pg-database.ts';
-import { createPostgresDatabase } from '../fixtures/databases.ts';
-import { runBundle } from '../fixtures/run-bundle.ts';
+import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
+import { createPostgresDatabase } from '../fixtures/database/databases.ts';
+import { runBundle } from '../fixtures/stack/run-bundle.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const run = promisify(execFile);

@@ -3,9 +3,9 @@ import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deployedMappingSettings } from '../../infra/local/event-source-mapping/deployed-mapping-settings.ts';
-import { askSyncTrigger } from '../fixtures/ask-sync-trigger.ts';
-import { type DeployableCopy, makeDeployableCopy, type Resource } from '../fixtures/deployable-copy.ts';
-import { makeRulesFolder, type RulesFolder, rulesOfSize } from '../fixtures/rules-folder.ts';
+import { askSyncTrigger } from '../fixtures/rules/ask-sync-trigger.ts';
+import { makeRulesFolder, type RulesFolder, rulesOfSize } from '../fixtures/rules/rules-folder.ts';
+import { type DeployableCopy, makeDeployableCopy, type Resource } from '../fixtures/stack/deployable-copy.ts';
 
 const run = promisify(execFile);
 /** What the functions with a database are told. */

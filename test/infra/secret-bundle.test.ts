@@ -3,11 +3,11 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type DeployableCopy, makeDeployableCopy } from '../fixtures/deployable-copy.ts';
-import { type LoginServer, startLoginServer } from '../fixtures/login-server.ts';
-import { type Outcome, runBundle } from '../fixtures/run-bundle.ts';
-import { type SecretsManager, startSecretsManager } from '../fixtures/secrets-manager.ts';
-import { makeServerCertificate, noOpenssl } from '../fixtures/server-certificate.ts';
+import { type SecretsManager, startSecretsManager } from '../fixtures/aws/secrets-manager.ts';
+import { makeServerCertificate, noOpenssl } from '../fixtures/database/server-certificate.ts';
+import { type DeployableCopy, makeDeployableCopy } from '../fixtures/stack/deployable-copy.ts';
+import { type Outcome, runBundle } from '../fixtures/stack/run-bundle.ts';
+import { type LoginServer, startLoginServer } from '../fixtures/wire/login-server.ts';
 
 if (noOpenssl)
   console.log('openssl is not on the PATH: the test of bundles with a secret and TLS is skipped');

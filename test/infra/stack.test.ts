@@ -2,11 +2,11 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createPublishReporter, createReporter } from '../../lib/telemetry.ts';
-import { type DeployableCopy, makeDeployableCopy, type Packaged } from '../fixtures/deployable-copy.ts';
-import { grantsOf, nameOf, statementsByRole, statementsOf } from '../fixtures/stack-grants.ts';
-import { metricsOfAlarm, metricsOfDashboard, metricsOfLines } from '../fixtures/stack-metrics.ts';
-import { POOL } from '../fixtures/stream-events.ts';
+import { createPublishReporter, createReporter } from '../../lib/aws/telemetry.ts';
+import { type DeployableCopy, makeDeployableCopy, type Packaged } from '../fixtures/stack/deployable-copy.ts';
+import { grantsOf, nameOf, statementsByRole, statementsOf } from '../fixtures/stack/stack-grants.ts';
+import { metricsOfAlarm, metricsOfDashboard, metricsOfLines } from '../fixtures/stack/stack-metrics.ts';
+import { POOL } from '../fixtures/sync/stream-events.ts';
 
 const SECRET = 'query-store';
 const LOCATION = 'postgres://host:5432/database?sslmode=verify-full';

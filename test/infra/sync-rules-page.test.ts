@@ -5,18 +5,18 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLocalFunctions, type LocalFunctions } from '../../infra/local/functions/local-functions.ts';
 import { functionArn } from '../../infra/local/names.ts';
-import { isObject } from '../../lib/is-object.ts';
-import { FunctionError } from '../../lib/sync/function-port.ts';
-import { buildSyncTriggerEvent } from '../../lib/trigger/sync-trigger-event.ts';
-import { operate } from '../fixtures/operator.ts';
-import { IDENTITY, POOL } from '../fixtures/stream-events.ts';
+import { isObject } from '../../lib/common/is-object.ts';
+import { buildSyncTriggerEvent } from '../../lib/rules/sync-trigger-event.ts';
+import { FunctionError } from '../../lib/sync/ports/functions.ts';
+import { operate } from '../fixtures/local/operator.ts';
 import {
   type Claim,
   documentedRules,
   documentedRulesOf,
   SYNC_RULES_PAGE,
   writeRulesFile,
-} from '../fixtures/sync-rules-page.ts';
+} from '../fixtures/rules/sync-rules-page.ts';
+import { IDENTITY, POOL } from '../fixtures/sync/stream-events.ts';
 
 const ARN = functionArn('us-east-1', 'sync-trigger');
 const SYNC_TRIGGER = new URL('../../functions/sync-trigger.ts', import.meta.url);

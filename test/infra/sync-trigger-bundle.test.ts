@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build } from 'esbuild';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { bundleRules } from '../../infra/bundle/rules-bundle.ts';
-import { DEFAULT_RULES_FILE } from '../../lib/config.ts';
-import { askSyncTrigger } from '../fixtures/ask-sync-trigger.ts';
-import { makeRulesFolder, type RulesFolder, rulesOfSize } from '../fixtures/rules-folder.ts';
+import { bundleRules } from '../../infra/stack/bundle/rules-bundle.ts';
+import { DEFAULT_RULES_FILE } from '../../lib/rules/file/rules-path.ts';
+import { askSyncTrigger } from '../fixtures/rules/ask-sync-trigger.ts';
+import { makeRulesFolder, type RulesFolder, rulesOfSize } from '../fixtures/rules/rules-folder.ts';
 
 const OPTIONS = {
   absWorkingDir: fileURLToPath(new URL('../../', import.meta.url)),

@@ -1,4 +1,4 @@
-import { ServiceError } from '../../lib/errors.ts';
+import { ServiceError } from '../../lib/common/errors.ts';
 import { ANY_TEXT } from './model-pools.ts';
 
 /** What a call came to. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { RecordPatch } from '../../lib/sync/model.ts';
-import { NEW_YEAR } from '../fixtures/stream-events.ts';
+import { NEW_YEAR } from '../fixtures/sync/stream-events.ts';
 import { type Command, command } from './command.ts';
 import type { ModelDataset } from './model-state.ts';
 import {

@@ -1,11 +1,11 @@
-import type { Database } from '../../lib/store/database.ts';
-import type { KeptSnapshots } from '../../lib/store/kept-snapshots.ts';
-import { createMergeStore } from '../../lib/store/merge-store.ts';
-import { finishMerges } from '../../lib/sync/finish-merges.ts';
+import type { Database } from '../../lib/database/database.ts';
+import { finishMerges } from '../../lib/sync/jobs/finish-merges.ts';
 import type { Limits } from '../../lib/sync/limits.ts';
-import type { Merge } from '../../lib/sync/merge-port.ts';
-import type { SyncStore } from '../../lib/sync/sync-store-port.ts';
-import { createMerger, insertPendingMerge } from '../fixtures/merges.ts';
+import type { Merge } from '../../lib/sync/ports/merge.ts';
+import type { SyncStore } from '../../lib/sync/ports/sync-store.ts';
+import { createMergeStore } from '../../lib/sync/store/merge-store.ts';
+import type { SnapshotCache } from '../../lib/sync/store/snapshot-cache.ts';
+import { createMerger, insertPendingMerge } from '../fixtures/sync/merges.ts';
 import { links } from './service-stream.ts';
 
 /** Merges of identities at one process of the service. */
@@ -29,7 +29,7 @@ interface Process {
   clock: { now: number };
   limits: Limits;
   store: SyncStore;
-  kept: KeptSnapshots;
+  kept: SnapshotCache;
 }
 
 const HOUR_MS = 60 * 60 * 1000;

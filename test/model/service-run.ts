@@ -1,11 +1,11 @@
 import { expect } from 'vitest';
-import type { Database } from '../../lib/store/database.ts';
-import { createKeptSnapshots } from '../../lib/store/kept-snapshots.ts';
-import { createSyncStore } from '../../lib/store/sync-store.ts';
+import type { Database } from '../../lib/database/database.ts';
 import type { Limits } from '../../lib/sync/limits.ts';
 import type { Caller, SyncOperations } from '../../lib/sync/model.ts';
-import { NEW_YEAR } from '../fixtures/stream-events.ts';
-import { createSyncService, DEVELOPER } from '../fixtures/sync-service.ts';
+import { createSnapshotCache } from '../../lib/sync/store/snapshot-cache.ts';
+import { createSyncStore } from '../../lib/sync/store/sync-store.ts';
+import { NEW_YEAR } from '../fixtures/sync/stream-events.ts';
+import { createSyncService, DEVELOPER } from '../fixtures/sync/sync-service.ts';
 import { createInvariants, recordsOf } from './invariants.ts';
 import { modelPools } from './model-pools.ts';
 import { modelRecords } from './model-records.ts';
@@ -84,7 +84,7 @@ export async function createRun(database: Database): Promise<Run> {
   function createProcess(limits: Limits | undefined): Process {
     if (!limits) throw new Error('a process has limits');
     const streamExists = async (streamName: string) => streamName !== NO_STREAM;
-    const kept = createKeptSnapshots();
+    const kept = createSnapshotCache();
     const store = createSyncStore(database, kept);
     const more = { store, invokeFunction: trigger.invoke, streamExists };
     const { operations, clock } = createSyncService(database, limits, undefined, more);

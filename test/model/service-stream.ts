@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { createBulkPublishStore } from '../../lib/store/bulk-publish-store.ts';
-import type { Database } from '../../lib/store/database.ts';
-import { createOutboxStore } from '../../lib/store/outbox-store.ts';
-import { createStreamingSwitch } from '../../lib/store/streaming-switch.ts';
-import type { EventPublisher, PublishOutcome } from '../../lib/sync/outbox-port.ts';
-import { relayOutbox } from '../../lib/sync/relay-outbox.ts';
-import { runBulkPublishes } from '../../lib/sync/run-bulk-publish.ts';
-import { letLeasesAge } from '../fixtures/outbox-rows.ts';
+import type { Database } from '../../lib/database/database.ts';
+import { relayOutbox } from '../../lib/sync/jobs/relay-outbox.ts';
+import { runBulkPublishes } from '../../lib/sync/jobs/run-bulk-publish.ts';
+import type { EventPublisher, PublishOutcome } from '../../lib/sync/ports/outbox.ts';
+import { createBulkPublishJobStore } from '../../lib/sync/store/bulk-publish-job-store.ts';
+import { createOutboxStore } from '../../lib/sync/store/outbox-store.ts';
+import { createStreamingSwitch } from '../../lib/sync/store/streaming-switch.ts';
+import { letLeasesAge } from '../fixtures/database/outbox-rows.ts';
 import type { ModelProcess } from './model-state.ts';
 import type { Reception } from './model-stream.ts';
 import { STREAM } from './setup.ts';
@@ -39,7 +39,7 @@ export const links = {
 export function createServiceStream(database: Database): ServiceStream {
   const outbox = createOutboxStore(database);
   const streaming = createStreamingSwitch(database);
-  const bulkPublishes = createBulkPublishStore(database);
+  const bulkPublishes = createBulkPublishJobStore(database);
   const published: ServiceStream['published'] = [];
 
   return {
@@ -64,7 +64,7 @@ export function createServiceStream(database: Database): ServiceStream {
         bulkPublishes,
         offloading: { links, inlineBytes: limits.inlineBytes },
         now: () => now,
-        pace: { datasetsPerStep: 1, maxWaiting },
+        options: { datasetsPerStep: 1, maxWaiting },
       });
     },
   };

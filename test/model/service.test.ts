@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Database } from '../../lib/store/database.ts';
-import { migrate } from '../../lib/store/migrate.ts';
-import { DATABASES } from '../fixtures/databases.ts';
-import { NEW_YEAR } from '../fixtures/stream-events.ts';
+import type { Database } from '../../lib/database/database.ts';
+import { migrate } from '../../lib/database/schema/migrate.ts';
+import { DATABASES } from '../fixtures/database/databases.ts';
+import { NEW_YEAR } from '../fixtures/sync/stream-events.ts';
 import { type Command, legible } from './command.ts';
 import { createDevices, deviceCommands } from './device-commands.ts';
 import { finish } from './finish.ts';

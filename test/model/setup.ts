@@ -1,6 +1,6 @@
-import type { Database } from '../../lib/store/database.ts';
+import type { Database } from '../../lib/database/database.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../lib/sync/limits.ts';
-import { createPool, STREAMING } from '../fixtures/identity-pools.ts';
+import { createPool, STREAMING } from '../fixtures/identity/identity-pools.ts';
 
 const id = (kind: string, digit: number) => `us-east-1:${kind}-0000-4000-8000-00000000000${digit}`;
 

@@ -1,7 +1,7 @@
-import { FunctionError, type InvokeFunction } from '../../lib/sync/function-port.ts';
+import type { SyncTriggerEvent } from '../../lib/rules/sync-trigger-event.ts';
 import type { SyncOperations } from '../../lib/sync/model.ts';
-import type { SyncTriggerEvent } from '../../lib/trigger/sync-trigger-event.ts';
-import { DEVELOPER } from '../fixtures/sync-service.ts';
+import { FunctionError, type InvokeFunction } from '../../lib/sync/ports/functions.ts';
+import { DEVELOPER } from '../fixtures/sync/sync-service.ts';
 import { findRule, MEANWHILE, runRule } from './trigger-rules.ts';
 
 /** The functions of `trigger-rules.ts` as the service invokes them. */

@@ -1,6 +1,6 @@
-import { FunctionError } from '../../lib/sync/function-port.ts';
+import type { DatasetRecord, SyncTriggerEvent } from '../../lib/rules/sync-trigger-event.ts';
 import type { RecordPatch } from '../../lib/sync/model.ts';
-import type { DatasetRecord, SyncTriggerEvent } from '../../lib/trigger/sync-trigger-event.ts';
+import { FunctionError } from '../../lib/sync/ports/functions.ts';
 import { refuse } from './model-state.ts';
 
 type Records = Record<string, Partial<DatasetRecord> | { op: 'replace'; newValue: null } | null>;

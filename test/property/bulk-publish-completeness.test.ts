@@ -1,10 +1,16 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { Database } from '../../lib/store/database.ts';
-import { migrate } from '../../lib/store/migrate.ts';
-import { DATABASES } from '../fixtures/databases.ts';
-import { forgetPublishes, inProgress, openPoller, SHARD, succeeded } from '../fixtures/publish-poller.ts';
-import { NEW_YEAR, POOL } from '../fixtures/stream-events.ts';
+import type { Database } from '../../lib/database/database.ts';
+import { migrate } from '../../lib/database/schema/migrate.ts';
+import {
+  forgetPublishes,
+  inProgress,
+  openPoller,
+  SHARD,
+  succeeded,
+} from '../fixtures/backfill/publish-poller.ts';
+import { DATABASES } from '../fixtures/database/databases.ts';
+import { NEW_YEAR, POOL } from '../fixtures/sync/stream-events.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 

@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { CheckpointStore } from '../../infra/local/event-source-mapping/checkpoint-file.ts';
 import type { FailureDestination } from '../../infra/local/event-source-mapping/failure-destination.ts';
-import { LOCAL_PACE } from '../../infra/local/event-source-mapping/mapping-settings.ts';
+import { LOCAL_OPTIONS } from '../../infra/local/event-source-mapping/mapping-settings.ts';
 import { startShardPoller } from '../../infra/local/event-source-mapping/shard-poller.ts';
-import { SETTINGS, scriptedReader } from '../fixtures/kinesis-scripted.ts';
+import { SETTINGS, scriptedReader } from '../fixtures/aws/kinesis-scripted.ts';
 
 const logger = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const tick = () => new Promise<void>((resolve) => setImmediate(resolve));
@@ -120,7 +120,7 @@ async function play({ keys, poison, dice, stops, ...chosen }: Scenario) {
       region: 'us-east-1',
       functionName: 'function',
       settings,
-      pace: LOCAL_PACE,
+      options: LOCAL_OPTIONS,
       invoke,
       checkpoints,
       failures,

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { NEW_YEAR, POOL, wireEvent, wireRecord } from '../fixtures/stream-events.ts';
+import { NEW_YEAR, POOL, wireEvent, wireRecord } from '../fixtures/sync/stream-events.ts';
 
 type Wire = ReturnType<typeof wireEvent>;
 

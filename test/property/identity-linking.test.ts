@@ -1,18 +1,18 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { ServiceError } from '../../lib/errors.ts';
+import { ServiceError } from '../../lib/common/errors.ts';
+import type { Database } from '../../lib/database/database.ts';
+import { migrate } from '../../lib/database/schema/migrate.ts';
 import type { Logins } from '../../lib/identity/model.ts';
-import type { Database } from '../../lib/store/database.ts';
-import { migrate } from '../../lib/store/migrate.ts';
-import { DATABASES } from '../fixtures/databases.ts';
+import { DATABASES } from '../fixtures/database/databases.ts';
 import {
   createIdentityService,
   DEVELOPER_PROVIDER,
   type IdentityService,
   login,
   OWN_PROVIDER,
-} from '../fixtures/identity-service.ts';
-import { DEVELOPER } from '../fixtures/signing.ts';
+} from '../fixtures/identity/identity-service.ts';
+import { DEVELOPER } from '../fixtures/wire/signing.ts';
 import { createReference, type Reference, type Shown } from './identity-reference.ts';
 import { RUNS, TIMEOUT_MS } from './projection-database.ts';
 

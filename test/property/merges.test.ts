@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { Database } from '../../lib/store/database.ts';
-import { migrate } from '../../lib/store/migrate.ts';
+import type { Database } from '../../lib/database/database.ts';
+import { migrate } from '../../lib/database/schema/migrate.ts';
 import type { SyncOperations } from '../../lib/sync/model.ts';
-import { DATABASES } from '../fixtures/databases.ts';
-import { createPool } from '../fixtures/identity-pools.ts';
-import { createMerger, mergeOf } from '../fixtures/merges.ts';
-import { POOL } from '../fixtures/stream-events.ts';
-import { createDevice, createSyncService } from '../fixtures/sync-service.ts';
+import { DATABASES } from '../fixtures/database/databases.ts';
+import { createPool } from '../fixtures/identity/identity-pools.ts';
+import { createMerger, mergeOf } from '../fixtures/sync/merges.ts';
+import { POOL } from '../fixtures/sync/stream-events.ts';
+import { createDevice, createSyncService } from '../fixtures/sync/sync-service.ts';
 import { clearRows, projectInline, RUNS, readVisible, TIMEOUT_MS } from './projection-database.ts';
 
 vi.setConfig({ testTimeout: TIMEOUT_MS });

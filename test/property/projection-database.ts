@@ -1,7 +1,7 @@
+import type { Database } from '../../lib/database/database.ts';
 import { projectBatch } from '../../lib/projection/project-batch.ts';
-import type { Database } from '../../lib/store/database.ts';
-import { createQueryStore } from '../../lib/store/query-store.ts';
-import { deliver, NEW_YEAR, readDeliveries } from '../fixtures/stream-events.ts';
+import { createQueryStore } from '../../lib/projection/store/query-store.ts';
+import { deliver, NEW_YEAR, readDeliveries } from '../fixtures/sync/stream-events.ts';
 import type { History } from './history.ts';
 import type { DatasetState, VisibleRows } from './projection-reference.ts';
 

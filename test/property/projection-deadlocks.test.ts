@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import type { Database } from '../../lib/store/database.ts';
-import { migrate } from '../../lib/store/migrate.ts';
-import { openPg } from '../../lib/store/pg-database.ts';
-import { createPostgresDatabase } from '../fixtures/databases.ts';
-import { NEW_YEAR, wireEvent, wireRecord } from '../fixtures/stream-events.ts';
+import type { Database } from '../../lib/database/database.ts';
+import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
+import { migrate } from '../../lib/database/schema/migrate.ts';
+import { createPostgresDatabase } from '../fixtures/database/databases.ts';
+import { NEW_YEAR, wireEvent, wireRecord } from '../fixtures/sync/stream-events.ts';
 import { clearRows, projectInline, readVisible } from './projection-database.ts';
 
 const WRITERS = 2;

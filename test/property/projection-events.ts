@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { NEW_YEAR, wireEvent, wireRecord } from '../fixtures/stream-events.ts';
+import { NEW_YEAR, wireEvent, wireRecord } from '../fixtures/sync/stream-events.ts';
 import { type History, legible } from './history.ts';
 import { ARRIVED_AT } from './projection-database.ts';
 import { type PlainEvent, referenceFold, visibleRows, type Write } from './projection-reference.ts';

@@ -1,4 +1,4 @@
-import type { DatasetKey } from '../../lib/stream/stream-event.ts';
+import type { DatasetKey } from '../../lib/common/dataset-key.ts';
 
 interface Versioned {
   lastModifiedDate: number;

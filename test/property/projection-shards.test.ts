@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { Database } from '../../lib/store/database.ts';
-import { migrate } from '../../lib/store/migrate.ts';
-import { openPg } from '../../lib/store/pg-database.ts';
-import { createPostgresDatabase, DATABASES } from '../fixtures/databases.ts';
+import type { Database } from '../../lib/database/database.ts';
+import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
+import { migrate } from '../../lib/database/schema/migrate.ts';
+import { createPostgresDatabase, DATABASES } from '../fixtures/database/databases.ts';
 import { histories, undatedHistories } from './history.ts';
 import { clearRows, countCovered, RUNS, readOutcome, TIMEOUT_MS } from './projection-database.ts';
 import { anyEvents } from './projection-events.ts';

@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { createProjectStream } from '../../functions/project-stream.ts';
-import { judgeBatch } from '../../infra/local/event-source-mapping/batch-response.ts';
+import { evaluateBatch } from '../../infra/local/event-source-mapping/batch-response.ts';
 import { createLambdaContext } from '../../infra/local/lambda-context.ts';
+import { createLogger } from '../../lib/aws/telemetry.ts';
+import type { Database } from '../../lib/database/database.ts';
 import type { Delivery } from '../../lib/projection/delivery.ts';
-import type { Database } from '../../lib/store/database.ts';
-import { createQueryStore } from '../../lib/store/query-store.ts';
+import { createQueryStore } from '../../lib/projection/store/query-store.ts';
 import { PayloadUnavailableError } from '../../lib/stream/payload-error.ts';
 import type { FetchPayload } from '../../lib/stream/payload-port.ts';
-import { createLogger } from '../../lib/telemetry.ts';
-import { deliver, toKinesisEvent } from '../fixtures/stream-events.ts';
+import { deliver, toKinesisEvent } from '../fixtures/sync/stream-events.ts';
 import { ARRIVED_AT } from './projection-database.ts';
 
 /** How a stream is laid out, and what goes wrong with it. All zeros: one shard, all inline, nothing goes wrong. */
@@ -120,7 +120,7 @@ async function pollShard(records: readonly Delivery[], { database, payloads, dic
 
 function countDone(batch: readonly Delivery[], answer: unknown): number {
   const sequenceNumbers = batch.map(({ position }) => position.sequenceNumber);
-  const verdict = judgeBatch(
+  const verdict = evaluateBatch(
     sequenceNumbers,
     { kind: 'answered', answer },
     { reportBatchItemFailures: true },

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { Database } from '../../lib/database/database.ts';
+import { migrate } from '../../lib/database/schema/migrate.ts';
 import { foldEvents } from '../../lib/projection/fold-events.ts';
-import type { Database } from '../../lib/store/database.ts';
-import { migrate } from '../../lib/store/migrate.ts';
 import { decodeStreamEvent } from '../../lib/stream/decode-stream-event.ts';
-import { DATABASES } from '../fixtures/databases.ts';
+import { DATABASES } from '../fixtures/database/databases.ts';
 import { deliveriesOf, histories } from './history.ts';
 import {
   clearRows,

@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { reconcile } from '../../lib/bulk-publish/reconcile.ts';
-import type { SyncApi } from '../../lib/bulk-publish/sync-api-port.ts';
-import type { Database } from '../../lib/store/database.ts';
-import { migrate } from '../../lib/store/migrate.ts';
-import { createQueryStore } from '../../lib/store/query-store.ts';
-import { createReconcileStore } from '../../lib/store/reconcile-store.ts';
-import { DATABASES } from '../fixtures/databases.ts';
-import { createListingService, type ListingService } from '../fixtures/listing-service.ts';
-import { NEW_YEAR, POOL } from '../fixtures/stream-events.ts';
+import { reconcile } from '../../lib/backfill/reconcile.ts';
+import { createReconcileStore } from '../../lib/backfill/store/reconcile-store.ts';
+import type { SyncClient } from '../../lib/backfill/sync-client.ts';
+import type { Database } from '../../lib/database/database.ts';
+import { migrate } from '../../lib/database/schema/migrate.ts';
+import { createQueryStore } from '../../lib/projection/store/query-store.ts';
+import { createListingService, type ListingService } from '../fixtures/backfill/listing-service.ts';
+import { DATABASES } from '../fixtures/database/databases.ts';
+import { NEW_YEAR, POOL } from '../fixtures/sync/stream-events.ts';
 import { clearRows, projectInline, RUNS, readVisible, TIMEOUT_MS } from './projection-database.ts';
 
 vi.setConfig({ testTimeout: TIMEOUT_MS });
@@ -137,7 +137,8 @@ function interrupted(
   return {
     readStreaming: api.readStreaming,
     listDatasets: (...names) => around(() => api.listDatasets(...names)),
-    listRecords: (dataset: Parameters<SyncApi['listRecords']>[0]) => around(() => api.listRecords(dataset)),
+    listRecords: (dataset: Parameters<SyncClient['listRecords']>[0]) =>
+      around(() => api.listRecords(dataset)),
   };
 }
 

@@ -1,11 +1,11 @@
 import { defineRules } from 'cognito-sync-backend/rules';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { evaluateRules } from '../../lib/trigger/evaluate-rules.ts';
-import { readTriggerAnswer } from '../../lib/trigger/read-trigger-answer.ts';
-import type { DatasetOptions, KeyOptions } from '../../lib/trigger/rules-model.ts';
-import type { DatasetRecord, SyncTriggerEvent } from '../../lib/trigger/sync-trigger-event.ts';
-import { IDENTITY, POOL } from '../fixtures/stream-events.ts';
+import { evaluateRules } from '../../lib/rules/evaluate-rules.ts';
+import type { DatasetOptions, KeyOptions } from '../../lib/rules/rules-model.ts';
+import type { DatasetRecord, SyncTriggerEvent } from '../../lib/rules/sync-trigger-event.ts';
+import { readTriggerAnswer } from '../../lib/sync/trigger/read-trigger-answer.ts';
+import { IDENTITY, POOL } from '../fixtures/sync/stream-events.ts';
 
 /** `PROPERTY_RUNS=5000` for a night. */
 const RUNS = { numRuns: Number(process.env.PROPERTY_RUNS ?? 1_000) };

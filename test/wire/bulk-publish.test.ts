@@ -4,15 +4,15 @@ import {
   SetIdentityPoolConfigurationCommand,
 } from '@aws-sdk/client-cognito-sync';
 import { describe, expect, it } from 'vitest';
-import { newPool, STREAMING } from '../fixtures/identity-pools.ts';
-import { openLocalCloud } from '../fixtures/local-cloud.ts';
+import { newPool, STREAMING } from '../fixtures/identity/identity-pools.ts';
+import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
 import {
   describeBadPools,
   describeStrangers,
   describeUnknownPools,
   type RefusedOperation,
-} from '../fixtures/refusals.ts';
-import { newIdentity, refusalOf, set, write } from '../fixtures/sync-client.ts';
+} from '../fixtures/wire/refusals.ts';
+import { newIdentity, refusalOf, set, write } from '../fixtures/wire/sync-client.ts';
 
 const { cloud, client } = await openLocalCloud();
 

@@ -11,16 +11,16 @@ import {
   UpdateRecordsCommand,
 } from '@aws-sdk/client-cognito-sync';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Port, startPort } from '../../infra/local/port.ts';
-import { createSyncApiRoute } from '../../infra/local/sync-api-route.ts';
-import { ServiceError } from '../../lib/errors.ts';
-import { DATASET, GAME, IDS, LISTED, PATCH, stubSyncApi } from '../fixtures/stub-sync-api.ts';
+import { type HttpServer, startHttpServer } from '../../infra/local/http/http-server.ts';
+import { createSyncApiRoute } from '../../infra/local/http/sync-api-route.ts';
+import { ServiceError } from '../../lib/common/errors.ts';
+import { DATASET, GAME, IDS, LISTED, PATCH, stubSyncApi } from '../fixtures/backfill/stub-sync-api.ts';
 
 const { recorded, guarded } = stubSyncApi();
-let signed: Port;
+let signed: HttpServer;
 
 beforeAll(async () => {
-  signed = await startPort({ host: '127.0.0.1', port: 0, routes: [createSyncApiRoute(guarded)] });
+  signed = await startHttpServer({ host: '127.0.0.1', port: 0, routes: [createSyncApiRoute(guarded)] });
 });
 afterAll(() => signed.close());
 beforeEach(() => recorded.clear());

@@ -1,13 +1,13 @@
 import { DescribeDatasetCommand } from '@aws-sdk/client-cognito-sync';
 import { describe, expect, it } from 'vitest';
-import { openLocalCloud } from '../fixtures/local-cloud.ts';
+import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
 import {
   describeBadDatasetNames,
   describeBadIdentities,
   describeStrangers,
   type RefusedOperation,
-} from '../fixtures/refusals.ts';
-import { type Identity, newIdentity, refusalOf, remove, set, write } from '../fixtures/sync-client.ts';
+} from '../fixtures/wire/refusals.ts';
+import { type Identity, newIdentity, refusalOf, remove, set, write } from '../fixtures/wire/sync-client.ts';
 
 const { cloud, client } = await openLocalCloud();
 

@@ -4,15 +4,15 @@ import {
   DescribeIdentityUsageCommand,
 } from '@aws-sdk/client-cognito-sync';
 import { describe, expect, it } from 'vitest';
-import { createPool, newPool } from '../fixtures/identity-pools.ts';
-import { openLocalCloud } from '../fixtures/local-cloud.ts';
+import { createPool, newPool } from '../fixtures/identity/identity-pools.ts';
+import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
 import {
   describeBadIdentities,
   describeStrangers,
   describeUnknownPools,
   type RefusedOperation,
-} from '../fixtures/refusals.ts';
-import { type Identity, list, newIdentity, set, write } from '../fixtures/sync-client.ts';
+} from '../fixtures/wire/refusals.ts';
+import { type Identity, list, newIdentity, set, write } from '../fixtures/wire/sync-client.ts';
 
 const { cloud, client } = await openLocalCloud();
 

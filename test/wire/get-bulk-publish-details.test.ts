@@ -1,13 +1,13 @@
 import { BulkPublishCommand, GetBulkPublishDetailsCommand } from '@aws-sdk/client-cognito-sync';
 import { describe, expect, it } from 'vitest';
-import { newPool, STREAMING } from '../fixtures/identity-pools.ts';
-import { openLocalCloud } from '../fixtures/local-cloud.ts';
+import { newPool, STREAMING } from '../fixtures/identity/identity-pools.ts';
+import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
 import {
   describeBadPools,
   describeStrangers,
   describeUnknownPools,
   type RefusedOperation,
-} from '../fixtures/refusals.ts';
+} from '../fixtures/wire/refusals.ts';
 
 const { cloud, client } = await openLocalCloud();
 

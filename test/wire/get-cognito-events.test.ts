@@ -1,14 +1,14 @@
 import { GetCognitoEventsCommand } from '@aws-sdk/client-cognito-sync';
 import { describe, expect, it } from 'vitest';
-import { newPool } from '../fixtures/identity-pools.ts';
-import { openLocalCloud } from '../fixtures/local-cloud.ts';
+import { newPool } from '../fixtures/identity/identity-pools.ts';
+import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
+import { POOL } from '../fixtures/sync/stream-events.ts';
 import {
   describeBadPools,
   describeStrangers,
   describeUnknownPools,
   type RefusedOperation,
-} from '../fixtures/refusals.ts';
-import { POOL } from '../fixtures/stream-events.ts';
+} from '../fixtures/wire/refusals.ts';
 
 const { cloud, client } = await openLocalCloud();
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { stubSyncApi } from '../fixtures/stub-sync-api.ts';
+import { stubSyncApi } from '../fixtures/backfill/stub-sync-api.ts';
 
 const { recorded, logged, trusting, guarded } = stubSyncApi();
 const IDENTITY = '/identitypools/us-east-1%3A0000/identities/us-east-1%3A0001';

@@ -21,12 +21,9 @@ import {
 } from '@aws-sdk/client-cognito-identity';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createIdentityRoute } from '../../infra/local/identity-route.ts';
-import { type Port, startPort } from '../../infra/local/port.ts';
-import { ServiceError, type ServiceErrorCode, ValueRefusedError } from '../../lib/errors.ts';
-import { AWS } from '../fixtures/aws-sdk-v2.ts';
-import { type RawAnswer, sendRaw } from '../fixtures/raw-http.ts';
-import { DEVELOPER } from '../fixtures/signing.ts';
+import { type HttpServer, startHttpServer } from '../../infra/local/http/http-server.ts';
+import { createIdentityRoute } from '../../infra/local/http/identity-route.ts';
+import { ServiceError, type ServiceErrorCode, ValueRefusedError } from '../../lib/common/errors.ts';
 import {
   CREDENTIALS,
   IDENTITY,
@@ -35,16 +32,23 @@ import {
   POOL_ID,
   READ_DATE,
   stubIdentityApi,
-} from '../fixtures/stub-identity-api.ts';
+} from '../fixtures/backfill/stub-identity-api.ts';
+import { AWS } from '../fixtures/wire/aws-sdk-v2.ts';
+import { type RawAnswer, sendRaw } from '../fixtures/wire/raw-http.ts';
+import { DEVELOPER } from '../fixtures/wire/signing.ts';
 
 const { recorded, logged, trusting, guarded, sts } = stubIdentityApi();
 
-let open: Port;
-let signed: Port;
+let open: HttpServer;
+let signed: HttpServer;
 
 beforeAll(async () => {
   const listen = (identityApi: typeof trusting) =>
-    startPort({ host: '127.0.0.1', port: 0, routes: [createIdentityRoute({ identityApi, stsApi: sts })] });
+    startHttpServer({
+      host: '127.0.0.1',
+      port: 0,
+      routes: [createIdentityRoute({ identityApi, stsApi: sts })],
+    });
   open = await listen(trusting);
   signed = await listen(guarded);
 });

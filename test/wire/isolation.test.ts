@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
-import { createPoolStore } from '../../lib/store/pool-store.ts';
+import { createPoolStore } from '../../lib/sync/store/pool-store.ts';
 import { API_OPERATIONS } from '../../lib/wire/api-model.ts';
-import { credentialsOf } from '../fixtures/identity-credentials.ts';
-import { createPool } from '../fixtures/identity-pools.ts';
-import { openLocalCloud } from '../fixtures/local-cloud.ts';
-import { askSigned } from '../fixtures/signing.ts';
-import { POOL } from '../fixtures/stream-events.ts';
-import { type Identity, newIdentity } from '../fixtures/sync-client.ts';
+import { credentialsOf } from '../fixtures/identity/identity-credentials.ts';
+import { createPool } from '../fixtures/identity/identity-pools.ts';
+import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
+import { POOL } from '../fixtures/sync/stream-events.ts';
+import { askSigned } from '../fixtures/wire/signing.ts';
+import { type Identity, newIdentity } from '../fixtures/wire/sync-client.ts';
 
 // Two people, Ann and Bob, each with the credentials of an own identity. Ann asks for what is Bob's, in every operation
 // that there is, and with every token of his that she could have got hold of.

@@ -4,15 +4,15 @@ import {
   type ListDatasetsCommandInput,
 } from '@aws-sdk/client-cognito-sync';
 import { describe, expect, it } from 'vitest';
-import { newPool } from '../fixtures/identity-pools.ts';
-import { openLocalCloud } from '../fixtures/local-cloud.ts';
+import { newPool } from '../fixtures/identity/identity-pools.ts';
+import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
 import {
   describeBadIdentities,
   describeStrangers,
   NO_COUNTS,
   type RefusedOperation,
   refusedQuery,
-} from '../fixtures/refusals.ts';
+} from '../fixtures/wire/refusals.ts';
 import {
   type Identity,
   invalidParameter,
@@ -22,7 +22,7 @@ import {
   remove,
   set,
   write,
-} from '../fixtures/sync-client.ts';
+} from '../fixtures/wire/sync-client.ts';
 
 const { cloud, client } = await openLocalCloud();
 

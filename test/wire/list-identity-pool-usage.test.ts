@@ -3,11 +3,16 @@ import {
   type ListIdentityPoolUsageCommandInput,
 } from '@aws-sdk/client-cognito-sync';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { createPool } from '../fixtures/identity-pools.ts';
-import { openLocalCloud } from '../fixtures/local-cloud.ts';
-import { describeStrangers, NO_COUNTS, type RefusedOperation, refusedQuery } from '../fixtures/refusals.ts';
-import { POOL } from '../fixtures/stream-events.ts';
-import { invalidParameter, list, newIdentity, refusalOf, set, write } from '../fixtures/sync-client.ts';
+import { createPool } from '../fixtures/identity/identity-pools.ts';
+import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
+import { POOL } from '../fixtures/sync/stream-events.ts';
+import {
+  describeStrangers,
+  NO_COUNTS,
+  type RefusedOperation,
+  refusedQuery,
+} from '../fixtures/wire/refusals.ts';
+import { invalidParameter, list, newIdentity, refusalOf, set, write } from '../fixtures/wire/sync-client.ts';
 
 const { cloud, client } = await openLocalCloud();
 beforeEach(() => cloud.database.query('DELETE FROM sync.identity_pools'));

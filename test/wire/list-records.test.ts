@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-cognito-sync';
 import { describe, expect, it } from 'vitest';
 import { createSessionTokens } from '../../lib/sync/session-token.ts';
-import { openLocalCloud } from '../fixtures/local-cloud.ts';
+import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
 import {
   describeBadDatasetNames,
   describeBadIdentities,
@@ -17,7 +17,7 @@ import {
   NO_COUNTS,
   type RefusedOperation,
   refusedQuery,
-} from '../fixtures/refusals.ts';
+} from '../fixtures/wire/refusals.ts';
 import {
   type Identity,
   invalidParameter,
@@ -28,7 +28,7 @@ import {
   remove,
   set,
   write,
-} from '../fixtures/sync-client.ts';
+} from '../fixtures/wire/sync-client.ts';
 
 const { cloud, client } = await openLocalCloud();
 

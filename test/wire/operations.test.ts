@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { API_OPERATIONS } from '../../lib/wire/api-model.ts';
-import { startCloud } from '../fixtures/local-cloud.ts';
-import { askSigned } from '../fixtures/signing.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { askSigned } from '../fixtures/wire/signing.ts';
 
 let cloud: LocalCloud;
 beforeAll(async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { createPayloadLinks } from '../../lib/sync/payload-links.ts';
-import { startCloud } from '../fixtures/local-cloud.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
 
 let cloud: LocalCloud;
 beforeAll(async () => {

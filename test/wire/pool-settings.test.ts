@@ -5,9 +5,9 @@ import {
 import { afterAll, describe, expect, it } from 'vitest';
 import { createCognitoSyncClient } from '../../lib/aws/cognito-sync-client.ts';
 import { createPoolSettings } from '../../lib/aws/pool-settings.ts';
-import { DEFAULT_CREDENTIALS } from '../../lib/config.ts';
-import { openLocalCloud } from '../fixtures/local-cloud.ts';
-import { POOL } from '../fixtures/stream-events.ts';
+import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
+import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
+import { POOL } from '../fixtures/sync/stream-events.ts';
 
 const TRIGGER = 'arn:aws:lambda:us-east-1:000000000000:function:sync-trigger';
 

@@ -1,13 +1,13 @@
 import * as cognitoSync from '@aws-sdk/client-cognito-sync';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createHealthRoute } from '../../infra/local/health.ts';
-import { type Port, startPort } from '../../infra/local/port.ts';
+import { createHealthRoute } from '../../infra/local/http/health.ts';
+import { type HttpServer, startHttpServer } from '../../infra/local/http/http-server.ts';
+import { createSyncApiRoute } from '../../infra/local/http/sync-api-route.ts';
 import { createProjectionTotals } from '../../infra/local/projection-totals.ts';
-import { createSyncApiRoute } from '../../infra/local/sync-api-route.ts';
-import { ServiceError, type ServiceErrorCode, ValueRefusedError } from '../../lib/errors.ts';
+import { ServiceError, type ServiceErrorCode, ValueRefusedError } from '../../lib/common/errors.ts';
 import { API_OPERATIONS } from '../../lib/wire/api-model.ts';
-import { type RawAnswer, sendRaw } from '../fixtures/raw-http.ts';
-import { GAME, PATCH, stubSyncApi } from '../fixtures/stub-sync-api.ts';
+import { GAME, PATCH, stubSyncApi } from '../fixtures/backfill/stub-sync-api.ts';
+import { type RawAnswer, sendRaw } from '../fixtures/wire/raw-http.ts';
 
 const POOL = '/identitypools/us-east-1%3A0000';
 const IDENTITY = `${POOL}/identities/us-east-1%3A0001`;
@@ -15,8 +15,8 @@ const DATASET_PATH = `${IDENTITY}/datasets/game`;
 
 const { recorded, logged, trusting, guarded } = stubSyncApi();
 
-let open: Port;
-let signed: Port;
+let open: HttpServer;
+let signed: HttpServer;
 
 beforeAll(async () => {
   const health = createHealthRoute(() => ({
@@ -25,8 +25,12 @@ beforeAll(async () => {
     mappings: [],
     schedules: [],
   }));
-  open = await startPort({ host: '127.0.0.1', port: 0, routes: [health, createSyncApiRoute(trusting)] });
-  signed = await startPort({ host: '127.0.0.1', port: 0, routes: [createSyncApiRoute(guarded)] });
+  open = await startHttpServer({
+    host: '127.0.0.1',
+    port: 0,
+    routes: [health, createSyncApiRoute(trusting)],
+  });
+  signed = await startHttpServer({ host: '127.0.0.1', port: 0, routes: [createSyncApiRoute(guarded)] });
 });
 afterAll(async () => {
   await open.close();

@@ -1,19 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { RegisterDeviceCommand, type RegisterDeviceCommandInput } from '@aws-sdk/client-cognito-sync';
 import { describe, expect, it } from 'vitest';
-import { identityClient } from '../fixtures/identity-credentials.ts';
-import { newPool } from '../fixtures/identity-pools.ts';
-import { openLocalCloud } from '../fixtures/local-cloud.ts';
-import { GCM_APP, newDevice, newPerson, PUSH_SYNC } from '../fixtures/push-devices.ts';
-import { readPush } from '../fixtures/push-readers.ts';
-import { describeBadIdentities, describeStrangers, type RefusedOperation } from '../fixtures/refusals.ts';
+import { identityClient } from '../fixtures/identity/identity-credentials.ts';
+import { newPool } from '../fixtures/identity/identity-pools.ts';
+import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
+import { GCM_APP, newDevice, newPerson, PUSH_SYNC } from '../fixtures/sync/push-devices.ts';
+import { readPush } from '../fixtures/sync/push-readers.ts';
+import {
+  describeBadIdentities,
+  describeStrangers,
+  type RefusedOperation,
+} from '../fixtures/wire/refusals.ts';
 import {
   createRudeClient,
   createSyncClient,
   type Identity,
   invalidParameter,
   refusalOf,
-} from '../fixtures/sync-client.ts';
+} from '../fixtures/wire/sync-client.ts';
 
 const { cloud, client: developer } = await openLocalCloud();
 

@@ -4,15 +4,15 @@ import {
   SetCognitoEventsCommand,
 } from '@aws-sdk/client-cognito-sync';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { newPool } from '../fixtures/identity-pools.ts';
-import { openLocalCloud } from '../fixtures/local-cloud.ts';
+import { newPool } from '../fixtures/identity/identity-pools.ts';
+import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
 import {
   describeBadPools,
   describeStrangers,
   describeUnknownPools,
   type RefusedOperation,
-} from '../fixtures/refusals.ts';
-import { createRudeClient, invalidParameter, refusalOf } from '../fixtures/sync-client.ts';
+} from '../fixtures/wire/refusals.ts';
+import { createRudeClient, invalidParameter, refusalOf } from '../fixtures/wire/sync-client.ts';
 
 const FUNCTION = 'arn:aws:lambda:us-east-1:000000000000:function:sync-trigger';
 

@@ -7,16 +7,16 @@ import {
   type SetIdentityPoolConfigurationCommandInput,
 } from '@aws-sdk/client-cognito-sync';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { newPool } from '../fixtures/identity-pools.ts';
-import { openLocalCloud } from '../fixtures/local-cloud.ts';
+import { newPool } from '../fixtures/identity/identity-pools.ts';
+import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
 import {
   describeBadPools,
   describeStrangers,
   describeUnknownPools,
   type RefusedOperation,
-} from '../fixtures/refusals.ts';
-import { getSigned } from '../fixtures/signing.ts';
-import { createRudeClient, invalidParameter, refusalOf } from '../fixtures/sync-client.ts';
+} from '../fixtures/wire/refusals.ts';
+import { getSigned } from '../fixtures/wire/signing.ts';
+import { createRudeClient, invalidParameter, refusalOf } from '../fixtures/wire/sync-client.ts';
 
 type Given = Omit<SetIdentityPoolConfigurationCommandInput, 'IdentityPoolId'>;
 

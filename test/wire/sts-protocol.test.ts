@@ -1,21 +1,26 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createIdentityRoute } from '../../infra/local/identity-route.ts';
-import { type Port, startPort } from '../../infra/local/port.ts';
-import { ServiceError, ValueRefusedError } from '../../lib/errors.ts';
+import { type HttpServer, startHttpServer } from '../../infra/local/http/http-server.ts';
+import { createIdentityRoute } from '../../infra/local/http/identity-route.ts';
+import { ServiceError, ValueRefusedError } from '../../lib/common/errors.ts';
 import { ExpiredLoginTokenError } from '../../lib/identity/not-authorized.ts';
-import { AWS } from '../fixtures/aws-sdk-v2.ts';
-import { type RawAnswer, sendRaw } from '../fixtures/raw-http.ts';
-import { CREDENTIALS, IDENTITY_ID, POOL_ID, stubIdentityApi } from '../fixtures/stub-identity-api.ts';
+import {
+  CREDENTIALS,
+  IDENTITY_ID,
+  POOL_ID,
+  stubIdentityApi,
+} from '../fixtures/backfill/stub-identity-api.ts';
+import { AWS } from '../fixtures/wire/aws-sdk-v2.ts';
+import { type RawAnswer, sendRaw } from '../fixtures/wire/raw-http.ts';
 
 const { recorded, logged, guarded, sts } = stubIdentityApi();
 
-let port: Port;
+let port: HttpServer;
 
 beforeAll(async () => {
   const route = createIdentityRoute({ identityApi: guarded, stsApi: sts });
-  port = await startPort({ host: '127.0.0.1', port: 0, routes: [route] });
+  port = await startHttpServer({ host: '127.0.0.1', port: 0, routes: [route] });
 });
 afterAll(() => port.close());
 beforeEach(() => {

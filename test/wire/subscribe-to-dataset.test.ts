@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { DeleteDatasetCommand, SubscribeToDatasetCommand } from '@aws-sdk/client-cognito-sync';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { newPool } from '../fixtures/identity-pools.ts';
-import { openLocalCloud } from '../fixtures/local-cloud.ts';
+import { newPool } from '../fixtures/identity/identity-pools.ts';
+import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
 import {
   change,
   newDevice,
@@ -10,15 +10,15 @@ import {
   newSubscriber,
   type Person,
   subscribe,
-} from '../fixtures/push-devices.ts';
-import { readPush } from '../fixtures/push-readers.ts';
+} from '../fixtures/sync/push-devices.ts';
+import { readPush } from '../fixtures/sync/push-readers.ts';
 import {
   describeBadDatasetNames,
   describeBadIdentities,
   describeStrangers,
   type RefusedOperation,
-} from '../fixtures/refusals.ts';
-import { invalidParameter, refusalOf } from '../fixtures/sync-client.ts';
+} from '../fixtures/wire/refusals.ts';
+import { invalidParameter, refusalOf } from '../fixtures/wire/sync-client.ts';
 
 const { cloud, client: developer } = await openLocalCloud();
 

@@ -1,11 +1,11 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { createCognitoSyncClient } from '../../lib/aws/cognito-sync-client.ts';
-import { createSyncApi } from '../../lib/aws/sync-api.ts';
-import { type Credentials, DEFAULT_CREDENTIALS } from '../../lib/config.ts';
-import { newPool, STREAMING } from '../fixtures/identity-pools.ts';
-import { openLocalCloud } from '../fixtures/local-cloud.ts';
-import { POOL } from '../fixtures/stream-events.ts';
-import { newIdentity, remove, set, write } from '../fixtures/sync-client.ts';
+import { createSyncClient } from '../../lib/aws/sync-client.ts';
+import { type Credentials, DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
+import { newPool, STREAMING } from '../fixtures/identity/identity-pools.ts';
+import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
+import { POOL } from '../fixtures/sync/stream-events.ts';
+import { newIdentity, remove, set, write } from '../fixtures/wire/sync-client.ts';
 
 const { cloud, client } = await openLocalCloud();
 
@@ -14,7 +14,7 @@ describe('the service as the backfill asks it', () => {
   const connect = (credentials: Credentials = DEFAULT_CREDENTIALS) => {
     const sync = createCognitoSyncClient({ region: 'us-east-1', endpoint: cloud.url, credentials });
     clients.push(sync);
-    return createSyncApi(sync);
+    return createSyncClient(sync);
   };
   const api = connect();
   afterAll(() => {

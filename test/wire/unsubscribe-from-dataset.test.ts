@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { DeleteDatasetCommand, UnsubscribeFromDatasetCommand } from '@aws-sdk/client-cognito-sync';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { openLocalCloud } from '../fixtures/local-cloud.ts';
+import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
 import {
   change,
   newDevice,
@@ -9,15 +9,15 @@ import {
   newSubscriber,
   type Person,
   subscribe,
-} from '../fixtures/push-devices.ts';
-import { readPush } from '../fixtures/push-readers.ts';
+} from '../fixtures/sync/push-devices.ts';
+import { readPush } from '../fixtures/sync/push-readers.ts';
 import {
   describeBadDatasetNames,
   describeBadIdentities,
   describeStrangers,
   type RefusedOperation,
-} from '../fixtures/refusals.ts';
-import { invalidParameter, refusalOf } from '../fixtures/sync-client.ts';
+} from '../fixtures/wire/refusals.ts';
+import { invalidParameter, refusalOf } from '../fixtures/wire/sync-client.ts';
 
 const { cloud, client: developer } = await openLocalCloud();
 

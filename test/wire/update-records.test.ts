@@ -7,13 +7,13 @@ import {
   type UpdateRecordsCommandInput,
 } from '@aws-sdk/client-cognito-sync';
 import { describe, expect, it } from 'vitest';
-import { openLocalCloud } from '../fixtures/local-cloud.ts';
+import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
 import {
   describeBadDatasetNames,
   describeBadIdentities,
   describeStrangers,
   type RefusedOperation,
-} from '../fixtures/refusals.ts';
+} from '../fixtures/wire/refusals.ts';
 import {
   createRudeClient,
   type Identity,
@@ -26,7 +26,7 @@ import {
   remove,
   set,
   write,
-} from '../fixtures/sync-client.ts';
+} from '../fixtures/wire/sync-client.ts';
 
 const { cloud, client } = await openLocalCloud();
 

@@ -6,10 +6,10 @@ import {
   measureBatch,
 } from './kinesis-event.ts';
 import { laneOf } from './lanes.ts';
-import type { MappingPace, MappingSettings, Surroundings } from './mapping-settings.ts';
+import type { MappingOptions, MappingRuntime, MappingSettings } from './mapping-settings.ts';
+import { errorText, type RetryState } from './retry-state.ts';
 import { isCondition, type ShardCursor } from './shard-cursor.ts';
 import type { ShardProgress } from './shard-progress.ts';
-import { errorText, type Trouble } from './trouble.ts';
 import { retryDelayMs, untilAborted } from './waiting.ts';
 
 /** Why a shard has no more records: it is closed and read to its end, or it (or its stream) is gone. */
@@ -23,15 +23,15 @@ interface BatchCollector {
   end(): ShardEnd | undefined;
 }
 
-interface BatchCollectorDeps extends Surroundings {
+interface BatchCollectorDeps extends MappingRuntime {
   cursor: ShardCursor;
   origin: EventOrigin;
   settings: Pick<MappingSettings, 'batchSize' | 'maximumBatchingWindowMs' | 'parallelizationFactor'>;
   progress: Pick<ShardProgress, 'read' | 'ahead'>;
   /** Records that arrived before this time (epoch milliseconds) are passed over. */
   notBefore: number;
-  pace: MappingPace;
-  trouble: Trouble;
+  options: MappingOptions;
+  trouble: RetryState;
   signal: AbortSignal;
 }
 
@@ -56,7 +56,7 @@ type Pending = EncodedRecord & { readAt: number };
  * batching behavior.
  */
 export function createBatchCollector(deps: BatchCollectorDeps): BatchCollector {
-  const { cursor, settings, progress, pace, trouble, signal, now, sleep } = deps;
+  const { cursor, settings, progress, options, trouble, signal, now, sleep } = deps;
   const { batchSize, maximumBatchingWindowMs, parallelizationFactor } = settings;
   const limits = { batchSize, maxPayloadBytes: MAX_PAYLOAD_BYTES };
   const lanes = Array.from({ length: parallelizationFactor }, (): Pending[] => []);
@@ -95,7 +95,7 @@ export function createBatchCollector(deps: BatchCollectorDeps): BatchCollector {
         return;
       }
       const attempt = trouble.failed(`the shard cannot be read: ${errorText(error)}`);
-      await sleep(retryDelayMs(attempt, pace, deps.random()), signal);
+      await sleep(retryDelayMs(attempt, options, deps.random()), signal);
     }
   }
 
@@ -104,7 +104,7 @@ export function createBatchCollector(deps: BatchCollectorDeps): BatchCollector {
   }
 
   async function pause(): Promise<void> {
-    const ms = Math.min(pace.pollIntervalMs, ...[...waiting].map(windowLeftMs));
+    const ms = Math.min(options.pollIntervalMs, ...[...waiting].map(windowLeftMs));
     if (ms > 0) await sleep(ms, signal);
   }
 

@@ -1,25 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import type { KinesisStreamEvent } from 'aws-lambda';
-import { type BatchVerdict, type Invocation, judgeBatch } from './batch-response.ts';
+import { type BatchVerdict, evaluateBatch, type Invocation } from './batch-response.ts';
 import type { FailureDestination } from './failure-destination.ts';
 import { type FailureCondition, type FailureOrigin, toFailureRecord } from './failure-record.ts';
 import { type EncodedRecord, eventPayload, MAX_PAYLOAD_BYTES, payloadBytes } from './kinesis-event.ts';
-import type { MappingPace, MappingSettings, Surroundings } from './mapping-settings.ts';
+import type { MappingOptions, MappingRuntime, MappingSettings } from './mapping-settings.ts';
 import { type Attempt, afterFailure, countExpired, firstAttempt, partOf } from './retry-policy.ts';
-import { errorText, type MappingLogger, type Trouble } from './trouble.ts';
+import { errorText, type MappingLogger, type RetryState } from './retry-state.ts';
 import { untilDone } from './until-done.ts';
 import { retryDelayMs } from './waiting.ts';
 
 /** The function: may throw, may never return, and its answer is anyone's guess. */
-export type InvokeFunction = (event: KinesisStreamEvent, requestId: string) => Promise<unknown>;
+export type InvokeMappedFunction = (event: KinesisStreamEvent, requestId: string) => Promise<unknown>;
 
-export interface BatchDeliveryDeps extends Surroundings {
-  invoke: InvokeFunction;
+export interface BatchDeliveryDeps extends MappingRuntime {
+  invoke: InvokeMappedFunction;
   failures: FailureDestination;
   origin: FailureOrigin;
   settings: MappingSettings;
-  pace: MappingPace;
-  trouble: Trouble;
+  options: MappingOptions;
+  trouble: RetryState;
   logger: MappingLogger;
   /** What log lines say of the shard. */
   details: Record<string, unknown>;
@@ -67,7 +67,7 @@ async function invoke(attempt: Attempt, deps: BatchDeliveryDeps): Promise<Attemp
   const requestId = randomUUID();
   const invocation = await invokeOnce(deps.invoke, eventPayload(attempt.records), requestId);
   const sequenceNumbers = attempt.records.map(({ sequenceNumber }) => sequenceNumber);
-  const verdict = judgeBatch(sequenceNumbers, invocation, deps.settings);
+  const verdict = evaluateBatch(sequenceNumbers, invocation, deps.settings);
   const count = processedCount(verdict, attempt.records.length);
   if (count > 0) {
     if (!(await settle(attempt.records.slice(0, count), deps))) return [];
@@ -101,12 +101,16 @@ async function follow(
     deps.trouble.progressed();
     return next.attempts;
   }
-  await deps.sleep(retryDelayMs(failuresBefore, deps.pace, deps.random()), deps.signal);
+  await deps.sleep(retryDelayMs(failuresBefore, deps.options, deps.random()), deps.signal);
   return [next.attempt];
 }
 
 /** Event and answer go through JSON as they would over the wire: nobody shares memory, and odd values show. */
-async function invokeOnce(invoke: InvokeFunction, payload: string, requestId: string): Promise<Invocation> {
+async function invokeOnce(
+  invoke: InvokeMappedFunction,
+  payload: string,
+  requestId: string,
+): Promise<Invocation> {
   try {
     const event: KinesisStreamEvent = JSON.parse(payload);
     const answer = JSON.stringify(await invoke(event, requestId));

@@ -1,4 +1,4 @@
-import { isObject } from '../../../lib/is-object.ts';
+import { isObject } from '../../../lib/common/is-object.ts';
 
 /** How an invocation ended: with an answer (JSON, otherwise unknown), or not at all. */
 export type Invocation =
@@ -29,7 +29,7 @@ export type BatchVerdict =
  * @param sequenceNumbers of the batch, in the order of the shard
  * @returns a verdict whose `reason` quotes nothing of the answer
  */
-export function judgeBatch(
+export function evaluateBatch(
   sequenceNumbers: readonly string[],
   invocation: Invocation,
   { reportBatchItemFailures }: { reportBatchItemFailures: boolean },

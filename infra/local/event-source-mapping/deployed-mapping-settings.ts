@@ -1,5 +1,5 @@
-import { SetupError } from '../../../lib/errors.ts';
-import deployed from '../../project-stream-mapping.json' with { type: 'json' };
+import { SetupError } from '../../../lib/common/errors.ts';
+import deployed from '../../stack/project-stream-mapping.json' with { type: 'json' };
 import type { MappingSettings } from './mapping-settings.ts';
 
 /**
@@ -46,6 +46,6 @@ function check(value: number, { name, least, most, unlimited }: Range): void {
   if (Number.isInteger(value) && ((value >= least && value <= most) || value === unlimited)) return;
   const or = unlimited === undefined ? '' : `, or ${unlimited}`;
   throw new SetupError(
-    `infra/project-stream-mapping.json: ${name} is ${value}; it has to be ${least} to ${most}${or}`,
+    `infra/stack/project-stream-mapping.json: ${name} is ${value}; it has to be ${least} to ${most}${or}`,
   );
 }

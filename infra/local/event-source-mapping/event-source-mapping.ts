@@ -1,9 +1,9 @@
-import { LOCAL_PACE, type MappingPace, type Surroundings } from './mapping-settings.ts';
+import { LOCAL_OPTIONS, type MappingOptions, type MappingRuntime } from './mapping-settings.ts';
+import { createRetryState, errorText, type RetryState } from './retry-state.ts';
 import { isCondition } from './shard-cursor.ts';
 import type { MappingDeps, ShardStatus } from './shard-poller.ts';
 import { createShardSet, type ShardSet } from './shard-set.ts';
-import { createTrouble, errorText, type Trouble } from './trouble.ts';
-import { type RetryPace, retryDelayMs, sleep, untilAborted } from './waiting.ts';
+import { type BackoffOptions, retryDelayMs, sleep, untilAborted } from './waiting.ts';
 
 export interface MappingStatus {
   functionName: string;
@@ -23,8 +23,8 @@ export interface EventSourceMapping {
   close(): Promise<void>;
 }
 
-export type EventSourceMappingDeps = Omit<MappingDeps, 'pace' | keyof Surroundings> &
-  Partial<Surroundings> & { pace?: Partial<MappingPace> };
+export type EventSourceMappingDeps = Omit<MappingDeps, 'options' | keyof MappingRuntime> &
+  Partial<MappingRuntime> & { options?: Partial<MappingOptions> };
 
 /** A stream about to be made is worth a look each second; it costs next to nothing. */
 const MISSING_STREAM_CAP_MS = 1_000;
@@ -47,12 +47,12 @@ export function startEventSourceMapping(given: EventSourceMappingDeps): EventSou
     now: given.now ?? Date.now,
     random: given.random ?? Math.random,
     sleep: given.sleep ?? sleep,
-    pace: { ...LOCAL_PACE, ...given.pace },
+    options: { ...LOCAL_OPTIONS, ...given.options },
   };
   const { functionName, streamName } = deps;
   const stopping = new AbortController();
   let nap = new AbortController();
-  const trouble = createTrouble(deps.logger, { functionName, streamName });
+  const trouble = createRetryState(deps.logger, { functionName, streamName });
   const shards = createShardSet(deps, () => nap.abort());
 
   async function discoverShards(): Promise<void> {
@@ -60,7 +60,7 @@ export function startEventSourceMapping(given: EventSourceMappingDeps): EventSou
       nap = new AbortController();
       const pauseMs = await discover(deps, shards, trouble, stopping.signal);
       // However often pollers end, the stream is not asked more often than it is polled.
-      const floorMs = Math.min(pauseMs, deps.pace.pollIntervalMs);
+      const floorMs = Math.min(pauseMs, deps.options.pollIntervalMs);
       await deps.sleep(floorMs, stopping.signal);
       if (!stopping.signal.aborted) await deps.sleep(pauseMs - floorMs, nap.signal);
     }
@@ -79,9 +79,9 @@ export function startEventSourceMapping(given: EventSourceMappingDeps): EventSou
 
 /** @returns milliseconds until the next look */
 async function discover(
-  { reader, streamName, pace, random }: MappingDeps,
+  { reader, streamName, options, random }: MappingDeps,
   shards: ShardSet,
-  trouble: Trouble,
+  trouble: RetryState,
   signal: AbortSignal,
 ): Promise<number> {
   try {
@@ -89,22 +89,22 @@ async function discover(
     if (listed && listed.length > 0) {
       trouble.over();
       shards.fit(listed);
-      return pace.discoveryIntervalMs;
+      return options.discoveryIntervalMs;
     }
     // A stream that is being created has no shards yet.
     const attempt = listed ? trouble.failed(`stream ${streamName} has no shards`) : 0;
-    return retryDelayMs(attempt, missingStreamPace(pace), random());
+    return retryDelayMs(attempt, missingStreamPace(options), random());
   } catch (error) {
     if (!isCondition(error, 'not-found')) {
       const attempt = trouble.failed(`the shards of ${streamName} cannot be listed: ${errorText(error)}`);
-      return retryDelayMs(attempt, pace, random());
+      return retryDelayMs(attempt, options, random());
     }
     shards.streamIsGone();
     const attempt = trouble.failed(`stream ${streamName} does not exist`);
-    return retryDelayMs(attempt, missingStreamPace(pace), random());
+    return retryDelayMs(attempt, missingStreamPace(options), random());
   }
 }
 
-function missingStreamPace({ retryBaseMs, retryCapMs }: MappingPace): RetryPace {
+function missingStreamPace({ retryBaseMs, retryCapMs }: MappingOptions): BackoffOptions {
   return { retryBaseMs, retryCapMs: Math.min(retryCapMs, MISSING_STREAM_CAP_MS) };
 }

@@ -1,5 +1,5 @@
 import type { KinesisStreamRecord } from 'aws-lambda';
-import type { StreamRecord } from '../../../lib/aws/kinesis-reader.ts';
+import type { KinesisRecord } from '../../../lib/aws/kinesis-reader.ts';
 
 /** What all records of one shard's events have in common. */
 export interface EventOrigin {
@@ -33,7 +33,7 @@ const ENVELOPE_BYTES = '{"Records":[]}'.length;
  * One record of the event a function gets: data in base64, arrival in seconds with a fraction.
  * Source: AWS Lambda Developer Guide, "Process Amazon Kinesis Data Streams records with Lambda", example event.
  */
-export function toEventRecord(record: StreamRecord, origin: EventOrigin): KinesisStreamRecord {
+export function toEventRecord(record: KinesisRecord, origin: EventOrigin): KinesisStreamRecord {
   const { data } = record;
   return {
     kinesis: {
@@ -54,7 +54,7 @@ export function toEventRecord(record: StreamRecord, origin: EventOrigin): Kinesi
 }
 
 /** The record as event JSON, made once: retries and the payload limit both need it. */
-export function encodeRecord(record: StreamRecord, origin: EventOrigin): EncodedRecord {
+export function encodeRecord(record: KinesisRecord, origin: EventOrigin): EncodedRecord {
   const json = JSON.stringify(toEventRecord(record, origin));
   return {
     sequenceNumber: record.sequenceNumber,

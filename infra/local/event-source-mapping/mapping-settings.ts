@@ -1,4 +1,4 @@
-import type { RetryPace, Sleep } from './waiting.ts';
+import type { BackoffOptions, Sleep } from './waiting.ts';
 
 /**
  * The settings of an AWS event source mapping that the local one honours, under AWS's names.
@@ -24,7 +24,7 @@ export interface MappingSettings {
 }
 
 /** How fast the local mapping goes about it. */
-export interface MappingPace extends RetryPace {
+export interface MappingOptions extends BackoffOptions {
   /** Pause after a read that found nothing. */
   pollIntervalMs: number;
   /** Pause between looks for new shards. */
@@ -35,7 +35,7 @@ export interface MappingPace extends RetryPace {
  * Far quicker than AWS (one read a second, retries up to minutes apart): nobody wants to wait for a local
  * stream, and a database that is back should be noticed at once. AWS allows five reads a second and shard.
  */
-export const LOCAL_PACE: MappingPace = {
+export const LOCAL_OPTIONS: MappingOptions = {
   pollIntervalMs: 100,
   discoveryIntervalMs: 10_000,
   retryBaseMs: 100,
@@ -43,7 +43,7 @@ export const LOCAL_PACE: MappingPace = {
 };
 
 /** Time and chance, as arguments. */
-export interface Surroundings {
+export interface MappingRuntime {
   /** Epoch milliseconds. */
   now: () => number;
   /** 0 (included) to 1 (excluded). */

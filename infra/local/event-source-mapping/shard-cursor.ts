@@ -2,8 +2,8 @@ import {
   type IteratorPosition,
   type KinesisReader,
   KinesisReaderError,
+  type KinesisRecord,
   type RecordPage,
-  type StreamRecord,
 } from '../../../lib/aws/kinesis-reader.ts';
 
 export interface ShardCursor {
@@ -12,7 +12,7 @@ export interface ShardCursor {
    * @throws {KinesisReaderError} `not-found`
    * @throws whatever else the reader throws: it may pass
    */
-  read(limit: number): Promise<{ records: StreamRecord[]; ended: boolean }>;
+  read(limit: number): Promise<{ records: KinesisRecord[]; ended: boolean }>;
 }
 
 interface ShardCursorDeps {

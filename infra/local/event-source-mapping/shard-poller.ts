@@ -1,14 +1,14 @@
 import type { KinesisReader } from '../../../lib/aws/kinesis-reader.ts';
 import { createBatchCollector, type ShardEnd } from './batch-collector.ts';
-import { type BatchDeliveryDeps, deliverBatch, type InvokeFunction } from './batch-delivery.ts';
+import { type BatchDeliveryDeps, deliverBatch, type InvokeMappedFunction } from './batch-delivery.ts';
 import type { CheckpointStore } from './checkpoint-file.ts';
 import type { FailureDestination } from './failure-destination.ts';
 import type { FailureOrigin } from './failure-record.ts';
 import type { EventOrigin } from './kinesis-event.ts';
-import type { MappingPace, MappingSettings, Surroundings } from './mapping-settings.ts';
+import type { MappingOptions, MappingRuntime, MappingSettings } from './mapping-settings.ts';
+import { createRetryState, type MappingLogger } from './retry-state.ts';
 import { createShardCursor } from './shard-cursor.ts';
 import { createShardProgress } from './shard-progress.ts';
-import { createTrouble, type MappingLogger } from './trouble.ts';
 
 export interface ShardStatus {
   shardId: string;
@@ -25,15 +25,15 @@ export interface ShardStatus {
 }
 
 /** What all shards of a mapping are polled with. */
-export interface MappingDeps extends Surroundings {
+export interface MappingDeps extends MappingRuntime {
   reader: KinesisReader;
   streamName: string;
   streamArn: string;
   region: string;
   functionName: string;
   settings: MappingSettings;
-  pace: MappingPace;
-  invoke: InvokeFunction;
+  options: MappingOptions;
+  invoke: InvokeMappedFunction;
   checkpoints: CheckpointStore;
   failures: FailureDestination;
   logger: MappingLogger;
@@ -70,7 +70,7 @@ export function startShardPoller(shardId: string, after: string | undefined, dep
       sequenceNumber,
     });
   };
-  const reading = createTrouble(logger, details);
+  const reading = createRetryState(logger, details);
   const collector = createBatchCollector({
     ...deps,
     cursor: createShardCursor({ reader: deps.reader, streamName, shardId, after, onPositionLost, now }),
@@ -86,7 +86,7 @@ export function startShardPoller(shardId: string, after: string | undefined, dep
       origin,
       details,
       signal,
-      trouble: createTrouble(logger, details),
+      trouble: createRetryState(logger, details),
       processed(records) {
         progress.processed(records);
         collector.processed(lane, records.length);

@@ -1,6 +1,6 @@
 import type { StreamShard } from '../../../lib/aws/kinesis-reader.ts';
+import { errorText } from './retry-state.ts';
 import { type MappingDeps, type ShardPoller, type ShardStatus, startShardPoller } from './shard-poller.ts';
-import { errorText } from './trouble.ts';
 
 export interface ShardSet {
   /** Starts and stops pollers so that they fit the stream's shards. */

@@ -1,10 +1,10 @@
-import type { MappingPace, Surroundings } from './mapping-settings.ts';
-import { errorText, type Trouble } from './trouble.ts';
+import type { MappingOptions, MappingRuntime } from './mapping-settings.ts';
+import { errorText, type RetryState } from './retry-state.ts';
 import { retryDelayMs } from './waiting.ts';
 
-interface UntilDoneDeps extends Pick<Surroundings, 'random' | 'sleep'> {
-  pace: MappingPace;
-  trouble: Trouble;
+interface UntilDoneDeps extends Pick<MappingRuntime, 'random' | 'sleep'> {
+  options: MappingOptions;
+  trouble: RetryState;
   signal: AbortSignal;
 }
 
@@ -16,7 +16,7 @@ interface UntilDoneDeps extends Pick<Surroundings, 'random' | 'sleep'> {
 export async function untilDone(
   work: () => Promise<void>,
   failure: string,
-  { trouble, pace, random, sleep, signal }: UntilDoneDeps,
+  { trouble, options, random, sleep, signal }: UntilDoneDeps,
 ): Promise<boolean> {
   for (;;) {
     try {
@@ -24,7 +24,7 @@ export async function untilDone(
       return true;
     } catch (error) {
       const attempt = trouble.failed(`${failure}: ${errorText(error)}`);
-      await sleep(retryDelayMs(attempt, pace, random()), signal);
+      await sleep(retryDelayMs(attempt, options, random()), signal);
       if (signal.aborted) return false;
     }
   }

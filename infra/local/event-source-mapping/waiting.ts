@@ -12,7 +12,7 @@ export const sleep: Sleep = async (ms, signal) => {
 };
 
 /** Bounds of the pause before a retry. */
-export interface RetryPace {
+export interface BackoffOptions {
   retryBaseMs: number;
   retryCapMs: number;
 }
@@ -42,7 +42,7 @@ export async function untilAborted<Result>(
  */
 export function retryDelayMs(
   attempt: number,
-  { retryBaseMs, retryCapMs }: RetryPace,
+  { retryBaseMs, retryCapMs }: BackoffOptions,
   random: number,
 ): number {
   const fullMs = Math.min(retryCapMs, retryBaseMs * 2 ** attempt);

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { mapImports } from '../../../lib/rules-file/map-imports.ts';
-import { messageOfThrown } from '../../../lib/thrown.ts';
+import { messageOfThrown } from '../../../lib/common/thrown.ts';
+import { mapImports } from '../../../lib/rules/file/map-imports.ts';
 import { createLambdaContext } from '../lambda-context.ts';
 import { fileStamp } from './file-stamp.ts';
 import type {

@@ -1,7 +1,7 @@
-import { FunctionError } from '../../../lib/sync/function-port.ts';
-import { type Environment, startEnvironment } from './environment.ts';
+import { FunctionError } from '../../../lib/sync/ports/functions.ts';
+import { type ExecutionEnvironment, startExecutionEnvironment } from './execution-environment.ts';
 import type { FunctionWorkerData } from './messages.ts';
-import { createTurns } from './turns.ts';
+import { createSemaphore } from './semaphore.ts';
 import { type FileWatch, watchFiles } from './watch-files.ts';
 
 /** Each has memory of its own, and the function loaded. */
@@ -35,7 +35,7 @@ export interface LocalFunction {
  * and ends as soon as it is busy no more. One that has ended by itself stays as it is until another one is started: a
  * change of what it has read may mend why it could not be loaded.
  */
-interface StartedEnvironment extends Environment {
+interface StartedEnvironment extends ExecutionEnvironment {
   state: 'idle' | 'busy' | 'outdated';
 }
 
@@ -55,14 +55,14 @@ export function createLocalFunction(
   tell: (load: RulesLoad) => void = () => undefined,
   tellEnd: (reason: string) => void = () => undefined,
 ): LocalFunction {
-  const turns = createTurns(MAX_ENVIRONMENTS, throttled);
+  const turns = createSemaphore(MAX_ENVIRONMENTS, throttled);
   /** In the order in which they were started. */
   let all: StartedEnvironment[] = [];
   let watch: FileWatch | undefined;
   let closed = false;
 
   function start(): StartedEnvironment {
-    const started: StartedEnvironment = { ...startEnvironment(about, tellEnd), state: 'idle' };
+    const started: StartedEnvironment = { ...startExecutionEnvironment(about, tellEnd), state: 'idle' };
     all = [...all.filter((environment) => !environment.hasEnded()), started];
     watch ??= watchFiles({
       readers: () => all.filter(({ state }) => state !== 'outdated'),
@@ -128,11 +128,11 @@ export function createLocalFunction(
     },
     async invoke(event, timeoutMs) {
       const deadline = performance.now() + timeoutMs;
-      await turns.take(timeoutMs);
+      await turns.acquire(timeoutMs);
       try {
         return await invokeInTurn(event, deadline);
       } finally {
-        turns.pass();
+        turns.release();
       }
     },
     close() {
@@ -145,7 +145,7 @@ export function createLocalFunction(
 }
 
 /** @returns why it could not be loaded, unless that was before it read any */
-async function rulesProblem({ loaded, files }: Environment): Promise<FunctionError | undefined> {
+async function rulesProblem({ loaded, files }: ExecutionEnvironment): Promise<FunctionError | undefined> {
   const problem = await loaded;
   return files.size > 0 ? problem : undefined;
 }

@@ -1,10 +1,11 @@
 import { pathToFileURL } from 'node:url';
-import type { InvokeFunction } from '../../../lib/sync/function-port.ts';
-import { FunctionError } from '../../../lib/sync/function-port.ts';
-import { createLogger } from '../../../lib/telemetry.ts';
+import { createLogger } from '../../../lib/aws/telemetry.ts';
+import { describeLoadProblem } from '../../../lib/rules/file/find-load-problem.ts';
+import type { InvokeFunction } from '../../../lib/sync/ports/functions.ts';
+import { FunctionError } from '../../../lib/sync/ports/functions.ts';
 import { functionArn } from '../names.ts';
 import { createLocalFunction } from './local-function.ts';
-import { createRulesLog, type RulesLogger, rulesProblem } from './rules-log.ts';
+import { createRulesLog, type RulesLogger } from './rules-log.ts';
 
 export interface LocalFunctions {
   /**
@@ -51,7 +52,7 @@ export function createLocalFunctions({
   return {
     async load(functionName) {
       const problem = await byArn.get(functionArn(region, functionName))?.load();
-      return problem && rulesProblem(rulesFile, problem.message);
+      return problem && describeLoadProblem(rulesFile, problem.message);
     },
     async invoke(arn, event, { timeoutMs }) {
       const found = byArn.get(arn);

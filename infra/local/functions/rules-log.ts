@@ -1,3 +1,4 @@
+import { describeLoadProblem } from '../../../lib/rules/file/find-load-problem.ts';
 import type { RulesLoad } from './local-function.ts';
 
 export interface RulesLogger {
@@ -18,11 +19,9 @@ export function createRulesLog({
     if (problem === lastProblem && !changed) return;
     lastProblem = problem;
     if (problem === undefined) logger.info(`sync rules: loaded ${rulesFile}`);
-    else logger.error(`${rulesProblem(rulesFile, problem)}; until they can be loaded, updates are refused`);
+    else
+      logger.error(
+        `${describeLoadProblem(rulesFile, problem)}; until they can be loaded, updates are refused`,
+      );
   };
-}
-
-/** In one line, whatever the reason. */
-export function rulesProblem(rulesFile: string, reason: string): string {
-  return `sync rules: cannot load ${rulesFile}: ${reason.replace(/\s*[\r\n]\s*/g, ' ')}`;
 }

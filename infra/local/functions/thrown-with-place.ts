@@ -1,5 +1,5 @@
 import { pathToFileURL } from 'node:url';
-import { messageOfThrown, stackOfThrown } from '../../../lib/thrown.ts';
+import { messageOfThrown, stackOfThrown } from '../../../lib/common/thrown.ts';
 
 /**
  * The message of what was thrown, and the first line of these files that its stack names, if any: of a syntax error,

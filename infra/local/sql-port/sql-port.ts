@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import type { EmbeddedDatabase } from '../../../lib/store/pglite-database.ts';
+import type { EmbeddedDatabase } from '../../../lib/database/drivers/pglite/open-pglite.ts';
 import { serveSqlConnection } from './sql-connection.ts';
 import { errorResponse } from './sql-messages.ts';
 import { createSqlSession } from './sql-session.ts';

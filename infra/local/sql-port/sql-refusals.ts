@@ -1,4 +1,4 @@
-import { ValueRefusedError } from '../../../lib/errors.ts';
+import { ValueRefusedError } from '../../../lib/common/errors.ts';
 import { errorResponse } from './sql-messages.ts';
 
 /** What a connection may keep in prepared statements and in a unit that is not run yet. */

@@ -1,4 +1,4 @@
-import type { Database } from '../../../lib/store/database.ts';
+import type { Database } from '../../../lib/database/database.ts';
 import { cString, frame, int32, ProtocolError, readCString, readText } from './sql-messages.ts';
 
 const VERSION_3_0 = 0x00030000;

@@ -1,5 +1,5 @@
-import type { IdentityKey } from '../../sync/sync-store-port.ts';
-import { admitGuest } from '../admit.ts';
+import type { IdentityKey } from '../../common/dataset-key.ts';
+import { authenticateGuest } from '../authenticate.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
 import type { AssumeRoleWithWebIdentity } from '../model.ts';
 import { ExpiredLoginTokenError, invalidLoginToken } from '../not-authorized.ts';
@@ -37,7 +37,7 @@ async function findBearer(
 ): Promise<IdentityKey> {
   const [stored, pool] = await Promise.all([store.readIdentity(identityId), store.readPool(identityPoolId)]);
   if (stored?.identityPoolId !== identityPoolId || pool === null) throw invalidLoginToken();
-  if (!isAuthenticated) admitGuest(stored, pool);
+  if (!isAuthenticated) authenticateGuest(stored, pool);
   return { identityPoolId, identityId: stored.mergedInto ?? identityId };
 }
 

@@ -1,5 +1,5 @@
 import { authorizeDeveloper } from '../../sync/authorize.ts';
-import { findAsked } from '../admit.ts';
+import { findAsked } from '../authenticate.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
 import type { IdentityOperations } from '../model.ts';
 import { toIdentityDescription } from '../to-identity-description.ts';

@@ -1,4 +1,4 @@
-import { admit, findAsked } from '../admit.ts';
+import { authenticate, findAsked } from '../authenticate.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
 import type { IdentityOperations } from '../model.ts';
 import { toCredentials } from '../to-credentials.ts';
@@ -25,7 +25,7 @@ export function createGetCredentialsForIdentity(
 ): IdentityOperations['GetCredentialsForIdentity'] {
   return async ({ IdentityId, Logins }) => {
     const asked = await findAsked(dependencies.store, IdentityId);
-    const { identity } = await admit(dependencies, asked, Logins);
+    const { identity } = await authenticate(dependencies, asked, Logins);
     return {
       IdentityId: identity.identityId,
       Credentials: toCredentials(dependencies.credentials.issue(identity)),

@@ -1,10 +1,10 @@
-import { ServiceError } from '../../errors.ts';
+import { ServiceError } from '../../common/errors.ts';
 import { authorizeDeveloper } from '../../sync/authorize.ts';
 import { invalidParameter } from '../../sync/invalid-parameter.ts';
 import { changeLogins } from '../change-logins.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
 import { findPool } from '../find-pool.ts';
-import type { FoundLogins, Login } from '../identity-store-port.ts';
+import type { FoundLogins, Login } from '../identity-store.ts';
 import { linkLogins } from '../link-logins.ts';
 import type { IdentityOperations } from '../model.ts';
 import { newId } from '../new-id.ts';

@@ -1,5 +1,5 @@
-import { ServiceError } from '../../errors.ts';
-import { admit, findAsked } from '../admit.ts';
+import { ServiceError } from '../../common/errors.ts';
+import { authenticate, findAsked } from '../authenticate.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
 import type { IdentityOperations } from '../model.ts';
 
@@ -24,7 +24,7 @@ export function createGetOpenIdToken(
         'Basic (classic) flow is not enabled, please use enhanced flow.',
       );
     }
-    const { identity, providers } = await admit(dependencies, asked, Logins);
+    const { identity, providers } = await authenticate(dependencies, asked, Logins);
     return {
       IdentityId: identity.identityId,
       Token: dependencies.openIdTokens.issue(identity, providers, DURATION_SECONDS),

@@ -1,9 +1,9 @@
-import { ServiceError } from '../../errors.ts';
+import { ServiceError } from '../../common/errors.ts';
 import { authorizeDeveloper } from '../authorize.ts';
-import type { BulkPublish } from '../bulk-publish-port.ts';
 import type { SyncDependencies } from '../dependencies.ts';
 import type { SyncOperations } from '../model.ts';
 import { poolNotFound } from '../pool-not-found.ts';
+import type { BulkPublishJob } from '../ports/bulk-publish-job-store.ts';
 
 /** Source: API reference, AlreadyStreamedException. */
 const REST_MS = 24 * 60 * 60 * 1000;
@@ -44,7 +44,7 @@ export function createBulkPublish({
 }
 
 /** One that failed may be tried again at once. */
-function checkLast(identityPoolId: string, last: BulkPublish | null, now: number): void {
+function checkLast(identityPoolId: string, last: BulkPublishJob | null, now: number): void {
   if (last?.status === 'IN_PROGRESS') throw inProgress(identityPoolId);
   if (last?.status === 'SUCCEEDED' && now - (last.completedAt ?? 0) < REST_MS) {
     throw new ServiceError(

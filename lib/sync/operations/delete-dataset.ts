@@ -5,7 +5,7 @@ import { datasetNotFound } from '../dataset-not-found.ts';
 import { deletionOf } from '../deletion-of.ts';
 import type { SyncDependencies } from '../dependencies.ts';
 import type { SyncOperations } from '../model.ts';
-import { exists } from '../sync-store-port.ts';
+import { exists } from '../ports/sync-store.ts';
 import { toDataset } from '../to-dataset.ts';
 
 /**

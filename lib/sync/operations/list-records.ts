@@ -3,8 +3,8 @@ import type { SyncDependencies } from '../dependencies.ts';
 import { checkSyncCount, noSuchSyncCount } from '../invalid-parameter.ts';
 import type { ListRecordsInput, ListRecordsOutput, SyncOperations } from '../model.ts';
 import { readPageSize } from '../page-size.ts';
+import { exists, type ListedDataset, type ReadRecordsResult } from '../ports/sync-store.ts';
 import { notValidToken } from '../session-token.ts';
-import { exists, type ListedDataset, type ReadRecordsResult } from '../sync-store-port.ts';
 
 /**
  * ListRecords: the records above LastSyncCount, tombstones included, and the token that an update needs. A dataset

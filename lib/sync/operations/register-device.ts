@@ -1,8 +1,8 @@
 import { authorizeOwnIdentity } from '../authorize.ts';
 import type { SyncDependencies } from '../dependencies.ts';
 import type { RegisterDeviceInput, SyncOperations } from '../model.ts';
-import { findApplication, invalidConfiguration, readPushApplications } from '../push-configuration.ts';
-import { type PushChannel, PushError } from '../push-port.ts';
+import { type PushChannel, PushError } from '../ports/push.ts';
+import { findApplication, invalidConfiguration, readPushApplications } from '../push/push-configuration.ts';
 
 /**
  * RegisterDevice: makes the device known to the push channel, which is handed its token, and to the service, which does

@@ -1,11 +1,11 @@
-import { ServiceError } from '../../errors.ts';
+import { ServiceError } from '../../common/errors.ts';
 import { authorizeDeveloper } from '../authorize.ts';
 import type { SyncDependencies } from '../dependencies.ts';
 import { FUNCTION_ARN_PATTERN, isFunctionArn } from '../function-arn.ts';
 import { invalidParameter } from '../invalid-parameter.ts';
 import type { SyncOperations } from '../model.ts';
 import { poolNotFound } from '../pool-not-found.ts';
-import type { PoolStore } from '../pool-store-port.ts';
+import type { PoolStore } from '../ports/pool-store.ts';
 
 /** The only event that there is. */
 const SYNC_TRIGGER = 'SyncTrigger';

@@ -1,11 +1,11 @@
-import { ServiceError } from '../../errors.ts';
+import { ServiceError } from '../../common/errors.ts';
 import { authorizeDeveloper } from '../authorize.ts';
 import type { SyncDependencies } from '../dependencies.ts';
 import { invalidParameter } from '../invalid-parameter.ts';
 import type { SyncOperations } from '../model.ts';
 import type { CognitoStreamsInput, PushSyncInput } from '../pool-model.ts';
 import { poolNotFound } from '../pool-not-found.ts';
-import type { IdentityPool } from '../pool-store-port.ts';
+import type { IdentityPool } from '../ports/pool-store.ts';
 import { toPoolConfiguration } from '../to-pool-configuration.ts';
 
 /**

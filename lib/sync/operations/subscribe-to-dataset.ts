@@ -1,9 +1,9 @@
-import { ServiceError } from '../../errors.ts';
+import { ServiceError } from '../../common/errors.ts';
 import { authorizeOwnIdentity } from '../authorize.ts';
 import { datasetNotFound } from '../dataset-not-found.ts';
 import type { SyncDependencies } from '../dependencies.ts';
 import type { SyncOperations } from '../model.ts';
-import { readPushApplications } from '../push-configuration.ts';
+import { readPushApplications } from '../push/push-configuration.ts';
 
 /**
  * SubscribeToDataset: from now on the device is told when another one changes the dataset. Nothing changes where it is

@@ -3,14 +3,14 @@ import { applyPatches } from '../apply-patches.ts';
 import { authorizeDataset, nameOf } from '../authorize.ts';
 import { recordsEvent } from '../build-stream-event.ts';
 import type { SyncDependencies } from '../dependencies.ts';
-import { findSyncTrigger } from '../find-sync-trigger.ts';
 import type { SyncOperations, SyncRecord } from '../model.ts';
 import { poolNotFound } from '../pool-not-found.ts';
-import { pushToDevices } from '../push-to-devices.ts';
+import type { UpdateDecision } from '../ports/sync-store.ts';
+import { pushToDevices } from '../push/push-to-devices.ts';
 import { type Patch, readPatches } from '../read-patches.ts';
 import { notValidToken } from '../session-token.ts';
-import type { Decision } from '../sync-store-port.ts';
-import { DatasetMovedError, type Written, writeThroughTrigger } from '../write-through-trigger.ts';
+import { findSyncTrigger } from '../trigger/find-sync-trigger.ts';
+import { DatasetMovedError, type Written, writeThroughTrigger } from '../trigger/write-through-trigger.ts';
 
 // A host whose clock is behind by less still takes an expired token for good, so it must be known as spent.
 const CLOCK_SKEW_MS = 60 * 60 * 1000;
@@ -49,7 +49,7 @@ export function createUpdateRecords({
 
     const write = async (toWrite: readonly Patch[], onlyAt?: number): Promise<Written> => {
       const about = { keys: toWrite.map((patch) => patch.key), session };
-      const changed = await store.change(key, about, (snapshot): Decision<Applied> => {
+      const changed = await store.change(key, about, (snapshot): UpdateDecision<Applied> => {
         if (snapshot.spent) throw notValidToken();
         if (toWrite.length === 0) return { update: null, answer: { records: [], syncCount: 0 } };
         if (!snapshot.poolExists) throw poolNotFound(key.identityPoolId);

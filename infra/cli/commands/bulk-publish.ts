@@ -1,0 +1,40 @@
+import { readNumber, readPool } from '../arguments.ts';
+import { type Command, UsageError } from '../command.ts';
+import { readCommandLine } from '../command-line.ts';
+import { listPublishes } from './bulk-publish/list-publishes.ts';
+import { startPublish } from './bulk-publish/start-publish.ts';
+import { watchLast } from './bulk-publish/watch-last.ts';
+
+const ACTIONS = ['start', 'watch', 'status'];
+
+/** Has all that a pool stores published to its stream, and follows that into the query store. */
+export const bulkPublish: Command = {
+  summary: 'have all datasets of a pool published, follow that into the query store, or list the last ones',
+  usage: [
+    'bulk-publish start --pool <id> [--json]',
+    'bulk-publish watch --pool <id> [--timeout SECONDS] [--json]',
+    'bulk-publish status --pool <id> [--json]',
+  ],
+  stopped: 'no longer watched; the bulk publish goes on',
+  prepare(args) {
+    const { values, positionals } = readCommandLine(args, {
+      pool: { type: 'string' },
+      timeout: { type: 'string' },
+    });
+    const [action = '', ...more] = positionals;
+    if (!ACTIONS.includes(action) || more.length > 0) {
+      throw new UsageError(`bulk-publish takes one of ${ACTIONS.join(', ')}`);
+    }
+    const identityPoolId = readPool(`bulk-publish ${action}`, values.pool);
+    const { timeout, json: asJson } = values;
+    if (timeout !== undefined && action !== 'watch')
+      throw new UsageError('--timeout is for bulk-publish watch');
+    const options = { identityPoolId, asJson };
+    if (action === 'start') return (deps) => startPublish(deps, options);
+    if (action === 'status') return (deps) => listPublishes(deps, options);
+    const seconds =
+      timeout === undefined ? null : readNumber('--timeout', timeout, { min: 1, max: 10_000_000 });
+    const timeoutMs = seconds === null ? null : seconds * 1000;
+    return (deps) => watchLast(deps, { ...options, timeoutMs });
+  },
+};

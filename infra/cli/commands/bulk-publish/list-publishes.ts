@@ -1,0 +1,38 @@
+import { followRuns } from '../../../../lib/backfill/follow-run.ts';
+import type { PublishRun } from '../../../../lib/backfill/publish-model.ts';
+import { createPublishStore } from '../../../../lib/backfill/store/publish-store.ts';
+import type { CommandDeps } from '../../command.ts';
+import { withService } from '../../operated-service.ts';
+import { describeRun, runToJson } from './describe-run.ts';
+
+const SHOWN = 10;
+
+/**
+ * Lists the last bulk publishes of a pool, newest first, with how complete they are in the query store.
+ * @throws {SetupError} the service could not be asked
+ */
+export async function listPublishes(
+  { database, openService, print, now }: CommandDeps,
+  { identityPoolId, asJson }: { identityPoolId: string; asJson: boolean },
+): Promise<void> {
+  const stored = await createPublishStore(database).readRuns(identityPoolId);
+  const fresh = await withService(openService, identityPoolId, async ({ api }) => {
+    const { streamName } = await api.readStreaming(identityPoolId);
+    const details = await api.readPublishDetails(identityPoolId);
+    return followRuns(stored, { identityPoolId, details, streamName, now: now() });
+  });
+  const runs = newestFirst([...stored, ...fresh]).slice(0, SHOWN);
+  if (asJson) {
+    print(JSON.stringify({ identityPoolId, bulkPublishes: runs.map(runToJson) }));
+    return;
+  }
+  print(identityPoolId);
+  for (const run of runs) print(`  ${describeRun(run)}`);
+  if (runs.length === 0) print('  was never published');
+}
+
+/** Of one that is there twice, the later one counts. */
+function newestFirst(runs: readonly PublishRun[]): PublishRun[] {
+  const byStart = new Map(runs.map((run) => [run.startedAt, run]));
+  return [...byStart.values()].sort((one, other) => other.startedAt - one.startedAt);
+}

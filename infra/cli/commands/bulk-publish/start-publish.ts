@@ -1,0 +1,58 @@
+import { followRuns } from '../../../../lib/backfill/follow-run.ts';
+import { createPublishStore } from '../../../../lib/backfill/store/publish-store.ts';
+import type { PublishDetails } from '../../../../lib/backfill/sync-client.ts';
+import { SetupError } from '../../../../lib/common/errors.ts';
+import type { CommandDeps } from '../../command.ts';
+import { withService } from '../../operated-service.ts';
+import { isoOf, timeText } from '../../terminal/format.ts';
+
+/** Source: Amazon Cognito Sync API Reference, AlreadyStreamedException. */
+const REST_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * Starts a bulk publish, or says why there is none to be started. One that is in progress will do. One that was started is
+ * kept with the stream it goes to: whoever looks later sees where the pool streams by then.
+ * @throws {SetupError} the service refuses it, such as one that it did less than 24 hours ago
+ */
+export async function startPublish(
+  deps: CommandDeps,
+  { identityPoolId, asJson }: { identityPoolId: string; asJson: boolean },
+): Promise<void> {
+  const { openService, print } = deps;
+  await withService(openService, identityPoolId, async ({ api }) => {
+    const { isEnabled, streamName } = await api.readStreaming(identityPoolId);
+    if (!isEnabled) {
+      throw new SetupError(`${identityPoolId} does not stream; \`connect\` turns its stream on`);
+    }
+    const answer = await api.startPublish(identityPoolId);
+    const details = await api.readPublishDetails(identityPoolId);
+    if (answer === 'started') await keepRun(deps, { identityPoolId, streamName, details });
+    const { startedAt, completedAt } = details;
+    const isRefused = answer === 'published-less-than-a-day-ago';
+    const nextAllowedAt = isRefused && completedAt !== null ? completedAt + REST_MS : null;
+    if (asJson) {
+      const times = { startedAt: isoOf(startedAt), nextAllowedAt: isoOf(nextAllowedAt) };
+      print(JSON.stringify({ identityPoolId, answer, ...times }));
+    }
+    if (isRefused) {
+      throw new SetupError(
+        nextAllowedAt === null
+          ? `${identityPoolId} was published less than 24 hours ago`
+          : `${identityPoolId} was published less than 24 hours ago; the next bulk publish is allowed at ${timeText(nextAllowedAt)}`,
+      );
+    }
+    if (asJson) return;
+    const since =
+      startedAt === null ? '' : ` ${answer === 'started' ? 'at' : 'since'} ${timeText(startedAt)}`;
+    print(`${identityPoolId}: ${answer === 'started' ? 'started' : 'in progress'}${since}`);
+  });
+}
+
+async function keepRun(
+  { database, now }: CommandDeps,
+  run: { identityPoolId: string; streamName: string | null; details: PublishDetails },
+): Promise<void> {
+  const store = createPublishStore(database);
+  const changed = followRuns(await store.readRuns(run.identityPoolId), { ...run, now: now() });
+  for (const each of changed) await store.saveRun(each);
+}

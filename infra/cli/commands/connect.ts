@@ -1,0 +1,64 @@
+import { SetupError } from '../../../lib/common/errors.ts';
+import { STREAM_NAME } from '../../../lib/common/stream-name.ts';
+import { FUNCTION_ARN_PATTERN, isFunctionArn } from '../../../lib/sync/function-arn.ts';
+import { checkMember, readPool } from '../arguments.ts';
+import { UsageError } from '../command.ts';
+import { readOptions } from '../command-line.ts';
+import type { ProcessCommand } from '../process-command.ts';
+import { changeSettings } from './connection/change-settings.ts';
+import { type Connection, planConnection } from './connection/plan-connection.ts';
+
+/** Turns on the stream of an identity pool that is there already, and its sync trigger. */
+export const connect: ProcessCommand = {
+  summary: `have an identity pool stream to ${STREAM_NAME}, or to --stream, and invoke a sync trigger; asks first`,
+  usage: ['connect --pool <id> [--stream NAME] [--role ARN] [--trigger FUNCTION_ARN] [--yes] [--json]'],
+  prepare(args) {
+    const values = readOptions('connect', args, {
+      pool: { type: 'string' },
+      stream: { type: 'string' },
+      role: { type: 'string' },
+      trigger: { type: 'string' },
+      yes: { type: 'boolean', default: false },
+    });
+    const identityPoolId = readPool('connect', values.pool);
+    const wanted = readConnection(values);
+    const { yes, json: asJson } = values;
+    return (deps) =>
+      changeSettings(deps, {
+        identityPoolId,
+        isAsked: !yes,
+        asJson,
+        plan: (is) => {
+          const plan = planConnection(is, wanted, STREAM_NAME);
+          if (plan.streaming && plan.streaming.roleArn === null && !deps.env.AWS_ENDPOINT_URL) {
+            throw new SetupError(
+              `${identityPoolId} never had a role with which Amazon writes to the stream; name one with --role: cognito-sync.amazonaws.com assumes it, and it may do kinesis:PutRecord`,
+            );
+          }
+          return plan;
+        },
+      });
+  },
+};
+
+function readConnection({
+  stream,
+  role,
+  trigger,
+}: {
+  stream?: string;
+  role?: string;
+  trigger?: string;
+}): Connection {
+  if (stream?.startsWith('arn:')) {
+    throw new UsageError(
+      '--stream takes the name of a stream, which is in the region and account of the pool',
+    );
+  }
+  if (stream !== undefined) checkMember('StreamName', stream);
+  if (role !== undefined) checkMember('RoleArn', role);
+  if (trigger !== undefined && !isFunctionArn(trigger)) {
+    throw new UsageError(`${trigger} is not the ARN of a function: it must match ${FUNCTION_ARN_PATTERN}`);
+  }
+  return { streamName: stream ?? null, roleArn: role ?? null, syncTrigger: trigger ?? null };
+}

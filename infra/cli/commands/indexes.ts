@@ -1,0 +1,77 @@
+import {
+  createValueIndexes,
+  VALUE_INDEX_NAMES,
+  type ValueIndexName,
+} from '../../../lib/projection/store/value-indexes.ts';
+import { type Command, type CommandDeps, UsageError } from '../command.ts';
+import { readCommandLine } from '../command-line.ts';
+
+const ANSWERS: Record<ValueIndexName, string> = {
+  numeric: 'query.records_of(key) by numeric_value',
+  text: 'query.records_with(key, value)',
+};
+// Measured: rows written a second, on PostgreSQL and on the embedded database, new rows and newer ones.
+const COST = 'a quarter to a third of the speed of writing';
+
+/** Which indexes on values there are, and what each costs; adds and drops them. */
+export const indexes: Command = {
+  summary: `list, build or drop the indexes on values; each costs ${COST}`,
+  usage: ['indexes [--json]', 'indexes add numeric|text [--json]', 'indexes drop numeric|text [--json]'],
+  prepare(args) {
+    const { values, positionals } = readCommandLine(args, {});
+    const [action, name, ...more] = positionals;
+    const { json: asJson } = values;
+    if (action === undefined) return (deps) => list(deps, asJson);
+    if (action !== 'add' && action !== 'drop') throw new UsageError(`indexes: there is no ${action}`);
+    const index = VALUE_INDEX_NAMES.find((known) => known === name);
+    if (index === undefined || more.length > 0) {
+      throw new UsageError(`indexes ${action} takes one of ${VALUE_INDEX_NAMES.join(', ')}`);
+    }
+    return (deps) => (action === 'add' ? add(index, deps, asJson) : drop(index, deps, asJson));
+  },
+};
+
+async function list({ database, print }: CommandDeps, asJson: boolean): Promise<void> {
+  const listed = await createValueIndexes(database).list();
+  if (asJson) {
+    print(JSON.stringify({ indexes: listed }));
+    return;
+  }
+  for (const { name, state, bytes } of listed) {
+    const size = state === 'absent' ? '' : sizeOf(bytes);
+    print(`${name.padEnd(9)}${state.padEnd(10)}${size.padStart(9)}  ${ANSWERS[name]}`);
+    if (state === 'broken')
+      print(`${''.padEnd(9)}building it was cut off; \`indexes add ${name}\` builds it anew`);
+  }
+  print(`Each costs ${COST}.`);
+}
+
+async function add(
+  name: ValueIndexName,
+  { database, print, now }: CommandDeps,
+  asJson: boolean,
+): Promise<void> {
+  const valueIndexes = createValueIndexes(database);
+  const start = now();
+  if (!asJson) print(`${name}: building the index for ${ANSWERS[name]}; it costs ${COST}`);
+  const isBuilt = await valueIndexes.add(name);
+  const bytes = (await valueIndexes.list()).find((index) => index.name === name)?.bytes ?? 0;
+  const tookMs = now() - start;
+  if (asJson) {
+    print(JSON.stringify({ name, isBuilt, tookMs, bytes }));
+    return;
+  }
+  const seconds = (tookMs / 1000).toFixed(1);
+  print(`${name}: ${isBuilt ? `ready after ${seconds} s` : 'was there already'}, ${sizeOf(bytes)}`);
+}
+
+async function drop(name: ValueIndexName, { database, print }: CommandDeps, asJson: boolean): Promise<void> {
+  const isDropped = await createValueIndexes(database).drop(name);
+  print(
+    asJson ? JSON.stringify({ name, isDropped }) : `${name}: ${isDropped ? 'dropped' : 'there was none'}`,
+  );
+}
+
+function sizeOf(bytes: number): string {
+  return bytes < 1024 * 1024 ? `${Math.ceil(bytes / 1024)} kB` : `${(bytes / 1024 / 1024).toFixed(1)} MB`;
+}

@@ -1,0 +1,95 @@
+import { SetupError } from '../../../lib/common/errors.ts';
+import { STREAM_NAME } from '../../../lib/common/stream-name.ts';
+import type { PoolStreams } from '../../../lib/sync/ports/pool-store.ts';
+import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
+import { checkMember } from '../arguments.ts';
+import { type Command, type CommandDeps, UsageError } from '../command.ts';
+import { readCommandLine } from '../command-line.ts';
+
+/** Which identity pools there are, and what is set for each; makes one, such as the one that an app in the field has. */
+export const pools: Command = {
+  summary: `list the identity pools, or make one, which streams to ${STREAM_NAME} unless told otherwise`,
+  usage: ['pools [--json]', 'pools add <identity pool id> [--stream NAME|--no-stream] [--json]'],
+  prepare(args) {
+    const { values, positionals } = readCommandLine(args, {
+      stream: { type: 'string' },
+      'no-stream': { type: 'boolean' },
+    });
+    const [action, identityPoolId, ...more] = positionals;
+    const { stream, 'no-stream': noStream = false, json: asJson } = values;
+    if (action === undefined) {
+      if (stream !== undefined || noStream) throw new UsageError('pools: a stream is for pools add');
+      return (deps) => list(deps, asJson);
+    }
+    if (action !== 'add') throw new UsageError(`pools: there is no ${action}`);
+    if (identityPoolId === undefined || more.length > 0) throw new UsageError('pools add takes one id');
+    if (stream !== undefined && noStream)
+      throw new UsageError('pools add: --stream or --no-stream, not both');
+    // As the API would; whether the stream is there is not looked up.
+    checkMember('IdentityPoolId', identityPoolId);
+    if (stream !== undefined) checkMember('StreamName', stream);
+    const streamName = noStream ? null : (stream ?? STREAM_NAME);
+    return (deps) => add({ identityPoolId, streamName, asJson }, deps);
+  },
+};
+
+async function list({ database, print }: CommandDeps, asJson: boolean): Promise<void> {
+  const store = createPoolStore(database);
+  const usages = await store.listPoolUsages({ after: '', limit: null });
+  if (asJson) {
+    const identityPools = [];
+    for (const { identityPoolId, dataStorage } of usages) {
+      const { streams = null, syncTrigger = null } = (await store.readPool(identityPoolId)) ?? {};
+      identityPools.push({ identityPoolId, dataStorage, streams, syncTrigger });
+    }
+    print(JSON.stringify({ identityPools }));
+    return;
+  }
+  for (const { identityPoolId, dataStorage } of usages) {
+    const pool = await store.readPool(identityPoolId);
+    print(identityPoolId);
+    print(`  stores ${dataStorage} bytes`);
+    print(`  ${describeStreams(pool?.streams ?? null)}`);
+    print(`  ${pool?.syncTrigger ? `sync trigger ${pool.syncTrigger}` : 'no sync trigger'}`);
+  }
+  if (usages.length === 0) print('There are no identity pools.');
+}
+
+function describeStreams(streams: PoolStreams | null): string {
+  if (streams === null) return 'does not stream';
+  const { status, streamName, disabledReason } = streams;
+  return [`streaming ${status}`, streamName && ` on ${streamName}`, disabledReason && `: ${disabledReason}`]
+    .filter((part) => part !== null)
+    .join('');
+}
+
+/** @throws {SetupError} the pool that had this id is still being deleted */
+async function add(
+  {
+    identityPoolId,
+    streamName,
+    asJson,
+  }: { identityPoolId: string; streamName: string | null; asJson: boolean },
+  { database, print, now }: CommandDeps,
+): Promise<void> {
+  const streams: PoolStreams | null = streamName === null ? null : enabledOn(streamName);
+  const pool = { identityPoolId, syncTrigger: null, streams, pushSync: null };
+  const outcome = await createPoolStore(database).createPool(pool, now());
+  if (outcome === 'being deleted') {
+    throw new SetupError(
+      `${identityPoolId}: not made, as the pool that had this id is still being deleted; try again in a minute, with the service running`,
+    );
+  }
+  const isMade = outcome === 'made';
+  if (asJson) {
+    print(JSON.stringify({ identityPoolId, isMade }));
+    return;
+  }
+  print(
+    `${identityPoolId}: ${isMade ? `made, ${describeStreams(streams)}` : 'was there already, and is left as it is'}`,
+  );
+}
+
+function enabledOn(streamName: string): PoolStreams {
+  return { status: 'ENABLED', streamName, roleArn: null, disabledReason: null };
+}

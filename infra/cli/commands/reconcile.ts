@@ -1,0 +1,135 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { needsPublishAfter } from '../../../lib/backfill/needs-publish.ts';
+import { type ReconcileOutcome, reconcile as reconcilePool } from '../../../lib/backfill/reconcile.ts';
+import { createPublishStore } from '../../../lib/backfill/store/publish-store.ts';
+import { createReconcileStore } from '../../../lib/backfill/store/reconcile-store.ts';
+import { createStatusStore } from '../../../lib/backfill/store/status-store.ts';
+import { SetupError } from '../../../lib/common/errors.ts';
+import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
+import { readNumber, readPool } from '../arguments.ts';
+import type { Command, CommandDeps } from '../command.ts';
+import { readOptions } from '../command-line.ts';
+import { describeFailure, withService } from '../operated-service.ts';
+import { count, isoOf } from '../terminal/format.ts';
+import { describePublishNeeded } from './bulk-publish/describe-publish-needed.ts';
+
+interface ReconcileArguments {
+  identityPoolId: string;
+  maxCallsPerSecond: number | undefined;
+  anew: boolean;
+  asJson: boolean;
+}
+
+const STOPPED = 'stopped; what was mended stays, and the next run goes on from there';
+
+/** Compares what the query store has of a pool with the service, and mends it. */
+export const reconcile: Command = {
+  summary:
+    'compare what the query store has of a pool with the service, and mend it; goes on where it was cut off',
+  usage: ['reconcile --pool <id> [--rate CALLS_PER_SECOND] [--restart] [--json]'],
+  stopped: STOPPED,
+  prepare(args) {
+    const values = readOptions('reconcile', args, {
+      pool: { type: 'string' },
+      rate: { type: 'string' },
+      restart: { type: 'boolean', default: false },
+    });
+    const { pool, rate, restart: anew, json: asJson } = values;
+    const identityPoolId = readPool('reconcile', pool);
+    const maxCallsPerSecond =
+      rate === undefined ? undefined : readNumber('--rate', rate, { min: 1, max: 1_000 });
+    return (deps) => run({ identityPoolId, maxCallsPerSecond, anew, asJson }, deps);
+  },
+};
+
+/** Named in the terminal; how many more there are is in the count. */
+const SKIPPED_NAMED = 20;
+
+/** @throws {SetupError} it has not come to its end */
+async function run(
+  { identityPoolId, maxCallsPerSecond, anew, asJson }: ReconcileArguments,
+  deps: CommandDeps,
+): Promise<void> {
+  const { database, openService, print, progress, signal, now } = deps;
+  const skipped: { identityId: string; datasetName: string; reason: string }[] = [];
+  const { outcome, failure } = await withService(openService, identityPoolId, async (service) => {
+    const ended = await reconcilePool(
+      {
+        api: service.api,
+        store: { ...createQueryStore(database), ...createReconcileStore(database) },
+        now,
+        sleep: (ms) => sleep(ms, undefined, { signal }).catch(() => undefined),
+        ...(maxCallsPerSecond !== undefined && { maxCallsPerSecond }),
+      },
+      {
+        identityPoolId,
+        anew,
+        signal,
+        onProgress: ({ compared, repaired, total }) =>
+          progress({
+            text: `${compared} of ${count(total, 'dataset')} compared, ${repaired} repaired`,
+            share: { done: compared, total },
+          }),
+        onSkipped: ({ identityId, datasetName }, reason) => {
+          if (skipped.length < SKIPPED_NAMED) skipped.push({ identityId, datasetName, reason });
+        },
+      },
+    );
+    return { outcome: ended, failure: failureOf(ended, service, identityPoolId) };
+  });
+  const after = await readNeed(database, identityPoolId);
+  if (asJson) print(toJson(identityPoolId, outcome, skipped, after));
+  else for (const line of describe(identityPoolId, outcome, skipped, after)) print(line);
+  if (failure !== null) throw new SetupError(failure);
+}
+
+async function readNeed(database: CommandDeps['database'], identityPoolId: string): Promise<number | null> {
+  const gaps = await createStatusStore(database).readGaps();
+  const ofPool = gaps.filter((gap) => gap.identityPoolId === identityPoolId);
+  return needsPublishAfter(ofPool, await createPublishStore(database).readRuns(identityPoolId));
+}
+
+function failureOf(
+  { end, message, startedAt }: ReconcileOutcome,
+  service: { name: string },
+  identityPoolId: string,
+): string | null {
+  if (end === 'finished') return null;
+  if (end === 'stopped') return STOPPED;
+  const why = describeFailure({ condition: end, message: message ?? end }, service, identityPoolId);
+  return startedAt === null ? why : `${why}; the next run goes on where this one ended`;
+}
+
+type Skipped = readonly { identityId: string; datasetName: string; reason: string }[];
+
+function describe(
+  identityPoolId: string,
+  outcome: ReconcileOutcome,
+  named: Skipped,
+  after: number | null,
+): string[] {
+  const { compared, total, repaired, skipped, leftOut, gapsMended, isStreaming, startedAt } = outcome;
+  if (startedAt === null) return [];
+  return [
+    `${identityPoolId}: ${compared} of ${count(total, 'dataset')} compared, ${repaired} repaired`,
+    ...named.map(
+      ({ identityId, datasetName, reason }) => `  left as it is (${reason}): ${identityId} ${datasetName}`,
+    ),
+    ...(skipped > named.length ? [`  and ${skipped - named.length} more left as they are`] : []),
+    ...(leftOut > 0 ? [`  ${count(leftOut, 'record')} left out, which no SQL text can hold`] : []),
+    ...(gapsMended > 0 ? [`  ${count(gapsMended, 'gap')} mended`] : []),
+    ...(isStreaming ? [] : ['  The pool does not stream: what changes from now on will be missing again.']),
+    ...(after === null ? [] : [`  ${describePublishNeeded(identityPoolId, after)}`]),
+  ];
+}
+
+function toJson(
+  identityPoolId: string,
+  outcome: ReconcileOutcome,
+  named: Skipped,
+  after: number | null,
+): string {
+  const { startedAt, ...counts } = outcome;
+  const times = { startedAt: isoOf(startedAt), bulkPublishNeededAfter: isoOf(after) };
+  return JSON.stringify({ identityPoolId, ...counts, ...times, skippedDatasets: named });
+}

@@ -1,0 +1,63 @@
+import { SetupError } from '../../../../lib/common/errors.ts';
+import { toSafeLine } from '../../../../lib/common/safe-line.ts';
+import { loadRules } from '../../../../lib/rules/file/load-rules.ts';
+import { readRulesFile } from '../../../../lib/rules/file/rules-path.ts';
+import { type Inspection, inspectRules } from '../../../../lib/rules/inspect/inspect-rules.ts';
+import { RulesError } from '../../../../lib/rules/rules-error.ts';
+import type { ProcessDeps } from '../../process-command.ts';
+import { checkTypes, type Remark } from './check-types.ts';
+import { rulesThatTell } from './rules-that-tell.ts';
+
+interface Read {
+  remarks: readonly Remark[];
+  /** Null where the rules cannot be used. */
+  counts: Inspection['counts'] | null;
+}
+
+/**
+ * Says what is wrong with the sync rules, a line each, errors and notes, and then how much was looked at.
+ * @throws {SetupError} there are errors
+ */
+export async function checkRulesFile(
+  { env, print }: ProcessDeps,
+  { asJson }: { asJson: boolean },
+): Promise<void> {
+  const path = readRulesFile(env);
+  const { remarks: ofRules, counts } = await readRules(path);
+  const remarks = [...(await checkTypes(path)), ...ofRules];
+  const errors = remarks.filter(({ severity }) => severity === 'error').length;
+  const notes = remarks.length - errors;
+  if (asJson) print(toSafeLine(JSON.stringify({ path, remarks, counts })));
+  else {
+    for (const { severity, text } of remarks) print(toSafeLine(`${severity.padEnd(5)} ${text}`));
+    print(`${describeCounts(counts)}: ${count(errors, 'error')}, ${count(notes, 'note')}`);
+  }
+  if (errors > 0) throw new SetupError(`${path} has ${count(errors, 'error')}`);
+}
+
+async function readRules(path: string): Promise<Read> {
+  const thrown = new Set<string>();
+  try {
+    const rules = await loadRules(path);
+    const { findings, counts } = inspectRules(rulesThatTell(rules, (what) => thrown.add(what)));
+    const remarks = [
+      ...findings.map(({ severity, place, text }) => ({ severity, text: `${place}: ${text}` })),
+      ...Array.from(thrown, (text) => ({ severity: 'note' as const, text })),
+    ];
+    return { remarks, counts };
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    const problems = error instanceof RulesError ? error.problems : [error.message];
+    return { remarks: problems.map((text) => ({ severity: 'error', text })), counts: null };
+  }
+}
+
+function describeCounts(counts: Inspection['counts'] | null): string {
+  if (!counts) return 'the rules cannot be used';
+  const { datasets, keyRules, examples } = counts;
+  return [count(datasets, 'dataset'), count(keyRules, 'key rule'), count(examples, 'example')].join(', ');
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
+}

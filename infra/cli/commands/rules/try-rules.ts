@@ -1,0 +1,83 @@
+import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import { SetupError } from '../../../../lib/common/errors.ts';
+import { toSafeLine } from '../../../../lib/common/safe-line.ts';
+import { evaluateRules } from '../../../../lib/rules/evaluate-rules.ts';
+import { loadRules } from '../../../../lib/rules/file/load-rules.ts';
+import { readRulesFile } from '../../../../lib/rules/file/rules-path.ts';
+import type { SyncRules } from '../../../../lib/rules/rules-model.ts';
+import type { SyncTriggerEvent } from '../../../../lib/rules/sync-trigger-event.ts';
+import type { Verdict } from '../../../../lib/rules/verdict.ts';
+import type { ProcessDeps } from '../../process-command.ts';
+import { readEvents } from './read-events.ts';
+import { rulesThatTell } from './rules-that-tell.ts';
+import { verdictTable } from './verdict-table.ts';
+
+interface TryOptions {
+  /** A file, or `-` for standard input. */
+  event: string;
+  /** Says nothing but an object of JSON for each event, a line each. */
+  asJson: boolean;
+}
+
+/**
+ * Says what the sync rules make of events, whatever that is; nothing is stored.
+ * @throws {SetupError} the rules or the events cannot be used, or a rule is broken
+ */
+export async function tryRules(
+  { event: from, asJson }: TryOptions,
+  { env, stdin, print, columns }: ProcessDeps,
+): Promise<void> {
+  const broken = new Set<string>();
+  const thrown = new Set<string>();
+  const rules = rulesThatTell(await loadRules(readRulesFile(env)), (what) => thrown.add(what));
+  const events = readEvents(from === '-' ? await text(stdin) : await readText(from));
+  for (const event of events) {
+    const verdict = evaluateRules(rules, event);
+    for (const { rule, action, reason } of verdict.decisions) {
+      if (action === 'rule-error') broken.add(`${rule}: ${reason}`);
+    }
+    const lines = asJson ? [toJson(verdict)] : describe(rules, event, verdict, columns);
+    for (const line of lines) print(line);
+  }
+  if (broken.size === 0) return;
+  const told = [...thrown];
+  const what = [...[...broken].filter((text) => !told.some((longer) => longer.startsWith(text))), ...told];
+  throw new SetupError(`rules are broken: ${what.join('; ')}`);
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw new SetupError(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function toJson(verdict: Verdict): string {
+  const { kind, decisions, ...made } = verdict;
+  return toSafeLine(JSON.stringify({ verdict: kind, ...made, decisions }));
+}
+
+function describe(
+  rules: SyncRules,
+  event: SyncTriggerEvent,
+  verdict: Verdict,
+  columns: number | undefined,
+): string[] {
+  const isObserved = rules.mode === 'observe';
+  const enforced = isObserved ? evaluateRules({ ...rules, mode: 'enforce' }, event) : verdict;
+  return [
+    toSafeLine(`${event.datasetName} of ${event.identityId}`),
+    ...(rules.findDatasetRule(event.datasetName) ? [] : ['There are no rules for this dataset.']),
+    ...(isObserved ? ['By mode observe, none of this has any effect:'] : []),
+    ...verdictTable(rules, { event, verdict: enforced, columns }),
+    '',
+    ...(enforced.kind === 'rejected'
+      ? [`The call is rejected. The device is told: ${toSafeLine(enforced.reason)}`]
+      : []),
+    ...(verdict.kind === 'answer'
+      ? ['The answer:', ...JSON.stringify(verdict.event, null, 2).split('\n').map(toSafeLine)]
+      : []),
+  ];
+}

@@ -1,0 +1,96 @@
+import { toSafeLine } from '../../../../lib/common/safe-line.ts';
+import { type Entry, readEntry } from '../../../../lib/rules/read-entry.ts';
+import type { SyncRules } from '../../../../lib/rules/rules-model.ts';
+import type { SyncTriggerEvent } from '../../../../lib/rules/sync-trigger-event.ts';
+import type { RuleDecision, Verdict } from '../../../../lib/rules/verdict.ts';
+import { formatTable } from '../../terminal/table.ts';
+import { cutTo } from '../../terminal/terminal-text.ts';
+
+const HEAD = ['key', 'the device asks', 'is stored', 'rule', 'action', 'reason'];
+const MAX_SHOWN = 40;
+
+/**
+ * What becomes of each record of an event, and why; those that stay as they are, are counted alone.
+ * @param verdict of these rules on the event, enforced
+ * @param columns of the terminal; undefined where it is none
+ */
+export function verdictTable(
+  rules: SyncRules,
+  { event, verdict, columns }: { event: SyncTriggerEvent; verdict: Verdict; columns: number | undefined },
+): string[] {
+  const findKeyRule = rules.findDatasetRule(event.datasetName)?.findKeyRule;
+  const before = entriesOf(event);
+  const after = verdict.kind === 'answer' ? entriesOf(verdict.event) : null;
+  const perKey = Array.from(new Set([...before.keys(), ...(after?.keys() ?? [])]), (key) => {
+    const entry = before.get(key);
+    return rowsOfKey({
+      key,
+      entry,
+      stored: after ? (after.get(key)?.newValue ?? null) : (entry?.oldValue ?? null),
+      rule: findKeyRule?.(key)?.path ?? 'none',
+      decisions: verdict.decisions.filter((decision) => decision.key === key),
+      isRejected: after === null,
+    });
+  });
+  const unchanged = perKey.filter((rows) => rows.length === 0).length;
+  const rows = [
+    ...perKey.flat(),
+    ...verdict.decisions.filter(({ key }) => key === null || !isInTable(key)).map(rowOfDecision),
+  ];
+  function isInTable(key: string): boolean {
+    return before.has(key) || after?.has(key) === true;
+  }
+  return [
+    ...(rows.length > 0 ? formatTable([HEAD, ...rows], columns) : []),
+    ...(unchanged > 0 ? [`Not shown: ${unchanged} that nothing changes.`] : []),
+  ];
+}
+
+interface ResultOfKey {
+  key: string;
+  /** Undefined where the rules alone make the record. */
+  entry: Entry | undefined;
+  /** Null where there is no record afterwards. */
+  stored: string | null;
+  /** Where the rule of the key is written. */
+  rule: string;
+  decisions: readonly RuleDecision[];
+  isRejected: boolean;
+}
+
+/** None where nothing changes; else one for each decision, the first with the values. */
+function rowsOfKey({ key, entry, stored, rule, decisions, isRejected }: ResultOfKey): string[][] {
+  const { oldValue = null, newValue = null } = entry ?? {};
+  const asksNothing = oldValue === newValue;
+  if (asksNothing && stored === oldValue && decisions.length === 0) return [];
+  const asked = asksNothing ? '' : `${toCell(oldValue)} -> ${toCell(newValue)}`;
+  const [first, ...others] = decisions;
+  const why = first
+    ? [first.rule, first.action, first.reason]
+    : [rule, ...(isRejected ? ['rejected', 'with the whole call'] : ['accepted', ''])];
+  return [
+    [toCell(key), asked, toCell(stored), ...why.map(toSafeLine)],
+    ...others.map((decision) => ['', '', ...rowOfDecision({ ...decision, key: null }).slice(2)]),
+  ];
+}
+
+/** Of what is in no record, or in no single one. */
+function rowOfDecision({ key, rule, action, reason }: RuleDecision): string[] {
+  return [key === null ? '' : toCell(key), '', '', ...[rule, action, reason].map(toSafeLine)];
+}
+
+/** What can be judged of an event. */
+function entriesOf({ datasetRecords }: SyncTriggerEvent): Map<string, Entry> {
+  return new Map(
+    Object.entries(datasetRecords).flatMap(([key, record]): [string, Entry][] => {
+      const entry = readEntry(record);
+      return entry ? [[key, entry]] : [];
+    }),
+  );
+}
+
+/** A value as one cell. */
+function toCell(value: string | null): string {
+  if (value === null) return '(none)';
+  return value === '' ? '""' : cutTo(MAX_SHOWN, toSafeLine(value));
+}

@@ -1,0 +1,69 @@
+import type { OperatedService } from '../../../lib/backfill/operated-service.ts';
+import { createPublishStore } from '../../../lib/backfill/store/publish-store.ts';
+import { createStatusStore } from '../../../lib/backfill/store/status-store.ts';
+import { SyncClientError } from '../../../lib/backfill/sync-client.ts';
+import { SetupError } from '../../../lib/common/errors.ts';
+import { readPool } from '../arguments.ts';
+import type { Command, CommandDeps } from '../command.ts';
+import { readOptions } from '../command-line.ts';
+import { describeFailure, openServiceIfAny } from '../operated-service.ts';
+import { count } from '../terminal/format.ts';
+import { describeStatus, findingsOf } from './status/describe-status.ts';
+import { readStatus } from './status/read-status.ts';
+import type { StatusReport } from './status/status-report.ts';
+import { statusToJson } from './status/status-to-json.ts';
+
+interface StatusArguments {
+  /** Null for all. */
+  identityPoolId: string | null;
+  isCheck: boolean;
+  asJson: boolean;
+}
+
+/** How pools, streams and query store stand. */
+export const status: Command = {
+  summary:
+    'stream, sync trigger, lag, quarantine, last bulk publish and gaps; --check fails where something needs somebody',
+  usage: ['status [--pool <id>] [--check] [--json]'],
+  prepare(args) {
+    const values = readOptions('status', args, {
+      pool: { type: 'string' },
+      check: { type: 'boolean', default: false },
+    });
+    const identityPoolId = values.pool === undefined ? null : readPool('status', values.pool);
+    return (deps) => run({ identityPoolId, isCheck: values.check, asJson: values.json }, deps);
+  },
+};
+
+/** @throws {SetupError} there is no such pool; under `--check`, something is to be looked at */
+async function run({ identityPoolId, isCheck, asJson }: StatusArguments, deps: CommandDeps): Promise<void> {
+  // Without a service there is what the query store knows.
+  const { service, why } = await openServiceIfAny(deps.openService, identityPoolId ?? undefined);
+  try {
+    const report = await read(deps, { service, why, identityPoolId });
+    for (const line of asJson ? [statusToJson(report)] : describeStatus(report)) deps.print(line);
+    const todo = findingsOf(report);
+    if (isCheck && todo.length > 0) {
+      throw new SetupError(`${count(todo.length, 'thing')} to be looked at`);
+    }
+  } finally {
+    service?.close();
+  }
+}
+
+async function read(
+  { database, now }: CommandDeps,
+  {
+    service,
+    why,
+    identityPoolId,
+  }: { service: OperatedService | null; why: string | null; identityPoolId: string | null },
+): Promise<StatusReport> {
+  const store = { ...createStatusStore(database), ...createPublishStore(database) };
+  try {
+    return await readStatus({ store, service, why, now }, identityPoolId);
+  } catch (error) {
+    if (!(error instanceof SyncClientError) || service === null) throw error;
+    throw new SetupError(describeFailure(error, service, identityPoolId ?? undefined), { cause: error });
+  }
+}

@@ -1,0 +1,141 @@
+import { followRuns } from '../../../../lib/backfill/follow-run.ts';
+import { needsPublishAfter } from '../../../../lib/backfill/needs-publish.ts';
+import type { OperatedService } from '../../../../lib/backfill/operated-service.ts';
+import type { PublishRun, SeenStreaming } from '../../../../lib/backfill/publish-model.ts';
+import type { PublishStore } from '../../../../lib/backfill/publish-store.ts';
+import type { StatusStore } from '../../../../lib/backfill/status-store.ts';
+import { streamingChange } from '../../../../lib/backfill/streaming-gap.ts';
+import { SyncClientError } from '../../../../lib/backfill/sync-client.ts';
+import { describeFailure } from '../../operated-service.ts';
+import { readStream } from './read-stream.ts';
+import type { PoolNow, PoolReport, StatusReport } from './status-report.ts';
+
+export interface StatusDeps {
+  store: StatusStore & Pick<PublishStore, 'readRuns' | 'readSeen'>;
+  /** Null where there is none to be asked, and why. */
+  service: OperatedService | null;
+  why: string | null;
+  now: () => number;
+}
+
+/**
+ * How pools, streams and the query store stand, as the service, the streams and the store say now. Writes nothing.
+ *
+ * @param identityPoolId the pool in question; null for all that the service or the store knows
+ * @throws {SyncClientError} there is no such pool; any other failure is part of what is told
+ */
+export async function readStatus(deps: StatusDeps, identityPoolId: string | null): Promise<StatusReport> {
+  const { store, service } = deps;
+  const { ids, problem } =
+    identityPoolId === null ? await listPools(deps) : { ids: [identityPoolId], problem: deps.why };
+  const context = {
+    seen: await store.readSeen(),
+    gaps: await store.readGaps(),
+    reconciliations: await store.readReconciliations(),
+    quarantine: await store.countQuarantinedByReason(),
+  };
+  const pools: PoolReport[] = [];
+  for (const id of ids) {
+    const asked = await askPool(deps, id, identityPoolId !== null);
+    pools.push(await reportPool(deps, id, asked, context));
+  }
+  const progress = await store.readProgress();
+  const names = new Set(
+    pools.flatMap(({ now, seen, lastRun }) => [streamOf(now, seen), lastRun?.streamName ?? null]),
+  );
+  const streams = [];
+  for (const name of names) {
+    if (name === null) continue;
+    const stream = await readStream(service?.streams ?? null, name, progress, deps.now());
+    const isStreamedTo = pools.some(({ now, seen }) => streamOf(now, seen) === name);
+    streams.push({ ...stream, isStreamedTo });
+  }
+  const ofNobody = context.quarantine.filter((entry) => entry.identityPoolId === null);
+  return { service: service?.name ?? null, problem, pools, streams, ofNobody };
+}
+
+async function listPools({
+  service,
+  store,
+  why,
+}: StatusDeps): Promise<{ ids: string[]; problem: string | null }> {
+  const known = await store.listKnownPools();
+  if (service === null) return { ids: known, problem: why };
+  try {
+    const ids = await service.api.listPools();
+    // Of one that is deleted there may still be something to be told.
+    return { ids: [...new Set([...ids, ...known])].sort(), problem: null };
+  } catch (error) {
+    if (!(error instanceof SyncClientError)) throw error;
+    return { ids: known, problem: describeFailure(error, service) };
+  }
+}
+
+interface Asked {
+  now: PoolNow | null;
+  runs: (stored: readonly PublishRun[]) => PublishRun[];
+  problem: string | null;
+}
+
+async function askPool(
+  { service, now }: StatusDeps,
+  identityPoolId: string,
+  isNamed: boolean,
+): Promise<Asked> {
+  if (service === null) return { now: null, runs: () => [], problem: null };
+  try {
+    const settings = await service.settings.read(identityPoolId);
+    const details = await service.api.readPublishDetails(identityPoolId);
+    const { streamName } = settings.streaming;
+    const runs: Asked['runs'] = (stored) =>
+      followRuns(stored, { identityPoolId, details, streamName, now: now() });
+    return { now: settings, runs, problem: null };
+  } catch (error) {
+    if (!(error instanceof SyncClientError) || (isNamed && error.condition === 'not-found')) throw error;
+    return { now: null, runs: () => [], problem: describeFailure(error, service, identityPoolId) };
+  }
+}
+
+interface Context {
+  seen: readonly SeenStreaming[];
+  gaps: Awaited<ReturnType<StatusStore['readGaps']>>;
+  reconciliations: Awaited<ReturnType<StatusStore['readReconciliations']>>;
+  quarantine: Awaited<ReturnType<StatusStore['countQuarantinedByReason']>>;
+}
+
+async function reportPool(
+  { store, now }: StatusDeps,
+  identityPoolId: string,
+  asked: Asked,
+  context: Context,
+): Promise<PoolReport> {
+  const isOfPool = (entry: { identityPoolId: string | null }) => entry.identityPoolId === identityPoolId;
+  const stored = await store.readRuns(identityPoolId);
+  const runs = [...asked.runs(stored), ...stored];
+  const lastRun = runs.reduce<PublishRun | null>(
+    (last, run) => (last === null || run.startedAt > last.startedAt ? run : last),
+    null,
+  );
+  const seen = context.seen.find(isOfPool) ?? null;
+  const gaps = context.gaps.filter(isOfPool);
+  const unmended = gaps.filter(({ mendedAt }) => mendedAt === null);
+  // What the poller has yet to see.
+  const streaming = asked.now && { identityPoolId, ...asked.now.streaming, checkedAt: now() };
+  const opens = streaming && streamingChange(seen, streaming).opens;
+  return {
+    identityPoolId,
+    now: asked.now,
+    problem: asked.problem,
+    seen,
+    lastRun,
+    gaps: opens ? [...unmended, opens] : unmended,
+    needsPublishAfter: needsPublishAfter(opens ? [...gaps, opens] : gaps, runs),
+    reconciliation: context.reconciliations.find(isOfPool) ?? null,
+    quarantine: context.quarantine.filter(isOfPool),
+  };
+}
+
+function streamOf(now: PoolNow | null, seen: PoolReport['seen']): string | null {
+  const streaming = now?.streaming ?? seen;
+  return streaming?.isEnabled ? streaming.streamName : null;
+}

@@ -1,0 +1,54 @@
+import { EvidenceError, type StreamReader } from '../../../../lib/backfill/evidence.ts';
+import type { ProjectedPosition } from '../../../../lib/backfill/status-store.ts';
+import { describeStreamFailure } from '../../operated-service.ts';
+import type { ShardReport, StreamReport } from './status-report.ts';
+
+/**
+ * How far each shard of a stream is projected, and what waits behind that.
+ *
+ * @param streams null where there is no stream to be read: then only what is kept is told
+ * @param now epoch milliseconds
+ */
+export async function readStream(
+  streams: StreamReader | null,
+  streamName: string,
+  progress: readonly ProjectedPosition[],
+  now: number,
+): Promise<Omit<StreamReport, 'isStreamedTo'>> {
+  const kept = progress.filter((shard) => shard.streamName === streamName);
+  const asKept = kept.map((shard) => ({ ...shard, waiting: null }));
+  if (streams === null) return { streamName, shards: asKept.map(toReport), problem: null };
+  try {
+    const shards: ShardReport[] = [];
+    for (const { shardId } of await streams.listShards(streamName)) {
+      const shard = kept.find((one) => one.shardId === shardId);
+      shards.push(await readShard(streams, streamName, shardId, { shard, now }));
+    }
+    return { streamName, shards, problem: null };
+  } catch (error) {
+    if (!(error instanceof EvidenceError)) throw error;
+    return { streamName, shards: asKept.map(toReport), problem: describeStreamFailure(error, streamName) };
+  }
+}
+
+async function readShard(
+  streams: StreamReader,
+  streamName: string,
+  shardId: string,
+  { shard, now }: { shard: ProjectedPosition | undefined; now: number },
+): Promise<ShardReport> {
+  const { arrivedAt = null, projectedAt = null, sequenceNumber: after = null } = shard ?? {};
+  // Batches that are projected side by side leave no position to read from.
+  const isFollowed = shard === undefined || after !== null;
+  const backlog = isFollowed
+    ? await streams.readBacklog(streamName, shardId, { after, notBefore: null })
+    : null;
+  if (!backlog?.isConclusive) return { shardId, arrivedAt, projectedAt, waiting: null };
+  const { arrivals, hasMore } = backlog;
+  const lagMs = arrivals.length > 0 ? Math.max(0, now - Math.min(...arrivals)) : 0;
+  return { shardId, arrivedAt, projectedAt, waiting: { events: arrivals.length, hasMore, lagMs } };
+}
+
+function toReport({ shardId, arrivedAt, projectedAt, waiting }: ShardReport): ShardReport {
+  return { shardId, arrivedAt, projectedAt, waiting };
+}

@@ -1,0 +1,65 @@
+import { type CognitoSync, ResourceConflictException } from '../../../lib/aws/cognito-sync-client.ts';
+
+export interface DatasetName {
+  IdentityPoolId: string;
+  IdentityId: string;
+  DatasetName: string;
+}
+
+/** What one device knows of a dataset, and what it can do with it: the part of a sync manager that a demo needs. */
+export interface Device {
+  name: string;
+  /** What it last saw, by key. */
+  records(): ReadonlyMap<string, string>;
+  /** Fetches what others have written since. */
+  pull(): Promise<void>;
+  /** Writes values, null to remove; each with the count it last saw. Tells whether the service took them. */
+  push(values: Readonly<Record<string, string | null>>): Promise<'stored' | { conflict: string }>;
+  deleteDataset(): Promise<void>;
+}
+
+export function createDevice(name: string, client: CognitoSync, dataset: DatasetName): Device {
+  const seen = new Map<string, { value: string | undefined; syncCount: number }>();
+  let lastSyncCount = 0;
+
+  /** Lists what is new, without taking it in: a device that writes need not look first. */
+  const list = () => client.listRecords({ ...dataset, LastSyncCount: lastSyncCount });
+
+  return {
+    name,
+    records: () =>
+      new Map(Array.from(seen).flatMap(([key, { value }]) => (value === undefined ? [] : [[key, value]]))),
+    async pull() {
+      const { Records = [], DatasetSyncCount = 0 } = await list();
+      for (const { Key = '', Value, SyncCount = 0 } of Records)
+        seen.set(Key, { value: Value, syncCount: SyncCount });
+      lastSyncCount = DatasetSyncCount;
+    },
+    async push(values) {
+      const { SyncSessionToken } = await list();
+      try {
+        const { Records = [] } = await client.updateRecords({
+          ...dataset,
+          SyncSessionToken,
+          RecordPatches: Object.entries(values).map(([Key, value]) => ({
+            Op: value === null ? 'remove' : 'replace',
+            Key,
+            SyncCount: seen.get(Key)?.syncCount ?? 0,
+            DeviceLastModifiedDate: new Date(),
+            ...(value !== null && { Value: value }),
+          })),
+        });
+        for (const { Key = '', Value, SyncCount = 0 } of Records)
+          seen.set(Key, { value: Value, syncCount: SyncCount });
+        return 'stored';
+      } catch (error) {
+        if (error instanceof ResourceConflictException) return { conflict: error.message };
+        throw error;
+      }
+    },
+    async deleteDataset() {
+      await client.deleteDataset(dataset);
+      seen.clear();
+    },
+  };
+}

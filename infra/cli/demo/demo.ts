@@ -1,0 +1,53 @@
+import { randomUUID } from 'node:crypto';
+import {
+  CognitoSyncServiceException,
+  createCognitoSyncClient,
+} from '../../../lib/aws/cognito-sync-client.ts';
+import { SetupError } from '../../../lib/common/errors.ts';
+import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
+import { readClientConfig } from '../client-config.ts';
+import { createDevice } from './demo-device.ts';
+import { runDemo } from './run-demo.ts';
+
+/** `npm run demo`: two devices and a question, against a local cloud that runs. */
+try {
+  const { url, sqlUrl, region, credentials } = readClientConfig(process.env);
+  const client = createCognitoSyncClient({ region, endpoint: url, credentials });
+  const database = openPg({ connectionString: sqlUrl, maxConnections: 1 });
+  const dataset = {
+    IdentityPoolId: `${region}:00000000-0000-4000-8000-000000000001`,
+    IdentityId: `${region}:${randomUUID()}`,
+    DatasetName: 'savegame',
+  };
+  try {
+    // Before anything is written: can the rows be seen?
+    await database.query('SELECT 1 FROM query.records LIMIT 1');
+    await runDemo({
+      phone: createDevice('phone', client, dataset),
+      tablet: createDevice('tablet', client, dataset),
+      identityId: dataset.IdentityId,
+      database,
+      print: console.log,
+    });
+  } finally {
+    client.destroy();
+    await database.close();
+  }
+} catch (error) {
+  const expected = explain(error);
+  console.error(expected === null ? error : `cognito-sync-backend: ${expected}`);
+  process.exitCode = 1;
+}
+
+/** What a mistake in calling it looks like; null for anything else. */
+function explain(error: unknown): string | null {
+  if (error instanceof SetupError) return error.message;
+  if (error instanceof CognitoSyncServiceException) {
+    return `the service answered ${error.name}: ${error.message}; is this terminal's AWS_REGION and are its credentials the ones that \`npm start\` prints?`;
+  }
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (code === 'ECONNREFUSED') {
+    return 'nothing answers there; run `npm start` in another terminal first, and set AWS_ENDPOINT_URL (or PORT), PG_PORT and DATABASE_URL here as there';
+  }
+  return null;
+}

@@ -1,0 +1,93 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SetupError } from '../../../lib/common/errors.ts';
+import type { Database } from '../../../lib/database/database.ts';
+import type { Device } from './demo-device.ts';
+
+interface DemoDeps {
+  phone: Device;
+  tablet: Device;
+  identityId: string;
+  /** Where the query store can be read. */
+  database: Pick<Database, 'query'>;
+  print: (line: string) => void;
+}
+
+const PROJECTED_WITHIN_MS = 10_000;
+const RECORDS = `
+SELECT record_key AS key, record_value AS value FROM query.records
+WHERE identity_id = $1 AND dataset_name = 'savegame' ORDER BY record_key`;
+
+/**
+ * Two devices edit one dataset, get into a conflict and out of it, remove a record and then the dataset; after each
+ * step it says what the device did and what SQL says.
+ *
+ * @throws {SetupError} the rows do not come
+ */
+export async function runDemo({ phone, tablet, identityId, database, print }: DemoDeps): Promise<void> {
+  const asked = { identityId, database, print };
+  print(`Two devices of ${identityId} share the dataset savegame.\n`);
+
+  print('1. The phone writes level 1 and a name.');
+  await phone.push({ level: '1', name: 'Ada' });
+  await showWhen(asked, 'level=1 name=Ada');
+
+  print('2. The tablet fetches both and writes level 2.');
+  await tablet.pull();
+  print(`   tablet: ${textOf(tablet.records())}`);
+  await tablet.push({ level: '2' });
+  await showWhen(asked, 'level=2 name=Ada');
+
+  print('3. The phone, which has not fetched since, writes level 5: the service refuses it.');
+  const refused = await phone.push({ level: '5' });
+  print(`   409 ${refused === 'stored' ? 'did not come' : refused.conflict}`);
+
+  print('4. The phone fetches, sees level 2, keeps the higher one and writes it again.');
+  await phone.pull();
+  print(`   phone:  ${textOf(phone.records())}`);
+  await phone.push({ level: '5' });
+  await showWhen(asked, 'level=5 name=Ada');
+
+  print('5. The tablet removes the name.');
+  await tablet.pull();
+  await tablet.push({ name: null });
+  await showWhen(asked, 'level=5');
+
+  print('6. The phone deletes the dataset.');
+  await phone.deleteDataset();
+  await showWhen(asked, '(nothing)');
+
+  print('Done. To go on:');
+  print('  npm start printed how to reach SQL; ask it: select * from query.datasets');
+  print('  docs/query.md says what else can be asked');
+  print('  README.md shows the same with the AWS CLI');
+}
+
+/** Waits for the rows that this step must lead to, and prints them. */
+async function showWhen(
+  { identityId, database, print }: Omit<DemoDeps, 'phone' | 'tablet'>,
+  expected: string,
+): Promise<void> {
+  const start = Date.now();
+  for (;;) {
+    const { rows } = await database.query<{ key: string; value: string }>(RECORDS, [identityId]);
+    const found = textOf(new Map(rows.map(({ key, value }) => [key, value])));
+    if (found === expected) {
+      print(`   SQL:    ${found}  (${Date.now() - start} ms later)\n`);
+      return;
+    }
+    if (Date.now() - start > PROJECTED_WITHIN_MS) {
+      throw new SetupError(
+        `SQL says ${found} and not ${expected} after ${PROJECTED_WITHIN_MS} ms; see /healthz of the local cloud`,
+      );
+    }
+    await sleep(20);
+  }
+}
+
+function textOf(records: ReadonlyMap<string, string>): string {
+  return (
+    Array.from(records, ([key, value]) => `${key}=${value}`)
+      .sort()
+      .join(' ') || '(nothing)'
+  );
+}

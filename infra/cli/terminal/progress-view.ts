@@ -1,0 +1,81 @@
+import { toSafeLine } from '../../../lib/common/safe-line.ts';
+import type { Progress } from '../command.ts';
+import { cutTo, widthOf } from './terminal-text.ts';
+
+/** Shows how far a command has come. */
+export interface ProgressView {
+  show(progress: Progress): void;
+  /** Makes room for other lines; what comes next is shown below them. */
+  clear(): void;
+}
+
+interface ProgressViewDeps {
+  output: { write(text: string): unknown; isTTY?: boolean; columns?: number };
+  /** Milliseconds. */
+  now: () => number;
+}
+
+/** A terminal cannot be read faster. */
+const REDRAW_MS = 100;
+/** In a log, so often or so much further. */
+const LINE_MS = 5_000;
+const LINE_SHARE = 0.1;
+
+const BAR_WIDTH = 20;
+const COLUMNS_BY_DEFAULT = 80;
+const CLEAR_LINE = '\r\u001b[K';
+
+/** One line on a terminal that is written anew, with a bar where there is a share; elsewhere plain lines. */
+export function createProgressView(deps: ProgressViewDeps): ProgressView {
+  // One that says that it has no columns, as a pseudo terminal may, can write no line anew.
+  return deps.output.isTTY && deps.output.columns !== 0 ? onTerminal(deps) : inLines(deps);
+}
+
+function onTerminal({ output, now }: ProgressViewDeps): ProgressView {
+  let drawnAt = Number.NEGATIVE_INFINITY;
+  let isDrawn = false;
+  return {
+    show(progress) {
+      if (now() - drawnAt < REDRAW_MS && !isComplete(progress)) return;
+      drawnAt = now();
+      isDrawn = true;
+      output.write(CLEAR_LINE + fitTo(withBar(progress), output.columns ?? COLUMNS_BY_DEFAULT));
+    },
+    clear() {
+      if (isDrawn) output.write(CLEAR_LINE);
+      isDrawn = false;
+    },
+  };
+}
+
+function inLines({ output, now }: ProgressViewDeps): ProgressView {
+  let last: { text: string; at: number; done: number } | null = null;
+  return {
+    show(progress) {
+      const { text, share } = progress;
+      const done = share ? share.done / Math.max(share.total, 1) : 0;
+      if (last?.text === text) return;
+      const isDue = !last || now() - last.at >= LINE_MS || done - last.done >= LINE_SHARE;
+      if (share && !isDue && !isComplete(progress)) return;
+      last = { text, at: now(), done };
+      output.write(`${toSafeLine(text)}\n`);
+    },
+    clear: () => undefined,
+  };
+}
+
+function isComplete({ share }: Progress): boolean {
+  return share !== undefined && share.done >= share.total;
+}
+
+function withBar({ text, share }: Progress): string {
+  if (!share) return text;
+  const filled = Math.round((BAR_WIDTH * Math.min(share.done, share.total)) / Math.max(share.total, 1));
+  return `[${'#'.repeat(filled)}${'.'.repeat(BAR_WIDTH - filled)}] ${text}`;
+}
+
+/** A line that is longer than the terminal is wide could not be written anew. */
+function fitTo(text: string, columns: number): string {
+  const line = toSafeLine(text);
+  return widthOf(line) < columns ? line : cutTo(Math.max(1, Math.floor(columns / 2)), line);
+}

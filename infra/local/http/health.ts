@@ -1,0 +1,37 @@
+import type { MappingStatus } from '../event-source-mapping/event-source-mapping.ts';
+import type { ProjectionTotals } from '../projection-totals.ts';
+import type { ScheduleStatus } from '../schedule.ts';
+import { type Route, sendJson } from './http-server.ts';
+
+export interface Health {
+  database: 'embedded' | 'server';
+  projection: ProjectionTotals;
+  mappings: MappingStatus[];
+  schedules: ScheduleStatus[];
+}
+
+/**
+ * `GET /healthz`: how the local cloud is. It asks nobody, so it answers whatever the database is busy with. Status
+ * 503 while a function or the stream is being tried again.
+ */
+export function createHealthRoute(health: () => Health): Route {
+  return {
+    matches: ({ method, target }) => method === 'GET' && target === '/healthz',
+    answer(_request, response) {
+      const { mappings, schedules, ...rest } = health();
+      const troubled =
+        schedules.some(({ lastError }) => lastError !== null) ||
+        mappings.some(
+          ({ lastError, shards }) => lastError !== null || shards.some((shard) => shard.lastError !== null),
+        );
+      sendJson(response, troubled ? 503 : 200, {
+        service: 'cognito-sync-backend',
+        pid: process.pid,
+        status: troubled ? 'retrying' : 'ok',
+        ...rest,
+        mappings,
+        schedules,
+      });
+    },
+  };
+}

@@ -1,0 +1,84 @@
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import type { DeviceStore } from '../../../lib/sync/ports/push.ts';
+import { MAX_READERS, MAX_READERS_OF_DEVICE, type PushInbox } from '../push-inbox.ts';
+import { type Route, sendJson } from './http-server.ts';
+
+const PATH = '/push/';
+/** Proxies between, such as those of a remote editor, take a connection that is silent for long to be dead. */
+const KEEP_OPEN_MS = 15_000;
+/** A reader who leaves this much unread is not there any more. */
+const MAX_UNREAD_BYTES = 1024 * 1024;
+
+interface PushRouteDeps {
+  inbox: PushInbox;
+  devices: Pick<DeviceStore, 'hasDevice'>;
+  keepOpenMs?: number;
+}
+
+/**
+ * `GET /push/{deviceId}`: what the device is sent, as server-sent events named `push`: the messages that are kept, after
+ * the one named by `Last-Event-ID` if there is one, then each as it comes. It ends with the reader, or with the port.
+ */
+export function createPushRoute({ inbox, devices, keepOpenMs = KEEP_OPEN_MS }: PushRouteDeps): Route {
+  return {
+    matches: ({ target }) => target.startsWith(PATH),
+    async answer({ method, target, headers }, response) {
+      if (method !== 'GET') {
+        return sendJson(response, 405, { message: `GET ${PATH}{deviceId} reads` }, { Allow: 'GET' });
+      }
+      const [deviceId = ''] = target.slice(PATH.length).split('?');
+      if (!(await devices.hasDevice(deviceId))) {
+        return sendJson(response, 404, {
+          message: `there is no such device; read ${PATH}{deviceId} with the DeviceId that RegisterDevice answers`,
+        });
+      }
+      await stream(response, { inbox, deviceId, lastId: lastIdOf(headers), keepOpenMs });
+    },
+  };
+}
+
+function lastIdOf(headers: Record<string, string | string[] | undefined>): string | undefined {
+  const id = headers['last-event-id'];
+  return typeof id === 'string' ? id : undefined;
+}
+
+interface Reading {
+  inbox: PushInbox;
+  deviceId: string;
+  lastId: string | undefined;
+  keepOpenMs: number;
+}
+
+/** Resolves when the connection is closed. */
+async function stream(
+  response: ServerResponse,
+  { inbox, deviceId, lastId, keepOpenMs }: Reading,
+): Promise<void> {
+  // It can have gone while the device was looked for, and would not close once more.
+  if (response.destroyed) return;
+  const closed = once(response, 'close');
+  const backlog: string[] = [];
+  let write = (text: string): unknown => backlog.push(text);
+  const reader = {
+    read: ({ id, message }: { id: string; message: string }) =>
+      write(`id: ${id}\nevent: push\ndata: ${message}\n\n`),
+    end: () => response.end(),
+  };
+  const close = inbox.open(deviceId, reader, lastId);
+  if (close === null) {
+    return sendJson(response, 429, {
+      message: `too many read already: ${MAX_READERS_OF_DEVICE} a device, ${MAX_READERS} in all`,
+    });
+  }
+  response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
+  write = (text) => {
+    if (response.writableLength > MAX_UNREAD_BYTES) response.destroy();
+    else response.write(text);
+  };
+  write(`: the messages of ${deviceId}\n\n${backlog.join('')}`);
+  const keepingOpen = setInterval(() => write(':\n\n'), keepOpenMs);
+  await closed;
+  clearInterval(keepingOpen);
+  close();
+}

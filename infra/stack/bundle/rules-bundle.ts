@@ -1,0 +1,26 @@
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Plugin } from 'esbuild';
+import { findLoadProblem } from '../../../lib/rules/file/find-load-problem.ts';
+import { RULES_MODULE, RULES_MODULE_URL } from '../../../lib/rules/file/rules-module.ts';
+import { DEFAULT_RULES_FILE } from '../../../lib/rules/file/rules-path.ts';
+
+/**
+ * Makes esbuild bundle `rulesFile` wherever a module imports `sync-rules.ts`, and resolve `cognito-sync-backend/rules`
+ * from any folder. Threads of the local cloud do the same with `mapImports`. Rules that cannot be loaded fail the build.
+ *
+ * @param rulesFile absolute path
+ */
+export function bundleRules(rulesFile: string): Plugin {
+  return {
+    name: 'sync-rules',
+    setup({ onResolve }) {
+      onResolve({ filter: /./ }, async ({ path, resolveDir }) => {
+        if (path === RULES_MODULE) return { path: fileURLToPath(RULES_MODULE_URL) };
+        if (resolve(resolveDir, path) !== DEFAULT_RULES_FILE) return undefined;
+        const problem = await findLoadProblem(rulesFile);
+        return problem === undefined ? { path: rulesFile } : { errors: [{ text: problem }] };
+      });
+    },
+  };
+}

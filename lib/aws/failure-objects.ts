@@ -1,0 +1,69 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { SetupError } from '../common/errors.ts';
+import type { FailureObject } from '../projection/failure-object.ts';
+
+/** Else it is a directory. */
+export function isInBucket(where: string): boolean {
+  return where.startsWith('s3://');
+}
+
+/**
+ * The objects of a failure destination.
+ *
+ * @param where `s3://bucket/prefix`, or a directory
+ * @throws {SetupError} there is no such place, or it may not be read
+ */
+export async function* failureObjects(where: string): AsyncGenerator<FailureObject> {
+  try {
+    yield* isInBucket(where) ? inBucket(where) : inDirectory(resolve(where));
+  } catch (error) {
+    throw cannotBeRead(`${where} `, error);
+  }
+}
+
+async function* inBucket(where: string): AsyncGenerator<FailureObject> {
+  const [bucket = '', ...prefix] = where.slice('s3://'.length).split('/');
+  // Loaded for those who need it: it takes longer than everything else together.
+  const { openS3Objects } = await import('./s3-objects.ts');
+  const objects = openS3Objects(bucket);
+  for await (const key of objects.keys(prefix.join('/'))) {
+    yield toObject(key, () => objects.get(key));
+  }
+}
+
+async function* inDirectory(directory: string): AsyncGenerator<FailureObject> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  const paths = entries
+    // One that ends thus is still being written, or was when its writer ended.
+    .filter((entry) => (entry.isFile() || entry.isSymbolicLink()) && !entry.name.endsWith('.tmp'))
+    .map((entry) => join(entry.parentPath, entry.name));
+  for (const path of paths.sort()) {
+    if (!(await isDirectory(path))) yield toObject(path, () => readFile(path));
+  }
+}
+
+/** Behind a link. Of a link that leads nowhere, reading it says so. */
+async function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
+}
+
+function toObject(name: string, read: FailureObject['read']): FailureObject {
+  return {
+    name,
+    read: () =>
+      read().catch((error: unknown) => {
+        throw cannotBeRead('', error);
+      }),
+  };
+}
+
+/** In one line, with the name of the error where it has one of its own, such as S3's `AccessDenied`. */
+function cannotBeRead(what: string, error: unknown): SetupError {
+  const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) };
+  const reason = (name === 'Error' ? message : `${name}: ${message}`).replaceAll(/\s+/g, ' ');
+  return new SetupError(`${what}cannot be read: ${reason}`);
+}

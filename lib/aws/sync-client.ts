@@ -1,0 +1,144 @@
+import type { GetBulkPublishDetailsCommandOutput, _Record as WireRecord } from '@aws-sdk/client-cognito-sync';
+import {
+  type PublishDetails,
+  type RemoteRecord,
+  type SyncClient,
+  SyncClientError,
+} from '../backfill/sync-client.ts';
+import { nameOf, toAwsFailure } from './aws-failure.ts';
+import type { CognitoSync } from './cognito-sync-client.ts';
+
+// What Amazon's own clients ask for, which is known to be taken; a limit is not documented.
+const RECORDS_PER_PAGE = 1_024;
+const DATASETS_PER_PAGE = 64;
+const POOLS_PER_PAGE = 60;
+
+/**
+ * The Cognito Sync API as the backfill asks it, all pages of what it lists. Source: Amazon Cognito Sync API Reference.
+ *
+ * @param client with developer credentials; its own retries stay on
+ */
+export function createSyncClient(client: CognitoSync): SyncClient {
+  return {
+    listPools: () => ask(() => listPools(client)),
+    readStreaming: (IdentityPoolId) =>
+      ask(async () => {
+        const { CognitoStreams } = await client.getIdentityPoolConfiguration({ IdentityPoolId });
+        return {
+          isEnabled: CognitoStreams?.StreamingStatus === 'ENABLED',
+          streamName: CognitoStreams?.StreamName ?? null,
+          roleArn: CognitoStreams?.RoleArn ?? null,
+        };
+      }),
+    readPublishDetails: (IdentityPoolId) =>
+      ask(async () => toDetails(await client.getBulkPublishDetails({ IdentityPoolId }))),
+    startPublish: (IdentityPoolId) =>
+      ask(async () => {
+        try {
+          await client.bulkPublish({ IdentityPoolId });
+          return 'started';
+        } catch (error) {
+          if (nameOf(error) === 'DuplicateRequestException') return 'in-progress';
+          if (nameOf(error) === 'AlreadyStreamedException') return 'published-less-than-a-day-ago';
+          throw error;
+        }
+      }),
+    listDatasets: (identityPoolId, identityId) => ask(() => listDatasets(client, identityPoolId, identityId)),
+    listRecords: (dataset) => ask(() => listRecords(client, dataset)),
+  };
+}
+
+async function listPools(client: CognitoSync): Promise<string[]> {
+  const ids: string[] = [];
+  let next: string | undefined;
+  do {
+    const page = await client.listIdentityPoolUsage({ MaxResults: POOLS_PER_PAGE, NextToken: next });
+    for (const { IdentityPoolId } of page.IdentityPoolUsages ?? [])
+      if (IdentityPoolId) ids.push(IdentityPoolId);
+    next = page.NextToken;
+  } while (next !== undefined);
+  return ids;
+}
+
+async function listDatasets(
+  client: CognitoSync,
+  IdentityPoolId: string,
+  IdentityId: string,
+): Promise<string[]> {
+  const names: string[] = [];
+  let next: string | undefined;
+  do {
+    const MaxResults = DATASETS_PER_PAGE;
+    const page = await client.listDatasets({ IdentityPoolId, IdentityId, MaxResults, NextToken: next });
+    for (const { DatasetName } of page.Datasets ?? []) if (DatasetName) names.push(DatasetName);
+    next = page.NextToken;
+  } while (next !== undefined);
+  return names;
+}
+
+async function listRecords(
+  client: CognitoSync,
+  { identityPoolId, identityId, datasetName }: Parameters<SyncClient['listRecords']>[0],
+): ReturnType<SyncClient['listRecords']> {
+  const dataset = { IdentityPoolId: identityPoolId, IdentityId: identityId, DatasetName: datasetName };
+  const first = await client.listRecords({ ...dataset, MaxResults: RECORDS_PER_PAGE });
+  const records = (first.Records ?? []).map(toListedRecord);
+  let next = first.NextToken;
+  while (next !== undefined) {
+    const page = await client.listRecords({
+      ...dataset,
+      MaxResults: RECORDS_PER_PAGE,
+      SyncSessionToken: first.SyncSessionToken,
+      NextToken: next,
+    });
+    records.push(...(page.Records ?? []).map(toListedRecord));
+    next = page.NextToken;
+  }
+  return { exists: first.DatasetExists ?? false, syncCount: first.DatasetSyncCount ?? 0, records };
+}
+
+function toListedRecord(record: WireRecord): RemoteRecord {
+  const { Key, Value, SyncCount, LastModifiedDate, DeviceLastModifiedDate } = record;
+  if (Key === undefined || SyncCount === undefined || LastModifiedDate === undefined) {
+    throw new SyncClientError('unavailable', 'the service listed a record without key, count or date');
+  }
+  return {
+    key: Key,
+    value: Value ?? null,
+    syncCount: SyncCount,
+    lastModifiedDate: LastModifiedDate.getTime(),
+    deviceLastModifiedDate: DeviceLastModifiedDate?.getTime() ?? null,
+  };
+}
+
+function toDetails(details: GetBulkPublishDetailsCommandOutput): PublishDetails {
+  const status = details.BulkPublishStatus ?? 'NOT_STARTED';
+  const startedAt = details.BulkPublishStartTime?.getTime() ?? null;
+  if (status !== 'NOT_STARTED' && startedAt === null) {
+    throw new SyncClientError(
+      'unavailable',
+      `the service told of a bulk publish, ${status}, without its start`,
+    );
+  }
+  return {
+    status,
+    startedAt,
+    completedAt: details.BulkPublishCompleteTime?.getTime() ?? null,
+    failureMessage: details.FailureMessage ?? null,
+  };
+}
+
+/** @throws {SyncClientError} whatever the SDK throws */
+export async function ask<Answer>(work: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await work();
+  } catch (error) {
+    throw toSyncApiError(error);
+  }
+}
+
+function toSyncApiError(error: unknown): SyncClientError {
+  if (error instanceof SyncClientError) return error;
+  const { condition, message } = toAwsFailure(error);
+  return new SyncClientError(condition, message);
+}

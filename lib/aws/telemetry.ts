@@ -1,0 +1,77 @@
+import { Logger } from '@aws-lambda-powertools/logger';
+import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
+import type { PollOutcome } from '../backfill/poll-model.ts';
+import type { BatchReport } from '../projection/batch-report.ts';
+import type { RuleDecision } from '../rules/verdict.ts';
+
+const SERVICE = 'cognito-sync-backend';
+
+/** The structured logger of a function. Takes its level from POWERTOOLS_LOG_LEVEL. Logs ids and counts, never values. */
+export function createLogger(functionName: string): Logger {
+  return new Logger({ serviceName: `${SERVICE}/${functionName}` });
+}
+
+/** In the namespace that the stack names, as two stages of it may share an account; dimension: the function. */
+function openMetrics(functionName: string): Metrics {
+  const namespace = process.env.POWERTOOLS_METRICS_NAMESPACE || SERVICE;
+  return new Metrics({ namespace, serviceName: functionName });
+}
+
+/** Turns reports into CloudWatch metrics, by lines in the log (embedded metric format); dimension: the function. */
+export function createReporter(functionName: string): (batch: BatchReport) => void {
+  const metrics = openMetrics(functionName);
+  return ({ events, records, recordsChanged, quarantined, batchMs, lagMs }) => {
+    metrics.addMetric('Events', MetricUnit.Count, events);
+    metrics.addMetric('Records', MetricUnit.Count, records);
+    metrics.addMetric('RecordsChanged', MetricUnit.Count, recordsChanged);
+    metrics.addMetric('RecordsStale', MetricUnit.Count, records - recordsChanged);
+    metrics.addMetric('EventsQuarantined', MetricUnit.Count, quarantined);
+    metrics.addMetric('BatchDuration', MetricUnit.Milliseconds, batchMs);
+    metrics.addMetric('Lag', MetricUnit.Milliseconds, lagMs);
+    metrics.publishStoredMetrics();
+  };
+}
+
+/** Turns decisions of sync rules into CloudWatch metrics: how many each rule made of each kind, by its place and action. */
+export function createDecisionReporter(functionName: string): (decisions: readonly RuleDecision[]) => void {
+  const metrics = openMetrics(functionName);
+  return (decisions) => {
+    const byRule = Map.groupBy(decisions, ({ rule, action }) => JSON.stringify([rule, action]));
+    for (const alike of byRule.values()) {
+      const [first] = alike;
+      if (!first) continue;
+      metrics.addDimensions({ rule: toDimension(first.rule), action: first.action });
+      metrics.addMetric('Decisions', MetricUnit.Count, alike.length);
+      // A line for each, as dimensions are of a line. `singleMetric` would read the environment again for each.
+      metrics.publishStoredMetrics();
+    }
+  };
+}
+
+/**
+ * Turns what polls find into CloudWatch metrics; those that say how many there are now are told at every poll, for alarms.
+ */
+export function createPublishReporter(functionName: string): (outcome: PollOutcome) => void {
+  const metrics = openMetrics(functionName);
+  return ({ transitions, stalled, failures, notReached, gapsOpen }) => {
+    for (const [status, alike] of Map.groupBy(transitions, ({ to }) => to)) {
+      metrics.addDimension('status', status);
+      metrics.addMetric('BulkPublishTransitions', MetricUnit.Count, alike.length);
+      metrics.publishStoredMetrics();
+    }
+    const failed = new Set(failures.map(({ identityPoolId }) => identityPoolId));
+    metrics.addMetric('BulkPublishStalled', MetricUnit.Count, stalled);
+    metrics.addMetric('PoolsFailed', MetricUnit.Count, failed.size);
+    metrics.addMetric('PoolsNotReached', MetricUnit.Count, notReached.length);
+    metrics.addMetric('GapsOpen', MetricUnit.Count, gapsOpen);
+    metrics.publishStoredMetrics();
+  };
+}
+
+/** CloudWatch takes ASCII alone, and no more. */
+const NOT_ASCII = /[^ -~]/g;
+const MAX_DIMENSION_LENGTH = 1_024;
+
+function toDimension(rule: string): string {
+  return rule.replace(NOT_ASCII, '?').slice(0, MAX_DIMENSION_LENGTH);
+}

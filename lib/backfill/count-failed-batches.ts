@@ -1,0 +1,70 @@
+import { SetupError, ValueRefusedError } from '../common/errors.ts';
+import {
+  type FailureObject,
+  failureObjectName,
+  givenUpAt,
+  readFailureObject,
+} from '../projection/failure-object.ts';
+import type { RedrivenObjects } from '../projection/redriven-objects.ts';
+import { type CountFailedBatches, EvidenceError } from './evidence.ts';
+import type { StreamTime } from './publish-store.ts';
+
+interface CountFailedBatchesDeps {
+  /** What the failure destination holds. @throws {SetupError} it cannot be read */
+  listFailureObjects: () => AsyncIterable<FailureObject>;
+  redriven: RedrivenObjects;
+}
+
+/** Clocks differ: what was given up this much before a time may still have arrived in it. */
+const MARGIN_MS = 60 * 60 * 1000;
+
+/**
+ * Counts the batches in a failure destination that hold records of a time and were not redriven. A destination that is not
+ * there, perhaps as its name is misspelt, cannot be read.
+ */
+export function createCountFailedBatches({
+  listFailureObjects,
+  redriven,
+}: CountFailedBatchesDeps): CountFailedBatches {
+  return async (time) => {
+    try {
+      const candidates = await listCandidates(listFailureObjects(), time);
+      const done = await redriven.among(candidates.map(({ name }) => failureObjectName(name)));
+      let count = 0;
+      for (const object of candidates) {
+        if (!done.has(failureObjectName(object.name)) && (await overlaps(object, time))) count += 1;
+      }
+      return count;
+    } catch (error) {
+      if (error instanceof SetupError) throw new EvidenceError('unavailable', error.message);
+      throw error;
+    }
+  };
+}
+
+/** Nothing is given up before it has arrived. */
+async function listCandidates(
+  objects: AsyncIterable<FailureObject>,
+  { from }: StreamTime,
+): Promise<FailureObject[]> {
+  const candidates: FailureObject[] = [];
+  for await (const object of objects) {
+    const at = givenUpAt(object.name);
+    if (at === null || at >= from - MARGIN_MS) candidates.push(object);
+  }
+  return candidates;
+}
+
+async function overlaps({ read }: FailureObject, { streamName, from, to }: StreamTime): Promise<boolean> {
+  try {
+    const deliveries = readFailureObject(await read()) ?? [];
+    const arrivals = deliveries
+      .filter(({ position }) => position.streamName === streamName)
+      .map(({ position }) => position.arrivedAt);
+    return arrivals.length > 0 && Math.min(...arrivals) <= to && Math.max(...arrivals) >= from;
+  } catch (error) {
+    // Whatever it holds was not projected.
+    if (error instanceof ValueRefusedError) return true;
+    throw error;
+  }
+}

@@ -1,0 +1,43 @@
+import type { PublishPolicy } from '../common/function-settings.ts';
+import type { PublishRun } from './publish-model.ts';
+
+const HOUR_MS = 60 * 60 * 1000;
+const DAY_MS = 24 * HOUR_MS;
+
+/**
+ * Whether a bulk publish is to be started now. One that failed is tried again after an hour, then two, up to a day.
+ *
+ * @param runs of the pool, in any order, the last one as the service tells of it included
+ * @param now epoch milliseconds
+ */
+export function decideStart(
+  policy: PublishPolicy,
+  { isEnabled, runs }: { isEnabled: boolean; runs: readonly PublishRun[] },
+  now: number,
+): boolean {
+  if (policy.kind === 'off' || !isEnabled) return false;
+  if (runs.some(({ status }) => status === 'IN_PROGRESS')) return false;
+  const success = newest(runs.filter(({ status }) => status === 'SUCCEEDED'));
+  if (success && policy.kind === 'first') return false;
+  if (success && policy.kind === 'every' && now - endOf(success) < policy.days * DAY_MS) return false;
+  const failures = runs.filter(
+    ({ status, startedAt }) => status === 'FAILED' && startedAt > (success?.startedAt ?? 0),
+  );
+  const failure = newest(failures);
+  return failure === null || now - failure.checkedAt >= backoffMs(failures.length);
+}
+
+function backoffMs(failures: number): number {
+  return Math.min(HOUR_MS * 2 ** (failures - 1), DAY_MS);
+}
+
+function newest(runs: readonly PublishRun[]): PublishRun | null {
+  return runs.reduce<PublishRun | null>(
+    (last, run) => (last === null || run.startedAt > last.startedAt ? run : last),
+    null,
+  );
+}
+
+function endOf({ completedAt, startedAt }: PublishRun): number {
+  return completedAt ?? startedAt;
+}

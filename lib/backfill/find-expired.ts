@@ -1,0 +1,43 @@
+import type { StreamReader } from './evidence.ts';
+import type { QuietShard } from './publish-model.ts';
+import type { PublishStore } from './publish-store.ts';
+
+/** A shard that was quiet for less is not looked at: the shortest retention is a day. */
+const QUIET_MS = 60 * 60 * 1000;
+
+/**
+ * Since when records may have left the stream before they were projected: where the last one that was projected arrived
+ * longer ago than the stream keeps records, and more are waiting. A shard that is only quiet is looked at once an hour,
+ * and is known from then on to have had nothing to lose.
+ *
+ * @param now epoch milliseconds
+ * @returns null where nothing can be missing
+ * @throws {EvidenceError}
+ */
+export async function findExpired(
+  { store, streams }: { store: PublishStore; streams: StreamReader },
+  streamName: string,
+  now: number,
+): Promise<number | null> {
+  const quiet = await store.readQuietShards(streamName, now - QUIET_MS);
+  if (quiet.length === 0) return null;
+  const listed = new Set((await streams.listShards(streamName)).map(({ shardId }) => shardId));
+  const waiting: QuietShard[] = [];
+  for (const shard of quiet) {
+    const { shardId, sequenceNumber: after } = shard;
+    const backlog = listed.has(shardId)
+      ? await streams.readBacklog(streamName, shardId, { after, notBefore: null })
+      : null;
+    if (backlog === null || (backlog.isConclusive && backlog.arrivals.length === 0)) {
+      await store.keepEmpty(streamName, shardId, now);
+    } else if (backlog.arrivals.length > 0) waiting.push(shard);
+  }
+  if (waiting.length === 0) return null;
+  const keptSince = now - (await streams.readRetentionMs(streamName));
+  const expired = waiting.map(knownSince).filter((since) => since < keptSince);
+  return expired.length > 0 ? Math.min(...expired) : null;
+}
+
+function knownSince({ arrivedAt, emptyAt }: QuietShard): number {
+  return Math.max(arrivedAt, emptyAt ?? 0);
+}

@@ -1,0 +1,55 @@
+import { decodeStreamEvent } from '../stream/decode-stream-event.ts';
+import { PAYLOAD_PATH } from '../stream/payload-url.ts';
+import { type StreamEvent, StreamEventError } from '../stream/stream-event.ts';
+import type { IdentityAddress } from './forget-store.ts';
+
+/** What a quarantined delivery has to do with a person. */
+export interface QuarantinedTrace {
+  isOfIdentity: boolean;
+  /** Where the self-hosted service keeps the event's records; null where they are not offloaded to it. */
+  payloadId: string | null;
+}
+
+const NO_TRACE = { isOfIdentity: false, payloadId: null };
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/**
+ * Tells whose a quarantined delivery is: of an event by the identity that it names, of anything else by whether the
+ * identity's id stands in it.
+ *
+ * @param data as it was on the stream
+ */
+export function traceOf(data: Uint8Array, { identityPoolId, identityId }: IdentityAddress): QuarantinedTrace {
+  const event = tryToDecode(data);
+  if (event === null) return { isOfIdentity: holdsId(data, identityId), payloadId: null };
+  const { dataset } = event;
+  if (dataset.identityPoolId !== identityPoolId || dataset.identityId !== identityId) return NO_TRACE;
+  return { isOfIdentity: true, payloadId: event.kind === 'offloaded' ? payloadIdIn(event.url) : null };
+}
+
+function tryToDecode(data: Uint8Array): StreamEvent | null {
+  try {
+    return decodeStreamEvent(data);
+  } catch (error) {
+    if (error instanceof StreamEventError) return null;
+    throw error;
+  }
+}
+
+/** As a whole: one id can be the beginning of another. */
+function holdsId(data: Uint8Array, identityId: string): boolean {
+  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  for (let at = bytes.indexOf(identityId); at >= 0; at = bytes.indexOf(identityId, at + 1)) {
+    const before = bytes.toString('latin1', Math.max(at - 1, 0), at);
+    const after = bytes.toString('latin1', at + identityId.length, at + identityId.length + 1);
+    if (!/[\w-]/.test(before) && !/[0-9a-f-]/.test(after)) return true;
+  }
+  return false;
+}
+
+function payloadIdIn(url: string): string | null {
+  const path = URL.parse(url)?.pathname ?? '';
+  const id = path.startsWith(PAYLOAD_PATH) ? path.slice(PAYLOAD_PATH.length) : '';
+  return UUID.test(id) ? id : null;
+}

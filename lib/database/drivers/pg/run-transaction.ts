@@ -1,0 +1,42 @@
+import { DatabaseError, type Transaction } from '../../database.ts';
+
+/** A session that runs one statement after the other and belongs to this transaction alone until it ends. */
+export interface ClientSession extends Transaction {
+  /** Ends a session of which it is not known what is still open in it. */
+  abandon(): void;
+}
+
+/**
+ * Runs `work` between BEGIN and COMMIT. A transaction in which a statement failed is taken back, because PostgreSQL
+ * answers COMMIT with a silent ROLLBACK in that case.
+ */
+export async function runTransaction<Result>(
+  session: ClientSession,
+  work: (transaction: Transaction) => Promise<Result>,
+): Promise<Result> {
+  const failures: unknown[] = [];
+  let ended = false;
+  const transaction: Transaction = {
+    async query(sql, values) {
+      if (ended) throw new DatabaseError('the transaction has ended', '25P01');
+      try {
+        return await session.query(sql, values);
+      } catch (error) {
+        failures.push(error);
+        throw error;
+      }
+    },
+  };
+  await session.query('BEGIN');
+  try {
+    const result = await work(transaction);
+    ended = true;
+    if (failures.length > 0) throw failures[0];
+    await session.query('COMMIT');
+    return result;
+  } catch (error) {
+    ended = true;
+    await session.query('ROLLBACK').catch(() => session.abandon());
+    throw error;
+  }
+}

@@ -1,0 +1,40 @@
+import type { Environment } from '../common/environment.ts';
+import type { SecretId } from '../common/secret-id.ts';
+import type { Database } from './database.ts';
+import { type DatabaseAddress, readDatabase } from './database-address.ts';
+import { openDsql } from './drivers/dsql/open-dsql.ts';
+import { openPg, type PoolOptions } from './drivers/pg/open-pg.ts';
+import { openWithSecret } from './drivers/pg/open-with-secret.ts';
+import type { ReadSecret } from './drivers/pg/secret-settings.ts';
+
+/** Makes what reads a secret; nothing is read yet. */
+export type CreateSecretReader = (id: SecretId) => ReadSecret;
+
+/**
+ * The database that DATABASE_URL, DATABASE_SECRET or DSQL_ENDPOINT names.
+ *
+ * @throws {SetupError} naming what is missing or wrong
+ */
+export function openFromEnvironment(
+  env: Environment,
+  createReader: CreateSecretReader,
+  options: PoolOptions = {},
+): Database {
+  return openAddress(readDatabase(env), createReader, options);
+}
+
+/** Connects when first asked something. */
+export function openAddress(
+  address: DatabaseAddress,
+  createReader: CreateSecretReader,
+  options: PoolOptions = {},
+): Database {
+  switch (address.kind) {
+    case 'dsql':
+      return openDsql({ host: address.host, region: address.region, user: address.user, ...options });
+    case 'secret':
+      return openWithSecret({ read: createReader(address), url: address.url, ...options });
+    case 'postgresql':
+      return openPg({ connectionString: address.url, ...options });
+  }
+}

@@ -1,0 +1,59 @@
+-- Asking by key. The keys of records are hashed, so no index holds their text: who asks for one key of all people asks
+-- for its hash, which these functions compute. The planner puts their bodies into the query that calls them (they are
+-- one SELECT, not volatile, not strict), and so an index on record_id and a value answers `… where numeric_value > 10`.
+-- A statement ends with a semicolon at the end of a line, can be run again, and is a transaction of its own.
+
+-- The same id as in lib/database/row-ids.ts: half of SHA-256 over UTF-8, marked as a UUID of version 8. Not in schema
+-- `projection`, which the reader, in whose name the bodies below are read, must not enter.
+CREATE OR REPLACE FUNCTION query.record_id_of(record_key text) RETURNS uuid
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+  SELECT encode(
+    set_byte(
+      set_byte(substring(hash FROM 1 FOR 16), 6, (get_byte(hash, 6) & 15) | 128),
+      8, (get_byte(hash, 8) & 63) | 128),
+    'hex')::uuid
+  FROM (SELECT sha256(convert_to($1, 'UTF8')) AS hash) AS hashed
+$$;
+
+CREATE OR REPLACE VIEW query.records AS
+SELECT
+  datasets.identity_pool_id,
+  datasets.identity_id,
+  datasets.dataset_name,
+  records.record_key,
+  records.record_value,
+  records.numeric_value,
+  records.sync_count,
+  to_timestamp(records.last_modified_ms / 1000) + (records.last_modified_ms % 1000) * interval '1 millisecond' AS last_modified_date,
+  to_timestamp(records.device_last_modified_ms / 1000) + (records.device_last_modified_ms % 1000) * interval '1 millisecond' AS device_last_modified_date,
+  records.projected_at,
+  records.record_id
+FROM projection.records
+JOIN projection.datasets ON datasets.dataset_id = records.dataset_id
+WHERE records.record_value IS NOT NULL
+  AND (
+    datasets.removed_ms IS NULL
+    OR (records.last_modified_ms, records.sync_count) > (datasets.removed_ms, datasets.removed_sync_count)
+  );
+
+-- The records of one key, of all people.
+CREATE OR REPLACE FUNCTION query.records_of(record_key text) RETURNS SETOF query.records
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+  SELECT * FROM query.records WHERE records.record_id = query.record_id_of($1)
+$$;
+
+-- The records of one key that have one value. An index entry has a limit, so the index holds the first 64 characters.
+CREATE OR REPLACE FUNCTION query.records_with(record_key text, record_value text) RETURNS SETOF query.records
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+  SELECT * FROM query.records
+  WHERE records.record_id = query.record_id_of($1)
+    AND left(records.record_value, 64) = left($2, 64)
+    AND records.record_value = $2
+$$;
+
+REVOKE ALL ON FUNCTION query.record_id_of(text), query.records_of(text), query.records_with(text, text) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION query.record_id_of(text), query.records_of(text), query.records_with(text, text) TO query_reader;

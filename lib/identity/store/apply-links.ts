@@ -1,0 +1,96 @@
+import { isDeepStrictEqual } from 'node:util';
+import { plainArray, textArray } from '../../database/array-literal.ts';
+import type { Database, Transaction } from '../../database/database.ts';
+import { identityRowId } from '../../database/row-ids.ts';
+import type { FoundLogins, LinkChange } from '../identity-store.ts';
+import { findLogins, loginId } from './find-logins.ts';
+import {
+  ADD_PENDING_MERGES,
+  CREATE_IDENTITY,
+  LINK_LOGINS,
+  LOCK_IDENTITY,
+  MERGE_IDENTITIES,
+  MERGE_ON,
+  MODIFY_IDENTITY,
+  MOVE_LOGINS,
+} from './identity-statements.ts';
+
+/** Takes the transaction back. */
+class OutdatedError extends Error {
+  override name = 'OutdatedError';
+}
+
+/**
+ * `IdentityStore.applyLinks`. Whoever changes logins of an identity, or what it is part of, has locked its row: what was
+ * found is still so once all rows are locked, or it is found out. A login that nobody has is linked by the first alone,
+ * which is what its key is for.
+ */
+export async function applyLinks(database: Database, change: LinkChange): Promise<boolean> {
+  try {
+    await database.transaction((transaction) => applyInTransaction(transaction, change));
+    return true;
+  } catch (error) {
+    if (error instanceof OutdatedError) return false;
+    throw error;
+  }
+}
+
+async function applyInTransaction(transaction: Transaction, change: LinkChange): Promise<void> {
+  const { question, found, decision } = change;
+  for (const identityId of identitiesIn(found)) await lockLiving(transaction, identityId);
+  if (!isDeepStrictEqual(await findLogins(transaction, question), found)) throw new OutdatedError();
+  if (decision.isNew) await createIdentity(transaction, change);
+  else await transaction.query(MODIFY_IDENTITY, [decision.identityId, change.at]);
+  if (decision.merge.length > 0) await mergeIdentities(transaction, change);
+  if (decision.link.length > 0) await linkLogins(transaction, change);
+}
+
+/**
+ * One after the other in one order, so that no two wait for each other. One that was merged meanwhile is let go at once:
+ * who merges its target holds that, and writes this row without having locked it first.
+ */
+async function lockLiving(transaction: Transaction, identityId: string): Promise<void> {
+  const { rows } = await transaction.query<{ merged_into: string | null }>(LOCK_IDENTITY, [identityId]);
+  if (rows[0]?.merged_into !== null) throw new OutdatedError();
+}
+
+function identitiesIn({ asked, proven, owned }: FoundLogins): string[] {
+  const all = [asked, proven, ...owned.map(({ owner }) => owner)];
+  return [...new Set(all.flatMap((identity) => identity?.identityId ?? []))].sort();
+}
+
+async function createIdentity(transaction: Transaction, { question, decision, at }: LinkChange) {
+  const values = [question.identityPoolId, decision.identityId, at];
+  const { rowsChanged } = await transaction.query(CREATE_IDENTITY, values);
+  // The pool is gone.
+  if (rowsChanged === 0) throw new OutdatedError();
+}
+
+async function linkLogins(transaction: Transaction, { question, decision, at }: LinkChange) {
+  const { identityPoolId } = question;
+  const { identityId, link } = decision;
+  const { rowsChanged } = await transaction.query(LINK_LOGINS, [
+    identityPoolId,
+    identityId,
+    at,
+    plainArray(link.map((login) => loginId(identityPoolId, login))),
+    textArray(link.map(({ provider }) => provider)),
+    textArray(link.map(({ userId }) => userId)),
+  ]);
+  if (rowsChanged !== link.length) throw new OutdatedError();
+}
+
+/**
+ * Those merged before go on to where their identity goes, so that nobody has to follow more than one step. Their datasets
+ * do follow step by step: what an identity still writes must not get ahead of what it wrote before and what is on its way.
+ */
+async function mergeIdentities(transaction: Transaction, { question, decision, at }: LinkChange) {
+  const { identityPoolId } = question;
+  const { identityId: into, merge } = decision;
+  const merged = textArray(merge);
+  await transaction.query(MERGE_ON, [into, merged]);
+  await transaction.query(MERGE_IDENTITIES, [into, at, merged]);
+  await transaction.query(MOVE_LOGINS, [into, merged]);
+  const rowIds = plainArray(merge.map((identityId) => identityRowId({ identityPoolId, identityId })));
+  await transaction.query(ADD_PENDING_MERGES, [identityPoolId, into, at, rowIds, merged]);
+}

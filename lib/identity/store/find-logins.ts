@@ -1,0 +1,36 @@
+import { plainArray, textArray } from '../../database/array-literal.ts';
+import type { Transaction } from '../../database/database.ts';
+import { hashedUuid } from '../../database/row-ids.ts';
+import type { FoundLogins, LivingIdentity, Login, LoginQuestion } from '../identity-store.ts';
+import { FIND_LOGINS, type FoundRow } from './identity-statements.ts';
+
+/** `IdentityStore.findLogins`, in a transaction or without one. */
+export async function findLogins(
+  on: Transaction,
+  { identityPoolId, asked, proven, logins }: LoginQuestion,
+): Promise<FoundLogins> {
+  const named = [asked, proven].filter((identityId) => identityId !== null);
+  const ids = new Map(logins.map((login) => [login, loginId(identityPoolId, login)]));
+  const values = [identityPoolId, textArray(named), plainArray([...ids.values()])];
+  const { rows } = await on.query<FoundRow>(FIND_LOGINS, values);
+  const found = new Map(rows.map((row) => [row.found_by, toLivingIdentity(row)]));
+  const ownerOf = (login: Login) => found.get(ids.get(login) ?? '');
+  return {
+    asked: found.get(asked ?? '') ?? null,
+    proven: found.get(proven ?? '') ?? null,
+    owned: logins.flatMap((login) => {
+      const owner = ownerOf(login);
+      return owner ? [{ login, owner }] : [];
+    }),
+    unowned: logins.filter((login) => !ownerOf(login)),
+  };
+}
+
+function toLivingIdentity(row: FoundRow): LivingIdentity {
+  return { identityId: row.identity_id, createdAt: row.created_ms, isGuest: row.is_guest };
+}
+
+/** Key of a login's row: who somebody is to a provider, within a pool. No provider's name holds NUL. */
+export function loginId(identityPoolId: string, { provider, userId }: Login): string {
+  return hashedUuid(`${identityPoolId}\0${provider}\0${userId}`);
+}

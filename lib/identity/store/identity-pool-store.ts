@@ -1,0 +1,66 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Database } from '../../database/database.ts';
+import { MARK_POOL, READ_IS_LEFT } from '../../sync/store/pool-data-statements.ts';
+import type { IdentityStore } from '../identity-store.ts';
+import type { IdentityPoolDescription } from '../model.ts';
+import {
+  CHANGE_SETTINGS,
+  CREATE_POOL_WITH_SETTINGS,
+  LIST_SETTINGS,
+  LOCK_SETTINGS,
+  type PoolSettingsRow,
+  READ_SETTINGS,
+} from './identity-statements.ts';
+
+type IdentityPoolStore = Pick<
+  IdentityStore,
+  'readPool' | 'createPool' | 'changePool' | 'listPools' | 'markDeleted'
+>;
+
+/** The identity store's side of pools, on any `Database`. What Cognito Sync keeps of them is the pool store's. */
+export function createIdentityPoolStore(database: Database): IdentityPoolStore {
+  return {
+    async readPool(identityPoolId) {
+      const { rows } = await database.query<PoolSettingsRow>(READ_SETTINGS, [identityPoolId]);
+      return rows[0] ? toPool(rows[0]) : null;
+    },
+
+    async createPool(pool, createdAt) {
+      await database.query(CREATE_POOL_WITH_SETTINGS, [pool.IdentityPoolId, createdAt, settingsOf(pool)]);
+    },
+
+    changePool(before, pool) {
+      const { IdentityPoolId } = pool;
+      return database.transaction(async (transaction) => {
+        const { rows } = await transaction.query<PoolSettingsRow>(LOCK_SETTINGS, [IdentityPoolId]);
+        if (!rows[0] || !isDeepStrictEqual(toPool(rows[0]), before)) return false;
+        await transaction.query(CHANGE_SETTINGS, [IdentityPoolId, settingsOf(pool)]);
+        return true;
+      });
+    },
+
+    async listPools({ after, limit }) {
+      const { rows } = await database.query<PoolSettingsRow>(LIST_SETTINGS, [after, limit]);
+      return rows.map(toPool);
+    },
+
+    async markDeleted(identityPoolId, deletedAt) {
+      const { rowsChanged } = await database.query(MARK_POOL, [identityPoolId, deletedAt]);
+      if (rowsChanged === 1) return true;
+      const { rows } = await database.query<{ is_left: boolean }>(READ_IS_LEFT, [identityPoolId]);
+      return rows[0]?.is_left ?? false;
+    },
+  };
+}
+
+/** A pool that was made without settings, by the command or at the first start. */
+const DEFAULT_SETTINGS = { IdentityPoolName: 'cognito-sync-backend', AllowUnauthenticatedIdentities: true };
+
+function toPool({ identity_pool_id, identity_settings }: PoolSettingsRow): IdentityPoolDescription {
+  const settings = identity_settings === null ? DEFAULT_SETTINGS : JSON.parse(identity_settings);
+  return { ...settings, IdentityPoolId: identity_pool_id };
+}
+
+function settingsOf({ IdentityPoolId: _, ...settings }: IdentityPoolDescription): string {
+  return JSON.stringify(settings);
+}

@@ -1,0 +1,51 @@
+import type { Database } from '../../database/database.ts';
+import type { IdentityStore, StoredIdentity } from '../identity-store.ts';
+import { applyLinks } from './apply-links.ts';
+import { findLogins } from './find-logins.ts';
+import { createIdentityPoolStore } from './identity-pool-store.ts';
+import { CREATE_IDENTITY, type IdentityRow, LIST_IDENTITIES, READ_IDENTITY } from './identity-statements.ts';
+
+/** The store of identity pools, identities and logins, on any `Database`. */
+export function createIdentityStore(database: Database): IdentityStore {
+  return {
+    ...createIdentityPoolStore(database),
+
+    async readIdentity(identityId) {
+      const { rows } = await database.query<IdentityRow>(READ_IDENTITY, [identityId]);
+      return toIdentities(rows)[0] ?? null;
+    },
+
+    async listIdentities({ identityPoolId, after, limit, hideMerged }) {
+      const values = [identityPoolId, after, limit, hideMerged];
+      const { rows } = await database.query<IdentityRow>(LIST_IDENTITIES, values);
+      return toIdentities(rows);
+    },
+
+    async createGuest({ identityPoolId, identityId }, createdAt) {
+      const values = [identityPoolId, identityId, createdAt];
+      const { rowsChanged } = await database.query(CREATE_IDENTITY, values);
+      return rowsChanged === 1;
+    },
+
+    findLogins: (question) => findLogins(database, question),
+    applyLinks: (change) => applyLinks(database, change),
+  };
+}
+
+/** Identities in the order of their rows: each has as many as it has providers, or one. */
+function toIdentities(rows: readonly IdentityRow[]): StoredIdentity[] {
+  const rowsOf = Map.groupBy(rows, ({ identity_id }) => identity_id);
+  const identities = new Map(rows.map((row) => [row.identity_id, row]));
+  return [...identities.values()].map((row) => toIdentity(row, rowsOf.get(row.identity_id) ?? []));
+}
+
+function toIdentity(row: IdentityRow, rows: readonly IdentityRow[]): StoredIdentity {
+  return {
+    identityId: row.identity_id,
+    identityPoolId: row.identity_pool_id,
+    createdAt: row.created_ms,
+    modifiedAt: row.modified_ms,
+    mergedInto: row.merged_into,
+    providers: rows.flatMap(({ provider }) => provider ?? []).sort(),
+  };
+}

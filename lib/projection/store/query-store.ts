@@ -1,0 +1,189 @@
+import type { DatasetKey } from '../../common/dataset-key.ts';
+import { ValueRefusedError } from '../../common/errors.ts';
+import { plainArray } from '../../database/array-literal.ts';
+import { chunkRows } from '../../database/chunk-rows.ts';
+import type { Database } from '../../database/database.ts';
+import { datasetId, hashedUuid, recordId } from '../../database/row-ids.ts';
+import type { RefusedDelivery, StreamPosition } from '../delivery.ts';
+import type { DatasetChange } from '../fold-events.ts';
+import { numericValue } from '../numeric-value.ts';
+import type { QueryStore } from '../query-store.ts';
+import { eraseCovered } from './erase-covered.ts';
+import { type DatasetRow, type RecordRow, upsertDatasets, upsertRecords } from './upsert-changes.ts';
+
+const REMOVED = `
+SELECT dataset_id FROM projection.datasets WHERE dataset_id = ANY ($1::uuid[]) AND removed_ms IS NOT NULL`;
+
+// The update changes nothing; it makes the row that was there come back.
+const KEEP_REMOVAL = `
+INSERT INTO projection.dated_removals (removal_id, last_modified_ms, sync_count, dated_at)
+VALUES ($1, $2, $3, now())
+ON CONFLICT (removal_id) DO UPDATE SET removal_id = excluded.removal_id
+RETURNING last_modified_ms, sync_count`;
+
+const QUARANTINE = `
+INSERT INTO projection.quarantine (
+  quarantine_id, reason, identity_pool_id, stream_name, shard_id, sequence_number, arrived_at, quarantined_at, payload)
+VALUES ($1, $2, $3, $4, $5, $6, $7, now(), $8)
+ON CONFLICT (quarantine_id) DO NOTHING`;
+
+// An invocation that was given up on may still be running, and come later.
+const SAVE_PROGRESS = `
+INSERT INTO projection.stream_progress AS stored (stream_name, shard_id, sequence_number, arrived_at, projected_at)
+VALUES ($1, $2, $3, $4, now())
+ON CONFLICT (stream_name, shard_id) DO UPDATE SET
+  sequence_number = excluded.sequence_number,
+  arrived_at = excluded.arrived_at,
+  projected_at = excluded.projected_at
+WHERE stored.arrived_at IS NULL OR excluded.arrived_at IS NULL
+  OR (stored.arrived_at, length(stored.sequence_number), stored.sequence_number)
+    <= (excluded.arrived_at, length(excluded.sequence_number), excluded.sequence_number)`;
+
+/** The query store's write side, on any `Database`. */
+export function createQueryStore(database: Database): QueryStore {
+  return {
+    async versionsOf(datasets) {
+      const byId = new Map<string, DatasetKey>(datasets.map((dataset) => [datasetId(dataset), dataset]));
+      const { rows } = await database.query<{
+        dataset_id: string;
+        last_modified_ms: number;
+        sync_count: number;
+      }>(
+        'SELECT dataset_id, last_modified_ms, sync_count FROM projection.datasets WHERE dataset_id = ANY ($1::uuid[])',
+        [plainArray([...byId.keys()])],
+      );
+      return rows.flatMap((row) => {
+        const dataset = byId.get(row.dataset_id);
+        return dataset
+          ? [{ dataset, version: { lastModifiedDate: row.last_modified_ms, syncCount: row.sync_count } }]
+          : [];
+      });
+    },
+
+    async keepRemovalVersion(position, version) {
+      const values = [streamPositionId(position), version.lastModifiedDate, version.syncCount];
+      const { rows } = await database.query<{ last_modified_ms: number; sync_count: number }>(
+        KEEP_REMOVAL,
+        values,
+      );
+      const [kept] = rows;
+      return kept ? { lastModifiedDate: kept.last_modified_ms, syncCount: kept.sync_count } : version;
+    },
+
+    async apply(changes) {
+      const { datasets, records } = toRows(changes);
+      const changed = await allDone([
+        ...chunkRows(records, sizeOf).map((chunk) => execute(database, upsertRecords(chunk))),
+        // A record is seen once the row of its dataset is there, too.
+        ...chunkRows(datasets, () => 0).map(async (chunk) => {
+          await execute(database, upsertDatasets(chunk));
+          return 0;
+        }),
+      ]);
+      const recordsChanged = changed.reduce((sum, count) => sum + count, 0);
+      await eraseRemoved(database, datasets);
+      return { recordsChanged };
+    },
+
+    async quarantine(deliveries) {
+      for (const delivery of deliveries) await quarantine(database, delivery);
+    },
+
+    async saveProgress({ streamName, shardId, sequenceNumber, arrivedAt }, { isKnown }) {
+      const known = isKnown ? [sequenceNumber, new Date(arrivedAt)] : [null, null];
+      await database.query(SAVE_PROGRESS, [streamName, shardId, ...known]);
+    },
+  };
+}
+
+/** Rows sorted by key: two writers that lock rows in the same order cannot deadlock. */
+function toRows(changes: readonly DatasetChange[]): { datasets: DatasetRow[]; records: RecordRow[] } {
+  const sorted = changes
+    .map((change) => ({ id: datasetId(change.dataset), change }))
+    .sort((a, b) => compareText(a.id, b.id));
+  return {
+    datasets: sorted.map(({ id, change }) => ({
+      datasetId: id,
+      ...change.dataset,
+      lastModifiedMs: change.version.lastModifiedDate,
+      syncCount: change.version.syncCount,
+      removedMs: change.removal?.lastModifiedDate ?? null,
+      removedSyncCount: change.removal?.syncCount ?? null,
+    })),
+    records: sorted.flatMap(({ id, change }) => toRecordRows(id, change)),
+  };
+}
+
+function toRecordRows(id: string, { records }: DatasetChange): RecordRow[] {
+  return records
+    .map((record) => ({
+      datasetId: id,
+      recordId: recordId(record.key),
+      recordKey: record.key,
+      recordValue: record.value,
+      numericValue: record.value === null ? null : numericValue(record.value),
+      lastModifiedMs: record.version.lastModifiedDate,
+      syncCount: record.version.syncCount,
+      deviceLastModifiedMs: record.deviceLastModifiedDate,
+    }))
+    .sort((a, b) => compareText(a.recordId, b.recordId));
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function sizeOf({ recordKey, recordValue }: RecordRow): number {
+  return Buffer.byteLength(recordKey) + Buffer.byteLength(recordValue ?? '');
+}
+
+async function execute(
+  database: Database,
+  { sql, values }: ReturnType<typeof upsertRecords>,
+): Promise<number> {
+  return (await database.query(sql, values)).rowsChanged;
+}
+
+/**
+ * Waits for all statements, also where one fails: a batch that is tried again must not meet what is left of itself.
+ * They may run side by side. Each locks its rows in the order of their keys, so that whoever waits for a row holds only
+ * rows before it, and no circle of waiting can close.
+ */
+async function allDone<Result>(statements: readonly Promise<Result>[]): Promise<Result[]> {
+  const failures = (await Promise.allSettled(statements)).flatMap((outcome) =>
+    outcome.status === 'rejected' ? [outcome.reason] : [],
+  );
+  // A refusal is for good: it counts once all else has worked.
+  if (failures.length > 0)
+    throw failures.find((error) => !(error instanceof ValueRefusedError)) ?? failures[0];
+  return Promise.all(statements);
+}
+
+/** A removal takes the values it covers with it, those written after it included. Tombstones stay. */
+async function eraseRemoved(database: Database, datasets: readonly DatasetRow[]): Promise<void> {
+  if (datasets.length === 0) return;
+  const ids = plainArray(datasets.map((dataset) => dataset.datasetId));
+  const { rows } = await database.query<{ dataset_id: string }>(REMOVED, [ids]);
+  for (const row of rows) await eraseCovered(database, row.dataset_id);
+}
+
+async function quarantine(
+  database: Database,
+  { reason, identityPoolId, position, data }: RefusedDelivery,
+): Promise<void> {
+  await database.query(QUARANTINE, [
+    streamPositionId(position),
+    reason,
+    identityPoolId,
+    position.streamName,
+    position.shardId,
+    position.sequenceNumber,
+    new Date(position.arrivedAt),
+    data,
+  ]);
+}
+
+/** Key of what is kept about one delivery: a batch that is tried again does not keep it twice. */
+export function streamPositionId({ streamName, shardId, sequenceNumber }: StreamPosition): string {
+  return hashedUuid(`${streamName}\0${shardId}\0${sequenceNumber}`);
+}

@@ -1,0 +1,114 @@
+import type { Database, SqlValue } from '../../database/database.ts';
+import type { QuerySweep } from '../query-sweep.ts';
+import { eraseCovered } from './erase-covered.ts';
+
+// Aurora DSQL changes at most 3,000 rows in a transaction.
+const SWEEP_ROWS = 2_500;
+/** Payloads are large, and a statement is not to take long. */
+const QUARANTINE_ROWS = 100;
+/** A dataset has a thousand records, and as many tombstones as it likes; most have few. */
+const STEP = 100;
+
+/** Above the id of every row, whose variant is another. */
+const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+// Conditions stand twice: a row that somebody changes meanwhile is looked at again, but only outside of the subquery.
+const remove = (table: string, key: string, condition: string, rows = SWEEP_ROWS) => `
+DELETE FROM ${table} AS stored
+WHERE (${key}) IN (SELECT ${key} FROM ${table} AS stored WHERE ${condition} LIMIT ${rows})
+  AND ${condition}`;
+
+const REMOVE_QUARANTINED = remove(
+  'projection.quarantine',
+  'quarantine_id',
+  '(stored.quarantined_at < $1 OR stored.redriven_at < $2)',
+  QUARANTINE_ROWS,
+);
+
+const REMOVE_DATED_REMOVALS = remove('projection.dated_removals', 'removal_id', 'stored.dated_at < $1');
+
+const REMOVE_REDRIVEN_OBJECTS = remove('projection.redriven_objects', 'object_id', 'stored.redriven_ms < $1');
+
+const REMOVE_GAPS = remove('projection.gaps', 'identity_pool_id, since_ms, cause', 'stored.mended_ms < $1');
+
+const REMOVE_BULK_PUBLISHES = remove(
+  'projection.bulk_publishes',
+  'identity_pool_id, started_ms',
+  `stored.started_ms < $1 AND EXISTS (
+    SELECT 1 FROM projection.bulk_publishes AS later
+    WHERE later.identity_pool_id = stored.identity_pool_id AND later.started_ms > stored.started_ms)`,
+);
+
+// The step of the walk: rows above $1, up to $2.
+
+const LIST_STEP = `
+SELECT dataset_id FROM projection.datasets WHERE dataset_id > $1::uuid ORDER BY dataset_id LIMIT ${STEP}`;
+
+const LIST_COVERED = `
+SELECT DISTINCT datasets.dataset_id
+FROM projection.datasets JOIN projection.records ON records.dataset_id = datasets.dataset_id
+WHERE datasets.dataset_id > $1::uuid AND datasets.dataset_id <= $2::uuid
+  AND (records.last_modified_ms, records.sync_count) <= (datasets.removed_ms, datasets.removed_sync_count)
+  AND records.record_value IS NOT NULL`;
+
+const RECORDS_OF_STEP = 'stored.dataset_id > $1::uuid AND stored.dataset_id <= $2::uuid';
+
+const REMOVE_TOMBSTONES = remove(
+  'projection.records',
+  'dataset_id, record_id',
+  `${RECORDS_OF_STEP} AND stored.record_value IS NULL AND stored.projected_at < $3`,
+);
+
+// Left where a person was forgotten while something of theirs was being projected.
+const REMOVE_STRAYS = remove(
+  'projection.records',
+  'dataset_id, record_id',
+  `${RECORDS_OF_STEP} AND stored.projected_at < $3 AND NOT EXISTS (
+    SELECT 1 FROM projection.datasets WHERE datasets.dataset_id = stored.dataset_id)`,
+);
+
+// One of which records are left stays: their values would be seen again.
+const REMOVE_DATASETS = remove(
+  'projection.datasets',
+  'dataset_id',
+  `${RECORDS_OF_STEP} AND stored.projected_at < $3
+  AND (stored.removed_ms, stored.removed_sync_count) >= (stored.last_modified_ms, stored.sync_count)
+  AND NOT EXISTS (SELECT 1 FROM projection.records WHERE records.dataset_id = stored.dataset_id)`,
+);
+
+/** What sweeping needs of the query store, on any `Database`. */
+export function createQuerySweep(database: Database): QuerySweep {
+  const rowsOf = async (sql: string, values: readonly SqlValue[]) =>
+    (await database.query(sql, values)).rowsChanged;
+  const allRowsOf = async (sql: string, values: readonly SqlValue[]) => {
+    let removed = 0;
+    for (;;) {
+      const rows = await rowsOf(sql, values);
+      removed += rows;
+      if (rows < SWEEP_ROWS) return removed;
+    }
+  };
+
+  return {
+    removeQuarantined: ({ quarantined, redriven }) =>
+      rowsOf(REMOVE_QUARANTINED, [new Date(quarantined), new Date(redriven)]),
+    removeDatedRemovals: (before) => rowsOf(REMOVE_DATED_REMOVALS, [new Date(before)]),
+    removeRedrivenObjects: (before) => rowsOf(REMOVE_REDRIVEN_OBJECTS, [before]),
+    removeMendedGaps: (before) => rowsOf(REMOVE_GAPS, [before]),
+    removeBulkPublishes: (before) => rowsOf(REMOVE_BULK_PUBLISHES, [before]),
+
+    async sweepDatasets(after, before) {
+      const { rows } = await database.query<{ dataset_id: string }>(LIST_STEP, [after]);
+      const last = rows.length < STEP ? null : (rows.at(-1)?.dataset_id ?? null);
+      const range = [after, last ?? LAST_ID];
+      let values = 0;
+      const covered = await database.query<{ dataset_id: string }>(LIST_COVERED, range);
+      for (const row of covered.rows) values += await eraseCovered(database, row.dataset_id);
+      const strays = await allRowsOf(REMOVE_STRAYS, [...range, new Date(before.strays)]);
+      const tombstoneTime = new Date(before.tombstones);
+      const tombstones = await allRowsOf(REMOVE_TOMBSTONES, [...range, tombstoneTime]);
+      const datasets = await rowsOf(REMOVE_DATASETS, [...range, tombstoneTime]);
+      return { tombstones, datasets, values, strays, last };
+    },
+  };
+}

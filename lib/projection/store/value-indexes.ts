@@ -1,0 +1,132 @@
+import { SetupError } from '../../common/errors.ts';
+import type { Database } from '../../database/database.ts';
+import { inDialect } from '../../database/dialect.ts';
+import { awaitIndexes } from '../../database/schema/await-indexes.ts';
+
+/**
+ * The indexes that are there only where somebody asked for them, each on the key of a record and then: `numeric`, its
+ * numeric_value; `text`, the first 64 characters of its record_value, because an index entry has a limit.
+ */
+export type ValueIndexName = 'numeric' | 'text';
+
+export interface ValueIndex {
+  name: ValueIndexName;
+  /** `broken`: building it was cut off. It answers nothing, and writing pays for it all the same. */
+  state: 'absent' | 'building' | 'broken' | 'ready';
+  bytes: number;
+}
+
+export interface ValueIndexes {
+  list(): Promise<ValueIndex[]>;
+  /**
+   * Builds the index while others write. One that is broken is built anew.
+   * @returns whether there was anything to build
+   * @throws {SetupError} somebody else is building it
+   */
+  add(name: ValueIndexName): Promise<boolean>;
+  /** @returns whether there was one to drop */
+  drop(name: ValueIndexName): Promise<boolean>;
+}
+
+// `text` as query.records_with asks for it.
+const INDEXES: Record<ValueIndexName, { relation: string; columns: string }> = {
+  numeric: { relation: 'records_by_number', columns: 'record_id, numeric_value' },
+  text: { relation: 'records_by_text', columns: 'record_id, left(record_value, 64)' },
+};
+export const VALUE_INDEX_NAMES = Object.keys(INDEXES) as ValueIndexName[];
+
+const FIND = `
+SELECT
+  relations.relname AS relation,
+  indexes.indisvalid AS valid,
+  pg_relation_size(relations.oid) AS bytes,
+  EXISTS (SELECT 1 FROM pg_stat_progress_create_index AS builds WHERE builds.index_relid = relations.oid) AS building
+FROM pg_index AS indexes
+JOIN pg_class AS relations ON relations.oid = indexes.indexrelid
+WHERE indexes.indrelid = 'projection.records'::regclass`;
+
+// Aurora DSQL tells neither sizes nor, of a build under way, which index it is of.
+const FIND_ON_DSQL = `
+SELECT
+  relations.relname AS relation,
+  indexes.indisvalid AS valid,
+  0 AS bytes,
+  EXISTS (
+    SELECT 1 FROM sys.jobs WHERE job_type = 'INDEX_BUILD' AND status IN ('submitted', 'processing')
+  ) AS building
+FROM pg_index AS indexes
+JOIN pg_class AS relations ON relations.oid = indexes.indexrelid
+JOIN pg_class AS tables ON tables.oid = indexes.indrelid
+JOIN pg_namespace AS namespaces ON namespaces.oid = tables.relnamespace
+WHERE namespaces.nspname = 'projection' AND tables.relname = 'records'`;
+
+interface IndexRow {
+  relation: string;
+  valid: boolean;
+  bytes: number;
+  building: boolean;
+}
+
+const ATTEMPTS = 3;
+
+/** The indexes on demand, on any `Database`. Its user has to own the tables. */
+export function createValueIndexes(database: Database): ValueIndexes {
+  const isDsql = database.dialect === 'dsql';
+
+  async function list(): Promise<ValueIndex[]> {
+    const { rows } = await database.query<IndexRow>(isDsql ? FIND_ON_DSQL : FIND);
+    return VALUE_INDEX_NAMES.map((name) => {
+      const row = rows.find(({ relation }) => relation === INDEXES[name].relation);
+      return { name, state: stateOf(row), bytes: row?.bytes ?? 0 };
+    });
+  }
+
+  async function stateNow(name: ValueIndexName): Promise<ValueIndex['state']> {
+    return (await list()).find((index) => index.name === name)?.state ?? 'absent';
+  }
+
+  async function drop(name: ValueIndexName): Promise<boolean> {
+    if ((await stateNow(name)) === 'absent') return false;
+    const statement = `DROP INDEX CONCURRENTLY IF EXISTS projection.${INDEXES[name].relation}`;
+    await database.query(inDialect(database.dialect, statement));
+    return true;
+  }
+
+  async function build(name: ValueIndexName): Promise<void> {
+    const { relation, columns } = INDEXES[name];
+    const statement = `CREATE INDEX CONCURRENTLY IF NOT EXISTS ${relation} ON projection.records (${columns})`;
+    await database.query(inDialect(database.dialect, statement));
+    if (isDsql) await awaitIndexes(database);
+  }
+
+  return {
+    list,
+    drop,
+    async add(name) {
+      // Two that build at once wait for each other until the server ends one of them, whose index stays broken.
+      for (let builds = 0; builds <= ATTEMPTS; builds += 1) {
+        const state = await stateNow(name);
+        if (state === 'ready') {
+          // An expression has statistics only after this, and the embedded database never does it by itself.
+          if (builds > 0) await database.query('ANALYZE projection.records');
+          return builds > 0;
+        }
+        if (state === 'building') {
+          throw new SetupError(
+            `the index ${name} is being built already; \`indexes\` shows when it is ready`,
+          );
+        }
+        if (builds === ATTEMPTS) break;
+        if (state === 'broken') await drop(name);
+        await build(name);
+      }
+      throw new SetupError(`building the index ${name} was cut off ${ATTEMPTS} times; try again`);
+    },
+  };
+}
+
+function stateOf(row: IndexRow | undefined): ValueIndex['state'] {
+  if (row === undefined) return 'absent';
+  if (row.valid) return 'ready';
+  return row.building ? 'building' : 'broken';
+}

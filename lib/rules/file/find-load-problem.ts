@@ -1,0 +1,36 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { SetupError } from '../../common/errors.ts';
+import { messageOfThrown } from '../../common/thrown.ts';
+
+/** Lambda gives the init phase of a function as much. Source: AWS Lambda Developer Guide. */
+const TIMEOUT_MS = 10_000;
+
+/**
+ * Loads a rules file in a thread of its own, which the file can neither end this process from nor block.
+ *
+ * @param rulesFile absolute path
+ * @returns undefined if the rules can be loaded; otherwise one line that says why not
+ */
+export async function findLoadProblem(rulesFile: string): Promise<string | undefined> {
+  const worker = new Worker(new URL('./load-rules-worker.ts', import.meta.url), { workerData: rulesFile });
+  const timer = setTimeout(() => worker.terminate(), TIMEOUT_MS);
+  let loaded = false;
+  worker.on('message', () => {
+    loaded = true;
+  });
+  try {
+    const [exitCode] = await once(worker, 'exit');
+    if (loaded) return undefined;
+    throw new SetupError(`it ended itself with exit code ${exitCode}`);
+  } catch (error) {
+    return describeLoadProblem(rulesFile, messageOfThrown(error));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** In one line, whatever the reason. */
+export function describeLoadProblem(rulesFile: string, reason: string): string {
+  return `sync rules: cannot load ${rulesFile}: ${reason.replace(/\s*[\r\n]\s*/g, ' ')}`;
+}

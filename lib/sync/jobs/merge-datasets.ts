@@ -1,0 +1,118 @@
+import type { DatasetKey } from '../../common/dataset-key.ts';
+import { afterCommit } from '../after-commit.ts';
+import { deletionEvent, type Offloading, recordsEvent } from '../build-stream-event.ts';
+import { deletionOf } from '../deletion-of.ts';
+import type { SyncDependencies } from '../dependencies.ts';
+import type { SyncRecord } from '../model.ts';
+import { nextVersion } from '../next-version.ts';
+import type { Merge } from '../ports/merge.ts';
+import type { DatasetMerge, MergeSnapshot, MergeStore, MergeTarget } from '../ports/merge-store.ts';
+import { exists, type StoredDataset, type SyncStore } from '../ports/sync-store.ts';
+import { sizeAfter } from '../size-after.ts';
+import { splitRecords } from './split-records.ts';
+
+/** The longest name that a device can give a dataset by itself: one of a copy is longer by the identity's id. */
+const MAX_OWN_NAME_LENGTH = 128;
+
+export interface MergeDatasetsDeps {
+  store: Pick<SyncStore, 'readDatasets'>;
+  merges: Pick<MergeStore, 'mergeDataset'>;
+  offloading: Offloading;
+  /** Epoch milliseconds. */
+  now: () => number;
+  /** As in `SyncDependencies`. */
+  afterWrite: SyncDependencies['afterWrite'];
+}
+
+/**
+ * Gives the datasets of an identity that has become part of another one to that one, each in a transaction of its own:
+ * the live records of `game` are copied to the surviving identity's `game.<disappearing identity's id>`, and `game` is
+ * deleted; the pool's stream tells of both. Run again after a crash, or after more was written into the disappearing
+ * identity, it does what is left to do. Limits do not stop it.
+ *
+ * Source of the names: Amazon Cognito developer guide, "Handling callbacks"; clients build the same ones.
+ *
+ * @throws {DatabaseError} some datasets may be merged, each of the others is as it was
+ */
+export function createMergeDatasets({
+  store,
+  merges,
+  offloading,
+  now,
+  afterWrite,
+}: MergeDatasetsDeps): (merge: Merge) => Promise<void> {
+  return async ({ from, into }) => {
+    for (const { datasetName } of await store.readDatasets(from, { after: '', limit: null })) {
+      const source = { ...from, datasetName };
+      const outboxIds = await merges.mergeDataset(
+        source,
+        into,
+        (isCopy) => targetOf(source, into, isCopy),
+        (snapshot) => decide(source, into, snapshot, { at: now(), offloading }),
+      );
+      for (const outboxId of outboxIds) await afterCommit(outboxId, afterWrite);
+    }
+  };
+}
+
+/**
+ * A copy keeps its name: the id in it tells already where it came from, and names do not grow with each merge. So does
+ * a dataset with a name that only copies have, wherever it came from: a longer one no device could ask for.
+ */
+function targetOf(source: DatasetKey, into: string, isCopy: boolean): MergeTarget {
+  const { datasetName, identityId } = source;
+  const keepsName = isCopy || datasetName.length > MAX_OWN_NAME_LENGTH;
+  // An identity's id has no dot.
+  const rootName = keepsName ? datasetName.slice(0, datasetName.lastIndexOf('.')) : datasetName;
+  const inSurviving = { ...source, identityId: into };
+  return {
+    dataset: { ...inSurviving, datasetName: keepsName ? datasetName : `${datasetName}.${identityId}` },
+    root: { ...inSurviving, datasetName: rootName },
+  };
+}
+
+/** A pool that is gone gets nothing: what is left of it is deleted, too. */
+function decide(
+  sourceKey: DatasetKey,
+  into: string,
+  { source, records, target, targetKey }: MergeSnapshot,
+  { at, offloading }: { at: number; offloading: Offloading },
+): DatasetMerge | null {
+  if (!target.poolExists) return null;
+  const deletion = deletionOf(source, into, at);
+  const deleted = deletionEvent(sourceKey, deletion);
+  if (records.length === 0) return { deletion, copy: null, events: [deleted] };
+  const copy = copyOf(targetKey, into, { records, target }, at);
+  const copied = splitRecords(copy.records).map((group) =>
+    recordsEvent(targetKey, copy.dataset, group, offloading),
+  );
+  return { deletion, copy, events: [...copied, deleted] };
+}
+
+/** An update as a device would make it, of a dataset that nearly always is new. */
+function copyOf(
+  { datasetName }: DatasetKey,
+  modifiedBy: string,
+  { records, target }: Pick<MergeSnapshot, 'records' | 'target'>,
+  at: number,
+): { dataset: StoredDataset; records: SyncRecord[] } {
+  const version = nextVersion(target.dataset, at);
+  const written = records.map(({ Key, Value }) => ({ key: Key, value: Value }));
+  const dataset = {
+    datasetName,
+    ...version,
+    deletedSyncCount: target.dataset?.deletedSyncCount ?? 0,
+    creationDate: exists(target.dataset) ? target.dataset.creationDate : version.lastModifiedDate,
+    lastModifiedBy: modifiedBy,
+    ...sizeAfter(target, written),
+  };
+  return {
+    dataset,
+    records: records.map((record) => ({
+      ...record,
+      SyncCount: version.syncCount,
+      LastModifiedDate: version.lastModifiedDate,
+      LastModifiedBy: modifiedBy,
+    })),
+  };
+}

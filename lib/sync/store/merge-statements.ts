@@ -1,0 +1,86 @@
+// The statements of merges of identities.
+
+import {
+  DATASET,
+  FORGET_COPY,
+  type ListedRecordRow,
+  type SyncDatasetRow,
+  WRITE_DATASET,
+  writeRecords,
+} from './sync-statements.ts';
+
+export interface MergeSourceRow extends SyncDatasetRow, ListedRecordRow {
+  is_copy: boolean;
+}
+
+/** One row for each live record, or one without any; none where the dataset does not exist. */
+export const READ_MERGE_SOURCE = `
+SELECT ${DATASET},
+  EXISTS (SELECT 1 FROM sync.merged_datasets WHERE dataset_id = $1::uuid) AS is_copy,
+  records.record_key, records.record_value, records.sync_count AS record_sync_count,
+  records.last_modified_ms AS record_modified_ms, records.last_modified_by AS record_modified_by,
+  records.device_last_modified_ms
+FROM sync.datasets AS stored
+LEFT JOIN sync.records ON records.dataset_id = stored.dataset_id
+  AND records.sync_count > stored.deleted_sync_count
+  AND records.record_value IS NOT NULL
+WHERE stored.dataset_id = $1::uuid AND stored.sync_count > stored.deleted_sync_count
+ORDER BY records.sync_count, records.record_id`;
+
+/** A row if it was written. $13: the dataset that lists it; from $14: the records, by columns. */
+export const WRITE_COPY = `${WRITE_DATASET}, listed AS (
+  INSERT INTO sync.merged_datasets (dataset_id, root_dataset_id)
+  SELECT dataset_id, $13::uuid FROM written
+  ON CONFLICT (dataset_id) DO UPDATE SET root_dataset_id = excluded.root_dataset_id
+), ${writeRecords(14)}
+SELECT 1 FROM written`;
+
+/**
+ * A row if it was written. The records stay for now: with those of the copy they would be more than Aurora DSQL takes
+ * in one transaction.
+ */
+export const WRITE_MERGED = `${WRITE_DATASET}, ${FORGET_COPY}
+SELECT 1 FROM written`;
+
+/**
+ * Rows are the ids of the events that were written: all where the pool ($1) streams now, else none. By columns: ids,
+ * partition keys, events, and the payloads with their ids and expiries, null for an event without.
+ */
+export const PUT_CHANGES = `
+WITH change AS (
+  SELECT change.*, pools.stream_name
+  FROM sync.identity_pools AS pools,
+    unnest($2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::bigint[])
+      AS change (outbox_id, partition_key, data, payload_id, body, expires_ms)
+  WHERE pools.identity_pool_id = $1 AND pools.streaming_status = 'ENABLED'
+), payload AS (
+  INSERT INTO sync.payloads (payload_id, body, expires_ms)
+  SELECT payload_id, body, expires_ms FROM change WHERE payload_id IS NOT NULL
+)
+INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, attempts, stream_name)
+SELECT outbox_id, partition_key, data, now(), 0, stream_name FROM change
+RETURNING outbox_id`;
+
+export interface PendingMergeRow {
+  identity_pool_id: string;
+  identity_id: string;
+  into_identity_id: string;
+  merged_ms: number;
+}
+
+export const LIST_PENDING = `
+SELECT identity_pool_id, identity_id, into_identity_id, merged_ms
+FROM sync.pending_merges
+WHERE $1::uuid IS NULL OR identity_row_id > $1::uuid
+ORDER BY identity_row_id
+LIMIT $2::bigint`;
+
+export const END_PENDING = `
+DELETE FROM sync.pending_merges
+WHERE identity_row_id = $1::uuid
+  AND NOT EXISTS (
+    SELECT 1 FROM sync.datasets
+    WHERE identity_pool_id = $2 AND identity_id = $3 AND sync_count > deleted_sync_count)
+  AND NOT EXISTS (
+    SELECT 1 FROM sync.pending_merges AS others
+    WHERE others.identity_pool_id = $2 AND others.into_identity_id = $3)`;

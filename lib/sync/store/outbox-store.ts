@@ -1,0 +1,110 @@
+import type { Database } from '../../database/database.ts';
+import type { Outbox, OutboxRow, OutboxStream, StreamChoice } from '../ports/outbox.ts';
+
+export interface OutboxStore extends Outbox {
+  /** Rows that still have to be published, those under a lease included, and rows set aside. */
+  count(): Promise<{ waiting: number; parked: number }>;
+}
+
+// A claim writes its rows anew, of which Aurora DSQL takes 10 MiB in a transaction; and a claim of this size, with its
+// partition keys, fits into one PutRecords request (5 MiB).
+const MAX_CLAIM_BYTES = 4 * 1024 * 1024;
+
+const CLAIMABLE = `
+  outbox.parked_reason IS NULL
+  AND (outbox.leased_until IS NULL OR outbox.leased_until <= now())
+  AND (coalesce(outbox.stream_name, '') = ANY ($3::text[])) = $4::boolean`;
+
+// The condition stands twice. Of two claimers that chose the same rows the second waits for the first; PostgreSQL then
+// looks at the outer condition again, with the row as leased, but not at the inner SELECT. (SKIP LOCKED would spare
+// the wait; whether Aurora DSQL has it is not known.) octet_length reads a size, not the text.
+const CLAIM = `
+UPDATE sync.outbox
+SET leased_until = now() + $2::double precision * interval '1 millisecond', attempts = outbox.attempts + 1
+FROM (
+  SELECT
+    outbox_id,
+    row_number() OVER oldest_first AS place,
+    sum(octet_length(event)) OVER oldest_first AS bytes
+  FROM (
+    SELECT outbox.outbox_id, outbox.created_at, outbox.event
+    FROM sync.outbox
+    WHERE ${CLAIMABLE}
+    ORDER BY outbox.created_at, outbox.outbox_id
+    LIMIT $1::integer
+  ) AS oldest
+  WINDOW oldest_first AS (ORDER BY created_at, outbox_id)
+) AS chosen
+WHERE outbox.outbox_id = chosen.outbox_id
+  AND (chosen.place = 1 OR chosen.bytes <= ${MAX_CLAIM_BYTES})
+  AND ${CLAIMABLE}
+RETURNING outbox.outbox_id, outbox.stream_name, outbox.partition_key, outbox.event, outbox.attempts, chosen.place`;
+
+// The count of attempts names the claim: who claimed the row after us keeps their lease.
+const POSTPONE = `
+UPDATE sync.outbox
+SET leased_until = now() + failed.delay_ms * interval '1 millisecond'
+FROM unnest($1::uuid[], $2::integer[], $3::double precision[]) AS failed (outbox_id, attempts, delay_ms)
+WHERE outbox.outbox_id = failed.outbox_id AND outbox.attempts = failed.attempts`;
+
+interface ClaimedRow {
+  outbox_id: string;
+  stream_name: string | null;
+  partition_key: string;
+  event: string;
+  attempts: number;
+  place: number;
+}
+
+/** The outbox in SQL, on any `Database`: the relay's side of it; rows are put in by the sync store. */
+export function createOutboxStore(database: Database): OutboxStore {
+  return {
+    async claim(limit, leaseMs, of = { allBut: [] }) {
+      const { rows } = await database.query<ClaimedRow>(CLAIM, [limit, leaseMs, ...toStreams(of)]);
+      // RETURNING promises no order.
+      return rows.sort((a, b) => a.place - b.place).map(toOutboxRow);
+    },
+
+    async remove(outboxIds) {
+      await database.query('DELETE FROM sync.outbox WHERE outbox_id = ANY ($1::uuid[])', [[...outboxIds]]);
+    },
+
+    async postpone(claims) {
+      await database.query(POSTPONE, [
+        claims.map(({ outboxId }) => outboxId),
+        claims.map(({ attempts }) => attempts),
+        claims.map(({ delayMs }) => delayMs),
+      ]);
+    },
+
+    async park(outboxId, reason) {
+      await database.query('UPDATE sync.outbox SET parked_reason = $2 WHERE outbox_id = $1', [
+        outboxId,
+        reason,
+      ]);
+    },
+
+    async count() {
+      const { rows } = await database.query<{ waiting: number; parked: number }>(
+        'SELECT count(*) - count(parked_reason) AS waiting, count(parked_reason) AS parked FROM sync.outbox',
+      );
+      return rows[0] ?? { waiting: 0, parked: 0 };
+    },
+  };
+}
+
+/** A list of streams, and whether theirs are the rows to take or those to leave. No stream's name is empty. */
+function toStreams(of: StreamChoice): [streams: string[], theirs: boolean] {
+  const named = (stream: OutboxStream) => stream ?? '';
+  return 'only' in of ? [[named(of.only)], true] : [of.allBut.map(named), false];
+}
+
+function toOutboxRow(row: ClaimedRow): OutboxRow {
+  return {
+    outboxId: row.outbox_id,
+    streamName: row.stream_name,
+    partitionKey: row.partition_key,
+    event: row.event,
+    attempts: row.attempts,
+  };
+}

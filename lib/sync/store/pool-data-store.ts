@@ -1,0 +1,126 @@
+import { plainArray } from '../../database/array-literal.ts';
+import type { Database, SqlValue } from '../../database/database.ts';
+import { identityRowId } from '../../database/row-ids.ts';
+import type { PoolDataStore } from '../ports/pool-data-store.ts';
+import {
+  type DeletedRow,
+  type KeyRow,
+  LIST_DELETED,
+  LIST_EXISTING,
+  LIST_MARKED,
+  READ_IS_LEFT,
+  REMOVE_BULK_PUBLISH,
+  REMOVE_COPIES,
+  REMOVE_DATASETS,
+  REMOVE_DELETED,
+  REMOVE_DEVICES,
+  REMOVE_IDENTITIES,
+  REMOVE_LOGINS,
+  REMOVE_OTHER_SYNC_IDENTITIES,
+  REMOVE_PENDING_MERGES,
+  REMOVE_POOL,
+  REMOVE_RECORDS,
+  REMOVE_ROWS,
+  REMOVE_SPENT_TOKENS,
+  REMOVE_SUBSCRIPTIONS,
+  REMOVE_SUBSCRIPTIONS_OF_DEVICES,
+  REMOVE_SYNC_IDENTITIES,
+} from './pool-data-statements.ts';
+
+/** Identities before logins: without its identity nothing can be given a login. */
+const AFTER_DATASETS = [
+  REMOVE_SUBSCRIPTIONS_OF_DEVICES,
+  REMOVE_DEVICES,
+  REMOVE_OTHER_SYNC_IDENTITIES,
+  REMOVE_IDENTITIES,
+  REMOVE_LOGINS,
+  REMOVE_BULK_PUBLISH,
+];
+
+/** What is kept of identity pools that are marked as deleted, to be removed, on any `Database`. */
+export function createPoolDataStore(database: Database): PoolDataStore {
+  return {
+    async listDatasets(identityPoolId, after, limit) {
+      const values = [identityPoolId, after?.identityId ?? '', after?.datasetName ?? '', limit];
+      const { rows } = await database.query<KeyRow>(LIST_EXISTING, values);
+      return rows.map((row) => ({
+        identityPoolId,
+        identityId: row.identity_id,
+        datasetName: row.dataset_name,
+      }));
+    },
+
+    removePendingMerges: (identityPoolId) => removeSteps(database, REMOVE_PENDING_MERGES, [identityPoolId]),
+
+    async removeRows(identityPoolId) {
+      let removed = await removeDeletedDatasets(database, identityPoolId);
+      for (const sql of AFTER_DATASETS) removed += await removeSteps(database, sql, [identityPoolId]);
+      return removed;
+    },
+
+    async isLeft(identityPoolId) {
+      const { rows } = await database.query<{ is_left: boolean }>(READ_IS_LEFT, [identityPoolId]);
+      return rows[0]?.is_left ?? false;
+    },
+
+    async listMarked(after, limit) {
+      const { rows } = await database.query<{ identity_pool_id: string }>(LIST_MARKED, [after, limit]);
+      return rows.map((row) => row.identity_pool_id);
+    },
+
+    async removePool(identityPoolId, markedBefore) {
+      return (await database.query(REMOVE_POOL, [identityPoolId, markedBefore])).rowsChanged === 1;
+    },
+  };
+}
+
+/** @returns rows removed */
+async function removeDeletedDatasets(database: Database, identityPoolId: string): Promise<number> {
+  let removed = 0;
+  let after = ['', ''];
+  for (;;) {
+    const values = [identityPoolId, ...after, REMOVE_DATASETS];
+    const { rows } = await database.query<DeletedRow>(LIST_DELETED, values);
+    removed += await removeStep(database, identityPoolId, rows);
+    const last = rows.at(-1);
+    if (!last || rows.length < REMOVE_DATASETS) return removed;
+    after = [last.identity_id, last.dataset_name];
+  }
+}
+
+/**
+ * The datasets come last: what is left of them after a crash is found through them.
+ * @returns rows removed
+ */
+async function removeStep(
+  database: Database,
+  identityPoolId: string,
+  rows: readonly DeletedRow[],
+): Promise<number> {
+  if (rows.length === 0) return 0;
+  const ids = plainArray(rows.map((row) => row.dataset_id));
+  const counts = plainArray(rows.map((row) => row.sync_count));
+  const identities = plainArray(
+    rows.map((row) => identityRowId({ identityPoolId, identityId: row.identity_id })),
+  );
+  let removed = await removeSteps(database, REMOVE_RECORDS, [identityPoolId, ids, counts]);
+  for (const sql of [REMOVE_SPENT_TOKENS, REMOVE_SUBSCRIPTIONS, REMOVE_COPIES])
+    removed += await removeSteps(database, sql, [identityPoolId, ids]);
+  removed += await removeSteps(database, REMOVE_SYNC_IDENTITIES, [identityPoolId, identities]);
+  return removed + (await database.query(REMOVE_DELETED, [identityPoolId, ids, counts])).rowsChanged;
+}
+
+/**
+ * Removes a step after the other while they are full. One that is not says nothing of what is left: where others remove
+ * the same rows at the time, it is short.
+ *
+ * @returns rows removed
+ */
+async function removeSteps(database: Database, sql: string, values: readonly SqlValue[]): Promise<number> {
+  let removed = 0;
+  for (;;) {
+    const { rowsChanged } = await database.query(sql, values);
+    removed += rowsChanged;
+    if (rowsChanged < REMOVE_ROWS) return removed;
+  }
+}

@@ -1,0 +1,98 @@
+import { randomUUID } from 'node:crypto';
+import type { Database } from '../../database/database.ts';
+import { datasetId, hashedUuid } from '../../database/row-ids.ts';
+import type { DeviceStore, PushDevice, PushPlatform, Registration } from '../ports/push.ts';
+
+/** One statement, so of two registrations at once the second finds the id that the first was given. */
+const REGISTER = `
+INSERT INTO sync.devices (
+  registration_id, device_id, identity_pool_id, identity_id, platform, endpoint, registered_ms)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (registration_id) DO UPDATE SET
+  endpoint = excluded.endpoint,
+  registered_ms = excluded.registered_ms
+RETURNING device_id`;
+
+const HAS_DEVICE = 'SELECT EXISTS (SELECT 1 FROM sync.devices WHERE device_id = $1::uuid) AS found';
+
+/** A row is changed where the identity has the device, subscribed already or not. */
+const SUBSCRIBE = `
+INSERT INTO sync.subscriptions (dataset_id, device_id, subscribed_ms)
+SELECT $1::uuid, devices.device_id, $5::bigint
+FROM sync.devices
+WHERE devices.device_id = $2::uuid AND devices.identity_pool_id = $3 AND devices.identity_id = $4
+ON CONFLICT (dataset_id, device_id) DO UPDATE SET subscribed_ms = excluded.subscribed_ms`;
+
+/** The id of a dataset stands for its identity, too. */
+const UNSUBSCRIBE = 'DELETE FROM sync.subscriptions WHERE dataset_id = $1::uuid AND device_id = $2::uuid';
+
+interface DeviceRow {
+  device_id: string;
+  platform: PushPlatform;
+  endpoint: string;
+}
+
+const READ_SUBSCRIBERS = `
+SELECT devices.device_id, devices.platform, devices.endpoint
+FROM sync.subscriptions
+JOIN sync.devices ON devices.device_id = subscriptions.device_id
+WHERE subscriptions.dataset_id = $1::uuid
+ORDER BY devices.registered_ms DESC, devices.device_id
+LIMIT $2::bigint`;
+
+/** The devices and what they subscribe to, on any `Database`. */
+export function createPushStore(database: Database): DeviceStore {
+  return {
+    async register(registration, endpoint, at) {
+      const { identityPoolId, identityId, platform } = registration;
+      const { rows } = await database.query<Pick<DeviceRow, 'device_id'>>(REGISTER, [
+        registrationId(registration),
+        randomUUID(),
+        identityPoolId,
+        identityId,
+        platform,
+        endpoint,
+        at,
+      ]);
+      const [row] = rows;
+      if (!row) throw new Error('a device that was written has no id');
+      return row.device_id;
+    },
+
+    async hasDevice(deviceId) {
+      if (!isDeviceId(deviceId)) return false;
+      const { rows } = await database.query<{ found: boolean }>(HAS_DEVICE, [deviceId]);
+      return rows[0]?.found ?? false;
+    },
+
+    async subscribe(dataset, deviceId, at) {
+      if (!isDeviceId(deviceId)) return false;
+      const values = [datasetId(dataset), deviceId, dataset.identityPoolId, dataset.identityId, at];
+      return (await database.query(SUBSCRIBE, values)).rowsChanged > 0;
+    },
+
+    async unsubscribe(dataset, deviceId) {
+      if (!isDeviceId(deviceId)) return false;
+      return (await database.query(UNSUBSCRIBE, [datasetId(dataset), deviceId])).rowsChanged > 0;
+    },
+
+    async readSubscribers(dataset, limit) {
+      const { rows } = await database.query<DeviceRow>(READ_SUBSCRIBERS, [datasetId(dataset), limit]);
+      return rows.map(toDevice);
+    },
+  };
+}
+
+/** The API lets a device be called anything; PostgreSQL would not have anything for a UUID, nor tell letters apart in one. */
+function isDeviceId(text: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
+}
+
+function toDevice({ device_id, platform, endpoint }: DeviceRow): PushDevice {
+  return { deviceId: device_id, platform, endpoint };
+}
+
+/** Key of a device's row: the token itself is not kept. It may have any characters but NUL. */
+function registrationId({ identityPoolId, identityId, platform, token }: Registration): string {
+  return hashedUuid(`${identityPoolId}\0${identityId}\0${platform}\0${token}`);
+}

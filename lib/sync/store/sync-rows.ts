@@ -1,0 +1,76 @@
+import type { DatasetKey } from '../../common/dataset-key.ts';
+import { plainArray, textArray } from '../../database/array-literal.ts';
+import type { SqlValue } from '../../database/database.ts';
+import { datasetId, recordId } from '../../database/row-ids.ts';
+import type { SyncRecord } from '../model.ts';
+import type { ListedDataset, StoredDataset } from '../ports/sync-store.ts';
+import type { ListedDatasetRow, ListedRecordRow, Nullable, SyncDatasetRow } from './sync-statements.ts';
+
+/** Null where the row is of a dataset without records. */
+export function toRecordOrNull(row: ListedRecordRow): SyncRecord | null {
+  if (row.record_key === null) return null;
+  return {
+    Key: row.record_key,
+    Value: row.record_value,
+    SyncCount: row.record_sync_count,
+    LastModifiedDate: row.record_modified_ms,
+    LastModifiedBy: row.record_modified_by,
+    DeviceLastModifiedDate: row.device_last_modified_ms,
+  };
+}
+
+export function toDatasetOrNull(row: Nullable<SyncDatasetRow>): StoredDataset | null {
+  return isDatasetRow(row) ? toStoredDataset(row) : null;
+}
+
+function isDatasetRow(row: Nullable<SyncDatasetRow>): row is SyncDatasetRow {
+  return row.dataset_name !== null;
+}
+
+export function toStoredDataset(row: SyncDatasetRow): StoredDataset {
+  return {
+    datasetName: row.dataset_name,
+    syncCount: row.sync_count,
+    deletedSyncCount: row.deleted_sync_count,
+    creationDate: row.creation_ms,
+    lastModifiedDate: row.last_modified_ms,
+    lastModifiedBy: row.last_modified_by,
+    dataStorage: row.data_storage,
+    numRecords: row.record_count,
+  };
+}
+
+export function toListedDataset(row: ListedDatasetRow): ListedDataset {
+  return {
+    syncCount: row.sync_count,
+    deletedSyncCount: row.deleted_sync_count,
+    lastModifiedBy: row.last_modified_by,
+  };
+}
+
+/** The values of a dataset's row, in the order of the statements that write one. */
+export function toDatasetValues(key: DatasetKey, stored: StoredDataset): SqlValue[] {
+  return [
+    datasetId(key),
+    key.identityPoolId,
+    key.identityId,
+    key.datasetName,
+    stored.syncCount,
+    stored.deletedSyncCount,
+    stored.creationDate,
+    stored.lastModifiedDate,
+    stored.lastModifiedBy,
+    stored.dataStorage,
+    stored.numRecords,
+  ];
+}
+
+/** The columns of records that are written. */
+export function toRecordColumns(records: readonly SyncRecord[]): SqlValue[] {
+  return [
+    plainArray(records.map((record) => recordId(record.Key))),
+    textArray(records.map((record) => record.Key)),
+    textArray(records.map((record) => record.Value)),
+    plainArray(records.map((record) => record.DeviceLastModifiedDate)),
+  ];
+}

@@ -1,0 +1,234 @@
+// The statements of the sync store. Each is one round trip and, alone, one transaction.
+
+export const DATASET = `
+  stored.dataset_name, stored.sync_count, stored.deleted_sync_count, stored.creation_ms, stored.last_modified_ms,
+  stored.last_modified_by, stored.data_storage, stored.record_count`;
+
+export interface SyncDatasetRow {
+  dataset_name: string;
+  sync_count: number;
+  deleted_sync_count: number;
+  creation_ms: number;
+  last_modified_ms: number;
+  last_modified_by: string;
+  data_storage: number;
+  record_count: number;
+}
+
+/** Of an outer join: the members are null together. */
+export type Nullable<Row> = { [Member in keyof Row]: Row[Member] | null };
+
+export const READ_DATASET = `
+SELECT ${DATASET}
+FROM sync.datasets AS stored
+WHERE stored.dataset_id = $1 AND stored.sync_count > stored.deleted_sync_count`;
+
+// COLLATE: the same order on every server, whatever its locale.
+export const READ_DATASETS = `
+SELECT ${DATASET}
+FROM sync.datasets AS stored
+WHERE stored.identity_pool_id = $1 AND stored.identity_id = $2
+  AND stored.sync_count > stored.deleted_sync_count
+  AND stored.dataset_name > $3 COLLATE "C"
+ORDER BY stored.dataset_name COLLATE "C"
+LIMIT $4::bigint`;
+
+export type ListedDatasetRow = Pick<SyncDatasetRow, 'sync_count' | 'deleted_sync_count' | 'last_modified_by'>;
+
+export interface ReadRow extends ListedDatasetRow, ListedRecordRow {
+  /** Only in a session. */
+  spent?: boolean;
+  /** Whether a merge has made copies that are named in its listings. */
+  has_copies: boolean;
+}
+
+export interface ListedRecordRow {
+  /** Null where there is no record. */
+  record_key: string | null;
+  record_value: string | null;
+  record_sync_count: number;
+  record_modified_ms: number;
+  record_modified_by: string;
+  device_last_modified_ms: number | null;
+}
+
+const readRecords = (spent = '') => `
+SELECT stored.sync_count, stored.deleted_sync_count, stored.last_modified_by,${spent}
+  EXISTS (SELECT 1 FROM sync.merged_datasets WHERE root_dataset_id = $1::uuid) AS has_copies,
+  records.record_key, records.record_value, records.sync_count AS record_sync_count,
+  records.last_modified_ms AS record_modified_ms, records.last_modified_by AS record_modified_by,
+  records.device_last_modified_ms
+FROM sync.datasets AS stored
+LEFT JOIN sync.records ON records.dataset_id = stored.dataset_id
+  AND records.sync_count > stored.deleted_sync_count
+  AND (records.sync_count, records.record_id) > ($2::bigint, $3::uuid)
+  AND records.sync_count <= $4::bigint
+WHERE stored.dataset_id = $1::uuid
+ORDER BY records.sync_count, records.record_id
+LIMIT $5::bigint`;
+
+/**
+ * One row for each record, or one without any, or none where there never was such a dataset; each repeats the dataset,
+ * so only what a listing tells of it. $2, $3: the position to read from; $4: up to.
+ */
+export const READ_RECORDS = readRecords();
+
+/** The same for a listing that goes on. $6, $7: its session, which no update of a dataset that never was can have spent. */
+export const READ_RECORDS_IN_SESSION = readRecords(`
+  EXISTS (
+    SELECT 1 FROM sync.spent_tokens WHERE dataset_id = $1 AND expires_ms = $6::bigint AND session_id = $7::uuid
+  ) AS spent,`);
+
+/** The names of the copies of a dataset that exist; there can be some of a dataset that never was. */
+export const READ_COPIES = `
+SELECT stored.dataset_name
+FROM sync.merged_datasets AS merged
+JOIN sync.datasets AS stored ON stored.dataset_id = merged.dataset_id
+WHERE merged.root_dataset_id = $1 AND stored.sync_count > stored.deleted_sync_count`;
+
+export interface SnapshotRow extends Nullable<SyncDatasetRow> {
+  spent: boolean;
+  identity_datasets: number;
+  pool_exists: boolean;
+  record_key: string | null;
+  record_sync_count: number;
+  value_bytes: number | null;
+}
+
+/**
+ * One row for each record named, or one without any. The values themselves are not needed to decide. The difference
+ * of counts is one that no index offers itself for: by count, PostgreSQL would walk through all that the dataset has.
+ */
+export const READ_SNAPSHOT = `
+SELECT ${DATASET},
+  EXISTS (
+    SELECT 1 FROM sync.spent_tokens WHERE dataset_id = $1 AND expires_ms = $5::bigint AND session_id = $6::uuid
+  ) AS spent,
+  CASE WHEN stored.sync_count > stored.deleted_sync_count THEN 0 ELSE (
+    SELECT count(*) FROM sync.datasets
+    WHERE identity_pool_id = $3 AND identity_id = $4 AND sync_count > deleted_sync_count
+  ) END AS identity_datasets,
+  EXISTS (
+    SELECT 1 FROM sync.identity_pools WHERE identity_pool_id = $3 AND deleted_ms IS NULL
+  ) AS pool_exists,
+  records.record_key, records.sync_count AS record_sync_count, octet_length(records.record_value) AS value_bytes
+FROM (SELECT $1::uuid AS dataset_id) AS asked
+LEFT JOIN sync.datasets AS stored ON stored.dataset_id = asked.dataset_id
+LEFT JOIN sync.records ON records.dataset_id = stored.dataset_id
+  AND records.record_id = ANY ($2::uuid[])
+  AND records.sync_count - stored.deleted_sync_count > 0`;
+
+/**
+ * Writes the dataset if its count and its date ($12) are still the ones before, and what depends on that. The row is
+ * locked by it: of two changes decided on the same count the second waits for the first and then finds another count,
+ * and writes nothing. Nor does one decided on a dataset that is gone since, which only the first change may make, or one
+ * that was put back from a backup and has come to that count in another way, which its date tells.
+ */
+export const WRITE_DATASET = `
+WITH written AS (
+  INSERT INTO sync.datasets AS stored (
+    dataset_id, identity_pool_id, identity_id, dataset_name, sync_count, deleted_sync_count, creation_ms,
+    last_modified_ms, last_modified_by, data_storage, record_count)
+  SELECT
+    $1::uuid, $2::text, $3::text, $4::text, $5::bigint, $6::bigint, $7::bigint,
+    $8::bigint, $9::text, $10::bigint, $11::bigint
+  WHERE $5::bigint = 1 OR EXISTS (SELECT 1 FROM sync.datasets WHERE dataset_id = $1::uuid)
+  ON CONFLICT (dataset_id) DO UPDATE SET
+    sync_count = excluded.sync_count,
+    deleted_sync_count = excluded.deleted_sync_count,
+    creation_ms = excluded.creation_ms,
+    last_modified_ms = excluded.last_modified_ms,
+    last_modified_by = excluded.last_modified_by,
+    data_storage = excluded.data_storage,
+    record_count = excluded.record_count
+  WHERE stored.sync_count = excluded.sync_count - 1 AND stored.last_modified_ms = $12::bigint
+  RETURNING stored.dataset_id
+)`;
+
+/**
+ * The event is written where the pool streams now, for the stream that the pool has now; also where the pool is deleted,
+ * whose data is being removed.
+ */
+const PUT_EVENT = `, event AS (
+  INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, attempts, stream_name)
+  SELECT $13::uuid, $14::text, $15::text, now(), 0, pools.stream_name
+  FROM written, sync.identity_pools AS pools
+  WHERE pools.identity_pool_id = $2::text AND pools.streaming_status = 'ENABLED'
+  RETURNING outbox_id
+)`;
+
+export interface WrittenRow {
+  /** Null where the pool does not stream. */
+  outbox_id: string | null;
+  /** Whether any device is to hear of it. */
+  subscribed: boolean;
+  /** Records erased. */
+  erased: number;
+}
+
+/** The records of the dataset that is written, by columns, which begin with this parameter. */
+export const writeRecords = (first: number) => `records AS (
+  INSERT INTO sync.records (
+    dataset_id, record_id, record_key, record_value, device_last_modified_ms,
+    sync_count, last_modified_ms, last_modified_by)
+  SELECT written.dataset_id, record.*, $5::bigint, $8::bigint, $9::text
+  FROM written, unnest($${first}::uuid[], $${first + 1}::text[], $${first + 2}::text[], $${first + 3}::bigint[]) AS record
+  ON CONFLICT (dataset_id, record_id) DO UPDATE SET
+    record_value = excluded.record_value,
+    device_last_modified_ms = excluded.device_last_modified_ms,
+    sync_count = excluded.sync_count,
+    last_modified_ms = excluded.last_modified_ms,
+    last_modified_by = excluded.last_modified_by
+)`;
+
+/** A dataset that is deleted is no copy made by a merge any more, whatever is made of its name later. */
+export const FORGET_COPY = `forgotten_copy AS (
+  DELETE FROM sync.merged_datasets WHERE dataset_id IN (SELECT dataset_id FROM written)
+)`;
+
+const OUTCOME = `
+  (SELECT outbox_id FROM event) AS outbox_id,
+  EXISTS (SELECT 1 FROM sync.subscriptions WHERE dataset_id = $1) AS subscribed`;
+
+const writeUpdate = (payload = '') => `${WRITE_DATASET}${PUT_EVENT}${payload}, spent AS (
+  INSERT INTO sync.spent_tokens (dataset_id, expires_ms, session_id)
+  SELECT dataset_id, $16::bigint, $17::uuid FROM written
+), forgotten AS (
+  DELETE FROM sync.spent_tokens WHERE dataset_id = $1 AND expires_ms < $18::bigint
+), ${writeRecords(19)}
+SELECT ${OUTCOME}, 0 AS erased FROM written`;
+
+/** A row if it was written. $16, $17: the session; $18: when it is forgotten; from $19: the records, by columns. */
+export const WRITE_UPDATE = writeUpdate();
+
+/** The same with $23, $24, $25: the id, body and expiry of the payload, for an event too large for the stream. */
+export const WRITE_OFFLOADED_UPDATE = writeUpdate(`, payload AS (
+  INSERT INTO sync.payloads (payload_id, body, expires_ms)
+  SELECT $23::uuid, $24::text, $25::bigint FROM event
+)`);
+
+// Aurora DSQL changes at most 3,000 rows in a transaction. A dataset holds 1,024 records, and tombstones besides.
+export const ERASE_ROWS = 2_500;
+
+/** A row if it was written. */
+export const WRITE_DELETION = `${WRITE_DATASET}${PUT_EVENT}, ${FORGET_COPY}, erased AS (
+  DELETE FROM sync.records
+  USING written
+  WHERE records.dataset_id = written.dataset_id
+    AND records.record_id IN (SELECT record_id FROM sync.records WHERE dataset_id = $1 LIMIT ${ERASE_ROWS})
+  RETURNING 1
+)
+SELECT ${OUTCOME}, (SELECT count(*) FROM erased) AS erased FROM written`;
+
+/** The records of a deleted dataset that its deletion left. The condition stands twice for one that is written anew. */
+export const ERASE_DELETED = `
+DELETE FROM sync.records
+WHERE dataset_id = $1 AND sync_count <= $2
+  AND record_id IN (
+    SELECT record_id FROM sync.records WHERE dataset_id = $1 AND sync_count <= $2 LIMIT ${ERASE_ROWS})`;
+
+export const LOCK_IDENTITY = `
+INSERT INTO sync.identities (identity_row_id, identity_pool_id, identity_id) VALUES ($1, $2, $3)
+ON CONFLICT (identity_row_id) DO UPDATE SET identity_id = excluded.identity_id`;
+
+export const LOCK_DATASET = 'SELECT 1 FROM sync.datasets WHERE dataset_id = $1 FOR UPDATE';

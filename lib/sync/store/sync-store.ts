@@ -1,0 +1,82 @@
+import type { DatasetKey } from '../../common/dataset-key.ts';
+import type { Database } from '../../database/database.ts';
+import { datasetId, recordId } from '../../database/row-ids.ts';
+import type { ReadRecordsOptions, ReadRecordsResult, SyncStore } from '../ports/sync-store.ts';
+import { changeDataset } from './change-dataset.ts';
+import { createSnapshotCache } from './snapshot-cache.ts';
+import { toListedDataset, toRecordOrNull, toStoredDataset } from './sync-rows.ts';
+import {
+  READ_COPIES,
+  READ_DATASET,
+  READ_DATASETS,
+  READ_RECORDS,
+  READ_RECORDS_IN_SESSION,
+  type ReadRow,
+  type SyncDatasetRow,
+} from './sync-statements.ts';
+
+/**
+ * The sync store, on any `Database`.
+ * @param kept shared with whatever else in this process changes datasets
+ */
+export function createSyncStore(database: Database, kept = createSnapshotCache()): SyncStore {
+  return {
+    readRecords: (dataset, options) => readRecords(database, dataset, options),
+
+    async readDataset(dataset) {
+      const { rows } = await database.query<SyncDatasetRow>(READ_DATASET, [datasetId(dataset)]);
+      return rows[0] ? toStoredDataset(rows[0]) : null;
+    },
+
+    async readDatasets({ identityPoolId, identityId }, { after, limit }) {
+      const values = [identityPoolId, identityId, after, limit];
+      const { rows } = await database.query<SyncDatasetRow>(READ_DATASETS, values);
+      return rows.map(toStoredDataset);
+    },
+
+    change: (dataset, about, decide) => changeDataset({ database, kept }, dataset, about, decide),
+  };
+}
+
+// The last there is: a position with it is behind all records of its count.
+const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+async function readRecords(
+  database: Database,
+  dataset: DatasetKey,
+  { session, after, upTo, limit }: ReadRecordsOptions,
+): Promise<ReadRecordsResult> {
+  const values = [
+    datasetId(dataset),
+    ...readPosition(after),
+    upTo ?? Number.MAX_SAFE_INTEGER,
+    limit === null ? null : limit + 1,
+  ];
+  const { rows } = await (session === null
+    ? database.query<ReadRow>(READ_RECORDS, values)
+    : database.query<ReadRow>(READ_RECORDS_IN_SESSION, [...values, session.expiresAt, session.sessionId]));
+  const [first] = rows;
+  const found = rows.map(toRecordOrNull).filter((record) => record !== null);
+  const records = limit === null ? found : found.slice(0, limit);
+  const last = found.length > records.length ? records.at(-1) : undefined;
+  // Most datasets have no copies, and are there: only the others take another round trip.
+  const mergedDatasetNames = first?.has_copies === false ? [] : await readCopies(database, dataset);
+  return {
+    dataset: first ? toListedDataset(first) : null,
+    mergedDatasetNames,
+    spent: first?.spent ?? false,
+    records,
+    next: last ? `${last.SyncCount}:${recordId(last.Key)}` : null,
+  };
+}
+
+async function readCopies(database: Database, dataset: DatasetKey): Promise<string[]> {
+  const { rows } = await database.query<{ dataset_name: string }>(READ_COPIES, [datasetId(dataset)]);
+  return rows.map((row) => row.dataset_name).sort();
+}
+
+function readPosition(after: number | string): [syncCount: number, recordId: string] {
+  if (typeof after === 'number') return [after, LAST_ID];
+  const [syncCount, id] = after.split(':');
+  return [Number(syncCount), id ?? LAST_ID];
+}

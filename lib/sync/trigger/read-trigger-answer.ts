@@ -1,0 +1,121 @@
+import { MAX_KEY_LENGTH, MAX_VALUE_LENGTH } from '../../common/bounds.ts';
+import { ServiceError } from '../../common/errors.ts';
+import { isObject } from '../../common/is-object.ts';
+import { isStorable } from '../../common/storable-text.ts';
+import { showKey } from '../../rules/show-key.ts';
+import type { SyncTriggerEvent } from '../../rules/sync-trigger-event.ts';
+import { isLongerThan, type Members } from '../../stream/members.ts';
+import type { SyncRecord } from '../model.ts';
+import type { Patch } from '../read-patches.ts';
+
+/** What an answer is read against. */
+export interface Asked {
+  /** As the function was sent it. */
+  event: SyncTriggerEvent;
+  /** What the device asked for, each key once. */
+  patches: readonly Patch[];
+  /** The dataset's records of that moment, tombstones included, by key. */
+  stored: ReadonlyMap<string, Pick<SyncRecord, 'SyncCount' | 'Value'>>;
+  /** Most patches of one call. */
+  maxPatches: number;
+}
+
+/**
+ * What is to be written, by a sync trigger's answer. A key that the answer leaves out, or has null for, stays as it is
+ * stored, whatever the device asked for. What the function wants of the other keys comes about, by a patch of the device
+ * where it sent one, and else, where it is a change, by a patch of the function's own, which is never stale. Old values
+ * in the answer are not looked at.
+ *
+ * @param answer any JSON value
+ * @returns the patches that are left of the device's, in their order, then the function's own
+ * @throws {ServiceError} InvalidLambdaFunctionOutputException naming the member that is wrong; no value is quoted
+ */
+export function readTriggerAnswer(answer: unknown, { event, patches, stored, maxPatches }: Asked): Patch[] {
+  const wanted = readRecords(readFrame(answer, event));
+  const kept = patches.flatMap((patch) => {
+    const value = wanted.get(patch.key);
+    return value === undefined ? [] : [{ ...patch, value }];
+  });
+  for (const { key } of patches) wanted.delete(key);
+  const own = [...wanted]
+    .filter(([key, value]) => value !== (stored.get(key)?.Value ?? null))
+    .map(([key, value]) => ({
+      key,
+      value,
+      syncCount: stored.get(key)?.SyncCount ?? 0,
+      deviceLastModifiedDate: null,
+    }));
+  if (kept.length + own.length > maxPatches) {
+    throw invalidOutput('datasetRecords', `must not change more than ${maxPatches} records`);
+  }
+  return [...kept, ...own];
+}
+
+const UNCHANGEABLE = [
+  'version',
+  'eventType',
+  'region',
+  'identityPoolId',
+  'identityId',
+  'datasetName',
+] as const satisfies (keyof SyncTriggerEvent)[];
+
+/** The records of an answer that is about what was asked; of the rest nothing is needed, so it may be missing. */
+function readFrame(answer: unknown, event: SyncTriggerEvent): Members {
+  if (!isObject(answer)) throw invalidOutput('the answer', 'must be an object');
+  for (const name of UNCHANGEABLE) {
+    const member = answer[name] ?? event[name];
+    if (member !== event[name]) throw invalidOutput(name, 'must not be changed');
+  }
+  const { datasetRecords } = answer;
+  if (!isObject(datasetRecords)) throw invalidOutput('datasetRecords', 'must be an object');
+  return datasetRecords;
+}
+
+/** The value that each key is to have; null to have none. */
+function readRecords(datasetRecords: Members): Map<string, string | null> {
+  const wanted = new Map<string, string | null>();
+  for (const [key, record] of Object.entries(datasetRecords)) {
+    if (record === null || record === undefined) continue;
+    checkKey(key);
+    wanted.set(key, readRecord(key, record));
+  }
+  return wanted;
+}
+
+/** A key that is wrong cannot be shown. */
+function checkKey(key: string): void {
+  if (key === '' || isLongerThan(key, MAX_KEY_LENGTH)) {
+    throw invalidOutput('a key in datasetRecords', `must have length between 1 and ${MAX_KEY_LENGTH}`);
+  }
+  if (!isStorable(key)) {
+    throw invalidOutput('a key in datasetRecords', 'must not hold NUL or unpaired surrogates');
+  }
+}
+
+function readRecord(key: string, record: unknown): string | null {
+  if (!isObject(record)) throw invalidRecord(key, '', 'must be an object or null');
+  const { op, newValue } = record;
+  if (op === 'remove') return null;
+  if (op !== 'replace') throw invalidRecord(key, '.op', 'must be replace or remove');
+  if (newValue === null) return null;
+  if (typeof newValue !== 'string') throw invalidRecord(key, '.newValue', 'must be a string or null');
+  if (isLongerThan(newValue, MAX_VALUE_LENGTH)) {
+    throw invalidRecord(key, '.newValue', `must have length less than or equal to ${MAX_VALUE_LENGTH}`);
+  }
+  if (!isStorable(newValue)) {
+    throw invalidRecord(key, '.newValue', 'must not hold NUL or unpaired surrogates');
+  }
+  return newValue;
+}
+
+function invalidRecord(key: string, member: string, must: string): ServiceError {
+  return invalidOutput(`datasetRecords.${showKey(key)}${member}`, must);
+}
+
+function invalidOutput(what: string, must: string): ServiceError {
+  return new ServiceError(
+    'InvalidLambdaFunctionOutputException',
+    `SyncTrigger answered what is not valid: ${what} ${must}`,
+  );
+}

@@ -1,0 +1,195 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { createServer } from 'node:http';
+import {
+  CreatePlatformApplicationCommand,
+  GetEndpointAttributesCommand,
+  SetEndpointAttributesCommand,
+  SNSClient,
+} from '@aws-sdk/client-sns';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { createSnsPush } from '../../../lib/aws/sns-push.ts';
+import { PushError } from '../../../lib/sync/ports/push.ts';
+import { listen } from '../../fixtures/aws/kinesis-emulator.ts';
+import { freePort } from '../../fixtures/local/free-port.ts';
+
+const APP = 'arn:aws:sns:us-east-1:000000000000:app/GCM/notes';
+const ENDPOINT = 'arn:aws:sns:us-east-1:000000000000:endpoint/GCM/notes/0a0b0c0d-0000-4000-8000-000000000001';
+const TOKEN = 'A0-secret-token';
+const DEVICE = { deviceId: 'd', platform: 'GCM' as const, endpoint: ENDPOINT };
+const MESSAGE = '{"data":{"source":"cognito-sync"}}';
+const register = { applicationArn: APP, platform: 'GCM' as const, token: TOKEN };
+
+const connectTo = (endpoint: string) =>
+  new SNSClient({
+    endpoint,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'somebody', secretAccessKey: 'secret' },
+    maxAttempts: 1,
+  });
+
+/** What a call comes to that has to fail. */
+async function failureOf(call: Promise<unknown>): Promise<unknown> {
+  return call.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+}
+
+interface Answer {
+  status?: number;
+  body: string;
+}
+
+const answered = (operation: string, result = ''): Answer => ({
+  body: `<${operation}Response xmlns="http://sns.amazonaws.com/doc/2010-03-31/">${result}<ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></${operation}Response>`,
+});
+const CREATED = answered(
+  'CreatePlatformEndpoint',
+  `<CreatePlatformEndpointResult><EndpointArn>${ENDPOINT}</EndpointArn></CreatePlatformEndpointResult>`,
+);
+const refused = (code: string, message: string, status = 400): Answer => ({
+  status,
+  body: `<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error><RequestId>r</RequestId></ErrorResponse>`,
+});
+const EXISTS = refused(
+  'InvalidParameter',
+  `Invalid parameter: Token Reason: Endpoint ${ENDPOINT} already exists with the same Token, but different attributes.`,
+);
+
+/** An SNS that gives these answers in turn. */
+async function scriptSns(...answers: Answer[]) {
+  const requests: Record<string, string>[] = [];
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const { status = 200, body } =
+      answers[requests.length] ?? refused('InternalError', 'no more answers', 500);
+    requests.push(Object.fromEntries(new URLSearchParams(Buffer.concat(chunks).toString())));
+    response.writeHead(status, { 'Content-Type': 'text/xml' }).end(body);
+  });
+  const client = connectTo(await listen(server));
+  onTestFinished(async () => {
+    client.destroy();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  return { push: createSnsPush(client), requests };
+}
+
+describe('Amazon SNS as the push channel', () => {
+  it('makes an endpoint of the application, that is enabled', async () => {
+    const { push, requests } = await scriptSns(CREATED);
+    expect(await push.register(register)).toBe(ENDPOINT);
+    expect(requests).toMatchObject([
+      {
+        Action: 'CreatePlatformEndpoint',
+        PlatformApplicationArn: APP,
+        Token: TOKEN,
+        'Attributes.entry.1.key': 'Enabled',
+        'Attributes.entry.1.value': 'true',
+      },
+    ]);
+  });
+
+  it('takes the endpoint that the token has already, and enables it', async () => {
+    const { push, requests } = await scriptSns(EXISTS, answered('SetEndpointAttributes'));
+    expect(await push.register(register)).toBe(ENDPOINT);
+    expect(requests[1]).toMatchObject({
+      Action: 'SetEndpointAttributes',
+      EndpointArn: ENDPOINT,
+      'Attributes.entry.1.key': 'Enabled',
+      'Attributes.entry.1.value': 'true',
+    });
+  });
+
+  it.each<[string, Answer[]]>([
+    ['the token', [refused('InvalidParameter', `Invalid parameter: Token Reason: ${TOKEN} is none`)]],
+    ['an application that is not there', [refused('NotFound', 'PlatformApplication does not exist', 404)]],
+    ['an endpoint that is deleted meanwhile', [EXISTS, refused('NotFound', 'Endpoint does not exist', 404)]],
+  ])('says which application it was where SNS refuses %s, and never the token', async (_, answers) => {
+    const { push } = await scriptSns(...answers);
+    const failure = await failureOf(push.register(register));
+    expect(failure).toMatchObject({ name: 'PushError', reason: 'refused' });
+    expect(failure).toBeInstanceOf(PushError);
+    expect(String(failure)).toContain(APP);
+    expect(JSON.stringify([String(failure), failure])).not.toContain(TOKEN);
+    expect(failure).not.toHaveProperty('cause');
+  });
+
+  it.each([
+    ['has no right to', refused('AuthorizationError', 'not authorized', 403), 'AuthorizationErrorException'],
+    ['SNS fails', refused('InternalError', 'no', 500), 'InternalErrorException'],
+  ])('throws the error of SNS where the service %s', async (_, answer, name) => {
+    const { push } = await scriptSns(answer, answer);
+    expect(await failureOf(push.register(register))).toMatchObject({ name });
+    expect(await failureOf(push.send(DEVICE, MESSAGE))).toMatchObject({ name });
+  });
+
+  it('publishes the message as that of the platform', async () => {
+    const { push, requests } = await scriptSns(
+      answered('Publish', '<PublishResult><MessageId>m</MessageId></PublishResult>'),
+    );
+    await push.send(DEVICE, MESSAGE);
+    expect(requests).toMatchObject([{ Action: 'Publish', TargetArn: ENDPOINT, MessageStructure: 'json' }]);
+    expect(JSON.parse(requests[0]?.Message ?? '')).toEqual({ default: MESSAGE, GCM: MESSAGE });
+  });
+
+  it.each([
+    refused('EndpointDisabled', 'Endpoint is disabled'),
+    refused('NotFound', 'Endpoint does not exist', 404),
+  ])('says so where the platform knows the device no more', async (answer) => {
+    const { push } = await scriptSns(answer);
+    expect(await failureOf(push.send(DEVICE, MESSAGE))).toMatchObject({
+      name: 'PushError',
+      reason: 'disabled',
+    });
+  });
+});
+
+const missing = spawnSync('moto_server', ['--help']).status !== 0;
+if (missing) console.log('moto_server is not on the PATH: the test of push against SNS is skipped');
+
+describe.skipIf(missing)('an SNS of its own', () => {
+  let moto: ReturnType<typeof spawn>;
+  let client: SNSClient;
+  beforeAll(async () => {
+    const port = await freePort();
+    moto = spawn('moto_server', ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' });
+    const endpoint = `http://127.0.0.1:${port}`;
+    client = connectTo(endpoint);
+    await vi.waitFor(() => fetch(endpoint), { timeout: 30_000, interval: 100 });
+  }, 40_000);
+  afterAll(() => {
+    client.destroy();
+    moto.kill('SIGKILL');
+  });
+
+  it('takes devices and messages, and a device that was disabled once more', async () => {
+    const application = { Platform: 'GCM', Name: 'notes', Attributes: { PlatformCredential: 'key' } };
+    const { PlatformApplicationArn: applicationArn = '' } = await client.send(
+      new CreatePlatformApplicationCommand(application),
+    );
+    const push = createSnsPush(client);
+    const endpoint = await push.register({ ...register, applicationArn });
+    expect(endpoint).toContain(':endpoint/GCM/notes/');
+    expect(await push.register({ ...register, applicationArn })).toBe(endpoint);
+    const device = { ...DEVICE, endpoint };
+    await push.send(device, MESSAGE);
+
+    await client.send(
+      new SetEndpointAttributesCommand({ EndpointArn: endpoint, Attributes: { Enabled: 'false' } }),
+    );
+    expect(await failureOf(push.send(device, MESSAGE))).toMatchObject({ reason: 'disabled' });
+    expect(await push.register({ ...register, applicationArn })).toBe(endpoint);
+    await push.send(device, MESSAGE);
+    const { Attributes } = await client.send(new GetEndpointAttributesCommand({ EndpointArn: endpoint }));
+    expect(Attributes).toMatchObject({ Token: TOKEN });
+  });
+
+  it('refuses a device of an application that it does not have', async () => {
+    const push = createSnsPush(client);
+    expect(await failureOf(push.register({ ...register, applicationArn: `${APP}-2` }))).toMatchObject({
+      reason: 'refused',
+    });
+  });
+});

@@ -1,0 +1,135 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { outcomeOf, prepareCommand } from '../../../infra/cli/run-command.ts';
+import { failureObjects } from '../../../lib/aws/failure-objects.ts';
+import { createCountFailedBatches } from '../../../lib/backfill/count-failed-batches.ts';
+import type { Database } from '../../../lib/database/database.ts';
+import { migrate } from '../../../lib/database/schema/migrate.ts';
+import { createRedrivenObjects } from '../../../lib/projection/store/redriven-objects.ts';
+import { PayloadUnavailableError } from '../../../lib/stream/payload-error.ts';
+import type { FetchPayload } from '../../../lib/stream/payload-port.ts';
+import { DAY, HOUR, MINUTE } from '../../fixtures/backfill/publish-poller.ts';
+import { DATABASES } from '../../fixtures/database/databases.ts';
+import {
+  deliver,
+  NEW_YEAR,
+  noPayloads,
+  toBytes,
+  toKinesisEvent,
+  wireEvent,
+} from '../../fixtures/sync/stream-events.ts';
+
+const TIME = { streamName: 'cognito-sync', from: NEW_YEAR, to: NEW_YEAR + HOUR };
+const UUID = 'aaaaaaaa-0000-4000-8000-000000000001';
+/** As Lambda names an object that holds what it gave up then. */
+const nameAt = (at: number, uuid = UUID) => {
+  const time = new Date(at).toISOString();
+  return `aws/lambda/${UUID}/shardId-0/${time.slice(0, 10).replaceAll('-', '/')}/${time.slice(0, 19).replaceAll(':', '.')}-${uuid}`;
+};
+const batch = (...arrivals: number[]) =>
+  JSON.stringify({
+    payload: JSON.stringify(toKinesisEvent(arrivals.map((at) => deliver(toBytes(wireEvent()), at)))),
+  });
+
+describe.each(DATABASES)('batches that were given up, on $name', ({ open }) => {
+  let database: Database;
+  let directory: string;
+  beforeAll(async () => {
+    database = await open();
+    await migrate(database);
+  });
+  afterAll(() => database.close());
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'failures-'));
+    await database.query('DELETE FROM projection.redriven_objects');
+  });
+  afterEach(() => rm(directory, { recursive: true, force: true }));
+
+  const count = (where = directory) =>
+    createCountFailedBatches({
+      listFailureObjects: () => failureObjects(where),
+      redriven: createRedrivenObjects(database),
+    })(TIME);
+  const write = async (name: string, text: string) => {
+    const path = join(directory, name);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, text);
+  };
+  const redrive = (where: string, fetchPayload: FetchPayload = noPayloads) =>
+    outcomeOf(async () => {
+      const command = prepareCommand(['redrive', '--failures', where]);
+      await command({
+        database,
+        fetchPayload,
+        openService: () => Promise.reject(new Error('no service')),
+        print: () => undefined,
+        progress: () => undefined,
+        now: () => NEW_YEAR,
+        signal: new AbortController().signal,
+      });
+      return { exitCode: 0 };
+    });
+
+  it('count where their records arrived in that time, or around it', async () => {
+    await write('before', batch(NEW_YEAR - HOUR, NEW_YEAR - MINUTE));
+    await write('at the start', batch(NEW_YEAR - HOUR, NEW_YEAR));
+    await write('at the end', batch(NEW_YEAR + HOUR, NEW_YEAR + DAY));
+    await write('around', batch(NEW_YEAR - DAY, NEW_YEAR + DAY));
+    await write('after', batch(NEW_YEAR + HOUR + 1));
+    await write('of another stream', batch(NEW_YEAR).replaceAll('stream/cognito-sync', 'stream/other'));
+    await write('nothing of ours', '{}');
+    expect(await count()).toBe(3);
+  });
+
+  it('count where what they hold cannot be told', async () => {
+    const far = { ...deliver(toBytes(1)), position: { ...deliver(toBytes(1)).position, arrivedAt: 1e15 } };
+    await write('object', JSON.stringify({ payload: JSON.stringify(toKinesisEvent([far])) }));
+    expect(await count()).toBe(1);
+  });
+
+  it('are not read where they were given up long before', async () => {
+    await write(nameAt(NEW_YEAR - DAY), batch(NEW_YEAR));
+    expect(await count()).toBe(0);
+    await write(nameAt(NEW_YEAR - MINUTE), batch(NEW_YEAR));
+    expect(await count()).toBe(1);
+  });
+
+  it('count until they are redriven, be it from a copy somewhere else', async () => {
+    const name = nameAt(NEW_YEAR + HOUR);
+    await write(name, batch(NEW_YEAR));
+    await write('named by somebody', batch(NEW_YEAR));
+    const elsewhere = await mkdtemp(join(tmpdir(), 'copies-'));
+    await writeFile(join(elsewhere, name.split('/').at(-1) ?? ''), batch(NEW_YEAR));
+    await redrive(elsewhere);
+    expect(await count()).toBe(1);
+    await redrive(directory);
+    expect(await count()).toBe(0);
+    await rm(elsewhere, { recursive: true });
+  });
+
+  it('count as long as some of their events are not to be had', async () => {
+    const kinesisSyncRecordsURL = 'https://bucket.s3.us-east-1.amazonaws.com/object';
+    const offloaded = wireEvent({ payloadType: 'S3Url', kinesisSyncRecords: null, kinesisSyncRecordsURL });
+    const deliveries = [deliver(toBytes(wireEvent()), NEW_YEAR), deliver(toBytes(offloaded), NEW_YEAR)];
+    await write('object', JSON.stringify({ payload: JSON.stringify(toKinesisEvent(deliveries)) }));
+    await redrive(directory, () => Promise.reject(new PayloadUnavailableError('503')));
+    expect(await count()).toBe(1);
+    // What can never be projected goes into quarantine, and counts there.
+    await redrive(directory, async () => toBytes('garbage'));
+    expect(await count()).toBe(0);
+  });
+
+  it('are an error where the directory is not there, or cannot be read', async () => {
+    await expect(count(join(directory, 'nothing'))).rejects.toMatchObject({
+      name: 'EvidenceError',
+      message: expect.stringContaining('cannot be read'),
+    });
+    await write('file', '{}');
+    await expect(count(join(directory, 'file'))).rejects.toMatchObject({
+      name: 'EvidenceError',
+      condition: 'unavailable',
+    });
+  });
+});

@@ -1,0 +1,259 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type ErasedRows, forget } from '../../../lib/backfill/forget.ts';
+import { createForgetStore } from '../../../lib/backfill/store/forget-store.ts';
+import { type SyncClient, SyncClientError } from '../../../lib/backfill/sync-client.ts';
+import type { Database } from '../../../lib/database/database.ts';
+import { migrate } from '../../../lib/database/schema/migrate.ts';
+import type { Delivery } from '../../../lib/projection/delivery.ts';
+import { projectBatch } from '../../../lib/projection/project-batch.ts';
+import { createQuarantineStore } from '../../../lib/projection/store/quarantine-store.ts';
+import { createQueryStore, streamPositionId } from '../../../lib/projection/store/query-store.ts';
+import { DATABASES } from '../../fixtures/database/databases.ts';
+import {
+  deliver,
+  IDENTITY,
+  NEW_YEAR,
+  POOL,
+  readDeliveries,
+  toBytes,
+  wireEvent,
+  wireRecord,
+} from '../../fixtures/sync/stream-events.ts';
+
+const WEEK_MS = 7 * 24 * 60 * 60 * 1000;
+const OTHER = 'us-east-1:bbbbbbbb-0000-4000-8000-000000000002';
+/** Begins with the whole id of the one that is forgotten. */
+const LONGER = `${IDENTITY}0`;
+const OTHER_POOL = 'us-east-1:00000000-0000-4000-8000-000000000002';
+const NOTHING: ErasedRows = { datasets: 0, records: 0, quarantined: 0, datedRemovals: 0, payloads: 0 };
+const noDatasets: SyncClient['listDatasets'] = async () => [];
+
+type Members = Parameters<typeof wireEvent>[0];
+const event = (members?: Members) => deliver(toBytes(wireEvent(members)));
+const offloaded = (identityId: string, payloadId: string) =>
+  event({
+    identityId,
+    payloadType: 'S3Url',
+    kinesisSyncRecords: null,
+    kinesisSyncRecordsURL: `http://127.0.0.1:4580/payloads/${payloadId}?expires=1&signature=s`,
+  });
+
+describe.each(DATABASES)('forgetting an identity on $name', ({ open }) => {
+  let database: Database;
+  beforeAll(async () => {
+    database = await open();
+    await migrate(database);
+  });
+  afterAll(() => database.close());
+  beforeEach(async () => {
+    for (const table of [
+      'projection.datasets',
+      'projection.records',
+      'projection.quarantine',
+      'projection.dated_removals',
+      'sync.payloads',
+      'sync.outbox',
+    ]) {
+      await database.query(`DELETE FROM ${table}`);
+    }
+  });
+
+  const project = async (deliveries: readonly Delivery[]) =>
+    projectBatch(createQueryStore(database), await readDeliveries(deliveries));
+  const forgetThem = (listDatasets = noDatasets, retentionMs?: number) =>
+    forget(
+      { store: createForgetStore(database), api: { listDatasets }, now: () => NEW_YEAR },
+      { identityPoolId: POOL, identityId: IDENTITY, ...(retentionMs !== undefined && { retentionMs }) },
+    );
+  const erased = async () => (await forgetThem()).erased;
+  const put = async (payloadId: string) => {
+    await database.query("INSERT INTO sync.payloads VALUES ($1, '[]', 1)", [payloadId]);
+    return payloadId;
+  };
+  const everything = async () => {
+    const rows = async (sql: string) => (await database.query(sql)).rows;
+    return {
+      datasets: await rows('SELECT * FROM projection.datasets ORDER BY dataset_id'),
+      records: await rows('SELECT * FROM projection.records ORDER BY dataset_id, record_id'),
+      quarantine: await rows('SELECT * FROM projection.quarantine ORDER BY quarantine_id'),
+      datedRemovals: await rows('SELECT * FROM projection.dated_removals ORDER BY removal_id'),
+      payloads: await rows('SELECT * FROM sync.payloads ORDER BY payload_id'),
+    };
+  };
+
+  it('erases datasets and records, removed ones and tombstones included', async () => {
+    await project([
+      event({ kinesisSyncRecords: [wireRecord(), wireRecord({ key: 'gone', value: null, op: 'remove' })] }),
+      event({ datasetName: 'settings' }),
+      event({ datasetName: 'settings', operation: 'remove', kinesisSyncRecords: null, syncCount: 2 }),
+    ]);
+    expect(await erased()).toEqual({ ...NOTHING, datasets: 2, records: 3 });
+    const { datasets, records } = await everything();
+    expect([...datasets, ...records]).toEqual([]);
+  });
+
+  it('touches nobody else: no other identity, no longer id, no other pool', async () => {
+    const others = [
+      { identityId: OTHER },
+      { identityId: LONGER },
+      { identityPoolId: OTHER_POOL },
+      // A copy that a merge made is the surviving identity's, whatever its name holds.
+      { identityId: OTHER, datasetName: `game.${IDENTITY}` },
+    ];
+    await project(others.map(event));
+    await project(
+      others.map((members) => event({ ...members, kinesisSyncRecords: [wireRecord({ value: '\0' })] })),
+    );
+    await project([
+      deliver(Buffer.from(`not JSON, of ${LONGER}`)),
+      deliver(Buffer.from(`not JSON, of x-${IDENTITY}`)),
+    ]);
+    const payloadId = await put(randomUUID());
+    await project([offloaded(OTHER, payloadId)]);
+    const before = await everything();
+    expect(before.quarantine).toHaveLength(others.length + 3);
+
+    expect(await erased()).toEqual(NOTHING);
+    await project([event(), event({ kinesisSyncRecords: [wireRecord({ value: '\0' })] })]);
+    expect(await erased()).toEqual({ ...NOTHING, datasets: 1, records: 1, quarantined: 1 });
+    expect(await everything()).toEqual(before);
+  });
+
+  it('erases what lies in quarantine of them, redriven or not, readable or not', async () => {
+    const unstorable = event({ kinesisSyncRecords: [wireRecord({ value: '\0' })] });
+    await project([
+      unstorable,
+      event({ kinesisSyncRecords: [wireRecord({ key: 1 })] }),
+      deliver(Buffer.from(`{"identityId": "${IDENTITY}", "cut o`)),
+      deliver(Buffer.from(IDENTITY)),
+    ]);
+    await createQuarantineStore(database).markRedriven(streamPositionId(unstorable.position));
+    expect(await erased()).toEqual({ ...NOTHING, quarantined: 4 });
+  });
+
+  it('erases of a large quarantine all that is theirs', async () => {
+    const garbage = Array.from({ length: 120 }, (_, index) =>
+      deliver(Buffer.from(index % 2 === 0 ? IDENTITY : OTHER)),
+    );
+    await project(garbage);
+    expect(await erased()).toEqual({ ...NOTHING, quarantined: 60 });
+    expect((await everything()).quarantine).toHaveLength(60);
+  });
+
+  it('erases offloaded records that an event in quarantine leads to', async () => {
+    const theirs = await put(randomUUID());
+    const others = await put(randomUUID());
+    await project([offloaded(IDENTITY, theirs), offloaded(OTHER, others), offloaded(IDENTITY, 'no-uuid')]);
+    expect(await erased()).toEqual({ ...NOTHING, quarantined: 2, payloads: 1 });
+    expect((await everything()).payloads).toMatchObject([{ payload_id: others }]);
+  });
+
+  it('erases the version given to a removal that lies in quarantine, and leaves those of which nobody can tell', async () => {
+    const undated = {
+      operation: 'remove',
+      kinesisSyncRecords: null,
+      lastModifiedDate: null,
+      syncCount: null,
+    };
+    const removal = event(undated);
+    const kept = event({ ...undated, datasetName: 'settings' });
+    await project([removal, kept]);
+    const refused = { ...removal, kind: 'refused' as const, reason: 'value-refused', identityPoolId: POOL };
+    await createQueryStore(database).quarantine([refused]);
+    expect(await erased()).toEqual({ ...NOTHING, datasets: 2, quarantined: 1, datedRemovals: 1 });
+    expect((await everything()).datedRemovals).toMatchObject([
+      { removal_id: streamPositionId(kept.position) },
+    ]);
+  });
+
+  it('leaves the outbox of the service alone', async () => {
+    await database.query(
+      'INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, attempts) VALUES ($1, $2, $3, now(), 0)',
+      [randomUUID(), IDENTITY, '{}'],
+    );
+    expect(await erased()).toEqual(NOTHING);
+    expect((await database.query('SELECT 1 FROM sync.outbox')).rows).toHaveLength(1);
+  });
+
+  it('erases more than one transaction takes', async () => {
+    const records = Array.from({ length: 6_000 }, (_, index) => ({
+      key: `key ${index}`,
+      value: 'v',
+      version: { lastModifiedDate: NEW_YEAR, syncCount: 1 },
+      deviceLastModifiedDate: null,
+    }));
+    const dataset = { identityPoolId: POOL, identityId: IDENTITY, datasetName: 'game' };
+    const change = { dataset, version: { lastModifiedDate: NEW_YEAR, syncCount: 1 }, removal: null, records };
+    await createQueryStore(database).apply([change]);
+    const most: number[] = [];
+    const counting: Database = {
+      ...database,
+      async query(sql, values) {
+        const result = await database.query<never>(sql, values);
+        most.push(result.rowsChanged);
+        return result;
+      },
+    };
+    const deps = { store: createForgetStore(counting), api: null, now: () => NEW_YEAR };
+    const receipt = await forget(deps, { identityPoolId: POOL, identityId: IDENTITY });
+    expect(receipt.erased).toEqual({ ...NOTHING, datasets: 1, records: 6_000 });
+    expect(Math.max(...most)).toBeLessThanOrEqual(2_500);
+  });
+
+  it('erases a record, too, that is written while its dataset goes', async () => {
+    await project([event()]);
+    let isFirst = true;
+    const racing: Database = {
+      ...database,
+      async query(sql, values) {
+        const result = await database.query<never>(sql, values);
+        if (isFirst && sql.includes('RETURNING dataset_id')) {
+          isFirst = false;
+          await project([event()]);
+          await database.query('DELETE FROM projection.datasets');
+        }
+        return result;
+      },
+    };
+    const deps = { store: createForgetStore(racing), api: null, now: () => NEW_YEAR };
+    const receipt = await forget(deps, { identityPoolId: POOL, identityId: IDENTITY });
+    expect(receipt.erased).toEqual({ ...NOTHING, datasets: 1, records: 2 });
+    expect((await everything()).records).toEqual([]);
+  });
+
+  it('gives a receipt that says what can come back, and holds nothing that was stored', async () => {
+    await project([event({ kinesisSyncRecords: [wireRecord({ key: 'the key', value: 'the value' })] })]);
+    const receipt = await forgetThem(async () => ['game', 'settings']);
+    expect(receipt).toEqual({
+      identityPoolId: POOL,
+      identityId: IDENTITY,
+      forgottenAt: NEW_YEAR,
+      erased: { ...NOTHING, datasets: 1, records: 1 },
+      holdsStill: ['game', 'settings'],
+      notKnown: null,
+      repeatAfter: NEW_YEAR + WEEK_MS,
+    });
+    expect(JSON.stringify(receipt)).not.toMatch(/the key|the value/);
+    expect(await forgetThem(undefined, 1_000)).toMatchObject({
+      erased: NOTHING,
+      holdsStill: [],
+      repeatAfter: NEW_YEAR + 1_000,
+    });
+  });
+
+  it('erases all the same where the service does not answer, and says so', async () => {
+    await project([event()]);
+    const refusing = () => Promise.reject(new SyncClientError('not-authorized', 'not for you'));
+    expect(await forgetThem(refusing)).toMatchObject({
+      erased: { datasets: 1 },
+      holdsStill: null,
+      notKnown: 'not-authorized: not for you',
+    });
+    const deps = { store: createForgetStore(database), api: null, now: () => NEW_YEAR };
+    expect(await forget(deps, { identityPoolId: POOL, identityId: IDENTITY })).toMatchObject({
+      holdsStill: null,
+      notKnown: 'no service was asked',
+    });
+  });
+});

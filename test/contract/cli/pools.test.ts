@@ -1,0 +1,97 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DONE, outcomeOf, prepareCommand } from '../../../infra/cli/run-command.ts';
+import { SetupError } from '../../../lib/common/errors.ts';
+import type { Database } from '../../../lib/database/database.ts';
+import { migrate } from '../../../lib/database/schema/migrate.ts';
+import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
+import { DATABASES } from '../../fixtures/database/databases.ts';
+import { commandDeps } from '../../fixtures/local/command-deps.ts';
+import { createDeletingService, createPoolDataDeletion } from '../../fixtures/sync/deleting-service.ts';
+import { NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
+import { createDevice, createSyncService, put } from '../../fixtures/sync/sync-service.ts';
+import { DEVELOPER } from '../../fixtures/wire/signing.ts';
+
+describe.each(DATABASES)('the command pools on $name', ({ open }) => {
+  let database: Database;
+  beforeAll(async () => {
+    database = await open();
+    await migrate(database);
+  });
+  afterAll(() => database.close());
+
+  /** What the command prints. */
+  async function pools(...args: string[]): Promise<string[]> {
+    const lines: string[] = [];
+    const print = (line: string) => lines.push(line);
+    await prepareCommand(['pools', ...args])(commandDeps({ database, print, now: () => NEW_YEAR }));
+    return lines;
+  }
+
+  it('makes pools that can be written to, and lists them', async () => {
+    expect(await pools()).toEqual(['There are no identity pools.']);
+    expect(await pools('add', POOL)).toEqual([`${POOL}: made, streaming ENABLED on cognito-sync`]);
+    expect(await pools('add', '--stream', 'other', 'eu-west-1:0')).toEqual([
+      'eu-west-1:0: made, streaming ENABLED on other',
+    ]);
+    expect(await pools('add', 'eu-west-1:1', '--no-stream')).toEqual(['eu-west-1:1: made, does not stream']);
+    expect(await pools('add', POOL, '--no-stream')).toEqual([
+      `${POOL}: was there already, and is left as it is`,
+    ]);
+    await createDevice(createSyncService(database).operations).update(put('score', '42'));
+    const store = createPoolStore(database);
+    const other = await store.readPool('eu-west-1:0');
+    if (other?.streams) {
+      const streams = { ...other.streams, status: 'DISABLED' as const, disabledReason: 'it is gone' };
+      await store.changePool({ ...other, syncTrigger: 'arn:some', streams });
+    }
+    expect(await pools()).toEqual([
+      'eu-west-1:0',
+      '  stores 0 bytes',
+      '  streaming DISABLED on other: it is gone',
+      '  sync trigger arn:some',
+      'eu-west-1:1',
+      '  stores 0 bytes',
+      '  does not stream',
+      '  no sync trigger',
+      POOL,
+      '  stores 7 bytes',
+      '  streaming ENABLED on cognito-sync',
+      '  no sync trigger',
+    ]);
+  });
+
+  it('makes a pool of an id whose pool is deleted when nothing of that is left, and says so until then', async () => {
+    const id = 'eu-west-1:2';
+    await pools('add', id, '--stream', 'other');
+    await database.query('INSERT INTO identity.logins VALUES (gen_random_uuid(), $1, $2, $2, $2, 0)', [
+      id,
+      'x',
+    ]);
+    await database.query("UPDATE sync.identity_pools SET identity_settings = '{}', revision = 7");
+    const { operations } = createDeletingService(database, { deletePoolData: async () => false });
+    await operations.DeleteIdentityPool({ IdentityPoolId: id }, DEVELOPER);
+    expect(await pools()).not.toContain(id);
+    await expect(pools('add', id)).rejects.toThrow(SetupError);
+    const outcome = await outcomeOf(async () => {
+      await pools('add', id);
+      return DONE;
+    });
+    expect(outcome).toEqual({
+      exitCode: 1,
+      error: `${id}: not made, as the pool that had this id is still being deleted; try again in a minute, with the service running`,
+    });
+    expect(await createPoolDataDeletion(database)(id)).toBe(true);
+    expect(await pools('add', id, '--no-stream')).toEqual([`${id}: made, does not stream`]);
+    expect(await createPoolStore(database).readPool(id)).toEqual({
+      identityPoolId: id,
+      revision: 1,
+      syncTrigger: null,
+      streams: null,
+      pushSync: null,
+    });
+    expect(
+      (await database.query('SELECT * FROM sync.identity_pools WHERE identity_pool_id = $1', [id])).rows,
+    ).toMatchObject([{ created_ms: NEW_YEAR, identity_settings: null, deleted_ms: null }]);
+    expect(await pools('add', id)).toEqual([`${id}: was there already, and is left as it is`]);
+  });
+});

@@ -1,0 +1,175 @@
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { outcomeOf, prepareCommand } from '../../../infra/cli/run-command.ts';
+import { createPublishStore } from '../../../lib/backfill/store/publish-store.ts';
+import type { Database } from '../../../lib/database/database.ts';
+import { migrate } from '../../../lib/database/schema/migrate.ts';
+import { projectBatch } from '../../../lib/projection/project-batch.ts';
+import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
+import { PayloadRefusedError, PayloadUnavailableError } from '../../../lib/stream/payload-error.ts';
+import type { FetchPayload } from '../../../lib/stream/payload-port.ts';
+import { DATABASES } from '../../fixtures/database/databases.ts';
+import { commandDeps } from '../../fixtures/local/command-deps.ts';
+import {
+  deliver,
+  NEW_YEAR,
+  noPayloads,
+  POOL,
+  readDeliveries,
+  toBytes,
+  toKinesisEvent,
+  wireEvent,
+  wireRecord,
+} from '../../fixtures/sync/stream-events.ts';
+
+const inline = (key: string) => deliver(toBytes(wireEvent({ kinesisSyncRecords: [wireRecord({ key })] })));
+const offloaded = (url: string) =>
+  deliver(toBytes(wireEvent({ payloadType: 'S3Url', kinesisSyncRecords: null, kinesisSyncRecordsURL: url })));
+const failureObject = (...deliveries: ReturnType<typeof deliver>[]) =>
+  JSON.stringify({ payload: JSON.stringify(toKinesisEvent(deliveries)) });
+
+describe.each(DATABASES)('the command redrive on $name', ({ open }) => {
+  let database: Database;
+  let directory: string;
+  beforeAll(async () => {
+    database = await open();
+    await migrate(database);
+  });
+  afterAll(() => database.close());
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'failures-'));
+    for (const table of ['datasets', 'records', 'quarantine'])
+      await database.query(`DELETE FROM projection.${table}`);
+  });
+  afterEach(() => rm(directory, { recursive: true, force: true }));
+
+  /** What the command prints, without the directory, and how it ends. */
+  async function redrive(args: string[], fetchPayload: FetchPayload = noPayloads, now = () => NEW_YEAR) {
+    const lines: string[] = [];
+    const print = (line: string) => lines.push(line.replaceAll(`${directory}/`, ''));
+    const outcome = await outcomeOf(async () => {
+      await prepareCommand(['redrive', ...args])(commandDeps({ database, fetchPayload, print, now }));
+      return { exitCode: 0 };
+    });
+    return { lines, ...outcome };
+  }
+  const fromDirectory = (fetchPayload?: FetchPayload) => redrive(['--failures', directory], fetchPayload);
+  const write = (name: string, text: string) => writeFile(join(directory, name), text);
+  const keys = async () =>
+    (await database.query('SELECT record_key FROM query.records ORDER BY 1')).rows.map(
+      (row) => row.record_key,
+    );
+
+  it('says which object it cannot read or keep, goes on with the next, and ends with 1', async () => {
+    await symlink('nowhere', join(directory, '1 link'));
+    await write('2 in the far future', failureObject({ ...inline('far'), position: farFuture() }));
+    await write('3 not ours', '{}');
+    await write('4 good', failureObject(inline('good')));
+    const { lines, exitCode, error } = await fromDirectory();
+    expect(lines.slice(0, 4)).toEqual([
+      expect.stringMatching(/^1 link: cannot be read: ENOENT: no such file or directory, /),
+      '2 in the far future: record 0: its arrival is no date of the years 1 to 9999',
+      '3 not ours: is no object of a failure destination, left alone',
+      '4 good: 1 projected, 0 can not be projected as they are',
+    ]);
+    expect(exitCode).toBe(1);
+    expect(error).toBe('2 of 4 objects failed');
+    expect(await keys()).toEqual(['good']);
+  });
+
+  it('reads files behind links, and nothing behind links to directories', async () => {
+    const elsewhere = await mkdtemp(join(tmpdir(), 'elsewhere-'));
+    await writeFile(join(elsewhere, 'object'), failureObject(inline('linked')));
+    await symlink(join(elsewhere, 'object'), join(directory, 'file'));
+    await symlink(elsewhere, join(directory, 'directory'));
+    const { lines, exitCode } = await fromDirectory();
+    expect(lines[0]).toBe('file: 1 projected, 0 can not be projected as they are');
+    expect(lines).toHaveLength(2);
+    expect(exitCode).toBe(0);
+    await rm(elsewhere, { recursive: true });
+  });
+
+  it('ends with 1 where events are not to be had for now, once what can be done is done', async () => {
+    await projectBatch(createQueryStore(database), await readDeliveries([offloaded('https://a/1')]));
+    await write('object', failureObject(offloaded('https://a/2'), inline('there')));
+    const unavailable: FetchPayload = () => Promise.reject(new PayloadUnavailableError('503'));
+    const left = { exitCode: 1, error: '1 event was not to be had for now; run this again later' };
+    expect(await redrive([], unavailable)).toMatchObject(left);
+    expect(await fromDirectory(unavailable)).toMatchObject(left);
+    expect(await keys()).toEqual(['there']);
+  });
+
+  it('names the way to settle what can never be projected, after which no bulk publish waits for it', async () => {
+    await projectBatch(createQueryStore(database), await readDeliveries([deliver(Buffer.from('garbage'))]));
+    const { streamName } = inline('any').position;
+    const range = { streamName, from: 0, to: NEW_YEAR * 2 };
+    const quarantined = () => createPublishStore(database).countQuarantined(POOL, range);
+    const said =
+      'quarantine: 0 projected, 1 can not be projected as they are (1 not-json; docs/query.md says what that means)';
+    expect(await redrive([])).toMatchObject({
+      exitCode: 0,
+      lines: [said, expect.stringContaining('`redrive --dismiss` settles it')],
+    });
+    expect(await quarantined()).toBe(1);
+    expect(await redrive(['--dismiss'])).toMatchObject({
+      exitCode: 0,
+      lines: [said, expect.stringMatching(/^Dismissed: 1 event\. /)],
+    });
+    expect(await quarantined()).toBe(0);
+    const nothing = { projected: 0, unavailable: 0, refused: {}, dismissed: 0 };
+    expect((await redrive(['--dismiss', '--json'])).lines).toEqual([JSON.stringify({ quarantine: nothing })]);
+  });
+
+  it('stops asking an origin that keeps silent, for the rest of the run, and asks the others', async () => {
+    const urls = Array.from({ length: 6 }, (_, index) => [
+      `https://silent/${index}`,
+      `https://well/${index}`,
+    ]);
+    const deliveries = urls.flat().map(offloaded);
+    await projectBatch(
+      createQueryStore(database),
+      await readDeliveries([...deliveries, deliver(toBytes(1))]),
+    );
+    for (const delivery of deliveries) await write(delivery.position.sequenceNumber, failureObject(delivery));
+    const asked: string[] = [];
+    const some: FetchPayload = async (url) => {
+      asked.push(url);
+      if (url.startsWith('https://silent/')) throw new PayloadUnavailableError('timeout');
+      return toBytes([wireRecord({ key: url })]);
+    };
+    for (const args of [[], ['--failures', directory]]) {
+      asked.length = 0;
+      expect(await redrive(args, some)).toMatchObject({
+        exitCode: 1,
+        error: '6 events were not to be had for now; run this again later',
+      });
+      expect(asked.filter((url) => url.startsWith('https://silent/'))).toHaveLength(3);
+      expect(asked.filter((url) => url.startsWith('https://well/'))).toHaveLength(6);
+    }
+  });
+
+  it('takes a refusal that was long in coming for silence, one that was not for an answer', async () => {
+    const deliveries = Array.from({ length: 6 }, (_, index) => offloaded(`https://a/${index}`));
+    await projectBatch(createQueryStore(database), await readDeliveries(deliveries));
+    for (const { tookMs, asked } of [
+      { tookMs: 15_000, asked: 3 },
+      { tookMs: 1_000, asked: 6 },
+    ]) {
+      let time = 0;
+      let count = 0;
+      const refusing: FetchPayload = () => {
+        time += tookMs;
+        count += 1;
+        return Promise.reject(new PayloadRefusedError('timeout, and the link has expired'));
+      };
+      await redrive([], refusing, () => time);
+      expect(count).toBe(asked);
+    }
+  });
+});
+
+function farFuture() {
+  return { ...inline('far').position, arrivedAt: Date.parse('+010000-01-01T00:00:00Z') };
+}

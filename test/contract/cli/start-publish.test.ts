@@ -1,0 +1,91 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { outcomeOf, prepareCommand } from '../../../infra/cli/run-command.ts';
+import { createPublishStore } from '../../../lib/backfill/store/publish-store.ts';
+import type { PublishDetails, PublishStart } from '../../../lib/backfill/sync-client.ts';
+import type { Database } from '../../../lib/database/database.ts';
+import { migrate } from '../../../lib/database/schema/migrate.ts';
+import { operatedService } from '../../fixtures/backfill/operated-service.ts';
+import { forgetPublishes } from '../../fixtures/backfill/publish-poller.ts';
+import { DATABASES } from '../../fixtures/database/databases.ts';
+import { commandDeps } from '../../fixtures/local/command-deps.ts';
+
+const POOL = 'us-east-1:1';
+const START = Date.UTC(2026, 0, 1);
+const DETAILS: PublishDetails = {
+  status: 'IN_PROGRESS',
+  startedAt: START,
+  completedAt: null,
+  failureMessage: null,
+};
+
+/** Asks a service that answers thus. */
+async function start(
+  database: Database,
+  answer: PublishStart,
+  { details = {}, isEnabled = true }: { details?: Partial<PublishDetails>; isEnabled?: boolean } = {},
+) {
+  const lines: string[] = [];
+  const service = operatedService({
+    api: {
+      ...operatedService({}).api,
+      readStreaming: async () => ({ isEnabled, streamName: 'cognito-sync', roleArn: null }),
+      startPublish: async () => answer,
+      readPublishDetails: async () => ({ ...DETAILS, ...details }),
+    },
+  });
+  const deps = commandDeps({ database, openService: async () => service, print: (line) => lines.push(line) });
+  const outcome = await outcomeOf(async () => {
+    await prepareCommand(['bulk-publish', 'start', '--pool', POOL])(deps);
+    return { exitCode: 0 };
+  });
+  return { lines, ...outcome };
+}
+
+describe.each(DATABASES)('starting a bulk publish, on $name', ({ open }) => {
+  let database: Database;
+  beforeAll(async () => {
+    database = await open();
+    await migrate(database);
+  });
+  afterAll(() => database.close());
+  beforeEach(() => forgetPublishes(database));
+
+  it('is done where one is under way by then, whoever started it', async () => {
+    expect(await start(database, 'started')).toEqual({
+      exitCode: 0,
+      lines: [`${POOL}: started at 2026-01-01T00:00:00Z`],
+    });
+    expect(await start(database, 'in-progress')).toEqual({
+      exitCode: 0,
+      lines: [`${POOL}: in progress since 2026-01-01T00:00:00Z`],
+    });
+  });
+
+  it('says when the next is allowed where the last is too young', async () => {
+    const details = { status: 'SUCCEEDED' as const, completedAt: START + 60_000 };
+    expect(await start(database, 'published-less-than-a-day-ago', { details })).toEqual({
+      exitCode: 1,
+      lines: [],
+      error: `${POOL} was published less than 24 hours ago; the next bulk publish is allowed at 2026-01-02T00:01:00Z`,
+    });
+    expect(await start(database, 'published-less-than-a-day-ago')).toMatchObject({ exitCode: 1 });
+  });
+
+  it('is not asked for where the pool does not stream', async () => {
+    expect(await start(database, 'started', { isEnabled: false })).toMatchObject({
+      exitCode: 1,
+      error: expect.stringContaining('does not stream'),
+    });
+  });
+
+  it('keeps the one that it started, with the stream that it goes to', async () => {
+    const runs = () => createPublishStore(database).readRuns(POOL);
+    await start(database, 'published-less-than-a-day-ago');
+    await start(database, 'in-progress');
+    expect(await runs()).toEqual([]);
+    await start(database, 'started', { details: { status: 'SUCCEEDED', completedAt: START + 1 } });
+    expect(await runs()).toMatchObject([
+      { startedAt: START, streamName: 'cognito-sync', completeness: 'waiting' },
+    ]);
+  });
+});

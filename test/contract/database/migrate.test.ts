@@ -1,0 +1,93 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createMigrate } from '../../../functions/migrate.ts';
+import { createLambdaContext } from '../../../infra/local/lambda-context.ts';
+import { createLogger } from '../../../lib/aws/telemetry.ts';
+import type { Database } from '../../../lib/database/database.ts';
+import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
+import { createRole } from '../../../lib/database/schema/create-role.ts';
+import { migrate } from '../../../lib/database/schema/migrate.ts';
+import { READER_ROLE } from '../../../lib/database/schema/roles.ts';
+import { createPostgresDatabase, DATABASES } from '../../fixtures/database/databases.ts';
+
+const MIGRATIONS = [
+  '0001-query-store.sql',
+  '0002-sync-store.sql',
+  '0003-query-by-key.sql',
+  '0004-stream-progress.sql',
+  '0005-identity-pools.sql',
+  '0006-identities.sql',
+  '0007-push.sql',
+  '0008-backfill.sql',
+];
+
+describe.each(DATABASES)('migrations on $name', ({ open }) => {
+  let database: Database;
+  afterEach(() => database.close());
+
+  it('run once', async () => {
+    database = await open();
+    expect(await migrate(database)).toEqual(MIGRATIONS);
+    expect(await migrate(database)).toEqual([]);
+  });
+
+  it('go on where one was cut off, over what it had done', async () => {
+    database = await open();
+    await migrate(database);
+    await database.query('UPDATE projection.migrations SET completed_at = NULL');
+    await database.query('DROP VIEW query.quarantine');
+    await database.query('DROP TABLE sync.outbox');
+    expect(await migrate(database)).toEqual(MIGRATIONS);
+    expect((await database.query('SELECT * FROM query.quarantine')).rows).toEqual([]);
+    expect((await database.query('SELECT * FROM sync.outbox')).rows).toEqual([]);
+  });
+
+  it('can run beside each other', async () => {
+    database = await open();
+    await Promise.all(Array.from({ length: 4 }, () => migrate(database)));
+    expect(await migrate(database)).toEqual([]);
+    expect((await database.query('SELECT * FROM query.records')).rows).toEqual([]);
+  });
+});
+
+describe('a user of PostgreSQL who may make no roles', () => {
+  it('is told who may, and gets on once there is the role', async () => {
+    const url = new URL(await createPostgresDatabase());
+    const admin = openPg({ connectionString: url.href });
+    const name = `user_${randomUUID().replaceAll('-', '')}`;
+    const [{ current_database } = { current_database: '' }] = (
+      await admin.query<{ current_database: string }>('SELECT current_database()')
+    ).rows;
+    await admin.query(`CREATE ROLE ${name} LOGIN PASSWORD 'secret'`);
+    await admin.query(`GRANT ALL ON DATABASE ${current_database} TO ${name}`);
+    Object.assign(url, { username: name, password: 'secret' });
+    const database = openPg({ connectionString: url.href });
+    await expect(createRole(database, `role_of_${name}`)).rejects.toThrow(
+      `permission denied to create role; let one who may say CREATE ROLE role_of_${name}, or give this user CREATEROLE`,
+    );
+    await createRole(admin, READER_ROLE);
+    expect(await migrate(database)).toEqual(MIGRATIONS);
+    await database.close();
+    await admin.close();
+  });
+});
+
+it('a migration that fails half-way is named, and is gone on with once the cause is mended', async () => {
+  const url = await createPostgresDatabase();
+  const database = openPg({ connectionString: url });
+  await database.query('CREATE SCHEMA projection');
+  await database.query('CREATE VIEW projection.records AS SELECT 1 AS mine');
+  const run = createMigrate({
+    database,
+    address: { kind: 'postgresql', url },
+    writers: [],
+    logger: createLogger('migrate'),
+  });
+  const context = createLambdaContext('migrate', 'us-east-1');
+  await expect(run({}, context)).rejects.toThrow(
+    /^the database test_\w+ at \S+: the migration 0001-query-store\.sql failed: .*; mend the cause, and run it again/,
+  );
+  await database.query('DROP VIEW projection.records');
+  expect(await run({}, context)).toEqual({ migrations: MIGRATIONS, skipped: [] });
+  await database.close();
+});

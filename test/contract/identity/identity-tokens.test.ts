@@ -1,0 +1,357 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Database } from '../../../lib/database/database.ts';
+import { migrate } from '../../../lib/database/schema/migrate.ts';
+import type { Logins } from '../../../lib/identity/model.ts';
+import { ExpiredLoginTokenError } from '../../../lib/identity/not-authorized.ts';
+import type { Caller } from '../../../lib/sync/model.ts';
+import { DATABASES } from '../../fixtures/database/databases.ts';
+import {
+  createIdentityService,
+  DEVELOPER_PROVIDER,
+  type IdentityService,
+  login,
+  OWN_PROVIDER,
+} from '../../fixtures/identity/identity-service.ts';
+import { NEW_YEAR } from '../../fixtures/sync/stream-events.ts';
+import { DEVELOPER } from '../../fixtures/wire/signing.ts';
+
+const error = (code: string, message: string) => expect.objectContaining({ code, message });
+const notAuthorized = (message: string) => error('NotAuthorizedException', message);
+const invalid = (message: string) => error('InvalidParameterException', expect.stringContaining(message));
+const NO_MATCH = notAuthorized(
+  "Logins don't match. Please include at least one valid login for this identity or identity pool.",
+);
+const INVALID_TOKEN = notAuthorized('Invalid login token.');
+const EXPIRED_TOKEN = notAuthorized('Invalid login token. Token expired.');
+const forbidden = (id: string) => notAuthorized(`Access to Identity '${id}' is forbidden.`);
+const identityNotFound = (id: string) => error('ResourceNotFoundException', `Identity '${id}' not found.`);
+const poolNotFound = (id: string) => error('ResourceNotFoundException', `IdentityPool '${id}' not found.`);
+
+const claimsOf = (token: string) =>
+  JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+
+describe.each(DATABASES)('tokens of Cognito Identity on $name', ({ open }) => {
+  let database: Database;
+  let service: IdentityService;
+  let IdentityPoolId: string;
+
+  beforeAll(async () => {
+    database = await open();
+    await migrate(database);
+  });
+  afterAll(() => database.close());
+  beforeEach(async () => {
+    service = createIdentityService(database);
+    IdentityPoolId = await service.newIdentityPool();
+  });
+
+  /** The clock moves on between them, so that it is clear who was first. */
+  async function getId(Logins?: Logins): Promise<string> {
+    service.clock.now += 1_000;
+    return (await service.operations.GetId({ IdentityPoolId, Logins })).IdentityId;
+  }
+  const enter = async (IdentityId: string, Logins?: Logins) =>
+    (await service.operations.GetCredentialsForIdentity({ IdentityId, Logins })).IdentityId;
+  const openIdToken = (IdentityId: string, Logins?: Logins) =>
+    service.operations.GetOpenIdToken({ IdentityId, Logins });
+  const own = (Token: string): Logins => ({ [OWN_PROVIDER]: Token });
+  const assumeRole = (WebIdentityToken: string) =>
+    service.assumeRole({
+      RoleArn: 'arn:aws:iam::000000000000:role/any',
+      RoleSessionName: 's',
+      WebIdentityToken,
+    });
+  function developerToken(
+    user: string,
+    more: { IdentityId?: string; Logins?: Logins; TokenDuration?: number } = {},
+    caller: Caller = DEVELOPER,
+  ) {
+    service.clock.now += 1_000;
+    const { Logins: others, ...rest } = more;
+    const Logins = { [DEVELOPER_PROVIDER]: user, ...others };
+    return service.operations.GetOpenIdTokenForDeveloperIdentity({ IdentityPoolId, Logins, ...rest }, caller);
+  }
+  const mergeUsers = (SourceUserIdentifier: string, DestinationUserIdentifier: string, more = {}) =>
+    service.operations.MergeDeveloperIdentities(
+      {
+        IdentityPoolId,
+        SourceUserIdentifier,
+        DestinationUserIdentifier,
+        DeveloperProviderName: DEVELOPER_PROVIDER,
+        ...more,
+      },
+      DEVELOPER,
+    );
+  const mergesMade = () => service.merges.map(({ from, into }) => [from.identityId, into]);
+
+  describe('GetOpenIdTokenForDeveloperIdentity', () => {
+    it('makes the user an identity, and answers the same one again', async () => {
+      const { IdentityId, Token } = await developerToken('ann');
+      expect((await developerToken('ann')).IdentityId).toBe(IdentityId);
+      expect((await developerToken('bob')).IdentityId).not.toBe(IdentityId);
+      expect(claimsOf(Token)).toEqual({
+        sub: IdentityId,
+        aud: IdentityPoolId,
+        iss: 'https://cognito-identity.amazonaws.com',
+        amr: ['authenticated', DEVELOPER_PROVIDER],
+        iat: NEW_YEAR / 1_000 + 1,
+        exp: NEW_YEAR / 1_000 + 1 + 900,
+      });
+      expect(await service.operations.DescribeIdentity({ IdentityId }, DEVELOPER)).toMatchObject({
+        Logins: [DEVELOPER_PROVIDER],
+      });
+    });
+
+    it('links the user to the identity that is named, a guest or not', async () => {
+      const guest = await getId();
+      const ann = await getId(login('ann'));
+      expect((await developerToken('guest', { IdentityId: guest })).IdentityId).toBe(guest);
+      expect((await developerToken('ann', { IdentityId: ann })).IdentityId).toBe(ann);
+      expect((await developerToken('ann too', { IdentityId: ann })).IdentityId).toBe(ann);
+      expect((await developerToken('ann')).IdentityId).toBe(ann);
+      await expect(enter(guest)).rejects.toEqual(forbidden(guest));
+      expect(mergesMade()).toEqual([]);
+    });
+
+    it('does not give one user two identities', async () => {
+      const { IdentityId } = await developerToken('ann');
+      const guest = await getId();
+      await expect(developerToken('ann', { IdentityId: guest })).rejects.toMatchObject({
+        code: 'DeveloperUserAlreadyRegisteredException',
+        message: expect.not.stringContaining('ann'),
+      });
+      expect(await enter(guest)).toBe(guest);
+      expect((await developerToken('ann', { IdentityId })).IdentityId).toBe(IdentityId);
+    });
+
+    it('vouches for public logins, which may be another identity’s by now', async () => {
+      const google = await getId(login('ann'));
+      const { IdentityId } = await developerToken('ann');
+      const asked = { IdentityId, Logins: login('ann') };
+      expect((await developerToken('ann', asked)).IdentityId).toBe(IdentityId);
+      expect(mergesMade()).toEqual([[google, IdentityId]]);
+      expect(await getId(login('ann'))).toBe(IdentityId);
+    });
+
+    it('answers for an identity that was merged the one that stayed', async () => {
+      const guest = await getId();
+      const ann = await getId(login('ann'));
+      await enter(guest, login('ann'));
+      expect((await developerToken('ann', { IdentityId: guest })).IdentityId).toBe(ann);
+    });
+
+    it('refuses an identity that is not in the pool', async () => {
+      const elsewhere = await getId();
+      const nowhere = `us-east-1:${randomUUID()}`;
+      IdentityPoolId = await service.newIdentityPool();
+      for (const IdentityId of [elsewhere, nowhere]) {
+        await expect(developerToken('ann', { IdentityId })).rejects.toEqual(identityNotFound(IdentityId));
+      }
+      expect(await getId()).not.toBe(elsewhere);
+    });
+
+    it('wants a user of the pool’s developer provider', async () => {
+      const ask = (Logins: Logins) =>
+        service.operations.GetOpenIdTokenForDeveloperIdentity({ IdentityPoolId, Logins }, DEVELOPER);
+      await expect(ask(login('ann'))).rejects.toEqual(invalid(DEVELOPER_PROVIDER));
+      await expect(ask({})).rejects.toEqual(invalid(DEVELOPER_PROVIDER));
+      await expect(ask({ [DEVELOPER_PROVIDER]: '' })).rejects.toEqual(invalid('logins'));
+      await expect(ask({ [DEVELOPER_PROVIDER]: 'a\0' })).rejects.toEqual(invalid('logins'));
+      await expect(ask({ [DEVELOPER_PROVIDER]: 'ann', [OWN_PROVIDER]: 'x' })).rejects.toEqual(
+        invalid(OWN_PROVIDER),
+      );
+      IdentityPoolId = await service.newIdentityPool({ DeveloperProviderName: undefined });
+      await expect(ask({ [DEVELOPER_PROVIDER]: 'ann' })).rejects.toEqual(invalid('no DeveloperProviderName'));
+      IdentityPoolId = `us-east-1:${randomUUID()}`;
+      await expect(ask({ [DEVELOPER_PROVIDER]: 'ann' })).rejects.toEqual(poolNotFound(IdentityPoolId));
+    });
+
+    it.each([1, 86_400])('gives a token for %i seconds', async (TokenDuration) => {
+      const { exp, iat } = claimsOf((await developerToken('ann', { TokenDuration })).Token);
+      expect(exp - iat).toBe(TokenDuration);
+    });
+
+    it.each([0, -1, 86_401, 1.5, Number.NaN])('gives none for %d seconds', async (TokenDuration) => {
+      await expect(developerToken('ann', { TokenDuration })).rejects.toEqual(invalid('tokenDuration'));
+    });
+  });
+
+  describe('a token of a backend’s user', () => {
+    it('is a login of the identity, the only one that a client has', async () => {
+      const { IdentityId, Token } = await developerToken('ann');
+      await expect(enter(IdentityId)).rejects.toEqual(forbidden(IdentityId));
+      expect(await enter(IdentityId, own(Token))).toBe(IdentityId);
+      expect(await getId(own(Token))).toBe(IdentityId);
+      expect((await openIdToken(IdentityId, own(Token))).IdentityId).toBe(IdentityId);
+    });
+
+    it('brings further logins to the identity', async () => {
+      const google = await getId(login('ann'));
+      const { IdentityId, Token } = await developerToken('ann');
+      expect(await enter(IdentityId, { ...own(Token), ...login('ann') })).toBe(IdentityId);
+      expect(mergesMade()).toEqual([[google, IdentityId]]);
+    });
+
+    it('is of one identity, and of what that has become part of', async () => {
+      const other = await getId(login('eve'));
+      const guest = await getId();
+      const ann = await developerToken('ann');
+      const bob = await developerToken('bob');
+      for (const id of [other, guest, bob.IdentityId]) {
+        await expect(enter(id, own(ann.Token))).rejects.toEqual(NO_MATCH);
+        await expect(enter(id, { ...own(ann.Token), ...login('eve') })).rejects.toEqual(NO_MATCH);
+      }
+      await mergeUsers('ann', 'bob');
+      for (const id of [ann.IdentityId, bob.IdentityId]) {
+        expect(await enter(id, own(ann.Token))).toBe(bob.IdentityId);
+      }
+    });
+
+    it('is no login any more once it has expired', async () => {
+      const { IdentityId, Token } = await developerToken('ann', { TokenDuration: 60 });
+      service.clock.now += 59_999;
+      expect(await enter(IdentityId, own(Token))).toBe(IdentityId);
+      service.clock.now += 1;
+      await expect(enter(IdentityId, own(Token))).rejects.toEqual(EXPIRED_TOKEN);
+    });
+
+    it('is none where it is not ours, or of another pool', async () => {
+      const { IdentityId, Token } = await developerToken('ann');
+      const [header, payload, signature] = Token.split('.');
+      const changed = Buffer.from(
+        JSON.stringify({ ...claimsOf(Token), exp: claimsOf(Token).exp + 1 }),
+      ).toString('base64url');
+      const wrong = [
+        '',
+        'x',
+        `${Token}x`,
+        `${Token}.x`,
+        `${header}.${changed}.${signature}`,
+        `${payload}.${payload}.${signature}`,
+        `${header}.${payload}`,
+        Token.padEnd(9_999, 'x'),
+      ];
+      for (const token of wrong) await expect(enter(IdentityId, own(token))).rejects.toEqual(INVALID_TOKEN);
+      IdentityPoolId = await service.newIdentityPool();
+      await expect(getId(own(Token))).rejects.toEqual(INVALID_TOKEN);
+    });
+  });
+
+  describe('GetOpenIdToken', () => {
+    it('says for ten minutes who a guest is, which is no login', async () => {
+      const guest = await getId();
+      const { IdentityId, Token } = await openIdToken(guest);
+      expect(IdentityId).toBe(guest);
+      const { amr, exp, iat } = claimsOf(Token);
+      expect([amr, exp - iat]).toEqual([['unauthenticated'], 600]);
+      await expect(getId(own(Token))).rejects.toEqual(INVALID_TOKEN);
+      await expect(enter(guest, own(Token))).rejects.toEqual(INVALID_TOKEN);
+    });
+
+    it('says who somebody is that logs in; that is a login', async () => {
+      const guest = await getId();
+      const { IdentityId, Token } = await openIdToken(guest, login('ann'));
+      expect(IdentityId).toBe(guest);
+      expect(claimsOf(Token).amr).toEqual(['authenticated', 'accounts.google.com']);
+      expect(await enter(guest, own(Token))).toBe(guest);
+      await expect(openIdToken(guest)).rejects.toEqual(forbidden(guest));
+    });
+
+    it('answers the identity that stayed', async () => {
+      const guest = await getId();
+      const ann = await getId(login('ann'));
+      const { IdentityId, Token } = await openIdToken(guest, login('ann'));
+      expect([IdentityId, claimsOf(Token).sub]).toEqual([ann, ann]);
+    });
+
+    it('is refused where the pool does not allow the classic flow, and nothing is linked', async () => {
+      IdentityPoolId = await service.newIdentityPool({ AllowClassicFlow: false });
+      const guest = await getId();
+      await expect(openIdToken(guest, login('ann'))).rejects.toEqual(
+        error('InvalidParameterException', 'Basic (classic) flow is not enabled, please use enhanced flow.'),
+      );
+      expect(await enter(guest)).toBe(guest);
+    });
+  });
+
+  describe('AssumeRoleWithWebIdentity', () => {
+    it('gives a guest credentials while it is one', async () => {
+      const guest = await getId();
+      const { Token } = await openIdToken(guest);
+      const { Credentials, ...rest } = await assumeRole(Token);
+      expect(rest).toEqual({ SubjectFromWebIdentityToken: guest, Audience: IdentityPoolId });
+      expect(service.credentials.open(Credentials.AccessKeyId, Credentials.SessionToken)).toMatchObject({
+        state: 'valid',
+        identity: { identityPoolId: IdentityPoolId, identityId: guest },
+      });
+      await enter(guest, login('ann'));
+      await expect(assumeRole(Token)).rejects.toEqual(forbidden(guest));
+    });
+
+    it('gives one who was a guest none of the identity that it has become part of', async () => {
+      const guest = await getId();
+      const { Token } = await openIdToken(guest);
+      await getId(login('ann'));
+      await enter(guest, login('ann'));
+      await expect(assumeRole(Token)).rejects.toEqual(forbidden(guest));
+    });
+
+    it('gives who has logged in credentials of the identity that stayed', async () => {
+      const ann = await developerToken('ann');
+      const bob = await developerToken('bob');
+      expect(await assumeRole(ann.Token)).toMatchObject({ SubjectFromWebIdentityToken: ann.IdentityId });
+      await mergeUsers('ann', 'bob');
+      expect(await assumeRole(ann.Token)).toMatchObject({ SubjectFromWebIdentityToken: bob.IdentityId });
+    });
+
+    it('tells a token that has expired from one that is not ours', async () => {
+      const { Token } = await openIdToken(await getId());
+      await expect(assumeRole('x')).rejects.toEqual(INVALID_TOKEN);
+      await expect(assumeRole(`${Token}x`)).rejects.not.toBeInstanceOf(ExpiredLoginTokenError);
+      service.clock.now += 600_000;
+      await expect(assumeRole(Token)).rejects.toEqual(EXPIRED_TOKEN);
+      await expect(assumeRole(Token)).rejects.toBeInstanceOf(ExpiredLoginTokenError);
+    });
+
+    it('gives none once the pool is gone', async () => {
+      const { Token } = await developerToken('ann');
+      await service.operations.DeleteIdentityPool({ IdentityPoolId }, DEVELOPER);
+      await expect(assumeRole(Token)).rejects.toEqual(INVALID_TOKEN);
+    });
+  });
+
+  describe('MergeDeveloperIdentities', () => {
+    it('makes the identity of the one user part of the other one’s, the older one as well', async () => {
+      const ann = await developerToken('ann', { Logins: login('ann') });
+      const bob = await developerToken('bob');
+      expect(await mergeUsers('ann', 'bob')).toEqual({ IdentityId: bob.IdentityId });
+      expect(mergesMade()).toEqual([[ann.IdentityId, bob.IdentityId]]);
+      expect((await developerToken('ann')).IdentityId).toBe(bob.IdentityId);
+      expect(await getId(login('ann'))).toBe(bob.IdentityId);
+    });
+
+    it('answers the identity where both are its users', async () => {
+      const { IdentityId } = await developerToken('ann');
+      await developerToken('ann too', { IdentityId });
+      expect(await mergeUsers('ann', 'ann too')).toEqual({ IdentityId });
+      expect(await mergeUsers('ann', 'ann')).toEqual({ IdentityId });
+      expect(mergesMade()).toEqual([]);
+    });
+
+    it('wants users that there are, of the pool’s provider', async () => {
+      await developerToken('ann');
+      const missing = expect.objectContaining({ code: 'ResourceNotFoundException' });
+      await expect(mergeUsers('ann', 'bob')).rejects.toEqual(missing);
+      await expect(mergeUsers('bob', 'ann')).rejects.toEqual(missing);
+      await expect(mergeUsers('bob', 'bob')).rejects.toEqual(missing);
+      await expect(mergeUsers('ann', 'ann', { DeveloperProviderName: 'other' })).rejects.toEqual(
+        invalid(DEVELOPER_PROVIDER),
+      );
+      const IdentityPoolId = `us-east-1:${randomUUID()}`;
+      await expect(mergeUsers('ann', 'ann', { IdentityPoolId })).rejects.toEqual(
+        poolNotFound(IdentityPoolId),
+      );
+    });
+  });
+});

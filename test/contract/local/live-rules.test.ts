@@ -1,0 +1,250 @@
+import { existsSync } from 'node:fs';
+import { appendFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { createLocalFunctions, type LocalFunctions } from '../../../infra/local/functions/local-functions.ts';
+import { functionArn } from '../../../infra/local/names.ts';
+import { DEFAULT_RULES_FILE } from '../../../lib/rules/file/rules-path.ts';
+import { makeRulesFolder, type RulesFolder, rulesOfSize } from '../../fixtures/rules/rules-folder.ts';
+
+const ROOT = new URL('../../../', import.meta.url);
+const TIMEOUT_MS = 20_000;
+
+/** Functions that are loaded fast. The first answers with its rules; where it is told to, once it may, having said that it has begun. */
+const HANDLERS = {
+  reader: `
+    import { existsSync, writeFileSync } from 'node:fs';
+    import { setTimeout as sleep } from 'node:timers/promises';
+    import rules from ${JSON.stringify(pathToFileURL(DEFAULT_RULES_FILE).href)};
+    export const handler = async ({ begun, mayEnd }) => {
+      if (begun) writeFileSync(begun, '');
+      while (mayEnd && !existsSync(mayEnd)) await sleep(5);
+      return rules;
+    };`,
+  count: 'let calls = 0; export const handler = async () => (calls += 1);',
+  broken: "throw new Error('not loadable');",
+};
+/** Rules that are there only when the gate is open, which say first that they are being loaded. */
+const GATED = `
+  import { existsSync, writeFileSync } from 'node:fs';
+  import { setTimeout as sleep } from 'node:timers/promises';
+  writeFileSync(new URL('loading', import.meta.url), '');
+  while (!existsSync(new URL('gate', import.meta.url))) await sleep(5);
+  export default 'gated';`;
+
+let folder: RulesFolder;
+let functions: LocalFunctions;
+let log: string[];
+
+beforeEach(async () => {
+  folder = await makeRulesFolder();
+  for (const [name, code] of Object.entries(HANDLERS)) await folder.write(`${name}.mjs`, code);
+  await folder.write('rules.ts', "export default 'first';");
+  functions = open();
+});
+afterEach(() => folder.remove());
+
+function open(): LocalFunctions {
+  log = [];
+  const moduleOf = (name: string) => pathToFileURL(at(`${name}.mjs`));
+  const opened = createLocalFunctions({
+    modules: {
+      reader: moduleOf('reader'),
+      count: moduleOf('count'),
+      broken: moduleOf('broken'),
+      'sync-trigger': new URL('functions/sync-trigger.ts', ROOT),
+    },
+    region: 'eu-west-1',
+    rulesFile: folder.rulesFile,
+    logger: {
+      info: (line) => log.push(`info: ${line}`),
+      error: (line) => log.push(`error: ${line}`),
+    },
+  });
+  onTestFinished(() => opened.close());
+  return opened;
+}
+
+const at = (name: string) => join(folder.path, name);
+const call = (name: string, event: object = {}) =>
+  functions.invoke(functionArn('eu-west-1', name), event, { timeoutMs: TIMEOUT_MS });
+const read = (event: object = {}) => call('reader', event);
+const until = (condition: () => unknown) => vi.waitFor(condition, { timeout: TIMEOUT_MS, interval: 20 });
+const untilRead = (rules: string) => until(async () => expect(await read()).toBe(rules));
+const loaded = () => `info: sync rules: loaded ${folder.rulesFile}`;
+const notLoaded = (reason: string) =>
+  `error: sync rules: cannot load ${folder.rulesFile}: ${reason}; until they can be loaded, updates are refused`;
+
+describe('sync rules in the local cloud', () => {
+  it.each([
+    ['replaced', () => folder.write('rules.ts', "export default 'second';")],
+    ['written in place', () => writeFile(folder.rulesFile, "export default 'second';")],
+    [
+      'removed and made anew',
+      async () => {
+        await rm(folder.rulesFile);
+        await folder.write('rules.ts', "export default 'second';");
+      },
+    ],
+    [
+      'saved twice',
+      async () => {
+        await folder.write('rules.ts', "export default 'other';");
+        await folder.write('rules.ts', "export default 'second';");
+      },
+    ],
+  ])('are live soon after their file is %s, which the log says', async (_, change) => {
+    expect(await read()).toBe('first');
+    expect(log).toEqual([]);
+    await change();
+    await untilRead('second');
+    await until(() => expect(log.at(-1)).toBe(loaded()));
+  });
+
+  it.each([
+    ['a file that they import', "export { default } from './max.ts';", 'max.ts'],
+    ['one that this imports', "export { default } from './between.ts';", 'max.ts'],
+    ['one that the folder has a name for', "export { default } from '#max';", 'max.ts'],
+    ['one of JSON', "import max from './max.json' with { type: 'json' }; export default max;", 'max.json'],
+  ])('are live soon after %s is changed', async (_, code, name) => {
+    const content = (text: string) => (name.endsWith('.json') ? `"${text}"` : `export default '${text}';`);
+    await folder.write('package.json', '{ "imports": { "#max": "./max.ts" } }');
+    await folder.write('between.ts', "import max from './max.ts'; export default max;");
+    await folder.write(name, content('first'));
+    await folder.write('rules.ts', code);
+    expect(await read()).toBe('first');
+    await folder.write(name, content('second'));
+    await untilRead('second');
+  });
+
+  it('that cannot be loaded refuse every call, and say so once for each change', async () => {
+    expect(await read()).toBe('first');
+    await folder.write('rules.ts', '\nexport default (;');
+    const reason = `Expression expected (${folder.rulesFile}:2)`;
+    await until(() => expect(log).toEqual([notLoaded(reason)]));
+    for (const _ of [1, 2]) await expect(read()).rejects.toMatchObject({ reason: 'threw', message: reason });
+    expect(log).toHaveLength(1);
+
+    await appendFile(folder.rulesFile, ' ');
+    await until(() => expect(log).toEqual([notLoaded(reason), notLoaded(reason)]));
+    await folder.write('rules.ts', "export default 'second';");
+    await until(() => expect(log.at(-1)).toBe(loaded()));
+    expect(await read()).toBe('second');
+  });
+
+  it('that are gone refuse every call, until they are back', async () => {
+    expect(await read()).toBe('first');
+    await rm(folder.rulesFile);
+    await until(() => expect(log).toEqual([expect.stringMatching(/cannot load .*rules\.ts: ENOENT/)]));
+    await expect(read()).rejects.toMatchObject({ reason: 'threw', message: /ENOENT/ });
+    await folder.write('rules.ts', "export default 'back';");
+    await until(() => expect(log.at(-1)).toBe(loaded()));
+    expect(await read()).toBe('back');
+  });
+
+  it('are loaded once the file is there that they lacked', async () => {
+    await folder.write('rules.ts', "export { default } from './lacking.ts';");
+    await expect(read()).rejects.toMatchObject({ reason: 'threw', message: /Cannot find module .*lacking/ });
+    await folder.write('lacking.ts', "export default 'found';");
+    await until(() => expect(log.at(-1)).toBe(loaded()));
+    expect(await read()).toBe('found');
+  });
+
+  it('say what is wrong with them in one line', async () => {
+    expect(await read()).toBe('first');
+    await folder.write('rules.ts', "export default 1; throw new Error('a\\r\\n b\\n\\nc');");
+    await until(() => expect(log).toEqual([notLoaded(`a b c (${folder.rulesFile}:1)`)]));
+  });
+
+  it('stay for a call that is under way, and for none after it', async () => {
+    const underWay = read({ begun: at('begun'), mayEnd: at('may end') });
+    await until(() => expect(existsSync(at('begun'))).toBe(true));
+    expect(await read()).toBe('first');
+    await folder.write('rules.ts', "export default 'second';");
+    await untilRead('second');
+    await writeFile(at('may end'), '');
+    expect(await underWay).toBe('first');
+    const after = Array.from({ length: 8 }, () => read());
+    expect(new Set(await Promise.all(after))).toEqual(new Set(['second']));
+  });
+
+  it('that are changed while they are loaded for a call stay for that one alone', async () => {
+    await folder.write('rules.ts', GATED);
+    const waiting = read();
+    await until(() => expect(existsSync(at('loading'))).toBe(true));
+    await folder.write('rules.ts', "export default 'second';");
+    await until(() => expect(log).toEqual([loaded()]));
+    expect(await read()).toBe('second');
+    await writeFile(at('gate'), '');
+    expect(await waiting).toBe('gated');
+    expect(await read()).toBe('second');
+  });
+
+  it('that are changed while a change is loaded are those of the last change', async () => {
+    expect(await read()).toBe('first');
+    await folder.write('rules.ts', GATED);
+    await until(() => expect(existsSync(at('loading'))).toBe(true));
+    await folder.write('rules.ts', "export default 'third';");
+    await until(() => expect(log).toEqual([loaded()]));
+    expect(await read()).toBe('third');
+  });
+
+  it('are no matter of a function that does not read them', async () => {
+    expect([await call('count'), await read()]).toEqual([1, 'first']);
+    await folder.write('rules.ts', 'export default (;');
+    await until(() => expect(log).toHaveLength(1));
+    expect(await call('count')).toBe(2);
+  });
+});
+
+describe('sync rules that are loaded before they are asked', () => {
+  it.each([
+    ['a default export of its own', 'export default {};', /must be what defineRules answers$/],
+    ['no default export', 'export const rules = {};', /must be what defineRules answers$/],
+    ['a syntax error', '\n\nconst a: number = ;', /: Expression expected \(.*rules\.ts:3\)$/],
+    ['a misspelt option', rulesOfSize(1).replace('maxBytes', 'maxByte'), /maxByte: there is no such option/],
+    ['an option out of bounds', rulesOfSize(-1), /maxBytes: must be a whole number/],
+    ['a file that it lacks', "import './lacking.ts';", /: Cannot find module '.*lacking\.ts'/],
+    ['code that throws', "\nthrow new Error('not today');", /: not today \(.*rules\.ts:2\)$/],
+  ])('say why they cannot be: %s', async (_, code, reason) => {
+    await folder.write('rules.ts', code);
+    const problem = await functions.load('sync-trigger');
+    expect(problem).toMatch(reason);
+    expect(problem?.startsWith(`sync rules: cannot load ${folder.rulesFile}: `)).toBe(true);
+    expect(log).toEqual([]);
+  });
+
+  it('say where they are wrong, however late that is seen', async () => {
+    await folder.write('rules.ts', '\n\nconst a: number = ;');
+    const loading = functions.load('reader');
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
+    expect(await loading).toMatch(/rules\.ts:3\)$/);
+  });
+
+  it('say that there is no file', async () => {
+    await rm(folder.rulesFile);
+    expect(await functions.load('sync-trigger')).toMatch(/rules\.ts: ENOENT: no such file/);
+  });
+
+  it('are kept for the first call', async () => {
+    expect(await functions.load('count')).toBeUndefined();
+    expect([await functions.load('count'), await call('count'), await call('count')]).toEqual([
+      undefined,
+      1,
+      2,
+    ]);
+  });
+
+  it('are those of a change meanwhile', async () => {
+    await folder.write('rules.ts', GATED);
+    const loading = functions.load('reader');
+    await until(() => expect(existsSync(at('loading'))).toBe(true));
+    await folder.write('rules.ts', "export default 1; throw new Error('worse');");
+    expect(await loading).toContain('worse');
+  });
+
+  it('are not what is wrong where a function has read none', async () => {
+    expect(await functions.load('broken')).toBeUndefined();
+  });
+});

@@ -1,0 +1,489 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect as connectSocket, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { Client } from 'pg';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { readFrames } from '../../../infra/local/sql-port/sql-frames.ts';
+import {
+  cString,
+  frame,
+  int16,
+  int32,
+  readErrorFields,
+  readText,
+  SYNC,
+  typeOf,
+} from '../../../infra/local/sql-port/sql-messages.ts';
+import { type SqlPort, startSqlPort } from '../../../infra/local/sql-port/sql-port.ts';
+import { type EmbeddedDatabase, openPglite } from '../../../lib/database/drivers/pglite/open-pglite.ts';
+import { placeEmbeddedDatabase } from '../../fixtures/database/embedded-template.ts';
+
+const HOST = '127.0.0.1';
+const hasPsql = spawnSync('psql', ['--version']).status === 0;
+if (!hasPsql) console.log('psql is not on the PATH: its tests are skipped');
+
+let directory: string;
+let database: EmbeddedDatabase;
+let front: SqlPort;
+const clients: { end(): unknown }[] = [];
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'sql-port-'));
+  const dataDir = join(directory, 'database');
+  await placeEmbeddedDatabase(dataDir);
+  database = await openPglite({
+    dataDir,
+    readTimeoutMs: 2_000,
+    maxReadBytes: 24 * 1024 * 1024,
+  });
+  for (const sql of [
+    'create role query_reader',
+    'create table scores (name text primary key, score int)',
+    "insert into scores values ('ann', 3), ('bob', 5)",
+    'create view best as select name from scores where score > 4',
+    'create sequence numbers',
+    'create table secrets (secret text)',
+    // More than the product grants: the front must hold even if a grant is too wide.
+    'grant select, insert, update, delete, truncate on scores, best to query_reader',
+    'grant usage, update on sequence numbers to query_reader',
+    'grant create on schema public to query_reader',
+  ])
+    await database.query(sql);
+  front = await startSqlPort({ host: HOST, port: 0, database });
+});
+
+afterEach(() => Promise.all(clients.splice(0).map((client) => client.end())));
+
+afterAll(async () => {
+  await front.close();
+  await database.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+async function connect(port = front.port): Promise<Client> {
+  const client = new Client({ host: HOST, port, user: 'postgres', database: 'postgres' });
+  client.on('error', () => {});
+  await client.connect();
+  clients.push(client);
+  return client;
+}
+
+async function codeOf(client: Client, sql: string): Promise<string | undefined> {
+  return client.query(sql).then(
+    () => undefined,
+    (error: { code?: string }) => error.code,
+  );
+}
+
+/** All a reader could have changed, as the service sees it. */
+async function stateOfTheSession(): Promise<unknown> {
+  const { rows } = await database.query(`
+    select current_user::text as who, session_user::text as session,
+      current_setting('transaction_read_only') as read_only, current_setting('timezone') as zone,
+      (select string_agg(name || score, ',' order by name) from scores) as scores,
+      (select last_value || ' ' || is_called from numbers) as numbers,
+      (select count(*) from pg_class) as relations, (select count(*) from pg_largeobject_metadata) as objects,
+      (select count(*) from pg_prepared_statements) as statements, (select count(*) from pg_cursors) as cursors,
+      (select count(*) from pg_locks where locktype = 'advisory') as locks,
+      (select count(*) from pg_listening_channels()) as channels`);
+  return rows[0];
+}
+
+/** A client that says what it likes. */
+async function connectRaw(): Promise<{ socket: Socket; answers: AsyncGenerator<Uint8Array> }> {
+  const socket = connectSocket(front.port, HOST);
+  socket.on('error', () => {});
+  clients.push({ end: () => socket.destroy() });
+  await once(socket, 'connect');
+  const fields = [cString('user'), cString('postgres'), cString('')];
+  const length = 8 + Buffer.concat(fields).length;
+  socket.write(Buffer.concat([int32(length), int32(0x00030000), ...fields]));
+  const answers = readFrames(socket, () => true);
+  await untilReady(answers);
+  return { socket, answers };
+}
+
+/** The answers up to ReadyForQuery by their types, errors by their SQLSTATE. */
+async function untilReady(answers: AsyncGenerator<Uint8Array>): Promise<string[]> {
+  const words: string[] = [];
+  for (;;) {
+    const { value } = await answers.next();
+    if (value === undefined) return [...words, 'end'];
+    if (typeOf(value) === 'Z') return words;
+    words.push(inWords(value));
+  }
+}
+
+function inWords(answer: Uint8Array): string {
+  if (typeOf(answer) === 'E') return String(readErrorFields(answer).get('C'));
+  return typeOf(answer) === 'C' ? readText(answer, 5) : typeOf(answer);
+}
+
+const runs = (sql: string) => [
+  frame('P', cString(''), cString(sql), int16(0)),
+  frame('B', cString(''), cString(''), int16(0), int16(0), int16(0)),
+  frame('E', cString(''), int32(0)),
+];
+
+describe('a driver', () => {
+  it('reads rows, with and without parameters', async () => {
+    const client = await connect();
+    expect((await client.query('select * from scores order by name')).rows).toEqual([
+      { name: 'ann', score: 3 },
+      { name: 'bob', score: 5 },
+    ]);
+    expect((await client.query('select name from scores where score > $1;', [4])).rows).toEqual([
+      { name: 'bob' },
+    ]);
+    expect((await client.query('')).rows).toEqual([]);
+    expect((await client.query('show transaction_read_only')).rows).toEqual([
+      { transaction_read_only: 'on' },
+    ]);
+  });
+
+  it('prepares a statement once and runs it often', async () => {
+    const client = await connect();
+    const byName = { name: 'by-name', text: 'select score from scores where name = $1' };
+    expect((await client.query({ ...byName, values: ['ann'] })).rows).toEqual([{ score: 3 }]);
+    await database.query("insert into scores values ('cid', 7)");
+    expect((await client.query({ ...byName, values: ['cid'] })).rows).toEqual([{ score: 7 }]);
+    await database.query("delete from scores where name = 'cid'");
+    expect((await client.query({ ...byName, values: ['cid'] })).rows).toEqual([]);
+  });
+
+  it('shares no names of statements with another', async () => {
+    const [one, other] = [await connect(), await connect()];
+    const ask = (client: Client, text: string) => client.query({ name: 'same', text, values: [] });
+    expect((await ask(one, 'select 1 as a')).rows).toEqual([{ a: 1 }]);
+    expect((await ask(other, 'select 2 as a')).rows).toEqual([{ a: 2 }]);
+    expect((await ask(one, 'select 1 as a')).rows).toEqual([{ a: 1 }]);
+  });
+
+  it('goes on after an error, in what it takes for a transaction too', async () => {
+    const client = await connect();
+    await client.query('BEGIN');
+    expect(await codeOf(client, 'selec 1')).toBe('42601');
+    expect(await codeOf(client, 'select * from secrets')).toBe('42501');
+    await expect(client.query('select $1::int', ['x'])).rejects.toMatchObject({ code: '22P02' });
+    expect((await client.query('ROLLBACK')).command).toBe('ROLLBACK');
+    expect((await client.query('select 1 as a')).rows).toEqual([{ a: 1 }]);
+  });
+
+  it('is told to send one statement at a time', async () => {
+    const client = await connect();
+    for (const sql of ['select 1; select 2', 'begin; delete from scores; commit']) {
+      await expect(client.query(sql)).rejects.toMatchObject({
+        code: '42601',
+        message: expect.stringContaining('one statement at a time'),
+        hint: expect.stringContaining('one by one'),
+      });
+    }
+  });
+
+  it('gets a large answer, however slowly it reads', async () => {
+    const { socket, answers } = await connectRaw();
+    socket.write(frame('Q', cString("select repeat('x', 1000) from generate_series(1, 20000)")));
+    await sleep(300);
+    const client = await connect();
+    expect((await client.query('select 1 as a')).rows).toEqual([{ a: 1 }]);
+    expect((await untilReady(answers)).filter((word) => word === 'D')).toHaveLength(20_000);
+  });
+
+  it('is told which server it speaks to', async () => {
+    const socket = connectSocket(front.port, HOST);
+    clients.push({ end: () => socket.destroy() });
+    const fields = [
+      cString('user'),
+      cString('me'),
+      cString('client_encoding'),
+      cString('LATIN1'),
+      cString(''),
+    ];
+    // The version that newer clients may ask for.
+    socket.write(Buffer.concat([int32(8 + Buffer.concat(fields).length), int32(0x00030002), ...fields]));
+    const greeting: Uint8Array[] = [];
+    for await (const answer of readFrames(socket, () => true)) {
+      greeting.push(answer);
+      if (typeOf(answer) === 'Z') break;
+    }
+    const { rows } = await database.query<{ server_version: string }>('show server_version');
+    const settings = greeting
+      .filter((answer) => typeOf(answer) === 'S')
+      .map((answer) => Buffer.from(answer.subarray(5)).toString().split('\0').slice(0, 2));
+    expect(Object.fromEntries(settings)).toMatchObject({
+      server_version: rows[0]?.server_version,
+      client_encoding: 'UTF8',
+      DateStyle: expect.stringMatching(/^ISO/),
+      integer_datetimes: 'on',
+      standard_conforming_strings: 'on',
+      TimeZone: expect.any(String),
+    });
+    expect(greeting.map(typeOf).join('')).toMatch(/^vRS+KZ$/);
+  });
+});
+
+describe('nothing a client does changes or leaves anything', () => {
+  it.each<[string, string | undefined]>([
+    ['create table taken (a int)', '25006'],
+    ['create temp table taken (a int)', '25006'],
+    ['select 1 as a into taken', '25006'],
+    ["insert into scores values ('eve', 9)", '25006'],
+    ['update scores set score = 9', '25006'],
+    ['delete from scores', '25006'],
+    ['with gone as (delete from scores returning 1) select * from gone', '25006'],
+    ['explain analyze delete from scores', '25006'],
+    ['truncate scores', '25006'],
+    ['select * from scores for update', '25006'],
+    ['copy scores from stdin', '25006'],
+    ["copy scores to '/tmp/x'", '42501'],
+    ["copy (select 1) to program 'true'", '42501'],
+    ["select pg_read_file('/etc/passwd')", '42501'],
+    ['do $$ begin delete from scores; end $$', '42501'],
+    ["select set_config('role', 'postgres', true)", '42501'],
+    ["select query_to_xml('set role postgres', true, true, '')", '0A000'],
+    ['select lo_create(0)', '25006'],
+    ["select lo_from_bytea(0, 'x')", '25006'],
+    ["select nextval('numbers')", '25006'],
+    ["select setval('numbers', 9)", '25006'],
+    ["alter system set work_mem = '1MB'", '25001'],
+    // Answered, without effect.
+    ['set transaction read write', undefined],
+    ['set role postgres', undefined],
+    ['reset role', undefined],
+    ["set timezone = 'Asia/Tokyo'", undefined],
+    ['listen news', undefined],
+    // Not recognised behind a semicolon, so run by the server: alone.
+    [';set transaction read write', '25001'],
+    [';set role postgres', undefined],
+    [';reset role', undefined],
+    [";set timezone = 'Asia/Tokyo'", undefined],
+    [';listen news', undefined],
+    [';commit', undefined],
+    [';rollback and chain', undefined],
+    ['select pg_advisory_lock(1)', undefined],
+    ['prepare mine as select 1', undefined],
+    ['declare mine cursor with hold for select 1', undefined],
+    ['lock table scores in access exclusive mode', undefined],
+  ])('%s', async (sql, code) => {
+    const before = await stateOfTheSession();
+    const client = await connect();
+    expect(await codeOf(client, sql)).toBe(code);
+    expect(await codeOf(client, `${sql} `)).toBe(code);
+    expect(await stateOfTheSession()).toEqual(before);
+    expect((await client.query('select current_user as who')).rows).toEqual([{ who: 'query_reader' }]);
+    expect(await codeOf(client, 'delete from scores')).toBe('25006');
+  });
+
+  it.each([
+    ['commit', ['1', '2', 'COMMIT', '1', '2', '25006']],
+    [';commit', ['1', '2', 'COMMIT', '1', '2', '25006']],
+    [';set role postgres', ['1', '2', 'SET', '1', '2', '25006']],
+    ['set transaction read write', ['1', '2', 'SET', '1', '2', '25006']],
+  ])('%s and a write in one group of messages', async (sql, expected) => {
+    const before = await stateOfTheSession();
+    const { socket, answers } = await connectRaw();
+    socket.write(Buffer.concat([...runs(sql), ...runs("insert into scores values ('eve', 9)"), SYNC]));
+    expect(await untilReady(answers)).toEqual(expected);
+    expect(await stateOfTheSession()).toEqual(before);
+  });
+
+  it('while the service writes as ever', async () => {
+    const client = await connect();
+    const reads = (async () => {
+      for (let at = 0; at < 20; at += 1) {
+        expect(await codeOf(client, 'delete from scores')).toBe('25006');
+        expect((await client.query('select * from best')).rows).toContainEqual({ name: 'bob' });
+      }
+    })();
+    for (let score = 0; score < 20; score += 1) {
+      await database.query(
+        "insert into scores values ('dan', $1) on conflict (name) do update set score = $1",
+        [score],
+      );
+    }
+    await reads;
+    expect((await client.query("select score from scores where name = 'dan'")).rows).toEqual([{ score: 19 }]);
+    expect((await database.query("delete from scores where name = 'dan'")).rowsChanged).toBe(1);
+  });
+
+  it('and an endless statement is ended, after which everybody goes on', async () => {
+    const client = await connect();
+    const endless = client.query('select count(*) from generate_series(1, 1e12)');
+    const writes = [sleep(100).then(() => database.query("insert into scores values ('fay', 1)"))];
+    await expect(endless).rejects.toMatchObject({
+      code: '57014',
+      message: 'statement ended after 2000 ms',
+      hint: expect.stringContaining('LIMIT'),
+    });
+    await Promise.all(writes);
+    expect((await client.query('select count(*)::int from scores')).rows).toEqual([{ count: 3 }]);
+    await database.query("delete from scores where name = 'fay'");
+  });
+
+  it('and a result that is too large is refused', async () => {
+    const client = await connect();
+    await expect(client.query("select repeat('x', 30000000)")).rejects.toMatchObject({ code: '54000' });
+    expect((await client.query('select 1 as a')).rows).toEqual([{ a: 1 }]);
+  });
+
+  it('is refused as too complex where it is nested too deep, and the next one is as quick as ever', async () => {
+    const client = await connect();
+    await expect(client.query(`select 1${'+1'.repeat(100_000)}`)).rejects.toMatchObject({ code: '54001' });
+    expect((await client.query('select 1 as a')).rows).toEqual([{ a: 1 }]);
+  });
+
+  it.each(["select pg_logical_emit_message(false, 'a', 'b')", 'select setseed(0.5)'])(
+    'may not leave behind what no rollback takes back: %s',
+    async (sql) => {
+      const client = await connect();
+      await expect(client.query(sql)).rejects.toMatchObject({ code: '42501' });
+    },
+  );
+});
+
+describe('a broken client', () => {
+  const start = Buffer.concat([int32(13), int32(0x00030000), Buffer.from('user\0')]);
+  it.each<[string, Buffer]>([
+    ['an HTTP request', Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n')],
+    ['zeros', Buffer.alloc(100)],
+    ['a start without an end', Buffer.concat([int32(16), int32(0x00030000), Buffer.from('usersome')])],
+    ['a start without a user', Buffer.concat([int32(9), int32(0x00030000), Buffer.alloc(1)])],
+    ['a value that is missing', start],
+    ['an old version', Buffer.concat([int32(9), int32(0x00020000), Buffer.alloc(1)])],
+    ['a request to cancel', Buffer.concat([int32(16), int32(80877102), int32(1), int32(2)])],
+    ['noise', Buffer.concat([int32(600), randomBytes(4_096)])],
+  ])('is closed when it starts with %s', async (_, bytes) => {
+    const other = await connect();
+    const socket = connectSocket(front.port, HOST);
+    socket.on('error', () => {});
+    socket.write(bytes);
+    socket.resume();
+    await once(socket, 'close');
+    expect((await other.query('select 1 as a')).rows).toEqual([{ a: 1 }]);
+  });
+
+  it.each<[string, Uint8Array, string[]]>([
+    ['an unknown message', frame('?', cString('x')), ['08P01', 'end']],
+    ['a length of 4 GB', Buffer.from([81, 0xff, 0xff, 0xff, 0xff]), ['08P01', 'end']],
+    ['a length of nothing', Buffer.from([81, 0, 0, 0, 0]), ['08P01', 'end']],
+    ['a string without an end', frame('Q', Buffer.from('select 1')), ['08P01', 'end']],
+    ['a farewell', frame('X'), ['end']],
+  ])('is closed when it sends %s', async (_, bytes, expected) => {
+    const other = await connect();
+    const { socket, answers } = await connectRaw();
+    socket.write(bytes);
+    expect(await untilReady(answers)).toEqual(expected);
+    expect((await other.query('select 1 as a')).rows).toEqual([{ a: 1 }]);
+  });
+
+  it('is told by the server what is wrong inside a message, and goes on', async () => {
+    const { socket, answers } = await connectRaw();
+    const bind = frame('B', cString(''), cString(''), int16(9_999));
+    socket.write(Buffer.concat([frame('P', cString(''), cString('select 1'), int16(0)), bind, SYNC]));
+    expect(await untilReady(answers)).toEqual(['1', '08P01']);
+    socket.write(frame('Q', cString('select 1')));
+    expect(await untilReady(answers)).toEqual(['T', 'D', 'SELECT 1']);
+  });
+
+  it('may leave at any time', async () => {
+    const other = await connect();
+    for (const bytes of [
+      Buffer.from([81, 0]),
+      frame('Q', cString('select pg_sleep(0.2)')),
+      Buffer.concat(runs('select 1')),
+    ]) {
+      const { socket } = await connectRaw();
+      socket.write(bytes);
+      await sleep(20);
+      socket.resetAndDestroy();
+    }
+    expect((await other.query('select 1 as a')).rows).toEqual([{ a: 1 }]);
+  });
+
+  it('gets its answer after it has said its last', async () => {
+    const { socket, answers } = await connectRaw();
+    socket.end(frame('Q', cString('select 1 from pg_sleep(0.1)')));
+    expect(await untilReady(answers)).toEqual(['T', 'D', 'SELECT 1']);
+    expect(await untilReady(answers)).toEqual(['end']);
+  });
+
+  it('may ask for encryption first', async () => {
+    const socket = connectSocket(front.port, HOST);
+    clients.push({ end: () => socket.destroy() });
+    for (const code of [80877104, 80877103]) {
+      socket.write(Buffer.concat([int32(8), int32(code)]));
+      expect((await once(socket, 'data')).map(String)).toEqual(['N']);
+    }
+  });
+
+  it('gets its answers in order, however its messages arrive', async () => {
+    const { socket, answers } = await connectRaw();
+    const queries = Buffer.concat([1, 2, 3].map((n) => frame('Q', cString(`copy (select ${n}) to stdout`))));
+    for (const byte of queries) {
+      socket.write(Uint8Array.of(byte));
+      await sleep(1);
+    }
+    for (let n = 0; n < 3; n += 1) expect(await untilReady(answers)).toEqual(['H', 'd', 'c', 'COPY 1']);
+  });
+});
+
+describe.skipIf(!hasPsql)('psql', () => {
+  async function psql(...args: string[]): Promise<string> {
+    const common = ['-X', '-q', '-A', '-h', HOST, '-p', String(front.port), '-U', 'postgres', 'postgres'];
+    const { stdout, stderr } = await promisify(execFile)('psql', [...common, ...args]);
+    return stdout + stderr;
+  }
+
+  it('reads', async () => {
+    expect(await psql('-c', 'select * from scores order by name')).toContain('name|score\nann|3\nbob|5\n');
+    expect(await psql('-c', 'copy (select * from scores order by name) to stdout')).toBe('ann\t3\nbob\t5\n');
+  });
+
+  it('describes', async () => {
+    expect(await psql('-c', '\\d')).toContain('public|scores|table|postgres');
+    expect(await psql('-c', '\\d scores')).toContain('"scores_pkey" PRIMARY KEY, btree (name)');
+    expect(await psql('-c', '\\dv')).toContain('public|best|view|postgres');
+    const script = join(directory, 'describe.sql');
+    await writeFile(script, 'select name from best \\gdesc\n');
+    expect(await psql('-f', script)).toContain('name|text');
+  });
+
+  it('goes on after errors, and is not left waiting for a copy', async () => {
+    const script = [
+      'begin',
+      'selec',
+      'copy scores from stdin',
+      'rollback',
+      'create table taken (a int)',
+      'select 1 as one',
+    ];
+    const said = await psql(...script.flatMap((sql) => ['-c', sql]));
+    expect(said).toContain('one\n1\n');
+    expect(said).toContain('syntax error at or near "selec"');
+    expect(said).toContain('cannot execute COPY FROM in a read-only transaction');
+    expect(said).toContain('cannot execute CREATE TABLE in a read-only transaction');
+  }, 10_000);
+});
+
+describe('the port', () => {
+  it('tells in Node’s words that it is taken', async () => {
+    await expect(startSqlPort({ host: HOST, port: front.port, database })).rejects.toMatchObject({
+      code: 'EADDRINUSE',
+    });
+  });
+
+  it('ends its clients when it closes', async () => {
+    const other = await startSqlPort({ host: HOST, port: 0, database });
+    const client = await connect(other.port);
+    const ended = new Promise<Error>((resolve) => client.on('error', resolve));
+    await other.close();
+    expect((await ended).message).toContain('terminat');
+    await expect(connect(other.port)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+});

@@ -1,0 +1,208 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Database } from '../../../lib/database/database.ts';
+import { migrate } from '../../../lib/database/schema/migrate.ts';
+import { READER_ROLE } from '../../../lib/database/schema/roles.ts';
+import { createValueIndexes } from '../../../lib/projection/store/value-indexes.ts';
+import { READ_RECORDS, READ_RECORDS_IN_SESSION } from '../../../lib/sync/store/sync-statements.ts';
+import { DATABASES } from '../../fixtures/database/databases.ts';
+
+// 120,000 records: ten keys of 12,000 people, one person's written every second.
+const FILL = [
+  `INSERT INTO projection.datasets
+   SELECT md5(i::text)::uuid, 'pool', 'identity' || i, 'savegame', i, 1, NULL, NULL, now() - i * interval '1 second'
+   FROM generate_series(1, 12000) AS i`,
+  `INSERT INTO projection.records
+   SELECT md5(i::text)::uuid, record_id, 'key' || k, 'value' || i, i, i, 1, NULL, now() - i * interval '1 second'
+   FROM generate_series(1, 12000) AS i,
+     (SELECT k, query.record_id_of('key' || k) AS record_id FROM generate_series(1, 10) AS k OFFSET 0) AS keys`,
+];
+
+interface PlanNode {
+  'Node Type': string;
+  'Relation Name'?: string;
+  'Index Name'?: string;
+  Plans?: PlanNode[];
+}
+
+function nodesOf(node: PlanNode): PlanNode[] {
+  return [node, ...(node.Plans ?? []).flatMap(nodesOf)];
+}
+
+const SHIPPED = [
+  {
+    asks: "one person's datasets",
+    sql: "SELECT * FROM query.datasets WHERE identity_pool_id = 'pool' AND identity_id = 'identity7'",
+    index: 'datasets_by_name',
+  },
+  {
+    asks: "one person's records",
+    sql: "SELECT * FROM query.records WHERE identity_pool_id = 'pool' AND identity_id = 'identity7'",
+    index: 'records_pkey',
+  },
+  {
+    asks: "one record of one person's",
+    sql: "SELECT * FROM query.records_of('key3') WHERE identity_pool_id = 'pool' AND identity_id = 'identity7' AND dataset_name = 'savegame'",
+    index: 'records_pkey',
+  },
+  {
+    asks: 'what changed lately',
+    sql: "SELECT * FROM query.records WHERE projected_at > now() - interval '1 minute' ORDER BY projected_at",
+    index: 'records_by_projected_at',
+  },
+];
+
+const BY_VALUE = [
+  {
+    asks: 'a range of numbers',
+    sql: "SELECT * FROM query.records_of('key3') WHERE numeric_value BETWEEN 100 AND 150",
+    index: 'records_by_number',
+  },
+  {
+    asks: 'an aggregate over a range of numbers',
+    sql: "SELECT avg(numeric_value), count(*) FROM query.records_of('key3') WHERE numeric_value > 11900",
+    index: 'records_by_number',
+  },
+  {
+    asks: 'the highest numbers',
+    sql: "SELECT * FROM query.records_of('key3') WHERE numeric_value > 10 ORDER BY numeric_value DESC LIMIT 10",
+    index: 'records_by_number',
+  },
+  {
+    asks: 'a value',
+    sql: "SELECT * FROM query.records_with('key3', 'value77')",
+    index: 'records_by_text',
+  },
+];
+
+describe.each(DATABASES)('plans on $name', ({ open }) => {
+  let database: Database;
+  beforeAll(async () => {
+    database = await open();
+    await migrate(database);
+    for (const statement of FILL) await database.query(statement);
+  });
+  afterAll(() => database.close());
+
+  /** The plan of a reader, flat. */
+  async function explain(sql: string): Promise<PlanNode[]> {
+    const { rows } = await database.transaction(async (transaction) => {
+      await transaction.query(`SET LOCAL ROLE ${READER_ROLE}`);
+      return transaction.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(`EXPLAIN (FORMAT JSON) ${sql}`);
+    });
+    const [plan] = rows[0]?.['QUERY PLAN'] ?? [];
+    return plan ? nodesOf(plan.Plan) : [];
+  }
+
+  async function expectIndex(sql: string, index: string): Promise<void> {
+    const nodes = await explain(sql);
+    const scans = nodes
+      .filter((node) => node['Node Type'] === 'Seq Scan')
+      .map((node) => node['Relation Name']);
+    expect(scans).not.toContain('records');
+    expect(nodes.map((node) => node['Node Type'])).not.toContain('Function Scan');
+    expect(nodes.map((node) => node['Index Name'])).toContain(index);
+  }
+
+  // The embedded database never analyses by itself.
+  it.each(SHIPPED)('before the tables were ever analysed: $asks', ({ sql, index }) =>
+    expectIndex(sql, index),
+  );
+
+  it('without an index on values, who asks by value reads all records', async () => {
+    const nodes = await explain("SELECT * FROM query.records_of('key3') WHERE numeric_value > 11900");
+    expect(nodes).toContainEqual(
+      expect.objectContaining({ 'Node Type': 'Seq Scan', 'Relation Name': 'records' }),
+    );
+  });
+
+  describe('analysed, with the indexes on values', () => {
+    beforeAll(async () => {
+      const indexes = createValueIndexes(database);
+      await indexes.add('numeric');
+      await indexes.add('text');
+      await database.query('ANALYZE projection.datasets');
+    });
+
+    it.each([...SHIPPED, ...BY_VALUE])('$asks', ({ sql, index }) => expectIndex(sql, index));
+
+    it('the highest numbers come in order from the index, without a sort', async () => {
+      const nodes = await explain(BY_VALUE[2]?.sql ?? '');
+      expect(nodes.map((node) => node['Node Type'])).not.toContain('Sort');
+    });
+
+    it('a statement that was prepared for any key uses it too', async () => {
+      const nodes = await database.transaction(async (transaction) => {
+        await transaction.query('SET LOCAL plan_cache_mode = force_generic_plan');
+        await transaction.query(
+          'PREPARE highest (text) AS SELECT * FROM query.records_of($1) ORDER BY numeric_value DESC LIMIT 10',
+        );
+        const { rows } = await transaction.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
+          "EXPLAIN (FORMAT JSON) EXECUTE highest ('key3')",
+        );
+        await transaction.query('DEALLOCATE highest');
+        return rows.flatMap((row) => row['QUERY PLAN'].flatMap(({ Plan }) => nodesOf(Plan)));
+      });
+      expect(nodes.map((node) => node['Index Name'])).toContain('records_by_number');
+    });
+  });
+});
+
+// 5,000 people with ten records each, for some of whom a merge has made copies.
+const FILL_SYNC = [
+  `INSERT INTO sync.datasets
+   SELECT md5(i::text)::uuid, 'pool', 'identity' || i, 'game', 10, 0, 1, 1, 'somebody', 1, 10
+   FROM generate_series(1, 5000) AS i`,
+  `INSERT INTO sync.records
+   SELECT md5(i::text)::uuid, md5(k::text)::uuid, 'key' || k, 'value', k, 1, 'somebody', 1
+   FROM generate_series(1, 5000) AS i, generate_series(1, 10) AS k`,
+  `INSERT INTO sync.merged_datasets
+   SELECT md5(i::text)::uuid, md5((i + 1)::text)::uuid FROM generate_series(1, 4999, 2) AS i`,
+];
+
+describe.each(DATABASES)('plans of a listing of records on $name', ({ open }) => {
+  let database: Database;
+  beforeAll(async () => {
+    database = await open();
+    await migrate(database);
+    for (const statement of FILL_SYNC) await database.query(statement);
+  });
+  afterAll(() => database.close());
+
+  const LISTINGS = [
+    { listing: 'the first page', sql: READ_RECORDS, values: `md5('8')::uuid, 5, md5('8')::uuid, 9, 100` },
+    {
+      listing: 'one in a session',
+      sql: READ_RECORDS_IN_SESSION,
+      values: `md5('8')::uuid, 5, md5('8')::uuid, 9, 100, 1, md5('8')::uuid`,
+    },
+  ];
+
+  async function explain(sql: string, values: string): Promise<PlanNode[]> {
+    return database.transaction(async (transaction) => {
+      await transaction.query('SET LOCAL plan_cache_mode = force_generic_plan');
+      await transaction.query(`PREPARE listing AS ${sql}`);
+      const { rows } = await transaction.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
+        `EXPLAIN (FORMAT JSON) EXECUTE listing (${values})`,
+      );
+      await transaction.query('DEALLOCATE listing');
+      return rows.flatMap((row) => row['QUERY PLAN'].flatMap(({ Plan }) => nodesOf(Plan)));
+    });
+  }
+
+  // The embedded database never analyses by itself.
+  for (const analysed of [false, true]) {
+    it.each(LISTINGS)(
+      `$listing finds all by index, ${analysed ? 'analysed' : 'before that'}`,
+      async ({ sql, values }) => {
+        if (analysed) await database.query('ANALYZE');
+        const nodes = await explain(sql, values);
+        const scanned = nodes.filter((node) => node['Node Type'] === 'Seq Scan');
+        expect(scanned.map((node) => node['Relation Name'])).not.toContain('datasets');
+        expect(scanned.map((node) => node['Relation Name'])).not.toContain('records');
+        expect(nodes.map((node) => node['Index Name'])).toEqual(
+          expect.arrayContaining(['datasets_pkey', 'records_by_sync_count', 'merged_datasets_by_root']),
+        );
+      },
+    );
+  }
+});

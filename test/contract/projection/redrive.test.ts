@@ -1,0 +1,195 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { ValueRefusedError } from '../../../lib/common/errors.ts';
+import type { Database } from '../../../lib/database/database.ts';
+import { migrate } from '../../../lib/database/schema/migrate.ts';
+import type { Delivery } from '../../../lib/projection/delivery.ts';
+import { projectBatch } from '../../../lib/projection/project-batch.ts';
+import { redriveDeliveries, redriveQuarantine } from '../../../lib/projection/redrive.ts';
+import { createQuarantineStore } from '../../../lib/projection/store/quarantine-store.ts';
+import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
+import { PayloadRefusedError, PayloadUnavailableError } from '../../../lib/stream/payload-error.ts';
+import type { FetchPayload } from '../../../lib/stream/payload-port.ts';
+import { DATABASES } from '../../fixtures/database/databases.ts';
+import {
+  deliver,
+  NEW_YEAR,
+  readDeliveries,
+  toBytes,
+  wireEvent,
+  wireRecord,
+} from '../../fixtures/sync/stream-events.ts';
+
+const URL_OF = 'https://bucket.s3.us-east-1.amazonaws.com/';
+/** An event whose record `key` lies behind the URL that ends with `key`. */
+const offloaded = (key: string, arrivedAt = NEW_YEAR + 1000) =>
+  deliver(
+    toBytes(
+      wireEvent({ payloadType: 'S3Url', kinesisSyncRecords: null, kinesisSyncRecordsURL: URL_OF + key }),
+    ),
+    arrivedAt,
+  );
+const garbage = () => deliver(Buffer.from('garbage'));
+const inline = (key: string, members = {}) =>
+  deliver(toBytes(wireEvent({ kinesisSyncRecords: [wireRecord({ key, ...members })] })));
+
+const served: FetchPayload = async (url) =>
+  toBytes([wireRecord({ key: url.slice(URL_OF.length), value: 'behind the URL' })]);
+const refusing: FetchPayload = () => Promise.reject(new PayloadRefusedError('403'));
+const unavailable: FetchPayload = () => Promise.reject(new PayloadUnavailableError('503'));
+
+describe.each(DATABASES)('redrive on $name', ({ open }) => {
+  let database: Database;
+  let store: ReturnType<typeof createQueryStore> & ReturnType<typeof createQuarantineStore>;
+  beforeAll(async () => {
+    database = await open();
+    await migrate(database);
+    store = { ...createQueryStore(database), ...createQuarantineStore(database) };
+  });
+  afterAll(() => database.close());
+  beforeEach(async () => {
+    for (const table of ['datasets', 'records', 'quarantine'])
+      await database.query(`DELETE FROM projection.${table}`);
+  });
+
+  const project = async (deliveries: readonly Delivery[], fetchPayload: FetchPayload) =>
+    projectBatch(store, await readDeliveries(deliveries, fetchPayload));
+  const keys = async () =>
+    (await database.query('SELECT record_key FROM query.records ORDER BY 1')).rows.map(
+      (row) => row.record_key,
+    );
+  const waiting = async () =>
+    (
+      await database.query<{ reason: string }>(
+        'SELECT reason FROM query.quarantine WHERE redriven_at IS NULL ORDER BY arrived_at',
+      )
+    ).rows.map(({ reason }) => reason);
+
+  it('projects what can be projected now, marks it, and leaves the rest with its reason', async () => {
+    await project([offloaded('a'), garbage(), offloaded('b')], refusing);
+    expect(await keys()).toEqual([]);
+
+    const outcome = await redriveQuarantine({ store, fetchPayload: served });
+    expect(outcome).toEqual({ projected: 2, unavailable: 0, refused: new Map([['not-json', 1]]) });
+    expect(await keys()).toEqual(['a', 'b']);
+    expect(await waiting()).toEqual(['not-json: the data is not JSON in UTF-8']);
+
+    const again = await redriveQuarantine({ store, fetchPayload: served });
+    expect(again).toEqual({ projected: 0, unavailable: 0, refused: new Map([['not-json', 1]]) });
+  });
+
+  it('settles on request what cannot be projected, with its reason, and leaves what is not to be had for now', async () => {
+    await project([garbage(), offloaded('a'), offloaded('b'), offloaded('c')], refusing);
+    const some: FetchPayload = (url) => {
+      if (url.endsWith('a')) return served(url);
+      return url.endsWith('b') ? refusing(url) : unavailable(url);
+    };
+    const outcome = await redriveQuarantine({ store, fetchPayload: some, isDismissing: true });
+    expect(outcome).toEqual({
+      projected: 1,
+      unavailable: 1,
+      refused: new Map([
+        ['not-json', 1],
+        ['offloaded-payload', 1],
+      ]),
+    });
+    expect(await keys()).toEqual(['a']);
+    expect(await waiting()).toEqual(['offloaded-payload: 403']);
+    const settled = 'SELECT reason FROM query.quarantine WHERE redriven_at IS NOT NULL ORDER BY reason';
+    expect((await database.query(settled)).rows[0]).toEqual({
+      reason: 'not-json: the data is not JSON in UTF-8',
+    });
+    const again = await redriveQuarantine({ store, fetchPayload: served, isDismissing: true });
+    expect(again).toEqual({ projected: 1, unavailable: 0, refused: new Map() });
+  });
+
+  it('leaves what cannot be had for now, and tells the reason of today', async () => {
+    await project([offloaded('a')], refusing);
+    expect(await redriveQuarantine({ store, fetchPayload: unavailable })).toMatchObject({ unavailable: 1 });
+    expect(await waiting()).toEqual(['offloaded-payload: 403']);
+    const gone: FetchPayload = () => Promise.reject(new PayloadRefusedError('404'));
+    expect(await redriveQuarantine({ store, fetchPayload: gone })).toMatchObject({
+      refused: new Map([['offloaded-payload', 1]]),
+    });
+    expect(await waiting()).toEqual(['offloaded-payload: 404']);
+  });
+
+  it('tells the reason of today, too, where it is the database that refuses', async () => {
+    await project([offloaded('a')], refusing);
+    const strict = {
+      ...store,
+      apply: () => Promise.reject(new ValueRefusedError('the database refused a value (SQLSTATE 54000)')),
+    };
+    for (let time = 0; time < 2; time += 1) {
+      expect(await redriveQuarantine({ store: strict, fetchPayload: served })).toEqual({
+        projected: 0,
+        unavailable: 0,
+        refused: new Map([['value-refused', 1]]),
+      });
+      expect(await waiting()).toEqual(['value-refused: the database refused a value (SQLSTATE 54000)']);
+    }
+  });
+
+  it('does not take newer values back', async () => {
+    await project([offloaded('a')], refusing);
+    await project([inline('a', { value: 'newer', syncCount: 2 })], refusing);
+    expect(await redriveQuarantine({ store, fetchPayload: served })).toMatchObject({ projected: 1 });
+    expect((await database.query('SELECT record_value FROM query.records')).rows).toEqual([
+      { record_value: 'newer' },
+    ]);
+  });
+
+  it('goes through all of a large quarantine once, whatever arrived at the same time', async () => {
+    const many = Array.from({ length: 130 }, (_, index) =>
+      offloaded(`key ${index}`, NEW_YEAR + Math.floor(index / 60)),
+    );
+    await project([...many, garbage()], refusing);
+    const seen: string[] = [];
+    const counting: FetchPayload = (url) => {
+      seen.push(url);
+      return url.endsWith('7') ? unavailable(url) : served(url);
+    };
+    expect(await redriveQuarantine({ store, fetchPayload: counting })).toEqual({
+      projected: 117,
+      unavailable: 13,
+      refused: new Map([['not-json', 1]]),
+    });
+    expect(new Set(seen).size).toBe(130);
+    expect(seen).toHaveLength(130);
+    expect(await keys()).toHaveLength(117);
+  });
+
+  it('projects what a mapping had given up, and quarantines what cannot be projected', async () => {
+    const deliveries = [inline('a'), garbage(), offloaded('b'), offloaded('c')];
+    const some: FetchPayload = (url) => (url.endsWith('c') ? unavailable(url) : served(url));
+    for (let time = 0; time < 2; time += 1) {
+      expect(await redriveDeliveries(deliveries, { store, fetchPayload: some })).toEqual({
+        projected: 2,
+        unavailable: 1,
+        refused: new Map([['not-json', 1]]),
+      });
+    }
+    expect(await keys()).toEqual(['a', 'b']);
+    expect(await waiting()).toHaveLength(1);
+  });
+
+  it('holds no more payloads than it may at once, and projects all of them', async () => {
+    const deliveries = ['a', 'b', 'c', 'd', 'e'].map((key) => offloaded(key));
+    const written: number[] = [];
+    const counting = {
+      ...store,
+      apply: (changes: Parameters<typeof store.apply>[0]) => {
+        written.push(changes.reduce((sum, change) => sum + change.records.length, 0));
+        return store.apply(changes);
+      },
+    };
+    const { length } = await served(`${URL_OF}a`);
+    const deps = { store: counting, fetchPayload: served, maxBytes: length + 1 };
+    expect(await redriveDeliveries([...deliveries, garbage()], deps)).toEqual({
+      projected: 5,
+      unavailable: 0,
+      refused: new Map([['not-json', 1]]),
+    });
+    expect(written).toEqual([2, 2, 1]);
+    expect(await keys()).toEqual(['a', 'b', 'c', 'd', 'e']);
+  });
+});

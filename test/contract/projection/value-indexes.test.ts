@@ -1,0 +1,112 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { SetupError } from '../../../lib/common/errors.ts';
+import type { Database } from '../../../lib/database/database.ts';
+import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
+import { migrate } from '../../../lib/database/schema/migrate.ts';
+import { createValueIndexes, type ValueIndexes } from '../../../lib/projection/store/value-indexes.ts';
+import { createPostgresDatabase, DATABASES } from '../../fixtures/database/databases.ts';
+
+const RECORD = `
+INSERT INTO projection.records
+SELECT md5('dataset')::uuid, query.record_id_of('key'), 'key', repeat('鍵', 100000), NULL, 1, 1, NULL, now()`;
+
+const states = async (indexes: ValueIndexes) =>
+  Object.fromEntries((await indexes.list()).map(({ name, state }) => [name, state]));
+
+describe.each(DATABASES)('indexes on values on $name', ({ open }) => {
+  let database: Database;
+  let indexes: ValueIndexes;
+  beforeAll(async () => {
+    database = await open();
+    await migrate(database);
+    indexes = createValueIndexes(database);
+  });
+  afterAll(() => database.close());
+  afterEach(async () => {
+    await indexes.drop('numeric');
+    await indexes.drop('text');
+  });
+
+  it('are there when asked for, and go when asked for', async () => {
+    expect(await indexes.list()).toEqual([
+      { name: 'numeric', state: 'absent', bytes: 0 },
+      { name: 'text', state: 'absent', bytes: 0 },
+    ]);
+    expect(await indexes.add('text')).toBe(true);
+    expect(await indexes.add('text')).toBe(false);
+    expect(await states(indexes)).toEqual({ numeric: 'absent', text: 'ready' });
+    expect((await indexes.list())[1]?.bytes).toBeGreaterThan(0);
+    expect(await indexes.drop('text')).toBe(true);
+    expect(await indexes.drop('text')).toBe(false);
+    expect(await states(indexes)).toEqual({ numeric: 'absent', text: 'absent' });
+  });
+
+  it('take a value of any length', async () => {
+    await indexes.add('text');
+    await indexes.add('numeric');
+    await database.query(RECORD);
+    await database.query("UPDATE projection.records SET numeric_value = repeat('9', 40)::numeric");
+  });
+
+  it('stay over a migration that runs again', async () => {
+    await indexes.add('numeric');
+    await database.query('UPDATE projection.migrations SET completed_at = NULL');
+    await migrate(database);
+    expect(await states(indexes)).toEqual({ numeric: 'ready', text: 'absent' });
+  });
+
+  it('are built anew where building was cut off', async () => {
+    await indexes.add('numeric');
+    await database.query(
+      "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'projection.records_by_number'::regclass",
+    );
+    expect(await states(indexes)).toEqual({ numeric: 'broken', text: 'absent' });
+    expect(await indexes.add('numeric')).toBe(true);
+    expect(await states(indexes)).toEqual({ numeric: 'ready', text: 'absent' });
+  });
+
+  it('are each there once when several ask at once', async () => {
+    const asked = [indexes.add('numeric'), indexes.add('text'), indexes.add('numeric')];
+    for (const answer of await Promise.allSettled(asked)) {
+      if (answer.status === 'rejected') expect(answer.reason).toBeInstanceOf(SetupError);
+    }
+    expect(await states(indexes)).toEqual({ numeric: 'ready', text: 'ready' });
+  });
+});
+
+describe('an index that waits for somebody who writes', () => {
+  let connectionString: string;
+  let database: Database;
+  beforeEach(async () => {
+    connectionString = await createPostgresDatabase();
+    database = openPg({ connectionString });
+    await migrate(database);
+  });
+  afterEach(() => database.close());
+
+  it('is seen as being built, and built once', async () => {
+    const indexes = createValueIndexes(database);
+    let added: Promise<boolean> | undefined;
+    await database.transaction(async (transaction) => {
+      await transaction.query(RECORD);
+      added = indexes.add('numeric');
+      await expect.poll(() => states(indexes)).toMatchObject({ numeric: 'building' });
+      await expect(indexes.add('numeric')).rejects.toThrow('is being built already');
+    });
+    expect(await added).toBe(true);
+    expect(await states(indexes)).toMatchObject({ numeric: 'ready' });
+  });
+
+  it('is broken when it gives up, and mended when asked for again', async () => {
+    const hasty = openPg({ connectionString, statementTimeoutMs: 300 });
+    const indexes = createValueIndexes(database);
+    await database.transaction(async (transaction) => {
+      await transaction.query(RECORD);
+      await expect(createValueIndexes(hasty).add('numeric')).rejects.toMatchObject({ code: '57014' });
+    });
+    await hasty.close();
+    expect(await states(indexes)).toMatchObject({ numeric: 'broken' });
+    expect(await indexes.add('numeric')).toBe(true);
+    expect(await states(indexes)).toMatchObject({ numeric: 'ready' });
+  });
+});

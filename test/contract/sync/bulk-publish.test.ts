@@ -1,0 +1,493 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createRunBulkPublish } from '../../../functions/run-bulk-publish.ts';
+import { createLambdaContext } from '../../../infra/local/lambda-context.ts';
+import { createLogger } from '../../../lib/aws/telemetry.ts';
+import type { Database } from '../../../lib/database/database.ts';
+import { migrate } from '../../../lib/database/schema/migrate.ts';
+import { decodeStreamEvent } from '../../../lib/stream/decode-stream-event.ts';
+import { type BulkPublishJobOptions, runBulkPublishes } from '../../../lib/sync/jobs/run-bulk-publish.ts';
+import type { SyncOperations } from '../../../lib/sync/model.ts';
+import type { CognitoStreamsInput } from '../../../lib/sync/pool-model.ts';
+import type { BulkPublishJobStore } from '../../../lib/sync/ports/bulk-publish-job-store.ts';
+import { createBulkPublishJobStore } from '../../../lib/sync/store/bulk-publish-job-store.ts';
+import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
+import { createStreamingSwitch } from '../../../lib/sync/store/streaming-switch.ts';
+import { DATABASES } from '../../fixtures/database/databases.ts';
+import { identityOf, insertDatasets } from '../../fixtures/database/many-datasets.ts';
+import { createPool, newPool, STREAMING } from '../../fixtures/identity/identity-pools.ts';
+import { NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
+import { createDevice, createSyncService, DEVELOPER, drop, put } from '../../fixtures/sync/sync-service.ts';
+
+const DAY = 24 * 60 * 60 * 1000;
+
+describe.each(DATABASES)('a bulk publish on $name', ({ open }) => {
+  let database: Database;
+  let bulkPublishes: BulkPublishJobStore;
+  let operations: SyncOperations;
+  let clock: { now: number };
+
+  beforeAll(async () => {
+    database = await open();
+    await migrate(database);
+    bulkPublishes = createBulkPublishJobStore(database);
+  });
+  afterAll(() => database.close());
+  beforeEach(async () => {
+    for (const table of [
+      'identity_pools',
+      'identities',
+      'datasets',
+      'records',
+      'outbox',
+      'payloads',
+      'bulk_publishes',
+    ])
+      await database.query(`DELETE FROM sync.${table}`);
+    await createPool(database);
+    ({ operations, clock } = createSyncService(database));
+  });
+
+  let payloads = 0;
+  const links = {
+    create: () => {
+      payloads += 1;
+      const payloadId = `00000000-0000-4000-8000-${String(payloads).padStart(12, '0')}`;
+      return { payloadId, url: `http://127.0.0.1/payloads/${payloadId}`, expiresAt: NEW_YEAR };
+    },
+    open: () => null,
+  };
+  const run = (options: Partial<BulkPublishJobOptions> = {}, inlineBytes = 900 * 1024) =>
+    runBulkPublishes({
+      bulkPublishes,
+      offloading: { links, inlineBytes },
+      now: () => clock.now,
+      options,
+    });
+  const begin = (IdentityPoolId = POOL) => operations.BulkPublish({ IdentityPoolId }, DEVELOPER);
+  const details = (IdentityPoolId = POOL) => operations.GetBulkPublishDetails({ IdentityPoolId }, DEVELOPER);
+  const status = async () => (await details()).BulkPublishStatus;
+  interface Row {
+    event: string;
+    partition_key: string;
+    stream_name: string;
+    bulk_publish_id: string | null;
+  }
+  const outbox = async () => (await database.query<Row>('SELECT * FROM sync.outbox ORDER BY event')).rows;
+  /** What the relay does with what it has published. */
+  const empty = () => database.query('DELETE FROM sync.outbox');
+  const error = (name: string, message: string) =>
+    expect.objectContaining({ code: name, message: expect.stringContaining(message) });
+
+  it('puts an event for each dataset into the outbox, as it is, and succeeds when they are out', async () => {
+    const device = createDevice(operations, { identityId: identityOf(1) });
+    await device.update({ ...put('score', '1'), DeviceLastModifiedDate: NEW_YEAR - 7 }, put('old', 'x'));
+    clock.now += 10;
+    await device.update(drop('old', 1), put('name', 'Ädå'));
+    await createDevice(operations, { identityId: identityOf(2), datasetName: 'b' }).update(put('k', ''));
+    await empty();
+    await begin();
+    expect(await run()).toEqual({ inProgress: 1, steps: 2, succeeded: 0, failed: 0 });
+
+    const rows = await outbox();
+    expect(rows.map((row) => row.partition_key)).toEqual([identityOf(1), identityOf(2)]);
+    expect(rows.map((row) => row.stream_name)).toEqual(['cognito-sync', 'cognito-sync']);
+    const second = { syncCount: 2, lastModifiedDate: NEW_YEAR + 10, deviceLastModifiedDate: null };
+    expect(JSON.parse(rows[0]?.event ?? '')).toEqual({
+      identityPoolId: POOL,
+      identityId: identityOf(1),
+      datasetName: 'game',
+      operation: 'replace',
+      kinesisSyncRecords: [
+        {
+          key: 'score',
+          value: '1',
+          syncCount: 1,
+          lastModifiedDate: NEW_YEAR,
+          deviceLastModifiedDate: NEW_YEAR - 7,
+          op: 'replace',
+        },
+        { ...second, key: 'name', value: 'Ädå', op: 'replace' },
+        { ...second, key: 'old', value: null, op: 'remove' },
+      ],
+      payloadType: 'Inline',
+      lastModifiedDate: NEW_YEAR + 10,
+      syncCount: 2,
+    });
+
+    expect(await run(), 'it waits for the relay').toEqual({
+      inProgress: 1,
+      steps: 0,
+      succeeded: 0,
+      failed: 0,
+    });
+    expect(await status()).toBe('IN_PROGRESS');
+    await empty();
+    clock.now += 5_000;
+    expect(await run()).toEqual({ inProgress: 1, steps: 0, succeeded: 1, failed: 0 });
+    expect(await details()).toEqual({
+      IdentityPoolId: POOL,
+      BulkPublishStartTime: NEW_YEAR + 10,
+      BulkPublishCompleteTime: NEW_YEAR + 5_010,
+      BulkPublishStatus: 'SUCCEEDED',
+      FailureMessage: null,
+    });
+    expect(await run()).toEqual({ inProgress: 0, steps: 0, succeeded: 0, failed: 0 });
+  });
+
+  it('leaves out what is deleted, and the datasets of others', async () => {
+    const device = createDevice(operations);
+    await device.update(put('a', '1'));
+    await device.remove();
+    await insertDatasets(database, 3, await newPool(database, { streams: STREAMING }));
+    const again = createDevice(operations);
+    await again.update(put('before', '1'));
+    await again.remove();
+    await again.update(put('after', '1'));
+    await empty();
+    await begin();
+    await run();
+    const events = (await outbox()).map(({ event }) => decodeStreamEvent(Buffer.from(event)));
+    expect(events).toMatchObject([
+      {
+        dataset: { identityId: again.identity.IdentityId },
+        version: { syncCount: 3 },
+        records: [{ key: 'after' }],
+      },
+    ]);
+  });
+
+  it('keeps few events in the outbox at a time, and gets to every dataset once', async () => {
+    await insertDatasets(database, 57);
+    await begin();
+    const options = { datasetsPerStep: 7, maxWaiting: 20 };
+    const published: string[] = [];
+    for (let runs = 0; (await status()) === 'IN_PROGRESS'; runs += 1) {
+      expect(runs).toBeLessThan(10);
+      await run(options);
+      const rows = await outbox();
+      expect(rows.length).toBeLessThanOrEqual(20);
+      published.push(...rows.map((row) => row.partition_key));
+      await empty();
+    }
+    expect(await status()).toBe('SUCCEEDED');
+    expect(published.toSorted()).toEqual(Array.from({ length: 57 }, (_, index) => identityOf(index + 1)));
+  });
+
+  it('waits for its own events alone', async () => {
+    await insertDatasets(database, 2);
+    await createDevice(operations).update(put('live', '1'));
+    await begin();
+    await run();
+    await database.query('DELETE FROM sync.outbox WHERE bulk_publish_id IS NOT NULL');
+    await run();
+    expect(await status()).toBe('SUCCEEDED');
+    expect(await outbox()).toHaveLength(1);
+  });
+
+  it('is done once, however many run it at once', async () => {
+    await insertDatasets(database, 60);
+    await begin();
+    const options = { datasetsPerStep: 5 };
+    const outcomes = await Promise.all([run(options), run(options), run(options), run(options)]);
+    // Twelve with datasets, and the one that found no more.
+    expect(outcomes.reduce((sum, { steps }) => sum + steps, 0)).toBe(13);
+    const keys = (await outbox()).map((row) => row.partition_key);
+    expect(keys).toHaveLength(60);
+    expect(new Set(keys).size).toBe(60);
+    await empty();
+    expect((await Promise.all([run(), run()])).reduce((sum, { succeeded }) => sum + succeeded, 0)).toBe(1);
+  });
+
+  it('goes on where another was cut off in the middle of a step', async () => {
+    await insertDatasets(database, 10);
+    await begin();
+    let steps = 0;
+    const dying: BulkPublishJobStore = {
+      ...bulkPublishes,
+      step: (pool, options) =>
+        bulkPublishes.step(pool, {
+          ...options,
+          toEvents: (whole) => {
+            steps += 1;
+            if (steps === 6) throw new Error('killed');
+            return options.toEvents(whole);
+          },
+        }),
+    };
+    const offloading = { links, inlineBytes: 900 * 1024 };
+    const dead = runBulkPublishes({
+      bulkPublishes: dying,
+      offloading,
+      now: () => clock.now,
+      options: { datasetsPerStep: 4 },
+    });
+    await expect(dead).rejects.toThrow('killed');
+    expect(await outbox()).toHaveLength(4);
+    await run();
+    expect(new Set((await outbox()).map((row) => row.partition_key)).size).toBe(10);
+    expect(await outbox()).toHaveLength(10);
+  });
+
+  it('offloads what is too large, with its payload', async () => {
+    await insertDatasets(database, 2);
+    await begin();
+    await run({}, 300);
+    const events = (await outbox()).map(({ event }) => JSON.parse(event));
+    expect(events).toMatchObject([{ payloadType: 'S3Url' }, { payloadType: 'S3Url' }]);
+    const { rows } = await database.query<{ payload_id: string; body: string }>(
+      'SELECT * FROM sync.payloads',
+    );
+    const bodies = new Map(
+      rows.map((row) => [`http://127.0.0.1/payloads/${row.payload_id}`, JSON.parse(row.body)]),
+    );
+    for (const { kinesisSyncRecordsURL } of events)
+      expect(bodies.get(kinesisSyncRecordsURL)).toMatchObject([
+        { key: 'score' },
+        { key: 'name' },
+        { key: 'gone' },
+      ]);
+  });
+
+  it('takes datasets of megabytes a few at a time', async () => {
+    for (const identity of [1, 2, 3]) {
+      const device = createDevice(operations, { identityId: identityOf(identity) });
+      await device.update(...['a', 'b'].map((key) => put(key, 'x'.repeat(500_000))));
+    }
+    // As if each held 2 MiB.
+    await database.query('UPDATE sync.datasets SET data_storage = 2097152');
+    await empty();
+    await begin();
+    expect(await run({ timeBudgetMs: -1 })).toMatchObject({ steps: 1 });
+    expect(await outbox()).toHaveLength(2);
+    await run();
+    expect(await outbox()).toHaveLength(3);
+  });
+
+  it('fails where the stream refused an event, when the others are out, and can be begun again at once', async () => {
+    await insertDatasets(database, 3);
+    await begin();
+    await run();
+    await database.query("UPDATE sync.outbox SET parked_reason = 'refused' WHERE partition_key = $1", [
+      identityOf(2),
+    ]);
+    await run();
+    expect(await status()).toBe('IN_PROGRESS');
+    await database.query('DELETE FROM sync.outbox WHERE parked_reason IS NULL');
+    expect(await run()).toMatchObject({ failed: 1 });
+    expect(await details()).toMatchObject({
+      BulkPublishStatus: 'FAILED',
+      BulkPublishCompleteTime: null,
+      FailureMessage: 'the stream refused 1 events for good',
+    });
+    clock.now += 1;
+    await begin();
+    expect(await details()).toMatchObject({
+      BulkPublishStatus: 'IN_PROGRESS',
+      BulkPublishStartTime: NEW_YEAR + 1,
+      FailureMessage: null,
+    });
+    await run();
+    expect((await outbox()).length, 'the old one, and three').toBe(4);
+  });
+
+  it('fails where the pool streams no more, and says why', async () => {
+    await insertDatasets(database, 3);
+    await begin();
+    await createStreamingSwitch(database).disable('cognito-sync', 'stream cognito-sync does not exist');
+    expect(await run()).toMatchObject({ steps: 0, failed: 1 });
+    expect((await details()).FailureMessage).toBe(
+      'streaming was disabled before all was published: stream cognito-sync does not exist',
+    );
+    await expect(begin()).rejects.toEqual(error('InvalidParameterException', 'is not enabled'));
+  });
+
+  describe('while the pool’s streaming is changed', () => {
+    const set = (CognitoStreams: CognitoStreamsInput) =>
+      operations.SetIdentityPoolConfiguration({ IdentityPoolId: POOL, CognitoStreams }, DEVELOPER);
+    const changes: [string, CognitoStreamsInput[]][] = [
+      ['goes to another stream', [{ StreamName: 's2' }]],
+      ['is disabled', [{ StreamingStatus: 'DISABLED' }]],
+      ['is disabled and enabled', [{ StreamingStatus: 'DISABLED' }, { StreamingStatus: 'ENABLED' }]],
+      ['goes to another stream and back', [{ StreamName: 's2' }, { StreamName: 'cognito-sync' }]],
+    ];
+    it.each(changes)('fails at once where it %s, and can be begun again', async (_, givens) => {
+      await insertDatasets(database, 3);
+      await begin();
+      expect(await run({ datasetsPerStep: 1, timeBudgetMs: -1 })).toMatchObject({ steps: 1 });
+      for (const given of givens) await set(given);
+      expect(await details()).toMatchObject({
+        BulkPublishStatus: 'FAILED',
+        BulkPublishCompleteTime: null,
+        FailureMessage: 'streaming was changed while it was under way',
+      });
+      expect(await run()).toMatchObject({ inProgress: 0 });
+      expect(await outbox(), 'what was in the outbox goes out').toMatchObject([
+        { stream_name: 'cognito-sync' },
+      ]);
+      await empty();
+      const { CognitoStreams } = await set({ StreamingStatus: 'ENABLED' });
+      await begin();
+      await run();
+      expect((await outbox()).map((row) => row.stream_name)).toEqual(
+        Array(3).fill(CognitoStreams?.StreamName),
+      );
+      await empty();
+      await run();
+      expect(await status()).toBe('SUCCEEDED');
+    });
+
+    it('goes on where it stays what it was, whatever else is set', async () => {
+      await begin();
+      await set({ StreamName: 'cognito-sync', StreamingStatus: 'ENABLED' });
+      await set({ RoleArn: 'arn:aws:iam::000000000000:role/sync' });
+      const PushSync = { ApplicationArns: [] };
+      await operations.SetIdentityPoolConfiguration({ IdentityPoolId: POOL, PushSync }, DEVELOPER);
+      await operations.SetCognitoEvents({ IdentityPoolId: POOL, Events: { SyncTrigger: '' } }, DEVELOPER);
+      expect(await status()).toBe('IN_PROGRESS');
+    });
+
+    it('leaves alone one that is over, and those of other pools', async () => {
+      await begin();
+      await run();
+      await run();
+      const other = await newPool(database, { streams: STREAMING });
+      await begin(other);
+      await set({ StreamName: 's2' });
+      expect(await status()).toBe('SUCCEEDED');
+      expect((await details(other)).BulkPublishStatus).toBe('IN_PROGRESS');
+    });
+
+    it('leaves alone one in progress where the change is refused', async () => {
+      await begin();
+      const pools = createPoolStore(database);
+      const pool = await pools.readPool(POOL);
+      if (pool === null) throw new Error('no pool');
+      const streams = { ...STREAMING, streamName: 's2' };
+      expect(await pools.changePool({ ...pool, streams, revision: 0 })).toBe(false);
+      expect(await status()).toBe('IN_PROGRESS');
+    });
+
+    it('fails where the service disabled it and the owner enabled it again before the next step', async () => {
+      await begin();
+      await createStreamingSwitch(database).disable('cognito-sync', 'stream cognito-sync does not exist');
+      await set({ StreamingStatus: 'ENABLED' });
+      expect(await status()).toBe('FAILED');
+    });
+
+    it('never puts events onto two streams, whoever comes first', { timeout: 60_000 }, async () => {
+      await insertDatasets(database, 8);
+      for (let round = 0; round < 15; round += 1) {
+        const options = { datasetsPerStep: 1 };
+        await Promise.allSettled([
+          begin(),
+          run(options),
+          set({ StreamName: `s${round}` }),
+          run(options),
+          begin(),
+          run(options),
+        ]);
+        await run(options);
+      }
+      const { rows } = await database.query<{ streams: number }>(
+        'SELECT count(DISTINCT stream_name) AS streams FROM sync.outbox GROUP BY bulk_publish_id',
+      );
+      expect(rows.length).toBeGreaterThan(0);
+      expect(new Set(rows.map(({ streams }) => streams))).toEqual(new Set([1]));
+    });
+
+    it('is begun on what a change under way leaves, not beside it', async () => {
+      const pools = createPoolStore(database);
+      const pool = await pools.readPool(POOL);
+      if (pool === null) throw new Error('no pool');
+      await insertDatasets(database, 2);
+      const steps: Promise<unknown>[] = [];
+      /** One that begins when the change has looked for what is in progress, and found nothing. */
+      const slow: Database = {
+        ...database,
+        transaction: (work) =>
+          database.transaction((transaction) =>
+            work({
+              async query(sql, values) {
+                const result = await transaction.query(sql, values);
+                if (sql.includes('bulk_publishes') && steps.length === 0) {
+                  const begun = bulkPublishes.begin(POOL, NEW_YEAR, null);
+                  steps.push(begun.then(() => run({ datasetsPerStep: 1, timeBudgetMs: -1 })));
+                  await new Promise((resolve) => setTimeout(resolve, 100));
+                }
+                return result as never;
+              },
+            }),
+          ),
+      };
+      const streams = { ...STREAMING, streamName: 's2' };
+      expect(await createPoolStore(slow).changePool({ ...pool, streams })).toBe(true);
+      await Promise.all(steps);
+      await run();
+      expect((await outbox()).map((row) => row.stream_name)).toEqual(['s2', 's2']);
+    });
+  });
+
+  it('is begun once at a time, and after one that succeeded a day later', async () => {
+    const outcomes = await Promise.allSettled([begin(), begin(), begin()]);
+    expect(outcomes.map((outcome) => outcome.status).toSorted()).toEqual([
+      'fulfilled',
+      'rejected',
+      'rejected',
+    ]);
+    await expect(begin()).rejects.toEqual(error('DuplicateRequestException', 'is in progress'));
+    await run();
+    await run();
+    expect(await status()).toBe('SUCCEEDED');
+    clock.now += DAY - 1;
+    await expect(begin()).rejects.toEqual(error('AlreadyStreamedException', 'less than 24 hours ago'));
+    clock.now += 1;
+    await begin();
+    expect(await status()).toBe('IN_PROGRESS');
+  });
+
+  it('is for developers, of pools that are there and stream', async () => {
+    const bare = await newPool(database);
+    const identity = { kind: 'identity' as const, identityPoolId: POOL, identityId: identityOf(1) };
+    const notAuthorized = error('NotAuthorizedException', 'not valid');
+    await expect(operations.BulkPublish({ IdentityPoolId: POOL }, identity)).rejects.toEqual(notAuthorized);
+    await expect(operations.GetBulkPublishDetails({ IdentityPoolId: POOL }, identity)).rejects.toEqual(
+      notAuthorized,
+    );
+    await expect(begin(bare)).rejects.toEqual(error('InvalidParameterException', 'is not enabled'));
+    const notFound = error('ResourceNotFoundException', "IdentityPool 'us-east-1:0' not found");
+    await expect(begin('us-east-1:0')).rejects.toEqual(notFound);
+    await expect(details('us-east-1:0')).rejects.toEqual(notFound);
+    expect(await details(bare)).toEqual({
+      IdentityPoolId: bare,
+      BulkPublishStartTime: null,
+      BulkPublishCompleteTime: null,
+      BulkPublishStatus: 'NOT_STARTED',
+      FailureMessage: null,
+    });
+  });
+
+  it('is run by the function, which says what is over', async () => {
+    const logger = createLogger('run-bulk-publish');
+    const logged = { info: vi.spyOn(logger, 'info'), error: vi.spyOn(logger, 'error') };
+    const handler = createRunBulkPublish({
+      bulkPublishes,
+      offloading: { links, inlineBytes: 900 * 1024 },
+      logger,
+    });
+    const invoke = () => handler({}, createLambdaContext('run-bulk-publish', 'us-east-1'));
+    expect(await invoke()).toMatchObject({ inProgress: 0 });
+    await insertDatasets(database, 1);
+    await begin();
+    expect(await invoke()).toMatchObject({ succeeded: 0 });
+    expect(logged.info).not.toHaveBeenCalled();
+    await empty();
+    expect(await invoke()).toMatchObject({ succeeded: 1 });
+    expect(logged.info).toHaveBeenCalledOnce();
+    clock.now += DAY;
+    await database.query('UPDATE sync.bulk_publishes SET completed_ms = 0');
+    await begin();
+    await createStreamingSwitch(database).disable('cognito-sync', 'gone');
+    await invoke();
+    expect(logged.error).toHaveBeenCalledOnce();
+  });
+});

@@ -1,0 +1,510 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Database } from '../../../lib/database/database.ts';
+import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
+import { migrate } from '../../../lib/database/schema/migrate.ts';
+import type { MergeDatasetsDeps } from '../../../lib/sync/jobs/merge-datasets.ts';
+import { DEFAULT_LIMITS } from '../../../lib/sync/limits.ts';
+import type { SyncOperations } from '../../../lib/sync/model.ts';
+import { createMergeStore } from '../../../lib/sync/store/merge-store.ts';
+import { createSnapshotCache } from '../../../lib/sync/store/snapshot-cache.ts';
+import { createSyncStore } from '../../../lib/sync/store/sync-store.ts';
+import { createPostgresDatabase, DATABASES } from '../../fixtures/database/databases.ts';
+import { createPool } from '../../fixtures/identity/identity-pools.ts';
+import { createMerger, mergeOf, newIdentity } from '../../fixtures/sync/merges.ts';
+import { NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
+import { createDevice, createSyncService, drop, put } from '../../fixtures/sync/sync-service.ts';
+
+const TABLES = [
+  'identity_pools',
+  'identities',
+  'datasets',
+  'records',
+  'merged_datasets',
+  'outbox',
+  'payloads',
+];
+
+describe.each(DATABASES)('merging identities on $name', ({ open }) => {
+  let database: Database;
+  let operations: SyncOperations;
+  let clock: { now: number };
+  let guest: string;
+  let person: string;
+
+  beforeAll(async () => {
+    database = await open();
+    await migrate(database);
+  });
+  afterAll(() => database.close());
+  beforeEach(async () => {
+    for (const table of TABLES) await database.query(`DELETE FROM sync.${table}`);
+    await createPool(database);
+    ({ operations, clock } = createSyncService(database));
+    [guest, person] = [newIdentity(), newIdentity()];
+  });
+
+  const device = (identityId: string, datasetName = 'game') =>
+    createDevice(operations, { identityId, datasetName });
+  const merge = (from: string, into: string, more: Partial<MergeDatasetsDeps> = {}) =>
+    createMerger(database, clock, more)(mergeOf(from, into));
+  const namesOf = async (identityId: string) =>
+    (await device(identityId).listDatasets()).Datasets.map(({ DatasetName }) => DatasetName);
+  const valuesOf = async (identityId: string, datasetName: string) =>
+    Object.fromEntries(
+      (await device(identityId, datasetName).list()).Records.map(({ Key, Value }) => [Key, Value]),
+    );
+  const mergedNames = async (identityId: string, datasetName = 'game') =>
+    (await device(identityId, datasetName).list()).MergedDatasetNames;
+  const events = async () =>
+    (
+      await database.query<{ partition_key: string; event: string }>(
+        'SELECT partition_key, event FROM sync.outbox',
+      )
+    ).rows.map(({ partition_key, event }) => ({ partitionKey: partition_key, ...JSON.parse(event) }));
+  const countRows = async (table: string) =>
+    (await database.query<{ n: number }>(`SELECT count(*) AS n FROM sync.${table}`)).rows[0]?.n;
+
+  it('makes a copy of each dataset that begins anew, and deletes the dataset', async () => {
+    await device(guest).update(
+      { ...put('score', '1'), DeviceLastModifiedDate: NEW_YEAR - 5 },
+      put('old', 'x'),
+    );
+    await device(guest).update(put('name', 'Ann'), drop('old', 1));
+    await device(guest, 'settings').update(put('sound', 'off'));
+    clock.now += 1_000;
+    await merge(guest, person);
+
+    expect(await namesOf(guest)).toEqual([]);
+    expect(await namesOf(person)).toEqual([`game.${guest}`, `settings.${guest}`]);
+    const copied = {
+      SyncCount: 1,
+      LastModifiedDate: clock.now,
+      LastModifiedBy: person,
+      DeviceLastModifiedDate: null,
+    };
+    const copy = device(person, `game.${guest}`);
+    expect(await copy.list()).toMatchObject({
+      Count: 2,
+      DatasetSyncCount: 1,
+      LastModifiedBy: person,
+      DatasetExists: true,
+      MergedDatasetNames: null,
+    });
+    expect((await copy.list()).Records.toSorted((a, b) => (a.Key < b.Key ? -1 : 1))).toEqual([
+      { Key: 'name', Value: 'Ann', ...copied },
+      { Key: 'score', Value: '1', ...copied, DeviceLastModifiedDate: NEW_YEAR - 5 },
+    ]);
+    expect(await copy.describe()).toEqual({
+      Dataset: {
+        IdentityId: person,
+        DatasetName: `game.${guest}`,
+        CreationDate: clock.now,
+        LastModifiedDate: clock.now,
+        LastModifiedBy: person,
+        DataStorage: Buffer.byteLength('nameAnnscore1'),
+        NumRecords: 2,
+      },
+    });
+    expect(await device(guest).list({ LastSyncCount: 2 })).toMatchObject({
+      DatasetExists: false,
+      DatasetSyncCount: 3,
+      DatasetDeletedAfterRequestedSyncCount: true,
+      Records: [],
+    });
+    // Only those of the two copies: what was deleted is erased.
+    expect(await countRows('records')).toBe(3);
+  });
+
+  it('leaves everybody else as they are', async () => {
+    const [other, ofOther] = [newIdentity(), 'game'];
+    await device(guest).update(put('a', '1'));
+    await device(person).update(put('a', '2'));
+    await device(other).update(put('a', '3'));
+    await merge(guest, person);
+    expect(await namesOf(person)).toEqual(['game', `game.${guest}`]);
+    expect(await valuesOf(person, 'game')).toEqual({ a: '2' });
+    expect(await valuesOf(other, ofOther)).toEqual({ a: '3' });
+  });
+
+  it('does nothing a second time, and nothing for one without datasets', async () => {
+    await device(guest).update(put('a', '1'));
+    await merge(guest, person);
+    const after = await device(person, `game.${guest}`).describe();
+    clock.now += 1_000;
+    await merge(guest, person);
+    await merge(newIdentity(), person);
+    expect(await device(person, `game.${guest}`).describe()).toEqual(after);
+    expect(await events()).toHaveLength(3);
+    expect(await countRows('datasets')).toBe(2);
+  });
+
+  it('copies nothing of a dataset without live records', async () => {
+    await device(guest).update(put('a', '1'));
+    await device(guest).update(drop('a', 1));
+    await merge(guest, person);
+    expect(await namesOf(guest)).toEqual([]);
+    expect(await namesOf(person)).toEqual([]);
+    expect(await mergedNames(person)).toBeNull();
+    expect((await events()).filter(({ identityId }) => identityId === person)).toEqual([]);
+  });
+
+  it('is not stopped by limits', async () => {
+    ({ operations, clock } = createSyncService(database, { datasetsPerIdentity: 1, recordsPerDataset: 2 }));
+    await device(guest).update(put('a', '1'), put('b', '2'));
+    await device(person).update(put('a', '1'));
+    await device(newIdentity()).update(put('a', '1'));
+    await merge(guest, person);
+    expect(await namesOf(person)).toEqual(['game', `game.${guest}`]);
+    await device(guest).update(put('c', '3'), put('d', '4'));
+    await merge(guest, person);
+    expect(Object.keys(await valuesOf(person, `game.${guest}`)).sort()).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it('does nothing in a pool that is not there any more', async () => {
+    await device(guest).update(put('a', '1'));
+    await database.query('DELETE FROM sync.identity_pools');
+    await merge(guest, person);
+    expect(await namesOf(guest)).toEqual(['game']);
+    expect(await namesOf(person)).toEqual([]);
+  });
+
+  describe('where there is a dataset of the name of the copy', () => {
+    it('the copied records are an update of it, and win', async () => {
+      const existing = device(person, `game.${guest}`);
+      await existing.update(put('a', 'mine'), put('b', 'mine'), put('gone', 'mine'));
+      await existing.update(drop('gone', 1));
+      const { Dataset } = await existing.describe();
+      await device(guest).update(put('a', 'theirs'), put('gone', 'theirs'));
+      clock.now += 1_000;
+      await merge(guest, person);
+      expect(await valuesOf(person, `game.${guest}`)).toEqual({ a: 'theirs', b: 'mine', gone: 'theirs' });
+      const listed = await existing.list();
+      expect(listed.DatasetSyncCount).toBe(3);
+      expect(Object.fromEntries(listed.Records.map(({ Key, SyncCount }) => [Key, SyncCount]))).toEqual({
+        a: 3,
+        b: 1,
+        gone: 3,
+      });
+      expect((await existing.describe()).Dataset).toMatchObject({
+        CreationDate: Dataset.CreationDate,
+        LastModifiedDate: clock.now,
+        DataStorage: Buffer.byteLength('atheirsbminegonetheirs'),
+        NumRecords: 3,
+      });
+      expect(await mergedNames(person)).toEqual([`game.${guest}`]);
+    });
+
+    it('so is what the disappearing identity writes after it was merged', async () => {
+      await device(guest).update(put('a', '1'), put('b', '1'));
+      await merge(guest, person);
+      await device(guest).update(put('a', '2'));
+      await merge(guest, person);
+      expect(await valuesOf(person, `game.${guest}`)).toEqual({ a: '2', b: '1' });
+      expect((await device(person, `game.${guest}`).list()).DatasetSyncCount).toBe(2);
+      expect(await namesOf(guest)).toEqual([]);
+    });
+
+    it('one that was deleted goes on from its count, without its records', async () => {
+      await device(guest).update(put('a', '1'));
+      await merge(guest, person);
+      await device(person, `game.${guest}`).remove();
+      await device(guest).update(put('b', '2'));
+      await merge(guest, person);
+      expect(await valuesOf(person, `game.${guest}`)).toEqual({ b: '2' });
+      const listed = await device(person, `game.${guest}`).list({ LastSyncCount: 1 });
+      expect(listed).toMatchObject({ DatasetSyncCount: 3, DatasetDeletedAfterRequestedSyncCount: true });
+      expect((await device(person, `game.${guest}`).describe()).Dataset).toMatchObject({
+        DataStorage: 2,
+        NumRecords: 1,
+      });
+      expect(await mergedNames(person)).toEqual([`game.${guest}`]);
+    });
+  });
+
+  describe('names', () => {
+    it('do not grow when the surviving identity disappears as well', async () => {
+      const family = newIdentity();
+      await device(guest).update(put('a', '1'));
+      await device(person).update(put('a', '2'));
+      await merge(guest, person);
+      await merge(person, family);
+      expect(await namesOf(person)).toEqual([]);
+      expect(await namesOf(family)).toEqual([`game.${guest}`, `game.${person}`].sort());
+      expect(await valuesOf(family, `game.${guest}`)).toEqual({ a: '1' });
+      expect(await mergedNames(family)).toEqual([`game.${guest}`, `game.${person}`].sort());
+      expect(await mergedNames(person)).toBeNull();
+    });
+
+    it('are those of a root that has dots itself', async () => {
+      const family = newIdentity();
+      await device(guest, 'a.b:c').update(put('a', '1'));
+      await merge(guest, person);
+      await merge(person, family);
+      expect(await namesOf(family)).toEqual([`a.b:c.${guest}`]);
+      expect(await mergedNames(family, 'a.b:c')).toEqual([`a.b:c.${guest}`]);
+    });
+
+    it('grow where the dataset is one that a device made', async () => {
+      await device(guest, 'game.eu:0').update(put('a', '1'));
+      await merge(guest, person);
+      expect(await namesOf(person)).toEqual([`game.eu:0.${guest}`]);
+      expect(await mergedNames(person, 'game.eu:0')).toEqual([`game.eu:0.${guest}`]);
+      expect(await mergedNames(person)).toBeNull();
+    });
+
+    it('stay where a longer one could not be asked for', async () => {
+      const long = 'x'.repeat(128);
+      await device(guest, `${long}.eu:0`).update(put('a', '1'));
+      await device(guest, long).update(put('a', '2'));
+      await merge(guest, person);
+      expect(await namesOf(person)).toEqual([`${long}.eu:0`, `${long}.${guest}`]);
+      expect(await mergedNames(person, long)).toEqual([`${long}.eu:0`, `${long}.${guest}`]);
+    });
+  });
+
+  describe('a listing of records', () => {
+    it('names the copies in order, on every page, also of a root that never was', async () => {
+      const guests = [newIdentity(), newIdentity(), newIdentity()];
+      for (const one of guests) {
+        await device(one).update(put('a', '1'));
+        await merge(one, person);
+      }
+      const names = guests.map((one) => `game.${one}`).sort();
+      expect(await device(person).list()).toMatchObject({
+        MergedDatasetNames: names,
+        DatasetExists: false,
+        DatasetSyncCount: 0,
+        Records: [],
+      });
+      const { SyncSessionToken } = await device(person).list();
+      expect((await device(person).list({ SyncSessionToken })).MergedDatasetNames).toEqual(names);
+
+      await device(person).update(put('a', '1'), put('b', '2'));
+      const first = await device(person).list({ MaxResults: 1 });
+      const second = await device(person).list({ MaxResults: 1, NextToken: first.NextToken ?? '' });
+      expect([first, second].map(({ Count, MergedDatasetNames }) => [Count, MergedDatasetNames])).toEqual([
+        [1, names],
+        [1, names],
+      ]);
+      await device(person).remove();
+      expect(await mergedNames(person)).toEqual(names);
+      expect(await mergedNames(person, 'other')).toBeNull();
+      expect(await mergedNames(newIdentity())).toBeNull();
+    });
+
+    it('names a copy no more once it was deleted, whatever is made of its name later', async () => {
+      await device(guest).update(put('a', '1'));
+      await merge(guest, person);
+      await device(person, `game.${guest}`).remove();
+      expect(await mergedNames(person)).toBeNull();
+      await device(person, `game.${guest}`).update(put('a', '1'));
+      expect(await mergedNames(person)).toBeNull();
+    });
+
+    it('leaves the copy to devices as any dataset', async () => {
+      await device(guest).update(put('a', '1'));
+      await merge(guest, person);
+      const copy = device(person, `game.${guest}`);
+      await copy.update(put('a', '2', 1));
+      expect(await valuesOf(person, `game.${guest}`)).toEqual({ a: '2' });
+      expect(await mergedNames(person)).toEqual([`game.${guest}`]);
+    });
+  });
+
+  describe('the stream', () => {
+    it('tells of the copy and of the deletion', async () => {
+      await device(guest).update(put('a', '1'));
+      await device(guest).update(put('b', '2'));
+      await database.query('DELETE FROM sync.outbox');
+      const nudged: string[] = [];
+      clock.now += 1_000;
+      await merge(guest, person, { afterWrite: (outboxId) => void nudged.push(outboxId) });
+      const outbox = await events();
+      const ids = (await database.query<{ outbox_id: string }>('SELECT outbox_id FROM sync.outbox')).rows;
+      expect(nudged.sort()).toEqual(ids.map((row) => row.outbox_id).sort());
+      expect(outbox.toSorted((a, b) => (a.operation < b.operation ? -1 : 1))).toEqual([
+        {
+          partitionKey: guest,
+          identityPoolId: POOL,
+          identityId: guest,
+          datasetName: 'game',
+          operation: 'remove',
+          payloadType: 'Inline',
+          lastModifiedDate: clock.now,
+          syncCount: 3,
+        },
+        {
+          partitionKey: person,
+          identityPoolId: POOL,
+          identityId: person,
+          datasetName: `game.${guest}`,
+          operation: 'replace',
+          kinesisSyncRecords: expect.arrayContaining([
+            {
+              key: 'a',
+              value: '1',
+              syncCount: 1,
+              lastModifiedDate: clock.now,
+              deviceLastModifiedDate: null,
+              op: 'replace',
+            },
+          ]),
+          payloadType: 'Inline',
+          lastModifiedDate: clock.now,
+          syncCount: 1,
+        },
+      ]);
+    });
+
+    it('is told nothing where the pool does not stream', async () => {
+      await device(guest).update(put('a', '1'));
+      await database.query("UPDATE sync.identity_pools SET streaming_status = 'DISABLED'");
+      await database.query('DELETE FROM sync.outbox');
+      const nudged: string[] = [];
+      await merge(guest, person, { afterWrite: (outboxId) => void nudged.push(outboxId) });
+      expect(await namesOf(person)).toEqual([`game.${guest}`]);
+      expect(await events()).toEqual([]);
+      expect(nudged).toEqual([]);
+    });
+
+    it('gets the records of a large copy behind a URL', async () => {
+      const values = Array.from({ length: 1_024 }, (_, index) => put(`key ${index}`, 'v'.repeat(1_000)));
+      await device(guest).update(...values);
+      await database.query('DELETE FROM sync.outbox');
+      await database.query('DELETE FROM sync.payloads');
+      await merge(guest, person);
+      const copied = (await events()).find(({ operation }) => operation === 'replace');
+      expect(copied).toMatchObject({ payloadType: 'S3Url', syncCount: 1, identityId: person });
+      const { rows } = await database.query<{ body: string }>('SELECT body FROM sync.payloads');
+      expect(rows.map(({ body }) => JSON.parse(body).length)).toEqual([1_024]);
+      expect((await device(person, `game.${guest}`).describe()).Dataset.NumRecords).toBe(1_024);
+      expect(await countRows('records')).toBe(DEFAULT_LIMITS.recordsPerDataset);
+    });
+  });
+
+  it('is all or nothing for a dataset: one that fails is as it was, those before it are merged', async () => {
+    await device(guest, 'a').update(put('k', '1'));
+    await device(guest, 'b').update(put('k', '2'));
+    await device(guest, 'c').update(put('k', '3'));
+    await database.query('DELETE FROM sync.outbox');
+    let deletions = 0;
+    const failing: Database = {
+      ...database,
+      transaction: (work) =>
+        database.transaction((transaction) =>
+          work({
+            async query(sql, values) {
+              if (sql.includes('INSERT INTO sync.outbox')) {
+                deletions += 1;
+                if (deletions === 2) throw new Error('the power is gone');
+              }
+              return transaction.query(sql, values);
+            },
+          }),
+        ),
+    };
+    await expect(merge(guest, person, { merges: createMergeStore(failing) })).rejects.toThrow(
+      'the power is gone',
+    );
+    expect(await namesOf(guest)).toEqual(['b', 'c']);
+    expect(await namesOf(person)).toEqual([`a.${guest}`]);
+    expect(await valuesOf(guest, 'b')).toEqual({ k: '2' });
+    expect(await mergedNames(person, 'b')).toBeNull();
+    expect(await events()).toHaveLength(2);
+
+    await merge(guest, person);
+    expect(await namesOf(guest)).toEqual([]);
+    expect(await namesOf(person)).toEqual([`a.${guest}`, `b.${guest}`, `c.${guest}`]);
+    expect(await events()).toHaveLength(6);
+  });
+
+  it('is known to a process that remembers the datasets, whether it is told or not', async () => {
+    for (const kept of [createSnapshotCache(), undefined]) {
+      const [one, other] = [newIdentity(), newIdentity()];
+      const store = createSyncStore(database, kept);
+      ({ operations } = createSyncService(database, {}, undefined, { store }));
+      const source = device(one);
+      const target = device(other, `game.${one}`);
+      for (const count of [0, 1]) await source.update(put('a', 'source', count));
+      for (const count of [0, 1]) await target.update(put('a', 'target', count));
+      const [ofSource, ofTarget] = [await source.token(), await target.token()];
+      await merge(one, other, { merges: createMergeStore(database, kept) });
+      await expect(target.updateWith(ofTarget, put('a', 'stale', 2))).rejects.toMatchObject({
+        code: 'ResourceConflictException',
+      });
+      await source.updateWith(ofSource, put('b', 'late', 0));
+      expect(await valuesOf(one, 'game')).toEqual({ b: 'late' });
+      expect(await valuesOf(other, `game.${one}`)).toEqual({ a: 'source' });
+      expect((await source.describe()).Dataset).toMatchObject({ NumRecords: 1, DataStorage: 5 });
+    }
+  });
+});
+
+describe('merging identities on PostgreSQL', () => {
+  it('loses nothing that devices write to either of them meanwhile', async () => {
+    const connectionString = await createPostgresDatabase();
+    const processes = [
+      openPg({ connectionString }),
+      openPg({ connectionString }),
+      openPg({ connectionString }),
+    ];
+    const [first, second, third] = processes as [Database, Database, Database];
+    await migrate(first);
+    await createPool(first);
+    const chain = [newIdentity(), newIdentity(), newIdentity()] as const;
+    const [guest, person, family] = chain;
+    const services = [createSyncService(first), createSyncService(second)];
+    const acknowledged: string[] = [];
+    let merging = true;
+
+    /** Writes keys of its own for as long as there are merges, now and then deleting nothing but its own. */
+    async function write(identityId: string, datasetName: string, number: number): Promise<void> {
+      const { operations } = services[number % 2] ?? services[0] ?? createSyncService(first);
+      const device = createDevice(operations, { identityId, datasetName });
+      for (let round = 0; merging; round += 1) {
+        const key = `${number}-${round}`;
+        await device.update(put(key, identityId));
+        acknowledged.push(key);
+      }
+    }
+
+    const writers = [
+      write(guest, 'game', 0),
+      write(guest, 'game', 1),
+      write(guest, 'settings', 2),
+      write(person, 'game', 3),
+      write(person, `game.${guest}`, 4),
+      write(person, `game.${guest}`, 5),
+      write(family, `game.${guest}`, 6),
+    ];
+    const merges = [
+      [third, mergeOf(guest, person)],
+      [second, mergeOf(guest, person)],
+      [first, mergeOf(person, family)],
+    ] as const;
+    await Promise.all(
+      merges.map(async ([database, merge]) => {
+        const merger = createMerger(database);
+        for (let run = 0; run < 15; run += 1) await merger(merge);
+      }),
+    );
+    merging = false;
+    await Promise.all(writers);
+    await createMerger(first)(mergeOf(guest, person));
+    await createMerger(first)(mergeOf(person, family));
+
+    const found: string[] = [];
+    const { operations } = createSyncService(second);
+    for (const identityId of chain) {
+      const { Datasets } = await createDevice(operations, { identityId }).listDatasets();
+      if (identityId !== family) expect(Datasets).toEqual([]);
+      for (const { DatasetName, NumRecords } of Datasets) {
+        const { Records } = await createDevice(operations, { identityId, datasetName: DatasetName }).list();
+        expect(Records).toHaveLength(NumRecords);
+        found.push(...Records.map(({ Key }) => Key));
+      }
+    }
+    expect(found.sort()).toEqual(acknowledged.sort());
+    await Promise.all(processes.map((database) => database.close()));
+  });
+});

@@ -1,0 +1,158 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Database } from '../../../lib/database/database.ts';
+import { migrate } from '../../../lib/database/schema/migrate.ts';
+import { createOutboxStore, type OutboxStore } from '../../../lib/sync/store/outbox-store.ts';
+import { DATABASES } from '../../fixtures/database/databases.ts';
+import { insertOutboxRow, letLeasesAge } from '../../fixtures/database/outbox-rows.ts';
+import { NEW_YEAR } from '../../fixtures/sync/stream-events.ts';
+
+const LEASE_MS = 60_000;
+
+describe.each(DATABASES)('the outbox on $name', ({ open }) => {
+  let database: Database;
+  let outbox: OutboxStore;
+
+  beforeAll(async () => {
+    database = await open();
+    await migrate(database);
+    outbox = createOutboxStore(database);
+  });
+  afterAll(() => database.close());
+  beforeEach(() => database.query('DELETE FROM sync.outbox'));
+
+  /** Rows a millisecond apart, oldest first; their events are their numbers. */
+  async function fill(count: number, event = (index: number) => String(index)): Promise<string[]> {
+    const ids: string[] = [];
+    for (let index = 0; index < count; index += 1) {
+      const createdAt = new Date(NEW_YEAR + index);
+      ids.push(await insertOutboxRow(database, { createdAt, event: event(index) }));
+    }
+    return ids;
+  }
+  const claimIds = async (limit: number, leaseMs = LEASE_MS) =>
+    (await outbox.claim(limit, leaseMs)).map(({ outboxId }) => outboxId);
+
+  it('gives out the oldest rows first, whole, and each once', async () => {
+    const text = 'ключ \u{1F511} "quoted" \\ and\nlines';
+    await insertOutboxRow(database, { createdAt: new Date(NEW_YEAR + 10), event: 'younger' });
+    const outboxId = await insertOutboxRow(database, {
+      createdAt: new Date(NEW_YEAR),
+      partitionKey: 'us-east-1:somebody',
+      event: text,
+    });
+    expect(await outbox.claim(1, LEASE_MS)).toEqual([
+      { outboxId, streamName: null, partitionKey: 'us-east-1:somebody', event: text, attempts: 1 },
+    ]);
+    expect((await outbox.claim(10, LEASE_MS)).map(({ event }) => event)).toEqual(['younger']);
+    expect(await outbox.claim(10, LEASE_MS)).toEqual([]);
+  });
+
+  it('keeps the order of rows within one millisecond', async () => {
+    const ids = await fill(20);
+    await database.query(
+      `UPDATE sync.outbox SET created_at = timestamptz '2026-01-01' + (20 - event::integer) * interval '1 microsecond'`,
+    );
+    expect(await claimIds(20)).toEqual(ids.reverse());
+  });
+
+  it('gives a row out again when its lease is over, and counts the attempts', async () => {
+    const [id = ''] = await fill(1);
+    expect(await claimIds(1)).toEqual([id]);
+    await letLeasesAge(database, LEASE_MS - 10_000);
+    expect(await claimIds(1)).toEqual([]);
+    await letLeasesAge(database, 10_000);
+    expect(await outbox.claim(1, LEASE_MS)).toMatchObject([{ outboxId: id, attempts: 2 }]);
+  });
+
+  it('removes rows, and does not mind those that are gone', async () => {
+    const [first = '', second = '', third = ''] = await fill(3);
+    await outbox.remove([first, third]);
+    await outbox.remove([third, crypto.randomUUID()]);
+    await outbox.remove([]);
+    expect(await claimIds(3)).toEqual([second]);
+  });
+
+  it('lets each postponed row rest as long as asked, no longer', async () => {
+    const [quick = '', slow = '', free = ''] = await fill(3);
+    await outbox.claim(2, LEASE_MS);
+    await outbox.postpone([
+      { outboxId: quick, attempts: 1, delayMs: 20_000 },
+      { outboxId: slow, attempts: 1, delayMs: 200_000 },
+    ]);
+    expect(await claimIds(3)).toEqual([free]);
+    await letLeasesAge(database, 20_000);
+    expect(await claimIds(3)).toEqual([quick]);
+    expect(await outbox.count()).toEqual({ waiting: 3, parked: 0 });
+  });
+
+  it('does not shorten the lease of whoever claimed the row later', async () => {
+    const [outboxId = ''] = await fill(1);
+    await outbox.claim(1, LEASE_MS);
+    await letLeasesAge(database, LEASE_MS);
+    await outbox.claim(1, LEASE_MS);
+    await outbox.postpone([{ outboxId, attempts: 1, delayMs: 0 }]);
+    expect(await claimIds(1)).toEqual([]);
+    await outbox.postpone([{ outboxId, attempts: 2, delayMs: 0 }]);
+    expect(await claimIds(1)).toEqual([outboxId]);
+  });
+
+  it('never gives out a parked row, and keeps its reason', async () => {
+    const [bad = '', good = ''] = await fill(2);
+    await outbox.claim(1, 0);
+    await outbox.park(bad, 'ValidationException, 5 attempts');
+    expect(await claimIds(2)).toEqual([good]);
+    expect(await outbox.count()).toEqual({ waiting: 1, parked: 1 });
+    const { rows } = await database.query('SELECT parked_reason FROM sync.outbox WHERE outbox_id = $1', [
+      bad,
+    ]);
+    expect(rows).toEqual([{ parked_reason: 'ValidationException, 5 attempts' }]);
+  });
+
+  it('gives out the rows of one stream, or of all but some', async () => {
+    for (const streamName of ['a', undefined, 'b', 'a', 'c']) {
+      await insertOutboxRow(database, streamName === undefined ? {} : { streamName });
+    }
+    const streams = (rows: { streamName: string | null }[]) => rows.map(({ streamName }) => streamName);
+    expect(streams(await outbox.claim(10, 0, { only: 'a' }))).toEqual(['a', 'a']);
+    expect(streams(await outbox.claim(1, 0, { only: 'b' }))).toEqual(['b']);
+    expect(streams(await outbox.claim(10, 0, { only: null }))).toEqual([null]);
+    expect(streams(await outbox.claim(10, 0, { only: 'd' }))).toEqual([]);
+    expect(streams(await outbox.claim(10, 0, { allBut: ['a', null] })).toSorted()).toEqual(['b', 'c']);
+    expect(streams(await outbox.claim(10, 0, { allBut: ['a', 'b', 'c', 'd'] }))).toEqual([null]);
+    expect(await outbox.claim(10, 0)).toHaveLength(5);
+  });
+
+  it('is empty when it is empty', async () => {
+    expect(await outbox.claim(500, LEASE_MS)).toEqual([]);
+    expect(await outbox.count()).toEqual({ waiting: 0, parked: 0 });
+  });
+
+  it('gives out at most 4 MiB at once, but always a row', async () => {
+    // Two bytes a character: bytes count.
+    const [first, second, third, fourth] = await fill(4, (index) =>
+      'é'.repeat(index === 0 ? 2_500_000 : 900_000),
+    );
+    expect(await claimIds(500)).toEqual([first]);
+    expect(await claimIds(500)).toEqual([second, third]);
+    expect(await claimIds(500)).toEqual([fourth]);
+  });
+
+  it('gives no row to two of eight claimers at once, and all rows to somebody', async () => {
+    await database.query(
+      `INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, attempts)
+       SELECT gen_random_uuid(), 'identity', '{}', now() - place * interval '1 millisecond', 0
+       FROM generate_series(1, 2000) AS place`,
+    );
+    const claimed: string[] = [];
+    const claimAll = async () => {
+      for (;;) {
+        const ids = await claimIds(50);
+        claimed.push(...ids);
+        if (ids.length === 0 && claimed.length >= 2000) return;
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, claimAll));
+    expect(claimed).toHaveLength(2000);
+    expect(new Set(claimed).size).toBe(2000);
+  });
+});

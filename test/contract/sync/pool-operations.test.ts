@@ -1,0 +1,213 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Database } from '../../../lib/database/database.ts';
+import { migrate } from '../../../lib/database/schema/migrate.ts';
+import type { Caller, SyncOperations } from '../../../lib/sync/model.ts';
+import { createSetCognitoEvents } from '../../../lib/sync/operations/set-cognito-events.ts';
+import { createSetIdentityPoolConfiguration } from '../../../lib/sync/operations/set-identity-pool-configuration.ts';
+import type { PoolStore } from '../../../lib/sync/ports/pool-store.ts';
+import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
+import { DATABASES } from '../../fixtures/database/databases.ts';
+import { newPool } from '../../fixtures/identity/identity-pools.ts';
+import { IDENTITY } from '../../fixtures/sync/stream-events.ts';
+import { createSyncService, DEVELOPER, put } from '../../fixtures/sync/sync-service.ts';
+
+const FUNCTION = 'arn:aws:lambda:us-east-1:000000000000:function:sync-trigger';
+const error = (code: string, message: string) => expect.objectContaining({ code, message });
+const NOT_AUTHORIZED = error(
+  'NotAuthorizedException',
+  'These credentials are not valid for accessing this resource',
+);
+
+describe.each(DATABASES)('the operations on identity pools on $name', ({ open }) => {
+  let database: Database;
+  let operations: SyncOperations;
+  let pools: PoolStore;
+  let IdentityPoolId: string;
+
+  beforeAll(async () => {
+    database = await open();
+    await migrate(database);
+    ({ operations } = createSyncService(database));
+    pools = createPoolStore(database);
+  });
+  afterAll(() => database.close());
+  beforeEach(async () => {
+    IdentityPoolId = await newPool(database);
+  });
+
+  describe('are none of an identity’s business', () => {
+    const asked: [string, (pool: { IdentityPoolId: string }, caller: Caller) => Promise<unknown>][] = [
+      ['DescribeIdentityPoolUsage', (pool, caller) => operations.DescribeIdentityPoolUsage(pool, caller)],
+      ['ListIdentityPoolUsage', (_, caller) => operations.ListIdentityPoolUsage({}, caller)],
+      ['GetCognitoEvents', (pool, caller) => operations.GetCognitoEvents(pool, caller)],
+      [
+        'SetCognitoEvents',
+        (pool, caller) => operations.SetCognitoEvents({ ...pool, Events: { SyncTrigger: '' } }, caller),
+      ],
+      [
+        'GetIdentityPoolConfiguration',
+        (pool, caller) => operations.GetIdentityPoolConfiguration(pool, caller),
+      ],
+      [
+        'SetIdentityPoolConfiguration',
+        (pool, caller) =>
+          operations.SetIdentityPoolConfiguration({ ...pool, CognitoStreams: { StreamName: 's' } }, caller),
+      ],
+    ];
+    it.each(asked)('%s', async (_, ask) => {
+      const caller: Caller = { kind: 'identity', identityPoolId: IdentityPoolId, identityId: IDENTITY };
+      const unknown = { IdentityPoolId: 'us-east-1:0' };
+      await expect(ask({ IdentityPoolId }, caller)).rejects.toEqual(NOT_AUTHORIZED);
+      // Nor does it learn which pools there are.
+      await expect(ask(unknown, caller)).rejects.toEqual(NOT_AUTHORIZED);
+      expect(await pools.readPool(IdentityPoolId)).toMatchObject({ revision: 1, streams: null });
+    });
+  });
+
+  it('DescribeIdentityUsage is for the identity itself, and for no other', async () => {
+    const ask = (identityPoolId: string, identityId: string) =>
+      operations.DescribeIdentityUsage(
+        { IdentityPoolId, IdentityId: IDENTITY },
+        { kind: 'identity', identityPoolId, identityId },
+      );
+    expect(await ask(IdentityPoolId, IDENTITY)).toEqual({
+      IdentityUsage: {
+        IdentityPoolId,
+        IdentityId: IDENTITY,
+        LastModifiedDate: null,
+        DatasetCount: 0,
+        DataStorage: 0,
+      },
+    });
+    await expect(ask(IdentityPoolId, `${IDENTITY}0`)).rejects.toEqual(NOT_AUTHORIZED);
+    await expect(ask('us-east-1:0', IDENTITY)).rejects.toEqual(NOT_AUTHORIZED);
+  });
+
+  it('answer null for what is not counted or not set', async () => {
+    expect(await operations.DescribeIdentityPoolUsage({ IdentityPoolId }, DEVELOPER)).toEqual({
+      IdentityPoolUsage: { IdentityPoolId, SyncSessionsCount: null, DataStorage: 0, LastModifiedDate: null },
+    });
+    expect(await operations.ListIdentityPoolUsage({}, DEVELOPER)).toMatchObject({
+      MaxResults: null,
+      NextToken: null,
+    });
+    expect(await operations.GetIdentityPoolConfiguration({ IdentityPoolId }, DEVELOPER)).toEqual({
+      IdentityPoolId,
+      PushSync: null,
+      CognitoStreams: null,
+    });
+  });
+
+  describe('while another request changes the pool', () => {
+    /** Another request comes in between, so often, when this one has read the pool. */
+    const disturbed = (times: number): PoolStore => {
+      let left = times;
+      return {
+        ...pools,
+        async readPool(identityPoolId) {
+          const pool = await pools.readPool(identityPoolId);
+          if (pool && left > 0) {
+            left -= 1;
+            await pools.changePool({ ...pool, pushSync: { applicationArns: [], roleArn: `role ${left}` } });
+          }
+          return pool;
+        },
+      };
+    };
+
+    it('SetIdentityPoolConfiguration says so, and changes nothing', async () => {
+      const set = createSetIdentityPoolConfiguration({
+        pools: disturbed(1),
+        streamExists: async () => true,
+      });
+      const asked = { IdentityPoolId, CognitoStreams: { StreamName: 'mine' } };
+      await expect(set(asked, DEVELOPER)).rejects.toEqual(
+        error(
+          'ConcurrentModificationException',
+          `IdentityPool '${IdentityPoolId}' was changed by another request`,
+        ),
+      );
+      expect(await pools.readPool(IdentityPoolId)).toMatchObject({
+        streams: null,
+        pushSync: { roleArn: 'role 0' },
+      });
+      expect(await set(asked, DEVELOPER)).toMatchObject({
+        CognitoStreams: { StreamName: 'mine' },
+        PushSync: { RoleArn: 'role 0' },
+      });
+    });
+
+    it('SetIdentityPoolConfiguration notices a change made while it looks for the stream', async () => {
+      const set = createSetIdentityPoolConfiguration({
+        pools,
+        async streamExists() {
+          await operations.SetCognitoEvents({ IdentityPoolId, Events: { SyncTrigger: FUNCTION } }, DEVELOPER);
+          return true;
+        },
+      });
+      const CognitoStreams = { StreamName: 'mine', StreamingStatus: 'ENABLED' as const };
+      await expect(set({ IdentityPoolId, CognitoStreams }, DEVELOPER)).rejects.toMatchObject({
+        code: 'ConcurrentModificationException',
+      });
+      expect(await pools.readPool(IdentityPoolId)).toMatchObject({ streams: null, syncTrigger: FUNCTION });
+    });
+
+    it('SetCognitoEvents, which knows no such conflict, keeps both changes', async () => {
+      const set = createSetCognitoEvents({ pools: disturbed(3) });
+      await set({ IdentityPoolId, Events: { SyncTrigger: FUNCTION } }, DEVELOPER);
+      expect(await pools.readPool(IdentityPoolId)).toMatchObject({
+        syncTrigger: FUNCTION,
+        pushSync: { roleArn: 'role 0' },
+        revision: 5,
+      });
+    });
+
+    it('SetCognitoEvents gives up where others keep coming', async () => {
+      const set = createSetCognitoEvents({ pools: disturbed(1_000) });
+      await expect(
+        set({ IdentityPoolId, Events: { SyncTrigger: FUNCTION } }, DEVELOPER),
+      ).rejects.toMatchObject({ code: 'TooManyRequestsException' });
+    });
+  });
+
+  it('does not take a stream for missing that cannot be asked about', async () => {
+    const mistake = new Error('Kinesis does not answer');
+    const set = createSetIdentityPoolConfiguration({ pools, streamExists: () => Promise.reject(mistake) });
+    const CognitoStreams = { StreamName: 'mine', StreamingStatus: 'ENABLED' as const };
+    await expect(set({ IdentityPoolId, CognitoStreams }, DEVELOPER)).rejects.toBe(mistake);
+    // Where it is not to stream, nobody asks.
+    await set({ IdentityPoolId, CognitoStreams: { StreamName: 'mine' } }, DEVELOPER);
+    expect(await pools.readPool(IdentityPoolId)).toMatchObject({ streams: { status: 'DISABLED' } });
+  });
+
+  describe('where the pool is not there', () => {
+    const dataset = { IdentityPoolId: 'us-east-1:0', IdentityId: IDENTITY, DatasetName: 'game' };
+
+    it('lists nothing, and is told so where somebody writes', async () => {
+      const listed = await operations.ListRecords(dataset, DEVELOPER);
+      expect(listed).toMatchObject({ DatasetExists: false, Records: [] });
+      expect(await operations.ListDatasets(dataset, DEVELOPER)).toMatchObject({ Datasets: [] });
+      const write = () =>
+        operations.UpdateRecords(
+          { ...dataset, SyncSessionToken: listed.SyncSessionToken, RecordPatches: [put('k', 'v')] },
+          DEVELOPER,
+        );
+      await expect(write()).rejects.toEqual(
+        error('ResourceNotFoundException', "IdentityPool 'us-east-1:0' not found"),
+      );
+      expect((await database.query('SELECT 1 FROM sync.outbox')).rows).toEqual([]);
+      await pools.createPool(
+        { identityPoolId: dataset.IdentityPoolId, syncTrigger: null, streams: null, pushSync: null },
+        0,
+      );
+      expect(await write()).toMatchObject({ Records: [{ Key: 'k', SyncCount: 1 }] });
+    });
+
+    it('says of a dataset that it is not there', async () => {
+      const notFound = error('ResourceNotFoundException', "Dataset 'other' not found");
+      const other = { ...dataset, IdentityPoolId: 'us-east-1:1', DatasetName: 'other' };
+      await expect(operations.DescribeDataset(other, DEVELOPER)).rejects.toEqual(notFound);
+      await expect(operations.DeleteDataset(other, DEVELOPER)).rejects.toEqual(notFound);
+    });
+  });
+});

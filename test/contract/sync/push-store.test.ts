@@ -1,0 +1,149 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Database } from '../../../lib/database/database.ts';
+import { migrate } from '../../../lib/database/schema/migrate.ts';
+import type { DeviceStore, Registration } from '../../../lib/sync/ports/push.ts';
+import { createPushStore } from '../../../lib/sync/store/push-store.ts';
+import { DATABASES } from '../../fixtures/database/databases.ts';
+import { NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const TOKEN = 'A0-secret-token';
+
+describe.each(DATABASES)('the push store on $name', ({ open }) => {
+  let database: Database;
+  let store: DeviceStore;
+  let identityId: string;
+  let phone: Registration;
+
+  beforeAll(async () => {
+    database = await open();
+    await migrate(database);
+    store = createPushStore(database);
+  });
+  afterAll(() => database.close());
+  beforeEach(() => {
+    identityId = `us-east-1:${randomUUID()}`;
+    phone = { identityPoolId: POOL, identityId, platform: 'APNS', token: TOKEN };
+  });
+  const dataset = (datasetName = 'game') => ({ identityPoolId: POOL, identityId, datasetName });
+  const register = (change: Partial<Registration> = {}, endpoint = 'arn:e', at = NEW_YEAR) =>
+    store.register({ ...phone, ...change }, endpoint, at);
+  const subscribe = (deviceId: string, to = dataset()) => store.subscribe(to, deviceId, NEW_YEAR);
+  const subscribers = async (of = dataset(), limit = 100) =>
+    (await store.readSubscribers(of, limit)).map(({ deviceId }) => deviceId);
+
+  describe('a device', () => {
+    it('gets an id of its own, and is there by it', async () => {
+      const deviceId = await register();
+      expect(deviceId).toMatch(UUID);
+      expect(await store.hasDevice(deviceId)).toBe(true);
+      expect(await store.hasDevice(randomUUID())).toBe(false);
+    });
+
+    it('is the same one when it registers again, and is reached where it is now', async () => {
+      const deviceId = await register();
+      await subscribe(deviceId);
+      expect(await register({}, 'arn:new', NEW_YEAR + 1)).toBe(deviceId);
+      expect(await store.readSubscribers(dataset(), 100)).toEqual([
+        { deviceId, platform: 'APNS', endpoint: 'arn:new' },
+      ]);
+    });
+
+    it('is the same one when it registers many times at once', async () => {
+      const ids = await Promise.all(Array.from({ length: 8 }, () => register()));
+      expect(new Set(ids).size).toBe(1);
+    });
+
+    it.each<[string, Partial<Registration>]>([
+      ['pool', { identityPoolId: 'us-east-1:1' }],
+      ['identity', { identityId: 'us-east-1:1' }],
+      ['platform', { platform: 'APNS_SANDBOX' }],
+      ['token', { token: 'other' }],
+    ])('is another one with another %s', async (_, change) => {
+      expect(await register(change)).not.toBe(await register());
+    });
+
+    it('leaves no trace of its token', async () => {
+      await register();
+      const { rows } = await database.query('SELECT * FROM sync.devices WHERE identity_id = $1', [
+        identityId,
+      ]);
+      expect(rows).toHaveLength(1);
+      expect(JSON.stringify(rows)).not.toContain(TOKEN);
+    });
+  });
+
+  describe('a subscription', () => {
+    it('is one to that dataset of that identity', async () => {
+      const deviceId = await register();
+      expect(await subscribe(deviceId)).toBe(true);
+      expect(await store.readSubscribers(dataset(), 100)).toEqual([
+        { deviceId, platform: 'APNS', endpoint: 'arn:e' },
+      ]);
+      expect(await subscribers(dataset('Game'))).toEqual([]);
+      expect(await subscribers({ ...dataset(), identityId: 'us-east-1:2' })).toEqual([]);
+      expect(await subscribers({ ...dataset(), identityPoolId: 'us-east-1:2' })).toEqual([]);
+    });
+
+    it('is one, made twice', async () => {
+      const deviceId = await register();
+      expect(await subscribe(deviceId)).toBe(true);
+      expect(await subscribe(deviceId)).toBe(true);
+      expect(await subscribers()).toEqual([deviceId]);
+    });
+
+    it('is none of a device of another identity or pool', async () => {
+      for (const change of [{ identityId: 'us-east-1:2' }, { identityPoolId: 'us-east-1:2' }]) {
+        expect(await subscribe(await register(change))).toBe(false);
+      }
+      expect(await subscribers()).toEqual([]);
+    });
+
+    it('ends once', async () => {
+      const deviceId = await register();
+      const other = await register({ token: 'other' });
+      await subscribe(deviceId);
+      await subscribe(other);
+      await subscribe(deviceId, dataset('notes'));
+      expect(await store.unsubscribe(dataset(), deviceId)).toBe(true);
+      expect(await store.unsubscribe(dataset(), deviceId)).toBe(false);
+      expect(await subscribers()).toEqual([other]);
+      expect(await subscribers(dataset('notes'))).toEqual([deviceId]);
+    });
+  });
+
+  it('tells the devices that registered last, where there are too many', async () => {
+    const ids: string[] = [];
+    for (const index of [0, 1, 2]) {
+      const deviceId = await register({ token: `token ${index}` }, 'arn:e', NEW_YEAR + index);
+      await subscribe(deviceId);
+      ids.push(deviceId);
+    }
+    expect(await subscribers(dataset(), 2)).toEqual([ids[2], ids[1]]);
+    await register({ token: 'token 0' }, 'arn:e', NEW_YEAR + 3);
+    expect(await subscribers(dataset(), 2)).toEqual([ids[0], ids[2]]);
+  });
+
+  it.each(['', 'my phone', "';--", 'ü\u{1f600}', 'x'.repeat(256)])(
+    'knows no device that is called %j',
+    async (deviceId) => {
+      expect(await store.hasDevice(deviceId)).toBe(false);
+      expect(await subscribe(deviceId)).toBe(false);
+      expect(await store.unsubscribe(dataset(), deviceId)).toBe(false);
+    },
+  );
+
+  it('tells letters of an id apart', async () => {
+    const deviceId = await register();
+    await subscribe(deviceId);
+    const upper = deviceId.replace(/^.{8}/, 'AAAAAAAA').toUpperCase();
+    await database.query('UPDATE sync.devices SET device_id = $2 WHERE device_id = $1', [
+      deviceId,
+      upper.toLowerCase(),
+    ]);
+    expect(await store.hasDevice(upper.toLowerCase())).toBe(true);
+    expect(await store.hasDevice(upper)).toBe(false);
+    expect(await subscribe(upper)).toBe(false);
+  });
+});

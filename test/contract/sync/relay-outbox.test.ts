@@ -1,0 +1,430 @@
+import { createServer } from 'node:http';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { createRelayOutbox, handler } from '../../../functions/relay-outbox.ts';
+import { createLambdaContext } from '../../../infra/local/lambda-context.ts';
+import { createKinesisClient } from '../../../lib/aws/kinesis-client.ts';
+import { createKinesisPublisher } from '../../../lib/aws/kinesis-publisher.ts';
+import { createKinesisReader, type KinesisRecord } from '../../../lib/aws/kinesis-reader.ts';
+import { createLogger } from '../../../lib/aws/telemetry.ts';
+import type { Database } from '../../../lib/database/database.ts';
+import { migrate } from '../../../lib/database/schema/migrate.ts';
+import { projectBatch } from '../../../lib/projection/project-batch.ts';
+import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
+import { type RelayOptions, relayOutbox } from '../../../lib/sync/jobs/relay-outbox.ts';
+import type { Outbox, PublishEntry } from '../../../lib/sync/ports/outbox.ts';
+import { createOutboxStore, type OutboxStore } from '../../../lib/sync/store/outbox-store.ts';
+import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
+import { createStreamingSwitch } from '../../../lib/sync/store/streaming-switch.ts';
+import {
+  credentials,
+  type KinesisEmulator,
+  listen,
+  region,
+  startKinesisEmulator,
+} from '../../fixtures/aws/kinesis-emulator.ts';
+import { DATABASES } from '../../fixtures/database/databases.ts';
+import { insertOutboxRow, letLeasesAge } from '../../fixtures/database/outbox-rows.ts';
+import { newPool, STREAMING } from '../../fixtures/identity/identity-pools.ts';
+import {
+  IDENTITY,
+  NEW_YEAR,
+  readDeliveries,
+  wireEvent,
+  wireRecord,
+} from '../../fixtures/sync/stream-events.ts';
+
+const SHARD = 'shardId-000000000000';
+/** Kinesis refuses it: a partition key has at most 256 characters. */
+const WRONG_KEY = 'k'.repeat(300);
+
+let emulator: KinesisEmulator;
+beforeAll(async () => {
+  emulator = await startKinesisEmulator();
+});
+afterAll(() => emulator.close());
+
+async function readStream(streamName: string): Promise<KinesisRecord[]> {
+  const reader = createKinesisReader(emulator.client);
+  const read: KinesisRecord[] = [];
+  let iterator: string | undefined = await reader.openIterator(streamName, SHARD, { type: 'TRIM_HORIZON' });
+  while (iterator) {
+    const page = await reader.getRecords(iterator, 10_000);
+    if (page.records.length === 0) break;
+    read.push(...page.records);
+    iterator = page.nextIterator;
+  }
+  return read;
+}
+
+const textOf = ({ data }: { data: Uint8Array }) => new TextDecoder().decode(data);
+
+describe.each(DATABASES)('the relay on $name', ({ open }) => {
+  let database: Database;
+  let outbox: OutboxStore;
+  let streamName: string;
+
+  beforeAll(async () => {
+    database = await open();
+    await migrate(database);
+    outbox = createOutboxStore(database);
+  });
+  afterAll(() => database.close());
+  beforeEach(async () => {
+    await database.query('DELETE FROM sync.outbox');
+    streamName = await emulator.createStream(1);
+  });
+
+  const publisher = () => createKinesisPublisher(emulator.client);
+  const relay = (options: Partial<RelayOptions> = {}, from: Outbox = outbox) =>
+    relayOutbox({
+      outbox: from,
+      publisher: publisher(),
+      streaming: createStreamingSwitch(database),
+      streamName,
+      now: Date.now,
+      options,
+    });
+
+  async function fill(count: number): Promise<void> {
+    for (let index = 0; index < count; index += 1) {
+      await insertOutboxRow(database, { event: `e${index}`, createdAt: new Date(NEW_YEAR + index) });
+    }
+  }
+
+  it('brings every event to the stream, in order, under its partition key', async () => {
+    await fill(30);
+    await insertOutboxRow(database, { event: '{"value":"ключ \u{1F511}"}', partitionKey: IDENTITY });
+    expect(await relay({ batchRows: 7 })).toEqual({
+      published: 31,
+      postponed: 0,
+      parked: 0,
+      refusals: [],
+      goneStreams: [],
+      withoutStream: 0,
+    });
+    const records = await readStream(streamName);
+    expect(records.slice(0, 30).map(textOf)).toEqual(Array.from({ length: 30 }, (_, index) => `e${index}`));
+    expect(records.slice(30).map((record) => [record.partitionKey, textOf(record)])).toEqual([
+      [IDENTITY, '{"value":"ключ \u{1F511}"}'],
+    ]);
+    expect(await outbox.count()).toEqual({ waiting: 0, parked: 0 });
+  });
+
+  it('brings over events of the largest size', async () => {
+    const event = 'x'.repeat(900 * 1024);
+    for (let index = 0; index < 12; index += 1) await insertOutboxRow(database, { event });
+    expect(await relay()).toMatchObject({ published: 12 });
+    expect((await readStream(streamName)).map(({ data }) => data.byteLength)).toEqual(
+      Array(12).fill(event.length),
+    );
+  });
+
+  it('doubles no work beside another relay', async () => {
+    await fill(200);
+    const outcomes = await Promise.all([
+      relay({ batchRows: 20 }),
+      relay({ batchRows: 20 }),
+      relay({ batchRows: 20 }),
+    ]);
+    expect(outcomes.reduce((sum, { published }) => sum + published, 0)).toBe(200);
+    const texts = (await readStream(streamName)).map(textOf);
+    expect(texts).toHaveLength(200);
+    expect(new Set(texts).size).toBe(200);
+  });
+
+  it('publishes twice what a crash kept it from removing, and the query store holds it once', async () => {
+    await database.query('DELETE FROM projection.records');
+    const event = JSON.stringify(
+      wireEvent({ kinesisSyncRecords: [wireRecord({ key: 'level', value: '7' })] }),
+    );
+    await insertOutboxRow(database, { event, partitionKey: IDENTITY });
+    const crash = () => Promise.reject(new Error('killed'));
+    await expect(relay({ leaseMs: 60_000 }, { ...outbox, remove: crash })).rejects.toThrow('killed');
+    expect(await relay(), 'while the lease holds').toMatchObject({ published: 0 });
+    await letLeasesAge(database, 60_000);
+    expect(await relay(), 'when it is over').toMatchObject({ published: 1 });
+
+    const records = await readStream(streamName);
+    expect(records.map(textOf)).toEqual([event, event]);
+    const deliveries = records.map(({ data, sequenceNumber, arrivedAt }) => {
+      const position = { streamName, shardId: SHARD, sequenceNumber, arrivedAt: arrivedAt.getTime() };
+      return { position, data };
+    });
+    await projectBatch(createQueryStore(database), await readDeliveries(deliveries));
+    expect((await database.query('SELECT record_key, record_value FROM query.records')).rows).toEqual([
+      { record_key: 'level', record_value: '7' },
+    ]);
+  });
+
+  it('parks an event that Kinesis can never take, while those around it go out', async () => {
+    await fill(3);
+    await insertOutboxRow(database, {
+      event: 'poison',
+      partitionKey: WRONG_KEY,
+      createdAt: new Date(NEW_YEAR),
+    });
+    const options = { parkAfterAttempts: 3, retryBaseMs: 0, timeBudgetMs: -1 };
+    expect(await relay(options)).toMatchObject({
+      published: 3,
+      postponed: 1,
+      refusals: ['ValidationException'],
+    });
+    expect((await readStream(streamName)).map(textOf)).toEqual(['e0', 'e1', 'e2']);
+    expect(await relay(options)).toMatchObject({ postponed: 1 });
+    expect(await relay(options)).toMatchObject({ parked: 1 });
+    expect(await relay(options)).toEqual({
+      published: 0,
+      postponed: 0,
+      parked: 0,
+      refusals: [],
+      goneStreams: [],
+      withoutStream: 0,
+    });
+    expect(await outbox.count()).toEqual({ waiting: 0, parked: 1 });
+    const { rows } = await database.query('SELECT event, parked_reason FROM sync.outbox');
+    expect(rows).toEqual([{ event: 'poison', parked_reason: 'ValidationException, 3 attempts' }]);
+  });
+
+  it('parks nothing for want of a stream: all of it waits until there is one', async () => {
+    await fill(5);
+    await emulator.deleteStream(streamName);
+    const options = { parkAfterAttempts: 1, retryBaseMs: 0, retryCapMs: 0 };
+    expect(await relay(options)).toEqual({
+      published: 0,
+      postponed: 15,
+      parked: 0,
+      refusals: ['ResourceNotFoundException'],
+      // No pool streams to it.
+      goneStreams: [],
+      // From the third attempt on.
+      withoutStream: 5,
+    });
+    expect(await outbox.count()).toEqual({ waiting: 5, parked: 0 });
+    await emulator.createStream(1, streamName);
+    expect(await relay(options)).toMatchObject({ published: 5 });
+  });
+
+  it('disables the pools of a stream that is gone, no others, and publishes once it is back', async () => {
+    const pools = createPoolStore(database);
+    const other = await emulator.createStream(1);
+    const streamingTo = (name: string) => newPool(database, { streams: { ...STREAMING, streamName: name } });
+    const [first, second, apart] = [
+      await streamingTo(streamName),
+      await streamingTo(streamName),
+      await streamingTo(other),
+    ];
+    const streams = async (pool: string) => (await pools.readPool(pool))?.streams;
+    await emulator.deleteStream(streamName);
+    await insertOutboxRow(database, { event: 'e0', streamName });
+    await insertOutboxRow(database, { event: 'e1', streamName: other });
+    const options = { retryBaseMs: 0, retryCapMs: 0, disableAfterAttempts: 2 };
+    expect(await relay({ ...options, timeBudgetMs: -1 }), 'at first it may be on its way').toMatchObject({
+      published: 1,
+      goneStreams: [],
+      withoutStream: 0,
+    });
+    expect(await relay(options)).toMatchObject({ published: 0, goneStreams: [streamName] });
+    const gone = {
+      ...STREAMING,
+      streamName,
+      status: 'DISABLED',
+      disabledReason: `stream ${streamName} does not exist`,
+    };
+    expect([await streams(first), await streams(second)]).toEqual([gone, gone]);
+    expect(await streams(apart)).toMatchObject({ status: 'ENABLED', disabledReason: null });
+    expect((await pools.readPool(first))?.revision).toBe(2);
+    expect(await relay(options), 'it is said once').toMatchObject({ goneStreams: [] });
+
+    await emulator.createStream(1, streamName);
+    expect(await relay(options)).toMatchObject({ published: 1 });
+    expect((await readStream(streamName)).map(textOf)).toEqual(['e0']);
+    expect(await streams(first), 'the owner enables it').toEqual(gone);
+  });
+
+  describe('as a function', () => {
+    const invoke = (options: Partial<RelayOptions> = {}) => {
+      const logger = createLogger('relay-outbox');
+      const logged = {
+        info: vi.spyOn(logger, 'info'),
+        warn: vi.spyOn(logger, 'warn'),
+        error: vi.spyOn(logger, 'error'),
+      };
+      const handler = createRelayOutbox({
+        outbox,
+        publisher: publisher(),
+        streaming: createStreamingSwitch(database),
+        streamName,
+        logger,
+        options,
+      });
+      return { logged, answer: handler({}, createLambdaContext('relay-outbox', region)) };
+    };
+
+    it('says what it did in counts', async () => {
+      await fill(2);
+      const { logged, answer } = invoke();
+      const outcome = {
+        published: 2,
+        postponed: 0,
+        parked: 0,
+        refusals: [],
+        goneStreams: [],
+        withoutStream: 0,
+      };
+      expect(await answer).toEqual(outcome);
+      expect(logged.info).toHaveBeenCalledWith('published', outcome);
+    });
+
+    it('says nothing when nothing waits', async () => {
+      const { logged, answer } = invoke();
+      await answer;
+      expect(logged.info).not.toHaveBeenCalled();
+    });
+
+    it('fails when nothing gets through', async () => {
+      await fill(2);
+      await emulator.deleteStream(streamName);
+      const { answer } = invoke();
+      await expect(answer).rejects.toThrow('none of 2 events could be published: ResourceNotFoundException');
+    });
+
+    describe('where a stream is gone', () => {
+      const options = { disableAfterAttempts: 1, retryBaseMs: 0, retryCapMs: 0 };
+      beforeEach(async () => {
+        await newPool(database, { streams: { ...STREAMING, streamName } });
+        await insertOutboxRow(database, { streamName });
+        await emulator.deleteStream(streamName);
+      });
+
+      it('warns of it once, by its name, and is quiet while its events wait', async () => {
+        const first = invoke(options);
+        expect(await first.answer).toMatchObject({ published: 0, goneStreams: [streamName] });
+        expect(first.logged.warn.mock.calls).toEqual([
+          [expect.stringContaining('gone'), { goneStreams: [streamName] }],
+        ]);
+        const second = invoke(options);
+        expect(await second.answer).toMatchObject({ published: 0, goneStreams: [] });
+        await insertOutboxRow(database, { streamName: await emulator.createStream(1) });
+        const third = invoke(options);
+        expect(await third.answer).toMatchObject({ published: 1 });
+        for (const { logged } of [second, third]) expect(logged.warn).not.toHaveBeenCalled();
+        for (const { logged } of [first, second, third]) expect(logged.error).not.toHaveBeenCalled();
+      });
+
+      it('fails of other causes as before, and counts their events alone', async () => {
+        await insertOutboxRow(database, {
+          streamName: await emulator.createStream(1),
+          partitionKey: WRONG_KEY,
+        });
+        const { answer } = invoke({ disableAfterAttempts: 1 });
+        await expect(answer).rejects.toThrow(/^none of 1 events could be published: .*ValidationException/);
+      });
+    });
+
+    it('calls parked events an error', async () => {
+      await insertOutboxRow(database, { partitionKey: WRONG_KEY });
+      const { logged, answer } = invoke({ parkAfterAttempts: 1 });
+      expect(await answer).toMatchObject({ parked: 1 });
+      expect(logged.error).toHaveBeenCalledTimes(1);
+    });
+  });
+});
+
+describe('the deployed function', () => {
+  it.each([
+    [{ AWS_REGION: '', STREAM_NAME: 'cognito-sync' }, /^AWS_REGION is not set/],
+    [{ AWS_REGION: region, STREAM_NAME: '' }, /^STREAM_NAME= is not the name of a stream/],
+    [
+      { AWS_REGION: region, STREAM_NAME: 'cognito sync' },
+      /^STREAM_NAME=cognito sync is not the name of a stream/,
+    ],
+    [{ AWS_REGION: region, STREAM_NAME: 'cognito-sync', DATABASE_URL: '' }, /^DATABASE_URL is not set/],
+  ])('says which variable is wrong: %o', (variables, message) => {
+    for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    expect(() => handler({}, createLambdaContext('relay-outbox', region))).toThrow(message);
+  });
+});
+
+describe('the publisher', () => {
+  const entriesOf = (...texts: string[]): PublishEntry[] =>
+    texts.map((text) => ({ partitionKey: 'key', data: Buffer.from(text) }));
+
+  it('sends as many requests as the limits ask for', async () => {
+    const streamName = await emulator.createStream(1);
+    const many = entriesOf(...Array.from({ length: 1_201 }, (_, index) => `e${index}`));
+    const large = entriesOf(...Array<string>(7).fill('x'.repeat(1024 * 1024 - 3)));
+    const publisher = createKinesisPublisher(emulator.client);
+    expect(new Set(await publisher.publish(streamName, [...many, ...large]))).toEqual(new Set(['published']));
+    expect(await readStream(streamName)).toHaveLength(1_208);
+    expect(await publisher.publish(streamName, [])).toEqual([]);
+  });
+
+  it('finds the entries that are wrong among those that are not', async () => {
+    const streamName = await emulator.createStream(1);
+    const entries = entriesOf('e0', 'e1', 'x'.repeat(1024 * 1024 + 1), 'e3', 'e4', 'e5', 'e6');
+    entries.push({ partitionKey: '', data: Buffer.from('e7') });
+    const wrong = { error: 'ValidationException', retryable: false };
+    const outcomes = await createKinesisPublisher(emulator.client).publish(streamName, entries);
+    const all = 'published';
+    expect(outcomes).toEqual([all, all, wrong, all, all, all, all, wrong]);
+    expect((await readStream(streamName)).map(textOf)).toEqual(['e0', 'e1', 'e3', 'e4', 'e5', 'e6']);
+  });
+
+  it('takes a missing stream for something that may pass', async () => {
+    expect(await createKinesisPublisher(emulator.client).publish('nowhere', entriesOf('e0', 'e1'))).toEqual([
+      { error: 'ResourceNotFoundException', retryable: true, noStream: true },
+      { error: 'ResourceNotFoundException', retryable: true, noStream: true },
+    ]);
+  });
+
+  /** A Kinesis that gives every PutRecords this answer. */
+  async function answering(status: number, answer: unknown) {
+    const server = createServer((request, response) => {
+      request.resume().on('end', () => {
+        response.writeHead(status, { 'Content-Type': 'application/x-amz-json-1.1' });
+        response.end(JSON.stringify(answer));
+      });
+    });
+    const client = createKinesisClient({ region, endpoint: await listen(server), credentials });
+    onTestFinished(() => {
+      client.destroy();
+      server.close();
+      server.closeAllConnections();
+    });
+    return createKinesisPublisher(client);
+  }
+
+  it('tells the throttled entries of a request from the others', async () => {
+    const publisher = await answering(200, {
+      FailedRecordCount: 2,
+      Records: [
+        { SequenceNumber: '1', ShardId: SHARD },
+        { ErrorCode: 'ProvisionedThroughputExceededException', ErrorMessage: 'Rate exceeded' },
+        { ErrorCode: 'InternalFailure', ErrorMessage: 'Internal service failure.' },
+      ],
+    });
+    expect(await publisher.publish('stream', entriesOf('e0', 'e1', 'e2', 'e3'))).toEqual([
+      'published',
+      { error: 'ProvisionedThroughputExceededException', retryable: true },
+      { error: 'InternalFailure', retryable: true },
+      { error: 'NoAnswer', retryable: true },
+    ]);
+  });
+
+  it('takes missing rights, faults and an absent network for something that may pass', async () => {
+    const denied = await answering(400, { __type: 'AccessDeniedException', message: 'not authorized' });
+    expect(await denied.publish('stream', entriesOf('e0'))).toEqual([
+      { error: 'AccessDeniedException', retryable: true },
+    ]);
+    const broken = await answering(500, { __type: 'InternalFailure', message: 'out of order' });
+    expect(await broken.publish('stream', entriesOf('e0'))).toEqual([
+      { error: 'InternalFailure', retryable: true },
+    ]);
+    const client = createKinesisClient({ region, endpoint: 'http://127.0.0.1:1', credentials });
+    onTestFinished(() => client.destroy());
+    expect(await createKinesisPublisher(client).publish('stream', entriesOf('e0'))).toEqual([
+      { error: 'ECONNREFUSED', retryable: true },
+    ]);
+  });
+});

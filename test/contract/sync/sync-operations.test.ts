@@ -1,0 +1,758 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Database } from '../../../lib/database/database.ts';
+import { migrate } from '../../../lib/database/schema/migrate.ts';
+import { decodeStreamEvent } from '../../../lib/stream/decode-stream-event.ts';
+import type { Limits } from '../../../lib/sync/limits.ts';
+import type { Caller, RecordPatch, SyncOperations } from '../../../lib/sync/model.ts';
+import { DATABASES } from '../../fixtures/database/databases.ts';
+import { readOutboxEvents } from '../../fixtures/database/outbox-rows.ts';
+import { createPool } from '../../fixtures/identity/identity-pools.ts';
+import { NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
+import { createDevice, createSyncService, DEVELOPER, drop, put } from '../../fixtures/sync/sync-service.ts';
+
+const HOUR = 60 * 60 * 1000;
+const error = (code: string, message: string | RegExp) =>
+  expect.objectContaining({
+    code,
+    message: typeof message === 'string' ? message : expect.stringMatching(message),
+  });
+const INVALID_TOKEN = error('InvalidParameterException', 'SyncSessionToken not valid for these inputs');
+const INVALID_NEXT = error('InvalidParameterException', 'NextToken not valid for these inputs');
+const NOT_FOUND = error('ResourceNotFoundException', "Dataset 'game' not found");
+const LIMIT = error('LimitExceededException', /allowed|may have/);
+const noSuch = (count: number) =>
+  error('InvalidParameterException', `No such SyncCount: ${count} exists for this Dataset`);
+const conflict = (key: string, is: number, not: number) =>
+  error('ResourceConflictException', `Current SyncCount for: ${key} is: ${is} not: ${not}`);
+
+type Device = ReturnType<typeof createDevice>;
+type Listed = Awaited<ReturnType<Device['list']>>;
+
+function valuesOf({ Records }: Pick<Listed, 'Records'>): Record<string, string | null> {
+  return Object.fromEntries(Records.map(({ Key, Value }) => [Key, Value]));
+}
+
+describe.each(DATABASES)('the operations on $name', ({ open }) => {
+  let database: Database;
+  let operations: SyncOperations;
+  let clock: { now: number };
+  let device: Device;
+
+  beforeAll(async () => {
+    database = await open();
+    await migrate(database);
+    await createPool(database);
+  });
+  afterAll(() => database.close());
+  beforeEach(() => {
+    ({ operations, clock } = createSyncService(database));
+    device = createDevice(operations);
+  });
+  const events = () => readOutboxEvents(database, device.identity.IdentityId);
+  const limitedDevice = (limits: Partial<Limits>, identityId = device.identity.IdentityId) =>
+    createDevice(createSyncService(database, limits).operations, { identityId });
+
+  describe('a first write', () => {
+    it('starts from the listing of a dataset that is not there', async () => {
+      expect(await device.list()).toEqual({
+        Records: [],
+        NextToken: null,
+        Count: 0,
+        DatasetSyncCount: 0,
+        LastModifiedBy: null,
+        MergedDatasetNames: null,
+        DatasetExists: false,
+        DatasetDeletedAfterRequestedSyncCount: false,
+        SyncSessionToken: expect.any(String),
+      });
+    });
+
+    it('makes the dataset, with count 1', async () => {
+      const patch: RecordPatch = { ...put('score', '42'), DeviceLastModifiedDate: NEW_YEAR - 500.4 };
+      const score = {
+        Key: 'score',
+        Value: '42',
+        SyncCount: 1,
+        LastModifiedDate: NEW_YEAR,
+        LastModifiedBy: '000000000000',
+        DeviceLastModifiedDate: NEW_YEAR - 500,
+      };
+      const name = { ...score, Key: 'name', Value: '', DeviceLastModifiedDate: null };
+      expect(await device.update(patch, put('name', ''))).toEqual({ Records: [score, name] });
+      const listed = await device.list();
+      expect(listed).toMatchObject({
+        Count: 2,
+        DatasetSyncCount: 1,
+        LastModifiedBy: '000000000000',
+        DatasetExists: true,
+        NextToken: null,
+      });
+      expect(listed.Records).toHaveLength(2);
+      expect(listed.Records).toEqual(expect.arrayContaining([score, name]));
+    });
+
+    it('shows in DescribeDataset and ListDatasets', async () => {
+      await device.update(put('é', '12'), put('b', '\u{1F600}'), drop('c'));
+      const dataset = {
+        IdentityId: device.identity.IdentityId,
+        DatasetName: 'game',
+        CreationDate: NEW_YEAR,
+        LastModifiedDate: NEW_YEAR,
+        LastModifiedBy: '000000000000',
+        DataStorage: 9,
+        NumRecords: 2,
+      };
+      expect(await device.describe()).toEqual({ Dataset: dataset });
+      expect(await device.listDatasets()).toEqual({ Datasets: [dataset], Count: 1, NextToken: null });
+    });
+
+    it('of an identity is put down to it', async () => {
+      const identityId = `us-east-1:${randomUUID()}`;
+      const caller: Caller = { kind: 'identity', identityPoolId: POOL, identityId };
+      const own = createDevice(operations, { identityId, caller });
+      expect((await own.update(put('a', '1'))).Records).toMatchObject([{ LastModifiedBy: identityId }]);
+      expect((await own.list()).LastModifiedBy).toBe(identityId);
+    });
+  });
+
+  describe('counts', () => {
+    it('rise by one for each call, and all its records get the new one', async () => {
+      await device.update(put('a', '1'), put('b', '1'), put('c', '1'));
+      const { Records } = await device.update(put('a', '2', 1), put('d', '2'));
+      expect(Records.map(({ SyncCount }) => SyncCount)).toEqual([2, 2]);
+      expect((await device.list()).DatasetSyncCount).toBe(2);
+      expect(valuesOf(await device.list({ LastSyncCount: 1 }))).toEqual({ a: '2', d: '2' });
+      expect(await device.list({ LastSyncCount: 2 })).toMatchObject({ Records: [], DatasetExists: true });
+    });
+
+    it('rise for a value that stays the same', async () => {
+      await device.update(put('a', '1'));
+      expect((await device.update(put('a', '1', 1))).Records).toMatchObject([{ SyncCount: 2 }]);
+    });
+
+    it('may be the dataset’s for a record that is older, or not there', async () => {
+      await device.update(put('a', '1'));
+      await device.update(put('b', '1'));
+      await device.update(put('a', '2', 2), put('new', '1', 2));
+      expect(valuesOf(await device.list())).toEqual({ a: '2', b: '1', new: '1' });
+    });
+
+    it.each([1, 2, Number.MAX_SAFE_INTEGER])(
+      'of %d are refused where the dataset has not got so far',
+      async (count) => {
+        const { SyncSessionToken } = await device.list();
+        await expect(device.updateWith(SyncSessionToken, put('a', '1', count))).rejects.toEqual(
+          noSuch(count),
+        );
+        await device.updateWith(SyncSessionToken, put('a', '1'));
+        await expect(device.update(put('a', '2', count + 1))).rejects.toEqual(
+          count === Number.MAX_SAFE_INTEGER
+            ? error('InvalidParameterException', /'recordPatches.1.member.syncCount'/)
+            : noSuch(count + 1),
+        );
+        await expect(device.list({ LastSyncCount: Math.max(2, count) })).rejects.toEqual(
+          noSuch(Math.max(2, count)),
+        );
+      },
+    );
+
+    it('are no error in the listing of a dataset that never was', async () => {
+      expect(await device.list({ LastSyncCount: 37 })).toMatchObject({
+        DatasetExists: false,
+        DatasetSyncCount: 0,
+        DatasetDeletedAfterRequestedSyncCount: false,
+      });
+    });
+
+    it.each([-1, 0.5, Number.NaN, 2 ** 53])('of %d are none', async (count) => {
+      await expect(device.list({ LastSyncCount: count })).rejects.toEqual(
+        error('InvalidParameterException', /'lastSyncCount'/),
+      );
+      await expect(device.update(put('a', '1', count))).rejects.toEqual(
+        error('InvalidParameterException', /'recordPatches.1.member.syncCount'/),
+      );
+    });
+
+    it('come with dates that rise, even if the clock does not', async () => {
+      await device.update(put('a', '1'));
+      clock.now -= HOUR;
+      expect((await device.update(put('a', '2', 1))).Records).toMatchObject([
+        { LastModifiedDate: NEW_YEAR + 1 },
+      ]);
+      clock.now += 2 * HOUR;
+      await device.update(put('a', '3', 2));
+      expect((await device.describe()).Dataset).toMatchObject({
+        CreationDate: NEW_YEAR,
+        LastModifiedDate: NEW_YEAR + HOUR,
+      });
+    });
+  });
+
+  describe('a conflict', () => {
+    it('is a patch that is older than its record', async () => {
+      await device.update(put('a', '1'));
+      await device.update(put('a', '2', 1));
+      await expect(device.update(put('a', '3'))).rejects.toEqual(conflict('a', 2, 0));
+      await expect(device.update(put('a', '3', 1))).rejects.toEqual(conflict('a', 2, 1));
+      await expect(device.update(drop('a', 1))).rejects.toEqual(conflict('a', 2, 1));
+    });
+
+    it('is one for the same value, too', async () => {
+      await device.update(put('a', '1'));
+      await expect(device.update(put('a', '1'))).rejects.toEqual(conflict('a', 1, 0));
+    });
+
+    it('fails the whole call, which then changes and spends nothing', async () => {
+      await device.update(put('a', '1'));
+      const { SyncSessionToken } = await device.list();
+      const call = device.updateWith(SyncSessionToken, put('b', '1'), put('a', '2'));
+      await expect(call).rejects.toEqual(conflict('a', 1, 0));
+      expect(await device.list({ SyncSessionToken })).toMatchObject({
+        DatasetSyncCount: 1,
+        SyncSessionToken,
+      });
+      expect(await events()).toHaveLength(1);
+      await device.updateWith(SyncSessionToken, put('b', '1'), put('a', '2', 1));
+      expect(valuesOf(await device.list())).toEqual({ a: '2', b: '1' });
+    });
+  });
+
+  describe('a removed record', () => {
+    it('stays as a tombstone, in the answer and in every listing', async () => {
+      await device.update(put('a', '1'), put('b', '1'));
+      const { Records } = await device.update({ ...drop('a', 1), Value: '' });
+      expect(Records).toEqual([
+        {
+          Key: 'a',
+          Value: null,
+          SyncCount: 2,
+          LastModifiedDate: NEW_YEAR + 1,
+          LastModifiedBy: '000000000000',
+          DeviceLastModifiedDate: null,
+        },
+      ]);
+      expect((await device.list({ LastSyncCount: 1 })).Records).toEqual(Records);
+      expect(valuesOf(await device.list())).toEqual({ a: null, b: '1' });
+      expect((await device.describe()).Dataset).toMatchObject({ NumRecords: 1, DataStorage: 2 });
+    });
+
+    it('need not have been there', async () => {
+      expect((await device.update(drop('never'))).Records).toMatchObject([{ Value: null, SyncCount: 1 }]);
+      expect(await device.list()).toMatchObject({ DatasetExists: true, DatasetSyncCount: 1 });
+    });
+
+    it('can be made again by who knows of the removal', async () => {
+      await device.update(put('a', '1'));
+      await device.update(drop('a', 1));
+      await expect(device.update(put('a', '2'))).rejects.toEqual(conflict('a', 2, 0));
+      await device.update(put('a', '2', 2));
+      expect(valuesOf(await device.list())).toEqual({ a: '2' });
+    });
+  });
+
+  describe('a deleted dataset', () => {
+    beforeEach(async () => {
+      await device.update(put('a', '1'), drop('b'));
+      clock.now += HOUR;
+    });
+
+    it('is given back as it was, and is not there any more', async () => {
+      const before = (await device.describe()).Dataset;
+      expect(await device.remove()).toEqual({ Dataset: before });
+      await expect(device.describe()).rejects.toEqual(NOT_FOUND);
+      await expect(device.remove()).rejects.toEqual(NOT_FOUND);
+      expect(await device.listDatasets()).toEqual({ Datasets: [], Count: 0, NextToken: null });
+      const { rows } = await database.query(
+        `SELECT 1 FROM sync.records JOIN sync.datasets USING (dataset_id) WHERE identity_id = $1`,
+        [device.identity.IdentityId],
+      );
+      expect(rows).toEqual([]);
+    });
+
+    it('is known as deleted to those who had it', async () => {
+      await device.remove();
+      const gone = { Records: [], Count: 0, DatasetSyncCount: 2, DatasetExists: false, LastModifiedBy: null };
+      expect(await device.list({ LastSyncCount: 1 })).toMatchObject({
+        ...gone,
+        DatasetDeletedAfterRequestedSyncCount: true,
+      });
+      for (const LastSyncCount of [undefined, 0, 2, 99]) {
+        expect(await device.list({ LastSyncCount })).toMatchObject({
+          ...gone,
+          DatasetDeletedAfterRequestedSyncCount: false,
+        });
+      }
+    });
+
+    it('goes on with its counts and dates when it is made again, without what it had', async () => {
+      await device.remove();
+      clock.now -= HOUR;
+      const { Records } = await device.update(put('b', '2'), put('c', '2', 2));
+      expect(Records).toMatchObject([
+        { SyncCount: 3, LastModifiedDate: NEW_YEAR + HOUR + 1 },
+        { SyncCount: 3, LastModifiedDate: NEW_YEAR + HOUR + 1 },
+      ]);
+      expect(valuesOf(await device.list())).toEqual({ b: '2', c: '2' });
+      expect((await device.describe()).Dataset).toMatchObject({
+        CreationDate: NEW_YEAR + HOUR + 1,
+        NumRecords: 2,
+        DataStorage: 4,
+      });
+    });
+
+    it('made again tells those who had the old one, with all that it now has', async () => {
+      await device.remove();
+      await device.update(put('a', '2'));
+      await device.update(put('c', '3'));
+      const old = await device.list({ LastSyncCount: 1 });
+      expect(old).toMatchObject({ DatasetExists: true, DatasetDeletedAfterRequestedSyncCount: true });
+      expect(valuesOf(old)).toEqual({ a: '2', c: '3' });
+      const knowing = await device.list({ LastSyncCount: 3 });
+      expect(knowing).toMatchObject({ DatasetExists: true, DatasetDeletedAfterRequestedSyncCount: false });
+      expect(valuesOf(knowing)).toEqual({ c: '3' });
+      expect((await device.list()).DatasetDeletedAfterRequestedSyncCount).toBe(false);
+    });
+
+    it('can be written with a token from before', async () => {
+      const token = await device.token();
+      await device.remove();
+      await device.updateWith(token, put('a', '2'));
+      expect(valuesOf(await device.list())).toEqual({ a: '2' });
+    });
+  });
+
+  describe('a token', () => {
+    it('is spent by an update: neither another update nor a listing takes it', async () => {
+      const token = await device.token();
+      await device.updateWith(token, put('a', '1'));
+      await expect(device.updateWith(token, put('b', '1'))).rejects.toEqual(INVALID_TOKEN);
+      await expect(device.updateWith(token)).rejects.toEqual(INVALID_TOKEN);
+      await expect(device.list({ SyncSessionToken: token })).rejects.toEqual(INVALID_TOKEN);
+      expect(valuesOf(await device.list())).toEqual({ a: '1' });
+    });
+
+    it('stays spent when the dataset is deleted and made again', async () => {
+      const token = await device.token();
+      await device.updateWith(token, put('a', '1'));
+      await device.remove();
+      await expect(device.updateWith(token, put('a', '1'))).rejects.toEqual(INVALID_TOKEN);
+    });
+
+    it('stays spent as long as any host may take it for good', async () => {
+      const token = await device.token();
+      await device.updateWith(token, put('a', '1'));
+      clock.now += 24 * HOUR - 1;
+      await device.update(put('a', '2', 1));
+      await expect(device.updateWith(token, put('a', '3', 2))).rejects.toEqual(INVALID_TOKEN);
+      clock.now += 30 * 60 * 1000;
+      await device.update(put('a', '3', 2));
+      clock.now = NEW_YEAR;
+      await expect(device.updateWith(token, put('a', '4', 3))).rejects.toEqual(INVALID_TOKEN);
+    });
+
+    it('is another one for each listing, unless it is given', async () => {
+      const token = await device.token();
+      expect(await device.token()).not.toBe(token);
+      expect((await device.list({ SyncSessionToken: token })).SyncSessionToken).toBe(token);
+    });
+
+    it('is valid for 24 hours', async () => {
+      const token = await device.token();
+      clock.now += 24 * HOUR - 1;
+      await device.list({ SyncSessionToken: token });
+      clock.now += 1;
+      await expect(device.list({ SyncSessionToken: token })).rejects.toEqual(INVALID_TOKEN);
+      await expect(device.updateWith(token, put('a', '1'))).rejects.toEqual(INVALID_TOKEN);
+    });
+
+    it('is valid for its dataset of its identity alone', async () => {
+      const { IdentityId: identityId } = device.identity;
+      const tokens = [
+        await createDevice(operations).token(),
+        await createDevice(operations, { identityId, datasetName: 'other' }).token(),
+        `${await device.token()}A`,
+        'made up',
+        '',
+      ];
+      for (const token of tokens) {
+        await expect(device.updateWith(token, put('a', '1'))).rejects.toEqual(INVALID_TOKEN);
+        await expect(device.list({ SyncSessionToken: token })).rejects.toEqual(INVALID_TOKEN);
+      }
+      expect((await device.list()).DatasetExists).toBe(false);
+    });
+  });
+
+  describe('a call without patches', () => {
+    it('changes nothing and spends nothing', async () => {
+      const token = await device.token();
+      expect(await device.updateWith(token)).toEqual({ Records: [] });
+      const { IdentityId, DatasetName } = device.dataset;
+      const without = { IdentityPoolId: POOL, IdentityId, DatasetName, SyncSessionToken: token };
+      expect(await operations.UpdateRecords(without, DEVELOPER)).toEqual({ Records: [] });
+      expect((await device.list()).DatasetExists).toBe(false);
+      expect(await events()).toEqual([]);
+      await device.updateWith(token, put('a', '1'));
+    });
+  });
+
+  describe('pages', () => {
+    const everyPage = async (MaxResults: number, LastSyncCount?: number) => {
+      const pages = [await device.list({ MaxResults, LastSyncCount })];
+      for (let last = pages[0]; last?.NextToken; last = pages.at(-1)) {
+        pages.push(await device.list({ MaxResults, NextToken: last.NextToken }));
+      }
+      return pages;
+    };
+
+    it('have all records once, and one token and count', async () => {
+      await device.update(...Array.from({ length: 7 }, (_, index) => put(`key ${index}`, String(index))));
+      const pages = await everyPage(3);
+      expect(pages.map(({ Count, Records }) => [Count, Records.length])).toEqual([
+        [3, 3],
+        [3, 3],
+        [1, 1],
+      ]);
+      expect(new Set(pages.flatMap(({ Records }) => Records.map(({ Key }) => Key))).size).toBe(7);
+      expect(new Set(pages.map((page) => page.SyncSessionToken)).size).toBe(1);
+      await device.updateWith(pages[2]?.SyncSessionToken ?? '', put('key 0', 'new', 1));
+    });
+
+    it('go on from the count that the first one was asked for', async () => {
+      await device.update(put('old', '1'));
+      await device.update(put('a', '1'), put('b', '1'), put('c', '1'));
+      const pages = await everyPage(2, 1);
+      expect(pages.flatMap(({ Records }) => Records.map(({ Key }) => Key)).toSorted()).toEqual([
+        'a',
+        'b',
+        'c',
+      ]);
+    });
+
+    it('leave what changes meanwhile to the next listing', async () => {
+      await device.update(...['a', 'b', 'c', 'd'].map((key) => put(key, '1')));
+      const first = await device.list({ MaxResults: 2 });
+      await device.update(...['a', 'b', 'c', 'd', 'e'].map((key) => put(key, '2', 1)));
+      const second = await device.list({ MaxResults: 2, NextToken: first.NextToken ?? '' });
+      expect(second).toMatchObject({ Records: [], DatasetSyncCount: 1, NextToken: null });
+      expect((await device.list({ LastSyncCount: 1 })).Count).toBe(5);
+    });
+
+    it('tell of a deletion meanwhile', async () => {
+      await device.update(put('first', '1'));
+      await device.update(...['a', 'b', 'c'].map((key) => put(key, '1')));
+      const first = await device.list({ MaxResults: 2, LastSyncCount: 1 });
+      await device.remove();
+      expect(await device.list({ MaxResults: 2, NextToken: first.NextToken ?? '' })).toMatchObject({
+        Records: [],
+        DatasetExists: false,
+        DatasetDeletedAfterRequestedSyncCount: true,
+      });
+    });
+
+    it('hold a whole dataset with its tombstones where the client does not say how much', async () => {
+      const keys = Array.from({ length: 1_100 }, (_, index) => `key ${index}`);
+      await device.update(...keys.map((key) => drop(key)));
+      await device.update(...keys.slice(0, 1_024).map((key) => put(key, 'x', 1)));
+      expect(await device.list()).toMatchObject({ Count: 1_100, NextToken: null });
+      expect(await device.list({ MaxResults: 1_024 })).toMatchObject({
+        Count: 1_024,
+        NextToken: expect.any(String),
+      });
+    });
+
+    it.each([0, -1, 1.5, 1_025, Number.NaN])('hold no %d results', async (MaxResults) => {
+      const refused = error('InvalidParameterException', /'maxResults'/);
+      await expect(device.list({ MaxResults })).rejects.toEqual(refused);
+      await expect(device.listDatasets({ MaxResults })).rejects.toEqual(refused);
+    });
+
+    it('of another dataset, tampered with, expired or spent are none', async () => {
+      await device.update(put('a', '1'), put('b', '1'));
+      const { IdentityId: identityId } = device.identity;
+      const other = createDevice(operations, { identityId, datasetName: 'other' });
+      const { NextToken, SyncSessionToken } = await device.list({ MaxResults: 1 });
+      await expect(other.list({ NextToken: NextToken ?? '' })).rejects.toEqual(INVALID_NEXT);
+      await expect(device.list({ NextToken: `${NextToken}A` })).rejects.toEqual(INVALID_NEXT);
+      await expect(device.list({ NextToken: SyncSessionToken })).rejects.toEqual(INVALID_NEXT);
+      await device.updateWith(SyncSessionToken, put('a', '2', 1));
+      await expect(device.list({ NextToken: NextToken ?? '' })).rejects.toEqual(INVALID_NEXT);
+      const late = await device.list({ MaxResults: 1 });
+      clock.now += 24 * HOUR;
+      await expect(device.list({ NextToken: late.NextToken ?? '' })).rejects.toEqual(INVALID_NEXT);
+    });
+
+    it('of datasets have all once', async () => {
+      const { IdentityId: identityId } = device.identity;
+      for (const datasetName of ['c', 'a', 'B']) {
+        await createDevice(operations, { identityId, datasetName }).update(put('k', 'v'));
+      }
+      const first = await device.listDatasets({ MaxResults: 2 });
+      expect(first.Datasets.map(({ DatasetName }) => DatasetName)).toEqual(['B', 'a']);
+      const second = await device.listDatasets({ MaxResults: 2, NextToken: first.NextToken ?? '' });
+      expect(second).toMatchObject({ Datasets: [{ DatasetName: 'c' }], Count: 1, NextToken: null });
+      const stranger = createDevice(operations);
+      await expect(stranger.listDatasets({ NextToken: first.NextToken ?? '' })).rejects.toEqual(INVALID_NEXT);
+    });
+  });
+
+  describe('limits', () => {
+    it('of datasets hold back new ones alone', async () => {
+      const { IdentityId: identityId } = device.identity;
+      const service = createSyncService(database, { datasetsPerIdentity: 2 });
+      const named = (datasetName: string) => createDevice(service.operations, { identityId, datasetName });
+      await named('a').update(put('k', 'v'));
+      await named('b').update(put('k', 'v'));
+      await expect(named('c').update(put('k', 'v'))).rejects.toEqual(LIMIT);
+      await named('a').update(put('k', 'w', 1));
+      await named('a').remove();
+      await named('c').update(put('k', 'v'));
+      await expect(named('a').update(put('k', 'v'))).rejects.toEqual(LIMIT);
+    });
+
+    it('of datasets hold when many are made at once', async () => {
+      const { IdentityId: identityId } = device.identity;
+      const made = await Promise.allSettled(
+        Array.from({ length: 24 }, (_, index) =>
+          createDevice(operations, { identityId, datasetName: `d${index}` }).update(put('k', 'v')),
+        ),
+      );
+      expect(made.filter(({ status }) => status === 'fulfilled')).toHaveLength(20);
+      expect((await device.listDatasets()).Count).toBe(20);
+    });
+
+    it('of records count live ones', async () => {
+      const limited = limitedDevice({ recordsPerDataset: 2 });
+      await limited.update(put('a', '1'), put('b', '1'), drop('x'));
+      const token = await limited.token();
+      await expect(limited.updateWith(token, put('c', '1'))).rejects.toEqual(LIMIT);
+      await limited.updateWith(token, put('c', '1'), drop('a', 1));
+      expect(valuesOf(await limited.list())).toEqual({ a: null, b: '1', c: '1', x: null });
+    });
+
+    it('of size count the bytes of keys and values', async () => {
+      const limited = limitedDevice({ datasetBytes: 10 });
+      await limited.update(put('é', 'é'), put('b', '12345'));
+      await expect(limited.update(put('b', '123456', 1))).rejects.toEqual(LIMIT);
+      await limited.update(put('b', '123456', 1), drop('é', 1));
+      expect((await limited.describe()).Dataset.DataStorage).toBe(7);
+    });
+
+    it('that were lowered let a dataset become smaller, not larger', async () => {
+      await device.update(put('a', '1234'), put('b', '1234'), put('c', '1234'));
+      const limited = limitedDevice({ recordsPerDataset: 1, datasetBytes: 5 });
+      await limited.update(put('a', '12', 1), drop('c', 1));
+      await expect(limited.update(put('a', '123', 2))).rejects.toEqual(LIMIT);
+      await expect(limited.update(put('d', ''))).rejects.toEqual(LIMIT);
+    });
+
+    it('of a call are told before anything is done', async () => {
+      await expect(limitedDevice({ patchesPerCall: 1 }).update(put('a', ''), put('b', ''))).rejects.toEqual(
+        LIMIT,
+      );
+      expect((await device.list()).DatasetExists).toBe(false);
+      await device.update(put('a', 'x'.repeat(900_000)));
+      await expect(device.update(put('b', 'x'.repeat(200_000)))).rejects.toEqual(LIMIT);
+    });
+
+    it('take a full dataset in one call', async () => {
+      const patches = Array.from({ length: 1_024 }, (_, index) =>
+        put(`${index} `.padEnd(40, 'k'), 'v'.repeat(500)),
+      );
+      await device.update(...patches);
+      await expect(device.update(put('one more', ''))).rejects.toEqual(LIMIT);
+      expect(await device.list()).toMatchObject({ Count: 1_024, NextToken: null });
+    });
+  });
+
+  describe('a bad patch', () => {
+    const odd: [string, RecordPatch[], string][] = [
+      ['NUL in a key', [put('a\0', '')], '1.member.key'],
+      ['NUL in a value', [put('a', ''), put('b', 'secret\0')], '2.member.value'],
+      ['half a surrogate pair in a key', [put('\ud83d', '')], '1.member.key'],
+      ['half a surrogate pair in a value', [put('a', 'secret\ude00')], '1.member.value'],
+      ['an empty key', [put('', '')], '1.member.key'],
+      ['a key that is too long', [put('k'.repeat(1_025), '')], '1.member.key'],
+      ['a key twice', [put('a', '1'), put('b', ''), drop('a')], '3.member.key'],
+      ['no value', [{ Op: 'replace', Key: 'a', SyncCount: 0 }], '1.member.value'],
+      [
+        'a date without end',
+        [{ ...put('a', ''), DeviceLastModifiedDate: 9e15 }],
+        '1.member.deviceLastModifiedDate',
+      ],
+      [
+        'no date',
+        [{ ...put('a', ''), DeviceLastModifiedDate: Number.NaN }],
+        '1.member.deviceLastModifiedDate',
+      ],
+    ];
+
+    it.each(odd)('with %s is refused by name, and nothing is written', async (_, patches, path) => {
+      const refused = await device.update(...patches).catch((reason: unknown) => reason);
+      expect(refused).toEqual(error('InvalidParameterException', new RegExp(`'recordPatches\\.${path}'`)));
+      expect(String(refused)).not.toContain('secret');
+      expect((await device.list()).DatasetExists).toBe(false);
+    });
+
+    it('is none with the longest key and any other text', async () => {
+      const key = '鍵'.repeat(1_024);
+      const value = '\uFEFF\u0001"\\{}\u{1F600}\u2028';
+      await device.update(put(key, value));
+      expect(valuesOf(await device.list())).toEqual({ [key]: value });
+    });
+  });
+
+  describe('a stranger', () => {
+    it('is refused by every operation, whether the dataset is there or not', async () => {
+      await device.update(put('a', '1'));
+      const refused = error(
+        'NotAuthorizedException',
+        'These credentials are not valid for accessing this resource',
+      );
+      const { IdentityId: identityId } = device.identity;
+      const strangers: Caller[] = [
+        { kind: 'identity', identityPoolId: POOL, identityId: `us-east-1:${randomUUID()}` },
+        { kind: 'identity', identityPoolId: `us-east-1:${randomUUID()}`, identityId },
+      ];
+      for (const caller of strangers) {
+        for (const datasetName of ['game', 'missing']) {
+          const stranger = createDevice(operations, { identityId, datasetName, caller });
+          await expect(stranger.list()).rejects.toEqual(refused);
+          await expect(stranger.list({ SyncSessionToken: 'x' })).rejects.toEqual(refused);
+          await expect(stranger.updateWith('x', put('a', '\0'))).rejects.toEqual(refused);
+          await expect(stranger.listDatasets()).rejects.toEqual(refused);
+          await expect(stranger.describe()).rejects.toEqual(refused);
+          await expect(stranger.remove()).rejects.toEqual(refused);
+        }
+      }
+      expect(valuesOf(await device.list())).toEqual({ a: '1' });
+    });
+  });
+
+  describe('the stream', () => {
+    it('gets one event for each change, which its consumers can read', async () => {
+      await device.update({ ...put('a', '1'), DeviceLastModifiedDate: NEW_YEAR - 5 }, put('b', '1'));
+      await device.update(drop('a', 1));
+      await device.remove();
+      const dataset = {
+        identityPoolId: POOL,
+        identityId: device.identity.IdentityId,
+        datasetName: 'game',
+      };
+      const record = (key: string, value: string | null, syncCount: number, device: number | null) => ({
+        key,
+        value,
+        syncCount,
+        lastModifiedDate: NEW_YEAR + syncCount - 1,
+        deviceLastModifiedDate: device,
+        op: value === null ? 'remove' : 'replace',
+      });
+      const version = (syncCount: number) => ({
+        payloadType: 'Inline',
+        lastModifiedDate: NEW_YEAR + syncCount - 1,
+        syncCount,
+      });
+      const first = [record('a', '1', 1, NEW_YEAR - 5), record('b', '1', 1, null)];
+      const expected = [
+        { ...dataset, operation: 'replace', kinesisSyncRecords: first, ...version(1) },
+        { ...dataset, operation: 'replace', kinesisSyncRecords: [record('a', null, 2, null)], ...version(2) },
+        { ...dataset, operation: 'remove', ...version(3) },
+      ];
+      const found = await events();
+      // The text, because the order of the members counts.
+      expect(found.map((event) => JSON.stringify(event))).toEqual(
+        expected.map((event) => JSON.stringify(event)),
+      );
+      const kinds = found.map((event) => decodeStreamEvent(Buffer.from(JSON.stringify(event))).kind);
+      expect(kinds).toEqual(['records', 'records', 'removal']);
+    });
+
+    it('is nudged once a change is committed, and what comes of it is nobody’s error', async () => {
+      const told: string[] = [];
+      const service = createSyncService(database, {}, async (outboxId) => {
+        const { rows } = await database.query('SELECT 1 FROM sync.outbox WHERE outbox_id = $1', [outboxId]);
+        if (rows.length === 1) told.push(outboxId);
+        throw new Error('the stream is down');
+      });
+      const nudging = createDevice(service.operations);
+      await nudging.update(put('a', '1'));
+      await nudging.update();
+      await expect(nudging.update(put('a', '2'))).rejects.toEqual(conflict('a', 1, 0));
+      await nudging.remove();
+      expect(told).toHaveLength(2);
+    });
+  });
+
+  describe('at the same time', () => {
+    it('two updates with one token: one wins', async () => {
+      for (let round = 0; round < 5; round += 1) {
+        const token = await device.token();
+        const both = await Promise.allSettled([
+          device.updateWith(token, put(`a${round}`, '1')),
+          device.updateWith(token, put(`b${round}`, '1')),
+        ]);
+        expect(both.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+        expect(both).toContainEqual({ status: 'rejected', reason: INVALID_TOKEN });
+        expect(await device.list()).toMatchObject({ DatasetSyncCount: round + 1, Count: round + 1 });
+      }
+    });
+
+    it('eight devices that count one record up lose nothing', async () => {
+      await device.update(put('count', '0'));
+      const countUp = async () => {
+        const { Records, SyncSessionToken } = await device.list();
+        const current = Records[0];
+        const next = String(Number(current?.Value) + 1);
+        await device.updateWith(SyncSessionToken, put('count', next, current?.SyncCount));
+      };
+      const conflicts: unknown[] = [];
+      const countUpFiveTimes = async () => {
+        for (let done = 0; done < 5; ) {
+          await countUp().then(
+            () => {
+              done += 1;
+            },
+            (reason) => conflicts.push(reason),
+          );
+        }
+      };
+      await Promise.all(Array.from({ length: 8 }, countUpFiveTimes));
+      const listed = await device.list();
+      expect(valuesOf(listed)).toEqual({ count: '40' });
+      expect(listed.DatasetSyncCount).toBe(41);
+      for (const reason of conflicts)
+        expect(reason).toEqual(
+          error('ResourceConflictException', /^Current SyncCount for: count is: \d+ not: \d+$/),
+        );
+      const counts = (await events()).map(({ syncCount }) => syncCount);
+      expect(counts.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 41 }, (_, index) => index + 1));
+    });
+
+    it('eight devices that write records of their own need not try again', async () => {
+      const write = async (_: unknown, writer: number) => {
+        for (let round = 0; round < 5; round += 1) await device.update(put(`${writer}-${round}`, 'x'));
+      };
+      await Promise.all(Array.from({ length: 8 }, write));
+      expect(await device.list()).toMatchObject({ Count: 40, DatasetSyncCount: 40 });
+      expect((await device.describe()).Dataset.NumRecords).toBe(40);
+    });
+
+    it('updates and deletions leave a dataset that adds up', async () => {
+      // A removal is never the last of all: its device writes after it.
+      const write = async (_: unknown, writer: number) => {
+        for (let round = 0; round < 6; round += 1) {
+          if (writer === 0 && round % 2 === 0) await device.remove().catch(() => undefined);
+          else await device.update(put(`${writer}-${round}`, 'x'));
+        }
+      };
+      await Promise.all(Array.from({ length: 6 }, write));
+      const { Records, DatasetSyncCount } = await device.list();
+      const { Dataset } = await device.describe();
+      expect(Dataset.NumRecords).toBe(Records.length);
+      expect(Dataset.DataStorage).toBe(Records.length * 4);
+      const found = await events();
+      expect(found).toHaveLength(DatasetSyncCount);
+      expect(new Set(found.map(({ lastModifiedDate }) => lastModifiedDate)).size).toBe(DatasetSyncCount);
+    });
+  });
+});

@@ -1,0 +1,664 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { DatasetKey } from '../../../lib/common/dataset-key.ts';
+import type { Database, Transaction } from '../../../lib/database/database.ts';
+import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
+import { datasetId } from '../../../lib/database/row-ids.ts';
+import { migrate } from '../../../lib/database/schema/migrate.ts';
+import { createIdentityStore } from '../../../lib/identity/store/identity-store.ts';
+import type { SyncRecord } from '../../../lib/sync/model.ts';
+import type { PoolStreams } from '../../../lib/sync/ports/pool-store.ts';
+import type {
+  DatasetUpdate,
+  ReadRecordsOptions,
+  Snapshot,
+  StoredDataset,
+  SyncSession,
+  SyncStore,
+  UpdateDecision,
+} from '../../../lib/sync/ports/sync-store.ts';
+import { READ_SNAPSHOT, WRITE_UPDATE } from '../../../lib/sync/store/sync-statements.ts';
+import { createSyncStore } from '../../../lib/sync/store/sync-store.ts';
+import { createPostgresDatabase, DATABASES } from '../../fixtures/database/databases.ts';
+import { createPool, newPool, STREAMING } from '../../fixtures/identity/identity-pools.ts';
+import { IDENTITY, NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
+
+const GAME: DatasetKey = { identityPoolId: POOL, identityId: IDENTITY, datasetName: 'game' };
+const ALL: ReadRecordsOptions = { session: null, after: 0, upTo: null, limit: null };
+
+const newSession = (expiresAt = NEW_YEAR) => ({ sessionId: randomUUID(), expiresAt });
+
+function record(key: string, value: string | null, syncCount = 1): SyncRecord {
+  return {
+    Key: key,
+    Value: value,
+    SyncCount: syncCount,
+    LastModifiedDate: NEW_YEAR + syncCount,
+    LastModifiedBy: 'somebody',
+    DeviceLastModifiedDate: null,
+  };
+}
+
+/** The next state of a dataset, with the values given as its records; the sizes are none of the store's business. */
+function updateOf(
+  { dataset }: Snapshot,
+  values: Record<string, string | null>,
+  members: Partial<DatasetUpdate> & { datasetName?: string } = {},
+): DatasetUpdate {
+  const syncCount = (dataset?.syncCount ?? 0) + 1;
+  return {
+    dataset: {
+      datasetName: members.datasetName ?? 'game',
+      syncCount,
+      deletedSyncCount: dataset?.deletedSyncCount ?? 0,
+      creationDate: NEW_YEAR,
+      lastModifiedDate: NEW_YEAR + syncCount,
+      lastModifiedBy: 'somebody',
+      dataStorage: 11,
+      numRecords: 2,
+    },
+    records: Object.entries(values).map(([key, value]) => record(key, value, syncCount)),
+    spend: { session: newSession(), forgetBefore: 0 },
+    event: { partitionKey: IDENTITY, data: '{}', payload: null },
+    ...members,
+  };
+}
+
+function deletionOf(snapshot: Snapshot): DatasetUpdate {
+  const { dataset, ...rest } = updateOf(snapshot, {}, { spend: null });
+  return { ...rest, dataset: { ...dataset, deletedSyncCount: dataset.syncCount } };
+}
+
+describe.each(DATABASES)('the sync store on $name', ({ open }) => {
+  let database: Database;
+  let store: SyncStore;
+
+  beforeAll(async () => {
+    database = await open();
+    await migrate(database);
+    store = createSyncStore(database);
+    await createPool(database);
+  });
+  afterAll(() => database.close());
+  beforeEach(async () => {
+    for (const table of ['identities', 'datasets', 'records', 'merged_datasets', 'spent_tokens', 'outbox'])
+      await database.query(`DELETE FROM sync.${table}`);
+  });
+
+  const update = (values: Record<string, string | null>, members?: Partial<DatasetUpdate>, key = GAME) =>
+    store.change(key, { keys: Object.keys(values), session: null }, (snapshot) => ({
+      update: updateOf(snapshot, values, { ...members, datasetName: key.datasetName }),
+      answer: snapshot,
+    }));
+  const remove = (key = GAME) =>
+    store.change(key, { keys: [], session: null }, (snapshot) => ({
+      update: deletionOf(snapshot),
+      answer: null,
+    }));
+  const look = async (keys: string[] = [], session: ReturnType<typeof newSession> | null = null) =>
+    (await store.change(GAME, { keys, session }, (snapshot) => ({ update: null, answer: snapshot }))).answer;
+  const rowsIn = async (table: string) =>
+    (await database.query<{ n: number }>(`SELECT count(*) AS n FROM sync.${table}`)).rows[0]?.n;
+
+  it('has nothing at first', async () => {
+    expect(await store.readRecords(GAME, ALL)).toEqual({
+      dataset: null,
+      mergedDatasetNames: [],
+      spent: false,
+      records: [],
+      next: null,
+    });
+    expect(await store.readDataset(GAME)).toBeNull();
+    expect(await store.readDatasets(GAME, { after: '', limit: null })).toEqual([]);
+    expect(await look(['a'])).toEqual({
+      dataset: null,
+      spent: false,
+      identityDatasets: 0,
+      poolExists: true,
+      records: new Map(),
+    });
+  });
+
+  it('gives a dataset and its records as they were written', async () => {
+    const odd = {
+      'a\\"{}, NULL': "'; \u{1F600}é鍵\uFEFF\t\r\n",
+      empty: '',
+      null: 'NULL',
+      '\uFEFFk': '{"x":[]}',
+    };
+    const records: SyncRecord[] = Object.entries(odd).map(([key, value], index) => ({
+      ...record(key, value),
+      DeviceLastModifiedDate: index === 0 ? -62_135_596_800_000 : null,
+    }));
+    await update(odd, { records });
+    const read = await store.readRecords(GAME, ALL);
+    expect(read.records.toSorted(byKey)).toEqual(records.toSorted(byKey));
+    const dataset: StoredDataset = {
+      datasetName: 'game',
+      syncCount: 1,
+      deletedSyncCount: 0,
+      creationDate: NEW_YEAR,
+      lastModifiedDate: NEW_YEAR + 1,
+      lastModifiedBy: 'somebody',
+      dataStorage: 11,
+      numRecords: 2,
+    };
+    expect(read.dataset).toEqual({
+      syncCount: 1,
+      deletedSyncCount: 0,
+      lastModifiedBy: dataset.lastModifiedBy,
+    });
+    expect(await store.readDataset(GAME)).toEqual(dataset);
+    expect(await store.readDatasets(GAME, { after: '', limit: null })).toEqual([dataset]);
+  });
+
+  it('decides on the records asked for alone, with the bytes of their values', async () => {
+    await update({ a: 'é', b: '12345', gone: null });
+    expect(await look(['a', 'gone', 'never'])).toEqual({
+      dataset: expect.objectContaining({ syncCount: 1 }),
+      spent: false,
+      // Counted only where the dataset is to be made.
+      identityDatasets: 0,
+      poolExists: true,
+      records: new Map([
+        ['a', { syncCount: 1, valueBytes: 2 }],
+        ['gone', { syncCount: 1, valueBytes: null }],
+      ]),
+    });
+  });
+
+  it('puts the event into the outbox with the change, and says its id', async () => {
+    const { outboxId } = await update(
+      { a: '1' },
+      { event: { partitionKey: 'who', data: '{"x":"é"}', payload: null } },
+    );
+    const { rows } = await database.query('SELECT * FROM sync.outbox');
+    expect(rows).toEqual([
+      {
+        outbox_id: outboxId,
+        partition_key: 'who',
+        event: '{"x":"é"}',
+        created_at: expect.any(Date),
+        leased_until: null,
+        attempts: 0,
+        parked_reason: null,
+        stream_name: 'cognito-sync',
+        bulk_publish_id: null,
+      },
+    ]);
+  });
+
+  describe('in a pool', () => {
+    const payload = { payloadId: randomUUID(), body: '[{"key":"é"}]', expiresAt: NEW_YEAR };
+    const offloaded = { event: { partitionKey: 'who', data: '{}', payload } };
+    const streaming = (streams: Partial<PoolStreams> | null) =>
+      database.query(
+        'UPDATE sync.identity_pools SET streaming_status = $1, stream_name = $2 WHERE identity_pool_id = $3',
+        [streams?.status ?? null, streams?.streamName ?? null, POOL],
+      );
+    const payloads = async () => (await database.query('SELECT * FROM sync.payloads')).rows;
+    const streamsOf = async () =>
+      (await database.query('SELECT stream_name FROM sync.outbox ORDER BY created_at')).rows.map(
+        (row) => row.stream_name,
+      );
+    // One that remembers what it wrote in this test alone.
+    beforeEach(async () => {
+      store = createSyncStore(database);
+      await database.query('DELETE FROM sync.payloads');
+    });
+    afterEach(async () => {
+      store = createSyncStore(database);
+      await streaming(STREAMING);
+    });
+
+    it.each([
+      ['never', null],
+      ['no more', { ...STREAMING, status: 'DISABLED' as const }],
+    ])('that streams %s publishes nothing, whichever way it is changed', async (_, streams) => {
+      await streaming(streams);
+      const first = await update({ a: '1' }, offloaded);
+      // Written without being read before, as is the next.
+      const second = await update({ a: '2' }, offloaded);
+      const third = await remove();
+      expect([first.outboxId, second.outboxId, third.outboxId]).toEqual([null, null, null]);
+      expect([await rowsIn('outbox'), await payloads()]).toEqual([0, []]);
+      expect(await store.readRecords(GAME, ALL)).toMatchObject({ dataset: { syncCount: 3 } });
+    });
+
+    it('that is not there publishes nothing', async () => {
+      const { outboxId } = await update({ a: '1' }, offloaded, { ...GAME, identityPoolId: 'us-east-1:0' });
+      expect([outboxId, await rowsIn('outbox'), await payloads()]).toEqual([null, 0, []]);
+    });
+
+    it('publishes to the stream that it has at that moment, with and without reading before', async () => {
+      await update({ a: '1' });
+      await streaming({ ...STREAMING, streamName: 'other' });
+      await update({ a: '2' });
+      await remove();
+      await streaming(STREAMING);
+      await update({ a: '3' });
+      expect(await streamsOf()).toEqual(['cognito-sync', 'other', 'other', 'cognito-sync']);
+    });
+
+    it('stores the payload of an event with it, once', async () => {
+      const { outboxId } = await update({ a: '1' }, offloaded);
+      expect(outboxId).not.toBeNull();
+      expect(await payloads()).toEqual([
+        { payload_id: payload.payloadId, body: payload.body, expires_ms: payload.expiresAt },
+      ]);
+    });
+  });
+
+  it.each([
+    ['new', 0],
+    ['known', 1],
+  ])(
+    'writes nothing to a %s dataset where the decision throws or is to write nothing',
+    async (_, updates) => {
+      for (let done = 0; done < updates; done += 1) await update({ a: '1' });
+      const mistake = new Error('stale');
+      const refused = store.change(GAME, { keys: ['a'], session: null }, (): UpdateDecision<null> => {
+        throw mistake;
+      });
+      await expect(refused).rejects.toBe(mistake);
+      const nothing = await store.change(GAME, { keys: ['a'], session: null }, () => ({
+        update: null,
+        answer: 'nothing',
+      }));
+      expect(nothing).toEqual({ answer: 'nothing', outboxId: null, subscribed: false });
+      for (const table of ['identities', 'datasets', 'records', 'spent_tokens', 'outbox']) {
+        expect(await rowsIn(table), table).toBe(updates);
+      }
+    },
+  );
+
+  it('knows a spent session until it is forgotten', async () => {
+    const session = newSession(NEW_YEAR + 10);
+    expect(await look([], session)).toMatchObject({ spent: false });
+    await update({ a: '1' }, { spend: { session, forgetBefore: 0 } });
+    expect(await look([], session)).toMatchObject({ spent: true });
+    expect(await store.readRecords(GAME, { ...ALL, session })).toMatchObject({ spent: true });
+    expect(await look([], newSession(NEW_YEAR + 10))).toMatchObject({ spent: false });
+    await update({ a: '2' }, { spend: { session: newSession(), forgetBefore: NEW_YEAR + 10 } });
+    expect(await look([], session)).toMatchObject({ spent: true });
+    await update({ a: '3' }, { spend: { session: newSession(), forgetBefore: NEW_YEAR + 11 } });
+    expect(await look([], session)).toMatchObject({ spent: false });
+  });
+
+  it('reads records above a count, in pages, up to a count', async () => {
+    await update(Object.fromEntries(Array.from({ length: 5 }, (_, index) => [`first ${index}`, ''])));
+    await update({ second: '', removed: null });
+    await update({ third: '' });
+    expect(keysOf(await store.readRecords(GAME, { ...ALL, after: 1 }))).toEqual([
+      'removed',
+      'second',
+      'third',
+    ]);
+    const seen: string[] = [];
+    let after: number | string | null = 0;
+    for (let pages = 0; after !== null; pages += 1) {
+      expect(pages).toBeLessThan(4);
+      const read = await store.readRecords(GAME, { ...ALL, after, upTo: 2, limit: 2 });
+      expect(read.records.length).toBeLessThanOrEqual(2);
+      seen.push(...keysOf(read));
+      after = read.next;
+    }
+    expect(seen.toSorted()).toEqual([
+      'first 0',
+      'first 1',
+      'first 2',
+      'first 3',
+      'first 4',
+      'removed',
+      'second',
+    ]);
+  });
+
+  it('has no next page after one that ends with the last record', async () => {
+    await update({ a: '', b: '' });
+    expect(await store.readRecords(GAME, { ...ALL, limit: 2 })).toMatchObject({ next: null });
+  });
+
+  it('lists the datasets of one identity by name', async () => {
+    for (const datasetName of ['b', 'B', 'a', '_', 'ab'])
+      await update({ x: '' }, {}, { ...GAME, datasetName });
+    await update({ x: '' }, {}, { ...GAME, identityId: `${IDENTITY}0` });
+    await update({ x: '' }, {}, { ...GAME, identityPoolId: `${POOL}0` });
+    await remove({ ...GAME, datasetName: 'a' });
+    const names = async (options: { after: string; limit: number | null }) =>
+      (await store.readDatasets(GAME, options)).map(({ datasetName }) => datasetName);
+    expect(await names({ after: '', limit: null })).toEqual(['B', '_', 'ab', 'b']);
+    expect(await names({ after: 'B', limit: 2 })).toEqual(['_', 'ab']);
+  });
+
+  it('names the copies of a dataset that exist, whether it ever was or not', async () => {
+    const copyOf = (root: DatasetKey, datasetName: string) =>
+      database.query('INSERT INTO sync.merged_datasets (dataset_id, root_dataset_id) VALUES ($1, $2)', [
+        datasetId({ ...GAME, datasetName }),
+        datasetId(root),
+      ]);
+    const never = { ...GAME, datasetName: 'never' };
+    for (const datasetName of ['game.b', 'game._', 'game.B', 'never.a', 'other.a'])
+      await update({ a: '1' }, {}, { ...GAME, datasetName });
+    for (const datasetName of ['game.b', 'game.B', 'game._', 'game.gone']) await copyOf(GAME, datasetName);
+    await copyOf(never, 'never.a');
+    await update({ a: '1', b: '2' });
+    let statements = 0;
+    const counted = createSyncStore({
+      ...database,
+      query(sql, values) {
+        statements += 1;
+        return database.query(sql, values);
+      },
+    });
+    const names = async (key: DatasetKey, options: Partial<ReadRecordsOptions> = {}) =>
+      (await counted.readRecords(key, { ...ALL, ...options })).mergedDatasetNames;
+    const ofGame = ['game.B', 'game._', 'game.b'];
+    expect(await names(GAME)).toEqual(ofGame);
+    expect(await names(GAME, { limit: 1, session: newSession() })).toEqual(ofGame);
+    expect(await names(GAME, { after: 1 })).toEqual(ofGame);
+    expect(await names(never)).toEqual(['never.a']);
+    expect(await names(never, { session: newSession() })).toEqual(['never.a']);
+    expect(await names({ ...GAME, datasetName: 'other' })).toEqual([]);
+    statements = 0;
+    expect(await names({ ...GAME, datasetName: 'other.a' })).toEqual([]);
+    // Which is what nearly every listing is: that there are no copies is known in the one round trip.
+    expect(statements).toBe(1);
+    await remove({ ...GAME, datasetName: 'game._' });
+    await update({ a: '1' }, {}, { ...GAME, datasetName: 'game._' });
+    expect(await names(GAME)).toEqual(['game.B', 'game.b']);
+  });
+
+  it('keeps of a deleted dataset its count and date, and none of its records', async () => {
+    await update({ a: '1', b: null });
+    await remove();
+    expect(await store.readDataset(GAME)).toBeNull();
+    expect(await store.readRecords(GAME, ALL)).toMatchObject({
+      dataset: { syncCount: 2, deletedSyncCount: 2 },
+      records: [],
+    });
+    expect(await look()).toMatchObject({ dataset: { lastModifiedDate: NEW_YEAR + 2 }, identityDatasets: 0 });
+    expect(await rowsIn('records')).toBe(0);
+    await update({ a: '2' });
+    expect(await look(['a', 'b'])).toMatchObject({
+      dataset: { syncCount: 3, deletedSyncCount: 2 },
+      records: new Map([['a', { syncCount: 3, valueBytes: 1 }]]),
+    });
+  });
+
+  it('erases a deleted dataset of more rows than a transaction may change', async () => {
+    const many = (from: number) =>
+      Object.fromEntries(Array.from({ length: 2_000 }, (_, index) => [`key ${from + index}`, null]));
+    await update(many(0));
+    await update(many(2_000));
+    await update(many(4_000));
+    await update({ other: '' }, {}, { ...GAME, datasetName: 'other' });
+    await remove();
+    expect(await rowsIn('records')).toBe(1);
+  });
+
+  it('shows nothing from before a deletion, even if it is still there', async () => {
+    await update({ old: '1' });
+    await database.query('UPDATE sync.datasets SET sync_count = 2, deleted_sync_count = 2');
+    expect(keysOf(await store.readRecords(GAME, ALL))).toEqual([]);
+    expect((await look(['old'])).records.size).toBe(0);
+    await update({ new: '1' });
+    expect(keysOf(await store.readRecords(GAME, ALL))).toEqual(['new']);
+    await update({ old: '2' });
+    expect(keysOf(await store.readRecords(GAME, ALL))).toEqual(['new', 'old']);
+  });
+
+  it('decides every one of many changes at once on what the one before it left', async () => {
+    const counts = await Promise.all(
+      Array.from({ length: 24 }, async (_, index) => {
+        const { answer } = await update({ [`key ${index}`]: 'x' });
+        return answer.dataset?.syncCount ?? 0;
+      }),
+    );
+    expect(counts.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 24 }, (_, index) => index));
+    const { records, dataset } = await store.readRecords(GAME, ALL);
+    expect(dataset?.syncCount).toBe(24);
+    expect(records.map(({ SyncCount }) => SyncCount)).toEqual(counts.map((_, index) => index + 1));
+    expect(await rowsIn('outbox')).toBe(24);
+    expect(await rowsIn('spent_tokens')).toBe(24);
+  });
+
+  it('knows whether there is such a pool, to which one that is deleted does not belong', async () => {
+    const lookAt = async (key: DatasetKey) =>
+      (await store.change(key, { keys: [], session: null }, (answer) => ({ update: null, answer }))).answer;
+    const elsewhere = { ...GAME, identityPoolId: `${POOL}0` };
+    expect(await lookAt(GAME)).toMatchObject({ dataset: null, poolExists: true });
+    expect(await lookAt(elsewhere)).toMatchObject({ dataset: null, poolExists: false });
+    // The store writes what it is told.
+    await update({ a: '1' }, {}, elsewhere);
+    expect(await lookAt(elsewhere)).toMatchObject({ dataset: { syncCount: 1 }, poolExists: false });
+    const deleted = { ...GAME, identityPoolId: await newPool(database, { streams: STREAMING }) };
+    await update({ a: '1' }, {}, deleted);
+    expect(await lookAt(deleted)).toMatchObject({ dataset: { syncCount: 1 }, poolExists: true });
+    await createIdentityStore(database).markDeleted(deleted.identityPoolId, 1);
+    expect(await lookAt(deleted)).toMatchObject({ dataset: { syncCount: 1 }, poolExists: false });
+    // Whoever deletes what is left of it tells the stream.
+    await database.query('DELETE FROM sync.outbox');
+    await remove(deleted);
+    expect((await database.query('SELECT 1 FROM sync.outbox')).rows).toHaveLength(1);
+  });
+
+  it('counts the datasets that others make at the same time', async () => {
+    const counts = await Promise.all(
+      Array.from({ length: 12 }, async (_, index) => {
+        const { answer } = await update({ a: '' }, {}, { ...GAME, datasetName: `dataset-${index}` });
+        return answer.identityDatasets;
+      }),
+    );
+    expect(counts.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 12 }, (_, index) => index));
+  });
+
+  describe('that goes on writing', () => {
+    // Another process has a store of its own.
+    const others = () => createSyncStore(database);
+    const seen: Snapshot[] = [];
+    const write = (
+      on: SyncStore,
+      keys: readonly string[],
+      {
+        session = newSession(),
+        refuse = () => false,
+      }: { session?: SyncSession; refuse?: (snapshot: Snapshot) => boolean } = {},
+    ) =>
+      on.change(GAME, { keys, session }, (snapshot) => {
+        seen.push(snapshot);
+        if (snapshot.spent || refuse(snapshot)) throw new Error('refused');
+        const values = Object.fromEntries(
+          keys.map((key) => [key, `value of ${snapshot.dataset?.syncCount}`]),
+        );
+        return {
+          update: updateOf(snapshot, values, { spend: { session, forgetBefore: 0 } }),
+          answer: snapshot,
+        };
+      });
+    /** What the last change of `on` would be decided on, had it been read. */
+    const read = async (keys: string[]) =>
+      (
+        await others().change(GAME, { keys, session: null }, (snapshot) => ({
+          update: null,
+          answer: snapshot,
+        }))
+      ).answer;
+
+    let statements: string[];
+    let mine: SyncStore;
+    beforeEach(async () => {
+      statements = [];
+      seen.length = 0;
+      mine = createSyncStore({
+        ...database,
+        query: (sql, values) => {
+          statements.push(sql);
+          return database.query(sql, values);
+        },
+      });
+      await write(mine, ['a', 'b']);
+      statements.length = 0;
+      seen.length = 0;
+    });
+
+    it('takes one round trip, decided on what a read would give', async () => {
+      const expected = await read(['a']);
+      expect((await write(mine, ['a'])).answer).toEqual(expected);
+      const later = await read(['b', 'a']);
+      expect((await write(mine, ['b', 'a'])).answer).toEqual(later);
+      expect(statements).toEqual([WRITE_UPDATE, WRITE_UPDATE]);
+    });
+
+    it('reads for a record it does not know, and knows it from then on', async () => {
+      await write(mine, ['a', 'new']);
+      expect(statements).toEqual([READ_SNAPSHOT, WRITE_UPDATE]);
+      const expected = await read(['new', 'b']);
+      expect((await write(mine, ['new', 'b'])).answer).toEqual(expected);
+      expect(statements).toEqual([READ_SNAPSHOT, WRITE_UPDATE, WRITE_UPDATE]);
+    });
+
+    it('decides anew on what another process wrote meanwhile, and forgets what it no longer knows', async () => {
+      await write(others(), ['b']);
+      expect((await write(mine, ['a'])).answer).toMatchObject({ dataset: { syncCount: 2 } });
+      expect(seen.map(({ dataset }) => dataset?.syncCount)).toEqual([1, 1, 2]);
+      const expected = await read(['b']);
+      expect((await write(mine, ['b'])).answer).toEqual(expected);
+    });
+
+    it('decides anew where another process deleted the dataset, or made it again', async () => {
+      await others().change(GAME, { keys: [], session: null }, (snapshot) => ({
+        update: deletionOf(snapshot),
+        answer: null,
+      }));
+      expect((await write(mine, ['a'])).answer).toMatchObject({
+        dataset: { syncCount: 2, deletedSyncCount: 2 },
+      });
+      expect((await write(mine, ['a'])).answer).toEqual(expect.objectContaining({ spent: false }));
+      await remove();
+      await write(others(), ['b']);
+      const expected = await read(['a']);
+      expect((await write(mine, ['a'])).answer).toEqual(expected);
+    });
+
+    it('decides anew where the dataset is not there any more, not even as a deleted one', async () => {
+      for (const table of ['datasets', 'records', 'spent_tokens'])
+        await database.query(`DELETE FROM sync.${table}`);
+      expect((await write(mine, ['a'])).answer).toMatchObject({ dataset: null, records: new Map() });
+      expect(await store.readDataset(GAME)).toMatchObject({ syncCount: 1 });
+    });
+
+    it('decides anew where the dataset was put back and has come to the same count in another way', async () => {
+      await database.query(
+        'UPDATE sync.datasets SET last_modified_ms = last_modified_ms + 1, record_count = 7',
+      );
+      expect((await write(mine, ['a'])).answer).toMatchObject({ dataset: { numRecords: 7 } });
+    });
+
+    it('forgets a dataset that it deletes itself', async () => {
+      await mine.change(GAME, { keys: [], session: null }, (snapshot) => ({
+        update: deletionOf(snapshot),
+        answer: null,
+      }));
+      const expected = await read(['a']);
+      expect((await write(mine, ['a'])).answer).toEqual(expected);
+      expect(expected.records.size).toBe(0);
+    });
+
+    it('refuses a spent session as spent', async () => {
+      const session = newSession();
+      await write(mine, ['a'], { session });
+      await expect(write(mine, ['a'], { session })).rejects.toThrow('refused');
+      expect(seen.map(({ spent }) => spent)).toEqual([false, false, true]);
+      expect(await store.readDataset(GAME)).toMatchObject({ syncCount: 2 });
+      expect(await rowsIn('outbox')).toBe(2);
+    });
+
+    it('refuses only what is refused on a read', async () => {
+      await write(others(), ['a']);
+      const refuse = ({ dataset }: Snapshot) => dataset?.syncCount === 1;
+      expect((await write(mine, ['a'], { refuse })).answer).toMatchObject({ dataset: { syncCount: 2 } });
+      await expect(write(mine, ['a'], { refuse: () => true })).rejects.toThrow('refused');
+      expect(await store.readDataset(GAME)).toMatchObject({ syncCount: 3 });
+    });
+  });
+});
+
+describe('a change on PostgreSQL', () => {
+  let connectionString: string;
+  let database: Database;
+  beforeAll(async () => {
+    connectionString = await createPostgresDatabase();
+    database = openPg({ connectionString });
+    await migrate(database);
+    await database.query('TRUNCATE sync.datasets');
+    await increment(createSyncStore(database));
+  });
+  afterAll(() => database.close());
+
+  const increment = (store: SyncStore) =>
+    store.change(GAME, { keys: [], session: null }, (snapshot) => ({
+      update: updateOf(snapshot, {}),
+      answer: snapshot.dataset?.syncCount ?? 0,
+    }));
+  const currentCount = async () => (await createSyncStore(database).readDataset(GAME))?.syncCount ?? 0;
+
+  it('that waits for another one is decided anew once that is committed', async () => {
+    const before = await currentCount();
+    const other = new pg.Client({ connectionString });
+    await other.connect();
+    try {
+      await other.query('BEGIN');
+      await other.query('UPDATE sync.datasets SET sync_count = sync_count + 1');
+      const change = increment(createSyncStore(database));
+      const waiting =
+        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+      await expect.poll(async () => (await database.query(waiting)).rows).toHaveLength(1);
+      await other.query('COMMIT');
+      expect((await change).answer).toBe(before + 1);
+    } finally {
+      await other.end();
+    }
+  });
+
+  it('gets its turn, even if others come first whenever they can', async () => {
+    const before = await currentCount();
+    const others: Promise<unknown>[] = [];
+    const comeFirst = async (sql: string) => {
+      if (sql !== READ_SNAPSHOT) return;
+      others.push(increment(createSyncStore(database)));
+      await Promise.race([others.at(-1), sleep(200)]);
+    };
+    const outrun = (on: Transaction): Transaction => ({
+      async query(sql, values) {
+        const result = await on.query<never>(sql, values);
+        await comeFirst(sql);
+        return result;
+      },
+    });
+    const decided: unknown[] = [];
+    const store = createSyncStore({
+      ...database,
+      ...outrun(database),
+      transaction: (work) => database.transaction((transaction) => work(outrun(transaction))),
+    });
+    const { answer } = await store.change(GAME, { keys: [], session: null }, (snapshot) => {
+      decided.push(snapshot.dataset?.syncCount);
+      return { update: updateOf(snapshot, {}), answer: snapshot.dataset?.syncCount };
+    });
+    await Promise.all(others);
+    expect(decided).toEqual([before, before + 1, before + 2]);
+    expect(answer).toBe(before + 2);
+    expect(await currentCount()).toBe(before + 4);
+  });
+});
+
+function keysOf({ records }: { records: SyncRecord[] }): string[] {
+  return records.toSorted((a, b) => a.SyncCount - b.SyncCount || byKey(a, b)).map(({ Key }) => Key);
+}
+
+function byKey(a: SyncRecord, b: SyncRecord): number {
+  return a.Key < b.Key ? -1 : 1;
+}

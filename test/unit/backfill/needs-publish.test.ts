@@ -1,0 +1,31 @@
+import { describe, expect, it } from 'vitest';
+import { beganBeforeGapEnd, needsPublishAfter } from '../../../lib/backfill/needs-publish.ts';
+
+const projected = (startedAt: number) => ({ startedAt, completeness: 'projected' as const });
+
+describe('a pool after a gap', () => {
+  const gaps = [
+    { since: 1, until: 9 },
+    { since: 2, until: 5 },
+  ];
+
+  it('needs a bulk publish that began after the end of the last one, and is projected', () => {
+    expect(needsPublishAfter(gaps, [])).toBe(9);
+    expect(needsPublishAfter(gaps, [projected(8)])).toBe(9);
+    expect(needsPublishAfter(gaps, [{ startedAt: 10, completeness: 'waiting' }])).toBe(9);
+    expect(needsPublishAfter(gaps, [projected(9)])).toBeNull();
+    expect(needsPublishAfter(gaps, [projected(8), projected(10)])).toBeNull();
+  });
+
+  it('needs none where there was no gap, and none yet where one goes on', () => {
+    expect(needsPublishAfter([], [])).toBeNull();
+    expect(needsPublishAfter([...gaps, { since: 3, until: null }], [])).toBeNull();
+  });
+
+  it('has a bulk publish that may lack some where that began before the end', () => {
+    expect(beganBeforeGapEnd({ startedAt: 8 }, gaps)).toBe(true);
+    expect(beganBeforeGapEnd({ startedAt: 9 }, gaps)).toBe(false);
+    expect(beganBeforeGapEnd({ startedAt: 10 }, [{ since: 3, until: null }])).toBe(true);
+    expect(beganBeforeGapEnd({ startedAt: 10 }, [])).toBe(false);
+  });
+});

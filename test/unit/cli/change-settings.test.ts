@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest';
+import { connect } from '../../../infra/cli/commands/connect.ts';
+import { disconnect } from '../../../infra/cli/commands/disconnect.ts';
+import type { ProcessDeps } from '../../../infra/cli/process-command.ts';
+import { outcomeOf } from '../../../infra/cli/run-command.ts';
+import type { PoolSettings, PoolSettingsApi } from '../../../lib/backfill/pool-settings.ts';
+import { SyncClientError } from '../../../lib/backfill/sync-client.ts';
+import { SetupError } from '../../../lib/common/errors.ts';
+import { operatedService } from '../../fixtures/backfill/operated-service.ts';
+
+const POOL = 'us-east-1:1';
+const TRIGGER = 'arn:aws:lambda:us-east-1:123456789012:function:sync-trigger';
+const ENV = { AWS_ENDPOINT_URL: 'http://127.0.0.1:4580' };
+
+/** A pool, and the commands that connect it. */
+function createPool(given: Partial<PoolSettings> = {}) {
+  const pool: PoolSettings = {
+    streaming: { isEnabled: false, streamName: null, roleArn: null },
+    syncTrigger: null,
+    ...given,
+  };
+  const settings: PoolSettingsApi = {
+    read: async () => structuredClone(pool),
+    setStreaming: async (_, streaming) => {
+      pool.streaming = streaming;
+    },
+    setSyncTrigger: async (_, functionArn) => {
+      pool.syncTrigger = functionArn;
+    },
+  };
+  const lines: string[] = [];
+  const deps: ProcessDeps = {
+    env: ENV,
+    stdin: (async function* () {})(),
+    columns: undefined,
+    openService: async () => operatedService({ settings }),
+    print: (line) => lines.push(line),
+    confirm: async () => undefined,
+  };
+  const run = (command: typeof connect, args: string[], more: Partial<ProcessDeps> = {}) =>
+    outcomeOf(async () => {
+      await command.prepare(['--pool', POOL, ...args])({ ...deps, ...more });
+      return { exitCode: 0 };
+    });
+  return { pool, settings, lines, run };
+}
+
+describe('connecting a pool', () => {
+  it('changes what was shown once somebody agrees, and nothing where nobody does', async () => {
+    const { pool, lines, run } = createPool();
+    const before = structuredClone(pool);
+    const refuse = () => Promise.reject(new SetupError('nothing was changed'));
+    expect(await run(connect, [], { confirm: refuse })).toMatchObject({ exitCode: 1 });
+    expect(pool).toEqual(before);
+    expect(lines).toContain('  streaming     off  ->  ENABLED on cognito-sync');
+    expect(await run(connect, [])).toEqual({ exitCode: 0 });
+    expect(pool.streaming).toEqual({ isEnabled: true, streamName: 'cognito-sync', roleArn: null });
+  });
+
+  it('asks nobody where there is nothing to change', async () => {
+    const { run, lines } = createPool({ syncTrigger: TRIGGER });
+    const confirm = () => Promise.reject(new Error('asked'));
+    expect(await run(connect, ['--trigger', TRIGGER, '--yes'], { confirm })).toEqual({ exitCode: 0 });
+    expect(await run(connect, ['--trigger', TRIGGER], { confirm })).toEqual({ exitCode: 0 });
+    expect(lines.at(-1)).toBe('Nothing to change.');
+  });
+
+  it('needs a role where Amazon never had one for the pool', async () => {
+    const { pool, run } = createPool();
+    const before = structuredClone(pool);
+    const refused = await run(connect, ['--yes'], { env: {} });
+    expect(refused).toMatchObject({ exitCode: 1, error: expect.stringContaining('name one with --role') });
+    expect(pool).toEqual(before);
+    const role = 'arn:aws:iam::123456789012:role/stream';
+    expect(await run(connect, ['--yes', '--role', role], { env: {} })).toEqual({ exitCode: 0 });
+    expect(await run(connect, ['--yes'], { env: {} })).toEqual({ exitCode: 0 });
+  });
+
+  it('says what was done where the second half failed, and finishes it the next time', async () => {
+    const { pool, settings, lines, run } = createPool();
+    const { setSyncTrigger } = settings;
+    settings.setSyncTrigger = () =>
+      Promise.reject(new SyncClientError('not-authorized', 'no lambda for you'));
+    const half = await run(connect, ['--trigger', TRIGGER, '--yes']);
+    expect(half).toMatchObject({
+      exitCode: 1,
+      error: expect.stringMatching(
+        /^streaming is changed, the sync trigger is not: .*no lambda for you; the same/,
+      ),
+    });
+    expect(pool.streaming.isEnabled).toBe(true);
+    settings.setSyncTrigger = setSyncTrigger;
+    expect(await run(connect, ['--trigger', TRIGGER, '--yes'])).toEqual({ exitCode: 0 });
+    expect(lines.at(-2)).toBe(`  sync trigger  none  ->  ${TRIGGER}`);
+    expect(pool.syncTrigger).toBe(TRIGGER);
+  });
+
+  it('shows a program what would be done, and does it only with --yes', async () => {
+    const { pool, lines, run } = createPool();
+    expect(await run(connect, ['--json'])).toMatchObject({ exitCode: 2 });
+    expect(pool.streaming.isEnabled).toBe(false);
+    expect(await run(connect, ['--json', '--yes'])).toEqual({ exitCode: 0 });
+    expect(lines.map((line) => JSON.parse(line).isChanged)).toEqual([false, true]);
+  });
+
+  it('is undone by disconnect, which keeps stream and role for the next time', async () => {
+    const { pool, lines, run } = createPool();
+    await run(connect, ['--stream', 'mine', '--trigger', TRIGGER, '--yes']);
+    expect(await run(disconnect, ['--yes'])).toEqual({ exitCode: 0 });
+    expect(pool).toEqual({
+      streaming: { isEnabled: false, streamName: 'mine', roleArn: null },
+      syncTrigger: null,
+    });
+    expect(lines.join('\n')).toContain('a gap begins');
+  });
+});

@@ -1,0 +1,52 @@
+import { PassThrough } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { UsageError } from '../../../infra/cli/command.ts';
+import { outcomeOf } from '../../../infra/cli/run-command.ts';
+import { createConfirm } from '../../../infra/cli/terminal/confirm.ts';
+import { SetupError } from '../../../lib/common/errors.ts';
+
+/** A terminal, or what is none, and somebody who types. */
+function open(isTTY: boolean) {
+  const input = Object.assign(new PassThrough(), { isTTY });
+  const output = Object.assign(new PassThrough(), { isTTY });
+  return { input, output, confirm: createConfirm({ input, output }) };
+}
+
+describe('asking the one who gave the command', () => {
+  it.each(['y\n', 'YES\n', ' y \n'])('takes %j for yes', async (typed) => {
+    const { input, confirm } = open(true);
+    input.write(typed);
+    await expect(confirm('Proceed?')).resolves.toBeUndefined();
+  });
+
+  it.each(['\n', 'n\n', 'no\n', 'yeah\n', 'yy\n'])('takes %j for no', async (typed) => {
+    const { input, output, confirm } = open(true);
+    input.write(typed);
+    await expect(confirm('Proceed?')).rejects.toThrow(SetupError);
+    expect(String(output.read())).toContain('Proceed? [y/N] ');
+  });
+
+  it('takes an end without an answer for no', async () => {
+    const { input, confirm } = open(true);
+    input.end();
+    await expect(confirm('Proceed?')).rejects.toThrow('nothing was changed');
+  });
+
+  it('takes Ctrl+C for no', async () => {
+    const { input, output, confirm } = open(true);
+    input.write('\u0003');
+    const outcome = outcomeOf(async () => {
+      await confirm('Proceed?');
+      return { exitCode: 0 };
+    });
+    expect(await outcome).toEqual({ exitCode: 1, error: 'nothing was changed' });
+    expect(String(output.read())).toMatch(/\n$/);
+  });
+
+  it('asks nobody where there is no terminal', async () => {
+    const { input, output, confirm } = open(false);
+    input.write('y\n');
+    await expect(confirm('Proceed?')).rejects.toThrow(UsageError);
+    expect(output.read()).toBeNull();
+  });
+});

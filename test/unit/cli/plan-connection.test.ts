@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { planConnection, planDisconnection } from '../../../infra/cli/commands/connection/plan-connection.ts';
+import type { PoolSettings } from '../../../lib/backfill/pool-settings.ts';
+
+const ROLE = 'arn:aws:iam::123456789012:role/stream';
+const TRIGGER = 'arn:aws:lambda:us-east-1:123456789012:function:sync-trigger';
+const NEW: PoolSettings = {
+  streaming: { isEnabled: false, streamName: null, roleArn: null },
+  syncTrigger: null,
+};
+const CONNECTED: PoolSettings = {
+  streaming: { isEnabled: true, streamName: 'mine', roleArn: ROLE },
+  syncTrigger: TRIGGER,
+};
+const NOTHING = { streamName: null, roleArn: null, syncTrigger: null };
+
+describe('planning how a pool is connected', () => {
+  it('turns on the stream of a pool that never had one, by the name that all have', () => {
+    expect(planConnection(NEW, { ...NOTHING, roleArn: ROLE, syncTrigger: TRIGGER }, 'cognito-sync')).toEqual({
+      changes: [
+        { setting: 'streaming', from: 'off', to: 'ENABLED on cognito-sync' },
+        { setting: 'role', from: 'none', to: ROLE },
+        { setting: 'sync trigger', from: 'none', to: TRIGGER },
+      ],
+      streaming: { isEnabled: true, streamName: 'cognito-sync', roleArn: ROLE },
+      syncTrigger: { functionArn: TRIGGER },
+    });
+  });
+
+  it('changes nothing of what is as it is wanted, or is not spoken of', () => {
+    expect(planConnection(CONNECTED, NOTHING, 'cognito-sync')).toEqual({ changes: [] });
+    const same = { streamName: 'mine', roleArn: ROLE, syncTrigger: TRIGGER };
+    expect(planConnection(CONNECTED, same, 'cognito-sync')).toEqual({ changes: [] });
+  });
+
+  it('sets the stream alone where it is all that changes, with the role that is there', () => {
+    expect(planConnection(CONNECTED, { ...NOTHING, streamName: 'other' }, 'cognito-sync')).toEqual({
+      changes: [{ setting: 'streaming', from: 'ENABLED on mine', to: 'ENABLED on other' }],
+      streaming: { isEnabled: true, streamName: 'other', roleArn: ROLE },
+    });
+  });
+
+  it('goes back to the stream that a pool had before it was disconnected', () => {
+    const plan = planDisconnection(CONNECTED);
+    expect(plan).toMatchObject({
+      streaming: { isEnabled: false, streamName: 'mine', roleArn: ROLE },
+      syncTrigger: { functionArn: null },
+    });
+    const disconnected = { streaming: plan.streaming ?? NEW.streaming, syncTrigger: null };
+    expect(planConnection(disconnected, NOTHING, 'cognito-sync').streaming).toEqual(CONNECTED.streaming);
+    expect(planDisconnection(disconnected)).toEqual({ changes: [] });
+    expect(planDisconnection(NEW)).toEqual({ changes: [] });
+  });
+});

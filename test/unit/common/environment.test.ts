@@ -1,0 +1,285 @@
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { readLocalConfig } from '../../../infra/local/local-config.ts';
+import { SetupError } from '../../../lib/common/errors.ts';
+import { readParallelizationFactor, readPayloadPolicy } from '../../../lib/common/function-settings.ts';
+import {
+  readDatabase,
+  readDatabaseIfAny,
+  readDatabaseUrl,
+  readWriters,
+} from '../../../lib/database/database-address.ts';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+
+describe('the environment of the local cloud', () => {
+  it('may be empty', () => {
+    expect(readLocalConfig({ PORT: '', DATABASE_URL: '' })).toEqual({
+      host: '127.0.0.1',
+      port: 4580,
+      sqlPort: 4581,
+      dataDir: '.data',
+      databaseUrl: undefined,
+      region: 'us-east-1',
+      credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+      rulesFile: join(ROOT, 'sync-rules.ts'),
+    });
+  });
+
+  it('sets everything', () => {
+    const DATABASE_URL = 'postgres://u:p@db:5433/sync?sslmode=require';
+    expect(
+      readLocalConfig({
+        HOST: '::1',
+        PORT: '0',
+        PG_PORT: '65535',
+        DATA_DIR: '/data',
+        DATABASE_URL,
+        AWS_REGION: 'ap-southeast-2',
+        AWS_ACCESS_KEY_ID: 'id',
+        AWS_SECRET_ACCESS_KEY: 'secret',
+        SYNC_RULES: '/rules/game.ts',
+      }),
+    ).toEqual({
+      host: '::1',
+      port: 0,
+      sqlPort: 65535,
+      dataDir: '/data',
+      databaseUrl: DATABASE_URL,
+      region: 'ap-southeast-2',
+      credentials: { accessKeyId: 'id', secretAccessKey: 'secret' },
+      rulesFile: '/rules/game.ts',
+    });
+  });
+
+  it('names sync rules from where the process runs', () => {
+    expect(readLocalConfig({ SYNC_RULES: '../game/rules.ts' }).rulesFile).toBe(resolve('../game/rules.ts'));
+    expect(readLocalConfig({ SYNC_RULES: '' }).rulesFile).toBe(join(ROOT, 'sync-rules.ts'));
+  });
+
+  it.each([
+    [{ PORT: 'abc' }, 'PORT=abc is not a port'],
+    [{ PORT: '65536' }, 'PORT=65536 is not a port'],
+    [{ PORT: '-1' }, 'PORT=-1 is not a port'],
+    [{ PG_PORT: '1e3' }, 'PG_PORT=1e3 is not a port'],
+    [
+      { HOST: '0.0.0.0' },
+      'HOST=0.0.0.0 can be reached from elsewhere, with credentials that everybody knows',
+    ],
+    [
+      { HOST: '192.0.2.1', AWS_ACCESS_KEY_ID: 'own', AWS_SECRET_ACCESS_KEY: 'local' },
+      'HOST=192.0.2.1 can be reached from elsewhere',
+    ],
+    [{ HOST: 'example.com' }, 'HOST=example.com is not an address'],
+    [{ AWS_REGION: 'moon' }, 'AWS_REGION=moon is not the name of a region'],
+    [{ AWS_ACCESS_KEY_ID: 'id' }, 'only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set'],
+    [{ DATABASE_URL: 'nonsense' }, 'DATABASE_URL is not the address of a PostgreSQL database'],
+    [{ DATABASE_URL: 'mysql://u:secret@h/d' }, 'DATABASE_URL is not the address of a PostgreSQL database'],
+  ])('refuses %o, in one line', (env, message) => {
+    expect(() => readLocalConfig(env)).toThrow(SetupError);
+    expect(() => readLocalConfig(env)).toThrow(message);
+    expect(() => readLocalConfig(env)).not.toThrow(/\n|secret/);
+  });
+
+  it.each(['0.0.0.0', '::', '192.0.2.1'])('may be reached on %s with credentials of its own', (HOST) => {
+    const own = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret' };
+    expect(readLocalConfig({ HOST, ...own }).host).toBe(HOST);
+  });
+
+  it.each([
+    ['0:0:0:0:0:0:0:1', '::1'],
+    ['::0:0', '::'],
+    ['FD00::0:2', 'fd00::2'],
+  ])('knows an address by any of its spellings: %s', (HOST, host) => {
+    const own = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret' };
+    expect(readLocalConfig({ HOST, ...own }).host).toBe(host);
+  });
+
+  it.each(['localhost', '::1', '127.0.0.2'])('may be on loopback with the default ones: %s', (HOST) => {
+    expect(readLocalConfig({ HOST }).host).toBe(HOST);
+  });
+
+  it('needs a database address where a function asks for one', () => {
+    expect(() => readDatabaseUrl({})).toThrow('DATABASE_URL is not set; it looks like postgres://');
+  });
+});
+
+describe('from where payloads may be fetched', () => {
+  it('is S3 of the region that the function runs in', () => {
+    expect(readPayloadPolicy({ AWS_REGION: 'eu-west-1', PAYLOAD_REGIONS: '', PAYLOAD_ORIGIN: '' })).toEqual({
+      regions: ['eu-west-1'],
+      ownOrigin: null,
+    });
+  });
+
+  it('is S3 of the regions it is told', () => {
+    const env = { AWS_REGION: 'eu-west-1', PAYLOAD_REGIONS: 'us-east-1, us-gov-west-1,cn-north-1' };
+    expect(readPayloadPolicy(env).regions).toEqual(['us-east-1', 'us-gov-west-1', 'cn-north-1']);
+  });
+
+  it.each([
+    ['http://127.0.0.1:4580', 'http://127.0.0.1:4580'],
+    ['http://127.0.0.1:4580/', 'http://127.0.0.1:4580'],
+    ['https://Objects.Example:443', 'https://objects.example'],
+    ['http://[::1]:4580', 'http://[::1]:4580'],
+  ])('is an origin of our own, too: %s', (PAYLOAD_ORIGIN, ownOrigin) => {
+    expect(readPayloadPolicy({ AWS_REGION: 'us-east-1', PAYLOAD_ORIGIN })).toEqual({
+      regions: ['us-east-1'],
+      ownOrigin,
+    });
+  });
+
+  it.each([
+    [{}, 'neither PAYLOAD_REGIONS nor AWS_REGION is set'],
+    [{ AWS_REGION: 'moon' }, 'AWS_REGION=moon: "moon" is not the name of a region'],
+    [{ PAYLOAD_REGIONS: 'us-east-1,moon' }, '"moon" is not the name of a region'],
+    [{ PAYLOAD_REGIONS: 'us-east-1,' }, '"" is not the name of a region'],
+    [{ PAYLOAD_REGIONS: 'us-east-1.evil.example' }, '"us-east-1.evil.example" is not the name of a region'],
+    [{ PAYLOAD_REGIONS: 'US-EAST-1' }, '"US-EAST-1" is not the name of a region'],
+    ...[
+      '127.0.0.1:4580',
+      'ftp://127.0.0.1',
+      'blob:http://127.0.0.1:4580',
+      'http://',
+      'null',
+      'http://127.0.0.1:4580/secret',
+      'http://127.0.0.1:4580?secret',
+      'http://u:secret@127.0.0.1:4580',
+    ].map((PAYLOAD_ORIGIN): [Record<string, string>, string] => [
+      { AWS_REGION: 'us-east-1', PAYLOAD_ORIGIN },
+      'PAYLOAD_ORIGIN is not an origin',
+    ]),
+  ])('refuses %o, in one line', (env, message) => {
+    expect(() => readPayloadPolicy(env)).toThrow(SetupError);
+    expect(() => readPayloadPolicy(env)).toThrow(message);
+    expect(() => readPayloadPolicy(env)).not.toThrow(/\n|secret/);
+  });
+});
+
+describe('the parallelization factor', () => {
+  it.each([
+    [undefined, 1],
+    ['', 1],
+    ['1', 1],
+    ['10', 10],
+  ])('%j is %d', (PARALLELIZATION_FACTOR, factor) => {
+    expect(readParallelizationFactor({ PARALLELIZATION_FACTOR })).toBe(factor);
+  });
+
+  it.each(['0', '11', '-1', '1.5', 'two'])('%s is refused', (PARALLELIZATION_FACTOR) => {
+    expect(() => readParallelizationFactor({ PARALLELIZATION_FACTOR })).toThrow(SetupError);
+  });
+});
+
+describe('the database of the query store', () => {
+  const HOST = 'abc123.dsql.us-east-1.on.aws';
+  const URL_OF_DATABASE = 'postgres://user:hunter2@host:5432/database';
+
+  it('is the one of DATABASE_URL or of DSQL_ENDPOINT, whose region stands in its name', () => {
+    expect(readDatabase({ DATABASE_URL: URL_OF_DATABASE, DSQL_ENDPOINT: '' })).toEqual({
+      kind: 'postgresql',
+      url: URL_OF_DATABASE,
+    });
+    expect(readDatabase({ DSQL_ENDPOINT: HOST })).toEqual({
+      kind: 'dsql',
+      host: HOST,
+      region: 'us-east-1',
+      user: 'admin',
+    });
+    const inVpc = 'abc123.dsql-fnh4.ap-southeast-2.on.aws';
+    expect(readDatabase({ DSQL_ENDPOINT: inVpc })).toMatchObject({ region: 'ap-southeast-2' });
+  });
+
+  it('is one: both or none is a mistake that names both', () => {
+    expect(() => readDatabase({})).toThrow(/DATABASE_URL is not set.*DSQL_ENDPOINT/);
+    expect(() => readDatabase({ DATABASE_URL: URL_OF_DATABASE, DSQL_ENDPOINT: HOST })).toThrow(
+      'DATABASE_URL and DSQL_ENDPOINT are both set; set the one whose database is meant',
+    );
+    expect(readDatabaseIfAny({ DATABASE_URL: '' })).toBeUndefined();
+  });
+
+  const LOCATION = 'postgres://host:5432/database?sslmode=verify-full';
+  const ARN = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:team/query-store-AbC123';
+
+  it('is the one of DATABASE_SECRET, whose region stands in its ARN, with DATABASE_URL for the rest', () => {
+    expect(readDatabase({ DATABASE_SECRET: ARN })).toEqual({
+      kind: 'secret',
+      secretId: ARN,
+      region: 'eu-west-1',
+      url: null,
+    });
+    const managed = `${ARN.slice(0, ARN.indexOf(':secret:'))}:secret:rds!db-11111111-1111-4111-8111-111111111111-AbC123`;
+    expect(readDatabase({ DATABASE_SECRET: managed })).toMatchObject({ secretId: managed });
+    expect(readDatabase({ DATABASE_SECRET: 'team/query-store', DATABASE_URL: LOCATION })).toEqual({
+      kind: 'secret',
+      secretId: 'team/query-store',
+      region: null,
+      url: LOCATION,
+    });
+    expect(readDatabaseIfAny({ DATABASE_SECRET: 'query-store' })).toMatchObject({ kind: 'secret' });
+  });
+
+  it.each<[string, Record<string, string>, RegExp]>([
+    ['a cluster', { DSQL_ENDPOINT: HOST }, /^DATABASE_SECRET and DSQL_ENDPOINT are both set/],
+    [
+      'both others',
+      { DSQL_ENDPOINT: HOST, DATABASE_URL: LOCATION },
+      /^DATABASE_URL and DATABASE_SECRET and DSQL_ENDPOINT are all set/,
+    ],
+    [
+      'an address with a password',
+      { DATABASE_URL: `postgres://u:hunter2@h/d?sslmode=disable` },
+      /^DATABASE_URL has/,
+    ],
+    ['a password behind an address', { DATABASE_URL: `${LOCATION}&password=hunter2` }, /^DATABASE_URL has/],
+    [
+      'an address without sslmode',
+      { DATABASE_URL: 'postgres://host/hunter2' },
+      /^DATABASE_URL: .*verify-full/,
+    ],
+    ['an address of something else', { DATABASE_URL: 'mysql://hunter2' }, /^DATABASE_URL is not the address/],
+    [
+      'the secret itself in its place',
+      { DATABASE_SECRET: 'postgres://u:hunter2@h/d' },
+      /^DATABASE_SECRET: .*not the name/,
+    ],
+    ['half an ARN', { DATABASE_SECRET: ARN.slice(0, -7) }, /^DATABASE_SECRET: .*not a whole ARN/],
+  ])('is no secret beside %s', (_, env, reason) => {
+    let message = '';
+    try {
+      readDatabase({ DATABASE_SECRET: 'query-store', ...env });
+    } catch (error) {
+      if (error instanceof SetupError) message = error.message;
+    }
+    expect(message).toMatch(reason);
+    expect(message).not.toContain('hunter2');
+  });
+
+  it('is asked as the role of DSQL_USER, where it is a name', () => {
+    expect(readDatabase({ DSQL_ENDPOINT: HOST, DSQL_USER: 'query_writer' })).toMatchObject({
+      user: 'query_writer',
+    });
+    expect(() => readDatabase({ DSQL_ENDPOINT: HOST, DSQL_USER: 'Query Writer' })).toThrow(
+      'DSQL_USER=Query Writer is not the name of a role',
+    );
+  });
+
+  it('lets in roles of IAM, and nothing that could end a statement', () => {
+    const arns = ['arn:aws:iam::123456789012:role/a-1X', 'arn:aws-us-gov:iam::123456789012:role/path/b'];
+    expect(readWriters({ DSQL_WRITERS: arns.join(' ') })).toEqual(arns);
+    expect(readWriters({ DSQL_WRITERS: '' })).toEqual([]);
+    for (const wrong of [`${arns[0]}'`, 'arn:aws:iam::123456789012:user/a', 'arn:aws:iam::1:role/a', '*']) {
+      expect(() => readWriters({ DSQL_WRITERS: `${arns[0]} ${wrong}` })).toThrow(/^DSQL_WRITERS has "/);
+    }
+  });
+
+  it.each([`https://${HOST}`, 'abc123', `${HOST}:5432`, `${HOST}.example.com`])(
+    'is no cluster at %s',
+    (endpoint) => {
+      expect(() => readDatabase({ DSQL_ENDPOINT: endpoint })).toThrow(
+        `DSQL_ENDPOINT=${endpoint} is not the endpoint of an Aurora DSQL cluster`,
+      );
+    },
+  );
+});

@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import { inDialect } from '../../../lib/database/dialect.ts';
+import { DSQL_RULES } from '../../fixtures/database/dsql-rules.ts';
+import {
+  migrationStatements,
+  type ShippedStatement,
+  storeStatements,
+} from '../../fixtures/database/shipped-statements.ts';
+
+/** By file: the rules that its statements break. */
+function broken(statements: readonly ShippedStatement[]): string[] {
+  const found = statements.flatMap(({ file, sql }) => brokenBy(sql).map((rule) => `${file}: ${rule}`));
+  return [...new Set(found)].sort();
+}
+
+function brokenBy(sql: string): string[] {
+  const there = inDialect('dsql', sql);
+  return DSQL_RULES.filter(({ breaks }) => breaks(there)).map(({ name }) => name);
+}
+
+/** Never run on Aurora DSQL. */
+const ELSEWHERE = [
+  'pglite-worker.ts: catalogue',
+  'pglite-worker.ts: language other than SQL',
+  'pglite-worker.ts: setting',
+  'value-indexes.ts: catalogue',
+  'value-indexes.ts: type of names',
+];
+
+/** Of the service itself, which is not deployed on Aurora DSQL: docs/decisions.md. */
+const OF_THE_SERVICE = [
+  'bulk-publish-statements.ts: FOR UPDATE in a part of a statement',
+  'identity-statements.ts: COLLATE in a query',
+  'identity-statements.ts: change of any number of rows',
+  'merge-statements.ts: WITH that changes data',
+  'outbox-store.ts: change of any number of rows',
+  'pool-data-statements.ts: COLLATE in a query',
+  'pool-statements.ts: COLLATE in a query',
+  'streaming-switch.ts: change of any number of rows',
+  'sync-statements.ts: COLLATE in a query',
+  'sync-statements.ts: WITH that changes data',
+];
+
+describe("what we ship, by Aurora DSQL's rules", () => {
+  it('has migrations that break none', () => {
+    expect(migrationStatements().length).toBeGreaterThan(60);
+    expect(broken(migrationStatements())).toEqual([]);
+  });
+
+  it('has statements of the query store that break none, and of the service itself these', () => {
+    expect(storeStatements().length).toBeGreaterThan(150);
+    expect(broken(storeStatements())).toEqual([...ELSEWHERE, ...OF_THE_SERVICE].sort());
+  });
+});
+
+describe('the rules', () => {
+  it.each([
+    ['foreign key', 'CREATE TABLE a.b (c uuid REFERENCES a.d)'],
+    ['sequence', 'CREATE TABLE a.b (c bigserial PRIMARY KEY)'],
+    ['trigger', 'CREATE TRIGGER a AFTER INSERT ON b'],
+    ['language other than SQL', 'CREATE OR REPLACE FUNCTION a.b() RETURNS text LANGUAGE plpgsql AS $$ $$'],
+    ['object it has not', 'CREATE EXTENSION pgcrypto'],
+    ['temporary table', 'CREATE TEMP TABLE a (b text)'],
+    ['table made of a query', 'CREATE TABLE a.b AS SELECT 1'],
+    ['partition or inheritance', 'CREATE TABLE a.b (c text) PARTITION BY HASH (c)'],
+    ['COLLATE in a table', 'CREATE TABLE a.b (\n  c text COLLATE "C"\n)'],
+    ['generated column', 'CREATE TABLE a.b (c text GENERATED ALWAYS AS (d) STORED)'],
+    ['column type', 'CREATE TABLE a.b (\n  c uuid PRIMARY KEY,\n  d jsonb\n)'],
+    ['column type', 'CREATE TABLE a.b (c text[])'],
+    ['column type', 'ALTER TABLE a.b ADD COLUMN IF NOT EXISTS c jsonb'],
+    ['alteration it does not know', 'ALTER TABLE a.b ALTER COLUMN c TYPE bigint'],
+    ['constraint of a new column', 'ALTER TABLE a.b ADD COLUMN c bigint NOT NULL DEFAULT 0'],
+    ['partial index', 'CREATE INDEX IF NOT EXISTS a ON b.c (d) WHERE e IS NULL'],
+    ['order in an index', 'CREATE INDEX IF NOT EXISTS a ON b.c (d DESC)'],
+    ['role with other options', 'CREATE ROLE a NOLOGIN'],
+    ['command it has not', 'TRUNCATE a.b'],
+    ['setting', 'SET LOCAL statement_timeout = 5'],
+    ['advisory lock', 'SELECT pg_advisory_xact_lock(1)'],
+    ['notification', "SELECT pg_notify('a', 'b')"],
+    ['sample', 'SELECT 1 FROM a TABLESAMPLE SYSTEM (1)'],
+    ['lock other than FOR UPDATE', 'SELECT 1 FROM a WHERE b = $1 FOR UPDATE SKIP LOCKED'],
+    ['FOR UPDATE in a part of a statement', 'UPDATE a SET b = 1 WHERE c IN (SELECT c FROM a FOR UPDATE)'],
+    ['FOR UPDATE without equality', 'SELECT 1 FROM a WHERE b > $1 FOR UPDATE'],
+    ['WITH that changes data', 'WITH a AS (DELETE FROM b WHERE c = $1 RETURNING c) SELECT c FROM a'],
+    ['catalogue', 'SELECT pg_relation_size(1)'],
+    ['type of names', "SELECT 'a.b'::regclass"],
+    ['change of any number of rows', 'DELETE FROM a.b WHERE c < $1'],
+  ])('find a violation of: %s', (name, sql) => {
+    expect(brokenBy(sql)).toContain(name);
+  });
+
+  it('leave to the dialect what it says in other words', () => {
+    const index = 'CREATE INDEX IF NOT EXISTS a ON b.c (d)';
+    expect(DSQL_RULES.filter(({ breaks }) => breaks(index)).map(({ name }) => name)).toEqual([
+      'index that is not ASYNC',
+    ]);
+    expect(inDialect('dsql', index)).toBe('CREATE INDEX ASYNC IF NOT EXISTS a ON b.c (d)');
+    expect(inDialect('dsql', 'CREATE INDEX CONCURRENTLY IF NOT EXISTS a ON b.c (left(d, 64))')).toBe(
+      'CREATE INDEX ASYNC IF NOT EXISTS a ON b.c (left(d, 64))',
+    );
+    expect(inDialect('dsql', 'CREATE ROLE query_reader')).toBe('CREATE ROLE query_reader WITH LOGIN');
+    expect(inDialect('dsql', 'DROP INDEX CONCURRENTLY IF EXISTS a.b')).toBe('DROP INDEX IF EXISTS a.b');
+    expect(inDialect('dsql', 'CREATE TABLE a.b (\n  numeric_value numeric,\n  c text\n)')).toBe(
+      'CREATE TABLE a.b (\n  numeric_value numeric(80,40),\n  c text\n)',
+    );
+    expect(inDialect(undefined, index)).toBe(index);
+  });
+});

@@ -1,0 +1,214 @@
+import { Logger } from '@aws-lambda-powertools/logger';
+import { describe, expect, it, vi } from 'vitest';
+import { createPollBulkPublish } from '../../../functions/poll-bulk-publish.ts';
+import { createLambdaContext } from '../../../infra/local/lambda-context.ts';
+import { createPublishReporter } from '../../../lib/aws/telemetry.ts';
+import type { Gap, PublishRun, SeenStreaming } from '../../../lib/backfill/publish-model.ts';
+import type { PublishStore } from '../../../lib/backfill/publish-store.ts';
+import { SetupError } from '../../../lib/common/errors.ts';
+import {
+  readFailures,
+  readIdentityPoolIds,
+  readPublishPolicy,
+} from '../../../lib/common/function-settings.ts';
+import { readStream } from '../../../lib/common/stream-name.ts';
+import {
+  failed,
+  OTHER_POOL,
+  refusal,
+  SECOND,
+  scriptedPool,
+  scriptedSyncApi,
+} from '../../fixtures/backfill/publish-poller.ts';
+import { NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
+
+/** What is kept, in memory, as far as a pool that does not publish needs it. */
+function memoryStore(): PublishStore {
+  const runs: PublishRun[] = [];
+  const seen = new Map<string, SeenStreaming>();
+  const gaps: Gap[] = [];
+  return {
+    readRuns: async (id) => runs.filter(({ identityPoolId }) => identityPoolId === id),
+    saveRun: async (run) => void runs.push(run),
+    readSeen: async () => [...seen.values()],
+    keepSeen: async (one) => void seen.set(one.identityPoolId, one),
+    readOpenGaps: async () => gaps,
+    countUnmendedGaps: async () => gaps.length,
+    openGap: async (gap) => void gaps.push({ ...gap, mendedAt: null }),
+    endGaps: async () => undefined,
+    readPositions: async () => [],
+    countQuarantined: async () => 0,
+    readQuietShards: async () => [],
+    keepEmpty: async () => undefined,
+  };
+}
+
+function openFunction() {
+  const clock = { now: NEW_YEAR };
+  const pools = new Map([POOL, OTHER_POOL].map((id) => [id, scriptedPool()]));
+  const logged: [level: string, message: string, details: unknown][] = [];
+  const logger = new Logger({ logLevel: 'SILENT' });
+  for (const level of ['info', 'warn', 'error'] as const) {
+    vi.spyOn(logger, level).mockImplementation((...[message, details]: unknown[]) => {
+      logged.push([level, String(message), details]);
+    });
+  }
+  const poll = createPollBulkPublish({
+    api: scriptedSyncApi(pools).api,
+    store: memoryStore(),
+    streams: {
+      listShards: async () => [],
+      readBacklog: async () => null,
+      readRetentionMs: async () => 0,
+      readCreatedAt: async () => 0,
+    },
+    countFailedBatches: async () => 0,
+    policy: { kind: 'off' },
+    identityPoolIds: null,
+    streamName: 'cognito-sync',
+    keepsStreaming: true,
+    parallelizationFactor: 1,
+    report: createPublishReporter('poll-bulk-publish'),
+    logger,
+    now: () => clock.now,
+  });
+  return {
+    clock,
+    logged,
+    pool: (id = POOL) => pools.get(id) ?? scriptedPool(),
+    /** With half a minute for pools and streams. */
+    poll: () => poll({}, createLambdaContext('poll-bulk-publish', 'us-east-1', 80_000)),
+  };
+}
+
+describe('the function that polls bulk publishes', () => {
+  it('logs a failure when it begins, when it changes, and when it is over', async () => {
+    const { poll, pool, logged } = openFunction();
+    pool().failure = refusal('throttled');
+    await poll();
+    await poll();
+    pool().failure = refusal('not-authorized');
+    await poll();
+    pool().failure = null;
+    await poll();
+    await poll();
+    expect(logged).toEqual([
+      ['error', 'a pool could not be looked at', expect.objectContaining({ condition: 'throttled' })],
+      ['error', 'a pool could not be looked at', expect.objectContaining({ condition: 'not-authorized' })],
+      ['info', 'a pool can be looked at again', { identityPoolId: POOL }],
+    ]);
+  });
+
+  it('logs what becomes of a run, and a gap, once', async () => {
+    const { poll, pool, logged } = openFunction();
+    await poll();
+    pool().details = failed(NEW_YEAR, 'the role');
+    pool().streaming = { isEnabled: false, streamName: null, roleArn: null };
+    await poll();
+    await poll();
+    expect(logged).toEqual([
+      [
+        'warn',
+        'a bulk publish is in trouble',
+        expect.objectContaining({ identityPoolId: POOL, to: 'FAILED', failureMessage: 'the role' }),
+      ],
+      ['warn', 'removals may be missing', expect.objectContaining({ cause: 'streaming-off' })],
+    ]);
+  });
+
+  it('counts in metrics what it finds', async () => {
+    const { poll, pool } = openFunction();
+    pool().details = failed(NEW_YEAR);
+    pool(OTHER_POOL).failure = refusal('throttled');
+    const written: string[] = [];
+    const write = vi
+      .spyOn(process.stdout, 'write')
+      .mockImplementation((line) => written.push(String(line)) > 0);
+    await poll();
+    write.mockRestore();
+    const lines: Record<string, unknown>[] = written.map((line) => JSON.parse(line));
+    expect(lines).toContainEqual(expect.objectContaining({ status: 'FAILED', BulkPublishTransitions: 1 }));
+    expect(lines).toContainEqual(
+      expect.objectContaining({ BulkPublishStalled: 0, PoolsFailed: 1, PoolsNotReached: 0, GapsOpen: 0 }),
+    );
+  });
+
+  it('stops in time, and begins with the pools that it did not reach', async () => {
+    const { poll, pool, clock } = openFunction();
+    const asked: string[] = [];
+    for (const id of [POOL, OTHER_POOL]) {
+      const { streaming } = pool(id);
+      Object.defineProperty(pool(id), 'streaming', {
+        get() {
+          asked.push(id);
+          clock.now += 20 * SECOND;
+          return streaming;
+        },
+      });
+    }
+    expect(await poll()).toMatchObject({ notReached: [OTHER_POOL] });
+    expect(await poll()).toMatchObject({ notReached: [POOL] });
+    expect(asked).toEqual([POOL, OTHER_POOL]);
+  });
+});
+
+describe('what the function is told', () => {
+  it('is which pools: all, or those named', () => {
+    expect(readIdentityPoolIds({})).toBeNull();
+    expect(readIdentityPoolIds({ IDENTITY_POOL_IDS: ' ' })).toBeNull();
+    const ids = { IDENTITY_POOL_IDS: ` ${POOL}, ${OTHER_POOL}`, AWS_REGION: 'us-east-1' };
+    expect(readIdentityPoolIds(ids)).toEqual([POOL, OTHER_POOL]);
+  });
+
+  it('names every mistake in a list of pools', () => {
+    const IDENTITY_POOL_IDS = `${POOL},,eu-west-1:0a,pool,us-east-1:ABC,${POOL},`;
+    expect(() => readIdentityPoolIds({ IDENTITY_POOL_IDS, AWS_REGION: 'us-east-1' })).toThrow(
+      new SetupError(
+        [
+          'IDENTITY_POOL_IDS: there is nothing before or after a comma',
+          '"eu-west-1:0a" is not in the region us-east-1',
+          '"pool" is not the id of an identity pool',
+          '"us-east-1:ABC" is not the id of an identity pool',
+          `"${POOL}" is there twice`,
+        ].join(', '),
+      ),
+    );
+  });
+
+  it.each([
+    [undefined, { kind: 'off' }],
+    ['off', { kind: 'off' }],
+    ['first', { kind: 'first' }],
+    ['every 7 days', { kind: 'every', days: 7 }],
+    ['every 1 day', { kind: 'every', days: 1 }],
+  ])('is the policy %s', (BULK_PUBLISH_POLICY, policy) => {
+    expect(readPublishPolicy({ BULK_PUBLISH_POLICY })).toEqual(policy);
+  });
+
+  it.each(['on', 'every', 'every 0 days', 'every -1 days', 'every 1.5 days', 'every 1000 days', '7'])(
+    'is no policy %s',
+    (BULK_PUBLISH_POLICY) => {
+      expect(() => readPublishPolicy({ BULK_PUBLISH_POLICY })).toThrow(SetupError);
+    },
+  );
+
+  it('is where failures are', () => {
+    expect(readFailures({})).toBeNull();
+    expect(readFailures({ FAILURES: 's3://bucket' })).toBe('s3://bucket');
+    expect(readFailures({ FAILURES: 's3://bucket/aws/lambda/' })).toBe('s3://bucket/aws/lambda/');
+    expect(readFailures({ FAILURES: '/failures' })).toBe('/failures');
+    for (const FAILURES of ['s3://', 's3:bucket', 's3:///prefix']) {
+      expect(() => readFailures({ FAILURES })).toThrow(SetupError);
+    }
+  });
+
+  it('is the region', () => {
+    const STREAM_NAME = 'cognito-sync-prod';
+    expect(readStream({ AWS_REGION: 'us-east-1', STREAM_NAME })).toEqual({
+      region: 'us-east-1',
+      streamName: STREAM_NAME,
+    });
+    expect(() => readStream({ STREAM_NAME })).toThrow('AWS_REGION is not set');
+    expect(() => readStream({ AWS_REGION: 'us-east-1' })).toThrow('STREAM_NAME= is not the name of a stream');
+  });
+});

@@ -1,0 +1,127 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { createProjectStream } from '../../../functions/project-stream.ts';
+import { createLambdaContext } from '../../../infra/local/lambda-context.ts';
+import { createProjectionTotals } from '../../../infra/local/projection-totals.ts';
+import { createLogger, createReporter } from '../../../lib/aws/telemetry.ts';
+import type { BatchReport } from '../../../lib/projection/batch-report.ts';
+import type { QueryStore } from '../../../lib/projection/query-store.ts';
+import { PayloadUnavailableError } from '../../../lib/stream/payload-error.ts';
+import { deliver, NEW_YEAR, toBytes, toKinesisEvent, wireEvent } from '../../fixtures/sync/stream-events.ts';
+
+const inline = (arrivedAt: number) => deliver(toBytes(wireEvent()), NEW_YEAR + arrivedAt);
+const offloaded = (arrivedAt: number) =>
+  deliver(
+    toBytes(
+      wireEvent({ payloadType: 'S3Url', kinesisSyncRecords: null, kinesisSyncRecordsURL: 'https://x' }),
+    ),
+    NEW_YEAR + arrivedAt,
+  );
+
+/** Projects a batch ten seconds into the year, with payloads that cannot be had. */
+async function reportOf(
+  deliveries: Parameters<typeof toKinesisEvent>[0],
+  { parallelizationFactor = 1, apply = async () => ({ recordsChanged: 1 }) } = {},
+) {
+  const reports: BatchReport[] = [];
+  const saved: { isKnown: boolean }[] = [];
+  const store: QueryStore = {
+    apply,
+    versionsOf: async () => [],
+    keepRemovalVersion: async (_, version) => version,
+    quarantine: async () => undefined,
+    saveProgress: async (_, about) => void saved.push(about),
+  };
+  const handler = createProjectStream({
+    store,
+    fetchPayload: () => Promise.reject(new PayloadUnavailableError('busy')),
+    parallelizationFactor,
+    report: (batch) => void reports.push(batch),
+    logger: createLogger('test'),
+    now: () => NEW_YEAR + 10_000,
+  });
+  await handler(toKinesisEvent(deliveries), createLambdaContext('test', 'us-east-1'));
+  return { reports, saved };
+}
+
+describe('the report of a batch', () => {
+  it('tells the lag of its last event', async () => {
+    const { reports, saved } = await reportOf([inline(1_000), inline(9_000)]);
+    expect(reports).toEqual([
+      { events: 2, records: 1, recordsChanged: 1, quarantined: 0, batchMs: 0, lagMs: 1_000 },
+    ]);
+    expect(saved).toEqual([{ isKnown: true }]);
+  });
+
+  it('tells the age of the first event that waits, where one does', async () => {
+    const { reports } = await reportOf([inline(1_000), offloaded(4_000), inline(9_000)]);
+    expect(reports).toMatchObject([{ events: 1, lagMs: 6_000 }]);
+  });
+
+  it('tells the age of the first event where nothing could be written', async () => {
+    const { reports, saved } = await reportOf([inline(1_000), inline(9_000)], {
+      apply: () => Promise.reject(new Error('down')),
+    });
+    expect(reports).toMatchObject([{ events: 0, lagMs: 9_000 }]);
+    expect(saved).toEqual([]);
+  });
+
+  it('is never of the future, whatever the clocks say', async () => {
+    expect((await reportOf([inline(11_000)])).reports).toMatchObject([{ lagMs: 0 }]);
+  });
+
+  it('says nothing of progress where batches of one shard run side by side', async () => {
+    expect((await reportOf([inline(1)], { parallelizationFactor: 2 })).saved).toEqual([{ isKnown: false }]);
+  });
+});
+
+const BATCH = { events: 3, records: 20, recordsChanged: 15, quarantined: 1, batchMs: 12, lagMs: 345 };
+
+describe('the metrics', () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  it('are a line of the embedded metric format for each batch', () => {
+    const lines: string[] = [];
+    // As in AWS, where the console of Lambda would add to it.
+    vi.spyOn(process.stdout, 'write').mockImplementation((line) => lines.push(String(line)) > 0);
+    const report = createReporter('project-stream');
+    report(BATCH);
+    report({ ...BATCH, events: 4 });
+    const [first, second] = lines.map((line) => JSON.parse(line));
+    expect(first).toMatchObject({
+      service: 'project-stream',
+      Events: 3,
+      Records: 20,
+      RecordsChanged: 15,
+      RecordsStale: 5,
+      EventsQuarantined: 1,
+      BatchDuration: 12,
+      Lag: 345,
+    });
+    const [{ Namespace, Dimensions, Metrics }] = first._aws.CloudWatchMetrics;
+    expect({ Namespace, Dimensions }).toEqual({
+      Namespace: 'cognito-sync-backend',
+      Dimensions: [['service']],
+    });
+    expect(Metrics).toContainEqual({ Name: 'Lag', Unit: 'Milliseconds' });
+    expect(second.Events).toBe(4);
+  });
+
+  it('are sums on one machine, of batches that got something done', () => {
+    const { add, totals } = createProjectionTotals();
+    for (const batch of [
+      BATCH,
+      BATCH,
+      { ...BATCH, events: 0, records: 0, recordsChanged: 0, quarantined: 0, lagMs: 9 },
+    ])
+      add(batch);
+    expect(totals()).toEqual({
+      batches: 2,
+      events: 6,
+      records: 40,
+      recordsChanged: 30,
+      recordsStale: 10,
+      eventsQuarantined: 2,
+      lastBatch: { batchMs: 12, lagMs: 9 },
+    });
+  });
+});

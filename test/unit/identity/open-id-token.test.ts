@@ -1,0 +1,57 @@
+import { createHmac } from 'node:crypto';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { createSigner } from '../../../lib/common/signed-text.ts';
+import { createOpenIdTokens } from '../../../lib/identity/open-id-token.ts';
+import { IDENTITY, NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
+
+const KEY = Buffer.alloc(32, 7);
+const identity = { identityPoolId: POOL, identityId: IDENTITY };
+const INVALID = { state: 'invalid' };
+
+describe('a token that says which identity its bearer is', () => {
+  let now: number;
+  const tokens = createOpenIdTokens({ key: KEY, now: () => now });
+  beforeEach(() => {
+    now = NEW_YEAR;
+  });
+
+  it('says so, and whether a login was shown', () => {
+    const open = (providers: string[]) => tokens.open(tokens.issue(identity, providers, 1));
+    expect(open([])).toEqual({ state: 'valid', identity, isAuthenticated: false });
+    expect(open(['p'])).toEqual({ state: 'valid', identity, isAuthenticated: true });
+    // A provider can have any name.
+    expect(open(['unauthenticated'])).toMatchObject({ isAuthenticated: true });
+  });
+
+  it('is good for its seconds', () => {
+    now = NEW_YEAR + 999;
+    const token = tokens.issue(identity, [], 600);
+    now = NEW_YEAR + 600_000 - 1;
+    expect(tokens.open(token)).toMatchObject({ state: 'valid' });
+    now = NEW_YEAR + 600_000;
+    expect(tokens.open(token)).toEqual({ state: 'expired' });
+  });
+
+  it('has room for as many providers as there can be', () => {
+    const providers = Array.from({ length: 10 }, (_, index) => `${index}`.padEnd(128, 'x'));
+    expect(tokens.open(tokens.issue(identity, providers, 1))).toMatchObject({ state: 'valid' });
+  });
+
+  it('is signed by us, as such a token', () => {
+    const token = tokens.issue(identity, [], 600);
+    const [header = '', payload = '', signature = ''] = token.split('.');
+    const content = `${header}.${payload}`;
+    const others = [
+      createOpenIdTokens({ key: Buffer.alloc(32, 8), now: () => now }).issue(identity, [], 600),
+      `${content}.${createHmac('sha256', KEY).update(content).digest('base64url')}`,
+      `${content}.${createSigner(KEY).signatureOf(content, ['session'])}`,
+      `${content}.${signature.slice(1)}`,
+      `${content}.`,
+      content,
+      `${token}.`,
+      `${Buffer.from('{"alg":"none"}').toString('base64url')}.${payload}.`,
+      '',
+    ];
+    for (const other of others) expect(tokens.open(other)).toEqual(INVALID);
+  });
+});

@@ -1,0 +1,156 @@
+import { randomUUID } from 'node:crypto';
+import { SignatureV4 } from '@smithy/signature-v4';
+import { describe, expect, it } from 'vitest';
+import {
+  CREDENTIALS_LIFETIME_MS,
+  createTemporaryCredentials,
+} from '../../../lib/identity/temporary-credentials.ts';
+import { createSessionTokens } from '../../../lib/sync/session-token.ts';
+import { createFindCredentials } from '../../../lib/wire/find-credentials.ts';
+import { createSigV4Verifier, type RawRequest } from '../../../lib/wire/sigv4.ts';
+import { NEW_YEAR } from '../../fixtures/sync/stream-events.ts';
+import { Sha256 } from '../../fixtures/wire/signing.ts';
+
+const KEY = Buffer.alloc(32, 3);
+const IDENTITY = { identityPoolId: 'us-east-1:aaaa', identityId: 'us-east-1:bbbb' };
+const OTHER = { identityPoolId: 'us-east-1:aaaa', identityId: 'us-east-1:cccc' };
+
+function issuer(now = NEW_YEAR, key = KEY) {
+  return createTemporaryCredentials({ key, now: () => now, randomId: randomUUID });
+}
+
+describe('temporary credentials', () => {
+  it('are those of one identity for an hour', () => {
+    const { accessKeyId, secretAccessKey, sessionToken, expiresAt } = issuer().issue(IDENTITY);
+    expect(accessKeyId).toMatch(/^ASIA[0-9A-F]{16}$/);
+    expect(expiresAt).toBe(NEW_YEAR + 60 * 60 * 1000);
+    expect(issuer(expiresAt - 1).open(accessKeyId, sessionToken)).toEqual({
+      state: 'valid',
+      secretAccessKey,
+      identity: IDENTITY,
+    });
+    expect(issuer(expiresAt).open(accessKeyId, sessionToken)).toEqual({ state: 'expired' });
+  });
+
+  it('are new ones each time, with a secret of their own', () => {
+    const [one, two] = [issuer().issue(IDENTITY), issuer().issue(IDENTITY)];
+    expect(new Set([one.accessKeyId, two.accessKeyId]).size).toBe(2);
+    expect(new Set([one.secretAccessKey, two.secretAccessKey]).size).toBe(2);
+  });
+
+  const mine = issuer().issue(IDENTITY);
+  const others = issuer().issue(OTHER);
+  const dataset = { ...IDENTITY, datasetName: 'game' };
+  const syncTokens = createSessionTokens({ key: KEY, now: () => NEW_YEAR, randomId: randomUUID });
+  it.each([
+    ['the access key of another one', others.accessKeyId, mine.sessionToken],
+    ['one character changed', mine.accessKeyId, `A${mine.sessionToken.slice(1)}`],
+    ['nothing', mine.accessKeyId, ''],
+    ['text of any length', mine.accessKeyId, 'x'.repeat(100_000)],
+    ['a sync session token', mine.accessKeyId, syncTokens.issue(syncTokens.begin(), dataset)],
+    [
+      'a token of another key',
+      mine.accessKeyId,
+      issuer(NEW_YEAR, Buffer.alloc(32, 4)).issue(IDENTITY).sessionToken,
+    ],
+  ])('are not opened by %s', (_, accessKeyId, token) => {
+    expect(issuer().open(accessKeyId, token)).toEqual({ state: 'invalid' });
+  });
+});
+
+describe('who signed', () => {
+  const developer = { accessKeyId: 'local', secretAccessKey: 'local' };
+  const verifyAt = (now: number) =>
+    createSigV4Verifier({
+      region: 'us-east-1',
+      findCredentials: createFindCredentials({
+        developer,
+        accountId: '000000000000',
+        temporary: issuer(now),
+      }),
+      now: () => now,
+    });
+
+  async function signed(
+    credentials: { accessKeyId: string; secretAccessKey: string; sessionToken?: string },
+    now = NEW_YEAR,
+  ): Promise<RawRequest> {
+    const signer = new SignatureV4({
+      credentials,
+      region: 'us-east-1',
+      service: 'cognito-sync',
+      sha256: Sha256,
+    });
+    const { headers } = await signer.sign(
+      {
+        method: 'GET',
+        protocol: 'http:',
+        hostname: '127.0.0.1',
+        path: '/',
+        query: {},
+        headers: { host: '127.0.0.1' },
+      },
+      { signingDate: new Date(now) },
+    );
+    return { method: 'GET', target: '/', headers, body: Buffer.alloc(0) };
+  }
+
+  it('is the developer where there is no session token', async () => {
+    expect(verifyAt(NEW_YEAR)(await signed(developer), 'cognito-sync')).toEqual({
+      kind: 'developer',
+      accountId: '000000000000',
+    });
+  });
+
+  it('is the identity of the session token', async () => {
+    const request = await signed(issuer().issue(IDENTITY));
+    expect(verifyAt(NEW_YEAR)(request, 'cognito-sync')).toEqual({ kind: 'identity', ...IDENTITY });
+  });
+
+  const credentials = issuer().issue(IDENTITY);
+  const stranger = { code: 'UnrecognizedClientException' };
+  it.each([
+    ['without its session token', { ...credentials, sessionToken: undefined }, stranger],
+    [
+      'as a developer with a session token',
+      { ...developer, sessionToken: credentials.sessionToken },
+      { ...stranger, message: expect.stringContaining('unset AWS_SESSION_TOKEN') },
+    ],
+    [
+      'with the session token of another identity',
+      { ...credentials, sessionToken: issuer().issue(OTHER).sessionToken },
+      stranger,
+    ],
+    [
+      'with another secret',
+      { ...credentials, secretAccessKey: 'local' },
+      { code: 'InvalidSignatureException' },
+    ],
+  ])('is refused %s', async (_, { sessionToken, ...keys }, error) => {
+    const request = await signed(sessionToken === undefined ? keys : { ...keys, sessionToken });
+    const verify = verifyAt(NEW_YEAR);
+    expect(() => verify(request, 'cognito-sync')).toThrow(expect.objectContaining(error));
+  });
+
+  it('is refused when the hour is over', async () => {
+    const later = NEW_YEAR + CREDENTIALS_LIFETIME_MS;
+    const request = await signed(credentials, later);
+    const verify = verifyAt(later);
+    expect(() => verify(request, 'cognito-sync')).toThrow(
+      expect.objectContaining({
+        code: 'ExpiredTokenException',
+        message: 'The security token included in the request is expired',
+      }),
+    );
+  });
+
+  it('is refused where the session token was put there after signing', async () => {
+    const { sessionToken, ...keys } = credentials;
+    const request = await signed(keys);
+    const added = { ...request, headers: { ...request.headers, 'x-amz-security-token': sessionToken } };
+    const verify = verifyAt(NEW_YEAR);
+    expect(() => verify(added, 'cognito-sync')).toThrow(
+      "'x-amz-security-token' must be a 'SignedHeader' in the AWS Authorization.",
+    );
+  });
+});

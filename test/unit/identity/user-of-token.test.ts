@@ -1,0 +1,33 @@
+import { hash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { userOfToken } from '../../../lib/identity/user-of-token.ts';
+import { jwt } from '../../fixtures/identity/identity-service.ts';
+
+const part = (text: string) => Buffer.from(text).toString('base64url');
+
+describe('the user of a provider’s token', () => {
+  it('is the subject of a JWT, signed or not', () => {
+    expect(userOfToken(jwt({ sub: 'ann é' }))).toBe('ann é');
+    expect(userOfToken(`${part('{}')}.${part('{"sub":"ann"}')}.`)).toBe('ann');
+  });
+
+  it.each([
+    ['no JWT', 'EAACEdEose0cBA'],
+    ['of two parts', `${part('{}')}.${part('{"sub":"ann"}')}`],
+    ['of four parts', `${jwt({ sub: 'ann' })}.x`],
+    ['in another alphabet', `${jwt({ sub: 'ann' })}+`],
+    ['without a subject', jwt({ name: 'ann' })],
+    ['with an empty subject', jwt({ sub: '' })],
+    ['with a number for a subject', jwt({ sub: 1 })],
+    ['with a subject that cannot be stored', jwt({ sub: 'a\0' })],
+    ['of a list', jwt([{ sub: 'ann' }])],
+    ['of null', `x.${part('null')}.x`],
+    ['of no JSON', `x.${part('{')}.x`],
+  ])('is the hash of one that is %s', (_, token) => {
+    expect(userOfToken(token)).toBe(hash('sha256', token, 'hex'));
+  });
+
+  it('is nobody where there is none', () => {
+    expect(() => userOfToken('')).toThrow('Invalid login token.');
+  });
+});

@@ -1,0 +1,97 @@
+import { expect, it, vi } from 'vitest';
+import { createBatchCollector } from '../../../infra/local/event-source-mapping/batch-collector.ts';
+import { laneOf } from '../../../infra/local/event-source-mapping/lanes.ts';
+import { LOCAL_OPTIONS } from '../../../infra/local/event-source-mapping/mapping-settings.ts';
+import { createRetryState } from '../../../infra/local/event-source-mapping/retry-state.ts';
+import { createShardProgress } from '../../../infra/local/event-source-mapping/shard-progress.ts';
+import { memoryCheckpoints, SETTINGS } from '../../fixtures/aws/kinesis-scripted.ts';
+
+const logger = { info: vi.fn(), warn: vi.fn(), error: vi.fn() };
+const origin = { shardId: 's0', streamArn: 'arn', region: 'us-east-1', invokeIdentityArn: 'arn' };
+const [left, right] = ['a', 'b', 'c', 'd', 'e', 'f'].reduce<[string, string]>(
+  ([zero, one], key) => (laneOf(key, 2) === 0 ? [key, one] : [zero, key]),
+  ['', ''],
+);
+
+/** A collector whose time passes only while it sleeps; `pages` are the partition keys of each read in turn. */
+function collecting(pages: string[][], settings: Partial<typeof SETTINGS>, ended = false) {
+  let now = 0;
+  let sequenceNumber = 0;
+  const stopping = new AbortController();
+  const collector = createBatchCollector({
+    cursor: {
+      async read() {
+        const records = (pages.shift() ?? []).map((partitionKey) => ({
+          sequenceNumber: String(++sequenceNumber),
+          partitionKey,
+          data: new Uint8Array(),
+          arrivedAt: new Date(0),
+        }));
+        return { records, ended: ended && pages.length === 0 };
+      },
+    },
+    origin,
+    settings: { ...SETTINGS, ...settings },
+    progress: createShardProgress({ shardId: 's0', after: undefined, checkpoints: memoryCheckpoints() }),
+    notBefore: 0,
+    options: LOCAL_OPTIONS,
+    trouble: createRetryState(logger, {}),
+    signal: stopping.signal,
+    now: () => now,
+    random: () => 0,
+    async sleep(ms) {
+      now += ms;
+    },
+  });
+  const next = async (lane = 0) => {
+    const batch = await collector.next(lane);
+    return { numbers: batch.map((record) => record.sequenceNumber).join(' '), now };
+  };
+  return { collector, next, stop: () => stopping.abort() };
+}
+
+it('waits for the batching window, counted from the oldest record', async () => {
+  const settings = { maximumBatchingWindowMs: 1_050 };
+  const { next } = collecting([['a', 'b'], [], ['c']], settings);
+  expect(await next()).toEqual({ numbers: '1 2 3', now: 1_050 });
+});
+
+it('does not wait for the window once the batch is full', async () => {
+  const settings = { maximumBatchingWindowMs: 300_000, batchSize: 3 };
+  const { next } = collecting([['a', 'b'], [], ['c']], settings);
+  expect(await next()).toEqual({ numbers: '1 2 3', now: LOCAL_OPTIONS.pollIntervalMs });
+});
+
+it('does not wait at all without a window, or at the end of the shard', async () => {
+  expect(await collecting([['a', 'b']], {}).next()).toEqual({ numbers: '1 2', now: 0 });
+  const settings = { maximumBatchingWindowMs: 300_000, parallelizationFactor: 2 };
+  const { collector, next } = collecting([[left, right, left]], settings, true);
+  expect(await Promise.all([next(0), next(1)])).toMatchObject([
+    { numbers: '1 3', now: 0 },
+    { numbers: '2', now: 0 },
+  ]);
+  collector.processed(0, 2);
+  expect(await next(0)).toMatchObject({ numbers: '' });
+  expect(collector.end()).toBe('drained');
+});
+
+it('gives each lane the records of its keys, within a window of its own', async () => {
+  const settings = { maximumBatchingWindowMs: 1_000, parallelizationFactor: 2, batchSize: 2 };
+  const { next, stop } = collecting([[left], [], [right, left]], settings);
+  const [one, other] = await Promise.all([next(0), next(1)]);
+  expect(one).toEqual({ numbers: '1 3', now: 100 });
+  expect(other).toEqual({ numbers: '2', now: 1_100 });
+  stop();
+  expect(await next(1)).toMatchObject({ numbers: '' });
+});
+
+it('assigns a key to the same lane always, and keys to all lanes', () => {
+  const keys = Array.from({ length: 1_000 }, (_, index) => `key${index}`);
+  for (let factor = 1; factor <= 10; factor++) {
+    const lanes = keys.map((key) => laneOf(key, factor));
+    expect(keys.map((key) => laneOf(key, factor))).toEqual(lanes);
+    expect([...new Set(lanes)].sort((one, other) => one - other)).toEqual(
+      Array.from({ length: factor }, (_, lane) => lane),
+    );
+  }
+});

@@ -1,0 +1,274 @@
+import { createRequire } from 'node:module';
+import { defineRules, json, number, RulesError } from 'cognito-sync-backend/rules';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { SetupError } from '../../../lib/common/errors.ts';
+import shipped from '../../../sync-rules.ts';
+
+/** What is wrong with rules, as they may come from a file that no types were checked of. */
+function problemsOf(rules: unknown): readonly string[] {
+  try {
+    // @ts-expect-error what these tests are about
+    defineRules(rules);
+  } catch (error) {
+    if (error instanceof RulesError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+const ofKey = (options: unknown) => problemsOf({ datasets: { game: { keys: { score: options } } } });
+const AT = 'datasets.game.keys.score';
+
+describe('rules', () => {
+  it('may say everything', () => {
+    expect(
+      problemsOf({
+        mode: 'observe',
+        onInvalid: 'drop',
+        onRuleError: 'allow',
+        datasets: {
+          'game*': {
+            unknownKeys: 'reject',
+            onInvalid: 'reject',
+            derive: () => undefined,
+            keys: {
+              score: { schema: number(z.number()), monotonic: 'decreasing', maxDelta: 0.5, maxBytes: 0 },
+              'level.*': { schema: json(), removable: false, immutable: false, onInvalid: 'revert' },
+              name: { rewrite: () => '', validate: () => true, schema: z.string(), maxBytes: undefined },
+              badge: { serverOwned: true, immutable: true, removable: false },
+              tried: {
+                examples: { accepted: ['', { key: 'tried', newValue: '1' }], refused: [{ oldValue: '' }] },
+              },
+            },
+          },
+        },
+      }),
+    ).toEqual([]);
+  });
+
+  it('need not say anything', () => {
+    const rules = defineRules({});
+    expect(rules).toMatchObject({ mode: 'enforce', onRuleError: 'reject' });
+    expect(rules.findDatasetRule('game')).toBeUndefined();
+  });
+
+  it('are shipped without any dataset', () => {
+    expect(shipped).toMatchObject({ mode: 'enforce' });
+    expect(shipped.findDatasetRule('game')).toBeUndefined();
+  });
+
+  it('are defined by what the package exports under its own name', () => {
+    expect(createRequire(import.meta.url).resolve('cognito-sync-backend/rules')).toMatch(
+      /lib\/trigger\/rules\.ts$/,
+    );
+  });
+});
+
+describe('defineRules refuses', () => {
+  it('everything that is wrong at once, in one line', () => {
+    const wrong = {
+      mod: 'observe',
+      onInvalid: 'ignore',
+      datasets: { game: { unknownkeys: 'drop', keys: { score: { monotnic: 'increasing', maxBytes: -1 } } } },
+    };
+    const problems = [
+      'mod: there is no such option; did you mean mode?',
+      'onInvalid: must be revert or drop or reject',
+      'datasets.game.unknownkeys: there is no such option; did you mean unknownKeys?',
+      'datasets.game.keys.score.monotnic: there is no such option; did you mean monotonic?',
+      'datasets.game.keys.score.maxBytes: must be a whole number from 0',
+    ];
+    expect(problemsOf(wrong)).toEqual(problems);
+    // @ts-expect-error what this test is about
+    const define = () => defineRules(wrong);
+    expect(define).toThrow(SetupError);
+    expect(define).toThrow(`the sync rules cannot be used: ${problems.join('; ')}`);
+  });
+
+  it('an option that is like no other, with those that there are', () => {
+    expect(problemsOf({ colour: 1 })).toEqual([
+      'colour: there is no such option; there are mode, onInvalid, onRuleError, datasets',
+    ]);
+    expect(ofKey(JSON.parse('{"__proto__":true,"constructor":true}'))).toEqual([
+      expect.stringMatching(/score\.__proto__: there is no such option/),
+      expect.stringMatching(/score\.constructor: there is no such option/),
+    ]);
+  });
+
+  it.each<[string, unknown]>([
+    ['rewrite', 'trim'],
+    ['serverOwned', 'yes'],
+    ['immutable', 1],
+    ['removable', null],
+    ['maxBytes', 1.5],
+    ['maxBytes', '10'],
+    ['schema', {}],
+    ['schema', /./],
+    ['schema', { '~standard': { version: 2, validate: () => ({ value: 1 }) } }],
+    ['schema', { '~standard': { version: 1 } }],
+    ['monotonic', 'up'],
+    ['maxDelta', 0],
+    ['maxDelta', Number.NaN],
+    ['maxDelta', '5'],
+    ['validate', true],
+    ['onInvalid', 'allow'],
+  ])('%s: %o', (name, value) => {
+    expect(ofKey({ [name]: value })).toEqual([expect.stringContaining(`${AT}.${name}: must be `)]);
+  });
+
+  it.each([
+    ['rewrite', async () => ''],
+    ['validate', async function* () {}],
+    ['validate', async () => true],
+  ])('%s that is async: %o', (name, value) => {
+    expect(ofKey({ [name]: value })).toEqual([`${AT}.${name}: must not be async: rules answer at once`]);
+  });
+
+  it('derive that is async', () => {
+    const derive = async () => undefined;
+    expect(problemsOf({ datasets: { game: { derive } } })).toEqual([
+      'datasets.game.derive: must not be async: rules answer at once',
+    ]);
+  });
+
+  it.each<[unknown, string]>([
+    [['1'], `${AT}.examples: must be an object of options`],
+    [{ acepted: [] }, `${AT}.examples.acepted: there is no such option; did you mean accepted?`],
+    [{ accepted: '1' }, `${AT}.examples.accepted: must be a list of examples`],
+    [{ refused: ['1', 1] }, `${AT}.examples.refused: number 2 must be a value, or an object of texts`],
+    [{ refused: [{}] }, `${AT}.examples.refused: number 1 must be`],
+    [{ refused: [{ key: 'a' }] }, `${AT}.examples.refused: number 1 must be`],
+    [{ refused: [{ key: '', newValue: '1' }] }, `${AT}.examples.refused: number 1 must be`],
+    [{ refused: [{ newvalue: '1' }] }, `${AT}.examples.refused: number 1 must be`],
+    [{ refused: [{ newValue: 1 }] }, `${AT}.examples.refused: number 1 must be`],
+    [{ refused: [null] }, `${AT}.examples.refused: number 1 must be`],
+  ])('the examples %j', (examples, problem) => {
+    expect(ofKey({ examples })).toEqual([expect.stringContaining(problem)]);
+  });
+
+  it.each<[string, unknown, string]>([
+    ['no rules', undefined, 'the rules: must be an object of options'],
+    ['a list', [], 'the rules: must be an object of options'],
+    ['datasets in a list', { datasets: [] }, 'datasets: must be an object of rules by name or glob'],
+    ['a dataset of null', { datasets: { game: null } }, 'datasets.game: must be an object of options'],
+    ['keys of text', { datasets: { game: { keys: 'a' } } }, 'datasets.game.keys: must be an object of rules'],
+    ['derive of text', { datasets: { game: { derive: 'a' } } }, 'datasets.game.derive: must be a function'],
+    ['a dataset without a name', { datasets: { '': {} } }, 'datasets: a name or glob must not be empty'],
+    ['an unknown mode', { mode: 'off' }, 'mode: must be enforce or observe'],
+    ['an unknown onRuleError', { onRuleError: 'drop' }, 'onRuleError: must be reject or revert or allow'],
+    ['an inherited rule', { datasets: { __proto__: { game: {} } } }, 'datasets: must be an object of rules'],
+  ])('%s', (_, rules, problem) => {
+    expect(problemsOf(rules)).toEqual([expect.stringContaining(problem)]);
+  });
+
+  it('a key without a name', () => {
+    expect(problemsOf({ datasets: { game: { keys: { '': {} } } } })).toEqual([
+      'datasets.game.keys: a name or glob must not be empty',
+    ]);
+  });
+
+  it.each([
+    ['serverOwned and removable', { serverOwned: true, removable: true }],
+    ['immutable and removable', { immutable: true, removable: true }],
+    ['immutable and monotonic', { immutable: true, monotonic: 'increasing' }],
+    ['immutable and maxDelta', { immutable: true, maxDelta: 1 }],
+  ])('%s, which contradict each other', (_, options) => {
+    expect(ofKey(options)).toEqual([
+      expect.stringMatching(/^datasets\.game\.keys\.score: \w+ (and|leaves) /),
+    ]);
+  });
+
+  it('typing mistakes before anything runs, by types', () => {
+    const define = [
+      // @ts-expect-error there is no such option
+      () => defineRules({ datasets: { game: { keys: { score: { monotnic: 'increasing' } } } } }),
+      // @ts-expect-error there is no such choice
+      () => defineRules({ datasets: { game: { unknownKeys: 'dorp' } } }),
+      // @ts-expect-error a value is text
+      () => defineRules({ datasets: { game: { keys: { name: { rewrite: () => 1 } } } } }),
+      // @ts-expect-error rules do not wait
+      () => defineRules({ datasets: { game: { keys: { name: { validate: async () => true } } } } }),
+      // @ts-expect-error a schema is no regular expression
+      () => defineRules({ datasets: { game: { keys: { name: { schema: /a/ } } } } }),
+    ];
+    expect(define).toHaveLength(5);
+  });
+});
+
+describe('the rule that applies', () => {
+  const pathOf = (names: string[], name: string) =>
+    defineRules({ datasets: Object.fromEntries(names.map((glob) => [glob, {}])) }).findDatasetRule(name)
+      ?.path;
+
+  it.each<[string, string[], string, string | undefined]>([
+    ['is the exact name before any glob', ['game-1*', 'game-1', '*'], 'game-1', 'game-1'],
+    ['is the glob with most literal characters', ['*', 'g*', 'game*', 'ga*'], 'game-1', 'game*'],
+    ['is the first of globs with as many', ['*-1', 'ga*', 'g*1'], 'ga-1', '*-1'],
+    ['counts no star for a character', ['g****', 'ga*'], 'game', 'ga*'],
+    ['is none where nothing matches', ['game', 'g*x'], 'games', undefined],
+    ['is not what a prototype has', ['game'], 'constructor', undefined],
+    ['can be that of __proto__', ['*', '__proto__'], '__proto__', '__proto__'],
+  ])('%s', (_, names, name, found) => {
+    expect(pathOf(names, name)).toBe(found && `datasets.${found}`);
+  });
+
+  it('is the same however often and for however many names it is looked up', () => {
+    const { findDatasetRule } = defineRules({ datasets: { 'a*': {}, 'ab*': {}, exact: {} } });
+    for (let round = 0; round < 2; round += 1) {
+      for (let index = 0; index < 5_000; index += 1) {
+        expect(findDatasetRule(`a${index}`)?.path).toBe('datasets.a*');
+      }
+      expect(findDatasetRule('abc')?.path).toBe('datasets.ab*');
+      expect(findDatasetRule('exact')?.path).toBe('datasets.exact');
+      expect(findDatasetRule('none')).toBeUndefined();
+    }
+  });
+
+  it('is what was written when it was defined', () => {
+    const keys = { score: { maxBytes: 1 } };
+    const rules = defineRules({ datasets: { game: { keys } } });
+    keys.score.maxBytes = 100;
+    expect(rules.findDatasetRule('game')?.findKeyRule('score')?.options.maxBytes).toBe(1);
+  });
+});
+
+describe('the schema', () => {
+  const accepts = (schema: ReturnType<typeof number>, value: unknown) => {
+    const result = schema['~standard'].validate(value);
+    return 'value' in result;
+  };
+
+  it.each(['0', '-0', '12', '-1.5', '1e3', '1E-3', '0.10'])('of a number takes %s', (text) => {
+    expect(accepts(number(), text)).toBe(true);
+  });
+
+  it.each([
+    '',
+    ' 1',
+    '1 ',
+    '01',
+    '+1',
+    '.5',
+    '1.',
+    '0x10',
+    'NaN',
+    'Infinity',
+    '1e999',
+    '1_000',
+    '"1"',
+    '١',
+    1,
+  ])('of a number refuses %o', (value) => expect(accepts(number(), value)).toBe(false));
+
+  it.each(['', 'undefined', "{'a':1}", '{"a":1,}', 5])('of JSON refuses %o', (value) => {
+    expect(accepts(json(), value)).toBe(false);
+  });
+
+  it('asks another one besides', () => {
+    expect(accepts(number(z.number().int()), '5')).toBe(true);
+    expect(accepts(number(z.number().int()), '5.5')).toBe(false);
+    expect(accepts(json(z.object({ stars: z.number().max(3) })), '{"stars":3}')).toBe(true);
+    expect(accepts(json(z.object({ stars: z.number().max(3) })), '{"stars":4}')).toBe(false);
+    expect(accepts(json(z.null()), 'null')).toBe(true);
+  });
+});

@@ -1,0 +1,256 @@
+import { defineRules, number } from 'cognito-sync-backend/rules';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { inspectRules } from '../../../lib/rules/inspect/inspect-rules.ts';
+import { compileGlob } from '../../../lib/rules/match-glob.ts';
+import type { DatasetOptions, Examples, KeyOptions, RulesOptions } from '../../../lib/rules/rules-model.ts';
+
+const findingsOf = (rules: RulesOptions) =>
+  inspectRules(defineRules(rules)).findings.map(
+    ({ severity, place, text }) => `${severity} ${place}: ${text}`,
+  );
+const ofDataset = (game: DatasetOptions) => findingsOf({ datasets: { game } });
+const ofKeys = (names: string[]) => ofDataset({ keys: Object.fromEntries(names.map((name) => [name, {}])) });
+const ofDatasets = (names: string[]) =>
+  findingsOf({ datasets: Object.fromEntries(names.map((name) => [name, {}])) });
+const KEYS = 'datasets.game.keys';
+
+describe('rules that never apply', () => {
+  it.each<[string[], string[]]>([
+    [['*', 'level-*', 'level-1'], []],
+    [['a*', 'b*'], []],
+    [
+      ['*a*', 'a*'],
+      [`error ${KEYS}.a*: it never applies: *a* comes before it and matches all that it matches`],
+    ],
+    [['a*', '*a*'], []],
+    [
+      ['a*', 'a**'],
+      [`error ${KEYS}.a**: it never applies: a* comes before it and matches all that it matches`],
+    ],
+    [['*', '**'], [`error ${KEYS}.**: it never applies: * comes before it and matches all that it matches`]],
+    [['a\0'], [`error ${KEYS}.a\0: no record has this key: it holds NUL or unpaired surrogates`]],
+    [['a*\0'], [`error ${KEYS}.a*\0: no key matches: none holds NUL`]],
+    [['😀*', '\ud83d*'], []],
+    [['k'.repeat(1_024), `${'😀'.repeat(1_024)}*`], []],
+  ])('%j as keys', (names, findings) => expect(ofKeys(names)).toEqual(findings));
+
+  it.each([['k'.repeat(1_025)], [`${'k'.repeat(1_025)}*`]])('keys that are too long', (name) => {
+    expect(ofKeys([name])).toEqual([expect.stringMatching(/^error .*: no (record|key) /)]);
+  });
+
+  const SUFFIX = '.us-east-1:00000000-0000-4000-8000-000000000001';
+  it.each<[string, boolean]>([
+    ['game', true],
+    ['Game_2.0:a-b', true],
+    ['g'.repeat(128), true],
+    ['g'.repeat(129), false],
+    // A copy that a merge of identities made.
+    [`${'g'.repeat(128)}${SUFFIX}`, true],
+    [`${'g'.repeat(129)}${SUFFIX}`, false],
+    [`${'g'.repeat(128)}*`, true],
+    [`${'g'.repeat(185)}*`, false],
+    ['*.us-east-1:*', true],
+    ['.', false],
+    ['..', false],
+    ['.*', true],
+    ['my game', false],
+    ['my game*', false],
+    ['spiel-ü*', false],
+  ])('as a dataset, %s: %o', (name, isPossible) => {
+    expect(ofDatasets([name])).toEqual(
+      isPossible ? [] : [expect.stringMatching(/^error datasets\.\S.*: no (name of a )?dataset /s)],
+    );
+  });
+
+  it('are those that no name finds, and no others', () => {
+    const names = fc.uniqueArray(
+      fc.string({ unit: fc.constantFrom('a', 'b', '*'), minLength: 1, maxLength: 4 }),
+      {
+        minLength: 1,
+        maxLength: 6,
+      },
+    );
+    const keys = fc.array(fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 1, maxLength: 8 }));
+    fc.assert(
+      fc.property(names, keys, (written, asked) => {
+        const rules = defineRules({
+          datasets: { game: { keys: Object.fromEntries(written.map((name) => [name, {}])) } },
+        });
+        const find = rules.findDatasetRule('game')?.findKeyRule;
+        const found = (key: string) => find?.(key)?.name;
+        const unreachable = new Set(
+          inspectRules(rules)
+            .findings.filter(({ severity }) => severity === 'error')
+            .map(({ place }) => place.replace(`${KEYS}.`, '')),
+        );
+        for (const key of asked) expect(unreachable).not.toContain(found(key));
+        // A letter that no rule has stands for what is as general as can be.
+        const reached = written.filter((name) => found(name.replaceAll('*', 'c')) === name);
+        expect(written.filter((name) => !unreachable.has(name))).toEqual(reached);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});
+
+describe('rules that share names by chance', () => {
+  it.each<[string[], string[]]>([
+    [
+      ['level-*', '*-stars'],
+      [`note ${KEYS}.level-*: overlaps with *-stars: both match level-stars, and of the two level-* applies`],
+    ],
+    [['*-bb', 'a-*'], [`note ${KEYS}.*-bb: overlaps with a-*: both match a-bb, and of the two *-bb applies`]],
+    [['a*', '*bb'], [`note ${KEYS}.a*: overlaps with *bb: both match abb, and of the two *bb applies`]],
+    // One within the other is what globs are for.
+    [['level-*', '*', 'level-*-stars'], []],
+    // It was thought of.
+    [['a*', '*b', 'a*b'], []],
+    [['a*', '*b', 'ab'], [`note ${KEYS}.a*: overlaps with *b: both match ab, and of the two a* applies`]],
+    [['a*', 'b*', 'a', 'b'], []],
+    // No key is as long as both together.
+    [[`${'a'.repeat(600)}*`, `*${'b'.repeat(600)}`], []],
+  ])('%j', (names, findings) => expect(ofKeys(names)).toEqual(findings));
+
+  it('are told of datasets, too', () => {
+    expect(ofDatasets(['game-*', '*-beta'])).toEqual([
+      'note datasets.game-*: overlaps with *-beta: both match game-beta, and of the two game-* applies',
+    ]);
+  });
+
+  it('are shown by a name that both match, and of which the rule is told that applies', () => {
+    const written = fc.uniqueArray(
+      fc.string({ unit: fc.constantFrom('a', 'b', '*'), minLength: 1, maxLength: 5 }),
+      {
+        maxLength: 6,
+      },
+    );
+    fc.assert(
+      fc.property(written, (names) => {
+        for (const finding of ofKeys(names)) {
+          const [, place = '', b = '', shared = '', applies = ''] =
+            /^note datasets\.game\.keys\.(\S+): overlaps with (\S+): both match (\S+), and of the two (\S+) applies$/.exec(
+              finding,
+            ) ?? [];
+          if (place === '') continue;
+          expect(compileGlob(place)(shared) && compileGlob(b)(shared)).toBe(true);
+          expect(compileGlob(place)(b) || compileGlob(b)(place)).toBe(false);
+          const ofTheTwo = defineRules({
+            datasets: Object.fromEntries([place, b].map((name) => [name, {}])),
+          });
+          // In the order in which they are written.
+          expect(names.indexOf(place)).toBeLessThan(names.indexOf(b));
+          expect(ofTheTwo.findDatasetRule(shared)?.name).toBe(applies);
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('leave no key unknown beside a rule for all', () => {
+    const noted = ['note datasets.game.unknownKeys: it never applies: no key is unknown beside a rule for *'];
+    expect(ofDataset({ unknownKeys: 'drop', keys: { a: {}, '*': {} } })).toEqual(noted);
+    expect(ofDataset({ unknownKeys: 'drop', keys: { a: {}, 'b*': {} } })).toEqual([]);
+    expect(ofDataset({ keys: { '*': {} } })).toEqual([]);
+  });
+});
+
+describe('examples', () => {
+  const ofKey = (name: string, options: KeyOptions, examples: Examples, others: RulesOptions = {}) =>
+    findingsOf({ ...others, datasets: { game: { keys: { [name]: { ...options, examples } } } } });
+  const score: KeyOptions = { schema: number(), monotonic: 'increasing' };
+
+  it('that come out as they say are not told of', () => {
+    expect(
+      ofKey('score', score, {
+        accepted: ['0', { newValue: '1' }, { oldValue: '1', newValue: '2' }, { oldValue: '1' }],
+        refused: ['x', { oldValue: '2', newValue: '1' }],
+      }),
+    ).toEqual([]);
+    expect(
+      ofKey('name', { rewrite: ({ value }) => value.trim(), maxBytes: 3 }, { accepted: [' Ada '] }),
+    ).toEqual([]);
+    expect(ofKey('name', { removable: false }, { refused: [{ oldValue: 'Ada' }] })).toEqual([]);
+  });
+
+  it('that do not, are told of with the reason', () => {
+    expect(
+      ofKey('score', score, { accepted: ['0', 'x'], refused: ['5', { oldValue: '1', newValue: '1' }] }),
+    ).toEqual([
+      `error ${KEYS}.score.examples.accepted[1]: "x": it is refused: its value does not fit the schema`,
+      `error ${KEYS}.score.examples.refused[0]: "5": it is accepted`,
+      `error ${KEYS}.score.examples.refused[1]: {"oldValue":"1","newValue":"1"}: it changes nothing`,
+    ]);
+  });
+
+  it.each(['revert', 'drop', 'reject'] as const)('are refused by %s alike', (onInvalid) => {
+    const examples = { refused: ['x', { oldValue: '2', newValue: '1' }], accepted: ['x'] };
+    expect(ofKey('score', { ...score, onInvalid }, examples)).toEqual([
+      expect.stringMatching(/^error .*accepted\[0\]: "x": it is refused: .*does not fit the schema$/),
+    ]);
+  });
+
+  it.each(['revert', 'reject'] as const)(
+    'are judged as if enforced where rules only observe, by %s',
+    (onInvalid) => {
+      const observed = (examples: Examples) =>
+        ofKey('score', { ...score, onInvalid }, examples, { mode: 'observe' });
+      expect(observed({ refused: ['x'] })).toEqual([]);
+      expect(observed({ accepted: ['x'] })).toHaveLength(1);
+    },
+  );
+
+  it.each(['reject', 'revert', 'allow'] as const)(
+    'of a rule that is broken are wrong, whatever they say, by %s',
+    (onRuleError) => {
+      const validate = () => {
+        throw new Error('oops');
+      };
+      const broken = ofKey('a', { validate }, { accepted: ['1'], refused: ['2'] }, { onRuleError });
+      expect(broken).toEqual([
+        `error ${KEYS}.a.examples.accepted[0]: "1": ${KEYS}.a is broken: validate threw`,
+        `error ${KEYS}.a.examples.refused[0]: "2": ${KEYS}.a is broken: validate threw`,
+      ]);
+    },
+  );
+
+  it('of a glob are of a key that it alone matches', () => {
+    const seen: string[] = [];
+    const remember: KeyOptions = {
+      validate: ({ key, datasetName, records }) => {
+        seen.push(`${datasetName} ${key} ${JSON.stringify(records)}`);
+        return true;
+      },
+      examples: { accepted: ['1', { key: 'level-7', newValue: '1', oldValue: '0' }] },
+    };
+    expect(
+      findingsOf({ datasets: { 'game-*': { keys: { 'level-*': remember, 'level-x': {} } }, 'game-x': {} } }),
+    ).toEqual([]);
+    expect(seen).toEqual(['game-a level-a {}', 'game-a level-7 {"level-7":"0"}']);
+  });
+
+  it('of another key are wrong', () => {
+    const examples = {
+      accepted: [
+        { key: 'lvl', newValue: '1' },
+        { key: 'b', newValue: '1' },
+      ],
+    };
+    expect(ofDataset({ keys: { 'level-*': { examples }, b: {} } })).toEqual([
+      expect.stringContaining(`its key is not this rule's`),
+      expect.stringContaining(`its key is not this rule's, but that of b`),
+    ]);
+  });
+
+  it('are counted, as rules are', () => {
+    const { counts } = inspectRules(
+      defineRules({
+        datasets: {
+          game: { keys: { a: { examples: { accepted: ['1', '2'] } }, b: { examples: { refused: ['1'] } } } },
+          app: { keys: { c: {} } },
+        },
+      }),
+    );
+    expect(counts).toEqual({ datasets: 2, keyRules: 3, examples: 3 });
+  });
+});

@@ -1,0 +1,74 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { compileGlob } from '../../../lib/rules/match-glob.ts';
+
+/** By definition: what the first `*` takes is tried in every length. */
+function matchesByDefinition(glob: string, text: string): boolean {
+  if (glob === '') return text === '';
+  if (glob[0] !== '*') return text[0] === glob[0] && matchesByDefinition(glob.slice(1), text.slice(1));
+  return Array.from({ length: text.length + 1 }, (_, taken) => text.slice(taken)).some((rest) =>
+    matchesByDefinition(glob.slice(1), rest),
+  );
+}
+
+describe('a glob', () => {
+  it.each([
+    ['score', 'score', true],
+    ['score', 'scores', false],
+    ['*', '', true],
+    ['**', 'any', true],
+    ['level.*', 'level.', true],
+    ['level.*', 'levels.1', false],
+    ['*.stars', '.stars', true],
+    ['*.stars', 'level.stars.1', false],
+    ['level.*.stars', 'level.stars', false],
+    ['level.*.stars', 'level..stars', true],
+    ['a*a', 'a', false],
+    ['*aab*', 'aaab', true],
+    ['*ab*ab', 'ab', false],
+    ['a.c*', 'abc', false],
+    ['[a-z]?*', '[a-z]?', true],
+    ['[a-z]?*', 'b', false],
+  ])('%s and %s: %s', (glob, text, matches) => {
+    expect(compileGlob(glob)(text)).toBe(matches);
+  });
+
+  it('matches what it matches by definition', () => {
+    const text = (letters: string[]) => fc.string({ unit: fc.constantFrom(...letters), maxLength: 10 });
+    fc.assert(
+      fc.property(text(['a', 'b', '*']), text(['a', 'b']), (glob, key) => {
+        expect(compileGlob(glob)(key)).toBe(matchesByDefinition(glob, key));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('matches what it matches by definition, however long what it looks for is', () => {
+    const part = fc.string({ unit: fc.constantFrom('a', 'a', 'b'), minLength: 14, maxLength: 19 });
+    // Mostly made of the parts, so that there is something to find, whole and begun.
+    const partsAndText = fc.array(part, { minLength: 1, maxLength: 2 }).chain((parts) => {
+      const piece = fc.oneof(fc.constantFrom(...parts), fc.constantFrom('a', 'b', 'aab'));
+      return fc.tuple(fc.constant(parts), fc.array(piece, { maxLength: 4 }));
+    });
+    fc.assert(
+      fc.property(partsAndText, ([parts, pieces]) => {
+        const glob = `*${parts.join('*')}*`;
+        const key = pieces.join('');
+        expect(compileGlob(glob)(key)).toBe(matchesByDefinition(glob, key));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  // Whoever goes back in the text without end does not come to an end with these.
+  it.each([
+    '*a*a*a*a*b',
+    `${'*a'.repeat(500)}*b`,
+    `*${'a'.repeat(15)}b*`,
+    `*${'a'.repeat(7)}b${'a'.repeat(8)}*`,
+    `*${'a'.repeat(500)}b*`,
+    `*${'a'.repeat(500)}b${'*a'.repeat(50)}b`,
+  ])('%s is done with a long text that it does not match', (glob) => {
+    expect(compileGlob(glob)('a'.repeat(1_000_000))).toBe(false);
+  });
+});

@@ -1,0 +1,39 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createNameLookup } from '../../../lib/rules/name-lookup.ts';
+
+/** By definition: each name or glob is asked whether it is better than the best before it. */
+function findByDefinition(names: readonly string[], name: string): string | undefined {
+  if (names.includes(name) && !name.includes('*')) return name;
+  const literals = (glob: string) => [...glob].filter((letter) => letter !== '*').length;
+  let best: string | undefined;
+  for (const glob of names) {
+    if (!glob.includes('*') || !new RegExp(`^${glob.replaceAll('*', '.*')}$`).test(name)) continue;
+    if (best === undefined || literals(glob) > literals(best)) best = glob;
+  }
+  return best;
+}
+
+const lookUpIn = (names: readonly string[]) =>
+  createNameLookup(names.map((name): [string, string] => [name, name]));
+
+describe('the rule of a name', () => {
+  it('is the one by definition, whenever it is asked for', () => {
+    const written = fc.string({ unit: fc.constantFrom('a', 'b', '*'), minLength: 1, maxLength: 4 });
+    const asked = fc.string({ unit: fc.constantFrom('a', 'b'), maxLength: 5 });
+    fc.assert(
+      fc.property(fc.uniqueArray(written, { maxLength: 8 }), fc.array(asked), (names, keys) => {
+        const find = lookUpIn(names);
+        for (const key of [...keys, ...keys]) expect(find(key)).toBe(findByDefinition(names, key));
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('stays the same after more names than are remembered', () => {
+    const names = ['*-1', 'key-*', 'key-77'];
+    const find = lookUpIn(names);
+    const keys = Array.from({ length: 5_000 }, (_, index) => `${index % 3 ? 'key' : 'other'}-${index}`);
+    for (const key of [...keys, ...keys]) expect(find(key)).toBe(findByDefinition(names, key));
+  });
+});

@@ -1,0 +1,311 @@
+import { describe, expect, it } from 'vitest';
+import {
+  checkParameters,
+  type DeploymentParameters,
+  deployment,
+} from '../../../infra/stack/parameters/parameters.ts';
+import { SetupError } from '../../../lib/common/errors.ts';
+import { POOL } from '../../fixtures/sync/stream-events.ts';
+
+const SECRET_URL = 'postgres://user:hunter2@host:5432/database?sslmode=verify-full';
+const ARN = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:team/query-store-AbC123';
+const PROD = { stage: 'prod', region: 'us-east-1' };
+
+/** What is wrong with parameters, a line each. */
+function mistakes(parameters: Partial<DeploymentParameters>, of = PROD): string[] {
+  try {
+    checkParameters(parameters, of);
+    return [];
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    const [heading, ...lines] = error.message.split('\n');
+    expect(heading).toBe('this cannot be deployed:');
+    return lines;
+  }
+}
+
+describe('the parameters of a deployment', () => {
+  it('need a database alone', () => {
+    expect(checkParameters({ database: 'dsql' }, PROD)).toEqual({
+      database: 'dsql',
+      databaseUrl: '',
+      databaseSecret: '',
+      databaseSecretArn: { 'Fn::Sub': expect.any(String) },
+      databaseSecretKey: '',
+      databaseSecretService: 'secretsmanager.us-east-1.amazonaws.com',
+      readsSecret: 'no',
+      decryptsSecret: 'no',
+      inVpc: 'no',
+      vpcSubnets: [],
+      vpcSecurityGroups: [],
+      identityPoolIds: '',
+      poolArns: [
+        {
+          'Fn::Sub': `arn:\${AWS::Partition}:cognito-sync:\${AWS::Region}:\${AWS::AccountId}:identitypool/*`,
+        },
+      ],
+      bulkPublishPolicy: 'off',
+      listsPools: 'yes',
+      startsBulkPublishes: 'no',
+      publishTrust: 'account',
+      payloadRegions: '',
+      reservedConcurrency: null,
+      alarmActions: [],
+      tracing: 'no',
+      tracingMode: 'PassThrough',
+    });
+  });
+
+  it('may say everything', () => {
+    const alarmTopic = 'arn:aws:sns:us-east-1:123456789012:alarms';
+    const all = {
+      database: 'url',
+      databaseUrl: SECRET_URL,
+      identityPools: ` ${POOL} , us-east-1:abc`,
+      bulkPublishPolicy: 'every 7 days',
+      payloadRegions: 'us-east-1,eu-west-1',
+      reservedConcurrency: '20',
+      alarmTopic,
+      tracing: 'on',
+    };
+    expect(checkParameters(all, PROD)).toMatchObject({
+      databaseUrl: SECRET_URL,
+      identityPoolIds: `${POOL},us-east-1:abc`,
+      poolArns: [
+        { 'Fn::Sub': expect.stringMatching(new RegExp(`:identitypool/${POOL}$`)) },
+        { 'Fn::Sub': expect.stringMatching(/:identitypool\/us-east-1:abc$/) },
+      ],
+      listsPools: 'no',
+      startsBulkPublishes: 'yes',
+      reservedConcurrency: 20,
+      alarmActions: [alarmTopic],
+      tracing: 'yes',
+      tracingMode: 'Active',
+    });
+  });
+
+  it('may name a secret, and the address to go with it', () => {
+    const location = 'postgres://host/database?sslmode=disable';
+    const given = { database: 'url', databaseSecret: 'team/query-store', databaseUrl: location };
+    const arn = `arn:\${AWS::Partition}:secretsmanager:\${AWS::Region}:\${AWS::AccountId}:secret:team/query-store-??????`;
+    expect(checkParameters(given, PROD)).toMatchObject({
+      databaseUrl: location,
+      databaseSecret: 'team/query-store',
+      databaseSecretArn: { 'Fn::Sub': arn },
+      readsSecret: 'yes',
+      decryptsSecret: 'no',
+    });
+  });
+
+  it('may name a secret of another region, with a key of that region', () => {
+    const databaseSecretKey = 'arn:aws:kms:eu-west-1:123456789012:key/mrk-0123';
+    expect(checkParameters({ database: 'url', databaseSecret: ARN, databaseSecretKey }, PROD)).toMatchObject({
+      databaseSecret: ARN,
+      databaseSecretArn: ARN,
+      databaseSecretKey,
+      databaseSecretService: 'secretsmanager.eu-west-1.amazonaws.com',
+      decryptsSecret: 'yes',
+    });
+  });
+
+  it('may name a secret that RDS manages', () => {
+    const databaseSecret = ARN.replace(
+      'team/query-store',
+      'rds!cluster-11111111-1111-4111-8111-111111111111',
+    );
+    const databaseUrl = 'postgres://db.internal:5432/app?sslmode=verify-full';
+    expect(checkParameters({ database: 'url', databaseUrl, databaseSecret }, PROD)).toMatchObject({
+      databaseSecretArn: databaseSecret,
+      readsSecret: 'yes',
+    });
+  });
+
+  it('may name a VPC', () => {
+    const vpc = { vpcSubnets: 'subnet-0123abcd, subnet-0123456789abcdef0', vpcSecurityGroups: 'sg-0123abcd' };
+    expect(checkParameters({ database: 'url', databaseUrl: SECRET_URL, ...vpc }, PROD)).toMatchObject({
+      inVpc: 'yes',
+      vpcSubnets: ['subnet-0123abcd', 'subnet-0123456789abcdef0'],
+      vpcSecurityGroups: ['sg-0123abcd'],
+    });
+  });
+
+  it.each<[string, Partial<DeploymentParameters>, RegExp]>([
+    ['no database', {}, /^database: it is not given/],
+    ['another database', { database: 'mysql' }, /^database: "mysql" is none/],
+    ['a database of its own without an address', { database: 'url' }, /^database: .* neither databaseUrl/],
+    [
+      'both databases',
+      { database: 'dsql', databaseUrl: SECRET_URL },
+      /^database: it is dsql, and databaseUrl/,
+    ],
+    ['a cluster and a secret', { database: 'dsql', databaseSecret: 'x' }, /and databaseSecret is given/],
+    ['a cluster and a VPC', { database: 'dsql', vpcSubnets: 'subnet-0123abcd' }, /and vpcSubnets is given/],
+    [
+      'two passwords',
+      { database: 'url', databaseUrl: SECRET_URL, databaseSecret: 'x' },
+      /^databaseUrl \(DATABASE_URL\): it has a password, and databaseSecret is given/,
+    ],
+    [
+      'an address that does not ask for TLS',
+      { database: 'url', databaseUrl: 'postgres://user:hunter2@host/database' },
+      /^databaseUrl \(DATABASE_URL\): it does not say sslmode; .*\?sslmode=verify-full/,
+    ],
+    [
+      'an address that asks for TLS as pg will not for long',
+      { database: 'url', databaseUrl: 'postgres://user:hunter2@host/database?sslmode=require' },
+      /^databaseUrl \(DATABASE_URL\): its sslmode is not one/,
+    ],
+    [
+      'an address of something else',
+      { database: 'url', databaseUrl: 'mysql://hunter2@host' },
+      /^databaseUrl: /,
+    ],
+    [
+      'a secret that is an address',
+      { database: 'url', databaseSecret: SECRET_URL },
+      /^databaseSecret: it is not/,
+    ],
+    ['half an ARN', { database: 'url', databaseSecret: ARN.slice(0, -7) }, /^databaseSecret: .*whole ARN/],
+    [
+      'a key and no secret',
+      { database: 'url', databaseUrl: SECRET_URL, databaseSecretKey: 'x' },
+      /^databaseSecretKey: it is given, and databaseSecret is not/,
+    ],
+    [
+      'an alias of a key',
+      {
+        database: 'url',
+        databaseSecret: 'x',
+        databaseSecretKey: 'arn:aws:kms:us-east-1:123456789012:alias/mine',
+      },
+      /^databaseSecretKey: .*not the ARN of a KMS key/,
+    ],
+    [
+      'a secret of another partition',
+      { database: 'url', databaseSecret: ARN.replace('arn:aws:', 'arn:aws-cn:') },
+      /^databaseSecret: it is of the partition aws-cn/,
+    ],
+    [
+      'a key of another region than the secret',
+      {
+        database: 'url',
+        databaseSecret: ARN,
+        databaseSecretKey: 'arn:aws:kms:us-east-1:123456789012:key/0123',
+      },
+      /^databaseSecretKey: it is in us-east-1, and the secret in eu-west-1/,
+    ],
+  ])('are refused with %s, and the parameter is named without a secret', (_, parameters, reason) => {
+    const found = mistakes(parameters);
+    expect(found).toEqual([expect.stringMatching(reason)]);
+    expect(found.join()).not.toContain('hunter2');
+  });
+
+  it.each<[string, Partial<DeploymentParameters>, RegExp]>([
+    ['subnets alone', { vpcSubnets: 'subnet-0123abcd' }, /^vpcSecurityGroups: it is not given/],
+    ['security groups alone', { vpcSecurityGroups: 'sg-0123abcd' }, /^vpcSubnets: it is not given/],
+    [
+      'a subnet that is none',
+      { vpcSubnets: 'subnet-0123abcd,vpc-0123abcd', vpcSecurityGroups: 'sg-0123abcd' },
+      /^vpcSubnets: "vpc-0123abcd" is not the id of a subnet/,
+    ],
+    [
+      'a subnet twice',
+      { vpcSubnets: 'subnet-0123abcd,subnet-0123abcd', vpcSecurityGroups: 'sg-0123abcd' },
+      /^vpcSubnets: an id is there twice/,
+    ],
+    [
+      'more security groups than a function may have',
+      {
+        vpcSubnets: 'subnet-0123abcd',
+        vpcSecurityGroups: [1, 2, 3, 4, 5, 6].map((i) => `sg-0123abc${i}`).join(),
+      },
+      /^vpcSecurityGroups: there are 6, and a function may have 5/,
+    ],
+  ])('are refused with %s, and the parameter is named', (_, parameters, reason) => {
+    const found = mistakes({ database: 'url', databaseUrl: SECRET_URL, ...parameters });
+    expect(found).toEqual([expect.stringMatching(reason)]);
+  });
+
+  it.each<[string, Partial<DeploymentParameters>, RegExp]>([
+    [
+      'a pool of another region',
+      { identityPools: 'eu-west-1:abc' },
+      /^identityPools: .*not in the region us-east-1/,
+    ],
+    ['something else than a pool', { identityPools: 'my pool' }, /^identityPools: .*not the id/],
+    ['a policy that is none', { bulkPublishPolicy: 'daily' }, /^bulkPublishPolicy: .*daily is none/],
+    ['a region that is none', { payloadRegions: 'Ireland' }, /^payloadRegions: .*Ireland/],
+    ['no concurrency at all', { reservedConcurrency: '0' }, /^reservedConcurrency: "0" is none/],
+    [
+      'a concurrency that is no number',
+      { reservedConcurrency: '1e3' },
+      /^reservedConcurrency: "1e3" is none/,
+    ],
+    ['a topic that is none', { alarmTopic: 'ops@example.com' }, /^alarmTopic: .*not the ARN/],
+    [
+      'a topic of another region',
+      { alarmTopic: 'arn:aws:sns:eu-west-1:123456789012:alarms' },
+      /^alarmTopic: it is in eu-west-1, and the stack in us-east-1/,
+    ],
+    [
+      'a topic of another partition',
+      { alarmTopic: 'arn:aws-us-gov:sns:us-east-1:123456789012:alarms' },
+      /^alarmTopic: it is of the partition aws-us-gov, and us-east-1 of aws/,
+    ],
+    ['a trust that is none', { publishTrust: 'everybody' }, /^publishTrust: "everybody" is none/],
+    [
+      'more pools than fit',
+      { identityPools: Array.from({ length: 31 }, (_, index) => `us-east-1:${1000 + index}`).join() },
+      /^identityPools: there are 31, and 30 can be named/,
+    ],
+    ['half a tracing', { tracing: 'maybe' }, /^tracing: "maybe" is none/],
+  ])('are refused with %s, and the parameter is named', (_, parameters, reason) => {
+    expect(mistakes({ database: 'dsql', ...parameters })).toEqual([expect.stringMatching(reason)]);
+  });
+
+  it.each(['', 'Prod', '1st', 'prod-', 'a_b', 'abcdefghijklmnopqrstu'])(
+    'are refused of a stage "%s"',
+    (stage) => {
+      expect(mistakes({ database: 'dsql' }, { stage, region: 'us-east-1' })).toEqual([
+        expect.stringContaining(`stage: "${stage}" is none`),
+      ]);
+    },
+  );
+
+  it('are told all that is wrong at once', () => {
+    expect(
+      mistakes({ tracing: 'x', bulkPublishPolicy: 'x' }, { stage: 'X', region: 'us-east-1' }),
+    ).toHaveLength(4);
+  });
+
+  it('are those that serverless.yml resolves, whatever their type there', async () => {
+    const values = new Map<string, unknown>([
+      ['param:database', 'dsql'],
+      ['param:reservedConcurrency', 5],
+      ['param:tracing', true],
+      ['sls:stage', 'prod'],
+      ['self:provider.region', 'us-east-1'],
+    ]);
+    const resolvers = {
+      resolveVariable: async (variable: string) => values.get(variable) ?? null,
+      resolveConfigurationProperty: async () => null,
+      options: {},
+    };
+    expect(await deployment(resolvers)).toMatchObject({ reservedConcurrency: 5, tracing: 'yes' });
+    values.delete('param:database');
+    await expect(deployment(resolvers)).rejects.toThrow(/\ndatabase: it is not given/);
+  });
+
+  it('have names, and no others: each that is misspelt is told, wherever it is given', () => {
+    const names = ['database', 'identityPool', 'tracing', 'alarmtopic'];
+    expect(() => checkParameters({ database: 'dsql' }, { ...PROD, names })).toThrow(
+      /\nidentityPool: there is no such parameter; there are database, .*identityPools.*\nalarmtopic: there is no/,
+    );
+  });
+
+  it('are told a region that is none once, and not by a variable that nobody has set', () => {
+    expect(mistakes({ database: 'dsql' }, { stage: 'prod', region: 'moon' })).toEqual([
+      'region: "moon" is none; one looks like us-east-1',
+    ]);
+  });
+});

@@ -1,0 +1,101 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decodePayload } from '../../../lib/stream/decode-payload.ts';
+import { decodeStreamEvent } from '../../../lib/stream/decode-stream-event.ts';
+import { StreamEventError } from '../../../lib/stream/stream-event.ts';
+import { toBytes, wireEvent, wireRecord } from '../../fixtures/sync/stream-events.ts';
+
+const decode = (payload: unknown) => decodePayload(toBytes(payload), 'replace');
+
+describe('an offloaded payload', () => {
+  it('gives the records that the event would hold inline', () => {
+    const records = [
+      wireRecord(),
+      wireRecord({ key: '鍵\u{1F600}', value: '' }),
+      wireRecord({ key: 'gone', op: 'remove', value: null }),
+      wireRecord({ key: 'undated', deviceLastModifiedDate: null, colour: 'red' }),
+    ];
+    expect(decodeStreamEvent(toBytes(wireEvent({ kinesisSyncRecords: records })))).toMatchObject({
+      records: decode(records),
+    });
+  });
+
+  it('removes its records where the event removes, whatever their own op', () => {
+    const records = [wireRecord(), { ...wireRecord({ key: 'b' }), op: undefined }];
+    expect(decodePayload(toBytes(records), 'remove')).toMatchObject([
+      { key: 'score', value: null },
+      { key: 'b', value: null },
+    ]);
+  });
+
+  it('may be empty, hold a value of a megabyte, and start with a byte order mark', () => {
+    expect(decode([])).toEqual([]);
+    expect(decode([wireRecord({ value: 'x'.repeat(1_048_576) })])).toHaveLength(1);
+    expect(decodePayload(Buffer.from('\uFEFF[]'), 'replace')).toEqual([]);
+  });
+
+  it('holds 10,000 records at most', () => {
+    const records = (count: number) =>
+      Array.from({ length: count }, (_, index) => wireRecord({ key: `${index}` }));
+    expect(decode(records(10_000))).toHaveLength(10_000);
+    expect(() => decode(records(10_001))).toThrow('the payload holds more than 10000 records');
+  });
+});
+
+describe('what is no payload is refused', () => {
+  it.each([
+    ['nothing', '', 'the payload is not JSON in UTF-8'],
+    ['cut off', '[{"key":', 'the payload is not JSON in UTF-8'],
+    ["S3's own errors", '<?xml version="1.0"?><Error/>', 'the payload is not JSON in UTF-8'],
+    ['not UTF-8', Uint8Array.of(0x5b, 0x22, 0xff, 0x22, 0x5d), 'the payload is not JSON in UTF-8'],
+    ['null', 'null', 'the payload is not a list'],
+    ['an envelope', '{"kinesisSyncRecords":[]}', 'the payload is not a list'],
+    ['a list of something else', '[1]', 'payload[0] is not an object'],
+    ['nested deep', '['.repeat(100_000) + ']'.repeat(100_000), 'payload[0] is not an object'],
+  ])('%s', (_, payload, message) => {
+    expect(() => decodePayload(Buffer.from(payload), 'replace')).toThrow(
+      new StreamEventError('offloaded-payload', message),
+    );
+  });
+
+  it.each([
+    ['payload[1] is not an object', null],
+    ['payload[1].key is not 1 to 1024 characters long', wireRecord({ key: '' })],
+    ['payload[1].value is not text', wireRecord({ value: 42 })],
+    ['payload[1].op is neither', wireRecord({ op: 'upsert' })],
+    ['payload[1].syncCount is not a whole number', wireRecord({ syncCount: -1 })],
+    ['payload[1].lastModifiedDate is not a date', wireRecord({ lastModifiedDate: null })],
+  ])('whole, for one record: %s', (message, record) => {
+    expect(() => decode([wireRecord(), record])).toThrow(
+      expect.objectContaining({ reason: 'offloaded-payload', message: expect.stringContaining(message) }),
+    );
+  });
+
+  it('without quoting it, whatever it is', () => {
+    const secret = 'hunter2';
+    const member = fc.oneof(fc.jsonValue(), fc.constant(secret));
+    const record = fc
+      .dictionary(fc.constantFrom(...Object.keys(wireRecord())), member)
+      .map((members) => ({ ...wireRecord(), ...members }));
+    const anything = fc.oneof(
+      fc.uint8Array(),
+      fc.constant(Buffer.from(secret)),
+      fc.array(fc.oneof(record, member)).map(toBytes),
+      record.map(toBytes),
+    );
+    fc.assert(
+      fc.property(anything, fc.constantFrom('replace', 'remove'), (bytes, operation) => {
+        try {
+          expect(decodePayload(bytes, operation)).toBeInstanceOf(Array);
+        } catch (error) {
+          expect(error).toBeInstanceOf(StreamEventError);
+          expect(error).toMatchObject({
+            reason: 'offloaded-payload',
+            message: expect.not.stringContaining(secret),
+          });
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});

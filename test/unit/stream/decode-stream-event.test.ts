@@ -1,0 +1,219 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decodeStreamEvent } from '../../../lib/stream/decode-stream-event.ts';
+import { StreamEventError } from '../../../lib/stream/stream-event.ts';
+import {
+  IDENTITY,
+  NEW_YEAR,
+  POOL,
+  toBytes,
+  wireEvent,
+  wireRecord,
+} from '../../fixtures/sync/stream-events.ts';
+
+const decode = (members?: Parameters<typeof wireEvent>[0]) => decodeStreamEvent(toBytes(wireEvent(members)));
+
+describe('a Cognito stream event', () => {
+  it('gives its dataset, version and records', () => {
+    expect(decode()).toEqual({
+      kind: 'records',
+      dataset: { identityPoolId: POOL, identityId: IDENTITY, datasetName: 'game' },
+      version: { lastModifiedDate: NEW_YEAR, syncCount: 1 },
+      records: [
+        {
+          key: 'score',
+          value: '42',
+          version: { lastModifiedDate: NEW_YEAR, syncCount: 1 },
+          deviceLastModifiedDate: NEW_YEAR - 500,
+        },
+      ],
+    });
+  });
+
+  it('may spell the name of the dataset as the developer guide does', () => {
+    const { datasetName, ...event } = wireEvent();
+    expect(decodeStreamEvent(toBytes({ ...event, dataSetName: datasetName })).dataset.datasetName).toBe(
+      'game',
+    );
+  });
+
+  it('may name a merged copy, which is longer than the name of a dataset', () => {
+    const datasetName = `${'d'.repeat(128)}.${IDENTITY}`;
+    expect(decode({ datasetName }).dataset.datasetName).toBe(datasetName);
+  });
+
+  it('may hold members that nobody knows yet', () => {
+    expect(decode({ shiny: { new: true }, kinesisSyncRecords: [wireRecord({ colour: 'red' })] })).toEqual(
+      decode(),
+    );
+  });
+
+  it.each([
+    ['op remove', { op: 'remove', value: null }],
+    ['op remove with a value left over', { op: 'remove', value: 'old' }],
+    ['no value', { value: null }],
+  ])('removes a record with %s', (_, members) => {
+    expect(decode({ kinesisSyncRecords: [wireRecord(members)] })).toMatchObject({
+      records: [{ key: 'score', value: null }],
+    });
+  });
+
+  it('removes its records where the event as a whole removes, whatever their own op', () => {
+    expect(decode({ operation: 'remove' })).toMatchObject({
+      kind: 'records',
+      records: [{ key: 'score', value: null }],
+    });
+  });
+
+  it.each([
+    ['absent', undefined],
+    ['null', null],
+    ['empty', []],
+  ])('removes the dataset where records are %s', (_, records) => {
+    const { kinesisSyncRecords: _records, ...event } = wireEvent({ operation: 'remove' });
+    const bytes = toBytes(records === undefined ? event : { ...event, kinesisSyncRecords: records });
+    expect(decodeStreamEvent(bytes)).toMatchObject({
+      kind: 'removal',
+      lastModifiedDate: NEW_YEAR,
+      syncCount: 1,
+    });
+  });
+
+  it('removes the dataset without saying when', () => {
+    expect(
+      decode({ operation: 'remove', kinesisSyncRecords: null, lastModifiedDate: null, syncCount: null }),
+    ).toMatchObject({
+      kind: 'removal',
+      lastModifiedDate: null,
+      syncCount: null,
+    });
+  });
+
+  it('changes only the dataset where it replaces nothing', () => {
+    expect(decode({ kinesisSyncRecords: [] })).toMatchObject({ kind: 'records', records: [] });
+  });
+
+  it.each([null, []])('tells the URL of records that were too many, beside %j', (kinesisSyncRecords) => {
+    for (const operation of ['replace', 'remove']) {
+      const url = 'https://bucket.example/x?sig=y';
+      const event = { operation, kinesisSyncRecords, payloadType: 'S3Url', kinesisSyncRecordsURL: url };
+      expect(decode(event)).toMatchObject({ kind: 'offloaded', url, operation });
+    }
+  });
+
+  it('takes a key of 1,024 characters that are two UTF-16 units each', () => {
+    const key = '\u{1F600}'.repeat(1024);
+    expect(decode({ kinesisSyncRecords: [wireRecord({ key })] })).toMatchObject({ records: [{ key }] });
+    expect(() => decode({ kinesisSyncRecords: [wireRecord({ key: `${key}x` })] })).toThrow(
+      '1 to 1024 characters long',
+    );
+  });
+
+  it('takes the longest legal key, an empty value and a value of a megabyte', () => {
+    const key = '鍵'.repeat(1024);
+    const records = [wireRecord({ key, value: '' }), wireRecord({ value: 'x'.repeat(1_048_575) })];
+    expect(decode({ kinesisSyncRecords: records })).toMatchObject({
+      records: [{ key, value: '' }, { key: 'score' }],
+    });
+  });
+});
+
+describe('what is not a Cognito stream event', () => {
+  it.each([
+    ['nothing', ''],
+    ['binary', '\u0000\u0001\u0002'],
+    ['cut off', '{"identityPoolId":'],
+  ])('is refused: %s', (_, data) => {
+    expect(() => decodeStreamEvent(Buffer.from(data))).toThrow(
+      new StreamEventError('not-json', 'the data is not JSON in UTF-8'),
+    );
+  });
+
+  it('is refused with a reason of its own where a producer library aggregated it', () => {
+    const data = Buffer.concat([Uint8Array.of(0xf3, 0x89, 0x9a, 0xc2), toBytes(wireEvent())]);
+    expect(() => decodeStreamEvent(data)).toThrow(
+      expect.objectContaining({
+        reason: 'kpl-aggregated',
+        message: expect.stringMatching(
+          /Cognito does not aggregate.*Kinesis Producer Library with aggregation on/,
+        ),
+      }),
+    );
+    expect(() => decodeStreamEvent(data.subarray(0, 3))).toThrow('not JSON in UTF-8');
+  });
+
+  it('is refused where it is not UTF-8', () => {
+    expect(() => decodeStreamEvent(Uint8Array.of(0x22, 0xff, 0x22))).toThrow('not JSON in UTF-8');
+  });
+
+  it.each(['null', '[]', '"text"', '1', 'true'])('is refused: %s', (json) => {
+    expect(() => decodeStreamEvent(Buffer.from(json))).toThrow('the data is not a JSON object');
+  });
+
+  it.each([
+    ['identityPoolId is not text', { identityPoolId: 1 }],
+    ['identityPoolId does not match', { identityPoolId: 'nonsense' }],
+    ['identityId is not 1 to 55 characters long', { identityId: `us-east-1:${'a'.repeat(50)}` }],
+    ['identityId does not match', { identityId: 'us-east-1:ABC' }],
+    ['datasetName is not text', { datasetName: null }],
+    ['datasetName does not match', { datasetName: 'a b' }],
+    ['operation is neither "replace" nor "remove"', { operation: 'upsert' }],
+    ['kinesisSyncRecords is not a list', { kinesisSyncRecords: {} }],
+    ['kinesisSyncRecordsURL is not text', { kinesisSyncRecords: null, payloadType: 'S3Url' }],
+    ['are both there', { kinesisSyncRecordsURL: 'https://bucket.example/x' }],
+    ['lastModifiedDate is not a date', { lastModifiedDate: '2026-01-01' }],
+    ['lastModifiedDate is not a date', { lastModifiedDate: 1e300 }],
+    ['lastModifiedDate is not a date', { lastModifiedDate: -62_167_219_200_000 }],
+    ['syncCount is not a whole number', { syncCount: -1 }],
+    ['syncCount is not a whole number', { syncCount: 2 ** 53 }],
+    ['syncCount is not a whole number', { syncCount: 1.5 }],
+  ])('is refused: %s', (message, members) => {
+    expect(() => decode(members)).toThrow(message);
+  });
+
+  it.each([
+    ['kinesisSyncRecords[1] is not an object', null],
+    ['kinesisSyncRecords[1].key is not text', wireRecord({ key: null })],
+    ['kinesisSyncRecords[1].key is not 1 to 1024 characters long', wireRecord({ key: '' })],
+    ['kinesisSyncRecords[1].key is not 1 to 1024 characters long', wireRecord({ key: 'k'.repeat(1025) })],
+    ['kinesisSyncRecords[1].value is not text', wireRecord({ value: 42 })],
+    ['kinesisSyncRecords[1].op is neither', wireRecord({ op: null })],
+    ['kinesisSyncRecords[1].syncCount is not a whole number', wireRecord({ syncCount: '1' })],
+    ['kinesisSyncRecords[1].lastModifiedDate is not a date', wireRecord({ lastModifiedDate: null })],
+    [
+      'kinesisSyncRecords[1].deviceLastModifiedDate is not a date',
+      wireRecord({ deviceLastModifiedDate: 0.5 }),
+    ],
+  ])('is refused whole for one record: %s', (message, record) => {
+    expect(() => decode({ kinesisSyncRecords: [wireRecord(), record] })).toThrow(message);
+  });
+
+  it('never quotes the data in its reason', () => {
+    const secret = 'hunter2';
+    for (const data of [secret, `{"${secret}"`, JSON.stringify(wireEvent({ datasetName: `${secret}!` }))]) {
+      expect(() => decodeStreamEvent(Buffer.from(data))).toThrow(
+        expect.objectContaining({ message: expect.not.stringContaining(secret) }),
+      );
+    }
+  });
+
+  it('is refused with a reason and nothing else, whatever it is', () => {
+    const anything = fc.oneof(
+      fc.uint8Array(),
+      fc.json().map((json) => Buffer.from(json)),
+      fc
+        .dictionary(fc.constantFrom(...Object.keys(wireEvent()), 'kinesisSyncRecordsURL'), fc.jsonValue())
+        .map((members) => toBytes({ ...wireEvent(), ...members })),
+    );
+    fc.assert(
+      fc.property(anything, (data) => {
+        try {
+          expect(decodeStreamEvent(data)).toHaveProperty('kind');
+        } catch (error) {
+          expect(error).toBeInstanceOf(StreamEventError);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});

@@ -1,0 +1,313 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { PayloadRefusedError } from '../../../lib/stream/payload-error.ts';
+import { checkPayloadUrl, expiresAt } from '../../../lib/stream/payload-url.ts';
+
+const OWN = 'http://127.0.0.1:4580';
+const POLICY = { regions: ['us-east-1', 'cn-north-1'], ownOrigin: null };
+const WITH_OWN = { ...POLICY, ownOrigin: OWN };
+/** Nothing of it may appear in a message. */
+const SECRET = '/pool/object?X-Amz-Signature=5ec2e7';
+
+/** What the check says against a URL; the test fails where it says nothing. */
+function refusal(text: string, policy: typeof WITH_OWN | typeof POLICY = POLICY): string {
+  try {
+    checkPayloadUrl(text, policy);
+  } catch (error) {
+    if (error instanceof PayloadRefusedError) return error.message;
+    throw error;
+  }
+  throw new Error(`allowed: ${text}`);
+}
+
+describe('the URL of a payload is allowed', () => {
+  it.each([
+    's3.us-east-1.amazonaws.com',
+    's3-us-east-1.amazonaws.com',
+    's3.dualstack.us-east-1.amazonaws.com',
+    's3-fips.us-east-1.amazonaws.com',
+    's3-fips.dualstack.us-east-1.amazonaws.com',
+    's3.cn-north-1.amazonaws.com.cn',
+    's3.amazonaws.com',
+  ])('at %s, path style and virtual-hosted style', (endpoint) => {
+    for (const host of [endpoint, `bucket.${endpoint}`, `b-c.${endpoint}`, `Old_Bucket.${endpoint}`]) {
+      const url = checkPayloadUrl(`https://${host}${SECRET}`, POLICY);
+      expect(url.href).toBe(`https://${host.toLowerCase()}${SECRET}`);
+    }
+  });
+
+  it.each([
+    'https://s3.amazonaws.com:443/b/k',
+    'HTTPS://S3.US-EAST-1.AMAZONAWS.COM/b/k',
+    'https://s3.amazonaws.com?k',
+  ])('as %s', (text) => {
+    expect(checkPayloadUrl(text, POLICY).protocol).toBe('https:');
+  });
+
+  it('at the origin of our own, plain http and private address included', () => {
+    const own = `${OWN}/payloads/1?expires=1&signature=1`;
+    expect(checkPayloadUrl(own, WITH_OWN).href).toBe(own);
+    expect(checkPayloadUrl('https://s3.amazonaws.com/k', WITH_OWN).host).toBe('s3.amazonaws.com');
+  });
+});
+
+it.each([OWN, `${OWN}/`, `${OWN}/healthz`, `${OWN}/payloads`, `${OWN}/payloads/../healthz`])(
+  'nothing else of our own origin is a payload: %s',
+  (url) => {
+    expect(refusal(url, WITH_OWN)).toBe('the path is not one of a payload');
+  },
+);
+
+const NOT_S3 = 'the host is not an S3 endpoint of us-east-1, cn-north-1';
+const NOT_PLAIN = 'the host is not spelled out plainly';
+const NO_URL = 'the URL is not valid';
+
+describe('the URL of a payload is refused', () => {
+  describe.each([
+    {
+      what: NOT_S3,
+      hosts: [
+        // This machine, its cloud, its network.
+        '169.254.169.254',
+        '127.0.0.1',
+        '10.0.0.1',
+        '172.16.0.1',
+        '192.168.0.1',
+        '100.64.0.1',
+        '0.0.0.0',
+        '52.216.1.1',
+        '[::1]',
+        '[fd00:ec2::254]',
+        '[::ffff:7f00:1]',
+        'localhost',
+        'LOCALHOST',
+        'metadata.google.internal',
+        // Look-alikes.
+        'evil.example',
+        'S3.US-EAST-1.AMAZONAWS.COM.EVIL.EXAMPLE',
+        's3.us-east-1.amazonaws.com.evil.com',
+        'evil-s3.us-east-1.amazonaws.com.evil.com',
+        'evil-s3.us-east-1.amazonaws.com',
+        'xs3.us-east-1.amazonaws.com',
+        'xs3.amazonaws.com',
+        'amazonaws.com',
+        'us-east-1.amazonaws.com',
+        's3.us-east-1.amazonaws.co',
+        's3xus-east-1.amazonaws.com',
+        's3.us-east-1.amazonawsxcom',
+        's3.us-east-1.amazonaws.com.cn',
+        's3.cn-north-1.amazonaws.com',
+        'xn--3-7sb.us-east-1.amazonaws.com',
+        // AWS, where others answer.
+        's3-website.us-east-1.amazonaws.com',
+        'bucket.s3-website-us-east-1.amazonaws.com',
+        'name-1.s3-accesspoint.us-east-1.amazonaws.com',
+        'name-1.s3-object-lambda.us-east-1.amazonaws.com',
+        'api.execute-api.us-east-1.amazonaws.com',
+        'ec2-1-2-3-4.compute-1.amazonaws.com',
+        'bucket.vpce-1.s3.us-east-1.vpce.amazonaws.com',
+        // Other regions.
+        's3.eu-west-1.amazonaws.com',
+        'bucket.s3-eu-west-1.amazonaws.com',
+        'bucket.s3.dualstack.us-west-2.amazonaws.com',
+        // Dots that stand for nothing.
+        's3.us-east-1.amazonaws.com.',
+        'bucket.s3.amazonaws.com.',
+        '.s3.us-east-1.amazonaws.com',
+        'a..b.s3.us-east-1.amazonaws.com',
+        // S3's certificate covers one label, and DNS none of more than 63 characters.
+        'a.b.s3.us-east-1.amazonaws.com',
+        `${'b'.repeat(64)}.s3.us-east-1.amazonaws.com`,
+        // Characters of a host, but of no bucket.
+        "b'.s3.amazonaws.com",
+        'b,evil.s3.amazonaws.com',
+      ],
+    },
+    {
+      what: NOT_PLAIN,
+      hosts: [
+        // Addresses in other spellings, which the parser translates.
+        '2130706433',
+        '0x7f000001',
+        '0x7f.0.0.1',
+        '0177.0.0.1',
+        '127.1',
+        '127.0.0.1.',
+        '[::ffff:127.0.0.1]',
+        '[0:0:0:0:0:0:0:1]',
+        // S3, in other spellings.
+        's3%2Eus-east-1.amazonaws.com',
+        '%73%33.amazonaws.com',
+        '@s3.amazonaws.com',
+        's3.amazonaws.com:',
+        's3.amazonaws.com:0443',
+        '/s3.amazonaws.com',
+        '',
+      ],
+    },
+    {
+      what: NO_URL,
+      hosts: [
+        '[',
+        '[::1',
+        '1.2.3.256',
+        'a b.s3.amazonaws.com',
+        'ｓ3.us-east-1.amazonaws.com',
+        'ѕ3.us-east-1.amazonaws.com',
+        's3。us-east-1.amazonaws.com',
+        's3.us-\u00adeast-1.amazonaws.com',
+        's3.amazonaws.com%00.evil.com',
+        's3.amazonaws.com%2Fevil.com',
+        's3.amazonaws.com:65536',
+        's3.amazonaws.com:x',
+        's3.amazonaws.com\\@evil.com',
+        's3.amazonaws.com\\.evil.com',
+        's3.amazonaws.com\t',
+        's3.amaz\nonaws.com',
+        's3.amazonaws.com\0',
+      ],
+    },
+    {
+      what: 'the URL holds user info',
+      hosts: [
+        'user@s3.amazonaws.com',
+        'user:password@s3.amazonaws.com',
+        ':p@s3.amazonaws.com',
+        's3.amazonaws.com@evil.com',
+      ],
+    },
+    {
+      what: 'the port is not 443',
+      hosts: ['s3.amazonaws.com:80', 's3.amazonaws.com:8443', 's3.amazonaws.com:0', 's3.amazonaws.com:22'],
+    },
+  ])('because $what', ({ what, hosts }) => {
+    it.each(hosts)('https://%s', (host) => {
+      expect(refusal(`https://${host}${SECRET}`)).toBe(what);
+      // An origin of our own opens no other door.
+      expect(refusal(`https://${host}${SECRET}`, WITH_OWN)).toBe(what);
+    });
+  });
+
+  it.each([
+    ['http://s3.us-east-1.amazonaws.com/b/k', 'the scheme is not https'],
+    ['http://169.254.169.254/latest/meta-data/iam/security-credentials/', 'the scheme is not https'],
+    ['ftp://s3.amazonaws.com/b/k', 'the scheme is not https'],
+    ['file:///etc/passwd', 'the scheme is not https'],
+    ['data:application/json,[]', 'the scheme is not https'],
+    ['s3://bucket/key', 'the scheme is not https'],
+    ['blob:https://s3.amazonaws.com/b/k', 'the scheme is not https'],
+    ['javascript:alert(1)', 'the scheme is not https'],
+    ['https://s3.amazonaws.com/b/k#secret', 'the URL holds a fragment'],
+    ['', NO_URL],
+    [' https://s3.amazonaws.com/b/k', NO_URL],
+    ['https://s3.amazonaws.com/b/\tk', NO_URL],
+    ['https://s3.amazonaws.com/b/é', NO_URL],
+    ['https:\\\\s3.amazonaws.com\\b', NO_URL],
+    ['//s3.amazonaws.com/b/k', NO_URL],
+    ['s3.amazonaws.com/b/k', NO_URL],
+    ['https:/s3.amazonaws.com/b/k', NOT_PLAIN],
+    ['https:s3.amazonaws.com/b/k', NOT_PLAIN],
+    ['https:///s3.amazonaws.com/b/k', NOT_PLAIN],
+    ['%'.repeat(8192), NO_URL],
+    [`https://${'a'.repeat(8192)}/`, NOT_S3],
+    [`https://${'a.'.repeat(4096)}s3.amazonaws.com.evil.com/`, NOT_S3],
+    ['\u{1F4A9}'.repeat(2048), NO_URL],
+  ])('%s', (text, what) => {
+    expect(refusal(text)).toBe(what);
+  });
+
+  it.each([
+    ['http://127.0.0.1/x', 'the scheme is not https'],
+    ['http://127.0.0.1:45800/x', 'the scheme is not https'],
+    ['http://127.0.0.1:4580.evil.com/x', NO_URL],
+    ['http://localhost:4580/x', 'the scheme is not https'],
+    ['https://127.0.0.1:4580/x', 'the port is not 443'],
+    ['http://127.0.0.1:4580@evil.com/x', 'the scheme is not https'],
+    ['http://user@127.0.0.1:4580/x', 'the URL holds user info'],
+    ['http://2130706433:4580/x', NOT_PLAIN],
+    ['blob:http://127.0.0.1:4580/x', 'the scheme is not https'],
+    ['http://127.0.0.1:4580\\x', NO_URL],
+  ])('%s, which is not the origin of our own', (text, what) => {
+    expect(refusal(text, WITH_OWN)).toBe(what);
+  });
+
+  it('or leads to S3, whatever it is; the message never holds its query', () => {
+    const query = 'X-Amz-Signature=5ec2e75ec2e7';
+    const host = fc.oneof(
+      fc.constantFrom('s3.us-east-1.amazonaws.com', 's3.amazonaws.com', '127.0.0.1', '[::1]', 'evil.com'),
+      fc.domain(),
+      fc.ipV4Extended(),
+      fc.string({ unit: 'grapheme' }),
+    );
+    const piece = fc.oneof(host, fc.constantFrom('.', '@', ':', '/', '\\', '#', '%2e', '\t', ':443'));
+    const text = fc.oneof(
+      fc.string(),
+      fc.webUrl(),
+      fc
+        .tuple(fc.constantFrom('https://', 'https:', 'http://', ''), fc.array(piece, { maxLength: 4 }))
+        .map(([scheme, pieces]) => `${scheme}${pieces.join('')}/k?${query}`),
+    );
+    fc.assert(
+      fc.property(text, (url) => {
+        try {
+          const { protocol, hostname, port, username } = checkPayloadUrl(url, POLICY);
+          expect([protocol, port, username]).toEqual(['https:', '', '']);
+          expect(hostname).toMatch(/(^|\.)s3(\.us-east-1)?\.amazonaws\.com$/);
+        } catch (error) {
+          expect(error).toBeInstanceOf(PayloadRefusedError);
+          expect(error).toMatchObject({ message: expect.not.stringContaining(query) });
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+describe('a presigned URL expires', () => {
+  const at = (query: string) => expiresAt(new URL(`https://s3.amazonaws.com/b/k?${query}`));
+
+  it.each([
+    ['X-Amz-Date=20260101T000000Z&X-Amz-Expires=900', '2026-01-01T00:15:00Z'],
+    ['x-amz-expires=1&x-amz-date=20261231T235959Z', '2027-01-01T00:00:00Z'],
+    ['X-Amz-Date=20260101T000000Z&X-Amz-Expires=0&Expires=1', '2026-01-01T00:00:00Z'],
+    ['AWSAccessKeyId=a&Expires=1767225600&Signature=s', '2026-01-01T00:00:00Z'],
+    ['expires=0', '1970-01-01T00:00:00Z'],
+  ])('%s', (query, time) => {
+    expect(at(query)).toBe(Date.parse(time));
+  });
+
+  it.each([
+    '',
+    'X-Amz-Date=20260101T000000Z',
+    'X-Amz-Expires=900',
+    'X-Amz-Date=20260101T000000Z&X-Amz-Expires=soon',
+    'X-Amz-Date=20260101T000000Z&X-Amz-Expires=-1',
+    'X-Amz-Date=20260101T000000Z&X-Amz-Expires=1e99',
+    `X-Amz-Date=20260101T000000Z&X-Amz-Expires=${'9'.repeat(400)}`,
+    'X-Amz-Date=20261301T000000Z&X-Amz-Expires=1',
+    'X-Amz-Date=20260101T250000Z&X-Amz-Expires=1',
+    'X-Amz-Date=yesterday&X-Amz-Expires=1',
+    'X-Amz-Date=20260101T000000Z%0A&X-Amz-Expires=1',
+    'Expires=',
+    'Expires=NaN',
+    'Expires=Infinity',
+    'Expires=-1',
+    'Expires=0x10',
+    'Expires=1.5',
+    'Expires=%31%00',
+    `Expires=${'9'.repeat(400)}`,
+    'Expires=٣',
+  ])('at a time that %s does not tell', (query) => {
+    expect(at(query)).toBeNull();
+  });
+
+  it('at a time or at none, whatever it holds', () => {
+    const name = fc.constantFrom('X-Amz-Date', 'X-Amz-Expires', 'Expires');
+    const value = fc.oneof(fc.string(), fc.nat().map(String), fc.constant('20260101T000000Z'));
+    fc.assert(
+      fc.property(fc.array(fc.tuple(name, value)), (query) => {
+        expect(at(new URLSearchParams(query).toString()) ?? 0).toSatisfy(Number.isSafeInteger);
+      }),
+    );
+  });
+});

@@ -1,0 +1,68 @@
+import { randomUUID } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { createSigner } from '../../../lib/common/signed-text.ts';
+import { checkPayloadUrl, expiresAt } from '../../../lib/stream/payload-url.ts';
+import { createPayloadLinks } from '../../../lib/sync/payload-links.ts';
+import { NEW_YEAR } from '../../fixtures/sync/stream-events.ts';
+
+const WEEK = 7 * 24 * 60 * 60 * 1000;
+const ORIGIN = 'http://127.0.0.1:4580';
+const KEY = Buffer.alloc(32, 7);
+
+function setUp(key = KEY) {
+  const clock = { now: NEW_YEAR + 1 };
+  const links = createPayloadLinks({ key, origin: () => ORIGIN, now: () => clock.now, randomId: randomUUID });
+  return { links, clock };
+}
+
+const targetOf = (url: string) => url.slice(ORIGIN.length);
+
+describe('a link to a payload', () => {
+  it('leads to it from our own origin, as readers of the stream allow it', () => {
+    const { links } = setUp();
+    const { url, payloadId } = links.create();
+    expect(url).toMatch(
+      new RegExp(`^${ORIGIN}/payloads/${payloadId}\\?expires=\\d{10}&signature=[\\w-]{43}$`),
+    );
+    expect(checkPayloadUrl(url, { regions: ['us-east-1'], ownOrigin: ORIGIN }).href).toBe(url);
+    expect(links.open(targetOf(url))).toBe(payloadId);
+    expect(links.create().payloadId).not.toBe(payloadId);
+  });
+
+  it('is good for a week, and says so where readers look for it', () => {
+    const { links, clock } = setUp();
+    const link = links.create();
+    expect(link.expiresAt).toBe(NEW_YEAR + WEEK + 1000);
+    expect(expiresAt(new URL(link.url))).toBe(link.expiresAt);
+    clock.now = link.expiresAt - 1;
+    expect(links.open(targetOf(link.url))).toBe(link.payloadId);
+    clock.now = link.expiresAt;
+    expect(links.open(targetOf(link.url))).toBeNull();
+  });
+
+  it.each<[what: string, change: (target: string) => string]>([
+    ['to another payload', (target) => target.replace(/payloads\/.{36}/, `payloads/${randomUUID()}`)],
+    ['that is to last longer', (target) => target.replace('expires=1', 'expires=2')],
+    ['of another signature', (target) => target.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'))],
+    ['cut off', (target) => target.slice(0, -1)],
+    ['without a signature', (target) => target.replace(/&.*/, '')],
+    ['with an empty signature', (target) => target.replace(/signature=.*/, 'signature=')],
+    ['without a query', (target) => target.replace(/\?.*/, '')],
+    ['to nothing', () => '/payloads/'],
+    ['under another path', (target) => target.replace('/payloads/', '/payloads//')],
+    ['that is long', (target) => `${target}${'A'.repeat(100_000)}`],
+  ])('%s is none of ours', (_, change) => {
+    const { links } = setUp();
+    expect(links.open(change(targetOf(links.create().url)))).toBeNull();
+  });
+
+  it('of another key, or signed for something else, is none of ours', () => {
+    const { links } = setUp();
+    const { url } = setUp(Buffer.alloc(32, 8)).links.create();
+    expect(links.open(targetOf(url))).toBeNull();
+    const { payloadId, expiresAt: until } = links.create();
+    const expires = String(until / 1000);
+    const signature = createSigner(KEY).signatureOf(expires, ['session', payloadId]);
+    expect(links.open(`/payloads/${payloadId}?expires=${expires}&signature=${signature}`)).toBeNull();
+  });
+});

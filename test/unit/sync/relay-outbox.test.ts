@@ -1,0 +1,333 @@
+import { describe, expect, it } from 'vitest';
+import { type RelayOptions, relayOutbox } from '../../../lib/sync/jobs/relay-outbox.ts';
+import type {
+  EventPublisher,
+  Outbox,
+  OutboxRow,
+  PublishOutcome,
+  StreamChoice,
+} from '../../../lib/sync/ports/outbox.ts';
+
+interface Row extends OutboxRow {
+  restUntil: number;
+  parkedReason?: string;
+}
+
+const throttled = { error: 'ProvisionedThroughputExceededException', retryable: true };
+const wrong = { error: 'ValidationException', retryable: false };
+
+/** An outbox in memory with a clock of its own, a stream in memory, and `answer` to say what the stream does. */
+function setUp(
+  events: string[],
+  answer: (event: string, streamName: string) => PublishOutcome | Promise<PublishOutcome> = () => 'published',
+  streamOf: (event: string) => string | null = () => null,
+) {
+  let clock = 0;
+  let rows: Row[] = events.map((event) => ({
+    outboxId: event,
+    streamName: streamOf(event),
+    partitionKey: `key-${event}`,
+    event,
+    attempts: 0,
+    restUntil: 0,
+  }));
+  const stream: string[] = [];
+  const streams: string[] = [];
+  const disabled: string[] = [];
+  const batches: number[] = [];
+  const outbox: Outbox = {
+    async claim(limit, leaseMs, of) {
+      const free = rows
+        .filter((row) => !row.parkedReason && row.restUntil <= clock && isChosen(row.streamName, of))
+        .slice(0, limit);
+      for (const row of free) Object.assign(row, { restUntil: clock + leaseMs, attempts: row.attempts + 1 });
+      return free.map((row) => ({ ...row }));
+    },
+    async remove(outboxIds) {
+      rows = rows.filter((row) => !outboxIds.includes(row.outboxId));
+    },
+    async postpone(claims) {
+      for (const { outboxId, delayMs } of claims) {
+        for (const row of rows) if (row.outboxId === outboxId) row.restUntil = clock + delayMs;
+      }
+    },
+    async park(outboxId, reason) {
+      for (const row of rows) if (row.outboxId === outboxId) row.parkedReason = reason;
+    },
+  };
+  const publisher: EventPublisher = {
+    async publish(streamName, entries) {
+      batches.push(entries.length);
+      return Promise.all(
+        entries.map(async ({ data }) => {
+          const event = new TextDecoder().decode(data);
+          const outcome = await answer(event, streamName);
+          if (outcome === 'published') {
+            stream.push(event);
+            streams.push(`${streamName} ${event}`);
+          }
+          return outcome;
+        }),
+      );
+    },
+  };
+  const streaming = {
+    async disable(name: string | null, reason: string) {
+      disabled.push(`${name}: ${reason}`);
+      return disabled.length === 1 ? 2 : 0;
+    },
+  };
+  return {
+    outbox,
+    stream,
+    streams,
+    disabled,
+    batches,
+    rows: () => rows,
+    pass: (ms: number) => {
+      clock += ms;
+    },
+    relay: (
+      options: Partial<RelayOptions> = {},
+      parts: { outbox?: Outbox; publisher?: EventPublisher } = {},
+    ) =>
+      relayOutbox({
+        outbox,
+        publisher,
+        streaming,
+        streamName: 'stream',
+        now: () => clock,
+        options,
+        ...parts,
+      }),
+  };
+}
+
+function isChosen(streamName: string | null, of: StreamChoice = { allBut: [] }): boolean {
+  return 'only' in of ? streamName === of.only : !of.allBut.includes(streamName);
+}
+
+const numbered = (count: number) => Array.from({ length: count }, (_, index) => `e${index}`);
+
+describe('the relay', () => {
+  it('publishes everything in batches, oldest first, and leaves nothing behind', async () => {
+    const { relay, stream, batches, rows } = setUp(numbered(25));
+    expect(await relay({ batchRows: 10 })).toEqual({
+      published: 25,
+      postponed: 0,
+      parked: 0,
+      refusals: [],
+      goneStreams: [],
+      withoutStream: 0,
+    });
+    expect(stream).toEqual(numbered(25));
+    expect(batches).toEqual([10, 10, 5]);
+    expect(rows()).toEqual([]);
+  });
+
+  it('asks the stream nothing when nothing waits', async () => {
+    const { relay, batches } = setUp([]);
+    expect(await relay()).toEqual({
+      published: 0,
+      postponed: 0,
+      parked: 0,
+      refusals: [],
+      goneStreams: [],
+      withoutStream: 0,
+    });
+    expect(batches).toEqual([]);
+  });
+
+  it('hands on text as UTF-8', async () => {
+    const { relay, stream } = setUp(['{"value":"ключ \u{1F511}"}']);
+    await relay();
+    expect(stream).toEqual(['{"value":"ключ \u{1F511}"}']);
+  });
+
+  it('begins no batch after its time, but always one', async () => {
+    const world = setUp(numbered(25));
+    const outbox = {
+      ...world.outbox,
+      remove: (ids: readonly string[]) => {
+        world.pass(40);
+        return world.outbox.remove(ids);
+      },
+    };
+    expect(await world.relay({ batchRows: 5, timeBudgetMs: 60 }, { outbox })).toMatchObject({
+      published: 10,
+    });
+    expect(await world.relay({ batchRows: 5, timeBudgetMs: -1 }, { outbox })).toMatchObject({ published: 5 });
+  });
+
+  it('lets others pass a row that is refused', async () => {
+    const { relay, stream, rows } = setUp(numbered(6), (event) => (event === 'e2' ? throttled : 'published'));
+    expect(await relay({ batchRows: 3 })).toEqual({
+      published: 5,
+      postponed: 1,
+      parked: 0,
+      refusals: ['ProvisionedThroughputExceededException'],
+      goneStreams: [],
+      withoutStream: 0,
+    });
+    expect(stream).toEqual(['e0', 'e1', 'e3', 'e4', 'e5']);
+    expect(rows()).toMatchObject([{ outboxId: 'e2', attempts: 1 }]);
+  });
+
+  it('tries again what may pass, for ever, at growing intervals up to the cap', async () => {
+    let answer: PublishOutcome = throttled;
+    const { relay, pass, rows, stream } = setUp(['e0'], () => answer);
+    const rests: number[] = [];
+    for (let attempt = 0, clock = 0; attempt < 40; attempt += 1) {
+      await relay({ retryBaseMs: 100, retryCapMs: 1_000 });
+      const rest = (rows()[0]?.restUntil ?? 0) - clock;
+      rests.push(rest);
+      clock += rest;
+      pass(rest);
+    }
+    expect(rests.slice(0, 6)).toEqual([100, 200, 400, 800, 1_000, 1_000]);
+    expect(rests.at(-1)).toBe(1_000);
+    expect(rows()).toMatchObject([{ attempts: 40 }]);
+    answer = 'published';
+    await relay();
+    expect(stream).toEqual(['e0']);
+  });
+
+  it('parks what cannot pass, after some attempts, with the reason', async () => {
+    const { relay, pass, rows, batches, stream } = setUp(['bad', 'good'], (event) =>
+      event === 'bad' ? wrong : 'published',
+    );
+    for (let attempt = 1; attempt < 3; attempt += 1) {
+      expect(await relay({ parkAfterAttempts: 3 })).toMatchObject({ postponed: 1, parked: 0 });
+      pass(60_000);
+    }
+    expect(await relay({ parkAfterAttempts: 3 })).toEqual({
+      published: 0,
+      postponed: 0,
+      parked: 1,
+      refusals: ['ValidationException'],
+      goneStreams: [],
+      withoutStream: 0,
+    });
+    expect(rows()).toMatchObject([{ outboxId: 'bad', parkedReason: 'ValidationException, 3 attempts' }]);
+    pass(60_000);
+    const asked = batches.length;
+    await relay();
+    expect(batches).toHaveLength(asked);
+    expect(stream).toEqual(['good']);
+  });
+
+  it('leaves a stream alone that takes nothing, and comes back to every row', async () => {
+    let up = false;
+    const { relay, pass, batches, rows, stream } = setUp(numbered(100), () => (up ? 'published' : throttled));
+    expect(await relay({ batchRows: 10 })).toMatchObject({ published: 0, postponed: 30 });
+    expect(batches).toHaveLength(3);
+    up = true;
+    pass(60_000);
+    expect(await relay({ batchRows: 10 })).toMatchObject({ published: 100 });
+    expect(rows()).toEqual([]);
+    expect([...stream].sort()).toEqual(numbered(100).sort());
+  });
+
+  it('takes a missing outcome for a failure that may pass', async () => {
+    const { relay, rows } = setUp(['e0']);
+    const publisher = { publish: async () => [] };
+    expect(await relay({}, { publisher })).toMatchObject({ postponed: 1, refusals: ['NoOutcome'] });
+    expect(rows()).toHaveLength(1);
+  });
+
+  it('publishes again what it could not remove, when the lease is over', async () => {
+    const { relay, outbox, pass, rows, stream } = setUp(['e0']);
+    const remove = () => Promise.reject(new Error('the connection broke'));
+    await expect(relay({ leaseMs: 100 }, { outbox: { ...outbox, remove } })).rejects.toThrow(
+      'the connection broke',
+    );
+    await relay();
+    expect(stream).toEqual(['e0']);
+    pass(100);
+    await relay();
+    expect(stream).toEqual(['e0', 'e0']);
+    expect(rows()).toEqual([]);
+  });
+
+  describe('with a stream for each pool', () => {
+    const gone = { error: 'ResourceNotFoundException', retryable: true, noStream: true as const };
+    /** Events are named for their streams, but for those of no stream. */
+    const streamOf = (event: string) => event.split(' ')[1] ?? null;
+    const alternating = (count: number) =>
+      numbered(count).map((name, index) => `${name} ${index % 2 === 0 ? 'bad' : 'good'}`);
+
+    it('brings each event to its own, and one that names none to the one it was told', async () => {
+      const { relay, streams } = setUp(['e0 a', 'e1', 'e2 b', 'e3 a'], undefined, streamOf);
+      expect(await relay()).toMatchObject({ published: 4 });
+      expect(streams.toSorted()).toEqual(['a e0 a', 'a e3 a', 'b e2 b', 'stream e1']);
+    });
+
+    it('holds up no others for one that takes nothing, however much waits for it', async () => {
+      const { relay, stream, rows } = setUp(
+        [...numbered(100).map((name) => `${name} bad`), 'e100 good', 'e101'],
+        (event) => (event.endsWith('bad') ? throttled : 'published'),
+        streamOf,
+      );
+      expect(await relay({ batchRows: 10 })).toMatchObject({ published: 2, postponed: 30 });
+      expect(stream.toSorted()).toEqual(['e100 good', 'e101']);
+      expect(rows()).toHaveLength(100);
+    });
+
+    it('holds up no others for one that does not answer', async () => {
+      const { promise, resolve } = Promise.withResolvers<PublishOutcome>();
+      const { relay, stream } = setUp(
+        alternating(60),
+        (event) => (event.endsWith('bad') ? promise : 'published'),
+        streamOf,
+      );
+      const relayed = relay({ batchRows: 10 });
+      await expect.poll(() => stream.length).toBe(30);
+      resolve('published');
+      expect(await relayed).toMatchObject({ published: 60 });
+    });
+
+    it('fails as one of them does, when all others are done', async () => {
+      const world = setUp(alternating(4), undefined, streamOf);
+      const outbox: Outbox = {
+        ...world.outbox,
+        remove: async (ids) => {
+          if (ids[0]?.endsWith('bad')) throw new Error('the connection broke');
+          await new Promise((resolve) => setTimeout(resolve, 5));
+          await world.outbox.remove(ids);
+        },
+      };
+      await expect(world.relay({}, { outbox })).rejects.toThrow('the connection broke');
+      expect(world.rows().map(({ event }) => event)).toEqual(['e0 bad', 'e2 bad']);
+    });
+
+    it('says of one that stays away that it is gone, keeps its events, and tries on', async () => {
+      let there = false;
+      const { relay, pass, disabled, rows, stream } = setUp(
+        alternating(4),
+        (event) => (event.endsWith('good') || there ? 'published' : gone),
+        streamOf,
+      );
+      const options = { disableAfterAttempts: 3 };
+      for (const [goneStreams, withoutStream] of [
+        [[], 0],
+        [[], 0],
+        [['bad'], 2],
+        [[], 2],
+      ]) {
+        expect(await relay(options)).toMatchObject({ postponed: 2, goneStreams, withoutStream });
+        pass(60_000);
+      }
+      expect(new Set(disabled)).toEqual(new Set(['bad: stream bad does not exist']));
+      expect(rows()).toHaveLength(2);
+      there = true;
+      expect(await relay(options)).toMatchObject({ published: 2, goneStreams: [], withoutStream: 0 });
+      expect(stream).toHaveLength(4);
+    });
+
+    it('calls the one it was told by its name when it is gone', async () => {
+      const { relay, disabled } = setUp(['e0'], () => gone);
+      expect(await relay({ disableAfterAttempts: 1 })).toMatchObject({ goneStreams: ['stream'] });
+      expect(disabled).toEqual(['null: stream stream does not exist']);
+    });
+  });
+});
