@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 /** `npm run deploy -- --stage prod`: the stack, then the tables, so that it fails where either does. */
-const SERVERLESS = fileURLToPath(new URL('../node_modules/serverless/bin/serverless.js', import.meta.url));
+const SERVERLESS = fileURLToPath(new URL('../../node_modules/serverless/bin/serverless.js', import.meta.url));
 /** Options of `serverless deploy` that `serverless invoke` has, too, and with the same meaning. */
 const SHARED = new Set(['--stage', '-s', '--region', '-r', '--aws-profile', '--param', '--config', '-c']);
 

@@ -21,7 +21,7 @@ process.stdin.resume().on('end', () => {
 let directory: string;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'deploy-'));
-  await mkdir(join(directory, 'infra'));
+  await mkdir(join(directory, 'infra/stack'), { recursive: true });
   await mkdir(join(directory, 'node_modules/serverless/bin'), { recursive: true });
   await cp(join(ROOT, 'infra/stack/deploy.ts'), join(directory, 'infra/stack/deploy.ts'));
   await writeFile(join(directory, 'package.json'), '{"type":"module"}');

@@ -20,25 +20,25 @@ function brokenBy(sql: string): string[] {
 
 /** Never run on Aurora DSQL. */
 const ELSEWHERE = [
-  'pglite-worker.ts: catalogue',
-  'pglite-worker.ts: language other than SQL',
-  'pglite-worker.ts: setting',
-  'value-indexes.ts: catalogue',
-  'value-indexes.ts: type of names',
+  'lib/database/drivers/pglite/pglite-worker.ts: catalogue',
+  'lib/database/drivers/pglite/pglite-worker.ts: language other than SQL',
+  'lib/database/drivers/pglite/pglite-worker.ts: setting',
+  'lib/projection/store/value-indexes.ts: catalogue',
+  'lib/projection/store/value-indexes.ts: type of names',
 ];
 
 /** Of the service itself, which is not deployed on Aurora DSQL: docs/decisions.md. */
 const OF_THE_SERVICE = [
-  'bulk-publish-statements.ts: FOR UPDATE in a part of a statement',
-  'identity-statements.ts: COLLATE in a query',
-  'identity-statements.ts: change of any number of rows',
-  'merge-statements.ts: WITH that changes data',
-  'outbox-store.ts: change of any number of rows',
-  'pool-data-statements.ts: COLLATE in a query',
-  'pool-statements.ts: COLLATE in a query',
-  'streaming-switch.ts: change of any number of rows',
-  'sync-statements.ts: COLLATE in a query',
-  'sync-statements.ts: WITH that changes data',
+  'lib/sync/store/bulk-publish-job-statements.ts: FOR UPDATE in a part of a statement',
+  'lib/identity/store/identity-statements.ts: COLLATE in a query',
+  'lib/identity/store/identity-statements.ts: change of any number of rows',
+  'lib/sync/store/merge-statements.ts: WITH that changes data',
+  'lib/sync/store/outbox-store.ts: change of any number of rows',
+  'lib/sync/store/pool-data-statements.ts: COLLATE in a query',
+  'lib/sync/store/pool-statements.ts: COLLATE in a query',
+  'lib/sync/store/streaming-switch.ts: change of any number of rows',
+  'lib/sync/store/sync-statements.ts: COLLATE in a query',
+  'lib/sync/store/sync-statements.ts: WITH that changes data',
 ];
 
 describe("what we ship, by Aurora DSQL's rules", () => {

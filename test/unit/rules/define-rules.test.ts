@@ -59,7 +59,7 @@ describe('rules', () => {
 
   it('are defined by what the package exports under its own name', () => {
     expect(createRequire(import.meta.url).resolve('cognito-sync-backend/rules')).toMatch(
-      /lib\/trigger\/rules\.ts$/,
+      /lib\/rules\/rules\.ts$/,
     );
   });
 });
