@@ -49,7 +49,7 @@ export interface SyncService {
   startSchedules(client: KinesisClient): ServiceSchedules;
   /** Gives what an identity stored to the one that it has become part of. */
   mergeDatasets: (merge: Merge) => Promise<void>;
-  /** Deletes what is kept of a pool that is marked as deleted. */
+  /** Deletes what is snapshotCache of a pool that is marked as deleted. */
   deletePoolData: (identityPoolId: string) => Promise<boolean>;
   /** Forgets the messages of devices. */
   emptyInbox(): void;
@@ -71,13 +71,13 @@ export function createSyncService({
   const logger = createLogger('sync-api');
   const devices = createPushStore(database);
   const inbox = createPushInbox({ randomId });
-  const kept = createSnapshotCache();
-  const store = createSyncStore(database, kept);
+  const snapshotCache = createSnapshotCache();
+  const store = createSyncStore(database, snapshotCache);
   const offloading = { links: payloadLinks, inlineBytes: DEFAULT_LIMITS.inlineBytes };
   const afterWrite = () => schedules?.relay.nudge();
   const mergeDatasets = createMergeDatasets({
     store,
-    merges: createMergeStore(database, kept),
+    merges: createMergeStore(database, snapshotCache),
     offloading,
     now: Date.now,
     afterWrite,

@@ -6,7 +6,7 @@ import type {
   KeyOptions,
   RulesOptions,
 } from '../../lib/rules/rules-model.ts';
-import { buildSyncTriggerEvent } from '../../lib/rules/sync-trigger-event.ts';
+import { buildSyncTriggerEvent } from '../../lib/sync/trigger/build-sync-trigger-event.ts';
 import { IDENTITY, POOL } from '../fixtures/sync/stream-events.ts';
 
 /** What a device can ask of the sync trigger, again and again. */

@@ -26,10 +26,10 @@ import {
   type WrittenRow,
 } from './sync-statements.ts';
 
-/** How often a change is decided on a snapshot that another change can make old before it waits for its turn. */
-const FREE_ATTEMPTS = 2;
+/** Optimistic attempts on a snapshot read from the database before falling back to locking. */
+const OPTIMISTIC_ATTEMPTS = 2;
 
-/** The SQLSTATE of a key that is there already: the session's, which is spent. */
+/** The SQLSTATE of a key that exists already: here the session's, which is spent. */
 const UNIQUE_VIOLATION = '23505';
 
 interface About {
@@ -39,133 +39,115 @@ interface About {
 
 type Decide<Answer> = (snapshot: Snapshot) => UpdateDecision<Answer>;
 
-const NOTHING_WRITTEN = { outboxId: null, subscribed: false };
-
-interface Deps {
+/** One change in progress. */
+interface Change<Answer> {
   database: Database;
-  kept: SnapshotCache;
+  cache: SnapshotCache;
+  dataset: DatasetKey;
+  about: About;
+  decide: Decide<Answer>;
 }
 
 /**
- * `SyncStore.change`: first on what this process knows of the dataset; then on what is read, without a lock, since
- * devices of one person rarely write at the same moment; then, where others keep coming first, in turn.
+ * `SyncStore.change`: decides on a snapshot and writes only if the dataset's count is still that of the snapshot.
+ * Devices of one user rarely write at the same moment, so this usually succeeds without a lock: in one round trip if
+ * the snapshot is cached, else in two. If others keep changing the dataset, the change waits for its lock.
  */
-export async function changeDataset<Answer>(
-  deps: Deps,
-  dataset: DatasetKey,
-  about: About,
-  decide: Decide<Answer>,
-): Promise<Changed<Answer>> {
-  const known = await changeFromMemory(deps, dataset, about, decide);
-  if (known) return known;
-  for (let attempt = 1; attempt <= FREE_ATTEMPTS; attempt += 1) {
-    const outcome = await changeFreely(deps, dataset, about, decide);
-    if (outcome) return outcome;
+export async function changeDataset<Answer>(change: Change<Answer>): Promise<Changed<Answer>> {
+  const { database, cache, dataset, about, decide } = change;
+  const cached = about.keys.length > 0 ? cache.recall(dataset, about.keys) : null;
+  const decision = cached && decideOnCached(decide, cached);
+  if (cached && decision) {
+    const changed = await changeOptimistically(change, cached, decision);
+    if (changed) return changed;
   }
-  return changeInTurn(deps, dataset, about, decide);
+  for (let attempt = 1; attempt <= OPTIMISTIC_ATTEMPTS; attempt += 1) {
+    const snapshot = await readSnapshot(database, dataset, about);
+    const changed = await changeOptimistically(change, snapshot, decide(snapshot));
+    if (changed) return changed;
+  }
+  return changeLocked(change);
 }
 
 /**
- * One round trip, for a device that goes on writing. What is remembered may be old, and says nothing of the session;
- * only a write that went through shows that it was right. So whatever else comes of it has to be decided once more.
+ * A cached snapshot may be stale and does not know whether the session is spent. Only a successful write proves it
+ * right, so a decision not to write, or an error, is discarded.
  *
- * @returns null where it is not known, or did not go through
+ * @returns null if the change must be decided on a snapshot from the database
  */
-async function changeFromMemory<Answer>(
-  { database, kept }: Deps,
-  dataset: DatasetKey,
-  about: About,
-  decide: Decide<Answer>,
-): Promise<Changed<Answer> | null> {
-  const snapshot = about.keys.length > 0 ? kept.recall(dataset, about.keys) : null;
-  if (snapshot === null) return null;
-  let decision: UpdateDecision<Answer>;
+function decideOnCached<Answer>(decide: Decide<Answer>, cached: Snapshot): UpdateDecision<Answer> | null {
   try {
-    decision = decide(snapshot);
+    const decision = decide(cached);
+    return decision.update === null ? null : decision;
   } catch {
     return null;
   }
-  const { update, answer } = decision;
-  if (update === null) return null;
-  let written: Written | null;
+}
+
+/**
+ * Writes without a lock, if the dataset has not changed since the snapshot.
+ * @returns null if it has, or if the dataset does not exist yet: creating it needs the identity's lock, which guards
+ *   the number of datasets
+ */
+async function changeOptimistically<Answer>(
+  change: Change<Answer>,
+  snapshot: Snapshot,
+  { update, answer }: UpdateDecision<Answer>,
+): Promise<Changed<Answer> | null> {
+  const { database, cache, dataset } = change;
+  if (update === null) return { answer, outboxId: null, subscribed: false };
+  if (!exists(snapshot.dataset)) return null;
+  let written: WrittenRow | null;
   try {
     written = await write(database, dataset, update, snapshot);
   } catch (error) {
-    kept.forget(dataset);
+    cache.forget(dataset);
     if (error instanceof DatabaseError && error.code === UNIQUE_VIOLATION) return null;
     throw error;
   }
   if (written === null) {
-    kept.forget(dataset);
+    cache.forget(dataset);
     return null;
   }
-  kept.keep(dataset, about.keys, snapshot, update);
-  return { answer, outboxId: written.outboxId, subscribed: written.subscribed };
+  return finishChange(change, { snapshot, update, written, answer });
 }
 
-/**
- * Two round trips and no lock between them: the write is made only if nothing changed since the snapshot.
- * @returns null where something did, or where the dataset is new, which others of the identity have to know
- */
-async function changeFreely<Answer>(
-  { database, kept }: Deps,
-  dataset: DatasetKey,
-  about: About,
-  decide: Decide<Answer>,
-): Promise<Changed<Answer> | null> {
-  const snapshot = await readSnapshot(database, dataset, about);
-  const { update, answer } = decide(snapshot);
-  if (update === null) return { answer, ...NOTHING_WRITTEN };
-  if (!exists(snapshot.dataset)) return null;
-  const written = await write(database, dataset, update, snapshot);
-  if (written === null) return null;
-  await settle({ database, kept }, dataset, about, { snapshot, update, erased: written.erased });
-  return { answer, outboxId: written.outboxId, subscribed: written.subscribed };
-}
-
-/** The changes of an identity one after the other. */
-async function changeInTurn<Answer>(
-  { database, kept }: Deps,
-  dataset: DatasetKey,
-  about: About,
-  decide: Decide<Answer>,
-): Promise<Changed<Answer>> {
-  const { change, ...outcome } = await database.transaction(async (transaction) => {
-    const { identityPoolId, identityId } = dataset;
+/** Serializes the changes of one identity. */
+async function changeLocked<Answer>(change: Change<Answer>): Promise<Changed<Answer>> {
+  const { database, dataset, about, decide } = change;
+  const { identityPoolId, identityId } = dataset;
+  const { snapshot, update, written, answer } = await database.transaction(async (transaction) => {
     await transaction.query(LOCK_IDENTITY, [identityRowId(dataset), identityPoolId, identityId]);
     await transaction.query(LOCK_DATASET, [datasetId(dataset)]);
     const snapshot = await readSnapshot(transaction, dataset, about);
     const { update, answer } = decide(snapshot);
-    if (update === null) return { change: null, answer, ...NOTHING_WRITTEN };
-    const written = await write(transaction, dataset, update, snapshot);
-    if (written === null) throw new DatabaseError('the dataset changed in spite of its lock', '40001');
-    const { erased, ...outcome } = written;
-    return { change: { snapshot, update, erased }, answer, ...outcome };
+    const written = update && (await write(transaction, dataset, update, snapshot));
+    if (update && !written) throw new DatabaseError('the dataset changed in spite of its lock', '40001');
+    return { snapshot, update, written, answer };
   });
-  if (change) await settle({ database, kept }, dataset, about, change);
-  return outcome;
+  if (!update || !written) return { answer, outboxId: null, subscribed: false };
+  return finishChange(change, { snapshot, update, written, answer });
 }
 
-interface Change {
+interface Committed<Answer> {
   snapshot: Snapshot;
   update: DatasetUpdate;
-  /** Records that the deletion of the dataset took with it. */
-  erased: number;
+  written: WrittenRow;
+  answer: Answer;
 }
 
-/** What is left to do when a change is committed. */
-async function settle(
-  { database, kept }: Deps,
-  dataset: DatasetKey,
-  { keys }: About,
-  { snapshot, update, erased }: Change,
-): Promise<void> {
-  if (exists(update.dataset)) kept.keep(dataset, keys, snapshot, update);
-  else kept.forget(dataset);
-  if (erased === ERASE_ROWS) await eraseDeleted(database, dataset, update.dataset.deletedSyncCount);
+/** What is left to do after the commit. */
+async function finishChange<Answer>(
+  { database, cache, dataset, about }: Change<Answer>,
+  { snapshot, update, written, answer }: Committed<Answer>,
+): Promise<Changed<Answer>> {
+  if (exists(update.dataset)) cache.keep(dataset, about.keys, snapshot, update);
+  else cache.forget(dataset);
+  if (written.erased === ERASE_ROWS) await eraseDeleted(database, dataset, update.dataset.deletedSyncCount);
+  return { answer, outboxId: written.outbox_id, subscribed: written.subscribed };
 }
 
-/** What a change of the dataset is decided on. */
+/** Reads what a change of the dataset is decided on. */
 export async function readSnapshot(
   on: Transaction,
   dataset: DatasetKey,
@@ -195,23 +177,15 @@ export async function readSnapshot(
   };
 }
 
-interface Written {
-  /** Null where the pool does not stream. */
-  outboxId: string | null;
-  subscribed: boolean;
-  erased: number;
-}
-
-/** @returns null where the dataset had changed, and nothing was written */
+/** @returns null if the dataset is no longer at the snapshot's count; then nothing is written */
 async function write(
   on: Transaction,
   dataset: DatasetKey,
   update: DatasetUpdate,
   snapshot: Snapshot,
-): Promise<Written | null> {
+): Promise<WrittenRow | null> {
   const { rows } = await on.query<WrittenRow>(...toStatement(dataset, update, snapshot));
-  const [row] = rows;
-  return row ? { outboxId: row.outbox_id, subscribed: row.subscribed, erased: row.erased } : null;
+  return rows[0] ?? null;
 }
 
 function toStatement(

@@ -24,12 +24,12 @@ import { LOCK_DATASET, LOCK_IDENTITY } from './sync-statements.ts';
 
 /**
  * Merges of identities in SQL, on any `Database`.
- * @param kept the sync store's, where that is in the same process. Without, its next change of a merged dataset takes a
+ * @param cache the sync store's, where that is in the same process. Without, its next change of a merged dataset takes a
  *   round trip more, to find that others have changed it.
  */
 export function createMergeStore(
   database: Database,
-  kept: Pick<SnapshotCache, 'forget'> = { forget: () => undefined },
+  cache: Pick<SnapshotCache, 'forget'> = { forget: () => undefined },
 ): MergeStore {
   return {
     async mergeDataset(source, into, targetOf, decide) {
@@ -37,8 +37,8 @@ export function createMergeStore(
         mergeDataset(transaction, source, into, { targetOf, decide }),
       );
       if (merged === null) return [];
-      kept.forget(source);
-      kept.forget(merged.target);
+      cache.forget(source);
+      cache.forget(merged.target);
       await eraseDeleted(database, source, merged.deletion.deletedSyncCount);
       return merged.outboxIds;
     },

@@ -19,7 +19,7 @@ import {
  * The sync store, on any `Database`.
  * @param kept shared with whatever else in this process changes datasets
  */
-export function createSyncStore(database: Database, kept = createSnapshotCache()): SyncStore {
+export function createSyncStore(database: Database, cache = createSnapshotCache()): SyncStore {
   return {
     readRecords: (dataset, options) => readRecords(database, dataset, options),
 
@@ -34,7 +34,7 @@ export function createSyncStore(database: Database, kept = createSnapshotCache()
       return rows.map(toStoredDataset);
     },
 
-    change: (dataset, about, decide) => changeDataset({ database, kept }, dataset, about, decide),
+    change: (dataset, about, decide) => changeDataset({ database, cache, dataset, about, decide }),
   };
 }
 
