@@ -11,7 +11,7 @@ import { createMergeDatasets } from '../../lib/sync/jobs/merge-datasets.ts';
 import { DEFAULT_LIMITS } from '../../lib/sync/limits.ts';
 import { createPayloadLinks } from '../../lib/sync/payload-links.ts';
 import type { InvokeFunction } from '../../lib/sync/ports/functions.ts';
-import type { Merge } from '../../lib/sync/ports/merge.ts';
+import type { Merge } from '../../lib/sync/ports/merge-store.ts';
 import type { PushReport } from '../../lib/sync/push/push-to-devices.ts';
 import { createSessionTokens } from '../../lib/sync/session-token.ts';
 import { createBulkPublishJobStore } from '../../lib/sync/store/bulk-publish-job-store.ts';

@@ -1,4 +1,4 @@
-import type { Merge } from '../sync/ports/merge.ts';
+import type { Merge } from '../sync/ports/merge-store.ts';
 import type { IdentityStore } from './identity-store.ts';
 import type { OpenIdTokens } from './open-id-token.ts';
 import type { PageTokens } from './page-tokens.ts';

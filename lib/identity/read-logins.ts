@@ -1,6 +1,6 @@
 import { ServiceError } from '../common/errors.ts';
 import { isStorable } from '../common/storable-text.ts';
-import { invalidParameter } from '../sync/invalid-parameter.ts';
+import { invalidParameter } from '../sync/errors.ts';
 import type { IdentityDependencies } from './dependencies.ts';
 import type { Login } from './identity-store.ts';
 import type { IdentityPoolDescription, Logins } from './model.ts';

@@ -1,4 +1,4 @@
-import { invalidParameter } from '../sync/invalid-parameter.ts';
+import { invalidParameter } from '../sync/errors.ts';
 
 /** Source: API reference of Cognito Identity, ListIdentities and ListIdentityPools. */
 const MAX_RESULTS = 60;

@@ -1,6 +1,6 @@
 import { ServiceError } from '../../common/errors.ts';
 import { authorizeDeveloper } from '../../sync/authorize.ts';
-import { invalidParameter } from '../../sync/invalid-parameter.ts';
+import { invalidParameter } from '../../sync/errors.ts';
 import { changeLogins } from '../change-logins.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
 import { findPool } from '../find-pool.ts';

@@ -28,3 +28,13 @@ export function checkSyncCount(value: number, path: string): number {
   // -0 is one of them.
   return value + 0;
 }
+
+/** The text is the service's own. */
+export function poolNotFound(identityPoolId: string): ServiceError {
+  return new ServiceError('ResourceNotFoundException', `IdentityPool '${identityPoolId}' not found`);
+}
+
+/** In the form of the service's own text about identity pools. */
+export function datasetNotFound(datasetName: string): ServiceError {
+  return new ServiceError('ResourceNotFoundException', `Dataset '${datasetName}' not found`);
+}

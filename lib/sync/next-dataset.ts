@@ -1,5 +1,29 @@
 import { exists, type Snapshot, type StoredDataset } from './ports/sync-store.ts';
 
+/** The dataset's date and count for its next change: both rise with every change, whatever the clock does. */
+export function nextVersion(
+  dataset: Snapshot['dataset'],
+  now: number,
+): Pick<StoredDataset, 'syncCount' | 'lastModifiedDate'> {
+  return {
+    syncCount: (dataset?.syncCount ?? 0) + 1,
+    lastModifiedDate: Math.max(now, (dataset?.lastModifiedDate ?? 0) + 1),
+  };
+}
+
+/** What is left of a dataset that is deleted. */
+export function deletionOf(before: StoredDataset, by: string, now: number): StoredDataset {
+  const version = nextVersion(before, now);
+  return {
+    ...before,
+    ...version,
+    deletedSyncCount: version.syncCount,
+    lastModifiedBy: by,
+    dataStorage: 0,
+    numRecords: 0,
+  };
+}
+
 export type Size = Pick<StoredDataset, 'dataStorage' | 'numRecords'>;
 
 /**
