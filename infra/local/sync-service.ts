@@ -25,10 +25,9 @@ import { createSyncStore } from '../../lib/sync/store/sync-store.ts';
 import { createPayloadApi } from '../../lib/wire/payload-api.ts';
 import type { SigV4Verifier } from '../../lib/wire/sigv4.ts';
 import { createSyncApi } from '../../lib/wire/sync-api.ts';
+import { createPayloadRoute, createSyncApiRoute } from './http/aws-routes.ts';
 import type { Route } from './http/http-server.ts';
-import { createPayloadRoute } from './http/payload-route.ts';
 import { createPushRoute } from './http/push-route.ts';
-import { createSyncApiRoute } from './http/sync-api-route.ts';
 import { createPushInbox } from './push-inbox.ts';
 import { type ServiceSchedules, startServiceSchedules } from './service-schedules.ts';
 

@@ -1,7 +1,6 @@
 import { MAX_DATE_MS, MAX_KEY_LENGTH, MIN_DATE_MS } from '../common/bounds.ts';
 import { ServiceError } from '../common/errors.ts';
-import { isStorable } from '../common/storable-text.ts';
-import { isLongerThan } from '../stream/members.ts';
+import { isLongerThan, isStorable } from '../common/text.ts';
 import { checkSyncCount, invalidParameter } from './errors.ts';
 import type { RecordPatch } from './model.ts';
 

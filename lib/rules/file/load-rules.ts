@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { SetupError } from '../../common/errors.ts';
-import { requireSyncRules } from '../require-sync-rules.ts';
+import { requireSyncRules } from '../define-rules.ts';
 import type { SyncRules } from '../rules-model.ts';
 import { describeThrown } from './describe-thrown.ts';
 import { mapImports } from './map-imports.ts';

@@ -1,5 +1,25 @@
 import type { PayloadPolicy } from '../common/function-settings.ts';
-import { PayloadRefusedError } from './payload-error.ts';
+
+/**
+ * The payload behind a URL can never be had: the URL is not allowed, has expired or leads to nothing, or what lies
+ * behind it cannot be a payload. Never quotes the URL: the query string of a presigned one is a secret.
+ */
+export class PayloadRefusedError extends Error {
+  override name = 'PayloadRefusedError';
+}
+
+/** The payload could not be had for now; trying again later can help. Never quotes the URL either. */
+export class PayloadUnavailableError extends Error {
+  override name = 'PayloadUnavailableError';
+}
+
+/**
+ * Resolves to the bytes behind the URL of an offloaded event.
+ *
+ * @throws {PayloadRefusedError} they can never be had from there
+ * @throws {PayloadUnavailableError} not now; the whole may be tried again
+ */
+export type FetchPayload = (url: string) => Promise<Uint8Array>;
 
 /** Belongs to no region: whoever owns a bucket there, it is S3 that answers and nothing else. */
 const GLOBAL_ENDPOINT = 's3.amazonaws.com';

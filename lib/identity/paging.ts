@@ -1,4 +1,5 @@
 import { createSigner } from '../common/signed-text.ts';
+import { invalidParameter } from '../sync/errors.ts';
 import { notValidToken } from '../sync/session-token.ts';
 
 const POOLS = ['page of identity pools'];
@@ -32,4 +33,15 @@ export function createPageTokens(key: Buffer): PageTokens {
     issueIdentities: (lastId, identityPoolId) => signer.sign(lastId, [IDENTITIES, identityPoolId]),
     verifyIdentities: (nextToken, identityPoolId) => verify(nextToken, [IDENTITIES, identityPoolId]),
   };
+}
+
+/** Source: API reference of Cognito Identity, ListIdentities and ListIdentityPools. */
+const MAX_RESULTS = 60;
+
+/** @throws {ServiceError} InvalidParameterException unless it is 1 to 60 */
+export function readMaxResults(maxResults: number): number {
+  if (!Number.isInteger(maxResults) || maxResults < 1 || maxResults > MAX_RESULTS) {
+    throw invalidParameter('maxResults', `Member must be between 1 and ${MAX_RESULTS}`);
+  }
+  return maxResults;
 }
