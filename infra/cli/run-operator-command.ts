@@ -5,7 +5,7 @@ import type { CommandDeps } from './command.ts';
 import { ALL_COMMANDS } from './commands.ts';
 import { DONE, fromAnywhere, type Outcome, outcomeOf, prepareCommand, questionOf } from './run-command.ts';
 import { runOnDirectory } from './run-on-directory.ts';
-import type { Confirm } from './terminal/confirm.ts';
+import type { Confirm } from './command.ts';
 
 export interface OperatorOptions {
   /** A server; without it the embedded database in `dataDir` is meant. */

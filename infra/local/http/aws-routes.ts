@@ -76,7 +76,7 @@ export function createPayloadRoute(payloadApi: PayloadApi): Route {
 }
 
 /** Node sends header names as they are given, in their own case. */
-export function sendWireResponse(response: ServerResponse, { status, headers, body }: WireResponse): void {
+function sendWireResponse(response: ServerResponse, { status, headers, body }: WireResponse): void {
   response.writeHead(status, [...headers.flat(), 'Content-Length', String(Buffer.byteLength(body))]);
   response.end(body);
 }

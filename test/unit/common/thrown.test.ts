@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { describeThrown } from '../../../lib/rules/file/describe-thrown.ts';
+import { describeThrown } from '../../../lib/common/thrown.ts';
 
 const PATH = '/home/me/sync-rules.ts';
 
@@ -28,9 +28,15 @@ describe('what a rule threw, in words', () => {
     expect(describeThrown(errorAt('x', stack))).toBe(`x (${PATH}:2:3)`);
   });
 
+  it('passes over places in this project and in Node', () => {
+    const lib = new URL('../../../lib/rules/rules.ts', import.meta.url).href;
+    const stack = `Error: x\n    at ${lib}:1:1\n    at load (node:internal/modules/run:1:1)\n    at async (${PATH}:2:3)`;
+    expect(describeThrown(errorAt('x', stack))).toBe(`x (${PATH}:2:3)`);
+  });
+
   it.each([
     ['an object', { a: 1 }, '{ a: 1 }'],
-    ['a text', 'oops', "'oops'"],
+    ['a text', 'oops', 'oops'],
     ['nothing', undefined, 'undefined'],
     ['an error whose message is no text', errorAt(5, ''), '5'],
     ['an error whose stack is none', errorAt('oops', null), 'oops'],
