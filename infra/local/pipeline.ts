@@ -8,9 +8,9 @@ import type { FetchPayload } from '../../lib/stream/payload.ts';
 import type { EventSourceMapping } from './event-source-mapping/event-source-mapping.ts';
 import { STREAM_NAME } from './names.ts';
 import { startProjection } from './projection.ts';
-import { startPublishPolling } from './publish-polling.ts';
-import { startQueryStoreSweep } from './query-store-sweep.ts';
-import type { ScheduleStatus } from './schedule.ts';
+import { startPublishPolling } from './schedules/publish-polling.ts';
+import { startQueryStoreSweep } from './schedules/query-store-sweep.ts';
+import type { ScheduleStatus } from './schedules/schedule.ts';
 import type { SyncService } from './sync-service.ts';
 
 /**

@@ -29,7 +29,7 @@ import { createPayloadRoute, createSyncApiRoute } from './http/aws-routes.ts';
 import type { Route } from './http/http-server.ts';
 import { createPushRoute } from './http/push-route.ts';
 import { createPushInbox } from './push-inbox.ts';
-import { type ServiceSchedules, startServiceSchedules } from './service-schedules.ts';
+import { type ServiceSchedules, startServiceSchedules } from './schedules/service-schedules.ts';
 
 interface SyncServiceDeps {
   database: Database;

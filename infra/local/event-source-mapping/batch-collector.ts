@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { retryDelayMs, untilAborted } from '../waiting.ts';
 import {
   type EncodedRecord,
   type EventOrigin,
@@ -10,7 +11,6 @@ import type { MappingOptions, MappingRuntime, MappingSettings } from './mapping-
 import { errorText, type RetryState } from './retry-state.ts';
 import { isCondition, type ShardCursor } from './shard-cursor.ts';
 import type { ShardProgress } from './shard-progress.ts';
-import { retryDelayMs, untilAborted } from './waiting.ts';
 
 /** Why a shard has no more records: it is closed and read to its end, or it (or its stream) is gone. */
 export type ShardEnd = 'drained' | 'missing';

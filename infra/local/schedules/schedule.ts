@@ -1,5 +1,5 @@
-import type { MappingLogger } from './event-source-mapping/retry-state.ts';
-import { sleep as realSleep, type Sleep } from './event-source-mapping/waiting.ts';
+import type { MappingLogger } from '../event-source-mapping/retry-state.ts';
+import { sleep as realSleep, type Sleep } from '../waiting.ts';
 
 export interface ScheduleStatus {
   functionName: string;
