@@ -7,7 +7,7 @@ import {
   type FinishMergesOutcome,
   finishMerges,
 } from '../lib/sync/jobs/finish-merges.ts';
-import type { Merge } from '../lib/sync/ports/merge.ts';
+import type { Merge } from '../lib/sync/ports/merge-store.ts';
 
 /** Whatever the schedule sends: nothing of it is read. */
 export type FinishMergesHandler = (event: unknown, context: Context) => Promise<FinishMergesAnswer>;

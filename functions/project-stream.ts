@@ -13,15 +13,13 @@ import { createSecretReader } from '../lib/aws/secret-reader.ts';
 import { createLogger, createReporter } from '../lib/aws/telemetry.ts';
 import { readParallelizationFactor, readPayloadPolicy } from '../lib/common/function-settings.ts';
 import { openFromEnvironment } from '../lib/database/open-from-environment.ts';
-import type { BatchReport } from '../lib/projection/batch-report.ts';
-import type { ReadableDelivery, RefusedDelivery } from '../lib/projection/delivery.ts';
-import { toDelivery } from '../lib/projection/kinesis-delivery.ts';
+import { type ReadableDelivery, type RefusedDelivery, toDelivery } from '../lib/projection/delivery.ts';
 import { limitFetches } from '../lib/projection/limit-fetches.ts';
-import { type BatchOutcome, projectBatch } from '../lib/projection/project-batch.ts';
+import { type BatchOutcome, type BatchReport, projectBatch } from '../lib/projection/project-batch.ts';
 import type { QueryStore } from '../lib/projection/query-store.ts';
 import { readDelivery } from '../lib/projection/read-delivery.ts';
 import { createQueryStore } from '../lib/projection/store/query-store.ts';
-import type { FetchPayload } from '../lib/stream/payload-port.ts';
+import type { FetchPayload } from '../lib/stream/payload.ts';
 
 export type ProjectStreamHandler = (
   event: KinesisStreamEvent,

@@ -11,8 +11,7 @@ import { readStream } from '../lib/common/stream-name.ts';
 import { openFromEnvironment } from '../lib/database/open-from-environment.ts';
 import { type RelayOptions, type RelayOutcome, relayOutbox } from '../lib/sync/jobs/relay-outbox.ts';
 import type { EventPublisher, Outbox, StreamingSwitch } from '../lib/sync/ports/outbox.ts';
-import { createOutboxStore } from '../lib/sync/store/outbox-store.ts';
-import { createStreamingSwitch } from '../lib/sync/store/streaming-switch.ts';
+import { createOutboxStore, createStreamingSwitch } from '../lib/sync/store/outbox-store.ts';
 
 /** Whatever the schedule sends: nothing of it is read. */
 export type RelayOutboxHandler = (event: unknown, context: Context) => Promise<RelayOutcome>;

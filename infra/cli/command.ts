@@ -1,6 +1,7 @@
 import type { OperatedService } from '../../lib/backfill/operated-service.ts';
+import type { Environment } from '../../lib/common/environment.ts';
 import type { Database } from '../../lib/database/database.ts';
-import type { FetchPayload } from '../../lib/stream/payload-port.ts';
+import type { FetchPayload } from '../../lib/stream/payload.ts';
 
 /** How far a command has come. Of several, the last one counts. */
 export interface Progress {
@@ -69,3 +70,22 @@ export interface Command extends CommandWith<CommandDeps> {
 export class UsageError extends Error {
   override name = 'UsageError';
 }
+
+/**
+ * Asks the one who gave the command whether to go on. What is not a clear yes is a no.
+ *
+ * @throws {SetupError} the answer is no
+ * @throws {UsageError} there is nobody to be asked
+ */
+export type Confirm = (question: string) => Promise<void>;
+
+/** What a command works with that needs no database of ours: it runs in this process, never in the local cloud. */
+export interface ProcessDeps extends Pick<CommandDeps, 'openService' | 'print'> {
+  env: Environment;
+  stdin: AsyncIterable<string | Buffer>;
+  /** Of the terminal; undefined where what is said goes to none. */
+  columns: number | undefined;
+  confirm: Confirm;
+}
+
+export type ProcessCommand = CommandWith<ProcessDeps>;

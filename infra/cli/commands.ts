@@ -1,10 +1,13 @@
-import type { Command } from './command.ts';
+import type { Command, CommandUsage, ProcessCommand } from './command.ts';
 import { bulkPublish } from './commands/bulk-publish.ts';
+import { connect } from './commands/connect.ts';
+import { disconnect } from './commands/disconnect.ts';
 import { forget } from './commands/forget.ts';
 import { indexes } from './commands/indexes.ts';
 import { pools } from './commands/pools.ts';
 import { reconcile } from './commands/reconcile.ts';
 import { redrive } from './commands/redrive.ts';
+import { rules } from './commands/rules.ts';
 import { status } from './commands/status.ts';
 
 /** The operator's commands on the database, by name. */
@@ -16,4 +19,17 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['indexes', indexes],
   ['pools', pools],
   ['redrive', redrive],
+]);
+
+/** The commands that need no database, by name. */
+export const PROCESS_COMMANDS: ReadonlyMap<string, ProcessCommand> = new Map([
+  ['connect', connect],
+  ['disconnect', disconnect],
+  ['rules', rules],
+]);
+
+/** All commands of the command line, of either kind. */
+export const ALL_COMMANDS: ReadonlyMap<string, CommandUsage> = new Map<string, CommandUsage>([
+  ...COMMANDS,
+  ...PROCESS_COMMANDS,
 ]);

@@ -1,11 +1,10 @@
 import { createSecretReader } from '../../lib/aws/secret-reader.ts';
 import type { DatabaseAddress } from '../../lib/database/database-address.ts';
 import { openForOperator, requireTables } from '../../lib/database/open-for-operator.ts';
-import type { CommandDeps } from './command.ts';
-import { ALL_COMMANDS } from './process-commands.ts';
+import type { CommandDeps, Confirm } from './command.ts';
+import { ALL_COMMANDS } from './commands.ts';
 import { DONE, fromAnywhere, type Outcome, outcomeOf, prepareCommand, questionOf } from './run-command.ts';
 import { runOnDirectory } from './run-on-directory.ts';
-import type { Confirm } from './terminal/confirm.ts';
 
 export interface OperatorOptions {
   /** A server; without it the embedded database in `dataDir` is meant. */

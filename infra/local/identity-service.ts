@@ -5,13 +5,13 @@ import { createIdentityOperations } from '../../lib/identity/create-identity-ope
 import type { IdentityDependencies } from '../../lib/identity/dependencies.ts';
 import { createOpenIdTokens } from '../../lib/identity/open-id-token.ts';
 import { createAssumeRoleWithWebIdentity } from '../../lib/identity/operations/assume-role-with-web-identity.ts';
-import { createPageTokens } from '../../lib/identity/page-tokens.ts';
+import { createPageTokens } from '../../lib/identity/paging.ts';
 import { createIdentityStore } from '../../lib/identity/store/identity-store.ts';
 import { createIdentityApi } from '../../lib/wire/identity-api.ts';
 import type { SigV4Verifier } from '../../lib/wire/sigv4.ts';
 import { createStsApi } from '../../lib/wire/sts-api.ts';
+import { createIdentityRoute } from './http/aws-routes.ts';
 import type { Route } from './http/http-server.ts';
-import { createIdentityRoute } from './http/identity-route.ts';
 
 interface IdentityServiceDeps
   extends Pick<

@@ -3,14 +3,14 @@ import { ensureStream } from '../../lib/aws/kinesis-stream.ts';
 import type { Credentials } from '../../lib/common/environment.ts';
 import type { DataDirectory } from '../../lib/database/data-directory.ts';
 import type { Database } from '../../lib/database/database.ts';
-import type { BatchReport } from '../../lib/projection/batch-report.ts';
-import type { FetchPayload } from '../../lib/stream/payload-port.ts';
+import type { BatchReport } from '../../lib/projection/project-batch.ts';
+import type { FetchPayload } from '../../lib/stream/payload.ts';
 import type { EventSourceMapping } from './event-source-mapping/event-source-mapping.ts';
 import { STREAM_NAME } from './names.ts';
 import { startProjection } from './projection.ts';
-import { startPublishPolling } from './publish-polling.ts';
-import { startQueryStoreSweep } from './query-store-sweep.ts';
-import type { ScheduleStatus } from './schedule.ts';
+import { startPublishPolling } from './schedules/publish-polling.ts';
+import { startQueryStoreSweep } from './schedules/query-store-sweep.ts';
+import type { ScheduleStatus } from './schedules/schedule.ts';
 import type { SyncService } from './sync-service.ts';
 
 /**

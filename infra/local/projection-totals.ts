@@ -1,4 +1,4 @@
-import type { BatchReport } from '../../lib/projection/batch-report.ts';
+import type { BatchReport } from '../../lib/projection/project-batch.ts';
 
 /** What was projected since the start, in the figures that the deployed function reports as metrics. */
 export interface ProjectionTotals {

@@ -6,9 +6,9 @@ import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { createKinesisReader } from '../../lib/aws/kinesis-reader.ts';
 import { createLogger } from '../../lib/aws/telemetry.ts';
 import type { Database } from '../../lib/database/database.ts';
-import type { BatchReport } from '../../lib/projection/batch-report.ts';
+import type { BatchReport } from '../../lib/projection/project-batch.ts';
 import { createQueryStore } from '../../lib/projection/store/query-store.ts';
-import type { FetchPayload } from '../../lib/stream/payload-port.ts';
+import type { FetchPayload } from '../../lib/stream/payload.ts';
 import { openCheckpointFile } from './event-source-mapping/checkpoint-file.ts';
 import { deployedMappingSettings } from './event-source-mapping/deployed-mapping-settings.ts';
 import {

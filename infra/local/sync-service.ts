@@ -11,7 +11,7 @@ import { createMergeDatasets } from '../../lib/sync/jobs/merge-datasets.ts';
 import { DEFAULT_LIMITS } from '../../lib/sync/limits.ts';
 import { createPayloadLinks } from '../../lib/sync/payload-links.ts';
 import type { InvokeFunction } from '../../lib/sync/ports/functions.ts';
-import type { Merge } from '../../lib/sync/ports/merge.ts';
+import type { Merge } from '../../lib/sync/ports/merge-store.ts';
 import type { PushReport } from '../../lib/sync/push/push-to-devices.ts';
 import { createSessionTokens } from '../../lib/sync/session-token.ts';
 import { createBulkPublishJobStore } from '../../lib/sync/store/bulk-publish-job-store.ts';
@@ -25,12 +25,11 @@ import { createSyncStore } from '../../lib/sync/store/sync-store.ts';
 import { createPayloadApi } from '../../lib/wire/payload-api.ts';
 import type { SigV4Verifier } from '../../lib/wire/sigv4.ts';
 import { createSyncApi } from '../../lib/wire/sync-api.ts';
+import { createPayloadRoute, createSyncApiRoute } from './http/aws-routes.ts';
 import type { Route } from './http/http-server.ts';
-import { createPayloadRoute } from './http/payload-route.ts';
 import { createPushRoute } from './http/push-route.ts';
-import { createSyncApiRoute } from './http/sync-api-route.ts';
 import { createPushInbox } from './push-inbox.ts';
-import { type ServiceSchedules, startServiceSchedules } from './service-schedules.ts';
+import { type ServiceSchedules, startServiceSchedules } from './schedules/service-schedules.ts';
 
 interface SyncServiceDeps {
   database: Database;

@@ -1,5 +1,5 @@
 import type { SyncClientCondition } from '../backfill/sync-client.ts';
-import { isObject } from '../common/is-object.ts';
+import { isObject } from '../common/json.ts';
 
 /** The names under which Amazon's services, the SDK and this project's own service refuse credentials. */
 const CREDENTIALS = new Set([

@@ -7,7 +7,7 @@ export interface FunctionCredentials {
 
 /**
  * The credentials of a function's role, which Lambda keeps in the environment. Stands in, in bundles of functions, for
- * what AWS's clients import under these two names (infra/stack/bundle/credentials-bundle.ts).
+ * what AWS's clients import under these two names (infra/stack/bundle/bundle-plugins.ts).
  *
  * @returns what reads them; it rejects where there are none
  */

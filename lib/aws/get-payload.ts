@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type ClientRequest, type Agent as HttpAgent, get as httpGet, IncomingMessage } from 'node:http';
 import { get as httpsGet } from 'node:https';
 import { addAbortSignal } from 'node:stream';
-import { PayloadRefusedError, PayloadUnavailableError } from '../stream/payload-error.ts';
+import { PayloadRefusedError, PayloadUnavailableError } from '../stream/payload.ts';
 
 interface GetOptions {
   /** An `https.Agent` where the URL is https. */

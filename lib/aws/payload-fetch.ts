@@ -2,9 +2,13 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PayloadPolicy } from '../common/function-settings.ts';
-import { PayloadRefusedError, PayloadUnavailableError } from '../stream/payload-error.ts';
-import type { FetchPayload } from '../stream/payload-port.ts';
-import { checkPayloadUrl, expiresAt } from '../stream/payload-url.ts';
+import {
+  checkPayloadUrl,
+  expiresAt,
+  type FetchPayload,
+  PayloadRefusedError,
+  PayloadUnavailableError,
+} from '../stream/payload.ts';
 import { getPayload } from './get-payload.ts';
 import { createPublicLookup, type LookupAll } from './public-lookup.ts';
 

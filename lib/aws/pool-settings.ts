@@ -1,4 +1,4 @@
-import type { PoolSettingsApi } from '../backfill/pool-settings.ts';
+import type { PoolSettingsApi } from '../backfill/operated-service.ts';
 import type { PoolStreaming } from '../backfill/sync-client.ts';
 import type { CognitoSync } from './cognito-sync-client.ts';
 import { ask } from './sync-client.ts';

@@ -1,7 +1,7 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { PollOutcome } from '../backfill/poll-model.ts';
-import type { BatchReport } from '../projection/batch-report.ts';
+import type { BatchReport } from '../projection/project-batch.ts';
 import type { RuleDecision } from '../rules/verdict.ts';
 
 const SERVICE = 'cognito-sync-backend';

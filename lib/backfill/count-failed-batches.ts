@@ -3,9 +3,9 @@ import {
   type FailureObject,
   failureObjectName,
   givenUpAt,
+  type RedrivenObjects,
   readFailureObject,
 } from '../projection/failure-object.ts';
-import type { RedrivenObjects } from '../projection/redriven-objects.ts';
 import { type CountFailedBatches, EvidenceError } from './evidence.ts';
 import type { StreamTime } from './publish-store.ts';
 

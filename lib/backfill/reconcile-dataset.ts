@@ -1,5 +1,5 @@
 import type { DatasetKey } from '../common/dataset-key.ts';
-import { isStorable } from '../common/storable-text.ts';
+import { isStorable } from '../common/text.ts';
 import type { DatasetChange } from '../projection/fold-events.ts';
 import { compareVersions, newest } from '../projection/version.ts';
 import type { StreamRecord, Version } from '../stream/stream-event.ts';

@@ -1,19 +1,12 @@
 import type { IdentityKey } from '../common/dataset-key.ts';
 import { changeLogins } from './change-logins.ts';
-import type { IdentityDependencies } from './dependencies.ts';
-import type { IdentityStore, StoredIdentity } from './identity-store.ts';
+import { type IdentityDependencies, newId } from './dependencies.ts';
+import { guestsNotAllowed, identityForbidden } from './errors.ts';
+import type { AskedIdentity } from './find.ts';
+import type { StoredIdentity } from './identity-store.ts';
 import { linkLogins } from './link-logins.ts';
 import type { IdentityPoolDescription, Logins } from './model.ts';
-import { newId } from './new-id.ts';
-import { guestsNotAllowed, identityForbidden } from './not-authorized.ts';
-import { identityNotFound } from './not-found.ts';
 import { readPublicLogins } from './read-logins.ts';
-
-/** An identity that somebody wants to be. */
-export interface AskedIdentity {
-  identity: StoredIdentity;
-  pool: IdentityPoolDescription;
-}
 
 /** Who somebody is, and the providers that say so; none for a guest. */
 export interface AuthenticatedIdentity {
@@ -22,17 +15,6 @@ export interface AuthenticatedIdentity {
 }
 
 type Needed = 'store' | 'openIdTokens' | 'logins' | 'mergeDatasets' | 'now' | 'randomId' | 'region';
-
-/** @throws {ServiceError} ResourceNotFoundException */
-export async function findAsked(
-  store: Pick<IdentityStore, 'readIdentity' | 'readPool'>,
-  identityId: string,
-): Promise<AskedIdentity> {
-  const identity = await store.readIdentity(identityId);
-  const pool = identity && (await store.readPool(identity.identityPoolId));
-  if (!identity || !pool) throw identityNotFound(identityId);
-  return { identity, pool };
-}
 
 /**
  * Lets somebody be the identity asked for: anybody while it is a guest, then those who show a login of it. Other logins

@@ -1,9 +1,8 @@
 import { ServiceError } from '../common/errors.ts';
 import type { IdentityDependencies } from './dependencies.ts';
-import { findPool } from './find-pool.ts';
+import { identityNotFound, invalidLoginToken } from './errors.ts';
+import { findPool } from './find.ts';
 import type { FoundLogins, LinkDecision, LoginQuestion } from './identity-store.ts';
-import { invalidLoginToken } from './not-authorized.ts';
-import { identityNotFound } from './not-found.ts';
 
 /** Each time that a decision comes to nothing another one was made, so that this is never reached by chance. */
 const ATTEMPTS = 10;

@@ -1,7 +1,7 @@
-import type { Merge } from '../sync/ports/merge.ts';
+import type { Merge } from '../sync/ports/merge-store.ts';
 import type { IdentityStore } from './identity-store.ts';
 import type { OpenIdTokens } from './open-id-token.ts';
-import type { PageTokens } from './page-tokens.ts';
+import type { PageTokens } from './paging.ts';
 import type { TemporaryCredentialsIssuer } from './temporary-credentials.ts';
 
 /** What the operations are made with; each takes what it needs of it. */
@@ -25,4 +25,9 @@ export interface IdentityDependencies {
   randomId: () => string;
   /** Ids of new pools and identities begin with it. */
   region: string;
+}
+
+/** Of a pool or of an identity: the region and a UUID. */
+export function newId({ region, randomId }: Pick<IdentityDependencies, 'region' | 'randomId'>): string {
+  return `${region}:${randomId()}`;
 }

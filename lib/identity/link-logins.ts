@@ -1,5 +1,5 @@
+import { loginsDoNotMatch } from './errors.ts';
 import type { FoundLogins, LinkDecision, LivingIdentity } from './identity-store.ts';
-import { loginsDoNotMatch } from './not-authorized.ts';
 
 export interface LinkOptions {
   /** For an identity that is not there yet. */

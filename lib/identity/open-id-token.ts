@@ -1,5 +1,5 @@
 import type { IdentityKey } from '../common/dataset-key.ts';
-import { isObject } from '../common/is-object.ts';
+import { isObject } from '../common/json.ts';
 import { createSigner } from '../common/signed-text.ts';
 
 const PURPOSE = ['open id token'];

@@ -1,15 +1,15 @@
 import { ServiceError } from '../common/errors.ts';
-import { isStorable } from '../common/storable-text.ts';
-import { invalidParameter } from '../sync/invalid-parameter.ts';
+import { isStorable } from '../common/text.ts';
+import { invalidParameter } from '../sync/errors.ts';
 import type { IdentityDependencies } from './dependencies.ts';
-import type { Login } from './identity-store.ts';
-import type { IdentityPoolDescription, Logins } from './model.ts';
 import {
   developerProviderIsNotPublic,
   ExpiredLoginTokenError,
   invalidLoginToken,
   loginsNotVerified,
-} from './not-authorized.ts';
+} from './errors.ts';
+import type { Login } from './identity-store.ts';
+import type { IdentityPoolDescription, Logins } from './model.ts';
 import type { OpenIdTokens } from './open-id-token.ts';
 import { userOfToken } from './user-of-token.ts';
 

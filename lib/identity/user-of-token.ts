@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
-import { isObject } from '../common/is-object.ts';
-import { isStorable } from '../common/storable-text.ts';
-import { invalidLoginToken } from './not-authorized.ts';
+import { isObject } from '../common/json.ts';
+import { isStorable } from '../common/text.ts';
+import { invalidLoginToken } from './errors.ts';
 
 /** Three parts in base64url, of which the last may be empty: an unsigned token. */
 const JWT = /^[\w-]+\.([\w-]+)\.[\w-]*$/;

@@ -1,3 +1,4 @@
+import type { KinesisStreamRecord } from 'aws-lambda';
 import type { StreamEvent } from '../stream/stream-event.ts';
 
 /** Where on the stream something stood, and when it arrived there (epoch milliseconds). */
@@ -26,4 +27,17 @@ export interface RefusedDelivery extends Delivery {
   reason: string;
   /** Null where the data is no event. */
   identityPoolId: string | null;
+}
+
+/** One record of the event with which Lambda invokes a function for a Kinesis stream. */
+export function toDelivery({ eventID, eventSourceARN, kinesis }: KinesisStreamRecord): Delivery {
+  return {
+    position: {
+      streamName: eventSourceARN.slice(eventSourceARN.lastIndexOf('/') + 1),
+      shardId: eventID.slice(0, eventID.lastIndexOf(':')),
+      sequenceNumber: kinesis.sequenceNumber,
+      arrivedAt: Math.round(kinesis.approximateArrivalTimestamp * 1000),
+    },
+    data: Buffer.from(kinesis.data, 'base64'),
+  };
 }

@@ -1,10 +1,9 @@
 import type { KinesisStreamRecord } from 'aws-lambda';
 import { MAX_DATE_MS, MIN_DATE_MS } from '../common/bounds.ts';
 import { ValueRefusedError } from '../common/errors.ts';
-import { isObject } from '../common/is-object.ts';
-import { isStorable } from '../common/storable-text.ts';
-import type { Delivery, StreamPosition } from './delivery.ts';
-import { toDelivery } from './kinesis-delivery.ts';
+import { isObject } from '../common/json.ts';
+import { isStorable } from '../common/text.ts';
+import { type Delivery, type StreamPosition, toDelivery } from './delivery.ts';
 
 /** An object of a failure destination, not yet read. */
 export interface FailureObject {
@@ -87,4 +86,12 @@ export function givenUpAt(name: string): number | null {
   const [, , day, hour, minute, second] = GIVEN_BY_LAMBDA.exec(name) ?? [];
   const at = Date.parse(`${day}T${hour}:${minute}:${second}Z`);
   return Number.isNaN(at) ? null : at;
+}
+
+/** Objects of a failure destination that were projected since. They themselves stay where they are. */
+export interface RedrivenObjects {
+  /** Once more changes nothing. @param redrivenAt epoch milliseconds */
+  keep(name: string, redrivenAt: number): Promise<void>;
+  /** Those of the names that were kept. */
+  among(names: readonly string[]): Promise<Set<string>>;
 }

@@ -1,6 +1,5 @@
 import pLimit from 'p-limit';
-import { PayloadUnavailableError } from '../stream/payload-error.ts';
-import type { FetchPayload } from '../stream/payload-port.ts';
+import { type FetchPayload, PayloadUnavailableError } from '../stream/payload.ts';
 
 interface BatchLimits {
   /** Fetches under way at the same time. */

@@ -1,8 +1,7 @@
-import { isStorable } from '../common/storable-text.ts';
+import { isStorable } from '../common/text.ts';
 import { decodePayload } from '../stream/decode-payload.ts';
 import { decodeStreamEvent } from '../stream/decode-stream-event.ts';
-import { PayloadRefusedError } from '../stream/payload-error.ts';
-import type { FetchPayload } from '../stream/payload-port.ts';
+import { type FetchPayload, PayloadRefusedError } from '../stream/payload.ts';
 import { type OffloadedEvent, type RecordsEvent, StreamEventError } from '../stream/stream-event.ts';
 import type { Delivery, ReadableDelivery, RefusedDelivery } from './delivery.ts';
 

@@ -1,5 +1,4 @@
-import { PayloadUnavailableError } from '../stream/payload-error.ts';
-import type { FetchPayload } from '../stream/payload-port.ts';
+import { type FetchPayload, PayloadUnavailableError } from '../stream/payload.ts';
 import type { Delivery, ReadableDelivery, RefusedDelivery } from './delivery.ts';
 import { projectBatch, VALUE_REFUSED } from './project-batch.ts';
 import type { QuarantinedDelivery, QuarantineStore } from './quarantine-store.ts';

@@ -1,6 +1,6 @@
+import { showKey } from '../common/text.ts';
 import { BrokenRuleError } from './call-rule.ts';
 import type { RuledCall } from './ruled-call.ts';
-import { showKey } from './show-key.ts';
 
 /** The call fails; the message is for the device. */
 export class Rejection extends Error {

@@ -1,4 +1,4 @@
-import { isObject } from '../common/is-object.ts';
+import { isObject } from '../common/json.ts';
 import type { Members } from '../stream/members.ts';
 import { nearestName } from './nearest-name.ts';
 import type { DatasetOptions, Examples, KeyOptions, RulesOptions } from './rules-model.ts';

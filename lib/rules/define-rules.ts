@@ -1,6 +1,7 @@
+import { SetupError } from '../common/errors.ts';
+import { isObject } from '../common/json.ts';
 import { checkRules } from './check-rules.ts';
 import { createNameLookup } from './name-lookup.ts';
-import { RulesError } from './rules-error.ts';
 import type {
   DatasetOptions,
   DatasetRule,
@@ -9,6 +10,18 @@ import type {
   RulesOptions,
   SyncRules,
 } from './rules-model.ts';
+
+/** Rules that cannot be used. The message is one line that names every place that is wrong. */
+export class RulesError extends SetupError {
+  override name = 'RulesError';
+  /** One for each place, such as `datasets.game.keys.score.maxBytes: must be a whole number from 0`. */
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`the sync rules cannot be used: ${problems.join('; ')}`);
+    this.problems = problems;
+  }
+}
 
 /**
  * Checks rules and makes them ready to be asked; what becomes of the options afterwards has no effect.
@@ -45,4 +58,18 @@ function toDatasetRule(
 
 function lookUpIn<Rule extends { name: string }>(rules: readonly Rule[]) {
   return createNameLookup(rules.map((rule): [string, Rule] => [rule.name, rule]));
+}
+
+/**
+ * What a rules file exports by default.
+ * @throws {RulesError} it is not what `defineRules` answers: without this, each call would fail by itself
+ */
+export function requireSyncRules(exported: unknown): SyncRules {
+  if (isSyncRules(exported)) return exported;
+  throw new RulesError(['the default export of the file must be what defineRules answers']);
+}
+
+/** By what can be asked of them: the file may have come by another copy of `defineRules`. */
+function isSyncRules(exported: unknown): exported is SyncRules {
+  return isObject(exported) && typeof exported.findDatasetRule === 'function';
 }

@@ -1,5 +1,5 @@
 import { MAX_RECORDS } from '../common/bounds.ts';
-import { isObject } from '../common/is-object.ts';
+import { isObject } from '../common/json.ts';
 import { attemptRule, Rejection, RevertAll, rejectCall } from './attempt-rule.ts';
 import { decideChange } from './decide-change.ts';
 import { deriveRecords } from './derive-records.ts';

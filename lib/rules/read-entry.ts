@@ -1,4 +1,4 @@
-import { isObject } from '../common/is-object.ts';
+import { isObject } from '../common/json.ts';
 
 /** A record of an event: the values it has and is to have; null is none. */
 export interface Entry {

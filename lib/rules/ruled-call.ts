@@ -1,4 +1,4 @@
-import { isObject } from '../common/is-object.ts';
+import { isObject } from '../common/json.ts';
 import { type Entry, readEntry } from './read-entry.ts';
 import type { DatasetOfRule, DatasetRule, OnRuleError, RecordValues, SyncRules } from './rules-model.ts';
 import type { DatasetRecord, SyncTriggerEvent } from './sync-trigger-event.ts';

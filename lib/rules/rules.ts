@@ -1,6 +1,5 @@
 /** What rules files import, as `cognito-sync-backend/rules`. */
-export { defineRules } from './define-rules.ts';
-export { RulesError } from './rules-error.ts';
+export { defineRules, RulesError } from './define-rules.ts';
 export type {
   ChangeToValidate,
   DatasetOptions,

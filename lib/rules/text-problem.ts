@@ -1,6 +1,5 @@
 import { MAX_KEY_LENGTH, MAX_VALUE_LENGTH } from '../common/bounds.ts';
-import { isStorable } from '../common/storable-text.ts';
-import { isLongerThan } from '../stream/members.ts';
+import { isLongerThan, isStorable } from '../common/text.ts';
 
 const NOT_STORABLE = 'holds NUL or unpaired surrogates';
 

@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { jsonNumber } from './json-number.ts';
+import { jsonNumber } from '../common/json.ts';
 
 type Validate = StandardSchemaV1.Props<string, unknown>['validate'];
 

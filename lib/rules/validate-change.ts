@@ -1,6 +1,5 @@
-import { isObject } from '../common/is-object.ts';
+import { isObject, jsonNumber } from '../common/json.ts';
 import { BrokenRuleError, callRule } from './call-rule.ts';
-import { jsonNumber } from './json-number.ts';
 import type { DatasetOfRule, KeyOptions, RecordValues } from './rules-model.ts';
 
 /** A change of a record, by a device or by `derive`; null is no value. Old and new are not the same. */

@@ -1,5 +1,4 @@
-import { notAnEvent } from './members.ts';
-import { readJson } from './read-json.ts';
+import { notAnEvent, readJson } from './members.ts';
 import { type EventOperation, readRecord } from './read-record.ts';
 import { StreamEventError, type StreamRecord } from './stream-event.ts';
 

@@ -1,7 +1,6 @@
 import type { DatasetKey } from '../common/dataset-key.ts';
-import { isObject } from '../common/is-object.ts';
-import { count, date, type Members, notAnEvent, optional, text } from './members.ts';
-import { readJson } from './read-json.ts';
+import { isObject } from '../common/json.ts';
+import { count, date, type Members, notAnEvent, optional, readJson, text } from './members.ts';
 import { type EventOperation, readOperation, readRecord } from './read-record.ts';
 import { type StreamEvent, StreamEventError, type StreamRecord } from './stream-event.ts';
 

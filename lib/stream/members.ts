@@ -1,4 +1,5 @@
 import { MAX_DATE_MS, MIN_DATE_MS } from '../common/bounds.ts';
+import { isLongerThan } from '../common/text.ts';
 import { StreamEventError } from './stream-event.ts';
 
 /** A JSON object whose members are not yet known to be of the right type. */
@@ -48,7 +49,14 @@ export function optional<Value>(
   return value === undefined || value === null ? null : read(value, name);
 }
 
-/** In code points, as the API model counts; counted only where the number of UTF-16 units leaves it open. */
-export function isLongerThan(value: string, maxLength: number): boolean {
-  return value.length > maxLength && (value.length > 2 * maxLength || [...value].length > maxLength);
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** @throws {StreamEventError} unless the bytes are JSON in UTF-8; the message calls them by `name` */
+export function readJson(bytes: Uint8Array, name: string): unknown {
+  try {
+    return JSON.parse(utf8.decode(bytes));
+  } catch {
+    // The parser's own message quotes the data.
+    throw new StreamEventError('not-json', `${name} is not JSON in UTF-8`);
+  }
 }

@@ -1,5 +1,5 @@
 import { MAX_KEY_LENGTH } from '../common/bounds.ts';
-import { isObject } from '../common/is-object.ts';
+import { isObject } from '../common/json.ts';
 import { count, date, notAnEvent, optional, text } from './members.ts';
 import type { StreamRecord } from './stream-event.ts';
 

@@ -2,10 +2,9 @@ import { ServiceError } from '../common/errors.ts';
 import { checkCounts } from './check-counts.ts';
 import type { Limits } from './limits.ts';
 import type { SyncRecord } from './model.ts';
-import { nextVersion } from './next-version.ts';
+import { nextVersion, type Size, sizeAfter } from './next-dataset.ts';
 import { exists, type Snapshot, type StoredDataset } from './ports/sync-store.ts';
 import type { Patch } from './read-patches.ts';
-import { type Size, sizeAfter } from './size-after.ts';
 
 /**
  * What a dataset and its records become by the patches of one call: all of them apply, or none.

@@ -1,5 +1,5 @@
 import { ServiceError } from '../common/errors.ts';
-import { noSuchSyncCount } from './invalid-parameter.ts';
+import { noSuchSyncCount } from './errors.ts';
 import type { Patch } from './read-patches.ts';
 
 /** The counts of a dataset at one moment. */

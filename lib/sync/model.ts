@@ -1,8 +1,9 @@
-import type { BulkPublishOutput, GetBulkPublishDetailsOutput } from './bulk-publish-model.ts';
 import type {
+  BulkPublishOutput,
   DescribeIdentityPoolUsageOutput,
   DescribeIdentityUsageInput,
   DescribeIdentityUsageOutput,
+  GetBulkPublishDetailsOutput,
   GetCognitoEventsOutput,
   IdentityPoolConfiguration,
   IdentityPoolInput,

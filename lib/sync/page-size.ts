@@ -1,4 +1,4 @@
-import { invalidParameter } from './invalid-parameter.ts';
+import { invalidParameter } from './errors.ts';
 
 /** The most that any client asks for. */
 export const MAX_RESULTS = 1_024;

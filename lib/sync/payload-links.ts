@@ -1,5 +1,5 @@
 import { createSigner } from '../common/signed-text.ts';
-import { PAYLOAD_PATH } from '../stream/payload-url.ts';
+import { PAYLOAD_PATH } from '../stream/payload.ts';
 
 /** As long as an event waits to be read: the event source mapping gives events up that are older. */
 const LIFETIME_MS = 7 * 24 * 60 * 60 * 1000;
@@ -23,7 +23,7 @@ export interface PayloadLinks {
 
 /**
  * Links of the form `<origin>/payloads/<uuid>?expires=<epoch seconds>&signature=<HMAC-SHA-256>`. `expires` is where
- * readers look for the end of a presigned URL: see `expiresAt` in lib/stream/payload-url.ts.
+ * readers look for the end of a presigned URL: see `expiresAt` in lib/stream/payload.ts.
  *
  * @param key as for session tokens, signed for a purpose of its own
  * @param origin asked when a link is made, such as `http://127.0.0.1:4580`

@@ -1,8 +1,7 @@
 import { MAX_DATE_MS, MAX_KEY_LENGTH, MIN_DATE_MS } from '../common/bounds.ts';
 import { ServiceError } from '../common/errors.ts';
-import { isStorable } from '../common/storable-text.ts';
-import { isLongerThan } from '../stream/members.ts';
-import { checkSyncCount, invalidParameter } from './invalid-parameter.ts';
+import { isLongerThan, isStorable } from '../common/text.ts';
+import { checkSyncCount, invalidParameter } from './errors.ts';
 import type { RecordPatch } from './model.ts';
 
 /** A patch that can be applied. A value of null removes. */

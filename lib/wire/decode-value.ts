@@ -1,4 +1,4 @@
-import { isObject } from '../common/is-object.ts';
+import { isObject } from '../common/json.ts';
 import { brokenConstraints, type Constraints, isSecret } from './constraints.ts';
 import type { Member, Shape, Structure } from './shape.ts';
 import { parseTimestamp } from './timestamp.ts';

@@ -2,11 +2,11 @@ import type { DeveloperOperation, IdentityOperations, PublicOperation } from '..
 import { header } from './canonical-request.ts';
 import { decodeMembers } from './decode-value.ts';
 import { encodeOutput } from './encode-output.ts';
+import { RequestError } from './errors.ts';
 import { findIdentityOperation, type IdentityOperationName } from './identity-api-model.ts';
 import { IDENTITY_CONSTRAINTS } from './identity-constraints.ts';
 import { createJsonApi } from './json-api.ts';
 import { limitBody, parseJsonBody } from './request-body.ts';
-import { RequestError } from './request-error.ts';
 import type { Structure } from './shape.ts';
 import type { RawRequest, SigV4Verifier } from './sigv4.ts';
 import { createViolations } from './violations.ts';

@@ -1,7 +1,11 @@
-import { CROSS_ORIGIN_HEADERS, preflightHeaders } from './cross-origin.ts';
-import { type Refusal, refusalOf } from './refusal.ts';
+import { type Refusal, refusalOf } from './errors.ts';
 import type { RawRequest } from './sigv4.ts';
-import type { WireLogger, WireResponse } from './wire-response.ts';
+import {
+  CROSS_ORIGIN_HEADERS,
+  preflightHeaders,
+  type WireLogger,
+  type WireResponse,
+} from './wire-response.ts';
 
 interface JsonApi {
   contentType: string;

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { isObject } from '../common/is-object.ts';
-import { RequestError } from './request-error.ts';
+import { isObject } from '../common/json.ts';
+import { RequestError } from './errors.ts';
 import type { RawRequest } from './sigv4.ts';
 
 /** @throws {RequestError} RequestEntityTooLarge */

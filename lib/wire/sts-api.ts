@@ -1,14 +1,11 @@
+import { ExpiredLoginTokenError } from '../identity/errors.ts';
 import type { AssumeRoleWithWebIdentity } from '../identity/model.ts';
-import { ExpiredLoginTokenError } from '../identity/not-authorized.ts';
 import { sha256 } from './canonical-request.ts';
-import { CROSS_ORIGIN_HEADERS } from './cross-origin.ts';
-import { type Refusal, refusalOf } from './refusal.ts';
+import { type Refusal, RequestError, refusalOf } from './errors.ts';
 import { limitBody } from './request-body.ts';
-import { RequestError } from './request-error.ts';
 import type { RawRequest } from './sigv4.ts';
-import { StsError } from './sts-error.ts';
-import { type AssumeRoleParameters, readAssumeRoleParameters } from './sts-input.ts';
-import type { WireLogger, WireResponse } from './wire-response.ts';
+import { type AssumeRoleParameters, readAssumeRoleParameters, StsError } from './sts-input.ts';
+import { CROSS_ORIGIN_HEADERS, type WireLogger, type WireResponse } from './wire-response.ts';
 import { type XmlContent, xmlDocument } from './xml.ts';
 
 export interface StsApiDeps {

@@ -1,8 +1,22 @@
 import { type Constraint, type Constraints, wholly } from './constraints.ts';
 import { decodeMembers } from './decode-value.ts';
 import type { Member, Structure } from './shape.ts';
-import { StsError } from './sts-error.ts';
 import { createViolations } from './violations.ts';
+
+/** Codes of AWS STS, and of all services with its protocol. */
+export type StsErrorCode = 'InvalidAction' | 'ValidationError';
+
+/** A request to STS that no operation gets to see. */
+export class StsError extends Error {
+  override name = 'StsError';
+  readonly code: StsErrorCode;
+  readonly status = 400;
+
+  constructor(code: StsErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
 
 export interface AssumeRoleParameters {
   RoleArn: string;

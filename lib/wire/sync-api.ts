@@ -1,10 +1,10 @@
 import type { Caller, Operation, SyncOperations } from '../sync/model.ts';
 import { type DecodedInput, decodeInput } from './decode-input.ts';
 import { encodeOutput } from './encode-output.ts';
+import { RequestError } from './errors.ts';
 import { type FoundRoute, findRoute } from './find-route.ts';
 import { createJsonApi } from './json-api.ts';
 import { limitBody } from './request-body.ts';
-import { RequestError } from './request-error.ts';
 import type { RawRequest, SigV4Verifier } from './sigv4.ts';
 import type { WireLogger, WireResponse } from './wire-response.ts';
 

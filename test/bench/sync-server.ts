@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
+import { createSyncApiRoute } from '../../infra/local/http/aws-routes.ts';
 import { startHttpServer } from '../../infra/local/http/http-server.ts';
-import { createSyncApiRoute } from '../../infra/local/http/sync-api-route.ts';
 import { createPushInbox } from '../../infra/local/push-inbox.ts';
 import { createLogger } from '../../lib/aws/telemetry.ts';
 import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';

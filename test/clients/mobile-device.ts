@@ -1,4 +1,4 @@
-import { isObject } from '../../lib/common/is-object.ts';
+import { isObject } from '../../lib/common/json.ts';
 import { type LocalDataset, type SyncHandlers, type SyncOutcome, synchronize } from './mobile-dataset.ts';
 import { createMobileRemote, type MobileRemote, type MobileUser } from './mobile-remote.ts';
 import { createMobileRequests, type Json, type Platform } from './mobile-requests.ts';

@@ -1,4 +1,4 @@
-import { isObject } from '../../lib/common/is-object.ts';
+import { isObject } from '../../lib/common/json.ts';
 import { createMobileRequests, type Json, type MobileCredentials, type Platform } from './mobile-requests.ts';
 
 export interface RemoteRecord {

@@ -1,5 +1,5 @@
 import { SignatureV4 } from '@smithy/signature-v4';
-import { isObject } from '../../lib/common/is-object.ts';
+import { isObject } from '../../lib/common/json.ts';
 import { type RawAnswer, sendRaw } from '../fixtures/wire/raw-http.ts';
 import { Sha256 } from '../fixtures/wire/signing.ts';
 

@@ -37,8 +37,8 @@ import {
   UpdateRecordsCommand,
 } from '@aws-sdk/client-cognito-sync';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import { createSyncApiRoute } from '../../infra/local/http/aws-routes.ts';
 import { startHttpServer } from '../../infra/local/http/http-server.ts';
-import { createSyncApiRoute } from '../../infra/local/http/sync-api-route.ts';
 import { ServiceError } from '../../lib/common/errors.ts';
 import { IDS, stubSyncApi } from '../fixtures/backfill/stub-sync-api.ts';
 import { newPool, STREAMING } from '../fixtures/identity/identity-pools.ts';

@@ -5,7 +5,7 @@ import { createLambdaContext } from '../../infra/local/lambda-context.ts';
 import { createLogger } from '../../lib/aws/telemetry.ts';
 import type { Database } from '../../lib/database/database.ts';
 import { createQueryStore } from '../../lib/projection/store/query-store.ts';
-import type { FetchPayload } from '../../lib/stream/payload-port.ts';
+import type { FetchPayload } from '../../lib/stream/payload.ts';
 
 /** Where a function ends that is given up on: at one of its fetches and statements, counted from 1. */
 export interface Kill {

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { Database } from '../../lib/database/database.ts';
-import { toDelivery } from '../../lib/projection/kinesis-delivery.ts';
+import { toDelivery } from '../../lib/projection/delivery.ts';
 import { compareVersions } from '../../lib/projection/version.ts';
 import type { Version } from '../../lib/stream/stream-event.ts';
 import type { PlannedStream } from './stream.ts';

@@ -6,7 +6,7 @@ import { createLogger } from '../../lib/aws/telemetry.ts';
 import type { Database } from '../../lib/database/database.ts';
 import { migrate } from '../../lib/database/schema/migrate.ts';
 import { createQueryStore } from '../../lib/projection/store/query-store.ts';
-import { checkPayloadUrl } from '../../lib/stream/payload-url.ts';
+import { checkPayloadUrl } from '../../lib/stream/payload.ts';
 import { DATABASES } from '../fixtures/database/databases.ts';
 import { deliver, toBytes, toKinesisEvent, wireEvent, wireRecord } from '../fixtures/sync/stream-events.ts';
 import { anyData, eventJson, MARKER, MARKER_NUMBER, payloadBehind } from './stream-data.ts';

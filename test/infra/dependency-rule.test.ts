@@ -63,7 +63,7 @@ describe('the dependency rule', () => {
     ['only-lib-aws-knows-aws-clients', 'infra/local/planted.ts', "import '@aws-sdk/client-kinesis';"],
     ['room-order-functions', 'functions/planted.ts', "import '../infra/local/names.ts';"],
     ['room-order-infra-cli', 'infra/cli/planted.ts', "import '../local/names.ts';"],
-    ['room-order-infra-stack', 'infra/stack/planted.ts', "import '../../lib/stream/payload-url.ts';"],
+    ['room-order-infra-stack', 'infra/stack/planted.ts', "import '../../lib/stream/payload.ts';"],
     ['room-order-lib-aws', 'lib/aws/planted.ts', "import '../../functions/project-stream.ts';"],
     ['room-order-lib-sync', 'lib/sync/planted.ts', "import '../backfill/sync-client.ts';"],
     ['room-order-lib-backfill', 'lib/backfill/planted.ts', "import '../sync/limits.ts';"],

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLocalFunctions, type LocalFunctions } from '../../infra/local/functions/local-functions.ts';
 import { functionArn } from '../../infra/local/names.ts';
-import { isObject } from '../../lib/common/is-object.ts';
+import { isObject } from '../../lib/common/json.ts';
 import { buildSyncTriggerEvent } from '../../lib/sync/trigger/build-sync-trigger-event.ts';
 import { FunctionError } from '../../lib/sync/ports/functions.ts';
 import { operate } from '../fixtures/local/operator.ts';

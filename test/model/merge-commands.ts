@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import type { Merge } from '../../lib/sync/ports/merge.ts';
+import type { Merge } from '../../lib/sync/ports/merge-store.ts';
 import { type Command, command } from './command.ts';
 import { finishMerges, link, mergeDatasets } from './model-merges.ts';
 import { nameOf } from './model-state.ts';

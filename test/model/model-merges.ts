@@ -1,4 +1,4 @@
-import type { Merge } from '../../lib/sync/ports/merge.ts';
+import type { Merge } from '../../lib/sync/ports/merge-store.ts';
 import { changeToExist, datasetAt, datasetsOf, remove } from './model-datasets.ts';
 import { live, type ModelDataset, type ModelState, nameOf } from './model-state.ts';
 import { putEvent, recordsEvent } from './model-stream.ts';

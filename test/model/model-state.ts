@@ -2,7 +2,7 @@ import { ServiceError, type ServiceErrorCode } from '../../lib/common/errors.ts'
 import type { Limits } from '../../lib/sync/limits.ts';
 import type { Caller, SyncOperations, SyncRecord } from '../../lib/sync/model.ts';
 import type { IdentityPoolConfiguration } from '../../lib/sync/pool-model.ts';
-import type { Merge } from '../../lib/sync/ports/merge.ts';
+import type { Merge } from '../../lib/sync/ports/merge-store.ts';
 
 /** What the service is as far as its callers can tell: kept as plainly as can be, and never shared with `lib`. */
 export interface ModelState {

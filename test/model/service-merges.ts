@@ -1,7 +1,7 @@
 import type { Database } from '../../lib/database/database.ts';
 import { finishMerges } from '../../lib/sync/jobs/finish-merges.ts';
 import type { Limits } from '../../lib/sync/limits.ts';
-import type { Merge } from '../../lib/sync/ports/merge.ts';
+import type { Merge } from '../../lib/sync/ports/merge-store.ts';
 import type { SyncStore } from '../../lib/sync/ports/sync-store.ts';
 import { createMergeStore } from '../../lib/sync/store/merge-store.ts';
 import type { SnapshotCache } from '../../lib/sync/store/snapshot-cache.ts';

@@ -11,8 +11,8 @@ import {
   UpdateRecordsCommand,
 } from '@aws-sdk/client-cognito-sync';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createSyncApiRoute } from '../../infra/local/http/aws-routes.ts';
 import { type HttpServer, startHttpServer } from '../../infra/local/http/http-server.ts';
-import { createSyncApiRoute } from '../../infra/local/http/sync-api-route.ts';
 import { ServiceError } from '../../lib/common/errors.ts';
 import { DATASET, GAME, IDS, LISTED, PATCH, stubSyncApi } from '../fixtures/backfill/stub-sync-api.ts';
 

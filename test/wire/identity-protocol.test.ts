@@ -21,8 +21,8 @@ import {
 } from '@aws-sdk/client-cognito-identity';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createIdentityRoute } from '../../infra/local/http/aws-routes.ts';
 import { type HttpServer, startHttpServer } from '../../infra/local/http/http-server.ts';
-import { createIdentityRoute } from '../../infra/local/http/identity-route.ts';
 import { ServiceError, type ServiceErrorCode, ValueRefusedError } from '../../lib/common/errors.ts';
 import {
   CREDENTIALS,

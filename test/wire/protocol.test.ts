@@ -1,8 +1,8 @@
 import * as cognitoSync from '@aws-sdk/client-cognito-sync';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createSyncApiRoute } from '../../infra/local/http/aws-routes.ts';
 import { createHealthRoute } from '../../infra/local/http/health.ts';
 import { type HttpServer, startHttpServer } from '../../infra/local/http/http-server.ts';
-import { createSyncApiRoute } from '../../infra/local/http/sync-api-route.ts';
 import { createProjectionTotals } from '../../infra/local/projection-totals.ts';
 import { ServiceError, type ServiceErrorCode, ValueRefusedError } from '../../lib/common/errors.ts';
 import { API_OPERATIONS } from '../../lib/wire/api-model.ts';

@@ -1,10 +1,10 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createIdentityRoute } from '../../infra/local/http/aws-routes.ts';
 import { type HttpServer, startHttpServer } from '../../infra/local/http/http-server.ts';
-import { createIdentityRoute } from '../../infra/local/http/identity-route.ts';
 import { ServiceError, ValueRefusedError } from '../../lib/common/errors.ts';
-import { ExpiredLoginTokenError } from '../../lib/identity/not-authorized.ts';
+import { ExpiredLoginTokenError } from '../../lib/identity/errors.ts';
 import {
   CREDENTIALS,
   IDENTITY_ID,

@@ -1,6 +1,6 @@
 import { readPool } from '../arguments.ts';
+import type { ProcessCommand } from '../command.ts';
 import { readOptions } from '../command-line.ts';
-import type { ProcessCommand } from '../process-command.ts';
 import { changeSettings } from './connection/change-settings.ts';
 import { planDisconnection } from './connection/plan-connection.ts';
 

@@ -11,7 +11,7 @@ import type { Command, CommandDeps } from '../command.ts';
 import { readOptions } from '../command-line.ts';
 import { describeFailure, withService } from '../operated-service.ts';
 import { count, isoOf } from '../terminal/format.ts';
-import { describePublishNeeded } from './bulk-publish/describe-publish-needed.ts';
+import { describePublishNeeded } from './bulk-publish/describe-run.ts';
 
 interface ReconcileArguments {
   identityPoolId: string;

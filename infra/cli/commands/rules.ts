@@ -1,8 +1,6 @@
-import { UsageError } from '../command.ts';
+import { type ProcessCommand, UsageError } from '../command.ts';
 import { readCommandLine } from '../command-line.ts';
-import type { ProcessCommand } from '../process-command.ts';
 import { checkRulesFile } from './rules/check-rules-file.ts';
-import { failIfCutShort } from './rules/fail-if-cut-short.ts';
 import { tryRules } from './rules/try-rules.ts';
 
 /** Looks at the sync rules before they are deployed. */
@@ -25,3 +23,21 @@ export const rules: ProcessCommand = {
     return (deps) => failIfCutShort(() => tryRules({ event, asJson }, deps));
   },
 };
+
+/**
+ * Does work that runs the user's code, which can end the process, or wait for what never comes. Then nothing was done
+ * that could count, whatever exit code it ended with.
+ */
+async function failIfCutShort(work: () => Promise<void>): Promise<void> {
+  process.once('exit', tellOfEnd);
+  try {
+    await work();
+  } finally {
+    process.off('exit', tellOfEnd);
+  }
+}
+
+function tellOfEnd(): void {
+  process.exitCode = 1;
+  process.stderr.write('cognito-sync-backend: the rules file ended the process\n');
+}

@@ -1,15 +1,7 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import { SetupError } from '../../../lib/common/errors.ts';
-import { UsageError } from '../command.ts';
-
-/**
- * Asks the one who gave the command whether to go on. What is not a clear yes is a no.
- *
- * @throws {SetupError} the answer is no
- * @throws {UsageError} there is nobody to be asked
- */
-export type Confirm = (question: string) => Promise<void>;
+import { type Confirm, UsageError } from '../command.ts';
 
 interface Terminal {
   input: NodeJS.ReadableStream & { isTTY?: boolean };

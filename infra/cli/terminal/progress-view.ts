@@ -1,4 +1,4 @@
-import { toSafeLine } from '../../../lib/common/safe-line.ts';
+import { toSafeLine } from '../../../lib/common/text.ts';
 import type { Progress } from '../command.ts';
 import { cutTo, widthOf } from './terminal-text.ts';
 

@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto';
+import { retryDelayMs, untilAborted } from '../waiting.ts';
 import {
   type EncodedRecord,
   type EventOrigin,
@@ -5,12 +7,10 @@ import {
   MAX_PAYLOAD_BYTES,
   measureBatch,
 } from './kinesis-event.ts';
-import { laneOf } from './lanes.ts';
 import type { MappingOptions, MappingRuntime, MappingSettings } from './mapping-settings.ts';
 import { errorText, type RetryState } from './retry-state.ts';
 import { isCondition, type ShardCursor } from './shard-cursor.ts';
 import type { ShardProgress } from './shard-progress.ts';
-import { retryDelayMs, untilAborted } from './waiting.ts';
 
 /** Why a shard has no more records: it is closed and read to its end, or it (or its stream) is gone. */
 export type ShardEnd = 'drained' | 'missing';
@@ -139,4 +139,16 @@ export function createBatchCollector(deps: BatchCollectorDeps): BatchCollector {
     },
     end: () => end,
   };
+}
+
+/**
+ * Which of a shard's concurrent batches a record goes into, 0 to `parallelizationFactor` - 1: one partition key
+ * always into the same, so that its records stay in order. Not by MD5, by which Kinesis chose the shard.
+ *
+ * Source: AWS Lambda Developer Guide, "Using Lambda to process records from Amazon Kinesis Data Streams":
+ * `ParallelizationFactor` keeps the order of each partition key. How keys are assigned is not described.
+ */
+export function laneOf(partitionKey: string, parallelizationFactor: number): number {
+  if (parallelizationFactor === 1) return 0;
+  return hash('sha1', partitionKey, 'buffer').readUInt32BE() % parallelizationFactor;
 }

@@ -1,14 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { KinesisStreamEvent } from 'aws-lambda';
+import { retryDelayMs } from '../waiting.ts';
 import { type BatchVerdict, evaluateBatch, type Invocation } from './batch-response.ts';
 import type { FailureDestination } from './failure-destination.ts';
 import { type FailureCondition, type FailureOrigin, toFailureRecord } from './failure-record.ts';
 import { type EncodedRecord, eventPayload, MAX_PAYLOAD_BYTES, payloadBytes } from './kinesis-event.ts';
 import type { MappingOptions, MappingRuntime, MappingSettings } from './mapping-settings.ts';
 import { type Attempt, afterFailure, countExpired, firstAttempt, partOf } from './retry-policy.ts';
-import { errorText, type MappingLogger, type RetryState } from './retry-state.ts';
-import { untilDone } from './until-done.ts';
-import { retryDelayMs } from './waiting.ts';
+import { errorText, type MappingLogger, type RetryState, untilDone } from './retry-state.ts';
 
 /** The function: may throw, may never return, and its answer is anyone's guess. */
 export type InvokeMappedFunction = (event: KinesisStreamEvent, requestId: string) => Promise<unknown>;

@@ -1,4 +1,4 @@
-import { isObject } from '../../../lib/common/is-object.ts';
+import { isObject } from '../../../lib/common/json.ts';
 
 /** How an invocation ended: with an answer (JSON, otherwise unknown), or not at all. */
 export type Invocation =

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SetupError } from '../../../lib/common/errors.ts';
-import { isObject } from '../../../lib/common/is-object.ts';
+import { isObject } from '../../../lib/common/json.ts';
 
 /** How far one mapping has come in each shard. */
 export interface CheckpointStore {

@@ -1,9 +1,9 @@
+import { type BackoffOptions, retryDelayMs, sleep, untilAborted } from '../waiting.ts';
 import { LOCAL_OPTIONS, type MappingOptions, type MappingRuntime } from './mapping-settings.ts';
 import { createRetryState, errorText, type RetryState } from './retry-state.ts';
 import { isCondition } from './shard-cursor.ts';
 import type { MappingDeps, ShardStatus } from './shard-poller.ts';
 import { createShardSet, type ShardSet } from './shard-set.ts';
-import { type BackoffOptions, retryDelayMs, sleep, untilAborted } from './waiting.ts';
 
 export interface MappingStatus {
   functionName: string;

@@ -1,4 +1,4 @@
-import type { BackoffOptions, Sleep } from './waiting.ts';
+import type { BackoffOptions, Sleep } from '../waiting.ts';
 
 /**
  * The settings of an AWS event source mapping that the local one honours, under AWS's names.

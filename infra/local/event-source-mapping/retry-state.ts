@@ -1,3 +1,6 @@
+import { retryDelayMs } from '../waiting.ts';
+import type { MappingOptions, MappingRuntime } from './mapping-settings.ts';
+
 /** Ids, counts and states only: never what a record holds. */
 export interface MappingLogger {
   info(message: string, details: Record<string, unknown>): void;
@@ -48,4 +51,32 @@ export function createRetryState(logger: MappingLogger, details: Record<string, 
 export function errorText(error: unknown): string {
   if (error instanceof Error) return error.message || error.name;
   return typeof error === 'string' ? error : 'something that is not an Error was thrown';
+}
+
+interface UntilDoneDeps extends Pick<MappingRuntime, 'random' | 'sleep'> {
+  options: MappingOptions;
+  trouble: RetryState;
+  signal: AbortSignal;
+}
+
+/**
+ * Tries until it works; false when the signal was aborted before it did.
+ *
+ * @param failure what to say when it does not
+ */
+export async function untilDone(
+  work: () => Promise<void>,
+  failure: string,
+  { trouble, options, random, sleep, signal }: UntilDoneDeps,
+): Promise<boolean> {
+  for (;;) {
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      const attempt = trouble.failed(`${failure}: ${errorText(error)}`);
+      await sleep(retryDelayMs(attempt, options, random()), signal);
+      if (signal.aborted) return false;
+    }
+  }
 }

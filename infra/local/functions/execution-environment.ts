@@ -1,4 +1,5 @@
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { describeThrown } from '../../../lib/common/thrown.ts';
 import { FunctionError } from '../../../lib/sync/ports/functions.ts';
 import {
   type FunctionWorkerData,
@@ -7,7 +8,6 @@ import {
   type InvocationRequest,
   toMessage,
 } from './messages.ts';
-import { thrownWithPlace } from './thrown-with-place.ts';
 
 /** A thread that holds a function, what Lambda calls an execution environment: it runs one invocation at a time. */
 export interface ExecutionEnvironment {
@@ -111,7 +111,7 @@ export function startExecutionEnvironment(
     const reason = isOutOfMemory(error)
       ? 'it ran out of memory'
       : `it threw ${current ? 'what nothing caught' : 'after it had answered'}`;
-    fail(new FunctionError('threw', thrownWithPlace(error, files.keys())), reason);
+    fail(new FunctionError('threw', describeThrown(error)), reason);
   });
   worker.on('exit', (code) => fail(new FunctionError('threw', `it ended itself with exit code ${code}`)));
 

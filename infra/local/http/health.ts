@@ -1,6 +1,6 @@
 import type { MappingStatus } from '../event-source-mapping/event-source-mapping.ts';
 import type { ProjectionTotals } from '../projection-totals.ts';
-import type { ScheduleStatus } from '../schedule.ts';
+import type { ScheduleStatus } from '../schedules/schedule.ts';
 import { type Route, sendJson } from './http-server.ts';
 
 export interface Health {

@@ -1,9 +1,10 @@
 import { parseSecretId } from '../../../lib/common/secret-id.ts';
 import { readDatabaseUrl } from '../../../lib/database/database-address.ts';
 import { hasPassword, sslModeProblem } from '../../../lib/database/database-url.ts';
-import { mistakeOf } from './mistake-of.ts';
-import { partitionMistakes } from './partition-mistakes.ts';
-import type { Substitution } from './substitution.ts';
+import { mistakeOf, partitionMistakes } from './mistakes.ts';
+
+/** An intrinsic function of CloudFormation. */
+export type Substitution = { 'Fn::Sub': string };
 
 /** What a deployment is told of its database; an empty one counts as not given. */
 export interface DatabaseParameters {

@@ -6,18 +6,17 @@ import {
   readPayloadPolicy,
   readPublishPolicy,
 } from '../../../lib/common/function-settings.ts';
-import { isObject } from '../../../lib/common/is-object.ts';
+import { isObject } from '../../../lib/common/json.ts';
 import mapping from '../project-stream-mapping.json' with { type: 'json' };
 import {
   checkDatabase,
   type DatabaseDeployment,
   type DatabaseParameters,
   NO_DATABASE,
+  type Substitution,
   toDatabaseDeployment,
 } from './database-parameters.ts';
-import { mistakeOf } from './mistake-of.ts';
-import { partitionMistakes } from './partition-mistakes.ts';
-import type { Substitution } from './substitution.ts';
+import { mistakeOf, partitionMistakes } from './mistakes.ts';
 
 /** What a deployment is told, as in `params` of serverless.yml; an empty one counts as not given. */
 export interface DeploymentParameters extends DatabaseParameters {

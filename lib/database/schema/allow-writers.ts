@@ -1,6 +1,5 @@
 import type { Database } from '../database.ts';
-import { createRole } from './create-role.ts';
-import { WRITER_ROLE } from './roles.ts';
+import { createRole, WRITER_ROLE } from './roles.ts';
 import { runDefinition } from './run-definition.ts';
 
 const GRANTS = [

@@ -1,9 +1,7 @@
-import { type Database, DatabaseError } from '../database.ts';
+import { type Database, DatabaseError, MigrationError } from '../database.ts';
 import { awaitIndexes } from './await-indexes.ts';
-import { createRole } from './create-role.ts';
-import { MigrationError } from './migration-error.ts';
 import { type Migration, readMigrations } from './read-migrations.ts';
-import { READER_ROLE } from './roles.ts';
+import { createRole, READER_ROLE } from './roles.ts';
 import { runDefinition } from './run-definition.ts';
 
 const CREATE_LEDGER = [

@@ -8,7 +8,7 @@ export interface Migration {
 
 const DIRECTORY = new URL('./migrations/', import.meta.url);
 
-/** The files of `migrations/` in the order of their names. A bundle has them in it: infra/stack/bundle/migrations-bundle.ts. */
+/** The files of `migrations/` in the order of their names. A bundle has them in it: infra/stack/bundle/bundle-plugins.ts. */
 export async function readMigrations(): Promise<Migration[]> {
   const names = (await readdir(DIRECTORY)).filter((name) => name.endsWith('.sql')).sort();
   return Promise.all(

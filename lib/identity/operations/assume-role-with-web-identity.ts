@@ -1,9 +1,9 @@
 import type { IdentityKey } from '../../common/dataset-key.ts';
 import { authenticateGuest } from '../authenticate.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
+import { ExpiredLoginTokenError, invalidLoginToken } from '../errors.ts';
 import type { AssumeRoleWithWebIdentity } from '../model.ts';
-import { ExpiredLoginTokenError, invalidLoginToken } from '../not-authorized.ts';
-import { toCredentials } from '../to-credentials.ts';
+import { toCredentials } from '../to-output.ts';
 
 /**
  * AssumeRoleWithWebIdentity, of AWS STS: credentials for an hour for the bearer of one of our own tokens. A guest's token

@@ -1,8 +1,7 @@
 import { authorizeDeveloper } from '../../sync/authorize.ts';
-import type { IdentityDependencies } from '../dependencies.ts';
+import { type IdentityDependencies, newId } from '../dependencies.ts';
 import type { IdentityOperations } from '../model.ts';
-import { newId } from '../new-id.ts';
-import { toPoolSettings } from '../to-pool-settings.ts';
+import { toPoolSettings } from '../to-output.ts';
 
 /**
  * CreateIdentityPool: a pool without identities, that streams nowhere and has no sync trigger.

@@ -1,7 +1,7 @@
 import { authorizeDeveloper } from '../../sync/authorize.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
+import { poolNotFound } from '../errors.ts';
 import type { IdentityOperations } from '../model.ts';
-import { poolNotFound } from '../not-found.ts';
 
 /**
  * DeleteIdentityPool: the pool, its identities and all that is stored for them. The pool is gone for everybody at once, and

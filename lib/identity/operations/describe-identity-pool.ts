@@ -1,6 +1,6 @@
 import { authorizeDeveloper } from '../../sync/authorize.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
-import { findPool } from '../find-pool.ts';
+import { findPool } from '../find.ts';
 import type { IdentityOperations } from '../model.ts';
 
 /**

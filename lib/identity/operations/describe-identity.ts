@@ -1,8 +1,8 @@
 import { authorizeDeveloper } from '../../sync/authorize.ts';
-import { findAsked } from '../authenticate.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
+import { findAsked } from '../find.ts';
 import type { IdentityOperations } from '../model.ts';
-import { toIdentityDescription } from '../to-identity-description.ts';
+import { toIdentityDescription } from '../to-output.ts';
 
 /**
  * DescribeIdentity: its dates, and the providers of its logins. One that has become part of another has none any more.

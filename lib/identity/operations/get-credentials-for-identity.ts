@@ -1,7 +1,8 @@
-import { authenticate, findAsked } from '../authenticate.ts';
+import { authenticate } from '../authenticate.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
+import { findAsked } from '../find.ts';
 import type { IdentityOperations } from '../model.ts';
-import { toCredentials } from '../to-credentials.ts';
+import { toCredentials } from '../to-output.ts';
 
 type Needed =
   | 'store'

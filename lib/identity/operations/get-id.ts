@@ -1,11 +1,9 @@
 import { changeLogins } from '../change-logins.ts';
-import type { IdentityDependencies } from '../dependencies.ts';
-import { findPool } from '../find-pool.ts';
+import { type IdentityDependencies, newId } from '../dependencies.ts';
+import { guestsNotAllowed, poolNotFound } from '../errors.ts';
+import { findPool } from '../find.ts';
 import { linkLogins } from '../link-logins.ts';
 import type { IdentityOperations, IdentityPoolDescription } from '../model.ts';
-import { newId } from '../new-id.ts';
-import { guestsNotAllowed } from '../not-authorized.ts';
-import { poolNotFound } from '../not-found.ts';
 import { readPublicLogins } from '../read-logins.ts';
 
 type Needed = 'store' | 'openIdTokens' | 'logins' | 'mergeDatasets' | 'now' | 'randomId' | 'region';

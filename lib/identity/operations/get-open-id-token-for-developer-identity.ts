@@ -1,13 +1,12 @@
 import { ServiceError } from '../../common/errors.ts';
 import { authorizeDeveloper } from '../../sync/authorize.ts';
-import { invalidParameter } from '../../sync/invalid-parameter.ts';
+import { invalidParameter } from '../../sync/errors.ts';
 import { changeLogins } from '../change-logins.ts';
-import type { IdentityDependencies } from '../dependencies.ts';
-import { findPool } from '../find-pool.ts';
+import { type IdentityDependencies, newId } from '../dependencies.ts';
+import { findPool } from '../find.ts';
 import type { FoundLogins, Login } from '../identity-store.ts';
 import { linkLogins } from '../link-logins.ts';
 import type { IdentityOperations } from '../model.ts';
-import { newId } from '../new-id.ts';
 import { readDeveloperLogins } from '../read-logins.ts';
 
 type Needed = 'store' | 'openIdTokens' | 'mergeDatasets' | 'now' | 'randomId' | 'region';

@@ -1,6 +1,7 @@
 import { ServiceError } from '../../common/errors.ts';
-import { authenticate, findAsked } from '../authenticate.ts';
+import { authenticate } from '../authenticate.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
+import { findAsked } from '../find.ts';
 import type { IdentityOperations } from '../model.ts';
 
 type Needed = 'store' | 'openIdTokens' | 'logins' | 'mergeDatasets' | 'now' | 'randomId' | 'region';

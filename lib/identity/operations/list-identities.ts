@@ -1,9 +1,9 @@
 import { authorizeDeveloper } from '../../sync/authorize.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
-import { findPool } from '../find-pool.ts';
+import { findPool } from '../find.ts';
 import type { IdentityOperations } from '../model.ts';
-import { readMaxResults } from '../read-max-results.ts';
-import { toIdentityDescription } from '../to-identity-description.ts';
+import { readMaxResults } from '../paging.ts';
+import { toIdentityDescription } from '../to-output.ts';
 
 /**
  * ListIdentities: the identities of a pool, by id; HideDisabled leaves out those that have become part of another one.

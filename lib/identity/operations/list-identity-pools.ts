@@ -1,7 +1,7 @@
 import { authorizeDeveloper } from '../../sync/authorize.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
 import type { IdentityOperations } from '../model.ts';
-import { readMaxResults } from '../read-max-results.ts';
+import { readMaxResults } from '../paging.ts';
 
 /**
  * ListIdentityPools: ids and names of the pools there are, by id.

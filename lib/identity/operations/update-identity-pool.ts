@@ -1,9 +1,9 @@
 import { ServiceError } from '../../common/errors.ts';
 import { authorizeDeveloper } from '../../sync/authorize.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
-import { findPool } from '../find-pool.ts';
+import { findPool } from '../find.ts';
 import type { IdentityOperations, IdentityPoolDescription } from '../model.ts';
-import { toPoolSettings } from '../to-pool-settings.ts';
+import { toPoolSettings } from '../to-output.ts';
 
 /**
  * UpdateIdentityPool: sets everything anew; what is not given is not set any more. Only the DeveloperProviderName stays

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { SetupError } from '../../common/errors.ts';
-import { requireSyncRules } from '../require-sync-rules.ts';
+import { describeThrown } from '../../common/thrown.ts';
+import { requireSyncRules } from '../define-rules.ts';
 import type { SyncRules } from '../rules-model.ts';
-import { describeThrown } from './describe-thrown.ts';
 import { mapImports } from './map-imports.ts';
 
 /**

@@ -1,8 +1,16 @@
 import { compileGlob } from '../match-glob.ts';
 import { createNameLookup } from '../name-lookup.ts';
-import type { Finding } from './finding.ts';
 import { commonText } from './overlap.ts';
 import type { PossibleNames } from './possible-names.ts';
+
+/** What is to be said of rules that can be used. */
+export interface Finding {
+  /** An error is surely not what was meant; a note may be. */
+  severity: 'error' | 'note';
+  /** Where it is written, such as `datasets.game.keys.level-*`. */
+  place: string;
+  text: string;
+}
 
 interface Named {
   name: string;

@@ -1,6 +1,5 @@
 import type { DatasetRule, Example, KeyRule, SyncRules } from '../rules-model.ts';
-import type { Finding } from './finding.ts';
-import { inspectNames } from './inspect-names.ts';
+import { type Finding, inspectNames } from './inspect-names.ts';
 import { POSSIBLE_DATASET_NAMES, POSSIBLE_KEYS } from './possible-names.ts';
 import { tryExample } from './try-example.ts';
 

@@ -1,5 +1,5 @@
 import { MAX_KEY_LENGTH } from '../../common/bounds.ts';
-import { isLongerThan } from '../../stream/members.ts';
+import { isLongerThan } from '../../common/text.ts';
 import { keyProblem } from '../text-problem.ts';
 
 /** What a name can be that a device sends. */

@@ -2,8 +2,8 @@ import pLimit from 'p-limit';
 import type { DatasetKey } from '../../common/dataset-key.ts';
 import { afterCommit } from '../after-commit.ts';
 import { deletionEvent } from '../build-stream-event.ts';
-import { deletionOf } from '../deletion-of.ts';
 import type { SyncDependencies } from '../dependencies.ts';
+import { deletionOf } from '../next-dataset.ts';
 import type { PoolDataStore } from '../ports/pool-data-store.ts';
 import { exists } from '../ports/sync-store.ts';
 

@@ -1,5 +1,4 @@
-import type { Merge } from '../ports/merge.ts';
-import type { MergeStore } from '../ports/merge-store.ts';
+import type { Merge, MergeStore } from '../ports/merge-store.ts';
 
 // A host whose clock is behind by less still takes credentials that have expired.
 const CLOCK_SKEW_MS = 60 * 60 * 1000;

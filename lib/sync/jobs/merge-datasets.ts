@@ -1,14 +1,11 @@
 import type { DatasetKey } from '../../common/dataset-key.ts';
 import { afterCommit } from '../after-commit.ts';
 import { deletionEvent, type Offloading, recordsEvent } from '../build-stream-event.ts';
-import { deletionOf } from '../deletion-of.ts';
 import type { SyncDependencies } from '../dependencies.ts';
 import type { SyncRecord } from '../model.ts';
-import { nextVersion } from '../next-version.ts';
-import type { Merge } from '../ports/merge.ts';
-import type { DatasetMerge, MergeSnapshot, MergeStore, MergeTarget } from '../ports/merge-store.ts';
+import { deletionOf, nextVersion, sizeAfter } from '../next-dataset.ts';
+import type { DatasetMerge, Merge, MergeSnapshot, MergeStore, MergeTarget } from '../ports/merge-store.ts';
 import { exists, type StoredDataset, type SyncStore } from '../ports/sync-store.ts';
-import { sizeAfter } from '../size-after.ts';
 import { splitRecords } from './split-records.ts';
 
 /** The longest name that a device can give a dataset by itself: one of a copy is longer by the identity's id. */

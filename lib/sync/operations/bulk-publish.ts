@@ -1,8 +1,8 @@
 import { ServiceError } from '../../common/errors.ts';
 import { authorizeDeveloper } from '../authorize.ts';
 import type { SyncDependencies } from '../dependencies.ts';
+import { poolNotFound } from '../errors.ts';
 import type { SyncOperations } from '../model.ts';
-import { poolNotFound } from '../pool-not-found.ts';
 import type { BulkPublishJob } from '../ports/bulk-publish-job-store.ts';
 
 /** Source: API reference, AlreadyStreamedException. */

@@ -1,12 +1,12 @@
 import { afterCommit } from '../after-commit.ts';
 import { authorizeDataset, nameOf } from '../authorize.ts';
 import { deletionEvent } from '../build-stream-event.ts';
-import { datasetNotFound } from '../dataset-not-found.ts';
-import { deletionOf } from '../deletion-of.ts';
 import type { SyncDependencies } from '../dependencies.ts';
+import { datasetNotFound } from '../errors.ts';
 import type { SyncOperations } from '../model.ts';
+import { deletionOf } from '../next-dataset.ts';
 import { exists } from '../ports/sync-store.ts';
-import { toDataset } from '../to-dataset.ts';
+import { toDataset } from '../to-output.ts';
 
 /**
  * DeleteDataset: drops the dataset with its records and tombstones. What stays is its count and date, from which one of

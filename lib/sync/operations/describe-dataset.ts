@@ -1,8 +1,8 @@
 import { authorizeDataset } from '../authorize.ts';
-import { datasetNotFound } from '../dataset-not-found.ts';
 import type { SyncDependencies } from '../dependencies.ts';
+import { datasetNotFound } from '../errors.ts';
 import type { SyncOperations } from '../model.ts';
-import { toDataset } from '../to-dataset.ts';
+import { toDataset } from '../to-output.ts';
 
 /**
  * DescribeDataset.

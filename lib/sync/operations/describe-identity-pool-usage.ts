@@ -1,8 +1,8 @@
 import { authorizeDeveloper } from '../authorize.ts';
 import type { SyncDependencies } from '../dependencies.ts';
+import { poolNotFound } from '../errors.ts';
 import type { SyncOperations } from '../model.ts';
-import { poolNotFound } from '../pool-not-found.ts';
-import { toPoolUsage } from '../to-pool-usage.ts';
+import { toPoolUsage } from '../to-output.ts';
 
 /**
  * DescribeIdentityPoolUsage: bytes and date of all that the pool's identities have stored.

@@ -1,7 +1,7 @@
 import { authorizeIdentity } from '../authorize.ts';
 import type { SyncDependencies } from '../dependencies.ts';
+import { poolNotFound } from '../errors.ts';
 import type { SyncOperations } from '../model.ts';
-import { poolNotFound } from '../pool-not-found.ts';
 
 /**
  * DescribeIdentityUsage: datasets and bytes of one identity. One that is not known, of a pool that is, has none.

@@ -1,7 +1,7 @@
 import { authorizeDeveloper } from '../authorize.ts';
 import type { SyncDependencies } from '../dependencies.ts';
+import { poolNotFound } from '../errors.ts';
 import type { SyncOperations } from '../model.ts';
-import { poolNotFound } from '../pool-not-found.ts';
 
 /**
  * GetBulkPublishDetails: what has become of the pool's last bulk publish. The time of its end is told of one that

@@ -1,7 +1,7 @@
 import { authorizeDeveloper } from '../authorize.ts';
 import type { SyncDependencies } from '../dependencies.ts';
+import { poolNotFound } from '../errors.ts';
 import type { SyncOperations } from '../model.ts';
-import { poolNotFound } from '../pool-not-found.ts';
 
 /**
  * GetCognitoEvents: the function that is set for each event of the pool; none where nothing is set.

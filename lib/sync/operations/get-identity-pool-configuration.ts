@@ -1,8 +1,8 @@
 import { authorizeDeveloper } from '../authorize.ts';
 import type { SyncDependencies } from '../dependencies.ts';
+import { poolNotFound } from '../errors.ts';
 import type { SyncOperations } from '../model.ts';
-import { poolNotFound } from '../pool-not-found.ts';
-import { toPoolConfiguration } from '../to-pool-configuration.ts';
+import { toPoolConfiguration } from '../to-output.ts';
 
 /**
  * GetIdentityPoolConfiguration: what is set for the pool's push and stream; null for what never was.

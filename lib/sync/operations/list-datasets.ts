@@ -2,7 +2,7 @@ import { authorizeIdentity } from '../authorize.ts';
 import type { SyncDependencies } from '../dependencies.ts';
 import type { SyncOperations } from '../model.ts';
 import { readPageSize } from '../page-size.ts';
-import { toDataset } from '../to-dataset.ts';
+import { toDataset } from '../to-output.ts';
 
 /**
  * ListDatasets: the datasets that exist, by name. An identity that is not known has none.

@@ -2,7 +2,7 @@ import { authorizeDeveloper } from '../authorize.ts';
 import type { SyncDependencies } from '../dependencies.ts';
 import type { SyncOperations } from '../model.ts';
 import { readPageSize } from '../page-size.ts';
-import { toPoolUsage } from '../to-pool-usage.ts';
+import { toPoolUsage } from '../to-output.ts';
 
 /**
  * ListIdentityPoolUsage: the pools there are, by id, those without data as well.

@@ -1,6 +1,6 @@
 import { authorizeDataset } from '../authorize.ts';
 import type { SyncDependencies } from '../dependencies.ts';
-import { checkSyncCount, noSuchSyncCount } from '../invalid-parameter.ts';
+import { checkSyncCount, noSuchSyncCount } from '../errors.ts';
 import type { ListRecordsInput, ListRecordsOutput, SyncOperations } from '../model.ts';
 import { readPageSize } from '../page-size.ts';
 import { exists, type ListedDataset, type ReadRecordsResult } from '../ports/sync-store.ts';

@@ -1,10 +1,9 @@
 import { ServiceError } from '../../common/errors.ts';
 import { authorizeDeveloper } from '../authorize.ts';
 import type { SyncDependencies } from '../dependencies.ts';
+import { invalidParameter, poolNotFound } from '../errors.ts';
 import { FUNCTION_ARN_PATTERN, isFunctionArn } from '../function-arn.ts';
-import { invalidParameter } from '../invalid-parameter.ts';
 import type { SyncOperations } from '../model.ts';
-import { poolNotFound } from '../pool-not-found.ts';
 import type { PoolStore } from '../ports/pool-store.ts';
 
 /** The only event that there is. */

@@ -1,12 +1,11 @@
 import { ServiceError } from '../../common/errors.ts';
 import { authorizeDeveloper } from '../authorize.ts';
 import type { SyncDependencies } from '../dependencies.ts';
-import { invalidParameter } from '../invalid-parameter.ts';
+import { invalidParameter, poolNotFound } from '../errors.ts';
 import type { SyncOperations } from '../model.ts';
 import type { CognitoStreamsInput, PushSyncInput } from '../pool-model.ts';
-import { poolNotFound } from '../pool-not-found.ts';
 import type { IdentityPool } from '../ports/pool-store.ts';
-import { toPoolConfiguration } from '../to-pool-configuration.ts';
+import { toPoolConfiguration } from '../to-output.ts';
 
 /**
  * SetIdentityPoolConfiguration: sets what is given of a pool's push and stream; what is not given stays as it is.

@@ -1,7 +1,7 @@
 import { ServiceError } from '../../common/errors.ts';
 import { authorizeOwnIdentity } from '../authorize.ts';
-import { datasetNotFound } from '../dataset-not-found.ts';
 import type { SyncDependencies } from '../dependencies.ts';
+import { datasetNotFound } from '../errors.ts';
 import type { SyncOperations } from '../model.ts';
 import { readPushApplications } from '../push/push-configuration.ts';
 

@@ -1,7 +1,16 @@
-import type { DatasetKey } from '../../common/dataset-key.ts';
+import type { DatasetKey, IdentityKey } from '../../common/dataset-key.ts';
 import type { SyncRecord } from '../model.ts';
-import type { Merge } from './merge.ts';
 import type { OutgoingEvent, Snapshot, StoredDataset } from './sync-store.ts';
+
+/** An identity that has become part of another one of its pool. */
+export interface Merge {
+  /** The disappearing one. */
+  from: IdentityKey;
+  /** Id of the surviving one. */
+  into: string;
+  /** Epoch milliseconds. */
+  mergedAt: number;
+}
 
 /** Where a dataset of a disappearing identity goes. */
 export interface MergeTarget {

@@ -1,5 +1,5 @@
 import { ServiceError } from '../../common/errors.ts';
-import { poolNotFound } from '../pool-not-found.ts';
+import { poolNotFound } from '../errors.ts';
 import type { PoolStore } from '../ports/pool-store.ts';
 import type { PushPlatform } from '../ports/push.ts';
 

@@ -1,10 +1,9 @@
 import { MAX_KEY_LENGTH, MAX_VALUE_LENGTH } from '../../common/bounds.ts';
 import { ServiceError } from '../../common/errors.ts';
-import { isObject } from '../../common/is-object.ts';
-import { isStorable } from '../../common/storable-text.ts';
-import { showKey } from '../../rules/show-key.ts';
+import { isObject } from '../../common/json.ts';
+import { isLongerThan, isStorable, showKey } from '../../common/text.ts';
 import type { SyncTriggerEvent } from '../../rules/sync-trigger-event.ts';
-import { isLongerThan, type Members } from '../../stream/members.ts';
+import type { Members } from '../../stream/members.ts';
 import type { SyncRecord } from '../model.ts';
 import type { Patch } from '../read-patches.ts';
 

@@ -8,8 +8,7 @@ import { createCountFailedBatches } from '../../../lib/backfill/count-failed-bat
 import type { Database } from '../../../lib/database/database.ts';
 import { migrate } from '../../../lib/database/schema/migrate.ts';
 import { createRedrivenObjects } from '../../../lib/projection/store/redriven-objects.ts';
-import { PayloadUnavailableError } from '../../../lib/stream/payload-error.ts';
-import type { FetchPayload } from '../../../lib/stream/payload-port.ts';
+import { type FetchPayload, PayloadUnavailableError } from '../../../lib/stream/payload.ts';
 import { DAY, HOUR, MINUTE } from '../../fixtures/backfill/publish-poller.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
 import {

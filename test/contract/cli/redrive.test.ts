@@ -8,8 +8,11 @@ import type { Database } from '../../../lib/database/database.ts';
 import { migrate } from '../../../lib/database/schema/migrate.ts';
 import { projectBatch } from '../../../lib/projection/project-batch.ts';
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
-import { PayloadRefusedError, PayloadUnavailableError } from '../../../lib/stream/payload-error.ts';
-import type { FetchPayload } from '../../../lib/stream/payload-port.ts';
+import {
+  type FetchPayload,
+  PayloadRefusedError,
+  PayloadUnavailableError,
+} from '../../../lib/stream/payload.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
 import { commandDeps } from '../../fixtures/local/command-deps.ts';
 import {

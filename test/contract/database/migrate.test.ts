@@ -5,9 +5,8 @@ import { createLambdaContext } from '../../../infra/local/lambda-context.ts';
 import { createLogger } from '../../../lib/aws/telemetry.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
-import { createRole } from '../../../lib/database/schema/create-role.ts';
 import { migrate } from '../../../lib/database/schema/migrate.ts';
-import { READER_ROLE } from '../../../lib/database/schema/roles.ts';
+import { createRole, READER_ROLE } from '../../../lib/database/schema/roles.ts';
 import { createPostgresDatabase, DATABASES } from '../../fixtures/database/databases.ts';
 
 const MIGRATIONS = [

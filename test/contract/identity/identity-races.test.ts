@@ -4,7 +4,7 @@ import type { Database } from '../../../lib/database/database.ts';
 import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
 import { migrate } from '../../../lib/database/schema/migrate.ts';
 import type { Logins } from '../../../lib/identity/model.ts';
-import type { Merge } from '../../../lib/sync/ports/merge.ts';
+import type { Merge } from '../../../lib/sync/ports/merge-store.ts';
 import { createPostgresDatabase } from '../../fixtures/database/databases.ts';
 import {
   createIdentityService,

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
 import { migrate } from '../../../lib/database/schema/migrate.ts';
+import { ExpiredLoginTokenError } from '../../../lib/identity/errors.ts';
 import type { Logins } from '../../../lib/identity/model.ts';
-import { ExpiredLoginTokenError } from '../../../lib/identity/not-authorized.ts';
 import type { Caller } from '../../../lib/sync/model.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
 import {

@@ -154,7 +154,7 @@ describe('sync rules in the local cloud', () => {
   it('say what is wrong with them in one line', async () => {
     expect(await read()).toBe('first');
     await folder.write('rules.ts', "export default 1; throw new Error('a\\r\\n b\\n\\nc');");
-    await until(() => expect(log).toEqual([notLoaded(`a b c (${folder.rulesFile}:1)`)]));
+    await until(() => expect(log).toEqual([notLoaded(`a b c (${folder.rulesFile}:1:25)`)]));
   });
 
   it('stay for a call that is under way, and for none after it', async () => {
@@ -206,7 +206,7 @@ describe('sync rules that are loaded before they are asked', () => {
     ['a misspelt option', rulesOfSize(1).replace('maxBytes', 'maxByte'), /maxByte: there is no such option/],
     ['an option out of bounds', rulesOfSize(-1), /maxBytes: must be a whole number/],
     ['a file that it lacks', "import './lacking.ts';", /: Cannot find module '.*lacking\.ts'/],
-    ['code that throws', "\nthrow new Error('not today');", /: not today \(.*rules\.ts:2\)$/],
+    ['code that throws', "\nthrow new Error('not today');", /: not today \(.*rules\.ts:2:7\)$/],
   ])('say why they cannot be: %s', async (_, code, reason) => {
     await folder.write('rules.ts', code);
     const problem = await functions.load('sync-trigger');

@@ -173,8 +173,8 @@ describe('a local function', () => {
     ['leaves text behind', /^plain$/],
     ['exits', /exit code 0/],
     ['exits with 3', /exit code 3/],
-    ['leaves an error behind', /^left behind$/],
-    ['leaves a rejection behind', /^left behind$/],
+    ['leaves an error behind', /^left behind \(.*misbehave\.mjs:\d+:\d+\)$/],
+    ['leaves a rejection behind', /^left behind \(.*misbehave\.mjs:\d+:\d+\)$/],
     ['answers a BigInt', /BigInt/],
     ['answers in a circle', /circular/],
     ['answers too much', /larger than 6291456 bytes/],
@@ -278,7 +278,7 @@ describe('a local function', () => {
   });
 
   it.each([
-    ['throws-at-load', 'threw', /^not loadable$/],
+    ['throws-at-load', 'threw', /^not loadable \(.*throws-at-load\.mjs:1:7\)$/],
     ['syntax-error', 'threw', /./],
     ['no-handler', 'threw', /exports no handler/],
     ['handler-is-text', 'threw', /exports no handler/],

@@ -7,8 +7,11 @@ import { projectBatch } from '../../../lib/projection/project-batch.ts';
 import { redriveDeliveries, redriveQuarantine } from '../../../lib/projection/redrive.ts';
 import { createQuarantineStore } from '../../../lib/projection/store/quarantine-store.ts';
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
-import { PayloadRefusedError, PayloadUnavailableError } from '../../../lib/stream/payload-error.ts';
-import type { FetchPayload } from '../../../lib/stream/payload-port.ts';
+import {
+  type FetchPayload,
+  PayloadRefusedError,
+  PayloadUnavailableError,
+} from '../../../lib/stream/payload.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
 import {
   deliver,

@@ -8,7 +8,7 @@ import {
   type SweepQueryStoreFunctionDeps,
 } from '../../../functions/sweep-query-store.ts';
 import { createLambdaContext } from '../../../infra/local/lambda-context.ts';
-import { startQueryStoreSweep } from '../../../infra/local/query-store-sweep.ts';
+import { startQueryStoreSweep } from '../../../infra/local/schedules/query-store-sweep.ts';
 import { createLogger } from '../../../lib/aws/telemetry.ts';
 import type { DatasetKey } from '../../../lib/common/dataset-key.ts';
 import type { Database } from '../../../lib/database/database.ts';

@@ -12,9 +12,12 @@ import { projectBatch } from '../../../lib/projection/project-batch.ts';
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
 import { type RelayOptions, relayOutbox } from '../../../lib/sync/jobs/relay-outbox.ts';
 import type { Outbox, PublishEntry } from '../../../lib/sync/ports/outbox.ts';
-import { createOutboxStore, type OutboxStore } from '../../../lib/sync/store/outbox-store.ts';
+import {
+  createOutboxStore,
+  createStreamingSwitch,
+  type OutboxStore,
+} from '../../../lib/sync/store/outbox-store.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
-import { createStreamingSwitch } from '../../../lib/sync/store/streaming-switch.ts';
 import {
   credentials,
   type KinesisEmulator,

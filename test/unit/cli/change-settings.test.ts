@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { ProcessDeps } from '../../../infra/cli/command.ts';
 import { connect } from '../../../infra/cli/commands/connect.ts';
 import { disconnect } from '../../../infra/cli/commands/disconnect.ts';
-import type { ProcessDeps } from '../../../infra/cli/process-command.ts';
 import { outcomeOf } from '../../../infra/cli/run-command.ts';
-import type { PoolSettings, PoolSettingsApi } from '../../../lib/backfill/pool-settings.ts';
+import type { PoolSettings, PoolSettingsApi } from '../../../lib/backfill/operated-service.ts';
 import { SyncClientError } from '../../../lib/backfill/sync-client.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
 import { operatedService } from '../../fixtures/backfill/operated-service.ts';

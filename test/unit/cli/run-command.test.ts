@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../../infra/cli/command.ts';
-import { ALL_COMMANDS, PROCESS_COMMANDS } from '../../../infra/cli/process-commands.ts';
+import { ALL_COMMANDS, PROCESS_COMMANDS } from '../../../infra/cli/commands.ts';
 import {
   outcomeOf,
   prepareCommand,

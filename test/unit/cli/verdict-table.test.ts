@@ -5,7 +5,7 @@ import { readEvents } from '../../../infra/cli/commands/rules/read-events.ts';
 import { verdictTable } from '../../../infra/cli/commands/rules/verdict-table.ts';
 import { formatTable } from '../../../infra/cli/terminal/table.ts';
 import { cutTo, widthOf } from '../../../infra/cli/terminal/terminal-text.ts';
-import { toSafeLine } from '../../../lib/common/safe-line.ts';
+import { toSafeLine } from '../../../lib/common/text.ts';
 import { evaluateRules } from '../../../lib/rules/evaluate-rules.ts';
 import type { DatasetOptions, RulesOptions } from '../../../lib/rules/rules-model.ts';
 

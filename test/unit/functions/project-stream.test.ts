@@ -3,9 +3,9 @@ import { createProjectStream } from '../../../functions/project-stream.ts';
 import { createLambdaContext } from '../../../infra/local/lambda-context.ts';
 import { createProjectionTotals } from '../../../infra/local/projection-totals.ts';
 import { createLogger, createReporter } from '../../../lib/aws/telemetry.ts';
-import type { BatchReport } from '../../../lib/projection/batch-report.ts';
+import type { BatchReport } from '../../../lib/projection/project-batch.ts';
 import type { QueryStore } from '../../../lib/projection/query-store.ts';
-import { PayloadUnavailableError } from '../../../lib/stream/payload-error.ts';
+import { PayloadUnavailableError } from '../../../lib/stream/payload.ts';
 import { deliver, NEW_YEAR, toBytes, toKinesisEvent, wireEvent } from '../../fixtures/sync/stream-events.ts';
 
 const inline = (arrivedAt: number) => deliver(toBytes(wireEvent()), NEW_YEAR + arrivedAt);

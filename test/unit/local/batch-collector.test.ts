@@ -1,6 +1,5 @@
 import { expect, it, vi } from 'vitest';
-import { createBatchCollector } from '../../../infra/local/event-source-mapping/batch-collector.ts';
-import { laneOf } from '../../../infra/local/event-source-mapping/lanes.ts';
+import { createBatchCollector, laneOf } from '../../../infra/local/event-source-mapping/batch-collector.ts';
 import { LOCAL_OPTIONS } from '../../../infra/local/event-source-mapping/mapping-settings.ts';
 import { createRetryState } from '../../../infra/local/event-source-mapping/retry-state.ts';
 import { createShardProgress } from '../../../infra/local/event-source-mapping/shard-progress.ts';

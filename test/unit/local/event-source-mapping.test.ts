@@ -6,7 +6,7 @@ import {
   type EventSourceMappingDeps,
   startEventSourceMapping,
 } from '../../../infra/local/event-source-mapping/event-source-mapping.ts';
-import { sleep } from '../../../infra/local/event-source-mapping/waiting.ts';
+import { sleep } from '../../../infra/local/waiting.ts';
 import { KinesisReaderError } from '../../../lib/aws/kinesis-reader.ts';
 import {
   type Call,

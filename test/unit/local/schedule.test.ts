@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { type Schedule, type ScheduleDeps, startSchedule } from '../../../infra/local/schedule.ts';
+import { type Schedule, type ScheduleDeps, startSchedule } from '../../../infra/local/schedules/schedule.ts';
 
 const NEVER_MS = 60_000;
 const logger = { info: vi.fn(), error: vi.fn() };

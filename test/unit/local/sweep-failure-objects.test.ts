@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { sweepFailureObjects } from '../../../infra/local/sweep-failure-objects.ts';
+import { sweepFailureObjects } from '../../../infra/local/schedules/sweep-failure-objects.ts';
 import { NEW_YEAR } from '../../fixtures/sync/stream-events.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { PayloadRefusedError } from '../../../lib/stream/payload-error.ts';
-import { checkPayloadUrl, expiresAt } from '../../../lib/stream/payload-url.ts';
+import { checkPayloadUrl, expiresAt, PayloadRefusedError } from '../../../lib/stream/payload.ts';
 
 const OWN = 'http://127.0.0.1:4580';
 const POLICY = { regions: ['us-east-1', 'cn-north-1'], ownOrigin: null };

@@ -1,10 +1,8 @@
-import type { OperatedService } from '../../../../lib/backfill/operated-service.ts';
-import type { PoolSettings } from '../../../../lib/backfill/pool-settings.ts';
+import type { OperatedService, PoolSettings } from '../../../../lib/backfill/operated-service.ts';
 import { SyncClientError } from '../../../../lib/backfill/sync-client.ts';
 import { SetupError } from '../../../../lib/common/errors.ts';
-import { UsageError } from '../../command.ts';
+import { type ProcessDeps, UsageError } from '../../command.ts';
 import { describeFailure, withService } from '../../operated-service.ts';
-import type { ProcessDeps } from '../../process-command.ts';
 import { nobodyToAsk } from '../../terminal/confirm.ts';
 import { type ConnectionPlan, describeSettings } from './plan-connection.ts';
 

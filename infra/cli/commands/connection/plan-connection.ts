@@ -1,4 +1,4 @@
-import type { PoolSettings } from '../../../../lib/backfill/pool-settings.ts';
+import type { PoolSettings } from '../../../../lib/backfill/operated-service.ts';
 import type { PoolStreaming } from '../../../../lib/backfill/sync-client.ts';
 
 /** What a pool is to be connected with. */

@@ -1,5 +1,4 @@
-import { PayloadUnavailableError } from '../../../../lib/stream/payload-error.ts';
-import type { FetchPayload } from '../../../../lib/stream/payload-port.ts';
+import { type FetchPayload, PayloadUnavailableError } from '../../../../lib/stream/payload.ts';
 
 /** Each may take a quarter of a minute. */
 const MAX_IN_A_ROW = 3;

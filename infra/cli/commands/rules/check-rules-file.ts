@@ -1,10 +1,10 @@
 import { SetupError } from '../../../../lib/common/errors.ts';
-import { toSafeLine } from '../../../../lib/common/safe-line.ts';
+import { toSafeLine } from '../../../../lib/common/text.ts';
+import { RulesError } from '../../../../lib/rules/define-rules.ts';
 import { loadRules } from '../../../../lib/rules/file/load-rules.ts';
 import { readRulesFile } from '../../../../lib/rules/file/rules-path.ts';
 import { type Inspection, inspectRules } from '../../../../lib/rules/inspect/inspect-rules.ts';
-import { RulesError } from '../../../../lib/rules/rules-error.ts';
-import type { ProcessDeps } from '../../process-command.ts';
+import type { ProcessDeps } from '../../command.ts';
 import { checkTypes, type Remark } from './check-types.ts';
 import { rulesThatTell } from './rules-that-tell.ts';
 

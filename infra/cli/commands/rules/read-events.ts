@@ -1,5 +1,5 @@
 import { SetupError } from '../../../../lib/common/errors.ts';
-import { isObject } from '../../../../lib/common/is-object.ts';
+import { isObject } from '../../../../lib/common/json.ts';
 import type { DatasetRecord, SyncTriggerEvent } from '../../../../lib/rules/sync-trigger-event.ts';
 import type { Members } from '../../../../lib/stream/members.ts';
 

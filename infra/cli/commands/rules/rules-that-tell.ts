@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { describeThrown } from '../../../../lib/rules/file/describe-thrown.ts';
+import { describeThrown } from '../../../../lib/common/thrown.ts';
 import type { DatasetRule, KeyRule, SyncRules } from '../../../../lib/rules/rules-model.ts';
 
 type Tell = (what: string) => void;

@@ -1,14 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { SetupError } from '../../../../lib/common/errors.ts';
-import { toSafeLine } from '../../../../lib/common/safe-line.ts';
+import { toSafeLine } from '../../../../lib/common/text.ts';
 import { evaluateRules } from '../../../../lib/rules/evaluate-rules.ts';
 import { loadRules } from '../../../../lib/rules/file/load-rules.ts';
 import { readRulesFile } from '../../../../lib/rules/file/rules-path.ts';
 import type { SyncRules } from '../../../../lib/rules/rules-model.ts';
 import type { SyncTriggerEvent } from '../../../../lib/rules/sync-trigger-event.ts';
 import type { Verdict } from '../../../../lib/rules/verdict.ts';
-import type { ProcessDeps } from '../../process-command.ts';
+import type { ProcessDeps } from '../../command.ts';
 import { readEvents } from './read-events.ts';
 import { rulesThatTell } from './rules-that-tell.ts';
 import { verdictTable } from './verdict-table.ts';

@@ -1,4 +1,4 @@
-import { toSafeLine } from '../../../../lib/common/safe-line.ts';
+import { toSafeLine } from '../../../../lib/common/text.ts';
 import { type Entry, readEntry } from '../../../../lib/rules/read-entry.ts';
 import type { SyncRules } from '../../../../lib/rules/rules-model.ts';
 import type { SyncTriggerEvent } from '../../../../lib/rules/sync-trigger-event.ts';

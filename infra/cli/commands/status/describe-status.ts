@@ -1,8 +1,7 @@
 import type { Gap } from '../../../../lib/backfill/publish-model.ts';
 import type { QuarantineCount } from '../../../../lib/backfill/status-store.ts';
 import { count, durationText, timeText } from '../../terminal/format.ts';
-import { describePublishNeeded } from '../bulk-publish/describe-publish-needed.ts';
-import { describeRun, endOf } from '../bulk-publish/describe-run.ts';
+import { describePublishNeeded, describeRun, endOf } from '../bulk-publish/describe-run.ts';
 import { describeStreaming } from '../connection/plan-connection.ts';
 import type { PoolReport, ShardReport, StatusReport, StreamReport } from './status-report.ts';
 

@@ -1,5 +1,5 @@
 import { SetupError } from '../../../common/errors.ts';
-import { isObject } from '../../../common/is-object.ts';
+import { isObject } from '../../../common/json.ts';
 import { DATABASE_URL_FORM, isDatabaseUrl, sslModeProblem } from '../../database-url.ts';
 
 /** What a connection is made with, as pg takes it. */

@@ -1,7 +1,6 @@
 import { SetupError } from '../../../common/errors.ts';
-import { DatabaseError } from '../../database.ts';
+import { DatabaseError, MigrationError } from '../../database.ts';
 import { type DatabaseAddress, DSQL_ADMIN } from '../../database-address.ts';
-import { MigrationError } from '../../schema/migration-error.ts';
 
 /** Words what went wrong when a server was first asked something, or was brought to our schema. */
 export function doesNotAnswer(address: DatabaseAddress, error: unknown): SetupError {

@@ -1,0 +1,75 @@
+import { join } from 'node:path';
+import { createPollBulkPublish } from '../../../functions/poll-bulk-publish.ts';
+import { createCognitoSyncClient } from '../../../lib/aws/cognito-sync-client.ts';
+import { failureObjects } from '../../../lib/aws/failure-objects.ts';
+import type { KinesisClient } from '../../../lib/aws/kinesis-client.ts';
+import { createKinesisStreamReader } from '../../../lib/aws/stream-reader.ts';
+import { createSyncClient } from '../../../lib/aws/sync-client.ts';
+import { createCountFailedBatches } from '../../../lib/backfill/count-failed-batches.ts';
+import { createPublishStore } from '../../../lib/backfill/store/publish-store.ts';
+import type { Credentials } from '../../../lib/common/environment.ts';
+import type { Database } from '../../../lib/database/database.ts';
+import { createRedrivenObjects } from '../../../lib/projection/store/redriven-objects.ts';
+import { deployedMappingSettings } from '../event-source-mapping/deployed-mapping-settings.ts';
+import { STREAM_NAME } from '../names.ts';
+import type { Schedule } from './schedule.ts';
+import { startScheduledFunction } from './scheduled-function.ts';
+
+/** In AWS a minute; here nobody pays for it, and somebody may be watching. */
+const INTERVAL_MS = 5_000;
+/** A run under way keeps the process from stopping. */
+const BUDGET_MS = 2_000;
+
+export interface PublishPollingDeps {
+  /** Where the service and the stream answer. */
+  url: string;
+  credentials: Credentials;
+  region: string;
+  client: KinesisClient;
+  database: Database;
+  /** Of event source mappings. */
+  directory: string;
+}
+
+/** The poller of bulk publishes, on all pools of the service itself, which it asks as it would ask Amazon's. */
+export function startPublishPolling({
+  url,
+  credentials,
+  region,
+  client,
+  database,
+  directory,
+}: PublishPollingDeps): Schedule {
+  const sync = createCognitoSyncClient({ region, endpoint: url, credentials });
+  const redriven = createRedrivenObjects(database);
+  const schedule = startScheduledFunction({
+    functionName: 'poll-bulk-publish',
+    region,
+    intervalMs: INTERVAL_MS,
+    create: (logger) =>
+      createPollBulkPublish({
+        api: createSyncClient(sync),
+        store: createPublishStore(database),
+        streams: createKinesisStreamReader(client),
+        countFailedBatches: createCountFailedBatches({
+          listFailureObjects: () => failureObjects(join(directory, 'failures')),
+          redriven,
+        }),
+        policy: { kind: 'off' },
+        identityPoolIds: null,
+        streamName: STREAM_NAME,
+        keepsStreaming: true,
+        parallelizationFactor: deployedMappingSettings().parallelizationFactor,
+        report: () => undefined,
+        logger,
+        timeBudgetMs: BUDGET_MS,
+      }),
+  });
+  return {
+    ...schedule,
+    async close() {
+      await schedule.close();
+      sync.destroy();
+    },
+  };
+}

@@ -1,0 +1,36 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { createSweepQueryStore } from '../../../functions/sweep-query-store.ts';
+import type { Database } from '../../../lib/database/database.ts';
+import { createQuerySweep } from '../../../lib/projection/store/query-sweep.ts';
+import type { Schedule } from './schedule.ts';
+import { startScheduledFunction } from './scheduled-function.ts';
+import { sweepFailureObjects } from './sweep-failure-objects.ts';
+
+const INTERVAL_MS = 60 * 60 * 1000;
+/** A run under way keeps the process from stopping; in this time it looks at some ten thousand datasets. */
+const BUDGET_MS = 500;
+
+export interface QueryStoreSweepDeps {
+  database: Database;
+  region: string;
+  /** Of event source mappings. */
+  directory: string;
+}
+
+/** The sweep of the query store, and of the failure objects, whose bucket would remove them by itself. */
+export function startQueryStoreSweep({ database, region, directory }: QueryStoreSweepDeps): Schedule {
+  return startScheduledFunction({
+    functionName: 'sweep-query-store',
+    region,
+    intervalMs: INTERVAL_MS,
+    create: (logger) =>
+      createSweepQueryStore({
+        sweep: createQuerySweep(database),
+        logger,
+        randomId: randomUUID,
+        timeBudgetMs: BUDGET_MS,
+      }),
+    onOutcome: () => sweepFailureObjects(join(directory, 'failures'), Date.now()),
+  });
+}

@@ -1,0 +1,29 @@
+import type { Logger } from '@aws-lambda-powertools/logger';
+import type { Context } from 'aws-lambda';
+import { createLogger } from '../../../lib/aws/telemetry.ts';
+import { createLambdaContext } from '../lambda-context.ts';
+import { type Schedule, startSchedule } from './schedule.ts';
+
+interface ScheduledFunction<Outcome> {
+  functionName: string;
+  region: string;
+  intervalMs: number;
+  /** Makes the handler, with a logger of the function's name. */
+  create: (logger: Logger) => (event: unknown, context: Context) => Promise<Outcome>;
+  /** Runs after each invocation that succeeded, as part of the run. */
+  onOutcome?: (outcome: Outcome) => unknown;
+}
+
+/** Invokes a function on a schedule: the local counterpart of a `schedule` event in `serverless.yml`. */
+export function startScheduledFunction<Outcome>({
+  functionName,
+  region,
+  intervalMs,
+  create,
+  onOutcome = () => undefined,
+}: ScheduledFunction<Outcome>): Schedule {
+  const logger = createLogger(functionName);
+  const handler = create(logger);
+  const run = async () => onOutcome(await handler({}, createLambdaContext(functionName, region)));
+  return startSchedule({ functionName, intervalMs, run, logger });
+}

@@ -1,0 +1,137 @@
+import { createFinishMerges } from '../../../functions/finish-merges.ts';
+import { createFinishPoolDeletions } from '../../../functions/finish-pool-deletions.ts';
+import { createRelayOutbox } from '../../../functions/relay-outbox.ts';
+import { createRunBulkPublish } from '../../../functions/run-bulk-publish.ts';
+import { createSweepPayloads } from '../../../functions/sweep-payloads.ts';
+import type { KinesisClient } from '../../../lib/aws/kinesis-client.ts';
+import { createKinesisPublisher } from '../../../lib/aws/kinesis-publisher.ts';
+import type { Database } from '../../../lib/database/database.ts';
+import { CREDENTIALS_LIFETIME_MS } from '../../../lib/identity/temporary-credentials.ts';
+import type { Offloading } from '../../../lib/sync/build-stream-event.ts';
+import type { Merge } from '../../../lib/sync/ports/merge-store.ts';
+import { createBulkPublishJobStore } from '../../../lib/sync/store/bulk-publish-job-store.ts';
+import { createMergeStore } from '../../../lib/sync/store/merge-store.ts';
+import { createOutboxStore, createStreamingSwitch } from '../../../lib/sync/store/outbox-store.ts';
+import { createPayloadStore } from '../../../lib/sync/store/payload-store.ts';
+import { createPoolDataStore } from '../../../lib/sync/store/pool-data-store.ts';
+import { STREAM_NAME } from '../names.ts';
+import type { Schedule, ScheduleStatus } from './schedule.ts';
+import { startScheduledFunction } from './scheduled-function.ts';
+
+/** A write, and a call of BulkPublish, asks for a run at once; the interval is for what a crash left. */
+const INTERVAL_MS = 1_000;
+const MERGE_INTERVAL_MS = 60 * 1000;
+const POOL_DELETION_INTERVAL_MS = 60 * 1000;
+const SWEEP_INTERVAL_MS = 60 * 60 * 1000;
+/** What a killed process had claimed is free again after this; a local stream answers within milliseconds. */
+const LEASE_MS = 5_000;
+/** A run under way keeps the process from stopping. */
+const BUDGET_MS = 100;
+
+interface ServiceSchedulesDeps {
+  database: Database;
+  client: KinesisClient;
+  offloading: Offloading;
+  mergeDatasets: (merge: Merge) => Promise<void>;
+  deletePoolData: (identityPoolId: string) => Promise<boolean>;
+  region: string;
+}
+
+export interface ServiceSchedules {
+  relay: Schedule;
+  bulkPublish: Schedule;
+  status(): ScheduleStatus[];
+  close(): Promise<void>;
+}
+
+/** The functions of the service that run on a schedule. */
+export function startServiceSchedules({
+  database,
+  client,
+  offloading,
+  mergeDatasets,
+  deletePoolData,
+  region,
+}: ServiceSchedulesDeps): ServiceSchedules {
+  let bulkPublishesInProgress = 0;
+  const relay = startScheduledFunction({
+    functionName: 'relay-outbox',
+    region,
+    intervalMs: INTERVAL_MS,
+    create: (logger) =>
+      createRelayOutbox({
+        outbox: createOutboxStore(database),
+        publisher: createKinesisPublisher(client),
+        streaming: createStreamingSwitch(database),
+        streamName: STREAM_NAME,
+        logger,
+        options: { leaseMs: LEASE_MS, timeBudgetMs: BUDGET_MS },
+      }),
+    onOutcome({ published }) {
+      // There is room in the outbox again.
+      if (published > 0 && bulkPublishesInProgress > 0) bulkPublish.nudge();
+    },
+  });
+  const bulkPublish = startScheduledFunction({
+    functionName: 'run-bulk-publish',
+    region,
+    intervalMs: INTERVAL_MS,
+    create: (logger) =>
+      createRunBulkPublish({
+        bulkPublishes: createBulkPublishJobStore(database),
+        offloading,
+        logger,
+        options: { timeBudgetMs: BUDGET_MS },
+      }),
+    onOutcome({ inProgress, steps }) {
+      bulkPublishesInProgress = inProgress;
+      if (steps > 0) relay.nudge();
+    },
+  });
+  const sweep = startScheduledFunction({
+    functionName: 'sweep-payloads',
+    region,
+    intervalMs: SWEEP_INTERVAL_MS,
+    create: (logger) => createSweepPayloads({ payloads: createPayloadStore(database), logger }),
+  });
+  const merges = startScheduledFunction({
+    functionName: 'finish-merges',
+    region,
+    intervalMs: MERGE_INTERVAL_MS,
+    create: (logger) =>
+      createFinishMerges({
+        merges: createMergeStore(database),
+        mergeDatasets,
+        credentialsLifetimeMs: CREDENTIALS_LIFETIME_MS,
+        logger,
+        timeBudgetMs: BUDGET_MS,
+      }),
+    onOutcome({ isCutShort }) {
+      if (isCutShort) merges.nudge();
+    },
+  });
+  const poolDeletions = startScheduledFunction({
+    functionName: 'finish-pool-deletions',
+    region,
+    intervalMs: POOL_DELETION_INTERVAL_MS,
+    create: (logger) =>
+      createFinishPoolDeletions({
+        poolData: createPoolDataStore(database),
+        deletePoolData,
+        logger,
+        timeBudgetMs: BUDGET_MS,
+      }),
+    onOutcome({ isCutShort }) {
+      if (isCutShort) poolDeletions.nudge();
+    },
+  });
+  const all = [relay, bulkPublish, sweep, merges, poolDeletions];
+  return {
+    relay,
+    bulkPublish,
+    status: () => all.map((schedule) => schedule.status()),
+    async close() {
+      await Promise.all(all.map((schedule) => schedule.close()));
+    },
+  };
+}

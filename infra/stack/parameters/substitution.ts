@@ -1,2 +1,0 @@
-/** An intrinsic function of CloudFormation. */
-export type Substitution = { 'Fn::Sub': string };

@@ -1,8 +1,0 @@
-const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
-
-/** The number that a text is by JSON's grammar, without space around it; null for any other text, and beyond what a double holds. */
-export function jsonNumber(text: string): number | null {
-  if (!JSON_NUMBER.test(text)) return null;
-  const number = Number(text);
-  return Number.isFinite(number) ? number : null;
-}

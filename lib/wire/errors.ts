@@ -1,0 +1,46 @@
+import { ServiceError, ValueRefusedError } from '../common/errors.ts';
+import { SignatureError } from './sigv4.ts';
+
+/** What the protocol itself refuses; these codes are common to AWS services and no part of the API's own model. */
+export type RequestErrorCode =
+  | 'SerializationException'
+  | 'UnknownOperationException'
+  | 'RequestEntityTooLarge'
+  | 'ValidationException';
+
+const STATUS: Record<RequestErrorCode, number> = {
+  SerializationException: 400,
+  UnknownOperationException: 404,
+  RequestEntityTooLarge: 413,
+  ValidationException: 400,
+};
+
+/** A request that no operation gets to see. */
+export class RequestError extends Error {
+  override name = 'RequestError';
+  readonly code: RequestErrorCode;
+  readonly status: number;
+
+  constructor(code: RequestErrorCode, message: string) {
+    super(message);
+    this.code = code;
+    this.status = STATUS[code];
+  }
+}
+
+/** What a client is answered in place of a result. */
+export interface Refusal {
+  status: number;
+  code: string;
+  message: string;
+}
+
+/** What the caller did wrong, or has to know; undefined for what went wrong here. */
+export function refusalOf(error: unknown): Refusal | undefined {
+  if (error instanceof ServiceError || error instanceof RequestError) return error;
+  if (error instanceof SignatureError) return { status: 403, code: error.code, message: error.message };
+  if (error instanceof ValueRefusedError) {
+    return { status: 400, code: 'InvalidParameterException', message: 'a value cannot be stored' };
+  }
+  return undefined;
+}
