@@ -1,13 +1,13 @@
 import { defineRules } from 'cognito-sync-backend/rules';
 
 /**
- * What the sync trigger lets devices store: so far everything, as there are no rules for any dataset. To begin, name one:
+ * Defines what devices may store. Without rules, the sync trigger accepts everything. To start, add a dataset:
  *
  *   datasets: {
  *     game: { unknownKeys: 'drop', keys: { score: { schema: number(), monotonic: 'increasing' } } },
  *   },
  *
- * `number` comes from where `defineRules` does. With `mode: 'observe'` rules decide in the log alone. All there is to say,
- * and rules of a game and of an app's preferences: docs/sync-rules.md.
+ * Import `number` from the same module as `defineRules`. With `mode: 'observe'`, decisions are logged but not applied.
+ * docs/sync-rules.md lists all options, and has complete rules for a game and for the preferences of an app.
  */
 export default defineRules({});

@@ -1,13 +1,13 @@
--- The query store. Schema `projection` holds the base tables, private; schema `query` is the public contract of
--- the read side. Keys are hashes: a legal record key can be longer than any database's index limit. Times that
--- order versions are kept as epoch milliseconds, exactly as the events carry them.
--- A statement ends with a semicolon at the end of a line, can be run again, and is a transaction of its own.
+-- The query store. Schema `projection` contains the private base tables. Schema `query` is the public read contract.
+-- Keys are hashes, because a legal record key can exceed the index limit of any database. Times that order versions are
+-- stored as epoch milliseconds, exactly as in the events.
+-- Every statement ends with a semicolon at the end of a line, is idempotent, and runs in its own transaction.
 
 CREATE SCHEMA IF NOT EXISTS projection;
 
 CREATE SCHEMA IF NOT EXISTS query;
 
--- removed_*: the newest removal of the dataset; records at or below that version are not there any more.
+-- removed_*: the version of the newest removal of the dataset. Records at or below that version are removed.
 CREATE TABLE IF NOT EXISTS projection.datasets (
   dataset_id uuid PRIMARY KEY,
   identity_pool_id text NOT NULL,
@@ -20,7 +20,7 @@ CREATE TABLE IF NOT EXISTS projection.datasets (
   projected_at timestamptz NOT NULL
 );
 
--- A record_value of NULL is a tombstone: it keeps key and version, so that an older write cannot come back.
+-- A record_value of NULL is a tombstone. It keeps the key and the version, so that an older write cannot restore the record.
 CREATE TABLE IF NOT EXISTS projection.records (
   dataset_id uuid NOT NULL,
   record_id uuid NOT NULL,
@@ -47,8 +47,8 @@ CREATE TABLE IF NOT EXISTS projection.quarantine (
   payload bytea NOT NULL
 );
 
--- Versions given to removals that came without one, by the hash of their position on the stream: a removal delivered
--- once more must not take what was written since for what it removed.
+-- Versions assigned to removals that arrived without one, by the hash of their position on the stream. A removal that is
+-- delivered again gets the same version, so it does not remove later writes.
 CREATE TABLE IF NOT EXISTS projection.dated_removals (
   removal_id uuid PRIMARY KEY,
   last_modified_ms bigint NOT NULL,
@@ -60,8 +60,8 @@ CREATE INDEX IF NOT EXISTS datasets_by_name ON projection.datasets (identity_poo
 
 CREATE INDEX IF NOT EXISTS records_by_projected_at ON projection.records (projected_at);
 
--- Liveness is decided here and not when rows are written: a removal and an older record can be written at the
--- same time by two transactions, of which neither sees the other's row.
+-- The view decides liveness, because the writers cannot: two concurrent transactions can write a removal and an older
+-- record, and neither sees the other's row.
 CREATE OR REPLACE VIEW query.records AS
 SELECT
   datasets.identity_pool_id,
@@ -104,7 +104,7 @@ SELECT
   datasets.projected_at
 FROM projection.datasets;
 
--- Without the payload, which holds what people stored.
+-- Omits the payload, which contains user data.
 CREATE OR REPLACE VIEW query.quarantine AS
 SELECT
   quarantine_id,

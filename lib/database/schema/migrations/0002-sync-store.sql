@@ -1,20 +1,20 @@
--- The sync store: what the self-hosted service itself keeps. Schema `sync` is private; nobody but the service reads it.
--- Ids of datasets and records are the same hashes as in the query store. Times are epoch milliseconds, as in the events.
--- A statement ends with a semicolon at the end of a line, can be run again, and is a transaction of its own.
+-- The sync store: the state of the self-hosted service. Schema `sync` is private; only the service reads it.
+-- Dataset and record ids are the same hashes as in the query store. Times are epoch milliseconds, as in the events.
+-- Every statement ends with a semicolon at the end of a line, is idempotent, and runs in its own transaction.
 
 CREATE SCHEMA IF NOT EXISTS sync;
 
--- One row per identity that ever had a dataset: who creates a dataset locks it, so that two cannot both be the last one
--- that the limit allows.
+-- One row per identity that ever had a dataset. Creating a dataset locks this row, so that two concurrent calls cannot both
+-- create the last dataset within the limit.
 CREATE TABLE IF NOT EXISTS sync.identities (
   identity_row_id uuid PRIMARY KEY,
   identity_pool_id text NOT NULL,
   identity_id text NOT NULL
 );
 
--- A row stays when its dataset is deleted: counts and dates go on from there. deleted_sync_count is the count of the
--- newest deletion, 0 if there was none; the dataset exists while its sync_count is above it, and so do its records.
--- data_storage (bytes) and record_count are of the live records.
+-- A row remains after its dataset is deleted, so that counts and dates continue. deleted_sync_count is the count of the
+-- newest deletion, or 0. The dataset exists if its sync_count is greater; the same holds for its records.
+-- data_storage (bytes) and record_count cover live records only.
 CREATE TABLE IF NOT EXISTS sync.datasets (
   dataset_id uuid PRIMARY KEY,
   identity_pool_id text NOT NULL,
@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS sync.datasets (
 
 CREATE INDEX IF NOT EXISTS datasets_by_name ON sync.datasets (identity_pool_id, identity_id, dataset_name);
 
--- A record_value of NULL is a tombstone: devices learn of the removal from it.
+-- A record_value of NULL is a tombstone, which tells devices about the removal.
 CREATE TABLE IF NOT EXISTS sync.records (
   dataset_id uuid NOT NULL,
   record_id uuid NOT NULL,
@@ -44,11 +44,11 @@ CREATE TABLE IF NOT EXISTS sync.records (
   PRIMARY KEY (dataset_id, record_id)
 );
 
--- What a device asks for at the start of every sync: the records above a count, in the order of pages.
+-- Serves the first request of every sync: the records above a count, in page order.
 CREATE INDEX IF NOT EXISTS records_by_sync_count ON sync.records (dataset_id, sync_count, record_id);
 
--- Session tokens that an update has used. The time of expiry comes before the session, so that those of a dataset that
--- have expired are one range of the key.
+-- Session tokens that an update has spent. The expiry precedes the session in the key, so that a dataset's expired tokens
+-- are one key range.
 CREATE TABLE IF NOT EXISTS sync.spent_tokens (
   dataset_id uuid NOT NULL,
   expires_ms bigint NOT NULL,
@@ -56,7 +56,7 @@ CREATE TABLE IF NOT EXISTS sync.spent_tokens (
   PRIMARY KEY (dataset_id, expires_ms, session_id)
 );
 
--- Stream events that are not yet published, written in the transaction of the change they tell of.
+-- Stream events that are not yet published. Each is written in the transaction of its change.
 CREATE TABLE IF NOT EXISTS sync.outbox (
   outbox_id uuid PRIMARY KEY,
   partition_key text NOT NULL,

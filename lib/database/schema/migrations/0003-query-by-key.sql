@@ -1,10 +1,10 @@
--- Asking by key. The keys of records are hashed, so no index holds their text: who asks for one key of all people asks
--- for its hash, which these functions compute. The planner puts their bodies into the query that calls them (they are
--- one SELECT, not volatile, not strict), and so an index on record_id and a value answers `… where numeric_value > 10`.
--- A statement ends with a semicolon at the end of a line, can be run again, and is a transaction of its own.
+-- Queries by key. Record keys are hashed, so no index contains their text. To find one key across all users, these functions
+-- compute its hash. The planner inlines them (each is one SELECT, not volatile, not strict). An index on record_id and a
+-- value can therefore serve `… where numeric_value > 10`.
+-- Every statement ends with a semicolon at the end of a line, is idempotent, and runs in its own transaction.
 
--- The same id as in lib/database/row-ids.ts: half of SHA-256 over UTF-8, marked as a UUID of version 8. Not in schema
--- `projection`, which the reader, in whose name the bodies below are read, must not enter.
+-- The same id as in lib/database/row-ids.ts: half of SHA-256 over UTF-8, marked as a version 8 UUID. It is not in schema
+-- `projection`, because the function bodies below run as the reader, which has no access to that schema.
 CREATE OR REPLACE FUNCTION query.record_id_of(record_key text) RETURNS uuid
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
@@ -37,14 +37,14 @@ WHERE records.record_value IS NOT NULL
     OR (records.last_modified_ms, records.sync_count) > (datasets.removed_ms, datasets.removed_sync_count)
   );
 
--- The records of one key, of all people.
+-- The records with one key, across all users.
 CREATE OR REPLACE FUNCTION query.records_of(record_key text) RETURNS SETOF query.records
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
   SELECT * FROM query.records WHERE records.record_id = query.record_id_of($1)
 $$;
 
--- The records of one key that have one value. An index entry has a limit, so the index holds the first 64 characters.
+-- The records with one key and one value. Index entries are limited in size, so the index contains the first 64 characters.
 CREATE OR REPLACE FUNCTION query.records_with(record_key text, record_value text) RETURNS SETOF query.records
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$

@@ -1,5 +1,5 @@
--- How far the projection has come, one row per shard. Where several batches of a shard are projected at the same time,
--- nobody knows how far all of them have: position and arrival are NULL then.
+-- The progress of the projection, one row per shard. If batches of a shard are projected concurrently, the common progress is
+-- unknown: position and arrival are NULL.
 
 CREATE TABLE IF NOT EXISTS projection.stream_progress (
   stream_name text NOT NULL,

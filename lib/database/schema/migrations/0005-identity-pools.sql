@@ -1,6 +1,6 @@
--- Identity pools and what is set for each: its sync trigger, its stream, its push. A pool without a row does not exist.
--- revision rises with each change, so that one decided on what was before another is found out.
--- streaming_status is ENABLED, DISABLED, or NULL where streams were never set up; push_application_arns is a JSON list.
+-- Identity pools and their settings: sync trigger, stream, push. A pool without a row does not exist.
+-- revision increases with each change, for optimistic concurrency: it detects a change that was decided on an old state.
+-- streaming_status is ENABLED, DISABLED, or NULL if streams were never configured. push_application_arns is a JSON list.
 
 CREATE TABLE IF NOT EXISTS sync.identity_pools (
   identity_pool_id text PRIMARY KEY,
@@ -15,20 +15,20 @@ CREATE TABLE IF NOT EXISTS sync.identity_pools (
   push_role_arn text
 );
 
--- Until now every pool there was published its changes to this stream.
+-- Before this migration, every existing pool published its changes to this stream.
 INSERT INTO sync.identity_pools (identity_pool_id, created_ms, revision, streaming_status, stream_name)
 SELECT identity_pool_id, min(creation_ms), 1, 'ENABLED', 'cognito-sync' FROM sync.datasets GROUP BY identity_pool_id
 ON CONFLICT (identity_pool_id) DO NOTHING;
 
--- The stream of the event's pool when the change was made; NULL: the one that the relay was told.
+-- The stream of the event's pool at the time of the change. NULL means the relay's configured stream.
 ALTER TABLE sync.outbox ADD COLUMN IF NOT EXISTS stream_name text;
 
--- The bulk publish that the event is part of; NULL for a change.
+-- The bulk publish that the event belongs to. NULL for a change.
 ALTER TABLE sync.outbox ADD COLUMN IF NOT EXISTS bulk_publish_id uuid;
 
 CREATE INDEX IF NOT EXISTS outbox_by_bulk_publish ON sync.outbox (bulk_publish_id);
 
--- The last bulk publish of each pool. last_*: the dataset up to which events were put into the outbox, NULL at first.
+-- The last bulk publish of each pool. last_*: the last dataset whose events are in the outbox; NULL at first.
 CREATE TABLE IF NOT EXISTS sync.bulk_publishes (
   identity_pool_id text PRIMARY KEY,
   bulk_publish_id uuid NOT NULL,
@@ -41,7 +41,7 @@ CREATE TABLE IF NOT EXISTS sync.bulk_publishes (
   all_in_outbox boolean NOT NULL
 );
 
--- The records of stream events that were too large for the stream: a JSON list each, fetched by a signed URL.
+-- The records of events that were too large for the stream: one JSON list per event, fetched through a signed URL.
 CREATE TABLE IF NOT EXISTS sync.payloads (
   payload_id uuid PRIMARY KEY,
   body text NOT NULL,

@@ -1,19 +1,19 @@
--- Identity pools and identities as Amazon Cognito Identity has them. Schema `identity` is private, as `sync` is.
--- A statement ends with a semicolon at the end of a line, can be run again, and is a transaction of its own.
+-- Identity pools and identities, as in Amazon Cognito Identity. Schema `identity` is private, like `sync`.
+-- Every statement ends with a semicolon at the end of a line, is idempotent, and runs in its own transaction.
 
 CREATE SCHEMA IF NOT EXISTS identity;
 
--- What is set for a pool beside the columns above: a JSON object with the members of CreateIdentityPool. NULL for a pool
--- that was made without: it has no name of its own, and lets guests in.
+-- Other settings of the pool: a JSON object with the members of CreateIdentityPool. NULL for a pool that was created without
+-- them: it has no name of its own and allows guests.
 ALTER TABLE sync.identity_pools ADD COLUMN IF NOT EXISTS identity_settings text;
 
--- When the pool was deleted: from then on it is not there for anybody, and what its identities stored is removed. The row
--- goes last, when nothing is left.
+-- The time at which the pool was deleted. From then on, no caller sees the pool, and its identities' data is being removed.
+-- The row is deleted last, when nothing else remains.
 ALTER TABLE sync.identity_pools ADD COLUMN IF NOT EXISTS deleted_ms bigint;
 
 CREATE INDEX IF NOT EXISTS sync_identities_by_pool ON sync.identities (identity_pool_id);
 
--- merged_into: the identity that this one has become part of; NULL while it stands for itself.
+-- merged_into: the identity into which this one was merged; NULL if it was not merged.
 CREATE TABLE IF NOT EXISTS identity.identities (
   identity_id text PRIMARY KEY,
   identity_pool_id text NOT NULL,
@@ -26,7 +26,7 @@ CREATE INDEX IF NOT EXISTS identities_by_pool ON identity.identities (identity_p
 
 CREATE INDEX IF NOT EXISTS identities_by_merge ON identity.identities (merged_into);
 
--- Who logs in as whom. login_id is a hash of pool, provider and user: one login is one identity's.
+-- Maps logins to identities. login_id is a hash of pool, provider and user, so a login belongs to exactly one identity.
 CREATE TABLE IF NOT EXISTS identity.logins (
   login_id uuid PRIMARY KEY,
   identity_pool_id text NOT NULL,
@@ -40,8 +40,8 @@ CREATE INDEX IF NOT EXISTS logins_by_identity ON identity.logins (identity_id);
 
 CREATE INDEX IF NOT EXISTS logins_by_pool ON identity.logins (identity_pool_id);
 
--- Identities whose datasets are to be copied to another one. Written in the transaction that links the two; a row stays
--- until nobody can have credentials of the disappearing identity any more, and it has no datasets.
+-- Identities whose datasets must still be copied to another one. Written in the transaction that links the two. A row stays
+-- until all credentials of the disappearing identity have expired and it has no datasets.
 CREATE TABLE IF NOT EXISTS sync.pending_merges (
   identity_row_id uuid PRIMARY KEY,
   identity_pool_id text NOT NULL,
@@ -52,7 +52,7 @@ CREATE TABLE IF NOT EXISTS sync.pending_merges (
 
 CREATE INDEX IF NOT EXISTS pending_merges_by_target ON sync.pending_merges (identity_pool_id, into_identity_id);
 
--- Datasets that are copies made by a merge, each with the dataset in whose listings it is named.
+-- Datasets that a merge created as copies, each with the dataset whose listings name it.
 CREATE TABLE IF NOT EXISTS sync.merged_datasets (
   dataset_id uuid PRIMARY KEY,
   root_dataset_id uuid NOT NULL

@@ -1,8 +1,8 @@
--- Devices for push sync, and the datasets that each wants to hear of.
--- A statement ends with a semicolon at the end of a line, can be run again, and is a transaction of its own.
+-- Devices for push sync, and the datasets to which they subscribe.
+-- Every statement ends with a semicolon at the end of a line, is idempotent, and runs in its own transaction.
 
--- registration_id is a hash of pool, identity, platform and token: a device that registers again is the same one.
--- endpoint is where its messages go, as the push channel named it.
+-- registration_id is a hash of pool, identity, platform and token, so a device that registers again is the same device.
+-- endpoint is the address of its messages, as returned by the push channel.
 CREATE TABLE IF NOT EXISTS sync.devices (
   registration_id uuid PRIMARY KEY,
   device_id uuid NOT NULL,

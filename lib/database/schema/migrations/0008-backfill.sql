@@ -1,8 +1,8 @@
--- What the poller knows of bulk publishes and streaming. Times are epoch milliseconds, as everywhere else.
+-- The poller's knowledge of bulk publishes and streaming. Times are epoch milliseconds, as in all tables.
 
--- A run is named by its start. status: IN_PROGRESS, SUCCEEDED, FAILED, or UNSEEN where a newer run began before the end
--- of this one was seen. completeness: waiting, projected, stalled, or unknown where nobody can know how far the shards
--- are projected. position_*: how far they were when that last changed, by which a run that stalls is told.
+-- A run is identified by its start. status: IN_PROGRESS, SUCCEEDED, FAILED, or UNSEEN if a newer run started before the end
+-- of this one was seen. completeness: waiting, projected, stalled, or unknown if the progress of the shards cannot be known.
+-- position_*: the shards' progress at its last change, which reveals a stalled run.
 CREATE TABLE IF NOT EXISTS projection.bulk_publishes (
   identity_pool_id text NOT NULL,
   started_ms bigint NOT NULL,
@@ -19,7 +19,7 @@ CREATE TABLE IF NOT EXISTS projection.bulk_publishes (
   PRIMARY KEY (identity_pool_id, started_ms)
 );
 
--- As it was seen last: from this to what is seen next a change is told.
+-- The last observed streaming state of each pool. The next poll detects changes by comparing with it.
 CREATE TABLE IF NOT EXISTS projection.pool_streaming (
   identity_pool_id text PRIMARY KEY,
   stream_name text,
@@ -27,8 +27,8 @@ CREATE TABLE IF NOT EXISTS projection.pool_streaming (
   checked_ms bigint NOT NULL
 );
 
--- A time of which removals may be missing. cause: streaming-off, expired. until_ms is NULL while it goes on; mended_ms is
--- set by a reconciliation that began after it was over.
+-- Periods in which removals may be missing. cause: streaming-off, expired. until_ms is NULL while the gap continues.
+-- mended_ms is set by a reconciliation that started after the gap had ended.
 CREATE TABLE IF NOT EXISTS projection.gaps (
   identity_pool_id text NOT NULL,
   since_ms bigint NOT NULL,
@@ -38,7 +38,7 @@ CREATE TABLE IF NOT EXISTS projection.gaps (
   PRIMARY KEY (identity_pool_id, since_ms, cause)
 );
 
--- The last reconciliation of each pool. after_*: the last dataset that was compared, where it goes on after it was cut off.
+-- The last reconciliation of each pool. after_*: the last dataset that was compared; an interrupted run resumes after it.
 CREATE TABLE IF NOT EXISTS projection.reconciliations (
   identity_pool_id text PRIMARY KEY,
   started_ms bigint NOT NULL,
@@ -49,7 +49,7 @@ CREATE TABLE IF NOT EXISTS projection.reconciliations (
   finished_ms bigint
 );
 
--- Objects of a failure destination that were projected since, by the hash of their name: they stay where they are.
+-- Objects of a failure destination that were projected later, by the hash of their name. The objects are not deleted.
 CREATE TABLE IF NOT EXISTS projection.redriven_objects (
   object_id uuid PRIMARY KEY,
   redriven_ms bigint NOT NULL
@@ -79,7 +79,7 @@ FROM projection.gaps;
 
 GRANT SELECT ON query.bulk_publishes, query.gaps TO query_reader;
 
--- When nothing was waiting on a shard behind what is projected of it: a shard that was only quiet has lost nothing.
+-- The last time at which no record was waiting on a shard. A shard that was only quiet has lost nothing.
 CREATE TABLE IF NOT EXISTS projection.quiet_shards (
   stream_name text NOT NULL,
   shard_id text NOT NULL,
@@ -87,7 +87,7 @@ CREATE TABLE IF NOT EXISTS projection.quiet_shards (
   PRIMARY KEY (stream_name, shard_id)
 );
 
--- What is swept by its age.
+-- Indexes for the sweep, which deletes rows by age.
 CREATE INDEX IF NOT EXISTS quarantine_by_quarantined_at ON projection.quarantine (quarantined_at);
 
 CREATE INDEX IF NOT EXISTS dated_removals_by_dated_at ON projection.dated_removals (dated_at);
