@@ -3,7 +3,8 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+/** JSON's grammar of a number, in groups: the whole part, the fraction, the exponent. */
+export const JSON_NUMBER = /^-?(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
 
 /** The number that a text is by JSON's grammar, without space around it; null for any other text, and beyond what a double holds. */
 export function jsonNumber(text: string): number | null {

@@ -1,4 +1,5 @@
-const JSON_NUMBER = /^-?(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
+import { JSON_NUMBER } from '../common/json.ts';
+
 const MAX_DIGITS = 40;
 
 /**

@@ -1,22 +1,4 @@
-import {
-  BulkPublish$,
-  DeleteDataset$,
-  DescribeDataset$,
-  DescribeIdentityPoolUsage$,
-  DescribeIdentityUsage$,
-  GetBulkPublishDetails$,
-  GetCognitoEvents$,
-  GetIdentityPoolConfiguration$,
-  ListDatasets$,
-  ListIdentityPoolUsage$,
-  ListRecords$,
-  RegisterDevice$,
-  SetCognitoEvents$,
-  SetIdentityPoolConfiguration$,
-  SubscribeToDataset$,
-  UnsubscribeFromDataset$,
-  UpdateRecords$,
-} from '@aws-sdk/client-cognito-sync';
+import * as api from '@aws-sdk/client-cognito-sync';
 import { type Member, readStructure, type Structure } from './shape.ts';
 
 export interface ApiOperation {
@@ -30,27 +12,27 @@ export interface ApiOperation {
 
 export type PathPart = { word: string } | { label: string };
 
-type OperationSchema = typeof UpdateRecords$;
+type OperationSchema = typeof api.UpdateRecords$;
 
 /** By name each, because a bundler then leaves out the rest of the client. */
 const SCHEMAS: readonly OperationSchema[] = [
-  BulkPublish$,
-  DeleteDataset$,
-  DescribeDataset$,
-  DescribeIdentityPoolUsage$,
-  DescribeIdentityUsage$,
-  GetBulkPublishDetails$,
-  GetCognitoEvents$,
-  GetIdentityPoolConfiguration$,
-  ListDatasets$,
-  ListIdentityPoolUsage$,
-  ListRecords$,
-  RegisterDevice$,
-  SetCognitoEvents$,
-  SetIdentityPoolConfiguration$,
-  SubscribeToDataset$,
-  UnsubscribeFromDataset$,
-  UpdateRecords$,
+  api.BulkPublish$,
+  api.DeleteDataset$,
+  api.DescribeDataset$,
+  api.DescribeIdentityPoolUsage$,
+  api.DescribeIdentityUsage$,
+  api.GetBulkPublishDetails$,
+  api.GetCognitoEvents$,
+  api.GetIdentityPoolConfiguration$,
+  api.ListDatasets$,
+  api.ListIdentityPoolUsage$,
+  api.ListRecords$,
+  api.RegisterDevice$,
+  api.SetCognitoEvents$,
+  api.SetIdentityPoolConfiguration$,
+  api.SubscribeToDataset$,
+  api.UnsubscribeFromDataset$,
+  api.UpdateRecords$,
 ];
 
 /**

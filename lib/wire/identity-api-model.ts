@@ -1,17 +1,4 @@
-import {
-  CreateIdentityPool$,
-  DeleteIdentityPool$,
-  DescribeIdentity$,
-  DescribeIdentityPool$,
-  GetCredentialsForIdentity$,
-  GetId$,
-  GetOpenIdToken$,
-  GetOpenIdTokenForDeveloperIdentity$,
-  ListIdentities$,
-  ListIdentityPools$,
-  MergeDeveloperIdentities$,
-  UpdateIdentityPool$,
-} from '@aws-sdk/client-cognito-identity';
+import * as api from '@aws-sdk/client-cognito-identity';
 import type { IdentityOperations } from '../identity/model.ts';
 import { readStructure, type Structure } from './shape.ts';
 
@@ -24,22 +11,22 @@ export interface IdentityApiOperation {
 
 export type IdentityOperationName = keyof IdentityOperations;
 
-type OperationSchema = typeof GetId$;
+type OperationSchema = typeof api.GetId$;
 
 /** By name each, because a bundler then leaves out the rest of the client. */
 const SCHEMAS = {
-  CreateIdentityPool: CreateIdentityPool$,
-  UpdateIdentityPool: UpdateIdentityPool$,
-  DescribeIdentityPool: DescribeIdentityPool$,
-  ListIdentityPools: ListIdentityPools$,
-  DeleteIdentityPool: DeleteIdentityPool$,
-  DescribeIdentity: DescribeIdentity$,
-  ListIdentities: ListIdentities$,
-  GetOpenIdTokenForDeveloperIdentity: GetOpenIdTokenForDeveloperIdentity$,
-  MergeDeveloperIdentities: MergeDeveloperIdentities$,
-  GetId: GetId$,
-  GetCredentialsForIdentity: GetCredentialsForIdentity$,
-  GetOpenIdToken: GetOpenIdToken$,
+  CreateIdentityPool: api.CreateIdentityPool$,
+  UpdateIdentityPool: api.UpdateIdentityPool$,
+  DescribeIdentityPool: api.DescribeIdentityPool$,
+  ListIdentityPools: api.ListIdentityPools$,
+  DeleteIdentityPool: api.DeleteIdentityPool$,
+  DescribeIdentity: api.DescribeIdentity$,
+  ListIdentities: api.ListIdentities$,
+  GetOpenIdTokenForDeveloperIdentity: api.GetOpenIdTokenForDeveloperIdentity$,
+  MergeDeveloperIdentities: api.MergeDeveloperIdentities$,
+  GetId: api.GetId$,
+  GetCredentialsForIdentity: api.GetCredentialsForIdentity$,
+  GetOpenIdToken: api.GetOpenIdToken$,
 } satisfies Record<IdentityOperationName, OperationSchema>;
 
 const OPERATIONS: ReadonlyMap<string, IdentityApiOperation> = new Map(

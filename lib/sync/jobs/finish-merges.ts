@@ -1,10 +1,8 @@
 import type { Merge, MergeStore } from '../ports/merge-store.ts';
+import { finishPending } from './finish-pending.ts';
 
 // A host whose clock is behind by less still takes credentials that have expired.
 const CLOCK_SKEW_MS = 60 * 60 * 1000;
-
-/** Pending merges that are read at once. */
-const STEP = 100;
 
 export interface FinishMergesDeps {
   merges: Pick<MergeStore, 'listPending' | 'endPending'>;
@@ -37,32 +35,18 @@ export async function finishMerges(
   deps: FinishMergesDeps,
   { after, timeBudgetMs }: { after: Merge | null; timeBudgetMs: number },
 ): Promise<FinishMergesOutcome> {
-  const { merges, now } = deps;
-  const deadline = now() + timeBudgetMs;
-  const outcome: FinishMergesOutcome = { pending: 0, ended: 0, failed: 0, last: after };
-  for (;;) {
-    const step = await merges.listPending(outcome.last, STEP);
-    for (const merge of step) {
-      if (outcome.pending > 0 && now() >= deadline) return outcome;
-      outcome.pending += 1;
-      outcome.last = merge;
-      await finish(deps, merge, outcome);
-    }
-    if (step.length < STEP) return { ...outcome, last: null };
-  }
-}
-
-async function finish(
-  { merges, mergeDatasets, credentialsLifetimeMs, now, onFailure }: FinishMergesDeps,
-  merge: Merge,
-  outcome: FinishMergesOutcome,
-): Promise<void> {
-  try {
-    await mergeDatasets(merge);
-    const mayEnd = now() > merge.mergedAt + credentialsLifetimeMs + CLOCK_SKEW_MS;
-    if (mayEnd && (await merges.endPending(merge))) outcome.ended += 1;
-  } catch (error) {
-    outcome.failed += 1;
-    onFailure(merge, error);
-  }
+  const { merges, mergeDatasets, credentialsLifetimeMs, now, onFailure } = deps;
+  return finishPending<Merge>(
+    {
+      list: (last, limit) => merges.listPending(last, limit),
+      async finish(merge) {
+        await mergeDatasets(merge);
+        const mayEnd = now() > merge.mergedAt + credentialsLifetimeMs + CLOCK_SKEW_MS;
+        return mayEnd && merges.endPending(merge);
+      },
+      onFailure,
+      now,
+    },
+    { after, timeBudgetMs },
+  );
 }

@@ -1,13 +1,11 @@
 import type { PoolDataStore } from '../ports/pool-data-store.ts';
+import { finishPending } from './finish-pending.ts';
 
 /**
- * A statement or transaction is ended after a minute at most (lib/database/drivers/pg/open-pg.ts, pglite-database.ts), so whatever
+ * A statement or transaction is ended after a minute at most (lib/database/drivers/pg/open-pg.ts, pglite/open-pglite.ts), so whatever
  * began while the pool was there is over after this, also where the clocks of two hosts differ by minutes.
  */
 export const GRACE_MS = 5 * 60 * 1000;
-
-/** Pools that are read at once. */
-const STEP = 100;
 
 export interface FinishPoolDeletionsDeps {
   poolData: Pick<PoolDataStore, 'listMarked' | 'removePool'>;
@@ -40,31 +38,18 @@ export async function finishPoolDeletions(
   deps: FinishPoolDeletionsDeps,
   { after, timeBudgetMs }: { after: string; timeBudgetMs: number },
 ): Promise<FinishPoolDeletionsOutcome> {
-  const { poolData, now } = deps;
-  const deadline = now() + timeBudgetMs;
-  const outcome: FinishPoolDeletionsOutcome = { deleted: 0, ended: 0, failed: 0, last: after };
-  for (;;) {
-    const step = await poolData.listMarked(outcome.last, STEP);
-    for (const identityPoolId of step) {
-      if (outcome.deleted > 0 && now() >= deadline) return outcome;
-      outcome.deleted += 1;
-      outcome.last = identityPoolId;
-      await finish(deps, identityPoolId, outcome);
-    }
-    if (step.length < STEP) return { ...outcome, last: '' };
-  }
-}
-
-async function finish(
-  { poolData, deletePoolData, now, onFailure }: FinishPoolDeletionsDeps,
-  identityPoolId: string,
-  outcome: FinishPoolDeletionsOutcome,
-): Promise<void> {
-  try {
-    const isEmpty = await deletePoolData(identityPoolId);
-    if (isEmpty && (await poolData.removePool(identityPoolId, now() - GRACE_MS))) outcome.ended += 1;
-  } catch (error) {
-    outcome.failed += 1;
-    onFailure(identityPoolId, error);
-  }
+  const { poolData, deletePoolData, now, onFailure } = deps;
+  const { pending, last, ...counts } = await finishPending<string>(
+    {
+      list: (from, limit) => poolData.listMarked(from ?? '', limit),
+      async finish(identityPoolId) {
+        const isEmpty = await deletePoolData(identityPoolId);
+        return isEmpty && poolData.removePool(identityPoolId, now() - GRACE_MS);
+      },
+      onFailure,
+      now,
+    },
+    { after, timeBudgetMs },
+  );
+  return { deleted: pending, ...counts, last: last ?? '' };
 }
