@@ -22,7 +22,7 @@ import { askTrigger } from './model-trigger.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** The operations on datasets, as Amazon documents them and docs/decisions.md says. */
+/** The operations on datasets, as Amazon documents them and docs/behaviour.md says. */
 export function modelRecords(state: ModelState): ModelOperations<RecordName> {
   function newSession(of: string, now: number): string {
     const handle = `session ${state.sessions.size + 1}`;

@@ -27,7 +27,7 @@ const ELSEWHERE = [
   'lib/projection/store/value-indexes.ts: type of names',
 ];
 
-/** Of the service itself, which is not deployed on Aurora DSQL: docs/decisions.md. */
+/** Of the service itself, which is not deployed on Aurora DSQL: docs/adr/0008-aurora-dsql.md. */
 const OF_THE_SERVICE = [
   'lib/sync/store/bulk-publish-job-statements.ts: FOR UPDATE in a part of a statement',
   'lib/identity/store/identity-statements.ts: COLLATE in a query',
