@@ -11,13 +11,14 @@ import pLimit from 'p-limit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
 import { createPostgresDatabase } from '../fixtures/database/databases.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
 import { type StartedProcess, startProcess } from '../fixtures/local/npm-start.ts';
-import { operate } from '../fixtures/local/operator.ts';
+import { operate, operateProcess } from '../fixtures/local/operator.ts';
 import { POOL } from '../fixtures/sync/stream-events.ts';
 import { createSyncClient, remove, set, write } from '../fixtures/wire/sync-client.ts';
 
 /** 2,000 are what is promised; the fewer are for every day. */
-const IDENTITIES = Number(process.env.BACKFILL_IDENTITIES ?? 100);
+const IDENTITIES = Number(process.env.BACKFILL_IDENTITIES ?? 40);
 const DATASETS = ['profile', 'settings', 'savegame', 'scores', 'friends'];
 const TIMEOUT_MS = 60_000 + IDENTITIES * 300;
 
@@ -159,7 +160,7 @@ describe(`a backfill of ${IDENTITIES} identities with five datasets each, by its
   it('is reconciled in parts, where somebody presses Ctrl+C in between', {
     timeout: TIMEOUT_MS,
   }, async () => {
-    const stopped = await operate(['reconcile', '--pool', POOL, '--rate', '100'], env(), {
+    const stopped = await operateProcess(['reconcile', '--pool', POOL, '--rate', '100'], env(), {
       interruptAt: /^0 of .*\n[1-9]\d* of .* compared/,
     });
     expect(stopped).toMatchObject({
@@ -303,7 +304,7 @@ describe('the commands of a backfill, on a PostgreSQL server', () => {
   it('ask the service themselves, and do not need the poller', { timeout: TIMEOUT_MS }, async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'backfill-'));
     const databaseUrl = await createPostgresDatabase();
-    const cloud = await startProcess({ DATA_DIR: dataDir, DATABASE_URL: databaseUrl });
+    const cloud = await startCloud({ dataDir, databaseUrl });
     const client = createSyncClient(cloud.url);
     try {
       const env = { DATABASE_URL: databaseUrl, AWS_ENDPOINT_URL: cloud.url };
@@ -330,7 +331,7 @@ describe('the commands of a backfill, on a PostgreSQL server', () => {
       expect(rest.stderr).toMatch(/^[1-9]\d* of 20 /);
     } finally {
       client.destroy();
-      await cloud.end('SIGKILL');
+      await cloud.close();
       await rm(dataDir, { recursive: true, force: true });
     }
   });

@@ -6,20 +6,21 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
 import { migrate } from '../../lib/database/schema/migrate.ts';
 import { createPostgresDatabase } from '../fixtures/database/databases.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
 import { startProcess } from '../fixtures/local/npm-start.ts';
-import { operate } from '../fixtures/local/operator.ts';
+import { operate, operateProcess } from '../fixtures/local/operator.ts';
 
 const READY = /^numeric +ready /m;
 const ABSENT = /^numeric +absent /m;
 
 describe("the operator's command line, without a database", () => {
   it('says how it is called', async () => {
-    expect(await operate(['--help'], {})).toMatchObject({
+    expect(await operateProcess(['--help'], {})).toMatchObject({
       code: 0,
       stdout: expect.stringContaining('npx cognito-sync-backend indexes add numeric|text'),
     });
     expect(await operate(['indexes', '-h'], {})).toMatchObject({ code: 0, stderr: '' });
-    expect(await operate([], {})).toMatchObject({
+    expect(await operateProcess([], {})).toMatchObject({
       code: 2,
       stdout: '',
       stderr: expect.stringMatching(/^cognito-sync-backend: which command\?\nUsage:\n/),
@@ -71,7 +72,8 @@ describe('a command on the embedded database', () => {
 
   it('is done by itself after the cloud was killed, two at once one after the other', async () => {
     expect((await stat(join(dataDir, 'operator.sock'))).isSocket()).toBe(true);
-    const both = await Promise.all([here('indexes'), here('indexes', 'add', 'text')]);
+    const process = (...args: string[]) => operateProcess(args, { DATA_DIR: dataDir });
+    const both = await Promise.all([process('indexes'), process('indexes', 'add', 'text')]);
     expect(both.map(({ code, stderr }) => ({ code, stderr }))).toEqual([
       { code: 0, stderr: '' },
       { code: 0, stderr: '' },
@@ -81,11 +83,11 @@ describe('a command on the embedded database', () => {
   });
 
   it('is done by the next cloud, over the socket of the one that was killed', async () => {
-    const cloud = await startProcess({ DATA_DIR: dataDir });
+    const cloud = await startCloud({ dataDir });
     try {
       expect(await here('indexes')).toMatchObject({ code: 0, stdout: expect.stringMatching(ABSENT) });
     } finally {
-      await cloud.end('SIGINT');
+      await cloud.close();
     }
     await expect(stat(join(dataDir, 'operator.sock'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
@@ -123,12 +125,12 @@ describe('a command on a PostgreSQL server', () => {
   it('reaches the server of a local cloud that runs on one', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'operator-'));
     const databaseUrl = await createPostgresDatabase();
-    const cloud = await startProcess({ DATA_DIR: dataDir, DATABASE_URL: databaseUrl });
+    const cloud = await startCloud({ dataDir, databaseUrl });
     try {
       expect(await operate(['indexes', 'add', 'numeric'], { DATA_DIR: dataDir })).toMatchObject({ code: 0 });
       expect((await operate(['indexes'], { DATABASE_URL: databaseUrl })).stdout).toMatch(READY);
     } finally {
-      await cloud.end('SIGINT');
+      await cloud.close();
       await rm(dataDir, { recursive: true, force: true });
     }
   });

@@ -40,7 +40,7 @@ describe('the command redrive', () => {
     await put(kinesis, Buffer.from('garbage'));
     await put(kinesis, wireEvent({ kinesisSyncRecords: [wireRecord({ key: 'live' })] }));
     kinesis.destroy();
-    await expect.poll(keys).toEqual(['live']);
+    await expect.poll(keys, { timeout: 10_000, interval: 20 }).toEqual(['live']);
     expect(await redrive()).toEqual({
       code: 0,
       stderr: '',

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkTypes } from '../../infra/cli/commands/rules/check-types.ts';
-import { operate } from '../fixtures/local/operator.ts';
+import { type Operator, operateProcess, startOperator } from '../fixtures/local/operator.ts';
 
 const IMPORT = "import { defineRules, json, number } from 'cognito-sync-backend/rules';\n";
 const GAME = `${IMPORT}
@@ -29,31 +29,35 @@ export default defineRules({
 });
 `;
 
-/** Outside of the checkout, without a \`package.json\`. */
+/** Outside of the checkout, without a `package.json`. */
 let folder: string;
+let operator: Operator;
 beforeAll(async () => {
   folder = await realpath(await mkdtemp(join(tmpdir(), 'rules-')));
   await symlink(fileURLToPath(new URL('../../node_modules', import.meta.url)), join(folder, 'node_modules'));
   await write('limits.ts', 'export const MOST: number = 100;\n');
   await write('game.ts', GAME);
+  operator = startOperator(folder);
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
+afterAll(async () => {
+  await operator.end();
+  await rm(folder, { recursive: true, force: true });
+});
 
 const write = (name: string, text: string) => writeFile(join(folder, name), text);
 const rulesOf =
   (rules: string, input?: string) =>
   (...args: string[]) =>
-    operate(
-      ['rules', ...args],
-      { SYNC_RULES: rules },
-      { cwd: folder, ...(input === undefined ? {} : { input }) },
-    );
+    operator.operate(['rules', ...args], { SYNC_RULES: rules }, input);
 const check = (rules: string) => rulesOf(rules)('check');
-/** Of a rules file with this text. */
+/** Of a rules file with this text, of a name of its own: a process loads a file once. */
 async function checkText(text: string) {
-  await write('checked.ts', text);
-  return check('checked.ts');
+  texts += 1;
+  const file = `checked-${texts}.ts`;
+  await write(file, text);
+  return { file, ...(await check(file)) };
 }
+let texts = 0;
 const linesOf = (text: string) => text.trimEnd().split('\n');
 
 describe('rules check', () => {
@@ -66,7 +70,7 @@ describe('rules check', () => {
   });
 
   it("checks the checkout's own rules where no others are named", async () => {
-    expect(await operate(['rules', 'check'], {}, { cwd: folder })).toEqual({
+    expect(await operator.operate(['rules', 'check'], {})).toEqual({
       code: 0,
       stdout: expect.stringMatching(/^\d+ datasets?, .*: 0 errors, 0 notes\n$/),
       stderr: '',
@@ -75,7 +79,7 @@ describe('rules check', () => {
 
   it('checks types, of what the file imports too, and says where', async () => {
     await write('wrong-limit.ts', 'export const MOST: number = 1;\nexport const LEAST: string = MOST;\n');
-    const { code, stdout, stderr } = await checkText(`${IMPORT}
+    const { file, code, stdout, stderr } = await checkText(`${IMPORT}
 import { MOST } from './wrong-limit.ts';
 const name: string = MOST;
 export default defineRules({ datasets: { game: { keys: { name: { validate: ({ newValue }) => newValue.length > 1 } } } } });
@@ -83,13 +87,13 @@ console.log(name, json, number, process.pid);
 `);
     expect(linesOf(stdout)).toEqual([
       "error wrong-limit.ts:2:14: Type 'number' is not assignable to type 'string'.",
-      "error checked.ts:4:7: Type 'number' is not assignable to type 'string'.",
-      "error checked.ts:5:94: 'newValue' is possibly 'undefined'.",
+      `error ${file}:4:7: Type 'number' is not assignable to type 'string'.`,
+      `error ${file}:5:94: 'newValue' is possibly 'undefined'.`,
       '1 dataset, 1 key rule, 0 examples: 3 errors, 0 notes',
     ]);
     expect(code).toBe(1);
     // What the file itself prints is kept apart.
-    expect(stderr).toMatch(/^1 .*\n.*cognito-sync-backend: .*checked\.ts has 3 errors\n$/s);
+    expect(stderr).toMatch(/^1 .*\n.*cognito-sync-backend: .*checked-\d+\.ts has 3 errors\n$/s);
   });
 
   it('names each misspelt option in a line of its own, as the loader and as TypeScript see it', async () => {
@@ -97,7 +101,7 @@ console.log(name, json, number, process.pid);
       `${IMPORT}export default defineRules({ mod: 'observe', datasets: { game: { keys: { a: { monotnic: 'increasing' } } } } });`,
     );
     expect(linesOf(stdout)).toEqual([
-      expect.stringMatching(/^error checked\.ts:2:\d+: Object literal may only specify known properties/),
+      expect.stringMatching(/^error checked-\d+\.ts:2:\d+: Object literal may only specify known properties/),
       'error mod: there is no such option; did you mean mode?',
       'error datasets.game.keys.a.monotnic: there is no such option; did you mean monotonic?',
       expect.stringMatching(/^the rules cannot be used: \d errors, 0 notes$/),
@@ -110,11 +114,11 @@ console.log(name, json, number, process.pid);
     ['enum Mode { Easy }\n', 'enum is not supported', 2],
     ["const load = () => {\n  throw new Error('my own\\nwords');\n};\nload();\n", 'my own words', 3],
   ])('says what is wrong with a file that cannot be loaded, and where: %j', async (text, says, line) => {
-    const { code, stdout } = await checkText(`${IMPORT}${text}export default defineRules({});\n`);
+    const { file, code, stdout } = await checkText(`${IMPORT}${text}export default defineRules({});\n`);
     expect(stdout).toMatch(/^the rules cannot be used: \d errors?, 0 notes$/m);
     const loading = linesOf(stdout).filter((each) => each.includes(' cannot be loaded: '));
     expect(loading).toEqual([expect.stringContaining(says)]);
-    expect(loading[0]).toContain(`${join(folder, 'checked.ts')}:${line}`);
+    expect(loading[0]).toContain(`${join(folder, file)}:${line}`);
     expect(code).toBe(1);
   });
 
@@ -136,7 +140,7 @@ console.log(name, json, number, process.pid);
   });
 
   it('tells of rules that never apply, of those that share names, and of examples that are wrong', async () => {
-    const { code, stdout } = await checkText(`${IMPORT}
+    const { file, code, stdout } = await checkText(`${IMPORT}
 export default defineRules({
   datasets: {
     game: {
@@ -157,7 +161,7 @@ export default defineRules({
       'error datasets.game.keys.a*: it never applies: *a* comes before it and matches all that it matches',
       'error datasets.game.keys.score.examples.accepted[0]: "\\u001b[2J": it is refused: its value does not fit the schema',
       'error datasets.game.keys.name.examples.accepted[0]: "Ada": datasets.game.keys.name is broken: validate threw',
-      `note  datasets.game.keys.name: validate threw: oops (${join(folder, 'checked.ts')}:10:41)`,
+      `note  datasets.game.keys.name: validate threw: oops (${join(folder, file)}:10:41)`,
       '3 datasets, 4 key rules, 2 examples: 3 errors, 2 notes',
     ]);
     expect(code).toBe(1);
@@ -186,14 +190,19 @@ export default defineRules({
 });
 
 describe('a rules file that ends the process', () => {
+  const runProcess = (rules: string, ...args: string[]) => {
+    const input = '{"datasetName":"game","datasetRecords":{}}';
+    return operateProcess(['rules', ...args], { SYNC_RULES: rules }, { cwd: folder, input });
+  };
+
   it.each([
     ['outright', 'process.exit(0);'],
     ['as nothing goes on', 'await new Promise(() => {});'],
   ])('%s, has failed', async (_, text) => {
     await write('ends.ts', `${IMPORT}${text}\nexport default defineRules({});\n`);
     const [checked, tried] = await Promise.all([
-      check('ends.ts'),
-      rulesOf('ends.ts', '{"datasetName":"game","datasetRecords":{}}')('try', '--event', '-'),
+      runProcess('ends.ts', 'check'),
+      runProcess('ends.ts', 'try', '--event', '-'),
     ]);
     for (const { code, stdout, stderr } of [checked, tried]) {
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
@@ -206,8 +215,7 @@ describe('a rules file that ends the process', () => {
       'ends-later.ts',
       `${IMPORT}export default defineRules({ datasets: { '*': { derive: () => process.exit(0) } } });\n`,
     );
-    const input = '{"datasetName":"game","datasetRecords":{}}';
-    expect(await rulesOf('ends-later.ts', input)('try', '--event', '-')).toEqual({
+    expect(await runProcess('ends-later.ts', 'try', '--event', '-')).toEqual({
       code: 1,
       stdout: '',
       stderr: 'cognito-sync-backend: the rules file ended the process\n',

@@ -6,9 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLocalFunctions, type LocalFunctions } from '../../infra/local/functions/local-functions.ts';
 import { functionArn } from '../../infra/local/names.ts';
 import { isObject } from '../../lib/common/json.ts';
-import { buildSyncTriggerEvent } from '../../lib/sync/trigger/build-sync-trigger-event.ts';
 import { FunctionError } from '../../lib/sync/ports/functions.ts';
-import { operate } from '../fixtures/local/operator.ts';
+import { buildSyncTriggerEvent } from '../../lib/sync/trigger/build-sync-trigger-event.ts';
+import { startOperator } from '../fixtures/local/operator.ts';
 import {
   type Claim,
   documentedRules,
@@ -24,6 +24,9 @@ const COMMAND = fileURLToPath(new URL('../../infra/cognito-sync-backend.mjs', im
 /** A thread that loads zod on a busy machine. */
 const TIMEOUT_MS = 20_000;
 const RULES = documentedRules();
+
+const operator = startOperator(fileURLToPath(new URL('../../', import.meta.url)));
+afterAll(() => operator.end());
 
 /** What the sync trigger makes of what a device asks for, in the words of the page. */
 async function outcomeOf(functions: LocalFunctions, claim: Claim): Promise<Claim['outcome']> {
@@ -101,7 +104,7 @@ describe.each(RULES)('the rules under "$heading"', ({ code, claims }) => {
   afterAll(() => functions.close());
 
   it('have nothing wrong with them, nor with their types and examples', async () => {
-    expect(await operate(['rules', 'check'], { SYNC_RULES: rulesFile })).toEqual({
+    expect(await operator.operate(['rules', 'check'], { SYNC_RULES: rulesFile })).toEqual({
       code: 0,
       stdout: expect.stringMatching(/^\d datasets?, \d key rules?, \d examples?: 0 errors, 0 notes\n$/),
       stderr: '',

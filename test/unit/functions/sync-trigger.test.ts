@@ -4,8 +4,8 @@ import { createSyncTrigger } from '../../../functions/sync-trigger.ts';
 import { createLambdaContext } from '../../../infra/local/lambda-context.ts';
 import { createDecisionReporter, createLogger } from '../../../lib/aws/telemetry.ts';
 import type { RulesOptions } from '../../../lib/rules/rules-model.ts';
-import { buildSyncTriggerEvent } from '../../../lib/sync/trigger/build-sync-trigger-event.ts';
 import type { RuleDecision } from '../../../lib/rules/verdict.ts';
+import { buildSyncTriggerEvent } from '../../../lib/sync/trigger/build-sync-trigger-event.ts';
 import { IDENTITY, POOL } from '../../fixtures/sync/stream-events.ts';
 
 const CONTEXT = createLambdaContext('sync-trigger', 'us-east-1', 5_000);
