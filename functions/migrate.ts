@@ -6,7 +6,7 @@ import { createSecretReader } from '../lib/aws/secret-reader.ts';
 import { createLogger } from '../lib/aws/telemetry.ts';
 import type { Database } from '../lib/database/database.ts';
 import { type DatabaseAddress, readDatabase, readWriters } from '../lib/database/database-address.ts';
-import { doesNotAnswer } from '../lib/database/drivers/pg/describe-unreachable.ts';
+import { unreachableError } from '../lib/database/drivers/pg/describe-unreachable.ts';
 import { openAddress } from '../lib/database/open-from-environment.ts';
 import { allowWriters } from '../lib/database/schema/allow-writers.ts';
 import { migrate } from '../lib/database/schema/migrate.ts';
@@ -45,7 +45,7 @@ export function createMigrate({ database, address, writers, logger }: MigrateFun
       const skipped: string[] = [];
       const keep = (statement: string) => skipped.push(statement.split('\n', 1)[0] ?? '');
       const refused = (error: unknown) => {
-        throw doesNotAnswer(address, error);
+        throw unreachableError(address, error);
       };
       const migrations = await migrate(database, keep).catch(refused);
       if (address.kind === 'dsql') await allowWriters(database, writers).catch(refused);

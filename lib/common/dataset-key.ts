@@ -1,9 +1,9 @@
-/** Names one dataset of one identity of one identity pool. */
+/** Identifies a dataset of an identity in an identity pool. */
 export interface DatasetKey {
   identityPoolId: string;
   identityId: string;
   datasetName: string;
 }
 
-/** Names one identity of one identity pool. */
+/** Identifies an identity in an identity pool. */
 export type IdentityKey = Pick<DatasetKey, 'identityPoolId' | 'identityId'>;

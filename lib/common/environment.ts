@@ -1,6 +1,6 @@
 import { SetupError } from './errors.ts';
 
-/** Environment variables as the process has them; an empty one counts as unset. */
+/** The environment variables of the process. An empty variable counts as unset. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Credentials {
@@ -8,7 +8,7 @@ export interface Credentials {
   secretAccessKey: string;
 }
 
-// What `npm start` uses, and what the commands expect of it, unless the environment says otherwise.
+// Defaults of `npm start`. The commands expect the same values unless the environment sets others.
 export const DEFAULT_REGION = 'us-east-1';
 export const DEFAULT_PORT = 4580;
 export const DEFAULT_SQL_PORT = 4581;
@@ -21,33 +21,37 @@ export function isRegion(text: string): boolean {
   return REGION.test(text);
 }
 
-/** AWS_REGION, or the default. @throws {SetupError} it is not the name of a region */
+/** Reads AWS_REGION, or returns the default. @throws {SetupError} AWS_REGION is not a region name */
 export function readRegion({ AWS_REGION: region = '' }: Environment): string {
   if (region === '') return DEFAULT_REGION;
   if (!isRegion(region)) {
-    throw new SetupError(`AWS_REGION=${region} is not the name of a region; one looks like us-east-1`);
+    throw new SetupError(`invalid AWS_REGION "${region}": use a region name such as us-east-1`);
   }
   return region;
 }
 
-/** The port number in the variable `name`. @throws {SetupError} */
-export function readPort(env: Environment, name: string, byDefault: number): number {
-  const value = env[name] || String(byDefault);
+/** Reads a port number from the variable `name`. @throws {SetupError} the value is not a port number */
+export function readPort(env: Environment, name: string, defaultPort: number): number {
+  const value = env[name] || String(defaultPort);
   if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) {
     throw new SetupError(
-      `${name}=${value} is not a port; use a number from 1 to 65535, or 0 for any that is free`,
+      `invalid ${name} "${value}": use a port number from 1 to 65535, or 0 for any free port`,
     );
   }
   return Number(value);
 }
 
-/** AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the default. @throws {SetupError} only one of them is set */
+/**
+ * Reads AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or returns the default credentials.
+ *
+ * @throws {SetupError} only one of the two is set
+ */
 export function readCredentials(env: Environment): Credentials {
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = env;
   if (!accessKeyId && !secretAccessKey) return DEFAULT_CREDENTIALS;
   if (!accessKeyId || !secretAccessKey) {
     throw new SetupError(
-      'only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set; set both, or none for local / local',
+      'only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set; set both, or neither to use local / local',
     );
   }
   return { accessKeyId, secretAccessKey };

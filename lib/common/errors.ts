@@ -1,23 +1,22 @@
 /**
- * A mistake in how the program was set up or called: an environment value, a port in use, a database
- * that does not answer. Its message is one line that says what is wrong and what to do about it; entry
- * points print that line alone and exit with code 1.
+ * A setup or usage error: an invalid environment variable, a port in use, an unreachable database. The message is one
+ * line that says what is wrong and what to do. Entry points print only that line and exit with code 1.
  */
 export class SetupError extends Error {
   override name = 'SetupError';
 }
 
 /**
- * The database can never take one of the values it was given: out of range, not representable, too large.
- * Trying again cannot help. The message does not quote the value.
+ * A value that the database can never store: out of range, not representable or too large. Retrying cannot help. The
+ * message does not quote the value.
  */
 export class ValueRefusedError extends Error {
   override name = 'ValueRefusedError';
 }
 
 /**
- * The error codes of the Cognito Sync and Cognito Identity APIs that the service itself raises; each is an error shape of
- * the API models, but LambdaSocketTimeoutException, which the developer guide alone has.
+ * Error codes of the Cognito Sync and Cognito Identity APIs that the service itself raises. Each is an error shape of
+ * the API models, except LambdaSocketTimeoutException, which appears only in the developer guide.
  */
 export type ServiceErrorCode =
   | 'AlreadyStreamedException'
@@ -54,11 +53,14 @@ const STATUS: Record<ServiceErrorCode, number> = {
   TooManyRequestsException: 429,
 };
 
-/** What the API answers instead of a result: code and message reach the client as they are. */
+/** An error response of the API. The client receives code and message unchanged. */
 export class ServiceError extends Error {
   override name = 'ServiceError';
   readonly code: ServiceErrorCode;
-  /** The HTTP status that the model of Cognito Sync gives the code, if it has it; Cognito Identity knows 400 and 500 alone. */
+  /**
+   * The HTTP status that the Cognito Sync model assigns to the code, if the model has the code. Cognito Identity uses
+   * only 400 and 500.
+   */
   readonly status: number;
 
   constructor(code: ServiceErrorCode, message: string) {

@@ -1,4 +1,4 @@
-/** A JSON object, neither null nor a list, whose members may be anything. */
+/** Whether the value is a JSON object, that is neither null nor an array. Its members may have any type. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -6,7 +6,11 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
 /** JSON's grammar of a number, in groups: the whole part, the fraction, the exponent. */
 export const JSON_NUMBER = /^-?(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
 
-/** The number that a text is by JSON's grammar, without space around it; null for any other text, and beyond what a double holds. */
+/**
+ * Parses a text that matches JSON's number grammar, without surrounding white space.
+ *
+ * @returns null for any other text, and for a number that a double cannot hold
+ */
 export function jsonNumber(text: string): number | null {
   if (!JSON_NUMBER.test(text)) return null;
   const number = Number(text);

@@ -1,21 +1,29 @@
-// RDS names its own rds!db-… and rds!cluster-…
+// RDS names the secrets that it manages rds!db-… and rds!cluster-…
 const NAME = /^[\w/+=.@!-]{1,512}$/;
 const ARN = /^arn:[\w-]+:secretsmanager:([a-z0-9-]+):\d{12}:secret:[\w/+=.@!-]+$/;
-/** What Secrets Manager puts behind a name. Source: AWS Secrets Manager User Guide, "What's in a Secrets Manager secret". */
+/**
+ * The suffix that Secrets Manager appends to a name. Source: AWS Secrets Manager User Guide, "What's in a Secrets
+ * Manager secret".
+ */
 const SUFFIX = /-[A-Za-z0-9]{6}$/;
 
 export interface SecretId {
-  /** A secret's name or ARN. */
+  /** The name or ARN of the secret. */
   secretId: string;
-  /** The ARN's; null of a name: the region is the one in which it is asked for. */
+  /** The region in the ARN. Null for a name, which is looked up in the caller's own region. */
   region: string | null;
 }
 
-/** @returns what is wrong with it, in words, where it is neither; it is not quoted: it may be the secret itself */
+/**
+ * Parses the name or ARN of a secret.
+ *
+ * @returns the parsed id, or a description of what is wrong. The description never quotes the text, which may be the
+ *   secret itself
+ */
 export function parseSecretId(text: string): SecretId | string {
   if (NAME.test(text)) return { secretId: text, region: null };
   const region = ARN.exec(text)?.[1];
-  if (region === undefined) return 'it is not the name or ARN of a secret in Secrets Manager';
+  if (region === undefined) return 'it is not the name or ARN of a Secrets Manager secret';
   if (SUFFIX.test(text)) return { secretId: text, region };
-  return 'it is not a whole ARN, which ends with a hyphen and six characters';
+  return 'it is an incomplete ARN; use the whole ARN, which ends with a hyphen and six characters';
 }

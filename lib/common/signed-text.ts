@@ -1,17 +1,17 @@
 import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
 
-// More than any text of ours, so that nobody makes us hash a long one.
+// Longer than any text that we sign, so that a caller cannot make us hash a long one.
 const MAX_LENGTH = 2_048;
 
 /**
- * Text that only we can make: `<content>.<HMAC-SHA-256>`, both base64url. It is bound to a purpose and to what it is
- * about, which are signed but not part of it.
+ * Creates a signer for texts that only the holder of the key can make: `<content>.<HMAC-SHA-256>`, both base64url.
+ * The signature also covers a purpose and the subject of the text (`about`), which are not part of the text.
  */
 export function createSigner(key: Buffer) {
-  // Bytes would be made into a key at every signature, which takes longer than the signature.
+  // Create the key object once. From bytes, it would be created for every signature, which takes longer than signing.
   const secret = createSecretKey(key);
 
-  /** The signature alone, for a content that stands elsewhere. */
+  /** Signs a content that is stored separately. @returns only the signature */
   function signatureOf(content: string, about: readonly string[]): string {
     return createHmac('sha256', secret)
       .update(JSON.stringify([content, ...about]))
@@ -22,7 +22,7 @@ export function createSigner(key: Buffer) {
     return `${Buffer.from(content).toString('base64url')}.${signatureOf(content, about)}`;
   }
 
-  /** @returns the content; null where the text is not, to the letter, what `sign` made of it for this */
+  /** @returns the content, or null unless the text is exactly what `sign` returns for this content and `about` */
   function open(text: string, about: readonly string[]): string | null {
     if (text.length > MAX_LENGTH) return null;
     const content = Buffer.from(text.split('.', 1)[0] ?? '', 'base64url').toString();
@@ -38,7 +38,7 @@ export function createSigner(key: Buffer) {
   };
 }
 
-/** Takes as long for a text that is nearly ours as for any other of its length. */
+/** Compares in constant time for texts of the same length. */
 function isEqual(given: string, ours: string): boolean {
   const [a, b] = [Buffer.from(given), Buffer.from(ours)];
   return a.length === b.length && timingSafeEqual(a, b);

@@ -1,27 +1,34 @@
-/** SQL text can hold neither NUL nor unpaired surrogates. */
+/** Whether SQL text can store the value, which excludes NUL and unpaired surrogates. */
 export function isStorable(text: string): boolean {
   return !text.includes('\0') && text.isWellFormed();
 }
 
-/** In code points, as the API model counts; counted only where the number of UTF-16 units leaves it open. */
+/**
+ * Whether a text has more than `maxLength` code points, the unit of the API model. Counts code points only if the
+ * number of UTF-16 units does not decide.
+ */
 export function isLongerThan(value: string, maxLength: number): boolean {
   return value.length > maxLength && (value.length > 2 * maxLength || [...value].length > maxLength);
 }
 
-/** What would move the cursor, change colours or the direction of writing, or is no character. */
+/** Characters that move the cursor, change colours or change the writing direction, and unpaired surrogates. */
 const UNSAFE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
 
-/**
- * Makes of any text one line that cannot drive a terminal: by `\u…`, so that JSON still stands for the same.
- */
+/** Escapes a text as one line that cannot control a terminal. The escapes are `\u…`, so JSON keeps its meaning. */
 export function toSafeLine(text: string): string {
   return text.replaceAll(UNSAFE, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-/** A key of 1,024 characters would leave no room for the reason: the service cuts messages off. */
+/**
+ * Maximum characters of a key in a message. The service truncates messages, and a key of 1,024 characters would leave
+ * no room for the reason.
+ */
 const MAX_SHOWN = 100;
 
-/** As JSON writes it, without the quotes: a device makes up its keys, and what shows them is logged as it is. */
+/**
+ * Shortens a key and escapes it as in a JSON string, without quotes. Devices choose their keys, and the result is
+ * logged as is.
+ */
 export function showKey(key: string): string {
   const text = JSON.stringify(key.slice(0, MAX_SHOWN).toWellFormed());
   return toSafeLine(text.slice(1, -1));

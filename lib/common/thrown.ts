@@ -1,34 +1,34 @@
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 
-// Anything can be thrown, including a value that has no text and one that throws when it is read.
+// Any value can be thrown, including one that has no text or that throws when it is read.
 
-/** The message of an error, the text of anything else. */
+/** Returns the message of an error, or the text of any other thrown value. */
 export function messageOfThrown(thrown: unknown): string {
   try {
     return String(thrown instanceof Error ? thrown.message : thrown);
   } catch {
-    return 'it threw something without a message';
+    return 'a value without a message was thrown';
   }
 }
 
 /**
- * Describes what the user's code threw in one line: its message, and the place in the user's own file, if the stack
- * names one. A place in a package or in this project's code is not the user's.
+ * Describes in one line what the user's code threw: the message, and the location in the user's own file if the stack
+ * contains one. Locations in packages or in this project's code are skipped.
  */
 export function describeThrown(thrown: unknown): string {
-  const text = shownOf(thrown)
+  const text = textOf(thrown)
     .replaceAll(/\s*[\r\n]\s*/g, ' ')
     .trim();
-  const place = placeOf(stackOf(thrown));
-  return place === undefined ? text : `${text} (${place})`;
+  const location = locationOf(stackOf(thrown));
+  return location === undefined ? text : `${text} (${location})`;
 }
 
-/** An object that is not an error is shown as Node shows it; its own text is `[object Object]`. */
-function shownOf(thrown: unknown): string {
+/** Formats an object that is not an error as Node does, because its own text is `[object Object]`. */
+function textOf(thrown: unknown): string {
   try {
-    const isShown = typeof thrown === 'object' && !(thrown instanceof Error);
-    return isShown ? inspect(thrown) : messageOfThrown(thrown);
+    const needsInspect = typeof thrown === 'object' && !(thrown instanceof Error);
+    return needsInspect ? inspect(thrown) : messageOfThrown(thrown);
   } catch {
     return messageOfThrown(thrown);
   }
@@ -42,13 +42,13 @@ function stackOf(thrown: unknown): string {
   }
 }
 
-/** A frame of a stack. For a syntax error, Node writes the place at the top of the stack, above the message. */
+/** A stack frame. For a syntax error, Node writes the location on the first line of the stack, above the message. */
 const FRAME = /^(?:\s*at (?:.*[ (])?)?((?:file:\/\/)?\/[^\s)]*?):(\d+(?::\d+)?)\)?$/gm;
 const OWN_CODE = ['lib', 'functions', 'infra'].map((room) =>
   fileURLToPath(new URL(`../../${room}/`, import.meta.url)),
 );
 
-function placeOf(stack: string): string | undefined {
+function locationOf(stack: string): string | undefined {
   for (const [, file = '', at] of stack.matchAll(FRAME)) {
     const path = file.startsWith('file:') ? fileURLToPath(file) : file;
     const isOwn = OWN_CODE.some((room) => path.startsWith(room));

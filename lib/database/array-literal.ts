@@ -1,12 +1,12 @@
-// Drivers write an array element by element, as if each could hold anything; for the columns of a batch that was a fifth
-// of the whole time. Source of the form: PostgreSQL manual, "Array Input and Output Syntax".
+// Drivers serialize an array element by element, for any element type. For the columns of a batch, that took a fifth
+// of the total time. Source of the format: PostgreSQL manual, "Array Input and Output Syntax".
 
-/** A column of numbers or UUIDs as PostgreSQL's array literal: values that need no quotes. */
+/** Formats numbers or UUIDs, which need no quotes, as a PostgreSQL array literal. */
 export function plainArray(values: readonly (string | number | null)[]): string {
   return `{${values.map((value) => value ?? 'NULL').join(',')}}`;
 }
 
-/** A column of texts as PostgreSQL's array literal. */
+/** Formats texts as a PostgreSQL array literal. */
 export function textArray(values: readonly (string | null)[]): string {
   return `{${values.map((value) => (value === null ? 'NULL' : quote(value))).join(',')}}`;
 }

@@ -1,10 +1,12 @@
-// Aurora DSQL changes at most 3,000 rows and 10 MiB in a transaction; a smaller one also holds its locks shorter.
+// Aurora DSQL allows at most 3,000 changed rows and 10 MiB per transaction. A smaller transaction also holds its
+// locks for a shorter time.
 const MAX_ROWS = 2_500;
 const MAX_BYTES = 4 * 1024 * 1024;
 
 /**
- * Cuts rows, in their order, into runs of at most 2,500 rows and 4 MiB. A row larger than that stands alone.
- * @param sizeOf bytes that count for a row
+ * Splits rows into chunks of at most 2,500 rows and 4 MiB, in order. A larger row is a chunk of its own.
+ *
+ * @param sizeOf returns the size of a row in bytes
  */
 export function chunkRows<Row>(rows: readonly Row[], sizeOf: (row: Row) => number): Row[][] {
   const chunks: Row[][] = [];

@@ -4,27 +4,27 @@ import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SetupError } from '../common/errors.ts';
 
-/** Another process holds the directory. */
+/** Another process has locked the directory. */
 export class DirectoryInUseError extends SetupError {}
 
 export interface DataDirectory extends DataPaths {
-  /** Gives it back to whoever wants it next. */
+  /** Releases the lock. */
   release(): void;
 }
 
-/** What lies where in a data directory. */
+/** Paths in a data directory. */
 export interface DataPaths {
-  /** Its absolute path. */
+  /** Absolute path of the directory. */
   path: string;
-  /** Where the embedded database lives. */
+  /** Directory of the embedded database. */
   database: string;
-  /** Where the streams of the Kinesis emulator live. */
+  /** Directory of the Kinesis emulator's streams. */
   kinesis: string;
-  /** Where event source mappings keep how far they are. */
+  /** Directory of the event source mappings' checkpoints. */
   eventSourceMappings: string;
-  /** Where the key of session tokens is kept. */
+  /** File of the key that signs session tokens. */
   tokenKey: string;
-  /** Where a running local cloud takes the operator's commands. */
+  /** Socket on which a running local cloud accepts operator commands. */
   operatorSocket: string;
 }
 
@@ -41,12 +41,12 @@ export function dataPaths(path: string): DataPaths {
 }
 
 /**
- * Makes the data directory where it is absent and takes it for this process alone: two processes on one embedded
- * database would destroy it without a word. The lock is one that the system takes back when the process ends, however
- * it ends; Node has no such lock on files, but SQLite, which is part of Node, has.
+ * Creates the data directory if it does not exist and locks it for this process. Two processes on one embedded
+ * database would silently destroy it. The operating system releases the lock whenever and however the process ends.
+ * Node has no such file lock, but SQLite, which is part of Node, has.
  *
- * @throws {DirectoryInUseError} another process holds it
- * @throws {SetupError} it cannot be made or written
+ * @throws {DirectoryInUseError} another process has locked it
+ * @throws {SetupError} it cannot be created or written to
  */
 export async function takeDataDirectory(path: string): Promise<DataDirectory> {
   const paths = dataPaths(path);
@@ -54,29 +54,32 @@ export async function takeDataDirectory(path: string): Promise<DataDirectory> {
   const holderFile = join(directory, 'holder.json');
   try {
     await makeDirectory(directory);
-    // Who lets others into the directory does not mean what lies in it: it holds what people stored.
+    // The inner directories are private even if the user shares the outer one, because they contain people's data.
     for (const inner of [paths.database, paths.kinesis, paths.eventSourceMappings])
       await makeDirectory(inner);
   } catch (error) {
-    throw new SetupError(
-      `DATA_DIR=${directory} cannot be made (${reasonOf(error)}); choose another directory`,
-    );
+    throw new SetupError(`cannot create DATA_DIR "${directory}": ${reasonOf(error)}; use another directory`);
   }
   const lock = openLock(directory);
   try {
     lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
   } catch (error) {
     lock.close();
-    if (!isLocked(error)) throw new SetupError(`DATA_DIR=${directory} cannot be locked (${reasonOf(error)})`);
+    if (!isLocked(error)) {
+      throw new SetupError(`cannot lock DATA_DIR "${directory}": ${reasonOf(error)}; use another directory`);
+    }
     throw new DirectoryInUseError(
-      `DATA_DIR=${directory} is in use by ${await describeHolder(holderFile)}; stop that one, or set DATA_DIR to another directory`,
+      `DATA_DIR "${directory}" is in use by ${await describeHolder(holderFile)}; stop that process, or set DATA_DIR to another directory`,
     );
   }
   await writeFile(holderFile, JSON.stringify({ pid: process.pid, since: new Date().toISOString() }));
   return { ...paths, release: () => lock.close() };
 }
 
-/** Not by mkdir's own recursion: where the system says that a parent is missing although it is there, it never ends. */
+/**
+ * Creates a directory and its parents. Does not use mkdir's recursive option, which never ends if the system reports
+ * an existing parent as missing.
+ */
 async function makeDirectory(path: string): Promise<void> {
   if (path !== dirname(path) && !existsSync(dirname(path))) await makeDirectory(dirname(path));
   if (!existsSync(path)) await mkdir(path, { mode: 0o700 });
@@ -87,7 +90,7 @@ function openLock(directory: string): DatabaseSync {
     return new DatabaseSync(join(directory, 'lock'), { timeout: 0 });
   } catch (error) {
     throw new SetupError(
-      `DATA_DIR=${directory} cannot be written (${reasonOf(error)}); choose another directory`,
+      `cannot write to DATA_DIR "${directory}": ${reasonOf(error)}; use another directory`,
     );
   }
 }

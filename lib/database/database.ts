@@ -1,7 +1,7 @@
 import { ValueRefusedError } from '../common/errors.ts';
 import type { Dialect } from './dialect.ts';
 
-/** A value a statement takes: scalars, bytes, and columns of scalars for `unnest`. */
+/** A parameter of a statement: a scalar, bytes, or a column of scalars for `unnest`. */
 export type SqlValue =
   | string
   | number
@@ -13,39 +13,42 @@ export type SqlValue =
 
 export interface QueryResult<Row> {
   rows: Row[];
-  /** Rows inserted, updated or deleted; 0 for a SELECT. */
+  /** Number of rows inserted, updated or deleted; 0 for a SELECT. */
   rowsChanged: number;
 }
 
 /**
- * The one door to SQL, the same for the embedded database and for a PostgreSQL server. Both return
- * `bigint` and `count(*)` as numbers, `numeric` as text, `timestamptz` as Date and `bytea` as bytes.
+ * The only access to SQL, the same for the embedded database and a PostgreSQL server. Both return `bigint` and
+ * `count(*)` as numbers, `numeric` as text, `timestamptz` as Date and `bytea` as bytes.
  */
 export interface Database {
-  /** PostgreSQL's unless given. */
+  /** Default: PostgreSQL. */
   readonly dialect?: Dialect;
   /**
-   * Runs one statement in a transaction of its own.
-   * @throws {ValueRefusedError} the database can never take one of these values
-   * @throws {DatabaseError} anything else: the statement had no effect, or it is unknown whether it had
+   * Runs one statement in its own transaction.
+   *
+   * @throws {ValueRefusedError} the database can never store one of these values
+   * @throws {DatabaseError} any other error; the statement had no effect, or its effect is unknown
    */
   query<Row = Record<string, unknown>>(sql: string, values?: readonly SqlValue[]): Promise<QueryResult<Row>>;
   /**
-   * Runs statements in one transaction: committed when `work` resolves, taken back when it rejects or when one of its
-   * statements failed, even if `work` made nothing of that. The embedded database runs nothing else meanwhile, so
-   * `work` asks `transaction` alone (asking the database would wait for itself) and does nothing slow. Where the server
-   * asks for another try, `work` runs again: it has no effects but its statements.
+   * Runs statements in one transaction. It commits when `work` resolves. It rolls back when `work` rejects or a
+   * statement failed, even if `work` ignored that failure.
    *
-   * @throws what `work` rejects with, and what `query` throws; code 57014 where it took longer than a statement may
+   * The embedded database runs nothing else until the transaction ends. `work` must therefore query only
+   * `transaction`, because a query on the database would wait for itself, and must do nothing slow. If the server
+   * asks for a retry, `work` runs again, so it must have no side effects except its statements.
+   *
+   * @throws the error of `work`, or those of `query`; code 57014 if it took longer than the statement timeout
    */
   transaction<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result>;
   close(): Promise<void>;
 }
 
-/** Statements of one transaction. It ends with the work it was given to. */
+/** Runs statements of one transaction. It is invalid after the `work` that received it has ended. */
 export type Transaction = Pick<Database, 'query'>;
 
-/** A statement failed. `code` is PostgreSQL's SQLSTATE, or the system's code where no server answered. */
+/** A statement failed. `code` is PostgreSQL's SQLSTATE, or the system's error code if no server answered. */
 export class DatabaseError extends Error {
   override name = 'DatabaseError';
   readonly code: string | undefined;
@@ -56,24 +59,25 @@ export class DatabaseError extends Error {
   }
 }
 
-/** Turns what a driver threw into one of the two errors above. */
+/** Converts an error of a driver into one of the two errors above. */
 export function toDatabaseError(error: unknown): DatabaseError | ValueRefusedError {
   if (error instanceof DatabaseError || error instanceof ValueRefusedError) return error;
   const { message, code } = error as { message?: unknown; code?: unknown };
   const sqlState = typeof code === 'string' ? code : undefined;
-  // Class 22: data exception. Class 54: program limit exceeded, such as an index entry or a row that is too large.
+  // Class 22: data exception. Class 54: program limit exceeded, for example by an index entry or row that is too
+  // large.
   if (sqlState !== undefined && /^(22|54)...$/.test(sqlState)) {
-    // The server's own message may quote the value, and messages of errors reach logs.
+    // The server's message may quote the value, and error messages are logged.
     return new ValueRefusedError(`the database refused a value (SQLSTATE ${sqlState})`);
   }
   return new DatabaseError(String(message || sqlState || error), sqlState);
 }
 
-/** A statement of a migration was refused. What was done before it stays, and is gone over when it is run again. */
+/** A statement of a migration failed. Earlier statements stay in effect and run again with the next run. */
 export class MigrationError extends DatabaseError {
   override name = 'MigrationError';
 
   constructor(migration: string, cause: DatabaseError) {
-    super(`the migration ${migration} failed: ${cause.message}`, cause.code, { cause });
+    super(`migration ${migration} failed: ${cause.message}`, cause.code, { cause });
   }
 }

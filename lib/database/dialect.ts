@@ -1,14 +1,14 @@
-/** In which words a database takes what is said to it. */
+/** The SQL dialect of a database. */
 export type Dialect = 'postgresql' | 'dsql';
 
-// As many digits as numericValue takes, on either side of the point. Without a size Aurora DSQL makes it numeric(18,6),
-// and rounds or refuses what is larger.
+// Allows as many digits as numericValue does, on either side of the decimal point. Without a size, Aurora DSQL uses
+// numeric(18,6) and rounds or rejects larger values.
 const NUMERIC = 'numeric(80,40)';
 
 /**
- * A statement that makes or alters our tables, as this database takes it: Aurora DSQL builds indexes in the background
- * alone, has no index made or dropped CONCURRENTLY, and a size of its own for `numeric`; and IAM, not LOGIN, says there
- * who may be a role.
+ * Translates a statement that creates or alters our tables into the dialect. Aurora DSQL builds indexes only in the
+ * background, does not support CONCURRENTLY for creating or dropping an index, and has its own default size of
+ * `numeric`. There, IAM and not LOGIN decides who may use a role.
  *
  * Source: Aurora DSQL User Guide, "Asynchronous indexes", "Supported data types", "Using database roles and IAM
  * authentication" (September 2026).

@@ -7,13 +7,13 @@ import { openPg, type PoolOptions } from './drivers/pg/open-pg.ts';
 import { openWithSecret } from './drivers/pg/open-with-secret.ts';
 import type { ReadSecret } from './drivers/pg/secret-settings.ts';
 
-/** Makes what reads a secret; nothing is read yet. */
+/** Creates the reader of a secret, without reading it yet. */
 export type CreateSecretReader = (id: SecretId) => ReadSecret;
 
 /**
- * The database that DATABASE_URL, DATABASE_SECRET or DSQL_ENDPOINT names.
+ * Opens the database that DATABASE_URL, DATABASE_SECRET or DSQL_ENDPOINT names.
  *
- * @throws {SetupError} naming what is missing or wrong
+ * @throws {SetupError} a variable is missing or invalid; the message names it
  */
 export function openFromEnvironment(
   env: Environment,
@@ -23,7 +23,7 @@ export function openFromEnvironment(
   return openAddress(readDatabase(env), createReader, options);
 }
 
-/** Connects when first asked something. */
+/** Opens the database at an address. Connects on the first query. */
 export function openAddress(
   address: DatabaseAddress,
   createReader: CreateSecretReader,

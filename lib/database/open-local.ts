@@ -1,6 +1,6 @@
 import { SetupError } from '../common/errors.ts';
 import type { Database } from './database.ts';
-import { doesNotAnswer, oneLine } from './drivers/pg/describe-unreachable.ts';
+import { oneLine, unreachableError } from './drivers/pg/describe-unreachable.ts';
 import { openPg } from './drivers/pg/open-pg.ts';
 import { type EmbeddedDatabase, openPglite } from './drivers/pglite/open-pglite.ts';
 import { migrate } from './schema/migrate.ts';
@@ -10,10 +10,10 @@ export type LocalDatabase =
   | { kind: 'server'; database: Database };
 
 /**
- * Opens the database of the local cloud and brings it to the current schema: the embedded one in `directory`, or
- * the server at `databaseUrl`.
+ * Opens the database of the local cloud and migrates it to the current schema: the embedded database in `directory`,
+ * or the server at `databaseUrl`.
  *
- * @throws {SetupError} it does not open, does not answer, or does not let us make our tables
+ * @throws {SetupError} the database cannot be opened, does not answer, or does not let us create our tables
  */
 export async function openDatabase(
   directory: string,
@@ -28,9 +28,9 @@ export async function openDatabase(
     return opened;
   } catch (error) {
     await opened.database.close();
-    if (databaseUrl === undefined) throw cannotOpen(directory, error);
-    const { message } = doesNotAnswer({ kind: 'postgresql', url: databaseUrl }, error);
-    throw new SetupError(`${message}; or unset DATABASE_URL, to use the embedded database`);
+    if (databaseUrl === undefined) throw openError(directory, error);
+    const { message } = unreachableError({ kind: 'postgresql', url: databaseUrl }, error);
+    throw new SetupError(`${message}; or unset DATABASE_URL to use the embedded database`);
   }
 }
 
@@ -38,12 +38,12 @@ async function openEmbedded(directory: string): Promise<EmbeddedDatabase> {
   try {
     return await openPglite({ dataDir: directory });
   } catch (error) {
-    throw cannotOpen(directory, error);
+    throw openError(directory, error);
   }
 }
 
-function cannotOpen(directory: string, error: unknown): SetupError {
+function openError(directory: string, error: unknown): SetupError {
   return new SetupError(
-    `the embedded database in ${directory} cannot be opened (${oneLine(error)}); set DATA_DIR to another directory, or remove this one and what is stored in it`,
+    `cannot open the embedded database in ${directory}: ${oneLine(error)}; set DATA_DIR to another directory, or delete this one with all its data`,
   );
 }

@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto';
 import type { DatasetKey } from '../common/dataset-key.ts';
 
-/** Key of a dataset's row: the same on every replay, no look-up, no sequence. */
+/** Derives the id of a dataset's row. It is the same on every replay and needs no lookup and no sequence. */
 export function datasetId({ identityPoolId, identityId, datasetName }: DatasetKey): string {
   return hashedUuid(`${identityPoolId}\0${identityId}\0${datasetName}`);
 }
 
-/** Key of an identity's row. No dataset's: a dataset has a name. */
+/** Derives the id of an identity's row. It never equals the id of a dataset, because a dataset has a name. */
 export function identityRowId({
   identityPoolId,
   identityId,
@@ -14,24 +14,27 @@ export function identityRowId({
   return hashedUuid(`${identityPoolId}\0${identityId}`);
 }
 
-/** An app uses few keys, and short ones, for all its people: hashing them again is most of the hashing there is. */
-const knownRecordIds = new Map<string, string>();
-const MAX_KNOWN = 10_000;
-const MAX_KNOWN_LENGTH = 64;
+/**
+ * Cache of record ids. An app uses few and short keys for all its users, so hashing them again would be most of the
+ * hashing.
+ */
+const recordIds = new Map<string, string>();
+const MAX_CACHED = 10_000;
+const MAX_CACHED_LENGTH = 64;
 
-/** Key of a record's row within its dataset. */
+/** Derives the id of a record's row within its dataset. */
 export function recordId(key: string): string {
-  const known = knownRecordIds.get(key);
-  if (known !== undefined) return known;
+  const cached = recordIds.get(key);
+  if (cached !== undefined) return cached;
   const id = hashedUuid(key);
-  if (key.length <= MAX_KNOWN_LENGTH) {
-    if (knownRecordIds.size >= MAX_KNOWN) knownRecordIds.clear();
-    knownRecordIds.set(key, id);
+  if (key.length <= MAX_CACHED_LENGTH) {
+    if (recordIds.size >= MAX_CACHED) recordIds.clear();
+    recordIds.set(key, id);
   }
   return id;
 }
 
-/** The first half of SHA-256 over UTF-8, marked as a UUID of version 8 (RFC 9562: contents are the maker's own). */
+/** Returns the first half of SHA-256 over the UTF-8 text as a UUID of version 8 (RFC 9562: custom contents). */
 export function hashedUuid(text: string): string {
   const hex = hash('sha256', text, 'hex');
   const variant = ((Number.parseInt(hex.slice(16, 17), 16) & 0x3) | 0x8).toString(16);

@@ -3,16 +3,19 @@ import type { ReadableDelivery } from './delivery.ts';
 import { datasetKeyText, type FoldableEvent } from './fold-events.ts';
 import { newest } from './version.ts';
 
-/** True for a removal that does not say which version of its dataset it removed. */
+/** Whether the event is a removal that does not contain the version of the removed dataset. */
 export function isUndatedRemoval({ event }: ReadableDelivery): boolean {
   return event.kind === 'removal' && (event.lastModifiedDate === null || event.syncCount === null);
 }
 
 /**
- * Gives removals that miss their date or count those of the dataset as it was known when they arrived: of the
- * events before them here, of the store, else the time of arrival. The one rule that depends on the order of
- * events: a removal without a version can only mean "all there was until now". Never later than its arrival. What it
- * gives is a proposal: a removal delivered once more keeps the version it was given first.
+ * Assigns a version to removals whose date or count is missing: the dataset's version as known when the removal
+ * arrived. That is the version of the preceding events in the batch, or else of the store, or else the arrival time. It
+ * is never later than the arrival.
+ *
+ * This is the only rule that depends on the order of events, because a removal without a version can only mean
+ * "everything up to now". The assigned version is a proposal: a removal that is delivered again keeps its first
+ * version.
  *
  * @param stored versions in the store, by `datasetKeyText`
  */

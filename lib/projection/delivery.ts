@@ -1,7 +1,7 @@
 import type { KinesisStreamRecord } from 'aws-lambda';
 import type { StreamEvent } from '../stream/stream-event.ts';
 
-/** Where on the stream something stood, and when it arrived there (epoch milliseconds). */
+/** A position on the stream, and the arrival time there in epoch milliseconds. */
 export interface StreamPosition {
   streamName: string;
   shardId: string;
@@ -9,27 +9,27 @@ export interface StreamPosition {
   arrivedAt: number;
 }
 
-/** The data of one record of the stream, not yet looked into. */
+/** The data of one stream record, not decoded yet. */
 export interface Delivery {
   position: StreamPosition;
   data: Uint8Array;
 }
 
-/** A delivery that holds an event that can be projected. */
+/** A delivery whose event can be projected. */
 export interface ReadableDelivery extends Delivery {
   kind: 'readable';
   event: Exclude<StreamEvent, { kind: 'offloaded' }>;
 }
 
-/** A delivery that can never be projected as it is, and why. The reason never quotes the data. */
+/** A delivery that can never be projected as it is, with the reason. The reason never quotes the data. */
 export interface RefusedDelivery extends Delivery {
   kind: 'refused';
   reason: string;
-  /** Null where the data is no event. */
+  /** Null if the data is not an event. */
   identityPoolId: string | null;
 }
 
-/** One record of the event with which Lambda invokes a function for a Kinesis stream. */
+/** Converts one record of the event with which Lambda invokes a function for a Kinesis stream. */
 export function toDelivery({ eventID, eventSourceARN, kinesis }: KinesisStreamRecord): Delivery {
   return {
     position: {

@@ -2,29 +2,32 @@ import type { DatasetKey } from '../common/dataset-key.ts';
 import type { RecordsEvent, StreamRecord, Version } from '../stream/stream-event.ts';
 import { compareVersions, newest } from './version.ts';
 
-/** A removal of a dataset whose version is known. */
+/** A removal of a dataset with a known version. */
 export interface DatedRemoval {
   kind: 'removal';
   dataset: DatasetKey;
   version: Version;
 }
 
-/** An event that can be folded: its records at hand, its version known. */
+/** An event that can be folded: its records are loaded and its version is known. */
 export type FoldableEvent = RecordsEvent | DatedRemoval;
 
-/** What the events say of one dataset: the newest version of it, of its removal and of each record named. */
+/**
+ * The result of folding the events of one dataset: the newest version of the dataset, of its removal and of each
+ * record.
+ */
 export interface DatasetChange {
   dataset: DatasetKey;
   version: Version;
-  /** Records at or below this version are not there any more. Null: no removal among the events. */
+  /** Records at or below this version are removed. Null if the events contain no removal. */
   removal: Version | null;
   /** One per key, in no particular order. */
   records: StreamRecord[];
 }
 
 /**
- * Folds events to the newest version per dataset, removal and key. The result does not depend on the order of
- * the events, nor on how often each occurs: each part of it is a maximum in the version order.
+ * Folds events to the newest version per dataset, removal and key. Each part of the result is a maximum in the version
+ * order. The result therefore does not depend on the order of the events or on how often each occurs.
  */
 export function foldEvents(events: Iterable<FoldableEvent>): DatasetChange[] {
   const changes = new Map<string, { change: DatasetChange; records: Map<string, StreamRecord> }>();
@@ -51,19 +54,19 @@ function foldEvent(change: DatasetChange, records: Map<string, StreamRecord>, ev
     return;
   }
   for (const record of lastOfEachKey(event.records)) {
-    // A dataset with a record newer than its removal is there again, whatever the event itself says.
+    // A record newer than the removal makes the dataset exist again, regardless of the event's own version.
     change.version = newest(change.version, record.version);
     const known = records.get(record.key);
     if (!known || compareVersions(record.version, known.version) > 0) records.set(record.key, record);
   }
 }
 
-/** Where two entries of one event name one key, the last one is what the device meant. */
+/** If two entries of one event have the same key, the last one is what the device intended. */
 function lastOfEachKey(records: readonly StreamRecord[]): Iterable<StreamRecord> {
   return new Map(records.map((record) => [record.key, record])).values();
 }
 
-/** One text per dataset. The ids and the name hold no white space, so the joined text is unique. */
+/** Returns a unique text per dataset. It is unique because the ids and the name contain no white space. */
 export function datasetKeyText({ identityPoolId, identityId, datasetName }: DatasetKey): string {
   return `${identityPoolId} ${identityId} ${datasetName}`;
 }

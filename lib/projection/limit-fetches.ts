@@ -2,20 +2,21 @@ import pLimit from 'p-limit';
 import { type FetchPayload, PayloadUnavailableError } from '../stream/payload.ts';
 
 interface BatchLimits {
-  /** Fetches under way at the same time. */
+  /** Maximum number of concurrent fetches. */
   atOnce: number;
-  /** After so many bytes no fetch is begun. */
+  /** No fetch starts after this many bytes. */
   maxBytes: number;
-  /** After so many milliseconds no fetch is begun. */
+  /** No fetch starts after this many milliseconds. */
   maxMs: number;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
 /**
- * Keeps the fetches of one batch within a function's memory and time. They begin in the order in which they are asked
- * for; what is not begun any more is unavailable for now: the batch ends before it, and the next one begins with it.
- * So is everything after the first that was unavailable, since nothing behind it can be taken for done.
+ * Limits the fetches of one batch to the function's memory and time. Fetches start in the order of the calls.
+ *
+ * A fetch that no longer starts fails as unavailable: the batch ends before its event, and the next batch starts with
+ * it. After the first unavailable payload, all later fetches fail too, because no event behind it can count as done.
  */
 export function limitFetches(
   fetchPayload: FetchPayload,
@@ -24,17 +25,17 @@ export function limitFetches(
   const queue = pLimit(atOnce);
   const startedAt = now();
   let bytes = 0;
-  let isOver = false;
+  let isExhausted = false;
   return (url) =>
     queue(async () => {
-      isOver ||= bytes >= maxBytes || now() - startedAt >= maxMs;
-      if (isOver) throw new PayloadUnavailableError('left to the next batch');
+      isExhausted ||= bytes >= maxBytes || now() - startedAt >= maxMs;
+      if (isExhausted) throw new PayloadUnavailableError('the fetch was left to the next batch');
       try {
         const payload = await fetchPayload(url);
         bytes += payload.length;
         return payload;
       } catch (error) {
-        isOver ||= error instanceof PayloadUnavailableError;
+        isExhausted ||= error instanceof PayloadUnavailableError;
         throw error;
       }
     });

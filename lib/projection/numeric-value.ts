@@ -3,9 +3,9 @@ import { JSON_NUMBER } from '../common/json.ts';
 const MAX_DIGITS = 40;
 
 /**
- * The number that a record's text is, as SQL `numeric` takes it: the text itself where it matches JSON's number
- * grammar and takes at most 40 digits written out without an exponent; null for every other text. The bound keeps
- * `1e999999` from being refused, or blown up, by the database.
+ * Returns a record's text in the form of SQL `numeric`: the text itself if it matches JSON's number grammar and needs
+ * at most 40 digits when written without an exponent, otherwise null. The limit prevents the database from rejecting or
+ * expanding `1e999999`.
  */
 export function numericValue(value: string): string | null {
   if (value.length > MAX_DIGITS + '-.e+00'.length) return null;

@@ -4,10 +4,10 @@ import type { ReadableDelivery, RefusedDelivery } from './delivery.ts';
 import { datasetKeyText, type FoldableEvent, foldEvents } from './fold-events.ts';
 import type { QueryStore } from './query-store.ts';
 
-/** The reason of what only the database can refuse starts with it. */
+/** Prefix of the reason for an event that only the database can reject. */
 export const VALUE_REFUSED = 'value-refused';
 
-/** What became of a batch; counts only, fit for a log. */
+/** The result of a batch in counts, safe to log. */
 export interface BatchOutcome {
   events: number;
   /** Records after folding, one per key. */
@@ -17,11 +17,11 @@ export interface BatchOutcome {
 }
 
 /**
- * Projects a batch: one fold, one write, and what can never be projected into quarantine. All of it may be
- * repeated, whole or in part, in any order; the rows end up the same.
+ * Projects a batch with one fold and one write, and quarantines what can never be projected. Any part of it can run
+ * again, in any order, with the same resulting rows.
  *
- * @param deliveries in the order of the stream
- * @throws whatever the store throws that may pass: nothing is lost if the whole batch is then tried again
+ * @param deliveries in stream order
+ * @throws the store's transient errors; retry the entire batch, and nothing is lost
  */
 export async function projectBatch(
   store: QueryStore,
@@ -45,7 +45,10 @@ interface Written {
   refused: RefusedDelivery[];
 }
 
-/** Where the database refuses a value, halves are tried, so that the one event that holds it stands alone. */
+/**
+ * Writes the deliveries. If the database rejects a value, writes each half separately, until the event with that value
+ * is alone.
+ */
 async function write(store: QueryStore, deliveries: readonly ReadableDelivery[]): Promise<Written> {
   if (deliveries.length === 0) return { records: 0, recordsChanged: 0, refused: [] };
   try {
@@ -84,7 +87,7 @@ async function writeTogether(store: QueryStore, deliveries: readonly ReadableDel
   };
 }
 
-/** Dates the removals that came without a version, once and for all. */
+/** Assigns a permanent version to removals that have none. */
 async function toFoldable(
   store: QueryStore,
   deliveries: readonly ReadableDelivery[],
@@ -101,10 +104,13 @@ async function toFoldable(
   return events;
 }
 
-/** A batch in figures, as far as it was projected. */
+/** The figures of a batch, as far as it was projected. */
 export interface BatchReport extends BatchOutcome {
-  /** From the invocation to its end. */
+  /** Time from the start to the end of the invocation. */
   batchMs: number;
-  /** From the arrival of the batch's last event on the stream to its rows; of the first that is not in rows, until now. */
+  /**
+   * Time from the arrival of the batch's last event on the stream until its rows were written. If an event is not
+   * written yet, time from the arrival of the first such event until now.
+   */
   lagMs: number;
 }

@@ -1,21 +1,22 @@
 import type { Delivery } from './delivery.ts';
 
-/** A delivery that is kept because it could not be projected. */
+/** A delivery in quarantine because it could not be projected. */
 export interface QuarantinedDelivery {
   quarantineId: string;
   reason: string;
   delivery: Delivery;
 }
 
-/** What redriving needs of a query store. */
+/** The part of a query store that redriving uses. */
 export interface QuarantineStore {
   /**
-   * Deliveries that were not redriven yet, in the order of their arrival.
-   * @param after the last one of the page before; null for the first page
+   * Reads deliveries that were not redriven yet, in order of arrival.
+   *
+   * @param after the last delivery of the previous page; null for the first page
    */
   readQuarantined(after: QuarantinedDelivery | null, limit: number): Promise<QuarantinedDelivery[]>;
-  /** It was projected, or is given up. */
+  /** Marks a delivery as projected or dismissed. */
   markRedriven(quarantineId: string): Promise<void>;
-  /** Why it still cannot be projected. */
+  /** Stores the current reason why the delivery cannot be projected. */
   keepReason(quarantineId: string, reason: string): Promise<void>;
 }

@@ -3,26 +3,29 @@ import type { Version } from '../stream/stream-event.ts';
 import type { RefusedDelivery, StreamPosition } from './delivery.ts';
 import type { DatasetChange } from './fold-events.ts';
 
-/** What the projection needs of a query store. Every call may be repeated: the second time changes nothing. */
+/** The part of a query store that the projection uses. Every call is idempotent. */
 export interface QueryStore {
-  /** The stored versions of these datasets; those not stored are left out. */
+  /** Returns the stored versions of these datasets. Omits datasets that are not stored. */
   versionsOf(datasets: readonly DatasetKey[]): Promise<{ dataset: DatasetKey; version: Version }[]>;
   /**
-   * Keeps the version given to a removal that came without one.
-   * @returns the version it was given first: this one, unless the removal was delivered before
+   * Stores the version assigned to a removal that arrived without one.
+   *
+   * @returns the version that was assigned first: this one, unless the removal was delivered before
    */
   keepRemovalVersion(position: StreamPosition, version: Version): Promise<Version>;
   /**
-   * Writes what is newer than what is stored, in the version order.
-   * @returns how many records were changed; the others were not newer
-   * @throws {ValueRefusedError} the database can never take one of the values
+   * Writes changes that are newer than the stored ones, in the version order.
+   *
+   * @returns the number of changed records; the others were not newer
+   * @throws {ValueRefusedError} the database can never store one of the values
    */
   apply(changes: readonly DatasetChange[]): Promise<{ recordsChanged: number }>;
-  /** Keeps deliveries that cannot be projected, with their data, one row per position on the stream. */
+  /** Stores deliveries that cannot be projected, with their data: one row per stream position. */
   quarantine(deliveries: readonly RefusedDelivery[]): Promise<void>;
   /**
-   * Keeps how far a shard has been projected; the call with the newest arrival counts.
-   * @param isKnown false where batches of one shard are projected side by side: then nobody knows how far
+   * Stores how far a shard has been projected. The call with the newest arrival wins.
+   *
+   * @param isKnown false if batches of one shard are projected concurrently, because the progress is then unknown
    */
   saveProgress(position: StreamPosition, about: { isKnown: boolean }): Promise<void>;
 }

@@ -1,30 +1,31 @@
-/** What a step of the walk over all datasets removed. */
+/** What a step over the datasets removed. */
 export interface DatasetsSwept {
   /** Rows of removed records. */
   tombstones: number;
   /** Rows of removed datasets. */
   datasets: number;
-  /** Values of records that their dataset's removal covers. */
+  /** Erased values of records that the removal of their dataset covers. */
   values: number;
   /** Rows of records without a dataset. */
   strays: number;
 }
 
 /**
- * What sweeping needs of a query store. Each call is a step that changes a bounded number of rows and returns how many it
- * did; 0 where none is left. Times are epoch milliseconds, and what is older goes.
+ * The part of a query store that sweeping uses. Each call changes a bounded number of rows and returns how many; 0
+ * means that none is left. Times are epoch milliseconds. Rows older than the given time are removed.
  */
 export interface QuerySweep {
   removeQuarantined(before: { quarantined: number; redriven: number }): Promise<number>;
   removeDatedRemovals(before: number): Promise<number>;
   removeRedrivenObjects(before: number): Promise<number>;
-  removeMendedGaps(before: number): Promise<number>;
-  /** The last one of each pool stays. */
+  removeRepairedGaps(before: number): Promise<number>;
+  /** Keeps the last bulk publish of each pool. */
   removeBulkPublishes(before: number): Promise<number>;
   /**
-   * A step of the walk, in the order of the rows' ids.
-   * @param after where the step before ended; FIRST_DATASET for the first
-   * @returns `last`: where the next one begins; null at the end
+   * Sweeps the next datasets, in the order of their row ids.
+   *
+   * @param after the last id of the previous step; FIRST_DATASET for the first
+   * @returns `last`: the id after which the next step starts; null at the end
    */
   sweepDatasets(
     after: string,
@@ -32,5 +33,5 @@ export interface QuerySweep {
   ): Promise<DatasetsSwept & { last: string | null }>;
 }
 
-/** Below the id of every dataset's row. */
+/** Lower than the id of every dataset row. */
 export const FIRST_DATASET = '00000000-0000-0000-0000-000000000000';

@@ -8,11 +8,11 @@ import type { Delivery, ReadableDelivery, RefusedDelivery } from './delivery.ts'
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Looks into one delivery, and behind its URL where its records lie there: it holds an event that can be projected, or
- * it is refused for good with a reason that starts with a fixed word (`not-json`, `not-a-cognito-event`,
+ * Decodes one delivery and fetches its records if they are behind a URL. The event can then be projected, or is
+ * permanently refused with a reason that starts with a constant prefix (`not-json`, `not-a-cognito-event`,
  * `kpl-aggregated`, `offloaded-payload`, `unstorable-text`, `date-in-the-future`).
  *
- * @throws {PayloadUnavailableError} the payload cannot be had for now; whatever the data is, nothing else is thrown
+ * @throws {PayloadUnavailableError} the payload is unavailable for now. No data causes any other error
  */
 export async function readDelivery(
   delivery: Delivery,
@@ -45,16 +45,16 @@ async function fetchRecords(
   return { kind: 'records', dataset, version, records: decodePayload(await fetchPayload(url), operation) };
 }
 
-/** PostgreSQL's text holds neither NUL nor half of a surrogate pair. Ids and names match patterns without them. */
+/** PostgreSQL text cannot store NUL or a lone surrogate. Ids and names match patterns that exclude both. */
 function unstorableText(event: ReadableDelivery['event']): string | null {
   if (event.kind === 'removal') return null;
   const index = event.records.findIndex(({ key, value }) => !isStorable(key) || !isStorable(value ?? ''));
   return index < 0
     ? null
-    : `unstorable-text: record ${index} holds a NUL or a lone surrogate, which SQL text cannot hold`;
+    : `unstorable-text: record ${index} contains a NUL or a lone surrogate, which SQL text cannot store`;
 }
 
-/** A version from the future would keep every later write of its key out, for ever. */
+/** A version in the future would block every later write of its key indefinitely. */
 function dateInTheFuture(event: ReadableDelivery['event'], arrivedAt: number): string | null {
   const dates =
     event.kind === 'removal'

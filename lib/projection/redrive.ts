@@ -5,12 +5,12 @@ import type { QuarantinedDelivery, QuarantineStore } from './quarantine-store.ts
 import type { QueryStore } from './query-store.ts';
 import { readDelivery } from './read-delivery.ts';
 
-/** What became of deliveries that were tried once more. */
+/** The result of redriving deliveries. */
 export interface RedriveOutcome {
   projected: number;
-  /** Not to be had for now: another try may help. */
+  /** Payloads that are unavailable for now: another attempt may succeed. */
   unavailable: number;
-  /** Those that cannot be projected, by the fixed word that their reason starts with. */
+  /** Deliveries that cannot be projected, counted by the constant prefix of their reason. */
   refused: ReadonlyMap<string, number>;
 }
 
@@ -19,19 +19,19 @@ interface RedriveDeps {
   fetchPayload: FetchPayload;
 }
 
-/** With their data, of which each may have a megabyte. */
-const PAGE = 50;
+/** Deliveries per page. The data of each can be a megabyte. */
+const PAGE_SIZE = 50;
 
-/** Of fetched payloads: so much fits into a function's memory, too. */
+/** Maximum bytes of fetched payloads in memory; this fits into a function's memory as well. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
 /**
- * Tries once more to project what lies in quarantine. What works is marked, and what does not stays with its reason as
- * it is now. The version order makes it safe at any time: what is newer in the store stays.
+ * Projects what is in quarantine. Marks deliveries that succeed, and updates the reason of those that do not. The
+ * version order makes this safe at any time: newer rows in the store stay.
  *
- * @param deps `isDismissing`: what cannot be projected as it is counts as redriven from now on; its reason stays. What is
- *   not to be had for now is left
- * @throws whatever the store throws; what was done until then is done
+ * @param deps `isDismissing`: also marks as redriven, with its reason, each delivery that cannot be projected.
+ *   Deliveries whose payload is unavailable for now are not marked
+ * @throws any error of the store; what was done before it stays done
  */
 export async function redriveQuarantine({
   store,
@@ -41,34 +41,35 @@ export async function redriveQuarantine({
   const tally = createTally();
   let last: QuarantinedDelivery | null = null;
   for (;;) {
-    const page: QuarantinedDelivery[] = await store.readQuarantined(last, PAGE);
+    const page: QuarantinedDelivery[] = await store.readQuarantined(last, PAGE_SIZE);
     for (const { quarantineId, reason, delivery } of page) {
       const read = await tryToRead(delivery, fetchPayload);
       if (read === null) {
         tally.unavailable();
         continue;
       }
-      // It lies in quarantine already, and would stay there with the reason it came with.
+      // The delivery is in quarantine already. Quarantining it again would keep its old reason.
       const quarantine = async (refused: readonly RefusedDelivery[]) => {
-        for (const today of refused) {
-          if (today.reason !== reason) await store.keepReason(quarantineId, today.reason);
-          tally.refused(today.reason);
+        for (const current of refused) {
+          if (current.reason !== reason) await store.keepReason(quarantineId, current.reason);
+          tally.refused(current.reason);
         }
       };
       const { quarantined } = await projectBatch({ ...store, quarantine }, [read]);
       if (quarantined === 0 || isDismissing) await store.markRedriven(quarantineId);
       if (quarantined === 0) tally.projected();
     }
-    if (page.length < PAGE) return tally.outcome();
+    if (page.length < PAGE_SIZE) return tally.outcome();
     last = page.at(-1) ?? null;
   }
 }
 
 /**
- * Projects deliveries that an event source mapping had given up. What cannot be projected goes into quarantine.
+ * Projects deliveries that an event source mapping discarded. Quarantines those that cannot be projected.
  *
- * @param deps `maxBytes`: with so many bytes of payloads at hand no more are fetched before these are projected
- * @throws whatever the store throws; what was done until then is done
+ * @param deps `maxBytes`: project the deliveries read so far once their payloads have this many bytes, before fetching
+ *   more
+ * @throws any error of the store; what was done before it stays done
  */
 export async function redriveDeliveries(
   deliveries: readonly Delivery[],
@@ -92,16 +93,16 @@ export async function redriveDeliveries(
     bytes = 0;
   };
   for (const delivery of deliveries) {
-    const one = await tryToRead(delivery, fetchCounted);
-    if (one === null) tally.unavailable();
-    else read.push(one);
+    const result = await tryToRead(delivery, fetchCounted);
+    if (result === null) tally.unavailable();
+    else read.push(result);
     if (bytes >= maxBytes) await project();
   }
   await project();
   return tally.outcome();
 }
 
-/** @returns null where the payload cannot be had for now */
+/** @returns null if the payload is unavailable for now */
 async function tryToRead(
   delivery: Delivery,
   fetchPayload: FetchPayload,
@@ -127,8 +128,8 @@ function createTally() {
     },
     refused(reason: string, count = 1) {
       if (count === 0) return;
-      const [word = ''] = reason.split(':', 1);
-      refused.set(word, (refused.get(word) ?? 0) + count);
+      const [prefix = ''] = reason.split(':', 1);
+      refused.set(prefix, (refused.get(prefix) ?? 0) + count);
     },
     outcome: (): RedriveOutcome => ({ projected, unavailable, refused }),
   };

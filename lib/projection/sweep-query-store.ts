@@ -2,76 +2,79 @@ import { type DatasetsSwept, FIRST_DATASET, type QuerySweep } from './query-swee
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** How long things are kept, in milliseconds. */
-const KEPT = {
+/** Retention times in milliseconds. */
+const RETENTION_MS = {
   quarantined: 90 * DAY_MS,
-  /** What was redriven is in the tables, or was given up by somebody. */
+  /** Redriven deliveries are in the tables, or an operator dismissed them. */
   redriven: 7 * DAY_MS,
-  /** As long as a stream can keep events at most: no older write can come any more. */
+  /** The maximum retention of a stream. After it, no older write can arrive. */
   tombstones: 365 * DAY_MS,
   datedRemovals: 365 * DAY_MS,
   /** Longer than any failure object is kept. */
   redrivenObjects: 400 * DAY_MS,
   gaps: 400 * DAY_MS,
   bulkPublishes: 400 * DAY_MS,
-  /** A record is written beside the row of its dataset, not long before it. */
+  /** A record is written at about the same time as the row of its dataset, never long before it. */
   strays: DAY_MS,
 };
 
-/** In rows; of `values`, those erased. */
+/** Numbers of removed rows; for `values`, the number of erased values. */
 export interface QuerySweepOutcome extends DatasetsSwept {
   quarantined: number;
   datedRemovals: number;
   /** Redriven objects, gaps and bulk publishes. */
   notes: number;
-  /** Where the walk over the datasets ended; the next one begins there. */
+  /** The dataset at which the sweep stopped; the next sweep starts after it. */
   last: string;
-  /** Whether the time ended before all datasets were looked at. */
+  /** Whether the time budget ended before all datasets were swept. */
   isCutShort: boolean;
 }
 
 /**
- * Removes what the query store has kept for long enough, step by step. The walk over the datasets goes round in a circle:
- * wherever it begins, and however little of it the time allows, each dataset has its turn as often as any other.
+ * Removes expired rows of the query store, step by step. The sweep over the datasets is circular. No matter where it
+ * starts and how little time it has, each dataset is swept as often as any other.
  *
- * @param after where the walk before ended, or anywhere
- * @param timeBudgetMs after this long no further step is begun; one always is
+ * @param after the dataset at which the previous sweep stopped, or any other id
+ * @param timeBudgetMs no step starts after this time, but at least one step always runs
  */
 export async function sweepQueryStore(
   { sweep, now }: { sweep: QuerySweep; now: () => number },
   { after, timeBudgetMs }: { after: string; timeBudgetMs: number },
 ): Promise<QuerySweepOutcome> {
   const startedAt = now();
-  const before = (kept: number) => startedAt - kept;
-  const isOver = () => now() - startedAt >= timeBudgetMs;
-  const all = async (step: () => Promise<number>) => {
+  const before = (retentionMs: number) => startedAt - retentionMs;
+  const isTimeUp = () => now() - startedAt >= timeBudgetMs;
+  const removeAll = async (step: () => Promise<number>) => {
     let removed = 0;
     for (;;) {
       const rows = await step();
       removed += rows;
-      if (rows === 0 || isOver()) return removed;
+      if (rows === 0 || isTimeUp()) return removed;
     }
   };
-  const quarantineTimes = { quarantined: before(KEPT.quarantined), redriven: before(KEPT.redriven) };
-  const quarantined = await all(() => sweep.removeQuarantined(quarantineTimes));
-  const datedRemovals = await all(() => sweep.removeDatedRemovals(before(KEPT.datedRemovals)));
+  const quarantineTimes = {
+    quarantined: before(RETENTION_MS.quarantined),
+    redriven: before(RETENTION_MS.redriven),
+  };
+  const quarantined = await removeAll(() => sweep.removeQuarantined(quarantineTimes));
+  const datedRemovals = await removeAll(() => sweep.removeDatedRemovals(before(RETENTION_MS.datedRemovals)));
   const notes =
-    (await all(() => sweep.removeRedrivenObjects(before(KEPT.redrivenObjects)))) +
-    (await all(() => sweep.removeMendedGaps(before(KEPT.gaps)))) +
-    (await all(() => sweep.removeBulkPublishes(before(KEPT.bulkPublishes))));
-  const rowTimes = { tombstones: before(KEPT.tombstones), strays: before(KEPT.strays) };
-  const walk = await walkDatasets((at) => sweep.sweepDatasets(at, rowTimes), after, isOver);
+    (await removeAll(() => sweep.removeRedrivenObjects(before(RETENTION_MS.redrivenObjects)))) +
+    (await removeAll(() => sweep.removeRepairedGaps(before(RETENTION_MS.gaps)))) +
+    (await removeAll(() => sweep.removeBulkPublishes(before(RETENTION_MS.bulkPublishes))));
+  const rowTimes = { tombstones: before(RETENTION_MS.tombstones), strays: before(RETENTION_MS.strays) };
+  const walk = await walkDatasets((at) => sweep.sweepDatasets(at, rowTimes), after, isTimeUp);
   return { quarantined, datedRemovals, notes, ...walk };
 }
 
 async function walkDatasets(
   step: (after: string) => ReturnType<QuerySweep['sweepDatasets']>,
   start: string,
-  isOver: () => boolean,
+  isTimeUp: () => boolean,
 ): Promise<DatasetsSwept & Pick<QuerySweepOutcome, 'last' | 'isCutShort'>> {
   const swept = { tombstones: 0, datasets: 0, values: 0, strays: 0 };
   let at = start;
-  let isRound = false;
+  let hasWrapped = false;
   for (;;) {
     const { last, tombstones, datasets, values, strays } = await step(at);
     swept.tombstones += tombstones;
@@ -79,9 +82,9 @@ async function walkDatasets(
     swept.values += values;
     swept.strays += strays;
     at = last ?? FIRST_DATASET;
-    const isDone = last === null ? isRound || start === FIRST_DATASET : isRound && last >= start;
+    const isDone = last === null ? hasWrapped || start === FIRST_DATASET : hasWrapped && last >= start;
     if (isDone) return { ...swept, last: at, isCutShort: false };
-    isRound ||= last === null;
-    if (isOver()) return { ...swept, last: at, isCutShort: true };
+    hasWrapped ||= last === null;
+    if (isTimeUp()) return { ...swept, last: at, isCutShort: true };
   }
 }

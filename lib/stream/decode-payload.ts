@@ -2,24 +2,25 @@ import { notAnEvent, readJson } from './members.ts';
 import { type EventOperation, readRecord } from './read-record.ts';
 import { StreamEventError, type StreamRecord } from './stream-event.ts';
 
-/** A dataset holds 1,024 records; the rest is room for tombstones, of which no limit is published. */
+/** A dataset contains up to 1,024 live records. The rest is room for tombstones, for which no limit is published. */
 const MAX_RECORDS = 10_000;
 
 /**
- * Reads the object behind an event's `kinesisSyncRecordsURL`: a bare JSON array in UTF-8 of the same record objects
- * that other events hold inline. Source: the transformer of amazon-archives/amazon-cognito-streams-sample.
+ * Decodes the object behind an event's `kinesisSyncRecordsURL`: a JSON array, in UTF-8, of the same record objects that
+ * other events contain inline. Source: the transformer of amazon-archives/amazon-cognito-streams-sample.
  *
- * @param operation the event's
- * @throws {StreamEventError} with the reason `offloaded-payload`; the message does not quote the payload
+ * @param operation the operation of the event
+ * @throws {StreamEventError} with reason `offloaded-payload`; the message does not quote the payload
  */
 export function decodePayload(bytes: Uint8Array, operation: EventOperation): StreamRecord[] {
   try {
     const records = readJson(bytes, 'the payload');
-    if (!Array.isArray(records)) throw notAnEvent('the payload is not a list');
-    if (records.length > MAX_RECORDS) throw notAnEvent(`the payload holds more than ${MAX_RECORDS} records`);
+    if (!Array.isArray(records)) throw notAnEvent('the payload is not a JSON array');
+    if (records.length > MAX_RECORDS)
+      throw notAnEvent(`the payload contains more than ${MAX_RECORDS} records`);
     return records.map((record, index) => readRecord(record, `payload[${index}]`, operation));
   } catch (error) {
-    // The data on the stream was an event; what is wrong lies behind its URL, whichever way it is wrong.
+    // The data on the stream was an event. The error is in the payload, so the reason is always that of a payload.
     throw error instanceof StreamEventError
       ? new StreamEventError('offloaded-payload', error.message)
       : error;

@@ -4,21 +4,21 @@ import { count, date, type Members, notAnEvent, optional, readJson, text } from 
 import { type EventOperation, readOperation, readRecord } from './read-record.ts';
 import { type StreamEvent, StreamEventError, type StreamRecord } from './stream-event.ts';
 
-// The API model's patterns and lengths, but for two: a merged copy is named `<dataset>.<identity id>`, so a name
-// can be longer than the 128 characters that the API takes, and `:` is part of it.
+// Patterns and lengths of the API model, with two exceptions. A merged copy is named `<dataset>.<identity id>`, so a
+// name can be longer than the API's 128 characters and can contain `:`.
 const ID = { maxLength: 55, pattern: /^[\w-]+:[0-9a-f-]+$/ };
 const DATASET_NAME = { maxLength: 256, pattern: /^[a-zA-Z0-9_.:-]+$/ };
 const URL_TEXT = { maxLength: 8192 };
 
-// What an aggregated record starts with. Source: awslabs/amazon-kinesis-producer, aggregation-format.md.
+// The first bytes of an aggregated record. Source: awslabs/amazon-kinesis-producer, aggregation-format.md.
 const KPL_MAGIC = [0xf3, 0x89, 0x9a, 0xc2];
 
 /**
- * Reads one Cognito stream event from the data of one Kinesis record: UTF-8 JSON as described in the Amazon
- * Cognito developer guide, "Amazon Cognito Streams". The guide spells the dataset's name `dataSetName`; the
- * service has been seen to send `datasetName`; both are read. Members it does not know are ignored.
+ * Decodes the data of one Kinesis record: a Cognito stream event in UTF-8 JSON, as described in the Amazon Cognito
+ * developer guide, "Amazon Cognito Streams". The guide spells the dataset name member `dataSetName`, but the service
+ * has been observed to send `datasetName`. Both are accepted. Unknown members are ignored.
  *
- * @throws {StreamEventError} the data is not such an event; the message says why without quoting the data
+ * @throws {StreamEventError} the data is not such an event; the message gives the reason without quoting the data
  */
 export function decodeStreamEvent(data: Uint8Array): StreamEvent {
   const event = parse(data);
@@ -51,7 +51,7 @@ function parse(data: Uint8Array): Members {
   if (KPL_MAGIC.every((byte, index) => data[index] === byte)) {
     throw new StreamEventError(
       'kpl-aggregated',
-      'Cognito does not aggregate; the record was put there by a Kinesis Producer Library with aggregation on',
+      'Cognito does not aggregate records; a Kinesis Producer Library with aggregation enabled wrote this one',
     );
   }
   const event = readJson(data, 'the data');
@@ -59,14 +59,16 @@ function parse(data: Uint8Array): Members {
   return event;
 }
 
-/** The inline records, or the URL they lie behind; an empty list where there is neither. */
+/**
+ * Reads the inline records, or the URL of the payload that contains them. Returns an empty list if there is neither.
+ */
 function readPayload(event: Members, operation: EventOperation): StreamRecord[] | string {
   const { kinesisSyncRecordsURL: url, payloadType } = event;
   const records = event.kinesisSyncRecords ?? [];
-  if (!Array.isArray(records)) throw notAnEvent('kinesisSyncRecords is not a list');
+  if (!Array.isArray(records)) throw notAnEvent('kinesisSyncRecords is not an array');
   if (payloadType === 'S3Url' || (url !== undefined && url !== null)) {
-    // Which of the two is the whole is anybody's guess.
-    if (records.length > 0) throw notAnEvent('kinesisSyncRecords and kinesisSyncRecordsURL are both there');
+    // It is unknown which of the two would be complete.
+    if (records.length > 0) throw notAnEvent('kinesisSyncRecords and kinesisSyncRecordsURL are both present');
     return text(url, 'kinesisSyncRecordsURL', URL_TEXT);
   }
   return records.map((record, index) => readRecord(record, `kinesisSyncRecords[${index}]`, operation));

@@ -2,20 +2,24 @@ import { MAX_DATE_MS, MIN_DATE_MS } from '../common/bounds.ts';
 import { isLongerThan } from '../common/text.ts';
 import { StreamEventError } from './stream-event.ts';
 
-/** A JSON object whose members are not yet known to be of the right type. */
+/** A JSON object whose members are not validated yet. */
 export type Members = Readonly<Record<string, unknown>>;
 
 export function notAnEvent(message: string): StreamEventError {
   return new StreamEventError('not-a-cognito-event', message);
 }
 
-/** @throws {StreamEventError} unless the value is text of `minLength` to `maxLength` code points that matches */
+/**
+ * Validates a text.
+ *
+ * @throws {StreamEventError} the value is not a string of `minLength` to `maxLength` code points that matches `pattern`
+ */
 export function text(
   value: unknown,
   name: string,
   { minLength = 1, maxLength, pattern }: { minLength?: number; maxLength: number; pattern?: RegExp },
 ): string {
-  if (typeof value !== 'string') throw notAnEvent(`${name} is not text`);
+  if (typeof value !== 'string') throw notAnEvent(`${name} is not a string`);
   if (value.length < minLength || isLongerThan(value, maxLength)) {
     throw notAnEvent(`${name} is not ${minLength} to ${maxLength} characters long`);
   }
@@ -23,24 +27,24 @@ export function text(
   return value;
 }
 
-/** @throws {StreamEventError} unless the value is a whole number from 0 to 2^53 - 1 */
+/** Validates a count. @throws {StreamEventError} the value is not an integer from 0 to 2^53 - 1 */
 export function count(value: unknown, name: string): number {
   if (!Number.isSafeInteger(value) || Number(value) < 0) {
-    throw notAnEvent(`${name} is not a whole number from 0 to 2^53 - 1`);
+    throw notAnEvent(`${name} is not an integer from 0 to 2^53 - 1`);
   }
   return Number(value);
 }
 
-/** @throws {StreamEventError} unless the value is a time of the years 1 to 9999 in whole epoch milliseconds */
+/** Validates a date. @throws {StreamEventError} the value is not in whole epoch milliseconds of the years 1 to 9999 */
 export function date(value: unknown, name: string): number {
   if (!Number.isSafeInteger(value) || Number(value) < MIN_DATE_MS || Number(value) > MAX_DATE_MS) {
-    throw notAnEvent(`${name} is not a date of the years 1 to 9999 in whole epoch milliseconds`);
+    throw notAnEvent(`${name} is not a date in whole epoch milliseconds of the years 1 to 9999`);
   }
-  // -0 would come back from a database as 0.
+  // Normalizes -0, which a database would return as 0.
   return Number(value) + 0;
 }
 
-/** The same as `read`, with null where the member is absent or null. */
+/** Validates a member with `read`. Returns null if the member is absent or null. */
 export function optional<Value>(
   value: unknown,
   name: string,
@@ -51,12 +55,12 @@ export function optional<Value>(
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** @throws {StreamEventError} unless the bytes are JSON in UTF-8; the message calls them by `name` */
+/** Parses JSON. @throws {StreamEventError} the bytes are not JSON in UTF-8; the message calls them `name` */
 export function readJson(bytes: Uint8Array, name: string): unknown {
   try {
     return JSON.parse(utf8.decode(bytes));
   } catch {
-    // The parser's own message quotes the data.
+    // The parser's message quotes the data.
     throw new StreamEventError('not-json', `${name} is not JSON in UTF-8`);
   }
 }

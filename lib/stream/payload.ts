@@ -1,74 +1,81 @@
 import type { PayloadPolicy } from '../common/function-settings.ts';
 
 /**
- * The payload behind a URL can never be had: the URL is not allowed, has expired or leads to nothing, or what lies
- * behind it cannot be a payload. Never quotes the URL: the query string of a presigned one is a secret.
+ * A permanent failure to fetch a payload: the URL is not allowed, has expired or points to nothing, or the object
+ * cannot be a payload. The message never quotes the URL, because the query string of a presigned URL is a secret.
  */
 export class PayloadRefusedError extends Error {
   override name = 'PayloadRefusedError';
 }
 
-/** The payload could not be had for now; trying again later can help. Never quotes the URL either. */
+/** A transient failure to fetch a payload: a retry may succeed. The message never quotes the URL either. */
 export class PayloadUnavailableError extends Error {
   override name = 'PayloadUnavailableError';
 }
 
 /**
- * Resolves to the bytes behind the URL of an offloaded event.
+ * Fetches the payload of an offloaded event from its URL.
  *
- * @throws {PayloadRefusedError} they can never be had from there
- * @throws {PayloadUnavailableError} not now; the whole may be tried again
+ * @throws {PayloadRefusedError} this URL can never return the payload
+ * @throws {PayloadUnavailableError} the payload is unavailable for now; retry the entire fetch
  */
 export type FetchPayload = (url: string) => Promise<Uint8Array>;
 
-/** Belongs to no region: whoever owns a bucket there, it is S3 that answers and nothing else. */
+/** The endpoint without a region. Only S3 answers there, no matter who owns the bucket. */
 const GLOBAL_ENDPOINT = 's3.amazonaws.com';
 
-/** `s3-` is the older spelling of `s3.`. Source: AWS General Reference, "Amazon S3 endpoints and quotas". */
+/**
+ * Prefixes of regional endpoints; `s3-` is the older spelling of `s3.`. Source: AWS General Reference, "Amazon S3
+ * endpoints and quotas".
+ */
 const ENDPOINT_PREFIXES = ['s3.', 's3-', 's3.dualstack.', 's3-fips.', 's3-fips.dualstack.'];
 
 /**
- * One label of a host. Names with dots are legal, but S3's certificate covers one label alone, so that clients name such
- * a bucket in the path. Buckets of the first years may hold more than today's naming rules allow.
+ * A bucket name that is one label of a host. Names with dots are legal, but S3's certificate covers only one label, so
+ * clients put such a bucket in the path. Buckets from S3's first years may contain characters that today's naming rules
+ * do not allow.
  */
 const BUCKET = /^[a-z0-9_-]{1,63}$/;
 
-/** Where our own origin has its payloads; nothing else there is one. */
+/** Path of all payloads on our own origin. Nothing else on that origin is a payload. */
 export const PAYLOAD_PATH = '/payloads/';
 
-/** Printable ASCII but for the backslash: the parser would drop some of the others, and read `\` as `/`. */
+/**
+ * Printable ASCII except the backslash. The URL parser would drop some of the other characters, and read `\` as `/`.
+ */
 const URL_CHARACTERS = /^[!-[\]-~]+$/;
 
 /**
- * Reads the URL of an offloaded event, which anyone who can write to the stream may have made up: it has to lead to an
- * S3 endpoint of one of the regions, path style or virtual-hosted style, or to a payload of our own origin.
+ * Validates the URL of an offloaded event. Anyone who can write to the stream can forge it, so it must point to an S3
+ * endpoint of one of the regions, path style or virtual-hosted style, or to a payload on our own origin.
  *
- * @throws {PayloadRefusedError} the message names what is wrong, and nothing of the URL
+ * @throws {PayloadRefusedError} the URL is not allowed; the message gives the reason but quotes no part of the URL
  */
 export function checkPayloadUrl(text: string, policy: PayloadPolicy): URL {
   const url = URL_CHARACTERS.test(text) ? URL.parse(text) : null;
-  if (!url) throw new PayloadRefusedError('the URL is not valid');
+  if (!url) throw new PayloadRefusedError('the URL is invalid');
   const origin = `${url.protocol}//${url.host}`;
   const isOwn = origin === policy.ownOrigin;
   if (!isOwn && url.protocol !== 'https:') throw new PayloadRefusedError('the scheme is not https');
-  if (url.username || url.password) throw new PayloadRefusedError('the URL holds user info');
-  if (url.hash) throw new PayloadRefusedError('the URL holds a fragment');
+  if (url.username || url.password) throw new PayloadRefusedError('the URL contains user info');
+  if (url.hash) throw new PayloadRefusedError('the URL contains a fragment');
   if (!isOwn && url.port) throw new PayloadRefusedError('the port is not 443');
-  // The parser decodes and mends a host; where that was needed, somebody else may read another host there.
-  if (!startsWithOrigin(text, origin)) throw new PayloadRefusedError('the host is not spelled out plainly');
+  // The parser decodes and corrects a host. If it had to, another parser might read a different host.
+  if (!startsWithOrigin(text, origin)) throw new PayloadRefusedError('the host is not in canonical form');
   if (!isOwn && !isS3Host(url.hostname, policy.regions)) {
     throw new PayloadRefusedError(`the host is not an S3 endpoint of ${policy.regions.join(', ')}`);
   }
   if (isOwn && !url.pathname.startsWith(PAYLOAD_PATH)) {
-    throw new PayloadRefusedError('the path is not one of a payload');
+    throw new PayloadRefusedError('the path is not that of a payload');
   }
   return url;
 }
 
 /**
- * When a presigned URL says that it expires, in epoch milliseconds; null where it does not say so in a form that can be
- * read. Source: Amazon S3 API Reference, "Authenticating Requests: Using Query Parameters" (Signature Version 4) and
- * "Signing and Authenticating REST Requests" (Version 2).
+ * Reads the expiry of a presigned URL in epoch milliseconds. Returns null if the URL has none in a known format.
+ *
+ * Source: Amazon S3 API Reference, "Authenticating Requests: Using Query Parameters" (Signature Version 4) and "Signing
+ * and Authenticating REST Requests" (Version 2).
  */
 export function expiresAt(url: URL): number | null {
   const query = new Map([...url.searchParams].map(([name, value]) => [name.toLowerCase(), value]));
@@ -82,9 +89,9 @@ export function expiresAt(url: URL): number | null {
 }
 
 function startsWithOrigin(text: string, origin: string): boolean {
-  const spelled = text.toLowerCase();
+  const lowerCase = text.toLowerCase();
   return [origin, `${origin}:443`].some(
-    (start) => spelled.startsWith(start) && ['', '/', '?', '#'].includes(spelled.charAt(start.length)),
+    (start) => lowerCase.startsWith(start) && ['', '/', '?', '#'].includes(lowerCase.charAt(start.length)),
   );
 }
 
@@ -101,7 +108,10 @@ function endpointsOf(region: string): string[] {
   return ENDPOINT_PREFIXES.map((prefix) => `${prefix}${region}.${domain}`);
 }
 
-/** In milliseconds; NaN unless the text is a number of at most ten digits, which reach to the year 2286. */
+/**
+ * Converts seconds to milliseconds. Returns NaN unless the text is a number of at most ten digits, which last until the
+ * year 2286.
+ */
 function readSeconds(text: string | undefined): number {
   return text && /^\d{1,10}$/.test(text) ? Number(text) * 1000 : Number.NaN;
 }

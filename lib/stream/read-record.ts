@@ -3,25 +3,25 @@ import { isObject } from '../common/json.ts';
 import { count, date, notAnEvent, optional, text } from './members.ts';
 import type { StreamRecord } from './stream-event.ts';
 
-// The API model's length of a key; a value may be as long as the data it came in.
+// A key has the maximum length of the API model. A value may be as long as the data that contains it.
 const RECORD_KEY = { maxLength: MAX_KEY_LENGTH };
 const RECORD_VALUE = { minLength: 0, maxLength: Number.MAX_SAFE_INTEGER };
 
 export type EventOperation = 'replace' | 'remove';
 
 /**
- * Reads one record object, which is the same inline and behind a URL. A record of an event that removes is removed,
- * whatever its own `op` says.
+ * Validates one record object, which has the same form inline and behind a URL. In an event that removes, every record
+ * is removed, regardless of its own `op`.
  *
- * @param name what the error calls it
- * @throws {StreamEventError} it is no such object; the message does not quote it
+ * @param name the name of the record in errors
+ * @throws {StreamEventError} the value is not such an object; the message does not quote it
  */
 export function readRecord(record: unknown, name: string, operation: EventOperation): StreamRecord {
   if (!isObject(record)) throw notAnEvent(`${name} is not an object`);
   const op = operation === 'remove' ? 'remove' : readOperation(record.op, `${name}.op`);
   return {
     key: text(record.key, `${name}.key`, RECORD_KEY),
-    // The API shows a removed record as one without a value, so a record without one is a removal here, too.
+    // The API returns a removed record without a value, so a record without a value counts as removed here as well.
     value:
       op === 'remove'
         ? null
@@ -34,7 +34,7 @@ export function readRecord(record: unknown, name: string, operation: EventOperat
   };
 }
 
-/** @throws {StreamEventError} unless it is one of the two */
+/** Validates an operation. @throws {StreamEventError} the value is neither "replace" nor "remove" */
 export function readOperation(value: unknown, name: string): EventOperation {
   if (value !== 'replace' && value !== 'remove')
     throw notAnEvent(`${name} is neither "replace" nor "remove"`);

@@ -1,21 +1,21 @@
 import type { DatasetKey } from '../common/dataset-key.ts';
 
-/** When and as which change something was written: the service's time in epoch milliseconds, and the sync count. */
+/** The version of a write: the service's time in epoch milliseconds, and the sync count. */
 export interface Version {
   lastModifiedDate: number;
   syncCount: number;
 }
 
-/** One record of an event. A `value` of null is a removal: such a record is a tombstone. */
+/** One record of an event. A `value` of null means that the record was removed, so it is a tombstone. */
 export interface StreamRecord {
   key: string;
   value: string | null;
   version: Version;
-  /** The device's own clock, epoch milliseconds; not every client sends it. */
+  /** Time of the device's clock in epoch milliseconds. Null if the client did not send it. */
   deviceLastModifiedDate: number | null;
 }
 
-/** Records were written or removed; with no records only the dataset itself changed. */
+/** Records were written or removed. Without records, only the dataset itself changed. */
 export interface RecordsEvent {
   kind: 'records';
   dataset: DatasetKey;
@@ -23,7 +23,9 @@ export interface RecordsEvent {
   records: StreamRecord[];
 }
 
-/** The whole dataset was removed. Its date and count may be missing (they are, as far as is known, optional here). */
+/**
+ * The entire dataset was removed. Its date and count may be missing, because as far as is known both are optional here.
+ */
 export interface RemovalEvent {
   kind: 'removal';
   dataset: DatasetKey;
@@ -31,7 +33,7 @@ export interface RemovalEvent {
   syncCount: number | null;
 }
 
-/** Records were written or removed, and lie behind a presigned URL because they were too many for the stream. */
+/** Records were written or removed. They are behind a presigned URL because they are too large for the stream. */
 export interface OffloadedEvent {
   kind: 'offloaded';
   dataset: DatasetKey;
@@ -42,14 +44,14 @@ export interface OffloadedEvent {
 
 export type StreamEvent = RecordsEvent | RemovalEvent | OffloadedEvent;
 
-/** The fixed word that a reason in quarantine starts with. */
+/** The constant prefix of a quarantine reason. */
 export type StreamEventErrorReason =
   | 'not-json'
   | 'not-a-cognito-event'
   | 'kpl-aggregated'
   | 'offloaded-payload';
 
-/** What kept data on the stream, or the payload it points to, from being Cognito's. Never quotes the data. */
+/** The data on the stream, or the payload that it points to, is not Cognito's. The message never quotes the data. */
 export class StreamEventError extends Error {
   override name = 'StreamEventError';
   readonly reason: StreamEventErrorReason;

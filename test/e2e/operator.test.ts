@@ -30,7 +30,10 @@ describe("the operator's command line, without a database", () => {
 
   it.each([
     { env: { DATA_DIR: '/nowhere/at/all' }, says: 'DATA_DIR=/nowhere/at/all holds no database; ' },
-    { env: { DATABASE_URL: 'mysql://db' }, says: 'DATABASE_URL is not the address of a PostgreSQL database' },
+    {
+      env: { DATABASE_URL: 'mysql://db' },
+      says: 'invalid DATABASE_URL: it is not the address of a PostgreSQL database',
+    },
     { env: { DATABASE_URL: 'postgres://u:secret@127.0.0.1:1/x' }, says: 'at 127.0.0.1:1 does not answer' },
   ])('$env: one line says what to do', async ({ env, says }) => {
     const { code, stdout, stderr } = await operate(['indexes'], env as Record<string, string>);

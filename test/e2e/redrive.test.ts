@@ -111,7 +111,7 @@ describe('the command redrive', () => {
     expect(await operate(['redrive'], { DATABASE_URL: databaseUrl, AWS_REGION: 'moon' })).toEqual({
       code: 1,
       stdout: '',
-      stderr: 'cognito-sync-backend: AWS_REGION=moon is not the name of a region; one looks like us-east-1\n',
+      stderr: 'cognito-sync-backend: invalid AWS_REGION "moon": use a region name such as us-east-1\n',
     });
     expect(await operate(['redrive'], { DATABASE_URL: databaseUrl })).toMatchObject({
       code: 0,

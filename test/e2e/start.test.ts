@@ -48,7 +48,7 @@ describe('npm start', () => {
     expect(second).toMatchObject({ code: 1, stdout: '' });
     expect(second.stderr).toMatch(
       new RegExp(
-        `^cognito-sync-backend: DATA_DIR=${dataDir} is in use by process ${started.process.pid}, started \\S+; stop that one, .*\n$`,
+        `^cognito-sync-backend: DATA_DIR "${dataDir}" is in use by process ${started.process.pid}, started \\S+; stop that process, .*\n$`,
       ),
     );
   });
@@ -76,18 +76,18 @@ describe('npm start', () => {
 
 describe('npm start refuses, in one line and with code 1,', () => {
   it.each([
-    ['a port that is none', { PORT: 'abc' }, 'PORT=abc is not a port'],
+    ['a port that is none', { PORT: 'abc' }, 'invalid PORT "abc": use a port number'],
     ['an address everybody can reach', { HOST: '0.0.0.0' }, 'HOST=0.0.0.0 can be reached from elsewhere'],
     [
       'an address that this machine does not have',
       { HOST: '203.0.113.7', AWS_ACCESS_KEY_ID: 'own', AWS_SECRET_ACCESS_KEY: 'own' },
       'HOST is not an address of this machine',
     ],
-    ['a region that is none', { AWS_REGION: 'moon' }, 'AWS_REGION=moon is not the name of a region'],
+    ['a region that is none', { AWS_REGION: 'moon' }, 'invalid AWS_REGION "moon": use a region name'],
     [
       'a database of another kind',
       { DATABASE_URL: 'mysql://u:secret@h/d' },
-      'DATABASE_URL is not the address of a PostgreSQL database',
+      'invalid DATABASE_URL: it is not the address of a PostgreSQL database',
     ],
     [
       'a database that does not answer',
@@ -97,7 +97,7 @@ describe('npm start refuses, in one line and with code 1,', () => {
     [
       'a directory that cannot be made',
       { DATA_DIR: '/dev/null/data' },
-      'DATA_DIR=/dev/null/data cannot be made (ENOTDIR)',
+      'cannot create DATA_DIR "/dev/null/data": ENOTDIR; use another directory',
     ],
   ])('%s', async (_, env, message) => {
     const { code, stdout, stderr } = await runStart({

@@ -141,6 +141,6 @@ describe('the packaged stack', () => {
     const script = `const { handler } = await import(${JSON.stringify(bundle)}); await handler({ Records: [] }, {});`;
     await expect(
       run(process.execPath, ['--input-type=module', '-e', script], { env: { PATH: process.env.PATH } }),
-    ).rejects.toThrow('DATABASE_URL is not set; it looks like postgres://user:password@host:5432/database');
+    ).rejects.toThrow('DATABASE_URL is not set; set it to postgres://user:password@host:5432/database');
   });
 });

@@ -14,13 +14,15 @@ interface WriterRow {
 }
 
 /**
- * Lets roles of IAM be `query_writer` in an Aurora DSQL cluster, and that use the tables that there are: to be called
- * after each migration, as one that comes is nobody's. Those that were allowed before stay so.
+ * Lets IAM roles connect as `query_writer` to an Aurora DSQL cluster, and grants `query_writer` access to the
+ * existing tables. Call it after each migration, because a new table has no grants. Existing grants and mappings are
+ * kept.
  *
  * Source: Aurora DSQL User Guide, "Using database roles and IAM authentication".
  *
- * @param arns of IAM roles, as `readWriters` of lib/database/database-address.ts lets through: they come to stand in a statement
- * @throws {DatabaseError} the cluster refuses a statement
+ * @param arns IAM role ARNs that `readWriters` in lib/database/database-address.ts has validated; they become part of
+ *   a statement
+ * @throws {DatabaseError} the cluster rejects a statement
  */
 export async function allowWriters(database: Database, arns: readonly string[]): Promise<void> {
   await createRole(database, WRITER_ROLE);

@@ -11,7 +11,7 @@ JOIN pg_namespace AS namespaces ON namespaces.oid = relations.relnamespace
 WHERE NOT indexes.indisvalid AND namespaces.nspname IN ('projection', 'sync', 'identity')
 ORDER BY 1, 2`;
 
-/** SQLSTATE of an object that is not in the state it should be in. */
+/** SQLSTATE object_not_in_prerequisite_state. */
 const NOT_READY = '55000';
 
 interface InvalidRow {
@@ -20,17 +20,18 @@ interface InvalidRow {
 }
 
 /**
- * Aurora DSQL builds indexes in the background: waits until those of our schemas are there. One that could not be built
- * stays, answers nothing, and passes for one that is there: it is dropped, so that it is built anew next time.
+ * Waits until the indexes of our schemas are built, which Aurora DSQL does in the background. An index that could not
+ * be built still exists but answers no query, and `IF NOT EXISTS` would mistake it for a valid one. It is dropped so
+ * that the next run builds it again.
  *
  * Source: Aurora DSQL User Guide, "Asynchronous indexes".
  *
- * @throws {DatabaseError} naming the indexes that could not be built
+ * @throws {DatabaseError} some indexes could not be built; the message names them
  */
 export async function awaitIndexes(database: Database): Promise<void> {
   for (;;) {
     const { rows: builds } = await database.query<{ job_id: string }>(LIST_BUILDS);
-    // Answers false after a while, or where the build failed; then there is another look.
+    // Returns false after some time, or if the build failed. The loop then checks again.
     for (const { job_id } of builds) await database.query(waitFor(job_id));
     if (builds.length === 0) break;
   }
@@ -38,11 +39,15 @@ export async function awaitIndexes(database: Database): Promise<void> {
   if (invalid.length === 0) return;
   for (const { schema, name } of invalid) await database.query(`DROP INDEX IF EXISTS ${schema}.${name}`);
   const names = invalid.map(({ schema, name }) => `${schema}.${name}`).join(', ');
-  throw new DatabaseError(`could not build the indexes ${names}; sys.jobs says why`, NOT_READY);
+  throw new DatabaseError(`could not build the indexes ${names}; see sys.jobs for the reason`, NOT_READY);
 }
 
-/** A call takes no part in a transaction, nor, prepared, a parameter. */
+/** A CALL cannot run in a transaction, and a prepared one takes no parameters. */
 function waitFor(jobId: string): string {
-  if (!/^[\w-]+$/.test(jobId)) throw new DatabaseError('a job of the database has no name', NOT_READY);
+  if (!/^[\w-]+$/.test(jobId))
+    throw new DatabaseError(
+      'sys.jobs has an index build with an unexpected job_id; check it in the cluster',
+      NOT_READY,
+    );
   return `CALL sys.wait_for_job('${jobId}')`;
 }

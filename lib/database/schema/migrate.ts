@@ -11,14 +11,14 @@ const CREATE_LEDGER = [
 ];
 
 /**
- * Brings a database to the current schema: runs each file of `migrations/` that is not recorded as completed, in
- * the order of their names. Each statement is its own transaction and can be run again, so that a run that was
- * cut off, or one beside another, ends in the same schema. Old code works with it as well as new code does: what is there
- * is added to, never changed or taken away.
+ * Migrates a database to the current schema: runs each file of `migrations/` that is not recorded as completed, in
+ * the order of their names. Each statement is idempotent and runs in its own transaction. A run that was interrupted,
+ * or two concurrent runs, therefore end in the same schema. Old code works with the new schema as well as new code
+ * does, because migrations only add and never change or remove anything.
  *
- * @param onSkipped told of each statement that Aurora DSQL refuses and that nothing of ours depends on
- * @returns the names of the migrations that were run
- * @throws {MigrationError} a statement failed; run again once the cause is mended
+ * @param onSkipped called with each statement that Aurora DSQL rejects and that none of our code depends on
+ * @returns the names of the migrations that ran
+ * @throws {MigrationError} a statement failed; run again after the cause is fixed
  */
 export async function migrate(
   database: Database,
@@ -33,7 +33,7 @@ export async function migrate(
   const pending = (await readMigrations()).filter(({ name }) => !completed.has(name));
   for (const migration of pending) {
     await runMigration(database, migration, onSkipped).catch((error: unknown) => {
-      throw ofMigration(migration, error);
+      throw toMigrationError(migration, error);
     });
   }
   return pending.map(({ name }) => name);
@@ -50,7 +50,7 @@ async function runMigration(
   );
   for (const statement of splitStatements(sql)) {
     await runDefinition(database, statement).catch((error: unknown) => {
-      if (!isRefusedConvenience(database, statement, error)) throw error;
+      if (!isRejectedHelper(database, statement, error)) throw error;
       onSkipped(statement);
     });
   }
@@ -58,21 +58,22 @@ async function runMigration(
   await database.query('UPDATE projection.migrations SET completed_at = now() WHERE name = $1', [name]);
 }
 
-// Functions for those who write queries: Aurora DSQL documents that there are functions in SQL, and no more of them.
-const CONVENIENCE = /^(CREATE OR REPLACE FUNCTION|REVOKE ALL ON FUNCTION|GRANT EXECUTE ON FUNCTION)\b/;
-/** Not supported, not understood, or a function that is not there, as making it was refused. */
-const REFUSED = new Set(['0A000', '42601', '42883']);
+// Helper functions for people who write queries. Aurora DSQL documents that SQL functions exist, but gives no
+// details.
+const HELPER_FUNCTION = /^(CREATE OR REPLACE FUNCTION|REVOKE ALL ON FUNCTION|GRANT EXECUTE ON FUNCTION)\b/;
+/** SQLSTATEs: not supported, syntax error, or a function that does not exist because creating it was rejected. */
+const REJECTED = new Set(['0A000', '42601', '42883']);
 
-function isRefusedConvenience({ dialect }: Database, statement: string, error: unknown): boolean {
+function isRejectedHelper({ dialect }: Database, statement: string, error: unknown): boolean {
   const code = error instanceof DatabaseError ? error.code : undefined;
-  return dialect === 'dsql' && CONVENIENCE.test(statement) && REFUSED.has(code ?? '');
+  return dialect === 'dsql' && HELPER_FUNCTION.test(statement) && REJECTED.has(code ?? '');
 }
 
-function ofMigration({ name }: Migration, error: unknown): unknown {
+function toMigrationError({ name }: Migration, error: unknown): unknown {
   return error instanceof DatabaseError ? new MigrationError(name, error) : error;
 }
 
-/** A statement ends with a semicolon at the end of a line. */
+/** Splits a file into statements. A statement ends with a semicolon at the end of a line. */
 export function splitStatements(sql: string): string[] {
   return sql
     .split(/;[ \t]*$/m)

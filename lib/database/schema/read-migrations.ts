@@ -1,14 +1,16 @@
 import { readdir, readFile } from 'node:fs/promises';
 
 export interface Migration {
-  /** Of the file. */
+  /** The file name. */
   name: string;
   sql: string;
 }
 
 const DIRECTORY = new URL('./migrations/', import.meta.url);
 
-/** The files of `migrations/` in the order of their names. A bundle has them in it: infra/stack/bundle/bundle-plugins.ts. */
+/**
+ * Reads the files of `migrations/`, sorted by name. In a bundle, infra/stack/bundle/bundle-plugins.ts inlines them.
+ */
 export async function readMigrations(): Promise<Migration[]> {
   const names = (await readdir(DIRECTORY)).filter((name) => name.endsWith('.sql')).sort();
   return Promise.all(

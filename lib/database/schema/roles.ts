@@ -1,30 +1,32 @@
 import { type Database, DatabaseError } from '../database.ts';
 import { runDefinition } from './run-definition.ts';
 
-/** The role people and the query API read as: it sees the views of schema `query` and nothing else. */
+/** The role of people and of the query API. It can read the views of schema `query` and nothing else. */
 export const READER_ROLE = 'query_reader';
 
 /**
- * The role that the deployed functions are in an Aurora DSQL cluster: it reads and changes the rows of schema
- * `projection`, and makes, alters and drops nothing.
+ * The role of the deployed functions in an Aurora DSQL cluster. It can read and change rows of schema `projection`,
+ * but cannot create, alter or drop anything.
  */
 export const WRITER_ROLE = 'query_writer';
 
 const FIND_ROLE = 'SELECT 1 FROM pg_roles WHERE rolname = $1';
 
 /**
- * Makes a role unless it is there: it is the server's, not the database's, and may be made by another of its databases.
- * Without LOGIN, nobody logs in as it; in Aurora DSQL, where IAM decides who may, it has LOGIN.
+ * Creates a role if it does not exist. A role belongs to the server, not to a database, so another database may have
+ * created it. The role has no LOGIN, so no one can log in as it. In Aurora DSQL, where IAM decides who may connect,
+ * it has LOGIN.
  *
- * @param role an identifier of ours
- * @throws {DatabaseError} the user may make none, with what to do; or the database refuses something else
+ * @param role a trusted identifier
+ * @throws {DatabaseError} the user may not create roles (the message says what to do), or the database rejects the
+ *   statement for another reason
  */
 export async function createRole(database: Database, role: string): Promise<void> {
   const { rows } = await database.query(FIND_ROLE, [role]);
   if (rows.length > 0) return;
   await runDefinition(database, `CREATE ROLE ${role}`).catch((error: unknown) => {
     if (!(error instanceof DatabaseError) || error.code !== NOT_ALLOWED) throw error;
-    const todo = `let one who may say CREATE ROLE ${role}, or give this user CREATEROLE`;
+    const todo = `have an administrator run CREATE ROLE ${role}, or grant this user CREATEROLE`;
     throw new DatabaseError(`${error.message}; ${todo}`, error.code, { cause: error });
   });
 }

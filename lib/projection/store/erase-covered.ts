@@ -1,11 +1,11 @@
 import type { Database } from '../../database/database.ts';
 
-// A removed dataset holds up to 1,024 records, and Aurora DSQL changes at most 3,000 rows in a transaction.
+// A removed dataset has up to 1,024 records, and Aurora DSQL changes at most 3,000 rows in a transaction.
 const ERASE_ROWS = 2_500;
 
-// An upsert onto rows that are there, because it locks them in the order of its SELECT, which is the order of all
-// writers: an UPDATE has none, and would sooner or later wait in a circle with them. Of a row that another transaction
-// writes anew meanwhile it looks at the new version before it changes it.
+// An upsert of existing rows, because it locks them in the order of its SELECT, the order that all writers use. An
+// UPDATE has no defined order and would eventually deadlock with them. If another transaction writes a row in the
+// meantime, the upsert checks the new version before it changes the row.
 const ERASE_COVERED = `
 INSERT INTO projection.records AS stored (
   dataset_id, record_id, record_key, record_value, numeric_value,
@@ -24,7 +24,8 @@ WHERE (stored.last_modified_ms, stored.sync_count) <= (excluded.last_modified_ms
 
 /**
  * Erases the values of a dataset's records that its removal covers. Tombstones stay.
- * @returns how many
+ *
+ * @returns the number of erased values
  */
 export async function eraseCovered(database: Database, datasetId: string): Promise<number> {
   let erased = 0;

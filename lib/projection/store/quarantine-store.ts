@@ -23,7 +23,7 @@ const FIRST = {
   quarantineId: '00000000-0000-0000-0000-000000000000',
 };
 
-/** What lies in quarantine, on any `Database`. */
+/** Creates the quarantine store on any `Database`. */
 export function createQuarantineStore(database: Database): QuarantineStore {
   return {
     async readQuarantined(after, limit) {

@@ -14,7 +14,7 @@ import { type DatasetRow, type RecordRow, upsertDatasets, upsertRecords } from '
 const REMOVED = `
 SELECT dataset_id FROM projection.datasets WHERE dataset_id = ANY ($1::uuid[]) AND removed_ms IS NOT NULL`;
 
-// The update changes nothing; it makes the row that was there come back.
+// The update changes nothing. It makes RETURNING return the existing row.
 const KEEP_REMOVAL = `
 INSERT INTO projection.dated_removals (removal_id, last_modified_ms, sync_count, dated_at)
 VALUES ($1, $2, $3, now())
@@ -27,7 +27,7 @@ INSERT INTO projection.quarantine (
 VALUES ($1, $2, $3, $4, $5, $6, $7, now(), $8)
 ON CONFLICT (quarantine_id) DO NOTHING`;
 
-// An invocation that was given up on may still be running, and come later.
+// A timed-out invocation may still be running and write later.
 const SAVE_PROGRESS = `
 INSERT INTO projection.stream_progress AS stored (stream_name, shard_id, sequence_number, arrived_at, projected_at)
 VALUES ($1, $2, $3, $4, now())
@@ -39,7 +39,7 @@ WHERE stored.arrived_at IS NULL OR excluded.arrived_at IS NULL
   OR (stored.arrived_at, length(stored.sequence_number), stored.sequence_number)
     <= (excluded.arrived_at, length(excluded.sequence_number), excluded.sequence_number)`;
 
-/** The query store's write side, on any `Database`. */
+/** Creates the write side of the query store on any `Database`. */
 export function createQueryStore(database: Database): QueryStore {
   return {
     async versionsOf(datasets) {
@@ -74,7 +74,7 @@ export function createQueryStore(database: Database): QueryStore {
       const { datasets, records } = toRows(changes);
       const changed = await allDone([
         ...chunkRows(records, sizeOf).map((chunk) => execute(database, upsertRecords(chunk))),
-        // A record is seen once the row of its dataset is there, too.
+        // A record becomes visible once the row of its dataset exists as well.
         ...chunkRows(datasets, () => 0).map(async (chunk) => {
           await execute(database, upsertDatasets(chunk));
           return 0;
@@ -96,7 +96,7 @@ export function createQueryStore(database: Database): QueryStore {
   };
 }
 
-/** Rows sorted by key: two writers that lock rows in the same order cannot deadlock. */
+/** Returns rows sorted by key. Writers that lock rows in the same order cannot deadlock. */
 function toRows(changes: readonly DatasetChange[]): { datasets: DatasetRow[]; records: RecordRow[] } {
   const sorted = changes
     .map((change) => ({ id: datasetId(change.dataset), change }))
@@ -145,21 +145,21 @@ async function execute(
 }
 
 /**
- * Waits for all statements, also where one fails: a batch that is tried again must not meet what is left of itself.
- * They may run side by side. Each locks its rows in the order of their keys, so that whoever waits for a row holds only
- * rows before it, and no circle of waiting can close.
+ * Waits for all statements, even if one fails, so that a retry of the batch does not run into statements of the first
+ * attempt. The statements may run concurrently. Each locks its rows in key order, so a statement that waits for a row
+ * holds only locks on lower keys. No deadlock is possible.
  */
 async function allDone<Result>(statements: readonly Promise<Result>[]): Promise<Result[]> {
   const failures = (await Promise.allSettled(statements)).flatMap((outcome) =>
     outcome.status === 'rejected' ? [outcome.reason] : [],
   );
-  // A refusal is for good: it counts once all else has worked.
+  // A refused value is permanent. It counts only if no statement failed for another reason.
   if (failures.length > 0)
     throw failures.find((error) => !(error instanceof ValueRefusedError)) ?? failures[0];
   return Promise.all(statements);
 }
 
-/** A removal takes the values it covers with it, those written after it included. Tombstones stay. */
+/** Erases the values that removals cover, including values written after the removal. Tombstones stay. */
 async function eraseRemoved(database: Database, datasets: readonly DatasetRow[]): Promise<void> {
   if (datasets.length === 0) return;
   const ids = plainArray(datasets.map((dataset) => dataset.datasetId));
@@ -183,7 +183,7 @@ async function quarantine(
   ]);
 }
 
-/** Key of what is kept about one delivery: a batch that is tried again does not keep it twice. */
+/** Derives the id of rows about one delivery. A retried batch therefore does not store them twice. */
 export function streamPositionId({ streamName, shardId, sequenceNumber }: StreamPosition): string {
   return hashedUuid(`${streamName}\0${shardId}\0${sequenceNumber}`);
 }

@@ -4,15 +4,16 @@ import { eraseCovered } from './erase-covered.ts';
 
 // Aurora DSQL changes at most 3,000 rows in a transaction.
 const SWEEP_ROWS = 2_500;
-/** Payloads are large, and a statement is not to take long. */
+/** Payloads are large, and no statement may take long. */
 const QUARANTINE_ROWS = 100;
-/** A dataset has a thousand records, and as many tombstones as it likes; most have few. */
-const STEP = 100;
+/** Datasets per step. A dataset has up to a thousand records and any number of tombstones; most have few. */
+const STEP_DATASETS = 100;
 
-/** Above the id of every row, whose variant is another. */
+/** Higher than the id of every row, because row ids have another UUID variant. */
 const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
-// Conditions stand twice: a row that somebody changes meanwhile is looked at again, but only outside of the subquery.
+// The condition appears twice. PostgreSQL checks a row again that another transaction changes in the meantime, but only
+// outside the subquery.
 const remove = (table: string, key: string, condition: string, rows = SWEEP_ROWS) => `
 DELETE FROM ${table} AS stored
 WHERE (${key}) IN (SELECT ${key} FROM ${table} AS stored WHERE ${condition} LIMIT ${rows})
@@ -39,10 +40,10 @@ const REMOVE_BULK_PUBLISHES = remove(
     WHERE later.identity_pool_id = stored.identity_pool_id AND later.started_ms > stored.started_ms)`,
 );
 
-// The step of the walk: rows above $1, up to $2.
+// A step covers the rows above $1, up to and including $2.
 
 const LIST_STEP = `
-SELECT dataset_id FROM projection.datasets WHERE dataset_id > $1::uuid ORDER BY dataset_id LIMIT ${STEP}`;
+SELECT dataset_id FROM projection.datasets WHERE dataset_id > $1::uuid ORDER BY dataset_id LIMIT ${STEP_DATASETS}`;
 
 const LIST_COVERED = `
 SELECT DISTINCT datasets.dataset_id
@@ -59,7 +60,7 @@ const REMOVE_TOMBSTONES = remove(
   `${RECORDS_OF_STEP} AND stored.record_value IS NULL AND stored.projected_at < $3`,
 );
 
-// Left where a person was forgotten while something of theirs was being projected.
+// Such rows remain if a person was forgotten while an event of theirs was being projected.
 const REMOVE_STRAYS = remove(
   'projection.records',
   'dataset_id, record_id',
@@ -67,7 +68,7 @@ const REMOVE_STRAYS = remove(
     SELECT 1 FROM projection.datasets WHERE datasets.dataset_id = stored.dataset_id)`,
 );
 
-// One of which records are left stays: their values would be seen again.
+// Keeps a removed dataset that still has records, because their values would become visible again.
 const REMOVE_DATASETS = remove(
   'projection.datasets',
   'dataset_id',
@@ -76,7 +77,7 @@ const REMOVE_DATASETS = remove(
   AND NOT EXISTS (SELECT 1 FROM projection.records WHERE records.dataset_id = stored.dataset_id)`,
 );
 
-/** What sweeping needs of the query store, on any `Database`. */
+/** Creates the part of the query store that sweeping uses, on any `Database`. */
 export function createQuerySweep(database: Database): QuerySweep {
   const rowsOf = async (sql: string, values: readonly SqlValue[]) =>
     (await database.query(sql, values)).rowsChanged;
@@ -94,12 +95,12 @@ export function createQuerySweep(database: Database): QuerySweep {
       rowsOf(REMOVE_QUARANTINED, [new Date(quarantined), new Date(redriven)]),
     removeDatedRemovals: (before) => rowsOf(REMOVE_DATED_REMOVALS, [new Date(before)]),
     removeRedrivenObjects: (before) => rowsOf(REMOVE_REDRIVEN_OBJECTS, [before]),
-    removeMendedGaps: (before) => rowsOf(REMOVE_GAPS, [before]),
+    removeRepairedGaps: (before) => rowsOf(REMOVE_GAPS, [before]),
     removeBulkPublishes: (before) => rowsOf(REMOVE_BULK_PUBLISHES, [before]),
 
     async sweepDatasets(after, before) {
       const { rows } = await database.query<{ dataset_id: string }>(LIST_STEP, [after]);
-      const last = rows.length < STEP ? null : (rows.at(-1)?.dataset_id ?? null);
+      const last = rows.length < STEP_DATASETS ? null : (rows.at(-1)?.dataset_id ?? null);
       const range = [after, last ?? LAST_ID];
       let values = 0;
       const covered = await database.query<{ dataset_id: string }>(LIST_COVERED, range);

@@ -11,7 +11,7 @@ ON CONFLICT (object_id) DO NOTHING`;
 const AMONG = `
 SELECT object_id FROM projection.redriven_objects WHERE object_id = ANY ($1::uuid[])`;
 
-/** Which objects were redriven, in SQL, on any `Database`. */
+/** Creates the store of redriven objects on any `Database`. */
 export function createRedrivenObjects(database: Database): RedrivenObjects {
   return {
     async keep(name, redrivenAt) {

@@ -28,9 +28,9 @@ export interface RecordRow {
   deviceLastModifiedMs: number | null;
 }
 
-// Both statements take columns, not rows: one statement text, planned alike, for any number of rows. Rows must be
-// sorted by key, lest two writers lock the same rows in different orders, and hold no key twice, which is an error
-// of SQL.
+// Both statements take columns, not rows, so one statement text with one plan serves any number of rows. Rows must be
+// sorted by key, so that two writers do not lock the same rows in different orders. No key may occur twice, which is an
+// SQL error.
 
 const UPSERT_DATASETS = `
 INSERT INTO projection.datasets AS stored (
@@ -58,7 +58,7 @@ WHERE (excluded.last_modified_ms, excluded.sync_count) > (stored.last_modified_m
   OR (excluded.removed_ms IS NOT NULL AND stored.removed_ms IS NULL)
   OR (excluded.removed_ms, excluded.removed_sync_count) > (stored.removed_ms, stored.removed_sync_count)`;
 
-/** Raises the version of datasets and of their removals, each on its own. */
+/** Raises the version of datasets and of their removals, independently of each other. */
 export function upsertDatasets(rows: readonly DatasetRow[]): Statement {
   return {
     sql: UPSERT_DATASETS,
@@ -90,7 +90,7 @@ ON CONFLICT (dataset_id, record_id) DO UPDATE SET
   projected_at = excluded.projected_at
 WHERE (excluded.last_modified_ms, excluded.sync_count) > (stored.last_modified_ms, stored.sync_count)`;
 
-/** Writes the records that are newer than what is stored under their key. */
+/** Writes the records that are newer than the stored ones with the same key. */
 export function upsertRecords(rows: readonly RecordRow[]): Statement {
   return {
     sql: UPSERT_RECORDS,

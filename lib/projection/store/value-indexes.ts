@@ -4,14 +4,15 @@ import { inDialect } from '../../database/dialect.ts';
 import { awaitIndexes } from '../../database/schema/await-indexes.ts';
 
 /**
- * The indexes that are there only where somebody asked for them, each on the key of a record and then: `numeric`, its
- * numeric_value; `text`, the first 64 characters of its record_value, because an index entry has a limit.
+ * The indexes that exist only if an operator adds them. Each is on the key of a record and one more column. `numeric`
+ * has its numeric_value; `text` has the first 64 characters of its record_value, because an index entry has a size
+ * limit.
  */
 export type ValueIndexName = 'numeric' | 'text';
 
 export interface ValueIndex {
   name: ValueIndexName;
-  /** `broken`: building it was cut off. It answers nothing, and writing pays for it all the same. */
+  /** `broken`: the build was interrupted. The index answers no query, but still slows down writes. */
   state: 'absent' | 'building' | 'broken' | 'ready';
   bytes: number;
 }
@@ -19,16 +20,17 @@ export interface ValueIndex {
 export interface ValueIndexes {
   list(): Promise<ValueIndex[]>;
   /**
-   * Builds the index while others write. One that is broken is built anew.
-   * @returns whether there was anything to build
-   * @throws {SetupError} somebody else is building it
+   * Builds the index while others write. A broken index is built again.
+   *
+   * @returns whether a build was necessary
+   * @throws {SetupError} another session is building it
    */
   add(name: ValueIndexName): Promise<boolean>;
-  /** @returns whether there was one to drop */
+  /** Drops the index. @returns whether it existed */
   drop(name: ValueIndexName): Promise<boolean>;
 }
 
-// `text` as query.records_with asks for it.
+// `text` matches the expression that query.records_with queries.
 const INDEXES: Record<ValueIndexName, { relation: string; columns: string }> = {
   numeric: { relation: 'records_by_number', columns: 'record_id, numeric_value' },
   text: { relation: 'records_by_text', columns: 'record_id, left(record_value, 64)' },
@@ -45,7 +47,7 @@ FROM pg_index AS indexes
 JOIN pg_class AS relations ON relations.oid = indexes.indexrelid
 WHERE indexes.indrelid = 'projection.records'::regclass`;
 
-// Aurora DSQL tells neither sizes nor, of a build under way, which index it is of.
+// Aurora DSQL reports neither sizes nor which index a running build is for.
 const FIND_ON_DSQL = `
 SELECT
   relations.relname AS relation,
@@ -69,7 +71,7 @@ interface IndexRow {
 
 const ATTEMPTS = 3;
 
-/** The indexes on demand, on any `Database`. Its user has to own the tables. */
+/** Creates the access to the value indexes on any `Database`. Its user must own the tables. */
 export function createValueIndexes(database: Database): ValueIndexes {
   const isDsql = database.dialect === 'dsql';
 
@@ -103,24 +105,24 @@ export function createValueIndexes(database: Database): ValueIndexes {
     list,
     drop,
     async add(name) {
-      // Two that build at once wait for each other until the server ends one of them, whose index stays broken.
+      // Two concurrent builds wait for each other until the server cancels one of them, whose index stays broken.
       for (let builds = 0; builds <= ATTEMPTS; builds += 1) {
         const state = await stateNow(name);
         if (state === 'ready') {
-          // An expression has statistics only after this, and the embedded database never does it by itself.
+          // An expression has no statistics before ANALYZE, which the embedded database never runs by itself.
           if (builds > 0) await database.query('ANALYZE projection.records');
           return builds > 0;
         }
         if (state === 'building') {
           throw new SetupError(
-            `the index ${name} is being built already; \`indexes\` shows when it is ready`,
+            `index ${name} is already being built; run \`indexes\` to see when it is ready`,
           );
         }
         if (builds === ATTEMPTS) break;
         if (state === 'broken') await drop(name);
         await build(name);
       }
-      throw new SetupError(`building the index ${name} was cut off ${ATTEMPTS} times; try again`);
+      throw new SetupError(`the build of index ${name} was interrupted ${ATTEMPTS} times; try again`);
     },
   };
 }

@@ -73,7 +73,7 @@ describe.each(DATABASES)('the command redrive on $name', ({ open }) => {
     const { lines, exitCode, error } = await fromDirectory();
     expect(lines.slice(0, 4)).toEqual([
       expect.stringMatching(/^1 link: cannot be read: ENOENT: no such file or directory, /),
-      '2 in the far future: record 0: its arrival is no date of the years 1 to 9999',
+      '2 in the far future: record 0: its arrival time is not in the years 1 to 9999',
       '3 not ours: is no object of a failure destination, left alone',
       '4 good: 1 projected, 0 can not be projected as they are',
     ]);

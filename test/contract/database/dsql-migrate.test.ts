@@ -40,7 +40,7 @@ describe("migrations in Aurora DSQL's dialect", () => {
   it('fail where an index cannot be built, by its name, and build it when they are run again', async () => {
     double.unbuildable.add('records_by_projected_at');
     await expect(migrate(double.database)).rejects.toThrow(
-      'the migration 0001-query-store.sql failed: could not build the indexes projection.records_by_projected_at',
+      'migration 0001-query-store.sql failed: could not build the indexes projection.records_by_projected_at',
     );
     double.unbuildable.clear();
     expect(await migrate(double.database)).toHaveLength(8);
@@ -58,7 +58,7 @@ describe("migrations in Aurora DSQL's dialect", () => {
     await server.query('UPDATE projection.migrations SET completed_at = NULL');
     double.refused.push(/VIEW query\.datasets/);
     await expect(migrate(double.database)).rejects.toThrow(
-      'the migration 0001-query-store.sql failed: not supported',
+      'migration 0001-query-store.sql failed: not supported',
     );
   });
 

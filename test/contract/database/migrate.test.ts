@@ -62,7 +62,7 @@ describe('a user of PostgreSQL who may make no roles', () => {
     Object.assign(url, { username: name, password: 'secret' });
     const database = openPg({ connectionString: url.href });
     await expect(createRole(database, `role_of_${name}`)).rejects.toThrow(
-      `permission denied to create role; let one who may say CREATE ROLE role_of_${name}, or give this user CREATEROLE`,
+      `permission denied to create role; have an administrator run CREATE ROLE role_of_${name}, or grant this user CREATEROLE`,
     );
     await createRole(admin, READER_ROLE);
     expect(await migrate(database)).toEqual(MIGRATIONS);
@@ -84,7 +84,7 @@ it('a migration that fails half-way is named, and is gone on with once the cause
   });
   const context = createLambdaContext('migrate', 'us-east-1');
   await expect(run({}, context)).rejects.toThrow(
-    /^the database test_\w+ at \S+: the migration 0001-query-store\.sql failed: .*; mend the cause, and run it again/,
+    /^the database test_\w+ at \S+: migration 0001-query-store\.sql failed: .*; fix the cause and run it again/,
   );
   await database.query('DROP VIEW projection.records');
   expect(await run({}, context)).toEqual({ migrations: MIGRATIONS, skipped: [] });

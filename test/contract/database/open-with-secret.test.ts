@@ -183,7 +183,7 @@ describe('a PostgreSQL whose login is in a secret', () => {
     opened.push(database);
     expect(asked).toEqual([expect.objectContaining({ secretId: 'query-store', region: null })]);
     expect((await failure(requireTables(database, address))).message).toBe(
-      `the database postgres at 127.0.0.1:${server.port}, as the user of the secret query-store, has no schema projection; \`npm run deploy\` makes it`,
+      `the database postgres at 127.0.0.1:${server.port}, as the user of the secret query-store, has no schema projection; run \`npm run deploy\` to create it`,
     );
   });
 

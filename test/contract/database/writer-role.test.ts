@@ -73,7 +73,7 @@ describe('in an Aurora DSQL cluster, the function migrate', () => {
   it('says what to look at where the cluster refuses that', async () => {
     double.refused.push(/^AWS IAM GRANT/);
     await expect(migrateFunction(['arn:aws:iam::123456789012:role/refused'])).rejects.toThrow(
-      'the Aurora DSQL cluster abc123.dsql.us-east-1.on.aws refuses (not supported',
+      'the Aurora DSQL cluster abc123.dsql.us-east-1.on.aws returned an error (not supported',
     );
     double.refused.pop();
   });

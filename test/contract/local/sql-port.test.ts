@@ -318,7 +318,7 @@ describe('nothing a client does changes or leaves anything', () => {
     const writes = [sleep(100).then(() => database.query("insert into scores values ('fay', 1)"))];
     await expect(endless).rejects.toMatchObject({
       code: '57014',
-      message: 'statement ended after 2000 ms',
+      message: 'statement timed out after 2000 ms',
       hint: expect.stringContaining('LIMIT'),
     });
     await Promise.all(writes);

@@ -91,7 +91,7 @@ describe('an index that waits for somebody who writes', () => {
       await transaction.query(RECORD);
       added = indexes.add('numeric');
       await expect.poll(() => states(indexes)).toMatchObject({ numeric: 'building' });
-      await expect(indexes.add('numeric')).rejects.toThrow('is being built already');
+      await expect(indexes.add('numeric')).rejects.toThrow('is already being built');
     });
     expect(await added).toBe(true);
     expect(await states(indexes)).toMatchObject({ numeric: 'ready' });

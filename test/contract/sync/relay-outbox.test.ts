@@ -336,10 +336,10 @@ describe.each(DATABASES)('the relay on $name', ({ open }) => {
 describe('the deployed function', () => {
   it.each([
     [{ AWS_REGION: '', STREAM_NAME: 'cognito-sync' }, /^AWS_REGION is not set/],
-    [{ AWS_REGION: region, STREAM_NAME: '' }, /^STREAM_NAME= is not the name of a stream/],
+    [{ AWS_REGION: region, STREAM_NAME: '' }, /^invalid STREAM_NAME "": use the name of the Kinesis stream/],
     [
       { AWS_REGION: region, STREAM_NAME: 'cognito sync' },
-      /^STREAM_NAME=cognito sync is not the name of a stream/,
+      /^invalid STREAM_NAME "cognito sync": use the name of the Kinesis stream/,
     ],
     [{ AWS_REGION: region, STREAM_NAME: 'cognito-sync', DATABASE_URL: '' }, /^DATABASE_URL is not set/],
   ])('says which variable is wrong: %o', (variables, message) => {

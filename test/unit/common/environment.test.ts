@@ -59,10 +59,10 @@ describe('the environment of the local cloud', () => {
   });
 
   it.each([
-    [{ PORT: 'abc' }, 'PORT=abc is not a port'],
-    [{ PORT: '65536' }, 'PORT=65536 is not a port'],
-    [{ PORT: '-1' }, 'PORT=-1 is not a port'],
-    [{ PG_PORT: '1e3' }, 'PG_PORT=1e3 is not a port'],
+    [{ PORT: 'abc' }, 'invalid PORT "abc": use a port number'],
+    [{ PORT: '65536' }, 'invalid PORT "65536": use a port number'],
+    [{ PORT: '-1' }, 'invalid PORT "-1": use a port number'],
+    [{ PG_PORT: '1e3' }, 'invalid PG_PORT "1e3": use a port number'],
     [
       { HOST: '0.0.0.0' },
       'HOST=0.0.0.0 can be reached from elsewhere, with credentials that everybody knows',
@@ -72,10 +72,13 @@ describe('the environment of the local cloud', () => {
       'HOST=192.0.2.1 can be reached from elsewhere',
     ],
     [{ HOST: 'example.com' }, 'HOST=example.com is not an address'],
-    [{ AWS_REGION: 'moon' }, 'AWS_REGION=moon is not the name of a region'],
+    [{ AWS_REGION: 'moon' }, 'invalid AWS_REGION "moon": use a region name'],
     [{ AWS_ACCESS_KEY_ID: 'id' }, 'only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set'],
-    [{ DATABASE_URL: 'nonsense' }, 'DATABASE_URL is not the address of a PostgreSQL database'],
-    [{ DATABASE_URL: 'mysql://u:secret@h/d' }, 'DATABASE_URL is not the address of a PostgreSQL database'],
+    [{ DATABASE_URL: 'nonsense' }, 'invalid DATABASE_URL: it is not the address of a PostgreSQL database'],
+    [
+      { DATABASE_URL: 'mysql://u:secret@h/d' },
+      'invalid DATABASE_URL: it is not the address of a PostgreSQL database',
+    ],
   ])('refuses %o, in one line', (env, message) => {
     expect(() => readLocalConfig(env)).toThrow(SetupError);
     expect(() => readLocalConfig(env)).toThrow(message);
@@ -101,7 +104,7 @@ describe('the environment of the local cloud', () => {
   });
 
   it('needs a database address where a function asks for one', () => {
-    expect(() => readDatabaseUrl({})).toThrow('DATABASE_URL is not set; it looks like postgres://');
+    expect(() => readDatabaseUrl({})).toThrow('DATABASE_URL is not set; set it to postgres://');
   });
 });
 
@@ -132,11 +135,11 @@ describe('from where payloads may be fetched', () => {
 
   it.each([
     [{}, 'neither PAYLOAD_REGIONS nor AWS_REGION is set'],
-    [{ AWS_REGION: 'moon' }, 'AWS_REGION=moon: "moon" is not the name of a region'],
-    [{ PAYLOAD_REGIONS: 'us-east-1,moon' }, '"moon" is not the name of a region'],
-    [{ PAYLOAD_REGIONS: 'us-east-1,' }, '"" is not the name of a region'],
-    [{ PAYLOAD_REGIONS: 'us-east-1.evil.example' }, '"us-east-1.evil.example" is not the name of a region'],
-    [{ PAYLOAD_REGIONS: 'US-EAST-1' }, '"US-EAST-1" is not the name of a region'],
+    [{ AWS_REGION: 'moon' }, 'invalid AWS_REGION "moon": "moon" is not a region name'],
+    [{ PAYLOAD_REGIONS: 'us-east-1,moon' }, '"moon" is not a region name'],
+    [{ PAYLOAD_REGIONS: 'us-east-1,' }, '"" is not a region name'],
+    [{ PAYLOAD_REGIONS: 'us-east-1.evil.example' }, '"us-east-1.evil.example" is not a region name'],
+    [{ PAYLOAD_REGIONS: 'US-EAST-1' }, '"US-EAST-1" is not a region name'],
     ...[
       '127.0.0.1:4580',
       'ftp://127.0.0.1',
@@ -148,7 +151,7 @@ describe('from where payloads may be fetched', () => {
       'http://u:secret@127.0.0.1:4580',
     ].map((PAYLOAD_ORIGIN): [Record<string, string>, string] => [
       { AWS_REGION: 'us-east-1', PAYLOAD_ORIGIN },
-      'PAYLOAD_ORIGIN is not an origin',
+      'invalid PAYLOAD_ORIGIN: use an http or https origin',
     ]),
   ])('refuses %o, in one line', (env, message) => {
     expect(() => readPayloadPolicy(env)).toThrow(SetupError);
@@ -194,7 +197,7 @@ describe('the database of the query store', () => {
   it('is one: both or none is a mistake that names both', () => {
     expect(() => readDatabase({})).toThrow(/DATABASE_URL is not set.*DSQL_ENDPOINT/);
     expect(() => readDatabase({ DATABASE_URL: URL_OF_DATABASE, DSQL_ENDPOINT: HOST })).toThrow(
-      'DATABASE_URL and DSQL_ENDPOINT are both set; set the one whose database is meant',
+      'DATABASE_URL and DSQL_ENDPOINT are both set; set only the one of the database to use',
     );
     expect(readDatabaseIfAny({ DATABASE_URL: '' })).toBeUndefined();
   });
@@ -230,21 +233,29 @@ describe('the database of the query store', () => {
     [
       'an address with a password',
       { DATABASE_URL: `postgres://u:hunter2@h/d?sslmode=disable` },
-      /^DATABASE_URL has/,
+      /^DATABASE_URL contains a password/,
     ],
-    ['a password behind an address', { DATABASE_URL: `${LOCATION}&password=hunter2` }, /^DATABASE_URL has/],
+    [
+      'a password behind an address',
+      { DATABASE_URL: `${LOCATION}&password=hunter2` },
+      /^DATABASE_URL contains a password/,
+    ],
     [
       'an address without sslmode',
       { DATABASE_URL: 'postgres://host/hunter2' },
-      /^DATABASE_URL: .*verify-full/,
+      /^invalid DATABASE_URL: .*verify-full/,
     ],
-    ['an address of something else', { DATABASE_URL: 'mysql://hunter2' }, /^DATABASE_URL is not the address/],
+    [
+      'an address of something else',
+      { DATABASE_URL: 'mysql://hunter2' },
+      /^invalid DATABASE_URL: it is not the address/,
+    ],
     [
       'the secret itself in its place',
       { DATABASE_SECRET: 'postgres://u:hunter2@h/d' },
-      /^DATABASE_SECRET: .*not the name/,
+      /^invalid DATABASE_SECRET: .*not the name/,
     ],
-    ['half an ARN', { DATABASE_SECRET: ARN.slice(0, -7) }, /^DATABASE_SECRET: .*not a whole ARN/],
+    ['half an ARN', { DATABASE_SECRET: ARN.slice(0, -7) }, /^invalid DATABASE_SECRET: .*incomplete ARN/],
   ])('is no secret beside %s', (_, env, reason) => {
     let message = '';
     try {
@@ -261,7 +272,7 @@ describe('the database of the query store', () => {
       user: 'query_writer',
     });
     expect(() => readDatabase({ DSQL_ENDPOINT: HOST, DSQL_USER: 'Query Writer' })).toThrow(
-      'DSQL_USER=Query Writer is not the name of a role',
+      'invalid DSQL_USER "Query Writer": use the name of a database role',
     );
   });
 
@@ -270,7 +281,7 @@ describe('the database of the query store', () => {
     expect(readWriters({ DSQL_WRITERS: arns.join(' ') })).toEqual(arns);
     expect(readWriters({ DSQL_WRITERS: '' })).toEqual([]);
     for (const wrong of [`${arns[0]}'`, 'arn:aws:iam::123456789012:user/a', 'arn:aws:iam::1:role/a', '*']) {
-      expect(() => readWriters({ DSQL_WRITERS: `${arns[0]} ${wrong}` })).toThrow(/^DSQL_WRITERS has "/);
+      expect(() => readWriters({ DSQL_WRITERS: `${arns[0]} ${wrong}` })).toThrow(/^invalid DSQL_WRITERS: "/);
     }
   });
 
@@ -278,7 +289,7 @@ describe('the database of the query store', () => {
     'is no cluster at %s',
     (endpoint) => {
       expect(() => readDatabase({ DSQL_ENDPOINT: endpoint })).toThrow(
-        `DSQL_ENDPOINT=${endpoint} is not the endpoint of an Aurora DSQL cluster`,
+        `invalid DSQL_ENDPOINT "${endpoint}": use the endpoint of an Aurora DSQL cluster`,
       );
     },
   );

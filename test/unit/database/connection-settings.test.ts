@@ -66,31 +66,41 @@ describe('the text of a secret', () => {
     ['broken JSON', '{"password":"hunter2', null, /neither an address/],
     ['JSON that is a list', '["hunter2"]', null, /neither an address/],
     ['nothing', '', null, /neither an address/],
-    ['no user', json({ password: 'hunter2' }), URL_ALONE, /without "username"/],
-    ['an empty password', json({ username: 'hunter2', password: '' }), URL_ALONE, /without "password"/],
+    ['no user', json({ password: 'hunter2' }), URL_ALONE, /without a non-empty string "username"/],
+    [
+      'an empty password',
+      json({ username: 'hunter2', password: '' }),
+      URL_ALONE,
+      /without a non-empty string "password"/,
+    ],
     ['no host', json(LOGIN), null, /without "host"; set DATABASE_URL/],
-    ['a host that is none', json({ ...LOGIN, host: 1 }), null, /without "host"/],
-    ['a port that is none', json({ ...LOGIN, host: 'h', port: 'hunter2' }), null, /"port" is none/],
-    ['a port that is too large', json({ ...LOGIN, host: 'h', port: 65_536 }), null, /"port" is none/],
-    ['a database that is none', json({ ...LOGIN, host: 'h', dbname: {} }), null, /without "dbname"/],
+    ['a host that is none', json({ ...LOGIN, host: 1 }), null, /without a non-empty string "host"/],
+    ['a port that is none', json({ ...LOGIN, host: 'h', port: 'hunter2' }), null, /invalid "port"/],
+    ['a port that is too large', json({ ...LOGIN, host: 'h', port: 65_536 }), null, /invalid "port"/],
+    [
+      'a database that is none',
+      json({ ...LOGIN, host: 'h', dbname: {} }),
+      null,
+      /without a non-empty string "dbname"/,
+    ],
     [
       'an address beside another',
       'postgres://u:hunter2@h/d?sslmode=disable',
       URL_ALONE,
       /DATABASE_URL is set as well/,
     ],
-    ['an address without sslmode', 'postgres://u:hunter2@h/d', null, /does not say sslmode; .*verify-full/],
+    ['an address without sslmode', 'postgres://u:hunter2@h/d', null, /it has no sslmode; .*verify-full/],
     [
       'an address with another sslmode',
       'postgres://u:hunter2@h/d?sslmode=require',
       null,
-      /sslmode is not one/,
+      /sslmode is not supported/,
     ],
     [
       'an address that says it twice',
       'postgres://u:hunter2@h/d?sslmode=verify-full&sslmode=disable',
       null,
-      /more than once/,
+      /more than one sslmode/,
     ],
   ])('is refused with %s, and never quoted', (_, text, url, reason) => {
     let refusal: unknown;
@@ -142,9 +152,9 @@ describe('what a secret says', () => {
     const secret = scripted(text('first'), text('second'));
     const settings = createSecretSettings({ ...secret, url: null, now: () => 0 });
     const { settings: first } = await settings.get();
-    settings.drop(first);
+    settings.invalidate(first);
     await settings.get();
-    settings.drop(first);
+    settings.invalidate(first);
     expect(await settings.get()).toMatchObject({ isCached: true, settings: { password: 'second' } });
   });
 

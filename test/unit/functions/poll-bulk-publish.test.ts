@@ -165,11 +165,11 @@ describe('what the function is told', () => {
     expect(() => readIdentityPoolIds({ IDENTITY_POOL_IDS, AWS_REGION: 'us-east-1' })).toThrow(
       new SetupError(
         [
-          'IDENTITY_POOL_IDS: there is nothing before or after a comma',
+          'invalid IDENTITY_POOL_IDS: an id is missing before or after a comma',
           '"eu-west-1:0a" is not in the region us-east-1',
-          '"pool" is not the id of an identity pool',
-          '"us-east-1:ABC" is not the id of an identity pool',
-          `"${POOL}" is there twice`,
+          '"pool" is not an identity pool id',
+          '"us-east-1:ABC" is not an identity pool id',
+          `"${POOL}" is listed twice`,
         ].join(', '),
       ),
     );
@@ -209,6 +209,8 @@ describe('what the function is told', () => {
       streamName: STREAM_NAME,
     });
     expect(() => readStream({ STREAM_NAME })).toThrow('AWS_REGION is not set');
-    expect(() => readStream({ AWS_REGION: 'us-east-1' })).toThrow('STREAM_NAME= is not the name of a stream');
+    expect(() => readStream({ AWS_REGION: 'us-east-1' })).toThrow(
+      'invalid STREAM_NAME "": use the name of the Kinesis stream',
+    );
   });
 });

@@ -148,12 +148,12 @@ describe('the parameters of a deployment', () => {
     [
       'an address that does not ask for TLS',
       { database: 'url', databaseUrl: 'postgres://user:hunter2@host/database' },
-      /^databaseUrl \(DATABASE_URL\): it does not say sslmode; .*\?sslmode=verify-full/,
+      /^databaseUrl \(DATABASE_URL\): it has no sslmode; .*\?sslmode=verify-full/,
     ],
     [
       'an address that asks for TLS as pg will not for long',
       { database: 'url', databaseUrl: 'postgres://user:hunter2@host/database?sslmode=require' },
-      /^databaseUrl \(DATABASE_URL\): its sslmode is not one/,
+      /^databaseUrl \(DATABASE_URL\): its sslmode is not supported/,
     ],
     [
       'an address of something else',
@@ -232,8 +232,12 @@ describe('the parameters of a deployment', () => {
       { identityPools: 'eu-west-1:abc' },
       /^identityPools: .*not in the region us-east-1/,
     ],
-    ['something else than a pool', { identityPools: 'my pool' }, /^identityPools: .*not the id/],
-    ['a policy that is none', { bulkPublishPolicy: 'daily' }, /^bulkPublishPolicy: .*daily is none/],
+    ['something else than a pool', { identityPools: 'my pool' }, /^identityPools: .*not an identity pool id/],
+    [
+      'a policy that is none',
+      { bulkPublishPolicy: 'daily' },
+      /^bulkPublishPolicy: .*BULK_PUBLISH_POLICY "daily"/,
+    ],
     ['a region that is none', { payloadRegions: 'Ireland' }, /^payloadRegions: .*Ireland/],
     ['no concurrency at all', { reservedConcurrency: '0' }, /^reservedConcurrency: "0" is none/],
     [

@@ -38,7 +38,7 @@ describe('an offloaded payload', () => {
     const records = (count: number) =>
       Array.from({ length: count }, (_, index) => wireRecord({ key: `${index}` }));
     expect(decode(records(10_000))).toHaveLength(10_000);
-    expect(() => decode(records(10_001))).toThrow('the payload holds more than 10000 records');
+    expect(() => decode(records(10_001))).toThrow('the payload contains more than 10000 records');
   });
 });
 
@@ -48,8 +48,8 @@ describe('what is no payload is refused', () => {
     ['cut off', '[{"key":', 'the payload is not JSON in UTF-8'],
     ["S3's own errors", '<?xml version="1.0"?><Error/>', 'the payload is not JSON in UTF-8'],
     ['not UTF-8', Uint8Array.of(0x5b, 0x22, 0xff, 0x22, 0x5d), 'the payload is not JSON in UTF-8'],
-    ['null', 'null', 'the payload is not a list'],
-    ['an envelope', '{"kinesisSyncRecords":[]}', 'the payload is not a list'],
+    ['null', 'null', 'the payload is not a JSON array'],
+    ['an envelope', '{"kinesisSyncRecords":[]}', 'the payload is not a JSON array'],
     ['a list of something else', '[1]', 'payload[0] is not an object'],
     ['nested deep', '['.repeat(100_000) + ']'.repeat(100_000), 'payload[0] is not an object'],
   ])('%s', (_, payload, message) => {
@@ -61,9 +61,9 @@ describe('what is no payload is refused', () => {
   it.each([
     ['payload[1] is not an object', null],
     ['payload[1].key is not 1 to 1024 characters long', wireRecord({ key: '' })],
-    ['payload[1].value is not text', wireRecord({ value: 42 })],
+    ['payload[1].value is not a string', wireRecord({ value: 42 })],
     ['payload[1].op is neither', wireRecord({ op: 'upsert' })],
-    ['payload[1].syncCount is not a whole number', wireRecord({ syncCount: -1 })],
+    ['payload[1].syncCount is not an integer', wireRecord({ syncCount: -1 })],
     ['payload[1].lastModifiedDate is not a date', wireRecord({ lastModifiedDate: null })],
   ])('whole, for one record: %s', (message, record) => {
     expect(() => decode([wireRecord(), record])).toThrow(

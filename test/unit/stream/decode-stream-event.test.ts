@@ -135,7 +135,7 @@ describe('what is not a Cognito stream event', () => {
       expect.objectContaining({
         reason: 'kpl-aggregated',
         message: expect.stringMatching(
-          /Cognito does not aggregate.*Kinesis Producer Library with aggregation on/,
+          /Cognito does not aggregate.*Kinesis Producer Library with aggregation enabled/,
         ),
       }),
     );
@@ -151,34 +151,34 @@ describe('what is not a Cognito stream event', () => {
   });
 
   it.each([
-    ['identityPoolId is not text', { identityPoolId: 1 }],
+    ['identityPoolId is not a string', { identityPoolId: 1 }],
     ['identityPoolId does not match', { identityPoolId: 'nonsense' }],
     ['identityId is not 1 to 55 characters long', { identityId: `us-east-1:${'a'.repeat(50)}` }],
     ['identityId does not match', { identityId: 'us-east-1:ABC' }],
-    ['datasetName is not text', { datasetName: null }],
+    ['datasetName is not a string', { datasetName: null }],
     ['datasetName does not match', { datasetName: 'a b' }],
     ['operation is neither "replace" nor "remove"', { operation: 'upsert' }],
-    ['kinesisSyncRecords is not a list', { kinesisSyncRecords: {} }],
-    ['kinesisSyncRecordsURL is not text', { kinesisSyncRecords: null, payloadType: 'S3Url' }],
-    ['are both there', { kinesisSyncRecordsURL: 'https://bucket.example/x' }],
+    ['kinesisSyncRecords is not an array', { kinesisSyncRecords: {} }],
+    ['kinesisSyncRecordsURL is not a string', { kinesisSyncRecords: null, payloadType: 'S3Url' }],
+    ['are both present', { kinesisSyncRecordsURL: 'https://bucket.example/x' }],
     ['lastModifiedDate is not a date', { lastModifiedDate: '2026-01-01' }],
     ['lastModifiedDate is not a date', { lastModifiedDate: 1e300 }],
     ['lastModifiedDate is not a date', { lastModifiedDate: -62_167_219_200_000 }],
-    ['syncCount is not a whole number', { syncCount: -1 }],
-    ['syncCount is not a whole number', { syncCount: 2 ** 53 }],
-    ['syncCount is not a whole number', { syncCount: 1.5 }],
+    ['syncCount is not an integer', { syncCount: -1 }],
+    ['syncCount is not an integer', { syncCount: 2 ** 53 }],
+    ['syncCount is not an integer', { syncCount: 1.5 }],
   ])('is refused: %s', (message, members) => {
     expect(() => decode(members)).toThrow(message);
   });
 
   it.each([
     ['kinesisSyncRecords[1] is not an object', null],
-    ['kinesisSyncRecords[1].key is not text', wireRecord({ key: null })],
+    ['kinesisSyncRecords[1].key is not a string', wireRecord({ key: null })],
     ['kinesisSyncRecords[1].key is not 1 to 1024 characters long', wireRecord({ key: '' })],
     ['kinesisSyncRecords[1].key is not 1 to 1024 characters long', wireRecord({ key: 'k'.repeat(1025) })],
-    ['kinesisSyncRecords[1].value is not text', wireRecord({ value: 42 })],
+    ['kinesisSyncRecords[1].value is not a string', wireRecord({ value: 42 })],
     ['kinesisSyncRecords[1].op is neither', wireRecord({ op: null })],
-    ['kinesisSyncRecords[1].syncCount is not a whole number', wireRecord({ syncCount: '1' })],
+    ['kinesisSyncRecords[1].syncCount is not an integer', wireRecord({ syncCount: '1' })],
     ['kinesisSyncRecords[1].lastModifiedDate is not a date', wireRecord({ lastModifiedDate: null })],
     [
       'kinesisSyncRecords[1].deviceLastModifiedDate is not a date',

@@ -53,13 +53,13 @@ describe('the URL of a payload is allowed', () => {
 it.each([OWN, `${OWN}/`, `${OWN}/healthz`, `${OWN}/payloads`, `${OWN}/payloads/../healthz`])(
   'nothing else of our own origin is a payload: %s',
   (url) => {
-    expect(refusal(url, WITH_OWN)).toBe('the path is not one of a payload');
+    expect(refusal(url, WITH_OWN)).toBe('the path is not that of a payload');
   },
 );
 
 const NOT_S3 = 'the host is not an S3 endpoint of us-east-1, cn-north-1';
-const NOT_PLAIN = 'the host is not spelled out plainly';
-const NO_URL = 'the URL is not valid';
+const NOT_PLAIN = 'the host is not in canonical form';
+const NO_URL = 'the URL is invalid';
 
 describe('the URL of a payload is refused', () => {
   describe.each([
@@ -167,7 +167,7 @@ describe('the URL of a payload is refused', () => {
       ],
     },
     {
-      what: 'the URL holds user info',
+      what: 'the URL contains user info',
       hosts: [
         'user@s3.amazonaws.com',
         'user:password@s3.amazonaws.com',
@@ -196,7 +196,7 @@ describe('the URL of a payload is refused', () => {
     ['s3://bucket/key', 'the scheme is not https'],
     ['blob:https://s3.amazonaws.com/b/k', 'the scheme is not https'],
     ['javascript:alert(1)', 'the scheme is not https'],
-    ['https://s3.amazonaws.com/b/k#secret', 'the URL holds a fragment'],
+    ['https://s3.amazonaws.com/b/k#secret', 'the URL contains a fragment'],
     ['', NO_URL],
     [' https://s3.amazonaws.com/b/k', NO_URL],
     ['https://s3.amazonaws.com/b/\tk', NO_URL],
@@ -222,7 +222,7 @@ describe('the URL of a payload is refused', () => {
     ['http://localhost:4580/x', 'the scheme is not https'],
     ['https://127.0.0.1:4580/x', 'the port is not 443'],
     ['http://127.0.0.1:4580@evil.com/x', 'the scheme is not https'],
-    ['http://user@127.0.0.1:4580/x', 'the URL holds user info'],
+    ['http://user@127.0.0.1:4580/x', 'the URL contains user info'],
     ['http://2130706433:4580/x', NOT_PLAIN],
     ['blob:http://127.0.0.1:4580/x', 'the scheme is not https'],
     ['http://127.0.0.1:4580\\x', NO_URL],

@@ -4,16 +4,16 @@ import type { Database } from '../../database.ts';
 import { openOnPool, type PoolOptions, poolSettings } from '../pg/open-pg.ts';
 
 export interface DsqlOptions extends PoolOptions {
-  /** The cluster's endpoint. */
+  /** The endpoint of the cluster. */
   host: string;
   region: string;
-  /** The role of the database; `admin` may all. */
+  /** The database role; `admin` has all privileges. */
   user: string;
 }
 
 /**
- * An Aurora DSQL cluster behind a pool, by AWS's connector: over TLS, with the credentials of the process, from which it
- * signs a token for each connection. Connects when first asked something.
+ * Opens an Aurora DSQL cluster behind the connection pool of AWS's connector. It uses TLS and signs a token for each
+ * connection with the credentials of the process. Connects on the first query.
  */
 export function openDsql({ host, region, user, ...options }: DsqlOptions): Database {
   const pool = createDsqlPool({ host, region, user, ...options });
@@ -21,16 +21,16 @@ export function openDsql({ host, region, user, ...options }: DsqlOptions): Datab
 }
 
 /**
- * No statement_timeout: the cluster refuses a session that sets it, so that a statement ends by pg's own clock alone. No
- * name of ours either, as the connector says its own.
+ * Creates the pool. It sets no statement_timeout, because the cluster rejects a session that does, so only pg's own
+ * timeout ends a statement. It sets no application name either, because the connector sets its own.
  *
- * @param network how to reach the cluster, where not by its host
+ * @param network how to reach the cluster, if not by its host name
  */
 export function createDsqlPool(
   { host, region, user, ...options }: DsqlOptions,
   network: Pick<PoolConfig, 'stream'> = {},
 ): AuroraDSQLPool {
-  // A cluster that was idle takes longer to answer.
+  // An idle cluster takes longer to answer.
   const { connectTimeoutMs = 10_000 } = options;
   return new AuroraDSQLPool({
     ...poolSettings({ ...options, connectTimeoutMs }),

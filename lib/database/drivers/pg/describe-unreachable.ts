@@ -2,34 +2,35 @@ import { SetupError } from '../../../common/errors.ts';
 import { DatabaseError, MigrationError } from '../../database.ts';
 import { type DatabaseAddress, DSQL_ADMIN } from '../../database-address.ts';
 
-/** Words what went wrong when a server was first asked something, or was brought to our schema. */
-export function doesNotAnswer(address: DatabaseAddress, error: unknown): SetupError {
+/** Describes the failure of the first query to a server or of its migration. */
+export function unreachableError(address: DatabaseAddress, error: unknown): SetupError {
   if (error instanceof MigrationError) {
-    const todo = 'mend the cause, and run it again, which goes on from there';
+    const todo = 'fix the cause and run it again; it resumes where it stopped';
     return new SetupError(`${nameOf(address)}: ${oneLine(error)}; ${todo}`);
   }
-  const what = error instanceof DatabaseError && isSqlState(error.code) ? 'refuses' : 'does not answer';
-  return new SetupError(`${nameOf(address)} ${what} (${oneLine(error)}); ${todoOf(address)}`);
+  const what =
+    error instanceof DatabaseError && isSqlState(error.code) ? 'returned an error' : 'does not answer';
+  return new SetupError(`${nameOf(address)} ${what} (${oneLine(error)}); ${adviceFor(address)}`);
 }
 
-function todoOf(address: DatabaseAddress): string {
+function adviceFor(address: DatabaseAddress): string {
   switch (address.kind) {
     case 'dsql':
-      return `check DSQL_ENDPOINT, and that the credentials may be ${address.user} there: ${allowanceOf(address.user)}`;
+      return `check DSQL_ENDPOINT, and that the credentials can connect as ${address.user}: ${permissionFor(address.user)}`;
     case 'secret':
-      return 'check DATABASE_SECRET, what it holds, and that the credentials are allowed secretsmanager:GetSecretValue on it';
+      return 'check DATABASE_SECRET and the text of the secret, and that the credentials allow secretsmanager:GetSecretValue on it';
     case 'postgresql':
-      return 'check DATABASE_URL, and that its user may do this';
+      return 'check DATABASE_URL and the privileges of its user';
   }
 }
 
-function allowanceOf(user: string): string {
+function permissionFor(user: string): string {
   return user === DSQL_ADMIN
-    ? 'they are allowed dsql:DbConnectAdmin'
-    : `they are allowed dsql:DbConnect, and AWS IAM GRANT ${user} was said to their role`;
+    ? 'they need dsql:DbConnectAdmin'
+    : `they need dsql:DbConnect, and their role needs AWS IAM GRANT ${user}`;
 }
 
-/** Never the address as a whole: it can hold a password. */
+/** Names a database in a message. Never returns the whole address, which can contain a password. */
 export function nameOf(address: DatabaseAddress): string {
   if (address.kind === 'dsql') return `the Aurora DSQL cluster ${address.host}`;
   if (address.kind === 'postgresql') return nameOfUrl(address.url);

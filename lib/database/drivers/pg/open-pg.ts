@@ -11,9 +11,9 @@ import {
 } from '../../database.ts';
 import { runTransaction } from './run-transaction.ts';
 
-// Serialization failure and deadlock: the statement was taken back, and the server asks for another try. Aurora DSQL's
-// connector takes the last two, of data and of the schema, for the same.
-const TRY_AGAIN = new Set(['40001', '40P01', 'OC000', 'OC001']);
+// Serialization failure and deadlock: the server rolled back the statement and asks for a retry. Aurora DSQL's
+// connector treats the last two, data and schema conflicts, the same way.
+const RETRYABLE = new Set(['40001', '40P01', 'OC000', 'OC001']);
 const ATTEMPTS = 5;
 const NETWORK_GRACE_MS = 5_000;
 
@@ -29,12 +29,12 @@ export interface PgOptions extends PoolOptions {
 
 const DEFAULT_STATEMENT_TIMEOUT_MS = 45_000;
 
-/** A PostgreSQL server (14 or newer) behind a pool. Connects when first asked something. */
+/** Opens a PostgreSQL server (14 or newer) behind a connection pool. Connects on the first query. */
 export function openPg({ connectionString, ...options }: PgOptions): Database {
   return openOnPool(new pg.Pool({ ...serverSettings(options), connectionString }), options);
 }
 
-/** What a pool of a PostgreSQL server is told besides where it is, and as whom. */
+/** Returns the settings of a pool for PostgreSQL, except location and login. */
 export function serverSettings(options: PoolOptions): pg.PoolConfig {
   const { statementTimeoutMs = DEFAULT_STATEMENT_TIMEOUT_MS } = options;
   return {
@@ -44,7 +44,7 @@ export function serverSettings(options: PoolOptions): pg.PoolConfig {
   };
 }
 
-/** What is the same for every server: all that a pool is told but for where it is, and as whom. */
+/** Returns the pool settings that all servers share: everything except location and login. */
 export function poolSettings({
   maxConnections = 4,
   connectTimeoutMs = 5_000,
@@ -53,36 +53,36 @@ export function poolSettings({
   return {
     max: maxConnections,
     connectionTimeoutMillis: connectTimeoutMs,
-    // The server ends a statement, but not one whose answer the network has swallowed.
+    // The server cancels a slow statement. This timeout covers a response that was lost on the network.
     query_timeout: statementTimeoutMs + NETWORK_GRACE_MS,
     keepAlive: true,
     types: { getTypeParser },
   };
 }
 
-/** A `Database` on a pool, which is closed with it. */
+/** Creates a `Database` on a pool. Closing it closes the pool. */
 export function openOnPool(
   pool: pg.Pool,
   { statementTimeoutMs = DEFAULT_STATEMENT_TIMEOUT_MS }: PoolOptions,
 ): Database {
-  // A connection that breaks while idle is dropped by the pool; the next statement gets another one.
+  // The pool drops a connection that breaks while idle. The next statement uses another one.
   pool.on('error', () => undefined);
 
   return {
-    query: (sql, values) => retried(() => run(pool, sql, values)),
-    transaction: (work) => retried(() => runOnOneClient(pool, work, statementTimeoutMs)),
+    query: (sql, values) => withRetry(() => run(pool, sql, values)),
+    transaction: (work) => withRetry(() => runOnOneClient(pool, work, statementTimeoutMs)),
     close: () => pool.end(),
   };
 }
 
-/** Both a statement and a transaction that the server took back had no effect. */
-async function retried<Result>(attemptOnce: () => Promise<Result>): Promise<Result> {
+/** Retries a statement or transaction that the server rolled back. Neither had any effect. */
+async function withRetry<Result>(attemptOnce: () => Promise<Result>): Promise<Result> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await attemptOnce();
     } catch (error) {
-      const again = error instanceof DatabaseError && TRY_AGAIN.has(error.code ?? '');
-      if (!again || attempt === ATTEMPTS) throw error;
+      const isRetryable = error instanceof DatabaseError && RETRYABLE.has(error.code ?? '');
+      if (!isRetryable || attempt === ATTEMPTS) throw error;
       await sleep(2 ** attempt * (5 + Math.random() * 5));
     }
   }
@@ -102,14 +102,16 @@ async function run<Row>(
 }
 
 /**
- * A statement with values is one of ours that comes again and again: prepared, the server parses and plans it once a
- * connection, which for the long ones is a good part of their time.
+ * Prepares statements with values, which are ours and run repeatedly. The server then parses and plans them once per
+ * connection, a large part of the time of long statements.
  */
 function toQuery(text: string, values: readonly SqlValue[]): pg.QueryConfig {
   return values.length === 0 ? { text } : { name: statementName(text), text, values: [...values] };
 }
 
-/** Our statements are few, and hashing a long one takes as long as sending it. */
+/**
+ * Names of prepared statements by text. Our statements are few, and hashing a long one takes as long as sending it.
+ */
 const statementNames = new Map<string, string>();
 const MAX_NAMES = 1_000;
 
@@ -132,14 +134,15 @@ async function runOnOneClient<Result>(
   });
   const late = Promise.withResolvers<never>();
   let broken = false;
-  // Nobody else listens while the client is out of the pool, and an error without a listener ends the process.
+  // While the client is checked out, the pool does not listen for its errors. An `error` event without a listener
+  // ends the process.
   const onError = () => {
     broken = true;
   };
   client.on('error', onError);
   const deadline = setTimeout(() => {
     broken = true;
-    late.reject(new DatabaseError(`transaction ended after ${timeoutMs} ms`, '57014'));
+    late.reject(new DatabaseError(`transaction timed out after ${timeoutMs} ms`, '57014'));
   }, timeoutMs);
   const session = {
     query: <Row>(sql: string, values?: readonly SqlValue[]) => run<Row>(client, sql, values),
@@ -149,13 +152,14 @@ async function runOnOneClient<Result>(
     return await Promise.race([runTransaction(session, work), late.promise]);
   } finally {
     clearTimeout(deadline);
-    // A broken one may still fail while it is closed. The server takes back what it left open once it is gone.
+    // A broken client may emit another error while it closes. The server rolls back the open transaction when the
+    // connection ends.
     if (!broken) client.removeListener('error', onError);
     client.release(broken);
   }
 }
 
-/** `bigint` as number: every one of ours (counts, milliseconds) is below 2^53. */
+/** Parses `bigint` as a number: all of ours (counts, milliseconds) are below 2^53. */
 function getTypeParser(type: number, format?: 'text' | 'binary') {
   return type === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(type, format);
 }

@@ -5,17 +5,17 @@ import { openOnPool, type PoolOptions, serverSettings } from './open-pg.ts';
 import { createSecretSettings, type ReadSecret, type SecretSettings } from './secret-settings.ts';
 
 export interface SecretDatabaseOptions extends PoolOptions {
-  /** Reads the secret that says where the database is, or as whom. */
+  /** Reads the secret that contains the location and login of the database, or only the login. */
   read: ReadSecret;
-  /** Where the database is, without a password; null where the secret tells. */
+  /** The location of the database, without a password; null if the secret contains it. */
   url: string | null;
   /** Epoch milliseconds. */
   now?: () => number;
 }
 
 /**
- * A PostgreSQL server behind a pool that asks a secret for each connection it makes, so that one that was rotated is
- * found by itself. Connects when first asked something.
+ * Opens a PostgreSQL server behind a connection pool that takes the login of each new connection from a secret. After
+ * a rotation, the pool finds the new login without a restart. Connects on the first query.
  */
 export function openWithSecret({ read, url, now = Date.now, ...options }: SecretDatabaseOptions): Database {
   const settings = createSecretSettings({ read, url, now });
@@ -28,10 +28,12 @@ type Connected = (
   done: (release?: Error | boolean) => void,
 ) => void;
 
-/** Invalid password, and no such user. Source: PostgreSQL documentation, "PostgreSQL Error Codes", class 28. */
-const REFUSED = new Set(['28P01', '28000']);
+/** Invalid password, or unknown user. Source: PostgreSQL documentation, "PostgreSQL Error Codes", class 28. */
+const LOGIN_REJECTED = new Set(['28P01', '28000']);
 
-/** pg makes connections of what `options` says at that moment; a pool's own statements come through `connect`, too. */
+/**
+ * pg creates a connection with the value of `options` at that moment. The pool's own statements also call `connect`.
+ */
 class SecretPool extends pg.Pool {
   readonly #source: SecretSettings;
   readonly #common: pg.PoolOptions;
@@ -56,22 +58,22 @@ class SecretPool extends pg.Pool {
   }
 
   async #connect(): Promise<pg.PoolClient> {
-    // A connection that is there needs no secret, and works on where that cannot be read.
-    const isNew = this.idleCount === 0 && !(await this.#renew());
+    // An idle connection needs no secret, and keeps working while the secret cannot be read.
+    const isFresh = this.idleCount === 0 && !(await this.#refresh());
     const used = this.#settings;
     try {
       return await super.connect();
     } catch (error) {
-      if (used === undefined || !isRefused(error)) throw error;
-      this.#source.drop(used);
-      if (isNew) throw error;
-      await this.#renew();
+      if (used === undefined || !isLoginRejected(error)) throw error;
+      this.#source.invalidate(used);
+      if (isFresh) throw error;
+      await this.#refresh();
       return super.connect();
     }
   }
 
-  /** @returns whether the next connection's settings are cached ones */
-  async #renew(): Promise<boolean> {
+  /** @returns whether the settings of the next connection come from the cache */
+  async #refresh(): Promise<boolean> {
     const { settings, isCached } = await this.#source.get();
     this.#settings = settings;
     this.options = { ...this.#common, ...settings };
@@ -79,6 +81,6 @@ class SecretPool extends pg.Pool {
   }
 }
 
-function isRefused(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && REFUSED.has(error.code ?? '');
+function isLoginRejected(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && LOGIN_REJECTED.has(error.code ?? '');
 }

@@ -1,14 +1,14 @@
 import { DatabaseError, type Transaction } from '../../database.ts';
 
-/** A session that runs one statement after the other and belongs to this transaction alone until it ends. */
+/** A session that runs statements serially and is exclusive to one transaction until that ends. */
 export interface ClientSession extends Transaction {
-  /** Ends a session of which it is not known what is still open in it. */
+  /** Ends a session whose transaction state is unknown. */
   abandon(): void;
 }
 
 /**
- * Runs `work` between BEGIN and COMMIT. A transaction in which a statement failed is taken back, because PostgreSQL
- * answers COMMIT with a silent ROLLBACK in that case.
+ * Runs `work` between BEGIN and COMMIT. Rolls back if a statement failed, because PostgreSQL answers COMMIT with a
+ * silent ROLLBACK in that case.
  */
 export async function runTransaction<Result>(
   session: ClientSession,

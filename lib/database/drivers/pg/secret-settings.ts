@@ -1,24 +1,31 @@
 import { type ConnectionSettings, toConnectionSettings } from './connection-settings.ts';
 
-/** Asks for a secret's text. Rejects with what the operator can read, and never with the text. */
+/** Reads the text of a secret. Rejects with a message for the operator that never contains the text. */
 export type ReadSecret = () => Promise<string>;
 
 export interface ReadSettings {
   settings: ConnectionSettings;
-  /** Whether they had been read before, and so may be those of before a rotation. */
+  /** Whether the settings come from the cache and may predate a rotation. */
   isCached: boolean;
 }
 
 export interface SecretSettings {
-  /** What the secret says, or has said up to five minutes ago. @throws what reading it, and its text, come to */
+  /**
+   * Returns the settings in the secret, at most five minutes old.
+   *
+   * @throws the errors of reading and parsing the secret
+   */
   get(): Promise<ReadSettings>;
-  /** Has the secret read anew by the next `get`, unless it has been since these were. */
-  drop(settings: ConnectionSettings): void;
+  /**
+   * Removes these settings from the cache, unless newer ones have replaced them. The next `get` then reads the
+   * secret.
+   */
+  invalidate(settings: ConnectionSettings): void;
 }
 
 interface SecretSettingsDeps {
   read: ReadSecret;
-  /** Where the database is, where the secret does not tell. */
+  /** The location of the database; null if the secret contains it. */
   url: string | null;
   /** Epoch milliseconds. */
   now: () => number;
@@ -26,30 +33,30 @@ interface SecretSettingsDeps {
 
 const MAX_AGE_MS = 5 * 60 * 1000;
 
-/** The settings of connections by a secret, which is read once for all that ask at the same time. */
+/** Caches the connection settings in a secret. Concurrent callers share one read. */
 export function createSecretSettings({ read, url, now }: SecretSettingsDeps): SecretSettings {
-  let held: { settings: ConnectionSettings; readAt: number } | null = null;
+  let cached: { settings: ConnectionSettings; readAt: number } | null = null;
   let reading: Promise<ConnectionSettings> | null = null;
 
-  async function readAnew(): Promise<ConnectionSettings> {
+  async function refresh(): Promise<ConnectionSettings> {
     const readAt = now();
     const settings = toConnectionSettings(await read(), url);
-    held = { settings, readAt };
+    cached = { settings, readAt };
     return settings;
   }
 
   return {
     async get() {
-      if (held !== null && now() < held.readAt + MAX_AGE_MS) {
-        return { settings: held.settings, isCached: true };
+      if (cached !== null && now() < cached.readAt + MAX_AGE_MS) {
+        return { settings: cached.settings, isCached: true };
       }
-      reading ??= readAnew().finally(() => {
+      reading ??= refresh().finally(() => {
         reading = null;
       });
       return { settings: await reading, isCached: false };
     },
-    drop(settings) {
-      if (held?.settings === settings) held = null;
+    invalidate(settings) {
+      if (cached?.settings === settings) cached = null;
     },
   };
 }

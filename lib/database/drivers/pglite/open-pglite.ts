@@ -11,38 +11,40 @@ import { READER_ROLE } from '../../schema/roles.ts';
 import { type ClientSession, runTransaction } from '../pg/run-transaction.ts';
 import { OPENED, type WorkerReply, type WorkerRequest } from './pglite-messages.ts';
 
-/** The embedded database: one session in a worker thread, everybody's statements one after the other. */
+/** The embedded database: one session in a worker thread, which runs all callers' statements serially. */
 export interface EmbeddedDatabase extends Database {
   /**
    * Runs messages of PostgreSQL's frontend protocol, ending in Sync, as the reader role in a read-only transaction
-   * that is taken back afterwards. Answers with the backend's messages as they are, the server's errors among them.
-   * @throws {DatabaseError} 57014 when it took too long, 54000 when the answer was too large
+   * that is always rolled back.
+   *
+   * @returns the backend's messages unchanged, including the server's errors
+   * @throws {DatabaseError} 57014 if the statement timed out, 54000 if the result was too large
    */
   readOnly(messages: Uint8Array): Promise<Uint8Array>;
 }
 
 export interface PgliteOptions {
-  /** Directory of the database, made where absent. Exactly one process may have it open: hold its lock. */
+  /** Directory of the database, created if it does not exist. Only one process may open it: hold its lock. */
   dataDir: string;
-  /** After this long a statement of the service is ended. */
+  /** Timeout of a service statement. */
   statementTimeoutMs?: number;
-  /** After this long a statement of a reader is ended; until then everybody else waits. */
+  /** Timeout of a reader's statement, during which all other callers wait. */
   readTimeoutMs?: number;
-  /** Largest answer to a reader. */
+  /** Maximum size of the result for a reader, in bytes. */
   maxReadBytes?: number;
 }
 
 const CLOSE_TIMEOUT_MS = 1_000;
 
-type Question = WorkerRequest extends infer R ? (R extends WorkerRequest ? Omit<R, 'id'> : never) : never;
+type RequestBody = WorkerRequest extends infer R ? (R extends WorkerRequest ? Omit<R, 'id'> : never) : never;
 
-/** What has the database to itself while it runs. */
+/** Work that has the database to itself while it runs. */
 type Unit<Result> = (thread: Thread) => Promise<Result>;
 
 /**
- * Opens PGlite in a worker thread, so that the port stays responsive during a big write. PGlite does not know
- * `statement_timeout`: a statement that takes too long is ended by ending the thread and opening the database
- * again (0.3 s); what was committed stays.
+ * Opens PGlite in a worker thread, so that the port stays responsive during a large write. PGlite does not support
+ * `statement_timeout`. A statement that times out is stopped by ending the thread and opening the database again, which
+ * takes 0.3 s. Committed data is kept.
  */
 export async function openPglite({
   dataDir,
@@ -55,33 +57,33 @@ export async function openPglite({
   let closed = false;
   let lastUnit: Promise<unknown> = Promise.resolve();
 
-  /** One unit at a time: the deadline of a unit starts when it runs, not when it waits for others. */
+  /** Runs units serially. The timeout of a unit starts when it runs, not while it waits for others. */
   function enqueue<Result>(unit: Unit<Result>, timeoutMs: number): Promise<Result> {
     if (closed) return Promise.reject(new DatabaseError('the database is closed', '57P01'));
-    const turn = lastUnit.then(() => run(unit, timeoutMs));
-    lastUnit = turn.catch(() => undefined);
-    return turn;
+    const result = lastUnit.then(() => run(unit, timeoutMs));
+    lastUnit = result.catch(() => undefined);
+    return result;
   }
 
   async function run<Result>(unit: Unit<Result>, timeoutMs: number): Promise<Result> {
     if (thread.ended) {
       if (closed) throw new DatabaseError('the database is closed', '57P01');
-      // Two threads on one directory would corrupt it: the old one must be gone first.
+      // Two threads on one directory would corrupt the database, so wait until the old thread has ended.
       await thread.ended;
       thread = startThread(dataDir);
     }
     const on = thread;
     await on.opened;
     const deadline = setTimeout(() => {
-      on.end(new DatabaseError(`statement ended after ${timeoutMs} ms`, '57014'));
+      on.end(new DatabaseError(`statement timed out after ${timeoutMs} ms`, '57014'));
     }, timeoutMs);
-    const gone = Promise.withResolvers<never>();
-    on.whenGone = gone.reject;
+    const ended = Promise.withResolvers<never>();
+    on.onEnd = ended.reject;
     try {
-      // A transaction may wait for something else than the thread when that ends.
-      return await Promise.race([unit(on), gone.promise]);
+      // A transaction may be waiting for something other than the thread when the thread ends.
+      return await Promise.race([unit(on), ended.promise]);
     } finally {
-      on.whenGone = undefined;
+      on.onEnd = undefined;
       clearTimeout(deadline);
     }
   }
@@ -93,7 +95,7 @@ export async function openPglite({
     async close() {
       const shutDown = enqueue((on) => on.ask({ kind: 'close' }), CLOSE_TIMEOUT_MS);
       closed = true;
-      // What has not ended by then is taken back, as after a crash.
+      // Work that has not finished by then is rolled back, as after a crash.
       await Promise.race([
         shutDown.catch(() => undefined),
         sleep(CLOSE_TIMEOUT_MS, undefined, { ref: false }),
@@ -118,8 +120,8 @@ async function query<Row>(
 function sessionOn(thread: Thread): ClientSession {
   return {
     query: (sql, values) => query(thread, sql, values),
-    // The session is everybody's: a transaction left open in it would swallow their statements.
-    abandon: () => thread.end(new DatabaseError('a transaction could not be taken back', '57P01')),
+    // All callers share the session. A transaction left open in it would absorb their statements.
+    abandon: () => thread.end(new DatabaseError('a transaction could not be rolled back', '57P01')),
   };
 }
 
@@ -131,7 +133,7 @@ async function readOnly(thread: Thread, messages: Uint8Array, maxBytes: number):
   }
 }
 
-/** A reader's statement stores no value, so none was refused. */
+/** Converts the error of a reader. Its statement stores no value, so ValueRefusedError does not apply. */
 function readError(error: unknown): DatabaseError {
   if (error instanceof DatabaseError) return error;
   const { message, code } = error as { message?: unknown; code?: unknown };
@@ -140,19 +142,19 @@ function readError(error: unknown): DatabaseError {
 
 interface Thread {
   opened: Promise<void>;
-  /** Set from the moment the thread takes no more units; settles when it is gone. */
+  /** Set as soon as the thread accepts no more units; settles when the thread has ended. */
   ended: Promise<unknown> | undefined;
-  /** Told the reason when the thread takes no more units: for the unit that runs. */
-  whenGone: ((reason: Error) => void) | undefined;
-  ask(question: Question): Promise<unknown>;
+  /** Called with the reason when the thread accepts no more units; set by the running unit. */
+  onEnd: ((reason: Error) => void) | undefined;
+  ask(body: RequestBody): Promise<unknown>;
   end(reason: Error): Promise<unknown>;
 }
 
 function startThread(dataDir: string): Thread {
   const worker = new Worker(new URL('./pglite-worker.ts', import.meta.url), {
     workerData: { dataDir, readerRole: READER_ROLE },
-    // PGlite recurses on this stack. Where it is too small, a deeply nested expression breaks the session instead of
-    // being refused as too complex (54001); 16 MB were too small.
+    // PGlite recurses on this stack. If it is too small, a deeply nested expression breaks the session instead of
+    // being rejected as too complex (54001). 16 MB were too small.
     resourceLimits: { stackSizeMb: 64 },
   });
   const waiting = new Map<number, PromiseWithResolvers<unknown>>();
@@ -166,7 +168,7 @@ function startThread(dataDir: string): Thread {
 
   function end(reason: Error): Promise<unknown> {
     thread.ended ??= worker.terminate();
-    thread.whenGone?.(reason);
+    thread.onEnd?.(reason);
     for (const { reject } of waiting.values()) reject(reason);
     waiting.clear();
     return thread.ended;
@@ -175,11 +177,11 @@ function startThread(dataDir: string): Thread {
   const thread: Thread = {
     opened: expect(OPENED).then(() => undefined),
     ended: undefined,
-    whenGone: undefined,
-    ask(question) {
+    onEnd: undefined,
+    ask(body) {
       if (thread.ended) return Promise.reject(new DatabaseError('the embedded database stopped', '57P01'));
       lastId += 1;
-      worker.postMessage({ id: lastId, ...question });
+      worker.postMessage({ id: lastId, ...body });
       return expect(lastId);
     },
     end,

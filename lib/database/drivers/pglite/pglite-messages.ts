@@ -1,6 +1,6 @@
 import type { SqlValue } from '../../database.ts';
 
-/** What the main thread asks of this one; answered in order, one at a time. */
+/** A request of the main thread to the worker thread, which answers requests serially and in order. */
 export type WorkerRequest =
   | { id: number; kind: 'query'; sql: string; values: readonly SqlValue[] }
   | { id: number; kind: 'readOnly'; messages: Uint8Array; maxBytes: number }
@@ -10,5 +10,5 @@ export type WorkerReply =
   | { id: number; ok: true; result: unknown }
   | { id: number; ok: false; message: string; code: string | undefined };
 
-/** Sent once, with id 0, when the database is open or could not be opened. */
+/** Id of the first reply, sent once when the database has opened or failed to open. */
 export const OPENED = 0;

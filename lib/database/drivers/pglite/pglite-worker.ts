@@ -7,7 +7,7 @@ import { OPENED, type WorkerReply, type WorkerRequest } from './pglite-messages.
 const { dataDir, readerRole } = workerData as { dataDir: string; readerRole: string };
 const port = parentPort as MessagePort;
 
-// Its own parser takes the years 1 to 99 for ones of our time.
+// PGlite's own parser reads the years 1 to 99 as years of the present time.
 const { TIMESTAMPTZ } = pg.types.builtins;
 const parseTimestamp = pg.types.getTypeParser(TIMESTAMPTZ);
 
@@ -22,12 +22,13 @@ async function answer(database: PGlite, request: WorkerRequest): Promise<unknown
 
 /**
  * Runs one statement of a reader, given as messages of the extended protocol, in a read-only transaction as the
- * reader role, and takes it back, so that nothing of it (settings, role, locks, prepared statements) is left for
- * the statements of others. One statement, because a second one would run outside of the transaction if the first
- * were a COMMIT. The SELECT takes the snapshot, after which the transaction cannot be made read-write any more.
+ * reader role. It always rolls back, so that no settings, role, locks or prepared statements remain for other
+ * statements. Only one statement is allowed, because a second one would run outside the transaction if the first were
+ * a COMMIT. The SELECT takes the snapshot, after which the transaction can no longer become read-write.
  */
 async function readOnly(database: PGlite, messages: Uint8Array, maxBytes: number): Promise<Uint8Array> {
-  if (!runsAtMostOneStatement(messages)) throw new Error('more than one statement in a unit of a reader');
+  if (!runsAtMostOneStatement(messages))
+    throw new Error('more than one statement in a read; send one statement at a time');
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   await database.exec(`BEGIN READ ONLY; SELECT 1; SET LOCAL ROLE ${readerRole}`);
@@ -51,11 +52,11 @@ async function readOnly(database: PGlite, messages: Uint8Array, maxBytes: number
 }
 
 /**
- * The session belongs to a superuser, so a reader must have no way to become one in the middle of a statement, neither
- * by the function behind SET nor by code of its own. Nor may one leave something behind that no ROLLBACK takes back:
- * messages in the write-ahead log, which fill the disk, and the seed of the service's random numbers.
+ * The session belongs to a superuser. A reader must not become one during a statement, neither through the function
+ * behind SET nor through code of its own. Nor may a reader leave effects that ROLLBACK does not undo: messages in the
+ * write-ahead log, which fill the disk, and the seed of the service's random numbers.
  */
-const CLOSE_WAYS_OUT = `
+const RESTRICT_READERS = `
   REVOKE EXECUTE ON FUNCTION
     pg_catalog.set_config(text, text, boolean),
     pg_catalog.pg_logical_emit_message(boolean, text, text, boolean),
@@ -64,7 +65,10 @@ const CLOSE_WAYS_OUT = `
   FROM PUBLIC;
   REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC`;
 
-/** Frames are a type byte and a length that counts itself. Only Execute runs anything but a simple Query (Q) or FunctionCall (F). */
+/**
+ * Whether the messages run at most one statement. A frame is a type byte and a length that includes itself. Except
+ * for a simple Query (Q) or FunctionCall (F), only Execute (E) runs anything.
+ */
 function runsAtMostOneStatement(messages: Uint8Array): boolean {
   const view = new DataView(messages.buffer, messages.byteOffset, messages.byteLength);
   let executes = 0;
@@ -92,7 +96,7 @@ function replyError(id: number, error: unknown): void {
 
 try {
   const database = await PGlite.create(dataDir, { parsers: { [TIMESTAMPTZ]: parseTimestamp } });
-  await database.exec(CLOSE_WAYS_OUT);
+  await database.exec(RESTRICT_READERS);
   port.on('message', (request: WorkerRequest) => {
     answer(database, request).then(
       (result) => reply({ id: request.id, ok: true, result }),

@@ -1,7 +1,7 @@
 /**
- * To be imported before PGlite, in its thread alone. PGlite decodes every value with a TextDecoder of its own making,
- * which by default takes a leading U+FEFF for a byte order mark and drops it: a value that starts with one would not
- * come back as it was stored.
+ * Import this before PGlite, and only in its thread. PGlite decodes every value with its own TextDecoder, which by
+ * default removes a leading U+FEFF as a byte order mark. A value that starts with one would not be returned as it was
+ * stored.
  */
 globalThis.TextDecoder = class extends TextDecoder {
   constructor(encoding?: string, options?: ConstructorParameters<typeof TextDecoder>[1]) {
