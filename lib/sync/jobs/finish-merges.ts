@@ -1,37 +1,40 @@
 import type { Merge, MergeStore } from '../ports/merge-store.ts';
 
-// A host whose clock is behind by less still takes credentials that have expired.
+// A host whose clock is behind by less than this still accepts expired credentials.
 const CLOCK_SKEW_MS = 60 * 60 * 1000;
 
-/** Pending merges that are read at once. */
-const STEP = 100;
+/** Pending merges read per query. */
+const PAGE_SIZE = 100;
 
 export interface FinishMergesDeps {
   merges: Pick<MergeStore, 'listPending' | 'endPending'>;
   mergeDatasets: (merge: Merge) => Promise<void>;
-  /** For so long credentials of an identity can be used after it has disappeared. */
+  /** How long credentials of an identity remain valid after the identity has disappeared. */
   credentialsLifetimeMs: number;
   /** Epoch milliseconds. */
   now: () => number;
-  /** Told of each merge that failed; the next run tries it again. */
+  /** Called for each merge that failed; the next run retries it. */
   onFailure: (merge: Merge, error: unknown) => void;
 }
 
 export interface FinishMergesOutcome {
-  /** Merges looked at. */
+  /** Merges processed. */
   pending: number;
   ended: number;
   failed: number;
-  /** The one that the time ended with, to go on after; null where all were looked at. */
+  /**
+   * The last merge processed before the time ran out, after which the next run continues; null if all were processed.
+   */
   last: Merge | null;
 }
 
 /**
- * Merges what linking identities left to be merged: what a crash cut off, and what was still written with credentials
- * that live on. A merge ends when nobody can have such credentials any more and nothing is left to merge.
+ * Completes the merges that linking identities left pending: datasets that a crash left, and datasets written with
+ * credentials that were still valid. A merge ends when no such credentials can exist any more and nothing is left to
+ * merge.
  *
- * @param after where the run before this one ended, so that none is kept from its turn by those before it
- * @param timeBudgetMs after this long no further merge is begun; one always is
+ * @param after the `last` of the previous run, so that the first merges do not keep the others waiting
+ * @param timeBudgetMs after this time no further merge is started; at least one always is
  */
 export async function finishMerges(
   deps: FinishMergesDeps,
@@ -41,14 +44,14 @@ export async function finishMerges(
   const deadline = now() + timeBudgetMs;
   const outcome: FinishMergesOutcome = { pending: 0, ended: 0, failed: 0, last: after };
   for (;;) {
-    const step = await merges.listPending(outcome.last, STEP);
-    for (const merge of step) {
+    const page = await merges.listPending(outcome.last, PAGE_SIZE);
+    for (const merge of page) {
       if (outcome.pending > 0 && now() >= deadline) return outcome;
       outcome.pending += 1;
       outcome.last = merge;
       await finish(deps, merge, outcome);
     }
-    if (step.length < STEP) return { ...outcome, last: null };
+    if (page.length < PAGE_SIZE) return { ...outcome, last: null };
   }
 }
 
