@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ServiceError } from '../../../lib/common/errors.ts';
-import { buildSyncTriggerEvent } from '../../../lib/sync/trigger/build-sync-trigger-event.ts';
 import type { Patch } from '../../../lib/sync/read-patches.ts';
+import { buildSyncTriggerEvent } from '../../../lib/sync/trigger/build-sync-trigger-event.ts';
 import { readTriggerAnswer } from '../../../lib/sync/trigger/read-trigger-answer.ts';
 import { IDENTITY, NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
 
@@ -225,7 +225,7 @@ describe('an answer', () => {
     expect(refused).toMatchObject({
       code: 'InvalidLambdaFunctionOutputException',
       status: 400,
-      message: expect.stringContaining(`SyncTrigger answered what is not valid: ${message}`),
+      message: expect.stringContaining(`SyncTrigger returned an invalid answer: ${message}`),
     });
     expect(String(refused)).not.toContain('secret');
     expect(String(refused).length).toBeLessThan(200);
