@@ -8,7 +8,7 @@ import { linkLogins } from './link-logins.ts';
 import type { IdentityPoolDescription, Logins } from './model.ts';
 import { readPublicLogins } from './read-logins.ts';
 
-/** Who somebody is, and the providers that say so; none for a guest. */
+/** An authenticated identity, and the providers whose logins prove it; empty for a guest. */
 export interface AuthenticatedIdentity {
   identity: IdentityKey;
   providers: string[];
@@ -17,8 +17,9 @@ export interface AuthenticatedIdentity {
 type Needed = 'store' | 'openIdTokens' | 'logins' | 'mergeDatasets' | 'now' | 'randomId' | 'region';
 
 /**
- * Lets somebody be the identity asked for: anybody while it is a guest, then those who show a login of it. Other logins
- * shown with it become its own, and a guest becomes part of whom they belong to.
+ * Authenticates a client as the identity that it asks for. A guest's id is sufficient; any other identity requires
+ * one of its logins. Further logins in the request are linked to the identity. If they belong to another identity, a
+ * guest is merged into that one.
  *
  * @throws {ServiceError} NotAuthorizedException
  */
@@ -28,13 +29,13 @@ export async function authenticate(
   given: Logins = {},
 ): Promise<AuthenticatedIdentity> {
   const { identityPoolId } = identity;
-  const shown = readPublicLogins(dependencies, pool, given);
+  const presented = readPublicLogins(dependencies, pool, given);
   const providers = Object.keys(given).sort();
   if (providers.length === 0) {
     authenticateGuest(identity, pool);
     return { identity: { identityPoolId, identityId: identity.identityId }, providers };
   }
-  const question = { identityPoolId, asked: identity.identityId, ...shown };
+  const question = { identityPoolId, asked: identity.identityId, ...presented };
   const identityId = await changeLogins(dependencies, question, (found) =>
     linkLogins(found, { newIdentityId: newId(dependencies) }),
   );
@@ -42,7 +43,7 @@ export async function authenticate(
 }
 
 /**
- * A guest's id alone says who it is, until the identity has a login.
+ * Authenticates a guest. Its id is sufficient until the identity has a login.
  * @throws {ServiceError} NotAuthorizedException
  */
 export function authenticateGuest(

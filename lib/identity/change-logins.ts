@@ -4,17 +4,21 @@ import { identityNotFound, invalidLoginToken } from './errors.ts';
 import { findPool } from './find.ts';
 import type { FoundLogins, LinkDecision, LoginQuestion } from './identity-store.ts';
 
-/** Each time that a decision comes to nothing another one was made, so that this is never reached by chance. */
+/**
+ * Maximum number of attempts. An attempt fails only if another change has succeeded, so this limit is never reached
+ * by chance.
+ */
 const ATTEMPTS = 10;
 
 /**
- * Makes what was decided so. The answer waits until the datasets of merged identities are copied; if that fails, the
- * merge is made nevertheless, and asking again answers the identity that stayed.
+ * Decides on the stored logins and writes the decision. It returns after the datasets of merged identities are
+ * copied. If that fails, the merge itself stays, and a repeated request returns the surviving identity.
  *
- * @param decide on what is stored; once more where that was changed meanwhile
- * @returns who the client is
- * @throws {ServiceError} ResourceNotFoundException: the identity asked for is not in the pool, or the pool is gone;
- *   TooManyRequestsException: others keep changing these logins; what `decide` throws
+ * @param decide called with the stored state; called again if that state changed in the meantime
+ * @returns the client's identity id
+ * @throws {ServiceError} ResourceNotFoundException if the requested identity is not in the pool, or the pool is
+ *   gone; NotAuthorizedException if the identity of the client's own token is not in the pool;
+ *   TooManyRequestsException if other requests keep changing these logins; errors of `decide`
  */
 export async function changeLogins(
   { store, mergeDatasets, now }: Pick<IdentityDependencies, 'store' | 'mergeDatasets' | 'now'>,
@@ -39,7 +43,7 @@ export async function changeLogins(
     }
     return decision.identityId;
   }
-  throw new ServiceError('TooManyRequestsException', 'others keep changing these logins; try again');
+  throw new ServiceError('TooManyRequestsException', 'other requests keep changing these logins; try again');
 }
 
 function changesNothing({ isNew, link, merge }: LinkDecision): boolean {

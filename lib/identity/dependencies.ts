@@ -4,30 +4,31 @@ import type { OpenIdTokens } from './open-id-token.ts';
 import type { PageTokens } from './paging.ts';
 import type { TemporaryCredentialsIssuer } from './temporary-credentials.ts';
 
-/** What the operations are made with; each takes what it needs of it. */
+/** The dependencies of the operations. Each operation takes the ones it needs. */
 export interface IdentityDependencies {
   store: IdentityStore;
   credentials: TemporaryCredentialsIssuer;
   openIdTokens: OpenIdTokens;
   pageTokens: PageTokens;
   /**
-   * What the tokens of other providers are worth. They are not verified: `trusted` takes them at their word, which is for
-   * a machine of one's own; `refused` lets in guests and those alone for whom the developer's backend vouches.
+   * How tokens of other providers are treated; they are not verified. `trusted` accepts them as they are, for
+   * development on one's own machine. `refused` accepts only guests and users for whom the developer's backend
+   * vouches.
    */
   logins: 'trusted' | 'refused';
-  /** Copies the datasets of an identity that has become part of another one; can be done again. */
+  /** Copies the datasets of an identity that was merged into another one; can be repeated. */
   mergeDatasets: (merge: Merge) => Promise<void>;
-  /** Deletes what is kept of a pool that is marked as deleted; can be done again. Says whether nothing is left. */
+  /** Deletes the data of a pool that is marked as deleted and returns whether nothing is left; can be repeated. */
   deletePoolData: (identityPoolId: string) => Promise<boolean>;
   /** Epoch milliseconds. */
   now: () => number;
-  /** UUIDs. */
+  /** Returns UUIDs. */
   randomId: () => string;
-  /** Ids of new pools and identities begin with it. */
+  /** The prefix of the ids of new pools and identities. */
   region: string;
 }
 
-/** Of a pool or of an identity: the region and a UUID. */
+/** Creates the id of a pool or an identity: the region and a UUID. */
 export function newId({ region, randomId }: Pick<IdentityDependencies, 'region' | 'randomId'>): string {
   return `${region}:${randomId()}`;
 }

@@ -1,12 +1,12 @@
 import { ServiceError } from '../common/errors.ts';
 
-// The texts are the service's own where nothing else is said.
+// The texts are the service's own unless noted otherwise.
 
 export function guestsNotAllowed(): ServiceError {
   return notAuthorized('Unauthenticated access is not supported for this identity pool.');
 }
 
-/** Without a login the identity is not, or no longer, to be had. */
+/** The identity cannot be used without a login, or cannot be used any more. */
 export function identityForbidden(identityId: string): ServiceError {
   return notAuthorized(`Access to Identity '${identityId}' is forbidden.`);
 }
@@ -21,7 +21,7 @@ export function invalidLoginToken(): ServiceError {
   return notAuthorized('Invalid login token.');
 }
 
-/** A token that was valid. STS has an error of its own for it. */
+/** A token that was valid but has expired. STS has an error of its own for it. */
 export class ExpiredLoginTokenError extends ServiceError {
   override name = 'ExpiredLoginTokenError';
 
@@ -33,14 +33,14 @@ export class ExpiredLoginTokenError extends ServiceError {
 /** The text is ours: Cognito verifies the tokens of public providers. */
 export function loginsNotVerified(): ServiceError {
   return notAuthorized(
-    'Logins of other providers are not verified here, and so not accepted. A backend can log its users in with GetOpenIdTokenForDeveloperIdentity.',
+    'Logins of other providers are not verified here and therefore not accepted; log users in through a backend with GetOpenIdTokenForDeveloperIdentity.',
   );
 }
 
 /** The text is ours. */
 export function developerProviderIsNotPublic(): ServiceError {
   return notAuthorized(
-    'Users of the developer provider log in with the token of GetOpenIdTokenForDeveloperIdentity, as a login of cognito-identity.amazonaws.com.',
+    'Logins of the developer provider are not accepted from clients; send the token of GetOpenIdTokenForDeveloperIdentity as a login of cognito-identity.amazonaws.com.',
   );
 }
 

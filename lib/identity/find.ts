@@ -2,7 +2,10 @@ import { identityNotFound, poolNotFound } from './errors.ts';
 import type { IdentityStore, StoredIdentity } from './identity-store.ts';
 import type { IdentityPoolDescription } from './model.ts';
 
-/** @throws {ServiceError} ResourceNotFoundException */
+/**
+ * Returns a pool.
+ * @throws {ServiceError} ResourceNotFoundException if it does not exist
+ */
 export async function findPool(
   store: Pick<IdentityStore, 'readPool'>,
   identityPoolId: string,
@@ -12,13 +15,16 @@ export async function findPool(
   return pool;
 }
 
-/** An identity that somebody wants to be. */
+/** The identity that a request asks for, and its pool. */
 export interface AskedIdentity {
   identity: StoredIdentity;
   pool: IdentityPoolDescription;
 }
 
-/** @throws {ServiceError} ResourceNotFoundException */
+/**
+ * Returns the identity that a request asks for, and its pool.
+ * @throws {ServiceError} ResourceNotFoundException if there is no such identity or its pool is gone
+ */
 export async function findAsked(
   store: Pick<IdentityStore, 'readIdentity' | 'readPool'>,
   identityId: string,

@@ -1,6 +1,6 @@
 import type { IdentityPoolDescription } from './model.ts';
 
-/** Who somebody is to a provider. One login is one identity's of a pool. */
+/** A user's identity at a provider. Within a pool, a login belongs to one identity only. */
 export interface Login {
   provider: string;
   userId: string;
@@ -13,92 +13,103 @@ export interface StoredIdentity {
   createdAt: number;
   /** Epoch milliseconds of the last change of its logins. */
   modifiedAt: number;
-  /** The identity that it has become part of, which stands for itself; null while it does so itself. */
+  /** The identity into which it was merged, itself never merged; null if it was not merged. */
   mergedInto: string | null;
-  /** Of its logins, each once, sorted. A guest has none. */
+  /** The providers of its logins, each once, sorted; empty for a guest. */
   providers: readonly string[];
 }
 
-/** An identity that stands for itself. */
+/** An identity that was not merged into another one. */
 export interface LivingIdentity {
   identityId: string;
   createdAt: number;
-  /** It has no logins. */
+  /** Whether it has no logins. */
   isGuest: boolean;
 }
 
-/** What a client asks for and what it shows for it. */
+/** The identity that a client asks for, and the logins that it presents. */
 export interface LoginQuestion {
   identityPoolId: string;
-  /** The identity it wants to be; null where it wants to learn which one it is. */
+  /** The identity that the client wants to act as; null if it wants to learn its identity. */
   asked: string | null;
-  /** An identity that it has proved to be; null where it proves none. */
+  /** The identity that the client has proven to be; null if it proves none. */
   proven: string | null;
-  /** No two are the same. */
+  /** All are different. */
   logins: readonly Login[];
 }
 
-/** What is stored of what a question names. Of an identity that has become part of another one, that other one. */
+/**
+ * The stored state of what a question names. An identity that was merged is replaced by the one into which it was
+ * merged.
+ */
 export interface FoundLogins {
-  /** Null where none is asked for, or it is not in the pool. */
+  /** Null if no identity is asked for, or it is not in the pool. */
   asked: LivingIdentity | null;
   proven: LivingIdentity | null;
   owned: readonly { login: Login; owner: LivingIdentity }[];
   unowned: readonly Login[];
 }
 
-/** What comes of a question. */
+/** The decision on a question. */
 export interface LinkDecision {
-  /** Who the client is. */
+  /** The client's identity. */
   identityId: string;
-  /** There is no such identity yet. */
+  /** Whether the identity must be created. */
   isNew: boolean;
-  /** Logins that nobody has, to be its own. */
+  /** Logins without an owner, to be linked to the identity. */
   link: readonly Login[];
-  /** Identities to become part of it, with their logins. */
+  /** Identities to be merged into it, with their logins. */
   merge: readonly string[];
 }
 
 export interface LinkChange {
   question: LoginQuestion;
-  /** What the decision was made on. */
+  /** The state on which the decision was made. */
   found: FoundLogins;
   decision: LinkDecision;
   /** Epoch milliseconds. */
   at: number;
 }
 
-/** What the operations of Cognito Identity need of a database. */
+/** The database operations of Cognito Identity. */
 export interface IdentityStore {
   readPool(identityPoolId: string): Promise<IdentityPoolDescription | null>;
-  /** Makes a pool for which nothing but this is set. Its id is a new one. */
+  /** Creates a pool with these settings only. Its id must be new. */
   createPool(pool: IdentityPoolDescription, createdAt: number): Promise<void>;
-  /** Writes what is set for a pool; says whether it was still as it was `before`. */
+  /**
+   * Writes the settings of a pool.
+   * @returns false if they are no longer as in `before`; then nothing is written
+   */
   changePool(before: IdentityPoolDescription, pool: IdentityPoolDescription): Promise<boolean>;
-  /** Pools by id, from after the id `after`. */
+  /** Returns pools, sorted by id, after the id `after`. */
   listPools(options: { after: string; limit: number }): Promise<IdentityPoolDescription[]>;
   /**
-   * Marks a pool as deleted: from then on it is not there for anybody, while what is kept of it goes.
+   * Marks a pool as deleted. From then on no caller sees the pool, while its data is being deleted.
    * @param deletedAt epoch milliseconds
-   * @returns whether there is anything to delete: false where there is no such pool, or nothing is left of one that is
-   *   marked already
+   * @returns whether there is anything to delete; false if the pool does not exist, or is already marked and has no
+   *   data left
    */
   markDeleted(identityPoolId: string, deletedAt: number): Promise<boolean>;
 
   readIdentity(identityId: string): Promise<StoredIdentity | null>;
-  /** A pool's identities by id, from after the id `after`; without those that have been merged, if so told. */
+  /**
+   * Returns a pool's identities, sorted by id, after the id `after`. `hideMerged` leaves out those that were merged.
+   */
   listIdentities(options: {
     identityPoolId: string;
     after: string;
     limit: number;
     hideMerged: boolean;
   }): Promise<StoredIdentity[]>;
-  /** Makes an identity without logins, of a new id; says whether the pool is there. */
+  /**
+   * Creates an identity without logins, under a new id.
+   * @returns false if the pool does not exist
+   */
   createGuest(identity: { identityPoolId: string; identityId: string }, createdAt: number): Promise<boolean>;
   findLogins(question: LoginQuestion): Promise<FoundLogins>;
   /**
-   * Writes what was decided, and that the datasets of merged identities are to be copied, in one transaction.
-   * @returns false where it was decided on what is not so any more, and nothing was written
+   * Writes a decision, and the merges whose datasets are to be copied, in one transaction.
+   * @returns false if the state on which it was decided has changed; then nothing is written
    */
   applyLinks(change: LinkChange): Promise<boolean>;
 }

@@ -2,22 +2,25 @@ import { loginsDoNotMatch } from './errors.ts';
 import type { FoundLogins, LinkDecision, LivingIdentity } from './identity-store.ts';
 
 export interface LinkOptions {
-  /** For an identity that is not there yet. */
+  /** Used if an identity must be created. */
   newIdentityId: string;
-  /** A developer's backend says that the logins are those of the identity asked for: none has to be its own already. */
+  /**
+   * Whether a developer's backend vouches that the logins belong to the requested identity. Then none of them has to
+   * be linked to it already.
+   */
   isVouchedFor?: boolean;
 }
 
 /**
- * Who somebody is that shows logins, and what becomes of the identities that they belong to: they are one person's, so
- * that one identity stays. An authenticated identity that is asked for stays; a guest becomes part of those who are
- * known already; else the one that was created first stays.
+ * Decides which identity the logins prove, and which identities are merged. All owners of the logins are one person,
+ * so one identity survives. If the requested identity is authenticated, it survives. Otherwise the owner that was
+ * created first survives, and a requested guest is merged into it.
  *
- * Source: developer guide of Cognito, "Getting credentials" and "Switching identities": "linking two identities merges
- * them". Which one survives is nowhere documented.
+ * Source: developer guide of Cognito, "Getting credentials" and "Switching identities": "linking two identities
+ * merges them". It is not documented which one survives.
  *
- * @throws {ServiceError} NotAuthorizedException: none of the logins is that of the authenticated identity asked for, or
- *   they prove to be another one
+ * @throws {ServiceError} NotAuthorizedException if the requested identity is authenticated and has none of the
+ *   logins, or the client has proven to be another identity
  */
 export function linkLogins(
   found: FoundLogins,
@@ -27,16 +30,18 @@ export function linkLogins(
   const owners = ownersIn(found);
   const [first] = owners;
   if (asked === null) {
-    return first ? unite(first, owners, link) : { identityId: newIdentityId, isNew: true, link, merge: [] };
+    return first
+      ? mergeInto(first, owners, link)
+      : { identityId: newIdentityId, isNew: true, link, merge: [] };
   }
   if (proven !== null && proven.identityId !== asked.identityId) throw loginsDoNotMatch();
-  if (asked.isGuest) return unite(first ?? asked, [...owners, asked], link);
+  if (asked.isGuest) return mergeInto(first ?? asked, [...owners, asked], link);
   const isKnown = isVouchedFor || owners.some(({ identityId }) => identityId === asked.identityId);
   if (!isKnown) throw loginsDoNotMatch();
-  return unite(asked, owners, link);
+  return mergeInto(asked, owners, link);
 }
 
-/** Each once, the one that was created first before the others. */
+/** Returns the owners, each once, the one created first at the front. */
 function ownersIn({ proven, owned }: FoundLogins): LivingIdentity[] {
   const all = [...(proven ? [proven] : []), ...owned.map(({ owner }) => owner)];
   const byId = new Map(all.map((owner) => [owner.identityId, owner]));
@@ -45,7 +50,7 @@ function ownersIn({ proven, owned }: FoundLogins): LivingIdentity[] {
   );
 }
 
-function unite(
+function mergeInto(
   survivor: LivingIdentity,
   identities: readonly LivingIdentity[],
   link: LinkDecision['link'],

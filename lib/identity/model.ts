@@ -1,12 +1,12 @@
 import type { Caller } from '../sync/model.ts';
 
 /**
- * The shapes of the Cognito Identity operations that are served. Members are named as the API model names them; dates are
- * epoch milliseconds (the wire has seconds). An input's optional member may be absent or undefined; an output has null or
- * nothing for what is not set.
+ * The shapes of the Cognito Identity operations that are served. Members have the names of the API model. Dates are
+ * epoch milliseconds (seconds on the wire). An optional member of an input may be absent or undefined. A member of an
+ * output that is not set is null or absent.
  */
 
-/** Logins by provider: tokens where a client logs in, user identifiers where a developer's backend does. */
+/** Logins by provider: tokens if a client logs in, user identifiers if a developer's backend does. */
 export type Logins = Record<string, string>;
 
 export interface IdentityOperations {
@@ -27,10 +27,17 @@ export interface IdentityOperations {
   GetOpenIdToken: PublicOperation<GetOpenIdTokenInput, OpenIdTokenOutput>;
 }
 
-/** @throws {ServiceError} NotAuthorizedException where the caller is no developer, and what the API answers instead */
+/**
+ * An operation for developers.
+ * @throws {ServiceError} NotAuthorizedException if the caller is not a developer; otherwise the API's error
+ *   response
+ */
 export type DeveloperOperation<Input, Output> = (input: Input, caller: Caller) => Promise<Output>;
 
-/** Asked without a signature: what is given with it says who asks. @throws {ServiceError} */
+/**
+ * An operation that is called without a signature. Its input identifies the caller.
+ * @throws {ServiceError} the API's error response
+ */
 export type PublicOperation<Input, Output> = (input: Input) => Promise<Output>;
 
 export type Nothing = Record<string, never>;
@@ -39,7 +46,7 @@ export interface PoolInput {
   IdentityPoolId: string;
 }
 
-/** What is set for a pool, beside its id and name; kept and answered as given. */
+/** The settings of a pool, apart from its id and name; stored and returned as given. */
 export interface IdentityPoolSettings {
   AllowUnauthenticatedIdentities: boolean;
   AllowClassicFlow?: boolean | undefined;
@@ -78,7 +85,7 @@ export interface ListIdentityPoolsOutput {
 
 export interface IdentityDescription {
   IdentityId: string;
-  /** Names of the providers it is linked to. */
+  /** Names of the providers that the identity is linked to. */
   Logins: string[];
   CreationDate: number;
   LastModifiedDate: number;
@@ -87,7 +94,7 @@ export interface IdentityDescription {
 export interface ListIdentitiesInput extends PoolInput {
   MaxResults: number;
   NextToken?: string | undefined;
-  /** Those that have become part of another one. */
+  /** Leaves out the identities that were merged into another one. */
   HideDisabled?: boolean | undefined;
 }
 
@@ -140,19 +147,19 @@ export interface GetOpenIdTokenInput {
   Logins?: Logins | undefined;
 }
 
-/** AWS STS, AssumeRoleWithWebIdentity: the last step of the classic flow. The role is echoed, never looked at. */
+/** AssumeRoleWithWebIdentity of AWS STS: the last step of the classic flow. The role is echoed, but never checked. */
 export type AssumeRoleWithWebIdentity = PublicOperation<
   {
     RoleArn: string;
     RoleSessionName: string;
-    /** What GetOpenIdToken or GetOpenIdTokenForDeveloperIdentity answered. */
+    /** A token from GetOpenIdToken or GetOpenIdTokenForDeveloperIdentity. */
     WebIdentityToken: string;
   },
   {
     Credentials: GetCredentialsForIdentityOutput['Credentials'];
-    /** Of the identity. */
+    /** The identity's id. */
     SubjectFromWebIdentityToken: string;
-    /** The identity pool. */
+    /** The identity pool's id. */
     Audience: string;
   }
 >;

@@ -7,10 +7,11 @@ const ISSUER = 'https://cognito-identity.amazonaws.com';
 const HEADER = toPart({ alg: 'HS256', typ: 'JWT' });
 const AUTHENTICATED = 'authenticated';
 const UNAUTHENTICATED = 'unauthenticated';
-// More than any of ours, which has ten providers of 128 characters, so that nobody makes us hash a long one.
+// Longer than any token of ours, which has at most ten providers of 128 characters. The limit prevents callers from
+// making us hash long texts.
 const MAX_LENGTH = 8_192;
 
-/** What a token stands for. */
+/** The content of a token. */
 export type OpenedOpenIdToken =
   | { state: 'valid'; identity: IdentityKey; isAuthenticated: boolean }
   | { state: 'expired' }
@@ -18,18 +19,18 @@ export type OpenedOpenIdToken =
 
 export interface OpenIdTokens {
   /**
-   * @param providers those whose logins were shown; none for a guest
-   * @param durationSeconds how long it says who its bearer is
+   * @param providers the providers whose logins were presented; empty for a guest
+   * @param durationSeconds how long the token is valid
    */
   issue(identity: IdentityKey, providers: readonly string[], durationSeconds: number): string;
   open(token: string): OpenedOpenIdToken;
 }
 
 /**
- * Tokens that say which identity their bearer is, in the form and with the claims of Cognito's OpenID tokens. Only we can
- * verify them: what signs them is a secret, and no public key.
+ * Issues and opens tokens that name the identity of their bearer, in the form and with the claims of Cognito's OpenID
+ * tokens. Only this service can verify them: they are signed with a secret, and there is no public key.
  *
- * @param key of HMAC-SHA-256, as for session tokens of datasets, signed for a purpose of its own
+ * @param key for HMAC-SHA-256, as for session tokens of datasets; OpenID tokens are signed for their own purpose
  */
 export function createOpenIdTokens({ key, now }: { key: Buffer; now: () => number }): OpenIdTokens {
   const signer = createSigner(key);

@@ -5,19 +5,22 @@ import { notValidToken } from '../sync/session-token.ts';
 const POOLS = ['page of identity pools'];
 const IDENTITIES = 'page of identities';
 
-/** The NextTokens of listings. */
+/** Issues and verifies the NextTokens of listings. */
 export interface PageTokens {
-  /** Of a page of identity pools that ended with this id. */
+  /** Returns the NextToken of a page of identity pools. `lastId` is the page's last id. */
   issuePools(lastId: string): string;
-  /** @throws {ServiceError} InvalidParameterException: not ours */
+  /** @throws {ServiceError} InvalidParameterException if the token is not ours */
   verifyPools(nextToken: string): string;
-  /** Of a page of identities of the pool that ended with this id. */
+  /** Returns the NextToken of a page of the pool's identities. `lastId` is the page's last id. */
   issueIdentities(lastId: string, identityPoolId: string): string;
-  /** @throws {ServiceError} InvalidParameterException: not of this pool, or not ours */
+  /** @throws {ServiceError} InvalidParameterException if the token is not ours, or belongs to another pool */
   verifyIdentities(nextToken: string, identityPoolId: string): string;
 }
 
-/** @param key of HMAC-SHA-256, as for session tokens of datasets, signed for purposes of its own */
+/**
+ * Creates the NextTokens of listings.
+ * @param key for HMAC-SHA-256, as for session tokens of datasets; page tokens are signed for their own purposes
+ */
 export function createPageTokens(key: Buffer): PageTokens {
   const signer = createSigner(key);
 
@@ -38,7 +41,10 @@ export function createPageTokens(key: Buffer): PageTokens {
 /** Source: API reference of Cognito Identity, ListIdentities and ListIdentityPools. */
 const MAX_RESULTS = 60;
 
-/** @throws {ServiceError} InvalidParameterException unless it is 1 to 60 */
+/**
+ * Returns the page size.
+ * @throws {ServiceError} InvalidParameterException unless it is 1 to 60
+ */
 export function readMaxResults(maxResults: number): number {
   if (!Number.isInteger(maxResults) || maxResults < 1 || maxResults > MAX_RESULTS) {
     throw invalidParameter('maxResults', `Member must be between 1 and ${MAX_RESULTS}`);

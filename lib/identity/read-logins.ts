@@ -13,38 +13,41 @@ import type { IdentityPoolDescription, Logins } from './model.ts';
 import type { OpenIdTokens } from './open-id-token.ts';
 import { userOfToken } from './user-of-token.ts';
 
-/** The provider whose tokens are our own. */
+/** The provider name of the tokens that this service issues. */
 const OWN_PROVIDER = 'cognito-identity.amazonaws.com';
 
-/** Who somebody has shown to be. */
-export interface ShownLogins {
-  /** The identity that one of our own tokens names. */
+/** The logins that a request presents. */
+export interface PresentedLogins {
+  /** The identity that one of our own tokens names; null without such a token. */
   proven: string | null;
   logins: Login[];
 }
 
 /**
- * What a client shows: tokens by provider.
- * @throws {ServiceError} NotAuthorizedException: a token that is not valid, or of a provider whose users cannot log in
- *   like this; InvalidParameterException: no provider can have that name
+ * Reads the logins of a client: tokens by provider.
+ * @throws {ServiceError} NotAuthorizedException if a token is invalid, or its provider's users cannot log in this
+ *   way; InvalidParameterException if a provider name is invalid
  */
 export function readPublicLogins(
-  { openIdTokens, logins: worth }: Pick<IdentityDependencies, 'openIdTokens' | 'logins'>,
+  { openIdTokens, logins: policy }: Pick<IdentityDependencies, 'openIdTokens' | 'logins'>,
   { IdentityPoolId, DeveloperProviderName }: IdentityPoolDescription,
   given: Logins = {},
-): ShownLogins {
+): PresentedLogins {
   const { [OWN_PROVIDER]: ownToken, ...others } = given;
   if (DeveloperProviderName !== undefined && Object.hasOwn(given, DeveloperProviderName)) {
     throw developerProviderIsNotPublic();
   }
-  if (worth === 'refused' && Object.keys(others).length > 0) throw loginsNotVerified();
+  if (policy === 'refused' && Object.keys(others).length > 0) throw loginsNotVerified();
   return {
     proven: ownToken === undefined ? null : openOwnToken(openIdTokens, ownToken, IdentityPoolId),
     logins: Object.entries(others).map(toLogin),
   };
 }
 
-/** A guest's token says who it is, but shows no login. */
+/**
+ * Returns the identity that one of our own tokens proves. A guest's token is rejected: it names the guest, but
+ * presents no login.
+ */
 function openOwnToken(openIdTokens: OpenIdTokens, token: string, identityPoolId: string): string {
   const opened = openIdTokens.open(token);
   if (opened.state === 'expired') throw new ExpiredLoginTokenError();
@@ -55,12 +58,12 @@ function openOwnToken(openIdTokens: OpenIdTokens, token: string, identityPoolId:
 }
 
 /**
- * What a developer's backend says of a user of its own: the user's id by the name of the developer provider, and tokens
- * by public providers, for which it vouches.
+ * Reads the logins that a developer's backend states for one of its users: the user's id by the name of the developer
+ * provider, and tokens by public providers, for which the backend vouches.
  *
- * @returns the developer's own login first
- * @throws {ServiceError} InvalidParameterException: no login of the developer provider, or a provider that is none;
- *   NotAuthorizedException: a token is empty
+ * @returns the developer provider's login first
+ * @throws {ServiceError} InvalidParameterException if the developer provider has no login or a provider is invalid;
+ *   NotAuthorizedException if a token is empty
  */
 export function readDeveloperLogins(pool: IdentityPoolDescription, given: Logins): [Login, ...Login[]] {
   const provider = developerProviderOf(pool);
@@ -68,16 +71,22 @@ export function readDeveloperLogins(pool: IdentityPoolDescription, given: Logins
   if (userId === undefined || !Object.hasOwn(given, provider)) {
     throw new ServiceError(
       'InvalidParameterException',
-      `Logins must have a user of the identity pool's developer provider '${provider}'.`,
+      `Logins must include a user of the identity pool's developer provider '${provider}'.`,
     );
   }
   if (Object.hasOwn(others, OWN_PROVIDER)) {
-    throw new ServiceError('InvalidParameterException', `'${OWN_PROVIDER}' is no public provider.`);
+    throw new ServiceError(
+      'InvalidParameterException',
+      `Logins must not include '${OWN_PROVIDER}': it is not a public provider.`,
+    );
   }
   return [developerLogin(provider, userId, 'logins'), ...Object.entries(others).map(toLogin)];
 }
 
-/** @throws {ServiceError} InvalidParameterException: the pool has none */
+/**
+ * Returns the name of the pool's developer provider.
+ * @throws {ServiceError} InvalidParameterException if the pool has no developer provider
+ */
 export function developerProviderOf({ DeveloperProviderName }: IdentityPoolDescription): string {
   if (DeveloperProviderName === undefined) {
     throw new ServiceError('InvalidParameterException', 'The identity pool has no DeveloperProviderName.');
@@ -86,8 +95,9 @@ export function developerProviderOf({ DeveloperProviderName }: IdentityPoolDescr
 }
 
 /**
- * @param path of the member that has the user's id
- * @throws {ServiceError} InvalidParameterException: there can be no such user
+ * Returns a login of the developer provider.
+ * @param path the member that holds the user's id
+ * @throws {ServiceError} InvalidParameterException if the user's id is invalid
  */
 export function developerLogin(provider: string, userId: string, path: string): Login {
   if (userId === '' || !isStorable(userId)) {

@@ -1,7 +1,7 @@
 import type { IdentityKey } from '../common/dataset-key.ts';
 import { createSigner } from '../common/signed-text.ts';
 
-/** As long as Amazon Cognito gives them by default. Source: developer guide, "Getting credentials". */
+/** The default lifetime in Amazon Cognito. Source: developer guide, "Getting credentials". */
 export const CREDENTIALS_LIFETIME_MS = 60 * 60 * 1000;
 
 export interface TemporaryCredentials {
@@ -12,16 +12,18 @@ export interface TemporaryCredentials {
   expiresAt: number;
 }
 
-/** What a session token stands for. */
+/** The content of a session token. */
 export type OpenedToken =
   | { state: 'valid'; secretAccessKey: string; identity: IdentityKey }
   | { state: 'expired' }
   | { state: 'invalid' };
 
 export interface TemporaryCredentialsIssuer {
-  /** New credentials with which the identity, and nobody else, can be reached for an hour. */
+  /** Issues new credentials, which are valid for an hour and give access to this identity only. */
   issue(identity: IdentityKey): TemporaryCredentials;
-  /** The secret that a request of this access key and session token must be signed with, and whose it is. */
+  /**
+   * Returns the secret with which requests with this access key and session token must be signed, and their identity.
+   */
   open(accessKeyId: string, sessionToken: string): OpenedToken;
 }
 
@@ -30,11 +32,11 @@ const SECRET_PURPOSE = 'secret of temporary credentials';
 const SEPARATOR = ' ';
 
 /**
- * Temporary credentials that nobody has to store: the session token carries the identity, signed together with the access
- * key, and the secret is made from both.
+ * Issues temporary credentials that need not be stored. The session token carries the identity and is signed together
+ * with the access key. The secret is derived from both.
  *
- * @param key of HMAC-SHA-256, as for session tokens of datasets, signed for purposes of its own
- * @param randomId UUIDs
+ * @param key for HMAC-SHA-256, as for session tokens of datasets; credentials are signed for their own purposes
+ * @param randomId returns UUIDs
  */
 export function createTemporaryCredentials({
   key,

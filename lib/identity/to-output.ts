@@ -6,7 +6,7 @@ import type {
 } from './model.ts';
 import type { TemporaryCredentials } from './temporary-credentials.ts';
 
-/** The credentials as the API shows them. */
+/** Converts credentials to their API form. */
 export function toCredentials(issued: TemporaryCredentials): GetCredentialsForIdentityOutput['Credentials'] {
   return {
     AccessKeyId: issued.accessKeyId,
@@ -16,7 +16,7 @@ export function toCredentials(issued: TemporaryCredentials): GetCredentialsForId
   };
 }
 
-/** The identity as the API shows it. */
+/** Converts an identity to its API form. */
 export function toIdentityDescription(identity: StoredIdentity): IdentityDescription {
   return {
     IdentityId: identity.identityId,
@@ -26,7 +26,7 @@ export function toIdentityDescription(identity: StoredIdentity): IdentityDescrip
   };
 }
 
-/** What is set for a pool, and nothing else that an input may hold. */
+/** Returns the settings of a pool, without the other members that an input may have. */
 export function toPoolSettings({
   IdentityPoolName,
   AllowUnauthenticatedIdentities,

@@ -3,21 +3,21 @@ import { isObject } from '../common/json.ts';
 import { isStorable } from '../common/text.ts';
 import { invalidLoginToken } from './errors.ts';
 
-/** Three parts in base64url, of which the last may be empty: an unsigned token. */
+/** Three parts in base64url. The last may be empty, as in an unsigned token. */
 const JWT = /^[\w-]+\.([\w-]+)\.[\w-]*$/;
 
 /**
- * Whose a provider's token is: the `sub` of one in the form of a JWT, which is not verified; of any other the hash of its
- * text, so that the same token is the same user and the token itself is kept nowhere.
+ * Returns the user id of a provider's token. For a JWT this is the `sub` claim, which is not verified. For any other
+ * token it is the hash of the token's text: the same token is the same user, and the token itself is not stored.
  *
- * @throws {ServiceError} NotAuthorizedException: it is empty
+ * @throws {ServiceError} NotAuthorizedException if the token is empty
  */
 export function userOfToken(token: string): string {
   if (token === '') throw invalidLoginToken();
   return subjectOf(token) ?? hash('sha256', token, 'hex');
 }
 
-/** Null where there is none, or none that can be stored. */
+/** Returns null if the token is not a JWT, or has no `sub` that can be stored. */
 function subjectOf(token: string): string | null {
   const payload = JWT.exec(token)?.[1];
   const claims = payload === undefined ? null : parse(Buffer.from(payload, 'base64url').toString());

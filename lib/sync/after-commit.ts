@@ -1,6 +1,11 @@
 import type { SyncDependencies } from './dependencies.ts';
 
-/** The change is committed: whatever the nudge comes to, the caller is told so. The schedule finds the event, too. */
+/**
+ * Calls `afterWrite` with the event of a committed change and ignores its errors. The change is made, so the caller
+ * gets its result in any case. If the call fails, the schedule publishes the event.
+ *
+ * @param outboxId null if the change has no event
+ */
 export async function afterCommit(
   outboxId: string | null,
   afterWrite: SyncDependencies['afterWrite'],
@@ -9,6 +14,6 @@ export async function afterCommit(
   try {
     await afterWrite(outboxId);
   } catch {
-    // Nothing is lost by it.
+    // Nothing is lost: the scheduled relay finds the event in the outbox.
   }
 }

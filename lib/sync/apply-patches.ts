@@ -7,11 +7,12 @@ import { exists, type Snapshot, type StoredDataset } from './ports/sync-store.ts
 import type { Patch } from './read-patches.ts';
 
 /**
- * What a dataset and its records become by the patches of one call: all of them apply, or none.
+ * Applies the patches of one call to a snapshot: all of them, or none.
  *
- * @throws {ServiceError} InvalidParameterException: a patch counts on from what was never there;
- *   ResourceConflictException, in the documented words: a patch is older than the record;
- *   LimitExceededException: the dataset would be one too many, have too many records or be too large
+ * @returns the dataset's new state and the records to write, in the order of the patches
+ * @throws {ServiceError} InvalidParameterException if a patch's count is above the dataset's;
+ *   ResourceConflictException, with the documented text, if a patch is older than its record; LimitExceededException
+ *   if the identity would have too many datasets, or the dataset too many records or bytes
  */
 export function applyPatches(
   snapshot: Snapshot,
@@ -50,25 +51,25 @@ interface Change {
   limits: Limits;
 }
 
-/** Only what grows is refused: a dataset that is over a limit since that was lowered can still be made smaller. */
+/** Rejects only growth: a dataset that exceeds a limit because the limit was lowered can still be made smaller. */
 function checkLimits(after: Size, before: Size | null, identityDatasets: number, limits: Limits): void {
   if (before === null && identityDatasets >= limits.datasetsPerIdentity) {
     throw limitExceeded(
-      `the identity has ${identityDatasets} datasets; ${limits.datasetsPerIdentity} are allowed`,
+      `the identity has ${identityDatasets} datasets, the limit is ${limits.datasetsPerIdentity}; delete one first`,
     );
   }
   if (after.numRecords > Math.max(limits.recordsPerDataset, before?.numRecords ?? 0)) {
     throw limitExceeded(
-      `the dataset would have ${after.numRecords} records; ${limits.recordsPerDataset} are allowed`,
+      `the dataset would have ${after.numRecords} records, the limit is ${limits.recordsPerDataset}; remove some first`,
     );
   }
   if (after.dataStorage > Math.max(limits.datasetBytes, before?.dataStorage ?? 0)) {
     throw limitExceeded(
-      `the dataset would have ${after.dataStorage} bytes of keys and values; ${limits.datasetBytes} are allowed`,
+      `the dataset would have ${after.dataStorage} bytes of keys and values, the limit is ${limits.datasetBytes}; remove records first`,
     );
   }
 }
 
-function limitExceeded(why: string): ServiceError {
-  return new ServiceError('LimitExceededException', why);
+function limitExceeded(message: string): ServiceError {
+  return new ServiceError('LimitExceededException', message);
 }

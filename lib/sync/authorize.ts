@@ -8,8 +8,10 @@ interface IdentityInput {
 }
 
 /**
- * What the request is about, if the caller may touch it: a developer any identity, an identity itself alone.
- * @throws {ServiceError} NotAuthorizedException, in the service's own words
+ * Returns the identity that the request addresses, if the caller may access it. A developer may access every
+ * identity, an identity only itself.
+ *
+ * @throws {ServiceError} NotAuthorizedException, with the service's own text
  */
 export function authorizeIdentity(
   { IdentityPoolId, IdentityId }: IdentityInput,
@@ -22,21 +24,26 @@ export function authorizeIdentity(
   return { identityPoolId: IdentityPoolId, identityId: IdentityId };
 }
 
-/** The same for a dataset of the identity. */
+/** Returns the dataset that the request addresses. The rules and errors are those of `authorizeIdentity`. */
 export function authorizeDataset(input: IdentityInput & { DatasetName: string }, caller: Caller): DatasetKey {
   return { ...authorizeIdentity(input, caller), datasetName: input.DatasetName };
 }
 
 /**
- * Lets the identity itself alone pass, no developer: a device is a person's.
- * @throws {ServiceError} NotAuthorizedException, as the service has been seen to answer developers
+ * Returns the identity that the request addresses, if the caller is that identity. Developers are rejected, because a
+ * device belongs to a user.
+ *
+ * @throws {ServiceError} NotAuthorizedException, as the service has been observed to answer developers
  */
 export function authorizeOwnIdentity(input: IdentityInput, caller: Caller): IdentityKey {
   if (caller.kind !== 'identity') throw notAuthorized();
   return authorizeIdentity(input, caller);
 }
 
-/** Lets a developer alone pass: what is a pool's is no identity's. @throws {ServiceError} NotAuthorizedException */
+/**
+ * Rejects identities: operations on a whole pool are for developers only.
+ * @throws {ServiceError} NotAuthorizedException
+ */
 export function authorizeDeveloper(caller: Caller): void {
   if (caller.kind !== 'developer') throw notAuthorized();
 }
@@ -48,7 +55,7 @@ function notAuthorized(): ServiceError {
   );
 }
 
-/** Who a change is put down to, as LastModifiedBy. */
+/** Returns the LastModifiedBy of the caller's changes: a developer's account id or an identity's id. */
 export function nameOf(caller: Caller): string {
   return caller.kind === 'developer' ? caller.accountId : caller.identityId;
 }

@@ -3,20 +3,22 @@ import type { SyncRecord } from './model.ts';
 import type { PayloadLinks } from './payload-links.ts';
 import type { OutgoingEvent, StoredDataset } from './ports/sync-store.ts';
 
-/** When and how the records of an event are offloaded. */
+/** Determines which events are offloaded, and where their records can be read. */
 export interface Offloading {
   links: PayloadLinks;
-  /** UTF-8 bytes of the largest event that holds its records itself. */
+  /** Size of the largest event that holds its records itself, in UTF-8 bytes. */
   inlineBytes: number;
 }
 
 /**
- * The Cognito stream event of one successful UpdateRecords, and of what a bulk publish tells of a dataset: JSON as in
- * the Amazon Cognito developer guide, "Amazon Cognito Streams", the dataset's name spelled as the service has been seen
- * to send it. Dates are epoch milliseconds. Where it would be too large for the stream it holds the URL of its records
- * instead, and they are its payload: a bare list of the same objects.
+ * Builds the stream event of one successful UpdateRecords, or of one dataset in a bulk publish. The JSON is that of
+ * the Amazon Cognito developer guide, "Amazon Cognito Streams". The dataset's name is spelled as the service has been
+ * observed to send it. Dates are epoch milliseconds.
  *
- * @param dataset as the update left it
+ * An event that would exceed `inlineBytes` holds a URL in place of its records. The records become its payload: a
+ * bare JSON list of the same objects.
+ *
+ * @param dataset the state after the update
  */
 export function recordsEvent(
   key: DatasetKey,
@@ -37,8 +39,8 @@ export function recordsEvent(
 }
 
 /**
- * The event of one successful DeleteDataset: `remove` without records.
- * @param dataset as the deletion left it
+ * Builds the event of one successful DeleteDataset: `remove` without records.
+ * @param dataset the state after the deletion
  */
 export function deletionEvent(key: DatasetKey, dataset: Version): OutgoingEvent {
   return toEvent(key, {
@@ -51,7 +53,7 @@ export function deletionEvent(key: DatasetKey, dataset: Version): OutgoingEvent 
 
 type Version = Pick<StoredDataset, 'lastModifiedDate' | 'syncCount'>;
 
-// Written out member by member: the order is the one that has been seen.
+// The members are listed one by one, because their order is the one that the service has been observed to send.
 function datasetOf({ identityPoolId, identityId, datasetName }: DatasetKey) {
   return { identityPoolId, identityId, datasetName };
 }
@@ -71,7 +73,7 @@ function toEventRecord(record: SyncRecord) {
   };
 }
 
-/** Partitioned by identity: the events of one person stay in order. */
+/** Partitions by identity, so that the events of one user stay in order. */
 function toEvent({ identityId }: DatasetKey, event: object): OutgoingEvent {
   return { partitionKey: identityId, data: JSON.stringify(event), payload: null };
 }

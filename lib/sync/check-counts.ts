@@ -2,18 +2,20 @@ import { ServiceError } from '../common/errors.ts';
 import { noSuchSyncCount } from './errors.ts';
 import type { Patch } from './read-patches.ts';
 
-/** The counts of a dataset at one moment. */
+/** The sync counts of a dataset at one point in time. */
 interface Counts {
-  /** 0 where there is none. */
+  /** 0 if there was never such a dataset. */
   dataset: number;
-  /** 0 where there is no record of the key. */
+  /** Returns 0 if the key has no record. */
   ofRecord: (key: string) => number;
 }
 
 /**
- * A count at or above the record's is not stale: clients send the dataset's count for records new to them.
- * @throws {ServiceError} InvalidParameterException: a patch counts on from what was never there;
- *   ResourceConflictException, in the documented words: a patch is older than the record
+ * Checks the count of each patch. A count at or above the record's is not stale: for records that are new to them,
+ * clients send the dataset's count.
+ *
+ * @throws {ServiceError} InvalidParameterException if a patch's count is above the dataset's;
+ *   ResourceConflictException, with the documented text, if a patch's count is below its record's
  */
 export function checkCounts({ dataset, ofRecord }: Counts, patches: readonly Patch[]): void {
   for (const { key, syncCount } of patches) {

@@ -30,12 +30,12 @@ type Needed =
   | 'now'
   | 'streamExists';
 
-/** The operations of the service, each under the API's name. */
+/** Creates the operations of the service, each under its API name. */
 export function createSyncOperations({
   limits = DEFAULT_LIMITS,
   afterWrite = () => undefined,
   afterBulkPublish = () => undefined,
-  invokeFunction = noFunctions,
+  invokeFunction = failInvocation,
   ...needed
 }: Pick<SyncDependencies, Needed> & Partial<SyncDependencies>): SyncOperations {
   const dependencies: SyncDependencies = { ...needed, limits, afterWrite, afterBulkPublish, invokeFunction };
@@ -60,6 +60,6 @@ export function createSyncOperations({
   };
 }
 
-async function noFunctions(): Promise<never> {
-  throw new FunctionError('not-found', 'there are no functions here');
+async function failInvocation(): Promise<never> {
+  throw new FunctionError('not-found', 'no functions are configured');
 }

@@ -7,7 +7,7 @@ import type { SyncStore } from './ports/sync-store.ts';
 import type { Push } from './push/push-to-devices.ts';
 import type { SessionTokens } from './session-token.ts';
 
-/** What the operations are made with; each takes what it needs of it. */
+/** The dependencies of the operations. Each operation takes the ones it needs. */
 export interface SyncDependencies {
   store: SyncStore;
   pools: PoolStore;
@@ -18,16 +18,19 @@ export interface SyncDependencies {
   now: () => number;
   limits: Limits;
   /**
-   * Told the id of the event in the outbox once a change is committed; the answer waits for it. It can have the event
-   * published, but what comes of it changes nothing for the caller: the change is made.
+   * Called with the outbox id of the event after a change is committed; the response waits for it. It may publish the
+   * event, but its outcome does not affect the caller, because the change is already made.
    */
   afterWrite: (outboxId: string) => Promise<void> | void;
-  /** Told that a bulk publish has been asked for: it can have it begun, which happens anyway after a while. */
+  /**
+   * Called after a bulk publish was requested. It may start the job immediately; otherwise the schedule starts it
+   * later.
+   */
   afterBulkPublish: () => void;
-  /** For the sync triggers of pools. */
+  /** Invokes the sync triggers of pools. */
   invokeFunction: InvokeFunction;
-  /** Devices, and the way to them. */
+  /** The registered devices and the channel to them. */
   push: Push;
-  /** Whether there is a stream of this name to publish to. */
+  /** Returns whether a stream of this name exists to publish to. */
   streamExists: (streamName: string) => Promise<boolean>;
 }

@@ -1,8 +1,9 @@
 import { ServiceError } from '../common/errors.ts';
 
 /**
- * A parameter breaks a rule; in the words of the service's own validation. What was sent is never quoted.
- * @param path from the request's members, as in `recordPatches.1.member.key`
+ * A parameter that violates a constraint. The text is that of the service's own validation; the value is never
+ * quoted.
+ * @param path path of the member in the request, such as `recordPatches.1.member.key`
  * @param rule such as "Member must not be null"
  */
 export function invalidParameter(path: string, rule: string): ServiceError {
@@ -20,12 +21,15 @@ export function noSuchSyncCount(syncCount: number): ServiceError {
   );
 }
 
-/** @throws {ServiceError} InvalidParameterException unless the value is a whole number from 0 to 2^53 - 1 */
+/**
+ * Checks a sync count and returns it, with -0 as 0.
+ * @throws {ServiceError} InvalidParameterException unless the value is a whole number from 0 to 2^53 - 1
+ */
 export function checkSyncCount(value: number, path: string): number {
   if (!Number.isSafeInteger(value) || value < 0) {
     throw invalidParameter(path, 'Member must be a whole number from 0 to 2^53 - 1');
   }
-  // -0 is one of them.
+  // -0 passes the check; adding 0 turns it into 0.
   return value + 0;
 }
 
@@ -34,7 +38,7 @@ export function poolNotFound(identityPoolId: string): ServiceError {
   return new ServiceError('ResourceNotFoundException', `IdentityPool '${identityPoolId}' not found`);
 }
 
-/** In the form of the service's own text about identity pools. */
+/** The text follows the service's own about identity pools. */
 export function datasetNotFound(datasetName: string): ServiceError {
   return new ServiceError('ResourceNotFoundException', `Dataset '${datasetName}' not found`);
 }

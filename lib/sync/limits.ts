@@ -1,20 +1,26 @@
 import { MAX_RECORDS } from '../common/bounds.ts';
 
-/** Limits of the service; the first three are Amazon's documented ones, there "adjustable", and so here. */
+/**
+ * The limits of the service. The first three are Amazon's documented limits. Amazon calls them "adjustable", so they
+ * can be configured here.
+ */
 export interface Limits {
-  /** Datasets that one identity may have. */
+  /** Maximum datasets of one identity. */
   datasetsPerIdentity: number;
-  /** Live records in one dataset; tombstones do not count. */
+  /** Maximum live records of one dataset; tombstones do not count. */
   recordsPerDataset: number;
-  /** UTF-8 bytes of the keys and values of a dataset's live records. */
+  /** Maximum UTF-8 bytes of the keys and values of a dataset's live records. */
   datasetBytes: number;
-  /** Patches in one call: with what else its transaction writes, below the 3,000 rows that Aurora DSQL takes. */
+  /**
+   * Maximum patches of one call. Together with the transaction's other rows they stay below Aurora DSQL's limit of 3,000
+   * rows.
+   */
   patchesPerCall: number;
-  /** UTF-8 bytes of a stream event; the records of a larger one lie behind a URL. */
+  /** Maximum UTF-8 bytes of a stream event. A larger event holds a URL in place of its records. */
   inlineBytes: number;
 }
 
-/** Largest stream event: a Kinesis record holds 1 MiB with its partition key. */
+/** Size of the largest stream event. A Kinesis record holds 1 MiB, including its partition key. */
 const INLINE_LIMIT_BYTES = 900 * 1024;
 
 export const DEFAULT_LIMITS: Limits = {

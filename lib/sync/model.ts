@@ -16,17 +16,20 @@ import type {
 import type { PushPlatform } from './ports/push.ts';
 
 /**
- * The shapes of the Cognito Sync API's operations as the service works with them. Members are named as the API model
- * names them; dates are epoch milliseconds (the wire has seconds). An input's optional member may be absent or
- * undefined; an output has null for what is not set, as the service itself sends it.
+ * The shapes of the Cognito Sync API's operations, as the service uses them. Members have the names of the API model.
+ * Dates are epoch milliseconds (seconds on the wire). An optional member of an input may be absent or undefined. A
+ * member of an output that is not set is null, as the service itself sends it.
  */
 
-/** Who signed the request. A developer may touch every identity of the account, an identity only itself. */
+/** The signer of a request. A developer may access every identity of the account, an identity only itself. */
 export type Caller =
   | { kind: 'developer'; accountId: string }
   | { kind: 'identity'; identityPoolId: string; identityId: string };
 
-/** @throws {ServiceError} what the API answers instead */
+/**
+ * An operation of the API.
+ * @throws {ServiceError} the API's error response
+ */
 export type Operation<Input, Output> = (input: Input, caller: Caller) => Promise<Output>;
 
 export interface SyncOperations {
@@ -61,7 +64,7 @@ export interface Dataset {
   NumRecords: number;
 }
 
-/** A record; with a Value of null it is a tombstone, the trace of a removed one. */
+/** A record. If its Value is null, it is the tombstone of a removed record. */
 export interface SyncRecord {
   Key: string;
   Value: string | null;
@@ -74,7 +77,7 @@ export interface SyncRecord {
 export interface RecordPatch {
   Op: 'replace' | 'remove';
   Key: string;
-  /** The count of the record as the device last saw it; 0 where it never did. */
+  /** The record's count as the device last saw it; 0 if the device has never seen it. */
   SyncCount: number;
   Value?: string | undefined;
   DeviceLastModifiedDate?: number | undefined;
@@ -156,5 +159,5 @@ export interface SubscriptionInput extends DatasetInput {
   DeviceId: string;
 }
 
-/** It has no members. */
+/** An empty object. */
 export type SubscriptionOutput = Record<string, never>;

@@ -1,6 +1,8 @@
 import { exists, type Snapshot, type StoredDataset } from './ports/sync-store.ts';
 
-/** The dataset's date and count for its next change: both rise with every change, whatever the clock does. */
+/**
+ * Computes the count and date of a dataset's next change. Both increase with every change, regardless of the clock.
+ */
 export function nextVersion(
   dataset: Snapshot['dataset'],
   now: number,
@@ -11,7 +13,7 @@ export function nextVersion(
   };
 }
 
-/** What is left of a dataset that is deleted. */
+/** Computes the state of a dataset after its deletion. */
 export function deletionOf(before: StoredDataset, by: string, now: number): StoredDataset {
   const version = nextVersion(before, now);
   return {
@@ -27,10 +29,9 @@ export function deletionOf(before: StoredDataset, by: string, now: number): Stor
 export type Size = Pick<StoredDataset, 'dataStorage' | 'numRecords'>;
 
 /**
- * The size of a dataset once these records are written into it. Tombstones count for nothing, neither as records nor in
- * bytes.
+ * Computes the size of a dataset after these records are written. Tombstones count neither as records nor in bytes.
  *
- * @param snapshot with each of the records looked at
+ * @param snapshot must include every stored record that is written
  */
 export function sizeAfter(
   { dataset, records }: Pick<Snapshot, 'dataset' | 'records'>,

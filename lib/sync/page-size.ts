@@ -1,12 +1,15 @@
 import { invalidParameter } from './errors.ts';
 
-/** The most that any client asks for. */
+/** The largest page that any client requests. */
 export const MAX_RESULTS = 1_024;
 
 /**
- * How many results a page holds. Null, for all there are, where the client does not say: the iOS client says nothing
- * and never asks for a second page.
- * @throws {ServiceError} InvalidParameterException unless MaxResults is absent or 1 to 1,024, the most any client sends
+ * Reads the size of a page.
+ *
+ * @returns null, for all results, if the client sends no MaxResults: the iOS client sends none and never requests a
+ *   second page
+ * @throws {ServiceError} InvalidParameterException unless MaxResults is absent or 1 to 1,024, the most any client
+ *   sends
  */
 export function readPageSize(maxResults: number | undefined): number | null {
   if (maxResults === undefined) return null;

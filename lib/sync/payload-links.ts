@@ -1,7 +1,7 @@
 import { createSigner } from '../common/signed-text.ts';
 import { PAYLOAD_PATH } from '../stream/payload.ts';
 
-/** As long as an event waits to be read: the event source mapping gives events up that are older. */
+/** Seven days, as long as an event can wait to be read: the event source mapping discards events that are older. */
 const LIFETIME_MS = 7 * 24 * 60 * 60 * 1000;
 
 const PURPOSE = 'payload';
@@ -13,21 +13,23 @@ export interface PayloadLink {
   expiresAt: number;
 }
 
-/** The URLs that lead to offloaded records: whoever has one may read what it leads to, until it expires. */
+/**
+ * Creates and opens the URLs of offloaded records. Anyone who has such a URL can read its payload until it expires.
+ */
 export interface PayloadLinks {
-  /** A link to a payload that is still to be stored. */
+  /** Creates a link to a payload that is yet to be stored. */
   create(): PayloadLink;
-  /** The payload that a request's target leads to; null where we never made such a link, or it has expired. */
+  /** Returns the id of the payload that a request target names; null if the link is not ours or has expired. */
   open(target: string): string | null;
 }
 
 /**
- * Links of the form `<origin>/payloads/<uuid>?expires=<epoch seconds>&signature=<HMAC-SHA-256>`. `expires` is where
- * readers look for the end of a presigned URL: see `expiresAt` in lib/stream/payload.ts.
+ * Creates links of the form `<origin>/payloads/<uuid>?expires=<epoch seconds>&signature=<HMAC-SHA-256>`. Readers take
+ * the expiry of a presigned URL from `expires`: see `expiresAt` in lib/stream/payload.ts.
  *
- * @param key as for session tokens, signed for a purpose of its own
- * @param origin asked when a link is made, such as `http://127.0.0.1:4580`
- * @param randomId UUIDs
+ * @param key for HMAC-SHA-256, as for session tokens; links are signed for their own purpose
+ * @param origin called for each new link; returns an origin such as `http://127.0.0.1:4580`
+ * @param randomId returns UUIDs
  */
 export function createPayloadLinks({
   key,

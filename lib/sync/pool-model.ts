@@ -1,6 +1,6 @@
 /**
- * The shapes of the API's operations on identity pools and on what is used of them; as in `model.ts`, an input's
- * optional member may be absent or undefined, and an output has null for what is not set.
+ * The shapes of the API's operations on identity pools and their usage. As in `model.ts`, an optional member of an
+ * input may be absent or undefined. A member of an output that is not set is null.
  */
 
 export interface IdentityPoolInput {
@@ -44,7 +44,7 @@ export interface DescribeIdentityUsageOutput {
   };
 }
 
-/** ARNs of functions by the name of the event. */
+/** Function ARNs by event name. */
 export type CognitoEvents = Record<string, string>;
 
 export interface GetCognitoEventsOutput {
@@ -55,7 +55,7 @@ export interface SetCognitoEventsInput extends IdentityPoolInput {
   Events: CognitoEvents;
 }
 
-/** It has no members. */
+/** An empty object. */
 export type SetCognitoEventsOutput = Record<string, never>;
 
 export interface PushSyncInput {
@@ -74,7 +74,7 @@ export interface SetIdentityPoolConfigurationInput extends IdentityPoolInput {
   CognitoStreams?: CognitoStreamsInput | undefined;
 }
 
-/** What both operations on a pool's configuration answer. */
+/** The output of both operations on a pool's configuration. */
 export interface IdentityPoolConfiguration {
   IdentityPoolId: string;
   PushSync: { ApplicationArns: string[]; RoleArn: string | null } | null;
@@ -82,7 +82,7 @@ export interface IdentityPoolConfiguration {
     StreamName: string | null;
     RoleArn: string | null;
     StreamingStatus: 'ENABLED' | 'DISABLED';
-    /** Why the service itself ended streaming. */
+    /** Why the service itself disabled streaming. */
     DisabledReason: string | null;
   } | null;
 }

@@ -4,7 +4,7 @@ import { isLongerThan, isStorable } from '../common/text.ts';
 import { checkSyncCount, invalidParameter } from './errors.ts';
 import type { RecordPatch } from './model.ts';
 
-/** A patch that can be applied. A value of null removes. */
+/** A valid patch. A value of null removes the record. */
 export interface Patch {
   key: string;
   value: string | null;
@@ -13,14 +13,15 @@ export interface Patch {
 }
 
 /**
- * Checks the patches of one call.
- * @throws {ServiceError} InvalidParameterException naming the member; LimitExceededException for too many patches
+ * Validates the patches of one call and returns them in the same order.
+ * @throws {ServiceError} InvalidParameterException naming the invalid member; LimitExceededException if there are
+ *   too many patches
  */
 export function readPatches(patches: readonly RecordPatch[], maxPatches: number): Patch[] {
   if (patches.length > maxPatches) {
     throw new ServiceError(
       'LimitExceededException',
-      `${patches.length} record patches are more than the ${maxPatches} that one call may have`,
+      `too many record patches: ${patches.length}, the limit is ${maxPatches} per call; send them in several calls`,
     );
   }
   const seen = new Set<string>();
@@ -58,7 +59,7 @@ function checkText(text: string, path: string): void {
   }
 }
 
-/** Clients send fractions of a millisecond. */
+/** Rounds a date to whole milliseconds, because clients send fractions. */
 function readDate(date: number | undefined, path: string): number | null {
   if (date === undefined) return null;
   const ms = Math.round(date);

@@ -3,52 +3,64 @@ import { ServiceError, SetupError } from '../common/errors.ts';
 import { createSigner } from '../common/signed-text.ts';
 import type { SyncSession } from './ports/sync-store.ts';
 
-/** Amazon's is unknown. It must outlive one sync, with the person it asks about a conflict. */
+/**
+ * Amazon's lifetime is unknown. A token must outlive one sync, including the time a user takes to resolve a conflict.
+ */
 const LIFETIME_MS = 24 * 60 * 60 * 1000;
 const MIN_KEY_BYTES = 32;
 
-/** Where a listing of records goes on. All its pages tell the first one's count and token. */
+/**
+ * The position at which a listing of records continues. All pages of a listing return the count and token of the
+ * first.
+ */
 export interface RecordsPage {
   session: SyncSession;
-  /** The count that the client named at first. */
+  /** The LastSyncCount of the first request. */
   lastSyncCount: number;
   /** The dataset's count when the first page was read. */
   datasetSyncCount: number;
-  /** The store's. */
+  /** The position in the store. */
   after: string;
 }
 
 export interface SessionTokens {
-  /** A session that has not been before. */
+  /** Starts a new session. */
   begin(): SyncSession;
-  /** The SyncSessionToken of a session: always the same text. */
+  /** Returns the SyncSessionToken of a session: always the same text. */
   issue(session: SyncSession, dataset: DatasetKey): string;
-  /** @throws {ServiceError} InvalidParameterException: not of this dataset of this identity, expired, or not ours */
+  /**
+   * @throws {ServiceError} InvalidParameterException if the token has expired, is not ours, or belongs to another
+   *   dataset
+   */
   verify(token: string, dataset: DatasetKey): SyncSession;
-  /** The NextToken of a page of records. */
+  /** Returns the NextToken of a page of records. */
   issuePage(page: RecordsPage, dataset: DatasetKey): string;
   /** @throws {ServiceError} InvalidParameterException, as `verify` */
   verifyPage(nextToken: string, dataset: DatasetKey): RecordsPage;
-  /** The NextToken of a page of datasets that ended with this name. */
+  /** Returns the NextToken of a page of datasets. `lastName` is the page's last name. */
   issueDatasetsPage(lastName: string, identity: IdentityKey): string;
   /** @throws {ServiceError} InvalidParameterException */
   verifyDatasetsPage(nextToken: string, identity: IdentityKey): string;
-  /** The NextToken of a page of identity pools that ended with this id. */
+  /** Returns the NextToken of a page of identity pools. `lastId` is the page's last id. */
   issuePoolsPage(lastId: string): string;
   /** @throws {ServiceError} InvalidParameterException */
   verifyPoolsPage(nextToken: string): string;
 }
 
-/** The text is the service's own, and so is its use for a token that is spent. */
+/**
+ * The error for an invalid token. Text and code are the service's own, which also uses them for a token that is
+ * spent.
+ */
 export function notValidToken(name: 'SyncSessionToken' | 'NextToken' = 'SyncSessionToken'): ServiceError {
   return new ServiceError('InvalidParameterException', `${name} not valid for these inputs`);
 }
 
 /**
- * Tokens that carry what they stand for, so that none is stored until it is spent.
- * @param key of HMAC-SHA-256, at least 32 bytes; whoever has it can make tokens
- * @param randomId UUIDs
- * @throws {SetupError} the key is too short
+ * Creates tokens that carry their own content, so that a token is stored only after it is spent.
+ *
+ * @param key for HMAC-SHA-256, at least 32 bytes; anyone who has it can create tokens
+ * @param randomId returns UUIDs
+ * @throws {SetupError} if the key is too short
  */
 export function createSessionTokens({
   key,
@@ -62,31 +74,31 @@ export function createSessionTokens({
   lifetimeMs?: number;
 }): SessionTokens {
   if (key.length < MIN_KEY_BYTES) {
-    throw new SetupError(`the key of session tokens has ${key.length} bytes; use at least ${MIN_KEY_BYTES}`);
+    throw new SetupError(`session token key too short: ${key.length} bytes; use at least ${MIN_KEY_BYTES}`);
   }
   const signer = createSigner(key);
-  const isOver = (session: SyncSession) => now() >= session.expiresAt;
+  const isExpired = (session: SyncSession) => now() >= session.expiresAt;
 
   return {
     begin: () => ({ sessionId: randomId(), expiresAt: now() + lifetimeMs }),
-    issue: (session, dataset) => signer.sign(writeSession(session), aboutDataset('session', dataset)),
+    issue: (session, dataset) => signer.sign(writeSession(session), datasetContext('session', dataset)),
     verify(token, dataset) {
-      const content = signer.open(token, aboutDataset('session', dataset));
+      const content = signer.open(token, datasetContext('session', dataset));
       const session = content === null ? null : readSession(content);
-      if (session === null || isOver(session)) throw notValidToken();
+      if (session === null || isExpired(session)) throw notValidToken();
       return session;
     },
-    issuePage: (page, dataset) => signer.sign(writePage(page), aboutDataset('records page', dataset)),
+    issuePage: (page, dataset) => signer.sign(writePage(page), datasetContext('records page', dataset)),
     verifyPage(nextToken, dataset) {
-      const content = signer.open(nextToken, aboutDataset('records page', dataset));
+      const content = signer.open(nextToken, datasetContext('records page', dataset));
       const page = content === null ? null : readPage(content);
-      if (page === null || isOver(page.session)) throw notValidToken('NextToken');
+      if (page === null || isExpired(page.session)) throw notValidToken('NextToken');
       return page;
     },
     issueDatasetsPage: (lastName, identity) =>
-      signer.sign(lastName, aboutIdentity('datasets page', identity)),
+      signer.sign(lastName, identityContext('datasets page', identity)),
     verifyDatasetsPage(nextToken, identity) {
-      const lastName = signer.open(nextToken, aboutIdentity('datasets page', identity));
+      const lastName = signer.open(nextToken, identityContext('datasets page', identity));
       if (lastName === null) throw notValidToken('NextToken');
       return lastName;
     },
@@ -99,12 +111,12 @@ export function createSessionTokens({
   };
 }
 
-function aboutIdentity(purpose: string, { identityPoolId, identityId }: IdentityKey): string[] {
+function identityContext(purpose: string, { identityPoolId, identityId }: IdentityKey): string[] {
   return [purpose, identityPoolId, identityId];
 }
 
-function aboutDataset(purpose: string, dataset: DatasetKey): string[] {
-  return [...aboutIdentity(purpose, dataset), dataset.datasetName];
+function datasetContext(purpose: string, dataset: DatasetKey): string[] {
+  return [...identityContext(purpose, dataset), dataset.datasetName];
 }
 
 const SEPARATOR = ' ';

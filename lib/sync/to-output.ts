@@ -3,7 +3,7 @@ import type { IdentityPoolConfiguration, IdentityPoolUsage } from './pool-model.
 import type { IdentityPool, PoolUsage } from './ports/pool-store.ts';
 import type { StoredDataset } from './ports/sync-store.ts';
 
-/** The dataset as the API shows it. */
+/** Converts a stored dataset to its API form. */
 export function toDataset(identityId: string, stored: StoredDataset): Dataset {
   return {
     IdentityId: identityId,
@@ -16,7 +16,10 @@ export function toDataset(identityId: string, stored: StoredDataset): Dataset {
   };
 }
 
-/** What is used of a pool as the API shows it. Sessions are not counted; the service itself sends null, too. */
+/**
+ * Converts the usage of a pool to its API form. Sessions are not counted: the value is null, as the service itself
+ * sends it.
+ */
 export function toPoolUsage({ identityPoolId, dataStorage, lastModifiedDate }: PoolUsage): IdentityPoolUsage {
   return {
     IdentityPoolId: identityPoolId,
@@ -26,7 +29,7 @@ export function toPoolUsage({ identityPoolId, dataStorage, lastModifiedDate }: P
   };
 }
 
-/** What is set for a pool as the API shows it. */
+/** Converts the settings of a pool to their API form. */
 export function toPoolConfiguration({
   identityPoolId,
   streams,

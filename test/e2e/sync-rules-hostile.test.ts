@@ -25,7 +25,7 @@ const invalidOutput = (reason: string | RegExp) => ({
 const TOOK_TOO_LONG = {
   name: 'LambdaSocketTimeoutException',
   status: 400,
-  message: 'SyncTrigger took too long; sync again',
+  message: 'SyncTrigger timed out; sync again',
 };
 
 /** Of a call that sets `sent` to the secret: what it is refused with, by dataset. */

@@ -55,7 +55,8 @@ describe('GetBulkPublishDetails', () => {
       IdentityPoolId,
       BulkPublishStatus: 'FAILED',
       BulkPublishStartTime: new Date(1_700_000_000_123),
-      FailureMessage: 'streaming was disabled before all was published: stream cognito-sync does not exist',
+      FailureMessage:
+        'streaming was disabled before all events were published: stream cognito-sync does not exist',
     });
   });
 

@@ -70,7 +70,7 @@ describe('RegisterDevice', () => {
     expect(await refusalOf(register(client, identity, { Platform }))).toEqual({
       name: 'InvalidConfigurationException',
       status: 400,
-      message: `none of the pool's push applications is one of ${Platform}`,
+      message: `no push application for ${Platform} in the identity pool; add one with SetIdentityPoolConfiguration`,
     });
   });
 

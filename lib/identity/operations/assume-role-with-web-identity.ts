@@ -6,12 +6,13 @@ import type { AssumeRoleWithWebIdentity } from '../model.ts';
 import { toCredentials } from '../to-output.ts';
 
 /**
- * AssumeRoleWithWebIdentity, of AWS STS: credentials for an hour for the bearer of one of our own tokens. A guest's token
- * is good while the identity is still a guest; one that was got with a login follows the identity to what it has become
- * part of. There are no roles here: any ARN will do.
+ * AssumeRoleWithWebIdentity of AWS STS: returns credentials, valid for an hour, to the bearer of one of our own
+ * tokens. A guest's token is valid while the identity is still a guest. A token obtained with a login remains valid
+ * for the identity into which its identity was merged. There are no roles here, so any ARN is accepted.
  *
- * @throws {ExpiredLoginTokenError} the token was valid
- * @throws {ServiceError} NotAuthorizedException: the token is not ours, its identity is gone, or no guest any more
+ * @throws {ExpiredLoginTokenError} if the token was valid but has expired
+ * @throws {ServiceError} NotAuthorizedException if the token is not ours, or its identity is gone or no longer a
+ *   guest
  */
 export function createAssumeRoleWithWebIdentity({
   store,

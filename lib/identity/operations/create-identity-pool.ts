@@ -4,7 +4,7 @@ import type { IdentityOperations } from '../model.ts';
 import { toPoolSettings } from '../to-output.ts';
 
 /**
- * CreateIdentityPool: a pool without identities, that streams nowhere and has no sync trigger.
+ * CreateIdentityPool: creates a pool without identities, without a stream and without a sync trigger.
  * @throws {ServiceError} NotAuthorizedException
  */
 export function createCreateIdentityPool({

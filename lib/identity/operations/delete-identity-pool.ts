@@ -4,11 +4,13 @@ import { poolNotFound } from '../errors.ts';
 import type { IdentityOperations } from '../model.ts';
 
 /**
- * DeleteIdentityPool: the pool, its identities and all that is stored for them. The pool is gone for everybody at once, and
- * then what is left of it goes. What is cut off can be asked for again, and is finished on a schedule, too, as is what
- * others hold for longer than is waited for.
+ * DeleteIdentityPool: deletes the pool, its identities and all their data. The pool immediately disappears for every
+ * caller; then its data is deleted.
  *
- * @throws {ServiceError} ResourceNotFoundException: there is no such pool, or it is deleted and nothing of it is left;
+ * If the deletion is interrupted, the request can be repeated, and a schedule finishes it as well. The schedule also
+ * deletes data that other transactions hold for longer than the request waits.
+ *
+ * @throws {ServiceError} ResourceNotFoundException if the pool does not exist, or is deleted and has no data left;
  *   NotAuthorizedException
  */
 export function createDeleteIdentityPool({

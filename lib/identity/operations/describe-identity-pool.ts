@@ -4,7 +4,7 @@ import { findPool } from '../find.ts';
 import type { IdentityOperations } from '../model.ts';
 
 /**
- * DescribeIdentityPool: what is set for a pool.
+ * DescribeIdentityPool: returns the settings of a pool.
  * @throws {ServiceError} ResourceNotFoundException, NotAuthorizedException
  */
 export function createDescribeIdentityPool({

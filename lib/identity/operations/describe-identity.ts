@@ -5,7 +5,9 @@ import type { IdentityOperations } from '../model.ts';
 import { toIdentityDescription } from '../to-output.ts';
 
 /**
- * DescribeIdentity: its dates, and the providers of its logins. One that has become part of another has none any more.
+ * DescribeIdentity: returns an identity's dates and the providers of its logins. An identity that was merged into
+ * another one has no logins any more.
+ *
  * @throws {ServiceError} ResourceNotFoundException, NotAuthorizedException
  */
 export function createDescribeIdentity({

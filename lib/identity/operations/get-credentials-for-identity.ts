@@ -15,11 +15,11 @@ type Needed =
   | 'region';
 
 /**
- * GetCredentialsForIdentity: credentials for an hour, of the identity that is named or of the one that it has become part
- * of. There are no roles here: a CustomRoleArn changes nothing.
+ * GetCredentialsForIdentity: returns credentials, valid for an hour, for the named identity or the one into which it
+ * was merged. There are no roles here, so CustomRoleArn has no effect.
  *
- * @throws {ServiceError} ResourceNotFoundException: there is no such identity; NotAuthorizedException: it is not the
- *   client's
+ * @throws {ServiceError} ResourceNotFoundException if the identity does not exist; NotAuthorizedException if it is
+ *   not the client's
  */
 export function createGetCredentialsForIdentity(
   dependencies: Pick<IdentityDependencies, Needed>,

@@ -9,16 +9,16 @@ import { readPublicLogins } from '../read-logins.ts';
 type Needed = 'store' | 'openIdTokens' | 'logins' | 'mergeDatasets' | 'now' | 'randomId' | 'region';
 
 /**
- * GetId: a new guest each time, or, with logins, always the same identity for the same person.
- * @throws {ServiceError} ResourceNotFoundException: there is no such pool; NotAuthorizedException: it lets in no guests,
- *   or a login is not valid
+ * GetId: returns a new guest for each call without logins; with logins, always the same identity for the same user.
+ * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; NotAuthorizedException if it does
+ *   not accept guests, or a login is invalid
  */
 export function createGetId(dependencies: Pick<IdentityDependencies, Needed>): IdentityOperations['GetId'] {
   return async ({ IdentityPoolId, Logins = {} }) => {
     const pool = await findPool(dependencies.store, IdentityPoolId);
     if (Object.keys(Logins).length === 0) return { IdentityId: await createGuest(dependencies, pool) };
-    const shown = readPublicLogins(dependencies, pool, Logins);
-    const question = { identityPoolId: IdentityPoolId, asked: null, ...shown };
+    const presented = readPublicLogins(dependencies, pool, Logins);
+    const question = { identityPoolId: IdentityPoolId, asked: null, ...presented };
     const newIdentityId = newId(dependencies);
     const IdentityId = await changeLogins(dependencies, question, (found) =>
       linkLogins(found, { newIdentityId }),
@@ -33,7 +33,7 @@ async function createGuest(
 ): Promise<string> {
   if (!AllowUnauthenticatedIdentities) throw guestsNotAllowed();
   const identityId = newId(ids);
-  const isMade = await store.createGuest({ identityPoolId: IdentityPoolId, identityId }, now());
-  if (!isMade) throw poolNotFound(IdentityPoolId);
+  const isCreated = await store.createGuest({ identityPoolId: IdentityPoolId, identityId }, now());
+  if (!isCreated) throw poolNotFound(IdentityPoolId);
   return identityId;
 }

@@ -16,12 +16,13 @@ const DEFAULT_DURATION_SECONDS = 15 * 60;
 const MAX_DURATION_SECONDS = 24 * 60 * 60;
 
 /**
- * GetOpenIdTokenForDeveloperIdentity: a developer's backend says who somebody is. The user's identity, made where there is
- * none, or the one named, to which the user is then linked; and a token with which the client can show to be it.
+ * GetOpenIdTokenForDeveloperIdentity: a developer's backend states who a user is. The operation returns the user's
+ * identity and a token with which the client can prove to be that identity. The identity is created if it does not
+ * exist. If the request names an identity, the user is linked to it.
  *
- * @throws {ServiceError} InvalidParameterException: no login of the pool's developer provider, or no such duration;
- *   DeveloperUserAlreadyRegisteredException: the user has another identity than the one named;
- *   ResourceNotFoundException: there is no such pool, or no such identity in it; NotAuthorizedException
+ * @throws {ServiceError} InvalidParameterException if the pool's developer provider has no login, or the duration
+ *   is invalid; DeveloperUserAlreadyRegisteredException if the user has another identity than the named one;
+ *   ResourceNotFoundException if the pool does not exist, or the identity is not in it; NotAuthorizedException
  */
 export function createGetOpenIdTokenForDeveloperIdentity(
   dependencies: Pick<IdentityDependencies, Needed>,
@@ -35,7 +36,7 @@ export function createGetOpenIdTokenForDeveloperIdentity(
     const question = { identityPoolId: IdentityPoolId, asked: IdentityId, proven: null, logins };
     const newIdentityId = newId(dependencies);
     const identityId = await changeLogins(dependencies, question, (found) => {
-      refuseAnothersUser(found, user);
+      checkUserIsAvailable(found, user);
       return linkLogins(found, { newIdentityId, isVouchedFor: true });
     });
     const identity = { identityPoolId: IdentityPoolId, identityId };
@@ -54,8 +55,8 @@ function readDuration(seconds = DEFAULT_DURATION_SECONDS): number {
   return seconds;
 }
 
-/** To make one of two identities there is MergeDeveloperIdentities. */
-function refuseAnothersUser({ asked, owned }: FoundLogins, { provider }: Login): void {
+/** Rejects a user who is registered to another identity. MergeDeveloperIdentities merges two identities. */
+function checkUserIsAvailable({ asked, owned }: FoundLogins, { provider }: Login): void {
   const ownerOfUser = owned.find(({ login }) => login.provider === provider)?.owner;
   if (asked && ownerOfUser && ownerOfUser.identityId !== asked.identityId) {
     throw new ServiceError(

@@ -10,9 +10,10 @@ type Needed = 'store' | 'openIdTokens' | 'logins' | 'mergeDatasets' | 'now' | 'r
 const DURATION_SECONDS = 10 * 60;
 
 /**
- * GetOpenIdToken: a token that says for ten minutes which identity its bearer is, for AssumeRoleWithWebIdentity.
- * @throws {ServiceError} ResourceNotFoundException: there is no such identity; NotAuthorizedException: it is not the
- *   client's; InvalidParameterException: the pool does not allow the classic flow
+ * GetOpenIdToken: returns a token that proves for ten minutes which identity its bearer is, for
+ * AssumeRoleWithWebIdentity.
+ * @throws {ServiceError} ResourceNotFoundException if the identity does not exist; NotAuthorizedException if it is
+ *   not the client's; InvalidParameterException if the pool does not allow the classic flow
  */
 export function createGetOpenIdToken(
   dependencies: Pick<IdentityDependencies, Needed>,

@@ -6,8 +6,10 @@ import { readMaxResults } from '../paging.ts';
 import { toIdentityDescription } from '../to-output.ts';
 
 /**
- * ListIdentities: the identities of a pool, by id; HideDisabled leaves out those that have become part of another one.
- * @throws {ServiceError} ResourceNotFoundException: there is no such pool; InvalidParameterException;
+ * ListIdentities: returns the identities of a pool, sorted by id. HideDisabled leaves out those that were merged into
+ * another one.
+ *
+ * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; InvalidParameterException;
  *   NotAuthorizedException
  */
 export function createListIdentities({
@@ -22,7 +24,7 @@ export function createListIdentities({
     const found = await store.listIdentities({
       identityPoolId: IdentityPoolId,
       after,
-      // One more tells whether there is another page.
+      // Reads one more, to learn whether another page follows.
       limit: size + 1,
       hideMerged: HideDisabled,
     });

@@ -4,7 +4,7 @@ import type { IdentityOperations } from '../model.ts';
 import { readMaxResults } from '../paging.ts';
 
 /**
- * ListIdentityPools: ids and names of the pools there are, by id.
+ * ListIdentityPools: returns ids and names of the existing pools, sorted by id.
  * @throws {ServiceError} InvalidParameterException, NotAuthorizedException
  */
 export function createListIdentityPools({
@@ -15,7 +15,7 @@ export function createListIdentityPools({
     authorizeDeveloper(caller);
     const size = readMaxResults(MaxResults);
     const after = NextToken === undefined ? '' : pageTokens.verifyPools(NextToken);
-    // One more tells whether there is another page.
+    // Reads one more, to learn whether another page follows.
     const found = await store.listPools({ after, limit: size + 1 });
     const page = found.slice(0, size);
     const last = found.length > page.length ? page.at(-1) : undefined;

@@ -8,11 +8,11 @@ import type { IdentityOperations, IdentityPoolDescription } from '../model.ts';
 import { developerLogin, developerProviderOf } from '../read-logins.ts';
 
 /**
- * MergeDeveloperIdentities: two users of a developer are one person; the identity of the source becomes part of that of
- * the destination.
+ * MergeDeveloperIdentities: merges the identity of the source user into that of the destination user, because both
+ * users are the same person.
  *
- * @throws {ServiceError} ResourceNotFoundException: there is no such pool, or no such user in it;
- *   InvalidParameterException: not the pool's developer provider; NotAuthorizedException
+ * @throws {ServiceError} ResourceNotFoundException if the pool does not exist, or has no such user;
+ *   InvalidParameterException if the provider is not the pool's developer provider; NotAuthorizedException
  */
 export function createMergeDeveloperIdentities(
   dependencies: Pick<IdentityDependencies, 'store' | 'mergeDatasets' | 'now'>,
@@ -25,7 +25,7 @@ export function createMergeDeveloperIdentities(
     const destination = developerLogin(provider, DestinationUserIdentifier, 'destinationUserIdentifier');
     const logins = source.userId === destination.userId ? [source] : [source, destination];
     const question = { identityPoolId: IdentityPoolId, asked: null, proven: null, logins };
-    return { IdentityId: await changeLogins(dependencies, question, mergeInOrder) };
+    return { IdentityId: await changeLogins(dependencies, question, mergeSource) };
   };
 }
 
@@ -37,18 +37,21 @@ function checkProvider(
   if (DeveloperProviderName !== provider) {
     throw new ServiceError(
       'InvalidParameterException',
-      `DeveloperProviderName must be the identity pool's, '${provider}'.`,
+      `DeveloperProviderName must be that of the identity pool, '${provider}'.`,
     );
   }
   return provider;
 }
 
-/** The first of the two logins is the source's; where both are one, there is but one. */
-function mergeInOrder({ owned, unowned }: FoundLogins): LinkDecision {
+/**
+ * Merges the owner of the first login, the source's, into the owner of the last. If both users are the same, there is
+ * only one login.
+ */
+function mergeSource({ owned, unowned }: FoundLogins): LinkDecision {
   const source = owned[0]?.owner.identityId;
   const destination = owned.at(-1)?.owner.identityId;
   if (source === undefined || destination === undefined || unowned.length > 0) {
-    throw new ServiceError('ResourceNotFoundException', 'There is no such developer user in the pool.');
+    throw new ServiceError('ResourceNotFoundException', 'The identity pool has no such developer user.');
   }
   const merge = source === destination ? [] : [source];
   return { identityId: destination, isNew: false, link: [], merge };

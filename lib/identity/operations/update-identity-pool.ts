@@ -6,12 +6,13 @@ import type { IdentityOperations, IdentityPoolDescription } from '../model.ts';
 import { toPoolSettings } from '../to-output.ts';
 
 /**
- * UpdateIdentityPool: sets everything anew; what is not given is not set any more. Only the DeveloperProviderName stays
- * once it is set, since the users of the backend are known under it. Source: API reference, CreateIdentityPool: "Once you
- * have set a developer provider name, you cannot change it."
+ * UpdateIdentityPool: replaces all settings; a setting that is not given is removed. Only DeveloperProviderName stays
+ * after it is set, because the backend's users are known under it. Source: API reference, CreateIdentityPool: "Once
+ * you have set a developer provider name, you cannot change it."
  *
- * @throws {ServiceError} ResourceNotFoundException: there is no such pool; InvalidParameterException: another
- *   DeveloperProviderName; ConcurrentModificationException: it was changed at the same time; NotAuthorizedException
+ * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; InvalidParameterException if
+ *   DeveloperProviderName differs from the one set; ConcurrentModificationException if the pool was changed at the
+ *   same time; NotAuthorizedException
  */
 export function createUpdateIdentityPool({
   store,
@@ -25,7 +26,7 @@ export function createUpdateIdentityPool({
     if (!(await store.changePool(before, pool))) {
       throw new ServiceError(
         'ConcurrentModificationException',
-        'the identity pool was changed at the same time',
+        'the identity pool was changed by another request; try again',
       );
     }
     return pool;
@@ -37,7 +38,10 @@ function keepProviderName(
   { DeveloperProviderName: given }: IdentityPoolDescription,
 ): string | undefined {
   if (before !== undefined && given !== undefined && given !== before) {
-    throw new ServiceError('InvalidParameterException', 'A DeveloperProviderName that is set cannot change.');
+    throw new ServiceError(
+      'InvalidParameterException',
+      'DeveloperProviderName cannot be changed after it is set.',
+    );
   }
   return before ?? given;
 }

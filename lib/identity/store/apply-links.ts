@@ -10,20 +10,20 @@ import {
   LINK_LOGINS,
   LOCK_IDENTITY,
   MERGE_IDENTITIES,
-  MERGE_ON,
   MODIFY_IDENTITY,
   MOVE_LOGINS,
+  REDIRECT_MERGED,
 } from './identity-statements.ts';
 
-/** Takes the transaction back. */
+/** Rolls back the transaction: the state has changed since the decision. */
 class OutdatedError extends Error {
   override name = 'OutdatedError';
 }
 
 /**
- * `IdentityStore.applyLinks`. Whoever changes logins of an identity, or what it is part of, has locked its row: what was
- * found is still so once all rows are locked, or it is found out. A login that nobody has is linked by the first alone,
- * which is what its key is for.
+ * Implements `IdentityStore.applyLinks`. A transaction that changes the logins of an identity, or the identity into
+ * which it is merged, first locks the identity's row. So when all rows are locked, what was found still holds, or the
+ * change is detected. If several transactions link a login without an owner, its key lets only the first one succeed.
  */
 export async function applyLinks(database: Database, change: LinkChange): Promise<boolean> {
   try {
@@ -46,8 +46,9 @@ async function applyInTransaction(transaction: Transaction, change: LinkChange):
 }
 
 /**
- * One after the other in one order, so that no two wait for each other. One that was merged meanwhile is let go at once:
- * who merges its target holds that, and writes this row without having locked it first.
+ * Locks an identity that was not merged. All transactions lock in the same order, so they do not deadlock. An
+ * identity that was merged in the meantime is released immediately: a transaction that merges its target holds the
+ * target, and writes this row without having locked it first.
  */
 async function lockLiving(transaction: Transaction, identityId: string): Promise<void> {
   const { rows } = await transaction.query<{ merged_into: string | null }>(LOCK_IDENTITY, [identityId]);
@@ -62,7 +63,7 @@ function identitiesIn({ asked, proven, owned }: FoundLogins): string[] {
 async function createIdentity(transaction: Transaction, { question, decision, at }: LinkChange) {
   const values = [question.identityPoolId, decision.identityId, at];
   const { rowsChanged } = await transaction.query(CREATE_IDENTITY, values);
-  // The pool is gone.
+  // The pool no longer exists.
   if (rowsChanged === 0) throw new OutdatedError();
 }
 
@@ -81,14 +82,15 @@ async function linkLogins(transaction: Transaction, { question, decision, at }: 
 }
 
 /**
- * Those merged before go on to where their identity goes, so that nobody has to follow more than one step. Their datasets
- * do follow step by step: what an identity still writes must not get ahead of what it wrote before and what is on its way.
+ * Merges identities. Identities merged into them earlier are redirected to the new target, so that no lookup follows
+ * more than one step. Datasets do follow step by step: what an identity still writes must not overtake what it wrote
+ * before and is being copied.
  */
 async function mergeIdentities(transaction: Transaction, { question, decision, at }: LinkChange) {
   const { identityPoolId } = question;
   const { identityId: into, merge } = decision;
   const merged = textArray(merge);
-  await transaction.query(MERGE_ON, [into, merged]);
+  await transaction.query(REDIRECT_MERGED, [into, merged]);
   await transaction.query(MERGE_IDENTITIES, [into, at, merged]);
   await transaction.query(MOVE_LOGINS, [into, merged]);
   const rowIds = plainArray(merge.map((identityId) => identityRowId({ identityPoolId, identityId })));

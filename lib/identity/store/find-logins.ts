@@ -4,7 +4,7 @@ import { hashedUuid } from '../../database/row-ids.ts';
 import type { FoundLogins, LivingIdentity, Login, LoginQuestion } from '../identity-store.ts';
 import { FIND_LOGINS, type FoundRow } from './identity-statements.ts';
 
-/** `IdentityStore.findLogins`, in a transaction or without one. */
+/** Implements `IdentityStore.findLogins`, inside or outside a transaction. */
 export async function findLogins(
   on: Transaction,
   { identityPoolId, asked, proven, logins }: LoginQuestion,
@@ -30,7 +30,7 @@ function toLivingIdentity(row: FoundRow): LivingIdentity {
   return { identityId: row.identity_id, createdAt: row.created_ms, isGuest: row.is_guest };
 }
 
-/** Key of a login's row: who somebody is to a provider, within a pool. No provider's name holds NUL. */
+/** Returns the key of a login's row: a user of a provider, within a pool. No provider's name contains NUL. */
 export function loginId(identityPoolId: string, { provider, userId }: Login): string {
   return hashedUuid(`${identityPoolId}\0${provider}\0${userId}`);
 }

@@ -17,7 +17,10 @@ type IdentityPoolStore = Pick<
   'readPool' | 'createPool' | 'changePool' | 'listPools' | 'markDeleted'
 >;
 
-/** The identity store's side of pools, on any `Database`. What Cognito Sync keeps of them is the pool store's. */
+/**
+ * Creates the part of the identity store for pools, on any `Database`. The pool store holds what Cognito Sync stores
+ * of them.
+ */
 export function createIdentityPoolStore(database: Database): IdentityPoolStore {
   return {
     async readPool(identityPoolId) {
@@ -53,7 +56,7 @@ export function createIdentityPoolStore(database: Database): IdentityPoolStore {
   };
 }
 
-/** A pool that was made without settings, by the command or at the first start. */
+/** Settings of a pool that was created without any, by the command or at the first start. */
 const DEFAULT_SETTINGS = { IdentityPoolName: 'cognito-sync-backend', AllowUnauthenticatedIdentities: true };
 
 function toPool({ identity_pool_id, identity_settings }: PoolSettingsRow): IdentityPoolDescription {

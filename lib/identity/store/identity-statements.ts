@@ -1,4 +1,4 @@
-// The statements of the identity store. A pool that is marked as deleted is not there.
+// Statements of the identity store. A pool that is marked as deleted does not exist for them.
 
 export interface PoolSettingsRow {
   identity_pool_id: string;
@@ -21,7 +21,7 @@ export const CHANGE_SETTINGS = `
 UPDATE sync.identity_pools SET identity_settings = $2
 WHERE identity_pool_id = $1`;
 
-// COLLATE: the same order on every server, whatever its locale.
+// COLLATE: the same order on every server, regardless of its locale.
 export const LIST_SETTINGS = `
 SELECT identity_pool_id, identity_settings
 FROM sync.identity_pools
@@ -29,7 +29,7 @@ WHERE identity_pool_id > $1 COLLATE "C" AND deleted_ms IS NULL
 ORDER BY identity_pool_id COLLATE "C"
 LIMIT $2::bigint`;
 
-/** An identity beside one of its providers; without one where it has none. */
+/** An identity with one of its providers; null if it has no provider. */
 export interface IdentityRow {
   identity_id: string;
   identity_pool_id: string;
@@ -49,8 +49,8 @@ FROM identity.identities
 LEFT JOIN identity.logins ON logins.identity_id = identities.identity_id
 WHERE identities.identity_id = $1`;
 
-// The page is cut before the logins are joined. In the order of the index, which is the server's own: a pool can have very
-// many identities.
+// The page is limited before the logins are joined. The order is that of the index, in the server's own collation,
+// because a pool can have very many identities.
 export const LIST_IDENTITIES = `${WITH_PROVIDERS}
 FROM (
   SELECT * FROM identity.identities
@@ -63,7 +63,7 @@ FROM (
 LEFT JOIN identity.logins ON logins.identity_id = identities.identity_id
 ORDER BY identities.identity_id`;
 
-/** An identity that stands for itself, beside what it was found by: the id of an identity or of a login. */
+/** An identity that was not merged, with the id by which it was found: that of an identity or of a login. */
 export interface FoundRow {
   found_by: string;
   identity_id: string;
@@ -71,7 +71,8 @@ export interface FoundRow {
   is_guest: boolean;
 }
 
-// In one statement, so that all of it was so at one moment. No identity is merged into one that is merged itself.
+// One statement, so that everything is read at one point in time. No identity is merged into one that was itself
+// merged.
 export const FIND_LOGINS = `
 SELECT
   named.identity_id AS found_by, living.identity_id, living.created_ms,
@@ -87,14 +88,14 @@ WHERE logins.login_id = ANY ($3::uuid[])`;
 
 export const LOCK_IDENTITY = 'SELECT merged_into FROM identity.identities WHERE identity_id = $1 FOR UPDATE';
 
-/** Makes none where there is no such pool. */
+/** Creates no identity if the pool does not exist. */
 export const CREATE_IDENTITY = `
 INSERT INTO identity.identities (identity_id, identity_pool_id, created_ms, modified_ms)
 SELECT $2::text, identity_pool_id, $3::bigint, $3::bigint
 FROM sync.identity_pools
 WHERE identity_pool_id = $1 AND deleted_ms IS NULL`;
 
-/** Leaves those that somebody else has linked meanwhile, after having waited whether they do. */
+/** Skips logins that another transaction links at the same time, after waiting for its outcome. */
 export const LINK_LOGINS = `
 INSERT INTO identity.logins (login_id, identity_pool_id, provider, user_id, identity_id, linked_ms)
 SELECT given.login_id, $1::text, given.provider, given.user_id, $2::text, $3::bigint
@@ -112,8 +113,8 @@ export const MOVE_LOGINS = `
 UPDATE identity.logins SET identity_id = $1
 WHERE identity_id = ANY ($2::text[])`;
 
-/** Those that were merged into identities which are merged now, too. */
-export const MERGE_ON = `
+/** Redirects the identities that were merged into those that are merged now. */
+export const REDIRECT_MERGED = `
 UPDATE identity.identities SET merged_into = $1
 WHERE merged_into = ANY ($2::text[])`;
 

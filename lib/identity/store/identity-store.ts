@@ -5,7 +5,7 @@ import { findLogins } from './find-logins.ts';
 import { createIdentityPoolStore } from './identity-pool-store.ts';
 import { CREATE_IDENTITY, type IdentityRow, LIST_IDENTITIES, READ_IDENTITY } from './identity-statements.ts';
 
-/** The store of identity pools, identities and logins, on any `Database`. */
+/** Creates the store of identity pools, identities and logins, on any `Database`. */
 export function createIdentityStore(database: Database): IdentityStore {
   return {
     ...createIdentityPoolStore(database),
@@ -32,7 +32,10 @@ export function createIdentityStore(database: Database): IdentityStore {
   };
 }
 
-/** Identities in the order of their rows: each has as many as it has providers, or one. */
+/**
+ * Groups rows into identities, in the order of the rows. An identity has one row per provider, or one row if it has
+ * no provider.
+ */
 function toIdentities(rows: readonly IdentityRow[]): StoredIdentity[] {
   const rowsOf = Map.groupBy(rows, ({ identity_id }) => identity_id);
   const identities = new Map(rows.map((row) => [row.identity_id, row]));

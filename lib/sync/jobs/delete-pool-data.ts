@@ -7,14 +7,20 @@ import { deletionOf } from '../next-dataset.ts';
 import type { PoolDataStore } from '../ports/pool-data-store.ts';
 import { exists } from '../ports/sync-store.ts';
 
-/** Datasets that are deleted at the same time: as many as there are connections to a server. */
-const AT_ONCE = 4;
-/** Datasets that are read at once. */
-const STEP = 200;
-/** Writes that were under way make another pass necessary; one who never stops does not make it endless. */
-const PASSES = 50;
-/** After so many passes in a row that removed nothing, with a pause after each, others hold what is left for long. */
-const IDLE_PASSES = 10;
+/** Datasets deleted concurrently: as many as there are connections to a database server. */
+const CONCURRENCY = 4;
+/** Datasets read per query. */
+const PAGE_SIZE = 200;
+/**
+ * Maximum number of passes. Writes in flight make another pass necessary; a writer that never stops must not make the loop
+ * endless.
+ */
+const MAX_PASSES = 50;
+/**
+ * Maximum number of consecutive passes that remove nothing, with a pause after each. After that, other transactions hold the rest
+ * for long.
+ */
+const MAX_IDLE_PASSES = 10;
 const PAUSE_MS = 200;
 
 export interface DeletePoolDataDeps extends Pick<SyncDependencies, 'store' | 'now' | 'afterWrite'> {
@@ -23,19 +29,21 @@ export interface DeletePoolDataDeps extends Pick<SyncDependencies, 'store' | 'no
 }
 
 /**
- * Deletes what is kept of a pool that is marked as deleted: each dataset as DeleteDataset does, so that the pool's stream
- * tells of it, and then all that is known of them, counts and devices, too, and the pool's identities with their logins.
- * The mark itself stays. What was cut off, or was still written, the next call deletes. Of a pool that is not marked
- * nothing is deleted.
+ * Deletes the data of a pool that is marked as deleted. Each dataset is deleted as DeleteDataset does, so that the
+ * pool's stream receives the event. Then all remaining data of the datasets is removed, counts and devices included,
+ * and the pool's identities with their logins. The mark remains.
  *
- * @returns whether nothing is left; false where others hold or write something for longer than is waited for
- * @throws {DatabaseError} part of it may be deleted
+ * If a call is interrupted, or more is written in the meantime, the next call deletes the rest. Nothing is deleted of
+ * a pool that is not marked.
+ *
+ * @returns whether nothing is left; false if other transactions hold or write data for longer than this waits
+ * @throws {DatabaseError} part of the data may be deleted
  */
 export function createDeletePoolData(deps: DeletePoolDataDeps): (identityPoolId: string) => Promise<boolean> {
   const { poolData, sleep } = deps;
   return async (identityPoolId) => {
     let idle = 0;
-    for (let pass = 1; pass <= PASSES && idle < IDLE_PASSES; pass += 1) {
+    for (let pass = 1; pass <= MAX_PASSES && idle < MAX_IDLE_PASSES; pass += 1) {
       if (!(await poolData.isLeft(identityPoolId))) return true;
       const removed = await deleteOnce(deps, identityPoolId);
       idle = removed > 0 ? 0 : idle + 1;
@@ -45,7 +53,7 @@ export function createDeletePoolData(deps: DeletePoolDataDeps): (identityPoolId:
   };
 }
 
-/** @returns how many datasets and rows */
+/** @returns the number of merges, datasets and rows removed */
 async function deleteOnce(deps: DeletePoolDataDeps, identityPoolId: string): Promise<number> {
   const { poolData } = deps;
   const merges = await poolData.removePendingMerges(identityPoolId);
@@ -53,21 +61,21 @@ async function deleteOnce(deps: DeletePoolDataDeps, identityPoolId: string): Pro
   return merges + datasets + (await poolData.removeRows(identityPoolId));
 }
 
-/** @returns how many */
+/** @returns the number of datasets deleted */
 async function deleteDatasets(deps: DeletePoolDataDeps, identityPoolId: string): Promise<number> {
-  const limit = pLimit(AT_ONCE);
+  const limit = pLimit(CONCURRENCY);
   let deleted = 0;
   let last: DatasetKey | null = null;
   for (;;) {
-    const step: DatasetKey[] = await deps.poolData.listDatasets(identityPoolId, last, STEP);
-    const outcomes = await limit.map(step, (dataset) => deleteDataset(deps, dataset));
+    const page: DatasetKey[] = await deps.poolData.listDatasets(identityPoolId, last, PAGE_SIZE);
+    const outcomes = await limit.map(page, (dataset) => deleteDataset(deps, dataset));
     deleted += outcomes.filter(Boolean).length;
-    last = step.at(-1) ?? null;
-    if (step.length < STEP) return deleted;
+    last = page.at(-1) ?? null;
+    if (page.length < PAGE_SIZE) return deleted;
   }
 }
 
-/** @returns false where it is gone, or the pool is there: one that was made under the same id since it was listed */
+/** @returns false if the dataset is gone, or the pool exists: it was created under the same id after the listing */
 async function deleteDataset(
   { store, now, afterWrite }: DeletePoolDataDeps,
   key: DatasetKey,

@@ -1,35 +1,38 @@
 import type { Merge, MergeStore } from '../ports/merge-store.ts';
 import { finishPending } from './finish-pending.ts';
 
-// A host whose clock is behind by less still takes credentials that have expired.
+// A host whose clock is behind by less than this still accepts expired credentials.
 const CLOCK_SKEW_MS = 60 * 60 * 1000;
 
 export interface FinishMergesDeps {
   merges: Pick<MergeStore, 'listPending' | 'endPending'>;
   mergeDatasets: (merge: Merge) => Promise<void>;
-  /** For so long credentials of an identity can be used after it has disappeared. */
+  /** How long credentials of an identity remain valid after the identity has disappeared. */
   credentialsLifetimeMs: number;
   /** Epoch milliseconds. */
   now: () => number;
-  /** Told of each merge that failed; the next run tries it again. */
+  /** Called for each merge that failed; the next run retries it. */
   onFailure: (merge: Merge, error: unknown) => void;
 }
 
 export interface FinishMergesOutcome {
-  /** Merges looked at. */
+  /** Merges processed. */
   pending: number;
   ended: number;
   failed: number;
-  /** The one that the time ended with, to go on after; null where all were looked at. */
+  /**
+   * The last merge processed before the time ran out, after which the next run continues; null if all were processed.
+   */
   last: Merge | null;
 }
 
 /**
- * Merges what linking identities left to be merged: what a crash cut off, and what was still written with credentials
- * that live on. A merge ends when nobody can have such credentials any more and nothing is left to merge.
+ * Completes the merges that linking identities left pending: datasets that a crash left, and datasets written with
+ * credentials that were still valid. A merge ends when no such credentials can exist any more and nothing is left to
+ * merge.
  *
- * @param after where the run before this one ended, so that none is kept from its turn by those before it
- * @param timeBudgetMs after this long no further merge is begun; one always is
+ * @param after the `last` of the previous run, so that the first merges do not keep the others waiting
+ * @param timeBudgetMs after this time no further merge is started; at least one always is
  */
 export async function finishMerges(
   deps: FinishMergesDeps,

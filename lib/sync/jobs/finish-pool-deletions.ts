@@ -2,37 +2,40 @@ import type { PoolDataStore } from '../ports/pool-data-store.ts';
 import { finishPending } from './finish-pending.ts';
 
 /**
- * A statement or transaction is ended after a minute at most (lib/database/drivers/pg/open-pg.ts, pglite/open-pglite.ts), so whatever
- * began while the pool was there is over after this, also where the clocks of two hosts differ by minutes.
+ * A statement or transaction is ended after one minute at most (lib/database/drivers/pg/open-pg.ts,
+ * pglite/open-pglite.ts). So everything that began while the pool existed has ended after this time, even if the clocks
+ * of two hosts differ by minutes.
  */
 export const GRACE_MS = 5 * 60 * 1000;
 
 export interface FinishPoolDeletionsDeps {
   poolData: Pick<PoolDataStore, 'listMarked' | 'removePool'>;
-  /** Says whether nothing is left. */
+  /** Deletes the pool's data and returns whether nothing is left. */
   deletePoolData: (identityPoolId: string) => Promise<boolean>;
   /** Epoch milliseconds. */
   now: () => number;
-  /** Told of each pool where it failed; the next run tries it again. */
+  /** Called for each pool that failed; the next run retries it. */
   onFailure: (identityPoolId: string, error: unknown) => void;
 }
 
 export interface FinishPoolDeletionsOutcome {
-  /** Pools looked at. */
+  /** Pools processed. */
   deleted: number;
-  /** Of them, those that nothing is known of any more. */
+  /** Pools of which nothing was left, and whose row was removed. */
   ended: number;
   failed: number;
-  /** The one that the time ended with, to go on after; empty where all were looked at. */
+  /**
+   * The last pool processed before the time ran out, after which the next run continues; empty if all were processed.
+   */
   last: string;
 }
 
 /**
- * Deletes what is left of pools that are deleted: what a crash cut off, and what was written by whoever had begun before.
- * When nothing is left, and nobody can still be writing, the pool is forgotten.
+ * Deletes the remaining data of deleted pools: data that a crash left, and data written by requests that had begun
+ * before the deletion. When nothing is left and no such request can still be writing, the row of the pool is removed.
  *
- * @param after where the run before this one ended, so that none is kept from its turn by those before it
- * @param timeBudgetMs after this long no further pool is begun; one always is
+ * @param after the `last` of the previous run, so that the first pools do not keep the others waiting
+ * @param timeBudgetMs after this time no further pool is started; at least one always is
  */
 export async function finishPoolDeletions(
   deps: FinishPoolDeletionsDeps,

@@ -8,7 +8,7 @@ import type { DatasetMerge, Merge, MergeSnapshot, MergeStore, MergeTarget } from
 import { exists, type StoredDataset, type SyncStore } from '../ports/sync-store.ts';
 import { splitRecords } from './split-records.ts';
 
-/** The longest name that a device can give a dataset by itself: one of a copy is longer by the identity's id. */
+/** The longest dataset name that a device can choose. The name of a copy is longer by the identity's id. */
 const MAX_OWN_NAME_LENGTH = 128;
 
 export interface MergeDatasetsDeps {
@@ -22,14 +22,16 @@ export interface MergeDatasetsDeps {
 }
 
 /**
- * Gives the datasets of an identity that has become part of another one to that one, each in a transaction of its own:
- * the live records of `game` are copied to the surviving identity's `game.<disappearing identity's id>`, and `game` is
- * deleted; the pool's stream tells of both. Run again after a crash, or after more was written into the disappearing
- * identity, it does what is left to do. Limits do not stop it.
+ * Moves the datasets of an identity that was merged into another one to that identity, each in its own transaction.
+ * The live records of `game` are copied to the surviving identity's `game.<disappearing identity's id>`, and `game`
+ * is deleted. The pool's stream receives events for both.
  *
- * Source of the names: Amazon Cognito developer guide, "Handling callbacks"; clients build the same ones.
+ * After a crash, or if more was written into the disappearing identity, another run does the rest. Limits do not stop
+ * it.
  *
- * @throws {DatabaseError} some datasets may be merged, each of the others is as it was
+ * Source of the names: Amazon Cognito developer guide, "Handling callbacks"; clients build the same names.
+ *
+ * @throws {DatabaseError} some datasets may be merged; each of the others is unchanged
  */
 export function createMergeDatasets({
   store,
@@ -53,13 +55,14 @@ export function createMergeDatasets({
 }
 
 /**
- * A copy keeps its name: the id in it tells already where it came from, and names do not grow with each merge. So does
- * a dataset with a name that only copies have, wherever it came from: a longer one no device could ask for.
+ * Determines the target of a dataset. A copy keeps its name: the id in the name already says where it came from, and
+ * names do not grow with each merge. A dataset whose name is too long for a device to have chosen keeps it as well,
+ * wherever it came from. No device could request a longer name.
  */
 function targetOf(source: DatasetKey, into: string, isCopy: boolean): MergeTarget {
   const { datasetName, identityId } = source;
   const keepsName = isCopy || datasetName.length > MAX_OWN_NAME_LENGTH;
-  // An identity's id has no dot.
+  // Identity ids contain no dot.
   const rootName = keepsName ? datasetName.slice(0, datasetName.lastIndexOf('.')) : datasetName;
   const inSurviving = { ...source, identityId: into };
   return {
@@ -68,7 +71,7 @@ function targetOf(source: DatasetKey, into: string, isCopy: boolean): MergeTarge
   };
 }
 
-/** A pool that is gone gets nothing: what is left of it is deleted, too. */
+/** Decides the merge of one dataset. Nothing is copied into a deleted pool, whose remaining data is being deleted. */
 function decide(
   sourceKey: DatasetKey,
   into: string,
@@ -86,7 +89,7 @@ function decide(
   return { deletion, copy, events: [...copied, deleted] };
 }
 
-/** An update as a device would make it, of a dataset that nearly always is new. */
+/** Builds the update that a device would make to the target dataset, which is nearly always new. */
 function copyOf(
   { datasetName }: DatasetKey,
   modifiedBy: string,

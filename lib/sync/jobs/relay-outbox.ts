@@ -8,24 +8,24 @@ import type {
   StreamingSwitch,
 } from '../ports/outbox.ts';
 
-/** How the relay goes about it; times in milliseconds. */
+/** Settings of the relay. Times are in milliseconds. */
 export interface RelayOptions {
-  /** Most rows of one claim; a PutRecords request takes 500. */
+  /** Maximum rows of one claim. A PutRecords request takes 500. */
   batchRows: number;
-  /** Longer than publishing a batch takes, or events are published twice. */
+  /** Must be longer than publishing a batch takes; otherwise events are published twice. */
   leaseMs: number;
-  /** After this long no further batch is begun. The first always is. */
+  /** After this time no further batch is started. The first always is. */
   timeBudgetMs: number;
-  /** From this claim on a refusal that cannot pass parks the row. */
+  /** From this claim on, a permanent failure parks the row. */
   parkAfterAttempts: number;
-  /** From this claim of a row on its stream is not being made, but gone. */
+  /** From this claim of a row on, a missing stream counts as deleted rather than as still being created. */
   disableAfterAttempts: number;
-  /** Rest of a row after its first failure, doubled with each further one up to the cap. */
+  /** Backoff after the first failure of a row, doubled with each further failure up to `retryCapMs`. */
   retryBaseMs: number;
   retryCapMs: number;
 }
 
-/** A request to Kinesis may take three attempts of 15 s. */
+/** The lease covers a request to Kinesis, which may take three attempts of 15 s. */
 const DEFAULT_OPTIONS: RelayOptions = {
   batchRows: 500,
   leaseMs: 60_000,
@@ -36,44 +36,51 @@ const DEFAULT_OPTIONS: RelayOptions = {
   retryCapMs: 30_000,
 };
 
-/** A stream that takes nothing is left alone until the next run; one batch can fail for reasons of its own. */
+/**
+ * Failed batches in a row after which a stream is left until the next run. A single batch can fail for reasons of its
+ * own.
+ */
 const FAILED_BATCHES_IN_A_ROW = 3;
 
 export interface RelayOutboxDeps {
   outbox: Outbox;
   publisher: EventPublisher;
   streaming: StreamingSwitch;
-  /** For rows that name no stream. */
+  /** The stream of rows that name none. */
   streamName: string;
-  /** Milliseconds of any clock; only differences count. */
+  /** Milliseconds of any clock; only differences matter. */
   now: () => number;
   options?: Partial<RelayOptions>;
 }
 
-/** What became of the rows claimed; counts and error codes only, fit for a log. */
+/** The outcome for the claimed rows: counts and error codes only, safe to log. */
 export interface RelayOutcome {
   published: number;
   postponed: number;
   parked: number;
-  /** The codes of the refusals, each once. */
+  /** The error codes of the failures, each once. */
   refusals: string[];
-  /** The streams that are gone, and whose pools were told so. */
+  /** The streams that no longer exist and whose pools this run set to DISABLED. */
   goneStreams: string[];
-  /** Of those postponed, the rows whose stream is gone, whether its pools were told now or before. */
+  /** Postponed rows whose stream no longer exists, whether this run or an earlier one disabled its pools. */
   withoutStream: number;
 }
 
 /**
- * Publishes what waits in the outbox, oldest first, each row to its stream, until nothing is left to claim or its time
- * is over. Streams do not wait for each other: each has a lane of its own, and one that takes nothing is left alone until
- * the next run. At least once: an event that was published and could not be removed goes out again when its lease is
- * over. Order is best effort, because a row that was refused rests while others go on; consumers order by version.
+ * Publishes the events in the outbox, oldest first, each to the stream of its row. It ends when no row can be claimed
+ * or the time budget is used up. Streams are served concurrently and do not wait for each other. A stream that
+ * accepts nothing is left until the next run.
  *
- * A refusal that may pass is tried for ever, one that cannot is tried a few times, lest a fault that was judged
- * wrongly cost an event, and then parked with its reason. Where a stream is gone, its pools are told that they stream no
- * more; the rows stay and are tried on, so that they go out once there is a stream of that name again.
+ * Delivery is at-least-once: an event that was published but could not be removed is published again when its lease
+ * has expired. Order is best effort, because a failed row waits while others are published. Consumers order events by
+ * version.
  *
- * @throws whatever the outbox throws; rows claimed by then come back when their lease is over
+ * Transient failures are retried indefinitely. Permanent failures are retried a few times, because a wrong
+ * classification would cost an event; then the row is parked with the reason. If a stream no longer exists, the relay
+ * disables streaming of its pools. The rows stay and are retried, so that they are published once a stream of that
+ * name exists again.
+ *
+ * @throws any error of the outbox; rows claimed by then become available when their leases expire
  */
 export async function relayOutbox({ options, ...deps }: RelayOutboxDeps): Promise<RelayOutcome> {
   const effective = { ...DEFAULT_OPTIONS, ...options };
@@ -87,21 +94,21 @@ export async function relayOutbox({ options, ...deps }: RelayOutboxDeps): Promis
       if (rows.length === 0) break;
       for (const [stream, ofStream] of Map.groupBy(rows, (row) => row.streamName)) {
         const lane = relayStream(stream, ofStream, run);
-        // It is looked at in the end; until then nobody has to answer for it.
+        // Awaited below. Until then a rejection must not count as unhandled.
         lane.catch(() => undefined);
         lanes.set(stream, lane);
       }
     } while (deps.now() < run.deadline);
   } finally {
-    // Whatever becomes of one, the others are not left to themselves.
+    // Even if one lane fails, wait for the others.
     await Promise.allSettled(lanes.values());
   }
-  return sumUp(await Promise.all(lanes.values()));
+  return sumOutcomes(await Promise.all(lanes.values()));
 }
 
 type Run = Omit<RelayOutboxDeps, 'options'> & { options: RelayOptions; deadline: number };
 
-/** The lane of one stream: rows that have been claimed, then what else waits for it. */
+/** Publishes the claimed rows of one stream, then claims and publishes its other rows. */
 async function relayStream(
   stream: OutboxStream,
   claimed: readonly OutboxRow[],
@@ -116,7 +123,7 @@ async function relayStream(
     if (failedBatches === FAILED_BATCHES_IN_A_ROW || run.now() >= run.deadline) break;
     rows = await run.outbox.claim(run.options.batchRows, run.options.leaseMs, { only: stream });
   }
-  return sumUp(batches);
+  return sumOutcomes(batches);
 }
 
 interface Refused {
@@ -132,17 +139,17 @@ async function relayBatch(
   const outcomes = await publisher.publish(stream ?? streamName, rows.map(toEntry));
   const published: string[] = [];
   const postponed: Refused[] = [];
-  const hopeless: Refused[] = [];
+  const rejected: Refused[] = [];
   rows.forEach((row, index) => {
     const refusal = outcomes[index] ?? { error: 'NoOutcome', retryable: true };
     if (refusal === 'published') published.push(row.outboxId);
     else if (refusal.retryable || row.attempts < options.parkAfterAttempts) postponed.push({ row, refusal });
-    else hopeless.push({ row, refusal });
+    else rejected.push({ row, refusal });
   });
-  // What is published comes first: should a later statement fail, it does not go out again.
+  // Published rows are removed first: if a later statement fails, they are not published again.
   if (published.length > 0) await outbox.remove(published);
   if (postponed.length > 0) await outbox.postpone(postponed.map(({ row }) => toPostponed(row, options)));
-  for (const { row, refusal } of hopeless) {
+  for (const { row, refusal } of rejected) {
     await outbox.park(row.outboxId, `${refusal.error}, ${row.attempts} attempts`);
   }
   const isGone = postponed.some(
@@ -153,14 +160,14 @@ async function relayBatch(
   return {
     published: published.length,
     postponed: postponed.length,
-    parked: hopeless.length,
-    refusals: [...new Set([...postponed, ...hopeless].map(({ refusal }) => refusal.error))],
+    parked: rejected.length,
+    refusals: [...new Set([...postponed, ...rejected].map(({ refusal }) => refusal.error))],
     goneStreams: disabled > 0 ? [goneStream] : [],
     withoutStream: isGone ? postponed.filter(({ refusal }) => refusal.noStream).length : 0,
   };
 }
 
-function sumUp(outcomes: readonly RelayOutcome[]): RelayOutcome {
+function sumOutcomes(outcomes: readonly RelayOutcome[]): RelayOutcome {
   const sum = (count: 'published' | 'postponed' | 'parked' | 'withoutStream') =>
     outcomes.reduce((total, outcome) => total + outcome[count], 0);
   return {

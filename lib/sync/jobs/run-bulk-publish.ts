@@ -9,11 +9,11 @@ import type { OutgoingEvent } from '../ports/sync-store.ts';
 import { splitRecords } from './split-records.ts';
 
 export interface BulkPublishJobOptions {
-  /** Most datasets whose events are put into the outbox in one step. */
+  /** Maximum datasets whose events are put into the outbox in one step. */
   datasetsPerStep: number;
-  /** From so many waiting events on no more are put there: others' changes wait behind them. */
+  /** When this many events are waiting, no more are put into the outbox, because other changes wait behind them. */
   maxWaiting: number;
-  /** After this long no further step is begun. Each pool has its first. */
+  /** After this time no further step is started. Each pool gets at least one step. */
   timeBudgetMs: number;
 }
 
@@ -27,24 +27,24 @@ export interface RunBulkPublishDeps {
   options?: Partial<BulkPublishJobOptions>;
 }
 
-/** How many pools had a bulk publish in progress, and what came of them; fit for a log. */
+/** The number of pools with a bulk publish in progress, and its results. Safe to log. */
 export interface BulkPublishOutcome {
   inProgress: number;
-  /** Steps that went on to further datasets. */
+  /** Steps that published further datasets. */
   steps: number;
   succeeded: number;
   failed: number;
 }
 
 /**
- * Takes the bulk publishes in progress on, each step by step until it has to wait for the relay or is over: an event for
- * each dataset that exists goes into the outbox, with its records and tombstones, each of its own version. What changes
- * meanwhile is published as always; readers go by versions. It can be stopped between any two steps, and others may run
- * at the same time.
+ * Advances the bulk publishes in progress, each step by step until it has to wait for the relay or has ended. For
+ * each dataset that exists, an event with its records and tombstones, each with its own version, is put into the
+ * outbox. Changes made in the meantime are published as usual; consumers order by version. A run can be stopped
+ * between any two steps, and several runs may be active at the same time.
  *
- * One succeeded when none of its events is left in the outbox. It failed where the stream refused one of them for good,
- * after all others have gone out, or as soon as the service itself ended the pool's streaming. Any other change of that
- * ends it without a run.
+ * A bulk publish succeeds when none of its events is left in the outbox. It fails if the stream permanently rejected
+ * one of them, after all others are published. It also fails as soon as the service itself has disabled the pool's
+ * streaming. Any other change of the pool's streaming ends it without a run.
  */
 export async function runBulkPublishes({
   options,
@@ -75,14 +75,14 @@ function decide(
 ): BulkPublishJobStep {
   if (!streaming) {
     const why = disabledReason === null ? '' : `: ${disabledReason}`;
-    return failed(`streaming was disabled before all was published${why}`);
+    return failed(`streaming was disabled before all events were published${why}`);
   }
   if (!allInOutbox) {
     const datasets = Math.min(datasetsPerStep, maxWaiting - waiting);
     return datasets > 0 ? { kind: 'put', datasets } : { kind: 'wait' };
   }
   if (waiting > 0) return { kind: 'wait' };
-  if (parked > 0) return failed(`the stream refused ${parked} events for good`);
+  if (parked > 0) return failed(`the stream permanently rejected ${parked} events`);
   return { kind: 'end', status: 'SUCCEEDED', failureMessage: null };
 }
 

@@ -1,13 +1,16 @@
 import type { SyncRecord } from '../model.ts';
 
-/** What readers of the stream take of one payload: see lib/stream/decode-payload.ts and lib/aws/payload-fetch.ts. */
+/**
+ * Maximum records that the stream's consumers accept in one payload: see lib/stream/decode-payload.ts and
+ * lib/aws/payload-fetch.ts.
+ */
 const MAX_RECORDS = 5_000;
-/** UTF-8 bytes of keys and values, each of which takes up to six in JSON. */
+/** Maximum UTF-8 bytes of keys and values. In JSON, each can take up to six bytes. */
 const MAX_BYTES = 1_100_000;
 
 /**
- * The records of a dataset in the groups that one event each can hold: nearly always a single one, also where there are
- * no records. A dataset's tombstones have no limit, so that it may take more.
+ * Splits the records of a dataset into groups that each fit into one event. The result is nearly always one group,
+ * even without records. More are possible, because the number of a dataset's tombstones is not limited.
  */
 export function splitRecords(records: readonly SyncRecord[]): SyncRecord[][] {
   let group: SyncRecord[] = [];

@@ -1,8 +1,8 @@
 import type { PayloadStore } from '../ports/payload-store.ts';
 
 /**
- * Forgets the payloads that have expired, step by step until none is left.
- * @returns how many
+ * Deletes expired payloads in batches until none is left.
+ * @returns the number of payloads deleted
  */
 export async function sweepPayloads(payloads: PayloadStore, now: () => number): Promise<number> {
   let swept = 0;

@@ -5,15 +5,16 @@ import { poolNotFound } from '../errors.ts';
 import type { SyncOperations } from '../model.ts';
 import type { BulkPublishJob } from '../ports/bulk-publish-job-store.ts';
 
-/** Source: API reference, AlreadyStreamedException. */
-const REST_MS = 24 * 60 * 60 * 1000;
+/** Shortest time between two successful bulk publishes. Source: API reference, AlreadyStreamedException. */
+const MIN_INTERVAL_MS = 24 * 60 * 60 * 1000;
 
 /**
- * BulkPublish: has all existing datasets of the pool published to its stream, by `runBulkPublishes`, from now on.
+ * BulkPublish: starts a job that publishes all existing datasets of the pool to its stream; `runBulkPublishes` does
+ * the work.
  *
- * @throws {ServiceError} ResourceNotFoundException: there is no such pool; InvalidParameterException: it does not
- *   stream; DuplicateRequestException: one is in progress; AlreadyStreamedException: one succeeded less than 24 hours
- *   ago; NotAuthorizedException
+ * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; InvalidParameterException if it does
+ *   not stream; DuplicateRequestException if a bulk publish is in progress; AlreadyStreamedException if one succeeded
+ *   less than 24 hours ago; NotAuthorizedException
  */
 export function createBulkPublish({
   pools,
@@ -43,10 +44,10 @@ export function createBulkPublish({
   };
 }
 
-/** One that failed may be tried again at once. */
+/** Checks the latest bulk publish. A failed one may be repeated immediately. */
 function checkLast(identityPoolId: string, last: BulkPublishJob | null, now: number): void {
   if (last?.status === 'IN_PROGRESS') throw inProgress(identityPoolId);
-  if (last?.status === 'SUCCEEDED' && now - (last.completedAt ?? 0) < REST_MS) {
+  if (last?.status === 'SUCCEEDED' && now - (last.completedAt ?? 0) < MIN_INTERVAL_MS) {
     throw new ServiceError(
       'AlreadyStreamedException',
       `A bulk publish of IdentityPool '${identityPoolId}' succeeded less than 24 hours ago`,

@@ -9,8 +9,8 @@ import { exists } from '../ports/sync-store.ts';
 import { toDataset } from '../to-output.ts';
 
 /**
- * DeleteDataset: drops the dataset with its records and tombstones. What stays is its count and date, from which one of
- * the same name goes on, so that devices learn of the deletion.
+ * DeleteDataset: deletes the dataset with its records and tombstones. Its count and date remain, and a new dataset of
+ * the same name continues from them. So devices learn of the deletion.
  *
  * @returns the dataset as it was
  * @throws {ServiceError} ResourceNotFoundException, NotAuthorizedException

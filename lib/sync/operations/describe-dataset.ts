@@ -5,8 +5,9 @@ import type { SyncOperations } from '../model.ts';
 import { toDataset } from '../to-output.ts';
 
 /**
- * DescribeDataset.
- * @throws {ServiceError} ResourceNotFoundException: there is no such dataset, or not any more; NotAuthorizedException
+ * DescribeDataset: returns one dataset.
+ * @throws {ServiceError} ResourceNotFoundException if the dataset does not exist, or no longer exists;
+ *   NotAuthorizedException
  */
 export function createDescribeDataset({
   store,

@@ -5,8 +5,9 @@ import type { SyncOperations } from '../model.ts';
 import { toPoolUsage } from '../to-output.ts';
 
 /**
- * DescribeIdentityPoolUsage: bytes and date of all that the pool's identities have stored.
- * @throws {ServiceError} ResourceNotFoundException: there is no such pool; NotAuthorizedException
+ * DescribeIdentityPoolUsage: returns the bytes and the last modification of everything that the pool's identities
+ * store.
+ * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; NotAuthorizedException
  */
 export function createDescribeIdentityPoolUsage({
   pools,

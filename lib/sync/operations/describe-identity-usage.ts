@@ -4,8 +4,9 @@ import { poolNotFound } from '../errors.ts';
 import type { SyncOperations } from '../model.ts';
 
 /**
- * DescribeIdentityUsage: datasets and bytes of one identity. One that is not known, of a pool that is, has none.
- * @throws {ServiceError} ResourceNotFoundException: there is no such pool; NotAuthorizedException
+ * DescribeIdentityUsage: returns the number of datasets and bytes of one identity. Both are 0 for an unknown identity
+ * of an existing pool.
+ * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; NotAuthorizedException
  */
 export function createDescribeIdentityUsage({
   pools,

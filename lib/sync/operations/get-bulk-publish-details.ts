@@ -4,10 +4,10 @@ import { poolNotFound } from '../errors.ts';
 import type { SyncOperations } from '../model.ts';
 
 /**
- * GetBulkPublishDetails: what has become of the pool's last bulk publish. The time of its end is told of one that
- * succeeded, the message of one that failed.
+ * GetBulkPublishDetails: returns the state of the pool's latest bulk publish. The completion time is returned only if
+ * it succeeded, the message only if it failed.
  *
- * @throws {ServiceError} ResourceNotFoundException: there is no such pool; NotAuthorizedException
+ * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; NotAuthorizedException
  */
 export function createGetBulkPublishDetails({
   pools,

@@ -4,8 +4,8 @@ import { poolNotFound } from '../errors.ts';
 import type { SyncOperations } from '../model.ts';
 
 /**
- * GetCognitoEvents: the function that is set for each event of the pool; none where nothing is set.
- * @throws {ServiceError} ResourceNotFoundException: there is no such pool; NotAuthorizedException
+ * GetCognitoEvents: returns the function set for each event of the pool; empty if none is set.
+ * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; NotAuthorizedException
  */
 export function createGetCognitoEvents({
   pools,

@@ -5,8 +5,8 @@ import type { SyncOperations } from '../model.ts';
 import { toPoolConfiguration } from '../to-output.ts';
 
 /**
- * GetIdentityPoolConfiguration: what is set for the pool's push and stream; null for what never was.
- * @throws {ServiceError} ResourceNotFoundException: there is no such pool; NotAuthorizedException
+ * GetIdentityPoolConfiguration: returns the push and stream settings of the pool; null for what was never set.
+ * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; NotAuthorizedException
  */
 export function createGetIdentityPoolConfiguration({
   pools,

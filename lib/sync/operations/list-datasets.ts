@@ -5,7 +5,7 @@ import { readPageSize } from '../page-size.ts';
 import { toDataset } from '../to-output.ts';
 
 /**
- * ListDatasets: the datasets that exist, by name. An identity that is not known has none.
+ * ListDatasets: returns the existing datasets, sorted by name. An unknown identity has no datasets.
  * @throws {ServiceError} InvalidParameterException, NotAuthorizedException
  */
 export function createListDatasets({
@@ -16,7 +16,7 @@ export function createListDatasets({
     const identity = authorizeIdentity(input, caller);
     const size = readPageSize(input.MaxResults);
     const after = input.NextToken === undefined ? '' : tokens.verifyDatasetsPage(input.NextToken, identity);
-    // One more tells whether there is another page.
+    // Reads one more, to learn whether another page follows.
     const found = await store.readDatasets(identity, { after, limit: size === null ? null : size + 1 });
     const page = size === null ? found : found.slice(0, size);
     const last = found.length > page.length ? page.at(-1) : undefined;

@@ -5,7 +5,7 @@ import { readPageSize } from '../page-size.ts';
 import { toPoolUsage } from '../to-output.ts';
 
 /**
- * ListIdentityPoolUsage: the pools there are, by id, those without data as well.
+ * ListIdentityPoolUsage: returns the existing pools, sorted by id, including pools without data.
  * @throws {ServiceError} InvalidParameterException, NotAuthorizedException
  */
 export function createListIdentityPoolUsage({
@@ -16,7 +16,7 @@ export function createListIdentityPoolUsage({
     authorizeDeveloper(caller);
     const size = readPageSize(MaxResults);
     const after = NextToken === undefined ? '' : tokens.verifyPoolsPage(NextToken);
-    // One more tells whether there is another page.
+    // Reads one more, to learn whether another page follows.
     const found = await pools.listPoolUsages({ after, limit: size === null ? null : size + 1 });
     const page = size === null ? found : found.slice(0, size);
     const last = found.length > page.length ? page.at(-1) : undefined;

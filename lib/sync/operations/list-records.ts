@@ -7,12 +7,14 @@ import { exists, type ListedDataset, type ReadRecordsResult } from '../ports/syn
 import { notValidToken } from '../session-token.ts';
 
 /**
- * ListRecords: the records above LastSyncCount, tombstones included, and the token that an update needs. A dataset
- * that is not there is no error. All pages of one listing tell the count and the token of the first, and no record
- * that is newer than that count: the next listing has it. All of them name the copies that merges made of the dataset.
+ * ListRecords: returns the records above LastSyncCount, tombstones included, and the token that an update needs. A
+ * dataset that does not exist is not an error.
  *
- * @throws {ServiceError} InvalidParameterException: LastSyncCount above the dataset's count, a token that is expired,
- *   spent or of another dataset; NotAuthorizedException
+ * All pages of one listing return the count and the token of the first page. No page holds a record newer than that
+ * count; the next listing returns it. All pages name the copies that merges made of the dataset.
+ *
+ * @throws {ServiceError} InvalidParameterException if LastSyncCount is above the dataset's count, or a token has
+ *   expired, is spent or belongs to another dataset; NotAuthorizedException
  */
 export function createListRecords({
   store,
@@ -69,8 +71,8 @@ function describe(
 }
 
 /**
- * A device that names no count has nothing of what was deleted. Told of the deletion nevertheless, it would throw away
- * what it has, start again from no count, and be told again.
+ * Returns whether the device must learn of a deletion. A device that sends no count has no deleted data. If it
+ * received the flag, it would discard its data, start again without a count, and receive the flag again.
  */
 function wasDeletedAfter(dataset: ListedDataset | null, lastSyncCount: number): boolean {
   return dataset !== null && lastSyncCount > 0 && dataset.deletedSyncCount > lastSyncCount;

@@ -5,12 +5,12 @@ import { type PushChannel, PushError } from '../ports/push.ts';
 import { findApplication, invalidConfiguration, readPushApplications } from '../push/push-configuration.ts';
 
 /**
- * RegisterDevice: makes the device known to the push channel, which is handed its token, and to the service, which does
- * not keep it. The same token of the same identity is the same device.
+ * RegisterDevice: registers the device with the push channel, which receives its token, and with the service, which
+ * does not store the token. The same token of the same identity is the same device.
  *
- * @throws {ServiceError} NotAuthorizedException: not the identity's own credentials; ResourceNotFoundException: there is
- *   no such pool; InvalidConfigurationException: it has no application for the platform, or the application does not
- *   take the device
+ * @throws {ServiceError} NotAuthorizedException if the credentials are not the identity's own;
+ *   ResourceNotFoundException if the pool does not exist; InvalidConfigurationException if it has no application for
+ *   the platform, or the application does not accept the device
  */
 export function createRegisterDevice({
   pools,

@@ -6,17 +6,18 @@ import { FUNCTION_ARN_PATTERN, isFunctionArn } from '../function-arn.ts';
 import type { SyncOperations } from '../model.ts';
 import type { PoolStore } from '../ports/pool-store.ts';
 
-/** The only event that there is. */
+/** The only supported event. */
 const SYNC_TRIGGER = 'SyncTrigger';
-/** Each time that a change comes to nothing another one was made, so that this is never reached by chance. */
+/** Maximum number of attempts. An attempt fails only if another change has succeeded, so this limit is never reached by chance. */
 const ATTEMPTS = 10;
 
 /**
- * SetCognitoEvents: sets the function of the event that is named, or removes it where the function is an empty text.
- * An event that is not named stays as it is.
+ * SetCognitoEvents: sets the function of the named event, or removes it if the function is an empty string. An event
+ * that is not named keeps its function.
  *
- * @throws {ServiceError} InvalidParameterException: no such event, or not a function's ARN; ResourceNotFoundException:
- *   there is no such pool; TooManyRequestsException: others keep changing it; NotAuthorizedException
+ * @throws {ServiceError} InvalidParameterException if the event is unknown or the value is not a function's ARN;
+ *   ResourceNotFoundException if the pool does not exist; TooManyRequestsException if other requests keep changing
+ *   the pool; NotAuthorizedException
  */
 export function createSetCognitoEvents({
   pools,
@@ -28,7 +29,7 @@ export function createSetCognitoEvents({
   };
 }
 
-/** @returns null to remove it; undefined to leave it */
+/** @returns null to remove the function; undefined to keep it */
 function readSyncTrigger(events: Readonly<Record<string, string>>): string | null | undefined {
   const names = Object.keys(events);
   if (names.some((name) => name !== SYNC_TRIGGER)) {
@@ -49,7 +50,10 @@ function readSyncTrigger(events: Readonly<Record<string, string>>): string | nul
   return functionArn;
 }
 
-/** Decided again where something else of the pool was changed meanwhile: this operation knows no conflict. */
+/**
+ * Sets the function. If other settings of the pool changed in the meantime, it decides again, because this operation
+ * has no conflict error.
+ */
 async function setSyncTrigger(
   pools: PoolStore,
   identityPoolId: string,
@@ -61,5 +65,8 @@ async function setSyncTrigger(
     if (syncTrigger === undefined || syncTrigger === pool.syncTrigger) return;
     if (await pools.changePool({ ...pool, syncTrigger })) return;
   }
-  throw new ServiceError('TooManyRequestsException', 'others keep changing the identity pool; try again');
+  throw new ServiceError(
+    'TooManyRequestsException',
+    'other requests keep changing the identity pool; try again',
+  );
 }

@@ -8,12 +8,13 @@ import type { IdentityPool } from '../ports/pool-store.ts';
 import { toPoolConfiguration } from '../to-output.ts';
 
 /**
- * SetIdentityPoolConfiguration: sets what is given of a pool's push and stream; what is not given stays as it is.
+ * SetIdentityPoolConfiguration: sets the given push and stream settings of a pool. Settings that are not given are
+ * not changed.
  *
- * @returns all that is set now
- * @throws {ServiceError} InvalidParameterException: streaming to no stream, or to one that is not there or not active yet;
- *   ResourceNotFoundException: there is no such pool; ConcurrentModificationException: it was changed meanwhile;
- *   NotAuthorizedException
+ * @returns all settings after the change
+ * @throws {ServiceError} InvalidParameterException if streaming is enabled without a stream, or on a stream that
+ *   does not exist or is not active yet; ResourceNotFoundException if the pool does not exist;
+ *   ConcurrentModificationException if the pool was changed in the meantime; NotAuthorizedException
  */
 export function createSetIdentityPoolConfiguration({
   pools,
@@ -42,7 +43,10 @@ export function createSetIdentityPoolConfiguration({
   };
 }
 
-/** Whoever says whether it streams, says so whatever the service had to say before. */
+/**
+ * Applies the given stream settings. A given StreamingStatus clears the reason for which the service itself disabled
+ * streaming.
+ */
 function changeStreams(before: IdentityPool['streams'], given: CognitoStreamsInput): IdentityPool['streams'] {
   if (!isAnythingGiven(given)) return before;
   return {

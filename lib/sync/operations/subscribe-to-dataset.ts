@@ -6,12 +6,12 @@ import type { SyncOperations } from '../model.ts';
 import { readPushApplications } from '../push/push-configuration.ts';
 
 /**
- * SubscribeToDataset: from now on the device is told when another one changes the dataset. Nothing changes where it is
- * subscribed already.
+ * SubscribeToDataset: from now on the device is notified when another device changes the dataset. Nothing changes if
+ * it is already subscribed.
  *
- * @throws {ServiceError} NotAuthorizedException: not the identity's own credentials; ResourceNotFoundException: there is
- *   no such pool or dataset, or the identity has no such device; InvalidConfigurationException: push is not set up for
- *   the pool
+ * @throws {ServiceError} NotAuthorizedException if the credentials are not the identity's own;
+ *   ResourceNotFoundException if the pool, the dataset or the identity's device does not exist;
+ *   InvalidConfigurationException if the pool has no push applications
  */
 export function createSubscribeToDataset({
   store,

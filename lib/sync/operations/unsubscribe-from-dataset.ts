@@ -4,10 +4,10 @@ import type { SyncDependencies } from '../dependencies.ts';
 import type { SyncOperations } from '../model.ts';
 
 /**
- * UnsubscribeFromDataset: the device hears no more of the dataset, which need not be there any more.
+ * UnsubscribeFromDataset: the device is no longer notified of changes of the dataset, which need not exist any more.
  *
- * @throws {ServiceError} NotAuthorizedException: not the identity's own credentials; ResourceNotFoundException: the
- *   device is not subscribed, or none of the identity's
+ * @throws {ServiceError} NotAuthorizedException if the credentials are not the identity's own;
+ *   ResourceNotFoundException if the device is not subscribed, or does not belong to the identity
  */
 export function createUnsubscribeFromDataset({
   push,

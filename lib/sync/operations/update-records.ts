@@ -153,5 +153,5 @@ async function writePatchesAt(
   return answer && { ...answer, outboxId, subscribed };
 }
 
-/** What the patches came to; null if the dataset is at another count than the one asked for. */
+/** The result of the patches; null if the dataset is at another count than the requested one. */
 type Applied = Pick<Written, 'records' | 'syncCount'> | null;

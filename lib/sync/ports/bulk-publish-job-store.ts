@@ -2,32 +2,32 @@ import type { DatasetKey } from '../../common/dataset-key.ts';
 import type { SyncRecord } from '../model.ts';
 import type { OutgoingEvent, StoredDataset } from './sync-store.ts';
 
-/** The publishing of all datasets of a pool to its stream. A pool has one at a time; the last is kept. */
+/** A job that publishes all datasets of a pool to its stream. A pool has one at a time; the latest is kept. */
 export interface BulkPublishJob {
   bulkPublishId: string;
   status: 'IN_PROGRESS' | 'SUCCEEDED' | 'FAILED';
   startedAt: number;
-  /** Null while it is in progress. */
+  /** Null while the job is in progress. */
   completedAt: number | null;
-  /** Null unless it failed. */
+  /** Null unless the job failed. */
   failureMessage: string | null;
 }
 
-/** How far a bulk publish in progress is. */
+/** The progress of a bulk publish that has not ended. */
 export interface BulkPublishJobProgress {
   /** Whether the pool streams now. */
   streaming: boolean;
-  /** Why it does not, where the service itself disabled it. */
+  /** Why the service itself disabled streaming; null if it did not. */
   disabledReason: string | null;
-  /** Events of it in the outbox that are to be published. */
+  /** Events of the job that are in the outbox and will be published. */
   waiting: number;
-  /** Events of it that were set aside, because the stream refused them for good. */
+  /** Events of the job that were parked, because the stream permanently rejected them. */
   parked: number;
-  /** No dataset is left whose event is not in the outbox yet. */
+  /** Whether the events of all datasets have been put into the outbox. */
   allInOutbox: boolean;
 }
 
-/** A dataset that exists, with all of its records, tombstones included, read at one moment. */
+/** An existing dataset with all its records, tombstones included, read at one point in time. */
 export interface WholeDataset {
   key: DatasetKey;
   dataset: Pick<StoredDataset, 'syncCount' | 'lastModifiedDate'>;
@@ -35,31 +35,31 @@ export interface WholeDataset {
 }
 
 export type BulkPublishJobStep =
-  /** Nothing can be done for now. */
+  /** Nothing can be done now. */
   | { kind: 'wait' }
-  /** The events of the next datasets are put into the outbox; there are at most so many datasets. */
+  /** Puts the events of the next datasets, at most this many, into the outbox. */
   | { kind: 'put'; datasets: number }
   | ({ kind: 'end' } & Pick<BulkPublishJob, 'failureMessage'> & { status: 'SUCCEEDED' | 'FAILED' });
 
-/** What bulk publishes need of a database. */
+/** The database operations of bulk publishes. */
 export interface BulkPublishJobStore {
-  /** The last of a pool; null where there never was one. */
+  /** Returns the latest job of a pool; null if it never had one. */
   read(identityPoolId: string): Promise<BulkPublishJob | null>;
   /**
-   * Begins one in place of the last, `previousId`, null where there was none.
-   * A later change of the pool's streaming ends it as FAILED, in the change itself.
+   * Starts a job in place of the latest, `previousId`; null if the pool never had one. A later change of the pool's
+   * streaming ends the job as FAILED, in the transaction of that change.
    *
-   * @returns false where another has been begun meanwhile, and this one has not
+   * @returns false if another job was started in the meantime; then this one is not started
    */
   begin(identityPoolId: string, startedAt: number, previousId: string | null): Promise<boolean>;
-  /** The pools whose bulk publish is in progress. */
+  /** Returns the pools whose bulk publish is in progress. */
   listInProgress(): Promise<string[]>;
   /**
-   * One step of a pool's bulk publish, in one transaction: of several runners at once each goes on from what the one
-   * before it left. `decide` and `toEvents` run again where the database asks for another try.
+   * Takes one step of a pool's bulk publish in one transaction. Concurrent runners are serialized: each continues
+   * from the state that the previous one left. `decide` and `toEvents` run again if the database asks for a retry.
    *
-   * @param at epoch milliseconds, for one that ends
-   * @returns what was done; null where none is in progress (any more)
+   * @param at epoch milliseconds; becomes the completion time if the job ends
+   * @returns the step taken; null if no job is in progress (any more)
    */
   step(
     identityPoolId: string,

@@ -1,10 +1,9 @@
 /**
- * Why an invocation came to nothing: the function threw or ended itself, took longer than it may, had no capacity left
- * for the call, or is not there.
+ * Why an invocation failed: the function threw or exited, timed out, had no capacity for the call, or does not exist.
  */
 export type FunctionErrorReason = 'threw' | 'timed-out' | 'throttled' | 'not-found';
 
-/** Of what an owner's function threw, `message` is the text. */
+/** A failed invocation. If the function threw, `message` is the text of its error. */
 export class FunctionError extends Error {
   override name = 'FunctionError';
   readonly reason: FunctionErrorReason;
@@ -17,8 +16,8 @@ export class FunctionError extends Error {
 
 /**
  * Invokes a function and waits for its answer. Event and answer are JSON values.
- * @param timeoutMs after which the function has failed; above 0
- * @throws {FunctionError}
+ * @param timeoutMs time after which the invocation fails; above 0
+ * @throws {FunctionError} if the invocation fails
  */
 export type InvokeFunction = (
   functionArn: string,

@@ -2,54 +2,54 @@ import type { DatasetKey, IdentityKey } from '../../common/dataset-key.ts';
 import type { SyncRecord } from '../model.ts';
 import type { OutgoingEvent, Snapshot, StoredDataset } from './sync-store.ts';
 
-/** An identity that has become part of another one of its pool. */
+/** An identity that was merged into another identity of its pool. */
 export interface Merge {
-  /** The disappearing one. */
+  /** The disappearing identity. */
   from: IdentityKey;
-  /** Id of the surviving one. */
+  /** Id of the surviving identity. */
   into: string;
   /** Epoch milliseconds. */
   mergedAt: number;
 }
 
-/** Where a dataset of a disappearing identity goes. */
+/** The destination of a dataset of a disappearing identity. */
 export interface MergeTarget {
   dataset: DatasetKey;
-  /** The dataset in whose listings it is named; it need not exist. */
+  /** The dataset whose listings name the copy; it need not exist. */
   root: DatasetKey;
 }
 
-/** What the merge of one dataset is decided on; read at one moment. */
+/** The state on which the merge of one dataset is decided, read at one point in time. */
 export interface MergeSnapshot {
-  /** It exists. */
+  /** The dataset to merge, which exists. */
   source: StoredDataset;
-  /** The live ones. */
+  /** Its live records. */
   records: readonly SyncRecord[];
-  /** The dataset to write them into, with its records of the same keys. */
+  /** The dataset into which the records are copied, with its records of the same keys. */
   target: Snapshot;
   targetKey: DatasetKey;
 }
 
-/** What the two datasets become. */
+/** The new states of the two datasets. */
 export interface DatasetMerge {
-  /** The source's deletion. */
+  /** The source after its deletion. */
   deletion: StoredDataset;
-  /** Null where there is nothing to copy. */
+  /** Null if there is nothing to copy. */
   copy: { dataset: StoredDataset; records: readonly SyncRecord[] } | null;
-  /** Written where the pool streams at that moment. */
+  /** Written only if the pool streams at that moment. */
   events: readonly OutgoingEvent[];
 }
 
-/** What merges of identities need of a database. */
+/** The database operations of merges of identities. */
 export interface MergeStore {
   /**
-   * Copies a dataset of a disappearing identity to the surviving one and deletes it, in one transaction: whatever is
-   * written to either of the two at the same time comes before it or after it. A dataset that does not exist stays so.
+   * Copies a dataset of a disappearing identity to the surviving one and deletes it, in one transaction. A concurrent
+   * write to either of the two comes before it or after it. Nothing happens if the dataset does not exist.
    *
    * @param into id of the surviving identity, of the same pool
-   * @param targetOf asked with whether the dataset is itself a copy that a merge made
-   * @param decide null for nothing. As `targetOf`, it runs again where the database asks for another try.
-   * @returns ids of the events in the outbox
+   * @param targetOf called with whether the dataset is itself a copy that a merge made
+   * @param decide returns null to write nothing. Like `targetOf`, it runs again if the database asks for a retry.
+   * @returns outbox ids of the events
    */
   mergeDataset(
     source: DatasetKey,
@@ -57,11 +57,12 @@ export interface MergeStore {
     targetOf: (isCopy: boolean) => MergeTarget,
     decide: (snapshot: MergeSnapshot) => DatasetMerge | null,
   ): Promise<string[]>;
-  /** Merges that are not over yet, a step of them in an order of its own, from after the one given. */
+  /** Returns at most `limit` pending merges, after the one given, in the store's own order. */
   listPending(after: Merge | null, limit: number): Promise<Merge[]>;
   /**
-   * Forgets a merge, unless there are datasets of the disappearing identity, or merges into it that are not over.
-   * @returns whether it did
+   * Removes a pending merge, unless the disappearing identity still has datasets or is the target of other pending
+   * merges.
+   * @returns whether it was removed
    */
   endPending(merge: Merge): Promise<boolean>;
 }

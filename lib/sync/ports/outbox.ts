@@ -1,47 +1,47 @@
 export type OutboxStream = string | null;
 
-/** An event that waits to be published, taken out under a lease. */
+/** An event to publish, claimed under a lease. */
 export interface OutboxRow {
   outboxId: string;
-  /** The stream of its pool when it was written; null where it is of a time when there was but one. */
+  /** The stream of its pool when the row was written; null in rows from when there was only one stream. */
   streamName: OutboxStream;
   partitionKey: string;
-  /** The stream event, serialised. */
+  /** The serialized stream event. */
   event: string;
-  /** How often the row has been claimed, this time included; with the id it names one claim. */
+  /** Number of claims of the row, this one included. Together with the id it identifies one claim. */
   attempts: number;
 }
 
-/** A claim that came to nothing, and how long its row is to rest. */
+/** A claim whose event was not published, and the time until the row can be claimed again. */
 export interface PostponedClaim extends Pick<OutboxRow, 'outboxId' | 'attempts'> {
   delayMs: number;
 }
 
-/** What the relay needs of the outbox. The database's clock decides about leases: relays run on several hosts. */
+/** The outbox operations of the relay. Leases use the database's clock, because relays run on several hosts. */
 export interface Outbox {
   /**
-   * Takes the oldest rows that are neither parked nor under a lease, for `leaseMs`. Several claimers at once never
-   * get the same row; one of them may then get fewer rows than there are, or none.
-   * @param limit most rows; it may be fewer where they are large
-   * @param of the streams whose rows are taken: all unless given
+   * Claims the oldest rows that are neither parked nor under a lease, for `leaseMs`. Concurrent claimers never get
+   * the same row. One of them may then get fewer rows than exist, or no rows.
+   * @param limit maximum number of rows; fewer are returned if they are large
+   * @param of the streams whose rows are claimed; all by default
    * @returns oldest first
    */
   claim(limit: number, leaseMs: number, of?: StreamChoice): Promise<OutboxRow[]>;
-  /** Deletes rows; ids that are not there are none of its business. */
+  /** Deletes rows; ids that do not exist are ignored. */
   remove(outboxIds: readonly string[]): Promise<void>;
-  /** Ends claims before their lease does. A row that somebody else has claimed meanwhile is left alone. */
+  /** Ends claims before their leases expire. A row that another relay has claimed in the meantime is not changed. */
   postpone(claims: readonly PostponedClaim[]): Promise<void>;
-  /** Sets a row aside for good, until a person looks at it. */
+  /** Sets a row aside permanently, until an operator examines it. */
   park(outboxId: string, reason: string): Promise<void>;
 }
 
 export type StreamChoice = { only: OutboxStream } | { allBut: readonly OutboxStream[] };
 
-/** What the relay needs of the identity pools. */
+/** The operations of the relay on identity pools. */
 export interface StreamingSwitch {
   /**
-   * Disables streaming of the pools that stream to it, and says why there.
-   * @returns how many; 0 where none streams to it any more
+   * Disables streaming of the pools on this stream and stores the reason with them.
+   * @returns the number of pools changed; 0 if no pool streams to it any more
    */
   disable(stream: OutboxStream, reason: string): Promise<number>;
 }
@@ -52,12 +52,12 @@ export interface PublishEntry {
 }
 
 /**
- * `error` is a code, fit for a log. `retryable`: the refusal is the stream's state, not the entry itself. `noStream`:
- * there is no stream of that name.
+ * The outcome for one entry. `error` is a code that is safe to log. `retryable`: the stream's state caused the
+ * failure, not the entry itself. `noStream`: no stream has that name.
  */
 export type PublishOutcome = 'published' | { error: string; retryable: boolean; noStream?: true };
 
-/** Publishes to a stream. Failures are outcomes: it does not throw. */
+/** Publishes to a stream. It returns failures as outcomes and does not throw. */
 export interface EventPublisher {
   /** @returns one outcome per entry, in the order of the entries */
   publish(streamName: string, entries: readonly PublishEntry[]): Promise<PublishOutcome[]>;

@@ -1,10 +1,12 @@
-/** What is needed of the offloaded records once they are stored; they are put there with the event that leads to them. */
+/**
+ * Reads and removes the payloads of offloaded events. They are written together with the event that links to them.
+ */
 export interface PayloadStore {
-  /** The JSON list; null where there is none, or not any more. */
+  /** Returns the JSON list; null if there is no such payload, or not any more. */
   read(payloadId: string): Promise<string | null>;
   /**
-   * Forgets payloads that expired before `time`, a bounded number of them.
-   * @returns how many; 0 where none is left
+   * Deletes a bounded number of payloads that expired before `time`.
+   * @returns the number deleted; 0 if none is left
    */
   removeExpired(time: number): Promise<number>;
 }

@@ -1,33 +1,33 @@
 import type { DatasetKey } from '../../common/dataset-key.ts';
 
 /**
- * What deleting the data of a pool needs of a database, beside the deletion of each dataset. Of a pool that is not marked
- * as deleted nothing is listed, removed or left.
+ * The database operations that delete a pool's data, apart from the deletion of each dataset. For a pool that is not
+ * marked as deleted they list and remove nothing, and report nothing left.
  */
 export interface PoolDataStore {
-  /** Datasets of the pool that exist, in an order of its own, from after the one given. */
+  /** Returns existing datasets of the pool, after the one given, in the store's own order. */
   listDatasets(identityPoolId: string, after: DatasetKey | null, limit: number): Promise<DatasetKey[]>;
   /**
-   * Forgets the merges of the pool's identities that are not over: they would make new datasets.
-   * @returns how many
+   * Removes the pending merges of the pool's identities, because they would create new datasets.
+   * @returns the number of merges removed
    */
   removePendingMerges(identityPoolId: string): Promise<number>;
   /**
-   * Removes all else that is kept of the pool, its identities and their logins, too, but no dataset that exists; in steps,
-   * each as small as a transaction has to be. What waits to be published stays. Where others remove the same, or write,
-   * something may be left.
+   * Removes all other data of the pool, including its identities and their logins, except existing datasets. Each
+   * step is small enough for one transaction. Events that are not yet published stay. Rows may be left if other
+   * processes remove or write the same rows.
    *
-   * @returns how many rows
+   * @returns the number of rows removed
    */
   removeRows(identityPoolId: string): Promise<number>;
-  /** Whether anything is kept of the pool beside that it is deleted. */
+  /** Returns whether any data of the pool is left, apart from the mark of its deletion. */
   isLeft(identityPoolId: string): Promise<boolean>;
-  /** Pools that are marked as deleted by id, from after the id `after`. */
+  /** Returns the ids of pools marked as deleted, sorted, after the id `after`. */
   listMarked(after: string, limit: number): Promise<string[]>;
   /**
-   * Forgets that the pool is deleted, unless anything of it is left.
-   * @param markedBefore only where it was deleted before; epoch milliseconds
-   * @returns whether it did
+   * Removes the row of a deleted pool, unless any of the pool's data is left.
+   * @param markedBefore the row is removed only if the pool was marked before this time; epoch milliseconds
+   * @returns whether the row was removed
    */
   removePool(identityPoolId: string, markedBefore: number): Promise<boolean>;
 }

@@ -1,13 +1,13 @@
-/** An identity pool and what is set for it. */
+/** An identity pool and its settings. */
 export interface IdentityPool {
   identityPoolId: string;
-  /** Rises with each change of what is set. */
+  /** Increases with each change of the settings. */
   revision: number;
-  /** ARN of the function that may rewrite updates; null where there is none. */
+  /** ARN of the function that may rewrite updates; null if none is set. */
   syncTrigger: string | null;
-  /** Null where it was never set up. */
+  /** Null if streaming was never configured. */
   streams: PoolStreams | null;
-  /** Null where it was never set up. */
+  /** Null if push was never configured. */
   pushSync: PoolPushSync | null;
 }
 
@@ -15,7 +15,7 @@ export interface PoolStreams {
   status: 'ENABLED' | 'DISABLED';
   streamName: string | null;
   roleArn: string | null;
-  /** Why the service itself disabled it; null where an owner did, or nobody. */
+  /** Why the service itself disabled streaming; null if an owner disabled it, or if it is not disabled. */
   disabledReason: string | null;
 }
 
@@ -24,12 +24,14 @@ export interface PoolPushSync {
   roleArn: string | null;
 }
 
-/** What is stored in a pool; of datasets that exist. */
+/** The storage that a pool's existing datasets use. */
 export interface PoolUsage {
   identityPoolId: string;
   /** UTF-8 bytes of the keys and values of live records. */
   dataStorage: number;
-  /** Epoch milliseconds of the last change of a dataset, of a deletion, too; null where there never was one. */
+  /**
+   * Epoch milliseconds of the last change of any dataset, deletions included; null if no dataset was ever changed.
+   */
   lastModifiedDate: number | null;
 }
 
@@ -39,23 +41,23 @@ export interface StoredIdentityUsage {
   lastModifiedDate: number | null;
 }
 
-/** What the operations on identity pools need of a database. */
+/** The database operations on identity pools. */
 export interface PoolStore {
   readPool(identityPoolId: string): Promise<IdentityPool | null>;
-  /** Makes a pool, unless it is there, or something is left of one that had its id and is deleted. */
+  /** Creates a pool, unless it exists, or data is left of a deleted pool with the same id. */
   createPool(
     pool: Omit<IdentityPool, 'revision'>,
     createdAt: number,
   ): Promise<'made' | 'there' | 'being deleted'>;
   /**
-   * Writes what is set for a pool, with the next revision. A bulk publish under way fails where its stream or status is
-   * another one then.
-   * @param pool with the revision on which the change was decided
-   * @returns false where it was changed since, and nothing was written
+   * Writes the settings of a pool and increments its revision. A bulk publish in progress fails if this changes the
+   * stream or its status.
+   * @param pool has the revision on which the change was decided
+   * @returns false if the pool has changed since that revision; then nothing is written
    */
   changePool(pool: IdentityPool): Promise<boolean>;
   readPoolUsage(identityPoolId: string): Promise<PoolUsage | null>;
-  /** Pools by id, from after the id `after`. */
+  /** Returns the usage of pools, sorted by id, after the id `after`. */
   listPoolUsages(options: { after: string; limit: number | null }): Promise<PoolUsage[]>;
   readIdentityUsage(identity: { identityPoolId: string; identityId: string }): Promise<StoredIdentityUsage>;
 }

@@ -1,63 +1,63 @@
 import type { DatasetKey } from '../../common/dataset-key.ts';
 
-/** Those of the API model; Amazon SNS calls them the same. */
+/** The platforms of the API model. Amazon SNS uses the same names. */
 export type PushPlatform = 'APNS' | 'APNS_SANDBOX' | 'GCM' | 'ADM';
 
-/** A device that registered, as messages find it. */
+/** A registered device, with the address of its messages. */
 export interface PushDevice {
   deviceId: string;
   platform: PushPlatform;
-  /** Where the push channel takes its messages. */
+  /** The device's endpoint in the push channel. */
   endpoint: string;
 }
 
-/** What makes a device the one it is: it registers again with the same, and is the same. */
+/** The values that identify a device. A device that registers again with the same values keeps its id. */
 export interface Registration extends Pick<DatasetKey, 'identityPoolId' | 'identityId'> {
   platform: PushPlatform;
-  /** Of the platform, and the app on the device; a secret. */
+  /** The token that the platform gave the app on the device; a secret. */
   token: string;
 }
 
-/** What push sync needs of a database. */
+/** The database operations of push sync. */
 export interface DeviceStore {
   /**
-   * Keeps where a device is reached, but not its token.
+   * Stores the endpoint of a device, but not its token.
    * @param at epoch milliseconds
-   * @returns its id, a UUID in lower case: a new one, or the one it has
+   * @returns the device's id, a UUID in lower case: a new one, or the one that it already has
    */
   register(registration: Registration, endpoint: string, at: number): Promise<string>;
-  /** Says whether there is such a device. */
+  /** Returns whether a device with this id exists. */
   hasDevice(deviceId: string): Promise<boolean>;
-  /** @returns false where the identity of the dataset has no such device; then nothing is written */
+  /** @returns false if the dataset's identity has no such device; then nothing is written */
   subscribe(dataset: DatasetKey, deviceId: string, at: number): Promise<boolean>;
-  /** @returns false where it was not subscribed */
+  /** @returns false if the device was not subscribed */
   unsubscribe(dataset: DatasetKey, deviceId: string): Promise<boolean>;
-  /** The devices that subscribe to a dataset, those that registered last first. */
+  /** Returns the devices that subscribe to a dataset, the ones registered last first. */
   readSubscribers(dataset: DatasetKey, limit: number): Promise<PushDevice[]>;
 }
 
-/** The way to devices: Amazon SNS, or what stands in for it. */
+/** The channel to devices: Amazon SNS or a substitute. */
 export interface PushChannel {
   /**
-   * @param device the application that is to reach it, and its token
-   * @returns the endpoint of the device, the same or a new one where it has one already
+   * @param device the application that reaches the device, and the device's token
+   * @returns the endpoint of the device; if it already has one, the same or a new one
    * @throws {PushError} `refused`
    */
   register(device: { applicationArn: string; platform: PushPlatform; token: string }): Promise<string>;
   /**
-   * @param message as the device's platform takes it: a JSON text
+   * @param message JSON text in the form that the device's platform accepts
    * @throws {PushError} `disabled`
    */
   send(device: PushDevice, message: string): Promise<void>;
 }
 
 /**
- * What a push channel may say, beside that it failed: that it takes no such device for that application, or that the
- * platform knows the device no more, which it has to register again for.
+ * The failures that a push channel distinguishes. `refused`: the application does not accept this device. `disabled`:
+ * the platform no longer knows the device, which has to register again.
  */
 export type PushErrorReason = 'refused' | 'disabled';
 
-/** Its message holds no token. */
+/** A failure of the push channel. Its message contains no token. */
 export class PushError extends Error {
   override name = 'PushError';
   readonly reason: PushErrorReason;

@@ -1,18 +1,18 @@
 import type { DatasetKey, IdentityKey } from '../../common/dataset-key.ts';
 import type { SyncRecord } from '../model.ts';
 
-/** What a SyncSessionToken stands for: one sync of one dataset, from its ListRecords to its UpdateRecords. */
+/** The content of a SyncSessionToken: one sync of one dataset, from its ListRecords to its UpdateRecords. */
 export interface SyncSession {
   sessionId: string;
   /** Epoch milliseconds. */
   expiresAt: number;
 }
 
-/** A dataset as it is kept, also after its deletion: it exists while its count is above the one of its deletion. */
+/** A dataset as stored, also after its deletion. It exists while its count is above the count of its deletion. */
 export interface StoredDataset {
   datasetName: string;
   syncCount: number;
-  /** The count that the newest deletion got; 0 where there was none. */
+  /** The count of the latest deletion; 0 if the dataset was never deleted. */
   deletedSyncCount: number;
   creationDate: number;
   lastModifiedDate: number;
@@ -23,38 +23,38 @@ export interface StoredDataset {
   numRecords: number;
 }
 
-/** What a change is decided on; read at one moment. */
+/** The state on which a change is decided, read at one point in time. */
 export interface Snapshot {
   dataset: StoredDataset | null;
   /** Whether the session has been used for an update. */
   spent: boolean;
-  /** Datasets of the identity that exist; counted only where this one does not, and 0 where it does. */
+  /** Existing datasets of the identity. Counted only if this dataset does not exist, otherwise 0. */
   identityDatasets: number;
-  /** Whether there is such an identity pool. One that is deleted is not there, though something of it may be left. */
+  /** Whether the identity pool exists. A deleted pool does not exist, even if some of its data is left. */
   poolExists: boolean;
-  /** Those of the records asked for that there are; `valueBytes` is null for a tombstone. */
+  /** The requested records that exist, by key. `valueBytes` is null for a tombstone. */
   records: ReadonlyMap<string, { syncCount: number; valueBytes: number | null }>;
 }
 
-/** The new state of a dataset and what goes with it: all is written, or nothing. */
+/** The new state of a dataset and everything written with it, in one transaction. */
 export interface DatasetUpdate {
   dataset: StoredDataset;
   /** Records to write, each with the dataset's new count. */
   records: readonly SyncRecord[];
   /**
-   * The session that is spent by it, and the time before which spent sessions of the dataset have expired and need not
-   * be known any more. Null for a deletion, which needs no session.
+   * The session that the update spends, and the time before which spent sessions of the dataset have expired and can
+   * be deleted. Null for a deletion, which needs no session.
    */
   spend: { session: SyncSession; forgetBefore: number } | null;
-  /** The stream event that tells of it. It is written where the dataset's pool streams at that moment. */
+  /** The stream event of the change. It is written only if the dataset's pool streams at that moment. */
   event: OutgoingEvent;
 }
 
 export interface OutgoingEvent {
   partitionKey: string;
-  /** The stream event, serialised. */
+  /** The serialized stream event. */
   data: string;
-  /** What its URL leads to, written with it; null where it holds its records itself. */
+  /** The payload behind the event's URL, written with the event; null if the event holds its records itself. */
   payload: Payload | null;
 }
 
@@ -63,50 +63,51 @@ export interface Payload {
   payloadId: string;
   /** A JSON list. */
   body: string;
-  /** Epoch milliseconds; then it may be forgotten. */
+  /** Epoch milliseconds after which the payload may be deleted. */
   expiresAt: number;
 }
 
 export interface ReadRecordsOptions {
-  /** Whether this session is spent is told. */
+  /** The session to check for whether it is spent; null for no check. */
   session: SyncSession | null;
-  /** A count: the records above it. Or what `next` said: the records that follow. */
+  /** Reads the records above this count, or the records that follow this `next` of an earlier result. */
   after: number | string;
-  /** The records up to this count. Null: all. */
+  /** The highest count to read; null for all. */
   upTo: number | null;
-  /** Most records. Null: all. */
+  /** Maximum number of records; null for all. */
   limit: number | null;
 }
 
-/** What a listing of records tells of its dataset. */
+/** The part of a dataset that a listing of records returns. */
 export type ListedDataset = Pick<StoredDataset, 'syncCount' | 'deletedSyncCount' | 'lastModifiedBy'>;
 
 export interface ReadRecordsResult {
   dataset: ListedDataset | null;
-  /** Names of the copies of it that merges made and that exist, in order; they may be there without it. */
+  /** Names of the existing copies that merges made of the dataset, sorted. Copies can exist without the dataset. */
   mergedDatasetNames: string[];
   spent: boolean;
-  /** Tombstones included, none from before the dataset's deletion, by sync count. */
+  /** Records by sync count, tombstones included. Records from before the dataset's deletion are left out. */
   records: SyncRecord[];
-  /** From where to read on; null where that was all. */
+  /** The position from which to continue; null if there are no more records. */
   next: string | null;
 }
 
-/** What the operations need of a database. Counts and dates of a dataset only ever rise, over its deletion, too. */
+/** The database operations of the service. Counts and dates of a dataset only increase, even across its deletion. */
 export interface SyncStore {
-  /** Reads a dataset and records of it at one moment. */
+  /** Reads a dataset and its records at one point in time. */
   readRecords(dataset: DatasetKey, options: ReadRecordsOptions): Promise<ReadRecordsResult>;
-  /** The dataset; null where it does not exist. */
+  /** Returns the dataset; null if it does not exist. */
   readDataset(dataset: DatasetKey): Promise<StoredDataset | null>;
-  /** Datasets that exist, by name, from after the name `after`. */
+  /** Returns existing datasets, sorted by name, after the name `after`. */
   readDatasets(
     identity: IdentityKey,
     options: { after: string; limit: number | null },
   ): Promise<StoredDataset[]>;
   /**
-   * Changes a dataset in one transaction: of several at once, each is decided on what the one before it left.
-   * @param decide what to write, null for nothing, and what to answer. Runs again, on a newer snapshot, where another
-   *   change came first; what it throws is thrown, and nothing is written.
+   * Changes a dataset in one transaction. Concurrent changes are serialized: each is decided on the state that the
+   * previous one left.
+   * @param decide returns what to write, null for nothing, and the answer for the caller. It runs again, on a newer
+   *   snapshot, if another change came first. If it throws, its error is passed on and nothing is written.
    */
   change<Answer>(
     dataset: DatasetKey,
@@ -117,9 +118,9 @@ export interface SyncStore {
 
 export interface Changed<Answer> {
   answer: Answer;
-  /** Of the event in the outbox; null where nothing was written, or nothing is to be published of it. */
+  /** Outbox id of the event; null if nothing was written or there is nothing to publish. */
   outboxId: string | null;
-  /** Whether any device subscribes to the dataset; false where nothing was written. */
+  /** Whether any device subscribes to the dataset; false if nothing was written. */
   subscribed: boolean;
 }
 
@@ -128,6 +129,6 @@ export interface UpdateDecision<Answer> {
   answer: Answer;
 }
 
-export function exists<Kept extends ListedDataset>(dataset: Kept | null): dataset is Kept {
+export function exists<Stored extends ListedDataset>(dataset: Stored | null): dataset is Stored {
   return dataset !== null && dataset.syncCount > dataset.deletedSyncCount;
 }

@@ -4,9 +4,9 @@ import type { PoolStore } from '../ports/pool-store.ts';
 import type { PushPlatform } from '../ports/push.ts';
 
 /**
- * The applications that reach the devices of a pool's identities; at least one.
- * @throws {ServiceError} ResourceNotFoundException: there is no such pool; InvalidConfigurationException: push is not
- *   set up for it
+ * Returns the ARNs of the applications that reach the devices of a pool's identities; at least one.
+ * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; InvalidConfigurationException if it
+ *   has no push applications
  */
 export async function readPushApplications(
   pools: Pick<PoolStore, 'readPool'>,
@@ -17,20 +17,22 @@ export async function readPushApplications(
   const applicationArns = pool.pushSync?.applicationArns ?? [];
   if (applicationArns.length === 0) {
     throw invalidConfiguration(
-      `IdentityPool '${identityPoolId}' has no push applications; SetIdentityPoolConfiguration sets them`,
+      `IdentityPool '${identityPoolId}' has no push applications; set them with SetIdentityPoolConfiguration`,
     );
   }
   return applicationArns;
 }
 
 /**
- * The first of the applications that is one of the platform: `arn:aws:sns:<region>:<account>:app/<platform>/<name>`.
- * @throws {ServiceError} InvalidConfigurationException: none is
+ * Returns the first application of a platform: `arn:aws:sns:<region>:<account>:app/<platform>/<name>`.
+ * @throws {ServiceError} InvalidConfigurationException if there is no such application
  */
 export function findApplication(applicationArns: readonly string[], platform: PushPlatform): string {
   const found = applicationArns.find((arn) => arn.split(':').at(5)?.split('/').at(1) === platform);
   if (found === undefined) {
-    throw invalidConfiguration(`none of the pool's push applications is one of ${platform}`);
+    throw invalidConfiguration(
+      `no push application for ${platform} in the identity pool; add one with SetIdentityPoolConfiguration`,
+    );
   }
   return found;
 }

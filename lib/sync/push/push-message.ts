@@ -1,15 +1,16 @@
 import type { DatasetKey } from '../../common/dataset-key.ts';
 import type { PushPlatform } from '../ports/push.ts';
 
-/** What a device is told: a dataset has another count than it may know. */
+/** The content of a push message: the dataset's count, which the device may not know yet. */
 export interface PushedChange extends DatasetKey {
   syncCount: number;
 }
 
 /**
- * The message of a change as the platform takes it: a JSON text. Apple's wakes the app without a word to the person; its
- * members are where AWS's clients for iOS look for them. Those of GCM and ADM are texts all, because Android's clients get
- * them as texts and take only a message that has all five. Source: developer guide, "Push sync"; the clients' own code.
+ * Builds the push message of a change: JSON text in the form that the platform accepts. For Apple's platforms it
+ * wakes the app without showing anything to the user; its members are where AWS's clients for iOS look for them. For
+ * GCM and ADM all members are strings, because Android's clients receive strings and accept only a message that has
+ * all five. Source: developer guide, "Push sync"; the clients' own code.
  */
 export function buildPushMessage(
   { identityPoolId, identityId, datasetName, syncCount }: PushedChange,

@@ -1,39 +1,45 @@
 import { type DeviceStore, type PushChannel, PushError } from '../ports/push.ts';
 import { buildPushMessage, type PushedChange } from './push-message.ts';
 
-/** All that is waited for, the reading of the devices included: in Lambda nothing runs on once the answer is out. */
-const LIMIT_MS = 300;
-/** An identity may register as many devices as it likes; those that registered last are the ones in use. */
+/**
+ * Longest wait for all messages, including the time to read the devices. In Lambda nothing runs after the response is
+ * sent.
+ */
+const MAX_WAIT_MS = 300;
+/**
+ * Maximum devices notified of a change. An identity may register any number; the ones registered last are the ones in
+ * use.
+ */
 const MAX_DEVICES = 100;
 
-/** What push sync is done with. */
+/** The dependencies of push sync. */
 export interface Push {
   devices: DeviceStore;
   channel: PushChannel;
-  /** Resolves after so many milliseconds; what it waits with keeps no process alive. */
+  /** Resolves after this many milliseconds; its timer must not keep the process alive. */
   sleep: (ms: number) => Promise<void>;
-  /** Told what became of the messages of a change. */
+  /** Called with the outcome of a change's messages. */
   report: (report: PushReport) => void;
 }
 
-/** Ids, counts and names of errors only, fit for a log. Of devices that are in no count nothing is known yet. */
+/** Ids, counts and error names only, safe to log. Devices in no count have no outcome yet. */
 export interface PushReport extends PushedChange {
-  /** Those to be told; null where that could not be read, or not in time. */
+  /** Devices to notify; null if they could not be read, or not in time. */
   devices: number | null;
   sent: number;
-  /** Devices that their platforms know no more. */
+  /** Devices that are no longer known to their platforms. */
   disabled: number;
   failed: number;
-  /** The names of what was thrown, each once. */
+  /** The names of the errors, each once. */
   errors: string[];
 }
 
 /**
- * Tells the devices that subscribe to a dataset that it has changed, each once at most, and one that wrote the change not
- * at all. It waits for 300 ms at most, and never fails: a device that misses a message learns of the change with its next
+ * Notifies the devices that subscribe to a dataset of a change: each at most once, and never the device that made the
+ * change. It waits at most 300 ms and never fails. A device that misses a message learns of the change with its next
  * sync.
  *
- * @param fromDevice what the caller named itself; no device need have that id
+ * @param fromDevice the DeviceId that the caller sent; it need not be the id of any device
  */
 export async function pushToDevices(
   { sleep, report, ...push }: Push,
@@ -44,7 +50,7 @@ export async function pushToDevices(
   const sending = sendToAll(push, change, fromDevice, tally).catch((error: unknown) => {
     tally.errors.add(nameOf(error));
   });
-  await Promise.race([sending, sleep(LIMIT_MS)]);
+  await Promise.race([sending, sleep(MAX_WAIT_MS)]);
   report({ ...change, ...tally, errors: [...tally.errors] });
 }
 
@@ -74,5 +80,5 @@ async function sendToAll(
 }
 
 function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : 'something that is no Error';
+  return error instanceof Error ? error.name : 'not an Error';
 }

@@ -1,4 +1,4 @@
-// The statements of bulk publishes.
+// Statements of bulk publishes.
 
 import type { ListedDatasetRow, ListedRecordRow } from './sync-statements.ts';
 
@@ -16,8 +16,9 @@ FROM sync.bulk_publishes
 WHERE identity_pool_id = $1`;
 
 /**
- * Of two who begin one at once in place of the same, the second waits for the first and then finds another. It waits
- * for a change of the pool, too, which could not see it: one that begins before the change ends with it.
+ * Starts a bulk publish in place of the previous one ($4). Of two concurrent starts, the second waits for the first
+ * and then finds another job. A start also waits for a change of the pool's streaming, which could not see it. If the
+ * start comes first, the change ends the job.
  */
 export const BEGIN = `
 INSERT INTO sync.bulk_publishes AS stored (identity_pool_id, bulk_publish_id, status, started_ms, all_in_outbox)
@@ -48,7 +49,7 @@ export interface LockedRow {
   all_in_outbox: boolean;
 }
 
-/** Runners wait for each other here; who has waited reads the row as the other left it. */
+/** Serializes the runners. A runner that waited reads the row as the other left it. */
 export const LOCK = `
 SELECT bulk_publish_id, last_identity_id, last_dataset_name, all_in_outbox
 FROM sync.bulk_publishes
@@ -71,12 +72,12 @@ export interface WholeRow extends ListedDatasetRow, ListedRecordRow {
   last_modified_ms: number;
 }
 
-// A step's transaction writes its datasets once more, of which Aurora DSQL takes 10 MiB.
+// A step's transaction writes its datasets again, and Aurora DSQL allows 10 MiB per transaction.
 const MAX_STEP_BYTES = 4 * 1024 * 1024;
 
 /**
- * The next datasets, at most $4, after $2 and $3, with all their records: one statement, and so one moment. Their order
- * is that of the index: the cursor is read by the database that wrote it.
+ * Reads the next datasets, at most $4, after ($2, $3), with all their records: one statement, and so one point in
+ * time. Their order is that of the index, because the database that wrote the cursor also reads it.
  */
 export const READ_NEXT = `
 SELECT stored.identity_id, stored.dataset_name, stored.last_modified_ms,
@@ -100,7 +101,7 @@ LEFT JOIN sync.records ON records.dataset_id = stored.dataset_id AND records.syn
 WHERE stored.place = 1 OR stored.bytes <= ${MAX_STEP_BYTES}
 ORDER BY stored.place, records.sync_count, records.record_id`;
 
-/** $1: the bulk publish; $2: the stream; from $3: ids, partition keys and events, by columns. */
+/** $1: the bulk publish; $2: the stream; from $3: the columns of ids, partition keys and events. */
 export const PUT_EVENTS = `
 INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, attempts, stream_name, bulk_publish_id)
 SELECT event.outbox_id, event.partition_key, event.data, now(), 0, $2::text, $1::uuid
@@ -123,7 +124,7 @@ UPDATE sync.bulk_publishes
 SET status = $2, completed_ms = $3, failure_message = $4
 WHERE identity_pool_id = $1`;
 
-/** Of a pool, whatever it has come to. Where nothing is in progress it changes nothing. */
+/** Fails the bulk publish of a pool, regardless of its progress. It changes nothing if none is in progress. */
 export const FAIL_IN_PROGRESS = `
 UPDATE sync.bulk_publishes
 SET status = 'FAILED', completed_ms = (extract(epoch FROM now()) * 1000)::bigint, failure_message = $2

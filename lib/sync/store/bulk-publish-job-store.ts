@@ -23,7 +23,7 @@ import {
 import { type PoolRow, READ_POOL } from './pool-statements.ts';
 import { toRecordOrNull } from './sync-rows.ts';
 
-/** Bulk publishes in SQL, on any `Database`. */
+/** Creates the store of bulk publishes, on any `Database`. */
 export function createBulkPublishJobStore(database: Database): BulkPublishJobStore {
   return {
     async read(identityPoolId) {
@@ -101,7 +101,10 @@ async function putNext(
   await on.query(MOVE_CURSOR, [identityPoolId, last.identity_id, last.dataset_name]);
 }
 
-/** Rows of a dataset follow each other; one without records has a row without any. */
+/**
+ * Groups rows into datasets. Rows of one dataset are adjacent; a dataset without records has one row without a
+ * record.
+ */
 function toWholeDatasets(identityPoolId: string, rows: readonly WholeRow[]): WholeDataset[] {
   const datasets: WholeDataset[] = [];
   for (const row of rows) {

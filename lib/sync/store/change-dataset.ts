@@ -29,7 +29,7 @@ import {
 /** Optimistic attempts on a snapshot read from the database before falling back to locking. */
 const OPTIMISTIC_ATTEMPTS = 2;
 
-/** The SQLSTATE of a key that exists already: here the session's, which is spent. */
+/** SQLSTATE of a duplicate key: here that of the session, which is already spent. */
 const UNIQUE_VIOLATION = '23505';
 
 interface About {
@@ -122,7 +122,7 @@ async function changeLocked<Answer>(change: Change<Answer>): Promise<Changed<Ans
     const snapshot = await readSnapshot(transaction, dataset, about);
     const { update, answer } = decide(snapshot);
     const written = update && (await write(transaction, dataset, update, snapshot));
-    if (update && !written) throw new DatabaseError('the dataset changed in spite of its lock', '40001');
+    if (update && !written) throw new DatabaseError('the dataset changed while it was locked', '40001');
     return { snapshot, update, written, answer };
   });
   if (!update || !written) return { answer, outboxId: null, subscribed: false };
@@ -136,7 +136,7 @@ interface Committed<Answer> {
   answer: Answer;
 }
 
-/** What is left to do after the commit. */
+/** Updates the cache and erases remaining records, after the commit. */
 async function finishChange<Answer>(
   { database, cache, dataset, about }: Change<Answer>,
   { snapshot, update, written, answer }: Committed<Answer>,
@@ -147,7 +147,7 @@ async function finishChange<Answer>(
   return { answer, outboxId: written.outbox_id, subscribed: written.subscribed };
 }
 
-/** Reads what a change of the dataset is decided on. */
+/** Reads the snapshot on which a change of the dataset is decided. */
 export async function readSnapshot(
   on: Transaction,
   dataset: DatasetKey,

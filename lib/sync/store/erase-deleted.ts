@@ -4,8 +4,8 @@ import { datasetId } from '../../database/row-ids.ts';
 import { ERASE_DELETED, ERASE_ROWS } from './sync-statements.ts';
 
 /**
- * Erases the records that the deletion of a dataset left, which nobody sees any more, in steps.
- * @param deletedSyncCount the deletion's
+ * Erases in steps the records that the deletion of a dataset left. No reader sees them any more.
+ * @param deletedSyncCount the count of the deletion
  */
 export async function eraseDeleted(
   database: Database,
@@ -16,6 +16,6 @@ export async function eraseDeleted(
   try {
     while ((await database.query(ERASE_DELETED, values)).rowsChanged === ERASE_ROWS);
   } catch {
-    // The deletion is committed; rows that are left of it nobody sees, and the next one erases them.
+    // The deletion is committed. No reader sees the remaining rows, and the next deletion erases them.
   }
 }

@@ -1,4 +1,4 @@
-// The statements of merges of identities.
+// Statements of merges of identities.
 
 import {
   DATASET,
@@ -13,7 +13,10 @@ export interface MergeSourceRow extends SyncDatasetRow, ListedRecordRow {
   is_copy: boolean;
 }
 
-/** One row for each live record, or one without any; none where the dataset does not exist. */
+/**
+ * Returns one row per live record, or one row without a record if there is no live record. Returns no row if the
+ * dataset does not exist.
+ */
 export const READ_MERGE_SOURCE = `
 SELECT ${DATASET},
   EXISTS (SELECT 1 FROM sync.merged_datasets WHERE dataset_id = $1::uuid) AS is_copy,
@@ -27,7 +30,10 @@ LEFT JOIN sync.records ON records.dataset_id = stored.dataset_id
 WHERE stored.dataset_id = $1::uuid AND stored.sync_count > stored.deleted_sync_count
 ORDER BY records.sync_count, records.record_id`;
 
-/** A row if it was written. $13: the dataset that lists it; from $14: the records, by columns. */
+/**
+ * Returns a row if it was written. $13: the dataset whose listings name the copy; from $14: the columns of the
+ * records.
+ */
 export const WRITE_COPY = `${WRITE_DATASET}, listed AS (
   INSERT INTO sync.merged_datasets (dataset_id, root_dataset_id)
   SELECT dataset_id, $13::uuid FROM written
@@ -36,15 +42,16 @@ export const WRITE_COPY = `${WRITE_DATASET}, listed AS (
 SELECT 1 FROM written`;
 
 /**
- * A row if it was written. The records stay for now: with those of the copy they would be more than Aurora DSQL takes
- * in one transaction.
+ * Returns a row if it was written. The records stay for now: together with those of the copy they would exceed the
+ * rows that Aurora DSQL allows in one transaction.
  */
 export const WRITE_MERGED = `${WRITE_DATASET}, ${FORGET_COPY}
 SELECT 1 FROM written`;
 
 /**
- * Rows are the ids of the events that were written: all where the pool ($1) streams now, else none. By columns: ids,
- * partition keys, events, and the payloads with their ids and expiries, null for an event without.
+ * Returns the ids of the events written: all of them if the pool ($1) streams now, otherwise no row. The other
+ * parameters are columns: ids, partition keys, events, and the payloads with their ids and expiries, null for an
+ * event without a payload.
  */
 export const PUT_CHANGES = `
 WITH change AS (

@@ -22,9 +22,9 @@ import { toDatasetValues, toRecordColumns, toRecordOrNull, toStoredDataset } fro
 import { LOCK_DATASET, LOCK_IDENTITY } from './sync-statements.ts';
 
 /**
- * Merges of identities in SQL, on any `Database`.
- * @param cache the sync store's, where that is in the same process. Without, its next change of a merged dataset takes a
- *   round trip more, to find that others have changed it.
+ * Creates the store of merges of identities, on any `Database`.
+ * @param cache the sync store's cache, if it is in the same process. Otherwise the sync store's next change of a
+ *   merged dataset takes another round trip, to find that the dataset has changed.
  */
 export function createMergeStore(
   database: Database,
@@ -60,7 +60,7 @@ interface Deciding {
   decide: Parameters<MergeStore['mergeDataset']>[3];
 }
 
-/** @returns null where nothing was written */
+/** @returns null if nothing was written */
 async function mergeDataset(
   on: Transaction,
   source: DatasetKey,
@@ -88,8 +88,9 @@ async function mergeDataset(
 }
 
 /**
- * In the order of their keys, so that two merges never wait for each other. Whoever locks more than one dataset has
- * locked their identities before, and so the datasets may come in any order: nobody else holds one and waits for another.
+ * Locks both identities in the order of their keys, so that two merges do not deadlock. Every transaction that locks
+ * more than one dataset locks their identities first. So datasets may be locked in any order: no other transaction
+ * holds one and waits for another.
  */
 async function lockIdentities(
   on: Transaction,
@@ -121,7 +122,7 @@ async function readSource(
 
 async function write(on: Transaction, sql: string, values: readonly SqlValue[]): Promise<void> {
   const { rows } = await on.query(sql, values);
-  if (rows.length === 0) throw new DatabaseError('the dataset changed in spite of its lock', '40001');
+  if (rows.length === 0) throw new DatabaseError('the dataset changed while it was locked', '40001');
 }
 
 async function putEvents(

@@ -2,12 +2,12 @@ import type { Database } from '../../database/database.ts';
 import type { Outbox, OutboxRow, OutboxStream, StreamChoice, StreamingSwitch } from '../ports/outbox.ts';
 
 export interface OutboxStore extends Outbox {
-  /** Rows that still have to be published, those under a lease included, and rows set aside. */
+  /** Counts the rows to publish, including rows under a lease, and the parked rows. */
   count(): Promise<{ waiting: number; parked: number }>;
 }
 
-// A claim writes its rows anew, of which Aurora DSQL takes 10 MiB in a transaction; and a claim of this size, with its
-// partition keys, fits into one PutRecords request (5 MiB).
+// A claim rewrites its rows, and Aurora DSQL allows 10 MiB per transaction. A claim of this size, with its partition
+// keys, also fits into one PutRecords request (5 MiB).
 const MAX_CLAIM_BYTES = 4 * 1024 * 1024;
 
 const CLAIMABLE = `
@@ -15,9 +15,9 @@ const CLAIMABLE = `
   AND (outbox.leased_until IS NULL OR outbox.leased_until <= now())
   AND (coalesce(outbox.stream_name, '') = ANY ($3::text[])) = $4::boolean`;
 
-// The condition stands twice. Of two claimers that chose the same rows the second waits for the first; PostgreSQL then
-// looks at the outer condition again, with the row as leased, but not at the inner SELECT. (SKIP LOCKED would spare
-// the wait; whether Aurora DSQL has it is not known.) octet_length reads a size, not the text.
+// The condition occurs twice. If two claimers chose the same rows, the second waits for the first. PostgreSQL then
+// checks the outer condition again on the row as leased, but not the inner SELECT. SKIP LOCKED would avoid the wait,
+// but it is unknown whether Aurora DSQL supports it. octet_length reads the size, not the text.
 const CLAIM = `
 UPDATE sync.outbox
 SET leased_until = now() + $2::double precision * interval '1 millisecond', attempts = outbox.attempts + 1
@@ -40,7 +40,7 @@ WHERE outbox.outbox_id = chosen.outbox_id
   AND ${CLAIMABLE}
 RETURNING outbox.outbox_id, outbox.stream_name, outbox.partition_key, outbox.event, outbox.attempts, chosen.place`;
 
-// The count of attempts names the claim: who claimed the row after us keeps their lease.
+// The number of attempts identifies the claim: a relay that claimed the row later keeps its lease.
 const POSTPONE = `
 UPDATE sync.outbox
 SET leased_until = now() + failed.delay_ms * interval '1 millisecond'
@@ -56,12 +56,12 @@ interface ClaimedRow {
   place: number;
 }
 
-/** The outbox in SQL, on any `Database`: the relay's side of it; rows are put in by the sync store. */
+/** Creates the relay's side of the outbox, on any `Database`. The sync store writes the rows. */
 export function createOutboxStore(database: Database): OutboxStore {
   return {
     async claim(limit, leaseMs, of = { allBut: [] }) {
       const { rows } = await database.query<ClaimedRow>(CLAIM, [limit, leaseMs, ...toStreams(of)]);
-      // RETURNING promises no order.
+      // RETURNING does not guarantee an order.
       return rows.sort((a, b) => a.place - b.place).map(toOutboxRow);
     },
 
@@ -93,7 +93,10 @@ export function createOutboxStore(database: Database): OutboxStore {
   };
 }
 
-/** A list of streams, and whether theirs are the rows to take or those to leave. No stream's name is empty. */
+/**
+ * Returns a list of streams, and whether to claim their rows or all other rows. No stream has an empty name, so ''
+ * means null.
+ */
 function toStreams(of: StreamChoice): [streams: string[], theirs: boolean] {
   const named = (stream: OutboxStream) => stream ?? '';
   return 'only' in of ? [[named(of.only)], true] : [of.allBut.map(named), false];
@@ -109,13 +112,13 @@ function toOutboxRow(row: ClaimedRow): OutboxRow {
   };
 }
 
-// A pool that has been given another stream since is none of those that stream to this one.
+// A pool that has been given another stream since then is not changed.
 const DISABLE = `
 UPDATE sync.identity_pools
 SET streaming_status = 'DISABLED', disabled_reason = $2, revision = revision + 1
 WHERE stream_name IS NOT DISTINCT FROM $1::text AND streaming_status = 'ENABLED'`;
 
-/** What the service itself changes of the identity pools' streaming, on any `Database`. */
+/** Creates the service's own switch of the pools' streaming, on any `Database`. */
 export function createStreamingSwitch(database: Database): StreamingSwitch {
   return {
     async disable(stream, reason) {

@@ -1,7 +1,7 @@
 import type { Database } from '../../database/database.ts';
 import type { PayloadStore } from '../ports/payload-store.ts';
 
-/** Payloads are large, and a statement is not to take long. */
+/** Payloads are large, and a statement must not take long. */
 const REMOVE_ROWS = 100;
 
 const REMOVE_EXPIRED = `
@@ -9,7 +9,10 @@ DELETE FROM sync.payloads
 WHERE payload_id IN (
   SELECT payload_id FROM sync.payloads WHERE expires_ms < $1 ORDER BY expires_ms LIMIT ${REMOVE_ROWS})`;
 
-/** The payloads of offloaded events in SQL, on any `Database`; the sync store and bulk publishes put them there. */
+/**
+ * Creates the store of the payloads of offloaded events, on any `Database`. The sync store, merges and bulk publishes
+ * write them.
+ */
 export function createPayloadStore(database: Database): PayloadStore {
   return {
     async read(payloadId) {

@@ -1,8 +1,8 @@
-// The statements that remove what is kept of an identity pool that is marked as deleted, $1. None changes more rows than
-// Aurora DSQL takes in one transaction. Each looks at the mark itself: once nothing is left a pool may be made under the
-// same id, and one who is late must not remove what is stored in that.
+// Statements that remove the data of the identity pool $1, which is marked as deleted. Each changes at most as many
+// rows as Aurora DSQL allows in one transaction. Each checks the mark itself: once nothing is left, a pool can be
+// created under the same id, and a late statement must not remove the data of that pool.
 
-/** Rows of a step; of datasets, each of which has one row in several tables, fewer. */
+/** Maximum rows of a step. The limit for datasets is lower, because each dataset has one row in several tables. */
 export const REMOVE_ROWS = 2_500;
 export const REMOVE_DATASETS = 500;
 
@@ -22,7 +22,7 @@ WHERE identity_pool_id = $1 AND (identity_id, dataset_name) > ($2, $3) AND ${con
 ORDER BY identity_id, dataset_name
 LIMIT $4::bigint`;
 
-/** The next datasets, at most $4, after $2 and $3, in the order of the index. */
+/** The next existing datasets, at most $4, after ($2, $3), in the order of the index. */
 export const LIST_EXISTING = next('', 'sync_count > deleted_sync_count');
 
 export interface DeletedRow extends KeyRow {
@@ -32,10 +32,13 @@ export interface DeletedRow extends KeyRow {
 
 export const LIST_DELETED = next(', dataset_id, sync_count', 'sync_count = deleted_sync_count');
 
-// Of those that follow: $2, by columns with $3 where it is asked for: datasets that are deleted, and the counts that they
-// had then.
+// Parameters of the statements below: $2 holds the ids of deleted datasets. If a statement uses $3, it holds their
+// counts when they were listed, in the same order.
 
-/** A record that is older than a deletion nobody sees, also where the dataset has been made anew since. */
+/**
+ * Removes the records that are not newer than the dataset's deletion. No reader sees them, even if the dataset has
+ * been created again since.
+ */
 export const REMOVE_RECORDS = `
 DELETE FROM sync.records
 USING unnest($2::uuid[], $3::bigint[]) AS deleted (dataset_id, sync_count)
@@ -68,9 +71,10 @@ export const REMOVE_COPIES = `
 DELETE FROM sync.merged_datasets WHERE dataset_id = ANY ($2::uuid[]) AND ${IS_MARKED}`;
 
 /**
- * Each only as it was when its rows were removed, and only where none of them is left: others may have been removing the
- * same rows, and have been taken back since. A record must not outlive its dataset, whose next one would begin at the same
- * counts and show it. Who writes the dataset meanwhile comes first, and then it has another count.
+ * Removes a dataset only if it still has the count at which its rows were removed, and none of those rows is left.
+ * Other processes may have been removing the same rows and been rolled back since. A record must not outlive its
+ * dataset: the next dataset of that name would start at the same counts and show the record. A concurrent write of
+ * the dataset comes first, and then the dataset has another count.
  */
 export const REMOVE_DELETED = `
 DELETE FROM sync.datasets AS stored
@@ -94,7 +98,7 @@ WHERE ${key} IN (
 export const REMOVE_PENDING_MERGES = removeOfPool('sync.pending_merges', 'identity_row_id');
 export const REMOVE_BULK_PUBLISH = removeOfPool('sync.bulk_publishes', 'identity_pool_id');
 
-/** Also of datasets that never were. */
+/** Includes subscriptions to datasets that never existed. */
 export const REMOVE_SUBSCRIPTIONS_OF_DEVICES = `
 DELETE FROM sync.subscriptions
 WHERE (dataset_id, device_id) IN (
@@ -105,14 +109,17 @@ WHERE (dataset_id, device_id) IN (
     LIMIT ${REMOVE_ROWS})
   AND ${IS_MARKED}`;
 
-/** Through a device its subscriptions are found. */
+/** Skips devices that still have subscriptions, because subscriptions are found through their device. */
 export const REMOVE_DEVICES = removeOfPool(
   'sync.devices',
   'registration_id',
   'NOT EXISTS (SELECT 1 FROM sync.subscriptions WHERE subscriptions.device_id = devices.device_id)',
 );
 
-/** $2: those of datasets, which are found by their key; then whatever is left of the pool is looked for. */
+/**
+ * The first statement removes the identities ($2) of datasets, which are found by key; the second searches the pool
+ * for the rest.
+ */
 export const REMOVE_SYNC_IDENTITIES = `
 DELETE FROM sync.identities WHERE identity_row_id = ANY ($2::uuid[]) AND ${IS_MARKED}`;
 export const REMOVE_OTHER_SYNC_IDENTITIES = removeOfPool('sync.identities', 'identity_row_id');
@@ -123,7 +130,10 @@ export const REMOVE_LOGINS = removeOfPool('identity.logins', 'login_id');
 const isLeftIn = (table: string) =>
   `EXISTS (SELECT 1 FROM ${table} AS kept WHERE kept.identity_pool_id = $1)`;
 
-/** Whether anything of the pool $1 is kept beside its own row. What names no pool goes before what it is found through. */
+/**
+ * Whether any data of the pool $1 is left, apart from the pool's own row. Rows that do not name the pool are not
+ * checked, because they are removed before the rows through which they are found.
+ */
 export const IS_LEFT = `(
   ${[
     'sync.datasets',
@@ -144,14 +154,17 @@ export const MARK_POOL = `
 UPDATE sync.identity_pools SET deleted_ms = $2
 WHERE identity_pool_id = $1 AND deleted_ms IS NULL`;
 
-// COLLATE: the same order on every server, whatever its locale.
+// COLLATE: the same order on every server, regardless of its locale.
 export const LIST_MARKED = `
 SELECT identity_pool_id FROM sync.identity_pools
 WHERE deleted_ms IS NOT NULL AND identity_pool_id > $1 COLLATE "C"
 ORDER BY identity_pool_id COLLATE "C"
 LIMIT $2::bigint`;
 
-/** One statement: what is committed before it keeps the row. $2: marked before. */
+/**
+ * Removes the row of a pool that was marked before $2, if no data is left. It is one statement: data that was
+ * committed before it preserves the row.
+ */
 export const REMOVE_POOL = `
 DELETE FROM sync.identity_pools
 WHERE identity_pool_id = $1 AND deleted_ms < $2 AND NOT ${IS_LEFT}`;

@@ -27,7 +27,7 @@ import {
   REMOVE_SYNC_IDENTITIES,
 } from './pool-data-statements.ts';
 
-/** Identities before logins: without its identity nothing can be given a login. */
+/** Identities come before logins: after its identity is removed, no login can be added to it. */
 const AFTER_DATASETS = [
   REMOVE_SUBSCRIPTIONS_OF_DEVICES,
   REMOVE_DEVICES,
@@ -37,7 +37,7 @@ const AFTER_DATASETS = [
   REMOVE_BULK_PUBLISH,
 ];
 
-/** What is kept of identity pools that are marked as deleted, to be removed, on any `Database`. */
+/** Creates the store that removes the data of identity pools marked as deleted, on any `Database`. */
 export function createPoolDataStore(database: Database): PoolDataStore {
   return {
     async listDatasets(identityPoolId, after, limit) {
@@ -74,7 +74,7 @@ export function createPoolDataStore(database: Database): PoolDataStore {
   };
 }
 
-/** @returns rows removed */
+/** @returns the number of rows removed */
 async function removeDeletedDatasets(database: Database, identityPoolId: string): Promise<number> {
   let removed = 0;
   let after = ['', ''];
@@ -89,8 +89,10 @@ async function removeDeletedDatasets(database: Database, identityPoolId: string)
 }
 
 /**
- * The datasets come last: what is left of them after a crash is found through them.
- * @returns rows removed
+ * Removes the rows of some deleted datasets. The datasets themselves come last, because their other rows are found
+ * through them after a crash.
+ *
+ * @returns the number of rows removed
  */
 async function removeStep(
   database: Database,
@@ -111,10 +113,10 @@ async function removeStep(
 }
 
 /**
- * Removes a step after the other while they are full. One that is not says nothing of what is left: where others remove
- * the same rows at the time, it is short.
+ * Repeats a statement while it removes full steps. A smaller step does not mean that nothing is left: it also occurs
+ * if other processes are removing the same rows.
  *
- * @returns rows removed
+ * @returns the number of rows removed
  */
 async function removeSteps(database: Database, sql: string, values: readonly SqlValue[]): Promise<number> {
   let removed = 0;

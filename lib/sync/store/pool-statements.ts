@@ -1,4 +1,4 @@
-// The statements of the pool store. A pool that is marked as deleted is not there.
+// Statements of the pool store. A pool that is marked as deleted does not exist for them.
 
 import { IS_LEFT } from './pool-data-statements.ts';
 
@@ -20,7 +20,7 @@ SELECT identity_pool_id, revision, sync_trigger, streaming_status, stream_name, 
 FROM sync.identity_pools
 WHERE identity_pool_id = $1 AND deleted_ms IS NULL`;
 
-/** In place of one that is deleted only where nothing of that is left; all is set as for a new one. */
+/** Replaces a deleted pool only if none of its data is left. All settings become those of a new pool. */
 export const CREATE_POOL = `
 INSERT INTO sync.identity_pools AS stored (
   identity_pool_id, sync_trigger, streaming_status, stream_name, stream_role_arn, disabled_reason,
@@ -40,7 +40,7 @@ ON CONFLICT (identity_pool_id) DO UPDATE SET
   deleted_ms = NULL
 WHERE stored.deleted_ms IS NOT NULL AND NOT ${IS_LEFT}`;
 
-/** Of two changes decided on one revision the second waits for the first, then finds another revision. */
+/** Of two changes decided on the same revision, the second waits for the first and then finds another revision. */
 export const LOCK_POOL = `
 SELECT streaming_status, stream_name
 FROM sync.identity_pools
@@ -65,7 +65,8 @@ export interface PoolUsageRow {
   last_modified_ms: number | null;
 }
 
-// A deleted dataset is not counted, but the date of its deletion is. A sum of bigint is numeric, which reads as text.
+// A deleted dataset is not counted, but the date of its deletion is. The cast is needed because the sum of a bigint
+// is numeric, which drivers return as text.
 const STORED = `
   coalesce(sum(stored.data_storage) FILTER (WHERE stored.sync_count > stored.deleted_sync_count), 0)::bigint
     AS data_storage,
@@ -78,7 +79,7 @@ LEFT JOIN sync.datasets AS stored ON stored.identity_pool_id = pools.identity_po
 WHERE pools.identity_pool_id = $1 AND pools.deleted_ms IS NULL
 GROUP BY pools.identity_pool_id`;
 
-// COLLATE: the same order on every server, whatever its locale. The page is cut before anything is summed up.
+// COLLATE: the same order on every server, regardless of its locale. The page is limited before anything is summed.
 export const LIST_POOL_USAGES = `
 SELECT pools.identity_pool_id,${STORED}
 FROM (

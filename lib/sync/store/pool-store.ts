@@ -14,10 +14,13 @@ import {
   READ_POOL_USAGE,
 } from './pool-statements.ts';
 
-/** Of a bulk publish. Part of it would be on another stream, or changes made meanwhile on none. */
-const STREAMING_CHANGED = 'streaming was changed while it was under way';
+/**
+ * Failure message of a bulk publish. If the job continued, part of it would be on another stream, or changes made in
+ * the meantime would be on no stream.
+ */
+const STREAMING_CHANGED = 'streaming was changed during the bulk publish';
 
-/** The store of identity pools and of what is used of them, on any `Database`. */
+/** Creates the store of identity pools and their usage, on any `Database`. */
 export function createPoolStore(database: Database): PoolStore {
   return {
     async readPool(identityPoolId) {
@@ -78,7 +81,7 @@ function isStreamingChanged(before: Streaming, { streams }: IdentityPool): boole
   );
 }
 
-/** In the order of the statements that write a pool: its id first. */
+/** Returns the values in the parameter order of the statements that write a pool: its id first. */
 function valuesOf({
   identityPoolId,
   syncTrigger,

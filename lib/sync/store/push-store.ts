@@ -3,7 +3,7 @@ import type { Database } from '../../database/database.ts';
 import { datasetId, hashedUuid } from '../../database/row-ids.ts';
 import type { DeviceStore, PushDevice, PushPlatform, Registration } from '../ports/push.ts';
 
-/** One statement, so of two registrations at once the second finds the id that the first was given. */
+/** In one statement, so that of two concurrent registrations the second returns the id that the first created. */
 const REGISTER = `
 INSERT INTO sync.devices (
   registration_id, device_id, identity_pool_id, identity_id, platform, endpoint, registered_ms)
@@ -15,7 +15,7 @@ RETURNING device_id`;
 
 const HAS_DEVICE = 'SELECT EXISTS (SELECT 1 FROM sync.devices WHERE device_id = $1::uuid) AS found';
 
-/** A row is changed where the identity has the device, subscribed already or not. */
+/** Changes a row if the identity has the device, whether or not the device is already subscribed. */
 const SUBSCRIBE = `
 INSERT INTO sync.subscriptions (dataset_id, device_id, subscribed_ms)
 SELECT $1::uuid, devices.device_id, $5::bigint
@@ -23,7 +23,7 @@ FROM sync.devices
 WHERE devices.device_id = $2::uuid AND devices.identity_pool_id = $3 AND devices.identity_id = $4
 ON CONFLICT (dataset_id, device_id) DO UPDATE SET subscribed_ms = excluded.subscribed_ms`;
 
-/** The id of a dataset stands for its identity, too. */
+/** A dataset id also identifies the identity. */
 const UNSUBSCRIBE = 'DELETE FROM sync.subscriptions WHERE dataset_id = $1::uuid AND device_id = $2::uuid';
 
 interface DeviceRow {
@@ -40,7 +40,7 @@ WHERE subscriptions.dataset_id = $1::uuid
 ORDER BY devices.registered_ms DESC, devices.device_id
 LIMIT $2::bigint`;
 
-/** The devices and what they subscribe to, on any `Database`. */
+/** Creates the store of devices and their subscriptions, on any `Database`. */
 export function createPushStore(database: Database): DeviceStore {
   return {
     async register(registration, endpoint, at) {
@@ -55,7 +55,7 @@ export function createPushStore(database: Database): DeviceStore {
         at,
       ]);
       const [row] = rows;
-      if (!row) throw new Error('a device that was written has no id');
+      if (!row) throw new Error('registering the device returned no id');
       return row.device_id;
     },
 
@@ -83,7 +83,10 @@ export function createPushStore(database: Database): DeviceStore {
   };
 }
 
-/** The API lets a device be called anything; PostgreSQL would not have anything for a UUID, nor tell letters apart in one. */
+/**
+ * Returns whether the text is a UUID in lower case. The API allows any text as a device id. PostgreSQL rejects text
+ * that is not a UUID, and ignores the case of a UUID's letters.
+ */
 function isDeviceId(text: string): boolean {
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
 }
@@ -92,7 +95,10 @@ function toDevice({ device_id, platform, endpoint }: DeviceRow): PushDevice {
   return { deviceId: device_id, platform, endpoint };
 }
 
-/** Key of a device's row: the token itself is not kept. It may have any characters but NUL. */
+/**
+ * Returns the key of a device's row: a hash, because the token itself is not stored. A token may contain any
+ * character except NUL.
+ */
 function registrationId({ identityPoolId, identityId, platform, token }: Registration): string {
   return hashedUuid(`${identityPoolId}\0${identityId}\0${platform}\0${token}`);
 }

@@ -4,45 +4,47 @@ import type { DatasetUpdate, Snapshot, StoredDataset } from '../ports/sync-store
 
 type RecordState = NonNullable<ReturnType<Snapshot['records']['get']>>;
 
-interface Kept {
+interface CachedDataset {
   dataset: StoredDataset;
-  /** By record id, each as it is at the dataset's count; null for a record that there is not. */
+  /** States of records at the dataset's count, by record id; null for a record that does not exist. */
   records: Map<string, RecordState | null>;
 }
 
-/** What the changes made by this process left behind them, so that the next one need not be decided on a new read. */
+/**
+ * Caches the states that this process's changes left, so that the next change need not read them from the database.
+ */
 export interface SnapshotCache {
-  /** The dataset, which exists, as this process left it; null where it does not know it, or not each of these records. */
+  /** Returns an existing dataset as this process left it; null if the dataset or one of the records is not cached. */
   recall(key: DatasetKey, recordKeys: readonly string[]): Snapshot | null;
-  /** An update that was decided on `snapshot`, with these records looked at, is committed. */
+  /** Stores the outcome of a committed update that was decided on `snapshot`, which covers these records. */
   keep(key: DatasetKey, recordKeys: readonly string[], snapshot: Snapshot, update: DatasetUpdate): void;
-  /** Others have changed the dataset, or may have. */
+  /** Evicts a dataset that others have changed, or may have changed. */
   forget(key: DatasetKey): void;
 }
 
-/** Some 10 MB: a record takes about 200 bytes, whatever its key. */
+/** About 10 MB: a record takes about 200 bytes, regardless of its key. */
 const MAX_RECORDS = 50_000;
 
 /**
- * Keeps the states of the datasets changed last, of those that exist. Another process may have changed any of them since: what is recalled
- * is good for a write that is made only while the dataset's count is still the one recalled, and for nothing else.
+ * Caches the states of the existing datasets that were changed last. Another process may have changed any of them
+ * since. So a cached snapshot may be used only for a write that requires the dataset's count to be unchanged.
  *
- * @param maxRecords most records kept, of all datasets; the datasets not used for longest go first
+ * @param maxRecords maximum number of records of all datasets; the least recently used datasets are evicted first
  */
 export function createSnapshotCache(maxRecords = MAX_RECORDS): SnapshotCache {
-  // A Map keeps the order in which its keys were put in: the one used last is put in last.
-  const byId = new Map<string, Kept>();
+  // A Map iterates in insertion order, so the most recently used key is inserted last.
+  const byId = new Map<string, CachedDataset>();
   let size = 0;
 
-  function take(id: string): Kept | undefined {
-    const kept = byId.get(id);
-    if (kept && byId.delete(id)) size -= kept.records.size;
-    return kept;
+  function take(id: string): CachedDataset | undefined {
+    const cached = byId.get(id);
+    if (cached && byId.delete(id)) size -= cached.records.size;
+    return cached;
   }
 
-  function put(id: string, kept: Kept): void {
-    byId.set(id, kept);
-    size += kept.records.size;
+  function put(id: string, cached: CachedDataset): void {
+    byId.set(id, cached);
+    size += cached.records.size;
     for (const oldest of byId.keys()) {
       if (size <= maxRecords) return;
       take(oldest);
@@ -52,16 +54,16 @@ export function createSnapshotCache(maxRecords = MAX_RECORDS): SnapshotCache {
   return {
     recall(key, recordKeys) {
       const id = datasetId(key);
-      const kept = take(id);
-      if (!kept) return null;
-      put(id, kept);
+      const cached = take(id);
+      if (!cached) return null;
+      put(id, cached);
       const records = new Map<string, RecordState>();
       for (const recordKey of recordKeys) {
-        const state = kept.records.get(recordId(recordKey));
+        const state = cached.records.get(recordId(recordKey));
         if (state === undefined) return null;
         if (state !== null) records.set(recordKey, state);
       }
-      return { dataset: kept.dataset, spent: false, identityDatasets: 0, poolExists: true, records };
+      return { dataset: cached.dataset, spent: false, identityDatasets: 0, poolExists: true, records };
     },
 
     keep(key, recordKeys, snapshot, { dataset, records }) {

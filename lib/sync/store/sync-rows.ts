@@ -6,7 +6,7 @@ import type { SyncRecord } from '../model.ts';
 import type { ListedDataset, StoredDataset } from '../ports/sync-store.ts';
 import type { ListedDatasetRow, ListedRecordRow, Nullable, SyncDatasetRow } from './sync-statements.ts';
 
-/** Null where the row is of a dataset without records. */
+/** Returns null if the row is that of a dataset without records. */
 export function toRecordOrNull(row: ListedRecordRow): SyncRecord | null {
   if (row.record_key === null) return null;
   return {
@@ -48,7 +48,7 @@ export function toListedDataset(row: ListedDatasetRow): ListedDataset {
   };
 }
 
-/** The values of a dataset's row, in the order of the statements that write one. */
+/** Returns the values of a dataset's row, in the parameter order of the statements that write one. */
 export function toDatasetValues(key: DatasetKey, stored: StoredDataset): SqlValue[] {
   return [
     datasetId(key),
@@ -65,7 +65,7 @@ export function toDatasetValues(key: DatasetKey, stored: StoredDataset): SqlValu
   ];
 }
 
-/** The columns of records that are written. */
+/** Returns the columns of the records to write, as arrays. */
 export function toRecordColumns(records: readonly SyncRecord[]): SqlValue[] {
   return [
     plainArray(records.map((record) => recordId(record.Key))),

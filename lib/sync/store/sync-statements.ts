@@ -1,4 +1,4 @@
-// The statements of the sync store. Each is one round trip and, alone, one transaction.
+// Statements of the sync store. Each is one round trip and, on its own, one transaction.
 
 export const DATASET = `
   stored.dataset_name, stored.sync_count, stored.deleted_sync_count, stored.creation_ms, stored.last_modified_ms,
@@ -15,7 +15,7 @@ export interface SyncDatasetRow {
   record_count: number;
 }
 
-/** Of an outer join: the members are null together. */
+/** A row of an outer join: either all members are null, or none is. */
 export type Nullable<Row> = { [Member in keyof Row]: Row[Member] | null };
 
 export const READ_DATASET = `
@@ -23,7 +23,7 @@ SELECT ${DATASET}
 FROM sync.datasets AS stored
 WHERE stored.dataset_id = $1 AND stored.sync_count > stored.deleted_sync_count`;
 
-// COLLATE: the same order on every server, whatever its locale.
+// COLLATE: the same order on every server, regardless of its locale.
 export const READ_DATASETS = `
 SELECT ${DATASET}
 FROM sync.datasets AS stored
@@ -36,14 +36,14 @@ LIMIT $4::bigint`;
 export type ListedDatasetRow = Pick<SyncDatasetRow, 'sync_count' | 'deleted_sync_count' | 'last_modified_by'>;
 
 export interface ReadRow extends ListedDatasetRow, ListedRecordRow {
-  /** Only in a session. */
+  /** Set only by READ_RECORDS_IN_SESSION. */
   spent?: boolean;
-  /** Whether a merge has made copies that are named in its listings. */
+  /** Whether merges have made copies of the dataset, which its listings must name. */
   has_copies: boolean;
 }
 
 export interface ListedRecordRow {
-  /** Null where there is no record. */
+  /** Null if the row holds no record. */
   record_key: string | null;
   record_value: string | null;
   record_sync_count: number;
@@ -68,18 +68,22 @@ ORDER BY records.sync_count, records.record_id
 LIMIT $5::bigint`;
 
 /**
- * One row for each record, or one without any, or none where there never was such a dataset; each repeats the dataset,
- * so only what a listing tells of it. $2, $3: the position to read from; $4: up to.
+ * Returns one row per record. It returns one row without a record if no record matches, and no row if the dataset
+ * never existed. Each row repeats the dataset, so only the columns that a listing returns are read. $2, $3: the
+ * position to read from; $4: the highest count.
  */
 export const READ_RECORDS = readRecords();
 
-/** The same for a listing that goes on. $6, $7: its session, which no update of a dataset that never was can have spent. */
+/**
+ * READ_RECORDS within a session ($6, $7). A dataset that never existed returns no row, and no update of it can have
+ * spent the session.
+ */
 export const READ_RECORDS_IN_SESSION = readRecords(`
   EXISTS (
     SELECT 1 FROM sync.spent_tokens WHERE dataset_id = $1 AND expires_ms = $6::bigint AND session_id = $7::uuid
   ) AS spent,`);
 
-/** The names of the copies of a dataset that exist; there can be some of a dataset that never was. */
+/** Returns the names of a dataset's existing copies. A dataset that never existed can have copies. */
 export const READ_COPIES = `
 SELECT stored.dataset_name
 FROM sync.merged_datasets AS merged
@@ -96,8 +100,9 @@ export interface SnapshotRow extends Nullable<SyncDatasetRow> {
 }
 
 /**
- * One row for each record named, or one without any. The values themselves are not needed to decide. The difference
- * of counts is one that no index offers itself for: by count, PostgreSQL would walk through all that the dataset has.
+ * Returns one row per requested record, or one row without a record. The values are not read, because no decision
+ * needs them. The last condition compares the difference of the counts on purpose: with an index by count, PostgreSQL
+ * would scan all records of the dataset.
  */
 export const READ_SNAPSHOT = `
 SELECT ${DATASET},
@@ -119,10 +124,12 @@ LEFT JOIN sync.records ON records.dataset_id = stored.dataset_id
   AND records.sync_count - stored.deleted_sync_count > 0`;
 
 /**
- * Writes the dataset if its count and its date ($12) are still the ones before, and what depends on that. The row is
- * locked by it: of two changes decided on the same count the second waits for the first and then finds another count,
- * and writes nothing. Nor does one decided on a dataset that is gone since, which only the first change may make, or one
- * that was put back from a backup and has come to that count in another way, which its date tells.
+ * Writes the dataset, and everything that depends on it, if its count and its date ($12) are unchanged. This locks
+ * the row: of two changes decided on the same count, the second waits for the first, finds another count and writes
+ * nothing.
+ *
+ * It also writes nothing if the dataset was removed since, because only a first change may create it. Nor does it if
+ * the dataset was restored from a backup and reached that count in another way, which the date shows.
  */
 export const WRITE_DATASET = `
 WITH written AS (
@@ -146,8 +153,8 @@ WITH written AS (
 )`;
 
 /**
- * The event is written where the pool streams now, for the stream that the pool has now; also where the pool is deleted,
- * whose data is being removed.
+ * Writes the event if the pool streams now, for the stream that the pool has now. This includes a pool that is marked
+ * as deleted, while its data is being removed.
  */
 const PUT_EVENT = `, event AS (
   INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, attempts, stream_name)
@@ -158,15 +165,15 @@ const PUT_EVENT = `, event AS (
 )`;
 
 export interface WrittenRow {
-  /** Null where the pool does not stream. */
+  /** Null if the pool does not stream. */
   outbox_id: string | null;
-  /** Whether any device is to hear of it. */
+  /** Whether any device subscribes to the dataset. */
   subscribed: boolean;
-  /** Records erased. */
+  /** Number of records erased. */
   erased: number;
 }
 
-/** The records of the dataset that is written, by columns, which begin with this parameter. */
+/** Writes the records of the dataset. Their columns are the parameters from `first` on. */
 export const writeRecords = (first: number) => `records AS (
   INSERT INTO sync.records (
     dataset_id, record_id, record_key, record_value, device_last_modified_ms,
@@ -181,7 +188,7 @@ export const writeRecords = (first: number) => `records AS (
     last_modified_by = excluded.last_modified_by
 )`;
 
-/** A dataset that is deleted is no copy made by a merge any more, whatever is made of its name later. */
+/** A deleted dataset no longer counts as a copy made by a merge, even if a dataset of its name is created later. */
 export const FORGET_COPY = `forgotten_copy AS (
   DELETE FROM sync.merged_datasets WHERE dataset_id IN (SELECT dataset_id FROM written)
 )`;
@@ -198,19 +205,24 @@ const writeUpdate = (payload = '') => `${WRITE_DATASET}${PUT_EVENT}${payload}, s
 ), ${writeRecords(19)}
 SELECT ${OUTCOME}, 0 AS erased FROM written`;
 
-/** A row if it was written. $16, $17: the session; $18: when it is forgotten; from $19: the records, by columns. */
+/**
+ * Returns a row if it was written. $16, $17: the session; $18: the time before which expired sessions are deleted;
+ * from $19: the columns of the records.
+ */
 export const WRITE_UPDATE = writeUpdate();
 
-/** The same with $23, $24, $25: the id, body and expiry of the payload, for an event too large for the stream. */
+/**
+ * WRITE_UPDATE for an event that is too large for the stream. $23, $24, $25: the id, body and expiry of its payload.
+ */
 export const WRITE_OFFLOADED_UPDATE = writeUpdate(`, payload AS (
   INSERT INTO sync.payloads (payload_id, body, expires_ms)
   SELECT $23::uuid, $24::text, $25::bigint FROM event
 )`);
 
-// Aurora DSQL changes at most 3,000 rows in a transaction. A dataset holds 1,024 records, and tombstones besides.
+// Aurora DSQL changes at most 3,000 rows in a transaction. A dataset holds 1,024 records, plus tombstones.
 export const ERASE_ROWS = 2_500;
 
-/** A row if it was written. */
+/** Returns a row if it was written. */
 export const WRITE_DELETION = `${WRITE_DATASET}${PUT_EVENT}, ${FORGET_COPY}, erased AS (
   DELETE FROM sync.records
   USING written
@@ -220,7 +232,10 @@ export const WRITE_DELETION = `${WRITE_DATASET}${PUT_EVENT}, ${FORGET_COPY}, era
 )
 SELECT ${OUTCOME}, (SELECT count(*) FROM erased) AS erased FROM written`;
 
-/** The records of a deleted dataset that its deletion left. The condition stands twice for one that is written anew. */
+/**
+ * Erases the records that the deletion of a dataset left. The condition occurs twice, for a record that is written
+ * again at the same time.
+ */
 export const ERASE_DELETED = `
 DELETE FROM sync.records
 WHERE dataset_id = $1 AND sync_count <= $2

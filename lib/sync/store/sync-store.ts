@@ -16,8 +16,8 @@ import {
 } from './sync-statements.ts';
 
 /**
- * The sync store, on any `Database`.
- * @param kept shared with whatever else in this process changes datasets
+ * Creates the sync store, on any `Database`.
+ * @param cache shared with everything else in this process that changes datasets
  */
 export function createSyncStore(database: Database, cache = createSnapshotCache()): SyncStore {
   return {
@@ -38,7 +38,7 @@ export function createSyncStore(database: Database, cache = createSnapshotCache(
   };
 }
 
-// The last there is: a position with it is behind all records of its count.
+// The highest id: a position with it follows all records of its count.
 const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 async function readRecords(
@@ -59,7 +59,7 @@ async function readRecords(
   const found = rows.map(toRecordOrNull).filter((record) => record !== null);
   const records = limit === null ? found : found.slice(0, limit);
   const last = found.length > records.length ? records.at(-1) : undefined;
-  // Most datasets have no copies, and are there: only the others take another round trip.
+  // Most datasets exist and have no copies. Only the others take another round trip.
   const mergedDatasetNames = first?.has_copies === false ? [] : await readCopies(database, dataset);
   return {
     dataset: first ? toListedDataset(first) : null,

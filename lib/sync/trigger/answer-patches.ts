@@ -1,17 +1,17 @@
 import type { SyncRecord } from '../model.ts';
 import type { Patch } from '../read-patches.ts';
 
-/** What is left of a device's patches when others have had a say in them. */
+/** The outcome of a device's patches after the sync trigger changed them. */
 interface Outcome {
   written: readonly SyncRecord[];
-  /** The records as they were before, by key. */
+  /** The records before the update, by key. */
   stored: ReadonlyMap<string, SyncRecord>;
   now: number;
 }
 
 /**
- * A record for each key of the device, in order: as written, or as it is where nothing was; then the others written.
- * Never none: the JavaScript client waits for ever on an empty answer.
+ * Returns a record for each key of the device, in order: as written, or as stored if it was not written. All other
+ * written records follow. The list is never empty: the JavaScript client waits forever if it receives no records.
  */
 export function answerPatches(patches: readonly Patch[], { written, stored, now }: Outcome): SyncRecord[] {
   const unanswered = new Map(written.map((record) => [record.Key, record]));
@@ -23,7 +23,7 @@ export function answerPatches(patches: readonly Patch[], { written, stored, now 
   return [...asked, ...unanswered.values()];
 }
 
-/** What a device is told of a key that there is no record of, not even a tombstone. */
+/** The record returned for a key that has no record, not even a tombstone. */
 function missingRecord(key: string, now: number): SyncRecord {
   return {
     Key: key,

@@ -3,8 +3,8 @@ import type { Caller } from '../model.ts';
 import type { PoolStore } from '../ports/pool-store.ts';
 
 /**
- * ARN of the function that is to look at an update; null where the pool has none, and for developers, whose updates it
- * never sees.
+ * Returns the ARN of the function that checks an update; null if the pool has none. It is also null for developers,
+ * whose updates the function never receives.
  */
 export async function findSyncTrigger(
   pools: Pick<PoolStore, 'readPool'>,

@@ -2,15 +2,15 @@ import { ServiceError } from '../../common/errors.ts';
 import type { SyncTriggerEvent } from '../../rules/sync-trigger-event.ts';
 import { FunctionError, type InvokeFunction } from '../ports/functions.ts';
 
-/** More of what a function throws no device needs. */
+/** Longest error text of a function that is sent to the device. */
 const MAX_MESSAGE_LENGTH = 1_000;
 
 /**
- * Has a pool's sync trigger look at an update.
- * @param timeoutMs what is left of its time
- * @returns what it answered, which may be anything
- * @throws {ServiceError} InvalidLambdaFunctionOutputException: it threw, the text then reaching the device, or is not
- *   there; LambdaSocketTimeoutException; LambdaThrottledException
+ * Invokes a pool's sync trigger for an update.
+ * @param timeoutMs the time that is left
+ * @returns the function's answer, any JSON value
+ * @throws {ServiceError} InvalidLambdaFunctionOutputException if the function threw, with a text that the device
+ *   receives, or does not exist; LambdaSocketTimeoutException; LambdaThrottledException
  */
 export async function invokeSyncTrigger(
   invokeFunction: InvokeFunction,
@@ -36,17 +36,17 @@ function toServiceError({ reason, message }: FunctionError, functionArn: string)
     case 'not-found':
       return new ServiceError(
         'InvalidLambdaFunctionOutputException',
-        `SyncTrigger is not a function: ${functionArn}; set another one, or none, with SetCognitoEvents`,
+        `SyncTrigger function not found: ${functionArn}; set another function or remove it with SetCognitoEvents`,
       );
     case 'timed-out':
       return timedOut();
     case 'throttled':
-      return new ServiceError('LambdaThrottledException', 'SyncTrigger is throttled; sync again');
+      return new ServiceError('LambdaThrottledException', 'SyncTrigger was throttled; sync again');
   }
 }
 
 function timedOut(): ServiceError {
-  return new ServiceError('LambdaSocketTimeoutException', 'SyncTrigger took too long; sync again');
+  return new ServiceError('LambdaSocketTimeoutException', 'SyncTrigger timed out; sync again');
 }
 
 function shorten(message: string): string {

@@ -7,30 +7,30 @@ import type { Members } from '../../stream/members.ts';
 import type { SyncRecord } from '../model.ts';
 import type { Patch } from '../read-patches.ts';
 
-/** What an answer is read against. */
+/** The request to which an answer belongs. */
 export interface Asked {
-  /** As the function was sent it. */
+  /** The event sent to the function. */
   event: SyncTriggerEvent;
-  /** What the device asked for, each key once. */
+  /** The device's patches, each key once. */
   patches: readonly Patch[];
-  /** The dataset's records of that moment, tombstones included, by key. */
+  /** The dataset's records when the event was built, tombstones included, by key. */
   stored: ReadonlyMap<string, Pick<SyncRecord, 'SyncCount' | 'Value'>>;
-  /** Most patches of one call. */
+  /** Maximum patches of one call. */
   maxPatches: number;
 }
 
 /**
- * What is to be written, by a sync trigger's answer. A key that the answer leaves out, or has null for, stays as it is
- * stored, whatever the device asked for. What the function wants of the other keys comes about, by a patch of the device
- * where it sent one, and else, where it is a change, by a patch of the function's own, which is never stale. Old values
- * in the answer are not looked at.
+ * Determines the patches to write from a sync trigger's answer. A key that the answer omits, or maps to null, keeps
+ * its stored record regardless of the device's patch. For any other key the function's value is written. If the
+ * device sent a patch for the key, that patch carries the value. Otherwise, if the value changes, a patch of the
+ * function's own carries it, which is never stale. Old values in the answer are ignored.
  *
  * @param answer any JSON value
- * @returns the patches that are left of the device's, in their order, then the function's own
- * @throws {ServiceError} InvalidLambdaFunctionOutputException naming the member that is wrong; no value is quoted
+ * @returns the remaining patches of the device, in their order, then the function's own
+ * @throws {ServiceError} InvalidLambdaFunctionOutputException naming the invalid member; values are not quoted
  */
 export function readTriggerAnswer(answer: unknown, { event, patches, stored, maxPatches }: Asked): Patch[] {
-  const wanted = readRecords(readFrame(answer, event));
+  const wanted = readRecords(readDatasetRecords(answer, event));
   const kept = patches.flatMap((patch) => {
     const value = wanted.get(patch.key);
     return value === undefined ? [] : [{ ...patch, value }];
@@ -59,8 +59,11 @@ const UNCHANGEABLE = [
   'datasetName',
 ] as const satisfies (keyof SyncTriggerEvent)[];
 
-/** The records of an answer that is about what was asked; of the rest nothing is needed, so it may be missing. */
-function readFrame(answer: unknown, event: SyncTriggerEvent): Members {
+/**
+ * Returns the records of an answer, after checking that it belongs to the event. The other members are not needed, so
+ * they may be missing.
+ */
+function readDatasetRecords(answer: unknown, event: SyncTriggerEvent): Members {
   if (!isObject(answer)) throw invalidOutput('the answer', 'must be an object');
   for (const name of UNCHANGEABLE) {
     const member = answer[name] ?? event[name];
@@ -71,7 +74,7 @@ function readFrame(answer: unknown, event: SyncTriggerEvent): Members {
   return datasetRecords;
 }
 
-/** The value that each key is to have; null to have none. */
+/** Returns the new value of each key; null to remove the record. */
 function readRecords(datasetRecords: Members): Map<string, string | null> {
   const wanted = new Map<string, string | null>();
   for (const [key, record] of Object.entries(datasetRecords)) {
@@ -82,7 +85,7 @@ function readRecords(datasetRecords: Members): Map<string, string | null> {
   return wanted;
 }
 
-/** A key that is wrong cannot be shown. */
+/** Rejects an invalid key. The message does not quote the key, because it may not be displayable. */
 function checkKey(key: string): void {
   if (key === '' || isLongerThan(key, MAX_KEY_LENGTH)) {
     throw invalidOutput('a key in datasetRecords', `must have length between 1 and ${MAX_KEY_LENGTH}`);
@@ -115,6 +118,6 @@ function invalidRecord(key: string, member: string, must: string): ServiceError 
 function invalidOutput(what: string, must: string): ServiceError {
   return new ServiceError(
     'InvalidLambdaFunctionOutputException',
-    `SyncTrigger answered what is not valid: ${what} ${must}`,
+    `SyncTrigger returned an invalid answer: ${what} ${must}`,
   );
 }

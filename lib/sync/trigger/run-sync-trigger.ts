@@ -6,13 +6,16 @@ import { buildSyncTriggerEvent } from './build-sync-trigger-event.ts';
 import { invokeSyncTrigger } from './invoke-sync-trigger.ts';
 import { readTriggerAnswer } from './read-trigger-answer.ts';
 
-/** Of one UpdateRecords, all runs together. Source: Amazon Cognito developer guide, "Amazon Cognito Events". */
+/**
+ * Time limit of one UpdateRecords, for all its runs together. Source: Amazon Cognito developer guide, "Amazon Cognito
+ * Events".
+ */
 export const TRIGGER_TIMEOUT_MS = 5_000;
 
 interface TriggerRun {
   functionArn: string;
   key: DatasetKey;
-  /** The device's; at least one. */
+  /** The device's patches; at least one. */
   patches: readonly Patch[];
   /** The dataset's records, tombstones included, by key. */
   stored: ReadonlyMap<string, SyncRecord>;
@@ -22,8 +25,8 @@ interface TriggerRun {
 
 /**
  * Runs a pool's sync trigger on an update.
- * @returns the patches to write: those that are left of the device's, then the function's own
- * @throws {ServiceError} as `invokeSyncTrigger` and `readTriggerAnswer` do
+ * @returns the patches to write: the remaining ones of the device, then the function's own
+ * @throws {ServiceError} those of `invokeSyncTrigger` and `readTriggerAnswer`
  */
 export async function runSyncTrigger(
   { invokeFunction, now, limits }: Pick<SyncDependencies, 'invokeFunction' | 'now' | 'limits'>,

@@ -277,7 +277,7 @@ describe.each(DATABASES)('a bulk publish on $name', ({ open }) => {
     expect(await details()).toMatchObject({
       BulkPublishStatus: 'FAILED',
       BulkPublishCompleteTime: null,
-      FailureMessage: 'the stream refused 1 events for good',
+      FailureMessage: 'the stream permanently rejected 1 events',
     });
     clock.now += 1;
     await begin();
@@ -296,7 +296,7 @@ describe.each(DATABASES)('a bulk publish on $name', ({ open }) => {
     await createStreamingSwitch(database).disable('cognito-sync', 'stream cognito-sync does not exist');
     expect(await run()).toMatchObject({ steps: 0, failed: 1 });
     expect((await details()).FailureMessage).toBe(
-      'streaming was disabled before all was published: stream cognito-sync does not exist',
+      'streaming was disabled before all events were published: stream cognito-sync does not exist',
     );
     await expect(begin()).rejects.toEqual(error('InvalidParameterException', 'is not enabled'));
   });
@@ -318,7 +318,7 @@ describe.each(DATABASES)('a bulk publish on $name', ({ open }) => {
       expect(await details()).toMatchObject({
         BulkPublishStatus: 'FAILED',
         BulkPublishCompleteTime: null,
-        FailureMessage: 'streaming was changed while it was under way',
+        FailureMessage: 'streaming was changed during the bulk publish',
       });
       expect(await run()).toMatchObject({ inProgress: 0 });
       expect(await outbox(), 'what was in the outbox goes out').toMatchObject([

@@ -20,7 +20,7 @@ const error = (code: string, message: string | RegExp) =>
 const INVALID_TOKEN = error('InvalidParameterException', 'SyncSessionToken not valid for these inputs');
 const INVALID_NEXT = error('InvalidParameterException', 'NextToken not valid for these inputs');
 const NOT_FOUND = error('ResourceNotFoundException', "Dataset 'game' not found");
-const LIMIT = error('LimitExceededException', /allowed|may have/);
+const LIMIT = error('LimitExceededException', /the limit is/);
 const noSuch = (count: number) =>
   error('InvalidParameterException', `No such SyncCount: ${count} exists for this Dataset`);
 const conflict = (key: string, is: number, not: number) =>

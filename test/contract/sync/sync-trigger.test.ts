@@ -269,9 +269,9 @@ describe.each(DATABASES)('the sync trigger on $name', ({ open }) => {
       [
         'is not there',
         fails('not-found'),
-        INVALID_OUTPUT(/^SyncTrigger is not a function: arn:aws:lambda:\S+; set another one/),
+        INVALID_OUTPUT(/^SyncTrigger function not found: arn:aws:lambda:\S+; set another function/),
       ],
-      ['takes too long', fails('timed-out'), error('LambdaSocketTimeoutException', /too long/)],
+      ['takes too long', fails('timed-out'), error('LambdaSocketTimeoutException', /timed out/)],
       ['is throttled', fails('throttled'), error('LambdaThrottledException', /throttled/, 429)],
       ['answers nothing', () => undefined, INVALID_OUTPUT(/the answer must be an object/)],
       ['names another identity', (event) => ({ ...event, identityId: 'x' }), INVALID_OUTPUT(/identityId/)],
@@ -300,7 +300,7 @@ describe.each(DATABASES)('the sync trigger on $name', ({ open }) => {
     it('is set where no functions are', async () => {
       const { operations } = createSyncService(database);
       await expect(createIdentity({ ...service, operations }).update(put('a', '1'))).rejects.toEqual(
-        INVALID_OUTPUT(/^SyncTrigger is not a function: arn:aws:lambda:\S+; set another one/),
+        INVALID_OUTPUT(/^SyncTrigger function not found: arn:aws:lambda:\S+; set another function/),
       );
     });
   });
@@ -376,7 +376,7 @@ describe.each(DATABASES)('the sync trigger on $name', ({ open }) => {
       };
       const token = await device.token();
       await expect(device.updateWith(token, put('a', '1'))).rejects.toEqual(
-        error('LambdaSocketTimeoutException', /too long/),
+        error('LambdaSocketTimeoutException', /timed out/),
       );
       expect(calls.map(({ timeoutMs }) => timeoutMs)).toEqual([5_000, 3_000, 1_000]);
       answer = echo;
@@ -422,7 +422,7 @@ describe.each(DATABASES)('the sync trigger on $name', ({ open }) => {
     it('of a call', async () => {
       answer = withRecords({ b: set(''), c: set('') });
       await expect(limited({ patchesPerCall: 2 }).update(put('a', '1'))).rejects.toEqual(
-        INVALID_OUTPUT(/^SyncTrigger answered what is not valid: datasetRecords must not change more than 2/),
+        INVALID_OUTPUT(/^SyncTrigger returned an invalid answer: datasetRecords must not change more than 2/),
       );
     });
 

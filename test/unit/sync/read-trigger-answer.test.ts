@@ -225,7 +225,7 @@ describe('an answer', () => {
     expect(refused).toMatchObject({
       code: 'InvalidLambdaFunctionOutputException',
       status: 400,
-      message: expect.stringContaining(`SyncTrigger answered what is not valid: ${message}`),
+      message: expect.stringContaining(`SyncTrigger returned an invalid answer: ${message}`),
     });
     expect(String(refused)).not.toContain('secret');
     expect(String(refused).length).toBeLessThan(200);
