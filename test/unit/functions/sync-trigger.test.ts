@@ -4,8 +4,8 @@ import { createSyncTrigger } from '../../../functions/sync-trigger.ts';
 import { createLambdaContext } from '../../../infra/local/lambda-context.ts';
 import { createDecisionReporter, createLogger } from '../../../lib/aws/telemetry.ts';
 import type { RulesOptions } from '../../../lib/rules/rules-model.ts';
-import { buildSyncTriggerEvent } from '../../../lib/sync/trigger/build-sync-trigger-event.ts';
 import type { RuleDecision } from '../../../lib/rules/verdict.ts';
+import { buildSyncTriggerEvent } from '../../../lib/sync/trigger/build-sync-trigger-event.ts';
 import { IDENTITY, POOL } from '../../fixtures/sync/stream-events.ts';
 
 const CONTEXT = createLambdaContext('sync-trigger', 'us-east-1', 5_000);
@@ -53,7 +53,7 @@ describe('the sync trigger', () => {
     };
     expect(reported).toEqual([[decision]]);
     expect(info.mock.calls).toEqual([
-      ['decided', { mode: 'enforce', datasetName: 'game', count: 1, decisions: [decision] }],
+      ['applied sync rules', { mode: 'enforce', datasetName: 'game', count: 1, decisions: [decision] }],
     ]);
   });
 
