@@ -9,11 +9,11 @@ import {
 } from '../lib/sync/jobs/finish-merges.ts';
 import type { Merge } from '../lib/sync/ports/merge-store.ts';
 
-/** Whatever the schedule sends: nothing of it is read. */
+/** Ignores the event that the schedule sends. */
 export type FinishMergesHandler = (event: unknown, context: Context) => Promise<FinishMergesAnswer>;
 
 interface FinishMergesAnswer extends Pick<FinishMergesOutcome, 'pending' | 'ended'> {
-  /** Whether its time ended before all were looked at. */
+  /** Whether the time budget ran out before all merges were tried. */
   isCutShort: boolean;
 }
 
@@ -21,18 +21,18 @@ export interface FinishMergesFunctionDeps extends Omit<FinishMergesDeps, 'now' |
   logger: Logger;
   /** Epoch milliseconds. */
   now?: () => number;
-  /** After this long no further merge is begun; as the function's time allows unless given. */
+  /** No further merge starts after this time. Default: the function's remaining time minus `MERGE_MS`. */
   timeBudgetMs?: number;
 }
 
-/** Longer than the merge of an identity with as many datasets as it may have takes. */
+/** Upper bound for one merge, of an identity with the maximum number of datasets. */
 const MERGE_MS = 30_000;
 
 /**
- * Merges the datasets of identities whose merges are not over. One that fails is logged, by its ids alone, keeps no other
- * from being done, and has the run as a whole fail. A run goes on where the time of the one before it ended.
+ * Merges the datasets of identities whose merges have not ended. If a merge fails, its ids (and nothing else) are logged
+ * and the others still run; the run then fails as a whole. A run that ran out of time is continued by the next one.
  *
- * @returns a handler that rejects where merges failed, for whoever watches; the next run tries them again
+ * @returns a handler that rejects if any merge failed, so that monitoring notices; the next run retries those merges
  */
 export function createFinishMerges({
   logger,
@@ -43,10 +43,10 @@ export function createFinishMerges({
   let after: Merge | null = null;
 
   function onFailure({ from, into }: Merge, error: unknown): void {
-    // What an error says may hold more than ids.
+    // An error's message may contain more than ids.
     const reason = error instanceof Error ? error.name : typeof error;
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    logger.error('a merge failed, to be tried again', { ...from, intoIdentityId: into, reason, code });
+    logger.error('merge failed; the next run retries it', { ...from, intoIdentityId: into, reason, code });
   }
 
   return middy<unknown, FinishMergesAnswer>()
@@ -58,8 +58,8 @@ export function createFinishMerges({
         { after, timeBudgetMs: budget },
       );
       after = last;
-      if (ended > 0) logger.info('merges are over', { pending, ended });
-      if (failed > 0) throw new Error(`${failed} of ${pending} merges failed, to be tried again`);
+      if (ended > 0) logger.info('ended merges', { pending, ended });
+      if (failed > 0) throw new Error(`${failed} of ${pending} merges failed; the next run retries them`);
       return { pending, ended, isCutShort: last !== null };
     });
 }

@@ -9,14 +9,14 @@ import {
   finishPoolDeletions,
 } from '../lib/sync/jobs/finish-pool-deletions.ts';
 
-/** Whatever the schedule sends: nothing of it is read. */
+/** Ignores the event that the schedule sends. */
 export type FinishPoolDeletionsHandler = (
   event: unknown,
   context: Context,
 ) => Promise<FinishPoolDeletionsAnswer>;
 
 interface FinishPoolDeletionsAnswer extends Pick<FinishPoolDeletionsOutcome, 'deleted' | 'ended'> {
-  /** Whether its time ended before all were looked at. */
+  /** Whether the time budget ran out before all pools were tried. */
   isCutShort: boolean;
 }
 
@@ -24,18 +24,18 @@ export interface FinishPoolDeletionsFunctionDeps extends Omit<FinishPoolDeletion
   logger: Logger;
   /** Epoch milliseconds. */
   now?: () => number;
-  /** After this long no further pool is begun; as the function's time allows unless given. */
+  /** No further pool starts after this time. Default: the function's remaining time minus `DELETION_MS`. */
   timeBudgetMs?: number;
 }
 
-/** Longer than what is left of a pool takes, as a rule: what it does not reach is done in the next run. */
+/** Usually longer than deleting the remaining data of a pool takes. The next run deletes what this one does not reach. */
 const DELETION_MS = 30_000;
 
 /**
- * Deletes what is left of pools that are deleted. One that fails is logged, by its id alone, keeps no other from being
- * done, and has the run as a whole fail. A run goes on where the time of the one before it ended.
+ * Deletes the remaining data of deleted pools. If a pool fails, its id (and nothing else) is logged and the others are
+ * still processed; the run then fails as a whole. A run that ran out of time is continued by the next one.
  *
- * @returns a handler that rejects where pools failed, for whoever watches; the next run tries them again
+ * @returns a handler that rejects if any pool failed, so that monitoring notices; the next run retries those pools
  */
 export function createFinishPoolDeletions({
   logger,
@@ -46,10 +46,10 @@ export function createFinishPoolDeletions({
   let after = '';
 
   function onFailure(identityPoolId: string, error: unknown): void {
-    // What an error says may hold more than ids.
+    // An error's message may contain more than ids.
     const reason = error instanceof Error ? error.name : typeof error;
     const code = error instanceof DatabaseError ? error.code : undefined;
-    logger.error('what is left of a pool was not deleted, to be tried again', {
+    logger.error('could not delete the remaining data of a pool; the next run retries it', {
       identityPoolId,
       reason,
       code,
@@ -65,9 +65,9 @@ export function createFinishPoolDeletions({
         { after, timeBudgetMs: budget },
       );
       after = last;
-      if (ended > 0) logger.info('nothing is left of pools that were deleted', { deleted, ended });
+      if (ended > 0) logger.info('removed the last data of deleted pools', { deleted, ended });
       if (failed > 0) {
-        throw new Error(`${failed} of ${deleted} deletions of pools failed, to be tried again`);
+        throw new Error(`${failed} of ${deleted} pool deletions failed; the next run retries them`);
       }
       return { deleted, ended, isCutShort: last !== '' };
     });

@@ -11,32 +11,33 @@ import { openAddress } from '../lib/database/open-from-environment.ts';
 import { allowWriters } from '../lib/database/schema/allow-writers.ts';
 import { migrate } from '../lib/database/schema/migrate.ts';
 
-/** Whatever it is called with: nothing of it is read. */
+/** Ignores the event that it is invoked with. */
 export type MigrateHandler = (event: unknown, context: Context) => Promise<MigrateAnswer>;
 
 export interface MigrateAnswer {
-  /** The migrations that were run, in their order; none where the schema was the current one. */
+  /** Names of the migrations that were applied, in order; empty if the schema was already current. */
   migrations: string[];
-  /** The first lines of statements that the database refuses and that nothing of ours depends on. */
+  /** First lines of optional statements that the database rejected. Nothing in this project depends on them. */
   skipped: string[];
 }
 
 export interface MigrateFunctionDeps {
   database: Database;
   address: DatabaseAddress;
-  /** ARNs of the IAM roles that may write rows to a cluster; elsewhere the address itself says who may. */
+  /** ARNs of the IAM roles that may write rows to a DSQL cluster. Any other database address names its own user. */
   writers: readonly string[];
   logger: Logger;
 }
 
-/** As long as a function may run: building an index of a large table takes its time. */
+/** Lambda's own maximum run time, because building an index on a large table is slow. */
 const STATEMENT_TIMEOUT_MS = 15 * 60 * 1000;
 
 /**
- * Brings the database to the current schema, and lets the functions into a cluster, as a step of the deployment. It can be
- * called again at any time.
+ * Migrates the database to the current schema and, on a DSQL cluster, grants access to the functions. Runs as a step of the
+ * deployment and can be repeated at any time.
  *
- * @returns a handler that rejects where the database does not answer, or refuses a statement; never with a password
+ * @returns a handler that rejects if the database does not respond or rejects a statement; the error never contains a
+ *   password
  */
 export function createMigrate({ database, address, writers, logger }: MigrateFunctionDeps): MigrateHandler {
   return middy<unknown, MigrateAnswer>()
@@ -49,14 +50,14 @@ export function createMigrate({ database, address, writers, logger }: MigrateFun
       };
       const migrations = await migrate(database, keep).catch(refused);
       if (address.kind === 'dsql') await allowWriters(database, writers).catch(refused);
-      logger.info('migrated', { migrations, skipped });
+      logger.info('migrated the database', { migrations, skipped });
       return { migrations, skipped };
     });
 }
 
 let deployed: MigrateHandler | undefined;
 
-/** The function as AWS runs it: composed from the environment at its first event. */
+/** Lambda's entry point. Reads the environment at the first event. */
 export const handler: MigrateHandler = (event, context) => {
   deployed ??= compose();
   return deployed(event, context);

@@ -24,25 +24,25 @@ import { readStream } from '../lib/common/stream-name.ts';
 import { openFromEnvironment } from '../lib/database/open-from-environment.ts';
 import { createRedrivenObjects } from '../lib/projection/store/redriven-objects.ts';
 
-/** Whatever the schedule sends: nothing of it is read. */
+/** Ignores the event that the schedule sends. */
 export type PollBulkPublishHandler = (event: unknown, context: Context) => Promise<PollOutcome>;
 
 export interface PollBulkPublishFunctionDeps extends Omit<PollDeps, 'now' | 'first' | 'timeBudgetMs'> {
-  /** Told of each poll. */
+  /** Receives the outcome of each poll. */
   report: (outcome: PollOutcome) => void;
   logger: Logger;
   /** Epoch milliseconds. */
   now?: () => number;
-  /** As much as the function's time allows unless given. */
+  /** Default: the function's remaining time minus `LAST_MS`. */
   timeBudgetMs?: number;
 }
 
-/** The longest that a pool or a stream takes that was begun in time: requests that time out are tried three times. */
+/** Upper bound for a pool or stream that was started in time: a request that times out is tried three times. */
 const LAST_MS = 50_000;
 
 /**
- * GetBulkPublishDetails of each pool in, rows of `query.bulk_publishes` and `query.gaps` out. A pool that cannot be
- * looked at is logged, once until that changes, and hides no other.
+ * Calls GetBulkPublishDetails for each pool and writes rows of `query.bulk_publishes` and `query.gaps`. If a pool cannot
+ * be polled, the failure is logged once, until it changes, and the other pools are still polled.
  */
 export function createPollBulkPublish({
   report,
@@ -65,37 +65,43 @@ export function createPollBulkPublish({
     });
 }
 
-const BAD_ENDS = new Set(['FAILED', 'UNSEEN', 'stalled', 'unknown']);
+const NEEDS_ATTENTION = new Set(['FAILED', 'UNSEEN', 'stalled', 'unknown']);
 
-/** A failure that lasts is told when it begins and when it is over. */
+/** Logs a lasting failure twice: when it starts and when it has ended. */
 function createOutcomeLog(logger: Logger): (outcome: PollOutcome) => void {
   let failing = new Map<string, string>();
   let isShort = false;
   let elsewhereBefore = new Set<string>();
   return ({ transitions, gaps, started, failures, notReached, elsewhere }) => {
-    const left = elsewhere.filter((identityPoolId) => !elsewhereBefore.has(identityPoolId));
-    if (left.length > 0) logger.info('pools that stream elsewhere are left alone', { identityPoolIds: left });
+    const skipped = elsewhere.filter((identityPoolId) => !elsewhereBefore.has(identityPoolId));
+    if (skipped.length > 0) {
+      logger.info('skipped pools that use another stream', { identityPoolIds: skipped });
+    }
     elsewhereBefore = new Set(elsewhere);
     for (const { run, to } of transitions) {
       const { identityPoolId, startedAt, failureMessage, waitingFor } = run;
       const details = { identityPoolId, startedAt, to, failureMessage, waitingFor };
-      if (BAD_ENDS.has(to)) logger.warn('a bulk publish is in trouble', details);
-      else logger.info('a bulk publish moved on', details);
+      if (NEEDS_ATTENTION.has(to)) logger.warn('bulk publish needs attention', details);
+      else logger.info('bulk publish changed state', details);
     }
     for (const gap of gaps) logger.warn('removals may be missing', { ...gap });
-    for (const start of started) logger.info('the policy asked for a bulk publish', { ...start });
+    for (const start of started)
+      logger.info('requested a bulk publish, as configured by the policy', { ...start });
     for (const failure of failures) {
       if (failing.get(failure.identityPoolId) !== failure.condition) {
-        logger.error('a pool could not be looked at', { ...failure });
+        logger.error('could not poll a pool', { ...failure });
       }
     }
     const failingNow = new Map(failures.map(({ identityPoolId, condition }) => [identityPoolId, condition]));
     for (const identityPoolId of failing.keys()) {
-      if (!failingNow.has(identityPoolId)) logger.info('a pool can be looked at again', { identityPoolId });
+      if (!failingNow.has(identityPoolId))
+        logger.info('polled a pool that had failed before', { identityPoolId });
     }
     failing = failingNow;
     if (notReached.length > 0 && !isShort) {
-      logger.warn('no time for all pools, the next poll begins with them', { notReached });
+      logger.warn('ran out of time before all pools were polled; the next poll starts with the others', {
+        notReached,
+      });
     }
     isShort = notReached.length > 0;
   };
@@ -103,7 +109,7 @@ function createOutcomeLog(logger: Logger): (outcome: PollOutcome) => void {
 
 let deployed: PollBulkPublishHandler | undefined;
 
-/** The function as AWS runs it: composed from the environment at its first event. */
+/** Lambda's entry point. Reads the environment at the first event. */
 export const handler: PollBulkPublishHandler = (event, context) => {
   deployed ??= compose(process.env);
   return deployed(event, context);

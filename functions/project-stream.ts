@@ -29,22 +29,25 @@ export type ProjectStreamHandler = (
 interface ProjectStreamDeps {
   store: QueryStore;
   fetchPayload: FetchPayload;
-  /** The mapping's. Above 1, batches of one shard are under way at the same time. */
+  /** `ParallelizationFactor` of the event source mapping. If above 1, batches of one shard run concurrently. */
   parallelizationFactor: number;
-  /** Told of each batch, as far as it was projected. */
+  /** Receives the counts of each batch, for the part of it that was projected. */
   report: (batch: BatchReport) => void;
   logger: Logger;
   /** Epoch milliseconds. */
   now?: () => number;
 }
 
-/** For a function of 1 GB that has a minute: a last fetch, with its attempts, and the write come after that. */
+/**
+ * Limits for a function with 1 GB of memory and a timeout of one minute. Time must remain for the last fetch with its
+ * retries, and for the write.
+ */
 const FETCH_LIMITS = { atOnce: 4, maxBytes: 64 * 1024 * 1024, maxMs: 20_000 };
 
 /**
- * Kinesis batch in, rows of the query store out. Records are read one by one, so that each failure is its own;
- * then all that could be read is written at once. What can pass is never skipped: the answer then names the record
- * from which Lambda is to try again.
+ * Projects a Kinesis batch into rows of the query store. Reads records individually, so that each failure concerns one
+ * record, then writes all readable records together. Transient failures skip nothing: the response names the record from
+ * which Lambda must retry.
  */
 export function createProjectStream({
   store,
@@ -68,9 +71,7 @@ export function createProjectStream({
       await processor.process();
       const [failure] = processor.errors;
       if (failure) {
-        logger.warn('not all of the batch could be read, the rest to be tried again', {
-          why: failure.message,
-        });
+        logger.warn('read only part of the batch; Lambda retries the rest', { why: failure.message });
       }
       const reportBatch = (outcome: BatchOutcome) => {
         const endedAt = now();
@@ -81,11 +82,11 @@ export function createProjectStream({
         const outcome = await projectBatch(store, deliveries);
         const last = deliveries.at(-1);
         if (last) await store.saveProgress(last.position, { isKnown: parallelizationFactor === 1 });
-        logger.info('projected', { ...outcome });
+        logger.info('projected a batch', { ...outcome });
         reportBatch(outcome);
       } catch (error) {
-        // The write is sorted by key, so nothing is known about which records are in: all of them go again.
-        logger.error('not projected, to be tried again', { error });
+        // The write is sorted by key, so it is unknown which records were written. Lambda must retry all of them.
+        logger.error('could not write the batch; Lambda retries it', { error });
         reportBatch({ events: 0, records: 0, recordsChanged: 0, quarantined: 0 });
         return {
           batchItemFailures: records
@@ -97,7 +98,7 @@ export function createProjectStream({
     });
 }
 
-/** Lambda takes everything before the first failure for done, and everything from there on for not done. */
+/** Lambda treats every record before the first reported failure as done and retries from that record on. */
 function untilFirstFailure<Read>(
   records: readonly KinesisStreamRecord[],
   read: ReadonlyMap<string, Read>,
@@ -109,16 +110,19 @@ function untilFirstFailure<Read>(
     .filter((delivery) => delivery !== undefined);
 }
 
-/** The age of the first record that is not in rows; where all are, of the last one when it came to be there. */
+/**
+ * Age in milliseconds of the first record that was not projected. If all records were projected, the age that the last one
+ * had at that moment.
+ */
 function lagMs(records: readonly KinesisStreamRecord[], done: number, now: number): number {
   const record = records[done] ?? records.at(-1);
-  // Clocks differ, and some round.
+  // Clocks differ, and some are rounded.
   return record ? Math.max(0, Math.round(now - record.kinesis.approximateArrivalTimestamp * 1000)) : 0;
 }
 
 let deployed: ProjectStreamHandler | undefined;
 
-/** The function as AWS runs it: composed from the environment at its first event. */
+/** Lambda's entry point. Reads the environment at the first event. */
 export const handler: ProjectStreamHandler = (event, context) => {
   deployed ??= createProjectStream({
     store: createQueryStore(openFromEnvironment(process.env, createSecretReader)),

@@ -13,27 +13,27 @@ import { type RelayOptions, type RelayOutcome, relayOutbox } from '../lib/sync/j
 import type { EventPublisher, Outbox, StreamingSwitch } from '../lib/sync/ports/outbox.ts';
 import { createOutboxStore, createStreamingSwitch } from '../lib/sync/store/outbox-store.ts';
 
-/** Whatever the schedule sends: nothing of it is read. */
+/** Ignores the event that the schedule sends. */
 export type RelayOutboxHandler = (event: unknown, context: Context) => Promise<RelayOutcome>;
 
 export interface RelayOutboxFunctionDeps {
   outbox: Outbox;
   publisher: EventPublisher;
   streaming: StreamingSwitch;
-  /** For rows of a time when there was but one stream. */
+  /** Stream for rows that were written when only one stream was supported. */
   streamName: string;
   logger: Logger;
   options?: Partial<RelayOptions>;
 }
 
-/** The longest a batch takes: three attempts of a request to Kinesis, and the statements around it. */
+/** Upper bound for one batch: three attempts of a Kinesis request, and the SQL statements before and after it. */
 const BATCH_MS = 50_000;
 
 /**
- * Outbox rows in, events on their pools' streams out, as long as the function's time allows. Where a stream is gone, its
- * pools stream no more and say so, which is logged as a warning once; what waits for it stays, and is tried on in
- * silence. Fails where it got nothing published although something waits for another cause, so that a stalled outbox is
- * seen among the function's errors.
+ * Publishes outbox rows as events on their pools' streams until the function's time runs out. If a stream no longer
+ * exists, streaming is disabled for its pools, with the reason, and a warning is logged once. The rows for that stream
+ * remain and are retried without further log messages. Fails if nothing was published although rows are waiting for
+ * another reason, so that a stalled outbox appears among the function's errors.
  */
 export function createRelayOutbox({ logger, options, ...deps }: RelayOutboxFunctionDeps): RelayOutboxHandler {
   return middy<unknown, RelayOutcome>()
@@ -43,11 +43,13 @@ export function createRelayOutbox({ logger, options, ...deps }: RelayOutboxFunct
       const outcome = await relayOutbox({ ...deps, now: Date.now, options: { timeBudgetMs, ...options } });
       const { published, postponed, parked, refusals, goneStreams, withoutStream } = outcome;
       const held = postponed - withoutStream;
-      if (goneStreams.length > 0) logger.warn('streams are gone, their pools are disabled', { goneStreams });
-      if (parked > 0) logger.error('events parked, nobody publishes them any more', { ...outcome });
+      if (goneStreams.length > 0)
+        logger.warn('streams are gone; disabled streaming for their pools', { goneStreams });
+      if (parked > 0) logger.error('parked events; the relay no longer retries them', { ...outcome });
       else if (published === 0 && held > 0) {
         throw new Error(`none of ${held} events could be published: ${refusals.join(', ')}`);
-      } else if (held > 0) logger.warn('events not published, to be tried again', { ...outcome });
+      } else if (held > 0)
+        logger.warn('could not publish all events; the relay retries them', { ...outcome });
       else if (published > 0) logger.info('published', { ...outcome });
       return outcome;
     });
@@ -55,7 +57,7 @@ export function createRelayOutbox({ logger, options, ...deps }: RelayOutboxFunct
 
 let deployed: RelayOutboxHandler | undefined;
 
-/** The function as AWS runs it: composed from the environment at its first event. */
+/** Lambda's entry point. Reads the environment at the first event. */
 export const handler: RelayOutboxHandler = (event, context) => {
   deployed ??= compose(process.env);
   return deployed(event, context);

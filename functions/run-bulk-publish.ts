@@ -10,7 +10,7 @@ import {
 } from '../lib/sync/jobs/run-bulk-publish.ts';
 import type { BulkPublishJobStore } from '../lib/sync/ports/bulk-publish-job-store.ts';
 
-/** Whatever the schedule sends: nothing of it is read. */
+/** Ignores the event that the schedule sends. */
 export type RunBulkPublishHandler = (event: unknown, context: Context) => Promise<BulkPublishOutcome>;
 
 export interface RunBulkPublishFunctionDeps {
@@ -20,12 +20,12 @@ export interface RunBulkPublishFunctionDeps {
   options?: Partial<BulkPublishJobOptions>;
 }
 
-/** Longer than a step takes. */
+/** Upper bound for one step. */
 const STEP_MS = 10_000;
 
 /**
- * Bulk publishes in progress in, their datasets' events in the outbox out, as far as the relay keeps up and the
- * function's time allows; says where one is over.
+ * Continues the bulk publishes in progress: writes an event for each of their datasets to the outbox, as fast as the relay
+ * keeps up and until the function's time runs out. Logs each bulk publish that ended.
  */
 export function createRunBulkPublish({
   logger,
@@ -41,8 +41,8 @@ export function createRunBulkPublish({
         now: Date.now,
         options: { timeBudgetMs, ...options },
       });
-      if (outcome.failed > 0) logger.error('a bulk publish failed', { ...outcome });
-      else if (outcome.succeeded > 0) logger.info('a bulk publish succeeded', { ...outcome });
+      if (outcome.failed > 0) logger.error('bulk publishes failed', { ...outcome });
+      else if (outcome.succeeded > 0) logger.info('bulk publishes succeeded', { ...outcome });
       return outcome;
     });
 }

@@ -5,10 +5,10 @@ import type { Context } from 'aws-lambda';
 import { sweepPayloads } from '../lib/sync/jobs/sweep-payloads.ts';
 import type { PayloadStore } from '../lib/sync/ports/payload-store.ts';
 
-/** Whatever the schedule sends: nothing of it is read. */
+/** Ignores the event that the schedule sends. */
 export type SweepPayloadsHandler = (event: unknown, context: Context) => Promise<{ swept: number }>;
 
-/** Forgets the payloads of offloaded events whose URLs have expired. */
+/** Deletes the payloads of offloaded events whose URLs have expired. */
 export function createSweepPayloads({
   payloads,
   logger,
@@ -20,7 +20,7 @@ export function createSweepPayloads({
     .use(injectLambdaContext(logger))
     .handler(async () => {
       const swept = await sweepPayloads(payloads, Date.now);
-      if (swept > 0) logger.info('expired payloads swept', { swept });
+      if (swept > 0) logger.info('deleted expired payloads', { swept });
       return { swept };
     });
 }

@@ -10,7 +10,7 @@ import type { QuerySweep } from '../lib/projection/query-sweep.ts';
 import { createQuerySweep } from '../lib/projection/store/query-sweep.ts';
 import { type QuerySweepOutcome, sweepQueryStore } from '../lib/projection/sweep-query-store.ts';
 
-/** Whatever the schedule sends: nothing of it is read. */
+/** Ignores the event that the schedule sends. */
 export type SweepQueryStoreHandler = (event: unknown, context: Context) => Promise<SweepQueryStoreAnswer>;
 
 type SweepQueryStoreAnswer = Omit<QuerySweepOutcome, 'last'>;
@@ -18,22 +18,22 @@ type SweepQueryStoreAnswer = Omit<QuerySweepOutcome, 'last'>;
 export interface SweepQueryStoreFunctionDeps {
   sweep: QuerySweep;
   logger: Logger;
-  /** UUIDs. */
+  /** Returns a random UUID. */
   randomId: () => string;
   /** Epoch milliseconds. */
   now?: () => number;
-  /** After this long no further step is begun; as the function's time allows unless given. */
+  /** No further step starts after this time. Default: the function's remaining time minus `STEP_MS`. */
   timeBudgetMs?: number;
 }
 
-/** Longer than the last step takes. */
+/** Upper bound for the last step. */
 const STEP_MS = 10_000;
 
 /**
- * Removes what the query store has kept for long enough: quarantine, tombstones, values that removals cover, notes. A run
- * goes on where the one before it ended.
+ * Deletes rows of the query store that have expired: quarantine, tombstones, values covered by removals, and notes. Each
+ * run continues where the previous one ended.
  *
- * @returns a handler that rejects where a step failed; the next run begins it again
+ * @returns a handler that rejects if a step failed; the next run repeats that step
  */
 export function createSweepQueryStore({
   sweep,
@@ -42,7 +42,7 @@ export function createSweepQueryStore({
   now = Date.now,
   timeBudgetMs,
 }: SweepQueryStoreFunctionDeps): SweepQueryStoreHandler {
-  // Anywhere: an instance that lives for one run alone must not always look at the same datasets.
+  // Start at a random dataset. Otherwise instances that live for a single run would always sweep the same datasets.
   let after = randomId();
 
   return middy<unknown, SweepQueryStoreAnswer>()
@@ -54,14 +54,14 @@ export function createSweepQueryStore({
         { after, timeBudgetMs: budget },
       );
       after = last;
-      if (Object.values(removed).some((rows) => rows > 0)) logger.info('the query store was swept', removed);
+      if (Object.values(removed).some((rows) => rows > 0)) logger.info('swept the query store', removed);
       return { ...removed, isCutShort };
     });
 }
 
 let deployed: SweepQueryStoreHandler | undefined;
 
-/** The function as AWS runs it: composed from the environment at its first event. */
+/** Lambda's entry point. Reads the environment at the first event. */
 export const handler: SweepQueryStoreHandler = (event, context) => {
   deployed ??= createSweepQueryStore({
     sweep: createQuerySweep(openFromEnvironment(process.env, createSecretReader, { maxConnections: 1 })),

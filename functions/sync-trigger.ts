@@ -14,17 +14,17 @@ export type SyncTriggerHandler = (event: SyncTriggerEvent, context: Context) => 
 
 interface SyncTriggerDeps {
   rules: SyncRules;
-  /** Told of each call's decisions, where there are any. */
+  /** Receives each call's decisions, if there are any. */
   report: (decisions: readonly RuleDecision[]) => void;
   logger: Logger;
 }
 
-/** A device can have 1,024 keys refused in one call, of 1,024 characters each: more would make no line of a log. */
+/** Decisions per log line. One call can have 1,024 keys of 1,024 characters each refused, too much for one line. */
 const MAX_LOGGED = 50;
 
 /**
- * An update of an identity in, and out what the rules make of it. Where they reject it, what is thrown says why: Cognito
- * gives that text to the device, and Lambda writes it to the log.
+ * Applies the sync rules to an identity's update and returns the resulting event. If the rules reject the update, the
+ * handler throws an error with the reason: Cognito returns that text to the device, and Lambda writes it to the log.
  */
 export function createSyncTrigger({ rules, report, logger }: SyncTriggerDeps): SyncTriggerHandler {
   return middy<SyncTriggerEvent, SyncTriggerEvent>()
@@ -33,7 +33,7 @@ export function createSyncTrigger({ rules, report, logger }: SyncTriggerDeps): S
       const verdict = evaluateRules(rules, event);
       const { decisions } = verdict;
       if (decisions.length > 0) {
-        logger.info('decided', {
+        logger.info('applied sync rules', {
           mode: rules.mode,
           datasetName: event.datasetName,
           count: decisions.length,
@@ -46,7 +46,7 @@ export function createSyncTrigger({ rules, report, logger }: SyncTriggerDeps): S
     });
 }
 
-/** The function as AWS runs it. */
+/** Lambda's entry point. */
 export const handler: SyncTriggerHandler = createSyncTrigger({
   rules: requireSyncRules(rulesFile.default),
   report: createDecisionReporter('sync-trigger'),

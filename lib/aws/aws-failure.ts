@@ -1,7 +1,7 @@
 import type { SyncClientCondition } from '../backfill/sync-client.ts';
 import { isObject } from '../common/json.ts';
 
-/** The names under which Amazon's services, the SDK and this project's own service refuse credentials. */
+/** Error names with which Amazon's services, the SDK and this project's own service reject credentials. */
 const CREDENTIALS = new Set([
   'CredentialsProviderError',
   'ExpiredToken',
@@ -30,20 +30,20 @@ const THROTTLED = new Set([
 ]);
 
 /**
- * What a client of the AWS SDK has thrown, by what can be done about it, and in words for the operator.
- * Source: Amazon Cognito Sync API Reference, "Common Errors", and what this project's own service answers.
+ * Classifies an error of an AWS SDK client by its remedy, and describes it for the operator. Source: Amazon Cognito Sync API
+ * Reference, "Common Errors", and the responses of this project's own service.
  */
 export function toAwsFailure(error: unknown): { condition: SyncClientCondition; message: string } {
   const name = nameOf(error);
   const condition = conditionOf(error, name);
-  // What Amazon says of a signature quotes the request that was signed, session token included.
+  // Amazon's message about a wrong signature quotes the signed request, including the session token.
   if (condition === 'credentials') {
-    return { condition, message: `the credentials are expired, wrong, or none (${name})` };
+    return { condition, message: `the credentials are expired, invalid or missing (${name})` };
   }
   return { condition, message: `${name}: ${error instanceof Error ? error.message : String(error)}` };
 }
 
-/** Its name, or the code of a system's error, whose name says nothing. */
+/** Returns the name of an error. For system errors, whose name is only `Error`, returns the code. */
 export function nameOf(error: unknown): string {
   if (!(error instanceof Error)) return 'Error';
   if (error.name === 'Error' && 'code' in error && typeof error.code === 'string') return error.code;
@@ -57,7 +57,7 @@ function conditionOf(error: unknown, name: string): SyncClientCondition {
   if (name === 'ResourceNotFoundException') return 'not-found';
   const status = statusOf(error);
   if (status === 429) return 'throttled';
-  // Without an answer of the service it is the network, or something in the way.
+  // Without a response of the service, the network or an intermediary failed.
   return status !== undefined && status >= 400 && status < 500 ? 'refused' : 'unavailable';
 }
 

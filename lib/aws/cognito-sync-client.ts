@@ -7,9 +7,9 @@ export type { CognitoSync };
 
 interface CognitoSyncClientOptions {
   region: string;
-  /** Base URL of a service that speaks the API; Amazon's where it is absent. */
+  /** Base URL of a service with the Cognito Sync API. Default: Amazon's. */
   endpoint?: string;
-  /** The SDK's own chain (environment, profile, role) where they are absent. */
+  /** Default: the SDK's credential chain (environment, profile, role). */
   credentials?: Credentials;
 }
 
@@ -18,8 +18,8 @@ const CONNECT_TIMEOUT_MS = 2_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 
 /**
- * A client of the Cognito Sync API, Amazon's or one that is self-hosted, with time limits on every request. The SDK's own
- * retries (three attempts) stay on. Whoever makes it calls `destroy()`.
+ * Creates a client for the Cognito Sync API of Amazon or of a self-hosted service, with a timeout on every request. The
+ * SDK's own retries (three attempts) remain enabled. The caller must call `destroy()`.
  */
 export function createCognitoSyncClient({
   region,
@@ -31,7 +31,7 @@ export function createCognitoSyncClient({
     requestHandler: new NodeHttpHandler({
       connectionTimeout: CONNECT_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
-      // Without it the handler only warns, and the request hangs on.
+      // By default the handler only logs a warning, and the request stays open.
       throwOnRequestTimeout: true,
     }),
     ...(endpoint !== undefined && { endpoint }),

@@ -3,16 +3,16 @@ import { join, resolve } from 'node:path';
 import { SetupError } from '../common/errors.ts';
 import type { FailureObject } from '../projection/failure-object.ts';
 
-/** Else it is a directory. */
+/** Whether a failure destination is an S3 location. Otherwise it is a directory. */
 export function isInBucket(where: string): boolean {
   return where.startsWith('s3://');
 }
 
 /**
- * The objects of a failure destination.
+ * Lists the objects of a failure destination.
  *
  * @param where `s3://bucket/prefix`, or a directory
- * @throws {SetupError} there is no such place, or it may not be read
+ * @throws {SetupError} the destination does not exist, or access is denied
  */
 export async function* failureObjects(where: string): AsyncGenerator<FailureObject> {
   try {
@@ -24,7 +24,7 @@ export async function* failureObjects(where: string): AsyncGenerator<FailureObje
 
 async function* inBucket(where: string): AsyncGenerator<FailureObject> {
   const [bucket = '', ...prefix] = where.slice('s3://'.length).split('/');
-  // Loaded for those who need it: it takes longer than everything else together.
+  // Import the S3 client only when it is needed: it takes longer to load than everything else together.
   const { openS3Objects } = await import('./s3-objects.ts');
   const objects = openS3Objects(bucket);
   for await (const key of objects.keys(prefix.join('/'))) {
@@ -35,7 +35,7 @@ async function* inBucket(where: string): AsyncGenerator<FailureObject> {
 async function* inDirectory(directory: string): AsyncGenerator<FailureObject> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
   const paths = entries
-    // One that ends thus is still being written, or was when its writer ended.
+    // A file with this extension is still being written, or its writer was interrupted.
     .filter((entry) => (entry.isFile() || entry.isSymbolicLink()) && !entry.name.endsWith('.tmp'))
     .map((entry) => join(entry.parentPath, entry.name));
   for (const path of paths.sort()) {
@@ -43,7 +43,7 @@ async function* inDirectory(directory: string): AsyncGenerator<FailureObject> {
   }
 }
 
-/** Behind a link. Of a link that leads nowhere, reading it says so. */
+/** Whether a path is a directory, following links. For a broken link, reading it later reports the error. */
 async function isDirectory(path: string): Promise<boolean> {
   return stat(path).then(
     (stats) => stats.isDirectory(),
@@ -61,7 +61,7 @@ function toObject(name: string, read: FailureObject['read']): FailureObject {
   };
 }
 
-/** In one line, with the name of the error where it has one of its own, such as S3's `AccessDenied`. */
+/** Describes an error on one line, with the error's name if it is specific, such as S3's `AccessDenied`. */
 function cannotBeRead(what: string, error: unknown): SetupError {
   const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) };
   const reason = (name === 'Error' ? message : `${name}: ${message}`).replaceAll(/\s+/g, ' ');

@@ -1,4 +1,4 @@
-/** As AWS's clients take them. */
+/** Credentials in the form that AWS's clients accept. */
 export interface FunctionCredentials {
   accessKeyId: string;
   secretAccessKey: string;
@@ -6,10 +6,10 @@ export interface FunctionCredentials {
 }
 
 /**
- * The credentials of a function's role, which Lambda keeps in the environment. Stands in, in bundles of functions, for
- * what AWS's clients import under these two names (infra/stack/bundle/bundle-plugins.ts).
+ * Provides the credentials of a function's role from Lambda's environment variables. In function bundles it replaces the
+ * provider that AWS's clients import under these two names (infra/stack/bundle/bundle-plugins.ts).
  *
- * @returns what reads them; it rejects where there are none
+ * @returns a function that reads the credentials, and rejects if they are not set
  */
 export function fromNodeProviderChain(): () => Promise<FunctionCredentials> {
   return async () => {
@@ -19,7 +19,9 @@ export function fromNodeProviderChain(): () => Promise<FunctionCredentials> {
       AWS_SESSION_TOKEN: sessionToken,
     } = process.env;
     if (!accessKeyId || !secretAccessKey) {
-      throw new Error('AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set');
+      throw new Error(
+        'AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY is not set; Lambda sets both from the role of the function',
+      );
     }
     return { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) };
   };

@@ -5,29 +5,29 @@ import { addAbortSignal } from 'node:stream';
 import { PayloadRefusedError, PayloadUnavailableError } from '../stream/payload.ts';
 
 interface GetOptions {
-  /** An `https.Agent` where the URL is https. */
+  /** Must be an `https.Agent` for an https URL. */
   agent: HttpAgent;
   maxBytes: number;
-  /** For all of it: name, connection, head and body. */
+  /** For the whole request: name resolution, connection, headers and body. */
   timeoutMs: number;
 }
 
 const TIMEOUT_OR_THROTTLING = new Set([408, 429]);
-/** What S3 answers to a link that has expired or is not good (any more), and to an object that is gone. */
+/** Status codes with which S3 answers an expired or invalid link, or a link to a deleted object. */
 const GONE = new Set([400, 401, 403, 404, 410]);
 
 /**
- * Gets the bytes behind a URL that has been checked, in one attempt. Follows no redirect and decodes nothing: both would
- * lead around the checks.
+ * Downloads the payload at a validated URL, in one attempt. Does not follow redirects or decode the content, because both
+ * would bypass the validation. Error messages contain only the host of the URL.
  *
- * @throws {PayloadRefusedError} another attempt cannot help
- * @throws {PayloadUnavailableError} it may; neither message holds more of the URL than its host
+ * @throws {PayloadRefusedError} the failure is permanent
+ * @throws {PayloadUnavailableError} the failure is transient, and a retry may succeed
  */
 export async function getPayload(url: URL, { agent, maxBytes, timeoutMs }: GetOptions): Promise<Uint8Array> {
   const deadline = AbortSignal.timeout(timeoutMs);
   const send = url.protocol === 'https:' ? httpsGet : httpGet;
   const request = send(url, { agent, headers: { 'accept-encoding': 'identity' } });
-  // A socket that fails in the middle of the body fails the request, too, which nobody listens to any more.
+  // If the socket fails during the body, the request emits an error too, which would be unhandled without a listener.
   request.on('error', () => {});
   try {
     const response = addAbortSignal(deadline, await untilResponse(request, deadline));
@@ -38,7 +38,7 @@ export async function getPayload(url: URL, { agent, maxBytes, timeoutMs }: GetOp
     if (error instanceof PayloadRefusedError || error instanceof PayloadUnavailableError) throw error;
     throw new PayloadUnavailableError(
       deadline.aborted
-        ? `${url.hostname} did not answer in full within ${timeoutMs} ms`
+        ? `${url.hostname} did not respond completely within ${timeoutMs} ms`
         : `the connection to ${url.hostname} failed (${codeOf(error)})`,
     );
   }
@@ -59,12 +59,12 @@ function checkHead({ statusCode = 0, headers }: IncomingMessage, host: string): 
     );
   }
   if (statusCode >= 300 && statusCode < 400) {
-    throw new PayloadRefusedError(`${answer}, a redirect, which is not followed`);
+    throw new PayloadRefusedError(`${answer}: redirects are not followed`);
   }
   if (statusCode !== 200) throw new PayloadRefusedError(`${answer} instead of 200`);
   const encoding = headers['content-encoding'] || 'identity';
   if (encoding.toLowerCase() !== 'identity') {
-    throw new PayloadRefusedError(`${host} answered with a content-encoding, which was not asked for`);
+    throw new PayloadRefusedError(`${host} answered with a content-encoding that was not requested`);
   }
 }
 
@@ -81,7 +81,7 @@ async function readBody(response: IncomingMessage, maxBytes: number): Promise<Ui
   return Buffer.concat(chunks, bytes);
 }
 
-/** Never the message, which may quote what came. */
+/** Returns the code or name of an error. Omits the message, which may quote received data. */
 function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name;

@@ -5,19 +5,19 @@ export type { KinesisClient };
 
 interface KinesisClientOptions {
   region: string;
-  /** Base URL of an emulator, such as `http://127.0.0.1:4580`; AWS itself where it is absent. */
+  /** Base URL of an emulator, such as `http://127.0.0.1:4580`. Default: AWS. */
   endpoint?: string;
-  /** The SDK's own chain (environment, profile, role) where they are absent. */
+  /** Default: the SDK's credential chain (environment, profile, role). */
   credentials?: NonNullable<KinesisClientConfig['credentials']>;
 }
 
 const CONNECT_TIMEOUT_MS = 2_000;
-/** GetRecords answers up to 10 MB: long enough for a slow line, short enough to notice a dead one. */
+/** GetRecords returns up to 10 MB. This is long enough for a slow connection, and short enough to detect a dead one. */
 const REQUEST_TIMEOUT_MS = 15_000;
 
 /**
- * A Kinesis client for AWS or for an emulator, with time limits on every request. The SDK's own retries
- * (three attempts) stay on. Whoever makes it calls `destroy()`.
+ * Creates a Kinesis client for AWS or for an emulator, with a timeout on every request. The SDK's own retries (three
+ * attempts) remain enabled. The caller must call `destroy()`.
  */
 export function createKinesisClient({ region, endpoint, credentials }: KinesisClientOptions): KinesisClient {
   return new KinesisClient({
@@ -28,16 +28,16 @@ export function createKinesisClient({ region, endpoint, credentials }: KinesisCl
   });
 }
 
-/** The SDK speaks HTTP/2 to Kinesis by default, which the emulators do not. */
+/** The SDK uses HTTP/2 for Kinesis by default, which the emulators do not support. */
 function requestHandler(endpoint: string | undefined): NodeHttpHandler | NodeHttp2Handler {
   if (endpoint === undefined) {
-    // One session per request is the SDK's default for Kinesis; a handler of one's own has to repeat it.
+    // The SDK's default for Kinesis is one session per request. A custom handler must set it again.
     return new NodeHttp2Handler({ requestTimeout: REQUEST_TIMEOUT_MS, disableConcurrentStreams: true });
   }
   return new NodeHttpHandler({
     connectionTimeout: CONNECT_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    // Without it the handler only warns, and the request hangs on.
+    // By default the handler only logs a warning, and the request stays open.
     throwOnRequestTimeout: true,
   });
 }

@@ -1,20 +1,20 @@
 import { type KinesisClient, PutRecordsCommand, type PutRecordsResultEntry } from '@aws-sdk/client-kinesis';
 import type { EventPublisher, PublishEntry, PublishOutcome } from '../sync/ports/outbox.ts';
 
-// Limits of a PutRecords request, partition keys included. Source: Amazon Kinesis Data Streams API Reference.
+// Limits of a PutRecords request; the bytes include partition keys. Source: Amazon Kinesis Data Streams API Reference.
 const MAX_RECORDS = 500;
 const MAX_BYTES = 5 * 1024 * 1024;
 
-/** The request itself is wrong, and stays so. Any other failure is the state of stream, key, rights or network. */
+/** Errors of the request itself, which are permanent. Others depend on the stream, key, permissions or network. */
 const WRONG_REQUEST = new Set(['InvalidArgumentException', 'SerializationException', 'ValidationException']);
 
-/** Also while the stream is being made. */
+/** Kinesis also returns this error while the stream is being created. */
 const NO_STREAM = 'ResourceNotFoundException';
 
 /**
- * Publishes with PutRecords, as many requests as it takes, one after the other. Whatever fails becomes the outcome of
- * the entries it concerns: Kinesis refuses a whole request for one wrong entry, so that halves are then tried until
- * that entry stands alone.
+ * Publishes entries with as many sequential PutRecords requests as needed. A failure becomes the outcome of the entries that
+ * it concerns. Kinesis rejects a whole request because of one invalid entry; the request is then split in halves until that
+ * entry is isolated.
  */
 export function createKinesisPublisher(client: KinesisClient): EventPublisher {
   return {
@@ -50,13 +50,13 @@ async function put(
   }
 }
 
-/** The codes of single entries are ProvisionedThroughputExceededException and InternalFailure: both pass. */
+/** An entry can fail with ProvisionedThroughputExceededException or InternalFailure. Both are transient. */
 function toOutcome(result: PutRecordsResultEntry | undefined): PublishOutcome {
   if (result?.ErrorCode) return { error: result.ErrorCode, retryable: true };
   return result?.SequenceNumber ? 'published' : { error: 'NoAnswer', retryable: true };
 }
 
-/** Never the message, which may quote what was sent. */
+/** Returns the code or name of an error. Omits the message, which may quote sent data. */
 function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return 'UnknownError';
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name;

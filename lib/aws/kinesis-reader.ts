@@ -12,11 +12,11 @@ import {
 
 export interface StreamShard {
   shardId: string;
-  /** None for a shard the stream began with, one after a split, two after a merge. */
+  /** Empty for an original shard of the stream; one id after a split, two after a merge. */
   parentShardIds: string[];
-  /** A closed shard takes no new records; its children do. */
+  /** A closed shard accepts no new records; its children do. */
   closed: boolean;
-  /** Differs when a stream was deleted and made again under the same name. */
+  /** Changes if a stream is deleted and created again under the same name. */
   startingSequenceNumber: string;
 }
 
@@ -33,32 +33,32 @@ export type IteratorPosition =
   | { type: 'AFTER_SEQUENCE_NUMBER' | 'AT_SEQUENCE_NUMBER'; sequenceNumber: string };
 
 export interface RecordPage {
-  /** In the order of the shard. */
+  /** In shard order. */
   records: KinesisRecord[];
-  /** Absent when the shard is closed and read to its end. */
+  /** Undefined if the shard is closed and was read to its end. */
   nextIterator: string | undefined;
-  /** How far this answer is behind the newest record; 0 at the tip. */
+  /** Lag of this response behind the newest record; 0 at the tip. */
   millisBehindLatest: number;
 }
 
 /**
- * What it takes to read a stream. Every method throws `KinesisReaderError` for the three conditions a caller
- * acts upon; anything else (throttling, network, a broken emulator) is thrown as it came and may pass.
+ * The operations for reading a stream. Every method throws `KinesisReaderError` for the three conditions that a caller must
+ * handle. Other errors (throttling, network, a broken emulator) are thrown unchanged and may be transient.
  */
 export interface KinesisReader {
-  /** All shards of the stream, of all pages, closed ones included. */
+  /** Returns all shards of the stream, from all pages, including closed ones. */
   listShards(streamName: string): Promise<StreamShard[]>;
   openIterator(streamName: string, shardId: string, position: IteratorPosition): Promise<string>;
-  /** @param limit 1 to 10,000 records; an answer may be empty although more records follow */
+  /** @param limit 1 to 10,000 records; a page may be empty although more records follow */
   getRecords(iterator: string, limit: number): Promise<RecordPage>;
 }
 
 type KinesisReaderCondition =
   /** The stream or the shard does not exist. */
   | 'not-found'
-  /** The sequence number is none of this shard's, for instance from a stream since deleted and made again. */
+  /** The shard does not have the sequence number, for example because the stream was deleted and created again. */
   | 'position-invalid'
-  /** Iterators live five minutes: open another at the position reached. */
+  /** Iterators expire after five minutes. Open another one at the current position. */
   | 'iterator-expired';
 
 export class KinesisReaderError extends Error {
@@ -72,7 +72,7 @@ export class KinesisReaderError extends Error {
 }
 
 /**
- * Reads over the polling API (ListShards, GetShardIterator, GetRecords), which AWS and all emulators have.
+ * Creates a reader on the polling API (ListShards, GetShardIterator, GetRecords), which AWS and all emulators support.
  * Source: Amazon Kinesis Data Streams API Reference, those three operations.
  */
 export function createKinesisReader(client: KinesisClient): KinesisReader {
@@ -81,7 +81,7 @@ export function createKinesisReader(client: KinesisClient): KinesisReader {
       const shards: StreamShard[] = [];
       let nextToken: string | undefined;
       do {
-        // ListShards refuses a stream name beside a token.
+        // ListShards rejects a request with both a stream name and a token.
         const page = { ...(nextToken === undefined ? { StreamName: streamName } : { NextToken: nextToken }) };
         const answer = await translate(client.send(new ListShardsCommand(page)), 'position-invalid');
         shards.push(...(answer.Shards ?? []).map(toStreamShard));
@@ -98,14 +98,14 @@ export function createKinesisReader(client: KinesisClient): KinesisReader {
         ...('sequenceNumber' in position && { StartingSequenceNumber: position.sequenceNumber }),
       });
       const { ShardIterator } = await translate(client.send(command), 'position-invalid');
-      if (ShardIterator === undefined) throw new Error('Kinesis answered without a shard iterator');
+      if (ShardIterator === undefined) throw new Error('Kinesis did not return a shard iterator');
       return ShardIterator;
     },
 
     async getRecords(iterator, limit) {
       const command = new GetRecordsCommand({ ShardIterator: iterator, Limit: limit });
-      // An iterator from the future (the clock was set back) or from a wiped emulator counts as invalid
-      // argument; like an expired one it only has to be opened anew.
+      // Kinesis reports an iterator from the future (the clock was set back) or from an emulator without its data as an
+      // invalid argument. As with an expired iterator, it is enough to open another one.
       const answer = await translate(client.send(command), 'iterator-expired');
       const { Records = [], NextShardIterator, MillisBehindLatest = 0 } = answer;
       return {
@@ -131,7 +131,7 @@ async function translate<Answer>(answer: Promise<Answer>, invalid: KinesisReader
 function toStreamShard(shard: Shard): StreamShard {
   const { ShardId: shardId, SequenceNumberRange: range } = shard;
   if (shardId === undefined || range?.StartingSequenceNumber === undefined) {
-    throw new Error('Kinesis listed a shard without id or starting sequence number');
+    throw new Error('Kinesis returned a shard without an id or a starting sequence number');
   }
   const parents = [shard.ParentShardId, shard.AdjacentParentShardId];
   return {
@@ -145,7 +145,7 @@ function toStreamShard(shard: Shard): StreamShard {
 function toStreamRecord(record: WireRecord): KinesisRecord {
   const { SequenceNumber, PartitionKey, Data, ApproximateArrivalTimestamp } = record;
   if (SequenceNumber === undefined || ApproximateArrivalTimestamp === undefined) {
-    throw new Error('Kinesis answered a record without sequence number or arrival time');
+    throw new Error('Kinesis returned a record without a sequence number or an arrival time');
   }
   return {
     sequenceNumber: SequenceNumber,

@@ -8,7 +8,7 @@ import {
 } from '@aws-sdk/client-kinesis';
 import { isStreamName } from '../common/stream-name.ts';
 
-/** Creates a stream of one shard, unless there is one of that name. It may take a while to become active. */
+/** Creates a stream with one shard if no stream of that name exists. It may take some time to become active. */
 export async function ensureStream(client: KinesisClient, streamName: string): Promise<void> {
   try {
     await client.send(new CreateStreamCommand({ StreamName: streamName, ShardCount: 1 }));
@@ -17,15 +17,15 @@ export async function ensureStream(client: KinesisClient, streamName: string): P
   }
 }
 
-/** Deletes a stream and everything on it. */
+/** Deletes a stream with all its records. */
 export async function deleteStream(client: KinesisClient, streamName: string): Promise<void> {
   await client.send(new DeleteStreamCommand({ StreamName: streamName }));
 }
 
-/** Of a stream that takes records. One that is being made takes none yet, and looks to the relay as if it were gone. */
+/** Statuses of a stream that accepts records. While a stream is being created, the relay cannot tell it from a missing one. */
 const READY = new Set<string | undefined>(['ACTIVE', 'UPDATING']);
 
-/** Whether there is a stream of that name that takes records. */
+/** Whether a stream of that name exists and accepts records. */
 export async function streamExists(client: KinesisClient, streamName: string): Promise<boolean> {
   if (!isStreamName(streamName)) return false;
   try {
@@ -39,21 +39,23 @@ export async function streamExists(client: KinesisClient, streamName: string): P
 
 const HOUR_MS = 60 * 60 * 1000;
 
-/** For how long the stream keeps what is put on it. @throws what the SDK throws, also where there is no such stream */
+/** Returns the retention period of the stream. @throws the SDK's error, also if the stream does not exist */
 export async function readRetentionMs(client: KinesisClient, streamName: string): Promise<number> {
   const answer = await client.send(new DescribeStreamSummaryCommand({ StreamName: streamName }));
   const hours = answer.StreamDescriptionSummary?.RetentionPeriodHours;
-  if (hours === undefined) throw new Error('Kinesis described a stream without its retention');
+  if (hours === undefined) throw new Error('Kinesis did not return the retention period of the stream');
   return hours * HOUR_MS;
 }
 
 /**
- * When the stream was made, epoch milliseconds, to the second: what an earlier one of its name held is gone.
- * @throws what the SDK throws, also where there is no such stream
+ * Returns when the stream was created, in epoch milliseconds with a precision of one second. The records of an earlier
+ * stream of that name are gone.
+ *
+ * @throws the SDK's error, also if the stream does not exist
  */
 export async function readCreatedAt(client: KinesisClient, streamName: string): Promise<number> {
   const answer = await client.send(new DescribeStreamSummaryCommand({ StreamName: streamName }));
   const createdAt = answer.StreamDescriptionSummary?.StreamCreationTimestamp;
-  if (createdAt === undefined) throw new Error('Kinesis described a stream without its creation');
+  if (createdAt === undefined) throw new Error('Kinesis did not return the creation time of the stream');
   return createdAt.getTime();
 }

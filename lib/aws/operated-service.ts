@@ -8,13 +8,13 @@ import { createSyncClient } from './sync-client.ts';
 
 interface OperatedServiceOptions extends Pick<OperatedService, 'failures' | 'parallelizationFactor'> {
   region: string;
-  /** Of a service that speaks the API, and its Kinesis; Amazon's where it is absent. */
+  /** Base URL of a service with the Cognito Sync API, and of its Kinesis API. Default: Amazon's. */
   endpoint?: string;
-  /** The SDK's own chain (environment, profile, role) where they are absent. */
+  /** Default: the SDK's credential chain (environment, profile, role). */
   credentials?: Credentials;
 }
 
-/** A Cognito Sync service with its streams, over the AWS SDK. Nothing is asked before it is used. */
+/** Opens a Cognito Sync service and its streams through the AWS SDK. Sends no request until it is used. */
 export function openOperatedService({
   failures,
   parallelizationFactor,

@@ -17,31 +17,31 @@ interface PayloadFetchOptions {
   /** Epoch milliseconds. */
   now: () => number;
   sleep?: (ms: number) => Promise<unknown>;
-  /** At least 0, below 1. */
+  /** Returns a number from 0 up to, but not including, 1. */
   random?: () => number;
   lookup?: LookupAll;
   maxBytes?: number;
-  /** For one attempt, from the name to the last byte. */
+  /** For one attempt, from name resolution to the last byte. */
   timeoutMs?: number;
   attempts?: number;
 }
 
 /**
- * A dataset holds 1 MB, and a byte takes six in JSON at worst (`\u0001`); the rest is for the members around it. A
- * hostile payload of this size takes 300 MB to parse, which a function of 1 GB has once.
+ * A dataset holds 1 MB, and one byte takes at most six in JSON (`\u0001`); the rest is for the other members. Parsing a
+ * hostile payload of this size takes 300 MB, for which a function with 1 GB has room once.
  */
 const MAX_BYTES = 8 * 1024 * 1024;
 const TIMEOUT_MS = 5_000;
 const ATTEMPTS = 3;
-/** Before the second attempt; four times as long before each that follows. */
+/** Pause before the second attempt. Each further pause is four times as long. */
 const FIRST_PAUSE_MS = 100;
 
-/** Connections that lie idle end by themselves, and none of them keeps the process alive: there is nothing to close. */
+/** Idle connections close by themselves and do not keep the process alive, so there is nothing to close. */
 const AGENT_OPTIONS = { keepAlive: true, timeout: 10_000 };
 
 /**
- * Fetches what lies behind the URLs of offloaded events: from S3 of the policy's regions and from our own origin, and
- * from nowhere else, whatever the URL or the DNS says. What can pass is tried again, a few times and soon.
+ * Creates a function that fetches the payloads of offloaded events. It connects only to S3 in the policy's regions and to
+ * our own origin, regardless of the URL and the DNS. Transient failures are retried a few times after short pauses.
  */
 export function createPayloadFetch({
   policy,
@@ -54,7 +54,7 @@ export function createPayloadFetch({
   attempts = ATTEMPTS,
 }: PayloadFetchOptions): FetchPayload {
   const s3Agent = new HttpsAgent({ ...AGENT_OPTIONS, lookup: createPublicLookup(lookup) });
-  // Ours may have a private address.
+  // Our own origin may have a private address.
   const ownAgent = policy.ownOrigin?.startsWith('http:')
     ? new HttpAgent(AGENT_OPTIONS)
     : new HttpsAgent(AGENT_OPTIONS);
@@ -74,15 +74,15 @@ export function createPayloadFetch({
   };
 }
 
-/** One that does not say when it expires is no link of Cognito's, which are presigned: nobody knows how long to wait. */
+/** A link without an expiry time does not come from Cognito, whose links are presigned. It counts as expired. */
 function hasExpired(url: URL, now: number): boolean {
   const time = expiresAt(url);
   return time === null || time <= now;
 }
 
-/** Without an end to it, a link that nobody answers any more would hold up its shard for days. */
+/** Makes the failure permanent. Otherwise, a link that no server answers any more would block its shard for days. */
 function expired({ message }: PayloadUnavailableError): PayloadRefusedError {
   return new PayloadRefusedError(
-    `${message}, and the link has expired or does not say when it does; repair the dataset from ListRecords`,
+    `${message}, and the link has expired or has no expiry time; repair the dataset from ListRecords`,
   );
 }

@@ -1,18 +1,18 @@
 import type { PoolSettingsApi } from '../backfill/operated-service.ts';
 import type { PoolStreaming } from '../backfill/sync-client.ts';
 import type { CognitoSync } from './cognito-sync-client.ts';
-import { ask } from './sync-client.ts';
+import { translateErrors } from './sync-client.ts';
 
 /**
- * Stream and sync trigger of identity pools over the Cognito Sync API. Source: Amazon Cognito Sync API Reference,
- * Get- and SetIdentityPoolConfiguration, Get- and SetCognitoEvents.
+ * Reads and changes the stream and sync trigger of identity pools through the Cognito Sync API. Source: Amazon Cognito Sync
+ * API Reference, GetIdentityPoolConfiguration, SetIdentityPoolConfiguration, GetCognitoEvents and SetCognitoEvents.
  *
  * @param client with developer credentials
  */
 export function createPoolSettings(client: CognitoSync): PoolSettingsApi {
   return {
     read: (IdentityPoolId) =>
-      ask(async () => {
+      translateErrors(async () => {
         const { CognitoStreams } = await client.getIdentityPoolConfiguration({ IdentityPoolId });
         const { Events } = await client.getCognitoEvents({ IdentityPoolId });
         const streaming: PoolStreaming = {
@@ -24,8 +24,8 @@ export function createPoolSettings(client: CognitoSync): PoolSettingsApi {
       }),
 
     setStreaming: (IdentityPoolId, { isEnabled, streamName, roleArn }) =>
-      ask(async () => {
-        // Whether a member that is left out stays as it is, is not documented.
+      translateErrors(async () => {
+        // Send PushSync back: it is not documented whether an omitted member keeps its value.
         const { PushSync } = await client.getIdentityPoolConfiguration({ IdentityPoolId });
         await client.setIdentityPoolConfiguration({
           IdentityPoolId,
@@ -38,9 +38,9 @@ export function createPoolSettings(client: CognitoSync): PoolSettingsApi {
         });
       }),
 
-    // Only the event that is named is touched; an empty text removes its function.
+    // SetCognitoEvents changes only the named event. An empty string removes its function.
     setSyncTrigger: (IdentityPoolId, functionArn) =>
-      ask(async () => {
+      translateErrors(async () => {
         await client.setCognitoEvents({ IdentityPoolId, Events: { SyncTrigger: functionArn ?? '' } });
       }),
   };

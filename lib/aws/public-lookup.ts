@@ -4,16 +4,15 @@ import type { LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { PayloadRefusedError } from '../stream/payload.ts';
 
-/** Resolves to all addresses of a host name. */
+/** Resolves a host name to all its addresses. */
 export type LookupAll = (host: string) => Promise<LookupAddress[]>;
 
 const resolveAll: LookupAll = (host) => resolve(host, { all: true });
 
 /**
- * A `lookup` for sockets that gives public unicast addresses only. It stands between the DNS answer and the connection,
- * so that no second answer can replace the one that was checked. One address that is not public spoils the answer: a
- * host that is public for one question and private for the next is an attack, not a mistake. The connection then fails
- * with a `PayloadRefusedError`.
+ * Creates a `lookup` for sockets that returns only public unicast addresses. It checks the same DNS response that the
+ * connection uses, so that a second response cannot replace the checked one. If any address is not public, the connection
+ * fails with a `PayloadRefusedError`: a host that resolves to public and private addresses is an attack, not a mistake.
  */
 export function createPublicLookup(lookup: LookupAll = resolveAll): LookupFunction {
   return (host, options, callback) => {
@@ -35,7 +34,7 @@ export function createPublicLookup(lookup: LookupAll = resolveAll): LookupFuncti
   };
 }
 
-/** The IPv4 address in an IPv6 one that maps it (`::ffff:10.0.0.1`) is judged as itself. */
+/** Checks the IPv4 address of an IPv4-mapped IPv6 address (`::ffff:10.0.0.1`). */
 function isPublic(address: string): boolean {
   return ipaddr.isValid(address) && ipaddr.process(address).range() === 'unicast';
 }

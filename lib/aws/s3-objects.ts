@@ -1,12 +1,12 @@
 import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 
 export interface S3Objects {
-  /** The keys that begin with the prefix, in their order. */
+  /** Returns the keys with the prefix, in order. */
   keys(prefix: string): AsyncIterable<string>;
   get(key: string): Promise<Uint8Array>;
 }
 
-/** The objects of a bucket. Region and credentials are those that AWS's own tools would use. */
+/** Opens the objects of a bucket. Region and credentials come from the same sources as for AWS's own tools. */
 export function openS3Objects(bucket: string): S3Objects {
   const client = new S3Client({});
   return {

@@ -8,10 +8,11 @@ const CONNECT_TIMEOUT_MS = 2_000;
 const REQUEST_TIMEOUT_MS = 5_000;
 
 /**
- * Reads a secret's current text from Secrets Manager, in the region of its ARN. For a name, the region is the one that
- * AWS's own tools would use; credentials are theirs in any case. The SDK's own retries (three attempts) stay on.
+ * Creates a function that reads a secret's current text from Secrets Manager. The region is that of the secret's ARN. For a
+ * secret name, it comes from the same sources as for AWS's own tools, as do the credentials in either case. The SDK's own
+ * retries (three attempts) remain enabled.
  *
- * @returns what reads it; it rejects with a `SetupError` that names the secret and the reason
+ * @returns a function that rejects with a `SetupError` that names the secret and the reason
  */
 export function createSecretReader({ secretId, region }: SecretId): () => Promise<string> {
   const client = new SecretsManagerClient({
@@ -19,7 +20,7 @@ export function createSecretReader({ secretId, region }: SecretId): () => Promis
     requestHandler: new NodeHttpHandler({
       connectionTimeout: CONNECT_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
-      // Without it the handler only warns, and the request hangs on.
+      // By default the handler only logs a warning, and the request stays open.
       throwOnRequestTimeout: true,
     }),
   });
@@ -29,7 +30,9 @@ export function createSecretReader({ secretId, region }: SecretId): () => Promis
       .catch((error: unknown) => {
         throw new SetupError(`the secret ${secretId} cannot be read: ${toAwsFailure(error).message}`);
       });
-    if (SecretString === undefined) throw new SetupError(`the secret ${secretId} holds bytes, and no text`);
+    if (SecretString === undefined) {
+      throw new SetupError(`the secret ${secretId} is binary; store it as text (SecretString)`);
+    }
     return SecretString;
   };
 }

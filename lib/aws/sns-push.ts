@@ -9,12 +9,12 @@ import {
 } from '@aws-sdk/client-sns';
 import { type PushChannel, PushError } from '../sync/ports/push.ts';
 
-/** SNS disables the endpoint of a device that its platform knows no more, and registering means that it is back. */
+/** SNS disables the endpoint of a device that the platform no longer knows. Registering it again must enable it. */
 const ENABLED = { Enabled: 'true' };
 
 /**
- * Amazon SNS as the way to devices: each is an endpoint of a platform application.
- * @param client of the region that the applications are in
+ * Creates a push channel on Amazon SNS, in which each device is an endpoint of a platform application.
+ * @param client an SNS client for the region of the applications
  */
 export function createSnsPush(client: SNSClient): PushChannel {
   return {
@@ -23,16 +23,16 @@ export function createSnsPush(client: SNSClient): PushChannel {
         return await createEndpoint(client, applicationArn, token);
       } catch (error) {
         if (!(error instanceof InvalidParameterException || error instanceof NotFoundException)) throw error;
-        // The text of SNS may repeat the token.
+        // The message of SNS may contain the token.
         throw new PushError(
           'refused',
-          `the push application '${applicationArn}' is not there, or does not take this token`,
+          `the push application '${applicationArn}' does not exist or rejects this token`,
         );
       }
     },
 
     async send({ endpoint, platform }, message) {
-      // SNS asks for a default, which no endpoint of this platform ever gets.
+      // SNS requires a default message, which endpoints of this platform never receive.
       const Message = JSON.stringify({ default: message, [platform]: message });
       try {
         await client.send(new PublishCommand({ TargetArn: endpoint, MessageStructure: 'json', Message }));
@@ -53,7 +53,7 @@ async function createEndpoint(client: SNSClient, applicationArn: string, token: 
         Attributes: ENABLED,
       }),
     );
-    if (EndpointArn === undefined) throw new Error('SNS made an endpoint without an ARN');
+    if (EndpointArn === undefined) throw new Error('SNS did not return the ARN of the new endpoint');
     return EndpointArn;
   } catch (error) {
     const existing = existingEndpoint(error);
@@ -63,7 +63,10 @@ async function createEndpoint(client: SNSClient, applicationArn: string, token: 
   }
 }
 
-/** SNS names it only in the text. Source: Amazon SNS developer guide, "Creating platform endpoints", its sample. */
+/**
+ * Returns the ARN of the existing endpoint. SNS reports it only in the error message. Source: Amazon SNS developer guide,
+ * "Creating platform endpoints", sample code.
+ */
 function existingEndpoint(error: unknown): string | undefined {
   if (!(error instanceof InvalidParameterException)) return undefined;
   return /Endpoint (arn:aws[^\s]*:sns:\S+:endpoint\/\S+) already exists with the same Token/

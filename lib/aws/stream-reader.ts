@@ -9,19 +9,19 @@ interface StreamReaderDeps {
   reader: KinesisReader;
   readRetentionMs: (streamName: string) => Promise<number>;
   readCreatedAt: (streamName: string) => Promise<number>;
-  /** Between two reads of one shard, of which Kinesis takes five a second from all readers together. */
+  /** Waits between two reads of one shard. Kinesis allows five reads per second and shard for all readers together. */
   pause: () => Promise<void>;
 }
 
-/** An answer has up to 10 MB, of the 2 MB a second that a shard gives to all its readers. */
+/** A response can have 10 MB, but a shard serves only 2 MB per second to all readers. */
 const RECORDS_PER_READ = 100;
-/** A long time without records is passed in many answers without any. */
+/** Kinesis returns many empty responses for a long period without records. */
 const MAX_READS = 100;
 
-/** Between reads of one shard: those of the stream handler have to come through. */
+/** Pause between reads of one shard, to leave read capacity for the stream handler. */
 const PAUSE_MS = 250;
 
-/** A stream of Kinesis as the poller reads it. */
+/** Creates the poller's stream reader on Kinesis. */
 export function createKinesisStreamReader(client: KinesisClient): StreamReader {
   return createStreamReader({
     reader: createKinesisReader(client),
@@ -31,18 +31,18 @@ export function createKinesisStreamReader(client: KinesisClient): StreamReader {
   });
 }
 
-/** The same over any reader. */
+/** Creates the poller's stream reader on any `KinesisReader`. */
 export function createStreamReader(deps: StreamReaderDeps): StreamReader {
   const { reader, readRetentionMs, readCreatedAt, pause } = deps;
   return {
-    listShards: (streamName) => ask(() => reader.listShards(streamName)),
-    readRetentionMs: (streamName) => ask(() => readRetentionMs(streamName)),
-    readCreatedAt: (streamName) => ask(() => readCreatedAt(streamName)),
+    listShards: (streamName) => translateErrors(() => reader.listShards(streamName)),
+    readRetentionMs: (streamName) => translateErrors(() => readRetentionMs(streamName)),
+    readCreatedAt: (streamName) => translateErrors(() => readCreatedAt(streamName)),
     readBacklog: (streamName, shardId, { after, notBefore }) =>
-      ask(async () => {
+      translateErrors(async () => {
         const open = () => openAfter(reader, streamName, shardId, after);
         try {
-          return await readOn(await open(), notBefore, { reader, pause });
+          return await readBacklogFrom(await open(), notBefore, { reader, pause });
         } catch (error) {
           if (error instanceof KinesisReaderError && error.condition === 'not-found') return null;
           throw error;
@@ -63,14 +63,14 @@ async function openAfter(
     const after = { type: 'AFTER_SEQUENCE_NUMBER', sequenceNumber } as const;
     return await reader.openIterator(streamName, shardId, after);
   } catch (error) {
-    // Of a stream since deleted and made again: nothing of this one is projected.
+    // The position belongs to a deleted stream of this name. No record of the current stream is projected.
     if (!(error instanceof KinesisReaderError) || error.condition !== 'position-invalid') throw error;
     return reader.openIterator(streamName, shardId, oldest);
   }
 }
 
-/** Reads until records come that count, or there are none. */
-async function readOn(
+/** Reads until a response has records that count, or the tip or end of the shard is reached. */
+async function readBacklogFrom(
   opened: string,
   notBefore: number | null,
   { reader, pause }: Pick<StreamReaderDeps, 'reader' | 'pause'>,
@@ -92,7 +92,8 @@ async function readOn(
   }
 }
 
-async function ask<Answer>(work: () => Promise<Answer>): Promise<Answer> {
+/** @throws {EvidenceError} for any error of the work */
+async function translateErrors<Answer>(work: () => Promise<Answer>): Promise<Answer> {
   try {
     return await work();
   } catch (error) {

@@ -8,21 +8,21 @@ import {
 import { nameOf, toAwsFailure } from './aws-failure.ts';
 import type { CognitoSync } from './cognito-sync-client.ts';
 
-// What Amazon's own clients ask for, which is known to be taken; a limit is not documented.
+// Page sizes of Amazon's own clients, which the service is known to accept. Limits are not documented.
 const RECORDS_PER_PAGE = 1_024;
 const DATASETS_PER_PAGE = 64;
 const POOLS_PER_PAGE = 60;
 
 /**
- * The Cognito Sync API as the backfill asks it, all pages of what it lists. Source: Amazon Cognito Sync API Reference.
+ * Creates the backfill's client for the Cognito Sync API. Lists include all pages. Source: Amazon Cognito Sync API Reference.
  *
- * @param client with developer credentials; its own retries stay on
+ * @param client with developer credentials; its own retries remain enabled
  */
 export function createSyncClient(client: CognitoSync): SyncClient {
   return {
-    listPools: () => ask(() => listPools(client)),
+    listPools: () => translateErrors(() => listPools(client)),
     readStreaming: (IdentityPoolId) =>
-      ask(async () => {
+      translateErrors(async () => {
         const { CognitoStreams } = await client.getIdentityPoolConfiguration({ IdentityPoolId });
         return {
           isEnabled: CognitoStreams?.StreamingStatus === 'ENABLED',
@@ -31,9 +31,9 @@ export function createSyncClient(client: CognitoSync): SyncClient {
         };
       }),
     readPublishDetails: (IdentityPoolId) =>
-      ask(async () => toDetails(await client.getBulkPublishDetails({ IdentityPoolId }))),
+      translateErrors(async () => toDetails(await client.getBulkPublishDetails({ IdentityPoolId }))),
     startPublish: (IdentityPoolId) =>
-      ask(async () => {
+      translateErrors(async () => {
         try {
           await client.bulkPublish({ IdentityPoolId });
           return 'started';
@@ -43,8 +43,9 @@ export function createSyncClient(client: CognitoSync): SyncClient {
           throw error;
         }
       }),
-    listDatasets: (identityPoolId, identityId) => ask(() => listDatasets(client, identityPoolId, identityId)),
-    listRecords: (dataset) => ask(() => listRecords(client, dataset)),
+    listDatasets: (identityPoolId, identityId) =>
+      translateErrors(() => listDatasets(client, identityPoolId, identityId)),
+    listRecords: (dataset) => translateErrors(() => listRecords(client, dataset)),
   };
 }
 
@@ -100,7 +101,10 @@ async function listRecords(
 function toListedRecord(record: WireRecord): RemoteRecord {
   const { Key, Value, SyncCount, LastModifiedDate, DeviceLastModifiedDate } = record;
   if (Key === undefined || SyncCount === undefined || LastModifiedDate === undefined) {
-    throw new SyncClientError('unavailable', 'the service listed a record without key, count or date');
+    throw new SyncClientError(
+      'unavailable',
+      'the service returned a record without a key, sync count or date',
+    );
   }
   return {
     key: Key,
@@ -117,7 +121,7 @@ function toDetails(details: GetBulkPublishDetailsCommandOutput): PublishDetails 
   if (status !== 'NOT_STARTED' && startedAt === null) {
     throw new SyncClientError(
       'unavailable',
-      `the service told of a bulk publish, ${status}, without its start`,
+      `the service returned a bulk publish without a start time (status ${status})`,
     );
   }
   return {
@@ -128,16 +132,16 @@ function toDetails(details: GetBulkPublishDetailsCommandOutput): PublishDetails 
   };
 }
 
-/** @throws {SyncClientError} whatever the SDK throws */
-export async function ask<Answer>(work: () => Promise<Answer>): Promise<Answer> {
+/** @throws {SyncClientError} for any error of the SDK */
+export async function translateErrors<Answer>(work: () => Promise<Answer>): Promise<Answer> {
   try {
     return await work();
   } catch (error) {
-    throw toSyncApiError(error);
+    throw toSyncClientError(error);
   }
 }
 
-function toSyncApiError(error: unknown): SyncClientError {
+function toSyncClientError(error: unknown): SyncClientError {
   if (error instanceof SyncClientError) return error;
   const { condition, message } = toAwsFailure(error);
   return new SyncClientError(condition, message);

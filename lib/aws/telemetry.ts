@@ -6,18 +6,18 @@ import type { RuleDecision } from '../rules/verdict.ts';
 
 const SERVICE = 'cognito-sync-backend';
 
-/** The structured logger of a function. Takes its level from POWERTOOLS_LOG_LEVEL. Logs ids and counts, never values. */
+/** Creates a function's structured logger. POWERTOOLS_LOG_LEVEL sets its level. Log ids and counts only, never values. */
 export function createLogger(functionName: string): Logger {
   return new Logger({ serviceName: `${SERVICE}/${functionName}` });
 }
 
-/** In the namespace that the stack names, as two stages of it may share an account; dimension: the function. */
+/** Uses the stack's own namespace, because two stages may share an account. Dimension: the function. */
 function openMetrics(functionName: string): Metrics {
   const namespace = process.env.POWERTOOLS_METRICS_NAMESPACE || SERVICE;
   return new Metrics({ namespace, serviceName: functionName });
 }
 
-/** Turns reports into CloudWatch metrics, by lines in the log (embedded metric format); dimension: the function. */
+/** Writes batch reports as CloudWatch metrics, in log lines (embedded metric format). Dimension: the function. */
 export function createReporter(functionName: string): (batch: BatchReport) => void {
   const metrics = openMetrics(functionName);
   return ({ events, records, recordsChanged, quarantined, batchMs, lagMs }) => {
@@ -32,7 +32,7 @@ export function createReporter(functionName: string): (batch: BatchReport) => vo
   };
 }
 
-/** Turns decisions of sync rules into CloudWatch metrics: how many each rule made of each kind, by its place and action. */
+/** Writes the decisions of sync rules as CloudWatch metrics: the number for each rule, by its position, and each action. */
 export function createDecisionReporter(functionName: string): (decisions: readonly RuleDecision[]) => void {
   const metrics = openMetrics(functionName);
   return (decisions) => {
@@ -42,14 +42,15 @@ export function createDecisionReporter(functionName: string): (decisions: readon
       if (!first) continue;
       metrics.addDimensions({ rule: toDimension(first.rule), action: first.action });
       metrics.addMetric('Decisions', MetricUnit.Count, alike.length);
-      // A line for each, as dimensions are of a line. `singleMetric` would read the environment again for each.
+      // Write one line per group, because dimensions apply to a whole line. `singleMetric` would read the environment again
+      // each time.
       metrics.publishStoredMetrics();
     }
   };
 }
 
 /**
- * Turns what polls find into CloudWatch metrics; those that say how many there are now are told at every poll, for alarms.
+ * Writes the findings of polls as CloudWatch metrics. Metrics with a current number are written at every poll, for alarms.
  */
 export function createPublishReporter(functionName: string): (outcome: PollOutcome) => void {
   const metrics = openMetrics(functionName);
@@ -68,7 +69,7 @@ export function createPublishReporter(functionName: string): (outcome: PollOutco
   };
 }
 
-/** CloudWatch takes ASCII alone, and no more. */
+// CloudWatch accepts only ASCII in a dimension, up to this length.
 const NOT_ASCII = /[^ -~]/g;
 const MAX_DIMENSION_LENGTH = 1_024;
 

@@ -10,17 +10,17 @@ import { type CountFailedBatches, EvidenceError } from './evidence.ts';
 import type { StreamTime } from './publish-store.ts';
 
 interface CountFailedBatchesDeps {
-  /** What the failure destination holds. @throws {SetupError} it cannot be read */
+  /** Lists the objects of the failure destination. @throws {SetupError} the destination cannot be read */
   listFailureObjects: () => AsyncIterable<FailureObject>;
   redriven: RedrivenObjects;
 }
 
-/** Clocks differ: what was given up this much before a time may still have arrived in it. */
+/** Clocks differ: a batch discarded up to this long before a period may still hold records that arrived in the period. */
 const MARGIN_MS = 60 * 60 * 1000;
 
 /**
- * Counts the batches in a failure destination that hold records of a time and were not redriven. A destination that is not
- * there, perhaps as its name is misspelt, cannot be read.
+ * Counts the batches in a failure destination that hold records of a period and were not redriven. A destination that does
+ * not exist, for example because its name is misspelt, is an error, not an empty destination.
  */
 export function createCountFailedBatches({
   listFailureObjects,
@@ -42,7 +42,7 @@ export function createCountFailedBatches({
   };
 }
 
-/** Nothing is given up before it has arrived. */
+/** Skips objects that were discarded before the period: a batch cannot be discarded before its records arrive. */
 async function listCandidates(
   objects: AsyncIterable<FailureObject>,
   { from }: StreamTime,
@@ -63,7 +63,7 @@ async function overlaps({ read }: FailureObject, { streamName, from, to }: Strea
       .map(({ position }) => position.arrivedAt);
     return arrivals.length > 0 && Math.min(...arrivals) <= to && Math.max(...arrivals) >= from;
   } catch (error) {
-    // Whatever it holds was not projected.
+    // The object cannot be interpreted, so its records were not projected.
     if (error instanceof ValueRefusedError) return true;
     throw error;
   }

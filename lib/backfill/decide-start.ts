@@ -5,9 +5,10 @@ const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
 
 /**
- * Whether a bulk publish is to be started now. One that failed is tried again after an hour, then two, up to a day.
+ * Decides whether the policy requires a bulk publish now. After a failure it waits an hour before the next attempt, then
+ * two hours, doubling up to a day.
  *
- * @param runs of the pool, in any order, the last one as the service tells of it included
+ * @param runs all runs of the pool, in any order, including the last one that the service reports
  * @param now epoch milliseconds
  */
 export function decideStart(

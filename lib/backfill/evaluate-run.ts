@@ -4,54 +4,56 @@ import type { OpenRun, PublishRun, RunFacts } from './publish-model.ts';
 import type { ShardsSeen } from './run-state.ts';
 import { cannotBeKnown, keepWaiting, projected } from './run-transitions.ts';
 
-/** A shard as it was read after the bulk publish had ended, from where it is projected to. */
+/** A shard, read from its projected position after the bulk publish ended. */
 export interface ShardView {
   shardId: string;
-  /** The last record that is projected; null where none is, or nobody knows. */
+  /** Sequence number of the last projected record. Null if there is none or it is unknown. */
   position: string | null;
-  /** Its arrival, epoch milliseconds. */
+  /** When that record arrived, in epoch milliseconds. */
   arrivedAt: number | null;
-  /** False where nobody can know how far the shard is projected. */
+  /** False if the projected position of the shard cannot be known. */
   isFollowed: boolean;
   backlog: Backlog;
 }
 
-/** What is known about the stream and what was kept off the query store. */
+/** The state of the stream, and the counts of events that did not reach the query store. */
 export interface Evidence {
-  /** Null where all shards were past the run already, and nobody looked again. */
+  /** Null if all shards were already past the run and were not read again. */
   shards: readonly ShardView[] | null;
-  /** Events of the run's time in quarantine. */
+  /** Quarantined events that arrived during the run. */
   quarantined: number;
-  /** Batches of the run's time that the event source mapping has given up. */
+  /** Batches of the run's period that the event source mapping discarded. */
   failedBatches: number;
 }
 
-/** Clocks differ, and services round: of records that arrived this much before or after, nobody knows on which side. */
+/** Clocks differ and services round. Records this close to a boundary may be on either side of it. */
 const CLOCK_MARGIN_MS = 1_000;
 
-/** Whether all shards were seen past the end of the run: what is then projected stays so. */
+/** Whether all shards were seen projected past the end of the run. That is final. */
 export function hasPassedShards({ shards }: OpenRun): boolean {
   return shards.kind === 'passed';
 }
 
-/** When records of the run can have arrived, both ends included. */
-export function timeOf({ startedAt, completedAt }: RunFacts): { from: number; to: number } {
+/** Returns the period in which records of the run can have arrived, both ends included. */
+export function arrivalPeriod({ startedAt, completedAt }: RunFacts): { from: number; to: number } {
   return { from: startedAt - CLOCK_MARGIN_MS, to: (completedAt ?? startedAt) + CLOCK_MARGIN_MS };
 }
 
 /**
- * Whether all that a bulk publish which succeeded put onto the stream is in the query store: on no shard waits a record
- * that arrived before it was over, and nothing that arrived meanwhile lies in quarantine or in the failure destination.
+ * Evaluates whether everything that a successful bulk publish wrote to the stream is in the query store. That is so if no
+ * shard has a waiting record that arrived before the end of the run, and no event of the run's period is in quarantine or
+ * in the failure destination.
  *
  * @param now epoch milliseconds
  */
 export function evaluateRun(run: OpenRun, evidence: Evidence, now: number): PublishRun {
-  if (evidence.shards?.some(({ isFollowed }) => !isFollowed)) return cannotBeKnown(run, PARALLEL, now);
-  const { to } = timeOf(run);
+  if (evidence.shards?.some(({ isFollowed }) => !isFollowed))
+    return cannotBeKnown(run, CONCURRENT_BATCHES, now);
+  const { to } = arrivalPeriod(run);
   const behind = (evidence.shards ?? []).flatMap((shard) => describeBehind(shard, to));
   const waitingFor = [
     ...behind.slice(0, 3),
-    ...(behind.length > 3 ? [`${behind.length - 3} more shards`] : []),
+    ...(behind.length > 3 ? [count(behind.length - 3, 'more shard')] : []),
     ...(evidence.quarantined > 0 ? [`${count(evidence.quarantined, 'event')} in quarantine`] : []),
     ...(evidence.failedBatches > 0 ? [count(evidence.failedBatches, 'failed batch', 'failed batches')] : []),
   ];
@@ -61,15 +63,15 @@ export function evaluateRun(run: OpenRun, evidence: Evidence, now: number): Publ
   return keepWaiting(run, waitingFor.join(', '), shards, now);
 }
 
-export const PARALLEL = 'batches of one shard are projected side by side, nobody knows how far';
+export const CONCURRENT_BATCHES = 'batches of one shard are projected concurrently, so progress is unknown';
 
 function describeBehind({ shardId, backlog }: ShardView, to: number): string[] {
   const { arrivals, hasMore, isConclusive } = backlog;
-  if (!isConclusive) return [`shard ${shardId} is not read to its tip`];
+  if (!isConclusive) return [`the rest of shard ${shardId}, which was not read to its tip`];
   const behind = arrivals.filter((arrivedAt) => arrivedAt <= to).length;
   if (behind === 0) return [];
   const orMore = hasMore && behind === arrivals.length ? ' or more' : '';
-  return [`shard ${shardId} is ${behind}${orMore} ${behind === 1 ? 'event' : 'events'} behind`];
+  return [`${behind}${orMore} ${behind === 1 ? 'event' : 'events'} on shard ${shardId}`];
 }
 
 function markOf(shards: readonly ShardView[]): string {

@@ -1,4 +1,10 @@
-import { evaluateRun, hasPassedShards, PARALLEL, type ShardView, timeOf } from './evaluate-run.ts';
+import {
+  arrivalPeriod,
+  CONCURRENT_BATCHES,
+  evaluateRun,
+  hasPassedShards,
+  type ShardView,
+} from './evaluate-run.ts';
 import { type CountFailedBatches, EvidenceError, type StreamReader } from './evidence.ts';
 import type { OpenRun, PublishRun } from './publish-model.ts';
 import type { PublishStore } from './publish-store.ts';
@@ -9,112 +15,112 @@ export interface EvaluateDeps {
   store: Pick<PublishStore, 'readPositions' | 'countQuarantined'>;
   streams: StreamReader;
   countFailedBatches: CountFailedBatches;
-  /** Of the event source mapping. Above 1, nobody knows how far a shard is projected. */
+  /** `ParallelizationFactor` of the event source mapping. If above 1, the progress of a shard is unknown. */
   parallelizationFactor: number;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
-/** The shortest time for which a stream keeps records. */
+/** The shortest retention period of a Kinesis stream. */
 const MIN_RETENTION_MS = 24 * 60 * 60 * 1000;
 
-/** Until what was put on a stream can be read from it, for sure: it takes less than a second. */
+/** A record is certainly readable this long after it was written. Kinesis needs less than a second. */
 const SETTLE_MS = 3_000;
 
 /**
- * Judges runs of one stream that have succeeded, and of which it is not known yet that they are projected. The stream is
- * read once for all of them, after the service has said that each is over.
+ * Evaluates the runs of one stream that succeeded and are not known to be projected. Reads the stream once for all runs,
+ * after the service has reported the end of each.
  *
- * @returns the runs as they are now, those that are left alone for now not among them; and why the stream or the failure
- *   destination could not be read, if so
+ * @returns `evaluated`: the runs in their new state, without those that ended too recently to be evaluated. `failure`: why
+ *   the stream or the failure destination could not be read, or null
  */
 export async function evaluateRuns(
   deps: EvaluateDeps,
   streamName: string,
   runs: readonly OpenRun[],
-): Promise<{ judged: PublishRun[]; failure: EvidenceError | null }> {
+): Promise<{ evaluated: PublishRun[]; failure: EvidenceError | null }> {
   const now = deps.now();
   if (deps.parallelizationFactor > 1) {
-    return { judged: runs.map((run) => cannotBeKnown(run, PARALLEL, now)), failure: null };
+    return { evaluated: runs.map((run) => cannotBeKnown(run, CONCURRENT_BATCHES, now)), failure: null };
   }
   const settled = runs.filter(({ completedAt }) => Math.abs(now - (completedAt ?? 0)) >= SETTLE_MS);
-  if (settled.length === 0) return { judged: [], failure: null };
+  if (settled.length === 0) return { evaluated: [], failure: null };
   try {
     const shards = await readShardsFor(deps, streamName, settled);
     const kept = await readKept(deps, streamName, settled, now);
-    const judged: PublishRun[] = [];
+    const evaluated: PublishRun[] = [];
     for (const run of settled) {
-      if (mayBeLost(run, shards, kept)) judged.push(cannotBeFound(run, now));
-      else judged.push(await judge(deps, streamName, run, shards));
+      if (mayBeLost(run, shards, kept)) evaluated.push(cannotBeFound(run, now));
+      else evaluated.push(await evaluate(deps, streamName, run, shards));
     }
-    return { judged, failure: null };
+    return { evaluated, failure: null };
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
-    const waitingFor = `what cannot be read: ${error.message}`;
+    const waitingFor = `the stream or failure destination, which cannot be read: ${error.message}`;
     return {
-      judged: settled.map((run) => keepWaiting(run, waitingFor, run.shards, now)),
+      evaluated: settled.map((run) => keepWaiting(run, waitingFor, run.shards, now)),
       failure: error,
     };
   }
 }
 
-/** How far a shard is projected is read before what is waiting on it: what is projected in between counts as waiting. */
+/** Reads the projected positions before the backlogs. Records projected in between then count as waiting. */
 async function readShardsFor(
   { store, streams }: EvaluateDeps,
   streamName: string,
   runs: readonly OpenRun[],
 ): Promise<ShardView[]> {
-  const starts = runs.filter((run) => !hasPassedShards(run)).map((run) => timeOf(run).from);
+  const starts = runs.filter((run) => !hasPassedShards(run)).map((run) => arrivalPeriod(run).from);
   if (starts.length === 0) return [];
   const positions = await store.readPositions(streamName);
   return readShards(streams, streamName, { positions, since: Math.min(...starts) });
 }
 
 interface Kept {
-  /** When the stream was made; epoch milliseconds, as below. */
+  /** When the stream was created, in epoch milliseconds. */
   createdAt: number;
-  /** From when on it has its records, for sure, if it is that old. */
+  /** Epoch milliseconds. The stream certainly keeps all records that arrived after this time and after its creation. */
   since: number;
 }
 
-/** Asked after the shards were read: a stream that is made anew in between is seen to be. */
+/** Called after the shards were read, so that a stream recreated in the meantime is detected. */
 async function readKept(
   { streams }: EvaluateDeps,
   streamName: string,
   runs: readonly OpenRun[],
   now: number,
 ): Promise<Kept> {
-  const starts = runs.filter((run) => !hasPassedShards(run)).map((run) => timeOf(run).from);
+  const starts = runs.filter((run) => !hasPassedShards(run)).map((run) => arrivalPeriod(run).from);
   if (starts.length === 0) return { createdAt: 0, since: 0 };
   const createdAt = await streams.readCreatedAt(streamName);
   const isOld = starts.some((from) => now - from > MIN_RETENTION_MS);
   return { createdAt, since: now - (isOld ? await streams.readRetentionMs(streamName) : MIN_RETENTION_MS) };
 }
 
-/** It began before what the stream has, and not every shard is projected beyond its end. */
+/** Whether the run started before the oldest record that the stream keeps, and a shard is not projected past its end. */
 function mayBeLost(run: OpenRun, shards: readonly ShardView[], { createdAt, since }: Kept): boolean {
   if (hasPassedShards(run)) return false;
-  const { from, to } = timeOf(run);
-  // What is projected of a stream made anew says nothing of the one before, whose shards were not all seen past the run.
+  const { from, to } = arrivalPeriod(run);
+  // Progress on a recreated stream says nothing about its predecessor, whose shards were not all seen past the run.
   if (from < createdAt) return true;
   if (from >= since) return false;
   return shards.length === 0 || shards.some(({ arrivedAt }) => arrivedAt === null || arrivedAt <= to);
 }
 
-async function judge(
+async function evaluate(
   { store, countFailedBatches, now }: EvaluateDeps,
   streamName: string,
   run: OpenRun,
   shards: readonly ShardView[],
 ): Promise<PublishRun> {
-  const time = { streamName, ...timeOf(run) };
+  const time = { streamName, ...arrivalPeriod(run) };
   const evidence = {
     shards: hasPassedShards(run) ? null : shards,
     quarantined: await store.countQuarantined(run.identityPoolId, time),
     failedBatches: 0,
   };
   const verdict = evaluateRun(run, evidence, now());
-  // The destination may hold much: it is asked last.
+  // The failure destination may hold many objects, so read it last.
   if (verdict.completeness !== 'projected') return verdict;
   return evaluateRun(run, { ...evidence, failedBatches: await countFailedBatches(time) }, now());
 }

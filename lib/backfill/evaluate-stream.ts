@@ -2,25 +2,25 @@ import { evaluateRuns } from './evaluate-runs.ts';
 import { findExpired } from './find-expired.ts';
 import { findRemade } from './find-remade.ts';
 import type { PollFindings } from './poll-findings.ts';
-import type { PollDeps, PoolLook } from './poll-model.ts';
+import type { PollDeps, PolledPool } from './poll-model.ts';
 import type { Gap, PublishRun, SeenStreaming } from './publish-model.ts';
 
-/** Judges the bulk publishes on a stream that are not projected yet, and keeps what comes of it. */
+/** Evaluates the bulk publishes on a stream that are not projected yet, and saves the results. */
 export async function evaluateStream(
   deps: PollDeps,
   streamName: string,
-  pools: readonly PoolLook[],
+  pools: readonly PolledPool[],
   findings: PollFindings,
 ): Promise<void> {
   const runs = pools.flatMap(({ open }) => open.filter((run) => run.streamName === streamName));
   if (runs.length === 0) return;
-  const { judged, failure } = await evaluateRuns(deps, streamName, runs);
-  for (const run of judged) {
+  const { evaluated, failure } = await evaluateRuns(deps, streamName, runs);
+  for (const run of evaluated) {
     await deps.store.saveRun(run);
     const before = runs.find((one) => isSameRun(one, run));
-    if (before?.completeness !== run.completeness) findings.moved(run, run.completeness);
+    if (before?.completeness !== run.completeness) findings.transitioned(run, run.completeness);
   }
-  const now = runs.map((run) => judged.find((one) => isSameRun(one, run)) ?? run);
+  const now = runs.map((run) => evaluated.find((one) => isSameRun(one, run)) ?? run);
   findings.stalled(now.filter(({ completeness }) => completeness === 'stalled').length);
   if (failure) findings.failed(new Set(runs.map((run) => run.identityPoolId)), failure);
 }
@@ -30,15 +30,17 @@ function isSameRun(one: PublishRun, other: PublishRun): boolean {
 }
 
 interface StreamContext {
-  pools: readonly PoolLook[];
+  pools: readonly PolledPool[];
   openGaps: readonly Gap[];
-  /** Before this poll. */
+  /** The stream of each pool, as seen before this poll. */
   seen: readonly SeenStreaming[];
 }
 
 /**
- * Keeps whether records may have left the stream before they were projected: every pool on it misses some then.
- * @throws {EvidenceError}
+ * Opens or ends the gaps for records that may have expired from the stream before they were projected. Such a gap affects
+ * every pool on the stream.
+ *
+ * @throws {EvidenceError} the stream could not be read
  */
 export async function findExpiry(
   deps: PollDeps,
@@ -48,7 +50,7 @@ export async function findExpiry(
 ): Promise<void> {
   const streaming = pools.filter((pool) => pool.streamName === streamName);
   if (streaming.length === 0) return;
-  await keepRemade(deps, streamName, seen, findings);
+  await recordRecreation(deps, streamName, seen, findings);
   const now = deps.now();
   const since = await findExpired(deps, streamName, now);
   for (const { identityPoolId } of streaming) {
@@ -57,12 +59,12 @@ export async function findExpiry(
     if (since === null && isOpen) await deps.store.endGaps({ identityPoolId, cause, until: now });
     if (since === null || isOpen) continue;
     await deps.store.openGap({ identityPoolId, since, cause, until: null });
-    findings.missing({ identityPoolId, since, cause });
+    findings.gapFound({ identityPoolId, since, cause });
   }
 }
 
-/** A gap of every pool that is known to stream to a stream that was made anew, over at once. */
-async function keepRemade(
+/** If the stream was recreated, records a gap, which has already ended, for every pool that is known to use the stream. */
+async function recordRecreation(
   { store, streams, now }: PollDeps,
   streamName: string,
   seen: readonly SeenStreaming[],
@@ -71,16 +73,16 @@ async function keepRemade(
   const remade = await findRemade({ store, streams }, streamName, seen);
   if (remade === null) return;
   const { createdAt, since, shards } = remade;
-  // A clock that is behind does not make it end before it began.
+  // If the local clock is behind, the gap must still not end before it started.
   const until = Math.max(now(), createdAt);
-  const concerned = (await store.readSeen()).filter((one) => one.isEnabled && one.streamName === streamName);
-  for (const one of concerned) {
+  const affected = (await store.readSeen()).filter((one) => one.isEnabled && one.streamName === streamName);
+  for (const one of affected) {
     const gap = { identityPoolId: one.identityPoolId, since, cause: 'expired' as const };
     await store.openGap({ ...gap, until });
-    findings.missing(gap);
+    findings.gapFound(gap);
   }
-  // Once the gaps are kept, so that it is found again where this is cut off.
-  for (const one of concerned) {
+  // Save the gaps first. If this function is interrupted, the next poll detects the new stream again.
+  for (const one of affected) {
     if (one.checkedAt < createdAt) await store.keepSeen({ ...one, checkedAt: createdAt });
   }
   for (const { shardId } of shards) await store.keepEmpty(streamName, shardId, createdAt);

@@ -1,42 +1,42 @@
 import type { StreamTime } from './publish-store.ts';
 import type { SyncClientCondition } from './sync-client.ts';
 
-/** What stands on a shard behind a position. */
+/** The records of a shard after a position. */
 export interface Backlog {
-  /** When records arrived that wait: those of the first answer that has any. Epoch milliseconds. */
+  /** Arrival times of the waiting records in the first non-empty response, in epoch milliseconds. */
   arrivals: number[];
-  /** Whether there may be more than these. */
+  /** Whether more records may follow. */
   hasMore: boolean;
-  /** False where neither a record nor the shard's tip or end was reached. */
+  /** False if neither a record nor the tip or end of the shard was reached. */
   isConclusive: boolean;
 }
 
 export interface BacklogQuery {
-  /** Sequence number of the last record that does not wait; null for none, and one that the shard does not know counts as none. */
+  /** Sequence number after which records count as waiting. If null or unknown to the shard, all records count. */
   after: string | null;
-  /** Records that arrived before it are passed over; null for none. */
+  /** Skips records that arrived before this time, in epoch milliseconds. Null skips none. */
   notBefore: number | null;
 }
 
-/** A stream as the poller reads it. Every method throws {EvidenceError}. */
+/** The stream operations that the poller needs. Every method throws {EvidenceError}. */
 export interface StreamReader {
-  /** Closed ones included, as long as the stream keeps their records. */
+  /** Includes closed shards as long as the stream keeps their records. */
   listShards(streamName: string): Promise<{ shardId: string; closed: boolean }[]>;
-  /** Null where there is no such shard any more. */
+  /** Returns null if the shard no longer exists. */
   readBacklog(streamName: string, shardId: string, query: BacklogQuery): Promise<Backlog | null>;
-  /** For how long the stream keeps records. */
+  /** Returns the retention period of the stream. */
   readRetentionMs(streamName: string): Promise<number>;
-  /** When it was made, epoch milliseconds: what an earlier stream of its name held is gone. */
+  /** Returns the stream's creation time in epoch milliseconds. Records of an earlier stream of that name are gone. */
   readCreatedAt(streamName: string): Promise<number>;
 }
 
 /**
- * How many batches an event source mapping has given up that hold records of that time and were not redriven.
- * @throws {EvidenceError}
+ * Counts the batches that an event source mapping discarded, that hold records of the period, and that were not redriven.
+ * @throws {EvidenceError} the failure destination cannot be read
  */
 export type CountFailedBatches = (time: StreamTime) => Promise<number>;
 
-/** What completeness is judged by, the stream or the failure destination, could not be read. */
+/** The stream or the failure destination, from which completeness is determined, could not be read. */
 export class EvidenceError extends Error {
   override name = 'EvidenceError';
   readonly condition: SyncClientCondition;

@@ -2,17 +2,17 @@ import type { StreamReader } from './evidence.ts';
 import type { QuietShard } from './publish-model.ts';
 import type { PublishStore } from './publish-store.ts';
 
-/** A shard that was quiet for less is not looked at: the shortest retention is a day. */
+/** Shards that were quiet for less than this are not checked: the shortest retention period is a day. */
 const QUIET_MS = 60 * 60 * 1000;
 
 /**
- * Since when records may have left the stream before they were projected: where the last one that was projected arrived
- * longer ago than the stream keeps records, and more are waiting. A shard that is only quiet is looked at once an hour,
- * and is known from then on to have had nothing to lose.
+ * Determines since when records may have expired from the stream before they were projected. That is possible if the last
+ * projected record of a shard is older than the retention period and more records are waiting. A shard that is only quiet
+ * is checked once an hour; each check proves that it had no record to lose until then.
  *
  * @param now epoch milliseconds
- * @returns null where nothing can be missing
- * @throws {EvidenceError}
+ * @returns epoch milliseconds; null if nothing can be missing
+ * @throws {EvidenceError} the stream could not be read
  */
 export async function findExpired(
   { store, streams }: { store: PublishStore; streams: StreamReader },

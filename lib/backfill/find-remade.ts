@@ -2,22 +2,23 @@ import type { StreamReader } from './evidence.ts';
 import type { QuietShard, SeenStreaming } from './publish-model.ts';
 import type { PublishStore } from './publish-store.ts';
 
-/** A stream that is not the one that was projected before, though it has its name. Times are epoch milliseconds. */
+/** A stream that was deleted and created again under the same name. Times are epoch milliseconds. */
 export interface RemadeStream {
   createdAt: number;
-  /** Since when what was on the one before may be missing. */
+  /** Records that arrived on the previous stream since this time may be missing. */
   since: number;
-  /** Shards that were projected of the one before, the new one may not have them. */
+  /** Projected shards of the previous stream. The new stream may not have them. */
   shards: QuietShard[];
 }
 
 /**
- * Whether a stream was deleted and made anew since it was projected, or since a pool was seen to stream to it: what the
- * one before held is gone, projected or not. A shard that was seen empty after the new one was made lost nothing.
+ * Detects whether a stream was deleted and created again since it was projected, or since a pool was seen to use it. The
+ * records of the previous stream are gone, projected or not. A shard that was seen empty after the new stream was created
+ * lost nothing.
  *
- * @param seen where pools were seen to stream to before this look
- * @returns null where it is still the same, as far as anybody knows
- * @throws {EvidenceError}
+ * @param seen the stream of each pool, as seen before this poll
+ * @returns null if, as far as is known, the stream is still the same
+ * @throws {EvidenceError} the stream could not be read
  */
 export async function findRemade(
   { store, streams }: { store: Pick<PublishStore, 'readQuietShards'>; streams: StreamReader },
@@ -26,11 +27,11 @@ export async function findRemade(
 ): Promise<RemadeStream | null> {
   const createdAt = await streams.readCreatedAt(streamName);
   const shards = await store.readQuietShards(streamName, createdAt);
-  // What was projected since hides what was projected before.
-  const looks = seen
+  // Records projected from the new stream hide the old positions, so use the times of earlier polls too.
+  const polls = seen
     .filter((one) => one.isEnabled && one.streamName === streamName && one.checkedAt < createdAt)
     .map(({ checkedAt }) => checkedAt);
   const known = shards.map(({ arrivedAt, emptyAt }) => Math.max(arrivedAt, emptyAt ?? 0));
-  const times = [...known, ...looks];
+  const times = [...known, ...polls];
   return times.length === 0 ? null : { createdAt, since: Math.min(...times), shards };
 }

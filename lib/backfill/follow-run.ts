@@ -5,30 +5,30 @@ import type { PublishDetails } from './sync-client.ts';
 interface Seen {
   identityPoolId: string;
   details: PublishDetails;
-  /** Where one that is seen for the first time goes to; null where nobody knows. */
+  /** Stream of a bulk publish that is seen for the first time; null if unknown. */
   streamName: string | null;
   /** Epoch milliseconds. */
   now: number;
 }
 
 /**
- * What is to be kept of a pool's bulk publishes now that the service says this of the last one. An end that was seen
- * stays, whatever an answer that was late says.
+ * Updates a pool's stored bulk publishes with what the service reports about the last one. An end that was seen is final,
+ * even if a delayed response reports otherwise.
  *
- * @param stored those that are kept, of the pool
- * @returns the runs that have changed
+ * @param stored the stored bulk publishes of the pool
+ * @returns the bulk publishes that changed
  */
 export function followRuns(stored: readonly PublishRun[], seen: Seen): PublishRun[] {
   const { details, now } = seen;
   const missed = stored
-    .filter((run) => run.status === 'IN_PROGRESS' && isOver(run, details))
+    .filter((run) => run.status === 'IN_PROGRESS' && hasEnded(run, details))
     .map((run) => endedUnseen(run, now));
   const current = followCurrent(stored, seen);
   return current ? [...missed, current] : missed;
 }
 
-/** Another one began since, or the pool under this id is another. */
-function isOver({ startedAt }: PublishRun, details: PublishDetails): boolean {
+/** Whether another bulk publish started since, or the pool was recreated under the same id. */
+function hasEnded({ startedAt }: PublishRun, details: PublishDetails): boolean {
   return details.startedAt === null || details.startedAt > startedAt;
 }
 
@@ -46,7 +46,7 @@ function followCurrent(
     identityPoolId,
     startedAt,
     streamName: known ? known.streamName : streamName,
-    // Amazon gives one that succeeded its end; without it nothing later than now belongs to it.
+    // Amazon reports the end of a successful bulk publish. If it is missing, no record after now belongs to the run.
     completedAt: status === 'SUCCEEDED' ? (details.completedAt ?? now) : details.completedAt,
     failureMessage,
     unmovedSince: null,

@@ -3,29 +3,32 @@ import { PAYLOAD_PATH } from '../stream/payload.ts';
 import { type StreamEvent, StreamEventError } from '../stream/stream-event.ts';
 import type { IdentityAddress } from './forget-store.ts';
 
-/** What a quarantined delivery has to do with a person. */
+/** How a quarantined delivery relates to an identity. */
 export interface QuarantinedTrace {
-  isOfIdentity: boolean;
-  /** Where the self-hosted service keeps the event's records; null where they are not offloaded to it. */
+  belongsToIdentity: boolean;
+  /** Id of the payload in which the self-hosted service keeps the event's records; null if not offloaded to it. */
   payloadId: string | null;
 }
 
-const NO_TRACE = { isOfIdentity: false, payloadId: null };
+const NO_TRACE = { belongsToIdentity: false, payloadId: null };
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
- * Tells whose a quarantined delivery is: of an event by the identity that it names, of anything else by whether the
- * identity's id stands in it.
+ * Determines whether a quarantined delivery belongs to an identity. An event belongs to the identity that it names. Any
+ * other data belongs to the identity if it contains the identity's id.
  *
- * @param data as it was on the stream
+ * @param data the bytes from the stream
  */
-export function traceOf(data: Uint8Array, { identityPoolId, identityId }: IdentityAddress): QuarantinedTrace {
+export function findTrace(
+  data: Uint8Array,
+  { identityPoolId, identityId }: IdentityAddress,
+): QuarantinedTrace {
   const event = tryToDecode(data);
-  if (event === null) return { isOfIdentity: holdsId(data, identityId), payloadId: null };
+  if (event === null) return { belongsToIdentity: containsId(data, identityId), payloadId: null };
   const { dataset } = event;
   if (dataset.identityPoolId !== identityPoolId || dataset.identityId !== identityId) return NO_TRACE;
-  return { isOfIdentity: true, payloadId: event.kind === 'offloaded' ? payloadIdIn(event.url) : null };
+  return { belongsToIdentity: true, payloadId: event.kind === 'offloaded' ? payloadIdIn(event.url) : null };
 }
 
 function tryToDecode(data: Uint8Array): StreamEvent | null {
@@ -37,8 +40,8 @@ function tryToDecode(data: Uint8Array): StreamEvent | null {
   }
 }
 
-/** As a whole: one id can be the beginning of another. */
-function holdsId(data: Uint8Array, identityId: string): boolean {
+/** Matches only the whole id, because one id can be the start of another. */
+function containsId(data: Uint8Array, identityId: string): boolean {
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   for (let at = bytes.indexOf(identityId); at >= 0; at = bytes.indexOf(identityId, at + 1)) {
     const before = bytes.toString('latin1', Math.max(at - 1, 0), at);

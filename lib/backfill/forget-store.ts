@@ -1,28 +1,28 @@
-/** One person, as far as a pool knows them. */
+/** One identity of a pool. */
 export interface IdentityAddress {
   identityPoolId: string;
   identityId: string;
 }
 
-/** A delivery in quarantine that may be anybody's of the pool. */
+/** A quarantined delivery that may belong to any identity of the pool. */
 export interface QuarantinedData {
   quarantineId: string;
   data: Uint8Array;
 }
 
-/** What erasing needs of a query store. Every call may be repeated. */
+/** The query store operations that erasing an identity needs. Every call can be repeated. */
 export interface ForgetStore {
-  /** Erases an identity's datasets with their records, removed ones and tombstones included. */
+  /** Erases an identity's datasets and records, including removed datasets and tombstones. */
   eraseDatasets(identity: IdentityAddress): Promise<{ datasets: number; records: number }>;
   /**
-   * What lies in quarantine of the pool, or of none that is known, redriven or not.
-   * @param after the last id of the page before; null for the first page
+   * Reads a page of quarantined deliveries of the pool, or of an unknown pool, redriven or not.
+   * @param after the last id of the previous page; null for the first page
    */
   readQuarantinedOf(identityPoolId: string, after: string | null, limit: number): Promise<QuarantinedData[]>;
-  /** Erases a quarantined delivery, and the version that was given to it if it was a removal without one. */
+  /** Erases a quarantined delivery and, if it was a removal without a version, the version assigned to it. */
   eraseQuarantined(quarantineId: string): Promise<{ quarantined: number; datedRemovals: number }>;
-  /** Erases the offloaded records of an event, where the self-hosted service keeps them in the same database. */
+  /** Erases the offloaded records of an event, if the self-hosted service keeps them in the same database. */
   erasePayload(payloadId: string): Promise<number>;
-  /** Whether anything was ever kept of the pool: what was projected, or what was seen of its streaming. */
+  /** Whether the query store has any data of the pool: projected events, or a record of its streaming. */
   knowsPool(identityPoolId: string): Promise<boolean>;
 }

@@ -1,50 +1,52 @@
-import { traceOf } from './forget-quarantined.ts';
+import { findTrace } from './forget-quarantined.ts';
 import type { ForgetStore, IdentityAddress } from './forget-store.ts';
 import { type SyncClient, SyncClientError } from './sync-client.ts';
 
-/** As long as Cognito's events are kept on a stream of the default set-up, and links to offloaded records work. */
+/** Retention period of the stream in the default setup, and lifetime of the links to offloaded records. */
 const RETENTION_MS = 7 * 24 * 60 * 60 * 1000;
 
-/** With their data, of which each may have a megabyte. */
+/** Quarantined deliveries per page. Each can have a megabyte of data. */
 const PAGE = 50;
 
 export interface ForgetDeps {
   store: ForgetStore;
-  /** Null where there is no service to be asked. */
+  /** Null if there is no service to query. */
   api: Pick<SyncClient, 'listDatasets'> | null;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
-/** What was erased, in rows. */
+/** Numbers of erased rows. */
 export interface ErasedRows {
   datasets: number;
-  /** Tombstones included. */
+  /** Includes tombstones. */
   records: number;
   quarantined: number;
   datedRemovals: number;
   payloads: number;
 }
 
-/** Ids, counts and the names of datasets: nothing that the person stored. Times are epoch milliseconds. */
+/**
+ * The result of erasing an identity. Contains ids, counts and dataset names, but no data that the person stored. Times are
+ * epoch milliseconds.
+ */
 export interface ForgetReceipt extends IdentityAddress {
   forgottenAt: number;
   erased: ErasedRows;
-  /** The datasets that the service still has, which a write or a bulk publish would bring back; null: not known. */
+  /** Datasets that the service still has and that a write or a bulk publish would bring back. Null if unknown. */
   holdsStill: string[] | null;
-  /** Why that is not known. */
+  /** Why `holdsStill` is unknown. */
   notKnown: string | null;
-  /** Until then the stream may still hold events of the person, which bring rows back when they are projected: repeat. */
+  /** Until this time the stream may hold events of the person, which restore rows when projected. Erase again after it. */
   repeatAfter: number;
 }
 
 /**
- * Erases what the query side holds of one identity: datasets and records, tombstones included, what lies in quarantine of
- * it, and the offloaded records that this leads to. What the service itself keeps stays, its outbox included. May be
- * repeated at any time.
+ * Erases one identity from the query store: datasets, records and tombstones, quarantined deliveries, and the offloaded
+ * records that those refer to. The service's own data, including its outbox, remains. Can be repeated at any time.
  *
- * @param identity `retentionMs`: for how long the stream keeps events; seven days unless given
- * @throws {DatabaseError} part of it may be erased; repeat it
+ * @param identity `retentionMs`: the retention period of the stream; default seven days
+ * @throws {DatabaseError} part of the data may be erased; call it again
  */
 export async function forget(
   { store, api, now }: ForgetDeps,
@@ -53,8 +55,8 @@ export async function forget(
   const identity = { identityPoolId, identityId };
   const fromQuarantine = await eraseQuarantined(store, identity);
   const erased = { ...fromQuarantine, ...(await store.eraseDatasets(identity)) };
-  // Asked last: what is named here can bring back what was just erased.
-  const held = await askForDatasets(api, identity);
+  // Query the service last: the datasets listed here can bring back the erased data.
+  const held = await listRemainingDatasets(api, identity);
   const forgottenAt = now();
   return { ...identity, forgottenAt, erased, ...held, repeatAfter: forgottenAt + retentionMs };
 }
@@ -68,9 +70,9 @@ async function eraseQuarantined(
   for (;;) {
     const page = await store.readQuarantinedOf(identity.identityPoolId, last, PAGE);
     for (const { quarantineId, data } of page) {
-      const { isOfIdentity, payloadId } = traceOf(data, identity);
-      if (!isOfIdentity) continue;
-      // The event goes last: through it the payload is found.
+      const { belongsToIdentity, payloadId } = findTrace(data, identity);
+      if (!belongsToIdentity) continue;
+      // Erase the event last, because the payload can only be found through it.
       if (payloadId !== null) erased.payloads += await store.erasePayload(payloadId);
       const { quarantined, datedRemovals } = await store.eraseQuarantined(quarantineId);
       erased.quarantined += quarantined;
@@ -81,11 +83,11 @@ async function eraseQuarantined(
   }
 }
 
-async function askForDatasets(
+async function listRemainingDatasets(
   api: ForgetDeps['api'],
   { identityPoolId, identityId }: IdentityAddress,
 ): Promise<Pick<ForgetReceipt, 'holdsStill' | 'notKnown'>> {
-  if (api === null) return { holdsStill: null, notKnown: 'no service was asked' };
+  if (api === null) return { holdsStill: null, notKnown: 'no service was queried' };
   try {
     return { holdsStill: await api.listDatasets(identityPoolId, identityId), notKnown: null };
   } catch (error) {

@@ -3,12 +3,13 @@ import type { Gap, PublishRun } from './publish-model.ts';
 type Time = Pick<Gap, 'since' | 'until'>;
 
 /**
- * Whether a pool needs a bulk publish, as people may have come in a gap of whom the query store has never heard: a
- * reconciliation asks for those alone that it knows. Only one that began after the gap has all of them.
+ * Determines whether a pool needs a bulk publish after a gap. Identities created in the gap are unknown to the query store,
+ * and a reconciliation covers only known identities. Only a bulk publish that started after the gap includes all of them.
  *
- * @param gaps of the pool, mended or not
- * @param runs of the pool
- * @returns after when it has to begin, epoch milliseconds; null where none is needed, or a gap still goes on
+ * @param gaps all gaps of the pool, repaired or not
+ * @param runs all bulk publishes of the pool
+ * @returns the time after which the bulk publish must start, in epoch milliseconds; null if none is needed or a gap still
+ *   continues
  */
 export function needsPublishAfter(
   gaps: readonly Time[],
@@ -16,13 +17,13 @@ export function needsPublishAfter(
 ): number | null {
   const end = lastEnd(gaps);
   if (end === null || end === Number.POSITIVE_INFINITY) return null;
-  const isBrought = runs.some(
+  const isPublished = runs.some(
     ({ startedAt, completeness }) => completeness === 'projected' && startedAt >= end,
   );
-  return isBrought ? null : end;
+  return isPublished ? null : end;
 }
 
-/** Whether a bulk publish began before the end of the last gap of its pool: it may lack what came in the gap. */
+/** Whether a bulk publish started before the last gap of its pool ended. It may then lack data from the gap. */
 export function beganBeforeGapEnd(
   { startedAt }: Pick<PublishRun, 'startedAt'>,
   gaps: readonly Time[],
@@ -31,7 +32,7 @@ export function beganBeforeGapEnd(
   return end !== null && startedAt < end;
 }
 
-/** Infinity while one goes on; null where there is none. */
+/** Returns the end of the last gap: Infinity while one continues, null if there is none. */
 function lastEnd(gaps: readonly Time[]): number | null {
   if (gaps.length === 0) return null;
   return Math.max(...gaps.map(({ until }) => until ?? Number.POSITIVE_INFINITY));

@@ -1,32 +1,32 @@
 import type { StreamReader } from './evidence.ts';
 import type { PoolStreaming, SyncClient } from './sync-client.ts';
 
-/** A Cognito Sync service as the operator's commands ask it, with developer credentials. */
+/** The Cognito Sync service that the operator's commands manage, with developer credentials. */
 export interface OperatedService {
-  /** What it is called in messages: its address, or Amazon's name for it. */
+  /** Name for messages: the service's address, or Amazon's service name. */
   name: string;
   api: SyncClient;
   settings: PoolSettingsApi;
   streams: StreamReader;
-  /** Where its event source mapping puts what it gives up, as redrive takes it; null where nobody has said. */
+  /** Failure destination of the event source mapping, in the form that `redrive` accepts; null if not configured. */
   failures: string | null;
-  /** Of its event source mapping. */
+  /** `ParallelizationFactor` of the event source mapping. */
   parallelizationFactor: number;
   close(): void;
 }
 
-/** What connects an identity pool with its stream and its function. */
+/** The settings that connect an identity pool with its stream and its sync trigger. */
 export interface PoolSettings {
   streaming: PoolStreaming;
-  /** The ARN of a function; null where none is set. */
+  /** ARN of the Lambda function; null if none is set. */
   syncTrigger: string | null;
 }
 
-/** Reads and changes the settings of identity pools. Every method throws {SyncApiError}. */
+/** Reads and changes the settings of identity pools. Every method throws {SyncClientError}. */
 export interface PoolSettingsApi {
   read(identityPoolId: string): Promise<PoolSettings>;
-  /** What else is set of the pool stays. */
+  /** Leaves the pool's other settings unchanged. */
   setStreaming(identityPoolId: string, streaming: PoolStreaming): Promise<void>;
-  /** Null removes it. */
+  /** @param functionArn null removes the sync trigger */
   setSyncTrigger(identityPoolId: string, functionArn: string | null): Promise<void>;
 }

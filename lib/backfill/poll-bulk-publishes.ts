@@ -1,57 +1,57 @@
 import { evaluateStream, findExpiry } from './evaluate-stream.ts';
 import { EvidenceError } from './evidence.ts';
 import { createPollFindings, type PollFindings } from './poll-findings.ts';
-import type { PollDeps, PollOutcome, PoolLook } from './poll-model.ts';
+import type { PollDeps, PolledPool, PollOutcome } from './poll-model.ts';
 import { pollPool } from './poll-pool.ts';
 import type { SeenStreaming } from './publish-model.ts';
 import { SyncClientError } from './sync-client.ts';
 
-/** The streams come after the pools, and are what takes long. */
+/** Share of the time budget for the pools. The streams are read afterwards and take longest. */
 const SHARE_OF_POOLS = 0.6;
 
 /**
- * Looks at each pool: where it streams to, how its last bulk publish stands, and whether all of that is in the query
- * store; and keeps what it finds. Each pool is looked at whatever becomes of the others.
+ * Polls each pool and saves the findings: the pool's stream, the status of its last bulk publish, and whether all events of
+ * that publish are in the query store. A failure of one pool does not affect the others.
  *
- * @returns failures of the service and of streams, as part of what was found
+ * @returns the findings, including failures of the service and of streams
  * @throws {SyncClientError} the pools could not be listed
- * @throws whatever the store throws, and anything unforeseen, once all pools were tried
+ * @throws errors of the store and unexpected errors, after all pools were tried
  */
 export async function pollBulkPublishes(deps: PollDeps): Promise<PollOutcome> {
   const { api, store, now, timeBudgetMs } = deps;
   const startedAt = now();
   const seen = new Map((await store.readSeen()).map((one) => [one.identityPoolId, one]));
   const openGaps = await store.readOpenGaps();
-  const poolIds = inOrder(deps.identityPoolIds ?? (await api.listPools()), seen, deps.first ?? []);
+  const poolIds = sortByUrgency(deps.identityPoolIds ?? (await api.listPools()), seen, deps.first ?? []);
   const findings = createPollFindings(poolIds.length);
   const attempts = createAttempts(findings);
 
-  const looks: PoolLook[] = [];
+  const polled: PolledPool[] = [];
   for (const [index, identityPoolId] of poolIds.entries()) {
     if (index > 0 && now() - startedAt >= timeBudgetMs * SHARE_OF_POOLS) {
       findings.notReached([identityPoolId]);
       continue;
     }
-    await attempts.of([identityPoolId], async () => {
+    await attempts.run([identityPoolId], async () => {
       const context = { before: seen.get(identityPoolId) ?? null, openGaps };
-      looks.push(await pollPool(deps, identityPoolId, context, findings));
+      polled.push(await pollPool(deps, identityPoolId, context, findings));
     });
   }
-  for (const [streamName, pools] of byStream(looks, deps.streamName)) {
+  for (const [streamName, pools] of groupByStream(polled, deps.streamName)) {
     const ids = pools.map(({ identityPoolId }) => identityPoolId);
     if (now() - startedAt >= timeBudgetMs) findings.notReached(ids);
     else {
-      await attempts.of(ids, () => evaluateStream(deps, streamName, pools, findings));
-      await attempts.of(ids, () =>
+      await attempts.run(ids, () => evaluateStream(deps, streamName, pools, findings));
+      await attempts.run(ids, () =>
         findExpiry(deps, streamName, { pools, openGaps, seen: [...seen.values()] }, findings),
       );
     }
   }
-  attempts.throwUnforeseen();
-  return findings.outcome(await store.countUnmendedGaps());
+  attempts.throwUnexpected();
+  return findings.outcome(await store.countUnrepairedGaps());
 }
 
-function inOrder(
+function sortByUrgency(
   identityPoolIds: readonly string[],
   seen: ReadonlyMap<string, SeenStreaming>,
   first: readonly string[],
@@ -60,37 +60,38 @@ function inOrder(
   return [...new Set(identityPoolIds)].sort((one, other) => rank(one) - rank(other));
 }
 
-/** Work for some pools, whose failure is theirs alone. */
+/** Runs work for some pools, so that its failure affects only those pools. */
 function createAttempts(findings: PollFindings) {
-  const unforeseen: unknown[] = [];
+  const unexpected: unknown[] = [];
   return {
-    async of(identityPoolIds: readonly string[], work: () => Promise<void>): Promise<void> {
+    async run(identityPoolIds: readonly string[], work: () => Promise<void>): Promise<void> {
       try {
         await work();
       } catch (error) {
         if (error instanceof SyncClientError || error instanceof EvidenceError) {
           findings.failed(identityPoolIds, error);
-        } else unforeseen.push(error);
+        } else unexpected.push(error);
       }
     },
-    throwUnforeseen() {
-      if (unforeseen.length > 0) throw unforeseen[0];
+    throwUnexpected() {
+      if (unexpected.length > 0) throw unexpected[0];
     },
   };
 }
 
 /**
- * Pools with something to be found out on a stream: runs that are not projected yet, or records that may expire.
+ * Groups the pools by each stream that must be read for them: for runs that are not projected yet, or for records that may
+ * expire.
  *
- * @param only the one stream that is looked at; null for all
+ * @param only the one stream to read; null for all
  */
-function byStream(looks: readonly PoolLook[], only: string | null): Map<string, PoolLook[]> {
-  const streams = new Map<string, PoolLook[]>();
-  for (const look of looks) {
-    const names = [look.streamName, ...look.open.map(({ streamName }) => streamName)];
+function groupByStream(polled: readonly PolledPool[], only: string | null): Map<string, PolledPool[]> {
+  const streams = new Map<string, PolledPool[]>();
+  for (const pool of polled) {
+    const names = [pool.streamName, ...pool.open.map(({ streamName }) => streamName)];
     for (const name of new Set(names)) {
       if (name !== null && (only === null || name === only))
-        streams.set(name, [...(streams.get(name) ?? []), look]);
+        streams.set(name, [...(streams.get(name) ?? []), pool]);
     }
   }
   return streams;

@@ -2,23 +2,23 @@ import type { EvidenceError } from './evidence.ts';
 import type { PollOutcome, Transition } from './poll-model.ts';
 import type { SyncClientError } from './sync-client.ts';
 
-/** Takes up what a poll finds, when it finds it: what is told of a pool stays told, where something fails after that. */
+/** Collects the findings of a poll as they occur. A finding remains even if a later step fails for the same pool. */
 export interface PollFindings {
-  moved(run: Transition['run'], to: Transition['to']): void;
-  /** The policy asked for a bulk publish. */
+  transitioned(run: Transition['run'], to: Transition['to']): void;
+  /** The policy required a bulk publish. */
   started(start: PollOutcome['started'][number]): void;
-  missing(gap: PollOutcome['gaps'][number]): void;
-  /** So many bulk publishes have. */
+  gapFound(gap: PollOutcome['gaps'][number]): void;
+  /** @param runs number of bulk publishes that have stalled */
   stalled(runs: number): void;
-  /** The same of each pool. */
+  /** Records the same failure for each of the pools. */
   failed(identityPoolIds: Iterable<string>, why: SyncClientError | EvidenceError): void;
   notReached(identityPoolIds: Iterable<string>): void;
   elsewhere(identityPoolId: string): void;
-  /** All of it. @param gapsOpen how many gaps were not mended yet */
+  /** Returns all findings. @param gapsOpen number of gaps that are not repaired yet */
   outcome(gapsOpen: number): PollOutcome;
 }
 
-/** @param pools how many there are to be looked at */
+/** @param pools number of pools to poll */
 export function createPollFindings(pools: number): PollFindings {
   const transitions: PollOutcome['transitions'] = [];
   const started: PollOutcome['started'] = [];
@@ -28,9 +28,9 @@ export function createPollFindings(pools: number): PollFindings {
   const elsewhere: string[] = [];
   let stalled = 0;
   return {
-    moved: (run, to) => void transitions.push({ run, to }),
+    transitioned: (run, to) => void transitions.push({ run, to }),
     started: (start) => void started.push(start),
-    missing: (gap) => void gaps.push(gap),
+    gapFound: (gap) => void gaps.push(gap),
     stalled(runs) {
       stalled += runs;
     },

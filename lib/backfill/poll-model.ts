@@ -8,56 +8,56 @@ export interface PollDeps extends Omit<EvaluateDeps, 'store'> {
   api: SyncClient;
   store: PublishStore;
   policy: PublishPolicy;
-  /** Null for all that the service knows. */
+  /** Null to poll all pools of the service. */
   identityPoolIds: readonly string[] | null;
-  /** The stream whose events come into the query store; null where those of any do. */
+  /** The stream that is projected into the query store; null if every stream is. */
   streamName: string | null;
-  /** Whether pools' streaming is kept, and gaps with it: not by one who looks for once, and may not know the stream. */
+  /** Whether to record streaming settings and gaps. A one-off poll does not: it may not know the projected stream. */
   keepsStreaming: boolean;
-  /** Pools that come first: those that the last poll did not reach. Else the one seen longest ago does. */
+  /** Pools to poll first: those that the last poll did not reach. The others follow, least recently polled first. */
   first?: readonly string[];
-  /** After this long no further pool is looked at, nor any stream after a little longer. The first pool is. */
+  /** No further stream is read after this time; no further pool is polled after a part of it. The first pool always is. */
   timeBudgetMs: number;
 }
 
-/** Why a pool, or the stream of its bulk publish, could not be looked at. */
+/** Why a pool, or the stream of its bulk publish, could not be read. */
 export interface PoolFailure {
   identityPoolId: string;
   condition: SyncClientCondition;
   message: string;
 }
 
-/** A bulk publish that came to another status, or to another completeness. */
+/** A bulk publish whose status or completeness changed. */
 export interface Transition {
   run: PublishRun;
   to: PublishRun['status'] | PublishRun['completeness'];
 }
 
-/** What a poll has found; ids, counts and words, fit for a log. */
+/** The findings of a poll. Contains only ids, counts and keywords, and can be logged. */
 export interface PollOutcome {
   pools: number;
-  /** Pools for which there was no time. */
+  /** Pools that were not polled because time ran out. */
   notReached: string[];
-  /** Pools whose events come into no table of this query store: they stream to another stream. */
+  /** Pools that use another stream, so that their events do not reach this query store. */
   elsewhere: string[];
   failures: PoolFailure[];
-  /** Each is told once. */
+  /** Each transition is reported by one poll only. */
   transitions: Transition[];
-  /** What came of each bulk publish that the policy asked for. */
+  /** The result of each bulk publish that the policy required. */
   started: { identityPoolId: string; answer: PublishStart }[];
-  /** Those that were found now. */
+  /** Gaps that this poll found. */
   gaps: Pick<Gap, 'identityPoolId' | 'since' | 'cause'>[];
-  /** How many bulk publishes have stalled. */
+  /** Number of stalled bulk publishes. */
   stalled: number;
-  /** How many gaps were not mended yet, whenever they were found. */
+  /** Number of gaps that are not repaired yet, whether found by this poll or before. */
   gapsOpen: number;
 }
 
-/** What a look at a pool leaves to be found out on streams. */
-export interface PoolLook {
+/** A polled pool, with what remains to be read from its streams. */
+export interface PolledPool {
   identityPoolId: string;
-  /** Where it streams to now; null where it does not. */
+  /** The pool's current stream; null if it does not stream. */
   streamName: string | null;
-  /** Of those there is more to find out. */
+  /** Runs that need further evaluation. */
   open: OpenRun[];
 }

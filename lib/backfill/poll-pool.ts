@@ -1,40 +1,40 @@
 import { decideStart } from './decide-start.ts';
 import { followRuns } from './follow-run.ts';
 import type { PollFindings } from './poll-findings.ts';
-import type { PollDeps, PoolLook } from './poll-model.ts';
+import type { PollDeps, PolledPool } from './poll-model.ts';
 import type { Gap, OpenRun, PublishRun, SeenStreaming } from './publish-model.ts';
 import { isOpen } from './run-transitions.ts';
 import { streamingChange } from './streaming-gap.ts';
 
-/** Written no more often, where nothing has changed. */
+/** Minimum time between two writes of unchanged streaming settings. */
 const KEEP_SEEN_MS = 60_000;
 
 /**
- * Where a pool streams to and how its last bulk publish stands, as the service says it: keeps both, and starts a bulk
- * publish where the policy says so. What it finds goes into `findings`. A pool that streams to another stream than the
- * one that is projected is left alone, but that it may have streamed to this one before.
+ * Reads a pool's streaming settings and the status of its last bulk publish from the service and saves both. Starts a bulk
+ * publish if the policy requires one. Adds the results to `findings`. If the pool uses a stream that is not projected, only
+ * its streaming settings are saved, because it may have used the projected stream before.
  *
- * @throws {SyncApiError}
+ * @throws {SyncClientError} the service did not respond, or rejected a request
  */
 export async function pollPool(
   deps: PollDeps,
   identityPoolId: string,
   { before, openGaps }: { before: SeenStreaming | null; openGaps: readonly Gap[] },
   findings: PollFindings,
-): Promise<PoolLook> {
+): Promise<PolledPool> {
   const { api, store, now } = deps;
   const { isEnabled, streamName } = await api.readStreaming(identityPoolId);
   const seen: SeenStreaming = { identityPoolId, streamName, isEnabled, checkedAt: now() };
   if (isElsewhere(seen, deps.streamName)) {
     findings.elsewhere(identityPoolId);
-    await keepStreaming(deps, { before, seen, openGaps, publishedAt: null }, findings);
+    await recordStreaming(deps, { before, seen, openGaps, publishedAt: null }, findings);
     return { identityPoolId, streamName: null, open: openRuns(await store.readRuns(identityPoolId)) };
   }
   const details = await api.readPublishDetails(identityPoolId);
-  // What began before now may have gone to where the pool streamed before, and then proves nothing of here.
+  // A bulk publish that started earlier may have used the previous stream, and proves nothing about the current one.
   const hasMoved = before?.isEnabled === true && before.streamName !== streamName;
   const publishedAt = hasMoved ? null : details.startedAt;
-  await keepStreaming(deps, { before, seen, openGaps, publishedAt }, findings);
+  await recordStreaming(deps, { before, seen, openGaps, publishedAt }, findings);
 
   const stored = await store.readRuns(identityPoolId);
   const changed = followRuns(stored, {
@@ -45,7 +45,7 @@ export async function pollPool(
   });
   for (const run of changed) {
     await store.saveRun(run);
-    findings.moved(run, run.status);
+    findings.transitioned(run, run.status);
   }
   const runs = merge(stored, changed);
   if (decideStart(deps.policy, { isEnabled, runs }, now())) {
@@ -58,7 +58,7 @@ function isElsewhere({ isEnabled, streamName }: SeenStreaming, ours: string | nu
   return isEnabled && ours !== null && streamName !== ours;
 }
 
-async function keepStreaming(
+async function recordStreaming(
   { store, keepsStreaming, streamName: ours }: PollDeps,
   {
     before,
@@ -75,12 +75,12 @@ async function keepStreaming(
 ): Promise<void> {
   if (!keepsStreaming) return;
   const { identityPoolId } = seen;
-  // Of what is missing here, streaming elsewhere is as good as none.
+  // A pool that uses another stream counts as not streaming: its changes are missing here either way.
   const here = (one: SeenStreaming) => (isElsewhere(one, ours) ? { ...one, isEnabled: false } : one);
   const { opens, endsAt } = streamingChange(before && here(before), here(seen), publishedAt);
   if (opens) {
     await store.openGap(opens);
-    findings.missing(opens);
+    findings.gapFound(opens);
   }
   const isOpen = openGaps.some(
     (gap) => gap.identityPoolId === identityPoolId && gap.cause === 'streaming-off',
@@ -88,7 +88,7 @@ async function keepStreaming(
   if (endsAt !== null && isOpen)
     await store.endGaps({ identityPoolId, cause: 'streaming-off', until: endsAt });
   const isSame = before?.isEnabled === seen.isEnabled && before.streamName === seen.streamName;
-  // Written down late, a gap begins too early, which does no harm.
+  // A delayed write can make a later gap start too early, which is harmless.
   if (!isSame || Math.abs(seen.checkedAt - before.checkedAt) >= KEEP_SEEN_MS) await store.keepSeen(seen);
 }
 
@@ -97,7 +97,7 @@ function merge(stored: readonly PublishRun[], changed: readonly PublishRun[]): P
   return [...byStart.values()].sort((one, other) => other.startedAt - one.startedAt);
 }
 
-/** What a later bulk publish has brought, an earlier one need not. @param runs newest first */
+/** Omits runs older than a projected one, which supersedes them. @param runs newest first */
 function openRuns(runs: readonly PublishRun[]): OpenRun[] {
   const projectedAt = runs.findIndex(({ completeness }) => completeness === 'projected');
   return runs.slice(0, projectedAt < 0 ? runs.length : projectedAt).filter(isOpen);

@@ -1,25 +1,25 @@
 import type { Open, RunState } from './run-state.ts';
 
-/** A bulk publish of a pool, named by its start. */
+/** A bulk publish of a pool, identified by its start time. */
 export type PublishRun = RunFacts & RunState;
 
-/** One of which there is more to be found out. */
+/** A bulk publish that needs further evaluation. */
 export type OpenRun = RunFacts & Open;
 
-/** What is kept of a bulk publish whatever state it is in. Times are epoch milliseconds. */
+/** The members of a bulk publish that every state has. Times are epoch milliseconds. */
 export interface RunFacts {
   identityPoolId: string;
   startedAt: number;
-  /** Null where the pool did not say. */
+  /** Null if the stream is unknown. */
   streamName: string | null;
   completedAt: number | null;
   failureMessage: string | null;
-  /** Since when no shard was seen to be projected further; null before anybody has looked. */
+  /** Since when no shard has made progress. Null until the shards are read for the first time. */
   unmovedSince: number | null;
   checkedAt: number;
 }
 
-/** Where a pool was seen to stream to, last. */
+/** The streaming settings of a pool when it was last polled. */
 export interface SeenStreaming {
   identityPoolId: string;
   streamName: string | null;
@@ -27,33 +27,33 @@ export interface SeenStreaming {
   checkedAt: number;
 }
 
-/** A time of which removals may be missing in the query store: no bulk publish brings them. */
+/** A period for which removals may be missing in the query store. A bulk publish does not restore them. */
 export interface Gap {
   identityPoolId: string;
   since: number;
-  /** streaming-off: the pool did not stream. expired: records may have left the stream before they were projected. */
+  /** streaming-off: the pool did not stream. expired: records may have expired before they were projected. */
   cause: 'streaming-off' | 'expired';
-  /** Null while it goes on. */
+  /** Null while the gap continues. */
   until: number | null;
-  /** When a reconciliation had repaired it. */
-  mendedAt: number | null;
+  /** When a reconciliation repaired the gap; null if none has. */
+  repairedAt: number | null;
 }
 
-/** How far a shard is projected. */
+/** The projected position of a shard. */
 export interface ShardPosition {
   shardId: string;
-  /** The last record that is projected; null where nobody can know. */
+  /** Sequence number of the last projected record. Null if it cannot be known. */
   sequenceNumber: string | null;
-  /** Its arrival. */
+  /** When that record arrived. */
   arrivedAt: number | null;
 }
 
-/** A shard that has been quiet for long: nothing was projected of it, and it was not seen empty, for a while. */
+/** A shard from which nothing was projected for some time, and which was not seen empty in that time. */
 export interface QuietShard {
   shardId: string;
   sequenceNumber: string;
-  /** Of the last record that is projected. */
+  /** When the last projected record arrived. */
   arrivedAt: number;
-  /** When nothing was waiting behind that record; null where nobody has looked. */
+  /** When the shard was last seen without records after that one. Null if it was never checked. */
   emptyAt: number | null;
 }

@@ -1,33 +1,33 @@
 import type { Gap, PublishRun, QuietShard, SeenStreaming, ShardPosition } from './publish-model.ts';
 
-/** What arrived on a stream in a time, both ends included (epoch milliseconds). */
+/** A period of arrivals on a stream, both ends included, in epoch milliseconds. */
 export interface StreamTime {
   streamName: string;
   from: number;
   to: number;
 }
 
-/** What the poller keeps, and what it asks of the query store. */
+/** The poller's own data, and its queries to the query store. */
 export interface PublishStore {
-  /** Newest first; as many as tell what is to be done next. */
+  /** Returns the pool's runs, newest first, as many as are needed to decide the next step. */
   readRuns(identityPoolId: string): Promise<PublishRun[]>;
-  /** Keeps a run as it is now. One that was projected stays so. */
+  /** Saves the state of a run. A run that was projected remains so. */
   saveRun(run: PublishRun): Promise<void>;
-  /** Of all pools. */
+  /** Returns the last seen streaming settings of all pools. */
   readSeen(): Promise<SeenStreaming[]>;
   keepSeen(seen: SeenStreaming): Promise<void>;
-  /** Those that go on, of all pools. */
+  /** Returns the gaps of all pools that have not ended. */
   readOpenGaps(): Promise<Gap[]>;
-  /** How many were not mended yet, over or not. */
-  countUnmendedGaps(): Promise<number>;
-  /** A gap that is kept already stays as it is. */
+  /** Counts the gaps that are not repaired, ended or not. */
+  countUnrepairedGaps(): Promise<number>;
+  /** Saves a gap. Has no effect if it is already stored. */
   openGap(gap: Pick<Gap, 'identityPoolId' | 'since' | 'cause' | 'until'>): Promise<void>;
-  /** Ends those that go on. */
+  /** Ends the open gaps of a pool with this cause. */
   endGaps(gap: { identityPoolId: string; cause: Gap['cause']; until: number }): Promise<void>;
   readPositions(streamName: string): Promise<ShardPosition[]>;
-  /** Events of the pool, or of nobody knows which, that lie in quarantine and were not redriven. */
+  /** Counts the quarantined events of the pool, or of an unknown pool, that were not redriven. */
   countQuarantined(identityPoolId: string, time: StreamTime): Promise<number>;
-  /** Shards of which the last projected record arrived before that time, and that were not seen empty since then. */
+  /** Returns the shards whose last projected record arrived before this time and that were not seen empty since then. */
   readQuietShards(streamName: string, before: number): Promise<QuietShard[]>;
   keepEmpty(streamName: string, shardId: string, emptyAt: number): Promise<void>;
 }

@@ -2,17 +2,17 @@ import type { ShardView } from './evaluate-run.ts';
 import type { Backlog, BacklogQuery, StreamReader } from './evidence.ts';
 import type { ShardPosition } from './publish-model.ts';
 
-/** Shards that are read at the same time. */
-const AT_ONCE = 8;
+/** Number of shards that are read concurrently. */
+const CONCURRENCY = 8;
 
 const NOT_READ: Backlog = { arrivals: [], hasMore: true, isConclusive: false };
 
 /**
- * Reads every shard of a stream from where it is projected to. Of a closed one, records of before `since` are passed
- * over: they may be as old as the stream keeps them, and nobody comes to project them any more.
+ * Reads every shard of a stream from its projected position. In a closed shard, records from before `since` are skipped:
+ * they may be as old as the retention period allows, and the stream handler no longer projects them.
  *
- * @param since the start of the oldest bulk publish in question, epoch milliseconds
- * @throws {EvidenceError}
+ * @param since start of the oldest bulk publish to evaluate, in epoch milliseconds
+ * @throws {EvidenceError} the stream could not be read
  */
 export async function readShards(
   streams: StreamReader,
@@ -22,8 +22,8 @@ export async function readShards(
   const byShard = new Map(positions.map((position) => [position.shardId, position]));
   const shards = await streams.listShards(streamName);
   const views: ShardView[] = [];
-  for (let at = 0; at < shards.length; at += AT_ONCE) {
-    const read = shards.slice(at, at + AT_ONCE).map(async ({ shardId, closed }): Promise<ShardView[]> => {
+  for (let at = 0; at < shards.length; at += CONCURRENCY) {
+    const read = shards.slice(at, at + CONCURRENCY).map(async ({ shardId, closed }): Promise<ShardView[]> => {
       const known = byShard.get(shardId);
       const position = known?.sequenceNumber ?? null;
       const view = { shardId, position, arrivedAt: known?.arrivedAt ?? null };

@@ -5,15 +5,15 @@ import { canBeStored, findUnlisted, isRemoved, repairOf } from './reconcile-data
 import type { KnownDataset, ReconcileStore } from './reconcile-store.ts';
 import { type RemoteDataset, type SyncClient, SyncClientError } from './sync-client.ts';
 
-/** A dataset that changes as often while it is listed is left as it is. */
+/** A dataset that still changes at this many listings is skipped. */
 const LISTINGS = 5;
 
-/** Why a dataset is left as it is: the service refuses its name, it never stood still, the database refused a value. */
+/** Why a dataset is skipped: the service rejects its name, it kept changing, or the database rejected a value. */
 export type SkipReason = 'refused' | 'kept-changing' | 'value-refused';
 
 export interface Comparison {
   result: 'same' | 'repaired' | SkipReason;
-  /** Records of the service that no SQL text can hold. */
+  /** Number of the service's records that SQL text cannot store. */
   leftOut: number;
 }
 
@@ -23,11 +23,11 @@ interface ComparisonDeps {
 }
 
 /**
- * Compares one dataset, and mends it. The store is read first, then the service is asked: what is written in between
- * only makes the store newer.
+ * Compares one dataset with the service and repairs it. Reads the store before the service, so that a write in between can
+ * only make the store newer.
  *
- * @param isNamed whether the service names it among the datasets of its identity
- * @throws {SyncClientError} the service did not answer
+ * @param isNamed whether ListDatasets returns the dataset for its identity
+ * @throws {SyncClientError} the service did not respond
  */
 export async function compareDataset(
   { store, listRecords }: ComparisonDeps,
@@ -46,7 +46,7 @@ export async function compareDataset(
     return { result: recordsChanged > 0 || change.removal !== null ? 'repaired' : 'same', leftOut };
   } catch (error) {
     if (error instanceof ValueRefusedError) return { result: 'value-refused', leftOut: 0 };
-    // Such as the name of a merged copy, which can be longer than the API takes.
+    // For example the name of a merged copy, which can be longer than the API accepts.
     if (error instanceof SyncClientError && error.condition === 'refused')
       return { result: 'refused', leftOut: 0 };
     throw error;
@@ -54,10 +54,11 @@ export async function compareDataset(
 }
 
 /**
- * A record that is written while its dataset is listed page by page can be on none of the pages. So before a record is
- * taken for removed, the dataset is listed again: if its count is the same, nothing was written meanwhile.
+ * Lists a dataset consistently. A record written while the dataset is listed page by page can be missing from every page.
+ * Before a record counts as removed, the dataset is therefore listed again. If its sync count is unchanged, nothing was
+ * written in between.
  *
- * @returns null where that was never so
+ * @returns null if the sync count changed between all listings
  */
 async function listWhole(
   list: () => Promise<RemoteDataset>,

@@ -7,11 +7,11 @@ import type { KnownDataset, KnownRecord } from './reconcile-store.ts';
 import type { RemoteDataset, RemoteRecord } from './sync-client.ts';
 
 /**
- * What has to be written so that the query store holds of a dataset what the service has listed. It goes through the
- * version order like any event: what was written to the store since it was read is newer, and stays.
+ * Computes the change that makes the query store match the service's listing of a dataset. The change is subject to the
+ * version order like any event, so anything written to the store since it was read is newer and remains.
  *
- * @param known as it was before the listing; null where the store does not know the dataset
- * @returns null where nothing differs
+ * @param known the dataset in the store, read before the listing; null if the store does not know it
+ * @returns null if nothing differs
  */
 export function repairOf(
   dataset: DatasetKey,
@@ -24,13 +24,13 @@ export function repairOf(
     ...findUnlisted(known, listed).map((record) => tombstoneOf(record, listed)),
   ];
   const version = records.reduce<Version | null>((last, record) => newest(last, record.version), null);
-  // Of a dataset without any record ListRecords does not tell the date, and so no version.
+  // ListRecords returns no date for a dataset without records, so there is no version to write.
   return version === null ? null : { dataset, version, removal: null, records };
 }
 
 /**
- * The live records of the store that the service does not list, not even as tombstones: the dataset was deleted and made
- * anew since. Of a dataset that does not exist there are none: it is removed as a whole.
+ * Returns the live records of the store that the service does not list, not even as tombstones. This happens if the dataset
+ * was deleted and created again. For a dataset that no longer exists the result is empty: it is removed as a whole.
  */
 export function findUnlisted(known: KnownDataset | null, listed: RemoteDataset): KnownRecord[] {
   if (known === null || !listed.exists) return [];
@@ -38,17 +38,17 @@ export function findUnlisted(known: KnownDataset | null, listed: RemoteDataset):
   return known.records.filter((record) => isLive(record, known) && !keys.has(record.key));
 }
 
-/** True where nothing of the dataset is to be seen in the store but that it is removed. */
+/** Whether the store shows the dataset as removed, without any newer record. */
 export function isRemoved(known: KnownDataset): boolean {
   return known.removal !== null && compareVersions(known.removal, newestOf(known)) >= 0;
 }
 
-/** SQL text cannot hold everything that a device may write; such an event goes to quarantine. */
+/** Whether SQL text can store the record. A device may write text that it cannot; such an event is quarantined. */
 export function canBeStored({ key, value }: RemoteRecord): boolean {
   return isStorable(key) && isStorable(value ?? '');
 }
 
-/** At the newest version that is stored: it covers all of that, and nothing that is written later. */
+/** Removes the dataset at its newest stored version. This covers everything stored, and nothing written later. */
 function removalOf(dataset: DatasetKey, known: KnownDataset): DatasetChange | null {
   if (isRemoved(known)) return null;
   const removal = newestOf(known);
@@ -72,8 +72,8 @@ function isNewerThan(known: KnownDataset | null): (record: RemoteRecord) => bool
 }
 
 /**
- * The service does not tell when the record went. Its stored date with a higher count is just above what is stored, and
- * below whatever is written under that key later, which has a newer date: a guess of the date could cover such a write.
+ * The service does not report when the record was removed, and a guessed date could cover a later write of the key. The
+ * stored date with a higher count is just above the stored version, and below any later write, which has a newer date.
  */
 function tombstoneOf({ key, version }: KnownRecord, listed: RemoteDataset): StreamRecord {
   return {

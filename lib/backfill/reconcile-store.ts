@@ -1,56 +1,56 @@
 import type { DatasetKey } from '../common/dataset-key.ts';
 import type { Version } from '../stream/stream-event.ts';
 
-/** What the query store has of a record. */
+/** A record as the query store has it. */
 export interface KnownRecord {
   key: string;
   version: Version;
-  /** False of a tombstone. A record with a value may still be covered by its dataset's removal. */
+  /** False for a tombstone. If true, the record may still be covered by its dataset's removal. */
   hasValue: boolean;
 }
 
-/** What the query store has of a dataset. */
+/** A dataset as the query store has it. */
 export interface KnownDataset {
   version: Version;
-  /** Records at or below it are not there any more. */
+  /** Version of the dataset's removal. Records at or below it no longer exist. */
   removal: Version | null;
   records: KnownRecord[];
 }
 
-/** How far the reconciliation of a pool has come. */
+/** The progress of a pool's reconciliation. */
 export interface ReconcilePosition {
-  /** When it began, epoch milliseconds; also which one it is. */
+  /** Start time in epoch milliseconds. Identifies the reconciliation. */
   startedAt: number;
-  /** The last dataset that was compared; null at first. */
+  /** The last dataset that was compared; null at the start. */
   after: { identityId: string; datasetName: string } | null;
-  /** Datasets compared, and those of them in which something was mended. */
+  /** Numbers of datasets compared, and of those in which something was repaired. */
   compared: number;
   repaired: number;
 }
 
-/** What a reconciliation needs of a query store, beside its write side. */
+/** The query store operations that a reconciliation needs, in addition to writing. */
 export interface ReconcileStore {
   /**
-   * Begins a reconciliation, or takes up the one that is not finished.
-   * @param options `anew`: begins one whatever there is
+   * Starts a reconciliation, or resumes an unfinished one.
+   * @param options `restart`: starts a new one even if an unfinished one exists
    */
   beginReconciliation(
     identityPoolId: string,
     now: number,
-    options: { anew: boolean },
+    options: { restart: boolean },
   ): Promise<ReconcilePosition>;
-  /** Keeps how far it has come. One that is finished, or in whose place another one was begun, stays as it is. */
-  keepReconciliation(identityPoolId: string, position: ReconcilePosition): Promise<void>;
+  /** Saves the progress. Has no effect if the reconciliation is finished or was replaced by another one. */
+  saveReconciliation(identityPoolId: string, position: ReconcilePosition): Promise<void>;
   /**
-   * Ends it: the gaps that were over when it began are mended.
-   * @returns how many gaps
+   * Finishes the reconciliation and marks the gaps that ended before its start as repaired.
+   * @returns the number of those gaps
    */
   finishReconciliation(identityPoolId: string, position: ReconcilePosition, now: number): Promise<number>;
   countDatasets(identityPoolId: string): Promise<number>;
-  /** The identities of which there are datasets, removed ones included, in the order of the store. */
+  /** Returns the identities that have datasets, including removed ones, in the order of the store. */
   listIdentities(identityPoolId: string, after: string, limit: number): Promise<string[]>;
-  /** The names of an identity's datasets, removed ones included. */
+  /** Returns the names of an identity's datasets, including removed ones. */
   listNames(identityPoolId: string, identityId: string): Promise<string[]>;
-  /** Null where there is no such dataset. */
+  /** Returns null if the dataset does not exist. */
   readDataset(dataset: DatasetKey): Promise<KnownDataset | null>;
 }

@@ -5,72 +5,72 @@ import { compareDataset, type SkipReason } from './reconcile-comparison.ts';
 import type { ReconcilePosition, ReconcileStore } from './reconcile-store.ts';
 import { type SyncClient, type SyncClientCondition, SyncClientError } from './sync-client.ts';
 
-/** Amazon publishes no rate; it is low enough not to be in the way of an app's devices. */
+/** Amazon publishes no rate limit. This rate is low enough not to slow down an app's devices. */
 const MAX_CALLS_PER_SECOND = 10;
-/** Identities that are read at once. */
-const STEP = 100;
+/** Identities per query. */
+const PAGE = 100;
 
 export interface ReconcileDeps extends Pick<PacedCallsOptions, 'now' | 'sleep'> {
   api: Pick<SyncClient, 'readStreaming' | 'listDatasets' | 'listRecords'>;
   store: ReconcileStore & Pick<QueryStore, 'apply'>;
-  /** Calls begun in a second, at most; 10 unless given. A listing of several pages counts as one. */
+  /** Maximum number of calls started per second; default 10. A listing of several pages counts as one call. */
   maxCallsPerSecond?: number;
 }
 
-/** In datasets. */
+/** Numbers of datasets. */
 export interface ReconcileProgress {
   compared: number;
-  /** Of those compared: in which something was mended. */
+  /** Of the compared datasets, those in which something was repaired. */
   repaired: number;
   total: number;
 }
 
 export interface ReconcileOptions {
   identityPoolId: string;
-  /** Begins again where one before was cut off. */
-  anew?: boolean;
-  /** Ends it before the next dataset. */
+  /** Starts from the beginning even if the previous reconciliation was interrupted. */
+  restart?: boolean;
+  /** Stops the reconciliation before the next dataset. */
   signal?: AbortSignal;
   onProgress?: (progress: ReconcileProgress) => void;
   onSkipped?: (dataset: DatasetKey, reason: SkipReason) => void;
 }
 
-/** `compared` and `repaired` are of all calls since it began, the others of this one. */
+/** `compared` and `repaired` count all calls since the reconciliation started; the other members concern this call. */
 export interface ReconcileOutcome extends ReconcileProgress {
-  /** `stopped`: by the signal; otherwise why the service did not answer. Where it is not finished, the next call goes on. */
+  /** `stopped`: by the signal. A condition: why the service did not respond. Unless finished, the next call continues. */
   end: 'finished' | 'stopped' | SyncClientCondition;
-  /** What the service said where it did not answer. */
+  /** The error text of the service if it did not respond. */
   message: string | null;
-  /** Epoch milliseconds; null where it did not even begin. */
+  /** Epoch milliseconds; null if the reconciliation did not start. */
   startedAt: number | null;
-  /** Datasets that were left as they are. */
+  /** Datasets that were skipped. */
   skipped: number;
-  /** Records that no SQL text can hold. */
+  /** Records that SQL text cannot store. */
   leftOut: number;
-  /** Gaps that this mended; those that were not over when it began stay. */
+  /** Gaps that this call repaired. Gaps that had not ended when the reconciliation started remain open. */
   gapsMended: number;
-  /** False where the pool does not stream: what is removed from now on will be missing again. */
+  /** False if the pool does not stream. Later removals will then be missing again. */
   isStreaming: boolean;
 }
 
 /**
- * Compares what the query store has of a pool with what the service lists, dataset by dataset, and mends it through the
- * projection's own write path. It asks for the datasets that the store knows, and for others of the same identities; an
- * identity that the store has never heard of is not found this way, a bulk publish brings it. Goes on where the call
- * before was cut off. May run beside the projection: what is written meanwhile is newer, and stays.
+ * Compares a pool's datasets in the query store with the service and repairs differences through the projection's own write
+ * path. Covers the datasets that the store knows, and any others of the same identities. Identities that the store does not
+ * know are not found; a bulk publish brings them. Continues where an interrupted call ended. Can run concurrently with the
+ * projection: anything written in the meantime is newer and remains.
  *
- * @throws {DatabaseError} what was done until then is done
+ * @throws {DatabaseError} everything repaired until then is saved
  */
 export async function reconcile(deps: ReconcileDeps, options: ReconcileOptions): Promise<ReconcileOutcome> {
   const { api, store, now, sleep, maxCallsPerSecond = MAX_CALLS_PER_SECOND } = deps;
-  const { identityPoolId, anew = false, signal } = options;
-  const ask = createPacedCalls({ maxCallsPerSecond, now, sleep, signal });
-  const outcome = notBegun();
+  const { identityPoolId, restart = false, signal } = options;
+  const paced = createPacedCalls({ maxCallsPerSecond, now, sleep, signal });
+  const outcome = notStarted();
   try {
-    // Who does not know the pool lists nothing of it, which must not be taken for its removal.
-    outcome.isStreaming = (await ask(() => api.readStreaming(identityPoolId))).isEnabled;
-    const position = await store.beginReconciliation(identityPoolId, now(), { anew });
-    const run = { deps, options, ask, outcome, position };
+    // A service that does not know the pool returns empty lists; do not mistake that for deletions.
+    outcome.isStreaming = (await paced(() => api.readStreaming(identityPoolId))).isEnabled;
+    const position = await store.beginReconciliation(identityPoolId, now(), { restart });
+    const run = { deps, options, paced, outcome, position };
     await resume(run);
     for await (const identityId of identitiesFrom(run)) {
       if (signal?.aborted) return { ...outcome, end: 'stopped' };
@@ -85,16 +85,16 @@ export async function reconcile(deps: ReconcileDeps, options: ReconcileOptions):
   }
 }
 
-/** One call of `reconcile`. `outcome` and `position` are kept up to date. */
+/** One call of `reconcile`. `outcome` and `position` are updated as it proceeds. */
 interface Run {
   deps: ReconcileDeps;
   options: ReconcileOptions;
-  ask: PacedCalls;
+  paced: PacedCalls;
   outcome: ReconcileOutcome;
   position: ReconcilePosition;
 }
 
-function notBegun(): ReconcileOutcome {
+function notStarted(): ReconcileOutcome {
   return {
     end: 'stopped',
     message: null,
@@ -116,23 +116,23 @@ async function resume({ deps, options, outcome, position }: Run): Promise<void> 
   options.onProgress?.({ compared, repaired, total });
 }
 
-/** The identity at which the call before was cut off comes first: it may have more datasets. */
+/** Yields first the identity at which the previous call was interrupted, because it may have more datasets. */
 async function* identitiesFrom({ deps, options, position: { after } }: Run): AsyncGenerator<string> {
   let last = after?.identityId ?? '';
   if (after) yield last;
   for (;;) {
-    const step = await deps.store.listIdentities(options.identityPoolId, last, STEP);
-    yield* step;
-    last = step.at(-1) ?? last;
-    if (step.length < STEP) return;
+    const page = await deps.store.listIdentities(options.identityPoolId, last, PAGE);
+    yield* page;
+    last = page.at(-1) ?? last;
+    if (page.length < PAGE) return;
   }
 }
 
 async function compareIdentity(run: Run, identityId: string): Promise<void> {
-  const { deps, options, ask, position } = run;
+  const { deps, options, paced, position } = run;
   const { identityPoolId, signal } = options;
   const known = await deps.store.listNames(identityPoolId, identityId);
-  const named = new Set(await ask(() => deps.api.listDatasets(identityPoolId, identityId)));
+  const named = new Set(await paced(() => deps.api.listDatasets(identityPoolId, identityId)));
   const { after } = position;
   const names = [...named.union(new Set(known))]
     .filter((name) => after?.identityId !== identityId || name > after.datasetName)
@@ -145,13 +145,13 @@ async function compareIdentity(run: Run, identityId: string): Promise<void> {
       position.after = { identityId, datasetName };
     }
   } finally {
-    await deps.store.keepReconciliation(identityPoolId, position);
+    await deps.store.saveReconciliation(identityPoolId, position);
   }
 }
 
 async function compareNext(run: Run, dataset: DatasetKey, isNamed: boolean): Promise<void> {
-  const { deps, options, ask, outcome, position } = run;
-  const listRecords: SyncClient['listRecords'] = (key) => ask(() => deps.api.listRecords(key));
+  const { deps, options, paced, outcome, position } = run;
+  const listRecords: SyncClient['listRecords'] = (key) => paced(() => deps.api.listRecords(key));
   const { result, leftOut } = await compareDataset({ store: deps.store, listRecords }, dataset, isNamed);
   position.compared += 1;
   if (result === 'repaired') position.repaired += 1;
@@ -162,7 +162,7 @@ async function compareNext(run: Run, dataset: DatasetKey, isNamed: boolean): Pro
   outcome.leftOut += leftOut;
   outcome.compared = position.compared;
   outcome.repaired = position.repaired;
-  // Datasets that the store had not known come on top.
+  // The count at the start does not include datasets that the store did not know.
   outcome.total = Math.max(outcome.total, position.compared);
   const { compared, repaired, total } = outcome;
   options.onProgress?.({ compared, repaired, total });

@@ -1,26 +1,26 @@
 /**
- * How a bulk publish stands with the service, and whether all that it put onto the stream is in the query store. These are
- * all its states; what leads from one to another is in `run-transitions.ts`:
+ * The states of a bulk publish: its status at the service, and whether everything that it wrote to the stream is in the
+ * query store. `run-transitions.ts` has the transitions:
  *
- *     publishing → ended, or open
- *     open: waiting, stalled or unknown, from each to each
- *     open → projected, or lost
+ *     publishing → ended or open
+ *     open: waiting, stalled or unknown, each can follow each
+ *     open → projected or lost
  */
 export type RunState = Publishing | Ended | Open | Lost | Projected;
 
-/** How the service says that it stands. UNSEEN: a newer one began before the end of this one was seen. */
+/** The status that the service reports. UNSEEN: a newer bulk publish started before the end of this one was seen. */
 export type RunStatus = RunState['status'];
 
 /**
- * Whether all that a bulk publish put onto the stream is in the query store. stalled: it is not, and for a while nothing
- * has moved. unknown: nobody can tell, and of one that did not succeed there is nothing to tell.
+ * Whether everything that a bulk publish wrote to the stream is in the query store. stalled: it is not, and there was no
+ * progress for some time. unknown: it cannot be determined, or the bulk publish did not succeed.
  */
 export type Completeness = RunState['completeness'];
 
-/** How far the shards of its stream were seen to be projected. */
+/** The progress of the stream's shards when they were last read. */
 export type ShardsSeen =
   | NotRead
-  /** Not all of them beyond its end. The mark changes when any is projected further. */
+  /** Some shards are not projected past the end of the bulk publish. The mark changes when any shard makes progress. */
   | { kind: 'behind'; mark: string }
   | Passed;
 
@@ -28,22 +28,22 @@ interface NotRead {
   kind: 'not-read';
 }
 
-/** All of them beyond its end: what is then projected stays so. */
+/** All shards are projected past the end of the bulk publish. That is final. */
 interface Passed {
   kind: 'passed';
 }
 
-/** The service has not put all onto the stream yet. */
+/** The service is still writing to the stream. */
 export interface Publishing {
   status: 'IN_PROGRESS';
   completeness: 'waiting';
-  /** In words, for people, as below. */
+  /** Text for people, as in the other states. Completes "waits for", or says why completeness is unknown. */
   waitingFor: string;
   projectedAt: null;
   shards: NotRead;
 }
 
-/** It did not succeed, as far as anybody knows. */
+/** The bulk publish did not succeed, as far as is known. */
 export interface Ended {
   status: 'FAILED' | 'UNSEEN';
   completeness: 'unknown';
@@ -52,7 +52,7 @@ export interface Ended {
   shards: NotRead;
 }
 
-/** There is more to be found out. */
+/** The bulk publish succeeded and needs further evaluation. */
 export interface Open {
   status: 'SUCCEEDED';
   completeness: 'waiting' | 'stalled' | 'unknown';
@@ -61,7 +61,7 @@ export interface Open {
   shards: ShardsSeen;
 }
 
-/** The stream has lost what would tell, or is another one by now. */
+/** The stream no longer has the records that would show completeness, or was recreated. */
 export interface Lost {
   status: 'SUCCEEDED';
   completeness: 'unknown';
@@ -70,12 +70,12 @@ export interface Lost {
   shards: { kind: 'lost' };
 }
 
-/** All of it is in the query store. */
+/** Everything that the bulk publish wrote is in the query store. */
 export interface Projected {
   status: 'SUCCEEDED';
   completeness: 'projected';
   waitingFor: null;
-  /** When that was found, epoch milliseconds. */
+  /** When that was determined, in epoch milliseconds. */
   projectedAt: number;
   shards: Passed;
 }

@@ -1,25 +1,25 @@
 import type { OpenRun, PublishRun, RunFacts } from './publish-model.ts';
 import type { ShardsSeen } from './run-state.ts';
 
-// What leads from one state of a bulk publish to another; when, is told by those who call it. Times are epoch milliseconds.
+// The transitions between the states of a bulk publish. Callers decide when one applies. Times are epoch milliseconds.
 
 const NOT_READ = { kind: 'not-read' } as const;
-const NOTHING_TO_TELL = {
+const WITHOUT_COMPLETENESS = {
   completeness: 'unknown',
   waitingFor: null,
   projectedAt: null,
   shards: NOT_READ,
 } as const;
 
-/** How long nothing moves before somebody is told. */
+/** Time without progress after which a run counts as stalled, so that the operator is notified. */
 const STALL_MS = 15 * 60 * 1000;
 
-/** Whether there is more to be found out about the run. */
+/** Whether the run needs further evaluation. */
 export function isOpen(run: PublishRun): run is OpenRun {
   return run.status === 'SUCCEEDED' && run.completeness !== 'projected' && run.shards.kind !== 'lost';
 }
 
-/** The service is at it. */
+/** The service is publishing. */
 export function publishing(run: RunFacts): PublishRun {
   return {
     ...run,
@@ -31,33 +31,33 @@ export function publishing(run: RunFacts): PublishRun {
   };
 }
 
-/** The service has failed to put all onto the stream. */
+/** The service failed to write everything to the stream. */
 export function failed(run: RunFacts): PublishRun {
-  return { ...run, ...NOTHING_TO_TELL, status: 'FAILED' };
+  return { ...run, ...WITHOUT_COMPLETENESS, status: 'FAILED' };
 }
 
-/** Another one began since, and nobody will say how this one ended. */
+/** Another bulk publish started since, so the service will never report how this one ended. */
 export function endedUnseen(run: RunFacts, now: number): PublishRun {
-  return { ...run, ...NOTHING_TO_TELL, status: 'UNSEEN', checkedAt: now };
+  return { ...run, ...WITHOUT_COMPLETENESS, status: 'UNSEEN', checkedAt: now };
 }
 
-/** The service has put all onto the stream, where it is to be looked for. */
+/** The service wrote everything to the stream, which must now be read. */
 export function published(run: RunFacts): OpenRun {
   const isStreamKnown = run.streamName !== null;
   return {
     ...run,
     status: 'SUCCEEDED',
     completeness: isStreamKnown ? 'waiting' : 'unknown',
-    waitingFor: isStreamKnown ? 'a look at the stream' : 'its stream is not known',
+    waitingFor: isStreamKnown ? 'the first read of its stream' : 'its stream is unknown',
     projectedAt: null,
     shards: NOT_READ,
   };
 }
 
-/** It waits on, or has stalled: nothing has moved for a quarter of an hour. */
+/** The run keeps waiting, or has stalled: there was no progress for 15 minutes. */
 export function keepWaiting(run: OpenRun, waitingFor: string, shards: ShardsSeen, now: number): OpenRun {
   const since = isSame(shards, run.shards) ? (run.unmovedSince ?? now) : now;
-  // A clock that was set back begins anew.
+  // If the clock was set back, start counting again.
   const unmovedSince = Math.min(since, now);
   return {
     ...run,
@@ -69,19 +69,19 @@ export function keepWaiting(run: OpenRun, waitingFor: string, shards: ShardsSeen
   };
 }
 
-/** Nobody can tell now, but perhaps later. */
+/** Completeness cannot be determined now, but perhaps later. */
 export function cannotBeKnown(run: OpenRun, why: string, now: number): OpenRun {
   return { ...run, completeness: 'unknown', waitingFor: why, checkedAt: now };
 }
 
-/** The stream has lost what would tell, or is another one by now. */
+/** The stream no longer has the records that would show completeness, or was recreated. */
 export function cannotBeFound(run: OpenRun, now: number): PublishRun {
   const why =
-    'its records may have left the stream before anybody looked, or went with a stream since made anew';
+    'its records may have expired before they were read, or were lost when the stream was recreated';
   return { ...run, completeness: 'unknown', waitingFor: why, shards: { kind: 'lost' }, checkedAt: now };
 }
 
-/** All of it is in the query store. */
+/** Everything that the bulk publish wrote is in the query store. */
 export function projected(run: OpenRun, now: number): PublishRun {
   return {
     ...run,

@@ -4,39 +4,39 @@ import type { Gap } from './publish-model.ts';
 export interface LastReconciliation {
   identityPoolId: string;
   startedAt: number;
-  /** Null where it was cut off, or is under way. */
+  /** Null if it was interrupted or is still running. */
   finishedAt: number | null;
-  /** Datasets. */
+  /** Numbers of datasets compared and repaired. */
   compared: number;
   repaired: number;
 }
 
-/** Events that lie in quarantine and were not redriven. */
+/** Number of quarantined events that were not redriven, for one pool and reason. */
 export interface QuarantineCount {
-  /** Null where what arrived does not say. */
+  /** Null if the event does not name its pool. */
   identityPoolId: string | null;
-  /** The fixed word that reasons start with. */
+  /** The fixed keyword at the start of each reason. */
   reason: string;
   events: number;
 }
 
-/** How far a shard is projected. Times are epoch milliseconds. */
+/** The projected position of a shard. Times are epoch milliseconds. */
 export interface ProjectedPosition {
   streamName: string;
   shardId: string;
-  /** The last record that is projected; null where nobody can know. */
+  /** Sequence number of the last projected record. Null if it cannot be known. */
   sequenceNumber: string | null;
   arrivedAt: number | null;
   projectedAt: number;
 }
 
-/** What a status tells of the query store. */
+/** The query store operations that `status` needs. */
 export interface StatusStore {
-  /** Of all pools, oldest first; those that are mended as long as they are kept. */
+  /** Returns the gaps of all pools, oldest first. Includes repaired gaps until the sweep deletes them. */
   readGaps(): Promise<Gap[]>;
   readReconciliations(): Promise<LastReconciliation[]>;
   countQuarantinedByReason(): Promise<QuarantineCount[]>;
   readProgress(): Promise<ProjectedPosition[]>;
-  /** The pools of which anything is kept. */
+  /** Returns the pools that the poller or a reconciliation has recorded. */
   listKnownPools(): Promise<string[]>;
 }

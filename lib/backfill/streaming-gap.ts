@@ -1,21 +1,21 @@
 import type { Gap, SeenStreaming } from './publish-model.ts';
 
-/** What a look at a pool's streaming makes of its gaps. */
+/** How a pool's streaming settings affect its gaps. */
 export interface StreamingChange {
-  /** One to be kept; null where nothing is missing. */
+  /** The gap to save; null if nothing is missing. */
   opens: Pick<Gap, 'identityPoolId' | 'since' | 'cause' | 'until'> | null;
-  /** When those that go on are over, if any; null where they go on. */
+  /** When the open gaps ended, in epoch milliseconds; null if they continue. */
   endsAt: number | null;
 }
 
 /**
- * From how a pool was seen to stream before, to how it is seen now: what changed in a time in which it may not have
- * streamed, or to a stream that nobody projects, is missing since it was last seen to stream. A bulk publish brings
- * that, but for removals.
+ * Compares a pool's streaming settings with those of the previous poll. If the pool may not have streamed in between, or
+ * used a stream that is not projected, changes since the last poll that saw it stream are missing. A bulk publish restores
+ * them, except removals.
  *
- * @param publishedAt the start of the last bulk publish, which a pool that does not stream is refused: where it is later
- *   than the look that found no streaming, the pool streamed by then. Epoch milliseconds
- * @param before null where it was never seen: then nothing is known to be missing
+ * @param before null if the pool was never polled; then nothing is known to be missing
+ * @param publishedAt start of the last bulk publish, in epoch milliseconds. The service rejects a bulk publish of a pool
+ *   that does not stream. A start after the poll that found no streaming therefore proves that the pool streamed by then
  */
 export function streamingChange(
   before: SeenStreaming | null,
@@ -29,7 +29,7 @@ export function streamingChange(
   const isSame = now.isEnabled && before?.streamName === now.streamName;
   if (!before?.isEnabled || isSame) return { opens: null, endsAt };
   const { identityPoolId, checkedAt: since } = before;
-  // A clock that was set back does not make it end before it began.
+  // If the clock was set back, the gap must still not end before it started.
   const until = endsAt === null ? null : Math.max(endsAt, since);
   return { opens: { identityPoolId, since, cause: 'streaming-off', until }, endsAt };
 }

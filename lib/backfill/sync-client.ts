@@ -1,23 +1,23 @@
-/** What GetBulkPublishDetails says of the last bulk publish of a pool. Times are epoch milliseconds. */
+/** The last bulk publish of a pool, as GetBulkPublishDetails reports it. Times are epoch milliseconds. */
 export interface PublishDetails {
   status: 'NOT_STARTED' | 'IN_PROGRESS' | 'SUCCEEDED' | 'FAILED';
-  /** Null where there was none. */
+  /** Null if the pool never had a bulk publish. */
   startedAt: number | null;
-  /** Of one that succeeded. */
+  /** Set if the bulk publish succeeded. */
   completedAt: number | null;
-  /** Of one that failed. */
+  /** Set if the bulk publish failed. */
   failureMessage: string | null;
 }
 
-/** Where a pool streams to. */
+/** The Cognito Streams settings of a pool. */
 export interface PoolStreaming {
   isEnabled: boolean;
-  /** Null where it never streamed. In the region and account of the pool. */
+  /** A stream in the region and account of the pool. Null if the pool never streamed. */
   streamName: string | null;
   roleArn: string | null;
 }
 
-/** A record as ListRecords answers it; a value of null is a tombstone. */
+/** A record as ListRecords returns it. A tombstone has the value null. */
 export interface RemoteRecord {
   key: string;
   value: string | null;
@@ -26,14 +26,14 @@ export interface RemoteRecord {
   deviceLastModifiedDate: number | null;
 }
 
-/** All of a dataset, of all pages. */
+/** A whole dataset, from all pages of ListRecords. */
 export interface RemoteDataset {
   exists: boolean;
   syncCount: number;
   records: RemoteRecord[];
 }
 
-/** What came of asking for a bulk publish. */
+/** The result of requesting a bulk publish. */
 export type PublishStart = 'started' | 'in-progress' | 'published-less-than-a-day-ago';
 
 export interface DatasetAddress {
@@ -43,39 +43,39 @@ export interface DatasetAddress {
 }
 
 /**
- * What the backfill asks a Cognito Sync service for, with developer credentials; Amazon's, or one that is self-hosted.
- * Every method throws {SyncApiError}.
+ * The calls that the backfill makes to a Cognito Sync service, Amazon's or a self-hosted one, with developer credentials.
+ * Every method throws {SyncClientError}.
  */
 export interface SyncClient {
-  /** The ids of all pools that ListIdentityPoolUsage knows. */
+  /** Returns the ids of all pools that ListIdentityPoolUsage lists. */
   listPools(): Promise<string[]>;
   readStreaming(identityPoolId: string): Promise<PoolStreaming>;
   readPublishDetails(identityPoolId: string): Promise<PublishDetails>;
   startPublish(identityPoolId: string): Promise<PublishStart>;
-  /** The names of the datasets of an identity. */
+  /** Returns the names of an identity's datasets. */
   listDatasets(identityPoolId: string, identityId: string): Promise<string[]>;
   listRecords(dataset: DatasetAddress): Promise<RemoteDataset>;
 }
 
-/** Why the service did not answer. Which of them may pass by itself: throttled, unavailable. */
+/** Why the service did not respond with a result. `throttled` and `unavailable` are transient. */
 export type SyncClientCondition =
-  /** There is no such pool. */
+  /** The pool does not exist. */
   | 'not-found'
-  /** No permission. */
+  /** The caller lacks the permission. */
   | 'not-authorized'
-  /** The credentials are expired, wrong, or none. */
+  /** The credentials are expired, invalid or missing. */
   | 'credentials'
   | 'throttled'
-  /** It cannot be reached, or failed itself. */
+  /** The service cannot be reached, or failed. */
   | 'unavailable'
-  /** It refuses what was asked, such as a bulk publish of a pool that does not stream. */
+  /** The service rejects the request, for example a bulk publish of a pool without a stream. */
   | 'refused';
 
 export class SyncClientError extends Error {
   override name = 'SyncApiError';
   readonly condition: SyncClientCondition;
 
-  /** @param message what the service or the SDK said, for the operator */
+  /** @param message the text of the service or the SDK, for the operator */
   constructor(condition: SyncClientCondition, message: string, options?: ErrorOptions) {
     super(message, options);
     this.condition = condition;

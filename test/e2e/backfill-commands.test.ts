@@ -249,7 +249,7 @@ describe(`a backfill of ${IDENTITIES} identities with five datasets each, by its
       args: ['connect', '--pool', POOL],
       with: { AWS_ACCESS_KEY_ID: 'of', AWS_SECRET_ACCESS_KEY: 'nobody' },
       code: 1,
-      says: 'the credentials are expired, wrong, or none',
+      says: 'the credentials are expired, invalid or missing',
     },
     {
       args: ['connect', '--pool', POOL],

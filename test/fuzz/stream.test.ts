@@ -102,7 +102,7 @@ async function project(data: readonly Uint8Array[]): Promise<(string | null)[]> 
   expect(quarantined).toHaveLength(reasons.filter((reason) => reason !== null).length);
   await expectRows(data.filter((_, index) => reasons[index] === null));
   expect(await neighbours()).toBe(goods.length);
-  expect(output).toContain('"message":"projected"');
+  expect(output).toContain('"message":"projected a batch"');
   for (const marker of [MARKER, MARKER_NUMBER]) expect(output).not.toContain(marker);
   return reasons;
 }

@@ -70,7 +70,7 @@ describe.each(DATABASES)('reconciling on $name', ({ open }) => {
         now: () => NEW_YEAR,
         sleep: async () => undefined,
       },
-      { identityPoolId: POOL, anew: true },
+      { identityPoolId: POOL, restart: true },
     );
 
   it('makes of any part of a history what the service holds, and what comes late changes nothing newer', async () => {

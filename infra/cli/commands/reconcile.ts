@@ -63,7 +63,7 @@ async function run(
       },
       {
         identityPoolId,
-        anew,
+        restart: anew,
         signal,
         onProgress: ({ compared, repaired, total }) =>
           progress({

@@ -2,13 +2,13 @@ import { plainArray } from '../../database/array-literal.ts';
 import type { Database } from '../../database/database.ts';
 import type { ForgetStore } from '../forget-store.ts';
 
-// Aurora DSQL changes at most 3,000 rows in a transaction.
+// Aurora DSQL allows at most 3,000 changed rows per transaction.
 const ERASE_ROWS = 2_500;
-/** Somebody who goes on writing must not keep this from ending. */
+/** A device that keeps writing must not keep the erasure from ending. */
 const PASSES = 50;
 
-// A DELETE locks in no order; where it waits in a circle with the projection, the server takes one of the two back, and
-// `Database` tries that once more.
+// A DELETE locks rows in no particular order. If it deadlocks with the projection, the server rolls one of the two back and
+// `Database` retries it.
 const ERASE_RECORDS = `
 DELETE FROM projection.records
 WHERE (dataset_id, record_id) IN (
@@ -17,7 +17,7 @@ WHERE (dataset_id, record_id) IN (
   WHERE datasets.identity_pool_id = $1 AND datasets.identity_id = $2
   LIMIT ${ERASE_ROWS})`;
 
-// A record must not outlive its dataset: nothing else tells whose it is.
+// A record must not outlive its dataset, because only the dataset's row says which identity it belongs to.
 const ERASE_DATASETS = `
 DELETE FROM projection.datasets
 WHERE dataset_id IN (
@@ -27,7 +27,7 @@ WHERE dataset_id IN (
   LIMIT ${ERASE_ROWS})
 RETURNING dataset_id`;
 
-// Written while their dataset was being erased.
+// Records that were written while their dataset was being erased.
 const ERASE_LATE_RECORDS = `
 DELETE FROM projection.records
 WHERE (dataset_id, record_id) IN (
@@ -43,7 +43,7 @@ LIMIT $3::bigint`;
 
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
-// Both are named by the place on the stream.
+// A quarantined delivery and the version of a removal have the same id, derived from the position on the stream.
 const ERASE_DATED_REMOVAL = 'DELETE FROM projection.dated_removals WHERE removal_id = $1';
 const ERASE_QUARANTINED = 'DELETE FROM projection.quarantine WHERE quarantine_id = $1';
 const ERASE_PAYLOAD = 'DELETE FROM sync.payloads WHERE payload_id = $1';
@@ -57,7 +57,7 @@ UNION ALL SELECT 1 FROM projection.gaps WHERE identity_pool_id = $1
 UNION ALL SELECT 1 FROM projection.reconciliations WHERE identity_pool_id = $1
 LIMIT 1`;
 
-/** What erasing a person needs of the query store, on any `Database`. */
+/** Creates a `ForgetStore` on any `Database`. */
 export function createForgetStore(database: Database): ForgetStore {
   const rowsOf = async (sql: string, id: string) => (await database.query(sql, [id])).rowsChanged;
   return {
@@ -97,7 +97,7 @@ export function createForgetStore(database: Database): ForgetStore {
   };
 }
 
-/** @returns rows erased */
+/** Repeats a statement until nothing is left to erase. @returns the number of erased rows */
 async function eraseSteps(database: Database, sql: string, values: readonly string[]): Promise<number> {
   let erased = 0;
   for (;;) {

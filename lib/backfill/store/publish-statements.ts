@@ -1,8 +1,8 @@
-// The statements of what the poller keeps.
+// SQL statements for the poller's data.
 
 import type { Gap } from '../publish-model.ts';
 
-/** By far more than the failures in a row after which the time to the next attempt grows no more. */
+/** The limit is far above the number of consecutive failures at which the backoff stops growing. */
 export const READ_RUNS = `
 SELECT identity_pool_id, started_ms, stream_name, status, completed_ms, failure_message, completeness, waiting_for,
   projected_ms, position_mark, position_ms, checked_ms
@@ -11,7 +11,7 @@ WHERE identity_pool_id = $1
 ORDER BY started_ms DESC
 LIMIT 50`;
 
-/** Pollers may run side by side, and one of them late: what was found to be projected stays so. */
+/** Pollers may run concurrently, and one may write late. A run that was found to be projected remains so. */
 export const SAVE_RUN = `
 INSERT INTO projection.bulk_publishes AS stored (
   identity_pool_id, started_ms, stream_name, status, completed_ms, failure_message, completeness, waiting_for,
@@ -57,7 +57,7 @@ export interface GapRow {
 export const READ_OPEN_GAPS = `
 SELECT identity_pool_id, since_ms, cause, until_ms, mended_ms FROM projection.gaps WHERE until_ms IS NULL`;
 
-export const COUNT_UNMENDED = `
+export const COUNT_UNREPAIRED = `
 SELECT count(*) AS unmended FROM projection.gaps WHERE mended_ms IS NULL`;
 
 export const OPEN_GAP = `
@@ -65,7 +65,7 @@ INSERT INTO projection.gaps (identity_pool_id, since_ms, cause, until_ms)
 VALUES ($1, $2, $3, $4)
 ON CONFLICT (identity_pool_id, since_ms, cause) DO NOTHING`;
 
-/** A clock that was set back does not make a gap end before it began. */
+/** If the clock was set back, a gap must still not end before it started. */
 export const END_GAPS = `
 UPDATE projection.gaps SET until_ms = greatest(since_ms, $3::bigint)
 WHERE identity_pool_id = $1 AND cause = $2 AND until_ms IS NULL`;
@@ -79,7 +79,7 @@ export interface PositionRow {
 export const READ_POSITIONS = `
 SELECT shard_id, sequence_number, arrived_at FROM projection.stream_progress WHERE stream_name = $1`;
 
-/** $1: pool; $2: stream; $3 and $4: the time. What is no event may be of any pool. */
+/** $1: pool; $2: stream; $3 and $4: the period. Data that is not an event may belong to any pool. */
 export const COUNT_QUARANTINED = `
 SELECT count(*) AS quarantined
 FROM projection.quarantine
@@ -93,7 +93,7 @@ export interface QuietRow {
   empty_ms: number | null;
 }
 
-/** $2 and $3: the same moment. */
+/** $2 and $3: the same time, in two types. */
 export const READ_QUIET = `
 SELECT progress.shard_id, progress.sequence_number, progress.arrived_at, quiet.empty_ms
 FROM projection.stream_progress AS progress

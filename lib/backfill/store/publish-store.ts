@@ -3,7 +3,7 @@ import type { Gap } from '../publish-model.ts';
 import type { PublishStore } from '../publish-store.ts';
 import {
   COUNT_QUARANTINED,
-  COUNT_UNMENDED,
+  COUNT_UNREPAIRED,
   END_GAPS,
   type GapRow,
   KEEP_EMPTY,
@@ -21,7 +21,7 @@ import {
 } from './publish-statements.ts';
 import { type RunRow, toRun, toRunValues } from './run-row.ts';
 
-/** What the poller keeps of bulk publishes, streaming and gaps, in SQL, on any `Database`. */
+/** Creates a `PublishStore` on any `Database`, for bulk publishes, streaming settings and gaps. */
 export function createPublishStore(database: Database): PublishStore {
   return {
     ...createRunStore(database),
@@ -88,14 +88,14 @@ function createRunStore(
 
 function createGapStore(
   database: Database,
-): Pick<PublishStore, 'readOpenGaps' | 'countUnmendedGaps' | 'openGap' | 'endGaps'> {
+): Pick<PublishStore, 'readOpenGaps' | 'countUnrepairedGaps' | 'openGap' | 'endGaps'> {
   return {
     async readOpenGaps() {
       return (await database.query<GapRow>(READ_OPEN_GAPS)).rows.map(toGap);
     },
 
-    async countUnmendedGaps() {
-      const { rows } = await database.query<{ unmended: number }>(COUNT_UNMENDED);
+    async countUnrepairedGaps() {
+      const { rows } = await database.query<{ unmended: number }>(COUNT_UNREPAIRED);
       return rows[0]?.unmended ?? 0;
     },
 
@@ -109,13 +109,13 @@ function createGapStore(
   };
 }
 
-/** A row of the gaps, as the domain has it. */
+/** Converts a row of `projection.gaps`. */
 export function toGap(row: GapRow): Gap {
   return {
     identityPoolId: row.identity_pool_id,
     since: row.since_ms,
     cause: row.cause,
     until: row.until_ms,
-    mendedAt: row.mended_ms,
+    repairedAt: row.mended_ms,
   };
 }

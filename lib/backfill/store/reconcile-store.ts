@@ -21,7 +21,7 @@ interface KnownRow {
   has_value: boolean;
 }
 
-// $3: begin anew whatever there is. One that is not finished is left as it is otherwise, and comes back.
+// $3: restart. If false, an unfinished reconciliation is left unchanged, and the caller resumes it.
 const BEGIN = `
 INSERT INTO projection.reconciliations AS stored (identity_pool_id, started_ms, compared, repaired)
 VALUES ($1, $2, 0, 0)
@@ -38,7 +38,7 @@ const READ = `
 SELECT started_ms, after_identity_id, after_dataset_name, compared, repaired
 FROM projection.reconciliations WHERE identity_pool_id = $1`;
 
-const KEEP = `
+const SAVE_POSITION = `
 UPDATE projection.reconciliations
 SET after_identity_id = $3, after_dataset_name = $4, compared = $5, repaired = $6
 WHERE identity_pool_id = $1 AND started_ms = $2 AND finished_ms IS NULL`;
@@ -47,7 +47,7 @@ const FINISH = `
 UPDATE projection.reconciliations SET compared = $3, repaired = $4, finished_ms = $5
 WHERE identity_pool_id = $1 AND started_ms = $2`;
 
-const MEND = `
+const REPAIR_GAPS = `
 UPDATE projection.gaps SET mended_ms = $3
 WHERE identity_pool_id = $1 AND until_ms <= $2 AND mended_ms IS NULL`;
 
@@ -61,7 +61,7 @@ LIMIT $3::bigint`;
 const LIST_NAMES = `
 SELECT dataset_name FROM projection.datasets WHERE identity_pool_id = $1 AND identity_id = $2`;
 
-// One statement, so that both are of one time.
+// A single statement, so that the dataset and its records are from the same snapshot.
 const READ_DATASET = `
 SELECT
   datasets.last_modified_ms AS dataset_ms,
@@ -75,23 +75,30 @@ SELECT
 FROM projection.datasets LEFT JOIN projection.records ON records.dataset_id = datasets.dataset_id
 WHERE datasets.dataset_id = $1`;
 
-/** What reconciling asks of the query store, on any `Database`. */
+/** Creates a `ReconcileStore` on any `Database`. */
 export function createReconcileStore(database: Database): ReconcileStore {
   return {
-    async beginReconciliation(identityPoolId, now, { anew }) {
-      await database.query(BEGIN, [identityPoolId, now, anew]);
+    async beginReconciliation(identityPoolId, now, { restart }) {
+      await database.query(BEGIN, [identityPoolId, now, restart]);
       const { rows } = await database.query<ReconciliationRow>(READ, [identityPoolId]);
       return rows[0] ? toPosition(rows[0]) : { startedAt: now, after: null, compared: 0, repaired: 0 };
     },
 
-    async keepReconciliation(identityPoolId, { startedAt, after, compared, repaired }) {
+    async saveReconciliation(identityPoolId, { startedAt, after, compared, repaired }) {
       const { identityId = null, datasetName = null } = after ?? {};
-      await database.query(KEEP, [identityPoolId, startedAt, identityId, datasetName, compared, repaired]);
+      await database.query(SAVE_POSITION, [
+        identityPoolId,
+        startedAt,
+        identityId,
+        datasetName,
+        compared,
+        repaired,
+      ]);
     },
 
     async finishReconciliation(identityPoolId, { startedAt, compared, repaired }, now) {
-      // First the gaps: cut off in between, the next call ends it once more.
-      const { rowsChanged } = await database.query(MEND, [identityPoolId, startedAt, now]);
+      // Update the gaps first. If this is interrupted in between, the next call finishes the reconciliation again.
+      const { rowsChanged } = await database.query(REPAIR_GAPS, [identityPoolId, startedAt, now]);
       await database.query(FINISH, [identityPoolId, startedAt, compared, repaired, now]);
       return rowsChanged;
     },
@@ -144,7 +151,7 @@ function toKnownDataset(rows: readonly KnownRow[]): KnownDataset | null {
   };
 }
 
-/** A dataset without records has one row, of its own columns alone. */
+/** Returns no record for the single row of a dataset without records, in which only the dataset's columns are set. */
 function toKnownRecord(row: KnownRow): KnownRecord[] {
   const { record_key: key, last_modified_ms: lastModifiedDate, sync_count: syncCount } = row;
   if (key === null || lastModifiedDate === null || syncCount === null) return [];

@@ -1,7 +1,7 @@
 import type { PublishRun } from '../publish-model.ts';
 import type { Completeness, RunState, RunStatus, ShardsSeen } from '../run-state.ts';
 
-/** A bulk publish as its table has it. */
+/** A row of `projection.bulk_publishes`. */
 export interface RunRow {
   identity_pool_id: string;
   started_ms: number;
@@ -12,7 +12,7 @@ export interface RunRow {
   completeness: Completeness;
   waiting_for: string | null;
   projected_ms: number | null;
-  /** How far its shards were seen: null, a hash of their positions, or one of the words below. */
+  /** Progress of the shards: null if not read, a hash of their positions, or `PASSED` or `LOST`. */
   position_mark: string | null;
   position_ms: number | null;
   checked_ms: number;
@@ -21,7 +21,7 @@ export interface RunRow {
 const PASSED = 'passed';
 const LOST = 'expired';
 
-/** In the order of the columns. */
+/** Returns the values in the order of the columns. */
 export function toRunValues(run: PublishRun): (string | number | null)[] {
   return [
     run.identityPoolId,

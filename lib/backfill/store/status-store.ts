@@ -37,7 +37,7 @@ interface ProgressRow {
   projected_at: Date;
 }
 
-// Not those of projection.datasets, which would have to be read whole.
+// Omits the pools of projection.datasets, because that would read the whole table.
 const LIST_POOLS = `
 SELECT identity_pool_id FROM projection.pool_streaming
 UNION SELECT identity_pool_id FROM projection.bulk_publishes
@@ -45,7 +45,7 @@ UNION SELECT identity_pool_id FROM projection.gaps
 UNION SELECT identity_pool_id FROM projection.reconciliations
 ORDER BY 1`;
 
-/** What a status tells of the query store, on any `Database`. */
+/** Creates a `StatusStore` on any `Database`. */
 export function createStatusStore(database: Database): StatusStore {
   return {
     async readGaps() {

@@ -123,7 +123,7 @@ describe('a payload is refused at once', () => {
     [204, 'answered 204 instead of 200'],
     [206, 'answered 206 instead of 200'],
     [418, 'answered 418 instead of 200'],
-    [304, 'a redirect, which is not followed'],
+    [304, 'answered 304: redirects are not followed'],
   ])('for status %i', async (status, message) => {
     const { origin, requests, openConnections } = await startObjects(
       answer(status, '', { 'x-secret': 'secret' }),
@@ -141,9 +141,7 @@ describe('a payload is refused at once', () => {
     async (location) => {
       const { origin, requests } = await startObjects(answer(302, '', { location }), answer(200, '[]'));
       const error = await errorOf(fetchFrom(origin)(`${origin}${PATH}`));
-      expect(error).toEqual(
-        new PayloadRefusedError('127.0.0.1 answered 302, a redirect, which is not followed'),
-      );
+      expect(error).toEqual(new PayloadRefusedError('127.0.0.1 answered 302: redirects are not followed'));
       expect(requests).toHaveLength(1);
     },
   );
@@ -243,7 +241,7 @@ describe('a payload is unavailable', () => {
   ])('where the answer %s', async (_, listener) => {
     const { origin, requests, openConnections } = await startObjects(listener);
     const error = await errorOf(fetchFrom(origin, { timeoutMs: 60, attempts: 2 })(`${origin}${PATH}`));
-    expect(error).toEqual(new PayloadUnavailableError('127.0.0.1 did not answer in full within 60 ms'));
+    expect(error).toEqual(new PayloadUnavailableError('127.0.0.1 did not respond completely within 60 ms'));
     expect(requests).toHaveLength(2);
     await vi.waitFor(async () => expect(await openConnections()).toBe(0));
   });
@@ -254,7 +252,7 @@ describe('a payload is unavailable', () => {
     expect(await errorAt(EXPIRY - 1)).toBeInstanceOf(PayloadUnavailableError);
     expect(await errorAt(EXPIRY)).toEqual(
       new PayloadRefusedError(
-        `127.0.0.1 answered 500, and the link has expired or does not say when it does; ${REPAIR}`,
+        `127.0.0.1 answered 500, and the link has expired or has no expiry time; ${REPAIR}`,
       ),
     );
   });
@@ -351,7 +349,7 @@ describe('the name of S3', () => {
     const error = await errorOf(
       fetchFrom(null, { lookup, timeoutMs: 30, attempts: 1 })(`https://${HOST}${PATH}`),
     );
-    expect(error).toEqual(new PayloadUnavailableError(`${HOST} did not answer in full within 30 ms`));
+    expect(error).toEqual(new PayloadUnavailableError(`${HOST} did not respond completely within 30 ms`));
   });
 
   it.each([{ all: true }, { all: false }])(

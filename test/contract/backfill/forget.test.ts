@@ -253,7 +253,7 @@ describe.each(DATABASES)('forgetting an identity on $name', ({ open }) => {
     const deps = { store: createForgetStore(database), api: null, now: () => NEW_YEAR };
     expect(await forget(deps, { identityPoolId: POOL, identityId: IDENTITY })).toMatchObject({
       holdsStill: null,
-      notKnown: 'no service was asked',
+      notKnown: 'no service was queried',
     });
   });
 });

@@ -139,9 +139,7 @@ describe.each(DATABASES)('the poller of bulk publishes on $name', ({ open }) => 
       expect(told(await pollHere())).toEqual(['SUCCEEDED']);
       poller.clock.now += MINUTE;
       expect(told(await pollHere())).toEqual([]);
-      expect(await runs()).toMatchObject([
-        { completeness: 'unknown', waiting_for: 'its stream is not known' },
-      ]);
+      expect(await runs()).toMatchObject([{ completeness: 'unknown', waiting_for: 'its stream is unknown' }]);
     });
 
     it('has one that begins after a look here followed like any other', async () => {
@@ -194,7 +192,7 @@ describe.each(DATABASES)('the poller of bulk publishes on $name', ({ open }) => 
         {
           status: 'SUCCEEDED',
           completeness: 'waiting',
-          waiting_for: `shard ${SHARD} is 1 event behind`,
+          waiting_for: `1 event on shard ${SHARD}`,
           completed_at: new Date(END),
           projected_at: null,
         },
@@ -276,10 +274,10 @@ describe.each(DATABASES)('the poller of bulk publishes on $name', ({ open }) => 
       for (const at of [START - HOUR, START, END, END + 30 * SECOND]) poller.arrive(at);
       await poller.project(1);
       await pollAfter(MINUTE);
-      expect(await runs()).toMatchObject([{ waiting_for: `shard ${SHARD} is 2 events behind` }]);
+      expect(await runs()).toMatchObject([{ waiting_for: `2 events on shard ${SHARD}` }]);
       await poller.project(2);
       await pollAfter(MINUTE);
-      expect(await runs()).toMatchObject([{ waiting_for: `shard ${SHARD} is 1 event behind` }]);
+      expect(await runs()).toMatchObject([{ waiting_for: `1 event on shard ${SHARD}` }]);
       await poller.project(3);
       await pollAfter(MINUTE);
       expect(await runs()).toMatchObject([{ completeness: 'projected' }]);
@@ -291,12 +289,12 @@ describe.each(DATABASES)('the poller of bulk publishes on $name', ({ open }) => 
       await pollAfter();
       expect(await runs()).toMatchObject([
         {
-          waiting_for: `shard ${SHARD} is 1 event behind, shard closed is 1 event behind, shard child is 1 event behind, 1 more shards`,
+          waiting_for: `1 event on shard ${SHARD}, 1 event on shard closed, 1 event on shard child, 1 more shard`,
         },
       ]);
       for (const shardId of [SHARD, 'child', 'other']) await poller.project(1, shardId);
       await pollAfter();
-      expect(await runs()).toMatchObject([{ waiting_for: 'shard closed is 1 event behind' }]);
+      expect(await runs()).toMatchObject([{ waiting_for: '1 event on shard closed' }]);
       await poller.project(1, 'closed');
       await pollAfter();
       expect(await runs()).toMatchObject([{ completeness: 'projected' }]);
@@ -376,7 +374,7 @@ describe.each(DATABASES)('the poller of bulk publishes on $name', ({ open }) => 
       expect(await runs()).toMatchObject([
         {
           completeness: 'unknown',
-          waiting_for: 'batches of one shard are projected side by side, nobody knows how far',
+          waiting_for: 'batches of one shard are projected concurrently, so progress is unknown',
         },
       ]);
       await poller.project(1);
@@ -388,7 +386,7 @@ describe.each(DATABASES)('the poller of bulk publishes on $name', ({ open }) => 
       expect(await runs()).toMatchObject([
         {
           waiting_for:
-            'its records may have left the stream before anybody looked, or went with a stream since made anew',
+            'its records may have expired before they were read, or were lost when the stream was recreated',
         },
       ]);
       expect(told(await pollAfter(DAY))).toEqual([]);
@@ -426,9 +424,7 @@ describe.each(DATABASES)('the poller of bulk publishes on $name', ({ open }) => 
     it('is unknown where nobody knows its stream', async () => {
       poller.pool().streaming = { isEnabled: false, streamName: null, roleArn: null };
       expect(told(await pollAfter())).toEqual(['SUCCEEDED']);
-      expect(await runs()).toMatchObject([
-        { completeness: 'unknown', waiting_for: 'its stream is not known' },
-      ]);
+      expect(await runs()).toMatchObject([{ completeness: 'unknown', waiting_for: 'its stream is unknown' }]);
     });
 
     it('is looked for on the stream that it was seen on first', async () => {
@@ -478,7 +474,8 @@ describe.each(DATABASES)('the poller of bulk publishes on $name', ({ open }) => 
       expect(await runs()).toMatchObject([
         {
           completeness: 'waiting',
-          waiting_for: 'what cannot be read: ProvisionedThroughputExceededException: slow down',
+          waiting_for:
+            'the stream or failure destination, which cannot be read: ProvisionedThroughputExceededException: slow down',
         },
       ]);
       expect(await runs(OTHER_POOL)).toMatchObject([{ status: 'IN_PROGRESS' }]);

@@ -147,9 +147,9 @@ describe.each(DATABASES)('what the poller keeps on $name', ({ open }) => {
     ]);
     const { rows } = await database.query('SELECT until_ms FROM projection.gaps WHERE until_ms IS NOT NULL');
     expect(rows).toEqual([{ until_ms: NEW_YEAR }]);
-    expect(await store.countUnmendedGaps()).toBe(3);
+    expect(await store.countUnrepairedGaps()).toBe(3);
     await database.query('UPDATE projection.gaps SET mended_ms = 1 WHERE until_ms IS NOT NULL');
-    expect(await store.countUnmendedGaps()).toBe(2);
+    expect(await store.countUnrepairedGaps()).toBe(2);
   });
 
   it('knows which objects of a failure destination were redriven', async () => {

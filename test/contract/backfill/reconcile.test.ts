@@ -334,7 +334,12 @@ describe.each(DATABASES)('reconcile on $name', ({ open }) => {
     });
     clock += 1_000;
     const startedAt = clock;
-    expect(await run({ anew: true })).toMatchObject({ end: 'finished', startedAt, compared: 2, repaired: 1 });
+    expect(await run({ restart: true })).toMatchObject({
+      end: 'finished',
+      startedAt,
+      compared: 2,
+      repaired: 1,
+    });
     expect(await run()).toMatchObject({ end: 'finished', compared: 2, repaired: 0 });
   });
 
@@ -355,7 +360,7 @@ describe.each(DATABASES)('reconcile on $name', ({ open }) => {
           isFirst = false;
           clock += 1_000;
           const unavailable = failing(identity(0), 99, new SyncClientError('not-authorized', 'no'));
-          expect(await run({ anew: true }, { api: unavailable })).toMatchObject({ compared: 0 });
+          expect(await run({ restart: true }, { api: unavailable })).toMatchObject({ compared: 0 });
         }
         return service.api.listRecords(dataset);
       },

@@ -91,7 +91,7 @@ describe.each(DATABASES)('the command forget on $name', ({ open }) => {
   });
 
   it('goes on with a pool that was reconciled once', async () => {
-    await createReconcileStore(database).beginReconciliation(POOL, NEW_YEAR, { anew: false });
+    await createReconcileStore(database).beginReconciliation(POOL, NEW_YEAR, { restart: false });
     expect(await forget(refusing('not-found'))).toMatchObject({ exitCode: 0 });
   });
 

@@ -113,12 +113,12 @@ describe.each(DATABASES)('the function that finishes merges on $name', ({ open }
         await merge(merged);
       },
     });
-    await expect(failing).rejects.toThrow('1 of 3 merges failed, to be tried again');
+    await expect(failing).rejects.toThrow('1 of 3 merges failed; the next run retries them');
     expect(await pending()).toEqual([second]);
     expect(await namesOf(second)).toEqual(['game']);
     expect(logged.mock.calls).toEqual([
       [
-        'a merge failed, to be tried again',
+        'merge failed; the next run retries it',
         {
           identityPoolId: POOL,
           identityId: second,

@@ -233,12 +233,12 @@ describe.each(DATABASES)('the function that finishes deletions of pools on $name
         return true;
       },
     });
-    await expect(failing).rejects.toThrow('1 of 3 deletions of pools failed, to be tried again');
+    await expect(failing).rejects.toThrow('1 of 3 pool deletions failed; the next run retries them');
     expect(await pools()).toEqual([POOL, second].sort());
     const told = logged.mock.calls.filter(([message]) => String(message).startsWith('what is left'));
     expect(told).toEqual([
       [
-        'what is left of a pool was not deleted, to be tried again',
+        'could not delete the remaining data of a pool; the next run retries it',
         { identityPoolId: second, reason: 'DatabaseError', code: '53100' },
       ],
     ]);

@@ -33,8 +33,8 @@ function memoryStore(): PublishStore {
     readSeen: async () => [...seen.values()],
     keepSeen: async (one) => void seen.set(one.identityPoolId, one),
     readOpenGaps: async () => gaps,
-    countUnmendedGaps: async () => gaps.length,
-    openGap: async (gap) => void gaps.push({ ...gap, mendedAt: null }),
+    countUnrepairedGaps: async () => gaps.length,
+    openGap: async (gap) => void gaps.push({ ...gap, repairedAt: null }),
     endGaps: async () => undefined,
     readPositions: async () => [],
     countQuarantined: async () => 0,
@@ -93,9 +93,9 @@ describe('the function that polls bulk publishes', () => {
     await poll();
     await poll();
     expect(logged).toEqual([
-      ['error', 'a pool could not be looked at', expect.objectContaining({ condition: 'throttled' })],
-      ['error', 'a pool could not be looked at', expect.objectContaining({ condition: 'not-authorized' })],
-      ['info', 'a pool can be looked at again', { identityPoolId: POOL }],
+      ['error', 'could not poll a pool', expect.objectContaining({ condition: 'throttled' })],
+      ['error', 'could not poll a pool', expect.objectContaining({ condition: 'not-authorized' })],
+      ['info', 'polled a pool that had failed before', { identityPoolId: POOL }],
     ]);
   });
 
@@ -109,7 +109,7 @@ describe('the function that polls bulk publishes', () => {
     expect(logged).toEqual([
       [
         'warn',
-        'a bulk publish is in trouble',
+        'bulk publish needs attention',
         expect.objectContaining({ identityPoolId: POOL, to: 'FAILED', failureMessage: 'the role' }),
       ],
       ['warn', 'removals may be missing', expect.objectContaining({ cause: 'streaming-off' })],

@@ -53,7 +53,7 @@ describe('the sync trigger', () => {
     };
     expect(reported).toEqual([[decision]]);
     expect(info.mock.calls).toEqual([
-      ['decided', { mode: 'enforce', datasetName: 'game', count: 1, decisions: [decision] }],
+      ['applied sync rules', { mode: 'enforce', datasetName: 'game', count: 1, decisions: [decision] }],
     ]);
   });
 

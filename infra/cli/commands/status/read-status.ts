@@ -118,7 +118,7 @@ async function reportPool(
   );
   const seen = context.seen.find(isOfPool) ?? null;
   const gaps = context.gaps.filter(isOfPool);
-  const unmended = gaps.filter(({ mendedAt }) => mendedAt === null);
+  const unmended = gaps.filter(({ repairedAt }) => repairedAt === null);
   // What the poller has yet to see.
   const streaming = asked.now && { identityPoolId, ...asked.now.streaming, checkedAt: now() };
   const opens = streaming && streamingChange(seen, streaming).opens;
