@@ -14,24 +14,24 @@ import { createConfirm } from './terminal/confirm.ts';
 import { createProgressView } from './terminal/progress-view.ts';
 import { usage } from './usage.ts';
 
-/** `npx cognito-sync-backend <command>`: works on the database that the environment names, or on none. */
+/** `npx cognito-sync-backend <command>`: runs a command, if it needs one on the database that the environment names. */
 const commandLine = process.argv.slice(2);
 const [name = ''] = commandLine;
 const confirm = createConfirm({ input: process.stdin, output: process.stderr });
-// What a command says may be piped, how far it has come is for whoever watches.
+// Standard output may be piped, so progress goes to standard error.
 const view = createProgressView({ output: process.stderr, now: Date.now });
-const say = console.log;
+const writeLine = console.log;
 if (commandLine.some((argument) => argument === '--help' || argument === '-h')) {
-  say(usage(name, ALL_COMMANDS));
+  writeLine(usage(name, ALL_COMMANDS));
 } else {
-  const run = PROCESS_COMMANDS.has(name) ? runHere : runOnDatabase;
+  const run = PROCESS_COMMANDS.has(name) ? runInProcess : runOnDatabase;
   const { exitCode, error } = await run(process.env);
   view.clear();
   if (error !== undefined) console.error(toSafeError(error, exitCode));
   process.exitCode = exitCode;
 }
 
-/** How a command is called takes several lines. All else is one, whatever stands in what is quoted. */
+/** A usage error has several lines. Any other error is printed as one line, even if it quotes text with line breaks. */
 function toSafeError(error: string, exitCode: Outcome['exitCode']): string {
   const lines = exitCode === 2 ? error.split('\n') : [error];
   return `cognito-sync-backend: ${lines.map(toSafeLine).join('\n')}`;
@@ -39,11 +39,11 @@ function toSafeError(error: string, exitCode: Outcome['exitCode']): string {
 
 function print(line: string): void {
   view.clear();
-  say(line);
+  writeLine(line);
 }
 
-function runHere(env: Environment): Promise<Outcome> {
-  // What the user's own code prints is not what the command says, which may be piped.
+function runInProcess(env: Environment): Promise<Outcome> {
+  // Output of the user's own code goes to standard error, because standard output may be piped.
   globalThis.console = new Console(process.stderr);
   return outcomeOf(async () => {
     const work = prepareFrom(PROCESS_COMMANDS, commandLine, ALL_COMMANDS);
@@ -61,7 +61,7 @@ function runHere(env: Environment): Promise<Outcome> {
 
 async function runOnDatabase(env: Environment): Promise<Outcome> {
   try {
-    // The region is that of `npm start`, of whose variables a command needs no other.
+    // The region is determined as for `npm start`; a command needs none of its other variables.
     const region = readRegion(env);
     const policy = readPayloadPolicy({ ...env, AWS_REGION: region });
     return await runOperatorCommand(commandLine, {
@@ -70,7 +70,7 @@ async function runOnDatabase(env: Environment): Promise<Outcome> {
       confirm,
       deps: {
         fetchPayload: createPayloadFetch({ policy, now: Date.now }),
-        openService: (identityPoolId) => openServiceOf(env, identityPoolId),
+        openService: (identityPoolId) => openDatabaseService(env, identityPoolId),
         print,
         progress: view.show,
         now: Date.now,
@@ -83,17 +83,23 @@ async function runOnDatabase(env: Environment): Promise<Outcome> {
   }
 }
 
-/** What streams into an embedded database is a local cloud, never Amazon's service. */
-async function openServiceOf(env: Environment, identityPoolId: string | undefined): Promise<OperatedService> {
+/** Only a local cloud streams into an embedded database, so Amazon's service is never the default for one. */
+async function openDatabaseService(
+  env: Environment,
+  identityPoolId: string | undefined,
+): Promise<OperatedService> {
   if (readDatabaseIfAny(env) === undefined && !env.AWS_ENDPOINT_URL) {
     throw new SetupError(
-      'the local cloud does not run there; start it with `npm start`, or set DATABASE_URL, DATABASE_SECRET or DSQL_ENDPOINT and, but for Amazon, AWS_ENDPOINT_URL',
+      "the local cloud is not running on this data directory; start it with `npm start`, or set DATABASE_URL, DATABASE_SECRET or DSQL_ENDPOINT, and AWS_ENDPOINT_URL unless the service is Amazon's",
     );
   }
   return openService(env, identityPoolId);
 }
 
-/** Ctrl+C ends such a command in an orderly way, and a second one at once; any other ends with the process. */
+/**
+ * Returns the signal for Ctrl+C. The first Ctrl+C stops a command in an orderly way if the command supports that; the
+ * second one ends the process immediately. For any other command, the first one ends the process.
+ */
 function signalOfCommand(): AbortSignal {
   const stop = new AbortController();
   if (stoppedText(commandLine) !== undefined) process.once('SIGINT', () => stop.abort());

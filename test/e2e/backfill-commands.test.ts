@@ -242,7 +242,7 @@ describe(`a backfill of ${IDENTITIES} identities with five datasets each, by its
       args: ['connect', '--pool', POOL],
       with: ENDPOINT,
       code: 1,
-      says: 'http://127.0.0.1:1 cannot be reached (AWS_',
+      says: 'http://127.0.0.1:1 cannot be reached (check AWS_',
     },
     {
       args: ['connect', '--pool', POOL],
@@ -254,7 +254,7 @@ describe(`a backfill of ${IDENTITIES} identities with five datasets each, by its
       args: ['connect', '--pool', POOL],
       with: { AWS_ENDPOINT_URL: '', AWS_REGION: 'eu-west-1' },
       code: 2,
-      says: `${POOL} is in us-east-1, and AWS_REGION=eu-west-1`,
+      says: `${POOL} is in us-east-1, but AWS_REGION=eu-west-1`,
     },
   ])('$args: one line says what is wrong', async ({ args, with: more = {}, code, says }) => {
     const answer = await operate(args, { ...env(), ...more } as Record<string, string>);
@@ -270,13 +270,13 @@ describe(`a backfill of ${IDENTITIES} identities with five datasets each, by its
     try {
       const told = await here('status');
       expect(told).toMatchObject({ code: 0, stderr: '' });
-      expect(told.stdout).toContain('The service was not asked: the local cloud does not run there');
+      expect(told.stdout).toContain('The service was not asked: the local cloud is not running on this data directory');
       expect(told.stdout).toMatch(
         /ENABLED on cognito-sync when seen at .*\n {2}bulk publish {2}started .*projected /,
       );
       expect(await here('reconcile', '--pool', POOL)).toMatchObject({
         code: 1,
-        stderr: expect.stringContaining('the local cloud does not run there; start it with `npm start`'),
+        stderr: expect.stringContaining('the local cloud is not running on this data directory; start it with `npm start`'),
       });
     } finally {
       await start();

@@ -167,7 +167,7 @@ describe.each(DATABASES)('the command status on $name', ({ open }) => {
     expect(exitCode).toBe(0);
     expect(lines.join('\n')).toContain('ENABLED on cognito-sync, role a role');
     expect(lines.join('\n')).toContain(
-      'never seen; these credentials may not do that at the service: not yours',
+      'never seen; these credentials are not authorized at the service: not yours',
     );
     expect(lines.join('\n')).toContain('there is no stream cognito-sync in the region of the pool');
     expect(lines.join('\n')).toContain('projected to what arrived at 2026-01-01T23:59:55Z');

@@ -14,9 +14,9 @@ import { DatabaseError } from '../../../lib/database/database.ts';
 
 describe("the operator's command line", () => {
   it.each([
-    { line: [], says: 'which command?' },
-    { line: ['index'], says: 'there is no command index' },
-    { line: ['constructor'], says: 'there is no command constructor' },
+    { line: [], says: 'no command given' },
+    { line: ['index'], says: 'unknown command index' },
+    { line: ['constructor'], says: 'unknown command constructor' },
     { line: ['indexes', 'build'], says: 'indexes: there is no build' },
     { line: ['indexes', 'add'], says: 'indexes add takes one of numeric, text' },
     { line: ['indexes', 'add', 'date'], says: 'indexes add takes one of numeric, text' },
@@ -125,7 +125,7 @@ describe("the operator's command line", () => {
 
   it('names commands of either kind where there is none of that name', () => {
     const unknown = () => prepareCommand(['rule'], ALL_COMMANDS);
-    expect(unknown).toThrow('there is no command rule');
+    expect(unknown).toThrow('unknown command rule');
     expect(unknown).toThrow('npx cognito-sync-backend rules check');
     expect(unknown).toThrow('npx cognito-sync-backend indexes');
     expect(usage('rules', ALL_COMMANDS)).toMatch(
@@ -148,7 +148,7 @@ describe("the operator's command line", () => {
   });
 
   it('leaves to the local cloud no command that it does not run', () => {
-    expect(() => prepareCommand(['rules', 'check'])).toThrow('there is no command rules');
+    expect(() => prepareCommand(['rules', 'check'])).toThrow('unknown command rules');
   });
 
   it('says how one command is called, or all of them', () => {
@@ -162,11 +162,11 @@ describe("the operator's command line", () => {
     { error: new SetupError('stop that one'), outcome: { exitCode: 1, error: 'stop that one' } },
     {
       error: new DatabaseError('must be owner of table records', '42501'),
-      outcome: { exitCode: 1, error: 'the database says: must be owner of table records' },
+      outcome: { exitCode: 1, error: 'the database reported an error: must be owner of table records' },
     },
     {
       error: new ValueRefusedError('too large'),
-      outcome: { exitCode: 1, error: 'the database says: too large' },
+      outcome: { exitCode: 1, error: 'the database reported an error: too large' },
     },
   ])('words a failure: $error', async ({ error, outcome }) => {
     expect(await outcomeOf(() => Promise.reject(error))).toEqual(outcome);
