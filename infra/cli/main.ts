@@ -14,7 +14,7 @@ import { createConfirm } from './terminal/confirm.ts';
 import { createProgressView } from './terminal/progress-view.ts';
 import { usage } from './usage.ts';
 
-/** `npx cognito-sync-backend <command>`: runs a command, if it needs one on the database that the environment names. */
+/** `npx cognito-sync-backend <command>`: runs a command. One that needs a database uses the one that the environment names. */
 const commandLine = process.argv.slice(2);
 const [name = ''] = commandLine;
 const confirm = createConfirm({ input: process.stdin, output: process.stderr });

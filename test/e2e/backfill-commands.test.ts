@@ -60,7 +60,7 @@ describe(`a backfill of ${IDENTITIES} identities with five datasets each, by its
     expect(await ofPool('disconnect', '--yes')).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(
-        /ENABLED on cognito-sync {2}-> {2}DISABLED, was on cognito-sync\n.*\n.*\n.*a gap begins/,
+        /ENABLED on cognito-sync {2}-> {2}DISABLED, was on cognito-sync\n.*\n.*\n.*This starts a gap/,
       ),
     });
     const limit = pLimit(8);
@@ -148,11 +148,11 @@ describe(`a backfill of ${IDENTITIES} identities with five datasets each, by its
     const needed = await ofPool('status', '--check');
     expect(needed).toMatchObject({ code: 1, stderr: 'cognito-sync-backend: 1 thing to be looked at\n' });
     expect(needed.stdout).toMatch(
-      /a bulk publish is needed: none that began after \S+Z is in the query store/,
+      /a bulk publish is needed: none started after \S+Z is in the query store/,
     );
     expect(await ofPool('bulk-publish', 'watch')).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining("before the end of the pool's last gap"),
+      stderr: expect.stringContaining("it started before the pool's last gap ended"),
     });
   });
 
@@ -165,7 +165,7 @@ describe(`a backfill of ${IDENTITIES} identities with five datasets each, by its
     expect(stopped).toMatchObject({
       code: 1,
       stdout: '',
-      stderr: expect.stringContaining('the next run goes on from there'),
+      stderr: expect.stringContaining('the next run continues from there'),
     });
     const soFar = async () => {
       const report = JSON.parse((await ofPool('status', '--json')).stdout);
@@ -270,7 +270,7 @@ describe(`a backfill of ${IDENTITIES} identities with five datasets each, by its
     try {
       const told = await here('status');
       expect(told).toMatchObject({ code: 0, stderr: '' });
-      expect(told.stdout).toContain('The service was not asked: the local cloud is not running on this data directory');
+      expect(told.stdout).toContain('The service was not queried: the local cloud is not running on this data directory');
       expect(told.stdout).toMatch(
         /ENABLED on cognito-sync when seen at .*\n {2}bulk publish {2}started .*projected /,
       );
@@ -324,7 +324,7 @@ describe('the commands of a backfill, on a PostgreSQL server', () => {
         code: 1,
         stdout: expect.stringMatching(/: \d+ of 20 datasets compared/),
       });
-      expect(stopped.stderr).toContain('the next run goes on from there');
+      expect(stopped.stderr).toContain('the next run continues from there');
       const rest = await ofPool(['reconcile', '--rate', '1000', '--json']);
       expect(JSON.parse(rest.stdout)).toMatchObject({ end: 'finished', compared: 20, repaired: 0 });
       expect(rest.stderr).toMatch(/^[1-9]\d* of 20 /);

@@ -172,7 +172,7 @@ describe('the socket of the operator', () => {
     });
     expect(outcome).toEqual({
       exitCode: 1,
-      error: expect.stringContaining('the next run goes on from there'),
+      error: expect.stringContaining('the next run continues from there'),
     });
     expect(told).toEqual(['0 of 1000 datasets compared, 0 repaired']);
     await ended.promise;
