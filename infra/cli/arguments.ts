@@ -2,20 +2,23 @@ import { parseArgs } from 'node:util';
 import { brokenConstraints, SYNC_CONSTRAINTS } from '../../lib/wire/constraints.ts';
 import { UsageError } from './command.ts';
 
-const WHAT = {
+const DESCRIPTIONS = {
   IdentityPoolId: 'the id of an identity pool',
   IdentityId: 'the id of an identity',
   StreamName: 'the name of a stream',
   RoleArn: 'the ARN of a role',
 } as const;
 
-/** Takes what the API would take, so that it can be asked for there. @throws {UsageError} */
-export function checkMember(member: keyof typeof WHAT, value: string): void {
+/**
+ * Checks a value against the API's constraint for that member, so that a later request with it is valid.
+ * @throws {UsageError} the value violates the constraint
+ */
+export function checkMember(member: keyof typeof DESCRIPTIONS, value: string): void {
   const [broken] = brokenConstraints(SYNC_CONSTRAINTS, member, value);
-  if (broken !== undefined) throw new UsageError(`${value} is not ${WHAT[member]}: ${broken}`);
+  if (broken !== undefined) throw new UsageError(`${value} is not ${DESCRIPTIONS[member]}: ${broken}`);
 }
 
-/** The pool that `--pool` names. @throws {UsageError} it is missing, or no id of a pool */
+/** Returns the identity pool id given with `--pool`. @throws {UsageError} the id is missing or invalid */
 export function readPool(command: string, pool: string | undefined): string {
   if (pool === undefined) throw new UsageError(`${command} takes --pool with the id of an identity pool`);
   checkMember('IdentityPoolId', pool);
@@ -23,8 +26,9 @@ export function readPool(command: string, pool: string | undefined): string {
 }
 
 /**
- * Of an option that is given twice the last one would count, which nobody may notice: of two pools, say.
- * @throws {UsageError} there is such an option
+ * Rejects an option that is given more than once. `parseArgs` would silently use the last value, for example the
+ * second of two pools.
+ * @throws {UsageError} an option is repeated
  */
 export function refuseRepeated(args: readonly string[]): void {
   const { tokens } = parseArgs({ args: [...args], strict: false, allowPositionals: true, tokens: true });
@@ -36,7 +40,7 @@ export function refuseRepeated(args: readonly string[]): void {
   }
 }
 
-/** A whole number in a range. @throws {UsageError} */
+/** Reads an integer from `min` to `max`. @throws {UsageError} the value is not such a number */
 export function readNumber(
   option: string,
   value: string,

@@ -4,15 +4,15 @@ import type { CommandDeps } from './command.ts';
 import { type Outcome, stoppedText } from './run-command.ts';
 import { type OperatorMessage, withShortPath } from './socket.ts';
 
-/** No socket, or one that a killed process left behind. */
-const NOBODY = new Set(['ENOENT', 'ENOTDIR', 'ECONNREFUSED']);
+/** The socket does not exist, or a killed process left it behind. */
+const NOT_LISTENING = new Set(['ENOENT', 'ENOTDIR', 'ECONNREFUSED']);
 
 /**
- * Hands a command line to the local cloud that listens on the socket at `path`, and passes on what it says. Where the
- * signal is aborted it goes away, by which the cloud ends the commands that are to end by that.
+ * Sends a command line to the local cloud that listens on the socket at `path` and relays its output. When the signal is
+ * aborted, the connection is closed; the cloud then stops every command that ends when its caller disconnects.
  *
- * @returns how the command ended, or null where nobody listens
- * @throws {SetupError} the socket may not be used, or the cloud stopped before the command had ended
+ * @returns the outcome of the command, or null if no process listens on the socket
+ * @throws {SetupError} access to the socket is denied, or the cloud stopped before the command ended
  */
 export async function askRunningCloud(
   path: string,
@@ -21,19 +21,19 @@ export async function askRunningCloud(
 ): Promise<Outcome | null> {
   const response = await withShortPath(path, (socketPath) => post(socketPath, JSON.stringify(commandLine)));
   if (response === null) return null;
-  const goAway = () => response.destroy();
-  signal.addEventListener('abort', goAway, { once: true });
-  if (signal.aborted) goAway();
+  const disconnect = () => response.destroy();
+  signal.addEventListener('abort', disconnect, { once: true });
+  if (signal.aborted) disconnect();
   for await (const message of messagesOf(response)) {
     if ('print' in message) print(message.print);
     else if ('progress' in message) progress(message.progress);
     else {
-      signal.removeEventListener('abort', goAway);
+      signal.removeEventListener('abort', disconnect);
       return message;
     }
   }
   if (signal.aborted) return { exitCode: 1, error: stoppedText(commandLine) ?? 'stopped' };
-  throw new SetupError('the local cloud stopped before the command had ended');
+  throw new SetupError('the local cloud stopped before the command ended; see the terminal of `npm start`');
 }
 
 async function post(socketPath: string, body: string): Promise<IncomingMessage | null> {
@@ -43,8 +43,8 @@ async function post(socketPath: string, body: string): Promise<IncomingMessage |
     });
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    if (NOBODY.has(code)) return null;
-    throw new SetupError(`the local cloud that runs there does not take commands (${code})`);
+    if (NOT_LISTENING.has(code)) return null;
+    throw new SetupError(`the local cloud on this data directory does not accept commands (${code})`);
   }
 }
 
@@ -58,6 +58,6 @@ async function* messagesOf(response: IncomingMessage): AsyncGenerator<OperatorMe
       for (const line of lines) yield JSON.parse(line);
     }
   } catch {
-    // A connection that ends early: who reads misses the last message.
+    // The connection closed early. The caller notices because the outcome, the last message, is missing.
   }
 }

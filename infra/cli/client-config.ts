@@ -10,16 +10,19 @@ import {
 import { LOOPBACK } from '../../lib/common/loopback.ts';
 import { readDatabaseUrl } from '../../lib/database/database-address.ts';
 
-/** Where a command finds the service it works on, and as whom. */
+/** Addresses and credentials of the service that a command works on. */
 export interface ClientConfig {
   url: string;
-  /** Where the query store is read. */
+  /** URL of the query store. */
   sqlUrl: string;
   region: string;
   credentials: Credentials;
 }
 
-/** Without a word from the environment: a local cloud on its default ports. @throws {SetupError} naming the variable that is wrong */
+/**
+ * Reads the addresses and credentials; by default, those of a local cloud on its default ports.
+ * @throws {SetupError} names the invalid variable
+ */
 export function readClientConfig(env: Environment): ClientConfig {
   const port = readPort(env, 'PORT', DEFAULT_PORT);
   const sqlPort = readPort(env, 'PG_PORT', DEFAULT_SQL_PORT);

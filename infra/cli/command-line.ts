@@ -1,23 +1,23 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { UsageError } from './command.ts';
 
-/** What every command can be asked for. */
-const OF_ALL = { json: { type: 'boolean', default: false } } as const;
+/** Options that every command accepts. */
+const COMMON_OPTIONS = { json: { type: 'boolean', default: false } } as const;
 
 /**
- * The options of a command, `json` among them, and what it is given besides.
- * @throws what `parseArgs` throws: an option is not known, or is not of its type
+ * Parses the options of a command, including `json`, and its positional arguments.
+ * @throws an error of `parseArgs`: an option is unknown or its value has the wrong type
  */
 export function readCommandLine<const Options extends ParseArgsOptionsConfig>(
   args: string[],
   options: Options,
 ) {
-  return parseArgs({ args, allowPositionals: true, options: { ...options, ...OF_ALL } });
+  return parseArgs({ args, allowPositionals: true, options: { ...options, ...COMMON_OPTIONS } });
 }
 
 /**
- * The options of a command that takes nothing besides, `json` among them.
- * @throws {UsageError} there is something besides
+ * Parses the options, including `json`, of a command without positional arguments.
+ * @throws {UsageError} there is a positional argument
  * @throws as `readCommandLine` does
  */
 export function readOptions<const Options extends ParseArgsOptionsConfig>(

@@ -3,87 +3,88 @@ import type { Environment } from '../../lib/common/environment.ts';
 import type { Database } from '../../lib/database/database.ts';
 import type { FetchPayload } from '../../lib/stream/payload.ts';
 
-/** How far a command has come. Of several, the last one counts. */
+/** Progress of a command. Each report replaces the previous one. */
 export interface Progress {
-  /** In one line. */
+  /** One line. */
   text: string;
-  /** Where it can be told how much there is. */
+  /** Absent if the total is unknown. */
   share?: { done: number; total: number };
 }
 
-/** What a command works with. */
+/** The dependencies of a command. */
 export interface CommandDeps {
   database: Database;
-  /** For events whose records lie behind a URL. */
+  /** Fetches the records of an event that holds a URL instead of them. */
   fetchPayload: FetchPayload;
   /**
-   * The Cognito Sync service with its streams. Whoever opens it closes it.
-   * @param identityPoolId the pool in question, whose id begins with its region
-   * @throws {SetupError} nobody said where it is
+   * Opens the Cognito Sync service and its streams. The caller closes it.
+   * @param identityPoolId the pool to work on; its id starts with its region
+   * @throws {SetupError} the environment does not say where the service is
    */
   openService: (identityPoolId?: string) => Promise<OperatedService>;
-  /** Says one line to the one who gave the command. */
+  /** Prints one line for the operator. */
   print: (line: string) => void;
   progress: (progress: Progress) => void;
   /** Milliseconds since 1970. */
   now: () => number;
-  /** Aborted where the one who gave the command has gone, as far as the command is to end by that. */
+  /** Aborted when the operator has disconnected or pressed Ctrl+C, if the command ends in that case. */
   signal: AbortSignal;
 }
 
-/** How a command is called. */
+/** The help text of a command. */
 export interface CommandUsage {
-  /** What it does, in one line. */
+  /** One line that says what the command does. */
   summary: string;
-  /** How it is called, a line each. */
+  /** The forms of the command, one per line. */
   usage: readonly string[];
 }
 
-/** A command of the operator's command line, which works with `Deps`. */
+/** A command of the operator's command line with the dependencies `Deps`. */
 export interface CommandWith<Deps> extends CommandUsage {
   /**
-   * Reads the arguments, before anything is opened.
+   * Parses the arguments before any resource is opened.
    *
-   * @returns the work itself; throws {SetupError} for what the operator can mend
-   * @throws {UsageError} the arguments make no sense; so do errors of `parseArgs`
+   * @returns the work itself, which throws {SetupError} for a problem that the operator can fix
+   * @throws {UsageError} the arguments are invalid
+   * @throws an error of `parseArgs`
    */
   prepare(args: string[]): (deps: Deps) => Promise<void>;
 }
 
-/** One that works on the database. It knows neither process nor environment: it may run in the local cloud. */
+/** A command that works on the database. It must not read process or environment: it may run in the local cloud. */
 export interface Command extends CommandWith<CommandDeps> {
   /**
-   * The same arguments for a process that works in another directory than `cwd`; absent where none is a path.
+   * Makes the paths in the arguments independent of the working directory `cwd`. Absent if no argument is a path.
    * @throws as `prepare` does
    */
   fromAnywhere?(args: string[], cwd: string): string[];
   /**
-   * What is asked of the one who gives the command before it is done; undefined where nothing is, by these arguments.
+   * Returns the question that the operator must confirm before the command runs; undefined if there is none.
    * @throws as `prepare` does
    */
   question?(args: string[]): string | undefined;
-  /** What is said where Ctrl+C has ended it; absent where the local cloud goes on with it all the same. */
+  /** The message after Ctrl+C. Absent if the local cloud completes the command even so. */
   stopped?: string;
 }
 
-/** The command line makes no sense. */
+/** The command line is invalid. */
 export class UsageError extends Error {
   override name = 'UsageError';
 }
 
 /**
- * Asks the one who gave the command whether to go on. What is not a clear yes is a no.
+ * Asks the operator whether to proceed. Any answer except a clear yes counts as no.
  *
  * @throws {SetupError} the answer is no
- * @throws {UsageError} there is nobody to be asked
+ * @throws {UsageError} there is no terminal to ask on
  */
 export type Confirm = (question: string) => Promise<void>;
 
-/** What a command works with that needs no database of ours: it runs in this process, never in the local cloud. */
+/** The dependencies of a command that needs no database. It runs in this process, never in the local cloud. */
 export interface ProcessDeps extends Pick<CommandDeps, 'openService' | 'print'> {
   env: Environment;
   stdin: AsyncIterable<string | Buffer>;
-  /** Of the terminal; undefined where what is said goes to none. */
+  /** Width of the terminal; undefined if the output is not a terminal. */
   columns: number | undefined;
   confirm: Confirm;
 }

@@ -28,7 +28,7 @@ export const PROCESS_COMMANDS: ReadonlyMap<string, ProcessCommand> = new Map([
   ['rules', rules],
 ]);
 
-/** All commands of the command line, of either kind. */
+/** All commands of the command line, of both kinds. */
 export const ALL_COMMANDS: ReadonlyMap<string, CommandUsage> = new Map<string, CommandUsage>([
   ...COMMANDS,
   ...PROCESS_COMMANDS,

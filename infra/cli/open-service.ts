@@ -11,11 +11,11 @@ import { isLoopback } from '../../lib/common/loopback.ts';
 import { UsageError } from './command.ts';
 
 /**
- * The service that the environment names: the one at AWS_ENDPOINT_URL, else Amazon's.
+ * Opens the service at AWS_ENDPOINT_URL or, if that is unset, Amazon's.
  *
- * @param identityPoolId the pool in question: where AWS_REGION does not say otherwise, its region is taken
- * @throws {SetupError} a variable is wrong
- * @throws {UsageError} the pool is in another region than the one that is asked
+ * @param identityPoolId the pool to work on; its region is used unless AWS_REGION or AWS_DEFAULT_REGION is set
+ * @throws {SetupError} a variable is invalid
+ * @throws {UsageError} the pool is not in the configured region
  */
 export async function openService(env: Environment, identityPoolId?: string): Promise<OperatedService> {
   const endpoint = readEndpoint(env);
@@ -23,13 +23,13 @@ export async function openService(env: Environment, identityPoolId?: string): Pr
   const region = env.AWS_REGION || env.AWS_DEFAULT_REGION || ofPool || DEFAULT_REGION;
   if (endpoint === undefined && ofPool !== undefined && ofPool !== region) {
     throw new UsageError(
-      `${identityPoolId} is in ${ofPool}, and AWS_REGION=${region} says to ask there; a pool and its stream are in one region`,
+      `${identityPoolId} is in ${ofPool}, but AWS_REGION=${region}; set AWS_REGION to the region of the pool, which is also that of its stream`,
     );
   }
   const credentials = localCredentials(env, endpoint);
   const failures = readFailures(env);
   const parallelizationFactor = readParallelizationFactor(env);
-  // Loaded for those who need it: it takes longer than everything else together.
+  // Loaded only when it is needed: it takes longer to load than everything else together.
   const { openOperatedService } = await import('../../lib/aws/operated-service.ts');
   return openOperatedService({
     region,
@@ -45,13 +45,13 @@ function readEndpoint({ AWS_ENDPOINT_URL: value }: Environment): string | undefi
   const url = URL.parse(value);
   if (!url || !/^https?:$/.test(url.protocol)) {
     throw new SetupError(
-      'AWS_ENDPOINT_URL is not an address of http or https; one looks like http://127.0.0.1:4580',
+      'AWS_ENDPOINT_URL is not an HTTP or HTTPS URL; use, for example, http://127.0.0.1:4580',
     );
   }
   return value.replace(/\/$/, '');
 }
 
-/** Those that `npm start` takes by default, where the environment names none and the service is on this machine. */
+/** Returns the default credentials of `npm start` if the environment names none and the service is on this machine. */
 function localCredentials(env: Environment, endpoint: string | undefined): Credentials | undefined {
   const isNamed = [env.AWS_ACCESS_KEY_ID, env.AWS_PROFILE].some(Boolean);
   const host = endpoint === undefined ? '' : new URL(endpoint).hostname.replaceAll(/[[\]]/g, '');

@@ -4,8 +4,8 @@ import { type SyncClientCondition, SyncClientError } from '../../lib/backfill/sy
 import { SetupError } from '../../lib/common/errors.ts';
 
 /**
- * Opens the service for one piece of work.
- * @throws {SetupError} it could not be asked, in words that say what can be done
+ * Opens the service, runs `work` with it and closes it.
+ * @throws {SetupError} a request failed; the message says what to do
  */
 export async function withService<Result>(
   openService: (identityPoolId?: string) => Promise<OperatedService>,
@@ -24,8 +24,8 @@ export async function withService<Result>(
 }
 
 /**
- * Opens the service for a command that has something to do without it, too.
- * @returns null where nobody said where it is, and why
+ * Opens the service for a command that can also work without it.
+ * @returns the service, or null with the reason if the environment does not say where it is
  */
 export async function openServiceIfAny(
   openService: (identityPoolId?: string) => Promise<OperatedService>,
@@ -39,7 +39,7 @@ export async function openServiceIfAny(
   }
 }
 
-/** Why a service did not answer, and what can be done about it: in one line. */
+/** Describes in one line why a request to the service failed and what to do. */
 export function describeFailure(
   failure: { condition: SyncClientCondition; message: string },
   { name }: Pick<OperatedService, 'name'>,
@@ -52,22 +52,22 @@ export function describeFailure(
         ? message
         : `there is no identity pool ${identityPoolId} at ${name}`;
     case 'not-authorized':
-      return `these credentials may not do that at ${name}: ${message}`;
+      return `these credentials are not authorized at ${name}: ${message}`;
     case 'credentials':
-      return `${name} cannot be asked: ${message}; log in anew, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`;
+      return `${name} cannot be called: ${message}; log in again, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`;
     case 'throttled':
-      return `${name} is asked too often at the moment, try again later: ${message}`;
+      return `${name} is throttling requests: ${message}; try again later`;
     case 'unavailable':
-      return `${name} cannot be reached (AWS_ENDPOINT_URL says where it is; unset, it is Amazon's): ${message}`;
+      return `${name} cannot be reached (check AWS_ENDPOINT_URL; if it is unset, the service is Amazon's): ${message}`;
     case 'refused':
-      return `${name} refuses that: ${message}`;
+      return `${name} rejected the request: ${message}`;
   }
 }
 
-/** The same of a stream. */
+/** Describes in one line why a stream cannot be read. */
 export function describeStreamFailure(error: EvidenceError, streamName: string): string {
   const message = error.message.replaceAll(/\s+/g, ' ');
   return error.condition === 'not-found'
-    ? `there is no stream ${streamName} in the region of the pool (${message})`
-    : `the stream ${streamName} cannot be read: ${message}`;
+    ? `stream ${streamName} does not exist in the region of the pool (${message})`
+    : `stream ${streamName} cannot be read: ${message}`;
 }

@@ -17,22 +17,22 @@ import { usage } from './usage.ts';
 
 type Output = NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
 
-/** What a command line reads and writes: a process, or a test's stand-in for one. */
+/** The streams and settings of a process, or a test's substitute for them. */
 export interface CommandTerminal {
   env: Environment;
   stdin: NodeJS.ReadableStream & { isTTY?: boolean };
   stdout: Output;
   stderr: Output;
-  /** Calls `stop` at the first Ctrl+C, in place of ending the process. */
+  /** Calls `stop` at the first Ctrl+C instead of ending the process. */
   onInterrupt: (stop: () => void) => void;
 }
 
 /**
- * Runs `npx cognito-sync-backend <command>` on the database that the environment names, or on none.
+ * Runs `npx cognito-sync-backend <command>`. A command that needs a database uses the one that the environment names.
  *
- * @param commandLine name of the command first
+ * @param commandLine the command's name and its arguments
  * @returns the exit code
- * @throws what the operator can do nothing about
+ * @throws an error that the operator cannot fix
  */
 export async function runCommandLine(
   commandLine: readonly string[],
@@ -41,7 +41,7 @@ export async function runCommandLine(
   const { stdout, stderr } = terminal;
   const [name = ''] = commandLine;
   const console = new Console(stdout, stderr);
-  // What a command says may be piped, how far it has come is for whoever watches.
+  // Standard output may be piped, so progress goes to standard error.
   const view = createProgressView({ output: stderr, now: Date.now });
   if (commandLine.some((argument) => argument === '--help' || argument === '-h')) {
     console.log(usage(name, ALL_COMMANDS));
@@ -55,28 +55,28 @@ export async function runCommandLine(
     },
     progress: view.show,
   };
-  const run = PROCESS_COMMANDS.has(name) ? runHere : runOnDatabase;
+  const run = PROCESS_COMMANDS.has(name) ? runInProcess : runOnDatabase;
   const { exitCode, error } = await run(commandLine, terminal, deps);
   view.clear();
   if (error !== undefined) console.error(toSafeError(error, exitCode));
   return exitCode;
 }
 
-/** How a command is called takes several lines. All else is one, whatever stands in what is quoted. */
+/** A usage error has several lines. Any other error is printed as one line, even if it quotes text with line breaks. */
 function toSafeError(error: string, exitCode: Outcome['exitCode']): string {
   const lines = exitCode === 2 ? error.split('\n') : [error];
   return `cognito-sync-backend: ${lines.map(toSafeLine).join('\n')}`;
 }
 
-type Said = Pick<CommandDeps, 'print' | 'progress'> & { confirm: Confirm };
+type Messages = Pick<CommandDeps, 'print' | 'progress'> & { confirm: Confirm };
 
-async function runHere(
+async function runInProcess(
   commandLine: readonly string[],
   { env, stdin, stdout, stderr }: CommandTerminal,
-  { confirm, print }: Said,
+  { confirm, print }: Messages,
 ): Promise<Outcome> {
   const before = globalThis.console;
-  // What the user's own code prints is not what the command says, which may be piped.
+  // Output of the user's own code goes to standard error, because standard output may be piped.
   globalThis.console = new Console(stderr);
   try {
     return await outcomeOf(async () => {
@@ -99,10 +99,10 @@ async function runHere(
 async function runOnDatabase(
   commandLine: readonly string[],
   { env, onInterrupt }: CommandTerminal,
-  { confirm, print, progress }: Said,
+  { confirm, print, progress }: Messages,
 ): Promise<Outcome> {
   try {
-    // The region is that of `npm start`, of whose variables a command needs no other.
+    // The region is determined as for `npm start`; a command needs none of its other variables.
     const region = readRegion(env);
     const policy = readPayloadPolicy({ ...env, AWS_REGION: region });
     return await runOperatorCommand(commandLine, {
@@ -111,7 +111,7 @@ async function runOnDatabase(
       confirm,
       deps: {
         fetchPayload: createPayloadFetch({ policy, now: Date.now }),
-        openService: (identityPoolId) => openServiceOf(env, identityPoolId),
+        openService: (identityPoolId) => openDatabaseService(env, identityPoolId),
         print,
         progress,
         now: Date.now,
@@ -124,17 +124,23 @@ async function runOnDatabase(
   }
 }
 
-/** What streams into an embedded database is a local cloud, never Amazon's service. */
-async function openServiceOf(env: Environment, identityPoolId: string | undefined): Promise<OperatedService> {
+/** Only a local cloud streams into an embedded database, so Amazon's service is never the default for one. */
+async function openDatabaseService(
+  env: Environment,
+  identityPoolId: string | undefined,
+): Promise<OperatedService> {
   if (readDatabaseIfAny(env) === undefined && !env.AWS_ENDPOINT_URL) {
     throw new SetupError(
-      'the local cloud does not run there; start it with `npm start`, or set DATABASE_URL, DATABASE_SECRET or DSQL_ENDPOINT and, but for Amazon, AWS_ENDPOINT_URL',
+      "the local cloud is not running on this data directory; start it with `npm start`, or set DATABASE_URL, DATABASE_SECRET or DSQL_ENDPOINT, and AWS_ENDPOINT_URL unless the service is Amazon's",
     );
   }
   return openService(env, identityPoolId);
 }
 
-/** Ctrl+C ends such a command in an orderly way, and a second one at once; any other ends with the process. */
+/**
+ * Returns the signal for Ctrl+C. The first Ctrl+C stops a command in an orderly way if the command supports that; the
+ * second one ends the process immediately. For any other command, the first one ends the process.
+ */
 function signalOf(commandLine: readonly string[], onInterrupt: CommandTerminal['onInterrupt']): AbortSignal {
   const stop = new AbortController();
   if (stoppedText(commandLine) !== undefined) onInterrupt(() => stop.abort());

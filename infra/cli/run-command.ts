@@ -5,7 +5,7 @@ import { type CommandDeps, type CommandUsage, type CommandWith, UsageError } fro
 import { COMMANDS } from './commands.ts';
 import { usage } from './usage.ts';
 
-/** How a command ended: 0 done, 1 failed, 2 called wrongly; what went wrong, in words for the operator. */
+/** Outcome of a command: exit code 0 (done), 1 (failed) or 2 (usage error), and the error message for the operator. */
 export interface Outcome {
   exitCode: 0 | 1 | 2;
   error?: string;
@@ -14,9 +14,10 @@ export interface Outcome {
 export const DONE: Outcome = { exitCode: 0 };
 
 /**
- * Reads the command line of a command on the database, name first. What it returns does the work, as often as it is called.
- * @param all commands that there are, these among them
- * @throws {UsageError} with how it is called
+ * Parses the command line of a command on the database, name first. The returned function does the work and may be
+ * called more than once.
+ * @param all the commands to list in the usage text
+ * @throws {UsageError} the message includes the usage text
  */
 export function prepareCommand(
   commandLine: readonly string[],
@@ -25,7 +26,7 @@ export function prepareCommand(
   return prepareFrom(COMMANDS, commandLine, all);
 }
 
-/** The same for any kind of command. */
+/** Parses a command line as `prepareCommand` does, for any kind of command. */
 export function prepareFrom<Deps>(
   commands: ReadonlyMap<string, CommandWith<Deps>>,
   [name, ...args]: readonly string[],
@@ -33,8 +34,8 @@ export function prepareFrom<Deps>(
 ): (deps: Deps) => Promise<void> {
   const command = commands.get(name ?? '');
   if (command === undefined) {
-    const said = name === undefined ? 'which command?' : `there is no command ${name}`;
-    throw new UsageError(`${said}\n${usage(undefined, all)}`);
+    const problem = name === undefined ? 'no command given' : `unknown command ${name}`;
+    throw new UsageError(`${problem}\n${usage(undefined, all)}`);
   }
   try {
     refuseRepeated(args);
@@ -45,22 +46,22 @@ export function prepareFrom<Deps>(
   }
 }
 
-/** The same command line, prepared before, for a process that works in another directory than `cwd`. */
+/** Rewrites a valid command line so that a process in another working directory than `cwd` can run it. */
 export function fromAnywhere([name = '', ...args]: readonly string[], cwd: string): string[] {
   return [name, ...(COMMANDS.get(name)?.fromAnywhere?.(args, cwd) ?? args)];
 }
 
-/** What the one who gives the command has to agree to first, if anything. @throws {UsageError} */
+/** Returns the question that the operator must confirm first, if any. @throws {UsageError} */
 export function questionOf([name = '', ...args]: readonly string[]): string | undefined {
   return COMMANDS.get(name)?.question?.(args);
 }
 
-/** What is said where Ctrl+C has ended the command; undefined where Ctrl+C does not end it in the local cloud. */
+/** Returns the message after Ctrl+C; undefined if Ctrl+C does not end the command in the local cloud. */
 export function stoppedText([name = '']: readonly string[]): string | undefined {
   return COMMANDS.get(name)?.stopped;
 }
 
-/** Words the failures that the operator can do something about. @throws any other */
+/** Converts errors that the operator can fix to an outcome. @throws any other error */
 export async function outcomeOf(work: () => Promise<Outcome>): Promise<Outcome> {
   try {
     return await work();
@@ -68,7 +69,7 @@ export async function outcomeOf(work: () => Promise<Outcome>): Promise<Outcome> 
     if (error instanceof UsageError) return { exitCode: 2, error: error.message };
     if (error instanceof SetupError) return { exitCode: 1, error: error.message };
     if (error instanceof DatabaseError || error instanceof ValueRefusedError) {
-      return { exitCode: 1, error: `the database says: ${error.message}` };
+      return { exitCode: 1, error: `the database reported an error: ${error.message}` };
     }
     throw error;
   }

@@ -14,20 +14,20 @@ import { DONE, type Outcome } from './run-command.ts';
 
 export interface DirectoryOptions {
   work: (deps: CommandDeps) => Promise<void>;
-  /** The same work as a command line, for another process. */
+  /** The same work as a command line that another process can run. */
   commandLine: readonly string[];
   dataDir: string;
   deps: Omit<CommandDeps, 'database'>;
 }
 
-/** For another command to end that has the directory, or for a local cloud to come up. */
+/** Time for another command to release the directory, or for a local cloud to start. */
 const WAIT_MS = 10_000;
 
 /**
- * Works on the embedded database, which only one process can have: the local cloud that runs on the directory does the
- * work, or this process if none does.
+ * Runs a command on the embedded database, which only one process can open. If a local cloud runs on the directory, it
+ * runs the command; otherwise this process does.
  *
- * @throws {SetupError} there is no database, or another process keeps it and takes no commands
+ * @throws {SetupError} there is no database, or another process holds the directory and accepts no commands
  */
 export async function runOnDirectory({
   work,
@@ -39,10 +39,10 @@ export async function runOnDirectory({
   for (const giveUpAt = Date.now() + WAIT_MS; ; await sleep(100)) {
     const outcome = await askRunningCloud(paths.operatorSocket, commandLine, deps);
     if (outcome !== null) return outcome;
-    // Taking the directory would make it.
+    // Checked first, because takeDataDirectory would create the directory.
     if (!existsSync(paths.database)) {
       throw new SetupError(
-        `DATA_DIR=${paths.path} holds no database; run this where \`npm start\` ran, or set DATA_DIR or DATABASE_URL as there`,
+        `no database in DATA_DIR=${paths.path}; run this command in the directory where \`npm start\` ran, or set DATA_DIR or DATABASE_URL as for \`npm start\``,
       );
     }
     const directory = await takeUnlessInUse(dataDir, giveUpAt);

@@ -7,16 +7,16 @@ import { DONE, fromAnywhere, type Outcome, outcomeOf, prepareCommand, questionOf
 import { runOnDirectory } from './run-on-directory.ts';
 
 export interface OperatorOptions {
-  /** A server; without it the embedded database in `dataDir` is meant. */
+  /** A database server; undefined for the embedded database in `dataDir`. */
   address: DatabaseAddress | undefined;
   dataDir: string;
-  /** Asks for what a command needs somebody to agree to. */
+  /** Asks the operator to confirm a command. */
   confirm: Confirm;
-  /** What a command works with, but for the database. */
+  /** The dependencies of the command, except the database. */
   deps: Omit<CommandDeps, 'database'>;
 }
 
-/** Runs a command line, name first, where its database is. @throws what the operator can do nothing about */
+/** Runs a command line, name first, on its database. @throws an error that the operator cannot fix */
 export function runOperatorCommand(
   commandLine: readonly string[],
   { address, dataDir, confirm, deps }: OperatorOptions,

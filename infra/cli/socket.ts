@@ -5,17 +5,17 @@ import type { Progress } from './command.ts';
 import type { Outcome } from './run-command.ts';
 
 /**
- * What a running local cloud answers to `POST /commands` with a command line (a JSON array, name first): lines of JSON,
- * those to print, how far it has come, and at last how it ended.
+ * One line of the local cloud's response to `POST /commands`, whose body is a command line (a JSON array, name first).
+ * The response is JSON Lines: lines to print, progress reports, and finally the outcome.
  */
 export type OperatorMessage = { print: string } | { progress: Progress } | Outcome;
 
-/** The system keeps 104 bytes for the path of a socket on macOS and 108 on Linux, one of them for its end. */
+/** The system limits the path of a socket to 104 bytes on macOS and 108 on Linux, including the terminating NUL. */
 const MAX_PATH_BYTES = 103;
 
 /**
- * Gives `use` a path that is short enough for a socket: the path itself, or one through a link in a directory of our
- * own that is there until `use` has ended.
+ * Calls `use` with a path that is short enough for a socket: `path` itself, or a path through a symbolic link in a
+ * temporary directory, which is removed when `use` has ended.
  */
 export async function withShortPath<Result>(
   path: string,

@@ -1,7 +1,7 @@
 import type { CommandUsage } from './command.ts';
 import { COMMANDS } from './commands.ts';
 
-/** How a command is called; how all of them are where no command has that name. */
+/** Returns the usage text of a command, or of all commands if no command has that name. */
 export function usage(
   name: string | undefined,
   commands: ReadonlyMap<string, CommandUsage> = COMMANDS,

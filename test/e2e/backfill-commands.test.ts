@@ -61,7 +61,7 @@ describe(`a backfill of ${IDENTITIES} identities with five datasets each, by its
     expect(await ofPool('disconnect', '--yes')).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(
-        /ENABLED on cognito-sync {2}-> {2}DISABLED, was on cognito-sync\n.*\n.*\n.*a gap begins/,
+        /ENABLED on cognito-sync {2}-> {2}DISABLED, was on cognito-sync\n.*\n.*\n.*This starts a gap/,
       ),
     });
     const limit = pLimit(8);
@@ -148,12 +148,10 @@ describe(`a backfill of ${IDENTITIES} identities with five datasets each, by its
     expect(JSON.parse(mended.stdout).bulkPublishNeededAfter).toEqual(expect.any(String));
     const needed = await ofPool('status', '--check');
     expect(needed).toMatchObject({ code: 1, stderr: 'cognito-sync-backend: 1 thing to be looked at\n' });
-    expect(needed.stdout).toMatch(
-      /a bulk publish is needed: none that began after \S+Z is in the query store/,
-    );
+    expect(needed.stdout).toMatch(/a bulk publish is needed: none started after \S+Z is in the query store/);
     expect(await ofPool('bulk-publish', 'watch')).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining("before the end of the pool's last gap"),
+      stderr: expect.stringContaining("it started before the pool's last gap ended"),
     });
   });
 
@@ -166,7 +164,7 @@ describe(`a backfill of ${IDENTITIES} identities with five datasets each, by its
     expect(stopped).toMatchObject({
       code: 1,
       stdout: '',
-      stderr: expect.stringContaining('the next run goes on from there'),
+      stderr: expect.stringContaining('the next run continues from there'),
     });
     const soFar = async () => {
       const report = JSON.parse((await ofPool('status', '--json')).stdout);
@@ -243,7 +241,7 @@ describe(`a backfill of ${IDENTITIES} identities with five datasets each, by its
       args: ['connect', '--pool', POOL],
       with: ENDPOINT,
       code: 1,
-      says: 'http://127.0.0.1:1 cannot be reached (AWS_',
+      says: 'http://127.0.0.1:1 cannot be reached (check AWS_',
     },
     {
       args: ['connect', '--pool', POOL],
@@ -255,7 +253,7 @@ describe(`a backfill of ${IDENTITIES} identities with five datasets each, by its
       args: ['connect', '--pool', POOL],
       with: { AWS_ENDPOINT_URL: '', AWS_REGION: 'eu-west-1' },
       code: 2,
-      says: `${POOL} is in us-east-1, and AWS_REGION=eu-west-1`,
+      says: `${POOL} is in us-east-1, but AWS_REGION=eu-west-1`,
     },
   ])('$args: one line says what is wrong', async ({ args, with: more = {}, code, says }) => {
     const answer = await operate(args, { ...env(), ...more } as Record<string, string>);
@@ -271,13 +269,17 @@ describe(`a backfill of ${IDENTITIES} identities with five datasets each, by its
     try {
       const told = await here('status');
       expect(told).toMatchObject({ code: 0, stderr: '' });
-      expect(told.stdout).toContain('The service was not asked: the local cloud does not run there');
+      expect(told.stdout).toContain(
+        'The service was not queried: the local cloud is not running on this data directory',
+      );
       expect(told.stdout).toMatch(
         /ENABLED on cognito-sync when seen at .*\n {2}bulk publish {2}started .*projected /,
       );
       expect(await here('reconcile', '--pool', POOL)).toMatchObject({
         code: 1,
-        stderr: expect.stringContaining('the local cloud does not run there; start it with `npm start`'),
+        stderr: expect.stringContaining(
+          'the local cloud is not running on this data directory; start it with `npm start`',
+        ),
       });
     } finally {
       await start();
@@ -325,7 +327,7 @@ describe('the commands of a backfill, on a PostgreSQL server', () => {
         code: 1,
         stdout: expect.stringMatching(/: \d+ of 20 datasets compared/),
       });
-      expect(stopped.stderr).toContain('the next run goes on from there');
+      expect(stopped.stderr).toContain('the next run continues from there');
       const rest = await ofPool(['reconcile', '--rate', '1000', '--json']);
       expect(JSON.parse(rest.stdout)).toMatchObject({ end: 'finished', compared: 20, repaired: 0 });
       expect(rest.stderr).toMatch(/^[1-9]\d* of 20 /);

@@ -23,13 +23,13 @@ describe("the operator's command line, without a database", () => {
     expect(await operateProcess([], {})).toMatchObject({
       code: 2,
       stdout: '',
-      stderr: expect.stringMatching(/^cognito-sync-backend: which command\?\nUsage:\n/),
+      stderr: expect.stringMatching(/^cognito-sync-backend: no command given\nUsage:\n/),
     });
     expect(await operate(['indexes', 'ad', 'numeric'], {})).toMatchObject({ code: 2, stdout: '' });
   });
 
   it.each([
-    { env: { DATA_DIR: '/nowhere/at/all' }, says: 'DATA_DIR=/nowhere/at/all holds no database; ' },
+    { env: { DATA_DIR: '/nowhere/at/all' }, says: 'no database in DATA_DIR=/nowhere/at/all; ' },
     {
       env: { DATABASE_URL: 'mysql://db' },
       says: 'invalid DATABASE_URL: it is not the address of a PostgreSQL database',
@@ -100,7 +100,7 @@ describe('a command on the embedded database', () => {
     await new Promise<void>((resolve) => other.listen(join(dataDir, 'operator.sock'), resolve));
     expect(await here('indexes')).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('does not take commands'),
+      stderr: expect.stringContaining('does not accept commands'),
     });
     await new Promise((resolve) => other.close(resolve));
     await writeFile(join(dataDir, 'operator.sock'), '');

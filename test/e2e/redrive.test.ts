@@ -45,7 +45,7 @@ describe('the command redrive', () => {
       code: 0,
       stderr: '',
       stdout: expect.stringMatching(
-        /^quarantine: 0 projected, 1 can not be projected as they are \(1 not-json; docs\/query\.md says what that means\)\n.*`redrive --dismiss`.*\n$/,
+        /^quarantine: 0 projected, 1 cannot be projected as they are \(1 not-json; see docs\/query\.md\)\n.*`redrive --dismiss`.*\n$/,
       ),
     });
   });
@@ -80,7 +80,7 @@ describe('the command redrive', () => {
     for (let time = 0; time < 2; time += 1) {
       expect(await redrive('--failures', directory)).toMatchObject({
         code: 0,
-        stdout: expect.stringMatching(/^\/.*: 2 projected, 0 can not be projected as they are\n/),
+        stdout: expect.stringMatching(/^\/.*: 2 projected, 0 cannot be projected as they are\n/),
       });
       expect(await keys()).toEqual(['given up', 'live', 'too']);
     }
@@ -116,7 +116,7 @@ describe('the command redrive', () => {
     expect(await operate(['redrive'], { DATABASE_URL: databaseUrl })).toMatchObject({
       code: 0,
       stderr: '',
-      stdout: expect.stringMatching(/^quarantine: 0 projected, 2 can not be projected .*1 offloaded-payload/),
+      stdout: expect.stringMatching(/^quarantine: 0 projected, 2 cannot be projected .*1 offloaded-payload/),
     });
     const { rows } = await database.query("SELECT reason FROM query.quarantine WHERE reason LIKE 'offl%'");
     expect(rows).toEqual([{ reason: 'offloaded-payload: the host is not an S3 endpoint of us-east-1' }]);

@@ -343,9 +343,9 @@ export default defineRules({ datasets: { game: { keys: { a: { validate: fail }, 
   });
 
   it.each([
-    ['', 'what was read is empty'],
-    ['{', 'what was read is not JSON'],
-    ['{"eventType":"Other","datasetName":"game","datasetRecords":{}}', 'is of the type "Other"'],
+    ['', 'the input is empty'],
+    ['{', 'the input is not JSON'],
+    ['{"eventType":"Other","datasetName":"game","datasetRecords":{}}', 'has the eventType "Other"'],
   ])('%j: one line says what is wrong', async (input, says) => {
     const { code, stdout, stderr } = await tried(input);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });

@@ -7,15 +7,15 @@ import { watchLast } from './bulk-publish/watch-last.ts';
 
 const ACTIONS = ['start', 'watch', 'status'];
 
-/** Has all that a pool stores published to its stream, and follows that into the query store. */
+/** Publishes all datasets of a pool to its stream and follows the bulk publish into the query store. */
 export const bulkPublish: Command = {
-  summary: 'have all datasets of a pool published, follow that into the query store, or list the last ones',
+  summary: 'start a bulk publish of a pool, follow it into the query store, or list the last ones',
   usage: [
     'bulk-publish start --pool <id> [--json]',
     'bulk-publish watch --pool <id> [--timeout SECONDS] [--json]',
     'bulk-publish status --pool <id> [--json]',
   ],
-  stopped: 'no longer watched; the bulk publish goes on',
+  stopped: 'stopped watching; the bulk publish continues',
   prepare(args) {
     const { values, positionals } = readCommandLine(args, {
       pool: { type: 'string' },
@@ -28,7 +28,7 @@ export const bulkPublish: Command = {
     const identityPoolId = readPool(`bulk-publish ${action}`, values.pool);
     const { timeout, json: asJson } = values;
     if (timeout !== undefined && action !== 'watch')
-      throw new UsageError('--timeout is for bulk-publish watch');
+      throw new UsageError('--timeout is valid only for bulk-publish watch');
     const options = { identityPoolId, asJson };
     if (action === 'start') return (deps) => startPublish(deps, options);
     if (action === 'status') return (deps) => listPublishes(deps, options);

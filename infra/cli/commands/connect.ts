@@ -7,9 +7,9 @@ import { readOptions } from '../command-line.ts';
 import { changeSettings } from './connection/change-settings.ts';
 import { type Connection, planConnection } from './connection/plan-connection.ts';
 
-/** Turns on the stream of an identity pool that is there already, and its sync trigger. */
+/** Turns on the stream of an existing identity pool and sets its sync trigger. */
 export const connect: ProcessCommand = {
-  summary: `have an identity pool stream to ${STREAM_NAME}, or to --stream, and invoke a sync trigger; asks first`,
+  summary: `turn on the stream of an identity pool (${STREAM_NAME} or --stream) and set its sync trigger; asks first`,
   usage: ['connect --pool <id> [--stream NAME] [--role ARN] [--trigger FUNCTION_ARN] [--yes] [--json]'],
   prepare(args) {
     const values = readOptions('connect', args, {
@@ -31,7 +31,7 @@ export const connect: ProcessCommand = {
           const plan = planConnection(is, wanted, STREAM_NAME);
           if (plan.streaming && plan.streaming.roleArn === null && !deps.env.AWS_ENDPOINT_URL) {
             throw new SetupError(
-              `${identityPoolId} never had a role with which Amazon writes to the stream; name one with --role: cognito-sync.amazonaws.com assumes it, and it may do kinesis:PutRecord`,
+              `${identityPoolId} has no role for writing to the stream; pass --role with a role that cognito-sync.amazonaws.com can assume and that allows kinesis:PutRecord`,
             );
           }
           return plan;
@@ -51,7 +51,7 @@ function readConnection({
 }): Connection {
   if (stream?.startsWith('arn:')) {
     throw new UsageError(
-      '--stream takes the name of a stream, which is in the region and account of the pool',
+      '--stream takes the name of a stream, not an ARN; the stream must be in the region and account of the pool',
     );
   }
   if (stream !== undefined) checkMember('StreamName', stream);

@@ -4,9 +4,9 @@ import { readOptions } from '../command-line.ts';
 import { changeSettings } from './connection/change-settings.ts';
 import { planDisconnection } from './connection/plan-connection.ts';
 
-/** Undoes what connect does. */
+/** Reverts `connect`. */
 export const disconnect: ProcessCommand = {
-  summary: 'turn the stream and the sync trigger of an identity pool off; asks first',
+  summary: 'turn off the stream and the sync trigger of an identity pool; asks first',
   usage: ['disconnect --pool <id> [--yes] [--json]'],
   prepare(args) {
     const values = readOptions('disconnect', args, {
@@ -22,7 +22,7 @@ export const disconnect: ProcessCommand = {
         asJson,
         plan: planDisconnection,
         warning:
-          'With that a gap begins: changes do not reach the query store; a bulk publish brings them once the pool streams again, but for removals, which `reconcile` finds.',
+          'This starts a gap: until the pool streams again, changes do not reach the query store. After that, a bulk publish adds them, except removals, which `reconcile` finds.',
       });
   },
 };

@@ -17,9 +17,9 @@ interface ForgetArguments {
   asJson: boolean;
 }
 
-/** Erases what the query store holds of one person. */
+/** Erases all data of one identity from the query store. */
 export const forget: Command = {
-  summary: 'erase all that the query store holds of one person, with a receipt; asks first',
+  summary: 'erase all data of one identity from the query store and print a receipt; asks first',
   usage: ['forget --pool <id> --identity <id> [--yes] [--json]'],
   prepare(args) {
     const options = readArguments(args);
@@ -28,8 +28,8 @@ export const forget: Command = {
   question(args) {
     const { identityPoolId, identityId, isAsked, asJson } = readArguments(args);
     if (!isAsked) return undefined;
-    if (asJson) throw new UsageError('forget --json takes --yes as well: nothing can be asked then');
-    return `Erase all that the query store holds of ${identityId} in ${identityPoolId}? It cannot be undone.`;
+    if (asJson) throw new UsageError('forget --json needs --yes, because it cannot ask for confirmation');
+    return `Erase all data of ${identityId} in ${identityPoolId} from the query store? This cannot be undone.`;
   },
 };
 
@@ -50,46 +50,49 @@ async function run(
   { identityPoolId, identityId, asJson }: ForgetArguments,
   { database, openService, print, now }: CommandDeps,
 ): Promise<void> {
-  // What lies in the query store is erased whether the service can be asked or not.
+  // The query store is erased even if the service cannot be queried.
   const { service, why } = await openServiceIfAny(openService, identityPoolId);
   try {
-    const pool = service === null ? NOT_TOLD : await lookAtPool(service, identityPoolId);
+    const pool = service === null ? UNKNOWN : await readPoolAtService(service, identityPoolId);
     const { retentionMs } = pool;
     const identity = { identityPoolId, identityId, ...(retentionMs !== null && { retentionMs }) };
     const store = createForgetStore(database);
     const receipt = await forgetIdentity({ store, api: service?.api ?? null, now }, identity);
-    // Only afterwards: in quarantine there may be something of the person where nothing names the pool.
+    // Checked only after erasing: the quarantine may hold events of this identity even if no row names the pool.
     if (pool.isMissing && isNothing(receipt) && !(await store.knowsPool(identityPoolId))) {
       throw new SetupError(
         `neither the service nor the query store knows the pool ${identityPoolId}; nothing was erased`,
       );
     }
-    const told = why === null ? receipt : { ...receipt, notKnown: why };
-    for (const line of asJson ? [toJson(told)] : describe(told)) print(line);
+    const complete = why === null ? receipt : { ...receipt, notKnown: why };
+    for (const line of asJson ? [toJson(complete)] : describe(complete)) print(line);
   } finally {
     service?.close();
   }
 }
 
 interface PoolAtService {
-  /** For how long its stream keeps events; null where that cannot be told. */
+  /** Retention of the pool's stream; null if it is unknown. */
   retentionMs: number | null;
-  /** The service was asked, and has no such pool. */
+  /** Whether the service answered that the pool does not exist. */
   isMissing: boolean;
 }
 
-const NOT_TOLD: PoolAtService = { retentionMs: null, isMissing: false };
+const UNKNOWN: PoolAtService = { retentionMs: null, isMissing: false };
 
-async function lookAtPool({ api, streams }: OperatedService, identityPoolId: string): Promise<PoolAtService> {
+async function readPoolAtService(
+  { api, streams }: OperatedService,
+  identityPoolId: string,
+): Promise<PoolAtService> {
   try {
     const { streamName } = await api.readStreaming(identityPoolId);
-    if (streamName === null) return NOT_TOLD;
+    if (streamName === null) return UNKNOWN;
     return { retentionMs: await streams.readRetentionMs(streamName), isMissing: false };
   } catch (error) {
     if (error instanceof SyncClientError) {
       return { retentionMs: null, isMissing: error.condition === 'not-found' };
     }
-    if (error instanceof EvidenceError) return NOT_TOLD;
+    if (error instanceof EvidenceError) return UNKNOWN;
     throw error;
   }
 }
@@ -102,13 +105,13 @@ function describe(receipt: ForgetReceipt): string[] {
   const { identityPoolId, identityId, forgottenAt, erased, holdsStill, notKnown, repeatAfter } = receipt;
   return [
     `${identityId} in ${identityPoolId}, ${timeText(forgottenAt)}`,
-    ...(isNothing(receipt) ? ['  nothing of this identity was there'] : []),
-    `  erased: ${count(erased.datasets, 'dataset')}, ${count(erased.records, 'record')} with tombstones, ${count(erased.quarantined, 'event')} in quarantine, ${count(erased.datedRemovals, 'dated removal')}, ${count(erased.payloads, 'offloaded payload')}`,
+    ...(isNothing(receipt) ? ['  the query store held no data of this identity'] : []),
+    `  erased: ${count(erased.datasets, 'dataset')}, ${count(erased.records, 'record')} including tombstones, ${count(erased.quarantined, 'event')} in quarantine, ${count(erased.datedRemovals, 'dated removal')}, ${count(erased.payloads, 'offloaded payload')}`,
     ...(holdsStill === null
-      ? [`  whether the service still has datasets is not known: ${notKnown ?? 'nobody was asked'}`]
+      ? [`  not known whether the service still has datasets: ${notKnown ?? 'the service was not queried'}`]
       : describeHeld(holdsStill)),
-    `  The stream may hold events of this person until ${timeText(repeatAfter)}: run this again after that.`,
-    '  Failure objects and backups are not looked at.',
+    `  The stream may hold events of this identity until ${timeText(repeatAfter)}; run this again after that.`,
+    '  Failure objects and backups are not searched.',
   ];
 }
 
@@ -116,7 +119,7 @@ function describeHeld(names: readonly string[]): string[] {
   if (names.length === 0) return ['  the service has no datasets of this identity'];
   return [
     `  the service still has ${count(names.length, 'dataset')}: ${names.join(', ')}`,
-    '  A bulk publish or a write brings those back: have them deleted there first, then run this again.',
+    '  A bulk publish or a write would restore them: delete them at the service first, then run this again.',
   ];
 }
 

@@ -10,10 +10,10 @@ const ANSWERS: Record<ValueIndexName, string> = {
   numeric: 'query.records_of(key) by numeric_value',
   text: 'query.records_with(key, value)',
 };
-// Measured: rows written a second, on PostgreSQL and on the embedded database, new rows and newer ones.
-const COST = 'a quarter to a third of the speed of writing';
+// Measured in rows written per second, on PostgreSQL and on the embedded database, for new and for newer rows.
+const COST = 'a quarter to a third of the write speed';
 
-/** Which indexes on values there are, and what each costs; adds and drops them. */
+/** Lists the indexes on values with their cost, and adds or drops one. */
 export const indexes: Command = {
   summary: `list, build or drop the indexes on values; each costs ${COST}`,
   usage: ['indexes [--json]', 'indexes add numeric|text [--json]', 'indexes drop numeric|text [--json]'],
@@ -22,7 +22,7 @@ export const indexes: Command = {
     const [action, name, ...more] = positionals;
     const { json: asJson } = values;
     if (action === undefined) return (deps) => list(deps, asJson);
-    if (action !== 'add' && action !== 'drop') throw new UsageError(`indexes: there is no ${action}`);
+    if (action !== 'add' && action !== 'drop') throw new UsageError(`indexes: unknown action ${action}`);
     const index = VALUE_INDEX_NAMES.find((known) => known === name);
     if (index === undefined || more.length > 0) {
       throw new UsageError(`indexes ${action} takes one of ${VALUE_INDEX_NAMES.join(', ')}`);
@@ -41,7 +41,7 @@ async function list({ database, print }: CommandDeps, asJson: boolean): Promise<
     const size = state === 'absent' ? '' : sizeOf(bytes);
     print(`${name.padEnd(9)}${state.padEnd(10)}${size.padStart(9)}  ${ANSWERS[name]}`);
     if (state === 'broken')
-      print(`${''.padEnd(9)}building it was cut off; \`indexes add ${name}\` builds it anew`);
+      print(`${''.padEnd(9)}its build was interrupted; run \`indexes add ${name}\` to build it again`);
   }
   print(`Each costs ${COST}.`);
 }
@@ -62,13 +62,13 @@ async function add(
     return;
   }
   const seconds = (tookMs / 1000).toFixed(1);
-  print(`${name}: ${isBuilt ? `ready after ${seconds} s` : 'was there already'}, ${sizeOf(bytes)}`);
+  print(`${name}: ${isBuilt ? `ready after ${seconds} s` : 'already exists'}, ${sizeOf(bytes)}`);
 }
 
 async function drop(name: ValueIndexName, { database, print }: CommandDeps, asJson: boolean): Promise<void> {
   const isDropped = await createValueIndexes(database).drop(name);
   print(
-    asJson ? JSON.stringify({ name, isDropped }) : `${name}: ${isDropped ? 'dropped' : 'there was none'}`,
+    asJson ? JSON.stringify({ name, isDropped }) : `${name}: ${isDropped ? 'dropped' : 'does not exist'}`,
   );
 }
 

@@ -6,9 +6,9 @@ import { checkMember } from '../arguments.ts';
 import { type Command, type CommandDeps, UsageError } from '../command.ts';
 import { readCommandLine } from '../command-line.ts';
 
-/** Which identity pools there are, and what is set for each; makes one, such as the one that an app in the field has. */
+/** Lists the identity pools with their settings, or creates one, for example with the id that an app in the field uses. */
 export const pools: Command = {
-  summary: `list the identity pools, or make one, which streams to ${STREAM_NAME} unless told otherwise`,
+  summary: `list the identity pools, or create one, which streams to ${STREAM_NAME} by default`,
   usage: ['pools [--json]', 'pools add <identity pool id> [--stream NAME|--no-stream] [--json]'],
   prepare(args) {
     const { values, positionals } = readCommandLine(args, {
@@ -18,14 +18,18 @@ export const pools: Command = {
     const [action, identityPoolId, ...more] = positionals;
     const { stream, 'no-stream': noStream = false, json: asJson } = values;
     if (action === undefined) {
-      if (stream !== undefined || noStream) throw new UsageError('pools: a stream is for pools add');
+      if (stream !== undefined || noStream) {
+        throw new UsageError('--stream and --no-stream are valid only for pools add');
+      }
       return (deps) => list(deps, asJson);
     }
-    if (action !== 'add') throw new UsageError(`pools: there is no ${action}`);
-    if (identityPoolId === undefined || more.length > 0) throw new UsageError('pools add takes one id');
+    if (action !== 'add') throw new UsageError(`pools: unknown action ${action}`);
+    if (identityPoolId === undefined || more.length > 0) {
+      throw new UsageError('pools add takes one identity pool id');
+    }
     if (stream !== undefined && noStream)
-      throw new UsageError('pools add: --stream or --no-stream, not both');
-    // As the API would; whether the stream is there is not looked up.
+      throw new UsageError('pools add takes either --stream or --no-stream, not both');
+    // The same checks as in the API. Whether the stream exists is not checked.
     checkMember('IdentityPoolId', identityPoolId);
     if (stream !== undefined) checkMember('StreamName', stream);
     const streamName = noStream ? null : (stream ?? STREAM_NAME);
@@ -63,7 +67,7 @@ function describeStreams(streams: PoolStreams | null): string {
     .join('');
 }
 
-/** @throws {SetupError} the pool that had this id is still being deleted */
+/** @throws {SetupError} a deleted pool with this id is still being removed */
 async function add(
   {
     identityPoolId,
@@ -77,7 +81,7 @@ async function add(
   const outcome = await createPoolStore(database).createPool(pool, now());
   if (outcome === 'being deleted') {
     throw new SetupError(
-      `${identityPoolId}: not made, as the pool that had this id is still being deleted; try again in a minute, with the service running`,
+      `${identityPoolId}: not created, because the deleted pool with this id is still being removed; try again in a minute, with the service running`,
     );
   }
   const isMade = outcome === 'made';
@@ -86,7 +90,7 @@ async function add(
     return;
   }
   print(
-    `${identityPoolId}: ${isMade ? `made, ${describeStreams(streams)}` : 'was there already, and is left as it is'}`,
+    `${identityPoolId}: ${isMade ? `created, ${describeStreams(streams)}` : 'already exists and was not changed'}`,
   );
 }
 

@@ -16,16 +16,16 @@ import { describePublishNeeded } from './bulk-publish/describe-run.ts';
 interface ReconcileArguments {
   identityPoolId: string;
   maxCallsPerSecond: number | undefined;
-  anew: boolean;
+  restarts: boolean;
   asJson: boolean;
 }
 
-const STOPPED = 'stopped; what was mended stays, and the next run goes on from there';
+const STOPPED = 'stopped; repairs made so far are kept, and the next run continues from there';
 
-/** Compares what the query store has of a pool with the service, and mends it. */
+/** Compares the query store with the service for one pool and repairs the differences. */
 export const reconcile: Command = {
   summary:
-    'compare what the query store has of a pool with the service, and mend it; goes on where it was cut off',
+    'compare the query store with the service for one pool and repair it; continues where it was interrupted',
   usage: ['reconcile --pool <id> [--rate CALLS_PER_SECOND] [--restart] [--json]'],
   stopped: STOPPED,
   prepare(args) {
@@ -34,20 +34,20 @@ export const reconcile: Command = {
       rate: { type: 'string' },
       restart: { type: 'boolean', default: false },
     });
-    const { pool, rate, restart: anew, json: asJson } = values;
+    const { pool, rate, restart: restarts, json: asJson } = values;
     const identityPoolId = readPool('reconcile', pool);
     const maxCallsPerSecond =
       rate === undefined ? undefined : readNumber('--rate', rate, { min: 1, max: 1_000 });
-    return (deps) => run({ identityPoolId, maxCallsPerSecond, anew, asJson }, deps);
+    return (deps) => run({ identityPoolId, maxCallsPerSecond, restarts, asJson }, deps);
   },
 };
 
-/** Named in the terminal; how many more there are is in the count. */
+/** Number of skipped datasets that are listed; the rest are only counted. */
 const SKIPPED_NAMED = 20;
 
-/** @throws {SetupError} it has not come to its end */
+/** @throws {SetupError} it did not finish */
 async function run(
-  { identityPoolId, maxCallsPerSecond, anew, asJson }: ReconcileArguments,
+  { identityPoolId, maxCallsPerSecond, restarts, asJson }: ReconcileArguments,
   deps: CommandDeps,
 ): Promise<void> {
   const { database, openService, print, progress, signal, now } = deps;
@@ -63,7 +63,7 @@ async function run(
       },
       {
         identityPoolId,
-        restart: anew,
+        restart: restarts,
         signal,
         onProgress: ({ compared, repaired, total }) =>
           progress({
@@ -97,7 +97,7 @@ function failureOf(
   if (end === 'finished') return null;
   if (end === 'stopped') return STOPPED;
   const why = describeFailure({ condition: end, message: message ?? end }, service, identityPoolId);
-  return startedAt === null ? why : `${why}; the next run goes on where this one ended`;
+  return startedAt === null ? why : `${why}; the next run continues where this one ended`;
 }
 
 type Skipped = readonly { identityId: string; datasetName: string; reason: string }[];
@@ -113,12 +113,12 @@ function describe(
   return [
     `${identityPoolId}: ${compared} of ${count(total, 'dataset')} compared, ${repaired} repaired`,
     ...named.map(
-      ({ identityId, datasetName, reason }) => `  left as it is (${reason}): ${identityId} ${datasetName}`,
+      ({ identityId, datasetName, reason }) => `  skipped (${reason}): ${identityId} ${datasetName}`,
     ),
-    ...(skipped > named.length ? [`  and ${skipped - named.length} more left as they are`] : []),
-    ...(leftOut > 0 ? [`  ${count(leftOut, 'record')} left out, which no SQL text can hold`] : []),
-    ...(gapsMended > 0 ? [`  ${count(gapsMended, 'gap')} mended`] : []),
-    ...(isStreaming ? [] : ['  The pool does not stream: what changes from now on will be missing again.']),
+    ...(skipped > named.length ? [`  and ${skipped - named.length} more skipped`] : []),
+    ...(leftOut > 0 ? [`  ${count(leftOut, 'record')} left out: not storable as SQL text`] : []),
+    ...(gapsMended > 0 ? [`  ${count(gapsMended, 'gap')} repaired`] : []),
+    ...(isStreaming ? [] : ['  The pool does not stream: changes from now on will be missing again.']),
     ...(after === null ? [] : [`  ${describePublishNeeded(identityPoolId, after)}`]),
   ];
 }

@@ -19,9 +19,10 @@ import { readCommandLine } from '../command-line.ts';
 import { count } from '../terminal/format.ts';
 import { skipSilentOrigins } from './redrive/skip-silent-origins.ts';
 
-/** Projects once more what was kept because it could not be projected, and says what never can be. */
+/** Projects quarantined events or failure objects again, and reports those that can never be projected. */
 export const redrive: Command = {
-  summary: 'project again what lies in quarantine, or what Lambda put into its failure destination',
+  summary:
+    "project again the events in quarantine, or those in the event source mapping's failure destination",
   usage: ['redrive [--dismiss] [--json]', 'redrive --failures s3://bucket/prefix|directory [--json]'],
   prepare(args) {
     const { failures, isDismissing, asJson } = readArguments(args);
@@ -38,9 +39,9 @@ export const redrive: Command = {
 };
 
 interface RedriveArguments {
-  /** Where the failure objects are; undefined where the quarantine is meant. */
+  /** Location of the failure objects; undefined for the quarantine. */
   failures: string | undefined;
-  /** What cannot be projected as it is, is settled. */
+  /** Whether events that cannot be projected as they are count as settled. */
   isDismissing: boolean;
   asJson: boolean;
 }
@@ -51,18 +52,18 @@ function readArguments(args: string[]): RedriveArguments {
     dismiss: { type: 'boolean', default: false },
   });
   if (positionals.length > 0) throw new UsageError(`redrive does not take ${positionals[0]}`);
-  if (values.failures === '') throw new UsageError('--failures takes an address in S3 or a directory');
+  if (values.failures === '') throw new UsageError('--failures takes an S3 URI or a directory');
   if (values.failures !== undefined && values.dismiss) {
-    throw new UsageError('redrive --dismiss is for what lies in quarantine: without --failures');
+    throw new UsageError('--dismiss applies to the quarantine; it cannot be combined with --failures');
   }
   return { failures: values.failures, isDismissing: values.dismiss, asJson: values.json };
 }
 
 interface Left {
   objects: number;
-  /** Objects that could not be read, or hold what no table can. */
+  /** Objects that could not be read, or that hold a value that no table can store. */
   failed: number;
-  /** Events. */
+  /** Events whose payload was temporarily unavailable. */
   unavailable: number;
 }
 
@@ -71,54 +72,56 @@ async function fromQuarantine(
   { isDismissing, asJson }: Omit<RedriveArguments, 'failures'>,
 ): Promise<void> {
   const outcome = await redriveQuarantine({ ...toRedriveDeps(deps), isDismissing });
-  const never = countRefused(outcome);
+  const refused = countRefused(outcome);
   if (asJson) {
-    deps.print(JSON.stringify({ quarantine: { ...toJson(outcome), dismissed: isDismissing ? never : 0 } }));
+    deps.print(JSON.stringify({ quarantine: { ...toJson(outcome), dismissed: isDismissing ? refused : 0 } }));
   } else {
     deps.print(`quarantine: ${describe(outcome)}`);
-    if (never > 0) deps.print(isDismissing ? describeDismissed(never) : DISMISS_HINT);
+    if (refused > 0) deps.print(isDismissing ? describeDismissed(refused) : DISMISS_HINT);
   }
   requireNothingLeft({ objects: 0, failed: 0, unavailable: outcome.unavailable });
 }
 
 const DISMISS_HINT =
-  'Where nothing can mend that, `redrive --dismiss` settles it: no bulk publish waits for it any more.';
+  'If they cannot be repaired, `redrive --dismiss` settles them, so that no bulk publish waits for them.';
 
 function describeDismissed(events: number): string {
-  return `Dismissed: ${count(events, 'event')}. What was not projected stays in query.quarantine for seven days more.`;
+  return `Dismissed: ${count(events, 'event')}. Those not projected stay in query.quarantine for seven more days.`;
 }
 
 async function fromFailures(where: string, deps: CommandDeps, asJson: boolean): Promise<void> {
   const redriveDeps = toRedriveDeps(deps);
   const left: Left = { objects: 0, failed: 0, unavailable: 0 };
   const redriven = createRedrivenObjects(deps.database);
-  const told: object[] = [];
-  const say = asJson ? () => undefined : deps.print;
+  const reports: object[] = [];
+  const printUnlessJson = asJson ? () => undefined : deps.print;
   for await (const object of failureObjects(where)) {
     left.objects += 1;
     try {
       const outcome = await redriveObject(object, redriveDeps);
-      // What could not be projected lies in quarantine now.
+      // Events that could not be projected are in the quarantine now.
       if (outcome?.unavailable === 0) await redriven.keep(failureObjectName(object.name), deps.now());
       left.unavailable += outcome?.unavailable ?? 0;
-      const said = outcome ? describe(outcome) : 'is no object of a failure destination, left alone';
-      say(`${object.name}: ${said}`);
-      told.push({ name: object.name, outcome: outcome && toJson(outcome) });
+      const result = outcome
+        ? describe(outcome)
+        : 'skipped, because it is not an object of a failure destination';
+      printUnlessJson(`${object.name}: ${result}`);
+      reports.push({ name: object.name, outcome: outcome && toJson(outcome) });
     } catch (error) {
-      // It is this object that is wrong. Anything else would be so for the next one, too.
+      // These errors concern only this object. Any other error would occur for the next object as well.
       if (!(error instanceof SetupError || error instanceof ValueRefusedError)) throw error;
       left.failed += 1;
-      say(`${object.name}: ${error.message}`);
-      told.push({ name: object.name, error: error.message });
+      printUnlessJson(`${object.name}: ${error.message}`);
+      reports.push({ name: object.name, error: error.message });
     }
   }
-  if (asJson) deps.print(JSON.stringify({ failures: where, objects: told }));
-  if (left.objects === 0) say(`${where} holds nothing`);
-  else say('The objects are left where they are; running this again does no harm.');
+  if (asJson) deps.print(JSON.stringify({ failures: where, objects: reports }));
+  if (left.objects === 0) printUnlessJson(`${where} is empty`);
+  else printUnlessJson('The objects were not deleted; running this command again is safe.');
   requireNothingLeft(left);
 }
 
-/** @returns null where it is no object of a failure destination */
+/** @returns null if it is not an object of a failure destination */
 async function redriveObject(
   { read }: FailureObject,
   deps: ReturnType<typeof toRedriveDeps>,
@@ -142,8 +145,8 @@ function describe({ projected, unavailable, refused }: RedriveOutcome): string {
   const reasons = Array.from(refused, ([word, events]) => `${events} ${word}`).join(', ');
   return [
     `${projected} projected`,
-    `${countRefused({ refused })} can not be projected as they are${reasons && ` (${reasons}; docs/query.md says what that means)`}`,
-    ...(unavailable > 0 ? [`${unavailable} not to be had for now: try again later`] : []),
+    `${countRefused({ refused })} cannot be projected as they are${reasons && ` (${reasons}; see docs/query.md)`}`,
+    ...(unavailable > 0 ? [`${unavailable} temporarily unavailable: try again later`] : []),
   ].join(', ');
 }
 
@@ -151,12 +154,12 @@ function countRefused({ refused }: Pick<RedriveOutcome, 'refused'>): number {
   return [...refused.values()].reduce((sum, events) => sum + events, 0);
 }
 
-/** @throws {SetupError} something is to be done again, or by somebody */
+/** @throws {SetupError} an object failed, or an event was unavailable and needs another run */
 function requireNothingLeft({ objects, failed, unavailable }: Left): void {
   const events = unavailable === 1 ? '1 event was' : `${unavailable} events were`;
   const left = [
     ...(failed > 0 ? [`${failed} of ${objects} objects failed`] : []),
-    ...(unavailable > 0 ? [`${events} not to be had for now; run this again later`] : []),
+    ...(unavailable > 0 ? [`${events} temporarily unavailable; run this again later`] : []),
   ];
   if (left.length > 0) throw new SetupError(left.join(', '));
 }

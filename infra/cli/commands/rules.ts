@@ -3,20 +3,20 @@ import { readCommandLine } from '../command-line.ts';
 import { checkRulesFile } from './rules/check-rules-file.ts';
 import { tryRules } from './rules/try-rules.ts';
 
-/** Looks at the sync rules before they are deployed. */
+/** Checks the sync rules or tries them on events, before they are deployed. */
 export const rules: ProcessCommand = {
   summary:
-    'check the sync rules (SYNC_RULES, else sync-rules.ts), or try them on events; - is standard input',
+    'check the sync rules (SYNC_RULES or else sync-rules.ts), or try them on events (- is standard input)',
   usage: ['rules check [--json]', 'rules try --event <file>|- [--json]'],
   prepare(args) {
     const { values, positionals } = readCommandLine(args, { event: { type: 'string' } });
     const [action, ...more] = positionals;
     const { event, json: asJson } = values;
-    if (action === undefined) throw new UsageError('rules: check or try?');
-    if (action !== 'check' && action !== 'try') throw new UsageError(`rules: there is no ${action}`);
+    if (action === undefined) throw new UsageError('rules: no action given; use check or try');
+    if (action !== 'check' && action !== 'try') throw new UsageError(`rules: unknown action ${action}`);
     if (more.length > 0) throw new UsageError(`rules ${action} does not take ${more.join(' ')}`);
     if (action === 'check') {
-      if (event !== undefined) throw new UsageError('rules check takes no event');
+      if (event !== undefined) throw new UsageError('--event is valid only for rules try');
       return (deps) => failIfCutShort(() => checkRulesFile(deps, { asJson }));
     }
     if (!event) throw new UsageError('rules try takes --event with a file, or - for standard input');
@@ -25,19 +25,19 @@ export const rules: ProcessCommand = {
 };
 
 /**
- * Does work that runs the user's code, which can end the process, or wait for what never comes. Then nothing was done
- * that could count, whatever exit code it ended with.
+ * Fails if `work` does not complete. It runs the user's code, which can end the process with any exit code, or wait
+ * for something that never happens, so that Node exits. In both cases the result is not valid.
  */
 async function failIfCutShort(work: () => Promise<void>): Promise<void> {
-  process.once('exit', tellOfEnd);
+  process.once('exit', reportExit);
   try {
     await work();
   } finally {
-    process.off('exit', tellOfEnd);
+    process.off('exit', reportExit);
   }
 }
 
-function tellOfEnd(): void {
+function reportExit(): void {
   process.exitCode = 1;
   process.stderr.write('cognito-sync-backend: the rules file ended the process\n');
 }

@@ -14,16 +14,16 @@ import type { StatusReport } from './status/status-report.ts';
 import { statusToJson } from './status/status-to-json.ts';
 
 interface StatusArguments {
-  /** Null for all. */
+  /** Null for all pools. */
   identityPoolId: string | null;
   isCheck: boolean;
   asJson: boolean;
 }
 
-/** How pools, streams and query store stand. */
+/** Reports the state of pools, streams and the query store. */
 export const status: Command = {
   summary:
-    'stream, sync trigger, lag, quarantine, last bulk publish and gaps; --check fails where something needs somebody',
+    'show stream, sync trigger, lag, quarantine, last bulk publish and gaps; --check fails if anything needs attention',
   usage: ['status [--pool <id>] [--check] [--json]'],
   prepare(args) {
     const values = readOptions('status', args, {
@@ -35,16 +35,16 @@ export const status: Command = {
   },
 };
 
-/** @throws {SetupError} there is no such pool; under `--check`, something is to be looked at */
+/** @throws {SetupError} the pool does not exist; with `--check`, something needs attention */
 async function run({ identityPoolId, isCheck, asJson }: StatusArguments, deps: CommandDeps): Promise<void> {
-  // Without a service there is what the query store knows.
+  // Without a service, the report contains only what the query store knows.
   const { service, why } = await openServiceIfAny(deps.openService, identityPoolId ?? undefined);
   try {
     const report = await read(deps, { service, why, identityPoolId });
     for (const line of asJson ? [statusToJson(report)] : describeStatus(report)) deps.print(line);
     const todo = findingsOf(report);
     if (isCheck && todo.length > 0) {
-      throw new SetupError(`${count(todo.length, 'thing')} to be looked at`);
+      throw new SetupError(count(todo.length, 'item needs attention', 'items need attention'));
     }
   } finally {
     service?.close();

@@ -8,23 +8,23 @@ interface Terminal {
   output: NodeJS.WritableStream & { isTTY?: boolean };
 }
 
-/** Asks on a terminal: on standard error, as what a command says may be piped. */
+/** Asks on the terminal. The question goes to standard error, because standard output may be piped. */
 export function createConfirm({ input, output }: Terminal): Confirm {
   return async (question) => {
-    if (!input.isTTY || !output.isTTY) throw new UsageError(nobodyToAsk());
+    if (!input.isTTY || !output.isTTY) throw new UsageError(noTerminalText());
     const answer = await ask({ input, output }, `${question} [y/N] `);
     if (answer === null) throw new SetupError('nothing was changed');
-    if (!/^y(es)?$/i.test(answer.trim())) throw new SetupError('nothing was changed, as the answer was no');
+    if (!/^y(es)?$/i.test(answer.trim())) throw new SetupError('nothing was changed: the answer was no');
   };
 }
 
-/** @returns null where there was no answer */
+/** @returns null if there was no answer */
 async function ask({ input, output }: Terminal, question: string): Promise<string | null> {
   const lines = createInterface({ input, output });
   try {
     const answered = lines.question(question).catch(nullIfAborted);
     const answer = await Promise.race([answered, once(lines, 'close').then(() => null)]);
-    // Ctrl+C or Ctrl+D: the cursor is still behind the question.
+    // After Ctrl+C or Ctrl+D, the cursor is still on the line of the question.
     if (answer === null) output.write('\n');
     return answer;
   } finally {
@@ -32,13 +32,13 @@ async function ask({ input, output }: Terminal, question: string): Promise<strin
   }
 }
 
-/** Ctrl+C. */
+/** Ctrl+C raises an AbortError. */
 function nullIfAborted(error: unknown): null {
   if (error instanceof Error && error.name === 'AbortError') return null;
   throw error;
 }
 
-/** Why nothing is done without a question. */
-export function nobodyToAsk(): string {
-  return 'nothing was changed: there is no terminal to ask on; look at what would be done, then add --yes';
+/** Says why nothing is done without confirmation. */
+export function noTerminalText(): string {
+  return 'nothing was changed: there is no terminal to confirm on; review what would change, then add --yes';
 }

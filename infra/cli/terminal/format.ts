@@ -1,14 +1,14 @@
-/** A time for people, to the second, such as `2026-01-01T00:00:00Z`. @param time epoch milliseconds */
+/** Formats a time for people, to the second, as `2026-01-01T00:00:00Z`. @param time epoch milliseconds */
 export function timeText(time: number): string {
   return `${new Date(time).toISOString().slice(0, 19)}Z`;
 }
 
-/** A time for programs, to the millisecond. */
+/** Formats a time for programs: ISO 8601 to the millisecond. @param time epoch milliseconds */
 export function isoOf(time: number | null): string | null {
   return time === null ? null : new Date(time).toISOString();
 }
 
-/** `1 event`, `2 events`. */
+/** Formats a count with its noun: `1 event`, `2 events`. */
 export function count(number: number, one: string, many = `${one}s`): string {
   return `${number} ${number === 1 ? one : many}`;
 }
@@ -16,7 +16,7 @@ export function count(number: number, one: string, many = `${one}s`): string {
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** How long something takes or is behind, in one unit. */
+/** Formats a duration or a lag in one unit: seconds, minutes or hours. */
 export function durationText(ms: number): string {
   if (ms < 10_000) return `${(Math.max(ms, 0) / 1000).toFixed(1)} s`;
   if (ms < 2 * MINUTE_MS) return `${Math.round(ms / 1000)} s`;

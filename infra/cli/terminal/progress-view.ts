@@ -2,22 +2,22 @@ import { toSafeLine } from '../../../lib/common/text.ts';
 import type { Progress } from '../command.ts';
 import { cutTo, widthOf } from './terminal-text.ts';
 
-/** Shows how far a command has come. */
+/** Displays the progress of a command. */
 export interface ProgressView {
   show(progress: Progress): void;
-  /** Makes room for other lines; what comes next is shown below them. */
+  /** Erases the progress line so that other lines can be printed; the next report appears below them. */
   clear(): void;
 }
 
 interface ProgressViewDeps {
   output: { write(text: string): unknown; isTTY?: boolean; columns?: number };
-  /** Milliseconds. */
+  /** Current time in milliseconds. */
   now: () => number;
 }
 
-/** A terminal cannot be read faster. */
+/** Redrawing more often would not be readable. */
 const REDRAW_MS = 100;
-/** In a log, so often or so much further. */
+/** In a log, a line is written this often, or after this much more of the total. */
 const LINE_MS = 5_000;
 const LINE_SHARE = 0.1;
 
@@ -25,9 +25,9 @@ const BAR_WIDTH = 20;
 const COLUMNS_BY_DEFAULT = 80;
 const CLEAR_LINE = '\r\u001b[K';
 
-/** One line on a terminal that is written anew, with a bar where there is a share; elsewhere plain lines. */
+/** On a terminal: one line that is redrawn, with a bar if the total is known. Elsewhere: plain lines. */
 export function createProgressView(deps: ProgressViewDeps): ProgressView {
-  // One that says that it has no columns, as a pseudo terminal may, can write no line anew.
+  // A terminal that reports 0 columns, as a pseudo terminal may, cannot redraw a line.
   return deps.output.isTTY && deps.output.columns !== 0 ? onTerminal(deps) : inLines(deps);
 }
 
@@ -74,7 +74,7 @@ function withBar({ text, share }: Progress): string {
   return `[${'#'.repeat(filled)}${'.'.repeat(BAR_WIDTH - filled)}] ${text}`;
 }
 
-/** A line that is longer than the terminal is wide could not be written anew. */
+/** A line wider than the terminal wraps and could not be redrawn. */
 function fitTo(text: string, columns: number): string {
   const line = toSafeLine(text);
   return widthOf(line) < columns ? line : cutTo(Math.max(1, Math.floor(columns / 2)), line);

@@ -1,15 +1,15 @@
 import { lettersOf, widthOf } from './terminal-text.ts';
 
 const GAP = '  ';
-/** A narrower column could not be read. */
+/** A narrower column would not be readable. */
 const MIN_WIDTH = 8;
 
 /**
- * Rows as lines of columns. Where the terminal is too narrow, the widest columns are made narrower, and what they hold goes
- * on in further lines.
+ * Formats rows as lines of columns. If the terminal is too narrow, the widest columns shrink and their cells wrap onto
+ * further lines.
  *
- * @param rows the head first, each with as many cells; a cell is one line
- * @param columns of the terminal; undefined where it is none
+ * @param rows the header first, all with the same number of cells; a cell is one line
+ * @param columns width of the terminal; undefined if the output is not a terminal
  */
 export function formatTable(rows: readonly (readonly string[])[], columns: number | undefined): string[] {
   const widths = fitWidths(rows, columns ?? Number.POSITIVE_INFINITY);
@@ -37,7 +37,7 @@ function fitWidths(rows: readonly (readonly string[])[], columns: number): numbe
   return widths;
 }
 
-/** Between words where there are any that fit. */
+/** Wraps between words if they fit, otherwise within a word. */
 function wrap(cell: string, width: number): string[] {
   const lines = [''];
   for (const word of cell.split(/(?<= )/).flatMap((text) => pieces(text, width))) {

@@ -1,16 +1,16 @@
-/** A letter of more would be one made to be long. */
+/** A letter with more UTF-16 code units than this was crafted to be long. */
 const UNITS_OF_LETTER = 20;
 
-/** Cuts a text off that has more than so many letters. */
+/** Truncates a text to at most `maxLength` letters; an ellipsis marks the cut. */
 export function cutTo(maxLength: number, text: string): string {
-  // Values have up to a million letters.
+  // Values can have a million letters, so segment only the start.
   const start = text.slice(0, maxLength * UNITS_OF_LETTER);
   const letters = lettersOf(start);
   if (letters.length <= maxLength && start === text) return text;
   return `${letters.slice(0, maxLength - 1).join('')}…`;
 }
 
-/** What a reader takes for one letter each, however many code points it has. */
+/** Splits a text into what a reader sees as letters (grapheme clusters), each of one or more code points. */
 export function lettersOf(text: string): string[] {
   return Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment);
 }
@@ -18,7 +18,7 @@ export function lettersOf(text: string): string[] {
 const WIDE =
   /^[\p{sc=Han}\p{sc=Hangul}\p{sc=Hiragana}\p{sc=Katakana}\p{Emoji_Presentation}\u3000-\u303f\uff01-\uff60]/u;
 
-/** Columns that a text takes on a terminal; some terminals see it otherwise. */
+/** Returns the number of terminal columns a text takes; some terminals differ. */
 export function widthOf(text: string): number {
   return lettersOf(text).reduce((width, letter) => width + (WIDE.test(letter) ? 2 : 1), 0);
 }

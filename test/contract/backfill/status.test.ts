@@ -144,7 +144,7 @@ describe.each(DATABASES)('the command status on $name', ({ open }) => {
     expect(named.lines[0]).toBe(OTHER);
     expect(named.lines).not.toContain(POOL);
     // What lies in quarantine may be anybody's.
-    expect(named).toMatchObject({ exitCode: 1, error: '1 thing to be looked at' });
+    expect(named).toMatchObject({ exitCode: 1, error: '1 item needs attention' });
     expect((await status(['--pool', OTHER], SERVICE)).exitCode).toBe(0);
   });
 
@@ -167,9 +167,9 @@ describe.each(DATABASES)('the command status on $name', ({ open }) => {
     expect(exitCode).toBe(0);
     expect(lines.join('\n')).toContain('ENABLED on cognito-sync, role a role');
     expect(lines.join('\n')).toContain(
-      'never seen; these credentials may not do that at the service: not yours',
+      'never seen; these credentials are not authorized at the service: not yours',
     );
-    expect(lines.join('\n')).toContain('there is no stream cognito-sync in the region of the pool');
+    expect(lines.join('\n')).toContain('stream cognito-sync does not exist in the region of the pool');
     expect(lines.join('\n')).toContain('projected to what arrived at 2026-01-01T23:59:55Z');
   });
 
@@ -184,7 +184,7 @@ describe.each(DATABASES)('the command status on $name', ({ open }) => {
     const silent = operatedService({ ...SERVICE, api: { ...SERVICE.api, listPools } });
     const { lines, exitCode } = await status([], silent);
     expect(exitCode).toBe(0);
-    expect(lines[0]).toContain('The service was not asked: the service cannot be reached');
+    expect(lines[0]).toContain('The service was not queried: the service cannot be reached');
     expect(lines[1]).toBe(POOL);
   });
 });

@@ -29,7 +29,7 @@ const NOT_KNOWN = {
   lines: [],
   error: `neither the service nor the query store knows the pool ${POOL}; nothing was erased`,
 };
-const NOTHING_THERE = '  nothing of this identity was there';
+const NOTHING_THERE = '  the query store held no data of this identity';
 const base = operatedService({});
 
 /** A service that has the pool, which does not stream. */

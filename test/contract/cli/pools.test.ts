@@ -29,14 +29,14 @@ describe.each(DATABASES)('the command pools on $name', ({ open }) => {
 
   it('makes pools that can be written to, and lists them', async () => {
     expect(await pools()).toEqual(['There are no identity pools.']);
-    expect(await pools('add', POOL)).toEqual([`${POOL}: made, streaming ENABLED on cognito-sync`]);
+    expect(await pools('add', POOL)).toEqual([`${POOL}: created, streaming ENABLED on cognito-sync`]);
     expect(await pools('add', '--stream', 'other', 'eu-west-1:0')).toEqual([
-      'eu-west-1:0: made, streaming ENABLED on other',
+      'eu-west-1:0: created, streaming ENABLED on other',
     ]);
-    expect(await pools('add', 'eu-west-1:1', '--no-stream')).toEqual(['eu-west-1:1: made, does not stream']);
-    expect(await pools('add', POOL, '--no-stream')).toEqual([
-      `${POOL}: was there already, and is left as it is`,
+    expect(await pools('add', 'eu-west-1:1', '--no-stream')).toEqual([
+      'eu-west-1:1: created, does not stream',
     ]);
+    expect(await pools('add', POOL, '--no-stream')).toEqual([`${POOL}: already exists and was not changed`]);
     await createDevice(createSyncService(database).operations).update(put('score', '42'));
     const store = createPoolStore(database);
     const other = await store.readPool('eu-west-1:0');
@@ -78,10 +78,10 @@ describe.each(DATABASES)('the command pools on $name', ({ open }) => {
     });
     expect(outcome).toEqual({
       exitCode: 1,
-      error: `${id}: not made, as the pool that had this id is still being deleted; try again in a minute, with the service running`,
+      error: `${id}: not created, because the deleted pool with this id is still being removed; try again in a minute, with the service running`,
     });
     expect(await createPoolDataDeletion(database)(id)).toBe(true);
-    expect(await pools('add', id, '--no-stream')).toEqual([`${id}: made, does not stream`]);
+    expect(await pools('add', id, '--no-stream')).toEqual([`${id}: created, does not stream`]);
     expect(await createPoolStore(database).readPool(id)).toEqual({
       identityPoolId: id,
       revision: 1,
@@ -92,6 +92,6 @@ describe.each(DATABASES)('the command pools on $name', ({ open }) => {
     expect(
       (await database.query('SELECT * FROM sync.identity_pools WHERE identity_pool_id = $1', [id])).rows,
     ).toMatchObject([{ created_ms: NEW_YEAR, identity_settings: null, deleted_ms: null }]);
-    expect(await pools('add', id)).toEqual([`${id}: was there already, and is left as it is`]);
+    expect(await pools('add', id)).toEqual([`${id}: already exists and was not changed`]);
   });
 });

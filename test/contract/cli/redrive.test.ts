@@ -74,8 +74,8 @@ describe.each(DATABASES)('the command redrive on $name', ({ open }) => {
     expect(lines.slice(0, 4)).toEqual([
       expect.stringMatching(/^1 link: cannot be read: ENOENT: no such file or directory, /),
       '2 in the far future: record 0: its arrival time is not in the years 1 to 9999',
-      '3 not ours: is no object of a failure destination, left alone',
-      '4 good: 1 projected, 0 can not be projected as they are',
+      '3 not ours: skipped, because it is not an object of a failure destination',
+      '4 good: 1 projected, 0 cannot be projected as they are',
     ]);
     expect(exitCode).toBe(1);
     expect(error).toBe('2 of 4 objects failed');
@@ -88,7 +88,7 @@ describe.each(DATABASES)('the command redrive on $name', ({ open }) => {
     await symlink(join(elsewhere, 'object'), join(directory, 'file'));
     await symlink(elsewhere, join(directory, 'directory'));
     const { lines, exitCode } = await fromDirectory();
-    expect(lines[0]).toBe('file: 1 projected, 0 can not be projected as they are');
+    expect(lines[0]).toBe('file: 1 projected, 0 cannot be projected as they are');
     expect(lines).toHaveLength(2);
     expect(exitCode).toBe(0);
     await rm(elsewhere, { recursive: true });
@@ -98,7 +98,7 @@ describe.each(DATABASES)('the command redrive on $name', ({ open }) => {
     await projectBatch(createQueryStore(database), await readDeliveries([offloaded('https://a/1')]));
     await write('object', failureObject(offloaded('https://a/2'), inline('there')));
     const unavailable: FetchPayload = () => Promise.reject(new PayloadUnavailableError('503'));
-    const left = { exitCode: 1, error: '1 event was not to be had for now; run this again later' };
+    const left = { exitCode: 1, error: '1 event was temporarily unavailable; run this again later' };
     expect(await redrive([], unavailable)).toMatchObject(left);
     expect(await fromDirectory(unavailable)).toMatchObject(left);
     expect(await keys()).toEqual(['there']);
@@ -109,11 +109,10 @@ describe.each(DATABASES)('the command redrive on $name', ({ open }) => {
     const { streamName } = inline('any').position;
     const range = { streamName, from: 0, to: NEW_YEAR * 2 };
     const quarantined = () => createPublishStore(database).countQuarantined(POOL, range);
-    const said =
-      'quarantine: 0 projected, 1 can not be projected as they are (1 not-json; docs/query.md says what that means)';
+    const said = 'quarantine: 0 projected, 1 cannot be projected as they are (1 not-json; see docs/query.md)';
     expect(await redrive([])).toMatchObject({
       exitCode: 0,
-      lines: [said, expect.stringContaining('`redrive --dismiss` settles it')],
+      lines: [said, expect.stringContaining('`redrive --dismiss` settles them')],
     });
     expect(await quarantined()).toBe(1);
     expect(await redrive(['--dismiss'])).toMatchObject({
@@ -146,7 +145,7 @@ describe.each(DATABASES)('the command redrive on $name', ({ open }) => {
       asked.length = 0;
       expect(await redrive(args, some)).toMatchObject({
         exitCode: 1,
-        error: '6 events were not to be had for now; run this again later',
+        error: '6 events were temporarily unavailable; run this again later',
       });
       expect(asked.filter((url) => url.startsWith('https://silent/'))).toHaveLength(3);
       expect(asked.filter((url) => url.startsWith('https://well/'))).toHaveLength(6);

@@ -62,7 +62,7 @@ describe('the socket of the operator', () => {
     expect(lines[1]).toMatch(/^text +ready +8 kB/);
     expect(await askRunningCloud(path, ['index'], asker)).toMatchObject({
       exitCode: 2,
-      error: expect.stringMatching(/^there is no command index\n/),
+      error: expect.stringMatching(/^unknown command index\n/),
     });
     await socket.close();
   });
@@ -123,7 +123,7 @@ describe('the socket of the operator', () => {
     const lines: string[] = [];
     await expect(
       askRunningCloud(path, ['indexes'], { ...asker, print: (line) => lines.push(line) }),
-    ).rejects.toThrow('the local cloud stopped before the command had ended');
+    ).rejects.toThrow('the local cloud stopped before the command ended');
     expect(lines).toEqual(['half of it']);
     await new Promise((resolve) => server.close(resolve));
   });
@@ -140,7 +140,7 @@ describe('the socket of the operator', () => {
     };
     const socket = await openOperatorSocket({ path, deps: { ...deps, database: slow } });
     const answer = askRunningCloud(path, ['indexes'], asker);
-    const expected = expect(answer).rejects.toThrow('the local cloud stopped before the command had ended');
+    const expected = expect(answer).rejects.toThrow('the local cloud stopped before the command ended');
     await asked.promise;
     await socket.close();
     await expected;
@@ -172,7 +172,7 @@ describe('the socket of the operator', () => {
     });
     expect(outcome).toEqual({
       exitCode: 1,
-      error: expect.stringContaining('the next run goes on from there'),
+      error: expect.stringContaining('the next run continues from there'),
     });
     expect(told).toEqual(['0 of 1000 datasets compared, 0 repaired']);
     await ended.promise;
@@ -207,7 +207,7 @@ describe('the socket of the operator', () => {
       ...asker,
       progress: () => begun.resolve(),
     });
-    const expected = expect(answer).rejects.toThrow('the local cloud stopped before the command had ended');
+    const expected = expect(answer).rejects.toThrow('the local cloud stopped before the command ended');
     await begun.promise;
     await socket.close();
     order.push('closed');

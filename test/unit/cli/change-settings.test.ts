@@ -69,7 +69,7 @@ describe('connecting a pool', () => {
     const { pool, run } = createPool();
     const before = structuredClone(pool);
     const refused = await run(connect, ['--yes'], { env: {} });
-    expect(refused).toMatchObject({ exitCode: 1, error: expect.stringContaining('name one with --role') });
+    expect(refused).toMatchObject({ exitCode: 1, error: expect.stringContaining('pass --role with a role') });
     expect(pool).toEqual(before);
     const role = 'arn:aws:iam::123456789012:role/stream';
     expect(await run(connect, ['--yes', '--role', role], { env: {} })).toEqual({ exitCode: 0 });
@@ -85,7 +85,7 @@ describe('connecting a pool', () => {
     expect(half).toMatchObject({
       exitCode: 1,
       error: expect.stringMatching(
-        /^streaming is changed, the sync trigger is not: .*no lambda for you; the same/,
+        /^streaming was changed, the sync trigger was not: .*no lambda for you; run the same/,
       ),
     });
     expect(pool.streaming.isEnabled).toBe(true);
@@ -111,6 +111,6 @@ describe('connecting a pool', () => {
       streaming: { isEnabled: false, streamName: 'mine', roleArn: null },
       syncTrigger: null,
     });
-    expect(lines.join('\n')).toContain('a gap begins');
+    expect(lines.join('\n')).toContain('This starts a gap');
   });
 });

@@ -32,7 +32,7 @@ const GOOD: PoolReport = {
 
 function reportOf(pool: Partial<PoolReport> = {}, more: Partial<StatusReport> = {}): StatusReport {
   const pools = [{ ...GOOD, ...pool }];
-  return { service: 'the service', problem: null, pools, streams: [], ofNobody: [], ...more };
+  return { service: 'the service', problem: null, pools, streams: [], ofUnknownPool: [], ...more };
 }
 
 describe('what a status says', () => {
@@ -53,17 +53,17 @@ describe('what a status says', () => {
     [
       'a gap that is over',
       { gaps: [{ since: START, until: START + 1_000, cause: 'streaming-off' }] },
-      `${POOL}: removals may be missing since 2026-01-01T00:00:00Z until 2026-01-01T00:00:01Z, as the pool did not stream: run \`reconcile --pool ${POOL}\``,
+      `${POOL}: removals may be missing since 2026-01-01T00:00:00Z until 2026-01-01T00:00:01Z, because the pool did not stream: run \`reconcile --pool ${POOL}\``,
     ],
     [
       'a gap that goes on',
       { gaps: [{ since: START, until: null, cause: 'expired' }] },
-      'records may have left the stream unread, or went with one since made anew: once its shards are projected, run',
+      'records may have expired from the stream unread, or the stream was deleted and created again: once its shards are projected, run',
     ],
     [
       'a bulk publish that is needed',
       { needsPublishAfter: START },
-      `a bulk publish is needed: none that began after 2026-01-01T00:00:00Z is in the query store; run \`bulk-publish start --pool ${POOL}\``,
+      `a bulk publish is needed: none started after 2026-01-01T00:00:00Z is in the query store; run \`bulk-publish start --pool ${POOL}\``,
     ],
     ['a run that failed', { lastRun: failed(FACTS) }, 'has failed'],
     ['a run that has stalled', { lastRun: STALLED }, 'has stalled'],
@@ -85,7 +85,7 @@ describe('what a status says', () => {
     const todo = findingsOf(reportOf(pool));
     expect(todo).toEqual(what === null ? [] : [expect.stringContaining(what)]);
     const lines = describeStatus(reportOf(pool));
-    expect(lines.includes('To be looked at:')).toBe(what !== null);
+    expect(lines.includes('Needs attention:')).toBe(what !== null);
   });
 
   it('names what is known of a stream, of nobody, and of a service that was not asked', () => {
@@ -112,22 +112,22 @@ describe('what a status says', () => {
             ],
           },
         ],
-        ofNobody: [{ identityPoolId: null, reason: 'not-json', events: 1 }],
+        ofUnknownPool: [{ identityPoolId: null, reason: 'not-json', events: 1 }],
       },
     );
     expect(describeStatus(report)).toEqual(
       expect.arrayContaining([
-        'The service was not asked: it cannot be reached',
+        'The service was not queried: it cannot be reached',
         '  streaming     ENABLED on cognito-sync when seen at 2026-01-01T00:00:00Z',
         'stream cognito-sync',
-        '  shardId-0  projected to what arrived at 2026-01-01T00:00:00Z, nothing waits',
-        '  shardId-0  projected to what arrived at 2026-01-01T00:00:00Z, 100 events or more wait, the oldest for 3 min',
-        '  shardId-0  projected at 2026-01-01T00:00:00Z, how far nobody knows',
-        '  shardId-0  nothing projected yet, 1 event waits, the oldest for 1.5 s',
-        'in quarantine, of no pool that can be told: 1 not-json',
+        '  shardId-0  projected up to the events that arrived at 2026-01-01T00:00:00Z, nothing waiting',
+        '  shardId-0  projected up to the events that arrived at 2026-01-01T00:00:00Z, 100 events or more waiting, the oldest for 3 min',
+        '  shardId-0  projected at 2026-01-01T00:00:00Z, position unknown',
+        '  shardId-0  nothing projected yet, 1 event waiting, the oldest for 1.5 s',
+        'in quarantine, pool unknown: 1 not-json',
       ]),
     );
     expect(findingsOf(report)).toHaveLength(3);
-    expect(findingsOf(report)[1]).toContain('nobody projects this stream');
+    expect(findingsOf(report)[1]).toContain('no function projects this stream');
   });
 });

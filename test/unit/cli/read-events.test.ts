@@ -71,30 +71,36 @@ describe('events to try rules on', () => {
   });
 
   it.each([
-    ['', 'what was read is empty'],
-    [' \n', 'what was read is empty'],
+    ['', 'the input is empty'],
+    [' \n', 'the input is empty'],
     ['[]', 'the list is empty'],
-    ['{"a": secret}', 'what was read is not JSON'],
-    ['{"a":\n "b" "secret"}', 'is not JSON, as is seen at position 11 (line 2 column 6)'],
+    ['{"a": secret}', 'the input is not JSON'],
+    ['{"a":\n "b" "secret"}', 'is not JSON: error at position 11 (line 2 column 6)'],
     ['{"datasetName":"a","datasetRecords":{}}\n{"secret', 'line 2 is not JSON'],
     ['"secret"', 'the event is not an object'],
     ['[{"datasetName":"a","datasetRecords":{}}, "secret"]', 'event 2 is not an object'],
-    ['{"eventType":"Other"}', 'the event is of the type "Other"; rules are for SyncTrigger alone'],
-    ['{"datasetRecords":{}}', 'the event has no datasetName that is text'],
+    ['{"eventType":"Other"}', 'the event has the eventType "Other"; rules apply only to SyncTrigger'],
+    ['{"datasetRecords":{}}', 'the event: datasetName is missing, empty or not a string'],
     [
       '{"datasetName":"a","identityId":{"toString":1},"datasetRecords":{}}',
-      'the event has an identityId that is no text',
+      'the event: identityId is not a string',
     ],
     [
       '{"datasetName":"a","identityPoolId":null,"datasetRecords":{}}',
-      'the event has an identityPoolId that is no text',
+      'the event: identityPoolId is not a string',
     ],
-    ['{"datasetName":"a"}', 'the event has no datasetRecords'],
-    ['{"datasetName":"a","datasetRecords":["secret"]}', 'the event has no datasetRecords'],
-    ['{"datasetName":"a","datasetRecords":{"k":5}}', 'the event: the record "k" is no text, object or null'],
+    ['{"datasetName":"a"}', 'the event: datasetRecords is missing or not an object'],
+    [
+      '{"datasetName":"a","datasetRecords":["secret"]}',
+      'the event: datasetRecords is missing or not an object',
+    ],
+    [
+      '{"datasetName":"a","datasetRecords":{"k":5}}',
+      'the event: the record "k" is not a string, an object or null',
+    ],
     [
       '{"datasetName":"a","datasetRecords":{"k":{"newvalue":"secret"}}}',
-      'the record "k" has neither op, nor oldValue and newValue alone, but newvalue',
+      'the record "k" has the member newvalue: use op, or only oldValue and newValue',
     ],
     [
       '{"datasetName":"a","datasetRecords":{"k":{"newValue":5}}}',

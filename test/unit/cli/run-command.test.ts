@@ -14,26 +14,26 @@ import { DatabaseError } from '../../../lib/database/database.ts';
 
 describe("the operator's command line", () => {
   it.each([
-    { line: [], says: 'which command?' },
-    { line: ['index'], says: 'there is no command index' },
-    { line: ['constructor'], says: 'there is no command constructor' },
-    { line: ['indexes', 'build'], says: 'indexes: there is no build' },
+    { line: [], says: 'no command given' },
+    { line: ['index'], says: 'unknown command index' },
+    { line: ['constructor'], says: 'unknown command constructor' },
+    { line: ['indexes', 'build'], says: 'indexes: unknown action build' },
     { line: ['indexes', 'add'], says: 'indexes add takes one of numeric, text' },
     { line: ['indexes', 'add', 'date'], says: 'indexes add takes one of numeric, text' },
     { line: ['indexes', 'drop', 'text', 'numeric'], says: 'indexes drop takes one of numeric, text' },
     { line: ['indexes', '--all'], says: "Unknown option '--all'" },
     { line: ['redrive', 'all'], says: 'redrive does not take all' },
-    { line: ['redrive', '--failures='], says: '--failures takes an address in S3 or a directory' },
+    { line: ['redrive', '--failures='], says: '--failures takes an S3 URI or a directory' },
     {
       line: ['redrive', '--dismiss', '--failures', 'there'],
-      says: '--dismiss is for what lies in quarantine',
+      says: '--dismiss applies to the quarantine; it cannot be combined with --failures',
     },
     { line: ['redrive', '--json', '--json'], says: '--json is given twice' },
     { line: ['status', '--pool', 'a:0', '--pool=a:1'], says: '--pool is given twice' },
-    { line: ['pools', 'remove'], says: 'pools: there is no remove' },
-    { line: ['pools', '--no-stream'], says: 'pools: a stream is for pools add' },
-    { line: ['pools', 'add'], says: 'pools add takes one id' },
-    { line: ['pools', 'add', 'a:0', 'a:1'], says: 'pools add takes one id' },
+    { line: ['pools', 'remove'], says: 'pools: unknown action remove' },
+    { line: ['pools', '--no-stream'], says: '--stream and --no-stream are valid only for pools add' },
+    { line: ['pools', 'add'], says: 'pools add takes one identity pool id' },
+    { line: ['pools', 'add', 'a:0', 'a:1'], says: 'pools add takes one identity pool id' },
     { line: ['pools', 'add', 'POOL'], says: 'POOL is not the id of an identity pool: Member must satisfy' },
     { line: ['pools', 'add', `a:${'0'.repeat(54)}`], says: 'length less than or equal to 55' },
     { line: ['pools', 'add', 'a:0', '--stream', ''], says: ' is not the name of a stream: Member must' },
@@ -58,7 +58,7 @@ describe("the operator's command line", () => {
     },
     {
       line: ['bulk-publish', 'start', '--pool', 'a:0', '--timeout', '9'],
-      says: '--timeout is for bulk-publish',
+      says: '--timeout is valid only for bulk-publish',
     },
     {
       line: ['bulk-publish', 'watch', '--pool', 'a:0', '--timeout', '1m'],
@@ -97,7 +97,7 @@ describe("the operator's command line", () => {
   const prepareHere = (line: string[]) => prepareFrom(PROCESS_COMMANDS, line, ALL_COMMANDS);
 
   it.each([
-    { line: ['rules'], says: 'rules: check or try?' },
+    { line: ['rules'], says: 'rules: no action given; use check or try' },
     { line: ['connect'], says: 'connect takes --pool' },
     { line: ['connect', '--pool', 'a:0', '--pool', 'a:1'], says: '--pool is given twice' },
     { line: ['connect', 'a:0'], says: 'connect does not take a:0' },
@@ -105,9 +105,9 @@ describe("the operator's command line", () => {
     { line: ['connect', '--pool', 'a:0', '--role', 'admin'], says: 'admin is not the ARN of a role' },
     { line: ['connect', '--pool', 'a:0', '--trigger', 'f'], says: 'f is not the ARN of a function' },
     { line: ['disconnect', '--pool', 'POOL'], says: 'POOL is not the id of an identity pool' },
-    { line: ['rules', 'test'], says: 'rules: there is no test' },
+    { line: ['rules', 'test'], says: 'rules: unknown action test' },
     { line: ['rules', 'check', 'mine.ts'], says: 'rules check does not take mine.ts' },
-    { line: ['rules', 'check', '--event', '-'], says: 'rules check takes no event' },
+    { line: ['rules', 'check', '--event', '-'], says: '--event is valid only for rules try' },
     { line: ['rules', 'try'], says: 'rules try takes --event with a file' },
     { line: ['rules', 'try', '--event', ''], says: 'rules try takes --event with a file' },
     { line: ['rules', 'try', '--events', 'a.json'], says: "Unknown option '--events'" },
@@ -125,7 +125,7 @@ describe("the operator's command line", () => {
 
   it('names commands of either kind where there is none of that name', () => {
     const unknown = () => prepareCommand(['rule'], ALL_COMMANDS);
-    expect(unknown).toThrow('there is no command rule');
+    expect(unknown).toThrow('unknown command rule');
     expect(unknown).toThrow('npx cognito-sync-backend rules check');
     expect(unknown).toThrow('npx cognito-sync-backend indexes');
     expect(usage('rules', ALL_COMMANDS)).toMatch(
@@ -148,7 +148,7 @@ describe("the operator's command line", () => {
   });
 
   it('leaves to the local cloud no command that it does not run', () => {
-    expect(() => prepareCommand(['rules', 'check'])).toThrow('there is no command rules');
+    expect(() => prepareCommand(['rules', 'check'])).toThrow('unknown command rules');
   });
 
   it('says how one command is called, or all of them', () => {
@@ -162,11 +162,11 @@ describe("the operator's command line", () => {
     { error: new SetupError('stop that one'), outcome: { exitCode: 1, error: 'stop that one' } },
     {
       error: new DatabaseError('must be owner of table records', '42501'),
-      outcome: { exitCode: 1, error: 'the database says: must be owner of table records' },
+      outcome: { exitCode: 1, error: 'the database reported an error: must be owner of table records' },
     },
     {
       error: new ValueRefusedError('too large'),
-      outcome: { exitCode: 1, error: 'the database says: too large' },
+      outcome: { exitCode: 1, error: 'the database reported an error: too large' },
     },
   ])('words a failure: $error', async ({ error, outcome }) => {
     expect(await outcomeOf(() => Promise.reject(error))).toEqual(outcome);

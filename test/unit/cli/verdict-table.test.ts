@@ -132,7 +132,7 @@ describe('the table of a verdict', () => {
       ],
       ['gone', '1 -> (none)', '(none)', 'none', 'accepted'],
       ['badge', 'gold', 'datasets.game.derive', 'derived', 'derive wants it'],
-      ['Not shown: 1 that nothing changes.'],
+      ['Not shown: 1 unchanged.'],
     ]);
   });
 

@@ -69,8 +69,8 @@ describe('watching a bulk publish', () => {
     const { run, told } = await watch([{ run: RUN }, { run: SUCCEEDED }, { run: PROJECTED }]);
     expect(run).toBe(PROJECTED);
     expect(told).toEqual([
-      'started 2026-01-01T00:00:00Z, waits for the service, which is still publishing',
-      'started 2026-01-01T00:00:00Z, published 2026-01-01T00:00:05Z, waits for 2 events',
+      'started 2026-01-01T00:00:00Z, waiting for the service, which is still publishing',
+      'started 2026-01-01T00:00:00Z, published 2026-01-01T00:00:05Z, waiting for 2 events',
     ]);
   });
 
@@ -99,7 +99,7 @@ describe('watching a bulk publish', () => {
 
   it('gives a silent service a minute, and begins to count anew when it answers', async () => {
     await expect(watch([{ run: RUN }, failing('unavailable')])).rejects.toThrow(
-      'nothing can be told of it: said so',
+      'the state of the bulk publish is unknown: said so',
     );
     const ups = Array.from({ length: 20 }, () => [
       failing('unavailable'),
@@ -125,7 +125,7 @@ describe('watching a bulk publish', () => {
   it('ends where nobody watches any more', async () => {
     const stop = new AbortController();
     stop.abort();
-    await expect(watch([{ run: RUN }], null, stop)).rejects.toThrow('no longer watched');
+    await expect(watch([{ run: RUN }], null, stop)).rejects.toThrow('stopped watching');
     expect((await watch([{ run: PROJECTED }], null, stop)).run).toBe(PROJECTED);
   });
 });

@@ -1,10 +1,10 @@
 import type { PublishRun } from '../../../../lib/backfill/publish-model.ts';
 import { isoOf, timeText } from '../../terminal/format.ts';
 
-/** How a bulk publish ended, as far as the query store is concerned. */
+/** How a bulk publish ended from the point of view of the query store. */
 export type RunEnd = 'projected' | 'failed' | 'unseen' | 'stalled' | 'unknown';
 
-/** Null where it is still under way. */
+/** Returns how a bulk publish ended; null if it is in progress. */
 export function endOf({ status, completeness }: PublishRun): RunEnd | null {
   if (completeness === 'projected') return 'projected';
   if (status === 'FAILED') return 'failed';
@@ -13,7 +13,7 @@ export function endOf({ status, completeness }: PublishRun): RunEnd | null {
   return completeness;
 }
 
-/** In one line. */
+/** Describes a bulk publish in one line. */
 export function describeRun(run: PublishRun): string {
   const { startedAt, completedAt, projectedAt, failureMessage, waitingFor } = run;
   const started = `started ${timeText(startedAt)}`;
@@ -22,19 +22,19 @@ export function describeRun(run: PublishRun): string {
     case 'projected':
       return `${started}${published}, projected ${projectedAt === null ? '' : timeText(projectedAt)}`;
     case 'failed':
-      return `${started}, FAILED: ${failureMessage ?? 'the service does not say why'}`;
+      return `${started}, FAILED: ${failureMessage ?? 'the service gave no reason'}`;
     case 'unseen':
-      return `${started}, UNSEEN: nobody saw its end, as a newer one began before`;
+      return `${started}, UNSEEN: its end was not observed, because a newer one started first`;
     case 'stalled':
-      return `${started}${published}, stalled: nothing has moved for a quarter of an hour, it waits for ${waitingFor ?? 'nothing'}`;
+      return `${started}${published}, stalled: no progress for 15 minutes, waiting for ${waitingFor ?? 'nothing'}`;
     case 'unknown':
-      return `${started}${published}, unknown: ${waitingFor ?? 'nobody can tell'}`;
+      return `${started}${published}, unknown: ${waitingFor ?? 'the reason is not known'}`;
     case null:
-      return `${started}${published}, waits for ${waitingFor ?? 'nothing'}`;
+      return `${started}${published}, waiting for ${waitingFor ?? 'nothing'}`;
   }
 }
 
-/** The same for a program. */
+/** Describes a bulk publish for a program. */
 export function runToJson(run: PublishRun): Record<string, string | null> {
   const { streamName, status, failureMessage, completeness, waitingFor } = run;
   return {
@@ -49,7 +49,10 @@ export function runToJson(run: PublishRun): Record<string, string | null> {
   };
 }
 
-/** That people who came in a gap may be missing, and what brings them: in one line. @param after epoch milliseconds */
+/**
+ * Says in one line that identities created during a gap may be missing, and which command adds them.
+ * @param after epoch milliseconds; only a bulk publish that started later is sufficient
+ */
 export function describePublishNeeded(identityPoolId: string, after: number): string {
-  return `a bulk publish is needed: none that began after ${timeText(after)} is in the query store; run \`bulk-publish start --pool ${identityPoolId}\``;
+  return `a bulk publish is needed: none started after ${timeText(after)} is in the query store; run \`bulk-publish start --pool ${identityPoolId}\``;
 }

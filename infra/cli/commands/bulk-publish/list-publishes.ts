@@ -8,8 +8,8 @@ import { describeRun, runToJson } from './describe-run.ts';
 const SHOWN = 10;
 
 /**
- * Lists the last bulk publishes of a pool, newest first, with how complete they are in the query store.
- * @throws {SetupError} the service could not be asked
+ * Lists the last bulk publishes of a pool, newest first, and whether each is completely in the query store.
+ * @throws {SetupError} a request to the service failed
  */
 export async function listPublishes(
   { database, openService, print, now }: CommandDeps,
@@ -31,7 +31,7 @@ export async function listPublishes(
   if (runs.length === 0) print('  was never published');
 }
 
-/** Of one that is there twice, the later one counts. */
+/** Sorts runs by start time, newest first. Of two runs with the same start time, the later entry wins. */
 function newestFirst(runs: readonly PublishRun[]): PublishRun[] {
   const byStart = new Map(runs.map((run) => [run.startedAt, run]));
   return [...byStart.values()].sort((one, other) => other.startedAt - one.startedAt);

@@ -6,13 +6,13 @@ import type { CommandDeps } from '../../command.ts';
 import { withService } from '../../operated-service.ts';
 import { isoOf, timeText } from '../../terminal/format.ts';
 
-/** Source: Amazon Cognito Sync API Reference, AlreadyStreamedException. */
-const REST_MS = 24 * 60 * 60 * 1000;
+/** Least time between two bulk publishes. Source: Amazon Cognito Sync API Reference, AlreadyStreamedException. */
+const MIN_INTERVAL_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Starts a bulk publish, or says why there is none to be started. One that is in progress will do. One that was started is
- * kept with the stream it goes to: whoever looks later sees where the pool streams by then.
- * @throws {SetupError} the service refuses it, such as one that it did less than 24 hours ago
+ * Starts a bulk publish, or reports the one that is in progress. A started run is stored together with its stream,
+ * because the pool may stream to another one by the time a later command reads it.
+ * @throws {SetupError} the service refuses, for example because it completed one less than 24 hours ago
  */
 export async function startPublish(
   deps: CommandDeps,
@@ -22,14 +22,14 @@ export async function startPublish(
   await withService(openService, identityPoolId, async ({ api }) => {
     const { isEnabled, streamName } = await api.readStreaming(identityPoolId);
     if (!isEnabled) {
-      throw new SetupError(`${identityPoolId} does not stream; \`connect\` turns its stream on`);
+      throw new SetupError(`${identityPoolId} does not stream; run \`connect\` to turn its stream on`);
     }
     const answer = await api.startPublish(identityPoolId);
     const details = await api.readPublishDetails(identityPoolId);
-    if (answer === 'started') await keepRun(deps, { identityPoolId, streamName, details });
+    if (answer === 'started') await saveRun(deps, { identityPoolId, streamName, details });
     const { startedAt, completedAt } = details;
     const isRefused = answer === 'published-less-than-a-day-ago';
-    const nextAllowedAt = isRefused && completedAt !== null ? completedAt + REST_MS : null;
+    const nextAllowedAt = isRefused && completedAt !== null ? completedAt + MIN_INTERVAL_MS : null;
     if (asJson) {
       const times = { startedAt: isoOf(startedAt), nextAllowedAt: isoOf(nextAllowedAt) };
       print(JSON.stringify({ identityPoolId, answer, ...times }));
@@ -48,7 +48,7 @@ export async function startPublish(
   });
 }
 
-async function keepRun(
+async function saveRun(
   { database, now }: CommandDeps,
   run: { identityPoolId: string; streamName: string | null; details: PublishDetails },
 ): Promise<void> {

@@ -20,12 +20,12 @@ interface WatchOptions {
   asJson: boolean;
 }
 
-/** One look may take so long. */
+/** Time limit of one poll. */
 const BUDGET_MS = 30_000;
 
 /**
- * Follows the last bulk publish of a pool; asks the service itself, so that no poller has to run.
- * @throws {SetupError} it did not end in the query store, or that cannot be told
+ * Follows the last bulk publish of a pool. It polls the service itself, so no scheduled poller has to run.
+ * @throws {SetupError} the bulk publish did not reach the query store completely, or that cannot be determined
  */
 export async function watchLast(
   deps: CommandDeps,
@@ -34,7 +34,7 @@ export async function watchLast(
   const { database, openService, print, now, progress, signal } = deps;
   const run = await withService(openService, identityPoolId, async (service) => {
     const poll = toPollDeps(deps, service, identityPoolId);
-    // Says in words of its own that there is no such pool.
+    // Fails with a clear message if the pool does not exist.
     await service.api.readStreaming(identityPoolId);
     return watchPublish(
       {
@@ -55,13 +55,13 @@ export async function watchLast(
   if (endOf(run) !== 'projected') throw new SetupError(`${identityPoolId}: ${describeRun(run)}`);
   if (mayLack) {
     throw new SetupError(
-      `${identityPoolId}: ${describeRun(run)}; but it began before the end of the pool's last gap, and may lack who came in it: another one is needed once the gap is over, \`bulk-publish start --pool ${identityPoolId}\``,
+      `${identityPoolId}: ${describeRun(run)}; it started before the pool's last gap ended, so identities created during the gap may be missing; once the gap has ended, run \`bulk-publish start --pool ${identityPoolId}\``,
     );
   }
   if (!asJson) print(`${identityPoolId}: ${describeRun(run)}`);
 }
 
-/** @throws {SetupError} nobody has said where failed batches are: what lies there would be taken for projected */
+/** @throws {SetupError} FAILURES is unset: failed batches would be mistaken for projected ones */
 function toPollDeps(
   { database, now }: CommandDeps,
   { api, streams, failures, parallelizationFactor }: OperatedService,
@@ -69,7 +69,7 @@ function toPollDeps(
 ): PollDeps {
   if (failures === null) {
     throw new SetupError(
-      'FAILURES is not set; it is where the event source mapping puts what it gives up, s3://bucket/prefix or a directory',
+      'FAILURES is not set; set it to the failure destination of the event source mapping, s3://bucket/prefix or a directory',
     );
   }
   const redriven = createRedrivenObjects(database);
@@ -83,7 +83,7 @@ function toPollDeps(
     }),
     policy: { kind: 'off' },
     identityPoolIds: [identityPoolId],
-    // Somebody has asked for this pool, wherever it streams to.
+    // The operator named this pool, so it is polled regardless of its stream.
     streamName: null,
     keepsStreaming: false,
     parallelizationFactor,

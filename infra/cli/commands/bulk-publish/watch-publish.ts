@@ -5,25 +5,25 @@ import type { CommandDeps } from '../../command.ts';
 import { describeRun, endOf } from './describe-run.ts';
 
 export interface WatchDeps extends Pick<CommandDeps, 'now' | 'progress' | 'signal'> {
-  /** Looks at the pool once. */
+  /** Polls the pool once. */
   poll: () => Promise<Pick<PollOutcome, 'failures'>>;
-  /** The last bulk publish as it is kept; null where there is none. */
+  /** Reads the last stored bulk publish; null if there is none. */
   readLast: () => Promise<PublishRun | null>;
-  /** Ends early where the signal is aborted. */
+  /** Resolves early if the signal is aborted. */
   sleep: (ms: number) => Promise<unknown>;
 }
 
-/** Of a pool whose last bulk publish may have been over long ago. */
+/** Time between two polls. The last bulk publish of the pool may have ended long ago. */
 const INTERVAL_MS = 2_000;
-/** For how long the service, or the stream, may be silent. The SDK has tried three times by then. */
+/** Longest time that the service or the stream may not respond. By then the SDK has tried three times. */
 const SILENCE_MS = 60_000;
 
 /**
- * Follows the last bulk publish until it is in the query store, or never will be.
+ * Polls the last bulk publish until it is in the query store or can no longer get there.
  *
- * @param timeoutMs null to wait as long as it takes
- * @returns the run as it ended: projected, failed, stalled or unknown
- * @throws {SetupError} there is none, the service cannot be asked, or the time is over
+ * @param timeoutMs null to wait indefinitely
+ * @returns the ended run: projected, failed, stalled or unknown
+ * @throws {SetupError} there is no bulk publish, the service cannot be polled, or the timeout has elapsed
  */
 export async function watchPublish(
   { poll, readLast, sleep, now, progress, signal }: WatchDeps,
@@ -35,29 +35,29 @@ export async function watchPublish(
     const { failures } = await poll();
     const failure = failures[0];
     const run = await readLast();
-    if (failure) requirePatience(failure, now() - answeredAt);
+    if (failure) requireTransient(failure, now() - answeredAt);
     else {
       answeredAt = now();
       if (run === null) {
-        throw new SetupError(`${identityPoolId} was never published; \`bulk-publish start\` does it`);
+        throw new SetupError(`${identityPoolId} was never published; run \`bulk-publish start\``);
       }
       if (endOf(run) !== null) return run;
     }
     const waitsFor = run === null ? 'waiting for the service' : describeRun(run);
     progress({ text: failure ? `${waitsFor} (${failure.message})` : waitsFor });
-    if (!signal.aborted && !isOver()) await sleep(INTERVAL_MS);
-    if (signal.aborted) throw new SetupError('no longer watched; the bulk publish goes on');
-    if (isOver()) throw new SetupError(`not projected after ${(timeoutMs ?? 0) / 1000} s: ${waitsFor}`);
+    if (!signal.aborted && !hasTimedOut()) await sleep(INTERVAL_MS);
+    if (signal.aborted) throw new SetupError('stopped watching; the bulk publish continues');
+    if (hasTimedOut()) throw new SetupError(`not projected after ${(timeoutMs ?? 0) / 1000} s: ${waitsFor}`);
   }
 
-  function isOver(): boolean {
+  function hasTimedOut(): boolean {
     return timeoutMs !== null && now() - startedAt >= timeoutMs;
   }
 }
 
-/** @throws {SetupError} it will not pass by itself, or has not */
-function requirePatience({ condition, message }: PollOutcome['failures'][number], silentMs: number): void {
-  const mayPass = condition === 'throttled' || condition === 'unavailable';
-  if (mayPass && silentMs < SILENCE_MS) return;
-  throw new SetupError(`nothing can be told of it: ${message.replaceAll(/\s+/g, ' ')}`);
+/** @throws {SetupError} the failure is permanent, or has lasted too long */
+function requireTransient({ condition, message }: PollOutcome['failures'][number], silentMs: number): void {
+  const isTransient = condition === 'throttled' || condition === 'unavailable';
+  if (isTransient && silentMs < SILENCE_MS) return;
+  throw new SetupError(`the state of the bulk publish is unknown: ${message.replaceAll(/\s+/g, ' ')}`);
 }

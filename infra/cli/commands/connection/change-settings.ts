@@ -3,51 +3,51 @@ import { SyncClientError } from '../../../../lib/backfill/sync-client.ts';
 import { SetupError } from '../../../../lib/common/errors.ts';
 import { type ProcessDeps, UsageError } from '../../command.ts';
 import { describeFailure, withService } from '../../operated-service.ts';
-import { nobodyToAsk } from '../../terminal/confirm.ts';
+import { noTerminalText } from '../../terminal/confirm.ts';
 import { type ConnectionPlan, describeSettings } from './plan-connection.ts';
 
 interface ChangeOptions {
   identityPoolId: string;
-  /** Whether somebody is to agree first. */
+  /** Whether the operator must confirm the change. */
   isAsked: boolean;
   asJson: boolean;
-  /** @throws {SetupError} it cannot be done as things are */
+  /** @throws {SetupError} the change is not possible with the current settings */
   plan: (is: PoolSettings) => ConnectionPlan;
-  /** What the change brings with it. */
+  /** Printed before the operator confirms: a consequence of the change. */
   warning?: string;
 }
 
 /**
- * Shows the settings of a pool and what will change, and changes it; says so where there is nothing to change.
- * @throws {SetupError} it could not be done; what was done until then is said, and doing it again finishes it
- * @throws {UsageError} there is nobody to agree; nothing was changed
+ * Prints the settings of a pool and the planned changes, then applies them. Says so if there is nothing to change.
+ * @throws {SetupError} the change failed; the message says what was changed, and repeating the command completes it
+ * @throws {UsageError} there is no terminal to confirm on; nothing was changed
  */
 export async function changeSettings(deps: ProcessDeps, options: ChangeOptions): Promise<void> {
   const { identityPoolId, isAsked, asJson, warning } = options;
-  const say = asJson ? () => undefined : deps.print;
+  const printUnlessJson = asJson ? () => undefined : deps.print;
   await withService(deps.openService, identityPoolId, async (service) => {
     const is = await service.settings.read(identityPoolId);
     const plan = options.plan(is);
     const { changes } = plan;
-    const tell = (isChanged: boolean) => {
+    const printJson = (isChanged: boolean) => {
       if (asJson) deps.print(JSON.stringify({ identityPoolId, service: service.name, changes, isChanged }));
     };
-    say(`${identityPoolId} at ${service.name}`);
-    for (const line of describePlan(is, plan)) say(line);
+    printUnlessJson(`${identityPoolId} at ${service.name}`);
+    for (const line of describePlan(is, plan)) printUnlessJson(line);
     if (changes.length === 0) {
-      tell(false);
-      say('Nothing to change.');
+      printJson(false);
+      printUnlessJson('Nothing to change.');
       return;
     }
-    if (warning !== undefined) say(warning);
+    if (warning !== undefined) printUnlessJson(warning);
     if (isAsked && asJson) {
-      tell(false);
-      throw new UsageError(nobodyToAsk());
+      printJson(false);
+      throw new UsageError(noTerminalText());
     }
     if (isAsked) await deps.confirm('Proceed?');
     await apply(service, identityPoolId, plan);
-    tell(true);
-    say('Done.');
+    printJson(true);
+    printUnlessJson('Done.');
   });
 }
 
@@ -71,7 +71,7 @@ async function apply(
     if (!(error instanceof SyncClientError) || !streaming) throw error;
     const reason = describeFailure(error, service, identityPoolId);
     throw new SetupError(
-      `streaming is changed, the sync trigger is not: ${reason}; the same command again does the rest`,
+      `streaming was changed, the sync trigger was not: ${reason}; run the same command again to finish`,
       { cause: error },
     );
   }

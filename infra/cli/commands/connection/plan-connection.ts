@@ -1,44 +1,44 @@
 import type { PoolSettings } from '../../../../lib/backfill/operated-service.ts';
 import type { PoolStreaming } from '../../../../lib/backfill/sync-client.ts';
 
-/** What a pool is to be connected with. */
+/** The settings that an operator wants for a pool. */
 export interface Connection {
-  /** Null for the stream it has, or `byDefault` where it has none. */
+  /** Null keeps the current stream; a pool without one gets the default stream. */
   streamName: string | null;
-  /** With which the service writes to the stream; null for the one it has. */
+  /** The role that the service assumes to write to the stream; null keeps the current one. */
   roleArn: string | null;
-  /** The ARN of a function; null for the one it has, or none. */
+  /** The ARN of a function; null keeps the current one, if any. */
   syncTrigger: string | null;
 }
 
-/** One setting, as people read it. */
+/** One changed setting, formatted for people. */
 export interface SettingChange {
   setting: 'streaming' | 'role' | 'sync trigger';
   from: string;
   to: string;
 }
 
-/** What is to be set to come from what is to what is wanted; nothing where both are the same. */
+/** The requests that change the current settings to the wanted ones; none if they are equal. */
 export interface ConnectionPlan {
   changes: SettingChange[];
-  /** Absent where it stays. */
+  /** Absent if streaming does not change. */
   streaming?: PoolStreaming;
   syncTrigger?: { functionArn: string | null };
 }
 
-/** @param byDefault the stream of a pool that never had one, where none is named */
-export function planConnection(is: PoolSettings, wanted: Connection, byDefault: string): ConnectionPlan {
+/** @param defaultStream the stream of a pool that never had one, if `wanted` names none */
+export function planConnection(is: PoolSettings, wanted: Connection, defaultStream: string): ConnectionPlan {
   return plan(is, {
     streaming: {
       isEnabled: true,
-      streamName: wanted.streamName ?? is.streaming.streamName ?? byDefault,
+      streamName: wanted.streamName ?? is.streaming.streamName ?? defaultStream,
       roleArn: wanted.roleArn ?? is.streaming.roleArn,
     },
     syncTrigger: wanted.syncTrigger ?? is.syncTrigger,
   });
 }
 
-/** Streaming off and no sync trigger; stream and role stay noted for the next time. */
+/** Turns off streaming and the sync trigger. The pool keeps its stream and role for the next time. */
 export function planDisconnection(is: PoolSettings): ConnectionPlan {
   return plan(is, { streaming: { ...is.streaming, isEnabled: false }, syncTrigger: null });
 }
@@ -59,7 +59,7 @@ function plan(is: PoolSettings, wanted: PoolSettings): ConnectionPlan {
   };
 }
 
-/** The settings of a pool as people read them. */
+/** Formats the settings of a pool for people. */
 export function describeSettings({
   streaming,
   syncTrigger,
@@ -72,6 +72,6 @@ export function describeSettings({
 }
 
 export function describeStreaming({ isEnabled, streamName }: Omit<PoolStreaming, 'roleArn'>): string {
-  if (isEnabled) return `ENABLED on ${streamName ?? 'a stream that is not named'}`;
+  if (isEnabled) return `ENABLED on ${streamName ?? 'an unnamed stream'}`;
   return streamName === null ? 'off' : `DISABLED, was on ${streamName}`;
 }

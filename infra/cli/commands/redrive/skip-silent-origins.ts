@@ -1,14 +1,14 @@
 import { type FetchPayload, PayloadUnavailableError } from '../../../../lib/stream/payload.ts';
 
-/** Each may take a quarter of a minute. */
+/** Timeouts in a row after which an origin is skipped. Each may take 15 seconds. */
 const MAX_IN_A_ROW = 3;
 
-/** A refusal that takes longer is nobody's answer: the link had expired, and nothing else came. */
+/** A refusal that takes longer is not a response of the origin: the link had expired and the request timed out. */
 const ANSWERED_WITHIN_MS = 5_000;
 
 /**
- * The fetches of one run. What lies at an origin that kept silent a few times in a row is not asked for any more, and
- * unavailable for now: hundreds of such events would take hours.
+ * Wraps the payload fetch of one run. After a few timeouts in a row, an origin is no longer requested and its payloads
+ * count as unavailable, because hundreds of such events would take hours.
  *
  * @param now epoch milliseconds
  */
@@ -17,7 +17,7 @@ export function skipSilentOrigins(fetchPayload: FetchPayload, now: () => number)
   return async (url) => {
     const origin = URL.parse(url)?.origin ?? '';
     const inARow = silences.get(origin) ?? 0;
-    if (inARow >= MAX_IN_A_ROW) throw new PayloadUnavailableError('its origin keeps silent');
+    if (inARow >= MAX_IN_A_ROW) throw new PayloadUnavailableError('its origin does not respond');
     const startedAt = now();
     try {
       const payload = await fetchPayload(url);

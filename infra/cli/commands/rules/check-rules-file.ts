@@ -6,16 +6,16 @@ import { readRulesFile } from '../../../../lib/rules/file/rules-path.ts';
 import { type Inspection, inspectRules } from '../../../../lib/rules/inspect/inspect-rules.ts';
 import type { ProcessDeps } from '../../command.ts';
 import { checkTypes, type Remark } from './check-types.ts';
-import { rulesThatTell } from './rules-that-tell.ts';
+import { reportThrown } from './report-thrown.ts';
 
-interface Read {
+interface RulesReport {
   remarks: readonly Remark[];
-  /** Null where the rules cannot be used. */
+  /** Null if the rules cannot be used. */
   counts: Inspection['counts'] | null;
 }
 
 /**
- * Says what is wrong with the sync rules, a line each, errors and notes, and then how much was looked at.
+ * Prints the errors and notes about the sync rules, one per line, and then how many rules were checked.
  * @throws {SetupError} there are errors
  */
 export async function checkRulesFile(
@@ -35,11 +35,11 @@ export async function checkRulesFile(
   if (errors > 0) throw new SetupError(`${path} has ${count(errors, 'error')}`);
 }
 
-async function readRules(path: string): Promise<Read> {
+async function readRules(path: string): Promise<RulesReport> {
   const thrown = new Set<string>();
   try {
     const rules = await loadRules(path);
-    const { findings, counts } = inspectRules(rulesThatTell(rules, (what) => thrown.add(what)));
+    const { findings, counts } = inspectRules(reportThrown(rules, (what) => thrown.add(what)));
     const remarks = [
       ...findings.map(({ severity, place, text }) => ({ severity, text: `${place}: ${text}` })),
       ...Array.from(thrown, (text) => ({ severity: 'note' as const, text })),

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { CompilerHost, CompilerOptions, Diagnostic, SourceFile } from 'typescript';
 import { RULES_MODULE, RULES_MODULE_URL } from '../../../../lib/rules/file/rules-module.ts';
 
-/** A line that is said of the rules file; an error is none that can be left as it is. */
+/** A line about the rules file. An error must be fixed, a note need not. */
 export interface Remark {
   severity: 'error' | 'note';
   text: string;
@@ -16,9 +16,9 @@ const CHECKOUT = fileURLToPath(new URL('../../../../', import.meta.url));
 const LIB = fileURLToPath(new URL('../../../../lib/', import.meta.url));
 
 /**
- * Checks the types of a rules file, and of what it imports but for packages, as strictly as the checkout's own.
- * @param path absolute; where there is no file, nothing is said of it
- * @param importTypeScript null where it is not installed, which is said
+ * Checks the types of a rules file and of the files it imports, except packages, as strictly as those of the checkout.
+ * @param path absolute; a missing file yields no remarks
+ * @param importTypeScript returns null if TypeScript is not installed, which yields a note
  */
 export async function checkTypes(
   path: string,
@@ -27,7 +27,7 @@ export async function checkTypes(
   if (!existsSync(path)) return [];
   const ts = await importTypeScript();
   if (!ts) {
-    const text = 'the types were not checked: the package typescript is not installed (npm ci brings it)';
+    const text = 'the types were not checked: the package typescript is not installed (npm ci installs it)';
     return [{ severity: 'note', text }];
   }
   const options = optionsOf(ts);
@@ -43,7 +43,7 @@ export async function checkTypes(
   ].map((diagnostic) => ({ severity: 'error', text: describe(ts, diagnostic) }));
 }
 
-/** Where development's dependencies were left out, it is not there. */
+/** Returns null if the development dependencies are not installed. */
 async function importInstalled(): Promise<TypeScript | null> {
   try {
     return (await import('typescript')).default;
@@ -59,9 +59,9 @@ function optionsOf(ts: TypeScript): CompilerOptions {
   const { options } = ts.parseJsonConfigFileContent(json, ts.sys, CHECKOUT, undefined, config);
   return {
     ...options,
-    // A rules file is found from any folder, and then so is this.
+    // A rules file in any directory can import this module, so it must resolve from any directory.
     paths: { [RULES_MODULE]: [fileURLToPath(RULES_MODULE_URL)] },
-    // Not wrong, only superfluous.
+    // Unused names are not errors.
     noUnusedLocals: false,
     noUnusedParameters: false,
     allowJs: true,
@@ -69,7 +69,7 @@ function optionsOf(ts: TypeScript): CompilerOptions {
   };
 }
 
-/** Takes the user's files for ES modules, as the loader does, whatever the `package.json` above them says. */
+/** Treats the user's files as ES modules, as the loader does, regardless of the `package.json` above them. */
 function createHost(ts: TypeScript, options: CompilerOptions): CompilerHost {
   const host = ts.createCompilerHost(options);
   return {
@@ -89,7 +89,7 @@ function isUsersOwn({ fileName }: SourceFile): boolean {
   return !fileName.includes('/node_modules/') && !fileName.startsWith(LIB);
 }
 
-/** In one line, with what TypeScript says in several. */
+/** Formats a diagnostic as one line, even if TypeScript's message has several. */
 function describe(ts: TypeScript, { file, start, messageText }: Diagnostic): string {
   const message = ts.flattenDiagnosticMessageText(messageText, '\n').replaceAll(/\s*\n\s*/g, ' ');
   if (!file || start === undefined) return message;

@@ -4,7 +4,7 @@ import type { DatasetRecord, SyncTriggerEvent } from '../../../../lib/rules/sync
 import type { Members } from '../../../../lib/stream/members.ts';
 
 const REGION = 'us-east-1';
-/** What a typed-in event need not say. */
+/** Values that a hand-written event may omit. */
 const DEFAULTS = {
   version: 2,
   eventType: 'SyncTrigger',
@@ -13,17 +13,17 @@ const DEFAULTS = {
 } as const;
 
 /**
- * The sync trigger's events that a text holds: one, a list of them, or one a line. Recorded ones stay as they are. Of a
- * typed-in one `datasetName` and `datasetRecords` are needed, where a text is a value written anew, and an object tells by
- * `oldValue` and `newValue` what changes.
+ * Reads sync trigger events from a text: one event, a JSON array of events, or one event per line. Recorded events are
+ * returned unchanged. A hand-written event needs `datasetName` and `datasetRecords`. In the latter, a string is a new
+ * value, and an object describes a change with `oldValue` and `newValue`.
  *
- * @throws {SetupError} it holds anything else; no value is quoted
+ * @throws {SetupError} the text is anything else; the message quotes no value
  */
 export function readEvents(written: string): SyncTriggerEvent[] {
   const text = written.replace(/^\ufeff/, '');
-  if (text.trim() === '') throw new SetupError('there is no event: what was read is empty');
+  if (text.trim() === '') throw new SetupError('no event: the input is empty');
   const documents = parseDocuments(text);
-  if (documents.length === 0) throw new SetupError('there is no event: the list is empty');
+  if (documents.length === 0) throw new SetupError('no event: the list is empty');
   return documents.map((document, index) =>
     readEvent(document, documents.length === 1 ? 'the event' : `event ${index + 1}`),
   );
@@ -35,7 +35,7 @@ function parseDocuments(text: string): unknown[] {
   const lines = text.split('\n').map((line, index) => ({ line, name: `line ${index + 1}` }));
   const [first, ...others] = lines.filter(({ line }) => line.trim() !== '');
   if (!first || others.length === 0 || 'problem' in parse(first.line)) {
-    throw new SetupError(`what was read is not JSON${whole.problem}`);
+    throw new SetupError(`the input is not JSON${whole.problem}`);
   }
   return [first, ...others].map(({ line, name }) => {
     const parsed = parse(line);
@@ -48,9 +48,9 @@ function parse(text: string): { value: unknown } | { problem: string } {
   try {
     return { value: JSON.parse(text) };
   } catch (error) {
-    // The rest of the message quotes the text.
+    // The rest of the message would quote the text.
     const [at] = /at position \d+( \(line \d+ column \d+\))?/.exec(String(error)) ?? [];
-    return { problem: at === undefined ? '' : `, as is seen ${at}` };
+    return { problem: at === undefined ? '' : `: error ${at}` };
   }
 }
 
@@ -60,16 +60,16 @@ function readEvent(document: unknown, what: string): SyncTriggerEvent {
   const { eventType, datasetName, datasetRecords } = event;
   if (eventType !== DEFAULTS.eventType) {
     throw new SetupError(
-      `${what} is of the type ${JSON.stringify(eventType)}; rules are for SyncTrigger alone, and others are answered as they come`,
+      `${what} has the eventType ${JSON.stringify(eventType)}; rules apply only to SyncTrigger, and other events are returned unchanged`,
     );
   }
   if (typeof datasetName !== 'string' || datasetName === '') {
-    throw new SetupError(`${what} has no datasetName that is text`);
+    throw new SetupError(`${what}: datasetName is missing, empty or not a string`);
   }
   for (const name of ['identityPoolId', 'identityId'] as const) {
-    if (typeof event[name] !== 'string') throw new SetupError(`${what} has an ${name} that is no text`);
+    if (typeof event[name] !== 'string') throw new SetupError(`${what}: ${name} is not a string`);
   }
-  if (!isObject(datasetRecords)) throw new SetupError(`${what} has no datasetRecords that are an object`);
+  if (!isObject(datasetRecords)) throw new SetupError(`${what}: datasetRecords is missing or not an object`);
   const records = Object.entries(datasetRecords).map(([key, record]) => [
     key,
     readRecord(record, `${what}: the record ${JSON.stringify(key)}`),
@@ -80,7 +80,7 @@ function readEvent(document: unknown, what: string): SyncTriggerEvent {
     region: regionOf(event.identityPoolId),
     identityPoolId: DEFAULTS.identityPoolId,
     identityId: DEFAULTS.identityId,
-    // What future versions have besides stays.
+    // Members of future versions are kept.
     ...document,
     datasetName,
     datasetRecords: Object.fromEntries(records),
@@ -91,18 +91,18 @@ function regionOf(identityPoolId: unknown): string {
   return (typeof identityPoolId === 'string' && identityPoolId.split(':')[0]) || REGION;
 }
 
-/** One with an `op` is a recorded one, null among them: whatever it holds is for the rules to judge. */
+/** Reads one record. Null or an object with `op` is a recorded one, which only the rules judge. */
 function readRecord(record: unknown, what: string): unknown {
   if (record === null || (isObject(record) && 'op' in record)) return record;
   if (typeof record === 'string') return added(record);
-  if (!isObject(record)) throw new SetupError(`${what} is no text, object or null`);
+  if (!isObject(record)) throw new SetupError(`${what} is not a string, an object or null`);
   const { oldValue, newValue, ...others } = record;
   const [unknown] = Object.keys(others);
   if (unknown !== undefined) {
-    throw new SetupError(`${what} has neither op, nor oldValue and newValue alone, but ${unknown}`);
+    throw new SetupError(`${what} has the member ${unknown}: use op, or only oldValue and newValue`);
   }
   if (!isTextOrAbsent(oldValue) || !isTextOrAbsent(newValue)) {
-    throw new SetupError(`${what} has an oldValue or newValue that is no text`);
+    throw new SetupError(`${what} has an oldValue or newValue that is not a string`);
   }
   const before = oldValue === undefined ? {} : { oldValue };
   return newValue === undefined ? { ...before, op: 'remove' } : { ...before, ...added(newValue) };

@@ -10,18 +10,18 @@ import type { SyncTriggerEvent } from '../../../../lib/rules/sync-trigger-event.
 import type { Verdict } from '../../../../lib/rules/verdict.ts';
 import type { ProcessDeps } from '../../command.ts';
 import { readEvents } from './read-events.ts';
-import { rulesThatTell } from './rules-that-tell.ts';
+import { reportThrown } from './report-thrown.ts';
 import { verdictTable } from './verdict-table.ts';
 
 interface TryOptions {
   /** A file, or `-` for standard input. */
   event: string;
-  /** Says nothing but an object of JSON for each event, a line each. */
+  /** Whether to print only JSON Lines: one object per event. */
   asJson: boolean;
 }
 
 /**
- * Says what the sync rules make of events, whatever that is; nothing is stored.
+ * Prints what the sync rules do with each event, regardless of the verdict. Nothing is stored.
  * @throws {SetupError} the rules or the events cannot be used, or a rule is broken
  */
 export async function tryRules(
@@ -30,7 +30,7 @@ export async function tryRules(
 ): Promise<void> {
   const broken = new Set<string>();
   const thrown = new Set<string>();
-  const rules = rulesThatTell(await loadRules(readRulesFile(env)), (what) => thrown.add(what));
+  const rules = reportThrown(await loadRules(readRulesFile(env)), (what) => thrown.add(what));
   const events = readEvents(from === '-' ? await text(stdin) : await readText(from));
   for (const event of events) {
     const verdict = evaluateRules(rules, event);
@@ -41,8 +41,9 @@ export async function tryRules(
     for (const line of lines) print(line);
   }
   if (broken.size === 0) return;
-  const told = [...thrown];
-  const what = [...[...broken].filter((text) => !told.some((longer) => longer.startsWith(text))), ...told];
+  const details = [...thrown];
+  const unexplained = [...broken].filter((text) => !details.some((longer) => longer.startsWith(text)));
+  const what = [...unexplained, ...details];
   throw new SetupError(`rules are broken: ${what.join('; ')}`);
 }
 
@@ -55,8 +56,8 @@ async function readText(path: string): Promise<string> {
 }
 
 function toJson(verdict: Verdict): string {
-  const { kind, decisions, ...made } = verdict;
-  return toSafeLine(JSON.stringify({ verdict: kind, ...made, decisions }));
+  const { kind, decisions, ...result } = verdict;
+  return toSafeLine(JSON.stringify({ verdict: kind, ...result, decisions }));
 }
 
 function describe(
@@ -70,11 +71,11 @@ function describe(
   return [
     toSafeLine(`${event.datasetName} of ${event.identityId}`),
     ...(rules.findDatasetRule(event.datasetName) ? [] : ['There are no rules for this dataset.']),
-    ...(isObserved ? ['By mode observe, none of this has any effect:'] : []),
+    ...(isObserved ? ['In mode observe, none of this takes effect:'] : []),
     ...verdictTable(rules, { event, verdict: enforced, columns }),
     '',
     ...(enforced.kind === 'rejected'
-      ? [`The call is rejected. The device is told: ${toSafeLine(enforced.reason)}`]
+      ? [`The call is rejected. The device receives: ${toSafeLine(enforced.reason)}`]
       : []),
     ...(verdict.kind === 'answer'
       ? ['The answer:', ...JSON.stringify(verdict.event, null, 2).split('\n').map(toSafeLine)]

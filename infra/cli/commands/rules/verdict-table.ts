@@ -10,9 +10,9 @@ const HEAD = ['key', 'the device asks', 'is stored', 'rule', 'action', 'reason']
 const MAX_SHOWN = 40;
 
 /**
- * What becomes of each record of an event, and why; those that stay as they are, are counted alone.
- * @param verdict of these rules on the event, enforced
- * @param columns of the terminal; undefined where it is none
+ * Formats a table that shows the outcome for each record of an event and the reason. Unchanged records are only counted.
+ * @param verdict of these rules on the event, in mode enforce
+ * @param columns width of the terminal; undefined if the output is not a terminal
  */
 export function verdictTable(
   rules: SyncRules,
@@ -42,23 +42,23 @@ export function verdictTable(
   }
   return [
     ...(rows.length > 0 ? formatTable([HEAD, ...rows], columns) : []),
-    ...(unchanged > 0 ? [`Not shown: ${unchanged} that nothing changes.`] : []),
+    ...(unchanged > 0 ? [`Not shown: ${unchanged} unchanged.`] : []),
   ];
 }
 
 interface ResultOfKey {
   key: string;
-  /** Undefined where the rules alone make the record. */
+  /** Undefined if only the rules create the record. */
   entry: Entry | undefined;
-  /** Null where there is no record afterwards. */
+  /** Null if the record does not exist afterwards. */
   stored: string | null;
-  /** Where the rule of the key is written. */
+  /** Path of the key's rule in the rules file. */
   rule: string;
   decisions: readonly RuleDecision[];
   isRejected: boolean;
 }
 
-/** None where nothing changes; else one for each decision, the first with the values. */
+/** Returns no row if nothing changes, otherwise one per decision; the first one shows the values. */
 function rowsOfKey({ key, entry, stored, rule, decisions, isRejected }: ResultOfKey): string[][] {
   const { oldValue = null, newValue = null } = entry ?? {};
   const asksNothing = oldValue === newValue;
@@ -74,12 +74,12 @@ function rowsOfKey({ key, entry, stored, rule, decisions, isRejected }: ResultOf
   ];
 }
 
-/** Of what is in no record, or in no single one. */
+/** Formats a decision about a key without a record, or about the whole dataset. */
 function rowOfDecision({ key, rule, action, reason }: RuleDecision): string[] {
   return [key === null ? '' : toCell(key), '', '', ...[rule, action, reason].map(toSafeLine)];
 }
 
-/** What can be judged of an event. */
+/** Returns the records of an event that the rules can judge. */
 function entriesOf({ datasetRecords }: SyncTriggerEvent): Map<string, Entry> {
   return new Map(
     Object.entries(datasetRecords).flatMap(([key, record]): [string, Entry][] => {
@@ -89,7 +89,7 @@ function entriesOf({ datasetRecords }: SyncTriggerEvent): Map<string, Entry> {
   );
 }
 
-/** A value as one cell. */
+/** Formats a value as one cell. */
 function toCell(value: string | null): string {
   if (value === null) return '(none)';
   return value === '' ? '""' : cutTo(MAX_SHOWN, toSafeLine(value));

@@ -5,29 +5,29 @@ import { describePublishNeeded, describeRun, endOf } from '../bulk-publish/descr
 import { describeStreaming } from '../connection/plan-connection.ts';
 import type { PoolReport, ShardReport, StatusReport, StreamReport } from './status-report.ts';
 
-/** What a status says, for people, a line each. */
+/** Formats a status report for people, as lines. */
 export function describeStatus(report: StatusReport): string[] {
-  const { problem, pools, streams, ofNobody } = report;
+  const { problem, pools, streams, ofUnknownPool } = report;
   const todo = findingsOf(report);
   return [
-    ...(problem === null ? [] : [`The service was not asked: ${problem}`]),
+    ...(problem === null ? [] : [`The service was not queried: ${problem}`]),
     ...pools.flatMap(describePool),
     ...(pools.length === 0 ? ['No identity pools are known.'] : []),
     ...streams.flatMap(describeStream),
-    ...(ofNobody.length > 0
-      ? [`in quarantine, of no pool that can be told: ${describeCounts(ofNobody)}`]
-      : []),
-    ...(todo.length > 0 ? ['To be looked at:', ...todo.map((what) => `  ${what}`)] : []),
+    ...(ofUnknownPool.length > 0 ? [`in quarantine, pool unknown: ${describeCounts(ofUnknownPool)}`] : []),
+    ...(todo.length > 0 ? ['Needs attention:', ...todo.map((what) => `  ${what}`)] : []),
   ];
 }
 
-/** What does not mend itself: one line each; nothing where all is well. */
-export function findingsOf({ problem, pools, streams, ofNobody }: StatusReport): string[] {
+/** Lists what does not repair itself, one line each; empty if all is well. */
+export function findingsOf({ problem, pools, streams, ofUnknownPool }: StatusReport): string[] {
   return [
     ...(problem === null ? [] : [problem]),
     ...pools.flatMap((pool) => needsOf(pool).map((what) => `${pool.identityPoolId}: ${what}`)),
     ...streams.flatMap(needsOfStream),
-    ...(ofNobody.length > 0 ? [`in quarantine: ${describeCounts(ofNobody)}; \`redrive\` tries again`] : []),
+    ...(ofUnknownPool.length > 0
+      ? [`in quarantine: ${describeCounts(ofUnknownPool)}; \`redrive\` tries again`]
+      : []),
   ];
 }
 
@@ -36,7 +36,7 @@ function needsOfStream({ streamName, shards, isStreamedTo, problem }: StreamRepo
   const isWaiting = shards.some(({ projectedAt, waiting }) => projectedAt === null && waiting?.events);
   return isStreamedTo && isWaiting
     ? [
-        `stream ${streamName}: events wait on a shard of which none was projected; nobody projects this stream`,
+        `stream ${streamName}: events are waiting on a shard of which nothing was projected; no function projects this stream`,
       ]
     : [];
 }
@@ -48,7 +48,7 @@ function needsOf(pool: PoolReport): string[] {
   return [
     ...(problem === null ? [] : [problem]),
     ...(isBad ? [`its bulk publish ${end === 'failed' ? 'has failed' : 'has stalled'}`] : []),
-    ...gaps.map((gap) => `${describeGap(gap)}: ${mendingOf(gap, identityPoolId)}`),
+    ...gaps.map((gap) => `${describeGap(gap)}: ${describeRepair(gap, identityPoolId)}`),
     ...(needsPublishAfter === null ? [] : [describePublishNeeded(identityPoolId, needsPublishAfter)]),
     ...(quarantine.length > 0
       ? [`in quarantine: ${describeCounts(quarantine)}; \`redrive\` tries again`]
@@ -56,8 +56,8 @@ function needsOf(pool: PoolReport): string[] {
   ];
 }
 
-/** One that goes on cannot be mended yet: more may be removed. */
-function mendingOf({ until, cause }: Pick<Gap, 'until' | 'cause'>, identityPoolId: string): string {
+/** A gap that has not ended cannot be repaired yet, because more removals may follow. */
+function describeRepair({ until, cause }: Pick<Gap, 'until' | 'cause'>, identityPoolId: string): string {
   const command = `run \`reconcile --pool ${identityPoolId}\``;
   if (until !== null) return command;
   return cause === 'expired'
@@ -68,10 +68,10 @@ function mendingOf({ until, cause }: Pick<Gap, 'until' | 'cause'>, identityPoolI
 function describeGap({ since, until, cause }: Pick<Gap, 'since' | 'until' | 'cause'>): string {
   const why =
     cause === 'expired'
-      ? 'records may have left the stream unread, or went with one since made anew'
+      ? 'records may have expired from the stream unread, or the stream was deleted and created again'
       : 'the pool did not stream';
   const end = until === null ? '' : ` until ${timeText(until)}`;
-  return `removals may be missing since ${timeText(since)}${end}, as ${why}`;
+  return `removals may be missing since ${timeText(since)}${end}, because ${why}`;
 }
 
 function describePool(pool: PoolReport): string[] {
@@ -105,7 +105,7 @@ function describeReconciliation(reconciliation: PoolReport['reconciliation']): s
   const { startedAt, finishedAt, compared, repaired } = reconciliation;
   const counts = `${count(compared, 'dataset')} compared, ${repaired} repaired`;
   return finishedAt === null
-    ? `begun ${timeText(startedAt)}, not finished: ${counts}`
+    ? `started ${timeText(startedAt)}, not finished: ${counts}`
     : `${timeText(finishedAt)}: ${counts}`;
 }
 
@@ -132,11 +132,11 @@ function describePosition({
   projectedAt,
 }: Pick<ShardReport, 'arrivedAt' | 'projectedAt'>): string {
   if (projectedAt === null) return 'nothing projected yet';
-  if (arrivedAt === null) return `projected at ${timeText(projectedAt)}, how far nobody knows`;
-  return `projected to what arrived at ${timeText(arrivedAt)}`;
+  if (arrivedAt === null) return `projected at ${timeText(projectedAt)}, position unknown`;
+  return `projected up to the events that arrived at ${timeText(arrivedAt)}`;
 }
 
 function describeWaiting({ events, hasMore, lagMs }: NonNullable<ShardReport['waiting']>): string {
-  if (events === 0) return 'nothing waits';
-  return `${count(events, 'event')}${hasMore ? ' or more wait' : events === 1 ? ' waits' : ' wait'}, the oldest for ${durationText(lagMs)}`;
+  if (events === 0) return 'nothing waiting';
+  return `${count(events, 'event')}${hasMore ? ' or more' : ''} waiting, the oldest for ${durationText(lagMs)}`;
 }

@@ -12,17 +12,17 @@ import type { PoolNow, PoolReport, StatusReport } from './status-report.ts';
 
 export interface StatusDeps {
   store: StatusStore & Pick<PublishStore, 'readRuns' | 'readSeen'>;
-  /** Null where there is none to be asked, and why. */
+  /** Null if the service cannot be queried; `why` is the reason. */
   service: OperatedService | null;
   why: string | null;
   now: () => number;
 }
 
 /**
- * How pools, streams and the query store stand, as the service, the streams and the store say now. Writes nothing.
+ * Reads the state of pools, streams and the query store from the service, the streams and the store. Writes nothing.
  *
- * @param identityPoolId the pool in question; null for all that the service or the store knows
- * @throws {SyncClientError} there is no such pool; any other failure is part of what is told
+ * @param identityPoolId the pool to report; null for all pools that the service or the store knows
+ * @throws {SyncClientError} the pool does not exist; any other failure is part of the report
  */
 export async function readStatus(deps: StatusDeps, identityPoolId: string | null): Promise<StatusReport> {
   const { store, service } = deps;
@@ -50,8 +50,8 @@ export async function readStatus(deps: StatusDeps, identityPoolId: string | null
     const isStreamedTo = pools.some(({ now, seen }) => streamOf(now, seen) === name);
     streams.push({ ...stream, isStreamedTo });
   }
-  const ofNobody = context.quarantine.filter((entry) => entry.identityPoolId === null);
-  return { service: service?.name ?? null, problem, pools, streams, ofNobody };
+  const ofUnknownPool = context.quarantine.filter((entry) => entry.identityPoolId === null);
+  return { service: service?.name ?? null, problem, pools, streams, ofUnknownPool };
 }
 
 async function listPools({
@@ -63,7 +63,7 @@ async function listPools({
   if (service === null) return { ids: known, problem: why };
   try {
     const ids = await service.api.listPools();
-    // Of one that is deleted there may still be something to be told.
+    // The store may still know something about a deleted pool.
     return { ids: [...new Set([...ids, ...known])].sort(), problem: null };
   } catch (error) {
     if (!(error instanceof SyncClientError)) throw error;
@@ -118,8 +118,8 @@ async function reportPool(
   );
   const seen = context.seen.find(isOfPool) ?? null;
   const gaps = context.gaps.filter(isOfPool);
-  const unmended = gaps.filter(({ repairedAt }) => repairedAt === null);
-  // What the poller has yet to see.
+  const unrepaired = gaps.filter(({ repairedAt }) => repairedAt === null);
+  // A change that the poller has not observed yet.
   const streaming = asked.now && { identityPoolId, ...asked.now.streaming, checkedAt: now() };
   const opens = streaming && streamingChange(seen, streaming).opens;
   return {
@@ -128,7 +128,7 @@ async function reportPool(
     problem: asked.problem,
     seen,
     lastRun,
-    gaps: opens ? [...unmended, opens] : unmended,
+    gaps: opens ? [...unrepaired, opens] : unrepaired,
     needsPublishAfter: needsPublishAfter(opens ? [...gaps, opens] : gaps, runs),
     reconciliation: context.reconciliations.find(isOfPool) ?? null,
     quarantine: context.quarantine.filter(isOfPool),

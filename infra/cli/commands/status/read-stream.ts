@@ -4,9 +4,9 @@ import { describeStreamFailure } from '../../operated-service.ts';
 import type { ShardReport, StreamReport } from './status-report.ts';
 
 /**
- * How far each shard of a stream is projected, and what waits behind that.
+ * Reads how far each shard of a stream is projected and what is waiting behind that position.
  *
- * @param streams null where there is no stream to be read: then only what is kept is told
+ * @param streams null if no stream can be read; then the report contains only the stored positions
  * @param now epoch milliseconds
  */
 export async function readStream(
@@ -15,19 +15,19 @@ export async function readStream(
   progress: readonly ProjectedPosition[],
   now: number,
 ): Promise<Omit<StreamReport, 'isStreamedTo'>> {
-  const kept = progress.filter((shard) => shard.streamName === streamName);
-  const asKept = kept.map((shard) => ({ ...shard, waiting: null }));
-  if (streams === null) return { streamName, shards: asKept.map(toReport), problem: null };
+  const stored = progress.filter((shard) => shard.streamName === streamName);
+  const storedOnly = stored.map((shard) => toReport({ ...shard, waiting: null }));
+  if (streams === null) return { streamName, shards: storedOnly, problem: null };
   try {
     const shards: ShardReport[] = [];
     for (const { shardId } of await streams.listShards(streamName)) {
-      const shard = kept.find((one) => one.shardId === shardId);
+      const shard = stored.find((one) => one.shardId === shardId);
       shards.push(await readShard(streams, streamName, shardId, { shard, now }));
     }
     return { streamName, shards, problem: null };
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
-    return { streamName, shards: asKept.map(toReport), problem: describeStreamFailure(error, streamName) };
+    return { streamName, shards: storedOnly, problem: describeStreamFailure(error, streamName) };
   }
 }
 
@@ -38,7 +38,7 @@ async function readShard(
   { shard, now }: { shard: ProjectedPosition | undefined; now: number },
 ): Promise<ShardReport> {
   const { arrivedAt = null, projectedAt = null, sequenceNumber: after = null } = shard ?? {};
-  // Batches that are projected side by side leave no position to read from.
+  // Batches projected concurrently leave no position to read from.
   const isFollowed = shard === undefined || after !== null;
   const backlog = isFollowed
     ? await streams.readBacklog(streamName, shardId, { after, notBefore: null })

@@ -2,38 +2,41 @@ import type { Gap, PublishRun } from '../../../../lib/backfill/publish-model.ts'
 import type { LastReconciliation, QuarantineCount } from '../../../../lib/backfill/status-store.ts';
 import type { PoolStreaming } from '../../../../lib/backfill/sync-client.ts';
 
-/** What the service itself says of a pool now. */
+/** Settings of a pool that the service returned just now. */
 export interface PoolNow {
   streaming: PoolStreaming;
   syncTrigger: string | null;
 }
 
-/** How a pool stands. Times are epoch milliseconds. */
+/** State of a pool. Times are epoch milliseconds. */
 export interface PoolReport {
   identityPoolId: string;
-  /** Null where the service could not be asked. */
+  /** Null if the service could not be queried. */
   now: PoolNow | null;
-  /** Why it could not. */
+  /** Why it could not be queried. */
   problem: string | null;
-  /** As it was seen to stream before; null where it never was seen. */
+  /** The streaming that the poller last observed; null if it never observed any. */
   seen: { isEnabled: boolean; streamName: string | null; checkedAt: number } | null;
   lastRun: PublishRun | null;
-  /** Those that are not mended. */
+  /** The gaps that are not repaired. */
   gaps: Pick<Gap, 'since' | 'until' | 'cause'>[];
-  /** A bulk publish that begins after it is needed, for people who came in a gap; null where none is. */
+  /**
+   * Identities created during a gap may be missing until a bulk publish that starts after this time; null if none is
+   * needed.
+   */
   needsPublishAfter: number | null;
   reconciliation: LastReconciliation | null;
   quarantine: QuarantineCount[];
 }
 
-/** How far a shard is projected, and what waits behind it. */
+/** How far a shard is projected and what is waiting behind that position. */
 export interface ShardReport {
   shardId: string;
-  /** When the last record that is projected arrived; null where none is, or nobody can know. */
+  /** When the last projected record arrived; null if nothing is projected or the time cannot be known. */
   arrivedAt: number | null;
-  /** When it was written; null where nothing was. */
+  /** When it was written; null if nothing was. */
   projectedAt: number | null;
-  /** Null where it was not looked at. */
+  /** Null if the shard was not read. */
   waiting: { events: number; hasMore: boolean; lagMs: number } | null;
 }
 
@@ -47,12 +50,12 @@ export interface StreamReport {
 }
 
 export interface StatusReport {
-  /** What the service is called; null where none was asked. */
+  /** Name of the service; null if none was queried. */
   service: string | null;
-  /** Why none was, or why it did not name its pools. */
+  /** Why none was queried, or why it did not list its pools. */
   problem: string | null;
   pools: PoolReport[];
   streams: StreamReport[];
-  /** What lies in quarantine, and does not say of which pool it is. */
-  ofNobody: QuarantineCount[];
+  /** The quarantined events that do not name their pool. */
+  ofUnknownPool: QuarantineCount[];
 }

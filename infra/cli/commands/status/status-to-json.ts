@@ -3,15 +3,15 @@ import { runToJson } from '../bulk-publish/describe-run.ts';
 import { findingsOf } from './describe-status.ts';
 import type { PoolReport, ShardReport, StatusReport } from './status-report.ts';
 
-/** What a status says, for a program: one object, times as ISO texts. */
+/** Formats a status report for a program: one JSON object with ISO 8601 times. */
 export function statusToJson(report: StatusReport): string {
-  const { service, problem, pools, streams, ofNobody } = report;
+  const { service, problem, pools, streams, ofUnknownPool } = report;
   return JSON.stringify({
     service,
     problem,
     identityPools: pools.map(poolToJson),
     streams: streams.map(({ shards, ...stream }) => ({ ...stream, shards: shards.map(shardToJson) })),
-    quarantine: ofNobody.map(({ reason, events }) => ({ reason, events })),
+    quarantine: ofUnknownPool.map(({ reason, events }) => ({ reason, events })),
     toBeLookedAt: findingsOf(report),
   });
 }
