@@ -1,5 +1,10 @@
 import type { OperatedService } from '../../lib/backfill/operated-service.ts';
-import { type Credentials, DEFAULT_CREDENTIALS, DEFAULT_REGION, type Environment } from '../../lib/common/environment.ts';
+import {
+  type Credentials,
+  DEFAULT_CREDENTIALS,
+  DEFAULT_REGION,
+  type Environment,
+} from '../../lib/common/environment.ts';
 import { SetupError } from '../../lib/common/errors.ts';
 import { readFailures, readParallelizationFactor } from '../../lib/common/function-settings.ts';
 import { isLoopback } from '../../lib/common/loopback.ts';
