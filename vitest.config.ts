@@ -4,12 +4,6 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    globalSetup: [
-      'test/fixtures/database/postgres-server.setup.ts',
-      'test/fixtures/database/templates.setup.ts',
-    ],
-    pool: 'forks',
     // One less than there are processors otherwise: one on two, although many tests wait for others.
     maxWorkers: Math.max(3, availableParallelism() - 1),
     testTimeout: 30_000,
@@ -20,5 +14,25 @@ export default defineConfig({
       NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/node', import.meta.url)),
     },
     reporters: ['default', ['json', { outputFile: '.vitest/results.json' }]],
+    projects: [
+      {
+        extends: true,
+        // No file starts a server or leaves anything behind, so that they can share a thread.
+        test: { name: 'unit', include: ['test/unit/**/*.test.ts'], pool: 'threads', isolate: false },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'integration',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/unit/**'],
+          pool: 'forks',
+          globalSetup: [
+            'test/fixtures/database/postgres-server.setup.ts',
+            'test/fixtures/database/templates.setup.ts',
+          ],
+        },
+      },
+    ],
   },
 });
