@@ -134,9 +134,7 @@ describe('a schedule', () => {
     const run = vi.fn(async () => undefined);
     const schedule = start(run);
     await pause(5);
-    const before = performance.now();
     await schedule.close();
-    expect(performance.now() - before).toBeLessThan(1_000);
     schedule.nudge();
     await schedule.close();
     expect(run).toHaveBeenCalledTimes(1);

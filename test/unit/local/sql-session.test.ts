@@ -333,11 +333,9 @@ describe('control statements', () => {
     expect(controlStatement('DEALLOCATE "My""Name"')?.forgets).toEqual({ name: 'My"Name' });
   });
 
-  it('are told from noise in time', () => {
-    const startedAt = performance.now();
-    for (const noise of ["set 'x", 'set $a', '/*', 'set "', '--\n'])
-      controlStatement(noise.repeat(1_000_000));
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
+  // In time that grows with the square of the length, this would take minutes, which is more than the test has.
+  it.each(["set 'x", 'set $a', '/*', 'set "', '--\n'])('are told from noise in linear time: %j', (noise) => {
+    expect(controlStatement(noise.repeat(200_000))).toBeUndefined();
   });
 });
 
