@@ -2,55 +2,58 @@ import { showKey } from '../common/text.ts';
 import { BrokenRuleError } from './call-rule.ts';
 import type { RuledCall } from './ruled-call.ts';
 
-/** The call fails; the message is for the device. */
+/** Fails the call. The message is for the device. */
 export class Rejection extends Error {
   override name = 'Rejection';
 }
 
-/** All changes of the call are taken back. */
+/** Reverts all changes of the call. */
 export class RevertAll extends Error {
   override name = 'RevertAll';
 }
 
-/** Whose rule it is that is asked. */
-interface Asked {
+/** A rule, and the key that it is applied to. */
+interface AppliedRule {
   rule: string;
   key: string | null;
 }
 
 /**
- * Asks a rule that may be broken.
- * @returns its answer; or, where rules that are broken are taken as if they were not there, `ifBroken`
- * @throws {Rejection}
- * @throws {RevertAll}
+ * Evaluates a rule that may be broken.
+ *
+ * @returns the result, or `ifBroken` if the rule is broken and `onRuleError` is `allow`
+ * @throws {Rejection} the rule is broken and `onRuleError` is `reject`
+ * @throws {RevertAll} the rule is broken and `onRuleError` is `revert`
  */
-export function attemptRule<Answer>(
+export function attemptRule<Result>(
   call: RuledCall,
-  { rule, key }: Asked,
-  ask: () => Answer,
-  ifBroken: Answer,
-): Answer {
+  { rule, key }: AppliedRule,
+  evaluate: () => Result,
+  ifBroken: Result,
+): Result {
   try {
-    return ask();
+    return evaluate();
   } catch (error) {
-    // What it answered can throw as well when it is looked at.
-    const reason = error instanceof BrokenRuleError ? error.message : 'the rule failed';
+    // Reading the result of the rule can throw as well.
+    const reason = error instanceof BrokenRuleError ? error.message : 'reading its result threw';
     call.decisions.push({ rule, key, action: 'rule-error', reason });
     if (call.onRuleError === 'allow') return ifBroken;
     if (call.onRuleError === 'revert') throw new RevertAll();
-    throw new Rejection(`${rule} is broken: ${reason}`);
+    throw new Rejection(`${rule} failed: ${reason}`);
   }
 }
 
 /**
- * @param ownWords the user's, for the device in place of the reason
+ * Rejects the call.
+ *
+ * @param customReason the user's own text for the device, which replaces the reason
  * @throws {Rejection} always
  */
 export function rejectCall(
   call: RuledCall,
-  { rule, key, reason, ownWords = null }: Asked & { reason: string; ownWords?: string | null },
+  { rule, key, reason, customReason = null }: AppliedRule & { reason: string; customReason?: string | null },
 ): never {
   call.decisions.push({ rule, key, action: 'rejected', reason });
   const shown = key === null ? '' : `${showKey(key)}: `;
-  throw new Rejection(`${shown}${ownWords ?? reason}`);
+  throw new Rejection(`${shown}${customReason ?? reason}`);
 }

@@ -1,28 +1,29 @@
-/** A rule of the user's is broken: it threw, or answered what a rule cannot. The message quotes neither. */
+/** A rule of the user is broken: it threw, or returned an invalid result. The message quotes neither. */
 export class BrokenRuleError extends Error {
   override name = 'BrokenRuleError';
 }
 
 /**
- * Calls a function of the user's.
- * @param name of the option
- * @returns what it answered, which may be anything but a promise
- * @throws {BrokenRuleError} it threw, or answered a promise
+ * Calls a function of the user.
+ *
+ * @param name the name of the option
+ * @returns the function's result, which may be anything except a promise
+ * @throws {BrokenRuleError} the function threw or returned a promise
  */
 export function callRule(name: string, call: () => unknown): unknown {
-  let answer: unknown;
+  let result: unknown;
   let isPromise: boolean;
   try {
-    answer = call();
-    // Here, as it may be a getter that throws.
-    isPromise = isThenable(answer);
+    result = call();
+    // Read `then` inside the try block, because it may be a getter that throws.
+    isPromise = isThenable(result);
   } catch {
     throw new BrokenRuleError(`${name} threw`);
   }
-  if (!isPromise) return answer;
-  // One that nobody waits for would end the process when it fails.
-  if (answer instanceof Promise) answer.catch(() => undefined);
-  throw new BrokenRuleError(`${name} answered a promise`);
+  if (!isPromise) return result;
+  // A rejected promise without a handler would end the process.
+  if (result instanceof Promise) result.catch(() => undefined);
+  throw new BrokenRuleError(`${name} returned a promise`);
 }
 
 function isThenable(value: unknown): boolean {

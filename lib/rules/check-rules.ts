@@ -3,7 +3,7 @@ import type { Members } from '../stream/members.ts';
 import { nearestName } from './nearest-name.ts';
 import type { DatasetOptions, Examples, KeyOptions, RulesOptions } from './rules-model.ts';
 
-/** What is wrong with the value of an option; null where nothing is. */
+/** Checks the value of an option. Returns what is wrong with it, or null. */
 type Check = (value: unknown) => string | null;
 type Checks<Options> = Readonly<Record<keyof Options, Check>>;
 
@@ -14,10 +14,10 @@ const oneOf =
 const trueOrFalse: Check = (value) => (typeof value === 'boolean' ? null : 'must be true or false');
 const aFunction: Check = (value) => {
   if (typeof value !== 'function') return 'must be a function';
-  return isAsync(value) ? 'must not be async: rules answer at once' : null;
+  return isAsync(value) ? 'must not be async: rules are synchronous' : null;
 };
 const ON_INVALID = oneOf('revert', 'drop', 'reject');
-/** What is in it is looked at by itself. */
+/** An option whose content is checked separately. */
 const nested: Check = () => null;
 
 const RULES: Checks<RulesOptions> = {
@@ -40,10 +40,11 @@ const KEY: Checks<KeyOptions> = {
   immutable: trueOrFalse,
   removable: trueOrFalse,
   maxBytes: (value) =>
-    Number.isSafeInteger(value) && Number(value) >= 0 ? null : 'must be a whole number from 0',
+    Number.isSafeInteger(value) && Number(value) >= 0 ? null : 'must be an integer of 0 or more',
   schema: (value) => (isStandardSchema(value) ? null : 'must be a Standard Schema, number() or json()'),
   monotonic: oneOf('increasing', 'decreasing'),
-  maxDelta: (value) => (Number.isFinite(value) && Number(value) > 0 ? null : 'must be a number above 0'),
+  maxDelta: (value) =>
+    Number.isFinite(value) && Number(value) > 0 ? null : 'must be a number greater than 0',
   validate: aFunction,
   onInvalid: ON_INVALID,
   examples: nested,
@@ -51,26 +52,28 @@ const KEY: Checks<KeyOptions> = {
 
 const EXAMPLES: Checks<Examples> = { accepted: listOfExamples, refused: listOfExamples };
 
-/** Pairs of which one leaves the other no effect, or says the opposite. */
-const CONTRADICTIONS: readonly { has: (options: Members) => boolean; says: string }[] = [
+/** Combinations of options in which one contradicts another or makes it ineffective. */
+const CONTRADICTIONS: readonly { has: (options: Members) => boolean; text: string }[] = [
   {
     has: ({ serverOwned, removable }) => serverOwned === true && removable === true,
-    says: 'serverOwned and removable: true contradict each other',
+    text: 'serverOwned and removable: true contradict each other',
   },
   {
     has: ({ immutable, removable }) => immutable === true && removable === true,
-    says: 'immutable and removable: true contradict each other',
+    text: 'immutable and removable: true contradict each other',
   },
   {
     has: ({ immutable, monotonic, maxDelta }) =>
       immutable === true && (monotonic !== undefined || maxDelta !== undefined),
-    says: 'immutable leaves monotonic and maxDelta nothing to compare',
+    text: 'monotonic and maxDelta have no effect with immutable: true',
   },
 ];
 
 /**
- * Everything that is wrong with rules as they were written, as `path: what`; an option that there is not is wrong, so
- * that no typing mistake lets through what was to be refused.
+ * Checks rules as the user wrote them. An unknown option is an error, so that a typing mistake cannot accept changes
+ * that the user meant to refuse.
+ *
+ * @returns every problem, as `path: problem`
  */
 export function checkRules(rules: unknown): string[] {
   return [
@@ -93,7 +96,7 @@ function checkKey(options: unknown, path: string): string[] {
   return [
     ...problems,
     ...(examples === undefined ? [] : checkOptions(examples, `${path}.examples`, EXAMPLES)),
-    ...CONTRADICTIONS.filter(({ has }) => has(options)).map(({ says }) => `${path}: ${says}`),
+    ...CONTRADICTIONS.filter(({ has }) => has(options)).map(({ text }) => `${path}: ${text}`),
   ];
 }
 
@@ -106,17 +109,17 @@ function checkOptions(options: unknown, path: string, checks: Readonly<Record<st
       ? value === undefined
         ? null
         : check(value)
-      : noSuchOption(name, [...known.keys()]);
+      : unknownOption(name, [...known.keys()]);
     return problem === null ? [] : [`${path && `${path}.`}${name}: ${problem}`];
   });
 }
 
-function noSuchOption(written: string, names: readonly string[]): string {
-  const nearest = nearestName(written, names);
-  return `there is no such option; ${nearest ? `did you mean ${nearest}?` : `there are ${names.join(', ')}`}`;
+function unknownOption(option: string, names: readonly string[]): string {
+  const nearest = nearestName(option, names);
+  return `unknown option; ${nearest ? `did you mean ${nearest}?` : `use one of ${names.join(', ')}`}`;
 }
 
-/** Of what is written by name or glob. */
+/** Checks an object whose members are named by name or glob. */
 function checkNamed(
   named: unknown,
   path: string,
@@ -134,14 +137,14 @@ function member(options: unknown, name: string): unknown {
   return isPlainObject(options) ? options[name] : undefined;
 }
 
-const MEMBERS_OF_EXAMPLE = ['key', 'oldValue', 'newValue'];
+const EXAMPLE_MEMBERS = ['key', 'oldValue', 'newValue'];
 
 function listOfExamples(list: unknown): string | null {
   if (!Array.isArray(list)) return 'must be a list of examples';
-  const wrong = list.findIndex((example) => !isExample(example));
-  return wrong < 0
+  const invalid = list.findIndex((example) => !isExample(example));
+  return invalid < 0
     ? null
-    : `number ${wrong + 1} must be a value, or an object of texts with oldValue or newValue, and key perhaps`;
+    : `example ${invalid + 1} must be a string, or an object of strings with oldValue, newValue or both, and optionally key`;
 }
 
 function isExample(example: unknown): boolean {
@@ -149,24 +152,29 @@ function isExample(example: unknown): boolean {
   if (!isPlainObject(example) || example.key === '') return false;
   const given = Object.entries(example).filter(([, value]) => value !== undefined);
   return (
-    given.every(([name, value]) => MEMBERS_OF_EXAMPLE.includes(name) && typeof value === 'string') &&
+    given.every(([name, value]) => EXAMPLE_MEMBERS.includes(name) && typeof value === 'string') &&
     given.some(([name]) => name !== 'key')
   );
 }
 
-/** What is inherited is not read: `{ __proto__: … }` is another prototype, and no rule of that name. */
+/**
+ * Whether a value is a plain object. Inherited members are not read: `{ __proto__: … }` sets another prototype and is
+ * not a rule of that name.
+ */
 function isPlainObject(value: unknown): value is Members {
   if (!isObject(value)) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
 }
 
-/** Also where it was made in another context, whose constructors are others. */
+/**
+ * Whether a function is async. Also recognizes a function of another JavaScript context, which has other constructors.
+ */
 function isAsync(value: object): boolean {
   return /^\[object Async(Generator)?Function\]$/.test(Object.prototype.toString.call(value));
 }
 
-/** Of some libraries it is a function. */
+/** Whether a value is a Standard Schema. In some libraries, a schema is a function. */
 function isStandardSchema(value: unknown): boolean {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false;
   const standard: unknown = '~standard' in value ? value['~standard'] : undefined;

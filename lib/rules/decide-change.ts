@@ -7,28 +7,29 @@ import { type Change, type ChangeBy, type RuleRefusal, validateChange } from './
 
 interface Proposal {
   by: ChangeBy;
-  /** The value that the record has without the change, and keeps where that is refused; null is no value. */
-  withoutIt: string | null;
+  /** The record's value without the change, which it keeps if the change is refused. Null if there is no value. */
+  currentValue: string | null;
 }
 
 interface Decided {
   value: string | null;
   isRefused: boolean;
-  /** Where it is written. */
+  /** The path of the rule. */
   rule: string;
 }
 
 /**
- * Has the rule of its key decide on a change; a refusal is told to the call.
- * @throws {Rejection}
- * @throws {RevertAll}
+ * Applies the rule of the key to a change, and adds a refusal to the decisions of the call.
+ *
+ * @throws {Rejection} the change is refused and rejects the call, or the rule is broken
+ * @throws {RevertAll} the rule is broken and reverts the call
  */
 export function decideChange(call: RuledCall, change: Change, proposal: Proposal): Decided {
   const { key, oldValue, newValue } = change;
   const rule = call.dataset.findKeyRule(key);
   if (!rule) return decideUnknown(call, change, proposal);
   const accepted = (value: string | null): Decided => ({ value, isRefused: false, rule: rule.path });
-  // What `derive` leaves as it was is no change.
+  // A value that `derive` sets to the old value is no change.
   if (newValue === oldValue) return accepted(newValue);
   const value = rewrite(call, rule, change);
   if (value === oldValue) return accepted(value);
@@ -45,30 +46,30 @@ export function decideChange(call: RuledCall, change: Change, proposal: Proposal
   return refusal ? refuse(call, rule, key, refusal, proposal) : accepted(value);
 }
 
-/** What no rule is for can always be removed. */
+/** Decides on a key without a rule, which a device can always remove. */
 function decideUnknown(call: RuledCall, { key, oldValue, newValue }: Change, proposal: Proposal): Decided {
   const { path, unknownKeys } = call.dataset;
   const rule = `${path}.unknownKeys`;
   if (unknownKeys === 'allow' || newValue === null || newValue === oldValue) {
     return { value: newValue, isRefused: false, rule };
   }
-  const refusal = { reason: 'there is no rule for this key', ownWords: null };
+  const refusal = { reason: 'there is no rule for this key', customReason: null };
   return refuse(call, { path: rule, onInvalid: unknownKeys }, key, refusal, proposal);
 }
 
 function rewrite(call: RuledCall, { path, options }: KeyRule, { key, oldValue, newValue }: Change) {
-  const { rewrite: rewriteOfKey } = options;
-  if (!rewriteOfKey || newValue === null) return newValue;
+  const { rewrite: rewriteValue } = options;
+  if (!rewriteValue || newValue === null) return newValue;
   return attemptRule(
     call,
     { rule: path, key },
     () => {
       const value = callRule('rewrite', () =>
-        rewriteOfKey({ ...call.about, key, value: newValue, oldValue: oldValue ?? undefined }),
+        rewriteValue({ ...call.about, key, value: newValue, oldValue: oldValue ?? undefined }),
       );
       const problem = valueProblem(value);
       if (typeof value !== 'string' || problem !== null) {
-        throw new BrokenRuleError(`rewrite made a value that ${problem}`);
+        throw new BrokenRuleError(`rewrite returned a value that ${problem}`);
       }
       return value;
     },
@@ -80,11 +81,11 @@ function refuse(
   call: RuledCall,
   { path, onInvalid }: { path: string; onInvalid: OnInvalid },
   key: string,
-  { reason, ownWords }: RuleRefusal,
-  { withoutIt }: Proposal,
+  { reason, customReason }: RuleRefusal,
+  { currentValue }: Proposal,
 ): Decided {
-  if (onInvalid === 'reject') rejectCall(call, { rule: path, key, reason, ownWords });
-  // To drop a key that has a value is to revert it; to revert one that has none is to drop it.
-  call.decisions.push({ rule: path, key, action: withoutIt === null ? 'dropped' : 'reverted', reason });
-  return { value: withoutIt, isRefused: true, rule: path };
+  if (onInvalid === 'reject') rejectCall(call, { rule: path, key, reason, customReason });
+  // If the key has a value, `drop` reverts to it. If it has none, `revert` drops the key.
+  call.decisions.push({ rule: path, key, action: currentValue === null ? 'dropped' : 'reverted', reason });
+  return { value: currentValue, isRefused: true, rule: path };
 }

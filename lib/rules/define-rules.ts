@@ -11,25 +11,26 @@ import type {
   SyncRules,
 } from './rules-model.ts';
 
-/** Rules that cannot be used. The message is one line that names every place that is wrong. */
+/** The rules are invalid. The message is one line that lists every problem with its path. */
 export class RulesError extends SetupError {
   override name = 'RulesError';
-  /** One for each place, such as `datasets.game.keys.score.maxBytes: must be a whole number from 0`. */
+  /** One text per problem, such as `datasets.game.keys.score.maxBytes: must be an integer of 0 or more`. */
   readonly problems: readonly string[];
 
   constructor(problems: readonly string[]) {
-    super(`the sync rules cannot be used: ${problems.join('; ')}`);
+    super(`invalid sync rules: ${problems.join('; ')}`);
     this.problems = problems;
   }
 }
 
 /**
- * Checks rules and makes them ready to be asked; what becomes of the options afterwards has no effect.
+ * Validates and compiles rules. Later changes to the options object have no effect.
  *
- * One rule applies to a dataset, and one to a key of it: the one with that exact name, else, of the globs that match, the
- * one with most literal characters, else the first. They are not merged.
+ * One rule applies to a dataset, and one to a key in it. It is the rule with exactly that name, or else the matching
+ * glob with the most literal characters. If several globs have the same number, the first one applies. Rules are not
+ * merged.
  *
- * @throws {RulesError} naming every place that is wrong
+ * @throws {RulesError} the rules are invalid; the message lists every problem
  */
 export function defineRules(rules: RulesOptions): SyncRules {
   const problems = checkRules(rules);
@@ -40,9 +41,9 @@ export function defineRules(rules: RulesOptions): SyncRules {
 }
 
 function toDatasetRule(
-  { keys = {}, unknownKeys = 'allow', derive, onInvalid: ofDataset }: DatasetOptions,
+  { keys = {}, unknownKeys = 'allow', derive, onInvalid: datasetOnInvalid }: DatasetOptions,
   name: string,
-  ofRules: OnInvalid,
+  rulesOnInvalid: OnInvalid,
 ): DatasetRule {
   const path = `datasets.${name}`;
   const all = Object.entries(keys).map(
@@ -50,7 +51,7 @@ function toDatasetRule(
       name: key,
       path: `${path}.keys.${key}`,
       options: { ...options },
-      onInvalid: options.onInvalid ?? ofDataset ?? ofRules,
+      onInvalid: options.onInvalid ?? datasetOnInvalid ?? rulesOnInvalid,
     }),
   );
   return { name, path, keys: all, findKeyRule: lookUpIn(all), unknownKeys, derive };
@@ -61,15 +62,19 @@ function lookUpIn<Rule extends { name: string }>(rules: readonly Rule[]) {
 }
 
 /**
- * What a rules file exports by default.
- * @throws {RulesError} it is not what `defineRules` answers: without this, each call would fail by itself
+ * Validates the default export of a rules file.
+ *
+ * @throws {RulesError} it is not the result of `defineRules`; without this check, every call would fail later
  */
 export function requireSyncRules(exported: unknown): SyncRules {
   if (isSyncRules(exported)) return exported;
-  throw new RulesError(['the default export of the file must be what defineRules answers']);
+  throw new RulesError(['the default export of the file must be the result of defineRules']);
 }
 
-/** By what can be asked of them: the file may have come by another copy of `defineRules`. */
+/**
+ * Whether a value is the result of `defineRules`. Checks its members, because the file may have imported another copy
+ * of `defineRules`.
+ */
 function isSyncRules(exported: unknown): exported is SyncRules {
   return isObject(exported) && typeof exported.findDatasetRule === 'function';
 }

@@ -3,26 +3,27 @@ import type { DatasetOfRule, DatasetToDerive, RecordValues } from './rules-model
 import { keyProblem, valueProblem } from './text-problem.ts';
 
 /**
- * Has the user's `derive` look at the records.
- * @returns what it wants: the value of each key, null to have none, in the order in which it first asked
- * @throws {BrokenRuleError} it threw, answered a promise, or wants what cannot be stored
+ * Calls the user's `derive` with the records.
+ *
+ * @returns the value that `derive` sets per key, null to remove it, in the order of each key's first call
+ * @throws {BrokenRuleError} `derive` threw, returned a promise, or used a key or value that cannot be stored
  */
 export function deriveRecords(
   derive: (dataset: DatasetToDerive) => void,
   records: RecordValues,
   dataset: DatasetOfRule,
 ): Map<string, string | null> {
-  const wanted = new Map<string, string | null>();
+  const requested = new Map<string, string | null>();
   let problem: string | null = null;
   let hasReturned = false;
 
-  /** That it is wrong is kept, not thrown: `derive` could catch it. */
-  function want(key: string, value: string | null, ofValue: string | null): void {
-    if (hasReturned) throw new Error('derive has returned: set and remove have no effect any more');
-    const ofKey = keyProblem(key);
-    if (ofKey !== null) problem ??= `derive wants a key that ${ofKey}`;
-    else if (ofValue !== null) problem ??= `derive wants a value that ${ofValue}`;
-    else wanted.set(key, value);
+  /** Records a request of `derive`. Keeps a problem instead of throwing it, because `derive` could catch it. */
+  function request(key: string, value: string | null, valueIssue: string | null): void {
+    if (hasReturned) throw new Error('derive has returned; set and remove no longer have an effect');
+    const keyIssue = keyProblem(key);
+    if (keyIssue !== null) problem ??= `derive used a key that ${keyIssue}`;
+    else if (valueIssue !== null) problem ??= `derive set a value that ${valueIssue}`;
+    else requested.set(key, value);
   }
 
   try {
@@ -30,13 +31,13 @@ export function deriveRecords(
       derive({
         ...dataset,
         records,
-        set: (key, value) => want(key, value, valueProblem(value)),
-        remove: (key) => want(key, null, null),
+        set: (key, value) => request(key, value, valueProblem(value)),
+        remove: (key) => request(key, null, null),
       }),
     );
   } finally {
     hasReturned = true;
   }
   if (problem !== null) throw new BrokenRuleError(problem);
-  return wanted;
+  return requested;
 }

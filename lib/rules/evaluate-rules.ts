@@ -9,11 +9,11 @@ import type { SyncTriggerEvent } from './sync-trigger-event.ts';
 import type { Verdict } from './verdict.ts';
 
 /**
- * What rules make of a sync trigger's event. Changes alone are judged: what is stored stays as it is, also where a rule
- * would refuse it. Every key of the event is in the answer, and nothing of the event is changed in place.
+ * Evaluates the rules for an event of the sync trigger. Only changes are judged: stored values stay, even if a rule
+ * would refuse them. The answer contains every key of the event. The event is never modified in place.
  *
- * @param event as Amazon sends it; one of another type is answered as it came
- * @returns the same for the same event, as far as the user's functions answer the same; nothing is thrown, whatever those do
+ * @param event the event as Amazon sends it; an event of another type is returned unchanged
+ * @returns the verdict, deterministic if the user's functions are. Nothing is thrown, no matter what those functions do
  */
 export function evaluateRules(rules: SyncRules, event: SyncTriggerEvent): Verdict {
   const untouched: Verdict = { kind: 'answer', event, decisions: [] };
@@ -23,14 +23,14 @@ export function evaluateRules(rules: SyncRules, event: SyncTriggerEvent): Verdic
   if (!dataset) return untouched;
   const verdict = isObject(event.datasetRecords)
     ? evaluateDataset(rules, dataset, event)
-    : noRecords(dataset);
+    : rejectWithoutRecords(dataset);
   return rules.mode === 'observe' ? { ...untouched, decisions: verdict.decisions } : verdict;
 }
 
 function evaluateDataset(rules: SyncRules, dataset: DatasetRule, event: SyncTriggerEvent): Verdict {
   const call = openCall(rules, dataset, event);
   try {
-    judgeDevice(call);
+    decideDeviceChanges(call);
     derive(call);
   } catch (error) {
     if (error instanceof Rejection) return rejected(call, error);
@@ -40,12 +40,12 @@ function evaluateDataset(rules: SyncRules, dataset: DatasetRule, event: SyncTrig
   return { kind: 'answer', event: answerOf(call), decisions: call.decisions };
 }
 
-/** What the device changed, in the event's order. */
-function judgeDevice(call: RuledCall): void {
+/** Decides on the changes of the device, in the order of the event. */
+function decideDeviceChanges(call: RuledCall): void {
   for (const [key, { oldValue, newValue }] of call.entries) {
     if (newValue === oldValue) continue;
     const change = { key, oldValue, newValue };
-    const decided = decideChange(call, change, { by: 'device', withoutIt: oldValue });
+    const decided = decideChange(call, change, { by: 'device', currentValue: oldValue });
     if (decided.value === newValue) continue;
     call.outcomes.set(key, decided.value);
     if (decided.isRefused) continue;
@@ -58,35 +58,41 @@ function judgeDevice(call: RuledCall): void {
   }
 }
 
-/** What `derive` wants is judged like what a device does, but for what the server owns. */
+/**
+ * Decides on the changes that `derive` makes. They are judged like those of a device, except that `derive` may change
+ * server-owned keys.
+ */
 function derive(call: RuledCall): void {
   const { dataset, about, entries, outcomes, decisions } = call;
-  const { derive: deriveOfDataset } = dataset;
-  if (!deriveOfDataset) return;
+  const { derive: deriveFunction } = dataset;
+  if (!deriveFunction) return;
   const rule = `${dataset.path}.derive`;
   const records = currentRecords(call);
-  const wanted = attemptRule(
+  const requested = attemptRule(
     call,
     { rule, key: null },
-    () => deriveRecords(deriveOfDataset, records, about),
+    () => deriveRecords(deriveFunction, records, about),
     new Map<string, string | null>(),
   );
   let added = 0;
-  for (const [key, newValue] of wanted) {
+  for (const [key, newValue] of requested) {
     const oldValue = entries.get(key)?.oldValue ?? null;
-    const withoutIt = records[key] ?? null;
+    const currentValue = records[key] ?? null;
     const change = { key, oldValue, newValue };
-    const { value, isRefused } = decideChange(call, change, { by: 'derive', withoutIt });
-    if (isRefused || value === withoutIt) continue;
+    const { value, isRefused } = decideChange(call, change, { by: 'derive', currentValue });
+    if (isRefused || value === currentValue) continue;
     outcomes.set(key, value);
-    added += Number(value !== null) - Number(withoutIt !== null);
+    added += Number(value !== null) - Number(currentValue !== null);
     const action = value === null ? 'removed' : 'derived';
     decisions.push({ rule, key, action, reason: 'derive wants it' });
   }
   if (added > 0) checkCount(call, rule, Object.keys(records).length + added);
 }
 
-/** What devices add themselves beyond the limit, the service refuses in its own words, by its own limit. */
+/**
+ * Rejects a call in which `derive` exceeds the record limit. If the device's own records exceed it, the service refuses
+ * the call with its own message and its own limit.
+ */
 function checkCount(call: RuledCall, rule: string, count: number): void {
   if (count <= MAX_RECORDS) return;
   rejectCall(call, {
@@ -96,13 +102,13 @@ function checkCount(call: RuledCall, rule: string, count: number): void {
   });
 }
 
-/** What was decided before the rejection does not come about. */
+/** Returns a rejection. Keeps only rejections and rule errors, because the other decisions do not take effect. */
 function rejected({ decisions }: RuledCall, { message }: Rejection): Verdict {
-  const told = decisions.filter(({ action }) => action === 'rejected' || action === 'rule-error');
-  return { kind: 'rejected', reason: message, decisions: told };
+  const reported = decisions.filter(({ action }) => action === 'rejected' || action === 'rule-error');
+  return { kind: 'rejected', reason: message, decisions: reported };
 }
 
-/** Nothing but that a rule is broken comes about of what was decided before. */
+/** Reverts all changes. Of the previous decisions, only the rule errors are kept. */
 function revertAll({ dataset, entries, outcomes, decisions }: RuledCall): void {
   const broken = decisions.filter(({ action }) => action === 'rule-error');
   decisions.splice(0, decisions.length, ...broken);
@@ -111,11 +117,11 @@ function revertAll({ dataset, entries, outcomes, decisions }: RuledCall): void {
     if (newValue === oldValue) continue;
     outcomes.set(key, oldValue);
     const action = oldValue === null ? 'dropped' : 'reverted';
-    decisions.push({ rule: dataset.path, key, action, reason: 'a rule is broken' });
+    decisions.push({ rule: dataset.path, key, action, reason: 'a rule failed' });
   }
 }
 
-function noRecords({ path }: DatasetRule): Verdict {
+function rejectWithoutRecords({ path }: DatasetRule): Verdict {
   const reason = 'the event has no datasetRecords';
   return { kind: 'rejected', reason, decisions: [{ rule: path, key: null, action: 'rejected', reason }] };
 }

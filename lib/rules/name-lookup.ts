@@ -1,10 +1,10 @@
 import { compileGlob } from './match-glob.ts';
 
-/** Names come from devices, a dataset's up to 1,024 at once: what is remembered of them has an end. */
-const MAX_REMEMBERED = 2_048;
+/** Maximum size of the cache. Names come from devices, up to 1,024 in one dataset. */
+const MAX_CACHED = 2_048;
 
 /**
- * Finds what applies to a name: what is written for exactly that name; else, of the globs that match, the one with most
+ * Creates the lookup of the rule for a name: the rule with exactly that name, or else the matching glob with the most
  * literal characters, and of those the first.
  */
 export function createNameLookup<Rule>(
@@ -15,14 +15,14 @@ export function createNameLookup<Rule>(
     .filter(([name]) => name.includes('*'))
     .map(([glob, rule]) => ({ rule, literals: glob.replaceAll('*', '').length, matches: compileGlob(glob) }))
     .toSorted((a, b) => b.literals - a.literals);
-  const remembered = new Map<string, Rule | undefined>();
+  const cache = new Map<string, Rule | undefined>();
 
   return (name) => {
-    const found = exact.get(name) ?? remembered.get(name);
-    if (found !== undefined || globs.length === 0 || remembered.has(name)) return found;
+    const found = exact.get(name) ?? cache.get(name);
+    if (found !== undefined || globs.length === 0 || cache.has(name)) return found;
     const rule = globs.find(({ matches }) => matches(name))?.rule;
-    if (remembered.size >= MAX_REMEMBERED) remembered.clear();
-    remembered.set(name, rule);
+    if (cache.size >= MAX_CACHED) cache.clear();
+    cache.set(name, rule);
     return rule;
   };
 }

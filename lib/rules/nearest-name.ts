@@ -1,7 +1,7 @@
-/** More edits than this make another word. */
+/** Names with more edits than this count as different words. */
 const MAX_EDITS = 2;
 
-/** Of the names, the one that may have been meant: it is the same but for one or two letters, or but for case. */
+/** Suggests the name that the user may have meant: it differs in one or two letters, or only in case. */
 export function nearestName(written: string, names: readonly string[]): string | undefined {
   const [nearest] = names
     .map((name) => ({ name, edits: editsBetween(written.toLowerCase(), name.toLowerCase()) }))
@@ -10,7 +10,10 @@ export function nearestName(written: string, names: readonly string[]): string |
   return nearest?.name;
 }
 
-/** Letters to be put in, taken out or replaced (Levenshtein); more than `MAX_EDITS` where lengths differ by more. */
+/**
+ * Counts inserted, deleted and replaced letters (Levenshtein distance). Returns more than `MAX_EDITS` if the lengths
+ * differ by more than that.
+ */
 function editsBetween(from: string, to: string): number {
   if (Math.abs(from.length - to.length) > MAX_EDITS) return MAX_EDITS + 1;
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);

@@ -1,17 +1,17 @@
 import { isObject } from '../common/json.ts';
 
-/** A record of an event: the values it has and is to have; null is none. */
+/** A record of an event: its old and new value. Null means no value. */
 export interface Entry {
   oldValue: string | null;
   newValue: string | null;
 }
 
 /**
- * What an event says of a record. Source: Amazon Cognito developer guide, "Amazon Cognito Events": by `remove`, and by a
- * new value of null, the record goes.
+ * Reads a record of an event. Both `remove` and a new value of null remove the record. Source: Amazon Cognito developer
+ * guide, "Amazon Cognito Events".
  *
- * @returns null for null, which Amazon was seen to send for a key with a tombstone, and for what has not the shape of
- *   the contract: no rule can judge it
+ * @returns null for null, which Amazon has been observed to send for a key with a tombstone, and for a value that does
+ *   not have the form of the contract, which no rule can judge
  */
 export function readEntry(entry: unknown): Entry | null {
   if (!isObject(entry)) return null;

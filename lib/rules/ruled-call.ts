@@ -4,22 +4,22 @@ import type { DatasetOfRule, DatasetRule, OnRuleError, RecordValues, SyncRules }
 import type { DatasetRecord, SyncTriggerEvent } from './sync-trigger-event.ts';
 import type { RuleDecision } from './verdict.ts';
 
-/** One event on its way through the rules of its dataset. */
+/** The state of one event while the rules of its dataset are evaluated. */
 export interface RuledCall {
   event: SyncTriggerEvent;
   about: DatasetOfRule;
   dataset: DatasetRule;
   onRuleError: OnRuleError;
-  /** What can be judged, in the event's order. */
+  /** The records that can be judged, in the order of the event. */
   entries: ReadonlyMap<string, Entry>;
-  /** As they were before the call. */
+  /** The records before the call. */
   storedRecords: () => RecordValues;
-  /** Values that are to be others than the event's; null is none. */
+  /** Values that replace those of the event; null removes the record. */
   outcomes: Map<string, string | null>;
   decisions: RuleDecision[];
 }
 
-/** An event of which nothing is decided yet. */
+/** Creates the call for an event, without any decision. */
 export function openCall(
   { onRuleError }: SyncRules,
   dataset: DatasetRule,
@@ -47,16 +47,16 @@ export function openCall(
   };
 }
 
-/** The dataset as it will be by what is decided so far. */
+/** Returns the dataset's records after the decisions so far. */
 export function currentRecords({ entries, outcomes }: RuledCall): RecordValues {
   return toRecordValues([...valuesOf(entries, 'newValue'), ...outcomes]);
 }
 
-/** The event with what was decided in it; what the rules made anew comes last. */
+/** Returns the event with the decisions applied. Records that the rules created come last. */
 export function answerOf({ event, outcomes }: RuledCall): SyncTriggerEvent {
   if (outcomes.size === 0) return event;
-  // Without a prototype, so that even the key `__proto__` becomes a member of its own; and the engine makes a dictionary of
-  // it, not a shape for keys that it has never seen, which takes 2 ms for 1,024 of them.
+  // Without a prototype, even the key `__proto__` becomes an own member. The engine also uses a dictionary for such an
+  // object. Otherwise it would create a shape for keys that it has never seen, which takes 2 ms for 1,024 keys.
   const datasetRecords: SyncTriggerEvent['datasetRecords'] = Object.create(null);
   Object.assign(datasetRecords, event.datasetRecords);
   for (const [key, value] of outcomes) datasetRecords[key] = withValue(datasetRecords[key], value);
@@ -72,7 +72,10 @@ function valuesOf(entries: RuledCall['entries'], which: keyof Entry): [key: stri
   return Array.from(entries, ([key, entry]) => [key, entry[which]]);
 }
 
-/** Of one key, the last value counts. Without a prototype, so that no key finds what is not there. */
+/**
+ * Collects values by key; the last value of a key wins. The object has no prototype, so that looking up a key never
+ * finds an inherited member.
+ */
 function toRecordValues(values: readonly (readonly [key: string, value: string | null])[]): RecordValues {
   const records: Record<string, string> = Object.create(null);
   for (const [key, value] of values) {

@@ -1,82 +1,101 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 
-/** What becomes of a change that is not valid: the old value stays, the key goes where it had none; or all of the call is refused. */
+/**
+ * How an invalid change is handled. `revert` and `drop` keep the old value, or remove a key that has none; `reject`
+ * refuses the entire call.
+ */
 export type OnInvalid = 'revert' | 'drop' | 'reject';
 
-/** What becomes of a call in which a rule itself fails: refused, without its changes, or as if the rule were not there. */
+/**
+ * How a call is handled if a rule itself fails: `reject` refuses it, `revert` undoes its changes, and `allow` ignores
+ * the rule.
+ */
 export type OnRuleError = 'reject' | 'revert' | 'allow';
 
-/** Values by key, frozen, without a prototype. */
+/** Values by key. Frozen, without a prototype. */
 export type RecordValues = Readonly<Record<string, string | undefined>>;
 
-/** Whose records these are. */
+/** The dataset that the records belong to. */
 export interface DatasetOfRule {
   identityId: string;
   datasetName: string;
 }
 
-/** What `rewrite` is given. */
+/** The argument of `rewrite`. */
 export interface ValueToRewrite extends DatasetOfRule {
   key: string;
   value: string;
-  /** Undefined where there is none. */
+  /** Undefined if the record has no value. */
   oldValue: string | undefined;
 }
 
-/** What `validate` is given. */
+/** The argument of `validate`. */
 export interface ChangeToValidate extends DatasetOfRule {
   key: string;
   op: 'replace' | 'remove';
-  /** Undefined where there is none. */
+  /** Undefined if the record has no value. */
   oldValue: string | undefined;
-  /** Undefined where the record is removed. */
+  /** Undefined if the record is removed. */
   newValue: string | undefined;
-  /** The dataset as it was before the call: what else the device asks for may yet be refused. */
+  /**
+   * The dataset before the call. Other changes that the device requests are not included, because they may still be
+   * refused.
+   */
   records: RecordValues;
 }
 
-/** What `derive` is given. */
+/** The argument of `derive`. */
 export interface DatasetToDerive extends DatasetOfRule {
-  /** The dataset as it will be by what the device asked for and the rules left of it. */
+  /** The dataset after the device's changes, as far as the rules accept them. */
   records: RecordValues;
-  /** Of one key, the last `set` or `remove` counts. */
+  /** For each key, the last `set` or `remove` wins. */
   set: (key: string, value: string) => void;
   remove: (key: string) => void;
 }
 
 /**
- * A change that shows what a rule does: a value written where there was none, or what is stored and what the device wants,
- * of which one may be absent. `key` is needed only to name one that a glob does not match by an `x` for each `*`.
+ * A change that documents a rule. A string is a value that is written to a key without one. An object has the stored
+ * value and the value that the device sends, either of which may be absent. By default, the key of a glob's example has
+ * an `x` for each `*`; set `key` to try another key.
  */
 export type Example = string | { key?: string; oldValue?: string; newValue?: string };
 
-/** What `rules check` tries; nothing else looks at them. */
+/** Examples that `rules check` evaluates. Nothing else reads them. */
 export interface Examples {
-  /** Changes that nothing refuses; they may be rewritten. */
+  /** Changes that are accepted; they may be rewritten. */
   accepted?: readonly Example[];
   /** Changes that are reverted, dropped or rejected. */
   refused?: readonly Example[];
 }
 
-/** The rule of a key. What it says is asked of changes alone: what is stored stays. */
+/** The rule of a key. It applies only to changes; stored values stay. */
 export interface KeyOptions {
-  /** Makes another value of a device's, before all else is asked. */
+  /** Replaces the device's value before any other check. */
   rewrite?: (change: ValueToRewrite) => string;
-  /** True: no device changes or removes it, `derive` alone. */
+  /** True: only `derive` can change or remove it, and no device can. */
   serverOwned?: boolean;
-  /** True: once there, it is neither changed nor removed. */
+  /** True: once it exists, it can be neither changed nor removed. */
   immutable?: boolean;
   /** False: it can be changed, but not removed. */
   removable?: boolean;
-  /** Most UTF-8 bytes of the value. */
+  /** Maximum length of the value in UTF-8 bytes. */
   maxBytes?: number;
-  /** Any Standard Schema of the text, or `number(…)` or `json(…)`. It says whether the value is valid; what it makes of it is not used. */
+  /**
+   * Any Standard Schema for the text, or `number(…)` or `json(…)`. It only decides whether the value is valid; its
+   * output is not used.
+   */
   schema?: StandardSchemaV1;
-  /** The value is a number that never goes down, or never up, and not beyond ±9007199254740991, where none can be compared. */
+  /**
+   * The value must be a number that never decreases, or never increases. It must not be beyond ±9007199254740991, where
+   * doubles cannot be compared exactly.
+   */
   monotonic?: 'increasing' | 'decreasing';
-  /** The value is a number that changes by no more than this at once; above 0. */
+  /** The value must be a number that changes by at most this much in one call; greater than 0. */
   maxDelta?: number;
-  /** True or undefined: valid. A text says why not, to the device where the call is rejected. */
+  /**
+   * True or undefined means valid. A string is the reason why it is invalid, which the device receives if the call is
+   * rejected.
+   */
   validate?: (change: ChangeToValidate) => boolean | string | undefined;
   onInvalid?: OnInvalid;
   examples?: Examples;
@@ -84,53 +103,53 @@ export interface KeyOptions {
 
 /** The rules of a dataset. */
 export interface DatasetOptions {
-  /** By exact key, or by glob: `*` is any run of characters. */
+  /** Rules by exact key or by glob, in which `*` matches any run of characters. */
   keys?: Readonly<Record<string, KeyOptions>>;
-  /** Of changes of keys that `keys` does not name; they can always be removed. */
+  /** How changes of keys without a rule in `keys` are handled. Such keys can always be removed. */
   unknownKeys?: 'allow' | 'drop' | 'reject';
-  /** Sets and removes records of its own, once in each call. */
+  /** Sets and removes further records; called once per call. */
   derive?: (dataset: DatasetToDerive) => void;
   onInvalid?: OnInvalid;
 }
 
-/** All rules, as they are written. */
+/** All rules, as the user writes them. */
 export interface RulesOptions {
-  /** By `observe`, decisions are told and nothing is changed or refused. */
+  /** With `observe`, decisions are logged, but nothing is changed or refused. */
   mode?: 'enforce' | 'observe';
   onInvalid?: OnInvalid;
   onRuleError?: OnRuleError;
-  /** By exact name, or by glob: `*` is any run of characters. */
+  /** Rules by exact name or by glob, in which `*` matches any run of characters. */
   datasets?: Readonly<Record<string, DatasetOptions>>;
 }
 
-/** The rule of a key, ready to be asked. */
+/** The compiled rule of a key. */
 export interface KeyRule {
-  /** Key or glob, as it is written. */
+  /** The key or glob as the user wrote it. */
   name: string;
-  /** Where it is written, such as `datasets.game.keys.score`. */
+  /** The path of the rule, such as `datasets.game.keys.score`. */
   path: string;
   options: Readonly<KeyOptions>;
   onInvalid: OnInvalid;
 }
 
-/** The rules of a dataset, ready to be asked. */
+/** The compiled rules of a dataset. */
 export interface DatasetRule {
-  /** Name or glob, as it is written. */
+  /** The name or glob as the user wrote it. */
   name: string;
-  /** Where they are written, such as `datasets.game`. */
+  /** The path of the rules, such as `datasets.game`. */
   path: string;
-  /** In their order, for whoever looks at all of them: what applies to a key is found by `findKeyRule`. */
+  /** All rules in their order, to iterate over. To find the rule that applies to a key, use `findKeyRule`. */
   keys: readonly KeyRule[];
   findKeyRule: (key: string) => KeyRule | undefined;
   unknownKeys: 'allow' | 'drop' | 'reject';
   derive: DatasetOptions['derive'];
 }
 
-/** All rules, checked and ready to be asked; `defineRules` alone makes them. */
+/** All rules, validated and compiled. Only `defineRules` creates them. */
 export interface SyncRules {
   readonly mode: 'enforce' | 'observe';
   readonly onRuleError: OnRuleError;
-  /** In their order, for whoever looks at all of them: what applies to a name is found by `findDatasetRule`. */
+  /** All datasets in their order, to iterate over. To find the rules that apply to a name, use `findDatasetRule`. */
   readonly datasets: readonly DatasetRule[];
   readonly findDatasetRule: (datasetName: string) => DatasetRule | undefined;
 }

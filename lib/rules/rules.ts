@@ -1,4 +1,4 @@
-/** What rules files import, as `cognito-sync-backend/rules`. */
+/** Exports of `cognito-sync-backend/rules`, which rules files import. */
 export { defineRules, RulesError } from './define-rules.ts';
 export type {
   ChangeToValidate,

@@ -1,6 +1,6 @@
 /**
- * What a sync trigger is invoked with, and answers in the same shape: Amazon Cognito developer guide, "Amazon Cognito
- * Events".
+ * The event that a sync trigger receives, and returns in the same form. Source: Amazon Cognito developer guide, "Amazon
+ * Cognito Events".
  */
 export interface SyncTriggerEvent {
   version: 2;
@@ -9,18 +9,18 @@ export interface SyncTriggerEvent {
   identityPoolId: string;
   identityId: string;
   datasetName: string;
-  /** Every live record of the dataset, and what the device removes, by key. */
+  /** Every live record of the dataset and every record that the device removes, by key. */
   datasetRecords: Record<string, DatasetRecord>;
 }
 
 /**
- * One record of the event. What the device leaves alone is replaced by its old value, so that an event sent back as it
- * came changes nothing.
+ * One record of the event. A record that the device does not change has `op: replace` and its old value, so returning
+ * the event as it came changes nothing.
  */
 export interface DatasetRecord {
-  /** Absent where there is no live record of the key, but a tombstone perhaps. */
+  /** Absent if the key has no live record; it may have a tombstone. */
   oldValue?: string;
-  /** Absent where the record is removed. */
+  /** Absent if the record is removed. */
   newValue?: string;
   op: 'replace' | 'remove';
 }

@@ -2,39 +2,39 @@ import { isObject, jsonNumber } from '../common/json.ts';
 import { BrokenRuleError, callRule } from './call-rule.ts';
 import type { DatasetOfRule, KeyOptions, RecordValues } from './rules-model.ts';
 
-/** A change of a record, by a device or by `derive`; null is no value. Old and new are not the same. */
+/** A change of a record, by a device or by `derive`. Null means no value. The old and new values differ. */
 export interface Change {
   key: string;
   oldValue: string | null;
   newValue: string | null;
 }
 
-/** Who wants a change. */
+/** The origin of a change. */
 export type ChangeBy = 'device' | 'derive';
 
-/** What a change is judged in. */
+/** The context in which a change is validated. */
 export interface ChangeContext {
   dataset: DatasetOfRule;
-  /** As they were before the call. */
+  /** The records before the call. */
   storedRecords: () => RecordValues;
   by: ChangeBy;
-  /** Makes the answer of a rule that is broken: the one given, unless the call ends by it. */
-  attempt: <Answer>(call: () => Answer, ifBroken: Answer) => Answer;
+  /** Evaluates a rule. Returns `ifBroken` if the rule is broken and the call continues. */
+  attempt: <Result>(call: () => Result, ifBroken: Result) => Result;
 }
 
-/** Why a change is not valid. */
+/** Why a change is invalid. */
 export interface RuleRefusal {
-  /** Quotes no value. */
+  /** Never quotes a value. */
   reason: string;
-  /** In the words of the user's `validate`, which are for the device alone. */
-  ownWords: string | null;
+  /** The text of the user's `validate`, which is only for the device. Null if there is no such text. */
+  customReason: string | null;
 }
 
-type Judge = (options: KeyOptions, change: Change, context: ChangeContext) => RuleRefusal | null;
+type Check = (options: KeyOptions, change: Change, context: ChangeContext) => RuleRefusal | null;
 
-/** In the order in which they are asked; the first refusal counts. */
-const JUDGES: readonly Judge[] = [
-  ({ serverOwned }, _, { by }) => refuseIf(serverOwned === true && by === 'device', "it is the server's own"),
+/** In the order of evaluation; the first refusal wins. */
+const CHECKS: readonly Check[] = [
+  ({ serverOwned }, _, { by }) => refuseIf(serverOwned === true && by === 'device', 'it is server-owned'),
   ({ immutable }, { oldValue }) => refuseIf(immutable === true && oldValue !== null, 'it is immutable'),
   ({ removable }, { newValue }) => refuseIf(removable === false && newValue === null, 'it is not removable'),
   ({ maxBytes }, { newValue }) =>
@@ -42,41 +42,42 @@ const JUDGES: readonly Judge[] = [
       maxBytes !== undefined && newValue !== null && Buffer.byteLength(newValue) > maxBytes,
       `its value is longer than ${maxBytes} bytes`,
     ),
-  judgeBySchema,
-  judgeAsNumber,
-  judgeByValidate,
+  checkSchema,
+  checkNumber,
+  checkValidate,
 ];
 
 /**
- * Whether the rule of a key takes a change.
- * @returns null where it does
+ * Validates a change by the rule of its key.
+ *
+ * @returns the refusal, or null if the change is valid
  */
 export function validateChange(
   options: KeyOptions,
   change: Change,
   context: ChangeContext,
 ): RuleRefusal | null {
-  for (const judge of JUDGES) {
-    const refusal = judge(options, change, context);
+  for (const check of CHECKS) {
+    const refusal = check(options, change, context);
     if (refusal) return refusal;
   }
   return null;
 }
 
-function judgeBySchema({ schema }: KeyOptions, { newValue }: Change, { attempt }: ChangeContext) {
+function checkSchema({ schema }: KeyOptions, { newValue }: Change, { attempt }: ChangeContext) {
   if (!schema || newValue === null) return null;
   return attempt<RuleRefusal | null>(() => {
     const result = callRule('schema', () => schema['~standard'].validate(newValue));
-    if (!isObject(result)) throw new BrokenRuleError('schema answered what is no result');
+    if (!isObject(result)) throw new BrokenRuleError('schema returned an invalid result');
     const { issues } = result;
     if (issues === undefined) return null;
-    if (!Array.isArray(issues)) throw new BrokenRuleError('schema answered what is no result');
+    if (!Array.isArray(issues)) throw new BrokenRuleError('schema returned an invalid result');
     // The message of an issue may quote the value, and its path be names out of it.
-    return refusal('its value does not fit the schema');
+    return refusal('its value does not match the schema');
   }, null);
 }
 
-function judgeAsNumber({ monotonic, maxDelta }: KeyOptions, { oldValue, newValue }: Change) {
+function checkNumber({ monotonic, maxDelta }: KeyOptions, { oldValue, newValue }: Change) {
   if ((monotonic === undefined && maxDelta === undefined) || newValue === null) return null;
   const to = jsonNumber(newValue);
   if (to === null) return refusal('its value is not a number');
@@ -91,15 +92,15 @@ function judgeAsNumber({ monotonic, maxDelta }: KeyOptions, { oldValue, newValue
   );
 }
 
-/** Beyond that, whole numbers that differ are one and the same double. */
+/** Whether a number can be compared exactly. Beyond the limit, different integers are the same double. */
 function isComparable(number: number): boolean {
   return Math.abs(number) <= Number.MAX_SAFE_INTEGER;
 }
 
-function judgeByValidate({ validate }: KeyOptions, change: Change, context: ChangeContext) {
+function checkValidate({ validate }: KeyOptions, change: Change, context: ChangeContext) {
   if (!validate) return null;
   return context.attempt<RuleRefusal | null>(() => {
-    const answer = callRule('validate', () =>
+    const result = callRule('validate', () =>
       validate({
         ...context.dataset,
         key: change.key,
@@ -109,11 +110,11 @@ function judgeByValidate({ validate }: KeyOptions, change: Change, context: Chan
         records: context.storedRecords(),
       }),
     );
-    if (answer === true || answer === undefined) return null;
-    if (answer !== false && typeof answer !== 'string') {
-      throw new BrokenRuleError('validate answered neither true, false nor text');
+    if (result === true || result === undefined) return null;
+    if (result !== false && typeof result !== 'string') {
+      throw new BrokenRuleError('validate returned neither a boolean nor a string');
     }
-    return { ...refusal('validate refuses it'), ownWords: answer || null };
+    return { ...refusal('validate refuses it'), customReason: result || null };
   }, null);
 }
 
@@ -122,5 +123,5 @@ function refuseIf(isRefused: boolean, reason: string): RuleRefusal | null {
 }
 
 function refusal(reason: string): RuleRefusal {
-  return { reason, ownWords: null };
+  return { reason, customReason: null };
 }

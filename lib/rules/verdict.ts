@@ -1,10 +1,12 @@
 import type { SyncTriggerEvent } from './sync-trigger-event.ts';
 
-/** What was decided of a key, or of the call, and why. It holds no value of a record, so that it can be logged. */
+/**
+ * A decision on a key or on the entire call, with the reason. It contains no value of a record, so it can be logged.
+ */
 export interface RuleDecision {
-  /** Where the rule is written, such as `datasets.game.keys.score`. */
+  /** The path of the rule, such as `datasets.game.keys.score`. */
   rule: string;
-  /** Null where it is about no single key. */
+  /** Null if the decision is not about a single key. */
   key: string | null;
   action:
     | 'reverted'
@@ -19,7 +21,10 @@ export interface RuleDecision {
   reason: string;
 }
 
-/** What rules make of an event: what is answered to it, or why the call fails; that text is for the device. */
+/**
+ * The result of the rules for an event: the answer to the sync trigger, or the reason why the call fails, which is for
+ * the device.
+ */
 export type Verdict =
   | { kind: 'answer'; event: SyncTriggerEvent; decisions: readonly RuleDecision[] }
   | { kind: 'rejected'; reason: string; decisions: readonly RuleDecision[] };

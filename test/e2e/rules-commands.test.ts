@@ -102,8 +102,8 @@ console.log(name, json, number, process.pid);
     );
     expect(linesOf(stdout)).toEqual([
       expect.stringMatching(/^error checked-\d+\.ts:2:\d+: Object literal may only specify known properties/),
-      'error mod: there is no such option; did you mean mode?',
-      'error datasets.game.keys.a.monotnic: there is no such option; did you mean monotonic?',
+      'error mod: unknown option; did you mean mode?',
+      'error datasets.game.keys.a.monotnic: unknown option; did you mean monotonic?',
       expect.stringMatching(/^the rules cannot be used: \d errors, 0 notes$/),
     ]);
     expect(code).toBe(1);
@@ -124,7 +124,7 @@ console.log(name, json, number, process.pid);
 
   it.each([
     ["import 'not-installed';\n", "Cannot find package 'not-installed'"],
-    ['export default {};\n', 'the default export of the file must be what defineRules answers'],
+    ['export default {};\n', 'the default export of the file must be the result of defineRules'],
   ])('says what is wrong with %j', async (text, says) => {
     const { code, stdout } = await checkText(text);
     expect(stdout).toContain(says);
@@ -134,7 +134,7 @@ console.log(name, json, number, process.pid);
   it('says so where there is no file', async () => {
     expect(await check('gone.ts')).toEqual({
       code: 1,
-      stdout: `error there is no rules file ${join(folder, 'gone.ts')}\nthe rules cannot be used: 1 error, 0 notes\n`,
+      stdout: `error rules file not found: ${join(folder, 'gone.ts')}\nthe rules cannot be used: 1 error, 0 notes\n`,
       stderr: `cognito-sync-backend: ${join(folder, 'gone.ts')} has 1 error\n`,
     });
   });
@@ -157,10 +157,10 @@ export default defineRules({
 });
 `);
     expect(linesOf(stdout)).toEqual([
-      'note  datasets.game-*: overlaps with *-beta: both match game-beta, and of the two game-* applies',
-      'error datasets.game.keys.a*: it never applies: *a* comes before it and matches all that it matches',
-      'error datasets.game.keys.score.examples.accepted[0]: "\\u001b[2J": it is refused: its value does not fit the schema',
-      'error datasets.game.keys.name.examples.accepted[0]: "Ada": datasets.game.keys.name is broken: validate threw',
+      'note  datasets.game-*: overlaps with *-beta: both match game-beta; game-* takes precedence',
+      'error datasets.game.keys.a*: it never applies: *a* takes precedence and matches every name that it matches',
+      'error datasets.game.keys.score.examples.accepted[0]: "\\u001b[2J": it is refused: its value does not match the schema',
+      'error datasets.game.keys.name.examples.accepted[0]: "Ada": datasets.game.keys.name failed: validate threw',
       `note  datasets.game.keys.name: validate threw: oops (${join(folder, file)}:10:41)`,
       '3 datasets, 4 key rules, 2 examples: 3 errors, 2 notes',
     ]);
@@ -171,7 +171,7 @@ export default defineRules({
     const { code, stdout } = await checkText(
       `${IMPORT}export default defineRules({ datasets: { game: { derive: async () => undefined } } });\n`,
     );
-    expect(stdout).toContain('error datasets.game.derive: must not be async: rules answer at once\n');
+    expect(stdout).toContain('error datasets.game.derive: must not be async: rules are synchronous\n');
     expect(code).toBe(1);
   });
 

@@ -57,7 +57,7 @@ describe('a local cloud with a rules file of its own', () => {
     expect(await writeBytes(2)).toBe('stored');
 
     await folder.write('rules.ts', rulesOfSize(9).replace('maxBytes', 'maxByte'));
-    await vi.waitFor(async () => expect(await writeBytes(2)).toMatch(/there is no such option/), CHANGE);
+    await vi.waitFor(async () => expect(await writeBytes(2)).toMatch(/unknown option/), CHANGE);
 
     await folder.write('rules.ts', rulesOfSize(9));
     await vi.waitFor(async () => expect(await writeBytes(9)).toBe('stored'), CHANGE);
@@ -68,7 +68,7 @@ describe('a local cloud with a rules file of its own', () => {
     const starting = startCloud({ rulesFile: folder.rulesFile });
     await expect(starting).rejects.toEqual(
       new SetupError(
-        `sync rules: cannot load ${folder.rulesFile}: the sync rules cannot be used: the default export of the file must be what defineRules answers`,
+        `sync rules: cannot load ${folder.rulesFile}: invalid sync rules: the default export of the file must be the result of defineRules`,
       ),
     );
   });

@@ -30,29 +30,27 @@ const TOOK_TOO_LONG = {
 
 /** Of a call that sets `sent` to the secret: what it is refused with, by dataset. */
 const REFUSED: Record<string, unknown> = {
-  throws: invalidOutput('datasets.throws.keys.* is broken: validate threw'),
-  'throws-text': invalidOutput('datasets.throws-text.keys.* is broken: rewrite threw'),
-  promises: invalidOutput('datasets.promises.keys.* is broken: validate answered a promise'),
-  'promises-to-look': invalidOutput('datasets.promises-to-look.keys.* is broken: schema answered a promise'),
-  answers: invalidOutput('datasets.answers.keys.* is broken: validate answered neither true, false nor text'),
+  throws: invalidOutput('datasets.throws.keys.* failed: validate threw'),
+  'throws-text': invalidOutput('datasets.throws-text.keys.* failed: rewrite threw'),
+  promises: invalidOutput('datasets.promises.keys.* failed: validate returned a promise'),
+  'promises-to-look': invalidOutput('datasets.promises-to-look.keys.* failed: schema returned a promise'),
+  answers: invalidOutput('datasets.answers.keys.* failed: validate returned neither a boolean nor a string'),
   exits: invalidOutput('it ended itself with exit code 7'),
-  quotes: invalidOutput('sent: its value does not fit the schema'),
-  'quotes-names': invalidOutput('sent: its value does not fit the schema'),
-  'long-key': invalidOutput(/derive is broken: derive wants a key that is not 1 to 1024 characters long\.$/),
-  'no-key': invalidOutput(/derive is broken: derive wants a key that is not 1 to 1024 characters long\.$/),
-  'no-text': invalidOutput(/derive is broken: derive wants a value that is no text\.$/),
+  quotes: invalidOutput('sent: its value does not match the schema'),
+  'quotes-names': invalidOutput('sent: its value does not match the schema'),
+  'long-key': invalidOutput(/derive failed: derive used a key that is not 1 to 1024 characters long\.$/),
+  'no-key': invalidOutput(/derive failed: derive used a key that is not 1 to 1024 characters long\.$/),
+  'no-text': invalidOutput(/derive failed: derive set a value that is not a string\.$/),
   'not-storable': invalidOutput(
-    /derive is broken: derive wants a value that holds NUL or unpaired surrogates\.$/,
+    /derive failed: derive set a value that contains NUL or unpaired surrogates\.$/,
   ),
-  'long-value': invalidOutput(
-    /derive is broken: derive wants a value that is longer than 1048575 characters\.$/,
-  ),
+  'long-value': invalidOutput(/derive failed: derive set a value that is longer than 1048575 characters\.$/),
   'long-rewrite': invalidOutput(
-    /keys\.\* is broken: rewrite made a value that is longer than 1048575 characters\.$/,
+    /keys\.\* failed: rewrite returned a value that is longer than 1048575 characters\.$/,
   ),
   'large-dataset': { name: 'LimitExceededException', status: 400, message: expect.any(String) },
   'many-records': invalidOutput('the dataset would have more than 1024 records'),
-  changes: invalidOutput('datasets.changes.derive is broken: derive threw'),
+  changes: invalidOutput('datasets.changes.derive failed: derive threw'),
 };
 
 /** What else is stored, where the call is let through. */

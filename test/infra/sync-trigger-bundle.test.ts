@@ -69,12 +69,12 @@ describe('with a rules file outside the checkout, the sync trigger', () => {
   });
 
   it.each([
-    ['a misspelt option', rulesOfSize(1).replace('maxBytes', 'maxByte'), /maxByte: there is no such option/],
-    ['no default export', 'export const rules = {};', /must be what defineRules answers/],
+    ['a misspelt option', rulesOfSize(1).replace('maxBytes', 'maxByte'), /maxByte: unknown option/],
+    ['no default export', 'export const rules = {};', /must be the result of defineRules/],
     ['a syntax error', 'export default (;', /Expression expected/],
     ['a file that it lacks', "import './lacking.ts';", /Cannot find module .*lacking/],
-    ['to wait for what never comes', `${rulesOfSize(1)} await new Promise(() => {});`, /ended itself/],
-    ['an end of the process in it', `${rulesOfSize(1)} process.exit(0);`, /ended itself/],
+    ['to wait for what never comes', `${rulesOfSize(1)} await new Promise(() => {});`, /it exited with code/],
+    ['an end of the process in it', `${rulesOfSize(1)} process.exit(0);`, /it exited with code/],
   ])('cannot be bundled where that has %s, which is said once', async (_, code, reason) => {
     await folder.write('rules.ts', code);
     const problem = `sync rules: cannot load ${folder.rulesFile}: `;

@@ -3,14 +3,14 @@ import { Worker } from 'node:worker_threads';
 import { SetupError } from '../../common/errors.ts';
 import { messageOfThrown } from '../../common/thrown.ts';
 
-/** Lambda gives the init phase of a function as much. Source: AWS Lambda Developer Guide. */
+/** The timeout of Lambda's init phase. Source: AWS Lambda Developer Guide. */
 const TIMEOUT_MS = 10_000;
 
 /**
- * Loads a rules file in a thread of its own, which the file can neither end this process from nor block.
+ * Loads a rules file in a separate thread, so that the file can neither end nor block this process.
  *
  * @param rulesFile absolute path
- * @returns undefined if the rules can be loaded; otherwise one line that says why not
+ * @returns undefined if the rules can be loaded; otherwise one line with the reason
  */
 export async function findLoadProblem(rulesFile: string): Promise<string | undefined> {
   const worker = new Worker(new URL('./load-rules-worker.ts', import.meta.url), { workerData: rulesFile });
@@ -22,7 +22,7 @@ export async function findLoadProblem(rulesFile: string): Promise<string | undef
   try {
     const [exitCode] = await once(worker, 'exit');
     if (loaded) return undefined;
-    throw new SetupError(`it ended itself with exit code ${exitCode}`);
+    throw new SetupError(`it exited with code ${exitCode}`);
   } catch (error) {
     return describeLoadProblem(rulesFile, messageOfThrown(error));
   } finally {
@@ -30,7 +30,7 @@ export async function findLoadProblem(rulesFile: string): Promise<string | undef
   }
 }
 
-/** In one line, whatever the reason. */
+/** Describes in one line why the rules cannot be loaded. */
 export function describeLoadProblem(rulesFile: string, reason: string): string {
   return `sync rules: cannot load ${rulesFile}: ${reason.replace(/\s*[\r\n]\s*/g, ' ')}`;
 }

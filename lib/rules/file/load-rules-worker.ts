@@ -1,8 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { loadRules } from './load-rules.ts';
 
-// The thread of `findLoadProblem`. An error that is thrown here reaches it as the worker's `error` event.
+// The thread of `findLoadProblem`, which receives an error thrown here as the worker's `error` event.
 await loadRules(String(workerData));
 parentPort?.postMessage('loaded');
-// A file may have left a timer or a connection open, which must not keep the thread.
+// The file may have left a timer or connection open, which must not keep the thread alive.
 process.exit();

@@ -7,13 +7,14 @@ import type { SyncRules } from '../rules-model.ts';
 import { mapImports } from './map-imports.ts';
 
 /**
- * Loads a rules file into this process, once: what it was when it was first loaded, it stays.
- * @param path absolute
- * @throws {SetupError} it is not there, is no module, or its default export is none of `defineRules`; a {RulesError}
- *   where the rules are wrong
+ * Loads a rules file into this process. Loading the same file again returns what was loaded first.
+ *
+ * @param path absolute path
+ * @throws {SetupError} the file does not exist, is not a module, or its default export is not the result of
+ *   `defineRules`; a {RulesError} if the rules are invalid
  */
 export async function loadRules(path: string): Promise<SyncRules> {
-  if (!existsSync(path)) throw new SetupError(`there is no rules file ${path}`);
+  if (!existsSync(path)) throw new SetupError(`rules file not found: ${path}`);
   const url = pathToFileURL(path);
   mapImports(url);
   const { default: exported } = await importFile(path, url);

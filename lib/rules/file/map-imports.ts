@@ -4,14 +4,14 @@ import { RULES_MODULE, RULES_MODULE_URL } from './rules-module.ts';
 import { DEFAULT_RULES_FILE } from './rules-path.ts';
 
 /**
- * Has this thread read `rulesFile` wherever a module imports `sync-rules.ts`, and find `cognito-sync-backend/rules` from
- * any folder. Modules that are loaded already stay what they are.
+ * Makes this thread load `rulesFile` wherever a module imports `sync-rules.ts`, and resolve
+ * `cognito-sync-backend/rules` from any folder. Modules that are already loaded do not change.
  *
- * @param noteFile told once of the rules file and of each file that it imports, or these, but packages: before it is
- *   read, and also where it is not there
+ * @param noteFile called once for the rules file and for each file that it imports directly or indirectly, except
+ *   packages. It is called before the file is read, even if the file does not exist
  */
 export function mapImports(rulesFile: URL, noteFile: (file: URL) => void = () => undefined): void {
-  const byDefault = pathToFileURL(DEFAULT_RULES_FILE).href;
+  const defaultHref = pathToFileURL(DEFAULT_RULES_FILE).href;
   const noted = new Set<string>();
 
   function note(file: URL | undefined): void {
@@ -24,7 +24,7 @@ export function mapImports(rulesFile: URL, noteFile: (file: URL) => void = () =>
     note(toOwnFile(specifier, context.parentURL));
     const resolved = next(specifier, context);
     const file = toOwnFile(resolved.url);
-    // Another one than above where that is a symbolic link, or no path.
+    // Differs from the file above if that is a symbolic link or if the specifier is not a path.
     note(file);
     return file && !resolved.format && isTypeScript(file) ? { ...resolved, ...asModule(file) } : resolved;
   };
@@ -33,7 +33,7 @@ export function mapImports(rulesFile: URL, noteFile: (file: URL) => void = () =>
     resolve(specifier, context, next) {
       if (specifier === RULES_MODULE) return { ...asModule(RULES_MODULE_URL), shortCircuit: true };
       const href = toFile(specifier, context.parentURL)?.href;
-      if (href === byDefault || href === rulesFile.href) {
+      if (href === defaultHref || href === rulesFile.href) {
         note(rulesFile);
         return { ...asModule(rulesFile), shortCircuit: true };
       }
@@ -44,19 +44,21 @@ export function mapImports(rulesFile: URL, noteFile: (file: URL) => void = () =>
   });
 }
 
-/** @returns undefined for what is no path */
+/** @returns undefined if the specifier is not a path */
 function toFile(specifier: string, parentUrl?: string): URL | undefined {
   if (!/^(\.{0,2}\/|file:)/.test(specifier)) return undefined;
   return URL.parse(specifier, parentUrl) ?? undefined;
 }
 
-/** @returns undefined for what is part of a package, too */
+/** @returns undefined for a file of a package, too */
 function toOwnFile(specifier: string, parentUrl?: string): URL | undefined {
   const url = toFile(specifier, parentUrl);
   return url?.protocol === 'file:' && !url.pathname.includes('/node_modules/') ? url : undefined;
 }
 
-/** Said outright, as a folder without a `package.json` would leave Node to guess, with a warning. */
+/**
+ * Sets the format explicitly. In a folder without a `package.json`, Node would otherwise guess it and print a warning.
+ */
 function asModule(file: URL): { url: string; format: string } {
   return { url: file.href, format: isTypeScript(file) ? 'module-typescript' : 'module' };
 }

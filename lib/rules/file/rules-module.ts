@@ -1,5 +1,5 @@
-/** What a rules file imports its `defineRules` from, wherever it lies. */
+/** The specifier from which a rules file in any folder imports `defineRules`. */
 export const RULES_MODULE = 'cognito-sync-backend/rules';
 
-/** What that is. */
+/** The module behind that specifier. */
 export const RULES_MODULE_URL = new URL('../rules.ts', import.meta.url);

@@ -3,11 +3,11 @@ import { createNameLookup } from '../name-lookup.ts';
 import { commonText } from './overlap.ts';
 import type { PossibleNames } from './possible-names.ts';
 
-/** What is to be said of rules that can be used. */
+/** A finding about valid rules. */
 export interface Finding {
-  /** An error is surely not what was meant; a note may be. */
+  /** An error is certainly a mistake; a note may be one. */
   severity: 'error' | 'note';
-  /** Where it is written, such as `datasets.game.keys.level-*`. */
+  /** The path of the rule, such as `datasets.game.keys.level-*`. */
   place: string;
   text: string;
 }
@@ -24,15 +24,17 @@ interface NamedRules<Rule extends Named> {
 }
 
 /**
- * Looks at rules by name or glob, of which one applies to a name: which never do, and which two share names by chance.
- * @returns the findings, and the rules that apply to some name, as far as can be told
+ * Inspects rules by name or glob, of which one applies to a name. Finds rules that never apply, and pairs of globs that
+ * overlap by accident.
+ *
+ * @returns the findings, and the rules that apply to at least one name, as far as can be determined
  */
 export function inspectNames<Rule extends Named>(
   named: NamedRules<Rule>,
 ): { findings: Finding[]; reachable: Rule[] } {
   const findings: Finding[] = [];
   const reachable = named.rules.filter((rule) => {
-    const problem = whyUnreachable(rule, named);
+    const problem = unreachableReason(rule, named);
     if (problem !== null) findings.push({ severity: 'error', place: rule.path, text: problem });
     return problem === null;
   });
@@ -40,16 +42,23 @@ export function inspectNames<Rule extends Named>(
 }
 
 /**
- * Why a rule applies to no name; null where it may apply to one.
+ * Returns why a rule applies to no name; null if it may apply to one.
  *
- * A glob `g` is looked up as if it were a name. What finds it must be a glob `h`, as no exact name has a `*` in it. No `*`
- * is among the literal characters of `h`, so each `*` of that name was taken by a `*` of `h`, which takes any other text
- * in its place just as well: `h` matches whatever `g` matches. If `h` is another glob than `g`, it also comes before `g` in
- * the order of rules, that of the look-up itself, so `g` never applies. And if `g` is found, there is a name that it
- * applies to: the one with a letter that no rule of the list has in place of each `*`, by the same reasoning. Only where
- * names leave no such letter, or no room for it, could several rules together take all of a glob's names unseen.
+ * The check looks up the glob `g` as if it were a name. An exact name contains no `*`, so the result must be a glob
+ * `h`. No `*` is among the literal characters of `h`. Each `*` of `g` was therefore matched by a `*` of `h`, which
+ * would match any other text in its place as well. So `h` matches every name that `g` matches.
+ *
+ * If `h` is not `g`, it also comes before `g` in the order of the lookup, so `g` never applies. If the result is `g`
+ * itself, there is a name that `g` applies to. By the same argument, it is the name with a letter in place of each `*`
+ * that no rule of the list contains.
+ *
+ * One case stays undetected: if names allow no such letter, or have no room for it, several rules together may match
+ * all names of a glob.
  */
-function whyUnreachable<Rule extends Named>(rule: Rule, { find, possible }: NamedRules<Rule>): string | null {
+function unreachableReason<Rule extends Named>(
+  rule: Rule,
+  { find, possible }: NamedRules<Rule>,
+): string | null {
   const { name } = rule;
   if (!name.includes('*')) return possible.nameProblem(name);
   const problem = possible.literalsProblem(name.replaceAll('*', ''));
@@ -57,12 +66,13 @@ function whyUnreachable<Rule extends Named>(rule: Rule, { find, possible }: Name
   const found = find(name);
   return found === rule || found === undefined
     ? null
-    : `it never applies: ${found.name} comes before it and matches all that it matches`;
+    : `it never applies: ${found.name} takes precedence and matches every name that it matches`;
 }
 
 /**
- * Two globs that match names in common, though neither all of the other's: which one applies is easily not the one that was
- * meant. Where a third glob applies to the name that shows it, that was thought of.
+ * Finds pairs of globs that match common names although neither matches all names of the other. The rule that applies
+ * to such a name may not be the intended one. If a third glob applies to the common name found here, the overlap is
+ * taken as intended.
  */
 function overlaps<Rule extends Named>(
   reachable: readonly Rule[],
@@ -80,7 +90,7 @@ function overlaps<Rule extends Named>(
         [a.name, a],
         [b.name, b],
       ])(shared);
-      const text = `overlaps with ${b.name}: both match ${shared}, and of the two ${first?.name} applies`;
+      const text = `overlaps with ${b.name}: both match ${shared}; ${first?.name} takes precedence`;
       return [{ severity: 'note', place: a.path, text }];
     }),
   );

@@ -9,10 +9,10 @@ export interface Inspection {
 }
 
 /**
- * Looks for what `defineRules` takes and is yet not right: rules that never apply, rules that share names by chance, and
- * examples that do not come out as they say.
+ * Finds mistakes that `defineRules` accepts: rules that never apply, globs that overlap by accident, and examples with
+ * another result than stated.
  *
- * @returns findings in the order of the rules, which may hold what the rules file holds, its examples too
+ * @returns findings in the order of the rules. They may quote the rules file, including its examples
  */
 export function inspectRules(rules: SyncRules): Inspection {
   const { datasets, findDatasetRule: find } = rules;
@@ -36,16 +36,16 @@ function inspectDataset(rules: SyncRules, dataset: DatasetRule, isReachable: boo
   return [
     ...findings,
     ...inspectUnknownKeys(dataset),
-    // Rules that never apply cannot be tried, and are told of already.
+    // Rules that never apply cannot be tried, and are reported already.
     ...(isReachable ? reachable.flatMap((keyRule) => inspectExamples(rules, dataset, keyRule)) : []),
   ];
 }
 
 function inspectUnknownKeys({ path, keys, unknownKeys }: DatasetRule): Finding[] {
-  const takesAll = keys.find(({ name }) => /^\*+$/.test(name));
-  // Of `allow` it cannot be told whether it was written.
-  if (!takesAll || unknownKeys === 'allow') return [];
-  const text = `it never applies: no key is unknown beside a rule for ${takesAll.name}`;
+  const catchAll = keys.find(({ name }) => /^\*+$/.test(name));
+  // `allow` is the default, so it is unknown whether the user wrote it.
+  if (!catchAll || unknownKeys === 'allow') return [];
+  const text = `it never applies: the rule for ${catchAll.name} matches every key`;
   return [{ severity: 'note', place: `${path}.unknownKeys`, text }];
 }
 

@@ -1,18 +1,18 @@
 type Text = string | null;
 
 /**
- * A shortest text that two globs both match; null where there is none.
+ * Finds a shortest text that two globs both match; null if there is no such text.
  *
- * By dynamic programming over what is left of each: a `*` ends, or takes the letter that the other glob asks for next. Two
- * `*` at once need take nothing, so the text has no letter but those of the globs.
+ * Uses dynamic programming over the rest of each glob. A `*` either ends, or matches the next letter of the other glob.
+ * Two `*` at the same time need to match nothing, so the text contains only letters of the globs.
  */
 export function commonText(a: string, b: string): Text {
-  /** What fits the rest of `a` behind this place, by the place in `b`. */
+  /** The common text of the rest of `a` after this position, by the position in `b`. */
   let next: Text[] = [];
   for (let i = a.length; i >= 0; i -= 1) {
     const here: Text[] = [];
     for (let j = b.length; j >= 0; j -= 1) {
-      here[j] = i === a.length && j === b.length ? '' : shortest(waysOn(a[i], b[j], { here, next, j }));
+      here[j] = i === a.length && j === b.length ? '' : shortest(candidates(a[i], b[j], { here, next, j }));
     }
     next = here;
   }
@@ -25,19 +25,19 @@ interface Rest {
   j: number;
 }
 
-/** What comes of each step that the two globs can take here; undefined is the end of one. */
-function waysOn(ofA: string | undefined, ofB: string | undefined, { here, next, j }: Rest): Text[] {
-  const ways: Text[] = [];
-  if (ofA === '*') ways.push(next[j] ?? null);
-  if (ofB === '*') ways.push(here[j + 1] ?? null);
-  if (ofA === undefined || ofB === undefined) return ways;
-  if (ofA === ofB && ofA !== '*') ways.push(before(ofA, next[j + 1]));
-  if (ofA === '*' && ofB !== '*') ways.push(before(ofB, here[j + 1]));
-  if (ofA !== '*' && ofB === '*') ways.push(before(ofA, next[j]));
-  return ways;
+/** Returns the common texts by each step that the two globs can take here. Undefined means the end of a glob. */
+function candidates(charA: string | undefined, charB: string | undefined, { here, next, j }: Rest): Text[] {
+  const texts: Text[] = [];
+  if (charA === '*') texts.push(next[j] ?? null);
+  if (charB === '*') texts.push(here[j + 1] ?? null);
+  if (charA === undefined || charB === undefined) return texts;
+  if (charA === charB && charA !== '*') texts.push(prepend(charA, next[j + 1]));
+  if (charA === '*' && charB !== '*') texts.push(prepend(charB, here[j + 1]));
+  if (charA !== '*' && charB === '*') texts.push(prepend(charA, next[j]));
+  return texts;
 }
 
-function before(letter: string, rest: Text | undefined): Text {
+function prepend(letter: string, rest: Text | undefined): Text {
   return rest === null || rest === undefined ? null : letter + rest;
 }
 

@@ -2,34 +2,41 @@ import { MAX_KEY_LENGTH } from '../../common/bounds.ts';
 import { isLongerThan } from '../../common/text.ts';
 import { keyProblem } from '../text-problem.ts';
 
-/** What a name can be that a device sends. */
+/** The names that a device can send. */
 export interface PossibleNames {
-  /** Why it is none; null where it is one. */
+  /** Returns why the name is invalid; null if it is valid. */
   nameProblem(name: string): string | null;
-  /** Why no name has these characters, with others between them; null where one may. Without it nothing is proven. */
+  /**
+   * Returns why no name contains these characters, with others between them. Null if a name may; that proves nothing.
+   */
   literalsProblem(literals: string): string | null;
 }
 
-/** As the service takes them: 1 to 128 characters, and for a copy made by a merge the id of the identity it came from. */
+/**
+ * Valid dataset names of the service: 1 to 128 characters. The copy that a merge makes also has the id of the identity
+ * that it came from.
+ */
 const DATASET_NAME = /^(?!\.{1,2}$)[\w.:-]{1,128}(?:\.(?=.{1,55}$)[\w-]+:[0-9a-f-]+)?$/;
 const MAX_DATASET_NAME_LENGTH = 128 + 1 + 55;
 
 export const POSSIBLE_DATASET_NAMES: PossibleNames = {
   nameProblem: (name) =>
-    DATASET_NAME.test(name) ? null : 'no dataset has this name: one is 1 to 128 of A-Z a-z 0-9 _ . : -',
+    DATASET_NAME.test(name)
+      ? null
+      : 'no dataset can have this name: use 1 to 128 characters of A-Z a-z 0-9 _ . : -',
   literalsProblem: (literals) => {
-    if (/[^\w.:-]/.test(literals)) return 'no name of a dataset matches: one holds A-Z a-z 0-9 _ . : - alone';
-    return literals.length > MAX_DATASET_NAME_LENGTH ? 'no name of a dataset is as long' : null;
+    if (/[^\w.:-]/.test(literals)) return 'no dataset name matches: use only A-Z a-z 0-9 _ . : -';
+    return literals.length > MAX_DATASET_NAME_LENGTH ? 'no dataset name is this long' : null;
   },
 };
 
 export const POSSIBLE_KEYS: PossibleNames = {
   nameProblem: (key) => {
     const problem = keyProblem(key);
-    return problem === null ? null : `no record has this key: it ${problem}`;
+    return problem === null ? null : `no record can have this key: it ${problem}`;
   },
   literalsProblem: (literals) => {
-    if (literals.includes('\0')) return 'no key matches: none holds NUL';
-    return isLongerThan(literals, MAX_KEY_LENGTH) ? 'no key is as long' : null;
+    if (literals.includes('\0')) return 'no key matches: keys cannot contain NUL';
+    return isLongerThan(literals, MAX_KEY_LENGTH) ? 'no key is this long' : null;
   },
 };

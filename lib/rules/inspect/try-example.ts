@@ -2,7 +2,7 @@ import { evaluateRules } from '../evaluate-rules.ts';
 import type { DatasetRule, Example, KeyRule, SyncRules } from '../rules-model.ts';
 import type { Verdict } from '../verdict.ts';
 
-/** Where an example is tried. */
+/** The rule that an example belongs to. */
 export interface ExampleContext {
   rules: SyncRules;
   dataset: DatasetRule;
@@ -10,8 +10,9 @@ export interface ExampleContext {
 }
 
 /**
- * Tries an example on the rules themselves, enforced, in an event with no other record.
- * @returns why it does not come out as it says; null where it does
+ * Evaluates the actual rules, in mode `enforce`, for an event with only the example's record.
+ *
+ * @returns why the result is not the expected one; null if it is
  */
 export function tryExample(
   example: Example,
@@ -20,11 +21,11 @@ export function tryExample(
 ): string | null {
   const change = typeof example === 'string' ? { newValue: example } : example;
   const datasetName = nameFor(dataset, rules.findDatasetRule);
-  if (datasetName === null) return 'no name was found for which these rules of the dataset apply';
+  if (datasetName === null) return 'found no dataset name to which these rules apply';
   const key = change.key ?? nameFor(keyRule, dataset.findKeyRule);
-  if (key === null) return 'no key was found to which this rule applies; name one by key';
+  if (key === null) return 'found no key to which this rule applies; set the key of the example';
   const found = dataset.findKeyRule(key);
-  if (found !== keyRule) return `its key is not this rule's${found ? `, but that of ${found.name}` : ''}`;
+  if (found !== keyRule) return `this rule does not apply to its key${found ? `; ${found.name} does` : ''}`;
   const { oldValue, newValue } = change;
   if (oldValue === newValue) return 'it changes nothing';
   const verdict = evaluateRules(
@@ -47,13 +48,13 @@ export function tryExample(
       ]),
     },
   );
-  return disagreement(verdict, key, expected);
+  return mismatch(verdict, key, expected);
 }
 
-function disagreement(verdict: Verdict, key: string, expected: 'accepted' | 'refused'): string | null {
+function mismatch(verdict: Verdict, key: string, expected: 'accepted' | 'refused'): string | null {
   const { decisions } = verdict;
   const broken = decisions.find(({ action }) => action === 'rule-error');
-  if (broken) return `${broken.rule} is broken: ${broken.reason}`;
+  if (broken) return `${broken.rule} failed: ${broken.reason}`;
   const refusal =
     verdict.kind === 'rejected'
       ? verdict.reason
@@ -65,10 +66,13 @@ function disagreement(verdict: Verdict, key: string, expected: 'accepted' | 'ref
   return refusal === undefined ? null : `it is refused: ${refusal}`;
 }
 
-/** `x` reads best; where that leads to another rule, some other letter or none may not. */
+/**
+ * Texts in place of `*`. `x` is the most readable. If that name matches another rule, another letter or the empty text
+ * may not.
+ */
 const STAND_INS = ['x', ...'abcdefghijklmnopqrstuvwyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:', ''];
 
-/** A name to which the rule applies; null where none was found. */
+/** Finds a name to which the rule applies; null if none was found. */
 function nameFor<Rule extends { name: string }>(
   rule: Rule,
   find: (name: string) => Rule | undefined,

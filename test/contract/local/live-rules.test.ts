@@ -200,10 +200,10 @@ describe('sync rules in the local cloud', () => {
 
 describe('sync rules that are loaded before they are asked', () => {
   it.each([
-    ['a default export of its own', 'export default {};', /must be what defineRules answers$/],
-    ['no default export', 'export const rules = {};', /must be what defineRules answers$/],
+    ['a default export of its own', 'export default {};', /must be the result of defineRules$/],
+    ['no default export', 'export const rules = {};', /must be the result of defineRules$/],
     ['a syntax error', '\n\nconst a: number = ;', /: Expression expected \(.*rules\.ts:3\)$/],
-    ['a misspelt option', rulesOfSize(1).replace('maxBytes', 'maxByte'), /maxByte: there is no such option/],
+    ['a misspelt option', rulesOfSize(1).replace('maxBytes', 'maxByte'), /maxByte: unknown option/],
     ['an option out of bounds', rulesOfSize(-1), /maxBytes: must be a whole number/],
     ['a file that it lacks', "import './lacking.ts';", /: Cannot find module '.*lacking\.ts'/],
     ['code that throws', "\nthrow new Error('not today');", /: not today \(.*rules\.ts:2:7\)$/],

@@ -144,7 +144,7 @@ describe('the table of a verdict', () => {
       ),
     ).toEqual([
       HEAD,
-      ['badge', '(none) -> 2', '1', 'datasets.game.keys.badge', 'dropped', "it is the server's own"],
+      ['badge', '(none) -> 2', '1', 'datasets.game.keys.badge', 'dropped', 'it is server-owned'],
       ['', 'datasets.game.derive', 'derived', 'derive wants it'],
     ]);
   });

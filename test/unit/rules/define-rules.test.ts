@@ -72,26 +72,26 @@ describe('defineRules refuses', () => {
       datasets: { game: { unknownkeys: 'drop', keys: { score: { monotnic: 'increasing', maxBytes: -1 } } } },
     };
     const problems = [
-      'mod: there is no such option; did you mean mode?',
+      'mod: unknown option; did you mean mode?',
       'onInvalid: must be revert or drop or reject',
-      'datasets.game.unknownkeys: there is no such option; did you mean unknownKeys?',
-      'datasets.game.keys.score.monotnic: there is no such option; did you mean monotonic?',
-      'datasets.game.keys.score.maxBytes: must be a whole number from 0',
+      'datasets.game.unknownkeys: unknown option; did you mean unknownKeys?',
+      'datasets.game.keys.score.monotnic: unknown option; did you mean monotonic?',
+      'datasets.game.keys.score.maxBytes: must be an integer of 0 or more',
     ];
     expect(problemsOf(wrong)).toEqual(problems);
     // @ts-expect-error what this test is about
     const define = () => defineRules(wrong);
     expect(define).toThrow(SetupError);
-    expect(define).toThrow(`the sync rules cannot be used: ${problems.join('; ')}`);
+    expect(define).toThrow(`invalid sync rules: ${problems.join('; ')}`);
   });
 
   it('an option that is like no other, with those that there are', () => {
     expect(problemsOf({ colour: 1 })).toEqual([
-      'colour: there is no such option; there are mode, onInvalid, onRuleError, datasets',
+      'colour: unknown option; use one of mode, onInvalid, onRuleError, datasets',
     ]);
     expect(ofKey(JSON.parse('{"__proto__":true,"constructor":true}'))).toEqual([
-      expect.stringMatching(/score\.__proto__: there is no such option/),
-      expect.stringMatching(/score\.constructor: there is no such option/),
+      expect.stringMatching(/score\.__proto__: unknown option/),
+      expect.stringMatching(/score\.constructor: unknown option/),
     ]);
   });
 
@@ -121,27 +121,27 @@ describe('defineRules refuses', () => {
     ['validate', async function* () {}],
     ['validate', async () => true],
   ])('%s that is async: %o', (name, value) => {
-    expect(ofKey({ [name]: value })).toEqual([`${AT}.${name}: must not be async: rules answer at once`]);
+    expect(ofKey({ [name]: value })).toEqual([`${AT}.${name}: must not be async: rules are synchronous`]);
   });
 
   it('derive that is async', () => {
     const derive = async () => undefined;
     expect(problemsOf({ datasets: { game: { derive } } })).toEqual([
-      'datasets.game.derive: must not be async: rules answer at once',
+      'datasets.game.derive: must not be async: rules are synchronous',
     ]);
   });
 
   it.each<[unknown, string]>([
     [['1'], `${AT}.examples: must be an object of options`],
-    [{ acepted: [] }, `${AT}.examples.acepted: there is no such option; did you mean accepted?`],
+    [{ acepted: [] }, `${AT}.examples.acepted: unknown option; did you mean accepted?`],
     [{ accepted: '1' }, `${AT}.examples.accepted: must be a list of examples`],
-    [{ refused: ['1', 1] }, `${AT}.examples.refused: number 2 must be a value, or an object of texts`],
-    [{ refused: [{}] }, `${AT}.examples.refused: number 1 must be`],
-    [{ refused: [{ key: 'a' }] }, `${AT}.examples.refused: number 1 must be`],
-    [{ refused: [{ key: '', newValue: '1' }] }, `${AT}.examples.refused: number 1 must be`],
-    [{ refused: [{ newvalue: '1' }] }, `${AT}.examples.refused: number 1 must be`],
-    [{ refused: [{ newValue: 1 }] }, `${AT}.examples.refused: number 1 must be`],
-    [{ refused: [null] }, `${AT}.examples.refused: number 1 must be`],
+    [{ refused: ['1', 1] }, `${AT}.examples.refused: example 2 must be a string, or an object of strings`],
+    [{ refused: [{}] }, `${AT}.examples.refused: example 1 must be a string`],
+    [{ refused: [{ key: 'a' }] }, `${AT}.examples.refused: example 1 must be a string`],
+    [{ refused: [{ key: '', newValue: '1' }] }, `${AT}.examples.refused: example 1 must be a string`],
+    [{ refused: [{ newvalue: '1' }] }, `${AT}.examples.refused: example 1 must be a string`],
+    [{ refused: [{ newValue: 1 }] }, `${AT}.examples.refused: example 1 must be a string`],
+    [{ refused: [null] }, `${AT}.examples.refused: example 1 must be a string`],
   ])('the examples %j', (examples, problem) => {
     expect(ofKey({ examples })).toEqual([expect.stringContaining(problem)]);
   });

@@ -145,10 +145,10 @@ describe('a change', () => {
       delete all[name];
     }
     expect(reasons).toEqual([
-      "it is the server's own",
+      'it is server-owned',
       'it is immutable',
       'its value is longer than 0 bytes',
-      'its value does not fit the schema',
+      'its value does not match the schema',
       'validate refuses it',
     ]);
   });
@@ -233,14 +233,14 @@ describe('what is not valid', () => {
   it('is explained without the value, also where a schema quotes it', () => {
     const schema = json(z.object({ stars: z.number({ error: ({ input }) => `${input}?` }) }));
     const verdict = ofKey({ schema, onInvalid: 'reject' }, added('{"stars":"secret"}'));
-    expect(reasonOf(verdict)).toBe('a: its value does not fit the schema');
+    expect(reasonOf(verdict)).toBe('a: its value does not match the schema');
     expect(JSON.stringify(verdict)).not.toContain('secret');
   });
 
   it('is explained without names out of the value', () => {
     const schema = json(z.record(z.string(), z.number()));
     const verdict = ofKey({ schema, onInvalid: 'reject' }, added('{"secret":"text"}'));
-    expect(reasonOf(verdict)).toBe('a: its value does not fit the schema');
+    expect(reasonOf(verdict)).toBe('a: its value does not match the schema');
     expect(JSON.stringify(verdict)).not.toContain('secret');
   });
 
@@ -487,16 +487,18 @@ describe('a broken rule', () => {
     schema: asAny({ '~standard': { version: 1, vendor: 'test', validate } }),
   });
   breaks('rewrite threw', { keys: { a: { rewrite: throws } } });
-  breaks('rewrite answered a promise', { keys: { a: { rewrite: asAny(() => Promise.resolve('x')) } } });
-  breaks('rewrite made a value that is no text', { keys: { a: { rewrite: asAny(() => 5) } } });
-  breaks('rewrite made a value that holds NUL', { keys: { a: { rewrite: () => '\0' } } });
-  breaks('rewrite made a value that is longer', { keys: { a: { rewrite: () => 'x'.repeat(1_048_576) } } });
+  breaks('rewrite returned a promise', { keys: { a: { rewrite: asAny(() => Promise.resolve('x')) } } });
+  breaks('rewrite returned a value that is not a string', { keys: { a: { rewrite: asAny(() => 5) } } });
+  breaks('rewrite returned a value that contains NUL', { keys: { a: { rewrite: () => '\0' } } });
+  breaks('rewrite returned a value that is longer', {
+    keys: { a: { rewrite: () => 'x'.repeat(1_048_576) } },
+  });
   breaks('schema threw', { keys: { a: schemaThat(throws) } });
-  breaks('schema answered a promise', { keys: { a: { schema: z.string().refine(async () => true) } } });
-  breaks('schema answered a promise', { keys: { a: schemaThat(() => Promise.reject(new Error(secret))) } });
-  breaks('schema answered what is no result', { keys: { a: schemaThat(() => true) } });
-  breaks('schema answered what is no result', { keys: { a: schemaThat(() => ({ issues: 'x' })) } });
-  breaks('the rule failed', {
+  breaks('schema returned a promise', { keys: { a: { schema: z.string().refine(async () => true) } } });
+  breaks('schema returned a promise', { keys: { a: schemaThat(() => Promise.reject(new Error(secret))) } });
+  breaks('schema returned an invalid result', { keys: { a: schemaThat(() => true) } });
+  breaks('schema returned an invalid result', { keys: { a: schemaThat(() => ({ issues: 'x' })) } });
+  breaks('reading its result threw', {
     keys: {
       a: schemaThat(() => ({
         get issues() {
@@ -506,31 +508,33 @@ describe('a broken rule', () => {
     },
   });
   breaks('validate threw', { keys: { a: { validate: throws } } });
-  breaks('validate answered a promise', {
+  breaks('validate returned a promise', {
     keys: { a: { validate: asAny(() => Promise.reject(new Error(secret))) } },
   });
-  breaks('validate answered neither', { keys: { a: { validate: asAny(() => 1) } } });
-  breaks('validate answered neither', { keys: { a: { validate: asAny(() => null) } } });
+  breaks('validate returned neither a boolean nor a string', { keys: { a: { validate: asAny(() => 1) } } });
+  breaks('validate returned neither a boolean nor a string', {
+    keys: { a: { validate: asAny(() => null) } },
+  });
   breaks('validate threw', {
     keys: { a: { validate: asAny(() => Object.defineProperty({}, 'then', { get: throws })) } },
   });
   breaks('derive threw', { derive: throws });
-  breaks('derive answered a promise', { derive: () => Promise.reject(new Error(secret)) });
-  breaks('derive wants a key that is not 1', { derive: ({ set }) => set('', '1') });
-  breaks('derive wants a key that is not 1', { derive: ({ remove }) => remove('k'.repeat(1_025)) });
-  breaks('derive wants a key that holds NUL', { derive: ({ set }) => set('\ud800', '1') });
-  breaks('derive wants a key that is no text', { derive: ({ set }) => set(asAny(5), '1') });
-  breaks('derive wants a value that holds NUL', { derive: ({ set }) => set('x', '\0') });
-  breaks('derive wants a value that is longer', { derive: ({ set }) => set('x', 'v'.repeat(1_048_576)) });
-  breaks('derive wants a value that is no text', { derive: ({ set }) => set('x', asAny(undefined)) });
-  breaks('derive wants a value that is no text', { derive: ({ set }) => set('x', asAny(null)) });
+  breaks('derive returned a promise', { derive: () => Promise.reject(new Error(secret)) });
+  breaks('derive used a key that is not 1', { derive: ({ set }) => set('', '1') });
+  breaks('derive used a key that is not 1', { derive: ({ remove }) => remove('k'.repeat(1_025)) });
+  breaks('derive used a key that contains NUL', { derive: ({ set }) => set('\ud800', '1') });
+  breaks('derive used a key that is not a string', { derive: ({ set }) => set(asAny(5), '1') });
+  breaks('derive set a value that contains NUL', { derive: ({ set }) => set('x', '\0') });
+  breaks('derive set a value that is longer', { derive: ({ set }) => set('x', 'v'.repeat(1_048_576)) });
+  breaks('derive set a value that is not a string', { derive: ({ set }) => set('x', asAny(undefined)) });
+  breaks('derive set a value that is not a string', { derive: ({ set }) => set('x', asAny(null)) });
 
   const records = { first: added('1'), a: changed('old', 'new'), gone: removed('1'), k: kept('k') };
 
   it.each(broken)('(%s) [%s] rejects the call where nothing is said', (what, _, game) => {
     const verdict = ofDataset(game, records);
     const rule = game.keys ? 'datasets.game.keys.a' : 'datasets.game.derive';
-    expect(reasonOf(verdict)).toMatch(`${rule} is broken: ${what}`);
+    expect(reasonOf(verdict)).toMatch(`${rule} failed: ${what}`);
     expect(verdict.decisions).toEqual([
       expect.objectContaining({ rule, key: game.keys ? 'a' : null, action: 'rule-error' }),
     ]);

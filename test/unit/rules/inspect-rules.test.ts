@@ -21,16 +21,19 @@ describe('rules that never apply', () => {
     [['a*', 'b*'], []],
     [
       ['*a*', 'a*'],
-      [`error ${KEYS}.a*: it never applies: *a* comes before it and matches all that it matches`],
+      [`error ${KEYS}.a*: it never applies: *a* takes precedence and matches every name that it matches`],
     ],
     [['a*', '*a*'], []],
     [
       ['a*', 'a**'],
-      [`error ${KEYS}.a**: it never applies: a* comes before it and matches all that it matches`],
+      [`error ${KEYS}.a**: it never applies: a* takes precedence and matches every name that it matches`],
     ],
-    [['*', '**'], [`error ${KEYS}.**: it never applies: * comes before it and matches all that it matches`]],
-    [['a\0'], [`error ${KEYS}.a\0: no record has this key: it holds NUL or unpaired surrogates`]],
-    [['a*\0'], [`error ${KEYS}.a*\0: no key matches: none holds NUL`]],
+    [
+      ['*', '**'],
+      [`error ${KEYS}.**: it never applies: * takes precedence and matches every name that it matches`],
+    ],
+    [['a\0'], [`error ${KEYS}.a\0: no record can have this key: it contains NUL or unpaired surrogates`]],
+    [['a*\0'], [`error ${KEYS}.a*\0: no key matches: keys cannot contain NUL`]],
     [['😀*', '\ud83d*'], []],
     [['k'.repeat(1_024), `${'😀'.repeat(1_024)}*`], []],
   ])('%j as keys', (names, findings) => expect(ofKeys(names)).toEqual(findings));
@@ -98,15 +101,15 @@ describe('rules that share names by chance', () => {
   it.each<[string[], string[]]>([
     [
       ['level-*', '*-stars'],
-      [`note ${KEYS}.level-*: overlaps with *-stars: both match level-stars, and of the two level-* applies`],
+      [`note ${KEYS}.level-*: overlaps with *-stars: both match level-stars; level-* takes precedence`],
     ],
-    [['*-bb', 'a-*'], [`note ${KEYS}.*-bb: overlaps with a-*: both match a-bb, and of the two *-bb applies`]],
-    [['a*', '*bb'], [`note ${KEYS}.a*: overlaps with *bb: both match abb, and of the two *bb applies`]],
+    [['*-bb', 'a-*'], [`note ${KEYS}.*-bb: overlaps with a-*: both match a-bb; *-bb takes precedence`]],
+    [['a*', '*bb'], [`note ${KEYS}.a*: overlaps with *bb: both match abb; *bb takes precedence`]],
     // One within the other is what globs are for.
     [['level-*', '*', 'level-*-stars'], []],
     // It was thought of.
     [['a*', '*b', 'a*b'], []],
-    [['a*', '*b', 'ab'], [`note ${KEYS}.a*: overlaps with *b: both match ab, and of the two a* applies`]],
+    [['a*', '*b', 'ab'], [`note ${KEYS}.a*: overlaps with *b: both match ab; a* takes precedence`]],
     [['a*', 'b*', 'a', 'b'], []],
     // No key is as long as both together.
     [[`${'a'.repeat(600)}*`, `*${'b'.repeat(600)}`], []],
@@ -114,7 +117,7 @@ describe('rules that share names by chance', () => {
 
   it('are told of datasets, too', () => {
     expect(ofDatasets(['game-*', '*-beta'])).toEqual([
-      'note datasets.game-*: overlaps with *-beta: both match game-beta, and of the two game-* applies',
+      'note datasets.game-*: overlaps with *-beta: both match game-beta; game-* takes precedence',
     ]);
   });
 
@@ -129,7 +132,7 @@ describe('rules that share names by chance', () => {
       fc.property(written, (names) => {
         for (const finding of ofKeys(names)) {
           const [, place = '', b = '', shared = '', applies = ''] =
-            /^note datasets\.game\.keys\.(\S+): overlaps with (\S+): both match (\S+), and of the two (\S+) applies$/.exec(
+            /^note datasets\.game\.keys\.(\S+): overlaps with (\S+): both match (\S+); (\S+) takes precedence$/.exec(
               finding,
             ) ?? [];
           if (place === '') continue;
@@ -148,7 +151,7 @@ describe('rules that share names by chance', () => {
   });
 
   it('leave no key unknown beside a rule for all', () => {
-    const noted = ['note datasets.game.unknownKeys: it never applies: no key is unknown beside a rule for *'];
+    const noted = ['note datasets.game.unknownKeys: it never applies: the rule for * matches every key'];
     expect(ofDataset({ unknownKeys: 'drop', keys: { a: {}, '*': {} } })).toEqual(noted);
     expect(ofDataset({ unknownKeys: 'drop', keys: { a: {}, 'b*': {} } })).toEqual([]);
     expect(ofDataset({ keys: { '*': {} } })).toEqual([]);
@@ -177,7 +180,7 @@ describe('examples', () => {
     expect(
       ofKey('score', score, { accepted: ['0', 'x'], refused: ['5', { oldValue: '1', newValue: '1' }] }),
     ).toEqual([
-      `error ${KEYS}.score.examples.accepted[1]: "x": it is refused: its value does not fit the schema`,
+      `error ${KEYS}.score.examples.accepted[1]: "x": it is refused: its value does not match the schema`,
       `error ${KEYS}.score.examples.refused[0]: "5": it is accepted`,
       `error ${KEYS}.score.examples.refused[1]: {"oldValue":"1","newValue":"1"}: it changes nothing`,
     ]);
@@ -186,7 +189,7 @@ describe('examples', () => {
   it.each(['revert', 'drop', 'reject'] as const)('are refused by %s alike', (onInvalid) => {
     const examples = { refused: ['x', { oldValue: '2', newValue: '1' }], accepted: ['x'] };
     expect(ofKey('score', { ...score, onInvalid }, examples)).toEqual([
-      expect.stringMatching(/^error .*accepted\[0\]: "x": it is refused: .*does not fit the schema$/),
+      expect.stringMatching(/^error .*accepted\[0\]: "x": it is refused: .*does not match the schema$/),
     ]);
   });
 
@@ -208,8 +211,8 @@ describe('examples', () => {
       };
       const broken = ofKey('a', { validate }, { accepted: ['1'], refused: ['2'] }, { onRuleError });
       expect(broken).toEqual([
-        `error ${KEYS}.a.examples.accepted[0]: "1": ${KEYS}.a is broken: validate threw`,
-        `error ${KEYS}.a.examples.refused[0]: "2": ${KEYS}.a is broken: validate threw`,
+        `error ${KEYS}.a.examples.accepted[0]: "1": ${KEYS}.a failed: validate threw`,
+        `error ${KEYS}.a.examples.refused[0]: "2": ${KEYS}.a failed: validate threw`,
       ]);
     },
   );
@@ -237,8 +240,8 @@ describe('examples', () => {
       ],
     };
     expect(ofDataset({ keys: { 'level-*': { examples }, b: {} } })).toEqual([
-      expect.stringContaining(`its key is not this rule's`),
-      expect.stringContaining(`its key is not this rule's, but that of b`),
+      expect.stringContaining(`: this rule does not apply to its key`),
+      expect.stringContaining(`: this rule does not apply to its key; b does`),
     ]);
   });
 
