@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// What `npx cognito-sync-backend` runs, in syntax that any Node reads.
+// The entry point of `npx cognito-sync-backend`, in syntax that every Node version can parse.
 import './require-node.mjs';
 
 await import('./cli/main.ts');

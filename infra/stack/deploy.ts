@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-/** `npm run deploy -- --stage prod`: the stack, then the tables, so that it fails where either does. */
+/** `npm run deploy -- --stage prod`: deploys the stack and then migrates the database. Fails if either fails. */
 const SERVERLESS = fileURLToPath(new URL('../../node_modules/serverless/bin/serverless.js', import.meta.url));
-/** Options of `serverless deploy` that `serverless invoke` has, too, and with the same meaning. */
+/** Options of `serverless deploy` that `serverless invoke` also has, with the same meaning. */
 const SHARED = new Set(['--stage', '-s', '--region', '-r', '--aws-profile', '--param', '--config', '-c']);
 
-/** Longer than `migrate` runs. One that is not waited for is called again, while it still runs. */
+/** Longer than `migrate` can run. After a client timeout, the SDK would invoke the function again while it still runs. */
 const MIGRATION_WAIT_MS = 16 * 60 * 1000;
 
 const given = process.argv.slice(2);
@@ -16,14 +16,14 @@ const steps = [
     args: ['invoke', '--function', 'migrate', ...shared(given)],
     env: { AWS_CLIENT_TIMEOUT: String(MIGRATION_WAIT_MS) },
     failed:
-      'the stack is deployed, but its database is not at the current schema; mend the cause and run this again',
+      'the stack is deployed, but its database is not at the current schema; fix the cause and run this command again',
   },
 ];
 
 for (const { args, env, failed } of steps) {
   console.error(`> serverless ${shown(args).join(' ')}`);
   const { status } = spawnSync(process.execPath, [SERVERLESS, ...args], {
-    // What is piped in would be what the function is called with, and would be waited for.
+    // `serverless invoke` would read piped standard input as the function's event, and wait for it.
     stdio: [process.stdin.isTTY ? 'inherit' : 'ignore', 'inherit', 'inherit'],
     env: { ...process.env, ...env },
   });
@@ -34,12 +34,12 @@ for (const { args, env, failed } of steps) {
   }
 }
 
-/** A parameter can be an address with a password. */
+/** Hides the values of parameters, because one can be an address with a password. */
 function shown(args: readonly string[]): string[] {
   return args.map((arg) => arg.replace(/^((?:--param=)?[A-Za-z]+)=.*$/s, '$1=…'));
 }
 
-/** Those options, each as `--name value` or `--name=value`. */
+/** Returns the options in SHARED, given as `--name value` or `--name=value`. */
 function shared(args: readonly string[]): string[] {
   return args.flatMap((arg, index) => {
     const [name = ''] = arg.split('=', 1);

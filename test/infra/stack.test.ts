@@ -470,7 +470,7 @@ it.skipIf(noCfnLint)('cfn-lint finds nothing in the templates', { timeout: 120_0
 
 it('parameters that do not fit stop it before anything is built, by their name', async () => {
   await expect(copy.package(['--stage', 'prod'])).rejects.toMatchObject({
-    stdout: expect.stringContaining('database: it is not given'),
+    stdout: expect.stringContaining('database: missing'),
   });
   await expect(
     copy.package(['--param=tracing=x', '--param=alarmtopic=x', '--param=identityPools=eu-west-1:abc'], {
@@ -478,7 +478,7 @@ it('parameters that do not fit stop it before anything is built, by their name',
     }),
   ).rejects.toMatchObject({
     stdout: expect.stringMatching(
-      /alarmtopic: there is no such parameter.*database: it is dsql, and databaseUrl.*identityPools: .*tracing: /s,
+      /alarmtopic: unknown parameter.*database: dsql cannot be combined with databaseUrl.*identityPools: .*tracing: /s,
     ),
   });
 }, 60_000);

@@ -6,14 +6,17 @@ export interface DatasetName {
   DatasetName: string;
 }
 
-/** What one device knows of a dataset, and what it can do with it: the part of a sync manager that a demo needs. */
+/** One device and its copy of a dataset: the part of a sync manager that the demo needs. */
 export interface Device {
   name: string;
-  /** What it last saw, by key. */
+  /** The values that the device last read or wrote, by key. */
   records(): ReadonlyMap<string, string>;
-  /** Fetches what others have written since. */
+  /** Fetches the changes of other devices. */
   pull(): Promise<void>;
-  /** Writes values, null to remove; each with the count it last saw. Tells whether the service took them. */
+  /**
+   * Writes values with the sync counts that the device last saw; null removes a record.
+   * @returns whether the service accepted the write
+   */
   push(values: Readonly<Record<string, string | null>>): Promise<'stored' | { conflict: string }>;
   deleteDataset(): Promise<void>;
 }
@@ -22,7 +25,7 @@ export function createDevice(name: string, client: CognitoSync, dataset: Dataset
   const seen = new Map<string, { value: string | undefined; syncCount: number }>();
   let lastSyncCount = 0;
 
-  /** Lists what is new, without taking it in: a device that writes need not look first. */
+  /** Lists the changes without applying them: a device need not fetch before it writes. */
   const list = () => client.listRecords({ ...dataset, LastSyncCount: lastSyncCount });
 
   return {

@@ -9,7 +9,7 @@ import { readClientConfig } from '../client-config.ts';
 import { createDevice } from './demo-device.ts';
 import { runDemo } from './run-demo.ts';
 
-/** `npm run demo`: two devices and a question, against a local cloud that runs. */
+/** `npm run demo`: runs the demo with two devices against a running local cloud. */
 try {
   const { url, sqlUrl, region, credentials } = readClientConfig(process.env);
   const client = createCognitoSyncClient({ region, endpoint: url, credentials });
@@ -20,7 +20,7 @@ try {
     DatasetName: 'savegame',
   };
   try {
-    // Before anything is written: can the rows be seen?
+    // Fail before anything is written if the query store cannot be read.
     await database.query('SELECT 1 FROM query.records LIMIT 1');
     await runDemo({
       phone: createDevice('phone', client, dataset),
@@ -39,15 +39,15 @@ try {
   process.exitCode = 1;
 }
 
-/** What a mistake in calling it looks like; null for anything else. */
+/** Returns the message for a mistake in the setup; null for any other error. */
 function explain(error: unknown): string | null {
   if (error instanceof SetupError) return error.message;
   if (error instanceof CognitoSyncServiceException) {
-    return `the service answered ${error.name}: ${error.message}; is this terminal's AWS_REGION and are its credentials the ones that \`npm start\` prints?`;
+    return `the service returned ${error.name}: ${error.message}; check that AWS_REGION and the credentials in this terminal are those that \`npm start\` printed`;
   }
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (code === 'ECONNREFUSED') {
-    return 'nothing answers there; run `npm start` in another terminal first, and set AWS_ENDPOINT_URL (or PORT), PG_PORT and DATABASE_URL here as there';
+    return 'the local cloud cannot be reached; run `npm start` in another terminal first, and set AWS_ENDPOINT_URL (or PORT), PG_PORT and DATABASE_URL to the same values here';
   }
   return null;
 }

@@ -7,7 +7,7 @@ interface DemoDeps {
   phone: Device;
   tablet: Device;
   identityId: string;
-  /** Where the query store can be read. */
+  /** Gives access to the query store. */
   database: Pick<Database, 'query'>;
   print: (line: string) => void;
 }
@@ -18,10 +18,10 @@ SELECT record_key AS key, record_value AS value FROM query.records
 WHERE identity_id = $1 AND dataset_name = 'savegame' ORDER BY record_key`;
 
 /**
- * Two devices edit one dataset, get into a conflict and out of it, remove a record and then the dataset; after each
- * step it says what the device did and what SQL says.
+ * Runs the demo: two devices edit one dataset, cause and resolve a conflict, and remove a record and then the dataset.
+ * After each step, it prints what the device did and the rows in SQL.
  *
- * @throws {SetupError} the rows do not come
+ * @throws {SetupError} the expected rows did not appear in time
  */
 export async function runDemo({ phone, tablet, identityId, database, print }: DemoDeps): Promise<void> {
   const asked = { identityId, database, print };
@@ -39,7 +39,9 @@ export async function runDemo({ phone, tablet, identityId, database, print }: De
 
   print('3. The phone, which has not fetched since, writes level 5: the service refuses it.');
   const refused = await phone.push({ level: '5' });
-  print(`   409 ${refused === 'stored' ? 'did not come' : refused.conflict}`);
+  print(
+    `   409 ${refused === 'stored' ? 'was expected, but the service accepted the write' : refused.conflict}`,
+  );
 
   print('4. The phone fetches, sees level 2, keeps the higher one and writes it again.');
   await phone.pull();
@@ -56,13 +58,13 @@ export async function runDemo({ phone, tablet, identityId, database, print }: De
   await phone.deleteDataset();
   await showWhen(asked, '(nothing)');
 
-  print('Done. To go on:');
-  print('  npm start printed how to reach SQL; ask it: select * from query.datasets');
-  print('  docs/query.md says what else can be asked');
+  print('Done. Next steps:');
+  print('  connect to SQL as npm start printed, and run: select * from query.datasets');
+  print('  docs/query.md says what else you can query');
   print('  README.md shows the same with the AWS CLI');
 }
 
-/** Waits for the rows that this step must lead to, and prints them. */
+/** Waits until SQL returns the rows that this step must produce, and prints them. */
 async function showWhen(
   { identityId, database, print }: Omit<DemoDeps, 'phone' | 'tablet'>,
   expected: string,
@@ -77,7 +79,7 @@ async function showWhen(
     }
     if (Date.now() - start > PROJECTED_WITHIN_MS) {
       throw new SetupError(
-        `SQL says ${found} and not ${expected} after ${PROJECTED_WITHIN_MS} ms; see /healthz of the local cloud`,
+        `expected ${expected} in SQL within ${PROJECTED_WITHIN_MS} ms, but found ${found}; check /healthz of the local cloud`,
       );
     }
     await sleep(20);

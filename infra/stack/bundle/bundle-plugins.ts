@@ -7,9 +7,9 @@ import { bundleRules } from './rules-bundle.ts';
 const OF_FUNCTIONS = fileURLToPath(new URL('../../../lib/aws/function-credentials.ts', import.meta.url));
 
 /**
- * Has esbuild give AWS's clients, Aurora DSQL's connector among them, the credentials of a function, in place of all the
- * ways in which a person's machine can come by some: 240 kB less, where 400 kB is the limit. Lambda keeps them in the
- * environment, where these ways begin, too.
+ * Makes esbuild replace the credential providers of the AWS clients, including Aurora DSQL's connector, by the credentials
+ * of a function. The providers for a developer's machine are not needed in Lambda, which passes credentials in the
+ * environment; the providers would look there first as well. This saves 240 kB of the 400 kB limit.
  */
 const bundleFunctionCredentials: Plugin = {
   name: 'function-credentials',
@@ -22,7 +22,7 @@ const READ_MIGRATIONS = fileURLToPath(
   new URL('../../../lib/database/schema/read-migrations.ts', import.meta.url),
 );
 
-/** Has esbuild put the migrations themselves where a module imports what reads them: a bundle has no directory. */
+/** Makes esbuild inline the migrations in place of the module that reads them, because a bundle has no directory. */
 const bundleMigrations: Plugin = {
   name: 'migrations',
   setup({ onLoad }) {
@@ -36,5 +36,5 @@ const bundleMigrations: Plugin = {
 
 const plugins = [bundleRules(readRulesFile(process.env)), bundleMigrations, bundleFunctionCredentials];
 
-/** What esbuild is given to build the functions: what `require` answers, which is how serverless-esbuild loads its plugins. */
+/** Plugins for building the functions. serverless-esbuild loads them with `require`, which returns `module.exports`. */
 export { plugins as 'module.exports' };

@@ -6,7 +6,7 @@ import { mistakeOf, partitionMistakes } from './mistakes.ts';
 /** An intrinsic function of CloudFormation. */
 export type Substitution = { 'Fn::Sub': string };
 
-/** What a deployment is told of its database; an empty one counts as not given. */
+/** The database parameters of a deployment; an empty string counts as not given. */
 export interface DatabaseParameters {
   database: string;
   databaseUrl: string;
@@ -25,17 +25,17 @@ export const NO_DATABASE: DatabaseParameters = {
   vpcSecurityGroups: '',
 };
 
-/** What serverless.yml makes of it. */
+/** The values that serverless.yml needs for the database. */
 export interface DatabaseDeployment {
   database: 'dsql' | 'url';
-  /** What the functions are told as DATABASE_URL, and as DATABASE_SECRET; empty where they are told something else. */
+  /** DATABASE_URL and DATABASE_SECRET of the functions; an empty one is not used. */
   databaseUrl: string;
   databaseSecret: string;
-  /** What a policy calls that secret, the key it is encrypted with, and Secrets Manager as the key's user. */
+  /** Names in IAM policies: the secret, its encryption key, and Secrets Manager as the service that uses the key. */
   databaseSecretArn: Substitution | string;
   databaseSecretKey: string;
   databaseSecretService: string;
-  /** Which of the files in infra/stack/options are part of the stack. */
+  /** Whether the corresponding file in infra/stack/options is part of the stack. */
   readsSecret: 'yes' | 'no';
   decryptsSecret: 'yes' | 'no';
   inVpc: 'yes' | 'no';
@@ -48,18 +48,20 @@ const KEY = /^arn:[\w-]+:kms:([a-z0-9-]+):\d{12}:key\/[\w-]+$/;
 const MAX_SUBNETS = 16;
 const MAX_SECURITY_GROUPS = 5;
 
-/** @returns what is wrong, one a line that begins with the parameter's name, and never what a secret one holds */
+/** @returns the problems, each one line that starts with the parameter's name and never contains a secret value */
 export function checkDatabase(given: DatabaseParameters, region: string): string[] {
   const { database } = given;
   if (database === '') {
-    return ['database: it is not given; use dsql (the stack makes an Aurora DSQL cluster) or url (your own)'];
+    return [
+      'database: missing; use dsql (the stack creates an Aurora DSQL cluster) or url (your own database)',
+    ];
   }
   if (database === 'dsql') return clusterMistakes(given);
-  if (database !== 'url') return [`database: "${database}" is none; use dsql or url`];
+  if (database !== 'url') return [`database: invalid value "${database}"; use dsql or url`];
   return [...addressMistakes(given), ...secretMistakes(given, region), ...vpcMistakes(given)];
 }
 
-/** A cluster is reached without a VPC, and its tokens take no secret. */
+/** A DSQL cluster is reached without a VPC, and its authentication tokens need no secret. */
 function clusterMistakes({ databaseUrl, ...given }: DatabaseParameters): string[] {
   const others = [
     ...(databaseUrl ? ['databaseUrl (DATABASE_URL)'] : []),
@@ -67,14 +69,14 @@ function clusterMistakes({ databaseUrl, ...given }: DatabaseParameters): string[
       (name) => given[name],
     ),
   ];
-  return others.map((name) => `database: it is dsql, and ${name} is given; take one out`);
+  return others.map((name) => `database: dsql cannot be combined with ${name}; remove one of them`);
 }
 
 function addressMistakes({ databaseUrl, databaseSecret }: DatabaseParameters): string[] {
   if (databaseUrl === '') {
     return databaseSecret
       ? []
-      : ['database: it is url, and neither databaseUrl (DATABASE_URL) nor databaseSecret is given'];
+      : ['database: url requires databaseUrl (DATABASE_URL) or databaseSecret; set one of them'];
   }
   const mistakes = mistakeOf('databaseUrl', () => readDatabaseUrl({ DATABASE_URL: databaseUrl }));
   if (mistakes.length > 0) return mistakes;
@@ -82,32 +84,38 @@ function addressMistakes({ databaseUrl, databaseSecret }: DatabaseParameters): s
   return [
     ...(tls === undefined ? [] : [`databaseUrl (DATABASE_URL): ${tls}`]),
     ...(databaseSecret && hasPassword(databaseUrl)
-      ? ['databaseUrl (DATABASE_URL): it has a password, and databaseSecret is given; take one out']
+      ? [
+          'databaseUrl (DATABASE_URL): it has a password, but databaseSecret is also given; remove one of them',
+        ]
       : []),
   ];
 }
 
 function secretMistakes({ databaseSecret, databaseSecretKey }: DatabaseParameters, region: string): string[] {
   if (databaseSecret === '') {
-    return databaseSecretKey ? ['databaseSecretKey: it is given, and databaseSecret is not'] : [];
+    return databaseSecretKey ? ['databaseSecretKey: given without databaseSecret; set both or neither'] : [];
   }
   const secret = parseSecretId(databaseSecret);
   if (typeof secret === 'string') return [`databaseSecret: ${secret}`];
   const foreign = secret.region === null ? [] : partitionMistakes('databaseSecret', databaseSecret, region);
   if (foreign.length > 0 || databaseSecretKey === '') return foreign;
   const keyRegion = KEY.exec(databaseSecretKey)?.[1];
-  // An alias does not do: a policy allows keys. Source: AWS KMS Developer Guide, "Best practices for IAM policies".
+  // An alias is not sufficient: a policy grants access to keys. Source: AWS KMS Developer Guide, "Best practices for IAM policies".
   if (keyRegion === undefined)
     return [`databaseSecretKey: "${databaseSecretKey}" is not the ARN of a KMS key`];
   const secretRegion = secret.region ?? region;
   if (keyRegion === secretRegion) return partitionMistakes('databaseSecretKey', databaseSecretKey, region);
-  return [`databaseSecretKey: it is in ${keyRegion}, and the secret in ${secretRegion}`];
+  return [
+    `databaseSecretKey: the key is in ${keyRegion}, but the secret is in ${secretRegion}; use a key in the region of the secret`,
+  ];
 }
 
 function vpcMistakes({ vpcSubnets, vpcSecurityGroups }: DatabaseParameters): string[] {
   if (vpcSubnets === '' && vpcSecurityGroups === '') return [];
-  if (vpcSubnets === '') return ['vpcSubnets: it is not given, and vpcSecurityGroups is'];
-  if (vpcSecurityGroups === '') return ['vpcSecurityGroups: it is not given, and vpcSubnets is'];
+  if (vpcSubnets === '') return ['vpcSubnets: missing, but vpcSecurityGroups is given; set both or neither'];
+  if (vpcSecurityGroups === '') {
+    return ['vpcSecurityGroups: missing, but vpcSubnets is given; set both or neither'];
+  }
   return [
     ...idMistakes('vpcSubnets', vpcSubnets, { prefix: 'subnet', what: 'a subnet', max: MAX_SUBNETS }),
     ...idMistakes('vpcSecurityGroups', vpcSecurityGroups, {
@@ -127,15 +135,15 @@ function idMistakes(
   const id = new RegExp(`^${prefix}-(?:[0-9a-f]{8}|[0-9a-f]{17})$`);
   const wrong = ids.find((each) => !id.test(each));
   if (wrong !== undefined) return [`${name}: "${wrong}" is not the id of ${what}`];
-  if (new Set(ids).size < ids.length) return [`${name}: an id is there twice`];
-  return ids.length > max ? [`${name}: there are ${ids.length}, and a function may have ${max}`] : [];
+  if (new Set(ids).size < ids.length) return [`${name}: an id is listed twice`];
+  return ids.length > max ? [`${name}: ${ids.length} ids given, but a function can have at most ${max}`] : [];
 }
 
 function toList(text: string): string[] {
   return text === '' ? [] : text.split(',').map((id) => id.trim());
 }
 
-/** @param given what `checkDatabase` found nothing wrong with */
+/** @param given parameters in which `checkDatabase` found no problem */
 export function toDatabaseDeployment(given: DatabaseParameters, region: string): DatabaseDeployment {
   const { databaseUrl, databaseSecret, databaseSecretKey, vpcSubnets, vpcSecurityGroups } = given;
   const secret = parseSecretId(databaseSecret);
@@ -156,7 +164,10 @@ export function toDatabaseDeployment(given: DatabaseParameters, region: string):
   };
 }
 
-/** Behind a name come six characters that nobody knows beforehand, and that are not those of a longer name. Source: AWS Secrets Manager User Guide. */
+/**
+ * Returns the ARN pattern of a secret that is given by name. Secrets Manager appends a hyphen and six random characters;
+ * the six wildcards cannot match a secret with a longer name. Source: AWS Secrets Manager User Guide.
+ */
 function arnOfName(name: string): Substitution {
   const prefix = `arn:\${AWS::Partition}:secretsmanager:\${AWS::Region}:\${AWS::AccountId}:secret:`;
   return { 'Fn::Sub': `${prefix}${name}-??????` };

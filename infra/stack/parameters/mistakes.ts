@@ -1,6 +1,6 @@
 import { SetupError } from '../../../lib/common/errors.ts';
 
-/** What is wrong with a parameter, by what reads it: one line that begins with its name, or none. */
+/** Returns the error that `read` throws for a parameter as one line that starts with its name; empty if it is valid. */
 export function mistakeOf(name: string, read: () => unknown): string[] {
   try {
     read();
@@ -11,16 +11,16 @@ export function mistakeOf(name: string, read: () => unknown): string[] {
   }
 }
 
-/** What is wrong with an ARN that stands in a stack's template: one line that begins with the parameter's name, or none. */
+/** Checks that an ARN in the template is in the region's partition. Returns at most one line, starting with the name. */
 export function partitionMistakes(name: string, arn: string, region: string): string[] {
   const [, given] = arn.split(':', 2);
   const partition = partitionOf(region);
   return given === partition
     ? []
-    : [`${name}: it is of the partition ${given}, and ${region} of ${partition}`];
+    : [`${name}: the ARN is in the partition ${given}, but ${region} is in ${partition}`];
 }
 
-/** The partition whose ARNs a region has. Source: AWS General Reference, "Amazon Resource Names". */
+/** Returns the partition in the ARNs of a region. Source: AWS General Reference, "Amazon Resource Names". */
 function partitionOf(region: string): string {
   if (region.startsWith('cn-')) return 'aws-cn';
   return region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws';

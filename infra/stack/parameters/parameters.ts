@@ -18,7 +18,7 @@ import {
 } from './database-parameters.ts';
 import { mistakeOf, partitionMistakes } from './mistakes.ts';
 
-/** What a deployment is told, as in `params` of serverless.yml; an empty one counts as not given. */
+/** The parameters of a deployment, as in `params` of serverless.yml; an empty string counts as not given. */
 export interface DeploymentParameters extends DatabaseParameters {
   identityPools: string;
   bulkPublishPolicy: string;
@@ -40,48 +40,48 @@ const NOTHING: DeploymentParameters = {
   tracing: '',
 };
 
-/** What serverless.yml makes the stack of. */
+/** The values that serverless.yml needs to build the stack. */
 export interface Deployment extends DatabaseDeployment {
   identityPoolIds: string;
-  /** The pools that the poller may look at. */
+  /** ARNs of the pools that the poller may access. */
   poolArns: Substitution[];
   bulkPublishPolicy: string;
-  /** Which of the files in infra/stack/options are part of the stack. */
+  /** Whether the corresponding file in infra/stack/options is part of the stack. */
   listsPools: 'yes' | 'no';
   startsBulkPublishes: 'yes' | 'no';
   publishTrust: 'account' | 'any';
   payloadRegions: string;
-  /** Null leaves it to the account. */
+  /** Null if the functions share the account's concurrency. */
   reservedConcurrency: number | null;
   alarmActions: string[];
   tracing: 'yes' | 'no';
   tracingMode: 'Active' | 'PassThrough';
 }
 
-/** Names of functions have 64 characters; this leaves 20 of them to the stage. */
+/** A function name has at most 64 characters, which leaves 20 for the stage. */
 const STAGE = /^[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?$/;
 const TOPIC = /^arn:[\w-]+:sns:([a-z0-9-]+):\d{12}:[\w-]{1,256}$/;
 const MAX_CONCURRENCY = 10_000;
 /**
- * An environment of Lambda holds 4 KB, and the policies of a role 10,240 characters, in which each pool's ARN stands up
- * to twice. Source: AWS Lambda Developer Guide, quotas; IAM User Guide, quotas.
+ * The environment of a function holds 4 KB. The policies of a role hold 10,240 characters, and each pool's ARN can occur
+ * twice in them. Sources: AWS Lambda Developer Guide, quotas; IAM User Guide, quotas.
  */
 const MAX_POOLS = 30;
 
-/** What the framework hands to a function that a variable stands for. */
+/** The argument that the framework passes to a function behind a variable. */
 interface Resolvers {
   resolveVariable: (variable: string) => Promise<unknown>;
-  /** A part of serverless.yml, by its path. */
+  /** Returns a part of serverless.yml by its path. */
   resolveConfigurationProperty: (path: readonly string[]) => Promise<unknown>;
-  /** Of the command line. */
+  /** Options of the command line. */
   options: Readonly<Record<string, unknown>>;
 }
 
 /**
- * The parameters of a deployment, checked before anything is packaged: what `${file(infra/stack/parameters/parameters.js):deployment}`
- * stands for.
+ * Reads and checks the parameters of a deployment before anything is packaged. It is the value of
+ * `${file(infra/stack/parameters/parameters.js):deployment}`.
  *
- * @throws {SetupError} naming each parameter that is wrong, and never what a secret one holds
+ * @throws {SetupError} names each invalid parameter; never contains a secret value
  */
 export async function deployment(resolvers: Resolvers): Promise<Deployment> {
   const { resolveVariable } = resolvers;
@@ -94,13 +94,13 @@ export async function deployment(resolvers: Resolvers): Promise<Deployment> {
   try {
     return checkParameters(Object.fromEntries(given), { stage, region, names });
   } catch (error) {
-    // The framework prints the stack where there is one, and the reader needs the message.
+    // The framework would print the stack trace instead of the message.
     if (error instanceof SetupError) error.stack = '';
     throw error;
   }
 }
 
-/** How the parameters are called that are given at all, rightly or not. */
+/** Returns the names of all given parameters, including unknown ones. */
 async function givenNames(
   { options, resolveConfigurationProperty }: Resolvers,
   stage: string,
@@ -114,13 +114,13 @@ async function givenNames(
   return [...written.flatMap((params) => (isObject(params) ? Object.keys(params) : [])), ...said];
 }
 
-/** YAML reads `on` and `off` as truth values. */
+/** Converts a parameter to text. YAML parses `on` and `off` as booleans. */
 function toText(value: unknown): string {
   if (typeof value === 'boolean') return value ? 'on' : 'off';
   return typeof value === 'string' || typeof value === 'number' ? String(value).trim() : '';
 }
 
-/** @throws {SetupError} naming each parameter that is wrong, one a line */
+/** @throws {SetupError} names each invalid parameter, one per line */
 export function checkParameters(
   parameters: Partial<DeploymentParameters>,
   { stage, region, names = [] }: { stage: string; region: string; names?: readonly string[] },
@@ -131,25 +131,25 @@ export function checkParameters(
     ...stageMistakes(stage),
     ...(isRegion(region)
       ? [...checkDatabase(given, region), ...valueMistakes(given, region)]
-      : [`region: "${region}" is none; one looks like us-east-1`]),
+      : [`region: "${region}" is not the name of a region; use, for example, us-east-1`]),
     ...mistakeOf('parallelizationFactor in infra/stack/project-stream-mapping.json', () =>
       readParallelizationFactor({ PARALLELIZATION_FACTOR: String(mapping.parallelizationFactor) }),
     ),
   ];
-  if (mistakes.length > 0) throw new SetupError(`this cannot be deployed:\n${mistakes.join('\n')}`);
+  if (mistakes.length > 0) throw new SetupError(`invalid deployment parameters:\n${mistakes.join('\n')}`);
   return toDeployment(given, region);
 }
 
 function nameMistakes(names: readonly string[]): string[] {
   const known = Object.keys(NOTHING);
   const unknown = names.filter((name) => !known.includes(name));
-  return unknown.map((name) => `${name}: there is no such parameter; there are ${known.join(', ')}`);
+  return unknown.map((name) => `${name}: unknown parameter; the parameters are ${known.join(', ')}`);
 }
 
 function stageMistakes(stage: string): string[] {
   if (STAGE.test(stage)) return [];
   return [
-    `stage: "${stage}" is none; it has up to 20 lower-case letters, digits and hyphens, and begins with a letter`,
+    `stage: invalid value "${stage}"; use up to 20 lower-case letters, digits and hyphens, starting with a letter`,
   ];
 }
 
@@ -161,24 +161,26 @@ function valueMistakes(given: DeploymentParameters, region: string): string[] {
     ...mistakeOf('bulkPublishPolicy', () => readPublishPolicy({ BULK_PUBLISH_POLICY: bulkPublishPolicy })),
     ...(['', 'account', 'any'].includes(publishTrust)
       ? []
-      : [`publishTrust: "${publishTrust}" is none; use account or any`]),
+      : [`publishTrust: invalid value "${publishTrust}"; use account or any`]),
     ...mistakeOf('payloadRegions', () =>
       readPayloadPolicy({ PAYLOAD_REGIONS: payloadRegions, AWS_REGION: region }),
     ),
     ...(reservedConcurrency === '' || isConcurrency(reservedConcurrency)
       ? []
-      : [`reservedConcurrency: "${reservedConcurrency}" is none; use a number from 1 to ${MAX_CONCURRENCY}`]),
+      : [
+          `reservedConcurrency: invalid value "${reservedConcurrency}"; use a number from 1 to ${MAX_CONCURRENCY}`,
+        ]),
     ...topicMistakes(alarmTopic, region),
-    ...(['', 'on', 'off'].includes(tracing) ? [] : [`tracing: "${tracing}" is none; use on or off`]),
+    ...(['', 'on', 'off'].includes(tracing) ? [] : [`tracing: invalid value "${tracing}"; use on or off`]),
   ];
 }
 
-/** @throws {SetupError} they are no pools of the region, or more than one can name */
+/** @throws {SetupError} an id is not a pool of the region, or there are more than MAX_POOLS */
 function readPools(identityPools: string, region: string): string[] | null {
   const pools = readIdentityPoolIds({ IDENTITY_POOL_IDS: identityPools, AWS_REGION: region });
   if (pools === null || pools.length <= MAX_POOLS) return pools;
   throw new SetupError(
-    `there are ${pools.length}, and ${MAX_POOLS} can be named; give none for all that stream to the stack's stream`,
+    `${pools.length} pools given, but at most ${MAX_POOLS} can be named; omit the parameter for all pools that stream to the stack's stream`,
   );
 }
 
@@ -188,10 +190,14 @@ function isConcurrency(text: string): boolean {
 
 function topicMistakes(alarmTopic: string, region: string): string[] {
   if (alarmTopic === '') return [];
-  const itsRegion = TOPIC.exec(alarmTopic)?.[1];
-  if (itsRegion === undefined) return [`alarmTopic: "${alarmTopic}" is not the ARN of an SNS topic`];
-  // Source: Amazon CloudWatch User Guide, alarm actions: the topic is in the alarm's region.
-  if (itsRegion !== region) return [`alarmTopic: it is in ${itsRegion}, and the stack in ${region}`];
+  const topicRegion = TOPIC.exec(alarmTopic)?.[1];
+  if (topicRegion === undefined) return [`alarmTopic: "${alarmTopic}" is not the ARN of an SNS topic`];
+  // The topic must be in the region of the alarm. Source: Amazon CloudWatch User Guide, alarm actions.
+  if (topicRegion !== region) {
+    return [
+      `alarmTopic: the topic is in ${topicRegion}, but the stack is in ${region}; use a topic in the region of the stack`,
+    ];
+  }
   return partitionMistakes('alarmTopic', alarmTopic, region);
 }
 
@@ -214,7 +220,7 @@ function toDeployment(given: DeploymentParameters, region: string): Deployment {
   };
 }
 
-/** @param pools null stands for all of this account and region */
+/** @param pools null for all pools of this account and region */
 function poolArns(pools: readonly string[] | null): Substitution[] {
   const prefix = `arn:\${AWS::Partition}:cognito-sync:\${AWS::Region}:\${AWS::AccountId}:identitypool/`;
   return (pools ?? ['*']).map((id) => ({ 'Fn::Sub': `${prefix}${id}` }));

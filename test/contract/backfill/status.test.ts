@@ -168,7 +168,7 @@ describe.each(DATABASES)('the command status on $name', ({ open }) => {
       'never seen; these credentials are not authorized at the service: not yours',
     );
     expect(lines.join('\n')).toContain('stream cognito-sync does not exist in the region of the pool');
-    expect(lines.join('\n')).toContain('projected to what arrived at 2026-01-01T23:59:55Z');
+    expect(lines.join('\n')).toContain('projected up to the events that arrived at 2026-01-01T23:59:55Z');
   });
 
   it('fails for a pool that is named and not there, or whose service names none', async () => {

@@ -19,7 +19,7 @@ function mistakes(parameters: Partial<DeploymentParameters>, of = PROD): string[
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     const [heading, ...lines] = error.message.split('\n');
-    expect(heading).toBe('this cannot be deployed:');
+    expect(heading).toBe('invalid deployment parameters:');
     return lines;
   }
 }
@@ -130,20 +130,28 @@ describe('the parameters of a deployment', () => {
   });
 
   it.each<[string, Partial<DeploymentParameters>, RegExp]>([
-    ['no database', {}, /^database: it is not given/],
-    ['another database', { database: 'mysql' }, /^database: "mysql" is none/],
-    ['a database of its own without an address', { database: 'url' }, /^database: .* neither databaseUrl/],
+    ['no database', {}, /^database: missing/],
+    ['another database', { database: 'mysql' }, /^database: invalid value "mysql"/],
+    ['a database of its own without an address', { database: 'url' }, /^database: url requires databaseUrl/],
     [
       'both databases',
       { database: 'dsql', databaseUrl: SECRET_URL },
-      /^database: it is dsql, and databaseUrl/,
+      /^database: dsql cannot be combined with databaseUrl/,
     ],
-    ['a cluster and a secret', { database: 'dsql', databaseSecret: 'x' }, /and databaseSecret is given/],
-    ['a cluster and a VPC', { database: 'dsql', vpcSubnets: 'subnet-0123abcd' }, /and vpcSubnets is given/],
+    [
+      'a cluster and a secret',
+      { database: 'dsql', databaseSecret: 'x' },
+      /dsql cannot be combined with databaseSecret;/,
+    ],
+    [
+      'a cluster and a VPC',
+      { database: 'dsql', vpcSubnets: 'subnet-0123abcd' },
+      /dsql cannot be combined with vpcSubnets;/,
+    ],
     [
       'two passwords',
       { database: 'url', databaseUrl: SECRET_URL, databaseSecret: 'x' },
-      /^databaseUrl \(DATABASE_URL\): it has a password, and databaseSecret is given/,
+      /^databaseUrl \(DATABASE_URL\): it has a password, but databaseSecret is also given/,
     ],
     [
       'an address that does not ask for TLS',
@@ -169,7 +177,7 @@ describe('the parameters of a deployment', () => {
     [
       'a key and no secret',
       { database: 'url', databaseUrl: SECRET_URL, databaseSecretKey: 'x' },
-      /^databaseSecretKey: it is given, and databaseSecret is not/,
+      /^databaseSecretKey: given without databaseSecret/,
     ],
     [
       'an alias of a key',
@@ -183,7 +191,7 @@ describe('the parameters of a deployment', () => {
     [
       'a secret of another partition',
       { database: 'url', databaseSecret: ARN.replace('arn:aws:', 'arn:aws-cn:') },
-      /^databaseSecret: it is of the partition aws-cn/,
+      /^databaseSecret: the ARN is in the partition aws-cn/,
     ],
     [
       'a key of another region than the secret',
@@ -192,7 +200,7 @@ describe('the parameters of a deployment', () => {
         databaseSecret: ARN,
         databaseSecretKey: 'arn:aws:kms:us-east-1:123456789012:key/0123',
       },
-      /^databaseSecretKey: it is in us-east-1, and the secret in eu-west-1/,
+      /^databaseSecretKey: the key is in us-east-1, but the secret is in eu-west-1/,
     ],
   ])('are refused with %s, and the parameter is named without a secret', (_, parameters, reason) => {
     const found = mistakes(parameters);
@@ -201,8 +209,8 @@ describe('the parameters of a deployment', () => {
   });
 
   it.each<[string, Partial<DeploymentParameters>, RegExp]>([
-    ['subnets alone', { vpcSubnets: 'subnet-0123abcd' }, /^vpcSecurityGroups: it is not given/],
-    ['security groups alone', { vpcSecurityGroups: 'sg-0123abcd' }, /^vpcSubnets: it is not given/],
+    ['subnets alone', { vpcSubnets: 'subnet-0123abcd' }, /^vpcSecurityGroups: missing/],
+    ['security groups alone', { vpcSecurityGroups: 'sg-0123abcd' }, /^vpcSubnets: missing/],
     [
       'a subnet that is none',
       { vpcSubnets: 'subnet-0123abcd,vpc-0123abcd', vpcSecurityGroups: 'sg-0123abcd' },
@@ -211,7 +219,7 @@ describe('the parameters of a deployment', () => {
     [
       'a subnet twice',
       { vpcSubnets: 'subnet-0123abcd,subnet-0123abcd', vpcSecurityGroups: 'sg-0123abcd' },
-      /^vpcSubnets: an id is there twice/,
+      /^vpcSubnets: an id is listed twice/,
     ],
     [
       'more security groups than a function may have',
@@ -219,7 +227,7 @@ describe('the parameters of a deployment', () => {
         vpcSubnets: 'subnet-0123abcd',
         vpcSecurityGroups: [1, 2, 3, 4, 5, 6].map((i) => `sg-0123abc${i}`).join(),
       },
-      /^vpcSecurityGroups: there are 6, and a function may have 5/,
+      /^vpcSecurityGroups: 6 ids given, but a function can have at most 5/,
     ],
   ])('are refused with %s, and the parameter is named', (_, parameters, reason) => {
     const found = mistakes({ database: 'url', databaseUrl: SECRET_URL, ...parameters });
@@ -239,28 +247,28 @@ describe('the parameters of a deployment', () => {
       /^bulkPublishPolicy: .*BULK_PUBLISH_POLICY "daily"/,
     ],
     ['a region that is none', { payloadRegions: 'Ireland' }, /^payloadRegions: .*Ireland/],
-    ['no concurrency at all', { reservedConcurrency: '0' }, /^reservedConcurrency: "0" is none/],
+    ['no concurrency at all', { reservedConcurrency: '0' }, /^reservedConcurrency: invalid value "0"/],
     [
       'a concurrency that is no number',
       { reservedConcurrency: '1e3' },
-      /^reservedConcurrency: "1e3" is none/,
+      /^reservedConcurrency: invalid value "1e3"/,
     ],
     ['a topic that is none', { alarmTopic: 'ops@example.com' }, /^alarmTopic: .*not the ARN/],
     [
       'a topic of another region',
       { alarmTopic: 'arn:aws:sns:eu-west-1:123456789012:alarms' },
-      /^alarmTopic: it is in eu-west-1, and the stack in us-east-1/,
+      /^alarmTopic: the topic is in eu-west-1, but the stack is in us-east-1/,
     ],
     [
       'a topic of another partition',
       { alarmTopic: 'arn:aws-us-gov:sns:us-east-1:123456789012:alarms' },
-      /^alarmTopic: it is of the partition aws-us-gov, and us-east-1 of aws/,
+      /^alarmTopic: the ARN is in the partition aws-us-gov, but us-east-1 is in aws/,
     ],
-    ['a trust that is none', { publishTrust: 'everybody' }, /^publishTrust: "everybody" is none/],
+    ['a trust that is none', { publishTrust: 'everybody' }, /^publishTrust: invalid value "everybody"/],
     [
       'more pools than fit',
       { identityPools: Array.from({ length: 31 }, (_, index) => `us-east-1:${1000 + index}`).join() },
-      /^identityPools: there are 31, and 30 can be named/,
+      /^identityPools: 31 pools given, but at most 30 can be named/,
     ],
     ['half a tracing', { tracing: 'maybe' }, /^tracing: "maybe" is none/],
   ])('are refused with %s, and the parameter is named', (_, parameters, reason) => {
@@ -271,7 +279,7 @@ describe('the parameters of a deployment', () => {
     'are refused of a stage "%s"',
     (stage) => {
       expect(mistakes({ database: 'dsql' }, { stage, region: 'us-east-1' })).toEqual([
-        expect.stringContaining(`stage: "${stage}" is none`),
+        expect.stringContaining(`stage: invalid value "${stage}"`),
       ]);
     },
   );
@@ -297,19 +305,19 @@ describe('the parameters of a deployment', () => {
     };
     expect(await deployment(resolvers)).toMatchObject({ reservedConcurrency: 5, tracing: 'yes' });
     values.delete('param:database');
-    await expect(deployment(resolvers)).rejects.toThrow(/\ndatabase: it is not given/);
+    await expect(deployment(resolvers)).rejects.toThrow(/\ndatabase: missing/);
   });
 
   it('have names, and no others: each that is misspelt is told, wherever it is given', () => {
     const names = ['database', 'identityPool', 'tracing', 'alarmtopic'];
     expect(() => checkParameters({ database: 'dsql' }, { ...PROD, names })).toThrow(
-      /\nidentityPool: there is no such parameter; there are database, .*identityPools.*\nalarmtopic: there is no/,
+      /\nidentityPool: unknown parameter; the parameters are database, .*identityPools.*\nalarmtopic: unknown parameter/,
     );
   });
 
   it('are told a region that is none once, and not by a variable that nobody has set', () => {
     expect(mistakes({ database: 'dsql' }, { stage: 'prod', region: 'moon' })).toEqual([
-      'region: "moon" is none; one looks like us-east-1',
+      'region: "moon" is not the name of a region; use, for example, us-east-1',
     ]);
   });
 });
