@@ -204,7 +204,7 @@ describe('sync rules that are loaded before they are asked', () => {
     ['no default export', 'export const rules = {};', /must be the result of defineRules$/],
     ['a syntax error', '\n\nconst a: number = ;', /: Expression expected \(.*rules\.ts:3\)$/],
     ['a misspelt option', rulesOfSize(1).replace('maxBytes', 'maxByte'), /maxByte: unknown option/],
-    ['an option out of bounds', rulesOfSize(-1), /maxBytes: must be a whole number/],
+    ['an option out of bounds', rulesOfSize(-1), /maxBytes: must be an integer/],
     ['a file that it lacks', "import './lacking.ts';", /: Cannot find module '.*lacking\.ts'/],
     ['code that throws', "\nthrow new Error('not today');", /: not today \(.*rules\.ts:2:7\)$/],
   ])('say why they cannot be: %s', async (_, code, reason) => {
