@@ -82,6 +82,8 @@ describe('npm run deploy', () => {
   it('fails where a migration does, and says how to go on', async () => {
     const { code, said } = await deploy([], 'invoke');
     expect(code).toBe(1);
-    expect(said).toContain('its database is not at the current schema; fix the cause and run this command again');
+    expect(said).toContain(
+      'its database is not at the current schema; fix the cause and run this command again',
+    );
   });
 });
