@@ -77,7 +77,7 @@ describe('npm start', () => {
 describe('npm start refuses, in one line and with code 1,', () => {
   it.each([
     ['a port that is none', { PORT: 'abc' }, 'PORT=abc is not a port'],
-    ['an address everybody can reach', { HOST: '0.0.0.0' }, 'HOST=0.0.0.0 can be reached from elsewhere'],
+    ['an address everybody can reach', { HOST: '0.0.0.0' }, 'HOST=0.0.0.0 is reachable from other machines'],
     [
       'an address that this machine does not have',
       { HOST: '203.0.113.7', AWS_ACCESS_KEY_ID: 'own', AWS_SECRET_ACCESS_KEY: 'own' },
