@@ -1,0 +1,77 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** `npm run check:words`: fails if a page, message, comment or name uses a word that the project avoids. */
+
+interface AvoidedWord {
+  pattern: RegExp;
+  /** What to write instead. */
+  prefer: string;
+}
+
+const word = (pattern: string, prefer: string): AvoidedWord => ({
+  pattern: new RegExp(`\\b(?:${pattern})\\b`, 'gi'),
+  prefer,
+});
+
+/** Unusual or ambiguous in technical English. CONTRIBUTING.md, "Language", gives the reasons. */
+const AVOIDED: readonly AvoidedWord[] = [
+  word('nobody|no-one', 'no one, no caller, no other process'),
+  word('somebody|someone else', 'another caller, the operator, the name of the role'),
+  word('whoever|whosoever', 'the caller, anyone who, the name of the role'),
+  word('anew', 'again'),
+  word('mend(?:s|ed|ing)?', 'repair, fix'),
+  word('lest', 'in case, so that … not'),
+  word('for ever', 'indefinitely, forever'),
+  word('for good', 'permanently'),
+  word('but for', 'except, except for'),
+  word('meanwhile', 'in the meantime, since then'),
+  word('(?:is|are|was|were) none', 'is not one, does not exist, is invalid'),
+  word('side by side', 'concurrently'),
+  word('whatever', 'any, regardless of'),
+  word('(?:is|are|was) told', 'receives, is notified, is given'),
+  word('(?:is|are|was|were) looked at', 'is read, is checked'),
+  word('(?:is|are|was|were) over', 'has ended'),
+  word('at all events', 'in any case'),
+  word('of late', 'recently'),
+  word('thrice|hence|thereof|therein|whereof|wherein|thereby|whereby|hereby', 'a plain word'),
+];
+
+const FILES = ['*.{md,ts,mjs,yml}', '{functions,lib,infra,test,docs}/**/*.{ts,mjs,js,md,sql,yml,html}'];
+
+/** Files that must hold an avoided word: the list itself and its test. */
+const EXEMPT = new Set(['test/checks/words.ts', 'test/infra/words.test.ts']);
+
+/** Lines that hold an avoided word for a reason. */
+const ALLOWED: readonly { file: string; text: string }[] = [];
+
+/**
+ * Finds avoided words in the texts of the project.
+ *
+ * @param root the root of the checkout
+ * @returns one line per occurrence: file, line, the word and what to write instead
+ */
+export function findAvoidedWords(root: string): string[] {
+  return globSync([...FILES], { cwd: root })
+    .filter((file) => !EXEMPT.has(file))
+    .sort()
+    .flatMap((file) => inFile(file, readFileSync(join(root, file), 'utf8')));
+}
+
+function inFile(file: string, text: string): string[] {
+  return text.split('\n').flatMap((line, index) => {
+    if (ALLOWED.some((allowed) => allowed.file === file && line.includes(allowed.text))) return [];
+    return AVOIDED.flatMap(({ pattern, prefer }) =>
+      [...line.matchAll(pattern)].map(
+        ([found]) => `${file}:${index + 1}: avoid "${found}"; write instead: ${prefer}`,
+      ),
+    );
+  });
+}
+
+if (import.meta.main) {
+  const problems = findAvoidedWords(fileURLToPath(new URL('../../', import.meta.url)));
+  for (const problem of problems) console.error(problem);
+  process.exitCode = problems.length === 0 ? 0 : 1;
+}
