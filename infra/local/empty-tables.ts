@@ -1,6 +1,6 @@
 import type { Database } from '../../lib/database/database.ts';
 
-/** Forgets all that is stored; the schema stays. */
+/** Deletes all stored data; the schema remains. */
 export async function emptyTables(database: Database): Promise<void> {
   const { rows } = await database.query<{ name: string }>(
     `SELECT schemaname || '.' || tablename AS name FROM pg_tables

@@ -23,7 +23,7 @@ interface IdentityServiceDeps
   verify: SigV4Verifier;
 }
 
-/** Who people are: Cognito Identity on the identity store, and the operation of STS that the classic flow needs. */
+/** Creates Cognito Identity on the identity store, and the STS operation that the classic flow needs. */
 export function createIdentityService({ database, tokenKey, verify, ...needed }: IdentityServiceDeps): Route {
   const logger = createLogger('identity-api');
   const dependencies: IdentityDependencies = {

@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto';
 import type { Context } from 'aws-lambda';
 import { functionArn } from './names.ts';
 
-/** As deployed: see `serverless.yml`. */
+/** The timeout of the deployed functions, see `serverless.yml`. */
 const TIMEOUT_MS = 60_000;
 
-/** What Lambda hands to a function beside the event. */
+/** Creates the context that Lambda passes to a function with the event. */
 export function createLambdaContext(functionName: string, region: string, timeoutMs = TIMEOUT_MS): Context {
   const deadline = Date.now() + timeoutMs;
   const unsupported = () => {
-    throw new Error('this function answers with a promise');
+    throw new Error('not supported: this function returns a promise');
   };
   return {
     awsRequestId: randomUUID(),

@@ -15,13 +15,13 @@ import { isLoopback, LOOPBACK } from '../../lib/common/loopback.ts';
 import { readDatabaseUrl } from '../../lib/database/database-address.ts';
 import { readRulesFile } from '../../lib/rules/file/rules-path.ts';
 
-/** What the local cloud is told by its environment. */
+/** The settings of the local cloud, read from its environment. */
 export interface LocalConfig {
   host: string;
   port: number;
   sqlPort: number;
   dataDir: string;
-  /** A PostgreSQL server in place of the embedded database. */
+  /** URL of a PostgreSQL server to use instead of the embedded database. */
   databaseUrl: string | undefined;
   region: string;
   credentials: Credentials;
@@ -29,7 +29,7 @@ export interface LocalConfig {
   rulesFile: string;
 }
 
-/** @throws {SetupError} naming the variable, what it holds (unless secret) and what it may hold */
+/** @throws {SetupError} names the variable, its value (unless secret) and the accepted values */
 export function readLocalConfig(env: Environment): LocalConfig {
   const credentials = readCredentials(env);
   return {
@@ -44,23 +44,23 @@ export function readLocalConfig(env: Environment): LocalConfig {
   };
 }
 
-/** Who can reach the port can sign with the default credentials, which everybody knows. */
+/** Any client that reaches the port can sign with the default credentials, which are public knowledge. */
 function readHost(env: Environment, { secretAccessKey }: Credentials): string {
   const given = env.HOST || LOOPBACK;
   const host = isIPv6(given) ? shortest(given) : given;
   if (isLoopback(host)) return host;
   if (isIP(host) === 0) {
-    throw new SetupError(`HOST=${host} is not an address; use 127.0.0.1, or an address of this machine`);
+    throw new SetupError(`HOST=${host} is not an IP address; use 127.0.0.1, or an address of this machine`);
   }
   if (secretAccessKey === DEFAULT_CREDENTIALS.secretAccessKey) {
     throw new SetupError(
-      `HOST=${host} can be reached from elsewhere, with credentials that everybody knows; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to your own, or use 127.0.0.1`,
+      `HOST=${host} is reachable from other machines, but the default credentials are public knowledge; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to your own, or use 127.0.0.1`,
     );
   }
   return host;
 }
 
-/** The one spelling of an address of IPv6 that the others are told by. */
+/** Returns the canonical form of an IPv6 address, so that equal addresses compare equal. */
 function shortest(address: string): string {
   return new URL(`http://[${address}]`).hostname.slice(1, -1);
 }

@@ -6,27 +6,27 @@ import { DONE, type Outcome, outcomeOf, prepareCommand, stoppedText } from '../c
 import { type OperatorMessage, withShortPath } from '../cli/socket.ts';
 
 export interface OperatorSocketOptions {
-  /** Where the socket is made. Nobody else may use the directory: what a killed process left there is removed. */
+  /** Path of the socket. No other process may use the directory: a socket left by a killed process is removed. */
   path: string;
-  /** What a command works with, but for who is told. */
+  /** The dependencies of a command, except those that report to the operator. */
   deps: Omit<CommandDeps, 'print' | 'progress' | 'signal'>;
 }
 
 /**
- * Takes the operator's commands while this process has the embedded database. A socket in the file system, because it
- * belongs to the user who started the process, and no web page can reach it.
+ * Accepts the operator's commands while this process holds the embedded database. It listens on a Unix socket, because
+ * that belongs to the user who started the process and no web page can connect to it.
  */
 export async function openOperatorSocket({
   path,
   deps,
 }: OperatorSocketOptions): Promise<{ close(): Promise<void> }> {
-  const underWay = new Set<Promise<Outcome>>();
+  const cancellable = new Set<Promise<Outcome>>();
   const server = createServer((request, response) => {
     request.on('error', () => undefined);
     response.on('error', () => undefined);
-    answer(request, response, { deps, underWay }).catch((error: unknown) => {
+    answer(request, response, { deps, cancellable }).catch((error: unknown) => {
       console.error(error);
-      end(response, { exitCode: 1, error: 'internal error; the terminal of `npm start` says more' });
+      end(response, { exitCode: 1, error: 'internal error; see the terminal of `npm start`' });
     });
   });
   try {
@@ -34,8 +34,10 @@ export async function openOperatorSocket({
     await withShortPath(path, (short) => listen(server, short));
     await chmod(path, 0o600);
   } catch (error) {
-    // Some file systems hold no sockets, and everything else works without.
-    console.error(`cognito-sync-backend: no commands are taken while this runs: ${String(error)}`);
+    // Some file systems do not support sockets. Everything else works without one.
+    console.error(
+      `cognito-sync-backend: commands are not accepted while this process runs: ${String(error)}`,
+    );
   }
   return {
     async close() {
@@ -43,8 +45,8 @@ export async function openOperatorSocket({
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
       await closed;
-      // They end now that nobody listens, and work on the database until then.
-      await Promise.allSettled(underWay);
+      // Closing the connections has cancelled them; until they end, they use the database.
+      await Promise.allSettled(cancellable);
       await rm(path, { force: true });
     },
   };
@@ -60,7 +62,7 @@ function listen(server: ReturnType<typeof createServer>, path: string): Promise<
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  { deps, underWay }: { deps: OperatorSocketOptions['deps']; underWay: Set<Promise<Outcome>> },
+  { deps, cancellable }: { deps: OperatorSocketOptions['deps']; cancellable: Set<Promise<Outcome>> },
 ): Promise<void> {
   const commandLine =
     request.method === 'POST' && request.url === '/commands' ? await readCommandLine(request) : null;
@@ -69,21 +71,21 @@ async function answer(
     return;
   }
   response.writeHead(200, { 'Content-Type': 'application/x-ndjson' });
-  // Who asked knows from now on that the command was taken, however long its first line takes.
+  // Tells the client that the command was accepted, even if its first line takes long.
   response.flushHeaders();
-  const endsWithAsker = stoppedText(commandLine) !== undefined;
+  const isCancellable = stoppedText(commandLine) !== undefined;
   const outcome = run(commandLine, {
     ...deps,
-    print: (line) => say(response, { print: line }),
-    progress: (progress) => say(response, { progress }),
-    // Who goes away does not take another command back.
-    signal: endsWithAsker ? goneSignal(response) : NEVER,
+    print: (line) => writeMessage(response, { print: line }),
+    progress: (progress) => writeMessage(response, { progress }),
+    // Other commands run to completion even if the client disconnects.
+    signal: isCancellable ? disconnectSignal(response) : NEVER,
   });
-  if (endsWithAsker) underWay.add(outcome);
+  if (isCancellable) cancellable.add(outcome);
   try {
     end(response, await outcome);
   } finally {
-    underWay.delete(outcome);
+    cancellable.delete(outcome);
   }
 }
 
@@ -96,11 +98,11 @@ function run(commandLine: readonly string[], deps: CommandDeps): Promise<Outcome
 
 const NEVER = new AbortController().signal;
 
-/** Aborted once nobody waits for the answer any more. */
-function goneSignal(response: ServerResponse): AbortSignal {
-  const gone = new AbortController();
-  response.once('close', () => gone.abort());
-  return gone.signal;
+/** Returns a signal that is aborted when the client disconnects. */
+function disconnectSignal(response: ServerResponse): AbortSignal {
+  const disconnected = new AbortController();
+  response.once('close', () => disconnected.abort());
+  return disconnected.signal;
 }
 
 async function readCommandLine(request: IncomingMessage): Promise<string[] | null> {
@@ -112,7 +114,7 @@ async function readCommandLine(request: IncomingMessage): Promise<string[] | nul
   }
 }
 
-function say(response: ServerResponse, message: OperatorMessage): void {
+function writeMessage(response: ServerResponse, message: OperatorMessage): void {
   response.write(`${JSON.stringify(message)}\n`);
 }
 

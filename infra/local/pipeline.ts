@@ -14,8 +14,8 @@ import type { ScheduleStatus } from './schedules/schedule.ts';
 import type { SyncService } from './sync-service.ts';
 
 /**
- * What moves by itself: the schedules that bring events onto the stream, the mapping that takes them off it, the poller
- * that watches both, and the sweep of what is kept long enough.
+ * The background work of the local cloud: the schedules that publish events to the stream, the event source mapping that
+ * consumes them, the poller that watches both, and the sweep that deletes expired data.
  */
 export interface Pipeline {
   mapping: EventSourceMapping;
@@ -28,7 +28,7 @@ interface PipelineDeps {
   database: Database;
   sync: SyncService;
   directory: DataDirectory;
-  /** Where the port answers, and to whom. */
+  /** URL of the port, and the credentials that it accepts. */
   url: string;
   credentials: Credentials;
   region: string;
@@ -36,7 +36,7 @@ interface PipelineDeps {
   report: (batch: BatchReport) => void;
 }
 
-/** Makes the stream where it is not there, and starts both sides of it. */
+/** Creates the stream if it does not exist, and starts its producers and its consumer. */
 export async function startPipeline(deps: PipelineDeps): Promise<Pipeline> {
   const { client, sync } = deps;
   const directory = deps.directory.eventSourceMappings;

@@ -1,6 +1,6 @@
 import type { BatchReport } from '../../lib/projection/project-batch.ts';
 
-/** What was projected since the start, in the figures that the deployed function reports as metrics. */
+/** Totals of the projection since the start; the deployed function reports the same figures as metrics. */
 export interface ProjectionTotals {
   batches: number;
   events: number;
@@ -8,11 +8,11 @@ export interface ProjectionTotals {
   recordsChanged: number;
   recordsStale: number;
   eventsQuarantined: number;
-  /** Of the last batch; null before the first. */
+  /** Figures of the last batch; null before the first. */
   lastBatch: Pick<BatchReport, 'batchMs' | 'lagMs'> | null;
 }
 
-/** Sums the reports of the stream handler up. */
+/** Adds up the reports of the stream handler. */
 export function createProjectionTotals(): {
   add: (batch: BatchReport) => void;
   totals: () => ProjectionTotals;

@@ -20,22 +20,22 @@ import { createLambdaContext } from './lambda-context.ts';
 import { STREAM_NAME, streamArn } from './names.ts';
 
 const FUNCTION_NAME = 'project-stream';
-/** AWS gives a mapping one of its own; this one turns up in the keys of its failure destination. */
+/** UUID of the mapping, as AWS assigns one. It occurs in the object keys of the failure destination. */
 const MAPPING_UUID = '00000000-0000-4000-8000-000000000001';
 
 interface ProjectionDeps {
   client: KinesisClient;
   database: Database;
-  /** Where the mapping keeps its checkpoints, and in `failures` the records it has discarded. */
+  /** The mapping's directory for checkpoints; its subdirectory `failures` holds discarded records. */
   directory: string;
   region: string;
   fetchPayload: FetchPayload;
-  /** Told of each batch that was projected. */
+  /** Called for each projected batch. */
   report: (batch: BatchReport) => void;
 }
 
 /**
- * The stream, mapped to the function that projects it.
+ * Starts the event source mapping from the stream to the function that projects it.
  *
  * @throws {SetupError} the checkpoints are damaged, or a setting is out of range
  */
@@ -56,7 +56,7 @@ export async function startProjection({
     report,
     logger,
   });
-  // A destination that is not there counts as one that cannot be read.
+  // A missing destination would count as unreadable.
   const failures = join(directory, 'failures');
   await mkdir(failures, { recursive: true });
   return startEventSourceMapping({
@@ -81,7 +81,7 @@ export async function startProjection({
   });
 }
 
-/** The next start reads the stream from its beginning; discarded records go as well. */
+/** Deletes checkpoints and discarded records, so that the next start reads the stream from its beginning. */
 export async function forgetProgress(directory: string): Promise<void> {
   await rm(directory, { recursive: true, force: true });
 }

@@ -1,29 +1,29 @@
 import type { PushChannel } from '../../lib/sync/ports/push.ts';
 
-/** A message that a device was sent. */
+/** A push message to a device. */
 export interface InboxMessage {
-  /** Unlike that of any other message, of earlier runs as well. */
+  /** Unique across all messages, including those of earlier runs. */
   id: string;
-  /** As the device's platform takes it: a JSON text. */
+  /** JSON text in the format of the device's platform. */
   message: string;
 }
 
-/** Somebody who reads a device's messages as they come. */
+/** A client that reads a device's messages as they arrive. */
 export interface InboxReader {
   read(message: InboxMessage): void;
-  /** The inbox is emptied, and the device is gone with it. */
+  /** Called when the inbox is cleared; the device no longer exists then. */
   end(): void;
 }
 
-/** The local stand-in for Amazon SNS: nothing leaves the machine, and who asks is shown what a device would get. */
+/** The local replacement for Amazon SNS: nothing leaves the machine; clients can read what a device would receive. */
 export interface PushInbox extends PushChannel {
   /**
-   * Has a reader get a device's messages: those that are kept first, then each that comes.
-   * @param lastId of a message of the device: those up to it are left out. Any other text leaves out none.
-   * @returns what ends it; null where too many read already
+   * Passes a device's messages to a reader: first the stored ones, then each new one.
+   * @param lastId id of a message of the device; messages up to it are skipped. An unknown id skips none.
+   * @returns a function that ends the reading; null if there are too many readers
    */
   open(deviceId: string, reader: InboxReader, lastId?: string): (() => void) | null;
-  /** Forgets all messages and ends all readers. */
+  /** Deletes all messages and ends all readers. */
   clear(): void;
 }
 
@@ -32,12 +32,12 @@ const MAX_DEVICES = 1_000;
 export const MAX_READERS_OF_DEVICE = 8;
 export const MAX_READERS = 256;
 
-/** @param randomId UUIDs */
+/** @param randomId returns UUIDs */
 export function createPushInbox({ randomId }: { randomId: () => string }): PushInbox {
   const run = randomId();
   let count = 0;
-  /** The device that was sent a message last is the last. */
-  const kept = new Map<string, InboxMessage[]>();
+  /** Messages by device, ordered by the time of the device's last message; the most recent is last. */
+  const stored = new Map<string, InboxMessage[]>();
   const readers = new Map<string, Set<InboxReader>>();
   const countReaders = () => readers.values().reduce((sum, { size }) => sum + size, 0);
 
@@ -49,18 +49,18 @@ export function createPushInbox({ randomId }: { randomId: () => string }): PushI
     async send({ deviceId }, message) {
       count += 1;
       const sent = { id: `${run}-${count}`, message };
-      const messages = kept.get(deviceId) ?? [];
-      kept.delete(deviceId);
-      kept.set(deviceId, [...messages, sent].slice(-MAX_MESSAGES));
-      const [longestSilent] = kept.keys();
-      if (kept.size > MAX_DEVICES && longestSilent !== undefined) kept.delete(longestSilent);
+      const messages = stored.get(deviceId) ?? [];
+      stored.delete(deviceId);
+      stored.set(deviceId, [...messages, sent].slice(-MAX_MESSAGES));
+      const [leastRecent] = stored.keys();
+      if (stored.size > MAX_DEVICES && leastRecent !== undefined) stored.delete(leastRecent);
       for (const reader of readers.get(deviceId) ?? []) reader.read(sent);
     },
 
     open(deviceId, reader, lastId) {
       const others = readers.get(deviceId) ?? new Set();
       if (others.size >= MAX_READERS_OF_DEVICE || countReaders() >= MAX_READERS) return null;
-      const messages = kept.get(deviceId) ?? [];
+      const messages = stored.get(deviceId) ?? [];
       const last = messages.findIndex(({ id }) => id === lastId);
       for (const message of messages.slice(last + 1)) reader.read(message);
       readers.set(deviceId, others.add(reader));
@@ -71,7 +71,7 @@ export function createPushInbox({ randomId }: { randomId: () => string }): PushI
     },
 
     clear() {
-      kept.clear();
+      stored.clear();
       const ended = [...readers.values()].flatMap((ofDevice) => [...ofDevice]);
       readers.clear();
       for (const reader of ended) reader.end();

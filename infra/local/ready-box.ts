@@ -4,13 +4,13 @@ import type { LocalConfig } from './local-config.ts';
 import { STREAM_NAME } from './names.ts';
 import type { LocalCloud } from './start-local-cloud.ts';
 
-/** What `npm start` prints when everything answers: where it is, what to paste, what to try. */
+/** Formats what `npm start` prints when all services respond: their addresses, lines to paste, and examples. */
 export function readyBox(
   { url, sqlUrl, dataDir }: LocalCloud,
   { host, region, credentials, databaseUrl, sqlPort, dataDir: givenDataDir }: LocalConfig,
 ): string {
   const services = [
-    ['Sync', `${url}  (the Cognito Sync API, and identities)`],
+    ['Sync', `${url}  (Cognito Sync and Cognito Identity)`],
     ...(isLoopback(host) ? [] : [['', `the same on ${host}, where logins are refused`]]),
     ['Kinesis', `${url}  (stream ${STREAM_NAME})`],
     ['SQL', databaseUrl === undefined ? `${sqlUrl}  (read-only)` : 'the server that DATABASE_URL names'],
@@ -20,7 +20,7 @@ export function readyBox(
   const others = [
     ...(databaseUrl === undefined && sqlPort !== DEFAULT_SQL_PORT ? [`PG_PORT=${new URL(sqlUrl).port}`] : []),
     ...(givenDataDir !== DEFAULT_DATA_DIR ? [`DATA_DIR=${dataDir}`] : []),
-    ...(databaseUrl === undefined ? [] : ['DATABASE_URL=<the one this was started with>']),
+    ...(databaseUrl === undefined ? [] : ['DATABASE_URL=<the value this process was started with>']),
   ];
   return [
     box([
@@ -41,7 +41,7 @@ export function readyBox(
     `  aws kinesis put-record --stream-name ${STREAM_NAME} --partition-key me --data fileb://docs/examples/stream-event.json`,
     `  psql ${databaseUrl === undefined ? `'${sqlUrl}'` : '"$DATABASE_URL"'} -c 'select * from query.records'`,
     '',
-    'Or let two devices write, in this folder:',
+    'Or run the demo with two devices, in this directory:',
     '',
     '  npm run demo',
     '',
@@ -49,9 +49,11 @@ export function readyBox(
   ].join('\n');
 }
 
-/** A secret that somebody set stays theirs. */
+/** A secret that the operator has set is not printed. */
 function shown(secret: string): string {
-  return secret === DEFAULT_CREDENTIALS.secretAccessKey ? secret : '<the one this was started with>';
+  return secret === DEFAULT_CREDENTIALS.secretAccessKey
+    ? secret
+    : '<the value this process was started with>';
 }
 
 function box(lines: readonly string[]): string {

@@ -40,30 +40,31 @@ import { createSyncService } from './sync-service.ts';
 import { readTokenKey } from './token-key.ts';
 
 export interface LocalCloud {
-  /** Where every service answers, such as `http://127.0.0.1:4580`. */
+  /** URL of all services, for example `http://127.0.0.1:4580`. */
   url: string;
-  /** Where `psql` reads: the read-only front of the embedded database, or the server itself. */
+  /** Address for `psql`: the read-only SQL port of the embedded database, or the database server. */
   sqlUrl: string;
   dataDir: string;
-  /** The database itself, for tests to look into. */
+  /** The database itself, for tests. */
   database: Database;
   /** Empties the stream, the query store and the sync store. */
   reset(): Promise<void>;
-  /** Stops everything and frees ports and lock; events under way are projected at the next start. */
+  /** Stops everything and releases ports and lock. Events in flight are projected at the next start. */
   close(): Promise<void>;
 }
 
 export interface LocalCloudOptions extends Partial<LocalConfig> {
-  /** Modules that export a `handler`, by the name that the function has in its ARN. */
+  /** URLs of modules that export a `handler`, by the name of the function in its ARN. */
   functions?: Readonly<Record<string, URL>>;
 }
 
 /**
  * Starts the local cloud: the Cognito Sync API, Kinesis, the event source mapping, the functions that `serverless.yml`
- * deploys, and a database, behind one HTTP port. Without options it takes free ports and a temporary directory, which
- * `close` removes: an instance for a test.
+ * deploys, and a database, behind one HTTP port. Without options, it is an instance for a test: it uses free ports and a
+ * temporary directory, which `close` removes.
  *
- * @throws {SetupError} a port is taken, the data directory in use, the database not there, the sync rules cannot be loaded
+ * @throws {SetupError} a port is taken, the data directory is in use, the database is unavailable, or the sync rules
+ * cannot be loaded
  */
 export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<LocalCloud> {
   await using started = new AsyncDisposableStack();
@@ -84,7 +85,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     rulesFile,
   });
   started.defer(() => functions.close());
-  // While the database is opened. It never rejects.
+  // Loads while the database is being opened. It never rejects.
   const loading = functions.load(SYNC_TRIGGER_NAME);
   const local = await openDatabase(directory.database, options.databaseUrl);
   const { database } = local;
@@ -101,7 +102,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     tokenKey,
     verify,
     region,
-    // Known when the port listens; nobody asks before.
+    // Set once the port listens; it is not called before.
     origin: () => url,
   });
   const identity = createIdentityService({
@@ -109,7 +110,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     tokenKey,
     verify,
     credentials: temporary,
-    // Behind an address that others can reach, nobody is to become somebody else by saying so.
+    // On an address that others can reach, a client must not become another user merely by claiming to be one.
     logins: isLoopback(config.host) ? 'trusted' : 'refused',
     mergeDatasets: sync.mergeDatasets,
     deletePoolData: sync.deletePoolData,
@@ -129,7 +130,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   const problem = await loading;
   if (problem !== undefined) throw new SetupError(problem);
   const url: string = await listen(config, [health, ...sync.routes, identity, kinesis], started);
-  // Before the port is closed, which waits for what is under way.
+  // Registered to run before the port is closed, because closing the port waits for requests in flight.
   started.defer(() => functions.close());
   const sqlUrl = await listenForSql(config, local, started);
 
@@ -172,7 +173,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   };
 }
 
-/** Those of the deployed functions that are invoked by ARN. */
+/** The deployed functions that are invoked by ARN. */
 const DEPLOYED = { [SYNC_TRIGGER_NAME]: new URL('../../functions/sync-trigger.ts', import.meta.url) };
 
 async function listen(
@@ -182,17 +183,17 @@ async function listen(
 ): Promise<string> {
   const listening = await startHttpServer({ host, port, routes }).catch(portTaken('PORT', port));
   started.defer(() => listening.close());
-  return `http://${bracketed(onLoopback(host))}:${listening.port}`;
+  return `http://${bracketed(loopbackFor(host))}:${listening.port}`;
 }
 
-/** People read a server where it is; only the embedded database needs a door. */
+/** Clients read a database server at its own address; only the embedded database needs a port. */
 async function listenForSql(
   { host, sqlPort, databaseUrl }: Pick<LocalConfig, 'host' | 'sqlPort'> & Partial<LocalConfig>,
   { kind, database }: LocalDatabase,
   started: AsyncDisposableStack,
 ): Promise<string> {
   if (kind === 'server') return databaseUrl ?? '';
-  const address = onLoopback(host);
+  const address = loopbackFor(host);
   const listening = await startSqlPort({ host: address, port: sqlPort, database }).catch(
     portTaken('PG_PORT', sqlPort),
   );
@@ -200,7 +201,7 @@ async function listenForSql(
   return `postgres://postgres@${bracketed(address)}:${listening.port}/postgres`;
 }
 
-/** A command on a server may take longer than the service gives its own statements. */
+/** Commands on a server use their own connections, because they may exceed the service's statement timeout. */
 async function listenForOperator(
   {
     databaseUrl,
@@ -237,8 +238,8 @@ async function takeDirectory(
   return directory;
 }
 
-/** Where this machine itself finds what listens on an address. */
-function onLoopback(host: string): string {
+/** Returns the loopback address on which this machine reaches a listener on `host`. */
+function loopbackFor(host: string): string {
   return isLoopback(host) ? host : LOOPBACK;
 }
 

@@ -3,7 +3,7 @@ import { readLocalConfig } from './local-config.ts';
 import { readyBox } from './ready-box.ts';
 import { startLocalCloud } from './start-local-cloud.ts';
 
-/** Longer than this nobody waits for a program to stop. What is cut off is tried again at the next start. */
+/** A user would not wait longer for a program to stop. Interrupted work is retried at the next start. */
 const STOP_TIMEOUT_MS = 1_300;
 
 try {

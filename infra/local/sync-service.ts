@@ -37,24 +37,24 @@ interface SyncServiceDeps {
   verify: SigV4Verifier;
   region: string;
   invokeFunction: InvokeFunction;
-  /** Of the port that `routes` are on, asked when it listens. */
+  /** Returns the origin of the port that serves `routes`; called only after it listens. */
   origin: () => string;
 }
 
 export interface SyncService {
-  /** The Cognito Sync API, the payloads of its events, and the messages of devices. */
+  /** The Cognito Sync API, the payloads of its events, and the messages to devices. */
   routes: Route[];
-  /** Begins to publish what was and is written; the stream has to be there. */
+  /** Starts publishing existing and new events; the stream must exist. */
   startSchedules(client: KinesisClient): ServiceSchedules;
-  /** Gives what an identity stored to the one that it has become part of. */
+  /** Moves the datasets of an identity into the identity that it was merged into. */
   mergeDatasets: (merge: Merge) => Promise<void>;
-  /** Deletes what is snapshotCache of a pool that is marked as deleted. */
+  /** Deletes the remaining data of a pool that is marked as deleted. */
   deletePoolData: (identityPoolId: string) => Promise<boolean>;
-  /** Forgets the messages of devices. */
+  /** Deletes the messages to devices. */
   emptyInbox(): void;
 }
 
-/** The service itself: the API on the sync store, and what takes its events to the stream. */
+/** Creates the service: the API on the sync store, and the functions that publish its events. */
 export function createSyncService({
   database,
   tokenKey,
@@ -139,9 +139,11 @@ export function createSyncService({
   };
 }
 
-/** A device that missed a message learns at its next sync; who runs the service learns here. */
+/** Logs missed messages for the operator. The device itself learns of the change at its next sync. */
 function logUnsent(logger: { warn(message: string, details: Record<string, unknown>): void }) {
   return (report: PushReport) => {
-    if (report.sent !== report.devices) logger.warn('not every device was told of a change', { ...report });
+    if (report.sent !== report.devices) {
+      logger.warn('some devices were not notified of a change', { ...report });
+    }
   };
 }

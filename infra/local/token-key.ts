@@ -6,21 +6,21 @@ import { SetupError } from '../../lib/common/errors.ts';
 const KEY_BYTES = 32;
 
 /**
- * The key that session tokens are signed with: made at the first start and kept, so that a sync that a restart
- * interrupts can go on. Who can read the file can make tokens.
+ * Reads the key that signs session tokens. It is created at the first start and kept, so that a sync can continue after a
+ * restart. Any user who can read the file can create valid tokens.
  *
- * @throws {SetupError} the file cannot be read or does not hold a key
+ * @throws {SetupError} the file cannot be read or does not contain a key
  */
 export async function readTokenKey(path: string): Promise<Buffer> {
   if (!existsSync(path)) {
-    // Written beside and renamed: a process that is killed meanwhile leaves no half of a key.
+    // Written to a temporary file and renamed, so that a killed process leaves no partial key.
     await writeFile(`${path}.new`, randomBytes(KEY_BYTES), { mode: 0o600 });
     await rename(`${path}.new`, path);
   }
   const key = await readFile(path);
   if (key.length !== KEY_BYTES) {
     throw new SetupError(
-      `${path} does not hold a key of ${KEY_BYTES} bytes; remove it to have a new one made (syncs under way begin again)`,
+      `${path} does not contain a key of ${KEY_BYTES} bytes; delete it to create a new one (syncs in progress start over)`,
     );
   }
   return key;

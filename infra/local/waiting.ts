@@ -1,25 +1,25 @@
 import { setTimeout as timer } from 'node:timers/promises';
 
-/** Waits; ends early, without an error, when the signal is or gets aborted. */
+/** Waits. Resolves early, without an error, if the signal is or becomes aborted. */
 export type Sleep = (ms: number, signal: AbortSignal) => Promise<void>;
 
 export const sleep: Sleep = async (ms, signal) => {
   try {
     await timer(ms, undefined, { signal });
   } catch {
-    // Aborted: whoever waits looks at the signal.
+    // Aborted: the caller checks the signal.
   }
 };
 
-/** Bounds of the pause before a retry. */
+/** Limits of the pause before a retry. */
 export interface BackoffOptions {
   retryBaseMs: number;
   retryCapMs: number;
 }
 
 /**
- * The work's result, or undefined as soon as the signal is aborted; the work is then left to itself and a
- * later failure of it ignored.
+ * Resolves to the result of `work`, or to undefined as soon as the signal is aborted. In that case, `work` continues and
+ * its failure is ignored.
  */
 export async function untilAborted<Result>(
   work: Promise<Result>,
@@ -34,8 +34,8 @@ export async function untilAborted<Result>(
 }
 
 /**
- * Milliseconds before the next attempt: doubled each time up to `retryCapMs`, and of that a random part
- * between a half and all, so that shards that failed together do not come back together.
+ * Returns the delay before the next attempt, in milliseconds. It doubles with each attempt up to `retryCapMs`. A random
+ * part, between half and all of it, is used, so that shards that failed together do not retry together.
  *
  * @param attempt 0 for the first retry
  * @param random 0 (included) to 1 (excluded)

@@ -100,7 +100,7 @@ describe.skipIf(address === undefined)('a local cloud that others can reach', ()
       status: 404,
     });
     const here = await sendRaw(Number(port), method, target, headers, '{}');
-    expect(here.body).not.toContain('nothing is served here');
+    expect(here.body).not.toContain('no service has this path');
   });
 
   it('reads SQL on this machine alone', () => {

@@ -232,7 +232,7 @@ describe('a path', () => {
     async (target) => {
       expect(await get(target)).toMatchObject({
         status: 404,
-        body: expect.stringContaining('nothing is served'),
+        body: expect.stringContaining('no service has this path'),
       });
     },
   );

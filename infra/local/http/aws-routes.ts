@@ -8,8 +8,8 @@ import type { WireResponse } from '../../../lib/wire/wire-response.ts';
 import type { Route } from './http-server.ts';
 
 /**
- * The Cognito Sync API on the local port. Web pages of any origin may ask: what they ask has to be signed, and the
- * browser clients of the API come from pages elsewhere.
+ * Serves the Cognito Sync API on the local port. Requests of web pages of any origin are accepted: they must be signed,
+ * and the API's browser clients run on pages of other origins.
  */
 export function createSyncApiRoute(syncApi: SyncApi): Route {
   return {
@@ -23,11 +23,11 @@ export function createSyncApiRoute(syncApi: SyncApi): Route {
 }
 
 /**
- * Amazon Cognito Identity and the one operation of AWS STS that belongs to it, on the local port: `POST /` of two
- * protocols. Web pages of any origin may ask, as they may ask Cognito Sync: this is where they get their credentials.
+ * Serves Amazon Cognito Identity and the one AWS STS operation that belongs to it on the local port: `POST /` in two
+ * protocols. As for Cognito Sync, web pages of any origin may send requests, because they get their credentials here.
  *
- * A browser's question beforehand (OPTIONS) does not say what it is for, so it is answered here for all of `/`. That
- * opens nothing else: the port itself refuses a foreign Origin wherever a route does not welcome it.
+ * A browser's preflight request (OPTIONS) does not name the service, so this route answers it for all of `/`. That gives
+ * no further access: the port rejects a foreign Origin unless the route of the request accepts any origin.
  */
 export function createIdentityRoute({
   identityApi,
@@ -59,13 +59,13 @@ function isIdentity(headers: Headers): boolean {
   return String(headers['x-amz-target'] ?? '').startsWith(IDENTITY_TARGET);
 }
 
-/** With or without `; charset=utf-8`; what has a target is of another protocol, whatever its type. */
+/** With or without `; charset=utf-8`. A request with a target uses another protocol, regardless of its content type. */
 function isForm(headers: Headers): boolean {
   const [type = ''] = String(headers['content-type'] ?? '').split(';');
   return headers['x-amz-target'] === undefined && type.trim().toLowerCase() === FORM_CONTENT_TYPE;
 }
 
-/** The records of offloaded events on the local port, where S3 has them in AWS. */
+/** Serves the records of offloaded events on the local port; in AWS they are in S3. */
 export function createPayloadRoute(payloadApi: PayloadApi): Route {
   return {
     matches: ({ target }) => target.startsWith(PAYLOAD_PATH),
@@ -75,7 +75,7 @@ export function createPayloadRoute(payloadApi: PayloadApi): Route {
   };
 }
 
-/** Node sends header names as they are given, in their own case. */
+/** Sends the headers with their names in the given letter case. */
 function sendWireResponse(response: ServerResponse, { status, headers, body }: WireResponse): void {
   response.writeHead(status, [...headers.flat(), 'Content-Length', String(Buffer.byteLength(body))]);
   response.end(body);

@@ -11,23 +11,23 @@ export interface Health {
 }
 
 /**
- * `GET /healthz`: how the local cloud is. It asks nobody, so it answers whatever the database is busy with. Status
- * 503 while a function or the stream is being tried again.
+ * `GET /healthz`: reports the state of the local cloud. It runs no query, so it responds even while the database is busy.
+ * The status is 503 while a function or the stream is being retried.
  */
 export function createHealthRoute(health: () => Health): Route {
   return {
     matches: ({ method, target }) => method === 'GET' && target === '/healthz',
     answer(_request, response) {
       const { mappings, schedules, ...rest } = health();
-      const troubled =
+      const isRetrying =
         schedules.some(({ lastError }) => lastError !== null) ||
         mappings.some(
           ({ lastError, shards }) => lastError !== null || shards.some((shard) => shard.lastError !== null),
         );
-      sendJson(response, troubled ? 503 : 200, {
+      sendJson(response, isRetrying ? 503 : 200, {
         service: 'cognito-sync-backend',
         pid: process.pid,
-        status: troubled ? 'retrying' : 'ok',
+        status: isRetrying ? 'retrying' : 'ok',
         ...rest,
         mappings,
         schedules,

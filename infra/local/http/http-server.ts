@@ -8,43 +8,43 @@ import {
 import { isAnyAddress, isLoopback, LOOPBACK } from '../../../lib/common/loopback.ts';
 import type { RawRequest } from '../../../lib/wire/sigv4.ts';
 
-/** One of the services behind the port. */
+/** A service behind the port. */
 export interface Route {
-  /** Web pages of other origins may ask here; everywhere else they are refused. */
+  /** Accepts requests of web pages of other origins; every other route rejects them. */
   anyOrigin?: true;
-  /** Served on every address that is listened on. Everything else is for this machine alone. */
+  /** Served on every address that the port listens on. Other routes are served on loopback only. */
   offLoopback?: true;
   matches(request: Omit<RawRequest, 'body'>): boolean;
   answer(request: RawRequest, response: ServerResponse): void | Promise<void>;
 }
 
 export interface HttpServer {
-  /** The port it listens on; the one asked for, or the one given where 0 was asked for. */
+  /** The port that the server listens on: the requested one, or the assigned one if 0 was requested. */
   port: number;
   close(): Promise<void>;
 }
 
 export interface HttpServerOptions {
-  /** Where to listen. This machine itself can always ask on its loopback address. */
+  /** The address to listen on. The port is always reachable on this machine's loopback address as well. */
   host: string;
   port: number;
-  /** The first that matches answers. */
+  /** The first route that matches answers the request. */
   routes: readonly Route[];
 }
 
-/** The largest PutRecords the Kinesis emulator takes is 7 MiB. */
+/** The Kinesis emulator accepts PutRecords of at most 7 MiB. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
 const NO_BODY = Buffer.alloc(0);
 
 /**
- * The one HTTP port of the local cloud. It answers only requests that were meant for it: one with a foreign `Host`
- * comes from a name that somebody else made point here, one with a foreign `Origin` from somebody else's web page,
- * which only gets as far as a route that welcomes it. Off loopback it may have any name, and has but the routes for that.
+ * Starts the HTTP port of the local cloud. It rejects requests that were not meant for it. A foreign `Host` means that
+ * another party's name resolves to this machine. A foreign `Origin` means another party's web page, which only reaches
+ * routes that accept any origin. Off loopback, any `Host` is accepted, but only the routes for other machines are served.
  *
- * @throws the system's error, such as EADDRINUSE, where it cannot listen
+ * @throws the error of the system, for example EADDRINUSE, if it cannot listen
  */
 export async function startHttpServer({ host, port, routes }: HttpServerOptions): Promise<HttpServer> {
-  const underWay = new Set<Promise<void>>();
+  const inFlight = new Set<Promise<void>>();
   const listener: RequestListener = (request, response) => {
     const answered = answer(request, response, routes)
       .catch((error: unknown) => {
@@ -52,15 +52,15 @@ export async function startHttpServer({ host, port, routes }: HttpServerOptions)
         response.destroy();
         console.error(error);
       })
-      .finally(() => underWay.delete(answered));
-    underWay.add(answered);
+      .finally(() => inFlight.delete(answered));
+    inFlight.add(answered);
   };
   const servers: Server[] = [];
-  /** Takes no more requests, and waits for the work of those it has. */
+  /** Stops accepting requests and waits for those in flight. */
   async function close(): Promise<void> {
     const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
     for (const server of servers) server.closeAllConnections();
-    await Promise.all([...closed, ...underWay]);
+    await Promise.all([...closed, ...inFlight]);
   }
 
   let listening = port;
@@ -77,12 +77,12 @@ export async function startHttpServer({ host, port, routes }: HttpServerOptions)
   return { port: listening, close };
 }
 
-/** An address of this machine's network leaves loopback out; one that stands for all of them does not. */
+/** An address of the machine's network does not include loopback; the wildcard address does. */
 function addressesOf(host: string): string[] {
   return isLoopback(host) || isAnyAddress(host) ? [host] : [host, LOOPBACK];
 }
 
-/** @returns the port it was given */
+/** @returns the port that was assigned */
 async function listen(server: Server, host: string, port: number): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -99,28 +99,28 @@ async function answer(
   routes: readonly Route[],
 ): Promise<void> {
   const { method = 'GET', url: target = '/', headers } = incoming;
-  // A client that goes away is nobody's failure.
+  // A client that disconnects is not a failure of the server.
   incoming.on('error', () => undefined);
   response.on('error', () => undefined);
   const isOwnMachine = isLoopback(incoming.socket.localAddress ?? '');
   if (isOwnMachine && !isOwnHost(headers.host))
-    return sendJson(response, 403, { message: 'this Host is not served here' });
+    return sendJson(response, 403, { message: 'this Host is not allowed' });
   const route = routes.find(
     (candidate) => (isOwnMachine || candidate.offLoopback) && candidate.matches({ method, target, headers }),
   );
   if (!route?.anyOrigin && !isOwnOrigin(headers.origin, headers.host))
-    return sendJson(response, 403, { message: 'this Origin may not ask here' });
+    return sendJson(response, 403, { message: 'this Origin is not allowed' });
   const body = await readBody(incoming);
   if (body === 'aborted') return;
   if (body === 'too large') return sendTooLarge(response);
   if (!route) {
-    const message = isOwnMachine ? 'nothing is served here; see /healthz' : 'nothing is served here';
+    const message = isOwnMachine ? 'no service has this path; see /healthz' : 'no service has this path';
     return sendJson(response, 404, { message });
   }
   await route.answer({ method, target, headers, body }, response);
 }
 
-/** In the form of AWS's errors, which is what clients of these ports read. */
+/** Uses the form of AWS's errors, which the clients of these services read. */
 function sendTooLarge(response: ServerResponse): void {
   const code = 'RequestEntityTooLarge';
   const message = `a request body is at most ${MAX_BODY_BYTES} bytes`;
@@ -137,7 +137,7 @@ export function sendJson(
   response.end(JSON.stringify(body));
 }
 
-/** Any port will do: the way here may lead through a forwarded one. */
+/** Any port is accepted, because the request may come through a forwarded one. */
 function isOwnHost(host: string | undefined): boolean {
   if (host === undefined) return false;
   const name = host.toLowerCase().replace(/:\d+$/, '');
@@ -148,7 +148,7 @@ function isOwnOrigin(origin: string | undefined, host: string | undefined): bool
   return origin === undefined || origin === `http://${host}`;
 }
 
-/** The whole body, because signatures are made over it. Most requests have none, and then there is nothing to wait for. */
+/** Reads the whole body, because signatures cover it. Most requests have none; then there is nothing to wait for. */
 function readBody(incoming: IncomingMessage): Promise<Buffer | 'too large' | 'aborted'> {
   const { 'content-length': length, 'transfer-encoding': encoding } = incoming.headers;
   if (encoding === undefined && (length === undefined || length === '0')) return Promise.resolve(NO_BODY);

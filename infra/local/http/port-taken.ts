@@ -1,9 +1,10 @@
 import { SetupError } from '../../../lib/common/errors.ts';
 
 /**
- * For `catch`: words the system's "address in use", "not allowed" and "no such address" for the one who set the variable.
+ * Creates a `catch` handler that explains the system's "address in use", "not allowed" and "no such address" to the
+ * person who set the variable.
  *
- * @returns a function that throws {SetupError}, or what it was given where it is something else
+ * @returns a function that throws {SetupError}, or rethrows any other error
  */
 export function portTaken(variable: 'PORT' | 'PG_PORT', port = 0): (error: unknown) => Promise<never> {
   return async (error) => {
@@ -15,7 +16,7 @@ export function portTaken(variable: 'PORT' | 'PG_PORT', port = 0): (error: unkno
     }
     if (code === 'EACCES') {
       throw new SetupError(
-        `${variable}=${port} may not be used by this user; set ${variable} to a port above 1023`,
+        `${variable}=${port} is not permitted for this user; set ${variable} to a port above 1023`,
       );
     }
     if (code === 'EADDRNOTAVAIL') {
@@ -35,7 +36,7 @@ async function describeHolder(variable: 'PORT' | 'PG_PORT', port: number): Promi
       const health: unknown = await answer.json();
       if (isOurs(health)) return `another cognito-sync-backend, process ${health.pid}`;
     } catch {
-      // Whatever answers there, or does not, is not one of ours.
+      // No answer, or the answer of another program.
     }
   }
   return 'another program';

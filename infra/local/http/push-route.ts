@@ -5,9 +5,9 @@ import { MAX_READERS, MAX_READERS_OF_DEVICE, type PushInbox } from '../push-inbo
 import { type Route, sendJson } from './http-server.ts';
 
 const PATH = '/push/';
-/** Proxies between, such as those of a remote editor, take a connection that is silent for long to be dead. */
+/** Proxies on the way, such as those of a remote editor, close a connection that is idle for long. */
 const KEEP_OPEN_MS = 15_000;
-/** A reader who leaves this much unread is not there any more. */
+/** A client that leaves this much unread is considered disconnected. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
 
 interface PushRouteDeps {
@@ -17,20 +17,21 @@ interface PushRouteDeps {
 }
 
 /**
- * `GET /push/{deviceId}`: what the device is sent, as server-sent events named `push`: the messages that are kept, after
- * the one named by `Last-Event-ID` if there is one, then each as it comes. It ends with the reader, or with the port.
+ * `GET /push/{deviceId}`: streams the messages to a device as server-sent events named `push`. It starts with the stored
+ * messages, after the one in `Last-Event-ID` if given, and continues with each new one. It ends when the client
+ * disconnects or the port closes.
  */
 export function createPushRoute({ inbox, devices, keepOpenMs = KEEP_OPEN_MS }: PushRouteDeps): Route {
   return {
     matches: ({ target }) => target.startsWith(PATH),
     async answer({ method, target, headers }, response) {
       if (method !== 'GET') {
-        return sendJson(response, 405, { message: `GET ${PATH}{deviceId} reads` }, { Allow: 'GET' });
+        return sendJson(response, 405, { message: `use GET ${PATH}{deviceId}` }, { Allow: 'GET' });
       }
       const [deviceId = ''] = target.slice(PATH.length).split('?');
       if (!(await devices.hasDevice(deviceId))) {
         return sendJson(response, 404, {
-          message: `there is no such device; read ${PATH}{deviceId} with the DeviceId that RegisterDevice answers`,
+          message: `unknown device; use ${PATH}{deviceId} with the DeviceId that RegisterDevice returned`,
         });
       }
       await stream(response, { inbox, deviceId, lastId: lastIdOf(headers), keepOpenMs });
@@ -55,7 +56,7 @@ async function stream(
   response: ServerResponse,
   { inbox, deviceId, lastId, keepOpenMs }: Reading,
 ): Promise<void> {
-  // It can have gone while the device was looked for, and would not close once more.
+  // The client may have disconnected during the lookup of the device; `close` would not be emitted again.
   if (response.destroyed) return;
   const closed = once(response, 'close');
   const backlog: string[] = [];
@@ -68,7 +69,7 @@ async function stream(
   const close = inbox.open(deviceId, reader, lastId);
   if (close === null) {
     return sendJson(response, 429, {
-      message: `too many read already: ${MAX_READERS_OF_DEVICE} a device, ${MAX_READERS} in all`,
+      message: `too many readers: at most ${MAX_READERS_OF_DEVICE} per device and ${MAX_READERS} in total`,
     });
   }
   response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });

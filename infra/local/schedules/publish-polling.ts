@@ -15,23 +15,23 @@ import { STREAM_NAME } from '../names.ts';
 import type { Schedule } from './schedule.ts';
 import { startScheduledFunction } from './scheduled-function.ts';
 
-/** In AWS a minute; here nobody pays for it, and somebody may be watching. */
+/** One minute in AWS. Polling costs nothing here, and an operator may be watching. */
 const INTERVAL_MS = 5_000;
-/** A run under way keeps the process from stopping. */
+/** Limits a run, because the process cannot stop during one. */
 const BUDGET_MS = 2_000;
 
 export interface PublishPollingDeps {
-  /** Where the service and the stream answer. */
+  /** URL of the service and the stream. */
   url: string;
   credentials: Credentials;
   region: string;
   client: KinesisClient;
   database: Database;
-  /** Of event source mappings. */
+  /** Directory of the event source mappings. */
   directory: string;
 }
 
-/** The poller of bulk publishes, on all pools of the service itself, which it asks as it would ask Amazon's. */
+/** Starts the bulk-publish poller for all pools of this service, which it queries as it would query Amazon's. */
 export function startPublishPolling({
   url,
   credentials,

@@ -8,17 +8,17 @@ import { startScheduledFunction } from './scheduled-function.ts';
 import { sweepFailureObjects } from './sweep-failure-objects.ts';
 
 const INTERVAL_MS = 60 * 60 * 1000;
-/** A run under way keeps the process from stopping; in this time it looks at some ten thousand datasets. */
+/** Limits a run, because the process cannot stop during one. In this time it checks about ten thousand datasets. */
 const BUDGET_MS = 500;
 
 export interface QueryStoreSweepDeps {
   database: Database;
   region: string;
-  /** Of event source mappings. */
+  /** Directory of the event source mappings. */
   directory: string;
 }
 
-/** The sweep of the query store, and of the failure objects, whose bucket would remove them by itself. */
+/** Starts the sweep of the query store, and of the failure objects, which a bucket would delete by a lifecycle rule. */
 export function startQueryStoreSweep({ database, region, directory }: QueryStoreSweepDeps): Schedule {
   return startScheduledFunction({
     functionName: 'sweep-query-store',

@@ -3,25 +3,25 @@ import { sleep as realSleep, type Sleep } from '../waiting.ts';
 
 export interface ScheduleStatus {
   functionName: string;
-  /** Why the last run failed, its name alone: messages may quote data. Null where it did not. */
+  /** Name of the error of the last run, without its message, which may quote data. Null if the run succeeded. */
   lastError: string | null;
 }
 
 export interface Schedule {
   status(): ScheduleStatus;
-  /** Asks for a run now; during a run, for another right after it. Many nudges are one. */
+  /** Requests a run now or, during a run, another one right after it. Several requests are combined into one. */
   nudge(): void;
-  /** Ends the schedule; resolves when the run under way has ended. A run that never ends has to be bounded by the caller. */
+  /** Ends the schedule and resolves when the run in progress has ended. The caller must limit a run that never ends. */
   close(): Promise<void>;
 }
 
-/** After a failure a long pause would leave undone what may be possible again by now. */
+/** Longest pause after a failure: the cause may be gone by then, and a longer pause would delay the work. */
 const PAUSE_AFTER_FAILURE_MS = 5_000;
 
 export interface ScheduleDeps {
-  /** What runs, for the log. */
+  /** The name to log. */
   functionName: string;
-  /** Pause between the end of a run and the start of the next; five seconds at most after one that failed. */
+  /** Pause between the end of a run and the start of the next; at most five seconds after a failed run. */
   intervalMs: number;
   run: () => Promise<unknown>;
   logger: Pick<MappingLogger, 'error' | 'info'>;
@@ -29,8 +29,8 @@ export interface ScheduleDeps {
 }
 
 /**
- * Runs a function at once, then on an interval and when nudged, never twice at a time: the local counterpart of an
- * Amazon EventBridge schedule. Never throws: of failures in a row the first is logged, and then that it works again.
+ * Runs a function immediately, then at an interval and on request, but never concurrently: the local counterpart of an
+ * Amazon EventBridge schedule. Never throws. It logs the first of consecutive failures, and later the recovery.
  */
 export function startSchedule({
   functionName,
@@ -39,18 +39,18 @@ export function startSchedule({
   logger,
   sleep = realSleep,
 }: ScheduleDeps): Schedule {
-  let nap = new AbortController();
+  let pause = new AbortController();
   let closed = false;
   let lastError: string | null = null;
 
   async function runOnce(): Promise<void> {
     try {
       await run();
-      if (lastError !== null) logger.info('the scheduled function works again', { functionName });
+      if (lastError !== null) logger.info('the scheduled function succeeded again', { functionName });
       lastError = null;
     } catch (error) {
       if (lastError === null) {
-        logger.error('the scheduled function failed, to be run again', { functionName, error });
+        logger.error('the scheduled function failed and will be retried', { functionName, error });
       }
       lastError = error instanceof Error ? error.name : 'Error';
     }
@@ -58,21 +58,21 @@ export function startSchedule({
 
   async function keepRunning(): Promise<void> {
     while (!closed) {
-      // Made before the run, so that a nudge during the run spares the pause after it.
-      nap = new AbortController();
+      // Created before the run, so that a request during the run cancels the pause after it.
+      pause = new AbortController();
       await runOnce();
       const pauseMs = lastError === null ? intervalMs : Math.min(intervalMs, PAUSE_AFTER_FAILURE_MS);
-      if (!closed) await sleep(pauseMs, nap.signal);
+      if (!closed) await sleep(pauseMs, pause.signal);
     }
   }
 
   const running = keepRunning();
   return {
     status: () => ({ functionName, lastError }),
-    nudge: () => nap.abort(),
+    nudge: () => pause.abort(),
     close() {
       closed = true;
-      nap.abort();
+      pause.abort();
       return running;
     },
   };

@@ -8,9 +8,9 @@ interface ScheduledFunction<Outcome> {
   functionName: string;
   region: string;
   intervalMs: number;
-  /** Makes the handler, with a logger of the function's name. */
+  /** Creates the handler; the logger has the function's name. */
   create: (logger: Logger) => (event: unknown, context: Context) => Promise<Outcome>;
-  /** Runs after each invocation that succeeded, as part of the run. */
+  /** Runs after each successful invocation, as part of the run. */
   onOutcome?: (outcome: Outcome) => unknown;
 }
 

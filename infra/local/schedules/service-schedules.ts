@@ -18,14 +18,14 @@ import { STREAM_NAME } from '../names.ts';
 import type { Schedule, ScheduleStatus } from './schedule.ts';
 import { startScheduledFunction } from './scheduled-function.ts';
 
-/** A write, and a call of BulkPublish, asks for a run at once; the interval is for what a crash left. */
+/** Writes and BulkPublish calls request a run immediately; the interval covers what a crash left behind. */
 const INTERVAL_MS = 1_000;
 const MERGE_INTERVAL_MS = 60 * 1000;
 const POOL_DELETION_INTERVAL_MS = 60 * 1000;
 const SWEEP_INTERVAL_MS = 60 * 60 * 1000;
-/** What a killed process had claimed is free again after this; a local stream answers within milliseconds. */
+/** Lease of claimed rows. After a crash they can be claimed again; a local stream responds within milliseconds. */
 const LEASE_MS = 5_000;
-/** A run under way keeps the process from stopping. */
+/** Limits a run, because the process cannot stop during one. */
 const BUDGET_MS = 100;
 
 interface ServiceSchedulesDeps {
@@ -44,7 +44,7 @@ export interface ServiceSchedules {
   close(): Promise<void>;
 }
 
-/** The functions of the service that run on a schedule. */
+/** Starts the scheduled functions of the service. */
 export function startServiceSchedules({
   database,
   client,
@@ -68,7 +68,7 @@ export function startServiceSchedules({
         options: { leaseMs: LEASE_MS, timeBudgetMs: BUDGET_MS },
       }),
     onOutcome({ published }) {
-      // There is room in the outbox again.
+      // Publishing has freed space in the outbox.
       if (published > 0 && bulkPublishesInProgress > 0) bulkPublish.nudge();
     },
   });

@@ -1,14 +1,14 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** As long as the stack's bucket keeps them. */
+/** The same retention as in the stack's bucket. */
 const KEPT_MS = 90 * 24 * 60 * 60 * 1000;
 
 /**
- * Removes failure objects that are older than 90 days, as a lifecycle rule does in a bucket. Links are not followed.
- * @param directory in which the local event source mapping keeps them; it may not be there yet
+ * Deletes failure objects that are older than 90 days, as a bucket's lifecycle rule would. Symbolic links are ignored.
+ * @param directory the failure directory of the local event source mapping; it need not exist
  * @param now epoch milliseconds
- * @returns how many
+ * @returns the number of deleted objects
  */
 export async function sweepFailureObjects(directory: string, now: number): Promise<number> {
   let removed = 0;

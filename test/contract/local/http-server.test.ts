@@ -58,7 +58,7 @@ describe('the port', () => {
     async (Host) => {
       expect(await send({ ...TARGET, Host })).toMatchObject({
         status: 403,
-        body: '{"message":"this Host is not served here"}',
+        body: '{"message":"this Host is not allowed"}',
       });
     },
   );
@@ -74,7 +74,7 @@ describe('the port', () => {
     'refuses the foreign origin %s',
     async (Origin) => {
       const answer = await send({ ...TARGET, Origin, Host: '127.0.0.1:4580' });
-      expect(answer).toMatchObject({ status: 403, body: '{"message":"this Origin may not ask here"}' });
+      expect(answer).toMatchObject({ status: 403, body: '{"message":"this Origin is not allowed"}' });
       expect(Object.keys(answer.headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
       expect((await send({ ...TARGET, Origin, Host: '127.0.0.1:4580' }, '', 'OPTIONS')).status).toBe(403);
     },

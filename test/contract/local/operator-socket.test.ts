@@ -96,7 +96,7 @@ describe('the socket of the operator', () => {
     for (const _ of ['once', 'again']) {
       expect(await askRunningCloud(path, ['indexes'], asker)).toEqual({
         exitCode: 1,
-        error: 'internal error; the terminal of `npm start` says more',
+        error: 'internal error; see the terminal of `npm start`',
       });
     }
     expect(logged).toHaveBeenCalledTimes(2);
@@ -109,7 +109,7 @@ describe('the socket of the operator', () => {
     const logged = vi.spyOn(console, 'error').mockReturnValue();
     const socket = await openOperatorSocket({ path: join(file, 'operator.sock'), deps });
     expect(logged).toHaveBeenCalledWith(
-      expect.stringMatching(/no commands are taken while this runs: .*ENOTDIR/),
+      expect.stringMatching(/commands are not accepted while this process runs: .*ENOTDIR/),
     );
     await socket.close();
   });

@@ -111,7 +111,7 @@ describe('a schedule', () => {
     start(run, 2);
     await until(() => expect(run.mock.calls.length).toBeGreaterThan(5));
     expect(logger.error).toHaveBeenCalledTimes(1);
-    expect(logger.error).toHaveBeenCalledWith('the scheduled function failed, to be run again', {
+    expect(logger.error).toHaveBeenCalledWith('the scheduled function failed and will be retried', {
       functionName: 'relay-outbox',
       error: new Error('no database'),
     });

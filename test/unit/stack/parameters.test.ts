@@ -270,7 +270,7 @@ describe('the parameters of a deployment', () => {
       { identityPools: Array.from({ length: 31 }, (_, index) => `us-east-1:${1000 + index}`).join() },
       /^identityPools: 31 pools given, but at most 30 can be named/,
     ],
-    ['half a tracing', { tracing: 'maybe' }, /^tracing: "maybe" is none/],
+    ['half a tracing', { tracing: 'maybe' }, /^tracing: invalid value "maybe"/],
   ])('are refused with %s, and the parameter is named', (_, parameters, reason) => {
     expect(mistakes({ database: 'dsql', ...parameters })).toEqual([expect.stringMatching(reason)]);
   });
