@@ -57,13 +57,15 @@ export function findAvoidedWords(root: string): string[] {
 }
 
 function inFile(file: string, text: string): string[] {
-  return text.split('\n').flatMap((line, index) =>
-    AVOIDED.flatMap(({ pattern, prefer }) =>
-      [...line.matchAll(pattern)].map(
-        ([found]) => `${file}:${index + 1}: avoid "${found}"; write instead: ${prefer}`,
+  return text
+    .split('\n')
+    .flatMap((line, index) =>
+      AVOIDED.flatMap(({ pattern, prefer }) =>
+        [...line.matchAll(pattern)].map(
+          ([found]) => `${file}:${index + 1}: avoid "${found}"; write instead: ${prefer}`,
+        ),
       ),
-    ),
-  );
+    );
 }
 
 if (import.meta.main) {

@@ -104,7 +104,7 @@ async function follow(
   return [next.attempt];
 }
 
-/** Event and answer go through JSON as they would over the wire: nobody shares memory, and odd values show. */
+/** Sends event and answer through JSON, as on the wire: no memory is shared, and values that JSON changes show up. */
 async function invokeOnce(
   invoke: InvokeMappedFunction,
   payload: string,

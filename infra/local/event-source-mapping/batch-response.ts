@@ -20,7 +20,7 @@ export type BatchVerdict =
  *   members of the answer are ignored, as AWS ignores them.
  * - Of several reported records the one with the lowest sequence number counts.
  * - An identifier that is missing, null, empty or none of the batch's, and an answer of any other shape, fail
- *   the whole batch: a function that reports in a way nobody understands has not said what it processed.
+ *   the whole batch: a function whose report cannot be read has not said what it processed.
  *
  * Source: AWS Lambda Developer Guide, "Configuring partial batch response with Kinesis Data Streams and
  * Lambda". An answer that is no object and an unknown identifier are not described there; failing is the side

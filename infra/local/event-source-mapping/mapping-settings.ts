@@ -32,8 +32,9 @@ export interface MappingOptions extends BackoffOptions {
 }
 
 /**
- * Far quicker than AWS (one read a second, retries up to minutes apart): nobody wants to wait for a local
- * stream, and a database that is back should be noticed at once. AWS allows five reads a second and shard.
+ * Far quicker than AWS (one read a second, retries up to minutes apart): a local stream should not make its
+ * user wait, and a database that is available again should be noticed immediately. AWS allows five reads per second and
+ * shard.
  */
 export const LOCAL_OPTIONS: MappingOptions = {
   pollIntervalMs: 100,

@@ -10,7 +10,7 @@ export interface ShardCursor {
   /**
    * The next records of the shard, each once. After a failure the same records come again.
    * @throws {KinesisReaderError} `not-found`
-   * @throws whatever else the reader throws: it may pass
+   * @throws any other error of the reader, which may be transient
    */
   read(limit: number): Promise<{ records: KinesisRecord[]; ended: boolean }>;
 }
@@ -28,7 +28,7 @@ interface ShardCursorDeps {
 
 /**
  * Emulators move an iterator that found nothing ahead by the clock, and can so step over a record that was
- * being written in that instant. An iterator that stayed idle is opened anew at the last record read.
+ * being written in that instant. An idle iterator is opened again at the last record read.
  */
 const IDLE_ITERATOR_MS = 60_000;
 
@@ -53,7 +53,7 @@ export function createShardCursor(deps: ShardCursorDeps): ShardCursor {
 
   async function fetchPage(limit: number): Promise<RecordPage> {
     const current = iterator ?? (await open());
-    // Should the read fail, the next one opens an iterator at the position: right whatever went wrong.
+    // Should the read fail, the next one opens an iterator at the position: correct after any failure.
     iterator = undefined;
     try {
       return await reader.getRecords(current, limit);

@@ -112,7 +112,7 @@ export function startShardPoller(shardId: string, after: string | undefined, dep
     try {
       await Promise.all(running);
     } catch (error) {
-      // A defect: whoever begins the shard again must not find the other lanes still at work.
+      // A defect. The other lanes must have stopped before the shard is started again.
       stopping.abort();
       await Promise.allSettled(running);
       throw error;

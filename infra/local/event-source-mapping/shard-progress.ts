@@ -25,8 +25,8 @@ interface ShardProgressDeps {
 }
 
 /**
- * The checkpoint stays before the first record that is not processed, whatever is processed behind it: after a crash
- * those records come again, and none is skipped.
+ * The checkpoint stays before the first record that is not processed, even if later records are. After a crash those
+ * records are delivered again, and none is skipped.
  */
 export function createShardProgress({ shardId, after, checkpoints }: ShardProgressDeps): ShardProgress {
   const ahead = new Map<string, { arrivedAt: number; processed: boolean }>();

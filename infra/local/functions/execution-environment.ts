@@ -86,7 +86,6 @@ export function startExecutionEnvironment(
       onMessage(next.message);
     }
   }
-  }
 
   function onMessage(received: unknown): void {
     const message = toMessage(received);

@@ -71,13 +71,8 @@ describe('the environment of the local cloud', () => {
       { HOST: '192.0.2.1', AWS_ACCESS_KEY_ID: 'own', AWS_SECRET_ACCESS_KEY: 'local' },
       'HOST=192.0.2.1 is reachable from other machines',
     ],
-<<<<<<< HEAD
-    [{ HOST: 'example.com' }, 'HOST=example.com is not an address'],
-    [{ AWS_REGION: 'moon' }, 'invalid AWS_REGION "moon": use a region name'],
-=======
     [{ HOST: 'example.com' }, 'HOST=example.com is not an IP address'],
-    [{ AWS_REGION: 'moon' }, 'AWS_REGION=moon is not the name of a region'],
->>>>>>> b608c396a8b969285491bca4d8fd6f9faac145f5
+    [{ AWS_REGION: 'moon' }, 'invalid AWS_REGION "moon": use a region name'],
     [{ AWS_ACCESS_KEY_ID: 'id' }, 'only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set'],
     [{ DATABASE_URL: 'nonsense' }, 'invalid DATABASE_URL: it is not the address of a PostgreSQL database'],
     [
