@@ -7,7 +7,7 @@ const NUMERIC = 'numeric(80,40)';
 
 /**
  * Translates a statement that creates or alters our tables into the dialect. Aurora DSQL builds indexes only in the
- * background, does not support CONCURRENTLY for creating or dropping an index, and has its own default size of
+ * background and does not support CONCURRENTLY for creating or dropping an index. It has its own default size of
  * `numeric`. There, IAM and not LOGIN decides who may use a role.
  *
  * Source: Aurora DSQL User Guide, "Asynchronous indexes", "Supported data types", "Using database roles and IAM

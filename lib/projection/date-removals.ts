@@ -13,9 +13,8 @@ export function isUndatedRemoval({ event }: ReadableDelivery): boolean {
  * arrived. That is the version of the preceding events in the batch, or else of the store, or else the arrival time. It
  * is never later than the arrival.
  *
- * This is the only rule that depends on the order of events, because a removal without a version can only mean
- * "everything up to now". The assigned version is a proposal: a removal that is delivered again keeps its first
- * version.
+ * This is the only rule that depends on the order of events: a removal without a version can only mean "everything up
+ * to now". The assigned version is a proposal: a removal that is delivered again keeps its first version.
  *
  * @param stored versions in the store, by `datasetKeyText`
  */

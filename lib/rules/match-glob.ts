@@ -25,8 +25,8 @@ type Search = (text: string, from: number, end: number) => number | null;
 
 /**
  * Maximum length, in UTF-16 units, of a part that the engine's own `indexOf` searches, in a third of the time of the
- * other search. `indexOf` may go back in the text by up to this length at each position, so it is not certain to be
- * linear for longer parts. People rarely write longer parts.
+ * other search. At each position, `indexOf` may go back in the text by up to this length. For longer parts it is
+ * therefore not certain to be linear. People rarely write longer parts.
  */
 const MAX_SHORT_PART = 16;
 

@@ -72,7 +72,7 @@ function checkSchema({ schema }: KeyOptions, { newValue }: Change, { attempt }: 
     const { issues } = result;
     if (issues === undefined) return null;
     if (!Array.isArray(issues)) throw new BrokenRuleError('schema returned an invalid result');
-    // The message of an issue may quote the value, and its path be names out of it.
+    // An issue's message may quote the value, and its path may contain names from the value.
     return refusal('its value does not match the schema');
   }, null);
 }

@@ -46,7 +46,7 @@ export const PAYLOAD_PATH = '/payloads/';
 const URL_CHARACTERS = /^[!-[\]-~]+$/;
 
 /**
- * Validates the URL of an offloaded event. Anyone who can write to the stream can forge it, so it must point to an S3
+ * Validates the URL of an offloaded event, which anyone who can write to the stream can forge. It must point to an S3
  * endpoint of one of the regions, path style or virtual-hosted style, or to a payload on our own origin.
  *
  * @throws {PayloadRefusedError} the URL is not allowed; the message gives the reason but quotes no part of the URL
