@@ -33,8 +33,8 @@ export interface MigrateFunctionDeps {
 const STATEMENT_TIMEOUT_MS = 15 * 60 * 1000;
 
 /**
- * Migrates the database to the current schema and, on a DSQL cluster, grants access to the functions. Runs as a step of the
- * deployment and can be repeated at any time.
+ * Migrates the database to the current schema and, on a DSQL cluster, grants access to the functions. Runs as a step of
+ * the deployment and can be repeated at any time.
  *
  * @returns a handler that rejects if the database does not respond or rejects a statement; the error never contains a
  *   password

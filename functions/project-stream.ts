@@ -111,8 +111,8 @@ function untilFirstFailure<Read>(
 }
 
 /**
- * Age in milliseconds of the first record that was not projected. If all records were projected, the age that the last one
- * had at that moment.
+ * Age in milliseconds of the first record that was not projected. If all records were projected, the age that the last
+ * one had at that moment.
  */
 function lagMs(records: readonly KinesisStreamRecord[], done: number, now: number): number {
   const record = records[done] ?? records.at(-1);

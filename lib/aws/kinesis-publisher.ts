@@ -12,9 +12,9 @@ const WRONG_REQUEST = new Set(['InvalidArgumentException', 'SerializationExcepti
 const NO_STREAM = 'ResourceNotFoundException';
 
 /**
- * Publishes entries with as many sequential PutRecords requests as needed. A failure becomes the outcome of the entries that
- * it concerns. Kinesis rejects a whole request because of one invalid entry; the request is then split in halves until that
- * entry is isolated.
+ * Publishes entries with as many sequential PutRecords requests as needed. A failure becomes the outcome of the entries
+ * that it concerns. Kinesis rejects a whole request because of one invalid entry; the request is then split in halves
+ * until that entry is isolated.
  */
 export function createKinesisPublisher(client: KinesisClient): EventPublisher {
   return {

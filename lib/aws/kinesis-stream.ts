@@ -22,7 +22,10 @@ export async function deleteStream(client: KinesisClient, streamName: string): P
   await client.send(new DeleteStreamCommand({ StreamName: streamName }));
 }
 
-/** Statuses of a stream that accepts records. While a stream is being created, the relay cannot tell it from a missing one. */
+/**
+ * Statuses of a stream that accepts records. While a stream is being created, the relay cannot tell it from a missing
+ * one.
+ */
 const READY = new Set<string | undefined>(['ACTIVE', 'UPDATING']);
 
 /** Whether a stream of that name exists and accepts records. */

@@ -4,8 +4,9 @@ import type { CognitoSync } from './cognito-sync-client.ts';
 import { translateErrors } from './sync-client.ts';
 
 /**
- * Reads and changes the stream and sync trigger of identity pools through the Cognito Sync API. Source: Amazon Cognito Sync
- * API Reference, GetIdentityPoolConfiguration, SetIdentityPoolConfiguration, GetCognitoEvents and SetCognitoEvents.
+ * Reads and changes the stream and sync trigger of identity pools through the Cognito Sync API. Source: Amazon Cognito
+ * Sync API Reference, GetIdentityPoolConfiguration, SetIdentityPoolConfiguration, GetCognitoEvents and
+ * SetCognitoEvents.
  *
  * @param client with developer credentials
  */

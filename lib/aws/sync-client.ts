@@ -14,7 +14,8 @@ const DATASETS_PER_PAGE = 64;
 const POOLS_PER_PAGE = 60;
 
 /**
- * Creates the backfill's client for the Cognito Sync API. Lists include all pages. Source: Amazon Cognito Sync API Reference.
+ * Creates the backfill's client for the Cognito Sync API. Lists include all pages. Source: Amazon Cognito Sync API
+ * Reference.
  *
  * @param client with developer credentials; its own retries remain enabled
  */

@@ -32,7 +32,9 @@ export function createReporter(functionName: string): (batch: BatchReport) => vo
   };
 }
 
-/** Writes the decisions of sync rules as CloudWatch metrics: the number for each rule, by its position, and each action. */
+/**
+ * Writes the decisions of sync rules as CloudWatch metrics: the number for each rule, by its position, and each action.
+ */
 export function createDecisionReporter(functionName: string): (decisions: readonly RuleDecision[]) => void {
   const metrics = openMetrics(functionName);
   return (decisions) => {
@@ -42,15 +44,16 @@ export function createDecisionReporter(functionName: string): (decisions: readon
       if (!first) continue;
       metrics.addDimensions({ rule: toDimension(first.rule), action: first.action });
       metrics.addMetric('Decisions', MetricUnit.Count, alike.length);
-      // Write one line per group, because dimensions apply to a whole line. `singleMetric` would read the environment again
-      // each time.
+      // Write one line per group, because dimensions apply to a whole line. `singleMetric` would read the environment
+      // again each time.
       metrics.publishStoredMetrics();
     }
   };
 }
 
 /**
- * Writes the findings of polls as CloudWatch metrics. Metrics with a current number are written at every poll, for alarms.
+ * Writes the findings of polls as CloudWatch metrics. Metrics with a current number are written at every poll, for
+ * alarms.
  */
 export function createPublishReporter(functionName: string): (outcome: PollOutcome) => void {
   const metrics = openMetrics(functionName);

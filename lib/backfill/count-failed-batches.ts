@@ -19,8 +19,8 @@ interface CountFailedBatchesDeps {
 const MARGIN_MS = 60 * 60 * 1000;
 
 /**
- * Counts the batches in a failure destination that hold records of a period and were not redriven. A destination that does
- * not exist, for example because its name is misspelt, is an error, not an empty destination.
+ * Counts the batches in a failure destination that hold records of a period and were not redriven. A destination that
+ * does not exist, for example because its name is misspelt, is an error, not an empty destination.
  */
 export function createCountFailedBatches({
   listFailureObjects,

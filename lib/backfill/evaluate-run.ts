@@ -7,7 +7,7 @@ import { cannotBeKnown, keepWaiting, projected } from './run-transitions.ts';
 /** A shard, read from its projected position after the bulk publish ended. */
 export interface ShardView {
   shardId: string;
-  /** Sequence number of the last projected record. Null if there is none or it is unknown. */
+  /** Sequence number of the last projected record. Null if unknown, or if no record is projected. */
   position: string | null;
   /** When that record arrived, in epoch milliseconds. */
   arrivedAt: number | null;

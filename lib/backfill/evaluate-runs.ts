@@ -28,11 +28,11 @@ const MIN_RETENTION_MS = 24 * 60 * 60 * 1000;
 const SETTLE_MS = 3_000;
 
 /**
- * Evaluates the runs of one stream that succeeded and are not known to be projected. Reads the stream once for all runs,
- * after the service has reported the end of each.
+ * Evaluates the runs of one stream that succeeded and are not known to be projected. Reads the stream once for all
+ * runs, after the service has reported the end of each.
  *
- * @returns `evaluated`: the runs in their new state, without those that ended too recently to be evaluated. `failure`: why
- *   the stream or the failure destination could not be read, or null
+ * @returns `evaluated`: the runs in their new state, without those that ended too recently to be evaluated. `failure`:
+ *   why the stream or the failure destination could not be read, or null
  */
 export async function evaluateRuns(
   deps: EvaluateDeps,

@@ -63,7 +63,9 @@ export async function findExpiry(
   }
 }
 
-/** If the stream was recreated, records a gap, which has already ended, for every pool that is known to use the stream. */
+/**
+ * If the stream was recreated, records a gap, which has already ended, for every pool that is known to use the stream.
+ */
 async function recordRecreation(
   { store, streams, now }: PollDeps,
   streamName: string,

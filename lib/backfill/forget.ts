@@ -27,8 +27,8 @@ export interface ErasedRows {
 }
 
 /**
- * The result of erasing an identity. Contains ids, counts and dataset names, but no data that the person stored. Times are
- * epoch milliseconds.
+ * The result of erasing an identity. Contains ids, counts and dataset names, but no data that the person stored. Times
+ * are epoch milliseconds.
  */
 export interface ForgetReceipt extends IdentityAddress {
   forgottenAt: number;
@@ -37,7 +37,9 @@ export interface ForgetReceipt extends IdentityAddress {
   holdsStill: string[] | null;
   /** Why `holdsStill` is unknown. */
   notKnown: string | null;
-  /** Until this time the stream may hold events of the person, which restore rows when projected. Erase again after it. */
+  /**
+   * Until this time the stream may hold events of the person, which restore rows when projected. Erase again after it.
+   */
   repeatAfter: number;
 }
 

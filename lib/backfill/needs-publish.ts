@@ -3,13 +3,14 @@ import type { Gap, PublishRun } from './publish-model.ts';
 type Time = Pick<Gap, 'since' | 'until'>;
 
 /**
- * Determines whether a pool needs a bulk publish after a gap. Identities created in the gap are unknown to the query store,
- * and a reconciliation covers only known identities. Only a bulk publish that started after the gap includes all of them.
+ * Determines whether a pool needs a bulk publish after a gap. Identities created in the gap are unknown to the query
+ * store, and a reconciliation covers only known identities. Only a bulk publish that started after the gap includes all
+ * of them.
  *
  * @param gaps all gaps of the pool, repaired or not
  * @param runs all bulk publishes of the pool
- * @returns the time after which the bulk publish must start, in epoch milliseconds; null if none is needed or a gap still
- *   continues
+ * @returns the time after which the bulk publish must start, in epoch milliseconds; null if none is needed or a gap
+ *   still continues
  */
 export function needsPublishAfter(
   gaps: readonly Time[],
@@ -32,7 +33,7 @@ export function beganBeforeGapEnd(
   return end !== null && startedAt < end;
 }
 
-/** Returns the end of the last gap: Infinity while one continues, null if there is none. */
+/** Returns the end of the last gap: Infinity while a gap continues, null without gaps. */
 function lastEnd(gaps: readonly Time[]): number | null {
   if (gaps.length === 0) return null;
   return Math.max(...gaps.map(({ until }) => until ?? Number.POSITIVE_INFINITY));

@@ -10,8 +10,8 @@ import { SyncClientError } from './sync-client.ts';
 const SHARE_OF_POOLS = 0.6;
 
 /**
- * Polls each pool and saves the findings: the pool's stream, the status of its last bulk publish, and whether all events of
- * that publish are in the query store. A failure of one pool does not affect the others.
+ * Polls each pool and saves the findings: the pool's stream, the status of its last bulk publish, and whether all
+ * events of that publish are in the query store. A failure of one pool does not affect the others.
  *
  * @returns the findings, including failures of the service and of streams
  * @throws {SyncClientError} the pools could not be listed
@@ -80,8 +80,8 @@ function createAttempts(findings: PollFindings) {
 }
 
 /**
- * Groups the pools by each stream that must be read for them: for runs that are not projected yet, or for records that may
- * expire.
+ * Groups the pools by each stream that must be read for them: for runs that are not projected yet, or for records that
+ * may expire.
  *
  * @param only the one stream to read; null for all
  */

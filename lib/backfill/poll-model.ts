@@ -16,7 +16,9 @@ export interface PollDeps extends Omit<EvaluateDeps, 'store'> {
   keepsStreaming: boolean;
   /** Pools to poll first: those that the last poll did not reach. The others follow, least recently polled first. */
   first?: readonly string[];
-  /** No further stream is read after this time; no further pool is polled after a part of it. The first pool always is. */
+  /**
+   * No further stream is read after this time; no further pool is polled after a part of it. The first pool always is.
+   */
   timeBudgetMs: number;
 }
 

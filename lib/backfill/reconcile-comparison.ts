@@ -23,8 +23,8 @@ interface ComparisonDeps {
 }
 
 /**
- * Compares one dataset with the service and repairs it. Reads the store before the service, so that a write in between can
- * only make the store newer.
+ * Compares one dataset with the service and repairs it. Reads the store before the service, so that a write in between
+ * can only make the store newer.
  *
  * @param isNamed whether ListDatasets returns the dataset for its identity
  * @throws {SyncClientError} the service did not respond

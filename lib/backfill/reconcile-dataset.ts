@@ -29,8 +29,9 @@ export function repairOf(
 }
 
 /**
- * Returns the live records of the store that the service does not list, not even as tombstones. This happens if the dataset
- * was deleted and created again. For a dataset that no longer exists the result is empty: it is removed as a whole.
+ * Returns the live records of the store that the service does not list, not even as tombstones. This happens if the
+ * dataset was deleted and created again. For a dataset that no longer exists the result is empty: it is removed as a
+ * whole.
  */
 export function findUnlisted(known: KnownDataset | null, listed: RemoteDataset): KnownRecord[] {
   if (known === null || !listed.exists) return [];

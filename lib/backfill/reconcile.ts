@@ -54,10 +54,10 @@ export interface ReconcileOutcome extends ReconcileProgress {
 }
 
 /**
- * Compares a pool's datasets in the query store with the service and repairs differences through the projection's own write
- * path. Covers the datasets that the store knows, and any others of the same identities. Identities that the store does not
- * know are not found; a bulk publish brings them. Continues where an interrupted call ended. Can run concurrently with the
- * projection: anything written in the meantime is newer and remains.
+ * Compares a pool's datasets in the query store with the service and repairs differences through the projection's own
+ * write path. Covers the datasets that the store knows, and any others of the same identities. Identities that the
+ * store does not know are not found; a bulk publish brings them. Continues where an interrupted call ended. Can run
+ * concurrently with the projection: anything written in the meantime is newer and remains.
  *
  * @throws {DatabaseError} everything repaired until then is saved
  */

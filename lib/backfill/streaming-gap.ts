@@ -9,13 +9,14 @@ export interface StreamingChange {
 }
 
 /**
- * Compares a pool's streaming settings with those of the previous poll. If the pool may not have streamed in between, or
- * used a stream that is not projected, changes since the last poll that saw it stream are missing. A bulk publish restores
- * them, except removals.
+ * Compares a pool's streaming settings with those of the previous poll. If the pool may not have streamed in between,
+ * or used a stream that is not projected, changes since the last poll that saw it stream are missing. A bulk publish
+ * restores them, except removals.
  *
  * @param before null if the pool was never polled; then nothing is known to be missing
- * @param publishedAt start of the last bulk publish, in epoch milliseconds. The service rejects a bulk publish of a pool
- *   that does not stream. A start after the poll that found no streaming therefore proves that the pool streamed by then
+ * @param publishedAt start of the last bulk publish, in epoch milliseconds. The service rejects a bulk publish of a
+ *   pool that does not stream. A start after the poll that found no streaming therefore proves that the pool streamed
+ *   by then
  */
 export function streamingChange(
   before: SeenStreaming | null,

@@ -22,7 +22,7 @@ import { type Member, readStructure, type Structure } from './shape.ts';
 export interface ApiOperation {
   name: string;
   method: string;
-  /** The path between its slashes: words, and the names of the input's members that stand there. */
+  /** The parts of the path between slashes: fixed words, and labels, which are names of input members. */
   path: readonly PathPart[];
   input: Structure;
   output: Structure;
@@ -32,7 +32,7 @@ export type PathPart = { word: string } | { label: string };
 
 type OperationSchema = typeof UpdateRecords$;
 
-/** By name each, because a bundler then leaves out the rest of the client. */
+/** Imported individually, so that a bundler can drop the rest of the client. */
 const SCHEMAS: readonly OperationSchema[] = [
   BulkPublish$,
   DeleteDataset$,
@@ -54,8 +54,8 @@ const SCHEMAS: readonly OperationSchema[] = [
 ];
 
 /**
- * In the API reference (API_CognitoStreams), not in the model that the SDKs are made of: what structures of outputs
- * have besides, by the name of the member they stand in. Clients that do not know it pass over it.
+ * Output members that are in the API reference (API_CognitoStreams) but not in the model from which the SDKs are
+ * generated, by the name of the member whose structure has them. Clients that do not know them ignore them.
  */
 const NOT_IN_THE_MODEL: ReadonlyMap<string, readonly Member[]> = new Map([
   [
@@ -64,7 +64,7 @@ const NOT_IN_THE_MODEL: ReadonlyMap<string, readonly Member[]> = new Map([
   ],
 ]);
 
-/** All operations of the Cognito Sync API of 2014-06-30, as the SDK's schemas describe them. */
+/** All operations of the Cognito Sync API, version 2014-06-30, read from the SDK's schemas. */
 export const API_OPERATIONS: readonly ApiOperation[] = SCHEMAS.map(readOperation);
 
 function readOperation([, , name, traits, input, output]: OperationSchema): ApiOperation {
@@ -76,11 +76,11 @@ function readOperation([, , name, traits, input, output]: OperationSchema): ApiO
     method,
     path: path.split('/').slice(1).map(readPathPart),
     input: readStructure(input),
-    output: withMore(readStructure(output)),
+    output: addUnmodeledMembers(readStructure(output)),
   };
 }
 
-function withMore({ members }: Structure): Structure {
+function addUnmodeledMembers({ members }: Structure): Structure {
   return {
     kind: 'structure',
     members: members.map((member) => {

@@ -1,17 +1,17 @@
 import { hash } from 'node:crypto';
 
-/** An HTTP request as it came in: nothing decoded, header names in lower case. */
+/** An HTTP request as received: nothing is decoded, header names are in lower case. */
 export interface RawRequest {
   method: string;
-  /** Path and query as they stand on the request line. */
+  /** Path and query, unchanged from the request line. */
   target: string;
   headers: Readonly<Record<string, string | string[] | undefined>>;
   body: Uint8Array;
 }
 
 /**
- * The canonical request of Signature Version 4: what both sides sign, from the raw request. Source: IAM user guide,
- * "Create a signed AWS API request".
+ * Builds the canonical request of Signature Version 4, which client and service both sign, from the raw request.
+ * Source: IAM User Guide, "Create a signed AWS API request".
  *
  * @param signedHeaders names in lower case, in the order in which they were signed
  */
@@ -31,9 +31,9 @@ export function canonicalRequest(request: RawRequest, signedHeaders: readonly st
 }
 
 /**
- * The path as sent is encoded once more, slashes apart, and signed without its empty and relative parts: every service
- * but S3 does so, and clients sign it thus whatever they send. So the signature does not tell such paths apart: who
- * takes the target as it stands has to refuse those parts.
+ * Encodes the received path again, except its slashes, and removes empty and relative parts. Every service except S3
+ * does this, and clients sign the result whichever path they send. The signature therefore does not distinguish such
+ * paths. Code that uses the raw target must reject empty and relative parts.
  */
 function canonicalPath(path: string): string {
   const parts: string[] = [];
@@ -62,7 +62,7 @@ function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** RFC 3986: everything but letters, digits and `-._~`. */
+/** Percent-encodes everything except letters, digits and `-._~` (RFC 3986). */
 function encode(text: string): string {
   return encodeURIComponent(text.toWellFormed()).replace(
     /[!'()*]/g,
@@ -78,14 +78,14 @@ function decode(text: string): string {
   }
 }
 
-/** The value of a header; those sent more than once are joined, as they are signed. */
+/** Returns the value of a header. Values of a repeated header are joined with commas, as they are signed. */
 export function header({ headers }: RawRequest, name: string): string | undefined {
-  // Names come from the client: one such as `constructor` must not find what every object has.
+  // The client supplies the name. A name such as `constructor` must not match an inherited property.
   const value = Object.hasOwn(headers, name) ? headers[name] : undefined;
   return Array.isArray(value) ? value.join(',') : value;
 }
 
-/** In hexadecimal. */
+/** Returns the SHA-256 hash in hexadecimal. */
 export function sha256(data: string | Uint8Array): string {
   return hash('sha256', data, 'hex');
 }

@@ -7,16 +7,16 @@ import type { Member, Shape } from './shape.ts';
 import type { RawRequest } from './sigv4.ts';
 import { createViolations } from './violations.ts';
 
-/** The members of an operation's input by name; undefined for what was not given. */
+/** The members of an operation's input by name; undefined if the request does not have the member. */
 export type DecodedInput = Record<string, unknown>;
 
 /**
- * Reads an operation's input from path, query, headers and body, by the bindings of the API model. The content type
- * says nothing: Android and iOS send `application/x-amz-json-1.1` even without a body. A body that no member travels
- * in is not looked at: the SDK's version 2 sends `{}` there.
+ * Reads an operation's input from path, query, headers and body, according to the bindings of the API model. Ignores
+ * the content type, because Android and iOS send `application/x-amz-json-1.1` even without a body. Ignores the body if
+ * no member is bound to it, because version 2 of the SDK then sends `{}`.
  *
- * @throws {ServiceError} InvalidParameterException that names the members that are not as they must be
- * @throws {RequestError} SerializationException where the body is not a JSON object
+ * @throws {ServiceError} InvalidParameterException that names the invalid members
+ * @throws {RequestError} SerializationException if the body is not a JSON object
  */
 export function decodeInput({ operation, labels }: FoundRoute, request: RawRequest): DecodedInput {
   const { members } = operation.input;
@@ -72,7 +72,7 @@ function fromText(shape: Shape, raw: string | undefined): Given {
   return { value: shape.kind === 'integer' && /^-?\d+$/.test(text) ? Number(text) : text };
 }
 
-/** Name and value are split before anything is decoded; `+` is a plus, as in the signature. */
+/** Splits names and values before decoding. `+` means a plus sign, as in the signature. */
 function splitQuery(target: string): Map<string, string[]> {
   const query = new Map<string, string[]>();
   const question = target.indexOf('?');

@@ -4,26 +4,26 @@ import type { Member, Shape, Structure } from './shape.ts';
 import { parseTimestamp } from './timestamp.ts';
 import type { Violations } from './violations.ts';
 
-/** What one input is read by; the same for all that is in it. */
+/** The context for decoding one input, shared by all its values. */
 export interface Decoding {
   constraints: Constraints;
   violations: Violations;
 }
 
-/** Where a value is. Its path is put together only where something is wrong there. */
+/** The position of a value in the input. Its path is built only if the value is invalid. */
 export interface Place {
-  /** The member it belongs to. */
+  /** The member that the value belongs to. */
   member: string;
-  /** What it is called in there, such as `1.member` in a list; the member itself where it is absent. */
+  /** The position within the member, such as `1.member` in a list. Absent for the member's own value. */
   step?: string;
-  /** What it stands in; absent at the top. */
-  up?: Place | undefined;
+  /** The place that contains the value. Absent at the top level. */
+  parent?: Place | undefined;
   decoding: Decoding;
 }
 
 /**
- * Reads a JSON value as what the API model says it is. What is wrong with it goes to the `violations`, and the answer is
- * then of no use. Null counts as absent; members that the model does not know are passed over.
+ * Decodes a JSON value according to the API model. Adds errors to `violations`; the result is then unusable. Treats
+ * null as absent and ignores members that the model does not have.
  *
  * @returns texts, integers, booleans, epoch milliseconds, and arrays and objects of these; undefined for null
  */
@@ -33,46 +33,46 @@ function decodeValue(shape: Shape, value: unknown, place: Place): unknown {
     case 'string':
       return decodeString(value, place);
     case 'integer':
-      // Plus 0 makes a 0 of -0.
+      // Adding 0 converts -0 to 0.
       return Number.isInteger(value)
-        ? constrained(Number(value) + 0, place)
-        : wrong(place, 'an integer', value);
+        ? checkConstraints(Number(value) + 0, place)
+        : reject(place, 'an integer', value);
     case 'boolean':
-      return typeof value === 'boolean' ? value : wrong(place, 'true or false', value);
+      return typeof value === 'boolean' ? value : reject(place, 'true or false', value);
     case 'timestamp':
-      return parseTimestamp(value) ?? wrong(place, 'a date in epoch seconds, of the years 1 to 9999', value);
+      return parseTimestamp(value) ?? reject(place, 'a date in epoch seconds, of the years 1 to 9999', value);
     case 'list':
-      return Array.isArray(value) ? decodeList(shape.entry, value, place) : wrong(place, 'a list', value);
+      return Array.isArray(value) ? decodeList(shape.entry, value, place) : reject(place, 'a list', value);
     case 'map':
-      return isObject(value) ? decodeMap(shape.entry, value, place) : wrong(place, 'a map', value);
+      return isObject(value) ? decodeMap(shape.entry, value, place) : reject(place, 'a map', value);
     case 'structure':
       return isObject(value)
         ? decodeMembers(shape, value, place.decoding, place)
-        : wrong(place, 'a structure', value);
+        : reject(place, 'a structure', value);
   }
 }
 
-/** Reads the value of a member, and reports a required one that is missing. */
+/** Decodes the value of a member. Reports a missing value of a required member. */
 export function decodeMember({ shape, required }: Member, value: unknown, place: Place): unknown {
   if (required) requireValue(value, place);
   return decodeValue(shape, value, place);
 }
 
 /**
- * Reads the members of a JSON object.
- * @param up what the object stands in; absent where it is the input itself
+ * Decodes the members of a JSON object.
+ * @param parent the place that contains the object; absent if the object is the input itself
  */
 export function decodeMembers(
   { members }: Structure,
   value: Readonly<Record<string, unknown>>,
   decoding: Decoding,
-  up?: Place,
+  parent?: Place,
 ): Record<string, unknown> {
   const decoded: Record<string, unknown> = {};
   for (const member of members) {
     const { name } = member;
     const given = Object.hasOwn(value, name) ? value[name] : undefined;
-    decoded[name] = decodeMember(member, given, { member: name, up, decoding });
+    decoded[name] = decodeMember(member, given, { member: name, parent, decoding });
   }
   return decoded;
 }
@@ -83,53 +83,53 @@ function requireValue(value: unknown, place: Place): void {
   }
 }
 
-/** The way to a value in messages, as AWS writes it: `recordPatches.1.member.syncCount`, counted from 1. */
-export function pathTo({ member, step, up }: Place): string {
+/** Returns the path of a value as AWS writes it in messages: `recordPatches.1.member.syncCount`, counted from 1. */
+export function pathTo({ member, step, parent }: Place): string {
   const own = step ?? `${member.charAt(0).toLowerCase()}${member.slice(1)}`;
-  return up ? `${pathTo(up)}.${own}` : own;
+  return parent ? `${pathTo(parent)}.${own}` : own;
 }
 
 function decodeString(value: unknown, place: Place): string | undefined {
-  if (typeof value !== 'string') return wrong(place, 'a string', value);
-  // Neither can be stored as text in SQL, or travel on in UTF-8.
-  if (value.includes('\0')) return wrong(place, 'without NUL');
-  if (!value.isWellFormed()) return wrong(place, 'without lone surrogates');
-  return constrained(value, place);
+  if (typeof value !== 'string') return reject(place, 'a string', value);
+  // SQL text can store neither NUL nor lone surrogates, and UTF-8 cannot represent the latter.
+  if (value.includes('\0')) return reject(place, 'without NUL');
+  if (!value.isWellFormed()) return reject(place, 'without lone surrogates');
+  return checkConstraints(value, place);
 }
 
-function decodeList(entry: Shape, values: readonly unknown[], up: Place): unknown[] {
+function decodeList(entry: Shape, values: readonly unknown[], parent: Place): unknown[] {
   return values.map((value, index) => {
-    const place = inside(up, `${index + 1}.member`);
+    const place = placeIn(parent, `${index + 1}.member`);
     requireValue(value, place);
     return decodeValue(entry, value, place);
   });
 }
 
-function decodeMap(entry: Shape, map: Record<string, unknown>, up: Place): Record<string, unknown> {
-  const entries = Object.entries(constrained(map, up)).map(([key, value]) => {
-    const place = inside(up, 'value');
-    decodeString(key, { ...inside(up, 'key'), member: `${up.member}.key` });
+function decodeMap(entry: Shape, map: Record<string, unknown>, parent: Place): Record<string, unknown> {
+  const entries = Object.entries(checkConstraints(map, parent)).map(([key, value]) => {
+    const place = placeIn(parent, 'value');
+    decodeString(key, { ...placeIn(parent, 'key'), member: `${parent.member}.key` });
     requireValue(value, place);
     return [key, decodeValue(entry, value, place)];
   });
   return Object.fromEntries(entries);
 }
 
-function inside(up: Place, step: string): Place {
-  return { member: up.member, step, up, decoding: up.decoding };
+function placeIn(parent: Place, step: string): Place {
+  return { member: parent.member, step, parent, decoding: parent.decoding };
 }
 
-function constrained<Value extends string | number | object>(value: Value, place: Place): Value {
+function checkConstraints<Value extends string | number | object>(value: Value, place: Place): Value {
   for (const must of brokenConstraints(place.decoding.constraints, place.member, value))
     report(place, must, value);
   return value;
 }
 
-function wrong(place: Place, what: string, value?: unknown): undefined {
+function reject(place: Place, what: string, value?: unknown): undefined {
   report(place, `Member must be ${what}`, value);
 }
 
-/** A value is repeated to who sent it unless it is secret, or no text or number. */
+/** Includes the value in the message unless it is secret, or is not a text or number. */
 function report(place: Place, must: string, value: unknown): void {
   const at = pathTo(place);
   const { constraints, violations } = place.decoding;

@@ -2,13 +2,13 @@ import type { Shape, Structure } from './shape.ts';
 import { formatTimestamp } from './timestamp.ts';
 
 /**
- * Writes an operation's output as the body of its response: the members of the API model, in its order, dates from epoch
- * milliseconds to epoch seconds.
+ * Encodes an operation's output as its response body, with the members in the order of the API model. Converts dates from
+ * epoch milliseconds to epoch seconds.
  *
- * @param unset what is not set is an explicit null, as Cognito Sync sends it, or left out, as Cognito Identity does
- * @throws {TypeError} where the output is not what the API model says: a mistake of the operation
+ * @param unset how to encode a member without a value: as null, like Cognito Sync, or omitted, like Cognito Identity
+ * @throws {TypeError} the output does not match the API model, which is a bug in the operation
  */
-export function encodeOutput(output: Structure, value: object, unset: 'null' | 'left out'): string {
+export function encodeOutput(output: Structure, value: object, unset: 'null' | 'omitted'): string {
   const encoded = encode(output, value, '');
   return unset === 'null'
     ? JSON.stringify(encoded)
@@ -19,15 +19,15 @@ function encode(shape: Shape, value: unknown, at: string): unknown {
   if (value === undefined || value === null) return null;
   switch (shape.kind) {
     case 'string':
-      return typeof value === 'string' ? value : mistaken(at);
+      return typeof value === 'string' ? value : typeMismatch(at);
     case 'boolean':
-      return typeof value === 'boolean' ? value : mistaken(at);
+      return typeof value === 'boolean' ? value : typeMismatch(at);
     case 'integer':
-      return Number.isInteger(value) ? value : mistaken(at);
+      return Number.isInteger(value) ? value : typeMismatch(at);
     case 'timestamp':
-      return typeof value === 'number' && Number.isFinite(value) ? formatTimestamp(value) : mistaken(at);
+      return typeof value === 'number' && Number.isFinite(value) ? formatTimestamp(value) : typeMismatch(at);
     case 'list':
-      return Array.isArray(value) ? value.map((entry) => encode(shape.entry, entry, at)) : mistaken(at);
+      return Array.isArray(value) ? value.map((entry) => encode(shape.entry, entry, at)) : typeMismatch(at);
     case 'map':
       return encodeMap(shape.entry, value, at);
     case 'structure':
@@ -36,12 +36,12 @@ function encode(shape: Shape, value: unknown, at: string): unknown {
 }
 
 function encodeMap(entry: Shape, value: unknown, at: string): object {
-  if (typeof value !== 'object' || value === null) return mistaken(at);
+  if (typeof value !== 'object' || value === null) return typeMismatch(at);
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, encode(entry, inner, at)]));
 }
 
 function encodeStructure({ members }: Structure, value: unknown, at: string): object {
-  if (typeof value !== 'object' || value === null) return mistaken(at);
+  if (typeof value !== 'object' || value === null) return typeMismatch(at);
   const encoded: Record<string, unknown> = {};
   for (const { name, shape } of members) {
     encoded[name] = encode(shape, Reflect.get(value, name), `${at}.${name}`);
@@ -49,6 +49,6 @@ function encodeStructure({ members }: Structure, value: unknown, at: string): ob
   return encoded;
 }
 
-function mistaken(at: string): never {
-  throw new TypeError(`the output's ${at.slice(1)} is not of its type in the API model`);
+function typeMismatch(at: string): never {
+  throw new TypeError(`the output member ${at.slice(1)} does not have the type that the API model defines`);
 }

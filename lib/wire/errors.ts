@@ -1,7 +1,7 @@
 import { ServiceError, ValueRefusedError } from '../common/errors.ts';
 import { SignatureError } from './sigv4.ts';
 
-/** What the protocol itself refuses; these codes are common to AWS services and no part of the API's own model. */
+/** Error codes of the protocol. They are common to AWS services and are not part of the API's own model. */
 export type RequestErrorCode =
   | 'SerializationException'
   | 'UnknownOperationException'
@@ -15,7 +15,7 @@ const STATUS: Record<RequestErrorCode, number> = {
   ValidationException: 400,
 };
 
-/** A request that no operation gets to see. */
+/** A request that was rejected before it reached an operation. */
 export class RequestError extends Error {
   override name = 'RequestError';
   readonly code: RequestErrorCode;
@@ -28,14 +28,14 @@ export class RequestError extends Error {
   }
 }
 
-/** What a client is answered in place of a result. */
+/** The error response to a client. */
 export interface Refusal {
   status: number;
   code: string;
   message: string;
 }
 
-/** What the caller did wrong, or has to know; undefined for what went wrong here. */
+/** Returns the error response if the error concerns the caller, or undefined if it is internal. */
 export function refusalOf(error: unknown): Refusal | undefined {
   if (error instanceof ServiceError || error instanceof RequestError) return error;
   if (error instanceof SignatureError) return { status: 403, code: error.code, message: error.message };

@@ -3,16 +3,17 @@ import type { TemporaryCredentialsIssuer } from '../identity/temporary-credentia
 import { type FindCredentials, SignatureError } from './sigv4.ts';
 
 interface CredentialsDeps {
-  /** A developer's, for the whole account. */
+  /** The developer's access keys, which are valid for the whole account. */
   developer: Credentials;
   accountId: string;
-  /** Those of identities. */
+  /** Opens the temporary credentials of identities. */
   temporary: Pick<TemporaryCredentialsIssuer, 'open'>;
 }
 
 /**
- * Finds whose a request's credentials are: a developer's are known by their access key and have no session token, an
- * identity's by their session token. A developer's that come with one are refused with a word of advice.
+ * Creates a lookup for the owner of a request's credentials. A developer is identified by the access key and has no
+ * session token; an identity is identified by the session token. If a developer's access key comes with a session
+ * token, the request is rejected with advice.
  */
 export function createFindCredentials({ developer, accountId, temporary }: CredentialsDeps): FindCredentials {
   return (accessKeyId, sessionToken) => {
@@ -20,11 +21,11 @@ export function createFindCredentials({ developer, accountId, temporary }: Crede
       if (accessKeyId !== developer.accessKeyId) return undefined;
       return { secretAccessKey: developer.secretAccessKey, caller: { kind: 'developer', accountId } };
     }
-    // Left over in the environment from credentials of another kind, mostly.
+    // The session token is usually left over in the environment from other credentials.
     if (accessKeyId === developer.accessKeyId) {
       throw new SignatureError(
         'UnrecognizedClientException',
-        "The security token included in the request is invalid. A developer's access key has none: unset AWS_SESSION_TOKEN.",
+        "The security token included in the request is invalid. A developer's access key has no session token; unset AWS_SESSION_TOKEN.",
       );
     }
     const token = temporary.open(accessKeyId, sessionToken);

@@ -2,16 +2,16 @@ import { API_OPERATIONS, type ApiOperation, type PathPart } from './api-model.ts
 
 export interface FoundRoute {
   operation: ApiOperation;
-  /** By member name, as they stand in the path: not decoded. */
+  /** Raw path parts by member name, not decoded. */
   labels: ReadonlyMap<string, string>;
 }
 
 /**
- * Finds the operation of a request by method and raw path. Nothing is decoded before the path has been taken apart,
- * so an encoded slash is part of its label, and neither `.` nor `..` leads anywhere.
+ * Finds the operation of a request by method and raw path. Splits the path before decoding anything, so that an encoded
+ * slash remains part of its label and `.` and `..` have no effect.
  *
  * @param target the raw request target: path and query
- * @returns undefined where the API has no such operation
+ * @returns undefined if the API has no such operation
  */
 export function findRoute(method: string, target: string): FoundRoute | undefined {
   const parts = pathOf(target).split('/').slice(1);
@@ -28,7 +28,7 @@ function pathOf(target: string): string {
   return question < 0 ? target : target.slice(0, question);
 }
 
-/** An empty part counts as a label without text: a name left out must not make it the request for the list. */
+/** Treats an empty part as an empty label. Otherwise, a request with an omitted name would match the list operation. */
 function matchPath(path: readonly PathPart[], parts: readonly string[]): Map<string, string> | undefined {
   if (path.length !== parts.length) return undefined;
   const labels = new Map<string, string>();

@@ -18,7 +18,7 @@ import { readStructure, type Structure } from './shape.ts';
 export interface IdentityApiOperation {
   name: IdentityOperationName;
   input: Structure;
-  /** Without members where the operation answers nothing. */
+  /** Has no members if the operation has no output. */
   output: Structure;
 }
 
@@ -26,7 +26,7 @@ export type IdentityOperationName = keyof IdentityOperations;
 
 type OperationSchema = typeof GetId$;
 
-/** By name each, because a bundler then leaves out the rest of the client. */
+/** Imported individually, so that a bundler can drop the rest of the client. */
 const SCHEMAS = {
   CreateIdentityPool: CreateIdentityPool$,
   UpdateIdentityPool: UpdateIdentityPool$,
@@ -48,7 +48,7 @@ const OPERATIONS: ReadonlyMap<string, IdentityApiOperation> = new Map(
     .map((name) => [name, readOperation(name)]),
 );
 
-/** An operation of the Cognito Identity API of 2014-06-30 that is served, as the SDK's schemas describe it. */
+/** Finds a served operation of the Cognito Identity API, version 2014-06-30, as read from the SDK's schemas. */
 export function findIdentityOperation(name: string): IdentityApiOperation | undefined {
   return OPERATIONS.get(name);
 }

@@ -15,36 +15,39 @@ import type { WireLogger, WireResponse } from './wire-response.ts';
 export interface IdentityApiDeps {
   operations: IdentityOperations;
   verify: SigV4Verifier;
-  /** A new id for each request. */
+  /** Returns a new id for each request. */
   requestId: () => string;
   logger: WireLogger;
 }
 
-/** Answers one request; never rejects. */
+/** Handles one request. Never rejects. */
 export type IdentityApi = (request: RawRequest) => Promise<WireResponse>;
 
-/** What `x-amz-target` begins with. */
+/** Prefix of `x-amz-target`. */
 export const IDENTITY_TARGET = 'AWSCognitoIdentityService.';
 
 const SERVICE = 'cognito-identity';
-/** Ten tokens of 50,000 characters fit in twice; tokens are ASCII. */
+/** Twice the size of ten tokens with 50,000 characters each. Tokens are ASCII. */
 const MAX_BODY_BYTES = 1024 * 1024;
 
-/** Asked before there are credentials; the SDKs do not sign them, and a signature is not looked at. Source: API model. */
+/**
+ * Operations that a client calls before it has credentials. The SDKs do not sign them, and signatures are ignored.
+ * Source: API model.
+ */
 const PUBLIC = ['GetId', 'GetCredentialsForIdentity', 'GetOpenIdToken'] as const;
 type PublicName = (typeof PUBLIC)[number];
 
 /**
- * The Amazon Cognito Identity API of 2014-06-30 (awsJson1.1): one function from a raw request to its response. Shapes
- * are those of the SDK's own schemas, constraints those of the API model. Whatever a client does wrong is answered with
- * 400, as the service itself does, whatever the model says.
+ * Creates the Amazon Cognito Identity API, version 2014-06-30 (awsJson1.1), as one function from a raw request to its
+ * response. Shapes come from the SDK's own schemas, constraints from the API model. All client errors have status 400, as
+ * from the service itself, even if the model defines another status.
  */
 export function createIdentityApi(deps: IdentityApiDeps): IdentityApi {
   return createJsonApi({
     contentType: 'application/x-amz-json-1.1',
     answer: (request) => answer(request, deps),
     statusOf: ({ status }) => (status < 500 ? 400 : 500),
-    operationName: (request) => findIdentityOperation(askedFor(request))?.name,
+    operationName: (request) => findIdentityOperation(readOperationName(request))?.name,
     requestId: deps.requestId,
     logger: deps.logger,
   });
@@ -52,36 +55,36 @@ export function createIdentityApi(deps: IdentityApiDeps): IdentityApi {
 
 async function answer(request: RawRequest, deps: IdentityApiDeps): Promise<string> {
   limitBody(request, MAX_BODY_BYTES);
-  const name = askedFor(request);
+  const name = readOperationName(request);
   const operation = findIdentityOperation(name);
   if (!operation) throw notServed(name);
-  const call = callOf(operation.name, request, deps);
+  const call = bindOperation(operation.name, request, deps);
   const output = await call(decodeInput(operation.input, request));
-  return operation.output.members.length === 0 ? '' : encodeOutput(operation.output, output, 'left out');
+  return operation.output.members.length === 0 ? '' : encodeOutput(operation.output, output, 'omitted');
 }
 
-/** The operation's name; empty where the target is none of this service. */
-function askedFor(request: RawRequest): string {
+/** Returns the operation's name, or an empty text if the target belongs to another service. */
+function readOperationName(request: RawRequest): string {
   const target = header(request, 'x-amz-target') ?? '';
   return target.startsWith(IDENTITY_TARGET) ? target.slice(IDENTITY_TARGET.length) : '';
 }
 
-/** Under this code the SDKs and the AWS CLI show the message as it is, and do not ask again. */
+/** For this code, the SDKs and the AWS CLI show the message unchanged and do not retry. */
 function notServed(name: string): RequestError {
   const operation = /^\w{1,64}$/.test(name) ? `the operation ${name}` : 'this operation';
   return new RequestError('UnknownOperationException', `${operation} is not served here`);
 }
 
 /**
- * Whom the operation is called for is settled before its input is looked at.
- * @throws {SignatureError} where it has to be signed, and is not
+ * Binds the operation to its caller. The caller is determined before the input is decoded.
+ * @throws {SignatureError} the operation requires a signature, which is missing or invalid
  */
-function callOf(
+function bindOperation(
   name: IdentityOperationName,
   request: RawRequest,
   { operations, verify }: IdentityApiDeps,
 ): (input: object) => Promise<object> {
-  // Decoding has made the input what the operation takes, by the schema: that is beyond what the compiler can follow.
+  // Decoding by the schema guarantees that the input has the operation's type, which the compiler cannot verify.
   if (isPublic(name)) {
     const operation: PublicOperation<never, object> = operations[name];
     return (input) => operation(input as never);
@@ -95,7 +98,7 @@ function isPublic(name: IdentityOperationName): name is PublicName {
   return PUBLIC.some((known) => known === name);
 }
 
-/** All members travel in the body. The code is the one that the service itself answers, which its model does not have. */
+/** All members are in the body. The error code is that of the service itself, although its model does not have it. */
 function decodeInput(input: Structure, request: RawRequest): object {
   const violations = createViolations((message) => new RequestError('ValidationException', message));
   const decoding = { constraints: IDENTITY_CONSTRAINTS, violations };

@@ -1,37 +1,37 @@
-import { type Constraint, type Constraints, ID, wholly } from './constraints.ts';
+import { type Constraint, type Constraints, fullMatch, ID } from './constraints.ts';
 
 const PROVIDER_NAME = { minLength: 1, maxLength: 128 };
 const ARN = { minLength: 20, maxLength: 2048 };
 const DEVELOPER_USER = { minLength: 1, maxLength: 1024 };
 
 /**
- * Of Cognito Identity, for the inputs of the operations that are served; no two of them use one name for different
- * things. From the API model of 2014-06-30; what is ours says so.
+ * Constraints of Cognito Identity, for the inputs of the served operations. No two inputs use the same name for different
+ * things. Source: API model of 2014-06-30; comments mark this project's own additions.
  */
 export const IDENTITY_CONSTRAINTS: Constraints = new Map(
   Object.entries<Constraint>({
     IdentityPoolId: ID,
     IdentityId: ID,
-    AccountId: { minLength: 1, maxLength: 15, pattern: wholly('\\d+') },
-    IdentityPoolName: { minLength: 1, maxLength: 128, pattern: wholly('[\\w\\s+=,.@-]+') },
+    AccountId: { minLength: 1, maxLength: 15, pattern: fullMatch('\\d+') },
+    IdentityPoolName: { minLength: 1, maxLength: 128, pattern: fullMatch('[\\w\\s+=,.@-]+') },
     SupportedLoginProviders: {
       minLength: 1,
       maxLength: 128,
-      pattern: wholly('[\\w.;_/-]+'),
+      pattern: fullMatch('[\\w.;_/-]+'),
       maxEntries: 10,
     },
     'SupportedLoginProviders.key': PROVIDER_NAME,
-    DeveloperProviderName: { minLength: 1, maxLength: 128, pattern: wholly('[\\w._-]+') },
+    DeveloperProviderName: { minLength: 1, maxLength: 128, pattern: fullMatch('[\\w._-]+') },
     OpenIdConnectProviderARNs: ARN,
     SamlProviderARNs: ARN,
-    ProviderName: { minLength: 1, maxLength: 128, pattern: wholly('[\\w._:/-]+') },
-    ClientId: { minLength: 1, maxLength: 128, pattern: wholly('[\\w_]+') },
+    ProviderName: { minLength: 1, maxLength: 128, pattern: fullMatch('[\\w._:/-]+') },
+    ClientId: { minLength: 1, maxLength: 128, pattern: fullMatch('[\\w_]+') },
     IdentityPoolTags: { maxLength: 256 },
     'IdentityPoolTags.key': { minLength: 1, maxLength: 128 },
     MaxResults: { min: 1, max: 60 },
-    NextToken: { minLength: 1, maxLength: 65_535, pattern: wholly('[\\S]+'), secret: true },
+    NextToken: { minLength: 1, maxLength: 65_535, pattern: fullMatch('[\\S]+'), secret: true },
     Logins: { minLength: 1, maxLength: 50_000, maxEntries: 10, secret: true },
-    // Secret is ours: whoever mixes up the two puts a token here.
+    // `secret` is an own addition: a client that confuses keys and values sends a token here.
     'Logins.key': { ...PROVIDER_NAME, secret: true },
     PrincipalTags: { minLength: 1, maxLength: 256, maxEntries: 50 },
     'PrincipalTags.key': { minLength: 1, maxLength: 128 },

@@ -9,22 +9,22 @@ import {
 
 interface JsonApi {
   contentType: string;
-  /** The body of the answer. Throws what the request is refused with. */
+  /** Returns the response body. Throws an error if the request is rejected. */
   answer: (request: RawRequest) => Promise<string>;
-  /** The HTTP status of a refusal. */
+  /** Returns the HTTP status of an error response. */
   statusOf: (refusal: Refusal) => number;
-  /** What a failure is logged with. */
+  /** Returns the operation's name for the log entry of an internal error. */
   operationName: (request: RawRequest) => string | undefined;
-  /** A new id for each request. */
+  /** Returns a new id for each request. */
   requestId: () => string;
   logger: WireLogger;
 }
 
 /**
- * What the JSON protocols of AWS have in common: a request id, answers that web pages may read, and errors that carry
- * their code in the header that old clients read as well as in the body.
+ * Implements the common part of AWS's JSON protocols: a request id, CORS headers, and error responses with the code
+ * both in the header that old clients read and in the body.
  *
- * @returns a function that answers one request, and never rejects
+ * @returns a function that handles one request and never rejects
  */
 export function createJsonApi(api: JsonApi): (request: RawRequest) => Promise<WireResponse> {
   return async (request) => {

@@ -3,12 +3,12 @@ import type { PayloadStore } from '../sync/ports/payload-store.ts';
 import type { RawRequest } from './sigv4.ts';
 import type { WireResponse } from './wire-response.ts';
 
-/** Answers one request. Rejects with what the store does. */
+/** Handles one request. Rejects with the errors of the store. */
 export type PayloadApi = (request: Pick<RawRequest, 'method' | 'target'>) => Promise<WireResponse>;
 
 /**
- * The records of offloaded events, behind their URLs, answered as S3 answers for presigned ones: 403 to a link that is
- * not ours or has expired, 404 where it leads to nothing (any more).
+ * Serves the records of offloaded events at their URLs, with the status codes that S3 uses for presigned URLs: 403 if the
+ * link is not ours or has expired, 404 if the payload does not exist or was deleted.
  */
 export function createPayloadApi({
   links,
@@ -18,11 +18,11 @@ export function createPayloadApi({
   payloads: PayloadStore;
 }): PayloadApi {
   return async ({ method, target }) => {
-    if (method !== 'GET') return refusal(405, 'a payload is for GET alone', [['Allow', 'GET']]);
+    if (method !== 'GET') return refusal(405, 'payloads support only the method GET', [['Allow', 'GET']]);
     const payloadId = links.open(target);
-    if (payloadId === null) return refusal(403, 'the link is not valid, or has expired');
+    if (payloadId === null) return refusal(403, 'the link is invalid or has expired');
     const body = await payloads.read(payloadId);
-    return body === null ? refusal(404, 'there is no such payload') : json(200, body);
+    return body === null ? refusal(404, 'the payload does not exist') : json(200, body);
   };
 }
 

@@ -3,15 +3,15 @@ import { isObject } from '../common/json.ts';
 import { RequestError } from './errors.ts';
 import type { RawRequest } from './sigv4.ts';
 
-/** @throws {RequestError} RequestEntityTooLarge */
+/** Checks the size of a request body. @throws {RequestError} RequestEntityTooLarge */
 export function limitBody({ body }: RawRequest, maxBytes: number): void {
   if (body.length <= maxBytes) return;
   throw new RequestError('RequestEntityTooLarge', `a request body is at most ${maxBytes} bytes`);
 }
 
 /**
- * The members of a JSON body; none where there is no body.
- * @throws {RequestError} SerializationException where it is not a JSON object
+ * Returns the members of a JSON body, or an empty object if there is no body.
+ * @throws {RequestError} SerializationException if the body is not a JSON object
  */
 export function parseJsonBody(bytes: Uint8Array): Readonly<Record<string, unknown>> {
   if (bytes.length === 0) return {};
@@ -21,7 +21,7 @@ export function parseJsonBody(bytes: Uint8Array): Readonly<Record<string, unknow
   return body;
 }
 
-/** The parser's own message quotes the text, which may be a record's value, or a token. */
+/** Replaces the parser's message, which quotes the text and could reveal a record's value or a token. */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -1,6 +1,6 @@
 import { NormalizedSchema } from '@smithy/core/schema';
 
-/** What a value looks like, read from the SDK's schema once: walking this is cheaper than asking the schema each time. */
+/** The type of a value, read once from the SDK's schema. Traversing it is cheaper than querying the schema each time. */
 export type Shape =
   | { kind: 'string' | 'integer' | 'boolean' | 'timestamp' }
   | { kind: 'list'; entry: Shape }
@@ -19,12 +19,12 @@ export interface Member {
   binding: Binding;
 }
 
-/** Where in a request a member travels; `name` is what it is called there. */
+/** The part of a request that holds a member; `name` is the member's name there. */
 export type Binding = { in: 'label' | 'body' } | { in: 'query' | 'header'; name: string };
 
 type SchemaReference = Parameters<typeof NormalizedSchema.of>[0];
 
-/** The structure of an input or output. That of an operation without one (the unit schema) has no members. */
+/** Reads the structure of an input or output. If the operation has none (the unit schema), the result has no members. */
 export function readStructure(reference: SchemaReference): Structure {
   const schema = NormalizedSchema.of(reference);
   return schema.isUnitSchema() ? { kind: 'structure', members: [] } : structureOf(schema);
@@ -41,7 +41,7 @@ function structureOf(schema: NormalizedSchema): Structure {
   return { kind: 'structure', members };
 }
 
-/** The schema lists required members first, and says how many they are in its last place. */
+/** The schema lists required members first and has their number as its last element. */
 function requiredCount(schema: NormalizedSchema): number {
   const fields: unknown = schema.getSchema();
   const count: unknown = Array.isArray(fields) ? fields[6] : undefined;
@@ -54,10 +54,10 @@ function shapeOf(schema: NormalizedSchema): Shape {
   if (schema.isMapSchema()) return { kind: 'map', entry: shapeOf(schema.getValueSchema()) };
   if (schema.isTimestampSchema()) return { kind: 'timestamp' };
   if (schema.isBooleanSchema()) return { kind: 'boolean' };
-  // Every number of this API is an integer or a long; the schema does not say which.
+  // All numbers of this API are integers or longs. The schema does not distinguish them.
   if (schema.isNumericSchema()) return { kind: 'integer' };
   if (schema.isStringSchema()) return { kind: 'string' };
-  throw new Error(`the API model has a type that is not known here: ${schema.getName(true)}`);
+  throw new Error(`the API model has an unsupported type: ${schema.getName(true)}`);
 }
 
 function bindingOf(schema: NormalizedSchema): Binding {

@@ -11,7 +11,7 @@ export type SignatureErrorCode =
   | 'ExpiredTokenException'
   | 'InvalidSignatureException';
 
-/** A signature that is missing, unreadable, of unknown credentials, or not the right one. `code` is AWS's own. */
+/** The signature is missing, malformed, incorrect, or made with unknown credentials. `code` is AWS's own. */
 export class SignatureError extends Error {
   override name = 'SignatureError';
   readonly code: SignatureErrorCode;
@@ -24,7 +24,7 @@ export class SignatureError extends Error {
 
 export interface SigV4Options {
   region: string;
-  /** Whose an access key is. */
+  /** Finds the owner of an access key. */
   findCredentials: FindCredentials;
   /** Epoch milliseconds. */
   now: () => number;
@@ -36,32 +36,34 @@ export interface KnownCredentials {
 }
 
 /**
- * The credentials of an access key, with the session token that came with it, if any; undefined where there are none.
- * @throws {SignatureError} ExpiredTokenException, or words of its own about what is wrong with them
+ * Finds the credentials for an access key and the session token that was sent with it, if any. Returns undefined if
+ * they are unknown.
+ *
+ * @throws {SignatureError} ExpiredTokenException, or another error with a more specific message
  */
 export type FindCredentials = (
   accessKeyId: string,
   sessionToken: string | undefined,
 ) => KnownCredentials | undefined;
 
-/** Verifies one request and tells whose it is. */
+/** Verifies one request and returns its caller. */
 export type SigV4Verifier = (request: RawRequest, service: string) => Caller;
 
 const ALGORITHM = 'AWS4-HMAC-SHA256';
 const BASIC_FORMAT = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/;
 const MAX_SKEW_MS = 15 * 60 * 1000;
-/** One for each set of credentials in use, some 500 bytes: 5 MB at most. */
+/** One key per set of credentials in use, about 500 bytes each: at most 5 MB. */
 const MAX_CACHED_KEYS = 10_000;
 
 /**
- * Verifies AWS Signature Version 4 in the Authorization header, as described in the IAM user guide, "Create a signed
- * AWS API request": over the raw request target, with every `host` and `x-amz-*` header signed, at most 15 minutes
- * off, for this region and service. Signatures are compared in constant time.
+ * Creates a verifier for AWS Signature Version 4 in the Authorization header. The signature must cover the raw request
+ * target and every `host` and `x-amz-*` header, be at most 15 minutes off, and be scoped to this region and service.
+ * Signatures are compared in constant time. Source: IAM User Guide, "Create a signed AWS API request".
  *
- * @returns a function that throws {SignatureError} unless the request is signed as it must be
+ * @returns a function that throws {SignatureError} unless the request has a valid signature
  */
 export function createSigV4Verifier({ region, findCredentials, now }: SigV4Options): SigV4Verifier {
-  // Deriving the key is most of the work, and it is the same for all requests of a day.
+  // Cache derived keys: derivation is most of the work, and the key is the same for all requests of a day.
   const keys = new Map<string, KeyObject>();
 
   function signingKey(secret: string, day: string, service: string): KeyObject {
@@ -107,7 +109,7 @@ export function createSigV4Verifier({ region, findCredentials, now }: SigV4Optio
 
 interface Authorization {
   accessKeyId: string;
-  /** Day, region, service and `aws4_request`. */
+  /** The day, the region, the service and `aws4_request`. */
   scope: string[];
   signedHeaders: string[];
   signature: string;
@@ -141,7 +143,7 @@ function readAuthorization(request: RawRequest): Authorization {
   };
 }
 
-/** The time of the signature as `YYYYMMDD'T'HHMMSS'Z'`. */
+/** Returns the time of the signature as `YYYYMMDD'T'HHMMSS'Z'`. */
 function readDate(request: RawRequest, now: number): string {
   const given = header(request, 'x-amz-date') ?? header(request, 'date');
   if (given === undefined) {
@@ -181,7 +183,7 @@ function requireScope(scope: readonly string[], expected: readonly string[]): vo
     throw invalid(`Credential should be scoped with a valid terminator: '${expected[3]}'.`);
 }
 
-/** What is not signed could be changed on the way, and these headers say what the request does. */
+/** Unsigned headers could be changed in transit, and these headers determine what the request does. */
 function requireSigned({ headers }: RawRequest, signedHeaders: readonly string[]): void {
   const unsigned = Object.keys(headers).find(
     (name) => (name === 'host' || name.startsWith('x-amz-')) && !signedHeaders.includes(name),

@@ -10,15 +10,15 @@ import { type XmlContent, xmlDocument } from './xml.ts';
 
 export interface StsApiDeps {
   assumeRoleWithWebIdentity: AssumeRoleWithWebIdentity;
-  /** A new id for each request. */
+  /** Returns a new id for each request. */
   requestId: () => string;
   logger: WireLogger;
 }
 
-/** Answers one request; never rejects. */
+/** Handles one request. Never rejects. */
 export type StsApi = (request: RawRequest) => Promise<WireResponse>;
 
-/** Of the requests that are for it. */
+/** Content type of STS requests. */
 export const FORM_CONTENT_TYPE = 'application/x-www-form-urlencoded';
 
 const ACTION = 'AssumeRoleWithWebIdentity';
@@ -30,12 +30,13 @@ const STS_CODES: ReadonlyMap<string, string> = new Map([
   ['ResourceNotFoundException', 'InvalidIdentityToken'],
   ['InvalidParameterException', 'ValidationError'],
 ]);
-/** A token of 20,000 characters, each percent-encoded, fits in. */
+/** Large enough for a token of 20,000 characters, all percent-encoded. */
 const MAX_BODY_BYTES = 128 * 1024;
 
 /**
- * AWS STS of 2011-06-15 (query protocol: a form in, XML out), with the one operation that the classic flow of Cognito
- * ends in: one function from a raw request to its response. It is not signed: the token says who asks.
+ * Creates the AWS STS API, version 2011-06-15 (query protocol: form request, XML response), as one function from a raw
+ * request to its response. Serves only the operation with which Cognito's classic flow ends. Requests are not signed,
+ * because the token identifies the caller.
  */
 export function createStsApi(deps: StsApiDeps): StsApi {
   return async (request) => {
@@ -72,7 +73,7 @@ async function assumeRole(request: RawRequest, deps: StsApiDeps): Promise<XmlCon
       AccessKeyId,
       SecretAccessKey: SecretKey,
       SessionToken,
-      // Whole seconds, as STS has them; rounded down, so that nobody thinks them longer.
+      // STS uses whole seconds. Round down, so that clients do not use the credentials too long.
       Expiration: new Date(Expiration).toISOString().replace(/\.\d+/, ''),
     },
     SubjectFromWebIdentityToken: output.SubjectFromWebIdentityToken,
@@ -82,7 +83,7 @@ async function assumeRole(request: RawRequest, deps: StsApiDeps): Promise<XmlCon
   };
 }
 
-/** The role need not exist, so its unique id is made from its ARN: the same for the same role, in the form of AWS's. */
+/** The role need not exist, so its unique id is derived from its ARN. It is stable and has the format of AWS's ids. */
 function assumedRoleOf({ RoleArn, RoleSessionName }: AssumeRoleParameters): XmlContent {
   const [, partition, account, role] = ROLE_ARN.exec(RoleArn) ?? [];
   if (role === undefined) throw new StsError('ValidationError', 'Request ARN is invalid');
@@ -92,7 +93,7 @@ function assumedRoleOf({ RoleArn, RoleSessionName }: AssumeRoleParameters): XmlC
   };
 }
 
-/** The operation refuses in the words of Cognito; what STS calls it is of the protocol. */
+/** Maps the operation's errors, which have Cognito's codes, to the codes of STS. */
 function stsRefusalOf(error: unknown): Refusal | undefined {
   if (error instanceof StsError) return error;
   if (error instanceof ExpiredLoginTokenError) {

@@ -1,12 +1,12 @@
-import { type Constraint, type Constraints, wholly } from './constraints.ts';
+import { type Constraint, type Constraints, fullMatch } from './constraints.ts';
 import { decodeMembers } from './decode-value.ts';
 import type { Member, Structure } from './shape.ts';
 import { createViolations } from './violations.ts';
 
-/** Codes of AWS STS, and of all services with its protocol. */
+/** Error codes of AWS STS and of all services with its protocol. */
 export type StsErrorCode = 'InvalidAction' | 'ValidationError';
 
-/** A request to STS that no operation gets to see. */
+/** An STS request that was rejected before it reached an operation. */
 export class StsError extends Error {
   override name = 'StsError';
   readonly code: StsErrorCode;
@@ -27,16 +27,16 @@ export interface AssumeRoleParameters {
 const CONSTRAINTS: Constraints = new Map(
   Object.entries<Constraint>({
     RoleArn: { minLength: 20, maxLength: 2048 },
-    RoleSessionName: { minLength: 2, maxLength: 64, pattern: wholly('[\\w+=,.@-]*') },
+    RoleSessionName: { minLength: 2, maxLength: 64, pattern: fullMatch('[\\w+=,.@-]*') },
     WebIdentityToken: { minLength: 4, maxLength: 20_000, secret: true },
     DurationSeconds: { min: 900, max: 43_200 },
   }),
 );
 
 /**
- * What AssumeRoleWithWebIdentity takes that means something here, from the API model of 2011-06-15, written down because
- * the project has no other use for the client of AWS STS. Policies and a provider's id are passed over: there is nothing
- * that they could narrow, or choose.
+ * The parameters of AssumeRoleWithWebIdentity that have an effect here. Copied from the API model of 2011-06-15,
+ * because the project does not otherwise need the AWS STS client. Policies and a provider's id are ignored: there are
+ * no permissions to restrict and no providers to choose from.
  */
 const INPUT: Structure = {
   kind: 'structure',
@@ -54,7 +54,7 @@ function text(name: string): Member {
 
 /**
  * Reads the parameters of AssumeRoleWithWebIdentity.
- * @throws {StsError} ValidationError that names those that are not as they must be
+ * @throws {StsError} ValidationError that names the invalid parameters
  */
 export function readAssumeRoleParameters(form: URLSearchParams): AssumeRoleParameters {
   const given = Object.fromEntries(

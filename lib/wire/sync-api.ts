@@ -11,22 +11,22 @@ import type { WireLogger, WireResponse } from './wire-response.ts';
 export interface SyncApiDeps {
   operations: SyncOperations;
   verify: SigV4Verifier;
-  /** A new id for each request. */
+  /** Returns a new id for each request. */
   requestId: () => string;
   logger: WireLogger;
 }
 
-/** Answers one request; never rejects. */
+/** Handles one request. Never rejects. */
 export type SyncApi = (request: RawRequest) => Promise<WireResponse>;
 
 const SERVICE = 'cognito-sync';
-/** A dataset of 1 MiB in the longest JSON there is of it: some clients write each character as `\uXXXX`. */
+/** A dataset of 1 MiB in its longest JSON form: some clients write every character as `\uXXXX`. */
 const MAX_BODY_BYTES = 6 * 1024 * 1024;
 
 /**
- * The Cognito Sync API of 2014-06-30 (rest-json): one function from a raw request to its response. Routes and shapes
- * are those of the SDK's own schemas, constraints those of the API model, errors carry their code in the header that
- * old clients read and in the body.
+ * Creates the Cognito Sync API, version 2014-06-30 (rest-json), as one function from a raw request to its response.
+ * Routes and shapes come from the SDK's own schemas, constraints from the API model. Error responses have their code
+ * both in the header that old clients read and in the body.
  */
 export function createSyncApi(deps: SyncApiDeps): SyncApi {
   return createJsonApi({
@@ -55,11 +55,11 @@ function operationOf(
 ): (input: DecodedInput, caller: Caller) => Promise<object> {
   if (!isOperation(operations, name)) throw unknownOperation();
   const operation: Operation<never, object> = operations[name];
-  // Decoding has made the input what the operation takes, by the schema: that is beyond what the compiler can follow.
+  // Decoding by the schema guarantees that the input has the operation's type, which the compiler cannot verify.
   return (input, caller) => operation(input as never, caller);
 }
 
-/** There is one for each route; but the name comes from the SDK's schemas, as a text. */
+/** Every route has an operation, but the name from the SDK's schemas is only a string to the compiler. */
 function isOperation(operations: SyncOperations, name: string): name is keyof SyncOperations {
   return Object.hasOwn(operations, name);
 }

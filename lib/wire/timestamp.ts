@@ -4,14 +4,14 @@ const NUMBER = /^[+-]?\d{1,20}(\.\d{1,20})?([eE][+-]?\d{1,2})?$/;
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
 
 /**
- * A timestamp as clients send it: a number of epoch seconds, with or without a fraction; the same as text (the iOS
- * SDK does so); or ISO 8601.
+ * Parses a timestamp in any form that clients send: epoch seconds as a number, with or without a fraction; the same as
+ * text (the iOS SDK does this); or ISO 8601.
  *
- * @returns whole epoch milliseconds; undefined where it is none of these, or outside of the years 1 to 9999
+ * @returns whole epoch milliseconds; undefined if the value has another form or is outside the years 1 to 9999
  */
 export function parseTimestamp(value: unknown): number | undefined {
   const ms = Math.round(milliseconds(value));
-  // Plus 0 makes a 0 of -0.
+  // Adding 0 converts -0 to 0.
   return ms >= MIN_MS && ms <= MAX_MS ? ms + 0 : undefined;
 }
 
@@ -22,7 +22,7 @@ function milliseconds(value: unknown): number {
   return ISO.test(value) ? Date.parse(value) : Number.NaN;
 }
 
-/** A timestamp as the service sends it: epoch seconds, milliseconds as their fraction. */
+/** Converts epoch milliseconds to the form that the service sends: epoch seconds, with milliseconds as the fraction. */
 export function formatTimestamp(ms: number): number {
   return ms / 1000;
 }

@@ -1,27 +1,29 @@
-/** One member of an input that is not as it must be. */
+/** An invalid member of an input. */
 export interface Violation {
-  /** Where it is, as AWS writes it: `recordPatches.1.member.syncCount`, counted from 1. */
+  /** The path of the member as AWS writes it: `recordPatches.1.member.syncCount`, counted from 1. */
   at: string;
-  /** Such as `Member must not be null`. */
+  /** The violated constraint, such as `Member must not be null`. */
   must: string;
-  /** What it is instead; absent where that is nobody's to repeat. */
+  /** The invalid value. Absent if it must not appear in the message. */
   value?: string | number | null;
 }
 
-/** Collects what is wrong with one input. */
+/** Collects the violations of one input. */
 export interface Violations {
   add(violation: Violation): void;
-  /** @throws the refusal that names what was added, if anything was */
+  /** @throws an error that names the collected violations, if there are any */
   throwIfAny(): void;
 }
 
-/** An answer stays short, however much is wrong. */
+/** Keeps the response short, regardless of the number of violations. */
 const MAX_NAMED = 10;
 const MAX_VALUE_LENGTH = 256;
 
 /**
- * The message has the form of AWS's own: `1 validation error detected: Value 'x' at 'y' failed to satisfy constraint: …`.
- * @param refusal the error of such a message: services differ in its code
+ * Creates a collector whose error message has AWS's form: `1 validation error detected: Value 'x' at 'y' failed to
+ * satisfy constraint: …`.
+ *
+ * @param refusal creates the error for a message; its code differs between services
  */
 export function createViolations(refusal: (message: string) => Error): Violations {
   const named: string[] = [];

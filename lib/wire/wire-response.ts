@@ -2,25 +2,26 @@ import type { RawRequest } from './sigv4.ts';
 
 export interface WireResponse {
   status: number;
-  /** Android looks `x-amzn-ErrorType` up by its very letters: whoever sends these keeps their case. */
+  /** Android looks up `x-amzn-ErrorType` case-sensitively, so the HTTP server must keep the case of these names. */
   headers: [name: string, value: string][];
   body: string;
 }
 
-/** What the wire layer logs through. */
+/** The logger of the wire layer. */
 export interface WireLogger {
   error(message: string, details: Record<string, unknown>): void;
 }
 
 type Header = [name: string, value: string];
 
-/** Two days: how long a browser may remember the permission; browsers shorten it as they like. */
+/** Two days. A browser may cache the preflight response this long; browsers have lower limits of their own. */
 const MAX_AGE_SECONDS = 172_800;
 const HEADER_NAMES = /^[\w-]+(\s*,\s*[\w-]+)*$/;
 
 /**
- * What every answer to a browser carries: any web page may read it, since data is given only to what was signed, or
- * proves itself by the tokens in its body; a browser adds neither by itself. The SDK reads all three exposed headers, `Date` to set its clock right.
+ * CORS headers of every response. Any web page may read responses, because data is returned only for a valid signature or
+ * for valid tokens in the body, and a browser adds neither by itself. The SDK reads all three exposed headers; it uses
+ * `Date` to correct its clock.
  */
 export const CROSS_ORIGIN_HEADERS: readonly Header[] = [
   ['Access-Control-Allow-Origin', '*'],
@@ -28,8 +29,8 @@ export const CROSS_ORIGIN_HEADERS: readonly Header[] = [
 ];
 
 /**
- * Permission for the request that a browser asks about beforehand. The headers it names are allowed as named: the
- * SDKs' change from version to version, and a wildcard would not cover `Authorization`.
+ * Returns the headers that answer a CORS preflight request. Allows exactly the headers that the browser names: those of
+ * the SDKs change between versions, and a wildcard would not include `Authorization`.
  */
 export function preflightHeaders({ headers }: RawRequest): Header[] {
   const asked = headers['access-control-request-headers'];

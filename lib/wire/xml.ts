@@ -1,7 +1,7 @@
-/** What stands in an element: text, or elements by name, in their order. */
+/** The content of an element: text, or child elements by name, in order. */
 export type XmlContent = string | { readonly [name: string]: XmlContent };
 
-/** An XML document without declaration, as the query protocol of AWS has them. */
+/** Builds an XML document without a declaration, as in AWS's query protocol. */
 export function xmlDocument(name: string, namespace: string, content: XmlContent): string {
   return `<${name} xmlns="${escapeText(namespace)}">${inner(content)}</${name}>`;
 }
@@ -19,11 +19,11 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '>': '&gt;',
   '"': '&quot;',
   "'": '&apos;',
-  // A parser takes it for a line feed where it is not escaped.
+  // A parser reads an unescaped carriage return as a line feed.
   '\r': '&#xD;',
 };
 
-/** What XML 1.0 has no way to write, not even escaped, becomes U+FFFD. */
+/** Escapes text. Replaces characters that XML 1.0 cannot represent, even escaped, with U+FFFD. */
 function escapeText(text: string): string {
   return text
     .toWellFormed()

@@ -49,7 +49,7 @@ describe('the payload of an offloaded event', () => {
 
   it('is refused to who changes the URL, with no other word than to who has none', async () => {
     const url = await link();
-    const refused = { message: 'the link is not valid, or has expired' };
+    const refused = { message: 'the link is invalid or has expired' };
     for (const wrong of [
       url.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A')),
       url.replace('expires=1', 'expires=2'),
