@@ -1,4 +1,22 @@
-import * as api from '@aws-sdk/client-cognito-sync';
+import {
+  BulkPublish$,
+  DeleteDataset$,
+  DescribeDataset$,
+  DescribeIdentityPoolUsage$,
+  DescribeIdentityUsage$,
+  GetBulkPublishDetails$,
+  GetCognitoEvents$,
+  GetIdentityPoolConfiguration$,
+  ListDatasets$,
+  ListIdentityPoolUsage$,
+  ListRecords$,
+  RegisterDevice$,
+  SetCognitoEvents$,
+  SetIdentityPoolConfiguration$,
+  SubscribeToDataset$,
+  UnsubscribeFromDataset$,
+  UpdateRecords$,
+} from '@aws-sdk/client-cognito-sync';
 import { type Member, readStructure, type Structure } from './shape.ts';
 
 export interface ApiOperation {
@@ -12,32 +30,32 @@ export interface ApiOperation {
 
 export type PathPart = { word: string } | { label: string };
 
-type OperationSchema = typeof api.UpdateRecords$;
+type OperationSchema = typeof UpdateRecords$;
 
 /** Imported individually, so that a bundler can drop the rest of the client. */
 const SCHEMAS: readonly OperationSchema[] = [
-  api.BulkPublish$,
-  api.DeleteDataset$,
-  api.DescribeDataset$,
-  api.DescribeIdentityPoolUsage$,
-  api.DescribeIdentityUsage$,
-  api.GetBulkPublishDetails$,
-  api.GetCognitoEvents$,
-  api.GetIdentityPoolConfiguration$,
-  api.ListDatasets$,
-  api.ListIdentityPoolUsage$,
-  api.ListRecords$,
-  api.RegisterDevice$,
-  api.SetCognitoEvents$,
-  api.SetIdentityPoolConfiguration$,
-  api.SubscribeToDataset$,
-  api.UnsubscribeFromDataset$,
-  api.UpdateRecords$,
+  BulkPublish$,
+  DeleteDataset$,
+  DescribeDataset$,
+  DescribeIdentityPoolUsage$,
+  DescribeIdentityUsage$,
+  GetBulkPublishDetails$,
+  GetCognitoEvents$,
+  GetIdentityPoolConfiguration$,
+  ListDatasets$,
+  ListIdentityPoolUsage$,
+  ListRecords$,
+  RegisterDevice$,
+  SetCognitoEvents$,
+  SetIdentityPoolConfiguration$,
+  SubscribeToDataset$,
+  UnsubscribeFromDataset$,
+  UpdateRecords$,
 ];
 
 /**
  * Output members that are in the API reference (API_CognitoStreams) but not in the model from which the SDKs are
- * generated, by the name of the structure that has them. Clients that do not know them ignore them.
+ * generated, by the name of the member whose structure has them. Clients that do not know them ignore them.
  */
 const NOT_IN_THE_MODEL: ReadonlyMap<string, readonly Member[]> = new Map([
   [
