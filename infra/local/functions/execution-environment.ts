@@ -9,43 +9,44 @@ import {
   toMessage,
 } from './messages.ts';
 
-/** A thread that holds a function, what Lambda calls an execution environment: it runs one invocation at a time. */
+/** A thread that has loaded a function: Lambda's execution environment. It runs one invocation at a time. */
 export interface ExecutionEnvironment {
-  /** The sync rules and what they import, as far as it has read them: by path, their stamps from just before. */
+  /** Files of the sync rules, including imports, that the thread has read so far: path to content stamp before reading. */
   readonly files: ReadonlyMap<string, string>;
-  /** Undefined once the function is there, else why it is not; it is never rejected. */
+  /** Resolves to undefined when the function is loaded, or to the reason why it cannot be. Never rejects. */
   readonly loaded: Promise<FunctionError | undefined>;
-  /** It takes no more invocations: it took too long, or ended itself. */
+  /** Whether it accepts no more invocations, because one took too long or the thread exited. */
   hasEnded(): boolean;
   /**
    * @param event JSON text
    * @returns the answer as JSON text
-   * @throws {FunctionError} threw or timed-out
+   * @throws {FunctionError} `threw` or `timed-out`
    */
   invoke(event: string, timeoutMs: number): Promise<string>;
-  /** Ends it, and what runs in it with this error. */
+  /** Ends the thread; an invocation in progress fails with `reason`. */
   end(reason: FunctionError): void;
 }
 
-/** Of its JavaScript heap, which is not where buffers are. */
+/** Limit of the JavaScript heap; buffers are not part of it. */
 const MAX_HEAP_MB = 256;
 
-/** Source: AWS Lambda Developer Guide, "Lambda execution environment lifecycle", the init phase. */
+/** Time limit of the init phase. Source: AWS Lambda Developer Guide, "Lambda execution environment lifecycle". */
 const LOAD_TIMEOUT_MS = 10_000;
 
 /**
- * Starts a thread that loads the function; an invocation waits for that. Once loaded it does not keep the process alive.
- * @param tellEnd why it ended, without a value, where it was loaded and `end` was not called
+ * Starts a thread that loads the function; invocations wait for that. A loaded, idle thread does not keep the process
+ * alive.
+ * @param onExit called if the thread ended after loading without a call of `end`; the reason contains no value
  */
 export function startExecutionEnvironment(
   workerData: FunctionWorkerData,
-  tellEnd: (reason: string) => void,
+  onExit: (reason: string) => void,
 ): ExecutionEnvironment {
   const worker = new Worker(new URL('./function-worker.ts', import.meta.url), {
     workerData,
     resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
   });
-  // The function can post to the worker's parentPort.
+  // A channel of our own, because the function can post to the worker's parentPort.
   const { port1: port, port2: portOfWorker } = new MessageChannel();
   const first: InvocationPort = { port: portOfWorker };
   worker.postMessage(first, [portOfWorker]);
@@ -57,46 +58,48 @@ export function startExecutionEnvironment(
   );
   let isLoaded = false;
   let ended: FunctionError | undefined;
-  /** Undefined where it has answered. */
+  /** The invocation in progress; undefined after its reply. */
   let current: PromiseWithResolvers<string> | undefined;
 
   function end(reason: FunctionError): void {
     if (ended) return;
     ended = reason;
-    catchUp();
+    drainMessages();
     settleLoad(reason);
     current?.reject(reason);
     port.close();
-    // A thread in the middle of a system call stays until that returns; nobody has to wait for it.
+    // A thread in a system call ends only when the call returns; do not wait for that.
     void worker.terminate();
   }
 
-  /** @param reason told in place of the error's message, which may quote a value */
+  /** @param reason passed to `onExit` instead of the error's message, which may quote a value */
   function fail(error: FunctionError, reason = error.message): void {
     if (ended) return;
-    catchUp();
-    if (isLoaded) tellEnd(reason);
+    drainMessages();
+    if (isLoaded) onExit(reason);
     end(error);
   }
 
-  /** What it has said counts, also where its end was seen before that. */
-  function catchUp(): void {
-    for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) hear(next.message);
+  /** Handles messages that were sent before the thread ended but have not been delivered yet. */
+  function drainMessages(): void {
+    for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) {
+      onMessage(next.message);
+    }
   }
 
-  function hear(message: unknown): void {
-    const said = toMessage(message);
-    if (!said) return;
-    if ('loaded' in said) {
+  function onMessage(received: unknown): void {
+    const message = toMessage(received);
+    if (!message) return;
+    if ('loaded' in message) {
       isLoaded = true;
       settleLoad(undefined);
-    } else if ('path' in said) files.set(said.path, said.stamp);
-    else reply(said);
+    } else if ('path' in message) files.set(message.path, message.stamp);
+    else settleInvocation(message);
   }
 
-  function reply(said: InvocationReply): void {
-    if ('answer' in said) current?.resolve(said.answer);
-    else current?.reject(new FunctionError('threw', said.error));
+  function settleInvocation(reply: InvocationReply): void {
+    if ('answer' in reply) current?.resolve(reply.answer);
+    else current?.reject(new FunctionError('threw', reply.error));
     current = undefined;
   }
 
@@ -105,17 +108,17 @@ export function startExecutionEnvironment(
     loaded.resolve(problem);
   }
 
-  port.on('message', hear);
+  port.on('message', onMessage);
   worker.on('error', (error: unknown) => {
-    catchUp();
+    drainMessages();
     const reason = isOutOfMemory(error)
       ? 'it ran out of memory'
-      : `it threw ${current ? 'what nothing caught' : 'after it had answered'}`;
+      : `it threw ${current ? 'an uncaught error' : 'after it had responded'}`;
     fail(new FunctionError('threw', describeThrown(error)), reason);
   });
   worker.on('exit', (code) => fail(new FunctionError('threw', `it ended itself with exit code ${code}`)));
 
-  // Not before it is listened to, which would undo it. The timer of an invocation keeps the process alive.
+  // Only after adding the listeners, which would revert it. The timer of an invocation keeps the process alive.
   worker.unref();
   port.unref();
 

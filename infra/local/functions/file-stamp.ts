@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
 /**
- * What is in a file, or why it cannot be read, as a text to compare. Not its times: within a tick of the clock that
- * they are taken from, a file can be written twice.
+ * Returns a text that identifies the content of a file, or the reason why it cannot be read. File times are not used: a
+ * file can be written twice within one tick of the file system's clock.
  */
 export function fileStamp(path: string): string {
   try {
@@ -14,7 +14,7 @@ export function fileStamp(path: string): string {
   }
 }
 
-/** The same for one who need not know at once. */
+/** Returns the same text asynchronously. */
 export async function readFileStamp(path: string): Promise<string> {
   return readFile(path).then(toStamp, toAbsence);
 }

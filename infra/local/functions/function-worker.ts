@@ -13,19 +13,19 @@ import type {
   LoadReport,
 } from './messages.ts';
 
-/** The most that Lambda takes of an answer. Source: AWS Lambda Developer Guide, "Lambda quotas". */
+/** Largest response payload of Lambda. Source: AWS Lambda Developer Guide, "Lambda quotas". */
 const MAX_ANSWER_BYTES = 6 * 1024 * 1024;
 
 const { functionName, module: url, region, rulesFile } = workerData as FunctionWorkerData;
-// Before the function is loaded, which can listen there as well.
+// Received before the function is loaded, because the function can listen on parentPort as well.
 const [{ port }] = (await once(parentPort as MessagePort, 'message')) as [InvocationPort];
 
 mapImports(new URL(rulesFile), (file) => {
   const path = fileURLToPath(file);
-  // Before it is read: a change in between makes one thread too many, not one with old rules.
+  // Taken before the file is read. If the file changes in between, a needless thread is started; no old rules are kept.
   report({ path, stamp: fileStamp(path) });
 });
-// What is thrown here ends the thread, as it is to: the next one tries the module again.
+// An error here ends the thread, as intended: the next thread loads the module again.
 const { handler } = await import(url);
 if (typeof handler !== 'function') throw new Error('the module exports no handler');
 report({ loaded: true });
@@ -37,7 +37,7 @@ function report(load: LoadReport): void {
 async function invoke({ event, timeoutMs }: InvocationRequest): Promise<string> {
   const context = createLambdaContext(functionName, region, timeoutMs);
   const answer: unknown = await handler(JSON.parse(event), context);
-  // Of what JSON does not have, such as undefined, Lambda makes null.
+  // Lambda converts values without a JSON form, such as undefined, to null.
   const text = JSON.stringify(answer) ?? 'null';
   if (Buffer.byteLength(text) > MAX_ANSWER_BYTES) {
     throw new Error(`the answer is larger than ${MAX_ANSWER_BYTES} bytes`);
@@ -56,12 +56,12 @@ port.on('message', async (request: InvocationRequest) => {
   port.postMessage(reply);
 });
 
-/** As Lambda does: the stack is in the function's own log. */
+/** Logs the error with its stack to the function's own log, as Lambda does. */
 function log(thrown: unknown): void {
   try {
     console.error(thrown);
   } catch {
-    // It says itself how it is logged, and threw there.
+    // The thrown value defines how it is logged, and that code threw.
     console.error(messageOfThrown(thrown));
   }
 }

@@ -4,21 +4,21 @@ import type { FunctionWorkerData } from './messages.ts';
 import { createSemaphore } from './semaphore.ts';
 import { type FileWatch, watchFiles } from './watch-files.ts';
 
-/** Each has memory of its own, and the function loaded. */
+/** Each one has its own memory and its own copy of the function. */
 const MAX_ENVIRONMENTS = 4;
 
-/** What came of loading the sync rules. */
+/** The result of loading the sync rules. */
 export interface RulesLoad {
-  /** Undefined where they are loaded. */
+  /** Undefined if they were loaded. */
   problem: string | undefined;
-  /** Whether it came of a change of their files. */
+  /** Whether they were loaded because their files changed. */
   changed: boolean;
 }
 
 export interface LocalFunction {
   /**
-   * Loads it before the first invocation, which then finds it there.
-   * @returns why it cannot be, where that is of its sync rules
+   * Loads the function before its first invocation.
+   * @returns why its sync rules cannot be loaded, if that is so
    */
   load(): Promise<FunctionError | undefined>;
   /**
@@ -31,38 +31,38 @@ export interface LocalFunction {
 }
 
 /**
- * It is idle and takes the next invocation, or is busy with one. Once a file has changed that it has read, it is outdated,
- * and ends as soon as it is busy no more. One that has ended by itself stays as it is until another one is started: a
- * change of what it has read may mend why it could not be loaded.
+ * An environment is idle, busy with an invocation, or outdated. It becomes outdated when a file that it has read changes,
+ * and then ends as soon as it is not busy. An environment that exited stays in the list until another one is started,
+ * because a change of its files may repair the cause.
  */
 interface StartedEnvironment extends ExecutionEnvironment {
   state: 'idle' | 'busy' | 'outdated';
 }
 
 /**
- * A function in environments of its own, as Lambda runs it: each invocation has one to itself, which is kept for the
- * next unless it ended. The first is started when it is needed. Where all are busy an invocation waits for its turn,
- * first come, first served; when its time is over before its turn comes, it is throttled.
+ * Runs a function in execution environments, as Lambda does. An invocation has an environment to itself; the environment
+ * is kept for the next one unless it ended. The first is started on demand. If all are busy, invocations wait in order of
+ * arrival. An invocation whose time elapses while it waits is throttled.
  *
- * Where the files of its sync rules change, the environments that have read them take no more invocations, and another
- * is started at once.
+ * If files of its sync rules change, the environments that have read them accept no more invocations, and a new one is
+ * started immediately.
  *
- * @param tell told of rules that were loaded or cannot be; not of what `load` answers
- * @param tellEnd told why an environment ended that was neither replaced nor closed, without a value
+ * @param onLoad called when rules were loaded or failed to load, except for the result of `load`
+ * @param onExit called when an environment ended without being replaced or closed; the reason contains no value
  */
 export function createLocalFunction(
-  about: FunctionWorkerData,
-  tell: (load: RulesLoad) => void = () => undefined,
-  tellEnd: (reason: string) => void = () => undefined,
+  workerData: FunctionWorkerData,
+  onLoad: (load: RulesLoad) => void = () => undefined,
+  onExit: (reason: string) => void = () => undefined,
 ): LocalFunction {
-  const turns = createSemaphore(MAX_ENVIRONMENTS, throttled);
-  /** In the order in which they were started. */
+  const slots = createSemaphore(MAX_ENVIRONMENTS, throttled);
+  /** Ordered by start time. */
   let all: StartedEnvironment[] = [];
   let watch: FileWatch | undefined;
   let closed = false;
 
   function start(): StartedEnvironment {
-    const started: StartedEnvironment = { ...startExecutionEnvironment(about, tellEnd), state: 'idle' };
+    const started: StartedEnvironment = { ...startExecutionEnvironment(workerData, onExit), state: 'idle' };
     all = [...all.filter((environment) => !environment.hasEnded()), started];
     watch ??= watchFiles({
       readers: () => all.filter(({ state }) => state !== 'outdated'),
@@ -78,46 +78,46 @@ export function createLocalFunction(
       if (!isBusy) environment.end(throttled());
     }
     const newest = all.at(-1);
-    if (newest) void tellOf(newest.state === 'outdated' ? start() : newest, true);
+    if (newest) void reportLoad(newest.state === 'outdated' ? start() : newest, true);
   }
 
-  async function tellOf(environment: StartedEnvironment, changed: boolean): Promise<void> {
+  async function reportLoad(environment: StartedEnvironment, changed: boolean): Promise<void> {
     const problem = await rulesProblem(environment);
     const isAboutRules = environment.files.size > 0;
     if (isAboutRules && environment.state !== 'outdated' && !closed) {
-      tell({ problem: problem?.message, changed });
+      onLoad({ problem: problem?.message, changed });
     }
   }
 
-  /** Where the files change while they are loaded, the next environment counts. */
+  /** Returns the load problem of the newest environment, even if files change and replace it in the meantime. */
   async function problemOfNewest(): Promise<FunctionError | undefined> {
     const newest = all.at(-1);
     const problem = newest && (await rulesProblem(newest));
     return newest === all.at(-1) ? problem : problemOfNewest();
   }
 
-  function takeIdle(): StartedEnvironment {
-    let taken = all.findLast((environment) => environment.state === 'idle' && !environment.hasEnded());
-    if (!taken) {
-      taken = start();
-      void tellOf(taken, false);
+  function acquireEnvironment(): StartedEnvironment {
+    let environment = all.findLast(({ state, hasEnded }) => state === 'idle' && !hasEnded());
+    if (!environment) {
+      environment = start();
+      void reportLoad(environment, false);
     }
-    taken.state = 'busy';
-    return taken;
+    environment.state = 'busy';
+    return environment;
   }
 
-  function giveBack(environment: StartedEnvironment): void {
+  function releaseEnvironment(environment: StartedEnvironment): void {
     if (environment.state === 'outdated') environment.end(throttled());
     else environment.state = 'idle';
   }
 
-  async function invokeInTurn(event: string, deadline: number): Promise<string> {
+  async function invokeInSlot(event: string, deadline: number): Promise<string> {
     if (closed) throw throttled();
-    const environment = takeIdle();
+    const environment = acquireEnvironment();
     try {
       return await environment.invoke(event, Math.max(1, Math.ceil(deadline - performance.now())));
     } finally {
-      giveBack(environment);
+      releaseEnvironment(environment);
     }
   }
 
@@ -128,28 +128,28 @@ export function createLocalFunction(
     },
     async invoke(event, timeoutMs) {
       const deadline = performance.now() + timeoutMs;
-      await turns.acquire(timeoutMs);
+      await slots.acquire(timeoutMs);
       try {
-        return await invokeInTurn(event, deadline);
+        return await invokeInSlot(event, deadline);
       } finally {
-        turns.release();
+        slots.release();
       }
     },
     close() {
       closed = true;
       watch?.close();
-      turns.close();
+      slots.close();
       for (const environment of all) environment.end(throttled());
     },
   };
 }
 
-/** @returns why it could not be loaded, unless that was before it read any */
+/** @returns why the function could not be loaded; undefined if it failed before it read any sync rules */
 async function rulesProblem({ loaded, files }: ExecutionEnvironment): Promise<FunctionError | undefined> {
   const problem = await loaded;
   return files.size > 0 ? problem : undefined;
 }
 
 function throttled(): FunctionError {
-  return new FunctionError('throttled', 'there is no room for another invocation');
+  return new FunctionError('throttled', 'all execution environments are busy');
 }

@@ -9,23 +9,23 @@ import { createRulesLog, type RulesLogger } from './rules-log.ts';
 
 export interface LocalFunctions {
   /**
-   * Loads a function before it is first invoked.
-   * @returns undefined, or one line that says why its sync rules cannot be loaded
+   * Loads a function before its first invocation.
+   * @returns one line that says why its sync rules cannot be loaded; undefined if they were
    */
   load(functionName: string): Promise<string | undefined>;
   invoke: InvokeFunction;
-  /** Ends all that runs. */
+  /** Ends all environments. */
   close(): void;
 }
 
 /**
- * The functions of the local cloud that are invoked by ARN, each in threads of its own, so that one that does not end
- * can be ended. Sync rules are what stands in their files: a change is live within a second, also one that cannot be
- * loaded, and with which every call fails.
+ * Creates the functions that the local cloud invokes by ARN. Each runs in its own threads, so that one that hangs can be
+ * ended. A change of the files of the sync rules takes effect within a second. If the changed rules cannot be loaded, all
+ * invocations fail.
  *
- * @param modules of ES modules that export `handler`, by the name of the function
- * @param rulesFile absolute path of what they get for `sync-rules.ts`
- * @param logger told what became of a change, and of functions that were ended or ended themselves
+ * @param modules URLs of ES modules that export `handler`, by function name
+ * @param rulesFile absolute path of the file that replaces `sync-rules.ts`
+ * @param logger receives the result of each change, and functions that exited or were ended
  */
 export function createLocalFunctions({
   modules,
@@ -56,7 +56,7 @@ export function createLocalFunctions({
     },
     async invoke(arn, event, { timeoutMs }) {
       const found = byArn.get(arn);
-      if (!found) throw new FunctionError('not-found', `there is no function ${arn}`);
+      if (!found) throw new FunctionError('not-found', `function not found: ${arn}`);
       return JSON.parse(await found.invoke(JSON.stringify(event), timeoutMs));
     },
     close() {

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 
-/** What a thread is started with. */
+/** The data that a thread is started with. */
 export interface FunctionWorkerData {
   functionName: string;
   /** URL of the module that exports `handler`. */
@@ -10,12 +10,12 @@ export interface FunctionWorkerData {
   rulesFile: string;
 }
 
-/** The first message to a thread: where it is called. The function does not see it, so what it posts goes elsewhere. */
+/** The first message to a thread: its port for invocations. The function never sees that port, so it cannot post to it. */
 export interface InvocationPort {
   port: MessagePort;
 }
 
-/** What a thread says while it loads the function: a file of the sync rules that it is about to read; that it is done. */
+/** Sent while the thread loads the function: a sync rules file that it is about to read, or completion. */
 export type LoadReport = { path: string; stamp: string } | { loaded: true };
 
 /** One invocation; the thread has one at a time. */
@@ -25,10 +25,10 @@ export interface InvocationRequest {
   timeoutMs: number;
 }
 
-/** What came of it: JSON text, or the message of what was thrown. */
+/** The result of an invocation: the response as JSON text, or the message of the thrown error. */
 export type InvocationReply = { answer: string } | { error: string };
 
-/** @returns undefined for what is none: a function can change what its thread does */
+/** @returns undefined for an invalid message, which a function can cause by changing the globals of its thread */
 export function toMessage(message: unknown): LoadReport | InvocationReply | undefined {
   if (typeof message !== 'object' || message === null) return undefined;
   if ('answer' in message && typeof message.answer === 'string') return { answer: message.answer };

@@ -6,7 +6,7 @@ export interface RulesLogger {
   info(message: string): void;
 }
 
-/** Says what became of a change of the sync rules; and of what can be loaded no more, or again, once. */
+/** Creates a logger for load results. It logs every change, and otherwise only the first failure or recovery. */
 export function createRulesLog({
   rulesFile,
   logger,
@@ -21,7 +21,7 @@ export function createRulesLog({
     if (problem === undefined) logger.info(`sync rules: loaded ${rulesFile}`);
     else
       logger.error(
-        `${describeLoadProblem(rulesFile, problem)}; until they can be loaded, updates are refused`,
+        `${describeLoadProblem(rulesFile, problem)}; updates are rejected until they can be loaded`,
       );
   };
 }

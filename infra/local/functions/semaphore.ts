@@ -1,18 +1,18 @@
-/** Lets so many go on at once; the others wait. */
+/** Limits the number of concurrent operations; the others wait. */
 export interface Semaphore {
-  /** Settles when there is one. @throws what `refusal` makes, when the time is over before that */
+  /** Resolves when a slot is acquired. @throws the error of `refusal` after `timeoutMs` */
   acquire(timeoutMs: number): Promise<void>;
-  /** To the one that has waited longest; one that comes before it goes on finds none free. */
+  /** Passes the slot to the operation that has waited longest; a later one cannot acquire it first. */
   release(): void;
-  /** Refuses all that wait. */
+  /** Rejects all waiting operations. */
   close(): void;
 }
 
-/** First come, first served. */
+/** Creates a semaphore with `max` slots. Waiting operations are served in order of arrival. */
 export function createSemaphore(max: number, refusal: () => Error): Semaphore {
-  /** In the order in which they came. */
+  /** In order of arrival. */
   const waiting = new Set<PromiseWithResolvers<void>>();
-  /** While any waits, there are as many as there may be. */
+  /** Equals `max` while any operation waits. */
   let taken = 0;
   return {
     async acquire(timeoutMs) {
@@ -20,14 +20,14 @@ export function createSemaphore(max: number, refusal: () => Error): Semaphore {
         taken += 1;
         return;
       }
-      const turn = Promise.withResolvers<void>();
-      waiting.add(turn);
+      const waiter = Promise.withResolvers<void>();
+      waiting.add(waiter);
       const timer = setTimeout(() => {
-        waiting.delete(turn);
-        turn.reject(refusal());
+        waiting.delete(waiter);
+        waiter.reject(refusal());
       }, timeoutMs);
       try {
-        await turn.promise;
+        await waiter.promise;
       } finally {
         clearTimeout(timer);
       }
@@ -42,7 +42,7 @@ export function createSemaphore(max: number, refusal: () => Error): Semaphore {
       next.resolve();
     },
     close() {
-      for (const turn of waiting) turn.reject(refusal());
+      for (const waiter of waiting) waiter.reject(refusal());
       waiting.clear();
     },
   };

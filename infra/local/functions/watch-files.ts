@@ -1,6 +1,6 @@
 import { readFileStamp } from './file-stamp.ts';
 
-/** One that has read files: by path, their stamps from just before. */
+/** A reader of files. `files` maps each path to the content stamp before reading. */
 export interface FileReader {
   readonly files: ReadonlyMap<string, string>;
 }
@@ -9,15 +9,15 @@ export interface FileWatch {
   close(): void;
 }
 
-/** Well within the second that a change is live in. */
+/** Small enough for a change to take effect within a second. */
 const INTERVAL_MS = 200;
 
 /**
- * Looks again and again whether files are what they were when they were read: unlike events of the file system, that is
- * the same everywhere, and knows no file that is missed while it is replaced. It does not keep the process alive.
+ * Polls files and reports the readers whose files have changed since they were read. Unlike file system events, polling
+ * works the same on every platform and does not miss a file that is being replaced. It does not keep the process alive.
  *
- * @param readers asked for at each look
- * @param onStale told of those that have read what is not there any more, at least one, at each look
+ * @param readers called at each poll
+ * @param onStale called at each poll that finds stale readers, with all of them
  */
 export function watchFiles<Reader extends FileReader>({
   readers,
@@ -32,15 +32,15 @@ export function watchFiles<Reader extends FileReader>({
   let timer = schedule();
 
   function schedule(): NodeJS.Timeout {
-    return setTimeout(look, intervalMs).unref();
+    return setTimeout(poll, intervalMs).unref();
   }
 
-  async function look(): Promise<void> {
+  async function poll(): Promise<void> {
     const stamped = [...readers()];
     const paths = new Set(stamped.flatMap(({ files }) => [...files.keys()]));
     const now = new Map(await Promise.all([...paths].map(readEntry)));
     if (closed) return;
-    // One that has begun to read another file meanwhile is looked at the next time.
+    // A file that a reader has started to read since then is checked by the next poll.
     const stale = stamped.filter(({ files }) =>
       [...files].some(([path, stamp]) => now.has(path) && now.get(path) !== stamp),
     );

@@ -2,13 +2,13 @@ declare module 'kinesalite' {
   import type { Server } from 'node:http';
 
   interface KinesaliteOptions {
-    /** Directory to keep the streams in; in memory where it is absent. */
+    /** Directory of the streams; if absent, they are kept in memory. */
     path?: string;
-    /** How long a stream stays CREATING, DELETING, UPDATING; 500 each by default. */
+    /** Time that a stream stays CREATING, DELETING or UPDATING; 500 each by default. */
     createStreamMs?: number;
     deleteStreamMs?: number;
     updateStreamMs?: number;
-    /** Open shards of all streams together; 10 by default. */
+    /** Open shards of all streams in total; 10 by default. */
     shardLimit?: number;
   }
 

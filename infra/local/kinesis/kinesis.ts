@@ -11,10 +11,10 @@ export interface KinesisEmulator extends Route {
 const AMZ_JSON = 'application/x-amz-json-1.1';
 
 /**
- * The Kinesis emulator, behind our port and behind our signature check: it would take any signature by itself, and
- * any web page's requests.
+ * Creates the Kinesis emulator behind the local port and its signature check. On its own, the emulator would accept any
+ * signature and the requests of any web page.
  *
- * @param directory where it keeps its streams
+ * @param directory directory of the streams
  */
 export function createKinesisEmulator(directory: string, verify: SigV4Verifier): KinesisEmulator {
   const emulator = loadKinesalite()({
@@ -24,19 +24,19 @@ export function createKinesisEmulator(directory: string, verify: SigV4Verifier):
     updateStreamMs: 0,
     shardLimit: 1_000,
   });
-  const underWay = new Set<Promise<void>>();
+  const inFlight = new Set<Promise<void>>();
   return {
     matches: ({ headers }) => String(headers['x-amz-target'] ?? '').startsWith('Kinesis_20131202.'),
     answer(request, response) {
       const refusal = refusalOf(request, verify);
       if (refusal) return sendJson(response, 400, refusal, { 'Content-Type': AMZ_JSON });
-      const answered = untilEnded(response).finally(() => underWay.delete(answered));
-      underWay.add(answered);
+      const answered = untilEnded(response).finally(() => inFlight.delete(answered));
+      inFlight.add(answered);
       replay(emulator, request, response);
     },
     async close() {
-      // It throws, where nobody can catch it, when its database closes under a request.
-      await Promise.all(underWay);
+      // If its database closed during a request, the emulator would throw an error that cannot be caught.
+      await Promise.all(inFlight);
       await new Promise<void>((resolve) => {
         emulator.close(() => resolve());
       });
@@ -44,14 +44,14 @@ export function createKinesisEmulator(directory: string, verify: SigV4Verifier):
   };
 }
 
-/** The streams are the developer's: what an identity may do is Cognito Sync. */
+/** Streams belong to the developer; credentials of an identity are valid only for Cognito Sync. */
 function refusalOf(request: RawRequest, verify: SigV4Verifier): { __type: string; message: string } | null {
   try {
     const { kind } = verify(request, 'kinesis');
     if (kind !== 'developer') {
       return {
         __type: 'AccessDeniedException',
-        message: 'credentials of an identity are for Cognito Sync alone',
+        message: 'credentials of an identity are valid only for Cognito Sync',
       };
     }
     if (!holdsNullEntry(request.body)) return null;
@@ -62,7 +62,7 @@ function refusalOf(request: RawRequest, verify: SigV4Verifier): { __type: string
   }
 }
 
-/** Kinesis refuses it. The emulator would fall over it later, in a callback where nobody can catch that. */
+/** Kinesis rejects such a request. The emulator would throw later, in a callback where the error cannot be caught. */
 function holdsNullEntry(bytes: Uint8Array): boolean {
   const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (!body.includes('null')) return false;
@@ -73,14 +73,15 @@ function holdsNullEntry(bytes: Uint8Array): boolean {
       return value;
     });
   } catch {
-    // What is not JSON the emulator refuses itself.
+    // The emulator rejects invalid JSON itself.
   }
   return isFound;
 }
 
 /**
- * Gives the emulator a request whose body has been read already. It reads no more of a request than this. What it
- * throws while it does so is thrown here. It answers any Origin with permission to read on, so it is not told of one.
+ * Passes a request to the emulator after its body has been read. The emulator uses only these parts of a request. Errors
+ * that it throws synchronously propagate. The Origin header is removed, because the emulator would allow any origin to
+ * read the response.
  */
 function replay(
   emulator: Server,
@@ -94,7 +95,7 @@ function replay(
   request.emit('end');
 }
 
-/** Until the emulator has said its last word, also to a client that is gone: the response has no event for that. */
+/** Resolves when the emulator ends the response. Works for a disconnected client too, for which no event is emitted. */
 function untilEnded(response: ServerResponse): Promise<void> {
   const end = response.end.bind(response);
   return new Promise((resolve) => {

@@ -7,19 +7,19 @@ import { readStartupPacket } from './sql-startup.ts';
 interface Connection {
   socket: Socket;
   session: SqlSession;
-  /** Told to the client at start-up. */
+  /** Reported to the client at startup. */
   settings: ReadonlyMap<string, string>;
-  /** What the client takes for the server's process. */
+  /** The process id that the client sees. */
   processId: number;
 }
 
 /**
- * Serves one client until it leaves or breaks the protocol, one message after the other. Never rejects: whatever
- * a client does ends at most its own connection.
+ * Serves one client, message by message, until it disconnects or violates the protocol. Never rejects: a client can end
+ * only its own connection.
  */
 export async function serveSqlConnection(connection: Connection): Promise<void> {
   const { socket } = connection;
-  // The loop below sees errors while it runs; one after it that nobody listens for would end the process.
+  // The loop below handles errors only while it runs. A later one without a listener would end the process.
   socket.on('error', () => {});
   socket.setNoDelay(true);
   try {
@@ -35,7 +35,7 @@ export async function serveSqlConnection(connection: Connection): Promise<void> 
 
 async function serveMessages({ socket, session, settings, processId }: Connection): Promise<void> {
   let hasStarted = false;
-  // Not destroyed at the end of the loop, because there may be something to say yet.
+  // Keeps the socket open after the loop, because an error may still have to be sent.
   const chunks = socket.iterator({ destroyOnReturn: false });
   for await (const message of readFrames(chunks, () => hasStarted)) {
     if (hasStarted) {
@@ -49,24 +49,24 @@ async function serveMessages({ socket, session, settings, processId }: Connectio
       hasStarted = true;
       await send(socket, Buffer.concat([startup.reply, greeting(settings, processId)]));
     } else {
-      // No encryption on loopback: the client goes on without, or leaves.
+      // Encryption is not supported on loopback. The client continues without it or disconnects.
       await send(socket, Buffer.from('N'));
     }
   }
 }
 
-/** Everybody on loopback is let in; then what the client is to know, and that it may begin. */
+/** Accepts every client on loopback, reports the settings, and signals that the server is ready. */
 function greeting(settings: ReadonlyMap<string, string>, processId: number): Uint8Array {
   return Buffer.concat([
     frame('R', int32(0)),
     ...Array.from(settings, ([name, value]) => frame('S', cString(name), cString(value))),
-    // BackendKeyData. The key opens nothing: a request to cancel is not answered, the time-out ends a statement.
+    // BackendKeyData. The key has no effect: cancel requests are ignored, and the timeout ends a statement.
     frame('K', int32(processId), int32(0)),
     frame('Z', Buffer.from('I')),
   ]);
 }
 
-/** Waits until the system has taken the bytes, so that a client that does not read gets no more from us to hold. */
+/** Waits until the system has accepted the bytes, so that a client that does not read cannot fill our memory. */
 function send(socket: Socket, bytes: Uint8Array): Promise<void> {
   if (bytes.length === 0) return Promise.resolve();
   return new Promise((sent) => {

@@ -1,8 +1,8 @@
-/** A statement that only has a meaning for a session, which the front does not hold: it is answered, not run. */
+/** A statement that concerns only session state. The SQL port has none, so it answers without running the statement. */
 export interface ControlStatement {
-  /** What the server would say it did. */
+  /** The command tag that a server would return. */
   tag: string;
-  /** Prepared statements that are gone after it. */
+  /** The prepared statements that it deallocates. */
   forgets?: 'all' | { name: string };
 }
 
@@ -23,24 +23,24 @@ const TAGS = new Map([
   ['UNLISTEN', 'UNLISTEN'],
 ]);
 
-/** Looking for the end of a statement may take time in the square of its length; no control statement is longer. */
+/** Finding the end of a statement can take quadratic time. No control statement is longer than this. */
 const MAX_CONTROL_LENGTH = 10_000;
 
 /**
- * Recognises BEGIN, COMMIT, SET and their like by the first keyword.
- * @returns undefined for every other statement, and where more than one statement is given
+ * Recognizes BEGIN, COMMIT, SET and similar statements by their first keyword.
+ * @returns undefined for any other statement, and for more than one statement
  */
 export function controlStatement(sql: string): ControlStatement | undefined {
   const statement = sql.slice(skipBlank(sql, 0));
   const [first = '', second = ''] = words(statement);
   const tag = TAGS.get(first === 'START' ? `${first} ${second}` : first);
-  if (tag === undefined || !isAlone(statement)) return undefined;
+  if (tag === undefined || !isSingleStatement(statement)) return undefined;
   if (first === 'DISCARD' && second === 'ALL') return { tag, forgets: 'all' };
   if (first === 'DEALLOCATE') return deallocate(statement);
   return { tag };
 }
 
-/** The first two words, upper case. */
+/** Returns the first two words in upper case. */
 function words(statement: string): string[] {
   const first = wordAt(statement, 0);
   return [first, wordAt(statement, skipBlank(statement, first.length))].map((word) => word.toUpperCase());
@@ -55,14 +55,14 @@ function deallocate(statement: string): ControlStatement {
   const [, quoted, plain = ''] = named ?? [];
   if (quoted !== undefined) return { tag: 'DEALLOCATE', forgets: { name: quoted.replaceAll('""', '"') } };
   if (plain.toUpperCase() === 'ALL') return { tag: 'DEALLOCATE ALL', forgets: 'all' };
-  // PostgreSQL folds what is not quoted.
+  // PostgreSQL folds unquoted names to lower case.
   return { tag: 'DEALLOCATE', forgets: { name: plain.toLowerCase() } };
 }
 
-/** True where nothing but blanks and semicolons follows the statement. */
-function isAlone(statement: string): boolean {
+/** Returns whether only white space, comments and semicolons follow the statement. */
+function isSingleStatement(statement: string): boolean {
   if (statement.length > MAX_CONTROL_LENGTH) return false;
-  // A string with escapes, a string, a name in quotes, a string in dollars, a word, any other character.
+  // Alternatives: escape string, string, quoted identifier, dollar-quoted string, word, any other character.
   const token =
     /[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$([A-Za-z_]\w*)?\$.*?\$\1\$|[\w$\u0080-\uffff]+|./sy;
   let ended = false;
@@ -75,7 +75,7 @@ function isAlone(statement: string): boolean {
   return true;
 }
 
-/** The next place that is neither white space nor comment; comments in slashes nest in PostgreSQL. */
+/** Skips white space and comments and returns the next position. Block comments nest in PostgreSQL. */
 function skipBlank(sql: string, from: number): number {
   let at = from;
   for (;;) {

@@ -1,14 +1,14 @@
 import { ProtocolError } from './sql-messages.ts';
 
-/** PostgreSQL's own limit of the first packet; an HTTP request or other noise declares far more. */
+/** PostgreSQL's limit for the first packet. An HTTP request or other foreign data would declare far more. */
 const MAX_STARTUP_BYTES = 10_000;
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
 /**
- * Cuts what a client sends into messages, however it arrives. Messages before the session has started have no
- * type byte, only the length. A last message that is not complete is left out.
- * @param hasStarted asked anew before each message
- * @throws {ProtocolError} a declared length is below the least or above 16 MiB (10,000 bytes at start-up)
+ * Splits the bytes of a client into messages, regardless of the chunks in which they arrive. Messages before the start of
+ * the session have only a length and no type byte. An incomplete last message is dropped.
+ * @param hasStarted called before each message
+ * @throws {ProtocolError} a declared length is below the minimum or above 16 MiB (10,000 bytes at startup)
  */
 export async function* readFrames(
   chunks: AsyncIterable<Uint8Array>,
@@ -20,7 +20,7 @@ export async function* readFrames(
   for await (const chunk of chunks) {
     held.push(chunk);
     heldBytes += chunk.length;
-    // A large message comes in hundreds of chunks: joined once, when it is complete.
+    // A large message arrives in hundreds of chunks; join them only once, when it is complete.
     if (heldBytes < neededBytes) continue;
     let rest = Buffer.concat(held);
     neededBytes = messageBytes(rest, hasStarted());
@@ -34,7 +34,7 @@ export async function* readFrames(
   }
 }
 
-/** How many bytes the first message of `bytes` has; where that cannot be told yet, one more than there are. */
+/** Returns the length of the first message in `bytes`; if it is not known yet, the number of available bytes plus one. */
 function messageBytes(bytes: Buffer, hasStarted: boolean): number {
   const typeBytes = hasStarted ? 1 : 0;
   if (bytes.length < typeBytes + 4) return bytes.length + 1;

@@ -1,15 +1,15 @@
 /**
- * Frames of PostgreSQL's wire protocol, version 3: a type byte, a length that counts itself, the fields.
- * https://www.postgresql.org/docs/current/protocol-message-formats.html
+ * Messages of PostgreSQL's wire protocol, version 3: a type byte, a length that includes itself, and the fields.
+ * Source: https://www.postgresql.org/docs/current/protocol-message-formats.html
  */
 
-/** The client broke the protocol in a way after which nothing it sends can be understood. */
+/** The client violated the protocol, so the rest of its data cannot be interpreted. */
 export class ProtocolError extends Error {
   override name = 'ProtocolError';
 }
 
 export const SYNC = frame('S');
-/** Always idle: the front holds no transaction, whatever the client began. */
+/** The status is always idle, because the SQL port keeps no transaction even if the client began one. */
 export const READY_FOR_QUERY = frame('Z', Buffer.from('I'));
 export const CLOSE_COMPLETE = frame('3');
 
@@ -47,22 +47,22 @@ export interface ErrorFields {
 }
 
 export function errorResponse({ severity = 'ERROR', code, message, hint }: ErrorFields): Uint8Array {
-  // S may be translated, V never is; clients read either.
+  // S can be localized, V never is; clients read one or the other.
   const fields = [`S${severity}`, `V${severity}`, `C${code}`, `M${message}`];
   if (hint !== undefined) fields.push(`H${hint}`);
   return frame('E', ...fields.map(cString), Buffer.alloc(1));
 }
 
-/** The fields of an ErrorResponse by their letter: `C` is the SQLSTATE, `M` the message. */
+/** Returns the fields of an ErrorResponse by their letter: `C` is the SQLSTATE, `M` the message. */
 export function readErrorFields(error: Uint8Array): Map<string, string> {
   const fields = Buffer.from(error.subarray(5)).toString().split('\0');
   return new Map(fields.map((field) => [field.charAt(0), field.slice(1)]));
 }
 
 /**
- * Reads the zero-terminated string that starts at `at`.
- * @returns its bytes, and where the next field starts
- * @throws {ProtocolError} it has no end
+ * Reads the NUL-terminated string that starts at `at`.
+ * @returns its bytes, and the position of the next field
+ * @throws {ProtocolError} it is not terminated
  */
 export function readCString(message: Uint8Array, at: number): { bytes: Uint8Array; next: number } {
   const end = message.indexOf(0, at);
@@ -70,7 +70,7 @@ export function readCString(message: Uint8Array, at: number): { bytes: Uint8Arra
   return { bytes: message.subarray(at, end), next: end + 1 };
 }
 
-/** As {@link readCString}, the text alone. */
+/** Reads a NUL-terminated string as {@link readCString} does, and returns only its text. */
 export function readText(message: Uint8Array, at: number): string {
   return Buffer.from(readCString(message, at).bytes).toString();
 }
@@ -80,8 +80,8 @@ export function typeOf(message: Uint8Array): string {
 }
 
 /**
- * Passes a backend's answer on, with every frame replaced by what `rewrite` makes of it. Rows (DataRow and
- * CopyData) stay as they are and are not looked at: an answer may hold a million of them.
+ * Replaces every message in a response of the server by the result of `rewrite`. Rows (DataRow and CopyData) are copied
+ * without calling it, because a response can have a million of them.
  */
 export function rewriteFrames(
   answer: Uint8Array,

@@ -8,31 +8,31 @@ import { readReportedSettings } from './sql-startup.ts';
 
 export interface SqlPortOptions {
   host: string;
-  /** 0 for any free one. */
+  /** 0 for any free port. */
   port: number;
   database: Pick<EmbeddedDatabase, 'query' | 'readOnly'>;
 }
 
 export interface SqlPort {
   port: number;
-  /** Frees the port and ends all connections; statements that run are not waited for. */
+  /** Releases the port and ends all connections without waiting for running statements. */
   close(): Promise<void>;
 }
 
-/** As many as a PostgreSQL server takes by default. */
+/** The default limit of a PostgreSQL server. */
 const MAX_CONNECTIONS = 100;
 
 const STOPPING = errorResponse({
   severity: 'FATAL',
   code: '57P01',
-  message: 'terminating connection: the service stops',
+  message: 'terminating connection: the service is stopping',
 });
 
 /**
- * Opens the embedded database to `psql` and other clients of PostgreSQL, to read: every statement runs alone, as
- * the reader role, in a read-only transaction that is taken back. There is no password.
- * @throws what Node throws where the port cannot be had, with `code` EADDRINUSE where it is taken
- * @throws {DatabaseError} the database did not tell its settings
+ * Opens the embedded database for reading by `psql` and other PostgreSQL clients. Every statement runs in its own
+ * read-only transaction as the reader role and is rolled back. There is no password.
+ * @throws the error of Node if it cannot listen, for example with `code` EADDRINUSE if the port is taken
+ * @throws {DatabaseError} the settings of the database could not be read
  */
 export async function startSqlPort({ host, port, database }: SqlPortOptions): Promise<SqlPort> {
   const settings = await readReportedSettings(database);
@@ -48,7 +48,7 @@ export async function startSqlPort({ host, port, database }: SqlPortOptions): Pr
   server.maxConnections = MAX_CONNECTIONS;
   server.listen(port, host);
   await once(server, 'listening');
-  // A connection that could not be accepted (no file descriptor left) is the client's loss alone.
+  // A connection that cannot be accepted (no file descriptor left) affects only its client.
   server.on('error', () => {});
   return {
     port: (server.address() as AddressInfo).port,

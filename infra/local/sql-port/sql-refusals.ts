@@ -1,7 +1,7 @@
 import { ValueRefusedError } from '../../../lib/common/errors.ts';
 import { errorResponse } from './sql-messages.ts';
 
-/** What a connection may keep in prepared statements and in a unit that is not run yet. */
+/** Limit of a connection's prepared statements together with the unit that has not run yet. */
 export const MAX_HELD_BYTES = 32 * 1024 * 1024;
 
 export const TOO_MUCH_HELD = errorResponse({
@@ -12,17 +12,17 @@ export const TOO_MUCH_HELD = errorResponse({
 
 export const FUNCTION_CALL_REFUSED = errorResponse({
   code: '0A000',
-  message: 'function calls by message are not supported here',
+  message: 'the FunctionCall message is not supported',
   hint: 'Call the function in a SELECT.',
 });
 
 export const SEVERAL_STATEMENTS_REFUSED = errorResponse({
   code: '42601',
-  message: 'one statement at a time here: this is a read-only front',
+  message: 'this read-only port accepts only one statement at a time',
   hint: 'Send the statements one by one.',
 });
 
-/** What the client is told where the database ended its statement or could not run it, as an ErrorResponse. */
+/** Converts an error of the database to an ErrorResponse for the client. */
 export function refusal(error: unknown): Uint8Array {
   const { message, code } = error as { message?: unknown; code?: unknown };
   if (error instanceof ValueRefusedError || code === '54000') {
@@ -33,7 +33,7 @@ export function refusal(error: unknown): Uint8Array {
     });
   }
   const sqlState = typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : 'XX000';
-  const hint = 'Add a LIMIT or a narrower WHERE: while a statement runs, everybody else waits for it.';
+  const hint = 'Add a LIMIT or a narrower WHERE: other clients wait while a statement runs.';
   return errorResponse({
     code: sqlState,
     message: String(message ?? error),

@@ -15,9 +15,9 @@ import { createUnit, forget, type PreparedStatements } from './sql-unit.ts';
 
 export interface SqlSession {
   /**
-   * Takes one message of the client, after start-up; to be awaited before the next.
-   * @returns what to send back, often nothing
-   * @throws {ProtocolError} the message cannot be understood: the connection is to be closed
+   * Handles one message of the client after startup; the caller awaits it before passing the next one.
+   * @returns the response, often empty
+   * @throws {ProtocolError} the message cannot be interpreted; close the connection
    */
   handle(message: Uint8Array): Promise<Uint8Array>;
 }
@@ -25,15 +25,14 @@ export interface SqlSession {
 const NOTHING = new Uint8Array();
 
 /**
- * The state of one client connection. Nothing of it is in the database: every statement is run alone, in a
- * read-only unit that is taken back, and what the client thinks its session holds (a transaction, settings,
- * prepared statements) is answered or remembered here.
- * @param readOnly runs messages ending in Sync, with at most one Execute, and answers with the server's frames
+ * Keeps the state of one client connection. The database has no session for it: every statement runs in its own read-only
+ * unit, which is rolled back. Transactions, settings and prepared statements of the client are emulated here.
+ * @param readOnly runs messages that end in Sync and have at most one Execute; returns the server's response
  */
 export function createSqlSession(readOnly: (messages: Uint8Array) => Promise<Uint8Array>): SqlSession {
   const prepared: PreparedStatements = new Map();
   let unit = createUnit(prepared);
-  /** After an error everything up to the client's next Sync is passed over, as PostgreSQL does. */
+  /** After an error, messages up to the client's next Sync are skipped, as in PostgreSQL. */
   let isSkipping = false;
 
   async function handle(message: Uint8Array): Promise<Uint8Array> {
@@ -48,7 +47,7 @@ export function createSqlSession(readOnly: (messages: Uint8Array) => Promise<Uin
       case 'D':
         return add(message);
       case 'E':
-        // Run here, not at the Sync: a unit takes one Execute, and the server may answer before a Sync as well.
+        // Run now instead of at the Sync: a unit has at most one Execute, and a server may respond before a Sync.
         return Buffer.concat([add(message), await runUnit()]);
       case 'C':
         return close(message);
@@ -59,7 +58,7 @@ export function createSqlSession(readOnly: (messages: Uint8Array) => Promise<Uin
       case 'd':
       case 'c':
       case 'f':
-        // What is left of a COPY FROM STDIN that was refused.
+        // The rest of a rejected COPY FROM STDIN.
         return NOTHING;
       default:
         throw new ProtocolError(`invalid frontend message type ${message[0]}`);
@@ -101,7 +100,7 @@ export function createSqlSession(readOnly: (messages: Uint8Array) => Promise<Uin
     }
   }
 
-  /** No unit keeps a portal, so closing one needs no server; nor does closing a statement, which is kept here. */
+  /** Portals end with their unit and prepared statements are kept here, so closing either needs no server. */
   async function close(message: Uint8Array): Promise<Uint8Array> {
     const name = readText(message, 6);
     const answer = await runUnit();

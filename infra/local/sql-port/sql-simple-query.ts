@@ -1,31 +1,31 @@
 import { cString, frame, int16, int32, readErrorFields, rewriteFrames } from './sql-messages.ts';
 import { SEVERAL_STATEMENTS_REFUSED } from './sql-refusals.ts';
-import { isOfTheServersSession } from './sql-unit.ts';
+import { isSessionMessage } from './sql-unit.ts';
 
 const NOTHING = new Uint8Array();
 
-/** The text of a simple Query as messages that do the same in the extended protocol, without the Sync. */
+/** Converts the text of a simple Query to equivalent messages of the extended protocol, without the Sync. */
 export function asExtendedQuery(sql: Uint8Array): Uint8Array[] {
   const unnamed = cString('');
   return [
     frame('P', unnamed, cString(sql), int16(0)),
-    // No parameters; every column as text.
+    // No parameters; all columns in text format.
     frame('B', unnamed, unnamed, int16(0), int16(0), int16(0)),
     frame('D', Buffer.from('P'), unnamed),
     frame('E', unnamed, int32(0)),
   ];
 }
 
-/** The answer to {@link asExtendedQuery} as the one to a simple Query, without the ReadyForQuery. */
+/** Converts the response to {@link asExtendedQuery} to that of a simple Query, without the ReadyForQuery. */
 export function toSimpleAnswer(answer: Uint8Array): Uint8Array {
   return rewriteFrames(answer, (type, frame) => {
-    // ParseComplete, BindComplete and NoData answer messages the client has not sent.
-    if (type === '1' || type === '2' || type === 'n' || isOfTheServersSession(type)) return NOTHING;
+    // ParseComplete, BindComplete and NoData respond to messages that the client did not send.
+    if (type === '1' || type === '2' || type === 'n' || isSessionMessage(type)) return NOTHING;
     return type === 'E' && isAboutSeveralStatements(frame) ? SEVERAL_STATEMENTS_REFUSED : frame;
   });
 }
 
-/** The server speaks of a prepared statement then, which the client knows nothing of. */
+/** The server's message then mentions a prepared statement, which the client did not create. */
 function isAboutSeveralStatements(error: Uint8Array): boolean {
   const fields = readErrorFields(error);
   return (

@@ -3,13 +3,13 @@ import { cString, frame, int32, ProtocolError, readCString, readText } from './s
 
 const VERSION_3_0 = 0x00030000;
 
-/** What a client may send before its session has started; version numbers are the protocol's own. */
+/** A packet before the start of the session. The version numbers are those of the protocol. */
 export type StartupPacket =
   | { kind: 'cancel' | 'ssl' | 'encryption' }
-  /** `reply` is to be sent first where the client asked for more than version 3.0. */
+  /** Send `reply` first: it is not empty if the client asked for more than version 3.0. */
   | { kind: 'start'; reply: Uint8Array };
 
-/** @throws {ProtocolError} no packet PostgreSQL knows */
+/** @throws {ProtocolError} the packet is unknown to PostgreSQL */
 export function readStartupPacket(packet: Uint8Array): StartupPacket {
   const bytes = Buffer.from(packet);
   const version = bytes.readUInt32BE(4);
@@ -25,12 +25,12 @@ export function readStartupPacket(packet: Uint8Array): StartupPacket {
   if (version === VERSION_3_0 && unknownOptions.length === 0) {
     return { kind: 'start', reply: new Uint8Array() };
   }
-  // NegotiateProtocolVersion: the newest version spoken here, and the options not known here.
+  // NegotiateProtocolVersion: the newest supported version and the options that are not supported.
   const reply = frame('v', int32(VERSION_3_0), int32(unknownOptions.length), ...unknownOptions.map(cString));
   return { kind: 'start', reply };
 }
 
-/** Names of the parameters: pairs of strings, then an empty name. */
+/** Reads the names of the parameters: pairs of strings, terminated by an empty name. */
 function readNames(packet: Buffer): string[] {
   const names: string[] = [];
   for (let at = 8; ; ) {
@@ -41,7 +41,7 @@ function readNames(packet: Buffer): string[] {
   }
 }
 
-/** Settings the server reports to a client when a session starts; psql and drivers decide by them. */
+/** Settings that a server reports at the start of a session; psql and drivers depend on them. */
 const REPORTED = [
   'server_version',
   'server_encoding',
@@ -53,13 +53,13 @@ const REPORTED = [
   'standard_conforming_strings',
 ];
 
-/** @returns names and values of the settings a client is told at start-up, as the database has them */
+/** @returns the settings that are reported to a client at startup, name to value in the database */
 export async function readReportedSettings(database: Pick<Database, 'query'>): Promise<Map<string, string>> {
   const { rows } = await database.query<{ name: string; setting: string }>(
     'select name, setting from pg_settings where name in (select unnest($1::text[]))',
     [REPORTED],
   );
   const settings = new Map(rows.map(({ name, setting }) => [name, setting]));
-  // Every statement runs so; pools and drivers look at this one to tell a primary from a replica.
+  // Every statement is read-only. Connection pools and drivers use this setting to tell a primary from a replica.
   return settings.set('default_transaction_read_only', 'on').set('is_superuser', 'off');
 }

@@ -10,28 +10,28 @@ import {
   typeOf,
 } from './sql-messages.ts';
 
-/** A statement the client has prepared: the server keeps none, so it is parsed again wherever it is used. */
+/** A prepared statement of the client. The server does not keep it, so it is parsed again in each unit that uses it. */
 export interface PreparedStatement {
   parse: Uint8Array;
   control: ControlStatement | undefined;
 }
 
-/** Prepared statements of one connection by name; '' is the unnamed one. */
+/** The prepared statements of one connection by name; '' is the unnamed one. */
 export type PreparedStatements = Map<string, PreparedStatement>;
 
-/** What is run at once: messages of the extended protocol up to the first Execute. */
+/** Messages of the extended protocol that run together, up to the first Execute. */
 export interface Unit {
-  /** For the server, without the Sync. */
+  /** The messages for the server, without the Sync. */
   messages: Uint8Array[];
-  /** Takes a Parse, Bind, Describe or Execute of the client. */
+  /** Adds a Parse, Bind, Describe or Execute of the client. */
   add(message: Uint8Array): void;
-  /** Makes of the server's answer the one the client expects, and keeps what it prepared. */
+  /** Converts the server's response to the one that the client expects, and stores what the unit prepared. */
   receive(answer: Uint8Array): { answer: Uint8Array; hasFailed: boolean };
 }
 
 const NOTHING = new Uint8Array();
 
-/** An empty unit that knows the statements of its connection and adds to them. */
+/** Creates an empty unit. It uses the prepared statements of its connection and adds to them. */
 export function createUnit(prepared: PreparedStatements): Unit {
   const messages: Uint8Array[] = [];
   const parses: { name: string; statement: PreparedStatement; isRepeated: boolean }[] = [];
@@ -47,7 +47,7 @@ export function createUnit(prepared: PreparedStatements): Unit {
     return parses.findLast((parsed) => parsed.name === name)?.statement;
   }
 
-  /** Parses a statement of an earlier unit again; one nobody knows is left to the server to complain about. */
+  /** Parses a statement of an earlier unit again. For an unknown statement, the server reports the error. */
   function repeatParse(name: string): void {
     const statement = prepared.get(name);
     if (statement !== undefined && find(name) === undefined) parse(name, statement, true);
@@ -58,7 +58,7 @@ export function createUnit(prepared: PreparedStatements): Unit {
     switch (typeOf(message)) {
       case 'P': {
         const name = readText(message, 5);
-        // A name that is taken must be refused, and is by the server if it is taken there too.
+        // A name in use must be rejected. The server does that if the name is in use there as well.
         if (name !== '') repeatParse(name);
         parse(name, toStatement(message), false);
         return;
@@ -92,7 +92,7 @@ export function createUnit(prepared: PreparedStatements): Unit {
         return commandComplete(executed.tag);
       }
       hasFailed ||= type === 'E';
-      return isOfTheServersSession(type) ? NOTHING : frame;
+      return isSessionMessage(type) ? NOTHING : frame;
     });
     return { answer, hasFailed };
   }
@@ -100,22 +100,22 @@ export function createUnit(prepared: PreparedStatements): Unit {
   return { messages, add, receive };
 }
 
-/** ReadyForQuery, ParameterStatus and notifications speak of the one session behind the front. */
-export function isOfTheServersSession(type: string): boolean {
+/** Returns whether a message concerns the server's own session: ReadyForQuery, ParameterStatus and notifications. */
+export function isSessionMessage(type: string): boolean {
   return type === 'Z' || type === 'S' || type === 'A';
 }
 
-/** Drops the statements that a DEALLOCATE or DISCARD takes away. */
+/** Drops the prepared statements that a DEALLOCATE or DISCARD names. */
 export function forget(prepared: PreparedStatements, { forgets }: ControlStatement): void {
   if (forgets === 'all') prepared.clear();
   else if (forgets) prepared.delete(forgets.name);
 }
 
-/** A control statement is not to be run, so the server gets an empty one, which is run without effect. */
+/** Replaces a control statement, which must not run, by an empty one, which has no effect. */
 function toStatement(message: Uint8Array): PreparedStatement {
   const { bytes: name, next } = readCString(message, 5);
   const control = controlStatement(readText(message, next));
-  // A copy: the message is part of a larger piece of what the socket gave.
+    // Copied, because the message is a view of a larger chunk from the socket.
   const parse = control ? frame('P', cString(name), cString(''), int16(0)) : new Uint8Array(message);
   return { parse, control };
 }
