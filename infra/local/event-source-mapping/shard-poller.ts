@@ -15,7 +15,7 @@ export interface ShardStatus {
   /** The checkpoint: all records up to this one are processed. Null before the first. */
   sequenceNumber: string | null;
   state: 'reading' | 'retrying' | 'drained';
-  /** Age of the oldest record that was read but not processed; 0 if there is none. */
+  /** Age of the oldest record that was read but not processed; 0 if all are processed. */
   millisBehind: number;
   /** Why the last attempt failed; null if it succeeded. */
   lastError: string | null;
