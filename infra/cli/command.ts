@@ -59,7 +59,7 @@ export interface Command extends CommandWith<CommandDeps> {
    */
   fromAnywhere?(args: string[], cwd: string): string[];
   /**
-   * Returns the question that the operator must confirm before the command runs; undefined if there is none.
+   * Returns the question that the operator must confirm before the command runs; undefined if no confirmation is needed.
    * @throws as `prepare` does
    */
   question?(args: string[]): string | undefined;

@@ -142,7 +142,7 @@ describe('sync rules that are hostile or broken', () => {
     await update('throws-later', set('sent', SECRET));
     const key = 'evil\u001b[31m\nforged';
     await refusalOf(update('quotes', set(key, SECRET)));
-    for (const reason of ['it ended itself with exit code 7', 'it threw after it had answered']) {
+    for (const reason of ['it ended itself with exit code 7', 'it threw after it had responded']) {
       await expect.poll(() => started.output()).toContain(`"sync-trigger: ${reason}"`);
     }
     await expect.poll(() => started.output()).toContain('Error: evil\\u001b[31m\\nforged: its value');

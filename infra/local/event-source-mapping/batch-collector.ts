@@ -12,13 +12,13 @@ import { errorText, type RetryState } from './retry-state.ts';
 import { isCondition, type ShardCursor } from './shard-cursor.ts';
 import type { ShardProgress } from './shard-progress.ts';
 
-/** Why a shard has no more records: it is closed and read to its end, or it (or its stream) is gone. */
+/** Why a shard has no more records: it is closed and was read to its end, or it (or its stream) does not exist. */
 export type ShardEnd = 'drained' | 'missing';
 
 interface BatchCollector {
-  /** The next batch of a lane, waited for; empty when the shard has ended or the signal is aborted. */
+  /** Waits for the next batch of a lane. Empty if the shard has ended or the signal is aborted. */
   next(lane: number): Promise<EncodedRecord[]>;
-  /** Drops the first `count` records of a lane: they are processed. */
+  /** Drops the first `count` records of a lane, which have been processed. */
   processed(lane: number, count: number): void;
   end(): ShardEnd | undefined;
 }
@@ -28,35 +28,35 @@ interface BatchCollectorDeps extends MappingRuntime {
   origin: EventOrigin;
   settings: Pick<MappingSettings, 'batchSize' | 'maximumBatchingWindowMs' | 'parallelizationFactor'>;
   progress: Pick<ShardProgress, 'read' | 'ahead'>;
-  /** Records that arrived before this time (epoch milliseconds) are passed over. */
+  /** Records that arrived before this time (epoch milliseconds) are skipped. */
   notBefore: number;
   options: MappingOptions;
-  trouble: RetryState;
+  retryState: RetryState;
   signal: AbortSignal;
 }
 
-/** AWS ends an answer at 10 MB by itself; emulators do not, and a record may hold 1 MiB. */
+/** AWS limits a response to 10 MB itself. Emulators do not, and a record can hold 1 MiB. */
 const MAX_RECORDS_PER_READ = 100;
 /**
- * How many batches of each lane, by size and by bytes, are held while a lane makes no headway. The others go on for
- * that long; what they have processed comes again after a crash.
+ * Batches per lane, by record count and by bytes, that are held while one lane makes no progress. Until this limit, the
+ * other lanes continue; after a crash, the records that they processed are delivered again.
  */
 const MAX_BATCHES_AHEAD = 4;
 
 type Pending = EncodedRecord & { readAt: number };
 
 /**
- * Reads a shard and collects batches as AWS does: a batch is complete when it has `batchSize` records, when the next
- * record would lift the payload over 6 MB, or when its oldest record has waited for the batching window. Records that
- * are there already are taken up to a full batch even without a window.
+ * Reads a shard and collects batches as AWS does. A batch is complete when it has `batchSize` records, when the next
+ * record would increase the payload to more than 6 MB, or when its oldest record has waited for the batching window. Even
+ * without a window, available records are collected up to a full batch.
  *
- * The records go into as many lanes as batches are processed at once, each partition key into a lane of its own.
+ * There is one lane per concurrent batch. All records of a partition key go into the same lane.
  *
  * Source: AWS Lambda Developer Guide, "How Lambda processes records from stream and queue-based event sources",
  * batching behavior.
  */
 export function createBatchCollector(deps: BatchCollectorDeps): BatchCollector {
-  const { cursor, settings, progress, options, trouble, signal, now, sleep } = deps;
+  const { cursor, settings, progress, options, retryState, signal, now, sleep } = deps;
   const { batchSize, maximumBatchingWindowMs, parallelizationFactor } = settings;
   const limits = { batchSize, maxPayloadBytes: MAX_PAYLOAD_BYTES };
   const lanes = Array.from({ length: parallelizationFactor }, (): Pending[] => []);
@@ -64,9 +64,9 @@ export function createBatchCollector(deps: BatchCollectorDeps): BatchCollector {
   const maxBytes = MAX_BATCHES_AHEAD * parallelizationFactor * MAX_PAYLOAD_BYTES;
   let bytes = 0;
   let end: ShardEnd | undefined;
-  /** The last read was as long as it could be, so another will find records at once. */
+  /** The last read returned as many records as it could, so another one will find records immediately. */
   let more = false;
-  /** One read at a time serves all lanes that wait. */
+  /** A single read at a time serves all waiting lanes. */
   let reading: Promise<void> | undefined;
   const waiting = new Set<Pending[]>();
   let room = Promise.withResolvers<void>();
@@ -78,7 +78,7 @@ export function createBatchCollector(deps: BatchCollectorDeps): BatchCollector {
     try {
       const page = await untilAborted(cursor.read(limit), signal);
       if (!page) return;
-      trouble.over();
+      retryState.recovered();
       for (const record of page.records) {
         if (record.arrivedAt.getTime() < deps.notBefore) continue;
         const encoded = encodeRecord(record, deps.origin);
@@ -94,7 +94,7 @@ export function createBatchCollector(deps: BatchCollectorDeps): BatchCollector {
         end = 'missing';
         return;
       }
-      const attempt = trouble.failed(`the shard cannot be read: ${errorText(error)}`);
+      const attempt = retryState.failed(`the shard cannot be read: ${errorText(error)}`);
       await sleep(retryDelayMs(attempt, options, deps.random()), signal);
     }
   }
@@ -124,8 +124,8 @@ export function createBatchCollector(deps: BatchCollectorDeps): BatchCollector {
       const pending = lanes[lane] ?? [];
       while (!signal.aborted) {
         const { count, full } = measureBatch(pending, limits);
-        const noneToWaitFor = end !== undefined || !hasRoom() || (!more && windowLeftMs(pending) <= 0);
-        if (full || (count > 0 && noneToWaitFor)) return pending.slice(0, count);
+        const cannotGrow = end !== undefined || !hasRoom() || (!more && windowLeftMs(pending) <= 0);
+        if (full || (count > 0 && cannotGrow)) return pending.slice(0, count);
         if (end !== undefined) break;
         if (hasRoom()) await readFor(pending);
         else await untilAborted(room.promise, signal);
@@ -142,11 +142,11 @@ export function createBatchCollector(deps: BatchCollectorDeps): BatchCollector {
 }
 
 /**
- * Which of a shard's concurrent batches a record goes into, 0 to `parallelizationFactor` - 1: one partition key
- * always into the same, so that its records stay in order. Not by MD5, by which Kinesis chose the shard.
+ * Returns the lane of a record, 0 to `parallelizationFactor` - 1. A partition key always has the same lane, so that its
+ * records stay in order. The hash is not MD5, because Kinesis uses that to choose the shard.
  *
  * Source: AWS Lambda Developer Guide, "Using Lambda to process records from Amazon Kinesis Data Streams":
- * `ParallelizationFactor` keeps the order of each partition key. How keys are assigned is not described.
+ * `ParallelizationFactor` preserves the order per partition key. The assignment of keys is not documented.
  */
 export function laneOf(partitionKey: string, parallelizationFactor: number): number {
   if (parallelizationFactor === 1) return 0;

@@ -9,7 +9,7 @@ import type { MappingOptions, MappingRuntime, MappingSettings } from './mapping-
 import { type Attempt, afterFailure, countExpired, firstAttempt, partOf } from './retry-policy.ts';
 import { errorText, type MappingLogger, type RetryState, untilDone } from './retry-state.ts';
 
-/** The function: may throw, may never return, and its answer is anyone's guess. */
+/** Invokes the function, which may throw or never return. Its response is untrusted. */
 export type InvokeMappedFunction = (event: KinesisStreamEvent, requestId: string) => Promise<unknown>;
 
 export interface BatchDeliveryDeps extends MappingRuntime {
@@ -18,42 +18,42 @@ export interface BatchDeliveryDeps extends MappingRuntime {
   origin: FailureOrigin;
   settings: MappingSettings;
   options: MappingOptions;
-  trouble: RetryState;
+  retryState: RetryState;
   logger: MappingLogger;
-  /** What log lines say of the shard. */
+  /** Ids of the shard for log lines. */
   details: Record<string, unknown>;
   signal: AbortSignal;
-  /** The first records not yet processed are, or are kept in the failure destination. */
+  /** Called when the first unprocessed records have been processed or stored in the failure destination. */
   processed: (records: readonly EncodedRecord[]) => void;
-  /** Stores how far the shard has come. */
+  /** Stores the progress of the shard. */
   saveCheckpoint: () => Promise<void>;
-  /** So many records were discarded as one batch. */
+  /** Called with the number of records that were discarded as one batch. */
   onDiscarded: (count: number) => void;
 }
 
 /**
- * Has the function process a batch, in order, however many invocations it takes and in whichever parts; what it
- * cannot process goes to the failure destination. The checkpoint is stored after each invocation that got something
- * done, before the next one. Returns early when the signal is aborted, but not before an invocation under way has
- * ended. Never throws.
+ * Delivers a batch to the function, in order, in as many invocations and parts as needed. Records that the function
+ * cannot process go to the failure destination. After each invocation that made progress, the checkpoint is stored before
+ * the next one. When the signal is aborted, it returns early, but only after an invocation in flight has ended. Never
+ * throws.
  */
 export async function deliverBatch(batch: readonly EncodedRecord[], deps: BatchDeliveryDeps): Promise<void> {
   let waiting = [firstAttempt(batch)];
   while (!deps.signal.aborted) {
     const [attempt, ...later] = waiting;
-    if (!attempt) return deps.trouble.over();
+    if (!attempt) return deps.retryState.recovered();
     waiting = [...(await advance(attempt, deps)), ...later];
   }
 }
 
-/** One invocation, or one discarding; what of the batch is to follow. */
+/** Invokes the function once or discards once. Returns the remaining attempts. */
 async function advance(attempt: Attempt, deps: BatchDeliveryDeps): Promise<Attempt[]> {
   const expired = countExpired(attempt.records, deps.settings, deps.now());
   if (expired > 0) {
     await discard({ ...attempt, records: attempt.records.slice(0, expired) }, 'RecordAgeExceeded', deps);
     return expired < attempt.records.length ? [partOf(attempt, expired)] : [];
   }
-  // Only a record that is alone can be: "For records larger than 6 MiBs, Lambda processes them using an on-failure
+  // Only a single record can be too large: "For records larger than 6 MiBs, Lambda processes them using an on-failure
   // destination" (Amazon Kinesis Data Streams Developer Guide, "Handle large records").
   if (payloadBytes(attempt.records) > MAX_PAYLOAD_BYTES) {
     await discard(attempt, 'InvocationPayloadSizeExceeded', deps);
@@ -70,7 +70,7 @@ async function invoke(attempt: Attempt, deps: BatchDeliveryDeps): Promise<Attemp
   const count = processedCount(verdict, attempt.records.length);
   if (count > 0) {
     if (!(await settle(attempt.records.slice(0, count), deps))) return [];
-    deps.trouble.progressed();
+    deps.retryState.progressed();
   }
   if (verdict.outcome === 'done') return [];
   const functionError = invocation.kind === 'threw' ? 'Unhandled' : null;
@@ -80,7 +80,10 @@ async function invoke(attempt: Attempt, deps: BatchDeliveryDeps): Promise<Attemp
     lastInvocation: { requestId, functionError },
   } satisfies Attempt;
   const what = describe(verdict);
-  const failuresBefore = deps.trouble.failed(what, invocation.kind === 'threw' ? invocation.message : what);
+  const failuresBefore = deps.retryState.failed(
+    what,
+    invocation.kind === 'threw' ? invocation.message : what,
+  );
   return follow(invoked, verdict, failuresBefore, deps);
 }
 
@@ -96,15 +99,15 @@ async function follow(
     return [];
   }
   if (next.step === 'split') {
-    // Another batch, tried for the first time: nothing to wait for, and there is an end to splitting.
-    deps.trouble.progressed();
+    // No delay: each half is a new batch that has not been tried, and splitting ends at single records.
+    deps.retryState.progressed();
     return next.attempts;
   }
   await deps.sleep(retryDelayMs(failuresBefore, deps.options, deps.random()), deps.signal);
   return [next.attempt];
 }
 
-/** Sends event and answer through JSON, as on the wire: no memory is shared, and values that JSON changes show up. */
+/** Serializes event and response as JSON, as over the wire: no memory is shared, and values without a JSON form show up. */
 async function invokeOnce(
   invoke: InvokeMappedFunction,
   payload: string,
@@ -115,7 +118,7 @@ async function invokeOnce(
     const answer = JSON.stringify(await invoke(event, requestId));
     return { kind: 'answered', answer: answer === undefined ? null : JSON.parse(answer) };
   } catch (error) {
-    const errorName = error instanceof Error ? error.name : 'something that is not an Error';
+    const errorName = error instanceof Error ? error.name : 'a value that is not an Error';
     return { kind: 'threw', errorName, message: errorText(error) };
   }
 }
@@ -131,8 +134,8 @@ function describe(verdict: Exclude<BatchVerdict, { outcome: 'done' }>): string {
 }
 
 /**
- * The shard moves on when the records are kept, not before. AWS does not say what Lambda does while its destination
- * refuses; waiting is the side on which nothing is lost.
+ * Stores records in the failure destination and only then continues with the shard. AWS does not document what Lambda
+ * does while its destination fails; waiting loses nothing.
  */
 async function discard(
   attempt: Attempt,
@@ -143,10 +146,10 @@ async function discard(
     { attempt, condition, requestId: randomUUID(), now: deps.now() },
     deps.origin,
   );
-  const keep = () => deps.failures.keep(record);
-  if (!(await untilDone(keep, 'the failure destination does not take discarded records', deps))) return;
+  const store = () => deps.failures.keep(record);
+  if (!(await untilDone(store, 'cannot store discarded records in the failure destination', deps))) return;
   const { startSequenceNumber, endSequenceNumber, batchSize } = record.KinesisBatchInfo;
-  deps.logger.error('records discarded, and kept in the failure destination', {
+  deps.logger.error('discarded records and stored them in the failure destination', {
     ...deps.details,
     condition,
     startSequenceNumber,
@@ -154,10 +157,10 @@ async function discard(
     batchSize,
   });
   deps.onDiscarded(batchSize);
-  if (await settle(attempt.records, deps)) deps.trouble.progressed();
+  if (await settle(attempt.records, deps)) deps.retryState.progressed();
 }
 
-/** False when the signal was aborted before the checkpoint was stored. */
+/** Returns false if the signal was aborted before the checkpoint was stored. */
 function settle(records: readonly EncodedRecord[], deps: BatchDeliveryDeps): Promise<boolean> {
   deps.processed(records);
   return untilDone(deps.saveCheckpoint, 'the checkpoint cannot be saved', deps);

@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { SetupError } from '../../../lib/common/errors.ts';
 import { isObject } from '../../../lib/common/json.ts';
 
-/** How far one mapping has come in each shard. */
+/** The checkpoints of one mapping, one per shard. */
 export interface CheckpointStore {
-  /** When this mapping was first started, epoch milliseconds. */
+  /** Time of the mapping's first start, epoch milliseconds. */
   readonly startedAt: number;
-  /** The last sequence number processed, as far as this process knows. */
+  /** Returns the last processed sequence number that this process knows. */
   get(shardId: string): string | undefined;
-  /** Resolves when it is on disk. A save that failed may be called again. */
+  /** Resolves when the checkpoint is on disk. A failed save can be repeated. */
   save(shardId: string, sequenceNumber: string): Promise<void>;
 }
 
@@ -21,11 +21,11 @@ interface Checkpoints {
 const FORMAT = 1;
 
 /**
- * Opens the checkpoints of one mapping, a JSON file `<functionName>.<streamName>.checkpoints.json` in
- * `directory` (made if need be); creates it for a mapping that is new. Only one process may have it open.
+ * Opens the checkpoints of one mapping: the JSON file `<functionName>.<streamName>.checkpoints.json` in `directory`. For a
+ * new mapping, it creates the file and, if needed, the directory. Only one process may have the file open.
  *
- * @param now epoch milliseconds
- * @throws {SetupError} the file cannot be read or written, or does not hold checkpoints
+ * @param now returns epoch milliseconds
+ * @throws {SetupError} the file cannot be read or written, or does not contain checkpoints
  */
 export async function openCheckpointFile(
   { directory, functionName, streamName }: { directory: string; functionName: string; streamName: string },
@@ -42,7 +42,7 @@ export async function openCheckpointFile(
     get: (shardId) => shards.get(shardId),
     save(shardId, sequenceNumber) {
       shards.set(shardId, sequenceNumber);
-      // One after the other: all shards share the file and its temporary name.
+      // Serialized, because all shards share the file and its temporary name.
       const write = lastWrite.then(() => replace(path, { startedAt, shards }));
       lastWrite = write.catch(() => undefined);
       return write;
@@ -61,11 +61,11 @@ async function read(path: string): Promise<Checkpoints | undefined> {
   const checkpoints = parse(text);
   if (checkpoints) return checkpoints;
   throw new SetupError(
-    `${path} does not hold checkpoints of a stream; put the file back, or delete it to have the stream delivered again from its start`,
+    `${path} does not contain valid checkpoints; restore the file, or delete it to process the stream again from its start`,
   );
 }
 
-/** The checkpoints in the text, undefined if there are none to be made out. */
+/** Parses checkpoints. Returns undefined for any other text. */
 function parse(text: string): Checkpoints | undefined {
   let content: unknown;
   try {
@@ -93,8 +93,9 @@ async function create(directory: string, path: string, checkpoints: Checkpoints)
 }
 
 /**
- * A reader sees the old file or the new one, never a part. There is no fsync: the embedded database does
- * without as well, and a checkpoint that outlived a power cut which the rows did not would lose them.
+ * Replaces the file atomically, so that a reader sees the old or the new content, never a part. There is no fsync,
+ * because the embedded database does not use it either. If a checkpoint survived a power failure and the rows did not,
+ * the rows would be lost.
  */
 async function replace(path: string, { startedAt, shards }: Checkpoints): Promise<void> {
   const temporary = `${path}.tmp`;

@@ -3,31 +3,31 @@ import deployed from '../../stack/project-stream-mapping.json' with { type: 'jso
 import type { MappingSettings } from './mapping-settings.ts';
 
 /**
- * The settings that `serverless.yml` deploys the stream handler's mapping with, from the same file.
+ * Returns the settings of the stream handler's mapping, read from the file that `serverless.yml` deploys.
  *
- * @throws {SetupError} AWS would refuse one of them
+ * @throws {SetupError} AWS would reject a setting
  */
 export function deployedMappingSettings(): MappingSettings {
   return toMappingSettings(deployed);
 }
 
-/** The limits of CreateEventSourceMapping; -1, where it is allowed, stands for no limit. */
+/** The limits of CreateEventSourceMapping. Where -1 is allowed, it means no limit. */
 const RANGES = [
-  { name: 'batchSize', least: 1, most: 10_000 },
-  { name: 'batchWindow', least: 0, most: 300 },
-  { name: 'parallelizationFactor', least: 1, most: 10 },
-  { name: 'maximumRetryAttempts', least: 0, most: 10_000, unlimited: -1 },
-  { name: 'maximumRecordAgeInSeconds', least: 60, most: 604_800, unlimited: -1 },
+  { name: 'batchSize', min: 1, max: 10_000 },
+  { name: 'batchWindow', min: 0, max: 300 },
+  { name: 'parallelizationFactor', min: 1, max: 10 },
+  { name: 'maximumRetryAttempts', min: 0, max: 10_000, unlimited: -1 },
+  { name: 'maximumRecordAgeInSeconds', min: 60, max: 604_800, unlimited: -1 },
 ] as const;
 
 interface Range {
   name: string;
-  least: number;
-  most: number;
+  min: number;
+  max: number;
   unlimited?: number;
 }
 
-/** @throws {SetupError} AWS would refuse one of them */
+/** @throws {SetupError} AWS would reject a setting */
 export function toMappingSettings(settings: typeof deployed): MappingSettings {
   for (const range of RANGES) check(settings[range.name], range);
   return {
@@ -42,10 +42,10 @@ export function toMappingSettings(settings: typeof deployed): MappingSettings {
   };
 }
 
-function check(value: number, { name, least, most, unlimited }: Range): void {
-  if (Number.isInteger(value) && ((value >= least && value <= most) || value === unlimited)) return;
+function check(value: number, { name, min, max, unlimited }: Range): void {
+  if (Number.isInteger(value) && ((value >= min && value <= max) || value === unlimited)) return;
   const or = unlimited === undefined ? '' : `, or ${unlimited}`;
   throw new SetupError(
-    `infra/stack/project-stream-mapping.json: ${name} is ${value}; it has to be ${least} to ${most}${or}`,
+    `infra/stack/project-stream-mapping.json: ${name} is ${value}; use an integer from ${min} to ${max}${or}`,
   );
 }

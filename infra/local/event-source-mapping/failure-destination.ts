@@ -3,20 +3,20 @@ import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { FailureRecord } from './failure-record.ts';
 
-/** Where discarded records go, so that discarding loses nothing. */
+/** Stores discarded records, so that none is lost. */
 export interface FailureDestination {
   /**
-   * Resolves when the record is kept. A keep that failed may be called again; one that a crash has cut short is, so
-   * the same records may be kept twice.
+   * Resolves when the record is stored. A failed call can be repeated. A call that a crash interrupted is repeated as
+   * well, so the same records may be stored twice.
    */
   keep(record: FailureRecord): Promise<void>;
 }
 
 /**
- * Keeps records as files: `directory` takes the place of the bucket, and the files are the objects that Lambda puts
- * there, under the same keys.
+ * Stores records as files. `directory` replaces the bucket, and the files have the content and the keys of the objects
+ * that Lambda writes.
  *
- * @param mappingUuid of the event source mapping
+ * @param mappingUuid UUID of the event source mapping
  */
 export function createFailureDirectory({
   directory,
@@ -30,7 +30,7 @@ export function createFailureDirectory({
       const path = join(directory, failureKey(mappingUuid, record, randomUUID()));
       await mkdir(dirname(path), { recursive: true });
       const temporary = `${path}.tmp`;
-      // The checkpoint moves past these records next: they have to be on disk before it is.
+      // The checkpoint moves past these records next, so they must be on disk before it is.
       await writeFile(temporary, JSON.stringify(record), { flush: true });
       await rename(temporary, path);
     },
@@ -38,10 +38,9 @@ export function createFailureDirectory({
 }
 
 /**
- * The key of an object in a failure destination,
+ * Returns the key of an object in a failure destination,
  * `aws/lambda/<ESM-UUID>/<shardID>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<Random UUID>`.
- * Source: AWS Lambda Developer Guide, "Retain discarded batch records for a Kinesis Data Streams event source in
- * Lambda".
+ * Source: AWS Lambda Developer Guide, "Retain discarded batch records for a Kinesis Data Streams event source in Lambda".
  */
 export function failureKey(mappingUuid: string, record: FailureRecord, random: string): string {
   const { timestamp, KinesisBatchInfo } = record;

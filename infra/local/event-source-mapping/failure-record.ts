@@ -2,8 +2,8 @@ import { eventPayload } from './kinesis-event.ts';
 import type { Attempt } from './retry-policy.ts';
 
 /**
- * Why records were discarded. The third is a name of ours: AWS documents that a record which alone exceeds the
- * payload of an invocation goes to the failure destination, but not under which condition.
+ * Why records were discarded. The third name is ours: AWS documents that a single record that exceeds the invocation
+ * payload goes to the failure destination, but not under which condition.
  */
 export type FailureCondition =
   | 'RetryAttemptsExhausted'
@@ -11,19 +11,19 @@ export type FailureCondition =
   | 'InvocationPayloadSizeExceeded';
 
 /**
- * What Lambda writes to a failure destination in S3.
- * Source: AWS Lambda Developer Guide, "Retain discarded batch records for a Kinesis Data Streams event source in
- * Lambda", example Amazon S3 invocation record.
+ * The object that Lambda writes to a failure destination in S3.
+ * Source: AWS Lambda Developer Guide, "Retain discarded batch records for a Kinesis Data Streams event source in Lambda",
+ * example Amazon S3 invocation record.
  */
 export interface FailureRecord {
   requestContext: {
     requestId: string;
     functionArn: string;
     condition: FailureCondition;
-    /** Of these records, in whichever batches. */
+    /** Number of invocations with these records, in any batch. */
     approximateInvokeCount: number;
   };
-  /** Absent where the function was never invoked with the records. */
+  /** Absent if the function was never invoked with the records. */
   responseContext?: { statusCode: 200; executedVersion: '$LATEST'; functionError: 'Unhandled' | null };
   version: '1.0';
   timestamp: string;
@@ -36,7 +36,7 @@ export interface FailureRecord {
     batchSize: number;
     streamArn: string;
   };
-  /** The event that the function got, or would have got, as JSON. */
+  /** The event that the function received, or would have received, as JSON. */
   payload: string;
 }
 
@@ -47,10 +47,10 @@ export interface FailureOrigin {
 }
 
 interface Discarded {
-  /** With at least one record. */
+  /** Has at least one record. */
   attempt: Attempt;
   condition: FailureCondition;
-  /** Where there was no invocation to name. */
+  /** Used if there was no invocation. */
   requestId: string;
   /** Epoch milliseconds. */
   now: number;
@@ -63,7 +63,7 @@ export function toFailureRecord(
   const { records, invocations, lastInvocation } = attempt;
   const first = records[0];
   const last = records.at(-1);
-  if (!first || !last) throw new Error('a failure record of no records');
+  if (!first || !last) throw new Error('a failure record needs at least one record');
   return {
     requestContext: {
       requestId: lastInvocation?.requestId ?? requestId,

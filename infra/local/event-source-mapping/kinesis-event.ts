@@ -1,16 +1,16 @@
 import type { KinesisStreamRecord } from 'aws-lambda';
 import type { KinesisRecord } from '../../../lib/aws/kinesis-reader.ts';
 
-/** What all records of one shard's events have in common. */
+/** The members that all records of a shard's events share. */
 export interface EventOrigin {
   shardId: string;
   streamArn: string;
   region: string;
-  /** The role the mapping reads the stream with. */
+  /** The role with which the mapping reads the stream. */
   invokeIdentityArn: string;
 }
 
-/** A record as it goes over the wire in an event, with what the poller needs to know of it. */
+/** A record in its wire form, with the properties that the poller needs. */
 export interface EncodedRecord {
   sequenceNumber: string;
   /** Epoch milliseconds. */
@@ -22,7 +22,7 @@ export interface EncodedRecord {
 }
 
 /**
- * What one invocation takes, base64 and the members around it included.
+ * Payload limit of one invocation, including base64 and the surrounding members.
  * Source: AWS Lambda Developer Guide, "Lambda quotas", synchronous invocation payload.
  */
 export const MAX_PAYLOAD_BYTES = 6 * 1024 * 1024;
@@ -30,7 +30,7 @@ export const MAX_PAYLOAD_BYTES = 6 * 1024 * 1024;
 const ENVELOPE_BYTES = '{"Records":[]}'.length;
 
 /**
- * One record of the event a function gets: data in base64, arrival in seconds with a fraction.
+ * Converts a record to its form in the function's event: data in base64, arrival time in fractional seconds.
  * Source: AWS Lambda Developer Guide, "Process Amazon Kinesis Data Streams records with Lambda", example event.
  */
 export function toEventRecord(record: KinesisRecord, origin: EventOrigin): KinesisStreamRecord {
@@ -53,7 +53,7 @@ export function toEventRecord(record: KinesisRecord, origin: EventOrigin): Kines
   };
 }
 
-/** The record as event JSON, made once: retries and the payload limit both need it. */
+/** Encodes a record as event JSON once, because both retries and the payload limit need it. */
 export function encodeRecord(record: KinesisRecord, origin: EventOrigin): EncodedRecord {
   const json = JSON.stringify(toEventRecord(record, origin));
   return {
@@ -64,20 +64,20 @@ export function encodeRecord(record: KinesisRecord, origin: EventOrigin): Encode
   };
 }
 
-/** The `KinesisStreamEvent` of these records as JSON, the payload of one invocation. */
+/** Returns the `KinesisStreamEvent` with these records as JSON: the payload of one invocation. */
 export function eventPayload(records: readonly EncodedRecord[]): string {
   return `{"Records":[${records.map(({ json }) => json).join(',')}]}`;
 }
 
-/** Length of `eventPayload` in UTF-8. */
+/** Returns the length of `eventPayload` in UTF-8 bytes. */
 export function payloadBytes(records: readonly EncodedRecord[]): number {
   const separators = Math.max(0, records.length - 1);
   return records.reduce((sum, { bytes }) => sum + bytes, ENVELOPE_BYTES + separators);
 }
 
 /**
- * How many of the pending records the next invocation takes, from the first: at most `batchSize`, and as many
- * as fit into `maxPayloadBytes` together. A record that alone exceeds the limit goes alone.
+ * Returns how many of the pending records the next invocation receives, starting with the first: at most `batchSize`, and
+ * as many as fit into `maxPayloadBytes` in total. A single record that exceeds the limit forms a batch of its own.
  *
  * @returns `count`, and whether the batch is `full`, so that waiting for more records cannot make it larger
  */

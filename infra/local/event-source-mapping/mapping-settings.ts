@@ -1,39 +1,39 @@
 import type { BackoffOptions, Sleep } from '../waiting.ts';
 
 /**
- * The settings of an AWS event source mapping that the local one honours, under AWS's names.
+ * The settings of an AWS event source mapping that the local one supports, with AWS's names.
  * Source: AWS Lambda API Reference, CreateEventSourceMapping.
  */
 export interface MappingSettings {
-  /** Most records of one invocation, 1 to 10,000. */
+  /** Maximum number of records per invocation, 1 to 10,000. */
   batchSize: number;
-  /** How long a record may wait for others to fill its batch, 0 to 300,000. */
+  /** Longest time that a record waits for others to fill its batch, 0 to 300,000. */
   maximumBatchingWindowMs: number;
-  /** Where a mapping without checkpoints begins: at the oldest record, or with those that arrive from now on. */
+  /** Start of a mapping without checkpoints: the oldest record, or records that arrive from now on. */
   startingPosition: 'TRIM_HORIZON' | 'LATEST';
-  /** How many batches of one shard are processed at once, 1 to 10; the order of each partition key is kept. */
+  /** Number of concurrent batches per shard, 1 to 10; the order per partition key is preserved. */
   parallelizationFactor: number;
-  /** Whether a batch that failed as a whole is split in two before it is tried again. */
+  /** Whether a batch that failed as a whole is split in two before it is retried. */
   bisectBatchOnFunctionError: boolean;
-  /** How often a batch is tried again before it is discarded, 0 to 10,000; -1 for without end. */
+  /** Number of retries before a batch is discarded, 0 to 10,000; -1 for no limit. */
   maximumRetryAttempts: number;
-  /** How old a record may be when the function gets it, 60 to 604,800; -1 for any age. */
+  /** Maximum age of a record that is delivered, 60 to 604,800; -1 for no limit. */
   maximumRecordAgeInSeconds: number;
-  /** Whether the function's answer can say which record failed. */
+  /** Whether the function's response can name the record that failed. */
   reportBatchItemFailures: boolean;
 }
 
-/** How fast the local mapping goes about it. */
+/** Timing of the local mapping. */
 export interface MappingOptions extends BackoffOptions {
-  /** Pause after a read that found nothing. */
+  /** Pause after a read that returned no records. */
   pollIntervalMs: number;
-  /** Pause between looks for new shards. */
+  /** Pause between two discoveries of shards. */
   discoveryIntervalMs: number;
 }
 
 /**
- * Far quicker than AWS (one read a second, retries up to minutes apart): a local stream should not make its
- * user wait, and a database that is available again should be noticed immediately. AWS allows five reads per second and
+ * Much shorter than in AWS (one read per second, retries up to minutes apart): a developer should not wait for a local
+ * stream, and a database that is available again should be noticed immediately. AWS allows five reads per second and
  * shard.
  */
 export const LOCAL_OPTIONS: MappingOptions = {
@@ -43,7 +43,7 @@ export const LOCAL_OPTIONS: MappingOptions = {
   retryCapMs: 10_000,
 };
 
-/** Time and chance, as arguments. */
+/** Sources of time and randomness, passed as arguments. */
 export interface MappingRuntime {
   /** Epoch milliseconds. */
   now: () => number;

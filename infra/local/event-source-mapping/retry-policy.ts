@@ -2,25 +2,25 @@ import type { BatchVerdict } from './batch-response.ts';
 import type { EncodedRecord } from './kinesis-event.ts';
 import type { MappingSettings } from './mapping-settings.ts';
 
-/** A batch, or what is left of one, on its way to the function. */
+/** A batch, or the rest of one, for the next invocation. */
 export interface Attempt {
   records: readonly EncodedRecord[];
-  /** How often these very records were sent again. */
+  /** Number of retries with exactly these records. */
   retries: number;
-  /** How often they were sent, also together with others. */
+  /** Number of invocations with these records, including those with other records. */
   invocations: number;
   lastInvocation: LastInvocation | undefined;
 }
 
 export interface LastInvocation {
   requestId: string;
-  /** Null where the function answered, but reported a failure. */
+  /** Null if the function responded but reported a failure. */
   functionError: 'Unhandled' | null;
 }
 
 export type NextStep =
   | { step: 'retry'; attempt: Attempt }
-  /** In this order; the second begins when nothing of the first is left. */
+  /** In this order: the second starts when the first is completely processed. */
   | { step: 'split'; attempts: [Attempt, Attempt] }
   | { step: 'discard'; condition: 'RetryAttemptsExhausted' };
 
@@ -31,25 +31,25 @@ export function firstAttempt(records: readonly EncodedRecord[]): Attempt {
   return { records, retries: 0, invocations: 0, lastInvocation: undefined };
 }
 
-/** A part of a batch is a batch of its own: it was not tried yet. */
+/** A part of a batch counts as a new batch that was not tried yet. */
 export function partOf(attempt: Attempt, from: number, to?: number): Attempt {
   return { ...attempt, records: attempt.records.slice(from, to), retries: 0 };
 }
 
 /**
- * What becomes of a batch that was not processed to its end.
+ * Decides what happens to a batch that was not completely processed.
  *
- * - Where a later record than the first was reported, the records from there on are tried again; with
- *   `bisectBatchOnFunctionError` too, since that splits the batch at the reported record.
- * - A batch that failed as a whole is split in the middle if `bisectBatchOnFunctionError` is on, until batches of
- *   one record are left. Splitting is no retry.
- * - Otherwise it is tried again, as often as `maximumRetryAttempts` says, and then discarded.
+ * - If a record after the first was reported, the records from there on are retried. This also applies with
+ *   `bisectBatchOnFunctionError`, because it splits the batch at the reported record.
+ * - A batch that failed as a whole is split in the middle if `bisectBatchOnFunctionError` is on, down to batches of one
+ *   record. A split does not count as a retry.
+ * - Otherwise the batch is retried up to `maximumRetryAttempts` times and then discarded.
  *
- * Source: AWS Lambda Developer Guide, "Retain discarded batch records for a Kinesis Data Streams event source in
- * Lambda" and "Configuring partial batch response with Kinesis Data Streams and Lambda", "Bisecting a batch". Not
- * described there, and decided here so that nothing is discarded early: retries are counted for the same records
- * sent again, so the rest of a batch begins at none; and a report of the first record, which splits off nothing,
- * counts as a failure of the whole batch.
+ * Source: AWS Lambda Developer Guide, "Retain discarded batch records for a Kinesis Data Streams event source in Lambda"
+ * and "Configuring partial batch response with Kinesis Data Streams and Lambda", "Bisecting a batch". Two rules are not
+ * described there and are decided here so that nothing is discarded early. Retries are counted for the same records, so
+ * the rest of a batch starts at zero. A report of the first record, which splits off nothing, counts as a failure of the
+ * whole batch.
  */
 export function afterFailure(
   attempt: Attempt,
@@ -71,10 +71,10 @@ export function afterFailure(
 }
 
 /**
- * How many records, from the first, are too old for the function. A younger one ends them: order counts for more
- * than the age of those behind it, whose turn comes.
+ * Returns how many records at the start of the batch are too old for the function. Counting stops at the first younger
+ * record, even if older ones follow: order has priority over age, and those are checked when they are first.
  *
- * With -1 a record is tried for as long as it is held here, also past the stream's retention, where AWS gives up.
+ * With -1, a record is retried as long as it is held here, even beyond the stream's retention, when AWS gives up.
  *
  * @param now epoch milliseconds
  */

@@ -1,26 +1,28 @@
 import { retryDelayMs } from '../waiting.ts';
 import type { MappingOptions, MappingRuntime } from './mapping-settings.ts';
 
-/** Ids, counts and states only: never what a record holds. */
+/** Logs ids, counts and states only, never the content of a record. */
 export interface MappingLogger {
   info(message: string, details: Record<string, unknown>): void;
   warn(message: string, details: Record<string, unknown>): void;
   error(message: string, details: Record<string, unknown>): void;
 }
 
-/** The current run of failures of something that is tried until it works. */
+/** The state of consecutive failures of an operation that is retried until it succeeds. */
 export interface RetryState {
-  /** What went wrong last, for a status; null when the last attempt worked. */
+  /** Returns the last failure for a status; null if the last attempt succeeded. */
   message(): string | null;
   /**
-   * @param what goes to the log, unless it is what was logged last in this run
-   * @param message for the status; an error's own text may quote data, so it stays out of the log
-   * @returns how many failures came before this one since the last progress
+   * Records a failure.
+   * @param what logged, unless it equals the last logged text of these failures
+   * @param message for the status only; the text of an error may quote data, so it must not be logged
+   * @returns the number of failures before this one since the last progress
    */
   failed(what: string, message?: string): number;
-  /** Something was achieved, though not all: the next failure counts as the first. */
+  /** Records partial success: the next failure counts as the first. */
   progressed(): void;
-  over(): void;
+  /** Records complete success. */
+  recovered(): void;
 }
 
 export function createRetryState(logger: MappingLogger, details: Record<string, unknown>): RetryState {
@@ -38,8 +40,8 @@ export function createRetryState(logger: MappingLogger, details: Record<string, 
     progressed() {
       failures = 0;
     },
-    over() {
-      if (message !== null) logger.info('the event source mapping works again', details);
+    recovered() {
+      if (message !== null) logger.info('the event source mapping recovered', details);
       message = null;
       logged = undefined;
       failures = 0;
@@ -47,34 +49,34 @@ export function createRetryState(logger: MappingLogger, details: Record<string, 
   };
 }
 
-/** What an error says, in one line. */
+/** Returns the message of an error. */
 export function errorText(error: unknown): string {
   if (error instanceof Error) return error.message || error.name;
-  return typeof error === 'string' ? error : 'something that is not an Error was thrown';
+  return typeof error === 'string' ? error : 'a value that is not an Error was thrown';
 }
 
 interface UntilDoneDeps extends Pick<MappingRuntime, 'random' | 'sleep'> {
   options: MappingOptions;
-  trouble: RetryState;
+  retryState: RetryState;
   signal: AbortSignal;
 }
 
 /**
- * Tries until it works; false when the signal was aborted before it did.
+ * Retries `work` until it succeeds. Returns false if the signal was aborted before that.
  *
- * @param failure what to say when it does not
+ * @param failure describes a failed attempt
  */
 export async function untilDone(
   work: () => Promise<void>,
   failure: string,
-  { trouble, options, random, sleep, signal }: UntilDoneDeps,
+  { retryState, options, random, sleep, signal }: UntilDoneDeps,
 ): Promise<boolean> {
   for (;;) {
     try {
       await work();
       return true;
     } catch (error) {
-      const attempt = trouble.failed(`${failure}: ${errorText(error)}`);
+      const attempt = retryState.failed(`${failure}: ${errorText(error)}`);
       await sleep(retryDelayMs(attempt, options, random()), signal);
       if (signal.aborted) return false;
     }

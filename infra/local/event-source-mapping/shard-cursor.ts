@@ -8,7 +8,7 @@ import {
 
 export interface ShardCursor {
   /**
-   * The next records of the shard, each once. After a failure the same records come again.
+   * Returns the next records of the shard, each once. After a failure, the same records are returned again.
    * @throws {KinesisReaderError} `not-found`
    * @throws any other error of the reader, which may be transient
    */
@@ -19,20 +19,21 @@ interface ShardCursorDeps {
   reader: KinesisReader;
   streamName: string;
   shardId: string;
-  /** Sequence number of the last record not to be read; undefined begins with the oldest. */
+  /** Sequence number of the last record to skip; undefined to start with the oldest. */
   after: string | undefined;
-  /** The sequence number is not of this stream; reading goes on from the oldest record. */
+  /** Called if the sequence number does not belong to this stream; reading continues from the oldest record. */
   onPositionLost: (sequenceNumber: string) => void;
   now: () => number;
 }
 
 /**
- * Emulators move an iterator that found nothing ahead by the clock, and can so step over a record that was
- * being written in that instant. An idle iterator is opened again at the last record read.
+ * Longest time an iterator is used without finding records. Emulators advance an iterator that found nothing by the
+ * clock, and can then skip a record that was being written at that moment. An idle iterator is therefore opened again at
+ * the last record read.
  */
 const IDLE_ITERATOR_MS = 60_000;
 
-/** Reads one shard in order: keeps the position, opens iterators, and opens another when one has expired. */
+/** Reads one shard in order. It keeps the position and opens a new iterator when the current one has expired. */
 export function createShardCursor(deps: ShardCursorDeps): ShardCursor {
   const { reader, streamName, shardId, now } = deps;
   let position: IteratorPosition = positionAfter(deps.after);
@@ -53,7 +54,7 @@ export function createShardCursor(deps: ShardCursorDeps): ShardCursor {
 
   async function fetchPage(limit: number): Promise<RecordPage> {
     const current = iterator ?? (await open());
-    // Should the read fail, the next one opens an iterator at the position: correct after any failure.
+    // If the read fails, the next one opens an iterator at the position, which is correct after any error.
     iterator = undefined;
     try {
       return await reader.getRecords(current, limit);

@@ -12,19 +12,19 @@ import { createShardProgress } from './shard-progress.ts';
 
 export interface ShardStatus {
   shardId: string;
-  /** The checkpoint: the last record up to which all are processed. Null before the first. */
+  /** The checkpoint: all records up to this one are processed. Null before the first. */
   sequenceNumber: string | null;
   state: 'reading' | 'retrying' | 'drained';
-  /** Age of the oldest record read and not yet processed; 0 when there is none. */
+  /** Age of the oldest record that was read but not processed; 0 if all are processed. */
   millisBehind: number;
-  /** Why the last attempt failed; null after one that worked. */
+  /** Why the last attempt failed; null if it succeeded. */
   lastError: string | null;
-  /** How many batches went to the failure destination since this process began the shard. */
+  /** Batches sent to the failure destination since this process started the shard. */
   discardedBatches: number;
   discardedRecords: number;
 }
 
-/** What all shards of a mapping are polled with. */
+/** The dependencies shared by all shards of a mapping. */
 export interface MappingDeps extends MappingRuntime {
   reader: KinesisReader;
   streamName: string;
@@ -41,17 +41,17 @@ export interface MappingDeps extends MappingRuntime {
 
 export interface ShardPoller {
   status(): ShardStatus;
-  /** Asks it to end: at once when idle, otherwise after the invocation under way and its checkpoint. */
+  /** Stops it: immediately if idle, otherwise after the invocation in flight and its checkpoint. */
   stop(): void;
-  /** Why it ended. Rejects only on a defect. */
+  /** Why it ended. Rejects only because of a defect. */
   ended: Promise<ShardEnd | 'stopped'>;
 }
 
 /**
- * Polls one shard: reads in order, has as many batches processed at once as `parallelizationFactor` says, and outlives
- * every failure of reader, function, failure destination and checkpoint store.
+ * Polls one shard. It reads in order, processes up to `parallelizationFactor` batches concurrently, and continues after
+ * every failure of the reader, the function, the failure destination and the checkpoint store.
  *
- * @param after sequence number of the last record not to be delivered; undefined begins with the oldest
+ * @param after sequence number of the last record to skip; undefined to start with the oldest
  */
 export function startShardPoller(shardId: string, after: string | undefined, deps: MappingDeps): ShardPoller {
   const { streamName, functionName, settings, checkpoints, logger, now } = deps;
@@ -65,7 +65,7 @@ export function startShardPoller(shardId: string, after: string | undefined, dep
 
   const onPositionLost = (sequenceNumber: string) => {
     progress.lost();
-    logger.warn('the checkpoint is not of this stream; reading it from its start', {
+    logger.warn('the checkpoint belongs to another stream; reading this one from its start', {
       ...details,
       sequenceNumber,
     });
@@ -77,7 +77,7 @@ export function startShardPoller(shardId: string, after: string | undefined, dep
     origin,
     progress,
     notBefore: settings.startingPosition === 'LATEST' ? checkpoints.startedAt : 0,
-    trouble: reading,
+    retryState: reading,
     signal,
   });
   const lanes = Array.from({ length: settings.parallelizationFactor }, (_, lane): BatchDeliveryDeps => {
@@ -86,7 +86,7 @@ export function startShardPoller(shardId: string, after: string | undefined, dep
       origin,
       details,
       signal,
-      trouble: createRetryState(logger, details),
+      retryState: createRetryState(logger, details),
       processed(records) {
         progress.processed(records);
         collector.processed(lane, records.length);
@@ -112,7 +112,7 @@ export function startShardPoller(shardId: string, after: string | undefined, dep
     try {
       await Promise.all(running);
     } catch (error) {
-      // A defect. The other lanes must have stopped before the shard is started again.
+      // A defect. All lanes must end before the shard can be started again.
       stopping.abort();
       await Promise.allSettled(running);
       throw error;
@@ -127,9 +127,8 @@ export function startShardPoller(shardId: string, after: string | undefined, dep
     stop: () => stopping.abort(),
     status() {
       const oldest = progress.oldestArrival();
-      const troubles = [reading, ...lanes.map(({ trouble }) => trouble)];
-      const lastError =
-        troubles.map((trouble) => trouble.message()).find((message) => message !== null) ?? null;
+      const states = [reading, ...lanes.map(({ retryState }) => retryState)];
+      const lastError = states.map((state) => state.message()).find((message) => message !== null) ?? null;
       return {
         shardId,
         sequenceNumber: progress.checkpoint(),

@@ -1,20 +1,20 @@
 import type { CheckpointStore } from './checkpoint-file.ts';
 import type { EncodedRecord } from './kinesis-event.ts';
 
-/** Which records of a shard are processed, though not necessarily in order, and how far without a gap. */
+/** Tracks which records of a shard are processed, possibly out of order, and the position up to which all are. */
 export interface ShardProgress {
-  /** In the order of the shard. */
+  /** Adds a record that was read; records are added in shard order. */
   read(record: EncodedRecord): void;
   processed(records: readonly EncodedRecord[]): void;
-  /** How many records were read beyond the first one that is not processed. */
+  /** Number of records read, counted from the first one that is not processed. */
   readonly ahead: number;
-  /** When the oldest record arrived that is read but not processed, epoch milliseconds. */
+  /** Arrival time of the oldest record that was read but not processed, epoch milliseconds. */
   oldestArrival(): number | undefined;
-  /** The last record before which all are processed, once it is stored; null before the first. */
+  /** The stored checkpoint: all records up to this one are processed. Null before the first. */
   checkpoint(): string | null;
-  /** The checkpoint is not of this stream. */
+  /** Clears the checkpoint, because it belongs to another stream. */
   lost(): void;
-  /** Stores the checkpoint if it has moved. A save that failed may be called again. */
+  /** Stores the checkpoint if it has moved. A failed save can be repeated. */
   save(): Promise<void>;
 }
 
@@ -25,8 +25,8 @@ interface ShardProgressDeps {
 }
 
 /**
- * The checkpoint stays before the first record that is not processed, even if later records are. After a crash those
- * records are delivered again, and none is skipped.
+ * The checkpoint stays before the first record that is not processed, even if later ones are. After a crash, those are
+ * delivered again and none is skipped.
  */
 export function createShardProgress({ shardId, after, checkpoints }: ShardProgressDeps): ShardProgress {
   const ahead = new Map<string, { arrivedAt: number; processed: boolean }>();
@@ -60,7 +60,7 @@ export function createShardProgress({ shardId, after, checkpoints }: ShardProgre
       reached = undefined;
     },
     async save() {
-      // As far as it has come by now: an older one, saved late, would move the checkpoint back.
+      // The current position, not the one at the time of the call: a late save must not move the checkpoint back.
       const sequenceNumber = reached;
       if (sequenceNumber === undefined || sequenceNumber === stored) return;
       await checkpoints.save(shardId, sequenceNumber);

@@ -3,13 +3,13 @@ import { errorText } from './retry-state.ts';
 import { type MappingDeps, type ShardPoller, type ShardStatus, startShardPoller } from './shard-poller.ts';
 
 export interface ShardSet {
-  /** Starts and stops pollers so that they fit the stream's shards. */
+  /** Starts and stops pollers according to the stream's current shards. */
   fit(listed: readonly StreamShard[]): void;
-  /** The stream was deleted: what comes under its name is another stream. */
+  /** Handles the deletion of the stream. A later stream with the same name is a different one. */
   streamIsGone(): void;
-  /** Of every shard begun, in the order of their ids. */
+  /** Status of every shard started so far, ordered by id. */
   status(): ShardStatus[];
-  /** Stops all pollers; resolves when the invocations under way have ended. */
+  /** Stops all pollers and resolves when the invocations in flight have ended. */
   close(): Promise<void>;
 }
 
@@ -20,11 +20,12 @@ interface RunningShard {
 }
 
 /**
- * The pollers of a stream's shards, one each. A shard is begun when its parents are read to their ends, or no
- * longer listed, so that the records of one partition key stay in order over a split or a merge. A shard that
- * vanished or belongs to another stream of the same name is stopped, and if listed again read from its start.
+ * Creates the pollers of a stream's shards, one each. A shard is started when its parents have been read to their ends or
+ * are no longer listed, so that the records of a partition key stay in order across a split or a merge. A shard that is no
+ * longer listed, or that belongs to another stream with the same name, is stopped. If it is listed again, it is read from
+ * its start.
  *
- * @param onChange a poller has ended, so that others may have to be started
+ * @param onChange called when a poller has ended, because others may have to be started
  */
 export function createShardSet(deps: MappingDeps, onChange: () => void): ShardSet {
   const running = new Map<string, RunningShard>();
@@ -36,7 +37,7 @@ export function createShardSet(deps: MappingDeps, onChange: () => void): ShardSe
     const poller = startShardPoller(shardId, after, deps);
     const entry = { poller, startingSequenceNumber, drained: false };
     running.set(shardId, entry);
-    deps.logger.info('polling a shard', { ...names(deps), shardId, after: after ?? null });
+    deps.logger.info('started polling a shard', { ...names(deps), shardId, after: after ?? null });
     poller.ended.then(
       (why) => {
         entry.drained = why === 'drained';
@@ -45,7 +46,7 @@ export function createShardSet(deps: MappingDeps, onChange: () => void): ShardSe
         onChange();
       },
       (error: unknown) => {
-        deps.logger.error('a poller broke off', { ...names(deps), shardId, error: errorText(error) });
+        deps.logger.error('a poller failed', { ...names(deps), shardId, error: errorText(error) });
         if (poller.status().sequenceNumber !== null) outdatedCheckpoints.delete(shardId);
         if (!closing) running.delete(shardId);
         onChange();

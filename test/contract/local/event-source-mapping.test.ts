@@ -490,7 +490,7 @@ describe('a mapping on an emulator', () => {
     await start(streamName, invoke, { directory });
     await until(() => expect(done).toEqual(numbered('k', 3)));
     expect(silent.warn).toHaveBeenCalledWith(
-      expect.stringContaining('not of this stream'),
+      expect.stringContaining('the checkpoint belongs to another stream'),
       expect.anything(),
     );
   });

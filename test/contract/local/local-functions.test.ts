@@ -250,10 +250,10 @@ describe('a local function', () => {
     ['loops', 'it took longer than 300 ms'],
     ['exits with 3', 'it ended itself with exit code 3'],
     ['answers and exits', 'it ended itself with exit code 0'],
-    ['answers and throws', 'it threw after it had answered'],
-    ['answers and rejects', 'it threw after it had answered'],
-    ['leaves an error behind', 'it threw what nothing caught'],
-    ['leaves a rejection behind', 'it threw what nothing caught'],
+    ['answers and throws', 'it threw after it had responded'],
+    ['answers and rejects', 'it threw after it had responded'],
+    ['leaves an error behind', 'it threw an uncaught error'],
+    ['leaves a rejection behind', 'it threw an uncaught error'],
     ['eats memory', 'it ran out of memory'],
   ])('that %s has a line in the log, without what it threw: %s', async (way, reason) => {
     const lines: string[] = [];

@@ -180,7 +180,7 @@ describe('a driver', () => {
     for (const sql of ['select 1; select 2', 'begin; delete from scores; commit']) {
       await expect(client.query(sql)).rejects.toMatchObject({
         code: '42601',
-        message: expect.stringContaining('one statement at a time'),
+        message: expect.stringContaining('only one statement at a time'),
         hint: expect.stringContaining('one by one'),
       });
     }

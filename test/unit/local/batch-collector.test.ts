@@ -34,7 +34,7 @@ function collecting(pages: string[][], settings: Partial<typeof SETTINGS>, ended
     progress: createShardProgress({ shardId: 's0', after: undefined, checkpoints: memoryCheckpoints() }),
     notBefore: 0,
     options: LOCAL_OPTIONS,
-    trouble: createRetryState(logger, {}),
+    retryState: createRetryState(logger, {}),
     signal: stopping.signal,
     now: () => now,
     random: () => 0,

@@ -148,7 +148,7 @@ describe('a simple query', () => {
     const [refused] = await split(await session.handle(query(sql)));
     const fields = readErrorFields(refused ?? SYNC);
     expect(fields.get('C')).toBe('42601');
-    expect(fields.get('M')).toContain('one statement at a time');
+    expect(fields.get('M')).toContain('only one statement at a time');
     expect(fields.get('H')).toContain('one by one');
   });
 

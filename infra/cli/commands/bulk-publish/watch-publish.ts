@@ -7,7 +7,7 @@ import { describeRun, endOf } from './describe-run.ts';
 export interface WatchDeps extends Pick<CommandDeps, 'now' | 'progress' | 'signal'> {
   /** Polls the pool once. */
   poll: () => Promise<Pick<PollOutcome, 'failures'>>;
-  /** Reads the last stored bulk publish; null if there is none. */
+  /** Reads the last stored bulk publish; null if the pool was never published. */
   readLast: () => Promise<PublishRun | null>;
   /** Resolves early if the signal is aborted. */
   sleep: (ms: number) => Promise<unknown>;
