@@ -115,7 +115,7 @@ export function forget(prepared: PreparedStatements, { forgets }: ControlStateme
 function toStatement(message: Uint8Array): PreparedStatement {
   const { bytes: name, next } = readCString(message, 5);
   const control = controlStatement(readText(message, next));
-    // Copied, because the message is a view of a larger chunk from the socket.
+  // Copied, because the message is a view of a larger chunk from the socket.
   const parse = control ? frame('P', cString(name), cString(''), int16(0)) : new Uint8Array(message);
   return { parse, control };
 }
