@@ -270,7 +270,7 @@ describe('rules try', () => {
     });
     expect(code).toBe(0);
     expect((await rulesOf('game.ts')('try', '--event', 'event.json')).stdout).toMatch(
-      /\n\nThe call is rejected\. The device is told: name: no Eve here\n$/,
+      /\n\nThe call is rejected\. The device receives: name: no Eve here\n$/,
     );
   });
 
@@ -313,7 +313,7 @@ describe('rules try', () => {
   it('says that rules which only observe have no effect, and what they would have', async () => {
     await write('observe.ts', GAME.replace('defineRules({', "defineRules({ mode: 'observe',"));
     const { code, stdout } = await rulesOf('observe.ts', event({ name: 'Eve' }))('try', '--event', '-');
-    expect(stdout).toMatch(/^By mode observe, none of this has any effect:$/m);
+    expect(stdout).toMatch(/^In mode observe, none of this takes effect:$/m);
     expect(stdout).toMatch(/^name +\(none\) -> Eve +\(none\) +\S+ +rejected/m);
     expect(stdout).toMatch(/^The answer:\n\{$/m);
     expect(stdout).toContain('"newValue": "Eve"');
