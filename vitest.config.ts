@@ -7,7 +7,7 @@ export default defineConfig({
     // One less than there are processors otherwise: one on two, although many tests wait for others.
     maxWorkers: Math.max(3, availableParallelism() - 1),
     testTimeout: 30_000,
-    hookTimeout: 60_000,
+    hookTimeout: 120_000,
     env: {
       POWERTOOLS_LOG_LEVEL: 'SILENT',
       // The programs that tests start compile what others have compiled before them only once.
@@ -27,9 +27,10 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/unit/**'],
           pool: 'forks',
+          isolate: false,
           globalSetup: [
             'test/fixtures/database/postgres-server.setup.ts',
-            'test/fixtures/database/templates.setup.ts',
+            'test/fixtures/database/run-folder.setup.ts',
           ],
         },
       },

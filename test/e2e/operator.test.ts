@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
 import { migrate } from '../../lib/database/schema/migrate.ts';
-import { createPostgresDatabase } from '../fixtures/database/databases.ts';
+import { createEmptyPostgresDatabase as createPostgresDatabase } from '../fixtures/database/databases.ts';
 import { startProcess } from '../fixtures/local/npm-start.ts';
 import { operate } from '../fixtures/local/operator.ts';
 

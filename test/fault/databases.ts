@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { inject } from 'vitest';
 import type { Database } from '../../lib/database/database.ts';
 import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
-import { migrate } from '../../lib/database/schema/migrate.ts';
 import { createPostgresDatabase, DATABASES } from '../fixtures/database/databases.ts';
 import type { EndSessions } from './faulty-database.ts';
 import { REFUSED_VALUE } from './special-events.ts';
@@ -34,8 +33,7 @@ WHERE datname = $1 AND application_name <> 'observer'`;
 async function openEmbedded(): Promise<FaultDatabase> {
   const embedded = DATABASES.find(({ name }) => name === 'embedded');
   if (!embedded) throw new Error('no embedded database');
-  const database = await embedded.open();
-  await migrate(database);
+  const database = await embedded.openOwn();
   await database.query(REFUSE);
   return {
     database,
@@ -54,7 +52,6 @@ async function openServer(isolation: string): Promise<FaultDatabase> {
   const database = openPg({ connectionString: url.href });
   url.searchParams.set('application_name', 'observer');
   const observer = openPg({ connectionString: url.href });
-  await migrate(observer);
   await observer.query(REFUSE);
   return {
     database,

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createPayloadFetch } from '../../lib/aws/payload-fetch.ts';
 import type { FetchPayload } from '../../lib/stream/payload-port.ts';
+import { deleteRows } from '../fixtures/database/delete-rows.ts';
 import { FAULT_DATABASES, type FaultDatabase } from './databases.ts';
 import { createFaultyDatabase } from './faulty-database.ts';
 import { startInvocation } from './invocation.ts';
@@ -50,7 +51,10 @@ describe.each(FAULT_DATABASES)('whatever fails on the way, $name', ({ open }) =>
 
 async function expectToHold(plan: FaultPlan, opened: FaultDatabase): Promise<void> {
   const tables = ['datasets', 'records', 'quarantine', 'dated_removals', 'stream_progress'];
-  for (const table of tables) await opened.observer.query(`DELETE FROM projection.${table}`);
+  await deleteRows(
+    opened.observer,
+    tables.map((table) => `projection.${table}`),
+  );
   const stream = layOut(plan, objects);
   await play(plan, stream, opened);
   expect(await readRows(opened.observer)).toEqual(stream.rows);

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../lib/database/database.ts';
-import { migrate } from '../../lib/database/schema/migrate.ts';
 import { createQueryStore } from '../../lib/projection/store/query-store.ts';
 import { DATABASES } from '../fixtures/database/databases.ts';
 import { NEW_YEAR } from '../fixtures/sync/stream-events.ts';
@@ -10,7 +9,6 @@ describe.each(DATABASES)('an invocation that was given up on and comes late, $na
   let database: Database;
   beforeAll(async () => {
     database = await open();
-    await migrate(database);
   });
   afterAll(() => database.close());
 

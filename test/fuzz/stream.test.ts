@@ -4,7 +4,6 @@ import { createProjectStream, type ProjectStreamHandler } from '../../functions/
 import { createLambdaContext } from '../../infra/local/lambda-context.ts';
 import { createLogger } from '../../lib/aws/telemetry.ts';
 import type { Database } from '../../lib/database/database.ts';
-import { migrate } from '../../lib/database/schema/migrate.ts';
 import { createQueryStore } from '../../lib/projection/store/query-store.ts';
 import { checkPayloadUrl } from '../../lib/stream/payload-url.ts';
 import { DATABASES } from '../fixtures/database/databases.ts';
@@ -30,7 +29,6 @@ beforeAll(async () => {
   const [embedded] = DATABASES;
   if (!embedded) throw new Error('no database');
   database = await embedded.open();
-  await migrate(database);
   handler = createProjectStream({
     store: createQueryStore(database),
     fetchPayload: async (url) => {

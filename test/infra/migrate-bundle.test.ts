@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
-import { createPostgresDatabase } from '../fixtures/database/databases.ts';
+import { createEmptyPostgresDatabase as createPostgresDatabase } from '../fixtures/database/databases.ts';
 import { runBundle } from '../fixtures/stack/run-bundle.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../lib/database/database.ts';
-import { migrate } from '../../lib/database/schema/migrate.ts';
 import { DATABASES } from '../fixtures/database/databases.ts';
 import { NEW_YEAR } from '../fixtures/sync/stream-events.ts';
 import { type Command, legible } from './command.ts';
@@ -40,7 +39,6 @@ describe.each(DATABASES)('the service on $name', ({ open }) => {
 
   beforeAll(async () => {
     database = await open();
-    await migrate(database);
   });
   afterAll(() => database.close());
 

@@ -1,5 +1,6 @@
 import type { Database } from '../../lib/database/database.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../lib/sync/limits.ts';
+import { deleteRows } from '../fixtures/database/delete-rows.ts';
 import { createPool, STREAMING } from '../fixtures/identity/identity-pools.ts';
 
 const id = (kind: string, digit: number) => `us-east-1:${kind}-0000-4000-8000-00000000000${digit}`;
@@ -43,7 +44,10 @@ const TABLES = [
 /** The database as every run finds it. */
 export async function prepareRows(database: Database): Promise<void> {
   // To delete a few rows takes less time than to truncate.
-  for (const table of TABLES) await database.query(`DELETE FROM sync.${table}`);
+  await deleteRows(
+    database,
+    TABLES.map((table) => `sync.${table}`),
+  );
   await createPool(database, STREAMING_POOL);
   await createPool(database, QUIET_POOL, {});
 }

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Database } from '../../lib/database/database.ts';
-import { migrate } from '../../lib/database/schema/migrate.ts';
 import {
   forgetPublishes,
   inProgress,
@@ -154,7 +153,6 @@ describe.each(DATABASES)('a bulk publish on $name', ({ open }) => {
   let database: Database;
   beforeAll(async () => {
     database = await open();
-    await migrate(database);
   });
   afterAll(() => database.close());
 

@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ServiceError } from '../../lib/common/errors.ts';
 import type { Database } from '../../lib/database/database.ts';
-import { migrate } from '../../lib/database/schema/migrate.ts';
 import type { Logins } from '../../lib/identity/model.ts';
 import { DATABASES } from '../fixtures/database/databases.ts';
 import {
@@ -182,7 +181,6 @@ describe.each(DATABASES)('identities and their logins on $name', ({ open }) => {
 
   beforeAll(async () => {
     database = await open();
-    await migrate(database);
   });
   afterAll(() => database.close());
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Database } from '../../lib/database/database.ts';
-import { migrate } from '../../lib/database/schema/migrate.ts';
 import type { SyncOperations } from '../../lib/sync/model.ts';
 import { DATABASES } from '../fixtures/database/databases.ts';
+import { deleteRows } from '../fixtures/database/delete-rows.ts';
 import { createPool } from '../fixtures/identity/identity-pools.ts';
 import { createMerger, mergeOf } from '../fixtures/sync/merges.ts';
 import { POOL } from '../fixtures/sync/stream-events.ts';
@@ -107,7 +107,6 @@ describe.each(DATABASES)('histories with merges on $name', ({ open }) => {
   let database: Database;
   beforeAll(async () => {
     database = await open();
-    await migrate(database);
     await createPool(database);
   });
   afterAll(() => database.close());
@@ -115,7 +114,10 @@ describe.each(DATABASES)('histories with merges on $name', ({ open }) => {
   const clear = async () => {
     await clearRows(database);
     const tables = ['datasets', 'records', 'merged_datasets', 'spent_tokens', 'outbox'];
-    await database.query(`TRUNCATE ${tables.map((table) => `sync.${table}`).join(', ')}`);
+    await deleteRows(
+      database,
+      tables.map((table) => `sync.${table}`),
+    );
   };
 
   async function play(history: readonly Step[]): Promise<{ operations: SyncOperations; expected: Expected }> {

@@ -1,6 +1,7 @@
 import type { Database } from '../../lib/database/database.ts';
 import { projectBatch } from '../../lib/projection/project-batch.ts';
 import { createQueryStore } from '../../lib/projection/store/query-store.ts';
+import { deleteRows } from '../fixtures/database/delete-rows.ts';
 import { deliver, NEW_YEAR, readDeliveries } from '../fixtures/sync/stream-events.ts';
 import type { History } from './history.ts';
 import type { DatasetState, VisibleRows } from './projection-reference.ts';
@@ -16,7 +17,10 @@ export const ARRIVED_AT = NEW_YEAR + 3_600_000;
 
 export async function clearRows(database: Database): Promise<void> {
   const tables = ['datasets', 'records', 'quarantine', 'dated_removals', 'stream_progress'];
-  await database.query(`TRUNCATE ${tables.map((table) => `projection.${table}`).join(', ')}`);
+  await deleteRows(
+    database,
+    tables.map((table) => `projection.${table}`),
+  );
 }
 
 /** Projects a batch of the stream's data, all of it inline. */

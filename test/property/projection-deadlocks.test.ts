@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Database } from '../../lib/database/database.ts';
 import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
-import { migrate } from '../../lib/database/schema/migrate.ts';
 import { createPostgresDatabase } from '../fixtures/database/databases.ts';
 import { NEW_YEAR, wireEvent, wireRecord } from '../fixtures/sync/stream-events.ts';
 import { clearRows, projectInline, readVisible } from './projection-database.ts';
@@ -16,7 +15,6 @@ beforeAll(async () => {
   connectionString = await createPostgresDatabase();
   pools = openPools();
   database = openPg({ connectionString });
-  await migrate(database);
 });
 afterAll(() => Promise.all([...pools, database].map((pool) => pool.close())));
 

@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { Database } from '../../lib/database/database.ts';
 import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
-import { migrate } from '../../lib/database/schema/migrate.ts';
 import { createPostgresDatabase } from '../fixtures/database/databases.ts';
 import {
   clearRows,
@@ -25,7 +24,6 @@ beforeAll(async () => {
   const connectionString = await createPostgresDatabase();
   pools = Array.from({ length: WRITERS }, () => openPg({ connectionString, maxConnections: 2 }));
   database = openPg({ connectionString });
-  await migrate(database);
 });
 afterAll(() => Promise.all([...pools, database].map((pool) => pool.close())));
 

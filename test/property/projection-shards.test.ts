@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Database } from '../../lib/database/database.ts';
 import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
-import { migrate } from '../../lib/database/schema/migrate.ts';
 import { createPostgresDatabase, DATABASES } from '../fixtures/database/databases.ts';
 import { histories, undatedHistories } from './history.ts';
 import { clearRows, countCovered, RUNS, readOutcome, TIMEOUT_MS } from './projection-database.ts';
@@ -37,7 +36,6 @@ describe.each(WRITERS)('the handler on shards that are read at once, into $name'
     const [first] = writers;
     if (!first) throw new Error('no database');
     database = first;
-    await migrate(database);
   });
   afterAll(() => Promise.all(writers.map((writer) => writer.close())));
 

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Database } from '../../lib/database/database.ts';
-import { migrate } from '../../lib/database/schema/migrate.ts';
 import { foldEvents } from '../../lib/projection/fold-events.ts';
 import { decodeStreamEvent } from '../../lib/stream/decode-stream-event.ts';
 import { DATABASES } from '../fixtures/database/databases.ts';
@@ -80,7 +79,6 @@ describe.each(DATABASES)('the rows on $name', ({ open }) => {
   let database: Database;
   beforeAll(async () => {
     database = await open();
-    await migrate(database);
   });
   afterAll(() => database.close());
 

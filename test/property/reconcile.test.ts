@@ -4,7 +4,6 @@ import { reconcile } from '../../lib/backfill/reconcile.ts';
 import { createReconcileStore } from '../../lib/backfill/store/reconcile-store.ts';
 import type { SyncClient } from '../../lib/backfill/sync-client.ts';
 import type { Database } from '../../lib/database/database.ts';
-import { migrate } from '../../lib/database/schema/migrate.ts';
 import { createQueryStore } from '../../lib/projection/store/query-store.ts';
 import { createListingService, type ListingService } from '../fixtures/backfill/listing-service.ts';
 import { DATABASES } from '../fixtures/database/databases.ts';
@@ -48,7 +47,6 @@ describe.each(DATABASES)('reconciling on $name', ({ open }) => {
   let database: Database;
   beforeAll(async () => {
     database = await open();
-    await migrate(database);
   });
   afterAll(() => database.close());
 

@@ -6,12 +6,11 @@ import { outcomeOf, prepareCommand } from '../../../infra/cli/run-command.ts';
 import { failureObjects } from '../../../lib/aws/failure-objects.ts';
 import { createCountFailedBatches } from '../../../lib/backfill/count-failed-batches.ts';
 import type { Database } from '../../../lib/database/database.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import { createRedrivenObjects } from '../../../lib/projection/store/redriven-objects.ts';
 import { PayloadUnavailableError } from '../../../lib/stream/payload-error.ts';
 import type { FetchPayload } from '../../../lib/stream/payload-port.ts';
 import { DAY, HOUR, MINUTE } from '../../fixtures/backfill/publish-poller.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { openDatabase } from '../../fixtures/database/databases.ts';
 import {
   deliver,
   NEW_YEAR,
@@ -33,12 +32,11 @@ const batch = (...arrivals: number[]) =>
     payload: JSON.stringify(toKinesisEvent(arrivals.map((at) => deliver(toBytes(wireEvent()), at)))),
   });
 
-describe.each(DATABASES)('batches that were given up, on $name', ({ open }) => {
+describe('batches that were given up', () => {
   let database: Database;
   let directory: string;
   beforeAll(async () => {
-    database = await open();
-    await migrate(database);
+    database = await openDatabase();
   });
   afterAll(() => database.close());
   beforeEach(async () => {

@@ -4,12 +4,12 @@ import { type ErasedRows, forget } from '../../../lib/backfill/forget.ts';
 import { createForgetStore } from '../../../lib/backfill/store/forget-store.ts';
 import { type SyncClient, SyncClientError } from '../../../lib/backfill/sync-client.ts';
 import type { Database } from '../../../lib/database/database.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import type { Delivery } from '../../../lib/projection/delivery.ts';
 import { projectBatch } from '../../../lib/projection/project-batch.ts';
 import { createQuarantineStore } from '../../../lib/projection/store/quarantine-store.ts';
 import { createQueryStore, streamPositionId } from '../../../lib/projection/store/query-store.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
+import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import {
   deliver,
   IDENTITY,
@@ -43,20 +43,17 @@ describe.each(DATABASES)('forgetting an identity on $name', ({ open }) => {
   let database: Database;
   beforeAll(async () => {
     database = await open();
-    await migrate(database);
   });
   afterAll(() => database.close());
   beforeEach(async () => {
-    for (const table of [
+    await deleteRows(database, [
       'projection.datasets',
       'projection.records',
       'projection.quarantine',
       'projection.dated_removals',
       'sync.payloads',
       'sync.outbox',
-    ]) {
-      await database.query(`DELETE FROM ${table}`);
-    }
+    ]);
   });
 
   const project = async (deliveries: readonly Delivery[]) =>

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { SyncClientCondition } from '../../../lib/backfill/sync-client.ts';
 import type { Database } from '../../../lib/database/database.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import {
   DAY,
   failed,
@@ -20,7 +19,7 @@ import {
   succeeded,
   unreadable,
 } from '../../fixtures/backfill/publish-poller.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { openDatabase } from '../../fixtures/database/databases.ts';
 import { NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
 
 const START = NEW_YEAR + HOUR;
@@ -34,12 +33,11 @@ const CONDITIONS: SyncClientCondition[] = [
   'refused',
 ];
 
-describe.each(DATABASES)('the poller of bulk publishes on $name', ({ open }) => {
+describe('the poller of bulk publishes', () => {
   let database: Database;
   let poller: Poller;
   beforeAll(async () => {
-    database = await open();
-    await migrate(database);
+    database = await openDatabase();
   });
   afterAll(() => database.close());
   beforeEach(async () => {

@@ -13,7 +13,6 @@ import {
 } from '../../../lib/backfill/run-transitions.ts';
 import { createPublishStore } from '../../../lib/backfill/store/publish-store.ts';
 import type { Database } from '../../../lib/database/database.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import { createRedrivenObjects } from '../../../lib/projection/store/redriven-objects.ts';
 import { DAY, forgetPublishes, HOUR, OTHER_POOL } from '../../fixtures/backfill/publish-poller.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
@@ -42,7 +41,6 @@ describe.each(DATABASES)('what the poller keeps on $name', ({ open }) => {
   let store: PublishStore;
   beforeAll(async () => {
     database = await open();
-    await migrate(database);
     store = createPublishStore(database);
   });
   afterAll(() => database.close());

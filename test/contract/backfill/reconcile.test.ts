@@ -4,31 +4,33 @@ import { createReconcileStore } from '../../../lib/backfill/store/reconcile-stor
 import { type RemoteDataset, SyncClientError } from '../../../lib/backfill/sync-client.ts';
 import { ValueRefusedError } from '../../../lib/common/errors.ts';
 import type { Database } from '../../../lib/database/database.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import { projectBatch } from '../../../lib/projection/project-batch.ts';
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
 import { createListingService, type ListingService } from '../../fixtures/backfill/listing-service.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { openDatabase } from '../../fixtures/database/databases.ts';
+import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { deliver, IDENTITY, NEW_YEAR, POOL, readDeliveries } from '../../fixtures/sync/stream-events.ts';
 
 const OTHER_POOL = 'us-east-1:00000000-0000-4000-8000-000000000002';
 const identity = (index: number) => `us-east-1:aaaaaaaa-0000-4000-8000-${String(index).padStart(12, '0')}`;
 
-describe.each(DATABASES)('reconcile on $name', ({ open }) => {
+describe('reconcile', () => {
   let database: Database;
   let service: ListingService;
   let clock: number;
   let slept: number[];
 
   beforeAll(async () => {
-    database = await open();
-    await migrate(database);
+    database = await openDatabase();
   });
   afterAll(() => database.close());
   beforeEach(async () => {
-    for (const table of ['datasets', 'records', 'reconciliations', 'gaps']) {
-      await database.query(`DELETE FROM projection.${table}`);
-    }
+    await deleteRows(database, [
+      'projection.datasets',
+      'projection.records',
+      'projection.reconciliations',
+      'projection.gaps',
+    ]);
     service = createListingService();
     clock = NEW_YEAR + 60_000;
     slept = [];

@@ -6,7 +6,6 @@ import { createPublishStore } from '../../../lib/backfill/store/publish-store.ts
 import type { SyncClient } from '../../../lib/backfill/sync-client.ts';
 import { SyncClientError } from '../../../lib/backfill/sync-client.ts';
 import type { Database } from '../../../lib/database/database.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import { operatedService } from '../../fixtures/backfill/operated-service.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
 import { commandDeps } from '../../fixtures/local/command-deps.ts';
@@ -41,7 +40,6 @@ describe.each(DATABASES)('the command status on $name', ({ open }) => {
   let database: Database;
   beforeAll(async () => {
     database = await open();
-    await migrate(database);
     const store = createPublishStore(database);
     await store.keepSeen({
       identityPoolId: POOL,

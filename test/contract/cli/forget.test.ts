@@ -6,12 +6,12 @@ import { createReconcileStore } from '../../../lib/backfill/store/reconcile-stor
 import { type SyncClientCondition, SyncClientError } from '../../../lib/backfill/sync-client.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
 import type { Database } from '../../../lib/database/database.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import type { Delivery } from '../../../lib/projection/delivery.ts';
 import { projectBatch } from '../../../lib/projection/project-batch.ts';
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
 import { operatedService } from '../../fixtures/backfill/operated-service.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { openDatabase } from '../../fixtures/database/databases.ts';
+import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { commandDeps } from '../../fixtures/local/command-deps.ts';
 import {
   deliver,
@@ -42,16 +42,20 @@ const refusing = (condition: SyncClientCondition): CommandDeps['openService'] =>
   return async () => operatedService({ api: { ...base.api, readStreaming: refuse, listDatasets: refuse } });
 };
 
-describe.each(DATABASES)('the command forget on $name', ({ open }) => {
+describe('the command forget', () => {
   let database: Database;
   beforeAll(async () => {
-    database = await open();
-    await migrate(database);
+    database = await openDatabase();
   });
   afterAll(() => database.close());
   beforeEach(async () => {
-    for (const table of ['datasets', 'records', 'quarantine', 'pool_streaming', 'reconciliations'])
-      await database.query(`DELETE FROM projection.${table}`);
+    await deleteRows(database, [
+      'projection.datasets',
+      'projection.records',
+      'projection.quarantine',
+      'projection.pool_streaming',
+      'projection.reconciliations',
+    ]);
   });
 
   const project = async (...deliveries: Delivery[]) =>

@@ -2,20 +2,18 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DONE, outcomeOf, prepareCommand } from '../../../infra/cli/run-command.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
 import type { Database } from '../../../lib/database/database.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { openDatabase } from '../../fixtures/database/databases.ts';
 import { commandDeps } from '../../fixtures/local/command-deps.ts';
 import { createDeletingService, createPoolDataDeletion } from '../../fixtures/sync/deleting-service.ts';
 import { NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
 import { createDevice, createSyncService, put } from '../../fixtures/sync/sync-service.ts';
 import { DEVELOPER } from '../../fixtures/wire/signing.ts';
 
-describe.each(DATABASES)('the command pools on $name', ({ open }) => {
+describe('the command pools', () => {
   let database: Database;
   beforeAll(async () => {
-    database = await open();
-    await migrate(database);
+    database = await openDatabase();
   });
   afterAll(() => database.close());
 

@@ -5,12 +5,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { outcomeOf, prepareCommand } from '../../../infra/cli/run-command.ts';
 import { createPublishStore } from '../../../lib/backfill/store/publish-store.ts';
 import type { Database } from '../../../lib/database/database.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import { projectBatch } from '../../../lib/projection/project-batch.ts';
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
 import { PayloadRefusedError, PayloadUnavailableError } from '../../../lib/stream/payload-error.ts';
 import type { FetchPayload } from '../../../lib/stream/payload-port.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { openDatabase } from '../../fixtures/database/databases.ts';
+import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { commandDeps } from '../../fixtures/local/command-deps.ts';
 import {
   deliver,
@@ -30,18 +30,16 @@ const offloaded = (url: string) =>
 const failureObject = (...deliveries: ReturnType<typeof deliver>[]) =>
   JSON.stringify({ payload: JSON.stringify(toKinesisEvent(deliveries)) });
 
-describe.each(DATABASES)('the command redrive on $name', ({ open }) => {
+describe('the command redrive', () => {
   let database: Database;
   let directory: string;
   beforeAll(async () => {
-    database = await open();
-    await migrate(database);
+    database = await openDatabase();
   });
   afterAll(() => database.close());
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'failures-'));
-    for (const table of ['datasets', 'records', 'quarantine'])
-      await database.query(`DELETE FROM projection.${table}`);
+    await deleteRows(database, ['projection.datasets', 'projection.records', 'projection.quarantine']);
   });
   afterEach(() => rm(directory, { recursive: true, force: true }));
 

@@ -3,10 +3,9 @@ import { outcomeOf, prepareCommand } from '../../../infra/cli/run-command.ts';
 import { createPublishStore } from '../../../lib/backfill/store/publish-store.ts';
 import type { PublishDetails, PublishStart } from '../../../lib/backfill/sync-client.ts';
 import type { Database } from '../../../lib/database/database.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import { operatedService } from '../../fixtures/backfill/operated-service.ts';
 import { forgetPublishes } from '../../fixtures/backfill/publish-poller.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { openDatabase } from '../../fixtures/database/databases.ts';
 import { commandDeps } from '../../fixtures/local/command-deps.ts';
 
 const POOL = 'us-east-1:1';
@@ -41,11 +40,10 @@ async function start(
   return { lines, ...outcome };
 }
 
-describe.each(DATABASES)('starting a bulk publish, on $name', ({ open }) => {
+describe('starting a bulk publish', () => {
   let database: Database;
   beforeAll(async () => {
-    database = await open();
-    await migrate(database);
+    database = await openDatabase();
   });
   afterAll(() => database.close());
   beforeEach(() => forgetPublishes(database));

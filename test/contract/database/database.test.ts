@@ -7,8 +7,8 @@ import { ValueRefusedError } from '../../../lib/common/errors.ts';
 import { type Database, DatabaseError, type Transaction } from '../../../lib/database/database.ts';
 import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
 import { openPglite } from '../../../lib/database/drivers/pglite/open-pglite.ts';
-import { createPostgresDatabase, DATABASES } from '../../fixtures/database/databases.ts';
-import { placeEmbeddedDatabase } from '../../fixtures/database/embedded-template.ts';
+import { createEmptyPostgresDatabase, DATABASES } from '../../fixtures/database/databases.ts';
+import { placeEmptyEmbeddedDatabase } from '../../fixtures/database/embedded-template.ts';
 
 const insert = (on: Transaction, id: number) => on.query('INSERT INTO numbers (id) VALUES ($1)', [id]);
 
@@ -17,25 +17,28 @@ async function numbers(database: Database): Promise<number[]> {
   return rows.map(({ id }) => id);
 }
 
-it.each(DATABASES)('a date is the same going in and coming out, of any year, on $name', async ({ open }) => {
-  const database = await open();
-  const dates = [
-    '0001-01-01T00:00:00.000Z',
-    '0099-12-31T23:59:59.999Z',
-    '1970-01-01T00:00:00.000Z',
-    '9999-12-31T23:59:59.999Z',
-  ];
-  for (const date of dates) {
-    const { rows } = await database.query('SELECT $1::timestamptz AS date', [new Date(date)]);
-    expect(rows).toEqual([{ date: new Date(date) }]);
-  }
-  await database.close();
-});
+it.each(DATABASES)(
+  'a date is the same going in and coming out, of any year, on $name',
+  async ({ openEmpty }) => {
+    const database = await openEmpty();
+    const dates = [
+      '0001-01-01T00:00:00.000Z',
+      '0099-12-31T23:59:59.999Z',
+      '1970-01-01T00:00:00.000Z',
+      '9999-12-31T23:59:59.999Z',
+    ];
+    for (const date of dates) {
+      const { rows } = await database.query('SELECT $1::timestamptz AS date', [new Date(date)]);
+      expect(rows).toEqual([{ date: new Date(date) }]);
+    }
+    await database.close();
+  },
+);
 
-describe.each(DATABASES)('a transaction on $name', ({ open }) => {
+describe.each(DATABASES)('a transaction on $name', ({ openEmpty }) => {
   let database: Database;
   beforeAll(async () => {
-    database = await open();
+    database = await openEmpty();
     await database.query('CREATE TABLE numbers (id bigint PRIMARY KEY)');
   });
   afterAll(() => database.close());
@@ -119,7 +122,7 @@ describe.each([
     async open() {
       const directory = await mkdtemp(join(tmpdir(), 'embedded-'));
       const dataDir = join(directory, 'database');
-      await placeEmbeddedDatabase(dataDir);
+      await placeEmptyEmbeddedDatabase(dataDir);
       const database = await openPglite({ dataDir, statementTimeoutMs: 1_000 });
       return { database, remove: () => rm(directory, { recursive: true, force: true }) };
     },
@@ -127,7 +130,7 @@ describe.each([
   {
     name: 'PostgreSQL',
     async open() {
-      const connectionString = await createPostgresDatabase();
+      const connectionString = await createEmptyPostgresDatabase();
       const database = openPg({ connectionString, maxConnections: 1, statementTimeoutMs: 1_000 });
       return { database, remove: async () => undefined };
     },
@@ -157,7 +160,7 @@ describe.each([
 });
 
 it('a transaction that PostgreSQL takes back runs again as a whole', async () => {
-  const database = openPg({ connectionString: await createPostgresDatabase() });
+  const database = openPg({ connectionString: await createEmptyPostgresDatabase() });
   try {
     await database.query('CREATE TABLE numbers (id bigint PRIMARY KEY)');
     let attempts = 0;
@@ -173,7 +176,7 @@ it('a transaction that PostgreSQL takes back runs again as a whole', async () =>
 });
 
 it('a transaction whose connection breaks fails, and the next one gets another', async () => {
-  const database = openPg({ connectionString: await createPostgresDatabase() });
+  const database = openPg({ connectionString: await createEmptyPostgresDatabase() });
   try {
     await database.query('CREATE TABLE numbers (id bigint PRIMARY KEY)');
     const broken = database.transaction(async (on) => {

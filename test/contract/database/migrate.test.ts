@@ -8,7 +8,7 @@ import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
 import { createRole } from '../../../lib/database/schema/create-role.ts';
 import { migrate } from '../../../lib/database/schema/migrate.ts';
 import { READER_ROLE } from '../../../lib/database/schema/roles.ts';
-import { createPostgresDatabase, DATABASES } from '../../fixtures/database/databases.ts';
+import { createEmptyPostgresDatabase, DATABASES } from '../../fixtures/database/databases.ts';
 
 const MIGRATIONS = [
   '0001-query-store.sql',
@@ -21,18 +21,18 @@ const MIGRATIONS = [
   '0008-backfill.sql',
 ];
 
-describe.each(DATABASES)('migrations on $name', ({ open }) => {
+describe.each(DATABASES)('migrations on $name', ({ openEmpty }) => {
   let database: Database;
   afterEach(() => database.close());
 
   it('run once', async () => {
-    database = await open();
+    database = await openEmpty();
     expect(await migrate(database)).toEqual(MIGRATIONS);
     expect(await migrate(database)).toEqual([]);
   });
 
   it('go on where one was cut off, over what it had done', async () => {
-    database = await open();
+    database = await openEmpty();
     await migrate(database);
     await database.query('UPDATE projection.migrations SET completed_at = NULL');
     await database.query('DROP VIEW query.quarantine');
@@ -43,7 +43,7 @@ describe.each(DATABASES)('migrations on $name', ({ open }) => {
   });
 
   it('can run beside each other', async () => {
-    database = await open();
+    database = await openEmpty();
     await Promise.all(Array.from({ length: 4 }, () => migrate(database)));
     expect(await migrate(database)).toEqual([]);
     expect((await database.query('SELECT * FROM query.records')).rows).toEqual([]);
@@ -52,7 +52,7 @@ describe.each(DATABASES)('migrations on $name', ({ open }) => {
 
 describe('a user of PostgreSQL who may make no roles', () => {
   it('is told who may, and gets on once there is the role', async () => {
-    const url = new URL(await createPostgresDatabase());
+    const url = new URL(await createEmptyPostgresDatabase());
     const admin = openPg({ connectionString: url.href });
     const name = `user_${randomUUID().replaceAll('-', '')}`;
     const [{ current_database } = { current_database: '' }] = (
@@ -73,7 +73,7 @@ describe('a user of PostgreSQL who may make no roles', () => {
 });
 
 it('a migration that fails half-way is named, and is gone on with once the cause is mended', async () => {
-  const url = await createPostgresDatabase();
+  const url = await createEmptyPostgresDatabase();
   const database = openPg({ connectionString: url });
   await database.query('CREATE SCHEMA projection');
   await database.query('CREATE VIEW projection.records AS SELECT 1 AS mine');

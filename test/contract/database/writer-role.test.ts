@@ -13,7 +13,7 @@ import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
 import { createQuerySweep } from '../../../lib/projection/store/query-sweep.ts';
 import { createRedrivenObjects } from '../../../lib/projection/store/redriven-objects.ts';
 import { inProgress, openPoller, SECOND, succeeded } from '../../fixtures/backfill/publish-poller.ts';
-import { createPostgresDatabase } from '../../fixtures/database/databases.ts';
+import { createEmptyPostgresDatabase } from '../../fixtures/database/databases.ts';
 import { type DsqlDouble, openDsqlDouble } from '../../fixtures/database/dsql-double.ts';
 import {
   deliver,
@@ -38,7 +38,7 @@ let double: DsqlDouble;
 /** The same database for the functions: they can do what the role may, and no more. */
 let asWriter: Database;
 beforeAll(async () => {
-  const url = new URL(await createPostgresDatabase());
+  const url = new URL(await createEmptyPostgresDatabase());
   server = openPg({ connectionString: url.href });
   double = await openDsqlDouble(server);
   url.searchParams.set('options', `-c role=${WRITER_ROLE}`);

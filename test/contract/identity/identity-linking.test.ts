@@ -2,9 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
 import { identityRowId } from '../../../lib/database/row-ids.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import type { Logins } from '../../../lib/identity/model.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { openDatabase } from '../../fixtures/database/databases.ts';
 import {
   createIdentityService,
   DEVELOPER_PROVIDER,
@@ -28,14 +27,13 @@ const notFound = (id: string) => error('ResourceNotFoundException', `Identity '$
 
 const FACEBOOK = 'graph.facebook.com';
 
-describe.each(DATABASES)('who is who on $name', ({ open }) => {
+describe('who is who', () => {
   let database: Database;
   let service: IdentityService;
   let IdentityPoolId: string;
 
   beforeAll(async () => {
-    database = await open();
-    await migrate(database);
+    database = await openDatabase();
   });
   afterAll(() => database.close());
   beforeEach(async () => {

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import type { CreateIdentityPoolInput } from '../../../lib/identity/model.ts';
 import type { Caller } from '../../../lib/sync/model.ts';
 import { createBulkPublishJobStore } from '../../../lib/sync/store/bulk-publish-job-store.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
+import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { newPool } from '../../fixtures/identity/identity-pools.ts';
 import {
   createIdentityService,
@@ -45,12 +45,10 @@ describe.each(DATABASES)('identity pools and their identities on $name', ({ open
 
   beforeAll(async () => {
     database = await open();
-    await migrate(database);
   });
   afterAll(() => database.close());
   beforeEach(async () => {
-    for (const table of ['sync.identity_pools', 'sync.datasets', 'sync.records'])
-      await database.query(`DELETE FROM ${table}`);
+    await deleteRows(database, ['sync.identity_pools', 'sync.datasets', 'sync.records']);
     service = createDeletingService(database);
   });
 

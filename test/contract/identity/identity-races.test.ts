@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
 import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import type { Logins } from '../../../lib/identity/model.ts';
 import type { Merge } from '../../../lib/sync/ports/merge.ts';
 import { createPostgresDatabase } from '../../fixtures/database/databases.ts';
@@ -27,7 +26,6 @@ let IdentityPoolId: string;
 beforeAll(async () => {
   connectionString = await createPostgresDatabase();
   openServices();
-  await migrate(first(databases));
 });
 afterAll(() => Promise.all(databases.map((database) => database.close())));
 beforeEach(async () => {

@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import type { Logins } from '../../../lib/identity/model.ts';
 import { ExpiredLoginTokenError } from '../../../lib/identity/not-authorized.ts';
 import type { Caller } from '../../../lib/sync/model.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { openDatabase } from '../../fixtures/database/databases.ts';
 import {
   createIdentityService,
   DEVELOPER_PROVIDER,
@@ -31,14 +30,13 @@ const poolNotFound = (id: string) => error('ResourceNotFoundException', `Identit
 const claimsOf = (token: string) =>
   JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
 
-describe.each(DATABASES)('tokens of Cognito Identity on $name', ({ open }) => {
+describe('tokens of Cognito Identity', () => {
   let database: Database;
   let service: IdentityService;
   let IdentityPoolId: string;
 
   beforeAll(async () => {
-    database = await open();
-    await migrate(database);
+    database = await openDatabase();
   });
   afterAll(() => database.close());
   beforeEach(async () => {

@@ -22,7 +22,7 @@ import {
 } from '../../../infra/local/sql-port/sql-messages.ts';
 import { type SqlPort, startSqlPort } from '../../../infra/local/sql-port/sql-port.ts';
 import { type EmbeddedDatabase, openPglite } from '../../../lib/database/drivers/pglite/open-pglite.ts';
-import { placeEmbeddedDatabase } from '../../fixtures/database/embedded-template.ts';
+import { placeEmptyEmbeddedDatabase } from '../../fixtures/database/embedded-template.ts';
 
 const HOST = '127.0.0.1';
 const hasPsql = spawnSync('psql', ['--version']).status === 0;
@@ -36,7 +36,7 @@ const clients: { end(): unknown }[] = [];
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'sql-port-'));
   const dataDir = join(directory, 'database');
-  await placeEmbeddedDatabase(dataDir);
+  await placeEmptyEmbeddedDatabase(dataDir);
   database = await openPglite({
     dataDir,
     readTimeoutMs: 2_000,

@@ -1,7 +1,6 @@
 import pg from 'pg';
 import { expect, it } from 'vitest';
 import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import { projectBatch } from '../../../lib/projection/project-batch.ts';
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
 import { createPostgresDatabase } from '../../fixtures/database/databases.ts';
@@ -23,7 +22,6 @@ it('a removal does not erase a newer value that is committed while it waits for 
   const other = new pg.Client({ connectionString });
   await other.connect();
   try {
-    await migrate(database);
     await project({ kinesisSyncRecords: [wireRecord({ value: 'old' })] });
 
     await other.query('BEGIN');

@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
 import { recordId } from '../../../lib/database/row-ids.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import { READER_ROLE } from '../../../lib/database/schema/roles.ts';
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
@@ -15,7 +14,6 @@ describe.each(DATABASES)('asking by key on $name', ({ open }) => {
   let database: Database;
   beforeAll(async () => {
     database = await open();
-    await migrate(database);
     const version = { lastModifiedDate: NEW_YEAR, syncCount: 1 };
     const record = (key: string, value: string) => ({ key, value, version, deviceLastModifiedDate: null });
     const dataset = (identityId: string, level: string, motto: string) => ({

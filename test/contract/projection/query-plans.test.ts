@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import { READER_ROLE } from '../../../lib/database/schema/roles.ts';
 import { createValueIndexes } from '../../../lib/projection/store/value-indexes.ts';
 import { READ_RECORDS, READ_RECORDS_IN_SESSION } from '../../../lib/sync/store/sync-statements.ts';
@@ -74,11 +73,10 @@ const BY_VALUE = [
   },
 ];
 
-describe.each(DATABASES)('plans on $name', ({ open }) => {
+describe.each(DATABASES)('plans on $name', ({ openOwn }) => {
   let database: Database;
   beforeAll(async () => {
-    database = await open();
-    await migrate(database);
+    database = await openOwn();
     for (const statement of FILL) await database.query(statement);
   });
   afterAll(() => database.close());
@@ -159,11 +157,10 @@ const FILL_SYNC = [
    SELECT md5(i::text)::uuid, md5((i + 1)::text)::uuid FROM generate_series(1, 4999, 2) AS i`,
 ];
 
-describe.each(DATABASES)('plans of a listing of records on $name', ({ open }) => {
+describe.each(DATABASES)('plans of a listing of records on $name', ({ openOwn }) => {
   let database: Database;
   beforeAll(async () => {
-    database = await open();
-    await migrate(database);
+    database = await openOwn();
     for (const statement of FILL_SYNC) await database.query(statement);
   });
   afterAll(() => database.close());

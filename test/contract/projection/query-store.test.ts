@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
 import { recordId } from '../../../lib/database/row-ids.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import { READER_ROLE } from '../../../lib/database/schema/roles.ts';
 import type { Delivery, StreamPosition } from '../../../lib/projection/delivery.ts';
 import { projectBatch } from '../../../lib/projection/project-batch.ts';
 import type { QueryStore } from '../../../lib/projection/query-store.ts';
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
+import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import {
   deliver,
   IDENTITY,
@@ -27,13 +27,16 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
 
   beforeAll(async () => {
     database = await open();
-    await migrate(database);
     store = createQueryStore(database);
   });
   afterAll(() => database.close());
   beforeEach(async () => {
-    for (const table of ['datasets', 'records', 'quarantine', 'stream_progress'])
-      await database.query(`DELETE FROM projection.${table}`);
+    await deleteRows(database, [
+      'projection.datasets',
+      'projection.records',
+      'projection.quarantine',
+      'projection.stream_progress',
+    ]);
   });
 
   const projectAll = async (deliveries: readonly Delivery[]) =>

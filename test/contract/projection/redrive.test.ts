@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ValueRefusedError } from '../../../lib/common/errors.ts';
 import type { Database } from '../../../lib/database/database.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import type { Delivery } from '../../../lib/projection/delivery.ts';
 import { projectBatch } from '../../../lib/projection/project-batch.ts';
 import { redriveDeliveries, redriveQuarantine } from '../../../lib/projection/redrive.ts';
@@ -10,6 +9,7 @@ import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
 import { PayloadRefusedError, PayloadUnavailableError } from '../../../lib/stream/payload-error.ts';
 import type { FetchPayload } from '../../../lib/stream/payload-port.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
+import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import {
   deliver,
   NEW_YEAR,
@@ -42,13 +42,11 @@ describe.each(DATABASES)('redrive on $name', ({ open }) => {
   let store: ReturnType<typeof createQueryStore> & ReturnType<typeof createQuarantineStore>;
   beforeAll(async () => {
     database = await open();
-    await migrate(database);
     store = { ...createQueryStore(database), ...createQuarantineStore(database) };
   });
   afterAll(() => database.close());
   beforeEach(async () => {
-    for (const table of ['datasets', 'records', 'quarantine'])
-      await database.query(`DELETE FROM projection.${table}`);
+    await deleteRows(database, ['projection.datasets', 'projection.records', 'projection.quarantine']);
   });
 
   const project = async (deliveries: readonly Delivery[], fetchPayload: FetchPayload) =>

@@ -13,11 +13,11 @@ import { createLogger } from '../../../lib/aws/telemetry.ts';
 import type { DatasetKey } from '../../../lib/common/dataset-key.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import { datasetId } from '../../../lib/database/row-ids.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import { FIRST_DATASET } from '../../../lib/projection/query-sweep.ts';
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
 import { createQuerySweep } from '../../../lib/projection/store/query-sweep.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
+import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { deliver, IDENTITY, NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -61,11 +61,13 @@ describe.each(DATABASES)('the sweep of the query store on $name', ({ open }) => 
   let database: Database;
   beforeAll(async () => {
     database = await open();
-    await migrate(database);
   });
   afterAll(() => database.close());
   beforeEach(async () => {
-    for (const table of TABLES) await database.query(`DELETE FROM projection.${table}`);
+    await deleteRows(
+      database,
+      TABLES.map((table) => `projection.${table}`),
+    );
   });
 
   const createFunction = (more: Partial<SweepQueryStoreFunctionDeps> = {}) => {

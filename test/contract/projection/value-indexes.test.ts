@@ -13,12 +13,11 @@ SELECT md5('dataset')::uuid, query.record_id_of('key'), 'key', repeat('鍵', 100
 const states = async (indexes: ValueIndexes) =>
   Object.fromEntries((await indexes.list()).map(({ name, state }) => [name, state]));
 
-describe.each(DATABASES)('indexes on values on $name', ({ open }) => {
+describe.each(DATABASES)('indexes on values on $name', ({ openOwn }) => {
   let database: Database;
   let indexes: ValueIndexes;
   beforeAll(async () => {
-    database = await open();
-    await migrate(database);
+    database = await openOwn();
     indexes = createValueIndexes(database);
   });
   afterAll(() => database.close());
@@ -80,7 +79,6 @@ describe('an index that waits for somebody who writes', () => {
   beforeEach(async () => {
     connectionString = await createPostgresDatabase();
     database = openPg({ connectionString });
-    await migrate(database);
   });
   afterEach(() => database.close());
 

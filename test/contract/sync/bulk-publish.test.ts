@@ -3,7 +3,6 @@ import { createRunBulkPublish } from '../../../functions/run-bulk-publish.ts';
 import { createLambdaContext } from '../../../infra/local/lambda-context.ts';
 import { createLogger } from '../../../lib/aws/telemetry.ts';
 import type { Database } from '../../../lib/database/database.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import { decodeStreamEvent } from '../../../lib/stream/decode-stream-event.ts';
 import { type BulkPublishJobOptions, runBulkPublishes } from '../../../lib/sync/jobs/run-bulk-publish.ts';
 import type { SyncOperations } from '../../../lib/sync/model.ts';
@@ -12,7 +11,8 @@ import type { BulkPublishJobStore } from '../../../lib/sync/ports/bulk-publish-j
 import { createBulkPublishJobStore } from '../../../lib/sync/store/bulk-publish-job-store.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
 import { createStreamingSwitch } from '../../../lib/sync/store/streaming-switch.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { openDatabase } from '../../fixtures/database/databases.ts';
+import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { identityOf, insertDatasets } from '../../fixtures/database/many-datasets.ts';
 import { createPool, newPool, STREAMING } from '../../fixtures/identity/identity-pools.ts';
 import { NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
@@ -20,29 +20,27 @@ import { createDevice, createSyncService, DEVELOPER, drop, put } from '../../fix
 
 const DAY = 24 * 60 * 60 * 1000;
 
-describe.each(DATABASES)('a bulk publish on $name', ({ open }) => {
+describe('a bulk publish', () => {
   let database: Database;
   let bulkPublishes: BulkPublishJobStore;
   let operations: SyncOperations;
   let clock: { now: number };
 
   beforeAll(async () => {
-    database = await open();
-    await migrate(database);
+    database = await openDatabase();
     bulkPublishes = createBulkPublishJobStore(database);
   });
   afterAll(() => database.close());
   beforeEach(async () => {
-    for (const table of [
-      'identity_pools',
-      'identities',
-      'datasets',
-      'records',
-      'outbox',
-      'payloads',
-      'bulk_publishes',
-    ])
-      await database.query(`DELETE FROM sync.${table}`);
+    await deleteRows(database, [
+      'sync.identity_pools',
+      'sync.identities',
+      'sync.datasets',
+      'sync.records',
+      'sync.outbox',
+      'sync.payloads',
+      'sync.bulk_publishes',
+    ]);
     await createPool(database);
     ({ operations, clock } = createSyncService(database));
   });

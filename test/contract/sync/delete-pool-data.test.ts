@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
 import { datasetId, identityRowId, recordId } from '../../../lib/database/row-ids.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import { createIdentityStore } from '../../../lib/identity/store/identity-store.ts';
 import { createDeletePoolData, type DeletePoolDataDeps } from '../../../lib/sync/jobs/delete-pool-data.ts';
 import type { SyncOperations } from '../../../lib/sync/model.ts';
@@ -15,6 +14,7 @@ import {
 import { createPoolDataStore } from '../../../lib/sync/store/pool-data-store.ts';
 import { createSyncStore } from '../../../lib/sync/store/sync-store.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
+import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { insertDatasets } from '../../fixtures/database/many-datasets.ts';
 import { readOutboxEvents } from '../../fixtures/database/outbox-rows.ts';
 import { createPool, newPool } from '../../fixtures/identity/identity-pools.ts';
@@ -43,12 +43,10 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
 
   beforeAll(async () => {
     database = await open();
-    await migrate(database);
   });
   afterAll(() => database.close());
   beforeEach(async () => {
-    for (const table of [...OF_POOL, 'sync.identity_pools', 'sync.outbox', 'sync.payloads'])
-      await database.query(`DELETE FROM ${table}`);
+    await deleteRows(database, [...OF_POOL, 'sync.identity_pools', 'sync.outbox', 'sync.payloads']);
     await createPool(database);
     ({ operations, clock } = createSyncService(database));
   });
@@ -272,8 +270,11 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
 
   it('deletes many datasets of many identities', async () => {
     const identities = Array.from({ length: 210 }, newIdentity);
-    for (const identityId of identities) await device(identityId).update(put('a', '1'));
-    await database.query('DELETE FROM sync.outbox');
+    const rows = identities.map((identityId) => {
+      const id = datasetId({ identityPoolId: POOL, identityId, datasetName: 'game' });
+      return `('${id}', '${POOL}', '${identityId}', 'game', 1, 0, 1, 1, 'somebody', 2, 1)`;
+    });
+    await database.query(`INSERT INTO sync.datasets VALUES ${rows.join(', ')}`);
     await deletePoolData();
     expect(new Set((await events()).map(({ identityId }) => identityId))).toEqual(new Set(identities));
     expect(await events()).toHaveLength(identities.length);

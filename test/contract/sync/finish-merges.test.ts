@@ -3,12 +3,12 @@ import { createFinishMerges, type FinishMergesFunctionDeps } from '../../../func
 import { createLambdaContext } from '../../../infra/local/lambda-context.ts';
 import { createLogger } from '../../../lib/aws/telemetry.ts';
 import { type Database, DatabaseError } from '../../../lib/database/database.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import type { Logins } from '../../../lib/identity/model.ts';
 import { CREDENTIALS_LIFETIME_MS } from '../../../lib/identity/temporary-credentials.ts';
 import type { SyncOperations } from '../../../lib/sync/model.ts';
 import { createMergeStore } from '../../../lib/sync/store/merge-store.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { openDatabase } from '../../fixtures/database/databases.ts';
+import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { createPool } from '../../fixtures/identity/identity-pools.ts';
 import { createIdentityService, login } from '../../fixtures/identity/identity-service.ts';
 import { createMerger, insertPendingMerge, mergeOf, newIdentity } from '../../fixtures/sync/merges.ts';
@@ -17,19 +17,24 @@ import { createDevice, createSyncService, DEVELOPER, put } from '../../fixtures/
 
 const HOUR = 60 * 60 * 1000;
 
-describe.each(DATABASES)('the function that finishes merges on $name', ({ open }) => {
+describe('the function that finishes merges', () => {
   let database: Database;
   let operations: SyncOperations;
   let clock: { now: number };
 
   beforeAll(async () => {
-    database = await open();
-    await migrate(database);
+    database = await openDatabase();
   });
   afterAll(() => database.close());
   beforeEach(async () => {
-    for (const table of ['pending_merges', 'merged_datasets', 'identities', 'datasets', 'records', 'outbox'])
-      await database.query(`DELETE FROM sync.${table}`);
+    await deleteRows(database, [
+      'sync.pending_merges',
+      'sync.merged_datasets',
+      'sync.identities',
+      'sync.datasets',
+      'sync.records',
+      'sync.outbox',
+    ]);
     await createPool(database);
     ({ operations, clock } = createSyncService(database));
   });

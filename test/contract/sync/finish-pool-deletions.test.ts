@@ -8,13 +8,13 @@ import { createLambdaContext } from '../../../infra/local/lambda-context.ts';
 import { createLogger } from '../../../lib/aws/telemetry.ts';
 import { type Database, DatabaseError } from '../../../lib/database/database.ts';
 import { datasetId } from '../../../lib/database/row-ids.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import { createIdentityStore } from '../../../lib/identity/store/identity-store.ts';
 import { GRACE_MS } from '../../../lib/sync/jobs/finish-pool-deletions.ts';
 import type { SyncOperations } from '../../../lib/sync/model.ts';
 import { createPoolDataStore } from '../../../lib/sync/store/pool-data-store.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { openDatabase } from '../../fixtures/database/databases.ts';
+import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { readOutboxEvents } from '../../fixtures/database/outbox-rows.ts';
 import { createPool, newPool } from '../../fixtures/identity/identity-pools.ts';
 import { login } from '../../fixtures/identity/identity-service.ts';
@@ -36,19 +36,17 @@ const TABLES = [
 ];
 const NEW_POOL = { identityPoolId: POOL, syncTrigger: null, streams: null, pushSync: null };
 
-describe.each(DATABASES)('the function that finishes deletions of pools on $name', ({ open }) => {
+describe('the function that finishes deletions of pools', () => {
   let database: Database;
   let operations: SyncOperations;
   let clock: { now: number };
 
   beforeAll(async () => {
-    database = await open();
-    await migrate(database);
+    database = await openDatabase();
   });
   afterAll(() => database.close());
   beforeEach(async () => {
-    for (const table of [...TABLES, 'sync.outbox', 'sync.identity_pools'])
-      await database.query(`DELETE FROM ${table}`);
+    await deleteRows(database, [...TABLES, 'sync.outbox', 'sync.identity_pools']);
     await createPool(database);
     ({ operations, clock } = createSyncService(database));
   });

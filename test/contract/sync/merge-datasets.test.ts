@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
 import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import type { MergeDatasetsDeps } from '../../../lib/sync/jobs/merge-datasets.ts';
 import { DEFAULT_LIMITS } from '../../../lib/sync/limits.ts';
 import type { SyncOperations } from '../../../lib/sync/model.ts';
 import { createMergeStore } from '../../../lib/sync/store/merge-store.ts';
 import { createSnapshotCache } from '../../../lib/sync/store/snapshot-cache.ts';
 import { createSyncStore } from '../../../lib/sync/store/sync-store.ts';
-import { createPostgresDatabase, DATABASES } from '../../fixtures/database/databases.ts';
+import { createPostgresDatabase, openDatabase } from '../../fixtures/database/databases.ts';
+import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { createPool } from '../../fixtures/identity/identity-pools.ts';
 import { createMerger, mergeOf, newIdentity } from '../../fixtures/sync/merges.ts';
 import { NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
@@ -24,7 +24,7 @@ const TABLES = [
   'payloads',
 ];
 
-describe.each(DATABASES)('merging identities on $name', ({ open }) => {
+describe('merging identities', () => {
   let database: Database;
   let operations: SyncOperations;
   let clock: { now: number };
@@ -32,12 +32,14 @@ describe.each(DATABASES)('merging identities on $name', ({ open }) => {
   let person: string;
 
   beforeAll(async () => {
-    database = await open();
-    await migrate(database);
+    database = await openDatabase();
   });
   afterAll(() => database.close());
   beforeEach(async () => {
-    for (const table of TABLES) await database.query(`DELETE FROM sync.${table}`);
+    await deleteRows(
+      database,
+      TABLES.map((table) => `sync.${table}`),
+    );
     await createPool(database);
     ({ operations, clock } = createSyncService(database));
     [guest, person] = [newIdentity(), newIdentity()];
@@ -449,7 +451,6 @@ describe('merging identities on PostgreSQL', () => {
       openPg({ connectionString }),
     ];
     const [first, second, third] = processes as [Database, Database, Database];
-    await migrate(first);
     await createPool(first);
     const chain = [newIdentity(), newIdentity(), newIdentity()] as const;
     const [guest, person, family] = chain;

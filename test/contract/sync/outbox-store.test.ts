@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import { createOutboxStore, type OutboxStore } from '../../../lib/sync/store/outbox-store.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
 import { insertOutboxRow, letLeasesAge } from '../../fixtures/database/outbox-rows.ts';
@@ -14,7 +13,6 @@ describe.each(DATABASES)('the outbox on $name', ({ open }) => {
 
   beforeAll(async () => {
     database = await open();
-    await migrate(database);
     outbox = createOutboxStore(database);
   });
   afterAll(() => database.close());

@@ -4,7 +4,6 @@ import { createSweepPayloads } from '../../../functions/sweep-payloads.ts';
 import { createLambdaContext } from '../../../infra/local/lambda-context.ts';
 import { createLogger } from '../../../lib/aws/telemetry.ts';
 import type { Database } from '../../../lib/database/database.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import { createPayloadStore } from '../../../lib/sync/store/payload-store.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
 
@@ -12,7 +11,6 @@ describe.each(DATABASES)('the payload store on $name', ({ open }) => {
   let database: Database;
   beforeAll(async () => {
     database = await open();
-    await migrate(database);
   });
   afterAll(() => database.close());
   beforeEach(() => database.query('DELETE FROM sync.payloads'));

@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import type { Caller, SyncOperations } from '../../../lib/sync/model.ts';
 import { createSetCognitoEvents } from '../../../lib/sync/operations/set-cognito-events.ts';
 import { createSetIdentityPoolConfiguration } from '../../../lib/sync/operations/set-identity-pool-configuration.ts';
 import type { PoolStore } from '../../../lib/sync/ports/pool-store.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { openDatabase } from '../../fixtures/database/databases.ts';
 import { newPool } from '../../fixtures/identity/identity-pools.ts';
 import { IDENTITY } from '../../fixtures/sync/stream-events.ts';
 import { createSyncService, DEVELOPER, put } from '../../fixtures/sync/sync-service.ts';
@@ -18,15 +17,14 @@ const NOT_AUTHORIZED = error(
   'These credentials are not valid for accessing this resource',
 );
 
-describe.each(DATABASES)('the operations on identity pools on $name', ({ open }) => {
+describe('the operations on identity pools', () => {
   let database: Database;
   let operations: SyncOperations;
   let pools: PoolStore;
   let IdentityPoolId: string;
 
   beforeAll(async () => {
-    database = await open();
-    await migrate(database);
+    database = await openDatabase();
     ({ operations } = createSyncService(database));
     pools = createPoolStore(database);
   });

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import type { IdentityPool, PoolStore } from '../../../lib/sync/ports/pool-store.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
+import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { createPool } from '../../fixtures/identity/identity-pools.ts';
 import { IDENTITY, NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
 import { createDevice, createSyncService, drop, put } from '../../fixtures/sync/sync-service.ts';
@@ -30,13 +30,17 @@ describe.each(DATABASES)('the pool store on $name', ({ open }) => {
 
   beforeAll(async () => {
     database = await open();
-    await migrate(database);
     store = createPoolStore(database);
   });
   afterAll(() => database.close());
   beforeEach(async () => {
-    for (const table of ['identity_pools', 'identities', 'datasets', 'records', 'outbox'])
-      await database.query(`DELETE FROM sync.${table}`);
+    await deleteRows(database, [
+      'sync.identity_pools',
+      'sync.identities',
+      'sync.datasets',
+      'sync.records',
+      'sync.outbox',
+    ]);
   });
 
   describe('a pool', () => {

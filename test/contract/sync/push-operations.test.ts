@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import type { Caller } from '../../../lib/sync/model.ts';
 import type { IdentityPool } from '../../../lib/sync/ports/pool-store.ts';
 import {
@@ -12,7 +11,7 @@ import {
 } from '../../../lib/sync/ports/push.ts';
 import type { Push, PushReport } from '../../../lib/sync/push/push-to-devices.ts';
 import { createPushStore } from '../../../lib/sync/store/push-store.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { openDatabase } from '../../fixtures/database/databases.ts';
 import { newPool } from '../../fixtures/identity/identity-pools.ts';
 import { APNS_APP, GCM_APP, PUSH_SYNC } from '../../fixtures/sync/push-devices.ts';
 import { createSyncService, DEVELOPER, put } from '../../fixtures/sync/sync-service.ts';
@@ -65,7 +64,7 @@ function scriptPush(database: Database) {
   return { push, script, registered, sent, reports, slept };
 }
 
-describe.each(DATABASES)('push sync on $name', ({ open }) => {
+describe('push sync', () => {
   let database: Database;
   let IdentityPoolId: string;
   let IdentityId: string;
@@ -74,8 +73,7 @@ describe.each(DATABASES)('push sync on $name', ({ open }) => {
   let service: ReturnType<typeof createSyncService>;
 
   beforeAll(async () => {
-    database = await open();
-    await migrate(database);
+    database = await openDatabase();
   });
   afterAll(() => database.close());
   beforeEach(() => begin({ pushSync: PUSH_SYNC }));

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import type { DeviceStore, Registration } from '../../../lib/sync/ports/push.ts';
 import { createPushStore } from '../../../lib/sync/store/push-store.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
@@ -18,7 +17,6 @@ describe.each(DATABASES)('the push store on $name', ({ open }) => {
 
   beforeAll(async () => {
     database = await open();
-    await migrate(database);
     store = createPushStore(database);
   });
   afterAll(() => database.close());

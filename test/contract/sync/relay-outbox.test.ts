@@ -7,7 +7,6 @@ import { createKinesisPublisher } from '../../../lib/aws/kinesis-publisher.ts';
 import { createKinesisReader, type KinesisRecord } from '../../../lib/aws/kinesis-reader.ts';
 import { createLogger } from '../../../lib/aws/telemetry.ts';
 import type { Database } from '../../../lib/database/database.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import { projectBatch } from '../../../lib/projection/project-batch.ts';
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
 import { type RelayOptions, relayOutbox } from '../../../lib/sync/jobs/relay-outbox.ts';
@@ -22,7 +21,7 @@ import {
   region,
   startKinesisEmulator,
 } from '../../fixtures/aws/kinesis-emulator.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { openDatabase } from '../../fixtures/database/databases.ts';
 import { insertOutboxRow, letLeasesAge } from '../../fixtures/database/outbox-rows.ts';
 import { newPool, STREAMING } from '../../fixtures/identity/identity-pools.ts';
 import {
@@ -58,14 +57,13 @@ async function readStream(streamName: string): Promise<KinesisRecord[]> {
 
 const textOf = ({ data }: { data: Uint8Array }) => new TextDecoder().decode(data);
 
-describe.each(DATABASES)('the relay on $name', ({ open }) => {
+describe('the relay', () => {
   let database: Database;
   let outbox: OutboxStore;
   let streamName: string;
 
   beforeAll(async () => {
-    database = await open();
-    await migrate(database);
+    database = await openDatabase();
     outbox = createOutboxStore(database);
   });
   afterAll(() => database.close());

@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import { decodeStreamEvent } from '../../../lib/stream/decode-stream-event.ts';
 import type { Limits } from '../../../lib/sync/limits.ts';
 import type { Caller, RecordPatch, SyncOperations } from '../../../lib/sync/model.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { openDatabase } from '../../fixtures/database/databases.ts';
 import { readOutboxEvents } from '../../fixtures/database/outbox-rows.ts';
 import { createPool } from '../../fixtures/identity/identity-pools.ts';
 import { NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
@@ -33,15 +32,14 @@ function valuesOf({ Records }: Pick<Listed, 'Records'>): Record<string, string |
   return Object.fromEntries(Records.map(({ Key, Value }) => [Key, Value]));
 }
 
-describe.each(DATABASES)('the operations on $name', ({ open }) => {
+describe('the operations', () => {
   let database: Database;
   let operations: SyncOperations;
   let clock: { now: number };
   let device: Device;
 
   beforeAll(async () => {
-    database = await open();
-    await migrate(database);
+    database = await openDatabase();
     await createPool(database);
   });
   afterAll(() => database.close());

@@ -6,7 +6,6 @@ import type { DatasetKey } from '../../../lib/common/dataset-key.ts';
 import type { Database, Transaction } from '../../../lib/database/database.ts';
 import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
 import { datasetId } from '../../../lib/database/row-ids.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import { createIdentityStore } from '../../../lib/identity/store/identity-store.ts';
 import type { SyncRecord } from '../../../lib/sync/model.ts';
 import type { PoolStreams } from '../../../lib/sync/ports/pool-store.ts';
@@ -22,6 +21,7 @@ import type {
 import { READ_SNAPSHOT, WRITE_UPDATE } from '../../../lib/sync/store/sync-statements.ts';
 import { createSyncStore } from '../../../lib/sync/store/sync-store.ts';
 import { createPostgresDatabase, DATABASES } from '../../fixtures/database/databases.ts';
+import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { createPool, newPool, STREAMING } from '../../fixtures/identity/identity-pools.ts';
 import { IDENTITY, NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
 
@@ -77,14 +77,19 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
 
   beforeAll(async () => {
     database = await open();
-    await migrate(database);
     store = createSyncStore(database);
     await createPool(database);
   });
   afterAll(() => database.close());
   beforeEach(async () => {
-    for (const table of ['identities', 'datasets', 'records', 'merged_datasets', 'spent_tokens', 'outbox'])
-      await database.query(`DELETE FROM sync.${table}`);
+    await deleteRows(database, [
+      'sync.identities',
+      'sync.datasets',
+      'sync.records',
+      'sync.merged_datasets',
+      'sync.spent_tokens',
+      'sync.outbox',
+    ]);
   });
 
   const update = (values: Record<string, string | null>, members?: Partial<DatasetUpdate>, key = GAME) =>
@@ -544,8 +549,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     });
 
     it('decides anew where the dataset is not there any more, not even as a deleted one', async () => {
-      for (const table of ['datasets', 'records', 'spent_tokens'])
-        await database.query(`DELETE FROM sync.${table}`);
+      await deleteRows(database, ['sync.datasets', 'sync.records', 'sync.spent_tokens']);
       expect((await write(mine, ['a'])).answer).toMatchObject({ dataset: null, records: new Map() });
       expect(await store.readDataset(GAME)).toMatchObject({ syncCount: 1 });
     });
@@ -592,7 +596,6 @@ describe('a change on PostgreSQL', () => {
   beforeAll(async () => {
     connectionString = await createPostgresDatabase();
     database = openPg({ connectionString });
-    await migrate(database);
     await database.query('TRUNCATE sync.datasets');
     await increment(createSyncStore(database));
   });

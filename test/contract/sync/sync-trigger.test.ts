@@ -7,7 +7,6 @@ import { createLambdaContext } from '../../../infra/local/lambda-context.ts';
 import { functionArn } from '../../../infra/local/names.ts';
 import { createLogger } from '../../../lib/aws/telemetry.ts';
 import type { Database } from '../../../lib/database/database.ts';
-import { migrate } from '../../../lib/database/schema/migrate.ts';
 import { DEFAULT_RULES_FILE } from '../../../lib/rules/file/rules-path.ts';
 import type { RulesOptions } from '../../../lib/rules/rules-model.ts';
 import type { DatasetRecord, SyncTriggerEvent } from '../../../lib/rules/sync-trigger-event.ts';
@@ -20,7 +19,7 @@ import {
   type InvokeFunction,
 } from '../../../lib/sync/ports/functions.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { openDatabase } from '../../fixtures/database/databases.ts';
 import { readOutboxEvents } from '../../fixtures/database/outbox-rows.ts';
 import { NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
 import { createDevice, createSyncService, drop, put } from '../../fixtures/sync/sync-service.ts';
@@ -56,7 +55,7 @@ const set = (newValue: string): DatasetRecord => ({ newValue, op: 'replace' });
 const told = ({ Records }: { Records: SyncRecord[] }) =>
   Records.map(({ Key, Value, SyncCount }) => [Key, Value, SyncCount]);
 
-describe.each(DATABASES)('the sync trigger on $name', ({ open }) => {
+describe('the sync trigger', () => {
   let database: Database;
   let answer: (...call: [SyncTriggerEvent, number]) => unknown;
   let calls: Call[];
@@ -85,8 +84,7 @@ describe.each(DATABASES)('the sync trigger on $name', ({ open }) => {
   const events = () => readOutboxEvents(database, device.identity.IdentityId);
 
   beforeAll(async () => {
-    database = await open();
-    await migrate(database);
+    database = await openDatabase();
     const pools = createPoolStore(database);
     const pool = { identityPoolId: POOL, syncTrigger: ARN, streams: STREAMS, pushSync: null };
     await pools.createPool(pool, NEW_YEAR);
