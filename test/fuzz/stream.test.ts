@@ -7,6 +7,7 @@ import type { Database } from '../../lib/database/database.ts';
 import { createQueryStore } from '../../lib/projection/store/query-store.ts';
 import { checkPayloadUrl } from '../../lib/stream/payload.ts';
 import { DATABASES } from '../fixtures/database/databases.ts';
+import { deleteRows } from '../fixtures/database/delete-rows.ts';
 import { deliver, toBytes, toKinesisEvent, wireEvent, wireRecord } from '../fixtures/sync/stream-events.ts';
 import { anyData, eventJson, MARKER, MARKER_NUMBER, payloadBehind } from './stream-data.ts';
 
@@ -46,9 +47,11 @@ afterAll(async () => {
 });
 beforeEach(clear);
 
-async function clear(): Promise<void> {
-  await database.query(
-    'TRUNCATE projection.datasets, projection.records, projection.quarantine, projection.dated_removals',
+function clear(): Promise<void> {
+  const tables = ['datasets', 'records', 'quarantine', 'dated_removals'];
+  return deleteRows(
+    database,
+    tables.map((table) => `projection.${table}`),
   );
 }
 

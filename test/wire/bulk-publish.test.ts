@@ -5,16 +5,11 @@ import {
 } from '@aws-sdk/client-cognito-sync';
 import { describe, expect, it } from 'vitest';
 import { newPool, STREAMING } from '../fixtures/identity/identity-pools.ts';
-import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
-import {
-  describeBadPools,
-  describeStrangers,
-  describeUnknownPools,
-  type RefusedOperation,
-} from '../fixtures/wire/refusals.ts';
+import { describeRefusals, describeUnknownPools, type RefusedOperation } from '../fixtures/wire/refusals.ts';
+import { openSharedCloud } from '../fixtures/wire/shared-cloud.ts';
 import { newIdentity, refusalOf, set, write } from '../fixtures/wire/sync-client.ts';
 
-const { cloud, client } = await openLocalCloud();
+const { cloud, client } = await openSharedCloud();
 
 describe('BulkPublish', () => {
   const begin = async (IdentityPoolId: string) => {
@@ -98,6 +93,5 @@ describe('BulkPublish', () => {
     send: (client, { IdentityPoolId }) => client.send(new BulkPublishCommand({ IdentityPoolId })),
   };
   describeUnknownPools(operation);
-  describeStrangers(operation);
-  describeBadPools(operation);
+  describeRefusals(operation, ['IdentityPoolId']);
 });

@@ -4,13 +4,8 @@ import {
   UpdateRecordsCommand,
 } from '@aws-sdk/client-cognito-sync';
 import { describe, expect, it } from 'vitest';
-import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
-import {
-  describeBadDatasetNames,
-  describeBadIdentities,
-  describeStrangers,
-  type RefusedOperation,
-} from '../fixtures/wire/refusals.ts';
+import { describeRefusals, type RefusedOperation } from '../fixtures/wire/refusals.ts';
+import { openSharedCloud } from '../fixtures/wire/shared-cloud.ts';
 import {
   createSyncClient,
   type Identity,
@@ -22,7 +17,7 @@ import {
   write,
 } from '../fixtures/wire/sync-client.ts';
 
-const { cloud, client } = await openLocalCloud();
+const { cloud, client } = await openSharedCloud();
 
 const deleteGame = (identity: Identity) =>
   client.send(new DeleteDatasetCommand({ ...identity, DatasetName: 'game' }));
@@ -129,9 +124,7 @@ describe('DeleteDataset', () => {
     url: () => cloud.url,
     send: (client, dataset) => client.send(new DeleteDatasetCommand(dataset)),
   };
-  describeStrangers(operation);
-  describeBadIdentities(operation);
-  describeBadDatasetNames(operation);
+  describeRefusals(operation, ['IdentityPoolId', 'IdentityId', 'DatasetName']);
 
   it('takes nothing away from who is refused', async () => {
     const identity = newIdentity();

@@ -1,15 +1,10 @@
 import { DescribeDatasetCommand } from '@aws-sdk/client-cognito-sync';
 import { describe, expect, it } from 'vitest';
-import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
-import {
-  describeBadDatasetNames,
-  describeBadIdentities,
-  describeStrangers,
-  type RefusedOperation,
-} from '../fixtures/wire/refusals.ts';
+import { describeRefusals, type RefusedOperation } from '../fixtures/wire/refusals.ts';
+import { openSharedCloud } from '../fixtures/wire/shared-cloud.ts';
 import { type Identity, newIdentity, refusalOf, remove, set, write } from '../fixtures/wire/sync-client.ts';
 
-const { cloud, client } = await openLocalCloud();
+const { cloud, client } = await openSharedCloud();
 
 const describeDataset = async (identity: Identity, DatasetName: string) =>
   (await client.send(new DescribeDatasetCommand({ ...identity, DatasetName }))).Dataset;
@@ -82,7 +77,5 @@ describe('DescribeDataset', () => {
     url: () => cloud.url,
     send: (client, dataset) => client.send(new DescribeDatasetCommand(dataset)),
   };
-  describeStrangers(operation);
-  describeBadIdentities(operation);
-  describeBadDatasetNames(operation);
+  describeRefusals(operation, ['IdentityPoolId', 'IdentityId', 'DatasetName']);
 });

@@ -5,16 +5,11 @@ import {
 } from '@aws-sdk/client-cognito-sync';
 import { describe, expect, it } from 'vitest';
 import { newPool } from '../fixtures/identity/identity-pools.ts';
-import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
-import {
-  describeBadPools,
-  describeStrangers,
-  describeUnknownPools,
-  type RefusedOperation,
-} from '../fixtures/wire/refusals.ts';
+import { describeRefusals, describeUnknownPools, type RefusedOperation } from '../fixtures/wire/refusals.ts';
+import { openSharedCloud } from '../fixtures/wire/shared-cloud.ts';
 import { newIdentity, remove, set, write } from '../fixtures/wire/sync-client.ts';
 
-const { cloud, client } = await openLocalCloud();
+const { cloud, client } = await openSharedCloud();
 
 const usageOf = async (IdentityPoolId: string) =>
   (await client.send(new DescribeIdentityPoolUsageCommand({ IdentityPoolId }))).IdentityPoolUsage;
@@ -58,6 +53,5 @@ describe('DescribeIdentityPoolUsage', () => {
       client.send(new DescribeIdentityPoolUsageCommand({ IdentityPoolId })),
   };
   describeUnknownPools(operation);
-  describeStrangers(operation);
-  describeBadPools(operation);
+  describeRefusals(operation, ['IdentityPoolId']);
 });

@@ -5,16 +5,11 @@ import {
 } from '@aws-sdk/client-cognito-sync';
 import { describe, expect, it } from 'vitest';
 import { createPool, newPool } from '../fixtures/identity/identity-pools.ts';
-import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
-import {
-  describeBadIdentities,
-  describeStrangers,
-  describeUnknownPools,
-  type RefusedOperation,
-} from '../fixtures/wire/refusals.ts';
+import { describeRefusals, describeUnknownPools, type RefusedOperation } from '../fixtures/wire/refusals.ts';
+import { openSharedCloud } from '../fixtures/wire/shared-cloud.ts';
 import { type Identity, list, newIdentity, set, write } from '../fixtures/wire/sync-client.ts';
 
-const { cloud, client } = await openLocalCloud();
+const { cloud, client } = await openSharedCloud();
 
 const usageOf = async ({ IdentityPoolId, IdentityId }: Identity) =>
   (await client.send(new DescribeIdentityUsageCommand({ IdentityPoolId, IdentityId }))).IdentityUsage;
@@ -59,8 +54,7 @@ describe('DescribeIdentityUsage', () => {
       client.send(new DescribeIdentityUsageCommand({ IdentityPoolId, IdentityId })),
   };
   describeUnknownPools(operation);
-  describeStrangers(operation);
-  describeBadIdentities(operation);
+  describeRefusals(operation, ['IdentityPoolId', 'IdentityId']);
 
   it('takes ids of 55 characters', async () => {
     const longest = `us-east-1:${'0'.repeat(45)}`;

@@ -1,15 +1,10 @@
 import { BulkPublishCommand, GetBulkPublishDetailsCommand } from '@aws-sdk/client-cognito-sync';
 import { describe, expect, it } from 'vitest';
 import { newPool, STREAMING } from '../fixtures/identity/identity-pools.ts';
-import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
-import {
-  describeBadPools,
-  describeStrangers,
-  describeUnknownPools,
-  type RefusedOperation,
-} from '../fixtures/wire/refusals.ts';
+import { describeRefusals, describeUnknownPools, type RefusedOperation } from '../fixtures/wire/refusals.ts';
+import { openSharedCloud } from '../fixtures/wire/shared-cloud.ts';
 
-const { cloud, client } = await openLocalCloud();
+const { cloud, client } = await openSharedCloud();
 
 describe('GetBulkPublishDetails', () => {
   const detailsOf = async (IdentityPoolId: string) => {
@@ -65,6 +60,5 @@ describe('GetBulkPublishDetails', () => {
     send: (client, { IdentityPoolId }) => client.send(new GetBulkPublishDetailsCommand({ IdentityPoolId })),
   };
   describeUnknownPools(operation);
-  describeStrangers(operation);
-  describeBadPools(operation);
+  describeRefusals(operation, ['IdentityPoolId']);
 });

@@ -1,17 +1,12 @@
 import { GetIdentityPoolConfigurationCommand } from '@aws-sdk/client-cognito-sync';
 import { describe, expect, it } from 'vitest';
 import { newPool } from '../fixtures/identity/identity-pools.ts';
-import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
 import { POOL } from '../fixtures/sync/stream-events.ts';
-import {
-  describeBadPools,
-  describeStrangers,
-  describeUnknownPools,
-  type RefusedOperation,
-} from '../fixtures/wire/refusals.ts';
+import { describeRefusals, describeUnknownPools, type RefusedOperation } from '../fixtures/wire/refusals.ts';
+import { openSharedCloud } from '../fixtures/wire/shared-cloud.ts';
 import { getSigned } from '../fixtures/wire/signing.ts';
 
-const { cloud, client } = await openLocalCloud();
+const { cloud, client } = await openSharedCloud();
 
 const configurationOf = async (IdentityPoolId: string) => {
   const { $metadata, ...configuration } = await client.send(
@@ -72,6 +67,5 @@ describe('GetIdentityPoolConfiguration', () => {
       client.send(new GetIdentityPoolConfigurationCommand({ IdentityPoolId })),
   };
   describeUnknownPools(operation);
-  describeStrangers(operation);
-  describeBadPools(operation);
+  describeRefusals(operation, ['IdentityPoolId']);
 });

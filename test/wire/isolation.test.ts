@@ -5,15 +5,15 @@ import { createPoolStore } from '../../lib/sync/store/pool-store.ts';
 import { API_OPERATIONS } from '../../lib/wire/api-model.ts';
 import { credentialsOf } from '../fixtures/identity/identity-credentials.ts';
 import { createPool } from '../fixtures/identity/identity-pools.ts';
-import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
 import { POOL } from '../fixtures/sync/stream-events.ts';
+import { openSharedCloud } from '../fixtures/wire/shared-cloud.ts';
 import { askSigned } from '../fixtures/wire/signing.ts';
 import { type Identity, newIdentity } from '../fixtures/wire/sync-client.ts';
 
 // Two people, Ann and Bob, each with the credentials of an own identity. Ann asks for what is Bob's, in every operation
 // that there is, and with every token of his that she could have got hold of.
 
-const { cloud } = await openLocalCloud();
+const { cloud } = await openSharedCloud();
 
 const PUSH = { applicationArns: ['arn:aws:sns:us-east-1:000000000000:app/GCM/game'], roleArn: null };
 const DATASETS = ['game', 'settings', 'third'];

@@ -9,15 +9,8 @@ import {
 } from '@aws-sdk/client-cognito-sync';
 import { describe, expect, it } from 'vitest';
 import { createSessionTokens } from '../../lib/sync/session-token.ts';
-import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
-import {
-  describeBadDatasetNames,
-  describeBadIdentities,
-  describeStrangers,
-  NO_COUNTS,
-  type RefusedOperation,
-  refusedQuery,
-} from '../fixtures/wire/refusals.ts';
+import { describeRefusals, type RefusedOperation } from '../fixtures/wire/refusals.ts';
+import { openSharedCloud } from '../fixtures/wire/shared-cloud.ts';
 import {
   type Identity,
   invalidParameter,
@@ -30,7 +23,7 @@ import {
   write,
 } from '../fixtures/wire/sync-client.ts';
 
-const { cloud, client } = await openLocalCloud();
+const { cloud, client } = await openSharedCloud();
 
 const keysOf = ({ Records = [] }: ListRecordsCommandOutput) => Records.map((record) => record.Key).toSorted();
 const deleteGame = (identity: Identity) =>
@@ -323,33 +316,5 @@ describe('ListRecords', () => {
     url: () => cloud.url,
     send: (client, dataset) => client.send(new ListRecordsCommand(dataset)),
   };
-  describeStrangers(operation);
-  describeBadIdentities(operation);
-  describeBadDatasetNames(operation);
-
-  it.each([-1, -0.5, 1.5, 2 ** 53, 1e21, Number.NaN, Number.POSITIVE_INFINITY])(
-    'is refused by name of a LastSyncCount of %d',
-    async (LastSyncCount) => {
-      const refused = list(client, newIdentity(), 'game', { LastSyncCount });
-      expect(await refusalOf(refused)).toEqual(invalidParameter("'lastSyncCount'"));
-    },
-  );
-  it.each([0, -1, 1_025, 2 ** 31, 2 ** 53, 1.5, 1e21, Number.NaN])(
-    'is refused by name of a MaxResults of %d',
-    async (MaxResults) => {
-      const refused = list(client, newIdentity(), 'game', { MaxResults });
-      expect(await refusalOf(refused)).toEqual(invalidParameter("'maxResults'"));
-    },
-  );
-  it.each(NO_COUNTS)('is refused by name of a count that is %j', async (text) => {
-    for (const name of ['lastSyncCount', 'maxResults']) {
-      expect(await refusedQuery(operation, name, text)).toEqual(invalidParameter(`'${name}'`));
-    }
-  });
-  it.each(['lastSyncCount', 'maxResults', 'nextToken', 'syncSessionToken'])(
-    'is refused with %s twice',
-    async (name) => {
-      expect(await refusedQuery(operation, name, ['1', '2'])).toEqual(invalidParameter(`'${name}'`));
-    },
-  );
+  describeRefusals(operation, ['IdentityPoolId', 'IdentityId', 'DatasetName']);
 });

@@ -6,12 +6,12 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { createCognitoSyncClient } from '../../lib/aws/cognito-sync-client.ts';
 import { createPoolSettings } from '../../lib/aws/pool-settings.ts';
 import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
-import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
 import { POOL } from '../fixtures/sync/stream-events.ts';
+import { openSharedCloud } from '../fixtures/wire/shared-cloud.ts';
 
 const TRIGGER = 'arn:aws:lambda:us-east-1:000000000000:function:sync-trigger';
 
-const { cloud, client } = await openLocalCloud();
+const { cloud, client } = await openSharedCloud();
 const own = createCognitoSyncClient({
   region: 'us-east-1',
   endpoint: cloud.url,

@@ -3,14 +3,10 @@ import { RegisterDeviceCommand, type RegisterDeviceCommandInput } from '@aws-sdk
 import { describe, expect, it } from 'vitest';
 import { identityClient } from '../fixtures/identity/identity-credentials.ts';
 import { newPool } from '../fixtures/identity/identity-pools.ts';
-import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
 import { GCM_APP, newDevice, newPerson, PUSH_SYNC } from '../fixtures/sync/push-devices.ts';
 import { readPush } from '../fixtures/sync/push-readers.ts';
-import {
-  describeBadIdentities,
-  describeStrangers,
-  type RefusedOperation,
-} from '../fixtures/wire/refusals.ts';
+import { describeRefusals, type RefusedOperation } from '../fixtures/wire/refusals.ts';
+import { openSharedCloud } from '../fixtures/wire/shared-cloud.ts';
 import {
   createRudeClient,
   createSyncClient,
@@ -19,7 +15,7 @@ import {
   refusalOf,
 } from '../fixtures/wire/sync-client.ts';
 
-const { cloud, client: developer } = await openLocalCloud();
+const { cloud, client: developer } = await openSharedCloud();
 
 const TOKEN = 'A0-secret-token';
 const NOT_AUTHORIZED = {
@@ -134,10 +130,8 @@ describe('RegisterDevice', () => {
   const operation: RefusedOperation = {
     url: () => cloud.url,
     send: (client, { IdentityPoolId, IdentityId }) => register(client, { IdentityPoolId, IdentityId }),
-    beforeIdentity: '/identity/',
   };
-  describeStrangers(operation);
-  describeBadIdentities(operation);
+  describeRefusals(operation, ['IdentityPoolId', 'IdentityId']);
 
   it('is refused an identity’s key without its session token', async () => {
     const { identity, client } = await newPerson(cloud);

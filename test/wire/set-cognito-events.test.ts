@@ -5,18 +5,13 @@ import {
 } from '@aws-sdk/client-cognito-sync';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { newPool } from '../fixtures/identity/identity-pools.ts';
-import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
-import {
-  describeBadPools,
-  describeStrangers,
-  describeUnknownPools,
-  type RefusedOperation,
-} from '../fixtures/wire/refusals.ts';
+import { describeRefusals, describeUnknownPools, type RefusedOperation } from '../fixtures/wire/refusals.ts';
+import { openSharedCloud } from '../fixtures/wire/shared-cloud.ts';
 import { createRudeClient, invalidParameter, refusalOf } from '../fixtures/wire/sync-client.ts';
 
 const FUNCTION = 'arn:aws:lambda:us-east-1:000000000000:function:sync-trigger';
 
-const { cloud, client } = await openLocalCloud();
+const { cloud, client } = await openSharedCloud();
 let IdentityPoolId: string;
 beforeEach(async () => {
   IdentityPoolId = await newPool(cloud.database);
@@ -143,6 +138,5 @@ describe('SetCognitoEvents', () => {
       client.send(new SetCognitoEventsCommand({ IdentityPoolId, Events: {} })),
   };
   describeUnknownPools(operation);
-  describeStrangers(operation);
-  describeBadPools(operation);
+  describeRefusals(operation, ['IdentityPoolId']);
 });

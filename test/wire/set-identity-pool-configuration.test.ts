@@ -8,13 +8,8 @@ import {
 } from '@aws-sdk/client-cognito-sync';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { newPool } from '../fixtures/identity/identity-pools.ts';
-import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
-import {
-  describeBadPools,
-  describeStrangers,
-  describeUnknownPools,
-  type RefusedOperation,
-} from '../fixtures/wire/refusals.ts';
+import { describeRefusals, describeUnknownPools, type RefusedOperation } from '../fixtures/wire/refusals.ts';
+import { openSharedCloud } from '../fixtures/wire/shared-cloud.ts';
 import { getSigned } from '../fixtures/wire/signing.ts';
 import { createRudeClient, invalidParameter, refusalOf } from '../fixtures/wire/sync-client.ts';
 
@@ -25,7 +20,7 @@ const ROLE = 'arn:aws:iam::000000000000:role/sync';
 const APNS = 'arn:aws:sns:us-east-1:000000000000:app/APNS_SANDBOX/my.app-1';
 const GCM = 'arn:aws:sns:us-east-1:000000000000:app/GCM/my_app';
 
-const { cloud, client } = await openLocalCloud();
+const { cloud, client } = await openSharedCloud();
 let IdentityPoolId: string;
 beforeEach(async () => {
   IdentityPoolId = await newPool(cloud.database);
@@ -249,6 +244,5 @@ describe('SetIdentityPoolConfiguration', () => {
       client.send(new SetIdentityPoolConfigurationCommand({ IdentityPoolId })),
   };
   describeUnknownPools(operation);
-  describeStrangers(operation);
-  describeBadPools(operation);
+  describeRefusals(operation, ['IdentityPoolId']);
 });

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { DeleteDatasetCommand, SubscribeToDatasetCommand } from '@aws-sdk/client-cognito-sync';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { newPool } from '../fixtures/identity/identity-pools.ts';
-import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
 import {
   change,
   newDevice,
@@ -12,15 +11,11 @@ import {
   subscribe,
 } from '../fixtures/sync/push-devices.ts';
 import { readPush } from '../fixtures/sync/push-readers.ts';
-import {
-  describeBadDatasetNames,
-  describeBadIdentities,
-  describeStrangers,
-  type RefusedOperation,
-} from '../fixtures/wire/refusals.ts';
+import { describeRefusals, type RefusedOperation } from '../fixtures/wire/refusals.ts';
+import { openSharedCloud } from '../fixtures/wire/shared-cloud.ts';
 import { invalidParameter, refusalOf } from '../fixtures/wire/sync-client.ts';
 
-const { cloud, client: developer } = await openLocalCloud();
+const { cloud, client: developer } = await openSharedCloud();
 
 const notFound = (message: string) => ({ name: 'ResourceNotFoundException', status: 404, message });
 
@@ -150,9 +145,7 @@ describe('SubscribeToDataset', () => {
     url: () => cloud.url,
     send: (client, dataset) => client.send(new SubscribeToDatasetCommand({ ...dataset, DeviceId: 'd' })),
   };
-  describeStrangers(operation);
-  describeBadIdentities(operation);
-  describeBadDatasetNames(operation);
+  describeRefusals(operation, ['IdentityPoolId', 'IdentityId', 'DatasetName']);
 });
 
 describe('reset', () => {

@@ -3,11 +3,11 @@ import { createCognitoSyncClient } from '../../lib/aws/cognito-sync-client.ts';
 import { createSyncClient } from '../../lib/aws/sync-client.ts';
 import { type Credentials, DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
 import { newPool, STREAMING } from '../fixtures/identity/identity-pools.ts';
-import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
 import { POOL } from '../fixtures/sync/stream-events.ts';
+import { openSharedCloud } from '../fixtures/wire/shared-cloud.ts';
 import { newIdentity, remove, set, write } from '../fixtures/wire/sync-client.ts';
 
-const { cloud, client } = await openLocalCloud();
+const { cloud, client } = await openSharedCloud();
 
 describe('the service as the backfill asks it', () => {
   const clients: { destroy(): void }[] = [];

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { DeleteDatasetCommand, UnsubscribeFromDatasetCommand } from '@aws-sdk/client-cognito-sync';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
 import {
   change,
   newDevice,
@@ -11,15 +10,11 @@ import {
   subscribe,
 } from '../fixtures/sync/push-devices.ts';
 import { readPush } from '../fixtures/sync/push-readers.ts';
-import {
-  describeBadDatasetNames,
-  describeBadIdentities,
-  describeStrangers,
-  type RefusedOperation,
-} from '../fixtures/wire/refusals.ts';
+import { describeRefusals, type RefusedOperation } from '../fixtures/wire/refusals.ts';
+import { openSharedCloud } from '../fixtures/wire/shared-cloud.ts';
 import { invalidParameter, refusalOf } from '../fixtures/wire/sync-client.ts';
 
-const { cloud, client: developer } = await openLocalCloud();
+const { cloud, client: developer } = await openSharedCloud();
 
 let person: Person;
 beforeEach(async () => {
@@ -93,7 +88,5 @@ describe('UnsubscribeFromDataset', () => {
     url: () => cloud.url,
     send: (client, dataset) => client.send(new UnsubscribeFromDatasetCommand({ ...dataset, DeviceId: 'd' })),
   };
-  describeStrangers(operation);
-  describeBadIdentities(operation);
-  describeBadDatasetNames(operation);
+  describeRefusals(operation, ['IdentityPoolId', 'IdentityId', 'DatasetName']);
 });

@@ -7,13 +7,8 @@ import {
   type UpdateRecordsCommandInput,
 } from '@aws-sdk/client-cognito-sync';
 import { describe, expect, it } from 'vitest';
-import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
-import {
-  describeBadDatasetNames,
-  describeBadIdentities,
-  describeStrangers,
-  type RefusedOperation,
-} from '../fixtures/wire/refusals.ts';
+import { describeRefusals, type RefusedOperation } from '../fixtures/wire/refusals.ts';
+import { openSharedCloud } from '../fixtures/wire/shared-cloud.ts';
 import {
   createRudeClient,
   type Identity,
@@ -28,7 +23,7 @@ import {
   write,
 } from '../fixtures/wire/sync-client.ts';
 
-const { cloud, client } = await openLocalCloud();
+const { cloud, client } = await openSharedCloud();
 
 const updateGame = (
   identity: Identity,
@@ -410,9 +405,7 @@ describe('UpdateRecords', () => {
         new UpdateRecordsCommand({ ...dataset, SyncSessionToken: 'token', RecordPatches: [set('a', '1')] }),
       ),
   };
-  describeStrangers(operation);
-  describeBadIdentities(operation);
-  describeBadDatasetNames(operation);
+  describeRefusals(operation, ['IdentityPoolId', 'IdentityId', 'DatasetName']);
 
   describe('is refused by name of', () => {
     const PATCH = { Op: 'replace', Key: 'private', SyncCount: 0, Value: 'secret' };

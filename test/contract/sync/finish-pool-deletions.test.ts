@@ -233,7 +233,9 @@ describe('the function that finishes deletions of pools', () => {
     });
     await expect(failing).rejects.toThrow('1 of 3 pool deletions failed; the next run retries them');
     expect(await pools()).toEqual([POOL, second].sort());
-    const told = logged.mock.calls.filter(([message]) => String(message).startsWith('could not delete the remaining data'));
+    const told = logged.mock.calls.filter(([message]) =>
+      String(message).startsWith('could not delete the remaining data'),
+    );
     expect(told).toEqual([
       [
         'could not delete the remaining data of a pool; the next run retries it',

@@ -1,0 +1,179 @@
+import { type CognitoSyncClientConfig, ListRecordsCommand } from '@aws-sdk/client-cognito-sync';
+import { describe, expect, it } from 'vitest';
+import {
+  createUnsignedClient,
+  type RefusedOperation,
+  refusedQuery,
+  refusedTo,
+} from '../fixtures/wire/refusals.ts';
+import { openSharedCloud } from '../fixtures/wire/shared-cloud.ts';
+import {
+  createInterceptedClient,
+  createRudeClient,
+  createSyncClient,
+  invalidParameter,
+  list,
+  newIdentity,
+  refusalOf,
+} from '../fixtures/wire/sync-client.ts';
+
+// All operations share the verifier and the decoder. ListRecords has a member of every kind that a path or query has;
+// that the others are decoded and verified as well, their own files test with one value.
+
+const { cloud, client } = await openSharedCloud();
+const operation: RefusedOperation = {
+  url: () => cloud.url,
+  send: (sender, dataset) => sender.send(new ListRecordsCommand(dataset)),
+};
+
+/** The SDK takes `signingName` as well, which its type leaves out. */
+type SigningConfig = CognitoSyncClientConfig & { signingName?: string };
+
+describe('a signature', () => {
+  it.each<[how: string, options: SigningConfig, name: string]>([
+    [
+      'with another secret',
+      { credentials: { accessKeyId: 'local', secretAccessKey: 'guess' } },
+      'InvalidSignatureException',
+    ],
+    [
+      'with an unknown access key',
+      { credentials: { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'local' } },
+      'UnrecognizedClientException',
+    ],
+    ['for another region', { region: 'eu-west-1' }, 'InvalidSignatureException'],
+    ['for another service', { signingName: 'kinesis' }, 'InvalidSignatureException'],
+  ])('%s is refused', async (_, options, name) => {
+    const refused = await refusedTo(createSyncClient(cloud.url, options), operation.send);
+    expect(refused).toMatchObject({ name, status: 403, message: expect.stringMatching(/./) });
+  });
+
+  it('must be there', async () => {
+    expect(await refusedTo(createUnsignedClient(cloud.url), operation.send)).toMatchObject({
+      name: 'MissingAuthenticationTokenException',
+      status: 403,
+    });
+  });
+
+  it.each<[part: string, change: Parameters<typeof createInterceptedClient>[1]]>([
+    [
+      'path',
+      (request) => {
+        request.path = request.path.replace(/(?<=\/identities\/)[^/]+/, 'us-east-1%3A0');
+      },
+    ],
+    [
+      'query',
+      (request) => {
+        request.query = { ...request.query, nextToken: 'other' };
+      },
+    ],
+  ])('does not fit a request whose %s was changed on its way', async (_, change) => {
+    const refused = await refusedTo(createInterceptedClient(cloud.url, change), operation.send);
+    expect(refused).toMatchObject({ name: 'InvalidSignatureException', status: 403 });
+  });
+});
+
+const BAD_IDS: string[] = [
+  'INVALID',
+  'A:B:C',
+  'us-east-1:ABCDEF',
+  ':0',
+  'us-east-1:',
+  'us-east-1:0 ',
+  'us-east-1:0\n',
+  'us-east-1:0\0',
+  'ü:0',
+  'us-east-1:0/identities',
+  '../us-east-1:0',
+  '..',
+  'us-east-1%3A0',
+  "us-east-1:0';--",
+  `us-east-1:${'0'.repeat(46)}`,
+];
+const BAD_NAMES: string[] = [
+  'a/b',
+  'a b',
+  'ü',
+  '%2F',
+  'game\0',
+  'game\n',
+  '*',
+  '.',
+  '..',
+  '../game',
+  "game';--",
+  'n'.repeat(129),
+];
+/** Path parts that the SDK itself does not send. */
+const UNSENDABLE: [what: string, encoded: string][] = [
+  ['that is empty', ''],
+  ['that has a lone surrogate', 'us-east-1%3A0%ED%A0%80'],
+  ['that is not UTF-8', 'us-east-1%3A0%FF'],
+  ['that is encoded twice', 'us-east-1%253A0%2500'],
+];
+
+describe.each([
+  { member: 'IdentityPoolId', before: '/identitypools/', values: BAD_IDS },
+  { member: 'IdentityId', before: '/identities/', values: BAD_IDS },
+  { member: 'DatasetName', before: '/datasets/', values: BAD_NAMES },
+])('a request is refused by name of the $member', ({ member, before, values }) => {
+  const refused = invalidParameter(`'${member.charAt(0).toLowerCase()}${member.slice(1)}'`);
+
+  it.each(values)('%j', async (value) => {
+    const sender = createSyncClient(cloud.url);
+    expect(await refusedTo(sender, operation.send, { [member]: value })).toEqual(refused);
+  });
+
+  it.each(UNSENDABLE)('%s', async (_, encoded) => {
+    const sender = createRudeClient(cloud.url, (request) => {
+      const start = request.path.indexOf(before) + before.length;
+      request.path = request.path.slice(0, start) + request.path.slice(start).replace(/^[^/]*/, encoded);
+    });
+    expect(await refusedTo(sender, operation.send)).toEqual(refused);
+  });
+});
+
+describe('a request is refused by name of a count', () => {
+  it.each([-1, -0.5, 1.5, 2 ** 53, 1e21, Number.NaN, Number.POSITIVE_INFINITY])('of %d', async (number) => {
+    const counts = { lastSyncCount: { LastSyncCount: number }, maxResults: { MaxResults: number } };
+    for (const [name, options] of Object.entries(counts)) {
+      expect(await refusalOf(list(client, newIdentity(), 'game', options))).toEqual(
+        invalidParameter(`'${name}'`),
+      );
+    }
+  });
+
+  it.each([0, 1_025, 2 ** 31])('of a MaxResults of %d', async (MaxResults) => {
+    const refused = list(client, newIdentity(), 'game', { MaxResults });
+    expect(await refusalOf(refused)).toEqual(invalidParameter("'maxResults'"));
+  });
+
+  it.each([
+    'many',
+    '',
+    ' 1',
+    '+1',
+    '1.5',
+    '1e3',
+    '0x10',
+    'NaN',
+    'Infinity',
+    'true',
+    '١',
+    '-1',
+    '9007199254740993',
+    '99999999999999999999999',
+  ])('that is the text %j', async (text) => {
+    for (const name of ['lastSyncCount', 'maxResults']) {
+      expect(await refusedQuery(operation, name, text)).toEqual(invalidParameter(`'${name}'`));
+    }
+  });
+});
+
+it.each(['lastSyncCount', 'maxResults', 'nextToken', 'syncSessionToken'])(
+  'a request is refused with %s twice',
+  async (name) => {
+    expect(await refusedQuery(operation, name, ['1', '2'])).toEqual(invalidParameter(`'${name}'`));
+  },
+);
