@@ -27,7 +27,6 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/unit/**'],
           pool: 'forks',
-          isolate: false,
           globalSetup: [
             'test/fixtures/database/postgres-server.setup.ts',
             'test/fixtures/database/run-folder.setup.ts',

@@ -138,7 +138,7 @@ describe(`a backfill of ${IDENTITIES} identities with five datasets each, by its
     await gapIs('SELECT count(*) AS gaps FROM query.gaps WHERE until IS NOT NULL AND mended_at IS NULL');
 
     const named = await ofPool('status', '--check');
-    expect(named).toMatchObject({ code: 1, stderr: 'cognito-sync-backend: 2 things to be looked at\n' });
+    expect(named).toMatchObject({ code: 1, stderr: 'cognito-sync-backend: 2 items need attention\n' });
     expect(named.stdout).toMatch(/removals may be missing since \S+Z until \S+Z, .*: run `reconcile --pool/);
     expect(await countsInSql()).not.toEqual(await countsOfService(client));
     const mended = await ofPool('reconcile', '--rate', '1000', '--json');
