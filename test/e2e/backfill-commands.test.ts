@@ -147,7 +147,7 @@ describe(`a backfill of ${IDENTITIES} identities with five datasets each, by its
     // People who came meanwhile would be brought by a bulk publish alone, which is not to be had before tomorrow.
     expect(JSON.parse(mended.stdout).bulkPublishNeededAfter).toEqual(expect.any(String));
     const needed = await ofPool('status', '--check');
-    expect(needed).toMatchObject({ code: 1, stderr: 'cognito-sync-backend: 1 thing to be looked at\n' });
+    expect(needed).toMatchObject({ code: 1, stderr: 'cognito-sync-backend: 1 item needs attention\n' });
     expect(needed.stdout).toMatch(/a bulk publish is needed: none started after \S+Z is in the query store/);
     expect(await ofPool('bulk-publish', 'watch')).toMatchObject({
       code: 1,
