@@ -36,7 +36,6 @@ const OF_THE_SERVICE = [
   'lib/sync/store/outbox-store.ts: change of any number of rows',
   'lib/sync/store/pool-data-statements.ts: COLLATE in a query',
   'lib/sync/store/pool-statements.ts: COLLATE in a query',
-  'lib/sync/store/outbox-store.ts: change of any number of rows',
   'lib/sync/store/sync-statements.ts: COLLATE in a query',
   'lib/sync/store/sync-statements.ts: WITH that changes data',
 ];

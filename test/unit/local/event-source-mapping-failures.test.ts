@@ -191,7 +191,7 @@ describe('a failure destination in trouble', () => {
     expect(checkpoint()).toBeUndefined();
     const [status] = mapping.status().shards;
     expect(status).toMatchObject({ state: 'retrying', discardedBatches: 0 });
-    expect(status?.lastError).toMatch(/failure destination .* access denied/);
+    expect(status?.lastError).toMatch(/failure destination.*access denied/);
     broken = false;
     await until(() => expect(checkpoint()).toBe('6'));
     expect(failures.kept.map(payloadTexts)).toEqual([['a', 'b']]);
