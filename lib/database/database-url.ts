@@ -17,7 +17,7 @@ export function hasPassword(address: string): boolean {
  * `verify-full`, and warns that its next version will not. Source: pg-connection-string 2, index.js.
  */
 const SSL_MODES = new Set(['verify-full', 'no-verify', 'disable']);
-const TODO =
+const REMEDY =
   'append ?sslmode=verify-full, or, in a network that you trust, ?sslmode=no-verify or ?sslmode=disable';
 
 /**
@@ -28,7 +28,7 @@ const TODO =
 export function sslModeProblem(address: string): string | undefined {
   const modes = URL.parse(address)?.searchParams.getAll('sslmode') ?? [];
   const [mode] = modes;
-  if (mode === undefined) return `it has no sslmode; ${TODO}`;
+  if (mode === undefined) return `it has no sslmode; ${REMEDY}`;
   if (modes.length > 1) return 'it has more than one sslmode; keep one';
-  return SSL_MODES.has(mode) ? undefined : `its sslmode is not supported; ${TODO}`;
+  return SSL_MODES.has(mode) ? undefined : `its sslmode is not supported; ${REMEDY}`;
 }
