@@ -18,7 +18,7 @@ import { usage } from './usage.ts';
 type Output = NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
 
 /** What a command line reads and writes: a process, or a test's stand-in for one. */
-export interface CommandTerminal {
+interface CommandTerminal {
   env: Environment;
   stdin: NodeJS.ReadableStream & { isTTY?: boolean };
   stdout: Output;
