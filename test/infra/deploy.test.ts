@@ -49,6 +49,8 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
       AWS_ACCESS_KEY_ID: 'somebody',
       AWS_SECRET_ACCESS_KEY: 'secret',
       DATABASE_URL: databaseUrl,
+      // The framework waits so long before each look at a stack: five seconds otherwise.
+      SLS_AWS_MONITORING_FREQUENCY: '100',
     };
   }, 60_000);
   afterAll(async () => {
