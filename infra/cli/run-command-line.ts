@@ -18,7 +18,7 @@ import { usage } from './usage.ts';
 type Output = NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
 
 /** The streams and settings of a process, or a test's substitute for them. */
-export interface CommandTerminal {
+interface CommandTerminal {
   env: Environment;
   stdin: NodeJS.ReadableStream & { isTTY?: boolean };
   stdout: Output;

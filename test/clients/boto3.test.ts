@@ -1,10 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
-import { emptyShell, isMissing, run } from './optional-program.ts';
+import { emptyShell, isMissingModule, run } from './optional-program.ts';
 import { createPlayerPool } from './player-pool.ts';
 
-const missing = isMissing('boto3 against the local cloud', 'python3', '-c', 'import boto3');
+const missing = isMissingModule('boto3 against the local cloud', 'boto3');
 const SCRIPT = fileURLToPath(new URL('boto3_sync.py', import.meta.url));
 
 const { cloud } = await openLocalCloud();

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
-import { emptyShell, isMissing } from './optional-program.ts';
+import { emptyShell, isMissing, isMissingModule } from './optional-program.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const PAGE = await readFile(new URL('../../docs/clients.md', import.meta.url), 'utf8');
@@ -14,7 +14,7 @@ const DOCUMENTED_URL = 'http://127.0.0.1:4580';
 const PATIENCE_MS = 240_000;
 
 const noCli = isMissing('the shell commands of docs/clients.md', 'aws', '--version');
-const noBoto3 = isMissing('the Python of docs/clients.md', 'python3', '-c', 'import boto3');
+const noBoto3 = isMissingModule('the Python of docs/clients.md', 'boto3');
 
 const { cloud } = await openLocalCloud();
 

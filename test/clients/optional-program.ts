@@ -17,6 +17,12 @@ export function isMissing(what: string, program: string, ...args: string[]): boo
   }
 }
 
+/** Whether Python lacks a module. To find one takes a tenth of the time of an import. */
+export function isMissingModule(what: string, module: string): boolean {
+  const script = `import importlib.util, sys; sys.exit(None if importlib.util.find_spec('${module}') else 'no ${module}')`;
+  return isMissing(what, 'python3', '-c', script);
+}
+
 /** What a person's shell has beside its search path, in a home folder without any settings. */
 export function emptyShell(more: Record<string, string | undefined>): NodeJS.ProcessEnv {
   return { PATH: process.env.PATH, HOME: '/nonexistent', PYENV_ROOT: process.env.PYENV_ROOT, ...more };

@@ -11,7 +11,7 @@ import { APNS_APP, GCM_APP } from '../fixtures/sync/push-devices.ts';
 import { createSyncClient } from '../fixtures/wire/sync-client.ts';
 
 export const ROLE = 'arn:aws:iam::000000000000:role/players';
-export const DEVELOPER_PROVIDER = 'login.example.com';
+const DEVELOPER_PROVIDER = 'login.example.com';
 /** Applications for Apple's phones and for Google's. */
 export const PUSH = { ApplicationArns: [APNS_APP, GCM_APP] };
 

@@ -17,6 +17,7 @@ import { POOL } from '../fixtures/sync/stream-events.ts';
 import { createSyncClient } from '../fixtures/wire/sync-client.ts';
 
 const DATASETS = 2_000;
+const SOON = { timeout: 60_000, interval: 50 };
 
 describe.each([
   { name: 'embedded', databaseUrl: async () => undefined },
@@ -44,7 +45,7 @@ describe.each([
     }
   }
 
-  it('killed in the middle and restarted ends with every dataset on the stream', {
+  it('killed in the middle and restarted ends with every dataset on the stream, and says so once all are projected', {
     timeout: 120_000,
   }, async () => {
     const url = await databaseUrl();
@@ -64,7 +65,15 @@ describe.each([
     expect(left).toMatchObject({ status: 'IN_PROGRESS', all_in_outbox: false });
 
     const second = await startProcess(env);
-    await expect.poll(() => statusOf(second), { timeout: 60_000, interval: 50 }).toBe('SUCCEEDED');
+    const reader = openPg({ connectionString: url ?? second.sqlUrl });
+    await expect.poll(() => readRuns(reader), SOON).toMatchObject([{ completeness: 'waiting' }]);
+    await expect
+      .poll(() => readRuns(reader), SOON)
+      .toMatchObject([{ status: 'SUCCEEDED', completeness: 'projected', waiting_for: null }]);
+    await expectInSql(reader);
+    await reader.close();
+    expect(await statusOf(second)).toBe('SUCCEEDED');
+    expect((await fetch(`${second.url}/healthz`)).status).toBe(200);
     const kinesis = localKinesis(second.url);
     const events = await readEvents(kinesis, 'cognito-sync');
     kinesis.destroy();
@@ -72,7 +81,6 @@ describe.each([
     expect(new Set(events.map(({ partitionKey }) => partitionKey))).toEqual(expected);
     // What was published and not yet removed when the process was killed goes out again, and nothing else.
     expect(events.length).toBeLessThan(DATASETS + 600);
-    await expectInSql(url ?? second.sqlUrl);
     expect(await second.end('SIGTERM'), second.output()).toEqual({ code: 0 });
   });
 });
@@ -95,20 +103,18 @@ async function projectedBy({ url }: StartedProcess): Promise<number> {
   return (health as { projection: { events: number } }).projection.events;
 }
 
-async function expectInSql(sqlUrl: string): Promise<void> {
-  const reader = openPg({ connectionString: sqlUrl });
-  const counts = async () => {
-    const { rows } = await reader.query(
-      `SELECT (SELECT count(*) FROM query.datasets WHERE sync_count = 3) AS datasets,
+async function readRuns(reader: Database) {
+  return (await reader.query('SELECT status, completeness, waiting_for FROM query.bulk_publishes')).rows;
+}
+
+async function expectInSql(reader: Database): Promise<void> {
+  const counts = await reader.query(
+    `SELECT (SELECT count(*) FROM query.datasets WHERE sync_count = 3) AS datasets,
          (SELECT count(*) FROM query.records) AS records,
          (SELECT count(*) FROM query.records WHERE record_key = 'gone') AS gone,
          (SELECT count(*) FROM query.quarantine) AS quarantined`,
-    );
-    return rows[0];
-  };
-  await expect
-    .poll(counts, { timeout: 30_000, interval: 100 })
-    .toEqual({ datasets: DATASETS, records: 2 * DATASETS, gone: 0, quarantined: 0 });
+  );
+  expect(counts.rows).toEqual([{ datasets: DATASETS, records: 2 * DATASETS, gone: 0, quarantined: 0 }]);
   const { rows } = await reader.query(
     `SELECT record_value, sync_count, last_modified_date, device_last_modified_date FROM query.records
      WHERE identity_id = '${identityOf(1_999)}' AND record_key = 'score'`,
@@ -121,5 +127,4 @@ async function expectInSql(sqlUrl: string): Promise<void> {
       device_last_modified_date: new Date(1_600_000_001_999),
     },
   ]);
-  await reader.close();
 }

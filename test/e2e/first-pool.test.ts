@@ -12,6 +12,7 @@ import {
 } from '@aws-sdk/client-cognito-sync';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { createPostgresDatabase } from '../fixtures/database/databases.ts';
 import { startCloud } from '../fixtures/local/local-cloud.ts';
 import { createSyncClient } from '../fixtures/wire/sync-client.ts';
 
@@ -34,14 +35,17 @@ const firstOf = (region: string) => ({
 
 describe('the first identity pool', () => {
   let dataDir: string;
+  /** An embedded database takes seconds to open, each time. */
+  let databaseUrl: string;
   beforeAll(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'first-pool-'));
+    databaseUrl = await createPostgresDatabase();
   });
   afterAll(() => rm(dataDir, { recursive: true, force: true }));
 
   it('is there at the first start, keeps what is set for it, and is as at first after a reset', async () => {
     const region = 'us-east-1';
-    const first = await startCloud({ dataDir });
+    const first = await startCloud({ dataDir, databaseUrl });
     try {
       expect(await lookAt(first, region)).toEqual(firstOf(region));
       const client = createSyncClient(first.url);
@@ -51,7 +55,7 @@ describe('the first identity pool', () => {
     } finally {
       await first.close();
     }
-    const second = await startCloud({ dataDir });
+    const second = await startCloud({ dataDir, databaseUrl });
     try {
       expect(await lookAt(second, region)).toEqual({ ...firstOf(region), Events: {} });
       await second.reset();
@@ -65,7 +69,7 @@ describe('the first identity pool', () => {
     const region = 'us-east-1';
     const IdentityPoolId = `${region}:00000000-0000-4000-8000-000000000001`;
     const dataset = { IdentityPoolId, IdentityId: `${region}:${randomUUID()}`, DatasetName: 'game' };
-    const first = await startCloud({ dataDir });
+    const first = await startCloud({ dataDir, databaseUrl });
     try {
       const client = createSyncClient(first.url);
       const { SyncSessionToken } = await client.send(new ListRecordsCommand(dataset));
@@ -76,7 +80,7 @@ describe('the first identity pool', () => {
     } finally {
       await first.close();
     }
-    const second = await startCloud({ dataDir });
+    const second = await startCloud({ dataDir, databaseUrl });
     try {
       expect(await lookAt(second, region)).toEqual(firstOf(region));
       const client = createSyncClient(second.url);
@@ -91,7 +95,7 @@ describe('the first identity pool', () => {
   });
 
   it('is of the region', async () => {
-    const cloud = await startCloud({ region: 'eu-west-1' });
+    const cloud = await startCloud({ region: 'eu-west-1', databaseUrl: await createPostgresDatabase() });
     try {
       expect(await lookAt(cloud, 'eu-west-1')).toEqual(firstOf('eu-west-1'));
     } finally {

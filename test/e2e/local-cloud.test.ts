@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DescribeStreamSummaryCommand, type KinesisClient } from '@aws-sdk/client-kinesis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type LocalCloud, startLocalCloud } from '../../infra/local/start-local-cloud.ts';
+import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { createKinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { localKinesis, put, putAll } from '../fixtures/aws/kinesis.ts';
 import { createPostgresDatabase } from '../fixtures/database/databases.ts';
@@ -21,7 +21,7 @@ describe.each(DATABASES)('a Cognito stream event on the local cloud, $name', ({ 
 
   beforeAll(async () => {
     const url = await databaseUrl();
-    cloud = await startLocalCloud(url === undefined ? {} : { databaseUrl: url });
+    cloud = await startCloud(url === undefined ? {} : { databaseUrl: url });
     kinesis = localKinesis(cloud.url);
   });
   afterAll(async () => {
@@ -32,7 +32,7 @@ describe.each(DATABASES)('a Cognito stream event on the local cloud, $name', ({ 
 
   const rows = async (sql: string) => (await cloud.database.query(sql)).rows;
   const values = () => rows('SELECT record_key, record_value FROM query.records ORDER BY record_key');
-  const eventually = (what: () => Promise<unknown>) => expect.poll(what, { timeout: 10_000 });
+  const eventually = (what: () => Promise<unknown>) => expect.poll(what, { timeout: 10_000, interval: 20 });
   /** Everything put before has gone through the function once this is a row. */
   async function settle(): Promise<void> {
     await put(kinesis, wireEvent({ datasetName: 'last' }));
@@ -139,7 +139,7 @@ it('what was put and projected is there after a restart, and so is what was not 
 });
 
 it('stops although a function is being tried again', async () => {
-  const cloud = await startCloud();
+  const cloud = await startCloud({ databaseUrl: await createPostgresDatabase() });
   const kinesis = localKinesis(cloud.url);
   await cloud.database.query('DROP TABLE projection.records CASCADE');
   await put(kinesis, wireEvent());

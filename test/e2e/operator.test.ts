@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
 import { migrate } from '../../lib/database/schema/migrate.ts';
-import { createEmptyPostgresDatabase as createPostgresDatabase } from '../fixtures/database/databases.ts';
+import { createEmptyPostgresDatabase } from '../fixtures/database/databases.ts';
 import { startCloud } from '../fixtures/local/local-cloud.ts';
 import { startProcess } from '../fixtures/local/npm-start.ts';
 import { operate, operateProcess } from '../fixtures/local/operator.ts';
@@ -110,7 +110,7 @@ describe('a command on the embedded database', () => {
 
 describe('a command on a PostgreSQL server', () => {
   it('is done there, once the tables are', async () => {
-    const databaseUrl = await createPostgresDatabase();
+    const databaseUrl = await createEmptyPostgresDatabase();
     expect(await operate(['indexes'], { DATABASE_URL: databaseUrl })).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(/has no schema projection; run `npm start` once with this DATABASE_URL/),
@@ -127,7 +127,7 @@ describe('a command on a PostgreSQL server', () => {
 
   it('reaches the server of a local cloud that runs on one', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'operator-'));
-    const databaseUrl = await createPostgresDatabase();
+    const databaseUrl = await createEmptyPostgresDatabase();
     const cloud = await startCloud({ dataDir, databaseUrl });
     try {
       expect(await operate(['indexes', 'add', 'numeric'], { DATA_DIR: dataDir })).toMatchObject({ code: 0 });

@@ -175,6 +175,13 @@ export default defineRules({
     expect(code).toBe(1);
   });
 
+  it('says one object with --json', async () => {
+    const { code, stdout, stderr } = await rulesOf('game.ts')('check', '--json');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^\{.*\}\n$/);
+    expect(JSON.parse(stdout)).toMatchObject({ remarks: [], counts: { datasets: 1 } });
+  });
+
   it('does not fail for notes alone', async () => {
     const { code, stderr } = await checkText(
       `${IMPORT}export default defineRules({ datasets: { 'a*': {}, '*b': {} } });\n`,

@@ -1,16 +1,23 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runStart, type StartedProcess, startFirst, startProcess } from '../fixtures/local/npm-start.ts';
+import { readLocalConfig } from '../../infra/local/local-config.ts';
+import { SetupError } from '../../lib/common/errors.ts';
+import { createPostgresDatabase } from '../fixtures/database/databases.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { runStart, type StartedProcess, startFirst } from '../fixtures/local/npm-start.ts';
 
 const STOP_WITHIN_MS = 2_000;
 let directory: string;
+/** An embedded database takes seconds to open. */
+let databaseUrl: string;
 beforeAll(async () => {
+  databaseUrl = await createPostgresDatabase();
   directory = await mkdtemp(join(tmpdir(), 'start-'));
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
@@ -43,7 +50,7 @@ describe('npm start', () => {
     });
   });
 
-  it('names the process that has the data directory', async () => {
+  it('names the process that has the data directory, in one line and with code 1', async () => {
     const second = await runStart({ DATA_DIR: dataDir, PORT: '0', PG_PORT: '0' });
     expect(second).toMatchObject({ code: 1, stdout: '' });
     expect(second.stderr).toMatch(
@@ -54,29 +61,47 @@ describe('npm start', () => {
   });
 
   it('names the process that has the port', async () => {
-    const port = new URL(started.url).port;
-    const second = await runStart({ DATA_DIR: join(directory, 'other'), PORT: port, PG_PORT: '0' });
-    expect(second).toEqual({
-      code: 1,
-      stdout: '',
-      stderr: `cognito-sync-backend: PORT=${port} is taken by another cognito-sync-backend, process ${started.process.pid}; stop it, or set PORT to another port\n`,
-    });
+    const { port } = new URL(started.url);
+    expect(await refusalOf({ PORT: port, DATABASE_URL: databaseUrl })).toBe(
+      `PORT=${port} is taken by another cognito-sync-backend, process ${started.process.pid}; stop it, or set PORT to another port`,
+    );
   });
 
   it('stops on SIGINT within two seconds and frees ports and directory', async () => {
     const slow = setTimeout(() => started.process.kill('SIGKILL'), STOP_WITHIN_MS);
     expect(await started.end('SIGINT')).toEqual({ code: 0 });
     clearTimeout(slow);
-    const { port } = new URL(started.url);
-    const { port: sqlPort } = new URL(started.sqlUrl);
-    started = await startProcess({ DATA_DIR: dataDir, PORT: port, PG_PORT: sqlPort });
-    expect(new URL(started.url).port).toBe(port);
+    const { url, sqlUrl } = started;
+    const [port, sqlPort] = [new URL(url).port, new URL(sqlUrl).port];
+    const next = await startCloud({ dataDir, port: Number(port), sqlPort: Number(sqlPort) });
+    await next.close();
+    expect({ url: next.url, sqlUrl: next.sqlUrl }).toEqual({ url, sqlUrl });
   });
 });
 
-describe('npm start refuses, in one line and with code 1,', () => {
+/** What a start with this environment is refused with; npm start prints it, and ends with code 1. */
+async function refusalOf(env: Record<string, string>): Promise<string> {
+  const given = { DATA_DIR: join(directory, 'refused'), PORT: '0', PG_PORT: '0', ...env };
+  try {
+    const cloud = await startCloud(readLocalConfig(given));
+    await cloud.close();
+  } catch (error) {
+    if (error instanceof SetupError) return error.message;
+    throw error;
+  }
+  throw new Error('it started');
+}
+
+describe('npm start refuses', () => {
+  it('a port that is none, in one line and with code 1', async () => {
+    expect(await runStart({ DATA_DIR: join(directory, 'refused'), PORT: 'abc' })).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/^cognito-sync-backend: invalid PORT "abc": use a port number.*\n$/),
+    });
+  });
+
   it.each([
-    ['a port that is none', { PORT: 'abc' }, 'invalid PORT "abc": use a port number'],
     ['an address everybody can reach', { HOST: '0.0.0.0' }, 'HOST=0.0.0.0 is reachable from other machines'],
     [
       'an address that this machine does not have',
@@ -99,51 +124,35 @@ describe('npm start refuses, in one line and with code 1,', () => {
       { DATA_DIR: '/dev/null/data' },
       'cannot create DATA_DIR "/dev/null/data": ENOTDIR; use another directory',
     ],
-  ])('%s', async (_, env, message) => {
-    const { code, stdout, stderr } = await runStart({
-      DATA_DIR: join(directory, 'refused'),
-      PORT: '0',
-      PG_PORT: '0',
-      ...env,
-    });
-    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toContain(message);
-    expect(stderr.split('\n')).toHaveLength(2);
-    expect(stderr).not.toContain('secret');
+  ])('%s, in one line', async (_, env, message) => {
+    const refusal = await refusalOf({ DATABASE_URL: databaseUrl, ...env });
+    expect(refusal).toContain(message);
+    expect(refusal).not.toMatch(/\n|secret/);
   });
 
-  it('a port that another program has', async () => {
+  it.each([
+    ['PORT', 'a PostgreSQL server'],
+    ['PG_PORT', 'the embedded database'],
+  ])('a port that another program has, for %s, with %s', async (variable, database) => {
     const other = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
     await once(other, 'listening');
     const address = other.address();
     const port = address !== null && typeof address === 'object' ? String(address.port) : '';
-    for (const variable of ['PORT', 'PG_PORT']) {
-      const { code, stderr } = await runStart({
-        DATA_DIR: join(directory, 'refused'),
-        PORT: '0',
-        PG_PORT: '0',
-        [variable]: port,
-      });
-      expect({ code, stderr }).toEqual({
-        code: 1,
-        stderr: `cognito-sync-backend: ${variable}=${port} is taken by another program; stop it, or set ${variable} to another port\n`,
-      });
-    }
+    const onServer = database === 'a PostgreSQL server' && { DATABASE_URL: databaseUrl };
+    expect(await refusalOf({ [variable]: port, ...onServer })).toBe(
+      `${variable}=${port} is taken by another program; stop it, or set ${variable} to another port`,
+    );
     other.close();
   });
 
   it('checkpoints that are damaged', async () => {
     const dataDir = join(directory, 'damaged');
-    const first = await startProcess({ DATA_DIR: dataDir });
-    await first.end('SIGINT');
-    await writeFile(
-      join(dataDir, 'event-source-mappings', 'project-stream.cognito-sync.checkpoints.json'),
-      '{"half',
-    );
-    const { code, stderr } = await runStart({ DATA_DIR: dataDir, PORT: '0', PG_PORT: '0' });
-    expect(code).toBe(1);
-    expect(stderr.split('\n')).toHaveLength(2);
-    expect(stderr).toContain('project-stream.cognito-sync.checkpoints.json');
+    const checkpoints = 'project-stream.cognito-sync.checkpoints.json';
+    await mkdir(join(dataDir, 'event-source-mappings'), { recursive: true });
+    await writeFile(join(dataDir, 'event-source-mappings', checkpoints), '{"half');
+    const refusal = await refusalOf({ DATA_DIR: dataDir, DATABASE_URL: databaseUrl });
+    expect(refusal).toContain(checkpoints);
+    expect(refusal).not.toContain('\n');
   });
 
   it('a Node that is too old', async () => {

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
 import { type LambdaInFront, putLambdaInFront } from '../fixtures/aws/lambda-in-front.ts';
 import { type MotoServer, noMoto, startMotoServer } from '../fixtures/aws/moto-server.ts';
-import { createPostgresDatabase } from '../fixtures/database/databases.ts';
+import { createEmptyPostgresDatabase } from '../fixtures/database/databases.ts';
 import { type DeployableCopy, makeDeployableCopy } from '../fixtures/stack/deployable-copy.ts';
 
 if (noMoto)
@@ -42,13 +42,15 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
       await promisify(execFile)('unzip', ['-qo', archive, '-d', join(directory, 'unpacked')]);
       return join(directory, 'unpacked/functions', `${name.slice(STACK.length + 1)}.mjs`);
     });
-    databaseUrl = `${await createPostgresDatabase()}?sslmode=disable`;
+    databaseUrl = `${await createEmptyPostgresDatabase()}?sslmode=disable`;
     env = {
       AWS_ENDPOINT_URL: lambda.endpoint,
       AWS_REGION: 'us-east-1',
       AWS_ACCESS_KEY_ID: 'somebody',
       AWS_SECRET_ACCESS_KEY: 'secret',
       DATABASE_URL: databaseUrl,
+      // The framework waits so long before each look at a stack: five seconds otherwise.
+      SLS_AWS_MONITORING_FREQUENCY: '100',
     };
   }, 60_000);
   afterAll(async () => {

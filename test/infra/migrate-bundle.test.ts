@@ -1,35 +1,23 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
-import { createEmptyPostgresDatabase as createPostgresDatabase } from '../fixtures/database/databases.ts';
+import { createEmptyPostgresDatabase } from '../fixtures/database/databases.ts';
+import { packageOnce } from '../fixtures/stack/deployable-copy.ts';
 import { runBundle } from '../fixtures/stack/run-bundle.ts';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const run = promisify(execFile);
 const CREDENTIALS = { AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE', AWS_SECRET_ACCESS_KEY: 'secret' };
 
 let directory: string;
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'migrate-'));
-  const serverless = join(ROOT, 'node_modules/.bin/serverless');
-  const env = { ...process.env, DATABASE_URL: '' };
-  await run(process.execPath, [serverless, 'package', '--package', directory], { cwd: ROOT, env });
-  await run('unzip', ['-q', join(directory, 'cognito-sync-backend.zip'), '-d', join(directory, 'unzipped')]);
+  ({ directory } = await packageOnce());
 }, 120_000);
-afterAll(() => rm(directory, { recursive: true, force: true }));
 
-const bundleOf = (name: string) => join(directory, `unzipped/functions/${name}.mjs`);
-
-const invoke = (name: string, env: Record<string, string>) => runBundle(bundleOf(name), env);
+const invoke = (name: string, env: Record<string, string>) =>
+  runBundle(join(directory, `unpacked/functions/${name}.mjs`), env);
 
 describe('the packaged function migrate', () => {
   it('makes the tables, out of the bundle alone, and a second time nothing', async () => {
-    const url = await createPostgresDatabase();
+    const url = await createEmptyPostgresDatabase();
     expect(await invoke('migrate', { DATABASE_URL: url })).toEqual({
       answer: {
         migrations: expect.arrayContaining(['0001-query-store.sql', '0008-backfill.sql']),
@@ -49,7 +37,7 @@ describe('the packaged function migrate', () => {
     expect(nobody).toEqual({
       error: expect.stringMatching(/^the database query at 127\.0\.0\.1:1 does not answer \(.*ECONNREFUSED/),
     });
-    const url = new URL(await createPostgresDatabase());
+    const url = new URL(await createEmptyPostgresDatabase());
     url.pathname = '/not_there';
     const refused = await invoke('migrate', { DATABASE_URL: url.href });
     expect(refused).toEqual({ error: expect.stringContaining('the database not_there at') });
@@ -58,13 +46,6 @@ describe('the packaged function migrate', () => {
 });
 
 describe('the packaged functions', () => {
-  it.each(['project-stream', 'migrate'])(
-    '%s: 400 kB at most, with the connector of Aurora DSQL',
-    async (name) => {
-      expect((await stat(bundleOf(name))).size).toBeLessThan(400_000);
-    },
-  );
-
   it('sign for Aurora DSQL with the credentials of the function, and say what they lack', async () => {
     // A name that nobody can have: nothing leaves this machine but the question for it.
     const DSQL_ENDPOINT = 'nobody.dsql.xx-nowhere-1.on.aws';

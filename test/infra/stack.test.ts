@@ -1,9 +1,14 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createPublishReporter, createReporter } from '../../lib/aws/telemetry.ts';
-import { type DeployableCopy, makeDeployableCopy, type Packaged } from '../fixtures/stack/deployable-copy.ts';
+import {
+  type DeployableCopy,
+  makeDeployableCopy,
+  type Packaged,
+  packageOnce,
+} from '../fixtures/stack/deployable-copy.ts';
 import { grantsOf, nameOf, statementsByRole, statementsOf } from '../fixtures/stack/stack-grants.ts';
 import { metricsOfAlarm, metricsOfDashboard, metricsOfLines } from '../fixtures/stack/stack-metrics.ts';
 import { POOL } from '../fixtures/sync/stream-events.ts';
@@ -31,7 +36,7 @@ let least: Packaged;
 let most: Packaged;
 beforeAll(async () => {
   copy = await makeDeployableCopy();
-  least = await copy.package();
+  least = await packageOnce();
   const parameters = {
     database: 'url',
     databaseUrl: LOCATION,
@@ -342,9 +347,8 @@ describe('the functions', () => {
     ['sweep-query-store', 400_000],
     ['migrate', 400_000],
   ])('have a small bundle: %s', async (name, bytes) => {
-    const unpacked = join(least.directory, 'unpacked');
-    execFileSync('unzip', ['-qo', join(least.directory, 'cognito-sync-backend.zip'), '-d', unpacked]);
-    expect((await stat(join(unpacked, 'functions', `${name}.mjs`))).size).toBeLessThan(bytes);
+    const bundle = join(least.directory, 'unpacked/functions', `${name}.mjs`);
+    expect((await stat(bundle)).size).toBeLessThan(bytes);
   });
 });
 
@@ -469,9 +473,6 @@ it.skipIf(noCfnLint)('cfn-lint finds nothing in the templates', { timeout: 120_0
 });
 
 it('parameters that do not fit stop it before anything is built, by their name', async () => {
-  await expect(copy.package(['--stage', 'prod'])).rejects.toMatchObject({
-    stdout: expect.stringContaining('database: missing'),
-  });
   await expect(
     copy.package(['--param=tracing=x', '--param=alarmtopic=x', '--param=identityPools=eu-west-1:abc'], {
       DATABASE_URL: SECRET,

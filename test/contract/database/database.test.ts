@@ -96,9 +96,10 @@ describe.each(DATABASES)('a transaction on $name', ({ openEmpty }) => {
       await sleep(50);
       throw new Error('taken back');
     });
+    const outcome = expect(transaction).rejects.toThrow('taken back');
     await inside.promise;
     await insert(database, 2);
-    await expect(transaction).rejects.toThrow('taken back');
+    await outcome;
     expect(await numbers(database)).toEqual([2]);
   });
 
