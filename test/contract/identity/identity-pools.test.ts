@@ -191,7 +191,7 @@ describe.each(DATABASES)('identity pool operations on $name', ({ open }) => {
     await expect(list(2, `${first.NextToken}x`)).rejects.toEqual(invalid('NextToken not valid'));
   });
 
-  it.each([0, 61, -1, 1.5])('ListIdentityPools and ListIdentities reject %d results', async (MaxResults) => {
+  it.each([0, 61, -1, 1.5])('the listings reject MaxResults %d', async (MaxResults) => {
     const IdentityPoolId = await service.newIdentityPool();
     await expect(service.operations.ListIdentityPools({ MaxResults }, DEVELOPER)).rejects.toEqual(
       invalid('maxResults'),
