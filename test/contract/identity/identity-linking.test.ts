@@ -290,7 +290,7 @@ describe('identities and their logins', () => {
         [guest, ann],
         [ann, last],
       ]);
-      // What the guest still writes takes the same way as before: to Ann, and from there on with Ann's data.
+      // Later writes of the guest still take both steps: to Ann, and then on with Ann's data.
       expect(await pendingMerges()).toEqual(pending([guest, ann], [ann, last]));
       expect(await signIn(guest, login('ann'))).toBe(last);
       expect(await signIn(ann, login('ann f', FACEBOOK))).toBe(last);

@@ -61,7 +61,7 @@ describe('a bulk publish', () => {
       now: () => clock.now,
       options,
     });
-  const begin = (IdentityPoolId = POOL) => operations.BulkPublish({ IdentityPoolId }, DEVELOPER);
+  const start = (IdentityPoolId = POOL) => operations.BulkPublish({ IdentityPoolId }, DEVELOPER);
   const details = (IdentityPoolId = POOL) => operations.GetBulkPublishDetails({ IdentityPoolId }, DEVELOPER);
   const status = async () => (await details()).BulkPublishStatus;
   interface Row {
@@ -83,7 +83,7 @@ describe('a bulk publish', () => {
     await device.update(drop('old', 1), put('name', 'Ädå'));
     await createDevice(operations, { identityId: identityOf(2), datasetName: 'b' }).update(put('k', ''));
     await empty();
-    await begin();
+    await start();
     expect(await run()).toEqual({ inProgress: 1, steps: 2, succeeded: 0, failed: 0 });
 
     const rows = await outbox();
@@ -142,7 +142,7 @@ describe('a bulk publish', () => {
     await again.remove();
     await again.update(put('after', '1'));
     await empty();
-    await begin();
+    await start();
     await run();
     const events = (await outbox()).map(({ event }) => decodeStreamEvent(Buffer.from(event)));
     expect(events).toMatchObject([
@@ -156,7 +156,7 @@ describe('a bulk publish', () => {
 
   it('limits the events in the outbox and publishes every dataset once', async () => {
     await insertDatasets(database, 57);
-    await begin();
+    await start();
     const options = { datasetsPerStep: 7, maxWaiting: 20 };
     const published: string[] = [];
     for (let runs = 0; (await status()) === 'IN_PROGRESS'; runs += 1) {
@@ -174,7 +174,7 @@ describe('a bulk publish', () => {
   it('waits only for its own events', async () => {
     await insertDatasets(database, 2);
     await createDevice(operations).update(put('live', '1'));
-    await begin();
+    await start();
     await run();
     await database.query('DELETE FROM sync.outbox WHERE bulk_publish_id IS NOT NULL');
     await run();
@@ -184,7 +184,7 @@ describe('a bulk publish', () => {
 
   it('publishes each dataset once if several runs are concurrent', async () => {
     await insertDatasets(database, 60);
-    await begin();
+    await start();
     const options = { datasetsPerStep: 5 };
     const outcomes = await Promise.all([run(options), run(options), run(options), run(options)]);
     // Twelve steps with datasets, and one that found no more.
@@ -198,7 +198,7 @@ describe('a bulk publish', () => {
 
   it('continues after a run that was killed in the middle of a step', async () => {
     await insertDatasets(database, 10);
-    await begin();
+    await start();
     let steps = 0;
     const failingStore: BulkPublishJobStore = {
       ...bulkPublishes,
@@ -228,7 +228,7 @@ describe('a bulk publish', () => {
 
   it('offloads large events and stores their payloads', async () => {
     await insertDatasets(database, 2);
-    await begin();
+    await start();
     await run({}, 300);
     const events = (await outbox()).map(({ event }) => JSON.parse(event));
     expect(events).toMatchObject([{ payloadType: 'S3Url' }, { payloadType: 'S3Url' }]);
@@ -254,7 +254,7 @@ describe('a bulk publish', () => {
     // Sets the stored size of each to 2 MiB.
     await database.query('UPDATE sync.datasets SET data_storage = 2097152');
     await empty();
-    await begin();
+    await start();
     expect(await run({ timeBudgetMs: -1 })).toMatchObject({ steps: 1 });
     expect(await outbox()).toHaveLength(2);
     await run();
@@ -263,7 +263,7 @@ describe('a bulk publish', () => {
 
   it('fails after the last event if the stream rejected one, and can be started again immediately', async () => {
     await insertDatasets(database, 3);
-    await begin();
+    await start();
     await run();
     await database.query("UPDATE sync.outbox SET parked_reason = 'refused' WHERE partition_key = $1", [
       identityOf(2),
@@ -278,7 +278,7 @@ describe('a bulk publish', () => {
       FailureMessage: 'the stream permanently rejected 1 events',
     });
     clock.now += 1;
-    await begin();
+    await start();
     expect(await details()).toMatchObject({
       BulkPublishStatus: 'IN_PROGRESS',
       BulkPublishStartTime: NEW_YEAR + 1,
@@ -290,13 +290,13 @@ describe('a bulk publish', () => {
 
   it('fails with the reason if the service disabled streaming', async () => {
     await insertDatasets(database, 3);
-    await begin();
+    await start();
     await createStreamingSwitch(database).disable('cognito-sync', 'stream cognito-sync does not exist');
     expect(await run()).toMatchObject({ steps: 0, failed: 1 });
     expect((await details()).FailureMessage).toBe(
       'streaming was disabled before all events were published: stream cognito-sync does not exist',
     );
-    await expect(begin()).rejects.toEqual(error('InvalidParameterException', 'is not enabled'));
+    await expect(start()).rejects.toEqual(error('InvalidParameterException', 'is not enabled'));
   });
 
   describe('when the pool’s streaming changes', () => {
@@ -310,7 +310,7 @@ describe('a bulk publish', () => {
     ];
     it.each(changes)('fails immediately if it %s, and can be started again', async (_, inputs) => {
       await insertDatasets(database, 3);
-      await begin();
+      await start();
       expect(await run({ datasetsPerStep: 1, timeBudgetMs: -1 })).toMatchObject({ steps: 1 });
       for (const input of inputs) await set(input);
       expect(await details()).toMatchObject({
@@ -324,7 +324,7 @@ describe('a bulk publish', () => {
       ]);
       await empty();
       const { CognitoStreams } = await set({ StreamingStatus: 'ENABLED' });
-      await begin();
+      await start();
       await run();
       expect((await outbox()).map((row) => row.stream_name)).toEqual(
         Array(3).fill(CognitoStreams?.StreamName),
@@ -335,7 +335,7 @@ describe('a bulk publish', () => {
     });
 
     it('continues if streaming stays the same and other settings change', async () => {
-      await begin();
+      await start();
       await set({ StreamName: 'cognito-sync', StreamingStatus: 'ENABLED' });
       await set({ RoleArn: 'arn:aws:iam::000000000000:role/sync' });
       const PushSync = { ApplicationArns: [] };
@@ -345,18 +345,18 @@ describe('a bulk publish', () => {
     });
 
     it('does not change jobs that have ended or jobs of other pools', async () => {
-      await begin();
+      await start();
       await run();
       await run();
       const other = await newPool(database, { streams: STREAMING });
-      await begin(other);
+      await start(other);
       await set({ StreamName: 's2' });
       expect(await status()).toBe('SUCCEEDED');
       expect((await details(other)).BulkPublishStatus).toBe('IN_PROGRESS');
     });
 
     it('continues if the change is rejected', async () => {
-      await begin();
+      await start();
       const pools = createPoolStore(database);
       const pool = await pools.readPool(POOL);
       if (pool === null) throw new Error('no pool');
@@ -366,7 +366,7 @@ describe('a bulk publish', () => {
     });
 
     it('fails if the service disabled it and the owner enabled it again before the next step', async () => {
-      await begin();
+      await start();
       await createStreamingSwitch(database).disable('cognito-sync', 'stream cognito-sync does not exist');
       await set({ StreamingStatus: 'ENABLED' });
       expect(await status()).toBe('FAILED');
@@ -377,11 +377,11 @@ describe('a bulk publish', () => {
       for (let round = 0; round < 15; round += 1) {
         const options = { datasetsPerStep: 1 };
         await Promise.allSettled([
-          begin(),
+          start(),
           run(options),
           set({ StreamName: `s${round}` }),
           run(options),
-          begin(),
+          start(),
           run(options),
         ]);
         await run(options);
@@ -426,20 +426,20 @@ describe('a bulk publish', () => {
   });
 
   it('starts once at a time, and at the earliest a day after one that succeeded', async () => {
-    const outcomes = await Promise.allSettled([begin(), begin(), begin()]);
+    const outcomes = await Promise.allSettled([start(), start(), start()]);
     expect(outcomes.map((outcome) => outcome.status).toSorted()).toEqual([
       'fulfilled',
       'rejected',
       'rejected',
     ]);
-    await expect(begin()).rejects.toEqual(error('DuplicateRequestException', 'is in progress'));
+    await expect(start()).rejects.toEqual(error('DuplicateRequestException', 'is in progress'));
     await run();
     await run();
     expect(await status()).toBe('SUCCEEDED');
     clock.now += DAY - 1;
-    await expect(begin()).rejects.toEqual(error('AlreadyStreamedException', 'less than 24 hours ago'));
+    await expect(start()).rejects.toEqual(error('AlreadyStreamedException', 'less than 24 hours ago'));
     clock.now += 1;
-    await begin();
+    await start();
     expect(await status()).toBe('IN_PROGRESS');
   });
 
@@ -451,9 +451,9 @@ describe('a bulk publish', () => {
     await expect(operations.GetBulkPublishDetails({ IdentityPoolId: POOL }, identity)).rejects.toEqual(
       notAuthorized,
     );
-    await expect(begin(bare)).rejects.toEqual(error('InvalidParameterException', 'is not enabled'));
+    await expect(start(bare)).rejects.toEqual(error('InvalidParameterException', 'is not enabled'));
     const notFound = error('ResourceNotFoundException', "IdentityPool 'us-east-1:0' not found");
-    await expect(begin('us-east-1:0')).rejects.toEqual(notFound);
+    await expect(start('us-east-1:0')).rejects.toEqual(notFound);
     await expect(details('us-east-1:0')).rejects.toEqual(notFound);
     expect(await details(bare)).toEqual({
       IdentityPoolId: bare,
@@ -475,7 +475,7 @@ describe('a bulk publish', () => {
     const invoke = () => handler({}, createLambdaContext('run-bulk-publish', 'us-east-1'));
     expect(await invoke()).toMatchObject({ inProgress: 0 });
     await insertDatasets(database, 1);
-    await begin();
+    await start();
     expect(await invoke()).toMatchObject({ succeeded: 0 });
     expect(logged.info).not.toHaveBeenCalled();
     await empty();
@@ -483,7 +483,7 @@ describe('a bulk publish', () => {
     expect(logged.info).toHaveBeenCalledOnce();
     clock.now += DAY;
     await database.query('UPDATE sync.bulk_publishes SET completed_ms = 0');
-    await begin();
+    await start();
     await createStreamingSwitch(database).disable('cognito-sync', 'gone');
     await invoke();
     expect(logged.error).toHaveBeenCalledOnce();

@@ -503,12 +503,12 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
   const ends = name === 'embedded' ? [] : ['commits', 'rolls back'];
   it.each(
     ends.flatMap((end) => [
-      { end, what: 'records', sql: REMOVE_RECORDS, insert: () => insertDeleted(6_000) },
-      { end, what: 'identities', sql: REMOVE_IDENTITIES, insert: () => insertIdentities(6_000) },
-      { end, what: 'logins', sql: REMOVE_LOGINS, insert: () => insertLogins(6_000) },
-      { end, what: 'devices', sql: REMOVE_DEVICES, insert: () => insertDevices(6_000) },
+      { end, rows: 'records', sql: REMOVE_RECORDS, insert: () => insertDeleted(6_000) },
+      { end, rows: 'identities', sql: REMOVE_IDENTITIES, insert: () => insertIdentities(6_000) },
+      { end, rows: 'logins', sql: REMOVE_LOGINS, insert: () => insertLogins(6_000) },
+      { end, rows: 'devices', sql: REMOVE_DEVICES, insert: () => insertDevices(6_000) },
     ]),
-  )('leaves nothing if another transaction removes the same $what and $end', async ({ end, sql, insert }) => {
+  )('leaves nothing if another transaction removes the same $rows and $end', async ({ end, sql, insert }) => {
     const id = await insert();
     await markDeleted();
     const [removed, mayEnd] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];

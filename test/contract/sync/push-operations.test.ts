@@ -210,11 +210,11 @@ describe('push sync', () => {
     });
 
     it('requires a device of the identity', async () => {
-      const theirs = await register();
+      const ofOther = await register();
       IdentityId = `us-east-1:${randomUUID()}`;
       caller = { kind: 'identity', identityPoolId: IdentityPoolId, identityId: IdentityId };
       await write();
-      for (const id of [theirs, randomUUID(), 'my phone']) {
+      for (const id of [ofOther, randomUUID(), 'my phone']) {
         await expect(subscribe(id)).rejects.toEqual(deviceNotFound(id));
       }
     });

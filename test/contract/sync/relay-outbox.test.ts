@@ -225,13 +225,13 @@ describe('the relay', () => {
       withoutStream: 0,
     });
     expect(await relay(options)).toMatchObject({ published: 0, goneStreams: [streamName] });
-    const gone = {
+    const disabled = {
       ...STREAMING,
       streamName,
       status: 'DISABLED',
       disabledReason: `stream ${streamName} does not exist`,
     };
-    expect([await streams(first), await streams(second)]).toEqual([gone, gone]);
+    expect([await streams(first), await streams(second)]).toEqual([disabled, disabled]);
     expect(await streams(unaffected)).toMatchObject({ status: 'ENABLED', disabledReason: null });
     expect((await pools.readPool(first))?.revision).toBe(2);
     expect(await relay(options), 'it is reported once').toMatchObject({ goneStreams: [] });
@@ -239,7 +239,7 @@ describe('the relay', () => {
     await emulator.createStream(1, streamName);
     expect(await relay(options)).toMatchObject({ published: 1 });
     expect((await readStream(streamName)).map(textOf)).toEqual(['e0']);
-    expect(await streams(first), 'only the owner enables it again').toEqual(gone);
+    expect(await streams(first), 'only the owner enables it again').toEqual(disabled);
   });
 
   describe('as a Lambda function', () => {

@@ -270,14 +270,20 @@ describe('sync operations', () => {
 
     it('is reported as deleted to devices that had it', async () => {
       await device.remove();
-      const gone = { Records: [], Count: 0, DatasetSyncCount: 2, DatasetExists: false, LastModifiedBy: null };
+      const deleted = {
+        Records: [],
+        Count: 0,
+        DatasetSyncCount: 2,
+        DatasetExists: false,
+        LastModifiedBy: null,
+      };
       expect(await device.list({ LastSyncCount: 1 })).toMatchObject({
-        ...gone,
+        ...deleted,
         DatasetDeletedAfterRequestedSyncCount: true,
       });
       for (const LastSyncCount of [undefined, 0, 2, 99]) {
         expect(await device.list({ LastSyncCount })).toMatchObject({
-          ...gone,
+          ...deleted,
           DatasetDeletedAfterRequestedSyncCount: false,
         });
       }
@@ -510,12 +516,12 @@ describe('sync operations', () => {
 
     it('of datasets apply to concurrent creations', async () => {
       const { IdentityId: identityId } = device.identity;
-      const made = await Promise.allSettled(
+      const outcomes = await Promise.allSettled(
         Array.from({ length: 24 }, (_, index) =>
           createDevice(operations, { identityId, datasetName: `d${index}` }).update(put('k', 'v')),
         ),
       );
-      expect(made.filter(({ status }) => status === 'fulfilled')).toHaveLength(20);
+      expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(20);
       expect((await device.listDatasets()).Count).toBe(20);
     });
 

@@ -127,17 +127,17 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
   });
 
   it('returns a dataset and its records as they were written', async () => {
-    const odd = {
+    const unusual = {
       'a\\"{}, NULL': "'; \u{1F600}é鍵\uFEFF\t\r\n",
       empty: '',
       null: 'NULL',
       '\uFEFFk': '{"x":[]}',
     };
-    const records: SyncRecord[] = Object.entries(odd).map(([key, value], index) => ({
+    const records: SyncRecord[] = Object.entries(unusual).map(([key, value], index) => ({
       ...record(key, value),
       DeviceLastModifiedDate: index === 0 ? -62_135_596_800_000 : null,
     }));
-    await update(odd, { records });
+    await update(unusual, { records });
     const read = await store.readRecords(GAME, ALL);
     expect(read.records.toSorted(byKey)).toEqual(records.toSorted(byKey));
     const dataset: StoredDataset = {
@@ -433,12 +433,12 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
   it('knows whether the pool exists; a deleted pool does not', async () => {
     const peekAt = async (key: DatasetKey) =>
       (await store.change(key, { keys: [], session: null }, (answer) => ({ update: null, answer }))).answer;
-    const elsewhere = { ...GAME, identityPoolId: `${POOL}0` };
+    const inUnknownPool = { ...GAME, identityPoolId: `${POOL}0` };
     expect(await peekAt(GAME)).toMatchObject({ dataset: null, poolExists: true });
-    expect(await peekAt(elsewhere)).toMatchObject({ dataset: null, poolExists: false });
+    expect(await peekAt(inUnknownPool)).toMatchObject({ dataset: null, poolExists: false });
     // The store leaves the check to its caller.
-    await update({ a: '1' }, {}, elsewhere);
-    expect(await peekAt(elsewhere)).toMatchObject({ dataset: { syncCount: 1 }, poolExists: false });
+    await update({ a: '1' }, {}, inUnknownPool);
+    expect(await peekAt(inUnknownPool)).toMatchObject({ dataset: { syncCount: 1 }, poolExists: false });
     const deleted = { ...GAME, identityPoolId: await newPool(database, { streams: STREAMING }) };
     await update({ a: '1' }, {}, deleted);
     expect(await peekAt(deleted)).toMatchObject({ dataset: { syncCount: 1 }, poolExists: true });
