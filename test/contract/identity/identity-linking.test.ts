@@ -27,7 +27,7 @@ const notFound = (id: string) => error('ResourceNotFoundException', `Identity '$
 
 const FACEBOOK = 'graph.facebook.com';
 
-describe('who is who', () => {
+describe('identities and their logins', () => {
   let database: Database;
   let service: IdentityService;
   let IdentityPoolId: string;
@@ -41,12 +41,13 @@ describe('who is who', () => {
     IdentityPoolId = await service.newIdentityPool();
   });
 
-  /** The clock moves on between them, so that it is clear who was first. */
+  /** Advances the clock first, so that no two identities have the same creation date. */
   async function getId(Logins?: Logins): Promise<string> {
     service.clock.now += 1_000;
     return (await service.operations.GetId({ IdentityPoolId, Logins })).IdentityId;
   }
-  async function enter(IdentityId: string, Logins?: Logins): Promise<string> {
+  /** Returns the identity that the credentials are for. */
+  async function signIn(IdentityId: string, Logins?: Logins): Promise<string> {
     service.clock.now += 1_000;
     return (await service.operations.GetCredentialsForIdentity({ IdentityId, Logins })).IdentityId;
   }
@@ -85,19 +86,19 @@ describe('who is who', () => {
   });
 
   describe('GetId', () => {
-    it('makes a new guest each time', async () => {
-      const [one, other] = [await getId(), await getId({})];
-      expect(one).toMatch(/^us-east-1:[0-9a-f-]{36}$/);
-      expect(other).not.toBe(one);
-      expect(await describeIdentity(one)).toEqual({
-        IdentityId: one,
+    it('creates a new guest on every call', async () => {
+      const [guest, other] = [await getId(), await getId({})];
+      expect(guest).toMatch(/^us-east-1:[0-9a-f-]{36}$/);
+      expect(other).not.toBe(guest);
+      expect(await describeIdentity(guest)).toEqual({
+        IdentityId: guest,
         Logins: [],
         CreationDate: NEW_YEAR + 1_000,
         LastModifiedDate: NEW_YEAR + 1_000,
       });
     });
 
-    it('answers the same identity to the same login, in its own pool alone', async () => {
+    it('returns the same identity for the same login within a pool', async () => {
       const id = await getId(login('ann'));
       expect(await getId(login('ann'))).toBe(id);
       expect(await getId(login('bob'))).not.toBe(id);
@@ -106,7 +107,7 @@ describe('who is who', () => {
       expect(await getId(login('ann'))).not.toBe(id);
     });
 
-    it('links the other logins to the identity of the one that is known', async () => {
+    it('links new logins to the identity of a known one', async () => {
       const id = await getId(login('ann'));
       expect(await getId({ ...login('ann'), ...login('ann f', FACEBOOK) })).toBe(id);
       expect(await getId(login('ann f', FACEBOOK))).toBe(id);
@@ -119,7 +120,7 @@ describe('who is who', () => {
       expect(service.merges).toEqual([]);
     });
 
-    it('makes one of the identities of logins that come together: the one that was first stays', async () => {
+    it('merges the identities of logins that are sent together into the oldest one', async () => {
       const first = await getId(login('ann'));
       const second = await getId(login('ann f', FACEBOOK));
       expect(await getId({ ...login('ann f', FACEBOOK), ...login('ann') })).toBe(first);
@@ -133,7 +134,7 @@ describe('who is who', () => {
       expect(await describeIdentity(first)).toMatchObject({ LastModifiedDate: NEW_YEAR + 3_000 });
     });
 
-    it('makes no guests where the pool lets none in, but lets in who logs in', async () => {
+    it('creates no guests if the pool does not allow them, but accepts logins', async () => {
       IdentityPoolId = await service.newIdentityPool({ AllowUnauthenticatedIdentities: false });
       await expect(getId()).rejects.toEqual(NO_GUESTS);
       expect(await getId(login('ann'))).toMatch(/^us-east-1:/);
@@ -149,21 +150,21 @@ describe('who is who', () => {
       ).toBe(1);
     });
 
-    it('does not find a pool that is not there', async () => {
+    it('rejects an unknown pool', async () => {
       IdentityPoolId = `us-east-1:${randomUUID()}`;
-      const refused = error('ResourceNotFoundException', `IdentityPool '${IdentityPoolId}' not found.`);
-      await expect(getId()).rejects.toEqual(refused);
-      await expect(getId(login('ann'))).rejects.toEqual(refused);
+      const poolNotFound = error('ResourceNotFoundException', `IdentityPool '${IdentityPoolId}' not found.`);
+      await expect(getId()).rejects.toEqual(poolNotFound);
+      await expect(getId(login('ann'))).rejects.toEqual(poolNotFound);
     });
   });
 
   describe('a login', () => {
-    it('is the user that a JWT names, whatever else is in it', async () => {
+    it('is identified by the subject of its JWT, regardless of other claims', async () => {
       const id = await getId({ [FACEBOOK]: jwt({ sub: 'ann', exp: 1 }) });
       expect(await getId({ [FACEBOOK]: jwt({ exp: 2, sub: 'ann' }) })).toBe(id);
     });
 
-    it('is the token itself where it names nobody; the token is kept nowhere', async () => {
+    it('is identified by its token if that is not a JWT; the token is not stored', async () => {
       const id = await getId({ [FACEBOOK]: 'opaque-token' });
       expect(await getId({ [FACEBOOK]: 'opaque-token' })).toBe(id);
       expect(await getId({ [FACEBOOK]: 'opaque-token2' })).not.toBe(id);
@@ -171,36 +172,36 @@ describe('who is who', () => {
       expect(JSON.stringify(rows)).not.toContain('opaque-token');
     });
 
-    it('is refused where the token is empty', async () => {
+    it('is rejected if its token is empty', async () => {
       await expect(getId({ [FACEBOOK]: '' })).rejects.toEqual(INVALID_TOKEN);
     });
 
-    it('is refused where it says to be a user of the developer’s backend', async () => {
+    it('is rejected if it is a user of the developer provider', async () => {
       await developerToken('ann');
       await expect(getId({ [DEVELOPER_PROVIDER]: 'ann' })).rejects.toEqual(
         notAuthorized(expect.stringContaining('GetOpenIdTokenForDeveloperIdentity')),
       );
     });
 
-    it('of another provider is refused where it would have to be verified; guests and backends are let in', async () => {
+    it('is rejected if the service refuses logins, unlike guests and developer users', async () => {
       service = createIdentityService(database, { logins: 'refused' });
-      const refused = notAuthorized(expect.stringContaining('not verified here'));
+      const notVerified = notAuthorized(expect.stringContaining('not verified here'));
       const guest = await getId();
-      await expect(getId(login('ann'))).rejects.toEqual(refused);
-      await expect(enter(guest, login('ann'))).rejects.toEqual(refused);
+      await expect(getId(login('ann'))).rejects.toEqual(notVerified);
+      await expect(signIn(guest, login('ann'))).rejects.toEqual(notVerified);
       const { IdentityId, Token } = await developerToken('ann', { Logins: login('ann') });
-      await expect(getId({ [OWN_PROVIDER]: Token, ...login('ann') })).rejects.toEqual(refused);
-      expect(await enter(IdentityId, { [OWN_PROVIDER]: Token })).toBe(IdentityId);
-      expect(await enter(guest)).toBe(guest);
+      await expect(getId({ [OWN_PROVIDER]: Token, ...login('ann') })).rejects.toEqual(notVerified);
+      expect(await signIn(IdentityId, { [OWN_PROVIDER]: Token })).toBe(IdentityId);
+      expect(await signIn(guest)).toBe(guest);
     });
 
-    it('is refused by a name that nothing can be stored under', async () => {
+    it('is rejected if its provider name contains NUL', async () => {
       await expect(getId({ 'a\0b': 'token' })).rejects.toMatchObject({ code: 'InvalidParameterException' });
     });
   });
 
   describe('GetCredentialsForIdentity', () => {
-    it('gives a guest credentials of its own for an hour', async () => {
+    it('returns credentials for a guest that are valid for an hour', async () => {
       const IdentityId = await getId();
       const { Credentials, ...rest } = await service.operations.GetCredentialsForIdentity({ IdentityId });
       expect(rest).toEqual({ IdentityId });
@@ -212,92 +213,92 @@ describe('who is who', () => {
       });
     });
 
-    it('does not find an identity that is not there', async () => {
+    it('rejects an unknown identity', async () => {
       const id = `us-east-1:${randomUUID()}`;
-      await expect(enter(id)).rejects.toEqual(notFound(id));
-      await expect(enter(id, login('ann'))).rejects.toEqual(notFound(id));
+      await expect(signIn(id)).rejects.toEqual(notFound(id));
+      await expect(signIn(id, login('ann'))).rejects.toEqual(notFound(id));
     });
 
-    it('gives a guest none where the pool lets none in any more', async () => {
+    it('rejects a guest if the pool no longer allows guests', async () => {
       const guest = await getId();
       const settings = { IdentityPoolId, IdentityPoolName: 'closed', AllowUnauthenticatedIdentities: false };
       await service.operations.UpdateIdentityPool(settings, DEVELOPER);
-      await expect(enter(guest)).rejects.toEqual(NO_GUESTS);
-      expect(await enter(guest, login('ann'))).toBe(guest);
+      await expect(signIn(guest)).rejects.toEqual(NO_GUESTS);
+      expect(await signIn(guest, login('ann'))).toBe(guest);
     });
 
-    it('makes a guest authenticated, under the same id, once it shows a login that nobody has', async () => {
+    it('makes a guest authenticated under the same id if its login is new', async () => {
       const guest = await getId();
-      expect(await enter(guest, login('ann'))).toBe(guest);
+      expect(await signIn(guest, login('ann'))).toBe(guest);
       expect(await getId(login('ann'))).toBe(guest);
-      await expect(enter(guest)).rejects.toEqual(forbidden(guest));
+      await expect(signIn(guest)).rejects.toEqual(forbidden(guest));
       expect(service.merges).toEqual([]);
     });
 
-    it('makes a guest part of the identity that has the login', async () => {
+    it('merges a guest into the identity that has the login', async () => {
       const guest = await getId();
       const ann = await getId(login('ann'));
-      expect(await enter(guest, login('ann'))).toBe(ann);
+      expect(await signIn(guest, login('ann'))).toBe(ann);
       expect(service.merges).toEqual([merged(guest, ann)]);
       expect(await pendingMerges()).toEqual(pending([guest, ann, service.clock.now]));
-      await expect(enter(guest)).rejects.toEqual(forbidden(guest));
-      expect(await enter(guest, login('ann'))).toBe(ann);
+      await expect(signIn(guest)).rejects.toEqual(forbidden(guest));
+      expect(await signIn(guest, login('ann'))).toBe(ann);
       expect(service.merges).toHaveLength(1);
     });
 
-    it('makes one person of a guest and all whose logins it shows', async () => {
+    it('merges a guest and all identities of its logins into one', async () => {
       const guest = await getId();
       const ann = await getId(login('ann'));
       const annToo = await getId(login('ann f', FACEBOOK));
-      const shown = { ...login('ann f', FACEBOOK), ...login('ann'), ...login('new', 'apple') };
-      expect(await enter(guest, shown)).toBe(ann);
+      const logins = { ...login('ann f', FACEBOOK), ...login('ann'), ...login('new', 'apple') };
+      expect(await signIn(guest, logins)).toBe(ann);
       expect(service.merges).toHaveLength(2);
       expect(service.merges).toEqual(expect.arrayContaining([merged(guest, ann), merged(annToo, ann)]));
       expect(await pendingMerges()).toEqual(pending([guest, ann], [annToo, ann]));
       expect(await getId(login('new', 'apple'))).toBe(ann);
     });
 
-    it('gives an authenticated identity’s to those alone who show a login of it', async () => {
+    it('requires a login of the identity if it is authenticated', async () => {
       const ann = await getId(login('ann'));
       await getId(login('bob'));
-      await expect(enter(ann)).rejects.toEqual(forbidden(ann));
-      await expect(enter(ann, {})).rejects.toEqual(forbidden(ann));
-      await expect(enter(ann, login('eve'))).rejects.toEqual(NO_MATCH);
-      await expect(enter(ann, login('bob'))).rejects.toEqual(NO_MATCH);
-      expect(await enter(ann, login('ann'))).toBe(ann);
+      await expect(signIn(ann)).rejects.toEqual(forbidden(ann));
+      await expect(signIn(ann, {})).rejects.toEqual(forbidden(ann));
+      await expect(signIn(ann, login('eve'))).rejects.toEqual(NO_MATCH);
+      await expect(signIn(ann, login('bob'))).rejects.toEqual(NO_MATCH);
+      expect(await signIn(ann, login('ann'))).toBe(ann);
       expect(service.merges).toEqual([]);
       expect(await getId(login('eve'))).not.toBe(ann);
     });
 
-    it('links what else an authenticated identity shows, and merges other owners into it, older ones as well', async () => {
+    it('links new logins to an authenticated identity and merges even older owners into it', async () => {
       const older = await getId(login('ann f', FACEBOOK));
       const ann = await getId(login('ann'));
-      const shown = { ...login('ann'), ...login('ann f', FACEBOOK), ...login('new', 'apple') };
-      expect(await enter(ann, shown)).toBe(ann);
+      const logins = { ...login('ann'), ...login('ann f', FACEBOOK), ...login('new', 'apple') };
+      expect(await signIn(ann, logins)).toBe(ann);
       expect(service.merges).toEqual([merged(older, ann)]);
       expect(await getId(login('new', 'apple'))).toBe(ann);
       expect(await getId(login('ann f', FACEBOOK))).toBe(ann);
     });
 
-    it('answers the end of all merges to who comes with the first id', async () => {
+    it('returns the last identity of a chain of merges', async () => {
       const guest = await getId();
       const ann = await getId(login('ann'));
-      const best = await getId(login('ann f', FACEBOOK));
-      await enter(guest, login('ann'));
-      await enter(best, { ...login('ann'), ...login('ann f', FACEBOOK) });
+      const last = await getId(login('ann f', FACEBOOK));
+      await signIn(guest, login('ann'));
+      await signIn(last, { ...login('ann'), ...login('ann f', FACEBOOK) });
       expect(service.merges.map(({ from, into }) => [from.identityId, into])).toEqual([
         [guest, ann],
-        [ann, best],
+        [ann, last],
       ]);
-      // What the guest still writes goes the way that went before it: to Ann, and from there with what is hers.
-      expect(await pendingMerges()).toEqual(pending([guest, ann], [ann, best]));
-      expect(await enter(guest, login('ann'))).toBe(best);
-      expect(await enter(ann, login('ann f', FACEBOOK))).toBe(best);
-      await expect(enter(ann)).rejects.toEqual(forbidden(ann));
-      expect((await service.store.readIdentity(guest))?.mergedInto).toBe(best);
+      // Later writes of the guest still take both steps: to Ann, and then on with Ann's data.
+      expect(await pendingMerges()).toEqual(pending([guest, ann], [ann, last]));
+      expect(await signIn(guest, login('ann'))).toBe(last);
+      expect(await signIn(ann, login('ann f', FACEBOOK))).toBe(last);
+      await expect(signIn(ann)).rejects.toEqual(forbidden(ann));
+      expect((await service.store.readIdentity(guest))?.mergedInto).toBe(last);
     });
 
-    it('a merge whose datasets cannot be copied is made, and asking again answers who stayed', async () => {
+    it('keeps a merge whose copy fails; the next call returns the surviving identity', async () => {
       const guest = await getId();
       const ann = await getId(login('ann'));
       const failing = createIdentityService(database, {
@@ -305,10 +306,10 @@ describe('who is who', () => {
           throw new Error('no copy today');
         },
       });
-      const asked = { IdentityId: guest, Logins: login('ann') };
-      await expect(failing.operations.GetCredentialsForIdentity(asked)).rejects.toThrow('no copy today');
+      const input = { IdentityId: guest, Logins: login('ann') };
+      await expect(failing.operations.GetCredentialsForIdentity(input)).rejects.toThrow('no copy today');
       expect(await pendingMerges()).toEqual(pending([guest, ann]));
-      expect((await failing.operations.GetCredentialsForIdentity(asked)).IdentityId).toBe(ann);
+      expect((await failing.operations.GetCredentialsForIdentity(input)).IdentityId).toBe(ann);
     });
   });
 });

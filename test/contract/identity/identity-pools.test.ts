@@ -39,7 +39,7 @@ const FULL: CreateIdentityPoolInput = {
 };
 const BARE: CreateIdentityPoolInput = { IdentityPoolName: 'bare', AllowUnauthenticatedIdentities: true };
 
-describe.each(DATABASES)('identity pools and their identities on $name', ({ open }) => {
+describe.each(DATABASES)('identity pool operations on $name', ({ open }) => {
   let database: Database;
   let service: IdentityService;
 
@@ -68,9 +68,9 @@ describe.each(DATABASES)('identity pools and their identities on $name', ({ open
       )
     ).rows[0];
 
-  describe('are the developer’s alone', () => {
+  describe('reject callers that are not developers', () => {
     const pool = { IdentityPoolId: `us-east-1:${randomUUID()}` };
-    const asked: [string, (caller: Caller) => Promise<unknown>][] = [
+    const calls: [string, (caller: Caller) => Promise<unknown>][] = [
       ['CreateIdentityPool', (caller) => service.operations.CreateIdentityPool(BARE, caller)],
       ['UpdateIdentityPool', (caller) => service.operations.UpdateIdentityPool({ ...pool, ...BARE }, caller)],
       ['DescribeIdentityPool', (caller) => service.operations.DescribeIdentityPool(pool, caller)],
@@ -97,30 +97,33 @@ describe.each(DATABASES)('identity pools and their identities on $name', ({ open
           ),
       ],
     ];
-    it.each(asked)('%s', async (_, ask) => {
+    it.each(calls)('%s', async (_, call) => {
       const identity = { identityPoolId: pool.IdentityPoolId, identityId: 'us-east-1:0' };
-      await expect(ask({ kind: 'identity', ...identity })).rejects.toEqual(NOT_AUTHORIZED);
+      await expect(call({ kind: 'identity', ...identity })).rejects.toEqual(NOT_AUTHORIZED);
       expect(await service.store.listPools({ after: '', limit: 9 })).toEqual([]);
     });
   });
 
-  it.each([FULL, BARE])('a pool is described as it was made: $IdentityPoolName', async (settings) => {
-    const made = await service.operations.CreateIdentityPool(settings, DEVELOPER);
-    expect(made).toEqual({ IdentityPoolId: expect.stringMatching(/^us-east-1:[0-9a-f-]{36}$/), ...settings });
-    expect(await describePool(made.IdentityPoolId)).toEqual(made);
+  it.each([FULL, BARE])('CreateIdentityPool stores all settings: $IdentityPoolName', async (settings) => {
+    const created = await service.operations.CreateIdentityPool(settings, DEVELOPER);
+    expect(created).toEqual({
+      IdentityPoolId: expect.stringMatching(/^us-east-1:[0-9a-f-]{36}$/),
+      ...settings,
+    });
+    expect(await describePool(created.IdentityPoolId)).toEqual(created);
   });
 
-  it('a new pool streams nowhere and has no sync trigger', async () => {
+  it('CreateIdentityPool configures no stream, no push sync and no sync trigger', async () => {
     const identityPoolId = await service.newIdentityPool();
-    const nothing = { syncTrigger: null, streams: null, pushSync: null };
+    const unset = { syncTrigger: null, streams: null, pushSync: null };
     expect(await createPoolStore(database).readPool(identityPoolId)).toEqual({
       identityPoolId,
       revision: 1,
-      ...nothing,
+      ...unset,
     });
   });
 
-  it('a pool that was made without settings has a name and lets in guests', async () => {
+  it('a pool created without settings has a default name and allows guests', async () => {
     const IdentityPoolId = await newPool(database);
     const settings = { IdentityPoolName: 'cognito-sync-backend', AllowUnauthenticatedIdentities: true };
     expect(await describePool(IdentityPoolId)).toEqual({ IdentityPoolId, ...settings });
@@ -128,17 +131,17 @@ describe.each(DATABASES)('identity pools and their identities on $name', ({ open
     expect(await describePool(IdentityPoolId)).toEqual({ IdentityPoolId, ...FULL });
   });
 
-  it('UpdateIdentityPool sets everything anew but the name of the developer provider', async () => {
+  it('UpdateIdentityPool replaces all settings except the name of the developer provider', async () => {
     const { IdentityPoolId } = await service.operations.CreateIdentityPool(FULL, DEVELOPER);
-    const left = { IdentityPoolId, ...BARE, DeveloperProviderName: DEVELOPER_PROVIDER };
-    expect(await update(IdentityPoolId, BARE)).toEqual(left);
-    expect(await describePool(IdentityPoolId)).toEqual(left);
+    const updated = { IdentityPoolId, ...BARE, DeveloperProviderName: DEVELOPER_PROVIDER };
+    expect(await update(IdentityPoolId, BARE)).toEqual(updated);
+    expect(await describePool(IdentityPoolId)).toEqual(updated);
     const renamed = { ...BARE, DeveloperProviderName: 'other' };
     await expect(update(IdentityPoolId, renamed)).rejects.toEqual(invalid('DeveloperProviderName'));
-    expect(await describePool(IdentityPoolId)).toEqual(left);
+    expect(await describePool(IdentityPoolId)).toEqual(updated);
   });
 
-  it('of two updates decided on the same settings one is made', async () => {
+  it('UpdateIdentityPool fails if another request changes the pool after it was read', async () => {
     const identityPoolId = await service.newIdentityPool();
     const before = await describePool(identityPoolId);
     expect(await service.store.changePool(before, { ...before, IdentityPoolName: 'one' })).toBe(true);
@@ -153,7 +156,7 @@ describe.each(DATABASES)('identity pools and their identities on $name', ({ open
     });
   });
 
-  it('does not find a pool or an identity that is not there', async () => {
+  it('reject an unknown pool or identity', async () => {
     const id = `us-east-1:${randomUUID()}`;
     const pool = { IdentityPoolId: id };
     await expect(describePool(id)).rejects.toEqual(poolNotFound(id));
@@ -167,13 +170,13 @@ describe.each(DATABASES)('identity pools and their identities on $name', ({ open
     );
   });
 
-  it('ListIdentityPools names them by id, page after page', async () => {
-    const made = await Promise.all(
+  it('ListIdentityPools returns pages of pools ordered by id', async () => {
+    const created = await Promise.all(
       ['a', 'b', 'c', 'd', 'e'].map((IdentityPoolName) =>
         service.operations.CreateIdentityPool({ ...FULL, IdentityPoolName }, DEVELOPER),
       ),
     );
-    const expected = made
+    const expected = created
       .map(({ IdentityPoolId, IdentityPoolName }) => ({ IdentityPoolId, IdentityPoolName }))
       .sort((a, b) => (a.IdentityPoolId < b.IdentityPoolId ? -1 : 1));
     const list = (MaxResults: number, NextToken?: string | null) =>
@@ -188,7 +191,7 @@ describe.each(DATABASES)('identity pools and their identities on $name', ({ open
     await expect(list(2, `${first.NextToken}x`)).rejects.toEqual(invalid('NextToken not valid'));
   });
 
-  it.each([0, 61, -1, 1.5])('no page has %d results', async (MaxResults) => {
+  it.each([0, 61, -1, 1.5])('the listings reject MaxResults %d', async (MaxResults) => {
     const IdentityPoolId = await service.newIdentityPool();
     await expect(service.operations.ListIdentityPools({ MaxResults }, DEVELOPER)).rejects.toEqual(
       invalid('maxResults'),
@@ -216,7 +219,7 @@ describe.each(DATABASES)('identity pools and their identities on $name', ({ open
     const list = (more: { MaxResults?: number; NextToken?: string; HideDisabled?: boolean } = {}) =>
       service.operations.ListIdentities({ IdentityPoolId, MaxResults: 60, ...more }, DEVELOPER);
 
-    it('describes the identities of the pool, by id', async () => {
+    it('describes the identities of the pool, ordered by id', async () => {
       const described = await Promise.all(
         [guest, ann, merged]
           .sort()
@@ -226,12 +229,12 @@ describe.each(DATABASES)('identity pools and their identities on $name', ({ open
       expect(described.find(({ IdentityId }) => IdentityId === ann)?.Logins).toEqual(['a', 'z']);
     });
 
-    it('leaves out those that have been merged, if asked to', async () => {
+    it('leaves out merged identities if HideDisabled is set', async () => {
       const { Identities } = await list({ HideDisabled: true });
       expect(Identities.map(({ IdentityId }) => IdentityId)).toEqual([guest, ann].sort());
     });
 
-    it('goes on page after page; a page’s token is the pool’s own', async () => {
+    it('returns pages whose token is valid only for its pool', async () => {
       const ids = [];
       let NextToken: string | undefined;
       do {
@@ -248,7 +251,7 @@ describe.each(DATABASES)('identity pools and their identities on $name', ({ open
   });
 
   describe('DeleteIdentityPool', () => {
-    it('removes the pool, with its identities and logins, and nothing of another one', async () => {
+    it('removes the pool with its identities and logins, and nothing of another pool', async () => {
       const IdentityPoolId = await service.newIdentityPool();
       const other = await service.newIdentityPool();
       const { IdentityId } = await service.operations.GetId({ IdentityPoolId, Logins: login('ann') });
@@ -264,7 +267,7 @@ describe.each(DATABASES)('identity pools and their identities on $name', ({ open
       expect((await describePool(other)).IdentityPoolId).toBe(other);
     });
 
-    it('is over for everybody before anything is removed, and when nothing could be', async () => {
+    it('hides the pool from every operation even if none of its data could be deleted', async () => {
       const IdentityPoolId = await service.newIdentityPool();
       const guest = await service.operations.GetId({ IdentityPoolId });
       const sync = createSyncService(database).operations;
@@ -278,8 +281,8 @@ describe.each(DATABASES)('identity pools and their identities on $name', ({ open
       const { operations } = createIdentityService(database, { deletePoolData: async () => false });
       expect(await operations.DeleteIdentityPool({ IdentityPoolId }, DEVELOPER)).toEqual({});
       expect(await countRows(IdentityPoolId)).toEqual({ identities: 1, logins: 0 });
-      const gone = { code: 'ResourceNotFoundException' };
-      for (const ask of [
+      const notFound = { code: 'ResourceNotFoundException' };
+      for (const call of [
         () => describePool(IdentityPoolId),
         () => update(IdentityPoolId, BARE),
         () => operations.GetId({ IdentityPoolId }),
@@ -293,7 +296,7 @@ describe.each(DATABASES)('identity pools and their identities on $name', ({ open
         () => sync.SetIdentityPoolConfiguration({ IdentityPoolId }, DEVELOPER),
         () => sync.BulkPublish({ IdentityPoolId }, DEVELOPER),
       ])
-        await expect(ask()).rejects.toMatchObject(gone);
+        await expect(call()).rejects.toMatchObject(notFound);
       expect(await service.store.listPools({ after: '', limit: 9 })).toEqual([]);
       expect((await sync.ListIdentityPoolUsage({}, DEVELOPER)).IdentityPoolUsages).toEqual([]);
       const guestInPool = { identityPoolId: IdentityPoolId, identityId: 'us-east-1:new' };
@@ -304,7 +307,7 @@ describe.each(DATABASES)('identity pools and their identities on $name', ({ open
       expect(await createBulkPublishJobStore(database).begin(IdentityPoolId, 1, null)).toBe(false);
     });
 
-    it('removes more rows than a transaction may change', async () => {
+    it('removes more rows than one transaction may change', async () => {
       const IdentityPoolId = await service.newIdentityPool();
       await database.query(
         `INSERT INTO identity.identities (identity_id, identity_pool_id, created_ms, modified_ms)
@@ -315,7 +318,7 @@ describe.each(DATABASES)('identity pools and their identities on $name', ({ open
       expect(await countRows(IdentityPoolId)).toEqual({ identities: 0, logins: 0 });
     });
 
-    it('leaves nothing for whom is answered, of two who ask at once', async () => {
+    it('succeeds only when nothing is left if several requests run concurrently', async () => {
       const IdentityPoolId = await service.newIdentityPool();
       await database.query(
         `INSERT INTO identity.identities SELECT $1::text || number, $1, 0, 0 FROM generate_series(1, 6000) AS number`,
@@ -325,20 +328,20 @@ describe.each(DATABASES)('identity pools and their identities on $name', ({ open
         `INSERT INTO identity.logins SELECT gen_random_uuid(), $1, 'p', 'u', 'i', 0 FROM generate_series(1, 6000)`,
         [IdentityPoolId],
       );
-      const asked = Array.from({ length: 3 }, async () => {
+      const removals = Array.from({ length: 3 }, async () => {
         await remove(IdentityPoolId);
         return countRows(IdentityPoolId);
       });
-      const outcomes = await Promise.allSettled(asked);
+      const outcomes = await Promise.allSettled(removals);
       for (const outcome of outcomes) {
-        const nothing = { status: 'fulfilled', value: { identities: 0, logins: 0 } };
-        const gone = { status: 'rejected', reason: poolNotFound(IdentityPoolId) };
-        expect(outcome).toEqual(outcome.status === 'fulfilled' ? nothing : gone);
+        const removed = { status: 'fulfilled', value: { identities: 0, logins: 0 } };
+        const notFound = { status: 'rejected', reason: poolNotFound(IdentityPoolId) };
+        expect(outcome).toEqual(outcome.status === 'fulfilled' ? removed : notFound);
       }
       expect(outcomes.some(({ status }) => status === 'fulfilled')).toBe(true);
     });
 
-    it('is finished by asking again where it was cut off', async () => {
+    it('removes the rest in a second request if the first one failed', async () => {
       const IdentityPoolId = await service.newIdentityPool();
       await service.operations.GetId({ IdentityPoolId, Logins: login('ann') });
       const broken: Database = {

@@ -13,8 +13,8 @@ import {
 } from '../../fixtures/identity/identity-service.ts';
 import { DEVELOPER } from '../../fixtures/wire/signing.ts';
 
-// Services as in several processes, each with connections of its own to one server. The embedded database does one thing
-// after the other.
+// Each service has its own connections to one server, as in several processes. The embedded database would serialize
+// the requests.
 const SERVICES = 5;
 const ROUNDS = 12;
 
@@ -38,7 +38,7 @@ function openServices(): void {
   services = databases.map((database) => createIdentityService(database));
 }
 
-/** What a session has counted is seen once it has ended. */
+/** Closes all connections first: PostgreSQL publishes the counts of a session when the session ends. */
 async function deadlocks(): Promise<unknown[]> {
   await Promise.all(databases.map((database) => database.close()));
   openServices();
@@ -47,28 +47,28 @@ async function deadlocks(): Promise<unknown[]> {
 }
 
 function first<Item>([item]: readonly Item[]): Item {
-  if (item === undefined) throw new Error('there is none');
+  if (item === undefined) throw new Error('the list is empty');
   return item;
 }
 
-/** All at once, each by another service than the one before; in an order of their own in each round. */
-function atOnce<Answer>(
-  ...asked: ((service: IdentityService) => Promise<Answer>)[]
-): Promise<PromiseSettledResult<Answer>[]> {
-  const turn = Math.floor(Math.random() * SERVICES);
+/** Makes all calls concurrently, each to the next service, starting with a random one. */
+function concurrently<Result>(
+  ...calls: ((service: IdentityService) => Promise<Result>)[]
+): Promise<PromiseSettledResult<Result>[]> {
+  const start = Math.floor(Math.random() * SERVICES);
   return Promise.allSettled(
-    asked.map((ask, index) => ask(services[(turn + index) % SERVICES] ?? first(services))),
+    calls.map((call, index) => call(services[(start + index) % SERVICES] ?? first(services))),
   );
 }
 
-const answersIn = <Answer>(results: PromiseSettledResult<Answer>[]) =>
+const outcomesOf = <Value>(results: PromiseSettledResult<Value>[]) =>
   results.map((result) => (result.status === 'fulfilled' ? result.value : result.reason));
 const times = <Item>(count: number, item: Item): Item[] => Array.from({ length: count }, () => item);
 const getId =
   (logins: Logins) =>
   async ({ operations }: IdentityService) =>
     (await operations.GetId({ IdentityPoolId, Logins: logins })).IdentityId;
-const enter =
+const signIn =
   (IdentityId: string, logins: Logins) =>
   async ({ operations }: IdentityService) =>
     (await operations.GetCredentialsForIdentity({ IdentityId, Logins: logins })).IdentityId;
@@ -98,8 +98,11 @@ const mergeUsers =
 
 const mergesMade = (): Merge[] => services.flatMap(({ merges }) => merges);
 
-/** What holds whatever came first: nobody has to follow more than one step, and a login is of one that stands for itself. */
-async function expectOrder(): Promise<void> {
+/**
+ * Checks what must hold in any order of the calls: a merged identity points directly at the surviving one, and every
+ * login belongs to an identity that was not merged.
+ */
+async function expectConsistency(): Promise<void> {
   const { rows } = await first(databases).query(
     `SELECT 'chain' AS wrong FROM identity.identities AS merged
       JOIN identity.identities AS target ON target.identity_id = merged.merged_into
@@ -122,19 +125,19 @@ async function identitiesOfPool(): Promise<string[]> {
   return (await first(services).store.listIdentities(options)).map(({ identityId }) => identityId);
 }
 
-it('one login that comes many times at once is one identity', async () => {
+it('concurrent calls with one new login create one identity', async () => {
   for (let round = 1; round <= ROUNDS; round += 1) {
     const ann = login(randomUUID());
     const before = await identitiesOfPool();
-    const answers = answersIn(await atOnce(...times(20, getId(ann))));
-    const [made, ...more] = (await identitiesOfPool()).filter((id) => !before.includes(id));
+    const outcomes = outcomesOf(await concurrently(...times(20, getId(ann))));
+    const [created, ...more] = (await identitiesOfPool()).filter((id) => !before.includes(id));
     expect(more).toEqual([]);
-    expect(new Set(answers)).toEqual(new Set([made]));
+    expect(new Set(outcomes)).toEqual(new Set([created]));
   }
-  await expectOrder();
+  await expectConsistency();
 });
 
-it('logins that come at once in several pairs are one person’s', async () => {
+it('concurrent calls with overlapping pairs of logins result in one identity', async () => {
   for (let round = 1; round <= ROUNDS; round += 1) {
     const [a, b, c] = ['a', 'b', 'c'].map((provider) => login(randomUUID(), provider));
     const pairs = [
@@ -142,75 +145,75 @@ it('logins that come at once in several pairs are one person’s', async () => {
       { ...b, ...c },
       { ...c, ...a },
     ].map(getId);
-    const answers = answersIn(await atOnce(...pairs, ...pairs));
-    const one = await getId(a ?? {})(first(services));
-    for (const logins of [b, c]) expect(await getId(logins ?? {})(first(services))).toBe(one);
-    for (const answer of answers) expect(answer).toMatch(/^us-east-1:/);
-    await expectOrder();
+    const outcomes = outcomesOf(await concurrently(...pairs, ...pairs));
+    const survivor = await getId(a ?? {})(first(services));
+    for (const logins of [b, c]) expect(await getId(logins ?? {})(first(services))).toBe(survivor);
+    for (const outcome of outcomes) expect(outcome).toMatch(/^us-east-1:/);
+    await expectConsistency();
   }
 });
 
-it('a guest that logs in many times at once is merged once', async () => {
+it('a guest that logs in many times concurrently is merged once', async () => {
   for (let round = 1; round <= ROUNDS; round += 1) {
     const ann = login(randomUUID());
     const id = await getId(ann)(first(services));
     const guest = await getId({})(first(services));
-    const answers = answersIn(await atOnce(...times(12, enter(guest, ann))));
-    expect(new Set(answers)).toEqual(new Set([id]));
+    const outcomes = outcomesOf(await concurrently(...times(12, signIn(guest, ann))));
+    expect(new Set(outcomes)).toEqual(new Set([id]));
     expect(mergesMade().filter(({ from }) => from.identityId === guest)).toMatchObject([{ into: id }]);
   }
-  await expectOrder();
+  await expectConsistency();
 });
 
-it('a guest that logs in as two people at once becomes part of one of them', async () => {
+it('a guest that logs in concurrently as two users is merged into only one of them', async () => {
   for (let round = 1; round <= ROUNDS; round += 1) {
-    const people = [login(randomUUID()), login(randomUUID())];
+    const users = [login(randomUUID()), login(randomUUID())];
     const guest = await getId({})(first(services));
-    await Promise.all(people.map((one) => getId(one)(first(services))));
-    const answers = await atOnce(...people.map((one) => enter(guest, one)));
-    expect(answers.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    await Promise.all(users.map((one) => getId(one)(first(services))));
+    const outcomes = await concurrently(...users.map((one) => signIn(guest, one)));
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
     expect(mergesMade().filter(({ from }) => from.identityId === guest)).toHaveLength(1);
   }
-  await expectOrder();
+  await expectConsistency();
 });
 
-it('a guest that two people take at once under new logins is one of theirs alone', async () => {
+it('a guest that gets two new logins concurrently is linked to only one of them', async () => {
   for (let round = 1; round <= ROUNDS; round += 1) {
-    const people = [login(randomUUID()), login(randomUUID())];
+    const users = [login(randomUUID()), login(randomUUID())];
     const guest = await getId({})(first(services));
-    const answers = await atOnce(...people.map((one) => enter(guest, one)));
-    expect(answers.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    const outcomes = await concurrently(...users.map((one) => signIn(guest, one)));
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
   }
-  await expectOrder();
+  await expectConsistency();
 });
 
-it('users that are merged in a circle at once are one person, and nobody waits for ever', async () => {
+it('developer users merged concurrently in a circle end as one identity, without a deadlock', async () => {
   const before = await deadlocks();
   for (let round = 1; round <= ROUNDS; round += 1) {
     const users = ['a', 'b', 'c', 'd'].map((name) => `${name} ${round}`);
     const ids = await Promise.all(users.map((user) => developerUser(user)(first(services))));
     const merges = users.map((user, index) => mergeUsers(user, users[(index + 1) % 4] ?? ''));
     const back = users.map((user, index) => mergeUsers(users[(index + 1) % 4] ?? '', user));
-    const answers = answersIn(await atOnce(...merges, ...back));
-    for (const answer of answers) expect(ids).toContain(answer);
+    const outcomes = outcomesOf(await concurrently(...merges, ...back));
+    for (const outcome of outcomes) expect(ids).toContain(outcome);
     const after = await Promise.all(users.map((user) => developerUser(user)(first(services))));
     expect(new Set(after).size).toBe(1);
     expect(mergesMade().filter(({ from }) => ids.includes(from.identityId))).toHaveLength(3);
-    await expectOrder();
+    await expectConsistency();
   }
   expect(await deadlocks()).toEqual(before);
 });
 
-it('a pool that is deleted while people come is gone for all of them', async () => {
-  const people = times(20, null).map(() => login(randomUUID()));
-  const coming = atOnce(...people.map(getId), ...times(20, getId({})));
+it('a pool deleted during concurrent logins does not exist for any of them', async () => {
+  const users = times(20, null).map(() => login(randomUUID()));
+  const calls = concurrently(...users.map(getId), ...times(20, getId({})));
   await first(services).operations.DeleteIdentityPool({ IdentityPoolId }, DEVELOPER);
-  for (const result of await coming) {
+  for (const result of await calls) {
     if (result.status === 'rejected') {
       expect(result.reason).toMatchObject({ code: 'ResourceNotFoundException' });
     }
   }
-  await expect(getId(people[0] ?? {})(first(services))).rejects.toMatchObject({
+  await expect(getId(users[0] ?? {})(first(services))).rejects.toMatchObject({
     code: 'ResourceNotFoundException',
   });
 });

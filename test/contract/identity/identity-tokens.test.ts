@@ -30,7 +30,7 @@ const poolNotFound = (id: string) => error('ResourceNotFoundException', `Identit
 const claimsOf = (token: string) =>
   JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
 
-describe('tokens of Cognito Identity', () => {
+describe('Cognito Identity tokens', () => {
   let database: Database;
   let service: IdentityService;
   let IdentityPoolId: string;
@@ -44,12 +44,12 @@ describe('tokens of Cognito Identity', () => {
     IdentityPoolId = await service.newIdentityPool();
   });
 
-  /** The clock moves on between them, so that it is clear who was first. */
+  /** Advances the clock first, so that no two identities have the same creation date. */
   async function getId(Logins?: Logins): Promise<string> {
     service.clock.now += 1_000;
     return (await service.operations.GetId({ IdentityPoolId, Logins })).IdentityId;
   }
-  const enter = async (IdentityId: string, Logins?: Logins) =>
+  const signIn = async (IdentityId: string, Logins?: Logins) =>
     (await service.operations.GetCredentialsForIdentity({ IdentityId, Logins })).IdentityId;
   const openIdToken = (IdentityId: string, Logins?: Logins) =>
     service.operations.GetOpenIdToken({ IdentityId, Logins });
@@ -84,7 +84,7 @@ describe('tokens of Cognito Identity', () => {
   const mergesMade = () => service.merges.map(({ from, into }) => [from.identityId, into]);
 
   describe('GetOpenIdTokenForDeveloperIdentity', () => {
-    it('makes the user an identity, and answers the same one again', async () => {
+    it('creates an identity for a new user and returns it again for the same user', async () => {
       const { IdentityId, Token } = await developerToken('ann');
       expect((await developerToken('ann')).IdentityId).toBe(IdentityId);
       expect((await developerToken('bob')).IdentityId).not.toBe(IdentityId);
@@ -101,126 +101,128 @@ describe('tokens of Cognito Identity', () => {
       });
     });
 
-    it('links the user to the identity that is named, a guest or not', async () => {
+    it('links the user to the requested identity, whether it is a guest or not', async () => {
       const guest = await getId();
       const ann = await getId(login('ann'));
       expect((await developerToken('guest', { IdentityId: guest })).IdentityId).toBe(guest);
       expect((await developerToken('ann', { IdentityId: ann })).IdentityId).toBe(ann);
       expect((await developerToken('ann too', { IdentityId: ann })).IdentityId).toBe(ann);
       expect((await developerToken('ann')).IdentityId).toBe(ann);
-      await expect(enter(guest)).rejects.toEqual(forbidden(guest));
+      await expect(signIn(guest)).rejects.toEqual(forbidden(guest));
       expect(mergesMade()).toEqual([]);
     });
 
-    it('does not give one user two identities', async () => {
+    it('rejects another identity for a user that already has one', async () => {
       const { IdentityId } = await developerToken('ann');
       const guest = await getId();
       await expect(developerToken('ann', { IdentityId: guest })).rejects.toMatchObject({
         code: 'DeveloperUserAlreadyRegisteredException',
         message: expect.not.stringContaining('ann'),
       });
-      expect(await enter(guest)).toBe(guest);
+      expect(await signIn(guest)).toBe(guest);
       expect((await developerToken('ann', { IdentityId })).IdentityId).toBe(IdentityId);
     });
 
-    it('vouches for public logins, which may be another identity’s by now', async () => {
+    it('accepts public logins and merges the identities that they belonged to', async () => {
       const google = await getId(login('ann'));
       const { IdentityId } = await developerToken('ann');
-      const asked = { IdentityId, Logins: login('ann') };
-      expect((await developerToken('ann', asked)).IdentityId).toBe(IdentityId);
+      const request = { IdentityId, Logins: login('ann') };
+      expect((await developerToken('ann', request)).IdentityId).toBe(IdentityId);
       expect(mergesMade()).toEqual([[google, IdentityId]]);
       expect(await getId(login('ann'))).toBe(IdentityId);
     });
 
-    it('answers for an identity that was merged the one that stayed', async () => {
+    it('returns the surviving identity for a merged one', async () => {
       const guest = await getId();
       const ann = await getId(login('ann'));
-      await enter(guest, login('ann'));
+      await signIn(guest, login('ann'));
       expect((await developerToken('ann', { IdentityId: guest })).IdentityId).toBe(ann);
     });
 
-    it('refuses an identity that is not in the pool', async () => {
-      const elsewhere = await getId();
-      const nowhere = `us-east-1:${randomUUID()}`;
+    it('rejects an identity of another pool and an unknown one', async () => {
+      const ofOtherPool = await getId();
+      const unknown = `us-east-1:${randomUUID()}`;
       IdentityPoolId = await service.newIdentityPool();
-      for (const IdentityId of [elsewhere, nowhere]) {
+      for (const IdentityId of [ofOtherPool, unknown]) {
         await expect(developerToken('ann', { IdentityId })).rejects.toEqual(identityNotFound(IdentityId));
       }
-      expect(await getId()).not.toBe(elsewhere);
+      expect(await getId()).not.toBe(ofOtherPool);
     });
 
-    it('wants a user of the pool’s developer provider', async () => {
-      const ask = (Logins: Logins) =>
+    it('requires a valid user of the pool’s developer provider', async () => {
+      const request = (Logins: Logins) =>
         service.operations.GetOpenIdTokenForDeveloperIdentity({ IdentityPoolId, Logins }, DEVELOPER);
-      await expect(ask(login('ann'))).rejects.toEqual(invalid(DEVELOPER_PROVIDER));
-      await expect(ask({})).rejects.toEqual(invalid(DEVELOPER_PROVIDER));
-      await expect(ask({ [DEVELOPER_PROVIDER]: '' })).rejects.toEqual(invalid('logins'));
-      await expect(ask({ [DEVELOPER_PROVIDER]: 'a\0' })).rejects.toEqual(invalid('logins'));
-      await expect(ask({ [DEVELOPER_PROVIDER]: 'ann', [OWN_PROVIDER]: 'x' })).rejects.toEqual(
+      await expect(request(login('ann'))).rejects.toEqual(invalid(DEVELOPER_PROVIDER));
+      await expect(request({})).rejects.toEqual(invalid(DEVELOPER_PROVIDER));
+      await expect(request({ [DEVELOPER_PROVIDER]: '' })).rejects.toEqual(invalid('logins'));
+      await expect(request({ [DEVELOPER_PROVIDER]: 'a\0' })).rejects.toEqual(invalid('logins'));
+      await expect(request({ [DEVELOPER_PROVIDER]: 'ann', [OWN_PROVIDER]: 'x' })).rejects.toEqual(
         invalid(OWN_PROVIDER),
       );
       IdentityPoolId = await service.newIdentityPool({ DeveloperProviderName: undefined });
-      await expect(ask({ [DEVELOPER_PROVIDER]: 'ann' })).rejects.toEqual(invalid('no DeveloperProviderName'));
+      await expect(request({ [DEVELOPER_PROVIDER]: 'ann' })).rejects.toEqual(
+        invalid('no DeveloperProviderName'),
+      );
       IdentityPoolId = `us-east-1:${randomUUID()}`;
-      await expect(ask({ [DEVELOPER_PROVIDER]: 'ann' })).rejects.toEqual(poolNotFound(IdentityPoolId));
+      await expect(request({ [DEVELOPER_PROVIDER]: 'ann' })).rejects.toEqual(poolNotFound(IdentityPoolId));
     });
 
-    it.each([1, 86_400])('gives a token for %i seconds', async (TokenDuration) => {
+    it.each([1, 86_400])('issues a token that is valid for %i seconds', async (TokenDuration) => {
       const { exp, iat } = claimsOf((await developerToken('ann', { TokenDuration })).Token);
       expect(exp - iat).toBe(TokenDuration);
     });
 
-    it.each([0, -1, 86_401, 1.5, Number.NaN])('gives none for %d seconds', async (TokenDuration) => {
+    it.each([0, -1, 86_401, 1.5, Number.NaN])('rejects TokenDuration %d', async (TokenDuration) => {
       await expect(developerToken('ann', { TokenDuration })).rejects.toEqual(invalid('tokenDuration'));
     });
   });
 
-  describe('a token of a backend’s user', () => {
-    it('is a login of the identity, the only one that a client has', async () => {
+  describe('a developer user’s token', () => {
+    it('is a login of its identity, and required if the client has no other', async () => {
       const { IdentityId, Token } = await developerToken('ann');
-      await expect(enter(IdentityId)).rejects.toEqual(forbidden(IdentityId));
-      expect(await enter(IdentityId, own(Token))).toBe(IdentityId);
+      await expect(signIn(IdentityId)).rejects.toEqual(forbidden(IdentityId));
+      expect(await signIn(IdentityId, own(Token))).toBe(IdentityId);
       expect(await getId(own(Token))).toBe(IdentityId);
       expect((await openIdToken(IdentityId, own(Token))).IdentityId).toBe(IdentityId);
     });
 
-    it('brings further logins to the identity', async () => {
+    it('links further logins to its identity', async () => {
       const google = await getId(login('ann'));
       const { IdentityId, Token } = await developerToken('ann');
-      expect(await enter(IdentityId, { ...own(Token), ...login('ann') })).toBe(IdentityId);
+      expect(await signIn(IdentityId, { ...own(Token), ...login('ann') })).toBe(IdentityId);
       expect(mergesMade()).toEqual([[google, IdentityId]]);
     });
 
-    it('is of one identity, and of what that has become part of', async () => {
+    it('is valid only for its identity and the one that its identity was merged into', async () => {
       const other = await getId(login('eve'));
       const guest = await getId();
       const ann = await developerToken('ann');
       const bob = await developerToken('bob');
       for (const id of [other, guest, bob.IdentityId]) {
-        await expect(enter(id, own(ann.Token))).rejects.toEqual(NO_MATCH);
-        await expect(enter(id, { ...own(ann.Token), ...login('eve') })).rejects.toEqual(NO_MATCH);
+        await expect(signIn(id, own(ann.Token))).rejects.toEqual(NO_MATCH);
+        await expect(signIn(id, { ...own(ann.Token), ...login('eve') })).rejects.toEqual(NO_MATCH);
       }
       await mergeUsers('ann', 'bob');
       for (const id of [ann.IdentityId, bob.IdentityId]) {
-        expect(await enter(id, own(ann.Token))).toBe(bob.IdentityId);
+        expect(await signIn(id, own(ann.Token))).toBe(bob.IdentityId);
       }
     });
 
-    it('is no login any more once it has expired', async () => {
+    it('is rejected after it has expired', async () => {
       const { IdentityId, Token } = await developerToken('ann', { TokenDuration: 60 });
       service.clock.now += 59_999;
-      expect(await enter(IdentityId, own(Token))).toBe(IdentityId);
+      expect(await signIn(IdentityId, own(Token))).toBe(IdentityId);
       service.clock.now += 1;
-      await expect(enter(IdentityId, own(Token))).rejects.toEqual(EXPIRED_TOKEN);
+      await expect(signIn(IdentityId, own(Token))).rejects.toEqual(EXPIRED_TOKEN);
     });
 
-    it('is none where it is not ours, or of another pool', async () => {
+    it('is rejected if its signature is invalid or it is of another pool', async () => {
       const { IdentityId, Token } = await developerToken('ann');
       const [header, payload, signature] = Token.split('.');
       const changed = Buffer.from(
         JSON.stringify({ ...claimsOf(Token), exp: claimsOf(Token).exp + 1 }),
       ).toString('base64url');
-      const wrong = [
+      const invalidTokens = [
         '',
         'x',
         `${Token}x`,
@@ -230,51 +232,53 @@ describe('tokens of Cognito Identity', () => {
         `${header}.${payload}`,
         Token.padEnd(9_999, 'x'),
       ];
-      for (const token of wrong) await expect(enter(IdentityId, own(token))).rejects.toEqual(INVALID_TOKEN);
+      for (const token of invalidTokens) {
+        await expect(signIn(IdentityId, own(token))).rejects.toEqual(INVALID_TOKEN);
+      }
       IdentityPoolId = await service.newIdentityPool();
       await expect(getId(own(Token))).rejects.toEqual(INVALID_TOKEN);
     });
   });
 
   describe('GetOpenIdToken', () => {
-    it('says for ten minutes who a guest is, which is no login', async () => {
+    it('returns a token for a guest that is valid for ten minutes and is not a login', async () => {
       const guest = await getId();
       const { IdentityId, Token } = await openIdToken(guest);
       expect(IdentityId).toBe(guest);
       const { amr, exp, iat } = claimsOf(Token);
       expect([amr, exp - iat]).toEqual([['unauthenticated'], 600]);
       await expect(getId(own(Token))).rejects.toEqual(INVALID_TOKEN);
-      await expect(enter(guest, own(Token))).rejects.toEqual(INVALID_TOKEN);
+      await expect(signIn(guest, own(Token))).rejects.toEqual(INVALID_TOKEN);
     });
 
-    it('says who somebody is that logs in; that is a login', async () => {
+    it('returns a token for an authenticated identity that is a login', async () => {
       const guest = await getId();
       const { IdentityId, Token } = await openIdToken(guest, login('ann'));
       expect(IdentityId).toBe(guest);
       expect(claimsOf(Token).amr).toEqual(['authenticated', 'accounts.google.com']);
-      expect(await enter(guest, own(Token))).toBe(guest);
+      expect(await signIn(guest, own(Token))).toBe(guest);
       await expect(openIdToken(guest)).rejects.toEqual(forbidden(guest));
     });
 
-    it('answers the identity that stayed', async () => {
+    it('returns the surviving identity after a merge', async () => {
       const guest = await getId();
       const ann = await getId(login('ann'));
       const { IdentityId, Token } = await openIdToken(guest, login('ann'));
       expect([IdentityId, claimsOf(Token).sub]).toEqual([ann, ann]);
     });
 
-    it('is refused where the pool does not allow the classic flow, and nothing is linked', async () => {
+    it('rejects the request and links nothing if the pool does not allow the classic flow', async () => {
       IdentityPoolId = await service.newIdentityPool({ AllowClassicFlow: false });
       const guest = await getId();
       await expect(openIdToken(guest, login('ann'))).rejects.toEqual(
         error('InvalidParameterException', 'Basic (classic) flow is not enabled, please use enhanced flow.'),
       );
-      expect(await enter(guest)).toBe(guest);
+      expect(await signIn(guest)).toBe(guest);
     });
   });
 
   describe('AssumeRoleWithWebIdentity', () => {
-    it('gives a guest credentials while it is one', async () => {
+    it('returns credentials for a guest until it is authenticated', async () => {
       const guest = await getId();
       const { Token } = await openIdToken(guest);
       const { Credentials, ...rest } = await assumeRole(Token);
@@ -283,19 +287,19 @@ describe('tokens of Cognito Identity', () => {
         state: 'valid',
         identity: { identityPoolId: IdentityPoolId, identityId: guest },
       });
-      await enter(guest, login('ann'));
+      await signIn(guest, login('ann'));
       await expect(assumeRole(Token)).rejects.toEqual(forbidden(guest));
     });
 
-    it('gives one who was a guest none of the identity that it has become part of', async () => {
+    it('rejects a guest’s token after the guest was merged', async () => {
       const guest = await getId();
       const { Token } = await openIdToken(guest);
       await getId(login('ann'));
-      await enter(guest, login('ann'));
+      await signIn(guest, login('ann'));
       await expect(assumeRole(Token)).rejects.toEqual(forbidden(guest));
     });
 
-    it('gives who has logged in credentials of the identity that stayed', async () => {
+    it('returns credentials of the surviving identity for an authenticated token', async () => {
       const ann = await developerToken('ann');
       const bob = await developerToken('bob');
       expect(await assumeRole(ann.Token)).toMatchObject({ SubjectFromWebIdentityToken: ann.IdentityId });
@@ -303,7 +307,7 @@ describe('tokens of Cognito Identity', () => {
       expect(await assumeRole(ann.Token)).toMatchObject({ SubjectFromWebIdentityToken: bob.IdentityId });
     });
 
-    it('tells a token that has expired from one that is not ours', async () => {
+    it('distinguishes an expired token from an invalid one', async () => {
       const { Token } = await openIdToken(await getId());
       await expect(assumeRole('x')).rejects.toEqual(INVALID_TOKEN);
       await expect(assumeRole(`${Token}x`)).rejects.not.toBeInstanceOf(ExpiredLoginTokenError);
@@ -312,7 +316,7 @@ describe('tokens of Cognito Identity', () => {
       await expect(assumeRole(Token)).rejects.toBeInstanceOf(ExpiredLoginTokenError);
     });
 
-    it('gives none once the pool is gone', async () => {
+    it('rejects a token after its pool was deleted', async () => {
       const { Token } = await developerToken('ann');
       await service.operations.DeleteIdentityPool({ IdentityPoolId }, DEVELOPER);
       await expect(assumeRole(Token)).rejects.toEqual(INVALID_TOKEN);
@@ -320,7 +324,7 @@ describe('tokens of Cognito Identity', () => {
   });
 
   describe('MergeDeveloperIdentities', () => {
-    it('makes the identity of the one user part of the other one’s, the older one as well', async () => {
+    it('merges the source user’s identity into the destination user’s, even if it is older', async () => {
       const ann = await developerToken('ann', { Logins: login('ann') });
       const bob = await developerToken('bob');
       expect(await mergeUsers('ann', 'bob')).toEqual({ IdentityId: bob.IdentityId });
@@ -329,7 +333,7 @@ describe('tokens of Cognito Identity', () => {
       expect(await getId(login('ann'))).toBe(bob.IdentityId);
     });
 
-    it('answers the identity where both are its users', async () => {
+    it('returns the identity if it already has both users', async () => {
       const { IdentityId } = await developerToken('ann');
       await developerToken('ann too', { IdentityId });
       expect(await mergeUsers('ann', 'ann too')).toEqual({ IdentityId });
@@ -337,12 +341,12 @@ describe('tokens of Cognito Identity', () => {
       expect(mergesMade()).toEqual([]);
     });
 
-    it('wants users that there are, of the pool’s provider', async () => {
+    it('rejects unknown users and other providers', async () => {
       await developerToken('ann');
-      const missing = expect.objectContaining({ code: 'ResourceNotFoundException' });
-      await expect(mergeUsers('ann', 'bob')).rejects.toEqual(missing);
-      await expect(mergeUsers('bob', 'ann')).rejects.toEqual(missing);
-      await expect(mergeUsers('bob', 'bob')).rejects.toEqual(missing);
+      const notFound = expect.objectContaining({ code: 'ResourceNotFoundException' });
+      await expect(mergeUsers('ann', 'bob')).rejects.toEqual(notFound);
+      await expect(mergeUsers('bob', 'ann')).rejects.toEqual(notFound);
+      await expect(mergeUsers('bob', 'bob')).rejects.toEqual(notFound);
       await expect(mergeUsers('ann', 'ann', { DeveloperProviderName: 'other' })).rejects.toEqual(
         invalid(DEVELOPER_PROVIDER),
       );

@@ -61,7 +61,7 @@ describe('a bulk publish', () => {
       now: () => clock.now,
       options,
     });
-  const begin = (IdentityPoolId = POOL) => operations.BulkPublish({ IdentityPoolId }, DEVELOPER);
+  const start = (IdentityPoolId = POOL) => operations.BulkPublish({ IdentityPoolId }, DEVELOPER);
   const details = (IdentityPoolId = POOL) => operations.GetBulkPublishDetails({ IdentityPoolId }, DEVELOPER);
   const status = async () => (await details()).BulkPublishStatus;
   interface Row {
@@ -71,19 +71,19 @@ describe('a bulk publish', () => {
     bulk_publish_id: string | null;
   }
   const outbox = async () => (await database.query<Row>('SELECT * FROM sync.outbox ORDER BY event')).rows;
-  /** What the relay does with what it has published. */
+  /** Empties the outbox, as the relay does after publishing. */
   const empty = () => database.query('DELETE FROM sync.outbox');
   const error = (name: string, message: string) =>
     expect.objectContaining({ code: name, message: expect.stringContaining(message) });
 
-  it('puts an event for each dataset into the outbox, as it is, and succeeds when they are out', async () => {
+  it('puts an event of each dataset into the outbox and succeeds when all are published', async () => {
     const device = createDevice(operations, { identityId: identityOf(1) });
     await device.update({ ...put('score', '1'), DeviceLastModifiedDate: NEW_YEAR - 7 }, put('old', 'x'));
     clock.now += 10;
     await device.update(drop('old', 1), put('name', 'Ädå'));
     await createDevice(operations, { identityId: identityOf(2), datasetName: 'b' }).update(put('k', ''));
     await empty();
-    await begin();
+    await start();
     expect(await run()).toEqual({ inProgress: 1, steps: 2, succeeded: 0, failed: 0 });
 
     const rows = await outbox();
@@ -112,7 +112,7 @@ describe('a bulk publish', () => {
       syncCount: 2,
     });
 
-    expect(await run(), 'it waits for the relay').toEqual({
+    expect(await run(), 'waits for the relay').toEqual({
       inProgress: 1,
       steps: 0,
       succeeded: 0,
@@ -132,7 +132,7 @@ describe('a bulk publish', () => {
     expect(await run()).toEqual({ inProgress: 0, steps: 0, succeeded: 0, failed: 0 });
   });
 
-  it('leaves out what is deleted, and the datasets of others', async () => {
+  it('leaves out deleted datasets and datasets of other pools', async () => {
     const device = createDevice(operations);
     await device.update(put('a', '1'));
     await device.remove();
@@ -142,7 +142,7 @@ describe('a bulk publish', () => {
     await again.remove();
     await again.update(put('after', '1'));
     await empty();
-    await begin();
+    await start();
     await run();
     const events = (await outbox()).map(({ event }) => decodeStreamEvent(Buffer.from(event)));
     expect(events).toMatchObject([
@@ -154,9 +154,9 @@ describe('a bulk publish', () => {
     ]);
   });
 
-  it('keeps few events in the outbox at a time, and gets to every dataset once', async () => {
+  it('limits the events in the outbox and publishes every dataset once', async () => {
     await insertDatasets(database, 57);
-    await begin();
+    await start();
     const options = { datasetsPerStep: 7, maxWaiting: 20 };
     const published: string[] = [];
     for (let runs = 0; (await status()) === 'IN_PROGRESS'; runs += 1) {
@@ -171,10 +171,10 @@ describe('a bulk publish', () => {
     expect(published.toSorted()).toEqual(Array.from({ length: 57 }, (_, index) => identityOf(index + 1)));
   });
 
-  it('waits for its own events alone', async () => {
+  it('waits only for its own events', async () => {
     await insertDatasets(database, 2);
     await createDevice(operations).update(put('live', '1'));
-    await begin();
+    await start();
     await run();
     await database.query('DELETE FROM sync.outbox WHERE bulk_publish_id IS NOT NULL');
     await run();
@@ -182,12 +182,12 @@ describe('a bulk publish', () => {
     expect(await outbox()).toHaveLength(1);
   });
 
-  it('is done once, however many run it at once', async () => {
+  it('publishes each dataset once if several runs are concurrent', async () => {
     await insertDatasets(database, 60);
-    await begin();
+    await start();
     const options = { datasetsPerStep: 5 };
     const outcomes = await Promise.all([run(options), run(options), run(options), run(options)]);
-    // Twelve with datasets, and the one that found no more.
+    // Twelve steps with datasets, and one that found no more.
     expect(outcomes.reduce((sum, { steps }) => sum + steps, 0)).toBe(13);
     const keys = (await outbox()).map((row) => row.partition_key);
     expect(keys).toHaveLength(60);
@@ -196,11 +196,11 @@ describe('a bulk publish', () => {
     expect((await Promise.all([run(), run()])).reduce((sum, { succeeded }) => sum + succeeded, 0)).toBe(1);
   });
 
-  it('goes on where another was cut off in the middle of a step', async () => {
+  it('continues after a run that was killed in the middle of a step', async () => {
     await insertDatasets(database, 10);
-    await begin();
+    await start();
     let steps = 0;
-    const dying: BulkPublishJobStore = {
+    const failingStore: BulkPublishJobStore = {
       ...bulkPublishes,
       step: (pool, options) =>
         bulkPublishes.step(pool, {
@@ -213,22 +213,22 @@ describe('a bulk publish', () => {
         }),
     };
     const offloading = { links, inlineBytes: 900 * 1024 };
-    const dead = runBulkPublishes({
-      bulkPublishes: dying,
+    const killed = runBulkPublishes({
+      bulkPublishes: failingStore,
       offloading,
       now: () => clock.now,
       options: { datasetsPerStep: 4 },
     });
-    await expect(dead).rejects.toThrow('killed');
+    await expect(killed).rejects.toThrow('killed');
     expect(await outbox()).toHaveLength(4);
     await run();
     expect(new Set((await outbox()).map((row) => row.partition_key)).size).toBe(10);
     expect(await outbox()).toHaveLength(10);
   });
 
-  it('offloads what is too large, with its payload', async () => {
+  it('offloads large events and stores their payloads', async () => {
     await insertDatasets(database, 2);
-    await begin();
+    await start();
     await run({}, 300);
     const events = (await outbox()).map(({ event }) => JSON.parse(event));
     expect(events).toMatchObject([{ payloadType: 'S3Url' }, { payloadType: 'S3Url' }]);
@@ -246,24 +246,24 @@ describe('a bulk publish', () => {
       ]);
   });
 
-  it('takes datasets of megabytes a few at a time', async () => {
+  it('takes fewer datasets per step if they are large', async () => {
     for (const identity of [1, 2, 3]) {
       const device = createDevice(operations, { identityId: identityOf(identity) });
       await device.update(...['a', 'b'].map((key) => put(key, 'x'.repeat(500_000))));
     }
-    // As if each held 2 MiB.
+    // Sets the stored size of each to 2 MiB.
     await database.query('UPDATE sync.datasets SET data_storage = 2097152');
     await empty();
-    await begin();
+    await start();
     expect(await run({ timeBudgetMs: -1 })).toMatchObject({ steps: 1 });
     expect(await outbox()).toHaveLength(2);
     await run();
     expect(await outbox()).toHaveLength(3);
   });
 
-  it('fails where the stream refused an event, when the others are out, and can be begun again at once', async () => {
+  it('fails after the last event if the stream rejected one, and can be started again immediately', async () => {
     await insertDatasets(database, 3);
-    await begin();
+    await start();
     await run();
     await database.query("UPDATE sync.outbox SET parked_reason = 'refused' WHERE partition_key = $1", [
       identityOf(2),
@@ -278,53 +278,53 @@ describe('a bulk publish', () => {
       FailureMessage: 'the stream permanently rejected 1 events',
     });
     clock.now += 1;
-    await begin();
+    await start();
     expect(await details()).toMatchObject({
       BulkPublishStatus: 'IN_PROGRESS',
       BulkPublishStartTime: NEW_YEAR + 1,
       FailureMessage: null,
     });
     await run();
-    expect((await outbox()).length, 'the old one, and three').toBe(4);
+    expect((await outbox()).length, 'the parked event and three new ones').toBe(4);
   });
 
-  it('fails where the pool streams no more, and says why', async () => {
+  it('fails with the reason if the service disabled streaming', async () => {
     await insertDatasets(database, 3);
-    await begin();
+    await start();
     await createStreamingSwitch(database).disable('cognito-sync', 'stream cognito-sync does not exist');
     expect(await run()).toMatchObject({ steps: 0, failed: 1 });
     expect((await details()).FailureMessage).toBe(
       'streaming was disabled before all events were published: stream cognito-sync does not exist',
     );
-    await expect(begin()).rejects.toEqual(error('InvalidParameterException', 'is not enabled'));
+    await expect(start()).rejects.toEqual(error('InvalidParameterException', 'is not enabled'));
   });
 
-  describe('while the pool’s streaming is changed', () => {
+  describe('when the pool’s streaming changes', () => {
     const set = (CognitoStreams: CognitoStreamsInput) =>
       operations.SetIdentityPoolConfiguration({ IdentityPoolId: POOL, CognitoStreams }, DEVELOPER);
     const changes: [string, CognitoStreamsInput[]][] = [
-      ['goes to another stream', [{ StreamName: 's2' }]],
+      ['switches to another stream', [{ StreamName: 's2' }]],
       ['is disabled', [{ StreamingStatus: 'DISABLED' }]],
-      ['is disabled and enabled', [{ StreamingStatus: 'DISABLED' }, { StreamingStatus: 'ENABLED' }]],
-      ['goes to another stream and back', [{ StreamName: 's2' }, { StreamName: 'cognito-sync' }]],
+      ['is disabled and enabled again', [{ StreamingStatus: 'DISABLED' }, { StreamingStatus: 'ENABLED' }]],
+      ['switches to another stream and back', [{ StreamName: 's2' }, { StreamName: 'cognito-sync' }]],
     ];
-    it.each(changes)('fails at once where it %s, and can be begun again', async (_, givens) => {
+    it.each(changes)('fails immediately if it %s, and can be started again', async (_, inputs) => {
       await insertDatasets(database, 3);
-      await begin();
+      await start();
       expect(await run({ datasetsPerStep: 1, timeBudgetMs: -1 })).toMatchObject({ steps: 1 });
-      for (const given of givens) await set(given);
+      for (const input of inputs) await set(input);
       expect(await details()).toMatchObject({
         BulkPublishStatus: 'FAILED',
         BulkPublishCompleteTime: null,
         FailureMessage: 'streaming was changed during the bulk publish',
       });
       expect(await run()).toMatchObject({ inProgress: 0 });
-      expect(await outbox(), 'what was in the outbox goes out').toMatchObject([
+      expect(await outbox(), 'events that are already in the outbox are kept').toMatchObject([
         { stream_name: 'cognito-sync' },
       ]);
       await empty();
       const { CognitoStreams } = await set({ StreamingStatus: 'ENABLED' });
-      await begin();
+      await start();
       await run();
       expect((await outbox()).map((row) => row.stream_name)).toEqual(
         Array(3).fill(CognitoStreams?.StreamName),
@@ -334,8 +334,8 @@ describe('a bulk publish', () => {
       expect(await status()).toBe('SUCCEEDED');
     });
 
-    it('goes on where it stays what it was, whatever else is set', async () => {
-      await begin();
+    it('continues if streaming stays the same and other settings change', async () => {
+      await start();
       await set({ StreamName: 'cognito-sync', StreamingStatus: 'ENABLED' });
       await set({ RoleArn: 'arn:aws:iam::000000000000:role/sync' });
       const PushSync = { ApplicationArns: [] };
@@ -344,19 +344,19 @@ describe('a bulk publish', () => {
       expect(await status()).toBe('IN_PROGRESS');
     });
 
-    it('leaves alone one that is over, and those of other pools', async () => {
-      await begin();
+    it('does not change jobs that have ended or jobs of other pools', async () => {
+      await start();
       await run();
       await run();
       const other = await newPool(database, { streams: STREAMING });
-      await begin(other);
+      await start(other);
       await set({ StreamName: 's2' });
       expect(await status()).toBe('SUCCEEDED');
       expect((await details(other)).BulkPublishStatus).toBe('IN_PROGRESS');
     });
 
-    it('leaves alone one in progress where the change is refused', async () => {
-      await begin();
+    it('continues if the change is rejected', async () => {
+      await start();
       const pools = createPoolStore(database);
       const pool = await pools.readPool(POOL);
       if (pool === null) throw new Error('no pool');
@@ -365,23 +365,23 @@ describe('a bulk publish', () => {
       expect(await status()).toBe('IN_PROGRESS');
     });
 
-    it('fails where the service disabled it and the owner enabled it again before the next step', async () => {
-      await begin();
+    it('fails if the service disabled it and the owner enabled it again before the next step', async () => {
+      await start();
       await createStreamingSwitch(database).disable('cognito-sync', 'stream cognito-sync does not exist');
       await set({ StreamingStatus: 'ENABLED' });
       expect(await status()).toBe('FAILED');
     });
 
-    it('never puts events onto two streams, whoever comes first', { timeout: 60_000 }, async () => {
+    it('never publishes to two streams, in any order of concurrent calls', { timeout: 60_000 }, async () => {
       await insertDatasets(database, 8);
       for (let round = 0; round < 15; round += 1) {
         const options = { datasetsPerStep: 1 };
         await Promise.allSettled([
-          begin(),
+          start(),
           run(options),
           set({ StreamName: `s${round}` }),
           run(options),
-          begin(),
+          start(),
           run(options),
         ]);
         // The change may have failed every bulk publish of this round before it sent an event.
@@ -395,13 +395,13 @@ describe('a bulk publish', () => {
       expect(new Set(rows.map(({ streams }) => streams))).toEqual(new Set([1]));
     });
 
-    it('is begun on what a change under way leaves, not beside it', async () => {
+    it('starts only after a concurrent change has committed, on the new stream', async () => {
       const pools = createPoolStore(database);
       const pool = await pools.readPool(POOL);
       if (pool === null) throw new Error('no pool');
       await insertDatasets(database, 2);
       const steps: Promise<unknown>[] = [];
-      /** One that begins when the change has looked for what is in progress, and found nothing. */
+      /** Starts a bulk publish after the change has searched for one in progress. */
       const slow: Database = {
         ...database,
         transaction: (work) =>
@@ -410,8 +410,8 @@ describe('a bulk publish', () => {
               async query(sql, values) {
                 const result = await transaction.query(sql, values);
                 if (sql.includes('bulk_publishes') && steps.length === 0) {
-                  const begun = bulkPublishes.begin(POOL, NEW_YEAR, null);
-                  steps.push(begun.then(() => run({ datasetsPerStep: 1, timeBudgetMs: -1 })));
+                  const started = bulkPublishes.begin(POOL, NEW_YEAR, null);
+                  steps.push(started.then(() => run({ datasetsPerStep: 1, timeBudgetMs: -1 })));
                   await new Promise((resolve) => setTimeout(resolve, 100));
                 }
                 return result as never;
@@ -427,25 +427,25 @@ describe('a bulk publish', () => {
     });
   });
 
-  it('is begun once at a time, and after one that succeeded a day later', async () => {
-    const outcomes = await Promise.allSettled([begin(), begin(), begin()]);
+  it('starts once at a time, and at the earliest a day after one that succeeded', async () => {
+    const outcomes = await Promise.allSettled([start(), start(), start()]);
     expect(outcomes.map((outcome) => outcome.status).toSorted()).toEqual([
       'fulfilled',
       'rejected',
       'rejected',
     ]);
-    await expect(begin()).rejects.toEqual(error('DuplicateRequestException', 'is in progress'));
+    await expect(start()).rejects.toEqual(error('DuplicateRequestException', 'is in progress'));
     await run();
     await run();
     expect(await status()).toBe('SUCCEEDED');
     clock.now += DAY - 1;
-    await expect(begin()).rejects.toEqual(error('AlreadyStreamedException', 'less than 24 hours ago'));
+    await expect(start()).rejects.toEqual(error('AlreadyStreamedException', 'less than 24 hours ago'));
     clock.now += 1;
-    await begin();
+    await start();
     expect(await status()).toBe('IN_PROGRESS');
   });
 
-  it('is for developers, of pools that are there and stream', async () => {
+  it('is allowed only to developers, for existing pools that stream', async () => {
     const bare = await newPool(database);
     const identity = { kind: 'identity' as const, identityPoolId: POOL, identityId: identityOf(1) };
     const notAuthorized = error('NotAuthorizedException', 'not valid');
@@ -453,9 +453,9 @@ describe('a bulk publish', () => {
     await expect(operations.GetBulkPublishDetails({ IdentityPoolId: POOL }, identity)).rejects.toEqual(
       notAuthorized,
     );
-    await expect(begin(bare)).rejects.toEqual(error('InvalidParameterException', 'is not enabled'));
+    await expect(start(bare)).rejects.toEqual(error('InvalidParameterException', 'is not enabled'));
     const notFound = error('ResourceNotFoundException', "IdentityPool 'us-east-1:0' not found");
-    await expect(begin('us-east-1:0')).rejects.toEqual(notFound);
+    await expect(start('us-east-1:0')).rejects.toEqual(notFound);
     await expect(details('us-east-1:0')).rejects.toEqual(notFound);
     expect(await details(bare)).toEqual({
       IdentityPoolId: bare,
@@ -466,7 +466,7 @@ describe('a bulk publish', () => {
     });
   });
 
-  it('is run by the function, which says what is over', async () => {
+  it('is run by the Lambda function, which logs the jobs that ended', async () => {
     const logger = createLogger('run-bulk-publish');
     const logged = { info: vi.spyOn(logger, 'info'), error: vi.spyOn(logger, 'error') };
     const handler = createRunBulkPublish({
@@ -477,7 +477,7 @@ describe('a bulk publish', () => {
     const invoke = () => handler({}, createLambdaContext('run-bulk-publish', 'us-east-1'));
     expect(await invoke()).toMatchObject({ inProgress: 0 });
     await insertDatasets(database, 1);
-    await begin();
+    await start();
     expect(await invoke()).toMatchObject({ succeeded: 0 });
     expect(logged.info).not.toHaveBeenCalled();
     await empty();
@@ -485,7 +485,7 @@ describe('a bulk publish', () => {
     expect(logged.info).toHaveBeenCalledOnce();
     clock.now += DAY;
     await database.query('UPDATE sync.bulk_publishes SET completed_ms = 0');
-    await begin();
+    await start();
     await createStreamingSwitch(database).disable('cognito-sync', 'gone');
     await invoke();
     expect(logged.error).toHaveBeenCalledOnce();

@@ -55,7 +55,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
     createDevice(operations, { identityId, datasetName });
   const markDeleted = (identityPoolId = POOL) =>
     createIdentityStore(database).markDeleted(identityPoolId, clock.now);
-  /** The pool is marked first, as whoever deletes one does. */
+  /** Marks the pool as deleted first, as DeleteIdentityPool does. */
   const deletePoolData = async (identityPoolId = POOL, more: Partial<DeletePoolDataDeps> = {}) => {
     await markDeleted(identityPoolId);
     return createDeletePoolData({
@@ -67,7 +67,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
       ...more,
     })(identityPoolId);
   };
-  /** As somebody writes who began while the pool was there. */
+  /** Writes as a request that started before the pool was deleted. */
   const writeLate = async (write: () => Promise<unknown>) => {
     await database.query('UPDATE sync.identity_pools SET deleted_ms = NULL');
     await write();
@@ -92,21 +92,21 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
        FROM generate_series(1, ${count}) AS number`,
       [POOL],
     );
-  /** A dataset that is deleted, and what a deletion with many records has left of it. */
+  /** Inserts a deleted dataset with records that its deletion left behind. */
   const insertDeleted = async (records: number) => {
     const key = { identityPoolId: POOL, identityId: 'us-east-1:many', datasetName: 'game' };
     await database.query(
-      `INSERT INTO sync.datasets VALUES ($1, $2, $3, 'game', 6000, 6000, 1, 1, 'somebody', 0, 0)`,
+      `INSERT INTO sync.datasets VALUES ($1, $2, $3, 'game', 6000, 6000, 1, 1, 'writer', 0, 0)`,
       [datasetId(key), POOL, key.identityId],
     );
     await database.query(
-      `INSERT INTO sync.records SELECT $1, md5(i::text)::uuid, i::text, 'v', i, 1, 'somebody', 1
+      `INSERT INTO sync.records SELECT $1, md5(i::text)::uuid, i::text, 'v', i, 1, 'writer', 1
        FROM generate_series(1, ${records}) AS i`,
       [datasetId(key)],
     );
     return datasetId(key);
   };
-  const homelessRecords = async () =>
+  const orphanedRecords = async () =>
     (
       await database.query(
         'SELECT 1 FROM sync.records WHERE dataset_id NOT IN (SELECT dataset_id FROM sync.datasets)',
@@ -119,7 +119,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
   };
   const events = () => readOutboxEvents(database);
 
-  /** Everything that a pool can have rows of. */
+  /** Inserts rows of the pool into every table. */
   async function fill(identityPoolId: string): Promise<void> {
     const [guest, person] = [newIdentity(), newIdentity()];
     const dataset = { IdentityPoolId: identityPoolId, IdentityId: guest, DatasetName: 'game' };
@@ -146,7 +146,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
     await insertLogins(1, identityPoolId);
   }
 
-  it('leaves no row of the pool, and every row of the others', async () => {
+  it('removes every row of the pool and no row of another pool', async () => {
     const other = await newPool(database, {
       streams: { status: 'ENABLED', streamName: 'other', roleArn: null, disabledReason: null },
     });
@@ -163,7 +163,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
     expect(await rowsLeft()).toEqual({});
   });
 
-  it('tells the stream that each dataset that existed is deleted, and keeps what waits for it', async () => {
+  it('publishes the deletion of each existing dataset and keeps the events that wait', async () => {
     await device('us-east-1:0').update(put('a', '1'));
     await device('us-east-1:0', 'settings').update(put('a', '1'));
     await device('us-east-1:1').update(put('a', '1'));
@@ -195,7 +195,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
     expect(await countRows('sync.payloads')).toBe(1);
   });
 
-  it('lets the pool begin anew: no old record, no old count, no spent token', async () => {
+  it('leaves no record, count or spent token to a new pool with the same id', async () => {
     const { update, token, updateWith, list, remove } = device('us-east-1:0');
     const before = await token();
     await updateWith(before, put('a', '1'), put('b', '2'));
@@ -214,10 +214,10 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
     });
   });
 
-  it('brings nothing back that a process remembers', async () => {
+  it('is not undone by a process that has the dataset in its cache', async () => {
     const { update, token, updateWith, list } = device('us-east-1:0');
     await update(put('a', '1'));
-    // Remembered by the service; the data is deleted by another process.
+    // Now the service caches the dataset. Another process deletes the data.
     await update(put('a', '2', 1));
     const session = await token();
     clock.now += 1_000;
@@ -239,7 +239,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
     ]);
   });
 
-  it('takes the steps that it has to, for many datasets and many records of one', async () => {
+  it('removes the rows of many datasets in steps of at most 2500', async () => {
     await insertDatasets(database, 1_100);
     await insertDeleted(6_000);
     await insertIdentities(5_001);
@@ -257,7 +257,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
         return result;
       },
     };
-    // What these rows were inserted with is no hash of theirs: only rows are removed here.
+    // The ids of these rows are not the hashes of their keys, so the test removes rows only.
     const poolData = createPoolDataStore(measured);
     await markDeleted();
     expect(await poolData.removeRows(POOL)).toBe(1 + 6_000 + 2_600 + 5_001 + 2_500);
@@ -272,7 +272,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
     const identities = Array.from({ length: 210 }, newIdentity);
     const rows = identities.map((identityId) => {
       const id = datasetId({ identityPoolId: POOL, identityId, datasetName: 'game' });
-      return `('${id}', '${POOL}', '${identityId}', 'game', 1, 0, 1, 1, 'somebody', 2, 1)`;
+      return `('${id}', '${POOL}', '${identityId}', 'game', 1, 0, 1, 1, 'writer', 2, 1)`;
     });
     await database.query(`INSERT INTO sync.datasets VALUES ${rows.join(', ')}`);
     await deletePoolData();
@@ -281,13 +281,13 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
     expect(await rowsLeft()).toEqual({});
   });
 
-  it('goes on where a run was cut off', async () => {
+  it('completes a run that failed at any statement', async () => {
     for (const datasetName of ['a', 'b', 'c']) await device('us-east-1:0', datasetName).update(put('k', '1'));
     await database.query('DELETE FROM sync.outbox');
     await insertIdentities(1);
     await insertLogins(1);
     let statements = 0;
-    const cutOff = (at: number): Database => ({
+    const failAfter = (at: number): Database => ({
       ...database,
       async query<Row>(sql: string, values?: Parameters<Database['query']>[1]) {
         statements += 1;
@@ -297,14 +297,14 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
     });
     for (let at = 1; ; at += 1) {
       statements = 0;
-      const dying = cutOff(at);
-      const deps = { store: createSyncStore(dying), poolData: createPoolDataStore(dying) };
+      const failing = failAfter(at);
+      const deps = { store: createSyncStore(failing), poolData: createPoolDataStore(failing) };
       const ended = await deletePoolData(POOL, deps).then(
         () => true,
         () => false,
       );
-      // Never a record without its dataset.
-      expect(await homelessRecords()).toEqual([]);
+      // No record is left without its dataset.
+      expect(await orphanedRecords()).toEqual([]);
       if (ended) break;
     }
     expect(await rowsLeft()).toEqual({});
@@ -315,7 +315,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
     ]);
   });
 
-  it('removes no dataset that was made anew while its rows were about to go', async () => {
+  it('keeps a dataset that is written again while its rows are being removed', async () => {
     const { update, remove, list } = device('us-east-1:0');
     await update(put('a', '1'), put('b', '1'));
     await remove();
@@ -333,18 +333,18 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
     await markDeleted();
     await createPoolDataStore(racing).removeRows(POOL);
     expect(await list()).toMatchObject({ DatasetSyncCount: 3, Records: [{ Key: 'a', Value: '2' }] });
-    // The next pass deletes it, and says so.
+    // The next pass deletes it and publishes the deletion.
     await database.query('DELETE FROM sync.outbox');
     await deletePoolData();
     expect((await events()).map(({ operation }) => operation)).toEqual(['remove']);
     expect(await rowsLeft()).toEqual({});
   });
 
-  it('removes records that a deletion has left behind', async () => {
+  it('removes records that DeleteDataset left behind', async () => {
     const key = { identityPoolId: POOL, identityId: 'us-east-1:0', datasetName: 'game' };
     await device(key.identityId).update(put('a', '1'));
     await device(key.identityId).remove();
-    await database.query(`INSERT INTO sync.records VALUES ($1, $2, 'old', 'v', 1, 1, 'somebody', 1)`, [
+    await database.query(`INSERT INTO sync.records VALUES ($1, $2, 'old', 'v', 1, 1, 'writer', 1)`, [
       datasetId(key),
       recordId('old'),
     ]);
@@ -360,7 +360,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
     ['identities', 'identity.identities', () => insertIdentities(3_000)],
     ['logins', 'identity.logins', () => insertLogins(3_000)],
     ['devices', 'sync.devices', () => insertDevices(3_000)],
-  ])('does not take a step of %s that comes out short for the end', async (_, table, insert) => {
+  ])('does not stop after a step of %s that removed less than its limit', async (_, table, insert) => {
     await insert();
     let short = true;
     const others: Database = {
@@ -376,7 +376,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
     };
     await markDeleted();
     await createPoolDataStore(others).removeRows(POOL);
-    expect(await homelessRecords()).toEqual([]);
+    expect(await orphanedRecords()).toEqual([]);
     expect(await countRows(table)).toBe(500);
     expect(await createPoolDataStore(others).isLeft(POOL)).toBe(true);
     short = true;
@@ -385,7 +385,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
   });
 
   it.each(['records', 'spent_tokens', 'merged_datasets', 'subscriptions'])(
-    'keeps a dataset while any of its %s is left, which is found through it alone',
+    'keeps a deleted dataset while its %s remain, because they are found through it',
     async (table) => {
       const id = await insertDeleted(1);
       await insertDevices(1);
@@ -393,7 +393,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
       await database.query('INSERT INTO sync.merged_datasets VALUES ($1, gen_random_uuid())', [id]);
       await database.query('INSERT INTO sync.subscriptions SELECT $1, device_id, 1 FROM sync.devices', [id]);
       await markDeleted();
-      // Others are about to remove them.
+      // Another transaction is removing them.
       const held: Database = {
         ...database,
         async query<Row>(sql: string, values?: Parameters<Database['query']>[1]) {
@@ -409,7 +409,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
     },
   );
 
-  it('waits for those who hold what is left, and gives up at last', async () => {
+  it('waits for transactions that hold rows, for a limited time', async () => {
     await device('us-east-1:0').update(put('a', '1'));
     const poolData = createPoolDataStore(database);
     const pauses: number[] = [];
@@ -417,22 +417,22 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
     const sleep = async (ms: number) => void pauses.push(ms);
     expect(await deletePoolData(POOL, { poolData: held, sleep })).toBe(false);
     expect(pauses).toEqual(Array.from({ length: 10 }, () => 200));
-    let letGo = false;
-    const heldForATime = {
+    let isReleased = false;
+    const heldUntilReleased = {
       ...poolData,
-      listDatasets: (...asked: Parameters<typeof poolData.listDatasets>) =>
-        letGo ? poolData.listDatasets(...asked) : held.listDatasets(),
+      listDatasets: (...args: Parameters<typeof poolData.listDatasets>) =>
+        isReleased ? poolData.listDatasets(...args) : held.listDatasets(),
       removeRows: (identityPoolId: string) =>
-        letGo ? poolData.removeRows(identityPoolId) : held.removeRows(),
+        isReleased ? poolData.removeRows(identityPoolId) : held.removeRows(),
     };
-    const letGoThen = async () => {
-      letGo = true;
+    const release = async () => {
+      isReleased = true;
     };
-    expect(await deletePoolData(POOL, { poolData: heldForATime, sleep: letGoThen })).toBe(true);
+    expect(await deletePoolData(POOL, { poolData: heldUntilReleased, sleep: release })).toBe(true);
     expect(await rowsLeft()).toEqual({});
   });
 
-  it('does not go on for ever where somebody never stops to write', async () => {
+  it('stops after 50 passes if a writer never stops', async () => {
     const { update } = device('us-east-1:0');
     await update(put('a', '0'));
     const poolData = createPoolDataStore(database);
@@ -449,7 +449,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
     expect(await rowsLeft()).toEqual({});
   });
 
-  it('deletes nothing of a pool that is not marked', async () => {
+  it('deletes nothing of a pool that is not marked as deleted', async () => {
     await fill(POOL);
     await device('us-east-1:0').update(put('a', '1'));
     await device('us-east-1:0').remove();
@@ -462,18 +462,18 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
     expect(await rowsLeft()).toEqual(before);
   });
 
-  it('deletes nothing of a pool that was made under the same id since it looked', async () => {
+  it('deletes nothing of a new pool that gets the same id during the run', async () => {
     const { update, remove, list } = device('us-east-1:0');
-    const beginAnew = async () => {
+    const recreatePool = async () => {
       await deletePoolData();
       await createPool(database);
     };
     await update(put('a', '1'));
     const poolData = createPoolDataStore(database);
-    const listDatasets: typeof poolData.listDatasets = async (...asked) => {
-      const listed = await poolData.listDatasets(...asked);
+    const listDatasets: typeof poolData.listDatasets = async (...args) => {
+      const listed = await poolData.listDatasets(...args);
       if (listed.length > 0) {
-        await beginAnew();
+        await recreatePool();
         await update(put('b', '2'));
       }
       return listed;
@@ -483,40 +483,40 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
     await remove();
     await markDeleted();
     let late = true;
-    const looked: Database = {
+    const racing: Database = {
       ...database,
       async query<Row>(sql: string, values?: Parameters<Database['query']>[1]) {
         if (late && sql.includes('DELETE FROM sync.records')) {
           late = false;
-          await beginAnew();
+          await recreatePool();
           await update(put('c', '3'));
         }
         return database.query<Row>(sql, values);
       },
     };
-    await createPoolDataStore(looked).removeRows(POOL);
+    await createPoolDataStore(racing).removeRows(POOL);
     expect(late).toBe(false);
     expect((await list()).Records.map(({ Key }) => Key)).toEqual(['c']);
   });
 
-  // The embedded database runs one transaction at a time: there is no other meanwhile.
-  const ends = name === 'embedded' ? [] : ['commits', 'is taken back'];
+  // The embedded database runs one transaction at a time, so no other can be concurrent.
+  const ends = name === 'embedded' ? [] : ['commits', 'rolls back'];
   it.each(
     ends.flatMap((end) => [
-      { end, what: 'records', sql: REMOVE_RECORDS, insert: () => insertDeleted(6_000) },
-      { end, what: 'identities', sql: REMOVE_IDENTITIES, insert: () => insertIdentities(6_000) },
-      { end, what: 'logins', sql: REMOVE_LOGINS, insert: () => insertLogins(6_000) },
-      { end, what: 'devices', sql: REMOVE_DEVICES, insert: () => insertDevices(6_000) },
+      { end, rows: 'records', sql: REMOVE_RECORDS, insert: () => insertDeleted(6_000) },
+      { end, rows: 'identities', sql: REMOVE_IDENTITIES, insert: () => insertIdentities(6_000) },
+      { end, rows: 'logins', sql: REMOVE_LOGINS, insert: () => insertLogins(6_000) },
+      { end, rows: 'devices', sql: REMOVE_DEVICES, insert: () => insertDevices(6_000) },
     ]),
-  )('ends with nothing left where another removes the same $what and $end', async ({ end, sql, insert }) => {
+  )('leaves nothing if another transaction removes the same $rows and $end', async ({ end, sql, insert }) => {
     const id = await insert();
     await markDeleted();
-    const [removed, over] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const [removed, mayEnd] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const other = database.transaction(async (transaction) => {
       const more = typeof id === 'string' ? [`{${id}}`, '{6000}'] : [];
       expect((await transaction.query(sql, [POOL, ...more])).rowsChanged).toBe(2_500);
       removed.resolve();
-      await over.promise;
+      await mayEnd.promise;
       if (end !== 'commits') throw new Error('killed');
     });
     const ended = other.catch(() => undefined);
@@ -524,7 +524,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
     const deleted = deletePoolData();
     const waiting = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
     await vi.waitUntil(async () => (await database.query(waiting)).rows.length > 0, { timeout: 20_000 });
-    over.resolve();
+    mayEnd.resolve();
     expect(await deleted).toBe(true);
     await ended;
     expect(await rowsLeft()).toEqual({});

@@ -17,7 +17,7 @@ import { createDevice, createSyncService, DEVELOPER, put } from '../../fixtures/
 
 const HOUR = 60 * 60 * 1000;
 
-describe('the function that finishes merges', () => {
+describe('the finish-merges function', () => {
   let database: Database;
   let operations: SyncOperations;
   let clock: { now: number };
@@ -60,7 +60,7 @@ describe('the function that finishes merges', () => {
   const namesOf = async (identityId: string) =>
     (await device(identityId).listDatasets()).Datasets.map(({ DatasetName }) => DatasetName);
 
-  it('merges what linking left, and what is written with credentials that live on', async () => {
+  it('merges pending datasets, and later writes with credentials that are still valid', async () => {
     const [guest, person] = [newIdentity(), newIdentity()];
     await device(guest).update(put('a', '1'));
     await insertPendingMerge(database, mergeOf(guest, person, clock.now));
@@ -74,20 +74,20 @@ describe('the function that finishes merges', () => {
     expect(await pending()).toEqual([guest]);
   });
 
-  it('ends a merge when nobody can have credentials any more, whatever their clocks say', async () => {
+  it('ends a merge when all credentials have expired, even on a host whose clock is behind', async () => {
     const [guest, person] = [newIdentity(), newIdentity()];
     await insertPendingMerge(database, mergeOf(guest, person, clock.now));
     clock.now += CREDENTIALS_LIFETIME_MS + HOUR;
     expect(await run()).toMatchObject({ ended: 0 });
     clock.now += 1;
-    // What is there then is merged first.
+    // Data written by then is merged first.
     await device(guest).update(put('a', '1'));
     expect(await run()).toEqual({ pending: 1, ended: 1, isCutShort: false });
     expect(await namesOf(person)).toEqual([`game.${guest}`]);
     expect(await run()).toEqual({ pending: 0, ended: 0, isCutShort: false });
   });
 
-  it('ends none while there is anything to merge, in it or on its way into it', async () => {
+  it('does not end a merge while its identity has datasets or is the target of another merge', async () => {
     const [guest, person, family] = [newIdentity(), newIdentity(), newIdentity()];
     await insertPendingMerge(database, mergeOf(person, family));
     await insertPendingMerge(database, mergeOf(guest, person));
@@ -101,7 +101,7 @@ describe('the function that finishes merges', () => {
     expect(await pending()).toEqual([]);
   });
 
-  it('does the others where one fails, says of it the ids alone, and tries it again', async () => {
+  it('completes the other merges if one fails, logs only ids and error codes, and retries it', async () => {
     const [first, second, third, person] = [newIdentity(), newIdentity(), newIdentity(), newIdentity()];
     for (const guest of [first, second, third]) {
       await device(guest).update(put('a', '1'));
@@ -138,11 +138,11 @@ describe('the function that finishes merges', () => {
   });
 
   it.each([1, 2, 3, 4, 5, 6])(
-    'keeps what was written last, however the merges of a chain follow each other (%i)',
+    'keeps the latest value in any order of the merges of a chain (%i)',
     async () => {
-      // Linked without the datasets having been copied, as where the service was killed meanwhile.
+      // This service links identities without copying datasets, as if it were killed before the copy.
       const identities = createIdentityService(database);
-      const { newIdentityPool, operations: who } = identities;
+      const { newIdentityPool, operations: linking } = identities;
       const IdentityPoolId = await newIdentityPool();
       const inPool = (IdentityId: string, datasetName: string) => {
         const dataset = { IdentityPoolId, IdentityId, DatasetName: datasetName };
@@ -154,30 +154,30 @@ describe('the function that finishes merges', () => {
         };
         return { list, update };
       };
-      const enter = (IdentityId: string, Logins: Logins) =>
-        who.GetCredentialsForIdentity({ IdentityId, Logins });
+      const signIn = (IdentityId: string, Logins: Logins) =>
+        linking.GetCredentialsForIdentity({ IdentityId, Logins });
 
-      const { IdentityId: guest } = await who.GetId({ IdentityPoolId });
-      const { IdentityId: ann } = await who.GetId({ IdentityPoolId, Logins: login('ann') });
-      const { IdentityId: best } = await who.GetId({
+      const { IdentityId: guest } = await linking.GetId({ IdentityPoolId });
+      const { IdentityId: ann } = await linking.GetId({ IdentityPoolId, Logins: login('ann') });
+      const { IdentityId: last } = await linking.GetId({
         IdentityPoolId,
         Logins: login('a', 'graph.facebook.com'),
       });
       await inPool(guest, 'game').update('old', 0);
-      await enter(guest, login('ann'));
+      await signIn(guest, login('ann'));
       await run();
       await inPool(guest, 'game').update('new', (await inPool(guest, 'game').list()).DatasetSyncCount);
-      await enter(best, { ...login('ann'), ...login('a', 'graph.facebook.com') });
-      // Ids are new each time, and with them the order in which merges are looked at.
+      await signIn(last, { ...login('ann'), ...login('a', 'graph.facebook.com') });
+      // The ids are random, and so is the order in which the merges are processed.
       await run();
       await run();
-      const { Records } = await inPool(best, `game.${guest}`).list();
+      const { Records } = await inPool(last, `game.${guest}`).list();
       expect(Records).toMatchObject([{ Key: 'level', Value: 'new' }]);
       expect((await inPool(ann, `game.${guest}`).list()).DatasetExists).toBe(false);
     },
   );
 
-  it('takes many in steps, each once', async () => {
+  it('processes many merges in pages, each once', async () => {
     const guests = Array.from({ length: 250 }, newIdentity);
     const person = newIdentity();
     for (const guest of guests) await insertPendingMerge(database, mergeOf(guest, person));
@@ -201,7 +201,7 @@ describe('the function that finishes merges', () => {
     expect(sizes).toEqual([100, 100, 50]);
   });
 
-  it('goes on in the next run where the time of one ends, and then from the first again', async () => {
+  it('continues in the next run when the time budget is used up, then starts over', async () => {
     const guests = Array.from({ length: 5 }, newIdentity);
     for (const guest of guests) await insertPendingMerge(database, mergeOf(guest, newIdentity()));
     const seen: string[] = [];
@@ -225,10 +225,10 @@ describe('the function that finishes merges', () => {
     expect(seen.slice(5)).toEqual(seen.slice(0, 2));
   });
 
-  it('gives the time of the function to merges, but for what one of them takes', async () => {
+  it('leaves time for one merge before the function times out', async () => {
     for (let number = 0; number < 3; number += 1)
       await insertPendingMerge(database, mergeOf(newIdentity(), newIdentity()));
-    // The context has a minute.
+    // The Lambda context allows one minute.
     const slow = createFunction({
       async mergeDatasets() {
         clock.now += 20_000;

@@ -36,7 +36,7 @@ const TABLES = [
 ];
 const NEW_POOL = { identityPoolId: POOL, syncTrigger: null, streams: null, pushSync: null };
 
-describe('the function that finishes deletions of pools', () => {
+describe('the finish-pool-deletions function', () => {
   let database: Database;
   let operations: SyncOperations;
   let clock: { now: number };
@@ -69,7 +69,7 @@ describe('the function that finishes deletions of pools', () => {
       { IdentityPoolId: POOL },
       DEVELOPER,
     );
-  /** As somebody writes who began while the pool was there. */
+  /** Writes as a request that started before the pool was deleted. */
   const writeLate = async (write: () => Promise<unknown>) => {
     const { rows } = await database.query<{ deleted_ms: number }>(
       'SELECT deleted_ms FROM sync.identity_pools',
@@ -113,13 +113,13 @@ describe('the function that finishes deletions of pools', () => {
     await operations.BulkPublish({ IdentityPoolId: POOL }, DEVELOPER);
   };
 
-  it('has nothing to do where no pool is deleted', async () => {
+  it('does nothing if no pool is deleted', async () => {
     await device().update(put('a', '1'));
     expect(await run()).toEqual({ deleted: 0, ended: 0, isCutShort: false });
     expect((await device().list()).Records).toHaveLength(1);
   });
 
-  it('deletes what was still written, tells the stream, and forgets the pool when nobody can write any more', async () => {
+  it('deletes and publishes late writes, and removes the pool when no more can follow', async () => {
     await device('us-east-1:0', 'early').update(put('a', '1'));
     await remove(database, async (identityPoolId) => {
       const isEmpty = await createPoolDataDeletion(database, clock)(identityPoolId);
@@ -140,7 +140,7 @@ describe('the function that finishes deletions of pools', () => {
     expect(await run()).toEqual({ deleted: 0, ended: 0, isCutShort: false });
   });
 
-  it('forgets no pool of which something was written since it looked', async () => {
+  it('keeps a pool to which data is written during the run', async () => {
     await remove();
     clock.now += GRACE_MS + 1;
     const deletePoolData = async () => {
@@ -153,7 +153,7 @@ describe('the function that finishes deletions of pools', () => {
     expect(await removalEvents()).toEqual(['game']);
   });
 
-  it('forgets no pool that was made under the same id since it looked', async () => {
+  it('keeps a new pool that gets the same id during the run', async () => {
     await remove();
     clock.now += GRACE_MS + 1;
     const deletePoolData = async () => {
@@ -165,23 +165,23 @@ describe('the function that finishes deletions of pools', () => {
   });
 
   it.each([
-    ['asking again', async () => void (await remove().catch(notThere))],
-    ['the function', async () => void (await run())],
-  ])('nothing shows again wherever a deletion is cut off, after %s', async (_, finish) => {
+    ['a second request', async () => void (await remove().catch(expectNotFound))],
+    ['a run of the function', async () => void (await run())],
+  ])('nothing is left of a deletion that failed at any statement, after %s', async (_, finish) => {
     for (let at = 0; ; at += 1) {
       await database.query('DELETE FROM sync.outbox');
       await fill();
-      const cutOff = await remove(dying(at)).then(
+      const hasFailed = await remove(failingAfter(at)).then(
         () => false,
         () => true,
       );
       const store = createIdentityStore(database);
       if ((await store.readPool(POOL)) !== null) expect(at).toBe(0);
-      // What is cut off before anything was done is no deletion yet.
+      // A deletion that failed at its first statement has not started.
       if (at === 0) await remove();
-      const made = await createPoolStore(database).createPool(NEW_POOL, clock.now);
-      if (made !== 'made') {
-        expect(made).toBe('being deleted');
+      const outcome = await createPoolStore(database).createPool(NEW_POOL, clock.now);
+      if (outcome !== 'made') {
+        expect(outcome).toBe('being deleted');
         await finish();
         expect(await createPoolStore(database).createPool(NEW_POOL, clock.now)).toBe('made');
       }
@@ -190,31 +190,31 @@ describe('the function that finishes deletions of pools', () => {
       expect(await device('us-east-1:0', 'a').list()).toMatchObject({ DatasetSyncCount: 0, Records: [] });
       await database.query('DELETE FROM sync.identity_pools');
       await createPool(database);
-      if (!cutOff) break;
+      if (!hasFailed) break;
     }
   });
 
-  /** A process that dies after so many statements. */
-  function dying(after: number): Database {
+  /** Returns a database that fails after this many statements, as in a process that is killed. */
+  function failingAfter(limit: number): Database {
     let statements = 0;
-    const live = () => {
+    const countStatement = () => {
       statements += 1;
-      if (statements > after) throw new Error('the power is gone');
+      if (statements > limit) throw new Error('the power is gone');
     };
     return {
       ...database,
       async query<Row>(sql: string, values?: Parameters<Database['query']>[1]) {
-        live();
+        countStatement();
         return database.query<Row>(sql, values);
       },
       async transaction<Result>(work: Work<Result>) {
-        live();
+        countStatement();
         return database.transaction<Result>(work);
       },
     };
   }
 
-  it('does the others where one fails, says of it the id and the kind alone, and fails in the end', async () => {
+  it('processes the other pools if one fails, logs only its id and error code, and then fails', async () => {
     const [first = '', second = '', third = ''] = [
       await newPool(database),
       await newPool(database),
@@ -233,10 +233,10 @@ describe('the function that finishes deletions of pools', () => {
     });
     await expect(failing).rejects.toThrow('1 of 3 pool deletions failed; the next run retries them');
     expect(await pools()).toEqual([POOL, second].sort());
-    const told = logged.mock.calls.filter(([message]) =>
+    const failures = logged.mock.calls.filter(([message]) =>
       String(message).startsWith('could not delete the remaining data'),
     );
-    expect(told).toEqual([
+    expect(failures).toEqual([
       [
         'could not delete the remaining data of a pool; the next run retries it',
         { identityPoolId: second, reason: 'DatabaseError', code: '53100' },
@@ -246,7 +246,7 @@ describe('the function that finishes deletions of pools', () => {
     expect(await run()).toEqual({ deleted: 1, ended: 1, isCutShort: false });
   });
 
-  it('keeps a pool whose data others hold, and does it in a later run', async () => {
+  it('keeps a pool whose data is locked, and removes it in a later run', async () => {
     await device().update(put('a', '1'));
     await createIdentityStore(database).markDeleted(POOL, clock.now);
     clock.now += GRACE_MS + 1;
@@ -259,7 +259,7 @@ describe('the function that finishes deletions of pools', () => {
     expect(await run()).toEqual({ deleted: 1, ended: 1, isCutShort: false });
   });
 
-  it('takes many in steps, each once', async () => {
+  it('processes many pools in pages, each once', async () => {
     const ids = [];
     for (let number = 0; number < 250; number += 1) ids.push(await newPool(database));
     for (const id of ids) await createIdentityStore(database).markDeleted(id, clock.now);
@@ -272,7 +272,7 @@ describe('the function that finishes deletions of pools', () => {
     expect(seen).toEqual(ids.sort());
   });
 
-  it('goes on in the next run where the time of one ends, also where one failed, and then from the first', async () => {
+  it('continues in the next run when the time budget is used up, even if a pool failed, then starts over', async () => {
     const ids: string[] = [];
     for (let number = 0; number < 5; number += 1) ids.push(await newPool(database));
     for (const id of ids) await createIdentityStore(database).markDeleted(id, clock.now);
@@ -297,7 +297,7 @@ describe('the function that finishes deletions of pools', () => {
 
 type Work<Result> = (transaction: Pick<Database, 'query'>) => Promise<Result>;
 
-/** Everything had gone already. */
-function notThere(error: unknown): void {
+/** Accepts only the error of a pool that no longer exists. */
+function expectNotFound(error: unknown): void {
   expect(error).toMatchObject({ code: 'ResourceNotFoundException' });
 }

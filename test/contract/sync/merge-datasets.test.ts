@@ -66,7 +66,7 @@ describe('merging identities', () => {
   const countRows = async (table: string) =>
     (await database.query<{ n: number }>(`SELECT count(*) AS n FROM sync.${table}`)).rows[0]?.n;
 
-  it('makes a copy of each dataset that begins anew, and deletes the dataset', async () => {
+  it('copies each dataset with new counts and deletes the original', async () => {
     await device(guest).update(
       { ...put('score', '1'), DeviceLastModifiedDate: NEW_YEAR - 5 },
       put('old', 'x'),
@@ -113,11 +113,11 @@ describe('merging identities', () => {
       DatasetDeletedAfterRequestedSyncCount: true,
       Records: [],
     });
-    // Only those of the two copies: what was deleted is erased.
+    // Only the records of the two copies. Those of the deleted datasets are erased.
     expect(await countRows('records')).toBe(3);
   });
 
-  it('leaves everybody else as they are', async () => {
+  it('changes no other dataset', async () => {
     const [other, ofOther] = [newIdentity(), 'game'];
     await device(guest).update(put('a', '1'));
     await device(person).update(put('a', '2'));
@@ -128,7 +128,7 @@ describe('merging identities', () => {
     expect(await valuesOf(other, ofOther)).toEqual({ a: '3' });
   });
 
-  it('does nothing a second time, and nothing for one without datasets', async () => {
+  it('does nothing if it is repeated or the identity has no datasets', async () => {
     await device(guest).update(put('a', '1'));
     await merge(guest, person);
     const after = await device(person, `game.${guest}`).describe();
@@ -150,7 +150,7 @@ describe('merging identities', () => {
     expect((await events()).filter(({ identityId }) => identityId === person)).toEqual([]);
   });
 
-  it('is not stopped by limits', async () => {
+  it('ignores the limits', async () => {
     ({ operations, clock } = createSyncService(database, { datasetsPerIdentity: 1, recordsPerDataset: 2 }));
     await device(guest).update(put('a', '1'), put('b', '2'));
     await device(person).update(put('a', '1'));
@@ -162,7 +162,7 @@ describe('merging identities', () => {
     expect(Object.keys(await valuesOf(person, `game.${guest}`)).sort()).toEqual(['a', 'b', 'c', 'd']);
   });
 
-  it('does nothing in a pool that is not there any more', async () => {
+  it('does nothing in a pool that no longer exists', async () => {
     await device(guest).update(put('a', '1'));
     await database.query('DELETE FROM sync.identity_pools');
     await merge(guest, person);
@@ -170,8 +170,8 @@ describe('merging identities', () => {
     expect(await namesOf(person)).toEqual([]);
   });
 
-  describe('where there is a dataset of the name of the copy', () => {
-    it('the copied records are an update of it, and win', async () => {
+  describe('if a dataset with the name of the copy exists', () => {
+    it('overwrites its records with the copied ones', async () => {
       const existing = device(person, `game.${guest}`);
       await existing.update(put('a', 'mine'), put('b', 'mine'), put('gone', 'mine'));
       await existing.update(drop('gone', 1));
@@ -196,7 +196,7 @@ describe('merging identities', () => {
       expect(await mergedNames(person)).toEqual([`game.${guest}`]);
     });
 
-    it('so is what the disappearing identity writes after it was merged', async () => {
+    it('adds later writes of the disappearing identity to it', async () => {
       await device(guest).update(put('a', '1'), put('b', '1'));
       await merge(guest, person);
       await device(guest).update(put('a', '2'));
@@ -206,7 +206,7 @@ describe('merging identities', () => {
       expect(await namesOf(guest)).toEqual([]);
     });
 
-    it('one that was deleted goes on from its count, without its records', async () => {
+    it('continues its count if it was deleted, without its old records', async () => {
       await device(guest).update(put('a', '1'));
       await merge(guest, person);
       await device(person, `game.${guest}`).remove();
@@ -223,8 +223,8 @@ describe('merging identities', () => {
     });
   });
 
-  describe('names', () => {
-    it('do not grow when the surviving identity disappears as well', async () => {
+  describe('names of copies', () => {
+    it('do not grow if the surviving identity is merged as well', async () => {
       const family = newIdentity();
       await device(guest).update(put('a', '1'));
       await device(person).update(put('a', '2'));
@@ -237,7 +237,7 @@ describe('merging identities', () => {
       expect(await mergedNames(person)).toBeNull();
     });
 
-    it('are those of a root that has dots itself', async () => {
+    it('keep the dots of the original name when they are merged again', async () => {
       const family = newIdentity();
       await device(guest, 'a.b:c').update(put('a', '1'));
       await merge(guest, person);
@@ -246,7 +246,7 @@ describe('merging identities', () => {
       expect(await mergedNames(family, 'a.b:c')).toEqual([`a.b:c.${guest}`]);
     });
 
-    it('grow where the dataset is one that a device made', async () => {
+    it('get an id appended even if a device chose a name like that of a copy', async () => {
       await device(guest, 'game.eu:0').update(put('a', '1'));
       await merge(guest, person);
       expect(await namesOf(person)).toEqual([`game.eu:0.${guest}`]);
@@ -254,7 +254,7 @@ describe('merging identities', () => {
       expect(await mergedNames(person)).toBeNull();
     });
 
-    it('stay where a longer one could not be asked for', async () => {
+    it('stay the same if a longer name could not be requested', async () => {
       const long = 'x'.repeat(128);
       await device(guest, `${long}.eu:0`).update(put('a', '1'));
       await device(guest, long).update(put('a', '2'));
@@ -264,8 +264,8 @@ describe('merging identities', () => {
     });
   });
 
-  describe('a listing of records', () => {
-    it('names the copies in order, on every page, also of a root that never was', async () => {
+  describe('ListRecords', () => {
+    it('returns the sorted names of the copies on every page, even if the root never existed', async () => {
       const guests = [newIdentity(), newIdentity(), newIdentity()];
       for (const one of guests) {
         await device(one).update(put('a', '1'));
@@ -294,7 +294,7 @@ describe('merging identities', () => {
       expect(await mergedNames(newIdentity())).toBeNull();
     });
 
-    it('names a copy no more once it was deleted, whatever is made of its name later', async () => {
+    it('does not return a deleted copy, even if a dataset with its name is created later', async () => {
       await device(guest).update(put('a', '1'));
       await merge(guest, person);
       await device(person, `game.${guest}`).remove();
@@ -303,7 +303,7 @@ describe('merging identities', () => {
       expect(await mergedNames(person)).toBeNull();
     });
 
-    it('leaves the copy to devices as any dataset', async () => {
+    it('still returns a copy after a device updated it', async () => {
       await device(guest).update(put('a', '1'));
       await merge(guest, person);
       const copy = device(person, `game.${guest}`);
@@ -314,7 +314,7 @@ describe('merging identities', () => {
   });
 
   describe('the stream', () => {
-    it('tells of the copy and of the deletion', async () => {
+    it('receives an event of the copy and one of the deletion', async () => {
       await device(guest).update(put('a', '1'));
       await device(guest).update(put('b', '2'));
       await database.query('DELETE FROM sync.outbox');
@@ -358,7 +358,7 @@ describe('merging identities', () => {
       ]);
     });
 
-    it('is told nothing where the pool does not stream', async () => {
+    it('receives no events if the pool does not stream', async () => {
       await device(guest).update(put('a', '1'));
       await database.query("UPDATE sync.identity_pools SET streaming_status = 'DISABLED'");
       await database.query('DELETE FROM sync.outbox');
@@ -369,7 +369,7 @@ describe('merging identities', () => {
       expect(nudged).toEqual([]);
     });
 
-    it('gets the records of a large copy behind a URL', async () => {
+    it('receives the records of a large copy as a URL', async () => {
       const values = Array.from({ length: 1_024 }, (_, index) => put(`key ${index}`, 'v'.repeat(1_000)));
       await device(guest).update(...values);
       await database.query('DELETE FROM sync.outbox');
@@ -384,12 +384,12 @@ describe('merging identities', () => {
     });
   });
 
-  it('is all or nothing for a dataset: one that fails is as it was, those before it are merged', async () => {
+  it('is atomic for each dataset: a failure leaves it unchanged and the earlier ones merged', async () => {
     await device(guest, 'a').update(put('k', '1'));
     await device(guest, 'b').update(put('k', '2'));
     await device(guest, 'c').update(put('k', '3'));
     await database.query('DELETE FROM sync.outbox');
-    let deletions = 0;
+    let inserts = 0;
     const failing: Database = {
       ...database,
       transaction: (work) =>
@@ -397,8 +397,8 @@ describe('merging identities', () => {
           work({
             async query(sql, values) {
               if (sql.includes('INSERT INTO sync.outbox')) {
-                deletions += 1;
-                if (deletions === 2) throw new Error('the power is gone');
+                inserts += 1;
+                if (inserts === 2) throw new Error('the power is gone');
               }
               return transaction.query(sql, values);
             },
@@ -420,17 +420,17 @@ describe('merging identities', () => {
     expect(await events()).toHaveLength(6);
   });
 
-  it('is known to a process that remembers the datasets, whether it is told or not', async () => {
-    for (const kept of [createSnapshotCache(), undefined]) {
+  it('invalidates datasets cached by a sync store, whether the cache is shared or not', async () => {
+    for (const cache of [createSnapshotCache(), undefined]) {
       const [one, other] = [newIdentity(), newIdentity()];
-      const store = createSyncStore(database, kept);
+      const store = createSyncStore(database, cache);
       ({ operations } = createSyncService(database, {}, undefined, { store }));
       const source = device(one);
       const target = device(other, `game.${one}`);
       for (const count of [0, 1]) await source.update(put('a', 'source', count));
       for (const count of [0, 1]) await target.update(put('a', 'target', count));
       const [ofSource, ofTarget] = [await source.token(), await target.token()];
-      await merge(one, other, { merges: createMergeStore(database, kept) });
+      await merge(one, other, { merges: createMergeStore(database, cache) });
       await expect(target.updateWith(ofTarget, put('a', 'stale', 2))).rejects.toMatchObject({
         code: 'ResourceConflictException',
       });
@@ -443,7 +443,7 @@ describe('merging identities', () => {
 });
 
 describe('merging identities on PostgreSQL', () => {
-  it('loses nothing that devices write to either of them meanwhile', async () => {
+  it('loses no concurrent write to any of the identities', async () => {
     const connectionString = await createPostgresDatabase();
     const processes = [
       openPg({ connectionString }),
@@ -458,7 +458,7 @@ describe('merging identities on PostgreSQL', () => {
     const acknowledged: string[] = [];
     let merging = true;
 
-    /** Writes keys of its own for as long as there are merges, now and then deleting nothing but its own. */
+    /** Writes keys of its own until the merges have ended. */
     async function write(identityId: string, datasetName: string, number: number): Promise<void> {
       const { operations } = services[number % 2] ?? services[0] ?? createSyncService(first);
       const device = createDevice(operations, { identityId, datasetName });

@@ -18,7 +18,7 @@ describe.each(DATABASES)('the outbox on $name', ({ open }) => {
   afterAll(() => database.close());
   beforeEach(() => database.query('DELETE FROM sync.outbox'));
 
-  /** Rows a millisecond apart, oldest first; their events are their numbers. */
+  /** Inserts rows a millisecond apart, oldest first. By default the event of a row is its number. */
   async function fill(count: number, event = (index: number) => String(index)): Promise<string[]> {
     const ids: string[] = [];
     for (let index = 0; index < count; index += 1) {
@@ -30,16 +30,16 @@ describe.each(DATABASES)('the outbox on $name', ({ open }) => {
   const claimIds = async (limit: number, leaseMs = LEASE_MS) =>
     (await outbox.claim(limit, leaseMs)).map(({ outboxId }) => outboxId);
 
-  it('gives out the oldest rows first, whole, and each once', async () => {
+  it('returns the oldest rows first, each complete and only once', async () => {
     const text = 'ключ \u{1F511} "quoted" \\ and\nlines';
     await insertOutboxRow(database, { createdAt: new Date(NEW_YEAR + 10), event: 'younger' });
     const outboxId = await insertOutboxRow(database, {
       createdAt: new Date(NEW_YEAR),
-      partitionKey: 'us-east-1:somebody',
+      partitionKey: 'us-east-1:player',
       event: text,
     });
     expect(await outbox.claim(1, LEASE_MS)).toEqual([
-      { outboxId, streamName: null, partitionKey: 'us-east-1:somebody', event: text, attempts: 1 },
+      { outboxId, streamName: null, partitionKey: 'us-east-1:player', event: text, attempts: 1 },
     ]);
     expect((await outbox.claim(10, LEASE_MS)).map(({ event }) => event)).toEqual(['younger']);
     expect(await outbox.claim(10, LEASE_MS)).toEqual([]);
@@ -53,7 +53,7 @@ describe.each(DATABASES)('the outbox on $name', ({ open }) => {
     expect(await claimIds(20)).toEqual(ids.reverse());
   });
 
-  it('gives a row out again when its lease is over, and counts the attempts', async () => {
+  it('returns a row again after its lease has expired, and counts the attempts', async () => {
     const [id = ''] = await fill(1);
     expect(await claimIds(1)).toEqual([id]);
     await letLeasesAge(database, LEASE_MS - 10_000);
@@ -62,7 +62,7 @@ describe.each(DATABASES)('the outbox on $name', ({ open }) => {
     expect(await outbox.claim(1, LEASE_MS)).toMatchObject([{ outboxId: id, attempts: 2 }]);
   });
 
-  it('removes rows, and does not mind those that are gone', async () => {
+  it('removes rows and ignores unknown ids', async () => {
     const [first = '', second = '', third = ''] = await fill(3);
     await outbox.remove([first, third]);
     await outbox.remove([third, crypto.randomUUID()]);
@@ -70,7 +70,7 @@ describe.each(DATABASES)('the outbox on $name', ({ open }) => {
     expect(await claimIds(3)).toEqual([second]);
   });
 
-  it('lets each postponed row rest as long as asked, no longer', async () => {
+  it('returns each postponed row after its own delay', async () => {
     const [quick = '', slow = '', free = ''] = await fill(3);
     await outbox.claim(2, LEASE_MS);
     await outbox.postpone([
@@ -83,7 +83,7 @@ describe.each(DATABASES)('the outbox on $name', ({ open }) => {
     expect(await outbox.count()).toEqual({ waiting: 3, parked: 0 });
   });
 
-  it('does not shorten the lease of whoever claimed the row later', async () => {
+  it('keeps the lease of a later claim if an earlier claim is postponed', async () => {
     const [outboxId = ''] = await fill(1);
     await outbox.claim(1, LEASE_MS);
     await letLeasesAge(database, LEASE_MS);
@@ -94,7 +94,7 @@ describe.each(DATABASES)('the outbox on $name', ({ open }) => {
     expect(await claimIds(1)).toEqual([outboxId]);
   });
 
-  it('never gives out a parked row, and keeps its reason', async () => {
+  it('never returns a parked row, and stores the reason', async () => {
     const [bad = '', good = ''] = await fill(2);
     await outbox.claim(1, 0);
     await outbox.park(bad, 'ValidationException, 5 attempts');
@@ -106,7 +106,7 @@ describe.each(DATABASES)('the outbox on $name', ({ open }) => {
     expect(rows).toEqual([{ parked_reason: 'ValidationException, 5 attempts' }]);
   });
 
-  it('gives out the rows of one stream, or of all but some', async () => {
+  it('returns the rows of one stream, or of all streams except some', async () => {
     for (const streamName of ['a', undefined, 'b', 'a', 'c']) {
       await insertOutboxRow(database, streamName === undefined ? {} : { streamName });
     }
@@ -120,13 +120,13 @@ describe.each(DATABASES)('the outbox on $name', ({ open }) => {
     expect(await outbox.claim(10, 0)).toHaveLength(5);
   });
 
-  it('is empty when it is empty', async () => {
+  it('returns nothing if it is empty', async () => {
     expect(await outbox.claim(500, LEASE_MS)).toEqual([]);
     expect(await outbox.count()).toEqual({ waiting: 0, parked: 0 });
   });
 
-  it('gives out at most 4 MiB at once, but always a row', async () => {
-    // Two bytes a character: bytes count.
+  it('returns at most 4 MiB per claim, but at least one row', async () => {
+    // Each character has two bytes, because the limit counts bytes.
     const [first, second, third, fourth] = await fill(4, (index) =>
       'é'.repeat(index === 0 ? 2_500_000 : 900_000),
     );
@@ -135,7 +135,7 @@ describe.each(DATABASES)('the outbox on $name', ({ open }) => {
     expect(await claimIds(500)).toEqual([fourth]);
   });
 
-  it('gives no row to two of eight claimers at once, and all rows to somebody', async () => {
+  it('returns each row to exactly one of eight concurrent claimers', async () => {
     await database.query(
       `INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, attempts)
        SELECT gen_random_uuid(), 'identity', '{}', now() - place * interval '1 millisecond', 0

@@ -21,7 +21,7 @@ describe.each(DATABASES)('the payload store on $name', ({ open }) => {
     return payloadId;
   };
 
-  it('gives what there is', async () => {
+  it('returns a stored payload, and null for an unknown id', async () => {
     const body = '[{"key":"é\\u0001"}]';
     const payloadId = await put(body, 0);
     const payloads = createPayloadStore(database);
@@ -29,7 +29,7 @@ describe.each(DATABASES)('the payload store on $name', ({ open }) => {
     expect(await payloads.read(randomUUID())).toBeNull();
   });
 
-  it('forgets what has expired, in steps, and nothing else', async () => {
+  it('removes only expired payloads, at most 100 per call', async () => {
     const payloads = createPayloadStore(database);
     for (let index = 0; index < 101; index += 1) await put('[]', 1_000 + index);
     const kept = await put('[]', 2_000);
@@ -40,7 +40,7 @@ describe.each(DATABASES)('the payload store on $name', ({ open }) => {
     expect(await payloads.read(kept)).toBe('[]');
   });
 
-  it('is swept by the function', async () => {
+  it('is cleaned up by the sweep-payloads function', async () => {
     const past = await put('[]', Date.now() - 1);
     const future = await put('[]', Date.now() + 60_000);
     const payloads = createPayloadStore(database);

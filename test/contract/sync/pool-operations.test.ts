@@ -17,7 +17,7 @@ const NOT_AUTHORIZED = error(
   'These credentials are not valid for accessing this resource',
 );
 
-describe('the operations on identity pools', () => {
+describe('sync operations on identity pools', () => {
   let database: Database;
   let operations: SyncOperations;
   let pools: PoolStore;
@@ -33,8 +33,8 @@ describe('the operations on identity pools', () => {
     IdentityPoolId = await newPool(database);
   });
 
-  describe('are none of an identity’s business', () => {
-    const asked: [string, (pool: { IdentityPoolId: string }, caller: Caller) => Promise<unknown>][] = [
+  describe('reject the credentials of an identity', () => {
+    const calls: [string, (pool: { IdentityPoolId: string }, caller: Caller) => Promise<unknown>][] = [
       ['DescribeIdentityPoolUsage', (pool, caller) => operations.DescribeIdentityPoolUsage(pool, caller)],
       ['ListIdentityPoolUsage', (_, caller) => operations.ListIdentityPoolUsage({}, caller)],
       ['GetCognitoEvents', (pool, caller) => operations.GetCognitoEvents(pool, caller)],
@@ -52,23 +52,23 @@ describe('the operations on identity pools', () => {
           operations.SetIdentityPoolConfiguration({ ...pool, CognitoStreams: { StreamName: 's' } }, caller),
       ],
     ];
-    it.each(asked)('%s', async (_, ask) => {
+    it.each(calls)('%s', async (_, call) => {
       const caller: Caller = { kind: 'identity', identityPoolId: IdentityPoolId, identityId: IDENTITY };
       const unknown = { IdentityPoolId: 'us-east-1:0' };
-      await expect(ask({ IdentityPoolId }, caller)).rejects.toEqual(NOT_AUTHORIZED);
-      // Nor does it learn which pools there are.
-      await expect(ask(unknown, caller)).rejects.toEqual(NOT_AUTHORIZED);
+      await expect(call({ IdentityPoolId }, caller)).rejects.toEqual(NOT_AUTHORIZED);
+      // The error does not reveal which pools exist.
+      await expect(call(unknown, caller)).rejects.toEqual(NOT_AUTHORIZED);
       expect(await pools.readPool(IdentityPoolId)).toMatchObject({ revision: 1, streams: null });
     });
   });
 
-  it('DescribeIdentityUsage is for the identity itself, and for no other', async () => {
-    const ask = (identityPoolId: string, identityId: string) =>
+  it('DescribeIdentityUsage rejects other identities', async () => {
+    const describeAs = (identityPoolId: string, identityId: string) =>
       operations.DescribeIdentityUsage(
         { IdentityPoolId, IdentityId: IDENTITY },
         { kind: 'identity', identityPoolId, identityId },
       );
-    expect(await ask(IdentityPoolId, IDENTITY)).toEqual({
+    expect(await describeAs(IdentityPoolId, IDENTITY)).toEqual({
       IdentityUsage: {
         IdentityPoolId,
         IdentityId: IDENTITY,
@@ -77,11 +77,11 @@ describe('the operations on identity pools', () => {
         DataStorage: 0,
       },
     });
-    await expect(ask(IdentityPoolId, `${IDENTITY}0`)).rejects.toEqual(NOT_AUTHORIZED);
-    await expect(ask('us-east-1:0', IDENTITY)).rejects.toEqual(NOT_AUTHORIZED);
+    await expect(describeAs(IdentityPoolId, `${IDENTITY}0`)).rejects.toEqual(NOT_AUTHORIZED);
+    await expect(describeAs('us-east-1:0', IDENTITY)).rejects.toEqual(NOT_AUTHORIZED);
   });
 
-  it('answer null for what is not counted or not set', async () => {
+  it('return null for values that are not counted or not set', async () => {
     expect(await operations.DescribeIdentityPoolUsage({ IdentityPoolId }, DEVELOPER)).toEqual({
       IdentityPoolUsage: { IdentityPoolId, SyncSessionsCount: null, DataStorage: 0, LastModifiedDate: null },
     });
@@ -97,8 +97,8 @@ describe('the operations on identity pools', () => {
   });
 
   describe('while another request changes the pool', () => {
-    /** Another request comes in between, so often, when this one has read the pool. */
-    const disturbed = (times: number): PoolStore => {
+    /** Returns a store in which another request changes the pool after each of the first `times` reads. */
+    const withConflicts = (times: number): PoolStore => {
       let left = times;
       return {
         ...pools,
@@ -113,13 +113,13 @@ describe('the operations on identity pools', () => {
       };
     };
 
-    it('SetIdentityPoolConfiguration says so, and changes nothing', async () => {
+    it('SetIdentityPoolConfiguration fails and changes nothing', async () => {
       const set = createSetIdentityPoolConfiguration({
-        pools: disturbed(1),
+        pools: withConflicts(1),
         streamExists: async () => true,
       });
-      const asked = { IdentityPoolId, CognitoStreams: { StreamName: 'mine' } };
-      await expect(set(asked, DEVELOPER)).rejects.toEqual(
+      const input = { IdentityPoolId, CognitoStreams: { StreamName: 'mine' } };
+      await expect(set(input, DEVELOPER)).rejects.toEqual(
         error(
           'ConcurrentModificationException',
           `IdentityPool '${IdentityPoolId}' was changed by another request`,
@@ -129,13 +129,13 @@ describe('the operations on identity pools', () => {
         streams: null,
         pushSync: { roleArn: 'role 0' },
       });
-      expect(await set(asked, DEVELOPER)).toMatchObject({
+      expect(await set(input, DEVELOPER)).toMatchObject({
         CognitoStreams: { StreamName: 'mine' },
         PushSync: { RoleArn: 'role 0' },
       });
     });
 
-    it('SetIdentityPoolConfiguration notices a change made while it looks for the stream', async () => {
+    it('SetIdentityPoolConfiguration detects a change made while it checks the stream', async () => {
       const set = createSetIdentityPoolConfiguration({
         pools,
         async streamExists() {
@@ -150,8 +150,8 @@ describe('the operations on identity pools', () => {
       expect(await pools.readPool(IdentityPoolId)).toMatchObject({ streams: null, syncTrigger: FUNCTION });
     });
 
-    it('SetCognitoEvents, which knows no such conflict, keeps both changes', async () => {
-      const set = createSetCognitoEvents({ pools: disturbed(3) });
+    it('SetCognitoEvents has no conflict error, so it retries and keeps both changes', async () => {
+      const set = createSetCognitoEvents({ pools: withConflicts(3) });
       await set({ IdentityPoolId, Events: { SyncTrigger: FUNCTION } }, DEVELOPER);
       expect(await pools.readPool(IdentityPoolId)).toMatchObject({
         syncTrigger: FUNCTION,
@@ -160,28 +160,28 @@ describe('the operations on identity pools', () => {
       });
     });
 
-    it('SetCognitoEvents gives up where others keep coming', async () => {
-      const set = createSetCognitoEvents({ pools: disturbed(1_000) });
+    it('SetCognitoEvents fails if other requests keep changing the pool', async () => {
+      const set = createSetCognitoEvents({ pools: withConflicts(1_000) });
       await expect(
         set({ IdentityPoolId, Events: { SyncTrigger: FUNCTION } }, DEVELOPER),
       ).rejects.toMatchObject({ code: 'TooManyRequestsException' });
     });
   });
 
-  it('does not take a stream for missing that cannot be asked about', async () => {
-    const mistake = new Error('Kinesis does not answer');
-    const set = createSetIdentityPoolConfiguration({ pools, streamExists: () => Promise.reject(mistake) });
+  it('SetIdentityPoolConfiguration passes on a Kinesis failure', async () => {
+    const failure = new Error('Kinesis does not answer');
+    const set = createSetIdentityPoolConfiguration({ pools, streamExists: () => Promise.reject(failure) });
     const CognitoStreams = { StreamName: 'mine', StreamingStatus: 'ENABLED' as const };
-    await expect(set({ IdentityPoolId, CognitoStreams }, DEVELOPER)).rejects.toBe(mistake);
-    // Where it is not to stream, nobody asks.
+    await expect(set({ IdentityPoolId, CognitoStreams }, DEVELOPER)).rejects.toBe(failure);
+    // Without ENABLED, it does not call Kinesis.
     await set({ IdentityPoolId, CognitoStreams: { StreamName: 'mine' } }, DEVELOPER);
     expect(await pools.readPool(IdentityPoolId)).toMatchObject({ streams: { status: 'DISABLED' } });
   });
 
-  describe('where the pool is not there', () => {
+  describe('if the pool does not exist', () => {
     const dataset = { IdentityPoolId: 'us-east-1:0', IdentityId: IDENTITY, DatasetName: 'game' };
 
-    it('lists nothing, and is told so where somebody writes', async () => {
+    it('list nothing and reject writes', async () => {
       const listed = await operations.ListRecords(dataset, DEVELOPER);
       expect(listed).toMatchObject({ DatasetExists: false, Records: [] });
       expect(await operations.ListDatasets(dataset, DEVELOPER)).toMatchObject({ Datasets: [] });
@@ -201,7 +201,7 @@ describe('the operations on identity pools', () => {
       expect(await write()).toMatchObject({ Records: [{ Key: 'k', SyncCount: 1 }] });
     });
 
-    it('says of a dataset that it is not there', async () => {
+    it('report every dataset as not found', async () => {
       const notFound = error('ResourceNotFoundException', "Dataset 'other' not found");
       const other = { ...dataset, IdentityPoolId: 'us-east-1:1', DatasetName: 'other' };
       await expect(operations.DescribeDataset(other, DEVELOPER)).rejects.toEqual(notFound);

@@ -44,41 +44,41 @@ describe.each(DATABASES)('the pool store on $name', ({ open }) => {
   });
 
   describe('a pool', () => {
-    it('is not there at first', async () => {
+    it('does not exist before it is created', async () => {
       expect(await store.readPool(POOL)).toBeNull();
       expect(await store.changePool({ ...FULL, revision: 1 })).toBe(false);
       expect(await store.readPool(POOL)).toBeNull();
     });
 
     it.each([
-      ['nothing is set for', BARE],
-      ['all is set for', FULL],
-      ['has empty parts', { ...BARE, pushSync: { applicationArns: [], roleArn: null } }],
+      ['no settings', BARE],
+      ['all settings', FULL],
+      ['empty settings', { ...BARE, pushSync: { applicationArns: [], roleArn: null } }],
       [
-        'has streams without a name',
+        'streams without a name',
         {
           ...BARE,
           streams: { status: 'DISABLED' as const, streamName: null, roleArn: null, disabledReason: null },
         },
       ],
-    ])('is read as it was made where one %s it', async (_, pool) => {
+    ])('is stored with %s', async (_, pool) => {
       expect(await store.createPool(pool, NEW_YEAR)).toBe('made');
       expect(await store.readPool(POOL)).toEqual({ ...pool, revision: 1 });
       expect(await store.readPool(`${POOL}0`)).toBeNull();
     });
 
-    it('is made once, and keeps what is set for it', async () => {
+    it('is created once and keeps its settings', async () => {
       await store.createPool(FULL, NEW_YEAR);
       expect(await store.createPool(BARE, NEW_YEAR + 1)).toBe('there');
       expect(await store.readPool(POOL)).toEqual({ ...FULL, revision: 1 });
     });
 
-    it('is made by one of several at once', async () => {
-      const made = await Promise.all(Array.from({ length: 8 }, () => store.createPool(BARE, NEW_YEAR)));
-      expect(made.toSorted()).toEqual(['made', ...Array.from({ length: 7 }, () => 'there')]);
+    it('is created by only one of several concurrent calls', async () => {
+      const outcomes = await Promise.all(Array.from({ length: 8 }, () => store.createPool(BARE, NEW_YEAR)));
+      expect(outcomes.toSorted()).toEqual(['made', ...Array.from({ length: 7 }, () => 'there')]);
     });
 
-    it('is changed as a whole, there and back', async () => {
+    it('is replaced as a whole by each change', async () => {
       await store.createPool(BARE, NEW_YEAR);
       expect(await store.changePool({ ...FULL, revision: 1 })).toBe(true);
       expect(await store.readPool(POOL)).toEqual({ ...FULL, revision: 2 });
@@ -86,7 +86,7 @@ describe.each(DATABASES)('the pool store on $name', ({ open }) => {
       expect(await store.readPool(POOL)).toEqual({ ...BARE, revision: 3 });
     });
 
-    it('is not changed by what was decided on an older revision', async () => {
+    it('is not changed by a call with another revision', async () => {
       await store.createPool(BARE, NEW_YEAR);
       await store.changePool({ ...FULL, revision: 1 });
       for (const revision of [0, 1, 3]) {
@@ -95,7 +95,7 @@ describe.each(DATABASES)('the pool store on $name', ({ open }) => {
       expect(await store.readPool(POOL)).toEqual({ ...FULL, revision: 2 });
     });
 
-    it('is changed by one of several that were decided on the same', async () => {
+    it('is changed by only one of several concurrent calls with the same revision', async () => {
       await store.createPool(BARE, NEW_YEAR);
       await store.createPool({ ...BARE, identityPoolId: `${POOL}0` }, NEW_YEAR);
       const changes = Array.from({ length: 8 }, (_, index) =>
@@ -109,12 +109,12 @@ describe.each(DATABASES)('the pool store on $name', ({ open }) => {
     });
   });
 
-  describe('what is used', () => {
+  describe('usage', () => {
     const OTHER = 'us-east-1:0';
     const usageOf = (identityId: string, identityPoolId = POOL) =>
       store.readIdentityUsage({ identityPoolId, identityId });
 
-    /** Two datasets of one identity and one of another, all of one pool. */
+    /** Creates two datasets of one identity and one of another, all in one pool. */
     async function fill() {
       await createPool(database);
       const { operations, clock } = createSyncService(database);
@@ -129,19 +129,19 @@ describe.each(DATABASES)('the pool store on $name', ({ open }) => {
       return { device, clock };
     }
 
-    it('is nothing of what is not there', async () => {
-      const nothing = { dataStorage: 0, lastModifiedDate: null };
+    it('is null for an unknown pool and zero without datasets', async () => {
+      const unused = { dataStorage: 0, lastModifiedDate: null };
       expect(await store.readPoolUsage(POOL)).toBeNull();
       expect(await store.listPoolUsages({ after: '', limit: null })).toEqual([]);
-      expect(await usageOf(IDENTITY)).toEqual({ ...nothing, datasetCount: 0 });
+      expect(await usageOf(IDENTITY)).toEqual({ ...unused, datasetCount: 0 });
       await createPool(database);
-      expect(await store.readPoolUsage(POOL)).toEqual({ identityPoolId: POOL, ...nothing });
+      expect(await store.readPoolUsage(POOL)).toEqual({ identityPoolId: POOL, ...unused });
       expect(await store.listPoolUsages({ after: '', limit: null })).toEqual([
-        { identityPoolId: POOL, ...nothing },
+        { identityPoolId: POOL, ...unused },
       ]);
     });
 
-    it('adds up what exists, of an identity and of a pool', async () => {
+    it('sums the datasets of an identity and of a pool', async () => {
       await fill();
       expect(await usageOf(IDENTITY)).toEqual({
         datasetCount: 2,
@@ -163,11 +163,11 @@ describe.each(DATABASES)('the pool store on $name', ({ open }) => {
       ]);
     });
 
-    it('does not hold a deleted dataset, but its date', async () => {
+    it('excludes the size of a deleted dataset but includes its date', async () => {
       const { device, clock } = await fill();
       clock.now += 100;
       await device(IDENTITY, 'b').remove();
-      // Whatever its row still says.
+      // The size that is left in its row does not count.
       await database.query("UPDATE sync.datasets SET data_storage = 5 WHERE dataset_name = 'b'");
       expect(await usageOf(IDENTITY)).toEqual({
         datasetCount: 1,
@@ -180,14 +180,14 @@ describe.each(DATABASES)('the pool store on $name', ({ open }) => {
       });
     });
 
-    it('adds up to more than an integer holds', async () => {
+    it('can exceed the range of a 32-bit integer', async () => {
       await fill();
       await database.query('UPDATE sync.datasets SET data_storage = 3000000000');
       expect(await usageOf(IDENTITY)).toMatchObject({ dataStorage: 6_000_000_000 });
       expect(await store.readPoolUsage(POOL)).toMatchObject({ dataStorage: 9_000_000_000 });
     });
 
-    it('is listed by the ids of pools, whatever the locale, in pages', async () => {
+    it('is listed in pages ordered by pool id, regardless of the locale', async () => {
       const ids = ['a-1:0', 'b:0', 'A:0', 'a:0', '_:0', 'a:1'];
       for (const id of ids) await createPool(database, id);
       const list = async (after: string, limit: number | null) =>

@@ -29,7 +29,7 @@ const NOT_AUTHORIZED = error(
 );
 const INVALID_CONFIGURATION = error('InvalidConfigurationException', /push application/);
 
-/** A channel that does what the test says, and everything else well. */
+/** Returns push dependencies that the test can script. By default every call succeeds. */
 function scriptPush(database: Database) {
   const registered: Parameters<PushChannel['register']>[0][] = [];
   const sent: { device: PushDevice; message: unknown }[] = [];
@@ -69,23 +69,23 @@ describe('push sync', () => {
   let IdentityPoolId: string;
   let IdentityId: string;
   let caller: Caller;
-  let told: ReturnType<typeof scriptPush>;
+  let fake: ReturnType<typeof scriptPush>;
   let service: ReturnType<typeof createSyncService>;
 
   beforeAll(async () => {
     database = await openDatabase();
   });
   afterAll(() => database.close());
-  beforeEach(() => begin({ pushSync: PUSH_SYNC }));
+  beforeEach(() => setUp({ pushSync: PUSH_SYNC }));
 
-  async function begin(pool: Partial<IdentityPool>): Promise<void> {
+  async function setUp(pool: Partial<IdentityPool>): Promise<void> {
     IdentityPoolId = await newPool(database, pool);
     IdentityId = `us-east-1:${randomUUID()}`;
     caller = { kind: 'identity', identityPoolId: IdentityPoolId, identityId: IdentityId };
-    told = scriptPush(database);
+    fake = scriptPush(database);
     service = createSyncService(database, {}, undefined, {
-      push: told.push,
-      // It lets nothing of an update through.
+      push: fake.push,
+      // The sync trigger removes every record of an update.
       invokeFunction: async (_, event) => ({ ...event, datasetRecords: {} }),
     });
   }
@@ -104,17 +104,17 @@ describe('push sync', () => {
     const RecordPatches = [put('score', 'x', DatasetSyncCount)];
     return service.operations.UpdateRecords({ ...dataset(), SyncSessionToken, RecordPatches, DeviceId }, as);
   }
-  /** Two devices that subscribe to a dataset of count 1. */
+  /** Registers two devices that subscribe to a dataset with count 1. */
   async function twoSubscribers(): Promise<[phone: string, tablet: string]> {
     await write();
     const ids: [string, string] = [await register('phone'), await register('tablet')];
     for (const id of ids) await subscribe(id);
     return ids;
   }
-  const reached = () => told.sent.map(({ device }) => device.deviceId).sort();
+  const reached = () => fake.sent.map(({ device }) => device.deviceId).sort();
 
-  describe('is a person’s own: neither a developer nor another identity', () => {
-    const strangers: [string, () => Caller][] = [
+  describe('rejects other callers', () => {
+    const otherCallers: [string, () => Caller][] = [
       ['a developer', () => DEVELOPER],
       [
         'another identity',
@@ -125,54 +125,54 @@ describe('push sync', () => {
         () => ({ kind: 'identity', identityPoolId: 'us-east-1:1', identityId: IdentityId }),
       ],
     ];
-    it.each(strangers)('%s', async (_, stranger) => {
+    it.each(otherCallers)('%s', async (_, otherCaller) => {
       const [phone] = await twoSubscribers();
-      await expect(registerAs(stranger())).rejects.toEqual(NOT_AUTHORIZED);
-      await expect(subscribe(phone, stranger())).rejects.toEqual(NOT_AUTHORIZED);
-      await expect(unsubscribe(phone, stranger())).rejects.toEqual(NOT_AUTHORIZED);
+      await expect(registerAs(otherCaller())).rejects.toEqual(NOT_AUTHORIZED);
+      await expect(subscribe(phone, otherCaller())).rejects.toEqual(NOT_AUTHORIZED);
+      await expect(unsubscribe(phone, otherCaller())).rejects.toEqual(NOT_AUTHORIZED);
       IdentityPoolId = 'us-east-1:0';
       await expect(registerAs(DEVELOPER)).rejects.toEqual(NOT_AUTHORIZED);
-      expect(told.registered).toHaveLength(2);
+      expect(fake.registered).toHaveLength(2);
     });
   });
 
-  describe('registering', () => {
-    it('takes the device to the first application of its platform', async () => {
+  describe('RegisterDevice', () => {
+    it('registers the device with the first application of its platform', async () => {
       const applicationArns = [
         GCM_APP,
         APNS_APP,
         `${APNS_APP}-2`,
         'arn:aws:sns:us-east-1:0:app/APNS_SANDBOX/APNS',
       ];
-      await begin({ pushSync: { applicationArns, roleArn: null } });
+      await setUp({ pushSync: { applicationArns, roleArn: null } });
       await register();
       await register('t', 'APNS_SANDBOX');
-      expect(told.registered).toEqual([
+      expect(fake.registered).toEqual([
         { applicationArn: APNS_APP, platform: 'APNS', token: TOKEN },
         { applicationArn: applicationArns[3], platform: 'APNS_SANDBOX', token: 't' },
       ]);
     });
 
-    it('renews the endpoint of a device that is known', async () => {
+    it('renews the endpoint of a known device', async () => {
       await write();
       const phone = await register();
       expect(await register()).toBe(phone);
       await subscribe(phone);
       await write();
-      expect(told.sent).toMatchObject([{ device: { deviceId: phone, endpoint: 'arn:endpoint:2' } }]);
+      expect(fake.sent).toMatchObject([{ device: { deviceId: phone, endpoint: 'arn:endpoint:2' } }]);
     });
 
     it.each<[string, Partial<IdentityPool>]>([
       ['no push sync', {}],
       ['no applications', { pushSync: { applicationArns: [], roleArn: 'arn:role' } }],
-      ['none of the platform', { pushSync: { applicationArns: [GCM_APP], roleArn: null } }],
-    ])('needs an application: a pool has %s', async (_, pool) => {
-      await begin(pool);
+      ['no application of the platform', { pushSync: { applicationArns: [GCM_APP], roleArn: null } }],
+    ])('fails if the pool has %s', async (_, pool) => {
+      await setUp(pool);
       await expect(register()).rejects.toEqual(INVALID_CONFIGURATION);
-      expect(told.registered).toEqual([]);
+      expect(fake.registered).toEqual([]);
     });
 
-    it('needs the pool', async () => {
+    it('fails if the pool does not exist', async () => {
       IdentityPoolId = 'us-east-1:0';
       caller = { kind: 'identity', identityPoolId: IdentityPoolId, identityId: IdentityId };
       const notFound = error('ResourceNotFoundException', "IdentityPool 'us-east-1:0' not found");
@@ -180,13 +180,13 @@ describe('push sync', () => {
       await expect(subscribe(randomUUID())).rejects.toEqual(notFound);
     });
 
-    it('is refused where the channel does not take the device, and keeps nothing then', async () => {
-      told.script.register = () => Promise.reject(new PushError('refused', `not taken by ${APNS_APP}`));
+    it('fails if the channel rejects the device, and stores nothing', async () => {
+      fake.script.register = () => Promise.reject(new PushError('refused', `not taken by ${APNS_APP}`));
       await expect(register()).rejects.toEqual(
         error('InvalidConfigurationException', `not taken by ${APNS_APP}`),
       );
       const failure = new Error('SNS is not there');
-      told.script.register = () => Promise.reject(failure);
+      fake.script.register = () => Promise.reject(failure);
       await expect(register()).rejects.toBe(failure);
       const { rows } = await database.query('SELECT 1 FROM sync.devices WHERE identity_id = $1', [
         IdentityId,
@@ -195,11 +195,11 @@ describe('push sync', () => {
     });
   });
 
-  describe('subscribing', () => {
+  describe('a subscription', () => {
     const deviceNotFound = (id: string) => error('ResourceNotFoundException', `Device '${id}' not found`);
     const DATASET_NOT_FOUND = error('ResourceNotFoundException', "Dataset 'game' not found");
 
-    it('needs a dataset that is there', async () => {
+    it('requires an existing dataset', async () => {
       const phone = await register();
       await expect(subscribe(phone)).rejects.toEqual(DATASET_NOT_FOUND);
       await write();
@@ -209,23 +209,23 @@ describe('push sync', () => {
       await expect(subscribe(phone)).rejects.toEqual(DATASET_NOT_FOUND);
     });
 
-    it('needs a device of the identity', async () => {
-      const theirs = await register();
+    it('requires a device of the identity', async () => {
+      const ofOther = await register();
       IdentityId = `us-east-1:${randomUUID()}`;
       caller = { kind: 'identity', identityPoolId: IdentityPoolId, identityId: IdentityId };
       await write();
-      for (const id of [theirs, randomUUID(), 'my phone']) {
+      for (const id of [ofOther, randomUUID(), 'my phone']) {
         await expect(subscribe(id)).rejects.toEqual(deviceNotFound(id));
       }
     });
 
-    it('needs push sync to be set up', async () => {
-      await begin({});
+    it('requires push sync to be configured', async () => {
+      await setUp({});
       await write();
       await expect(subscribe(randomUUID())).rejects.toEqual(INVALID_CONFIGURATION);
     });
 
-    it('ends once, whether the dataset is there or not', async () => {
+    it('can be ended once, even if the dataset was deleted', async () => {
       const [phone] = await twoSubscribers();
       await service.operations.DeleteDataset(dataset(), caller);
       expect(await unsubscribe(phone)).toEqual({});
@@ -236,11 +236,11 @@ describe('push sync', () => {
   });
 
   describe('a change', () => {
-    it('is told to all devices but the one that made it', async () => {
+    it('notifies all devices except the one that made it', async () => {
       const [phone, tablet] = await twoSubscribers();
-      expect(told.sent).toEqual([]);
+      expect(fake.sent).toEqual([]);
       await write({ DeviceId: phone });
-      expect(told.sent).toEqual([
+      expect(fake.sent).toEqual([
         {
           device: { deviceId: tablet, platform: 'APNS', endpoint: 'arn:endpoint:2' },
           message: {
@@ -255,7 +255,7 @@ describe('push sync', () => {
           },
         },
       ]);
-      expect(told.reports).toEqual([
+      expect(fake.reports).toEqual([
         {
           identityPoolId: IdentityPoolId,
           identityId: IdentityId,
@@ -271,137 +271,137 @@ describe('push sync', () => {
     });
 
     it.each<[string, { DeviceId?: string; as?: Caller }]>([
-      ['nobody says from where', {}],
-      ['comes from a device that is none of these', { DeviceId: 'my phone' }],
-      ['a developer makes', { as: DEVELOPER }],
-    ])('that %s is told to all', async (_, by) => {
+      ['without a DeviceId', {}],
+      ['with an unknown DeviceId', { DeviceId: 'my phone' }],
+      ['by a developer', { as: DEVELOPER }],
+    ])('%s notifies all devices', async (_, by) => {
       const ids = await twoSubscribers();
       await write(by);
       expect(reached()).toEqual([...ids].sort());
     });
 
-    it('is told in the form of each platform', async () => {
+    it('is sent in the format of each platform', async () => {
       await write();
       await subscribe(await register('a', 'GCM'));
       await write();
-      expect(told.sent).toMatchObject([
+      expect(fake.sent).toMatchObject([
         { device: { platform: 'GCM' }, message: { data: { syncCount: '2' } } },
       ]);
     });
 
-    it('that is none is told to nobody: no patches, a stale one, a spent token', async () => {
+    it('notifies no device if nothing is written: without patches, or with a stale one', async () => {
       await twoSubscribers();
       const { SyncSessionToken } = await service.operations.ListRecords(dataset(), caller);
       const update = { ...dataset(), SyncSessionToken };
       await service.operations.UpdateRecords(update, caller);
       const stale = { ...update, RecordPatches: [put('score', 'x', 0)] };
       await expect(service.operations.UpdateRecords(stale, caller)).rejects.toThrow('Current SyncCount');
-      expect(told.reports).toEqual([]);
+      expect(fake.reports).toEqual([]);
     });
 
-    it('of which the sync trigger leaves nothing is told to nobody', async () => {
-      await begin({ pushSync: PUSH_SYNC, syncTrigger: SYNC_TRIGGER });
+    it('notifies no device if the sync trigger leaves nothing to write', async () => {
+      await setUp({ pushSync: PUSH_SYNC, syncTrigger: SYNC_TRIGGER });
       await write({ as: DEVELOPER });
       await subscribe(await register());
       await write();
-      expect(told.reports).toEqual([]);
+      expect(fake.reports).toEqual([]);
       await write({ as: DEVELOPER });
-      expect(told.sent).toMatchObject([{ message: { data: { syncCount: 2 } } }]);
+      expect(fake.sent).toMatchObject([{ message: { data: { syncCount: 2 } } }]);
     });
 
-    it('through the sync trigger is told as any other', async () => {
-      await begin({ pushSync: PUSH_SYNC, syncTrigger: SYNC_TRIGGER });
+    it('notifies the devices if it passes the sync trigger', async () => {
+      await setUp({ pushSync: PUSH_SYNC, syncTrigger: SYNC_TRIGGER });
       await write({ as: DEVELOPER });
       service = createSyncService(database, {}, undefined, {
-        push: told.push,
+        push: fake.push,
         invokeFunction: async (_, event) => event,
       });
       await subscribe(await register());
       await write();
-      expect(told.sent).toMatchObject([{ message: { data: { syncCount: 2 } } }]);
+      expect(fake.sent).toMatchObject([{ message: { data: { syncCount: 2 } } }]);
     });
 
-    it('that deletes the dataset is told to nobody; made again, the dataset has its subscribers', async () => {
+    it('notifies no device if it deletes the dataset; a new dataset keeps the subscribers', async () => {
       const ids = await twoSubscribers();
       await service.operations.DeleteDataset(dataset(), caller);
-      expect(told.reports).toEqual([]);
+      expect(fake.reports).toEqual([]);
       await write();
       expect(reached()).toEqual([...ids].sort());
-      expect(told.sent[0]).toMatchObject({ message: { data: { syncCount: 3 } } });
+      expect(fake.sent[0]).toMatchObject({ message: { data: { syncCount: 3 } } });
     });
 
-    it('is told to no device that unsubscribed', async () => {
+    it('does not notify a device that unsubscribed', async () => {
       const [phone, tablet] = await twoSubscribers();
       await unsubscribe(phone);
       await write();
       expect(reached()).toEqual([tablet]);
     });
 
-    it('is told to a hundred devices, those that registered last', async () => {
+    it('notifies at most 100 devices, those that registered last', async () => {
       await write();
       for (let index = 0; index <= 100; index += 1) {
         service.clock.now += 1;
         await subscribe(await register(`token ${index}`));
       }
-      const [first] = (await told.push.devices.readSubscribers(keyOf(dataset()), 1_000)).slice(-1);
+      const [first] = (await fake.push.devices.readSubscribers(keyOf(dataset()), 1_000)).slice(-1);
       await write();
       expect(reached()).toHaveLength(100);
       expect(reached()).not.toContain(first?.deviceId);
     });
   });
 
-  describe('the caller gets the answer', () => {
+  describe('the caller receives the response', () => {
     const WRITTEN = { Records: [expect.objectContaining({ Key: 'score', SyncCount: 2 })] };
 
-    it('whatever becomes of the messages, which the others get', async () => {
+    it('if some messages fail, and the other devices are notified', async () => {
       const [phone, tablet] = await twoSubscribers();
       const third = await register('watch');
       await subscribe(third);
-      told.script.send = async ({ deviceId }) => {
+      fake.script.send = async ({ deviceId }) => {
         if (deviceId === phone) throw new PushError('disabled', 'gone');
         if (deviceId === tablet) throw new TypeError(`no way for ${TOKEN}`);
       };
       expect(await write()).toEqual(WRITTEN);
       expect(reached()).toEqual([third]);
-      expect(told.reports).toMatchObject([
+      expect(fake.reports).toMatchObject([
         { devices: 3, sent: 1, disabled: 1, failed: 1, errors: ['TypeError'] },
       ]);
-      expect(JSON.stringify(told.reports)).not.toContain(TOKEN);
+      expect(JSON.stringify(fake.reports)).not.toContain(TOKEN);
     });
 
-    it('when the time of the messages is over, though some are still under way', async () => {
+    it('after the time limit, even if messages are still in flight', async () => {
       const [phone] = await twoSubscribers();
-      told.script.send = ({ deviceId }) =>
+      fake.script.send = ({ deviceId }) =>
         deviceId === phone ? new Promise(() => undefined) : Promise.resolve();
-      told.script.sleep = async () => {
+      fake.script.sleep = async () => {
         await expect.poll(reached).toHaveLength(1);
       };
       expect(await write()).toEqual(WRITTEN);
-      expect(told.slept).toEqual([300]);
-      expect(told.reports).toMatchObject([{ devices: 2, sent: 1, disabled: 0, failed: 0 }]);
+      expect(fake.slept).toEqual([300]);
+      expect(fake.reports).toMatchObject([{ devices: 2, sent: 1, disabled: 0, failed: 0 }]);
     });
 
-    it('when the time is over before the devices are read', async () => {
+    it('after the time limit, even if the devices are not read yet', async () => {
       await twoSubscribers();
-      told.script.devices = { ...told.script.devices, readSubscribers: () => new Promise(() => undefined) };
-      told.script.sleep = async () => undefined;
+      fake.script.devices = { ...fake.script.devices, readSubscribers: () => new Promise(() => undefined) };
+      fake.script.sleep = async () => undefined;
       expect(await write()).toEqual(WRITTEN);
-      expect(told.reports).toMatchObject([{ devices: null, sent: 0, errors: [] }]);
+      expect(fake.reports).toMatchObject([{ devices: null, sent: 0, errors: [] }]);
     });
 
-    it('when the devices cannot be read', async () => {
+    it('if the devices cannot be read', async () => {
       await twoSubscribers();
       const broken = () => Promise.reject(new RangeError('no'));
-      told.script.devices = { ...told.script.devices, readSubscribers: broken };
+      fake.script.devices = { ...fake.script.devices, readSubscribers: broken };
       expect(await write()).toEqual(WRITTEN);
-      expect(told.reports).toMatchObject([{ devices: null, sent: 0, errors: ['RangeError'] }]);
+      expect(fake.reports).toMatchObject([{ devices: null, sent: 0, errors: ['RangeError'] }]);
     });
 
-    it('and the devices are not read where there are none', async () => {
+    it('and the devices are not read if no device subscribes', async () => {
       await write();
       await write();
-      expect(told.slept).toEqual([]);
-      expect(told.reports).toEqual([]);
+      expect(fake.slept).toEqual([]);
+      expect(fake.reports).toEqual([]);
     });
   });
 });

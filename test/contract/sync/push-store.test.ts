@@ -32,14 +32,14 @@ describe.each(DATABASES)('the push store on $name', ({ open }) => {
     (await store.readSubscribers(of, limit)).map(({ deviceId }) => deviceId);
 
   describe('a device', () => {
-    it('gets an id of its own, and is there by it', async () => {
+    it('gets a new id and is found by it', async () => {
       const deviceId = await register();
       expect(deviceId).toMatch(UUID);
       expect(await store.hasDevice(deviceId)).toBe(true);
       expect(await store.hasDevice(randomUUID())).toBe(false);
     });
 
-    it('is the same one when it registers again, and is reached where it is now', async () => {
+    it('keeps its id and gets the new endpoint when it registers again', async () => {
       const deviceId = await register();
       await subscribe(deviceId);
       expect(await register({}, 'arn:new', NEW_YEAR + 1)).toBe(deviceId);
@@ -48,7 +48,7 @@ describe.each(DATABASES)('the push store on $name', ({ open }) => {
       ]);
     });
 
-    it('is the same one when it registers many times at once', async () => {
+    it('gets one id from concurrent registrations', async () => {
       const ids = await Promise.all(Array.from({ length: 8 }, () => register()));
       expect(new Set(ids).size).toBe(1);
     });
@@ -58,11 +58,11 @@ describe.each(DATABASES)('the push store on $name', ({ open }) => {
       ['identity', { identityId: 'us-east-1:1' }],
       ['platform', { platform: 'APNS_SANDBOX' }],
       ['token', { token: 'other' }],
-    ])('is another one with another %s', async (_, change) => {
+    ])('is a new device if its %s differs', async (_, change) => {
       expect(await register(change)).not.toBe(await register());
     });
 
-    it('leaves no trace of its token', async () => {
+    it('is stored without its token', async () => {
       await register();
       const { rows } = await database.query('SELECT * FROM sync.devices WHERE identity_id = $1', [
         identityId,
@@ -73,7 +73,7 @@ describe.each(DATABASES)('the push store on $name', ({ open }) => {
   });
 
   describe('a subscription', () => {
-    it('is one to that dataset of that identity', async () => {
+    it('covers only its dataset of its identity', async () => {
       const deviceId = await register();
       expect(await subscribe(deviceId)).toBe(true);
       expect(await store.readSubscribers(dataset(), 100)).toEqual([
@@ -84,21 +84,21 @@ describe.each(DATABASES)('the push store on $name', ({ open }) => {
       expect(await subscribers({ ...dataset(), identityPoolId: 'us-east-1:2' })).toEqual([]);
     });
 
-    it('is one, made twice', async () => {
+    it('is idempotent', async () => {
       const deviceId = await register();
       expect(await subscribe(deviceId)).toBe(true);
       expect(await subscribe(deviceId)).toBe(true);
       expect(await subscribers()).toEqual([deviceId]);
     });
 
-    it('is none of a device of another identity or pool', async () => {
+    it('is rejected for a device of another identity or pool', async () => {
       for (const change of [{ identityId: 'us-east-1:2' }, { identityPoolId: 'us-east-1:2' }]) {
         expect(await subscribe(await register(change))).toBe(false);
       }
       expect(await subscribers()).toEqual([]);
     });
 
-    it('ends once', async () => {
+    it('is removed once, without the other subscriptions', async () => {
       const deviceId = await register();
       const other = await register({ token: 'other' });
       await subscribe(deviceId);
@@ -111,7 +111,7 @@ describe.each(DATABASES)('the push store on $name', ({ open }) => {
     });
   });
 
-  it('tells the devices that registered last, where there are too many', async () => {
+  it('returns the devices that registered last if they exceed the limit', async () => {
     const ids: string[] = [];
     for (const index of [0, 1, 2]) {
       const deviceId = await register({ token: `token ${index}` }, 'arn:e', NEW_YEAR + index);
@@ -124,7 +124,7 @@ describe.each(DATABASES)('the push store on $name', ({ open }) => {
   });
 
   it.each(['', 'my phone', "';--", 'ü\u{1f600}', 'x'.repeat(256)])(
-    'knows no device that is called %j',
+    'finds no device with the id %j',
     async (deviceId) => {
       expect(await store.hasDevice(deviceId)).toBe(false);
       expect(await subscribe(deviceId)).toBe(false);
@@ -132,7 +132,7 @@ describe.each(DATABASES)('the push store on $name', ({ open }) => {
     },
   );
 
-  it('tells letters of an id apart', async () => {
+  it('treats device ids as case-sensitive', async () => {
     const deviceId = await register();
     await subscribe(deviceId);
     const upper = deviceId.replace(/^.{8}/, 'AAAAAAAA').toUpperCase();

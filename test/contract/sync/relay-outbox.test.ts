@@ -36,7 +36,7 @@ import {
 } from '../../fixtures/sync/stream-events.ts';
 
 const SHARD = 'shardId-000000000000';
-/** Kinesis refuses it: a partition key has at most 256 characters. */
+/** Kinesis rejects it: a partition key has at most 256 characters. */
 const WRONG_KEY = 'k'.repeat(300);
 
 let emulator: KinesisEmulator;
@@ -92,7 +92,7 @@ describe('the relay', () => {
     }
   }
 
-  it('brings every event to the stream, in order, under its partition key', async () => {
+  it('publishes every event in order, with its partition key', async () => {
     await fill(30);
     await insertOutboxRow(database, { event: '{"value":"ключ \u{1F511}"}', partitionKey: IDENTITY });
     expect(await relay({ batchRows: 7 })).toEqual({
@@ -111,7 +111,7 @@ describe('the relay', () => {
     expect(await outbox.count()).toEqual({ waiting: 0, parked: 0 });
   });
 
-  it('brings over events of the largest size', async () => {
+  it('publishes events of the maximum size', async () => {
     const event = 'x'.repeat(900 * 1024);
     for (let index = 0; index < 12; index += 1) await insertOutboxRow(database, { event });
     expect(await relay()).toMatchObject({ published: 12 });
@@ -120,7 +120,7 @@ describe('the relay', () => {
     );
   });
 
-  it('doubles no work beside another relay', async () => {
+  it('publishes each event once if several relays run concurrently', async () => {
     await fill(200);
     const outcomes = await Promise.all([
       relay({ batchRows: 20 }),
@@ -133,7 +133,7 @@ describe('the relay', () => {
     expect(new Set(texts).size).toBe(200);
   });
 
-  it('publishes twice what a crash kept it from removing, and the query store holds it once', async () => {
+  it('publishes an event again if a crash prevented its removal; the query store has it once', async () => {
     await database.query('DELETE FROM projection.records');
     const event = JSON.stringify(
       wireEvent({ kinesisSyncRecords: [wireRecord({ key: 'level', value: '7' })] }),
@@ -141,9 +141,9 @@ describe('the relay', () => {
     await insertOutboxRow(database, { event, partitionKey: IDENTITY });
     const crash = () => Promise.reject(new Error('killed'));
     await expect(relay({ leaseMs: 60_000 }, { ...outbox, remove: crash })).rejects.toThrow('killed');
-    expect(await relay(), 'while the lease holds').toMatchObject({ published: 0 });
+    expect(await relay(), 'before the lease expires').toMatchObject({ published: 0 });
     await letLeasesAge(database, 60_000);
-    expect(await relay(), 'when it is over').toMatchObject({ published: 1 });
+    expect(await relay(), 'after the lease has expired').toMatchObject({ published: 1 });
 
     const records = await readStream(streamName);
     expect(records.map(textOf)).toEqual([event, event]);
@@ -157,7 +157,7 @@ describe('the relay', () => {
     ]);
   });
 
-  it('parks an event that Kinesis can never take, while those around it go out', async () => {
+  it('parks an event that Kinesis always rejects and publishes the others', async () => {
     await fill(3);
     await insertOutboxRow(database, {
       event: 'poison',
@@ -186,7 +186,7 @@ describe('the relay', () => {
     expect(rows).toEqual([{ event: 'poison', parked_reason: 'ValidationException, 3 attempts' }]);
   });
 
-  it('parks nothing for want of a stream: all of it waits until there is one', async () => {
+  it('parks nothing if the stream is missing, and publishes once the stream exists', async () => {
     await fill(5);
     await emulator.deleteStream(streamName);
     const options = { parkAfterAttempts: 1, retryBaseMs: 0, retryCapMs: 0 };
@@ -205,11 +205,11 @@ describe('the relay', () => {
     expect(await relay(options)).toMatchObject({ published: 5 });
   });
 
-  it('disables the pools of a stream that is gone, no others, and publishes once it is back', async () => {
+  it('disables only the pools of a deleted stream, and publishes once the stream exists again', async () => {
     const pools = createPoolStore(database);
     const other = await emulator.createStream(1);
     const streamingTo = (name: string) => newPool(database, { streams: { ...STREAMING, streamName: name } });
-    const [first, second, apart] = [
+    const [first, second, unaffected] = [
       await streamingTo(streamName),
       await streamingTo(streamName),
       await streamingTo(other),
@@ -219,30 +219,30 @@ describe('the relay', () => {
     await insertOutboxRow(database, { event: 'e0', streamName });
     await insertOutboxRow(database, { event: 'e1', streamName: other });
     const options = { retryBaseMs: 0, retryCapMs: 0, disableAfterAttempts: 2 };
-    expect(await relay({ ...options, timeBudgetMs: -1 }), 'at first it may be on its way').toMatchObject({
+    expect(await relay({ ...options, timeBudgetMs: -1 }), 'it may still be in creation').toMatchObject({
       published: 1,
       goneStreams: [],
       withoutStream: 0,
     });
     expect(await relay(options)).toMatchObject({ published: 0, goneStreams: [streamName] });
-    const gone = {
+    const disabled = {
       ...STREAMING,
       streamName,
       status: 'DISABLED',
       disabledReason: `stream ${streamName} does not exist`,
     };
-    expect([await streams(first), await streams(second)]).toEqual([gone, gone]);
-    expect(await streams(apart)).toMatchObject({ status: 'ENABLED', disabledReason: null });
+    expect([await streams(first), await streams(second)]).toEqual([disabled, disabled]);
+    expect(await streams(unaffected)).toMatchObject({ status: 'ENABLED', disabledReason: null });
     expect((await pools.readPool(first))?.revision).toBe(2);
-    expect(await relay(options), 'it is said once').toMatchObject({ goneStreams: [] });
+    expect(await relay(options), 'it is reported once').toMatchObject({ goneStreams: [] });
 
     await emulator.createStream(1, streamName);
     expect(await relay(options)).toMatchObject({ published: 1 });
     expect((await readStream(streamName)).map(textOf)).toEqual(['e0']);
-    expect(await streams(first), 'the owner enables it').toEqual(gone);
+    expect(await streams(first), 'only the owner enables it again').toEqual(disabled);
   });
 
-  describe('as a function', () => {
+  describe('as a Lambda function', () => {
     const invoke = (options: Partial<RelayOptions> = {}) => {
       const logger = createLogger('relay-outbox');
       const logged = {
@@ -258,12 +258,12 @@ describe('the relay', () => {
         logger,
         options,
       });
-      return { logged, answer: handler({}, createLambdaContext('relay-outbox', region)) };
+      return { logged, result: handler({}, createLambdaContext('relay-outbox', region)) };
     };
 
-    it('says what it did in counts', async () => {
+    it('returns and logs counts', async () => {
       await fill(2);
-      const { logged, answer } = invoke();
+      const { logged, result } = invoke();
       const outcome = {
         published: 2,
         postponed: 0,
@@ -272,24 +272,24 @@ describe('the relay', () => {
         goneStreams: [],
         withoutStream: 0,
       };
-      expect(await answer).toEqual(outcome);
+      expect(await result).toEqual(outcome);
       expect(logged.info).toHaveBeenCalledWith('published', outcome);
     });
 
-    it('says nothing when nothing waits', async () => {
-      const { logged, answer } = invoke();
-      await answer;
+    it('logs nothing if no event is waiting', async () => {
+      const { logged, result } = invoke();
+      await result;
       expect(logged.info).not.toHaveBeenCalled();
     });
 
-    it('fails when nothing gets through', async () => {
+    it('fails if no event can be published', async () => {
       await fill(2);
       await emulator.deleteStream(streamName);
-      const { answer } = invoke();
-      await expect(answer).rejects.toThrow('none of 2 events could be published: ResourceNotFoundException');
+      const { result } = invoke();
+      await expect(result).rejects.toThrow('none of 2 events could be published: ResourceNotFoundException');
     });
 
-    describe('where a stream is gone', () => {
+    describe('if a stream was deleted', () => {
       const options = { disableAfterAttempts: 1, retryBaseMs: 0, retryCapMs: 0 };
       beforeEach(async () => {
         await newPool(database, { streams: { ...STREAMING, streamName } });
@@ -297,35 +297,35 @@ describe('the relay', () => {
         await emulator.deleteStream(streamName);
       });
 
-      it('warns of it once, by its name, and is quiet while its events wait', async () => {
+      it('logs one warning with its name, and no more while its events wait', async () => {
         const first = invoke(options);
-        expect(await first.answer).toMatchObject({ published: 0, goneStreams: [streamName] });
+        expect(await first.result).toMatchObject({ published: 0, goneStreams: [streamName] });
         expect(first.logged.warn.mock.calls).toEqual([
           [expect.stringContaining('gone'), { goneStreams: [streamName] }],
         ]);
         const second = invoke(options);
-        expect(await second.answer).toMatchObject({ published: 0, goneStreams: [] });
+        expect(await second.result).toMatchObject({ published: 0, goneStreams: [] });
         await insertOutboxRow(database, { streamName: await emulator.createStream(1) });
         const third = invoke(options);
-        expect(await third.answer).toMatchObject({ published: 1 });
+        expect(await third.result).toMatchObject({ published: 1 });
         for (const { logged } of [second, third]) expect(logged.warn).not.toHaveBeenCalled();
         for (const { logged } of [first, second, third]) expect(logged.error).not.toHaveBeenCalled();
       });
 
-      it('fails of other causes as before, and counts their events alone', async () => {
+      it('still fails for other reasons, and counts only their events', async () => {
         await insertOutboxRow(database, {
           streamName: await emulator.createStream(1),
           partitionKey: WRONG_KEY,
         });
-        const { answer } = invoke({ disableAfterAttempts: 1 });
-        await expect(answer).rejects.toThrow(/^none of 1 events could be published: .*ValidationException/);
+        const { result } = invoke({ disableAfterAttempts: 1 });
+        await expect(result).rejects.toThrow(/^none of 1 events could be published: .*ValidationException/);
       });
     });
 
-    it('calls parked events an error', async () => {
+    it('logs parked events as an error', async () => {
       await insertOutboxRow(database, { partitionKey: WRONG_KEY });
-      const { logged, answer } = invoke({ parkAfterAttempts: 1 });
-      expect(await answer).toMatchObject({ parked: 1 });
+      const { logged, result } = invoke({ parkAfterAttempts: 1 });
+      expect(await result).toMatchObject({ parked: 1 });
       expect(logged.error).toHaveBeenCalledTimes(1);
     });
   });
@@ -340,7 +340,7 @@ describe('the deployed function', () => {
       /^invalid STREAM_NAME "cognito sync": use the name of the Kinesis stream/,
     ],
     [{ AWS_REGION: region, STREAM_NAME: 'cognito-sync', DATABASE_URL: '' }, /^DATABASE_URL is not set/],
-  ])('says which variable is wrong: %o', (variables, message) => {
+  ])('names the invalid variable: %o', (variables, message) => {
     for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
     onTestFinished(() => void vi.unstubAllEnvs());
     expect(() => handler({}, createLambdaContext('relay-outbox', region))).toThrow(message);
@@ -351,7 +351,7 @@ describe('the publisher', () => {
   const entriesOf = (...texts: string[]): PublishEntry[] =>
     texts.map((text) => ({ partitionKey: 'key', data: Buffer.from(text) }));
 
-  it('sends as many requests as the limits ask for', async () => {
+  it('splits the entries into requests within the limits of Kinesis', async () => {
     const streamName = await emulator.createStream(1);
     const many = entriesOf(...Array.from({ length: 1_201 }, (_, index) => `e${index}`));
     const large = entriesOf(...Array<string>(7).fill('x'.repeat(1024 * 1024 - 3)));
@@ -361,30 +361,30 @@ describe('the publisher', () => {
     expect(await publisher.publish(streamName, [])).toEqual([]);
   });
 
-  it('finds the entries that are wrong among those that are not', async () => {
+  it('rejects only the invalid entries', async () => {
     const streamName = await emulator.createStream(1);
     const entries = entriesOf('e0', 'e1', 'x'.repeat(1024 * 1024 + 1), 'e3', 'e4', 'e5', 'e6');
     entries.push({ partitionKey: '', data: Buffer.from('e7') });
-    const wrong = { error: 'ValidationException', retryable: false };
+    const invalid = { error: 'ValidationException', retryable: false };
     const outcomes = await createKinesisPublisher(emulator.client).publish(streamName, entries);
-    const all = 'published';
-    expect(outcomes).toEqual([all, all, wrong, all, all, all, all, wrong]);
+    const valid = 'published';
+    expect(outcomes).toEqual([valid, valid, invalid, valid, valid, valid, valid, invalid]);
     expect((await readStream(streamName)).map(textOf)).toEqual(['e0', 'e1', 'e3', 'e4', 'e5', 'e6']);
   });
 
-  it('takes a missing stream for something that may pass', async () => {
+  it('reports a missing stream as retryable', async () => {
     expect(await createKinesisPublisher(emulator.client).publish('nowhere', entriesOf('e0', 'e1'))).toEqual([
       { error: 'ResourceNotFoundException', retryable: true, noStream: true },
       { error: 'ResourceNotFoundException', retryable: true, noStream: true },
     ]);
   });
 
-  /** A Kinesis that gives every PutRecords this answer. */
-  async function answering(status: number, answer: unknown) {
+  /** Returns a publisher for a Kinesis that sends this response to every PutRecords. */
+  async function withResponse(status: number, body: unknown) {
     const server = createServer((request, response) => {
       request.resume().on('end', () => {
         response.writeHead(status, { 'Content-Type': 'application/x-amz-json-1.1' });
-        response.end(JSON.stringify(answer));
+        response.end(JSON.stringify(body));
       });
     });
     const client = createKinesisClient({ region, endpoint: await listen(server), credentials });
@@ -396,8 +396,8 @@ describe('the publisher', () => {
     return createKinesisPublisher(client);
   }
 
-  it('tells the throttled entries of a request from the others', async () => {
-    const publisher = await answering(200, {
+  it('reports each failed entry of a request as retryable', async () => {
+    const publisher = await withResponse(200, {
       FailedRecordCount: 2,
       Records: [
         { SequenceNumber: '1', ShardId: SHARD },
@@ -413,12 +413,12 @@ describe('the publisher', () => {
     ]);
   });
 
-  it('takes missing rights, faults and an absent network for something that may pass', async () => {
-    const denied = await answering(400, { __type: 'AccessDeniedException', message: 'not authorized' });
+  it('reports missing permissions, server errors and network failures as retryable', async () => {
+    const denied = await withResponse(400, { __type: 'AccessDeniedException', message: 'not authorized' });
     expect(await denied.publish('stream', entriesOf('e0'))).toEqual([
       { error: 'AccessDeniedException', retryable: true },
     ]);
-    const broken = await answering(500, { __type: 'InternalFailure', message: 'out of order' });
+    const broken = await withResponse(500, { __type: 'InternalFailure', message: 'out of order' });
     expect(await broken.publish('stream', entriesOf('e0'))).toEqual([
       { error: 'InternalFailure', retryable: true },
     ]);

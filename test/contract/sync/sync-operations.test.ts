@@ -32,7 +32,7 @@ function valuesOf({ Records }: Pick<Listed, 'Records'>): Record<string, string |
   return Object.fromEntries(Records.map(({ Key, Value }) => [Key, Value]));
 }
 
-describe('the operations', () => {
+describe('sync operations', () => {
   let database: Database;
   let operations: SyncOperations;
   let clock: { now: number };
@@ -52,7 +52,7 @@ describe('the operations', () => {
     createDevice(createSyncService(database, limits).operations, { identityId });
 
   describe('a first write', () => {
-    it('starts from the listing of a dataset that is not there', async () => {
+    it('follows an empty listing of a dataset that does not exist', async () => {
       expect(await device.list()).toEqual({
         Records: [],
         NextToken: null,
@@ -66,7 +66,7 @@ describe('the operations', () => {
       });
     });
 
-    it('makes the dataset, with count 1', async () => {
+    it('creates the dataset with count 1', async () => {
       const patch: RecordPatch = { ...put('score', '42'), DeviceLastModifiedDate: NEW_YEAR - 500.4 };
       const score = {
         Key: 'score',
@@ -90,7 +90,7 @@ describe('the operations', () => {
       expect(listed.Records).toEqual(expect.arrayContaining([score, name]));
     });
 
-    it('shows in DescribeDataset and ListDatasets', async () => {
+    it('is visible in DescribeDataset and ListDatasets', async () => {
       await device.update(put('é', '12'), put('b', '\u{1F600}'), drop('c'));
       const dataset = {
         IdentityId: device.identity.IdentityId,
@@ -105,7 +105,7 @@ describe('the operations', () => {
       expect(await device.listDatasets()).toEqual({ Datasets: [dataset], Count: 1, NextToken: null });
     });
 
-    it('of an identity is put down to it', async () => {
+    it('by an identity has the identity as LastModifiedBy', async () => {
       const identityId = `us-east-1:${randomUUID()}`;
       const caller: Caller = { kind: 'identity', identityPoolId: POOL, identityId };
       const own = createDevice(operations, { identityId, caller });
@@ -114,8 +114,8 @@ describe('the operations', () => {
     });
   });
 
-  describe('counts', () => {
-    it('rise by one for each call, and all its records get the new one', async () => {
+  describe('sync counts', () => {
+    it('increase by one per call, and all records of the call get the new count', async () => {
       await device.update(put('a', '1'), put('b', '1'), put('c', '1'));
       const { Records } = await device.update(put('a', '2', 1), put('d', '2'));
       expect(Records.map(({ SyncCount }) => SyncCount)).toEqual([2, 2]);
@@ -124,12 +124,12 @@ describe('the operations', () => {
       expect(await device.list({ LastSyncCount: 2 })).toMatchObject({ Records: [], DatasetExists: true });
     });
 
-    it('rise for a value that stays the same', async () => {
+    it('increase even if the value stays the same', async () => {
       await device.update(put('a', '1'));
       expect((await device.update(put('a', '1', 1))).Records).toMatchObject([{ SyncCount: 2 }]);
     });
 
-    it('may be the dataset’s for a record that is older, or not there', async () => {
+    it('of patches may be the dataset’s if the record is older or does not exist', async () => {
       await device.update(put('a', '1'));
       await device.update(put('b', '1'));
       await device.update(put('a', '2', 2), put('new', '1', 2));
@@ -137,7 +137,7 @@ describe('the operations', () => {
     });
 
     it.each([1, 2, Number.MAX_SAFE_INTEGER])(
-      'of %d are refused where the dataset has not got so far',
+      'of %d are rejected if the dataset has a lower count',
       async (count) => {
         const { SyncSessionToken } = await device.list();
         await expect(device.updateWith(SyncSessionToken, put('a', '1', count))).rejects.toEqual(
@@ -155,7 +155,7 @@ describe('the operations', () => {
       },
     );
 
-    it('are no error in the listing of a dataset that never was', async () => {
+    it('of listings are ignored if the dataset never existed', async () => {
       expect(await device.list({ LastSyncCount: 37 })).toMatchObject({
         DatasetExists: false,
         DatasetSyncCount: 0,
@@ -163,7 +163,7 @@ describe('the operations', () => {
       });
     });
 
-    it.each([-1, 0.5, Number.NaN, 2 ** 53])('of %d are none', async (count) => {
+    it.each([-1, 0.5, Number.NaN, 2 ** 53])('of %d are invalid', async (count) => {
       await expect(device.list({ LastSyncCount: count })).rejects.toEqual(
         error('InvalidParameterException', /'lastSyncCount'/),
       );
@@ -172,7 +172,7 @@ describe('the operations', () => {
       );
     });
 
-    it('come with dates that rise, even if the clock does not', async () => {
+    it('have increasing dates even if the clock is set back', async () => {
       await device.update(put('a', '1'));
       clock.now -= HOUR;
       expect((await device.update(put('a', '2', 1))).Records).toMatchObject([
@@ -188,7 +188,7 @@ describe('the operations', () => {
   });
 
   describe('a conflict', () => {
-    it('is a patch that is older than its record', async () => {
+    it('occurs if a patch is older than its record', async () => {
       await device.update(put('a', '1'));
       await device.update(put('a', '2', 1));
       await expect(device.update(put('a', '3'))).rejects.toEqual(conflict('a', 2, 0));
@@ -196,12 +196,12 @@ describe('the operations', () => {
       await expect(device.update(drop('a', 1))).rejects.toEqual(conflict('a', 2, 1));
     });
 
-    it('is one for the same value, too', async () => {
+    it('occurs even if the value is the same', async () => {
       await device.update(put('a', '1'));
       await expect(device.update(put('a', '1'))).rejects.toEqual(conflict('a', 1, 0));
     });
 
-    it('fails the whole call, which then changes and spends nothing', async () => {
+    it('fails the whole call, which changes and spends nothing', async () => {
       await device.update(put('a', '1'));
       const { SyncSessionToken } = await device.list();
       const call = device.updateWith(SyncSessionToken, put('b', '1'), put('a', '2'));
@@ -217,7 +217,7 @@ describe('the operations', () => {
   });
 
   describe('a removed record', () => {
-    it('stays as a tombstone, in the answer and in every listing', async () => {
+    it('stays as a tombstone in the response and in every listing', async () => {
       await device.update(put('a', '1'), put('b', '1'));
       const { Records } = await device.update({ ...drop('a', 1), Value: '' });
       expect(Records).toEqual([
@@ -235,12 +235,12 @@ describe('the operations', () => {
       expect((await device.describe()).Dataset).toMatchObject({ NumRecords: 1, DataStorage: 2 });
     });
 
-    it('need not have been there', async () => {
+    it('need not have existed', async () => {
       expect((await device.update(drop('never'))).Records).toMatchObject([{ Value: null, SyncCount: 1 }]);
       expect(await device.list()).toMatchObject({ DatasetExists: true, DatasetSyncCount: 1 });
     });
 
-    it('can be made again by who knows of the removal', async () => {
+    it('can be created again by a device that knows of the removal', async () => {
       await device.update(put('a', '1'));
       await device.update(drop('a', 1));
       await expect(device.update(put('a', '2'))).rejects.toEqual(conflict('a', 2, 0));
@@ -255,7 +255,7 @@ describe('the operations', () => {
       clock.now += HOUR;
     });
 
-    it('is given back as it was, and is not there any more', async () => {
+    it('is returned by DeleteDataset and no longer exists', async () => {
       const before = (await device.describe()).Dataset;
       expect(await device.remove()).toEqual({ Dataset: before });
       await expect(device.describe()).rejects.toEqual(NOT_FOUND);
@@ -268,22 +268,28 @@ describe('the operations', () => {
       expect(rows).toEqual([]);
     });
 
-    it('is known as deleted to those who had it', async () => {
+    it('is reported as deleted to devices that had it', async () => {
       await device.remove();
-      const gone = { Records: [], Count: 0, DatasetSyncCount: 2, DatasetExists: false, LastModifiedBy: null };
+      const deleted = {
+        Records: [],
+        Count: 0,
+        DatasetSyncCount: 2,
+        DatasetExists: false,
+        LastModifiedBy: null,
+      };
       expect(await device.list({ LastSyncCount: 1 })).toMatchObject({
-        ...gone,
+        ...deleted,
         DatasetDeletedAfterRequestedSyncCount: true,
       });
       for (const LastSyncCount of [undefined, 0, 2, 99]) {
         expect(await device.list({ LastSyncCount })).toMatchObject({
-          ...gone,
+          ...deleted,
           DatasetDeletedAfterRequestedSyncCount: false,
         });
       }
     });
 
-    it('goes on with its counts and dates when it is made again, without what it had', async () => {
+    it('continues its counts and dates when it is created again, without its old records', async () => {
       await device.remove();
       clock.now -= HOUR;
       const { Records } = await device.update(put('b', '2'), put('c', '2', 2));
@@ -299,7 +305,7 @@ describe('the operations', () => {
       });
     });
 
-    it('made again tells those who had the old one, with all that it now has', async () => {
+    it('reports the deletion and all new records to devices that had the old one', async () => {
       await device.remove();
       await device.update(put('a', '2'));
       await device.update(put('c', '3'));
@@ -312,7 +318,7 @@ describe('the operations', () => {
       expect((await device.list()).DatasetDeletedAfterRequestedSyncCount).toBe(false);
     });
 
-    it('can be written with a token from before', async () => {
+    it('can be written with a token from before the deletion', async () => {
       const token = await device.token();
       await device.remove();
       await device.updateWith(token, put('a', '2'));
@@ -320,8 +326,8 @@ describe('the operations', () => {
     });
   });
 
-  describe('a token', () => {
-    it('is spent by an update: neither another update nor a listing takes it', async () => {
+  describe('a session token', () => {
+    it('is spent by an update and then rejected by updates and listings', async () => {
       const token = await device.token();
       await device.updateWith(token, put('a', '1'));
       await expect(device.updateWith(token, put('b', '1'))).rejects.toEqual(INVALID_TOKEN);
@@ -330,14 +336,14 @@ describe('the operations', () => {
       expect(valuesOf(await device.list())).toEqual({ a: '1' });
     });
 
-    it('stays spent when the dataset is deleted and made again', async () => {
+    it('stays spent after the dataset is deleted', async () => {
       const token = await device.token();
       await device.updateWith(token, put('a', '1'));
       await device.remove();
       await expect(device.updateWith(token, put('a', '1'))).rejects.toEqual(INVALID_TOKEN);
     });
 
-    it('stays spent as long as any host may take it for good', async () => {
+    it('stays spent as long as a host whose clock is behind accepts it', async () => {
       const token = await device.token();
       await device.updateWith(token, put('a', '1'));
       clock.now += 24 * HOUR - 1;
@@ -349,7 +355,7 @@ describe('the operations', () => {
       await expect(device.updateWith(token, put('a', '4', 3))).rejects.toEqual(INVALID_TOKEN);
     });
 
-    it('is another one for each listing, unless it is given', async () => {
+    it('is new for each listing, unless the request contains one', async () => {
       const token = await device.token();
       expect(await device.token()).not.toBe(token);
       expect((await device.list({ SyncSessionToken: token })).SyncSessionToken).toBe(token);
@@ -364,7 +370,7 @@ describe('the operations', () => {
       await expect(device.updateWith(token, put('a', '1'))).rejects.toEqual(INVALID_TOKEN);
     });
 
-    it('is valid for its dataset of its identity alone', async () => {
+    it('is valid only for its dataset of its identity', async () => {
       const { IdentityId: identityId } = device.identity;
       const tokens = [
         await createDevice(operations).token(),
@@ -403,7 +409,7 @@ describe('the operations', () => {
       return pages;
     };
 
-    it('have all records once, and one token and count', async () => {
+    it('contain each record once and the same session token', async () => {
       await device.update(...Array.from({ length: 7 }, (_, index) => put(`key ${index}`, String(index))));
       const pages = await everyPage(3);
       expect(pages.map(({ Count, Records }) => [Count, Records.length])).toEqual([
@@ -416,7 +422,7 @@ describe('the operations', () => {
       await device.updateWith(pages[2]?.SyncSessionToken ?? '', put('key 0', 'new', 1));
     });
 
-    it('go on from the count that the first one was asked for', async () => {
+    it('continue from the LastSyncCount of the first request', async () => {
       await device.update(put('old', '1'));
       await device.update(put('a', '1'), put('b', '1'), put('c', '1'));
       const pages = await everyPage(2, 1);
@@ -427,7 +433,7 @@ describe('the operations', () => {
       ]);
     });
 
-    it('leave what changes meanwhile to the next listing', async () => {
+    it('leave concurrent changes to the next listing', async () => {
       await device.update(...['a', 'b', 'c', 'd'].map((key) => put(key, '1')));
       const first = await device.list({ MaxResults: 2 });
       await device.update(...['a', 'b', 'c', 'd', 'e'].map((key) => put(key, '2', 1)));
@@ -436,7 +442,7 @@ describe('the operations', () => {
       expect((await device.list({ LastSyncCount: 1 })).Count).toBe(5);
     });
 
-    it('tell of a deletion meanwhile', async () => {
+    it('report a concurrent deletion', async () => {
       await device.update(put('first', '1'));
       await device.update(...['a', 'b', 'c'].map((key) => put(key, '1')));
       const first = await device.list({ MaxResults: 2, LastSyncCount: 1 });
@@ -448,7 +454,7 @@ describe('the operations', () => {
       });
     });
 
-    it('hold a whole dataset with its tombstones where the client does not say how much', async () => {
+    it('contain the whole dataset with its tombstones if MaxResults is missing', async () => {
       const keys = Array.from({ length: 1_100 }, (_, index) => `key ${index}`);
       await device.update(...keys.map((key) => drop(key)));
       await device.update(...keys.slice(0, 1_024).map((key) => put(key, 'x', 1)));
@@ -459,13 +465,13 @@ describe('the operations', () => {
       });
     });
 
-    it.each([0, -1, 1.5, 1_025, Number.NaN])('hold no %d results', async (MaxResults) => {
-      const refused = error('InvalidParameterException', /'maxResults'/);
-      await expect(device.list({ MaxResults })).rejects.toEqual(refused);
-      await expect(device.listDatasets({ MaxResults })).rejects.toEqual(refused);
+    it.each([0, -1, 1.5, 1_025, Number.NaN])('cannot have %d results', async (MaxResults) => {
+      const invalid = error('InvalidParameterException', /'maxResults'/);
+      await expect(device.list({ MaxResults })).rejects.toEqual(invalid);
+      await expect(device.listDatasets({ MaxResults })).rejects.toEqual(invalid);
     });
 
-    it('of another dataset, tampered with, expired or spent are none', async () => {
+    it('are rejected if the token is of another dataset, tampered with, expired or spent', async () => {
       await device.update(put('a', '1'), put('b', '1'));
       const { IdentityId: identityId } = device.identity;
       const other = createDevice(operations, { identityId, datasetName: 'other' });
@@ -480,7 +486,7 @@ describe('the operations', () => {
       await expect(device.list({ NextToken: late.NextToken ?? '' })).rejects.toEqual(INVALID_NEXT);
     });
 
-    it('of datasets have all once', async () => {
+    it('of ListDatasets contain each dataset once', async () => {
       const { IdentityId: identityId } = device.identity;
       for (const datasetName of ['c', 'a', 'B']) {
         await createDevice(operations, { identityId, datasetName }).update(put('k', 'v'));
@@ -489,13 +495,13 @@ describe('the operations', () => {
       expect(first.Datasets.map(({ DatasetName }) => DatasetName)).toEqual(['B', 'a']);
       const second = await device.listDatasets({ MaxResults: 2, NextToken: first.NextToken ?? '' });
       expect(second).toMatchObject({ Datasets: [{ DatasetName: 'c' }], Count: 1, NextToken: null });
-      const stranger = createDevice(operations);
-      await expect(stranger.listDatasets({ NextToken: first.NextToken ?? '' })).rejects.toEqual(INVALID_NEXT);
+      const other = createDevice(operations);
+      await expect(other.listDatasets({ NextToken: first.NextToken ?? '' })).rejects.toEqual(INVALID_NEXT);
     });
   });
 
   describe('limits', () => {
-    it('of datasets hold back new ones alone', async () => {
+    it('of datasets apply only to new ones', async () => {
       const { IdentityId: identityId } = device.identity;
       const service = createSyncService(database, { datasetsPerIdentity: 2 });
       const named = (datasetName: string) => createDevice(service.operations, { identityId, datasetName });
@@ -508,18 +514,18 @@ describe('the operations', () => {
       await expect(named('a').update(put('k', 'v'))).rejects.toEqual(LIMIT);
     });
 
-    it('of datasets hold when many are made at once', async () => {
+    it('of datasets apply to concurrent creations', async () => {
       const { IdentityId: identityId } = device.identity;
-      const made = await Promise.allSettled(
+      const outcomes = await Promise.allSettled(
         Array.from({ length: 24 }, (_, index) =>
           createDevice(operations, { identityId, datasetName: `d${index}` }).update(put('k', 'v')),
         ),
       );
-      expect(made.filter(({ status }) => status === 'fulfilled')).toHaveLength(20);
+      expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(20);
       expect((await device.listDatasets()).Count).toBe(20);
     });
 
-    it('of records count live ones', async () => {
+    it('of records count only live ones', async () => {
       const limited = limitedDevice({ recordsPerDataset: 2 });
       await limited.update(put('a', '1'), put('b', '1'), drop('x'));
       const token = await limited.token();
@@ -536,7 +542,7 @@ describe('the operations', () => {
       expect((await limited.describe()).Dataset.DataStorage).toBe(7);
     });
 
-    it('that were lowered let a dataset become smaller, not larger', async () => {
+    it('that were lowered allow a dataset to shrink but not to grow', async () => {
       await device.update(put('a', '1234'), put('b', '1234'), put('c', '1234'));
       const limited = limitedDevice({ recordsPerDataset: 1, datasetBytes: 5 });
       await limited.update(put('a', '12', 1), drop('c', 1));
@@ -544,7 +550,7 @@ describe('the operations', () => {
       await expect(limited.update(put('d', ''))).rejects.toEqual(LIMIT);
     });
 
-    it('of a call are told before anything is done', async () => {
+    it('of a call are checked before anything is written', async () => {
       await expect(limitedDevice({ patchesPerCall: 1 }).update(put('a', ''), put('b', ''))).rejects.toEqual(
         LIMIT,
       );
@@ -553,7 +559,7 @@ describe('the operations', () => {
       await expect(device.update(put('b', 'x'.repeat(200_000)))).rejects.toEqual(LIMIT);
     });
 
-    it('take a full dataset in one call', async () => {
+    it('allow a full dataset in one call', async () => {
       const patches = Array.from({ length: 1_024 }, (_, index) =>
         put(`${index} `.padEnd(40, 'k'), 'v'.repeat(500)),
       );
@@ -563,8 +569,8 @@ describe('the operations', () => {
     });
   });
 
-  describe('a bad patch', () => {
-    const odd: [string, RecordPatch[], string][] = [
+  describe('patch validation', () => {
+    const invalidPatches: [string, RecordPatch[], string][] = [
       ['NUL in a key', [put('a\0', '')], '1.member.key'],
       ['NUL in a value', [put('a', ''), put('b', 'secret\0')], '2.member.value'],
       ['half a surrogate pair in a key', [put('\ud83d', '')], '1.member.key'],
@@ -572,27 +578,27 @@ describe('the operations', () => {
       ['an empty key', [put('', '')], '1.member.key'],
       ['a key that is too long', [put('k'.repeat(1_025), '')], '1.member.key'],
       ['a key twice', [put('a', '1'), put('b', ''), drop('a')], '3.member.key'],
-      ['no value', [{ Op: 'replace', Key: 'a', SyncCount: 0 }], '1.member.value'],
+      ['a missing value', [{ Op: 'replace', Key: 'a', SyncCount: 0 }], '1.member.value'],
       [
-        'a date without end',
+        'a date out of range',
         [{ ...put('a', ''), DeviceLastModifiedDate: 9e15 }],
         '1.member.deviceLastModifiedDate',
       ],
       [
-        'no date',
+        'an invalid date',
         [{ ...put('a', ''), DeviceLastModifiedDate: Number.NaN }],
         '1.member.deviceLastModifiedDate',
       ],
     ];
 
-    it.each(odd)('with %s is refused by name, and nothing is written', async (_, patches, path) => {
-      const refused = await device.update(...patches).catch((reason: unknown) => reason);
-      expect(refused).toEqual(error('InvalidParameterException', new RegExp(`'recordPatches\\.${path}'`)));
-      expect(String(refused)).not.toContain('secret');
+    it.each(invalidPatches)('rejects %s, names its path and writes nothing', async (_, patches, path) => {
+      const outcome = await device.update(...patches).catch((reason: unknown) => reason);
+      expect(outcome).toEqual(error('InvalidParameterException', new RegExp(`'recordPatches\\.${path}'`)));
+      expect(String(outcome)).not.toContain('secret');
       expect((await device.list()).DatasetExists).toBe(false);
     });
 
-    it('is none with the longest key and any other text', async () => {
+    it('accepts the longest key and unusual characters', async () => {
       const key = '鍵'.repeat(1_024);
       const value = '\uFEFF\u0001"\\{}\u{1F600}\u2028';
       await device.update(put(key, value));
@@ -600,27 +606,27 @@ describe('the operations', () => {
     });
   });
 
-  describe('a stranger', () => {
-    it('is refused by every operation, whether the dataset is there or not', async () => {
+  describe('another identity', () => {
+    it('is rejected by every operation, whether the dataset exists or not', async () => {
       await device.update(put('a', '1'));
-      const refused = error(
+      const notAuthorized = error(
         'NotAuthorizedException',
         'These credentials are not valid for accessing this resource',
       );
       const { IdentityId: identityId } = device.identity;
-      const strangers: Caller[] = [
+      const otherCallers: Caller[] = [
         { kind: 'identity', identityPoolId: POOL, identityId: `us-east-1:${randomUUID()}` },
         { kind: 'identity', identityPoolId: `us-east-1:${randomUUID()}`, identityId },
       ];
-      for (const caller of strangers) {
+      for (const caller of otherCallers) {
         for (const datasetName of ['game', 'missing']) {
-          const stranger = createDevice(operations, { identityId, datasetName, caller });
-          await expect(stranger.list()).rejects.toEqual(refused);
-          await expect(stranger.list({ SyncSessionToken: 'x' })).rejects.toEqual(refused);
-          await expect(stranger.updateWith('x', put('a', '\0'))).rejects.toEqual(refused);
-          await expect(stranger.listDatasets()).rejects.toEqual(refused);
-          await expect(stranger.describe()).rejects.toEqual(refused);
-          await expect(stranger.remove()).rejects.toEqual(refused);
+          const other = createDevice(operations, { identityId, datasetName, caller });
+          await expect(other.list()).rejects.toEqual(notAuthorized);
+          await expect(other.list({ SyncSessionToken: 'x' })).rejects.toEqual(notAuthorized);
+          await expect(other.updateWith('x', put('a', '\0'))).rejects.toEqual(notAuthorized);
+          await expect(other.listDatasets()).rejects.toEqual(notAuthorized);
+          await expect(other.describe()).rejects.toEqual(notAuthorized);
+          await expect(other.remove()).rejects.toEqual(notAuthorized);
         }
       }
       expect(valuesOf(await device.list())).toEqual({ a: '1' });
@@ -628,7 +634,7 @@ describe('the operations', () => {
   });
 
   describe('the stream', () => {
-    it('gets one event for each change, which its consumers can read', async () => {
+    it('receives one event for each change, which consumers can decode', async () => {
       await device.update({ ...put('a', '1'), DeviceLastModifiedDate: NEW_YEAR - 5 }, put('b', '1'));
       await device.update(drop('a', 1));
       await device.remove();
@@ -657,7 +663,7 @@ describe('the operations', () => {
         { ...dataset, operation: 'remove', ...version(3) },
       ];
       const found = await events();
-      // The text, because the order of the members counts.
+      // Compares the text, because the order of the members matters.
       expect(found.map((event) => JSON.stringify(event))).toEqual(
         expected.map((event) => JSON.stringify(event)),
       );
@@ -665,11 +671,11 @@ describe('the operations', () => {
       expect(kinds).toEqual(['records', 'records', 'removal']);
     });
 
-    it('is nudged once a change is committed, and what comes of it is nobody’s error', async () => {
-      const told: string[] = [];
+    it('is nudged after a change is committed; a failure of the nudge is ignored', async () => {
+      const nudged: string[] = [];
       const service = createSyncService(database, {}, async (outboxId) => {
         const { rows } = await database.query('SELECT 1 FROM sync.outbox WHERE outbox_id = $1', [outboxId]);
-        if (rows.length === 1) told.push(outboxId);
+        if (rows.length === 1) nudged.push(outboxId);
         throw new Error('the stream is down');
       });
       const nudging = createDevice(service.operations);
@@ -677,12 +683,12 @@ describe('the operations', () => {
       await nudging.update();
       await expect(nudging.update(put('a', '2'))).rejects.toEqual(conflict('a', 1, 0));
       await nudging.remove();
-      expect(told).toHaveLength(2);
+      expect(nudged).toHaveLength(2);
     });
   });
 
-  describe('at the same time', () => {
-    it('two updates with one token: one wins', async () => {
+  describe('concurrently', () => {
+    it('only one of two updates with the same token succeeds', async () => {
       for (let round = 0; round < 5; round += 1) {
         const token = await device.token();
         const both = await Promise.allSettled([
@@ -695,18 +701,18 @@ describe('the operations', () => {
       }
     });
 
-    it('eight devices that count one record up lose nothing', async () => {
+    it('eight devices that increment one record lose no increment', async () => {
       await device.update(put('count', '0'));
-      const countUp = async () => {
+      const increment = async () => {
         const { Records, SyncSessionToken } = await device.list();
         const current = Records[0];
         const next = String(Number(current?.Value) + 1);
         await device.updateWith(SyncSessionToken, put('count', next, current?.SyncCount));
       };
       const conflicts: unknown[] = [];
-      const countUpFiveTimes = async () => {
+      const incrementFiveTimes = async () => {
         for (let done = 0; done < 5; ) {
-          await countUp().then(
+          await increment().then(
             () => {
               done += 1;
             },
@@ -714,7 +720,7 @@ describe('the operations', () => {
           );
         }
       };
-      await Promise.all(Array.from({ length: 8 }, countUpFiveTimes));
+      await Promise.all(Array.from({ length: 8 }, incrementFiveTimes));
       const listed = await device.list();
       expect(valuesOf(listed)).toEqual({ count: '40' });
       expect(listed.DatasetSyncCount).toBe(41);
@@ -726,7 +732,7 @@ describe('the operations', () => {
       expect(counts.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 41 }, (_, index) => index + 1));
     });
 
-    it('eight devices that write records of their own need not try again', async () => {
+    it('eight devices that write their own records need no retry', async () => {
       const write = async (_: unknown, writer: number) => {
         for (let round = 0; round < 5; round += 1) await device.update(put(`${writer}-${round}`, 'x'));
       };
@@ -735,8 +741,8 @@ describe('the operations', () => {
       expect((await device.describe()).Dataset.NumRecords).toBe(40);
     });
 
-    it('updates and deletions leave a dataset that adds up', async () => {
-      // A removal is never the last of all: its device writes after it.
+    it('updates and deletions leave a consistent dataset', async () => {
+      // A deletion is never the last call, because its device writes after it.
       const write = async (_: unknown, writer: number) => {
         for (let round = 0; round < 6; round += 1) {
           if (writer === 0 && round % 2 === 0) await device.remove().catch(() => undefined);

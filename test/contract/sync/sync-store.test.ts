@@ -36,12 +36,12 @@ function record(key: string, value: string | null, syncCount = 1): SyncRecord {
     Value: value,
     SyncCount: syncCount,
     LastModifiedDate: NEW_YEAR + syncCount,
-    LastModifiedBy: 'somebody',
+    LastModifiedBy: 'writer',
     DeviceLastModifiedDate: null,
   };
 }
 
-/** The next state of a dataset, with the values given as its records; the sizes are none of the store's business. */
+/** Returns the next state of a dataset with these values as its records. The store does not check the sizes. */
 function updateOf(
   { dataset }: Snapshot,
   values: Record<string, string | null>,
@@ -55,7 +55,7 @@ function updateOf(
       deletedSyncCount: dataset?.deletedSyncCount ?? 0,
       creationDate: NEW_YEAR,
       lastModifiedDate: NEW_YEAR + syncCount,
-      lastModifiedBy: 'somebody',
+      lastModifiedBy: 'writer',
       dataStorage: 11,
       numRecords: 2,
     },
@@ -102,12 +102,12 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       update: deletionOf(snapshot),
       answer: null,
     }));
-  const look = async (keys: string[] = [], session: ReturnType<typeof newSession> | null = null) =>
+  const peek = async (keys: string[] = [], session: ReturnType<typeof newSession> | null = null) =>
     (await store.change(GAME, { keys, session }, (snapshot) => ({ update: null, answer: snapshot }))).answer;
   const rowsIn = async (table: string) =>
     (await database.query<{ n: number }>(`SELECT count(*) AS n FROM sync.${table}`)).rows[0]?.n;
 
-  it('has nothing at first', async () => {
+  it('is empty at first', async () => {
     expect(await store.readRecords(GAME, ALL)).toEqual({
       dataset: null,
       mergedDatasetNames: [],
@@ -117,7 +117,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     });
     expect(await store.readDataset(GAME)).toBeNull();
     expect(await store.readDatasets(GAME, { after: '', limit: null })).toEqual([]);
-    expect(await look(['a'])).toEqual({
+    expect(await peek(['a'])).toEqual({
       dataset: null,
       spent: false,
       identityDatasets: 0,
@@ -126,18 +126,18 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     });
   });
 
-  it('gives a dataset and its records as they were written', async () => {
-    const odd = {
+  it('returns a dataset and its records as they were written', async () => {
+    const unusual = {
       'a\\"{}, NULL': "'; \u{1F600}é鍵\uFEFF\t\r\n",
       empty: '',
       null: 'NULL',
       '\uFEFFk': '{"x":[]}',
     };
-    const records: SyncRecord[] = Object.entries(odd).map(([key, value], index) => ({
+    const records: SyncRecord[] = Object.entries(unusual).map(([key, value], index) => ({
       ...record(key, value),
       DeviceLastModifiedDate: index === 0 ? -62_135_596_800_000 : null,
     }));
-    await update(odd, { records });
+    await update(unusual, { records });
     const read = await store.readRecords(GAME, ALL);
     expect(read.records.toSorted(byKey)).toEqual(records.toSorted(byKey));
     const dataset: StoredDataset = {
@@ -146,7 +146,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       deletedSyncCount: 0,
       creationDate: NEW_YEAR,
       lastModifiedDate: NEW_YEAR + 1,
-      lastModifiedBy: 'somebody',
+      lastModifiedBy: 'writer',
       dataStorage: 11,
       numRecords: 2,
     };
@@ -159,12 +159,12 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     expect(await store.readDatasets(GAME, { after: '', limit: null })).toEqual([dataset]);
   });
 
-  it('decides on the records asked for alone, with the bytes of their values', async () => {
+  it('decides only on the requested records, with the bytes of their values', async () => {
     await update({ a: 'é', b: '12345', gone: null });
-    expect(await look(['a', 'gone', 'never'])).toEqual({
+    expect(await peek(['a', 'gone', 'never'])).toEqual({
       dataset: expect.objectContaining({ syncCount: 1 }),
       spent: false,
-      // Counted only where the dataset is to be made.
+      // Counted only if the dataset does not exist.
       identityDatasets: 0,
       poolExists: true,
       records: new Map([
@@ -174,7 +174,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     });
   });
 
-  it('puts the event into the outbox with the change, and says its id', async () => {
+  it('writes the event to the outbox with the change and returns its id', async () => {
     const { outboxId } = await update(
       { a: '1' },
       { event: { partitionKey: 'who', data: '{"x":"é"}', payload: null } },
@@ -195,7 +195,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     ]);
   });
 
-  describe('in a pool', () => {
+  describe('streaming', () => {
     const payload = { payloadId: randomUUID(), body: '[{"key":"é"}]', expiresAt: NEW_YEAR };
     const offloaded = { event: { partitionKey: 'who', data: '{}', payload } };
     const streaming = (streams: Partial<PoolStreams> | null) =>
@@ -208,7 +208,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       (await database.query('SELECT stream_name FROM sync.outbox ORDER BY created_at')).rows.map(
         (row) => row.stream_name,
       );
-    // One that remembers what it wrote in this test alone.
+    // Its cache contains only what this test wrote.
     beforeEach(async () => {
       store = createSyncStore(database);
       await database.query('DELETE FROM sync.payloads');
@@ -219,12 +219,12 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     });
 
     it.each([
-      ['never', null],
-      ['no more', { ...STREAMING, status: 'DISABLED' as const }],
-    ])('that streams %s publishes nothing, whichever way it is changed', async (_, streams) => {
+      ['not configured', null],
+      ['disabled', { ...STREAMING, status: 'DISABLED' as const }],
+    ])('publishes no change if it is %s', async (_, streams) => {
       await streaming(streams);
       const first = await update({ a: '1' }, offloaded);
-      // Written without being read before, as is the next.
+      // Decided on the cached snapshot, without a read.
       const second = await update({ a: '2' }, offloaded);
       const third = await remove();
       expect([first.outboxId, second.outboxId, third.outboxId]).toEqual([null, null, null]);
@@ -232,12 +232,12 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       expect(await store.readRecords(GAME, ALL)).toMatchObject({ dataset: { syncCount: 3 } });
     });
 
-    it('that is not there publishes nothing', async () => {
+    it('publishes nothing if the pool does not exist', async () => {
       const { outboxId } = await update({ a: '1' }, offloaded, { ...GAME, identityPoolId: 'us-east-1:0' });
       expect([outboxId, await rowsIn('outbox'), await payloads()]).toEqual([null, 0, []]);
     });
 
-    it('publishes to the stream that it has at that moment, with and without reading before', async () => {
+    it('publishes to the current stream of the pool, with and without a cached snapshot', async () => {
       await update({ a: '1' });
       await streaming({ ...STREAMING, streamName: 'other' });
       await update({ a: '2' });
@@ -247,7 +247,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       expect(await streamsOf()).toEqual(['cognito-sync', 'other', 'other', 'cognito-sync']);
     });
 
-    it('stores the payload of an event with it, once', async () => {
+    it('stores the payload with its event, once', async () => {
       const { outboxId } = await update({ a: '1' }, offloaded);
       expect(outboxId).not.toBeNull();
       expect(await payloads()).toEqual([
@@ -258,16 +258,16 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
 
   it.each([
     ['new', 0],
-    ['known', 1],
+    ['existing', 1],
   ])(
-    'writes nothing to a %s dataset where the decision throws or is to write nothing',
+    'writes nothing if the decision throws or returns no update: %s dataset',
     async (_, updates) => {
       for (let done = 0; done < updates; done += 1) await update({ a: '1' });
-      const mistake = new Error('stale');
-      const refused = store.change(GAME, { keys: ['a'], session: null }, (): UpdateDecision<null> => {
-        throw mistake;
+      const error = new Error('stale');
+      const failed = store.change(GAME, { keys: ['a'], session: null }, (): UpdateDecision<null> => {
+        throw error;
       });
-      await expect(refused).rejects.toBe(mistake);
+      await expect(failed).rejects.toBe(error);
       const nothing = await store.change(GAME, { keys: ['a'], session: null }, () => ({
         update: null,
         answer: 'nothing',
@@ -279,17 +279,17 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     },
   );
 
-  it('knows a spent session until it is forgotten', async () => {
+  it('recognizes a spent session until its row is deleted', async () => {
     const session = newSession(NEW_YEAR + 10);
-    expect(await look([], session)).toMatchObject({ spent: false });
+    expect(await peek([], session)).toMatchObject({ spent: false });
     await update({ a: '1' }, { spend: { session, forgetBefore: 0 } });
-    expect(await look([], session)).toMatchObject({ spent: true });
+    expect(await peek([], session)).toMatchObject({ spent: true });
     expect(await store.readRecords(GAME, { ...ALL, session })).toMatchObject({ spent: true });
-    expect(await look([], newSession(NEW_YEAR + 10))).toMatchObject({ spent: false });
+    expect(await peek([], newSession(NEW_YEAR + 10))).toMatchObject({ spent: false });
     await update({ a: '2' }, { spend: { session: newSession(), forgetBefore: NEW_YEAR + 10 } });
-    expect(await look([], session)).toMatchObject({ spent: true });
+    expect(await peek([], session)).toMatchObject({ spent: true });
     await update({ a: '3' }, { spend: { session: newSession(), forgetBefore: NEW_YEAR + 11 } });
-    expect(await look([], session)).toMatchObject({ spent: false });
+    expect(await peek([], session)).toMatchObject({ spent: false });
   });
 
   it('reads records above a count, in pages, up to a count', async () => {
@@ -321,7 +321,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     ]);
   });
 
-  it('has no next page after one that ends with the last record', async () => {
+  it('returns no next page after a page that ends with the last record', async () => {
     await update({ a: '', b: '' });
     expect(await store.readRecords(GAME, { ...ALL, limit: 2 })).toMatchObject({ next: null });
   });
@@ -338,7 +338,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     expect(await names({ after: 'B', limit: 2 })).toEqual(['_', 'ab']);
   });
 
-  it('names the copies of a dataset that exist, whether it ever was or not', async () => {
+  it('returns the names of existing copies, even if their dataset never existed', async () => {
     const copyOf = (root: DatasetKey, datasetName: string) =>
       database.query('INSERT INTO sync.merged_datasets (dataset_id, root_dataset_id) VALUES ($1, $2)', [
         datasetId({ ...GAME, datasetName }),
@@ -369,14 +369,14 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     expect(await names({ ...GAME, datasetName: 'other' })).toEqual([]);
     statements = 0;
     expect(await names({ ...GAME, datasetName: 'other.a' })).toEqual([]);
-    // Which is what nearly every listing is: that there are no copies is known in the one round trip.
+    // Nearly every listing is like this one, so it must not take a second round trip for the copies.
     expect(statements).toBe(1);
     await remove({ ...GAME, datasetName: 'game._' });
     await update({ a: '1' }, {}, { ...GAME, datasetName: 'game._' });
     expect(await names(GAME)).toEqual(['game.B', 'game.b']);
   });
 
-  it('keeps of a deleted dataset its count and date, and none of its records', async () => {
+  it('keeps the count and date of a deleted dataset, but no records', async () => {
     await update({ a: '1', b: null });
     await remove();
     expect(await store.readDataset(GAME)).toBeNull();
@@ -384,16 +384,16 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       dataset: { syncCount: 2, deletedSyncCount: 2 },
       records: [],
     });
-    expect(await look()).toMatchObject({ dataset: { lastModifiedDate: NEW_YEAR + 2 }, identityDatasets: 0 });
+    expect(await peek()).toMatchObject({ dataset: { lastModifiedDate: NEW_YEAR + 2 }, identityDatasets: 0 });
     expect(await rowsIn('records')).toBe(0);
     await update({ a: '2' });
-    expect(await look(['a', 'b'])).toMatchObject({
+    expect(await peek(['a', 'b'])).toMatchObject({
       dataset: { syncCount: 3, deletedSyncCount: 2 },
       records: new Map([['a', { syncCount: 3, valueBytes: 1 }]]),
     });
   });
 
-  it('erases a deleted dataset of more rows than a transaction may change', async () => {
+  it('erases a deleted dataset with more rows than one transaction may change', async () => {
     const many = (from: number) =>
       Object.fromEntries(Array.from({ length: 2_000 }, (_, index) => [`key ${from + index}`, null]));
     await update(many(0));
@@ -404,18 +404,18 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     expect(await rowsIn('records')).toBe(1);
   });
 
-  it('shows nothing from before a deletion, even if it is still there', async () => {
+  it('hides records from before a deletion, even if their rows still exist', async () => {
     await update({ old: '1' });
     await database.query('UPDATE sync.datasets SET sync_count = 2, deleted_sync_count = 2');
     expect(keysOf(await store.readRecords(GAME, ALL))).toEqual([]);
-    expect((await look(['old'])).records.size).toBe(0);
+    expect((await peek(['old'])).records.size).toBe(0);
     await update({ new: '1' });
     expect(keysOf(await store.readRecords(GAME, ALL))).toEqual(['new']);
     await update({ old: '2' });
     expect(keysOf(await store.readRecords(GAME, ALL))).toEqual(['new', 'old']);
   });
 
-  it('decides every one of many changes at once on what the one before it left', async () => {
+  it('decides each of many concurrent changes on the state that the previous one left', async () => {
     const counts = await Promise.all(
       Array.from({ length: 24 }, async (_, index) => {
         const { answer } = await update({ [`key ${index}`]: 'x' });
@@ -430,27 +430,27 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     expect(await rowsIn('spent_tokens')).toBe(24);
   });
 
-  it('knows whether there is such a pool, to which one that is deleted does not belong', async () => {
-    const lookAt = async (key: DatasetKey) =>
+  it('knows whether the pool exists; a deleted pool does not', async () => {
+    const peekAt = async (key: DatasetKey) =>
       (await store.change(key, { keys: [], session: null }, (answer) => ({ update: null, answer }))).answer;
-    const elsewhere = { ...GAME, identityPoolId: `${POOL}0` };
-    expect(await lookAt(GAME)).toMatchObject({ dataset: null, poolExists: true });
-    expect(await lookAt(elsewhere)).toMatchObject({ dataset: null, poolExists: false });
-    // The store writes what it is told.
-    await update({ a: '1' }, {}, elsewhere);
-    expect(await lookAt(elsewhere)).toMatchObject({ dataset: { syncCount: 1 }, poolExists: false });
+    const inUnknownPool = { ...GAME, identityPoolId: `${POOL}0` };
+    expect(await peekAt(GAME)).toMatchObject({ dataset: null, poolExists: true });
+    expect(await peekAt(inUnknownPool)).toMatchObject({ dataset: null, poolExists: false });
+    // The store leaves the check to its caller.
+    await update({ a: '1' }, {}, inUnknownPool);
+    expect(await peekAt(inUnknownPool)).toMatchObject({ dataset: { syncCount: 1 }, poolExists: false });
     const deleted = { ...GAME, identityPoolId: await newPool(database, { streams: STREAMING }) };
     await update({ a: '1' }, {}, deleted);
-    expect(await lookAt(deleted)).toMatchObject({ dataset: { syncCount: 1 }, poolExists: true });
+    expect(await peekAt(deleted)).toMatchObject({ dataset: { syncCount: 1 }, poolExists: true });
     await createIdentityStore(database).markDeleted(deleted.identityPoolId, 1);
-    expect(await lookAt(deleted)).toMatchObject({ dataset: { syncCount: 1 }, poolExists: false });
-    // Whoever deletes what is left of it tells the stream.
+    expect(await peekAt(deleted)).toMatchObject({ dataset: { syncCount: 1 }, poolExists: false });
+    // The job that deletes the remaining data publishes the deletion.
     await database.query('DELETE FROM sync.outbox');
     await remove(deleted);
     expect((await database.query('SELECT 1 FROM sync.outbox')).rows).toHaveLength(1);
   });
 
-  it('counts the datasets that others make at the same time', async () => {
+  it('counts the datasets that are created concurrently', async () => {
     const counts = await Promise.all(
       Array.from({ length: 12 }, async (_, index) => {
         const { answer } = await update({ a: '' }, {}, { ...GAME, datasetName: `dataset-${index}` });
@@ -460,21 +460,21 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     expect(counts.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 12 }, (_, index) => index));
   });
 
-  describe('that goes on writing', () => {
-    // Another process has a store of its own.
-    const others = () => createSyncStore(database);
+  describe('with cached snapshots', () => {
+    // Another process has its own store, with its own cache.
+    const otherProcess = () => createSyncStore(database);
     const seen: Snapshot[] = [];
     const write = (
       on: SyncStore,
       keys: readonly string[],
       {
         session = newSession(),
-        refuse = () => false,
-      }: { session?: SyncSession; refuse?: (snapshot: Snapshot) => boolean } = {},
+        shouldReject = () => false,
+      }: { session?: SyncSession; shouldReject?: (snapshot: Snapshot) => boolean } = {},
     ) =>
       on.change(GAME, { keys, session }, (snapshot) => {
         seen.push(snapshot);
-        if (snapshot.spent || refuse(snapshot)) throw new Error('refused');
+        if (snapshot.spent || shouldReject(snapshot)) throw new Error('refused');
         const values = Object.fromEntries(
           keys.map((key) => [key, `value of ${snapshot.dataset?.syncCount}`]),
         );
@@ -483,10 +483,10 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
           answer: snapshot,
         };
       });
-    /** What the last change of `on` would be decided on, had it been read. */
+    /** Returns the snapshot as it is in the database now. */
     const read = async (keys: string[]) =>
       (
-        await others().change(GAME, { keys, session: null }, (snapshot) => ({
+        await otherProcess().change(GAME, { keys, session: null }, (snapshot) => ({
           update: null,
           answer: snapshot,
         }))
@@ -509,7 +509,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       seen.length = 0;
     });
 
-    it('takes one round trip, decided on what a read would give', async () => {
+    it('takes one round trip and decides on the same state as a read', async () => {
       const expected = await read(['a']);
       expect((await write(mine, ['a'])).answer).toEqual(expected);
       const later = await read(['b', 'a']);
@@ -517,7 +517,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       expect(statements).toEqual([WRITE_UPDATE, WRITE_UPDATE]);
     });
 
-    it('reads for a record it does not know, and knows it from then on', async () => {
+    it('reads a record that is not cached, and caches it', async () => {
       await write(mine, ['a', 'new']);
       expect(statements).toEqual([READ_SNAPSHOT, WRITE_UPDATE]);
       const expected = await read(['new', 'b']);
@@ -525,16 +525,16 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       expect(statements).toEqual([READ_SNAPSHOT, WRITE_UPDATE, WRITE_UPDATE]);
     });
 
-    it('decides anew on what another process wrote meanwhile, and forgets what it no longer knows', async () => {
-      await write(others(), ['b']);
+    it('decides again on the writes of another process and evicts the stale snapshot', async () => {
+      await write(otherProcess(), ['b']);
       expect((await write(mine, ['a'])).answer).toMatchObject({ dataset: { syncCount: 2 } });
       expect(seen.map(({ dataset }) => dataset?.syncCount)).toEqual([1, 1, 2]);
       const expected = await read(['b']);
       expect((await write(mine, ['b'])).answer).toEqual(expected);
     });
 
-    it('decides anew where another process deleted the dataset, or made it again', async () => {
-      await others().change(GAME, { keys: [], session: null }, (snapshot) => ({
+    it('decides again if another process deleted the dataset or created it again', async () => {
+      await otherProcess().change(GAME, { keys: [], session: null }, (snapshot) => ({
         update: deletionOf(snapshot),
         answer: null,
       }));
@@ -543,25 +543,25 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       });
       expect((await write(mine, ['a'])).answer).toEqual(expect.objectContaining({ spent: false }));
       await remove();
-      await write(others(), ['b']);
+      await write(otherProcess(), ['b']);
       const expected = await read(['a']);
       expect((await write(mine, ['a'])).answer).toEqual(expected);
     });
 
-    it('decides anew where the dataset is not there any more, not even as a deleted one', async () => {
+    it('decides again if the row of the dataset no longer exists', async () => {
       await deleteRows(database, ['sync.datasets', 'sync.records', 'sync.spent_tokens']);
       expect((await write(mine, ['a'])).answer).toMatchObject({ dataset: null, records: new Map() });
       expect(await store.readDataset(GAME)).toMatchObject({ syncCount: 1 });
     });
 
-    it('decides anew where the dataset was put back and has come to the same count in another way', async () => {
+    it('decides again if the dataset was restored and reached the same count in another way', async () => {
       await database.query(
         'UPDATE sync.datasets SET last_modified_ms = last_modified_ms + 1, record_count = 7',
       );
       expect((await write(mine, ['a'])).answer).toMatchObject({ dataset: { numRecords: 7 } });
     });
 
-    it('forgets a dataset that it deletes itself', async () => {
+    it('evicts a dataset that it deletes itself', async () => {
       await mine.change(GAME, { keys: [], session: null }, (snapshot) => ({
         update: deletionOf(snapshot),
         answer: null,
@@ -571,7 +571,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       expect(expected.records.size).toBe(0);
     });
 
-    it('refuses a spent session as spent', async () => {
+    it('recognizes a spent session', async () => {
       const session = newSession();
       await write(mine, ['a'], { session });
       await expect(write(mine, ['a'], { session })).rejects.toThrow('refused');
@@ -580,11 +580,13 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       expect(await rowsIn('outbox')).toBe(2);
     });
 
-    it('refuses only what is refused on a read', async () => {
-      await write(others(), ['a']);
-      const refuse = ({ dataset }: Snapshot) => dataset?.syncCount === 1;
-      expect((await write(mine, ['a'], { refuse })).answer).toMatchObject({ dataset: { syncCount: 2 } });
-      await expect(write(mine, ['a'], { refuse: () => true })).rejects.toThrow('refused');
+    it('rejects a change only if a snapshot from the database is rejected', async () => {
+      await write(otherProcess(), ['a']);
+      const shouldReject = ({ dataset }: Snapshot) => dataset?.syncCount === 1;
+      expect((await write(mine, ['a'], { shouldReject })).answer).toMatchObject({
+        dataset: { syncCount: 2 },
+      });
+      await expect(write(mine, ['a'], { shouldReject: () => true })).rejects.toThrow('refused');
       expect(await store.readDataset(GAME)).toMatchObject({ syncCount: 3 });
     });
   });
@@ -608,7 +610,7 @@ describe('a change on PostgreSQL', () => {
     }));
   const currentCount = async () => (await createSyncStore(database).readDataset(GAME))?.syncCount ?? 0;
 
-  it('that waits for another one is decided anew once that is committed', async () => {
+  it('is decided again after the change that it waited for is committed', async () => {
     const before = await currentCount();
     const other = new pg.Client({ connectionString });
     await other.connect();
@@ -626,26 +628,26 @@ describe('a change on PostgreSQL', () => {
     }
   });
 
-  it('gets its turn, even if others come first whenever they can', async () => {
+  it('succeeds even if other changes always come first', async () => {
     const before = await currentCount();
     const others: Promise<unknown>[] = [];
-    const comeFirst = async (sql: string) => {
+    const changeFirst = async (sql: string) => {
       if (sql !== READ_SNAPSHOT) return;
       others.push(increment(createSyncStore(database)));
       await Promise.race([others.at(-1), sleep(200)]);
     };
-    const outrun = (on: Transaction): Transaction => ({
+    const withRivals = (on: Transaction): Transaction => ({
       async query(sql, values) {
         const result = await on.query<never>(sql, values);
-        await comeFirst(sql);
+        await changeFirst(sql);
         return result;
       },
     });
     const decided: unknown[] = [];
     const store = createSyncStore({
       ...database,
-      ...outrun(database),
-      transaction: (work) => database.transaction((transaction) => work(outrun(transaction))),
+      ...withRivals(database),
+      transaction: (work) => database.transaction((transaction) => work(withRivals(transaction))),
     });
     const { answer } = await store.change(GAME, { keys: [], session: null }, (snapshot) => {
       decided.push(snapshot.dataset?.syncCount);

@@ -46,13 +46,13 @@ const error = (code: string, message: string | RegExp = /./, status = 400) =>
 const INVALID_OUTPUT = (message: string | RegExp) => error('InvalidLambdaFunctionOutputException', message);
 const INVALID_TOKEN = error('InvalidParameterException', /^SyncSessionToken not valid/);
 const echo: Answer = (event) => event;
-/** Answers the event with these records in it; undefined leaves one out. */
+/** Returns the event with these records added; undefined removes a record. */
 const withRecords =
   (records: Record<string, Partial<DatasetRecord> | null | undefined>): Answer =>
   (event) => ({ ...event, datasetRecords: { ...event.datasetRecords, ...records } });
 const set = (newValue: string): DatasetRecord => ({ newValue, op: 'replace' });
 
-const told = ({ Records }: { Records: SyncRecord[] }) =>
+const rowsOf = ({ Records }: { Records: SyncRecord[] }) =>
   Records.map(({ Key, Value, SyncCount }) => [Key, Value, SyncCount]);
 
 describe('the sync trigger', () => {
@@ -61,7 +61,7 @@ describe('the sync trigger', () => {
   let calls: Call[];
   let service: ReturnType<typeof createService>;
   let device: ReturnType<typeof createDevice>;
-  /** The same dataset, by a developer: without the trigger. */
+  /** Writes the same dataset with a developer's credentials, which do not invoke the trigger. */
   let owner: ReturnType<typeof createDevice>;
 
   const invokeFunction: InvokeFunction = async (arn, event, { timeoutMs }) => {
@@ -100,7 +100,7 @@ describe('the sync trigger', () => {
   });
 
   describe('is invoked', () => {
-    it('with all records of the dataset, for what an identity sends', async () => {
+    it('with all records of the dataset if an identity writes', async () => {
       await owner.update(put('kept', 'k'), put('changed', 'old'), put('removed', 'r'), drop('gone'));
       expect(calls).toEqual([]);
       const updated = await device.update(
@@ -108,7 +108,7 @@ describe('the sync trigger', () => {
         drop('removed', 1),
         put('gone', 'back', 1),
       );
-      expect(told(updated)).toEqual([
+      expect(rowsOf(updated)).toEqual([
         ['changed', 'new', 2],
         ['removed', null, 2],
         ['gone', 'back', 2],
@@ -133,7 +133,7 @@ describe('the sync trigger', () => {
       const dataset = { IdentityPoolId: QUIET_POOL, IdentityId, DatasetName: 'game' };
       const { SyncSessionToken } = await service.operations.ListRecords(dataset, caller);
       const input = { ...dataset, SyncSessionToken, RecordPatches: [put('a', '1')] };
-      expect(told(await service.operations.UpdateRecords(input, caller))).toEqual([['a', '1', 1]]);
+      expect(rowsOf(await service.operations.UpdateRecords(input, caller))).toEqual([['a', '1', 1]]);
       const token = await device.token();
       expect(await device.updateWith(token)).toEqual({ Records: [] });
       await device.updateWith(token, put('a', '1'));
@@ -151,7 +151,7 @@ describe('the sync trigger', () => {
       expect(calls).toEqual([]);
     });
 
-    it('after a deletion without what was there before', async () => {
+    it('without the old records after a deletion', async () => {
       await device.update(put('a', '1'));
       await device.remove();
       await device.update(put('b', '1'));
@@ -162,7 +162,7 @@ describe('the sync trigger', () => {
   describe('changes what is written', () => {
     beforeEach(() => owner.update(put('kept', 'k'), put('other', 'o'), drop('gone')));
 
-    it('to values of its own, which the stream tells of', async () => {
+    it('to its own values, which the stream receives', async () => {
       answer = withRecords({ score: set('9'), kept: set('K'), other: { op: 'remove' }, added: set('+') });
       const sent = { ...put('score', '999'), DeviceLastModifiedDate: NEW_YEAR - 5 };
       const { Records } = await device.update(sent, put('name', 'n'));
@@ -190,26 +190,26 @@ describe('the sync trigger', () => {
       });
     });
 
-    it('to a removal of what the device makes, which leaves a tombstone', async () => {
+    it('to a removal of a new record, which leaves a tombstone', async () => {
       answer = withRecords({ new: { newValue: 'x', op: 'remove' } });
-      expect(told(await device.update(put('new', 'x')))).toEqual([['new', null, 2]]);
+      expect(rowsOf(await device.update(put('new', 'x')))).toEqual([['new', null, 2]]);
       expect((await device.describe()).Dataset).toMatchObject({ NumRecords: 2 });
     });
 
-    it('back to what was there, as a write of its own', async () => {
+    it('back to the stored value, as a new write', async () => {
       answer = withRecords({ kept: { oldValue: 'k', newValue: 'k', op: 'replace' } });
-      expect(told(await device.update(put('kept', 'bad', 1)))).toEqual([['kept', 'k', 2]]);
+      expect(rowsOf(await device.update(put('kept', 'bad', 1)))).toEqual([['kept', 'k', 2]]);
     });
 
-    it('with a record where there is a tombstone that the device knows nothing of', async () => {
+    it('with a record in place of a tombstone that the device does not know', async () => {
       answer = withRecords({ gone: set('back') });
-      expect(told(await device.update(put('a', '1')))).toEqual([
+      expect(rowsOf(await device.update(put('a', '1')))).toEqual([
         ['a', '1', 2],
         ['gone', 'back', 2],
       ]);
     });
 
-    it('to nothing for the keys it leaves out, which the device is told as they are', async () => {
+    it('to nothing for the keys that it leaves out, whose stored records the device receives', async () => {
       answer = withRecords({ kept: undefined, gone: null, never: undefined });
       const token = await device.token();
       const updated = await device.updateWith(
@@ -219,22 +219,22 @@ describe('the sync trigger', () => {
         put('gone', 'bad', 1),
         put('never', 'bad'),
       );
-      expect(told(updated)).toEqual([
+      expect(rowsOf(updated)).toEqual([
         ['kept', 'k', 1],
         ['fine', 'f', 2],
         ['gone', null, 1],
         ['never', null, 0],
       ]);
-      expect(told(await device.list({ LastSyncCount: 1 }))).toEqual([['fine', 'f', 2]]);
+      expect(rowsOf(await device.list({ LastSyncCount: 1 }))).toEqual([['fine', 'f', 2]]);
       expect((await events()).at(-1).kinesisSyncRecords).toHaveLength(1);
       await expect(device.updateWith(token, put('x', ''))).rejects.toEqual(INVALID_TOKEN);
     });
 
-    it('to nothing at all: then nothing is written or spent', async () => {
+    it('to nothing at all, so that nothing is written or spent', async () => {
       answer = (event) => ({ ...event, datasetRecords: {} });
       const token = await device.token();
       const updated = await device.updateWith(token, put('kept', 'bad', 1), put('never', 'bad'));
-      expect(told(updated)).toEqual([
+      expect(rowsOf(updated)).toEqual([
         ['kept', 'k', 1],
         ['never', null, 0],
       ]);
@@ -242,52 +242,52 @@ describe('the sync trigger', () => {
       expect(await device.list()).toMatchObject({ DatasetSyncCount: 1, Count: 3 });
       expect(await events()).toHaveLength(1);
       answer = echo;
-      expect(told(await device.updateWith(token, put('kept', 'good', 1)))).toEqual([['kept', 'good', 2]]);
+      expect(rowsOf(await device.updateWith(token, put('kept', 'good', 1)))).toEqual([['kept', 'good', 2]]);
     });
 
-    it('does not make a dataset where nothing is left', async () => {
+    it('without creating a dataset if nothing is left', async () => {
       const other = createIdentity(service, device.identity.IdentityId, 'other');
       answer = (event) => ({ ...event, datasetRecords: {} });
-      expect(told(await other.update(put('a', '1')))).toEqual([['a', null, 0]]);
+      expect(rowsOf(await other.update(put('a', '1')))).toEqual([['a', null, 0]]);
       expect(await other.list()).toMatchObject({ DatasetExists: false });
     });
   });
 
-  describe('fails the call, which then changes and spends nothing, where it', () => {
+  describe('fails the call, which changes and spends nothing, if it', () => {
     const fails =
       (reason: FunctionErrorReason, message = 'secret') =>
       () =>
         Promise.reject(new FunctionError(reason, message));
     it.each<[string, Answer, unknown]>([
       [
-        'throws, whose text the device gets',
+        'throws, and returns its message to the device',
         fails('threw', `score is too high ${'!'.repeat(2_000)}`),
         INVALID_OUTPUT(/^SyncTrigger failed with error score is too high !{982}\.$/),
       ],
       [
-        'is not there',
+        'does not exist',
         fails('not-found'),
         INVALID_OUTPUT(/^SyncTrigger function not found: arn:aws:lambda:\S+; set another function/),
       ],
-      ['takes too long', fails('timed-out'), error('LambdaSocketTimeoutException', /timed out/)],
+      ['times out', fails('timed-out'), error('LambdaSocketTimeoutException', /timed out/)],
       ['is throttled', fails('throttled'), error('LambdaThrottledException', /throttled/, 429)],
-      ['answers nothing', () => undefined, INVALID_OUTPUT(/the answer must be an object/)],
-      ['names another identity', (event) => ({ ...event, identityId: 'x' }), INVALID_OUTPUT(/identityId/)],
+      ['returns nothing', () => undefined, INVALID_OUTPUT(/the answer must be an object/)],
+      ['returns another identity', (event) => ({ ...event, identityId: 'x' }), INVALID_OUTPUT(/identityId/)],
       [
-        'answers a number for a value',
+        'returns a number for a value',
         withRecords({ a: JSON.parse('{"newValue":1,"op":"replace"}') }),
         INVALID_OUTPUT(/a\.newValue/),
       ],
       [
-        'cannot be invoked for a reason of its own',
+        'cannot be invoked for another reason',
         () => Promise.reject(new TypeError('socket')),
         new TypeError('socket'),
       ],
-    ])('%s', async (_, broken, refused) => {
-      answer = broken;
+    ])('%s', async (_, faulty, expected) => {
+      answer = faulty;
       const token = await device.token();
       const outcome = await device.updateWith(token, put('a', '1')).catch((reason: unknown) => reason);
-      expect(outcome).toEqual(refused);
+      expect(outcome).toEqual(expected);
       expect(String(outcome)).not.toContain('secret');
       expect(await device.list()).toMatchObject({ DatasetExists: false });
       expect(await events()).toEqual([]);
@@ -295,7 +295,7 @@ describe('the sync trigger', () => {
       await device.updateWith(token, put('a', '1'));
     });
 
-    it('is set where no functions are', async () => {
+    it('is configured in a service without functions', async () => {
       const { operations } = createSyncService(database);
       await expect(createIdentity({ ...service, operations }).update(put('a', '1'))).rejects.toEqual(
         INVALID_OUTPUT(/^SyncTrigger function not found: arn:aws:lambda:\S+; set another function/),
@@ -303,14 +303,14 @@ describe('the sync trigger', () => {
     });
   });
 
-  describe('runs again where the dataset changed meanwhile', () => {
-    it('on what it has become', async () => {
+  describe('runs again if the dataset changed in the meantime', () => {
+    it('on its new state', async () => {
       await owner.update(put('a', '1'), put('b', '1'));
       answer = async (event, run) => {
         if (run === 1) await owner.update(put('b', '2', 1), put('c', '2'));
         return withRecords({ seen: set(Object.keys(event.datasetRecords).toSorted().join()) })(event);
       };
-      expect(told(await device.update(put('a', '3', 1)))).toEqual([
+      expect(rowsOf(await device.update(put('a', '3', 1)))).toEqual([
         ['a', '3', 3],
         ['seen', 'a,b,c', 3],
       ]);
@@ -318,19 +318,19 @@ describe('the sync trigger', () => {
       expect(calls).toHaveLength(2);
     });
 
-    it('and adds to what became another record', async () => {
+    it('and uses the new value of another record', async () => {
       answer = async (event, run) => {
         if (run === 1) await owner.update(put('total', '1'));
         const total = Number(event.datasetRecords.total?.oldValue ?? 0);
         return withRecords({ total: set(String(total + 10)) })(event);
       };
-      expect(told(await device.update(put('a', '3')))).toEqual([
+      expect(rowsOf(await device.update(put('a', '3')))).toEqual([
         ['a', '3', 2],
         ['total', '11', 2],
       ]);
     });
 
-    it('unless that made a patch stale', async () => {
+    it('unless a patch became stale', async () => {
       await owner.update(put('a', '1'));
       answer = async (event) => {
         await owner.update(put('a', '2', 1));
@@ -345,27 +345,27 @@ describe('the sync trigger', () => {
       await device.updateWith(token, put('a', '3', 2));
     });
 
-    it('unless the token was spent by that', async () => {
+    it('unless the token was spent', async () => {
       const token = await device.token();
       answer = async (event, run) => {
         if (run === 1) await owner.updateWith(token, put('b', '1'));
         return event;
       };
       await expect(device.updateWith(token, put('a', '1'))).rejects.toEqual(INVALID_TOKEN);
-      expect(told(await device.list())).toEqual([['b', '1', 1]]);
+      expect(rowsOf(await device.list())).toEqual([['b', '1', 1]]);
     });
 
-    it('by its removal', async () => {
+    it('after its deletion', async () => {
       await owner.update(put('a', '1'));
       answer = async (event, run) => {
         if (run === 1) await owner.remove();
         return event;
       };
-      expect(told(await device.update(put('b', '1', 1)))).toEqual([['b', '1', 3]]);
+      expect(rowsOf(await device.update(put('b', '1', 1)))).toEqual([['b', '1', 3]]);
       expect(calls.map(({ records }) => Object.keys(records))).toEqual([['a', 'b'], ['b']]);
     });
 
-    it('within five seconds in all', async () => {
+    it('within five seconds in total', async () => {
       await owner.update(put('b', '0'));
       answer = async (event, run) => {
         service.clock.now += 2_000;
@@ -382,7 +382,7 @@ describe('the sync trigger', () => {
       expect(calls.at(-1)?.timeoutMs).toBe(5_000);
     });
 
-    it('with no more time for a clock that was put back', async () => {
+    it('without extra time if the clock is set back', async () => {
       await owner.update(put('b', '0'));
       answer = async (event, run) => {
         service.clock.now -= 60_000;
@@ -393,7 +393,7 @@ describe('the sync trigger', () => {
       expect(calls.map(({ timeoutMs }) => timeoutMs)).toEqual([5_000, 5_000, 5_000]);
     });
 
-    it('so that of many at once each is seen by the next', async () => {
+    it('so that each of many concurrent updates sees the previous one', async () => {
       answer = (event) => {
         const others = Object.keys(event.datasetRecords).filter((key) => key !== 'total');
         return withRecords({ total: set(String(others.length)) })(event);
@@ -406,14 +406,14 @@ describe('the sync trigger', () => {
     });
   });
 
-  describe('is held to the limits', () => {
+  describe('is subject to the limits', () => {
     const limited = (limits: Partial<Limits>) => createIdentity(createService(limits));
 
     it.each<[string, Partial<Limits>, Answer]>([
       ['of records', { recordsPerDataset: 2 }, withRecords({ b: set(''), c: set('') })],
       ['of size', { datasetBytes: 10 }, withRecords({ a: set('1234567890') })],
-    ])('%s', async (_, limits, broken) => {
-      answer = broken;
+    ])('%s', async (_, limits, excessive) => {
+      answer = excessive;
       await expect(limited(limits).update(put('a', '1'))).rejects.toEqual(error('LimitExceededException'));
     });
 
@@ -424,10 +424,10 @@ describe('the sync trigger', () => {
       );
     });
 
-    it('and can bring within them what is too much', async () => {
+    it('and can reduce an update that exceeds them', async () => {
       answer = withRecords({ a: set('short'), b: undefined });
       const own = limited({ recordsPerDataset: 1, datasetBytes: 10 });
-      expect(told(await own.update(put('a', 'much too long'), put('b', '')))).toEqual([
+      expect(rowsOf(await own.update(put('a', 'much too long'), put('b', '')))).toEqual([
         ['a', 'short', 1],
         ['b', null, 0],
       ]);
@@ -466,10 +466,10 @@ describe('the sync trigger', () => {
     };
     beforeEach(() => apply(GAME));
 
-    it('by which a score that goes down comes back', async () => {
+    it('that revert a decreasing score', async () => {
       await device.update(put('score', '10'));
-      expect(told(await device.update(put('score', '9', 1)))).toEqual([['score', '10', 2]]);
-      expect(told(await device.list())).toEqual([['score', '10', 2]]);
+      expect(rowsOf(await device.update(put('score', '9', 1)))).toEqual([['score', '10', 2]]);
+      expect(rowsOf(await device.list())).toEqual([['score', '10', 2]]);
       expect(decisions).toEqual([
         {
           rule: 'datasets.game.keys.score',
@@ -480,24 +480,24 @@ describe('the sync trigger', () => {
       ]);
     });
 
-    it('by which a key that nobody knows is dropped, and the others are written', async () => {
-      expect(told(await device.update(put('coins', '999'), put('score', '1')))).toEqual([
+    it('that drop an unknown key and write the others', async () => {
+      expect(rowsOf(await device.update(put('coins', '999'), put('score', '1')))).toEqual([
         ['coins', null, 1],
         ['score', '1', 1],
       ]);
       expect((await device.describe()).Dataset).toMatchObject({ NumRecords: 1 });
     });
 
-    it('by which a badge arrives with the answer, which no device can give itself', async () => {
-      expect(told(await device.update(put('badge', 'gold')))).toEqual([['badge', null, 1]]);
-      expect(told(await device.update(put('score', '101')))).toEqual([
+    it('that return a badge in the response, which no device can set itself', async () => {
+      expect(rowsOf(await device.update(put('badge', 'gold')))).toEqual([['badge', null, 1]]);
+      expect(rowsOf(await device.update(put('score', '101')))).toEqual([
         ['score', '101', 2],
         ['badge', 'gold', 2],
       ]);
-      expect(told(await device.update(drop('badge', 2)))).toEqual([['badge', 'gold', 3]]);
+      expect(rowsOf(await device.update(drop('badge', 2)))).toEqual([['badge', 'gold', 3]]);
     });
 
-    it('by which a call fails, and says why', async () => {
+    it('that reject a call with a reason', async () => {
       await expect(device.update(put('score', '1'), put('name', 'admin'))).rejects.toEqual(
         INVALID_OUTPUT(/^SyncTrigger failed with error name: taken\.$/),
       );
@@ -505,28 +505,28 @@ describe('the sync trigger', () => {
       expect(decisions).toEqual([expect.objectContaining({ action: 'rejected', key: 'name' })]);
     });
 
-    it('but not to what a developer writes', async () => {
+    it('but not to the writes of a developer', async () => {
       await owner.update(put('score', 'none'), put('coins', '1'));
-      expect(told(await device.update(put('score', '5', 1)))).toEqual([['score', '5', 2]]);
-      expect(told(await device.update(drop('coins', 1)))).toEqual([['coins', null, 3]]);
+      expect(rowsOf(await device.update(put('score', '5', 1)))).toEqual([['score', '5', 2]]);
+      expect(rowsOf(await device.update(drop('coins', 1)))).toEqual([['coins', null, 3]]);
     });
 
-    it('without effect while they observe', async () => {
+    it('without effect in observe mode', async () => {
       apply({ ...GAME, mode: 'observe' });
-      expect(told(await device.update(put('name', 'admin')))).toEqual([['name', 'admin', 1]]);
+      expect(rowsOf(await device.update(put('name', 'admin')))).toEqual([['name', 'admin', 1]]);
       expect(decisions).toEqual([expect.objectContaining({ action: 'rejected', key: 'name' })]);
     });
   });
 
-  it('is the deployed function, in a thread of its own', async () => {
+  it('runs the deployed function in its own thread', async () => {
     const modules = { 'sync-trigger': new URL('../../../functions/sync-trigger.ts', import.meta.url) };
     const functions = createLocalFunctions({ modules, region: 'us-east-1', rulesFile: DEFAULT_RULES_FILE });
     onTestFinished(() => functions.close());
     const own = createIdentity(createService({}, functions.invoke));
-    expect(told(await own.update(put('__proto__', '1'), put('b', '\u0001')))).toEqual([
+    expect(rowsOf(await own.update(put('__proto__', '1'), put('b', '\u0001')))).toEqual([
       ['__proto__', '1', 1],
       ['b', '\u0001', 1],
     ]);
-    expect(told(await own.update(drop('__proto__', 1)))).toEqual([['__proto__', null, 2]]);
+    expect(rowsOf(await own.update(drop('__proto__', 1)))).toEqual([['__proto__', null, 2]]);
   });
 });
