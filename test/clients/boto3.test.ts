@@ -10,7 +10,7 @@ const SCRIPT = fileURLToPath(new URL('boto3_sync.py', import.meta.url));
 const { cloud } = await openLocalCloud();
 
 describe.skipIf(missing)('boto3', () => {
-  it('serves a player, a user of a backend and a developer', async () => {
+  it('works for a player, a user of a backend and a developer', async () => {
     const env = emptyShell({
       AWS_ENDPOINT_URL: cloud.url,
       AWS_DEFAULT_REGION: 'us-east-1',
