@@ -15,7 +15,7 @@ describe('GetCognitoEvents', () => {
     expect(await eventsOf(await newPool(cloud.database))).toEqual({});
   });
 
-  it('returns the sync trigger of the default pool', async () => {
+  it('returns the sync trigger of the first pool', async () => {
     expect(await eventsOf(POOL)).toEqual({
       SyncTrigger: 'arn:aws:lambda:us-east-1:000000000000:function:sync-trigger',
     });

@@ -27,7 +27,7 @@ describe('GetIdentityPoolConfiguration', () => {
     expect(await bodyOf(IdentityPoolId)).toEqual({ IdentityPoolId, PushSync: null, CognitoStreams: null });
   });
 
-  it('returns the stream of the default pool', async () => {
+  it('returns the stream of the first pool', async () => {
     expect(await configurationOf(POOL)).toEqual({
       IdentityPoolId: POOL,
       CognitoStreams: { StreamName: 'cognito-sync', StreamingStatus: 'ENABLED' },

@@ -108,7 +108,7 @@ async function stateOf(person: Person): Promise<string> {
 beforeAll(async () => {
   const pools = createPoolStore(cloud.database);
   const pool = await pools.readPool(POOL);
-  if (pool === null) throw new Error('the default pool does not exist');
+  if (pool === null) throw new Error('the first pool does not exist');
   await pools.changePool({ ...pool, pushSync: PUSH });
   ann = await createPerson('Ann');
   bob = await createPerson('Bob');
