@@ -171,7 +171,7 @@ describe.skipIf(missing)('amazon-cognito-js in a browser', () => {
   it('reads code and request id of a rejected unsigned request, and no data', async () => {
     const { page, device } = await pageAndDevice({ score: '42' });
     const path = `/identitypools/${POOL}/identities/${device.identityId()}/datasets/game`;
-    const answer = await page.evaluate(async (url) => {
+    const result = await page.evaluate(async (url) => {
       const response = await fetch(url);
       const code = response.headers.get('x-amzn-ErrorType');
       return {
@@ -181,9 +181,9 @@ describe.skipIf(missing)('amazon-cognito-js in a browser', () => {
         text: await response.text(),
       };
     }, cloud.url + path);
-    expect(answer).toMatchObject({ status: 403, code: 'MissingAuthenticationTokenException:' });
-    expect(answer.id).toMatch(/^[0-9a-f-]{36}$/);
-    expect(JSON.parse(answer.text)).toEqual({
+    expect(result).toMatchObject({ status: 403, code: 'MissingAuthenticationTokenException:' });
+    expect(result.id).toMatch(/^[0-9a-f-]{36}$/);
+    expect(JSON.parse(result.text)).toEqual({
       __type: 'MissingAuthenticationTokenException',
       message: expect.any(String),
     });

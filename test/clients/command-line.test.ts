@@ -15,7 +15,7 @@ const POOL = ['--identity-pool-id', IdentityPoolId];
 type Credentials = Record<string, string>;
 const DEVELOPER: Credentials = { AWS_ACCESS_KEY_ID: 'local', AWS_SECRET_ACCESS_KEY: 'local' };
 
-/** Runs the AWS CLI. @returns its JSON output; null if it output nothing */
+/** Runs the AWS CLI. @returns its JSON output; null if there is none */
 async function aws(credentials: Credentials, ...args: string[]) {
   const env = emptyShell({
     AWS_ENDPOINT_URL: cloud.url,

@@ -13,7 +13,7 @@ export function loadSyncManager(): SdkWithSyncManager {
   for (const path of Object.keys(require.cache)) {
     if (DEVICE_MODULES.test(path)) delete require.cache[path];
   }
-  // Each copy warns on stderr that SDK v2 is in maintenance mode. The tests use it for that reason.
+  // Suppresses the warning of each copy on stderr that v2 is in maintenance mode. The tests use v2 on purpose.
   Object.assign(require('aws-sdk/lib/maintenance_mode_message'), { suppress: true });
   const AWS: SdkWithSyncManager = require('aws-sdk');
   require('amazon-cognito-js');

@@ -511,7 +511,7 @@ describe('a guest who logs in', () => {
     expect(await stored(phone)).toEqual({ score: '43' });
   });
 
-  /** A person has a game on the tablet. On the phone, a guest has another game and logs in as the same person. */
+  /** Creates a merge: a guest with a game on the phone logs in as the person with a game on the tablet. */
   async function merged(): Promise<Games & { copy: string }> {
     const person = newPerson();
     const tablet = await newDevice(person);

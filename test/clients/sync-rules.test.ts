@@ -26,7 +26,7 @@ const RETRIES_EXCEEDED = {
   callbacks: [],
 };
 
-/** Runs with the rules of docs/sync-rules.md, "A game". */
+/** The local cloud with the rules of docs/sync-rules.md, "A game". */
 let cloud: LocalCloud;
 let developer: CognitoSyncClient;
 beforeAll(async () => {

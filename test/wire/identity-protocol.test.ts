@@ -82,20 +82,20 @@ function input(): unknown {
 }
 
 /** Expects an error of the API, the same in header and body, and no call to an operation. */
-function expectError(answer: RawAnswer, code: string, message: unknown, status = 400): void {
-  expect(answer).toMatchObject({
+function expectError(response: RawAnswer, code: string, message: unknown, status = 400): void {
+  expect(response).toMatchObject({
     status,
     headerLines: expect.arrayContaining([`x-amzn-ErrorType: ${code}:`, `Content-Type: ${TYPE}`]),
   });
-  expect(JSON.parse(answer.body)).toEqual({ __type: code, message });
+  expect(JSON.parse(response.body)).toEqual({ __type: code, message });
   expect(recorded.calls).toEqual([]);
 }
 
-function expectInvalid(answer: RawAnswer, at: string, must: string): void {
+function expectInvalid(response: RawAnswer, at: string, must: string): void {
   const message = expect.stringMatching(
     new RegExp(`^\\d+ validation errors? detected: .*at '${at}' failed to satisfy constraint: ${must}`, 's'),
   );
-  expectError(answer, 'ValidationException', message);
+  expectError(response, 'ValidationException', message);
 }
 
 const SERVED = Object.keys(recorded.operations);
@@ -113,11 +113,11 @@ describe('the operations of the SDK', () => {
   });
 
   it.each(shipped)('%s is served or rejected as unknown', async (operation) => {
-    const answer = await call(operation, { IdentityPoolId: '!', IdentityId: '!', MaxResults: '!' });
-    if (SERVED.includes(operation)) expectInvalid(answer, '.*', 'Member must ');
+    const response = await call(operation, { IdentityPoolId: '!', IdentityId: '!', MaxResults: '!' });
+    if (SERVED.includes(operation)) expectInvalid(response, '.*', 'Member must ');
     else {
       const message = `the operation ${operation} is not served here`;
-      expectError(answer, 'UnknownOperationException', message);
+      expectError(response, 'UnknownOperationException', message);
     }
     expect(logged).toEqual([]);
   });
@@ -210,18 +210,18 @@ describe('a response', () => {
     'ConcurrentModificationException',
   ])('has status 400 for %s', async (code) => {
     recorded.failWith(new ServiceError(code, 'a message'));
-    const answer = await call('GetId', { IdentityPoolId: POOL_ID });
+    const response = await call('GetId', { IdentityPoolId: POOL_ID });
     recorded.calls.length = 0;
-    expectError(answer, code, 'a message');
+    expectError(response, code, 'a message');
     expect(logged).toEqual([]);
   });
 
   it('hides the cause of an internal error, which is logged', async () => {
     const error = new Error('relation "identities" does not exist');
     recorded.failWith(error);
-    const answer = await call('GetId', { IdentityPoolId: POOL_ID, Logins: { 'login.example': 'private' } });
+    const response = await call('GetId', { IdentityPoolId: POOL_ID, Logins: { 'login.example': 'private' } });
     recorded.calls.length = 0;
-    expectError(answer, 'InternalErrorException', 'internal error', 500);
+    expectError(response, 'InternalErrorException', 'internal error', 500);
     expect(logged).toEqual([
       { message: 'a request failed', details: { requestId: 'request-1', operation: 'GetId', error } },
     ]);
@@ -230,9 +230,9 @@ describe('a response', () => {
 
   it('blames the caller for a value that the database cannot store', async () => {
     recorded.failWith(new ValueRefusedError('no'));
-    const answer = await call('GetId', { IdentityPoolId: POOL_ID });
+    const response = await call('GetId', { IdentityPoolId: POOL_ID });
     recorded.calls.length = 0;
-    expectError(answer, 'InvalidParameterException', 'a value cannot be stored');
+    expectError(response, 'InvalidParameterException', 'a value cannot be stored');
   });
 
   it('is an internal error if the operation’s output does not match the model', async () => {
@@ -369,9 +369,9 @@ describe('an input', () => {
     { [`private${'x'.repeat(128)}`]: 'login.example' },
     'private',
   ])('does not have a token repeated in the error, even from a wrong place (%#)', async (Logins) => {
-    const answer = await call('GetId', { IdentityPoolId: POOL_ID, Logins });
-    expectInvalid(answer, 'logins.*', 'Member must ');
-    expect(`${answer.body}${answer.headerLines}${JSON.stringify(logged)}`).not.toContain('private');
+    const response = await call('GetId', { IdentityPoolId: POOL_ID, Logins });
+    expectInvalid(response, 'logins.*', 'Member must ');
+    expect(`${response.body}${response.headerLines}${JSON.stringify(logged)}`).not.toContain('private');
   });
 
   it.each([
@@ -406,10 +406,10 @@ describe('an input', () => {
   });
 
   it('is rejected with a short message if it has very many logins', async () => {
-    const answer = await call('GetId', { IdentityPoolId: POOL_ID, Logins: logins(60_000, '') });
-    expectInvalid(answer, 'logins', 'Member must have length');
-    expect(answer.body).toContain('60001 validation errors detected');
-    expect(answer.body.length).toBeLessThan(2_000);
+    const response = await call('GetId', { IdentityPoolId: POOL_ID, Logins: logins(60_000, '') });
+    expectInvalid(response, 'logins', 'Member must have length');
+    expect(response.body).toContain('60001 validation errors detected');
+    expect(response.body.length).toBeLessThan(2_000);
   });
 
   it('is always decoded to a valid input or rejected', async () => {
@@ -589,14 +589,14 @@ describe('the AWS SDK', () => {
 
   it('may send an invalid signature to a public operation, which ignores it', async () => {
     const headers = { ...target('GetId'), Authorization: 'AWS4-HMAC-SHA256 nonsense' };
-    const answer = await sendRaw(
+    const response = await sendRaw(
       signed.port,
       'POST',
       '/',
       headers,
       JSON.stringify({ IdentityPoolId: POOL_ID }),
     );
-    expect(answer.status).toBe(200);
+    expect(response.status).toBe(200);
   });
 
   it('v2 calls the API and recognizes the errors', async () => {
@@ -682,15 +682,15 @@ describe('a web page', () => {
 
   it('may call the API', async () => {
     const headers = { ...target('GetId'), Origin };
-    const answer = await sendRaw(
+    const response = await sendRaw(
       signed.port,
       'POST',
       '/',
       headers,
       JSON.stringify({ IdentityPoolId: POOL_ID }),
     );
-    expect(answer.status).toBe(200);
-    expect(answer.headerLines).toContain('Access-Control-Allow-Origin: *');
+    expect(response.status).toBe(200);
+    expect(response.headerLines).toContain('Access-Control-Allow-Origin: *');
     const refused = await sendRaw(signed.port, 'POST', '/', { ...target('DescribeIdentity'), Origin }, '{}');
     expect(refused.headerLines).toContain('Access-Control-Allow-Origin: *');
     expect(refused.headerLines).toContain('x-amzn-ErrorType: MissingAuthenticationTokenException:');
@@ -698,13 +698,13 @@ describe('a web page', () => {
 
   it('may send a preflight request', async () => {
     const names = 'amz-sdk-invocation-id,amz-sdk-request,content-type,x-amz-target,x-amz-user-agent';
-    const answer = await sendRaw(signed.port, 'OPTIONS', '/', {
+    const response = await sendRaw(signed.port, 'OPTIONS', '/', {
       Origin,
       'Access-Control-Request-Method': 'POST',
       'Access-Control-Request-Headers': names,
     });
-    expect(answer).toMatchObject({ status: 200, body: '' });
-    expect(answer.headerLines).toEqual(
+    expect(response).toMatchObject({ status: 200, body: '' });
+    expect(response.headerLines).toEqual(
       expect.arrayContaining([
         'Access-Control-Allow-Origin: *',
         expect.stringMatching(/^Access-Control-Allow-Methods: .*POST/),

@@ -16,10 +16,10 @@ describe('the operations of the SDK', () => {
     async (_, { method, path }) => {
       // No label may be "!", so an operation with labels rejects it by name.
       const parts = path.map((part) => ('word' in part ? part.word : '!'));
-      const answer = await askSigned(cloud.url, method, `/${parts.join('/')}`);
-      expect(answer.status).toBe(path.some((part) => 'label' in part) ? 400 : 200);
-      const code = answer.headers.get('x-amzn-ErrorType');
-      expect(code).toBe(answer.status === 200 ? null : 'InvalidParameterException:');
+      const response = await askSigned(cloud.url, method, `/${parts.join('/')}`);
+      expect(response.status).toBe(path.some((part) => 'label' in part) ? 400 : 200);
+      const code = response.headers.get('x-amzn-ErrorType');
+      expect(code).toBe(response.status === 200 ? null : 'InvalidParameterException:');
     },
   );
 });

@@ -34,17 +34,17 @@ describe('the payload of an offloaded event', () => {
   }
 
   it('is served as JSON of a known length to an unsigned request for its URL', async () => {
-    const answer = await fetch(await link());
-    expect(answer.status).toBe(200);
-    expect(answer.headers.get('content-type')).toBe('application/json');
-    expect(answer.headers.get('content-length')).toBe(String(Buffer.byteLength(BODY)));
-    expect(await answer.text()).toBe(BODY);
+    const response = await fetch(await link());
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toBe('application/json');
+    expect(response.headers.get('content-length')).toBe(String(Buffer.byteLength(BODY)));
+    expect(await response.text()).toBe(BODY);
   });
 
   it.each(['POST', 'PUT', 'DELETE', 'HEAD', 'OPTIONS'])('is not served to %s', async (method) => {
-    const answer = await fetch(await link(), { method });
-    expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'GET']);
-    expect(await answer.text()).not.toContain('é');
+    const response = await fetch(await link(), { method });
+    expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET']);
+    expect(await response.text()).not.toContain('é');
   });
 
   it('is not served for an altered or invented URL, with the same error for both', async () => {
@@ -58,8 +58,8 @@ describe('the payload of an offloaded event', () => {
       `${cloud.url}/payloads/`,
       `${cloud.url}/payloads/%00?expires=%ff`,
     ]) {
-      const answer = await fetch(altered);
-      expect([altered, answer.status, await answer.json()]).toEqual([altered, 403, refused]);
+      const response = await fetch(altered);
+      expect([altered, response.status, await response.json()]).toEqual([altered, 403, refused]);
     }
   });
 
@@ -72,8 +72,8 @@ describe('the payload of an offloaded event', () => {
   });
 
   it('is not served to a web page of another origin', async () => {
-    const answer = await fetch(await link(), { headers: { Origin: 'https://example.com' } });
-    expect(answer.status).toBe(403);
-    expect(await answer.text()).not.toContain('é');
+    const response = await fetch(await link(), { headers: { Origin: 'https://example.com' } });
+    expect(response.status).toBe(403);
+    expect(await response.text()).not.toContain('é');
   });
 });

@@ -58,20 +58,20 @@ function input(): unknown {
 }
 
 /** Expects an error of the API, the same in header and body, and no call to an operation. */
-function expectError(answer: RawAnswer, status: number, code: string, message: unknown): void {
-  expect(answer).toMatchObject({
+function expectError(response: RawAnswer, status: number, code: string, message: unknown): void {
+  expect(response).toMatchObject({
     status,
     headerLines: expect.arrayContaining([`x-amzn-ErrorType: ${code}:`]),
   });
-  expect(JSON.parse(answer.body)).toEqual({ __type: code, message });
+  expect(JSON.parse(response.body)).toEqual({ __type: code, message });
   expect(recorded.calls).toEqual([]);
 }
 
-function expectInvalid(answer: RawAnswer, at: string, must: string): void {
+function expectInvalid(response: RawAnswer, at: string, must: string): void {
   const message = expect.stringMatching(
     new RegExp(`^\\d+ validation errors? detected: .*at '${at}' failed to satisfy constraint: ${must}`, 's'),
   );
-  expectError(answer, 400, 'InvalidParameterException', message);
+  expectError(response, 400, 'InvalidParameterException', message);
 }
 
 describe('the API model', () => {
@@ -133,10 +133,10 @@ describe('a response', () => {
     ['TooManyRequestsException', 429],
   ])('carries the %s that an operation throws', async (code, status) => {
     recorded.failWith(new ServiceError(code, 'Current SyncCount for: user is: 1 not: 0'));
-    const answer = await get(DATASET_PATH);
+    const response = await get(DATASET_PATH);
     recorded.calls.length = 0;
-    expectError(answer, status, code, 'Current SyncCount for: user is: 1 not: 0');
-    expect(answer.headerLines).toContain('x-amzn-RequestId: request-1');
+    expectError(response, status, code, 'Current SyncCount for: user is: 1 not: 0');
+    expect(response.headerLines).toContain('x-amzn-RequestId: request-1');
     expect(logged).toEqual([]);
   });
 
@@ -144,9 +144,9 @@ describe('a response', () => {
     'hides the cause of an internal error, which is logged: %s',
     async (error) => {
       recorded.failWith(error);
-      const answer = await get(`${DATASET_PATH}?private=1`);
+      const response = await get(`${DATASET_PATH}?private=1`);
       recorded.calls.length = 0;
-      expectError(answer, 500, 'InternalErrorException', 'internal error');
+      expectError(response, 500, 'InternalErrorException', 'internal error');
       expect(logged).toEqual([
         {
           message: 'a request failed',
@@ -158,9 +158,9 @@ describe('a response', () => {
 
   it('blames the caller for a value that the database cannot store', async () => {
     recorded.failWith(new ValueRefusedError('the database refused a value (SQLSTATE 22001)'));
-    const answer = await get(DATASET_PATH);
+    const response = await get(DATASET_PATH);
     recorded.calls.length = 0;
-    expectError(answer, 400, 'InvalidParameterException', 'a value cannot be stored');
+    expectError(response, 400, 'InvalidParameterException', 'a value cannot be stored');
   });
 });
 
@@ -219,8 +219,8 @@ describe('a path', () => {
     ['GET', `${POOL}/bulkpublish`],
     ['POST', '/identitypools?x=/identities'],
   ])('is rejected if the API does not have it: %s %s', async (method, target) => {
-    const answer = await sendRaw(open.port, method, target);
-    expect(answer).toMatchObject({
+    const response = await sendRaw(open.port, method, target);
+    expect(response).toMatchObject({
       status: 404,
       headerLines: expect.arrayContaining(['x-amzn-ErrorType: UnknownOperationException:']),
     });
@@ -344,8 +344,8 @@ describe('a body', () => {
     'true',
   ])('is rejected with %s as a date', async (date) => {
     const patch = `{"Op":"replace","Key":"k","SyncCount":0,"DeviceLastModifiedDate":${date}}`;
-    const answer = await update(`{"SyncSessionToken":"t","RecordPatches":[${patch}]}`);
-    expectInvalid(answer, 'recordPatches.1.member.deviceLastModifiedDate', 'Member must be a date');
+    const response = await update(`{"SyncSessionToken":"t","RecordPatches":[${patch}]}`);
+    expectInvalid(response, 'recordPatches.1.member.deviceLastModifiedDate', 'Member must be a date');
   });
 
   it.each<[string, string | Uint8Array]>([
@@ -460,16 +460,16 @@ describe('a body', () => {
   it.each(['private'.repeat(150_000), 12345, 'private\0', 'private\udfff', ['private']])(
     'does not have a rejected value repeated in the error',
     async (Value) => {
-      const answer = await update({ SyncSessionToken: 't', RecordPatches: [{ ...PATCH, Value }] });
-      expectInvalid(answer, `${MEMBER}.value`, 'Member must ');
-      expect(answer.body).not.toMatch(/private|12345/);
+      const response = await update({ SyncSessionToken: 't', RecordPatches: [{ ...PATCH, Value }] });
+      expectInvalid(response, `${MEMBER}.value`, 'Member must ');
+      expect(response.body).not.toMatch(/private|12345/);
     },
   );
 
   it('has all its errors listed, up to a limit', async () => {
-    const answer = await sendRaw(open.port, 'GET', '/identitypools/INVALID/identities/A%3AB%3AC/datasets');
+    const response = await sendRaw(open.port, 'GET', '/identitypools/INVALID/identities/A%3AB%3AC/datasets');
     expectError(
-      answer,
+      response,
       400,
       'InvalidParameterException',
       "2 validation errors detected: Value 'INVALID' at 'identityPoolId' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w-]+:[0-9a-f-]+; " +
@@ -499,21 +499,24 @@ describe('a body', () => {
 });
 
 describe('a web page', () => {
-  it.each(['https://app.example', 'null', 'http://localhost:3000'])('from %s may send requests', async (Origin) => {
-    const answer = await sendRaw(signed.port, 'GET', DATASET_PATH, { Origin });
-    expect(answer.status).toBe(403);
-    expect(answer.headerLines).toContain('Access-Control-Allow-Origin: *');
-    expect(answer.headerLines).toContain('x-amzn-ErrorType: MissingAuthenticationTokenException:');
-  });
+  it.each(['https://app.example', 'null', 'http://localhost:3000'])(
+    'from %s may send requests',
+    async (Origin) => {
+      const response = await sendRaw(signed.port, 'GET', DATASET_PATH, { Origin });
+      expect(response.status).toBe(403);
+      expect(response.headerLines).toContain('Access-Control-Allow-Origin: *');
+      expect(response.headerLines).toContain('x-amzn-ErrorType: MissingAuthenticationTokenException:');
+    },
+  );
 
   it('may send a preflight request without a signature', async () => {
-    const answer = await sendRaw(signed.port, 'OPTIONS', DATASET_PATH, {
+    const response = await sendRaw(signed.port, 'OPTIONS', DATASET_PATH, {
       Origin: 'https://app.example',
       'Access-Control-Request-Method': 'DELETE',
       'Access-Control-Request-Headers': 'authorization,content-type, x-amz-date',
     });
-    expect(answer).toMatchObject({ status: 200, body: '' });
-    expect(answer.headerLines).toEqual(
+    expect(response).toMatchObject({ status: 200, body: '' });
+    expect(response.headerLines).toEqual(
       expect.arrayContaining([
         'Access-Control-Allow-Origin: *',
         'Access-Control-Allow-Methods: GET, POST, DELETE',
@@ -525,11 +528,11 @@ describe('a web page', () => {
   });
 
   it('receives back only valid header names', async () => {
-    const answer = await sendRaw(signed.port, 'OPTIONS', DATASET_PATH, {
+    const response = await sendRaw(signed.port, 'OPTIONS', DATASET_PATH, {
       'Access-Control-Request-Headers': 'x;<script>, ü',
     });
-    expect(answer.status).toBe(200);
-    expect(answer.headerLines.join()).not.toMatch(/Allow-Headers|script/);
+    expect(response.status).toBe(200);
+    expect(response.headerLines.join()).not.toMatch(/Allow-Headers|script/);
   });
 
   it('may not reach other services on the port, nor use another host name', async () => {

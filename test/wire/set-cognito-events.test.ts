@@ -23,9 +23,9 @@ const events = async () => (await client.send(new GetCognitoEventsCommand({ Iden
 
 describe('SetCognitoEvents', () => {
   it('returns nothing', async () => {
-    const { $metadata, ...answer } = await setEvents({ SyncTrigger: FUNCTION });
+    const { $metadata, ...response } = await setEvents({ SyncTrigger: FUNCTION });
     expect($metadata.httpStatusCode).toBe(200);
-    expect(answer).toEqual({});
+    expect(response).toEqual({});
   });
 
   it.each([

@@ -27,13 +27,13 @@ beforeEach(async () => {
 });
 
 const setConfiguration = async (given: Given) => {
-  const answer = await client.send(new SetIdentityPoolConfigurationCommand({ IdentityPoolId, ...given }));
-  const { $metadata, ...configuration } = answer;
+  const response = await client.send(new SetIdentityPoolConfigurationCommand({ IdentityPoolId, ...given }));
+  const { $metadata, ...configuration } = response;
   return configuration;
 };
 const configuration = async () => {
-  const answer = await client.send(new GetIdentityPoolConfigurationCommand({ IdentityPoolId }));
-  const { $metadata, ...rest } = answer;
+  const response = await client.send(new GetIdentityPoolConfigurationCommand({ IdentityPoolId }));
+  const { $metadata, ...rest } = response;
   return rest;
 };
 const refusalOfConfiguration = (given: Given) => refusalOf(setConfiguration(given));

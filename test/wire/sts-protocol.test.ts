@@ -40,12 +40,12 @@ function call(parameters: Record<string, string | undefined>, type = FORM): Prom
 }
 
 /** Expects an error as AWS STS writes it, and no call to the operation. */
-function expectError(answer: RawAnswer, code: string, message: unknown, status = 400, type = 'Sender'): void {
-  expect(answer.status).toBe(status);
-  expect(answer.headerLines).toContain('Content-Type: text/xml');
+function expectError(response: RawAnswer, code: string, message: unknown, status = 400, type = 'Sender'): void {
+  expect(response.status).toBe(status);
+  expect(response.headerLines).toContain('Content-Type: text/xml');
   const found =
     /^<ErrorResponse xmlns="https:\/\/sts\.amazonaws\.com\/doc\/2011-06-15\/"><Error><Type>(.*)<\/Type><Code>(.*)<\/Code><Message>(.*)<\/Message><\/Error><RequestId>request-1<\/RequestId><\/ErrorResponse>$/s.exec(
-      answer.body,
+      response.body,
     );
   expect(found?.slice(1)).toEqual([type, code, message]);
   expect(recorded.calls).toEqual([]);
@@ -53,8 +53,8 @@ function expectError(answer: RawAnswer, code: string, message: unknown, status =
 
 describe('AssumeRoleWithWebIdentity', () => {
   it('responds as AWS STS does', async () => {
-    const answer = await call(REQUEST);
-    expect(answer).toMatchObject({
+    const response = await call(REQUEST);
+    expect(response).toMatchObject({
       status: 200,
       body:
         '<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">' +
@@ -71,7 +71,7 @@ describe('AssumeRoleWithWebIdentity', () => {
         '<ResponseMetadata><RequestId>request-1</RequestId></ResponseMetadata>' +
         '</AssumeRoleWithWebIdentityResponse>',
     });
-    expect(answer.headerLines).toEqual(
+    expect(response.headerLines).toEqual(
       expect.arrayContaining([
         'x-amzn-RequestId: request-1',
         'Content-Type: text/xml',
@@ -133,9 +133,9 @@ describe('AssumeRoleWithWebIdentity', () => {
 
   it('rejects an invalid token with the message of the identity service, escaped for XML', async () => {
     recorded.failWith(new ServiceError('NotAuthorizedException', 'Invalid <token> & "more"\0\ud800'));
-    const answer = await call(REQUEST);
+    const response = await call(REQUEST);
     recorded.calls.length = 0;
-    expectError(answer, 'InvalidIdentityToken', 'Invalid &lt;token&gt; &amp; &quot;more&quot;\uFFFD\uFFFD');
+    expectError(response, 'InvalidIdentityToken', 'Invalid &lt;token&gt; &amp; &quot;more&quot;\uFFFD\uFFFD');
   });
 
   it.each([
@@ -146,27 +146,30 @@ describe('AssumeRoleWithWebIdentity', () => {
     [new ValueRefusedError('no'), 'ValidationError', 'a value cannot be stored'],
   ])('maps %s to %s', async (error, code, message) => {
     recorded.failWith(error);
-    const answer = await call(REQUEST);
+    const response = await call(REQUEST);
     recorded.calls.length = 0;
-    expectError(answer, code, message);
+    expectError(response, code, message);
     expect(logged).toEqual([]);
   });
 
   it('hides the cause of an internal error and logs it without the token', async () => {
     const error = new Error('relation does not exist');
     recorded.failWith(error);
-    const answer = await call(REQUEST);
+    const response = await call(REQUEST);
     recorded.calls.length = 0;
-    expectError(answer, 'InternalFailure', 'internal error', 500, 'Receiver');
+    expectError(response, 'InternalFailure', 'internal error', 500, 'Receiver');
     const details = { requestId: 'request-1', operation: 'AssumeRoleWithWebIdentity', error };
     expect(logged).toEqual([{ message: 'a request failed', details }]);
   });
 
-  it.each(['pri', `private${'x'.repeat(20_000)}`, 'private\0'])('does not repeat an invalid token (%#)', async (token) => {
-    const answer = await call({ ...REQUEST, WebIdentityToken: token });
-    expectError(answer, 'ValidationError', expect.stringContaining('&apos;webIdentityToken&apos;'));
-    expect(answer.body).not.toContain('pri');
-  });
+  it.each(['pri', `private${'x'.repeat(20_000)}`, 'private\0'])(
+    'does not repeat an invalid token (%#)',
+    async (token) => {
+      const response = await call({ ...REQUEST, WebIdentityToken: token });
+      expectError(response, 'ValidationError', expect.stringContaining('&apos;webIdentityToken&apos;'));
+      expect(response.body).not.toContain('pri');
+    },
+  );
 });
 
 describe('STS', () => {
@@ -181,8 +184,8 @@ describe('STS', () => {
   it.each(['', '&&&', '%', '%ff%fe', '{}', '\ud800', 'Action', '='])(
     'rejects the body "%s"',
     async (body) => {
-      const answer = await sendRaw(port.port, 'POST', '/', { 'Content-Type': FORM }, body);
-      expectError(answer, 'InvalidAction', expect.stringMatching(/./));
+      const response = await sendRaw(port.port, 'POST', '/', { 'Content-Type': FORM }, body);
+      expectError(response, 'InvalidAction', expect.stringMatching(/./));
     },
   );
 
@@ -206,9 +209,9 @@ describe('STS', () => {
   it('allows requests from web pages', async () => {
     const body = new URLSearchParams({ Action: 'AssumeRoleWithWebIdentity', ...REQUEST }).toString();
     const headers = { 'Content-Type': FORM, Origin: 'https://app.example' };
-    const answer = await sendRaw(port.port, 'POST', '/', headers, body);
-    expect(answer.status).toBe(200);
-    expect(answer.headerLines).toContain('Access-Control-Allow-Origin: *');
+    const response = await sendRaw(port.port, 'POST', '/', headers, body);
+    expect(response.status).toBe(200);
+    expect(response.headerLines).toContain('Access-Control-Allow-Origin: *');
   });
 });
 

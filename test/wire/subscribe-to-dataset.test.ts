@@ -83,9 +83,9 @@ describe('SubscribeToDataset', () => {
   it('is idempotent', async () => {
     await change(person, 'game');
     const phone = await newSubscriber(person, 'game');
-    const { $metadata, ...answer } = await subscribe(person, 'game', phone);
+    const { $metadata, ...response } = await subscribe(person, 'game', phone);
     expect($metadata.httpStatusCode).toBe(200);
-    expect(answer).toEqual({});
+    expect(response).toEqual({});
     const reader = await readPush(cloud.url, phone);
     await change(person, 'game');
     await change(person, 'game');

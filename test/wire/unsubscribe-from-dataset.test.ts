@@ -33,9 +33,9 @@ const notFound = (deviceId: string) => ({
 describe('UnsubscribeFromDataset', () => {
   it('stops notifying the device and continues for the others', async () => {
     const [phone, tablet] = [await newSubscriber(person, 'game'), await newSubscriber(person, 'game')];
-    const { $metadata, ...answer } = await unsubscribe(person, phone);
+    const { $metadata, ...response } = await unsubscribe(person, phone);
     expect($metadata.httpStatusCode).toBe(200);
-    expect(answer).toEqual({});
+    expect(response).toEqual({});
     await change(person, 'game');
     expect(await (await readPush(cloud.url, tablet)).nextData()).toMatchObject({ syncCount: 2 });
     // The first message that the device receives is for a change after it has subscribed again.

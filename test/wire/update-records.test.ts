@@ -201,7 +201,7 @@ describe('UpdateRecords', () => {
   });
 
   describe('with a patch whose count', () => {
-    it('is older than the record, fails with a conflict and keeps the token valid', async () => {
+    it('is older than the record fails with a conflict and keeps the token valid', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('user', 'Ada'), set('b', '1')]);
       const token = await tokenOf(identity);
@@ -214,7 +214,7 @@ describe('UpdateRecords', () => {
       expect(await gameOf(identity)).toEqual({ user: [2, 'Eve'], b: [2, '2'], c: [2, '1'] });
     });
 
-    it('is older than the record, fails with a conflict even for an equal value or a removal', async () => {
+    it('is older than the record fails with a conflict even for an equal value or a removal', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('a', '1')]);
       const message = 'Current SyncCount for: a is: 1 not: 0';
@@ -222,7 +222,7 @@ describe('UpdateRecords', () => {
       expect(await refusalOf(write(client, identity, 'game', [remove('a', 0)]))).toEqual(conflict(message));
     });
 
-    it('equals that of the dataset, writes old and new records', async () => {
+    it('equals that of the dataset writes old and new records', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('a', '1')]);
       await write(client, identity, 'game', [set('b', '1')]);
@@ -230,7 +230,7 @@ describe('UpdateRecords', () => {
       expect(await gameOf(identity)).toEqual({ a: [3, '2'], b: [2, '1'], c: [3, '1'] });
     });
 
-    it('is greater than that of the dataset, fails', async () => {
+    it('is greater than that of the dataset fails', async () => {
       const identity = newIdentity();
       const message = (count: number) => ({
         name: 'InvalidParameterException',
@@ -247,8 +247,8 @@ describe('UpdateRecords', () => {
     });
   });
 
-  describe('the session token', () => {
-    it('is rejected when used again', async () => {
+  describe('with a session token that', () => {
+    it('was already used is rejected', async () => {
       const identity = newIdentity();
       const token = await tokenOf(identity);
       await updateGame(identity, token, [set('a', '1')]);
@@ -257,7 +257,7 @@ describe('UpdateRecords', () => {
       expect(await gameOf(identity)).toEqual({ a: [1, '1'] });
     });
 
-    it('is rejected when used again after the dataset was deleted', async () => {
+    it('was used before the dataset was deleted is rejected', async () => {
       const identity = newIdentity();
       const token = await tokenOf(identity);
       await updateGame(identity, token, [set('a', '1')]);
@@ -265,7 +265,7 @@ describe('UpdateRecords', () => {
       expect(await refusalOf(updateGame(identity, token, [set('b', '1')]))).toEqual(notValidToken);
     });
 
-    it('is accepted only once by concurrent calls', async () => {
+    it('concurrent calls share succeeds only once', async () => {
       for (const before of [[], [set('a', '0')]]) {
         const identity = newIdentity();
         if (before.length > 0) await write(client, identity, 'game', before);
@@ -281,7 +281,7 @@ describe('UpdateRecords', () => {
       }
     });
 
-    it('is rejected if it is altered, a page token, or of another dataset, identity or pool', async () => {
+    it('is altered, a page token, or of another dataset, identity or pool is rejected', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('a', '1'), set('b', '1')]);
       const { SyncSessionToken: token = '', NextToken } = await list(client, identity, 'game', {
@@ -324,7 +324,9 @@ describe('UpdateRecords', () => {
       );
       const outcomes = await Promise.allSettled(devices);
       const winner = outcomes.findIndex((outcome) => outcome.status === 'fulfilled');
-      const conflicts = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
+      const conflicts = outcomes.flatMap((outcome) =>
+        outcome.status === 'rejected' ? [outcome.reason] : [],
+      );
       expect(conflicts).toMatchObject(
         Array(4).fill({
           name: 'ResourceConflictException',
