@@ -189,7 +189,7 @@ describe.skipIf(missing)('amazon-cognito-js in a browser', () => {
     });
   });
 
-  it('reads why it gets no credentials', async () => {
+  it('reads the error if it gets no credentials', async () => {
     await expect(start(await openPage(), '')).rejects.toThrow(
       'ValidationException: 1 validation error detected',
     );

@@ -131,17 +131,13 @@ describe('the operations of the SDK', () => {
 });
 
 describe('an unknown operation', () => {
-  it.each([
-    '__proto__',
-    'constructor',
-    'toString',
-    'hasOwnProperty',
-    'getid',
-    'Nope',
-  ])('is rejected by name: %s', async (name) => {
-    const message = `the operation ${name} is not served here`;
-    expectError(await call(name, {}), 'UnknownOperationException', message);
-  });
+  it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'getid', 'Nope'])(
+    'is rejected by name: %s',
+    async (name) => {
+      const message = `the operation ${name} is not served here`;
+      expectError(await call(name, {}), 'UnknownOperationException', message);
+    },
+  );
 
   it.each(['', 'GetId ; <script>', 'GetId.GetId', 'x'.repeat(65)])(
     'is not repeated if it is not a valid name: "%s"',

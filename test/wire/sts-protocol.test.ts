@@ -40,7 +40,13 @@ function call(parameters: Record<string, string | undefined>, type = FORM): Prom
 }
 
 /** Expects an error as AWS STS writes it, and no call to the operation. */
-function expectError(response: RawAnswer, code: string, message: unknown, status = 400, type = 'Sender'): void {
+function expectError(
+  response: RawAnswer,
+  code: string,
+  message: unknown,
+  status = 400,
+  type = 'Sender',
+): void {
   expect(response.status).toBe(status);
   expect(response.headerLines).toContain('Content-Type: text/xml');
   const found =
