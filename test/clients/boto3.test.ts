@@ -17,8 +17,8 @@ describe.skipIf(missing)('boto3', () => {
       AWS_ACCESS_KEY_ID: 'local',
       AWS_SECRET_ACCESS_KEY: 'local',
     });
-    const printed = await run('python3', [SCRIPT, await createPlayerPool(cloud.url)], env);
-    expect(JSON.parse(printed)).toEqual({
+    const output = await run('python3', [SCRIPT, await createPlayerPool(cloud.url)], env);
+    expect(JSON.parse(output)).toEqual({
       player: {
         stored: '7 ü 😀',
         deviceDateIsKept: true,

@@ -78,11 +78,11 @@ function signerOf(credentials: MobileCredentials): SignatureV4 {
   });
 }
 
-function read(platform: Platform, answer: RawAnswer): Json {
-  const body: unknown = answer.body === '' ? {} : JSON.parse(answer.body);
+function read(platform: Platform, response: RawAnswer): Json {
+  const body: unknown = response.body === '' ? {} : JSON.parse(response.body);
   if (!isObject(body)) throw new TypeError('the response is not a JSON object');
-  if (answer.status >= 200 && answer.status < 300) return body;
-  throw new MobileError(answer.status, codeOf(platform, answer, body), textOf(body.message));
+  if (response.status >= 200 && response.status < 300) return body;
+  throw new MobileError(response.status, codeOf(platform, response, body), textOf(body.message));
 }
 
 /** Returns the error code. iOS reads only the header; Android falls back to the body. Both stop at the first colon. */
