@@ -1,44 +1,44 @@
 import type { SdkWithSyncManager } from '../clients/sync-manager.d.ts';
 import {
-  type Answers,
   createDevice,
   type Device,
   type DeviceDataset,
   type Outcome,
+  type SyncHandlers,
 } from '../clients/sync-manager-device.ts';
 
 declare global {
   var createApp: (AWS: SdkWithSyncManager) => App;
-  /** What the page makes with it, for tests to press its buttons. */
+  /** The app that the page creates; the tests call it. */
   var app: App;
-  /** Put there by a test: what happens elsewhere while the page is about to send its changes. */
-  var meanwhile: undefined | (() => Promise<void>);
+  /** Set by a test: runs before the page sends its changes, to simulate another device. */
+  var beforeUpdate: undefined | (() => Promise<void>);
 }
 
-/** How the page settles a conflict. */
-export type Resolution = 'remote' | 'local' | 'not';
+/** How the page resolves a conflict. */
+export type Resolution = 'remote' | 'local' | 'none';
 
-/** What a web page with amazon-cognito-js does; it keeps its data in the browser's localStorage. */
+/** A web page with amazon-cognito-js that stores its data in the browser's localStorage. */
 export interface App {
-  /** @returns the identity's id */
+  /** @returns the identity id */
   start(url: string, identityPoolId: string, token: string): Promise<string>;
   put(key: string, value: string): Promise<void>;
   values(): Promise<Record<string, string>>;
   sync(resolution?: Resolution): Promise<Outcome>;
-  /** Deletes the dataset here and in the service. */
+  /** Deletes the dataset locally and in the service. */
   deleteGame(): Promise<Outcome>;
   calls(): string[];
   /**
-   * Asks Kinesis with a developer's credentials, which no page should have.
-   * @returns the code of the error
+   * Calls Kinesis with developer credentials, which no page should have.
+   * @returns the error code, or `created`
    */
   createStream(url: string, streamName: string): Promise<string>;
 }
 
-const RESOLUTIONS: Record<Resolution, Answers> = {
+const RESOLUTIONS: Record<Resolution, SyncHandlers> = {
   remote: { onConflict: (conflicts) => conflicts.map((each) => each.resolveWithRemoteRecord()) },
   local: { onConflict: (conflicts) => conflicts.map((each) => each.resolveWithLocalRecord()) },
-  not: {},
+  none: {},
 };
 
 globalThis.createApp = (AWS) => {
@@ -52,7 +52,7 @@ globalThis.createApp = (AWS) => {
       const logins = { 'graph.facebook.com': token };
       const device = await createDevice(AWS, { url, identityPoolId, logins });
       device.beforeCall = async (operation) => {
-        if (operation === 'updateRecords') await globalThis.meanwhile?.();
+        if (operation === 'updateRecords') await globalThis.beforeUpdate?.();
       };
       opened = { device, game: await device.open('game') };
       return device.identityId();
@@ -61,7 +61,7 @@ globalThis.createApp = (AWS) => {
       await running().game.put(key, value);
     },
     values: () => running().game.getAll(),
-    sync: (resolution = 'not') => running().game.sync(RESOLUTIONS[resolution]),
+    sync: (resolution = 'none') => running().game.sync(RESOLUTIONS[resolution]),
     async deleteGame() {
       const { device, game } = running();
       await device.deleteDataset('game');

@@ -18,7 +18,7 @@ import {
 } from '../fixtures/wire/browser.ts';
 import type { Resolution } from './app.ts';
 
-const SUCCESS = { ended: 'success', message: null, asked: [] };
+const SUCCESS = { ended: 'success', message: null, callbacks: [] };
 
 const missing = whyNoBrowser();
 if (missing) console.log(`skipped: amazon-cognito-js in a browser (${missing})`);
@@ -28,7 +28,7 @@ describe.skipIf(missing)('amazon-cognito-js in a browser', () => {
   let cloud: LocalCloud;
   let site: WebServer;
   let browser: Browser;
-  /** What pages did that no test is about. */
+  /** Requests and errors of pages that no test expects. */
   const unexpected: string[] = [];
 
   beforeAll(async () => {
@@ -46,7 +46,7 @@ describe.skipIf(missing)('amazon-cognito-js in a browser', () => {
     expect(unexpected.splice(0)).toEqual([]);
   });
 
-  /** The app in a browser that has never seen it. */
+  /** Opens the app in a new browser profile. */
   async function openPage(...others: string[]): Promise<Page> {
     const origins = [site.origin, cloud.url, ...others];
     const page = await (await newProfile(browser, { origins, unexpected })).newPage();
@@ -69,7 +69,7 @@ describe.skipIf(missing)('amazon-cognito-js in a browser', () => {
     onDevice: DeviceDataset;
   }
 
-  /** The same person in a page and on another device, which both know of the same game. */
+  /** Creates a page and a device of the same person that both have synced the same game. */
   async function pageAndDevice(values: Record<string, string> = {}): Promise<Games> {
     const token = `token of ${randomUUID()}`;
     const page = await openPage();
@@ -91,7 +91,7 @@ describe.skipIf(missing)('amazon-cognito-js in a browser', () => {
   const put = (page: Page, key: string, value: string) =>
     page.evaluate(([key, value]) => app.put(key, value), [key, value] as const);
   const valuesIn = (page: Page) => page.evaluate(() => app.values());
-  const sync = (page: Page, resolution: Resolution = 'not') =>
+  const sync = (page: Page, resolution: Resolution = 'none') =>
     page.evaluate((resolution) => app.sync(resolution), resolution);
   const callsIn = (page: Page) => page.evaluate(() => app.calls());
 
@@ -102,15 +102,15 @@ describe.skipIf(missing)('amazon-cognito-js in a browser', () => {
     expect(await onDevice.getAll()).toEqual(values);
   }
 
-  it('is in one that keeps origins apart', async () => {
+  it('runs in a browser that enforces the same-origin policy', async () => {
     const other = await serveApp();
     const page = await openPage(other.origin);
-    expect(await answerTo(page, `${site.origin}/`)).toContain('amazon-cognito');
-    expect(await answerTo(page, `${other.origin}/`)).toBe('not to be had');
+    expect(await fetchFrom(page, `${site.origin}/`)).toContain('amazon-cognito');
+    expect(await fetchFrom(page, `${other.origin}/`)).toBe('blocked');
     await other.close();
   });
 
-  it('syncs with another device, both ways', async () => {
+  it('syncs with another device in both directions', async () => {
     const games = await pageAndDevice({ score: '42' });
     expect(await valuesIn(games.page)).toEqual({ score: '42' });
     await put(games.page, 'name', 'Zoë 😀');
@@ -127,19 +127,19 @@ describe.skipIf(missing)('amazon-cognito-js in a browser', () => {
     await games.onDevice.put('score', '50');
     await games.onDevice.sync();
     await put(games.page, 'score', '45');
-    expect(await sync(games.page, resolution)).toEqual({ ...SUCCESS, asked: ['conflict: score'] });
+    expect(await sync(games.page, resolution)).toEqual({ ...SUCCESS, callbacks: ['conflict: score'] });
     await expectAgreement(games, { score });
   });
 
-  it('reads what it is refused with: a push that came too late', async () => {
+  it('reads the error of a conflicting push and resolves the conflict', async () => {
     const games = await pageAndDevice({ score: '42' });
     await games.onDevice.put('score', '50');
     await put(games.page, 'score', '45');
-    await games.page.exposeFunction('meanwhile', async () => {
+    await games.page.exposeFunction('beforeUpdate', async () => {
       await games.onDevice.sync();
     });
     const before = (await callsIn(games.page)).length;
-    expect(await sync(games.page, 'local')).toEqual({ ...SUCCESS, asked: ['conflict: score'] });
+    expect(await sync(games.page, 'local')).toEqual({ ...SUCCESS, callbacks: ['conflict: score'] });
     expect((await callsIn(games.page)).slice(before)).toEqual([
       'listRecords',
       'updateRecords ResourceConflictException',
@@ -150,11 +150,11 @@ describe.skipIf(missing)('amazon-cognito-js in a browser', () => {
     await expectAgreement(games, { score: '45' });
   });
 
-  it('deletes a dataset, and reads that it is not there', async () => {
+  it('deletes a dataset, and another device learns of it', async () => {
     const { page, onDevice } = await pageAndDevice({ score: '42' });
     expect(await page.evaluate(() => app.deleteGame())).toEqual(SUCCESS);
     expect((await callsIn(page)).at(-1)).toBe('deleteDataset');
-    expect(await onDevice.sync()).toMatchObject({ ended: 'failure', asked: ['deleted: game'] });
+    expect(await onDevice.sync()).toMatchObject({ ended: 'failure', callbacks: ['deleted: game'] });
   });
 
   it('keeps identity, data and unsent changes when the page is loaded again', async () => {
@@ -168,10 +168,10 @@ describe.skipIf(missing)('amazon-cognito-js in a browser', () => {
     await expectAgreement(games, { score: '43' });
   });
 
-  it('is told by header and body what is wrong with an unsigned request, and nothing else', async () => {
+  it('reads code and request id of a rejected unsigned request, and no data', async () => {
     const { page, device } = await pageAndDevice({ score: '42' });
     const path = `/identitypools/${POOL}/identities/${device.identityId()}/datasets/game`;
-    const answer = await page.evaluate(async (url) => {
+    const result = await page.evaluate(async (url) => {
       const response = await fetch(url);
       const code = response.headers.get('x-amzn-ErrorType');
       return {
@@ -181,28 +181,28 @@ describe.skipIf(missing)('amazon-cognito-js in a browser', () => {
         text: await response.text(),
       };
     }, cloud.url + path);
-    expect(answer).toMatchObject({ status: 403, code: 'MissingAuthenticationTokenException:' });
-    expect(answer.id).toMatch(/^[0-9a-f-]{36}$/);
-    expect(JSON.parse(answer.text)).toEqual({
+    expect(result).toMatchObject({ status: 403, code: 'MissingAuthenticationTokenException:' });
+    expect(result.id).toMatch(/^[0-9a-f-]{36}$/);
+    expect(JSON.parse(result.text)).toEqual({
       __type: 'MissingAuthenticationTokenException',
       message: expect.any(String),
     });
   });
 
-  it('reads why it gets no credentials', async () => {
+  it('reads the error if it gets no credentials', async () => {
     await expect(start(await openPage(), '')).rejects.toThrow(
       'ValidationException: 1 validation error detected',
     );
   });
 
-  it('reads that a dataset would be too large', async () => {
+  it('reads the error for a dataset that would be too large', async () => {
     const { page } = await pageAndDevice();
     await page.evaluate(() => app.put('large', 'x'.repeat(1_048_575)));
     expect(await sync(page)).toMatchObject({ ended: 'failure' });
     expect((await callsIn(page)).at(-1)).toBe('updateRecords LimitExceededException');
   });
 
-  it('finds nothing under another name that somebody gave this machine', async () => {
+  it('cannot reach the service under another host name', async () => {
     const origin = `http://${FOREIGN_HOST}:${new URL(cloud.url).port}`;
     const page = await (await newProfile(browser, { origins: [origin], unexpected })).newPage();
     for (const path of ['/healthz', '/identitypools', '/']) {
@@ -220,10 +220,10 @@ describe.skipIf(missing)('amazon-cognito-js in a browser', () => {
     '/nothing',
   ])('cannot read %s', async (path) => {
     const page = await openPage();
-    expect(await answerTo(page, cloud.url + path)).toBe('not to be had');
+    expect(await fetchFrom(page, cloud.url + path)).toBe('blocked');
   });
 
-  it('cannot reach Kinesis, not even with the credentials of a developer', async () => {
+  it('cannot reach Kinesis, even with developer credentials', async () => {
     const page = await openPage();
     const refused = await page.evaluate((url) => app.createStream(url, 'from-a-page'), cloud.url);
     expect(refused).toBe('NetworkingError');
@@ -233,13 +233,13 @@ describe.skipIf(missing)('amazon-cognito-js in a browser', () => {
     expect(StreamNames).toEqual(['cognito-sync']);
   });
 
-  /** What a page can read of it. */
-  function answerTo(page: Page, url: string): Promise<string> {
+  /** Returns what a page can read from the URL. */
+  function fetchFrom(page: Page, url: string): Promise<string> {
     return page.evaluate(
       (url) =>
         fetch(url).then(
           (response) => response.text(),
-          () => 'not to be had',
+          () => 'blocked',
         ),
       url,
     );

@@ -13,24 +13,24 @@ const IdentityPoolId = await createPlayerPool(cloud.url);
 const SUCCESS = { success: true };
 const PLATFORMS: Platform[] = ['android', 'ios'];
 let people = 0;
-/** The logins of somebody whom no other test knows. */
+/** Returns the logins of a person that no other test uses. */
 const newLogins = () => {
   people += 1;
   return { 'accounts.google.com': `token of person ${people}` };
 };
 
-describe.each(PLATFORMS)('a device with %s', (platform) => {
+describe.each(PLATFORMS)('the %s SDK', (platform) => {
   const newDevice = () => createMobileDevice({ platform, url: cloud.url, identityPoolId: IdentityPoolId });
 
-  /** Of a guest, with nothing in it. */
+  /** Creates a device without data and logs in, as a guest unless logins are given. */
   async function newPhone(logins?: Record<string, string>) {
     const phone = newDevice();
     await phone.logIn(logins);
     return phone;
   }
 
-  /** Two devices of one person, of which the first has stored a level. */
-  async function newCouple() {
+  /** Creates two synced devices of one person with a stored level. */
+  async function newPair() {
     const logins = newLogins();
     const [phone, tablet] = [await newPhone(logins), await newPhone(logins)];
     const [game, other] = [phone.openDataset('game'), tablet.openDataset('game')];
@@ -44,7 +44,7 @@ describe.each(PLATFORMS)('a device with %s', (platform) => {
 
   const identityOf = (device: MobileDevice) => ({ IdentityPoolId, IdentityId: device.identityId() });
 
-  it('pushes a new dataset in one listing and one update, and knows then that it has it all', async () => {
+  it('pushes a new dataset with one listing and one update, and is then in sync', async () => {
     const phone = await newPhone();
     const game = phone.openDataset('game');
     game.put('level', '7 ü 😀');
@@ -62,8 +62,8 @@ describe.each(PLATFORMS)('a device with %s', (platform) => {
     expect(phone.remote.takeCalls()).toEqual(['ListRecords 1']);
   });
 
-  it('pulls what another device wrote and removed, and pushes with the same token', async () => {
-    const { tablet, game, other } = await newCouple();
+  it('pulls changes and removals of another device, and pushes with the same token', async () => {
+    const { tablet, game, other } = await newPair();
     game.put('coins', '3');
     game.remove('level');
     await game.synchronize();
@@ -75,8 +75,8 @@ describe.each(PLATFORMS)('a device with %s', (platform) => {
     expect(other.local.lastSyncCount).toBe(3);
   });
 
-  it('makes a removed key again with the count of its tombstone', async () => {
-    const { game } = await newCouple();
+  it('creates a removed key again with the count of its tombstone', async () => {
+    const { game } = await newPair();
     game.remove('level');
     await game.synchronize();
     game.put('level', '2');
@@ -84,8 +84,8 @@ describe.each(PLATFORMS)('a device with %s', (platform) => {
     expect(game.local.records.get('level')).toEqual({ value: '2', syncCount: 3, isModified: false });
   });
 
-  it('is asked about a conflict that it finds when it lists', async () => {
-    const { game, other } = await newCouple();
+  it('lets the app resolve a conflict that the listing reveals', async () => {
+    const { game, other } = await newPair();
     game.put('level', '2');
     await game.synchronize();
     other.put('level', '3');
@@ -101,8 +101,8 @@ describe.each(PLATFORMS)('a device with %s', (platform) => {
     expect(game.values()).toEqual({ level: '3' });
   });
 
-  it('that is overtaken between listing and update is refused, lists again and gets through', async () => {
-    const { tablet, game, other } = await newCouple();
+  it('lists again and succeeds after a conflicting write between listing and update', async () => {
+    const { tablet, game, other } = await newPair();
     other.put('level', '3');
     let isFirst = true;
     const onceListed = async () => {
@@ -122,13 +122,13 @@ describe.each(PLATFORMS)('a device with %s', (platform) => {
     expect(other.values()).toEqual({ level: '3' });
   });
 
-  it('that has missed a record lowers its count until the listing shows it', async () => {
-    const { phone, game } = await newCouple();
+  it('lowers its count after a conflict until the listing returns the missed record', async () => {
+    const { phone, game } = await newPair();
     game.put('coins', '1');
     await game.synchronize();
     game.put('level', '2');
     await game.synchronize();
-    // As apps in the field have been seen to be: the dataset's count is known, the record's is not.
+    // Seen in apps in the field: the device knows the dataset's count, but not the record's.
     game.local.records.set('level', { value: '9', syncCount: 0, isModified: true });
     phone.remote.takeCalls();
     expect(await game.synchronize({ onConflict: () => 'local' })).toEqual(SUCCESS);
@@ -142,8 +142,8 @@ describe.each(PLATFORMS)('a device with %s', (platform) => {
     expect(game.local.lastSyncCount).toBe(4);
   });
 
-  it('that is overtaken beside what it pushes fetches the rest with the next sync', async () => {
-    const { game, other } = await newCouple();
+  it('fetches records written between listing and update with the next sync', async () => {
+    const { game, other } = await newPair();
     other.put('name', 'Ada');
     const onceListed = async () => {
       game.put('coins', '1');
@@ -157,8 +157,8 @@ describe.each(PLATFORMS)('a device with %s', (platform) => {
     expect(other.local.lastSyncCount).toBe(3);
   });
 
-  it('deletes a dataset there, and one that is gone already as well', async () => {
-    const { phone, game, other } = await newCouple();
+  it('deletes a dataset from the service, even if it is already deleted', async () => {
+    const { phone, game, other } = await newPair();
     game.delete();
     expect(await game.synchronize()).toEqual(SUCCESS);
     expect(phone.remote.takeCalls()).toEqual(['DeleteDataset game']);
@@ -167,8 +167,8 @@ describe.each(PLATFORMS)('a device with %s', (platform) => {
     expect(await list(client, identityOf(phone), 'game')).toMatchObject({ DatasetExists: false });
   });
 
-  it('is told that a dataset was deleted, once, and begins anew', async () => {
-    const { game, other } = await newCouple();
+  it('reports the deletion of a dataset once and starts from zero', async () => {
+    const { game, other } = await newPair();
     game.delete();
     await game.synchronize();
     let deletions = 0;
@@ -186,8 +186,8 @@ describe.each(PLATFORMS)('a device with %s', (platform) => {
     expect(deletions).toBe(1);
   });
 
-  it('is told of the deletion of a dataset that was made anew since', async () => {
-    const { phone, game, other } = await newCouple();
+  it('reports the deletion of a dataset that was created again in the meantime', async () => {
+    const { phone, game, other } = await newPair();
     game.delete();
     await game.synchronize();
     await write(client, identityOf(phone), 'game', [set('fresh', 'x')]);
@@ -202,8 +202,8 @@ describe.each(PLATFORMS)('a device with %s', (platform) => {
     expect(other.values()).toEqual({ fresh: 'x' });
   });
 
-  it('gets a dataset as large as one can be whole', async () => {
-    const { phone, game, tablet, other } = await newCouple();
+  it('pulls a dataset of the maximum size completely', async () => {
+    const { phone, game, tablet, other } = await newPair();
     const keys = Array.from({ length: 1_023 }, (_, index) => `key-${index}`);
     await write(
       client,
@@ -228,14 +228,14 @@ describe.each(PLATFORMS)('a device with %s', (platform) => {
     expect(await other.synchronize()).toEqual(SUCCESS);
     expect(Object.keys(other.values())).toHaveLength(1_024);
     expect(other.local.lastSyncCount).toBe(4);
-    // With its tombstones it is more than one of Android's pages.
+    // With tombstones, the listing exceeds one page on Android.
     const listings = platform === 'android' ? ['ListRecords 1', 'ListRecords 1'] : ['ListRecords 1'];
     expect(tablet.remote.takeCalls()).toEqual(listings);
     expect(await game.synchronize()).toEqual(SUCCESS);
     expect(game.local).toEqual(other.local);
   });
 
-  it('is refused by a code that its SDK finds', async () => {
+  it('finds the code, status and message of an error', async () => {
     const phone = await newPhone();
     const { syncSessionToken: token } = await phone.remote.listUpdates('game', 0, undefined);
     const patches = [{ key: 'level', value: '1', syncCount: 0 }];
@@ -254,12 +254,12 @@ describe.each(PLATFORMS)('a device with %s', (platform) => {
     const next = await phone.remote.listUpdates('game', 1, undefined);
     const stale = phone.remote.updateRecords('game', patches, next.syncSessionToken);
     await refused(stale, 'ResourceConflictException', 409, /^Current SyncCount for: level is: 1 not: 0$/);
-    const notThere = phone.remote.deleteDataset('none');
-    await refused(notThere, 'ResourceNotFoundException', 404, /./);
+    const unknownDataset = phone.remote.deleteDataset('none');
+    await refused(unknownDataset, 'ResourceNotFoundException', 404, /./);
   });
 
-  describe('whose user logs in', () => {
-    it('finds the datasets of the guest as copies, puts them together and gets rid of them', async () => {
+  describe('when the user logs in', () => {
+    it('offers the guest’s datasets as copies, which the app merges and deletes', async () => {
       const logins = newLogins();
       const tablet = await newPhone(logins);
       const known = tablet.openDataset('game');
@@ -278,7 +278,7 @@ describe.each(PLATFORMS)('a device with %s', (platform) => {
       const offered: string[][] = [];
       const onDatasetsMerged = async (names: string[]) => {
         offered.push(names);
-        for (const name of names) await takeOver(phone, name);
+        for (const name of names) await mergeCopy(phone, name);
         return true;
       };
       const handlers = { onDatasetsMerged, onConflict: () => 'remote' as const };
@@ -293,7 +293,7 @@ describe.each(PLATFORMS)('a device with %s', (platform) => {
       });
     });
 
-    it('is offered the copies in the listing where it has kept nothing itself', async () => {
+    it('offers the copies from the listing if the device has no local copy', async () => {
       const logins = newLogins();
       const tablet = await newPhone(logins);
       const game = tablet.openDataset('game');
@@ -310,7 +310,7 @@ describe.each(PLATFORMS)('a device with %s', (platform) => {
         for (const name of names) {
           const copy = tablet.openDataset(name);
           await copy.synchronize();
-          // A copy begins anew, whatever its records' counts were.
+          // The counts of a copy start again, independent of the original records.
           expect(copy.local).toMatchObject({ lastSyncCount: 1 });
           expect(copy.local.records.get('coins')).toEqual({ value: '5', syncCount: 1, isModified: false });
           for (const [key, value] of Object.entries(copy.values())) game.put(key, value);
@@ -327,8 +327,8 @@ describe.each(PLATFORMS)('a device with %s', (platform) => {
       expect(game.local.lastSyncCount).toBe(1);
     });
 
-    /** As apps do it: what the account has stays, the rest is taken over, the copy goes. */
-    async function takeOver(phone: MobileDevice, name: string): Promise<void> {
+    /** Merges as apps do: keeps the account's values, adds missing ones from the copy, and deletes the copy. */
+    async function mergeCopy(phone: MobileDevice, name: string): Promise<void> {
       const copy = phone.openDataset(name);
       const game = phone.openDataset('game');
       for (const [key, value] of Object.entries(copy.values())) {
@@ -338,7 +338,7 @@ describe.each(PLATFORMS)('a device with %s', (platform) => {
       expect(await copy.synchronize()).toEqual(SUCCESS);
     }
 
-    it('keeps its identity where it is the first device of that person', async () => {
+    it('keeps the guest’s identity on the first device of the person', async () => {
       const phone = await newPhone();
       const game = phone.openDataset('game');
       game.put('level', '1');
@@ -351,32 +351,32 @@ describe.each(PLATFORMS)('a device with %s', (platform) => {
       expect(game.local.lastSyncCount).toBe(2);
     });
 
-    it('becomes whom the app’s own backend says', async () => {
+    it('logs in as the user that the app’s own backend authenticated', async () => {
       people += 1;
-      const question = { IdentityPoolId, user: `user-${people}` };
+      const request = { IdentityPoolId, user: `user-${people}` };
       const phone = newDevice();
-      await phone.logInAsUserOfBackend(await logInAtBackend(cloud.url, question));
+      await phone.logInAsUserOfBackend(await logInAtBackend(cloud.url, request));
       const game = phone.openDataset('game');
       game.put('level', '4');
       expect(await game.synchronize()).toEqual(SUCCESS);
 
       const tablet = newDevice();
-      await tablet.logInAsUserOfBackend(await logInAtBackend(cloud.url, question));
+      await tablet.logInAsUserOfBackend(await logInAtBackend(cloud.url, request));
       expect(tablet.identityId()).toBe(phone.identityId());
       const other = tablet.openDataset('game');
       await other.synchronize();
       expect(other.values()).toEqual({ level: '4' });
     });
 
-    it('brings a guest’s datasets along to the user of the app’s own backend', async () => {
+    it('keeps a guest’s datasets for the user of the app’s own backend', async () => {
       people += 1;
       const phone = await newPhone();
       const game = phone.openDataset('game');
       game.put('level', '4');
       await game.synchronize();
       const guestId = phone.identityId();
-      const question = { IdentityPoolId, IdentityId: guestId, user: `user-${people}` };
-      await phone.logInAsUserOfBackend(await logInAtBackend(cloud.url, question));
+      const request = { IdentityPoolId, IdentityId: guestId, user: `user-${people}` };
+      await phone.logInAsUserOfBackend(await logInAtBackend(cloud.url, request));
       expect(phone.identityId()).toBe(guestId);
       expect(await game.synchronize()).toEqual(SUCCESS);
       const again = phone.logIn();
@@ -384,9 +384,9 @@ describe.each(PLATFORMS)('a device with %s', (platform) => {
     });
   });
 
-  describe('that is registered for push', () => {
-    it('is told of what others change in a dataset that it subscribes to, not of its own updates', async () => {
-      const { phone, tablet, game, other } = await newCouple();
+  describe('with a device registered for push', () => {
+    it('receives changes of other devices to a subscribed dataset, but not its own', async () => {
+      const { phone, tablet, game, other } = await newPair();
       const deviceId = await phone.registerForPush('A0B1C2D3');
       expect(deviceId).toMatch(/^[0-9a-f-]{36}$/);
       await phone.remote.subscribe('game', deviceId);
@@ -409,7 +409,7 @@ describe.each(PLATFORMS)('a device with %s', (platform) => {
       expect(tablet.remote.takeCalls()).not.toContain('RegisterDevice');
     });
 
-    it('cannot subscribe to a dataset that it has not synced yet', async () => {
+    it('cannot subscribe to a dataset that does not exist yet', async () => {
       const phone = await newPhone();
       const deviceId = await phone.registerForPush('A0B1C2D4');
       await expect(phone.remote.subscribe('later', deviceId)).rejects.toMatchObject({
@@ -419,8 +419,8 @@ describe.each(PLATFORMS)('a device with %s', (platform) => {
   });
 });
 
-describe('Android', () => {
-  it('stops where an app does not say what is to become of a deleted dataset', async () => {
+describe('the Android SDK', () => {
+  it('fails a sync if the app does not handle a deleted dataset', async () => {
     const phone = createMobileDevice({ platform: 'android', url: cloud.url, identityPoolId: IdentityPoolId });
     await phone.logIn();
     const game = phone.openDataset('game');
@@ -431,7 +431,7 @@ describe('Android', () => {
     expect(game.values()).toEqual({ level: '1' });
   });
 
-  it('is told the date of the device to the millisecond', async () => {
+  it('receives the date of the device to the millisecond', async () => {
     const phone = createMobileDevice({ platform: 'android', url: cloud.url, identityPoolId: IdentityPoolId });
     await phone.logIn();
     const before = Date.now();
@@ -446,8 +446,8 @@ describe('Android', () => {
   });
 });
 
-describe('iOS', () => {
-  it('keeps a dataset that was deleted elsewhere, and makes it anew', async () => {
+describe('the iOS SDK', () => {
+  it('keeps a dataset that was deleted elsewhere and creates it again', async () => {
     const phone = createMobileDevice({ platform: 'ios', url: cloud.url, identityPoolId: IdentityPoolId });
     await phone.logIn();
     const game = phone.openDataset('game');
@@ -464,7 +464,7 @@ describe('iOS', () => {
     expect(await game.synchronize()).toEqual(SUCCESS);
   });
 
-  it('sends dates as numbers in a text where an app uses its low-level client', async () => {
+  it('sends dates as numeric strings if an app uses the low-level client', async () => {
     const phone = createMobileDevice({ platform: 'ios', url: cloud.url, identityPoolId: IdentityPoolId });
     await phone.logIn();
     const { syncSessionToken } = await phone.remote.listUpdates('game', 0, undefined);
@@ -475,7 +475,7 @@ describe('iOS', () => {
   });
 });
 
-/** What somebody does to a player's dataset from elsewhere. */
+/** Deletes a player's dataset from elsewhere. */
 function deleteElsewhere(device: MobileDevice): Promise<unknown> {
   const IdentityId = device.identityId();
   return client.send(new DeleteDatasetCommand({ IdentityPoolId, IdentityId, DatasetName: 'game' }));

@@ -10,15 +10,15 @@ const SCRIPT = fileURLToPath(new URL('boto3_sync.py', import.meta.url));
 const { cloud } = await openLocalCloud();
 
 describe.skipIf(missing)('boto3', () => {
-  it('serves a player, a user of a backend and a developer', async () => {
+  it('works for a player, a user of a backend and a developer', async () => {
     const env = emptyShell({
       AWS_ENDPOINT_URL: cloud.url,
       AWS_DEFAULT_REGION: 'us-east-1',
       AWS_ACCESS_KEY_ID: 'local',
       AWS_SECRET_ACCESS_KEY: 'local',
     });
-    const printed = await run('python3', [SCRIPT, await createPlayerPool(cloud.url)], env);
-    expect(JSON.parse(printed)).toEqual({
+    const output = await run('python3', [SCRIPT, await createPlayerPool(cloud.url)], env);
+    expect(JSON.parse(output)).toEqual({
       player: {
         stored: '7 ü 😀',
         deviceDateIsKept: true,

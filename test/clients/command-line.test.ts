@@ -5,8 +5,8 @@ import { createPlayerPool } from './player-pool.ts';
 
 const missing = isMissing('the AWS CLI against the local cloud', 'aws', '--version');
 
-/** The AWS CLI alone takes seconds for each of its calls. */
-const PATIENCE_MS = 120_000;
+/** Each call of the AWS CLI takes seconds. */
+const TIMEOUT_MS = 120_000;
 
 const { cloud } = await openLocalCloud();
 const IdentityPoolId = await createPlayerPool(cloud.url);
@@ -15,7 +15,7 @@ const POOL = ['--identity-pool-id', IdentityPoolId];
 type Credentials = Record<string, string>;
 const DEVELOPER: Credentials = { AWS_ACCESS_KEY_ID: 'local', AWS_SECRET_ACCESS_KEY: 'local' };
 
-/** @returns what it printed, as JSON; null where it was nothing */
+/** Runs the AWS CLI. @returns its JSON output; null if there is none */
 async function aws(credentials: Credentials, ...args: string[]) {
   const env = emptyShell({
     AWS_ENDPOINT_URL: cloud.url,
@@ -23,32 +23,32 @@ async function aws(credentials: Credentials, ...args: string[]) {
     AWS_MAX_ATTEMPTS: '1',
     ...credentials,
   });
-  const printed = await run('aws', [...args, '--output', 'json'], env);
-  return printed.trim() === '' ? null : JSON.parse(printed);
+  const output = await run('aws', [...args, '--output', 'json'], env);
+  return output.trim() === '' ? null : JSON.parse(output);
 }
 
-/** A guest of the pool, with credentials in the environment as a shell exports them. */
-async function becomeGuest() {
+/** Gets credentials for a guest of the pool. @returns a function that calls Cognito Sync with them */
+async function logInAsGuest() {
   const { IdentityId } = await aws({}, 'cognito-identity', 'get-id', ...POOL);
-  const asked = ['--identity-id', IdentityId];
-  const { Credentials: given } = await aws({}, 'cognito-identity', 'get-credentials-for-identity', ...asked);
+  const id = ['--identity-id', IdentityId];
+  const { Credentials: issued } = await aws({}, 'cognito-identity', 'get-credentials-for-identity', ...id);
   const credentials: Credentials = {
-    AWS_ACCESS_KEY_ID: given.AccessKeyId,
-    AWS_SECRET_ACCESS_KEY: given.SecretKey,
-    AWS_SESSION_TOKEN: given.SessionToken,
+    AWS_ACCESS_KEY_ID: issued.AccessKeyId,
+    AWS_SECRET_ACCESS_KEY: issued.SecretKey,
+    AWS_SESSION_TOKEN: issued.SessionToken,
   };
   return (operation: string, ...args: string[]) =>
-    aws(credentials, 'cognito-sync', operation, ...POOL, ...asked, ...args);
+    aws(credentials, 'cognito-sync', operation, ...POOL, ...id, ...args);
 }
 
-/** Each call takes two seconds of a processor: what boto3.test.ts and documented.test.ts prove is left to them. */
-describe.skipIf(missing)('the AWS CLI', { timeout: PATIENCE_MS }, () => {
+/** Each call costs two seconds of CPU time, so nothing is repeated that boto3.test.ts and documented.test.ts cover. */
+describe.skipIf(missing)('the AWS CLI', { timeout: TIMEOUT_MS }, () => {
   const developer = (operation: string, ...args: string[]) =>
     aws(DEVELOPER, 'cognito-identity', operation, ...args);
   const GAME = ['--dataset-name', 'game'];
 
-  it('reads, writes and deletes a dataset as a guest, and names a refusal', async () => {
-    const sync = await becomeGuest();
+  it('reads, writes and deletes a dataset as a guest, and reports an error', async () => {
+    const sync = await logInAsGuest();
     const listed = await sync('list-records', ...GAME);
     expect(listed).toMatchObject({ Records: [], DatasetExists: false, DatasetSyncCount: 0 });
     const patch = ['--record-patches', 'Op=replace,Key=level,Value=7,SyncCount=0'];
@@ -62,12 +62,12 @@ describe.skipIf(missing)('the AWS CLI', { timeout: PATIENCE_MS }, () => {
   });
 
   it('lists pools and deletes one', async () => {
-    const unwanted = await createPlayerPool(cloud.url);
+    const temporary = await createPlayerPool(cloud.url);
     const { IdentityPools } = await developer('list-identity-pools', '--max-results', '60');
     const listed = IdentityPools.map((pool: { IdentityPoolId: string }) => pool.IdentityPoolId);
-    expect(listed).toEqual(expect.arrayContaining([IdentityPoolId, unwanted]));
-    expect(await developer('delete-identity-pool', '--identity-pool-id', unwanted)).toBeNull();
-    const gone = developer('describe-identity-pool', '--identity-pool-id', unwanted);
+    expect(listed).toEqual(expect.arrayContaining([IdentityPoolId, temporary]));
+    expect(await developer('delete-identity-pool', '--identity-pool-id', temporary)).toBeNull();
+    const gone = developer('describe-identity-pool', '--identity-pool-id', temporary);
     await expect(gone).rejects.toThrow(/\(ResourceNotFoundException\)/);
   });
 });

@@ -2,13 +2,13 @@ import type { ListedUpdates, MobileRemote, PushedPatch, RemoteRecord } from './m
 import { MobileError, type Platform } from './mobile-requests.ts';
 
 export interface LocalRecord {
-  /** Null where it was removed. */
+  /** Null if removed. */
   value: string | null;
   syncCount: number;
   isModified: boolean;
 }
 
-/** What a device keeps of a dataset. A count of -1 stands for one that was deleted here. */
+/** The local state of a dataset. A count of -1 means that it was deleted on this device. */
 export interface LocalDataset {
   records: Map<string, LocalRecord>;
   lastSyncCount: number;
@@ -20,19 +20,19 @@ export interface Conflict {
   remote: RemoteRecord;
 }
 
-/** What an app decides during a sync. What is not given is not to happen: the sync fails. */
+/** Decisions of the app during a sync. A sync that needs a handler that is not given fails. */
 export interface SyncHandlers {
   onConflict?: (conflict: Conflict) => 'local' | 'remote';
   onDatasetDeleted?: () => boolean;
-  /** @param names of the copies, each a dataset of its own */
+  /** @param names the names of the copies, each a separate dataset */
   onDatasetsMerged?: (names: string[]) => Promise<boolean>;
-  /** Between the listing and the push: what another device may do just then. */
+  /** Runs between the listing and the push, to simulate another device. */
   onceListed?: () => Promise<unknown>;
 }
 
 export type SyncOutcome = { success: true } | { success: false; reason: string };
 
-const AGAIN = Symbol('again');
+const RETRY = Symbol('retry');
 const SUCCESS: SyncOutcome = { success: true };
 const failure = (reason: string): SyncOutcome => ({ success: false, reason });
 
@@ -44,27 +44,27 @@ interface Synchronization {
   local: LocalDataset;
   remote: MobileRemote;
   handlers: SyncHandlers;
-  /** Names of local datasets that a login left behind for this one. */
+  /** Names of local copies of this dataset that a change of the identity left. */
   localMerges: () => string[];
 }
 
-/** `synchronize` of the mobile SDKs, by their own rules: what is here is what such a client makes of the answers. */
+/** Imitates `synchronize` of the mobile SDKs, with the decisions that they take on each response. */
 export async function synchronize(sync: Synchronization): Promise<SyncOutcome> {
   let token: string | undefined;
   for (let attempt = 1; attempt <= ATTEMPTS[sync.platform]; attempt += 1) {
     const local = await offerLocalMerges(sync);
     if (local !== SUCCESS) {
-      if (local === AGAIN) continue;
+      if (local === RETRY) continue;
       return local;
     }
     if (sync.local.lastSyncCount === -1) return pushDeletion(sync);
     const updates = await sync.remote.listUpdates(sync.name, sync.local.lastSyncCount, token);
     const pulled = await pull(sync, updates);
-    if (pulled === AGAIN) continue;
+    if (pulled === RETRY) continue;
     if (pulled !== SUCCESS || sync.local.records.size === 0) return pulled;
     await sync.handlers.onceListed?.();
     if (await push(sync, updates)) return SUCCESS;
-    // iOS lists again with the token of the push that failed; Android asks for another one.
+    // iOS lists again with the token of the failed push; Android requests a new one.
     token = sync.platform === 'ios' ? updates.syncSessionToken : undefined;
   }
   return failure('exceeded maximum retry count');
@@ -74,16 +74,16 @@ async function offerLocalMerges({
   platform,
   localMerges,
   handlers,
-}: Synchronization): Promise<SyncOutcome | typeof AGAIN> {
+}: Synchronization): Promise<SyncOutcome | typeof RETRY> {
   const names = localMerges();
   if (names.length === 0) return SUCCESS;
-  const goOn = (await handlers.onDatasetsMerged?.(names)) ?? false;
-  // iOS only tells, and goes on.
+  const isHandled = (await handlers.onDatasetsMerged?.(names)) ?? false;
+  // iOS only notifies the app and continues.
   if (platform === 'ios') return SUCCESS;
-  return goOn ? AGAIN : failure('merges were not handled');
+  return isHandled ? RETRY : failure('merges were not handled');
 }
 
-/** What was deleted here is deleted there; that it is not there is as well. */
+/** Deletes the dataset in the service. A dataset that does not exist counts as deleted. */
 async function pushDeletion({ name, local, remote }: Synchronization): Promise<SyncOutcome> {
   try {
     await remote.deleteDataset(name);
@@ -94,11 +94,11 @@ async function pushDeletion({ name, local, remote }: Synchronization): Promise<S
   return SUCCESS;
 }
 
-async function pull(sync: Synchronization, updates: ListedUpdates): Promise<SyncOutcome | typeof AGAIN> {
+async function pull(sync: Synchronization, updates: ListedUpdates): Promise<SyncOutcome | typeof RETRY> {
   const { platform, local, handlers } = sync;
   if (updates.mergedDatasetNames.length > 0) {
-    const goOn = (await handlers.onDatasetsMerged?.(updates.mergedDatasetNames)) ?? false;
-    if (platform === 'android') return goOn ? AGAIN : failure('merges were not handled');
+    const isHandled = (await handlers.onDatasetsMerged?.(updates.mergedDatasetNames)) ?? false;
+    if (platform === 'android') return isHandled ? RETRY : failure('merges were not handled');
   }
   const isGone = (local.lastSyncCount !== 0 && !updates.exists) || updates.deleted;
   if (isGone) {
@@ -107,7 +107,7 @@ async function pull(sync: Synchronization, updates: ListedUpdates): Promise<Sync
       return SUCCESS;
     }
     if (platform === 'android') return failure('the deletion was not handled');
-    startAnew(local);
+    markAllNew(local);
   }
   if (updates.records.length === 0) return SUCCESS;
   if (!resolveConflicts(sync, updates.records)) return failure('a conflict was not handled');
@@ -120,8 +120,8 @@ function purge(local: LocalDataset): void {
   local.lastSyncCount = 0;
 }
 
-/** iOS keeps what it has, and pushes it all as if it were new. */
-function startAnew(local: LocalDataset): void {
+/** iOS keeps the local records and pushes all of them as new. */
+function markAllNew(local: LocalDataset): void {
   local.lastSyncCount = 0;
   for (const record of local.records.values()) {
     record.syncCount = 0;
@@ -129,7 +129,7 @@ function startAnew(local: LocalDataset): void {
   }
 }
 
-/** Takes all in but what the app wants to stay as it is here. */
+/** Stores the remote records locally, except those that the app resolves in favor of the local record. */
 function resolveConflicts(
   { platform, local, handlers }: Synchronization,
   remotes: readonly RemoteRecord[],
@@ -140,19 +140,19 @@ function resolveConflicts(
       own?.isModified &&
       own.value !== remote.value &&
       (platform === 'ios' || own.syncCount !== remote.syncCount);
-    const kept = isConflict ? handlers.onConflict?.({ key: remote.key, local: own, remote }) : 'remote';
-    if (kept === undefined) return false;
-    if (own && kept === 'local') own.syncCount = remote.syncCount;
-    else local.records.set(remote.key, takenFrom(remote));
+    const winner = isConflict ? handlers.onConflict?.({ key: remote.key, local: own, remote }) : 'remote';
+    if (winner === undefined) return false;
+    if (own && winner === 'local') own.syncCount = remote.syncCount;
+    else local.records.set(remote.key, toLocal(remote));
   }
   return true;
 }
 
-function takenFrom({ value, syncCount }: RemoteRecord): LocalRecord {
+function toLocal({ value, syncCount }: RemoteRecord): LocalRecord {
   return { value, syncCount, isModified: false };
 }
 
-/** @returns whether it is done; else the device's counts are lowered, and the next listing shows what it has missed */
+/** @returns false after a conflict: the local count is then lowered, so that the next listing returns missed records */
 async function push(
   { platform, name, local, remote }: Synchronization,
   updates: ListedUpdates,
@@ -163,7 +163,7 @@ async function push(
   if (patches.length === 0) return true;
   try {
     const pushed = await remote.updateRecords(name, patches, updates.syncSessionToken);
-    for (const record of pushed) local.records.set(record.key, takenFrom(record));
+    for (const record of pushed) local.records.set(record.key, toLocal(record));
     advance(platform, local, updates.datasetSyncCount, pushed);
     return true;
   } catch (error) {
@@ -174,7 +174,7 @@ async function push(
   }
 }
 
-/** The device has it all only where nobody else wrote since it listed. */
+/** Raises the local count if no other device wrote since the listing; otherwise records would be missed. */
 function advance(
   platform: Platform,
   local: LocalDataset,

@@ -3,19 +3,19 @@ import { type LocalDataset, type SyncHandlers, type SyncOutcome, synchronize } f
 import { createMobileRemote, type MobileRemote, type MobileUser } from './mobile-remote.ts';
 import { createMobileRequests, type Json, type Platform } from './mobile-requests.ts';
 
-/** A dataset as an app has it on its device. */
+/** A dataset as the app sees it on its device. */
 export interface MobileDataset {
   local: LocalDataset;
   put(key: string, value: string): void;
   remove(key: string): void;
-  /** Values by key, without what was removed. */
+  /** Values by key, without removed records. */
   values(): Record<string, string>;
-  /** Gone here at once, there with the next sync. */
+  /** Deletes the dataset locally now, and in the service with the next sync. */
   delete(): void;
   synchronize(handlers?: SyncHandlers): Promise<SyncOutcome>;
 }
 
-/** A message about a dataset, as the SDK reads it out of what the platform hands it. */
+/** A push sync message about a dataset, as the SDK reads it from the platform's message. */
 export interface PushUpdate {
   datasetName: string;
   syncCount: number;
@@ -23,21 +23,21 @@ export interface PushUpdate {
 
 export interface MobileDevice {
   platform: Platform;
-  /** What it calls for itself, without the keeping of data. */
+  /** The service calls of this device, without local storage. */
   remote: MobileRemote;
   identityId(): string;
-  /** Becomes somebody: a guest without logins, else whom they belong to. */
+  /** Logs in as the owner of the logins, or as a guest without logins. */
   logIn(logins?: Record<string, string>): Promise<void>;
-  /** Becomes whom the app's own backend says. */
+  /** Logs in as the user that the app's own backend authenticated. */
   logInAsUserOfBackend(user: { IdentityId: string; Token: string }): Promise<void>;
   openDataset(name: string): MobileDataset;
   /**
-   * From then on it says with each update which device it is.
-   * @param token of the platform
-   * @returns the device's id
+   * Registers the device. Every later update names it.
+   * @param token the token of the platform
+   * @returns the device id
    */
   registerForPush(token: string): Promise<string>;
-  /** Null where the SDK passes the message by. */
+  /** Returns null if the SDK ignores the message. */
   readPush(message: string): PushUpdate | null;
 }
 
@@ -55,11 +55,11 @@ export function createMobileDevice({
   let user: MobileUser | undefined;
   let deviceId: string | undefined;
   const currentUser = () => {
-    if (user === undefined) throw new Error('nobody has logged in');
+    if (user === undefined) throw new Error('no user has logged in');
     return { ...user, deviceId };
   };
   const remote = createMobileRemote({ platform, url, user: currentUser });
-  const askIdentities = (operation: string, body: Json) =>
+  const callIdentityApi = (operation: string, body: Json) =>
     send({
       method: 'POST',
       path: '/',
@@ -67,9 +67,9 @@ export function createMobileDevice({
       body,
     });
 
-  async function become(identityId: string, Logins: Record<string, string>): Promise<void> {
-    const answer = await askIdentities('GetCredentialsForIdentity', { IdentityId: identityId, Logins });
-    const next = { identityPoolId, ...readCredentials(answer), deviceId: undefined };
+  async function assumeIdentity(identityId: string, Logins: Record<string, string>): Promise<void> {
+    const response = await callIdentityApi('GetCredentialsForIdentity', { IdentityId: identityId, Logins });
+    const next = { identityPoolId, ...readCredentials(response), deviceId: undefined };
     if (user !== undefined && user.identityId !== next.identityId) reparent(datasets, user.identityId);
     user = next;
   }
@@ -85,13 +85,15 @@ export function createMobileDevice({
     remote,
     identityId: () => currentUser().identityId,
     async logIn(logins = {}) {
-      const asked =
+      const identityId =
         user?.identityId ??
-        textOf((await askIdentities('GetId', { IdentityPoolId: identityPoolId, Logins: logins })).IdentityId);
-      await become(asked, logins);
+        textOf(
+          (await callIdentityApi('GetId', { IdentityPoolId: identityPoolId, Logins: logins })).IdentityId,
+        );
+      await assumeIdentity(identityId, logins);
     },
     logInAsUserOfBackend: ({ IdentityId, Token }) =>
-      become(IdentityId, { 'cognito-identity.amazonaws.com': Token }),
+      assumeIdentity(IdentityId, { 'cognito-identity.amazonaws.com': Token }),
     openDataset: (name) =>
       openDataset(open(name), (handlers) =>
         synchronize({
@@ -100,7 +102,7 @@ export function createMobileDevice({
           local: open(name),
           remote,
           handlers,
-          localMerges: () => [...datasets.keys()].filter((other) => isLeftFor(name, other, datasets)),
+          localMerges: () => [...datasets.keys()].filter((other) => isNonEmptyCopy(name, other, datasets)),
         }),
       ),
     async registerForPush(token) {
@@ -135,7 +137,7 @@ function openDataset(
   };
 }
 
-/** Somebody else has logged in: what was there is kept under the names that the service gives its copies. */
+/** Renames the local datasets after a change of the identity, to the names that the service gives its copies. */
 function reparent(datasets: Map<string, LocalDataset>, oldIdentityId: string): void {
   for (const [name, local] of [...datasets]) {
     datasets.delete(name);
@@ -143,7 +145,7 @@ function reparent(datasets: Map<string, LocalDataset>, oldIdentityId: string): v
   }
 }
 
-function isLeftFor(name: string, other: string, datasets: ReadonlyMap<string, LocalDataset>): boolean {
+function isNonEmptyCopy(name: string, other: string, datasets: ReadonlyMap<string, LocalDataset>): boolean {
   return other.startsWith(`${name}.`) && (datasets.get(other)?.records.size ?? 0) > 0;
 }
 
@@ -161,7 +163,7 @@ function readCredentials({ IdentityId, Credentials }: Json): Pick<MobileUser, 'i
 
 const PUSH_KEYS = ['source', 'identityPoolId', 'identityId', 'datasetName', 'syncCount'];
 
-/** Android counts a message as one of push sync only if it has all five, as texts; iOS hands the app what is in `data`. */
+/** Reads a push message. Android requires all five keys as strings; iOS passes `data` to the app. */
 function readPush(platform: Platform, message: string): PushUpdate | null {
   const parsed: unknown = JSON.parse(message);
   const data = isObject(parsed) && isObject(parsed.data) ? parsed.data : {};
@@ -171,6 +173,6 @@ function readPush(platform: Platform, message: string): PushUpdate | null {
 }
 
 function textOf(value: unknown): string {
-  if (typeof value !== 'string') throw new TypeError('a text is missing in the answer');
+  if (typeof value !== 'string') throw new TypeError('a string is missing in the response');
   return value;
 }

@@ -3,7 +3,7 @@ import { createMobileRequests, type Json, type MobileCredentials, type Platform 
 
 export interface RemoteRecord {
   key: string;
-  /** Null where it is removed. */
+  /** Null if removed. */
   value: string | null;
   syncCount: number;
   /** Epoch milliseconds. */
@@ -24,29 +24,29 @@ export interface PushedPatch {
   key: string;
   value: string | null;
   syncCount: number;
-  /** As an app says it that has no use for what the SDK keeps; else the SDK decides. */
+  /** Set by apps that use the low-level client; otherwise the SDK decides. */
   deviceLastModifiedDate?: string;
 }
 
-/** The operations that a mobile SDK calls for the one who uses the device. */
+/** The operations that a mobile SDK calls for the current user of the device. */
 export interface MobileRemote {
-  /** Which were called since the last look, each with the count or the dataset it was about. */
+  /** Returns and clears the list of calls; some entries include the count or the dataset. */
   takeCalls(): string[];
   listUpdates(name: string, lastSyncCount: number, token: string | undefined): Promise<ListedUpdates>;
   updateRecords(name: string, patches: readonly PushedPatch[], token: string): Promise<RemoteRecord[]>;
   deleteDataset(name: string): Promise<void>;
-  /** @returns the device's id */
+  /** @returns the device id */
   registerDevice(token: string): Promise<string>;
   subscribe(name: string, deviceId: string): Promise<void>;
   unsubscribe(name: string, deviceId: string): Promise<void>;
 }
 
-/** Who uses the device now. */
+/** The current user of the device. */
 export interface MobileUser {
   identityPoolId: string;
   identityId: string;
   credentials: MobileCredentials;
-  /** Of a device that is registered for push. */
+  /** Set if the device is registered for push. */
   deviceId: string | undefined;
 }
 
@@ -65,7 +65,7 @@ export function createMobileRemote({
     ['', 'identitypools', user().identityPoolId, kind, user().identityId, ...parts]
       .map(encodeURIComponent)
       .join('/');
-  const ask = (
+  const request = (
     call: string,
     method: string,
     path: string,
@@ -75,7 +75,7 @@ export function createMobileRemote({
     return send({ method, path, credentials: user().credentials, ...more });
   };
   const listPage = (name: string, query: Record<string, string>) =>
-    ask(`ListRecords ${query.lastSyncCount}`, 'GET', own('identities', 'datasets', name, 'records'), {
+    request(`ListRecords ${query.lastSyncCount}`, 'GET', own('identities', 'datasets', name, 'records'), {
       query,
     });
 
@@ -86,8 +86,8 @@ export function createMobileRemote({
         ? listAllPages((query) => listPage(name, query), lastSyncCount)
         : listOnce((query) => listPage(name, query), lastSyncCount, token),
     async updateRecords(name, patches, token) {
-      const { Records } = await ask('UpdateRecords', 'POST', own('identities', 'datasets', name), {
-        // The model has the header, and the SDKs send it where an app gives them a context.
+      const { Records } = await request('UpdateRecords', 'POST', own('identities', 'datasets', name), {
+        // The header is in the API model; the SDKs send it if the app sets a context.
         headers: { 'x-amz-Client-Context': '{"client":{"app_title":"notes"}}' },
         body: {
           SyncSessionToken: token,
@@ -98,28 +98,29 @@ export function createMobileRemote({
       return readRecords(Records);
     },
     async deleteDataset(name) {
-      await ask(`DeleteDataset ${name}`, 'DELETE', own('identities', 'datasets', name));
+      await request(`DeleteDataset ${name}`, 'DELETE', own('identities', 'datasets', name));
     },
     async registerDevice(token) {
       const Platform = platform === 'android' ? 'GCM' : 'APNS';
-      const { DeviceId } = await ask('RegisterDevice', 'POST', own('identity', 'device'), {
+      const { DeviceId } = await request('RegisterDevice', 'POST', own('identity', 'device'), {
         body: { Platform, Token: token },
       });
       return textOf(DeviceId);
     },
     async subscribe(name, deviceId) {
-      await ask('SubscribeToDataset', 'POST', own('identities', 'datasets', name, 'subscriptions', deviceId));
+      const path = own('identities', 'datasets', name, 'subscriptions', deviceId);
+      await request('SubscribeToDataset', 'POST', path);
     },
     async unsubscribe(name, deviceId) {
       const path = own('identities', 'datasets', name, 'subscriptions', deviceId);
-      await ask('UnsubscribeFromDataset', 'DELETE', path);
+      await request('UnsubscribeFromDataset', 'DELETE', path);
     },
   };
 }
 
 type ListPage = (query: Record<string, string>) => Promise<Json>;
 
-/** Android asks for pages of 1,024, and believes the last one. */
+/** Android requests pages of 1,024 records and uses the dataset state of the last page. */
 async function listAllPages(listPage: ListPage, lastSyncCount: number): Promise<ListedUpdates> {
   const records: RemoteRecord[] = [];
   const query = { lastSyncCount: String(lastSyncCount), maxResults: '1024' };
@@ -132,7 +133,7 @@ async function listAllPages(listPage: ListPage, lastSyncCount: number): Promise<
   }
 }
 
-/** iOS asks once, for no number of records, and never looks for another page. */
+/** iOS sends one request without a page size and never requests another page. */
 async function listOnce(
   listPage: ListPage,
   lastSyncCount: number,
@@ -185,7 +186,7 @@ function toPatch(platform: Platform, { key, value, syncCount, ...given }: Pushed
   };
 }
 
-// Android takes what it needs out of its box without looking whether there is something in it.
+// Android unboxes the members that it needs without checking for null.
 
 function textOf(value: unknown): string {
   if (typeof value !== 'string') throw new NullPointerError();
@@ -202,7 +203,7 @@ function flagOf(value: unknown): boolean {
   return value;
 }
 
-/** What ends an app on Android. */
+/** Crashes an app on Android. */
 class NullPointerError extends Error {
   override name = 'NullPointerError';
 }

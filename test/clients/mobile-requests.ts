@@ -11,7 +11,7 @@ export interface MobileCredentials {
   sessionToken: string;
 }
 
-/** What a mobile SDK makes of an answer that is none of success: `code` is what its callers branch on. */
+/** Error of a mobile SDK for an unsuccessful response. Its callers branch on `code`. */
 export class MobileError extends Error {
   override name = 'MobileError';
   readonly status: number;
@@ -28,18 +28,18 @@ export type Json = Record<string, unknown>;
 
 interface MobileRequest {
   method: string;
-  /** Encoded as it goes on the request line, `:` as `%3A`. */
+  /** Encoded as on the request line, with `:` as `%3A`. */
   path: string;
   query?: Record<string, string>;
   headers?: Record<string, string>;
   body?: Json;
-  /** None: what is asked without a signature. */
+  /** Without credentials, the request is not signed. */
   credentials?: MobileCredentials;
 }
 
 /**
- * Sends requests as the last mobile SDKs do, Android 2.20 and iOS 2.19: with the content type of the JSON protocol even
- * where there is no body, and reads errors as they do.
+ * Sends requests and reads errors as the last mobile SDKs do, Android 2.20 and iOS 2.19. They send the content type of
+ * the JSON protocol even without a body.
  */
 export function createMobileRequests({
   platform,
@@ -67,7 +67,7 @@ export function createMobileRequests({
   };
 }
 
-/** The mobile SDKs hash the body into the signature, but do not say so in a header. */
+/** Signs as the mobile SDKs do: the signature covers the body hash, but no header contains it. */
 function signerOf(credentials: MobileCredentials): SignatureV4 {
   return new SignatureV4({
     credentials,
@@ -78,21 +78,21 @@ function signerOf(credentials: MobileCredentials): SignatureV4 {
   });
 }
 
-function read(platform: Platform, answer: RawAnswer): Json {
-  const body: unknown = answer.body === '' ? {} : JSON.parse(answer.body);
-  if (!isObject(body)) throw new TypeError('the answer is no JSON object');
-  if (answer.status >= 200 && answer.status < 300) return body;
-  throw new MobileError(answer.status, codeOf(platform, answer, body), textOf(body.message));
+function read(platform: Platform, response: RawAnswer): Json {
+  const body: unknown = response.body === '' ? {} : JSON.parse(response.body);
+  if (!isObject(body)) throw new TypeError('the response is not a JSON object');
+  if (response.status >= 200 && response.status < 300) return body;
+  throw new MobileError(response.status, codeOf(platform, response, body), textOf(body.message));
 }
 
-/** iOS reads the header alone; Android the body where there is no such header. Both stop at the first colon. */
+/** Returns the error code. iOS reads only the header; Android falls back to the body. Both stop at the first colon. */
 function codeOf(platform: Platform, { headerLines }: RawAnswer, { __type }: Json): string {
   const header = findHeader(headerLines, 'x-amzn-ErrorType');
   if (header !== undefined) return header.split(':')[0] ?? '';
   return platform === 'android' ? (textOf(__type).split('#').at(-1) ?? '') : '';
 }
 
-/** Android keeps the headers in a map that tells upper case from lower. */
+/** Finds a header by its exact case, because Android stores headers in a case-sensitive map. */
 function findHeader(lines: readonly string[], name: string): string | undefined {
   return lines
     .find((line) => line.startsWith(`${name}:`))

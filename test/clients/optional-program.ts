@@ -2,33 +2,33 @@ import { execFile, execFileSync } from 'node:child_process';
 import { promisify } from 'node:util';
 
 /**
- * Whether a program is to be had that the tests can do without. Where it is not, that is printed.
- * @param what is tested with it
+ * Returns whether an optional program is missing, and logs the tests that are skipped without it.
+ * @param feature what is tested with the program
  */
-export function isMissing(what: string, program: string, ...args: string[]): boolean {
+export function isMissing(feature: string, program: string, ...args: string[]): boolean {
   try {
     execFileSync(program, args, { stdio: 'pipe' });
     return false;
   } catch (error) {
     console.log(
-      `skipped: ${what} (${program}: ${error instanceof Error ? error.message.split('\n')[0] : error})`,
+      `skipped: ${feature} (${program}: ${error instanceof Error ? error.message.split('\n')[0] : error})`,
     );
     return true;
   }
 }
 
-/** Whether Python lacks a module. To find one takes a tenth of the time of an import. */
-export function isMissingModule(what: string, module: string): boolean {
+/** Returns whether Python lacks a module. Finding the module takes a tenth of the time of importing it. */
+export function isMissingModule(feature: string, module: string): boolean {
   const script = `import importlib.util, sys; sys.exit(None if importlib.util.find_spec('${module}') else 'no ${module}')`;
-  return isMissing(what, 'python3', '-c', script);
+  return isMissing(feature, 'python3', '-c', script);
 }
 
-/** What a person's shell has beside its search path, in a home folder without any settings. */
+/** Returns the environment of a shell: the search path, a home folder without settings, and the given variables. */
 export function emptyShell(more: Record<string, string | undefined>): NodeJS.ProcessEnv {
   return { PATH: process.env.PATH, HOME: '/nonexistent', PYENV_ROOT: process.env.PYENV_ROOT, ...more };
 }
 
-/** Runs it to its end with this environment alone. @returns what it printed @throws with what it complained of */
+/** Runs a program with only this environment. @returns its stdout @throws with its stderr if it fails */
 export async function run(program: string, args: string[], env: NodeJS.ProcessEnv): Promise<string> {
   const { stdout } = await promisify(execFile)(program, args, { env });
   return stdout;

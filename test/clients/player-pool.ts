@@ -12,17 +12,18 @@ import { createSyncClient } from '../fixtures/wire/sync-client.ts';
 
 export const ROLE = 'arn:aws:iam::000000000000:role/players';
 const DEVELOPER_PROVIDER = 'login.example.com';
-/** Applications for Apple's phones and for Google's. */
+/** Push applications for Apple and Google devices. */
 export const PUSH = { ApplicationArns: [APNS_APP, GCM_APP] };
 
-/** The SDK's client of a developer, for all that is no player's to do. */
+/** Creates an SDK client with developer credentials. */
 function createIdentityClient(url: string): CognitoIdentityClient {
   return new CognitoIdentityClient({ region: 'us-east-1', endpoint: url, credentials: DEFAULT_CREDENTIALS });
 }
 
 /**
- * A pool as a developer makes one for an app: guests, Google, users of the developer's own; push and the stream are set.
- * @returns its id
+ * Creates a pool as a developer does for an app: with guests, Google logins, developer-authenticated users, push and
+ * the stream.
+ * @returns the pool id
  */
 export async function createPlayerPool(
   url: string,
@@ -51,12 +52,12 @@ export async function createPlayerPool(
   }
 }
 
-/** What an app's own backend answers to a user who has logged in there. */
+/** Returns what an app's own backend sends to a user who has logged in there. */
 export async function logInAtBackend(
   url: string,
-  question: Omit<GetOpenIdTokenForDeveloperIdentityCommandInput, 'Logins'> & { user: string },
+  request: Omit<GetOpenIdTokenForDeveloperIdentityCommandInput, 'Logins'> & { user: string },
 ): Promise<{ IdentityId: string; Token: string }> {
-  const { user, ...ids } = question;
+  const { user, ...ids } = request;
   const identities = createIdentityClient(url);
   const { IdentityId = '', Token = '' } = await identities.send(
     new GetOpenIdTokenForDeveloperIdentityCommand({ ...ids, Logins: { [DEVELOPER_PROVIDER]: user } }),

@@ -12,8 +12,8 @@ const IdentityPoolId = await createPlayerPool(url);
 const CONFIG = { region: 'us-east-1', endpoint: url };
 const ARN = 'arn:aws:lambda:us-east-1:000000000000:function:sync-trigger';
 
-/** Credentials as an app asks for them; with a RoleArn it takes the classic flow, by way of AWS STS. */
-async function becomePlayer(
+/** Gets credentials as an app does. With a RoleArn, the SDK uses the classic flow with AWS STS. */
+async function logIn(
   params: { Logins?: Record<string, string>; RoleArn?: string; IdentityId?: string } = {},
 ) {
   const credentials = new AWS.CognitoIdentityCredentials({ IdentityPoolId, ...params }, CONFIG);
@@ -23,7 +23,7 @@ async function becomePlayer(
   return { credentials, sync, identity, game: { ...identity, DatasetName: 'game' } };
 }
 
-type Player = Awaited<ReturnType<typeof becomePlayer>>;
+type Player = Awaited<ReturnType<typeof logIn>>;
 
 async function write({ sync, game }: Player, RecordPatches: RecordPatchList) {
   const { SyncSessionToken = '' } = await sync.listRecords(game).promise();
@@ -45,8 +45,8 @@ const refused = (request: { promise(): Promise<unknown> }, code: string, statusC
   });
 
 describe('CognitoIdentityCredentials', () => {
-  it('are a guest’s, the same one when they are refreshed', async () => {
-    const { credentials, sync, game } = await becomePlayer();
+  it('keep the identity of a guest when they are refreshed', async () => {
+    const { credentials, sync, game } = await logIn();
     expect(credentials.identityId).toMatch(/^us-east-1:[0-9a-f-]{36}$/);
     expect(credentials.expireTime.getTime()).toBeGreaterThan(Date.now());
     const { identityId, accessKeyId } = credentials;
@@ -56,10 +56,10 @@ describe('CognitoIdentityCredentials', () => {
     expect(await sync.listRecords(game).promise()).toMatchObject({ DatasetExists: false });
   });
 
-  it('are the same person’s on each device that shows the same login', async () => {
+  it('have the same identity on each device with the same login', async () => {
     const Logins = { 'accounts.google.com': 'token of Ada' };
-    const phone = await becomePlayer({ Logins });
-    const tablet = await becomePlayer({ Logins });
+    const phone = await logIn({ Logins });
+    const tablet = await logIn({ Logins });
     expect(tablet.game).toEqual(phone.game);
     await write(phone, [SET]);
     expect((await tablet.sync.listRecords(tablet.game).promise()).Records).toMatchObject([
@@ -67,46 +67,46 @@ describe('CognitoIdentityCredentials', () => {
     ]);
   });
 
-  it('may be had by the classic flow, for a guest and for a login', async () => {
+  it('support the classic flow for a guest and for a login', async () => {
     for (const more of [{}, { Logins: { 'accounts.google.com': 'token of Grace' } }]) {
-      const player = await becomePlayer({ RoleArn: ROLE, ...more });
+      const player = await logIn({ RoleArn: ROLE, ...more });
       expect((await write(player, [SET])).Records).toMatchObject([{ SyncCount: 1 }]);
     }
   });
 
-  it('are those of a user whom the app’s own backend has let in', async () => {
+  it('accept a token from the app’s own backend', async () => {
     const { IdentityId, Token } = await logInAtBackend(url, { IdentityPoolId, user: 'alan' });
     const Logins = { 'cognito-identity.amazonaws.com': Token };
     for (const more of [{}, { RoleArn: ROLE }]) {
-      const player = await becomePlayer({ IdentityId, Logins, ...more });
+      const player = await logIn({ IdentityId, Logins, ...more });
       expect(player.credentials.identityId).toBe(IdentityId);
       expect((await player.sync.listDatasets(player.identity).promise()).Count).toBe(0);
     }
   });
 
-  it('become those of the account when a guest logs in, whose datasets are there as copies', async () => {
+  it('change to the account’s identity when a guest logs in, and copy the guest’s datasets', async () => {
     const Logins = { 'accounts.google.com': 'token of Edsger' };
-    const account = await becomePlayer({ Logins });
-    const guest = await becomePlayer();
+    const account = await logIn({ Logins });
+    const guest = await logIn();
     await write(guest, [SET]);
-    const merged = await becomePlayer({ IdentityId: guest.game.IdentityId, Logins });
+    const merged = await logIn({ IdentityId: guest.game.IdentityId, Logins });
     expect(merged.credentials.identityId).toBe(account.credentials.identityId);
     const { MergedDatasetNames } = await merged.sync.listRecords(merged.game).promise();
     expect(MergedDatasetNames).toEqual([`game.${guest.game.IdentityId}`]);
   });
 
-  it('are refused to who is nobody here', async () => {
+  it('are denied to guests if the pool does not allow them', async () => {
     const noGuests = await createPlayerPool(url, { AllowUnauthenticatedIdentities: false });
-    const strange = new AWS.CognitoIdentityCredentials({ IdentityPoolId: noGuests }, CONFIG);
-    await expect(strange.getPromise()).rejects.toMatchObject({
+    const guest = new AWS.CognitoIdentityCredentials({ IdentityPoolId: noGuests }, CONFIG);
+    await expect(guest.getPromise()).rejects.toMatchObject({
       code: 'NotAuthorizedException',
     });
   });
 });
 
 describe('a player', () => {
-  it('syncs a dataset, and reads what is said of it', async () => {
-    const player = await becomePlayer();
+  it('syncs a dataset and reads its description', async () => {
+    const player = await logIn();
     const { sync, identity, game } = player;
     const deviceDate = new Date(1_700_000_000_123);
     const listed = await sync.listRecords({ ...game, LastSyncCount: 0, MaxResults: 1024 }).promise();
@@ -118,7 +118,7 @@ describe('a player', () => {
       LastModifiedBy: null,
       NextToken: null,
     });
-    // Of a list that is null this SDK keeps nothing.
+    // The SDK drops lists that are null.
     expect(listed).not.toHaveProperty('MergedDatasetNames');
     const patches = [
       { ...SET, DeviceLastModifiedDate: deviceDate },
@@ -133,23 +133,23 @@ describe('a player', () => {
     const removed = await write(player, [{ Op: 'remove', Key: 'level', SyncCount: 1 }]);
     expect(removed.Records).toMatchObject([{ Key: 'level', Value: null, SyncCount: 2 }]);
 
-    const about = { DatasetName: 'game', IdentityId: game.IdentityId, NumRecords: 1, DataStorage: 5 };
+    const description = { DatasetName: 'game', IdentityId: game.IdentityId, NumRecords: 1, DataStorage: 5 };
     const { Datasets, Count } = await sync.listDatasets(identity).promise();
-    expect({ Datasets, Count }).toMatchObject({ Datasets: [about], Count: 1 });
+    expect({ Datasets, Count }).toMatchObject({ Datasets: [description], Count: 1 });
     const { Dataset } = await sync.describeDataset(game).promise();
-    expect(Dataset).toMatchObject({ ...about, LastModifiedBy: game.IdentityId });
+    expect(Dataset).toMatchObject({ ...description, LastModifiedBy: game.IdentityId });
     expect(Dataset?.CreationDate).toBeInstanceOf(Date);
     const { IdentityUsage } = await sync.describeIdentityUsage(identity).promise();
     expect(IdentityUsage).toMatchObject({ DatasetCount: 1, DataStorage: 5 });
-    expect(await sync.deleteDataset(game).promise()).toMatchObject({ Dataset: about });
+    expect(await sync.deleteDataset(game).promise()).toMatchObject({ Dataset: description });
     expect(await sync.listRecords({ ...game, LastSyncCount: 1 }).promise()).toMatchObject({
       DatasetExists: false,
       DatasetDeletedAfterRequestedSyncCount: true,
     });
   });
 
-  it('registers a device, subscribes it and takes it back', async () => {
-    const player = await becomePlayer();
+  it('registers a device, subscribes it and unsubscribes it', async () => {
+    const player = await logIn();
     const { sync, identity, game } = player;
     await write(player, [SET]);
     const { DeviceId = '' } = await sync
@@ -161,19 +161,19 @@ describe('a player', () => {
   });
 
   it('reads page by page', async () => {
-    const player = await becomePlayer();
+    const player = await logIn();
     await write(player, [SET, { ...SET, Key: 'coins' }, { ...SET, Key: 'name' }]);
-    const question = { ...player.game, MaxResults: 2 };
-    const first = await player.sync.listRecords(question).promise();
-    const second = await player.sync.listRecords({ ...question, NextToken: first.NextToken ?? '' }).promise();
+    const request = { ...player.game, MaxResults: 2 };
+    const first = await player.sync.listRecords(request).promise();
+    const second = await player.sync.listRecords({ ...request, NextToken: first.NextToken ?? '' }).promise();
     expect([first, second].map(({ Records }) => Records?.length)).toEqual([2, 1]);
     expect(second).toMatchObject({ NextToken: null, SyncSessionToken: first.SyncSessionToken });
   });
 
-  it('is told by code and status what is wrong', async () => {
-    const player = await becomePlayer();
+  it('receives errors with code and status', async () => {
+    const player = await logIn();
     const { sync, identity, game } = player;
-    const stranger = await becomePlayer();
+    const otherPlayer = await logIn();
     await write(player, [SET]);
     const { SyncSessionToken = '' } = await sync.listRecords(game).promise();
     const stale = sync.updateRecords({ ...game, SyncSessionToken, RecordPatches: [SET] });
@@ -186,7 +186,7 @@ describe('a player', () => {
       /^No such SyncCount: 9 exists for this Dataset$/,
     );
     await refused(sync.describeDataset({ ...game, DatasetName: 'none' }), 'ResourceNotFoundException', 404);
-    await refused(stranger.sync.describeDataset(game), 'NotAuthorizedException', 403);
+    await refused(otherPlayer.sync.describeDataset(game), 'NotAuthorizedException', 403);
     await refused(sync.bulkPublish({ IdentityPoolId }), 'NotAuthorizedException', 403);
     const forged = new AWS.CognitoSync({ ...CONFIG, credentials: new AWS.Credentials('local', 'wrong') });
     await refused(forged.listDatasets(identity), 'InvalidSignatureException', 403);
@@ -194,7 +194,7 @@ describe('a player', () => {
 });
 
 describe('a developer', () => {
-  it('sets what is a pool’s, and reads it back', async () => {
+  it('sets and reads the settings of a pool', async () => {
     const pool = { IdentityPoolId: await createPlayerPool(url) };
     expect(await developer.getIdentityPoolConfiguration(pool).promise()).toMatchObject({
       PushSync: PUSH,
@@ -208,7 +208,7 @@ describe('a developer', () => {
     expect(Events).toEqual({ SyncTrigger: ARN });
   });
 
-  it('publishes all there is', async () => {
+  it('runs a bulk publish', async () => {
     const pool = { IdentityPoolId: await createPlayerPool(url) };
     const details = () => developer.getBulkPublishDetails(pool).promise();
     expect(await details()).toMatchObject({
@@ -223,8 +223,8 @@ describe('a developer', () => {
     await refused(developer.bulkPublish(pool), 'AlreadyStreamedException', 400);
   });
 
-  it('sees what is stored, and may write for a player', async () => {
-    const player = await becomePlayer();
+  it('reads the usage, writes for a player, but cannot register a device', async () => {
+    const player = await logIn();
     await write({ ...player, sync: developer }, [SET]);
     const { Records } = await player.sync.listRecords(player.game).promise();
     expect(Records).toMatchObject([{ Value: '7', LastModifiedBy: '000000000000' }]);

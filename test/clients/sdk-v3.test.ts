@@ -46,7 +46,7 @@ import { startCloud } from '../fixtures/local/local-cloud.ts';
 import { createSyncClient, list, set, write } from '../fixtures/wire/sync-client.ts';
 import { createPlayerPool, logInAtBackend, PUSH, ROLE } from './player-pool.ts';
 
-/** A function of the developer's, as a module. */
+/** Returns a Lambda function as a module URL. */
 const moduleOf = (handler: string) =>
   new URL(`data:text/javascript,${encodeURIComponent(`export const handler = ${handler};`)}`);
 
@@ -68,15 +68,15 @@ const IdentityPoolId = await createPlayerPool(url);
 
 const functionArn = (name: string) => `arn:aws:lambda:us-east-1:000000000000:function:${name}`;
 
-/** Somebody with a client of their own, made as an app makes it. */
-async function becomePlayer(Logins: Record<string, string> = {}, pool = IdentityPoolId) {
+/** Logs in and creates a client as an app does. Without logins, the player is a guest. */
+async function logIn(Logins: Record<string, string> = {}, pool = IdentityPoolId) {
   const { IdentityId = '' } = await identities.send(new GetIdCommand({ IdentityPoolId: pool, Logins }));
-  return becomeIdentity(IdentityId, Logins, pool);
+  return logInAs(IdentityId, Logins, pool);
 }
 
-async function becomeIdentity(asked: string, Logins: Record<string, string>, pool = IdentityPoolId) {
-  const question = new GetCredentialsForIdentityCommand({ IdentityId: asked, Logins });
-  const { IdentityId = '', Credentials = {} } = await identities.send(question);
+async function logInAs(identityId: string, Logins: Record<string, string>, pool = IdentityPoolId) {
+  const request = new GetCredentialsForIdentityCommand({ IdentityId: identityId, Logins });
+  const { IdentityId = '', Credentials = {} } = await identities.send(request);
   const { AccessKeyId = '', SecretKey = '', SessionToken = '', Expiration } = Credentials;
   const client = new CognitoSyncClient({
     region: 'us-east-1',
@@ -97,10 +97,10 @@ const untilPublished = (pool: string) =>
     )
     .toBe('SUCCEEDED');
 
-describe('all that a player can do', () => {
-  it('with a login, on two devices', async () => {
+describe('a player with the AWS SDK v3', () => {
+  it('can call all operations for players, on two devices with one login', async () => {
     const Logins = { 'accounts.google.com': 'token of Ada' };
-    const { client, identity, expiration } = await becomePlayer(Logins);
+    const { client, identity, expiration } = await logIn(Logins);
     expect(expiration?.getTime()).toBeGreaterThan(Date.now());
     const game = { ...identity, DatasetName: 'game' };
     const { SyncSessionToken } = await client.send(new ListRecordsCommand(game));
@@ -112,7 +112,7 @@ describe('all that a player can do', () => {
       { Value: '7 ü 😀', SyncCount: 1, DeviceLastModifiedDate: new Date(1_700_000_000_123) },
     ]);
 
-    const tablet = await becomePlayer(Logins);
+    const tablet = await logIn(Logins);
     expect(tablet.identity).toEqual(identity);
     expect((await list(tablet.client, identity, 'game')).Records).toEqual(updated.Records);
     const { Datasets } = await client.send(new ListDatasetsCommand(identity));
@@ -131,19 +131,19 @@ describe('all that a player can do', () => {
     expect(deleted.Dataset).toEqual(Dataset);
   });
 
-  it('with the token of a backend', async () => {
+  it('can log in with a token of the app’s backend', async () => {
     const { IdentityId, Token } = await logInAtBackend(url, { IdentityPoolId, user: 'alan' });
-    const player = await becomeIdentity(IdentityId, { 'cognito-identity.amazonaws.com': Token });
+    const player = await logInAs(IdentityId, { 'cognito-identity.amazonaws.com': Token });
     expect(player.identity.IdentityId).toBe(IdentityId);
     await write(player.client, player.identity, 'game', [set('level', '1')]);
   });
 
-  it('and what becomes of a guest who logs in', async () => {
+  it('finds the guest’s datasets as copies after logging in', async () => {
     const Logins = { 'accounts.google.com': 'token of Grace' };
-    const account = await becomePlayer(Logins);
-    const guest = await becomePlayer();
+    const account = await logIn(Logins);
+    const guest = await logIn();
     await write(guest.client, guest.identity, 'game', [set('level', '1')]);
-    const merged = await becomeIdentity(guest.identity.IdentityId, Logins);
+    const merged = await logInAs(guest.identity.IdentityId, Logins);
     expect(merged.identity).toEqual(account.identity);
     const copy = `game.${guest.identity.IdentityId}`;
     expect((await list(merged.client, merged.identity, 'game')).MergedDatasetNames).toEqual([copy]);
@@ -154,8 +154,8 @@ describe('all that a player can do', () => {
   });
 });
 
-describe('all that a developer can do', () => {
-  it('with a pool', async () => {
+describe('a developer with the AWS SDK v3', () => {
+  it('can call all operations for pools', async () => {
     const pool = { IdentityPoolId: await createPlayerPool(url) };
     const CognitoStreams = { StreamName: 'cognito-sync', StreamingStatus: 'ENABLED' };
     const set = await developer.send(
@@ -176,11 +176,11 @@ describe('all that a developer can do', () => {
   });
 });
 
-describe('what is refused is an instance of its class', () => {
+describe('an error is an instance of its class:', () => {
   it('InvalidParameterException, NotAuthorizedException and ResourceNotFoundException', async () => {
-    const { client, identity } = await becomePlayer();
-    const nameless = list(client, identity, 'no name');
-    await expect(nameless).rejects.toBeInstanceOf(InvalidParameterException);
+    const { client, identity } = await logIn();
+    const invalidName = list(client, identity, 'no name');
+    await expect(invalidName).rejects.toBeInstanceOf(InvalidParameterException);
     const other = list(client, { ...identity, IdentityId: 'us-east-1:0' }, 'game');
     await expect(other).rejects.toBeInstanceOf(NotAuthorizedException);
     const device = { ...identity, Platform: 'GCM' as const, Token: 'token' };
@@ -192,7 +192,7 @@ describe('what is refused is an instance of its class', () => {
   });
 
   it('ResourceConflictException and LimitExceededException', async () => {
-    const { client, identity } = await becomePlayer();
+    const { client, identity } = await logIn();
     await write(client, identity, 'game-0', [set('level', '1')]);
     const stale = write(client, identity, 'game-0', [set('level', '2')]);
     await expect(stale).rejects.toBeInstanceOf(ResourceConflictException);
@@ -203,15 +203,15 @@ describe('what is refused is an instance of its class', () => {
   });
 
   it('InvalidConfigurationException', async () => {
-    const player = await becomePlayer({}, await newPool(cloud.database));
+    const player = await logIn({}, await newPool(cloud.database));
     const device = { ...player.identity, Platform: 'GCM' as const, Token: 'token' };
     const registered = player.client.send(new RegisterDeviceCommand(device));
     await expect(registered).rejects.toBeInstanceOf(InvalidConfigurationException);
   });
 
-  it('InvalidLambdaFunctionOutputException, with what the function threw', async () => {
+  it('InvalidLambdaFunctionOutputException, with the error of the function', async () => {
     const pool = await newPool(cloud.database, { syncTrigger: functionArn('broken') });
-    const player = await becomePlayer({}, pool);
+    const player = await logIn({}, pool);
     const refused = write(player.client, player.identity, 'game', [set('level', '99')]);
     await expect(refused).rejects.toBeInstanceOf(InvalidLambdaFunctionOutputException);
     await expect(refused).rejects.toThrow('level is too high');
@@ -221,7 +221,7 @@ describe('what is refused is an instance of its class', () => {
     ['LambdaThrottledException', LambdaThrottledException],
     ['TooManyRequestsException', TooManyRequestsException],
     ['InternalErrorException', InternalErrorException],
-  ] as const)('%s, which nobody can bring about at will', async (code, Class) => {
+  ] as const)('%s (from a stub)', async (code, Class) => {
     const { recorded, guarded } = stubSyncApi();
     recorded.failWith(new ServiceError(code, 'try again'));
     const port = await startHttpServer({ host: '127.0.0.1', port: 0, routes: [createSyncApiRoute(guarded)] });
@@ -235,13 +235,13 @@ describe('what is refused is an instance of its class', () => {
 
   it('AlreadyStreamedException and DuplicateRequestException', async () => {
     const pool = await newPool(cloud.database, { streams: STREAMING });
-    const begin = () => developer.send(new BulkPublishCommand({ IdentityPoolId: pool }));
-    await begin();
+    const start = () => developer.send(new BulkPublishCommand({ IdentityPoolId: pool }));
+    await start();
     await untilPublished(pool);
-    await expect(begin()).rejects.toBeInstanceOf(AlreadyStreamedException);
+    await expect(start()).rejects.toBeInstanceOf(AlreadyStreamedException);
 
     const busy = await newPool(cloud.database, { streams: STREAMING });
-    // As if another host had all of it in hand.
+    // In progress on another host, which has leased all events.
     await cloud.database.query(
       `INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, leased_until, attempts, bulk_publish_id)
        VALUES (gen_random_uuid(), 'k', '{}', now(), now() + interval '1 hour', 1, md5('busy')::uuid)`,
@@ -255,7 +255,7 @@ describe('what is refused is an instance of its class', () => {
     await expect(another).rejects.toBeInstanceOf(DuplicateRequestException);
   });
 
-  it('ConcurrentModificationException, as soon as two change one pool at once', async () => {
+  it('ConcurrentModificationException, if two requests change one pool concurrently', async () => {
     const pool = await newPool(cloud.database, { streams: STREAMING });
     const change = (index: number) =>
       developer.send(

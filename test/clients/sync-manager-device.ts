@@ -10,36 +10,36 @@ import type {
   SyncRecord,
 } from './sync-manager.d.ts';
 
-/** Far longer than anything takes. The client has ways never to call back, and then a test is to say where it stood. */
-const HANGS_AFTER_MS = 20_000;
+/** Far longer than any operation. The client sometimes never calls back; the error then names the operation. */
+const TIMEOUT_MS = 20_000;
 
 export type Logins = Record<string, string>;
 
 export interface DeviceOptions {
-  /** Where the local cloud answers. */
+  /** URL of the local cloud. */
   url: string;
   identityPoolId: string;
-  /** Tokens by provider; without any the device is a guest's. */
+  /** Tokens by provider; without logins the device's user is a guest. */
   logins?: Logins;
-  /** What keeps its data; the browser's localStorage unless given. */
+  /** Local storage; defaults to the browser's localStorage. */
   dataStore?: DataStore;
 }
 
-/** What the app is asked in the course of a sync, and what it says. Where it has no answer, the sync is to stop. */
-export interface Answers {
-  /** The records that settle it; false stops. */
+/** Decisions of the app during a sync. The sync stops if a handler is not given. */
+export interface SyncHandlers {
+  /** Returns the resolved records; false stops the sync. */
   onConflict?: (conflicts: Conflict[]) => Promise<SyncRecord[] | false> | SyncRecord[] | false;
   onDatasetDeleted?: (datasetName: string) => Promise<boolean> | boolean;
   onDatasetsMerged?: (datasetNames: string[]) => Promise<boolean> | boolean;
 }
 
-/** How a sync ended. */
+/** Result of a sync. */
 export interface Outcome {
   ended: 'success' | 'failure';
-  /** Of the failure. */
+  /** The message of the failure. */
   message: string | null;
-  /** What the app was asked on the way, such as `conflict: score`. */
-  asked: string[];
+  /** Handlers called during the sync, such as `conflict: score`. */
+  callbacks: string[];
 }
 
 export interface DeviceDataset {
@@ -49,31 +49,31 @@ export interface DeviceDataset {
   getAll(): Promise<Record<string, string>>;
   remove(key: string): Promise<unknown>;
   getDataStorage(): Promise<number>;
-  sync(answers?: Answers): Promise<Outcome>;
+  sync(handlers?: SyncHandlers): Promise<Outcome>;
 }
 
 export interface Device {
   identityId(): string;
-  /** What was asked of the service and how that ended, such as `updateRecords` or `updateRecords ResourceConflictException`. */
+  /** Completed service calls, such as `updateRecords` or `updateRecords ResourceConflictException`. */
   calls: string[];
-  /** Called before a call is sent, which waits for it. */
+  /** Runs before a call is sent; the call waits for it. */
   beforeCall: (operation: string) => Promise<void>;
   /** @throws the service's error, with its `code` */
   logIn(logins: Logins): Promise<void>;
   open(datasetName: string): Promise<DeviceDataset>;
-  /** On this device; the dataset's next sync deletes it from the service. */
+  /** Deletes the dataset on this device. Its next sync deletes it from the service. */
   deleteDataset(datasetName: string): Promise<void>;
-  /** On this device alone. */
+  /** Removes the dataset only from this device. */
   purgeDataset(datasetName: string): Promise<void>;
-  /** Names of the datasets that this device knows. */
+  /** Returns the names of the datasets on this device. */
   listDatasets(): Promise<string[]>;
-  /** Asks the service for all datasets, and tells their names. */
+  /** Lists all datasets in the service and returns their names. */
   refreshDatasetMetadata(): Promise<string[]>;
 }
 
 /**
- * An app of one person on one device, as its authors write it with amazon-cognito-js, in promises.
- * @throws the service's error, with its `code`, where it gets no credentials
+ * Creates an app of one person on one device with amazon-cognito-js, wrapped in promises.
+ * @throws the service's error, with its `code`, if it gets no credentials
  */
 export async function createDevice(AWS: SdkWithSyncManager, options: DeviceOptions): Promise<Device> {
   const { dataStore } = options;
@@ -97,12 +97,12 @@ export async function createDevice(AWS: SdkWithSyncManager, options: DeviceOptio
     calls.push(error ? `${request.operation} ${error.code}` : request.operation);
   });
   await credentials.getPromise();
-  // It reads the credentials when it is made, and the identity whenever it needs it.
+  // The manager reads the credentials when it is created, and the identity whenever it needs it.
   const manager = new AWS.CognitoSyncManager(dataStore && { DataStore: dataStore });
   return device;
 }
 
-/** What an app sets to use this service in place of AWS's: the two endpoints. */
+/** Sets the two endpoints with which an app uses this service in place of AWS. */
 function configure(
   AWS: SdkWithSyncManager,
   { url, identityPoolId, logins }: DeviceOptions,
@@ -123,101 +123,107 @@ function configure(
 type Datasets = Omit<Device, 'identityId' | 'calls' | 'beforeCall' | 'logIn'>;
 
 function datasetsOf(manager: () => SyncManager, calls: readonly string[]): Datasets {
-  const ask = <Result>(what: string, start: (callback: Callback<Result>) => void) =>
-    answerOf(what, calls, start);
+  const call = <Result>(action: string, start: (callback: Callback<Result>) => void) =>
+    resultOf(action, calls, start);
   const identityId = () => manager().getIdentityId();
   return {
     async open(name) {
-      const dataset = await ask<Dataset>(`open ${name}`, (then) => manager().openOrCreateDataset(name, then));
+      const dataset = await call<Dataset>(`open ${name}`, (then) =>
+        manager().openOrCreateDataset(name, then),
+      );
       return toDeviceDataset(name, dataset, calls);
     },
     async deleteDataset(name) {
-      await ask<true>(`delete ${name}`, (then) => manager().local.deleteDataset(identityId(), name, then));
+      await call<true>(`delete ${name}`, (then) => manager().local.deleteDataset(identityId(), name, then));
     },
     async purgeDataset(name) {
-      await ask<unknown>(`purge ${name}`, (then) => manager().local.purgeDataset(identityId(), name, then));
+      await call<unknown>(`purge ${name}`, (then) => manager().local.purgeDataset(identityId(), name, then));
     },
     async listDatasets() {
-      const listed = await ask<DatasetMetadata[]>('listDatasets', (then) => manager().listDatasets(then));
+      const listed = await call<DatasetMetadata[]>('listDatasets', (then) => manager().listDatasets(then));
       return listed.map((dataset) => dataset.getDatasetName());
     },
     async refreshDatasetMetadata() {
-      const listed = await ask('refreshDatasetMetadata', manager().refreshDatasetMetadata.bind(manager()));
+      const listed = await call('refreshDatasetMetadata', manager().refreshDatasetMetadata.bind(manager()));
       return listed.map((dataset) => dataset.getDatasetName());
     },
   };
 }
 
 function toDeviceDataset(name: string, dataset: Dataset, calls: readonly string[]): DeviceDataset {
-  const ask = <Result>(what: string, start: (callback: Callback<Result>) => void) =>
-    answerOf(`${what} of ${name}`, calls, start);
+  const call = <Result>(action: string, start: (callback: Callback<Result>) => void) =>
+    resultOf(`${action} of ${name}`, calls, start);
   return {
-    put: (key, value) => ask<SyncRecord>('put', (then) => dataset.put(key, value, then)),
-    putAll: (values) => ask<true>('putAll', (then) => dataset.putAll(values, then)),
-    get: (key) => ask<string | undefined>('get', (then) => dataset.get(key, then)),
-    getAll: () => ask<Record<string, string>>('getAll', (then) => dataset.getAll(then)),
-    remove: (key) => ask<SyncRecord>('remove', (then) => dataset.remove(key, then)),
-    getDataStorage: () => ask<number>('getDataStorage', (then) => dataset.getDataStorage(then)),
-    sync: (answers = {}) => unlessItHangs(`sync of ${name}`, calls, synchronize(dataset, answers)),
+    put: (key, value) => call<SyncRecord>('put', (then) => dataset.put(key, value, then)),
+    putAll: (values) => call<true>('putAll', (then) => dataset.putAll(values, then)),
+    get: (key) => call<string | undefined>('get', (then) => dataset.get(key, then)),
+    getAll: () => call<Record<string, string>>('getAll', (then) => dataset.getAll(then)),
+    remove: (key) => call<SyncRecord>('remove', (then) => dataset.remove(key, then)),
+    getDataStorage: () => call<number>('getDataStorage', (then) => dataset.getDataStorage(then)),
+    sync: (handlers = {}) => withTimeout(`sync of ${name}`, calls, synchronize(dataset, handlers)),
   };
 }
 
-/** All ways in which a sync can go on or end; what goes wrong in an answer goes wrong in the test. */
-function synchronize(dataset: Dataset, { onConflict, onDatasetDeleted, onDatasetsMerged }: Answers) {
+/** Runs a sync to its end with all callbacks. An error thrown by a handler rejects the promise. */
+function synchronize(dataset: Dataset, { onConflict, onDatasetDeleted, onDatasetsMerged }: SyncHandlers) {
   return new Promise<Outcome>((resolve, reject) => {
-    const asked: string[] = [];
-    const answer = (question: string, decide: () => Promise<boolean>, then: (goOn: boolean) => void) => {
-      asked.push(question);
+    const callbacks: string[] = [];
+    const handle = (
+      name: string,
+      decide: () => Promise<boolean>,
+      then: (shouldContinue: boolean) => void,
+    ) => {
+      callbacks.push(name);
       decide().then(then).catch(reject);
     };
     dataset.synchronize({
-      onSuccess: () => resolve({ ended: 'success', message: null, asked }),
-      onFailure: ({ message }) => resolve({ ended: 'failure', message, asked }),
+      onSuccess: () => resolve({ ended: 'success', message: null, callbacks }),
+      onFailure: ({ message }) => resolve({ ended: 'failure', message, callbacks }),
       onConflict(_dataset, conflicts, then) {
         const keys = conflicts.map((conflict) => conflict.getKey()).join(', ');
         const settle = async () => {
           const records = (await onConflict?.(conflicts)) ?? false;
-          if (records !== false) await promised<true>((done) => dataset.resolve(records, done));
+          if (records !== false) await promisify<true>((done) => dataset.resolve(records, done));
           return records !== false;
         };
-        answer(`conflict: ${keys}`, settle, then);
+        handle(`conflict: ${keys}`, settle, then);
       },
       onDatasetDeleted(_dataset, name, then) {
-        answer(`deleted: ${name}`, async () => (await onDatasetDeleted?.(name)) ?? false, then);
+        handle(`deleted: ${name}`, async () => (await onDatasetDeleted?.(name)) ?? false, then);
       },
       onDatasetsMerged(_dataset, names, then) {
-        answer(`merged: ${names.join(', ')}`, async () => (await onDatasetsMerged?.(names)) ?? false, then);
+        handle(`merged: ${names.join(', ')}`, async () => (await onDatasetsMerged?.(names)) ?? false, then);
       },
     });
   });
 }
 
-function answerOf<Result>(
-  what: string,
+function resultOf<Result>(
+  action: string,
   calls: readonly string[],
   start: (callback: Callback<Result>) => void,
 ): Promise<Result> {
-  return unlessItHangs(what, calls, promised(start));
+  return withTimeout(action, calls, promisify(start));
 }
 
-function promised<Result>(start: (callback: Callback<Result>) => void): Promise<Result> {
+function promisify<Result>(start: (callback: Callback<Result>) => void): Promise<Result> {
   return new Promise((resolve, reject) => {
     start((error, result) => (error ? reject(error) : resolve(result)));
   });
 }
 
-async function unlessItHangs<Result>(
-  what: string,
+async function withTimeout<Result>(
+  action: string,
   calls: readonly string[],
   outcome: Promise<Result>,
 ): Promise<Result> {
   const callsBefore = calls.length;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const hangs = new Promise<never>((_resolve, reject) => {
+  const timeout = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
-      const made = calls.slice(callsBefore).join(', ') || 'no call';
-      reject(new Error(`the client never called back: ${what}, after ${made}`));
-    }, HANGS_AFTER_MS);
+      const completed = calls.slice(callsBefore).join(', ') || 'no call';
+      reject(new Error(`the client never called back: ${action}, after ${completed}`));
+    }, TIMEOUT_MS);
   });
-  return Promise.race([outcome, hangs]).finally(() => clearTimeout(timer));
+  return Promise.race([outcome, timeout]).finally(() => clearTimeout(timer));
 }

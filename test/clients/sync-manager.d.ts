@@ -1,10 +1,10 @@
-/** What the tests use of amazon-cognito-js 1.1.0, which has no types of its own. */
+/** Types of the parts of amazon-cognito-js 1.1.0 that the tests use. The package has no types. */
 
 export type Callback<Result> = (error: Error | null, result: Result) => void;
 
 export interface SyncRecord {
   getKey(): string;
-  /** The empty string where the record is removed. */
+  /** The empty string if the record is removed. */
   getValue(): string;
   getSyncCount(): number;
 }
@@ -24,7 +24,7 @@ export interface DatasetMetadata {
   getRecordCount(): number;
 }
 
-type Continue = (isToContinue: boolean) => void;
+type Continue = (shouldContinue: boolean) => void;
 
 export interface SyncCallbacks {
   onSuccess(dataset: Dataset): void;
@@ -45,11 +45,11 @@ export interface Dataset {
   synchronize(callbacks: SyncCallbacks): void;
 }
 
-/** What the device keeps. To delete a dataset an app has to ask here: the manager has no method of its own for it. */
+/** The local storage of the device. Apps delete datasets through it: the manager has no method for it. */
 export interface LocalStorage {
-  /** The dataset's next synchronize deletes it from the service, too. */
+  /** The next synchronize of the dataset also deletes it from the service. */
   deleteDataset(identityId: string, datasetName: string, callback: Callback<true>): void;
-  /** Forgets it on this device alone. */
+  /** Removes the dataset only from this device. */
   purgeDataset(identityId: string, datasetName: string, callback: Callback<unknown>): void;
 }
 
@@ -61,7 +61,7 @@ export interface SyncManager {
   refreshDatasetMetadata(callback: Callback<DatasetMetadata[]>): void;
 }
 
-/** A class that keeps text by key. */
+/** A class that stores strings by key. */
 export type DataStore = new () => object;
 
 export interface SyncManagerClass {
@@ -76,17 +76,17 @@ export interface SdkRequest {
 
 export interface SdkResponse {
   request: SdkRequest;
-  /** With the code that the service gave it. */
+  /** Has the error code of the service. */
   error: { code?: string } | null;
 }
 
-/** The events of every request, which the SDK's own types leave out. */
+/** The events of every request, which the types of the SDK omit. */
 export interface SdkEvents {
   on(event: 'complete', listener: (response: SdkResponse) => void): void;
   onAsync(event: 'validate', listener: (request: SdkRequest, done: () => void) => void): void;
 }
 
-/** Version 2 of the SDK once the sync manager is loaded: it puts itself there. */
+/** The AWS SDK v2 after the sync manager has added itself to it. */
 export type SdkWithSyncManager = Pick<
   typeof import('aws-sdk'),
   'config' | 'CognitoIdentityCredentials' | 'Kinesis'

@@ -10,14 +10,14 @@ import { AWS } from '../fixtures/wire/aws-sdk-v2.ts';
 import { createSyncClient, list } from '../fixtures/wire/sync-client.ts';
 import { loadSyncManager } from './load-sync-manager.ts';
 import {
-  type Answers,
   createDevice,
   type Device,
   type DeviceDataset,
   type Logins,
+  type SyncHandlers,
 } from './sync-manager-device.ts';
 
-/** A sync trigger of a pool: an invalid score is set right, a cheat removed, a secret left out, a check added. */
+/** A sync trigger that limits the score, removes `cheat`, drops `secret` and adds `checked`. It fails on `broken`. */
 const HOUSE_RULES = `export async function handler(event) {
   const { score, cheat, secret, ...others } = event.datasetRecords;
   if (others.broken) return null;
@@ -28,8 +28,12 @@ const HOUSE_RULES = `export async function handler(event) {
     ...(score && { checked: { newValue: 'yes', op: 'replace' } }),
   } };
 }`;
-const SUCCESS = { ended: 'success', message: null, asked: [] };
-const GAVE_UP = { ended: 'failure', message: 'Synchronize failed: exceeded maximum retry count.', asked: [] };
+const SUCCESS = { ended: 'success', message: null, callbacks: [] };
+const RETRIES_EXCEEDED = {
+  ended: 'failure',
+  message: 'Synchronize failed: exceeded maximum retry count.',
+  callbacks: [],
+};
 
 let cloud: LocalCloud;
 let developer: ReturnType<typeof createSyncClient>;
@@ -43,14 +47,14 @@ afterAll(async () => {
   await cloud.close();
 });
 
-/** A device as it comes out of the box; a guest's unless somebody logs in. */
+/** Creates a device without data. Its user is a guest unless logins are given. */
 function newDevice(logins?: Logins, identityPoolId = POOL): Promise<Device> {
   const sdk = loadSyncManager();
   const dataStore = sdk.CognitoSyncManager.StoreInMemory;
   return createDevice(sdk, { url: cloud.url, identityPoolId, dataStore, ...(logins && { logins }) });
 }
 
-/** Somebody whom no other test knows. */
+/** Returns the logins of a person that no other test uses. */
 function newPerson(): Logins {
   return { 'graph.facebook.com': `token of ${randomUUID()}` };
 }
@@ -70,7 +74,7 @@ interface Games {
   onTablet: DeviceDataset;
 }
 
-/** Two devices of one person that both have these records of the dataset `game` already. */
+/** Creates two devices of one person that both have these records of the dataset `game`. */
 async function twoGames(values: Record<string, string>, identityPoolId = POOL): Promise<Games> {
   const { phone, tablet } = await twoDevices(identityPoolId);
   const onPhone = await phone.open('game');
@@ -82,14 +86,14 @@ async function twoGames(values: Record<string, string>, identityPoolId = POOL): 
   return { phone, tablet, onPhone, onTablet };
 }
 
-/** What a developer finds in the service; the client shows a record that is removed as an empty text, so here, too. */
+/** Returns the records in the service. Removed ones are empty strings, as in the client. */
 async function stored(device: Device, datasetName = 'game', identityPoolId = POOL) {
   const identity = { IdentityPoolId: identityPoolId, IdentityId: device.identityId() };
   const { Records = [] } = await list(developer, identity, datasetName);
   return Object.fromEntries(Records.map(({ Key, Value }) => [Key, Value ?? '']));
 }
 
-/** Both devices sync until neither has anything to tell the other; then they and the service have the same. */
+/** Syncs both devices and expects these values on both and in the service. */
 async function expectAgreement({ phone, onPhone, onTablet }: Games, values: Record<string, string>) {
   expect(await onPhone.sync()).toEqual(SUCCESS);
   expect(await onTablet.sync()).toEqual(SUCCESS);
@@ -98,7 +102,7 @@ async function expectAgreement({ phone, onPhone, onTablet }: Games, values: Reco
   expect(await stored(phone)).toEqual(values);
 }
 
-/** The calls that something makes. */
+/** Returns the service calls that the action makes. */
 async function callsOf(device: Device, act: () => Promise<unknown>): Promise<string[]> {
   const before = device.calls.length;
   await act();
@@ -123,7 +127,7 @@ describe('a device', () => {
     expect((await newDevice()).identityId()).not.toBe(phone.identityId());
   });
 
-  it('makes a dataset with its first sync', async () => {
+  it('creates a dataset with its first sync', async () => {
     const phone = await newDevice();
     const game = await phone.open('game');
     await game.put('score', '42');
@@ -132,13 +136,13 @@ describe('a device', () => {
     expect(await stored(phone)).toEqual({ score: '42' });
   });
 
-  it('syncs a dataset that holds nothing', async () => {
+  it('syncs an empty dataset', async () => {
     const game = await (await newDevice()).open('game');
     expect(await game.sync()).toEqual(SUCCESS);
     expect(await game.getAll()).toEqual({});
   });
 
-  it('asks once, and sends nothing, while nothing changes', async () => {
+  it('makes one call and no update per sync while nothing changes', async () => {
     const { onPhone, phone } = await twoGames({ score: '42' });
     const calls = await callsOf(phone, async () => {
       for (let round = 0; round < 10; round += 1) expect(await onPhone.sync()).toEqual(SUCCESS);
@@ -147,7 +151,7 @@ describe('a device', () => {
     expect(await onPhone.getAll()).toEqual({ score: '42' });
   });
 
-  it('is let in as a guest only where the identity pool allows it', async () => {
+  it('can be used by a guest only if the identity pool allows it', async () => {
     const membersOnly = await createPool(false);
     await expect(newDevice(undefined, membersOnly)).rejects.toMatchObject({
       code: 'NotAuthorizedException',
@@ -162,7 +166,7 @@ describe('a device', () => {
 });
 
 describe('two devices of one person', () => {
-  it('have the same after both synced', async () => {
+  it('have the same records after both have synced', async () => {
     const { phone, tablet } = await twoDevices();
     const onPhone = await phone.open('game');
     await onPhone.putAll({ score: '42', name: 'Ada' });
@@ -174,7 +178,7 @@ describe('two devices of one person', () => {
     await expectAgreement({ phone, tablet, onPhone, onTablet }, { score: '42', name: 'Ada' });
   });
 
-  it('exchange what each changed in one sync', async () => {
+  it('exchange their changes in one sync', async () => {
     const games = await twoGames({ score: '42', name: 'Ada' });
     const { onPhone, onTablet, tablet } = games;
     await onPhone.put('score', '43');
@@ -185,7 +189,7 @@ describe('two devices of one person', () => {
     await expectAgreement(games, { score: '43', name: 'Ada', level: '7' });
   });
 
-  it('are rows of the query store, which follow them', async () => {
+  it('have their records projected to the query store', async () => {
     const games = await twoGames({ score: '42', name: 'Ada' });
     await games.onTablet.put('score', '43');
     await games.onTablet.remove('name');
@@ -203,7 +207,7 @@ describe('two devices of one person', () => {
       .toEqual([{ dataset_name: 'game', record_key: 'score', record_value: '43', sync_count: 2 }]);
   });
 
-  it('keep long texts of any script', async () => {
+  it('keep long strings of any script', async () => {
     const text = 'Zoë 😀 \u2028 \ufeff 漢字 "\\ {}\r\n\t'.repeat(4_000);
     const games = await twoGames({ text, 'a.b:c-d_e': ' ' });
     await expectAgreement(games, { text, 'a.b:c-d_e': ' ' });
@@ -211,7 +215,7 @@ describe('two devices of one person', () => {
 });
 
 describe('a conflict', () => {
-  /** The phone was first with a score of 50; the tablet has 45 and does not know yet. */
+  /** Creates a conflict: the phone has stored a score of 50; the tablet has changed it to 45 and not synced. */
   async function conflict(): Promise<Games> {
     const games = await twoGames({ score: '42', name: 'Ada' });
     await games.onPhone.put('score', '50');
@@ -219,9 +223,9 @@ describe('a conflict', () => {
     await games.onTablet.put('score', '45');
     return games;
   }
-  const SETTLED = { ...SUCCESS, asked: ['conflict: score'] };
+  const RESOLVED = { ...SUCCESS, callbacks: ['conflict: score'] };
 
-  it('shows the app both sides', async () => {
+  it('shows the app both records', async () => {
     const { onTablet } = await conflict();
     const shown: unknown[] = [];
     await onTablet.sync({
@@ -241,7 +245,7 @@ describe('a conflict', () => {
     const outcome = await games.onTablet.sync({
       onConflict: (conflicts) => conflicts.map((each) => each.resolveWithRemoteRecord()),
     });
-    expect(outcome).toEqual(SETTLED);
+    expect(outcome).toEqual(RESOLVED);
     await expectAgreement(games, { score: '50', name: 'Ada' });
   });
 
@@ -250,7 +254,7 @@ describe('a conflict', () => {
     const outcome = await games.onTablet.sync({
       onConflict: (conflicts) => conflicts.map((each) => each.resolveWithLocalRecord()),
     });
-    expect(outcome).toEqual(SETTLED);
+    expect(outcome).toEqual(RESOLVED);
     await expectAgreement(games, { score: '45', name: 'Ada' });
   });
 
@@ -259,22 +263,22 @@ describe('a conflict', () => {
     const outcome = await games.onTablet.sync({
       onConflict: (conflicts) => conflicts.map((each) => each.resolveWithValue('95')),
     });
-    expect(outcome).toEqual(SETTLED);
+    expect(outcome).toEqual(RESOLVED);
     await expectAgreement(games, { score: '95', name: 'Ada' });
   });
 
-  it('stops the sync where the app does not resolve it, and nothing is written', async () => {
+  it('stops the sync without changes if the app does not resolve it', async () => {
     const { phone, onTablet } = await conflict();
     expect(await onTablet.sync()).toEqual({
       ended: 'failure',
       message: 'Sync cancelled. Conflict callback returned false.',
-      asked: ['conflict: score'],
+      callbacks: ['conflict: score'],
     });
     expect(await onTablet.get('score')).toBe('45');
     expect(await stored(phone)).toEqual({ score: '50', name: 'Ada' });
   });
 
-  it('that is resolved with the local record makes this client skip what else is new, until it lists from the start', async () => {
+  it('resolved with the local record makes this client miss other changes until a full listing', async () => {
     const games = await twoGames({ score: '42', name: 'Ada' });
     await games.onPhone.putAll({ score: '50', name: 'Eve' });
     await games.onPhone.sync();
@@ -284,20 +288,20 @@ describe('a conflict', () => {
     });
     expect(await games.onTablet.sync()).toEqual(SUCCESS);
     expect(await games.onTablet.getAll()).toEqual({ score: '45', name: 'Ada' });
-    // The client's own flaw, as with two pushes at the same time; and the same cure.
+    // A flaw of the client, as with concurrent pushes, with the same remedy.
     await games.tablet.refreshDatasetMetadata();
     await expectAgreement(games, { score: '45', name: 'Eve' });
   });
 
-  it('is none where both wrote the same', async () => {
+  it('does not arise if both wrote the same value', async () => {
     const games = await conflict();
     await games.onTablet.put('score', '50');
     await expectAgreement(games, { score: '50', name: 'Ada' });
   });
 });
 
-describe('two devices that push at the same time', () => {
-  /** The tablet has asked for news and is about to send its own; then the phone syncs. */
+describe('concurrent pushes by two devices', () => {
+  /** Syncs the phone after the tablet has listed and before it updates. */
   function overtake({ tablet, onPhone }: Games): void {
     tablet.beforeCall = async (operation) => {
       if (operation !== 'updateRecords') return;
@@ -306,7 +310,7 @@ describe('two devices that push at the same time', () => {
     };
   }
 
-  it('of one record: the later is refused, and resolves the conflict', async () => {
+  it('of one record are a conflict for the later device, which resolves it', async () => {
     const games = await twoGames({ score: '42' });
     await games.onPhone.put('score', '50');
     await games.onTablet.put('score', '45');
@@ -315,7 +319,7 @@ describe('two devices that push at the same time', () => {
       const outcome = await games.onTablet.sync({
         onConflict: (conflicts) => conflicts.map((each) => each.resolveWithLocalRecord()),
       });
-      expect(outcome).toEqual({ ...SUCCESS, asked: ['conflict: score'] });
+      expect(outcome).toEqual({ ...SUCCESS, callbacks: ['conflict: score'] });
     });
     expect(calls).toEqual([
       'listRecords',
@@ -327,24 +331,24 @@ describe('two devices that push at the same time', () => {
     await expectAgreement(games, { score: '45' });
   });
 
-  it('of different records: both are stored, and the client that goes past one lists again from the start', async () => {
+  it('of different records are both stored; the later client sees the other after a full listing', async () => {
     const games = await twoGames({ score: '42' });
     await games.onPhone.put('score', '50');
     await games.onTablet.put('level', '7');
     overtake(games);
     expect(await games.onTablet.sync()).toEqual(SUCCESS);
     expect(await stored(games.phone)).toEqual({ score: '50', level: '7' });
-    // The client's own flaw: it takes the count of its push for its own, and skips what came between.
+    // A flaw of the client: it adopts the count of its push and misses what was written in between.
     expect(await games.onTablet.sync()).toEqual(SUCCESS);
     expect(await games.onTablet.get('score')).toBe('42');
-    // This also makes it forget its count.
+    // This also resets the client's count.
     expect(await games.tablet.refreshDatasetMetadata()).toEqual(['game']);
     await expectAgreement(games, { score: '50', level: '7' });
   });
 
-  it('again and again, end with the same', async () => {
+  it('converge in each of many rounds', async () => {
     const games = await twoGames({ score: '0' });
-    const resolve: Answers = {
+    const resolve: SyncHandlers = {
       onConflict: (conflicts) => conflicts.map((each) => each.resolveWithRemoteRecord()),
     };
     for (let round = 1; round <= 10; round += 1) {
@@ -359,8 +363,8 @@ describe('two devices that push at the same time', () => {
   });
 });
 
-describe('a record that is removed', () => {
-  it('is empty on the other device, as this client shows it, and can be made again', async () => {
+describe('a removed record', () => {
+  it('is shown as empty on the other device and can be created again', async () => {
     const games = await twoGames({ score: '42', name: 'Ada' });
     await games.onPhone.remove('score');
     await games.onPhone.sync();
@@ -372,7 +376,7 @@ describe('a record that is removed', () => {
     await expectAgreement(games, { score: '1', name: 'Ada' });
   });
 
-  it('may be the last one', async () => {
+  it('may be the last one of the dataset', async () => {
     const games = await twoGames({ score: '42', name: 'Ada' });
     await games.onPhone.remove('score');
     await games.onPhone.remove('name');
@@ -383,14 +387,14 @@ describe('a record that is removed', () => {
     await expectAgreement(games, { score: '', name: 'Eve' });
   });
 
-  it('may be one that was never there', async () => {
+  it('may be one that never existed', async () => {
     const games = await twoGames({ score: '42' });
     await games.onPhone.remove('name');
     expect(await games.onPhone.sync()).toEqual(SUCCESS);
     await expectAgreement(games, { score: '42', name: '' });
   });
 
-  it('is what an empty text is to this client', async () => {
+  it('is what this client sends for an empty string', async () => {
     const games = await twoGames({ score: '42' });
     await games.onPhone.put('score', '');
     expect(await games.onPhone.sync()).toEqual(SUCCESS);
@@ -400,7 +404,7 @@ describe('a record that is removed', () => {
     expect(Records?.map(({ Key, Value }) => [Key, Value])).toEqual([['score', undefined]]);
   });
 
-  it('conflicts with a change', async () => {
+  it('conflicts with a change of another device', async () => {
     const games = await twoGames({ score: '42' });
     await games.onPhone.remove('score');
     await games.onPhone.sync();
@@ -408,13 +412,13 @@ describe('a record that is removed', () => {
     const outcome = await games.onTablet.sync({
       onConflict: (conflicts) => conflicts.map((each) => each.resolveWithLocalRecord()),
     });
-    expect(outcome).toEqual({ ...SUCCESS, asked: ['conflict: score'] });
+    expect(outcome).toEqual({ ...SUCCESS, callbacks: ['conflict: score'] });
     await expectAgreement(games, { score: '43' });
   });
 });
 
-describe('a dataset that is deleted', () => {
-  /** By the phone, which has synced that; the tablet still has it. */
+describe('a deleted dataset', () => {
+  /** Deletes a dataset on the phone and syncs the deletion; the tablet still has the dataset. */
   async function deleted(): Promise<Games> {
     const games = await twoGames({ score: '42', name: 'Ada' });
     await games.phone.deleteDataset('game');
@@ -424,7 +428,7 @@ describe('a dataset that is deleted', () => {
   const CANCELLED = {
     ended: 'failure',
     message: 'Cancelled due to .onDatasetDeleted result.',
-    asked: ['deleted: game'],
+    callbacks: ['deleted: game'],
   };
 
   it('is gone from the service and from the device', async () => {
@@ -435,7 +439,7 @@ describe('a dataset that is deleted', () => {
     expect(await phone.refreshDatasetMetadata()).toEqual([]);
   });
 
-  it('is kept by another device that answers false', async () => {
+  it('is kept by another device whose handler returns false', async () => {
     const { phone, onTablet } = await deleted();
     expect(await onTablet.sync()).toEqual(CANCELLED);
     expect(await onTablet.sync()).toEqual(CANCELLED);
@@ -443,24 +447,24 @@ describe('a dataset that is deleted', () => {
     expect(await stored(phone)).toEqual({});
   });
 
-  it('is forgotten by another device whose app purges it then', async () => {
+  it('is removed from another device if its app then purges it', async () => {
     const { tablet, onTablet } = await deleted();
     expect(await onTablet.sync()).toEqual(CANCELLED);
     await tablet.purgeDataset('game');
     expect(await tablet.listDatasets()).toEqual([]);
-    const anew = await tablet.open('game');
-    expect(await anew.sync()).toEqual(SUCCESS);
-    expect(await anew.getAll()).toEqual({});
+    const reopened = await tablet.open('game');
+    expect(await reopened.sync()).toEqual(SUCCESS);
+    expect(await reopened.getAll()).toEqual({});
   });
 
-  it('ends in an error of this client where its app answers true', async () => {
+  it('causes an error in this client if the handler returns true', async () => {
     const { tablet, onTablet } = await deleted();
     const sync = onTablet.sync({ onDatasetDeleted: () => true });
     await expect(sync).rejects.toThrow('_synchronizeInternal is not a function');
     expect(await tablet.listDatasets()).toEqual([]);
   });
 
-  it('can be made anew, and the device that had it learns that it is another one', async () => {
+  it('can be created again, and the other device still learns of the deletion', async () => {
     const games = await deleted();
     const onPhone = await games.phone.open('game');
     await onPhone.put('score', '1');
@@ -476,21 +480,25 @@ describe('a dataset that is deleted', () => {
     await expectAgreement({ ...games, onPhone, onTablet }, { score: '2' });
   });
 
-  it('and never was in the service cannot be deleted from it', async () => {
+  it('makes the sync fail if it never existed in the service', async () => {
     const phone = await newDevice();
     const game = await phone.open('game');
     await game.put('score', '42');
     await phone.deleteDataset('game');
-    expect(await game.sync()).toEqual({ ended: 'failure', message: 'Failed to delete dataset.', asked: [] });
+    expect(await game.sync()).toEqual({
+      ended: 'failure',
+      message: 'Failed to delete dataset.',
+      callbacks: [],
+    });
     expect(phone.calls.at(-1)).toBe('deleteDataset ResourceNotFoundException');
     await phone.purgeDataset('game');
-    const anew = await phone.open('game');
-    expect(await anew.sync()).toEqual(SUCCESS);
+    const reopened = await phone.open('game');
+    expect(await reopened.sync()).toEqual(SUCCESS);
   });
 });
 
 describe('a guest who logs in', () => {
-  it('as somebody new keeps identity and data', async () => {
+  it('with a new login keeps identity and data', async () => {
     const phone = await newDevice();
     const guest = phone.identityId();
     const game = await phone.open('game');
@@ -503,7 +511,7 @@ describe('a guest who logs in', () => {
     expect(await stored(phone)).toEqual({ score: '43' });
   });
 
-  /** A person's tablet has a game; on the phone a guest has another one, and turns out to be the same person. */
+  /** Creates a merge: a guest with a game on the phone logs in as the person with a game on the tablet. */
   async function merged(): Promise<Games & { copy: string }> {
     const person = newPerson();
     const tablet = await newDevice(person);
@@ -523,10 +531,10 @@ describe('a guest who logs in', () => {
   const cancelled = (copy: string) => ({
     ended: 'failure',
     message: 'Cancelled due to .onDatasetsMerged result.',
-    asked: [`merged: ${copy}`],
+    callbacks: [`merged: ${copy}`],
   });
 
-  it('has what the guest had as a dataset of its own, on each device until it is deleted', async () => {
+  it('finds the guest’s data as a separate dataset, offered on each device until it is deleted', async () => {
     const { phone, onPhone, onTablet, copy } = await merged();
     expect(await stored(phone, copy)).toEqual({ score: '42', level: '1' });
     expect(await stored(phone)).toEqual({ name: 'Ada', level: '7' });
@@ -536,18 +544,18 @@ describe('a guest who logs in', () => {
     expect((await phone.refreshDatasetMetadata()).sort()).toEqual(['game', copy]);
   });
 
-  it('takes over what it wants of it', async () => {
+  it('can merge records of the copy and delete it', async () => {
     const { phone, tablet, onPhone, onTablet, copy } = await merged();
     const outcome = await onPhone.sync({
       async onDatasetsMerged(names) {
         for (const name of names) {
-          const guests = await phone.open(name);
-          expect(await guests.sync()).toEqual(SUCCESS);
-          await onPhone.put('score', (await guests.get('score')) ?? '');
+          const guestCopy = await phone.open(name);
+          expect(await guestCopy.sync()).toEqual(SUCCESS);
+          await onPhone.put('score', (await guestCopy.get('score')) ?? '');
           await phone.deleteDataset(name);
-          expect(await guests.sync()).toEqual(SUCCESS);
+          expect(await guestCopy.sync()).toEqual(SUCCESS);
         }
-        // Answered true, this client calls a function that it does not have; so the app syncs once more.
+        // If the handler returns true, this client calls a function that does not exist. So the app syncs again.
         return false;
       },
     });
@@ -557,14 +565,14 @@ describe('a guest who logs in', () => {
     await expectAgreement({ phone, tablet, onPhone, onTablet }, { name: 'Ada', level: '7', score: '42' });
   });
 
-  it('can no longer be that guest', async () => {
+  it('can no longer use the guest’s identity without the login', async () => {
     const phone = await newDevice();
     const guest = phone.identityId();
     await phone.logIn(newPerson());
     const sdk = loadSyncManager();
     sdk.config.update({ region: 'us-east-1', cognitoidentity: { endpoint: cloud.url } });
-    const intruder = new sdk.CognitoIdentityCredentials({ IdentityId: guest });
-    await expect(intruder.getPromise()).rejects.toMatchObject({ code: 'NotAuthorizedException' });
+    const credentials = new sdk.CognitoIdentityCredentials({ IdentityId: guest });
+    await expect(credentials.getPromise()).rejects.toMatchObject({ code: 'NotAuthorizedException' });
   });
 });
 
@@ -576,23 +584,23 @@ describe('a sync trigger', () => {
     await developer.send(new SetCognitoEventsCommand({ IdentityPoolId: pool, Events }));
   });
 
-  it('changes, removes, ignores and adds records, and the device is told', async () => {
+  it('changes, removes, drops and adds records, and the device receives the result', async () => {
     const { phone, tablet } = await twoDevices(pool);
     const onPhone = await phone.open('game');
     await onPhone.putAll({ score: '500', cheat: 'on', secret: 'x', name: 'Ada' });
     expect(await onPhone.sync()).toEqual(SUCCESS);
-    const judged = { score: '100', cheat: '', name: 'Ada', checked: 'yes' };
-    // What was ignored is not stored, and this client shows it as empty.
-    expect(await onPhone.getAll()).toEqual({ ...judged, secret: '' });
+    const processed = { score: '100', cheat: '', name: 'Ada', checked: 'yes' };
+    // A dropped record is not stored, and this client shows it as empty.
+    expect(await onPhone.getAll()).toEqual({ ...processed, secret: '' });
     const onTablet = await tablet.open('game');
     expect(await onTablet.sync()).toEqual(SUCCESS);
-    expect(await onTablet.getAll()).toEqual(judged);
-    expect(await stored(phone, 'game', pool)).toEqual(judged);
+    expect(await onTablet.getAll()).toEqual(processed);
+    expect(await stored(phone, 'game', pool)).toEqual(processed);
     expect(await onPhone.sync()).toEqual(SUCCESS);
-    expect(await onPhone.getAll()).toEqual({ ...judged, secret: '' });
+    expect(await onPhone.getAll()).toEqual({ ...processed, secret: '' });
   });
 
-  it('judges what was stored before', async () => {
+  it('also runs on changes to stored records', async () => {
     const { phone, tablet } = await twoDevices(pool);
     const onPhone = await phone.open('game');
     const onTablet = await tablet.open('game');
@@ -608,7 +616,7 @@ describe('a sync trigger', () => {
     }
   });
 
-  it('that leaves everything out does not make the client wait for ever', async () => {
+  it('that drops all records does not block the client', async () => {
     const phone = await newDevice(undefined, pool);
     const game = await phone.open('game');
     await game.put('secret', 'x');
@@ -619,11 +627,11 @@ describe('a sync trigger', () => {
     expect(await stored(phone, 'game', pool)).toEqual({ name: 'Ada' });
   });
 
-  it('that answers nonsense stores nothing, and the client gives up after four attempts', async () => {
+  it('with an invalid result stores nothing, and the client fails after four attempts', async () => {
     const phone = await newDevice(undefined, pool);
     const game = await phone.open('game');
     await game.put('broken', 'yes');
-    const calls = await callsOf(phone, async () => expect(await game.sync()).toEqual(GAVE_UP));
+    const calls = await callsOf(phone, async () => expect(await game.sync()).toEqual(RETRIES_EXCEEDED));
     const attempt = ['listRecords', 'updateRecords InvalidLambdaFunctionOutputException'];
     expect(calls).toEqual([...attempt, ...attempt, ...attempt, ...attempt]);
     expect(await stored(phone, 'game', pool)).toEqual({});
@@ -635,7 +643,7 @@ describe('the limits', () => {
     Array.from({ length: count }, (_, index) => `${name}.${index}`);
   const valuesOf = (names: string[]) => Object.fromEntries(names.map((name) => [name, `value of ${name}`]));
 
-  it('let a dataset have 1,024 records, in one call each way', async () => {
+  it('allow a dataset 1,024 records, pushed and pulled in one call each', async () => {
     const { phone, tablet } = await twoDevices();
     const onPhone = await phone.open('game');
     const values = valuesOf(keys(1_024, 'key'));
@@ -648,15 +656,15 @@ describe('the limits', () => {
     await expectAgreement({ phone, tablet, onPhone, onTablet }, values);
 
     await onPhone.put('one.more', 'x');
-    expect(await onPhone.sync()).toEqual(GAVE_UP);
+    expect(await onPhone.sync()).toEqual(RETRIES_EXCEEDED);
     expect(phone.calls.at(-1)).toBe('updateRecords LimitExceededException');
     expect(await stored(phone)).toEqual(values);
   });
 
-  it('let a listing have more than a page, with what was removed', async () => {
+  it('allow a listing of more than one page with removed records', async () => {
     const { phone, tablet } = await twoDevices();
     const onPhone = await phone.open('game');
-    // Not many more than a page: this client calls itself for each record it stores, and runs out of stack.
+    // Only slightly more than a page: this client recurses for each record it stores and overflows the stack.
     const [old, current] = [keys(525, 'old'), keys(525, 'new')];
     await putEach(onPhone, valuesOf(old));
     expect(await onPhone.sync()).toEqual(SUCCESS);
@@ -672,7 +680,7 @@ describe('the limits', () => {
     await expectAgreement({ phone, tablet, onPhone, onTablet }, { ...removed, ...valuesOf(current) });
   });
 
-  it('let an identity have 20 datasets; with the next the client gives up, and keeps it', async () => {
+  it('allow an identity 20 datasets; the sync of the next fails, and the client keeps its data', async () => {
     const phone = await newDevice();
     const names = keys(20, 'dataset');
     for (const name of names) {
@@ -682,7 +690,7 @@ describe('the limits', () => {
     }
     const tooMany = await phone.open('too.many');
     await tooMany.put('name', 'x');
-    const calls = await callsOf(phone, async () => expect(await tooMany.sync()).toEqual(GAVE_UP));
+    const calls = await callsOf(phone, async () => expect(await tooMany.sync()).toEqual(RETRIES_EXCEEDED));
     const attempt = ['listRecords', 'updateRecords LimitExceededException'];
     expect(calls).toEqual([...attempt, ...attempt, ...attempt, ...attempt]);
     expect(await tooMany.get('name')).toBe('x');
@@ -694,14 +702,14 @@ describe('the limits', () => {
     expect(await stored(phone, 'too.many')).toEqual({ name: 'x' });
   });
 
-  /** One by one: putAll of this client calls itself once more for each, and runs out of stack. */
+  /** Puts the values one by one: putAll of this client recurses for each value and overflows the stack. */
   async function putEach(dataset: DeviceDataset, values: Record<string, string>): Promise<void> {
     for (const [key, value] of Object.entries(values)) await dataset.put(key, value);
   }
 });
 
-describe('what a device knows of its datasets', () => {
-  it('is their names, and their size once it has asked', async () => {
+describe('the datasets of a device', () => {
+  it('have names, and sizes after a refresh', async () => {
     const games = await twoGames({ score: '42', name: 'Zoë' });
     const settings = await games.phone.open('settings');
     await settings.put('theme', 'dark');

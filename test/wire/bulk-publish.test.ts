@@ -12,7 +12,7 @@ import { newIdentity, refusalOf, set, write } from '../fixtures/wire/sync-client
 const { cloud, client } = await openSharedCloud();
 
 describe('BulkPublish', () => {
-  const begin = async (IdentityPoolId: string) => {
+  const start = async (IdentityPoolId: string) => {
     const { $metadata: _, ...output } = await client.send(new BulkPublishCommand({ IdentityPoolId }));
     return output;
   };
@@ -25,14 +25,14 @@ describe('BulkPublish', () => {
       )
       .toBe('SUCCEEDED');
 
-  it('brings what was written before the pool streamed to the query store', async () => {
+  it('projects records that were written before streaming was enabled', async () => {
     const identity = { ...newIdentity(), IdentityPoolId: await newPool(cloud.database) };
     await write(client, identity, 'game', [set('score', '42'), set('name', 'Ada')]);
     await write(client, identity, 'other', [set('score', '1')]);
     const { IdentityPoolId } = identity;
     const CognitoStreams = { StreamName: 'cognito-sync', StreamingStatus: 'ENABLED' as const };
     await client.send(new SetIdentityPoolConfigurationCommand({ IdentityPoolId, CognitoStreams }));
-    expect(await begin(IdentityPoolId)).toEqual({ IdentityPoolId });
+    expect(await start(IdentityPoolId)).toEqual({ IdentityPoolId });
     await untilItSucceeded(IdentityPoolId);
     const records = async () => {
       const sql =
@@ -46,20 +46,20 @@ describe('BulkPublish', () => {
     ]);
   });
 
-  it('is refused for a day after one that succeeded', async () => {
+  it('is rejected within 24 hours of a successful one', async () => {
     const pool = await newPool(cloud.database, { streams: STREAMING });
-    await begin(pool);
+    await start(pool);
     await untilItSucceeded(pool);
-    expect(await refusalOf(begin(pool))).toEqual({
+    expect(await refusalOf(start(pool))).toEqual({
       name: 'AlreadyStreamedException',
       status: 400,
       message: `A bulk publish of IdentityPool '${pool}' succeeded less than 24 hours ago`,
     });
   });
 
-  it('is refused while one is in progress', async () => {
+  it('is rejected while one is in progress', async () => {
     const pool = await newPool(cloud.database, { streams: STREAMING });
-    // Another host's, which has claimed the last event.
+    // In progress on another host, which has leased the last event.
     await cloud.database.query(
       `INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, leased_until, attempts, bulk_publish_id)
        VALUES (gen_random_uuid(), 'k', '{}', now(), now() + interval '1 hour', 1, md5('it')::uuid)`,
@@ -69,18 +69,18 @@ describe('BulkPublish', () => {
        VALUES ($1, md5('it')::uuid, 'IN_PROGRESS', 1, true)`,
       [pool],
     );
-    expect(await refusalOf(begin(pool))).toEqual({
+    expect(await refusalOf(start(pool))).toEqual({
       name: 'DuplicateRequestException',
       status: 400,
       message: `A bulk publish of IdentityPool '${pool}' is in progress`,
     });
   });
 
-  it('is refused where the pool does not stream', async () => {
+  it('is rejected if streaming is not enabled', async () => {
     const never = await newPool(cloud.database);
     const disabled = await newPool(cloud.database, { streams: { ...STREAMING, status: 'DISABLED' } });
     for (const pool of [never, disabled]) {
-      expect(await refusalOf(begin(pool))).toEqual({
+      expect(await refusalOf(start(pool))).toEqual({
         name: 'InvalidParameterException',
         status: 400,
         message: `Streaming of IdentityPool '${pool}' is not enabled`,

@@ -25,13 +25,13 @@ beforeAll(async () => {
 afterAll(() => signed.close());
 beforeEach(() => recorded.clear());
 
-/** The input of the one call there was. */
+/** Returns the input of the only call. */
 function input(): unknown {
   expect(recorded.calls).toHaveLength(1);
   return recorded.calls[0]?.input;
 }
 
-describe('the SDK', () => {
+describe('the AWS SDK', () => {
   let client: CognitoSyncClient;
   const connect = (secretAccessKey: string, region = 'us-east-1') =>
     new CognitoSyncClient({
@@ -51,14 +51,14 @@ describe('the SDK', () => {
   };
 
   it('lists records', async () => {
-    const question = {
+    const request = {
       ...GAME,
       LastSyncCount: 2,
       MaxResults: 10,
       SyncSessionToken: 'a+/=',
       NextToken: 'n&?',
     };
-    const { $metadata, ...listed } = await client.send(new ListRecordsCommand(question));
+    const { $metadata, ...listed } = await client.send(new ListRecordsCommand(request));
     expect($metadata).toMatchObject({ httpStatusCode: 200, requestId: 'request-1' });
     expect(listed).toMatchObject({
       Records: [
@@ -70,7 +70,7 @@ describe('the SDK', () => {
       DatasetDeletedAfterRequestedSyncCount: false,
       SyncSessionToken: 'token',
     });
-    expect(input()).toEqual(question);
+    expect(input()).toEqual(request);
   });
 
   it('updates records', async () => {
@@ -83,11 +83,11 @@ describe('the SDK', () => {
       },
       { ...PATCH, Op: 'remove' as const },
     ];
-    const question = { ...GAME, SyncSessionToken: 't', DeviceId: 'd', ClientContext: 'c', RecordPatches };
-    const { Records } = await client.send(new UpdateRecordsCommand(question));
+    const request = { ...GAME, SyncSessionToken: 't', DeviceId: 'd', ClientContext: 'c', RecordPatches };
+    const { Records } = await client.send(new UpdateRecordsCommand(request));
     expect(Records).toHaveLength(2);
     expect(input()).toEqual({
-      ...question,
+      ...request,
       RecordPatches: [
         { ...RecordPatches[0], DeviceLastModifiedDate: 1_700_000_000_123 },
         { ...RecordPatches[1], Value: undefined, DeviceLastModifiedDate: undefined },
@@ -110,35 +110,35 @@ describe('the SDK', () => {
     ]);
   });
 
-  it('knows the errors', async () => {
+  it('recognizes the errors', async () => {
     recorded.failWith(new ServiceError('ResourceConflictException', 'Current SyncCount for: k is: 1 not: 0'));
     const updated = client.send(new UpdateRecordsCommand({ ...GAME, SyncSessionToken: 't' }));
     await expect(updated).rejects.toBeInstanceOf(ResourceConflictException);
     await expect(updated).rejects.toMatchObject({ message: 'Current SyncCount for: k is: 1 not: 0' });
-    const badName = client.send(new DescribeDatasetCommand({ ...GAME, DatasetName: 'a/b ä' }));
-    await expect(badName).rejects.toBeInstanceOf(InvalidParameterException);
-    await expect(badName).rejects.toThrow("Value 'a/b ä' at 'datasetName'");
+    const invalidName = client.send(new DescribeDatasetCommand({ ...GAME, DatasetName: 'a/b ä' }));
+    await expect(invalidName).rejects.toBeInstanceOf(InvalidParameterException);
+    await expect(invalidName).rejects.toThrow("Value 'a/b ä' at 'datasetName'");
   });
 
   it.each([
     ['InvalidSignatureException', 'wrong', 'us-east-1'],
     ['InvalidSignatureException', 'local', 'eu-west-1'],
-  ])('is told %s with secret %s in %s', async (name, secret, region) => {
-    const stranger = connect(secret, region);
-    await expect(stranger.send(new DescribeDatasetCommand(GAME))).rejects.toMatchObject({
+  ])('receives %s with the secret %s in region %s', async (name, secret, region) => {
+    const unauthorized = connect(secret, region);
+    await expect(unauthorized.send(new DescribeDatasetCommand(GAME))).rejects.toMatchObject({
       name,
       $metadata: { httpStatusCode: 403 },
     });
-    stranger.destroy();
+    unauthorized.destroy();
     expect(recorded.calls).toEqual([]);
   });
 });
 
-describe('a device whose clock is wrong', () => {
+describe('a device whose clock is off', () => {
   it.each([
     [-16, 'Signature expired: '],
     [16, 'Signature not yet current: '],
-  ])('by %i minutes is told so, and what time it is', async (minutes, message) => {
+  ])('by %i minutes receives an error with the server date', async (minutes, message) => {
     const device = new CognitoSyncClient({
       region: 'us-east-1',
       endpoint: `http://127.0.0.1:${signed.port}`,
@@ -206,13 +206,13 @@ describe.skipIf(missing)('the AWS CLI', () => {
     });
   });
 
-  it('is told what is wrong', async () => {
+  it('reports errors', async () => {
     recorded.failWith(new ServiceError('ResourceConflictException', 'Current SyncCount for: k is: 1 not: 0'));
     const conflict = cli('local', 'describe-dataset', '--dataset-name', 'game');
     await expect(conflict).rejects.toThrow(
       /\(ResourceConflictException\).*Current SyncCount for: k is: 1 not: 0/,
     );
-    const stranger = cli('wrong', 'list-datasets');
-    await expect(stranger).rejects.toThrow(/\(InvalidSignatureException\)/);
+    const unauthorized = cli('wrong', 'list-datasets');
+    await expect(unauthorized).rejects.toThrow(/\(InvalidSignatureException\)/);
   });
 });

@@ -30,7 +30,7 @@ const NOT_FOUND = {
 };
 
 describe('DeleteDataset', () => {
-  it('gives the dataset as it was, and then there is none', async () => {
+  it('deletes the dataset and returns it as it was', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set('score', '42')]);
     const { Dataset: before } = await describeGame(identity);
@@ -41,7 +41,7 @@ describe('DeleteDataset', () => {
     expect(await refusalOf(deleteGame(identity))).toEqual(NOT_FOUND);
   });
 
-  it('does not find a dataset that never was, or is of another identity', async () => {
+  it('does not find a dataset of another identity or pool', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set('score', '42')]);
     expect(await refusalOf(deleteGame(newIdentity()))).toEqual(NOT_FOUND);
@@ -49,7 +49,7 @@ describe('DeleteDataset', () => {
     expect(await list(client, identity, 'game')).toMatchObject({ DatasetExists: true, Count: 1 });
   });
 
-  it('leaves the other datasets of the identity alone', async () => {
+  it('keeps the other datasets of the identity', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set('score', '42')]);
     await write(client, identity, 'game2', [set('score', '43')]);
@@ -57,7 +57,7 @@ describe('DeleteDataset', () => {
     expect((await list(client, identity, 'game2')).Records).toMatchObject([{ Key: 'score', Value: '43' }]);
   });
 
-  it('forgets records and tombstones: a device writes them again as new, and the counts go on', async () => {
+  it('deletes records and tombstones, so that devices write them as new; counts continue', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set('score', '42'), set('name', 'Ada')]);
     await write(client, identity, 'game', [remove('name', 1)]);
@@ -73,18 +73,18 @@ describe('DeleteDataset', () => {
     expect(Dataset).toMatchObject({ NumRecords: 2, DataStorage: 'score1nameEve'.length });
   });
 
-  it('gives the dataset that is made anew a creation of its own, and dates that go on', async () => {
+  it('gives a dataset that is created again a new creation date, later than all before', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set('score', '42')]);
     const { Dataset: old } = await deleteGame(identity);
     await write(client, identity, 'game', [set('score', '1')]);
-    const { Dataset: anew } = await describeGame(identity);
+    const { Dataset: recreated } = await describeGame(identity);
     const before = old?.LastModifiedDate?.getTime() ?? Number.POSITIVE_INFINITY;
-    expect(anew?.LastModifiedDate?.getTime()).toBeGreaterThan(before);
-    expect(anew?.CreationDate).toEqual(anew?.LastModifiedDate);
+    expect(recreated?.LastModifiedDate?.getTime()).toBeGreaterThan(before);
+    expect(recreated?.CreationDate).toEqual(recreated?.LastModifiedDate);
   });
 
-  it('does not spend a token that was given before: the device creates the dataset with it', async () => {
+  it('leaves an earlier token valid, so that the device can create the dataset with it', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set('score', '42')]);
     const { SyncSessionToken } = await list(client, identity, 'game');
@@ -98,7 +98,7 @@ describe('DeleteDataset', () => {
     expect((await client.send(update)).Records).toMatchObject([{ Key: 'score', Value: '43' }]);
   });
 
-  it('is done for one of two who ask at once; the other does not find it', async () => {
+  it('succeeds for one of two concurrent calls; the other does not find the dataset', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set('score', '42')]);
     const outcomes = await Promise.allSettled([deleteGame(identity), deleteGame(identity)]);
@@ -108,7 +108,7 @@ describe('DeleteDataset', () => {
     });
   });
 
-  it('makes room for another dataset of an identity that has as many as it may', async () => {
+  it('makes room for another dataset at the limit of the identity', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set('score', '42')]);
     for (let count = 2; count <= 20; count += 1) await write(client, identity, `d${count}`, [set('a', 'b')]);
@@ -126,14 +126,14 @@ describe('DeleteDataset', () => {
   };
   describeRefusals(operation, ['IdentityPoolId', 'IdentityId', 'DatasetName']);
 
-  it('takes nothing away from who is refused', async () => {
+  it('deletes nothing without a valid signature', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set('score', '42')]);
-    const stranger = createSyncClient(cloud.url, {
+    const unauthorized = createSyncClient(cloud.url, {
       credentials: { accessKeyId: 'local', secretAccessKey: 'guess' },
     });
-    await refusalOf(stranger.send(new DeleteDatasetCommand({ ...identity, DatasetName: 'game' })));
-    stranger.destroy();
+    await refusalOf(unauthorized.send(new DeleteDatasetCommand({ ...identity, DatasetName: 'game' })));
+    unauthorized.destroy();
     expect((await list(client, identity, 'game')).Records).toMatchObject([{ Key: 'score', Value: '42' }]);
   });
 });

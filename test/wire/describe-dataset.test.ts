@@ -16,7 +16,7 @@ describe('DescribeDataset', () => {
     message: "Dataset 'game' not found",
   };
 
-  it('tells what there is of a dataset', async () => {
+  it('returns size, record count and dates of a dataset', async () => {
     const identity = newIdentity();
     const before = Date.now();
     await write(client, identity, 'game', [set('score', '42'), set('name', 'Ädå')]);
@@ -35,7 +35,7 @@ describe('DescribeDataset', () => {
     expect(created).toBeLessThanOrEqual(Date.now());
   });
 
-  it('keeps the date of creation while that of modification rises', async () => {
+  it('keeps the creation date while the modification date increases', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set('score', '1')]);
     const first = await describeDataset(identity, 'game');
@@ -55,7 +55,7 @@ describe('DescribeDataset', () => {
   });
 
   it.each(['a', 'n'.repeat(128), 'merged.us-east-1:0000-11', 'a_B-9:.', '...', 'records', '__proto__'])(
-    'knows a dataset named %s',
+    'returns a dataset named %s',
     async (name) => {
       const identity = newIdentity();
       await write(client, identity, name, [set('score', '42')]);
@@ -63,7 +63,7 @@ describe('DescribeDataset', () => {
     },
   );
 
-  it('does not find a dataset that was never written to, of another identity, or in another case', async () => {
+  it('does not find a dataset of another case, identity or pool', async () => {
     const identity = newIdentity();
     await write(client, identity, 'Game', [set('score', '42')]);
     expect(await refusalOf(describeDataset(identity, 'game'))).toEqual(NOT_FOUND);

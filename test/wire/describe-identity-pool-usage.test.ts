@@ -15,12 +15,12 @@ const usageOf = async (IdentityPoolId: string) =>
   (await client.send(new DescribeIdentityPoolUsageCommand({ IdentityPoolId }))).IdentityPoolUsage;
 
 describe('DescribeIdentityPoolUsage', () => {
-  it('tells of a pool without data that nothing is stored', async () => {
+  it('returns zero for a pool without data', async () => {
     const IdentityPoolId = await newPool(cloud.database);
     expect(await usageOf(IdentityPoolId)).toEqual({ IdentityPoolId, DataStorage: 0 });
   });
 
-  it('adds up what the identities of the pool have stored, and no other pool', async () => {
+  it('sums the data of the identities of only this pool', async () => {
     const IdentityPoolId = await newPool(cloud.database);
     const [ada, bob] = [newIdentity(), newIdentity()].map((identity) => ({ ...identity, IdentityPoolId }));
     if (!ada || !bob) return;
@@ -37,7 +37,7 @@ describe('DescribeIdentityPoolUsage', () => {
     });
   });
 
-  it('does not count what was deleted, but dates the deletion', async () => {
+  it('does not count deleted data, but returns the date of the deletion', async () => {
     const identity = { ...newIdentity(), IdentityPoolId: await newPool(cloud.database) };
     await write(client, identity, 'game', [set('score', '42')]);
     const before = await usageOf(identity.IdentityPoolId);

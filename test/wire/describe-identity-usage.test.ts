@@ -15,13 +15,13 @@ const usageOf = async ({ IdentityPoolId, IdentityId }: Identity) =>
   (await client.send(new DescribeIdentityUsageCommand({ IdentityPoolId, IdentityId }))).IdentityUsage;
 
 describe('DescribeIdentityUsage', () => {
-  it('tells of an identity that nobody has heard of that it has nothing', async () => {
+  it('returns zero for an unknown identity', async () => {
     const identity = newIdentity();
     await list(client, identity, 'game');
     expect(await usageOf(identity)).toEqual({ ...identity, DatasetCount: 0, DataStorage: 0 });
   });
 
-  it('counts the datasets of the identity alone, and their bytes', async () => {
+  it('counts the datasets and bytes of only this identity', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set('score', '42'), set('name', 'Ädå')]);
     await write(client, identity, 'settings', [set('k', '')]);
@@ -38,7 +38,7 @@ describe('DescribeIdentityUsage', () => {
     });
   });
 
-  it('does not count what was deleted, but dates the deletion', async () => {
+  it('does not count deleted data, but returns the date of the deletion', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set('score', '42')]);
     const before = await usageOf(identity);
@@ -56,7 +56,7 @@ describe('DescribeIdentityUsage', () => {
   describeUnknownPools(operation);
   describeRefusals(operation, ['IdentityPoolId', 'IdentityId']);
 
-  it('takes ids of 55 characters', async () => {
+  it('accepts ids of 55 characters', async () => {
     const longest = `us-east-1:${'0'.repeat(45)}`;
     const IdentityPoolId = await createPool(cloud.database, `${longest.slice(0, -1)}1`);
     const identity = { IdentityPoolId, IdentityId: longest };

@@ -16,12 +16,12 @@ describe('GetBulkPublishDetails', () => {
   const eventually = (IdentityPoolId: string) =>
     expect.poll(() => detailsOf(IdentityPoolId), { timeout: 15_000, interval: 20 });
 
-  it('tells that none was ever asked for', async () => {
+  it('returns NOT_STARTED for a pool without a bulk publish', async () => {
     const pool = await newPool(cloud.database);
     expect(await detailsOf(pool)).toEqual({ IdentityPoolId: pool, BulkPublishStatus: 'NOT_STARTED' });
   });
 
-  it('tells when one began and when it succeeded', async () => {
+  it('returns the start and end of a successful bulk publish', async () => {
     const IdentityPoolId = await newPool(cloud.database, { streams: STREAMING });
     const before = Date.now();
     await client.send(new BulkPublishCommand({ IdentityPoolId }));
@@ -37,7 +37,7 @@ describe('GetBulkPublishDetails', () => {
     expect(end?.getTime()).toBeLessThanOrEqual(Date.now());
   });
 
-  it('tells why one failed, and not when', async () => {
+  it('returns the reason of a failed bulk publish, but no end', async () => {
     const IdentityPoolId = await newPool(cloud.database, {
       streams: { ...STREAMING, status: 'DISABLED', disabledReason: 'stream cognito-sync does not exist' },
     });

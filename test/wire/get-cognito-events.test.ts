@@ -11,11 +11,11 @@ describe('GetCognitoEvents', () => {
   const eventsOf = async (IdentityPoolId: string) =>
     (await client.send(new GetCognitoEventsCommand({ IdentityPoolId }))).Events;
 
-  it('gives no events where none is set', async () => {
+  it('returns no events if none is set', async () => {
     expect(await eventsOf(await newPool(cloud.database))).toEqual({});
   });
 
-  it('gives the function of the sync trigger, which the first pool has', async () => {
+  it('returns the sync trigger of the first pool', async () => {
     expect(await eventsOf(POOL)).toEqual({
       SyncTrigger: 'arn:aws:lambda:us-east-1:000000000000:function:sync-trigger',
     });

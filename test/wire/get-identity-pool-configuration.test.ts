@@ -14,27 +14,27 @@ const configurationOf = async (IdentityPoolId: string) => {
   );
   return configuration;
 };
-/** What is answered to the letter: the SDK passes over what its model does not have, and over null. */
+/** Returns the raw response. The SDK drops nulls and members that its model does not have. */
 const bodyOf = async (IdentityPoolId: string) =>
   JSON.parse(
     await getSigned(cloud.url, `/identitypools/${encodeURIComponent(IdentityPoolId)}/configuration`),
   );
 
 describe('GetIdentityPoolConfiguration', () => {
-  it('gives nothing but the id of a pool that nothing is set for', async () => {
+  it('returns only the id of a pool without settings', async () => {
     const IdentityPoolId = await newPool(cloud.database);
     expect(await configurationOf(IdentityPoolId)).toEqual({ IdentityPoolId });
     expect(await bodyOf(IdentityPoolId)).toEqual({ IdentityPoolId, PushSync: null, CognitoStreams: null });
   });
 
-  it('gives the stream of the first pool', async () => {
+  it('returns the stream of the first pool', async () => {
     expect(await configurationOf(POOL)).toEqual({
       IdentityPoolId: POOL,
       CognitoStreams: { StreamName: 'cognito-sync', StreamingStatus: 'ENABLED' },
     });
   });
 
-  it('says why the service ended streaming, which is not in the model of the SDKs', async () => {
+  it('returns why the service disabled streaming, a member that the SDK models lack', async () => {
     const IdentityPoolId = await newPool(cloud.database, {
       streams: {
         status: 'DISABLED',

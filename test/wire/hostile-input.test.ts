@@ -6,9 +6,9 @@ const { recorded, logged, trusting, guarded } = stubSyncApi();
 const IDENTITY = '/identitypools/us-east-1%3A0000/identities/us-east-1%3A0001';
 const DATASET_PATH = `${IDENTITY}/datasets/game`;
 
-describe('whatever is sent', () => {
+describe('generated requests', () => {
   const text = fc.string({ unit: 'binary', maxLength: 40 });
-  const nasty = fc.constantFrom(
+  const suspicious = fc.constantFrom(
     '',
     '.',
     '..',
@@ -23,13 +23,13 @@ describe('whatever is sent', () => {
     'datasets',
     'identities',
   );
-  const part = fc.oneof(nasty, text.map(encodeURIComponent), fc.string({ maxLength: 20 }));
+  const part = fc.oneof(suspicious, text.map(encodeURIComponent), fc.string({ maxLength: 20 }));
   const query = fc.oneof(
     fc.constant(''),
     fc
       .tuple(fc.constantFrom('lastSyncCount', 'maxResults', 'nextToken', 'syncSessionToken', '%'), part)
       .map(([name, value]) => `?${name}=${value}`),
-    fc.string().map((any) => `?${any}`),
+    fc.string().map((value) => `?${value}`),
   );
   const target = fc.oneof(
     fc.string(),
@@ -38,17 +38,17 @@ describe('whatever is sent', () => {
       .map(([parts, rest]) => `/identitypools/${parts.join('/')}${rest}`),
     fc
       .tuple(part, fc.constantFrom('', '/records'), query)
-      .map(([name, rest, asked]) => `${IDENTITY}/datasets/${name}${rest}${asked}`),
+      .map(([name, rest, search]) => `${IDENTITY}/datasets/${name}${rest}${search}`),
     fc.constant(DATASET_PATH),
   );
-  /** Any 16-bit units: characters, halves of characters, NUL. */
+  /** Any UTF-16 code units: characters, lone surrogates, NUL. */
   const units = fc
     .array(fc.nat({ max: 0xffff }), { maxLength: 5 })
     .map((codes) => String.fromCharCode(...codes));
-  const wrong = fc.oneof(fc.jsonValue(), units);
-  /** Mostly what belongs there, so that what is wrong elsewhere is reached. */
-  const mostly = (right: fc.Arbitrary<unknown>) =>
-    fc.oneof({ arbitrary: right, weight: 9 }, { arbitrary: wrong, weight: 1 });
+  const invalid = fc.oneof(fc.jsonValue(), units);
+  /** Mostly valid values, so that the decoder reaches invalid ones elsewhere. */
+  const mostly = (valid: fc.Arbitrary<unknown>) =>
+    fc.oneof({ arbitrary: valid, weight: 9 }, { arbitrary: invalid, weight: 1 });
   const patch = fc.record(
     {
       Op: mostly(fc.constantFrom('replace', 'remove')),
@@ -85,22 +85,22 @@ describe('whatever is sent', () => {
     fc.record({ method: fc.constant('POST'), target: fc.constant(DATASET_PATH), headers, body: update }),
     fc.record({
       method: fc.constant('GET'),
-      target: query.map((asked) => `${DATASET_PATH}/records${asked}`),
+      target: query.map((search) => `${DATASET_PATH}/records${search}`),
       headers,
       body,
     }),
   );
 
-  it('is the API’s own error, or an input as the operation takes it', async () => {
+  it('are decoded to a valid input or rejected with an error of the API', async () => {
     await fc.assert(
-      fc.asyncProperty(request, async (any) => {
+      fc.asyncProperty(request, async (generated) => {
         recorded.clear();
-        const { status, headers: sent, body: said } = await trusting(any);
+        const { status, headers: sent, body: response } = await trusting(generated);
         expect(logged).toEqual([]);
-        if (status === 200) return recorded.calls.forEach(expectSound);
+        if (status === 200) return recorded.calls.forEach(expectValid);
         expect(recorded.calls).toEqual([]);
         expect([400, 404, 501]).toContain(status);
-        const { __type: code, message } = JSON.parse(said);
+        const { __type: code, message } = JSON.parse(response);
         expect(sent).toContainEqual(['x-amzn-ErrorType', `${code}:`]);
         expect(message).toMatch(/./);
       }),
@@ -108,18 +108,18 @@ describe('whatever is sent', () => {
     );
   });
 
-  it('is refused where it is not signed', async () => {
+  it('are rejected if they are not signed', async () => {
     await fc.assert(
-      fc.asyncProperty(request, async (any) => {
+      fc.asyncProperty(request, async (generated) => {
         recorded.clear();
-        expect([403, 404]).toContain((await guarded(any)).status);
+        expect([403, 404]).toContain((await guarded(generated)).status);
         expect([...logged, ...recorded.calls]).toEqual([]);
       }),
       { numRuns: 2_000 },
     );
   });
 
-  function expectSound({ input }: { input: unknown }): void {
+  function expectValid({ input }: { input: unknown }): void {
     expect(input).toMatchObject({
       IdentityPoolId: expect.stringMatching(/^[\w-]+:[0-9a-f-]{1,54}$/),
       IdentityId: expect.stringMatching(/^[\w-]+:[0-9a-f-]{1,54}$/),

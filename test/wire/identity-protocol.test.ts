@@ -66,7 +66,7 @@ const target = (operation: string) => ({
   'X-Amz-Target': `AWSCognitoIdentityService.${operation}`,
   'Content-Type': TYPE,
 });
-const ask = (operation: string, body: unknown, port = open.port) =>
+const call = (operation: string, body: unknown, port = open.port) =>
   sendRaw(
     port,
     'POST',
@@ -75,75 +75,78 @@ const ask = (operation: string, body: unknown, port = open.port) =>
     typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body),
   );
 
-/** The input of the one call there was. */
+/** Returns the input of the only call. */
 function input(): unknown {
   expect(recorded.calls).toHaveLength(1);
   return recorded.calls[0]?.input;
 }
 
-/** The answer is the API's own error, said the same in header and body, and nobody was called. */
-function expectError(answer: RawAnswer, code: string, message: unknown, status = 400): void {
-  expect(answer).toMatchObject({
+/** Expects an error of the API, the same in header and body, and no call to an operation. */
+function expectError(response: RawAnswer, code: string, message: unknown, status = 400): void {
+  expect(response).toMatchObject({
     status,
     headerLines: expect.arrayContaining([`x-amzn-ErrorType: ${code}:`, `Content-Type: ${TYPE}`]),
   });
-  expect(JSON.parse(answer.body)).toEqual({ __type: code, message });
+  expect(JSON.parse(response.body)).toEqual({ __type: code, message });
   expect(recorded.calls).toEqual([]);
 }
 
-function expectInvalid(answer: RawAnswer, at: string, must: string): void {
+function expectInvalid(response: RawAnswer, at: string, must: string): void {
   const message = expect.stringMatching(
     new RegExp(`^\\d+ validation errors? detected: .*at '${at}' failed to satisfy constraint: ${must}`, 's'),
   );
-  expectError(answer, 'ValidationException', message);
+  expectError(response, 'ValidationException', message);
 }
 
 const SERVED = Object.keys(recorded.operations);
 const PUBLIC = ['GetId', 'GetCredentialsForIdentity', 'GetOpenIdToken'];
 
-describe('each operation that the SDK ships', () => {
+describe('the operations of the SDK', () => {
   const schemas: unknown[] = Object.values(cognitoIdentity);
   const shipped = schemas
     .filter((value) => Array.isArray(value) && value[0] === 9)
     .map((schema) => String(Reflect.get(Object(schema), 2)));
 
-  it('is among those walked here', () => {
+  it('include all that are served', () => {
     expect(shipped).toHaveLength(23);
     expect(shipped).toEqual(expect.arrayContaining(SERVED));
   });
 
-  it.each(shipped)('%s is served, or said not to be', async (operation) => {
-    const answer = await ask(operation, { IdentityPoolId: '!', IdentityId: '!', MaxResults: '!' });
-    if (SERVED.includes(operation)) expectInvalid(answer, '.*', 'Member must ');
+  it.each(shipped)('%s is served or rejected as unknown', async (operation) => {
+    const response = await call(operation, { IdentityPoolId: '!', IdentityId: '!', MaxResults: '!' });
+    if (SERVED.includes(operation)) expectInvalid(response, '.*', 'Member must ');
     else {
       const message = `the operation ${operation} is not served here`;
-      expectError(answer, 'UnknownOperationException', message);
+      expectError(response, 'UnknownOperationException', message);
     }
     expect(logged).toEqual([]);
   });
 
-  it.each(SERVED)('%s is public only where the API says so', async (operation) => {
-    const { body } = await ask(operation, {}, signed.port);
+  it.each(SERVED)('%s needs a signature unless the API makes it public', async (operation) => {
+    const { body } = await call(operation, {}, signed.port);
     const code: unknown = JSON.parse(body).__type;
     const isPublic = PUBLIC.includes(operation);
     expect(code).toBe(isPublic ? 'ValidationException' : 'MissingAuthenticationTokenException');
   });
 });
 
-describe('an operation that there is not', () => {
-  it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'getid', 'Nope'])('%s', async (name) => {
-    const message = `the operation ${name} is not served here`;
-    expectError(await ask(name, {}), 'UnknownOperationException', message);
-  });
-
-  it.each(['', 'GetId ; <script>', 'GetId.GetId', 'x'.repeat(65)])(
-    'is not repeated where it is no name: "%s"',
+describe('an unknown operation', () => {
+  it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'getid', 'Nope'])(
+    'is rejected by name: %s',
     async (name) => {
-      expectError(await ask(name, {}), 'UnknownOperationException', 'this operation is not served here');
+      const message = `the operation ${name} is not served here`;
+      expectError(await call(name, {}), 'UnknownOperationException', message);
     },
   );
 
-  it('is one of another service', async () => {
+  it.each(['', 'GetId ; <script>', 'GetId.GetId', 'x'.repeat(65)])(
+    'is not repeated if it is not a valid name: "%s"',
+    async (name) => {
+      expectError(await call(name, {}), 'UnknownOperationException', 'this operation is not served here');
+    },
+  );
+
+  it('is rejected if the target is missing or of another service', async () => {
     const request = { method: 'POST', target: '/', body: Buffer.from('{}') };
     for (const headers of [{}, { 'x-amz-target': 'Kinesis_20131202.GetId' }, { 'x-amz-target': 'GetId' }]) {
       const { status, body } = await trusting({ ...request, headers });
@@ -152,9 +155,9 @@ describe('an operation that there is not', () => {
   });
 });
 
-describe('an answer', () => {
-  it('has its headers in the letters that old clients look for', async () => {
-    const { status, headerLines } = await ask('GetId', { IdentityPoolId: POOL_ID });
+describe('a response', () => {
+  it('keeps the header case that old clients expect', async () => {
+    const { status, headerLines } = await call('GetId', { IdentityPoolId: POOL_ID });
     expect(status).toBe(200);
     expect(headerLines).toEqual(
       expect.arrayContaining([
@@ -167,12 +170,12 @@ describe('an answer', () => {
     );
   });
 
-  it('has seconds with milliseconds as their fraction, and nothing for what is not set', async () => {
-    expect((await ask('ListIdentities', { IdentityPoolId: POOL_ID, MaxResults: 1 })).body).toBe(
+  it('has dates in seconds with a fraction, and omits members that are not set', async () => {
+    expect((await call('ListIdentities', { IdentityPoolId: POOL_ID, MaxResults: 1 })).body).toBe(
       `{"IdentityPoolId":"${POOL_ID}","Identities":[{"IdentityId":"${IDENTITY_ID}","Logins":["accounts.google.com"],` +
         '"CreationDate":1700000000,"LastModifiedDate":1700000000.123}]}',
     );
-    const { body } = await ask('DescribeIdentityPool', { IdentityPoolId: POOL_ID });
+    const { body } = await call('DescribeIdentityPool', { IdentityPoolId: POOL_ID });
     expect(Object.keys(JSON.parse(body))).toEqual([
       'IdentityPoolId',
       'IdentityPoolName',
@@ -184,8 +187,8 @@ describe('an answer', () => {
     ]);
   });
 
-  it('is empty where the operation answers nothing', async () => {
-    expect(await ask('DeleteIdentityPool', { IdentityPoolId: POOL_ID })).toMatchObject({
+  it('is empty if the operation has no output', async () => {
+    expect(await call('DeleteIdentityPool', { IdentityPoolId: POOL_ID })).toMatchObject({
       status: 200,
       body: '',
       headerLines: expect.arrayContaining(['Content-Length: 0']),
@@ -201,34 +204,34 @@ describe('an answer', () => {
     'LimitExceededException',
     'DeveloperUserAlreadyRegisteredException',
     'ConcurrentModificationException',
-  ])('is 400 for %s', async (code) => {
-    recorded.failWith(new ServiceError(code, 'what it says'));
-    const answer = await ask('GetId', { IdentityPoolId: POOL_ID });
+  ])('has status 400 for %s', async (code) => {
+    recorded.failWith(new ServiceError(code, 'a message'));
+    const response = await call('GetId', { IdentityPoolId: POOL_ID });
     recorded.calls.length = 0;
-    expectError(answer, code, 'what it says');
+    expectError(response, code, 'a message');
     expect(logged).toEqual([]);
   });
 
-  it('says nothing of what went wrong here, which is logged', async () => {
+  it('hides the cause of an internal error, which is logged', async () => {
     const error = new Error('relation "identities" does not exist');
     recorded.failWith(error);
-    const answer = await ask('GetId', { IdentityPoolId: POOL_ID, Logins: { 'login.example': 'private' } });
+    const response = await call('GetId', { IdentityPoolId: POOL_ID, Logins: { 'login.example': 'private' } });
     recorded.calls.length = 0;
-    expectError(answer, 'InternalErrorException', 'internal error', 500);
+    expectError(response, 'InternalErrorException', 'internal error', 500);
     expect(logged).toEqual([
       { message: 'a request failed', details: { requestId: 'request-1', operation: 'GetId', error } },
     ]);
     expect(JSON.stringify(logged)).not.toContain('private');
   });
 
-  it('is the caller’s fault where a value cannot be stored', async () => {
+  it('blames the caller for a value that the database cannot store', async () => {
     recorded.failWith(new ValueRefusedError('no'));
-    const answer = await ask('GetId', { IdentityPoolId: POOL_ID });
+    const response = await call('GetId', { IdentityPoolId: POOL_ID });
     recorded.calls.length = 0;
-    expectError(answer, 'InvalidParameterException', 'a value cannot be stored');
+    expectError(response, 'InvalidParameterException', 'a value cannot be stored');
   });
 
-  it('is a failure where the operation’s output is not what the API says', async () => {
+  it('is an internal error if the operation’s output does not match the model', async () => {
     const identityApi = stubIdentityApi();
     Object.assign(identityApi.recorded.operations, { GetId: async () => ({ IdentityId: 1 }) });
     const body = Buffer.from(JSON.stringify({ IdentityPoolId: POOL_ID }));
@@ -342,13 +345,13 @@ describe('an input', () => {
       'destination.*',
       'Member must have',
     ],
-  ])('of %s is refused, and says where: %j', async (operation, body, at, must) => {
-    expectInvalid(await ask(operation, body), at, must);
+  ])('of %s is rejected, and the error names the member: %j', async (operation, body, at, must) => {
+    expectInvalid(await call(operation, body), at, must);
   });
 
-  it('is told as the service itself tells it', async () => {
+  it('is rejected with the message that Amazon Cognito sends', async () => {
     expectError(
-      await ask('GetId', { IdentityPoolId: 'us-east-2:mock' }),
+      await call('GetId', { IdentityPoolId: 'us-east-2:mock' }),
       'ValidationException',
       "1 validation error detected: Value 'us-east-2:mock' at 'identityPoolId' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w-]+:[0-9a-f-]+",
     );
@@ -361,10 +364,10 @@ describe('an input', () => {
     { 'login.example': ['private'] },
     { [`private${'x'.repeat(128)}`]: 'login.example' },
     'private',
-  ])('does not have a token repeated, wherever it was put', async (Logins) => {
-    const answer = await ask('GetId', { IdentityPoolId: POOL_ID, Logins });
-    expectInvalid(answer, 'logins.*', 'Member must ');
-    expect(`${answer.body}${answer.headerLines}${JSON.stringify(logged)}`).not.toContain('private');
+  ])('does not have a token repeated in the error, even from a wrong place (%#)', async (Logins) => {
+    const response = await call('GetId', { IdentityPoolId: POOL_ID, Logins });
+    expectInvalid(response, 'logins.*', 'Member must ');
+    expect(`${response.body}${response.headerLines}${JSON.stringify(logged)}`).not.toContain('private');
   });
 
   it.each([
@@ -374,21 +377,21 @@ describe('an input', () => {
     ['"text"', 'the body is not a JSON object'],
     ['null', 'the body is not a JSON object'],
     [Buffer.from([0x7b, 0xff, 0x7d]), 'the body is not UTF-8'],
-  ])('that is no JSON object is refused: %s', async (body, message) => {
-    expectError(await ask('GetId', body), 'SerializationException', message);
+  ])('is rejected unless it is a JSON object: %s', async (body, message) => {
+    expectError(await call('GetId', body), 'SerializationException', message);
   });
 
-  it('is read up to 1 MiB', async () => {
+  it('may have up to 1 MiB', async () => {
     const padded = (length: number) => JSON.stringify({ IdentityPoolId: POOL_ID }).padEnd(length);
-    expect((await ask('GetId', padded(1_048_576))).status).toBe(200);
+    expect((await call('GetId', padded(1_048_576))).status).toBe(200);
     recorded.clear();
     const message = 'a request body is at most 1048576 bytes';
-    expectError(await ask('GetId', padded(1_048_577)), 'RequestEntityTooLarge', message);
+    expectError(await call('GetId', padded(1_048_577)), 'RequestEntityTooLarge', message);
   });
 
-  it('may have names that every object has, and those that nobody knows', async () => {
+  it('may have inherited property names as keys, and unknown members', async () => {
     const body = `{"IdentityPoolId":"${POOL_ID}","Logins":{"__proto__":"t","constructor":"t"},"__proto__":{"AccountId":"1"},"Other":[1]}`;
-    expect((await ask('GetId', body)).status).toBe(200);
+    expect((await call('GetId', body)).status).toBe(200);
     const { Logins, ...rest } = Object(input());
     expect(rest).toEqual({ IdentityPoolId: POOL_ID, AccountId: undefined });
     expect(Object.entries(Logins)).toEqual([
@@ -398,14 +401,14 @@ describe('an input', () => {
     expect(Object.getPrototypeOf(Logins)).toBe(Object.prototype);
   });
 
-  it('with very many logins is refused shortly', async () => {
-    const answer = await ask('GetId', { IdentityPoolId: POOL_ID, Logins: logins(60_000, '') });
-    expectInvalid(answer, 'logins', 'Member must have length');
-    expect(answer.body).toContain('60001 validation errors detected');
-    expect(answer.body.length).toBeLessThan(2_000);
+  it('is rejected with a short message if it has very many logins', async () => {
+    const response = await call('GetId', { IdentityPoolId: POOL_ID, Logins: logins(60_000, '') });
+    expectInvalid(response, 'logins', 'Member must have length');
+    expect(response.body).toContain('60001 validation errors detected');
+    expect(response.body.length).toBeLessThan(2_000);
   });
 
-  it('whatever it is, is an input as the operation takes it, or refused', async () => {
+  it('is always decoded to a valid input or rejected', async () => {
     const text = fc.oneof(
       fc.constantFrom(POOL_ID, IDENTITY_ID, '', '\ud800', '\0'),
       fc.string({ unit: 'binary' }),
@@ -421,11 +424,11 @@ describe('an input', () => {
       fc.asyncProperty(name, body, async (operation, bytes) => {
         recorded.clear();
         const headers = { 'x-amz-target': `AWSCognitoIdentityService.${operation}` };
-        const { status, body: said } = await trusting({ method: 'POST', target: '/', headers, body: bytes });
+        const { status, body: json } = await trusting({ method: 'POST', target: '/', headers, body: bytes });
         expect(logged).toEqual([]);
         expect(recorded.calls).toHaveLength(status === 200 ? 1 : 0);
         if (status !== 200)
-          expect([400, JSON.parse(said).message]).toEqual([status, expect.stringMatching(/./)]);
+          expect([400, JSON.parse(json).message]).toEqual([status, expect.stringMatching(/./)]);
       }),
       { numRuns: 3_000 },
     );
@@ -450,7 +453,7 @@ function merge(changes: object): object {
   };
 }
 
-describe('the SDK', () => {
+describe('the AWS SDK', () => {
   let client: CognitoIdentityClient;
   const connect = (secretAccessKey: string, region = 'us-east-1') =>
     new CognitoIdentityClient({
@@ -471,9 +474,9 @@ describe('the SDK', () => {
     LastModifiedDate: READ_DATE,
   };
 
-  it('makes, changes, describes, lists and deletes pools as a developer', async () => {
-    const { IdentityPoolId, ...made } = seenPool;
-    expect(await client.send(new CreateIdentityPoolCommand(made))).toMatchObject(seenPool);
+  it('creates, updates, describes, lists and deletes pools as a developer', async () => {
+    const { IdentityPoolId, ...created } = seenPool;
+    expect(await client.send(new CreateIdentityPoolCommand(created))).toMatchObject(seenPool);
     expect(await client.send(new UpdateIdentityPoolCommand(seenPool))).toMatchObject(seenPool);
     const { $metadata, ...described } = await client.send(
       new DescribeIdentityPoolCommand({ IdentityPoolId }),
@@ -492,7 +495,7 @@ describe('the SDK', () => {
       ]),
     );
     expect(recorded.calls.map(({ input }) => input)).toEqual([
-      made,
+      created,
       seenPool,
       { IdentityPoolId },
       { MaxResults: 60 },
@@ -500,12 +503,12 @@ describe('the SDK', () => {
     ]);
   });
 
-  it('asks about identities as a developer, and gets their tokens', async () => {
+  it('describes, lists and merges identities and gets their tokens as a developer', async () => {
     const pool = { IdentityPoolId: POOL_ID };
     const described = await client.send(new DescribeIdentityCommand({ IdentityId: IDENTITY_ID }));
     expect(described).toMatchObject(seenIdentity);
-    const question = { ...pool, MaxResults: 1, HideDisabled: true, NextToken: 'a+/=' };
-    const listed = await client.send(new ListIdentitiesCommand(question));
+    const request = { ...pool, MaxResults: 1, HideDisabled: true, NextToken: 'a+/=' };
+    const listed = await client.send(new ListIdentitiesCommand(request));
     expect(listed).toMatchObject({ ...pool, Identities: [seenIdentity] });
     expect(listed.NextToken).toBeUndefined();
     const token = { ...pool, IdentityId: IDENTITY_ID, Logins, TokenDuration: 86_400 };
@@ -517,20 +520,20 @@ describe('the SDK', () => {
     await client.send(new MergeDeveloperIdentitiesCommand({ ...pool, ...users }));
     expect(recorded.calls.map(({ input }) => input)).toEqual([
       { IdentityId: IDENTITY_ID },
-      question,
+      request,
       { ...token, PrincipalTags: undefined },
       { ...pool, ...users },
     ]);
     expect(recorded.calls.every(({ caller }) => caller === DEVELOPER)).toBe(true);
   });
 
-  it('gets identity, token and credentials without a signature', async () => {
+  it('gets an identity id, token and credentials without a signature', async () => {
     const anonymous = new CognitoIdentityClient({
       region: 'us-east-1',
       endpoint: `http://127.0.0.1:${signed.port}`,
     });
-    const question = { IdentityPoolId: POOL_ID, AccountId: '000000000000', Logins };
-    expect(await anonymous.send(new GetIdCommand(question))).toMatchObject({ IdentityId: IDENTITY_ID });
+    const request = { IdentityPoolId: POOL_ID, AccountId: '000000000000', Logins };
+    expect(await anonymous.send(new GetIdCommand(request))).toMatchObject({ IdentityId: IDENTITY_ID });
     const known = { IdentityId: IDENTITY_ID, Logins };
     expect(await anonymous.send(new GetOpenIdTokenCommand(known))).toMatchObject({ Token: 'open.id.token' });
     expect(await anonymous.send(new GetCredentialsForIdentityCommand(known))).toMatchObject({
@@ -539,13 +542,13 @@ describe('the SDK', () => {
     });
     anonymous.destroy();
     expect(recorded.calls).toEqual([
-      { name: 'GetId', input: question },
+      { name: 'GetId', input: request },
       { name: 'GetOpenIdToken', input: known },
       { name: 'GetCredentialsForIdentity', input: { ...known, CustomRoleArn: undefined } },
     ]);
   });
 
-  it('knows the errors', async () => {
+  it('recognizes the errors', async () => {
     recorded.failWith(new ServiceError('ResourceNotFoundException', `IdentityPool '${POOL_ID}' not found.`));
     const described = client.send(new DescribeIdentityPoolCommand({ IdentityPoolId: POOL_ID }));
     await expect(described).rejects.toBeInstanceOf(ResourceNotFoundException);
@@ -570,50 +573,50 @@ describe('the SDK', () => {
   it.each([
     ['wrong', 'us-east-1'],
     ['local', 'eu-west-1'],
-  ])('is refused with secret %s in %s', async (secret, region) => {
-    const stranger = connect(secret, region);
-    await expect(stranger.send(new ListIdentityPoolsCommand({ MaxResults: 1 }))).rejects.toMatchObject({
+  ])('receives an error with the secret %s in region %s', async (secret, region) => {
+    const unauthorized = connect(secret, region);
+    await expect(unauthorized.send(new ListIdentityPoolsCommand({ MaxResults: 1 }))).rejects.toMatchObject({
       name: 'InvalidSignatureException',
       $metadata: { httpStatusCode: 400 },
     });
-    stranger.destroy();
+    unauthorized.destroy();
     expect(recorded.calls).toEqual([]);
   });
 
-  it('has a signature that is wrong not looked at where none is needed', async () => {
+  it('may send an invalid signature to a public operation, which ignores it', async () => {
     const headers = { ...target('GetId'), Authorization: 'AWS4-HMAC-SHA256 nonsense' };
-    const answer = await sendRaw(
+    const response = await sendRaw(
       signed.port,
       'POST',
       '/',
       headers,
       JSON.stringify({ IdentityPoolId: POOL_ID }),
     );
-    expect(answer.status).toBe(200);
+    expect(response.status).toBe(200);
   });
 
-  it('of version 2 asks, and knows the errors', async () => {
-    const old = new AWS.CognitoIdentity({
+  it('v2 calls the API and recognizes the errors', async () => {
+    const v2 = new AWS.CognitoIdentity({
       region: 'us-east-1',
       endpoint: `http://127.0.0.1:${signed.port}`,
       accessKeyId: 'local',
       secretAccessKey: 'local',
       maxRetries: 0,
     });
-    expect(await old.getId({ IdentityPoolId: POOL_ID, Logins }).promise()).toMatchObject({
+    expect(await v2.getId({ IdentityPoolId: POOL_ID, Logins }).promise()).toMatchObject({
       IdentityId: IDENTITY_ID,
     });
-    expect(await old.describeIdentity({ IdentityId: IDENTITY_ID }).promise()).toMatchObject(seenIdentity);
-    await old.deleteIdentityPool({ IdentityPoolId: POOL_ID }).promise();
+    expect(await v2.describeIdentity({ IdentityId: IDENTITY_ID }).promise()).toMatchObject(seenIdentity);
+    await v2.deleteIdentityPool({ IdentityPoolId: POOL_ID }).promise();
     recorded.failWith(new ServiceError('NotAuthorizedException', 'Invalid login token.'));
-    await expect(old.getId({ IdentityPoolId: POOL_ID }).promise()).rejects.toMatchObject({
+    await expect(v2.getId({ IdentityPoolId: POOL_ID }).promise()).rejects.toMatchObject({
       code: 'NotAuthorizedException',
       statusCode: 400,
       message: 'Invalid login token.',
     });
   });
 
-  it('of version 2 makes credentials of them', async () => {
+  it('v2 gets credentials', async () => {
     const clientConfig = { region: 'us-east-1', endpoint: `http://127.0.0.1:${signed.port}` };
     const credentials = new AWS.CognitoIdentityCredentials({ IdentityPoolId: POOL_ID, Logins }, clientConfig);
     await credentials.getPromise();
@@ -655,7 +658,7 @@ describe.skipIf(missing)('the AWS CLI', () => {
     return stdout;
   }
 
-  it('asks, and is told what is wrong', async () => {
+  it('calls the API and reports errors', async () => {
     expect(JSON.parse(await cli('list-identity-pools', '--max-results', '1'))).toMatchObject({
       IdentityPools: [{ IdentityPoolId: POOL_ID }],
     });
@@ -673,31 +676,31 @@ describe.skipIf(missing)('the AWS CLI', () => {
 describe('a web page', () => {
   const Origin = 'https://app.example';
 
-  it('may ask', async () => {
+  it('may call the API', async () => {
     const headers = { ...target('GetId'), Origin };
-    const answer = await sendRaw(
+    const response = await sendRaw(
       signed.port,
       'POST',
       '/',
       headers,
       JSON.stringify({ IdentityPoolId: POOL_ID }),
     );
-    expect(answer.status).toBe(200);
-    expect(answer.headerLines).toContain('Access-Control-Allow-Origin: *');
+    expect(response.status).toBe(200);
+    expect(response.headerLines).toContain('Access-Control-Allow-Origin: *');
     const refused = await sendRaw(signed.port, 'POST', '/', { ...target('DescribeIdentity'), Origin }, '{}');
     expect(refused.headerLines).toContain('Access-Control-Allow-Origin: *');
     expect(refused.headerLines).toContain('x-amzn-ErrorType: MissingAuthenticationTokenException:');
   });
 
-  it('may ask whether it may', async () => {
+  it('may send a preflight request', async () => {
     const names = 'amz-sdk-invocation-id,amz-sdk-request,content-type,x-amz-target,x-amz-user-agent';
-    const answer = await sendRaw(signed.port, 'OPTIONS', '/', {
+    const response = await sendRaw(signed.port, 'OPTIONS', '/', {
       Origin,
       'Access-Control-Request-Method': 'POST',
       'Access-Control-Request-Headers': names,
     });
-    expect(answer).toMatchObject({ status: 200, body: '' });
-    expect(answer.headerLines).toEqual(
+    expect(response).toMatchObject({ status: 200, body: '' });
+    expect(response.headerLines).toEqual(
       expect.arrayContaining([
         'Access-Control-Allow-Origin: *',
         expect.stringMatching(/^Access-Control-Allow-Methods: .*POST/),
@@ -706,7 +709,7 @@ describe('a web page', () => {
     );
   });
 
-  it('may ask nothing else under this path', async () => {
+  it('may not reach other services under this path', async () => {
     const others: [string, string, Record<string, string>][] = [
       ['POST', '/', { 'X-Amz-Target': 'Kinesis_20131202.ListStreams', 'Content-Type': TYPE }],
       ['POST', '/', { 'Content-Type': TYPE }],

@@ -17,8 +17,8 @@ import {
   refusalOf,
 } from '../fixtures/wire/sync-client.ts';
 
-// All operations share the verifier and the decoder. ListRecords has a member of every kind that a path or query has;
-// that the others are decoded and verified as well, their own files test with one value.
+// All operations share the verifier and the decoder. ListRecords has every kind of path and query member, so it is
+// tested with all values. The files of the other operations test with one value that they verify and decode.
 
 const { cloud, client } = await openSharedCloud();
 const operation: RefusedOperation = {
@@ -26,11 +26,11 @@ const operation: RefusedOperation = {
   send: (sender, dataset) => sender.send(new ListRecordsCommand(dataset)),
 };
 
-/** The SDK takes `signingName` as well, which its type leaves out. */
+/** The SDK also accepts `signingName`, which its type omits. */
 type SigningConfig = CognitoSyncClientConfig & { signingName?: string };
 
 describe('a signature', () => {
-  it.each<[how: string, options: SigningConfig, name: string]>([
+  it.each<[fault: string, options: SigningConfig, name: string]>([
     [
       'with another secret',
       { credentials: { accessKeyId: 'local', secretAccessKey: 'guess' } },
@@ -43,12 +43,12 @@ describe('a signature', () => {
     ],
     ['for another region', { region: 'eu-west-1' }, 'InvalidSignatureException'],
     ['for another service', { signingName: 'kinesis' }, 'InvalidSignatureException'],
-  ])('%s is refused', async (_, options, name) => {
+  ])('%s is rejected', async (_, options, name) => {
     const refused = await refusedTo(createSyncClient(cloud.url, options), operation.send);
     expect(refused).toMatchObject({ name, status: 403, message: expect.stringMatching(/./) });
   });
 
-  it('must be there', async () => {
+  it('is required', async () => {
     expect(await refusedTo(createUnsignedClient(cloud.url), operation.send)).toMatchObject({
       name: 'MissingAuthenticationTokenException',
       status: 403,
@@ -68,7 +68,7 @@ describe('a signature', () => {
         request.query = { ...request.query, nextToken: 'other' };
       },
     ],
-  ])('does not fit a request whose %s was changed on its way', async (_, change) => {
+  ])('is rejected if the %s was changed after signing', async (_, change) => {
     const refused = await refusedTo(createInterceptedClient(cloud.url, change), operation.send);
     expect(refused).toMatchObject({ name: 'InvalidSignatureException', status: 403 });
   });
@@ -105,19 +105,19 @@ const BAD_NAMES: string[] = [
   "game';--",
   'n'.repeat(129),
 ];
-/** Path parts that the SDK itself does not send. */
-const UNSENDABLE: [what: string, encoded: string][] = [
-  ['that is empty', ''],
-  ['that has a lone surrogate', 'us-east-1%3A0%ED%A0%80'],
-  ['that is not UTF-8', 'us-east-1%3A0%FF'],
-  ['that is encoded twice', 'us-east-1%253A0%2500'],
+/** Path parts that the SDK does not send. */
+const UNSENDABLE: [fault: string, encoded: string][] = [
+  ['empty', ''],
+  ['with a lone surrogate', 'us-east-1%3A0%ED%A0%80'],
+  ['not UTF-8', 'us-east-1%3A0%FF'],
+  ['encoded twice', 'us-east-1%253A0%2500'],
 ];
 
 describe.each([
   { member: 'IdentityPoolId', before: '/identitypools/', values: BAD_IDS },
   { member: 'IdentityId', before: '/identities/', values: BAD_IDS },
   { member: 'DatasetName', before: '/datasets/', values: BAD_NAMES },
-])('a request is refused by name of the $member', ({ member, before, values }) => {
+])('a request with an invalid $member is rejected by name:', ({ member, before, values }) => {
   const refused = invalidParameter(`'${member.charAt(0).toLowerCase()}${member.slice(1)}'`);
 
   it.each(values)('%j', async (value) => {
@@ -134,8 +134,8 @@ describe.each([
   });
 });
 
-describe('a request is refused by name of a count', () => {
-  it.each([-1, -0.5, 1.5, 2 ** 53, 1e21, Number.NaN, Number.POSITIVE_INFINITY])('of %d', async (number) => {
+describe('a request with an invalid count is rejected by name:', () => {
+  it.each([-1, -0.5, 1.5, 2 ** 53, 1e21, Number.NaN, Number.POSITIVE_INFINITY])('%d', async (number) => {
     const counts = { lastSyncCount: { LastSyncCount: number }, maxResults: { MaxResults: number } };
     for (const [name, options] of Object.entries(counts)) {
       expect(await refusalOf(list(client, newIdentity(), 'game', options))).toEqual(
@@ -144,7 +144,7 @@ describe('a request is refused by name of a count', () => {
     }
   });
 
-  it.each([0, 1_025, 2 ** 31])('of a MaxResults of %d', async (MaxResults) => {
+  it.each([0, 1_025, 2 ** 31])('a MaxResults of %d', async (MaxResults) => {
     const refused = list(client, newIdentity(), 'game', { MaxResults });
     expect(await refusalOf(refused)).toEqual(invalidParameter("'maxResults'"));
   });
@@ -164,7 +164,7 @@ describe('a request is refused by name of a count', () => {
     '-1',
     '9007199254740993',
     '99999999999999999999999',
-  ])('that is the text %j', async (text) => {
+  ])('the string %j', async (text) => {
     for (const name of ['lastSyncCount', 'maxResults']) {
       expect(await refusedQuery(operation, name, text)).toEqual(invalidParameter(`'${name}'`));
     }
@@ -172,7 +172,7 @@ describe('a request is refused by name of a count', () => {
 });
 
 it.each(['lastSyncCount', 'maxResults', 'nextToken', 'syncSessionToken'])(
-  'a request is refused with %s twice',
+  'a request with %s twice is rejected',
   async (name) => {
     expect(await refusedQuery(operation, name, ['1', '2'])).toEqual(invalidParameter(`'${name}'`));
   },

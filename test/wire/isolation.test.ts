@@ -10,8 +10,8 @@ import { openSharedCloud } from '../fixtures/wire/shared-cloud.ts';
 import { askSigned } from '../fixtures/wire/signing.ts';
 import { type Identity, newIdentity } from '../fixtures/wire/sync-client.ts';
 
-// Two people, Ann and Bob, each with the credentials of an own identity. Ann asks for what is Bob's, in every operation
-// that there is, and with every token of his that she could have got hold of.
+// Ann and Bob each have the credentials of their own identity. Ann requests Bob's data, in every operation and with
+// every token of his that she could have obtained.
 
 const { cloud } = await openSharedCloud();
 
@@ -20,24 +20,24 @@ const DATASETS = ['game', 'settings', 'third'];
 const KEYS = ['level', 'score', 'name'];
 
 interface Person extends Identity {
-  ask: Ask;
+  send: Send;
   deviceId: string;
   syncSessionToken: string;
   recordsPage: string;
   datasetsPage: string;
 }
 
-interface Answer {
+interface Result {
   status: number;
   code: string;
   body: Record<string, unknown>;
-  /** What came, without the id of the request. */
+  /** The response body, which does not contain the request id. */
   text: string;
 }
 
-type Ask = (method: string, path: string, body?: object) => Promise<Answer>;
+type Send = (method: string, path: string, body?: object) => Promise<Result>;
 
-function asking(on: LocalCloud, credentials: Awaited<ReturnType<typeof credentialsOf>>): Ask {
+function createSender(on: LocalCloud, credentials: Awaited<ReturnType<typeof credentialsOf>>): Send {
   return async (method, path, body) => {
     const { accessKeyId, secretAccessKey, sessionToken } = credentials;
     const response = await askSigned(on.url, method, path, {
@@ -54,26 +54,26 @@ const encode = encodeURIComponent;
 const pathOf = ({ IdentityPoolId, IdentityId }: Identity) =>
   `/identitypools/${encode(IdentityPoolId)}/identities/${encode(IdentityId)}`;
 
-/** Somebody with three datasets of three records each, a device that subscribes to one, and tokens of all kinds. */
+/** Creates a person with three datasets of three records, a device subscribed to one, and tokens of all kinds. */
 async function createPerson(name: string): Promise<Person> {
   const identity = newIdentity();
-  const ask = asking(cloud, await credentialsOf(cloud, identity));
+  const send = createSender(cloud, await credentialsOf(cloud, identity));
   const path = pathOf(identity);
   for (const dataset of DATASETS) {
-    const { body } = await ask('GET', `${path}/datasets/${dataset}/records`);
+    const { body } = await send('GET', `${path}/datasets/${dataset}/records`);
     const patches = KEYS.map((Key) => ({ Op: 'replace', Key, Value: `${name}'s ${Key}`, SyncCount: 0 }));
     const update = { SyncSessionToken: body.SyncSessionToken, RecordPatches: patches };
-    expect(await ask('POST', `${path}/datasets/${dataset}`, update)).toMatchObject({ status: 200 });
+    expect(await send('POST', `${path}/datasets/${dataset}`, update)).toMatchObject({ status: 200 });
   }
-  const records = await ask('GET', `${path}/datasets/game/records?maxResults=1`);
-  const datasets = await ask('GET', `${path}/datasets?maxResults=1`);
-  const device = await ask('POST', devicePath(identity), { Platform: 'GCM', Token: `${name}'s phone` });
+  const records = await send('GET', `${path}/datasets/game/records?maxResults=1`);
+  const datasets = await send('GET', `${path}/datasets?maxResults=1`);
+  const device = await send('POST', devicePath(identity), { Platform: 'GCM', Token: `${name}'s phone` });
   const deviceId = String(device.body.DeviceId);
-  const subscribed = await ask('POST', `${path}/datasets/game/subscriptions/${deviceId}`);
+  const subscribed = await send('POST', `${path}/datasets/game/subscriptions/${deviceId}`);
   expect(subscribed).toMatchObject({ status: 200 });
   return {
     ...identity,
-    ask,
+    send,
     deviceId,
     syncSessionToken: String(records.body.SyncSessionToken),
     recordsPage: String(records.body.NextToken),
@@ -84,7 +84,7 @@ async function createPerson(name: string): Promise<Person> {
 const devicePath = ({ IdentityPoolId, IdentityId }: Identity) =>
   `/identitypools/${encode(IdentityPoolId)}/identity/${encode(IdentityId)}/device`;
 
-/** Bodies that each operation would take. */
+/** Valid bodies of the operations that need one. */
 const BODIES: Readonly<Record<string, object>> = {
   RegisterDevice: { Platform: 'GCM', Token: 'a phone' },
   SetCognitoEvents: { Events: { SyncTrigger: '' } },
@@ -97,18 +97,18 @@ let ann: Person;
 let bob: Person;
 let before: string;
 
-/** All that Bob has, as he sees it, without what is new at each look. */
+/** Returns all data of a person as the person sees it, without the session tokens, which change on every read. */
 async function stateOf(person: Person): Promise<string> {
   const path = pathOf(person);
-  const looks = [path, `${path}/datasets`, ...DATASETS.map((name) => `${path}/datasets/${name}/records`)];
-  const answers = await Promise.all(looks.map((look) => person.ask('GET', look)));
-  return JSON.stringify(answers.map(({ status, body }) => [status, { ...body, SyncSessionToken: null }]));
+  const paths = [path, `${path}/datasets`, ...DATASETS.map((name) => `${path}/datasets/${name}/records`)];
+  const results = await Promise.all(paths.map((read) => person.send('GET', read)));
+  return JSON.stringify(results.map(({ status, body }) => [status, { ...body, SyncSessionToken: null }]));
 }
 
 beforeAll(async () => {
   const pools = createPoolStore(cloud.database);
   const pool = await pools.readPool(POOL);
-  if (pool === null) throw new Error('the first pool is not there');
+  if (pool === null) throw new Error('the first pool does not exist');
   await pools.changePool({ ...pool, pushSync: PUSH });
   ann = await createPerson('Ann');
   bob = await createPerson('Bob');
@@ -136,24 +136,24 @@ const labelsOf = ({ IdentityPoolId, IdentityId, deviceId: DeviceId }: Person) =>
   DatasetName: 'game',
 });
 
-describe.each(OPERATIONS)('$name, asked by somebody else', ({ name, method, target }) => {
-  it('is refused for what is there and for what is not, in the same words', async () => {
+describe.each(OPERATIONS)('$name by another identity', ({ name, method, target }) => {
+  it('is rejected with the same error for existing and unknown resources', async () => {
     const body = bodyOf(name, bob.syncSessionToken);
-    const there = await ann.ask(method, target(labelsOf(bob)), body);
-    expect(there).toMatchObject({ status: 403, code: 'NotAuthorizedException' });
-    const nowhere = {
+    const existing = await ann.send(method, target(labelsOf(bob)), body);
+    expect(existing).toMatchObject({ status: 403, code: 'NotAuthorizedException' });
+    const unknownResource = {
       IdentityPoolId: POOL,
       IdentityId: `us-east-1:${randomUUID()}`,
       DatasetName: 'nothing',
       DeviceId: randomUUID(),
     };
-    expect((await ann.ask(method, target(nowhere), body)).text).toBe(there.text);
+    expect((await ann.send(method, target(unknownResource), body)).text).toBe(existing.text);
   });
 
-  it('is refused under the own name in another pool', async () => {
+  it('is rejected for its own id in another pool', async () => {
     const otherPool = await createPool(cloud.database, `us-east-1:${randomUUID()}`);
     const labels = { ...labelsOf(ann), IdentityPoolId: otherPool };
-    expect(await ann.ask(method, target(labels), bodyOf(name, ann.syncSessionToken))).toMatchObject({
+    expect(await ann.send(method, target(labels), bodyOf(name, ann.syncSessionToken))).toMatchObject({
       status: 403,
       code: 'NotAuthorizedException',
     });
@@ -161,79 +161,79 @@ describe.each(OPERATIONS)('$name, asked by somebody else', ({ name, method, targ
 });
 
 describe.each(OPERATIONS.filter(({ isOfIdentity }) => isOfIdentity))(
-  '$name, asked under a name that only looks like the own one,',
+  '$name with an id that resembles the caller’s own',
   ({ name, method, target }) => {
     it.each<[string, (own: string, other: string) => string]>([
-      ['a way up from the own one', (own, other) => `${own}/../${other}`],
-      ['a way up to the own one', (own, other) => `${other}/../${own}`],
-      ['both', (own, other) => `${own},${other}`],
-      ['in capitals', (own) => own.toUpperCase()],
-      ['with a space', (own) => `${own} `],
-      ['with a space of no width', (own) => `${own}\u200b`],
-    ])('is refused: %s', async (_, disguise) => {
+      ['a parent path after the own id', (own, other) => `${own}/../${other}`],
+      ['a parent path before the own id', (own, other) => `${other}/../${own}`],
+      ['both ids', (own, other) => `${own},${other}`],
+      ['the own id in upper case', (own) => own.toUpperCase()],
+      ['the own id with a space', (own) => `${own} `],
+      ['the own id with a zero-width space', (own) => `${own}\u200b`],
+    ])('is rejected: %s', async (_, disguise) => {
       const labels = { ...labelsOf(bob), IdentityId: disguise(ann.IdentityId, bob.IdentityId) };
-      const answer = await ann.ask(method, target(labels), bodyOf(name, bob.syncSessionToken));
-      expect(['InvalidParameterException', 'NotAuthorizedException']).toContain(answer.code);
+      const { code } = await ann.send(method, target(labels), bodyOf(name, bob.syncSessionToken));
+      expect(['InvalidParameterException', 'NotAuthorizedException']).toContain(code);
     });
   },
 );
 
-describe("somebody else's token, in one's own requests,", () => {
+describe("Bob's token in Ann's own requests", () => {
   const own = (path: string) => `${pathOf(ann)}${path}`;
-  it.each<[string, () => Promise<Answer>]>([
+  it.each<[string, () => Promise<Result>]>([
     [
-      'for an update',
+      'an update',
       () =>
-        ann.ask('POST', own('/datasets/game'), {
+        ann.send('POST', own('/datasets/game'), {
           SyncSessionToken: bob.syncSessionToken,
           RecordPatches: [PATCH],
         }),
     ],
     [
-      'for a listing',
-      () => ann.ask('GET', own(`/datasets/game/records?syncSessionToken=${encode(bob.syncSessionToken)}`)),
+      'a listing',
+      () => ann.send('GET', own(`/datasets/game/records?syncSessionToken=${encode(bob.syncSessionToken)}`)),
     ],
     [
-      'for the next page of records',
-      () => ann.ask('GET', own(`/datasets/game/records?nextToken=${encode(bob.recordsPage)}`)),
+      'the next page of records',
+      () => ann.send('GET', own(`/datasets/game/records?nextToken=${encode(bob.recordsPage)}`)),
     ],
     [
-      'for the next page of datasets',
-      () => ann.ask('GET', own(`/datasets?nextToken=${encode(bob.datasetsPage)}`)),
+      'the next page of datasets',
+      () => ann.send('GET', own(`/datasets?nextToken=${encode(bob.datasetsPage)}`)),
     ],
-  ])('is good for nothing: %s', async (_, ask) => {
-    expect(await ask()).toMatchObject({ status: 400, code: 'InvalidParameterException' });
+  ])('is rejected: %s', async (_, sendToken) => {
+    expect(await sendToken()).toMatchObject({ status: 400, code: 'InvalidParameterException' });
   });
 
-  it("is good for nothing: the one of another dataset of one's own", async () => {
+  it("is rejected like Ann's own token of another dataset", async () => {
     const update = { SyncSessionToken: ann.syncSessionToken, RecordPatches: [PATCH] };
-    expect(await ann.ask('POST', own('/datasets/settings'), update)).toMatchObject({ status: 400 });
+    expect(await ann.send('POST', own('/datasets/settings'), update)).toMatchObject({ status: 400 });
   });
 
-  it.each(['POST', 'DELETE'])("and device: %s of a subscription for Bob's", async (method) => {
+  it.each(['POST', 'DELETE'])("is rejected like Bob's device: %s of its subscription", async (method) => {
     const path = own(`/datasets/game/subscriptions/${bob.deviceId}`);
-    expect(await ann.ask(method, path)).toMatchObject({ status: 404, code: 'ResourceNotFoundException' });
+    expect(await ann.send(method, path)).toMatchObject({ status: 404, code: 'ResourceNotFoundException' });
   });
 });
 
-describe('in the end', () => {
-  it('Bob has what he had, and can still use his tokens and his device', async () => {
+describe('after all attempts', () => {
+  it('Bob has the same data and can still use his tokens and his device', async () => {
     expect(await stateOf(bob)).toBe(before);
-    const page = await bob.ask(
+    const page = await bob.send(
       'GET',
       `${pathOf(bob)}/datasets/game/records?nextToken=${encode(bob.recordsPage)}`,
     );
     expect(page).toMatchObject({ status: 200 });
     const update = { SyncSessionToken: bob.syncSessionToken, RecordPatches: [{ ...PATCH, Value: 'own' }] };
-    expect(await bob.ask('POST', `${pathOf(bob)}/datasets/game`, update)).toMatchObject({ status: 200 });
-    const unsubscribed = await bob.ask(
+    expect(await bob.send('POST', `${pathOf(bob)}/datasets/game`, update)).toMatchObject({ status: 200 });
+    const unsubscribed = await bob.send(
       'DELETE',
       `${pathOf(bob)}/datasets/game/subscriptions/${bob.deviceId}`,
     );
     expect(unsubscribed).toMatchObject({ status: 200 });
   });
 
-  it('the pool is set up as it was', async () => {
+  it('the pool has the same settings', async () => {
     const pool = await createPoolStore(cloud.database).readPool(POOL);
     expect(pool).toMatchObject({ streams: { status: 'ENABLED' }, pushSync: PUSH });
     expect(pool?.syncTrigger).not.toBeNull();

@@ -35,13 +35,13 @@ async function writeAll(identity: Identity, names: readonly string[]): Promise<v
 }
 
 describe('ListDatasets', () => {
-  it('gives an identity that nobody has heard of no datasets', async () => {
+  it('returns no datasets for an unknown identity', async () => {
     const { $metadata, ...listed } = await listDatasets(newIdentity());
     expect($metadata.httpStatusCode).toBe(200);
     expect(listed).toEqual({ Datasets: [], Count: 0 });
   });
 
-  it('gives the datasets of the identity alone, in one order, with what there is of them', async () => {
+  it('lists the datasets of only this identity in byte order, with their details', async () => {
     const identity = newIdentity();
     await writeAll(identity, ['b', 'a', 'B', 'a.b']);
     await writeAll(newIdentity(), ['c']);
@@ -60,7 +60,7 @@ describe('ListDatasets', () => {
     });
   });
 
-  it('does not know a dataset that was only listed, and none any more that was deleted', async () => {
+  it('omits datasets that were never written or were deleted', async () => {
     const identity = newIdentity();
     await list(client, identity, 'game');
     expect(await namesOf(identity)).toEqual([]);
@@ -71,14 +71,14 @@ describe('ListDatasets', () => {
     expect(await namesOf(identity)).toEqual(['game', 'other']);
   });
 
-  it('still gives a dataset whose records were all removed', async () => {
+  it('includes a dataset whose records were all removed', async () => {
     const identity = newIdentity();
     await writeAll(identity, ['game']);
     await write(client, identity, 'game', [remove('score', 1)]);
     expect((await listDatasets(identity)).Datasets).toMatchObject([{ DatasetName: 'game', NumRecords: 0 }]);
   });
 
-  it.each([1, 2, 3, 5, 64, 1_024])('gives all, once each, in pages of %i', async (MaxResults) => {
+  it.each([1, 2, 3, 5, 64, 1_024])('lists each dataset once, in pages of %i', async (MaxResults) => {
     const identity = newIdentity();
     const names = ['a', 'b', 'c', 'd', 'e'];
     await writeAll(identity, names);
@@ -95,7 +95,7 @@ describe('ListDatasets', () => {
     expect(seen).toEqual(names);
   });
 
-  it('goes on after a dataset that was deleted between two pages', async () => {
+  it('continues after a dataset that was deleted between two pages', async () => {
     const identity = newIdentity();
     await writeAll(identity, ['a', 'b', 'c']);
     const { NextToken } = await listDatasets(identity, { MaxResults: 1 });
@@ -104,12 +104,12 @@ describe('ListDatasets', () => {
     expect(Datasets).toMatchObject([{ DatasetName: 'b' }, { DatasetName: 'c' }]);
   });
 
-  it('goes on with no token of elsewhere', async () => {
+  it('rejects altered tokens and tokens of other calls', async () => {
     const identity = newIdentity();
     await writeAll(identity, ['a', 'b']);
     const { NextToken = '' } = await listDatasets(identity, { MaxResults: 1 });
     const { SyncSessionToken = '' } = await list(client, identity, 'a');
-    const asked: [Identity, string][] = [
+    const requests: [Identity, string][] = [
       [newIdentity(), NextToken],
       [{ ...identity, IdentityPoolId: 'us-east-1:1' }, NextToken],
       [identity, SyncSessionToken],
@@ -119,8 +119,8 @@ describe('ListDatasets', () => {
       [identity, 'a'],
       [identity, 'x'.repeat(10_000)],
     ];
-    for (const [who, token] of asked) {
-      expect(await refusalOf(listDatasets(who, { NextToken: token }))).toEqual({
+    for (const [owner, token] of requests) {
+      expect(await refusalOf(listDatasets(owner, { NextToken: token }))).toEqual({
         name: 'InvalidParameterException',
         status: 400,
         message: 'NextToken not valid for these inputs',
@@ -138,7 +138,7 @@ describe('ListDatasets', () => {
   };
   describeRefusals(operation, ['IdentityPoolId', 'IdentityId']);
 
-  it.each([0, 1_025])('is refused by name of a MaxResults of %d', async (MaxResults) => {
+  it.each([0, 1_025])('rejects a MaxResults of %d and names the member', async (MaxResults) => {
     expect(await refusalOf(listDatasets(newIdentity(), { MaxResults }))).toEqual(
       invalidParameter("'maxResults'"),
     );

@@ -24,11 +24,11 @@ const idsOf = ({ IdentityPoolUsages = [] }: Awaited<ReturnType<typeof listUsage>
   IdentityPoolUsages.map(({ IdentityPoolId }) => IdentityPoolId);
 
 describe('ListIdentityPoolUsage', () => {
-  it('lists nothing where there are no pools', async () => {
+  it('returns an empty list if there are no pools', async () => {
     expect(await listUsage()).toEqual({ IdentityPoolUsages: [], Count: 0 });
   });
 
-  it('lists pools by id, with what is used of them, those without data as well', async () => {
+  it('lists all pools by id with their usage, even pools without data', async () => {
     await createAll([POOL, 'us-east-1:0']);
     await write(client, newIdentity(), 'game', [set('score', '42')]);
     expect(await listUsage()).toEqual({
@@ -41,7 +41,7 @@ describe('ListIdentityPoolUsage', () => {
   });
 
   it.each([1, 2, 3, 5, 64, 1_024])(
-    'lists all, once each, in pages of %i, and says so',
+    'lists each pool once, in pages of %i, and returns the page size',
     async (MaxResults) => {
       await createAll(IDS);
       const seen: (string | undefined)[] = [];
@@ -58,7 +58,7 @@ describe('ListIdentityPoolUsage', () => {
     },
   );
 
-  it('goes on after a pool that is not there any more', async () => {
+  it('continues after a pool that was deleted between two pages', async () => {
     await createAll(IDS);
     const { NextToken } = await listUsage({ MaxResults: 2 });
     await cloud.database.query('DELETE FROM sync.identity_pools WHERE identity_pool_id = $1', [
@@ -67,7 +67,7 @@ describe('ListIdentityPoolUsage', () => {
     expect(idsOf(await listUsage({ NextToken }))).toEqual(IDS.slice(2));
   });
 
-  it('goes on with no token of elsewhere', async () => {
+  it('rejects tokens of other calls and altered tokens', async () => {
     await createAll([POOL, ...IDS]);
     const { NextToken = '' } = await listUsage({ MaxResults: 1 });
     const { SyncSessionToken = '' } = await list(client, newIdentity(), 'game');
@@ -94,7 +94,7 @@ describe('ListIdentityPoolUsage', () => {
   };
   describeRefusals(operation, []);
 
-  it.each([0, 1_025])('is refused by name of a MaxResults of %d', async (MaxResults) => {
+  it.each([0, 1_025])('rejects a MaxResults of %d and names the member', async (MaxResults) => {
     expect(await refusalOf(listUsage({ MaxResults }))).toEqual(invalidParameter("'maxResults'"));
   });
 });

@@ -30,7 +30,7 @@ const deleteGame = (identity: Identity) =>
   client.send(new DeleteDatasetCommand({ ...identity, DatasetName: 'game' }));
 
 describe('ListRecords', () => {
-  it('says of a dataset that is not there that it does not exist, and gives a token for it', async () => {
+  it('reports that an unknown dataset does not exist and returns a token for it', async () => {
     const { $metadata, ...listed } = await list(client, newIdentity(), 'game');
     expect($metadata.httpStatusCode).toBe(200);
     expect(listed).toEqual({
@@ -43,14 +43,14 @@ describe('ListRecords', () => {
     });
   });
 
-  it('takes any count for a dataset that is not there', async () => {
+  it('accepts any count for an unknown dataset', async () => {
     expect(await list(client, newIdentity(), 'game', { LastSyncCount: 7 })).toMatchObject({
       DatasetExists: false,
       DatasetSyncCount: 0,
     });
   });
 
-  it('gives a record as it was written, with the count and date of the server', async () => {
+  it('returns a record as written, with the count and date of the server', async () => {
     const identity = newIdentity();
     const DeviceLastModifiedDate = new Date('2020-02-29T12:00:00.123Z');
     const before = Date.now();
@@ -79,14 +79,14 @@ describe('ListRecords', () => {
     });
   });
 
-  it('knows no date of the device where the device gave none', async () => {
+  it('omits the date of the device if the device sent none', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set('score', '42')]);
     const { Records = [] } = await list(client, identity, 'game');
     expect(Records[0]?.DeviceLastModifiedDate ?? null).toBeNull();
   });
 
-  it('gives what is above the count that the device knows, removed records without a value', async () => {
+  it('returns the records above LastSyncCount, and removed ones without a value', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set('a', '1'), set('b', '1'), set('c', '1')]);
     await write(client, identity, 'game', [set('a', '2', 1)]);
@@ -105,7 +105,7 @@ describe('ListRecords', () => {
     expect(await values(3)).toEqual({});
   });
 
-  it('says that a count does not exist where the dataset has not got there', async () => {
+  it('rejects a count that the dataset has not reached', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set('score', '42')]);
     const refused = list(client, identity, 'game', { LastSyncCount: 37 });
@@ -116,7 +116,7 @@ describe('ListRecords', () => {
     });
   });
 
-  it('gives one identity nothing of another, nor one dataset or pool of another', async () => {
+  it('isolates identities, datasets and pools from each other', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set('score', '42')]);
     const others: [Identity, string][] = [
@@ -132,7 +132,7 @@ describe('ListRecords', () => {
   });
 
   describe('in pages', () => {
-    it('holds a whole dataset in one, unless a size is asked for', async () => {
+    it('returns a whole dataset in one page unless MaxResults is set', async () => {
       const identity = newIdentity();
       await write(
         client,
@@ -145,7 +145,7 @@ describe('ListRecords', () => {
       expect(listed.NextToken ?? null).toBeNull();
     });
 
-    it('tells on each the token and count of the first, and nothing that came later', async () => {
+    it('repeats the token and count of the first page and omits later changes', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('a', '1'), set('b', '1'), set('c', '1')]);
       await write(client, identity, 'game', [set('d', '2'), set('e', '2')]);
@@ -163,7 +163,7 @@ describe('ListRecords', () => {
       expect(keysOf(await list(client, identity, 'game', { LastSyncCount: 2 }))).toEqual(['a', 'f']);
     });
 
-    it('ends with the last record, also where the pages come out even', async () => {
+    it('ends with the last record, even if it fills the page', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('a', '1'), set('b', '1')]);
       const page = await list(client, identity, 'game', { MaxResults: 2 });
@@ -171,14 +171,14 @@ describe('ListRecords', () => {
       expect(page.NextToken ?? null).toBeNull();
     });
 
-    it('goes on with no token of elsewhere', async () => {
+    it('rejects altered tokens and tokens of other listings', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('a', '1'), set('b', '1')]);
       await write(client, identity, 'other', [set('a', '1'), set('b', '1')]);
       const { NextToken = '', SyncSessionToken = '' } = await list(client, identity, 'game', {
         MaxResults: 1,
       });
-      const asked: [Identity, string, string][] = [
+      const requests: [Identity, string, string][] = [
         [identity, 'other', NextToken],
         [newIdentity(), 'game', NextToken],
         [identity, 'game', SyncSessionToken],
@@ -187,15 +187,15 @@ describe('ListRecords', () => {
         [identity, 'game', 'b'],
         [identity, 'game', 'x'.repeat(10_000)],
       ];
-      for (const [who, name, token] of asked) {
-        expect(await refusalOf(list(client, who, name, { NextToken: token }))).toEqual({
+      for (const [owner, name, token] of requests) {
+        expect(await refusalOf(list(client, owner, name, { NextToken: token }))).toEqual({
           ...notValidToken,
           message: 'NextToken not valid for these inputs',
         });
       }
     });
 
-    it('goes on no more once the token of its listing is spent', async () => {
+    it('rejects the page token when the session token of the listing is spent', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('a', '1'), set('b', '1')]);
       const { NextToken, SyncSessionToken } = await list(client, identity, 'game', { MaxResults: 1 });
@@ -214,8 +214,8 @@ describe('ListRecords', () => {
     });
   });
 
-  describe('of a dataset that was deleted', () => {
-    it('is answered, and tells the devices that knew it', async () => {
+  describe('of a deleted dataset', () => {
+    it('reports the deletion to devices that knew the dataset', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('score', '42')]);
       await deleteGame(identity);
@@ -229,7 +229,7 @@ describe('ListRecords', () => {
       expect(after.DatasetDeletedAfterRequestedSyncCount).toBe(false);
     });
 
-    it('gives all records that were written since, whatever count the device names', async () => {
+    it('returns all records written since the deletion, regardless of LastSyncCount', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('old', '1')]);
       await write(client, identity, 'game', [set('old', '2', 1)]);
@@ -247,7 +247,7 @@ describe('ListRecords', () => {
   });
 
   describe('with a token', () => {
-    it('goes on with its session', async () => {
+    it('continues its session', async () => {
       const identity = newIdentity();
       const { SyncSessionToken } = await list(client, identity, 'game');
       expect(await list(client, identity, 'game', { SyncSessionToken })).toMatchObject({ SyncSessionToken });
@@ -255,7 +255,7 @@ describe('ListRecords', () => {
       expect(another.SyncSessionToken).not.toBe(SyncSessionToken);
     });
 
-    it('is refused once an update has spent it', async () => {
+    it('is rejected after an update has spent the token', async () => {
       const identity = newIdentity();
       const { SyncSessionToken } = await list(client, identity, 'game');
       const update = new UpdateRecordsCommand({
@@ -268,7 +268,7 @@ describe('ListRecords', () => {
       expect(await refusalOf(list(client, identity, 'game', { SyncSessionToken }))).toEqual(notValidToken);
     });
 
-    it('is refused with one that is not of this dataset, identity or service, has expired, or was changed', async () => {
+    it('is rejected if the token is altered, expired or issued for something else', async () => {
       const identity = newIdentity();
       const { SyncSessionToken = '' } = await list(client, identity, 'game');
       const { SyncSessionToken: ofOtherDataset } = await list(client, identity, 'other');
@@ -291,13 +291,13 @@ describe('ListRecords', () => {
       }
     });
 
-    it.each(['token\0', '\0'])('is refused by name where it holds NUL: %j', async (SyncSessionToken) => {
+    it.each(['token\0', '\0'])('is rejected by name if the token has a NUL: %j', async (SyncSessionToken) => {
       const refused = list(client, newIdentity(), 'game', { SyncSessionToken });
       expect(await refusalOf(refused)).toEqual(invalidParameter("'syncSessionToken'"));
     });
   });
 
-  /** As the service gave it 25 hours ago, with its own key unless another is given. */
+  /** Returns a token as issued 25 hours ago, with the service's key by default. */
   async function tokenOfYesterday(identity: Identity, key?: Buffer): Promise<string> {
     const tokens = createSessionTokens({
       key: key ?? (await readFile(join(cloud.dataDir, 'token-key'))),

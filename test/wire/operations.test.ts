@@ -10,16 +10,16 @@ beforeAll(async () => {
 });
 afterAll(() => cloud.close());
 
-describe('every operation that the SDK ships', () => {
+describe('the operations of the SDK', () => {
   it.each(API_OPERATIONS.map((operation) => [operation.name, operation] as const))(
     '%s is served',
     async (_, { method, path }) => {
-      // None of these labels can be one: an operation says which is wrong.
+      // No label may be "!", so an operation with labels rejects it by name.
       const parts = path.map((part) => ('word' in part ? part.word : '!'));
-      const answer = await askSigned(cloud.url, method, `/${parts.join('/')}`);
-      expect(answer.status).toBe(path.some((part) => 'label' in part) ? 400 : 200);
-      const code = answer.headers.get('x-amzn-ErrorType');
-      expect(code).toBe(answer.status === 200 ? null : 'InvalidParameterException:');
+      const response = await askSigned(cloud.url, method, `/${parts.join('/')}`);
+      expect(response.status).toBe(path.some((part) => 'label' in part) ? 400 : 200);
+      const code = response.headers.get('x-amzn-ErrorType');
+      expect(code).toBe(response.status === 200 ? null : 'InvalidParameterException:');
     },
   );
 });

@@ -15,7 +15,7 @@ afterAll(() => cloud.close());
 describe('the payload of an offloaded event', () => {
   const BODY = '[{"key":"é","value":"\\u0001"}]';
 
-  /** As the service makes it: with its key, and stored. */
+  /** Returns a link as the service creates it: signed with its key, and with the payload stored. */
   async function link({ now = Date.now(), stored = true } = {}): Promise<string> {
     const links = createPayloadLinks({
       key: await readFile(join(cloud.dataDir, 'token-key')),
@@ -33,24 +33,24 @@ describe('the payload of an offloaded event', () => {
     return url;
   }
 
-  it('is got from its URL, unsigned, as JSON of a known length', async () => {
-    const answer = await fetch(await link());
-    expect(answer.status).toBe(200);
-    expect(answer.headers.get('content-type')).toBe('application/json');
-    expect(answer.headers.get('content-length')).toBe(String(Buffer.byteLength(BODY)));
-    expect(await answer.text()).toBe(BODY);
+  it('is served as JSON of a known length to an unsigned request for its URL', async () => {
+    const response = await fetch(await link());
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toBe('application/json');
+    expect(response.headers.get('content-length')).toBe(String(Buffer.byteLength(BODY)));
+    expect(await response.text()).toBe(BODY);
   });
 
-  it.each(['POST', 'PUT', 'DELETE', 'HEAD', 'OPTIONS'])('is for GET alone, not for %s', async (method) => {
-    const answer = await fetch(await link(), { method });
-    expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'GET']);
-    expect(await answer.text()).not.toContain('é');
+  it.each(['POST', 'PUT', 'DELETE', 'HEAD', 'OPTIONS'])('is not served to %s', async (method) => {
+    const response = await fetch(await link(), { method });
+    expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET']);
+    expect(await response.text()).not.toContain('é');
   });
 
-  it('is refused to who changes the URL, with no other word than to who has none', async () => {
+  it('is not served for an altered or invented URL, with the same error for both', async () => {
     const url = await link();
     const refused = { message: 'the link is invalid or has expired' };
-    for (const wrong of [
+    for (const altered of [
       url.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A')),
       url.replace('expires=1', 'expires=2'),
       url.replace(/\?.*/, ''),
@@ -58,22 +58,22 @@ describe('the payload of an offloaded event', () => {
       `${cloud.url}/payloads/`,
       `${cloud.url}/payloads/%00?expires=%ff`,
     ]) {
-      const answer = await fetch(wrong);
-      expect([wrong, answer.status, await answer.json()]).toEqual([wrong, 403, refused]);
+      const response = await fetch(altered);
+      expect([altered, response.status, await response.json()]).toEqual([altered, 403, refused]);
     }
   });
 
-  it('is refused when the URL has expired', async () => {
+  it('is not served if the URL has expired', async () => {
     expect((await fetch(await link({ now: Date.now() - 8 * 24 * 60 * 60 * 1000 }))).status).toBe(403);
   });
 
-  it('is not found when it is gone', async () => {
+  it('is not found if it was deleted', async () => {
     expect((await fetch(await link({ stored: false }))).status).toBe(404);
   });
 
-  it('is not for the web page of another origin', async () => {
-    const answer = await fetch(await link(), { headers: { Origin: 'https://example.com' } });
-    expect(answer.status).toBe(403);
-    expect(await answer.text()).not.toContain('é');
+  it('is not served to a web page of another origin', async () => {
+    const response = await fetch(await link(), { headers: { Origin: 'https://example.com' } });
+    expect(response.status).toBe(403);
+    expect(await response.text()).not.toContain('é');
   });
 });

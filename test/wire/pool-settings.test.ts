@@ -20,8 +20,8 @@ const own = createCognitoSyncClient({
 afterAll(() => own.destroy());
 const settings = createPoolSettings(own);
 
-describe('the settings of a pool, over the API', () => {
-  it('are turned off and on again, and push stays as it is', async () => {
+describe('pool settings', () => {
+  it('are disabled and restored over the API without changes to push', async () => {
     const PushSync = { ApplicationArns: ['arn:aws:sns:us-east-1:000000000000:app/GCM/mine'] };
     await client.send(new SetIdentityPoolConfigurationCommand({ IdentityPoolId: POOL, PushSync }));
     const before = await settings.read(POOL);
@@ -40,7 +40,7 @@ describe('the settings of a pool, over the API', () => {
     expect(kept.PushSync).toMatchObject(PushSync);
   });
 
-  it('say why they cannot be had, or set', async () => {
+  it('report why they cannot be read or set', async () => {
     await expect(settings.read('us-east-1:0')).rejects.toMatchObject({ condition: 'not-found' });
     const streaming = { isEnabled: true, streamName: 'nowhere', roleArn: null };
     await expect(settings.setStreaming(POOL, streaming)).rejects.toMatchObject({ condition: 'refused' });

@@ -51,34 +51,34 @@ const update = (body: unknown, headers = {}) =>
     typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body),
   );
 
-/** The input of the one call there was. */
+/** Returns the input of the only call. */
 function input(): unknown {
   expect(recorded.calls).toHaveLength(1);
   return recorded.calls[0]?.input;
 }
 
-/** The answer is the API's own error, said the same in header and body, and nobody was called. */
-function expectError(answer: RawAnswer, status: number, code: string, message: unknown): void {
-  expect(answer).toMatchObject({
+/** Expects an error of the API, the same in header and body, and no call to an operation. */
+function expectError(response: RawAnswer, status: number, code: string, message: unknown): void {
+  expect(response).toMatchObject({
     status,
     headerLines: expect.arrayContaining([`x-amzn-ErrorType: ${code}:`]),
   });
-  expect(JSON.parse(answer.body)).toEqual({ __type: code, message });
+  expect(JSON.parse(response.body)).toEqual({ __type: code, message });
   expect(recorded.calls).toEqual([]);
 }
 
-function expectInvalid(answer: RawAnswer, at: string, must: string): void {
+function expectInvalid(response: RawAnswer, at: string, must: string): void {
   const message = expect.stringMatching(
     new RegExp(`^\\d+ validation errors? detected: .*at '${at}' failed to satisfy constraint: ${must}`, 's'),
   );
-  expectError(answer, 400, 'InvalidParameterException', message);
+  expectError(response, 400, 'InvalidParameterException', message);
 }
 
-describe('the model', () => {
+describe('the API model', () => {
   const schemas: unknown[] = Object.values(cognitoSync);
   const shipped = schemas.filter((value) => Array.isArray(value) && value[0] === 9);
 
-  it('knows every operation that the SDK ships, and no other', () => {
+  it('has exactly the operations of the SDK', () => {
     expect(shipped).toHaveLength(17);
     expect(API_OPERATIONS.map(({ name }) => name)).toEqual(
       shipped.map((schema) => Reflect.get(Object(schema), 2)),
@@ -94,14 +94,14 @@ describe('the model', () => {
     'ResourceConflictException',
     'ResourceNotFoundException',
     'TooManyRequestsException',
-  ])('gives %s the status that it is sent with', (code) => {
+  ])('gives %s the status that the SDK expects', (code) => {
     const schema = schemas.find((value) => Array.isArray(value) && value[0] === -3 && value[2] === code);
     expect(schema).toMatchObject({ 3: { httpError: new ServiceError(code, '').status } });
   });
 });
 
-describe('an answer', () => {
-  it('has its headers in the letters that old clients look for', async () => {
+describe('a response', () => {
+  it('keeps the header case that old clients expect', async () => {
     const { status, headerLines } = await get(DATASET_PATH);
     expect(status).toBe(200);
     expect(headerLines).toEqual(
@@ -116,7 +116,7 @@ describe('an answer', () => {
     );
   });
 
-  it('has seconds with milliseconds as their fraction, and null for what is not set', async () => {
+  it('has dates in seconds with a fraction, and null for members that are not set', async () => {
     expect((await get(`${DATASET_PATH}/records`)).body).toBe(
       '{"Records":[' +
         '{"Key":"level","Value":"7 ü 😀","SyncCount":3,"LastModifiedDate":1700000000.123,"LastModifiedBy":null,"DeviceLastModifiedDate":0.001},' +
@@ -131,22 +131,22 @@ describe('an answer', () => {
     ['ResourceNotFoundException', 404],
     ['NotAuthorizedException', 403],
     ['TooManyRequestsException', 429],
-  ])('is the %s that an operation throws', async (code, status) => {
+  ])('carries the %s that an operation throws', async (code, status) => {
     recorded.failWith(new ServiceError(code, 'Current SyncCount for: user is: 1 not: 0'));
-    const answer = await get(DATASET_PATH);
+    const response = await get(DATASET_PATH);
     recorded.calls.length = 0;
-    expectError(answer, status, code, 'Current SyncCount for: user is: 1 not: 0');
-    expect(answer.headerLines).toContain('x-amzn-RequestId: request-1');
+    expectError(response, status, code, 'Current SyncCount for: user is: 1 not: 0');
+    expect(response.headerLines).toContain('x-amzn-RequestId: request-1');
     expect(logged).toEqual([]);
   });
 
   it.each([new Error('password=secret'), 'a text', undefined])(
-    'to what fails inside says nothing of it, and the log does: %s',
+    'hides the cause of an internal error, which is logged: %s',
     async (error) => {
       recorded.failWith(error);
-      const answer = await get(`${DATASET_PATH}?private=1`);
+      const response = await get(`${DATASET_PATH}?private=1`);
       recorded.calls.length = 0;
-      expectError(answer, 500, 'InternalErrorException', 'internal error');
+      expectError(response, 500, 'InternalErrorException', 'internal error');
       expect(logged).toEqual([
         {
           message: 'a request failed',
@@ -156,11 +156,11 @@ describe('an answer', () => {
     },
   );
 
-  it('to a value that the database can never take is the caller’s error', async () => {
+  it('blames the caller for a value that the database cannot store', async () => {
     recorded.failWith(new ValueRefusedError('the database refused a value (SQLSTATE 22001)'));
-    const answer = await get(DATASET_PATH);
+    const response = await get(DATASET_PATH);
     recorded.calls.length = 0;
-    expectError(answer, 400, 'InvalidParameterException', 'a value cannot be stored');
+    expectError(response, 400, 'InvalidParameterException', 'a value cannot be stored');
   });
 });
 
@@ -200,7 +200,7 @@ describe('a path', () => {
     [`${POOL}/identities/us-east-1%3A0001%2Fdatasets/datasets/game`, 'identityId'],
     ['/identitypools/../identities/us-east-1%3A0001/datasets/game', 'identityPoolId'],
     ['/identitypools/%2e%2e/identities/us-east-1%3A0001/datasets/game', 'identityPoolId'],
-  ])('does not pass for another: %s', async (target, member) => {
+  ])('is rejected, not normalized: %s', async (target, member) => {
     expectInvalid(await get(target), member, 'Member must ');
   });
 
@@ -218,9 +218,9 @@ describe('a path', () => {
     ['DELETE', IDENTITY],
     ['GET', `${POOL}/bulkpublish`],
     ['POST', '/identitypools?x=/identities'],
-  ])('that the API does not have is said to be so: %s %s', async (method, target) => {
-    const answer = await sendRaw(open.port, method, target);
-    expect(answer).toMatchObject({
+  ])('is rejected if the API does not have it: %s %s', async (method, target) => {
+    const response = await sendRaw(open.port, method, target);
+    expect(response).toMatchObject({
       status: 404,
       headerLines: expect.arrayContaining(['x-amzn-ErrorType: UnknownOperationException:']),
     });
@@ -228,7 +228,7 @@ describe('a path', () => {
   });
 
   it.each(['/identitypoolsX', '//identitypools', '/%69dentitypools', `http://127.0.0.1${DATASET_PATH}`])(
-    'that is not below it is not its business: %s',
+    'is left to other services unless it starts with /identitypools/: %s',
     async (target) => {
       expect(await get(target)).toMatchObject({
         status: 404,
@@ -275,20 +275,20 @@ describe('a query', () => {
     ['maxResults=0', 'maxResults', 'Member must have value greater than or equal to 1'],
     ['maxResults=1025', 'maxResults', 'Member must have value less than or equal to 1024'],
     ['syncSessionToken=%00', 'syncSessionToken', 'Member must be without NUL'],
-  ])('is refused: %s', async (query, member, must) => {
+  ])('is rejected if invalid: %s', async (query, member, must) => {
     expectInvalid(await get(`${DATASET_PATH}/records?${query}`), member, must);
   });
 });
 
 describe('a body', () => {
   const TYPES = ['application/json', 'application/x-amz-json-1.1', 'text/plain', 'multipart/form-data', ''];
-  it.each(TYPES)('is JSON, whatever its content type "%s" says', async (type) => {
+  it.each(TYPES)('is read as JSON if its content type is "%s"', async (type) => {
     const headers = { 'Content-Type': type };
     expect((await update({ SyncSessionToken: 't' }, headers)).status).toBe(200);
     expect((await get(DATASET_PATH, headers)).status).toBe(200);
   });
 
-  it('is read by the names and types of the model', async () => {
+  it('is decoded by the names and types of the model', async () => {
     const patches = [
       { ...PATCH, Value: 'a "ü" \u{1f600} \ufeff', Unknown: 1 },
       { ...PATCH, Op: 'remove', Value: null },
@@ -325,7 +325,7 @@ describe('a body', () => {
     ['0', 0],
     ['-0.0001', 0],
     ['-62135596800', -62_135_596_800_000],
-  ])('may say the time as %s', async (date, ms) => {
+  ])('may have %s as a date', async (date, ms) => {
     const patch = `{"Op":"replace","Key":"k","SyncCount":0,"DeviceLastModifiedDate":${date}}`;
     expect((await update(`{"SyncSessionToken":"t","RecordPatches":[${patch}]}`)).status).toBe(200);
     expect(input()).toMatchObject({ RecordPatches: [{ DeviceLastModifiedDate: ms }] });
@@ -342,10 +342,10 @@ describe('a body', () => {
     '"2023-99-99T00:00:00Z"',
     '[]',
     'true',
-  ])('may not say the time as %s', async (date) => {
+  ])('is rejected with %s as a date', async (date) => {
     const patch = `{"Op":"replace","Key":"k","SyncCount":0,"DeviceLastModifiedDate":${date}}`;
-    const answer = await update(`{"SyncSessionToken":"t","RecordPatches":[${patch}]}`);
-    expectInvalid(answer, 'recordPatches.1.member.deviceLastModifiedDate', 'Member must be a date');
+    const response = await update(`{"SyncSessionToken":"t","RecordPatches":[${patch}]}`);
+    expectInvalid(response, 'recordPatches.1.member.deviceLastModifiedDate', 'Member must be a date');
   });
 
   it.each<[string, string | Uint8Array]>([
@@ -361,8 +361,8 @@ describe('a body', () => {
     ['not a JSON object', `${'['.repeat(500_000)}${']'.repeat(500_000)}`],
     ['not UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d])],
     ['not UTF-8', Buffer.from('{}', 'utf16le').fill(0xd8, 2)],
-  ])('that is %s is refused', async (what, body) => {
-    expectError(await update(body), 400, 'SerializationException', `the body is ${what}`);
+  ])('is rejected if it is %s', async (fault, body) => {
+    expectError(await update(body), 400, 'SerializationException', `the body is ${fault}`);
   });
 
   const MEMBER = 'recordPatches.1.member';
@@ -372,9 +372,9 @@ describe('a body', () => {
     ['a number for the token', { SyncSessionToken: 1 }, 'syncSessionToken', 'Member must be a string'],
     ['an empty device', { DeviceId: '' }, 'deviceId', 'Member must have length greater'],
     ['a map of patches', { RecordPatches: { 0: PATCH } }, 'recordPatches', 'Member must be a list'],
-    ['a text for patches', { RecordPatches: '[]' }, 'recordPatches', 'Member must be a list'],
-    ['a null among them', { RecordPatches: [null] }, MEMBER, 'Member must not be null'],
-    ['a list among them', { RecordPatches: [[]] }, MEMBER, 'Member must be a structure'],
+    ['a string for patches', { RecordPatches: '[]' }, 'recordPatches', 'Member must be a list'],
+    ['null as a patch', { RecordPatches: [null] }, MEMBER, 'Member must not be null'],
+    ['a list as a patch', { RecordPatches: [[]] }, MEMBER, 'Member must be a structure'],
     [
       'no key',
       { RecordPatches: [{ Op: 'remove', SyncCount: 0 }] },
@@ -382,7 +382,7 @@ describe('a body', () => {
       'Member must not be null',
     ],
     [
-      'an inherited key',
+      'an object for a key',
       { RecordPatches: [{ ...PATCH, Key: {} }] },
       `${MEMBER}.key`,
       'Member must be a string',
@@ -400,13 +400,13 @@ describe('a body', () => {
       'Member must have length less',
     ],
     [
-      'NUL in a key',
+      'a NUL in a key',
       { RecordPatches: [{ ...PATCH, Key: 'a\0' }] },
       `${MEMBER}.key`,
       'Member must be without NUL',
     ],
     [
-      'half a character in a key',
+      'a lone surrogate in a key',
       { RecordPatches: [{ ...PATCH, Key: '\ud800' }] },
       `${MEMBER}.key`,
       'Member must be without lone surrogates',
@@ -430,13 +430,13 @@ describe('a body', () => {
       'Member must have value less',
     ],
     [
-      'a fraction',
+      'a fractional count',
       { RecordPatches: [{ ...PATCH, SyncCount: 0.5 }] },
       `${MEMBER}.syncCount`,
       'Member must be an integer',
     ],
     [
-      'a text for a count',
+      'a string for a count',
       { RecordPatches: [{ ...PATCH, SyncCount: '0' }] },
       `${MEMBER}.syncCount`,
       'Member must be an integer',
@@ -448,28 +448,28 @@ describe('a body', () => {
       'Member must be an integer',
     ],
     [
-      'the second patch',
+      'a number for the op of the second patch',
       { RecordPatches: [PATCH, { ...PATCH, Op: 1 }] },
       'recordPatches.2.member.op',
       'Member must be a string',
     ],
-  ])('with %s is refused, and says where', async (_, body, at, must) => {
+  ])('is rejected with %s, and the error names the member', async (_, body, at, must) => {
     expectInvalid(await update({ SyncSessionToken: 't', ...body }), at, must);
   });
 
   it.each(['private'.repeat(150_000), 12345, 'private\0', 'private\udfff', ['private']])(
-    'that is refused for a value does not have it repeated',
+    'does not have a rejected value repeated in the error',
     async (Value) => {
-      const answer = await update({ SyncSessionToken: 't', RecordPatches: [{ ...PATCH, Value }] });
-      expectInvalid(answer, `${MEMBER}.value`, 'Member must ');
-      expect(answer.body).not.toMatch(/private|12345/);
+      const response = await update({ SyncSessionToken: 't', RecordPatches: [{ ...PATCH, Value }] });
+      expectInvalid(response, `${MEMBER}.value`, 'Member must ');
+      expect(response.body).not.toMatch(/private|12345/);
     },
   );
 
-  it('has everything named that is wrong with it, up to a limit', async () => {
-    const answer = await sendRaw(open.port, 'GET', '/identitypools/INVALID/identities/A%3AB%3AC/datasets');
+  it('has all its errors listed, up to a limit', async () => {
+    const response = await sendRaw(open.port, 'GET', '/identitypools/INVALID/identities/A%3AB%3AC/datasets');
     expectError(
-      answer,
+      response,
       400,
       'InvalidParameterException',
       "2 validation errors detected: Value 'INVALID' at 'identityPoolId' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w-]+:[0-9a-f-]+; " +
@@ -481,7 +481,7 @@ describe('a body', () => {
     expect(many.body.length).toBeLessThan(2_000);
   });
 
-  it('of the size of a dataset is read, and a larger one refused', async () => {
+  it('may be as large as a dataset, and is rejected above the limit', async () => {
     const Value = 'x'.repeat(1_048_575);
     expect((await update({ SyncSessionToken: 't', RecordPatches: [{ ...PATCH, Value }] })).status).toBe(200);
     recorded.clear();
@@ -493,27 +493,30 @@ describe('a body', () => {
     );
   });
 
-  it.each(['', '{}', 'garbage'])('that no member travels in is not looked at: "%s"', async (body) => {
+  it.each(['', '{}', 'garbage'])('is ignored if the operation has no body: "%s"', async (body) => {
     expect((await sendRaw(open.port, 'DELETE', DATASET_PATH, {}, body)).status).toBe(200);
   });
 });
 
 describe('a web page', () => {
-  it.each(['https://app.example', 'null', 'http://localhost:3000'])('from %s may ask', async (Origin) => {
-    const answer = await sendRaw(signed.port, 'GET', DATASET_PATH, { Origin });
-    expect(answer.status).toBe(403);
-    expect(answer.headerLines).toContain('Access-Control-Allow-Origin: *');
-    expect(answer.headerLines).toContain('x-amzn-ErrorType: MissingAuthenticationTokenException:');
-  });
+  it.each(['https://app.example', 'null', 'http://localhost:3000'])(
+    'from %s may send requests',
+    async (Origin) => {
+      const response = await sendRaw(signed.port, 'GET', DATASET_PATH, { Origin });
+      expect(response.status).toBe(403);
+      expect(response.headerLines).toContain('Access-Control-Allow-Origin: *');
+      expect(response.headerLines).toContain('x-amzn-ErrorType: MissingAuthenticationTokenException:');
+    },
+  );
 
-  it('may ask whether it may, without a signature', async () => {
-    const answer = await sendRaw(signed.port, 'OPTIONS', DATASET_PATH, {
+  it('may send a preflight request without a signature', async () => {
+    const response = await sendRaw(signed.port, 'OPTIONS', DATASET_PATH, {
       Origin: 'https://app.example',
       'Access-Control-Request-Method': 'DELETE',
       'Access-Control-Request-Headers': 'authorization,content-type, x-amz-date',
     });
-    expect(answer).toMatchObject({ status: 200, body: '' });
-    expect(answer.headerLines).toEqual(
+    expect(response).toMatchObject({ status: 200, body: '' });
+    expect(response.headerLines).toEqual(
       expect.arrayContaining([
         'Access-Control-Allow-Origin: *',
         'Access-Control-Allow-Methods: GET, POST, DELETE',
@@ -524,15 +527,15 @@ describe('a web page', () => {
     );
   });
 
-  it('does not get anything but header names back', async () => {
-    const answer = await sendRaw(signed.port, 'OPTIONS', DATASET_PATH, {
+  it('receives back only valid header names', async () => {
+    const response = await sendRaw(signed.port, 'OPTIONS', DATASET_PATH, {
       'Access-Control-Request-Headers': 'x;<script>, ü',
     });
-    expect(answer.status).toBe(200);
-    expect(answer.headerLines.join()).not.toMatch(/Allow-Headers|script/);
+    expect(response.status).toBe(200);
+    expect(response.headerLines.join()).not.toMatch(/Allow-Headers|script/);
   });
 
-  it('may ask nothing else on the port, and nobody under another name', async () => {
+  it('may not reach other services on the port, nor use another host name', async () => {
     const Origin = 'https://app.example';
     expect((await get('/healthz', { Origin })).status).toBe(403);
     expect((await get('/', { Origin })).status).toBe(403);

@@ -34,7 +34,7 @@ const register = async (
 };
 
 describe('RegisterDevice', () => {
-  it('gives the device an id, with which its messages can be read', async () => {
+  it('returns a device id with which the device can read its messages', async () => {
     const { identity, client } = await newPerson(cloud);
     const DeviceId = (await register(client, identity)) ?? '';
     expect(DeviceId).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
@@ -43,7 +43,7 @@ describe('RegisterDevice', () => {
     expect((await readPush(cloud.url, 'my-phone')).response.status).toBe(404);
   });
 
-  it('knows the device by its token, and by whose it is', async () => {
+  it('returns the same id only for the same token, platform and identity', async () => {
     const { identity, client } = await newPerson(cloud);
     const first = await register(client, identity);
     expect(await register(client, identity)).toBe(first);
@@ -53,7 +53,7 @@ describe('RegisterDevice', () => {
     expect(await register(other.client, other.identity)).not.toBe(first);
   });
 
-  it('does not keep the token', async () => {
+  it('does not store the token', async () => {
     const person = await newPerson(cloud);
     await register(person.client, person.identity);
     const { rows } = await cloud.database.query('SELECT * FROM sync.devices');
@@ -61,7 +61,7 @@ describe('RegisterDevice', () => {
     expect(JSON.stringify(rows)).not.toContain(TOKEN);
   });
 
-  it.each(['APNS_SANDBOX', 'ADM'] as const)('needs an application of the pool for %s', async (Platform) => {
+  it.each(['APNS_SANDBOX', 'ADM'] as const)('requires a push application for %s', async (Platform) => {
     const { identity, client } = await newPerson(cloud);
     expect(await refusalOf(register(client, identity, { Platform }))).toEqual({
       name: 'InvalidConfigurationException',
@@ -70,7 +70,7 @@ describe('RegisterDevice', () => {
     });
   });
 
-  it('needs push to be set up for the pool', async () => {
+  it('requires push to be configured for the pool', async () => {
     const pools = [
       await newPool(cloud.database),
       await newPool(cloud.database, { pushSync: { applicationArns: [], roleArn: null } }),
@@ -86,7 +86,7 @@ describe('RegisterDevice', () => {
     expect(await newDevice(await newPerson(cloud, onlyGcm), 'GCM')).toMatch(/./);
   });
 
-  it('does not find a pool that was never made', async () => {
+  it('does not find an unknown pool', async () => {
     const { identity, client } = await newPerson(cloud, 'us-east-1:0');
     expect(await refusalOf(register(client, identity))).toEqual({
       name: 'ResourceNotFoundException',
@@ -95,18 +95,18 @@ describe('RegisterDevice', () => {
     });
   });
 
-  it('is not for developers, nor for another identity, whatever they ask about', async () => {
+  it('is not allowed for developers or other identities, even for unknown pools', async () => {
     const { identity } = await newPerson(cloud);
-    const strangers = [
+    const others = [
       developer,
       (await newPerson(cloud, identity.IdentityPoolId)).client,
       await identityClient(cloud, { ...identity, IdentityPoolId: 'us-east-1:0' }),
     ];
-    for (const stranger of strangers) {
-      expect(await refusalOf(register(stranger, identity))).toEqual(NOT_AUTHORIZED);
+    for (const other of others) {
+      expect(await refusalOf(register(other, identity))).toEqual(NOT_AUTHORIZED);
     }
-    const nowhere = { ...identity, IdentityPoolId: 'us-east-1:1' };
-    expect(await refusalOf(register(developer, nowhere))).toEqual(NOT_AUTHORIZED);
+    const inUnknownPool = { ...identity, IdentityPoolId: 'us-east-1:1' };
+    expect(await refusalOf(register(developer, inUnknownPool))).toEqual(NOT_AUTHORIZED);
   });
 
   it.each<[body: object, at: string]>([
@@ -116,7 +116,7 @@ describe('RegisterDevice', () => {
     [{ Platform: 'WEB', Token: TOKEN }, "'platform'"],
     [{ Platform: 'APNS', Token: `${TOKEN}\0` }, "'token'"],
     [{ Platform: 'APNS', Token: [TOKEN] }, "'token'"],
-  ])('is refused %j, and never says the token', async (body, at) => {
+  ])('rejects %j without repeating the token', async (body, at) => {
     const { identity } = await newPerson(cloud);
     const client = createRudeClient(cloud.url, (request) => {
       request.body = JSON.stringify(body);
@@ -133,7 +133,7 @@ describe('RegisterDevice', () => {
   };
   describeRefusals(operation, ['IdentityPoolId', 'IdentityId']);
 
-  it('is refused an identity’s key without its session token', async () => {
+  it('rejects an identity’s key without its session token', async () => {
     const { identity, client } = await newPerson(cloud);
     const { accessKeyId, secretAccessKey } = await client.config.credentials();
     const half = createSyncClient(cloud.url, { credentials: { accessKeyId, secretAccessKey } });

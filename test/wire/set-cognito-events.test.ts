@@ -22,10 +22,10 @@ const setEvents = (Events: Record<string, string>) =>
 const events = async () => (await client.send(new GetCognitoEventsCommand({ IdentityPoolId }))).Events;
 
 describe('SetCognitoEvents', () => {
-  it('answers nothing', async () => {
-    const { $metadata, ...answer } = await setEvents({ SyncTrigger: FUNCTION });
+  it('returns nothing', async () => {
+    const { $metadata, ...response } = await setEvents({ SyncTrigger: FUNCTION });
     expect($metadata.httpStatusCode).toBe(200);
-    expect(answer).toEqual({});
+    expect(response).toEqual({});
   });
 
   it.each([
@@ -40,7 +40,7 @@ describe('SetCognitoEvents', () => {
     expect(await events()).toEqual({ SyncTrigger });
   });
 
-  it('replaces the function that was set, and nothing else of the pool', async () => {
+  it('replaces the function and changes nothing else of the pool', async () => {
     IdentityPoolId = await newPool(cloud.database, {
       syncTrigger: FUNCTION,
       streams: { status: 'DISABLED', streamName: 's', roleArn: null, disabledReason: null },
@@ -52,7 +52,7 @@ describe('SetCognitoEvents', () => {
     expect(await configuration()).toMatchObject(before);
   });
 
-  it('removes the function for an empty one, whether there was one or not', async () => {
+  it('removes the function if the value is empty, even if none is set', async () => {
     await setEvents({ SyncTrigger: FUNCTION });
     await setEvents({ SyncTrigger: '' });
     expect(await events()).toEqual({});
@@ -60,20 +60,20 @@ describe('SetCognitoEvents', () => {
     expect(await events()).toEqual({});
   });
 
-  it('changes nothing where no event is named', async () => {
+  it('changes nothing if no event is named', async () => {
     await setEvents({ SyncTrigger: FUNCTION });
     await setEvents({});
     expect(await events()).toEqual({ SyncTrigger: FUNCTION });
   });
 
-  it('takes many at once; one of them stays', async () => {
+  it('accepts concurrent calls, one of which prevails', async () => {
     const functions = Array.from({ length: 8 }, (_, index) => `${FUNCTION}-${index}`);
     await Promise.all(functions.map((SyncTrigger) => setEvents({ SyncTrigger })));
     expect(functions).toContain((await events())?.SyncTrigger);
   });
 
   it.each(['synctrigger', 'PostConfirmation', '', 'constructor', 'ü'.repeat(300)])(
-    'knows no event %j',
+    'rejects the unknown event %j',
     async (name) => {
       await setEvents({ SyncTrigger: FUNCTION });
       for (const value of [FUNCTION, '']) {
@@ -83,7 +83,7 @@ describe('SetCognitoEvents', () => {
     },
   );
 
-  it('takes one event, and not two', async () => {
+  it('rejects more than one event', async () => {
     expect(await refusalOf(setEvents({ SyncTrigger: FUNCTION, Other: FUNCTION }))).toEqual(
       invalidParameter(
         "'events' failed to satisfy constraint: Member must have length less than or equal to 1",
@@ -107,7 +107,7 @@ describe('SetCognitoEvents', () => {
     'arn:aws:lambda:us-east-1:000000000000:layer:f',
     'arn:aws:sns:us-east-1:000000000000:f',
     'arn:aws-iso:lambda:us-east-1:000000000000:function:f',
-  ])('is refused a function that is %j', async (SyncTrigger) => {
+  ])('rejects the function %j', async (SyncTrigger) => {
     expect(await refusalOf(setEvents({ SyncTrigger }))).toEqual(invalidParameter("'events.value'"));
     expect(await events()).toEqual({});
   });
@@ -123,7 +123,7 @@ describe('SetCognitoEvents', () => {
     ['{"Events":{"SyncTrigger":1}}', 'events.value'],
     ['{"Events":{"SyncTrigger":"a\\u0000"}}', 'events.value'],
     ['{"Events":{"a\\u0000":""}}', 'events.key'],
-  ])('is refused the body %s', async (body, at) => {
+  ])('rejects the body %s', async (body, at) => {
     const rude = createRudeClient(cloud.url, (request) => {
       request.body = body;
     });

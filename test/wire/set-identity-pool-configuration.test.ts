@@ -27,22 +27,22 @@ beforeEach(async () => {
 });
 
 const setConfiguration = async (given: Given) => {
-  const answer = await client.send(new SetIdentityPoolConfigurationCommand({ IdentityPoolId, ...given }));
-  const { $metadata, ...configuration } = answer;
+  const response = await client.send(new SetIdentityPoolConfigurationCommand({ IdentityPoolId, ...given }));
+  const { $metadata, ...configuration } = response;
   return configuration;
 };
 const configuration = async () => {
-  const answer = await client.send(new GetIdentityPoolConfigurationCommand({ IdentityPoolId }));
-  const { $metadata, ...rest } = answer;
+  const response = await client.send(new GetIdentityPoolConfigurationCommand({ IdentityPoolId }));
+  const { $metadata, ...rest } = response;
   return rest;
 };
-const refusalOfSetting = (given: Given) => refusalOf(setConfiguration(given));
+const refusalOfConfiguration = (given: Given) => refusalOf(setConfiguration(given));
 const setStreams = async (given: CognitoStreams) =>
   (await setConfiguration({ CognitoStreams: given })).CognitoStreams;
 const setPush = async (given: PushSync) => (await setConfiguration({ PushSync: given })).PushSync;
 
 describe('SetIdentityPoolConfiguration', () => {
-  it('sets push and streams at once, and answers what is set', async () => {
+  it('sets push and streams in one call and returns the settings', async () => {
     const given: Given = {
       PushSync: { ApplicationArns: [APNS, GCM], RoleArn: ROLE },
       CognitoStreams: { StreamName: STREAM, RoleArn: ROLE, StreamingStatus: 'ENABLED' },
@@ -51,7 +51,7 @@ describe('SetIdentityPoolConfiguration', () => {
     expect(await configuration()).toEqual({ IdentityPoolId, ...given });
   });
 
-  it('leaves push alone where streams are set, and streams where push is', async () => {
+  it('keeps push when streams are set, and streams when push is set', async () => {
     expect(await setConfiguration({ PushSync: { ApplicationArns: [APNS] } })).toEqual({
       IdentityPoolId,
       PushSync: { ApplicationArns: [APNS] },
@@ -69,7 +69,7 @@ describe('SetIdentityPoolConfiguration', () => {
     });
   });
 
-  it('leaves what is not given inside of the two as it was', async () => {
+  it('keeps the members of push and streams that are not given', async () => {
     expect(await setPush({ RoleArn: ROLE })).toEqual({ ApplicationArns: [], RoleArn: ROLE });
     expect(await setPush({ ApplicationArns: [GCM] })).toEqual({ ApplicationArns: [GCM], RoleArn: ROLE });
     expect(await setStreams({ RoleArn: ROLE })).toEqual({ RoleArn: ROLE, StreamingStatus: 'DISABLED' });
@@ -87,7 +87,7 @@ describe('SetIdentityPoolConfiguration', () => {
   });
 
   it.each<Given>([{}, { PushSync: {} }, { CognitoStreams: {} }, { PushSync: {}, CognitoStreams: {} }])(
-    'changes nothing where nothing is given: %j',
+    'changes nothing if no member is given: %j',
     async (given) => {
       expect(await setConfiguration(given)).toEqual({ IdentityPoolId });
       expect(await configuration()).toEqual({ IdentityPoolId });
@@ -97,7 +97,7 @@ describe('SetIdentityPoolConfiguration', () => {
     },
   );
 
-  it('does not touch the events of the pool', async () => {
+  it('keeps the events of the pool', async () => {
     IdentityPoolId = await newPool(cloud.database, { syncTrigger: 'arn:some' });
     await setStreams({ StreamName: STREAM, StreamingStatus: 'ENABLED' });
     const { Events } = await client.send(new GetCognitoEventsCommand({ IdentityPoolId }));
@@ -114,34 +114,34 @@ describe('SetIdentityPoolConfiguration', () => {
       return JSON.parse(await getSigned(cloud.url, path)).CognitoStreams.DisabledReason;
     };
 
-    it('needs a stream, named now or before', async () => {
-      expect(await refusalOfSetting({ CognitoStreams: { StreamingStatus: 'ENABLED' } })).toEqual(
+    it('requires a stream name in this or an earlier call', async () => {
+      expect(await refusalOfConfiguration({ CognitoStreams: { StreamingStatus: 'ENABLED' } })).toEqual(
         invalidParameter(`${NO_STREAM} not be null`),
       );
       expect(await configuration()).toEqual({ IdentityPoolId });
     });
 
-    it.each(['nowhere', 'Cognito-Sync'])('needs the stream %s to be there', async (name) => {
+    it.each(['nowhere', 'Cognito-Sync'])('requires the stream %s to exist', async (name) => {
       expect(
-        await refusalOfSetting({ CognitoStreams: { StreamName: name, StreamingStatus: 'ENABLED' } }),
+        await refusalOfConfiguration({ CognitoStreams: { StreamName: name, StreamingStatus: 'ENABLED' } }),
       ).toEqual(invalidParameter(`${NO_STREAM} be the name of a stream that exists and is active`));
       expect(await configuration()).toEqual({ IdentityPoolId });
-      // Named only, it may be made later.
+      // While streaming is disabled, the stream may be created later.
       expect(await setStreams({ StreamName: name })).toEqual({
         StreamName: name,
         StreamingStatus: 'DISABLED',
       });
     });
 
-    it('goes on to no stream that is not there', async () => {
+    it('does not switch to a stream that does not exist', async () => {
       await setStreams({ StreamName: STREAM, StreamingStatus: 'ENABLED' });
-      expect(await refusalOfSetting({ CognitoStreams: { StreamName: 'nowhere' } })).toEqual(
+      expect(await refusalOfConfiguration({ CognitoStreams: { StreamName: 'nowhere' } })).toEqual(
         invalidParameter('stream that exists'),
       );
       expect(await configuration()).toMatchObject({ CognitoStreams: { StreamName: STREAM } });
     });
 
-    it('that the service ended says why until it is set again', async () => {
+    it('has the reason why the service disabled it until the status is set again', async () => {
       IdentityPoolId = await newPool(cloud.database, streamsBefore('the stream was gone'));
       await setStreams({ RoleArn: ROLE });
       expect(await reason()).toBe('the stream was gone');
@@ -153,18 +153,18 @@ describe('SetIdentityPoolConfiguration', () => {
     });
   });
 
-  it('of several at once makes those that it says, and the others have to ask again', async () => {
-    const asked = Array.from({ length: 8 }, (_, index) =>
+  it('applies concurrent calls or rejects them with ConcurrentModificationException', async () => {
+    const calls = Array.from({ length: 8 }, (_, index) =>
       setConfiguration({
         CognitoStreams: { StreamName: STREAM, StreamingStatus: 'ENABLED' },
         PushSync: { RoleArn: `${ROLE}-${index}` },
       }),
     );
-    const outcomes = await Promise.allSettled(asked);
-    const made = outcomes.flatMap((outcome) =>
+    const outcomes = await Promise.allSettled(calls);
+    const applied = outcomes.flatMap((outcome) =>
       outcome.status === 'fulfilled' ? [outcome.value.PushSync?.RoleArn] : [],
     );
-    expect(made).toContain((await configuration()).PushSync?.RoleArn);
+    expect(applied).toContain((await configuration()).PushSync?.RoleArn);
     for (const outcome of outcomes) {
       if (outcome.status === 'fulfilled') continue;
       expect(await refusalOf(Promise.reject(outcome.reason))).toEqual({
@@ -175,7 +175,7 @@ describe('SetIdentityPoolConfiguration', () => {
     }
   });
 
-  describe('at the bounds of the model', () => {
+  describe('at the limits of the model', () => {
     const role = (length: number) => `arn:aws:iam::1:role/${'x'.repeat(length - 20)}`;
 
     it.each<Given>([
@@ -186,7 +186,7 @@ describe('SetIdentityPoolConfiguration', () => {
       { PushSync: { RoleArn: role(20) } },
       { PushSync: { RoleArn: role(2048) } },
       { PushSync: { ApplicationArns: ['arn:aws:sns:a:1:app/A/a'] } },
-    ])('takes $CognitoStreams $PushSync', async (given) => {
+    ])('accepts $CognitoStreams $PushSync', async (given) => {
       expect(await setConfiguration(given)).toMatchObject(given);
     });
 
@@ -204,8 +204,8 @@ describe('SetIdentityPoolConfiguration', () => {
       ['pushSync.roleArn', { PushSync: { RoleArn: 'arn:aws:iam::a:role/sync' } }],
       ['pushSync.applicationArns.1.member', { PushSync: { ApplicationArns: [''] } }],
       ['pushSync.applicationArns.2.member', { PushSync: { ApplicationArns: [APNS, `${APNS}/`] } }],
-    ])('is refused by name of %s', async (at, given) => {
-      expect(await refusalOfSetting(given)).toEqual(invalidParameter(`'${at}'`));
+    ])('rejects an invalid %s and names the member', async (at, given) => {
+      expect(await refusalOfConfiguration(given)).toEqual(invalidParameter(`'${at}'`));
       expect(await configuration()).toEqual({ IdentityPoolId });
     });
 
@@ -217,11 +217,11 @@ describe('SetIdentityPoolConfiguration', () => {
       [{ PushSync: 'arn' }, 'pushSync'],
       [{ PushSync: { ApplicationArns: APNS } }, 'pushSync.applicationArns'],
       [{ PushSync: { ApplicationArns: [null] } }, 'pushSync.applicationArns.1.member'],
-    ])('is refused the body %j', async (body, at) => {
+    ])('rejects the body %j', async (body, at) => {
       expect(await refusalOf(sendBody(body))).toEqual(invalidParameter(`'${at}'`));
     });
 
-    it('passes over members that the model does not have', async () => {
+    it('ignores members that the model does not have', async () => {
       await sendBody({ Other: 1, CognitoStreams: { StreamName: STREAM, DisabledReason: 'mine' } });
       expect(await configuration()).toMatchObject({ CognitoStreams: { StreamName: STREAM } });
     });

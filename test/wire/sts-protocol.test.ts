@@ -29,32 +29,38 @@ beforeEach(() => {
 });
 
 const ROLE = 'arn:aws:iam::000000000000:role/game/players';
-const QUESTION = { RoleArn: ROLE, RoleSessionName: 'web-identity', WebIdentityToken: 'open.id.token+/=' };
+const REQUEST = { RoleArn: ROLE, RoleSessionName: 'web-identity', WebIdentityToken: 'open.id.token+/=' };
 const FORM = 'application/x-www-form-urlencoded';
 
-function ask(parameters: Record<string, string | undefined>, type = FORM): Promise<RawAnswer> {
+function call(parameters: Record<string, string | undefined>, type = FORM): Promise<RawAnswer> {
   const given = Object.entries({ Action: 'AssumeRoleWithWebIdentity', Version: '2011-06-15', ...parameters });
   const form = new URLSearchParams();
   for (const [name, value] of given) if (value !== undefined) form.append(name, value);
   return sendRaw(port.port, 'POST', '/', { 'Content-Type': type }, form.toString());
 }
 
-/** The answer is an error of STS, and nobody was called. */
-function expectError(answer: RawAnswer, code: string, message: unknown, status = 400, type = 'Sender'): void {
-  expect(answer.status).toBe(status);
-  expect(answer.headerLines).toContain('Content-Type: text/xml');
+/** Expects an error as AWS STS writes it, and no call to the operation. */
+function expectError(
+  response: RawAnswer,
+  code: string,
+  message: unknown,
+  status = 400,
+  type = 'Sender',
+): void {
+  expect(response.status).toBe(status);
+  expect(response.headerLines).toContain('Content-Type: text/xml');
   const found =
     /^<ErrorResponse xmlns="https:\/\/sts\.amazonaws\.com\/doc\/2011-06-15\/"><Error><Type>(.*)<\/Type><Code>(.*)<\/Code><Message>(.*)<\/Message><\/Error><RequestId>request-1<\/RequestId><\/ErrorResponse>$/s.exec(
-      answer.body,
+      response.body,
     );
   expect(found?.slice(1)).toEqual([type, code, message]);
   expect(recorded.calls).toEqual([]);
 }
 
 describe('AssumeRoleWithWebIdentity', () => {
-  it('answers as AWS STS does', async () => {
-    const answer = await ask(QUESTION);
-    expect(answer).toMatchObject({
+  it('responds as AWS STS does', async () => {
+    const response = await call(REQUEST);
+    expect(response).toMatchObject({
       status: 200,
       body:
         '<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">' +
@@ -71,36 +77,36 @@ describe('AssumeRoleWithWebIdentity', () => {
         '<ResponseMetadata><RequestId>request-1</RequestId></ResponseMetadata>' +
         '</AssumeRoleWithWebIdentityResponse>',
     });
-    expect(answer.headerLines).toEqual(
+    expect(response.headerLines).toEqual(
       expect.arrayContaining([
         'x-amzn-RequestId: request-1',
         'Content-Type: text/xml',
         'Access-Control-Allow-Origin: *',
       ]),
     );
-    expect(recorded.calls).toEqual([{ name: 'AssumeRoleWithWebIdentity', input: QUESTION }]);
+    expect(recorded.calls).toEqual([{ name: 'AssumeRoleWithWebIdentity', input: REQUEST }]);
   });
 
   it.each([`${FORM}; charset=utf-8`, 'Application/X-WWW-Form-Urlencoded;charset=UTF-8'])(
-    'may be sent as %s',
+    'accepts the content type %s',
     async (type) => {
-      expect((await ask(QUESTION, type)).status).toBe(200);
+      expect((await call(REQUEST, type)).status).toBe(200);
     },
   );
 
-  it('takes what it has no use for', async () => {
+  it('accepts and ignores parameters that it does not use', async () => {
     const more = { DurationSeconds: '900', ProviderId: 'p', Policy: '{}', 'PolicyArns.member.1.arn': ROLE };
-    expect((await ask({ ...QUESTION, ...more })).status).toBe(200);
-    expect(recorded.calls).toEqual([{ name: 'AssumeRoleWithWebIdentity', input: QUESTION }]);
+    expect((await call({ ...REQUEST, ...more })).status).toBe(200);
+    expect(recorded.calls).toEqual([{ name: 'AssumeRoleWithWebIdentity', input: REQUEST }]);
   });
 
   it.each([
     ['roleArn', { RoleArn: undefined }],
     ['roleSessionName', { RoleSessionName: undefined }],
     ['webIdentityToken', { WebIdentityToken: undefined }],
-  ])('needs its %s', async (at, changes) => {
+  ])('requires %s', async (at, changes) => {
     const message = `1 validation error detected: Value null at &apos;${at}&apos; failed to satisfy constraint: Member must not be null`;
-    expectError(await ask({ ...QUESTION, ...changes }), 'ValidationError', message);
+    expectError(await call({ ...REQUEST, ...changes }), 'ValidationError', message);
   });
 
   it.each([
@@ -114,28 +120,28 @@ describe('AssumeRoleWithWebIdentity', () => {
     ['durationSeconds', 'value greater than or equal to 900', { DurationSeconds: '899' }],
     ['durationSeconds', 'value less than or equal to 43200', { DurationSeconds: '43201' }],
     ['durationSeconds', 'be an integer', { DurationSeconds: '1h' }],
-  ])('refuses a %s that must have, or be, %s', async (at, must, changes) => {
+  ])('rejects a %s that violates "%s"', async (at, must, changes) => {
     const message = expect.stringMatching(
       new RegExp(`^1 validation error detected: .*at &apos;${at}&apos; failed .*Member must .*${must}`, 's'),
     );
-    expectError(await ask({ ...QUESTION, ...changes }), 'ValidationError', message);
+    expectError(await call({ ...REQUEST, ...changes }), 'ValidationError', message);
   });
 
   it.each([
-    'arn:aws:iam::000000000000:user/somebody',
+    'arn:aws:iam::000000000000:user/player',
     'arn:aws:iam::000000000000:role/',
     'arn:aws:iam::000000000000:role/a/<b>',
     'arn:aws:s3:::bucket-with-a-long-name',
     'something-else-entirely',
-  ])('refuses what is not the ARN of a role: %s', async (RoleArn) => {
-    expectError(await ask({ ...QUESTION, RoleArn }), 'ValidationError', 'Request ARN is invalid');
+  ])('rejects "%s", which is not the ARN of a role', async (RoleArn) => {
+    expectError(await call({ ...REQUEST, RoleArn }), 'ValidationError', 'Request ARN is invalid');
   });
 
-  it('refuses a token that is not good, in the words of the service', async () => {
+  it('rejects an invalid token with the message of the identity service, escaped for XML', async () => {
     recorded.failWith(new ServiceError('NotAuthorizedException', 'Invalid <token> & "more"\0\ud800'));
-    const answer = await ask(QUESTION);
+    const response = await call(REQUEST);
     recorded.calls.length = 0;
-    expectError(answer, 'InvalidIdentityToken', 'Invalid &lt;token&gt; &amp; &quot;more&quot;\uFFFD\uFFFD');
+    expectError(response, 'InvalidIdentityToken', 'Invalid &lt;token&gt; &amp; &quot;more&quot;\uFFFD\uFFFD');
   });
 
   it.each([
@@ -144,84 +150,87 @@ describe('AssumeRoleWithWebIdentity', () => {
     [new ServiceError('InvalidParameterException', 'wrong'), 'ValidationError', 'wrong'],
     [new ServiceError('TooManyRequestsException', 'slower'), 'TooManyRequestsException', 'slower'],
     [new ValueRefusedError('no'), 'ValidationError', 'a value cannot be stored'],
-  ])('says of %s that it is %s', async (error, code, message) => {
+  ])('maps %s to %s', async (error, code, message) => {
     recorded.failWith(error);
-    const answer = await ask(QUESTION);
+    const response = await call(REQUEST);
     recorded.calls.length = 0;
-    expectError(answer, code, message);
+    expectError(response, code, message);
     expect(logged).toEqual([]);
   });
 
-  it('says nothing of what went wrong here, which is logged without the token', async () => {
+  it('hides the cause of an internal error and logs it without the token', async () => {
     const error = new Error('relation does not exist');
     recorded.failWith(error);
-    const answer = await ask(QUESTION);
+    const response = await call(REQUEST);
     recorded.calls.length = 0;
-    expectError(answer, 'InternalFailure', 'internal error', 500, 'Receiver');
+    expectError(response, 'InternalFailure', 'internal error', 500, 'Receiver');
     const details = { requestId: 'request-1', operation: 'AssumeRoleWithWebIdentity', error };
     expect(logged).toEqual([{ message: 'a request failed', details }]);
   });
 
-  it.each(['pri', `private${'x'.repeat(20_000)}`, 'private\0'])('does not repeat a token', async (token) => {
-    const answer = await ask({ ...QUESTION, WebIdentityToken: token });
-    expectError(answer, 'ValidationError', expect.stringContaining('&apos;webIdentityToken&apos;'));
-    expect(answer.body).not.toContain('pri');
-  });
+  it.each(['pri', `private${'x'.repeat(20_000)}`, 'private\0'])(
+    'does not repeat an invalid token (%#)',
+    async (token) => {
+      const response = await call({ ...REQUEST, WebIdentityToken: token });
+      expectError(response, 'ValidationError', expect.stringContaining('&apos;webIdentityToken&apos;'));
+      expect(response.body).not.toContain('pri');
+    },
+  );
 });
 
 describe('STS', () => {
   it.each(['GetCallerIdentity', 'AssumeRole', '__proto__', 'constructor', '<b>', '', undefined])(
-    'does not serve the action %s',
+    'rejects the action %s',
     async (Action) => {
       const message = 'only AssumeRoleWithWebIdentity is served here';
-      expectError(await ask({ ...QUESTION, Action }), 'InvalidAction', message);
+      expectError(await call({ ...REQUEST, Action }), 'InvalidAction', message);
     },
   );
 
   it.each(['', '&&&', '%', '%ff%fe', '{}', '\ud800', 'Action', '='])(
-    'refuses the body "%s"',
+    'rejects the body "%s"',
     async (body) => {
-      const answer = await sendRaw(port.port, 'POST', '/', { 'Content-Type': FORM }, body);
-      expectError(answer, 'InvalidAction', expect.stringMatching(/./));
+      const response = await sendRaw(port.port, 'POST', '/', { 'Content-Type': FORM }, body);
+      expectError(response, 'InvalidAction', expect.stringMatching(/./));
     },
   );
 
-  it('refuses a body of more than 128 KiB', async () => {
+  it('rejects a body of more than 128 KiB', async () => {
     const message = 'a request body is at most 131072 bytes';
-    expectError(await ask({ ...QUESTION, More: 'x'.repeat(131_072) }), 'RequestEntityTooLarge', message, 413);
+    expectError(await call({ ...REQUEST, More: 'x'.repeat(131_072) }), 'RequestEntityTooLarge', message, 413);
   });
 
-  it('takes the first of what is given twice, and a token of any characters', async () => {
-    const twice = `Action=AssumeRoleWithWebIdentity&${new URLSearchParams({ ...QUESTION, WebIdentityToken: 'ü=&+ token' })}&RoleArn=other`;
+  it('uses the first value of a repeated parameter and accepts any character in a token', async () => {
+    const twice = `Action=AssumeRoleWithWebIdentity&${new URLSearchParams({ ...REQUEST, WebIdentityToken: 'ü=&+ token' })}&RoleArn=other`;
     expect((await sendRaw(port.port, 'POST', '/', { 'Content-Type': FORM }, twice)).status).toBe(200);
-    expect(recorded.calls).toMatchObject([{ input: { ...QUESTION, WebIdentityToken: 'ü=&+ token' } }]);
+    expect(recorded.calls).toMatchObject([{ input: { ...REQUEST, WebIdentityToken: 'ü=&+ token' } }]);
   });
 
-  it('is for POST alone', async () => {
-    const query = new URLSearchParams({ Action: 'AssumeRoleWithWebIdentity', ...QUESTION });
+  it('accepts only POST', async () => {
+    const query = new URLSearchParams({ Action: 'AssumeRoleWithWebIdentity', ...REQUEST });
     expect((await sendRaw(port.port, 'GET', `/?${query}`)).status).toBe(404);
     expect(recorded.calls).toEqual([]);
   });
 
-  it('answers a web page', async () => {
-    const body = new URLSearchParams({ Action: 'AssumeRoleWithWebIdentity', ...QUESTION }).toString();
+  it('allows requests from web pages', async () => {
+    const body = new URLSearchParams({ Action: 'AssumeRoleWithWebIdentity', ...REQUEST }).toString();
     const headers = { 'Content-Type': FORM, Origin: 'https://app.example' };
-    const answer = await sendRaw(port.port, 'POST', '/', headers, body);
-    expect(answer.status).toBe(200);
-    expect(answer.headerLines).toContain('Access-Control-Allow-Origin: *');
+    const response = await sendRaw(port.port, 'POST', '/', headers, body);
+    expect(response.status).toBe(200);
+    expect(response.headerLines).toContain('Access-Control-Allow-Origin: *');
   });
 });
 
-describe('the SDK of version 2', () => {
+describe('the AWS SDK v2', () => {
   const config = () => ({
     region: 'us-east-1',
     endpoint: `http://127.0.0.1:${port.port}`,
     maxRetries: 0,
   });
 
-  it('assumes a role without credentials of its own', async () => {
+  it('assumes a role without AWS credentials', async () => {
     const { Credentials, AssumedRoleUser, Provider, ...rest } = await new AWS.STS(config())
-      .assumeRoleWithWebIdentity(QUESTION)
+      .assumeRoleWithWebIdentity(REQUEST)
       .promise();
     expect(Credentials).toEqual({
       AccessKeyId: CREDENTIALS.AccessKeyId,
@@ -234,9 +243,9 @@ describe('the SDK of version 2', () => {
     expect(rest).toMatchObject({ SubjectFromWebIdentityToken: IDENTITY_ID, Audience: POOL_ID });
   });
 
-  it('knows the errors', async () => {
+  it('recognizes the errors', async () => {
     recorded.failWith(new ServiceError('NotAuthorizedException', 'Invalid <token>'));
-    const refused = new AWS.STS(config()).assumeRoleWithWebIdentity(QUESTION).promise();
+    const refused = new AWS.STS(config()).assumeRoleWithWebIdentity(REQUEST).promise();
     await expect(refused).rejects.toMatchObject({
       code: 'InvalidIdentityToken',
       message: 'Invalid <token>',
@@ -245,7 +254,7 @@ describe('the SDK of version 2', () => {
     });
   });
 
-  it('goes the classic way to credentials', async () => {
+  it('gets credentials through the classic flow', async () => {
     const credentials = new AWS.CognitoIdentityCredentials(
       { IdentityPoolId: POOL_ID, RoleArn: ROLE, Logins: { 'login.example': 'token' } },
       config(),
@@ -262,7 +271,7 @@ describe('the SDK of version 2', () => {
       'GetOpenIdToken',
       'AssumeRoleWithWebIdentity',
     ]);
-    expect(recorded.calls[2]?.input).toEqual({ ...QUESTION, WebIdentityToken: 'open.id.token' });
+    expect(recorded.calls[2]?.input).toEqual({ ...REQUEST, WebIdentityToken: 'open.id.token' });
   });
 });
 
@@ -297,7 +306,7 @@ describe.skipIf(missing)('the AWS CLI', () => {
     return stdout;
   }
 
-  it('assumes a role, and is told what is wrong', async () => {
+  it('assumes a role and reports errors', async () => {
     const { Credentials, SubjectFromWebIdentityToken } = JSON.parse(await cli('open.id.token'));
     expect(Credentials.AccessKeyId).toBe(CREDENTIALS.AccessKeyId);
     // Major versions of the AWS CLI write dates differently.

@@ -25,7 +25,7 @@ beforeEach(async () => {
 });
 
 describe('SubscribeToDataset', () => {
-  it('has the other devices of the identity told of a change, and not the one that made it', async () => {
+  it('notifies the other devices of the identity, but not the one that made the change', async () => {
     await change(person, 'game');
     const [phone, tablet] = [await newSubscriber(person, 'game'), await newSubscriber(person, 'game')];
     const [onPhone, onTablet] = [await readPush(cloud.url, phone), await readPush(cloud.url, tablet)];
@@ -41,9 +41,9 @@ describe('SubscribeToDataset', () => {
         syncCount: 2,
       },
     });
-    // From no device: both are told.
+    // No DeviceId: both devices are notified.
     await change(person, 'game');
-    // By a developer: both are.
+    // A developer's change: both devices are notified.
     await change({ ...person, client: developer }, 'game');
     for (const syncCount of [3, 4]) {
       expect(await onPhone.nextData()).toMatchObject({ syncCount });
@@ -51,14 +51,14 @@ describe('SubscribeToDataset', () => {
     }
   });
 
-  it('tells no device of another identity, and none of another dataset', async () => {
+  it('does not notify devices of other identities or of other datasets', async () => {
     const other = await newPerson(cloud, person.identity.IdentityPoolId);
-    for (const { of, name } of [
-      { of: person, name: 'game' },
-      { of: person, name: 'notes' },
-      { of: other, name: 'game' },
+    for (const { owner, name } of [
+      { owner: person, name: 'game' },
+      { owner: person, name: 'notes' },
+      { owner: other, name: 'game' },
     ]) {
-      await change(of, name);
+      await change(owner, name);
     }
     const theirs = await readPush(cloud.url, await newSubscriber(other, 'game'));
     const mine = await readPush(cloud.url, await newSubscriber(person, 'notes'));
@@ -70,7 +70,7 @@ describe('SubscribeToDataset', () => {
     expect(await mine.nextData()).toMatchObject({ datasetName: 'notes', syncCount: 2 });
   });
 
-  it('tells Android in texts', async () => {
+  it('sends all values as strings to Android', async () => {
     await change(person, 'game');
     const phone = await newDevice(person, 'GCM');
     await subscribe(person, 'game', phone);
@@ -80,12 +80,12 @@ describe('SubscribeToDataset', () => {
     expect(JSON.parse(data)).toMatchObject({ data: { source: 'cognito-sync', syncCount: '2' } });
   });
 
-  it('is done once, asked twice', async () => {
+  it('is idempotent', async () => {
     await change(person, 'game');
     const phone = await newSubscriber(person, 'game');
-    const { $metadata, ...answer } = await subscribe(person, 'game', phone);
+    const { $metadata, ...response } = await subscribe(person, 'game', phone);
     expect($metadata.httpStatusCode).toBe(200);
-    expect(answer).toEqual({});
+    expect(response).toEqual({});
     const reader = await readPush(cloud.url, phone);
     await change(person, 'game');
     await change(person, 'game');
@@ -93,7 +93,7 @@ describe('SubscribeToDataset', () => {
     expect(await reader.nextData()).toMatchObject({ syncCount: 3 });
   });
 
-  it('lasts over a deletion of the dataset, of which nobody is told', async () => {
+  it('survives a deletion of the dataset, which notifies no device', async () => {
     await change(person, 'game');
     const phone = await newSubscriber(person, 'game');
     await person.client.send(new DeleteDatasetCommand({ ...person.identity, DatasetName: 'game' }));
@@ -101,12 +101,12 @@ describe('SubscribeToDataset', () => {
     expect(await (await readPush(cloud.url, phone)).nextData()).toMatchObject({ syncCount: 3 });
   });
 
-  it('needs a dataset that is there', async () => {
+  it('requires an existing dataset', async () => {
     const phone = await newDevice(person);
     expect(await refusalOf(subscribe(person, 'game', phone))).toEqual(notFound("Dataset 'game' not found"));
   });
 
-  it('needs a device of the identity', async () => {
+  it('requires a device of the identity', async () => {
     await change(person, 'game');
     const theirs = await newDevice(await newPerson(cloud, person.identity.IdentityPoolId));
     for (const id of [theirs, randomUUID(), 'my phone', "';--", 'a/b', 'ü'.repeat(256)]) {
@@ -114,7 +114,7 @@ describe('SubscribeToDataset', () => {
     }
   });
 
-  it('needs push to be set up for the pool', async () => {
+  it('requires push to be configured for the pool', async () => {
     const unset = await newPerson(cloud, await newPool(cloud.database));
     await change(unset, 'game');
     expect(await refusalOf(subscribe(unset, 'game', randomUUID()))).toMatchObject({
@@ -123,7 +123,7 @@ describe('SubscribeToDataset', () => {
     });
   });
 
-  it('is not for developers, nor for another identity', async () => {
+  it('is not allowed for developers or other identities', async () => {
     await change(person, 'game');
     const phone = await newDevice(person);
     const other = await newPerson(cloud, person.identity.IdentityPoolId);
@@ -136,7 +136,7 @@ describe('SubscribeToDataset', () => {
     }
   });
 
-  it('is refused by name of the DeviceId', async () => {
+  it('rejects an invalid DeviceId and names the member', async () => {
     const tooLong = subscribe(person, 'game', 'd'.repeat(257));
     expect(await refusalOf(tooLong)).toEqual(invalidParameter("'deviceId'"));
   });
@@ -148,8 +148,8 @@ describe('SubscribeToDataset', () => {
   describeRefusals(operation, ['IdentityPoolId', 'IdentityId', 'DatasetName']);
 });
 
-describe('reset', () => {
-  it('forgets devices and their messages', async () => {
+describe('the reset of the local cloud', () => {
+  it('deletes devices and their messages', async () => {
     await change(person, 'game');
     const phone = await newSubscriber(person, 'game');
     await change(person, 'game');

@@ -9,7 +9,7 @@ import { newIdentity, remove, set, write } from '../fixtures/wire/sync-client.ts
 
 const { cloud, client } = await openSharedCloud();
 
-describe('the service as the backfill asks it', () => {
+describe('the sync API client of the backfill', () => {
   const clients: { destroy(): void }[] = [];
   const connect = (credentials: Credentials = DEFAULT_CREDENTIALS) => {
     const sync = createCognitoSyncClient({ region: 'us-east-1', endpoint: cloud.url, credentials });
@@ -18,17 +18,17 @@ describe('the service as the backfill asks it', () => {
   };
   const api = connect();
   afterAll(() => {
-    for (const one of clients) one.destroy();
+    for (const sync of clients) sync.destroy();
   });
 
-  it('lists all pools, of all pages', async () => {
-    const made = await Promise.all(Array.from({ length: 65 }, () => newPool(cloud.database)));
+  it('lists the pools of all pages', async () => {
+    const created = await Promise.all(Array.from({ length: 65 }, () => newPool(cloud.database)));
     const listed = await api.listPools();
     expect(listed).toEqual([...new Set(listed)]);
-    expect(new Set(listed)).toEqual(new Set([...made, POOL]));
+    expect(new Set(listed)).toEqual(new Set([...created, POOL]));
   });
 
-  it('says where a pool streams to', async () => {
+  it('reads the streaming settings of a pool', async () => {
     expect(await api.readStreaming(await newPool(cloud.database))).toEqual({
       isEnabled: false,
       streamName: null,
@@ -44,7 +44,7 @@ describe('the service as the backfill asks it', () => {
     expect(await api.readStreaming(POOL)).toMatchObject({ isEnabled: true, streamName: 'cognito-sync' });
   });
 
-  it('starts a bulk publish, once, and says how it stands', async () => {
+  it('starts a bulk publish once and reads its status', async () => {
     const pool = await newPool(cloud.database, { streams: STREAMING });
     expect(await api.readPublishDetails(pool)).toEqual({
       status: 'NOT_STARTED',
@@ -66,7 +66,7 @@ describe('the service as the backfill asks it', () => {
     expect(await api.startPublish(pool)).toBe('in-progress');
   });
 
-  it('lists datasets, and all records of one, tombstones included', async () => {
+  it('lists the datasets, and the records of one including tombstones', async () => {
     const identity = newIdentity();
     const { IdentityPoolId: identityPoolId, IdentityId: identityId } = identity;
     await write(client, identity, 'game', [set('score', '42'), set('name', 'Ada')]);
@@ -90,15 +90,15 @@ describe('the service as the backfill asks it', () => {
     expect(await api.listRecords(nowhere)).toEqual({ exists: false, syncCount: 0, records: [] });
   });
 
-  it('names what a pool that is not there, wrong credentials, and a pool that does not stream come to', async () => {
-    const nobody = 'us-east-1:ffffffff-0000-4000-8000-000000000001';
-    await expect(api.readStreaming(nobody)).rejects.toMatchObject({ condition: 'not-found' });
-    await expect(api.readPublishDetails(nobody)).rejects.toMatchObject({ condition: 'not-found' });
+  it('classifies errors: unknown pool, wrong credentials, streaming disabled', async () => {
+    const unknownPool = 'us-east-1:ffffffff-0000-4000-8000-000000000001';
+    await expect(api.readStreaming(unknownPool)).rejects.toMatchObject({ condition: 'not-found' });
+    await expect(api.readPublishDetails(unknownPool)).rejects.toMatchObject({ condition: 'not-found' });
     await expect(api.readStreaming('no id')).rejects.toMatchObject({ condition: 'refused' });
-    const silent = await newPool(cloud.database);
-    await expect(api.startPublish(silent)).rejects.toMatchObject({ condition: 'refused' });
+    const disabled = await newPool(cloud.database);
+    await expect(api.startPublish(disabled)).rejects.toMatchObject({ condition: 'refused' });
     for (const credentials of [
-      { accessKeyId: 'somebody', secretAccessKey: 'local' },
+      { accessKeyId: 'other', secretAccessKey: 'local' },
       { accessKeyId: 'local', secretAccessKey: 'wrong' },
     ]) {
       await expect(connect(credentials).listPools()).rejects.toMatchObject({ condition: 'credentials' });

@@ -31,20 +31,20 @@ const notFound = (deviceId: string) => ({
 });
 
 describe('UnsubscribeFromDataset', () => {
-  it('has the device told no more, and the others as before', async () => {
+  it('stops notifying the device and continues for the others', async () => {
     const [phone, tablet] = [await newSubscriber(person, 'game'), await newSubscriber(person, 'game')];
-    const { $metadata, ...answer } = await unsubscribe(person, phone);
+    const { $metadata, ...response } = await unsubscribe(person, phone);
     expect($metadata.httpStatusCode).toBe(200);
-    expect(answer).toEqual({});
+    expect(response).toEqual({});
     await change(person, 'game');
     expect(await (await readPush(cloud.url, tablet)).nextData()).toMatchObject({ syncCount: 2 });
-    // What it is told first is what comes after it has subscribed again.
+    // The first message that the device receives is for a change after it has subscribed again.
     await subscribe(person, 'game', phone);
     await change(person, 'game');
     expect(await (await readPush(cloud.url, phone)).nextData()).toMatchObject({ syncCount: 3 });
   });
 
-  it('does not find a subscription that was never made, or has ended', async () => {
+  it('does not find a subscription that never existed or has ended', async () => {
     const phone = await newSubscriber(person, 'game');
     await unsubscribe(person, phone);
     for (const id of [phone, await newDevice(person), randomUUID(), 'my phone']) {
@@ -52,7 +52,7 @@ describe('UnsubscribeFromDataset', () => {
     }
   });
 
-  it('does not find that of another identity’s device, which goes on', async () => {
+  it('does not find the subscription of another identity’s device, which continues', async () => {
     const other = await newPerson(cloud, person.identity.IdentityPoolId);
     await change(other, 'game');
     const theirs = await newSubscriber(other, 'game');
@@ -61,13 +61,13 @@ describe('UnsubscribeFromDataset', () => {
     expect(await (await readPush(cloud.url, theirs)).nextData()).toMatchObject({ syncCount: 2 });
   });
 
-  it('does not need the dataset any more', async () => {
+  it('does not require the dataset to exist', async () => {
     const phone = await newSubscriber(person, 'game');
     await person.client.send(new DeleteDatasetCommand({ ...person.identity, DatasetName: 'game' }));
     expect((await unsubscribe(person, phone)).$metadata.httpStatusCode).toBe(200);
   });
 
-  it('is not for developers, nor for another identity', async () => {
+  it('is not allowed for developers or other identities', async () => {
     const phone = await newSubscriber(person, 'game');
     const other = await newPerson(cloud, person.identity.IdentityPoolId);
     for (const client of [developer, other.client]) {
@@ -80,7 +80,7 @@ describe('UnsubscribeFromDataset', () => {
     await unsubscribe(person, phone);
   });
 
-  it('is refused by name of the DeviceId', async () => {
+  it('rejects an invalid DeviceId and names the member', async () => {
     expect(await refusalOf(unsubscribe(person, 'd'.repeat(257)))).toEqual(invalidParameter("'deviceId'"));
   });
 

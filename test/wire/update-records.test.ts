@@ -45,7 +45,7 @@ async function tokenOf(identity: Identity, datasetName = 'game'): Promise<string
   return (await list(client, identity, datasetName)).SyncSessionToken ?? '';
 }
 
-/** The dataset as a device sees it: its records by key, removed ones with null. */
+/** Returns the dataset as a device sees it: count and value by key, null for removed records. */
 async function gameOf(identity: Identity): Promise<Record<string, [number | undefined, string | null]>> {
   const { Records = [] } = await list(client, identity, 'game');
   return Object.fromEntries(
@@ -56,7 +56,7 @@ async function gameOf(identity: Identity): Promise<Record<string, [number | unde
 const conflict = (message: string): Refusal => ({ name: 'ResourceConflictException', status: 409, message });
 
 describe('UpdateRecords', () => {
-  it('makes the dataset, and gives the records as they are stored', async () => {
+  it('creates the dataset and returns the records as they are stored', async () => {
     const identity = newIdentity();
     const DeviceLastModifiedDate = new Date('2024-02-29T23:59:59.999Z');
     const { Records, $metadata } = await write(client, identity, 'game', [
@@ -78,7 +78,7 @@ describe('UpdateRecords', () => {
     expect((await list(client, identity, 'game')).Records).toEqual(expect.arrayContaining(Records ?? []));
   });
 
-  it('raises the count by one with each call, for every record of the call', async () => {
+  it('increments the count once per call and gives it to every record written', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set('a', '1'), set('b', '1'), set('c', '1')]);
     await write(client, identity, 'game', [set('a', '2', 1), set('b', '2', 1)]);
@@ -87,7 +87,7 @@ describe('UpdateRecords', () => {
     expect((await list(client, identity, 'game')).DatasetSyncCount).toBe(3);
   });
 
-  it('gives every call a later date than the one before it', async () => {
+  it('gives each call a later date than the previous one', async () => {
     const identity = newIdentity();
     const dates: number[] = [];
     for (let count = 0; count < 10; count += 1) {
@@ -105,7 +105,7 @@ describe('UpdateRecords', () => {
     'Zoë 😀 \u{10ffff}',
     '{"a":[1,"\\u0000"]}',
     "'; DROP SCHEMA sync CASCADE; --",
-  ])('keeps a value as it is: %j', async (value) => {
+  ])('stores the value %j unchanged', async (value) => {
     const identity = newIdentity();
     const { Records } = await write(client, identity, 'game', [set('a', value)]);
     expect(Records).toMatchObject([{ Value: value }]);
@@ -121,13 +121,13 @@ describe('UpdateRecords', () => {
     ' ',
     'a/b?c=%2F',
     '\ufeff',
-  ])('keeps a key as it is (%#)', async (key) => {
+  ])('stores a key unchanged (%#)', async (key) => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set(key, 'x')]);
     expect(await list(client, identity, 'game')).toMatchObject({ Records: [{ Key: key, Value: 'x' }] });
   });
 
-  it('keeps two keys apart that only look alike', async () => {
+  it('distinguishes keys that differ only in case or Unicode normalization', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set('é', 'one'), set('e\u0301', 'two'), set('É', 'three')]);
     expect(await gameOf(identity)).toEqual({ é: [1, 'one'], 'e\u0301': [1, 'two'], É: [1, 'three'] });
@@ -138,7 +138,7 @@ describe('UpdateRecords', () => {
     '1969-12-31T23:59:59.999Z',
     '1970-01-01T00:00:00Z',
     '9999-12-31T23:59:59.999Z',
-  ])('keeps the date of the device: %s', async (date) => {
+  ])('stores the date of the device: %s', async (date) => {
     const identity = newIdentity();
     const DeviceLastModifiedDate = new Date(date);
     await write(client, identity, 'game', [{ ...set('a', 'x'), DeviceLastModifiedDate }]);
@@ -146,7 +146,7 @@ describe('UpdateRecords', () => {
     expect(Records).toMatchObject([{ DeviceLastModifiedDate }]);
   });
 
-  it('takes a device and a client context', async () => {
+  it('accepts a device id and a client context', async () => {
     const identity = newIdentity();
     const more = { DeviceId: 'd'.repeat(256), ClientContext: '{"client":{}}' };
     expect(await updateGame(identity, await tokenOf(identity), [set('a', 'x')], more)).toMatchObject({
@@ -154,7 +154,7 @@ describe('UpdateRecords', () => {
     });
   });
 
-  it('without patches changes nothing and spends no token', async () => {
+  it('changes nothing and spends no token without patches', async () => {
     const identity = newIdentity();
     const token = await tokenOf(identity);
     expect((await updateGame(identity, token, [])).Records).toEqual([]);
@@ -162,8 +162,8 @@ describe('UpdateRecords', () => {
     expect((await updateGame(identity, token, [set('a', '1')])).Records).toMatchObject([{ SyncCount: 1 }]);
   });
 
-  describe('removes', () => {
-    it('a record: what stays is its key, with the new count and no value', async () => {
+  describe('removing a record', () => {
+    it('leaves its key with the new count and no value', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('a', '1'), set('b', '1')]);
       const { Records = [] } = await write(client, identity, 'game', [remove('a', 1)]);
@@ -172,7 +172,7 @@ describe('UpdateRecords', () => {
       expect(await gameOf(identity)).toEqual({ a: [2, null], b: [1, '1'] });
     });
 
-    it('a record with whatever value stands in the patch', async () => {
+    it('ignores a value in the patch', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('a', '1')]);
       const { Records = [] } = await write(client, identity, 'game', [{ ...remove('a', 1), Value: 'x' }]);
@@ -180,12 +180,12 @@ describe('UpdateRecords', () => {
       expect(await gameOf(identity)).toEqual({ a: [2, null] });
     });
 
-    it('a record that never was: the answer names it', async () => {
+    it('succeeds if the record never existed, and returns its key', async () => {
       const { Records } = await write(client, newIdentity(), 'game', [remove('a', 0)]);
       expect(Records).toMatchObject([{ Key: 'a', SyncCount: 1 }]);
     });
 
-    it('a record for good: it is made anew only by who knows that it is gone', async () => {
+    it('is permanent: only a patch with the count of the removal creates it again', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('a', '1')]);
       await write(client, identity, 'game', [remove('a', 1)]);
@@ -200,8 +200,8 @@ describe('UpdateRecords', () => {
     });
   });
 
-  describe('with a count that', () => {
-    it('is older than the record is a conflict: nothing of the call is done, and its token still good', async () => {
+  describe('with a patch whose count', () => {
+    it('is older than the record fails with a conflict and keeps the token valid', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('user', 'Ada'), set('b', '1')]);
       const token = await tokenOf(identity);
@@ -214,7 +214,7 @@ describe('UpdateRecords', () => {
       expect(await gameOf(identity)).toEqual({ user: [2, 'Eve'], b: [2, '2'], c: [2, '1'] });
     });
 
-    it('is older than the record is a conflict also where the value is the same, or the record removed', async () => {
+    it('is older than the record fails with a conflict even for an equal value or a removal', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('a', '1')]);
       const message = 'Current SyncCount for: a is: 1 not: 0';
@@ -222,7 +222,7 @@ describe('UpdateRecords', () => {
       expect(await refusalOf(write(client, identity, 'game', [remove('a', 0)]))).toEqual(conflict(message));
     });
 
-    it('is that of the dataset is good for any of its records, old or new', async () => {
+    it('equals that of the dataset writes old and new records', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('a', '1')]);
       await write(client, identity, 'game', [set('b', '1')]);
@@ -230,7 +230,7 @@ describe('UpdateRecords', () => {
       expect(await gameOf(identity)).toEqual({ a: [3, '2'], b: [2, '1'], c: [3, '1'] });
     });
 
-    it('the dataset has not got to does not exist', async () => {
+    it('is greater than that of the dataset fails', async () => {
       const identity = newIdentity();
       const message = (count: number) => ({
         name: 'InvalidParameterException',
@@ -247,8 +247,8 @@ describe('UpdateRecords', () => {
     });
   });
 
-  describe('with a token', () => {
-    it('that was spent is refused', async () => {
+  describe('with a session token that', () => {
+    it('was already used is rejected', async () => {
       const identity = newIdentity();
       const token = await tokenOf(identity);
       await updateGame(identity, token, [set('a', '1')]);
@@ -257,7 +257,7 @@ describe('UpdateRecords', () => {
       expect(await gameOf(identity)).toEqual({ a: [1, '1'] });
     });
 
-    it('that was spent before the dataset was deleted and made anew is refused', async () => {
+    it('was used before the dataset was deleted is rejected', async () => {
       const identity = newIdentity();
       const token = await tokenOf(identity);
       await updateGame(identity, token, [set('a', '1')]);
@@ -265,7 +265,7 @@ describe('UpdateRecords', () => {
       expect(await refusalOf(updateGame(identity, token, [set('b', '1')]))).toEqual(notValidToken);
     });
 
-    it('that is used twice at once is good for one', async () => {
+    it('concurrent calls share succeeds only once', async () => {
       for (const before of [[], [set('a', '0')]]) {
         const identity = newIdentity();
         if (before.length > 0) await write(client, identity, 'game', before);
@@ -281,7 +281,7 @@ describe('UpdateRecords', () => {
       }
     });
 
-    it('of another dataset, identity or pool, of a page, or changed, is refused', async () => {
+    it('is altered, a page token, or of another dataset, identity or pool is rejected', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('a', '1'), set('b', '1')]);
       const { SyncSessionToken: token = '', NextToken } = await list(client, identity, 'game', {
@@ -305,7 +305,7 @@ describe('UpdateRecords', () => {
     });
   });
 
-  it('makes no dataset in a pool that is not there, which can still be listed', async () => {
+  it('creates no dataset in an unknown pool, although its datasets can be listed', async () => {
     const identity = { ...newIdentity(), IdentityPoolId: 'us-east-1:1' };
     expect(await refusalOf(write(client, identity, 'game', [set('a', '1')]))).toEqual({
       name: 'ResourceNotFoundException',
@@ -315,26 +315,28 @@ describe('UpdateRecords', () => {
     expect(await list(client, identity, 'game')).toMatchObject({ DatasetExists: false, DatasetSyncCount: 0 });
   });
 
-  describe('by several devices at once', () => {
-    it('is a conflict for all but one where they write the same record', async () => {
+  describe('by several devices concurrently', () => {
+    it('succeeds for one and is a conflict for the others if all write the same record', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('a', '0')]);
       const devices = Array.from({ length: 5 }, (_, device) =>
         write(client, identity, 'game', [set('a', `by ${device}`, 1), set(`of ${device}`, 'x')]),
       );
       const outcomes = await Promise.allSettled(devices);
-      const won = outcomes.findIndex((outcome) => outcome.status === 'fulfilled');
-      const lost = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
-      expect(lost).toMatchObject(
+      const winner = outcomes.findIndex((outcome) => outcome.status === 'fulfilled');
+      const conflicts = outcomes.flatMap((outcome) =>
+        outcome.status === 'rejected' ? [outcome.reason] : [],
+      );
+      expect(conflicts).toMatchObject(
         Array(4).fill({
           name: 'ResourceConflictException',
           message: 'Current SyncCount for: a is: 2 not: 1',
         }),
       );
-      expect(await gameOf(identity)).toEqual({ a: [2, `by ${won}`], [`of ${won}`]: [2, 'x'] });
+      expect(await gameOf(identity)).toEqual({ a: [2, `by ${winner}`], [`of ${winner}`]: [2, 'x'] });
     });
 
-    it('is done for all, one count after the other, where they write records of their own', async () => {
+    it('succeeds for all, each with its own count, if they write different records', async () => {
       const identity = newIdentity();
       await Promise.all(
         Array.from({ length: 8 }, (_, device) => write(client, identity, 'game', [set(`${device}`, 'x')])),
@@ -344,11 +346,11 @@ describe('UpdateRecords', () => {
     });
   });
 
-  describe('beyond a limit is refused, and changes nothing:', () => {
-    const limitExceeded = (words: string) => ({
+  describe('rejects, without changes,', () => {
+    const limitExceeded = (text: string) => ({
       name: 'LimitExceededException',
       status: 400,
-      message: expect.stringContaining(words),
+      message: expect.stringContaining(text),
     });
 
     it('more than 1,024 records', async () => {
@@ -363,7 +365,7 @@ describe('UpdateRecords', () => {
       expect(Dataset).toMatchObject({ NumRecords: 1_024 });
     });
 
-    it('more than 20 datasets, also where two are made at once', async () => {
+    it('more than 20 datasets, even if they are created concurrently', async () => {
       const identity = newIdentity();
       for (let count = 1; count <= 19; count += 1)
         await write(client, identity, `d${count}`, [set('a', '1')]);
@@ -387,7 +389,7 @@ describe('UpdateRecords', () => {
       expect(await gameOf(identity)).toMatchObject({ a1: [3, null], b: [3, ''] });
     });
 
-    it('more patches than a call may have', async () => {
+    it('more than 2,500 patches', async () => {
       const patches = Array.from({ length: 2_501 }, (_, index) => remove(`${index}`, 0));
       expect(await refusalOf(write(client, newIdentity(), 'game', patches))).toEqual(limitExceeded('2501'));
     });
@@ -407,7 +409,7 @@ describe('UpdateRecords', () => {
   };
   describeRefusals(operation, ['IdentityPoolId', 'IdentityId', 'DatasetName']);
 
-  describe('is refused by name of', () => {
+  describe('rejects, naming the member,', () => {
     const PATCH = { Op: 'replace', Key: 'private', SyncCount: 0, Value: 'secret' };
     const at = (member: string) => `'recordPatches.1.member.${member}'`;
     const patchWith = (members: object) => ({ RecordPatches: [{ ...PATCH, ...members }] });
@@ -470,8 +472,8 @@ describe('UpdateRecords', () => {
       async ({ field, members }) => {
         const identity = newIdentity();
         const token = await tokenOf(identity);
-        const said = JSON.stringify({ SyncSessionToken: token, ...members });
-        const refused = await sendBody(identity, said);
+        const body = JSON.stringify({ SyncSessionToken: token, ...members });
+        const refused = await sendBody(identity, body);
         expect(refused).toEqual(invalidParameter(field));
         expect(refused.message).not.toContain('secret');
         expect(await list(client, identity, 'game', { SyncSessionToken: token })).toMatchObject({
@@ -480,7 +482,7 @@ describe('UpdateRecords', () => {
       },
     );
 
-    it('a count that is too large for a number', async () => {
+    it('syncCount of 1e400', async () => {
       const patch = '{"Op":"replace","Key":"a","Value":"1","SyncCount":1e400}';
       const refused = await sendBody(newIdentity(), `{"SyncSessionToken":"t","RecordPatches":[${patch}]}`);
       expect(refused).toEqual(invalidParameter(at('syncCount')));
@@ -488,7 +490,7 @@ describe('UpdateRecords', () => {
   });
 
   it.each(['', 'null', '[]', '"text"', '5', '{', '{"RecordPatches":[', '\ufeff{}x', '['.repeat(200_000)])(
-    'is refused with a body that is no JSON object (%#)',
+    'rejects a body that is not a JSON object (%#)',
     async (body) => {
       const refused = await sendBody(newIdentity(), body);
       expect(['SerializationException', 'InvalidParameterException']).toContain(refused.name);
@@ -496,7 +498,7 @@ describe('UpdateRecords', () => {
     },
   );
 
-  it('takes nothing from a body that would be another’s: ids of the path count', async () => {
+  it('takes the ids from the path, not from the body', async () => {
     const identity = newIdentity();
     const other = newIdentity();
     const token = await tokenOf(identity);
@@ -506,7 +508,7 @@ describe('UpdateRecords', () => {
     expect(await list(client, other, 'other')).toMatchObject({ DatasetExists: false });
   });
 
-  /** What the API says to an update of the game whose body is this text. */
+  /** Returns the error that the API responds with to an update of the game with this body. */
   async function sendBody(identity: Identity, body: string): Promise<Refusal> {
     const rude = createRudeClient(cloud.url, (request) => {
       request.body = body;
