@@ -133,7 +133,7 @@ describe('the command line', () => {
     );
   });
 
-  it('asks before forget unless --yes is given, and only commands that can be resumed stop on Ctrl+C', () => {
+  it('asks before forget unless --yes is given, and lets Ctrl+C end only long-running commands', () => {
     const line = ['forget', '--pool', 'a:0', '--identity', 'a:1'];
     expect(questionOf(line)).toContain('a:1 in a:0');
     expect(questionOf([...line, '--yes'])).toBeUndefined();
