@@ -13,7 +13,7 @@ function unreadable(): never {
 }
 
 describe('describeThrown', () => {
-  it('returns the message in one line, with the position in the user\'s file', () => {
+  it('returns the message in one line, with the position in the file of the user', () => {
     const stack = `Error: two\n lines\n    at validate (file://${PATH}:7:13)\n    at other (file:///tmp/x.ts:1:1)`;
     expect(describeThrown(errorAt('two\n lines', stack))).toBe(`two lines (${PATH}:7:13)`);
   });
