@@ -119,7 +119,7 @@ describe('toConnectionSettings', () => {
 describe('the settings of a secret', () => {
   const MINUTE_MS = 60_000;
   const text = (password: string) => json({ ...LOGIN, password, host: 'h' });
-  /** Creates a reader that returns these texts one after the other; an error is thrown. */
+  /** Creates a reader that returns the texts in order, and throws the errors among them. */
   function scripted(...answers: (string | Error)[]) {
     let reads = 0;
     const read = async () => {

@@ -22,7 +22,7 @@ import {
 } from '../../fixtures/backfill/publish-poller.ts';
 import { NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
 
-/** An in-memory store with as much as a pool that does not publish needs. */
+/** Creates an in-memory store with only what a pool without a bulk publish needs. */
 function memoryStore(): PublishStore {
   const runs: PublishRun[] = [];
   const seen = new Map<string, SeenStreaming>();
