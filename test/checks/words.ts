@@ -15,7 +15,7 @@ const word = (pattern: string, prefer: string): AvoidedWord => ({
   prefer,
 });
 
-/** Unusual or ambiguous in technical English. CONTRIBUTING.md, "Language", gives the reasons. */
+/** Words that are unusual or ambiguous in technical English. CONTRIBUTING.md, "Language", has the rules. */
 const AVOIDED: readonly AvoidedWord[] = [
   word('nobody|no-one', 'no one, no caller, no other process'),
   word('somebody|someone else', 'another caller, the operator, the name of the role'),

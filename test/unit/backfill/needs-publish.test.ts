@@ -3,13 +3,13 @@ import { beganBeforeGapEnd, needsPublishAfter } from '../../../lib/backfill/need
 
 const projected = (startedAt: number) => ({ startedAt, completeness: 'projected' as const });
 
-describe('a pool after a gap', () => {
+describe('a pool with gaps', () => {
   const gaps = [
     { since: 1, until: 9 },
     { since: 2, until: 5 },
   ];
 
-  it('needs a bulk publish that began after the end of the last one, and is projected', () => {
+  it('needs a projected bulk publish that started after the last gap ended', () => {
     expect(needsPublishAfter(gaps, [])).toBe(9);
     expect(needsPublishAfter(gaps, [projected(8)])).toBe(9);
     expect(needsPublishAfter(gaps, [{ startedAt: 10, completeness: 'waiting' }])).toBe(9);
@@ -17,12 +17,12 @@ describe('a pool after a gap', () => {
     expect(needsPublishAfter(gaps, [projected(8), projected(10)])).toBeNull();
   });
 
-  it('needs none where there was no gap, and none yet where one goes on', () => {
+  it('needs no bulk publish without a gap, nor while a gap continues', () => {
     expect(needsPublishAfter([], [])).toBeNull();
     expect(needsPublishAfter([...gaps, { since: 3, until: null }], [])).toBeNull();
   });
 
-  it('has a bulk publish that may lack some where that began before the end', () => {
+  it('may lack data in a bulk publish that started before the last gap ended', () => {
     expect(beganBeforeGapEnd({ startedAt: 8 }, gaps)).toBe(true);
     expect(beganBeforeGapEnd({ startedAt: 9 }, gaps)).toBe(false);
     expect(beganBeforeGapEnd({ startedAt: 10 }, [{ since: 3, until: null }])).toBe(true);

@@ -12,7 +12,7 @@ const POOL = 'us-east-1:1';
 const TRIGGER = 'arn:aws:lambda:us-east-1:123456789012:function:sync-trigger';
 const ENV = { AWS_ENDPOINT_URL: 'http://127.0.0.1:4580' };
 
-/** A pool, and the commands that connect it. */
+/** Creates a pool, and a function that runs commands on it. */
 function createPool(given: Partial<PoolSettings> = {}) {
   const pool: PoolSettings = {
     streaming: { isEnabled: false, streamName: null, roleArn: null },
@@ -45,19 +45,19 @@ function createPool(given: Partial<PoolSettings> = {}) {
   return { pool, settings, lines, run };
 }
 
-describe('connecting a pool', () => {
-  it('changes what was shown once somebody agrees, and nothing where nobody does', async () => {
+describe('connect and disconnect', () => {
+  it('shows the changes and makes them only when the operator confirms', async () => {
     const { pool, lines, run } = createPool();
     const before = structuredClone(pool);
-    const refuse = () => Promise.reject(new SetupError('nothing was changed'));
-    expect(await run(connect, [], { confirm: refuse })).toMatchObject({ exitCode: 1 });
+    const decline = () => Promise.reject(new SetupError('nothing was changed'));
+    expect(await run(connect, [], { confirm: decline })).toMatchObject({ exitCode: 1 });
     expect(pool).toEqual(before);
     expect(lines).toContain('  streaming     off  ->  ENABLED on cognito-sync');
     expect(await run(connect, [])).toEqual({ exitCode: 0 });
     expect(pool.streaming).toEqual({ isEnabled: true, streamName: 'cognito-sync', roleArn: null });
   });
 
-  it('asks nobody where there is nothing to change', async () => {
+  it('does not ask for confirmation if there is nothing to change', async () => {
     const { run, lines } = createPool({ syncTrigger: TRIGGER });
     const confirm = () => Promise.reject(new Error('asked'));
     expect(await run(connect, ['--trigger', TRIGGER, '--yes'], { confirm })).toEqual({ exitCode: 0 });
@@ -65,24 +65,27 @@ describe('connecting a pool', () => {
     expect(lines.at(-1)).toBe('Nothing to change.');
   });
 
-  it('needs a role where Amazon never had one for the pool', async () => {
+  it('requires a role if the pool at Amazon never had one', async () => {
     const { pool, run } = createPool();
     const before = structuredClone(pool);
-    const refused = await run(connect, ['--yes'], { env: {} });
-    expect(refused).toMatchObject({ exitCode: 1, error: expect.stringContaining('pass --role with a role') });
+    const rejected = await run(connect, ['--yes'], { env: {} });
+    expect(rejected).toMatchObject({
+      exitCode: 1,
+      error: expect.stringContaining('pass --role with a role'),
+    });
     expect(pool).toEqual(before);
     const role = 'arn:aws:iam::123456789012:role/stream';
     expect(await run(connect, ['--yes', '--role', role], { env: {} })).toEqual({ exitCode: 0 });
     expect(await run(connect, ['--yes'], { env: {} })).toEqual({ exitCode: 0 });
   });
 
-  it('says what was done where the second half failed, and finishes it the next time', async () => {
+  it('reports which half succeeded when the other fails, and completes it on the next run', async () => {
     const { pool, settings, lines, run } = createPool();
     const { setSyncTrigger } = settings;
     settings.setSyncTrigger = () =>
       Promise.reject(new SyncClientError('not-authorized', 'no lambda for you'));
-    const half = await run(connect, ['--trigger', TRIGGER, '--yes']);
-    expect(half).toMatchObject({
+    const partial = await run(connect, ['--trigger', TRIGGER, '--yes']);
+    expect(partial).toMatchObject({
       exitCode: 1,
       error: expect.stringMatching(
         /^streaming was changed, the sync trigger was not: .*no lambda for you; run the same/,
@@ -95,7 +98,7 @@ describe('connecting a pool', () => {
     expect(pool.syncTrigger).toBe(TRIGGER);
   });
 
-  it('shows a program what would be done, and does it only with --yes', async () => {
+  it('prints the planned changes with --json, and makes them only with --yes', async () => {
     const { pool, lines, run } = createPool();
     expect(await run(connect, ['--json'])).toMatchObject({ exitCode: 2 });
     expect(pool.streaming.isEnabled).toBe(false);
@@ -103,7 +106,7 @@ describe('connecting a pool', () => {
     expect(lines.map((line) => JSON.parse(line).isChanged)).toEqual([false, true]);
   });
 
-  it('is undone by disconnect, which keeps stream and role for the next time', async () => {
+  it('keeps stream and role for the next time when disconnect undoes connect', async () => {
     const { pool, lines, run } = createPool();
     await run(connect, ['--stream', 'mine', '--trigger', TRIGGER, '--yes']);
     expect(await run(disconnect, ['--yes'])).toEqual({ exitCode: 0 });

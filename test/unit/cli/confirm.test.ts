@@ -5,34 +5,34 @@ import { outcomeOf } from '../../../infra/cli/run-command.ts';
 import { createConfirm } from '../../../infra/cli/terminal/confirm.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
 
-/** A terminal, or what is none, and somebody who types. */
+/** Opens a terminal, or a pipe, on which the test types. */
 function open(isTTY: boolean) {
   const input = Object.assign(new PassThrough(), { isTTY });
   const output = Object.assign(new PassThrough(), { isTTY });
   return { input, output, confirm: createConfirm({ input, output }) };
 }
 
-describe('asking the one who gave the command', () => {
-  it.each(['y\n', 'YES\n', ' y \n'])('takes %j for yes', async (typed) => {
+describe('the confirmation prompt', () => {
+  it.each(['y\n', 'YES\n', ' y \n'])('accepts %j as yes', async (typed) => {
     const { input, confirm } = open(true);
     input.write(typed);
     await expect(confirm('Proceed?')).resolves.toBeUndefined();
   });
 
-  it.each(['\n', 'n\n', 'no\n', 'yeah\n', 'yy\n'])('takes %j for no', async (typed) => {
+  it.each(['\n', 'n\n', 'no\n', 'yeah\n', 'yy\n'])('treats %j as no', async (typed) => {
     const { input, output, confirm } = open(true);
     input.write(typed);
     await expect(confirm('Proceed?')).rejects.toThrow(SetupError);
     expect(String(output.read())).toContain('Proceed? [y/N] ');
   });
 
-  it('takes an end without an answer for no', async () => {
+  it('treats end of input as no', async () => {
     const { input, confirm } = open(true);
     input.end();
     await expect(confirm('Proceed?')).rejects.toThrow('nothing was changed');
   });
 
-  it('takes Ctrl+C for no', async () => {
+  it('treats Ctrl+C as no', async () => {
     const { input, output, confirm } = open(true);
     input.write('\u0003');
     const outcome = outcomeOf(async () => {
@@ -43,7 +43,7 @@ describe('asking the one who gave the command', () => {
     expect(String(output.read())).toMatch(/\n$/);
   });
 
-  it('asks nobody where there is no terminal', async () => {
+  it('throws without prompting if there is no terminal', async () => {
     const { input, output, confirm } = open(false);
     input.write('y\n');
     await expect(confirm('Proceed?')).rejects.toThrow(UsageError);

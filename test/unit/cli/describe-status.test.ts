@@ -35,8 +35,8 @@ function reportOf(pool: Partial<PoolReport> = {}, more: Partial<StatusReport> = 
   return { service: 'the service', problem: null, pools, streams: [], ofUnknownPool: [], ...more };
 }
 
-describe('what a status says', () => {
-  it('is nothing to do where all is well', () => {
+describe('the status', () => {
+  it('lists no findings if all is well', () => {
     expect(findingsOf(reportOf())).toEqual([]);
     expect(describeStatus(reportOf())).toEqual([
       POOL,
@@ -51,24 +51,24 @@ describe('what a status says', () => {
 
   it.each<[string, Partial<PoolReport>, string | null]>([
     [
-      'a gap that is over',
+      'a gap that has ended',
       { gaps: [{ since: START, until: START + 1_000, cause: 'streaming-off' }] },
       `${POOL}: removals may be missing since 2026-01-01T00:00:00Z until 2026-01-01T00:00:01Z, because the pool did not stream: run \`reconcile --pool ${POOL}\``,
     ],
     [
-      'a gap that goes on',
+      'a gap that continues',
       { gaps: [{ since: START, until: null, cause: 'expired' }] },
       'records may have expired from the stream unread, or the stream was deleted and created again: once its shards are projected, run',
     ],
     [
-      'a bulk publish that is needed',
+      'a missing bulk publish',
       { needsPublishAfter: START },
       `a bulk publish is needed: none started after 2026-01-01T00:00:00Z is in the query store; run \`bulk-publish start --pool ${POOL}\``,
     ],
-    ['a run that failed', { lastRun: failed(FACTS) }, 'has failed'],
-    ['a run that has stalled', { lastRun: STALLED }, 'has stalled'],
+    ['a failed run', { lastRun: failed(FACTS) }, 'has failed'],
+    ['a stalled run', { lastRun: STALLED }, 'has stalled'],
     [
-      'quarantine',
+      'events in quarantine',
       {
         quarantine: [
           { identityPoolId: POOL, reason: 'not-json', events: 2 },
@@ -77,18 +77,18 @@ describe('what a status says', () => {
       },
       'in quarantine: 2 not-json, 1 unstorable-text; `redrive` tries again',
     ],
-    ['a pool that could not be asked', { now: null, problem: 'no permission' }, `${POOL}: no permission`],
-    ['a run under way', { lastRun: PUBLISHED }, null],
-    ['a run of which nobody can tell', { lastRun: cannotBeKnown(PUBLISHED, 'x', START) }, null],
+    ['a pool that could not be queried', { now: null, problem: 'no permission' }, `${POOL}: no permission`],
+    ['a run in progress', { lastRun: PUBLISHED }, null],
+    ['a run with unknown outcome', { lastRun: cannotBeKnown(PUBLISHED, 'x', START) }, null],
     ['a pool that never streamed', { lastRun: null, now: null }, null],
-  ])('is something to do, or not: %s', (_, pool, what) => {
+  ])('lists the findings of %s, if any', (_, pool, finding) => {
     const todo = findingsOf(reportOf(pool));
-    expect(todo).toEqual(what === null ? [] : [expect.stringContaining(what)]);
+    expect(todo).toEqual(finding === null ? [] : [expect.stringContaining(finding)]);
     const lines = describeStatus(reportOf(pool));
-    expect(lines.includes('Needs attention:')).toBe(what !== null);
+    expect(lines.includes('Needs attention:')).toBe(finding !== null);
   });
 
-  it('names what is known of a stream, of nobody, and of a service that was not asked', () => {
+  it('describes streams, quarantined events of an unknown pool, and an unreachable service', () => {
     const shard = { shardId: 'shardId-0', arrivedAt: START, projectedAt: START };
     const report = reportOf(
       { now: null, seen: { isEnabled: true, streamName: 'cognito-sync', checkedAt: START } },

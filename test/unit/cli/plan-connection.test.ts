@@ -14,8 +14,8 @@ const CONNECTED: PoolSettings = {
 };
 const NOTHING = { streamName: null, roleArn: null, syncTrigger: null };
 
-describe('planning how a pool is connected', () => {
-  it('turns on the stream of a pool that never had one, by the name that all have', () => {
+describe('a connection plan', () => {
+  it('enables the default stream for a pool that never had one', () => {
     expect(planConnection(NEW, { ...NOTHING, roleArn: ROLE, syncTrigger: TRIGGER }, 'cognito-sync')).toEqual({
       changes: [
         { setting: 'streaming', from: 'off', to: 'ENABLED on cognito-sync' },
@@ -27,20 +27,20 @@ describe('planning how a pool is connected', () => {
     });
   });
 
-  it('changes nothing of what is as it is wanted, or is not spoken of', () => {
+  it('leaves settings that already have the wanted value or are not given', () => {
     expect(planConnection(CONNECTED, NOTHING, 'cognito-sync')).toEqual({ changes: [] });
     const same = { streamName: 'mine', roleArn: ROLE, syncTrigger: TRIGGER };
     expect(planConnection(CONNECTED, same, 'cognito-sync')).toEqual({ changes: [] });
   });
 
-  it('sets the stream alone where it is all that changes, with the role that is there', () => {
+  it('changes only the stream and keeps the role if only the stream differs', () => {
     expect(planConnection(CONNECTED, { ...NOTHING, streamName: 'other' }, 'cognito-sync')).toEqual({
       changes: [{ setting: 'streaming', from: 'ENABLED on mine', to: 'ENABLED on other' }],
       streaming: { isEnabled: true, streamName: 'other', roleArn: ROLE },
     });
   });
 
-  it('goes back to the stream that a pool had before it was disconnected', () => {
+  it('restores the stream that the pool had before it was disconnected', () => {
     const plan = planDisconnection(CONNECTED);
     expect(plan).toMatchObject({
       streaming: { isEnabled: false, streamName: 'mine', roleArn: ROLE },

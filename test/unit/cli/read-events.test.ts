@@ -7,8 +7,8 @@ const read = (...documents: unknown[]) =>
 const recordsOf = (datasetRecords: unknown) =>
   read({ datasetName: 'game', datasetRecords })[0]?.datasetRecords;
 
-describe('events to try rules on', () => {
-  it('stay as they were recorded', () => {
+describe('readEvents', () => {
+  it('returns a recorded event unchanged', () => {
     const recorded = {
       version: 3,
       eventType: 'SyncTrigger',
@@ -26,7 +26,7 @@ describe('events to try rules on', () => {
     expect(read(recorded)).toEqual([recorded]);
   });
 
-  it('need only dataset and records when they are typed in', () => {
+  it('fills in everything except the dataset name and the records', () => {
     expect(read({ datasetName: 'game', datasetRecords: {} })).toEqual([
       {
         version: 2,
@@ -43,7 +43,7 @@ describe('events to try rules on', () => {
     ]);
   });
 
-  it('have records in a few letters', () => {
+  it('accepts short forms of records', () => {
     expect(
       recordsOf(JSON.parse('{"a":"1","b":{"newValue":"1"},"c":{"oldValue":"1"},"__proto__":"1","d":null}')),
     ).toEqual(
@@ -56,7 +56,7 @@ describe('events to try rules on', () => {
     });
   });
 
-  it('come in a list, or one a line', () => {
+  it('reads a list, or one event per line', () => {
     const named = (datasetName: string) => ({ datasetName, datasetRecords: {} });
     const names = (events: ReturnType<typeof readEvents>) => events.map(({ datasetName }) => datasetName);
     expect(names(read([named('a'), named('b')]))).toEqual(['a', 'b']);
@@ -66,7 +66,7 @@ describe('events to try rules on', () => {
       'b',
     ]);
     expect(names(readEvents(JSON.stringify(named('a'), null, 2)))).toEqual(['a']);
-    // As some editors begin a file.
+    // Some editors write a byte order mark.
     expect(names(readEvents(`\ufeff${JSON.stringify(named('a'))}`))).toEqual(['a']);
   });
 
@@ -106,9 +106,9 @@ describe('events to try rules on', () => {
       '{"datasetName":"a","datasetRecords":{"k":{"newValue":5}}}',
       'the record "k" has an oldValue or newValue',
     ],
-  ])('%j is none, and why is said without a value', (text, says) => {
+  ])('rejects %j without quoting a value', (text, error) => {
     expect(() => readEvents(text)).toThrow(SetupError);
-    expect(() => readEvents(text)).toThrow(says);
+    expect(() => readEvents(text)).toThrow(error);
     expect(() => readEvents(text)).not.toThrow('secret');
   });
 });

@@ -9,8 +9,8 @@ import { toSafeLine } from '../../../lib/common/text.ts';
 import { evaluateRules } from '../../../lib/rules/evaluate-rules.ts';
 import type { DatasetOptions, RulesOptions } from '../../../lib/rules/rules-model.ts';
 
-describe('a table', () => {
-  it('has columns as wide as what is in them', () => {
+describe('formatTable', () => {
+  it('makes columns as wide as their content', () => {
     expect(
       formatTable(
         [
@@ -32,7 +32,7 @@ describe('a table', () => {
     ).toEqual(['名前  b', 'a     👩‍👩‍👧', 'é     x']);
   });
 
-  it('goes on in further lines where the terminal is narrower', () => {
+  it('wraps cells if the terminal is narrower', () => {
     expect(
       formatTable(
         [
@@ -45,7 +45,7 @@ describe('a table', () => {
     expect(formatTable([['x'.repeat(20), 'y']], 12)).toEqual(['xxxxxxxxx  y', 'xxxxxxxxx', 'xx']);
   });
 
-  it('is never wider than the terminal, and loses nothing', () => {
+  it('is never wider than the terminal and loses no text', () => {
     const cell = fc.string({ unit: fc.constantFrom('a', 'b', ' ', '漢'), maxLength: 60 });
     fc.assert(
       fc.property(
@@ -63,14 +63,14 @@ describe('a table', () => {
   });
 });
 
-describe('text for a terminal', () => {
-  it('cannot drive it', () => {
+describe('text for the terminal', () => {
+  it('has its control characters escaped', () => {
     expect(toSafeLine('a\u001b[2J\n\r\u007f\u009b\u2028\u202e\ud800é👩‍👩‍👧')).toBe(
       'a\\u001b[2J\\u000a\\u000d\\u007f\\u009b\\u2028\\u202e\\ud800é👩‍👩‍👧',
     );
   });
 
-  it('as JSON, stands for the same', () => {
+  it('keeps its value if it is JSON', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         expect(JSON.parse(toSafeLine(JSON.stringify(text)))).toBe(text);
@@ -78,7 +78,7 @@ describe('text for a terminal', () => {
     );
   });
 
-  it('is cut off where it is long', () => {
+  it('is cut if it is too long', () => {
     expect(cutTo(5, 'abcde')).toBe('abcde');
     expect(cutTo(5, 'abcdef')).toBe('abcd…');
     expect(cutTo(2, '👩‍👩‍👧👩‍👩‍👧')).toBe('👩‍👩‍👧👩‍👩‍👧');
@@ -86,18 +86,18 @@ describe('text for a terminal', () => {
   });
 });
 
-describe('the table of a verdict', () => {
+describe('the verdict table', () => {
   const rowsOf = (game: DatasetOptions, datasetRecords: object, others: RulesOptions = {}) => {
     const rules = defineRules({ ...others, datasets: { game } });
     const [event] = readEvents(JSON.stringify({ datasetName: 'game', datasetRecords }));
-    if (!event) throw new Error('an event was read');
+    if (!event) throw new Error('no event was read');
     return verdictTable(rules, { event, verdict: evaluateRules(rules, event), columns: undefined }).map(
       (line) => line.split(/ {2,}/),
     );
   };
   const HEAD = ['key', 'the device asks', 'is stored', 'rule', 'action', 'reason'];
 
-  it('says of each change what is asked, what is stored, by which rule, and why', () => {
+  it('shows the requested and the stored value, the rule and the reason of each change', () => {
     expect(
       rowsOf(
         {
@@ -136,7 +136,7 @@ describe('the table of a verdict', () => {
     ]);
   });
 
-  it('has what was decided of a key a second time in a further line', () => {
+  it('shows a second decision on a key in a separate row', () => {
     expect(
       rowsOf(
         { keys: { badge: { serverOwned: true } }, derive: ({ set }) => set('badge', '1') },
@@ -149,7 +149,7 @@ describe('the table of a verdict', () => {
     ]);
   });
 
-  it('stores nothing of a call that is rejected', () => {
+  it('shows that a rejected call stores nothing', () => {
     expect(
       rowsOf(
         { keys: { a: { maxBytes: 1, onInvalid: 'reject' } } },
@@ -162,7 +162,7 @@ describe('the table of a verdict', () => {
     ]);
   });
 
-  it('tells of what is about no key', () => {
+  it('shows decisions that concern no key', () => {
     const derive = () => {
       throw new Error('oops');
     };
@@ -172,7 +172,7 @@ describe('the table of a verdict', () => {
     ]);
   });
 
-  it('is none where nothing changes', () => {
+  it('is empty if nothing changes', () => {
     expect(rowsOf({}, {})).toEqual([]);
   });
 });

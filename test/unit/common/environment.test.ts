@@ -13,8 +13,8 @@ import {
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
-describe('the environment of the local cloud', () => {
-  it('may be empty', () => {
+describe('readLocalConfig', () => {
+  it('has defaults for an empty environment', () => {
     expect(readLocalConfig({ PORT: '', DATABASE_URL: '' })).toEqual({
       host: '127.0.0.1',
       port: 4580,
@@ -27,7 +27,7 @@ describe('the environment of the local cloud', () => {
     });
   });
 
-  it('sets everything', () => {
+  it('reads every variable', () => {
     const DATABASE_URL = 'postgres://u:p@db:5433/sync?sslmode=require';
     expect(
       readLocalConfig({
@@ -53,7 +53,7 @@ describe('the environment of the local cloud', () => {
     });
   });
 
-  it('names sync rules from where the process runs', () => {
+  it('resolves SYNC_RULES from the working directory', () => {
     expect(readLocalConfig({ SYNC_RULES: '../game/rules.ts' }).rulesFile).toBe(resolve('../game/rules.ts'));
     expect(readLocalConfig({ SYNC_RULES: '' }).rulesFile).toBe(join(ROOT, 'sync-rules.ts'));
   });
@@ -79,13 +79,13 @@ describe('the environment of the local cloud', () => {
       { DATABASE_URL: 'mysql://u:secret@h/d' },
       'invalid DATABASE_URL: it is not the address of a PostgreSQL database',
     ],
-  ])('refuses %o, in one line', (env, message) => {
+  ])('rejects %o with a message in one line', (env, message) => {
     expect(() => readLocalConfig(env)).toThrow(SetupError);
     expect(() => readLocalConfig(env)).toThrow(message);
     expect(() => readLocalConfig(env)).not.toThrow(/\n|secret/);
   });
 
-  it.each(['0.0.0.0', '::', '192.0.2.1'])('may be reached on %s with credentials of its own', (HOST) => {
+  it.each(['0.0.0.0', '::', '192.0.2.1'])('accepts the host %s with credentials of its own', (HOST) => {
     const own = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret' };
     expect(readLocalConfig({ HOST, ...own }).host).toBe(HOST);
   });
@@ -94,29 +94,29 @@ describe('the environment of the local cloud', () => {
     ['0:0:0:0:0:0:0:1', '::1'],
     ['::0:0', '::'],
     ['FD00::0:2', 'fd00::2'],
-  ])('knows an address by any of its spellings: %s', (HOST, host) => {
+  ])('normalizes the address %s', (HOST, host) => {
     const own = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret' };
     expect(readLocalConfig({ HOST, ...own }).host).toBe(host);
   });
 
-  it.each(['localhost', '::1', '127.0.0.2'])('may be on loopback with the default ones: %s', (HOST) => {
+  it.each(['localhost', '::1', '127.0.0.2'])('accepts loopback %s with the default credentials', (HOST) => {
     expect(readLocalConfig({ HOST }).host).toBe(HOST);
   });
 
-  it('needs a database address where a function asks for one', () => {
+  it('requires DATABASE_URL in readDatabaseUrl', () => {
     expect(() => readDatabaseUrl({})).toThrow('DATABASE_URL is not set; set it to postgres://');
   });
 });
 
-describe('from where payloads may be fetched', () => {
-  it('is S3 of the region that the function runs in', () => {
+describe('readPayloadPolicy', () => {
+  it('allows S3 of the region that the function runs in by default', () => {
     expect(readPayloadPolicy({ AWS_REGION: 'eu-west-1', PAYLOAD_REGIONS: '', PAYLOAD_ORIGIN: '' })).toEqual({
       regions: ['eu-west-1'],
       ownOrigin: null,
     });
   });
 
-  it('is S3 of the regions it is told', () => {
+  it('allows S3 of the regions in PAYLOAD_REGIONS', () => {
     const env = { AWS_REGION: 'eu-west-1', PAYLOAD_REGIONS: 'us-east-1, us-gov-west-1,cn-north-1' };
     expect(readPayloadPolicy(env).regions).toEqual(['us-east-1', 'us-gov-west-1', 'cn-north-1']);
   });
@@ -126,7 +126,7 @@ describe('from where payloads may be fetched', () => {
     ['http://127.0.0.1:4580/', 'http://127.0.0.1:4580'],
     ['https://Objects.Example:443', 'https://objects.example'],
     ['http://[::1]:4580', 'http://[::1]:4580'],
-  ])('is an origin of our own, too: %s', (PAYLOAD_ORIGIN, ownOrigin) => {
+  ])('also allows the origin in PAYLOAD_ORIGIN: %s', (PAYLOAD_ORIGIN, ownOrigin) => {
     expect(readPayloadPolicy({ AWS_REGION: 'us-east-1', PAYLOAD_ORIGIN })).toEqual({
       regions: ['us-east-1'],
       ownOrigin,
@@ -153,33 +153,33 @@ describe('from where payloads may be fetched', () => {
       { AWS_REGION: 'us-east-1', PAYLOAD_ORIGIN },
       'invalid PAYLOAD_ORIGIN: use an http or https origin',
     ]),
-  ])('refuses %o, in one line', (env, message) => {
+  ])('rejects %o with a message in one line', (env, message) => {
     expect(() => readPayloadPolicy(env)).toThrow(SetupError);
     expect(() => readPayloadPolicy(env)).toThrow(message);
     expect(() => readPayloadPolicy(env)).not.toThrow(/\n|secret/);
   });
 });
 
-describe('the parallelization factor', () => {
+describe('readParallelizationFactor', () => {
   it.each([
     [undefined, 1],
     ['', 1],
     ['1', 1],
     ['10', 10],
-  ])('%j is %d', (PARALLELIZATION_FACTOR, factor) => {
+  ])('reads %j as %d', (PARALLELIZATION_FACTOR, factor) => {
     expect(readParallelizationFactor({ PARALLELIZATION_FACTOR })).toBe(factor);
   });
 
-  it.each(['0', '11', '-1', '1.5', 'two'])('%s is refused', (PARALLELIZATION_FACTOR) => {
+  it.each(['0', '11', '-1', '1.5', 'two'])('rejects %s', (PARALLELIZATION_FACTOR) => {
     expect(() => readParallelizationFactor({ PARALLELIZATION_FACTOR })).toThrow(SetupError);
   });
 });
 
-describe('the database of the query store', () => {
+describe('readDatabase', () => {
   const HOST = 'abc123.dsql.us-east-1.on.aws';
   const URL_OF_DATABASE = 'postgres://user:hunter2@host:5432/database';
 
-  it('is the one of DATABASE_URL or of DSQL_ENDPOINT, whose region stands in its name', () => {
+  it('reads DATABASE_URL, or DSQL_ENDPOINT with the region in its name', () => {
     expect(readDatabase({ DATABASE_URL: URL_OF_DATABASE, DSQL_ENDPOINT: '' })).toEqual({
       kind: 'postgresql',
       url: URL_OF_DATABASE,
@@ -194,7 +194,7 @@ describe('the database of the query store', () => {
     expect(readDatabase({ DSQL_ENDPOINT: inVpc })).toMatchObject({ region: 'ap-southeast-2' });
   });
 
-  it('is one: both or none is a mistake that names both', () => {
+  it('rejects an environment with neither or both of them, and names both', () => {
     expect(() => readDatabase({})).toThrow(/DATABASE_URL is not set.*DSQL_ENDPOINT/);
     expect(() => readDatabase({ DATABASE_URL: URL_OF_DATABASE, DSQL_ENDPOINT: HOST })).toThrow(
       'DATABASE_URL and DSQL_ENDPOINT are both set; set only the one of the database to use',
@@ -205,7 +205,7 @@ describe('the database of the query store', () => {
   const LOCATION = 'postgres://host:5432/database?sslmode=verify-full';
   const ARN = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:team/query-store-AbC123';
 
-  it('is the one of DATABASE_SECRET, whose region stands in its ARN, with DATABASE_URL for the rest', () => {
+  it('reads DATABASE_SECRET with the region in its ARN, and the address from DATABASE_URL', () => {
     expect(readDatabase({ DATABASE_SECRET: ARN })).toEqual({
       kind: 'secret',
       secretId: ARN,
@@ -224,9 +224,9 @@ describe('the database of the query store', () => {
   });
 
   it.each<[string, Record<string, string>, RegExp]>([
-    ['a cluster', { DSQL_ENDPOINT: HOST }, /^DATABASE_SECRET and DSQL_ENDPOINT are both set/],
+    ['DSQL_ENDPOINT', { DSQL_ENDPOINT: HOST }, /^DATABASE_SECRET and DSQL_ENDPOINT are both set/],
     [
-      'both others',
+      'DSQL_ENDPOINT and DATABASE_URL',
       { DSQL_ENDPOINT: HOST, DATABASE_URL: LOCATION },
       /^DATABASE_URL and DATABASE_SECRET and DSQL_ENDPOINT are all set/,
     ],
@@ -236,7 +236,7 @@ describe('the database of the query store', () => {
       /^DATABASE_URL contains a password/,
     ],
     [
-      'a password behind an address',
+      'an address with a password in its query',
       { DATABASE_URL: `${LOCATION}&password=hunter2` },
       /^DATABASE_URL contains a password/,
     ],
@@ -246,17 +246,17 @@ describe('the database of the query store', () => {
       /^invalid DATABASE_URL: .*verify-full/,
     ],
     [
-      'an address of something else',
+      'an address of another database system',
       { DATABASE_URL: 'mysql://hunter2' },
       /^invalid DATABASE_URL: it is not the address/,
     ],
     [
-      'the secret itself in its place',
+      'its value in place of its name',
       { DATABASE_SECRET: 'postgres://u:hunter2@h/d' },
       /^invalid DATABASE_SECRET: .*not the name/,
     ],
-    ['half an ARN', { DATABASE_SECRET: ARN.slice(0, -7) }, /^invalid DATABASE_SECRET: .*incomplete ARN/],
-  ])('is no secret beside %s', (_, env, reason) => {
+    ['a partial ARN', { DATABASE_SECRET: ARN.slice(0, -7) }, /^invalid DATABASE_SECRET: .*incomplete ARN/],
+  ])('rejects DATABASE_SECRET with %s, without quoting a password', (_, env, reason) => {
     let message = '';
     try {
       readDatabase({ DATABASE_SECRET: 'query-store', ...env });
@@ -267,7 +267,7 @@ describe('the database of the query store', () => {
     expect(message).not.toContain('hunter2');
   });
 
-  it('is asked as the role of DSQL_USER, where it is a name', () => {
+  it('connects as the role in DSQL_USER, and rejects an invalid name', () => {
     expect(readDatabase({ DSQL_ENDPOINT: HOST, DSQL_USER: 'query_writer' })).toMatchObject({
       user: 'query_writer',
     });
@@ -276,7 +276,7 @@ describe('the database of the query store', () => {
     );
   });
 
-  it('lets in roles of IAM, and nothing that could end a statement', () => {
+  it('accepts only ARNs of IAM roles in DSQL_WRITERS, with no character that could end a statement', () => {
     const arns = ['arn:aws:iam::123456789012:role/a-1X', 'arn:aws-us-gov:iam::123456789012:role/path/b'];
     expect(readWriters({ DSQL_WRITERS: arns.join(' ') })).toEqual(arns);
     expect(readWriters({ DSQL_WRITERS: '' })).toEqual([]);
@@ -286,7 +286,7 @@ describe('the database of the query store', () => {
   });
 
   it.each([`https://${HOST}`, 'abc123', `${HOST}:5432`, `${HOST}.example.com`])(
-    'is no cluster at %s',
+    'rejects %s as DSQL_ENDPOINT',
     (endpoint) => {
       expect(() => readDatabase({ DSQL_ENDPOINT: endpoint })).toThrow(
         `invalid DSQL_ENDPOINT "${endpoint}": use the endpoint of an Aurora DSQL cluster`,

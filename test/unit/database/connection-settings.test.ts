@@ -3,21 +3,21 @@ import { SetupError } from '../../../lib/common/errors.ts';
 import { toConnectionSettings } from '../../../lib/database/drivers/pg/connection-settings.ts';
 import { createSecretSettings } from '../../../lib/database/drivers/pg/secret-settings.ts';
 
-const URL_ALONE = 'postgres://host:6432/query?sslmode=verify-full&application_name=x';
+const URL_WITHOUT_USER = 'postgres://host:6432/query?sslmode=verify-full&application_name=x';
 const LOGIN = { username: 'user', password: 'hunter2' };
 const json = (fields: object) => JSON.stringify(fields);
 
-describe('the text of a secret', () => {
-  it('is an address that says sslmode', () => {
+describe('toConnectionSettings', () => {
+  it('reads an address with sslmode', () => {
     const connectionString = 'postgres://user:hunter2@host/database?sslmode=verify-full';
     expect(toConnectionSettings(`${connectionString}\n`, null)).toEqual({ connectionString });
   });
 
-  it('is JSON as RDS writes it, which stands for TLS with a verified server', () => {
-    const of = { engine: 'postgres', dbInstanceIdentifier: 'query-store' };
+  it('reads JSON as RDS writes it, and then verifies the server with TLS', () => {
+    const instance = { engine: 'postgres', dbInstanceIdentifier: 'query-store' };
     expect(
       toConnectionSettings(
-        json({ ...LOGIN, ...of, host: 'h.rds.amazonaws.com', port: 6432, dbname: 'q' }),
+        json({ ...LOGIN, ...instance, host: 'h.rds.amazonaws.com', port: 6432, dbname: 'q' }),
         null,
       ),
     ).toEqual({
@@ -30,7 +30,7 @@ describe('the text of a secret', () => {
     });
   });
 
-  it('has port 5432 and the database postgres, unless it says others', () => {
+  it('defaults to port 5432 and database postgres', () => {
     expect(toConnectionSettings(json({ ...LOGIN, host: 'h' }), null)).toMatchObject({
       port: 5432,
       database: 'postgres',
@@ -40,8 +40,8 @@ describe('the text of a secret', () => {
     });
   });
 
-  it('is user and password alone, where the address says the rest', () => {
-    expect(toConnectionSettings(json(LOGIN), URL_ALONE)).toEqual({
+  it('takes only user and password from the secret if DATABASE_URL is set', () => {
+    expect(toConnectionSettings(json(LOGIN), URL_WITHOUT_USER)).toEqual({
       connectionString: 'postgres://user:hunter2@host:6432/query?sslmode=verify-full&application_name=x',
     });
     expect(
@@ -51,9 +51,9 @@ describe('the text of a secret', () => {
     });
   });
 
-  it('may hold any character, and the user of the secret counts', () => {
+  it('accepts any character, and prefers the user of the secret', () => {
     const login = { username: 'a@b', password: `%41:/?#[]@'" é` };
-    const settings = toConnectionSettings(json(login), `${URL_ALONE}&user=other`);
+    const settings = toConnectionSettings(json(login), `${URL_WITHOUT_USER}&user=other`);
     const url = new URL('connectionString' in settings ? settings.connectionString : '');
     expect(decodeURIComponent(url.username)).toBe(login.username);
     expect(decodeURIComponent(url.password)).toBe(login.password);
@@ -62,64 +62,64 @@ describe('the text of a secret', () => {
 
   it.each<[string, string, string | null, RegExp]>([
     ['garbage', 'hunter2', null, /neither an address .* nor JSON/],
-    ['an address of something else', 'mysql://user:hunter2@host/x', null, /neither an address/],
+    ['an address of another database system', 'mysql://user:hunter2@host/x', null, /neither an address/],
     ['broken JSON', '{"password":"hunter2', null, /neither an address/],
     ['JSON that is a list', '["hunter2"]', null, /neither an address/],
-    ['nothing', '', null, /neither an address/],
-    ['no user', json({ password: 'hunter2' }), URL_ALONE, /without a non-empty string "username"/],
+    ['an empty text', '', null, /neither an address/],
+    ['no user', json({ password: 'hunter2' }), URL_WITHOUT_USER, /without a non-empty string "username"/],
     [
       'an empty password',
       json({ username: 'hunter2', password: '' }),
-      URL_ALONE,
+      URL_WITHOUT_USER,
       /without a non-empty string "password"/,
     ],
     ['no host', json(LOGIN), null, /without "host"; set DATABASE_URL/],
-    ['a host that is none', json({ ...LOGIN, host: 1 }), null, /without a non-empty string "host"/],
-    ['a port that is none', json({ ...LOGIN, host: 'h', port: 'hunter2' }), null, /invalid "port"/],
+    ['an invalid host', json({ ...LOGIN, host: 1 }), null, /without a non-empty string "host"/],
+    ['an invalid port', json({ ...LOGIN, host: 'h', port: 'hunter2' }), null, /invalid "port"/],
     ['a port that is too large', json({ ...LOGIN, host: 'h', port: 65_536 }), null, /invalid "port"/],
     [
-      'a database that is none',
+      'an invalid database',
       json({ ...LOGIN, host: 'h', dbname: {} }),
       null,
       /without a non-empty string "dbname"/,
     ],
     [
-      'an address beside another',
+      'an address although DATABASE_URL is set',
       'postgres://u:hunter2@h/d?sslmode=disable',
-      URL_ALONE,
+      URL_WITHOUT_USER,
       /DATABASE_URL is set as well/,
     ],
     ['an address without sslmode', 'postgres://u:hunter2@h/d', null, /it has no sslmode; .*verify-full/],
     [
-      'an address with another sslmode',
+      'an address with an unsupported sslmode',
       'postgres://u:hunter2@h/d?sslmode=require',
       null,
       /sslmode is not supported/,
     ],
     [
-      'an address that says it twice',
+      'an address with two sslmodes',
       'postgres://u:hunter2@h/d?sslmode=verify-full&sslmode=disable',
       null,
       /more than one sslmode/,
     ],
-  ])('is refused with %s, and never quoted', (_, text, url, reason) => {
-    let refusal: unknown;
+  ])('rejects %s without quoting the secret', (_, text, url, reason) => {
+    let thrown: unknown;
     try {
       toConnectionSettings(text, url);
     } catch (error) {
-      refusal = error;
+      thrown = error;
     }
-    if (!(refusal instanceof SetupError)) throw new TypeError('it is not refused');
-    expect(refusal.message).toMatch(reason);
-    expect(refusal.stack).not.toContain('hunter2');
-    expect(refusal.cause).toBeUndefined();
+    if (!(thrown instanceof SetupError)) throw new TypeError('the text was accepted');
+    expect(thrown.message).toMatch(reason);
+    expect(thrown.stack).not.toContain('hunter2');
+    expect(thrown.cause).toBeUndefined();
   });
 });
 
-describe('what a secret says', () => {
+describe('the settings of a secret', () => {
   const MINUTE_MS = 60_000;
   const text = (password: string) => json({ ...LOGIN, password, host: 'h' });
-  /** Reads one text after the other, of which an error is thrown. */
+  /** Creates a reader that returns the texts in order, and throws the errors among them. */
   function scripted(...answers: (string | Error)[]) {
     let reads = 0;
     const read = async () => {
@@ -130,7 +130,7 @@ describe('what a secret says', () => {
     return { read, reads: () => reads };
   }
 
-  it('is kept for five minutes', async () => {
+  it('are cached for five minutes', async () => {
     let now = 0;
     const secret = scripted(text('first'), text('second'));
     const settings = createSecretSettings({ ...secret, url: null, now: () => now });
@@ -141,14 +141,14 @@ describe('what a secret says', () => {
     expect(await settings.get()).toMatchObject({ isCached: false, settings: { password: 'second' } });
   });
 
-  it('is read once for all that ask at the same time', async () => {
+  it('are read once for concurrent requests', async () => {
     const secret = scripted(text('first'));
     const settings = createSecretSettings({ ...secret, url: null, now: () => 0 });
     await Promise.all([settings.get(), settings.get(), settings.get()]);
     expect(secret.reads()).toBe(1);
   });
 
-  it('is read anew where it was of no use, once for all that found so', async () => {
+  it('are read again after invalidation, but only once for the same settings', async () => {
     const secret = scripted(text('first'), text('second'));
     const settings = createSecretSettings({ ...secret, url: null, now: () => 0 });
     const { settings: first } = await settings.get();
@@ -158,7 +158,7 @@ describe('what a secret says', () => {
     expect(await settings.get()).toMatchObject({ isCached: true, settings: { password: 'second' } });
   });
 
-  it('is asked for again after it could not be read', async () => {
+  it('are read again after a failed read', async () => {
     const secret = scripted(new Error('gone'), text('first'));
     const settings = createSecretSettings({ ...secret, url: null, now: () => 0 });
     await expect(settings.get()).rejects.toThrow('gone');

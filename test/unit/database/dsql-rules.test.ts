@@ -7,19 +7,19 @@ import {
   storeStatements,
 } from '../../fixtures/database/shipped-statements.ts';
 
-/** By file: the rules that its statements break. */
+/** Lists the rules that the statements break, by file. */
 function broken(statements: readonly ShippedStatement[]): string[] {
   const found = statements.flatMap(({ file, sql }) => brokenBy(sql).map((rule) => `${file}: ${rule}`));
   return [...new Set(found)].sort();
 }
 
 function brokenBy(sql: string): string[] {
-  const there = inDialect('dsql', sql);
-  return DSQL_RULES.filter(({ breaks }) => breaks(there)).map(({ name }) => name);
+  const sqlOfDsql = inDialect('dsql', sql);
+  return DSQL_RULES.filter(({ breaks }) => breaks(sqlOfDsql)).map(({ name }) => name);
 }
 
-/** Never run on Aurora DSQL. */
-const ELSEWHERE = [
+/** Statements that never run on Aurora DSQL. */
+const NOT_ON_DSQL = [
   'lib/database/drivers/pglite/pglite-worker.ts: catalogue',
   'lib/database/drivers/pglite/pglite-worker.ts: language other than SQL',
   'lib/database/drivers/pglite/pglite-worker.ts: setting',
@@ -27,7 +27,7 @@ const ELSEWHERE = [
   'lib/projection/store/value-indexes.ts: type of names',
 ];
 
-/** Of the service itself, which is not deployed on Aurora DSQL: docs/adr/0008-aurora-dsql.md. */
+/** Statements of the service itself, which is not deployed on Aurora DSQL: docs/adr/0008-aurora-dsql.md. */
 const OF_THE_SERVICE = [
   'lib/sync/store/bulk-publish-job-statements.ts: FOR UPDATE in a part of a statement',
   'lib/identity/store/identity-statements.ts: COLLATE in a query',
@@ -40,19 +40,19 @@ const OF_THE_SERVICE = [
   'lib/sync/store/sync-statements.ts: WITH that changes data',
 ];
 
-describe("what we ship, by Aurora DSQL's rules", () => {
-  it('has migrations that break none', () => {
+describe("Aurora DSQL's rules", () => {
+  it('allow every statement of the migrations', () => {
     expect(migrationStatements().length).toBeGreaterThan(60);
     expect(broken(migrationStatements())).toEqual([]);
   });
 
-  it('has statements of the query store that break none, and of the service itself these', () => {
+  it('allow every statement of the query store; only the listed statements break them', () => {
     expect(storeStatements().length).toBeGreaterThan(150);
-    expect(broken(storeStatements())).toEqual([...ELSEWHERE, ...OF_THE_SERVICE].sort());
+    expect(broken(storeStatements())).toEqual([...NOT_ON_DSQL, ...OF_THE_SERVICE].sort());
   });
 });
 
-describe('the rules', () => {
+describe('each rule', () => {
   it.each([
     ['foreign key', 'CREATE TABLE a.b (c uuid REFERENCES a.d)'],
     ['sequence', 'CREATE TABLE a.b (c bigserial PRIMARY KEY)'],
@@ -84,11 +84,11 @@ describe('the rules', () => {
     ['catalogue', 'SELECT pg_relation_size(1)'],
     ['type of names', "SELECT 'a.b'::regclass"],
     ['change of any number of rows', 'DELETE FROM a.b WHERE c < $1'],
-  ])('find a violation of: %s', (name, sql) => {
+  ])('detects a violation: %s', (name, sql) => {
     expect(brokenBy(sql)).toContain(name);
   });
 
-  it('leave to the dialect what it says in other words', () => {
+  it('applies to the SQL that the dialect produces', () => {
     const index = 'CREATE INDEX IF NOT EXISTS a ON b.c (d)';
     expect(DSQL_RULES.filter(({ breaks }) => breaks(index)).map(({ name }) => name)).toEqual([
       'index that is not ASYNC',

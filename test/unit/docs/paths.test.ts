@@ -9,7 +9,7 @@ const PAGES = globSync(['*.md', 'docs/**/*.md'], { cwd: ROOT }).sort();
 const read = (page: string) => readFileSync(join(ROOT, page), 'utf8');
 const withoutBlocks = (page: string) => read(page).replace(/^```.*?^```$/gms, '');
 
-/** `#the-anchor` of each heading, as GitHub makes it. */
+/** Returns the anchor of each heading, such as `the-anchor`, as GitHub generates it. */
 function anchorsOf(page: string): string[] {
   return [...withoutBlocks(page).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
     heading
@@ -20,7 +20,7 @@ function anchorsOf(page: string): string[] {
   );
 }
 
-/** Links to other files and to headings that do not lead there. */
+/** Returns the links whose file or heading does not exist. */
 function brokenLinks(page: string): string[] {
   return [...withoutBlocks(page).matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, link = '']) => {
     if (/^\w+:/.test(link)) return [];
@@ -31,7 +31,7 @@ function brokenLinks(page: string): string[] {
   });
 }
 
-/** Paths in backticks that name no file; those with a placeholder, such as `<name>`, are skipped. */
+/** Returns paths in backticks that match no file. Skips paths with a placeholder: `<name>` or `NNNN`. */
 function missingFiles(page: string): string[] {
   const paths = [...withoutBlocks(page).matchAll(/`((?:functions|lib|infra|test|docs)\/[\w./*-]*)`/g)];
   return paths.flatMap(([, path = '']) =>

@@ -22,7 +22,7 @@ import {
 } from '../../fixtures/backfill/publish-poller.ts';
 import { NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
 
-/** What is kept, in memory, as far as a pool that does not publish needs it. */
+/** Creates an in-memory store with only what a pool without a bulk publish needs. */
 function memoryStore(): PublishStore {
   const runs: PublishRun[] = [];
   const seen = new Map<string, SeenStreaming>();
@@ -31,7 +31,7 @@ function memoryStore(): PublishStore {
     readRuns: async (id) => runs.filter(({ identityPoolId }) => identityPoolId === id),
     saveRun: async (run) => void runs.push(run),
     readSeen: async () => [...seen.values()],
-    keepSeen: async (one) => void seen.set(one.identityPoolId, one),
+    keepSeen: async (seenPool) => void seen.set(seenPool.identityPoolId, seenPool),
     readOpenGaps: async () => gaps,
     countUnrepairedGaps: async () => gaps.length,
     openGap: async (gap) => void gaps.push({ ...gap, repairedAt: null }),
@@ -76,13 +76,13 @@ function openFunction() {
     clock,
     logged,
     pool: (id = POOL) => pools.get(id) ?? scriptedPool(),
-    /** With half a minute for pools and streams. */
+    /** Polls with half a minute for pools and streams. */
     poll: () => poll({}, createLambdaContext('poll-bulk-publish', 'us-east-1', 80_000)),
   };
 }
 
 describe('the function that polls bulk publishes', () => {
-  it('logs a failure when it begins, when it changes, and when it is over', async () => {
+  it('logs a failure when it starts, changes and ends', async () => {
     const { poll, pool, logged } = openFunction();
     pool().failure = refusal('throttled');
     await poll();
@@ -99,7 +99,7 @@ describe('the function that polls bulk publishes', () => {
     ]);
   });
 
-  it('logs what becomes of a run, and a gap, once', async () => {
+  it('logs the outcome of a run, and a gap, once', async () => {
     const { poll, pool, logged } = openFunction();
     await poll();
     pool().details = failed(NEW_YEAR, 'the role');
@@ -116,7 +116,7 @@ describe('the function that polls bulk publishes', () => {
     ]);
   });
 
-  it('counts in metrics what it finds', async () => {
+  it('reports its findings as metrics', async () => {
     const { poll, pool } = openFunction();
     pool().details = failed(NEW_YEAR);
     pool(OTHER_POOL).failure = refusal('throttled');
@@ -133,14 +133,14 @@ describe('the function that polls bulk publishes', () => {
     );
   });
 
-  it('stops in time, and begins with the pools that it did not reach', async () => {
+  it('stops in time, and starts the next poll with the pools that it did not reach', async () => {
     const { poll, pool, clock } = openFunction();
-    const asked: string[] = [];
+    const polled: string[] = [];
     for (const id of [POOL, OTHER_POOL]) {
       const { streaming } = pool(id);
       Object.defineProperty(pool(id), 'streaming', {
         get() {
-          asked.push(id);
+          polled.push(id);
           clock.now += 20 * SECOND;
           return streaming;
         },
@@ -148,19 +148,19 @@ describe('the function that polls bulk publishes', () => {
     }
     expect(await poll()).toMatchObject({ notReached: [OTHER_POOL] });
     expect(await poll()).toMatchObject({ notReached: [POOL] });
-    expect(asked).toEqual([POOL, OTHER_POOL]);
+    expect(polled).toEqual([POOL, OTHER_POOL]);
   });
 });
 
-describe('what the function is told', () => {
-  it('is which pools: all, or those named', () => {
+describe('the settings of the function', () => {
+  it('select all pools or the listed ones', () => {
     expect(readIdentityPoolIds({})).toBeNull();
     expect(readIdentityPoolIds({ IDENTITY_POOL_IDS: ' ' })).toBeNull();
     const ids = { IDENTITY_POOL_IDS: ` ${POOL}, ${OTHER_POOL}`, AWS_REGION: 'us-east-1' };
     expect(readIdentityPoolIds(ids)).toEqual([POOL, OTHER_POOL]);
   });
 
-  it('names every mistake in a list of pools', () => {
+  it('reject a list of pools and name every mistake in it', () => {
     const IDENTITY_POOL_IDS = `${POOL},,eu-west-1:0a,pool,us-east-1:ABC,${POOL},`;
     expect(() => readIdentityPoolIds({ IDENTITY_POOL_IDS, AWS_REGION: 'us-east-1' })).toThrow(
       new SetupError(
@@ -181,18 +181,18 @@ describe('what the function is told', () => {
     ['first', { kind: 'first' }],
     ['every 7 days', { kind: 'every', days: 7 }],
     ['every 1 day', { kind: 'every', days: 1 }],
-  ])('is the policy %s', (BULK_PUBLISH_POLICY, policy) => {
+  ])('accept the policy %s', (BULK_PUBLISH_POLICY, policy) => {
     expect(readPublishPolicy({ BULK_PUBLISH_POLICY })).toEqual(policy);
   });
 
   it.each(['on', 'every', 'every 0 days', 'every -1 days', 'every 1.5 days', 'every 1000 days', '7'])(
-    'is no policy %s',
+    'reject the policy %s',
     (BULK_PUBLISH_POLICY) => {
       expect(() => readPublishPolicy({ BULK_PUBLISH_POLICY })).toThrow(SetupError);
     },
   );
 
-  it('is where failures are', () => {
+  it('name the failure destination', () => {
     expect(readFailures({})).toBeNull();
     expect(readFailures({ FAILURES: 's3://bucket' })).toBe('s3://bucket');
     expect(readFailures({ FAILURES: 's3://bucket/aws/lambda/' })).toBe('s3://bucket/aws/lambda/');
@@ -202,7 +202,7 @@ describe('what the function is told', () => {
     }
   });
 
-  it('is the region', () => {
+  it('name the region and the stream', () => {
     const STREAM_NAME = 'cognito-sync-prod';
     expect(readStream({ AWS_REGION: 'us-east-1', STREAM_NAME })).toEqual({
       region: 'us-east-1',

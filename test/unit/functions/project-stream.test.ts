@@ -17,7 +17,7 @@ const offloaded = (arrivedAt: number) =>
     NEW_YEAR + arrivedAt,
   );
 
-/** Projects a batch ten seconds into the year, with payloads that cannot be had. */
+/** Projects a batch ten seconds into the year; payloads are unavailable. */
 async function reportOf(
   deliveries: Parameters<typeof toKinesisEvent>[0],
   { parallelizationFactor = 1, apply = async () => ({ recordsChanged: 1 }) } = {},
@@ -44,7 +44,7 @@ async function reportOf(
 }
 
 describe('the report of a batch', () => {
-  it('tells the lag of its last event', async () => {
+  it('contains the lag of its last event', async () => {
     const { reports, saved } = await reportOf([inline(1_000), inline(9_000)]);
     expect(reports).toEqual([
       { events: 2, records: 1, recordsChanged: 1, quarantined: 0, batchMs: 0, lagMs: 1_000 },
@@ -52,12 +52,12 @@ describe('the report of a batch', () => {
     expect(saved).toEqual([{ isKnown: true }]);
   });
 
-  it('tells the age of the first event that waits, where one does', async () => {
+  it('contains the age of the first waiting event if there is one', async () => {
     const { reports } = await reportOf([inline(1_000), offloaded(4_000), inline(9_000)]);
     expect(reports).toMatchObject([{ events: 1, lagMs: 6_000 }]);
   });
 
-  it('tells the age of the first event where nothing could be written', async () => {
+  it('contains the age of the first event if nothing could be written', async () => {
     const { reports, saved } = await reportOf([inline(1_000), inline(9_000)], {
       apply: () => Promise.reject(new Error('down')),
     });
@@ -65,11 +65,11 @@ describe('the report of a batch', () => {
     expect(saved).toEqual([]);
   });
 
-  it('is never of the future, whatever the clocks say', async () => {
+  it('never contains a negative lag, even if the clocks differ', async () => {
     expect((await reportOf([inline(11_000)])).reports).toMatchObject([{ lagMs: 0 }]);
   });
 
-  it('says nothing of progress where batches of one shard run side by side', async () => {
+  it('does not claim a position if batches of a shard run concurrently', async () => {
     expect((await reportOf([inline(1)], { parallelizationFactor: 2 })).saved).toEqual([{ isKnown: false }]);
   });
 });
@@ -79,9 +79,9 @@ const BATCH = { events: 3, records: 20, recordsChanged: 15, quarantined: 1, batc
 describe('the metrics', () => {
   afterEach(() => vi.restoreAllMocks());
 
-  it('are a line of the embedded metric format for each batch', () => {
+  it('are one line in embedded metric format per batch', () => {
     const lines: string[] = [];
-    // As in AWS, where the console of Lambda would add to it.
+    // As in AWS: standard output, because Lambda's console adds a prefix to each line.
     vi.spyOn(process.stdout, 'write').mockImplementation((line) => lines.push(String(line)) > 0);
     const report = createReporter('project-stream');
     report(BATCH);
@@ -106,7 +106,7 @@ describe('the metrics', () => {
     expect(second.Events).toBe(4);
   });
 
-  it('are sums on one machine, of batches that got something done', () => {
+  it('are summed in the local cloud, without counting batches without events', () => {
     const { add, totals } = createProjectionTotals();
     for (const batch of [
       BATCH,

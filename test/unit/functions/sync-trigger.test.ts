@@ -10,7 +10,7 @@ import { IDENTITY, POOL } from '../../fixtures/sync/stream-events.ts';
 
 const CONTEXT = createLambdaContext('sync-trigger', 'us-east-1', 5_000);
 
-function createTold(options: RulesOptions) {
+function createTrigger(options: RulesOptions) {
   const logger = createLogger('sync-trigger');
   const info = vi.spyOn(logger, 'info');
   const reported: RuleDecision[][] = [];
@@ -36,8 +36,8 @@ afterEach(() => {
 });
 
 describe('the sync trigger', () => {
-  it('tells the log and the metrics what was decided, and the device alone what validate says', async () => {
-    const { trigger, info, reported } = createTold({
+  it('logs and counts decisions, and sends the reason of validate only to the device', async () => {
+    const { trigger, info, reported } = createTrigger({
       datasets: {
         game: {
           keys: { name: { validate: ({ newValue }) => `${newValue} is taken`, onInvalid: 'reject' } },
@@ -57,16 +57,16 @@ describe('the sync trigger', () => {
     ]);
   });
 
-  it('says nothing where nothing was decided', async () => {
-    const { trigger, info, reported } = createTold({});
+  it('logs nothing if nothing was decided', async () => {
+    const { trigger, info, reported } = createTrigger({});
     const event = eventOf({ name: '1' });
     expect(await trigger(event, CONTEXT)).toEqual(event);
     expect(info).not.toHaveBeenCalled();
     expect(reported).toEqual([]);
   });
 
-  it('logs no more of a call than a line can hold, but counts all', async () => {
-    const { trigger, info, reported } = createTold({ datasets: { game: { unknownKeys: 'drop' } } });
+  it('logs at most 50 decisions of a call, but counts all', async () => {
+    const { trigger, info, reported } = createTrigger({ datasets: { game: { unknownKeys: 'drop' } } });
     const values = Object.fromEntries(Array.from({ length: 200 }, (_, index) => [`k${index}`, 'v']));
     await trigger(eventOf(values), CONTEXT);
     expect(reported[0]).toHaveLength(200);

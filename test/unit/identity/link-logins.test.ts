@@ -13,8 +13,8 @@ const NOTHING: FoundLogins = { asked: null, proven: null, owned: [], unowned: []
 const decide = (found: Partial<FoundLogins>, isVouchedFor = false) =>
   linkLogins({ ...NOTHING, ...found }, { newIdentityId: 'new', isVouchedFor });
 
-describe('who shows logins', () => {
-  it('is somebody new where nobody has them', () => {
+describe('linkLogins without a requested identity', () => {
+  it('creates an identity if the logins have no owner', () => {
     expect(decide({ unowned: [login('x')] })).toEqual({
       identityId: 'new',
       isNew: true,
@@ -23,7 +23,7 @@ describe('who shows logins', () => {
     });
   });
 
-  it('is the one that was created first of those who have them, of two at one moment the one whose id is first', () => {
+  it('selects the owner that was created first; if two were created at the same time, the lower id', () => {
     const found = [
       owned(identity('c', 2)),
       owned(identity('b', 1)),
@@ -33,9 +33,9 @@ describe('who shows logins', () => {
     expect(decide({ owned: found })).toMatchObject({ identityId: 'b', merge: ['b2', 'a', 'c'] });
   });
 
-  it('is one of them once, however many logins are theirs', () => {
-    const one = identity('a');
-    expect(decide({ owned: [owned(one, 'x'), owned(one, 'y')], proven: one })).toEqual({
+  it('counts an owner of several logins once', () => {
+    const owner = identity('a');
+    expect(decide({ owned: [owned(owner, 'x'), owned(owner, 'y')], proven: owner })).toEqual({
       identityId: 'a',
       isNew: false,
       link: [],
@@ -44,10 +44,10 @@ describe('who shows logins', () => {
   });
 });
 
-describe('a guest that is asked for', () => {
+describe('linkLogins for a guest', () => {
   const guest = identity('guest', 0, true);
 
-  it('stays who it is where nobody has the logins', () => {
+  it('keeps the guest if the logins have no owner', () => {
     expect(decide({ asked: guest, unowned: [login('x')] })).toMatchObject({
       identityId: 'guest',
       link: [login('x')],
@@ -55,7 +55,7 @@ describe('a guest that is asked for', () => {
     });
   });
 
-  it('never stays where somebody has them, though it was created first', () => {
+  it('merges the guest into the owner of the logins, even if the guest is older', () => {
     expect(decide({ asked: guest, owned: [owned(identity('a', 5))] })).toMatchObject({
       identityId: 'a',
       merge: ['guest'],
@@ -63,15 +63,15 @@ describe('a guest that is asked for', () => {
   });
 });
 
-describe('an authenticated identity that is asked for', () => {
+describe('linkLogins for an authenticated identity', () => {
   const asked = identity('asked', 9);
 
-  it('stays, though others were created first', () => {
+  it('keeps the identity, even if other owners are older', () => {
     const found = { asked, owned: [owned(identity('a')), owned(asked)], unowned: [login('x')] };
     expect(decide(found)).toMatchObject({ identityId: 'asked', link: [login('x')], merge: ['a'] });
   });
 
-  it('is not had by logins of others, or of nobody, unless a backend vouches for them', () => {
+  it('rejects logins of other owners or of none, unless a backend vouches for them', () => {
     for (const found of [
       { asked, owned: [owned(identity('a'))] },
       { asked, unowned: [login('x')] },
@@ -81,7 +81,7 @@ describe('an authenticated identity that is asked for', () => {
     }
   });
 
-  it('is had by the proof to be it, and not by the proof to be another', () => {
+  it('accepts a proof of the same identity and rejects a proof of another', () => {
     expect(decide({ asked, proven: asked })).toMatchObject({ identityId: 'asked', merge: [] });
     const another = { asked, proven: identity('a'), owned: [owned(asked)] };
     expect(() => decide(another)).toThrow("Logins don't match");

@@ -8,14 +8,14 @@ const KEY = Buffer.alloc(32, 7);
 const identity = { identityPoolId: POOL, identityId: IDENTITY };
 const INVALID = { state: 'invalid' };
 
-describe('a token that says which identity its bearer is', () => {
+describe('an OpenID token', () => {
   let now: number;
   const tokens = createOpenIdTokens({ key: KEY, now: () => now });
   beforeEach(() => {
     now = NEW_YEAR;
   });
 
-  it('says so, and whether a login was shown', () => {
+  it('names its identity and whether the identity is authenticated', () => {
     const open = (providers: string[]) => tokens.open(tokens.issue(identity, providers, 1));
     expect(open([])).toEqual({ state: 'valid', identity, isAuthenticated: false });
     expect(open(['p'])).toEqual({ state: 'valid', identity, isAuthenticated: true });
@@ -23,7 +23,7 @@ describe('a token that says which identity its bearer is', () => {
     expect(open(['unauthenticated'])).toMatchObject({ isAuthenticated: true });
   });
 
-  it('is good for its seconds', () => {
+  it('is valid for the requested number of seconds', () => {
     now = NEW_YEAR + 999;
     const token = tokens.issue(identity, [], 600);
     now = NEW_YEAR + 600_000 - 1;
@@ -32,16 +32,16 @@ describe('a token that says which identity its bearer is', () => {
     expect(tokens.open(token)).toEqual({ state: 'expired' });
   });
 
-  it('has room for as many providers as there can be', () => {
+  it('holds the maximum number of providers', () => {
     const providers = Array.from({ length: 10 }, (_, index) => `${index}`.padEnd(128, 'x'));
     expect(tokens.open(tokens.issue(identity, providers, 1))).toMatchObject({ state: 'valid' });
   });
 
-  it('is signed by us, as such a token', () => {
+  it('is invalid unless it was signed with our key, as an OpenID token', () => {
     const token = tokens.issue(identity, [], 600);
     const [header = '', payload = '', signature = ''] = token.split('.');
     const content = `${header}.${payload}`;
-    const others = [
+    const forgeries = [
       createOpenIdTokens({ key: Buffer.alloc(32, 8), now: () => now }).issue(identity, [], 600),
       `${content}.${createHmac('sha256', KEY).update(content).digest('base64url')}`,
       `${content}.${createSigner(KEY).signatureOf(content, ['session'])}`,
@@ -52,6 +52,6 @@ describe('a token that says which identity its bearer is', () => {
       `${Buffer.from('{"alg":"none"}').toString('base64url')}.${payload}.`,
       '',
     ];
-    for (const other of others) expect(tokens.open(other)).toEqual(INVALID);
+    for (const forged of forgeries) expect(tokens.open(forged)).toEqual(INVALID);
   });
 });

@@ -20,7 +20,7 @@ function issuer(now = NEW_YEAR, key = KEY) {
 }
 
 describe('temporary credentials', () => {
-  it('are those of one identity for an hour', () => {
+  it('are valid for one identity for an hour', () => {
     const { accessKeyId, secretAccessKey, sessionToken, expiresAt } = issuer().issue(IDENTITY);
     expect(accessKeyId).toMatch(/^ASIA[0-9A-F]{16}$/);
     expect(expiresAt).toBe(NEW_YEAR + 60 * 60 * 1000);
@@ -32,33 +32,33 @@ describe('temporary credentials', () => {
     expect(issuer(expiresAt).open(accessKeyId, sessionToken)).toEqual({ state: 'expired' });
   });
 
-  it('are new ones each time, with a secret of their own', () => {
+  it('are new on each call, with a secret of their own', () => {
     const [one, two] = [issuer().issue(IDENTITY), issuer().issue(IDENTITY)];
     expect(new Set([one.accessKeyId, two.accessKeyId]).size).toBe(2);
     expect(new Set([one.secretAccessKey, two.secretAccessKey]).size).toBe(2);
   });
 
-  const mine = issuer().issue(IDENTITY);
+  const own = issuer().issue(IDENTITY);
   const others = issuer().issue(OTHER);
   const dataset = { ...IDENTITY, datasetName: 'game' };
   const syncTokens = createSessionTokens({ key: KEY, now: () => NEW_YEAR, randomId: randomUUID });
   it.each([
-    ['the access key of another one', others.accessKeyId, mine.sessionToken],
-    ['one character changed', mine.accessKeyId, `A${mine.sessionToken.slice(1)}`],
-    ['nothing', mine.accessKeyId, ''],
-    ['text of any length', mine.accessKeyId, 'x'.repeat(100_000)],
-    ['a sync session token', mine.accessKeyId, syncTokens.issue(syncTokens.begin(), dataset)],
+    ['the access key of another identity', others.accessKeyId, own.sessionToken],
+    ['a changed token', own.accessKeyId, `A${own.sessionToken.slice(1)}`],
+    ['an empty token', own.accessKeyId, ''],
+    ['a long text', own.accessKeyId, 'x'.repeat(100_000)],
+    ['a sync session token', own.accessKeyId, syncTokens.issue(syncTokens.begin(), dataset)],
     [
       'a token of another key',
-      mine.accessKeyId,
+      own.accessKeyId,
       issuer(NEW_YEAR, Buffer.alloc(32, 4)).issue(IDENTITY).sessionToken,
     ],
-  ])('are not opened by %s', (_, accessKeyId, token) => {
+  ])('cannot be opened with %s', (_, accessKeyId, token) => {
     expect(issuer().open(accessKeyId, token)).toEqual({ state: 'invalid' });
   });
 });
 
-describe('who signed', () => {
+describe('the signer of a request', () => {
   const developer = { accessKeyId: 'local', secretAccessKey: 'local' };
   const verifyAt = (now: number) =>
     createSigV4Verifier({
@@ -95,7 +95,7 @@ describe('who signed', () => {
     return { method: 'GET', target: '/', headers, body: Buffer.alloc(0) };
   }
 
-  it('is the developer where there is no session token', async () => {
+  it('is the developer if there is no session token', async () => {
     expect(verifyAt(NEW_YEAR)(await signed(developer), 'cognito-sync')).toEqual({
       kind: 'developer',
       accountId: '000000000000',
@@ -108,31 +108,31 @@ describe('who signed', () => {
   });
 
   const credentials = issuer().issue(IDENTITY);
-  const stranger = { code: 'UnrecognizedClientException' };
+  const unknownClient = { code: 'UnrecognizedClientException' };
   it.each([
-    ['without its session token', { ...credentials, sessionToken: undefined }, stranger],
+    ['without its session token', { ...credentials, sessionToken: undefined }, unknownClient],
     [
       'as a developer with a session token',
       { ...developer, sessionToken: credentials.sessionToken },
-      { ...stranger, message: expect.stringContaining('unset AWS_SESSION_TOKEN') },
+      { ...unknownClient, message: expect.stringContaining('unset AWS_SESSION_TOKEN') },
     ],
     [
       'with the session token of another identity',
       { ...credentials, sessionToken: issuer().issue(OTHER).sessionToken },
-      stranger,
+      unknownClient,
     ],
     [
       'with another secret',
       { ...credentials, secretAccessKey: 'local' },
       { code: 'InvalidSignatureException' },
     ],
-  ])('is refused %s', async (_, { sessionToken, ...keys }, error) => {
+  ])('is rejected %s', async (_, { sessionToken, ...keys }, error) => {
     const request = await signed(sessionToken === undefined ? keys : { ...keys, sessionToken });
     const verify = verifyAt(NEW_YEAR);
     expect(() => verify(request, 'cognito-sync')).toThrow(expect.objectContaining(error));
   });
 
-  it('is refused when the hour is over', async () => {
+  it('is rejected after an hour', async () => {
     const later = NEW_YEAR + CREDENTIALS_LIFETIME_MS;
     const request = await signed(credentials, later);
     const verify = verifyAt(later);
@@ -144,7 +144,7 @@ describe('who signed', () => {
     );
   });
 
-  it('is refused where the session token was put there after signing', async () => {
+  it('is rejected if the session token was added after signing', async () => {
     const { sessionToken, ...keys } = credentials;
     const request = await signed(keys);
     const added = { ...request, headers: { ...request.headers, 'x-amz-security-token': sessionToken } };

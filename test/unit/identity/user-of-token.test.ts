@@ -12,22 +12,22 @@ describe('the user of a provider’s token', () => {
   });
 
   it.each([
-    ['no JWT', 'EAACEdEose0cBA'],
+    ['that is not a JWT', 'EAACEdEose0cBA'],
     ['of two parts', `${part('{}')}.${part('{"sub":"ann"}')}`],
     ['of four parts', `${jwt({ sub: 'ann' })}.x`],
-    ['in another alphabet', `${jwt({ sub: 'ann' })}+`],
+    ['in another encoding', `${jwt({ sub: 'ann' })}+`],
     ['without a subject', jwt({ name: 'ann' })],
     ['with an empty subject', jwt({ sub: '' })],
     ['with a number for a subject', jwt({ sub: 1 })],
     ['with a subject that cannot be stored', jwt({ sub: 'a\0' })],
-    ['of a list', jwt([{ sub: 'ann' }])],
-    ['of null', `x.${part('null')}.x`],
-    ['of no JSON', `x.${part('{')}.x`],
-  ])('is the hash of one that is %s', (_, token) => {
+    ['whose payload is a list', jwt([{ sub: 'ann' }])],
+    ['whose payload is null', `x.${part('null')}.x`],
+    ['whose payload is not JSON', `x.${part('{')}.x`],
+  ])('is the hash of a token %s', (_, token) => {
     expect(userOfToken(token)).toBe(hash('sha256', token, 'hex'));
   });
 
-  it('is nobody where there is none', () => {
+  it('cannot be read from an empty token', () => {
     expect(() => userOfToken('')).toThrow('Invalid login token.');
   });
 });

@@ -12,8 +12,8 @@ const [left, right] = ['a', 'b', 'c', 'd', 'e', 'f'].reduce<[string, string]>(
   ['', ''],
 );
 
-/** A collector whose time passes only while it sleeps; `pages` are the partition keys of each read in turn. */
-function collecting(pages: string[][], settings: Partial<typeof SETTINGS>, ended = false) {
+/** Creates a collector whose clock advances only while it sleeps. `pages` holds the partition keys of each read. */
+function collectFrom(pages: string[][], settings: Partial<typeof SETTINGS>, ended = false) {
   let now = 0;
   let sequenceNumber = 0;
   const stopping = new AbortController();
@@ -51,20 +51,20 @@ function collecting(pages: string[][], settings: Partial<typeof SETTINGS>, ended
 
 it('waits for the batching window, counted from the oldest record', async () => {
   const settings = { maximumBatchingWindowMs: 1_050 };
-  const { next } = collecting([['a', 'b'], [], ['c']], settings);
+  const { next } = collectFrom([['a', 'b'], [], ['c']], settings);
   expect(await next()).toEqual({ numbers: '1 2 3', now: 1_050 });
 });
 
 it('does not wait for the window once the batch is full', async () => {
   const settings = { maximumBatchingWindowMs: 300_000, batchSize: 3 };
-  const { next } = collecting([['a', 'b'], [], ['c']], settings);
+  const { next } = collectFrom([['a', 'b'], [], ['c']], settings);
   expect(await next()).toEqual({ numbers: '1 2 3', now: LOCAL_OPTIONS.pollIntervalMs });
 });
 
 it('does not wait at all without a window, or at the end of the shard', async () => {
-  expect(await collecting([['a', 'b']], {}).next()).toEqual({ numbers: '1 2', now: 0 });
+  expect(await collectFrom([['a', 'b']], {}).next()).toEqual({ numbers: '1 2', now: 0 });
   const settings = { maximumBatchingWindowMs: 300_000, parallelizationFactor: 2 };
-  const { collector, next } = collecting([[left, right, left]], settings, true);
+  const { collector, next } = collectFrom([[left, right, left]], settings, true);
   expect(await Promise.all([next(0), next(1)])).toMatchObject([
     { numbers: '1 3', now: 0 },
     { numbers: '2', now: 0 },
@@ -74,9 +74,9 @@ it('does not wait at all without a window, or at the end of the shard', async ()
   expect(collector.end()).toBe('drained');
 });
 
-it('gives each lane the records of its keys, within a window of its own', async () => {
+it('gives each lane the records of its keys within its own window', async () => {
   const settings = { maximumBatchingWindowMs: 1_000, parallelizationFactor: 2, batchSize: 2 };
-  const { next, stop } = collecting([[left], [], [right, left]], settings);
+  const { next, stop } = collectFrom([[left], [], [right, left]], settings);
   const [one, other] = await Promise.all([next(0), next(1)]);
   expect(one).toEqual({ numbers: '1 3', now: 100 });
   expect(other).toEqual({ numbers: '2', now: 1_100 });
@@ -84,7 +84,7 @@ it('gives each lane the records of its keys, within a window of its own', async 
   expect(await next(1)).toMatchObject({ numbers: '' });
 });
 
-it('assigns a key to the same lane always, and keys to all lanes', () => {
+it('always assigns a key to the same lane, and uses all lanes', () => {
   const keys = Array.from({ length: 1_000 }, (_, index) => `key${index}`);
   for (let factor = 1; factor <= 10; factor++) {
     const lanes = keys.map((key) => laneOf(key, factor));

@@ -4,7 +4,7 @@ import { evaluateBatch } from '../../../infra/local/event-source-mapping/batch-r
 const batch = ['101', '102', '103', '99999999999999999999999999999999999999999999999999000001'];
 const last = batch.length - 1;
 
-function judge(answer: unknown, reportBatchItemFailures = true) {
+function evaluate(answer: unknown, reportBatchItemFailures = true) {
   return evaluateBatch(batch, { kind: 'answered', answer }, { reportBatchItemFailures });
 }
 
@@ -14,14 +14,14 @@ function reported(...itemIdentifiers: unknown[]) {
 
 describe('a batch is done', () => {
   it.each([
-    ['no answer', undefined],
+    ['no response', undefined],
     ['null', null],
     ['an empty object', {}],
     ['a null list', { batchItemFailures: null }],
-    ['a missing list beside other members', { statusCode: 200 }],
+    ['other members without a list', { statusCode: 200 }],
     ['an empty list', { batchItemFailures: [] }],
   ])('after %s', (_name, answer) => {
-    expect(judge(answer)).toEqual({ outcome: 'done' });
+    expect(evaluate(answer)).toEqual({ outcome: 'done' });
   });
 });
 
@@ -29,12 +29,12 @@ describe('a batch is retried from the reported record', () => {
   it.each([
     ['the first', reported('101'), 0],
     ['one in the middle', reported('103'), 2],
-    ['the last, its number beyond 2^53', reported(batch[last]), last],
+    ['the last, with a number above 2^53', reported(batch[last]), last],
     ['the lowest of several, in any order', reported('103', '102', batch[last]), 1],
     ['one reported twice', reported('102', '102'), 1],
-    ['one reported with members we do not know', { batchItemFailures: [{ itemIdentifier: '102', x: 1 }] }, 1],
+    ['one reported with unknown members', { batchItemFailures: [{ itemIdentifier: '102', x: 1 }] }, 1],
   ])('%s', (_name, answer, index) => {
-    expect(judge(answer)).toEqual({ outcome: 'retryFrom', index, sequenceNumber: batch[index] });
+    expect(evaluate(answer)).toEqual({ outcome: 'retryFrom', index, sequenceNumber: batch[index] });
   });
 });
 
@@ -51,13 +51,13 @@ describe('a whole batch is retried', () => {
     ['one bad item among good ones', reported('103', '')],
     ['one unknown identifier among good ones', reported('103', '7')],
     ['an object in place of the list', { batchItemFailures: { itemIdentifier: '102' } }],
-    ['text in place of the list', { batchItemFailures: '102' }],
+    ['a string in place of the list', { batchItemFailures: '102' }],
     ['false in place of the list', { batchItemFailures: false }],
-    ['a list in place of the answer', reported('102').batchItemFailures],
-    ['text in place of the answer', 'OK'],
-    ['a number in place of the answer', 0],
+    ['a list in place of the response', reported('102').batchItemFailures],
+    ['a string in place of the response', 'OK'],
+    ['a number in place of the response', 0],
   ])('after %s', (_name, answer) => {
-    expect(judge(answer)).toEqual({ outcome: 'retryAll', reason: expect.any(String) });
+    expect(evaluate(answer)).toEqual({ outcome: 'retryAll', reason: expect.any(String) });
   });
 
   it('after the function threw', () => {
@@ -68,13 +68,13 @@ describe('a whole batch is retried', () => {
     }
   });
 
-  it('with a reason that quotes nothing of the answer', () => {
-    expect(JSON.stringify(judge(reported('secret value')))).not.toContain('secret');
+  it('with a reason that does not quote the response', () => {
+    expect(JSON.stringify(evaluate(reported('secret value')))).not.toContain('secret');
   });
 });
 
-it('takes any answer for success when the mapping does not ask for failed records', () => {
+it('treats any response as success if the mapping does not request failed records', () => {
   for (const answer of [undefined, 'OK', reported('102'), reported('')]) {
-    expect(judge(answer, false)).toEqual({ outcome: 'done' });
+    expect(evaluate(answer, false)).toEqual({ outcome: 'done' });
   }
 });

@@ -19,7 +19,7 @@ function open(now = () => 1_000) {
 }
 
 describe('checkpoints', () => {
-  it('are there again after a restart', async () => {
+  it('survive a restart', async () => {
     const before = await open();
     expect(before.get('shardId-000000000000')).toBeUndefined();
     await before.save('shardId-000000000000', '495903382714902566085596925383615');
@@ -37,7 +37,7 @@ describe('checkpoints', () => {
     expect((await open(() => 2_000)).startedAt).toBe(1_000);
   });
 
-  it('are on disk once their save resolves, whole at any moment, also when shards save at once', async () => {
+  it('are complete on disk after each save, even if shards save concurrently', async () => {
     const store = await open();
     let saving = true;
     const saves = Array.from({ length: 200 }, (_, index) => store.save(`shard-${index % 4}`, String(index)));
@@ -58,7 +58,7 @@ describe('checkpoints', () => {
     expect(await readdir(directory)).toEqual([FILE]);
   });
 
-  it('of different mappings do not meet', async () => {
+  it('of different mappings are separate', async () => {
     await (await open()).save('shard-0', '1');
     const other = await openCheckpointFile({ directory, functionName: 'other', streamName: 'cognito-sync' });
     expect(other.get('shard-0')).toBeUndefined();
@@ -73,7 +73,7 @@ describe('checkpoints', () => {
     expect((await open()).get('shard-0')).toBe('2');
   });
 
-  it('can be saved again after a save that failed', async () => {
+  it('can be saved again after a failed save', async () => {
     const store = await open();
     const blocker = join(directory, `${FILE}.tmp`);
     await mkdir(blocker);
@@ -83,24 +83,24 @@ describe('checkpoints', () => {
     expect((await open()).get('shard-0')).toBe('1');
   });
 
-  it('make their directory', async () => {
+  it('create their directory', async () => {
     directory = join(directory, 'made', 'here');
     await (await open()).save('shard-0', '1');
     expect((await open()).get('shard-0')).toBe('1');
   });
 });
 
-describe('a file that does not hold checkpoints', () => {
+describe('an invalid checkpoint file', () => {
   it.each([
-    ['nothing', ''],
-    ['half a file', '{"format":1,"startedAt":1,"shards":{"shardId-0'],
-    ['no object', '[]'],
+    ['empty', ''],
+    ['truncated', '{"format":1,"startedAt":1,"shards":{"shardId-0'],
+    ['not an object', '[]'],
     ['another format', '{"format":2,"startedAt":1,"shards":{}}'],
-    ['no start', '{"format":1,"shards":{}}'],
+    ['no start time', '{"format":1,"shards":{}}'],
     ['no shards', '{"format":1,"startedAt":1}'],
-    ['a sequence number that is none', '{"format":1,"startedAt":1,"shards":{"shard-0":"LATEST"}}'],
-    ['a sequence number cut short by a parser', '{"format":1,"startedAt":1,"shards":{"shard-0":4.9e55}}'],
-  ])('is refused with advice: %s', async (_name, text) => {
+    ['an invalid sequence number', '{"format":1,"startedAt":1,"shards":{"shard-0":"LATEST"}}'],
+    ['a sequence number rounded by a parser', '{"format":1,"startedAt":1,"shards":{"shard-0":4.9e55}}'],
+  ])('is rejected with a remedy: %s', async (_name, text) => {
     await writeFile(join(directory, FILE), text);
     const opening = open();
     await expect(opening).rejects.toThrow(SetupError);
@@ -109,12 +109,12 @@ describe('a file that does not hold checkpoints', () => {
     expect(await readFile(join(directory, FILE), 'utf8')).toBe(text);
   });
 
-  it('is refused when it cannot be read', async () => {
+  it('is rejected when it cannot be read', async () => {
     await mkdir(join(directory, FILE));
     await expect(open()).rejects.toThrow(SetupError);
   });
 
-  it('is refused when it cannot be written', async () => {
+  it('is rejected when it cannot be written', async () => {
     await mkdir(join(directory, `${FILE}.tmp`));
     await expect(open()).rejects.toThrow(SetupError);
     await expect(open()).rejects.toThrow(/cannot write/);

@@ -38,8 +38,8 @@ const textsOf = ({ Records }: KinesisStreamEvent) =>
   Records.map(({ kinesis }) => Buffer.from(kinesis.data, 'base64').toString());
 const payloadTexts = ({ payload }: { payload: string }) => textsOf(JSON.parse(payload));
 
-/** A function that breaks off at one record; `batches` are what it was invoked with. */
-function breakingAt(poison: string) {
+/** Creates a function that throws at one record. `batches` collects the records of each invocation. */
+function throwingAt(poison: string) {
   const batches: string[][] = [];
   const invoke = async (event: KinesisStreamEvent) => {
     batches.push(textsOf(event));
@@ -51,9 +51,9 @@ function breakingAt(poison: string) {
 const six = ['a', 'b', 'c', 'd', 'e', 'f'];
 
 describe('a record that breaks the function', () => {
-  it('is found by bisecting, and discarded alone; the order of the shard is kept', async () => {
+  it('is isolated by bisecting and discarded, without changing the order of the shard', async () => {
     const failures = memoryFailures();
-    const { batches, invoke } = breakingAt('c');
+    const { batches, invoke } = throwingAt('c');
     const settings = { ...SETTINGS, bisectBatchOnFunctionError: true, maximumRetryAttempts: 1 };
     const { mapping, checkpoint } = start({ texts: six }, { settings, invoke, failures });
     await until(() => expect(checkpoint()).toBe('6'));
@@ -79,9 +79,9 @@ describe('a record that breaks the function', () => {
     expect(JSON.stringify(logged)).not.toContain('secret');
   });
 
-  it('takes its batch with it without bisecting', async () => {
+  it('is discarded with its batch without bisecting', async () => {
     const failures = memoryFailures();
-    const { batches, invoke } = breakingAt('c');
+    const { batches, invoke } = throwingAt('c');
     const settings = { ...SETTINGS, batchSize: 4, maximumRetryAttempts: 0 };
     const { checkpoint } = start({ texts: six }, { settings, invoke, failures });
     await until(() => expect(checkpoint()).toBe('6'));
@@ -89,7 +89,7 @@ describe('a record that breaks the function', () => {
     expect(failures.kept.map(payloadTexts)).toEqual([['a', 'b', 'c', 'd']]);
   });
 
-  it('that it reports loses only those that come with it, under the request id of the last attempt', async () => {
+  it('is discarded with the records after it, under the last request id, if the function reports it', async () => {
     const failures = memoryFailures();
     const requestIds: string[] = [];
     const settings = { ...SETTINGS, maximumRetryAttempts: 1 };
@@ -123,9 +123,9 @@ describe('a record that breaks the function', () => {
 describe('a record that is too old', () => {
   const settings = { ...SETTINGS, maximumRecordAgeInSeconds: 60 };
 
-  it('is discarded before the function gets it, and those after it are not', async () => {
+  it('is discarded without an invocation, and later records are delivered', async () => {
     const failures = memoryFailures();
-    const { batches, invoke } = breakingAt('none');
+    const { batches, invoke } = throwingAt('none');
     const arrivedAt = (index: number) => (index < 2 ? 0 : 50_000);
     const { checkpoint } = start(
       { texts: six, arrivedAt },
@@ -139,10 +139,10 @@ describe('a record that is too old', () => {
     ]);
   });
 
-  it('is discarded once it has become too old between two attempts', async () => {
+  it('is discarded when it expires between two attempts', async () => {
     const failures = memoryFailures();
     let now = 0;
-    const { batches, invoke } = breakingAt('a');
+    const { batches, invoke } = throwingAt('a');
     const { mapping, checkpoint } = start(
       { texts: ['a'], arrivedAt: () => 0 },
       { settings, invoke, failures, now: () => now },
@@ -161,9 +161,9 @@ describe('a record that is too old', () => {
   });
 });
 
-it('discards a record that no invocation takes, and goes on with those around it', async () => {
+it('discards a record that exceeds the payload limit, and delivers the others', async () => {
   const failures = memoryFailures();
-  const { batches, invoke } = breakingAt('none');
+  const { batches, invoke } = throwingAt('none');
   const huge = 'x'.repeat(5 * 1024 * 1024);
   const { checkpoint } = start({ texts: ['a', huge, 'b'] }, { invoke, failures });
   await until(() => expect(checkpoint()).toBe('3'));
@@ -174,17 +174,17 @@ it('discards a record that no invocation takes, and goes on with those around it
   ]);
 });
 
-describe('a failure destination in trouble', () => {
+describe('a failing failure destination', () => {
   const settings = { ...SETTINGS, batchSize: 2, maximumRetryAttempts: 0 };
 
-  it('holds the shard until it has the records', async () => {
+  it('blocks the shard until it has stored the records', async () => {
     const failures = memoryFailures();
     let broken = true;
     const keep = vi.fn<typeof failures.keep>(async (record) => {
       if (broken) throw new Error('access denied');
       return failures.keep(record);
     });
-    const { batches, invoke } = breakingAt('b');
+    const { batches, invoke } = throwingAt('b');
     const { mapping, checkpoint } = start({ texts: six }, { settings, invoke, failures: { keep } });
     await until(() => expect(keep.mock.calls.length).toBeGreaterThan(3));
     expect(batches).toEqual([['a', 'b']]);
@@ -197,9 +197,9 @@ describe('a failure destination in trouble', () => {
     expect(failures.kept.map(payloadTexts)).toEqual([['a', 'b']]);
   });
 
-  it('does not hold up close; the records are delivered again', async () => {
+  it('does not delay close, and the checkpoint stays before the records', async () => {
     const keep = vi.fn(() => Promise.reject(new Error('access denied')));
-    const { invoke } = breakingAt('b');
+    const { invoke } = throwingAt('b');
     const { mapping, checkpoint } = start({ texts: six }, { settings, invoke, failures: { keep } });
     await until(() => expect(keep).toHaveBeenCalled());
     await mapping.close();
@@ -207,59 +207,59 @@ describe('a failure destination in trouble', () => {
   });
 });
 
-describe('several batches of a shard at once', () => {
+describe('concurrent batches of a shard', () => {
   const keys = Array.from({ length: 40 }, (_, index) => `key${index}`);
   const texts = Array.from({ length: 20 }, (_, round) => keys.map((key) => `${key}:${round}`)).flat();
   const settings = { ...SETTINGS, batchSize: 5, parallelizationFactor: 4 };
 
-  it('are as many as parallelizationFactor says, and no more', async () => {
-    let atOnce = 0;
-    let most = 0;
+  it('are limited by parallelizationFactor', async () => {
+    let inFlight = 0;
+    let maxInFlight = 0;
     const { promise: held, resolve: release } = Promise.withResolvers<void>();
     const { checkpoint } = start(
       { texts },
       {
         settings,
         async invoke() {
-          most = Math.max(most, ++atOnce);
+          maxInFlight = Math.max(maxInFlight, ++inFlight);
           await held;
-          atOnce -= 1;
+          inFlight -= 1;
         },
       },
     );
-    await until(() => expect(atOnce).toBe(4));
+    await until(() => expect(inFlight).toBe(4));
     release();
     await until(() => expect(checkpoint()).toBe(String(texts.length)));
-    expect(most).toBe(4);
+    expect(maxInFlight).toBe(4);
   });
 
-  it('go on while one fails, until so much is read ahead as may be held', async () => {
+  it('continue while one fails, up to the read-ahead limit', async () => {
     const done: string[] = [];
-    let healed = false;
+    let isFixed = false;
     const { mapping, checkpoint } = start(
       { texts },
       {
         settings,
         async invoke(event) {
-          if (!healed && textsOf(event).includes('key0:1')) throw new Error('stuck');
+          if (!isFixed && textsOf(event).includes('key0:1')) throw new Error('stuck');
           done.push(...textsOf(event));
         },
       },
     );
-    // Four batches of five for each of the four, counted from the first record not processed.
+    // Four batches of five records for each of four lanes, counted from the first unprocessed record.
     const ahead = 4 * 4 * 5;
-    const heldUp = () =>
+    const blocked = () =>
       texts.slice(0, ahead + Number(checkpoint() ?? 0)).filter((text) => !done.includes(text));
     await until(() => {
       expect(mapping.status().shards).toMatchObject([{ state: 'retrying', lastError: 'stuck' }]);
       expect(done.length).toBeGreaterThan(ahead / 2);
-      // All that is left of what is read is in the lane of that key.
-      expect(heldUp().length).toBeLessThan(ahead / 2);
+      // The unprocessed records that were read are all in the lane of that key.
+      expect(blocked().length).toBeLessThan(ahead / 2);
     });
     expect(done).not.toContain('key0:1');
     expect(Number(checkpoint() ?? 0)).toBeLessThan(texts.indexOf('key0:1') + 1);
     expect(done.length).toBeLessThanOrEqual(ahead + Number(checkpoint() ?? 0));
-    healed = true;
+    isFixed = true;
     await until(() => expect(checkpoint()).toBe(String(texts.length)));
     for (const key of keys) {
       const ofKey = done.filter((text) => text.startsWith(`${key}:`));

@@ -28,7 +28,7 @@ afterEach(async () => {
 
 const until = (condition: () => void) => vi.waitFor(condition, { timeout: 15_000, interval: 5 });
 
-const expired = () => new KinesisReaderError('iterator-expired', new Error('five minutes are over'));
+const expired = () => new KinesisReaderError('iterator-expired', new Error('the iterator has expired'));
 
 function start(overrides: Partial<EventSourceMappingDeps> & Pick<EventSourceMappingDeps, 'reader'>) {
   const mapping = startEventSourceMapping(mappingDeps({ logger, ...overrides }));
@@ -36,7 +36,7 @@ function start(overrides: Partial<EventSourceMappingDeps> & Pick<EventSourceMapp
   return mapping;
 }
 
-function collecting() {
+function createFunction() {
   const done: string[] = [];
   const invoke = async ({ Records }: KinesisStreamEvent) => {
     done.push(...Records.map(({ kinesis }) => Buffer.from(kinesis.data, 'base64').toString()));
@@ -46,18 +46,18 @@ function collecting() {
 
 const texts = (name: string, count: number) => Array.from({ length: count }, (_, index) => `${name}${index}`);
 
-describe('a reader in trouble', () => {
-  it('with iterators that keep expiring costs no record and repeats none', async () => {
+describe('a failing stream reader', () => {
+  it('loses and repeats no record when iterators keep expiring', async () => {
     let calls = 0;
     const fault = (call: Call) => (call === 'getRecords' && ++calls % 2 === 0 ? expired() : undefined);
     const { reader } = scriptedReader(new Map([['s0', { texts: texts('a', 200) }]]), fault);
-    const { done, invoke } = collecting();
+    const { done, invoke } = createFunction();
     start({ reader, invoke });
     await until(() => expect(done).toEqual(texts('a', 200)));
     expect(logger.warn).not.toHaveBeenCalled();
   });
 
-  it('with throttling and network errors costs no record and repeats none', async () => {
+  it('loses and repeats no record on throttling and network errors', async () => {
     let calls = 0;
     const fault = () => (++calls % 5 < 3 ? new Error('ProvisionedThroughputExceededException') : undefined);
     const shards = new Map([
@@ -65,18 +65,18 @@ describe('a reader in trouble', () => {
       ['s1', { texts: texts('b', 100) }],
     ]);
     const { reader } = scriptedReader(shards, fault);
-    const { done, invoke } = collecting();
+    const { done, invoke } = createFunction();
     start({ reader, invoke });
     await until(() => expect(done).toHaveLength(200));
     expect(done.filter((text) => text.startsWith('a'))).toEqual(texts('a', 100));
     expect(done.filter((text) => text.startsWith('b'))).toEqual(texts('b', 100));
   });
 
-  it('shows in the status, and is over with the next read', async () => {
+  it('appears in the status until the next successful read', async () => {
     let broken = true;
     const fault = (call: Call) => (broken && call === 'getRecords' ? new Error('socket hang up') : undefined);
     const { reader } = scriptedReader(new Map([['s0', { texts: ['a'] }]]), fault);
-    const { done, invoke } = collecting();
+    const { done, invoke } = createFunction();
     const mapping = start({ reader, invoke });
     const retrying = { state: 'retrying', lastError: expect.stringContaining('socket hang up') };
     await until(() => expect(mapping.status().shards).toMatchObject([retrying]));
@@ -85,30 +85,30 @@ describe('a reader in trouble', () => {
     await until(() => expect(done).toEqual(['a']));
   });
 
-  it('that never answers does not hold up close', async () => {
+  it('does not delay close if it never responds', async () => {
     const never = () => new Promise<never>(() => undefined);
     const { reader } = scriptedReader(new Map([['s0', { texts: [] }]]));
     const getRecords = vi.fn(never);
-    const silent = start({ reader: { ...reader, getRecords } });
+    const hangingRead = start({ reader: { ...reader, getRecords } });
     await until(() => expect(getRecords).toHaveBeenCalled());
-    await silent.close();
-    const mute = start({ reader: { ...reader, listShards: never } });
-    await mute.close();
+    await hangingRead.close();
+    const hangingList = start({ reader: { ...reader, listShards: never } });
+    await hangingList.close();
   });
 
-  it('delivers what it has read while further reads fail', async () => {
+  it('delivers the records already read while further reads fail', async () => {
     let calls = 0;
     const fault = (call: Call) => (call === 'getRecords' && ++calls > 1 ? new Error('reset') : undefined);
     const { reader } = scriptedReader(new Map([['s0', { texts: texts('a', 10) }]]), fault);
-    const { done, invoke } = collecting();
+    const { done, invoke } = createFunction();
     const settings = { ...SETTINGS, batchSize: 11, maximumBatchingWindowMs: 50 };
     start({ reader, invoke, settings });
     await until(() => expect(done).toEqual(texts('a', 10)));
   });
 
-  it('opens an idle iterator anew at the last record read', async () => {
+  it('reopens an idle iterator after the last record read', async () => {
     const { reader, opened } = scriptedReader(new Map([['s0', { texts: texts('a', 3) }]]));
-    const { done, invoke } = collecting();
+    const { done, invoke } = createFunction();
     let aheadMs = 0;
     start({ reader, invoke, now: () => Date.now() + aheadMs });
     await until(() => expect(done).toHaveLength(3));
@@ -120,13 +120,13 @@ describe('a reader in trouble', () => {
 });
 
 describe('shards', () => {
-  it('are begun when all their parents are processed', async () => {
+  it('are read after all their parents are processed', async () => {
     const shards = new Map<string, ScriptedShard>([
       ['parent-1', { texts: texts('a', 30), closed: true }],
       ['parent-2', { texts: texts('b', 30), closed: true, parents: ['aged-out'] }],
       ['child', { texts: texts('c', 3), parents: ['parent-1', 'parent-2'] }],
     ]);
-    const { done, invoke } = collecting();
+    const { done, invoke } = createFunction();
     const { promise: held, resolve: release } = Promise.withResolvers<void>();
     const { reader } = scriptedReader(shards);
     const mapping = start({
@@ -153,12 +153,12 @@ describe('shards', () => {
     ]);
   });
 
-  it('that a restart finds drained are drained again without being delivered', async () => {
+  it('that were drained before a restart are not delivered again', async () => {
     const shards = new Map<string, ScriptedShard>([
       ['parent', { texts: texts('a', 3), closed: true }],
       ['child', { texts: texts('c', 3), parents: ['parent'] }],
     ]);
-    const { done, invoke } = collecting();
+    const { done, invoke } = createFunction();
     const checkpoints = memoryCheckpoints(
       new Map([
         ['parent', '3'],
@@ -169,9 +169,9 @@ describe('shards', () => {
     await until(() => expect(done).toEqual(['c1', 'c2']));
   });
 
-  it('of another stream under the same name are read from their start', async () => {
+  it('of another stream with the same name are read from their start', async () => {
     const shards = new Map<string, ScriptedShard>([['s0', { texts: texts('a', 5) }]]);
-    const { done, invoke } = collecting();
+    const { done, invoke } = createFunction();
     const mapping = start({ reader: scriptedReader(shards).reader, invoke });
     await until(() => expect(mapping.status().shards).toMatchObject([{ sequenceNumber: '5' }]));
     shards.set('s0', { texts: texts('b', 3), startingSequenceNumber: '100' });
@@ -181,25 +181,25 @@ describe('shards', () => {
 
   it.each([
     ['with other sequence numbers', '100', false],
-    ['after it was seen to be gone, with the same sequence numbers', '0', true],
+    ['with the same sequence numbers, after its deletion was observed', '0', true],
   ])(
-    'of a stream made again are read though the old ones were drained: %s',
-    async (_name, first, seenGone) => {
+    'of a re-created stream are read even if the old ones were drained: %s',
+    async (_name, first, sawDeletion) => {
       const shards = new Map<string, ScriptedShard>([['s0', { texts: texts('a', 3), closed: true }]]);
       let gone = false;
       const { reader } = scriptedReader(shards, () => (gone ? notFound() : undefined));
-      const { done, invoke } = collecting();
+      const { done, invoke } = createFunction();
       const mapping = start({ reader, invoke });
       await until(() => expect(mapping.status().shards).toMatchObject([{ state: 'drained' }]));
-      gone = seenGone;
-      if (seenGone) await until(() => expect(mapping.status().shards).toEqual([]));
+      gone = sawDeletion;
+      if (sawDeletion) await until(() => expect(mapping.status().shards).toEqual([]));
       shards.set('s0', { texts: texts('b', 2), startingSequenceNumber: first });
       gone = false;
       await until(() => expect(done).toEqual([...texts('a', 3), ...texts('b', 2)]));
     },
   );
 
-  it('that vanish leave the status', async () => {
+  it('that no longer exist disappear from the status', async () => {
     const shards = new Map([
       ['s0', { texts: [] }],
       ['s1', { texts: [] }],
@@ -212,11 +212,11 @@ describe('shards', () => {
   });
 });
 
-describe('a checkpoint store in trouble', () => {
-  it('is tried until it works, before the next invocation', async () => {
+describe('a failing checkpoint store', () => {
+  it('is retried until it succeeds, before the next invocation', async () => {
     const saved = new Map<string, string>();
     const checkpoints = memoryCheckpoints(saved);
-    const { done, invoke } = collecting();
+    const { done, invoke } = createFunction();
     let broken = true;
     const save = vi.fn<CheckpointStore['save']>(async (...args) => {
       if (broken) throw new Error('no space left on device');
@@ -237,9 +237,9 @@ describe('a checkpoint store in trouble', () => {
     ]);
   });
 
-  it('does not hold up close; the batch is delivered again', async () => {
+  it('does not delay close, and the batch is delivered again', async () => {
     const checkpoints = memoryCheckpoints();
-    const { done, invoke } = collecting();
+    const { done, invoke } = createFunction();
     const save = vi.fn(() => Promise.reject(new Error('no space left on device')));
     const { reader } = scriptedReader(new Map([['s0', { texts: ['a', 'b'] }]]));
     const mapping = start({ reader, invoke, checkpoints: { ...checkpoints, save } });
@@ -250,7 +250,7 @@ describe('a checkpoint store in trouble', () => {
   });
 });
 
-it('backs off up to ten seconds, and from the start again after progress', async () => {
+it('backs off up to ten seconds, and starts over after progress', async () => {
   const pausesMs: number[] = [];
   const { reader } = scriptedReader(new Map([['s0', { texts: texts('a', 3) }]]));
   let attempts = 0;
@@ -259,7 +259,7 @@ it('backs off up to ten seconds, and from the start again after progress', async
     options: { pollIntervalMs: 7 },
     random: () => 0,
     async sleep(ms, signal) {
-      // Everything but the retries goes its way.
+      // Only the pauses before retries are recorded.
       if (ms === 7 || ms > 9_000) return sleep(ms, signal);
       pausesMs.push(ms);
     },
@@ -272,7 +272,7 @@ it('backs off up to ten seconds, and from the start again after progress', async
     },
   });
   await until(() => expect(attempts).toBe(13));
-  // Half of 100, 200, ... 10,000: the least that jitter leaves of them.
+  // Half of 100, 200, ... 10,000: the minimum with jitter.
   const full = [50, 100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000];
   expect(pausesMs).toEqual([...full, 50, 100, 200]);
 });

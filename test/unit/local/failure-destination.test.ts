@@ -45,7 +45,7 @@ const discarded = {
 };
 
 describe('a failure record', () => {
-  it('is the one of the AWS Lambda Developer Guide', () => {
+  it('equals the example in the AWS Lambda Developer Guide', () => {
     expect(JSON.parse(JSON.stringify(toFailureRecord(discarded, origin)))).toEqual({
       requestContext: {
         requestId: 'c9b8fa9f-5a7f-4a1b-af9c-0c604cde93a5',
@@ -69,7 +69,7 @@ describe('a failure record', () => {
     });
   });
 
-  it('is read again as what stood on the stream', () => {
+  it('is read back as the records of the stream', () => {
     const bytes = Buffer.from(JSON.stringify(toFailureRecord(discarded, origin)));
     expect(readFailureObject(bytes)).toEqual(
       records.map(({ sequenceNumber }, index) => ({
@@ -95,7 +95,7 @@ describe('a failure record', () => {
     '{"payload":"{\\"Records\\":[{}]}"}',
     '{"payload":"{\\"Records\\":[null]}"}',
     '{"payload":"{\\"Records\\":[{\\"eventID\\":\\"a:1\\",\\"eventSourceARN\\":\\"x/y\\",\\"kinesis\\":{\\"data\\":1}}]}"}',
-  ])('is told from other objects: %s', (text) => {
+  ])('is distinguished from other objects: %s', (text) => {
     expect(readFailureObject(Buffer.from(text))).toBeNull();
   });
 
@@ -113,29 +113,29 @@ describe('a failure record', () => {
     );
 
   it.each([
-    { kinesis: { approximateArrivalTimestamp: 1e300 }, says: 'arrival' },
-    { kinesis: { approximateArrivalTimestamp: -1e12 }, says: 'arrival' },
-    { kinesis: { approximateArrivalTimestamp: -62_135_596_800.002 }, says: 'arrival' },
-    { kinesis: { approximateArrivalTimestamp: 253_402_300_800 }, says: 'arrival' },
-    { members: { eventSourceARN: 'arn:stream/my\0stream' }, says: 'stream name contains a NUL' },
-    { members: { eventID: 'shard\0:1' }, says: 'shard name contains a NUL' },
-    { members: { eventID: 'shard\ud800:1' }, says: 'shard name contains a NUL' },
-    { kinesis: { sequenceNumber: '' }, says: 'sequence number' },
-    { kinesis: { sequenceNumber: '12\0' }, says: 'sequence number' },
-    { kinesis: { sequenceNumber: 'LATEST' }, says: 'sequence number' },
-    { kinesis: { sequenceNumber: '1'.repeat(130) }, says: 'sequence number' },
-  ])('that no table can hold is refused: $kinesis $members', ({ members = {}, kinesis = {}, says }) => {
+    { kinesis: { approximateArrivalTimestamp: 1e300 }, error: 'arrival' },
+    { kinesis: { approximateArrivalTimestamp: -1e12 }, error: 'arrival' },
+    { kinesis: { approximateArrivalTimestamp: -62_135_596_800.002 }, error: 'arrival' },
+    { kinesis: { approximateArrivalTimestamp: 253_402_300_800 }, error: 'arrival' },
+    { members: { eventSourceARN: 'arn:stream/my\0stream' }, error: 'stream name contains a NUL' },
+    { members: { eventID: 'shard\0:1' }, error: 'shard name contains a NUL' },
+    { members: { eventID: 'shard\ud800:1' }, error: 'shard name contains a NUL' },
+    { kinesis: { sequenceNumber: '' }, error: 'sequence number' },
+    { kinesis: { sequenceNumber: '12\0' }, error: 'sequence number' },
+    { kinesis: { sequenceNumber: 'LATEST' }, error: 'sequence number' },
+    { kinesis: { sequenceNumber: '1'.repeat(130) }, error: 'sequence number' },
+  ])('is rejected if no table can store it: $kinesis $members', ({ members = {}, kinesis = {}, error }) => {
     const read = () => readFailureObject(withSecond(members, kinesis));
     expect(read).toThrow(ValueRefusedError);
     expect(read).toThrow(/^record 1: /);
-    expect(read).toThrow(says);
+    expect(read).toThrow(error);
   });
 
-  it.each([-62_135_596_800, 253_402_300_799.999])('may have arrived at %d', (approximateArrivalTimestamp) => {
+  it.each([-62_135_596_800, 253_402_300_799.999])('accepts arrival at %d', (approximateArrivalTimestamp) => {
     expect(readFailureObject(withSecond({}, { approximateArrivalTimestamp }))).toHaveLength(2);
   });
 
-  it('has no response of a function that was never invoked', () => {
+  it('has no response if the function was never invoked', () => {
     const attempt = firstAttempt(records);
     const record = toFailureRecord({ ...discarded, attempt, condition: 'RecordAgeExceeded' }, origin);
     expect(record).not.toHaveProperty('responseContext');
@@ -160,7 +160,7 @@ describe('a failure directory', () => {
     );
   });
 
-  it('holds each record whole, also of the same second', async () => {
+  it('stores each record completely, even within the same second', async () => {
     const failures = createFailureDirectory({ directory, mappingUuid: 'uuid' });
     await Promise.all([failures.keep(record), failures.keep(record)]);
     const kept = await files();
@@ -173,7 +173,7 @@ describe('a failure directory', () => {
     }
   });
 
-  it('says so where it cannot be written', async () => {
+  it('throws if it cannot be written', async () => {
     await writeFile(join(directory, 'aws'), 'a file in the way');
     const failures = createFailureDirectory({ directory, mappingUuid: 'uuid' });
     await expect(failures.keep(record)).rejects.toThrow();

@@ -22,7 +22,7 @@ const record = {
 };
 
 describe('an event record', () => {
-  it('is the one of the AWS Lambda Developer Guide', () => {
+  it('equals the example in the AWS Lambda Developer Guide', () => {
     expect(toEventRecord(record, origin)).toEqual({
       kinesis: {
         kinesisSchemaVersion: '1.0',
@@ -41,7 +41,7 @@ describe('an event record', () => {
     });
   });
 
-  it('carries every byte of a part of a larger buffer, and no other', () => {
+  it('contains exactly the bytes of a view on a larger buffer', () => {
     const every = Uint8Array.from({ length: 258 }, (_, index) => index - 1);
     const { kinesis } = toEventRecord({ ...record, data: every.subarray(1, 257) }, origin);
     expect([...Buffer.from(kinesis.data, 'base64')]).toEqual([...every.subarray(1, 257)]);
@@ -50,7 +50,7 @@ describe('an event record', () => {
 });
 
 describe('an event', () => {
-  it('is JSON of exactly its records, their sizes counted in UTF-8', () => {
+  it('is JSON of its records, with sizes counted in UTF-8 bytes', () => {
     const records = [record, { ...record, partitionKey: 'käse-💡-"' }];
     const encoded = records.map((each) => encodeRecord(each, origin));
     const payload = eventPayload(encoded);
@@ -88,12 +88,12 @@ describe('a batch', () => {
     expect(measure(sizeOf(5) + 1)).toEqual({ count: 5, full: false });
   });
 
-  it('has one record where that alone exceeds the limit', () => {
+  it('contains one record even if it exceeds the limit', () => {
     expect(measureBatch(pending, { batchSize: 100, maxPayloadBytes: 10 })).toEqual({ count: 1, full: true });
     expect(measureBatch([one], { batchSize: 100, maxPayloadBytes: 10 })).toEqual({ count: 1, full: true });
   });
 
-  it('is empty of nothing', () => {
+  it('is empty without pending records', () => {
     expect(measureBatch([], { batchSize: 100, maxPayloadBytes: 1e6 })).toEqual({ count: 0, full: false });
   });
 });

@@ -7,7 +7,7 @@ import deployed from '../../../infra/stack/project-stream-mapping.json' with { t
 import { SetupError } from '../../../lib/common/errors.ts';
 
 describe('the settings of the deployed mapping', () => {
-  it('are those of its file, and lose nothing before the stream does', () => {
+  it('are read from its file, and discard records only by age', () => {
     expect(deployedMappingSettings()).toEqual({
       batchSize: deployed.batchSize,
       maximumBatchingWindowMs: deployed.batchWindow * 1000,
@@ -31,7 +31,7 @@ describe('the settings of the deployed mapping', () => {
     ['maximumRetryAttempts', 10_001],
     ['maximumRecordAgeInSeconds', 59],
     ['maximumRecordAgeInSeconds', 604_801],
-  ])('are refused where AWS refuses them: %s %d', (name, value) => {
+  ])('are rejected outside the limits of AWS: %s %d', (name, value) => {
     const settings = { ...deployed, [name]: value };
     expect(() => toMappingSettings(settings)).toThrow(SetupError);
     expect(() => toMappingSettings(settings)).toThrow(`project-stream-mapping.json: ${name} is ${value}`);
@@ -42,7 +42,7 @@ describe('the settings of the deployed mapping', () => {
     ['maximumRetryAttempts', 0],
     ['maximumRecordAgeInSeconds', -1],
     ['maximumRecordAgeInSeconds', 60],
-  ])('may be %s %d', (name, value) => {
+  ])('accept %s %d', (name, value) => {
     expect(toMappingSettings({ ...deployed, [name]: value })).toMatchObject({ [name]: value });
   });
 });

@@ -25,7 +25,7 @@ const tried = (count: number, retries = 0) => ({
 });
 
 describe('a batch that failed as a whole', () => {
-  it('is retried as often as maximumRetryAttempts says, then discarded', () => {
+  it('is retried maximumRetryAttempts times, then discarded', () => {
     const attempt = tried(3);
     expect(afterFailure(attempt, failed, once)).toEqual({
       step: 'retry',
@@ -36,7 +36,7 @@ describe('a batch that failed as a whole', () => {
     expect(afterFailure(tried(3), failed, { ...once, maximumRetryAttempts: 0 })).toEqual(exhausted);
   });
 
-  it('is retried without end at -1', () => {
+  it('is retried indefinitely if maximumRetryAttempts is -1', () => {
     const attempt = tried(1, 1_000_000);
     const endless = { ...bisecting, maximumRetryAttempts: -1 };
     expect(afterFailure(attempt, failed, endless)).toMatchObject({
@@ -49,7 +49,7 @@ describe('a batch that failed as a whole', () => {
     [2, [1, 1]],
     [5, [3, 2]],
     [500, [250, 250]],
-  ])('of %i records is split into %j, without using up a retry', (count, sizes) => {
+  ])('of %i records is split into %j, without counting a retry', (count, sizes) => {
     const attempt = tried(count, 1);
     const next = afterFailure(attempt, failed, { ...bisecting, maximumRetryAttempts: 0 });
     if (next.step !== 'split') throw new Error(next.step);
@@ -65,7 +65,7 @@ describe('a batch that failed as a whole', () => {
 });
 
 describe('a batch with a reported record', () => {
-  it.each([once, bisecting])('is retried from there, as a batch not tried before: %j', (settings) => {
+  it.each([once, bisecting])('is retried from that record, with no retries counted: %j', (settings) => {
     const attempt = tried(5, 1);
     expect(afterFailure(attempt, reported(3), settings)).toEqual({
       step: 'retry',
@@ -73,7 +73,7 @@ describe('a batch with a reported record', () => {
     });
   });
 
-  it('that is its first one has failed as a whole', () => {
+  it('counts as failed as a whole if the record is its first', () => {
     expect(afterFailure(tried(4), reported(0), once)).toMatchObject({
       step: 'retry',
       attempt: { retries: 1 },
@@ -88,13 +88,13 @@ describe('the age of records', () => {
   const now = 1_000_000;
   const aged = records(4, (index) => now - (ages[index] ?? 0) * 1_000);
 
-  it('ends the oldest ones, up to the first that is young enough', () => {
+  it('expires the oldest records, up to the first that is young enough', () => {
     expect(countExpired(aged, { maximumRecordAgeInSeconds: 60 }, now)).toBe(2);
     expect(countExpired(aged, { maximumRecordAgeInSeconds: 70 }, now)).toBe(0);
     expect(countExpired(aged, { maximumRecordAgeInSeconds: 60 }, now + 60_000)).toBe(4);
   });
 
-  it('does not matter at -1', () => {
+  it('is ignored if maximumRecordAgeInSeconds is -1', () => {
     expect(countExpired(aged, { maximumRecordAgeInSeconds: -1 }, Number.MAX_SAFE_INTEGER)).toBe(0);
   });
 });

@@ -19,7 +19,7 @@ function start(run: ScheduleDeps['run'], intervalMs = NEVER_MS): Schedule {
   return schedule;
 }
 
-/** A function whose runs end when told. */
+/** Creates a function whose runs end when the test resolves them. */
 function heldRuns() {
   const runs: PromiseWithResolvers<void>[] = [];
   const run = () => {
@@ -31,14 +31,14 @@ function heldRuns() {
 }
 
 describe('a schedule', () => {
-  it('runs at once and then on the interval', async () => {
+  it('runs immediately and then at every interval', async () => {
     const run = vi.fn(async () => undefined);
     start(run, 20);
     expect(run).toHaveBeenCalledTimes(1);
     await until(() => expect(run.mock.calls.length).toBeGreaterThan(3));
   });
 
-  it('pauses between the end of a run and the next', async () => {
+  it('pauses between the end of a run and the next run', async () => {
     const pauses: number[] = [];
     const sleep = async (ms: number) => {
       pauses.push(ms);
@@ -50,7 +50,7 @@ describe('a schedule', () => {
     expect(run.mock.calls.length).toBeGreaterThanOrEqual(pauses.length);
   });
 
-  it('pauses for five seconds at most after a run that failed, and then as before', async () => {
+  it('pauses for at most five seconds after a failed run', async () => {
     const pauses: number[] = [];
     const sleep = async (ms: number) => {
       pauses.push(ms);
@@ -74,7 +74,7 @@ describe('a schedule', () => {
     await until(() => expect(run).toHaveBeenCalledTimes(2));
   });
 
-  it('never overlaps: however many nudges come during a run, one run follows it', async () => {
+  it('never overlaps runs, and runs once more after any number of nudges during a run', async () => {
     const { runs, run } = heldRuns();
     const schedule = start(run, 1);
     for (let nudges = 0; nudges < 10; nudges += 1) schedule.nudge();
@@ -92,7 +92,7 @@ describe('a schedule', () => {
     await closed;
   });
 
-  it('does not run twice for nudges that one run has covered', async () => {
+  it('does not run again for nudges that a run has already covered', async () => {
     const { runs, run } = heldRuns();
     const schedule = start(run);
     schedule.nudge();
@@ -103,7 +103,7 @@ describe('a schedule', () => {
     expect(runs).toHaveLength(2);
   });
 
-  it('logs the first of failures in a row, and that it works again', async () => {
+  it('logs the first of consecutive failures, and the recovery', async () => {
     let failing = true;
     const run = vi.fn(async () => {
       if (failing) throw new Error('no database');
@@ -122,7 +122,7 @@ describe('a schedule', () => {
     await until(() => expect(logger.error).toHaveBeenCalledTimes(2));
   });
 
-  it('outlives a function that throws before it returns a promise', async () => {
+  it('survives a function that throws before it returns a promise', async () => {
     const run = vi.fn((): Promise<void> => {
       throw new Error('not even a promise');
     });
@@ -130,7 +130,7 @@ describe('a schedule', () => {
     await until(() => expect(run.mock.calls.length).toBeGreaterThan(2));
   });
 
-  it('closes at once when idle, and runs no more', async () => {
+  it('closes immediately when idle, and does not run again', async () => {
     const run = vi.fn(async () => undefined);
     const schedule = start(run);
     await pause(5);
@@ -140,7 +140,7 @@ describe('a schedule', () => {
     expect(run).toHaveBeenCalledTimes(1);
   });
 
-  it('waits with closing for the run under way, nudged or not', async () => {
+  it('waits for the current run before it closes, and does not run again if nudged', async () => {
     const { runs, run } = heldRuns();
     const schedule = start(run);
     schedule.nudge();

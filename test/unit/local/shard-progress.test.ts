@@ -43,7 +43,7 @@ it('keeps the checkpoint before the first record that is not processed', async (
   expect([saved(), progress.oldestArrival(), progress.ahead]).toEqual([['2', '5'], undefined, 0]);
 });
 
-it('never moves the checkpoint back, whichever save is late', async () => {
+it('never moves the checkpoint back after a failed save', async () => {
   let broken = true;
   const { progress, saved } = started(async () => {
     if (broken) throw new Error('no space left on device');

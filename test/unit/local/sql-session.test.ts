@@ -30,7 +30,7 @@ const execute = (portal: string) => frame('E', cString(portal), int32(0));
 const closeStatement = (name: string) => frame('C', cString(`S${name}`));
 const FLUSH = frame('H');
 
-/** A server that starts every unit with nothing, as the embedded database does. */
+/** Creates a server that keeps no statement or portal between units, like the embedded database. */
 function createServer() {
   const units: string[] = [];
   async function readOnly(messages: Uint8Array): Promise<Uint8Array> {
@@ -38,14 +38,14 @@ function createServer() {
     units.push(sent.map(typeOf).join(''));
     const statements = new Map<string, string>();
     const portals = new Map<string, string>();
-    const answers: Uint8Array[] = [];
+    const responses: Uint8Array[] = [];
     for (const message of sent.slice(0, -1)) {
-      const answer = answerTo(message, statements, portals);
-      answers.push(answer);
-      if (typeOf(answer) === 'E') break;
+      const response = respondTo(message, statements, portals);
+      responses.push(response);
+      if (typeOf(response) === 'E') break;
     }
     return Buffer.concat([
-      ...answers,
+      ...responses,
       frame('S', cString('TimeZone'), cString('UTC')),
       frame('Z', Buffer.from('T')),
     ]);
@@ -53,7 +53,7 @@ function createServer() {
   return { readOnly, units };
 }
 
-function answerTo(message: Uint8Array, statements: Map<string, string>, portals: Map<string, string>) {
+function respondTo(message: Uint8Array, statements: Map<string, string>, portals: Map<string, string>) {
   const first = readText(message, 5);
   const { next } = readCString(message, 5);
   const missing = (code: string) => errorResponse({ code, message: `${first} does not exist` });
@@ -106,53 +106,53 @@ async function* from(chunks: Uint8Array[]): AsyncGenerator<Uint8Array> {
   yield* chunks;
 }
 
-/** A connection; `send` gives the types of the frames that come back, tags and SQLSTATEs with theirs. */
+/** Opens a session. `send` returns the types of the received frames, with their tags or SQLSTATEs. */
 function connect(readOnly?: (messages: Uint8Array) => Promise<Uint8Array>) {
   const server = createServer();
   const session = createSqlSession(readOnly ?? server.readOnly);
   return {
     units: server.units,
     async send(...messages: Uint8Array[]): Promise<string> {
-      const answers: Uint8Array[] = [];
-      for (const message of messages) answers.push(await session.handle(message));
-      return (await split(Buffer.concat(answers))).map(inWords).join(' ');
+      const responses: Uint8Array[] = [];
+      for (const message of messages) responses.push(await session.handle(message));
+      return (await split(Buffer.concat(responses))).map(describeFrame).join(' ');
     },
     session,
   };
 }
 
-function inWords(answer: Uint8Array): string {
-  const type = typeOf(answer);
-  if (type === 'C') return `C(${readText(answer, 5)})`;
-  if (type === 'D' || type === 'T') return `${type}(${readText(answer, 5)})`;
-  if (type === 'E') return `E(${readErrorFields(answer).get('C')})`;
-  return type === 'Z' ? `Z${readText(Buffer.from([...answer, 0]), 5)}` : type;
+function describeFrame(response: Uint8Array): string {
+  const type = typeOf(response);
+  if (type === 'C') return `C(${readText(response, 5)})`;
+  if (type === 'D' || type === 'T') return `${type}(${readText(response, 5)})`;
+  if (type === 'E') return `E(${readErrorFields(response).get('C')})`;
+  return type === 'Z' ? `Z${readText(Buffer.from([...response, 0]), 5)}` : type;
 }
 
 describe('a simple query', () => {
-  it('gets the answer of one, and an idle session', async () => {
+  it('returns its result and an idle session', async () => {
     const { send } = connect();
     expect(await send(query('select 1'))).toBe('T(select 1) D(select 1) C(SELECT 1) ZI');
     expect(await send(query(''))).toBe('I ZI');
   });
 
-  it('is answered after an error as if nothing had been', async () => {
+  it('succeeds after an error', async () => {
     const { send } = connect();
     expect(await send(query('BEGIN'))).toBe('C(BEGIN) ZI');
     expect(await send(query('selec 1'))).toBe('E(42601) ZI');
     expect(await send(query('select 1'))).toBe('T(select 1) D(select 1) C(SELECT 1) ZI');
   });
 
-  it.each(['select 1; select 2', 'begin; select 1'])('of several statements is refused: %s', async (sql) => {
+  it.each(['select 1; select 2', 'begin; select 1'])('of several statements is rejected: %s', async (sql) => {
     const { session } = connect();
-    const [refused] = await split(await session.handle(query(sql)));
-    const fields = readErrorFields(refused ?? SYNC);
+    const [errorFrame] = await split(await session.handle(query(sql)));
+    const fields = readErrorFields(errorFrame ?? SYNC);
     expect(fields.get('C')).toBe('42601');
     expect(fields.get('M')).toContain('only one statement at a time');
     expect(fields.get('H')).toContain('one by one');
   });
 
-  it('runs after what was sent before it without a Sync', async () => {
+  it('runs after earlier messages without a Sync', async () => {
     const { send, units } = connect();
     expect(await send(parse('a', 'select 2'), query('select 1'))).toBe(
       '1 T(select 1) D(select 1) C(SELECT 1) ZI',
@@ -162,7 +162,7 @@ describe('a simple query', () => {
 });
 
 describe('the extended protocol', () => {
-  it('runs one Execute a unit and answers as one session would', async () => {
+  it('runs one Execute per unit, and responds like a single session', async () => {
     const { send, units } = connect();
     const two = [bind('', 'a'), describePortal(''), execute(''), bind('', 'a'), execute('')];
     expect(await send(parse('a', 'select 1'), ...two, SYNC)).toBe(
@@ -171,7 +171,7 @@ describe('the extended protocol', () => {
     expect(units).toEqual(['PBDES', 'PBES']);
   });
 
-  it('remembers a statement for the connection that prepared it, and for no other', async () => {
+  it('keeps a statement only for the connection that prepared it', async () => {
     const { send } = connect();
     expect(await send(parse('a', 'select 1'), describeStatement('a'), SYNC)).toBe('1 T(select 1) ZI');
     expect(await send(bind('', 'a'), execute(''), SYNC)).toBe('2 D(select 1) C(SELECT 1) ZI');
@@ -179,7 +179,7 @@ describe('the extended protocol', () => {
     expect(await connect().send(bind('', 'a'), SYNC)).toBe('E(26000) ZI');
   });
 
-  it('refuses a name that is taken and keeps the first statement', async () => {
+  it('rejects a duplicate statement name and keeps the first statement', async () => {
     const { send } = connect();
     await send(parse('a', 'select 1'), SYNC);
     expect(await send(parse('a', 'select 2'), SYNC)).toBe('E(42P05) ZI');
@@ -191,10 +191,10 @@ describe('the extended protocol', () => {
     ['DEALLOCATE', query('deallocate prepare "a"'), 'C(DEALLOCATE) ZI'],
     ['DEALLOCATE ALL', query('DEALLOCATE ALL'), 'C(DEALLOCATE ALL) ZI'],
     ['DISCARD ALL', query('discard all;'), 'C(DISCARD ALL) ZI'],
-  ])('forgets a statement after %s', async (_, message, answer) => {
+  ])('forgets a statement after %s', async (_, message, response) => {
     const { send } = connect();
     await send(parse('a', 'select 1'), SYNC);
-    expect(await send(message)).toBe(answer);
+    expect(await send(message)).toBe(response);
     expect(await send(bind('', 'a'), SYNC)).toBe('E(26000) ZI');
   });
 
@@ -204,7 +204,7 @@ describe('the extended protocol', () => {
     expect(await send(bind('', 'a'), SYNC)).toBe('E(26000) ZI');
   });
 
-  it('passes over the rest of a group after an error, to the Sync', async () => {
+  it('skips messages after an error, up to the next Sync', async () => {
     const { send } = connect();
     const failing = [parse('', 'select fail'), bind('', ''), execute('')];
     expect(await send(...failing, parse('b', 'select 1'), query('select 1'), FLUSH, SYNC)).toBe(
@@ -213,19 +213,19 @@ describe('the extended protocol', () => {
     expect(await send(bind('', 'b'), SYNC)).toBe('E(26000) ZI');
   });
 
-  it('answers at a Flush without saying it is ready', async () => {
+  it('responds to Flush without ReadyForQuery', async () => {
     const { send } = connect();
     expect(await send(parse('', 'select 1'), describeStatement(''), FLUSH)).toBe('1 T(select 1)');
     expect(await send(bind('', ''), execute(''), SYNC)).toBe('2 D(select 1) C(SELECT 1) ZI');
   });
 
-  it('has no portal left in a later unit', async () => {
+  it('closes portals at the end of a unit', async () => {
     const { send } = connect();
     expect(await send(parse('', 'select 1'), bind('p', ''), SYNC)).toBe('1 2 ZI');
     expect(await send(execute('p'), SYNC)).toBe('E(34000) ZI');
   });
 
-  it('answers control statements with their tag, and never sends them to the database', async () => {
+  it('returns the tag of a control statement without sending it to the database', async () => {
     const { send } = connect();
     const begin = [parse('b', 'BEGIN'), bind('', 'b'), describePortal(''), execute('')];
     const select = [parse('', 'select 1'), bind('', ''), execute('')];
@@ -233,7 +233,7 @@ describe('the extended protocol', () => {
     expect(await send(bind('', 'b'), execute(''), SYNC)).toBe('2 C(BEGIN) ZI');
   });
 
-  it('holds at most so much for one connection', async () => {
+  it('limits the size of the prepared statements of a connection', async () => {
     const { send } = connect();
     const large = 'x'.repeat(9 * 1024 * 1024);
     for (const name of ['a', 'b', 'c']) expect(await send(parse(name, large), SYNC)).toBe('1 ZI');
@@ -242,7 +242,7 @@ describe('the extended protocol', () => {
   });
 });
 
-describe('what the database refuses', () => {
+describe('an error response', () => {
   it.each([
     [new DatabaseError('statement ended after 5000 ms', '57014'), '57014', 'statement ended after 5000 ms'],
     [
@@ -254,26 +254,26 @@ describe('what the database refuses', () => {
     [new DatabaseError('the database is closed', '57P01'), '57P01', 'the database is closed'],
     [new DatabaseError('no such file', 'ENOENT'), 'XX000', 'no such file'],
     [new Error('some bug'), 'XX000', 'some bug'],
-  ])('is told to the client: %s', async (error, code, message) => {
+  ])('reports an error of the database: %s', async (error, code, message) => {
     let isFailing = true;
     const server = createServer();
     const { session, send } = connect((messages) =>
       isFailing ? Promise.reject(error) : server.readOnly(messages),
     );
-    const [refused] = await split(await session.handle(query('select 1')));
-    const fields = readErrorFields(refused ?? SYNC);
+    const [errorFrame] = await split(await session.handle(query('select 1')));
+    const fields = readErrorFields(errorFrame ?? SYNC);
     expect([fields.get('C'), fields.get('M')]).toEqual([code, message]);
     expect(fields.has('H')).toBe(code === '57014' || code === '54000');
     isFailing = false;
     expect(await send(query('select 1'))).toBe('T(select 1) D(select 1) C(SELECT 1) ZI');
   });
 
-  it('includes calls by message', async () => {
+  it('reports that FunctionCall is not supported', async () => {
     expect(await connect().send(frame('F', int32(1)))).toBe('E(0A000) ZI');
   });
 });
 
-describe('a message nobody can understand', () => {
+describe('an invalid message', () => {
   it.each([
     ['an unknown type', frame('?')],
     ['a string without an end', frame('Q', Buffer.from('select 1'))],
@@ -303,7 +303,7 @@ describe('control statements', () => {
     ['DEALLOCATE a', 'DEALLOCATE'],
     ['listen a', 'LISTEN'],
     ['UNLISTEN *', 'UNLISTEN'],
-  ])('%s', (sql, tag) => {
+  ])('include %j', (sql, tag) => {
     expect(controlStatement(sql)?.tag).toBe(tag);
   });
 
@@ -324,7 +324,7 @@ describe('control statements', () => {
     'begin; select 1',
     "set a = 'b'; /* and */ select 1",
     `set a = '${'x'.repeat(20_000)}'`,
-  ])('not: %s', (sql) => {
+  ])('do not include %j', (sql) => {
     expect(controlStatement(sql)).toBeUndefined();
   });
 
@@ -333,17 +333,17 @@ describe('control statements', () => {
     expect(controlStatement('DEALLOCATE "My""Name"')?.forgets).toEqual({ name: 'My"Name' });
   });
 
-  // In time that grows with the square of the length, this would take minutes, which is more than the test has.
-  it.each(["set 'x", 'set $a', '/*', 'set "', '--\n'])('are told from noise in linear time: %j', (noise) => {
+  // In quadratic time this would take minutes, longer than the timeout of the test.
+  it.each(["set 'x", 'set $a', '/*', 'set "', '--\n'])('are parsed in linear time: %j', (noise) => {
     expect(controlStatement(noise.repeat(200_000))).toBeUndefined();
   });
 });
 
-describe('what a client sends', () => {
+describe('readFrames', () => {
   const first = query('select 1');
   const second = parse('', 'select 2');
 
-  it.each([1, 2, 3, 7, 1_000])('is cut into messages, in pieces of %i bytes', async (size) => {
+  it.each([1, 2, 3, 7, 1_000])('splits a stream into messages, read in chunks of %i bytes', async (size) => {
     const bytes = Buffer.concat([first, second, first]);
     const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) =>
       bytes.subarray(at * size, (at + 1) * size),
@@ -352,7 +352,7 @@ describe('what a client sends', () => {
     expect(messages.map((message) => Buffer.from(message))).toEqual([first, second, first]);
   });
 
-  it('has lengths within reason', async () => {
+  it('rejects invalid lengths, and drops an incomplete message', async () => {
     const read = (bytes: number[], hasStarted: boolean) =>
       collect(readFrames(from([Buffer.from(bytes)]), () => hasStarted));
     await expect(read([81, 0xff, 0xff, 0xff, 0xff], true)).rejects.toThrow(ProtocolError);
@@ -363,19 +363,19 @@ describe('what a client sends', () => {
   });
 });
 
-describe('the first packet', () => {
+describe('the startup packet', () => {
   const packet = (version: number, ...fields: Uint8Array[]) =>
     Buffer.concat([int32(8 + Buffer.concat(fields).length), int32(version), ...fields]);
   const user = [cString('user'), cString('me')];
   const end = cString('');
 
-  it('may ask for what is not given', () => {
+  it('may request TLS, encryption or a cancellation', () => {
     expect(readStartupPacket(packet(80877103)).kind).toBe('ssl');
     expect(readStartupPacket(packet(80877104)).kind).toBe('encryption');
     expect(readStartupPacket(packet(80877102, int32(1), int32(2))).kind).toBe('cancel');
   });
 
-  it('is brought down to version 3.0', () => {
+  it('is negotiated down to version 3.0', () => {
     const plain = packet(0x00030000, ...user, end);
     expect(readStartupPacket(plain)).toEqual({ kind: 'start', reply: new Uint8Array() });
     expect(readStartupPacket(packet(0x00030002, ...user, cString('_pq_.a'), cString('1'), end))).toEqual({
@@ -388,7 +388,7 @@ describe('the first packet', () => {
     ['another version', packet(0x00020000, ...user, end)],
     ['no end', packet(0x00030000, ...user)],
     ['a name without a value', packet(0x00030000, Buffer.from('user'))],
-  ])('is refused with %s', (_, bytes) => {
+  ])('is rejected with %s', (_, bytes) => {
     expect(() => readStartupPacket(bytes)).toThrow(ProtocolError);
   });
 });

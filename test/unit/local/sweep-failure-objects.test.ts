@@ -29,7 +29,7 @@ it('removes failure objects after 90 days', async () => {
   expect(left.filter((entry) => entry.isFile()).map(({ name }) => name)).toEqual(['young']);
 });
 
-it('leaves alone what is behind a link', async () => {
+it('does not follow symbolic links', async () => {
   await put('elsewhere/old', 91);
   await mkdir(join(directory, 'failures'));
   await symlink(join(directory, 'elsewhere'), join(directory, 'failures', 'link'));
@@ -38,6 +38,6 @@ it('leaves alone what is behind a link', async () => {
   expect(await readdir(join(directory, 'elsewhere'))).toEqual(['old']);
 });
 
-it('has nothing to do where there was never a failure', async () => {
+it('removes nothing if the directory does not exist', async () => {
   expect(await sweepFailureObjects(join(directory, 'failures'), NEW_YEAR)).toBe(0);
 });

@@ -18,7 +18,7 @@ const readerOf = (...names: string[]): FileReader => ({
   files: new Map(names.map((name) => [at(name), fileStamp(at(name))])),
 });
 
-/** What is said at the next look that finds something. */
+/** Resolves to the stale readers of the first check that finds any. */
 function nextStale(readers: readonly FileReader[]): Promise<readonly FileReader[]> {
   const { promise, resolve } = Promise.withResolvers<readonly FileReader[]>();
   const watch = watchFiles({ readers: () => readers, onStale: resolve, intervalMs: 5 });
@@ -26,42 +26,42 @@ function nextStale(readers: readonly FileReader[]): Promise<readonly FileReader[
   return promise;
 }
 
-describe('a watch of files', () => {
+describe('watchFiles', () => {
   it.each([
-    ['written', () => writeFile(at('a'), 'second')],
-    ['written with as many bytes', () => writeFile(at('a'), 'again')],
+    ['overwritten', () => writeFile(at('a'), 'second')],
+    ['overwritten with as many bytes', () => writeFile(at('a'), 'again')],
     ['replaced', () => folder.write('a', 'again')],
     ['emptied', () => writeFile(at('a'), '')],
     ['removed', () => rm(at('a'))],
-  ])('names the one who has read a file that is %s since, and only that one', async (_, change) => {
+  ])('reports only the reader of a file that was %s', async (_, change) => {
     const [reader, other] = [readerOf('b', 'a'), readerOf('b')];
     const stale = nextStale([other, reader]);
     await change();
     expect(await stale).toEqual([reader]);
   });
 
-  it('sees what was changed before it began', async () => {
+  it('detects a change from before it started', async () => {
     const reader = readerOf('a');
     await folder.write('a', 'second');
     expect(await nextStale([reader])).toEqual([reader]);
   });
 
-  it('sees that a file is there which was not', async () => {
+  it('detects a file that did not exist before', async () => {
     const reader = readerOf('absent');
     const stale = nextStale([reader]);
     await folder.write('absent', 'now it is');
     expect(await stale).toEqual([reader]);
   });
 
-  it('tells at each look, until nobody has read what is not there any more', async () => {
+  it('reports a stale reader at each check until it is replaced', async () => {
     let readers = [readerOf('a')];
-    let told = 0;
-    const { promise: toldTwice, resolve } = Promise.withResolvers<void>();
+    let reports = 0;
+    const { promise: reportedTwice, resolve } = Promise.withResolvers<void>();
     const watch = watchFiles({
       readers: () => readers,
       onStale: () => {
-        told += 1;
-        if (told < 2) return;
+        reports += 1;
+        if (reports < 2) return;
         readers = [readerOf('a')];
         resolve();
       },
@@ -69,25 +69,25 @@ describe('a watch of files', () => {
     });
     onTestFinished(() => watch.close());
     await folder.write('a', 'second');
-    await toldTwice;
+    await reportedTwice;
     const other = nextStale([readerOf('b')]);
     await folder.write('b', 'second');
     await other;
-    expect(told).toBe(2);
+    expect(reports).toBe(2);
   });
 
-  it('says nothing once it is closed', async () => {
+  it('reports nothing after it is closed', async () => {
     const reader = readerOf('a');
-    const told: unknown[] = [];
+    const reports: unknown[] = [];
     const closed = watchFiles({
       readers: () => [reader],
-      onStale: (stale) => told.push(stale),
+      onStale: (stale) => reports.push(stale),
       intervalMs: 1,
     });
     closed.close();
     const open = nextStale([reader]);
     await folder.write('a', 'second');
     await open;
-    expect(told).toEqual([]);
+    expect(reports).toEqual([]);
   });
 });

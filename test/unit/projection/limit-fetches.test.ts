@@ -5,31 +5,31 @@ import { PayloadRefusedError, PayloadUnavailableError } from '../../../lib/strea
 const LIMITS = { atOnce: 2, maxBytes: 10, maxMs: 1_000, now: () => 0 };
 const urls = (count: number) => Array.from({ length: count }, (_, index) => `url ${index}`);
 
-/** What became of each fetch: the size it brought, or the name of its error. */
+/** Returns the size of each fetched payload, or the name of the error. */
 async function outcomes(fetches: Promise<Uint8Array>[]): Promise<(number | string)[]> {
   const settled = await Promise.allSettled(fetches);
-  return settled.map((one) => (one.status === 'fulfilled' ? one.value.length : one.reason.name));
+  return settled.map((result) => (result.status === 'fulfilled' ? result.value.length : result.reason.name));
 }
 
 describe('the fetches of one batch', () => {
-  it('run so many at once, and begin in their order', async () => {
-    const begun: string[] = [];
-    let underWay = 0;
-    let most = 0;
+  it('start in order and run concurrently up to the limit', async () => {
+    const started: string[] = [];
+    let inFlight = 0;
+    let maxInFlight = 0;
     const fetch = limitFetches(async (url) => {
-      begun.push(url);
-      underWay += 1;
-      most = Math.max(most, underWay);
+      started.push(url);
+      inFlight += 1;
+      maxInFlight = Math.max(maxInFlight, inFlight);
       await new Promise((resolve) => setImmediate(resolve));
-      underWay -= 1;
+      inFlight -= 1;
       return new Uint8Array(1);
     }, LIMITS);
     expect(await outcomes(urls(7).map(fetch))).toEqual(Array(7).fill(1));
-    expect(begun).toEqual(urls(7));
-    expect(most).toBe(2);
+    expect(started).toEqual(urls(7));
+    expect(maxInFlight).toBe(2);
   });
 
-  it('leave what would be too much for the memory to the next batch, which takes at least one', async () => {
+  it('stop at the memory limit, after at least one per batch', async () => {
     const batch = () => limitFetches(async () => new Uint8Array(25), { ...LIMITS, atOnce: 1 });
     for (let round = 0; round < 2; round += 1) {
       expect(await outcomes(urls(3).map(batch()))).toEqual([
@@ -40,7 +40,7 @@ describe('the fetches of one batch', () => {
     }
   });
 
-  it('leave what would take too long to the next batch', async () => {
+  it('stop at the time limit', async () => {
     let time = 0;
     const fetch = limitFetches(
       async () => {
@@ -57,11 +57,11 @@ describe('the fetches of one batch', () => {
     ]);
   });
 
-  it('end with the first that is unavailable, and not with one that is refused', async () => {
-    const asked: string[] = [];
+  it('stop at the first unavailable payload, but not at a refused one', async () => {
+    const requested: string[] = [];
     const fetch = limitFetches(
       async (url) => {
-        asked.push(url);
+        requested.push(url);
         if (url === 'url 0') throw new PayloadRefusedError('gone');
         if (url === 'url 2') throw new PayloadUnavailableError('busy');
         return new Uint8Array(1);
@@ -75,6 +75,6 @@ describe('the fetches of one batch', () => {
       PayloadUnavailableError.name,
       PayloadUnavailableError.name,
     ]);
-    expect(asked).toEqual(urls(3));
+    expect(requested).toEqual(urls(3));
   });
 });

@@ -5,10 +5,10 @@ import { z } from 'zod';
 import { SetupError } from '../../../lib/common/errors.ts';
 import shipped from '../../../sync-rules.ts';
 
-/** What is wrong with rules, as they may come from a file that no types were checked of. */
+/** Returns the problems of rules, which may come from a file without type checks. */
 function problemsOf(rules: unknown): readonly string[] {
   try {
-    // @ts-expect-error what these tests are about
+    // @ts-expect-error these tests pass invalid rules
     defineRules(rules);
   } catch (error) {
     if (error instanceof RulesError) return error.problems;
@@ -20,7 +20,7 @@ const ofKey = (options: unknown) => problemsOf({ datasets: { game: { keys: { sco
 const AT = 'datasets.game.keys.score';
 
 describe('rules', () => {
-  it('may say everything', () => {
+  it('accept every option', () => {
     expect(
       problemsOf({
         mode: 'observe',
@@ -46,7 +46,7 @@ describe('rules', () => {
     ).toEqual([]);
   });
 
-  it('need not say anything', () => {
+  it('may be empty', () => {
     const rules = defineRules({});
     expect(rules).toMatchObject({ mode: 'enforce', onRuleError: 'reject' });
     expect(rules.findDatasetRule('game')).toBeUndefined();
@@ -57,16 +57,16 @@ describe('rules', () => {
     expect(shipped.findDatasetRule('game')).toBeUndefined();
   });
 
-  it('are defined by what the package exports under its own name', () => {
+  it('are imported from the package by its own name', () => {
     expect(createRequire(import.meta.url).resolve('cognito-sync-backend/rules')).toMatch(
       /lib\/rules\/rules\.ts$/,
     );
   });
 });
 
-describe('defineRules refuses', () => {
-  it('everything that is wrong at once, in one line', () => {
-    const wrong = {
+describe('defineRules rejects', () => {
+  it('all problems together, in one line', () => {
+    const invalid = {
       mod: 'observe',
       onInvalid: 'ignore',
       datasets: { game: { unknownkeys: 'drop', keys: { score: { monotnic: 'increasing', maxBytes: -1 } } } },
@@ -78,14 +78,14 @@ describe('defineRules refuses', () => {
       'datasets.game.keys.score.monotnic: unknown option; did you mean monotonic?',
       'datasets.game.keys.score.maxBytes: must be an integer of 0 or more',
     ];
-    expect(problemsOf(wrong)).toEqual(problems);
-    // @ts-expect-error what this test is about
-    const define = () => defineRules(wrong);
+    expect(problemsOf(invalid)).toEqual(problems);
+    // @ts-expect-error this test passes invalid rules
+    const define = () => defineRules(invalid);
     expect(define).toThrow(SetupError);
     expect(define).toThrow(`invalid sync rules: ${problems.join('; ')}`);
   });
 
-  it('an option that is like no other, with those that there are', () => {
+  it('an unknown option, and lists the known ones', () => {
     expect(problemsOf({ colour: 1 })).toEqual([
       'colour: unknown option; use one of mode, onInvalid, onRuleError, datasets',
     ]);
@@ -151,8 +151,16 @@ describe('defineRules refuses', () => {
     ['a list', [], 'the rules: must be an object of options'],
     ['datasets in a list', { datasets: [] }, 'datasets: must be an object of rules by name or glob'],
     ['a dataset of null', { datasets: { game: null } }, 'datasets.game: must be an object of options'],
-    ['keys of text', { datasets: { game: { keys: 'a' } } }, 'datasets.game.keys: must be an object of rules'],
-    ['derive of text', { datasets: { game: { derive: 'a' } } }, 'datasets.game.derive: must be a function'],
+    [
+      'keys as a string',
+      { datasets: { game: { keys: 'a' } } },
+      'datasets.game.keys: must be an object of rules',
+    ],
+    [
+      'derive as a string',
+      { datasets: { game: { derive: 'a' } } },
+      'datasets.game.derive: must be a function',
+    ],
     ['a dataset without a name', { datasets: { '': {} } }, 'datasets: a name or glob must not be empty'],
     ['an unknown mode', { mode: 'off' }, 'mode: must be enforce or observe'],
     ['an unknown onRuleError', { onRuleError: 'drop' }, 'onRuleError: must be reject or revert or allow'],
@@ -178,17 +186,17 @@ describe('defineRules refuses', () => {
     ]);
   });
 
-  it('typing mistakes before anything runs, by types', () => {
+  it('mistakes at compile time, by types', () => {
     const define = [
-      // @ts-expect-error there is no such option
+      // @ts-expect-error unknown option
       () => defineRules({ datasets: { game: { keys: { score: { monotnic: 'increasing' } } } } }),
-      // @ts-expect-error there is no such choice
+      // @ts-expect-error unknown choice
       () => defineRules({ datasets: { game: { unknownKeys: 'dorp' } } }),
-      // @ts-expect-error a value is text
+      // @ts-expect-error a value is a string
       () => defineRules({ datasets: { game: { keys: { name: { rewrite: () => 1 } } } } }),
-      // @ts-expect-error rules do not wait
+      // @ts-expect-error rules are synchronous
       () => defineRules({ datasets: { game: { keys: { name: { validate: async () => true } } } } }),
-      // @ts-expect-error a schema is no regular expression
+      // @ts-expect-error a regular expression is not a schema
       () => defineRules({ datasets: { game: { keys: { name: { schema: /a/ } } } } }),
     ];
     expect(define).toHaveLength(5);
@@ -202,17 +210,17 @@ describe('the rule that applies', () => {
 
   it.each<[string, string[], string, string | undefined]>([
     ['is the exact name before any glob', ['game-1*', 'game-1', '*'], 'game-1', 'game-1'],
-    ['is the glob with most literal characters', ['*', 'g*', 'game*', 'ga*'], 'game-1', 'game*'],
-    ['is the first of globs with as many', ['*-1', 'ga*', 'g*1'], 'ga-1', '*-1'],
-    ['counts no star for a character', ['g****', 'ga*'], 'game', 'ga*'],
-    ['is none where nothing matches', ['game', 'g*x'], 'games', undefined],
-    ['is not what a prototype has', ['game'], 'constructor', undefined],
-    ['can be that of __proto__', ['*', '__proto__'], '__proto__', '__proto__'],
+    ['is the glob with the most literal characters', ['*', 'g*', 'game*', 'ga*'], 'game-1', 'game*'],
+    ['is the first of globs with equally many', ['*-1', 'ga*', 'g*1'], 'ga-1', '*-1'],
+    ['does not count stars as characters', ['g****', 'ga*'], 'game', 'ga*'],
+    ['does not exist if nothing matches', ['game', 'g*x'], 'games', undefined],
+    ['is not found on the prototype', ['game'], 'constructor', undefined],
+    ['may be named __proto__', ['*', '__proto__'], '__proto__', '__proto__'],
   ])('%s', (_, names, name, found) => {
     expect(pathOf(names, name)).toBe(found && `datasets.${found}`);
   });
 
-  it('is the same however often and for however many names it is looked up', () => {
+  it('is the same on repeated lookups of many names', () => {
     const { findDatasetRule } = defineRules({ datasets: { 'a*': {}, 'ab*': {}, exact: {} } });
     for (let round = 0; round < 2; round += 1) {
       for (let index = 0; index < 5_000; index += 1) {
@@ -224,7 +232,7 @@ describe('the rule that applies', () => {
     }
   });
 
-  it('is what was written when it was defined', () => {
+  it('does not change when its options are modified later', () => {
     const keys = { score: { maxBytes: 1 } };
     const rules = defineRules({ datasets: { game: { keys } } });
     keys.score.maxBytes = 100;
@@ -238,7 +246,7 @@ describe('the schema', () => {
     return 'value' in result;
   };
 
-  it.each(['0', '-0', '12', '-1.5', '1e3', '1E-3', '0.10'])('of a number takes %s', (text) => {
+  it.each(['0', '-0', '12', '-1.5', '1e3', '1E-3', '0.10'])('of a number accepts %s', (text) => {
     expect(accepts(number(), text)).toBe(true);
   });
 
@@ -258,13 +266,13 @@ describe('the schema', () => {
     '"1"',
     '١',
     1,
-  ])('of a number refuses %o', (value) => expect(accepts(number(), value)).toBe(false));
+  ])('of a number rejects %o', (value) => expect(accepts(number(), value)).toBe(false));
 
-  it.each(['', 'undefined', "{'a':1}", '{"a":1,}', 5])('of JSON refuses %o', (value) => {
+  it.each(['', 'undefined', "{'a':1}", '{"a":1,}', 5])('of JSON rejects %o', (value) => {
     expect(accepts(json(), value)).toBe(false);
   });
 
-  it('asks another one besides', () => {
+  it('may be combined with another schema', () => {
     expect(accepts(number(z.number().int()), '5')).toBe(true);
     expect(accepts(number(z.number().int()), '5.5')).toBe(false);
     expect(accepts(json(z.object({ stars: z.number().max(3) })), '{"stars":3}')).toBe(true);

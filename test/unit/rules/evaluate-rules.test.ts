@@ -9,7 +9,7 @@ import { IDENTITY, POOL } from '../../fixtures/sync/stream-events.ts';
 
 type Records = Record<string, unknown>;
 
-/** Nothing of it can be changed in place. */
+/** Freezes a value and all of its members. */
 function deepFreeze<Value>(value: Value): Value {
   if (typeof value === 'object' && value !== null) {
     Object.freeze(value);
@@ -38,7 +38,7 @@ const added = (newValue: string) => ({ newValue, op: 'replace' });
 const removed = (oldValue?: string) => ({ ...(oldValue === undefined ? {} : { oldValue }), op: 'remove' });
 const dropped = { op: 'remove' };
 
-/** The same answer as JSON, which has no members that are undefined. */
+/** Returns the answer as JSON, which has no undefined members. */
 const answerOf = (verdict: Verdict) =>
   verdict.kind === 'answer' ? JSON.parse(JSON.stringify(verdict.event)) : verdict;
 const recordsOf = (verdict: Verdict) => answerOf(verdict).datasetRecords ?? verdict;
@@ -50,87 +50,92 @@ const evaluate = (rules: RulesOptions, records: Records) =>
   evaluateRules(defineRules(rules), eventOf(records));
 const ofDataset = (game: DatasetOptions, records: Records, rules: RulesOptions = {}) =>
   evaluate({ ...rules, datasets: { game } }, records);
-/** One change of the key `a`, by its rule. */
+/** Evaluates one change of the key `a` with its rule. */
 const ofKey = (a: KeyOptions, change: object, rules: RulesOptions = {}) =>
   ofDataset({ keys: { a } }, { a: change }, rules);
-const isTaken = (a: KeyOptions, change: object) => ofKey(a, change).decisions.length === 0;
+const isAccepted = (a: KeyOptions, change: object) => ofKey(a, change).decisions.length === 0;
 
 describe('a change', () => {
   it.each<[string, KeyOptions, object, boolean]>([
-    ['of what the server owns', { serverOwned: true }, changed('1', '2'), false],
-    ['that makes what the server owns', { serverOwned: true }, added('2'), false],
-    ['that removes what the server owns', { serverOwned: true }, removed('1'), false],
-    ['of what is immutable', { immutable: true }, changed('1', '2'), false],
-    ['that removes what is immutable', { immutable: true }, removed('1'), false],
-    ['that makes what is immutable from then on', { immutable: true }, added('1'), true],
-    ['that removes what is not removable', { removable: false }, removed('1'), false],
+    ['of a server-owned key', { serverOwned: true }, changed('1', '2'), false],
+    ['that adds a server-owned key', { serverOwned: true }, added('2'), false],
+    ['that removes a server-owned key', { serverOwned: true }, removed('1'), false],
+    ['of an immutable key', { immutable: true }, changed('1', '2'), false],
+    ['that removes an immutable key', { immutable: true }, removed('1'), false],
+    ['that adds an immutable key', { immutable: true }, added('1'), true],
+    ['that removes a key that is not removable', { removable: false }, removed('1'), false],
     [
-      'by null, of what is not removable',
+      'to null of a key that is not removable',
       { removable: false },
       { ...changed('1', ''), newValue: null },
       false,
     ],
-    ['of what is not removable', { removable: false }, changed('1', '2'), true],
-    ['of as many bytes as may be', { maxBytes: 4 }, added('éé'), true],
-    ['of a byte more', { maxBytes: 3 }, added('éé'), false],
-    ['that removes what was too long', { maxBytes: 0 }, removed('long'), true],
-    ['that fits a schema', { schema: z.string().regex(/^\d+$/) }, added('12'), true],
-    ['that does not fit a schema', { schema: z.string().regex(/^\d+$/) }, added('x'), false],
+    ['of a key that is not removable', { removable: false }, changed('1', '2'), true],
+    ['to a value of maxBytes', { maxBytes: 4 }, added('éé'), true],
+    ['to a value of one byte more than maxBytes', { maxBytes: 3 }, added('éé'), false],
+    ['that removes a value that is too long', { maxBytes: 0 }, removed('long'), true],
+    ['that matches the schema', { schema: z.string().regex(/^\d+$/) }, added('12'), true],
+    ['that does not match the schema', { schema: z.string().regex(/^\d+$/) }, added('x'), false],
     [
-      'that a schema would coerce or complete',
+      'that the schema would coerce or complete',
       { schema: json(z.object({ a: z.string().default('') })) },
       added('{}'),
       true,
     ],
-    ['that removes what fits no schema', { schema: z.never() }, removed('1'), true],
-    ['up', { monotonic: 'increasing' }, changed('9', '10'), true],
-    ['to the same number in other letters', { monotonic: 'increasing' }, changed('10', '1e1'), true],
-    ['down', { monotonic: 'increasing' }, changed('10', '9'), false],
-    ['up where it must go down', { monotonic: 'decreasing' }, changed('9', '10'), false],
-    ['down where it must', { monotonic: 'decreasing' }, changed('10', '9'), true],
-    ['to what is no number', { monotonic: 'increasing' }, changed('1', 'x'), false],
-    ['to what is no number by JSON', { maxDelta: 100 }, added('0x10'), false],
-    ['from what is no number', { monotonic: 'increasing', maxDelta: 1 }, changed('x', '-5'), true],
-    ['from nothing', { monotonic: 'increasing', maxDelta: 1 }, added('500'), true],
-    ['by as much as may be', { maxDelta: 5 }, changed('10', '5'), true],
-    ['by more', { maxDelta: 5 }, changed('10', '4.9'), false],
+    ['that removes a value that does not match the schema', { schema: z.never() }, removed('1'), true],
+    ['that raises an increasing value', { monotonic: 'increasing' }, changed('9', '10'), true],
+    ['to the same number in another notation', { monotonic: 'increasing' }, changed('10', '1e1'), true],
+    ['that lowers an increasing value', { monotonic: 'increasing' }, changed('10', '9'), false],
+    ['that raises a decreasing value', { monotonic: 'decreasing' }, changed('9', '10'), false],
+    ['that lowers a decreasing value', { monotonic: 'decreasing' }, changed('10', '9'), true],
+    ['to a value that is not a number', { monotonic: 'increasing' }, changed('1', 'x'), false],
+    ['to a value that is not a JSON number', { maxDelta: 100 }, added('0x10'), false],
+    ['from a value that is not a number', { monotonic: 'increasing', maxDelta: 1 }, changed('x', '-5'), true],
+    ['from no value', { monotonic: 'increasing', maxDelta: 1 }, added('500'), true],
+    ['by maxDelta', { maxDelta: 5 }, changed('10', '5'), true],
+    ['by more than maxDelta', { maxDelta: 5 }, changed('10', '4.9'), false],
     [
-      'to what is too large to be compared',
+      'to a number too large to be compared',
       { monotonic: 'increasing' },
       changed('1', '9007199254740992'),
       false,
     ],
-    ['to the largest that can be', { monotonic: 'increasing' }, changed('1', '9007199254740991'), true],
-    ['to what is too far below zero', { monotonic: 'decreasing' }, changed('1', '-9007199254740992'), false],
     [
-      'from what is too large',
+      'to the largest number that can be compared',
+      { monotonic: 'increasing' },
+      changed('1', '9007199254740991'),
+      true,
+    ],
+    ['to a number too far below zero', { monotonic: 'decreasing' }, changed('1', '-9007199254740992'), false],
+    [
+      'from a number too large to be compared',
       { monotonic: 'increasing', maxDelta: 1 },
       changed('9007199254740993', '5'),
       true,
     ],
     [
-      'between two that are one as doubles',
+      'between numbers that are equal as doubles',
       { monotonic: 'increasing' },
       changed('9007199254740993', '9007199254740992'),
       false,
     ],
-    ['that adds what is too large', { maxDelta: 5 }, added('1e300'), false],
+    ['that adds a number that is too large', { maxDelta: 5 }, added('1e300'), false],
     ['that removes a number', { monotonic: 'increasing', maxDelta: 1 }, removed('10'), true],
-    ['that validate takes', { validate: () => true }, added('1'), true],
-    ['that validate says nothing of', { validate: () => undefined }, added('1'), true],
+    ['that validate accepts', { validate: () => true }, added('1'), true],
+    ['for which validate returns undefined', { validate: () => undefined }, added('1'), true],
     ['that validate refuses', { validate: () => false }, added('1'), false],
-    ['that validate refuses in words', { validate: () => 'no' }, added('1'), false],
-    ['that validate refuses in an empty text', { validate: () => '' }, added('1'), false],
-    ['that removes what validate keeps', { validate: ({ op }) => op !== 'remove' }, removed('1'), false],
-  ])('%s', (_, options, change, taken) => {
-    expect(isTaken(options, change)).toBe(taken);
+    ['that validate refuses with a reason', { validate: () => 'no' }, added('1'), false],
+    ['that validate refuses with an empty string', { validate: () => '' }, added('1'), false],
+    ['that validate refuses as a removal', { validate: ({ op }) => op !== 'remove' }, removed('1'), false],
+  ])('%s', (_, options, change, accepted) => {
+    expect(isAccepted(options, change)).toBe(accepted);
     const verdict = ofKey(options, change);
     const oldValue = 'oldValue' in change ? String(change.oldValue) : null;
     const refused = oldValue === null ? dropped : kept(oldValue);
-    expect(recordsOf(verdict)).toEqual({ a: taken ? change : refused });
+    expect(recordsOf(verdict)).toEqual({ a: accepted ? change : refused });
   });
 
-  it('is judged by the first rule that refuses it', () => {
+  it('is refused by the first rule that it violates', () => {
     const all: KeyOptions = {
       serverOwned: true,
       immutable: true,
@@ -153,7 +158,7 @@ describe('a change', () => {
     ]);
   });
 
-  it('is there only where something is another than before', () => {
+  it('exists only if a value differs from the stored one', () => {
     const records = {
       kept: kept('bad'),
       gone: dropped,
@@ -168,14 +173,14 @@ describe('a change', () => {
   });
 });
 
-describe('what is not valid', () => {
+describe('an invalid change', () => {
   const records = { had: changed('1', '2'), new: added('2'), gone: removed('1'), fine: added('f') };
   const keys = (onInvalid: object) =>
     Object.fromEntries(['had', 'new', 'gone'].map((key) => [key, { validate: () => false, ...onInvalid }]));
   const reverted = { had: kept('1'), new: dropped, gone: kept('1'), fine: added('f') };
 
   it.each(['revert', 'drop'] as const)(
-    'is by %s the old value, or removed where there is none',
+    'is reverted by %s, or dropped if there was no value',
     (onInvalid) => {
       const verdict = ofDataset({ keys: keys({}) }, records, { onInvalid });
       expect(recordsOf(verdict)).toEqual(reverted);
@@ -187,19 +192,19 @@ describe('what is not valid', () => {
     },
   );
 
-  it('is reverted where nothing is said', () => {
+  it('is reverted by default', () => {
     expect(recordsOf(ofDataset({ keys: keys({}) }, records))).toEqual(reverted);
   });
 
   it.each<[string, RulesOptions['onInvalid'], DatasetOptions['onInvalid'], KeyOptions['onInvalid'], boolean]>(
     [
       ['all rules', 'reject', undefined, undefined, true],
-      ['the dataset, before all rules', 'reject', 'drop', undefined, false],
+      ['the dataset over all rules', 'reject', 'drop', undefined, false],
       ['the dataset', 'revert', 'reject', undefined, true],
-      ['the key, before the dataset', 'reject', 'reject', 'revert', false],
+      ['the key over the dataset', 'reject', 'reject', 'revert', false],
       ['the key', undefined, undefined, 'reject', true],
     ],
-  )('is dealt with by what is said for %s', (_, ofRules, dataset, key, isRejected) => {
+  )('follows the onInvalid of %s', (_, ofRules, dataset, key, isRejected) => {
     const onInvalid = <Choice>(choice: Choice | undefined) =>
       choice === undefined ? {} : { onInvalid: choice };
     const verdict = ofDataset(
@@ -210,7 +215,7 @@ describe('what is not valid', () => {
     expect(verdict.kind).toBe(isRejected ? 'rejected' : 'answer');
   });
 
-  it('rejects the call by the first such key of the event, in the words of validate', () => {
+  it('rejects the call for the first such key of the event, with the reason of validate', () => {
     const verdict = ofDataset(
       {
         keys: {
@@ -230,28 +235,28 @@ describe('what is not valid', () => {
     });
   });
 
-  it('is explained without the value, also where a schema quotes it', () => {
+  it('is explained without the value, even if a schema quotes it', () => {
     const schema = json(z.object({ stars: z.number({ error: ({ input }) => `${input}?` }) }));
     const verdict = ofKey({ schema, onInvalid: 'reject' }, added('{"stars":"secret"}'));
     expect(reasonOf(verdict)).toBe('a: its value does not match the schema');
     expect(JSON.stringify(verdict)).not.toContain('secret');
   });
 
-  it('is explained without names out of the value', () => {
+  it('is explained without names from the value', () => {
     const schema = json(z.record(z.string(), z.number()));
     const verdict = ofKey({ schema, onInvalid: 'reject' }, added('{"secret":"text"}'));
     expect(reasonOf(verdict)).toBe('a: its value does not match the schema');
     expect(JSON.stringify(verdict)).not.toContain('secret');
   });
 
-  it('leaves room for the reason beside a long key', () => {
+  it('is explained with a long key truncated', () => {
     const key = 'k'.repeat(1_024);
     expect(
       reasonOf(ofDataset({ keys: { '*': { maxBytes: 0, onInvalid: 'reject' } } }, { [key]: added('1') })),
     ).toBe(`${'k'.repeat(100)}: its value is longer than 0 bytes`);
   });
 
-  it('is explained in one line that drives no terminal, whatever the key', () => {
+  it('is explained in one line with control characters of the key escaped', () => {
     const key = 'evil\u001b[31m\nforged "line" \u009b\u2028\u202e é';
     const game: DatasetOptions = { keys: { '*': { maxBytes: 0, onInvalid: 'reject' } } };
     const verdict = ofDataset(game, { [key]: added('1') });
@@ -261,7 +266,7 @@ describe('what is not valid', () => {
     expect(verdict.decisions).toMatchObject([{ key }]);
   });
 
-  it('is explained apart where it is too large, as the number itself is right', () => {
+  it('has its own reason if a valid number is too large to be compared', () => {
     const change = added('9007199254740992');
     expect(reasonOf(ofKey({ maxDelta: 1, onInvalid: 'reject' }, change))).toBe(
       'a: its value is too large to be compared',
@@ -273,11 +278,11 @@ describe('a key without a rule', () => {
   const records = { a: added('1'), had: changed('1', '2'), gone: removed('1'), known: added('1') };
   const keys = { known: {} };
 
-  it('is taken where nothing is said', () => {
+  it('is accepted by default', () => {
     expect(recordsOf(ofDataset({ keys }, records))).toEqual(records);
   });
 
-  it('is dropped or reverted by drop, and can be removed', () => {
+  it('is dropped or reverted with drop, and can be removed', () => {
     const verdict = ofDataset({ keys, unknownKeys: 'drop', onInvalid: 'reject' }, records);
     expect(recordsOf(verdict)).toEqual({ ...records, a: dropped, had: kept('1') });
     expect(decisionsOf(verdict)).toEqual([
@@ -286,14 +291,14 @@ describe('a key without a rule', () => {
     ]);
   });
 
-  it('rejects the call by reject', () => {
+  it('rejects the call with reject', () => {
     expect(reasonOf(ofDataset({ keys, unknownKeys: 'reject' }, records))).toBe(
       'a: there is no rule for this key',
     );
     expect(ofDataset({ keys, unknownKeys: 'reject' }, { gone: removed('1') }).kind).toBe('answer');
   });
 
-  it.each(['__proto__', 'constructor', 'hasOwnProperty'])('called %s is a key like any other', (key) => {
+  it.each(['__proto__', 'constructor', 'hasOwnProperty'])('named %s is an ordinary key', (key) => {
     const sent = JSON.parse(`{${JSON.stringify(key)}:{"newValue":"1","op":"replace"}}`);
     const verdict = ofDataset({ keys, unknownKeys: 'drop', derive: ({ set }) => set('known', 'x') }, sent);
     expect(Object.entries(recordsOf(verdict))).toEqual([
@@ -304,7 +309,7 @@ describe('a key without a rule', () => {
 });
 
 describe('rewrite', () => {
-  it('makes another value, which is judged', () => {
+  it('replaces the value, and the other rules apply to the new one', () => {
     const a: KeyOptions = { rewrite: ({ value }) => value.trim(), maxBytes: 2 };
     expect(recordsOf(ofKey(a, added(' ab ')))).toEqual({ a: added('ab') });
     expect(decisionsOf(ofKey(a, added(' ab ')))).toEqual([['keys.a', 'a', 'rewritten']]);
@@ -312,29 +317,29 @@ describe('rewrite', () => {
     expect(ofKey(a, added('ab')).decisions).toEqual([]);
   });
 
-  it('makes no change of one back to the old value', () => {
+  it('leaves no change if it returns the old value', () => {
     const a: KeyOptions = { rewrite: ({ value }) => value.trim(), immutable: true };
     expect(recordsOf(ofKey(a, changed('ab', ' ab ')))).toEqual({ a: kept('ab') });
   });
 
-  it('is asked of what is changed alone, and told of it', () => {
-    const asked: object[] = [];
+  it('is called only for new values, with the change', () => {
+    const calls: object[] = [];
     const rewrite: KeyOptions['rewrite'] = (change) => {
-      asked.push({ ...change });
+      calls.push({ ...change });
       return change.value;
     };
     ofDataset({ keys: { '*': { rewrite } } }, { a: changed('1', '2'), b: kept('1'), c: removed('1') });
-    expect(asked).toEqual([
+    expect(calls).toEqual([
       { identityId: IDENTITY, datasetName: 'game', key: 'a', value: '2', oldValue: '1' },
     ]);
   });
 });
 
 describe('validate', () => {
-  it('is told of the change, and of the records as they were', () => {
-    const asked: object[] = [];
+  it('receives the change and the stored records', () => {
+    const calls: object[] = [];
     const validate: KeyOptions['validate'] = (change) => {
-      asked.push({ ...change, records: { ...change.records } });
+      calls.push({ ...change, records: { ...change.records } });
       return true;
     };
     ofDataset(
@@ -342,14 +347,14 @@ describe('validate', () => {
       { a: changed('1', '2'), b: kept('b'), c: removed('1'), d: added('n') },
     );
     const about = { identityId: IDENTITY, datasetName: 'game', records: { a: '1', b: 'b', c: '1' } };
-    expect(asked).toEqual([
+    expect(calls).toEqual([
       { ...about, key: 'a', op: 'replace', oldValue: '1', newValue: '2' },
       { ...about, key: 'c', op: 'remove', oldValue: '1', newValue: undefined },
       { ...about, key: 'd', op: 'replace', oldValue: undefined, newValue: 'n' },
     ]);
   });
 
-  it('has no effect by what it does to what it is given', () => {
+  it('has no effect when it modifies its arguments', () => {
     const validate: KeyOptions['validate'] = (change) => {
       Object.assign(change, { newValue: 'x', oldValue: 'y', key: 'z' });
       return Reflect.set(change.records, 'a', 'x') ? 'the records can be changed' : true;
@@ -367,13 +372,13 @@ describe('derive', () => {
     },
   };
 
-  it('sets what the server owns', () => {
+  it('sets server-owned keys', () => {
     const verdict = ofDataset(badge, { score: changed('1', '101') });
     expect(recordsOf(verdict)).toEqual({ score: changed('1', '101'), badge: added('gold') });
     expect(decisionsOf(verdict)).toEqual([['derive', 'badge', 'derived']]);
   });
 
-  it('counts before what the device wants of it, and where it is so already says nothing', () => {
+  it('takes precedence over the device, and reports nothing if the value is already stored', () => {
     expect(recordsOf(ofDataset(badge, { score: kept('101'), badge: changed('gold', 'lead') }))).toEqual({
       score: kept('101'),
       badge: kept('gold'),
@@ -381,7 +386,7 @@ describe('derive', () => {
     expect(ofDataset(badge, { score: kept('101'), badge: kept('gold') }).decisions).toEqual([]);
   });
 
-  it('sees the records as they will be, frozen and without a prototype', () => {
+  it('receives the resulting records, frozen and without a prototype', () => {
     let seen: unknown;
     const derive: DatasetOptions['derive'] = ({ records }) => {
       seen = records;
@@ -401,7 +406,7 @@ describe('derive', () => {
     ]);
   });
 
-  it('removes, adds where a tombstone is, and the last word counts', () => {
+  it('removes keys, adds keys over tombstones, and applies the last call for a key', () => {
     const derive: DatasetOptions['derive'] = ({ set, remove }) => {
       remove('a');
       remove('never');
@@ -422,17 +427,22 @@ describe('derive', () => {
 
   it.each<[string, KeyOptions, object, object]>([
     ['too long', { maxBytes: 3 }, kept('old'), kept('old')],
-    ['too long beside what the device may', { maxBytes: 3 }, changed('old', 'new'), changed('old', 'new')],
-    ['too long where nothing was', { maxBytes: 3, onInvalid: 'drop' }, added('new'), added('new')],
-    ['against immutable', { immutable: true }, kept('old'), kept('old')],
-    ['against what is no number', { monotonic: 'increasing' }, kept('old'), kept('old')],
-    ['against validate', { validate: ({ newValue }) => newValue !== 'derived' }, added('n'), added('n')],
-  ])('is judged like the device: %s stays as it would be without it', (_, a, change, expected) => {
+    [
+      'too long next to a valid change of the device',
+      { maxBytes: 3 },
+      changed('old', 'new'),
+      changed('old', 'new'),
+    ],
+    ['too long for a new key', { maxBytes: 3, onInvalid: 'drop' }, added('new'), added('new')],
+    ['a change of an immutable key', { immutable: true }, kept('old'), kept('old')],
+    ['not a number', { monotonic: 'increasing' }, kept('old'), kept('old')],
+    ['refused by validate', { validate: ({ newValue }) => newValue !== 'derived' }, added('n'), added('n')],
+  ])('has no effect if it violates the rules: %s', (_, a, change, expected) => {
     const derive: DatasetOptions['derive'] = ({ set }) => set('a', 'derived');
     expect(recordsOf(ofDataset({ keys: { a }, derive }, { a: change }))).toEqual({ a: expected });
   });
 
-  it('rejects the call where its key says so', () => {
+  it('rejects the call if onInvalid of its key is reject', () => {
     const derive: DatasetOptions['derive'] = ({ set }) => set('a', 'derived');
     expect(reasonOf(ofDataset({ keys: { a: { maxBytes: 3, onInvalid: 'reject' } }, derive }, {}))).toBe(
       'a: its value is longer than 3 bytes',
@@ -440,7 +450,7 @@ describe('derive', () => {
     expect(recordsOf(ofDataset({ unknownKeys: 'drop', derive }, {}))).toEqual({});
   });
 
-  it('is rewritten like the device', () => {
+  it('is rewritten like a value of the device', () => {
     const derive: DatasetOptions['derive'] = ({ set }) => set('a', ' x ');
     expect(
       recordsOf(ofDataset({ keys: { a: { rewrite: ({ value }) => value.trim() } }, derive }, {})),
@@ -449,7 +459,7 @@ describe('derive', () => {
     });
   });
 
-  it('cannot be gone on with when it has returned', () => {
+  it('cannot set keys after it has returned', () => {
     let later: (() => void) | undefined;
     const derive: DatasetOptions['derive'] = ({ set }) => {
       later = () => set('a', '1');
@@ -458,7 +468,7 @@ describe('derive', () => {
     expect(() => later?.()).toThrow('derive has returned');
   });
 
-  it('makes no more records than a dataset may have', () => {
+  it('rejects the call if the dataset would have more than 1024 records', () => {
     const records = (count: number) =>
       Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, kept('v')]));
     const derive: DatasetOptions['derive'] = ({ set }) => set('one more', '1');
@@ -468,7 +478,7 @@ describe('derive', () => {
       reason: 'the dataset would have more than 1024 records',
       decisions: [expect.objectContaining({ rule: 'datasets.game.derive', key: null, action: 'rejected' })],
     });
-    // The service has its own limit, which may be another.
+    // The service has its own limit, which may differ.
     expect(ofDataset({ derive: () => undefined }, { ...records(1_100), new: added('1') }).kind).toBe(
       'answer',
     );
@@ -478,7 +488,8 @@ describe('derive', () => {
 describe('a broken rule', () => {
   const secret = 'secret';
   const broken: [string, string, DatasetOptions][] = [];
-  const breaks = (what: string, options: DatasetOptions) => broken.push([what, `${broken.length}`, options]);
+  const breaks = (problem: string, options: DatasetOptions) =>
+    broken.push([problem, `${broken.length}`, options]);
   const throws = () => {
     throw new Error(secret);
   };
@@ -531,17 +542,17 @@ describe('a broken rule', () => {
 
   const records = { first: added('1'), a: changed('old', 'new'), gone: removed('1'), k: kept('k') };
 
-  it.each(broken)('(%s) [%s] rejects the call where nothing is said', (what, _, game) => {
+  it.each(broken)('(%s) [%s] rejects the call by default', (problem, _, game) => {
     const verdict = ofDataset(game, records);
     const rule = game.keys ? 'datasets.game.keys.a' : 'datasets.game.derive';
-    expect(reasonOf(verdict)).toMatch(`${rule} failed: ${what}`);
+    expect(reasonOf(verdict)).toMatch(`${rule} failed: ${problem}`);
     expect(verdict.decisions).toEqual([
       expect.objectContaining({ rule, key: game.keys ? 'a' : null, action: 'rule-error' }),
     ]);
     expect(JSON.stringify(verdict)).not.toContain(secret);
   });
 
-  it.each(broken)('(%s) [%s] takes back all changes by revert', (_, __, game) => {
+  it.each(broken)('(%s) [%s] reverts all changes with revert', (_, __, game) => {
     const verdict = ofDataset(game, records, { onRuleError: 'revert' });
     expect(recordsOf(verdict)).toEqual({ first: dropped, a: kept('old'), gone: kept('1'), k: kept('k') });
     expect(verdict.decisions.map(({ action }) => action)).toEqual([
@@ -552,13 +563,13 @@ describe('a broken rule', () => {
     ]);
   });
 
-  it.each(broken)('(%s) [%s] is as if it were not there by allow', (_, __, game) => {
+  it.each(broken)('(%s) [%s] is ignored with allow', (_, __, game) => {
     const verdict = ofDataset(game, records, { onRuleError: 'allow' });
     expect(recordsOf(verdict)).toEqual(records);
     expect(verdict.decisions.map(({ action }) => action)).toEqual(['rule-error']);
   });
 
-  it('by allow leaves the rules beside it', () => {
+  it('leaves the other rules in effect with allow', () => {
     const a: KeyOptions = {
       rewrite: throws,
       schema: z.string().refine(async () => true),
@@ -569,7 +580,7 @@ describe('a broken rule', () => {
     expect(verdict.decisions.map(({ action }) => action)).toEqual(['rule-error', 'rule-error', 'reverted']);
   });
 
-  it('takes back by revert also what was derived before it', () => {
+  it('with revert also reverts values that were derived before', () => {
     const game: DatasetOptions = {
       keys: { b: { validate: throws } },
       derive: ({ set }) => {
@@ -586,7 +597,7 @@ describe('a broken rule', () => {
     ]);
   });
 
-  it('takes back what was set before it failed', () => {
+  it('discards the keys that derive set before it failed', () => {
     const derive: DatasetOptions['derive'] = ({ set }) => {
       set('x', '1');
       throws();
@@ -603,9 +614,9 @@ describe('an event', () => {
     ['of another dataset', eventOf({ a: added('1') }, { datasetName: 'other' })],
     ['without a dataset', eventOf({ a: added('1') }, { datasetName: null })],
     ['that is null', null],
-    ['that is a text', 'event'],
-  ])('%s is answered as it came', (_, event) => {
-    // @ts-expect-error what is no event
+    ['that is a string', 'event'],
+  ])('%s is returned unchanged', (_, event) => {
+    // @ts-expect-error an unknown value is not an event
     const verdict = evaluateRules(rules, event);
     expect(verdict).toEqual({ kind: 'answer', event, decisions: [] });
   });
@@ -617,7 +628,7 @@ describe('an event', () => {
     });
   });
 
-  it('of a later version keeps what is not known of it', () => {
+  it('of a later version keeps its unknown members', () => {
     const others = { version: 3, more: { deep: [1] } };
     const sent = {
       a: { ...changed('1', '2'), lastModified: 5 },
@@ -638,7 +649,7 @@ describe('an event', () => {
 describe('rules that observe', () => {
   const observe: RulesOptions = { mode: 'observe' };
 
-  it('change nothing, and tell what they would have', () => {
+  it('change nothing, and report what they would have changed', () => {
     const records = { a: changed('2', '1'), b: added('1') };
     const game: DatasetOptions = {
       keys: { a: { monotonic: 'increasing' } },

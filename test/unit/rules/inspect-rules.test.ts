@@ -36,9 +36,9 @@ describe('rules that never apply', () => {
     [['a*\0'], [`error ${KEYS}.a*\0: no key matches: keys cannot contain NUL`]],
     [['😀*', '\ud83d*'], []],
     [['k'.repeat(1_024), `${'😀'.repeat(1_024)}*`], []],
-  ])('%j as keys', (names, findings) => expect(ofKeys(names)).toEqual(findings));
+  ])('are found among the keys %j', (names, findings) => expect(ofKeys(names)).toEqual(findings));
 
-  it.each([['k'.repeat(1_025)], [`${'k'.repeat(1_025)}*`]])('keys that are too long', (name) => {
+  it.each([['k'.repeat(1_025)], [`${'k'.repeat(1_025)}*`]])('are found if a key is too long', (name) => {
     expect(ofKeys([name])).toEqual([expect.stringMatching(/^error .*: no (record|key) /)]);
   });
 
@@ -48,7 +48,7 @@ describe('rules that never apply', () => {
     ['Game_2.0:a-b', true],
     ['g'.repeat(128), true],
     ['g'.repeat(129), false],
-    // A copy that a merge of identities made.
+    // A copy that a merge of identities creates.
     [`${'g'.repeat(128)}${SUFFIX}`, true],
     [`${'g'.repeat(129)}${SUFFIX}`, false],
     [`${'g'.repeat(128)}*`, true],
@@ -60,13 +60,13 @@ describe('rules that never apply', () => {
     ['my game', false],
     ['my game*', false],
     ['spiel-ü*', false],
-  ])('as a dataset, %s: %o', (name, isPossible) => {
+  ])('are found unless a dataset can have the name: %s, %o', (name, isPossible) => {
     expect(ofDatasets([name])).toEqual(
       isPossible ? [] : [expect.stringMatching(/^error datasets\.\S.*: no (name of a )?dataset /s)],
     );
   });
 
-  it('are those that no name finds, and no others', () => {
+  it('are exactly those that no name finds', () => {
     const names = fc.uniqueArray(
       fc.string({ unit: fc.constantFrom('a', 'b', '*'), minLength: 1, maxLength: 4 }),
       {
@@ -76,7 +76,7 @@ describe('rules that never apply', () => {
     );
     const keys = fc.array(fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 1, maxLength: 8 }));
     fc.assert(
-      fc.property(names, keys, (written, asked) => {
+      fc.property(names, keys, (written, lookedUp) => {
         const rules = defineRules({
           datasets: { game: { keys: Object.fromEntries(written.map((name) => [name, {}])) } },
         });
@@ -87,8 +87,8 @@ describe('rules that never apply', () => {
             .findings.filter(({ severity }) => severity === 'error')
             .map(({ place }) => place.replace(`${KEYS}.`, '')),
         );
-        for (const key of asked) expect(unreachable).not.toContain(found(key));
-        // A letter that no rule has stands for what is as general as can be.
+        for (const key of lookedUp) expect(unreachable).not.toContain(found(key));
+        // A letter that occurs in no rule represents the most general match.
         const reached = written.filter((name) => found(name.replaceAll('*', 'c')) === name);
         expect(written.filter((name) => !unreachable.has(name))).toEqual(reached);
       }),
@@ -97,7 +97,7 @@ describe('rules that never apply', () => {
   });
 });
 
-describe('rules that share names by chance', () => {
+describe('rules that overlap by accident', () => {
   it.each<[string[], string[]]>([
     [
       ['level-*', '*-stars'],
@@ -105,23 +105,23 @@ describe('rules that share names by chance', () => {
     ],
     [['*-bb', 'a-*'], [`note ${KEYS}.*-bb: overlaps with a-*: both match a-bb; *-bb takes precedence`]],
     [['a*', '*bb'], [`note ${KEYS}.a*: overlaps with *bb: both match abb; *bb takes precedence`]],
-    // One within the other is what globs are for.
+    // A glob within another is intended.
     [['level-*', '*', 'level-*-stars'], []],
-    // It was thought of.
+    // A rule for the overlap shows that it is intended.
     [['a*', '*b', 'a*b'], []],
     [['a*', '*b', 'ab'], [`note ${KEYS}.a*: overlaps with *b: both match ab; a* takes precedence`]],
     [['a*', 'b*', 'a', 'b'], []],
-    // No key is as long as both together.
+    // No key is long enough to match both.
     [[`${'a'.repeat(600)}*`, `*${'b'.repeat(600)}`], []],
-  ])('%j', (names, findings) => expect(ofKeys(names)).toEqual(findings));
+  ])('are found among the keys %j', (names, findings) => expect(ofKeys(names)).toEqual(findings));
 
-  it('are told of datasets, too', () => {
+  it('are found among datasets', () => {
     expect(ofDatasets(['game-*', '*-beta'])).toEqual([
       'note datasets.game-*: overlaps with *-beta: both match game-beta; game-* takes precedence',
     ]);
   });
 
-  it('are shown by a name that both match, and of which the rule is told that applies', () => {
+  it('are reported with a name that both match and the rule that applies to it', () => {
     const written = fc.uniqueArray(
       fc.string({ unit: fc.constantFrom('a', 'b', '*'), minLength: 1, maxLength: 5 }),
       {
@@ -141,7 +141,7 @@ describe('rules that share names by chance', () => {
           const ofTheTwo = defineRules({
             datasets: Object.fromEntries([place, b].map((name) => [name, {}])),
           });
-          // In the order in which they are written.
+          // The finding names them in the order of the rules.
           expect(names.indexOf(place)).toBeLessThan(names.indexOf(b));
           expect(ofTheTwo.findDatasetRule(shared)?.name).toBe(applies);
         }
@@ -150,7 +150,7 @@ describe('rules that share names by chance', () => {
     );
   });
 
-  it('leave no key unknown beside a rule for all', () => {
+  it('include unknownKeys if a rule matches every key', () => {
     const noted = ['note datasets.game.unknownKeys: it never applies: the rule for * matches every key'];
     expect(ofDataset({ unknownKeys: 'drop', keys: { a: {}, '*': {} } })).toEqual(noted);
     expect(ofDataset({ unknownKeys: 'drop', keys: { a: {}, 'b*': {} } })).toEqual([]);
@@ -163,7 +163,7 @@ describe('examples', () => {
     findingsOf({ ...others, datasets: { game: { keys: { [name]: { ...options, examples } } } } });
   const score: KeyOptions = { schema: number(), monotonic: 'increasing' };
 
-  it('that come out as they say are not told of', () => {
+  it('are not reported if they have the stated result', () => {
     expect(
       ofKey('score', score, {
         accepted: ['0', { newValue: '1' }, { oldValue: '1', newValue: '2' }, { oldValue: '1' }],
@@ -176,7 +176,7 @@ describe('examples', () => {
     expect(ofKey('name', { removable: false }, { refused: [{ oldValue: 'Ada' }] })).toEqual([]);
   });
 
-  it('that do not, are told of with the reason', () => {
+  it('are reported with the reason if they have another result', () => {
     expect(
       ofKey('score', score, { accepted: ['0', 'x'], refused: ['5', { oldValue: '1', newValue: '1' }] }),
     ).toEqual([
@@ -186,7 +186,7 @@ describe('examples', () => {
     ]);
   });
 
-  it.each(['revert', 'drop', 'reject'] as const)('are refused by %s alike', (onInvalid) => {
+  it.each(['revert', 'drop', 'reject'] as const)('count as refused with onInvalid %s', (onInvalid) => {
     const examples = { refused: ['x', { oldValue: '2', newValue: '1' }], accepted: ['x'] };
     expect(ofKey('score', { ...score, onInvalid }, examples)).toEqual([
       expect.stringMatching(/^error .*accepted\[0\]: "x": it is refused: .*does not match the schema$/),
@@ -194,7 +194,7 @@ describe('examples', () => {
   });
 
   it.each(['revert', 'reject'] as const)(
-    'are judged as if enforced where rules only observe, by %s',
+    'are evaluated as enforced even if rules only observe, with onInvalid %s',
     (onInvalid) => {
       const observed = (examples: Examples) =>
         ofKey('score', { ...score, onInvalid }, examples, { mode: 'observe' });
@@ -204,7 +204,7 @@ describe('examples', () => {
   );
 
   it.each(['reject', 'revert', 'allow'] as const)(
-    'of a rule that is broken are wrong, whatever they say, by %s',
+    'of a broken rule are reported regardless of the stated result, with onRuleError %s',
     (onRuleError) => {
       const validate = () => {
         throw new Error('oops');
@@ -217,7 +217,7 @@ describe('examples', () => {
     },
   );
 
-  it('of a glob are of a key that it alone matches', () => {
+  it('of a glob use a key that only this glob matches', () => {
     const seen: string[] = [];
     const remember: KeyOptions = {
       validate: ({ key, datasetName, records }) => {
@@ -232,7 +232,7 @@ describe('examples', () => {
     expect(seen).toEqual(['game-a level-a {}', 'game-a level-7 {"level-7":"0"}']);
   });
 
-  it('of another key are wrong', () => {
+  it('of another key are reported', () => {
     const examples = {
       accepted: [
         { key: 'lvl', newValue: '1' },
@@ -245,7 +245,7 @@ describe('examples', () => {
     ]);
   });
 
-  it('are counted, as rules are', () => {
+  it('are counted, like rules', () => {
     const { counts } = inspectRules(
       defineRules({
         datasets: {

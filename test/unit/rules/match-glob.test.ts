@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compileGlob } from '../../../lib/rules/match-glob.ts';
 
-/** By definition: what the first `*` takes is tried in every length. */
+/** Matches by definition: tries every length of text for the first `*`. */
 function matchesByDefinition(glob: string, text: string): boolean {
   if (glob === '') return text === '';
   if (glob[0] !== '*') return text[0] === glob[0] && matchesByDefinition(glob.slice(1), text.slice(1));
@@ -29,11 +29,11 @@ describe('a glob', () => {
     ['a.c*', 'abc', false],
     ['[a-z]?*', '[a-z]?', true],
     ['[a-z]?*', 'b', false],
-  ])('%s and %s: %s', (glob, text, matches) => {
+  ])('%s matches %s: %s', (glob, text, matches) => {
     expect(compileGlob(glob)(text)).toBe(matches);
   });
 
-  it('matches what it matches by definition', () => {
+  it('matches by its definition', () => {
     const text = (letters: string[]) => fc.string({ unit: fc.constantFrom(...letters), maxLength: 10 });
     fc.assert(
       fc.property(text(['a', 'b', '*']), text(['a', 'b']), (glob, key) => {
@@ -43,9 +43,9 @@ describe('a glob', () => {
     );
   });
 
-  it('matches what it matches by definition, however long what it looks for is', () => {
+  it('matches by its definition, even with long literal parts', () => {
     const part = fc.string({ unit: fc.constantFrom('a', 'a', 'b'), minLength: 14, maxLength: 19 });
-    // Mostly made of the parts, so that there is something to find, whole and begun.
+    // Mostly built from the parts, so that complete and partial matches occur.
     const partsAndText = fc.array(part, { minLength: 1, maxLength: 2 }).chain((parts) => {
       const piece = fc.oneof(fc.constantFrom(...parts), fc.constantFrom('a', 'b', 'aab'));
       return fc.tuple(fc.constant(parts), fc.array(piece, { maxLength: 4 }));
@@ -60,7 +60,7 @@ describe('a glob', () => {
     );
   });
 
-  // Whoever goes back in the text without end does not come to an end with these.
+  // Unlimited backtracking would not finish on these.
   it.each([
     '*a*a*a*a*b',
     `${'*a'.repeat(500)}*b`,
@@ -68,7 +68,7 @@ describe('a glob', () => {
     `*${'a'.repeat(7)}b${'a'.repeat(8)}*`,
     `*${'a'.repeat(500)}b*`,
     `*${'a'.repeat(500)}b${'*a'.repeat(50)}b`,
-  ])('%s is done with a long text that it does not match', (glob) => {
+  ])('%s finishes on a long text that it does not match', (glob) => {
     expect(compileGlob(glob)('a'.repeat(1_000_000))).toBe(false);
   });
 });

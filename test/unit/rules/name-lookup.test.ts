@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createNameLookup } from '../../../lib/rules/name-lookup.ts';
 
-/** By definition: each name or glob is asked whether it is better than the best before it. */
+/** Finds the name by definition: compares each name or glob with the best one before it. */
 function findByDefinition(names: readonly string[], name: string): string | undefined {
   if (names.includes(name) && !name.includes('*')) return name;
   const literals = (glob: string) => [...glob].filter((letter) => letter !== '*').length;
@@ -17,12 +17,12 @@ function findByDefinition(names: readonly string[], name: string): string | unde
 const lookUpIn = (names: readonly string[]) =>
   createNameLookup(names.map((name): [string, string] => [name, name]));
 
-describe('the rule of a name', () => {
-  it('is the one by definition, whenever it is asked for', () => {
+describe('the name lookup', () => {
+  it('finds the rule by its definition on every lookup', () => {
     const written = fc.string({ unit: fc.constantFrom('a', 'b', '*'), minLength: 1, maxLength: 4 });
-    const asked = fc.string({ unit: fc.constantFrom('a', 'b'), maxLength: 5 });
+    const lookedUp = fc.string({ unit: fc.constantFrom('a', 'b'), maxLength: 5 });
     fc.assert(
-      fc.property(fc.uniqueArray(written, { maxLength: 8 }), fc.array(asked), (names, keys) => {
+      fc.property(fc.uniqueArray(written, { maxLength: 8 }), fc.array(lookedUp), (names, keys) => {
         const find = lookUpIn(names);
         for (const key of [...keys, ...keys]) expect(find(key)).toBe(findByDefinition(names, key));
       }),
@@ -30,7 +30,7 @@ describe('the rule of a name', () => {
     );
   });
 
-  it('stays the same after more names than are remembered', () => {
+  it('finds the same rule after more names than it caches', () => {
     const names = ['*-1', 'key-*', 'key-77'];
     const find = lookUpIn(names);
     const keys = Array.from({ length: 5_000 }, (_, index) => `${index % 3 ? 'key' : 'other'}-${index}`);

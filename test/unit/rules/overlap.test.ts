@@ -6,7 +6,7 @@ import { compileGlob } from '../../../lib/rules/match-glob.ts';
 const globs = fc.string({ unit: fc.constantFrom('a', 'b', '*'), maxLength: 7 });
 const LETTERS = ['a', 'b'];
 
-/** All texts of these letters up to a length, the shortest first. */
+/** Yields all texts of these letters up to a length, the shortest first. */
 function* textsUpTo(maxLength: number): Generator<string> {
   let texts = [''];
   for (let length = 0; length <= maxLength; length += 1) {
@@ -15,7 +15,7 @@ function* textsUpTo(maxLength: number): Generator<string> {
   }
 }
 
-describe('what two globs match in common', () => {
+describe('the common text of two globs', () => {
   it.each([
     ['level-*', '*-stars', 'level-stars'],
     ['ab*', '*bc', 'abc'],
@@ -35,7 +35,7 @@ describe('what two globs match in common', () => {
     fc.assert(
       fc.property(globs, globs, (a, b) => {
         const found = commonText(a, b);
-        // What both match at all, they match in as many letters as both have.
+        // If none was found, no text of up to 8 letters may match both.
         const [shortest = null] = textsUpTo(found?.length ?? 8).filter(
           (text) => compileGlob(a)(text) && compileGlob(b)(text),
         );
@@ -46,7 +46,7 @@ describe('what two globs match in common', () => {
     );
   });
 
-  it('comes to an end for long globs', () => {
+  it('is determined even for long globs', () => {
     expect(commonText('*a'.repeat(300), '*b'.repeat(300))).toBeNull();
     expect(commonText(`${'*a'.repeat(300)}*`, `${'*b'.repeat(300)}*`)).toHaveLength(600);
   });

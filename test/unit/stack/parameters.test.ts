@@ -11,10 +11,10 @@ const SECRET_URL = 'postgres://user:hunter2@host:5432/database?sslmode=verify-fu
 const ARN = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:team/query-store-AbC123';
 const PROD = { stage: 'prod', region: 'us-east-1' };
 
-/** What is wrong with parameters, a line each. */
-function mistakes(parameters: Partial<DeploymentParameters>, of = PROD): string[] {
+/** Returns the problems of the parameters, one line each. */
+function problemsOf(parameters: Partial<DeploymentParameters>, target = PROD): string[] {
   try {
-    checkParameters(parameters, of);
+    checkParameters(parameters, target);
     return [];
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
@@ -25,7 +25,7 @@ function mistakes(parameters: Partial<DeploymentParameters>, of = PROD): string[
 }
 
 describe('the parameters of a deployment', () => {
-  it('need a database alone', () => {
+  it('require only a database', () => {
     expect(checkParameters({ database: 'dsql' }, PROD)).toEqual({
       database: 'dsql',
       databaseUrl: '',
@@ -56,7 +56,7 @@ describe('the parameters of a deployment', () => {
     });
   });
 
-  it('may say everything', () => {
+  it('may all be given', () => {
     const alarmTopic = 'arn:aws:sns:us-east-1:123456789012:alarms';
     const all = {
       database: 'url',
@@ -84,7 +84,7 @@ describe('the parameters of a deployment', () => {
     });
   });
 
-  it('may name a secret, and the address to go with it', () => {
+  it('may name a secret together with an address', () => {
     const location = 'postgres://host/database?sslmode=disable';
     const given = { database: 'url', databaseSecret: 'team/query-store', databaseUrl: location };
     const arn = `arn:\${AWS::Partition}:secretsmanager:\${AWS::Region}:\${AWS::AccountId}:secret:team/query-store-??????`;
@@ -131,8 +131,8 @@ describe('the parameters of a deployment', () => {
 
   it.each<[string, Partial<DeploymentParameters>, RegExp]>([
     ['no database', {}, /^database: missing/],
-    ['another database', { database: 'mysql' }, /^database: invalid value "mysql"/],
-    ['a database of its own without an address', { database: 'url' }, /^database: url requires databaseUrl/],
+    ['an unknown database', { database: 'mysql' }, /^database: invalid value "mysql"/],
+    ['database url without an address', { database: 'url' }, /^database: url requires databaseUrl/],
     [
       'both databases',
       { database: 'dsql', databaseUrl: SECRET_URL },
@@ -154,17 +154,17 @@ describe('the parameters of a deployment', () => {
       /^databaseUrl \(DATABASE_URL\): it has a password, but databaseSecret is also given/,
     ],
     [
-      'an address that does not ask for TLS',
+      'an address without sslmode',
       { database: 'url', databaseUrl: 'postgres://user:hunter2@host/database' },
       /^databaseUrl \(DATABASE_URL\): it has no sslmode; .*\?sslmode=verify-full/,
     ],
     [
-      'an address that asks for TLS as pg will not for long',
+      'an address with an sslmode that pg will treat differently',
       { database: 'url', databaseUrl: 'postgres://user:hunter2@host/database?sslmode=require' },
       /^databaseUrl \(DATABASE_URL\): its sslmode is not supported/,
     ],
     [
-      'an address of something else',
+      'an address of another database system',
       { database: 'url', databaseUrl: 'mysql://hunter2@host' },
       /^databaseUrl: /,
     ],
@@ -173,9 +173,9 @@ describe('the parameters of a deployment', () => {
       { database: 'url', databaseSecret: SECRET_URL },
       /^databaseSecret: it is not/,
     ],
-    ['half an ARN', { database: 'url', databaseSecret: ARN.slice(0, -7) }, /^databaseSecret: .*whole ARN/],
+    ['a partial ARN', { database: 'url', databaseSecret: ARN.slice(0, -7) }, /^databaseSecret: .*whole ARN/],
     [
-      'a key and no secret',
+      'a key without a secret',
       { database: 'url', databaseUrl: SECRET_URL, databaseSecretKey: 'x' },
       /^databaseSecretKey: given without databaseSecret/,
     ],
@@ -202,17 +202,17 @@ describe('the parameters of a deployment', () => {
       },
       /^databaseSecretKey: the key is in us-east-1, but the secret is in eu-west-1/,
     ],
-  ])('are refused with %s, and the parameter is named without a secret', (_, parameters, reason) => {
-    const found = mistakes(parameters);
+  ])('are rejected with %s, naming the parameter but no secret value', (_, parameters, reason) => {
+    const found = problemsOf(parameters);
     expect(found).toEqual([expect.stringMatching(reason)]);
     expect(found.join()).not.toContain('hunter2');
   });
 
   it.each<[string, Partial<DeploymentParameters>, RegExp]>([
-    ['subnets alone', { vpcSubnets: 'subnet-0123abcd' }, /^vpcSecurityGroups: missing/],
-    ['security groups alone', { vpcSecurityGroups: 'sg-0123abcd' }, /^vpcSubnets: missing/],
+    ['only subnets', { vpcSubnets: 'subnet-0123abcd' }, /^vpcSecurityGroups: missing/],
+    ['only security groups', { vpcSecurityGroups: 'sg-0123abcd' }, /^vpcSubnets: missing/],
     [
-      'a subnet that is none',
+      'an invalid subnet',
       { vpcSubnets: 'subnet-0123abcd,vpc-0123abcd', vpcSecurityGroups: 'sg-0123abcd' },
       /^vpcSubnets: "vpc-0123abcd" is not the id of a subnet/,
     ],
@@ -229,8 +229,8 @@ describe('the parameters of a deployment', () => {
       },
       /^vpcSecurityGroups: 6 ids given, but a function can have at most 5/,
     ],
-  ])('are refused with %s, and the parameter is named', (_, parameters, reason) => {
-    const found = mistakes({ database: 'url', databaseUrl: SECRET_URL, ...parameters });
+  ])('are rejected with %s, naming the parameter', (_, parameters, reason) => {
+    const found = problemsOf({ database: 'url', databaseUrl: SECRET_URL, ...parameters });
     expect(found).toEqual([expect.stringMatching(reason)]);
   });
 
@@ -240,20 +240,20 @@ describe('the parameters of a deployment', () => {
       { identityPools: 'eu-west-1:abc' },
       /^identityPools: .*not in the region us-east-1/,
     ],
-    ['something else than a pool', { identityPools: 'my pool' }, /^identityPools: .*not an identity pool id/],
+    ['an invalid pool', { identityPools: 'my pool' }, /^identityPools: .*not an identity pool id/],
     [
-      'a policy that is none',
+      'an invalid policy',
       { bulkPublishPolicy: 'daily' },
       /^bulkPublishPolicy: .*BULK_PUBLISH_POLICY "daily"/,
     ],
-    ['a region that is none', { payloadRegions: 'Ireland' }, /^payloadRegions: .*Ireland/],
-    ['no concurrency at all', { reservedConcurrency: '0' }, /^reservedConcurrency: invalid value "0"/],
+    ['an invalid region', { payloadRegions: 'Ireland' }, /^payloadRegions: .*Ireland/],
+    ['a concurrency of 0', { reservedConcurrency: '0' }, /^reservedConcurrency: invalid value "0"/],
     [
-      'a concurrency that is no number',
+      'an invalid concurrency',
       { reservedConcurrency: '1e3' },
       /^reservedConcurrency: invalid value "1e3"/,
     ],
-    ['a topic that is none', { alarmTopic: 'ops@example.com' }, /^alarmTopic: .*not the ARN/],
+    ['an invalid topic', { alarmTopic: 'ops@example.com' }, /^alarmTopic: .*not the ARN/],
     [
       'a topic of another region',
       { alarmTopic: 'arn:aws:sns:eu-west-1:123456789012:alarms' },
@@ -264,33 +264,33 @@ describe('the parameters of a deployment', () => {
       { alarmTopic: 'arn:aws-us-gov:sns:us-east-1:123456789012:alarms' },
       /^alarmTopic: the ARN is in the partition aws-us-gov, but us-east-1 is in aws/,
     ],
-    ['a trust that is none', { publishTrust: 'everybody' }, /^publishTrust: invalid value "everybody"/],
+    ['an invalid trust', { publishTrust: 'everybody' }, /^publishTrust: invalid value "everybody"/],
     [
       'more pools than fit',
       { identityPools: Array.from({ length: 31 }, (_, index) => `us-east-1:${1000 + index}`).join() },
       /^identityPools: 31 pools given, but at most 30 can be named/,
     ],
-    ['half a tracing', { tracing: 'maybe' }, /^tracing: invalid value "maybe"/],
-  ])('are refused with %s, and the parameter is named', (_, parameters, reason) => {
-    expect(mistakes({ database: 'dsql', ...parameters })).toEqual([expect.stringMatching(reason)]);
+    ['an invalid tracing value', { tracing: 'maybe' }, /^tracing: invalid value "maybe"/],
+  ])('are rejected with %s, naming the parameter', (_, parameters, reason) => {
+    expect(problemsOf({ database: 'dsql', ...parameters })).toEqual([expect.stringMatching(reason)]);
   });
 
   it.each(['', 'Prod', '1st', 'prod-', 'a_b', 'abcdefghijklmnopqrstu'])(
-    'are refused of a stage "%s"',
+    'are rejected for the stage "%s"',
     (stage) => {
-      expect(mistakes({ database: 'dsql' }, { stage, region: 'us-east-1' })).toEqual([
+      expect(problemsOf({ database: 'dsql' }, { stage, region: 'us-east-1' })).toEqual([
         expect.stringContaining(`stage: invalid value "${stage}"`),
       ]);
     },
   );
 
-  it('are told all that is wrong at once', () => {
+  it('are rejected with all problems together', () => {
     expect(
-      mistakes({ tracing: 'x', bulkPublishPolicy: 'x' }, { stage: 'X', region: 'us-east-1' }),
+      problemsOf({ tracing: 'x', bulkPublishPolicy: 'x' }, { stage: 'X', region: 'us-east-1' }),
     ).toHaveLength(4);
   });
 
-  it('are those that serverless.yml resolves, whatever their type there', async () => {
+  it('are resolved from serverless.yml, regardless of their type there', async () => {
     const values = new Map<string, unknown>([
       ['param:database', 'dsql'],
       ['param:reservedConcurrency', 5],
@@ -308,15 +308,15 @@ describe('the parameters of a deployment', () => {
     await expect(deployment(resolvers)).rejects.toThrow(/\ndatabase: missing/);
   });
 
-  it('have names, and no others: each that is misspelt is told, wherever it is given', () => {
+  it('are rejected with every unknown name', () => {
     const names = ['database', 'identityPool', 'tracing', 'alarmtopic'];
     expect(() => checkParameters({ database: 'dsql' }, { ...PROD, names })).toThrow(
       /\nidentityPool: unknown parameter; the parameters are database, .*identityPools.*\nalarmtopic: unknown parameter/,
     );
   });
 
-  it('are told a region that is none once, and not by a variable that nobody has set', () => {
-    expect(mistakes({ database: 'dsql' }, { stage: 'prod', region: 'moon' })).toEqual([
+  it('are rejected once for an invalid region, without naming a variable that is not set', () => {
+    expect(problemsOf({ database: 'dsql' }, { stage: 'prod', region: 'moon' })).toEqual([
       'region: "moon" is not the name of a region; use, for example, us-east-1',
     ]);
   });

@@ -8,7 +8,7 @@ import { toBytes, wireEvent, wireRecord } from '../../fixtures/sync/stream-event
 const decode = (payload: unknown) => decodePayload(toBytes(payload), 'replace');
 
 describe('an offloaded payload', () => {
-  it('gives the records that the event would hold inline', () => {
+  it('decodes to the records of the same event with inline records', () => {
     const records = [
       wireRecord(),
       wireRecord({ key: '鍵\u{1F600}', value: '' }),
@@ -20,7 +20,7 @@ describe('an offloaded payload', () => {
     });
   });
 
-  it('removes its records where the event removes, whatever their own op', () => {
+  it('removes its records if the event removes, regardless of their own op', () => {
     const records = [wireRecord(), { ...wireRecord({ key: 'b' }), op: undefined }];
     expect(decodePayload(toBytes(records), 'remove')).toMatchObject([
       { key: 'score', value: null },
@@ -28,13 +28,13 @@ describe('an offloaded payload', () => {
     ]);
   });
 
-  it('may be empty, hold a value of a megabyte, and start with a byte order mark', () => {
+  it('may be empty, contain a value of a megabyte, and start with a byte order mark', () => {
     expect(decode([])).toEqual([]);
     expect(decode([wireRecord({ value: 'x'.repeat(1_048_576) })])).toHaveLength(1);
     expect(decodePayload(Buffer.from('\uFEFF[]'), 'replace')).toEqual([]);
   });
 
-  it('holds 10,000 records at most', () => {
+  it('contains at most 10,000 records', () => {
     const records = (count: number) =>
       Array.from({ length: count }, (_, index) => wireRecord({ key: `${index}` }));
     expect(decode(records(10_000))).toHaveLength(10_000);
@@ -42,16 +42,16 @@ describe('an offloaded payload', () => {
   });
 });
 
-describe('what is no payload is refused', () => {
+describe('an invalid payload is rejected', () => {
   it.each([
-    ['nothing', '', 'the payload is not JSON in UTF-8'],
-    ['cut off', '[{"key":', 'the payload is not JSON in UTF-8'],
-    ["S3's own errors", '<?xml version="1.0"?><Error/>', 'the payload is not JSON in UTF-8'],
+    ['empty', '', 'the payload is not JSON in UTF-8'],
+    ['truncated', '[{"key":', 'the payload is not JSON in UTF-8'],
+    ['an error of S3', '<?xml version="1.0"?><Error/>', 'the payload is not JSON in UTF-8'],
     ['not UTF-8', Uint8Array.of(0x5b, 0x22, 0xff, 0x22, 0x5d), 'the payload is not JSON in UTF-8'],
     ['null', 'null', 'the payload is not a JSON array'],
     ['an envelope', '{"kinesisSyncRecords":[]}', 'the payload is not a JSON array'],
-    ['a list of something else', '[1]', 'payload[0] is not an object'],
-    ['nested deep', '['.repeat(100_000) + ']'.repeat(100_000), 'payload[0] is not an object'],
+    ['a list of numbers', '[1]', 'payload[0] is not an object'],
+    ['deeply nested', '['.repeat(100_000) + ']'.repeat(100_000), 'payload[0] is not an object'],
   ])('%s', (_, payload, message) => {
     expect(() => decodePayload(Buffer.from(payload), 'replace')).toThrow(
       new StreamEventError('offloaded-payload', message),
@@ -65,13 +65,13 @@ describe('what is no payload is refused', () => {
     ['payload[1].op is neither', wireRecord({ op: 'upsert' })],
     ['payload[1].syncCount is not an integer', wireRecord({ syncCount: -1 })],
     ['payload[1].lastModifiedDate is not a date', wireRecord({ lastModifiedDate: null })],
-  ])('whole, for one record: %s', (message, record) => {
+  ])('entirely, for one invalid record: %s', (message, record) => {
     expect(() => decode([wireRecord(), record])).toThrow(
       expect.objectContaining({ reason: 'offloaded-payload', message: expect.stringContaining(message) }),
     );
   });
 
-  it('without quoting it, whatever it is', () => {
+  it('without quoting any of its content', () => {
     const secret = 'hunter2';
     const member = fc.oneof(fc.jsonValue(), fc.constant(secret));
     const record = fc

@@ -14,7 +14,7 @@ import {
 const decode = (members?: Parameters<typeof wireEvent>[0]) => decodeStreamEvent(toBytes(wireEvent(members)));
 
 describe('a Cognito stream event', () => {
-  it('gives its dataset, version and records', () => {
+  it('decodes to its dataset, version and records', () => {
     expect(decode()).toEqual({
       kind: 'records',
       dataset: { identityPoolId: POOL, identityId: IDENTITY, datasetName: 'game' },
@@ -30,19 +30,19 @@ describe('a Cognito stream event', () => {
     });
   });
 
-  it('may spell the name of the dataset as the developer guide does', () => {
+  it('may spell datasetName as the developer guide does', () => {
     const { datasetName, ...event } = wireEvent();
     expect(decodeStreamEvent(toBytes({ ...event, dataSetName: datasetName })).dataset.datasetName).toBe(
       'game',
     );
   });
 
-  it('may name a merged copy, which is longer than the name of a dataset', () => {
+  it('may name a merged copy, whose name is longer than that of a dataset', () => {
     const datasetName = `${'d'.repeat(128)}.${IDENTITY}`;
     expect(decode({ datasetName }).dataset.datasetName).toBe(datasetName);
   });
 
-  it('may hold members that nobody knows yet', () => {
+  it('may contain unknown members', () => {
     expect(decode({ shiny: { new: true }, kinesisSyncRecords: [wireRecord({ colour: 'red' })] })).toEqual(
       decode(),
     );
@@ -50,7 +50,7 @@ describe('a Cognito stream event', () => {
 
   it.each([
     ['op remove', { op: 'remove', value: null }],
-    ['op remove with a value left over', { op: 'remove', value: 'old' }],
+    ['op remove and a leftover value', { op: 'remove', value: 'old' }],
     ['no value', { value: null }],
   ])('removes a record with %s', (_, members) => {
     expect(decode({ kinesisSyncRecords: [wireRecord(members)] })).toMatchObject({
@@ -58,7 +58,7 @@ describe('a Cognito stream event', () => {
     });
   });
 
-  it('removes its records where the event as a whole removes, whatever their own op', () => {
+  it('removes its records if its operation is remove, regardless of their own op', () => {
     expect(decode({ operation: 'remove' })).toMatchObject({
       kind: 'records',
       records: [{ key: 'score', value: null }],
@@ -69,7 +69,7 @@ describe('a Cognito stream event', () => {
     ['absent', undefined],
     ['null', null],
     ['empty', []],
-  ])('removes the dataset where records are %s', (_, records) => {
+  ])('removes the dataset if records are %s', (_, records) => {
     const { kinesisSyncRecords: _records, ...event } = wireEvent({ operation: 'remove' });
     const bytes = toBytes(records === undefined ? event : { ...event, kinesisSyncRecords: records });
     expect(decodeStreamEvent(bytes)).toMatchObject({
@@ -79,7 +79,7 @@ describe('a Cognito stream event', () => {
     });
   });
 
-  it('removes the dataset without saying when', () => {
+  it('may remove the dataset without a date', () => {
     expect(
       decode({ operation: 'remove', kinesisSyncRecords: null, lastModifiedDate: null, syncCount: null }),
     ).toMatchObject({
@@ -89,11 +89,11 @@ describe('a Cognito stream event', () => {
     });
   });
 
-  it('changes only the dataset where it replaces nothing', () => {
+  it('changes only the dataset if it replaces no records', () => {
     expect(decode({ kinesisSyncRecords: [] })).toMatchObject({ kind: 'records', records: [] });
   });
 
-  it.each([null, []])('tells the URL of records that were too many, beside %j', (kinesisSyncRecords) => {
+  it.each([null, []])('contains the URL of offloaded records next to %j', (kinesisSyncRecords) => {
     for (const operation of ['replace', 'remove']) {
       const url = 'https://bucket.example/x?sig=y';
       const event = { operation, kinesisSyncRecords, payloadType: 'S3Url', kinesisSyncRecordsURL: url };
@@ -101,7 +101,7 @@ describe('a Cognito stream event', () => {
     }
   });
 
-  it('takes a key of 1,024 characters that are two UTF-16 units each', () => {
+  it('accepts a key of 1,024 characters of two UTF-16 units each', () => {
     const key = '\u{1F600}'.repeat(1024);
     expect(decode({ kinesisSyncRecords: [wireRecord({ key })] })).toMatchObject({ records: [{ key }] });
     expect(() => decode({ kinesisSyncRecords: [wireRecord({ key: `${key}x` })] })).toThrow(
@@ -109,7 +109,7 @@ describe('a Cognito stream event', () => {
     );
   });
 
-  it('takes the longest legal key, an empty value and a value of a megabyte', () => {
+  it('accepts the longest valid key, an empty value and a value of a megabyte', () => {
     const key = '鍵'.repeat(1024);
     const records = [wireRecord({ key, value: '' }), wireRecord({ value: 'x'.repeat(1_048_575) })];
     expect(decode({ kinesisSyncRecords: records })).toMatchObject({
@@ -118,18 +118,18 @@ describe('a Cognito stream event', () => {
   });
 });
 
-describe('what is not a Cognito stream event', () => {
+describe('an invalid stream event', () => {
   it.each([
-    ['nothing', ''],
+    ['empty', ''],
     ['binary', '\u0000\u0001\u0002'],
-    ['cut off', '{"identityPoolId":'],
-  ])('is refused: %s', (_, data) => {
+    ['truncated', '{"identityPoolId":'],
+  ])('is rejected: %s', (_, data) => {
     expect(() => decodeStreamEvent(Buffer.from(data))).toThrow(
       new StreamEventError('not-json', 'the data is not JSON in UTF-8'),
     );
   });
 
-  it('is refused with a reason of its own where a producer library aggregated it', () => {
+  it('is rejected with its own reason if a producer library aggregated it', () => {
     const data = Buffer.concat([Uint8Array.of(0xf3, 0x89, 0x9a, 0xc2), toBytes(wireEvent())]);
     expect(() => decodeStreamEvent(data)).toThrow(
       expect.objectContaining({
@@ -142,11 +142,11 @@ describe('what is not a Cognito stream event', () => {
     expect(() => decodeStreamEvent(data.subarray(0, 3))).toThrow('not JSON in UTF-8');
   });
 
-  it('is refused where it is not UTF-8', () => {
+  it('is rejected if it is not UTF-8', () => {
     expect(() => decodeStreamEvent(Uint8Array.of(0x22, 0xff, 0x22))).toThrow('not JSON in UTF-8');
   });
 
-  it.each(['null', '[]', '"text"', '1', 'true'])('is refused: %s', (json) => {
+  it.each(['null', '[]', '"text"', '1', 'true'])('is rejected: %s', (json) => {
     expect(() => decodeStreamEvent(Buffer.from(json))).toThrow('the data is not a JSON object');
   });
 
@@ -167,7 +167,7 @@ describe('what is not a Cognito stream event', () => {
     ['syncCount is not an integer', { syncCount: -1 }],
     ['syncCount is not an integer', { syncCount: 2 ** 53 }],
     ['syncCount is not an integer', { syncCount: 1.5 }],
-  ])('is refused: %s', (message, members) => {
+  ])('is rejected: %s', (message, members) => {
     expect(() => decode(members)).toThrow(message);
   });
 
@@ -184,11 +184,11 @@ describe('what is not a Cognito stream event', () => {
       'kinesisSyncRecords[1].deviceLastModifiedDate is not a date',
       wireRecord({ deviceLastModifiedDate: 0.5 }),
     ],
-  ])('is refused whole for one record: %s', (message, record) => {
+  ])('is rejected entirely for one invalid record: %s', (message, record) => {
     expect(() => decode({ kinesisSyncRecords: [wireRecord(), record] })).toThrow(message);
   });
 
-  it('never quotes the data in its reason', () => {
+  it('is not quoted in the reason', () => {
     const secret = 'hunter2';
     for (const data of [secret, `{"${secret}"`, JSON.stringify(wireEvent({ datasetName: `${secret}!` }))]) {
       expect(() => decodeStreamEvent(Buffer.from(data))).toThrow(
@@ -197,7 +197,7 @@ describe('what is not a Cognito stream event', () => {
     }
   });
 
-  it('is refused with a reason and nothing else, whatever it is', () => {
+  it('is rejected only with a StreamEventError', () => {
     const anything = fc.oneof(
       fc.uint8Array(),
       fc.json().map((json) => Buffer.from(json)),

@@ -5,10 +5,10 @@ import { checkPayloadUrl, expiresAt, PayloadRefusedError } from '../../../lib/st
 const OWN = 'http://127.0.0.1:4580';
 const POLICY = { regions: ['us-east-1', 'cn-north-1'], ownOrigin: null };
 const WITH_OWN = { ...POLICY, ownOrigin: OWN };
-/** Nothing of it may appear in a message. */
+/** No part of it may appear in a message. */
 const SECRET = '/pool/object?X-Amz-Signature=5ec2e7';
 
-/** What the check says against a URL; the test fails where it says nothing. */
+/** Returns the reason for which a URL is refused; fails the test if the URL is allowed. */
 function refusal(text: string, policy: typeof WITH_OWN | typeof POLICY = POLICY): string {
   try {
     checkPayloadUrl(text, policy);
@@ -28,7 +28,7 @@ describe('the URL of a payload is allowed', () => {
     's3-fips.dualstack.us-east-1.amazonaws.com',
     's3.cn-north-1.amazonaws.com.cn',
     's3.amazonaws.com',
-  ])('at %s, path style and virtual-hosted style', (endpoint) => {
+  ])('at %s, in path style and virtual-hosted style', (endpoint) => {
     for (const host of [endpoint, `bucket.${endpoint}`, `b-c.${endpoint}`, `Old_Bucket.${endpoint}`]) {
       const url = checkPayloadUrl(`https://${host}${SECRET}`, POLICY);
       expect(url.href).toBe(`https://${host.toLowerCase()}${SECRET}`);
@@ -43,7 +43,7 @@ describe('the URL of a payload is allowed', () => {
     expect(checkPayloadUrl(text, POLICY).protocol).toBe('https:');
   });
 
-  it('at the origin of our own, plain http and private address included', () => {
+  it('at our own origin, even with plain http and a private address', () => {
     const own = `${OWN}/payloads/1?expires=1&signature=1`;
     expect(checkPayloadUrl(own, WITH_OWN).href).toBe(own);
     expect(checkPayloadUrl('https://s3.amazonaws.com/k', WITH_OWN).host).toBe('s3.amazonaws.com');
@@ -51,22 +51,22 @@ describe('the URL of a payload is allowed', () => {
 });
 
 it.each([OWN, `${OWN}/`, `${OWN}/healthz`, `${OWN}/payloads`, `${OWN}/payloads/../healthz`])(
-  'nothing else of our own origin is a payload: %s',
+  'refuses another path of our own origin: %s',
   (url) => {
     expect(refusal(url, WITH_OWN)).toBe('the path is not that of a payload');
   },
 );
 
 const NOT_S3 = 'the host is not an S3 endpoint of us-east-1, cn-north-1';
-const NOT_PLAIN = 'the host is not in canonical form';
-const NO_URL = 'the URL is invalid';
+const NOT_CANONICAL = 'the host is not in canonical form';
+const INVALID_URL = 'the URL is invalid';
 
 describe('the URL of a payload is refused', () => {
   describe.each([
     {
-      what: NOT_S3,
+      reason: NOT_S3,
       hosts: [
-        // This machine, its cloud, its network.
+        // This machine, its cloud and its network.
         '169.254.169.254',
         '127.0.0.1',
         '10.0.0.1',
@@ -97,7 +97,7 @@ describe('the URL of a payload is refused', () => {
         's3.us-east-1.amazonaws.com.cn',
         's3.cn-north-1.amazonaws.com',
         'xn--3-7sb.us-east-1.amazonaws.com',
-        // AWS, where others answer.
+        // Hosts of AWS at which others respond.
         's3-website.us-east-1.amazonaws.com',
         'bucket.s3-website-us-east-1.amazonaws.com',
         'name-1.s3-accesspoint.us-east-1.amazonaws.com',
@@ -109,23 +109,23 @@ describe('the URL of a payload is refused', () => {
         's3.eu-west-1.amazonaws.com',
         'bucket.s3-eu-west-1.amazonaws.com',
         'bucket.s3.dualstack.us-west-2.amazonaws.com',
-        // Dots that stand for nothing.
+        // Superfluous dots.
         's3.us-east-1.amazonaws.com.',
         'bucket.s3.amazonaws.com.',
         '.s3.us-east-1.amazonaws.com',
         'a..b.s3.us-east-1.amazonaws.com',
-        // S3's certificate covers one label, and DNS none of more than 63 characters.
+        // S3's certificate covers one label. DNS allows at most 63 characters per label.
         'a.b.s3.us-east-1.amazonaws.com',
         `${'b'.repeat(64)}.s3.us-east-1.amazonaws.com`,
-        // Characters of a host, but of no bucket.
+        // Characters that are valid in a host but not in a bucket name.
         "b'.s3.amazonaws.com",
         'b,evil.s3.amazonaws.com',
       ],
     },
     {
-      what: NOT_PLAIN,
+      reason: NOT_CANONICAL,
       hosts: [
-        // Addresses in other spellings, which the parser translates.
+        // Addresses in other spellings, which the parser normalizes.
         '2130706433',
         '0x7f000001',
         '0x7f.0.0.1',
@@ -145,7 +145,7 @@ describe('the URL of a payload is refused', () => {
       ],
     },
     {
-      what: NO_URL,
+      reason: INVALID_URL,
       hosts: [
         '[',
         '[::1',
@@ -167,7 +167,7 @@ describe('the URL of a payload is refused', () => {
       ],
     },
     {
-      what: 'the URL contains user info',
+      reason: 'the URL contains user info',
       hosts: [
         'user@s3.amazonaws.com',
         'user:password@s3.amazonaws.com',
@@ -176,14 +176,14 @@ describe('the URL of a payload is refused', () => {
       ],
     },
     {
-      what: 'the port is not 443',
+      reason: 'the port is not 443',
       hosts: ['s3.amazonaws.com:80', 's3.amazonaws.com:8443', 's3.amazonaws.com:0', 's3.amazonaws.com:22'],
     },
-  ])('because $what', ({ what, hosts }) => {
+  ])('because $reason', ({ reason, hosts }) => {
     it.each(hosts)('https://%s', (host) => {
-      expect(refusal(`https://${host}${SECRET}`)).toBe(what);
-      // An origin of our own opens no other door.
-      expect(refusal(`https://${host}${SECRET}`, WITH_OWN)).toBe(what);
+      expect(refusal(`https://${host}${SECRET}`)).toBe(reason);
+      // Our own origin allows no other host.
+      expect(refusal(`https://${host}${SECRET}`, WITH_OWN)).toBe(reason);
     });
   });
 
@@ -197,40 +197,40 @@ describe('the URL of a payload is refused', () => {
     ['blob:https://s3.amazonaws.com/b/k', 'the scheme is not https'],
     ['javascript:alert(1)', 'the scheme is not https'],
     ['https://s3.amazonaws.com/b/k#secret', 'the URL contains a fragment'],
-    ['', NO_URL],
-    [' https://s3.amazonaws.com/b/k', NO_URL],
-    ['https://s3.amazonaws.com/b/\tk', NO_URL],
-    ['https://s3.amazonaws.com/b/é', NO_URL],
-    ['https:\\\\s3.amazonaws.com\\b', NO_URL],
-    ['//s3.amazonaws.com/b/k', NO_URL],
-    ['s3.amazonaws.com/b/k', NO_URL],
-    ['https:/s3.amazonaws.com/b/k', NOT_PLAIN],
-    ['https:s3.amazonaws.com/b/k', NOT_PLAIN],
-    ['https:///s3.amazonaws.com/b/k', NOT_PLAIN],
-    ['%'.repeat(8192), NO_URL],
+    ['', INVALID_URL],
+    [' https://s3.amazonaws.com/b/k', INVALID_URL],
+    ['https://s3.amazonaws.com/b/\tk', INVALID_URL],
+    ['https://s3.amazonaws.com/b/é', INVALID_URL],
+    ['https:\\\\s3.amazonaws.com\\b', INVALID_URL],
+    ['//s3.amazonaws.com/b/k', INVALID_URL],
+    ['s3.amazonaws.com/b/k', INVALID_URL],
+    ['https:/s3.amazonaws.com/b/k', NOT_CANONICAL],
+    ['https:s3.amazonaws.com/b/k', NOT_CANONICAL],
+    ['https:///s3.amazonaws.com/b/k', NOT_CANONICAL],
+    ['%'.repeat(8192), INVALID_URL],
     [`https://${'a'.repeat(8192)}/`, NOT_S3],
     [`https://${'a.'.repeat(4096)}s3.amazonaws.com.evil.com/`, NOT_S3],
-    ['\u{1F4A9}'.repeat(2048), NO_URL],
-  ])('%s', (text, what) => {
-    expect(refusal(text)).toBe(what);
+    ['\u{1F4A9}'.repeat(2048), INVALID_URL],
+  ])('%s', (text, reason) => {
+    expect(refusal(text)).toBe(reason);
   });
 
   it.each([
     ['http://127.0.0.1/x', 'the scheme is not https'],
     ['http://127.0.0.1:45800/x', 'the scheme is not https'],
-    ['http://127.0.0.1:4580.evil.com/x', NO_URL],
+    ['http://127.0.0.1:4580.evil.com/x', INVALID_URL],
     ['http://localhost:4580/x', 'the scheme is not https'],
     ['https://127.0.0.1:4580/x', 'the port is not 443'],
     ['http://127.0.0.1:4580@evil.com/x', 'the scheme is not https'],
     ['http://user@127.0.0.1:4580/x', 'the URL contains user info'],
-    ['http://2130706433:4580/x', NOT_PLAIN],
+    ['http://2130706433:4580/x', NOT_CANONICAL],
     ['blob:http://127.0.0.1:4580/x', 'the scheme is not https'],
-    ['http://127.0.0.1:4580\\x', NO_URL],
-  ])('%s, which is not the origin of our own', (text, what) => {
-    expect(refusal(text, WITH_OWN)).toBe(what);
+    ['http://127.0.0.1:4580\\x', INVALID_URL],
+  ])('%s, which is not our own origin', (text, reason) => {
+    expect(refusal(text, WITH_OWN)).toBe(reason);
   });
 
-  it('or leads to S3, whatever it is; the message never holds its query', () => {
+  it('unless it leads to S3, with a message that never contains its query', () => {
     const query = 'X-Amz-Signature=5ec2e75ec2e7';
     const host = fc.oneof(
       fc.constantFrom('s3.us-east-1.amazonaws.com', 's3.amazonaws.com', '127.0.0.1', '[::1]', 'evil.com'),
@@ -274,7 +274,7 @@ describe('a presigned URL expires', () => {
     ['X-Amz-Date=20260101T000000Z&X-Amz-Expires=0&Expires=1', '2026-01-01T00:00:00Z'],
     ['AWSAccessKeyId=a&Expires=1767225600&Signature=s', '2026-01-01T00:00:00Z'],
     ['expires=0', '1970-01-01T00:00:00Z'],
-  ])('%s', (query, time) => {
+  ])('at the time in %s', (query, time) => {
     expect(at(query)).toBe(Date.parse(time));
   });
 
@@ -299,11 +299,11 @@ describe('a presigned URL expires', () => {
     'Expires=%31%00',
     `Expires=${'9'.repeat(400)}`,
     'Expires=٣',
-  ])('at a time that %s does not tell', (query) => {
+  ])('at an unknown time with %s', (query) => {
     expect(at(query)).toBeNull();
   });
 
-  it('at a time or at none, whatever it holds', () => {
+  it('at a valid or an unknown time with any query', () => {
     const name = fc.constantFrom('X-Amz-Date', 'X-Amz-Expires', 'Expires');
     const value = fc.oneof(fc.string(), fc.nat().map(String), fc.constant('20260101T000000Z'));
     fc.assert(

@@ -16,12 +16,12 @@ function record(Key: string, Value: string | null): SyncRecord {
     Value,
     SyncCount: 3,
     LastModifiedDate: NEW_YEAR,
-    LastModifiedBy: 'somebody',
+    LastModifiedBy: 'writer',
     DeviceLastModifiedDate: Value === null ? null : NEW_YEAR - 5,
   };
 }
 
-describe('the event of an update', () => {
+describe('the stream event of an update', () => {
   const records = [record('é', 'x\u0001'), record('gone', null)];
   const eventOf = (inlineBytes: number) => {
     const links = { create: () => LINK, open: () => null };
@@ -30,14 +30,14 @@ describe('the event of an update', () => {
   const inline = eventOf(Number.POSITIVE_INFINITY);
   const bytes = Buffer.byteLength(inline.data);
 
-  it('holds its records up to the limit, in bytes', () => {
+  it('contains its records up to the limit in bytes', () => {
     expect(inline.payload).toBeNull();
     expect(JSON.parse(inline.data)).toMatchObject({ payloadType: 'Inline', kinesisSyncRecords: [{}, {}] });
     expect(eventOf(bytes)).toEqual(inline);
     expect(bytes).toBeGreaterThan(inline.data.length);
   });
 
-  it('holds their URL above it, and they are the payload', () => {
+  it('contains a URL above the limit, and the records become the payload', () => {
     const { partitionKey, data, payload } = eventOf(bytes - 1);
     expect(partitionKey).toBe(IDENTITY);
     expect(Object.entries(JSON.parse(data))).toEqual([
@@ -59,8 +59,8 @@ describe('the event of an update', () => {
   });
 });
 
-describe('the records of a dataset', () => {
-  it('are one group, also where there are none or a full dataset', () => {
+describe('splitRecords', () => {
+  it('returns one group, even for an empty or a full dataset', () => {
     expect(splitRecords([])).toEqual([[]]);
     const full = Array.from({ length: 1_024 }, (_, index) =>
       record(`k${index}`.padEnd(24), 'v'.repeat(1_000)),
@@ -70,7 +70,7 @@ describe('the records of a dataset', () => {
     expect(splitRecords(one)).toEqual([one]);
   });
 
-  it('are several groups where readers could not take them as one', () => {
+  it('returns several groups if readers could not accept the records as one', () => {
     const tombstones = Array.from({ length: 10_001 }, (_, index) => record(`k${index}`, null));
     const groups = splitRecords(tombstones);
     expect(groups.map((group) => group.length)).toEqual([5_000, 5_000, 1]);

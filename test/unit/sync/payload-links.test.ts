@@ -17,8 +17,8 @@ function setUp(key = KEY) {
 
 const targetOf = (url: string) => url.slice(ORIGIN.length);
 
-describe('a link to a payload', () => {
-  it('leads to it from our own origin, as readers of the stream allow it', () => {
+describe('payload links', () => {
+  it('point to our own origin and pass the URL check of stream readers', () => {
     const { links } = setUp();
     const { url, payloadId } = links.create();
     expect(url).toMatch(
@@ -29,7 +29,7 @@ describe('a link to a payload', () => {
     expect(links.create().payloadId).not.toBe(payloadId);
   });
 
-  it('is good for a week, and says so where readers look for it', () => {
+  it('expire after a week, as readers can tell from the query', () => {
     const { links, clock } = setUp();
     const link = links.create();
     expect(link.expiresAt).toBe(NEW_YEAR + WEEK + 1000);
@@ -40,23 +40,23 @@ describe('a link to a payload', () => {
     expect(links.open(targetOf(link.url))).toBeNull();
   });
 
-  it.each<[what: string, change: (target: string) => string]>([
+  it.each<[link: string, change: (target: string) => string]>([
     ['to another payload', (target) => target.replace(/payloads\/.{36}/, `payloads/${randomUUID()}`)],
-    ['that is to last longer', (target) => target.replace('expires=1', 'expires=2')],
-    ['of another signature', (target) => target.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'))],
-    ['cut off', (target) => target.slice(0, -1)],
+    ['with a later expiry', (target) => target.replace('expires=1', 'expires=2')],
+    ['with another signature', (target) => target.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'))],
+    ['that is truncated', (target) => target.slice(0, -1)],
     ['without a signature', (target) => target.replace(/&.*/, '')],
     ['with an empty signature', (target) => target.replace(/signature=.*/, 'signature=')],
     ['without a query', (target) => target.replace(/\?.*/, '')],
-    ['to nothing', () => '/payloads/'],
+    ['without a payload id', () => '/payloads/'],
     ['under another path', (target) => target.replace('/payloads/', '/payloads//')],
-    ['that is long', (target) => `${target}${'A'.repeat(100_000)}`],
-  ])('%s is none of ours', (_, change) => {
+    ['that is too long', (target) => `${target}${'A'.repeat(100_000)}`],
+  ])('reject a link %s', (_, change) => {
     const { links } = setUp();
     expect(links.open(change(targetOf(links.create().url)))).toBeNull();
   });
 
-  it('of another key, or signed for something else, is none of ours', () => {
+  it('reject a link of another key, or signed for another purpose', () => {
     const { links } = setUp();
     const { url } = setUp(Buffer.alloc(32, 8)).links.create();
     expect(links.open(targetOf(url))).toBeNull();

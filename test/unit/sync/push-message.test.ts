@@ -5,9 +5,9 @@ import { IDENTITY, POOL } from '../../fixtures/sync/stream-events.ts';
 const CHANGE = { identityPoolId: POOL, identityId: IDENTITY, datasetName: 'game', syncCount: 7 };
 const IDS = { source: 'cognito-sync', identityPoolId: POOL, identityId: IDENTITY, datasetName: 'game' };
 
-describe('the message of a change', () => {
+describe('the push message of a change', () => {
   it.each(['APNS', 'APNS_SANDBOX'] as const)(
-    'wakes the app on %s without a word to the person',
+    'wakes the app on %s without an alert',
     (platform) => {
       expect(JSON.parse(buildPushMessage(CHANGE, platform))).toEqual({
         aps: { 'content-available': 1 },
@@ -16,13 +16,13 @@ describe('the message of a change', () => {
     },
   );
 
-  it.each(['GCM', 'ADM'] as const)('has texts alone on %s', (platform) => {
+  it.each(['GCM', 'ADM'] as const)('contains only strings on %s', (platform) => {
     expect(JSON.parse(buildPushMessage(CHANGE, platform))).toEqual({ data: { ...IDS, syncCount: '7' } });
   });
 
-  it('tells of nothing but the change, whatever else is known of it', () => {
-    const more = { ...CHANGE, value: 'what was written' };
-    expect(buildPushMessage(more, 'APNS')).toBe(buildPushMessage(CHANGE, 'APNS'));
-    expect(buildPushMessage(more, 'GCM')).toBe(buildPushMessage(CHANGE, 'GCM'));
+  it('contains no other members than those of the change', () => {
+    const withValue = { ...CHANGE, value: 'what was written' };
+    expect(buildPushMessage(withValue, 'APNS')).toBe(buildPushMessage(CHANGE, 'APNS'));
+    expect(buildPushMessage(withValue, 'GCM')).toBe(buildPushMessage(CHANGE, 'GCM'));
   });
 });

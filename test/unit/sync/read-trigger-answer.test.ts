@@ -8,7 +8,7 @@ import { IDENTITY, NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
 
 const DATASET = { identityPoolId: POOL, identityId: IDENTITY, datasetName: 'game' };
 
-/** `kept` and `changed` and `removed` are live, `gone` is a tombstone. */
+/** `kept`, `changed` and `removed` are live records; `gone` is a tombstone. */
 const STORED = new Map(
   Object.entries({ kept: 'k', changed: 'old', removed: 'r', gone: null }).map(([Key, Value], index) => [
     Key,
@@ -27,8 +27,8 @@ const EVENT = buildSyncTriggerEvent(DATASET, STORED.values(), PATCHES);
 const read = (answer: unknown, maxPatches = 2_500) =>
   readTriggerAnswer(answer, { event: EVENT, patches: PATCHES, stored: STORED, maxPatches });
 
-/** Answers the event with some of its records replaced; undefined leaves one out. */
-const answering = (records: Record<string, unknown>) =>
+/** Answers the event with some of its records replaced; undefined omits a record. */
+const answerWith = (records: Record<string, unknown>) =>
   JSON.parse(JSON.stringify({ ...EVENT, datasetRecords: { ...EVENT.datasetRecords, ...records } }));
 
 const own = (key: string, value: string | null, syncCount: number): Patch => ({
@@ -38,8 +38,8 @@ const own = (key: string, value: string | null, syncCount: number): Patch => ({
   deviceLastModifiedDate: null,
 });
 
-describe('the event', () => {
-  it('has every live record, and what the device does to it', () => {
+describe('the event of a sync trigger', () => {
+  it('contains every live record and the change that the device requests', () => {
     expect(EVENT).toEqual({
       version: 2,
       eventType: 'SyncTrigger',
@@ -56,7 +56,7 @@ describe('the event', () => {
     });
   });
 
-  it('knows no old value of a record that was removed, and none of one that never was', () => {
+  it('has no old value for a tombstone or a record that never existed', () => {
     const { datasetRecords } = buildSyncTriggerEvent(DATASET, STORED.values(), [
       patch('gone', 'again'),
       patch('never', null),
@@ -69,23 +69,23 @@ describe('the event', () => {
     expect(Object.keys(datasetRecords.never ?? {})).toEqual(['op']);
   });
 
-  it('may have any key, also what objects have by themselves', () => {
+  it('accepts any key, including names of members that every object has', () => {
     const keys = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', '0', ' '];
     const stored = new Map(keys.map((Key) => [Key, { Key, Value: 'v', SyncCount: 1 }]));
     const patches = keys.map((key) => patch(key, 'w'));
     const event = buildSyncTriggerEvent(DATASET, stored.values(), patches);
     const sent = JSON.parse(JSON.stringify(event));
     expect(Object.keys(sent.datasetRecords).toSorted()).toEqual(keys.toSorted());
-    const asked = { event, patches, stored, maxPatches: 10 };
-    expect(readTriggerAnswer(sent, asked)).toEqual(patches);
-    // Those that are left out are not found on the prototype.
-    expect(readTriggerAnswer({ ...sent, datasetRecords: {} }, asked)).toEqual([]);
+    const request = { event, patches, stored, maxPatches: 10 };
+    expect(readTriggerAnswer(sent, request)).toEqual(patches);
+    // Omitted keys must not be found on the prototype.
+    expect(readTriggerAnswer({ ...sent, datasetRecords: {} }, request)).toEqual([]);
   });
 });
 
-describe('an answer', () => {
-  it('that is the event changes nothing about the patches', () => {
-    expect(read(answering({}))).toEqual(PATCHES);
+describe('the answer of a sync trigger', () => {
+  it('leaves the patches unchanged if it equals the event', () => {
+    expect(read(answerWith({}))).toEqual(PATCHES);
   });
 
   it.each<[string, Record<string, unknown>, Patch[]]>([
@@ -95,7 +95,7 @@ describe('an answer', () => {
       [patch('changed', 'ours'), patch('removed', 'back'), patch('made', 'm', 0)],
     ],
     [
-      'takes a change back, which is still written',
+      'reverts a change, and the old value is written',
       { changed: { oldValue: 'old', newValue: 'old', op: 'replace' } },
       [patch('changed', 'old'), patch('removed', null), patch('made', 'm', 0)],
     ],
@@ -115,14 +115,14 @@ describe('an answer', () => {
       [...PATCHES, own('kept', null, 1)],
     ],
     [
-      'adds records, also where there was one',
+      'adds records, even over a tombstone',
       { added: { newValue: '', op: 'replace' }, gone: { newValue: 'back', op: 'replace' } },
       [...PATCHES, own('added', '', 0), own('gone', 'back', 4)],
     ],
-    ['removes what is not there', { gone: { op: 'remove' }, never: { op: 'remove' } }, PATCHES],
-    ['leaves an untouched record out', { kept: undefined }, PATCHES],
+    ['removes records that do not exist', { gone: { op: 'remove' }, never: { op: 'remove' } }, PATCHES],
+    ['omits an untouched record', { kept: undefined }, PATCHES],
     [
-      'leaves keys of the device out, or has null for them',
+      'omits keys of the device or maps them to null',
       { changed: undefined, made: null, never: null },
       [patch('removed', null)],
     ],
@@ -134,12 +134,12 @@ describe('an answer', () => {
       },
       PATCHES,
     ],
-    ['has more than was asked for', { kept: { newValue: 'k', op: 'replace', why: 1 } }, PATCHES],
+    ['has an additional member', { kept: { newValue: 'k', op: 'replace', why: 1 } }, PATCHES],
   ])('%s', (_, records, patches) => {
-    expect(read(answering(records))).toEqual(patches);
+    expect(read(answerWith(records))).toEqual(patches);
   });
 
-  it('may leave out what is only repeated, and have more', () => {
+  it('may omit the members that must not change, and may have additional ones', () => {
     const { datasetRecords } = EVENT;
     expect(read({ datasetRecords })).toEqual(PATCHES);
     expect(read({ datasetRecords, region: null, version: 2, note: 'x' })).toEqual(PATCHES);
@@ -149,13 +149,13 @@ describe('an answer', () => {
   const at = (records: Record<string, unknown>) => ({ ...EVENT, datasetRecords: records });
   const put = (newValue: unknown) => ({ newValue, op: 'replace' });
   it.each<[string, unknown, string]>([
-    ['nothing', null, 'the answer must be an object'],
+    ['null', null, 'the answer must be an object'],
     ['undefined', undefined, 'the answer must be an object'],
     ['a list', [EVENT], 'the answer must be an object'],
-    ['text', JSON.stringify(EVENT), 'the answer must be an object'],
+    ['a string', JSON.stringify(EVENT), 'the answer must be an object'],
     ['true', true, 'the answer must be an object'],
     ['another version', { ...changed, version: 3 }, 'version must not be changed'],
-    ['the version as text', { ...changed, version: '2' }, 'version must not be changed'],
+    ['the version as a string', { ...changed, version: '2' }, 'version must not be changed'],
     ['another type', { ...changed, eventType: 'synctrigger' }, 'eventType must not be changed'],
     ['another region', { ...changed, region: 'secret' }, 'region must not be changed'],
     ['another pool', { ...changed, identityPoolId: 'secret' }, 'identityPoolId must not be changed'],
@@ -164,23 +164,23 @@ describe('an answer', () => {
     ['no records', { ...EVENT, datasetRecords: undefined }, 'datasetRecords must be an object'],
     ['null for the records', { ...EVENT, datasetRecords: null }, 'datasetRecords must be an object'],
     ['a list of records', { ...EVENT, datasetRecords: [] }, 'datasetRecords must be an object'],
-    ['text for the records', { ...EVENT, datasetRecords: 'secret' }, 'datasetRecords must be an object'],
+    ['a string for the records', { ...EVENT, datasetRecords: 'secret' }, 'datasetRecords must be an object'],
     [
-      'a key that would drive a terminal',
+      'a key with control characters',
       at({ 'a\n\u001b[2J"': 'secret' }),
       'datasetRecords.a\\n\\u001b[2J\\" must be an object or null',
     ],
     [
-      'a key that would turn the direction of writing around',
+      'a key with a right-to-left override',
       at({ 'a\u202e': put(41) }),
       'datasetRecords.a\\u202e.newValue must be a string or null',
     ],
     [
-      'a key that would leave no room for the reason',
+      'a long key, which the message truncates',
       at({ ['k'.repeat(1_024)]: 'secret' }),
       `datasetRecords.${'k'.repeat(100)} must be an object or null`,
     ],
-    ['text for a record', at({ a: 'secret' }), 'datasetRecords.a must be an object or null'],
+    ['a string for a record', at({ a: 'secret' }), 'datasetRecords.a must be an object or null'],
     ['a list for a record', at({ a: [] }), 'datasetRecords.a must be an object or null'],
     ['no op', at({ a: { newValue: 'secret' } }), 'datasetRecords.a.op must be replace or remove'],
     ['an unknown op', at({ a: { op: 'secret' } }), 'datasetRecords.a.op must be replace or remove'],
@@ -190,7 +190,7 @@ describe('an answer', () => {
     ['an object for a value', at({ a: put({}) }), 'datasetRecords.a.newValue must be a string or null'],
     ['NUL in a value', at({ a: put('secret\0') }), 'datasetRecords.a.newValue must not hold NUL'],
     [
-      'half a surrogate pair in a value',
+      'a lone surrogate in a value',
       at({ a: put('\ud83d') }),
       'datasetRecords.a.newValue must not hold NUL',
     ],
@@ -211,36 +211,36 @@ describe('an answer', () => {
     ],
     ['NUL in a key', at({ 'a\0': put('') }), 'a key in datasetRecords must not hold NUL'],
     [
-      'half a surrogate pair in a key',
+      'a lone surrogate in a key',
       at({ '\ude00': { op: 'remove' } }),
       'a key in datasetRecords must not hold',
     ],
-  ])('of %s is none', (_, answer, message) => {
-    let refused: unknown;
+  ])('is rejected: %s', (_, answer, message) => {
+    let thrown: unknown;
     try {
       read(answer);
     } catch (error) {
-      refused = error;
+      thrown = error;
     }
-    expect(refused).toMatchObject({
+    expect(thrown).toMatchObject({
       code: 'InvalidLambdaFunctionOutputException',
       status: 400,
       message: expect.stringContaining(`SyncTrigger returned an invalid answer: ${message}`),
     });
-    expect(String(refused)).not.toContain('secret');
-    expect(String(refused).length).toBeLessThan(200);
+    expect(String(thrown)).not.toContain('secret');
+    expect(String(thrown).length).toBeLessThan(200);
   });
 
-  it('may have the longest key and value', () => {
+  it('may contain the longest key and value', () => {
     const [key, value] = ['鍵'.repeat(1_024), '\u{1F600}'.repeat(1_048_575)];
-    expect(read(answering({ [key]: put(value) }))).toEqual([...PATCHES, own(key, value, 0)]);
+    expect(read(answerWith({ [key]: put(value) }))).toEqual([...PATCHES, own(key, value, 0)]);
   });
 
-  it('changes no more records than one call may', () => {
-    const two = answering({ a: put('1'), b: put('1') });
+  it('may change only as many records as one call', () => {
+    const two = answerWith({ a: put('1'), b: put('1') });
     expect(read(two, 5)).toHaveLength(5);
     expect(() => read(two, 4)).toThrow('datasetRecords must not change more than 4 records');
-    expect(read(answering({ a: put('1'), kept: put('k') }), 4)).toHaveLength(4);
+    expect(read(answerWith({ a: put('1'), kept: put('k') }), 4)).toHaveLength(4);
   });
 
   const text = fc.oneof(
@@ -265,14 +265,14 @@ describe('an answer', () => {
     fc
       .dictionary(text, entry)
       .map((records) =>
-        answering(JSON.parse(JSON.stringify(records, (_, v) => (typeof v === 'bigint' ? 1 : v)))),
+        answerWith(JSON.parse(JSON.stringify(records, (_, v) => (typeof v === 'bigint' ? 1 : v)))),
       ),
     fc
       .dictionary(fc.constantFrom(...Object.keys(EVENT)), fc.anything())
       .map((members) => ({ ...EVENT, ...members })),
   );
 
-  it('of whatever kind gives patches that can be written, or is refused as such', () => {
+  it('of any kind results in valid patches or is rejected', () => {
     let readable = 0;
     fc.assert(
       fc.property(garbage, (answer) => {
@@ -294,7 +294,7 @@ describe('an answer', () => {
     expect(readable).toBeGreaterThan(50);
   });
 
-  it('that is the event, whatever it is about, leaves exactly the device’s patches', () => {
+  it('that equals its event results in exactly the patches of the device', () => {
     const key = fc.oneof(
       fc.string({ unit: 'grapheme', minLength: 1 }),
       fc.constantFrom('__proto__', 'a', 'b'),
@@ -309,11 +309,11 @@ describe('an answer', () => {
         const event = buildSyncTriggerEvent(DATASET, stored.values(), patches);
         const answer = JSON.parse(JSON.stringify(event));
         expect(readTriggerAnswer(answer, { event, patches, stored, maxPatches: 2_500 })).toEqual(patches);
-        const judged = Object.entries(event.datasetRecords).filter(([, { op, oldValue, newValue }]) =>
+        const flagged = Object.entries(event.datasetRecords).filter(([, { op, oldValue, newValue }]) =>
           op === 'remove' ? oldValue !== undefined : newValue !== oldValue,
         );
-        const changes = patches.filter((asked) => asked.value !== (stored.get(asked.key)?.Value ?? null));
-        expect(judged.map(([name]) => name).toSorted()).toEqual(changes.map((asked) => asked.key).toSorted());
+        const changes = patches.filter((sent) => sent.value !== (stored.get(sent.key)?.Value ?? null));
+        expect(flagged.map(([name]) => name).toSorted()).toEqual(changes.map((sent) => sent.key).toSorted());
       }),
     );
   });

@@ -9,17 +9,18 @@ import type {
 } from '../../../lib/sync/ports/outbox.ts';
 
 interface Row extends OutboxRow {
-  restUntil: number;
+  dueAt: number;
   parkedReason?: string;
 }
 
 const throttled = { error: 'ProvisionedThroughputExceededException', retryable: true };
-const wrong = { error: 'ValidationException', retryable: false };
+const invalid = { error: 'ValidationException', retryable: false };
 
-/** An outbox in memory with a clock of its own, a stream in memory, and `answer` to say what the stream does. */
+/** Creates an in-memory outbox with its own clock, and an in-memory stream whose outcomes `outcomeOf` decides. */
 function setUp(
   events: string[],
-  answer: (event: string, streamName: string) => PublishOutcome | Promise<PublishOutcome> = () => 'published',
+  outcomeOf: (event: string, streamName: string) => PublishOutcome | Promise<PublishOutcome> = () =>
+    'published',
   streamOf: (event: string) => string | null = () => null,
 ) {
   let clock = 0;
@@ -29,7 +30,7 @@ function setUp(
     partitionKey: `key-${event}`,
     event,
     attempts: 0,
-    restUntil: 0,
+    dueAt: 0,
   }));
   const stream: string[] = [];
   const streams: string[] = [];
@@ -38,9 +39,9 @@ function setUp(
   const outbox: Outbox = {
     async claim(limit, leaseMs, of) {
       const free = rows
-        .filter((row) => !row.parkedReason && row.restUntil <= clock && isChosen(row.streamName, of))
+        .filter((row) => !row.parkedReason && row.dueAt <= clock && isChosen(row.streamName, of))
         .slice(0, limit);
-      for (const row of free) Object.assign(row, { restUntil: clock + leaseMs, attempts: row.attempts + 1 });
+      for (const row of free) Object.assign(row, { dueAt: clock + leaseMs, attempts: row.attempts + 1 });
       return free.map((row) => ({ ...row }));
     },
     async remove(outboxIds) {
@@ -48,7 +49,7 @@ function setUp(
     },
     async postpone(claims) {
       for (const { outboxId, delayMs } of claims) {
-        for (const row of rows) if (row.outboxId === outboxId) row.restUntil = clock + delayMs;
+        for (const row of rows) if (row.outboxId === outboxId) row.dueAt = clock + delayMs;
       }
     },
     async park(outboxId, reason) {
@@ -61,7 +62,7 @@ function setUp(
       return Promise.all(
         entries.map(async ({ data }) => {
           const event = new TextDecoder().decode(data);
-          const outcome = await answer(event, streamName);
+          const outcome = await outcomeOf(event, streamName);
           if (outcome === 'published') {
             stream.push(event);
             streams.push(`${streamName} ${event}`);
@@ -110,7 +111,7 @@ function isChosen(streamName: string | null, of: StreamChoice = { allBut: [] }):
 const numbered = (count: number) => Array.from({ length: count }, (_, index) => `e${index}`);
 
 describe('the relay', () => {
-  it('publishes everything in batches, oldest first, and leaves nothing behind', async () => {
+  it('publishes all events in batches, oldest first, and removes them', async () => {
     const { relay, stream, batches, rows } = setUp(numbered(25));
     expect(await relay({ batchRows: 10 })).toEqual({
       published: 25,
@@ -125,7 +126,7 @@ describe('the relay', () => {
     expect(rows()).toEqual([]);
   });
 
-  it('asks the stream nothing when nothing waits', async () => {
+  it('sends no request if no event waits', async () => {
     const { relay, batches } = setUp([]);
     expect(await relay()).toEqual({
       published: 0,
@@ -138,13 +139,13 @@ describe('the relay', () => {
     expect(batches).toEqual([]);
   });
 
-  it('hands on text as UTF-8', async () => {
+  it('publishes text as UTF-8', async () => {
     const { relay, stream } = setUp(['{"value":"ключ \u{1F511}"}']);
     await relay();
     expect(stream).toEqual(['{"value":"ключ \u{1F511}"}']);
   });
 
-  it('begins no batch after its time, but always one', async () => {
+  it('starts no batch after its time budget, except the first', async () => {
     const world = setUp(numbered(25));
     const outbox = {
       ...world.outbox,
@@ -159,7 +160,7 @@ describe('the relay', () => {
     expect(await world.relay({ batchRows: 5, timeBudgetMs: -1 }, { outbox })).toMatchObject({ published: 5 });
   });
 
-  it('lets others pass a row that is refused', async () => {
+  it('publishes the other rows if one fails', async () => {
     const { relay, stream, rows } = setUp(numbered(6), (event) => (event === 'e2' ? throttled : 'published'));
     expect(await relay({ batchRows: 3 })).toEqual({
       published: 5,
@@ -173,28 +174,28 @@ describe('the relay', () => {
     expect(rows()).toMatchObject([{ outboxId: 'e2', attempts: 1 }]);
   });
 
-  it('tries again what may pass, for ever, at growing intervals up to the cap', async () => {
-    let answer: PublishOutcome = throttled;
-    const { relay, pass, rows, stream } = setUp(['e0'], () => answer);
-    const rests: number[] = [];
+  it('retries a transient failure indefinitely, with backoff up to the cap', async () => {
+    let nextOutcome: PublishOutcome = throttled;
+    const { relay, pass, rows, stream } = setUp(['e0'], () => nextOutcome);
+    const delays: number[] = [];
     for (let attempt = 0, clock = 0; attempt < 40; attempt += 1) {
       await relay({ retryBaseMs: 100, retryCapMs: 1_000 });
-      const rest = (rows()[0]?.restUntil ?? 0) - clock;
-      rests.push(rest);
-      clock += rest;
-      pass(rest);
+      const delay = (rows()[0]?.dueAt ?? 0) - clock;
+      delays.push(delay);
+      clock += delay;
+      pass(delay);
     }
-    expect(rests.slice(0, 6)).toEqual([100, 200, 400, 800, 1_000, 1_000]);
-    expect(rests.at(-1)).toBe(1_000);
+    expect(delays.slice(0, 6)).toEqual([100, 200, 400, 800, 1_000, 1_000]);
+    expect(delays.at(-1)).toBe(1_000);
     expect(rows()).toMatchObject([{ attempts: 40 }]);
-    answer = 'published';
+    nextOutcome = 'published';
     await relay();
     expect(stream).toEqual(['e0']);
   });
 
-  it('parks what cannot pass, after some attempts, with the reason', async () => {
+  it('parks a row with the reason after repeated permanent failures', async () => {
     const { relay, pass, rows, batches, stream } = setUp(['bad', 'good'], (event) =>
-      event === 'bad' ? wrong : 'published',
+      event === 'bad' ? invalid : 'published',
     );
     for (let attempt = 1; attempt < 3; attempt += 1) {
       expect(await relay({ parkAfterAttempts: 3 })).toMatchObject({ postponed: 1, parked: 0 });
@@ -210,32 +211,34 @@ describe('the relay', () => {
     });
     expect(rows()).toMatchObject([{ outboxId: 'bad', parkedReason: 'ValidationException, 3 attempts' }]);
     pass(60_000);
-    const asked = batches.length;
+    const sentBefore = batches.length;
     await relay();
-    expect(batches).toHaveLength(asked);
+    expect(batches).toHaveLength(sentBefore);
     expect(stream).toEqual(['good']);
   });
 
-  it('leaves a stream alone that takes nothing, and comes back to every row', async () => {
-    let up = false;
-    const { relay, pass, batches, rows, stream } = setUp(numbered(100), () => (up ? 'published' : throttled));
+  it('leaves a stream after three failed batches, and publishes every row in a later run', async () => {
+    let isUp = false;
+    const { relay, pass, batches, rows, stream } = setUp(numbered(100), () =>
+      isUp ? 'published' : throttled,
+    );
     expect(await relay({ batchRows: 10 })).toMatchObject({ published: 0, postponed: 30 });
     expect(batches).toHaveLength(3);
-    up = true;
+    isUp = true;
     pass(60_000);
     expect(await relay({ batchRows: 10 })).toMatchObject({ published: 100 });
     expect(rows()).toEqual([]);
     expect([...stream].sort()).toEqual(numbered(100).sort());
   });
 
-  it('takes a missing outcome for a failure that may pass', async () => {
+  it('treats a missing outcome as a transient failure', async () => {
     const { relay, rows } = setUp(['e0']);
     const publisher = { publish: async () => [] };
     expect(await relay({}, { publisher })).toMatchObject({ postponed: 1, refusals: ['NoOutcome'] });
     expect(rows()).toHaveLength(1);
   });
 
-  it('publishes again what it could not remove, when the lease is over', async () => {
+  it('publishes an event again after its lease if it could not be removed', async () => {
     const { relay, outbox, pass, rows, stream } = setUp(['e0']);
     const remove = () => Promise.reject(new Error('the connection broke'));
     await expect(relay({ leaseMs: 100 }, { outbox: { ...outbox, remove } })).rejects.toThrow(
@@ -249,20 +252,20 @@ describe('the relay', () => {
     expect(rows()).toEqual([]);
   });
 
-  describe('with a stream for each pool', () => {
+  describe('with a stream per pool', () => {
     const gone = { error: 'ResourceNotFoundException', retryable: true, noStream: true as const };
-    /** Events are named for their streams, but for those of no stream. */
+    /** Returns the second word of the event, which names its stream; null if it has none. */
     const streamOf = (event: string) => event.split(' ')[1] ?? null;
     const alternating = (count: number) =>
       numbered(count).map((name, index) => `${name} ${index % 2 === 0 ? 'bad' : 'good'}`);
 
-    it('brings each event to its own, and one that names none to the one it was told', async () => {
+    it('publishes each event to its own stream, or to the default stream', async () => {
       const { relay, streams } = setUp(['e0 a', 'e1', 'e2 b', 'e3 a'], undefined, streamOf);
       expect(await relay()).toMatchObject({ published: 4 });
       expect(streams.toSorted()).toEqual(['a e0 a', 'a e3 a', 'b e2 b', 'stream e1']);
     });
 
-    it('holds up no others for one that takes nothing, however much waits for it', async () => {
+    it('does not delay other streams if one accepts nothing, even with many events waiting', async () => {
       const { relay, stream, rows } = setUp(
         [...numbered(100).map((name) => `${name} bad`), 'e100 good', 'e101'],
         (event) => (event.endsWith('bad') ? throttled : 'published'),
@@ -273,7 +276,7 @@ describe('the relay', () => {
       expect(rows()).toHaveLength(100);
     });
 
-    it('holds up no others for one that does not answer', async () => {
+    it('does not delay other streams if one does not respond', async () => {
       const { promise, resolve } = Promise.withResolvers<PublishOutcome>();
       const { relay, stream } = setUp(
         alternating(60),
@@ -286,7 +289,7 @@ describe('the relay', () => {
       expect(await relayed).toMatchObject({ published: 60 });
     });
 
-    it('fails as one of them does, when all others are done', async () => {
+    it('fails if one stream fails, after the others have finished', async () => {
       const world = setUp(alternating(4), undefined, streamOf);
       const outbox: Outbox = {
         ...world.outbox,
@@ -300,11 +303,11 @@ describe('the relay', () => {
       expect(world.rows().map(({ event }) => event)).toEqual(['e0 bad', 'e2 bad']);
     });
 
-    it('says of one that stays away that it is gone, keeps its events, and tries on', async () => {
-      let there = false;
+    it('disables the pools of a deleted stream, keeps its events and retries them', async () => {
+      let exists = false;
       const { relay, pass, disabled, rows, stream } = setUp(
         alternating(4),
-        (event) => (event.endsWith('good') || there ? 'published' : gone),
+        (event) => (event.endsWith('good') || exists ? 'published' : gone),
         streamOf,
       );
       const options = { disableAfterAttempts: 3 };
@@ -319,12 +322,12 @@ describe('the relay', () => {
       }
       expect(new Set(disabled)).toEqual(new Set(['bad: stream bad does not exist']));
       expect(rows()).toHaveLength(2);
-      there = true;
+      exists = true;
       expect(await relay(options)).toMatchObject({ published: 2, goneStreams: [], withoutStream: 0 });
       expect(stream).toHaveLength(4);
     });
 
-    it('calls the one it was told by its name when it is gone', async () => {
+    it('reports a deleted default stream by its name', async () => {
       const { relay, disabled } = setUp(['e0'], () => gone);
       expect(await relay({ disableAfterAttempts: 1 })).toMatchObject({ goneStreams: ['stream'] });
       expect(disabled).toEqual(['null: stream stream does not exist']);

@@ -37,7 +37,7 @@ const others: [string, DatasetKey][] = [
 ];
 
 describe('a SyncSessionToken', () => {
-  it('stands for its session for 24 hours', () => {
+  it('identifies its session for 24 hours', () => {
     const { tokens, clock } = createTokens();
     const session = tokens.begin();
     expect(session).toEqual({ sessionId: SESSION_ID, expiresAt: NEW_YEAR + 24 * HOUR });
@@ -53,18 +53,18 @@ describe('a SyncSessionToken', () => {
     expect(tokens.issue(tokens.begin(), GAME)).toBe(tokens.issue(tokens.begin(), GAME));
   });
 
-  it('travels in a URL as it is', () => {
+  it('needs no encoding in a URL', () => {
     const { tokens } = createTokens();
     expect(tokens.issue(tokens.begin(), GAME)).toMatch(/^[\w.-]+$/);
   });
 
-  it.each(others)('is worth nothing for another %s', (_, other) => {
+  it.each(others)('is invalid for another %s', (_, other) => {
     const { tokens } = createTokens();
     const token = tokens.issue(tokens.begin(), GAME);
     expect(() => tokens.verify(token, other)).toThrow(invalid('SyncSessionToken'));
   });
 
-  it('is worth nothing with any character changed, dropped or added', () => {
+  it('is invalid with any character changed, dropped or added', () => {
     const { tokens } = createTokens();
     const token = tokens.issue(tokens.begin(), GAME);
     const changed = Array.from(token, (letter, at) => {
@@ -89,21 +89,21 @@ describe('a SyncSessionToken', () => {
     }
   });
 
-  it('is worth nothing under another key', () => {
+  it('is invalid under another key', () => {
     const { tokens } = createTokens({ key: 2 });
     expect(() => createTokens().tokens.verify(tokens.issue(tokens.begin(), GAME), GAME)).toThrow(
       invalid('SyncSessionToken'),
     );
   });
 
-  it('is not to be had with a key that can be guessed', () => {
+  it('requires a key of at least 32 bytes', () => {
     const now = () => NEW_YEAR;
     expect(() => createSessionTokens({ key: Buffer.alloc(31), now, randomId: () => '' })).toThrow(SetupError);
   });
 });
 
 describe('a NextToken', () => {
-  it('of records says where to go on, until its session is over', () => {
+  it('of records holds the position until its session expires', () => {
     const { tokens, clock } = createTokens();
     const nextToken = tokens.issuePage(PAGE, GAME);
     expect(tokens.verifyPage(nextToken, GAME)).toEqual(PAGE);
@@ -111,19 +111,19 @@ describe('a NextToken', () => {
     expect(() => tokens.verifyPage(nextToken, GAME)).toThrow(invalid('NextToken'));
   });
 
-  it('from count 0 is one', () => {
+  it('of records may start at count 0', () => {
     const { tokens } = createTokens();
     const page = { ...PAGE, lastSyncCount: 0 };
     expect(tokens.verifyPage(tokens.issuePage(page, GAME), GAME)).toEqual(page);
   });
 
-  it.each(others)('of records is worth nothing for another %s', (_, other) => {
+  it.each(others)('of records is invalid for another %s', (_, other) => {
     const { tokens } = createTokens();
     const nextToken = tokens.issuePage(PAGE, GAME);
     expect(() => tokens.verifyPage(nextToken, other)).toThrow(invalid('NextToken'));
   });
 
-  it('of datasets says the last name, to that identity', () => {
+  it('of datasets holds the last name, and is invalid for another identity', () => {
     const { tokens } = createTokens();
     const nextToken = tokens.issueDatasetsPage('game', GAME);
     expect(tokens.verifyDatasetsPage(nextToken, GAME)).toBe('game');
@@ -131,7 +131,7 @@ describe('a NextToken', () => {
     expect(() => tokens.verifyDatasetsPage(nextToken, other)).toThrow(invalid('NextToken'));
   });
 
-  it('of identity pools says the last id', () => {
+  it('of identity pools holds the last id', () => {
     const { tokens } = createTokens();
     const nextToken = tokens.issuePoolsPage(POOL);
     expect(tokens.verifyPoolsPage(nextToken)).toBe(POOL);
@@ -145,7 +145,7 @@ describe('a NextToken', () => {
     expect(() => tokens.verifyDatasetsPage(nextToken, GAME)).toThrow(invalid('NextToken'));
   });
 
-  it('and a SyncSessionToken are not to be mistaken for each other', () => {
+  it('is not valid as a SyncSessionToken, nor the other way round', () => {
     const { tokens } = createTokens();
     const token = tokens.issue(tokens.begin(), GAME);
     const nextToken = tokens.issuePage(PAGE, GAME);

@@ -22,7 +22,7 @@ function datasetAt(syncCount: number): DatasetUpdate['dataset'] {
     deletedSyncCount: 0,
     creationDate: NEW_YEAR,
     lastModifiedDate: NEW_YEAR + syncCount,
-    lastModifiedBy: 'somebody',
+    lastModifiedBy: 'writer',
     dataStorage: 0,
     numRecords: 0,
   };
@@ -36,7 +36,7 @@ function updateTo(syncCount: number, values: Record<string, string | null>): Dat
       Value,
       SyncCount: syncCount,
       LastModifiedDate: NEW_YEAR,
-      LastModifiedBy: 'somebody',
+      LastModifiedBy: 'writer',
       DeviceLastModifiedDate: null,
     })),
     spend: null,
@@ -44,12 +44,12 @@ function updateTo(syncCount: number, values: Record<string, string | null>): Dat
   };
 }
 
-describe('kept snapshots', () => {
-  it('know a dataset and the records looked at, written or not, as the update left them', () => {
-    const kept = createSnapshotCache();
+describe('the snapshot cache', () => {
+  it('returns a dataset and the records that were read, written or not, as the update left them', () => {
+    const cache = createSnapshotCache();
     const before = snapshotAt(4, new Map([['seen', { syncCount: 3, valueBytes: 7 }]]));
-    kept.keep(GAME, ['é', 'gone', 'seen', 'never'], before, updateTo(5, { é: 'é', gone: null }));
-    expect(kept.recall(GAME, ['é', 'gone', 'seen', 'never'])).toEqual(
+    cache.keep(GAME, ['é', 'gone', 'seen', 'never'], before, updateTo(5, { é: 'é', gone: null }));
+    expect(cache.recall(GAME, ['é', 'gone', 'seen', 'never'])).toEqual(
       snapshotAt(
         5,
         new Map([
@@ -59,39 +59,39 @@ describe('kept snapshots', () => {
         ]),
       ),
     );
-    expect(kept.recall(GAME, ['é', 'other'])).toBeNull();
-    expect(kept.recall(named('other'), ['é'])).toBeNull();
+    expect(cache.recall(GAME, ['é', 'other'])).toBeNull();
+    expect(cache.recall(named('other'), ['é'])).toBeNull();
   });
 
-  it('go on with what was known only from one count to the next', () => {
-    const kept = createSnapshotCache();
-    kept.keep(GAME, ['a'], snapshotAt(0), updateTo(1, { a: '1' }));
-    kept.keep(GAME, ['b'], snapshotAt(1), updateTo(2, { b: '1' }));
-    expect(kept.recall(GAME, ['a', 'b'])?.dataset?.syncCount).toBe(2);
-    kept.keep(GAME, ['b'], snapshotAt(3), updateTo(4, { b: '1' }));
-    expect(kept.recall(GAME, ['b'])?.dataset?.syncCount).toBe(4);
-    expect(kept.recall(GAME, ['a'])).toBeNull();
+  it('keeps earlier records only if the next update starts at the cached count', () => {
+    const cache = createSnapshotCache();
+    cache.keep(GAME, ['a'], snapshotAt(0), updateTo(1, { a: '1' }));
+    cache.keep(GAME, ['b'], snapshotAt(1), updateTo(2, { b: '1' }));
+    expect(cache.recall(GAME, ['a', 'b'])?.dataset?.syncCount).toBe(2);
+    cache.keep(GAME, ['b'], snapshotAt(3), updateTo(4, { b: '1' }));
+    expect(cache.recall(GAME, ['b'])?.dataset?.syncCount).toBe(4);
+    expect(cache.recall(GAME, ['a'])).toBeNull();
   });
 
-  it('never go back to an older count', () => {
-    const kept = createSnapshotCache();
-    kept.keep(GAME, ['a'], snapshotAt(1), updateTo(2, { a: '2' }));
-    kept.keep(GAME, ['a'], snapshotAt(0), updateTo(1, { a: '1' }));
-    expect(kept.recall(GAME, ['a'])?.dataset?.syncCount).toBe(2);
+  it('never returns to an older count', () => {
+    const cache = createSnapshotCache();
+    cache.keep(GAME, ['a'], snapshotAt(1), updateTo(2, { a: '2' }));
+    cache.keep(GAME, ['a'], snapshotAt(0), updateTo(1, { a: '1' }));
+    expect(cache.recall(GAME, ['a'])?.dataset?.syncCount).toBe(2);
   });
 
-  it('forget on demand, and the dataset not used for longest where there are too many records', () => {
-    const kept = createSnapshotCache(3);
+  it('evicts on request, and the least recently used dataset if there are too many records', () => {
+    const cache = createSnapshotCache(3);
     const names = ['one', 'two', 'three'];
-    for (const name of names) kept.keep(named(name), ['a'], snapshotAt(0), updateTo(1, { a: '1' }));
-    kept.recall(named('one'), ['a']);
-    kept.keep(named('four'), ['a'], snapshotAt(0), updateTo(1, { a: '1' }));
-    const known = () => [...names, 'four'].filter((name) => kept.recall(named(name), ['a']) !== null);
+    for (const name of names) cache.keep(named(name), ['a'], snapshotAt(0), updateTo(1, { a: '1' }));
+    cache.recall(named('one'), ['a']);
+    cache.keep(named('four'), ['a'], snapshotAt(0), updateTo(1, { a: '1' }));
+    const known = () => [...names, 'four'].filter((name) => cache.recall(named(name), ['a']) !== null);
     expect(known()).toEqual(['one', 'three', 'four']);
-    kept.forget(named('three'));
+    cache.forget(named('three'));
     expect(known()).toEqual(['one', 'four']);
-    kept.keep(named('large'), ['a', 'b', 'c', 'd'], snapshotAt(0), updateTo(1, {}));
-    expect(kept.recall(named('large'), ['a'])).toBeNull();
+    cache.keep(named('large'), ['a', 'b', 'c', 'd'], snapshotAt(0), updateTo(1, {}));
+    expect(cache.recall(named('large'), ['a'])).toBeNull();
     expect(known()).toEqual([]);
   });
 });

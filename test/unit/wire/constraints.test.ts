@@ -8,7 +8,7 @@ const ENUM = expect.stringContaining('enum value set');
 const TOO_LOW = expect.stringContaining('value greater than or equal to');
 const TOO_HIGH = expect.stringContaining('value less than or equal to');
 
-describe('a member keeps its constraints', () => {
+describe('a member satisfies its constraints', () => {
   it.each<[string, string | number | object]>([
     ['IdentityPoolId', 'us-east-1:00000000-0000-4000-8000-000000000001'],
     ['IdentityPoolId', `eu:${'f'.repeat(52)}`],
@@ -19,7 +19,7 @@ describe('a member keeps its constraints', () => {
     ['DatasetName', '...'],
     ['DatasetName', '.a'],
     ['DatasetName', 'x'.repeat(128)],
-    // A copy that a merge made of it.
+    // A copy that a merge made of the dataset.
     ['DatasetName', `${'x'.repeat(128)}.eu:${'f'.repeat(52)}`],
     ['DatasetName', `${'.'.repeat(128)}.a_b:0`],
     ['DeviceId', 'é'.repeat(256)],
@@ -57,7 +57,7 @@ describe('a member keeps its constraints', () => {
   });
 });
 
-describe('a member breaks its constraints', () => {
+describe('a member violates its constraints', () => {
   it.each<[string, string | number | object, unknown[]]>([
     ['IdentityPoolId', '', [TOO_SHORT, PATTERN]],
     ['IdentityPoolId', `eu:${'f'.repeat(53)}`, [TOO_LONG]],
@@ -105,12 +105,12 @@ describe('a member breaks its constraints', () => {
     ['StreamName', 'a\n', [PATTERN]],
     ['ApplicationArns', 'arn:aws:sns:us-east-1:0:topic', [PATTERN]],
     ['ApplicationArns', 'arn:aws:sns:us-east-1:0:app/apns/a', [PATTERN]],
-  ])('%s', (member, value, musts) => {
-    expect(brokenConstraints(SYNC_CONSTRAINTS, member, value)).toEqual(musts);
+  ])('%s', (member, value, violations) => {
+    expect(brokenConstraints(SYNC_CONSTRAINTS, member, value)).toEqual(violations);
   });
 });
 
-it('says it as AWS does', () => {
+it('describes violations like AWS', () => {
   expect(brokenConstraints(SYNC_CONSTRAINTS, 'Op', 'add')).toEqual([
     'Member must satisfy enum value set: [replace, remove]',
   ]);
@@ -122,7 +122,7 @@ it('says it as AWS does', () => {
   ]);
 });
 
-it('knows what is secret', () => {
+it('treats values and tokens as secret', () => {
   const secret = ['Value', 'SyncSessionToken', 'NextToken', 'Token', 'Key', 'DatasetName'].filter((member) =>
     isSecret(SYNC_CONSTRAINTS, member),
   );

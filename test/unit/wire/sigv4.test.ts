@@ -19,7 +19,7 @@ interface Signing {
   body?: string;
 }
 
-/** A request as the AWS SDK signs it. */
+/** Signs a request as the AWS SDK does. */
 async function sign({
   secret = 'local',
   region = 'us-east-1',
@@ -56,8 +56,8 @@ const verify = createSigV4Verifier({
   now: () => NOW,
 });
 
-describe('a signature is right', () => {
-  it("in AWS's own example", () => {
+describe('a signature is accepted', () => {
+  it('in the example of AWS', () => {
     const verifyExample = createSigV4Verifier({
       region: 'us-east-1',
       findCredentials: () => ({
@@ -86,7 +86,7 @@ describe('a signature is right', () => {
       { body: '{"StreamName":"é"}', headers: { 'x-amz-target': 'Kinesis_20131202.PutRecord' } },
     ],
     ['without a body', { method: 'GET', body: '' }],
-    ['over a path whose colons travel encoded', { path: '/identitypools/us-east-1%3Aabc/identities/x' }],
+    ['over a path with encoded colons', { path: '/identitypools/us-east-1%3Aabc/identities/x' }],
     [
       'over a query in any order',
       {
@@ -96,7 +96,7 @@ describe('a signature is right', () => {
       },
     ],
     ['over header values with spaces', { headers: { 'x-amz-meta': '  a   b ' } }],
-    ['over a path whose relative and empty parts clients leave out', { path: '/a/./b/../..//c' }],
+    ['over a path with relative and empty segments, which clients remove', { path: '/a/./b/../..//c' }],
     ['over a path that ends with a slash', { path: '/a/../b/' }],
     ['14 minutes late', { at: NOW - 14 * MINUTE }],
     ['14 minutes early', { at: NOW + 14 * MINUTE }],
@@ -105,7 +105,7 @@ describe('a signature is right', () => {
   });
 });
 
-describe('a signature is refused', () => {
+describe('a signature is rejected', () => {
   it.each<[string, Signing, string]>([
     ['of another secret', { secret: 'guess' }, 'The request signature we calculated does not match'],
     ['for another region', { region: 'eu-west-1' }, "scoped to a valid region: 'us-east-1'"],
@@ -140,13 +140,13 @@ describe('a signature is refused', () => {
       }),
     ],
     [
-      'target that was not signed',
+      'unsigned target',
       (request) => ({
         ...request,
         headers: { ...request.headers, 'x-amz-target': 'Kinesis_20131202.DeleteStream' },
       }),
     ],
-  ])('where the %s was changed', async (_, change) => {
+  ])('if the %s was changed', async (_, change) => {
     const request = change(await sign());
     expect(() => verify(request, 'kinesis')).toThrow(
       expect.objectContaining({ code: 'InvalidSignatureException' }),
@@ -172,19 +172,19 @@ describe('a signature is refused', () => {
     ],
     [
       'of an unknown key',
-      (text) => text.replace('Credential=local', 'Credential=nobody'),
+      (text) => text.replace('Credential=local', 'Credential=unknown'),
       'UnrecognizedClientException',
     ],
     ['of another day', (text) => text.replace('20260101', '20251231'), 'InvalidSignatureException'],
     [
-      'over a header that every object has',
+      'over names of members that every object has',
       (text) => text.replace('SignedHeaders=', 'SignedHeaders=__proto__;constructor;'),
       'InvalidSignatureException',
     ],
-    ['cut short', (text) => text.slice(0, -2), 'InvalidSignatureException'],
+    ['truncated', (text) => text.slice(0, -2), 'InvalidSignatureException'],
     ['not hexadecimal', (text) => text.replace(/Signature=.*/, 'Signature=xyz'), 'InvalidSignatureException'],
     ['without the host signed', (text) => text.replace('host;', ''), 'InvalidSignatureException'],
-  ])('where it is %s', async (_, change, code) => {
+  ])('if it is %s', async (_, change, code) => {
     const request = await withAuthorization(change);
     expect(() => verify(request, 'kinesis')).toThrow(
       expect.objectContaining({ name: 'SignatureError', code }),
