@@ -41,7 +41,7 @@ interface ScriptedResponse {
 }
 
 const succeeded = (operation: string, result = ''): ScriptedResponse => ({
-  body: `<${operation}ScriptedResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/">${result}<ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></${operation}ScriptedResponse>`,
+  body: `<${operation}Response xmlns="http://sns.amazonaws.com/doc/2010-03-31/">${result}<ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></${operation}Response>`,
 });
 const CREATED = succeeded(
   'CreatePlatformEndpoint',
