@@ -146,7 +146,7 @@ describe.each(DATABASES)('forget on $name', ({ open }) => {
     expect((await everything()).payloads).toMatchObject([{ payload_id: other }]);
   });
 
-  it('erases the version assigned to a removal in quarantine, and keeps others of unknown origin', async () => {
+  it('erases the version assigned to a removal in quarantine, and keeps all others', async () => {
     const undated = {
       operation: 'remove',
       kinesisSyncRecords: null,
