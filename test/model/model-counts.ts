@@ -1,7 +1,7 @@
 import type { RecordPatch } from '../../lib/sync/model.ts';
 import { type ModelDataset, refuse } from './model-state.ts';
 
-/** Stale is what is below the record's count; and nobody counts on from what was never there. */
+/** Rejects counts below that of the record as stale, and counts that the dataset never had. */
 export function checkCounts(dataset: ModelDataset, patches: readonly RecordPatch[]): void {
   for (const { Key, SyncCount } of patches) {
     if (SyncCount > dataset.count) noSuchCount(SyncCount);

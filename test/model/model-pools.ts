@@ -17,7 +17,7 @@ import { FUNCTION_ARNS } from './trigger-rules.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** The operations on identity pools and on what is used of them. */
+/** Creates the operations on identity pools and their usage. */
 export function modelPools(state: ModelState): ModelOperations<PoolName> {
   function poolOf(id: string, { caller }: ModelCall) {
     checkCaller(caller, id, null);
@@ -112,7 +112,7 @@ export function modelPools(state: ModelState): ModelOperations<PoolName> {
         const bulk = pool.bulkPublish;
         if (!isSame && bulk?.status === 'IN_PROGRESS') bulk.status = 'FAILED';
         pool.CognitoStreams = streams;
-        if (!enabled) pool.wholeOnStream = false;
+        if (!enabled) pool.streamIsComplete = false;
       }
       if (PushSync && Object.keys(PushSync).length > 0) {
         const before = pool.PushSync;
@@ -131,8 +131,8 @@ export function modelPools(state: ModelState): ModelOperations<PoolName> {
       if (pool.CognitoStreams?.StreamingStatus !== 'ENABLED') refuse('InvalidParameterException');
       if (last?.status === 'IN_PROGRESS') refuse('DuplicateRequestException');
       if (last?.status === 'SUCCEEDED' && now - last.endedAt < DAY_MS) refuse('AlreadyStreamedException');
-      const begun = { startedAt: now, endedAt: 0, cursor: '', allInOutbox: false };
-      pool.bulkPublish = { status: 'IN_PROGRESS', ...begun };
+      const started = { startedAt: now, endedAt: 0, cursor: '', allInOutbox: false };
+      pool.bulkPublish = { status: 'IN_PROGRESS', ...started };
       return { IdentityPoolId };
     },
 
@@ -143,12 +143,12 @@ export function modelPools(state: ModelState): ModelOperations<PoolName> {
         BulkPublishStartTime: last?.startedAt ?? null,
         BulkPublishCompleteTime: last?.status === 'SUCCEEDED' ? last.endedAt : null,
         BulkPublishStatus: last?.status ?? 'NOT_STARTED',
-        // What it says is for people.
+        // The text is for people.
         FailureMessage: last?.status === 'FAILED' ? ANY_TEXT : null,
       };
     },
   };
 }
 
-/** In an answer of the model: a text that is not compared. */
+/** A text in the output of the model that is not compared. */
 export const ANY_TEXT = '(any text)';
