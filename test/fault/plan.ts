@@ -92,7 +92,7 @@ const invocation: fc.Arbitrary<InvocationPlan> = fc.record({
   batchSize: fc.integer({ min: 1, max: 12 }),
   delayMs: fc.nat({ max: 3 }),
   end: fc.oneof(
-    { weight: 4, arbitrary: fc.constant({ kind: 'answered' as const }) },
+    { weight: 4, arbitrary: fc.constant({ kind: 'responded' as const }) },
     { weight: 2, arbitrary: fc.constant({ kind: 'responseLost' as const }) },
     { weight: 2, arbitrary: fc.constant({ kind: 'twice' as const }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('rewound' as const), by: fc.nat({ max: 10 }) }) },

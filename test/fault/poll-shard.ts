@@ -6,7 +6,7 @@ export interface InvocationPlan {
   batchSize: number;
   delayMs: number;
   end:
-    | { kind: 'answered' }
+    | { kind: 'responded' }
     /** The function succeeds, but Lambda does not receive the response. */
     | { kind: 'responseLost' }
     /** Two invocations get the batch at the same time. */
@@ -22,7 +22,7 @@ export type Invoke = (
   kill: Kill | null,
 ) => Promise<KinesisStreamBatchResponse | undefined>;
 
-const FAULTLESS: InvocationPlan = { batchSize: 10, delayMs: 0, end: { kind: 'answered' } };
+const FAULTLESS: InvocationPlan = { batchSize: 10, delayMs: 0, end: { kind: 'responded' } };
 const MAX_INVOCATIONS = 1_000;
 
 /** Polls one shard as Lambda does: batch by batch in order, each retried from the record that the function reports. */

@@ -10,7 +10,7 @@ import {
   newPage,
   noSuchToken,
   type PoolName,
-  refuse,
+  reject,
 } from './model-state.ts';
 import { NO_STREAM } from './setup.ts';
 import { FUNCTION_ARNS } from './trigger-rules.ts';
@@ -84,7 +84,7 @@ export function modelPools(state: ModelState): ModelOperations<PoolName> {
     SetCognitoEvents({ IdentityPoolId, Events: { SyncTrigger, ...others } }, call) {
       checkCaller(call.caller, IdentityPoolId, null);
       const isValid = [undefined, '', ...FUNCTION_ARNS].includes(SyncTrigger);
-      if (Object.keys(others).length > 0 || !isValid) refuse('InvalidParameterException');
+      if (Object.keys(others).length > 0 || !isValid) reject('InvalidParameterException');
       const pool = findPool(state, IdentityPoolId);
       if (SyncTrigger !== undefined) pool.syncTrigger = SyncTrigger || null;
       return {};
@@ -106,7 +106,7 @@ export function modelPools(state: ModelState): ModelOperations<PoolName> {
           DisabledReason: CognitoStreams.StreamingStatus ? null : (before?.DisabledReason ?? null),
         };
         const enabled = streams.StreamingStatus === 'ENABLED';
-        if (enabled && (streams.StreamName ?? NO_STREAM) === NO_STREAM) refuse('InvalidParameterException');
+        if (enabled && (streams.StreamName ?? NO_STREAM) === NO_STREAM) reject('InvalidParameterException');
         const isSame =
           before?.StreamName === streams.StreamName && before?.StreamingStatus === streams.StreamingStatus;
         const bulk = pool.bulkPublish;
@@ -128,9 +128,9 @@ export function modelPools(state: ModelState): ModelOperations<PoolName> {
       const pool = poolOf(IdentityPoolId, call);
       const { now } = call.process;
       const last = pool.bulkPublish;
-      if (pool.CognitoStreams?.StreamingStatus !== 'ENABLED') refuse('InvalidParameterException');
-      if (last?.status === 'IN_PROGRESS') refuse('DuplicateRequestException');
-      if (last?.status === 'SUCCEEDED' && now - last.endedAt < DAY_MS) refuse('AlreadyStreamedException');
+      if (pool.CognitoStreams?.StreamingStatus !== 'ENABLED') reject('InvalidParameterException');
+      if (last?.status === 'IN_PROGRESS') reject('DuplicateRequestException');
+      if (last?.status === 'SUCCEEDED' && now - last.endedAt < DAY_MS) reject('AlreadyStreamedException');
       const started = { startedAt: now, endedAt: 0, cursor: '', allInOutbox: false };
       pool.bulkPublish = { status: 'IN_PROGRESS', ...started };
       return { IdentityPoolId };

@@ -15,7 +15,7 @@ import {
   newPage,
   noSuchToken,
   type RecordName,
-  refuse,
+  reject,
 } from './model-state.ts';
 import { putEvent, recordsEvent } from './model-stream.ts';
 import { runTrigger } from './model-trigger.ts';
@@ -150,7 +150,7 @@ function placeOf({ IdentityPoolId, IdentityId, DatasetName }: DatasetInput) {
 function findDataset(state: ModelState, input: DatasetInput, caller: ModelCall['caller']): ModelDataset {
   checkCaller(caller, input.IdentityPoolId, input.IdentityId);
   const dataset = state.datasets.get(datasetName(input));
-  return dataset?.exists ? dataset : refuse('ResourceNotFoundException');
+  return dataset?.exists ? dataset : reject('ResourceNotFoundException');
 }
 
 function recordsPage(state: ModelState, handle: string, of: string, now: number) {
@@ -178,10 +178,10 @@ function describe(dataset: ModelDataset): Dataset {
 }
 
 function checkPatches(patches: readonly RecordPatch[], maxPatches: number): void {
-  if (patches.length > maxPatches) refuse('LimitExceededException');
-  if (new Set(patches.map(({ Key }) => Key)).size < patches.length) refuse('InvalidParameterException');
+  if (patches.length > maxPatches) reject('LimitExceededException');
+  if (new Set(patches.map(({ Key }) => Key)).size < patches.length) reject('InvalidParameterException');
   for (const { Op, Value } of patches) {
-    if (Op === 'replace' && Value === undefined) refuse('InvalidParameterException');
+    if (Op === 'replace' && Value === undefined) reject('InvalidParameterException');
   }
 }
 
@@ -192,7 +192,7 @@ function write(
   { call: { caller, process }, session }: { call: ModelCall; session: ModelSession },
 ): SyncRecord[] {
   if (!state.pools.has(dataset.pool)) {
-    refuse('ResourceNotFoundException', `IdentityPool '${dataset.pool}' not found`);
+    reject('ResourceNotFoundException', `IdentityPool '${dataset.pool}' not found`);
   }
   checkCounts(dataset, patches);
   const after = new Map(dataset.records);
@@ -231,11 +231,11 @@ function checkLimits(
   limits: ModelCall['process']['limits'],
 ): void {
   const datasets = datasetsOf(state, before.pool, before.identity).length;
-  if (!before.exists && datasets + 1 > limits.datasetsPerIdentity) refuse('LimitExceededException');
+  if (!before.exists && datasets + 1 > limits.datasetsPerIdentity) reject('LimitExceededException');
   const records = live(after).length;
-  if (records > limits.recordsPerDataset && records > live(before).length) refuse('LimitExceededException');
+  if (records > limits.recordsPerDataset && records > live(before).length) reject('LimitExceededException');
   const bytes = bytesOf(live(after));
-  if (bytes > limits.datasetBytes && bytes > bytesOf(live(before))) refuse('LimitExceededException');
+  if (bytes > limits.datasetBytes && bytes > bytesOf(live(before))) reject('LimitExceededException');
 }
 
 function authorOf(caller: ModelCall['caller']): string {

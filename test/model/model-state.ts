@@ -140,7 +140,7 @@ export function createModelState(pools: Readonly<Record<string, Partial<ModelPoo
 }
 
 /** @param message the text, if it is known; an empty text is not compared */
-export function refuse(code: ServiceErrorCode, message = ''): never {
+export function reject(code: ServiceErrorCode, message = ''): never {
   throw new ServiceError(code, message);
 }
 
@@ -149,19 +149,19 @@ export function nameOf(pool: string, identity: string, dataset = ''): string {
 }
 
 export function findPool({ pools }: ModelState, id: string): ModelPool {
-  return pools.get(id) ?? refuse('ResourceNotFoundException', `IdentityPool '${id}' not found`);
+  return pools.get(id) ?? reject('ResourceNotFoundException', `IdentityPool '${id}' not found`);
 }
 
 /** A developer may call everything, an identity only operations on itself. */
 export function checkCaller(caller: Caller, pool: string, identity: string | null): void {
   if (caller.kind === 'developer') return;
   if (caller.identityPoolId === pool && caller.identityId === identity) return;
-  refuse('NotAuthorizedException', 'These credentials are not valid for accessing this resource');
+  reject('NotAuthorizedException', 'These credentials are not valid for accessing this resource');
 }
 
 export function checkPageSize(size: number | undefined): number {
   if (size === undefined) return Number.POSITIVE_INFINITY;
-  return size >= 1 && size <= 1_024 ? size : refuse('InvalidParameterException');
+  return size >= 1 && size <= 1_024 ? size : reject('InvalidParameterException');
 }
 
 /** @returns a handle; null if there is no further page */
@@ -173,7 +173,7 @@ export function newPage({ pages }: ModelState, page: ModelPage | null): string |
 }
 
 export function noSuchToken(member: 'SyncSessionToken' | 'NextToken'): never {
-  return refuse('InvalidParameterException', `${member} not valid for these inputs`);
+  return reject('InvalidParameterException', `${member} not valid for these inputs`);
 }
 
 export function live(dataset: ModelDataset): SyncRecord[] {

@@ -1,6 +1,6 @@
 import type { RecordPatch } from '../../lib/sync/model.ts';
 import { checkCounts } from './model-counts.ts';
-import { live, type ModelCall, type ModelDataset, type ModelState, refuse } from './model-state.ts';
+import { live, type ModelCall, type ModelDataset, type ModelState, reject } from './model-state.ts';
 import { CONCURRENT_PATCH, findRule } from './trigger-rules.ts';
 
 interface TriggerCall {
@@ -29,13 +29,13 @@ export function runTrigger(state: ModelState, functionArn: string, triggerCall: 
     }
     if (dataset.count > count) invoke();
   }
-  if (!rule) refuse('InvalidLambdaFunctionOutputException');
+  if (!rule) reject('InvalidLambdaFunctionOutputException');
   const wanted = new Map(live(dataset).map(({ Key, Value }) => [Key, Value]));
   for (const { Key, Op, Value } of patches) wanted.set(Key, Op === 'remove' ? null : (Value ?? null));
   rule.effect(wanted);
   const left = toPatches(wanted, dataset, patches);
   return left.length > call.process.limits.patchesPerCall
-    ? refuse('InvalidLambdaFunctionOutputException')
+    ? reject('InvalidLambdaFunctionOutputException')
     : left;
 }
 

@@ -1,7 +1,7 @@
 import type { DatasetRecord, SyncTriggerEvent } from '../../lib/rules/sync-trigger-event.ts';
 import type { RecordPatch } from '../../lib/sync/model.ts';
 import { FunctionError } from '../../lib/sync/ports/functions.ts';
-import { refuse } from './model-state.ts';
+import { reject } from './model-state.ts';
 
 type Records = Record<string, Partial<DatasetRecord> | { op: 'replace'; newValue: null } | null>;
 
@@ -71,26 +71,26 @@ const RULES: Record<string, TriggerRule> = {
     act: () => {
       throw new FunctionError('threw', 'no luck');
     },
-    effect: () => refuse('InvalidLambdaFunctionOutputException', 'SyncTrigger failed with error no luck.'),
+    effect: () => reject('InvalidLambdaFunctionOutputException', 'SyncTrigger failed with error no luck.'),
   },
   isThrottled: {
     act: () => {
       throw new FunctionError('throttled', 'busy');
     },
-    effect: () => refuse('LambdaThrottledException'),
+    effect: () => reject('LambdaThrottledException'),
   },
   takesTooLong: {
     act: () => {
       throw new FunctionError('timed-out', 'slow');
     },
-    effect: () => refuse('LambdaSocketTimeoutException'),
+    effect: () => reject('LambdaSocketTimeoutException'),
   },
   returnsNonsense: { act: () => 'nonsense', effect: invalidOutput },
   renames: { act: (_, event) => ({ ...event, datasetName: 'mine' }), effect: invalidOutput },
 };
 
 function invalidOutput(): never {
-  return refuse('InvalidLambdaFunctionOutputException');
+  return reject('InvalidLambdaFunctionOutputException');
 }
 
 const ARN = 'arn:aws:lambda:us-east-1:000000000000:function:';

@@ -68,7 +68,7 @@ function createRun(service: IdentityService, IdentityPoolId: string, reference: 
   const choose = (requested: number | null) =>
     requested === null ? undefined : pick(reference.identities, requested);
 
-  const expectRequested = (requested: string, proof: Proof, vouched = false): Expected | 'refused' => {
+  const expectRequested = (requested: string, proof: Proof, vouched = false): Expected | 'rejected' => {
     const root = reference.find(requested);
     const withRequested = { ...proof, identities: [...proof.identities, root] };
     if (reference.isGuest(root)) {
@@ -76,7 +76,7 @@ function createRun(service: IdentityService, IdentityPoolId: string, reference: 
     }
     const owners = proof.logins.map((name) => reference.find(reference.logins.get(name) ?? ''));
     const isKnown = vouched || [...owners, ...proof.identities.map(reference.find)].includes(root);
-    return isKnown ? { identityId: root, proof: withRequested } : 'refused';
+    return isKnown ? { identityId: root, proof: withRequested } : 'rejected';
   };
   const expectProven = (proof: Proof): Expected => ({ identityId: reference.oldestOf(proof), proof });
 
@@ -98,7 +98,7 @@ function createRun(service: IdentityService, IdentityPoolId: string, reference: 
         proof.logins.length === 0 &&
         !(reference.isGuest(requested) && reference.find(requested) === requested);
       return {
-        expected: isForbidden ? ('refused' as const) : expectRequested(requested, proof),
+        expected: isForbidden ? ('rejected' as const) : expectRequested(requested, proof),
         call: () => enter(requested, loginsOf(users)),
       };
     },
@@ -112,7 +112,7 @@ function createRun(service: IdentityService, IdentityPoolId: string, reference: 
       const ifAllowed = () =>
         requested === undefined ? expectProven(proof) : expectRequested(requested, proof, true);
       return {
-        expected: belongsToAnother ? ('refused' as const) : ifAllowed(),
+        expected: belongsToAnother ? ('rejected' as const) : ifAllowed(),
         call: async () => {
           const Logins = { [DEVELOPER_PROVIDER]: developerUser, ...loginsOf(users) };
           const { IdentityId, Token } = await operations.GetOpenIdTokenForDeveloperIdentity(
@@ -134,7 +134,7 @@ function createRun(service: IdentityService, IdentityPoolId: string, reference: 
       if (requested === undefined) return { expected: expectProven(proof), call: () => getId(Logins) };
       const belongsToAnother = reference.find(requested) !== reference.find(token.identityId);
       return {
-        expected: belongsToAnother ? ('refused' as const) : expectRequested(requested, proof),
+        expected: belongsToAnother ? ('rejected' as const) : expectRequested(requested, proof),
         call: () => enter(requested, Logins),
       };
     },
@@ -147,7 +147,7 @@ function createRun(service: IdentityService, IdentityPoolId: string, reference: 
         expected:
           exist && into !== undefined
             ? { identityId: reference.find(into), proof: { logins: names, identities: [] } }
-            : ('refused' as const),
+            : ('rejected' as const),
         call: async () =>
           (
             await operations.MergeDeveloperIdentities(
@@ -213,10 +213,10 @@ describe.each(DATABASES)('identities and their logins on $name', ({ open }) => {
   async function follow(
     { merges, clock }: IdentityService,
     reference: Reference,
-    { expected, call }: { expected: Expected | 'refused'; call: () => Promise<string> },
+    { expected, call }: { expected: Expected | 'rejected'; call: () => Promise<string> },
   ): Promise<void> {
     merges.splice(0);
-    if (expected === 'refused') {
+    if (expected === 'rejected') {
       await expect(call()).rejects.toBeInstanceOf(ServiceError);
       expect(merges).toEqual([]);
       return;

@@ -56,7 +56,7 @@ describe.each(WRITERS)('the handler on concurrently read shards, into $name', ({
     );
   });
 
-  it('reaches the state of the service with unversioned removals if identities keep their shard', async () => {
+  it('reaches the state of the service with unversioned removals and one shard per identity', async () => {
     await fc.assert(
       fc
         .asyncProperty(

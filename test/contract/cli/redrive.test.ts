@@ -107,7 +107,8 @@ describe('the command redrive', () => {
     const { streamName } = inline('any').position;
     const range = { streamName, from: 0, to: NEW_YEAR * 2 };
     const quarantined = () => createPublishStore(database).countQuarantined(POOL, range);
-    const summary = 'quarantine: 0 projected, 1 cannot be projected as they are (1 not-json; see docs/query.md)';
+    const summary =
+      'quarantine: 0 projected, 1 cannot be projected as they are (1 not-json; see docs/query.md)';
     expect(await redrive([])).toMatchObject({
       exitCode: 0,
       lines: [summary, expect.stringContaining('`redrive --dismiss` settles them')],

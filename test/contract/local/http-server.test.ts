@@ -63,7 +63,7 @@ describe('the HTTP server', () => {
     },
   );
 
-  it.each(['127.0.0.1', 'localhost:9999', 'LOCALHOST', '[::1]:4580'])('accepts the host %s as its own', async (Host) => {
+  it.each(['127.0.0.1', 'localhost:9999', 'LOCALHOST', '[::1]:4580'])('accepts the host %s', async (Host) => {
     expect(await send({ ...TARGET, Host })).toMatchObject({
       status: 400,
       body: expect.stringContaining('MissingAuthenticationTokenException'),

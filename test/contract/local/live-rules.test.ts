@@ -109,7 +109,7 @@ describe('sync rules in the local cloud', () => {
     ['a file that they import', "export { default } from './max.ts';", 'max.ts'],
     ['a file that an imported file imports', "export { default } from './between.ts';", 'max.ts'],
     ['a file imported by a name from package.json', "export { default } from '#max';", 'max.ts'],
-    ['an imported JSON file', "import max from './max.json' with { type: 'json' }; export default max;", 'max.json'],
+    ['a JSON import', "import max from './max.json' with { type: 'json' }; export default max;", 'max.json'],
   ])('take effect soon after %s changes', async (_, code, name) => {
     const content = (text: string) => (name.endsWith('.json') ? `"${text}"` : `export default '${text}';`);
     await folder.write('package.json', '{ "imports": { "#max": "./max.ts" } }');

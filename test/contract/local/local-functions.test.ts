@@ -30,15 +30,20 @@ const HANDLERS: Record<string, string> = {
       'throws a string': () => { throw 'plain'; },
       'throws undefined': () => { throw undefined; },
       'throws an object without a prototype': () => { throw Object.create(null); },
-      'throws an object with a throwing getter': () => { throw { get message() { throw new Error('trap'); }, [Symbol.toPrimitive]: 5 }; },
+      'throws an object with a throwing getter': () => {
+        throw { get message() { throw new Error('trap'); }, [Symbol.toPrimitive]: 5 }; },
       'throws an error with an invalid message': () => { throw Object.assign(new Error(), { message: noText }); },
       'throws a proxy that cannot be inspected': () => { throw new Proxy({}, { getPrototypeOf() { throw noText; } }); },
       'throws an error that cannot be logged': () => { throw Object.assign(new Error('not logged'), {
         [Symbol.for('nodejs.util.inspect.custom')]() { throw noText; } }); },
       'exits': () => process.exit(0),
       'exits with 3': () => process.exit(3),
-      'throws an uncaught error': () => { setTimeout(() => { throw new Error('left behind'); }); return new Promise(() => {}); },
-      'leaves a rejection unhandled': () => { void Promise.reject(new Error('left behind')); return new Promise(() => {}); },
+      'throws an uncaught error': () => {
+        setTimeout(() => { throw new Error('left behind'); });
+        return new Promise(() => {}); },
+      'leaves a rejection unhandled': () => {
+        void Promise.reject(new Error('left behind'));
+        return new Promise(() => {}); },
       'throws an uncaught error with an invalid message': () => {
         setTimeout(() => { throw Object.assign(new Error(), { message: noText }); });
         return new Promise(() => {}); },

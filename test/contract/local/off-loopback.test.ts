@@ -39,7 +39,9 @@ describe.skipIf(address === undefined).each([
     expect(await get(external, '/for-all', { Origin: 'https://app.example' })).toMatchObject({ status: 200 });
     expect(await get(external, '/private')).toMatchObject({ status: 404 });
     // The address of the connection counts, not the Host header.
-    expect(await get(external, '/private', { Host: `127.0.0.1:${port.port}` })).toMatchObject({ status: 404 });
+    expect(await get(external, '/private', { Host: `127.0.0.1:${port.port}` })).toMatchObject({
+      status: 404,
+    });
   });
 
   it('serves all routes on loopback, but only under its own host names', async () => {

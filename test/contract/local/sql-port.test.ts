@@ -288,7 +288,9 @@ describe('a client', () => {
   ])('changes nothing with %s and a write in one group of messages', async (sql, expected) => {
     const before = await readState();
     const { socket, messages } = await connectRaw();
-    socket.write(Buffer.concat([...framesOf(sql), ...framesOf("insert into scores values ('eve', 9)"), SYNC]));
+    socket.write(
+      Buffer.concat([...framesOf(sql), ...framesOf("insert into scores values ('eve', 9)"), SYNC]),
+    );
     expect(await untilReady(messages)).toEqual(expected);
     expect(await readState()).toEqual(before);
   });
@@ -352,7 +354,7 @@ describe('a broken client', () => {
   it.each<[string, Buffer]>([
     ['an HTTP request', Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n')],
     ['zeros', Buffer.alloc(100)],
-    ['an unterminated startup message', Buffer.concat([int32(16), int32(0x00030000), Buffer.from('usersome')])],
+    ['an incomplete startup message', Buffer.concat([int32(16), int32(0x00030000), Buffer.from('usersome')])],
     ['a startup message without a user', Buffer.concat([int32(9), int32(0x00030000), Buffer.alloc(1)])],
     ['a startup message without a value', start],
     ['an old protocol version', Buffer.concat([int32(9), int32(0x00020000), Buffer.alloc(1)])],
