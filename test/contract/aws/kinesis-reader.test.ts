@@ -21,7 +21,7 @@ beforeAll(async () => {
 
 afterAll(() => emulator.close());
 
-describe('the reader on an emulator', () => {
+describe('the Kinesis reader on an emulator', () => {
   async function readAll(streamName: string, position: Parameters<KinesisReader['openIterator']>[2]) {
     const iterator = await reader.openIterator(streamName, 'shardId-000000000000', position);
     const page = await reader.getRecords(iterator, 100);

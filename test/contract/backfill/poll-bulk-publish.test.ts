@@ -509,7 +509,7 @@ describe('the poller of bulk publishes', () => {
     const off = { isEnabled: false, streamName: 'cognito-sync', roleArn: null };
     const on = { ...off, isEnabled: true };
 
-    it('has a gap since it was last seen to stream, until it is seen to stream again', async () => {
+    it('has a gap from the last poll that saw it stream to the next one that does', async () => {
       await poller.poll();
       poller.clock.now += HOUR;
       await poller.poll();
@@ -529,7 +529,7 @@ describe('the poller of bulk publishes', () => {
       ]);
     });
 
-    it('is known to stream again by a bulk publish that began since', async () => {
+    it('has a gap that ends at the start of a later bulk publish', async () => {
       await poller.poll();
       poller.pool().streaming = off;
       await poller.poll();

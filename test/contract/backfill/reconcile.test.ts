@@ -346,7 +346,7 @@ describe('reconcile', () => {
     expect(await run()).toMatchObject({ end: 'finished', compared: 2, repaired: 0 });
   });
 
-  it('rejects if the database fails, and keeps its progress', async () => {
+  it('rejects on an unexpected error, and keeps its progress', async () => {
     await fill(3);
     const broken = failing(identity(1), 1, new Error('no connection'));
     await expect(run({}, { api: broken })).rejects.toThrow('no connection');

@@ -27,7 +27,7 @@ const options = { pollIntervalMs: 20, discoveryIntervalMs: 100, retryBaseMs: 5, 
 
 let emulator: KinesisEmulator;
 let reader: KinesisReader;
-/** Close what a test opened, in reverse order. */
+/** Functions that close what a test opened, called in reverse order. */
 const cleanups: (() => Promise<unknown>)[] = [];
 
 beforeAll(async () => {

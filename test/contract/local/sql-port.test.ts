@@ -349,7 +349,7 @@ describe('a client', () => {
   );
 });
 
-describe('a broken client', () => {
+describe('a misbehaving client', () => {
   const start = Buffer.concat([int32(13), int32(0x00030000), Buffer.from('user\0')]);
   it.each<[string, Buffer]>([
     ['an HTTP request', Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n')],

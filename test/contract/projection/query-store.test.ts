@@ -51,7 +51,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
         await database.query<{ record_key: string; record_value: string }>('SELECT * FROM query.records')
       ).rows.map((row) => [row.record_key, row.record_value]),
     );
-  /** An update of the dataset `game`, `at` milliseconds into the year. */
+  /** Creates an update of the dataset `game`, `at` milliseconds into the year. */
   const update = (at: number, syncCount: number, ...records: Members[]): Members => ({
     lastModifiedDate: NEW_YEAR + at,
     syncCount,
