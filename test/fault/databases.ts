@@ -8,14 +8,14 @@ import { REFUSED_VALUE } from './special-events.ts';
 
 export interface FaultDatabase {
   database: Database;
-  /** Sees the same rows, and is spared. */
+  /** A connection to the same rows that no fault affects. */
   observer: Database;
-  /** Ends the sessions of `database`; the embedded one has none to end. */
+  /** Ends the sessions of `database`. The embedded database has no sessions to end. */
   endSessions: EndSessions;
   close(): Promise<void>;
 }
 
-/** The databases that plans run on. A serializable one answers 40001 by itself where two write at once. */
+/** The databases that plans run on. A serializable one also returns 40001 by itself after concurrent writes. */
 export const FAULT_DATABASES: { name: string; open: () => Promise<FaultDatabase> }[] = [
   { name: 'embedded', open: openEmbedded },
   { name: 'PostgreSQL', open: () => openServer('read committed') },
@@ -57,7 +57,7 @@ async function openServer(isolation: string): Promise<FaultDatabase> {
     database,
     observer,
     async endSessions(table, afterMs, run) {
-      // The statement may come late, and then waits for the lock: it is not waited for while the lock is held.
+      // The statement may start late and then wait for the lock, so it must not be awaited while the lock is held.
       const { running } = await observer.transaction(async (transaction) => {
         await transaction.query(`LOCK TABLE projection.${table}`);
         const running = run();

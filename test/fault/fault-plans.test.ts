@@ -13,9 +13,9 @@ import { expectProgressToBeTrue, positionOf, readProgress } from './progress.ts'
 import { readRows } from './rows.ts';
 import { layOut, type PlannedStream } from './stream.ts';
 
-/** Plans on each database; `FAULT_PLANS=2000` for a night. */
+/** Number of plans per database. Set `FAULT_PLANS=2000` for a long run. */
 const PLANS = Number(process.env.FAULT_PLANS ?? 30);
-/** Of the first plan; each that follows has the next one. A failure names its own. */
+/** The seed of the first plan. Each further plan has the next seed. A failure names its seed. */
 const SEED = Number(process.env.FAULT_SEED ?? Date.now() % 1_000_000_000);
 
 let objects: ObjectStore;
@@ -32,14 +32,14 @@ beforeAll(async () => {
 });
 afterAll(() => objects.close());
 
-describe.each(FAULT_DATABASES)('whatever fails on the way, $name', ({ open }) => {
+describe.each(FAULT_DATABASES)('the projection with random faults on $name', ({ open }) => {
   let opened: FaultDatabase;
   beforeAll(async () => {
     opened = await open();
   });
   afterAll(() => opened.close());
 
-  it('the rows are those of the events, and quarantine explains the rest', {
+  it('reaches the rows of the reference, and quarantines the other events with their reason', {
     timeout: 60_000 + PLANS * 2_000,
   }, async () => {
     for (let seed = SEED; seed < SEED + PLANS; seed += 1) {
@@ -62,25 +62,25 @@ async function expectToHold(plan: FaultPlan, opened: FaultDatabase): Promise<voi
   expect(await readProgress(opened.observer)).toEqual(progressOf(stream));
 }
 
-/** Plays the plan until nothing of it can happen any more. */
+/** Runs a plan until all its invocations have ended. */
 async function play(
   { invocations, statements }: FaultPlan,
   stream: PlannedStream,
   { database, observer, endSessions }: FaultDatabase,
 ): Promise<void> {
   const faulty = createFaultyDatabase(database, statements, endSessions);
-  const underWay = new Set<Promise<unknown>>();
+  const inFlight = new Set<Promise<unknown>>();
   const invoke: Invoke = async (records, kill) => {
-    const { answer, over } = startInvocation(records, kill, { database: faulty, fetchPayload });
-    underWay.add(over);
-    const answered = await answer;
+    const { response, ended } = startInvocation(records, kill, { database: faulty, fetchPayload });
+    inFlight.add(ended);
+    const responded = await response;
     await expectProgressToBeTrue(stream, observer);
-    return answered;
+    return responded;
   };
   await Promise.all(
     stream.shards.map((records, shard) => pollShard(records, invocations[shard] ?? [], invoke)),
   );
-  await Promise.all(underWay);
+  await Promise.all(inFlight);
 }
 
 async function readQuarantine({ observer }: FaultDatabase): Promise<unknown> {
@@ -105,6 +105,6 @@ function progressOf({ shards }: PlannedStream): unknown {
 function nameSeed(seed: number): (error: unknown) => never {
   return (cause) => {
     const message = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`FAULT_SEED=${seed} FAULT_PLANS=1 plays this plan again: ${message}`, { cause });
+    throw new Error(`FAULT_SEED=${seed} FAULT_PLANS=1 repeats this plan: ${message}`, { cause });
   };
 }

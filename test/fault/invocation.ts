@@ -7,12 +7,12 @@ import type { Database } from '../../lib/database/database.ts';
 import { createQueryStore } from '../../lib/projection/store/query-store.ts';
 import type { FetchPayload } from '../../lib/stream/payload.ts';
 
-/** Where a function ends that is given up on: at one of its fetches and statements, counted from 1. */
+/** The point at which Lambda ends an invocation: one of its fetches and statements, counted from 1. */
 export interface Kill {
   atCall: number;
   when: 'before' | 'after';
-  /** A function that was given up on may be frozen only, and go on when nobody expects it. Null: it does not. */
-  comesBackAfterMs: number | null;
+  /** Time after which a frozen invocation resumes, although it timed out. Null: it never does. */
+  resumesAfterMs: number | null;
 }
 
 interface InvocationDeps {
@@ -21,15 +21,15 @@ interface InvocationDeps {
 }
 
 interface Invocation {
-  /** Undefined as soon as it is killed. */
-  answer: Promise<KinesisStreamBatchResponse | undefined>;
-  /** When nothing of it will happen any more. */
-  over: Promise<unknown>;
+  /** Resolves to undefined as soon as the invocation is killed. */
+  response: Promise<KinesisStreamBatchResponse | undefined>;
+  /** Resolves when the invocation has no further effects. */
+  ended: Promise<unknown>;
 }
 
 const logger = createLogger('fault');
 
-/** The function in a process of its own, which may be killed. */
+/** Starts an invocation as in a separate process, which can be killed. */
 export function startInvocation(
   records: KinesisStreamRecord[],
   kill: Kill | null,
@@ -39,20 +39,20 @@ export function startInvocation(
   const { promise: gone, resolve: isGone } = Promise.withResolvers<void>();
   let calls = 0;
 
-  async function die(comesBackAfterMs: number | null): Promise<void> {
+  async function die(resumesAfterMs: number | null): Promise<void> {
     isKilled(undefined);
-    if (comesBackAfterMs !== null) return sleep(comesBackAfterMs);
+    if (resumesAfterMs !== null) return sleep(resumesAfterMs);
     isGone();
     return new Promise(() => undefined);
   }
   async function survive<Result>(call: () => Promise<Result>): Promise<Result> {
     calls += 1;
     const end = calls === kill?.atCall ? kill : null;
-    if (end?.when === 'before') await die(end.comesBackAfterMs);
+    if (end?.when === 'before') await die(end.resumesAfterMs);
     try {
       return await call();
     } finally {
-      if (end?.when === 'after') await die(end.comesBackAfterMs);
+      if (end?.when === 'after') await die(end.resumesAfterMs);
     }
   }
 
@@ -68,5 +68,5 @@ export function startInvocation(
     logger,
   });
   const running = handler({ Records: records }, createLambdaContext('project-stream', 'us-east-1'));
-  return { answer: Promise.race([running, killed]), over: Promise.race([running, gone]) };
+  return { response: Promise.race([running, killed]), ended: Promise.race([running, gone]) };
 }

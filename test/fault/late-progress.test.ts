@@ -5,14 +5,14 @@ import { DATABASES } from '../fixtures/database/databases.ts';
 import { NEW_YEAR } from '../fixtures/sync/stream-events.ts';
 import { readProgress } from './progress.ts';
 
-describe.each(DATABASES)('an invocation that was given up on and comes late, $name', ({ open }) => {
+describe.each(DATABASES)('an invocation that resumes after a timeout, on $name', ({ open }) => {
   let database: Database;
   beforeAll(async () => {
     database = await open();
   });
   afterAll(() => database.close());
 
-  it('does not take progress back, though all events arrived in one millisecond', async () => {
+  it('does not reduce the progress, even if all events arrived in the same millisecond', async () => {
     const { saveProgress } = createQueryStore(database);
     const at = (sequenceNumber: string) => ({
       streamName: 'cognito-sync',

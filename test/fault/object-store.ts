@@ -2,35 +2,35 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** The connection ends before an answer or in the middle of it; or the answer comes too late. */
+/** The server returns an error, ends the connection before or within the response, or responds too late. */
 export type ObjectFault = 500 | 503 | 'reset' | 'half' | 'slow';
 
 interface StoredObject {
   body: string;
-  /** What the first requests meet, in turn. */
+  /** The faults of the first requests, in order. */
   faults: readonly ObjectFault[];
-  /** What every later one meets. `expired`: no answer is any good, and the URL says that it has expired. */
+  /** The response to each later request. `expired`: every request fails, and the URL has expired. */
   end: 'there' | 'forbidden' | 'expired';
 }
 
 export interface ObjectStore {
   origin: string;
-  /** @returns the URL the object lies behind */
+  /** @returns the URL of the object */
   put(object: StoredObject): string;
   close(): Promise<void>;
 }
 
-/** How long a `slow` answer takes. */
+/** Duration of a `slow` response. */
 export const SLOW_MS = 120;
 
-/** Objects behind URLs, which answer by plan. */
+/** Starts a server of objects that responds by plan. */
 export async function startObjectStore(): Promise<ObjectStore> {
-  const objects = new Map<string, StoredObject & { asked: number }>();
+  const objects = new Map<string, StoredObject & { requests: number }>();
   const server = createServer((request, response) => {
     const object = objects.get((request.url ?? '').split('?', 1)[0] ?? '');
     if (!object) return response.writeHead(404).end();
-    object.asked += 1;
-    return answer(object, request, response);
+    object.requests += 1;
+    return respond(object, request, response);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -41,7 +41,7 @@ export async function startObjectStore(): Promise<ObjectStore> {
     origin,
     put(object) {
       const path = `/payloads/${objects.size}`;
-      objects.set(path, { ...object, asked: 0 });
+      objects.set(path, { ...object, requests: 0 });
       const date = object.end === 'expired' ? '20200101T000000Z' : '20990101T000000Z';
       return `${origin}${path}?X-Amz-Date=${date}&X-Amz-Expires=900&X-Amz-Signature=secret`;
     },
@@ -53,12 +53,12 @@ export async function startObjectStore(): Promise<ObjectStore> {
   };
 }
 
-async function answer(
-  { body, faults, end, asked }: StoredObject & { asked: number },
+async function respond(
+  { body, faults, end, requests }: StoredObject & { requests: number },
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const fault = faults[asked - 1] ?? (end === 'expired' ? 503 : undefined);
+  const fault = faults[requests - 1] ?? (end === 'expired' ? 503 : undefined);
   if (fault === 'reset') request.socket.destroy();
   else if (fault === 'half') {
     response.writeHead(200, { 'content-length': Buffer.byteLength(body) });

@@ -4,33 +4,33 @@ import type { DatabaseFault } from './faulty-database.ts';
 import type { ObjectFault } from './object-store.ts';
 import type { InvocationPlan } from './poll-shard.ts';
 
-/** What is on the stream, and everything that goes wrong on its way into rows. */
+/** The content of a stream, and all faults of its projection. */
 export interface FaultPlan {
   history: History;
   /** One per event of the history, in its order. */
   events: PlannedEvent[];
-  /** What else is on the stream, though nothing can be made of it. */
+  /** Further events on the stream that cannot be projected. */
   unreadable: { kind: Unreadable; place: Place }[];
-  /** Places of an update, of a removal without a version and of an update, one after the other on the first shard. */
+  /** Ranks of an update, a removal without a version and an update, in this order on the first shard. */
   undated: [number, number, number] | null;
   shards: number;
-  /** In turn, per shard. When they are used up, nothing goes wrong any more. */
+  /** The invocations per shard, in order. Further invocations have no faults. */
   invocations: InvocationPlan[][];
-  /** In turn, for each statement of whichever invocation. */
+  /** The faults of all statements, in order, across invocations. */
   statements: DatabaseFault[];
 }
 
 export interface Place {
   shard: number;
-  /** Events lie on their shard in this order. */
+  /** The order of events on their shard. */
   rank: number;
-  /** How much later than the one before it this one arrived, in milliseconds. */
+  /** Milliseconds between the arrival of the previous event and this one. */
   laterMs: number;
 }
 
 export interface PlannedEvent {
   place: Place;
-  /** Whether its records lie behind a URL, and what comes of asking for them. Not for removals of a dataset. */
+  /** The responses for its records if they are behind a URL. Ignored for removals of a dataset. */
   offloaded: { faults: ObjectFault[]; end: 'there' | 'forbidden' | 'expired' } | null;
 }
 
@@ -63,12 +63,12 @@ const statementFaults: fc.Arbitrary<DatabaseFault[]> = fc.oneof(
   { weight: 2, arbitrary: inARow({ kind: fc.constant('slow' as const), ms: fc.nat({ max: 5 }) }, 2) },
   {
     weight: 2,
-    arbitrary: inARow({ kind: fc.constant('refuses' as const), code: fc.constantFrom(...NO_EFFECT) }, 4),
+    arbitrary: inARow({ kind: fc.constant('fails' as const), code: fc.constantFrom(...NO_EFFECT) }, 4),
   },
   {
     weight: 2,
     arbitrary: inARow(
-      { kind: fc.constant('losesAnswer' as const), code: fc.constantFrom(...EFFECT_UNKNOWN) },
+      { kind: fc.constant('losesResult' as const), code: fc.constantFrom(...EFFECT_UNKNOWN) },
       2,
     ),
   },
@@ -78,13 +78,13 @@ const statementFaults: fc.Arbitrary<DatabaseFault[]> = fc.oneof(
   },
 );
 
-/** The same fault up to so many times. */
+/** Generates the same fault one or more times in a row. */
 function inARow<Fault>(
   fault: { [Member in keyof Fault]: fc.Arbitrary<Fault[Member]> },
-  most: number,
+  maxTimes: number,
 ): fc.Arbitrary<Fault[]> {
   return fc
-    .tuple(fc.record(fault), fc.integer({ min: 1, max: most }))
+    .tuple(fc.record(fault), fc.integer({ min: 1, max: maxTimes }))
     .map(([one, times]) => Array.from({ length: times }, () => one as Fault));
 }
 
@@ -92,8 +92,8 @@ const invocation: fc.Arbitrary<InvocationPlan> = fc.record({
   batchSize: fc.integer({ min: 1, max: 12 }),
   delayMs: fc.nat({ max: 3 }),
   end: fc.oneof(
-    { weight: 4, arbitrary: fc.constant({ kind: 'answered' as const }) },
-    { weight: 2, arbitrary: fc.constant({ kind: 'answerLost' as const }) },
+    { weight: 4, arbitrary: fc.constant({ kind: 'responded' as const }) },
+    { weight: 2, arbitrary: fc.constant({ kind: 'responseLost' as const }) },
     { weight: 2, arbitrary: fc.constant({ kind: 'twice' as const }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('rewound' as const), by: fc.nat({ max: 10 }) }) },
     {
@@ -102,7 +102,7 @@ const invocation: fc.Arbitrary<InvocationPlan> = fc.record({
         kind: fc.constant('killed' as const),
         atCall: fc.integer({ min: 1, max: 8 }),
         when: fc.constantFrom('before' as const, 'after' as const),
-        comesBackAfterMs: fc.option(fc.nat({ max: 25 })),
+        resumesAfterMs: fc.option(fc.nat({ max: 25 })),
       }),
     },
   ),

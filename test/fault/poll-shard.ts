@@ -6,26 +6,26 @@ export interface InvocationPlan {
   batchSize: number;
   delayMs: number;
   end:
-    | { kind: 'answered' }
-    /** The function has done its work, and Lambda does not know. */
-    | { kind: 'answerLost' }
-    /** Two functions get the batch at the same time. */
+    | { kind: 'responded' }
+    /** The function succeeds, but Lambda does not receive the response. */
+    | { kind: 'responseLost' }
+    /** Two invocations get the batch at the same time. */
     | { kind: 'twice' }
-    /** The checkpoint is lost, and an older one goes. */
+    /** The checkpoint is lost, and an older one is used. */
     | { kind: 'rewound'; by: number }
     | ({ kind: 'killed' } & Kill);
 }
 
-/** Undefined where the function was killed before it answered. */
+/** Returns undefined if the function was killed before it responded. */
 export type Invoke = (
   records: KinesisStreamRecord[],
   kill: Kill | null,
 ) => Promise<KinesisStreamBatchResponse | undefined>;
 
-const FAULTLESS: InvocationPlan = { batchSize: 10, delayMs: 0, end: { kind: 'answered' } };
+const FAULTLESS: InvocationPlan = { batchSize: 10, delayMs: 0, end: { kind: 'responded' } };
 const MAX_INVOCATIONS = 1_000;
 
-/** What Lambda does with one shard: batch after batch in order, each again from where the function says. */
+/** Polls one shard as Lambda does: batch by batch in order, each retried from the record that the function reports. */
 export async function pollShard(
   records: readonly KinesisStreamRecord[],
   plans: readonly InvocationPlan[],
@@ -39,20 +39,20 @@ export async function pollShard(
     const batch = records.slice(next, next + batchSize);
     const first = invoke(batch, end.kind === 'killed' ? end : null);
     if (end.kind === 'twice') await Promise.race([first, invoke(batch, null)]);
-    const answer = await first;
-    if (end.kind === 'answerLost') continue;
-    next += processedCount(batch, answer);
+    const response = await first;
+    if (end.kind === 'responseLost') continue;
+    next += processedCount(batch, response);
     if (end.kind === 'rewound') next = Math.max(0, next - end.by);
   }
 }
 
-/** The lowest sequence number counts, whatever the order. Source: AWS Lambda Developer Guide, "Partial batch response". */
+/** The lowest reported sequence number counts. Source: AWS Lambda Developer Guide, "Partial batch response". */
 function processedCount(
   batch: readonly KinesisStreamRecord[],
-  answer: KinesisStreamBatchResponse | undefined,
+  response: KinesisStreamBatchResponse | undefined,
 ): number {
-  if (!answer) return 0;
-  const failed = new Set(answer.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
+  if (!response) return 0;
+  const failed = new Set(response.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
   if (failed.size === 0) return batch.length;
   const index = batch.findIndex(({ kinesis }) => failed.has(kinesis.sequenceNumber));
   if (index < 0) throw new Error('the function reported a record that is not of the batch');

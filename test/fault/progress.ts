@@ -5,7 +5,7 @@ import { compareVersions } from '../../lib/projection/version.ts';
 import type { Version } from '../../lib/stream/stream-event.ts';
 import type { PlannedStream } from './stream.ts';
 
-/** One shard's row, or where a record stands. */
+/** The row of a shard, or the position of a record. */
 export interface Progress {
   shard_id: string;
   sequence_number: string;
@@ -24,12 +24,12 @@ export function positionOf(record: PlannedStream['shards'][number][number]): Pro
   return { shard_id: shardId, sequence_number: sequenceNumber, arrived_at: new Date(arrivedAt) };
 }
 
-/** Whatever is still to go wrong: what progress covers is in rows or in quarantine, all of it. */
+/** Expects that every record covered by the progress is in the rows or in quarantine. This must always hold. */
 export async function expectProgressToBeTrue(
   { shards, carried, quarantined }: PlannedStream,
   observer: Database,
 ): Promise<void> {
-  // First, because rows and quarantine only grow.
+  // Read the progress first, because rows and quarantine only grow.
   const progress = await readProgress(observer);
   const covered = shards.flat().filter((record) => {
     const { shard_id, sequence_number } = positionOf(record);
@@ -55,7 +55,7 @@ async function readKept(observer: Database): Promise<Set<string>> {
   return new Set(rows.map(({ id }) => id));
 }
 
-/** Tombstones and removed records as well. */
+/** Returns the versions of all records, including tombstones. */
 async function readVersions(observer: Database): Promise<Map<string, Version>> {
   const { rows } = await observer.query<{ name: string; ms: number; count: number }>(
     `SELECT identity_pool_id || '/' || identity_id || '/' || dataset_name || '/' || record_key AS name,

@@ -4,7 +4,7 @@ import type { Rows } from './rows.ts';
 type Wire = ReturnType<typeof wireEvent>;
 
 /**
- * The rows that events make which happen one after the other, each once: no versions are compared.
+ * Computes rows by applying each event once, in order. Compares no versions.
  *
  * @param events with their records inline, in the order in which they were published
  */

@@ -1,6 +1,6 @@
 import type { Database } from '../../lib/database/database.ts';
 
-/** What people read: `pool/identity/dataset` to its row, `pool/identity/dataset/key` to a live record. */
+/** The visible rows: `pool/identity/dataset` to its row, `pool/identity/dataset/key` to a live record. */
 export interface Rows {
   datasets: Record<string, { deleted: boolean; records: number; syncCount: number; lastModified: number }>;
   records: Record<string, { value: string; syncCount: number; lastModified: number }>;

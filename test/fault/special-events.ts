@@ -6,10 +6,10 @@ type Wire = ReturnType<typeof wireEvent>;
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** A value that the database of these tests never takes. */
+/** A value that the database of these tests rejects. */
 export const REFUSED_VALUE = 'refused';
 
-/** Events that can never be projected, and what quarantine says of them. */
+/** Events that can never be projected, and the reason in quarantine. */
 export const UNREADABLE: Record<Unreadable, () => { data: string; refusal: RegExp }> = {
   garbage: () => ({ data: 'garbage', refusal: /^not-json: / }),
   fromTheFuture: () => ({
@@ -38,7 +38,7 @@ export const UNREADABLE: Record<Unreadable, () => { data: string; refusal: RegEx
   }),
 };
 
-/** A dataset that is removed by an event that does not say when, and made anew. */
+/** Events of a dataset that is removed by an event without a version, and then recreated. */
 export const UNDATED: Wire[] = [
   undatedEvent(1, ['old', 'both']),
   {
@@ -57,7 +57,7 @@ function undatedEvent(syncCount: number, keys: string[]): Wire {
   return wireEvent({ datasetName: 'undated', kinesisSyncRecords, ...version });
 }
 
-/** The row of a dataset is written before its records, and stays where they are refused. */
+/** Adds the row of a dataset whose records are rejected. The row is written before the records, and stays. */
 export function addRefusedDataset({ datasets }: Rows): void {
   const { identityPoolId, identityId, lastModifiedDate } = wireEvent();
   datasets[`${identityPoolId}/${identityId}/refused`] = {

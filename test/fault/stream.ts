@@ -13,13 +13,13 @@ type Wire = ReturnType<typeof wireEvent>;
 export interface PlannedStream {
   shards: KinesisStreamRecord[][];
   rows: Rows;
-  /** The records in the events that can be projected. */
+  /** The records of the events that can be projected. */
   carried: Map<KinesisStreamRecord, CarriedRecord[]>;
-  /** What has to be in quarantine, and why; nothing else. */
+  /** The events that must be in quarantine, with their reason. No others may be. */
   quarantined: Map<KinesisStreamRecord, RegExp>;
 }
 
-/** A record named `pool/identity/dataset/key`, as its event has it. */
+/** A record named `pool/identity/dataset/key`, with the version in its event. */
 interface CarriedRecord {
   name: string;
   version: Version;
@@ -29,15 +29,15 @@ interface Placed {
   place: Place;
   data: string;
   carries: CarriedRecord[];
-  /** Why it can never be projected. */
+  /** The reason why it can never be projected. */
   refusal: RegExp | null;
 }
 
 const HOUR_MS = 3_600_000;
-// As long as Kinesis makes them.
+// Sequence numbers of Kinesis are this long.
 const FIRST_SEQUENCE_NUMBER = 10n ** 55n;
 
-/** The stream's records as the plan lays them out, and what has to come of them. */
+/** Creates the stream's records by plan, and the expected rows and quarantine. */
 export function layOut(plan: FaultPlan, objects: ObjectStore): PlannedStream {
   const published = plan.history.published.map((data) => JSON.parse(data) as Wire);
   const live = published.map((wire, index) => placeEvent(wire, plan.events[index], objects));

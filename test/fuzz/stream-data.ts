@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { IDENTITY, NEW_YEAR, POOL } from '../fixtures/sync/stream-events.ts';
 
-/** Stands in every value that the suite makes up: neither a log nor a reason may hold it. */
+/** Part of every value that the suite generates. No log and no reason may contain it. */
 export const MARKER = 'mArKeR';
 
-/** The same among digits. */
+/** The same for numbers. */
 export const MARKER_NUMBER = '73191';
 
 const OBJECT_URL = `https://bucket.s3.us-east-1.amazonaws.com/${MARKER}?X-Amz-Signature=`;
 
-/** The URL holds what lies behind it: nothing has to be kept beside the data. */
+/** Returns a URL that contains its own payload, so that payloads need not be stored. */
 function payloadUrl(payload: string): string {
   return OBJECT_URL + Buffer.from(payload).toString('base64url');
 }
@@ -18,7 +18,7 @@ export function payloadBehind(url: string): Uint8Array {
   return Buffer.from(url.slice(url.lastIndexOf('=') + 1), 'base64url');
 }
 
-/** An object's members as JSON text, for what `JSON.stringify` does not write: -0, 1e999, a name that occurs twice. */
+/** An object's members as JSON text, because `JSON.stringify` cannot write -0, 1e999 or a duplicate name. */
 type RawMembers = [name: string, json: string][];
 
 const RECORD: RawMembers = [
@@ -72,7 +72,7 @@ const bareTextJson = texts.map((text) => JSON.stringify(text));
 
 const nested = fc.nat({ max: 300 }).map((levels) => '['.repeat(levels) + ']'.repeat(levels) || '{}');
 
-/** A JSON text of any kind. */
+/** Any JSON text. */
 const anyJson: fc.Arbitrary<string> = fc.oneof(
   numbers,
   textJson,
@@ -82,8 +82,8 @@ const anyJson: fc.Arbitrary<string> = fc.oneof(
   fc.jsonValue({ maxDepth: 2 }).map((value) => JSON.stringify([MARKER, value])),
 );
 
-/** Members that are valid but for a few that are gone, wrong, twice there or of another name; often, none of them. */
-function spoilt(members: RawMembers, extra: readonly string[]): fc.Arbitrary<RawMembers> {
+/** Valid members, of which up to three are missing, invalid, duplicated or renamed. Often all are valid. */
+function damage(members: RawMembers, extra: readonly string[]): fc.Arbitrary<RawMembers> {
   const names = [...members.map(([name]) => name), ...extra];
   const change = fc.record({
     name: fc.constantFrom(...names),
@@ -91,16 +91,16 @@ function spoilt(members: RawMembers, extra: readonly string[]): fc.Arbitrary<Raw
     number: numbers,
     other: fc.option(anyJson),
     isOfItsType: fc.boolean(),
-    where: fc.constantFrom('in its place', 'in its place', 'before', 'after'),
+    position: fc.constantFrom('in its place', 'in its place', 'before', 'after'),
   });
   const changes = fc.array(change, { minLength: 1, maxLength: 3 });
   return fc.oneof({ weight: 2, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: changes }).map((all) => {
     let now = members;
-    for (const { name, text, number, other, isOfItsType, where } of all) {
+    for (const { name, text, number, other, isOfItsType, position } of all) {
       const json = isOfItsType ? (/Date|Count/.test(name) ? number : text) : other;
       const added: RawMembers = json === null ? [] : [[name, json]];
-      const others = where === 'in its place' ? now.filter(([known]) => known !== name) : now;
-      now = where === 'before' ? [...added, ...others] : [...others, ...added];
+      const others = position === 'in its place' ? now.filter(([known]) => known !== name) : now;
+      now = position === 'before' ? [...added, ...others] : [...others, ...added];
     }
     return now;
   });
@@ -111,15 +111,15 @@ function toJson(members: RawMembers): string {
 }
 
 const recordLists = fc
-  .array(fc.oneof({ weight: 15, arbitrary: spoilt(RECORD, ['__proto__']).map(toJson) }, anyJson), {
+  .array(fc.oneof({ weight: 15, arbitrary: damage(RECORD, ['__proto__']).map(toJson) }, anyJson), {
     maxLength: 4,
   })
   .map((records) => `[${records.join(',')}]`);
 
-/** Events with wrong, missing and odd members at every place. */
-const oddEvents = fc
+/** Events with invalid, missing and unknown members at every level. */
+const damagedEvents = fc
   .record({
-    event: spoilt(EVENT, ['dataSetName', 'kinesisSyncRecords', 'kinesisSyncRecordsURL', '__proto__']),
+    event: damage(EVENT, ['dataSetName', 'kinesisSyncRecords', 'kinesisSyncRecordsURL', '__proto__']),
     records: recordLists,
     isFirst: fc.boolean(),
   })
@@ -128,11 +128,11 @@ const oddEvents = fc
     return toJson(isFirst ? [...member, ...event] : [...event, ...member]);
   });
 
-/** Events whose records lie behind a URL, with anything there. */
+/** Events whose records are behind a URL, with any payload. */
 const offloadedEvents = fc
   .oneof({ weight: 3, arbitrary: recordLists }, anyJson, fc.string())
   .chain((payload) =>
-    spoilt(
+    damage(
       [...EVENT, ['kinesisSyncRecordsURL', JSON.stringify(payloadUrl(payload))]],
       ['kinesisSyncRecords'],
     ),
@@ -142,7 +142,7 @@ const offloadedEvents = fc
 /** Removals of datasets, with a version or without one. */
 const removals = fc
   .record({
-    event: spoilt(EVENT, ['kinesisSyncRecords']),
+    event: damage(EVENT, ['kinesisSyncRecords']),
     without: fc.subarray(['lastModifiedDate', 'syncCount']),
   })
   .map(({ event, without }) => {
@@ -153,15 +153,15 @@ const removals = fc
 const bytes = fc.oneof(fc.uint8Array({ maxLength: 64 }), fc.constant(new Uint8Array(0)));
 const kplAggregated = bytes.map((tail) => Buffer.from([0xf3, 0x89, 0x9a, 0xc2, ...tail]));
 
-/** A valid event with bits turned over, a part cut out or a part twice. */
-const damaged = fc
+/** A valid event whose bytes have a flipped bit, a part missing or a part duplicated. */
+const corrupted = fc
   .record({
     at: fc.double({ min: 0, max: 1, noNaN: true }),
     length: fc.nat({ max: 20 }),
     bit: fc.nat({ max: 7 }),
-    damage: fc.constantFrom('flip', 'truncate', 'cut', 'double'),
+    corruption: fc.constantFrom('flip', 'truncate', 'cut', 'double'),
   })
-  .map(({ at, length, bit, damage }) => {
+  .map(({ at, length, bit, corruption }) => {
     const data = Buffer.from(toJson([...EVENT, ['kinesisSyncRecords', `[${toJson(RECORD)}]`]]));
     const from = Math.floor(at * (data.length - 1));
     const [head, part, tail] = [
@@ -169,22 +169,22 @@ const damaged = fc
       data.subarray(from, from + length),
       data.subarray(from + length),
     ];
-    if (damage === 'truncate') return head;
-    if (damage === 'cut') return Buffer.concat([head, tail]);
-    if (damage === 'double') return Buffer.concat([head, part, part, tail]);
+    if (corruption === 'truncate') return head;
+    if (corruption === 'cut') return Buffer.concat([head, tail]);
+    if (corruption === 'double') return Buffer.concat([head, part, part, tail]);
     data.writeUInt8(data.readUInt8(from) ^ (1 << bit), from);
     return data;
   });
 
 const toData = (json: string): Uint8Array => Buffer.from(json);
 
-/** Anything that may stand on a stream. */
+/** Any data that may be on a stream. */
 export const anyData: fc.Arbitrary<Uint8Array> = fc
   .oneof(
-    { weight: 8, arbitrary: oddEvents.map(toData) },
+    { weight: 8, arbitrary: damagedEvents.map(toData) },
     { weight: 3, arbitrary: offloadedEvents.map(toData) },
     { weight: 2, arbitrary: removals.map(toData) },
-    { weight: 3, arbitrary: damaged },
+    { weight: 3, arbitrary: corrupted },
     { weight: 1, arbitrary: fc.oneof(bytes, kplAggregated) },
     { weight: 1, arbitrary: anyJson.map(toData) },
   )
@@ -195,7 +195,7 @@ function describeData(data: Uint8Array): string {
   return Buffer.from(text).equals(data) ? text : `hex ${Buffer.from(data).toString('hex')}`;
 }
 
-/** An event of these members over valid ones, and of these records. Members and records are JSON texts. */
+/** Creates an event from valid members, overridden by these, with these records. Values are JSON texts. */
 export function eventJson(
   members: Record<string, string>,
   records: readonly Record<string, string>[],

@@ -11,10 +11,10 @@ import { deleteRows } from '../fixtures/database/delete-rows.ts';
 import { deliver, toBytes, toKinesisEvent, wireEvent, wireRecord } from '../fixtures/sync/stream-events.ts';
 import { anyData, eventJson, MARKER, MARKER_NUMBER, payloadBehind } from './stream-data.ts';
 
-/** Batches of anything; `FUZZ_RUNS=20000` for a night. */
+/** Number of random batches. Set `FUZZ_RUNS=20000` for a long run. */
 const RUNS = Number(process.env.FUZZ_RUNS ?? 150);
 
-/** Time enough to make a counterexample small, too. */
+/** Long enough to shrink a counterexample. */
 vi.setConfig({ testTimeout: 120_000 + RUNS * 1_000 });
 
 const REASON =
@@ -55,7 +55,7 @@ function clear(): Promise<void> {
   );
 }
 
-/** Runs the handler on one batch and keeps all that it writes to the log. */
+/** Runs the handler on one batch, and stores everything that it logs in `output`. */
 async function run(deliveries: ReturnType<typeof deliver>[]) {
   output = '';
   const write = (chunk: unknown) => {
@@ -79,18 +79,18 @@ interface Quarantined {
 }
 
 /**
- * Puts the data into one batch, a good event before, between and after, and checks what must be true of any data.
- * @returns why each was refused; null where it was projected
+ * Projects the data in one batch, with valid events before, between and after, and checks what must hold for any data.
+ * @returns the reason why each was quarantined; null if it was projected
  */
 async function project(data: readonly Uint8Array[]): Promise<(string | null)[]> {
-  const goods = Array.from({ length: data.length + 1 }, (_, index) => deliver(good(index)));
-  const bads = data.map((bytes) => deliver(bytes));
-  const batch = goods.flatMap((delivery, index) => [delivery, ...bads.slice(index, index + 1)]);
+  const valid = Array.from({ length: data.length + 1 }, (_, index) => deliver(neighbour(index)));
+  const tested = data.map((bytes) => deliver(bytes));
+  const batch = valid.flatMap((delivery, index) => [delivery, ...tested.slice(index, index + 1)]);
 
   expect(await run(batch)).toEqual({ batchItemFailures: [] });
 
   const { rows: quarantined } = await database.query<Quarantined>('SELECT * FROM projection.quarantine');
-  const reasons = bads.map(({ position, data }) => {
+  const reasons = tested.map(({ position, data }) => {
     const [row, ...more] = quarantined.filter((one) => one.sequence_number === position.sequenceNumber);
     expect(more).toEqual([]);
     if (!row) return null;
@@ -99,21 +99,21 @@ async function project(data: readonly Uint8Array[]): Promise<(string | null)[]> 
     for (const marker of [MARKER, MARKER_NUMBER]) expect(row.reason).not.toContain(marker);
     return row.reason;
   });
-  // No good neighbour among them.
+  // No valid event was quarantined.
   expect(quarantined).toHaveLength(reasons.filter((reason) => reason !== null).length);
   await expectRows(data.filter((_, index) => reasons[index] === null));
-  expect(await neighbours()).toBe(goods.length);
+  expect(await countNeighbours()).toBe(valid.length);
   expect(output).toContain('"message":"projected a batch"');
   for (const marker of [MARKER, MARKER_NUMBER]) expect(output).not.toContain(marker);
   return reasons;
 }
 
-function good(index: number): Uint8Array {
+function neighbour(index: number): Uint8Array {
   const kinesisSyncRecords = [wireRecord({ key: 'neighbour', value: `${MARKER} ${index}` })];
   return toBytes(wireEvent({ datasetName: `neighbour-${index}`, kinesisSyncRecords }));
 }
 
-async function neighbours(): Promise<number> {
+async function countNeighbours(): Promise<number> {
   const { rows } = await database.query<{ record_value: string; dataset_name: string }>(
     "SELECT record_value, dataset_name FROM query.records WHERE record_key = 'neighbour'",
   );
@@ -121,7 +121,7 @@ async function neighbours(): Promise<number> {
     .length;
 }
 
-/** Every dataset and key that was not refused has its row. */
+/** Expects a row for every dataset and key that was not quarantined. */
 async function expectRows(projected: readonly Uint8Array[]): Promise<void> {
   const { rows } = await database.query<Record<string, string>>(
     'SELECT * FROM projection.datasets LEFT JOIN projection.records USING (dataset_id)',
@@ -152,12 +152,12 @@ const value = (text: string) => ({ value: JSON.stringify(text) });
 const events = (...records: Record<string, string>[]) => eventJson({}, records);
 const numbered = (count: number) => Array.from({ length: count }, (_, index) => key(`${MARKER}${index}`));
 const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
-// As a literal it would set the prototype.
+// A literal would set the prototype.
 const PROTO = Object.fromEntries([['__proto__', '{"key":"","syncCount":-1}']]);
 const KPL = Buffer.from([0xf3, 0x89, 0x9a, 0xc2]);
 
-describe('anything on the stream', () => {
-  it('ends as rows or in quarantine, beside neighbours that are all projected', async () => {
+describe('any data on the stream', () => {
+  it('is projected or quarantined, and all other events of its batch are projected', async () => {
     await fc.assert(
       fc
         .asyncProperty(fc.array(anyData, { minLength: 1, maxLength: 12 }), async (data) => {
@@ -171,37 +171,37 @@ describe('anything on the stream', () => {
   it.each([
     ['a key of 1,024 CJK characters', events(key('鍵'.repeat(1024)))],
     ['a key of 1,024 emoji', events(key('\u{1F600}'.repeat(1024)))],
-    ['a key named __proto__, and one named constructor', events(key('__proto__'), key('constructor'))],
+    ['keys named __proto__ and constructor', events(key('__proto__'), key('constructor'))],
     ['members named __proto__ and constructor', eventJson(PROTO, [{ ...PROTO, constructor: '{}' }])],
     ['a value of 1 MB', events(value(MARKER.repeat((1024 * 1024) / MARKER.length)))],
-    ['a value that is a number of a million digits', events(value(MARKER_NUMBER.repeat(200_000)))],
+    ['a number of a million digits as a value', events(value(MARKER_NUMBER.repeat(200_000)))],
     ['1,024 records', events(...numbered(1024))],
     ['5,000 records', events(...numbered(5000))],
     ['a key 1,024 times', events(...Array.from({ length: 1024 }, (_, index) => value(`${index}`)))],
-    ['a member of 10,000 levels', eventJson({ extra: nested(10_000) }, [{ extra: nested(10_000) }])],
+    ['a member nested 10,000 levels deep', eventJson({ extra: nested(10_000) }, [{ extra: nested(10_000) }])],
     [
-      'a count of -0, a date of -0',
+      'a count and a date of -0',
       eventJson({ syncCount: '-0', lastModifiedDate: '-0' }, [{ syncCount: '-0' }]),
     ],
     ['a count of 2^53 - 1', events({ syncCount: String(2 ** 53 - 1) })],
     ['a date of the year 1', events({ lastModifiedDate: String(Date.parse('0001-01-01')) })],
     ['a device date of the year 9999', events({ deviceLastModifiedDate: String(Date.parse('9999-12-31')) })],
-  ])('projects %s', async (_, json) => {
+  ])('is projected: %s', async (_, json) => {
     expect(await project([Buffer.from(json)])).toEqual([null]);
   });
 
   it.each([
-    ['nothing', '', 'not-json'],
+    ['no bytes', '', 'not-json'],
     ['a key of 1,025 CJK characters', events(key('鍵'.repeat(1025))), 'not-a-cognito-event'],
     ['a key of 1,025 emoji', events(key('\u{1F600}'.repeat(1025))), 'not-a-cognito-event'],
     ['an empty key', events(key('')), 'not-a-cognito-event'],
     ['a NUL in a key', events(key(`${MARKER}\0`)), 'unstorable-text'],
     ['a NUL in a value', events(value(`${MARKER}\0`)), 'unstorable-text'],
-    ['half a surrogate pair in a value', events(value(`${MARKER}\ud83d`)), 'unstorable-text'],
+    ['a lone surrogate in a value', events(value(`${MARKER}\ud83d`)), 'unstorable-text'],
     ['a NUL in a name', eventJson({ datasetName: `"${MARKER}\\u0000"` }, [{}]), 'not-a-cognito-event'],
-    ['a name of __proto__ as a member', '{"__proto__":{"identityPoolId":"x"}}', 'not-a-cognito-event'],
-    ['10,000 levels', nested(10_000), 'not-a-cognito-event'],
-    ['10,000 levels where a key should be', events({ key: nested(10_000) }), 'not-a-cognito-event'],
+    ['a member named __proto__', '{"__proto__":{"identityPoolId":"x"}}', 'not-a-cognito-event'],
+    ['10,000 levels of nesting', nested(10_000), 'not-a-cognito-event'],
+    ['10,000 levels of nesting as a key', events({ key: nested(10_000) }), 'not-a-cognito-event'],
     ['a count of 2^53', events({ syncCount: String(2 ** 53) }), 'not-a-cognito-event'],
     ['a count of 1e999', eventJson({ syncCount: '1e999' }, [{}]), 'not-a-cognito-event'],
     ['a fraction of a millisecond', events({ lastModifiedDate: '0.5' }), 'not-a-cognito-event'],
@@ -212,15 +212,15 @@ describe('anything on the stream', () => {
     ],
     ['a date of the year 10000', events({ lastModifiedDate: '253402300800000' }), 'not-a-cognito-event'],
     ['a date of the year 9999', events({ lastModifiedDate: '253402300799999' }), 'date-in-the-future'],
-  ])('keeps in quarantine %s', async (_, json, word) => {
-    expect(await project([Buffer.from(json)])).toEqual([expect.stringContaining(`${word}: `)]);
+  ])('is quarantined: %s', async (_, json, prefix) => {
+    expect(await project([Buffer.from(json)])).toEqual([expect.stringContaining(`${prefix}: `)]);
   });
 
   it.each([
-    ['alone', KPL],
+    ['only the magic number', KPL],
     ['before an aggregated record', Buffer.concat([KPL, Buffer.from(`${MARKER}\0\x12\x01`)])],
     ['before an event', Buffer.concat([KPL, toBytes(wireEvent())])],
-  ])('tells an aggregated record by its first bytes: %s', async (_, data) => {
+  ])('is quarantined as KPL-aggregated by its first bytes: %s', async (_, data) => {
     expect(await project([data])).toEqual([expect.stringMatching(/^kpl-aggregated: /)]);
   });
 });

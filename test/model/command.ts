@@ -4,9 +4,9 @@ import type { Run } from './service-run.ts';
 
 export type Device = ReturnType<typeof createDevice>;
 
-/** One thing that somebody does, or that happens. */
+/** One step of a run: an operation of a caller, or an event in the service. */
 export interface Command {
-  /** Its one line in a counterexample. */
+  /** The line of this command in a counterexample. */
   text: string;
   run: (run: Run, devices: readonly Device[]) => Promise<void>;
 }
@@ -15,8 +15,8 @@ export function command(text: string, run: Command['run']): Command {
   return { text, run };
 }
 
-/** Gives commands a text for failures: a command a line. */
-export function legible(commands: Command[]): Command[] {
+/** Adds a text for failures: one command per line. */
+export function withText(commands: Command[]): Command[] {
   const text = () => `\n${commands.map((one, index) => `  ${index + 1}. ${one.text}\n`).join('')}`;
   return Object.assign(commands, { [fc.toStringMethod]: text });
 }

@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { type Command, command } from './command.ts';
 import { createDevice } from './device.ts';
-import { oftenest, processes } from './places.ts';
+import { processes, weighted } from './places.ts';
 import { KEYS, VALUES } from './record-commands.ts';
 import { IDENTITIES, QUIET_POOL, STREAMING_POOL } from './setup.ts';
 
 const [FIRST = '', SECOND = '', THIRD = ''] = IDENTITIES;
 
 /**
- * Two devices of one person with one dataset, which others write to as well; one with another; one in another pool; and
- * two with the copy that comes of it where the person becomes part of another one.
+ * Creates two devices of an identity that share a dataset, one with another dataset, and one in another pool. Two more
+ * devices use the copy of the shared dataset that exists after the identity is merged. Other callers write as well.
  */
 export function createDevices() {
   return [
@@ -31,15 +31,15 @@ const writes = fc.dictionary(fc.constantFrom(...KEYS), fc.option(fc.constantFrom
 
 export const deviceCommands = fc
   .record({
-    number: oftenest([0, 3], [1, 3], [2, 1], [3, 1], [4, 2], [5, 1]),
+    number: weighted([0, 3], [1, 3], [2, 1], [3, 1], [4, 2], [5, 1]),
     writes,
-    syncs: oftenest([true, 3], [false, 1]),
+    syncs: weighted([true, 3], [false, 1]),
     process: processes,
     pageSize: fc.constantFrom(undefined, 1, 2),
     conflicts: fc.constantFrom('mine' as const, 'theirs' as const),
   })
   .map(({ number, writes, syncs, ...options }): Command => {
-    const sync = syncs ? `, then syncs with ${options.process}, ${options.conflicts} stay` : '';
+    const sync = syncs ? `, then syncs with ${options.process}, keeps ${options.conflicts}` : '';
     const pages = syncs ? `, pages of ${options.pageSize}` : '';
     return command(
       `device ${number} writes ${JSON.stringify(writes)}${sync}${pages}`,

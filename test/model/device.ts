@@ -15,12 +15,12 @@ interface DatasetInput {
   DatasetName: string;
 }
 
-/** How a device goes about a sync. */
+/** Options of a sync. */
 export interface SyncOptions {
   process: number;
-  /** Records on a page; all unless given. */
+  /** Records per page; default all. */
   pageSize: number | undefined;
-  /** Whose value stays where the device and others wrote one. */
+  /** Whose value is kept if both the device and others wrote one. */
   conflicts: 'mine' | 'theirs';
 }
 
@@ -31,7 +31,7 @@ interface Held {
   changed: boolean;
 }
 
-/** One dataset on one device, which goes about it as the clients do: facts file, section 3. */
+/** Creates a dataset on a device that syncs as Amazon's client SDKs do. */
 export function createDevice(dataset: DatasetInput) {
   const { IdentityPoolId: identityPoolId, IdentityId: identityId } = dataset;
   const caller: Caller = { kind: 'identity', identityPoolId, identityId };
@@ -45,10 +45,10 @@ export function createDevice(dataset: DatasetInput) {
     for (;;) {
       const input = { ...dataset, LastSyncCount: lastCount, ...size, ...more };
       const outcome = await run.call('ListRecords', input, { process, caller });
-      if ('refused' in outcome) throw new Error(`a device cannot list: ${outcome.message}`);
-      pages.push(outcome.answer);
-      if (outcome.answer.NextToken === null) return { first: outcome.answer, pages };
-      more = { NextToken: outcome.answer.NextToken };
+      if ('rejected' in outcome) throw new Error(`a device cannot list: ${outcome.message}`);
+      pages.push(outcome.output);
+      if (outcome.output.NextToken === null) return { first: outcome.output, pages };
+      more = { NextToken: outcome.output.NextToken };
     }
   }
 
@@ -63,7 +63,7 @@ export function createDevice(dataset: DatasetInput) {
     }
   }
 
-  /** What others deleted is gone here, too; what was written here since is written anew. */
+  /** Forgets what others deleted. What was written here since is written again as new. */
   function forgetDeleted(): void {
     for (const [key, one] of held) {
       if (one.changed) one.count = 0;
@@ -81,28 +81,28 @@ export function createDevice(dataset: DatasetInput) {
       );
   }
 
-  function giveUp(): void {
+  function discardChanges(): void {
     if (patches().length === 0) return;
     held.clear();
     lastCount = 0;
   }
 
-  function take({ Records }: UpdateRecordsOutput): void {
+  function storeWritten({ Records }: UpdateRecordsOutput): void {
     for (const { Key, Value, SyncCount } of Records) {
       held.set(Key, { value: Value, count: SyncCount, changed: false });
     }
     const count = Math.max(...Records.map(({ SyncCount }) => SyncCount));
-    // Else others wrote in between, and the next sync has it.
+    // Otherwise others wrote in between, and the next sync lists those changes.
     if (count === lastCount + 1) lastCount = count;
   }
 
-  /** Where it has seen all that there is, it has the same. */
+  /** Expects the stored records on the device, if it has seen the newest count. */
   function expectInSync({ state }: Run): void {
     const stored = state.datasets.get(nameOf(identityPoolId, identityId, dataset.DatasetName));
     if ((stored?.count ?? 0) !== lastCount) return;
     const mine = [...held].flatMap(([key, { value }]) => (value === null ? [] : [[key, value]]));
     const theirs = (stored ? live(stored) : []).map(({ Key, Value }) => [Key, Value]);
-    expect(mine.sort(), 'what the device has, against what is stored').toEqual(theirs.sort());
+    expect(mine.sort(), 'the records on the device, compared with the stored ones').toEqual(theirs.sort());
   }
 
   return {
@@ -110,14 +110,14 @@ export function createDevice(dataset: DatasetInput) {
       held.set(key, { value, count: held.get(key)?.count ?? 0, changed: true });
     },
 
-    /** What was written and not synced is as if it had not been. */
-    giveUp,
+    /** Discards writes that were not synced. */
+    discardChanges,
 
-    /** Lists, resolves conflicts, updates with the counts listed; what is refused is given up. */
+    /** Lists, resolves conflicts, and updates with the listed counts. Discards the writes if they are rejected. */
     async sync(run: Run, options: SyncOptions): Promise<void> {
       const { first, pages } = await list(run, options);
       const deleted = first.DatasetDeletedAfterRequestedSyncCount || !first.DatasetExists;
-      // From no count on it is told everything.
+      // A listing from count 0 contains everything.
       if (deleted || lastCount === 0) forgetDeleted();
       for (const { Records } of pages) merge(Records, options.conflicts);
       lastCount = first.DatasetSyncCount;
@@ -125,8 +125,8 @@ export function createDevice(dataset: DatasetInput) {
       if (RecordPatches.length > 0) {
         const input = { ...dataset, SyncSessionToken: first.SyncSessionToken, RecordPatches };
         const outcome = await run.call('UpdateRecords', input, { process: options.process, caller });
-        if ('refused' in outcome) return giveUp();
-        take(outcome.answer);
+        if ('rejected' in outcome) return discardChanges();
+        storeWritten(outcome.output);
       }
       expectInSync(run);
     },

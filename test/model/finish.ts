@@ -10,18 +10,20 @@ import { IDENTITIES } from './setup.ts';
 
 const WHOLE_SYNC = { process: 0, pageSize: undefined, conflicts: 'theirs' } as const;
 
-/** What holds in the end, whatever was done: all that is stored is as in the model, and everybody has learnt of it. */
+/** Checks the end of a run: the stored data matches the model, all devices are in sync, and the stream is complete. */
 export async function finish(run: Run, devices: readonly Device[]): Promise<void> {
   await readEverything(run);
   for (const device of devices) {
-    device.giveUp();
+    device.discardChanges();
     await device.sync(run, WHOLE_SYNC);
   }
   await run.stream.relay({});
   relay(run.state, {});
-  expect(sorted(run.stream.published), 'what was published').toEqual(sorted(run.state.published));
-  for (const [id, { wholeOnStream }] of run.state.pools) {
-    if (wholeOnStream) expect(fold(run, id), 'what the stream tells of').toEqual(liveOf(run.state, id));
+  expect(sorted(run.stream.published), 'the published events').toEqual(sorted(run.state.published));
+  for (const [id, { streamIsComplete }] of run.state.pools) {
+    if (streamIsComplete) {
+      expect(fold(run, id), 'the live values on the stream').toEqual(liveOf(run.state, id));
+    }
   }
 }
 
@@ -30,7 +32,7 @@ async function readEverything(run: Run): Promise<void> {
     ...run.state.datasets.values(),
   ]) {
     await run.call('ListRecords', { IdentityPoolId, IdentityId, DatasetName });
-    // Where it is a copy, or was one, this is the dataset that lists it.
+    // If the dataset is or was a copy, this is the dataset that lists it.
     const root = DatasetName.slice(0, Math.max(0, DatasetName.lastIndexOf('.')));
     if (root !== '') await run.call('ListRecords', { IdentityPoolId, IdentityId, DatasetName: root });
     await run.call('DescribeDataset', { IdentityPoolId, IdentityId, DatasetName });
@@ -51,7 +53,7 @@ async function readEverything(run: Run): Promise<void> {
 
 type Published = Run['stream']['published'];
 
-/** In no order: the relay promises none. Records by key. */
+/** Sorts events, because the relay guarantees no order, and records by key. */
 function sorted(published: Published): Published {
   return published
     .map(({ stream, event }) => ({ stream, event: withSortedRecords(event) }))
@@ -72,7 +74,7 @@ function textOf({ stream, event }: Published[number]): string {
   return JSON.stringify([stream, about, records]);
 }
 
-/** What is live by the stream alone, as readers make it of its events. */
+/** Returns the live values according to the stream, as its readers compute them. */
 function fold({ stream }: Run, pool: string): Record<string, string | null> {
   const events = stream.published
     .map(({ event }) => decodeStreamEvent(Buffer.from(JSON.stringify(event))))

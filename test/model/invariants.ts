@@ -9,37 +9,37 @@ interface Seen {
 interface Called {
   name: string;
   input: object;
-  /** Empty where the call was refused. */
-  answer: object;
-  /** Changes that others made to the dataset during the call. */
-  meanwhile: number;
+  /** Empty if the call was rejected. */
+  output: object;
+  /** Number of changes that others made to the dataset during the call. */
+  concurrentChanges: number;
 }
 
 /**
- * What holds of the service's answers whatever the model says: a dataset's count rises by one with every change, all
- * records of the change have it and one date, and dates rise.
+ * Checks invariants of the service's output, independent of the model. A dataset's count rises by one with each change.
+ * All records of a change have the new count and the same date. Dates increase.
  */
 export function createInvariants() {
   const datasets = new Map<string, Seen>();
 
   return {
-    /** A change that no call made. */
+    /** Registers a change that no call made. */
     change(dataset: string): void {
       const seen = datasets.get(dataset) ?? { count: 0, date: 0 };
       datasets.set(dataset, { ...seen, count: seen.count + 1 });
     },
 
-    check({ name, input, answer, meanwhile }: Called): void {
+    check({ name, input, output, concurrentChanges }: Called): void {
       const { IdentityPoolId, IdentityId, DatasetName }: Record<string, unknown> = { ...input };
       const dataset = `${IdentityPoolId} ${IdentityId} ${DatasetName}`;
       const seen = datasets.get(dataset) ?? { count: 0, date: 0 };
-      if (name === 'DeleteDataset' && 'Dataset' in answer) seen.count += 1;
-      if (name === 'ListRecords' && !('NextToken' in input) && 'DatasetSyncCount' in answer) {
-        expect(answer.DatasetSyncCount, 'the count that is listed').toBe(seen.count);
+      if (name === 'DeleteDataset' && 'Dataset' in output) seen.count += 1;
+      if (name === 'ListRecords' && !('NextToken' in input) && 'DatasetSyncCount' in output) {
+        expect(output.DatasetSyncCount, 'the listed count').toBe(seen.count);
       }
       if (name === 'UpdateRecords') {
-        seen.count += meanwhile;
-        seeRecords(seen, recordsOf(answer));
+        seen.count += concurrentChanges;
+        seeRecords(seen, recordsOf(output));
       }
       datasets.set(dataset, seen);
     },
@@ -53,12 +53,12 @@ function seeRecords(seen: Seen, records: readonly SyncRecord[]): void {
   expect(first.LastModifiedDate, 'the date of a change').toBeGreaterThan(seen.date);
   for (const record of written) {
     expect(record.SyncCount, 'the count of a change').toBe(seen.count + 1);
-    expect(record.LastModifiedDate, 'one date for a change').toBe(first.LastModifiedDate);
+    expect(record.LastModifiedDate, 'the same date for all records of a change').toBe(first.LastModifiedDate);
   }
   seen.count += 1;
   seen.date = first.LastModifiedDate;
 }
 
-export function recordsOf(answer: object): SyncRecord[] {
-  return 'Records' in answer && Array.isArray(answer.Records) ? answer.Records : [];
+export function recordsOf(output: object): SyncRecord[] {
+  return 'Records' in output && Array.isArray(output.Records) ? output.Records : [];
 }

@@ -4,28 +4,28 @@ import type { Merge } from '../../lib/sync/ports/merge-store.ts';
 import { type Command, command } from './command.ts';
 import { finishMerges, link, mergeDatasets } from './model-merges.ts';
 import { nameOf } from './model-state.ts';
-import { callerAt, oftenest, type Place, pools, processes } from './places.ts';
+import { callerAt, type Place, pools, processes, weighted } from './places.ts';
 import { VALUES } from './record-commands.ts';
 import type { Run } from './service-run.ts';
 import { IDENTITIES } from './setup.ts';
 
 const [FIRST = '', SECOND = '', THIRD = ''] = IDENTITIES;
 
-/** Two identities are linked; of one that is part of another already, what was written since is merged. */
+/** Links two identities. If the first one is merged already, merges what was written to it since. */
 const merges = fc
   .record({
     pool: pools,
-    from: oftenest([FIRST, 4], [SECOND, 3], [THIRD, 1]),
-    into: oftenest([SECOND, 3], [THIRD, 3], [FIRST, 1]),
+    from: weighted([FIRST, 4], [SECOND, 3], [THIRD, 1]),
+    into: weighted([SECOND, 3], [THIRD, 3], [FIRST, 1]),
     process: processes,
   })
   .filter(({ from, into }) => from !== into)
   .map(({ pool, from, into, process: index }): Command => {
-    const who = `${pool.slice(-1)}/${from.slice(-1)} becomes part of ${into.slice(-1)}, or is merged again`;
-    return command(`${index}: ${who}`, async (run) => {
+    const text = `${pool.slice(-1)}/${from.slice(-1)} is merged into ${into.slice(-1)}, or merged again`;
+    return command(`${index}: ${text}`, async (run) => {
       const { now, merges } = run.process(index);
-      const made = link(run.state, { pool, from, into }, now);
-      if (made !== null) await merges.link(made);
+      const linked = link(run.state, { pool, from, into }, now);
+      if (linked !== null) await merges.link(linked);
       const merge = run.state.merges.get(nameOf(pool, from));
       if (merge !== undefined) await mergeBoth(run, index, merge);
     });
@@ -40,19 +40,19 @@ async function mergeBoth(run: Run, index: number, merge: Merge): Promise<void> {
 const MINUTE_MS = 60 * 1000;
 
 const finishes = fc
-  .record({ process: processes, minutesLater: oftenest<number | null>([null, 2], [0, 1], [125, 2]) })
+  .record({ process: processes, minutesLater: weighted<number | null>([null, 2], [0, 1], [125, 2]) })
   .map(({ process: index, minutesLater }): Command => {
-    const when = minutesLater === null ? '' : `, ${minutesLater} min from the latest there was`;
+    const when = minutesLater === null ? '' : `, ${minutesLater} min after the latest time`;
     return command(`${index} finishes merges${when}`, async (run) => {
       if (minutesLater !== null) run.setClock(index, run.latest() + minutesLater * MINUTE_MS);
       const { now, merges } = run.process(index);
       const pending = [...run.state.merges.values()];
       const { visited, ended, left } = await merges.finish();
-      expect(sorted(visited), 'merges that are taken on').toEqual(sorted(pending));
+      expect(sorted(visited), 'merges that were visited').toEqual(sorted(pending));
       const finished = finishMerges(run.state, visited, now);
       run.seeChanges(finished.changed);
       expect(ended, 'merges that ended').toBe(finished.ended);
-      expect(sorted(left), 'merges that are left').toEqual(sorted([...run.state.merges.values()]));
+      expect(sorted(left), 'merges that remain').toEqual(sorted([...run.state.merges.values()]));
     });
   });
 
@@ -62,12 +62,12 @@ function sorted(merges: readonly Merge[]): Merge[] {
 }
 
 /**
- * As apps do with the copies that they are told of: each is read and deleted, until none is named. A device that does not
- * know of that may write to one again, which is a copy no more.
+ * Reads and deletes the listed copies, as apps do. A device that does not know of the deletion may write to one again.
+ * The dataset is then no longer a copy.
  */
-const copiesTaken = fc
+const copyTakeovers = fc
   .record({
-    nth: oftenest([0, 2], [1, 1]),
+    nth: weighted([0, 2], [1, 1]),
     process: processes,
     writes: fc.option(fc.constantFrom(...VALUES)),
   })
@@ -85,7 +85,7 @@ const copiesTaken = fc
         };
         const by = { process, caller: callerAt('itself', place) };
         const listed = await run.call('ListRecords', place, by);
-        const names = 'answer' in listed ? (listed.answer.MergedDatasetNames ?? []) : [];
+        const names = 'output' in listed ? (listed.output.MergedDatasetNames ?? []) : [];
         for (const DatasetName of names) {
           await run.call('ListRecords', { ...place, DatasetName }, by);
           await run.call('DeleteDataset', { ...place, DatasetName }, by);
@@ -98,8 +98,8 @@ const copiesTaken = fc
 
 async function writeTo(run: Run, place: Place, value: string, by: Parameters<Run['call']>[2]): Promise<void> {
   const listed = await run.call('ListRecords', place, by);
-  if ('refused' in listed) return;
-  const { SyncSessionToken, DatasetSyncCount: SyncCount } = listed.answer;
+  if ('rejected' in listed) return;
+  const { SyncSessionToken, DatasetSyncCount: SyncCount } = listed.output;
   const RecordPatches = [{ Op: 'replace' as const, Key: 'a', Value: value, SyncCount }];
   await run.call('UpdateRecords', { ...place, SyncSessionToken, RecordPatches }, by);
 }
@@ -107,5 +107,5 @@ async function writeTo(run: Run, place: Place, value: string, by: Parameters<Run
 export const mergeCommands = fc.oneof(
   { arbitrary: merges, weight: 5 },
   { arbitrary: finishes, weight: 2 },
-  { arbitrary: copiesTaken, weight: 2 },
+  { arbitrary: copyTakeovers, weight: 2 },
 );

@@ -1,17 +1,17 @@
 import type { RecordPatch } from '../../lib/sync/model.ts';
-import { type ModelDataset, refuse } from './model-state.ts';
+import { type ModelDataset, reject } from './model-state.ts';
 
-/** Stale is what is below the record's count; and nobody counts on from what was never there. */
+/** Rejects counts below that of the record as stale, and counts that the dataset never had. */
 export function checkCounts(dataset: ModelDataset, patches: readonly RecordPatch[]): void {
   for (const { Key, SyncCount } of patches) {
     if (SyncCount > dataset.count) noSuchCount(SyncCount);
     const current = dataset.records.get(Key)?.SyncCount ?? 0;
     if (SyncCount < current) {
-      refuse('ResourceConflictException', `Current SyncCount for: ${Key} is: ${current} not: ${SyncCount}`);
+      reject('ResourceConflictException', `Current SyncCount for: ${Key} is: ${current} not: ${SyncCount}`);
     }
   }
 }
 
 export function noSuchCount(count: number): never {
-  return refuse('InvalidParameterException', `No such SyncCount: ${count} exists for this Dataset`);
+  return reject('InvalidParameterException', `No such SyncCount: ${count} exists for this Dataset`);
 }

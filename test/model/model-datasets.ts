@@ -1,10 +1,10 @@
 import { type ModelDataset, type ModelState, nameOf } from './model-state.ts';
 import { putEvent, removalEvent } from './model-stream.ts';
 
-/** Where a dataset is, and its name. */
+/** The location of a dataset, and its name. */
 type DatasetPlace = Pick<ModelDataset, 'pool' | 'identity' | 'name'>;
 
-/** The dataset, or one that does not exist, and of which nobody learns. */
+/** Returns the dataset. If there is none, adds one that does not exist for callers. */
 export function datasetAt(state: ModelState, { pool, identity, name }: DatasetPlace): ModelDataset {
   const of = nameOf(pool, identity, name);
   const found = state.datasets.get(of);
@@ -15,34 +15,34 @@ export function datasetAt(state: ModelState, { pool, identity, name }: DatasetPl
   return dataset;
 }
 
-/** Those that exist, by name. */
+/** Returns the existing datasets of an identity, sorted by name. */
 export function datasetsOf({ datasets }: ModelState, pool: string, identity: string): ModelDataset[] {
   return [...datasets.values()]
     .filter((one) => one.exists && one.pool === pool && one.identity === identity)
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Names of the copies that merges made of a dataset, which need not exist, itself; null where there is none. */
+/** Returns the names of the copies of a dataset, which itself need not exist; null if there is none. */
 export function copiesOf(state: ModelState, { pool, identity, name }: DatasetPlace): string[] | null {
   const copies = datasetsOf(state, pool, identity).filter(({ copyOf }) => copyOf === name);
   return copies.length === 0 ? null : copies.map((copy) => copy.name);
 }
 
-/** The next count and date of a dataset that is written to. */
+/** Assigns the next count and date to a dataset. */
 function change(dataset: ModelDataset, by: string, now: number): void {
   dataset.count += 1;
   dataset.modified = Math.max(now, dataset.modified + 1);
   dataset.by = by;
 }
 
-/** The next count and date of a dataset that exists from now on. */
+/** Assigns the next count and date to a dataset, which exists from now on. */
 export function changeToExist(dataset: ModelDataset, by: string, now: number): void {
   change(dataset, by, now);
   if (!dataset.exists) dataset.created = dataset.modified;
   dataset.exists = true;
 }
 
-/** Deletes a dataset that exists. What is made of its name later is a copy no more. */
+/** Deletes an existing dataset. A later dataset of this name is not a copy. */
 export function remove(state: ModelState, dataset: ModelDataset, by: string, now: number): void {
   change(dataset, by, now);
   dataset.exists = false;

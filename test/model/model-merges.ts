@@ -3,13 +3,13 @@ import { changeToExist, datasetAt, datasetsOf, remove } from './model-datasets.t
 import { live, type ModelDataset, type ModelState, nameOf } from './model-state.ts';
 import { putEvent, recordsEvent } from './model-stream.ts';
 
-/** Credentials of an identity that has disappeared live for an hour; clocks differ by less than another one. */
-const LEAST_MS = 2 * 60 * 60 * 1000;
+/** Credentials of a merged identity are valid for an hour, and clocks differ by less than another hour. */
+const MIN_PENDING_MS = 2 * 60 * 60 * 1000;
 const MAX_OWN_NAME_LENGTH = 128;
 
 /**
- * Gives the datasets of an identity to another one, whatever the limits say.
- * @returns those that changed
+ * Merges the datasets of an identity into another one, regardless of limits.
+ * @returns the changed datasets
  */
 export function mergeDatasets(state: ModelState, { from, into }: Merge, now: number): ModelDataset[] {
   const { identityPoolId: pool, identityId } = from;
@@ -38,7 +38,7 @@ function copyTo(into: string, state: ModelState, original: ModelDataset, now: nu
   return copy;
 }
 
-/** Linking makes an identity that disappears part of one that stands for itself, once. @returns null where it cannot */
+/** Links an identity to its survivor, once. @returns null if it is already merged or would be its own survivor */
 export function link(
   { merges }: ModelState,
   { pool, from, into }: { pool: string; from: string; into: string },
@@ -57,9 +57,9 @@ export function link(
 }
 
 /**
- * Merges what is left of each of these, and ends those that are over.
- * @param visited in the order in which the service came to them, which is its own affair
- * @returns the datasets that changed, and how many merges ended
+ * Merges the remaining datasets of each merge, and ends the merges that are complete.
+ * @param visited in the order that the service chose
+ * @returns the changed datasets, and the number of merges that ended
  */
 export function finishMerges(
   state: ModelState,
@@ -69,19 +69,19 @@ export function finishMerges(
   const before = state.merges.size;
   const changed = visited.flatMap((merge) => {
     const merged = mergeDatasets(state, merge, now);
-    if (isOver(state, merge, now)) state.merges.delete(nameOfMerged(merge));
+    if (isComplete(state, merge, now)) state.merges.delete(nameOfMerged(merge));
     return merged;
   });
   return { changed, ended: before - state.merges.size };
 }
 
-function isOver(state: ModelState, { from, mergedAt }: Merge, now: number): boolean {
+function isComplete(state: ModelState, { from, mergedAt }: Merge, now: number): boolean {
   const { identityPoolId, identityId } = from;
   const into = [...state.merges.values()].filter(
     (other) => other.from.identityPoolId === identityPoolId && other.into === identityId,
   );
   const left = datasetsOf(state, identityPoolId, identityId);
-  return now > mergedAt + LEAST_MS && left.length === 0 && into.length === 0;
+  return now > mergedAt + MIN_PENDING_MS && left.length === 0 && into.length === 0;
 }
 
 function nameOfMerged({ from }: Merge): string {

@@ -10,14 +10,14 @@ import {
   newPage,
   noSuchToken,
   type PoolName,
-  refuse,
+  reject,
 } from './model-state.ts';
 import { NO_STREAM } from './setup.ts';
 import { FUNCTION_ARNS } from './trigger-rules.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** The operations on identity pools and on what is used of them. */
+/** Creates the operations on identity pools and their usage. */
 export function modelPools(state: ModelState): ModelOperations<PoolName> {
   function poolOf(id: string, { caller }: ModelCall) {
     checkCaller(caller, id, null);
@@ -84,7 +84,7 @@ export function modelPools(state: ModelState): ModelOperations<PoolName> {
     SetCognitoEvents({ IdentityPoolId, Events: { SyncTrigger, ...others } }, call) {
       checkCaller(call.caller, IdentityPoolId, null);
       const isValid = [undefined, '', ...FUNCTION_ARNS].includes(SyncTrigger);
-      if (Object.keys(others).length > 0 || !isValid) refuse('InvalidParameterException');
+      if (Object.keys(others).length > 0 || !isValid) reject('InvalidParameterException');
       const pool = findPool(state, IdentityPoolId);
       if (SyncTrigger !== undefined) pool.syncTrigger = SyncTrigger || null;
       return {};
@@ -106,13 +106,13 @@ export function modelPools(state: ModelState): ModelOperations<PoolName> {
           DisabledReason: CognitoStreams.StreamingStatus ? null : (before?.DisabledReason ?? null),
         };
         const enabled = streams.StreamingStatus === 'ENABLED';
-        if (enabled && (streams.StreamName ?? NO_STREAM) === NO_STREAM) refuse('InvalidParameterException');
+        if (enabled && (streams.StreamName ?? NO_STREAM) === NO_STREAM) reject('InvalidParameterException');
         const isSame =
           before?.StreamName === streams.StreamName && before?.StreamingStatus === streams.StreamingStatus;
         const bulk = pool.bulkPublish;
         if (!isSame && bulk?.status === 'IN_PROGRESS') bulk.status = 'FAILED';
         pool.CognitoStreams = streams;
-        if (!enabled) pool.wholeOnStream = false;
+        if (!enabled) pool.streamIsComplete = false;
       }
       if (PushSync && Object.keys(PushSync).length > 0) {
         const before = pool.PushSync;
@@ -128,11 +128,11 @@ export function modelPools(state: ModelState): ModelOperations<PoolName> {
       const pool = poolOf(IdentityPoolId, call);
       const { now } = call.process;
       const last = pool.bulkPublish;
-      if (pool.CognitoStreams?.StreamingStatus !== 'ENABLED') refuse('InvalidParameterException');
-      if (last?.status === 'IN_PROGRESS') refuse('DuplicateRequestException');
-      if (last?.status === 'SUCCEEDED' && now - last.endedAt < DAY_MS) refuse('AlreadyStreamedException');
-      const begun = { startedAt: now, endedAt: 0, cursor: '', allInOutbox: false };
-      pool.bulkPublish = { status: 'IN_PROGRESS', ...begun };
+      if (pool.CognitoStreams?.StreamingStatus !== 'ENABLED') reject('InvalidParameterException');
+      if (last?.status === 'IN_PROGRESS') reject('DuplicateRequestException');
+      if (last?.status === 'SUCCEEDED' && now - last.endedAt < DAY_MS) reject('AlreadyStreamedException');
+      const started = { startedAt: now, endedAt: 0, cursor: '', allInOutbox: false };
+      pool.bulkPublish = { status: 'IN_PROGRESS', ...started };
       return { IdentityPoolId };
     },
 
@@ -143,12 +143,12 @@ export function modelPools(state: ModelState): ModelOperations<PoolName> {
         BulkPublishStartTime: last?.startedAt ?? null,
         BulkPublishCompleteTime: last?.status === 'SUCCEEDED' ? last.endedAt : null,
         BulkPublishStatus: last?.status ?? 'NOT_STARTED',
-        // What it says is for people.
+        // The text is for people.
         FailureMessage: last?.status === 'FAILED' ? ANY_TEXT : null,
       };
     },
   };
 }
 
-/** In an answer of the model: a text that is not compared. */
+/** A text in the output of the model that is not compared. */
 export const ANY_TEXT = '(any text)';

@@ -15,14 +15,14 @@ import {
   newPage,
   noSuchToken,
   type RecordName,
-  refuse,
+  reject,
 } from './model-state.ts';
 import { putEvent, recordsEvent } from './model-stream.ts';
-import { askTrigger } from './model-trigger.ts';
+import { runTrigger } from './model-trigger.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** The operations on datasets, as Amazon documents them and docs/behaviour.md says. */
+/** Creates the operations on datasets, as documented by Amazon and in docs/behaviour.md. */
 export function modelRecords(state: ModelState): ModelOperations<RecordName> {
   function newSession(of: string, now: number): string {
     const handle = `session ${state.sessions.size + 1}`;
@@ -86,16 +86,16 @@ export function modelRecords(state: ModelState): ModelOperations<RecordName> {
       if (function_ === null) {
         return { Records: write(state, dataset, patches, { call, session }) };
       }
-      const toWrite = askTrigger(state, function_, { dataset, patches, call, write: writeMeanwhile });
+      const toWrite = runTrigger(state, function_, { dataset, patches, call, write: writeConcurrently });
       const written = toWrite.length === 0 ? [] : write(state, dataset, toWrite, { call, session });
-      return { Records: answered(patches, written, dataset, process.now) };
+      return { Records: recordsToReturn(patches, written, dataset, process.now) };
     },
 
     DeleteDataset(input, { caller, process: { now } }) {
       const dataset = findDataset(state, input, caller);
-      const answer = { Dataset: describe(dataset) };
+      const output = { Dataset: describe(dataset) };
       remove(state, dataset, authorOf(caller), now);
-      return answer;
+      return output;
     },
 
     DescribeDataset(input, { caller }) {
@@ -119,8 +119,8 @@ export function modelRecords(state: ModelState): ModelOperations<RecordName> {
     },
   };
 
-  /** What a developer does at another process while a sync trigger runs. */
-  function writeMeanwhile(dataset: ModelDataset, patch: RecordPatch, { other, process }: ModelCall): void {
+  /** Writes as a developer at another process while a sync trigger runs. */
+  function writeConcurrently(dataset: ModelDataset, patch: RecordPatch, { other, process }: ModelCall): void {
     const { pool: IdentityPoolId, identity: IdentityId, name: DatasetName } = dataset;
     const caller = { kind: 'developer', accountId: '000000000000' } as const;
     const call = { caller, process: other, other: process, listed: [] };
@@ -150,7 +150,7 @@ function placeOf({ IdentityPoolId, IdentityId, DatasetName }: DatasetInput) {
 function findDataset(state: ModelState, input: DatasetInput, caller: ModelCall['caller']): ModelDataset {
   checkCaller(caller, input.IdentityPoolId, input.IdentityId);
   const dataset = state.datasets.get(datasetName(input));
-  return dataset?.exists ? dataset : refuse('ResourceNotFoundException');
+  return dataset?.exists ? dataset : reject('ResourceNotFoundException');
 }
 
 function recordsPage(state: ModelState, handle: string, of: string, now: number) {
@@ -177,11 +177,11 @@ function describe(dataset: ModelDataset): Dataset {
   };
 }
 
-function checkPatches(patches: readonly RecordPatch[], most: number): void {
-  if (patches.length > most) refuse('LimitExceededException');
-  if (new Set(patches.map(({ Key }) => Key)).size < patches.length) refuse('InvalidParameterException');
+function checkPatches(patches: readonly RecordPatch[], maxPatches: number): void {
+  if (patches.length > maxPatches) reject('LimitExceededException');
+  if (new Set(patches.map(({ Key }) => Key)).size < patches.length) reject('InvalidParameterException');
   for (const { Op, Value } of patches) {
-    if (Op === 'replace' && Value === undefined) refuse('InvalidParameterException');
+    if (Op === 'replace' && Value === undefined) reject('InvalidParameterException');
   }
 }
 
@@ -192,7 +192,7 @@ function write(
   { call: { caller, process }, session }: { call: ModelCall; session: ModelSession },
 ): SyncRecord[] {
   if (!state.pools.has(dataset.pool)) {
-    refuse('ResourceNotFoundException', `IdentityPool '${dataset.pool}' not found`);
+    reject('ResourceNotFoundException', `IdentityPool '${dataset.pool}' not found`);
   }
   checkCounts(dataset, patches);
   const after = new Map(dataset.records);
@@ -223,7 +223,7 @@ function toRecord({ Op, Key, Value, DeviceLastModifiedDate }: RecordPatch): Sync
   };
 }
 
-/** Only what grows beyond a limit is refused. */
+/** Rejects a write only if it grows a value beyond its limit. */
 function checkLimits(
   state: ModelState,
   before: ModelDataset,
@@ -231,27 +231,27 @@ function checkLimits(
   limits: ModelCall['process']['limits'],
 ): void {
   const datasets = datasetsOf(state, before.pool, before.identity).length;
-  if (!before.exists && datasets + 1 > limits.datasetsPerIdentity) refuse('LimitExceededException');
+  if (!before.exists && datasets + 1 > limits.datasetsPerIdentity) reject('LimitExceededException');
   const records = live(after).length;
-  if (records > limits.recordsPerDataset && records > live(before).length) refuse('LimitExceededException');
+  if (records > limits.recordsPerDataset && records > live(before).length) reject('LimitExceededException');
   const bytes = bytesOf(live(after));
-  if (bytes > limits.datasetBytes && bytes > bytesOf(live(before))) refuse('LimitExceededException');
+  if (bytes > limits.datasetBytes && bytes > bytesOf(live(before))) reject('LimitExceededException');
 }
 
 function authorOf(caller: ModelCall['caller']): string {
   return caller.kind === 'developer' ? caller.accountId : caller.identityId;
 }
 
-/** Each key of the device, as it was written or as it is, then what the function wrote besides. */
-function answered(
+/** Returns the record of each patch, as it was written or as it was, then the other records that the function wrote. */
+function recordsToReturn(
   patches: readonly RecordPatch[],
   written: readonly SyncRecord[],
   { records }: ModelDataset,
   now: number,
 ): SyncRecord[] {
-  const asked = patches.map(({ Key }) => {
+  const ofPatches = patches.map(({ Key }) => {
     const none = { Key, Value: null, SyncCount: 0, LastModifiedBy: null, DeviceLastModifiedDate: null };
     return records.get(Key) ?? { ...none, LastModifiedDate: now };
   });
-  return [...asked, ...written.filter(({ Key }) => !patches.some((patch) => patch.Key === Key))];
+  return [...ofPatches, ...written.filter(({ Key }) => !patches.some((patch) => patch.Key === Key))];
 }

@@ -4,35 +4,35 @@ import type { Caller, SyncOperations, SyncRecord } from '../../lib/sync/model.ts
 import type { IdentityPoolConfiguration } from '../../lib/sync/pool-model.ts';
 import type { Merge } from '../../lib/sync/ports/merge-store.ts';
 
-/** What the service is as far as its callers can tell: kept as plainly as can be, and never shared with `lib`. */
+/** The state of the service that its callers can observe: as simple as possible, and without code of `lib`. */
 export interface ModelState {
   pools: Map<string, ModelPool>;
-  /** By `nameOf`, also those that are deleted. */
+  /** By `nameOf`, including deleted ones. */
   datasets: Map<string, ModelDataset>;
-  /** By handle. The model's tokens are handles; see `createRun` for how they come to the service's own. */
+  /** By handle. The model's tokens are handles; `createTokens` maps them to the service's tokens. */
   sessions: Map<string, ModelSession>;
   pages: Map<string, ModelPage>;
-  /** Merges that are not over yet, by the `nameOf` of the identity that disappears. */
+  /** Merges that are not complete, by the `nameOf` of the merged identity. */
   merges: Map<string, Merge>;
-  /** What is still to be published, and what was set aside. */
+  /** Waiting and parked events. */
   outbox: ModelEvent[];
   published: { stream: string; event: object }[];
-  /** The events that the sync trigger was invoked with. */
+  /** The events with which the sync trigger was invoked. */
   invocations: object[];
 }
 
 export interface ModelPool extends Pick<IdentityPoolConfiguration, 'PushSync' | 'CognitoStreams'> {
   syncTrigger: string | null;
   bulkPublish: ModelBulkPublish | null;
-  /** Nothing happened yet that its stream does not tell of. */
-  wholeOnStream: boolean;
+  /** Whether every change so far was sent to its stream. */
+  streamIsComplete: boolean;
 }
 
 export interface ModelBulkPublish {
   status: 'IN_PROGRESS' | 'SUCCEEDED' | 'FAILED';
   startedAt: number;
   endedAt: number;
-  /** Name of the last dataset that was put into the outbox; and whether there was another. */
+  /** Name of the last dataset in the outbox, and whether all datasets are in it. */
   cursor: string;
   allInOutbox: boolean;
 }
@@ -43,14 +43,14 @@ export interface ModelDataset {
   name: string;
   exists: boolean;
   count: number;
-  /** The count of its last deletion; 0 where there was none. */
+  /** The count of its last deletion; 0 if it was never deleted. */
   deletedAt: number;
   created: number;
   modified: number;
   by: string;
-  /** Of a copy that a merge made: the name of the dataset that lists it. */
+  /** For a copy made by a merge, the name of the dataset that lists it. */
   copyOf: string | null;
-  /** Tombstones included. */
+  /** Includes tombstones. */
   records: Map<string, SyncRecord>;
 }
 
@@ -61,7 +61,7 @@ export interface ModelSession {
   spent: boolean;
 }
 
-/** Where a listing goes on. */
+/** The position at which a listing continues. */
 export type ModelPage =
   | { kind: 'records'; of: string; session: string; last: number; upTo: number; shown: ReadonlySet<string> }
   | { kind: 'datasets'; of: string; after: string }
@@ -73,11 +73,11 @@ export interface ModelEvent {
   attempts: number;
   parked: boolean;
   pool: string;
-  /** Put there by this bulk publish. */
+  /** The bulk publish that added the event. */
   bulkPublish: ModelBulkPublish | null;
 }
 
-/** One process of the service: its clock and its limits are its own. */
+/** One process of the service, with its own clock and limits. */
 export interface ModelProcess {
   readonly now: number;
   readonly limits: Limits;
@@ -86,9 +86,9 @@ export interface ModelProcess {
 export interface ModelCall {
   caller: Caller;
   process: ModelProcess;
-  /** Another process over the same database. */
+  /** Another process on the same database. */
   other: ModelProcess;
-  /** Keys in the order in which the service chose to list them; which of one count come first is its own affair. */
+  /** Keys in the order in which the service listed them. Records with the same count may be in any order. */
   listed: readonly string[];
 }
 
@@ -112,7 +112,7 @@ export type PoolName =
 
 export type ModelName = RecordName | PoolName;
 
-/** Operations of the API, answered by the model. */
+/** Operations of the API, as the model implements them. */
 export type ModelOperations<Names extends ModelName> = {
   [Name in Names]: (
     input: Parameters<SyncOperations[Name]>[0],
@@ -121,12 +121,12 @@ export type ModelOperations<Names extends ModelName> = {
 };
 
 export function createModelState(pools: Readonly<Record<string, Partial<ModelPool>>>): ModelState {
-  const nothingSet = { PushSync: null, CognitoStreams: null, syncTrigger: null, bulkPublish: null };
+  const unset = { PushSync: null, CognitoStreams: null, syncTrigger: null, bulkPublish: null };
   return {
     pools: new Map(
       Object.entries(pools).map(([id, set]) => [
         id,
-        { ...nothingSet, wholeOnStream: set.CognitoStreams?.StreamingStatus === 'ENABLED', ...set },
+        { ...unset, streamIsComplete: set.CognitoStreams?.StreamingStatus === 'ENABLED', ...set },
       ]),
     ),
     datasets: new Map(),
@@ -139,8 +139,8 @@ export function createModelState(pools: Readonly<Record<string, Partial<ModelPoo
   };
 }
 
-/** @param message only where there is a known text; an empty one is not compared */
-export function refuse(code: ServiceErrorCode, message = ''): never {
+/** @param message the text, if it is known; an empty text is not compared */
+export function reject(code: ServiceErrorCode, message = ''): never {
   throw new ServiceError(code, message);
 }
 
@@ -149,22 +149,22 @@ export function nameOf(pool: string, identity: string, dataset = ''): string {
 }
 
 export function findPool({ pools }: ModelState, id: string): ModelPool {
-  return pools.get(id) ?? refuse('ResourceNotFoundException', `IdentityPool '${id}' not found`);
+  return pools.get(id) ?? reject('ResourceNotFoundException', `IdentityPool '${id}' not found`);
 }
 
-/** A developer may do everything, an identity what concerns itself. */
+/** A developer may call everything, an identity only operations on itself. */
 export function checkCaller(caller: Caller, pool: string, identity: string | null): void {
   if (caller.kind === 'developer') return;
   if (caller.identityPoolId === pool && caller.identityId === identity) return;
-  refuse('NotAuthorizedException', 'These credentials are not valid for accessing this resource');
+  reject('NotAuthorizedException', 'These credentials are not valid for accessing this resource');
 }
 
 export function checkPageSize(size: number | undefined): number {
   if (size === undefined) return Number.POSITIVE_INFINITY;
-  return size >= 1 && size <= 1_024 ? size : refuse('InvalidParameterException');
+  return size >= 1 && size <= 1_024 ? size : reject('InvalidParameterException');
 }
 
-/** @returns a handle: null where there is no further page */
+/** @returns a handle; null if there is no further page */
 export function newPage({ pages }: ModelState, page: ModelPage | null): string | null {
   if (page === null) return null;
   const handle = `page ${pages.size + 1}`;
@@ -173,7 +173,7 @@ export function newPage({ pages }: ModelState, page: ModelPage | null): string |
 }
 
 export function noSuchToken(member: 'SyncSessionToken' | 'NextToken'): never {
-  return refuse('InvalidParameterException', `${member} not valid for these inputs`);
+  return reject('InvalidParameterException', `${member} not valid for these inputs`);
 }
 
 export function live(dataset: ModelDataset): SyncRecord[] {

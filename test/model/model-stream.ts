@@ -1,8 +1,8 @@
 import type { SyncRecord } from '../../lib/sync/model.ts';
 import { live, type ModelDataset, type ModelState, nameOf } from './model-state.ts';
 
-/** How a stream takes what it is sent. */
-export type Reception = 'takes all' | 'is gone' | 'refuses for good';
+/** How a stream handles events. */
+export type Reception = 'accepts all' | 'does not exist' | 'rejects permanently';
 
 export function recordsEvent(dataset: ModelDataset, records: readonly SyncRecord[]): object {
   const kinesisSyncRecords = records.map((record) => ({
@@ -25,7 +25,7 @@ function about({ pool, identity, name, count, modified }: ModelDataset): object 
   return { ...key, syncCount: count, lastModifiedDate: modified };
 }
 
-/** Tells the stream of the pool of a change, if it has one. */
+/** Adds an event to the outbox if the pool streams. */
 export function putEvent(state: ModelState, pool: string, event: object): void {
   const streams = state.pools.get(pool)?.CognitoStreams;
   if (streams?.StreamingStatus !== 'ENABLED') return;
@@ -33,20 +33,20 @@ export function putEvent(state: ModelState, pool: string, event: object): void {
   state.outbox.push({ stream: streams.StreamName ?? '', event, pool, ...waiting });
 }
 
-/** One run of the relay, when all that has been refused before is to be tried again. */
+/** Runs the relay once, with all postponed events due. */
 export function relay(state: ModelState, reception: Readonly<Record<string, Reception>>): void {
   const gone = new Set<string>();
   state.outbox = state.outbox.filter((waiting) => {
     if (waiting.parked) return true;
     waiting.attempts += 1;
-    const how = reception[waiting.stream] ?? 'takes all';
-    if (how === 'takes all') {
+    const outcome = reception[waiting.stream] ?? 'accepts all';
+    if (outcome === 'accepts all') {
       state.published.push({ stream: waiting.stream, event: waiting.event });
       return false;
     }
-    if (how === 'is gone' && waiting.attempts >= 3) gone.add(waiting.stream);
-    waiting.parked = how === 'refuses for good' && waiting.attempts >= 5;
-    if (waiting.parked) stateOfPool(state, waiting.pool).wholeOnStream = false;
+    if (outcome === 'does not exist' && waiting.attempts >= 3) gone.add(waiting.stream);
+    waiting.parked = outcome === 'rejects permanently' && waiting.attempts >= 5;
+    if (waiting.parked) stateOfPool(state, waiting.pool).streamIsComplete = false;
     return true;
   });
   for (const pool of state.pools.values()) {
@@ -54,19 +54,19 @@ export function relay(state: ModelState, reception: Readonly<Record<string, Rece
     if (streams?.StreamingStatus !== 'ENABLED' || !gone.has(streams.StreamName ?? '')) continue;
     const DisabledReason = `stream ${streams.StreamName} does not exist`;
     pool.CognitoStreams = { ...streams, StreamingStatus: 'DISABLED', DisabledReason };
-    pool.wholeOnStream = false;
+    pool.streamIsComplete = false;
   }
 }
 
 function stateOfPool(state: ModelState, id: string) {
   const pool = state.pools.get(id);
-  if (!pool) throw new Error(`an event of ${id}, which is no pool`);
+  if (!pool) throw new Error(`an event of the unknown pool ${id}`);
   return pool;
 }
 
 /**
- * Takes the bulk publishes on until they have to wait.
- * @param maxWaiting most events of one that wait in the outbox
+ * Runs the bulk publishes until they have to wait.
+ * @param maxWaiting maximum number of waiting events per bulk publish
  */
 export function runBulkPublishes(state: ModelState, now: number, maxWaiting: number): void {
   for (const [id, pool] of state.pools) {
@@ -96,14 +96,14 @@ export function runBulkPublishes(state: ModelState, now: number, maxWaiting: num
   }
 }
 
-/** By identity, then by name. */
+/** Returns the next dataset, by identity and name. */
 function nextDataset({ datasets }: ModelState, pool: string, cursor: string): ModelDataset | undefined {
   return [...datasets]
     .filter(([name, one]) => one.exists && one.pool === pool && name > cursor)
     .sort(([a], [b]) => (a < b ? -1 : 1))[0]?.[1];
 }
 
-/** What is live, by the name of the dataset and the key. */
+/** Returns the live values, by `nameOf` the dataset and key. */
 export function liveOf({ datasets }: ModelState, pool: string): Record<string, string | null> {
   return Object.fromEntries(
     [...datasets]

@@ -1,9 +1,9 @@
 import type { RecordPatch } from '../../lib/sync/model.ts';
 import { checkCounts } from './model-counts.ts';
-import { live, type ModelCall, type ModelDataset, type ModelState, refuse } from './model-state.ts';
-import { findRule, MEANWHILE } from './trigger-rules.ts';
+import { live, type ModelCall, type ModelDataset, type ModelState, reject } from './model-state.ts';
+import { CONCURRENT_PATCH, findRule } from './trigger-rules.ts';
 
-interface Asked {
+interface TriggerCall {
   dataset: ModelDataset;
   patches: readonly RecordPatch[];
   call: ModelCall;
@@ -11,31 +11,31 @@ interface Asked {
   write: (dataset: ModelDataset, patch: RecordPatch, call: ModelCall) => void;
 }
 
-/** What is left to write when a sync trigger has looked at a device's patches. */
-export function askTrigger(state: ModelState, functionArn: string, asked: Asked): RecordPatch[] {
-  const { dataset, patches, call, write } = asked;
+/** Returns the patches that remain to be written after a sync trigger has run. */
+export function runTrigger(state: ModelState, functionArn: string, triggerCall: TriggerCall): RecordPatch[] {
+  const { dataset, patches, call, write } = triggerCall;
   const rule = findRule(functionArn);
   const invoke = () => {
     checkCounts(dataset, patches);
     if (rule) state.invocations.push(eventOf(dataset, patches));
   };
   invoke();
-  if (rule?.meddles) {
+  if (rule?.writesConcurrently) {
     const { count } = dataset;
     try {
-      write(dataset, MEANWHILE, call);
+      write(dataset, CONCURRENT_PATCH, call);
     } catch {
-      // Then it did not change, and the function does not run again.
+      // The dataset did not change, so the function does not run again.
     }
     if (dataset.count > count) invoke();
   }
-  if (!rule) refuse('InvalidLambdaFunctionOutputException');
+  if (!rule) reject('InvalidLambdaFunctionOutputException');
   const wanted = new Map(live(dataset).map(({ Key, Value }) => [Key, Value]));
   for (const { Key, Op, Value } of patches) wanted.set(Key, Op === 'remove' ? null : (Value ?? null));
   rule.effect(wanted);
   const left = toPatches(wanted, dataset, patches);
   return left.length > call.process.limits.patchesPerCall
-    ? refuse('InvalidLambdaFunctionOutputException')
+    ? reject('InvalidLambdaFunctionOutputException')
     : left;
 }
 
@@ -58,7 +58,7 @@ function patchTo(value: string | null): Pick<RecordPatch, 'Op' | 'Value'> {
   return value === null ? { Op: 'remove', Value: undefined } : { Op: 'replace', Value: value };
 }
 
-/** All live records, and what the device asks for. */
+/** Returns the event with all live records and the changes of the device. */
 function eventOf(dataset: ModelDataset, patches: readonly RecordPatch[]): object {
   const old = new Map(live(dataset).map(({ Key, Value }) => [Key, Value]));
   const records = new Map<string, object>();

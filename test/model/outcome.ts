@@ -1,22 +1,22 @@
 import { ServiceError } from '../../lib/common/errors.ts';
 import { ANY_TEXT } from './model-pools.ts';
 
-/** What a call came to. */
-export type Outcome<Output> = { answer: Output } | { refused: string; message: string };
+/** The outcome of a call. */
+export type Outcome<Output> = { output: Output } | { rejected: string; message: string };
 
-/** @throws what is no answer of the API's */
+/** @throws errors that are not errors of the API */
 export async function settle<Output>(call: () => Output | Promise<Output>): Promise<Outcome<Output>> {
   try {
-    return { answer: await call() };
+    return { output: await call() };
   } catch (error) {
-    if (error instanceof ServiceError) return { refused: error.code, message: error.message };
+    if (error instanceof ServiceError) return { rejected: error.code, message: error.message };
     throw error;
   }
 }
 
 const TOKENS = ['SyncSessionToken', 'NextToken'] as const;
 
-/** The service's tokens by the model's handles. */
+/** Creates the mapping between the service's tokens and the model's handles. */
 export function createTokens() {
   const texts = new Map<string, string>();
   const handles = new Map<string, string>();
@@ -24,29 +24,29 @@ export function createTokens() {
   return {
     handles: () => [...texts.keys()],
 
-    /** An input with the service's tokens in place of handles. */
+    /** Replaces handles in an input with the service's tokens. */
     toService<Input extends object>(input: Input): Input {
       return replaceTokens(input, (handle) => texts.get(handle) ?? handle);
     },
 
     /**
-     * What the service answered, in the model's terms: with handles, each of them for one token, and without what is
-     * not compared.
+     * Converts an outcome of the service to the model's format: with handles, each for one token, and without texts
+     * that are not compared.
      */
     toModel<Output extends object>(real: Outcome<Output>, expected: Outcome<Output>): Outcome<Output> {
-      if ('refused' in real)
-        return 'refused' in expected && expected.message === '' ? { ...real, message: '' } : real;
-      if ('refused' in expected) return real;
+      if ('rejected' in real)
+        return 'rejected' in expected && expected.message === '' ? { ...real, message: '' } : real;
+      if ('rejected' in expected) return real;
       for (const name of TOKENS) {
-        const [text, handle] = [Reflect.get(real.answer, name), Reflect.get(expected.answer, name)];
+        const [text, handle] = [Reflect.get(real.output, name), Reflect.get(expected.output, name)];
         if (typeof text !== 'string' || typeof handle !== 'string' || texts.has(handle)) continue;
         texts.set(handle, text);
-        // A page can be come to on two ways; a session cannot.
+        // Two calls can return a token of the same page, but not of the same session.
         if (name === 'NextToken' || !handles.has(text)) handles.set(text, handle);
       }
-      const answer = replaceTokens(real.answer, (text) => handles.get(text) ?? text);
-      const isMessage = typeof Reflect.get(answer, 'FailureMessage') === 'string';
-      return { answer: isMessage ? { ...answer, FailureMessage: ANY_TEXT } : answer };
+      const output = replaceTokens(real.output, (text) => handles.get(text) ?? text);
+      const hasMessage = typeof Reflect.get(output, 'FailureMessage') === 'string';
+      return { output: hasMessage ? { ...output, FailureMessage: ANY_TEXT } : output };
     },
   };
 }

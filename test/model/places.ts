@@ -6,16 +6,16 @@ import { IDENTITIES, QUIET_POOL, STREAMING_POOL, shortenIds, UNKNOWN_POOL } from
 
 const [FIRST = '', SECOND = '', THIRD = ''] = IDENTITIES;
 
-/** What commands are about, as the API names it; most of them about one dataset, so that something comes of them. */
+/** The target of a command, as the API names it. Most commands have the same target, so that they interact. */
 export interface Place {
   IdentityPoolId: string;
   IdentityId: string;
   DatasetName: string;
 }
 
-export const pools = oftenest([STREAMING_POOL, 7], [QUIET_POOL, 2], [UNKNOWN_POOL, 1]);
+export const pools = weighted([STREAMING_POOL, 7], [QUIET_POOL, 2], [UNKNOWN_POOL, 1]);
 
-/** Names as of copies that merges make; the last is too long for any other dataset. Anyone can write to them, too. */
+/** Names like those of merge copies, which callers can also write to. The last is too long for any other dataset. */
 const COPIES = [
   [`a.${FIRST}`, 3] as const,
   [`a.${SECOND}`, 1] as const,
@@ -26,24 +26,24 @@ const COPIES = [
 export const places: fc.Arbitrary<Place> = fc.record(
   {
     IdentityPoolId: pools,
-    IdentityId: oftenest([FIRST, 8], [SECOND, 3], [THIRD, 1]),
-    DatasetName: oftenest(['a', 12], ['b', 4], ['c', 2], ['d', 2], ...COPIES),
+    IdentityId: weighted([FIRST, 8], [SECOND, 3], [THIRD, 1]),
+    DatasetName: weighted(['a', 12], ['b', 4], ['c', 2], ['d', 2], ...COPIES),
   },
   { noNullPrototype: true },
 );
 
 export type CallerName = 'developer' | 'itself' | 'another';
 
-/** For operations on what is an identity's. */
-export const callers: fc.Arbitrary<CallerName> = oftenest(['developer', 5], ['itself', 5], ['another', 1]);
+/** For operations on the data of an identity. */
+export const callers: fc.Arbitrary<CallerName> = weighted(['developer', 5], ['itself', 5], ['another', 1]);
 
-/** For operations on what is a pool's. */
-export const developers: fc.Arbitrary<CallerName> = oftenest(['developer', 9], ['itself', 1]);
+/** For operations on a pool. */
+export const developers: fc.Arbitrary<CallerName> = weighted(['developer', 9], ['itself', 1]);
 
-/** One of them does more, so that it meets what it did itself; the other comes in between. */
-export const processes = oftenest([0, 3], [1, 1]);
+/** Process 0 runs more commands, so that it often sees its own effects; process 1 runs in between. */
+export const processes = weighted([0, 3], [1, 1]);
 
-/** @param of the identity that is asked about */
+/** @param of the target of the call */
 export function callerAt(name: CallerName, of: Pick<Place, 'IdentityPoolId'> & Partial<Place>): Caller {
   if (name === 'developer') return DEVELOPER;
   const own = of.IdentityId ?? FIRST;
@@ -51,7 +51,7 @@ export function callerAt(name: CallerName, of: Pick<Place, 'IdentityPoolId'> & P
   return { kind: 'identity', identityPoolId: of.IdentityPoolId, identityId };
 }
 
-/** As `1/2/a.1`: dataset a.us-east-1:…1 of identity 2 in pool 1. */
+/** Formats a place such as `1/2/a.1`: dataset a.us-east-1:…1 of identity 2 in pool 1. */
 export function textOf({ IdentityPoolId, IdentityId, DatasetName }: Place): string {
   return `${IdentityPoolId.slice(-1)}/${IdentityId.slice(-1)}/${shortenIds(DatasetName)}`;
 }
@@ -60,8 +60,8 @@ export function nameOfPlace({ IdentityPoolId, IdentityId, DatasetName }: Place):
   return nameOf(IdentityPoolId, IdentityId, DatasetName);
 }
 
-export function oftenest<Value>(
-  ...weighted: (readonly [value: Value, weight: number])[]
+export function weighted<Value>(
+  ...choices: (readonly [value: Value, weight: number])[]
 ): fc.Arbitrary<Value> {
-  return fc.oneof(...weighted.map(([value, weight]) => ({ arbitrary: fc.constant(value), weight })));
+  return fc.oneof(...choices.map(([value, weight]) => ({ arbitrary: fc.constant(value), weight })));
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { type Command, command } from './command.ts';
 import { relay, runBulkPublishes } from './model-stream.ts';
-import { callerAt, callers, developers, oftenest, places, pools, processes, textOf } from './places.ts';
+import { callerAt, callers, developers, places, pools, processes, textOf, weighted } from './places.ts';
 import { LIMITS, NO_STREAM, QUIET_POOL, STREAM, STREAMING_POOL, UNKNOWN_POOL } from './setup.ts';
 import { FUNCTION_ARNS } from './trigger-rules.ts';
 
@@ -73,7 +73,7 @@ const events = fc
     });
   });
 
-const NONE_REQUIRED: { requiredKeys: []; noNullPrototype: true } = {
+const ALL_OPTIONAL: { requiredKeys: []; noNullPrototype: true } = {
   requiredKeys: [],
   noNullPrototype: true,
 };
@@ -83,21 +83,21 @@ const role = fc.constantFrom<string[]>(
 );
 const streams = fc.record(
   {
-    StreamName: oftenest([STREAM, 3], ['other', 3], [NO_STREAM, 1]),
+    StreamName: weighted([STREAM, 3], ['other', 3], [NO_STREAM, 1]),
     RoleArn: role,
-    StreamingStatus: oftenest(['ENABLED' as const, 3], ['DISABLED' as const, 1]),
+    StreamingStatus: weighted(['ENABLED' as const, 3], ['DISABLED' as const, 1]),
   },
-  NONE_REQUIRED,
+  ALL_OPTIONAL,
 );
 const applications = fc.constantFrom<string[][]>([], ['arn:aws:sns:us-east-1:000000000000:app/GCM/game']);
-const pushSync = fc.record({ ApplicationArns: applications, RoleArn: role }, NONE_REQUIRED);
+const pushSync = fc.record({ ApplicationArns: applications, RoleArn: role }, ALL_OPTIONAL);
 
 const configurations = fc
   .record({
     ...about,
-    // The other mostly goes on to stream.
-    pool: oftenest([QUIET_POOL, 5], [STREAMING_POOL, 3], [UNKNOWN_POOL, 1]),
-    set: fc.record({ CognitoStreams: streams, PushSync: pushSync }, NONE_REQUIRED),
+    // The streaming pool mostly keeps streaming.
+    pool: weighted([QUIET_POOL, 5], [STREAMING_POOL, 3], [UNKNOWN_POOL, 1]),
+    set: fc.record({ CognitoStreams: streams, PushSync: pushSync }, ALL_OPTIONAL),
   })
   .map(({ pool, by, process, set }): Command => {
     const input = { IdentityPoolId: pool, ...set };
@@ -116,7 +116,7 @@ const bulkPublishes = fc.record(about).map(({ pool, by, process }): Command => {
 
 const bulkPublishRuns = fc.record({ process: processes, maxWaiting: fc.constantFrom(1, 2, 100) }).map(
   ({ process: index, maxWaiting }): Command =>
-    command(`${index} takes bulk publishes on, at most ${maxWaiting} events waiting`, async (run) => {
+    command(`${index} runs bulk publishes with at most ${maxWaiting} waiting events`, async (run) => {
       const process = run.process(index);
       await run.stream.runBulkPublishes(process, maxWaiting);
       runBulkPublishes(run.state, process.now, maxWaiting);
@@ -125,7 +125,7 @@ const bulkPublishRuns = fc.record({ process: processes, maxWaiting: fc.constantF
 
 const bulkPublishEnds = processes.map(
   (index): Command =>
-    command(`${index} takes bulk publishes on until they are over`, async (run) => {
+    command(`${index} runs bulk publishes until they end`, async (run) => {
       const process = run.process(index);
       for (const isRelayed of [false, true]) {
         if (isRelayed) {
@@ -141,15 +141,19 @@ const bulkPublishEnds = processes.map(
 const relays = fc
   .record({
     stream: fc.constantFrom(STREAM, 'other'),
-    how: oftenest(['takes all' as const, 6], ['is gone' as const, 1], ['refuses for good' as const, 1]),
-    times: oftenest([1, 3], [3, 1], [5, 1]),
+    reception: weighted(
+      ['accepts all' as const, 6],
+      ['does not exist' as const, 1],
+      ['rejects permanently' as const, 1],
+    ),
+    times: weighted([1, 3], [3, 1], [5, 1]),
   })
   .map(
-    ({ stream, how, times }): Command =>
-      command(`the outbox is relayed ${times} times; stream ${stream} ${how}`, async (run) => {
+    ({ stream, reception, times }): Command =>
+      command(`the outbox is relayed ${times} times; stream ${stream} ${reception}`, async (run) => {
         for (let time = 0; time < times; time += 1) {
-          await run.stream.relay({ [stream]: how });
-          relay(run.state, { [stream]: how });
+          await run.stream.relay({ [stream]: reception });
+          relay(run.state, { [stream]: reception });
         }
       }),
   );
@@ -164,14 +168,14 @@ const clocks = fc
   })
   .map(
     ({ process, minutes, ms }): Command =>
-      command(`the clock of ${process} is ${minutes} min ${ms} ms from the latest there was`, async (run) => {
+      command(`the clock of ${process} is the latest time plus ${minutes} min ${ms} ms`, async (run) => {
         run.setClock(process, run.latest() + minutes * MINUTE_MS + ms);
       }),
   );
 
-const restarts = fc.record({ process: processes, limits: oftenest([0, 3], [1, 1]) }).map(
+const restarts = fc.record({ process: processes, limits: weighted([0, 3], [1, 1]) }).map(
   ({ process, limits }): Command =>
-    command(`${process} is started anew, with ${limits === 0 ? 'small' : 'smaller'} limits`, async (run) => {
+    command(`${process} restarts with ${limits === 0 ? 'small' : 'smaller'} limits`, async (run) => {
       run.restart(process, LIMITS[limits]);
     }),
 );

@@ -8,24 +8,24 @@ import {
   callerAt,
   callers,
   nameOfPlace,
-  oftenest,
   type Place,
   places,
   processes,
   textOf,
+  weighted,
 } from './places.ts';
 import type { Run } from './service-run.ts';
 
 export const KEYS = ['a', 'b', 'c', 'd', 'e', 'é鍵', '__proto__'];
 export const VALUES = ['', '1', '2', 'é', 'twelve bytes'];
 
-/** Where a token is from: a listing of this moment, the last of the dataset, the nth last of any kind, or thin air. */
-const tokens = oftenest<string | number>(['new', 9], ['last', 3], ['made up', 1], [0, 1], [3, 1], [7, 1]);
+/** The origin of a token: a new listing, the last one of the dataset, the nth last of any kind, or made up. */
+const tokens = weighted<string | number>(['new', 9], ['last', 3], ['made up', 1], [0, 1], [3, 1], [7, 1]);
 type Token = 'none' | string | number;
 
-const counts = oftenest(['right', 8], ["dataset's", 8], ['stale', 1], ['too high', 1], ['no', 1]);
+const counts = weighted(['right', 8], ["dataset's", 8], ['stale', 1], ['too high', 1], ['no', 1]);
 
-const keys = oftenest(...KEYS.map((key, index): [string, number] => [key, KEYS.length - index]));
+const keys = weighted(...KEYS.map((key, index): [string, number] => [key, KEYS.length - index]));
 
 const patches = fc.record(
   {
@@ -38,7 +38,7 @@ const patches = fc.record(
 );
 type Patch = typeof patches extends fc.Arbitrary<infer Value> ? Value : never;
 
-const pageSizes = oftenest<number | undefined>(
+const pageSizes = weighted<number | undefined>(
   [undefined, 3],
   [1, 2],
   [2, 2],
@@ -55,12 +55,12 @@ const updates = fc
     process: processes,
     token: tokens,
     patches: fc.uniqueArray(patches, { selector: ({ key }) => key, maxLength: 7, size: 'max' }),
-    again: oftenest([false, 15], [true, 1]),
+    again: weighted([false, 15], [true, 1]),
     counts: fc.option(counts, { freq: 2 }),
   })
   .map(({ place, by, process, token, again, counts, patches }): Command => {
     const every = again ? [...patches, ...patches.slice(0, 1)] : patches;
-    // Many clients send one count for all: the dataset's.
+    // Many clients send the dataset's count with all patches.
     const all = every.map((patch) => (counts === null ? patch : { ...patch, count: counts }));
     const text = `${process} ${by}: update ${textOf(place)} with token ${token}:${all.map(describePatch).join()}`;
     return command(text, async (run) => {
@@ -99,7 +99,7 @@ async function tokenFor(
   if (token === 'none') return undefined;
   if (token === 'new') {
     const listed = await run.call('ListRecords', place, { process, caller: callerAt(by, place) });
-    return 'answer' in listed ? listed.answer.SyncSessionToken : 'made up';
+    return 'output' in listed ? listed.output.SyncSessionToken : 'made up';
   }
   const handles = run.handles();
   const of = nameOfPlace(place);
@@ -107,7 +107,7 @@ async function tokenFor(
   return (typeof token === 'number' ? handles.at(-1 - token) : own.at(-1)) ?? 'made up';
 }
 
-const lastCounts = oftenest(
+const lastCounts = weighted(
   ['no', 3],
   ['the last', 2],
   ['one before the last', 3],
@@ -123,7 +123,7 @@ const listings = fc
     process: processes,
     from: lastCounts,
     size: pageSizes,
-    token: oftenest<Token>(['none', 6], ['last', 3], ['made up', 1], [0, 1], [3, 1]),
+    token: weighted<Token>(['none', 6], ['last', 3], ['made up', 1], [0, 1], [3, 1]),
   })
   .map(({ place, by, process, from, size, token }): Command => {
     const text = `${process} ${by}: list ${textOf(place)} from ${from} count, pages of ${size}, token ${token}`;
@@ -153,17 +153,17 @@ const datasetListings = fc
     });
   });
 
-/** The nth last NextToken is gone on with; or used somewhere else. */
+/** Continues with the nth last NextToken, or uses it at another place. */
 const furtherPages = fc
   .record({
-    nth: oftenest([0, 6], [1, 2], [2, 1], [5, 1]),
-    astray: fc.option(places, { freq: 8 }),
+    nth: weighted([0, 6], [1, 2], [2, 1], [5, 1]),
+    otherPlace: fc.option(places, { freq: 8 }),
     process: processes,
     size: pageSizes,
   })
-  .map(({ nth, astray, process, size }): Command => {
-    const where = astray === null ? '' : `, at ${textOf(astray)}`;
-    const text = `${process} developer: page on from the ${nth} last page, pages of ${size}${where}`;
+  .map(({ nth, otherPlace, process, size }): Command => {
+    const target = otherPlace === null ? '' : `, at ${textOf(otherPlace)}`;
+    const text = `${process} developer: continue from the ${nth} last page, pages of ${size}${target}`;
     return command(text, async (run) => {
       const NextToken = run
         .handles()
@@ -174,7 +174,7 @@ const furtherPages = fc
       const input = { NextToken, MaxResults: size };
       if (page.kind === 'pools') return void (await run.call('ListIdentityPoolUsage', input, { process }));
       const [IdentityPoolId = '', IdentityId = '', DatasetName = ''] = page.of.split(' ');
-      const place = astray ?? { IdentityPoolId, IdentityId, DatasetName };
+      const place = otherPlace ?? { IdentityPoolId, IdentityId, DatasetName };
       if (page.kind === 'records') await run.call('ListRecords', { ...place, ...input }, { process });
       else {
         const identity = { IdentityPoolId: place.IdentityPoolId, IdentityId: place.IdentityId };
@@ -183,12 +183,12 @@ const furtherPages = fc
     });
   });
 
-const wholeDatasets = fc
+const datasetCalls = fc
   .record({
     place: places,
     by: callers,
     process: processes,
-    name: oftenest(['DeleteDataset' as const, 2], ['DescribeDataset' as const, 1]),
+    name: weighted(['DeleteDataset' as const, 2], ['DescribeDataset' as const, 1]),
   })
   .map(({ place, by, process, name }): Command => {
     const text = `${process} ${by}: ${name} ${textOf(place)}`;
@@ -201,6 +201,6 @@ export const recordCommands = fc.oneof(
   { arbitrary: updates, weight: 14 },
   { arbitrary: listings, weight: 6 },
   { arbitrary: furtherPages, weight: 4 },
-  { arbitrary: wholeDatasets, weight: 4 },
+  { arbitrary: datasetCalls, weight: 4 },
   { arbitrary: datasetListings, weight: 2 },
 );

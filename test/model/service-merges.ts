@@ -8,20 +8,20 @@ import type { SnapshotCache } from '../../lib/sync/store/snapshot-cache.ts';
 import { createMerger, insertPendingMerge } from '../fixtures/sync/merges.ts';
 import { links } from './service-stream.ts';
 
-/** Merges of identities at one process of the service. */
+/** Merges of identities in one process of the service. */
 export interface ServiceMerges {
-  /** What linking two identities leaves behind, before their datasets are merged. */
+  /** Stores a pending merge, as linking two identities does before their datasets are merged. */
   link: (merge: Merge) => Promise<void>;
   mergeDatasets: (merge: Merge) => Promise<void>;
-  /** Takes all merges that are not over on. */
+  /** Continues all pending merges. */
   finish: () => Promise<FinishedMerges>;
 }
 
 export interface FinishedMerges {
-  /** In the order in which they were taken on. */
+  /** In the order in which they were continued. */
   visited: Merge[];
   ended: number;
-  /** Still not over. */
+  /** Still pending. */
   left: Merge[];
 }
 
@@ -29,16 +29,16 @@ interface Process {
   clock: { now: number };
   limits: Limits;
   store: SyncStore;
-  kept: SnapshotCache;
+  cache: SnapshotCache;
 }
 
 const HOUR_MS = 60 * 60 * 1000;
 
 export function createServiceMerges(
   database: Database,
-  { clock, limits, store, kept }: Process,
+  { clock, limits, store, cache }: Process,
 ): ServiceMerges {
-  const merges = createMergeStore(database, kept);
+  const merges = createMergeStore(database, cache);
   const offloading = { links, inlineBytes: limits.inlineBytes };
   const mergeDatasets = createMerger(database, clock, { store, merges, offloading });
 

@@ -35,36 +35,36 @@ interface Process extends ModelProcess {
   merges: ServiceMerges;
 }
 
-/** Who calls which of the two processes: a developer the first unless told. */
+/** The caller and the called process; default a developer at process 0. */
 interface By {
   process?: number;
   caller?: Caller;
 }
 
-/** One run of commands against the service and its model, side by side. */
+/** One run of commands against both the service and its model. */
 export interface Run {
   state: ModelState;
   stream: ServiceStream;
-  /** The tokens there are, in the order in which they were given out. */
+  /** The handles of all tokens, in the order in which they were returned. */
   handles: () => string[];
   process: (index: number) => Process;
-  /** The latest that it has been at a process. */
+  /** The latest time of any process so far. */
   latest: () => number;
   setClock: (index: number, now: number) => void;
-  /** A process is started anew. */
+  /** Restarts a process. */
   restart: (index: number, limits: Limits | undefined) => void;
-  /** Has both answer and fails unless the answers are the same. Tokens are the model's handles. */
+  /** Calls both, and fails unless the outcomes are the same. Tokens are the model's handles. */
   call: <Name extends ModelName>(name: Name, input: Inputs[Name], by?: By) => Promise<Outcome<Outputs[Name]>>;
-  /** Datasets changed, each once, and no call changed them. */
+  /** Registers datasets that changed once without a call. */
   seeChanges: (datasets: readonly ModelDataset[]) => void;
-  /** What was called and answered, a call a line. */
+  /** The calls and their outcomes, one per line. */
   log: string[];
 }
 
-/** Clocks that are an hour apart take tokens for good that are forgotten to be spent. */
+/** With clocks an hour apart, a process would accept spent tokens that were already forgotten. */
 const MAX_SKEW_MS = 50 * 60 * 1000;
 
-/** Two processes over one database, which is emptied, and the model of the service. */
+/** Clears the database, and creates two processes of the service on it and the model. */
 export async function createRun(database: Database): Promise<Run> {
   await prepareRows(database);
   const streaming = {
@@ -84,15 +84,15 @@ export async function createRun(database: Database): Promise<Run> {
   function createProcess(limits: Limits | undefined): Process {
     if (!limits) throw new Error('a process has limits');
     const streamExists = async (streamName: string) => streamName !== NO_STREAM;
-    const kept = createSnapshotCache();
-    const store = createSyncStore(database, kept);
+    const cache = createSnapshotCache();
+    const store = createSyncStore(database, cache);
     const more = { store, invokeFunction: trigger.invoke, streamExists };
     const { operations, clock } = createSyncService(database, limits, undefined, more);
     return {
       operations,
       clock,
       limits,
-      merges: createServiceMerges(database, { clock, limits, store, kept }),
+      merges: createServiceMerges(database, { clock, limits, store, cache }),
       get now() {
         return clock.now;
       },
@@ -131,26 +131,26 @@ export async function createRun(database: Database): Promise<Run> {
     seeChanges(datasets) {
       for (const { pool, identity, name, count } of datasets) {
         invariants.change(nameOf(pool, identity, name));
-        log.push(`${nameOf(pool, identity, name)} was merged, and comes to count ${count}`);
+        log.push(`${nameOf(pool, identity, name)} was merged and now has count ${count}`);
       }
     },
 
     async call(name, input, { process: index = 0, caller = DEVELOPER } = {}) {
       const other = process(1 - index);
       const operations: Operations = process(index).operations;
-      trigger.begin(other.operations);
+      trigger.reset(other.operations);
       state.invocations = [];
       const real = await settle(() => operations[name](tokens.toService(input), caller));
-      const listed = 'answer' in real ? recordsOf(real.answer).map(({ Key }) => Key) : [];
+      const listed = 'output' in real ? recordsOf(real.output).map(({ Key }) => Key) : [];
       const expected = await settle(() =>
         model[name](input, { caller, process: process(index), other, listed }),
       );
       const found = tokens.toModel(real, expected);
       log.push(`${index} ${describeCaller(caller)}: ${name} ${JSON.stringify(input)} -> ${describe(found)}`);
-      expect(found, 'the service, against the model').toEqual(expected);
-      expect(trigger.invocations(), 'what the sync trigger was sent').toEqual(state.invocations);
-      const meanwhile = trigger.meanwhile();
-      invariants.check({ name, input, answer: 'answer' in found ? found.answer : {}, meanwhile });
+      expect(found, 'the outcome of the service, compared with the model').toEqual(expected);
+      expect(trigger.invocations(), 'the events sent to the sync trigger').toEqual(state.invocations);
+      const concurrentChanges = trigger.concurrentChanges();
+      invariants.check({ name, input, output: 'output' in found ? found.output : {}, concurrentChanges });
       return found;
     },
   };
@@ -161,5 +161,5 @@ function describeCaller(caller: Caller): string {
 }
 
 function describe(outcome: Outcome<object>): string {
-  return 'answer' in outcome ? JSON.stringify(outcome.answer) : `${outcome.refused} ${outcome.message}`;
+  return 'output' in outcome ? JSON.stringify(outcome.output) : `${outcome.rejected} ${outcome.message}`;
 }

@@ -10,23 +10,23 @@ import type { ModelProcess } from './model-state.ts';
 import type { Reception } from './model-stream.ts';
 import { STREAM } from './setup.ts';
 
-/** The way from the service's outbox to streams in memory. */
+/** Publishes the service's outbox to streams in memory. */
 export interface ServiceStream {
-  /** What arrived, the records of offloaded events in them. */
+  /** The published events, with the records of offloaded ones inline. */
   published: { stream: string; event: object }[];
-  /** Everything that has been refused is tried again. */
+  /** Runs the relay, with all postponed events due. */
   relay: (reception: Readonly<Record<string, Reception>>) => Promise<void>;
-  /** @param maxWaiting most events of one bulk publish that wait in the outbox */
+  /** @param maxWaiting maximum number of waiting events per bulk publish */
   runBulkPublishes: (process: ModelProcess, maxWaiting: number) => Promise<void>;
 }
 
 const OUTCOMES: Record<Reception, PublishOutcome> = {
-  'takes all': 'published',
-  'is gone': { error: 'ResourceNotFoundException', retryable: true, noStream: true },
-  'refuses for good': { error: 'InvalidArgumentException', retryable: false },
+  'accepts all': 'published',
+  'does not exist': { error: 'ResourceNotFoundException', retryable: true, noStream: true },
+  'rejects permanently': { error: 'InvalidArgumentException', retryable: false },
 };
 
-/** Of payloads that nobody opens: they are read where they are stored. */
+/** Links to payloads that are never opened, because the tests read the payloads from the database. */
 export const links = {
   create() {
     const payloadId = randomUUID();
@@ -47,7 +47,7 @@ export function createServiceStream(database: Database): ServiceStream {
     async relay(reception) {
       const publisher: EventPublisher = {
         async publish(stream, entries) {
-          const outcome = OUTCOMES[reception[stream] ?? 'takes all'];
+          const outcome = OUTCOMES[reception[stream] ?? 'accepts all'];
           for (const { data } of outcome === 'published' ? entries : []) {
             published.push({ stream, event: await readEvent(database, data) });
           }
@@ -69,7 +69,7 @@ export function createServiceStream(database: Database): ServiceStream {
   };
 }
 
-/** An event in the model's terms: whether its records are offloaded makes no difference, nor does their order. */
+/** Returns an event in the model's format, with offloaded records inline. */
 async function readEvent(database: Database, data: Uint8Array): Promise<object> {
   const { payloadType, kinesisSyncRecordsURL, ...event } = JSON.parse(Buffer.from(data).toString());
   if (payloadType !== 'S3Url') return event;

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../lib/database/database.ts';
 import { DATABASES } from '../fixtures/database/databases.ts';
 import { NEW_YEAR } from '../fixtures/sync/stream-events.ts';
-import { type Command, legible } from './command.ts';
+import { type Command, withText } from './command.ts';
 import { createDevices, deviceCommands } from './device-commands.ts';
 import { finish } from './finish.ts';
 import { mergeCommands } from './merge-commands.ts';
@@ -12,13 +12,13 @@ import { recordCommands } from './record-commands.ts';
 import { createRun } from './service-run.ts';
 import { shortenIds } from './setup.ts';
 
-/** Runs on each database, of some 45 commands; `MODEL_RUNS=5000` for a night, `MODEL_SEED` to see a failure again. */
+/** Runs per database, of about 45 commands. `MODEL_RUNS=5000` is a long run; `MODEL_SEED` repeats a failure. */
 const { MODEL_RUNS, MODEL_SEED } = process.env;
 const RUNS = Number(MODEL_RUNS ?? 80);
-/** In 80 runs: fewer would not be chance any more. */
-const LEAST_COMMANDS = 1_500;
-const MOST_COMMANDS = 100;
-/** Time enough to make a counterexample small. */
+/** Minimum for 80 runs: fewer are not due to chance. */
+const MIN_COMMANDS = 1_500;
+const MAX_COMMANDS = 100;
+/** Long enough to shrink a counterexample. */
 const TIMEOUT_MS = 120_000 + RUNS * 1_000;
 
 const commands = fc
@@ -29,9 +29,9 @@ const commands = fc
       { arbitrary: deviceCommands, weight: 6 },
       { arbitrary: mergeCommands, weight: 5 },
     ),
-    { maxLength: MOST_COMMANDS, size: 'max' },
+    { maxLength: MAX_COMMANDS, size: 'max' },
   )
-  .map(legible);
+  .map(withText);
 
 describe.each(DATABASES)('the service on $name', ({ open }) => {
   let database: Database;
@@ -51,7 +51,7 @@ describe.each(DATABASES)('the service on $name', ({ open }) => {
         run.log.push(`-- ${one.text}`);
         await one.run(run, devices);
       }
-      run.log.push('-- in the end');
+      run.log.push('-- final checks');
       await finish(run, devices);
     } catch (error) {
       throw new Error(`${messageOf(error)}\n\nWhat happened:\n${shorten(run.log)}`, { cause: error });
@@ -59,11 +59,11 @@ describe.each(DATABASES)('the service on $name', ({ open }) => {
   }
 
   it(
-    'does what its model does',
+    'behaves like its model',
     async () => {
       const seed = MODEL_SEED === undefined ? {} : { seed: Number(MODEL_SEED) };
       await fc.assert(fc.asyncProperty(commands, runAll), { numRuns: RUNS, ...seed });
-      if (MODEL_RUNS === undefined) expect(executed, 'commands').toBeGreaterThan(LEAST_COMMANDS);
+      if (MODEL_RUNS === undefined) expect(executed, 'commands').toBeGreaterThan(MIN_COMMANDS);
     },
     TIMEOUT_MS,
   );
@@ -73,7 +73,7 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Ids by their last digit, dates in milliseconds of the year. */
+/** Shortens ids to their last digit, and dates to milliseconds of the year. */
 function shorten(log: readonly string[]): string {
   return shortenIds(log.join('\n')).replaceAll(/\b17\d{11}\b/g, (date) => String(Number(date) - NEW_YEAR));
 }

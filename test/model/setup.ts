@@ -5,15 +5,15 @@ import { createPool, STREAMING } from '../fixtures/identity/identity-pools.ts';
 
 const id = (kind: string, digit: number) => `us-east-1:${kind}-0000-4000-8000-00000000000${digit}`;
 
-/** Streams from the start. */
+/** A pool that streams from the start. */
 export const STREAMING_POOL = id('00000000', 1);
-/** Nothing is set for it at the start. */
+/** A pool without settings at the start. */
 export const QUIET_POOL = id('00000000', 2);
-/** There is none. */
+/** The id of a pool that does not exist. */
 export const UNKNOWN_POOL = id('00000000', 3);
 export const IDENTITIES = [1, 2, 3].map((digit) => id('aaaaaaaa', digit));
 export const STREAM = STREAMING.streamName ?? '';
-/** The one stream that there is not. */
+/** The name of a stream that does not exist. */
 export const NO_STREAM = 'missing';
 
 const SMALL = { datasetsPerIdentity: 2, recordsPerDataset: 6, datasetBytes: 40, patchesPerCall: 6 };
@@ -25,7 +25,7 @@ const SMALLER = {
   inlineBytes: 500,
 };
 
-/** So small that they are hit; the second, to which they are lowered, offload their events as well. */
+/** Limits so small that runs exceed them. With the second ones, events are offloaded as well. */
 export const LIMITS: Limits[] = [SMALL, SMALLER].map((limits) => ({ ...DEFAULT_LIMITS, ...limits }));
 
 const TABLES = [
@@ -41,9 +41,9 @@ const TABLES = [
   'pending_merges',
 ];
 
-/** The database as every run finds it. */
+/** Prepares the database for a run. */
 export async function prepareRows(database: Database): Promise<void> {
-  // To delete a few rows takes less time than to truncate.
+  // Deleting a few rows is faster than truncating.
   await deleteRows(
     database,
     TABLES.map((table) => `sync.${table}`),
@@ -52,7 +52,7 @@ export async function prepareRows(database: Database): Promise<void> {
   await createPool(database, QUIET_POOL, {});
 }
 
-/** A text with each id by its last digit. */
+/** Shortens each id in a text to its last digit. */
 export function shortenIds(text: string): string {
   return text.replaceAll(/us-east-1:[0-9a-f-]+(\d)\b/g, '$1');
 }

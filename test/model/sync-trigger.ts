@@ -2,44 +2,46 @@ import type { SyncTriggerEvent } from '../../lib/rules/sync-trigger-event.ts';
 import type { SyncOperations } from '../../lib/sync/model.ts';
 import { FunctionError, type InvokeFunction } from '../../lib/sync/ports/functions.ts';
 import { DEVELOPER } from '../fixtures/sync/sync-service.ts';
-import { findRule, MEANWHILE, runRule } from './trigger-rules.ts';
+import { CONCURRENT_PATCH, findRule, runRule } from './trigger-rules.ts';
 
-/** The functions of `trigger-rules.ts` as the service invokes them. */
+/** Creates the functions of `trigger-rules.ts` for the service to invoke. */
 export function createSyncTrigger() {
   let invocations: object[] = [];
   let other: SyncOperations | undefined;
-  let meanwhile = 0;
+  let concurrentChanges = 0;
 
   const invoke: InvokeFunction = async (functionArn, event) => {
     const rule = findRule(functionArn);
     if (!rule) throw new FunctionError('not-found', 'there is no such function');
     invocations.push(event);
-    const asked = event as SyncTriggerEvent;
-    if (rule.meddles && invocations.length === 1 && other && (await meddle(other, asked))) meanwhile += 1;
-    return runRule(rule, asked);
+    const triggerEvent = event as SyncTriggerEvent;
+    if (rule.writesConcurrently && invocations.length === 1 && other) {
+      if (await writeConcurrently(other, triggerEvent)) concurrentChanges += 1;
+    }
+    return runRule(rule, triggerEvent);
   };
 
   return {
     invoke,
-    /** Before a call. @param at where who meddles writes */
-    begin(at: SyncOperations): void {
+    /** Prepares for a call. @param at the process at which concurrent writes are made */
+    reset(at: SyncOperations): void {
       invocations = [];
       other = at;
-      meanwhile = 0;
+      concurrentChanges = 0;
     },
-    /** The events of the call. */
+    /** Returns the events of the call. */
     invocations: () => invocations,
-    /** Changes of the dataset during the call. */
-    meanwhile: () => meanwhile,
+    /** Returns the number of concurrent changes of the dataset during the call. */
+    concurrentChanges: () => concurrentChanges,
   };
 }
 
-/** @returns whether the dataset could be written to */
-async function meddle(operations: SyncOperations, event: SyncTriggerEvent): Promise<boolean> {
+/** @returns whether the dataset was written */
+async function writeConcurrently(operations: SyncOperations, event: SyncTriggerEvent): Promise<boolean> {
   const { identityPoolId: IdentityPoolId, identityId: IdentityId, datasetName: DatasetName } = event;
   const dataset = { IdentityPoolId, IdentityId, DatasetName };
   const { SyncSessionToken, DatasetSyncCount } = await operations.ListRecords(dataset, DEVELOPER);
-  const RecordPatches = [{ ...MEANWHILE, SyncCount: DatasetSyncCount }];
+  const RecordPatches = [{ ...CONCURRENT_PATCH, SyncCount: DatasetSyncCount }];
   try {
     await operations.UpdateRecords({ ...dataset, SyncSessionToken, RecordPatches }, DEVELOPER);
     return true;

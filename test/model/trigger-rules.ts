@@ -1,22 +1,22 @@
 import type { DatasetRecord, SyncTriggerEvent } from '../../lib/rules/sync-trigger-event.ts';
 import type { RecordPatch } from '../../lib/sync/model.ts';
 import { FunctionError } from '../../lib/sync/ports/functions.ts';
-import { refuse } from './model-state.ts';
+import { reject } from './model-state.ts';
 
 type Records = Record<string, Partial<DatasetRecord> | { op: 'replace'; newValue: null } | null>;
 
-/** A function for sync triggers, and what is documented to come of it. */
+/** A function for sync triggers, and its documented effect. */
 export interface TriggerRule {
-  /** What it does to the records of its event. */
+  /** Changes the records of its event. */
   act: (records: Records, event: SyncTriggerEvent) => unknown;
-  /** What it does to what each key is to be: null removes, a key that is not there stays as it is. */
+  /** The effect on the requested values: null removes a key, and a missing key stays unchanged. */
   effect: (wanted: Map<string, string | null>) => void;
-  /** Somebody else writes to the dataset while it runs for the first time. */
-  meddles?: true;
+  /** Another caller writes to the dataset during the first invocation. */
+  writesConcurrently?: true;
 }
 
-/** Who meddles writes this. */
-export const MEANWHILE: RecordPatch = { Op: 'replace', Key: 'c', Value: 'meanwhile', SyncCount: 0 };
+/** The concurrent write. */
+export const CONCURRENT_PATCH: RecordPatch = { Op: 'replace', Key: 'c', Value: 'elsewhere', SyncCount: 0 };
 
 const RULES: Record<string, TriggerRule> = {
   pass: { act: () => undefined, effect: () => undefined },
@@ -66,45 +66,45 @@ const RULES: Record<string, TriggerRule> = {
       for (let index = 0; index < 9; index += 1) wanted.set(`k${index}`, '');
     },
   },
-  meddles: { act: () => undefined, effect: () => undefined, meddles: true },
+  concurrent: { act: () => undefined, effect: () => undefined, writesConcurrently: true },
   throws: {
     act: () => {
       throw new FunctionError('threw', 'no luck');
     },
-    effect: () => refuse('InvalidLambdaFunctionOutputException', 'SyncTrigger failed with error no luck.'),
+    effect: () => reject('InvalidLambdaFunctionOutputException', 'SyncTrigger failed with error no luck.'),
   },
   isThrottled: {
     act: () => {
       throw new FunctionError('throttled', 'busy');
     },
-    effect: () => refuse('LambdaThrottledException'),
+    effect: () => reject('LambdaThrottledException'),
   },
   takesTooLong: {
     act: () => {
       throw new FunctionError('timed-out', 'slow');
     },
-    effect: () => refuse('LambdaSocketTimeoutException'),
+    effect: () => reject('LambdaSocketTimeoutException'),
   },
-  talksNonsense: { act: () => 'nonsense', effect: invalidOutput },
+  returnsNonsense: { act: () => 'nonsense', effect: invalidOutput },
   renames: { act: (_, event) => ({ ...event, datasetName: 'mine' }), effect: invalidOutput },
 };
 
 function invalidOutput(): never {
-  return refuse('InvalidLambdaFunctionOutputException');
+  return reject('InvalidLambdaFunctionOutputException');
 }
 
 const ARN = 'arn:aws:lambda:us-east-1:000000000000:function:';
 
-/** The last is of no function. */
+/** The last one belongs to no function. */
 export const FUNCTION_ARNS = [...Object.keys(RULES), 'missing'].map((name) => `${ARN}${name}`);
 
 export function findRule(functionArn: string): TriggerRule | undefined {
   return RULES[functionArn.slice(ARN.length)];
 }
 
-/** Runs the function. */
+/** Runs the function, and returns the event as it left it, or what it returned. */
 export function runRule(rule: TriggerRule, event: SyncTriggerEvent): unknown {
-  const answer = structuredClone(event);
-  const returned = rule.act(answer.datasetRecords as Records, event);
-  return typeof returned === 'object' || typeof returned === 'string' ? returned : answer;
+  const changed = structuredClone(event);
+  const returned = rule.act(changed.datasetRecords as Records, event);
+  return typeof returned === 'object' || typeof returned === 'string' ? returned : changed;
 }

@@ -13,7 +13,7 @@ import { NEW_YEAR, POOL } from '../fixtures/sync/stream-events.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
-/** What happens on a stream, and to its projection; `shard` and `count` are taken modulo what there is. */
+/** A step on a stream or in its projection. `shard` is taken modulo the number of shards. */
 type Step = { afterMs: number } & (
   | { kind: 'arrive'; shard: number; count: number }
   | { kind: 'project'; shard: number; count: number }
@@ -33,19 +33,19 @@ const REDRIVE = fc.record({ kind: fc.constant('redrive' as const) });
 const SPLIT = fc.record({ kind: fc.constant('split' as const), shard });
 const POLL = fc.record({ kind: fc.constant('poll' as const) });
 const RUNNING = fc.oneof(ARRIVE, ARRIVE, ARRIVE, PROJECT, PROJECT, QUARANTINE, REDRIVE, SPLIT, POLL);
-const OVER = fc.oneof(ARRIVE, PROJECT, PROJECT, PROJECT, QUARANTINE, REDRIVE, REDRIVE, SPLIT);
+const ENDED = fc.oneof(ARRIVE, PROJECT, PROJECT, PROJECT, QUARANTINE, REDRIVE, REDRIVE, SPLIT);
 
-/** While the publish runs, and once it is over: then the poller looks after every step. */
+/** Steps while the publish runs, then steps after its end, each followed by a poll. */
 const histories: fc.Arbitrary<Step[]> = fc
   .tuple(
     fc.array(fc.tuple(RUNNING, fc.integer({ min: 1, max: 2_000 })), { minLength: 1, maxLength: 15 }),
     fc.integer({ min: 1, max: 1_500 }),
-    fc.array(fc.tuple(OVER, fc.integer({ min: 1, max: 5_000 })), { maxLength: 12 }),
+    fc.array(fc.tuple(ENDED, fc.integer({ min: 1, max: 5_000 })), { maxLength: 12 }),
   )
-  .map(([running, afterMs, over]) => [
+  .map(([running, afterMs, ended]) => [
     ...running.map(([step, pause]): Step => ({ ...step, afterMs: pause })),
     { kind: 'complete', afterMs },
-    ...over.flatMap(([step, pause]): Step[] => [
+    ...ended.flatMap(([step, pause]): Step[] => [
       { ...step, afterMs: pause },
       { kind: 'poll', afterMs: 1 },
     ]),
@@ -54,12 +54,12 @@ const histories: fc.Arbitrary<Step[]> = fc
 interface ModelShard {
   shardId: string;
   isOpen: boolean;
-  /** Arrivals. */
+  /** Arrival times. */
   events: number[];
   projected: number;
 }
 
-/** A stream that is projected somehow, in a model that knows what is not, and the poller that has to find out. */
+/** Creates a model of a partly projected stream that knows which events are missing, and the poller under test. */
 function openModel(database: Database) {
   const poller = openPoller(database);
   const shards: ModelShard[] = [{ shardId: SHARD, isOpen: true, events: [], projected: 0 }];
@@ -103,7 +103,7 @@ function openModel(database: Database) {
     return rows.length > 0;
   }
 
-  /** Events that arrived until the publish was over, and are not in the query store. */
+  /** Returns the events that arrived before the end of the publish and are not in the query store. */
   function missing(): number[] {
     const waiting = shards.flatMap(({ events, projected }) => events.slice(projected));
     return [...waiting, ...quarantined].filter((at) => at <= (completedAt ?? 0));
@@ -138,7 +138,7 @@ function openModel(database: Database) {
         if (await isProjected()) expect(missing()).toEqual([]);
       }
     },
-    /** Everything is projected in the end, and the poller finds that out. */
+    /** Projects everything, and expects the poller to detect it. */
     async finish(): Promise<void> {
       await this.step({ kind: 'complete', afterMs: 1 });
       await redrive();
@@ -156,7 +156,7 @@ describe.each(DATABASES)('a bulk publish on $name', ({ open }) => {
   });
   afterAll(() => database.close());
 
-  it('is projected once everything that arrived before its end is, and never before, however shards split', async () => {
+  it('counts as projected exactly when all events before its end are, even if shards split', async () => {
     await fc.assert(
       fc
         .asyncProperty(histories, async (all) => {

@@ -18,14 +18,14 @@ const scenario = fc.record({
   reportBatchItemFailures: fc.boolean(),
   maximumRetryAttempts: fc.integer({ min: -1, max: 3 }),
   poison: fc.array(fc.nat({ max: 59 }), { maxLength: 3 }),
-  /** What goes wrong in turn; when they are used up, only poison does. */
+  /** Numbers that decide which calls fail, each used once. After that, only poison records fail. */
   dice: fc.array(fc.nat({ max: 99 }), { maxLength: 120 }),
-  /** After how many invocations the process ends and begins again. */
+  /** Numbers of invocations after which the process restarts. */
   stops: fc.array(fc.integer({ min: 1, max: 10 }), { maxLength: 3 }),
 });
 type Scenario = typeof scenario extends fc.Arbitrary<infer Value> ? Value : never;
 
-/** Runs a closed shard to its end, and checks on the way what must hold at every moment. */
+/** Runs a closed shard to its end, and checks the invariants on the way. */
 async function play({ keys, poison, dice, stops, ...chosen }: Scenario) {
   const settings = { ...SETTINGS, ...chosen };
   const endless = settings.maximumRetryAttempts === -1;
@@ -33,18 +33,18 @@ async function play({ keys, poison, dice, stops, ...chosen }: Scenario) {
   const settled = new Set<number>();
   const firstProcessed: number[] = [];
   const discarded: number[] = [];
-  const underWay = new Set<number>();
+  const inFlight = new Set<number>();
   let checkpoint: string | undefined;
   let invocations = 0;
-  let lanesUnderWay = 0;
-  // What the mapping is given may throw, and it goes on: a broken rule has to be told past it.
-  const { promise: ruleBroken, reject: breakRule } = Promise.withResolvers<never>();
-  ruleBroken.catch(() => undefined);
-  const must = (rule: () => void) => {
+  let lanesInFlight = 0;
+  // The mapping handles errors of its dependencies, so broken invariants are reported through this promise.
+  const { promise: violation, reject: reportViolation } = Promise.withResolvers<never>();
+  violation.catch(() => undefined);
+  const must = (invariant: () => void) => {
     try {
-      rule();
+      invariant();
     } catch (error) {
-      breakRule(error);
+      reportViolation(error);
     }
   };
 
@@ -84,24 +84,24 @@ async function play({ keys, poison, dice, stops, ...chosen }: Scenario) {
     invocations += 1;
     must(() => expect(numbers.length).toBeLessThanOrEqual(settings.batchSize));
     must(() => expect(numbers).toEqual([...numbers].sort((one, other) => one - other)));
-    const busy = new Set([...underWay].map(keyOf));
+    const busy = new Set([...inFlight].map(keyOf));
     must(() => expect(numbers.map(keyOf).filter((key) => busy.has(key))).toEqual([]));
     const skipped = keys.flatMap((key, index) => {
       const after = numbers.find((number) => number > index + 1 && keyOf(number) === key);
       return after === undefined || settled.has(index + 1) || numbers.includes(index + 1) ? [] : [index + 1];
     });
     must(() => expect(skipped).toEqual([]));
-    lanesUnderWay += 1;
-    must(() => expect(lanesUnderWay).toBeLessThanOrEqual(settings.parallelizationFactor));
-    for (const number of numbers) underWay.add(number);
+    lanesInFlight += 1;
+    must(() => expect(lanesInFlight).toBeLessThanOrEqual(settings.parallelizationFactor));
+    for (const number of numbers) inFlight.add(number);
     for (let ticks = roll() % 4; ticks > 0; ticks--) await tick();
-    for (const number of numbers) underWay.delete(number);
-    lanesUnderWay -= 1;
+    for (const number of numbers) inFlight.delete(number);
+    lanesInFlight -= 1;
 
-    const spoilt = endless ? -1 : numbers.findIndex((number) => poison.includes(number));
+    const poisoned = endless ? -1 : numbers.findIndex((number) => poison.includes(number));
     const fate = roll();
     if (fate > 75) throw new Error('out of luck');
-    const failed = fate > 50 ? fate % numbers.length : spoilt;
+    const failed = fate > 50 ? fate % numbers.length : poisoned;
     if (failed === -1) {
       for (const number of numbers) settle(number, firstProcessed);
       return undefined;
@@ -112,7 +112,7 @@ async function play({ keys, poison, dice, stops, ...chosen }: Scenario) {
   }
 
   const shards = new Map([['s0', { texts: keys.map((key) => `${key}:`), closed: true }]]);
-  const begin = () =>
+  const start = () =>
     startShardPoller('s0', checkpoint, {
       reader: scriptedReader(shards).reader,
       streamName: 'stream',
@@ -130,20 +130,20 @@ async function play({ keys, poison, dice, stops, ...chosen }: Scenario) {
       sleep: tick,
     });
   for (const stop of stops) {
-    const poller = begin();
+    const poller = start();
     const until = invocations + stop;
     const ended = poller.ended.then(() => true);
-    while (invocations < until && !(await Promise.race([ended, ruleBroken, tick().then(() => false)])));
+    while (invocations < until && !(await Promise.race([ended, violation, tick().then(() => false)])));
     poller.stop();
     await poller.ended;
   }
-  const poller = begin();
-  expect(await Promise.race([poller.ended, ruleBroken]).finally(poller.stop)).toBe('drained');
+  const poller = start();
+  expect(await Promise.race([poller.ended, violation]).finally(poller.stop)).toBe('drained');
   expect(poller.status()).toMatchObject({ state: 'drained', lastError: null, millisBehind: 0 });
   return { checkpoint, firstProcessed, discarded, keyOf, endless };
 }
 
-it('keeps the order of every key and loses no record, whatever fails, in however many lanes', async () => {
+it('keeps the order of each key and loses no record under failures, with any number of lanes', async () => {
   const check = async (chosen: Scenario) => {
     const count = chosen.keys.length;
     const { checkpoint, firstProcessed, discarded, keyOf, endless } = await play({

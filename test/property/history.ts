@@ -3,18 +3,18 @@ import { NEW_YEAR, POOL, wireEvent, wireRecord } from '../fixtures/sync/stream-e
 
 type Wire = ReturnType<typeof wireEvent>;
 
-/** What devices did to datasets, and what a service that lived through it would publish and still hold. */
+/** The result of random operations of devices on datasets: what the service publishes, and its final state. */
 export interface History {
-  /** The stream's data, in the order in which the service published it. */
+  /** The data on the stream, in the order of publication. */
   published: string[];
-  /** What is live in the end: `pool/identity/dataset/key` to value. */
+  /** The final live values: `pool/identity/dataset/key` to value. */
   live: Record<string, string>;
-  /** Every dataset ever made: `pool/identity/dataset` to whether it is removed in the end. */
+  /** Every dataset that ever existed: `pool/identity/dataset` to whether it is removed in the end. */
   removed: Record<string, boolean>;
   [fc.toStringMethod]?: () => string;
 }
 
-/** How the removals of datasets come: with the version they removed, or without. */
+/** Whether removals of datasets carry the version that they removed. */
 type Removals = 'dated' | 'undated';
 
 const KEYS = ['score', 'level', 'é鍵', 'a b', '0'];
@@ -49,7 +49,7 @@ const step = fc.record({
 /** Histories of up to 40 steps over four datasets: updates, removals of both kinds, re-creation and bulk publish. */
 export const histories = historiesWith('dated');
 
-/** The same, but nothing says which version of a dataset its removal removed. */
+/** The same, but removals of datasets carry no version. */
 export const undatedHistories = historiesWith('undated');
 
 function historiesWith(removals: Removals): fc.Arbitrary<History> {
@@ -62,12 +62,12 @@ function historiesWith(removals: Removals): fc.Arbitrary<History> {
       else if (action.type === 'bulkPublish') dataset.publish();
       else dataset.removeRecords();
     }
-    return legible(service.history());
+    return withText(service.history());
   });
 }
 
-/** Gives a history a text for failures: an event a line, versions as `milliseconds into the year.count`. */
-export function legible(history: History): History {
+/** Adds a text for failures: one event per line, with versions as `milliseconds into the year.count`. */
+export function withText(history: History): History {
   const text = () =>
     [
       '',
@@ -102,7 +102,7 @@ interface Stored {
   records: Map<string, Wire>;
 }
 
-/** A service in memory, as simple as can be: no versions are compared here, it is what happened in the order it did. */
+/** Creates a minimal service in memory. It compares no versions, but applies the operations in order. */
 function createService(removals: Removals) {
   const published: string[] = [];
   const datasets = new Map<string, Stored>();
@@ -186,8 +186,8 @@ function createService(removals: Removals) {
 }
 
 /**
- * A way in which a history may reach the projection: some events more than once, in any order, cut into batches
- * anywhere. At least once each.
+ * Generates ways in which a history may reach the projection: each event at least once, some again, in any order and
+ * in any batches.
  */
 export function deliveriesOf({ published }: History): fc.Arbitrary<string[][]> {
   const indexes = published.map((_, index) => index);

@@ -12,30 +12,30 @@ import {
   OWN_PROVIDER,
 } from '../fixtures/identity/identity-service.ts';
 import { DEVELOPER } from '../fixtures/wire/signing.ts';
-import { createReference, type Reference, type Shown } from './identity-reference.ts';
+import { createReference, type Proof, type Reference } from './identity-reference.ts';
 import { RUNS, TIMEOUT_MS } from './projection-database.ts';
 
 vi.setConfig({ testTimeout: TIMEOUT_MS });
 
 const user = fc.constantFrom('u', 'v', 'w');
-/** Users by provider: few, so that they meet again and again. */
+/** Users by provider: few, so that they collide often. */
 const publicUsers = fc.dictionary(fc.constantFrom('p', 'q', 'r'), user, { maxKeys: 3 });
-/** One of those that there are by then. */
+/** An index into the existing items, taken modulo their number. */
 const chosen = fc.nat({ max: 99 });
 
 const command = fc.oneof(
   fc.record({ kind: fc.constant('getId' as const), users: publicUsers }),
-  fc.record({ kind: fc.constant('enter' as const), asked: chosen, users: publicUsers }),
+  fc.record({ kind: fc.constant('enter' as const), requested: chosen, users: publicUsers }),
   fc.record({
     kind: fc.constant('developer' as const),
-    asked: fc.option(chosen),
+    requested: fc.option(chosen),
     developerUser: user,
     users: publicUsers,
   }),
   fc.record({
     kind: fc.constant('token' as const),
     token: chosen,
-    asked: fc.option(chosen),
+    requested: fc.option(chosen),
     users: publicUsers,
   }),
   fc.record({ kind: fc.constant('mergeUsers' as const), source: user, destination: user }),
@@ -43,10 +43,10 @@ const command = fc.oneof(
 type Command = typeof command extends fc.Arbitrary<infer Value> ? Value : never;
 type Of<Kind extends Command['kind']> = Extract<Command, { kind: Kind }>;
 
-/** Who somebody has to be, having shown what; null where it is nobody yet. */
+/** The identity that a call must return, and the proof that the caller gave. Null: a new identity. */
 interface Expected {
-  who: string | null;
-  shown: Shown;
+  identityId: string | null;
+  proof: Proof;
 }
 
 interface Token {
@@ -61,21 +61,24 @@ const namesOf = (users: Record<string, string>) =>
 const developerName = (name: string) => `${DEVELOPER_PROVIDER} ${name}`;
 const pick = <Item>(items: readonly Item[], choice: number): Item | undefined => items[choice % items.length];
 
-/** What the reference says of a command, and the command as the service is asked. Null where nobody is there to ask. */
+/** Pairs each command's call with the outcome that the reference expects. Null if no identity or token exists yet. */
 function createRun(service: IdentityService, IdentityPoolId: string, reference: Reference) {
   const { operations } = service;
   const tokens: Token[] = [];
-  const choose = (asked: number | null) => (asked === null ? undefined : pick(reference.identities, asked));
+  const choose = (requested: number | null) =>
+    requested === null ? undefined : pick(reference.identities, requested);
 
-  const expectAsked = (asked: string, shown: Shown, vouched = false): Expected | 'refused' => {
-    const root = reference.find(asked);
-    const withAsked = { ...shown, identities: [...shown.identities, root] };
-    if (reference.isGuest(root)) return { who: reference.oldestOf(shown) ?? root, shown: withAsked };
-    const owners = shown.logins.map((name) => reference.find(reference.logins.get(name) ?? ''));
-    const isKnown = vouched || [...owners, ...shown.identities.map(reference.find)].includes(root);
-    return isKnown ? { who: root, shown: withAsked } : 'refused';
+  const expectRequested = (requested: string, proof: Proof, vouched = false): Expected | 'rejected' => {
+    const root = reference.find(requested);
+    const withRequested = { ...proof, identities: [...proof.identities, root] };
+    if (reference.isGuest(root)) {
+      return { identityId: reference.oldestOf(proof) ?? root, proof: withRequested };
+    }
+    const owners = proof.logins.map((name) => reference.find(reference.logins.get(name) ?? ''));
+    const isKnown = vouched || [...owners, ...proof.identities.map(reference.find)].includes(root);
+    return isKnown ? { identityId: root, proof: withRequested } : 'rejected';
   };
-  const expectShown = (shown: Shown): Expected => ({ who: reference.oldestOf(shown), shown });
+  const expectProven = (proof: Proof): Expected => ({ identityId: reference.oldestOf(proof), proof });
 
   const enter = async (IdentityId: string, Logins: Logins) =>
     (await operations.GetCredentialsForIdentity({ IdentityId, Logins })).IdentityId;
@@ -83,36 +86,37 @@ function createRun(service: IdentityService, IdentityPoolId: string, reference: 
 
   return {
     getId: ({ users }: Of<'getId'>) => ({
-      expected: expectShown({ logins: namesOf(users), identities: [] }),
-      ask: () => getId(loginsOf(users)),
+      expected: expectProven({ logins: namesOf(users), identities: [] }),
+      call: () => getId(loginsOf(users)),
     }),
 
-    enter({ asked: choice, users }: Of<'enter'>) {
-      const asked = choose(choice);
-      if (asked === undefined) return null;
-      const shown = { logins: namesOf(users), identities: [] };
+    enter({ requested: choice, users }: Of<'enter'>) {
+      const requested = choose(choice);
+      if (requested === undefined) return null;
+      const proof = { logins: namesOf(users), identities: [] };
       const isForbidden =
-        shown.logins.length === 0 && !(reference.isGuest(asked) && reference.find(asked) === asked);
+        proof.logins.length === 0 &&
+        !(reference.isGuest(requested) && reference.find(requested) === requested);
       return {
-        expected: isForbidden ? ('refused' as const) : expectAsked(asked, shown),
-        ask: () => enter(asked, loginsOf(users)),
+        expected: isForbidden ? ('rejected' as const) : expectRequested(requested, proof),
+        call: () => enter(requested, loginsOf(users)),
       };
     },
 
-    developer({ asked: choice, developerUser, users }: Of<'developer'>) {
-      const asked = choose(choice);
-      const shown = { logins: [developerName(developerUser), ...namesOf(users)], identities: [] };
+    developer({ requested: choice, developerUser, users }: Of<'developer'>) {
+      const requested = choose(choice);
+      const proof = { logins: [developerName(developerUser), ...namesOf(users)], identities: [] };
       const owner = reference.logins.get(developerName(developerUser));
-      const isAnothers =
-        asked !== undefined && owner !== undefined && reference.find(owner) !== reference.find(asked);
-      const unlessAnothers = () =>
-        asked === undefined ? expectShown(shown) : expectAsked(asked, shown, true);
+      const belongsToAnother =
+        requested !== undefined && owner !== undefined && reference.find(owner) !== reference.find(requested);
+      const ifAllowed = () =>
+        requested === undefined ? expectProven(proof) : expectRequested(requested, proof, true);
       return {
-        expected: isAnothers ? ('refused' as const) : unlessAnothers(),
-        ask: async () => {
+        expected: belongsToAnother ? ('rejected' as const) : ifAllowed(),
+        call: async () => {
           const Logins = { [DEVELOPER_PROVIDER]: developerUser, ...loginsOf(users) };
           const { IdentityId, Token } = await operations.GetOpenIdTokenForDeveloperIdentity(
-            { IdentityPoolId, IdentityId: asked, Logins, TokenDuration: 86_400 },
+            { IdentityPoolId, IdentityId: requested, Logins, TokenDuration: 86_400 },
             DEVELOPER,
           );
           tokens.push({ identityId: IdentityId, token: Token });
@@ -121,30 +125,30 @@ function createRun(service: IdentityService, IdentityPoolId: string, reference: 
       };
     },
 
-    token({ token: choice, asked: askedChoice, users }: Of<'token'>) {
+    token({ token: choice, requested: requestedChoice, users }: Of<'token'>) {
       const token = pick(tokens, choice);
       if (token === undefined) return null;
-      const asked = choose(askedChoice);
-      const shown = { logins: namesOf(users), identities: [token.identityId] };
+      const requested = choose(requestedChoice);
+      const proof = { logins: namesOf(users), identities: [token.identityId] };
       const Logins = { [OWN_PROVIDER]: token.token, ...loginsOf(users) };
-      if (asked === undefined) return { expected: expectShown(shown), ask: () => getId(Logins) };
-      const isAnothers = reference.find(asked) !== reference.find(token.identityId);
+      if (requested === undefined) return { expected: expectProven(proof), call: () => getId(Logins) };
+      const belongsToAnother = reference.find(requested) !== reference.find(token.identityId);
       return {
-        expected: isAnothers ? ('refused' as const) : expectAsked(asked, shown),
-        ask: () => enter(asked, Logins),
+        expected: belongsToAnother ? ('rejected' as const) : expectRequested(requested, proof),
+        call: () => enter(requested, Logins),
       };
     },
 
     mergeUsers({ source, destination }: Of<'mergeUsers'>) {
       const names = [developerName(source), developerName(destination)];
       const [, into] = names.map((name) => reference.logins.get(name));
-      const areThere = names.every((name) => reference.logins.has(name));
+      const exist = names.every((name) => reference.logins.has(name));
       return {
         expected:
-          areThere && into !== undefined
-            ? { who: reference.find(into), shown: { logins: names, identities: [] } }
-            : ('refused' as const),
-        ask: async () =>
+          exist && into !== undefined
+            ? { identityId: reference.find(into), proof: { logins: names, identities: [] } }
+            : ('rejected' as const),
+        call: async () =>
           (
             await operations.MergeDeveloperIdentities(
               {
@@ -184,7 +188,7 @@ describe.each(DATABASES)('identities and their logins on $name', ({ open }) => {
   });
   afterAll(() => database.close());
 
-  it('are those of the reference after any sequence of operations', async () => {
+  it('match the reference after any sequence of operations', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.record({ one: command, later: fc.boolean() }), { maxLength: 40, size: 'max' }),
@@ -205,28 +209,28 @@ describe.each(DATABASES)('identities and their logins on $name', ({ open }) => {
     );
   });
 
-  /** Asks the service, and expects of it what the reference says; then that it is so in the reference as well. */
+  /** Calls the service, compares the outcome with the reference, and updates the reference. */
   async function follow(
     { merges, clock }: IdentityService,
     reference: Reference,
-    { expected, ask }: { expected: Expected | 'refused'; ask: () => Promise<string> },
+    { expected, call }: { expected: Expected | 'rejected'; call: () => Promise<string> },
   ): Promise<void> {
     merges.splice(0);
-    if (expected === 'refused') {
-      await expect(ask()).rejects.toBeInstanceOf(ServiceError);
+    if (expected === 'rejected') {
+      await expect(call()).rejects.toBeInstanceOf(ServiceError);
       expect(merges).toEqual([]);
       return;
     }
-    const answer = await ask();
-    if (expected.who === null) {
-      expect(reference.identities).not.toContain(answer);
-      reference.add(answer, clock.now);
+    const returned = await call();
+    if (expected.identityId === null) {
+      expect(reference.identities).not.toContain(returned);
+      reference.add(returned, clock.now);
     } else {
-      expect(answer).toBe(expected.who);
+      expect(returned).toBe(expected.identityId);
     }
-    const merged = reference.unite(answer, expected.shown);
+    const merged = reference.unite(returned, expected.proof);
     const reported = merges.map(({ from, into }) => ({ from: from.identityId, into }));
-    expect(reported.sort(byFrom)).toEqual(merged.map((from) => ({ from, into: answer })).sort(byFrom));
+    expect(reported.sort(byFrom)).toEqual(merged.map((from) => ({ from, into: returned })).sort(byFrom));
   }
 
   const byFrom = (a: { from: string }, b: { from: string }) => (a.from < b.from ? -1 : 1);
@@ -240,7 +244,7 @@ describe.each(DATABASES)('identities and their logins on $name', ({ open }) => {
       'SELECT identity_id, merged_into FROM identity.identities WHERE identity_pool_id = $1',
       [IdentityPoolId],
     );
-    // Each stands for itself, or is told at once where it has ended up.
+    // A merged identity refers directly to the final survivor.
     const ends = rows.map(({ identity_id, merged_into }) => `${identity_id} ${merged_into ?? identity_id}`);
     expect(ends.sort()).toEqual(reference.identities.map((id) => `${id} ${reference.find(id)}`).sort());
     const pendingRows = await database.query<{ identity_id: string; into_identity_id: string }>(
@@ -251,7 +255,7 @@ describe.each(DATABASES)('identities and their logins on $name', ({ open }) => {
       pendingRows.rows
         .map(({ identity_id, into_identity_id }) => `${identity_id} ${into_identity_id}`)
         .sort(),
-      // Step by step: what is still written goes the way that went before it.
+      // Pending merges keep each single step, so that late writes follow the earlier ones.
     ).toEqual([...reference.merges].map(([from, into]) => `${from} ${into}`).sort());
     for (const [name, owner] of reference.logins) {
       const [provider = '', sub = ''] = name.split(' ');
@@ -259,11 +263,11 @@ describe.each(DATABASES)('identities and their logins on $name', ({ open }) => {
       const { IdentityId } = await operations.GetId({ IdentityPoolId, Logins: login(sub, provider) });
       expect(IdentityId).toBe(reference.find(owner));
     }
-    // Once somebody has logged in as an identity, or it is part of another, nobody gets it without a login.
+    // An identity with a login, or one merged into such an identity, requires a login.
     for (const IdentityId of reference.identities) {
-      const asked = operations.GetCredentialsForIdentity({ IdentityId });
-      if (reference.isGuest(IdentityId)) expect((await asked).IdentityId).toBe(IdentityId);
-      else await expect(asked).rejects.toMatchObject({ code: 'NotAuthorizedException' });
+      const requested = operations.GetCredentialsForIdentity({ IdentityId });
+      if (reference.isGuest(IdentityId)) expect((await requested).IdentityId).toBe(IdentityId);
+      else await expect(requested).rejects.toMatchObject({ code: 'NotAuthorizedException' });
     }
   }
 });

@@ -1,22 +1,22 @@
-/** Who is who, in memory: identities that become part of one another, and logins that are each one's. */
+/** A model of identities that are merged, and of their logins. */
 export interface Reference {
-  /** The end of all merges. */
+  /** Returns the survivor after all merges. */
   find(identityId: string): string;
   isGuest(identityId: string): boolean;
-  /** Identities in the order in which they were made, those that were merged as well. */
+  /** All identities in the order of creation, including merged ones. */
   readonly identities: readonly string[];
   readonly logins: ReadonlyMap<string, string>;
-  /** Each identity that has become part of another one, beside that one as it was then. */
+  /** Each merged identity, with the identity that it was merged into at the time. */
   readonly merges: ReadonlyMap<string, string>;
-  /** A new identity, at this time. */
+  /** Adds an identity that was created at this time. */
   add(identityId: string, createdAt: number): void;
-  /** Who somebody is that shows these logins and identities: null where it is nobody yet. */
-  oldestOf(shown: Shown): string | null;
-  /** Makes all of them one, which `survivor` is. @returns those that have become part of it */
-  unite(survivor: string, shown: Shown): string[];
+  /** Returns the oldest identity that these logins and identities prove; null if there is none. */
+  oldestOf(proof: Proof): string | null;
+  /** Merges all of them into `survivor`. @returns the merged identities */
+  unite(survivor: string, proof: Proof): string[];
 }
 
-export interface Shown {
+export interface Proof {
   logins: readonly string[];
   identities: readonly string[];
 }
@@ -32,9 +32,9 @@ export function createReference(): Reference {
     return target === undefined ? identityId : find(target);
   }
 
-  function living(shown: Shown): string[] {
-    const owners = shown.logins.flatMap((login) => logins.get(login) ?? []);
-    return [...new Set([...owners, ...shown.identities].map(find))];
+  function survivorsOf(proof: Proof): string[] {
+    const owners = proof.logins.flatMap((login) => logins.get(login) ?? []);
+    return [...new Set([...owners, ...proof.identities].map(find))];
   }
 
   return {
@@ -47,15 +47,15 @@ export function createReference(): Reference {
       identities.push(identityId);
       createdAt.set(identityId, at);
     },
-    oldestOf(shown) {
+    oldestOf(proof) {
       const age = (identityId: string) => createdAt.get(identityId) ?? 0;
       const oldestFirst = (a: string, b: string) => age(a) - age(b) || (a < b ? -1 : 1);
-      return living(shown).sort(oldestFirst)[0] ?? null;
+      return survivorsOf(proof).sort(oldestFirst)[0] ?? null;
     },
-    unite(survivor, shown) {
-      const merged = living(shown).filter((identityId) => identityId !== survivor);
+    unite(survivor, proof) {
+      const merged = survivorsOf(proof).filter((identityId) => identityId !== survivor);
       for (const identityId of merged) into.set(identityId, survivor);
-      for (const login of shown.logins) logins.set(login, survivor);
+      for (const login of proof.logins) logins.set(login, survivor);
       return merged;
     },
   };

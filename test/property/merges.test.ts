@@ -13,13 +13,13 @@ import { clearRows, projectInline, RUNS, readVisible, TIMEOUT_MS } from './proje
 vi.setConfig({ testTimeout: TIMEOUT_MS });
 
 const IDENTITIES = ['us-east-1:a', 'us-east-1:b', 'us-east-1:c'];
-/** One of them may be the name of a copy, too. */
+/** One of them can also be the name of a copy. */
 const NAMES = ['game', 'game.us-east-1:a', 'settings'];
 
 type Step =
   | { kind: 'write'; identity: number; name: number; values: Record<string, string | null> }
   | { kind: 'delete'; identity: number; name: number }
-  /** From an identity into one that comes after it. */
+  /** From an identity into a later one. */
   | { kind: 'merge'; from: number; by: number }
   | { kind: 'tick'; ms: number };
 
@@ -50,7 +50,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
   { maxLength: 25 },
 );
 
-/** What there should be: live values by identity and dataset, and the root of each dataset that is a copy. */
+/** The expected state: values by identity and dataset, and the root of each dataset that is a copy. */
 class Expected {
   readonly #datasets = new Map<string, { values: Map<string, string | null>; root: string | null }>();
 
@@ -103,7 +103,7 @@ class Expected {
   }
 }
 
-describe.each(DATABASES)('histories with merges on $name', ({ open }) => {
+describe.each(DATABASES)('merges in random histories on $name', ({ open }) => {
   let database: Database;
   beforeAll(async () => {
     database = await open();
@@ -152,7 +152,7 @@ describe.each(DATABASES)('histories with merges on $name', ({ open }) => {
     return { operations, expected };
   }
 
-  /** What devices are told, in the terms of what a reader of the query store sees. */
+  /** Lists the records as devices do, in the format of the query store. */
   async function readListed(operations: SyncOperations) {
     const records: Record<string, unknown> = {};
     for (const identityId of IDENTITIES) {
@@ -173,7 +173,7 @@ describe.each(DATABASES)('histories with merges on $name', ({ open }) => {
     return records;
   }
 
-  it('leave the datasets, values and names of copies that they should', async () => {
+  it('leave the expected datasets, values and names of copies', async () => {
     await fc.assert(
       fc
         .asyncProperty(steps, async (history) => {
@@ -196,7 +196,7 @@ describe.each(DATABASES)('histories with merges on $name', ({ open }) => {
     );
   });
 
-  it('are told to the stream such that the query store ends as the listings are, in any order', async () => {
+  it('publish events that lead the query store to the listed state in any order', async () => {
     await fc.assert(
       fc
         .asyncProperty(steps, fc.infiniteStream(fc.nat()), async (history, order) => {

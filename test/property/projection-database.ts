@@ -6,13 +6,13 @@ import { deliver, NEW_YEAR, readDeliveries } from '../fixtures/sync/stream-event
 import type { History } from './history.ts';
 import type { DatasetState, VisibleRows } from './projection-reference.ts';
 
-/** Runs of each property; `PROPERTY_RUNS=5000` for a night. */
+/** Runs of each property. Set `PROPERTY_RUNS=5000` for a long run. */
 export const RUNS = Number(process.env.PROPERTY_RUNS ?? 30);
 
-/** Time enough to make a counterexample small: without it a failure says nothing but that it took too long. */
+/** Long enough to shrink a counterexample. Otherwise a failure would only report the timeout. */
 export const TIMEOUT_MS = 120_000 + RUNS * 1_000;
 
-/** When everything arrives: an hour into the year, later than any history has come by then. */
+/** The arrival time of all events: an hour into the year, after the end of every history. */
 export const ARRIVED_AT = NEW_YEAR + 3_600_000;
 
 export async function clearRows(database: Database): Promise<void> {
@@ -29,10 +29,10 @@ export async function projectInline(database: Database, batch: readonly string[]
   return projectBatch(createQueryStore(database), await readDeliveries(deliveries));
 }
 
-// Drivers differ in what they make of the first years of our era; this is about what the view makes of them.
+// Drivers parse dates of the first years of the era differently. Reading milliseconds tests only the view.
 const MODIFIED = '(extract(epoch FROM last_modified_date) * 1000)::bigint AS last_modified_ms';
 
-/** What a reader sees. */
+/** Returns what a reader sees. */
 export async function readVisible(database: Database): Promise<VisibleRows> {
   const datasets = await database.query<VisibleDataset>(`SELECT *, ${MODIFIED} FROM query.datasets`);
   const records = await database.query<VisibleRecord>(`SELECT *, ${MODIFIED} FROM query.records`);
@@ -52,7 +52,7 @@ export async function readVisible(database: Database): Promise<VisibleRows> {
   };
 }
 
-/** What a reader sees, in the terms of a history. */
+/** Returns what a reader sees, in the format of a history. */
 export async function readOutcome(database: Database): Promise<Pick<History, 'live' | 'removed'>> {
   const { datasets, records } = await readVisible(database);
   return {
@@ -61,7 +61,7 @@ export async function readOutcome(database: Database): Promise<Pick<History, 'li
   };
 }
 
-/** What the base tables hold, tombstones included. */
+/** Returns the content of the base tables, including tombstones. */
 export async function readStates(database: Database): Promise<Record<string, DatasetState>> {
   const datasets = await database.query<StoredDataset>('SELECT * FROM projection.datasets');
   const records = await database.query<StoredRecord>('SELECT * FROM projection.records');
@@ -128,14 +128,14 @@ function nameOf(row: Named): string {
   return `${row.identity_pool_id}/${row.identity_id}/${row.dataset_name}`;
 }
 
-/** Every row of the projection, to the last column. */
+/** Returns every row of the projection, with all columns. */
 export async function readEverything(database: Database): Promise<unknown[]> {
   const datasets = await database.query('SELECT * FROM projection.datasets ORDER BY dataset_id');
   const records = await database.query('SELECT * FROM projection.records ORDER BY dataset_id, record_id');
   return [...datasets.rows, ...records.rows];
 }
 
-/** Values that a removal covers and that were not erased. */
+/** Counts values that a removal covers but that were not erased. */
 export async function countCovered(database: Database): Promise<number> {
   const { rows } = await database.query<{ count: number }>(
     `SELECT count(*) FROM projection.records JOIN projection.datasets USING (dataset_id)

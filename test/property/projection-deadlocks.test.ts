@@ -26,11 +26,11 @@ const update = (ms: number) =>
   );
 const removal = (ms: number) =>
   JSON.stringify(wireEvent({ ...at(ms), operation: 'remove', kinesisSyncRecords: null }));
-const writeAtOnce = (data: readonly string[]) =>
+const writeConcurrently = (data: readonly string[]) =>
   Promise.all(data.map((one, index) => projectInline(pools[index % pools.length] ?? database, [one])));
 beforeEach(() => clearRows(database));
 
-/** What a session has counted is seen once it has ended. */
+/** Reads the deadlock count. A session's count is visible once the session has ended. */
 async function deadlocks(): Promise<unknown[]> {
   await Promise.all(pools.map((pool) => pool.close()));
   pools = openPools();
@@ -38,16 +38,22 @@ async function deadlocks(): Promise<unknown[]> {
     .rows;
 }
 
-it('many rows are written in one order, so that no two writers wait for each other for ever', async () => {
+it('writes rows in a fixed order, so that concurrent writers do not deadlock', async () => {
   for (let ms = 0; ms < 100; ms += 5)
-    await writeAtOnce([update(ms), update(ms + 1), update(ms + 2), update(ms + 3)]);
+    await writeConcurrently([update(ms), update(ms + 1), update(ms + 2), update(ms + 3)]);
   expect(await deadlocks()).toEqual([{ deadlocks: 0 }]);
 });
 
-it('many rows are erased in that order, too', async () => {
+it('erases rows in the same order', async () => {
   for (let ms = 0; ms < 100; ms += 10) {
     await projectInline(database, [update(ms)]);
-    await writeAtOnce([update(ms + 1), removal(ms + 2), update(ms + 3), update(ms + 4), removal(ms + 3)]);
+    await writeConcurrently([
+      update(ms + 1),
+      removal(ms + 2),
+      update(ms + 3),
+      update(ms + 4),
+      removal(ms + 3),
+    ]);
   }
   const { records } = await readVisible(database);
   expect(Object.values(records).map((record) => record.lastModifiedDate)).toEqual(

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { NEW_YEAR, wireEvent, wireRecord } from '../fixtures/sync/stream-events.ts';
-import { type History, legible } from './history.ts';
+import { type History, withText } from './history.ts';
 import { ARRIVED_AT } from './projection-database.ts';
 import { type PlainEvent, referenceFold, visibleRows, type Write } from './projection-reference.ts';
 
-/** Events without a history: no service would publish them so, and the order of versions holds for them all the same. */
+/** Random events without a history. No service publishes them, but the version order applies to them. */
 export interface AnyEvents extends History {
   events: PlainEvent[];
 }
@@ -20,7 +20,7 @@ const DATASETS = [
 ];
 const KEYS = ['score', 'é鍵\u{1F600}', "'; --", '{"a,b\\}', 'constructor'];
 
-// Few, so that versions meet; and the ends of what a stream may hold.
+// Few values, so that versions collide, and the limits of what a stream may contain.
 const dates = fc.oneof(
   { weight: 12, arbitrary: fc.integer({ min: 0, max: 4 }).map((ms) => NEW_YEAR + ms) },
   {
@@ -47,7 +47,7 @@ const plainEvents: fc.Arbitrary<PlainEvent> = fc.record({
 /** Up to 30 events of any versions over four datasets. */
 export const anyEvents = eventsOver(plainEvents, 30);
 
-/** Up to 12 events that all fall upon the same two keys of one dataset. */
+/** Up to 12 events for the same two keys of one dataset. */
 export const crowdedEvents = eventsOver(
   plainEvents.map((event) => ({
     ...event,
@@ -57,8 +57,8 @@ export const crowdedEvents = eventsOver(
   12,
 );
 
-/** Records, the removal that covers them and newer ones under the same keys, of one dataset. */
-export const duels = fc
+/** Records of one dataset, a removal that covers them, and newer records with the same keys. */
+export const removalRaces = fc
   .record({ keys: fc.subarray(KEYS, { minLength: 1 }), count: fc.nat({ max: 2 }) })
   .map(({ keys, count }) => {
     const [dataset] = DATASETS;
@@ -78,7 +78,7 @@ function eventsOver(event: fc.Arbitrary<PlainEvent>, maxLength: number): fc.Arbi
 
 function toHistory(events: PlainEvent[]): AnyEvents {
   const { datasets, records } = visibleRows(referenceFold(events));
-  const history = legible({
+  const history = withText({
     published: events.map((plain) => JSON.stringify(toWire(plain))),
     live: Object.fromEntries(Object.entries(records).map(([name, { value }]) => [name, value])),
     removed: Object.fromEntries(Object.entries(datasets).map(([name, { deleted }]) => [name, deleted])),
@@ -86,7 +86,7 @@ function toHistory(events: PlainEvent[]): AnyEvents {
   return Object.assign(history, { events });
 }
 
-/** One version names one write: what was written follows from key and version. A quarter are removals. */
+/** Derives the value from key and version, because a version identifies a write. A quarter are removals. */
 function valueAt(
   key: string,
   { lastModifiedDate, syncCount }: { lastModifiedDate: number; syncCount: number },
@@ -97,7 +97,7 @@ function valueAt(
     : `"${key}" \\${lastModifiedDate}.${syncCount}`;
 }
 
-/** In one of the ways in which a stream says it. */
+/** Encodes an event in one of the forms that occur on a stream. */
 function toWire({ dataset, lastModifiedDate, syncCount, writes }: PlainEvent) {
   const members = { ...dataset, lastModifiedDate, syncCount };
   if (writes === null) return wireEvent({ ...members, operation: 'remove', kinesisSyncRecords: null });

@@ -12,7 +12,7 @@ import {
   readVisible,
   TIMEOUT_MS,
 } from './projection-database.ts';
-import { crowdedEvents, duels } from './projection-events.ts';
+import { crowdedEvents, removalRaces } from './projection-events.ts';
 import { referenceFold, visibleRows, withoutCovered } from './projection-reference.ts';
 
 vi.setConfig({ testTimeout: TIMEOUT_MS });
@@ -28,8 +28,8 @@ beforeAll(async () => {
 afterAll(() => Promise.all([...pools, database].map((pool) => pool.close())));
 
 /**
- * The same database, but a statement may be late, and what it wrote stays uncommitted for a while: others wait for its
- * rows, or do not see them yet.
+ * Delays the statements of a database and their commits. In the meantime, other writers wait for the rows or do not
+ * see them.
  */
 function slow(pool: Database, delaysMs: readonly number[]): Database {
   const left = [...delaysMs];
@@ -50,27 +50,28 @@ function slow(pool: Database, delaysMs: readonly number[]): Database {
   };
 }
 
-/** For each writer, in turn: how long before a statement begins, and before it is committed. */
+/** Delays of each writer, in order: before a statement starts, and before it is committed. */
 const delays = fc.tuple(
   ...Array.from({ length: WRITERS }, () => fc.array(fc.nat({ max: 4 }), { maxLength: 30 })),
 );
 
 const turns = fc.record({
-  /** For each event, in turn: who writes it, and whether with the one before it. */
+  /** The writer of each event. */
   writers: fc.array(fc.nat({ max: WRITERS - 1 }), { maxLength: 12 }),
+  /** Whether an event is in the same batch as the writer's previous event. */
   together: fc.array(fc.boolean(), { maxLength: 12 }),
   delaysMs: delays,
 });
 
-it('two writers at once leave what the reference makes of both, and no value that a removal covers', async () => {
+it('matches the reference with two concurrent writers, and keeps no covered value', async () => {
   await fc.assert(
     fc
       .asyncProperty(crowdedEvents, turns, async ({ published, events }, { writers, together, delaysMs }) => {
         await Promise.all(
           pools.map(async (pool, number) => {
-            const mine = published.filter((_, index) => (writers[index] ?? 0) === number);
-            const on = slow(pool, delaysMs[number] ?? []);
-            for (const batch of cut(mine, together)) await projectInline(on, batch);
+            const own = published.filter((_, index) => (writers[index] ?? 0) === number);
+            const slowed = slow(pool, delaysMs[number] ?? []);
+            for (const batch of cut(own, together)) await projectInline(slowed, batch);
           }),
         );
         const expected = referenceFold(events);
@@ -82,11 +83,11 @@ it('two writers at once leave what the reference makes of both, and no value tha
   );
 });
 
-it('a removal takes the values it covers, and none of those that are written over them meanwhile', async () => {
+it('erases the values that a removal covers, but not those that replace them concurrently', async () => {
   await fc.assert(
     fc
       .asyncProperty(
-        duels,
+        removalRaces,
         delays,
         async ({ published: [covered = '', removal = '', newer = ''], events }, delaysMs) => {
           await projectInline(database, [covered]);

@@ -11,29 +11,29 @@ export interface Write extends Versioned {
   value: string | null;
 }
 
-/** An event as far as the order of versions goes. */
+/** The parts of an event that matter to the version order. */
 export interface PlainEvent extends Versioned {
   dataset: DatasetKey;
   /** Null: the dataset is removed. */
   writes: Write[] | null;
 }
 
-/** What is known of one dataset: of it, of its removal and of each of its keys the newest version. */
+/** The state of a dataset: the newest version of the dataset, of its removal and of each key. */
 export interface DatasetState {
   version: Versioned;
   removal: Versioned | null;
   records: Record<string, Versioned & { value: string | null }>;
 }
 
-/** What is to be seen of datasets and records, by `pool/identity/dataset` and `pool/identity/dataset/key`. */
+/** The visible datasets and records, by `pool/identity/dataset` and `pool/identity/dataset/key`. */
 export interface VisibleRows {
   datasets: Record<string, Versioned & { deleted: boolean; recordCount: number }>;
   records: Record<string, Versioned & { value: string; numericValue: string | null }>;
 }
 
 /**
- * The version order as DESIGN.md section 5 tells it, with no thought of speed and nothing taken from `lib`: each part is
- * the newest of all that was ever said of it.
+ * Implements the version order of docs/adr/0002-version-order.md as simply as possible and without code of `lib`. Each
+ * part has its newest version in any event.
  */
 export function referenceFold(events: readonly PlainEvent[]): Record<string, DatasetState> {
   const byName = Map.groupBy(events, ({ dataset }) => nameOf(dataset));
@@ -54,23 +54,23 @@ function foldDataset(events: readonly PlainEvent[]): DatasetState {
   };
 }
 
-/** A removal beats at or below: what is not newer than it is not there. */
+/** Applies removals: only what is newer than the removal is visible. */
 export function visibleRows(states: Readonly<Record<string, DatasetState>>): VisibleRows {
   const rows: VisibleRows = { datasets: {}, records: {} };
   for (const [name, { version, removal, records }] of Object.entries(states)) {
-    const isThere = (one: Versioned) => removal === null || isNewer(one, removal);
+    const isLive = (one: Versioned) => removal === null || isNewer(one, removal);
     let recordCount = 0;
     for (const [key, { value, ...recordVersion }] of Object.entries(records)) {
-      if (value === null || !isThere(recordVersion)) continue;
+      if (value === null || !isLive(recordVersion)) continue;
       rows.records[`${name}/${key}`] = { ...recordVersion, value, numericValue: numberIn(value) };
       recordCount += 1;
     }
-    rows.datasets[name] = { ...version, deleted: !isThere(version), recordCount };
+    rows.datasets[name] = { ...version, deleted: !isLive(version), recordCount };
   }
   return rows;
 }
 
-/** Values that a removal covers are not kept. */
+/** Erases the values that a removal covers. */
 export function withoutCovered(states: Readonly<Record<string, DatasetState>>): Record<string, DatasetState> {
   const erase = ({ version, removal, records }: DatasetState): DatasetState => ({
     version,
@@ -85,7 +85,7 @@ export function withoutCovered(states: Readonly<Record<string, DatasetState>>): 
   return Object.fromEntries(Object.entries(states).map(([name, state]) => [name, erase(state)]));
 }
 
-/** Enough for the values that the generators make. */
+/** Supports only the values that the generators produce. */
 function numberIn(value: string): string | null {
   return /^-?\d+\.\d+$/.test(value) ? value : null;
 }

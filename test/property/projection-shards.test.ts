@@ -12,7 +12,7 @@ vi.setConfig({ testTimeout: TIMEOUT_MS });
 
 const SHARDS = 4;
 
-/** Each shard's function has a pool of its own; the embedded database has one session for everybody. */
+/** Each shard's function has its own connection pool; the embedded database has a single session. */
 const WRITERS = [
   {
     name: 'the embedded database',
@@ -28,7 +28,7 @@ const WRITERS = [
   },
 ];
 
-describe.each(WRITERS)('the handler on shards that are read at once, into $name', ({ open }) => {
+describe.each(WRITERS)('the handler on concurrently read shards, into $name', ({ open }) => {
   let writers: Database[];
   let database: Database;
   beforeAll(async () => {
@@ -39,7 +39,7 @@ describe.each(WRITERS)('the handler on shards that are read at once, into $name'
   });
   afterAll(() => Promise.all(writers.map((writer) => writer.close())));
 
-  it('leaves what the service holds: inline or offloaded, payloads late, batches cut and run again', async () => {
+  it('reaches the state of the service despite late payloads and repeated batches', async () => {
     await fc.assert(
       fc
         .asyncProperty(
@@ -56,7 +56,7 @@ describe.each(WRITERS)('the handler on shards that are read at once, into $name'
     );
   });
 
-  it('leaves what the service holds where removals have no version, and each identity keeps to its shard', async () => {
+  it('reaches the state of the service with unversioned removals and one shard per identity', async () => {
     await fc.assert(
       fc
         .asyncProperty(

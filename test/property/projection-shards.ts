@@ -10,32 +10,32 @@ import { type FetchPayload, PayloadUnavailableError } from '../../lib/stream/pay
 import { deliver, toKinesisEvent } from '../fixtures/sync/stream-events.ts';
 import { ARRIVED_AT } from './projection-database.ts';
 
-/** How a stream is laid out, and what goes wrong with it. All zeros: one shard, all inline, nothing goes wrong. */
+/** The layout of a stream, and its failures. All zeros mean one shard, inline events and no failures. */
 export interface StreamPlan {
-  /** False: the events of one dataset may lie in several shards, and so come in any order. */
+  /** False: the events of one dataset may be in several shards, and so arrive in any order. */
   byIdentity: boolean;
-  /** For each event, in turn: which shard it goes to. */
+  /** The shard of each event; of each identity if `byIdentity` is true. */
   places: number[];
-  /** For each event: whether its records lie behind a URL. */
+  /** Whether the records of each event are behind a URL. */
   offloaded: boolean[];
-  /** Per shard, used up in turn: sizes of batches, payloads that cannot be had, invocations lost. */
+  /** Numbers per shard, consumed in order. They decide batch sizes, unavailable payloads and failed invocations. */
   dice: number[][];
 }
 
-const MOST_EVENTS = 40;
+const MAX_EVENTS = 40;
 const BATCH_SIZE = 10;
 
 export const streamPlans = ({ maxShards }: { maxShards: number }): fc.Arbitrary<StreamPlan> =>
   fc.record({
     byIdentity: fc.boolean(),
-    places: fc.array(fc.nat({ max: maxShards - 1 }), { maxLength: MOST_EVENTS }),
-    offloaded: fc.array(fc.boolean(), { maxLength: MOST_EVENTS }),
+    places: fc.array(fc.nat({ max: maxShards - 1 }), { maxLength: MAX_EVENTS }),
+    offloaded: fc.array(fc.boolean(), { maxLength: MAX_EVENTS }),
     dice: fc.array(fc.array(fc.nat({ max: 99 }), { maxLength: 40 }), { minLength: 1, maxLength: maxShards }),
   });
 
 /**
- * Puts data onto a stream and runs the handler on all its shards at once, as Lambda does, until each has come to its
- * end. The writers are databases of one content: each shard's handler has its own, as far as there are enough.
+ * Puts data onto a stream and runs the handler on all its shards concurrently, as Lambda does, to the end of each. The
+ * writers are connections to one database. Each shard's handler has its own, if there are enough.
  *
  * @throws the first error that reached a handler from its database
  */
@@ -66,7 +66,7 @@ function placeOf(data: string, places: readonly number[]): number {
   return places[Number(identityId.at(-1))] ?? 0;
 }
 
-/** The same event with its records behind a URL. An event without records has nothing to put there. */
+/** Moves the records of an event behind a URL. An event without records stays the same. */
 function offload(data: string, payloads: Map<string, Uint8Array>): string {
   const { kinesisSyncRecords, ...event } = JSON.parse(data);
   if (kinesisSyncRecords === null) return data;
@@ -97,38 +97,38 @@ async function pollShard(records: readonly Delivery[], { database, payloads, dic
     report: () => undefined,
     logger: createLogger('project-stream'),
   });
-  const givenUp: Promise<unknown>[] = [];
+  const timedOut: Promise<unknown>[] = [];
   for (let next = 0; next < records.length; ) {
     const batch = records.slice(next, next + BATCH_SIZE - (roll() % BATCH_SIZE));
     const fate = roll();
     const invocation = handler(toKinesisEvent(batch), createLambdaContext('project-stream', 'us-east-1'));
     if (fate > 90) {
-      // Lambda has waited long enough and begins again; the invocation goes on all the same.
-      givenUp.push(invocation);
+      // Lambda timed out and retries the batch, while the invocation continues.
+      timedOut.push(invocation);
       continue;
     }
-    const answer = await invocation;
+    const response = await invocation;
     if (errors.length > 0) throw errors[0];
-    // The rows are written and nobody was told: the same again, cut anew, or even what came before.
+    // The rows are written, but the response is lost. Lambda may repeat even earlier records, in other batches.
     if (fate > 75) next -= Math.min(next, roll() % 4);
-    else next += countDone(batch, answer);
+    else next += countDone(batch, response);
   }
-  await Promise.all(givenUp);
+  await Promise.all(timedOut);
   if (errors.length > 0) throw errors[0];
 }
 
-function countDone(batch: readonly Delivery[], answer: unknown): number {
+function countDone(batch: readonly Delivery[], response: unknown): number {
   const sequenceNumbers = batch.map(({ position }) => position.sequenceNumber);
   const verdict = evaluateBatch(
     sequenceNumbers,
-    { kind: 'answered', answer },
+    { kind: 'answered', answer: response },
     { reportBatchItemFailures: true },
   );
   if (verdict.outcome === 'retryAll') throw new Error(verdict.reason);
   return verdict.outcome === 'done' ? batch.length : verdict.index;
 }
 
-/** The handler makes a retry of every error of its database; here there must be none. */
+/** Records the errors of a database. The handler would turn each into a retry, but none may occur here. */
 function watch(database: Database): { watched: Database; errors: unknown[] } {
   const errors: unknown[] = [];
   const watched: Database = {

@@ -34,12 +34,12 @@ const eventsDelivered = anyEvents.chain((history) =>
   fc.record({ history: fc.constant(history), batches: deliveriesOf(history) }),
 );
 
-/** The fold of `lib` over the stream's data, in the terms of the reference. */
+/** Folds the stream's data with `foldEvents`, and returns the result in the format of the reference. */
 function fold(data: readonly string[]): Record<string, DatasetState> {
   const events = data.map((json) => {
     const event = decodeStreamEvent(Buffer.from(json));
     if (event.kind === 'records') return event;
-    if (event.kind === 'offloaded') throw new Error('no history holds one');
+    if (event.kind === 'offloaded') throw new Error('unexpected offloaded event');
     const version = { lastModifiedDate: event.lastModifiedDate ?? 0, syncCount: event.syncCount ?? 0 };
     return { kind: event.kind, dataset: event.dataset, version };
   });
@@ -55,8 +55,8 @@ function fold(data: readonly string[]): Record<string, DatasetState> {
   );
 }
 
-describe('the fold', () => {
-  it('gives the same for any order, repetition and grouping of the events of a history', () => {
+describe('foldEvents', () => {
+  it('returns the same for any order, repetition and grouping of the events of a history', () => {
     fc.assert(
       fc.property(historyDelivered, ({ history, batches }) => {
         expect(fold(batches.flat())).toEqual(fold(history.published));
@@ -65,7 +65,7 @@ describe('the fold', () => {
     );
   });
 
-  it('keeps of any events what the reference keeps', () => {
+  it('returns the same as the reference for any events', () => {
     fc.assert(
       fc.property(eventsDelivered, ({ history: { events }, batches }) => {
         expect(fold(batches.flat())).toEqual(referenceFold(events));
@@ -75,14 +75,14 @@ describe('the fold', () => {
   });
 });
 
-describe.each(DATABASES)('the rows on $name', ({ open }) => {
+describe.each(DATABASES)('the projected rows on $name', ({ open }) => {
   let database: Database;
   beforeAll(async () => {
     database = await open();
   });
   afterAll(() => database.close());
 
-  it('are what the service holds, however its events were ordered, repeated and split', async () => {
+  it('match the service for any order, repetition and grouping of its events', async () => {
     await fc.assert(
       fc
         .asyncProperty(historyDelivered, async ({ history: { live, removed }, batches }) => {
@@ -94,7 +94,7 @@ describe.each(DATABASES)('the rows on $name', ({ open }) => {
     );
   });
 
-  it('are what the reference makes of any events, tombstones included, and a replay touches none', async () => {
+  it('match the reference for any events, including tombstones, and a replay changes nothing', async () => {
     await fc.assert(
       fc
         .asyncProperty(eventsDelivered, async ({ history: { events }, batches }) => {
@@ -111,7 +111,7 @@ describe.each(DATABASES)('the rows on $name', ({ open }) => {
     );
   });
 
-  it('are the same where batches are written at once', async () => {
+  it('are the same if batches are written concurrently', async () => {
     await fc.assert(
       fc
         .asyncProperty(eventsDelivered, async ({ history: { events }, batches }) => {

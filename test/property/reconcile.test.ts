@@ -31,11 +31,11 @@ const step = fc.record({
 
 type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
 
-const stories = fc.record({
-  /** What happened before, and whether its event reached the query store. */
+const scenarios = fc.record({
+  /** Steps before the reconciliation, and whether their events are lost. */
   past: fc.array(fc.record({ step, isLost: fc.boolean() }), { minLength: 1, maxLength: 25 }),
-  /** What happens while it runs: before and after the service answers a call, and whether the event comes at once. */
-  meanwhile: fc.array(
+  /** Steps during the reconciliation: before or after which call they happen, and whether their events arrive late. */
+  during: fc.array(
     fc.record({ step, call: fc.nat({ max: 12 }), isAfter: fc.boolean(), isLate: fc.boolean() }),
     { maxLength: 6 },
   ),
@@ -43,7 +43,7 @@ const stories = fc.record({
   some: fc.array(fc.boolean(), { minLength: 40, maxLength: 40 }),
 });
 
-describe.each(DATABASES)('reconciling on $name', ({ open }) => {
+describe.each(DATABASES)('reconcile on $name', ({ open }) => {
   let database: Database;
   beforeAll(async () => {
     database = await open();
@@ -71,12 +71,12 @@ describe.each(DATABASES)('reconciling on $name', ({ open }) => {
       { identityPoolId: POOL, restart: true },
     );
 
-  it('makes of any part of a history what the service holds, and what comes late changes nothing newer', async () => {
+  it('restores the state of the service after lost events, unaffected by late ones', async () => {
     await fc.assert(
       fc
-        .asyncProperty(stories, async ({ past, meanwhile, order, some }) => {
+        .asyncProperty(scenarios, async ({ past, during, order, some }) => {
           const service = createListingService();
-          // An identity that the store has never heard of is not looked for.
+          // Reconcile covers only identities that the query store knows.
           await project(
             IDENTITIES.map((identityId) => service.dataset(identityId, 'first').update({ k: 'v' })),
           );
@@ -89,7 +89,7 @@ describe.each(DATABASES)('reconciling on $name', ({ open }) => {
           }
           const late: string[] = [];
           const api = interrupted(service.api, async (call, isAfter) => {
-            for (const one of meanwhile.filter((other) => other.call === call && other.isAfter === isAfter)) {
+            for (const one of during.filter((other) => other.call === call && other.isAfter === isAfter)) {
               const event = act(service, one.step);
               if (event === null) continue;
               if (one.isLate) late.push(event);
@@ -118,19 +118,19 @@ function act(service: ListingService, { identityId, datasetName, elapsedMs, ...s
   return step.patches === null ? dataset.remove(step.countStartsAgain) : dataset.update(step.patches);
 }
 
-/** Has something happen before and after the calls that list. */
+/** Runs `onCall` before and after each listing call. */
 function interrupted(
   api: ListingService['api'],
-  happen: (call: number, isAfter: boolean) => Promise<void>,
+  onCall: (call: number, isAfter: boolean) => Promise<void>,
 ): ListingService['api'] {
   let calls = 0;
-  const around = async <Answer>(ask: () => Promise<Answer>): Promise<Answer> => {
+  const around = async <Result>(list: () => Promise<Result>): Promise<Result> => {
     const call = calls;
     calls += 1;
-    await happen(call, false);
-    const answer = await ask();
-    await happen(call, true);
-    return answer;
+    await onCall(call, false);
+    const result = await list();
+    await onCall(call, true);
+    return result;
   };
   return {
     readStreaming: api.readStreaming,

@@ -7,7 +7,7 @@ import type { DatasetRecord, SyncTriggerEvent } from '../../lib/rules/sync-trigg
 import { readTriggerAnswer } from '../../lib/sync/trigger/read-trigger-answer.ts';
 import { IDENTITY, POOL } from '../fixtures/sync/stream-events.ts';
 
-/** `PROPERTY_RUNS=5000` for a night. */
+/** Set `PROPERTY_RUNS=5000` for a long run. */
 const RUNS = { numRuns: Number(process.env.PROPERTY_RUNS ?? 1_000) };
 const KEYS = ['a', 'b', 'ab', 'ba', '__proto__', 'constructor', '1'];
 const GLOBS = ['a', 'b', 'a*', '*b', '*', 'constructor', '*o*'];
@@ -18,7 +18,7 @@ const value = fc.oneof(
 );
 const onInvalid = fc.constantFrom('revert' as const, 'drop' as const, 'reject' as const);
 
-/** Contradictions are refused when rules are defined. */
+/** Avoids contradictory options, which `defineRules` rejects. */
 const keyOptions: fc.Arbitrary<KeyOptions> = fc
   .record(
     {
@@ -43,7 +43,7 @@ const named = <Rule>(rule: fc.Arbitrary<Rule>) =>
 interface Setting {
   keys: [string, KeyOptions][];
   dataset: Pick<DatasetOptions, 'unknownKeys' | 'onInvalid'>;
-  /** What `derive` sets, and, by null, removes. */
+  /** The values that `derive` sets; null removes the key. */
   derived: [string, string | null][];
 }
 
@@ -88,17 +88,17 @@ function rulesOf({ keys, dataset, derived }: Setting) {
   return defineRules({ datasets: { game } });
 }
 
-/** The value that a record is to have: null to have none, undefined where nothing is said. */
+/** Returns the requested value of a record: null to remove it, undefined to leave it unchanged. */
 function newValueOf(entry: DatasetRecord | null | undefined): string | null | undefined {
   if (!entry) return undefined;
   return entry.op === 'remove' ? null : (entry.newValue ?? null);
 }
 
-/** The rule of a key, looked for from one to the next. */
+/** Finds the rule of a key by comparing all rules. */
 function ruleFor(keys: Setting['keys'], key: string): KeyOptions | undefined {
   const literals = (glob: string) => [...glob].filter((letter) => letter !== '*').length;
   let best: [string, KeyOptions] | undefined;
-  // Names that are whole numbers come first in an object; there are none among these.
+  // An object lists integer keys first, but there are none among the globs.
   for (const rule of keys) {
     const [glob] = rule;
     if (glob === key) return rule[1];
@@ -119,8 +119,8 @@ const asNumber = (text: string) => {
 
 const isComparable = (number: number) => Math.abs(number) < 2 ** 53;
 
-/** Whether a change is one that the rule of its key is there to keep out. */
-function isRefused(
+/** Returns whether the rule of a key rejects a change. */
+function isRejected(
   options: KeyOptions,
   oldValue: string | null,
   newValue: string | null,
@@ -139,23 +139,23 @@ function isRefused(
   return Math.abs(to - from) > (options.maxDelta ?? Number.POSITIVE_INFINITY);
 }
 
-describe('whatever the rules and the event', () => {
-  it('the answer is one that the service takes, with every key, and about the same', () => {
+describe('any rules with any event', () => {
+  it('return a response that the service accepts, with every key and the same other members', () => {
     fc.assert(
       fc.property(setting, records, (rules, sent) => {
         const verdict = evaluateRules(rulesOf(rules), eventOf(sent));
         if (verdict.kind === 'rejected') return;
-        const answer = JSON.parse(JSON.stringify(verdict.event));
-        readTriggerAnswer(answer, {
+        const response = JSON.parse(JSON.stringify(verdict.event));
+        readTriggerAnswer(response, {
           event: eventOf(sent),
           patches: [],
           stored: new Map(),
           maxPatches: 2_500,
         });
-        expect({ ...answer, datasetRecords: sent }).toEqual(eventOf(sent));
+        expect({ ...response, datasetRecords: sent }).toEqual(eventOf(sent));
         for (const [key, entry] of Object.entries(sent)) {
-          expect(Object.hasOwn(answer.datasetRecords, key)).toBe(true);
-          const own = Object.entries<DatasetRecord | null>(answer.datasetRecords).find(
+          expect(Object.hasOwn(response.datasetRecords, key)).toBe(true);
+          const own = Object.entries<DatasetRecord | null>(response.datasetRecords).find(
             ([name]) => name === key,
           );
           expect(own?.[1]?.oldValue).toBe(entry?.oldValue);
@@ -165,19 +165,19 @@ describe('whatever the rules and the event', () => {
     );
   });
 
-  it('no new value is in the answer that its own rule refuses', () => {
+  it('return no new value that the rule of its key rejects', () => {
     fc.assert(
       fc.property(setting, records, (rules, sent) => {
         const verdict = evaluateRules(rulesOf(rules), eventOf(sent));
         if (verdict.kind === 'rejected') return;
-        const asked = new Map(Object.entries(sent));
+        const requested = new Map(Object.entries(sent));
         for (const [key, entry] of Object.entries(verdict.event.datasetRecords)) {
-          const oldValue = asked.get(key)?.oldValue ?? null;
+          const oldValue = requested.get(key)?.oldValue ?? null;
           const newValue = newValueOf(entry);
           if (newValue === undefined || newValue === oldValue) continue;
           const isDerived = rules.derived.some(([derived, wanted]) => derived === key && wanted === newValue);
           const options = ruleFor(rules.keys, key);
-          if (options) expect(isRefused(options, oldValue, newValue, isDerived)).toBe(false);
+          if (options) expect(isRejected(options, oldValue, newValue, isDerived)).toBe(false);
           else if (newValue !== null) expect(rules.dataset.unknownKeys ?? 'allow').toBe('allow');
         }
       }),
@@ -185,31 +185,31 @@ describe('whatever the rules and the event', () => {
     );
   });
 
-  it('what no rule refuses comes about, where nothing is derived', () => {
+  it('apply every change that no rule rejects, if nothing is derived', () => {
     fc.assert(
       fc.property(setting, records, (rules, sent) => {
         const verdict = evaluateRules(rulesOf({ ...rules, derived: [] }), eventOf(sent));
-        const answered = new Map(
+        const returned = new Map(
           verdict.kind === 'answer' ? Object.entries(verdict.event.datasetRecords) : [],
         );
-        let refused = 0;
+        let rejected = 0;
         for (const [key, entry] of Object.entries(sent)) {
           const oldValue = entry?.oldValue ?? null;
           const newValue = newValueOf(entry);
           if (newValue === undefined || newValue === oldValue) continue;
           const options = ruleFor(rules.keys, key);
           const isUnknown = newValue !== null && (rules.dataset.unknownKeys ?? 'allow') !== 'allow';
-          if (options ? isRefused(options, oldValue, newValue, false) : isUnknown) refused += 1;
-          else if (verdict.kind === 'answer') expect(answered.get(key)).toEqual(entry);
+          if (options ? isRejected(options, oldValue, newValue, false) : isUnknown) rejected += 1;
+          else if (verdict.kind === 'answer') expect(returned.get(key)).toEqual(entry);
         }
-        expect(verdict.decisions.length > 0).toBe(refused > 0);
-        if (verdict.kind === 'answer') expect(verdict.decisions).toHaveLength(refused);
+        expect(verdict.decisions.length > 0).toBe(rejected > 0);
+        if (verdict.kind === 'answer') expect(verdict.decisions).toHaveLength(rejected);
       }),
       RUNS,
     );
   });
 
-  it('the answer, asked about again, stays as it is', () => {
+  it('return their own response unchanged', () => {
     fc.assert(
       fc.property(setting, records, (setup, sent) => {
         const rules = rulesOf({ ...setup, derived: [] });
@@ -221,7 +221,7 @@ describe('whatever the rules and the event', () => {
     );
   });
 
-  it('it is the same each time, and the event is not touched', () => {
+  it('return the same response each time, and do not modify the event', () => {
     fc.assert(
       fc.property(setting, records, (rules, sent) => {
         const before = JSON.stringify(sent);

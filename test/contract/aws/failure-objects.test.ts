@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { failureObjects } from '../../../lib/aws/failure-objects.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
 
-/** As S3 answers: one object may be read, one may not, and one was deleted since it was listed. */
-function answerOf(path: string): { status: number; body: string } {
+/** Responds like S3: one object is readable, one is denied, and one was deleted since it was listed. */
+function respond(path: string): { status: number; body: string } {
   const failed = (status: number, code: string, message: string) => ({
     status,
     body: `<Error><Code>${code}</Code><Message>${message}</Message></Error>`,
@@ -22,13 +22,13 @@ describe('objects of a failure destination in S3', () => {
   beforeAll(async () => {
     server = createServer((request, response) => {
       const { pathname } = new URL(request.url ?? '/', 'http://s3');
-      const { status, body } = answerOf(pathname);
+      const { status, body } = respond(pathname);
       response.writeHead(status, { 'Content-Type': 'application/xml' }).end(body);
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     vi.stubEnv('AWS_ENDPOINT_URL', `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
     vi.stubEnv('AWS_REGION', 'us-east-1');
-    vi.stubEnv('AWS_ACCESS_KEY_ID', 'somebody');
+    vi.stubEnv('AWS_ACCESS_KEY_ID', 'caller');
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
   });
   afterAll(async () => {
@@ -37,14 +37,14 @@ describe('objects of a failure destination in S3', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  it('are read one by one: one that cannot be had says why in one line, and the next is there', async () => {
+  it('are read one by one: an unreadable object is reported in one line, and the next is read', async () => {
     const found: string[] = [];
     for await (const { name, read } of failureObjects('s3://failures/')) {
-      const what = await read().then(
+      const result = await read().then(
         (bytes) => Buffer.from(bytes).toString(),
-        (error: unknown) => (error instanceof SetupError ? error.message : `not ours: ${error}`),
+        (error: unknown) => (error instanceof SetupError ? error.message : `unexpected: ${error}`),
       );
-      found.push(`${name}: ${what}`);
+      found.push(`${name}: ${result}`);
     }
     expect(found).toEqual([
       'denied: cannot be read: AccessDenied: Access Denied',

@@ -21,7 +21,7 @@ beforeAll(async () => {
 
 afterAll(() => emulator.close());
 
-describe('the reader on an emulator', () => {
+describe('the Kinesis reader on an emulator', () => {
   async function readAll(streamName: string, position: Parameters<KinesisReader['openIterator']>[2]) {
     const iterator = await reader.openIterator(streamName, 'shardId-000000000000', position);
     const page = await reader.getRecords(iterator, 100);
@@ -48,7 +48,7 @@ describe('the reader on an emulator', () => {
     expect(await readAll(streamName, { type: 'LATEST' })).toEqual([]);
   });
 
-  it('names the conditions a caller acts upon', async () => {
+  it('throws errors with the condition that callers check', async () => {
     const streamName = await emulator.createStream(1);
     const after = { type: 'AFTER_SEQUENCE_NUMBER', sequenceNumber: '1234567' } as const;
     const open = (name: string, shardId: string) => reader.openIterator(name, shardId, after);
@@ -61,7 +61,7 @@ describe('the reader on an emulator', () => {
     await expect(reader.getRecords('worn-out', 1)).rejects.toMatchObject({ condition: 'iterator-expired' });
   });
 
-  it('lists shards with their lineage, and reads a closed one to its end', async () => {
+  it('lists shards with their parents, and reads a closed shard to its end', async () => {
     const streamName = await emulator.createStream(1);
     await emulator.client.send(
       new SplitShardCommand({

@@ -11,14 +11,14 @@ import {
   startKinesisEmulator,
 } from '../../fixtures/aws/kinesis-emulator.ts';
 
-describe('whether a stream exists', () => {
+describe('streamExists', () => {
   let emulator: KinesisEmulator;
   beforeAll(async () => {
     emulator = await startKinesisEmulator();
   });
   afterAll(() => emulator.close());
 
-  it('is true from when it is active to its deletion', async () => {
+  it('returns true from when the stream is active until it is deleted', async () => {
     expect(await streamExists(emulator.client, 'mine')).toBe(false);
     const streamName = await emulator.createStream(1, 'mine');
     expect(await streamExists(emulator.client, streamName)).toBe(true);
@@ -27,7 +27,7 @@ describe('whether a stream exists', () => {
     expect(await streamExists(emulator.client, streamName)).toBe(false);
   });
 
-  it('is false while it is being made, when it takes no records', async () => {
+  it('returns false while the stream is being created, because it accepts no records yet', async () => {
     const slow = await startKinesisEmulator({ createStreamMs: 500 });
     await slow.client.send(new CreateStreamCommand({ StreamName: 'slow', ShardCount: 1 }));
     expect(await streamExists(slow.client, 'slow')).toBe(false);
@@ -42,7 +42,7 @@ describe('whether a stream exists', () => {
     ['CREATING', false],
     ['DELETING', false],
     ['A_STATUS_TO_COME', false],
-  ])('of one that is %s is %s', async (StreamStatus, exists) => {
+  ])('for the status %s returns %s', async (StreamStatus, exists) => {
     const server = createServer((_, response) => {
       response.setHeader('content-type', 'application/x-amz-json-1.1');
       response.end(JSON.stringify({ StreamDescriptionSummary: { StreamStatus } }));
@@ -54,13 +54,13 @@ describe('whether a stream exists', () => {
   });
 
   it.each(['', 'no name', 'é', 's'.repeat(129)])(
-    'is false of %j, which no stream can be called',
+    'returns false for the invalid name %j',
     async (name) => {
       expect(await streamExists(emulator.client, name)).toBe(false);
     },
   );
 
-  it('is not answered where Kinesis does not answer', async () => {
+  it('throws if Kinesis does not respond', async () => {
     const client = createKinesisClient({ region, endpoint: 'http://127.0.0.1:1', credentials });
     await expect(streamExists(client, 'mine')).rejects.toThrow();
     client.destroy();

@@ -10,7 +10,7 @@ import { PayloadRefusedError, PayloadUnavailableError } from '../../../lib/strea
 import { listen } from '../../fixtures/aws/kinesis-emulator.ts';
 import { NEW_YEAR } from '../../fixtures/sync/stream-events.ts';
 
-/** Nothing of it may appear in a message. The link expires a quarter of an hour into the new year. */
+/** No part of it may appear in a message. The link expires 15 minutes into the new year. */
 const SECRET = 'X-Amz-Date=20260101T000000Z&X-Amz-Expires=900&X-Amz-Signature=5ec2e7';
 const PATH = `/payloads/secret-object?${SECRET}`;
 const EXPIRY = NEW_YEAR + 900_000;
@@ -23,7 +23,7 @@ beforeEach(() => {
   pauses.length = 0;
 });
 
-/** A fetch that notes its pauses and does not wait for them. */
+/** Creates a fetch that records its pauses instead of waiting. */
 function fetchFrom(ownOrigin: string | null, options: Options = {}) {
   return createPayloadFetch({
     policy: { regions: ['us-east-1'], ownOrigin },
@@ -36,7 +36,7 @@ function fetchFrom(ownOrigin: string | null, options: Options = {}) {
   });
 }
 
-/** A server on this machine that gives each request in turn to the next listener, and the last one all that follow. */
+/** Starts a local server. The listeners handle one request each, in order; the last one handles all that follow. */
 async function startObjects(...listeners: [RequestListener, ...RequestListener[]]) {
   const requests: { url: string | undefined; encoding: string | string[] | undefined }[] = [];
   const server = createServer((request, response) => {
@@ -56,7 +56,7 @@ async function startObjects(...listeners: [RequestListener, ...RequestListener[]
   return { origin, requests, openConnections };
 }
 
-const answer =
+const respond =
   (
     status: number,
     body: string | Uint8Array = '',
@@ -71,17 +71,17 @@ async function errorOf(bytes: Promise<Uint8Array>): Promise<Error> {
     () => new Error('fetched'),
     (error) => error,
   );
-  // Nor may it hide in what the error carries: loggers print causes and members.
+  // Loggers also print the cause and the members of an error.
   expect(`${error.message} ${error.stack} ${JSON.stringify(error)} ${error.cause}`).not.toMatch(
     /secret|5ec2e7/i,
   );
   return error;
 }
 
-describe('a payload is fetched', () => {
-  it('byte for byte, asking for no encoding, over one connection', async () => {
+describe('fetching a payload', () => {
+  it('returns the exact bytes, requests no encoding, and reuses the connection', async () => {
     const bytes = Buffer.from('[{"key":"鍵"}]');
-    const { origin, requests, openConnections } = await startObjects(answer(200, bytes));
+    const { origin, requests, openConnections } = await startObjects(respond(200, bytes));
     const fetchPayload = fetchFrom(origin);
     expect(Buffer.from(await fetchPayload(`${origin}${PATH}`))).toEqual(bytes);
     expect(Buffer.from(await fetchPayload(`${origin}${PATH}`))).toEqual(bytes);
@@ -89,31 +89,31 @@ describe('a payload is fetched', () => {
     expect(await openConnections()).toBe(1);
   });
 
-  it('up to the limit, and empty', async () => {
-    const { origin } = await startObjects(answer(200, 'x'.repeat(1024)), answer(200));
+  it('accepts a body of the maximum size, and an empty one', async () => {
+    const { origin } = await startObjects(respond(200, 'x'.repeat(1024)), respond(200));
     const fetchPayload = fetchFrom(origin, { maxBytes: 1024 });
     expect(await fetchPayload(`${origin}${PATH}`)).toHaveLength(1024);
     expect(await fetchPayload(`${origin}${PATH}`)).toHaveLength(0);
   });
 
-  it('after failures that passed, with longer and longer pauses', async () => {
-    const { origin, requests } = await startObjects(answer(500), answer(503), answer(200, '[]'));
+  it('retries transient failures with growing pauses', async () => {
+    const { origin, requests } = await startObjects(respond(500), respond(503), respond(200, '[]'));
     expect(await fetchFrom(origin)(`${origin}${PATH}`)).toHaveLength(2);
     expect(requests).toHaveLength(3);
     expect(pauses).toEqual([100, 400]);
   });
 
-  it('after a connection that broke in the middle of the body', async () => {
+  it('retries after a connection that broke in the middle of the body', async () => {
     const breakOff: RequestListener = (request, response) => {
       response.writeHead(200, { 'content-length': 10 }).write('[', () => request.socket.resetAndDestroy());
     };
-    const { origin, requests } = await startObjects(breakOff, answer(200, '[]'));
+    const { origin, requests } = await startObjects(breakOff, respond(200, '[]'));
     expect(await fetchFrom(origin)(`${origin}${PATH}`)).toHaveLength(2);
     expect(requests).toHaveLength(2);
   });
 });
 
-describe('a payload is refused at once', () => {
+describe('a payload is refused without a retry', () => {
   it.each([
     [400, REPAIR],
     [401, REPAIR],
@@ -126,7 +126,7 @@ describe('a payload is refused at once', () => {
     [304, 'answered 304: redirects are not followed'],
   ])('for status %i', async (status, message) => {
     const { origin, requests, openConnections } = await startObjects(
-      answer(status, '', { 'x-secret': 'secret' }),
+      respond(status, '', { 'x-secret': 'secret' }),
     );
     const error = await errorOf(fetchFrom(origin)(`${origin}${PATH}`));
     expect(error).toBeInstanceOf(PayloadRefusedError);
@@ -139,7 +139,7 @@ describe('a payload is refused at once', () => {
   it.each(['http://169.254.169.254/latest/meta-data/', 'https://s3.amazonaws.com/b/k', '/elsewhere'])(
     'for a redirect to %s',
     async (location) => {
-      const { origin, requests } = await startObjects(answer(302, '', { location }), answer(200, '[]'));
+      const { origin, requests } = await startObjects(respond(302, '', { location }), respond(200, '[]'));
       const error = await errorOf(fetchFrom(origin)(`${origin}${PATH}`));
       expect(error).toEqual(new PayloadRefusedError('127.0.0.1 answered 302: redirects are not followed'));
       expect(requests).toHaveLength(1);
@@ -151,14 +151,14 @@ describe('a payload is refused at once', () => {
     ['aws-chunked', '[]'],
     ['GZIP', ''],
   ])('for a body in %s', async (encoding, body) => {
-    const { origin, requests } = await startObjects(answer(200, body, { 'content-encoding': encoding }));
+    const { origin, requests } = await startObjects(respond(200, body, { 'content-encoding': encoding }));
     const error = await errorOf(fetchFrom(origin)(`${origin}${PATH}`));
     expect(error).toBeInstanceOf(PayloadRefusedError);
     expect(error.message).toContain('content-encoding');
     expect(requests).toHaveLength(1);
   });
 
-  it('for a length that is too large, without reading on', async () => {
+  it('for a content-length above the limit, without reading the body', async () => {
     const { origin, requests, openConnections } = await startObjects((_, response) => {
       response.writeHead(200, { 'content-length': 2 ** 40 }).flushHeaders();
     });
@@ -168,7 +168,7 @@ describe('a payload is refused at once', () => {
     await vi.waitFor(async () => expect(await openConnections()).toBe(0));
   });
 
-  it('for a body without an end', async () => {
+  it('for an endless body', async () => {
     const { origin, requests, openConnections } = await startObjects((request, response) => {
       const chunk = Buffer.alloc(16 * 1024);
       const pour = () => {
@@ -183,8 +183,8 @@ describe('a payload is refused at once', () => {
     await vi.waitFor(async () => expect(await openConnections()).toBe(0));
   });
 
-  it('for a URL that the policy does not allow, without asking anybody', async () => {
-    const { origin, requests } = await startObjects(answer(200, '[]'));
+  it('for a URL that the policy does not allow, without a request', async () => {
+    const { origin, requests } = await startObjects(respond(200, '[]'));
     expect(await errorOf(fetchFrom(null)(`${origin}${PATH}`))).toEqual(
       new PayloadRefusedError('the scheme is not https'),
     );
@@ -193,14 +193,14 @@ describe('a payload is refused at once', () => {
 });
 
 describe('a payload is unavailable', () => {
-  it.each([500, 503, 429, 408])('where it is answered with %i, time and again', async (status) => {
-    const { origin, requests } = await startObjects(answer(status, '<Error>secret</Error>'));
+  it.each([500, 503, 429, 408])('if every response is %i', async (status) => {
+    const { origin, requests } = await startObjects(respond(status, '<Error>secret</Error>'));
     const error = await errorOf(fetchFrom(origin)(`${origin}${PATH}`));
     expect(error).toEqual(new PayloadUnavailableError(`127.0.0.1 answered ${status}`));
     expect(requests).toHaveLength(3);
   });
 
-  it('where nobody listens', async () => {
+  it('if no server listens', async () => {
     const server = createServer();
     const origin = await listen(server);
     await new Promise((resolve) => server.close(resolve));
@@ -209,7 +209,7 @@ describe('a payload is unavailable', () => {
     expect(pauses).toEqual([100, 400]);
   });
 
-  it('where the body ends before its end', async () => {
+  it('if the body is truncated', async () => {
     const { origin, requests } = await startObjects((_, response) => {
       response.writeHead(200, { 'content-length': 10 });
       response.write('[]', () => response.socket?.end());
@@ -220,7 +220,7 @@ describe('a payload is unavailable', () => {
     expect(requests).toHaveLength(3);
   });
 
-  it('where the answer is no HTTP', async () => {
+  it('if the response is not valid HTTP', async () => {
     const { origin } = await startObjects(({ socket }) => {
       socket.end('HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\nsecret');
     });
@@ -229,16 +229,16 @@ describe('a payload is unavailable', () => {
   });
 
   it.each<[string, RequestListener]>([
-    ['never begins', () => {}],
-    ['stands still after the head', (_, response) => response.writeHead(200).flushHeaders()],
+    ['never starts', () => {}],
+    ['stalls after the headers', (_, response) => response.writeHead(200).flushHeaders()],
     [
-      'drips byte by byte',
+      'arrives byte by byte too slowly',
       (_, response) => {
         const drip = setInterval(() => response.write('x'), 5);
         response.on('close', () => clearInterval(drip));
       },
     ],
-  ])('where the answer %s', async (_, listener) => {
+  ])('if the response %s', async (_, listener) => {
     const { origin, requests, openConnections } = await startObjects(listener);
     const error = await errorOf(fetchFrom(origin, { timeoutMs: 60, attempts: 2 })(`${origin}${PATH}`));
     expect(error).toEqual(new PayloadUnavailableError('127.0.0.1 did not respond completely within 60 ms'));
@@ -246,8 +246,8 @@ describe('a payload is unavailable', () => {
     await vi.waitFor(async () => expect(await openConnections()).toBe(0));
   });
 
-  it('but is refused once its link says that it has expired', async () => {
-    const { origin } = await startObjects(answer(500));
+  it('but is refused once its link has expired', async () => {
+    const { origin } = await startObjects(respond(500));
     const errorAt = (time: number) => errorOf(fetchFrom(origin, { now: () => time })(`${origin}${PATH}`));
     expect(await errorAt(EXPIRY - 1)).toBeInstanceOf(PayloadUnavailableError);
     expect(await errorAt(EXPIRY)).toEqual(
@@ -257,20 +257,20 @@ describe('a payload is unavailable', () => {
     );
   });
 
-  it('but is refused where its link does not say when it expires: no link of Cognito does that', async () => {
-    const { origin, requests } = await startObjects(answer(503));
+  it('but is refused if its link has no expiry time, which every link of Cognito has', async () => {
+    const { origin, requests } = await startObjects(respond(503));
     const error = await errorOf(fetchFrom(origin)(`${origin}/payloads/1`));
     expect(error).toBeInstanceOf(PayloadRefusedError);
     expect(requests).toHaveLength(3);
   });
 });
 
-describe('the name of S3', () => {
+describe('the host name of S3', () => {
   const HOST = 'bucket.s3.us-east-1.amazonaws.com';
   const addresses = (...texts: string[]) =>
     texts.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
 
-  /** The addresses to which connections are tried while the test runs. */
+  /** Records the addresses of all connection attempts during the test. */
   function watchConnections(): string[] {
     const tried: string[] = [];
     const original = Socket.prototype.connect;
@@ -306,24 +306,24 @@ describe('the name of S3', () => {
     ['52.216.1.1', '10.0.0.1'],
     ['10.0.0.1', '52.216.1.1'],
     ['2600:1fa0::1', '::1'],
-  ])('leads nowhere where its address is %s %s', async (...texts) => {
+  ])('is refused without a connection if it resolves to %s %s', async (...texts) => {
     const tried = watchConnections();
-    const asked: string[] = [];
+    const lookedUp: string[] = [];
     const lookup = async (host: string) => {
-      asked.push(host);
+      lookedUp.push(host);
       return addresses(...texts);
     };
     const error = await errorOf(fetchFrom(null, { lookup })(`https://${HOST}${PATH}`));
     expect(error).toEqual(new PayloadRefusedError(`${HOST} has an address that is not public`));
-    expect(asked).toEqual([HOST]);
+    expect(lookedUp).toEqual([HOST]);
     expect(tried).toEqual([]);
   });
 
-  it('would be connected to where that were allowed: the watch above sees it', async () => {
+  it('is connected to if the lookup is unrestricted, which proves that attempts are recorded', async () => {
     const tried = watchConnections();
-    const { origin } = await startObjects(answer(200, '[]'));
+    const { origin } = await startObjects(respond(200, '[]'));
     await fetchFrom(origin)(`${origin}${PATH}`);
-    // The server speaks no TLS; by then the connection has been tried.
+    // The server has no TLS, so the request fails after the connection attempt.
     const request = httpsGet({ host: HOST, port: new URL(origin).port, agent: false, lookup: toLoopback });
     await expect(once(request, 'response')).rejects.toThrow();
     expect(tried).toEqual(['127.0.0.1', '127.0.0.1']);
@@ -338,13 +338,13 @@ describe('the name of S3', () => {
       () => Promise.reject(Object.assign(new Error('secret'), { code: 'EAI_AGAIN' })),
     ],
     ['has no address', 'ENOTFOUND', () => Promise.resolve([])],
-  ])('may be there later where it %s', async (_, code, lookup) => {
+  ])('makes the payload unavailable if it %s', async (_, code, lookup) => {
     const error = await errorOf(fetchFrom(null, { lookup })(`https://${HOST}${PATH}`));
     expect(error).toEqual(new PayloadUnavailableError(`the connection to ${HOST} failed (${code})`));
     expect(pauses).toEqual([100, 400]);
   });
 
-  it('may be there later where the answer does not come', async () => {
+  it('makes the payload unavailable if the lookup times out', async () => {
     const lookup = () => new Promise<never>(() => {});
     const error = await errorOf(
       fetchFrom(null, { lookup, timeoutMs: 30, attempts: 1 })(`https://${HOST}${PATH}`),
@@ -353,13 +353,13 @@ describe('the name of S3', () => {
   });
 
   it.each([{ all: true }, { all: false }])(
-    'leads to its public addresses, asked with %o',
+    'resolves to its public addresses with the options %o',
     async (options) => {
       const all = addresses('52.216.1.1', '2600:1fa0::1');
-      const answered = await new Promise((resolve) => {
+      const resolved = await new Promise((resolve) => {
         createPublicLookup(async () => all)(HOST, options, (...args) => resolve(args));
       });
-      expect(answered).toEqual(options.all ? [null, all] : [null, '52.216.1.1', 4]);
+      expect(resolved).toEqual(options.all ? [null, all] : [null, '52.216.1.1', 4]);
     },
   );
 });

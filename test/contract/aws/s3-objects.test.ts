@@ -16,7 +16,7 @@ describe.skipIf(missing)('a failure destination in S3', () => {
     const endpoint = `http://127.0.0.1:${port}`;
     vi.stubEnv('AWS_ENDPOINT_URL', endpoint);
     vi.stubEnv('AWS_REGION', 'us-east-1');
-    vi.stubEnv('AWS_ACCESS_KEY_ID', 'somebody');
+    vi.stubEnv('AWS_ACCESS_KEY_ID', 'caller');
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
     client = new S3Client({});
     await vi.waitFor(() => fetch(endpoint), { timeout: 30_000, interval: 100 });
@@ -28,8 +28,8 @@ describe.skipIf(missing)('a failure destination in S3', () => {
     moto.kill('SIGKILL');
   });
 
-  it('is read whole, object by object, below the prefix', { timeout: 60_000 }, async () => {
-    // More than a page of a listing, which has 1,000.
+  it('is read completely, object by object, below the prefix', { timeout: 60_000 }, async () => {
+    // More than a page of a listing, which has 1,000 keys.
     const keys = Array.from({ length: 1_001 }, (_, index) => `aws/lambda/${String(index).padStart(4, '0')}`);
     for (const Key of [...keys, 'other/object']) {
       await client.send(new PutObjectCommand({ Bucket: 'failures', Key, Body: `body of ${Key}` }));
@@ -42,7 +42,7 @@ describe.skipIf(missing)('a failure destination in S3', () => {
     expect(found).toEqual(keys);
   });
 
-  it('that is not there is told of', async () => {
+  it('is named in the error if it does not exist', async () => {
     const reading = failureObjects('s3://nowhere/').next();
     await expect(reading).rejects.toThrow(/^s3:\/\/nowhere\/ cannot be read: /);
   });

@@ -23,11 +23,11 @@ const connectTo = (endpoint: string) =>
   new SNSClient({
     endpoint,
     region: 'us-east-1',
-    credentials: { accessKeyId: 'somebody', secretAccessKey: 'secret' },
+    credentials: { accessKeyId: 'caller', secretAccessKey: 'secret' },
     maxAttempts: 1,
   });
 
-/** What a call comes to that has to fail. */
+/** Returns the error of a call; undefined if it succeeds. */
 async function failureOf(call: Promise<unknown>): Promise<unknown> {
   return call.then(
     () => undefined,
@@ -35,35 +35,35 @@ async function failureOf(call: Promise<unknown>): Promise<unknown> {
   );
 }
 
-interface Answer {
+interface ScriptedResponse {
   status?: number;
   body: string;
 }
 
-const answered = (operation: string, result = ''): Answer => ({
+const succeeded = (operation: string, result = ''): ScriptedResponse => ({
   body: `<${operation}Response xmlns="http://sns.amazonaws.com/doc/2010-03-31/">${result}<ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></${operation}Response>`,
 });
-const CREATED = answered(
+const CREATED = succeeded(
   'CreatePlatformEndpoint',
   `<CreatePlatformEndpointResult><EndpointArn>${ENDPOINT}</EndpointArn></CreatePlatformEndpointResult>`,
 );
-const refused = (code: string, message: string, status = 400): Answer => ({
+const failed = (code: string, message: string, status = 400): ScriptedResponse => ({
   status,
   body: `<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error><RequestId>r</RequestId></ErrorResponse>`,
 });
-const EXISTS = refused(
+const EXISTS = failed(
   'InvalidParameter',
   `Invalid parameter: Token Reason: Endpoint ${ENDPOINT} already exists with the same Token, but different attributes.`,
 );
 
-/** An SNS that gives these answers in turn. */
-async function scriptSns(...answers: Answer[]) {
+/** Starts an SNS that returns these responses in order. */
+async function scriptSns(...responses: ScriptedResponse[]) {
   const requests: Record<string, string>[] = [];
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
     const { status = 200, body } =
-      answers[requests.length] ?? refused('InternalError', 'no more answers', 500);
+      responses[requests.length] ?? failed('InternalError', 'no more responses', 500);
     requests.push(Object.fromEntries(new URLSearchParams(Buffer.concat(chunks).toString())));
     response.writeHead(status, { 'Content-Type': 'text/xml' }).end(body);
   });
@@ -77,7 +77,7 @@ async function scriptSns(...answers: Answer[]) {
 }
 
 describe('Amazon SNS as the push channel', () => {
-  it('makes an endpoint of the application, that is enabled', async () => {
+  it('creates an enabled endpoint of the application', async () => {
     const { push, requests } = await scriptSns(CREATED);
     expect(await push.register(register)).toBe(ENDPOINT);
     expect(requests).toMatchObject([
@@ -91,8 +91,8 @@ describe('Amazon SNS as the push channel', () => {
     ]);
   });
 
-  it('takes the endpoint that the token has already, and enables it', async () => {
-    const { push, requests } = await scriptSns(EXISTS, answered('SetEndpointAttributes'));
+  it('reuses the existing endpoint of the token, and enables it', async () => {
+    const { push, requests } = await scriptSns(EXISTS, succeeded('SetEndpointAttributes'));
     expect(await push.register(register)).toBe(ENDPOINT);
     expect(requests[1]).toMatchObject({
       Action: 'SetEndpointAttributes',
@@ -102,12 +102,12 @@ describe('Amazon SNS as the push channel', () => {
     });
   });
 
-  it.each<[string, Answer[]]>([
-    ['the token', [refused('InvalidParameter', `Invalid parameter: Token Reason: ${TOKEN} is none`)]],
-    ['an application that is not there', [refused('NotFound', 'PlatformApplication does not exist', 404)]],
-    ['an endpoint that is deleted meanwhile', [EXISTS, refused('NotFound', 'Endpoint does not exist', 404)]],
-  ])('says which application it was where SNS refuses %s, and never the token', async (_, answers) => {
-    const { push } = await scriptSns(...answers);
+  it.each<[string, ScriptedResponse[]]>([
+    ['a token', [failed('InvalidParameter', `Invalid parameter: Token Reason: ${TOKEN} is invalid`)]],
+    ['an unknown application', [failed('NotFound', 'PlatformApplication does not exist', 404)]],
+    ['an endpoint deleted in the meantime', [EXISTS, failed('NotFound', 'Endpoint does not exist', 404)]],
+  ])('names the application and never the token if SNS rejects %s', async (_, responses) => {
+    const { push } = await scriptSns(...responses);
     const failure = await failureOf(push.register(register));
     expect(failure).toMatchObject({ name: 'PushError', reason: 'refused' });
     expect(failure).toBeInstanceOf(PushError);
@@ -117,17 +117,17 @@ describe('Amazon SNS as the push channel', () => {
   });
 
   it.each([
-    ['has no right to', refused('AuthorizationError', 'not authorized', 403), 'AuthorizationErrorException'],
-    ['SNS fails', refused('InternalError', 'no', 500), 'InternalErrorException'],
-  ])('throws the error of SNS where the service %s', async (_, answer, name) => {
-    const { push } = await scriptSns(answer, answer);
+    ['access is denied', failed('AuthorizationError', 'not authorized', 403), 'AuthorizationErrorException'],
+    ['SNS fails', failed('InternalError', 'no', 500), 'InternalErrorException'],
+  ])('throws the error of SNS if %s', async (_, response, name) => {
+    const { push } = await scriptSns(response, response);
     expect(await failureOf(push.register(register))).toMatchObject({ name });
     expect(await failureOf(push.send(DEVICE, MESSAGE))).toMatchObject({ name });
   });
 
-  it('publishes the message as that of the platform', async () => {
+  it('publishes the message for the platform of the device', async () => {
     const { push, requests } = await scriptSns(
-      answered('Publish', '<PublishResult><MessageId>m</MessageId></PublishResult>'),
+      succeeded('Publish', '<PublishResult><MessageId>m</MessageId></PublishResult>'),
     );
     await push.send(DEVICE, MESSAGE);
     expect(requests).toMatchObject([{ Action: 'Publish', TargetArn: ENDPOINT, MessageStructure: 'json' }]);
@@ -135,10 +135,10 @@ describe('Amazon SNS as the push channel', () => {
   });
 
   it.each([
-    refused('EndpointDisabled', 'Endpoint is disabled'),
-    refused('NotFound', 'Endpoint does not exist', 404),
-  ])('says so where the platform knows the device no more', async (answer) => {
-    const { push } = await scriptSns(answer);
+    failed('EndpointDisabled', 'Endpoint is disabled'),
+    failed('NotFound', 'Endpoint does not exist', 404),
+  ])('reports a device that the platform no longer knows as disabled', async (response) => {
+    const { push } = await scriptSns(response);
     expect(await failureOf(push.send(DEVICE, MESSAGE))).toMatchObject({
       name: 'PushError',
       reason: 'disabled',
@@ -149,7 +149,7 @@ describe('Amazon SNS as the push channel', () => {
 const missing = spawnSync('moto_server', ['--help']).status !== 0;
 if (missing) console.log('moto_server is not on the PATH: the test of push against SNS is skipped');
 
-describe.skipIf(missing)('an SNS of its own', () => {
+describe.skipIf(missing)('SNS push on moto', () => {
   let moto: ReturnType<typeof spawn>;
   let client: SNSClient;
   beforeAll(async () => {
@@ -164,7 +164,7 @@ describe.skipIf(missing)('an SNS of its own', () => {
     moto.kill('SIGKILL');
   });
 
-  it('takes devices and messages, and a device that was disabled once more', async () => {
+  it('registers a device, publishes to it, and enables it again after it was disabled', async () => {
     const application = { Platform: 'GCM', Name: 'notes', Attributes: { PlatformCredential: 'key' } };
     const { PlatformApplicationArn: applicationArn = '' } = await client.send(
       new CreatePlatformApplicationCommand(application),
@@ -186,7 +186,7 @@ describe.skipIf(missing)('an SNS of its own', () => {
     expect(Attributes).toMatchObject({ Token: TOKEN });
   });
 
-  it('refuses a device of an application that it does not have', async () => {
+  it('rejects a device of an unknown application', async () => {
     const push = createSnsPush(client);
     expect(await failureOf(push.register({ ...register, applicationArn: `${APP}-2` }))).toMatchObject({
       reason: 'refused',

@@ -13,14 +13,14 @@ import { NEW_YEAR } from '../../fixtures/sync/stream-events.ts';
 const SHARD = 'shardId-000000000000';
 const ALL = { after: null, notBefore: null };
 
-describe('the backlog of a shard of an emulator', () => {
+describe('the stream reader on an emulator', () => {
   let emulator: KinesisEmulator;
   beforeAll(async () => {
     emulator = await startKinesisEmulator();
   });
   afterAll(() => emulator.close());
 
-  it('is what stands behind a position, which may be of another stream of that name', async () => {
+  it('counts the records after a position, which may be from an earlier stream of that name', async () => {
     const streamName = await emulator.createStream(1);
     const streams = createKinesisStreamReader(emulator.client);
     const count = async (after: string | null) =>
@@ -37,7 +37,7 @@ describe('the backlog of a shard of an emulator', () => {
     expect(await count('1234567')).toBe(3);
   });
 
-  it('is none of a shard that is gone, and an error of a stream that is', async () => {
+  it('returns null for an unknown shard, and throws for an unknown stream', async () => {
     const streamName = await emulator.createStream(1);
     const streams = createKinesisStreamReader(emulator.client);
     expect(await streams.readBacklog(streamName, 'shardId-000000000009', ALL)).toBeNull();
@@ -48,18 +48,18 @@ describe('the backlog of a shard of an emulator', () => {
     await expect(streams.readRetentionMs('nowhere')).rejects.toMatchObject({ condition: 'not-found' });
     expect(await streams.readRetentionMs(streamName)).toBe(24 * 60 * 60 * 1000);
     await expect(streams.readCreatedAt('nowhere')).rejects.toMatchObject({ condition: 'not-found' });
-    // The emulator says two to three seconds too early.
+    // The emulator reports a time that is two to three seconds too early.
     expect(Math.abs(Date.now() - (await streams.readCreatedAt(streamName)))).toBeLessThan(60_000);
   });
 });
 
-describe('a shard that is read on', () => {
+describe('reading the backlog of a shard', () => {
   interface Page {
     arrivals?: number[];
     behind?: number;
     isLast?: boolean;
   }
-  /** Reads a shard of these pages; past the last one it answers as the last one does. */
+  /** Creates a stream reader for a shard of these pages. The last page repeats. */
   function open(pages: Page[], openIterator?: KinesisReader['openIterator']) {
     let reads = 0;
     let pauses = 0;
@@ -94,7 +94,7 @@ describe('a shard that is read on', () => {
   const read = (pages: Page[], notBefore: number | null = null) =>
     open(pages).streams.readBacklog('stream', SHARD, { after: '1', notBefore });
 
-  it('goes on over empty answers until it comes to records, with pauses', async () => {
+  it('continues past empty responses until records arrive, with pauses', async () => {
     const { streams, counts } = open([
       { behind: 9_000 },
       { behind: 5_000 },
@@ -108,17 +108,17 @@ describe('a shard that is read on', () => {
     expect(counts()).toEqual({ reads: 3, pauses: 2 });
   });
 
-  it('is empty at the tip, and at the end of a closed shard', async () => {
+  it('returns an empty backlog at the tip, and at the end of a closed shard', async () => {
     const empty = { arrivals: [], hasMore: false, isConclusive: true };
     expect(await read([{ behind: 9_000 }, {}])).toEqual(empty);
     expect(await read([{ behind: 9_000 }, { behind: 9_000, isLast: true }])).toEqual(empty);
   });
 
-  it('tells nothing where neither is reached', async () => {
+  it('is inconclusive if neither is reached', async () => {
     expect(await read([{ behind: 9_000 }])).toEqual({ arrivals: [], hasMore: true, isConclusive: false });
   });
 
-  it('passes over records that are too old to count', async () => {
+  it('skips records that are too old to count', async () => {
     const old = Array.from({ length: 100 }, () => NEW_YEAR - 1);
     expect(
       await read([{ arrivals: old }, { arrivals: old }, { arrivals: [NEW_YEAR - 1, NEW_YEAR] }], NEW_YEAR),
@@ -131,7 +131,7 @@ describe('a shard that is read on', () => {
     });
   });
 
-  it('names what went wrong', async () => {
+  it('throws an EvidenceError with the condition', async () => {
     const failing = (error: Error) =>
       open([], () => Promise.reject(error)).streams.readBacklog('stream', SHARD, ALL);
     const denied = Object.assign(new Error('no'), { name: 'AccessDeniedException' });

@@ -6,29 +6,29 @@ import { SyncClientError } from '../../../lib/backfill/sync-client.ts';
 import { credentials, listen, region } from '../../fixtures/aws/kinesis-emulator.ts';
 import { NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
 
-interface Answer {
+interface ScriptedResponse {
   status?: number;
   error?: string;
   body?: unknown;
 }
 
-/** A service that answers as written down, in order, the last answer again and again; and what it was asked. */
-async function script(...answers: Answer[]) {
-  const asked: string[] = [];
+/** Starts a service that returns these responses in order and repeats the last one. Records the requested URLs. */
+async function script(...responses: ScriptedResponse[]) {
+  const requests: string[] = [];
   const server = createServer((request, response) => {
     const {
       status = 200,
       error,
       body = { message: `it said ${error}` },
-    } = answers[Math.min(asked.length, answers.length - 1)] ?? {};
-    asked.push(request.url ?? '');
+    } = responses[Math.min(requests.length, responses.length - 1)] ?? {};
+    requests.push(request.url ?? '');
     response.writeHead(status, {
       'content-type': 'application/json',
       ...(error !== undefined && { 'x-amzn-ErrorType': error }),
     });
     response.end(typeof body === 'string' ? body : JSON.stringify(body));
   });
-  return { ...connect(await listen(server), server), asked };
+  return { ...connect(await listen(server), server), requests };
 }
 
 function connect(endpoint: string, server?: Server) {
@@ -56,14 +56,14 @@ describe('an error of the service', () => {
     [503, 'SomethingNewException', 'unavailable'],
     [400, 'InvalidParameterException', 'refused'],
     [400, 'SomethingNewException', 'refused'],
-  ])('%d %s is %s', async (status, error, condition) => {
+  ])('%d %s has the condition %s', async (status, error, condition) => {
     const { api } = await script({ status, error });
     const thrown = await api.readPublishDetails(POOL).catch((reason: unknown) => reason);
     expect(thrown).toBeInstanceOf(SyncClientError);
     expect(thrown).toMatchObject({ condition, message: expect.stringContaining(error) });
   });
 
-  it('says nothing of a request whose signature was refused, which holds a session token', async () => {
+  it('never quotes a request whose signature was rejected, because it contains a session token', async () => {
     const { api } = await script({
       status: 403,
       error: 'InvalidSignatureException',
@@ -73,7 +73,7 @@ describe('an error of the service', () => {
     expect(JSON.stringify([thrown, String(thrown)])).not.toContain('SECRET');
   });
 
-  it('is told by every method', async () => {
+  it('is thrown by every method', async () => {
     const { api } = await script({ status: 400, error: 'InvalidParameterException' });
     const refused = { name: 'SyncApiError', condition: 'refused' };
     const dataset = { identityPoolId: POOL, identityId: POOL, datasetName: 'game' };
@@ -85,17 +85,17 @@ describe('an error of the service', () => {
   });
 });
 
-describe('a service that cannot be asked', () => {
+describe('a service that cannot be called', () => {
   const unavailable = { condition: 'unavailable' };
 
-  it('is unavailable where nothing listens', async () => {
+  it('is unavailable if no server listens', async () => {
     const server = createServer();
     const endpoint = await listen(server);
     await new Promise((resolve) => server.close(resolve));
     await expect(connect(endpoint).api.listPools()).rejects.toMatchObject(unavailable);
   });
 
-  it('is unavailable where something else answers', async () => {
+  it('is unavailable if the response has another format', async () => {
     const { api } = await script({ body: '<html>' });
     await expect(api.readStreaming(POOL)).rejects.toMatchObject(unavailable);
     const half = await script({ body: { BulkPublishStatus: 'SUCCEEDED' } });
@@ -105,7 +105,7 @@ describe('a service that cannot be asked', () => {
     await expect(records.api.listRecords(dataset)).rejects.toMatchObject(unavailable);
   });
 
-  it('is one without credentials where none are to be found', async () => {
+  it('has the condition "credentials" if no credentials are found', async () => {
     const client = createCognitoSyncClient({ region, endpoint: 'http://127.0.0.1:1' });
     client.config.credentials = () =>
       Promise.reject(Object.assign(new Error('none'), { name: 'CredentialsProviderError' }));
@@ -114,13 +114,13 @@ describe('a service that cannot be asked', () => {
   });
 });
 
-describe('what the service lists', () => {
-  it('has the records of all pages, each asked for with the token of the first', async () => {
+describe('a listing', () => {
+  it('contains the records of all pages, each requested with the session token of the first', async () => {
     const record = (Key: string) => ({ Key, Value: 'v', SyncCount: 1, LastModifiedDate: NEW_YEAR / 1000 });
     const page = (key: string, members: object) => ({
       body: { Records: [record(key)], DatasetExists: true, DatasetSyncCount: 7, ...members },
     });
-    const { api, asked } = await script(
+    const { api, requests } = await script(
       page('a', { NextToken: 'page/2', SyncSessionToken: 'first' }),
       page('b', { NextToken: 'page/3', SyncSessionToken: 'second', DatasetSyncCount: 8 }),
       page('c', { SyncSessionToken: 'third' }),
@@ -133,7 +133,7 @@ describe('what the service lists', () => {
       ['b', NEW_YEAR],
       ['c', NEW_YEAR],
     ]);
-    const queries = asked.map((url) => Object.fromEntries(new URL(url, 'http://host').searchParams));
+    const queries = requests.map((url) => Object.fromEntries(new URL(url, 'http://host').searchParams));
     expect(queries).toEqual([
       { maxResults: '1024' },
       { maxResults: '1024', nextToken: 'page/2', syncSessionToken: 'first' },
@@ -141,7 +141,7 @@ describe('what the service lists', () => {
     ]);
   });
 
-  it('has the datasets of all pages', async () => {
+  it('contains the datasets of all pages', async () => {
     const { api } = await script(
       { body: { Datasets: [{ DatasetName: 'a' }], NextToken: 'more' } },
       { body: { Datasets: [{ DatasetName: 'b' }], NextToken: null } },

@@ -21,7 +21,7 @@ import {
 
 const TIME = { streamName: 'cognito-sync', from: NEW_YEAR, to: NEW_YEAR + HOUR };
 const UUID = 'aaaaaaaa-0000-4000-8000-000000000001';
-/** As Lambda names an object that holds what it gave up then. */
+/** Returns the name that Lambda gives to an object with a batch that it discarded at that time. */
 const nameAt = (at: number, uuid = UUID) => {
   const time = new Date(at).toISOString();
   return `aws/lambda/${UUID}/shardId-0/${time.slice(0, 10).replaceAll('-', '/')}/${time.slice(0, 19).replaceAll(':', '.')}-${uuid}`;
@@ -31,7 +31,7 @@ const batch = (...arrivals: number[]) =>
     payload: JSON.stringify(toKinesisEvent(arrivals.map((at) => deliver(toBytes(wireEvent()), at)))),
   });
 
-describe('batches that were given up', () => {
+describe('discarded batches', () => {
   let database: Database;
   let directory: string;
   beforeAll(async () => {
@@ -44,9 +44,9 @@ describe('batches that were given up', () => {
   });
   afterEach(() => rm(directory, { recursive: true, force: true }));
 
-  const count = (where = directory) =>
+  const count = (path = directory) =>
     createCountFailedBatches({
-      listFailureObjects: () => failureObjects(where),
+      listFailureObjects: () => failureObjects(path),
       redriven: createRedrivenObjects(database),
     })(TIME);
   const write = async (name: string, text: string) => {
@@ -54,9 +54,9 @@ describe('batches that were given up', () => {
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, text);
   };
-  const redrive = (where: string, fetchPayload: FetchPayload = noPayloads) =>
+  const redrive = (path: string, fetchPayload: FetchPayload = noPayloads) =>
     outcomeOf(async () => {
-      const command = prepareCommand(['redrive', '--failures', where]);
+      const command = prepareCommand(['redrive', '--failures', path]);
       await command({
         database,
         fetchPayload,
@@ -69,7 +69,7 @@ describe('batches that were given up', () => {
       return { exitCode: 0 };
     });
 
-  it('count where their records arrived in that time, or around it', async () => {
+  it('count if their records arrived in the period, or before and after it', async () => {
     await write('before', batch(NEW_YEAR - HOUR, NEW_YEAR - MINUTE));
     await write('at the start', batch(NEW_YEAR - HOUR, NEW_YEAR));
     await write('at the end', batch(NEW_YEAR + HOUR, NEW_YEAR + DAY));
@@ -80,45 +80,45 @@ describe('batches that were given up', () => {
     expect(await count()).toBe(3);
   });
 
-  it('count where what they hold cannot be told', async () => {
+  it('count if the arrival times of their records are invalid', async () => {
     const far = { ...deliver(toBytes(1)), position: { ...deliver(toBytes(1)).position, arrivedAt: 1e15 } };
     await write('object', JSON.stringify({ payload: JSON.stringify(toKinesisEvent([far])) }));
     expect(await count()).toBe(1);
   });
 
-  it('are not read where they were given up long before', async () => {
+  it('are not read if they were discarded long before the period', async () => {
     await write(nameAt(NEW_YEAR - DAY), batch(NEW_YEAR));
     expect(await count()).toBe(0);
     await write(nameAt(NEW_YEAR - MINUTE), batch(NEW_YEAR));
     expect(await count()).toBe(1);
   });
 
-  it('count until they are redriven, be it from a copy somewhere else', async () => {
+  it('count until they are redriven, even from a copy', async () => {
     const name = nameAt(NEW_YEAR + HOUR);
     await write(name, batch(NEW_YEAR));
-    await write('named by somebody', batch(NEW_YEAR));
-    const elsewhere = await mkdtemp(join(tmpdir(), 'copies-'));
-    await writeFile(join(elsewhere, name.split('/').at(-1) ?? ''), batch(NEW_YEAR));
-    await redrive(elsewhere);
+    await write('renamed', batch(NEW_YEAR));
+    const copies = await mkdtemp(join(tmpdir(), 'copies-'));
+    await writeFile(join(copies, name.split('/').at(-1) ?? ''), batch(NEW_YEAR));
+    await redrive(copies);
     expect(await count()).toBe(1);
     await redrive(directory);
     expect(await count()).toBe(0);
-    await rm(elsewhere, { recursive: true });
+    await rm(copies, { recursive: true });
   });
 
-  it('count as long as some of their events are not to be had', async () => {
+  it('count while payloads of their events are unavailable', async () => {
     const kinesisSyncRecordsURL = 'https://bucket.s3.us-east-1.amazonaws.com/object';
     const offloaded = wireEvent({ payloadType: 'S3Url', kinesisSyncRecords: null, kinesisSyncRecordsURL });
     const deliveries = [deliver(toBytes(wireEvent()), NEW_YEAR), deliver(toBytes(offloaded), NEW_YEAR)];
     await write('object', JSON.stringify({ payload: JSON.stringify(toKinesisEvent(deliveries)) }));
     await redrive(directory, () => Promise.reject(new PayloadUnavailableError('503')));
     expect(await count()).toBe(1);
-    // What can never be projected goes into quarantine, and counts there.
+    // Events that cannot be projected go into quarantine, and count there.
     await redrive(directory, async () => toBytes('garbage'));
     expect(await count()).toBe(0);
   });
 
-  it('are an error where the directory is not there, or cannot be read', async () => {
+  it('cause an error if the directory does not exist or cannot be read', async () => {
     await expect(count(join(directory, 'nothing'))).rejects.toMatchObject({
       name: 'EvidenceError',
       message: expect.stringContaining('cannot be read'),

@@ -23,7 +23,7 @@ import {
 
 const WEEK_MS = 7 * 24 * 60 * 60 * 1000;
 const OTHER = 'us-east-1:bbbbbbbb-0000-4000-8000-000000000002';
-/** Begins with the whole id of the one that is forgotten. */
+/** Starts with the complete id of the erased identity. */
 const LONGER = `${IDENTITY}0`;
 const OTHER_POOL = 'us-east-1:00000000-0000-4000-8000-000000000002';
 const NOTHING: ErasedRows = { datasets: 0, records: 0, quarantined: 0, datedRemovals: 0, payloads: 0 };
@@ -39,7 +39,7 @@ const offloaded = (identityId: string, payloadId: string) =>
     kinesisSyncRecordsURL: `http://127.0.0.1:4580/payloads/${payloadId}?expires=1&signature=s`,
   });
 
-describe.each(DATABASES)('forgetting an identity on $name', ({ open }) => {
+describe.each(DATABASES)('forget on $name', ({ open }) => {
   let database: Database;
   beforeAll(async () => {
     database = await open();
@@ -58,12 +58,12 @@ describe.each(DATABASES)('forgetting an identity on $name', ({ open }) => {
 
   const project = async (deliveries: readonly Delivery[]) =>
     projectBatch(createQueryStore(database), await readDeliveries(deliveries));
-  const forgetThem = (listDatasets = noDatasets, retentionMs?: number) =>
+  const forgetIdentity = (listDatasets = noDatasets, retentionMs?: number) =>
     forget(
       { store: createForgetStore(database), api: { listDatasets }, now: () => NEW_YEAR },
       { identityPoolId: POOL, identityId: IDENTITY, ...(retentionMs !== undefined && { retentionMs }) },
     );
-  const erased = async () => (await forgetThem()).erased;
+  const erased = async () => (await forgetIdentity()).erased;
   const put = async (payloadId: string) => {
     await database.query("INSERT INTO sync.payloads VALUES ($1, '[]', 1)", [payloadId]);
     return payloadId;
@@ -79,7 +79,7 @@ describe.each(DATABASES)('forgetting an identity on $name', ({ open }) => {
     };
   };
 
-  it('erases datasets and records, removed ones and tombstones included', async () => {
+  it('erases datasets and records, including removed datasets and tombstones', async () => {
     await project([
       event({ kinesisSyncRecords: [wireRecord(), wireRecord({ key: 'gone', value: null, op: 'remove' })] }),
       event({ datasetName: 'settings' }),
@@ -90,12 +90,12 @@ describe.each(DATABASES)('forgetting an identity on $name', ({ open }) => {
     expect([...datasets, ...records]).toEqual([]);
   });
 
-  it('touches nobody else: no other identity, no longer id, no other pool', async () => {
+  it('does not affect other identities, longer ids or other pools', async () => {
     const others = [
       { identityId: OTHER },
       { identityId: LONGER },
       { identityPoolId: OTHER_POOL },
-      // A copy that a merge made is the surviving identity's, whatever its name holds.
+      // A copy made by a merge belongs to the surviving identity, although its name contains the other id.
       { identityId: OTHER, datasetName: `game.${IDENTITY}` },
     ];
     await project(others.map(event));
@@ -117,7 +117,7 @@ describe.each(DATABASES)('forgetting an identity on $name', ({ open }) => {
     expect(await everything()).toEqual(before);
   });
 
-  it('erases what lies in quarantine of them, redriven or not, readable or not', async () => {
+  it('erases events of the identity in quarantine, redriven or not, readable or not', async () => {
     const unstorable = event({ kinesisSyncRecords: [wireRecord({ value: '\0' })] });
     await project([
       unstorable,
@@ -129,7 +129,7 @@ describe.each(DATABASES)('forgetting an identity on $name', ({ open }) => {
     expect(await erased()).toEqual({ ...NOTHING, quarantined: 4 });
   });
 
-  it('erases of a large quarantine all that is theirs', async () => {
+  it('erases all events of the identity in a large quarantine', async () => {
     const garbage = Array.from({ length: 120 }, (_, index) =>
       deliver(Buffer.from(index % 2 === 0 ? IDENTITY : OTHER)),
     );
@@ -138,15 +138,15 @@ describe.each(DATABASES)('forgetting an identity on $name', ({ open }) => {
     expect((await everything()).quarantine).toHaveLength(60);
   });
 
-  it('erases offloaded records that an event in quarantine leads to', async () => {
-    const theirs = await put(randomUUID());
-    const others = await put(randomUUID());
-    await project([offloaded(IDENTITY, theirs), offloaded(OTHER, others), offloaded(IDENTITY, 'no-uuid')]);
+  it('erases offloaded records that an event in quarantine refers to', async () => {
+    const own = await put(randomUUID());
+    const other = await put(randomUUID());
+    await project([offloaded(IDENTITY, own), offloaded(OTHER, other), offloaded(IDENTITY, 'no-uuid')]);
     expect(await erased()).toEqual({ ...NOTHING, quarantined: 2, payloads: 1 });
-    expect((await everything()).payloads).toMatchObject([{ payload_id: others }]);
+    expect((await everything()).payloads).toMatchObject([{ payload_id: other }]);
   });
 
-  it('erases the version given to a removal that lies in quarantine, and leaves those of which nobody can tell', async () => {
+  it('erases the version assigned to a removal in quarantine, and keeps all others', async () => {
     const undated = {
       operation: 'remove',
       kinesisSyncRecords: null,
@@ -164,7 +164,7 @@ describe.each(DATABASES)('forgetting an identity on $name', ({ open }) => {
     ]);
   });
 
-  it('leaves the outbox of the service alone', async () => {
+  it('does not change the outbox of the service', async () => {
     await database.query(
       'INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, attempts) VALUES ($1, $2, $3, now(), 0)',
       [randomUUID(), IDENTITY, '{}'],
@@ -173,7 +173,7 @@ describe.each(DATABASES)('forgetting an identity on $name', ({ open }) => {
     expect((await database.query('SELECT 1 FROM sync.outbox')).rows).toHaveLength(1);
   });
 
-  it('erases more than one transaction takes', async () => {
+  it('erases more rows than one transaction may change', async () => {
     const records = Array.from({ length: 6_000 }, (_, index) => ({
       key: `key ${index}`,
       value: 'v',
@@ -198,7 +198,7 @@ describe.each(DATABASES)('forgetting an identity on $name', ({ open }) => {
     expect(Math.max(...most)).toBeLessThanOrEqual(2_500);
   });
 
-  it('erases a record, too, that is written while its dataset goes', async () => {
+  it('erases a record that is written while its dataset is erased', async () => {
     await project([event()]);
     let isFirst = true;
     const racing: Database = {
@@ -219,9 +219,9 @@ describe.each(DATABASES)('forgetting an identity on $name', ({ open }) => {
     expect((await everything()).records).toEqual([]);
   });
 
-  it('gives a receipt that says what can come back, and holds nothing that was stored', async () => {
+  it('returns a receipt that names what can be restored, but contains no stored data', async () => {
     await project([event({ kinesisSyncRecords: [wireRecord({ key: 'the key', value: 'the value' })] })]);
-    const receipt = await forgetThem(async () => ['game', 'settings']);
+    const receipt = await forgetIdentity(async () => ['game', 'settings']);
     expect(receipt).toEqual({
       identityPoolId: POOL,
       identityId: IDENTITY,
@@ -232,17 +232,17 @@ describe.each(DATABASES)('forgetting an identity on $name', ({ open }) => {
       repeatAfter: NEW_YEAR + WEEK_MS,
     });
     expect(JSON.stringify(receipt)).not.toMatch(/the key|the value/);
-    expect(await forgetThem(undefined, 1_000)).toMatchObject({
+    expect(await forgetIdentity(undefined, 1_000)).toMatchObject({
       erased: NOTHING,
       holdsStill: [],
       repeatAfter: NEW_YEAR + 1_000,
     });
   });
 
-  it('erases all the same where the service does not answer, and says so', async () => {
+  it('also erases if the service does not respond, and reports that', async () => {
     await project([event()]);
     const refusing = () => Promise.reject(new SyncClientError('not-authorized', 'not for you'));
-    expect(await forgetThem(refusing)).toMatchObject({
+    expect(await forgetIdentity(refusing)).toMatchObject({
       erased: { datasets: 1 },
       holdsStill: null,
       notKnown: 'not-authorized: not for you',

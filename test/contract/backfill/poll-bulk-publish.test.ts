@@ -60,21 +60,21 @@ describe('the poller of bulk publishes', () => {
         [pool],
       )
     ).rows;
-  const told = ({ transitions }: Awaited<ReturnType<Poller['poll']>>) => transitions.map(({ to }) => to);
-  /** A poll after the run of these tests is over. */
+  const states = ({ transitions }: Awaited<ReturnType<Poller['poll']>>) => transitions.map(({ to }) => to);
+  /** Polls after the end of the run. */
   const pollAfter = (ms = 5 * SECOND, options = {}) => {
     poller.clock.now = END + ms;
     return poller.poll(options);
   };
 
-  describe('a pool that streams to another stream than the one that is projected', () => {
+  describe('a pool that streams to another stream than the projected one', () => {
     const pollHere = (options = {}) => poller.poll({ streamName: 'cognito-sync', ...options });
     const streamTo = (streamName: string) => {
       poller.pool().streaming = { isEnabled: true, streamName, roleArn: null };
     };
 
-    it('is left alone: no bulk publish or gap of it is kept, its stream is not read, nothing is started', async () => {
-      streamTo('of-another-team');
+    it('is ignored: its stream is not read, and no bulk publish or gap is stored or started', async () => {
+      streamTo('other-team');
       poller.pool().details = succeeded(START, END);
       poller.fault.of = () => new Error('the stream of another team was read');
       const outcome = await pollHere({ policy: { kind: 'first' } });
@@ -85,15 +85,15 @@ describe('the poller of bulk publishes', () => {
       expect(await gaps()).toEqual([]);
     });
 
-    it('has a gap if it streamed here before, which ends when it comes back', async () => {
+    it('has a gap if it used the projected stream before, until it uses it again', async () => {
       await pollHere();
-      streamTo('of-another-team');
+      streamTo('other-team');
       poller.clock.now += MINUTE;
       expect((await pollHere()).gaps).toHaveLength(1);
       poller.clock.now += MINUTE;
       expect((await pollHere()).gaps).toEqual([]);
       expect(await gaps()).toMatchObject([{ cause: 'streaming-off', until: null }]);
-      // One that was published meanwhile was published there, and proves nothing.
+      // A bulk publish in the meantime went to the other stream, and proves nothing.
       poller.pool().details = succeeded(poller.clock.now + MINUTE, poller.clock.now + 2 * MINUTE);
       streamTo('cognito-sync');
       poller.clock.now += HOUR;
@@ -101,61 +101,61 @@ describe('the poller of bulk publishes', () => {
       expect(await gaps()).toMatchObject([{ until: new Date(poller.clock.now) }]);
     });
 
-    it('has no bulk publish of there called projected here, once it comes', async () => {
-      streamTo('of-another-team');
+    it('does not report a bulk publish to the other stream as projected after it switches', async () => {
+      streamTo('other-team');
       await pollHere();
       poller.clock.now += HOUR;
       poller.pool().details = succeeded(poller.clock.now - 2 * MINUTE, poller.clock.now - MINUTE);
       streamTo('cognito-sync');
-      expect(told(await pollHere())).not.toContain('projected');
+      expect(states(await pollHere())).not.toContain('projected');
       poller.clock.now += MINUTE;
-      expect(told(await pollHere())).not.toContain('projected');
+      expect(states(await pollHere())).not.toContain('projected');
       expect(await runs()).toMatchObject([{ status: 'SUCCEEDED', completeness: 'unknown' }]);
     });
 
-    it('has none of there called projected by somebody who watches it, either', async () => {
-      streamTo('of-another-team');
+    it('does not report it as projected to a one-off poll either', async () => {
+      streamTo('other-team');
       await pollHere();
       poller.clock.now += HOUR;
       poller.pool().details = succeeded(poller.clock.now - 2 * MINUTE, poller.clock.now - MINUTE);
       streamTo('cognito-sync');
-      const watch = () => poller.poll({ keepsStreaming: false });
-      expect([...told(await watch()), ...told(await watch())]).not.toContain('projected');
+      const pollOnce = () => poller.poll({ keepsStreaming: false });
+      expect([...states(await pollOnce()), ...states(await pollOnce())]).not.toContain('projected');
       expect(await runs()).toMatchObject([{ completeness: 'unknown' }]);
     });
 
-    it('has none called projected that was under way when it came, as that may have begun there', async () => {
-      streamTo('of-another-team');
+    it('does not report a bulk publish as projected that was in progress during the switch', async () => {
+      streamTo('other-team');
       await pollHere();
       poller.clock.now += HOUR;
-      const begun = poller.clock.now - SECOND;
-      poller.pool().details = inProgress(begun);
+      const startedAt = poller.clock.now - SECOND;
+      poller.pool().details = inProgress(startedAt);
       streamTo('cognito-sync');
-      expect(told(await pollHere())).toEqual(['IN_PROGRESS']);
+      expect(states(await pollHere())).toEqual(['IN_PROGRESS']);
       poller.clock.now += MINUTE;
-      poller.pool().details = succeeded(begun, poller.clock.now - SECOND);
-      expect(told(await pollHere())).toEqual(['SUCCEEDED']);
+      poller.pool().details = succeeded(startedAt, poller.clock.now - SECOND);
+      expect(states(await pollHere())).toEqual(['SUCCEEDED']);
       poller.clock.now += MINUTE;
-      expect(told(await pollHere())).toEqual([]);
+      expect(states(await pollHere())).toEqual([]);
       expect(await runs()).toMatchObject([{ completeness: 'unknown', waiting_for: 'its stream is unknown' }]);
     });
 
-    it('has one that begins after a look here followed like any other', async () => {
-      streamTo('of-another-team');
+    it('reports a bulk publish as projected that started after the switch was seen', async () => {
+      streamTo('other-team');
       await pollHere();
       streamTo('cognito-sync');
       poller.clock.now += MINUTE;
       await pollHere();
-      const begun = poller.clock.now + SECOND;
+      const startedAt = poller.clock.now + SECOND;
       poller.clock.now += HOUR;
-      poller.pool().details = succeeded(begun, begun + SECOND);
-      expect(told(await pollHere())).toEqual(['SUCCEEDED', 'projected']);
+      poller.pool().details = succeeded(startedAt, startedAt + SECOND);
+      expect(states(await pollHere())).toEqual(['SUCCEEDED', 'projected']);
     });
 
-    it('has its gap neither ended nor made twice by somebody who watches it', async () => {
+    it('has a gap that a one-off poll neither ends nor duplicates', async () => {
       await pollHere();
-      streamTo('of-another-team');
-      for (let look = 0; look < 3; look += 1) {
+      streamTo('other-team');
+      for (let round = 0; round < 3; round += 1) {
         poller.clock.now += MINUTE;
         await pollHere();
         poller.clock.now += MINUTE;
@@ -166,16 +166,16 @@ describe('the poller of bulk publishes', () => {
   });
 
   describe('the status of a run', () => {
-    it('is not kept of a pool that was never published', async () => {
+    it('is not stored for a pool that was never published', async () => {
       expect(await poller.poll()).toMatchObject({ pools: 1, transitions: [], failures: [] });
       expect(await runs()).toEqual([]);
     });
 
-    it('is followed from its beginning until all of it is projected, each step told once', async () => {
+    it('is tracked from its start until it is projected, with each transition reported once', async () => {
       poller.clock.now = START;
       poller.pool().details = inProgress(START);
-      expect(told(await poller.poll())).toEqual(['IN_PROGRESS']);
-      expect(told(await poller.poll())).toEqual([]);
+      expect(states(await poller.poll())).toEqual(['IN_PROGRESS']);
+      expect(states(await poller.poll())).toEqual([]);
       expect(await runs()).toMatchObject([
         {
           status: 'IN_PROGRESS',
@@ -185,7 +185,7 @@ describe('the poller of bulk publishes', () => {
       ]);
       poller.arrive(START + SECOND);
       poller.pool().details = succeeded(START, END);
-      expect(told(await pollAfter())).toEqual(['SUCCEEDED']);
+      expect(states(await pollAfter())).toEqual(['SUCCEEDED']);
       expect(await runs()).toMatchObject([
         {
           status: 'SUCCEEDED',
@@ -196,8 +196,8 @@ describe('the poller of bulk publishes', () => {
         },
       ]);
       await poller.project(1);
-      expect(told(await pollAfter(MINUTE))).toEqual(['projected']);
-      expect(told(await pollAfter(2 * MINUTE))).toEqual([]);
+      expect(states(await pollAfter(MINUTE))).toEqual(['projected']);
+      expect(states(await pollAfter(2 * MINUTE))).toEqual([]);
       expect(await runs()).toEqual([
         {
           status: 'SUCCEEDED',
@@ -211,11 +211,11 @@ describe('the poller of bulk publishes', () => {
       ]);
     });
 
-    it('is kept with why it failed, of each run that did', async () => {
+    it('is stored with the failure message of each failed run', async () => {
       for (const [index, message] of ['first', 'second'].entries()) {
         poller.pool().details = failed(START + index, message);
-        expect(told(await poller.poll())).toEqual(['FAILED']);
-        expect(told(await poller.poll())).toEqual([]);
+        expect(states(await poller.poll())).toEqual(['FAILED']);
+        expect(states(await poller.poll())).toEqual([]);
       }
       expect(await runs()).toMatchObject([
         { status: 'FAILED', failure_message: 'first', completeness: 'unknown', waiting_for: null },
@@ -223,30 +223,30 @@ describe('the poller of bulk publishes', () => {
       ]);
     });
 
-    it('is UNSEEN where a newer run began before its end was seen', async () => {
+    it('is UNSEEN if a newer run started before its end was seen', async () => {
       poller.pool().details = inProgress(START);
       await poller.poll();
       poller.pool().details = succeeded(START + DAY, START + DAY + MINUTE);
-      expect(told(await poller.poll())).toEqual(['UNSEEN', 'SUCCEEDED', 'projected']);
+      expect(states(await poller.poll())).toEqual(['UNSEEN', 'SUCCEEDED', 'projected']);
       expect(await runs()).toMatchObject([
         { status: 'UNSEEN', completeness: 'unknown' },
         { status: 'SUCCEEDED' },
       ]);
     });
 
-    it('is UNSEEN where the pool under its id was made anew', async () => {
+    it('is UNSEEN if the pool was recreated under its id', async () => {
       poller.pool().details = inProgress(START);
       await poller.poll();
       poller.pool().details = NEVER;
-      expect(told(await poller.poll())).toEqual(['UNSEEN']);
+      expect(states(await poller.poll())).toEqual(['UNSEEN']);
       expect(await runs()).toMatchObject([{ status: 'UNSEEN' }]);
     });
 
-    it('is not taken back by an answer that is late', async () => {
+    it('is not changed by a late response', async () => {
       poller.pool().details = succeeded(START, END);
       await poller.poll();
       poller.pool().details = inProgress(START);
-      expect(told(await poller.poll())).toEqual([]);
+      expect(states(await poller.poll())).toEqual([]);
       poller.pool().details = succeeded(START - DAY, END - DAY);
       await poller.poll();
       expect(await runs()).toMatchObject([{ status: 'SUCCEEDED' }, { status: 'SUCCEEDED' }]);
@@ -258,17 +258,17 @@ describe('the poller of bulk publishes', () => {
       poller.pool().details = succeeded(START, END);
     });
 
-    it('is projected where the stream holds nothing', async () => {
-      expect(told(await pollAfter())).toEqual(['SUCCEEDED', 'projected']);
+    it('is projected if the stream is empty', async () => {
+      expect(states(await pollAfter())).toEqual(['SUCCEEDED', 'projected']);
     });
 
-    it('is not looked at until what was put on the stream can be read', async () => {
-      expect(told(await pollAfter(SECOND))).toEqual(['SUCCEEDED']);
+    it('is evaluated only once its records on the stream are readable', async () => {
+      expect(states(await pollAfter(SECOND))).toEqual(['SUCCEEDED']);
       expect(poller.opened).toEqual([]);
-      expect(told(await pollAfter(5 * SECOND))).toEqual(['projected']);
+      expect(states(await pollAfter(5 * SECOND))).toEqual(['projected']);
     });
 
-    it('waits for what arrived before its end, and for nothing that arrived later', async () => {
+    it('waits for records that arrived before its end, not for later ones', async () => {
       for (const at of [START - HOUR, START, END, END + 30 * SECOND]) poller.arrive(at);
       await poller.project(1);
       await pollAfter(MINUTE);
@@ -281,7 +281,7 @@ describe('the poller of bulk publishes', () => {
       expect(await runs()).toMatchObject([{ completeness: 'projected' }]);
     });
 
-    it('waits for every shard: those never projected, closed ones, and those that came meanwhile', async () => {
+    it('waits for every shard, including closed, new and never projected ones', async () => {
       poller.shards.set('closed', { texts: [], closed: true });
       for (const shardId of ['closed', SHARD, 'child', 'other']) poller.arrive(START, shardId);
       await pollAfter();
@@ -298,14 +298,14 @@ describe('the poller of bulk publishes', () => {
       expect(await runs()).toMatchObject([{ completeness: 'projected' }]);
     });
 
-    it('does not wait for what was left on a shard that was closed before it began', async () => {
+    it('does not wait for old records of a shard that was closed before it started', async () => {
       poller.shards.set('closed', { texts: [], closed: true });
       for (let index = 0; index < 250; index += 1) poller.arrive(START - HOUR, 'closed');
       await pollAfter();
       expect(await runs()).toMatchObject([{ completeness: 'projected' }]);
     });
 
-    it('waits for its events in quarantine, and those of nobody knows which pool, until they are redriven', async () => {
+    it('waits until its events in quarantine, and those of unknown pools, are redriven', async () => {
       await poller.quarantine(START + SECOND);
       await poller.quarantine(END, null);
       await poller.quarantine(START + SECOND, OTHER_POOL);
@@ -314,45 +314,45 @@ describe('the poller of bulk publishes', () => {
       await pollAfter(2 * MINUTE);
       expect(await runs()).toMatchObject([{ waiting_for: '2 events in quarantine' }]);
       await database.query('UPDATE projection.quarantine SET redriven_at = now()');
-      expect(told(await pollAfter(2 * MINUTE))).toEqual(['projected']);
+      expect(states(await pollAfter(2 * MINUTE))).toEqual(['projected']);
     });
 
-    it('waits for batches that the mapping has given up', async () => {
+    it('waits for batches that the mapping discarded', async () => {
       poller.stream.failedBatches = 2;
       await pollAfter();
       expect(await runs()).toMatchObject([{ completeness: 'waiting', waiting_for: '2 failed batches' }]);
       poller.stream.failedBatches = 0;
-      expect(told(await pollAfter())).toEqual(['projected']);
+      expect(states(await pollAfter())).toEqual(['projected']);
     });
 
-    it('does not read the shards again once they were past it, while it waits for other things', async () => {
+    it('does not read shards again that are past its end, while it waits for something else', async () => {
       poller.arrive(START);
       await poller.project(1);
       await poller.quarantine(START);
       await pollAfter();
       const reads = poller.opened.length;
-      // Beyond the retention, when nobody could read them any more.
+      // After the retention period, when its records can no longer be read.
       expect((await pollAfter(2 * DAY)).stalled).toBe(1);
       await database.query('UPDATE projection.quarantine SET redriven_at = now()');
-      expect(told(await pollAfter(2 * DAY))).toEqual(['projected']);
-      // What is quiet for so long is looked at once, whether anything has expired.
+      expect(states(await pollAfter(2 * DAY))).toEqual(['projected']);
+      // A shard that has been quiet for so long is read once, to check for expired records.
       expect(poller.opened.length).toBe(reads + 1);
     });
 
-    it('stalls when nothing has moved for a quarter of an hour, and goes on when something does', async () => {
+    it('stalls after 15 minutes without progress, and resumes on progress', async () => {
       for (let index = 0; index < 3; index += 1) poller.arrive(START);
       await pollAfter();
       await pollAfter(14 * MINUTE);
       expect(await runs()).toMatchObject([{ completeness: 'waiting' }]);
       await poller.project(1);
-      expect(told(await pollAfter(16 * MINUTE))).toEqual([]);
-      expect(told(await pollAfter(31 * MINUTE))).toEqual(['stalled']);
+      expect(states(await pollAfter(16 * MINUTE))).toEqual([]);
+      expect(states(await pollAfter(31 * MINUTE))).toEqual(['stalled']);
       expect(await pollAfter(32 * MINUTE)).toMatchObject({ transitions: [], stalled: 1 });
       await poller.project(2);
       expect(await pollAfter(33 * MINUTE)).toMatchObject({ transitions: [{ to: 'waiting' }], stalled: 0 });
     });
 
-    it('neither stalls nor fails by a clock that is set back', async () => {
+    it('neither stalls nor fails if the clock is set back', async () => {
       poller.arrive(START);
       await pollAfter(10 * MINUTE);
       poller.clock.now = START - DAY;
@@ -360,15 +360,15 @@ describe('the poller of bulk publishes', () => {
       poller.clock.now += 14 * MINUTE;
       expect(await poller.poll()).toMatchObject({ transitions: [], stalled: 0 });
       await poller.project(1);
-      expect(told(await poller.poll())).toEqual(['projected']);
+      expect(states(await poller.poll())).toEqual(['projected']);
     });
 
-    it('is unknown where batches of a shard are projected side by side', async () => {
+    it('is unknown if batches of a shard are projected concurrently', async () => {
       poller.arrive(START);
-      expect(told(await pollAfter(MINUTE, { parallelizationFactor: 2 }))).toEqual(['SUCCEEDED', 'unknown']);
+      expect(states(await pollAfter(MINUTE, { parallelizationFactor: 2 }))).toEqual(['SUCCEEDED', 'unknown']);
       expect(poller.opened).toEqual([]);
       await poller.project(1, SHARD, false);
-      expect(told(await pollAfter())).toEqual([]);
+      expect(states(await pollAfter())).toEqual([]);
       expect(await runs()).toMatchObject([
         {
           completeness: 'unknown',
@@ -376,56 +376,56 @@ describe('the poller of bulk publishes', () => {
         },
       ]);
       await poller.project(1);
-      expect(told(await pollAfter())).toEqual(['projected']);
+      expect(states(await pollAfter())).toEqual(['projected']);
     });
 
-    it('is unknown where it was first seen when the stream may have lost it', async () => {
-      expect(told(await pollAfter(DAY))).toEqual(['SUCCEEDED', 'unknown']);
+    it('is unknown if its records may have expired before it was first seen', async () => {
+      expect(states(await pollAfter(DAY))).toEqual(['SUCCEEDED', 'unknown']);
       expect(await runs()).toMatchObject([
         {
           waiting_for:
             'its records may have expired before they were read, or were lost when the stream was recreated',
         },
       ]);
-      expect(told(await pollAfter(DAY))).toEqual([]);
+      expect(states(await pollAfter(DAY))).toEqual([]);
     });
 
-    it('is unknown for good where the stream was made anew before all of it was seen projected', async () => {
+    it('stays unknown if the stream was recreated before it was projected', async () => {
       poller.arrive(START);
       poller.pool().details = succeeded(START, END);
-      expect(told(await pollAfter())).toEqual(['SUCCEEDED']);
+      expect(states(await pollAfter())).toEqual(['SUCCEEDED']);
       poller.shards.set(SHARD, { texts: [] });
       poller.stream.createdAt = END + MINUTE;
-      expect(told(await pollAfter(2 * MINUTE))).toEqual(['unknown']);
-      expect(told(await pollAfter(3 * MINUTE))).toEqual([]);
+      expect(states(await pollAfter(2 * MINUTE))).toEqual(['unknown']);
+      expect(states(await pollAfter(3 * MINUTE))).toEqual([]);
     });
 
-    it('is projected, however old, where every shard is projected beyond it, or the stream keeps it so long', async () => {
+    it('is projected at any age if all shards are past it, or the stream still has its records', async () => {
       poller.stream.retentionMs = 7 * DAY;
-      expect(told(await pollAfter(DAY))).toEqual(['SUCCEEDED', 'projected']);
+      expect(states(await pollAfter(DAY))).toEqual(['SUCCEEDED', 'projected']);
       await forgetPublishes(database);
       poller.stream.retentionMs = DAY;
       poller.arrive(END + HOUR);
       await poller.project(1);
-      expect(told(await pollAfter(DAY))).toEqual(['SUCCEEDED', 'projected']);
+      expect(states(await pollAfter(DAY))).toEqual(['SUCCEEDED', 'projected']);
     });
 
-    it('needs not be waited for once a newer one is projected', async () => {
+    it('is no longer waited for once a newer one is projected', async () => {
       await poller.quarantine(START);
       await pollAfter();
       poller.clock.now = END + DAY;
       poller.pool().details = succeeded(END + HOUR, END + 2 * HOUR);
-      expect(told(await poller.poll())).toEqual(['SUCCEEDED', 'projected', 'stalled']);
+      expect(states(await poller.poll())).toEqual(['SUCCEEDED', 'projected', 'stalled']);
       expect(await poller.poll()).toMatchObject({ transitions: [], stalled: 0 });
     });
 
-    it('is unknown where nobody knows its stream', async () => {
+    it('is unknown if its stream is unknown', async () => {
       poller.pool().streaming = { isEnabled: false, streamName: null, roleArn: null };
-      expect(told(await pollAfter())).toEqual(['SUCCEEDED']);
+      expect(states(await pollAfter())).toEqual(['SUCCEEDED']);
       expect(await runs()).toMatchObject([{ completeness: 'unknown', waiting_for: 'its stream is unknown' }]);
     });
 
-    it('is looked for on the stream that it was seen on first', async () => {
+    it('is evaluated on the stream on which it was first seen', async () => {
       poller.pool().details = inProgress(START);
       poller.arrive(START);
       await poller.poll();
@@ -433,23 +433,23 @@ describe('the poller of bulk publishes', () => {
       poller.pool().details = succeeded(START, END);
       await pollAfter();
       await poller.project(1);
-      expect(told(await pollAfter())).toEqual(['projected']);
+      expect(states(await pollAfter())).toEqual(['projected']);
     });
   });
 
   describe('a failure', () => {
-    it.each(CONDITIONS)('of one pool, %s, is told and hides no other', async (condition) => {
+    it.each(CONDITIONS)('of one pool, %s, is reported and does not affect other pools', async (condition) => {
       poller.pool().failure = refusal(condition);
       poller.pools.set(OTHER_POOL, scriptedPool({ details: succeeded(START, END) }));
       const outcome = await pollAfter();
       expect(outcome.failures).toEqual([
         { identityPoolId: POOL, condition, message: `it said ${condition}` },
       ]);
-      expect(told(outcome)).toEqual(['SUCCEEDED', 'projected']);
+      expect(states(outcome)).toEqual(['SUCCEEDED', 'projected']);
       expect(await runs(OTHER_POOL)).toMatchObject([{ completeness: 'projected' }]);
     });
 
-    it('of one pool leaves what is known of it', async () => {
+    it('of one pool does not change its stored status', async () => {
       poller.pool().details = inProgress(START);
       await poller.poll();
       poller.pool().failure = refusal('throttled');
@@ -457,7 +457,7 @@ describe('the poller of bulk publishes', () => {
       expect(await runs()).toMatchObject([{ status: 'IN_PROGRESS' }]);
     });
 
-    it('of a stream is told, waited for, and stalls', async () => {
+    it('of a stream is reported, and the run waits and stalls', async () => {
       poller.pool().details = succeeded(START, END);
       poller.pools.set(OTHER_POOL, scriptedPool({ details: inProgress(START) }));
       poller.fault.of = () =>
@@ -479,24 +479,24 @@ describe('the poller of bulk publishes', () => {
       expect(await runs(OTHER_POOL)).toMatchObject([{ status: 'IN_PROGRESS' }]);
       expect((await pollAfter(16 * MINUTE)).stalled).toBe(1);
       poller.fault.of = () => undefined;
-      expect(told(await pollAfter(17 * MINUTE))).toEqual(['projected']);
+      expect(states(await pollAfter(17 * MINUTE))).toEqual(['projected']);
     });
 
-    it('of the failure destination is told, and nothing counts as projected meanwhile', async () => {
+    it('of the failure destination is reported, and no run counts as projected', async () => {
       poller.pool().details = succeeded(START, END);
       poller.stream.failure = unreadable('not-authorized');
       expect(await pollAfter()).toMatchObject({ failures: [{ condition: 'not-authorized' }] });
       expect(await runs()).toMatchObject([{ completeness: 'waiting' }]);
     });
 
-    it('that nobody foresaw is thrown once the other pools were looked at', async () => {
+    it('that is unexpected is thrown after the other pools were polled', async () => {
       poller.pool().failure = new TypeError('a bug');
       poller.pools.set(OTHER_POOL, scriptedPool({ details: inProgress(START) }));
       await expect(poller.poll()).rejects.toThrow('a bug');
       expect(await runs(OTHER_POOL)).toMatchObject([{ status: 'IN_PROGRESS' }]);
     });
 
-    it('to know a configured pool is told like any other', async () => {
+    it('is reported if a configured pool is unknown', async () => {
       const outcome = await poller.poll({ identityPoolIds: [OTHER_POOL, POOL] });
       expect(outcome).toMatchObject({
         pools: 2,
@@ -505,11 +505,11 @@ describe('the poller of bulk publishes', () => {
     });
   });
 
-  describe('a pool that streams no more', () => {
+  describe('a pool that no longer streams', () => {
     const off = { isEnabled: false, streamName: 'cognito-sync', roleArn: null };
     const on = { ...off, isEnabled: true };
 
-    it('has a gap since it was last seen to stream, until it is seen to stream again', async () => {
+    it('has a gap from the last poll that saw it stream to the next one that does', async () => {
       await poller.poll();
       poller.clock.now += HOUR;
       await poller.poll();
@@ -529,7 +529,7 @@ describe('the poller of bulk publishes', () => {
       ]);
     });
 
-    it('is known to stream again by a bulk publish that began since', async () => {
+    it('has a gap that ends at the start of a later bulk publish', async () => {
       await poller.poll();
       poller.pool().streaming = off;
       await poller.poll();
@@ -541,7 +541,7 @@ describe('the poller of bulk publishes', () => {
       expect(await gaps()).toMatchObject([{ until: new Date(startedAt) }]);
     });
 
-    it('has a gap since before the poller was down', async () => {
+    it('has a gap since the last poll before a downtime of the poller', async () => {
       await poller.poll();
       const since = new Date(poller.clock.now);
       poller.clock.now += 3 * DAY;
@@ -550,7 +550,7 @@ describe('the poller of bulk publishes', () => {
       expect(await gaps()).toEqual([{ cause: 'streaming-off', since, until: null }]);
     });
 
-    it('has none where it was never seen to stream', async () => {
+    it('has no gap if it was never seen to stream', async () => {
       poller.pool().streaming = off;
       await poller.poll();
       poller.pool().streaming = on;
@@ -558,7 +558,7 @@ describe('the poller of bulk publishes', () => {
       expect(await gaps()).toEqual([]);
     });
 
-    it('has one where it streams to another stream, which is over at once', async () => {
+    it('has a gap that ends immediately if it changed its stream', async () => {
       await poller.poll();
       const since = new Date(poller.clock.now);
       poller.clock.now += HOUR;
@@ -567,7 +567,7 @@ describe('the poller of bulk publishes', () => {
       expect(await gaps()).toEqual([{ cause: 'streaming-off', since, until: new Date(poller.clock.now) }]);
     });
 
-    it('has none that ends before it began, where the clock is set back', async () => {
+    it('has no gap that ends before it starts, even if the clock is set back', async () => {
       await poller.poll();
       const since = new Date(poller.clock.now);
       poller.pool().streaming = off;
@@ -578,14 +578,14 @@ describe('the poller of bulk publishes', () => {
       expect(await gaps()).toEqual([{ cause: 'streaming-off', since, until: since }]);
     });
 
-    it('is no failure', async () => {
+    it('is not a failure', async () => {
       poller.pool().streaming = { isEnabled: false, streamName: null, roleArn: null };
       expect(await poller.poll()).toMatchObject({ failures: [], gaps: [] });
     });
   });
 
   describe('records that may have left the stream', () => {
-    it('are a gap of every pool on it since the last one that was projected, until it is projected again', async () => {
+    it('are a gap of each pool on it, from the last projected record until the next', async () => {
       poller.pools.set(OTHER_POOL, scriptedPool());
       poller.arrive(NEW_YEAR);
       await poller.project(1);
@@ -601,7 +601,7 @@ describe('the poller of bulk publishes', () => {
       expect([await gaps(), await gaps(OTHER_POOL)]).toEqual([[{ ...gap, until }], [{ ...gap, until }]]);
     });
 
-    it('are none where the stream keeps them longer', async () => {
+    it('are not a gap while the retention period has not passed', async () => {
       poller.stream.retentionMs = 7 * DAY;
       poller.arrive(NEW_YEAR);
       await poller.project(1);
@@ -610,7 +610,7 @@ describe('the poller of bulk publishes', () => {
       expect(await poller.poll()).toMatchObject({ gaps: [] });
     });
 
-    it('are none where nothing waits, nor when something comes after a quiet time', async () => {
+    it('are not a gap if no record waits, or one arrives after a quiet time', async () => {
       poller.arrive(NEW_YEAR);
       await poller.project(1);
       for (let quiet = 1; quiet <= 20; quiet += 1) {
@@ -624,21 +624,21 @@ describe('the poller of bulk publishes', () => {
       expect((await poller.poll()).gaps).toMatchObject([{ since: NEW_YEAR + 5 * DAY }]);
     });
 
-    describe('that was made anew', () => {
+    describe('that was recreated', () => {
       const LATER = NEW_YEAR + 2 * HOUR;
       beforeEach(async () => {
         poller.arrive(NEW_YEAR);
         await poller.project(1);
       });
-      const remake = () => {
+      const recreate = () => {
         poller.stream.createdAt = LATER;
         poller.clock.now = LATER + MINUTE;
       };
 
-      it('are a gap of every pool that streamed to it, once, though nothing waits now', async () => {
+      it('are one gap of each pool that streamed to it, even if no record waits now', async () => {
         poller.pools.set(OTHER_POOL, scriptedPool());
         await poller.poll();
-        remake();
+        recreate();
         const found = await poller.poll({ identityPoolIds: [POOL] });
         expect(found.gaps).toMatchObject([{ since: NEW_YEAR }, { since: NEW_YEAR }]);
         const gap = { cause: 'expired', since: new Date(NEW_YEAR), until: new Date(LATER + MINUTE) };
@@ -648,16 +648,16 @@ describe('the poller of bulk publishes', () => {
         expect((await poller.poll()).gaps).toEqual([]);
       });
 
-      it('are one where the new stream has not that shard', async () => {
-        remake();
+      it('are a gap if the new stream does not have the shard', async () => {
+        recreate();
         poller.shards.clear();
         expect((await poller.poll()).gaps).toHaveLength(1);
         expect((await poller.poll()).gaps).toEqual([]);
       });
 
-      it('are one where records of the new stream were projected before anybody looked', async () => {
+      it('are a gap if records of the new stream were projected before the next poll', async () => {
         await poller.poll();
-        remake();
+        recreate();
         poller.arrive(LATER + SECOND);
         await poller.project(2);
         expect((await poller.poll()).gaps).toMatchObject([{ since: NEW_YEAR }]);
@@ -665,14 +665,14 @@ describe('the poller of bulk publishes', () => {
       });
     });
 
-    it('are none on a stream that was made before it was projected', async () => {
+    it('are not a gap on a stream that was created before it was first projected', async () => {
       poller.stream.createdAt = NEW_YEAR - HOUR;
       poller.arrive(NEW_YEAR);
       await poller.project(1);
       expect((await poller.poll()).gaps).toEqual([]);
     });
 
-    it('are looked for once an hour, and not while the stream is projected', async () => {
+    it('are checked for once an hour, and not while the stream is being projected', async () => {
       poller.arrive(NEW_YEAR);
       await poller.project(1);
       for (let minute = 0; minute < 10; minute += 1) {
@@ -687,7 +687,7 @@ describe('the poller of bulk publishes', () => {
       expect(poller.opened).toHaveLength(2);
     });
 
-    it('are not asked for on shards that nobody follows, or that are gone', async () => {
+    it('are not checked for on shards that no longer exist or whose progress is unknown', async () => {
       poller.arrive(NEW_YEAR);
       await poller.project(1, SHARD, false);
       await poller.project(1, 'gone');
@@ -702,7 +702,7 @@ describe('the poller of bulk publishes', () => {
     const first = { policy: { kind: 'first' } } as const;
     const weekly = { policy: { kind: 'every', days: 7 } } as const;
 
-    it('starts nothing while it is off, nor of a pool that does not stream', async () => {
+    it('starts nothing while it is off, or for a pool that does not stream', async () => {
       await poller.poll();
       poller.pool().streaming = { isEnabled: false, streamName: null, roleArn: null };
       await poller.poll(first);
@@ -719,7 +719,7 @@ describe('the poller of bulk publishes', () => {
       expect(poller.starts).toEqual([POOL]);
     });
 
-    it('starts one when the last is some days old', async () => {
+    it('starts a bulk publish when the last one is the given number of days old', async () => {
       poller.pool().details = succeeded(START, END);
       poller.clock.now = END + 7 * DAY - 1;
       await poller.poll(weekly);
@@ -730,7 +730,7 @@ describe('the poller of bulk publishes', () => {
     });
 
     it.each(['in-progress', 'published-less-than-a-day-ago'] as const)(
-      'takes the answer %s for one',
+      'accepts the result %s as a start',
       async (start) => {
         poller.pool().start = start;
         expect(await poller.poll(first)).toMatchObject({
@@ -740,7 +740,7 @@ describe('the poller of bulk publishes', () => {
       },
     );
 
-    it('tries again after an hour, then two, when runs fail', async () => {
+    it('retries failed runs after one hour, then two, up to 24', async () => {
       const waits: number[] = [];
       for (let attempt = 1; attempt <= 7; attempt += 1) {
         poller.pool().details = failed(poller.clock.now);
@@ -763,43 +763,43 @@ describe('the poller of bulk publishes', () => {
       poller.pools.clear();
       for (const id of ids) poller.pools.set(id, scriptedPool());
     });
-    /** A service that takes a second for a pool. */
-    const slowly = () => {
-      const asked: string[] = [];
+    /** Lets the service take a second for each pool. Records the polled pools. */
+    const slowDown = () => {
+      const polled: string[] = [];
       for (const id of ids) {
         const { streaming } = poller.pool(id);
         Object.defineProperty(poller.pool(id), 'streaming', {
           get() {
-            asked.push(id);
+            polled.push(id);
             poller.clock.now += SECOND;
             return streaming;
           },
         });
       }
-      return asked;
+      return polled;
     };
 
-    it('that there is no time for are told, and come first the next time', async () => {
-      const asked = slowly();
+    it('are reported if the time runs out, and come first in the next poll', async () => {
+      const polled = slowDown();
       const { notReached } = await poller.poll({ timeBudgetMs: 3 * SECOND });
-      expect(asked).toEqual(ids.slice(0, 2));
+      expect(polled).toEqual(ids.slice(0, 2));
       expect(notReached).toEqual(ids.slice(2));
-      asked.length = 0;
+      polled.length = 0;
       await poller.poll({ timeBudgetMs: 3 * SECOND, first: notReached });
-      expect(asked).toEqual(ids.slice(2, 4));
-      asked.length = 0;
-      // A process that was not there before knows when each was seen.
+      expect(polled).toEqual(ids.slice(2, 4));
+      polled.length = 0;
+      // A new process knows from the database when each pool was polled.
       await poller.poll({ timeBudgetMs: 3 * SECOND });
-      expect(asked).toEqual([ids[4], ids[0]]);
+      expect(polled).toEqual([ids[4], ids[0]]);
     });
 
-    it('are looked at once each, however often they are named', async () => {
-      const asked = slowly();
+    it('are polled once each, however often they are named', async () => {
+      const polled = slowDown();
       await poller.poll({ identityPoolIds: [...ids, ...ids] });
-      expect(asked).toEqual(ids);
+      expect(polled).toEqual(ids);
     });
 
-    it('that have runs on one stream have it read once', async () => {
+    it('with runs on the same stream cause one read of it', async () => {
       for (const id of ids) poller.pool(id).details = succeeded(START, END);
       const outcome = await pollAfter();
       expect(outcome.transitions.filter(({ to }) => to === 'projected')).toHaveLength(5);

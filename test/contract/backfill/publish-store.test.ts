@@ -36,7 +36,7 @@ const RUN: OpenRun = {
   shards: { kind: 'behind', mark: 'mark' },
 };
 
-describe.each(DATABASES)('what the poller keeps on $name', ({ open }) => {
+describe.each(DATABASES)('the publish store on $name', ({ open }) => {
   let database: Database;
   let store: PublishStore;
   beforeAll(async () => {
@@ -46,19 +46,19 @@ describe.each(DATABASES)('what the poller keeps on $name', ({ open }) => {
   afterAll(() => database.close());
   beforeEach(() => forgetPublishes(database));
 
-  it('has the runs of a pool, newest first, as they were saved last', async () => {
-    const nothing = { streamName: null, completedAt: null, failureMessage: null, unmovedSince: null };
-    const bare = failed({ ...FACTS, ...nothing, startedAt: 1 });
-    await store.saveRun(bare);
+  it('returns the runs of a pool as they were last saved, newest first', async () => {
+    const unset = { streamName: null, completedAt: null, failureMessage: null, unmovedSince: null };
+    const minimal = failed({ ...FACTS, ...unset, startedAt: 1 });
+    await store.saveRun(minimal);
     await store.saveRun(RUN);
     await store.saveRun({ ...RUN, identityPoolId: OTHER_POOL });
-    expect(await store.readRuns(POOL)).toEqual([RUN, bare]);
+    expect(await store.readRuns(POOL)).toEqual([RUN, minimal]);
     const later = projected(RUN, NEW_YEAR + DAY);
     await store.saveRun(later);
-    expect(await store.readRuns(POOL)).toEqual([later, bare]);
+    expect(await store.readRuns(POOL)).toEqual([later, minimal]);
   });
 
-  it('keeps a run projected, whatever a slower poller writes after that', async () => {
+  it('keeps a run projected when a slower poller writes an earlier state', async () => {
     const later = projected(RUN, NEW_YEAR + DAY);
     await store.saveRun(later);
     await store.saveRun(publishing(FACTS));
@@ -66,11 +66,11 @@ describe.each(DATABASES)('what the poller keeps on $name', ({ open }) => {
   });
 
   it.each([
-    ['under way', publishing(FACTS), 'IN_PROGRESS', 'waiting', null],
+    ['that is in progress', publishing(FACTS), 'IN_PROGRESS', 'waiting', null],
     ['that has failed', failed(FACTS), 'FAILED', 'unknown', null],
-    ['whose end nobody saw', endedUnseen(FACTS, NEW_YEAR), 'UNSEEN', 'unknown', null],
-    ['that nobody has looked for', published(FACTS), 'SUCCEEDED', 'waiting', null],
-    ['of which shards are behind', RUN, 'SUCCEEDED', 'waiting', 'mark'],
+    ['whose end was not seen', endedUnseen(FACTS, NEW_YEAR), 'UNSEEN', 'unknown', null],
+    ['that was not evaluated yet', published(FACTS), 'SUCCEEDED', 'waiting', null],
+    ['whose shards are behind', RUN, 'SUCCEEDED', 'waiting', 'mark'],
     [
       'that has stalled',
       keepWaiting(RUN, 'a test', RUN.shards, NEW_YEAR + DAY),
@@ -79,16 +79,16 @@ describe.each(DATABASES)('what the poller keeps on $name', ({ open }) => {
       'mark',
     ],
     [
-      'whose events lie in quarantine',
+      'with events in quarantine',
       keepWaiting(RUN, 'a test', { kind: 'passed' }, NEW_YEAR),
       'SUCCEEDED',
       'waiting',
       'passed',
     ],
-    ['of which nobody can tell', cannotBeKnown(RUN, 'a test', NEW_YEAR), 'SUCCEEDED', 'unknown', 'mark'],
-    ['that the stream has lost', cannotBeFound(RUN, NEW_YEAR), 'SUCCEEDED', 'unknown', 'expired'],
+    ['that cannot be evaluated', cannotBeKnown(RUN, 'a test', NEW_YEAR), 'SUCCEEDED', 'unknown', 'mark'],
+    ['whose records have expired', cannotBeFound(RUN, NEW_YEAR), 'SUCCEEDED', 'unknown', 'expired'],
     ['that is projected', projected(RUN, NEW_YEAR), 'SUCCEEDED', 'projected', 'passed'],
-  ])('has a run %s as it was saved', async (_, run, status, completeness, mark) => {
+  ])('returns a run %s as it was saved', async (_, run, status, completeness, mark) => {
     await store.saveRun(run);
     const { rows } = await database.query(
       'SELECT status, completeness, position_mark FROM projection.bulk_publishes',
@@ -97,7 +97,7 @@ describe.each(DATABASES)('what the poller keeps on $name', ({ open }) => {
     expect(await store.readRuns(POOL)).toEqual([run]);
   });
 
-  it('shows runs and gaps to people with their times', async () => {
+  it('shows runs and gaps with their times in the views', async () => {
     await store.saveRun({ ...RUN, startedAt: NEW_YEAR + 7 });
     await store.openGap({ identityPoolId: POOL, since: NEW_YEAR + 7, cause: 'expired', until: null });
     const runs = await database.query('SELECT * FROM query.bulk_publishes');
@@ -118,7 +118,7 @@ describe.each(DATABASES)('what the poller keeps on $name', ({ open }) => {
     expect(gaps.rows).toEqual([{ since: new Date(NEW_YEAR + 7), until: null, mended_at: null }]);
   });
 
-  it('has where each pool was seen to stream to, last', async () => {
+  it('returns the last known streaming settings of each pool', async () => {
     const seen = { identityPoolId: POOL, streamName: 'cognito-sync', isEnabled: true, checkedAt: NEW_YEAR };
     await store.keepSeen(seen);
     await store.keepSeen({ ...seen, streamName: null, isEnabled: false, checkedAt: NEW_YEAR - DAY });
@@ -130,7 +130,7 @@ describe.each(DATABASES)('what the poller keeps on $name', ({ open }) => {
     ]);
   });
 
-  it('ends the gaps of a cause that go on, and keeps none twice', async () => {
+  it('ends the open gaps of a cause, and stores no gap twice', async () => {
     const gap = { identityPoolId: POOL, since: NEW_YEAR, cause: 'streaming-off', until: null } as const;
     await store.openGap(gap);
     await store.openGap({ ...gap, until: NEW_YEAR + 1 });
@@ -150,7 +150,7 @@ describe.each(DATABASES)('what the poller keeps on $name', ({ open }) => {
     expect(await store.countUnrepairedGaps()).toBe(2);
   });
 
-  it('knows which objects of a failure destination were redriven', async () => {
+  it('returns which objects of a failure destination were redriven', async () => {
     const redriven = createRedrivenObjects(database);
     await redriven.keep('a', NEW_YEAR);
     await redriven.keep('a', NEW_YEAR + 1);

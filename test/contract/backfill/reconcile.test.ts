@@ -71,27 +71,28 @@ describe('reconcile', () => {
         'SELECT record_key, record_value, last_modified_ms, sync_count FROM projection.records ORDER BY 1',
       )
     ).rows;
-  /** As many identities with one dataset each, all of which changed unseen. */
+  /** Creates identities with one dataset each, whose last change was not projected. */
   const fill = async (count: number) => {
     for (let index = 0; index < count; index += 1) {
       await project(game(identity(index)).update({ a: 'seen' }));
       game(identity(index)).update({ a: 'unseen' });
     }
   };
-  const failing = (which: string, times: number, error: unknown): ListingService['api'] => {
+  /** Creates an API whose listings of one identity fail this many times. */
+  const failing = (failingIdentity: string, times: number, error: unknown): ListingService['api'] => {
     let left = times;
     return {
       ...service.api,
       listRecords: async (dataset) => {
-        const answer = await service.api.listRecords(dataset);
-        if (dataset.identityId !== which || left === 0) return answer;
+        const listed = await service.api.listRecords(dataset);
+        if (dataset.identityId !== failingIdentity || left === 0) return listed;
         left -= 1;
         throw error;
       },
     };
   };
 
-  it('changes nothing where nothing differs', async () => {
+  it('changes nothing if nothing differs', async () => {
     await project(
       game().update({ a: '1', b: null }),
       service.dataset(IDENTITY, 'settings').update({ c: '2' }),
@@ -112,7 +113,7 @@ describe('reconcile', () => {
     expect(await everything()).toEqual(before);
   });
 
-  it('mends a record that was written, and one that was removed, with their own versions', async () => {
+  it('repairs a written and a removed record, with the versions from the service', async () => {
     await project(game().update({ a: '1', b: '1' }));
     game().update({ a: '2' });
     game().update({ b: null });
@@ -124,7 +125,7 @@ describe('reconcile', () => {
     expect(await live()).toEqual(service.live());
   });
 
-  it('mends a dataset that was removed, at the newest version that it had here', async () => {
+  it('repairs a removed dataset, at the newest version that the query store has', async () => {
     await project(game().update({ a: '1' }), game().update({ b: '1' }));
     const removal = game().remove();
     expect(await run()).toMatchObject({ repaired: 1 });
@@ -134,34 +135,34 @@ describe('reconcile', () => {
     const stored = await database.query('SELECT removed_ms, removed_sync_count FROM projection.datasets');
     expect(stored.rows).toEqual([{ removed_ms: NEW_YEAR + 2, removed_sync_count: 2 }]);
 
-    await project(game().update({ a: 'anew' }), removal);
+    await project(game().update({ a: 'again' }), removal);
     expect(await live()).toEqual(service.live());
   });
 
-  it('removes with a dataset what is newer here than its own row, too', async () => {
+  it('removes records of a removed dataset even if they are newer than its row', async () => {
     await project(game().update({ a: '1' }));
     game().remove();
-    // As after a batch of which one of two writes has not come yet.
+    // Simulates a batch of which one of two writes has not been committed yet.
     await database.query('UPDATE projection.datasets SET last_modified_ms = 1, sync_count = 0');
     expect(await run()).toMatchObject({ repaired: 1 });
     expect(await live()).toEqual({});
   });
 
-  it('mends a record of a dataset that was removed and made anew without it, just above the version it had', async () => {
+  it('removes a record that a recreated dataset lacks, just above its stored version', async () => {
     await project(game().update({ a: '1', b: '1' }));
     const removal = game().remove();
-    const anew = game().update({ a: '2' });
+    const recreated = game().update({ a: '2' });
     expect(await run()).toMatchObject({ repaired: 1 });
     expect(await storedRecords()).toEqual([
       { record_key: 'a', record_value: '2', last_modified_ms: NEW_YEAR + 3, sync_count: 3 },
       { record_key: 'b', record_value: null, last_modified_ms: NEW_YEAR + 1, sync_count: 3 },
     ]);
     const again = game().update({ b: 'again' });
-    await project(again, anew, removal);
+    await project(again, recreated, removal);
     expect(await live()).toEqual(service.live());
   });
 
-  it('sees to it that such a record goes where counts have started again', async () => {
+  it('removes such a record even if the sync counts started again', async () => {
     for (const value of ['1', '2', '3']) await project(game().update({ a: value }));
     game().remove(true);
     game().update({ b: '1' });
@@ -169,27 +170,27 @@ describe('reconcile', () => {
     expect(await live()).toEqual(service.live());
   });
 
-  it('mends a dataset that is removed here and was made anew', async () => {
+  it('repairs a dataset that is removed in the query store and was recreated', async () => {
     await project(game().update({ a: '1' }), game().remove());
     game().update({ b: '2' });
     expect(await run()).toMatchObject({ repaired: 1 });
     expect(await live()).toEqual(service.live());
   });
 
-  it('does not ask for a dataset that is removed here and there', async () => {
+  it('does not list the records of a dataset that is removed in both', async () => {
     await project(game().update({ a: '1' }), game().remove());
     expect(await run()).toMatchObject({ compared: 1, repaired: 0 });
     expect(service.calls).toEqual(['readStreaming', 'listDatasets']);
   });
 
-  it('finds a dataset that it has never heard of, of an identity that it knows', async () => {
+  it('adds an unknown dataset of a known identity', async () => {
     await project(game().update({ a: '1' }));
     service.dataset(IDENTITY, 'another').update({ b: '2' });
     expect(await run()).toMatchObject({ compared: 2, repaired: 1, total: 2 });
     expect(await live()).toEqual(service.live());
   });
 
-  it('leaves other pools alone', async () => {
+  it('does not change other pools', async () => {
     await project(game().update({ a: '1' }));
     await database.query('UPDATE projection.datasets SET identity_pool_id = $1', [OTHER_POOL]);
     game().remove();
@@ -197,7 +198,7 @@ describe('reconcile', () => {
     expect(await live()).not.toEqual({});
   });
 
-  it('removes nothing where the service does not know the pool', async () => {
+  it('removes nothing if the service does not know the pool', async () => {
     await project(game().update({ a: '1' }));
     await database.query('UPDATE projection.datasets SET identity_pool_id = $1', [OTHER_POOL]);
     const before = await everything();
@@ -210,7 +211,7 @@ describe('reconcile', () => {
     expect((await database.query('SELECT 1 FROM projection.reconciliations')).rows).toEqual([]);
   });
 
-  it('says where the pool does not stream', async () => {
+  it('reports that the pool does not stream', async () => {
     const readStreaming = async () => ({ isEnabled: false, streamName: null, roleArn: null });
     expect(await run({}, { api: { ...service.api, readStreaming } })).toMatchObject({
       end: 'finished',
@@ -218,7 +219,7 @@ describe('reconcile', () => {
     });
   });
 
-  it('takes no record for removed that was written while its dataset was listed', async () => {
+  it('keeps a record that was written while its dataset was listed', async () => {
     await project(game().update({ a: '1', b: '1' }));
     let listings = 0;
     const listRecords = async (): Promise<RemoteDataset> => {
@@ -226,7 +227,7 @@ describe('reconcile', () => {
       const listed = await service.api.listRecords(dataset);
       listings += 1;
       if (listings > 1) return listed;
-      // It was on the second page, and is newer than the first when that is read.
+      // The record was on the second page, and was written after the first page was read.
       game().update({ b: '2' });
       return { ...listed, records: listed.records.filter(({ key }) => key !== 'b') };
     };
@@ -238,7 +239,7 @@ describe('reconcile', () => {
     expect(await live()).toEqual(service.live());
   });
 
-  it('takes nothing for removed that was written since its dataset was listed', async () => {
+  it('keeps a record that was written after its dataset was listed', async () => {
     await project(game().update({ a: '1' }));
     const listRecords: ListingService['api']['listRecords'] = async (dataset) => {
       const listed = await service.api.listRecords(dataset);
@@ -252,7 +253,7 @@ describe('reconcile', () => {
     expect(await live()).toEqual(service.live());
   });
 
-  it('leaves a dataset as it is that never stands still, and says so', async () => {
+  it('skips and reports a dataset that keeps changing', async () => {
     await project(game().update({ a: '1', b: '1' }));
     let syncCount = 1;
     const listRecords = async (): Promise<RemoteDataset> => {
@@ -272,7 +273,7 @@ describe('reconcile', () => {
     expect(await everything()).toEqual(before);
   });
 
-  it('leaves out records that no SQL text can hold, and mends the others', async () => {
+  it('leaves out records that SQL text cannot store, and repairs the others', async () => {
     await project(game().update({ a: '1' }));
     game().update({ a: '2', 'b\0': '2', c: 'half \ud800', d: '2' });
     expect(await run()).toMatchObject({ end: 'finished', repaired: 1, leftOut: 2 });
@@ -282,7 +283,7 @@ describe('reconcile', () => {
   it.each([
     ['refused', new SyncClientError('refused', 'the name is too long')],
     ['value-refused', new ValueRefusedError('the database refused a value')],
-  ])('leaves a dataset as it is that is %s, and goes on', async (reason, error) => {
+  ])('skips and reports a dataset with the error "%s", and continues', async (reason, error) => {
     await fill(3);
     const skipped: unknown[] = [];
     const onSkipped: ReconcileOptions['onSkipped'] = ({ identityId }, why) => skipped.push([identityId, why]);
@@ -291,7 +292,7 @@ describe('reconcile', () => {
     expect(skipped).toEqual([[identity(1), reason]]);
   });
 
-  it('goes on where it was stopped, between datasets', async () => {
+  it('resumes between datasets after a stop', async () => {
     await fill(4);
     const stop = new AbortController();
     const onProgress = ({ compared }: { compared: number }) => compared === 2 && stop.abort();
@@ -313,7 +314,7 @@ describe('reconcile', () => {
     expect(await live()).toEqual(service.live());
   });
 
-  it('goes on in the middle of an identity', async () => {
+  it('resumes in the middle of an identity', async () => {
     for (const name of ['c', 'a', 'b']) {
       await project(service.dataset(IDENTITY, name).update({ k: '1' }));
       service.dataset(IDENTITY, name).remove();
@@ -326,7 +327,7 @@ describe('reconcile', () => {
     expect(service.calls).toEqual(['readStreaming', 'listDatasets', 'listRecords c']);
   });
 
-  it('begins anew where it is told to, and after it was finished', async () => {
+  it('starts again on request, and after it finished', async () => {
     await fill(2);
     const unavailable = failing(identity(1), 99, new SyncClientError('not-authorized', 'no'));
     expect(await run({}, { api: unavailable })).toMatchObject({
@@ -345,14 +346,14 @@ describe('reconcile', () => {
     expect(await run()).toMatchObject({ end: 'finished', compared: 2, repaired: 0 });
   });
 
-  it('keeps what was done where the database fails, and rejects', async () => {
+  it('rejects on an unexpected error, and keeps its progress', async () => {
     await fill(3);
     const broken = failing(identity(1), 1, new Error('no connection'));
     await expect(run({}, { api: broken })).rejects.toThrow('no connection');
     expect(await run()).toMatchObject({ end: 'finished', compared: 3, repaired: 3 });
   });
 
-  it('is not led astray by another one that was begun since', async () => {
+  it('is not affected by a reconciliation that started later', async () => {
     await fill(3);
     let isFirst = true;
     const api: ListingService['api'] = {
@@ -372,11 +373,11 @@ describe('reconcile', () => {
     expect(rows).toEqual([{ compared: 0, finished_ms: null }]);
   });
 
-  it('waits longer and longer for a service that has no answer, then ends and can be called again', async () => {
+  it('retries a throttled call with growing pauses, then ends, and can be resumed', async () => {
     await fill(1);
     const throttled = new SyncClientError('throttled', 'slow down');
-    const patient = await run({}, { api: failing(identity(0), 6, throttled) });
-    expect(patient).toMatchObject({ end: 'finished', repaired: 1 });
+    const retried = await run({}, { api: failing(identity(0), 6, throttled) });
+    expect(retried).toMatchObject({ end: 'finished', repaired: 1 });
     expect(slept.filter((ms) => ms >= 1_000)).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 32_000]);
     game(identity(0)).update({ a: 'again' });
     expect(await run({}, { api: failing(identity(0), 7, throttled) })).toMatchObject({
@@ -387,7 +388,7 @@ describe('reconcile', () => {
     expect(await run()).toMatchObject({ end: 'finished', repaired: 1 });
   });
 
-  it('waits for nothing any more once it is stopped', async () => {
+  it('does not retry after it was stopped', async () => {
     await fill(2);
     const stop = new AbortController();
     const sleep = async (ms: number) => {
@@ -399,18 +400,18 @@ describe('reconcile', () => {
     expect(service.calls.filter((call) => call === 'listRecords game')).toHaveLength(1);
   });
 
-  it('does not ask more often than it may, and is not held up by a clock that is set back', async () => {
+  it('respects the rate limit, and does not wait for a clock that was set back', async () => {
     await fill(10);
-    const asked: number[] = [];
+    const calledAt: number[] = [];
     const api: ListingService['api'] = {
       ...service.api,
       listRecords: (dataset) => {
-        asked.push(clock);
+        calledAt.push(clock);
         return service.api.listRecords(dataset);
       },
     };
     await run({}, { api, maxCallsPerSecond: 4 });
-    const pauses = asked.slice(1).map((time, index) => time - (asked[index] ?? 0));
+    const pauses = calledAt.slice(1).map((time, index) => time - (calledAt[index] ?? 0));
     expect(new Set(pauses)).toEqual(new Set([500]));
 
     slept = [];
@@ -425,7 +426,7 @@ describe('reconcile', () => {
     expect(Math.max(...slept)).toBe(100);
   });
 
-  it('mends the gaps that were over when it began, of this pool alone', async () => {
+  it('marks the gaps of its pool that ended before it started as repaired', async () => {
     const gap = (pool: string, since: number, until: number | null) =>
       database.query(
         "INSERT INTO projection.gaps (identity_pool_id, since_ms, cause, until_ms) VALUES ($1, $2, 'streaming-off', $3)",
@@ -444,19 +445,19 @@ describe('reconcile', () => {
       gapsMended: 0,
     });
     clock += 10;
-    const mendedAt = clock + 200;
+    const repairedAt = clock + 200;
     expect(await run()).toMatchObject({ end: 'finished', gapsMended: 2 });
     const { rows } = await database.query<Record<string, unknown>>(
       'SELECT identity_pool_id, since_ms, mended_ms FROM projection.gaps WHERE mended_ms IS NOT NULL ORDER BY 2',
     );
     expect(rows).toEqual([
-      { identity_pool_id: POOL, since_ms: 1, mended_ms: mendedAt },
-      { identity_pool_id: POOL, since_ms: 2, mended_ms: mendedAt },
+      { identity_pool_id: POOL, since_ms: 1, mended_ms: repairedAt },
+      { identity_pool_id: POOL, since_ms: 2, mended_ms: repairedAt },
     ]);
     expect(await run()).toMatchObject({ gapsMended: 1 });
   });
 
-  it('goes through more identities than it reads at once', async () => {
+  it('covers more identities than one page', async () => {
     const { api, dataset } = service;
     await Promise.all(
       Array.from({ length: 230 }, (_, index) => project(dataset(identity(index), 'game').update({ a: '1' }))),

@@ -48,7 +48,7 @@ describe.each(DATABASES)('the command status on $name', ({ open }) => {
       checkedAt: NOW - HOUR_MS,
     });
     await store.openGap({ identityPoolId: POOL, since: NOW - 9, cause: 'expired', until: NOW - 8 });
-    // Mended long ago.
+    // A gap that was repaired long ago.
     await store.openGap({ identityPoolId: POOL, since: 1, cause: 'expired', until: 2 });
     await database.query('UPDATE projection.gaps SET mended_ms = 3 WHERE since_ms = 1');
     await database.query(
@@ -96,7 +96,7 @@ describe.each(DATABASES)('the command status on $name', ({ open }) => {
     return { lines, ...outcome };
   }
 
-  it('tells what service, stream and store say, and writes nothing', async () => {
+  it('reports the state of service, stream and query store, and writes nothing', async () => {
     const { lines } = await status(['--json'], SERVICE);
     const report = JSON.parse(lines[0] ?? '');
     expect(report).toMatchObject({
@@ -108,7 +108,7 @@ describe.each(DATABASES)('the command status on $name', ({ open }) => {
           lastBulkPublish: { status: 'IN_PROGRESS', completeness: 'waiting' },
           gaps: [
             { cause: 'expired', since: new Date(NOW - 9).toISOString() },
-            // Which the poller has yet to see: it is another stream now.
+            // The poller has not seen this gap yet: the pool now uses another stream.
             {
               cause: 'streaming-off',
               since: new Date(NOW - HOUR_MS).toISOString(),
@@ -137,16 +137,16 @@ describe.each(DATABASES)('the command status on $name', ({ open }) => {
     expect(rows).toEqual([]);
   });
 
-  it('is of one pool where one is named, and fails where something is to be looked at', async () => {
+  it('reports one pool with --pool, and fails with --check if something needs attention', async () => {
     const named = await status(['--pool', OTHER, '--check'], SERVICE);
     expect(named.lines[0]).toBe(OTHER);
     expect(named.lines).not.toContain(POOL);
-    // What lies in quarantine may be anybody's.
+    // An event of an unknown pool in quarantine may belong to any pool.
     expect(named).toMatchObject({ exitCode: 1, error: '1 item needs attention' });
     expect((await status(['--pool', OTHER], SERVICE)).exitCode).toBe(0);
   });
 
-  it('tells of one pool what it cannot tell of another, and of a stream that is not there', async () => {
+  it('reports the other pools if one cannot be read, and a stream that does not exist', async () => {
     const service = operatedService({
       ...SERVICE,
       settings: {
@@ -171,7 +171,7 @@ describe.each(DATABASES)('the command status on $name', ({ open }) => {
     expect(lines.join('\n')).toContain('projected up to the events that arrived at 2026-01-01T23:59:55Z');
   });
 
-  it('fails for a pool that is named and not there, or whose service names none', async () => {
+  it('fails for an unknown pool, but only warns if the service cannot be reached', async () => {
     const read = () => Promise.reject(new SyncClientError('not-found', 'none'));
     const gone = operatedService({ ...SERVICE, settings: { ...SERVICE.settings, read } });
     expect(await status(['--pool', OTHER], gone)).toMatchObject({

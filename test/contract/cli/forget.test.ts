@@ -23,17 +23,17 @@ import {
   wireEvent,
 } from '../../fixtures/sync/stream-events.ts';
 
-const SOMEONE = 'us-east-1:bbbbbbbb-0000-4000-8000-000000000002';
+const OTHER_IDENTITY = 'us-east-1:bbbbbbbb-0000-4000-8000-000000000002';
 const NOT_KNOWN = {
   exitCode: 1,
   lines: [],
   error: `neither the service nor the query store knows the pool ${POOL}; nothing was erased`,
 };
-const NOTHING_THERE = '  the query store held no data of this identity';
+const NOTHING_STORED = '  the query store held no data of this identity';
 const base = operatedService({});
 
-/** A service that has the pool, which does not stream. */
-const knowing: CommandDeps['openService'] = async () => {
+/** Opens a service that knows the pool. The pool does not stream. */
+const withPool: CommandDeps['openService'] = async () => {
   const readStreaming = async () => ({ isEnabled: false, streamName: null, roleArn: null });
   return operatedService({ api: { ...base.api, readStreaming, listDatasets: async () => [] } });
 };
@@ -60,7 +60,7 @@ describe('the command forget', () => {
 
   const project = async (...deliveries: Delivery[]) =>
     projectBatch(createQueryStore(database), await readDeliveries(deliveries));
-  /** What the command prints, and how it ends. */
+  /** Returns the output and the outcome of the command. */
   async function forget(openService: CommandDeps['openService'], ...more: string[]) {
     const lines: string[] = [];
     const deps = commandDeps({
@@ -76,37 +76,37 @@ describe('the command forget', () => {
     return { lines, ...outcome };
   }
 
-  it('refuses a pool that neither the service nor the query store knows, with no receipt', async () => {
+  it('rejects a pool that neither the service nor the query store knows, without a receipt', async () => {
     expect(await forget(refusing('not-found'))).toEqual(NOT_KNOWN);
     expect(await forget(refusing('not-found'), '--json')).toEqual(NOT_KNOWN);
   });
 
-  it('goes on with a pool of which the query store has something, though the service has it no more', async () => {
-    await project(deliver(toBytes(wireEvent({ identityId: SOMEONE }))));
+  it('continues if only the query store has data of the pool', async () => {
+    await project(deliver(toBytes(wireEvent({ identityId: OTHER_IDENTITY }))));
     const { exitCode, lines } = await forget(refusing('not-found'));
     expect(exitCode).toBe(0);
-    expect(lines[1]).toBe(NOTHING_THERE);
+    expect(lines[1]).toBe(NOTHING_STORED);
   });
 
-  it('goes on with a pool that was seen to stream once', async () => {
+  it('continues if the pool was seen to stream before', async () => {
     const seen = { identityPoolId: POOL, streamName: 'cognito-sync', isEnabled: true, checkedAt: NEW_YEAR };
     await createPublishStore(database).keepSeen(seen);
     expect(await forget(refusing('not-found'))).toMatchObject({ exitCode: 0 });
   });
 
-  it('goes on with a pool that was reconciled once', async () => {
+  it('continues if the pool was reconciled before', async () => {
     await createReconcileStore(database).beginReconciliation(POOL, NEW_YEAR, { restart: false });
     expect(await forget(refusing('not-found'))).toMatchObject({ exitCode: 0 });
   });
 
-  it('gives the receipt of what it erased, also where that was the last that was known of the pool', async () => {
+  it('prints a receipt even if it erased the last data of the pool', async () => {
     await project(deliver(toBytes(wireEvent())));
     const { exitCode, lines } = await forget(refusing('not-found'));
     expect(exitCode).toBe(0);
     expect(lines[1]).toMatch(/^ {2}erased: 1 dataset, /);
   });
 
-  it('erases what names the person in quarantine, where nothing tells the pool', async () => {
+  it('erases quarantined events that name the identity even if their pool is unknown', async () => {
     await project(deliver(Buffer.from(`no event, of ${IDENTITY}`)));
     const { exitCode, lines } = await forget(refusing('not-found'));
     expect(exitCode).toBe(0);
@@ -114,21 +114,21 @@ describe('the command forget', () => {
     expect(await forget(refusing('not-found'))).toEqual(NOT_KNOWN);
   });
 
-  it('says that nothing of the person was there, where the pool is known', async () => {
-    const { exitCode, lines } = await forget(knowing);
+  it('reports that no data was stored if the pool is known', async () => {
+    const { exitCode, lines } = await forget(withPool);
     expect(exitCode).toBe(0);
-    expect(lines[1]).toBe(NOTHING_THERE);
+    expect(lines[1]).toBe(NOTHING_STORED);
   });
 
   it.each<SyncClientCondition>(['not-authorized', 'credentials', 'throttled', 'unavailable', 'refused'])(
-    'goes on where the service does not tell whether it knows the pool: %s',
+    'continues if the service does not return whether it knows the pool: %s',
     async (condition) => {
       expect(await forget(refusing(condition))).toMatchObject({ exitCode: 0 });
     },
   );
 
-  it('goes on where nobody said where the service is', async () => {
-    const nowhere = () => Promise.reject(new SetupError('there is none'));
-    expect(await forget(nowhere)).toMatchObject({ exitCode: 0 });
+  it('continues if no service is configured', async () => {
+    const noService = () => Promise.reject(new SetupError('there is none'));
+    expect(await forget(noService)).toMatchObject({ exitCode: 0 });
   });
 });

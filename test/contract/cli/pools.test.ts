@@ -17,7 +17,7 @@ describe('the command pools', () => {
   });
   afterAll(() => database.close());
 
-  /** What the command prints. */
+  /** Returns the output of the command. */
   async function pools(...args: string[]): Promise<string[]> {
     const lines: string[] = [];
     const print = (line: string) => lines.push(line);
@@ -25,7 +25,7 @@ describe('the command pools', () => {
     return lines;
   }
 
-  it('makes pools that can be written to, and lists them', async () => {
+  it('creates pools that accept writes, and lists them', async () => {
     expect(await pools()).toEqual(['There are no identity pools.']);
     expect(await pools('add', POOL)).toEqual([`${POOL}: created, streaming ENABLED on cognito-sync`]);
     expect(await pools('add', '--stream', 'other', 'eu-west-1:0')).toEqual([
@@ -58,7 +58,7 @@ describe('the command pools', () => {
     ]);
   });
 
-  it('makes a pool of an id whose pool is deleted when nothing of that is left, and says so until then', async () => {
+  it('rejects the id of a deleted pool until the data of that pool is gone', async () => {
     const id = 'eu-west-1:2';
     await pools('add', id, '--stream', 'other');
     await database.query('INSERT INTO identity.logins VALUES (gen_random_uuid(), $1, $2, $2, $2, 0)', [

@@ -46,7 +46,7 @@ describe('the command redrive', () => {
   });
   afterEach(() => rm(directory, { recursive: true, force: true }));
 
-  /** What the command prints, without the directory, and how it ends. */
+  /** Returns the outcome of the command and its output, with paths relative to the directory. */
   async function redrive(args: string[], fetchPayload: FetchPayload = noPayloads, now = () => NEW_YEAR) {
     const lines: string[] = [];
     const print = (line: string) => lines.push(line.replaceAll(`${directory}/`, ''));
@@ -63,7 +63,7 @@ describe('the command redrive', () => {
       (row) => row.record_key,
     );
 
-  it('says which object it cannot read or keep, goes on with the next, and ends with 1', async () => {
+  it('reports each object that it cannot read or store, continues, and exits with 1', async () => {
     await symlink('nowhere', join(directory, '1 link'));
     await write('2 in the far future', failureObject({ ...inline('far'), position: farFuture() }));
     await write('3 not ours', '{}');
@@ -80,7 +80,7 @@ describe('the command redrive', () => {
     expect(await keys()).toEqual(['good']);
   });
 
-  it('reads files behind links, and nothing behind links to directories', async () => {
+  it('follows links to files, but not to directories', async () => {
     const elsewhere = await mkdtemp(join(tmpdir(), 'elsewhere-'));
     await writeFile(join(elsewhere, 'object'), failureObject(inline('linked')));
     await symlink(join(elsewhere, 'object'), join(directory, 'file'));
@@ -92,7 +92,7 @@ describe('the command redrive', () => {
     await rm(elsewhere, { recursive: true });
   });
 
-  it('ends with 1 where events are not to be had for now, once what can be done is done', async () => {
+  it('projects what it can, and exits with 1 if payloads are unavailable', async () => {
     await projectBatch(createQueryStore(database), await readDeliveries([offloaded('https://a/1')]));
     await write('object', failureObject(offloaded('https://a/2'), inline('there')));
     const unavailable: FetchPayload = () => Promise.reject(new PayloadUnavailableError('503'));
@@ -102,27 +102,28 @@ describe('the command redrive', () => {
     expect(await keys()).toEqual(['there']);
   });
 
-  it('names the way to settle what can never be projected, after which no bulk publish waits for it', async () => {
+  it('suggests --dismiss for unreadable events, after which no bulk publish waits for them', async () => {
     await projectBatch(createQueryStore(database), await readDeliveries([deliver(Buffer.from('garbage'))]));
     const { streamName } = inline('any').position;
     const range = { streamName, from: 0, to: NEW_YEAR * 2 };
     const quarantined = () => createPublishStore(database).countQuarantined(POOL, range);
-    const said = 'quarantine: 0 projected, 1 cannot be projected as they are (1 not-json; see docs/query.md)';
+    const summary =
+      'quarantine: 0 projected, 1 cannot be projected as they are (1 not-json; see docs/query.md)';
     expect(await redrive([])).toMatchObject({
       exitCode: 0,
-      lines: [said, expect.stringContaining('`redrive --dismiss` settles them')],
+      lines: [summary, expect.stringContaining('`redrive --dismiss` settles them')],
     });
     expect(await quarantined()).toBe(1);
     expect(await redrive(['--dismiss'])).toMatchObject({
       exitCode: 0,
-      lines: [said, expect.stringMatching(/^Dismissed: 1 event\. /)],
+      lines: [summary, expect.stringMatching(/^Dismissed: 1 event\. /)],
     });
     expect(await quarantined()).toBe(0);
     const nothing = { projected: 0, unavailable: 0, refused: {}, dismissed: 0 };
     expect((await redrive(['--dismiss', '--json'])).lines).toEqual([JSON.stringify({ quarantine: nothing })]);
   });
 
-  it('stops asking an origin that keeps silent, for the rest of the run, and asks the others', async () => {
+  it('skips an origin that keeps timing out for the rest of the run, and requests the others', async () => {
     const urls = Array.from({ length: 6 }, (_, index) => [
       `https://silent/${index}`,
       `https://well/${index}`,
@@ -133,29 +134,29 @@ describe('the command redrive', () => {
       await readDeliveries([...deliveries, deliver(toBytes(1))]),
     );
     for (const delivery of deliveries) await write(delivery.position.sequenceNumber, failureObject(delivery));
-    const asked: string[] = [];
+    const requested: string[] = [];
     const some: FetchPayload = async (url) => {
-      asked.push(url);
+      requested.push(url);
       if (url.startsWith('https://silent/')) throw new PayloadUnavailableError('timeout');
       return toBytes([wireRecord({ key: url })]);
     };
     for (const args of [[], ['--failures', directory]]) {
-      asked.length = 0;
+      requested.length = 0;
       expect(await redrive(args, some)).toMatchObject({
         exitCode: 1,
         error: '6 events were temporarily unavailable; run this again later',
       });
-      expect(asked.filter((url) => url.startsWith('https://silent/'))).toHaveLength(3);
-      expect(asked.filter((url) => url.startsWith('https://well/'))).toHaveLength(6);
+      expect(requested.filter((url) => url.startsWith('https://silent/'))).toHaveLength(3);
+      expect(requested.filter((url) => url.startsWith('https://well/'))).toHaveLength(6);
     }
   });
 
-  it('takes a refusal that was long in coming for silence, one that was not for an answer', async () => {
+  it('counts a slow refusal as a timeout, and a fast one as a response', async () => {
     const deliveries = Array.from({ length: 6 }, (_, index) => offloaded(`https://a/${index}`));
     await projectBatch(createQueryStore(database), await readDeliveries(deliveries));
-    for (const { tookMs, asked } of [
-      { tookMs: 15_000, asked: 3 },
-      { tookMs: 1_000, asked: 6 },
+    for (const { tookMs, requests } of [
+      { tookMs: 15_000, requests: 3 },
+      { tookMs: 1_000, requests: 6 },
     ]) {
       let time = 0;
       let count = 0;
@@ -165,7 +166,7 @@ describe('the command redrive', () => {
         return Promise.reject(new PayloadRefusedError('timeout, and the link has expired'));
       };
       await redrive([], refusing, () => time);
-      expect(count).toBe(asked);
+      expect(count).toBe(requests);
     }
   });
 });

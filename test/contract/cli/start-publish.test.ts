@@ -17,10 +17,10 @@ const DETAILS: PublishDetails = {
   failureMessage: null,
 };
 
-/** Asks a service that answers thus. */
+/** Runs the command against a service with these results. */
 async function start(
   database: Database,
-  answer: PublishStart,
+  result: PublishStart,
   { details = {}, isEnabled = true }: { details?: Partial<PublishDetails>; isEnabled?: boolean } = {},
 ) {
   const lines: string[] = [];
@@ -28,7 +28,7 @@ async function start(
     api: {
       ...operatedService({}).api,
       readStreaming: async () => ({ isEnabled, streamName: 'cognito-sync', roleArn: null }),
-      startPublish: async () => answer,
+      startPublish: async () => result,
       readPublishDetails: async () => ({ ...DETAILS, ...details }),
     },
   });
@@ -40,7 +40,7 @@ async function start(
   return { lines, ...outcome };
 }
 
-describe('starting a bulk publish', () => {
+describe('the command bulk-publish start', () => {
   let database: Database;
   beforeAll(async () => {
     database = await openDatabase();
@@ -48,7 +48,7 @@ describe('starting a bulk publish', () => {
   afterAll(() => database.close());
   beforeEach(() => forgetPublishes(database));
 
-  it('is done where one is under way by then, whoever started it', async () => {
+  it('succeeds if a bulk publish is in progress afterwards, even if it did not start it', async () => {
     expect(await start(database, 'started')).toEqual({
       exitCode: 0,
       lines: [`${POOL}: started at 2026-01-01T00:00:00Z`],
@@ -59,7 +59,7 @@ describe('starting a bulk publish', () => {
     });
   });
 
-  it('says when the next is allowed where the last is too young', async () => {
+  it('reports when the next one is allowed if the last is less than 24 hours old', async () => {
     const details = { status: 'SUCCEEDED' as const, completedAt: START + 60_000 };
     expect(await start(database, 'published-less-than-a-day-ago', { details })).toEqual({
       exitCode: 1,
@@ -69,14 +69,14 @@ describe('starting a bulk publish', () => {
     expect(await start(database, 'published-less-than-a-day-ago')).toMatchObject({ exitCode: 1 });
   });
 
-  it('is not asked for where the pool does not stream', async () => {
+  it('fails if the pool does not stream', async () => {
     expect(await start(database, 'started', { isEnabled: false })).toMatchObject({
       exitCode: 1,
       error: expect.stringContaining('does not stream'),
     });
   });
 
-  it('keeps the one that it started, with the stream that it goes to', async () => {
+  it('records the bulk publish that it started, with its stream', async () => {
     const runs = () => createPublishStore(database).readRuns(POOL);
     await start(database, 'published-less-than-a-day-ago');
     await start(database, 'in-progress');

@@ -18,7 +18,7 @@ async function numbers(database: Database): Promise<number[]> {
 }
 
 it.each(DATABASES)(
-  'a date is the same going in and coming out, of any year, on $name',
+  'returns dates of any year unchanged on $name',
   async ({ openEmpty }) => {
     const database = await openEmpty();
     const dates = [
@@ -44,7 +44,7 @@ describe.each(DATABASES)('a transaction on $name', ({ openEmpty }) => {
   afterAll(() => database.close());
   beforeEach(() => database.query('DELETE FROM numbers'));
 
-  it('is committed when its work resolves, and gives what that gives', async () => {
+  it('commits when its work resolves, and returns the result', async () => {
     const result = await database.transaction(async (transaction) => {
       await insert(transaction, 1);
       await insert(transaction, 2);
@@ -54,17 +54,17 @@ describe.each(DATABASES)('a transaction on $name', ({ openEmpty }) => {
     expect(await numbers(database)).toEqual([1, 2]);
   });
 
-  it('is taken back when its work rejects, with that error', async () => {
-    const mistake = new Error('of the work');
+  it('rolls back when its work rejects, and rejects with that error', async () => {
+    const workError = new Error('of the work');
     const transaction = database.transaction(async (on) => {
       await insert(on, 1);
-      throw mistake;
+      throw workError;
     });
-    await expect(transaction).rejects.toBe(mistake);
+    await expect(transaction).rejects.toBe(workError);
     expect(await numbers(database)).toEqual([]);
   });
 
-  it('is taken back when a statement failed, even if the work made nothing of it', async () => {
+  it('rolls back when a statement fails, even if the work ignores the error', async () => {
     const transaction = database.transaction(async (on) => {
       await insert(on, 1);
       await insert(on, 1).catch(() => undefined);
@@ -73,13 +73,13 @@ describe.each(DATABASES)('a transaction on $name', ({ openEmpty }) => {
     expect(await numbers(database)).toEqual([]);
   });
 
-  it('tells a value that can never be stored from other failures', async () => {
+  it('reports a value that can never be stored as ValueRefusedError', async () => {
     await expect(database.transaction((on) => on.query("SELECT 'x'::bigint"))).rejects.toThrow(
       ValueRefusedError,
     );
   });
 
-  it('takes no statements after its end', async () => {
+  it('rejects statements after its end', async () => {
     let late: Transaction | undefined;
     await database.transaction(async (transaction) => {
       late = transaction;
@@ -88,7 +88,7 @@ describe.each(DATABASES)('a transaction on $name', ({ openEmpty }) => {
     expect(await numbers(database)).toEqual([]);
   });
 
-  it('keeps the statements of others out', async () => {
+  it('does not include statements from outside it', async () => {
     const inside = Promise.withResolvers<void>();
     const transaction = database.transaction(async (on) => {
       await insert(on, 1);
@@ -103,7 +103,7 @@ describe.each(DATABASES)('a transaction on $name', ({ openEmpty }) => {
     expect(await numbers(database)).toEqual([2]);
   });
 
-  it('loses nothing where many run at once', async () => {
+  it('loses no update when many run concurrently', async () => {
     await insert(database, 0);
     await Promise.all(
       Array.from({ length: 12 }, () =>
@@ -137,7 +137,7 @@ describe.each([
     },
   },
 ])('a transaction that takes too long on $name', ({ open }) => {
-  it('is ended and taken back, and what comes after it runs', async () => {
+  it('is cancelled and rolled back, and later statements run', async () => {
     const { database, remove } = await open();
     try {
       await database.query('CREATE TABLE numbers (id bigint PRIMARY KEY)');
@@ -160,7 +160,7 @@ describe.each([
   });
 });
 
-it('a transaction that PostgreSQL takes back runs again as a whole', async () => {
+it('reruns an entire transaction when PostgreSQL reports a serialization failure', async () => {
   const database = openPg({ connectionString: await createEmptyPostgresDatabase() });
   try {
     await database.query('CREATE TABLE numbers (id bigint PRIMARY KEY)');
@@ -176,7 +176,7 @@ it('a transaction that PostgreSQL takes back runs again as a whole', async () =>
   }
 });
 
-it('a transaction whose connection breaks fails, and the next one gets another', async () => {
+it('fails a transaction whose connection breaks, and opens a new connection for the next one', async () => {
   const database = openPg({ connectionString: await createEmptyPostgresDatabase() });
   try {
     await database.query('CREATE TABLE numbers (id bigint PRIMARY KEY)');

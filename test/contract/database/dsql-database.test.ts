@@ -2,8 +2,8 @@ import { createServer, type Server, Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createDsqlPool, openDsql } from '../../../lib/database/drivers/dsql/open-dsql.ts';
 
-// No cluster can be had here, and the connector insists on TLS with a certificate that is trusted: these tests go as far
-// as the door.
+// No cluster is available here, and the connector requires TLS with a trusted certificate. These tests end at the TLS
+// handshake.
 const CLUSTER = { host: 'abc123.dsql.eu-west-1.on.aws', region: 'eu-west-1', user: 'admin' };
 const CREDENTIALS = {
   AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE',
@@ -20,7 +20,7 @@ afterEach(() => {
   process.env = before;
 });
 
-/** Whatever asks for the cluster reaches this server, which has no TLS. */
+/** Starts a server without TLS. Connections that use `stream` reach it instead of the cluster. */
 async function withoutTls(): Promise<{ server: Server; stream: () => Socket; received: () => string }> {
   const chunks: Buffer[] = [];
   const server = createServer((socket) => {
@@ -41,8 +41,8 @@ async function withoutTls(): Promise<{ server: Server; stream: () => Socket; rec
   return { server, stream: () => new Detour(), received: () => Buffer.concat(chunks).toString('latin1') };
 }
 
-describe('the pool of an Aurora DSQL cluster', () => {
-  it('is asked for over TLS that is verified, as admin, in the one database there is', () => {
+describe('the connection pool of an Aurora DSQL cluster', () => {
+  it('connects over verified TLS, as admin, to the only database', () => {
     const { options } = createDsqlPool({ ...CLUSTER, maxConnections: 3, statementTimeoutMs: 1_000 });
     expect(options).toMatchObject({
       host: CLUSTER.host,
@@ -55,18 +55,18 @@ describe('the pool of an Aurora DSQL cluster', () => {
     });
   });
 
-  it('sets nothing that a cluster refuses', () => {
+  it('sets no option that a cluster rejects', () => {
     const { options } = createDsqlPool(CLUSTER);
     expect(
       Object.keys(options).filter((name) => /statement_timeout|lock_timeout|^options$/.test(name)),
     ).toEqual([]);
   });
 
-  it('gives up its connections before the hour in which a cluster ends them', () => {
+  it('closes its connections before the cluster ends them after an hour', () => {
     expect(createDsqlPool(CLUSTER).options.maxLifetimeSeconds).toBeLessThan(3600);
   });
 
-  it('signs a token for the cluster and its region, and gives it to nobody without TLS', async () => {
+  it('signs a token for the cluster and its region, and never sends it without TLS', async () => {
     const { server, stream, received } = await withoutTls();
     const pool = createDsqlPool(CLUSTER, { stream });
     await expect(pool.connect()).rejects.toThrow('does not support SSL');
@@ -83,7 +83,7 @@ describe('the pool of an Aurora DSQL cluster', () => {
     server.close();
   });
 
-  it('is of another dialect', async () => {
+  it('uses the dialect "dsql"', async () => {
     const database = openDsql(CLUSTER);
     expect(database.dialect).toBe('dsql');
     await database.close();

@@ -15,20 +15,20 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-const jobsUnderWay = async () =>
+const runningJobs = async () =>
   (await server.query(`SELECT 1 FROM sys.jobs WHERE status <> 'completed'`)).rows.length;
 
 describe("migrations in Aurora DSQL's dialect", () => {
-  it('say nothing that it refuses, and are over when their indexes are built', async () => {
+  it('use only supported statements, and wait until their indexes are built', async () => {
     expect(await migrate(double.database)).toHaveLength(8);
     const indexes = double.statements.filter((sql) => sql.startsWith('CREATE INDEX'));
     expect(indexes.length).toBeGreaterThan(10);
     expect(indexes.every((sql) => sql.startsWith('CREATE INDEX ASYNC IF NOT EXISTS'))).toBe(true);
-    expect(await jobsUnderWay()).toBe(0);
+    expect(await runningJobs()).toBe(0);
     expect(await migrate(double.database)).toEqual([]);
   });
 
-  it('keep numbers of forty digits whole', async () => {
+  it('store numbers with 40 integer and 40 fractional digits', async () => {
     await migrate(double.database);
     const { rows } = await server.query(
       `SELECT numeric_precision, numeric_scale FROM information_schema.columns
@@ -37,7 +37,7 @@ describe("migrations in Aurora DSQL's dialect", () => {
     expect(rows).toEqual([{ numeric_precision: 80, numeric_scale: 40 }]);
   });
 
-  it('fail where an index cannot be built, by its name, and build it when they are run again', async () => {
+  it('name an index that cannot be built, and build it when they run again', async () => {
     double.unbuildable.add('records_by_projected_at');
     await expect(migrate(double.database)).rejects.toThrow(
       'migration 0001-query-store.sql failed: could not build the indexes projection.records_by_projected_at',
@@ -50,7 +50,7 @@ describe("migrations in Aurora DSQL's dialect", () => {
     expect(rows).toEqual([{ indisvalid: true }]);
   });
 
-  it('go on without functions for people, and say so; without anything else they do not', async () => {
+  it('skip and report unsupported functions, and fail on any other unsupported statement', async () => {
     double.refused.push(/FUNCTION query\.records_of/);
     const skipped: string[] = [];
     expect(await migrate(double.database, (statement) => skipped.push(statement))).toHaveLength(8);
@@ -62,7 +62,7 @@ describe("migrations in Aurora DSQL's dialect", () => {
     );
   });
 
-  it('have indexes on values built in its way', async () => {
+  it('create value indexes asynchronously, and wait for them', async () => {
     await migrate(double.database);
     const indexes = createValueIndexes(double.database);
     expect(await indexes.add('numeric')).toBe(true);
@@ -71,23 +71,23 @@ describe("migrations in Aurora DSQL's dialect", () => {
       'numeric ready',
       'text ready',
     ]);
-    expect(await jobsUnderWay()).toBe(0);
+    expect(await runningJobs()).toBe(0);
     expect(await indexes.drop('text')).toBe(true);
     expect((await indexes.list()).find(({ name }) => name === 'text')?.state).toBe('absent');
   });
 });
 
-describe('the statements that the rules are held against', () => {
-  // What is there on Aurora DSQL alone, and what no server but the embedded one is told.
+describe('the statements that are checked against the rules of Aurora DSQL', () => {
+  // Statements that exist only on Aurora DSQL, or that are sent only to the embedded server.
   const isElsewhere = ({ file, sql }: { file: string; sql: string }) =>
     file.endsWith('/pglite-worker.ts') ||
     /\bsys\./.test(sql) ||
     /^(BEGIN|COMMIT|ROLLBACK|CREATE|DROP|ANALYZE|GRANT|AWS)\b/.test(sql);
 
-  it('are all that PostgreSQL takes: nothing was put together wrongly', async () => {
+  it('are all valid on PostgreSQL, so each was assembled correctly', async () => {
     await migrate(server);
     const all = storeStatements();
-    // One that others go on from is only their beginning.
+    // A statement that is the start of another one is not complete.
     const isBeginning = ({ sql }: { sql: string }) =>
       all.some((other) => other.sql !== sql && other.sql.startsWith(sql));
     const whole = all.filter(

@@ -30,7 +30,7 @@ describe.each(DATABASES)('migrations on $name', ({ openEmpty }) => {
     expect(await migrate(database)).toEqual([]);
   });
 
-  it('go on where one was cut off, over what it had done', async () => {
+  it('resume after an interruption, and repeat what was already done', async () => {
     database = await openEmpty();
     await migrate(database);
     await database.query('UPDATE projection.migrations SET completed_at = NULL');
@@ -41,7 +41,7 @@ describe.each(DATABASES)('migrations on $name', ({ openEmpty }) => {
     expect((await database.query('SELECT * FROM sync.outbox')).rows).toEqual([]);
   });
 
-  it('can run beside each other', async () => {
+  it('can run concurrently', async () => {
     database = await openEmpty();
     await Promise.all(Array.from({ length: 4 }, () => migrate(database)));
     expect(await migrate(database)).toEqual([]);
@@ -49,8 +49,8 @@ describe.each(DATABASES)('migrations on $name', ({ openEmpty }) => {
   });
 });
 
-describe('a user of PostgreSQL who may make no roles', () => {
-  it('is told who may, and gets on once there is the role', async () => {
+describe('a PostgreSQL user without CREATEROLE', () => {
+  it('gets the command for an administrator, and can migrate once the role exists', async () => {
     const url = new URL(await createEmptyPostgresDatabase());
     const admin = openPg({ connectionString: url.href });
     const name = `user_${randomUUID().replaceAll('-', '')}`;
@@ -71,7 +71,7 @@ describe('a user of PostgreSQL who may make no roles', () => {
   });
 });
 
-it('a migration that fails half-way is named, and is gone on with once the cause is mended', async () => {
+it('names a migration that failed halfway, and completes it once the cause is fixed', async () => {
   const url = await createEmptyPostgresDatabase();
   const database = openPg({ connectionString: url });
   await database.query('CREATE SCHEMA projection');

@@ -7,10 +7,10 @@ import { makeServerCertificate, noOpenssl } from '../../fixtures/database/server
 import { type LoginServer, startLoginServer } from '../../fixtures/wire/login-server.ts';
 
 const WHO = 'SELECT current_user AS who';
-/** What a secret holds, or how it cannot be read. */
+/** The content of a secret, or the error of reading it. */
 type Content = { username: string; password: string; host?: string; port?: number } | string | Error;
 
-/** A secret that can be changed, and that counts how often it is read. */
+/** Creates a secret whose content a test can change. Counts how often it is read. */
 function scriptedSecret(content: Content) {
   const secret = {
     content,
@@ -26,11 +26,11 @@ function scriptedSecret(content: Content) {
 
 async function failure(work: Promise<unknown>): Promise<Error> {
   const outcome = await work.catch((error: unknown) => error);
-  if (!(outcome instanceof Error)) throw new TypeError('it did not fail');
+  if (!(outcome instanceof Error)) throw new TypeError('expected a failure');
   return outcome;
 }
 
-describe('a PostgreSQL whose login is in a secret', () => {
+describe('a PostgreSQL database whose login is in a secret', () => {
   let server: LoginServer;
   let url: string;
   beforeAll(async () => {
@@ -60,41 +60,41 @@ describe('a PostgreSQL whose login is in a secret', () => {
     return database;
   }
 
-  /** Nothing where it fails, as it does while the pool still has connections that were ended. */
-  const asked = (database: Database) =>
+  /** Returns no rows if the query fails, as it does while the pool still has ended connections. */
+  const queryUser = (database: Database) =>
     database.query(WHO).then(
       ({ rows }) => rows,
       () => [],
     );
 
-  it('is asked as its user, and reads the secret when it is first asked something, once', async () => {
+  it('connects as the user in the secret, and reads the secret once, on the first query', async () => {
     const secret = scriptedSecret({ username, password });
     const database = open(secret);
     expect(secret.reads).toBe(0);
-    const asked = await Promise.all([1, 2, 3, 4, 5, 6].map(() => database.query(WHO)));
-    expect(asked.map(({ rows }) => rows)).toEqual(asked.map(() => [{ who: username }]));
+    const results = await Promise.all([1, 2, 3, 4, 5, 6].map(() => database.query(WHO)));
+    expect(results.map(({ rows }) => rows)).toEqual(results.map(() => [{ who: username }]));
     const inOne = await database.transaction(async (transaction) => transaction.query(WHO));
     expect(inOne.rows).toEqual([{ who: username }]);
     expect(secret.reads).toBe(1);
   });
 
-  it('goes on with a new password, without a failure', async () => {
+  it('switches to a new password without a failed query', async () => {
     const secret = scriptedSecret({ username, password });
     const database = open(secret);
     await database.query(WHO);
     secret.content = { username, password: await server.rotate(username) };
-    // A connection that is there works on, and reads nothing.
+    // An open connection keeps working, and the secret is not read.
     expect((await database.query(WHO)).rows).toEqual([{ who: username }]);
     expect(secret.reads).toBe(1);
     await server.disconnect(username);
-    await expect.poll(() => asked(database)).toEqual([{ who: username }]);
+    await expect.poll(() => queryUser(database)).toEqual([{ who: username }]);
     expect(secret.reads).toBe(2);
   });
 
-  it('goes on with a new password for all that ask at the same time', async () => {
+  it('reads a new password once for concurrent callers', async () => {
     const secret = scriptedSecret({ username, password });
     const database = open(secret);
-    // Held, so that each of the others makes a connection of its own.
+    // The outer transaction holds its connection, so each of the others opens a new one.
     const [rows] = await database.transaction(async (transaction) => {
       await transaction.query(WHO);
       secret.content = { username, password: await server.rotate(username) };
@@ -109,9 +109,9 @@ describe('a PostgreSQL whose login is in a secret', () => {
   });
 
   it.each([
-    ['is gone', 'DROP ROLE'],
-    ['may log in no more', 'ALTER ROLE'],
-  ])('goes on where the user alternates, and the one before %s', async (_, statement) => {
+    ['was dropped', 'DROP ROLE'],
+    ['may no longer log in', 'ALTER ROLE'],
+  ])('switches to the alternate user when the previous user %s', async (_, statement) => {
     const secret = scriptedSecret({ username, password });
     const database = open(secret);
     await database.query(WHO);
@@ -119,11 +119,11 @@ describe('a PostgreSQL whose login is in a secret', () => {
     secret.content = { username: other, password: await server.createUser(other) };
     await server.admin.query(`${statement} ${username}${statement === 'ALTER ROLE' ? ' NOLOGIN' : ''}`);
     await server.disconnect(username);
-    await expect.poll(() => asked(database)).toEqual([{ who: other }]);
+    await expect.poll(() => queryUser(database)).toEqual([{ who: other }]);
     expect(secret.reads).toBe(2);
   });
 
-  it('is tried once with what was just read, and read anew the next time', async () => {
+  it('does not retry a login that was just read and rejected, but reads it on the next query', async () => {
     const secret = scriptedSecret({ username, password: 'hunter2' });
     const database = open(secret);
     expect(await failure(database.query(WHO))).toMatchObject({ code: '28P01' });
@@ -132,7 +132,7 @@ describe('a PostgreSQL whose login is in a secret', () => {
     expect((await database.query(WHO)).rows).toEqual([{ who: username }]);
   });
 
-  it('gives up where what is read anew is refused, too', async () => {
+  it('fails if the login is still rejected after the secret was read again', async () => {
     const secret = scriptedSecret({ username, password });
     const database = open(secret);
     await database.transaction(async (transaction) => {
@@ -143,7 +143,7 @@ describe('a PostgreSQL whose login is in a secret', () => {
     expect(secret.reads).toBe(2);
   });
 
-  it('says that the secret is gone, and works on with what connections there are', async () => {
+  it('reports a secret that cannot be read, and keeps using open connections', async () => {
     let now = 0;
     const secret = scriptedSecret(new Error('the secret query-store cannot be read: gone'));
     const database = open(secret, { url, now: () => now });
@@ -156,45 +156,45 @@ describe('a PostgreSQL whose login is in a secret', () => {
   });
 
   it.each([
-    ['garbage', 'hunter2 and more'],
-    ['an address without sslmode', 'postgres://user:hunter2@127.0.0.1:1/query'],
-    ['an address that nobody answers at', 'postgres://user:hunter2@127.0.0.1:1/query?sslmode=disable'],
-    ['a name that is not there', 'postgres://user:hunter2@nobody.invalid/query?sslmode=verify-full'],
-  ])('never quotes the secret: %s', async (_, content) => {
+    ['invalid content', 'hunter2 and more'],
+    ['a URL without sslmode', 'postgres://user:hunter2@127.0.0.1:1/query'],
+    ['a URL that no server listens on', 'postgres://user:hunter2@127.0.0.1:1/query?sslmode=disable'],
+    ['a URL with an unknown host', 'postgres://user:hunter2@unknown.invalid/query?sslmode=verify-full'],
+  ])('never quotes the secret in an error: %s', async (_, content) => {
     const error = await failure(open(scriptedSecret(content), { url: null }).query(WHO));
     expect([error.message, error.stack, JSON.stringify(error)].join()).not.toContain('hunter2');
   });
 
-  it('takes a whole address from the secret', async () => {
-    const whole = new URL(url);
-    whole.username = username;
-    whole.password = encodeURIComponent(password);
-    const { rows } = await open(scriptedSecret(whole.href), { url: null }).query(WHO);
+  it('accepts a complete URL in the secret', async () => {
+    const complete = new URL(url);
+    complete.username = username;
+    complete.password = encodeURIComponent(password);
+    const { rows } = await open(scriptedSecret(complete.href), { url: null }).query(WHO);
     expect(rows).toEqual([{ who: username }]);
   });
 
-  it('is the one of the operator, too, who hears by the name of the secret what is missing', async () => {
+  it("also serves the operator's commands, which name the secret when tables are missing", async () => {
     const address = { kind: 'secret', secretId: 'query-store', region: null, url } as const;
-    const asked: unknown[] = [];
+    const requested: unknown[] = [];
     const database = openForOperator(address, (id) => {
-      asked.push(id);
+      requested.push(id);
       return scriptedSecret({ username, password }).read;
     });
     opened.push(database);
-    expect(asked).toEqual([expect.objectContaining({ secretId: 'query-store', region: null })]);
+    expect(requested).toEqual([expect.objectContaining({ secretId: 'query-store', region: null })]);
     expect((await failure(requireTables(database, address))).message).toBe(
       `the database postgres at 127.0.0.1:${server.port}, as the user of the secret query-store, has no schema projection; run \`npm run deploy\` to create it`,
     );
   });
 
-  it('without TLS is refused to JSON that tells all', async () => {
+  it('is rejected if the secret contains a host and the server has no TLS', async () => {
     const content = { username, password, host: '127.0.0.1', port: server.port };
     const error = await failure(open(scriptedSecret(content), { url: null }).query(WHO));
     expect(error.message).toContain('does not support SSL');
   });
 });
 
-describe.skipIf(noOpenssl)('a PostgreSQL with TLS', () => {
+describe.skipIf(noOpenssl)('a PostgreSQL server with TLS', () => {
   const trusted = getCACertificates('default');
   let server: LoginServer;
   let login: { username: string; password: string };
@@ -210,7 +210,7 @@ describe.skipIf(noOpenssl)('a PostgreSQL with TLS', () => {
   });
 
   const ENCRYPTED = 'SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()';
-  async function ask(content: Content, url: string | null) {
+  async function querySsl(content: Content, url: string | null) {
     const database = openWithSecret({ read: scriptedSecret(content).read, url });
     try {
       return (await database.query(ENCRYPTED)).rows;
@@ -220,31 +220,31 @@ describe.skipIf(noOpenssl)('a PostgreSQL with TLS', () => {
   }
   const urlOf = (host: string, mode: string) => `postgres://${host}:${server.port}/postgres?sslmode=${mode}`;
 
-  it('is asked over TLS by JSON that tells all, and by an address with verify-full', async () => {
-    expect(await ask({ ...login, host: 'localhost', port: server.port }, null)).toEqual([{ ssl: true }]);
-    expect(await ask(login, urlOf('localhost', 'verify-full'))).toEqual([{ ssl: true }]);
+  it('is queried over TLS if the secret contains a host, and with sslmode=verify-full', async () => {
+    expect(await querySsl({ ...login, host: 'localhost', port: server.port }, null)).toEqual([{ ssl: true }]);
+    expect(await querySsl(login, urlOf('localhost', 'verify-full'))).toEqual([{ ssl: true }]);
   });
 
-  it('is not asked under a name that is not in its certificate', async () => {
+  it('is rejected if its name is not in its certificate', async () => {
     const byAddress = { ...login, host: '127.0.0.1', port: server.port };
-    expect(await failure(ask(byAddress, null))).toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
-    const error = await failure(ask(login, urlOf('127.0.0.1', 'verify-full')));
+    expect(await failure(querySsl(byAddress, null))).toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
+    const error = await failure(querySsl(login, urlOf('127.0.0.1', 'verify-full')));
     expect(error).toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
   });
 
-  it('is asked under any name with no-verify, encrypted', async () => {
-    expect(await ask(login, urlOf('127.0.0.1', 'no-verify'))).toEqual([{ ssl: true }]);
+  it('is queried over TLS under any name with sslmode=no-verify', async () => {
+    expect(await querySsl(login, urlOf('127.0.0.1', 'no-verify'))).toEqual([{ ssl: true }]);
   });
 
-  it('is not asked where nobody trusts its certificate', async () => {
-    const ours = getCACertificates('default');
+  it('is rejected if its certificate is not trusted', async () => {
+    const withServerCertificate = getCACertificates('default');
     setDefaultCACertificates(trusted);
-    const error = await failure(ask(login, urlOf('localhost', 'verify-full')));
-    setDefaultCACertificates(ours);
+    const error = await failure(querySsl(login, urlOf('localhost', 'verify-full')));
+    setDefaultCACertificates(withServerCertificate);
     expect(error).toMatchObject({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
   });
 
-  it('refuses who asks without', async () => {
-    expect(await failure(ask(login, urlOf('127.0.0.1', 'disable')))).toMatchObject({ code: '28000' });
+  it('rejects a login with sslmode=disable', async () => {
+    expect(await failure(querySsl(login, urlOf('127.0.0.1', 'disable')))).toMatchObject({ code: '28000' });
   });
 });

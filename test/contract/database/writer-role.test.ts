@@ -35,7 +35,7 @@ const YEARS_LATER = Date.now() + 3 * 365 * 24 * 60 * 60 * SECOND;
 
 let server: Database;
 let double: DsqlDouble;
-/** The same database for the functions: they can do what the role may, and no more. */
+/** The same database as the functions see it: with the permissions of the role only. */
 let asWriter: Database;
 beforeAll(async () => {
   const url = new URL(await createEmptyPostgresDatabase());
@@ -61,8 +61,8 @@ const mappings = async () =>
 const count = async (table: string) =>
   (await server.query<{ count: number }>(`SELECT count(*) FROM ${table}`)).rows[0]?.count;
 
-describe('in an Aurora DSQL cluster, the function migrate', () => {
-  it('lets the functions in as query_writer, each once, however often it runs', async () => {
+describe('the function migrate on an Aurora DSQL cluster', () => {
+  it('maps the role of each function to query_writer once, however often it runs', async () => {
     const both = WRITERS.map((arn) => ({ pg_role_name: WRITER_ROLE, arn }));
     expect(await mappings()).toEqual(both);
     const more = 'arn:aws:iam::123456789012:role/another';
@@ -70,7 +70,7 @@ describe('in an Aurora DSQL cluster, the function migrate', () => {
     expect(await mappings()).toEqual([...both, { pg_role_name: WRITER_ROLE, arn: more }]);
   });
 
-  it('says what to look at where the cluster refuses that', async () => {
+  it('names the cluster and its error if the cluster rejects the mapping', async () => {
     double.refused.push(/^AWS IAM GRANT/);
     await expect(migrateFunction(['arn:aws:iam::123456789012:role/refused'])).rejects.toThrow(
       'the Aurora DSQL cluster abc123.dsql.us-east-1.on.aws returned an error (not supported',
@@ -79,8 +79,8 @@ describe('in an Aurora DSQL cluster, the function migrate', () => {
   });
 });
 
-describe('as query_writer', () => {
-  it('the stream is projected, and what cannot be is kept', async () => {
+describe('the role query_writer', () => {
+  it('can project the stream and quarantine events', async () => {
     const handler = createProjectStream({
       store: createQueryStore(asWriter),
       fetchPayload: noPayloads,
@@ -98,7 +98,7 @@ describe('as query_writer', () => {
     expect(await count('query.stream_progress')).toBe(1);
   });
 
-  it('bulk publishes are followed, and gaps noted', async () => {
+  it('can track bulk publishes and record gaps', async () => {
     const poller = openPoller(asWriter);
     poller.pool().details = inProgress(NEW_YEAR);
     await poller.poll();
@@ -117,7 +117,7 @@ describe('as query_writer', () => {
     expect(await createRedrivenObjects(asWriter).among(['s3://bucket/object'])).toEqual(new Set());
   });
 
-  it('the query store is swept', async () => {
+  it('can sweep the query store', async () => {
     const handler = createSweepQueryStore({
       sweep: createQuerySweep(asWriter),
       logger: createLogger('sweep-query-store'),
@@ -138,11 +138,11 @@ describe('as query_writer', () => {
     'SELECT * FROM sync.records',
     'SELECT * FROM identity.logins',
     `CREATE ROLE mine`,
-  ])('nobody can %s', async (statement) => {
+  ])('cannot run %s', async (statement) => {
     await expect(asWriter.query(statement)).rejects.toMatchObject({ code: '42501' });
   });
 
-  it('a table that comes later is used, too, once the migrations were run', async () => {
+  it('can use a table added later, once the migrations have run again', async () => {
     await server.query('CREATE TABLE projection.later (a int)');
     await expect(asWriter.query('SELECT * FROM projection.later')).rejects.toMatchObject({ code: '42501' });
     await migrateFunction();

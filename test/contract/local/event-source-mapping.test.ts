@@ -27,7 +27,7 @@ const options = { pollIntervalMs: 20, discoveryIntervalMs: 100, retryBaseMs: 5, 
 
 let emulator: KinesisEmulator;
 let reader: KinesisReader;
-/** What a test opened, closed after it, the last first. */
+/** Functions that close what a test opened, called in reverse order. */
 const cleanups: (() => Promise<unknown>)[] = [];
 
 beforeAll(async () => {
@@ -90,7 +90,7 @@ async function start(
   return mapping;
 }
 
-/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
+/** Creates a generator of numbers from 0 to 1 that depend only on the seed (mulberry32). */
 function seeded(seed: number): () => number {
   let state = seed;
   return () => {
@@ -101,7 +101,7 @@ function seeded(seed: number): () => number {
   };
 }
 
-/** A function that fails as it likes; `processed` holds what it really did, per partition key in order. */
+/** Creates a function that fails at random. `processed` holds what it processed, per partition key, in order. */
 function unreliableFunction(random: () => number) {
   const processed = new Map<string, string[]>();
   const take = (texts: readonly string[]) => {
@@ -125,8 +125,11 @@ function unreliableFunction(random: () => number) {
   return { processed, invoke };
 }
 
-/** With one shard, and told apart from the stream it replaces: the emulator does that by the second of creation. */
-async function makeAgain(streamName: string): Promise<void> {
+/**
+ * Recreates a stream with one shard. Repeats until the emulator, which goes by the second of creation, distinguishes it
+ * from the previous one.
+ */
+async function recreate(streamName: string): Promise<void> {
   const [before] = await reader.listShards(streamName);
   await until(async () => {
     await emulator.deleteStream(streamName);
@@ -136,15 +139,15 @@ async function makeAgain(streamName: string): Promise<void> {
   });
 }
 
-/** A function whose invocations end when the test says so. */
+/** Creates a promise that holds invocations until the test releases them. */
 function heldFunction() {
   const { promise: held, resolve: release } = Promise.withResolvers<void>();
   cleanups.push(async () => release());
   return { held, release };
 }
 
-describe('a mapping on an emulator', () => {
-  it('delivers the documented event, a copy of its own to each invocation', async () => {
+describe('an event source mapping on an emulator', () => {
+  it('delivers the documented event, as a separate copy to each invocation', async () => {
     const streamName = await emulator.createStream(1);
     const events: KinesisStreamEvent[] = [];
     const mapping = await start(streamName, async (event) => {
@@ -174,7 +177,7 @@ describe('a mapping on an emulator', () => {
   });
 
   it.each([1, 2, 3])(
-    'delivers everything in order however often the function fails (seed %i)',
+    'delivers all records in order even if the function often fails (seed %i)',
     async (seed) => {
       const streamName = await emulator.createStream(3);
       const texts = ['a', 'b', 'c', 'd', 'e', 'f'].map((key) => numbered(key, 150));
@@ -197,7 +200,7 @@ describe('a mapping on an emulator', () => {
     },
   );
 
-  it('keeps the order of every key over several batches of a shard at once', async () => {
+  it('keeps the order of each key across concurrent batches of a shard', async () => {
     const streamName = await emulator.createStream(1);
     const texts = ['a', 'b', 'c', 'd', 'e', 'f'].map((key) => numbered(key, 100));
     const interleaved = texts[0]?.flatMap((_, index) => texts.map((ofKey) => ofKey[index] ?? '')) ?? [];
@@ -217,7 +220,7 @@ describe('a mapping on an emulator', () => {
     );
   });
 
-  it('keeps discarded records as Lambda would in S3, and goes on from there after a restart', async () => {
+  it('stores discarded records as Lambda does in S3, and continues after them on restart', async () => {
     const streamName = await emulator.createStream(1);
     const directory = await checkpointDirectory();
     const failures = createFailureDirectory({
@@ -251,7 +254,7 @@ describe('a mapping on an emulator', () => {
     await until(() => expect(rest).toEqual(['k:10']));
   });
 
-  it('loses nothing over restarts, and repeats no more than the invocation under way', async () => {
+  it('loses nothing across restarts, and repeats at most the invocation in flight', async () => {
     const streamName = await emulator.createStream(2);
     const directory = await checkpointDirectory();
     const texts = ['a', 'b', 'c', 'd'].flatMap((key) => numbered(key, 100));
@@ -286,15 +289,15 @@ describe('a mapping on an emulator', () => {
     await again.close();
   });
 
-  it('retries a poison record from there on, with the records it has, until it is healed', async () => {
+  it('retries from a poison record on, with the same records, until the function accepts it', async () => {
     const streamName = await emulator.createStream(1);
     await emulator.put(streamName, numbered('k', 10));
     const batches: string[][] = [];
-    let healed = false;
+    let repaired = false;
     const mapping = await start(streamName, async (event) => {
       batches.push(textsOf(event));
       const poison = event.Records.find((record) => textOf(record) === 'k:6');
-      if (healed || !poison) return { batchItemFailures: [] };
+      if (repaired || !poison) return { batchItemFailures: [] };
       return { batchItemFailures: [{ itemIdentifier: poison.kinesis.sequenceNumber }] };
     });
     await until(() => expect(batches.length).toBeGreaterThan(5));
@@ -303,7 +306,7 @@ describe('a mapping on an emulator', () => {
     expect(stuck?.millisBehind).toBeGreaterThan(0);
 
     await emulator.put(streamName, ['k:10']);
-    healed = true;
+    repaired = true;
     await until(() => expect(batches.flat()).toContain('k:10'));
     const [first, ...retries] = batches;
     expect(first).toEqual(numbered('k', 10));
@@ -318,31 +321,31 @@ describe('a mapping on an emulator', () => {
     );
   });
 
-  it('retries the whole batch after a throw, and says why in the status only', async () => {
+  it('retries the entire batch after a throw, and reports the reason only in the status', async () => {
     const streamName = await emulator.createStream(1);
     await emulator.put(streamName, numbered('k', 5));
     const batches: string[][] = [];
-    let healed = false;
+    let repaired = false;
     const mapping = await start(streamName, (event) => {
       batches.push(textsOf(event));
-      if (!healed) throw new TypeError('no such table');
+      if (!repaired) throw new TypeError('no such table');
       return Promise.resolve();
     });
     await until(() => expect(batches.length).toBeGreaterThan(3));
     const { shards } = mapping.status();
     expect(shards).toMatchObject([{ sequenceNumber: null, state: 'retrying', lastError: 'no such table' }]);
-    healed = true;
+    repaired = true;
     await until(() => expect(mapping.status().shards[0]?.lastError).toBeNull());
     for (const batch of batches) expect(batch).toEqual(numbered('k', 5));
     expect(silent.warn.mock.calls.map(([message]) => message)).toEqual(['the function threw TypeError']);
     expect(JSON.stringify(logLines())).not.toContain('no such table');
   });
 
-  it('takes an answer that is not JSON for a failure', async () => {
+  it('treats a result that is not JSON as a failure', async () => {
     const streamName = await emulator.createStream(1);
     await emulator.put(streamName, ['k:0']);
-    const answers: unknown[] = [1n, { toJSON: () => ({ batchItemFailures: 'all' }) }];
-    const invoke = vi.fn(async () => answers.shift());
+    const results: unknown[] = [1n, { toJSON: () => ({ batchItemFailures: 'all' }) }];
+    const invoke = vi.fn(async () => results.shift());
     const mapping = await start(streamName, invoke);
     await until(() => expect(mapping.status().shards[0]?.sequenceNumber).toMatch(/^\d+$/));
     expect(invoke).toHaveBeenCalledTimes(3);
@@ -377,7 +380,7 @@ describe('a mapping on an emulator', () => {
     expect(batches).toEqual([numbered('k', 3), numbered('k', 2, 3)]);
   });
 
-  it('fills batches without a window from what is there already', async () => {
+  it('fills batches without a window from available records', async () => {
     const streamName = await emulator.createStream(1);
     await emulator.put(streamName, numbered('k', 500));
     const sizes: number[] = [];
@@ -386,7 +389,7 @@ describe('a mapping on an emulator', () => {
     await until(() => expect(sizes).toEqual([400, 100]));
   });
 
-  it('lets a function that never returns block its own shard only', async () => {
+  it('lets a function that does not return block only its own shard', async () => {
     const streamName = await emulator.createStream(2);
     const { held, release } = heldFunction();
     const done: string[] = [];
@@ -407,7 +410,7 @@ describe('a mapping on an emulator', () => {
     await until(() => expect(done).toHaveLength(texts.length));
   });
 
-  it('close waits for the invocation under way and saves its checkpoint, and starts no other', async () => {
+  it('waits on close for the invocation in flight, saves its checkpoint, and starts no other', async () => {
     const streamName = await emulator.createStream(1);
     const directory = await checkpointDirectory();
     await emulator.put(streamName, numbered('k', 25));
@@ -431,7 +434,7 @@ describe('a mapping on an emulator', () => {
     expect(rest).toEqual(numbered('k', 16, 10));
   });
 
-  it('LATEST delivers what arrives after the first start, also what arrives between two starts', async () => {
+  it('delivers with LATEST what arrives after the first start, even between two starts', async () => {
     const streamName = await emulator.createStream(1);
     const directory = await checkpointDirectory();
     const latest = { directory, settings: { ...settings, startingPosition: 'LATEST' as const } };
@@ -448,7 +451,7 @@ describe('a mapping on an emulator', () => {
     await until(() => expect(done).toEqual(numbered('k', 6)));
   });
 
-  it('waits for a stream that does not exist yet, with one line in the log', async () => {
+  it('waits for a stream that does not exist yet, and logs that once', async () => {
     const streamName = 'later';
     const done: string[] = [];
     const mapping = await start(streamName, async (event) => void done.push(...textsOf(event)));
@@ -461,20 +464,20 @@ describe('a mapping on an emulator', () => {
     expect(silent.warn.mock.calls.filter(([message]) => /does not exist/.test(message))).toHaveLength(1);
   });
 
-  it('reads a stream that was deleted and made again from its start, fewer shards and all', async () => {
+  it('reads a recreated stream from its start, even with fewer shards', async () => {
     const streamName = await emulator.createStream(2);
     const done: string[] = [];
     const mapping = await start(streamName, async (event) => void done.push(...textsOf(event)));
     const old = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((key) => `${key}:old`);
     await emulator.put(streamName, old);
     await until(() => expect(done).toHaveLength(old.length));
-    await makeAgain(streamName);
+    await recreate(streamName);
     await emulator.put(streamName, numbered('k', 20));
     await until(() => expect(done.slice(old.length)).toEqual(numbered('k', 20)));
     await until(() => expect(mapping.status().shards).toHaveLength(1));
   });
 
-  it('reads a stream that was made again while the mapping was down from its start, with a warning', async () => {
+  it('reads a stream recreated while the mapping was down from its start, with a warning', async () => {
     const streamName = await emulator.createStream(1);
     const directory = await checkpointDirectory();
     const done: string[] = [];
@@ -483,7 +486,7 @@ describe('a mapping on an emulator', () => {
     await emulator.put(streamName, numbered('old', 20));
     await until(() => expect(done).toHaveLength(20));
     await first.close();
-    await makeAgain(streamName);
+    await recreate(streamName);
 
     done.length = 0;
     await emulator.put(streamName, numbered('k', 3));
@@ -495,7 +498,7 @@ describe('a mapping on an emulator', () => {
     );
   });
 
-  it('keeps the order of every key over a split and a merge', async () => {
+  it('keeps the order of each key across a split and a merge', async () => {
     const streamName = await emulator.createStream(1);
     const keys = ['a', 'b', 'c', 'd', 'e', 'f'];
     const phase = (from: number) =>

@@ -15,7 +15,7 @@ import { findCredentials, localSigner } from '../../fixtures/wire/signing.ts';
 
 let directory: string;
 let kinesis: KinesisEmulator;
-let port: HttpServer;
+let server: HttpServer;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'port-'));
@@ -23,10 +23,10 @@ beforeAll(async () => {
     join(directory, 'kinesis'),
     createSigV4Verifier({ region: 'us-east-1', findCredentials, now: Date.now }),
   );
-  port = await startHttpServer({ host: '127.0.0.1', port: 0, routes: [kinesis] });
+  server = await startHttpServer({ host: '127.0.0.1', port: 0, routes: [kinesis] });
 });
 afterAll(async () => {
-  await port.close();
+  await server.close();
   await kinesis.close();
   await rm(directory, { recursive: true, force: true });
 });
@@ -34,17 +34,17 @@ afterAll(async () => {
 async function send(headers: Record<string, string>, body = '{}', method = 'POST') {
   const outgoing = request({
     host: '127.0.0.1',
-    port: port.port,
+    port: server.port,
     method,
     path: '/',
     headers,
     setHost: !('Host' in headers),
   });
   outgoing.end(body);
-  const [answer] = await once(outgoing, 'response');
+  const [response] = await once(outgoing, 'response');
   const chunks: Buffer[] = [];
-  for await (const chunk of answer) chunks.push(chunk);
-  return { status: answer.statusCode, headers: answer.headers, body: Buffer.concat(chunks).toString() };
+  for await (const chunk of response) chunks.push(chunk);
+  return { status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks).toString() };
 }
 
 const TARGET = {
@@ -52,9 +52,9 @@ const TARGET = {
   'Content-Type': 'application/x-amz-json-1.1',
 };
 
-describe('the port', () => {
+describe('the HTTP server', () => {
   it.each(['evil.example', 'evil.example:4580', '127.0.0.1.evil.example', 'localhost.evil', '[::2]', ''])(
-    'refuses the foreign host "%s"',
+    'rejects the foreign host "%s"',
     async (Host) => {
       expect(await send({ ...TARGET, Host })).toMatchObject({
         status: 403,
@@ -63,7 +63,7 @@ describe('the port', () => {
     },
   );
 
-  it.each(['127.0.0.1', 'localhost:9999', 'LOCALHOST', '[::1]:4580'])('knows itself as %s', async (Host) => {
+  it.each(['127.0.0.1', 'localhost:9999', 'LOCALHOST', '[::1]:4580'])('accepts the host %s', async (Host) => {
     expect(await send({ ...TARGET, Host })).toMatchObject({
       status: 400,
       body: expect.stringContaining('MissingAuthenticationTokenException'),
@@ -71,38 +71,38 @@ describe('the port', () => {
   });
 
   it.each(['https://evil.example', 'null', 'http://localhost:3000', 'https://127.0.0.1'])(
-    'refuses the foreign origin %s',
+    'rejects the foreign origin %s',
     async (Origin) => {
-      const answer = await send({ ...TARGET, Origin, Host: '127.0.0.1:4580' });
-      expect(answer).toMatchObject({ status: 403, body: '{"message":"this Origin is not allowed"}' });
-      expect(Object.keys(answer.headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
+      const response = await send({ ...TARGET, Origin, Host: '127.0.0.1:4580' });
+      expect(response).toMatchObject({ status: 403, body: '{"message":"this Origin is not allowed"}' });
+      expect(Object.keys(response.headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
       expect((await send({ ...TARGET, Origin, Host: '127.0.0.1:4580' }, '', 'OPTIONS')).status).toBe(403);
     },
   );
 
-  it('gives nobody permission to read from another origin', async () => {
-    const answer = await send({ ...TARGET, Origin: 'http://127.0.0.1:4580', Host: '127.0.0.1:4580' });
-    expect(answer.status).toBe(400);
-    expect(Object.keys(answer.headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
+  it('lets no other origin read its responses', async () => {
+    const response = await send({ ...TARGET, Origin: 'http://127.0.0.1:4580', Host: '127.0.0.1:4580' });
+    expect(response.status).toBe(400);
+    expect(Object.keys(response.headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
   });
 
-  it('says so where nothing is served', async () => {
+  it('returns 404 for an unknown operation', async () => {
     expect(await send({})).toMatchObject({ status: 404 });
     expect(await send({ 'X-Amz-Target': 'DynamoDB_20120810.ListTables' })).toMatchObject({ status: 404 });
   });
 
-  it('refuses a body that is too large', async () => {
+  it('returns 413 for a body above the limit', async () => {
     expect(await send(TARGET, 'x'.repeat(8 * 1024 * 1024 + 1))).toMatchObject({ status: 413 });
   });
 
-  it('lives through clients that break off, and through what is not HTTP', async () => {
+  it('survives clients that disconnect, and data that is not HTTP', async () => {
     for (const bytes of [
       'GARBAGE\r\n\r\n',
       'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf',
       '\0\0\0\0',
       'POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n',
     ]) {
-      const socket = connect(port.port, '127.0.0.1');
+      const socket = connect(server.port, '127.0.0.1');
       socket.on('error', () => undefined);
       socket.write(bytes);
       await once(socket, 'connect');
@@ -112,18 +112,18 @@ describe('the port', () => {
   });
 });
 
-describe('Kinesis behind it', () => {
-  it('takes what is signed', async () => {
-    const client = localKinesis(`http://127.0.0.1:${port.port}`);
+describe('Kinesis on the HTTP server', () => {
+  it('accepts signed requests', async () => {
+    const client = localKinesis(`http://127.0.0.1:${server.port}`);
     await ensureStream(client, 'cognito-sync');
     await ensureStream(client, 'cognito-sync');
     await put(client, { any: 'thing' });
     client.destroy();
   });
 
-  it('answers with an error, and lives on, where the emulator did not expect to fail', async () => {
-    const client = localKinesis(`http://127.0.0.1:${port.port}`);
-    const failing = client.send(new ListShardsCommand({ NextToken: 'nobody made this' }));
+  it('returns an error after an unexpected failure of the emulator, and keeps running', async () => {
+    const client = localKinesis(`http://127.0.0.1:${server.port}`);
+    const failing = client.send(new ListShardsCommand({ NextToken: 'unknown token id' }));
     await expect(failing).rejects.toMatchObject({
       name: 'InternalFailure',
       $metadata: { httpStatusCode: 500 },
@@ -136,32 +136,32 @@ describe('Kinesis behind it', () => {
     ['PutRecords', { StreamName: 'cognito-sync', Records: [null] }],
     ['AddTagsToStream', { StreamName: 'cognito-sync', Tags: { a: [null] } }],
     ['RemoveTagsFromStream', { StreamName: 'cognito-sync', TagKeys: ['a', null] }],
-  ])('refuses %s with nothing in a list, which would end the emulator', async (operation, input) => {
+  ])('rejects %s with a null in a list, which would crash the emulator', async (operation, input) => {
     const body = JSON.stringify(input);
     const request = {
       method: 'POST',
       protocol: 'http:',
       hostname: '127.0.0.1',
-      port: port.port,
+      port: server.port,
       path: '/',
       headers: {
         ...TARGET,
         'X-Amz-Target': `Kinesis_20131202.${operation}`,
-        host: `127.0.0.1:${port.port}`,
+        host: `127.0.0.1:${server.port}`,
       },
       body,
     };
     const { headers } = await localSigner('kinesis').sign(request);
-    const answer = await send(headers, body);
-    expect(answer.status).toBe(400);
-    expect(JSON.parse(answer.body)).toMatchObject({ __type: 'SerializationException' });
+    const response = await send(headers, body);
+    expect(response.status).toBe(400);
+    expect(JSON.parse(response.body)).toMatchObject({ __type: 'SerializationException' });
   });
 
   it.each([
-    ['nothing', {}, 'MissingAuthenticationTokenException'],
-    ['something else', { Authorization: 'Bearer x' }, 'IncompleteSignatureException'],
+    ['no signature', {}, 'MissingAuthenticationTokenException'],
+    ['another authorization scheme', { Authorization: 'Bearer x' }, 'IncompleteSignatureException'],
     [
-      'a key nobody knows',
+      'an unknown access key',
       {
         Authorization:
           'AWS4-HMAC-SHA256 Credential=AKIA/20260101/us-east-1/kinesis/aws4_request, SignedHeaders=host, Signature=00',
@@ -169,9 +169,9 @@ describe('Kinesis behind it', () => {
       },
       'UnrecognizedClientException',
     ],
-  ])('refuses what is signed with %s', async (_, headers, code) => {
-    const answer = await send({ ...TARGET, ...headers });
-    expect(answer.status).toBe(400);
-    expect(JSON.parse(answer.body)).toMatchObject({ __type: code });
+  ])('rejects a request with %s', async (_, headers, code) => {
+    const response = await send({ ...TARGET, ...headers });
+    expect(response.status).toBe(400);
+    expect(JSON.parse(response.body)).toMatchObject({ __type: code });
   });
 });

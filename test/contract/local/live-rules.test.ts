@@ -11,21 +11,24 @@ import { makeRulesFolder, type RulesFolder, rulesOfSize } from '../../fixtures/r
 const ROOT = new URL('../../../', import.meta.url);
 const TIMEOUT_MS = 20_000;
 
-/** Functions that are loaded fast. The first answers with its rules; where it is told to, once it may, having said that it has begun. */
+/**
+ * Functions that load fast. The reader returns its rules. Given `started` and `mayEnd`, it creates the first file, then
+ * waits for the second.
+ */
 const HANDLERS = {
   reader: `
     import { existsSync, writeFileSync } from 'node:fs';
     import { setTimeout as sleep } from 'node:timers/promises';
     import rules from ${JSON.stringify(pathToFileURL(DEFAULT_RULES_FILE).href)};
-    export const handler = async ({ begun, mayEnd }) => {
-      if (begun) writeFileSync(begun, '');
+    export const handler = async ({ started, mayEnd }) => {
+      if (started) writeFileSync(started, '');
       while (mayEnd && !existsSync(mayEnd)) await sleep(5);
       return rules;
     };`,
   count: 'let calls = 0; export const handler = async () => (calls += 1);',
   broken: "throw new Error('not loadable');",
 };
-/** Rules that are there only when the gate is open, which say first that they are being loaded. */
+/** Rules that create the file `loading` first, then wait for the file `gate`. */
 const GATED = `
   import { existsSync, writeFileSync } from 'node:fs';
   import { setTimeout as sleep } from 'node:timers/promises';
@@ -81,7 +84,7 @@ describe('sync rules in the local cloud', () => {
     ['replaced', () => folder.write('rules.ts', "export default 'second';")],
     ['written in place', () => writeFile(folder.rulesFile, "export default 'second';")],
     [
-      'removed and made anew',
+      'removed and created again',
       async () => {
         await rm(folder.rulesFile);
         await folder.write('rules.ts', "export default 'second';");
@@ -94,7 +97,7 @@ describe('sync rules in the local cloud', () => {
         await folder.write('rules.ts', "export default 'second';");
       },
     ],
-  ])('are live soon after their file is %s, which the log says', async (_, change) => {
+  ])('take effect soon after their file is %s, which is logged', async (_, change) => {
     expect(await read()).toBe('first');
     expect(log).toEqual([]);
     await change();
@@ -104,10 +107,10 @@ describe('sync rules in the local cloud', () => {
 
   it.each([
     ['a file that they import', "export { default } from './max.ts';", 'max.ts'],
-    ['one that this imports', "export { default } from './between.ts';", 'max.ts'],
-    ['one that the folder has a name for', "export { default } from '#max';", 'max.ts'],
-    ['one of JSON', "import max from './max.json' with { type: 'json' }; export default max;", 'max.json'],
-  ])('are live soon after %s is changed', async (_, code, name) => {
+    ['a file that an imported file imports', "export { default } from './between.ts';", 'max.ts'],
+    ['a file imported by a name from package.json', "export { default } from '#max';", 'max.ts'],
+    ['a JSON import', "import max from './max.json' with { type: 'json' }; export default max;", 'max.json'],
+  ])('take effect soon after %s changes', async (_, code, name) => {
     const content = (text: string) => (name.endsWith('.json') ? `"${text}"` : `export default '${text}';`);
     await folder.write('package.json', '{ "imports": { "#max": "./max.ts" } }');
     await folder.write('between.ts', "import max from './max.ts'; export default max;");
@@ -118,7 +121,7 @@ describe('sync rules in the local cloud', () => {
     await untilRead('second');
   });
 
-  it('that cannot be loaded refuse every call, and say so once for each change', async () => {
+  it('that cannot be loaded reject every call, and are logged once per change', async () => {
     expect(await read()).toBe('first');
     await folder.write('rules.ts', '\nexport default (;');
     const reason = `Expression expected (${folder.rulesFile}:2)`;
@@ -133,7 +136,7 @@ describe('sync rules in the local cloud', () => {
     expect(await read()).toBe('second');
   });
 
-  it('that are gone refuse every call, until they are back', async () => {
+  it('that were removed reject every call until they exist again', async () => {
     expect(await read()).toBe('first');
     await rm(folder.rulesFile);
     await until(() => expect(log).toEqual([expect.stringMatching(/cannot load .*rules\.ts: ENOENT/)]));
@@ -143,7 +146,7 @@ describe('sync rules in the local cloud', () => {
     expect(await read()).toBe('back');
   });
 
-  it('are loaded once the file is there that they lacked', async () => {
+  it('are loaded once a missing import exists', async () => {
     await folder.write('rules.ts', "export { default } from './lacking.ts';");
     await expect(read()).rejects.toMatchObject({ reason: 'threw', message: /Cannot find module .*lacking/ });
     await folder.write('lacking.ts', "export default 'found';");
@@ -151,25 +154,25 @@ describe('sync rules in the local cloud', () => {
     expect(await read()).toBe('found');
   });
 
-  it('say what is wrong with them in one line', async () => {
+  it('are logged with their error on one line', async () => {
     expect(await read()).toBe('first');
     await folder.write('rules.ts', "export default 1; throw new Error('a\\r\\n b\\n\\nc');");
     await until(() => expect(log).toEqual([notLoaded(`a b c (${folder.rulesFile}:1:25)`)]));
   });
 
-  it('stay for a call that is under way, and for none after it', async () => {
-    const underWay = read({ begun: at('begun'), mayEnd: at('may end') });
-    await until(() => expect(existsSync(at('begun'))).toBe(true));
+  it('stay the same for a call in flight, but not for later calls', async () => {
+    const inFlight = read({ started: at('started'), mayEnd: at('may end') });
+    await until(() => expect(existsSync(at('started'))).toBe(true));
     expect(await read()).toBe('first');
     await folder.write('rules.ts', "export default 'second';");
     await untilRead('second');
     await writeFile(at('may end'), '');
-    expect(await underWay).toBe('first');
+    expect(await inFlight).toBe('first');
     const after = Array.from({ length: 8 }, () => read());
     expect(new Set(await Promise.all(after))).toEqual(new Set(['second']));
   });
 
-  it('that are changed while they are loaded for a call stay for that one alone', async () => {
+  it('that change while a call loads them stay the same for that call only', async () => {
     await folder.write('rules.ts', GATED);
     const waiting = read();
     await until(() => expect(existsSync(at('loading'))).toBe(true));
@@ -181,7 +184,7 @@ describe('sync rules in the local cloud', () => {
     expect(await read()).toBe('second');
   });
 
-  it('that are changed while a change is loaded are those of the last change', async () => {
+  it('that change again while a change is loaded end with the last change', async () => {
     expect(await read()).toBe('first');
     await folder.write('rules.ts', GATED);
     await until(() => expect(existsSync(at('loading'))).toBe(true));
@@ -190,7 +193,7 @@ describe('sync rules in the local cloud', () => {
     expect(await read()).toBe('third');
   });
 
-  it('are no matter of a function that does not read them', async () => {
+  it('do not affect a function that does not import them', async () => {
     expect([await call('count'), await read()]).toEqual([1, 'first']);
     await folder.write('rules.ts', 'export default (;');
     await until(() => expect(log).toHaveLength(1));
@@ -198,16 +201,16 @@ describe('sync rules in the local cloud', () => {
   });
 });
 
-describe('sync rules that are loaded before they are asked', () => {
+describe('sync rules that are loaded before the first call', () => {
   it.each([
-    ['a default export of its own', 'export default {};', /must be the result of defineRules$/],
+    ['a default export without defineRules', 'export default {};', /must be the result of defineRules$/],
     ['no default export', 'export const rules = {};', /must be the result of defineRules$/],
     ['a syntax error', '\n\nconst a: number = ;', /: Expression expected \(.*rules\.ts:3\)$/],
-    ['a misspelt option', rulesOfSize(1).replace('maxBytes', 'maxByte'), /maxByte: unknown option/],
+    ['a misspelled option', rulesOfSize(1).replace('maxBytes', 'maxByte'), /maxByte: unknown option/],
     ['an option out of bounds', rulesOfSize(-1), /maxBytes: must be an integer/],
-    ['a file that it lacks', "import './lacking.ts';", /: Cannot find module '.*lacking\.ts'/],
+    ['a missing import', "import './lacking.ts';", /: Cannot find module '.*lacking\.ts'/],
     ['code that throws', "\nthrow new Error('not today');", /: not today \(.*rules\.ts:2:7\)$/],
-  ])('say why they cannot be: %s', async (_, code, reason) => {
+  ])('report why they cannot be loaded: %s', async (_, code, reason) => {
     await folder.write('rules.ts', code);
     const problem = await functions.load('sync-trigger');
     expect(problem).toMatch(reason);
@@ -215,14 +218,14 @@ describe('sync rules that are loaded before they are asked', () => {
     expect(log).toEqual([]);
   });
 
-  it('say where they are wrong, however late that is seen', async () => {
+  it('report the position of an error even if the process is busy', async () => {
     await folder.write('rules.ts', '\n\nconst a: number = ;');
     const loading = functions.load('reader');
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
     expect(await loading).toMatch(/rules\.ts:3\)$/);
   });
 
-  it('say that there is no file', async () => {
+  it('report a missing file', async () => {
     await rm(folder.rulesFile);
     expect(await functions.load('sync-trigger')).toMatch(/rules\.ts: ENOENT: no such file/);
   });
@@ -236,7 +239,7 @@ describe('sync rules that are loaded before they are asked', () => {
     ]);
   });
 
-  it('are those of a change meanwhile', async () => {
+  it('include a change made while they are loaded', async () => {
     await folder.write('rules.ts', GATED);
     const loading = functions.load('reader');
     await until(() => expect(existsSync(at('loading'))).toBe(true));
@@ -244,7 +247,7 @@ describe('sync rules that are loaded before they are asked', () => {
     expect(await loading).toContain('worse');
   });
 
-  it('are not what is wrong where a function has read none', async () => {
+  it('are not reported if a function fails without importing them', async () => {
     expect(await functions.load('broken')).toBeUndefined();
   });
 });

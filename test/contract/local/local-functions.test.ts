@@ -13,7 +13,7 @@ import { FunctionError } from '../../../lib/sync/ports/functions.ts';
 const ROOT = new URL('../../../', import.meta.url);
 const TIMEOUT_MS = 10_000;
 
-/** Each is a module of its own. `calls` counts the invocations of one thread. */
+/** Modules of the functions. `calls` counts the invocations in one thread. */
 const HANDLERS: Record<string, string> = {
   echo: 'export const handler = async (event) => event;',
   context: `export const handler = async (event, context) => ({
@@ -27,39 +27,44 @@ const HANDLERS: Record<string, string> = {
       fine: () => calls,
       throws: () => { throw new TypeError('not that one'); },
       rejects: () => Promise.reject(new Error('not this one')),
-      'throws text': () => { throw 'plain'; },
-      'throws nothing': () => { throw undefined; },
-      'throws the unprintable': () => { throw Object.create(null); },
-      'throws a trap': () => { throw { get message() { throw new Error('trap'); }, [Symbol.toPrimitive]: 5 }; },
-      'throws an error without text': () => { throw Object.assign(new Error(), { message: noText }); },
-      'throws what may not be looked at': () => { throw new Proxy({}, { getPrototypeOf() { throw noText; } }); },
-      'throws what cannot be logged': () => { throw Object.assign(new Error('not logged'), {
+      'throws a string': () => { throw 'plain'; },
+      'throws undefined': () => { throw undefined; },
+      'throws an object without a prototype': () => { throw Object.create(null); },
+      'throws an object with a throwing getter': () => {
+        throw { get message() { throw new Error('trap'); }, [Symbol.toPrimitive]: 5 }; },
+      'throws an error with an invalid message': () => { throw Object.assign(new Error(), { message: noText }); },
+      'throws a proxy that cannot be inspected': () => { throw new Proxy({}, { getPrototypeOf() { throw noText; } }); },
+      'throws an error that cannot be logged': () => { throw Object.assign(new Error('not logged'), {
         [Symbol.for('nodejs.util.inspect.custom')]() { throw noText; } }); },
       'exits': () => process.exit(0),
       'exits with 3': () => process.exit(3),
-      'leaves an error behind': () => { setTimeout(() => { throw new Error('left behind'); }); return new Promise(() => {}); },
-      'leaves a rejection behind': () => { void Promise.reject(new Error('left behind')); return new Promise(() => {}); },
-      'leaves an error without text behind': () => {
+      'throws an uncaught error': () => {
+        setTimeout(() => { throw new Error('left behind'); });
+        return new Promise(() => {}); },
+      'leaves a rejection unhandled': () => {
+        void Promise.reject(new Error('left behind'));
+        return new Promise(() => {}); },
+      'throws an uncaught error with an invalid message': () => {
         setTimeout(() => { throw Object.assign(new Error(), { message: noText }); });
         return new Promise(() => {}); },
-      'leaves text behind': () => { setTimeout(() => { throw 'plain'; }); return new Promise(() => {}); },
-      'answers and throws': () => { setTimeout(() => { throw new Error('left behind'); }); return 'answer'; },
-      'answers and rejects': () => { setTimeout(() => Promise.reject(new Error('left behind'))); return 'answer'; },
-      'answers and exits': () => { setTimeout(() => process.exit(0)); return 'answer'; },
-      'answers undefined': () => undefined,
-      'answers a function': () => () => 1,
-      'answers a symbol': () => Symbol('x'),
-      'answers a BigInt': () => ({ value: 1n }),
-      'answers in a circle': () => { const a = {}; a.a = a; return a; },
-      'answers NaN': () => ({ value: NaN, missing: undefined }),
-      'answers too much': () => 'x'.repeat(6 * 1024 * 1024),
-      'answers as much as it may': () => 'x'.repeat(6 * 1024 * 1024 - 2),
-      'answers what throws': () => ({ toJSON() { throw new Error('no JSON of this'); } }),
-      'never answers': () => new Promise(() => {}),
+      'throws an uncaught string': () => { setTimeout(() => { throw 'plain'; }); return new Promise(() => {}); },
+      'returns and throws': () => { setTimeout(() => { throw new Error('left behind'); }); return 'answer'; },
+      'returns and rejects': () => { setTimeout(() => Promise.reject(new Error('left behind'))); return 'answer'; },
+      'returns and exits': () => { setTimeout(() => process.exit(0)); return 'answer'; },
+      'returns undefined': () => undefined,
+      'returns a function': () => () => 1,
+      'returns a symbol': () => Symbol('x'),
+      'returns a BigInt': () => ({ value: 1n }),
+      'returns a circular object': () => { const a = {}; a.a = a; return a; },
+      'returns NaN': () => ({ value: NaN, missing: undefined }),
+      'returns too much': () => 'x'.repeat(6 * 1024 * 1024),
+      'returns the maximum': () => 'x'.repeat(6 * 1024 * 1024 - 2),
+      'returns an object with a throwing toJSON': () => ({ toJSON() { throw new Error('no JSON of this'); } }),
+      'never returns': () => new Promise(() => {}),
       'loops': () => { for (;;); },
-      'loops in JSON': () => ({ toJSON() { for (;;); } }),
+      'loops in toJSON': () => ({ toJSON() { for (;;); } }),
       'sleeps': () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0),
-      'eats memory': () => { const all = []; for (;;) all.push(new Array(1e5).fill(0.5)); },
+      'exhausts its memory': () => { const all = []; for (;;) all.push(new Array(1e5).fill(0.5)); },
     };
     export const handler = (event) => { calls += 1; return ways[event.way](); };`,
   posts: `import { parentPort } from 'node:worker_threads';
@@ -90,8 +95,8 @@ const moduleOf = (name: string) => pathToFileURL(join(directory, `${name}.mjs`))
 const arnOf = (name: string, region = 'eu-west-1') =>
   `arn:aws:lambda:${region}:000000000000:function:${name}`;
 const create = (modules: Record<string, URL>, lines: string[] = []) => {
-  const tell = (line: string) => void lines.push(line);
-  const logger = { error: tell, info: tell };
+  const log = (line: string) => void lines.push(line);
+  const logger = { error: log, info: log };
   const created = createLocalFunctions({ modules, region: 'eu-west-1', rulesFile, logger });
   onTestFinished(() => created.close());
   return created;
@@ -120,14 +125,14 @@ afterAll(async () => {
 });
 
 describe('a local function', () => {
-  it('gets the event and answers, both as JSON', async () => {
+  it('receives its event and returns its result as JSON', async () => {
     const event = JSON.parse('{"__proto__":{"a":1},"text":"\\ud83d \\u0000 é","list":[null,1.5,true]}');
-    const answer = await invoke('echo', event);
-    expect(answer).toEqual(event);
-    expect(Object.keys(answer ?? {})).toEqual(['__proto__', 'text', 'list']);
+    const result = await invoke('echo', event);
+    expect(result).toEqual(event);
+    expect(Object.keys(result ?? {})).toEqual(['__proto__', 'text', 'list']);
   });
 
-  it('has a context', async () => {
+  it('receives a context', async () => {
     expect(await invoke('context', {}, 5_000)).toMatchObject({
       functionName: 'context',
       invokedFunctionArn: arnOf('context'),
@@ -136,7 +141,7 @@ describe('a local function', () => {
     });
   });
 
-  it('is the one that is deployed, too', async () => {
+  it('can be a function that is also deployed', async () => {
     const event = {
       version: 2,
       eventType: 'SyncTrigger',
@@ -145,7 +150,7 @@ describe('a local function', () => {
     expect(await invoke('sync-trigger', event)).toEqual(event);
   });
 
-  it('keeps its thread from one call to the next', async () => {
+  it('keeps its thread between calls', async () => {
     expect([await invoke('count'), await invoke('count'), await invoke('count')]).toEqual([1, 2, 3]);
   });
 
@@ -162,79 +167,79 @@ describe('a local function', () => {
   it.each([
     ['throws', /^not that one$/],
     ['rejects', /^not this one$/],
-    ['throws text', /^plain$/],
-    ['throws nothing', /^undefined$/],
-    ['throws the unprintable', /./],
-    ['throws a trap', /./],
-    ['throws an error without text', /without a message/],
-    ['throws what may not be looked at', /without a message/],
-    ['throws what cannot be logged', /^not logged$/],
-    ['leaves an error without text behind', /without a message/],
-    ['leaves text behind', /^plain$/],
+    ['throws a string', /^plain$/],
+    ['throws undefined', /^undefined$/],
+    ['throws an object without a prototype', /./],
+    ['throws an object with a throwing getter', /./],
+    ['throws an error with an invalid message', /without a message/],
+    ['throws a proxy that cannot be inspected', /without a message/],
+    ['throws an error that cannot be logged', /^not logged$/],
+    ['throws an uncaught error with an invalid message', /without a message/],
+    ['throws an uncaught string', /^plain$/],
     ['exits', /exit code 0/],
     ['exits with 3', /exit code 3/],
-    ['leaves an error behind', /^left behind \(.*misbehave\.mjs:\d+:\d+\)$/],
-    ['leaves a rejection behind', /^left behind \(.*misbehave\.mjs:\d+:\d+\)$/],
-    ['answers a BigInt', /BigInt/],
-    ['answers in a circle', /circular/],
-    ['answers too much', /larger than 6291456 bytes/],
-    ['answers what throws', /^no JSON of this$/],
-    ['eats memory', /memory/],
-  ])('that %s has failed, and works the next time', async (way, message) => {
+    ['throws an uncaught error', /^left behind \(.*misbehave\.mjs:\d+:\d+\)$/],
+    ['leaves a rejection unhandled', /^left behind \(.*misbehave\.mjs:\d+:\d+\)$/],
+    ['returns a BigInt', /BigInt/],
+    ['returns a circular object', /circular/],
+    ['returns too much', /larger than 6291456 bytes/],
+    ['returns an object with a throwing toJSON', /^no JSON of this$/],
+    ['exhausts its memory', /memory/],
+  ])('that %s fails, and works on the next call', async (way, message) => {
     const own = create({ misbehave: moduleOf('misbehave') });
     await expect(invoke('misbehave', { way }, TIMEOUT_MS, own)).rejects.toEqual(failed('threw', message));
     expect(await invoke('misbehave', { way: 'fine' }, TIMEOUT_MS, own)).toBeGreaterThan(0);
   });
 
   it.each([
-    ['answers undefined', null],
-    ['answers a function', null],
-    ['answers a symbol', null],
-    ['answers NaN', { value: null }],
-    ['answers as much as it may', expect.stringMatching(/^x{9}/)],
-  ])('that %s has answered what JSON makes of it', async (way, answer) => {
-    expect(await invoke('misbehave', { way })).toEqual(answer);
+    ['returns undefined', null],
+    ['returns a function', null],
+    ['returns a symbol', null],
+    ['returns NaN', { value: null }],
+    ['returns the maximum', expect.stringMatching(/^x{9}/)],
+  ])('that %s succeeds with the JSON form', async (way, result) => {
+    expect(await invoke('misbehave', { way })).toEqual(result);
   });
 
   it.each([
     ['null', null],
-    ['a text', 'text'],
-    ['a list', []],
+    ['a string', 'text'],
+    ['an array', []],
     ['an empty object', {}],
     ['an answer', { answer: '"forged"' }],
     ['an answer with an id', { id: 1, answer: '"forged"' }],
-    ['an answer that is no text', { answer: null }],
+    ['an answer that is not a string', { answer: null }],
     ['an error', { error: 'forged' }],
-    ['an error that is no text', { error: { toString: 1, valueOf: 1 } }],
-  ])('that posts %s to its parent is answered for by what it returns', async (_, message) => {
+    ['an error that is not a string', { error: { toString: 1, valueOf: 1 } }],
+  ])('that posts %s to its parent still succeeds with its own result', async (_, message) => {
     expect(await invoke('posts', { message })).toBe('own answer');
   });
 
-  it.each(['posts-at-load', 'closes-port'])('has no part in how it is called: %s', async (name) => {
+  it.each(['posts-at-load', 'closes-port'])('cannot interfere with how it is called: %s', async (name) => {
     for (const _ of [1, 2]) expect(await invoke(name)).toBe('own answer');
   });
 
   it.each([
     ['null', null],
-    ['a text', 'text'],
+    ['a string', 'text'],
     ['an empty object', {}],
-    ['an answer that is no text', { answer: { toString: 1, valueOf: 1 } }],
-    ['an error that is no text', { error: { toString: 1, valueOf: 1 } }],
-  ])('that replies with %s has not replied', async (_, message) => {
+    ['an answer that is not a string', { answer: { toString: 1, valueOf: 1 } }],
+    ['an error that is not a string', { error: { toString: 1, valueOf: 1 } }],
+  ])('that replies with %s times out', async (_, message) => {
     const own = create({ 'patches-port': moduleOf('patches-port') });
     await expect(invoke('patches-port', { message }, 500, own)).rejects.toEqual(failed('timed-out'));
   });
 
-  it('that ends itself after it has answered has answered, however late that is seen', async () => {
+  it('that exits after it returned succeeds even if the process is busy', async () => {
     const own = create({ misbehave: moduleOf('misbehave') });
     await invoke('misbehave', { way: 'fine' }, TIMEOUT_MS, own);
-    const answer = invoke('misbehave', { way: 'answers and exits' }, TIMEOUT_MS, own);
+    const result = invoke('misbehave', { way: 'returns and exits' }, TIMEOUT_MS, own);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
-    expect(await answer).toBe('answer');
+    expect(await result).toBe('answer');
   });
 
-  it.each(['never answers', 'loops', 'loops in JSON', 'sleeps'])(
-    'that %s is ended at its time-out, and works the next time in a new thread',
+  it.each(['never returns', 'loops', 'loops in toJSON', 'sleeps'])(
+    'that %s is terminated at its timeout, and works on the next call in a new thread',
     async (way) => {
       const own = create({ misbehave: moduleOf('misbehave') });
       expect(await invoke('misbehave', { way: 'fine' }, TIMEOUT_MS, own)).toBe(1);
@@ -246,16 +251,16 @@ describe('a local function', () => {
   );
 
   it.each([
-    ['never answers', 'it took longer than 300 ms'],
+    ['never returns', 'it took longer than 300 ms'],
     ['loops', 'it took longer than 300 ms'],
     ['exits with 3', 'it ended itself with exit code 3'],
-    ['answers and exits', 'it ended itself with exit code 0'],
-    ['answers and throws', 'it threw after it had responded'],
-    ['answers and rejects', 'it threw after it had responded'],
-    ['leaves an error behind', 'it threw an uncaught error'],
-    ['leaves a rejection behind', 'it threw an uncaught error'],
-    ['eats memory', 'it ran out of memory'],
-  ])('that %s has a line in the log, without what it threw: %s', async (way, reason) => {
+    ['returns and exits', 'it ended itself with exit code 0'],
+    ['returns and throws', 'it threw after it had responded'],
+    ['returns and rejects', 'it threw after it had responded'],
+    ['throws an uncaught error', 'it threw an uncaught error'],
+    ['leaves a rejection unhandled', 'it threw an uncaught error'],
+    ['exhausts its memory', 'it ran out of memory'],
+  ])('that %s is logged without what it threw: %s', async (way, reason) => {
     const lines: string[] = [];
     const own = create({ misbehave: moduleOf('misbehave') }, lines);
     await invoke('misbehave', { way: 'fine' }, TIMEOUT_MS, own);
@@ -267,7 +272,7 @@ describe('a local function', () => {
     expect(lines).toHaveLength(1);
   });
 
-  it('that throws to its caller, or is closed, has no such line', async () => {
+  it('that throws to its caller, or is closed, is not logged', async () => {
     const lines: string[] = [];
     const own = create({ misbehave: moduleOf('misbehave') }, lines);
     await expect(invoke('misbehave', { way: 'throws' }, TIMEOUT_MS, own)).rejects.toEqual(failed('threw'));
@@ -284,7 +289,7 @@ describe('a local function', () => {
     ['handler-is-text', 'threw', /exports no handler/],
     ['not-there', 'threw', /Cannot find module/],
     ['loops-at-load', 'timed-out', /./],
-  ])('that cannot be loaded fails each time: %s', async (name, reason, message) => {
+  ])('that cannot be loaded fails on each call: %s', async (name, reason, message) => {
     for (const _ of [1, 2]) {
       await expect(invoke(name, {}, name === 'loops-at-load' ? 300 : TIMEOUT_MS)).rejects.toEqual(
         failed(reason, message),
@@ -292,21 +297,21 @@ describe('a local function', () => {
     }
   });
 
-  it('is loaded anew once its module is mended', async () => {
-    await writeFile(moduleOf('mended'), HANDLERS['syntax-error'] ?? '');
-    const own = create({ mended: moduleOf('mended') });
-    await expect(invoke('mended', {}, TIMEOUT_MS, own)).rejects.toEqual(failed('threw'));
-    await writeFile(moduleOf('mended'), HANDLERS.echo ?? '');
-    expect(await invoke('mended', { a: 1 }, TIMEOUT_MS, own)).toEqual({ a: 1 });
+  it('is loaded again once its module is fixed', async () => {
+    await writeFile(moduleOf('repaired'), HANDLERS['syntax-error'] ?? '');
+    const own = create({ repaired: moduleOf('repaired') });
+    await expect(invoke('repaired', {}, TIMEOUT_MS, own)).rejects.toEqual(failed('threw'));
+    await writeFile(moduleOf('repaired'), HANDLERS.echo ?? '');
+    expect(await invoke('repaired', { a: 1 }, TIMEOUT_MS, own)).toEqual({ a: 1 });
   });
 
-  it('runs up to four calls at once, each in a thread of its own, and the others after them', async () => {
+  it('runs up to four calls concurrently, each in its own thread, and queues the others', async () => {
     const calls = await Promise.all(Array.from({ length: 12 }, () => invoke('threads', { ms: 20 })));
     expect(new Set(calls).size).toBe(4);
     expect(await invoke('threads', { ms: 0 })).toBeOneOf(calls);
   });
 
-  it('takes calls in the order in which they came, where they had to wait', async () => {
+  it('runs queued calls in order of arrival', async () => {
     const own = createLocalFunction({
       functionName: 'threads',
       module: moduleOf('threads').href,
@@ -318,7 +323,7 @@ describe('a local function', () => {
     const ended: string[] = [];
     const call = (name: string) => invokeOwn(20).then(() => ended.push(name));
     const stuck = Promise.allSettled([1, 2, 3].map(() => invokeOwn(60_000)));
-    // The last comes when the second has its turn, but has not gone on yet.
+    // The last call arrives when the second may run, but has not started yet.
     const last = invokeOwn(20).then(() => call('last'));
     await Promise.all([call('second'), call('third'), last]);
     expect(ended).toEqual(['second', 'third', 'last']);
@@ -326,9 +331,9 @@ describe('a local function', () => {
     await stuck;
   });
 
-  it('is throttled where all threads are busy for as long as a call may take', async () => {
+  it('is throttled if all threads stay busy for the timeout of the call', async () => {
     const own = create({ misbehave: moduleOf('misbehave') });
-    const stuck = Array.from({ length: 4 }, () => invoke('misbehave', { way: 'never answers' }, 2_000, own));
+    const stuck = Array.from({ length: 4 }, () => invoke('misbehave', { way: 'never returns' }, 2_000, own));
     const late = Promise.allSettled(stuck);
     await expect(invoke('misbehave', { way: 'fine' }, 200, own)).rejects.toEqual(failed('throttled'));
     const waited = invoke('misbehave', { way: 'fine' }, TIMEOUT_MS, own);
@@ -336,7 +341,7 @@ describe('a local function', () => {
     for (const { status } of await late) expect(status).toBe('rejected');
   });
 
-  it('is ended when the local cloud is, and waits for nothing', async () => {
+  it('is terminated immediately when it is closed', async () => {
     const own = createLocalFunctions({
       modules: { misbehave: moduleOf('misbehave') },
       region: 'eu-west-1',
@@ -353,7 +358,7 @@ describe('a local function', () => {
     await expect(invoke('misbehave', { way: 'fine' }, TIMEOUT_MS, own)).rejects.toEqual(failed('throttled'));
   });
 
-  it('does not keep the process from ending', async () => {
+  it('does not keep the process running', async () => {
     const script = `
       const { createLocalFunctions } = await import(${JSON.stringify(new URL('infra/local/functions/local-functions.ts', ROOT).href)});
       const functions = createLocalFunctions({

@@ -9,7 +9,7 @@ import { ownAddress } from '../../fixtures/wire/own-address.ts';
 import { sendRaw } from '../../fixtures/wire/raw-http.ts';
 
 const address = ownAddress();
-if (address === undefined) console.log('skipped: the port off loopback (this machine has no other address)');
+if (address === undefined) console.log('skipped: ports off loopback (this machine has no other address)');
 
 function route(path: string, more: Partial<Route> = {}): Route {
   return {
@@ -31,23 +31,25 @@ describe.skipIf(address === undefined).each([
     port = await startHttpServer({ host, port: 0, routes: ROUTES });
   });
   afterAll(() => port.close());
-  const ask = (from: string, path: string, headers = {}) =>
+  const get = (from: string, path: string, headers = {}) =>
     sendRaw(port.port, 'GET', path, { Host: 'sync.example', ...headers }, '', from);
 
-  it('serves there what is for all, under any name, and nothing else', async () => {
-    const there = String(address);
-    expect(await ask(there, '/for-all', { Origin: 'https://app.example' })).toMatchObject({ status: 200 });
-    expect(await ask(there, '/private')).toMatchObject({ status: 404 });
-    // Whatever name a request gives itself, the way it came counts.
-    expect(await ask(there, '/private', { Host: `127.0.0.1:${port.port}` })).toMatchObject({ status: 404 });
+  it('serves only public routes off loopback, under any host name', async () => {
+    const external = String(address);
+    expect(await get(external, '/for-all', { Origin: 'https://app.example' })).toMatchObject({ status: 200 });
+    expect(await get(external, '/private')).toMatchObject({ status: 404 });
+    // The address of the connection counts, not the Host header.
+    expect(await get(external, '/private', { Host: `127.0.0.1:${port.port}` })).toMatchObject({
+      status: 404,
+    });
   });
 
-  it('serves this machine everything, under its own names alone', async () => {
-    expect(await ask('127.0.0.1', '/private', { Host: `127.0.0.1:${port.port}` })).toMatchObject({
+  it('serves all routes on loopback, but only under its own host names', async () => {
+    expect(await get('127.0.0.1', '/private', { Host: `127.0.0.1:${port.port}` })).toMatchObject({
       status: 200,
     });
-    expect(await ask('127.0.0.1', '/private')).toMatchObject({ status: 403 });
-    expect(await ask('127.0.0.1', '/for-all')).toMatchObject({ status: 403 });
+    expect(await get('127.0.0.1', '/private')).toMatchObject({ status: 403 });
+    expect(await get('127.0.0.1', '/for-all')).toMatchObject({ status: 403 });
   });
 });
 

@@ -21,7 +21,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** Knows one index, and nothing else. */
+/** A database with one index and no other data. */
 const database: Database = {
   query: async () => ({
     rows: [{ relation: 'records_by_text', valid: true, bytes: 8192, building: false } as never],
@@ -34,7 +34,7 @@ const database: Database = {
 const noService = () => Promise.reject(new Error('no service is needed here'));
 const STREAMING = { isEnabled: true, streamName: 'cognito-sync', roleArn: null };
 
-/** Knows a thousand datasets, each of another identity: more than anybody compares while a test runs. */
+/** Creates a database with 1,000 datasets, each of another identity: more than a test has time to compare. */
 function createPages(): Database {
   const ids = Array.from({ length: 100 }, (_, number) => ({ identity_id: `us-east-1:${number}` }));
   return {
@@ -48,53 +48,53 @@ function createPages(): Database {
 
 const deps = { database, fetchPayload: noPayloads, openService: noService, now: Date.now };
 
-/** Who gave the command: hears nothing, and stays. */
-const asker = { print: () => undefined, progress: () => undefined, signal: new AbortController().signal };
+/** A caller that ignores all output and stays connected. */
+const caller = { print: () => undefined, progress: () => undefined, signal: new AbortController().signal };
 
-describe('the socket of the operator', () => {
-  it('prints what the command says, line by line, and how it ended', async () => {
+describe('the operator socket', () => {
+  it('relays the output of a command line by line, and its outcome', async () => {
     const path = join(directory, 'operator.sock');
     const socket = await openOperatorSocket({ path, deps });
     const lines: string[] = [];
-    expect(await askRunningCloud(path, ['indexes'], { ...asker, print: (line) => lines.push(line) })).toEqual(
-      { exitCode: 0 },
-    );
+    expect(
+      await askRunningCloud(path, ['indexes'], { ...caller, print: (line) => lines.push(line) }),
+    ).toEqual({ exitCode: 0 });
     expect(lines[1]).toMatch(/^text +ready +8 kB/);
-    expect(await askRunningCloud(path, ['index'], asker)).toMatchObject({
+    expect(await askRunningCloud(path, ['index'], caller)).toMatchObject({
       exitCode: 2,
       error: expect.stringMatching(/^unknown command index\n/),
     });
     await socket.close();
   });
 
-  it("is its owner's alone, takes the place of one left behind, and goes when it is closed", async () => {
+  it('is accessible only to its owner, replaces a stale socket, and is removed on close', async () => {
     const path = join(directory, 'operator.sock');
     await writeFile(path, 'left behind');
     const socket = await openOperatorSocket({ path, deps });
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     await socket.close();
     await expect(stat(path)).rejects.toMatchObject({ code: 'ENOENT' });
-    expect(await askRunningCloud(path, ['indexes'], asker)).toBeNull();
+    expect(await askRunningCloud(path, ['indexes'], caller)).toBeNull();
   });
 
-  it('stands in a directory whose path is longer than a socket may have', async () => {
+  it('works in a directory whose path is longer than that of a socket may be', async () => {
     const deep = join(directory, 'd'.repeat(100), 'é'.repeat(100));
     await mkdir(deep, { recursive: true });
     const path = join(deep, 'operator.sock');
-    expect(await askRunningCloud(path, ['indexes'], asker)).toBeNull();
+    expect(await askRunningCloud(path, ['indexes'], caller)).toBeNull();
     const socket = await openOperatorSocket({ path, deps });
-    expect(await askRunningCloud(path, ['indexes'], asker)).toEqual({ exitCode: 0 });
+    expect(await askRunningCloud(path, ['indexes'], caller)).toEqual({ exitCode: 0 });
     await socket.close();
     await expect(stat(path)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  it('tells of an error of ours without its text, and goes on', async () => {
+  it('reports an internal error without its text, and keeps running', async () => {
     const path = join(directory, 'operator.sock');
     const broken: Database = { ...database, query: () => Promise.reject(new TypeError('secret')) };
     const socket = await openOperatorSocket({ path, deps: { ...deps, database: broken } });
     const logged = vi.spyOn(console, 'error').mockReturnValue();
     for (const _ of ['once', 'again']) {
-      expect(await askRunningCloud(path, ['indexes'], asker)).toEqual({
+      expect(await askRunningCloud(path, ['indexes'], caller)).toEqual({
         exitCode: 1,
         error: 'internal error; see the terminal of `npm start`',
       });
@@ -103,7 +103,7 @@ describe('the socket of the operator', () => {
     await socket.close();
   });
 
-  it('that cannot be made is told of, and missed by nobody else', async () => {
+  it('that cannot be created is logged, and does not stop the process', async () => {
     const file = join(directory, 'no-directory');
     await writeFile(file, '');
     const logged = vi.spyOn(console, 'error').mockReturnValue();
@@ -114,7 +114,7 @@ describe('the socket of the operator', () => {
     await socket.close();
   });
 
-  it('that closes in the middle of a command is told of', async () => {
+  it('that closes during a command causes an error', async () => {
     const path = join(directory, 'operator.sock');
     const server = createServer((_, response) => {
       response.write('{"print":"half of it"}\n', () => response.destroy());
@@ -122,34 +122,34 @@ describe('the socket of the operator', () => {
     await new Promise<void>((resolve) => server.listen(path, resolve));
     const lines: string[] = [];
     await expect(
-      askRunningCloud(path, ['indexes'], { ...asker, print: (line) => lines.push(line) }),
+      askRunningCloud(path, ['indexes'], { ...caller, print: (line) => lines.push(line) }),
     ).rejects.toThrow('the local cloud stopped before the command ended');
     expect(lines).toEqual(['half of it']);
     await new Promise((resolve) => server.close(resolve));
   });
 
-  it('that closes before the command has said anything is told of in the same words', async () => {
+  it('that closes before a command prints anything causes the same error', async () => {
     const path = join(directory, 'operator.sock');
-    const asked = Promise.withResolvers<void>();
+    const queried = Promise.withResolvers<void>();
     const slow: Database = {
       ...database,
       query: () => {
-        asked.resolve();
+        queried.resolve();
         return new Promise(() => undefined);
       },
     };
     const socket = await openOperatorSocket({ path, deps: { ...deps, database: slow } });
-    const answer = askRunningCloud(path, ['indexes'], asker);
-    const expected = expect(answer).rejects.toThrow('the local cloud stopped before the command ended');
-    await asked.promise;
+    const outcome = askRunningCloud(path, ['indexes'], caller);
+    const expected = expect(outcome).rejects.toThrow('the local cloud stopped before the command ended');
+    await queried.promise;
     await socket.close();
     await expected;
   });
 
-  it('passes on how far the command has come, and ends it where the one who gave it has gone', async () => {
+  it('relays the progress of a command, and stops it when its caller disconnects', async () => {
     const path = join(directory, 'operator.sock');
     const ended = Promise.withResolvers<void>();
-    const listPages = createPages();
+    const pages = createPages();
     const openService = async () =>
       operatedService({
         api: {
@@ -159,27 +159,27 @@ describe('the socket of the operator', () => {
         },
         close: () => ended.resolve(),
       });
-    const socket = await openOperatorSocket({ path, deps: { ...deps, database: listPages, openService } });
-    const away = new AbortController();
-    const told: string[] = [];
+    const socket = await openOperatorSocket({ path, deps: { ...deps, database: pages, openService } });
+    const disconnect = new AbortController();
+    const progress: string[] = [];
     const outcome = await askRunningCloud(path, ['reconcile', '--pool', 'us-east-1:0', '--rate', '1'], {
-      ...asker,
-      signal: away.signal,
+      ...caller,
+      signal: disconnect.signal,
       progress: ({ text }) => {
-        told.push(text);
-        away.abort();
+        progress.push(text);
+        disconnect.abort();
       },
     });
     expect(outcome).toEqual({
       exitCode: 1,
       error: expect.stringContaining('the next run continues from there'),
     });
-    expect(told).toEqual(['0 of 1000 datasets compared, 0 repaired']);
+    expect(progress).toEqual(['0 of 1000 datasets compared, 0 repaired']);
     await ended.promise;
     await socket.close();
   });
 
-  it('waits for what it has ended before it is closed', async () => {
+  it('waits on close for the commands that it stopped', async () => {
     const path = join(directory, 'operator.sock');
     const order: string[] = [];
     const pages = createPages();
@@ -202,13 +202,13 @@ describe('the socket of the operator', () => {
         },
       });
     const socket = await openOperatorSocket({ path, deps: { ...deps, database: slow, openService } });
-    const begun = Promise.withResolvers<void>();
-    const answer = askRunningCloud(path, ['reconcile', '--pool', 'us-east-1:0', '--rate', '1'], {
-      ...asker,
-      progress: () => begun.resolve(),
+    const started = Promise.withResolvers<void>();
+    const outcome = askRunningCloud(path, ['reconcile', '--pool', 'us-east-1:0', '--rate', '1'], {
+      ...caller,
+      progress: () => started.resolve(),
     });
-    const expected = expect(answer).rejects.toThrow('the local cloud stopped before the command ended');
-    await begun.promise;
+    const expected = expect(outcome).rejects.toThrow('the local cloud stopped before the command ended');
+    await started.promise;
     await socket.close();
     order.push('closed');
     expect(order).toEqual(['kept', 'closed']);
@@ -216,26 +216,26 @@ describe('the socket of the operator', () => {
   });
 
   it.each([
-    { args: ['--failures', 'failed/here'], handed: ['--failures', resolve('failed/here')] },
-    { args: ['--json', '--failures', 'here'], handed: ['--failures', resolve('here'), '--json'] },
-    { args: ['--failures=../failed'], handed: ['--failures', resolve('../failed')] },
-    { args: ['--failures', '/failed'], handed: ['--failures', '/failed'] },
-    { args: ['--failures', 's3://bucket/aws/lambda/'], handed: ['--failures', 's3://bucket/aws/lambda/'] },
-    { args: [], handed: [] },
-  ])('is handed redrive $args as it is meant where the command is given', async ({ args, handed }) => {
+    { args: ['--failures', 'failed/here'], sent: ['--failures', resolve('failed/here')] },
+    { args: ['--json', '--failures', 'here'], sent: ['--failures', resolve('here'), '--json'] },
+    { args: ['--failures=../failed'], sent: ['--failures', resolve('../failed')] },
+    { args: ['--failures', '/failed'], sent: ['--failures', '/failed'] },
+    { args: ['--failures', 's3://bucket/aws/lambda/'], sent: ['--failures', 's3://bucket/aws/lambda/'] },
+    { args: [], sent: [] },
+  ])('receives redrive $args with paths resolved where the caller runs', async ({ args, sent }) => {
     let body = '';
     const server = createServer(async (request, response) => {
       body = await text(request);
       response.end('{"exitCode":0}\n');
     });
     await new Promise<void>((listening) => server.listen(join(directory, 'operator.sock'), listening));
-    const confirm = () => Promise.reject(new Error('nothing is asked'));
+    const confirm = () => Promise.reject(new Error('no question expected'));
     const options = { address: undefined, dataDir: directory, confirm };
-    const own = { ...asker, fetchPayload: noPayloads, openService: noService, now: Date.now };
+    const own = { ...caller, fetchPayload: noPayloads, openService: noService, now: Date.now };
     expect(await runOperatorCommand(['redrive', ...args], { ...options, deps: own })).toEqual({
       exitCode: 0,
     });
-    expect(JSON.parse(body)).toEqual(['redrive', ...handed]);
+    expect(JSON.parse(body)).toEqual(['redrive', ...sent]);
     await new Promise((closed) => server.close(closed));
   });
 });

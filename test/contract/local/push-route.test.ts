@@ -7,7 +7,7 @@ import { createPushRoute } from '../../../infra/local/http/push-route.ts';
 import { createPushInbox, type PushInbox } from '../../../infra/local/push-inbox.ts';
 import { readPush } from '../../fixtures/sync/push-readers.ts';
 
-const STRANGER = '00000000-0000-4000-8000-000000000000';
+const UNKNOWN_DEVICE = '00000000-0000-4000-8000-000000000000';
 
 let inbox: PushInbox;
 let port: HttpServer;
@@ -20,7 +20,7 @@ beforeEach(async () => {
 });
 
 async function open(options: { keepOpenMs?: number }): Promise<void> {
-  const devices = { hasDevice: async (deviceId: string) => deviceId !== STRANGER };
+  const devices = { hasDevice: async (deviceId: string) => deviceId !== UNKNOWN_DEVICE };
   const opened = await startHttpServer({
     host: '127.0.0.1',
     port: 0,
@@ -34,8 +34,8 @@ async function open(options: { keepOpenMs?: number }): Promise<void> {
 const send = (message: string, deviceId = phone) =>
   inbox.send({ deviceId, platform: 'APNS', endpoint: 'arn:e' }, message);
 
-describe('the inbox', () => {
-  it('names an endpoint in the application, another one each time', async () => {
+describe('the push inbox', () => {
+  it('returns a new endpoint of the application for each registration', async () => {
     const device = {
       applicationArn: 'arn:aws:sns:us-east-1:000000000000:app/GCM/notes',
       platform: 'GCM' as const,
@@ -46,7 +46,7 @@ describe('the inbox', () => {
     expect(await inbox.register(device)).not.toBe(endpoint);
   });
 
-  it('keeps the last hundred messages of a device', async () => {
+  it('keeps the last 100 messages of a device', async () => {
     for (let index = 0; index <= 100; index += 1) await send(`${index}`);
     await send('other', randomUUID());
     const reader = await readPush(url, phone);
@@ -56,7 +56,7 @@ describe('the inbox', () => {
     expect(await reader.next()).toMatchObject({ data: 'live' });
   });
 
-  it('keeps those of the thousand devices that were sent one last', async () => {
+  it('keeps the messages of the 1,000 devices that received one last', async () => {
     await send('old');
     const second = randomUUID();
     await send('older', second);
@@ -64,14 +64,14 @@ describe('the inbox', () => {
     for (let index = 0; index < 999; index += 1) await send('x', randomUUID());
     const reader = await readPush(url, phone);
     expect([await reader.next(), await reader.next()]).toMatchObject([{ data: 'old' }, { data: 'new' }]);
-    const forgotten = await readPush(url, second);
+    const evicted = await readPush(url, second);
     await send('live', second);
-    expect(await forgotten.next()).toMatchObject({ data: 'live' });
+    expect(await evicted.next()).toMatchObject({ data: 'live' });
   });
 });
 
 describe('GET /push/{deviceId}', () => {
-  it('streams what is kept, then what comes, to every reader', async () => {
+  it('streams stored messages, then new ones, to every reader', async () => {
     await send('{"first":1}');
     const readers = [await readPush(url, phone), await readPush(url, phone)];
     await send('{"second":2}');
@@ -88,12 +88,12 @@ describe('GET /push/{deviceId}', () => {
     }
   });
 
-  it('answers at once where there is nothing yet', async () => {
+  it('responds immediately if there are no messages yet', async () => {
     const reader = await readPush(url, phone);
     expect(await reader.nextComment()).toBe(`the messages of ${phone}`);
   });
 
-  it('goes on after the message that the reader had last', async () => {
+  it('continues after the last message that the reader received', async () => {
     for (const message of ['a', 'b', 'c']) await send(message);
     const first = await readPush(url, phone);
     await first.next();
@@ -103,8 +103,8 @@ describe('GET /push/{deviceId}', () => {
     expect(await again.next()).toMatchObject({ data: 'c' });
   });
 
-  it.each(['', '1', 'nobody-1'])(
-    'begins at the beginning after a message it does not know: "%s"',
+  it.each(['', '1', 'unknown-1'])(
+    'starts from the first message for an unknown Last-Event-ID: "%s"',
     async (id) => {
       await send('a');
       const reader = await readPush(url, phone, { 'Last-Event-ID': id });
@@ -112,7 +112,7 @@ describe('GET /push/{deviceId}', () => {
     },
   );
 
-  it('tells one run’s messages from another’s', async () => {
+  it('does not confuse message ids of different runs', async () => {
     await send('a');
     const { id } = await (await readPush(url, phone)).next();
     inbox = createPushInbox({ randomId: randomUUID });
@@ -122,27 +122,27 @@ describe('GET /push/{deviceId}', () => {
     expect(await reader.next()).toMatchObject({ data: 'b' });
   });
 
-  it('stays open by a comment now and then', async () => {
+  it('keeps the connection open with periodic comments', async () => {
     await open({ keepOpenMs: 5 });
     const reader = await readPush(url, phone);
     await reader.nextComment();
     expect([await reader.nextComment(), await reader.nextComment()]).toEqual(['', '']);
   });
 
-  it('says what to do where there is no such device', async () => {
-    const { response } = await readPush(url, STRANGER);
+  it('returns 404 with a remedy for an unknown device', async () => {
+    const { response } = await readPush(url, UNKNOWN_DEVICE);
     expect(response.status).toBe(404);
     expect(await response.json()).toEqual({ message: expect.stringContaining('RegisterDevice') });
   });
 
-  it('takes GET alone', async () => {
+  it('accepts only GET', async () => {
     const response = await fetch(`${url}/push/${phone}`, { method: 'POST' });
     expect(response.status).toBe(405);
     expect(response.headers.get('allow')).toBe('GET');
     await response.body?.cancel();
   });
 
-  it('is not for web pages of other origins', async () => {
+  it('rejects web pages of other origins', async () => {
     const { response } = await readPush(url, phone, { Origin: 'https://evil.example' });
     expect(response.status).toBe(403);
     const own = await readPush(url, phone, { Origin: url });
@@ -150,7 +150,7 @@ describe('GET /push/{deviceId}', () => {
     expect([...own.response.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
   });
 
-  it('has room for eight readers of a device, and for another when one has gone', async () => {
+  it('accepts eight readers of a device, and another when one has left', async () => {
     const readers = await Promise.all(Array.from({ length: 8 }, () => readPush(url, phone)));
     expect((await readPush(url, phone)).response.status).toBe(429);
     expect((await readPush(url, randomUUID())).response.status).toBe(200);
@@ -158,20 +158,20 @@ describe('GET /push/{deviceId}', () => {
     await expect.poll(async () => (await readPush(url, phone)).response.status).toBe(200);
   });
 
-  it('gives a reader up who does not read', async () => {
+  it('drops a reader that does not read', async () => {
     const socket = connect(port.port, '127.0.0.1');
     onTestFinished(() => void socket.destroy());
     socket.on('error', () => undefined);
     socket.write(`GET /push/${phone} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
-    // The answer has begun, so it counts as a reader; from here on it takes nothing.
+    // The response has started, so the client counts as a reader. From here on it reads nothing.
     await once(socket, 'data');
     socket.pause();
-    const mega = 'x'.repeat(1024 * 1024);
-    // Until it counts as a reader no more, which then all eight others can be.
+    const megabyte = 'x'.repeat(1024 * 1024);
+    // Once it no longer counts as a reader, eight others are accepted.
     await expect
       .poll(
         async () => {
-          for (let index = 0; index < 5; index += 1) await send(mega);
+          for (let index = 0; index < 5; index += 1) await send(megabyte);
           const closes = Array.from({ length: 8 }, () =>
             inbox.open(phone, { read: () => undefined, end: () => undefined }),
           );
@@ -183,7 +183,7 @@ describe('GET /push/{deviceId}', () => {
       .toBe(false);
   });
 
-  it('ends when the inbox is emptied', async () => {
+  it('ends when the inbox is cleared', async () => {
     await send('a');
     const reader = await readPush(url, phone);
     inbox.clear();
@@ -193,7 +193,7 @@ describe('GET /push/{deviceId}', () => {
     expect(await again.next()).toMatchObject({ data: 'b' });
   });
 
-  it('ends with the port, which does not wait for its readers', async () => {
+  it('ends when the server closes, which does not wait for readers', async () => {
     const reader = await readPush(url, phone);
     await reader.nextComment();
     await port.close();
@@ -201,16 +201,16 @@ describe('GET /push/{deviceId}', () => {
     expect(inbox.open(phone, { read: () => undefined, end: () => undefined })).not.toBeNull();
   });
 
-  it('ends where the reader goes before the device is found', async () => {
-    const asked = Promise.withResolvers<void>();
+  it('ends if the reader disconnects before the device is found', async () => {
+    const queried = Promise.withResolvers<void>();
     const found = Promise.withResolvers<boolean>();
     const devices = {
       hasDevice: () => {
-        asked.resolve();
+        queried.resolve();
         return found.promise;
       },
     };
-    const gone = Promise.withResolvers<void>();
+    const disconnected = Promise.withResolvers<void>();
     const route = createPushRoute({ inbox, devices });
     const slow = await startHttpServer({
       host: '127.0.0.1',
@@ -219,7 +219,7 @@ describe('GET /push/{deviceId}', () => {
         {
           ...route,
           answer(request, response) {
-            response.once('close', gone.resolve);
+            response.once('close', disconnected.resolve);
             return route.answer(request, response);
           },
         },
@@ -227,9 +227,9 @@ describe('GET /push/{deviceId}', () => {
     });
     const socket = connect(slow.port, '127.0.0.1');
     socket.write(`GET /push/${phone} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
-    await asked.promise;
+    await queried.promise;
     socket.destroy();
-    await gone.promise;
+    await disconnected.promise;
     const closed = slow.close();
     found.resolve(true);
     await closed;

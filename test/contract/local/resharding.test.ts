@@ -27,12 +27,12 @@ let emulator: ChildProcess | undefined;
 let client: KinesisClient;
 let missing: string | undefined;
 
-/** Another emulator than the one we run on: kinesis-local, in a process of its own, which takes its time to reshard. */
+/** Starts kinesis-local in its own process: not the emulator that the project uses. It takes time to reshard. */
 beforeAll(async () => {
   const [plainPort, tlsPort] = [await freePort(), await freePort()];
   const main = require.resolve('kinesis-local');
   emulator = spawn(process.execPath, [main], {
-    // Its certificate is looked for in the working directory.
+    // It reads its certificate from the working directory.
     cwd: dirname(main),
     env: {
       PATH: process.env.PATH,
@@ -52,7 +52,7 @@ beforeAll(async () => {
   client = createKinesisClient({ region, endpoint: `http://127.0.0.1:${plainPort}`, credentials });
   for (const deadline = Date.now() + 30_000; ; await sleep(100)) {
     if (ended !== undefined || Date.now() > deadline) {
-      missing = `kinesis-local does not start: ${ended ?? 'no answer within 30 s'}`;
+      missing = `kinesis-local does not start: ${ended ?? 'no response within 30 s'}`;
       process.stderr.write(`resharding is not tested; ${missing}\n`);
       return;
     }
@@ -74,26 +74,26 @@ async function freePort(): Promise<string> {
 
 const untilActive = (streamName: string) =>
   until(async () => {
-    const answer = await client.send(new DescribeStreamSummaryCommand({ StreamName: streamName }));
-    expect(answer.StreamDescriptionSummary?.StreamStatus).toBe('ACTIVE');
+    const response = await client.send(new DescribeStreamSummaryCommand({ StreamName: streamName }));
+    expect(response.StreamDescriptionSummary?.StreamStatus).toBe('ACTIVE');
   });
 
-/** Puts one numbered record of each key after the other, until told to stop. */
+/** Writes rounds of numbered records, one record for each key, until it is stopped. */
 function startWriting(streamName: string) {
   let rounds = 0;
   let stopped = false;
   const run = async () => {
     while (!stopped) {
       const Records = KEYS.map((key) => ({ PartitionKey: key, Data: Buffer.from(`${key}:${rounds}`) }));
-      const answer = await client.send(new PutRecordsCommand({ StreamName: streamName, Records }));
-      expect(answer.FailedRecordCount ?? 0).toBe(0);
+      const response = await client.send(new PutRecordsCommand({ StreamName: streamName, Records }));
+      expect(response.FailedRecordCount ?? 0).toBe(0);
       rounds += 1;
     }
   };
   const running = run();
   return {
-    /** Resolves when some more were written. */
-    goesOn() {
+    /** Resolves when more rounds have been written. */
+    continues() {
       const seen = rounds;
       return until(() => expect(rounds).toBeGreaterThan(seen + 3));
     },
@@ -106,7 +106,7 @@ function startWriting(streamName: string) {
 }
 
 it.for([1, 3])(
-  'keeps the order of every key over a split and a merge during writes, and loses nothing: %i batches at once',
+  'keeps the order of each key and loses nothing during a split and a merge: %i concurrent batches',
   async (parallelizationFactor, { skip }) => {
     if (missing !== undefined) skip(missing);
     const streamName = `resharded-${parallelizationFactor}`;
@@ -129,7 +129,7 @@ it.for([1, 3])(
     );
     try {
       const writing = startWriting(streamName);
-      await writing.goesOn();
+      await writing.continues();
       await client.send(
         new SplitShardCommand({
           StreamName: streamName,
@@ -138,7 +138,7 @@ it.for([1, 3])(
         }),
       );
       await untilActive(streamName);
-      await writing.goesOn();
+      await writing.continues();
       await client.send(
         new MergeShardsCommand({
           StreamName: streamName,
@@ -147,7 +147,7 @@ it.for([1, 3])(
         }),
       );
       await untilActive(streamName);
-      await writing.goesOn();
+      await writing.continues();
       const rounds = await writing.stop();
 
       await until(() => expect([...done.values()].flat()).toHaveLength(rounds * KEYS.length));

@@ -30,7 +30,7 @@ if (!hasPsql) console.log('psql is not on the PATH: its tests are skipped');
 
 let directory: string;
 let database: EmbeddedDatabase;
-let front: SqlPort;
+let sqlPort: SqlPort;
 const clients: { end(): unknown }[] = [];
 
 beforeAll(async () => {
@@ -49,24 +49,24 @@ beforeAll(async () => {
     'create view best as select name from scores where score > 4',
     'create sequence numbers',
     'create table secrets (secret text)',
-    // More than the product grants: the front must hold even if a grant is too wide.
+    // More than the product grants: the port must be read-only even if a grant is too wide.
     'grant select, insert, update, delete, truncate on scores, best to query_reader',
     'grant usage, update on sequence numbers to query_reader',
     'grant create on schema public to query_reader',
   ])
     await database.query(sql);
-  front = await startSqlPort({ host: HOST, port: 0, database });
+  sqlPort = await startSqlPort({ host: HOST, port: 0, database });
 });
 
 afterEach(() => Promise.all(clients.splice(0).map((client) => client.end())));
 
 afterAll(async () => {
-  await front.close();
+  await sqlPort.close();
   await database.close();
   await rm(directory, { recursive: true, force: true });
 });
 
-async function connect(port = front.port): Promise<Client> {
+async function connect(port = sqlPort.port): Promise<Client> {
   const client = new Client({ host: HOST, port, user: 'postgres', database: 'postgres' });
   client.on('error', () => {});
   await client.connect();
@@ -81,8 +81,8 @@ async function codeOf(client: Client, sql: string): Promise<string | undefined> 
   );
 }
 
-/** All a reader could have changed, as the service sees it. */
-async function stateOfTheSession(): Promise<unknown> {
+/** Returns everything that a reader could have changed, as the service sees it. */
+async function readState(): Promise<unknown> {
   const { rows } = await database.query(`
     select current_user::text as who, session_user::text as session,
       current_setting('transaction_read_only') as read_only, current_setting('timezone') as zone,
@@ -95,37 +95,37 @@ async function stateOfTheSession(): Promise<unknown> {
   return rows[0];
 }
 
-/** A client that says what it likes. */
-async function connectRaw(): Promise<{ socket: Socket; answers: AsyncGenerator<Uint8Array> }> {
-  const socket = connectSocket(front.port, HOST);
+/** Connects a client that can send any bytes. */
+async function connectRaw(): Promise<{ socket: Socket; messages: AsyncGenerator<Uint8Array> }> {
+  const socket = connectSocket(sqlPort.port, HOST);
   socket.on('error', () => {});
   clients.push({ end: () => socket.destroy() });
   await once(socket, 'connect');
   const fields = [cString('user'), cString('postgres'), cString('')];
   const length = 8 + Buffer.concat(fields).length;
   socket.write(Buffer.concat([int32(length), int32(0x00030000), ...fields]));
-  const answers = readFrames(socket, () => true);
-  await untilReady(answers);
-  return { socket, answers };
+  const messages = readFrames(socket, () => true);
+  await untilReady(messages);
+  return { socket, messages };
 }
 
-/** The answers up to ReadyForQuery by their types, errors by their SQLSTATE. */
-async function untilReady(answers: AsyncGenerator<Uint8Array>): Promise<string[]> {
-  const words: string[] = [];
+/** Returns the types of the messages up to ReadyForQuery: the tag of a completed command, the SQLSTATE of an error. */
+async function untilReady(messages: AsyncGenerator<Uint8Array>): Promise<string[]> {
+  const types: string[] = [];
   for (;;) {
-    const { value } = await answers.next();
-    if (value === undefined) return [...words, 'end'];
-    if (typeOf(value) === 'Z') return words;
-    words.push(inWords(value));
+    const { value } = await messages.next();
+    if (value === undefined) return [...types, 'end'];
+    if (typeOf(value) === 'Z') return types;
+    types.push(describeMessage(value));
   }
 }
 
-function inWords(answer: Uint8Array): string {
-  if (typeOf(answer) === 'E') return String(readErrorFields(answer).get('C'));
-  return typeOf(answer) === 'C' ? readText(answer, 5) : typeOf(answer);
+function describeMessage(message: Uint8Array): string {
+  if (typeOf(message) === 'E') return String(readErrorFields(message).get('C'));
+  return typeOf(message) === 'C' ? readText(message, 5) : typeOf(message);
 }
 
-const runs = (sql: string) => [
+const framesOf = (sql: string) => [
   frame('P', cString(''), cString(sql), int16(0)),
   frame('B', cString(''), cString(''), int16(0), int16(0), int16(0)),
   frame('E', cString(''), int32(0)),
@@ -147,7 +147,7 @@ describe('a driver', () => {
     ]);
   });
 
-  it('prepares a statement once and runs it often', async () => {
+  it('prepares a statement once and runs it repeatedly', async () => {
     const client = await connect();
     const byName = { name: 'by-name', text: 'select score from scores where name = $1' };
     expect((await client.query({ ...byName, values: ['ann'] })).rows).toEqual([{ score: 3 }]);
@@ -157,15 +157,15 @@ describe('a driver', () => {
     expect((await client.query({ ...byName, values: ['cid'] })).rows).toEqual([]);
   });
 
-  it('shares no names of statements with another', async () => {
+  it('has its own names of prepared statements', async () => {
     const [one, other] = [await connect(), await connect()];
-    const ask = (client: Client, text: string) => client.query({ name: 'same', text, values: [] });
-    expect((await ask(one, 'select 1 as a')).rows).toEqual([{ a: 1 }]);
-    expect((await ask(other, 'select 2 as a')).rows).toEqual([{ a: 2 }]);
-    expect((await ask(one, 'select 1 as a')).rows).toEqual([{ a: 1 }]);
+    const query = (client: Client, text: string) => client.query({ name: 'same', text, values: [] });
+    expect((await query(one, 'select 1 as a')).rows).toEqual([{ a: 1 }]);
+    expect((await query(other, 'select 2 as a')).rows).toEqual([{ a: 2 }]);
+    expect((await query(one, 'select 1 as a')).rows).toEqual([{ a: 1 }]);
   });
 
-  it('goes on after an error, in what it takes for a transaction too', async () => {
+  it('continues after an error, even inside a transaction block', async () => {
     const client = await connect();
     await client.query('BEGIN');
     expect(await codeOf(client, 'selec 1')).toBe('42601');
@@ -175,7 +175,7 @@ describe('a driver', () => {
     expect((await client.query('select 1 as a')).rows).toEqual([{ a: 1 }]);
   });
 
-  it('is told to send one statement at a time', async () => {
+  it('gets an error if it sends several statements together', async () => {
     const client = await connect();
     for (const sql of ['select 1; select 2', 'begin; delete from scores; commit']) {
       await expect(client.query(sql)).rejects.toMatchObject({
@@ -186,17 +186,17 @@ describe('a driver', () => {
     }
   });
 
-  it('gets a large answer, however slowly it reads', async () => {
-    const { socket, answers } = await connectRaw();
+  it('receives a large result even if it reads slowly', async () => {
+    const { socket, messages } = await connectRaw();
     socket.write(frame('Q', cString("select repeat('x', 1000) from generate_series(1, 20000)")));
     await sleep(300);
     const client = await connect();
     expect((await client.query('select 1 as a')).rows).toEqual([{ a: 1 }]);
-    expect((await untilReady(answers)).filter((word) => word === 'D')).toHaveLength(20_000);
+    expect((await untilReady(messages)).filter((type) => type === 'D')).toHaveLength(20_000);
   });
 
-  it('is told which server it speaks to', async () => {
-    const socket = connectSocket(front.port, HOST);
+  it('receives the settings of the server', async () => {
+    const socket = connectSocket(sqlPort.port, HOST);
     clients.push({ end: () => socket.destroy() });
     const fields = [
       cString('user'),
@@ -205,17 +205,17 @@ describe('a driver', () => {
       cString('LATIN1'),
       cString(''),
     ];
-    // The version that newer clients may ask for.
+    // The protocol version that newer clients may request.
     socket.write(Buffer.concat([int32(8 + Buffer.concat(fields).length), int32(0x00030002), ...fields]));
     const greeting: Uint8Array[] = [];
-    for await (const answer of readFrames(socket, () => true)) {
-      greeting.push(answer);
-      if (typeOf(answer) === 'Z') break;
+    for await (const message of readFrames(socket, () => true)) {
+      greeting.push(message);
+      if (typeOf(message) === 'Z') break;
     }
     const { rows } = await database.query<{ server_version: string }>('show server_version');
     const settings = greeting
-      .filter((answer) => typeOf(answer) === 'S')
-      .map((answer) => Buffer.from(answer.subarray(5)).toString().split('\0').slice(0, 2));
+      .filter((message) => typeOf(message) === 'S')
+      .map((message) => Buffer.from(message.subarray(5)).toString().split('\0').slice(0, 2));
     expect(Object.fromEntries(settings)).toMatchObject({
       server_version: rows[0]?.server_version,
       client_encoding: 'UTF8',
@@ -228,7 +228,7 @@ describe('a driver', () => {
   });
 });
 
-describe('nothing a client does changes or leaves anything', () => {
+describe('a client', () => {
   it.each<[string, string | undefined]>([
     ['create table taken (a int)', '25006'],
     ['create temp table taken (a int)', '25006'],
@@ -252,13 +252,13 @@ describe('nothing a client does changes or leaves anything', () => {
     ["select nextval('numbers')", '25006'],
     ["select setval('numbers', 9)", '25006'],
     ["alter system set work_mem = '1MB'", '25001'],
-    // Answered, without effect.
+    // Accepted without effect.
     ['set transaction read write', undefined],
     ['set role postgres', undefined],
     ['reset role', undefined],
     ["set timezone = 'Asia/Tokyo'", undefined],
     ['listen news', undefined],
-    // Not recognised behind a semicolon, so run by the server: alone.
+    // Not recognized after a semicolon, so the server runs them, each on its own.
     [';set transaction read write', '25001'],
     [';set role postgres', undefined],
     [';reset role', undefined],
@@ -270,12 +270,12 @@ describe('nothing a client does changes or leaves anything', () => {
     ['prepare mine as select 1', undefined],
     ['declare mine cursor with hold for select 1', undefined],
     ['lock table scores in access exclusive mode', undefined],
-  ])('%s', async (sql, code) => {
-    const before = await stateOfTheSession();
+  ])('changes nothing with %s', async (sql, code) => {
+    const before = await readState();
     const client = await connect();
     expect(await codeOf(client, sql)).toBe(code);
     expect(await codeOf(client, `${sql} `)).toBe(code);
-    expect(await stateOfTheSession()).toEqual(before);
+    expect(await readState()).toEqual(before);
     expect((await client.query('select current_user as who')).rows).toEqual([{ who: 'query_reader' }]);
     expect(await codeOf(client, 'delete from scores')).toBe('25006');
   });
@@ -285,15 +285,17 @@ describe('nothing a client does changes or leaves anything', () => {
     [';commit', ['1', '2', 'COMMIT', '1', '2', '25006']],
     [';set role postgres', ['1', '2', 'SET', '1', '2', '25006']],
     ['set transaction read write', ['1', '2', 'SET', '1', '2', '25006']],
-  ])('%s and a write in one group of messages', async (sql, expected) => {
-    const before = await stateOfTheSession();
-    const { socket, answers } = await connectRaw();
-    socket.write(Buffer.concat([...runs(sql), ...runs("insert into scores values ('eve', 9)"), SYNC]));
-    expect(await untilReady(answers)).toEqual(expected);
-    expect(await stateOfTheSession()).toEqual(before);
+  ])('changes nothing with %s and a write in one group of messages', async (sql, expected) => {
+    const before = await readState();
+    const { socket, messages } = await connectRaw();
+    socket.write(
+      Buffer.concat([...framesOf(sql), ...framesOf("insert into scores values ('eve', 9)"), SYNC]),
+    );
+    expect(await untilReady(messages)).toEqual(expected);
+    expect(await readState()).toEqual(before);
   });
 
-  it('while the service writes as ever', async () => {
+  it('reads while the service writes', async () => {
     const client = await connect();
     const reads = (async () => {
       for (let at = 0; at < 20; at += 1) {
@@ -312,7 +314,7 @@ describe('nothing a client does changes or leaves anything', () => {
     expect((await database.query("delete from scores where name = 'dan'")).rowsChanged).toBe(1);
   });
 
-  it('and an endless statement is ended, after which everybody goes on', async () => {
+  it('has its endless statement cancelled, and all callers continue', async () => {
     const client = await connect();
     const endless = client.query('select count(*) from generate_series(1, 1e12)');
     const writes = [sleep(100).then(() => database.query("insert into scores values ('fay', 1)"))];
@@ -326,20 +328,20 @@ describe('nothing a client does changes or leaves anything', () => {
     await database.query("delete from scores where name = 'fay'");
   });
 
-  it('and a result that is too large is refused', async () => {
+  it('gets an error for a result above the size limit', async () => {
     const client = await connect();
     await expect(client.query("select repeat('x', 30000000)")).rejects.toMatchObject({ code: '54000' });
     expect((await client.query('select 1 as a')).rows).toEqual([{ a: 1 }]);
   });
 
-  it('is refused as too complex where it is nested too deep, and the next one is as quick as ever', async () => {
+  it('gets an error for a statement that is nested too deeply, and can continue', async () => {
     const client = await connect();
     await expect(client.query(`select 1${'+1'.repeat(100_000)}`)).rejects.toMatchObject({ code: '54001' });
     expect((await client.query('select 1 as a')).rows).toEqual([{ a: 1 }]);
   });
 
   it.each(["select pg_logical_emit_message(false, 'a', 'b')", 'select setseed(0.5)'])(
-    'may not leave behind what no rollback takes back: %s',
+    'cannot run a function whose effect no rollback undoes: %s',
     async (sql) => {
       const client = await connect();
       await expect(client.query(sql)).rejects.toMatchObject({ code: '42501' });
@@ -347,20 +349,20 @@ describe('nothing a client does changes or leaves anything', () => {
   );
 });
 
-describe('a broken client', () => {
+describe('a misbehaving client', () => {
   const start = Buffer.concat([int32(13), int32(0x00030000), Buffer.from('user\0')]);
   it.each<[string, Buffer]>([
     ['an HTTP request', Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n')],
     ['zeros', Buffer.alloc(100)],
-    ['a start without an end', Buffer.concat([int32(16), int32(0x00030000), Buffer.from('usersome')])],
-    ['a start without a user', Buffer.concat([int32(9), int32(0x00030000), Buffer.alloc(1)])],
-    ['a value that is missing', start],
-    ['an old version', Buffer.concat([int32(9), int32(0x00020000), Buffer.alloc(1)])],
-    ['a request to cancel', Buffer.concat([int32(16), int32(80877102), int32(1), int32(2)])],
-    ['noise', Buffer.concat([int32(600), randomBytes(4_096)])],
-  ])('is closed when it starts with %s', async (_, bytes) => {
+    ['an incomplete startup message', Buffer.concat([int32(16), int32(0x00030000), Buffer.from('usersome')])],
+    ['a startup message without a user', Buffer.concat([int32(9), int32(0x00030000), Buffer.alloc(1)])],
+    ['a startup message without a value', start],
+    ['an old protocol version', Buffer.concat([int32(9), int32(0x00020000), Buffer.alloc(1)])],
+    ['a cancel request', Buffer.concat([int32(16), int32(80877102), int32(1), int32(2)])],
+    ['random bytes', Buffer.concat([int32(600), randomBytes(4_096)])],
+  ])('is disconnected when it starts with %s', async (_, bytes) => {
     const other = await connect();
-    const socket = connectSocket(front.port, HOST);
+    const socket = connectSocket(sqlPort.port, HOST);
     socket.on('error', () => {});
     socket.write(bytes);
     socket.resume();
@@ -371,32 +373,32 @@ describe('a broken client', () => {
   it.each<[string, Uint8Array, string[]]>([
     ['an unknown message', frame('?', cString('x')), ['08P01', 'end']],
     ['a length of 4 GB', Buffer.from([81, 0xff, 0xff, 0xff, 0xff]), ['08P01', 'end']],
-    ['a length of nothing', Buffer.from([81, 0, 0, 0, 0]), ['08P01', 'end']],
-    ['a string without an end', frame('Q', Buffer.from('select 1')), ['08P01', 'end']],
-    ['a farewell', frame('X'), ['end']],
-  ])('is closed when it sends %s', async (_, bytes, expected) => {
+    ['a length of zero', Buffer.from([81, 0, 0, 0, 0]), ['08P01', 'end']],
+    ['an unterminated string', frame('Q', Buffer.from('select 1')), ['08P01', 'end']],
+    ['a Terminate message', frame('X'), ['end']],
+  ])('is disconnected when it sends %s', async (_, bytes, expected) => {
     const other = await connect();
-    const { socket, answers } = await connectRaw();
+    const { socket, messages } = await connectRaw();
     socket.write(bytes);
-    expect(await untilReady(answers)).toEqual(expected);
+    expect(await untilReady(messages)).toEqual(expected);
     expect((await other.query('select 1 as a')).rows).toEqual([{ a: 1 }]);
   });
 
-  it('is told by the server what is wrong inside a message, and goes on', async () => {
-    const { socket, answers } = await connectRaw();
+  it('gets an error for an invalid message, and can continue', async () => {
+    const { socket, messages } = await connectRaw();
     const bind = frame('B', cString(''), cString(''), int16(9_999));
     socket.write(Buffer.concat([frame('P', cString(''), cString('select 1'), int16(0)), bind, SYNC]));
-    expect(await untilReady(answers)).toEqual(['1', '08P01']);
+    expect(await untilReady(messages)).toEqual(['1', '08P01']);
     socket.write(frame('Q', cString('select 1')));
-    expect(await untilReady(answers)).toEqual(['T', 'D', 'SELECT 1']);
+    expect(await untilReady(messages)).toEqual(['T', 'D', 'SELECT 1']);
   });
 
-  it('may leave at any time', async () => {
+  it('may disconnect at any time', async () => {
     const other = await connect();
     for (const bytes of [
       Buffer.from([81, 0]),
       frame('Q', cString('select pg_sleep(0.2)')),
-      Buffer.concat(runs('select 1')),
+      Buffer.concat(framesOf('select 1')),
     ]) {
       const { socket } = await connectRaw();
       socket.write(bytes);
@@ -406,15 +408,15 @@ describe('a broken client', () => {
     expect((await other.query('select 1 as a')).rows).toEqual([{ a: 1 }]);
   });
 
-  it('gets its answer after it has said its last', async () => {
-    const { socket, answers } = await connectRaw();
+  it('gets its response after it closed its side of the connection', async () => {
+    const { socket, messages } = await connectRaw();
     socket.end(frame('Q', cString('select 1 from pg_sleep(0.1)')));
-    expect(await untilReady(answers)).toEqual(['T', 'D', 'SELECT 1']);
-    expect(await untilReady(answers)).toEqual(['end']);
+    expect(await untilReady(messages)).toEqual(['T', 'D', 'SELECT 1']);
+    expect(await untilReady(messages)).toEqual(['end']);
   });
 
-  it('may ask for encryption first', async () => {
-    const socket = connectSocket(front.port, HOST);
+  it('may request encryption first, which is declined', async () => {
+    const socket = connectSocket(sqlPort.port, HOST);
     clients.push({ end: () => socket.destroy() });
     for (const code of [80877104, 80877103]) {
       socket.write(Buffer.concat([int32(8), int32(code)]));
@@ -422,30 +424,30 @@ describe('a broken client', () => {
     }
   });
 
-  it('gets its answers in order, however its messages arrive', async () => {
-    const { socket, answers } = await connectRaw();
+  it('gets its responses in order even if its messages arrive byte by byte', async () => {
+    const { socket, messages } = await connectRaw();
     const queries = Buffer.concat([1, 2, 3].map((n) => frame('Q', cString(`copy (select ${n}) to stdout`))));
     for (const byte of queries) {
       socket.write(Uint8Array.of(byte));
       await sleep(1);
     }
-    for (let n = 0; n < 3; n += 1) expect(await untilReady(answers)).toEqual(['H', 'd', 'c', 'COPY 1']);
+    for (let n = 0; n < 3; n += 1) expect(await untilReady(messages)).toEqual(['H', 'd', 'c', 'COPY 1']);
   });
 });
 
 describe.skipIf(!hasPsql)('psql', () => {
   async function psql(...args: string[]): Promise<string> {
-    const common = ['-X', '-q', '-A', '-h', HOST, '-p', String(front.port), '-U', 'postgres', 'postgres'];
+    const common = ['-X', '-q', '-A', '-h', HOST, '-p', String(sqlPort.port), '-U', 'postgres', 'postgres'];
     const { stdout, stderr } = await promisify(execFile)('psql', [...common, ...args]);
     return stdout + stderr;
   }
 
-  it('reads', async () => {
+  it('reads rows', async () => {
     expect(await psql('-c', 'select * from scores order by name')).toContain('name|score\nann|3\nbob|5\n');
     expect(await psql('-c', 'copy (select * from scores order by name) to stdout')).toBe('ann\t3\nbob\t5\n');
   });
 
-  it('describes', async () => {
+  it('describes tables and views', async () => {
     expect(await psql('-c', '\\d')).toContain('public|scores|table|postgres');
     expect(await psql('-c', '\\d scores')).toContain('"scores_pkey" PRIMARY KEY, btree (name)');
     expect(await psql('-c', '\\dv')).toContain('public|best|view|postgres');
@@ -454,7 +456,7 @@ describe.skipIf(!hasPsql)('psql', () => {
     expect(await psql('-f', script)).toContain('name|text');
   });
 
-  it('goes on after errors, and is not left waiting for a copy', async () => {
+  it('continues after errors, and does not wait after a rejected COPY', async () => {
     const script = [
       'begin',
       'selec',
@@ -463,22 +465,22 @@ describe.skipIf(!hasPsql)('psql', () => {
       'create table taken (a int)',
       'select 1 as one',
     ];
-    const said = await psql(...script.flatMap((sql) => ['-c', sql]));
-    expect(said).toContain('one\n1\n');
-    expect(said).toContain('syntax error at or near "selec"');
-    expect(said).toContain('cannot execute COPY FROM in a read-only transaction');
-    expect(said).toContain('cannot execute CREATE TABLE in a read-only transaction');
+    const output = await psql(...script.flatMap((sql) => ['-c', sql]));
+    expect(output).toContain('one\n1\n');
+    expect(output).toContain('syntax error at or near "selec"');
+    expect(output).toContain('cannot execute COPY FROM in a read-only transaction');
+    expect(output).toContain('cannot execute CREATE TABLE in a read-only transaction');
   }, 10_000);
 });
 
-describe('the port', () => {
-  it('tells in Node’s words that it is taken', async () => {
-    await expect(startSqlPort({ host: HOST, port: front.port, database })).rejects.toMatchObject({
+describe('the SQL port', () => {
+  it('rejects with EADDRINUSE if the port is taken', async () => {
+    await expect(startSqlPort({ host: HOST, port: sqlPort.port, database })).rejects.toMatchObject({
       code: 'EADDRINUSE',
     });
   });
 
-  it('ends its clients when it closes', async () => {
+  it('disconnects its clients when it closes', async () => {
     const other = await startSqlPort({ host: HOST, port: 0, database });
     const client = await connect(other.port);
     const ended = new Promise<Error>((resolve) => client.on('error', resolve));

@@ -13,7 +13,7 @@ import {
   wireRecord,
 } from '../../fixtures/sync/stream-events.ts';
 
-it('a removal does not erase a newer value that is committed while it waits for the row', async () => {
+it('keeps a newer value that is committed while a removal waits for the row lock', async () => {
   const connectionString = await createPostgresDatabase();
   const database = openPg({ connectionString });
   const store = createQueryStore(database);

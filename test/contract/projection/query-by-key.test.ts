@@ -8,9 +8,9 @@ import { DATABASES } from '../../fixtures/database/databases.ts';
 import { NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
 
 const DOCUMENT = new URL('../../../docs/query.md', import.meta.url);
-const SAME_START = 'x'.repeat(64);
+const COMMON_PREFIX = 'x'.repeat(64);
 
-describe.each(DATABASES)('asking by key on $name', ({ open }) => {
+describe.each(DATABASES)('queries by key on $name', ({ open }) => {
   let database: Database;
   beforeAll(async () => {
     database = await open();
@@ -23,15 +23,15 @@ describe.each(DATABASES)('asking by key on $name', ({ open }) => {
       records: [record('level', level), record('motto', motto)],
     });
     await createQueryStore(database).apply([
-      dataset('us-east-1:ada', '7', `${SAME_START}a`),
-      dataset('us-east-1:bob', '12', `${SAME_START}b`),
+      dataset('us-east-1:ada', '7', `${COMMON_PREFIX}a`),
+      dataset('us-east-1:bob', '12', `${COMMON_PREFIX}b`),
       dataset('us-east-1:cyd', 'none', ''),
     ]);
   });
   afterAll(() => database.close());
 
-  /** As those may who read. */
-  const ask = (sql: string) =>
+  /** Runs a query as the reader role. */
+  const query = (sql: string) =>
     database.transaction(async (transaction) => {
       await transaction.query(`SET LOCAL ROLE ${READER_ROLE}`);
       return (await transaction.query(sql)).rows;
@@ -39,56 +39,57 @@ describe.each(DATABASES)('asking by key on $name', ({ open }) => {
 
   it.each([
     ['ASCII', 'level'],
-    ['nothing', ''],
+    ['the empty string', ''],
     ['Chinese', '鍵'],
     ['emoji of several characters', '👩‍👩‍👧 🏴‍☠️'],
     ['a letter and its accent', 'e\u0301'],
-    ['the two as one', '\u00e9'],
+    ['a letter with its accent as one character', '\u00e9'],
     ['a byte order mark', '\uFEFFkey'],
     ['quotes and backslashes', `'"\\ \n\t`],
     ['the longest key', '鍵'.repeat(1024)],
-    ['longer than any', 'k'.repeat(100_000)],
-  ])('a key has one id, in SQL and here: %s', async (_, key) => {
+    ['longer than the service accepts', 'k'.repeat(100_000)],
+  ])('compute the same record id in SQL and TypeScript: %s', async (_, key) => {
     const { rows } = await database.query('SELECT query.record_id_of($1) AS id', [key]);
     expect(rows).toEqual([{ id: recordId(key) }]);
   });
 
-  it('has one id for each of a thousand keys', async () => {
+  it('compute the same record ids for a thousand keys', async () => {
     const { rows } = await database.query<{ key: string; id: string }>(
       "SELECT key, query.record_id_of(key) AS id FROM (SELECT 'k' || i AS key FROM generate_series(1, 1000) AS i) AS keys",
     );
     expect(rows.map(({ id }) => id)).toEqual(rows.map(({ key }) => recordId(key)));
   });
 
-  it('gives the records of the key, as the view has them', async () => {
-    const seen = await ask("SELECT * FROM query.records WHERE record_key = 'level' ORDER BY identity_id");
+  it('return the records of the key as the view shows them', async () => {
+    const seen = await query("SELECT * FROM query.records WHERE record_key = 'level' ORDER BY identity_id");
     expect(seen).toHaveLength(3);
-    expect(await ask("SELECT * FROM query.records_of('level') ORDER BY identity_id")).toEqual(seen);
-    expect(await ask("SELECT identity_id FROM query.records_of('level') WHERE numeric_value > 7")).toEqual([
+    expect(await query("SELECT * FROM query.records_of('level') ORDER BY identity_id")).toEqual(seen);
+    expect(await query("SELECT identity_id FROM query.records_of('level') WHERE numeric_value > 7")).toEqual([
       { identity_id: 'us-east-1:bob' },
     ]);
-    expect(await ask("SELECT * FROM query.records_of('no such key')")).toEqual([]);
-    expect(await ask('SELECT * FROM query.records_of(NULL)')).toEqual([]);
+    expect(await query("SELECT * FROM query.records_of('no such key')")).toEqual([]);
+    expect(await query('SELECT * FROM query.records_of(NULL)')).toEqual([]);
   });
 
-  it('gives those with one value, and none that only starts like it', async () => {
-    const whose = (value: string) => ask(`SELECT identity_id FROM query.records_with('motto', '${value}')`);
-    expect(await whose(`${SAME_START}b`)).toEqual([{ identity_id: 'us-east-1:bob' }]);
-    expect(await whose(SAME_START)).toEqual([]);
-    expect(await whose('')).toEqual([{ identity_id: 'us-east-1:cyd' }]);
+  it('return the records with a value, not those that only share its prefix', async () => {
+    const identitiesWith = (value: string) =>
+      query(`SELECT identity_id FROM query.records_with('motto', '${value}')`);
+    expect(await identitiesWith(`${COMMON_PREFIX}b`)).toEqual([{ identity_id: 'us-east-1:bob' }]);
+    expect(await identitiesWith(COMMON_PREFIX)).toEqual([]);
+    expect(await identitiesWith('')).toEqual([{ identity_id: 'us-east-1:cyd' }]);
   });
 
-  it('runs what docs/query.md shows', async () => {
+  it('include every statement that docs/query.md shows', async () => {
     const blocks = (await readFile(DOCUMENT, 'utf8')).match(/(?<=^```sql\n)[\s\S]*?(?=^```)/gm) ?? [];
     const statements = blocks
       .join('\n')
       .split(/;$/m)
       .filter((statement) => statement.trim() !== '');
     expect(statements.length).toBeGreaterThan(5);
-    for (const statement of statements) await ask(statement);
+    for (const statement of statements) await query(statement);
   });
 
-  it('is for the reader role alone, which gets no further than before', async () => {
+  it('are permitted only to the reader role, which gains no other access', async () => {
     const { rows } = await database.query(
       `SELECT proname AS name, has_function_privilege('public', pg_proc.oid, 'EXECUTE') AS everybody
        FROM pg_proc WHERE pronamespace = 'query'::regnamespace ORDER BY 1`,
@@ -96,6 +97,6 @@ describe.each(DATABASES)('asking by key on $name', ({ open }) => {
     expect(rows).toEqual(
       ['record_id_of', 'records_of', 'records_with'].map((name) => ({ name, everybody: false })),
     );
-    await expect(ask('SELECT * FROM projection.records')).rejects.toMatchObject({ code: '42501' });
+    await expect(query('SELECT * FROM projection.records')).rejects.toMatchObject({ code: '42501' });
   });
 });

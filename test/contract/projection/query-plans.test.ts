@@ -5,7 +5,7 @@ import { createValueIndexes } from '../../../lib/projection/store/value-indexes.
 import { READ_RECORDS, READ_RECORDS_IN_SESSION } from '../../../lib/sync/store/sync-statements.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
 
-// 120,000 records: ten keys of 12,000 people, one person's written every second.
+// 120,000 records: ten keys for each of 12,000 identities. The records of one identity were written each second.
 const FILL = [
   `INSERT INTO projection.datasets
    SELECT md5(i::text)::uuid, 'pool', 'identity' || i, 'savegame', i, 1, NULL, NULL, now() - i * interval '1 second'
@@ -29,22 +29,22 @@ function nodesOf(node: PlanNode): PlanNode[] {
 
 const SHIPPED = [
   {
-    asks: "one person's datasets",
+    query: 'the datasets of one identity',
     sql: "SELECT * FROM query.datasets WHERE identity_pool_id = 'pool' AND identity_id = 'identity7'",
     index: 'datasets_by_name',
   },
   {
-    asks: "one person's records",
+    query: 'the records of one identity',
     sql: "SELECT * FROM query.records WHERE identity_pool_id = 'pool' AND identity_id = 'identity7'",
     index: 'records_pkey',
   },
   {
-    asks: "one record of one person's",
+    query: 'one record of one identity',
     sql: "SELECT * FROM query.records_of('key3') WHERE identity_pool_id = 'pool' AND identity_id = 'identity7' AND dataset_name = 'savegame'",
     index: 'records_pkey',
   },
   {
-    asks: 'what changed lately',
+    query: 'recent changes',
     sql: "SELECT * FROM query.records WHERE projected_at > now() - interval '1 minute' ORDER BY projected_at",
     index: 'records_by_projected_at',
   },
@@ -52,28 +52,28 @@ const SHIPPED = [
 
 const BY_VALUE = [
   {
-    asks: 'a range of numbers',
+    query: 'a range of numbers',
     sql: "SELECT * FROM query.records_of('key3') WHERE numeric_value BETWEEN 100 AND 150",
     index: 'records_by_number',
   },
   {
-    asks: 'an aggregate over a range of numbers',
+    query: 'an aggregate over a range of numbers',
     sql: "SELECT avg(numeric_value), count(*) FROM query.records_of('key3') WHERE numeric_value > 11900",
     index: 'records_by_number',
   },
   {
-    asks: 'the highest numbers',
+    query: 'the highest numbers',
     sql: "SELECT * FROM query.records_of('key3') WHERE numeric_value > 10 ORDER BY numeric_value DESC LIMIT 10",
     index: 'records_by_number',
   },
   {
-    asks: 'a value',
+    query: 'a text value',
     sql: "SELECT * FROM query.records_with('key3', 'value77')",
     index: 'records_by_text',
   },
 ];
 
-describe.each(DATABASES)('plans on $name', ({ openOwn }) => {
+describe.each(DATABASES)('query plans on $name', ({ openOwn }) => {
   let database: Database;
   beforeAll(async () => {
     database = await openOwn();
@@ -81,7 +81,7 @@ describe.each(DATABASES)('plans on $name', ({ openOwn }) => {
   });
   afterAll(() => database.close());
 
-  /** The plan of a reader, flat. */
+  /** Returns all nodes of the plan that the reader role gets. */
   async function explain(sql: string): Promise<PlanNode[]> {
     const { rows } = await database.transaction(async (transaction) => {
       await transaction.query(`SET LOCAL ROLE ${READER_ROLE}`);
@@ -101,19 +101,19 @@ describe.each(DATABASES)('plans on $name', ({ openOwn }) => {
     expect(nodes.map((node) => node['Index Name'])).toContain(index);
   }
 
-  // The embedded database never analyses by itself.
-  it.each(SHIPPED)('before the tables were ever analysed: $asks', ({ sql, index }) =>
+  // The embedded database never runs ANALYZE by itself.
+  it.each(SHIPPED)('use an index before the first ANALYZE: $query', ({ sql, index }) =>
     expectIndex(sql, index),
   );
 
-  it('without an index on values, who asks by value reads all records', async () => {
+  it('scan all records for a query by value without a value index', async () => {
     const nodes = await explain("SELECT * FROM query.records_of('key3') WHERE numeric_value > 11900");
     expect(nodes).toContainEqual(
       expect.objectContaining({ 'Node Type': 'Seq Scan', 'Relation Name': 'records' }),
     );
   });
 
-  describe('analysed, with the indexes on values', () => {
+  describe('after ANALYZE, with the value indexes', () => {
     beforeAll(async () => {
       const indexes = createValueIndexes(database);
       await indexes.add('numeric');
@@ -121,14 +121,14 @@ describe.each(DATABASES)('plans on $name', ({ openOwn }) => {
       await database.query('ANALYZE projection.datasets');
     });
 
-    it.each([...SHIPPED, ...BY_VALUE])('$asks', ({ sql, index }) => expectIndex(sql, index));
+    it.each([...SHIPPED, ...BY_VALUE])('use an index: $query', ({ sql, index }) => expectIndex(sql, index));
 
-    it('the highest numbers come in order from the index, without a sort', async () => {
+    it('read the highest numbers in order from the index, without a sort', async () => {
       const nodes = await explain(BY_VALUE[2]?.sql ?? '');
       expect(nodes.map((node) => node['Node Type'])).not.toContain('Sort');
     });
 
-    it('a statement that was prepared for any key uses it too', async () => {
+    it('use the index for a statement prepared for any key', async () => {
       const nodes = await database.transaction(async (transaction) => {
         await transaction.query('SET LOCAL plan_cache_mode = force_generic_plan');
         await transaction.query(
@@ -145,19 +145,19 @@ describe.each(DATABASES)('plans on $name', ({ openOwn }) => {
   });
 });
 
-// 5,000 people with ten records each, for some of whom a merge has made copies.
+// 5,000 identities with ten records each. Merges made copies of some of them.
 const FILL_SYNC = [
   `INSERT INTO sync.datasets
-   SELECT md5(i::text)::uuid, 'pool', 'identity' || i, 'game', 10, 0, 1, 1, 'somebody', 1, 10
+   SELECT md5(i::text)::uuid, 'pool', 'identity' || i, 'game', 10, 0, 1, 1, 'caller', 1, 10
    FROM generate_series(1, 5000) AS i`,
   `INSERT INTO sync.records
-   SELECT md5(i::text)::uuid, md5(k::text)::uuid, 'key' || k, 'value', k, 1, 'somebody', 1
+   SELECT md5(i::text)::uuid, md5(k::text)::uuid, 'key' || k, 'value', k, 1, 'caller', 1
    FROM generate_series(1, 5000) AS i, generate_series(1, 10) AS k`,
   `INSERT INTO sync.merged_datasets
    SELECT md5(i::text)::uuid, md5((i + 1)::text)::uuid FROM generate_series(1, 4999, 2) AS i`,
 ];
 
-describe.each(DATABASES)('plans of a listing of records on $name', ({ openOwn }) => {
+describe.each(DATABASES)('query plans of ListRecords on $name', ({ openOwn }) => {
   let database: Database;
   beforeAll(async () => {
     database = await openOwn();
@@ -166,9 +166,9 @@ describe.each(DATABASES)('plans of a listing of records on $name', ({ openOwn })
   afterAll(() => database.close());
 
   const LISTINGS = [
-    { listing: 'the first page', sql: READ_RECORDS, values: `md5('8')::uuid, 5, md5('8')::uuid, 9, 100` },
+    { page: 'the first page', sql: READ_RECORDS, values: `md5('8')::uuid, 5, md5('8')::uuid, 9, 100` },
     {
-      listing: 'one in a session',
+      page: 'a page of a session',
       sql: READ_RECORDS_IN_SESSION,
       values: `md5('8')::uuid, 5, md5('8')::uuid, 9, 100, 1, md5('8')::uuid`,
     },
@@ -186,12 +186,12 @@ describe.each(DATABASES)('plans of a listing of records on $name', ({ openOwn })
     });
   }
 
-  // The embedded database never analyses by itself.
-  for (const analysed of [false, true]) {
+  // The embedded database never runs ANALYZE by itself.
+  for (const analyzed of [false, true]) {
     it.each(LISTINGS)(
-      `$listing finds all by index, ${analysed ? 'analysed' : 'before that'}`,
+      `use only indexes for $page ${analyzed ? 'after' : 'before'} ANALYZE`,
       async ({ sql, values }) => {
-        if (analysed) await database.query('ANALYZE');
+        if (analyzed) await database.query('ANALYZE');
         const nodes = await explain(sql, values);
         const scanned = nodes.filter((node) => node['Node Type'] === 'Seq Scan');
         expect(scanned.map((node) => node['Relation Name'])).not.toContain('datasets');

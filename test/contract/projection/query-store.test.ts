@@ -51,7 +51,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
         await database.query<{ record_key: string; record_value: string }>('SELECT * FROM query.records')
       ).rows.map((row) => [row.record_key, row.record_value]),
     );
-  /** An update of the dataset `game`, `at` milliseconds into the year. */
+  /** Creates an update of the dataset `game`, `at` milliseconds into the year. */
   const update = (at: number, syncCount: number, ...records: Members[]): Members => ({
     lastModifiedDate: NEW_YEAR + at,
     syncCount,
@@ -66,7 +66,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     syncCount,
   });
 
-  it('shows a record with its names, number and times', async () => {
+  it('shows a record with its ids, numeric value and times', async () => {
     expect(await project(update(123, 7, { value: '4.50' }))).toEqual({
       events: 1,
       records: 1,
@@ -106,8 +106,8 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     ]);
   });
 
-  it('keeps every value byte for byte', async () => {
-    const odd = [
+  it('stores every value byte for byte', async () => {
+    const unusual = [
       '',
       ' ',
       '\t\r\n',
@@ -123,14 +123,14 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
       '\u007f\u0001',
     ];
     await project(
-      update(0, 1, ...odd.map((value, index) => ({ key: `${index}${value || 'empty'}`, value }))),
+      update(0, 1, ...unusual.map((value, index) => ({ key: `${index}${value || 'empty'}`, value }))),
     );
     expect(await values()).toEqual(
-      Object.fromEntries(odd.map((value, index) => [`${index}${value || 'empty'}`, value])),
+      Object.fromEntries(unusual.map((value, index) => [`${index}${value || 'empty'}`, value])),
     );
   });
 
-  it('takes 1,024 records, the longest keys and a value of a megabyte in one event', async () => {
+  it('accepts 1,024 records, the longest keys and a 1 MB value in one event', async () => {
     const records = Array.from({ length: 1024 }, (_, index) => ({
       key: `${index}${'鍵'.repeat(1000)}`,
       value: 'v',
@@ -142,7 +142,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     expect(stored.big).toBe(big);
   });
 
-  it('takes more rows than one statement holds', async () => {
+  it('writes more rows than fit into one statement', async () => {
     const events = Array.from({ length: 40 }, (_, dataset) => ({
       ...update(0, 1, ...Array.from({ length: 150 }, (_, key) => ({ key: `k${key}` }))),
       datasetName: `d${dataset}`,
@@ -154,7 +154,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
 
   it.each([
     ['in order', [0, 1]],
-    ['the other way round', [1, 0]],
+    ['in reverse order', [1, 0]],
   ])('keeps the newer write: %s', async (_, order) => {
     const writes = [update(1, 1, { value: 'old' }), update(2, 2, { value: 'new' })];
     for (const index of order) await project(writes[index]);
@@ -162,7 +162,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     expect(await rows('SELECT sync_count FROM query.datasets')).toEqual([{ sync_count: 2 }]);
   });
 
-  it('takes the date before the count, and the count where dates are equal', async () => {
+  it('compares the dates, and the sync counts if the dates are equal', async () => {
     await project(update(5, 1, { value: 'later date' }));
     await project(update(4, 9, { value: 'higher count' }));
     expect(await values()).toEqual({ score: 'later date' });
@@ -170,18 +170,18 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     expect(await values()).toEqual({ score: 'later date, higher count' });
   });
 
-  it('keeps the first of two writes with one version', async () => {
+  it('keeps the first of two writes with the same version', async () => {
     await project(update(1, 1, { value: 'first' }));
     expect(await project(update(1, 1, { value: 'second' }))).toMatchObject({ recordsChanged: 0 });
     expect(await values()).toEqual({ score: 'first' });
   });
 
-  it('takes the last of two entries of one event that name one key', async () => {
+  it('uses the last of two entries with the same key in one event', async () => {
     await project(update(1, 1, { value: 'first' }, { value: 'last' }));
     expect(await values()).toEqual({ score: 'last' });
   });
 
-  it('does not let an older write back in after a removal of the record', async () => {
+  it('ignores an older write after the removal of a record', async () => {
     await project(update(2, 2, { op: 'remove', value: null }));
     await project(update(1, 1, { value: 'zombie' }));
     expect(await values()).toEqual({});
@@ -189,7 +189,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     expect(await values()).toEqual({ score: 'again' });
   });
 
-  it('empties a removed dataset, keeps its tombstones and no value', async () => {
+  it('keeps the tombstones of a removed dataset, but no values', async () => {
     await project(update(1, 1, { key: 'a' }, { key: 'b' }), removal(2, 2));
     expect(await values()).toEqual({});
     expect(await rows('SELECT deleted, record_count FROM query.datasets')).toEqual([
@@ -201,7 +201,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     ]);
   });
 
-  it('keeps no value of a write that comes after the removal that covers it', async () => {
+  it('stores no value of a write that arrives after the removal that covers it', async () => {
     await project(removal(2, 2));
     await project(update(1, 1, { key: 'late' }));
     expect(await rows('SELECT record_key, record_value FROM projection.records')).toEqual([
@@ -210,7 +210,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     expect(await values()).toEqual({});
   });
 
-  it('lets a dataset be made again, with its count begun anew', async () => {
+  it('accepts a recreated dataset whose sync count starts again', async () => {
     await project(update(1, 8, { key: 'old' }), removal(2, 9), update(3, 1, { key: 'new' }));
     expect(Object.keys(await values())).toEqual(['new']);
     expect(await rows('SELECT deleted, sync_count FROM query.datasets')).toEqual([
@@ -218,7 +218,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     ]);
   });
 
-  it('erases a removed dataset of more rows than a transaction may change', async () => {
+  it('erases a removed dataset with more rows than a transaction may change', async () => {
     for (let part = 0; part < 3; part += 1) {
       await project(
         update(part, part, ...Array.from({ length: 1000 }, (_, index) => ({ key: `${part}-${index}` }))),
@@ -230,14 +230,14 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     ]);
   });
 
-  it('hides what a removal covers even where both were written at once and the value was not erased', async () => {
+  it('hides a record that a removal covers even if concurrent writes left its value', async () => {
     await project(update(1, 1, { key: 'covered' }), removal(2, 2));
     await database.query(`UPDATE projection.records SET record_value = 'left by the race'`);
     expect(await values()).toEqual({});
     expect(await rows('SELECT record_count FROM query.datasets')).toEqual([{ record_count: 0 }]);
   });
 
-  it('takes a removal without a version for one of all that was there before it', async () => {
+  it('applies a removal without a version to everything before it', async () => {
     const undated = {
       operation: 'remove',
       kinesisSyncRecords: null,
@@ -251,7 +251,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     expect(await values()).toEqual({});
   });
 
-  it('does not let a removal without a version, delivered once more, remove what was written since', async () => {
+  it('keeps later writes when a removal without a version is delivered again', async () => {
     const undated = deliver(
       toBytes(
         wireEvent({ operation: 'remove', kinesisSyncRecords: null, lastModifiedDate: null, syncCount: null }),
@@ -259,7 +259,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
       NEW_YEAR + 100,
     );
     await project(update(1, 1, { key: 'before' }));
-    // Events reach the stream after they are dated: this one is dated before the removal arrives, and comes after it.
+    // An event is dated before it reaches the stream. This one is dated before the removal arrives, and arrives later.
     const since = deliver(toBytes(wireEvent(update(95, 3, { key: 'since' }))), NEW_YEAR + 101);
     for (let delivery = 0; delivery < 2; delivery += 1) {
       await projectAll([undated, since]);
@@ -269,7 +269,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     expect(Object.keys(await values())).toEqual(['since']);
   });
 
-  it('keeps datasets of one name apart by pool and identity', async () => {
+  it('separates datasets of the same name by pool and identity', async () => {
     const other = 'us-east-1:bbbbbbbb-0000-4000-8000-000000000001';
     await project(
       update(1, 1, {}),
@@ -283,7 +283,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     ]);
   });
 
-  it('quarantines what it cannot project, once, with its data, beside good neighbours', async () => {
+  it('quarantines unreadable events once, with their data, and projects the others', async () => {
     const nul = toBytes(
       wireEvent({ datasetName: 'nul', kinesisSyncRecords: [wireRecord({ value: 'a\0b' })] }),
     );
@@ -343,8 +343,8 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     expect(await rows('SELECT 1 FROM projection.datasets')).toEqual([]);
   });
 
-  it('finds the one event whose value the database itself refuses', async () => {
-    // Stands in for a limit of the database that nobody thought of.
+  it('quarantines only the event whose value the database rejects', async () => {
+    // Simulates a limit of the database that no check covers.
     await database.query(
       'ALTER TABLE projection.records ADD CONSTRAINT limit_nobody_knew CHECK (1 / (length(record_key) - 6) IS NOT NULL)',
     );
@@ -362,7 +362,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     }
   });
 
-  it('throws what may pass, so that the batch is tried again', async () => {
+  it('throws transient errors, so that the batch is retried', async () => {
     await database.query('ALTER TABLE projection.records RENAME TO records_elsewhere');
     try {
       await expect(project(update(1, 1, {}))).rejects.toMatchObject({ name: 'DatabaseError', code: '42P01' });
@@ -373,7 +373,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     expect(await values()).toEqual({ score: '42' });
   });
 
-  it('shows how far each shard has come, and never goes back', async () => {
+  it('shows the newest progress of each shard, and none while it is unknown', async () => {
     const at = (shard: number, arrivedAt: number) => ({
       streamName: 'cognito-sync',
       shardId: `shardId-${shard}`,
@@ -402,7 +402,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     expect(await progress()).toEqual([row(at(0, 2)), row(at(1, 5))]);
   });
 
-  it('lets the reader see the views and nothing else', async () => {
+  it('grants the reader role only the views', async () => {
     const { rows: granted } = await database.query<{ name: string }>(
       `SELECT schemaname || '.' || name AS name FROM (
          SELECT schemaname, tablename AS name FROM pg_tables UNION ALL SELECT schemaname, viewname FROM pg_views) AS relations

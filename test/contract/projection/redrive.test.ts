@@ -23,7 +23,7 @@ import {
 } from '../../fixtures/sync/stream-events.ts';
 
 const URL_OF = 'https://bucket.s3.us-east-1.amazonaws.com/';
-/** An event whose record `key` lies behind the URL that ends with `key`. */
+/** Creates an event whose record `key` is behind the URL that ends with `key`. */
 const offloaded = (key: string, arrivedAt = NEW_YEAR + 1000) =>
   deliver(
     toBytes(
@@ -65,7 +65,7 @@ describe.each(DATABASES)('redrive on $name', ({ open }) => {
       )
     ).rows.map(({ reason }) => reason);
 
-  it('projects what can be projected now, marks it, and leaves the rest with its reason', async () => {
+  it('projects what it can and marks it; the rest keeps its reason', async () => {
     await project([offloaded('a'), garbage(), offloaded('b')], refusing);
     expect(await keys()).toEqual([]);
 
@@ -78,7 +78,7 @@ describe.each(DATABASES)('redrive on $name', ({ open }) => {
     expect(again).toEqual({ projected: 0, unavailable: 0, refused: new Map([['not-json', 1]]) });
   });
 
-  it('settles on request what cannot be projected, with its reason, and leaves what is not to be had for now', async () => {
+  it('dismisses on request events that cannot be projected, but not unavailable payloads', async () => {
     await project([garbage(), offloaded('a'), offloaded('b'), offloaded('c')], refusing);
     const some: FetchPayload = (url) => {
       if (url.endsWith('a')) return served(url);
@@ -95,15 +95,15 @@ describe.each(DATABASES)('redrive on $name', ({ open }) => {
     });
     expect(await keys()).toEqual(['a']);
     expect(await waiting()).toEqual(['offloaded-payload: 403']);
-    const settled = 'SELECT reason FROM query.quarantine WHERE redriven_at IS NOT NULL ORDER BY reason';
-    expect((await database.query(settled)).rows[0]).toEqual({
+    const dismissed = 'SELECT reason FROM query.quarantine WHERE redriven_at IS NOT NULL ORDER BY reason';
+    expect((await database.query(dismissed)).rows[0]).toEqual({
       reason: 'not-json: the data is not JSON in UTF-8',
     });
     const again = await redriveQuarantine({ store, fetchPayload: served, isDismissing: true });
     expect(again).toEqual({ projected: 1, unavailable: 0, refused: new Map() });
   });
 
-  it('leaves what cannot be had for now, and tells the reason of today', async () => {
+  it('leaves unavailable payloads in quarantine, and updates the reason', async () => {
     await project([offloaded('a')], refusing);
     expect(await redriveQuarantine({ store, fetchPayload: unavailable })).toMatchObject({ unavailable: 1 });
     expect(await waiting()).toEqual(['offloaded-payload: 403']);
@@ -114,13 +114,13 @@ describe.each(DATABASES)('redrive on $name', ({ open }) => {
     expect(await waiting()).toEqual(['offloaded-payload: 404']);
   });
 
-  it('tells the reason of today, too, where it is the database that refuses', async () => {
+  it('updates the reason if the database rejects a value', async () => {
     await project([offloaded('a')], refusing);
     const strict = {
       ...store,
       apply: () => Promise.reject(new ValueRefusedError('the database refused a value (SQLSTATE 54000)')),
     };
-    for (let time = 0; time < 2; time += 1) {
+    for (let attempt = 0; attempt < 2; attempt += 1) {
       expect(await redriveQuarantine({ store: strict, fetchPayload: served })).toEqual({
         projected: 0,
         unavailable: 0,
@@ -130,7 +130,7 @@ describe.each(DATABASES)('redrive on $name', ({ open }) => {
     }
   });
 
-  it('does not take newer values back', async () => {
+  it('does not overwrite newer values', async () => {
     await project([offloaded('a')], refusing);
     await project([inline('a', { value: 'newer', syncCount: 2 })], refusing);
     expect(await redriveQuarantine({ store, fetchPayload: served })).toMatchObject({ projected: 1 });
@@ -139,7 +139,7 @@ describe.each(DATABASES)('redrive on $name', ({ open }) => {
     ]);
   });
 
-  it('goes through all of a large quarantine once, whatever arrived at the same time', async () => {
+  it('processes each event of a large quarantine once, even if many arrived at the same time', async () => {
     const many = Array.from({ length: 130 }, (_, index) =>
       offloaded(`key ${index}`, NEW_YEAR + Math.floor(index / 60)),
     );
@@ -159,10 +159,10 @@ describe.each(DATABASES)('redrive on $name', ({ open }) => {
     expect(await keys()).toHaveLength(117);
   });
 
-  it('projects what a mapping had given up, and quarantines what cannot be projected', async () => {
+  it('projects deliveries that a mapping discarded, and quarantines unreadable ones', async () => {
     const deliveries = [inline('a'), garbage(), offloaded('b'), offloaded('c')];
     const some: FetchPayload = (url) => (url.endsWith('c') ? unavailable(url) : served(url));
-    for (let time = 0; time < 2; time += 1) {
+    for (let attempt = 0; attempt < 2; attempt += 1) {
       expect(await redriveDeliveries(deliveries, { store, fetchPayload: some })).toEqual({
         projected: 2,
         unavailable: 1,
@@ -173,7 +173,7 @@ describe.each(DATABASES)('redrive on $name', ({ open }) => {
     expect(await waiting()).toHaveLength(1);
   });
 
-  it('holds no more payloads than it may at once, and projects all of them', async () => {
+  it('holds at most the maximum bytes of payloads in memory, and projects all of them', async () => {
     const deliveries = ['a', 'b', 'c', 'd', 'e'].map((key) => offloaded(key));
     const written: number[] = [];
     const counting = {

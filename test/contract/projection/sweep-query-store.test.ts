@@ -21,7 +21,7 @@ import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { deliver, IDENTITY, NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** The database writes its own time where rows are projected. */
+/** The current time, because the database writes its own time into projected rows. */
 const NOW = Date.now();
 const TABLES = [
   'datasets',
@@ -102,11 +102,11 @@ describe.each(DATABASES)('the sweep of the query store on $name', ({ open }) => 
   const countOf = async (table: string) =>
     (await database.query<{ count: number }>(`SELECT count(*) FROM projection.${table}`)).rows[0]?.count;
 
-  it('has nothing to do in an empty store', async () => {
+  it('removes nothing from an empty store', async () => {
     expect(await sweep()).toEqual(NOTHING);
   });
 
-  it('removes tombstones after 365 days, and no record that is there', async () => {
+  it('removes tombstones after 365 days, but no live records', async () => {
     await write([record('a', 1, 'value'), record('b', 1, null)]);
     await age('records', 364);
     expect(await sweep()).toEqual(NOTHING);
@@ -115,7 +115,7 @@ describe.each(DATABASES)('the sweep of the query store on $name', ({ open }) => 
     expect(await keys()).toEqual(['a']);
   });
 
-  it('removes a removed dataset after 365 days once none of its records is left', async () => {
+  it('removes the row of a removed dataset after 365 days, once all its records are gone', async () => {
     await write([record('a', 1, 'value')]);
     await write([], { removal: 2 });
     await age('datasets', 366);
@@ -126,7 +126,7 @@ describe.each(DATABASES)('the sweep of the query store on $name', ({ open }) => 
     expect(await countOf('datasets')).toBe(0);
   });
 
-  it('keeps a removed dataset that was made anew, and one that was removed less than 365 days ago', async () => {
+  it('keeps a dataset that was recreated, or that was removed less than 365 days ago', async () => {
     await write([record('a', 3, 'value')], { removal: 2 });
     await age('datasets', 366);
     expect(await sweep()).toEqual(NOTHING);
@@ -138,7 +138,7 @@ describe.each(DATABASES)('the sweep of the query store on $name', ({ open }) => 
     expect(await sweep()).toEqual({ ...NOTHING, datasets: 1 });
   });
 
-  it('keeps a dataset that was made anew, and of which no record is left', async () => {
+  it('keeps a recreated dataset whose records are all gone', async () => {
     await write([record('a', 3, null)], { removal: 2 });
     await age('records', 366);
     await age('datasets', 366);
@@ -146,7 +146,7 @@ describe.each(DATABASES)('the sweep of the query store on $name', ({ open }) => 
     expect(await countOf('datasets')).toBe(1);
   });
 
-  it('erases values that a removal covers, whatever left them', async () => {
+  it('erases remaining values that a removal covers', async () => {
     await write([record('a', 1, 'value'), record('b', 5, 'newer')], { removal: 2 });
     await database.query("UPDATE projection.records SET record_value = 'left' WHERE record_key = 'a'");
     expect(await sweep()).toEqual({ ...NOTHING, values: 1 });
@@ -159,7 +159,7 @@ describe.each(DATABASES)('the sweep of the query store on $name', ({ open }) => 
     ]);
   });
 
-  it('removes records that have had no dataset for a day', async () => {
+  it('removes records without a dataset after a day', async () => {
     await write([record('a', 1, 'value')]);
     await database.query('DELETE FROM projection.datasets');
     await age('records', 0);
@@ -168,7 +168,7 @@ describe.each(DATABASES)('the sweep of the query store on $name', ({ open }) => 
     expect(await sweep()).toEqual({ ...NOTHING, strays: 1 });
   });
 
-  it('removes what lies in quarantine after 90 days, and seven days after it was redriven', async () => {
+  it('removes quarantined events after 90 days, and redriven ones after seven days', async () => {
     const quarantine = async (name: string, quarantined: number, redriven: number | null) => {
       const { position, data } = deliver(Buffer.from(name));
       const refused = { kind: 'refused' as const, position, data, reason: name, identityPoolId: null };
@@ -181,13 +181,13 @@ describe.each(DATABASES)('the sweep of the query store on $name', ({ open }) => 
     await quarantine('old', 91, null);
     await quarantine('waits', 89, null);
     await quarantine('redriven', 50, 8);
-    await quarantine('redriven of late', 50, 6);
+    await quarantine('redriven recently', 50, 6);
     expect(await sweep()).toEqual({ ...NOTHING, quarantined: 2 });
     const { rows } = await database.query('SELECT reason FROM projection.quarantine ORDER BY 1');
-    expect(rows).toEqual([{ reason: 'redriven of late' }, { reason: 'waits' }]);
+    expect(rows).toEqual([{ reason: 'redriven recently' }, { reason: 'waits' }]);
   });
 
-  it('removes versions that were given to removals after 365 days', async () => {
+  it('removes versions assigned to removals after 365 days', async () => {
     for (const days of [366, 364]) {
       const values = [randomUUID(), new Date(daysAgo(days))];
       await database.query('INSERT INTO projection.dated_removals VALUES ($1, 1, 1, $2)', values);
@@ -195,19 +195,19 @@ describe.each(DATABASES)('the sweep of the query store on $name', ({ open }) => 
     expect(await sweep()).toEqual({ ...NOTHING, datedRemovals: 1 });
   });
 
-  it('removes notes after 400 days: mended gaps, redriven objects, and all bulk publishes of a pool but the last', async () => {
+  it('removes repaired gaps, redriven objects and superseded bulk publishes after 400 days', async () => {
     const insert = (table: string, columns: string, values: (string | number | null)[]) =>
       database.query(
         `INSERT INTO projection.${table} (${columns}) VALUES (${values.map((_, index) => `$${index + 1}`)})`,
         values,
       );
-    const gap = (since: number, until: number | null, mended: number | null) =>
+    const gap = (since: number, until: number | null, repaired: number | null) =>
       insert('gaps', 'identity_pool_id, since_ms, cause, until_ms, mended_ms', [
         POOL,
         daysAgo(since),
         'streaming-off',
         until && daysAgo(until),
-        mended && daysAgo(mended),
+        repaired && daysAgo(repaired),
       ]);
     const publish = (pool: string, started: number) =>
       insert('bulk_publishes', 'identity_pool_id, started_ms, status, completeness, checked_ms', [
@@ -244,7 +244,7 @@ describe.each(DATABASES)('the sweep of the query store on $name', ({ open }) => 
     ]);
   });
 
-  describe('with more datasets than one step takes', () => {
+  describe('with more datasets than one step covers', () => {
     const names = Array.from({ length: 250 }, (_, index) => `dataset-${index}`);
     beforeEach(async () => {
       await createQueryStore(database).apply(
@@ -262,12 +262,12 @@ describe.each(DATABASES)('the sweep of the query store on $name', ({ open }) => 
       ['at the first', FIRST_DATASET],
       ['in the middle', datasetId({ ...GAME, datasetName: 'dataset-77' })],
       ['at the end', 'ffffffff-ffff-4fff-bfff-ffffffffffff'],
-    ])('goes round all of them, beginning %s', async (_where, start) => {
+    ])('sweeps all of them, starting %s', async (_label, start) => {
       expect(await sweep({ randomId: () => start })).toEqual({ ...NOTHING, tombstones: 250 });
       expect(new Set(await keys())).toEqual(new Set(['there']));
     });
 
-    it('goes on where its time ended', async () => {
+    it('continues where its time budget ended', async () => {
       const next = createFunction({ timeBudgetMs: 0, randomId: () => FIRST_DATASET });
       expect(await next()).toEqual({ ...NOTHING, tombstones: 100, isCutShort: true });
       expect(await next()).toEqual({ ...NOTHING, tombstones: 100, isCutShort: true });
@@ -276,7 +276,7 @@ describe.each(DATABASES)('the sweep of the query store on $name', ({ open }) => 
     });
   });
 
-  it('runs locally by itself, and takes old failure objects with it', async () => {
+  it('runs on a schedule locally, and also removes old failure objects', async () => {
     await write([record('a', 1, null)]);
     await age('records', 366);
     const directory = await mkdtemp(join(tmpdir(), 'mappings-'));
@@ -294,7 +294,7 @@ describe.each(DATABASES)('the sweep of the query store on $name', ({ open }) => 
     }
   });
 
-  it('fails where the database does, and the next run does what is left', async () => {
+  it('fails if the database fails, and the next run completes the work', async () => {
     await write([record('a', 1, null)]);
     await age('records', 366);
     let isDown = true;

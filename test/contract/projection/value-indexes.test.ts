@@ -13,7 +13,7 @@ SELECT md5('dataset')::uuid, query.record_id_of('key'), 'key', repeat('鍵', 100
 const states = async (indexes: ValueIndexes) =>
   Object.fromEntries((await indexes.list()).map(({ name, state }) => [name, state]));
 
-describe.each(DATABASES)('indexes on values on $name', ({ openOwn }) => {
+describe.each(DATABASES)('value indexes on $name', ({ openOwn }) => {
   let database: Database;
   let indexes: ValueIndexes;
   beforeAll(async () => {
@@ -26,7 +26,7 @@ describe.each(DATABASES)('indexes on values on $name', ({ openOwn }) => {
     await indexes.drop('text');
   });
 
-  it('are there when asked for, and go when asked for', async () => {
+  it('can be added and dropped', async () => {
     expect(await indexes.list()).toEqual([
       { name: 'numeric', state: 'absent', bytes: 0 },
       { name: 'text', state: 'absent', bytes: 0 },
@@ -40,21 +40,21 @@ describe.each(DATABASES)('indexes on values on $name', ({ openOwn }) => {
     expect(await states(indexes)).toEqual({ numeric: 'absent', text: 'absent' });
   });
 
-  it('take a value of any length', async () => {
+  it('accept values of any length', async () => {
     await indexes.add('text');
     await indexes.add('numeric');
     await database.query(RECORD);
     await database.query("UPDATE projection.records SET numeric_value = repeat('9', 40)::numeric");
   });
 
-  it('stay over a migration that runs again', async () => {
+  it('remain when a migration runs again', async () => {
     await indexes.add('numeric');
     await database.query('UPDATE projection.migrations SET completed_at = NULL');
     await migrate(database);
     expect(await states(indexes)).toEqual({ numeric: 'ready', text: 'absent' });
   });
 
-  it('are built anew where building was cut off', async () => {
+  it('are built again after an interrupted build', async () => {
     await indexes.add('numeric');
     await database.query(
       "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'projection.records_by_number'::regclass",
@@ -64,16 +64,16 @@ describe.each(DATABASES)('indexes on values on $name', ({ openOwn }) => {
     expect(await states(indexes)).toEqual({ numeric: 'ready', text: 'absent' });
   });
 
-  it('are each there once when several ask at once', async () => {
-    const asked = [indexes.add('numeric'), indexes.add('text'), indexes.add('numeric')];
-    for (const answer of await Promise.allSettled(asked)) {
-      if (answer.status === 'rejected') expect(answer.reason).toBeInstanceOf(SetupError);
+  it('are each built once by concurrent requests', async () => {
+    const requests = [indexes.add('numeric'), indexes.add('text'), indexes.add('numeric')];
+    for (const result of await Promise.allSettled(requests)) {
+      if (result.status === 'rejected') expect(result.reason).toBeInstanceOf(SetupError);
     }
     expect(await states(indexes)).toEqual({ numeric: 'ready', text: 'ready' });
   });
 });
 
-describe('an index that waits for somebody who writes', () => {
+describe('a value index that waits for a writer', () => {
   let connectionString: string;
   let database: Database;
   beforeEach(async () => {
@@ -82,7 +82,7 @@ describe('an index that waits for somebody who writes', () => {
   });
   afterEach(() => database.close());
 
-  it('is seen as being built, and built once', async () => {
+  it('is listed as "building", and is built once', async () => {
     const indexes = createValueIndexes(database);
     let added: Promise<boolean> | undefined;
     await database.transaction(async (transaction) => {
@@ -95,7 +95,7 @@ describe('an index that waits for somebody who writes', () => {
     expect(await states(indexes)).toMatchObject({ numeric: 'ready' });
   });
 
-  it('is broken when it gives up, and mended when asked for again', async () => {
+  it('is listed as "broken" after a timeout, and is built again on request', async () => {
     const hasty = openPg({ connectionString, statementTimeoutMs: 300 });
     const indexes = createValueIndexes(database);
     await database.transaction(async (transaction) => {
