@@ -6,7 +6,7 @@ import { ListBucketsCommand, S3Client } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
-import { type LambdaInFront, putLambdaInFront } from '../fixtures/aws/lambda-in-front.ts';
+import { type LambdaProxy, startLambdaProxy } from '../fixtures/aws/lambda-proxy.ts';
 import { type MotoServer, noMoto, startMotoServer } from '../fixtures/aws/moto-server.ts';
 import { createEmptyPostgresDatabase } from '../fixtures/database/databases.ts';
 import { type DeployableCopy, makeDeployableCopy } from '../fixtures/stack/deployable-copy.ts';
@@ -29,7 +29,7 @@ const ARGS = ['--stage', 'prod', '--param=database=url'];
 describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
   let copy: DeployableCopy;
   let moto: MotoServer;
-  let lambda: LambdaInFront;
+  let lambda: LambdaProxy;
   let databaseUrl: string;
   let env: Record<string, string>;
   const clients: { destroy(): void }[] = [];
@@ -37,7 +37,7 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
     copy = await makeDeployableCopy();
     moto = await startMotoServer(copy.path);
     const directory = join(copy.path, '.serverless');
-    lambda = await putLambdaInFront(moto.endpoint, async (name) => {
+    lambda = await startLambdaProxy(moto.endpoint, async (name) => {
       const archive = join(directory, 'cognito-sync-backend.zip');
       await promisify(execFile)('unzip', ['-qo', archive, '-d', join(directory, 'unpacked')]);
       return join(directory, 'unpacked/functions', `${name.slice(STACK.length + 1)}.mjs`);
