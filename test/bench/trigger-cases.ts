@@ -23,7 +23,7 @@ const RULES_PER_FORM = 25;
 const OLD_VALUE = 1_000;
 const NEW_VALUE = 1_500;
 /** A value that every rule rejects. */
-const REFUSED = 'no number';
+const REJECTED = 'no number';
 /** Placeholder in keys for the part that differs from call to call. */
 const PLACEHOLDER = '@';
 
@@ -34,8 +34,8 @@ export function triggerCases(): TriggerCase[] {
   return [
     { name: 'the same keys in each call', options, nextEvent: knownKeys(String(NEW_VALUE)) },
     { name: 'keys never seen before', options, nextEvent: newKeys(String(NEW_VALUE)) },
-    { name: 'every third value refused', options, nextEvent: knownKeys(REFUSED) },
-    { name: 'every third value refused, keys never seen before', options, nextEvent: newKeys(REFUSED) },
+    { name: 'every third value refused', options, nextEvent: knownKeys(REJECTED) },
+    { name: 'every third value refused, keys never seen before', options, nextEvent: newKeys(REJECTED) },
     {
       name: 'every record derived',
       options: optionsOf({ derive: deriveAll }),

@@ -39,7 +39,7 @@ describe.each(DATABASES)('a Cognito stream event on the local cloud, $name', ({ 
     await eventually(() => rows("SELECT 1 FROM query.datasets WHERE dataset_name = 'last'")).toHaveLength(1);
   }
 
-  it('is projected, changes nothing when repeated, and deletes the rows as a removal', async () => {
+  it('becomes rows, changes nothing when repeated, and deletes the rows if it is a removal', async () => {
     await put(
       kinesis,
       wireEvent({ kinesisSyncRecords: [wireRecord(), wireRecord({ key: 'name', value: 'Ada' })] }),

@@ -53,7 +53,7 @@ describe('a command on the embedded database', () => {
   afterAll(() => rm(dataDir, { recursive: true, force: true }));
   const run = (...args: string[]) => operate(args, { DATA_DIR: dataDir });
 
-  it('runs in the local cloud that has it open, also concurrently', async () => {
+  it('runs in the local cloud that has the database open, also concurrently', async () => {
     const cloud = await startProcess({ DATA_DIR: dataDir });
     try {
       expect(await run('indexes')).toMatchObject({ code: 0, stdout: expect.stringMatching(ABSENT) });
@@ -73,7 +73,7 @@ describe('a command on the embedded database', () => {
     }
   });
 
-  it('opens it itself after the cloud was killed, one command after another', async () => {
+  it('opens the database itself after the cloud was killed, one command after another', async () => {
     expect((await stat(join(dataDir, 'operator.sock'))).isSocket()).toBe(true);
     const process = (...args: string[]) => operateProcess(args, { DATA_DIR: dataDir });
     const results = await Promise.all([process('indexes'), process('indexes', 'add', 'text')]);
@@ -109,7 +109,7 @@ describe('a command on the embedded database', () => {
 });
 
 describe('a command on a PostgreSQL server', () => {
-  it('runs there once the schema exists', async () => {
+  it('runs once the schema exists', async () => {
     const databaseUrl = await createEmptyPostgresDatabase();
     expect(await operate(['indexes'], { DATABASE_URL: databaseUrl })).toMatchObject({
       code: 1,

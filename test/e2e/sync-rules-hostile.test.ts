@@ -111,7 +111,7 @@ describe('hostile or broken sync rules', () => {
     await update(name, set('sent', HARMLESS, 1));
   });
 
-  it('time out after five seconds, while other calls work, as do later ones', async () => {
+  it('time out after five seconds; concurrent and later calls work', async () => {
     let ended = 0;
     const slow = ['never-returns', 'slow-pattern'].map((name) =>
       refusalOf(update(name, set('sent', SECRET))).finally(() => {

@@ -19,13 +19,13 @@ describe('the packaged function migrate', () => {
   it('creates the tables from the bundle only, and nothing the second time', async () => {
     const url = await createEmptyPostgresDatabase();
     expect(await invoke('migrate', { DATABASE_URL: url })).toEqual({
-      answer: {
+      result: {
         migrations: expect.arrayContaining(['0001-query-store.sql', '0008-backfill.sql']),
         skipped: [],
       },
     });
     expect(await invoke('migrate', { DATABASE_URL: url })).toEqual({
-      answer: { migrations: [], skipped: [] },
+      result: { migrations: [], skipped: [] },
     });
     const database = openPg({ connectionString: url });
     expect((await database.query('SELECT * FROM query.records')).rows).toEqual([]);

@@ -43,17 +43,17 @@ describe.skipIf(noOpenssl)('a packaged function with a secret', () => {
   it('connects with the login of the secret, over verified TLS, also after a rotation', async () => {
     const username = 'of_json';
     await secrets.put(SECRET, inJson({ username, password: await server.createUser(username) }));
-    expect(await call('migrate')).toMatchObject({ answer: { skipped: [] } });
-    expect(await call('sweep-query-store')).toMatchObject({ answer: { isCutShort: false } });
+    expect(await call('migrate')).toMatchObject({ result: { skipped: [] } });
+    expect(await call('sweep-query-store')).toMatchObject({ result: { isCutShort: false } });
     await secrets.put(SECRET, inJson({ username, password: await server.rotate(username) }));
-    expect(await call('migrate')).toEqual({ answer: { migrations: [], skipped: [] } });
+    expect(await call('migrate')).toEqual({ result: { migrations: [], skipped: [] } });
   });
 
   it('combines user and password of the secret with the address in DATABASE_URL', async () => {
     const username = 'of_both';
     await secrets.put(SECRET, JSON.stringify({ username, password: await server.createUser(username) }));
     const location = `postgres://localhost:${server.port}/postgres?sslmode=verify-full`;
-    expect(await call('migrate', { DATABASE_URL: location })).toMatchObject({ answer: { skipped: [] } });
+    expect(await call('migrate', { DATABASE_URL: location })).toMatchObject({ result: { skipped: [] } });
   });
 
   it('rejects a server whose certificate is not trusted, without showing the secret', async () => {

@@ -44,8 +44,8 @@ async function outcomeOf(functions: LocalFunctions, claim: Claim): Promise<Claim
   }
 }
 
-function valuesOf(answer: unknown): Record<string, string> {
-  const records = isObject(answer) && isObject(answer.datasetRecords) ? answer.datasetRecords : {};
+function valuesOf(result: unknown): Record<string, string> {
+  const records = isObject(result) && isObject(result.datasetRecords) ? result.datasetRecords : {};
   const values = Object.entries(records).map(([key, record]) => [
     key,
     isObject(record) && record.op === 'replace' ? record.newValue : undefined,
