@@ -4,8 +4,8 @@ import { plainArray, textArray } from '../../lib/database/array-literal.ts';
 import type { Database } from '../../lib/database/database.ts';
 import { datasetId, recordId } from '../../lib/database/row-ids.ts';
 
-// The same rows in the same tables with the same indexes, by the one call that this takes: lock, check, write the dataset
-// and its records, spend the token, and put the event into the outbox; or the records above a count, with the dataset.
+// Copies of the service's tables with the same indexes. One SQL call locks, checks, writes the dataset and its records,
+// spends the token and puts the event into the outbox. The other reads the dataset and its records above a count.
 const SETUP = [
   'CREATE SCHEMA bare',
   ...['datasets', 'records', 'spent_tokens', 'outbox'].map(
@@ -48,7 +48,7 @@ interface Patch {
   SyncCount: number;
 }
 
-/** A plain endpoint: no signatures, no checks of input, no tokens; one SQL call a request. */
+/** Creates a minimal endpoint: one SQL call per request, without signatures, input checks or tokens. */
 export async function createBareEndpoint(database: Database): Promise<RequestListener> {
   for (const statement of SETUP) await database.query(statement);
 
@@ -84,7 +84,7 @@ export async function createBareEndpoint(database: Database): Promise<RequestLis
     return { Records: patches.map(({ Key, Value }) => ({ Key, Value, SyncCount: rows[0]?.count })) };
   }
 
-  async function answer(incoming: IncomingMessage): Promise<unknown> {
+  async function respond(incoming: IncomingMessage): Promise<unknown> {
     const url = new URL(String(incoming.url), 'http://bare');
     const [, , identityPoolId = '', , identityId = '', , datasetName = ''] = url.pathname
       .split('/')
@@ -97,7 +97,7 @@ export async function createBareEndpoint(database: Database): Promise<RequestLis
   }
 
   return (incoming, response) => {
-    answer(incoming).then(
+    respond(incoming).then(
       (body) => {
         response.setHeader('Content-Type', 'application/json');
         response.end(JSON.stringify(body));

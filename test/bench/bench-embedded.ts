@@ -7,10 +7,10 @@ import { migrate } from '../../lib/database/schema/migrate.ts';
 import { createCopyTable } from './copy-rows.ts';
 import type { BenchDatabase, ShardWriters } from './shard-writers.ts';
 
-/** Where PGlite sees the directory of its database. */
+/** Path of the database directory inside PGlite. */
 const INSIDE = '/pglite/data';
 
-/** The embedded database, which the shards share. It copies from a file: its wrapper hands on statements alone. */
+/** Opens the embedded database, which the shards share. COPY reads from a file: our driver passes only statements. */
 export async function openBenchEmbedded(shardCount: number): Promise<BenchDatabase> {
   const directory = await mkdtemp(join(tmpdir(), 'bench-'));
   const dataDir = join(directory, 'database');

@@ -8,7 +8,7 @@ import { startPostgresServer } from '../fixtures/database/postgres-server.ts';
 import { createCopyTable } from './copy-rows.ts';
 import type { BenchDatabase, ShardWriters } from './shard-writers.ts';
 
-/** A PostgreSQL server. Each shard has a pool of its own, as each instance of the deployed function has. */
+/** Starts a PostgreSQL server. Each shard has its own connection pool, like each instance of the deployed function. */
 export async function openBenchPostgres(shardCount: number): Promise<BenchDatabase> {
   const server = await startPostgresServer();
   const opened = await Promise.all(Array.from({ length: shardCount }, () => openWriters(server.url)));

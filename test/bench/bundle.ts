@@ -16,21 +16,21 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const STARTS = 9;
 const run = promisify(execFile);
 
-/** A function as `npm run package` makes it for AWS: how large it is, and how long a fresh process takes to import it. */
+/** Measures a function packaged by `npm run package`: its size, and its import time in a fresh process. */
 export async function benchBundle({ title, functionName, limits }: BundleBench): Promise<Table> {
   const directory = await mkdtemp(join(tmpdir(), 'bench-bundle-'));
   const bundle = await packageFunction(directory, functionName);
-  const nothing = join(directory, 'nothing.mjs');
-  await writeFile(nothing, 'export {};\n');
+  const emptyModule = join(directory, 'nothing.mjs');
+  await writeFile(emptyModule, 'export {};\n');
   const { size } = await stat(bundle);
   const bundleMs: number[] = [];
-  const nothingMs: number[] = [];
-  // The first of each fetches the files from the disk.
+  const emptyModuleMs: number[] = [];
+  // The first import of each reads the files from disk and does not count.
   for (let start = -1; start < STARTS; start += 1) {
-    const times = { bundle: await importTime(bundle), nothing: await importTime(nothing) };
+    const times = { bundle: await importTime(bundle), emptyModule: await importTime(emptyModule) };
     if (start < 0) continue;
     bundleMs.push(times.bundle);
-    nothingMs.push(times.nothing);
+    emptyModuleMs.push(times.emptyModule);
   }
   await rm(directory, { recursive: true });
   const importMs = median(bundleMs);
@@ -41,12 +41,12 @@ export async function benchBundle({ title, functionName, limits }: BundleBench):
       'import in a fresh process': {
         measured: `${importMs.toFixed(0)} ms`,
         limit: `${limits.importMs} ms`,
-        'an empty module': `${median(nothingMs).toFixed(0)} ms`,
+        'an empty module': `${median(emptyModuleMs).toFixed(0)} ms`,
       },
     },
     overLimit: [
-      ...(size > limits.bytes ? [`${functionName}: its bundle has ${kilobytes(size)}`] : []),
-      ...(importMs > limits.importMs ? [`${functionName}: its import takes ${importMs.toFixed(0)} ms`] : []),
+      ...(size > limits.bytes ? [`${functionName}: bundle of ${kilobytes(size)}`] : []),
+      ...(importMs > limits.importMs ? [`${functionName}: import in ${importMs.toFixed(0)} ms`] : []),
     ],
   };
 }
@@ -62,7 +62,7 @@ async function packageFunction(directory: string, functionName: string): Promise
   return join(directory, 'functions', `${functionName}.mjs`);
 }
 
-/** Milliseconds of the import alone, in a process that has done nothing else. */
+/** Returns the milliseconds of the import only, in a process that has done nothing else. */
 async function importTime(path: string): Promise<number> {
   const url = JSON.stringify(pathToFileURL(path).href);
   const script = `const start = performance.now(); await import(${url}); console.log(performance.now() - start);`;

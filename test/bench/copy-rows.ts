@@ -4,7 +4,7 @@ import { datasetId, recordId } from '../../lib/database/row-ids.ts';
 import { numericValue } from '../../lib/projection/numeric-value.ts';
 import { decodeStreamEvent } from '../../lib/stream/decode-stream-event.ts';
 
-/** A table with the columns and the key of projection.records, and nothing else. */
+/** Creates a table with the columns and the primary key of projection.records, and nothing else. */
 export async function createCopyTable(database: Database): Promise<void> {
   await database.query('CREATE SCHEMA bench');
   await database.query(
@@ -12,12 +12,12 @@ export async function createCopyTable(database: Database): Promise<void> {
   );
 }
 
-/** The rows of a batch as COPY takes them, in the order of their key: what the database alone can do. */
+/** Converts a batch to input of COPY, in key order. COPY is the upper bound: the database without our code. */
 export function toCopyText({ Records }: KinesisStreamEvent): string {
   const now = new Date().toISOString();
   const lines = Records.flatMap(({ kinesis }) => {
     const event = decodeStreamEvent(Buffer.from(kinesis.data, 'base64'));
-    if (event.kind !== 'records') throw new Error('no such event is made');
+    if (event.kind !== 'records') throw new Error('unexpected event');
     const id = datasetId(event.dataset);
     return event.records.map(({ key, value, version, deviceLastModifiedDate }) =>
       [

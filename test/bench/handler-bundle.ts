@@ -1,10 +1,10 @@
 import { benchBundle } from './bundle.ts';
 import type { Table } from './measure.ts';
 
-/** What the stream handler's start takes. */
+/** Measures the start of the stream handler. */
 export async function benchHandlerBundle(): Promise<Table[]> {
   const bundle = await benchBundle({
-    title: 'Stream handler as it is deployed',
+    title: 'Bundle and import of the stream handler',
     functionName: 'project-stream',
     limits: { bytes: 400_000, importMs: 120 },
   });

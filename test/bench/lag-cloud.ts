@@ -1,7 +1,7 @@
 import { startLocalCloud } from '../../infra/local/start-local-cloud.ts';
 
-// A process of its own, beside the one that puts and looks: `lag-cloud.ts [<database URL>]`. Prints where it answers,
-// and ends with the one who asks, however that ends.
+// Runs a local cloud in a process separate from the client: `lag-cloud.ts [<database URL>]`. Prints its URL. Exits when
+// its standard input ends, that is, with the parent process.
 const [, , databaseUrl] = process.argv;
 const cloud = await startLocalCloud({ databaseUrl });
 process.stdin.once('end', () => void cloud.close().finally(() => process.exit())).resume();

@@ -12,19 +12,19 @@ const EVENTS_PER_PUT = 10;
 const PUT_EVERY_MS = 50;
 const RECORDS = 10;
 const SECONDS = 10;
-/** Puts of the first second find code that has never run, and do not count. */
+/** Puts of the first second run cold code and do not count. */
 const WARM_UP_PUTS = 1000 / PUT_EVERY_MS;
-const LOOK_EVERY_MS = 5;
-const PATIENCE_MS = 30_000;
+const POLL_EVERY_MS = 5;
+const PROGRESS_TIMEOUT_MS = 30_000;
 
-/** From PutRecords' answer to its rows committed, in the local cloud, under a steady load. */
+/** Measures the time from the response to PutRecords to committed rows, in the local cloud under a steady load. */
 export async function benchLag(): Promise<Table[]> {
   const onEmbedded = await benchLocalCloud(undefined);
   const server = await startPostgresServer();
   const onPostgres = await benchLocalCloud(server.url).finally(() => server.close());
   const rows = { 'embedded database': onEmbedded, 'PostgreSQL 18': onPostgres };
   const rate = (EVENTS_PER_PUT * 1000) / PUT_EVERY_MS;
-  return [{ title: `From event to row in the local cloud, ${rate} events/s, ${RECORDS} records each`, rows }];
+  return [{ title: `Time from event to row in the local cloud, ${rate} events/s, ${RECORDS} records each`, rows }];
 }
 
 async function benchLocalCloud(databaseUrl: string | undefined): Promise<Record<string, string>> {
@@ -37,13 +37,13 @@ async function benchLocalCloud(databaseUrl: string | undefined): Promise<Record<
   return { p50: ms(0.5), p95: ms(0.95), max: ms(1), put: `${eventsPerSecond.toFixed(0)} events/s` };
 }
 
-/** One lag per put, in milliseconds: the shard keeps the order, so a put is projected once that many events are. */
+/** Measures one lag per put, in milliseconds. The shard keeps the order, so a count of events identifies the put. */
 async function measure(
   kinesis: KinesisClient,
   url: string,
 ): Promise<{ lags: number[]; eventsPerSecond: number }> {
   const putCount = WARM_UP_PUTS + (SECONDS * 1000) / PUT_EVERY_MS;
-  const answeredAt: number[] = [];
+  const respondedAt: number[] = [];
   const lags: number[] = [];
   const puts = Array.from({ length: putCount }, (_, index) =>
     syncEvents({ events: EVENTS_PER_PUT, records: RECORDS, group: `lag ${index}`, version: 1 }),
@@ -54,30 +54,32 @@ async function measure(
     for (const [index, events] of puts.entries()) {
       await sleep(Math.max(0, start + index * PUT_EVERY_MS - performance.now()));
       await putAll(kinesis, events);
-      answeredAt.push(performance.now());
+      respondedAt.push(performance.now());
     }
   }
 
   async function watch(): Promise<void> {
-    for (let lastNewsAt = performance.now(); lags.length < putCount; await sleep(LOOK_EVERY_MS)) {
+    for (let lastProgressAt = performance.now(); lags.length < putCount; await sleep(POLL_EVERY_MS)) {
       const projected = await projectedEvents(url);
       const seenAt = performance.now();
       while ((lags.length + 1) * EVENTS_PER_PUT <= projected) {
-        // Rows can be there before the answer to the put is.
-        lags.push(Math.max(0, seenAt - (answeredAt[lags.length] ?? seenAt)));
-        lastNewsAt = seenAt;
+        // Rows can be visible before the response to the put arrives.
+        lags.push(Math.max(0, seenAt - (respondedAt[lags.length] ?? seenAt)));
+        lastProgressAt = seenAt;
       }
-      if (seenAt - lastNewsAt > PATIENCE_MS) throw new Error('the events are not projected');
+      if (seenAt - lastProgressAt > PROGRESS_TIMEOUT_MS) {
+        throw new Error(`no event was projected for ${PROGRESS_TIMEOUT_MS} ms`);
+      }
     }
   }
 
   await Promise.all([putSteadily(), watch()]);
-  const [first = 0] = answeredAt;
-  const seconds = ((answeredAt.at(-1) ?? 0) - first) / 1000;
+  const [first = 0] = respondedAt;
+  const seconds = ((respondedAt.at(-1) ?? 0) - first) / 1000;
   return { lags, eventsPerSecond: ((putCount - 1) * EVENTS_PER_PUT) / seconds };
 }
 
-/** The handler reports records once their rows are committed; asking for that costs the database nothing. */
+/** Reads the count that the handler reports after a commit. The request does not load the database. */
 async function projectedEvents(url: string): Promise<number> {
   const response = await fetch(`${url}/healthz`);
   const { projection } = (await response.json()) as { projection: { recordsChanged: number } };
@@ -100,5 +102,5 @@ async function startCloud(
       });
     return { url, stop };
   }
-  throw new Error('the local cloud of the bench ended');
+  throw new Error('the local cloud of the benchmark exited');
 }

@@ -1,6 +1,6 @@
 import type { Table } from './measure.ts';
 
-/** A table as Markdown, aligned: read in the terminal, and pasted into docs/performance.md. */
+/** Formats a table as aligned Markdown, for the terminal and for docs/performance.md. */
 export function markdownTable({ title, rows }: Table): string {
   const columns = [...new Set(Object.values(rows).flatMap((cells) => Object.keys(cells)))];
   const lines = [

@@ -1,12 +1,12 @@
-/** One way of doing the work, to be set beside others: gets ready for a round and gives what is to be timed. */
+/** One implementation to compare with others. `prepare` is not timed; the function it returns is. */
 export interface Contender {
   name: string;
-  /** Takes part in every so-manieth round only, round 0 among them. */
+  /** Takes part only in rounds divisible by this number. */
   every: number;
   prepare(round: number): () => Promise<void>;
 }
 
-/** A contender from what it prepares, which is not timed, and what it does with that, which is. */
+/** Creates a contender from an untimed preparation and a timed run on its result. */
 export function contender<Input>(parts: {
   name: string;
   every?: number;
@@ -26,7 +26,7 @@ export function contender<Input>(parts: {
 export interface Table {
   title: string;
   rows: Record<string, Record<string, string>>;
-  /** What is over its limit, in words. */
+  /** Descriptions of the values that exceed their limit. */
   overLimit?: string[];
 }
 
@@ -36,20 +36,20 @@ interface Rounds {
   warmUp: number;
 }
 
-/** The median time of each contender, in milliseconds, by turns. */
+/** Runs the contenders in rotation. @returns the median time of each, in milliseconds */
 export async function medianTimes(
   contenders: readonly Contender[],
   rounds: Rounds,
 ): Promise<Map<string, number>> {
-  const times = await timesByTurns(contenders, rounds);
+  const times = await timesInRotation(contenders, rounds);
   return new Map(Array.from(times, ([name, values]) => [name, median(values)]));
 }
 
 /**
- * Runs the contenders in turn (A B C, A B C, …), so that a machine that gets slower gets slower for all.
+ * Runs the contenders in rotation (A B C, A B C, …), so that a machine that slows down affects all of them.
  * @returns all times of each, in milliseconds
  */
-export async function timesByTurns(
+export async function timesInRotation(
   contenders: readonly Contender[],
   { rounds, warmUp }: Rounds,
 ): Promise<Map<string, number[]>> {
@@ -70,7 +70,7 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
-/** The value that the share `q` (0 to 1) of the values lies below. */
+/** Returns the quantile `q` (0 to 1) of the values. */
 export function quantile(values: readonly number[], q: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(Math.floor(sorted.length * q), sorted.length - 1)] ?? Number.NaN;

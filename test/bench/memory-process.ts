@@ -8,8 +8,8 @@ import { migrate } from '../../lib/database/schema/migrate.ts';
 import type { MemorySample } from './memory.ts';
 import { syncBatch } from './sync-batch.ts';
 
-// A process of its own, for memory.ts: `memory-process.ts <batches>`, with DATABASE_URL and --expose-gc. Runs the batches
-// through the handler and sends a sample of its memory after each.
+// The child process of memory.ts: `memory-process.ts <batches>`, with DATABASE_URL and --expose-gc. Runs the batches
+// through the handler and sends a memory sample after each.
 const [, , batches] = process.argv;
 const { batchSize: EVENTS } = deployedMappingSettings();
 const RECORDS = 10;
@@ -28,10 +28,10 @@ for (let batch = 0; batch < Number(batches); batch += 1) {
   const sample: MemorySample = { payloadBytes, heapUsed, rss, maxRss: process.resourceUsage().maxRSS * 1024 };
   await new Promise((resolve) => process.send?.(sample, resolve));
 }
-// The handler keeps its connections, as it does in AWS.
+// The handler keeps its connections open, as it does in AWS.
 process.exit();
 
-/** A full batch in both senses: the most events of the mapping, and the most bytes of an invocation. */
+/** Projects a batch with the mapping's maximum of events and the maximum size of an invocation. @returns its bytes */
 async function project(batch: number, padding: string): Promise<number> {
   const payload = payloadOf(batch, padding);
   const { batchItemFailures } = await handler(JSON.parse(payload), createLambdaContext('bench', 'us-east-1'));
@@ -39,10 +39,10 @@ async function project(batch: number, padding: string): Promise<number> {
   return payload.length;
 }
 
-/** What every second value needs for the payload to be as large as it may be, after base64. */
+/** Returns the padding of every second value that fills the payload to its maximum size, after base64. */
 function fillingPadding(): string {
   const spareBytes = MAX_PAYLOAD_BYTES - payloadOf(0, '').length;
-  // Base64 rounds each event up, by fewer bytes than one a value.
+  // Base64 rounds each event up, by less than one byte per value.
   return '.'.repeat(Math.floor((spareBytes * 0.75) / (EVENTS * (RECORDS / 2))) - 1);
 }
 

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { startPostgresServer } from '../fixtures/database/postgres-server.ts';
 import { median, type Table } from './measure.ts';
 
-/** What the process holds after a batch and a garbage collection, and the most it has ever held; bytes. */
+/** Bytes that the process holds after a batch and a garbage collection, and its maximum so far. */
 export interface MemorySample {
   payloadBytes: number;
   heapUsed: number;
@@ -13,7 +13,7 @@ export interface MemorySample {
 
 const BATCHES = 100;
 
-/** Batches as large as Lambda hands over, one after the other through the deployed function's handler. */
+/** Runs batches of the maximum size that Lambda passes, one after another, through the deployed function's handler. */
 export async function benchMemory(): Promise<Table[]> {
   const server = await startPostgresServer();
   const samples = await sampleBatches(server.url).finally(() => server.close());
@@ -41,7 +41,7 @@ export async function benchMemory(): Promise<Table[]> {
   ];
 }
 
-/** In a process of its own: the garbage of other benches is not the handler's. */
+/** Runs in a separate process, so that garbage of other benchmarks is not attributed to the handler. */
 async function sampleBatches(databaseUrl: string): Promise<MemorySample[]> {
   const child = fork(fileURLToPath(new URL('./memory-process.ts', import.meta.url)), [String(BATCHES)], {
     execArgv: ['--expose-gc'],
@@ -57,7 +57,9 @@ async function sampleBatches(databaseUrl: string): Promise<MemorySample[]> {
   const samples: MemorySample[] = [];
   child.on('message', (sample: MemorySample) => samples.push(sample));
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
-  if (code !== 0 || samples.length < BATCHES) throw new Error(`the memory bench ended with code ${code}`);
+  if (code !== 0 || samples.length < BATCHES) {
+    throw new Error(`the memory benchmark exited with code ${code} after ${samples.length} batches`);
+  }
   return samples;
 }
 

@@ -18,18 +18,18 @@ const SHAPES = [
   { events: 100, records: 100 },
 ];
 const SHARDS = [1, 4];
-/** Until the engine has compiled what a batch runs through; what comes after the first case finds it done. */
+/** Rounds until V8 has compiled the code of a batch. Later cases run compiled code. */
 const FIRST_WARM_UP = 10;
 const WARM_UP = 2;
-/** A round of record by record is thousands of statements: an average in itself, and most of the time of all. */
+/** A round of record by record runs thousands of statements: an average in itself, and most of the total time. */
 const EVERY = 3;
-/** All take part in the last round: what it has written is what newer rows and replays are of. */
+/** All contenders take part in the last round, whose rows the newer rows and replays refer to. */
 const ROUNDS = 2 * EVERY + 1;
 
 type Shape = (typeof SHAPES)[number];
 type BatchOf = (round: number, shard: number) => KinesisStreamEvent;
 
-/** The stream handler, Kinesis event in to rows committed, beside the plain ways of writing the same rows. */
+/** Compares the stream handler, from Kinesis event to committed rows, with simpler ways to write the same rows. */
 export async function benchProjection(): Promise<Table[]> {
   process.env.POWERTOOLS_LOG_LEVEL = 'SILENT';
   const tables: Table[] = [];
@@ -68,12 +68,12 @@ async function compare(
   const copy = bareCopy(shards, (round, shard) => batch(`copy ${round} ${shard}`, 1));
   const both = (batchOf: (name: string) => BatchOf): Contender[] => {
     const ours = streamHandler(shards, batchOf('ours'));
-    const oneAfterTheOther = hasOneSession && shardCount > 1;
-    return oneAfterTheOther ? [ours] : [ours, plainWay(shards, batchOf('theirs'))];
+    const isSerialized = hasOneSession && shardCount > 1;
+    return isSerialized ? [ours] : [ours, naiveWriter(shards, batchOf('theirs'))];
   };
   const rounds = { rounds: ROUNDS, warmUp: WARM_UP };
   const lastRound = ROUNDS - 1;
-  // New rows are of version 1; those of the first round that warms up are newer.
+  // New rows have version 1; rows of the first warm-up round are already newer.
   const newerVersion = (round: number) => 2 + WARM_UP + round;
   return {
     'new rows': await medianTimes(
@@ -96,7 +96,7 @@ function streamHandler(shards: readonly ShardWriters[], batchOf: BatchOf): Conte
   return contender({
     name: 'stream handler',
     prepare: (round) => handlers.map((handle, shard) => ({ handle, event: batchOf(round, shard) })),
-    run: (batches) => atOnce(batches, ({ handle, event }) => handle(event)),
+    run: (batches) => concurrently(batches, ({ handle, event }) => handle(event)),
   });
 }
 
@@ -114,14 +114,14 @@ function createHandler(database: Database): (event: KinesisStreamEvent) => Promi
   };
 }
 
-function plainWay(shards: readonly ShardWriters[], batchOf: BatchOf): Contender {
+function naiveWriter(shards: readonly ShardWriters[], batchOf: BatchOf): Contender {
   return contender({
     name: 'record by record',
     every: EVERY,
     prepare: (round) =>
       shards.map(({ transaction }, shard) => ({ transaction, event: batchOf(round, shard) })),
     run: (batches) =>
-      atOnce(batches, ({ transaction, event }) => transaction((execute) => recordByRecord(execute, event))),
+      concurrently(batches, ({ transaction, event }) => transaction((execute) => recordByRecord(execute, event))),
   });
 }
 
@@ -129,24 +129,24 @@ function bareCopy(shards: readonly ShardWriters[], batchOf: BatchOf): Contender 
   return contender({
     name: 'bare COPY',
     prepare: (round) => shards.map(({ copy }, shard) => copy(toCopyText(batchOf(round, shard)))),
-    run: (copies) => atOnce(copies, (copy) => copy()),
+    run: (copies) => concurrently(copies, (copy) => copy()),
   });
 }
 
-async function atOnce<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
+async function concurrently<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
   await Promise.all(items.map(work));
 }
 
-/** Each case begins with empty tables: none pays for the rows of those before it. */
+/** Empties the tables before the next case, so that rows of earlier cases do not slow it down. */
 async function empty({ shards: [writers] }: BenchDatabase): Promise<void> {
   await writers?.database.query('TRUNCATE projection.datasets, projection.records, bench.records');
 }
 
 function shardText(count: number): string {
-  return count === 1 ? '1 shard' : `${count} shards at once`;
+  return count === 1 ? '1 shard' : `${count} concurrent shards`;
 }
 
-/** Rows a second of each contender, and how many times as fast the handler is. */
+/** Returns the rows per second of each contender, and the handler's ratio to it. */
 function toCells(rowCount: number, times: Map<string, number>): Record<string, string> {
   const oursMs = times.get('stream handler') ?? Number.NaN;
   const cells: Record<string, string> = {};

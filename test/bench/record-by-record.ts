@@ -4,7 +4,7 @@ import { datasetId, recordId } from '../../lib/database/row-ids.ts';
 import { numericValue } from '../../lib/projection/numeric-value.ts';
 import { decodeStreamEvent } from '../../lib/stream/decode-stream-event.ts';
 
-/** Runs a statement in the batch's transaction; prepared under its name where the driver can. */
+/** Runs a statement in the batch's transaction; prepared under its name if the driver supports it. */
 export type Execute = (name: string, sql: string, values: readonly SqlValue[]) => Promise<unknown>;
 
 const UPSERT_DATASET = `
@@ -24,11 +24,11 @@ ON CONFLICT (dataset_id, record_id) DO UPDATE SET
   sync_count = excluded.sync_count, device_last_modified_ms = excluded.device_last_modified_ms, projected_at = excluded.projected_at
 WHERE (excluded.last_modified_ms, excluded.sync_count) > (stored.last_modified_ms, stored.sync_count)`;
 
-/** The plain way: one prepared upsert per record, in the one transaction of the batch, into the same tables. */
+/** The obvious implementation: one prepared upsert per record, one transaction per batch, into the same tables. */
 export async function recordByRecord(execute: Execute, { Records }: KinesisStreamEvent): Promise<void> {
   for (const { kinesis } of Records) {
     const event = decodeStreamEvent(Buffer.from(kinesis.data, 'base64'));
-    if (event.kind !== 'records') throw new Error('no such event is made');
+    if (event.kind !== 'records') throw new Error('unexpected event');
     const { dataset, version } = event;
     const id = datasetId(dataset);
     const { identityPoolId, identityId, datasetName } = dataset;

@@ -9,8 +9,8 @@ import { benchProjection } from './projection.ts';
 import { benchSyncService } from './sync-service.ts';
 import { benchTrigger } from './trigger.ts';
 
-// Runs every bench, or those that are named, and prints their ratios side by side; absolute figures belong to this
-// machine, ratios travel.
+// Runs all benchmarks, or the named ones, and prints their tables. Absolute figures depend on the machine; ratios far
+// less.
 const PARTS = new Map<string, () => Promise<Table[]>>([
   ['projection', benchProjection],
   ['sync', benchSyncService],
@@ -23,7 +23,7 @@ const PARTS = new Map<string, () => Promise<Table[]>>([
 const named = process.argv.slice(2);
 const unknown = named.filter((name) => !PARTS.has(name));
 if (unknown.length > 0) {
-  console.error(`No such bench: ${unknown.join(', ')}. There are ${[...PARTS.keys()].join(', ')}.`);
+  console.error(`unknown benchmark: ${unknown.join(', ')}; use ${[...PARTS.keys()].join(', ')}`);
   process.exit(2);
 }
 
@@ -49,9 +49,9 @@ await writeFile(
   `${JSON.stringify({ at: new Date().toISOString(), machine, tables }, null, 2)}\n`,
 );
 const overLimit = tables.flatMap((table) => table.overLimit ?? []);
-for (const what of overLimit) console.error(`over its limit: ${what}`);
+for (const value of overLimit) console.error(`limit exceeded: ${value}`);
 if (overLimit.length > 0) process.exitCode = 1;
-console.log(`Written to bench-results.json after ${secondsSince(startedAt)} s.`, machine);
+console.log(`Wrote bench-results.json after ${secondsSince(startedAt)} s.`, machine);
 
 function secondsSince(start: number): string {
   return ((performance.now() - start) / 1000).toFixed(0);

@@ -1,21 +1,21 @@
 import type { Database } from '../../lib/database/database.ts';
 import type { Execute } from './record-by-record.ts';
 
-/** What the contenders write the batches of one shard with: a connection each. */
+/** Connections with which the contenders write the batches of one shard. */
 export interface ShardWriters {
   /** For the stream handler. */
   database: Database;
   /** For record by record. */
   transaction(work: (execute: Execute) => Promise<void>): Promise<void>;
-  /** One COPY of rows made ready before into bench.records; timed from the call of what it gives. */
+  /** Prepares one COPY into bench.records. The returned function runs it, and is timed. */
   copy(text: string): () => Promise<void>;
 }
 
-/** A database with our tables and bench.records in it, to be written to by several shards at once. */
+/** A database with our tables and bench.records, to which several shards write concurrently. */
 export interface BenchDatabase {
   name: string;
   shards: ShardWriters[];
-  /** Whether its transactions run one after the other, so that four of them take four times as long as one. */
+  /** Whether its transactions are serialized, so that four of them take four times as long as one. */
   hasOneSession: boolean;
   close(): Promise<void>;
 }

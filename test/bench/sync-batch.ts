@@ -20,7 +20,7 @@ const ORIGIN = {
   invokeIdentityArn: 'arn:aws:iam::000000000000:role/bench',
 };
 
-/** Events as they are on the stream: each of another identity, its records short texts and numbers. */
+/** Creates events as they are on the stream, one per identity. Their records are short texts and numbers. */
 export function syncEvents({ events, records, group, version, padding = '' }: Shape): Uint8Array[] {
   const lastModifiedDate = NEW_YEAR + version;
   return Array.from({ length: events }, (_, event) => {
@@ -43,7 +43,7 @@ export function syncEvents({ events, records, group, version, padding = '' }: Sh
   });
 }
 
-/** A Kinesis batch as Lambda hands it over. */
+/** Creates a Kinesis batch as Lambda passes it. */
 export function syncBatch(shape: Shape): KinesisStreamEvent {
   return {
     Records: syncEvents(shape).map((data, event) =>

@@ -22,14 +22,14 @@ import { createSyncApi } from '../../lib/wire/sync-api.ts';
 import { createPool } from '../fixtures/identity/identity-pools.ts';
 import { createBareEndpoint } from './bare-endpoint.ts';
 
-// A process of its own, beside the one that asks: `sync-server.ts <database: URL or directory>`. Serves the Cognito Sync
-// API on one port and the bare endpoint on another, over the same database, and prints both ports.
-const [, , where = ''] = process.argv;
-// It ends with the one who asks, however that ends.
+// A process separate from the client: `sync-server.ts <database: URL or directory>`. Serves the Cognito Sync API on one
+// port and the bare endpoint on another, over the same database, and prints both ports.
+const [, , location = ''] = process.argv;
+// Exits when standard input ends, that is, with the parent process.
 process.stdin.once('end', () => process.exit()).resume();
-const database = where.startsWith('postgres:')
-  ? openPg({ connectionString: where, maxConnections: 8 })
-  : await openPglite({ dataDir: where });
+const database = location.startsWith('postgres:')
+  ? openPg({ connectionString: location, maxConnections: 8 })
+  : await openPglite({ dataDir: location });
 await migrate(database);
 
 const key = Buffer.alloc(32, 1);

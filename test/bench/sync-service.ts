@@ -12,13 +12,13 @@ import { median, type Table } from './measure.ts';
 const CLIENTS = 8;
 const KEYS = 10;
 const PUSHES = 150;
-/** Each of other keys; a dataset holds 1,024 records. */
+/** Each push writes other keys; a dataset can have 1,024 records. */
 const NEW_PUSHES = 60;
 const PULLS = 1_000;
 const ROUNDS = 5;
 const POOL = 'us-east-1:00000000-0000-4000-8000-000000000001';
 
-/** UpdateRecords and ListRecords over HTTP, signed and checked, beside an endpoint that makes the one SQL call it needs. */
+/** Compares UpdateRecords and ListRecords over HTTP, signed and checked, with an endpoint of one SQL call. */
 export async function benchSyncService(): Promise<Table[]> {
   const server = await startPostgresServer();
   const onPostgres = await bench(server.url).finally(() => server.close());
@@ -27,9 +27,9 @@ export async function benchSyncService(): Promise<Table[]> {
     rm(directory, { recursive: true }),
   );
   return [
-    { title: `Sync service on PostgreSQL 18, ${CLIENTS} clients, ${KEYS} records a call`, rows: onPostgres },
+    { title: `Sync service on PostgreSQL 18, ${CLIENTS} clients, ${KEYS} records per call`, rows: onPostgres },
     {
-      title: `Sync service on the embedded database, ${CLIENTS} clients, ${KEYS} records a call`,
+      title: `Sync service on the embedded database, ${CLIENTS} clients, ${KEYS} records per call`,
       rows: onEmbedded,
     },
   ];
@@ -42,10 +42,10 @@ async function bench(database: string): Promise<Table['rows']> {
     'UpdateRecords, keys never written before': { service: [], bare: [] },
     ListRecords: { service: [], bare: [] },
   };
-  // Round 0 warms up. Both do the same in turn, so that a machine that gets slower gets slower for both.
+  // Round 0 warms up. The targets alternate, so that a machine that slows down affects both.
   for (let round = 0; round <= ROUNDS; round += 1) {
     for (const target of ['service', 'bare'] as const) {
-      // Connections of its own: the server closes those that are idle while the other one's turn is.
+      // New connections for each turn: the server closes those that are idle during the other target's turn.
       const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
       const clients = Array.from({ length: CLIENTS }, (_, index) =>
         createClient(agent, ports[target], target, `${round}${index}`),
@@ -93,7 +93,7 @@ async function startServer(
       });
     return { ports, stop };
   }
-  throw new Error('the server of the bench ended');
+  throw new Error('the server of the benchmark exited');
 }
 
 interface Signed {
@@ -103,7 +103,7 @@ interface Signed {
   body: string;
 }
 
-/** One device with a dataset of its own. Its requests are made and signed before they are timed. */
+/** Creates a device with its own datasets. Its requests are created and signed before they are timed. */
 function createClient(agent: Agent, port: number, target: 'service' | 'bare', name: string) {
   const identity = `us-east-1:${target === 'service' ? 'aaaaaaaa' : 'bbbbbbbb'}-0000-4000-8000-${name.padStart(12, '0')}`;
   const path = (dataset: string) =>
@@ -138,13 +138,13 @@ function createClient(agent: Agent, port: number, target: 'service' | 'bare', na
     return new Promise((resolve, reject) => {
       const outgoing = request(
         { agent, host: '127.0.0.1', port, method, path: signedPath, headers },
-        (answer) => {
+        (response) => {
           let text = '';
-          answer.setEncoding('utf8').on('data', (chunk) => {
+          response.setEncoding('utf8').on('data', (chunk) => {
             text += chunk;
           });
-          answer.on('end', () =>
-            answer.statusCode === 200 ? resolve(text) : reject(new Error(`${answer.statusCode} ${text}`)),
+          response.on('end', () =>
+            response.statusCode === 200 ? resolve(text) : reject(new Error(`${response.statusCode} ${text}`)),
           );
         },
       );
@@ -161,7 +161,7 @@ function createClient(agent: Agent, port: number, target: 'service' | 'bare', na
     const list = await sign('GET', `${dataset}/records`, { lastSyncCount: '0' }, '');
     const signed: Signed[] = [];
     for (let count = 0; count < pushCount; count += 1) {
-      // Each sync has a token of its own.
+      // Each update needs its own session token.
       const token = target === 'service' ? JSON.parse(await send(list)).SyncSessionToken : 'none';
       const RecordPatches = Array.from({ length: KEYS }, (_, key) => ({
         Op: 'replace',

@@ -9,23 +9,23 @@ import type {
 import { buildSyncTriggerEvent } from '../../lib/sync/trigger/build-sync-trigger-event.ts';
 import { IDENTITY, POOL } from '../fixtures/sync/stream-events.ts';
 
-/** What a device can ask of the sync trigger, again and again. */
+/** A request of a device to the sync trigger that can be repeated. */
 export interface TriggerCase {
   name: string;
   options: RulesOptions;
-  /** The event of the next call, as JSON: a full dataset, all of it changed. */
+  /** Returns the event of the next call as JSON: a full dataset in which every record changes. */
   nextEvent: () => string;
 }
 
 const RECORDS = 1_024;
-/** Of exact names, of globs with what is literal in front, at the end, and in the middle: 100 in all. */
-const RULES_OF_A_FORM = 25;
+/** Rules per form: exact names, and globs with the literal part at the start, the end or in the middle. 100 in all. */
+const RULES_PER_FORM = 25;
 const OLD_VALUE = 1_000;
 const NEW_VALUE = 1_500;
-/** Every rule refuses it. */
-const REFUSED = 'no number';
-/** Where keys that are never seen before differ from call to call. */
-const MARK = '@';
+/** A value that every rule rejects. */
+const REJECTED = 'no number';
+/** Placeholder in keys for the part that differs from call to call. */
+const PLACEHOLDER = '@';
 
 const DATASET = { identityPoolId: POOL, identityId: IDENTITY, datasetName: 'game' };
 
@@ -34,8 +34,8 @@ export function triggerCases(): TriggerCase[] {
   return [
     { name: 'the same keys in each call', options, nextEvent: knownKeys(String(NEW_VALUE)) },
     { name: 'keys never seen before', options, nextEvent: newKeys(String(NEW_VALUE)) },
-    { name: 'every third value refused', options, nextEvent: knownKeys(REFUSED) },
-    { name: 'every third value refused, keys never seen before', options, nextEvent: newKeys(REFUSED) },
+    { name: 'every third value refused', options, nextEvent: knownKeys(REJECTED) },
+    { name: 'every third value refused, keys never seen before', options, nextEvent: newKeys(REJECTED) },
     {
       name: 'every record derived',
       options: optionsOf({ derive: deriveAll }),
@@ -46,12 +46,12 @@ export function triggerCases(): TriggerCase[] {
 
 function optionsOf(dataset: Omit<DatasetOptions, 'keys'>): RulesOptions {
   const keys = Object.fromEntries(
-    Array.from({ length: RULES_OF_A_FORM }, (_, rule) => rulesNumbered(rule)).flat(),
+    Array.from({ length: RULES_PER_FORM }, (_, rule) => rulesOfNumber(rule)).flat(),
   );
   return { datasets: { [DATASET.datasetName]: { ...dataset, keys } } };
 }
 
-function rulesNumbered(rule: number): [nameOrGlob: string, options: KeyOptions][] {
+function rulesOfNumber(rule: number): [nameOrGlob: string, options: KeyOptions][] {
   return [
     [`setting-${rule}`, { schema: z.string().regex(/^\d+$/), removable: false }],
     [`level-${rule}.*`, { schema: number(), monotonic: 'increasing' }],
@@ -69,17 +69,17 @@ function knownKeys(third: string): TriggerCase['nextEvent'] {
 }
 
 function newKeys(third: string): TriggerCase['nextEvent'] {
-  const text = eventText({ third, mark: MARK });
+  const text = eventText({ third, placeholder: PLACEHOLDER });
   let calls = 0;
   return () => {
     calls += 1;
-    return text.replaceAll(MARK, `call ${calls}, `);
+    return text.replaceAll(PLACEHOLDER, `call ${calls}, `);
   };
 }
 
-/** @param third what every third record is to be */
-function eventText({ third, mark = '' }: { third: string; mark?: string }): string {
-  const keys = Array.from({ length: RECORDS }, (_, record) => keyOf(record, mark));
+/** @param third the new value of every third record */
+function eventText({ third, placeholder = '' }: { third: string; placeholder?: string }): string {
+  const keys = Array.from({ length: RECORDS }, (_, record) => keyOf(record, placeholder));
   const event = buildSyncTriggerEvent(
     DATASET,
     keys.map((key) => ({ Key: key, Value: String(OLD_VALUE) })),
@@ -88,18 +88,18 @@ function eventText({ third, mark = '' }: { third: string; mark?: string }): stri
   return JSON.stringify(event);
 }
 
-/** Of four records one has a rule by its name, or none where no name is left; the others have rules by globs. */
-function keyOf(record: number, mark: string): string {
-  const rule = record % RULES_OF_A_FORM;
-  const name = `${mark}${record}`;
-  const hasName = mark === '' && record < RULES_OF_A_FORM * 4;
-  const ofForms = [
+/** One of four records has a rule by its exact name, or no rule if no name is left. The others match globs. */
+function keyOf(record: number, placeholder: string): string {
+  const rule = record % RULES_PER_FORM;
+  const name = `${placeholder}${record}`;
+  const hasName = placeholder === '' && record < RULES_PER_FORM * 4;
+  const keys = [
     hasName ? `setting-${rule}` : `note-${name}`,
     `level-${rule}.${name}`,
     `${name}.rank-${rule}`,
     `${name}.of-shop-${rule}.count`,
   ];
-  return ofForms[record % ofForms.length] ?? name;
+  return keys[record % keys.length] ?? name;
 }
 
 function deriveAll({ records, set }: DatasetToDerive): void {

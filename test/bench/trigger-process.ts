@@ -4,15 +4,15 @@ import { createLambdaContext } from '../../infra/local/lambda-context.ts';
 import { createDecisionReporter, createLogger } from '../../lib/aws/telemetry.ts';
 import { evaluateRules } from '../../lib/rules/evaluate-rules.ts';
 import type { SyncTriggerEvent } from '../../lib/rules/sync-trigger-event.ts';
-import { contender, quantile, timesByTurns } from './measure.ts';
+import { contender, quantile, timesInRotation } from './measure.ts';
 import type { TriggerSample } from './trigger.ts';
 import { type TriggerCase, triggerCases } from './trigger-cases.ts';
 
-// A process of its own, for trigger.ts, whose standard output goes nowhere: sends a sample of each case.
+// The child process of trigger.ts, which discards its standard output. Sends a sample of each case.
 const ROUNDS = { rounds: 1_000, warmUp: 200 };
 
 for (const { name, options, nextEvent } of triggerCases()) {
-  const times = await timesByTurns(
+  const times = await timesInRotation(
     [rules(options, nextEvent), handler(options, nextEvent), json(nextEvent)],
     ROUNDS,
   );
@@ -28,7 +28,7 @@ for (const { name, options, nextEvent } of triggerCases()) {
 }
 process.disconnect?.();
 
-/** The rules alone. */
+/** Evaluates only the rules. */
 function rules(options: TriggerCase['options'], nextEvent: TriggerCase['nextEvent']) {
   const defined = defineRules(options);
   return contender({
@@ -40,7 +40,7 @@ function rules(options: TriggerCase['options'], nextEvent: TriggerCase['nextEven
   });
 }
 
-/** The function as Lambda calls it, its log and metrics written. */
+/** Runs the function as Lambda calls it, including its log and metrics. */
 function handler(options: TriggerCase['options'], nextEvent: TriggerCase['nextEvent']) {
   const trigger = createSyncTrigger({
     rules: defineRules(options),
@@ -57,7 +57,7 @@ function handler(options: TriggerCase['options'], nextEvent: TriggerCase['nextEv
   });
 }
 
-/** What any function pays: its event is read from JSON, and its answer written. */
+/** The cost of any function: parses its event and writes its response as JSON. */
 function json(nextEvent: TriggerCase['nextEvent']) {
   return contender({
     name: 'json',

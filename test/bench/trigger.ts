@@ -3,20 +3,20 @@ import { fileURLToPath } from 'node:url';
 import { benchBundle } from './bundle.ts';
 import type { Table } from './measure.ts';
 
-/** What calls of one case took, by contender, milliseconds. */
+/** Milliseconds per call of one case, by contender. */
 export interface TriggerSample {
   name: string;
   times: Record<'rules' | 'handler' | 'json', { p50: number; p99: number }>;
 }
 
 /**
- * The sync trigger: what a call takes, and what its start takes. Beside it is what any function pays that is sent such an
- * event and answers it: to read its JSON and to write it again.
+ * Measures the calls and the start of the sync trigger. The comparison is the cost of any function with such an event:
+ * parsing its JSON and writing it again.
  */
 export async function benchTrigger(): Promise<Table[]> {
   const samples = await sampleCalls();
   const bundle = await benchBundle({
-    title: 'Sync trigger as it is deployed, with rules that import nothing',
+    title: 'Bundle and import of the sync trigger, with rules that import nothing',
     functionName: 'sync-trigger',
     limits: { bytes: 120_000, importMs: 40 },
   });
@@ -42,7 +42,7 @@ function toCells({ rules, handler, json }: TriggerSample['times']): Table['rows'
   };
 }
 
-/** In a process of its own: the garbage of other benches is not the trigger's. */
+/** Runs in a separate process, so that garbage of other benchmarks is not attributed to the trigger. */
 async function sampleCalls(): Promise<TriggerSample[]> {
   const child = fork(fileURLToPath(new URL('./trigger-process.ts', import.meta.url)), {
     // The log and the metrics go to standard output.
@@ -51,6 +51,6 @@ async function sampleCalls(): Promise<TriggerSample[]> {
   const samples: TriggerSample[] = [];
   child.on('message', (sample: TriggerSample) => samples.push(sample));
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
-  if (code !== 0) throw new Error(`the trigger bench ended with code ${code}`);
+  if (code !== 0) throw new Error(`the trigger benchmark exited with code ${code}`);
   return samples;
 }

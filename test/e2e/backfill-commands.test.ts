@@ -17,7 +17,7 @@ import { operate, operateProcess } from '../fixtures/local/operator.ts';
 import { POOL } from '../fixtures/sync/stream-events.ts';
 import { createSyncClient, remove, set, write } from '../fixtures/wire/sync-client.ts';
 
-/** 2,000 are what is promised; the fewer are for every day. */
+/** The documented scale is 2,000 identities; the default is smaller to keep the test short. */
 const IDENTITIES = Number(process.env.BACKFILL_IDENTITIES ?? 40);
 const DATASETS = ['profile', 'settings', 'savegame', 'scores', 'friends'];
 const TIMEOUT_MS = 60_000 + IDENTITIES * 300;
@@ -26,7 +26,7 @@ const identityOf = (number: number) => `us-east-1:${String(number).padStart(12, 
 const identities = Array.from({ length: IDENTITIES }, (_, number) => identityOf(number));
 const TRIGGER = 'arn:aws:lambda:us-east-1:000000000000:function:sync-trigger';
 
-describe(`a backfill of ${IDENTITIES} identities with five datasets each, by its commands`, () => {
+describe(`the backfill commands with ${IDENTITIES} identities of five datasets each`, () => {
   let dataDir: string;
   let cloud: StartedProcess;
   let client: CognitoSyncClient;
@@ -46,7 +46,7 @@ describe(`a backfill of ${IDENTITIES} identities with five datasets each, by its
   }
   const env = () => ({ DATA_DIR: dataDir, AWS_ENDPOINT_URL: cloud.url });
   const command = (...args: string[]) => operate(args, env());
-  const ofPool = (...args: string[]) => command(...args, '--pool', POOL);
+  const onPool = (...args: string[]) => command(...args, '--pool', POOL);
   const sql = async <Row>(query: string): Promise<Row[]> => {
     const reader = openPg({ connectionString: cloud.sqlUrl, maxConnections: 1 });
     try {
@@ -57,8 +57,10 @@ describe(`a backfill of ${IDENTITIES} identities with five datasets each, by its
   };
   const one = async <Row>(query: string) => (await sql<Row>(query))[0];
 
-  it('begins with a pool that does not stream, and is connected once', { timeout: TIMEOUT_MS }, async () => {
-    expect(await ofPool('disconnect', '--yes')).toMatchObject({
+  it('connect a pool that does not stream, and do nothing when run again', {
+    timeout: TIMEOUT_MS,
+  }, async () => {
+    expect(await onPool('disconnect', '--yes')).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(
         /ENABLED on cognito-sync {2}-> {2}DISABLED, was on cognito-sync\n.*\n.*\n.*This starts a gap/,
@@ -66,36 +68,36 @@ describe(`a backfill of ${IDENTITIES} identities with five datasets each, by its
     });
     const limit = pLimit(8);
     await Promise.all(
-      identities.map((identityId, number) => limit(() => writeFive(client, identityId, number))),
+      identities.map((identityId, number) => limit(() => writeDatasets(client, identityId, number))),
     );
 
-    expect(await ofPool('connect')).toMatchObject({
+    expect(await onPool('connect')).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('nothing was changed'),
     });
-    expect((await ofPool('bulk-publish', 'start')).stderr).toContain('does not stream');
-    expect(await ofPool('connect', '--trigger', TRIGGER, '--yes')).toMatchObject({
+    expect((await onPool('bulk-publish', 'start')).stderr).toContain('does not stream');
+    expect(await onPool('connect', '--trigger', TRIGGER, '--yes')).toMatchObject({
       code: 0,
       stderr: '',
       stdout: expect.stringMatching(
         /DISABLED, was on cognito-sync {2}-> {2}ENABLED on cognito-sync\n[\s\S]*Done\.\n$/,
       ),
     });
-    expect(await ofPool('connect', '--trigger', TRIGGER)).toMatchObject({
+    expect(await onPool('connect', '--trigger', TRIGGER)).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/Nothing to change\.\n$/),
     });
     expect(await one('SELECT count(*) AS records FROM query.records')).toEqual({ records: 0 });
   });
 
-  it('is started, survives a kill in the middle, and is watched until it is projected', {
+  it('start a bulk publish that survives a kill, and watch it until it is projected', {
     timeout: TIMEOUT_MS,
   }, async () => {
-    expect(await ofPool('bulk-publish', 'watch')).toMatchObject({
+    expect(await onPool('bulk-publish', 'watch')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('was never published'),
     });
-    expect(await ofPool('bulk-publish', 'start')).toMatchObject({
+    expect(await onPool('bulk-publish', 'start')).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/: started at 2.*Z\n$/),
     });
@@ -104,60 +106,58 @@ describe(`a backfill of ${IDENTITIES} identities with five datasets each, by its
     await cloud.end('SIGKILL');
     await start();
 
-    const watched = await ofPool('bulk-publish', 'watch', '--timeout', String(TIMEOUT_MS / 1000), '--json');
+    const watched = await onPool('bulk-publish', 'watch', '--timeout', String(TIMEOUT_MS / 1000), '--json');
     expect(watched).toMatchObject({ code: 0 });
     expect(JSON.parse(watched.stdout)).toMatchObject({ status: 'SUCCEEDED', completeness: 'projected' });
     expect(await countsInSql()).toEqual(await countsOfService(client));
   });
 
-  it('is not to be had again before a day is over', async () => {
+  it('reject another bulk publish within a day', async () => {
     const [run] = await sql<{ completed_at: Date }>('SELECT completed_at FROM query.bulk_publishes');
     const next = new Date((run?.completed_at.getTime() ?? 0) + 24 * 60 * 60 * 1000).toISOString();
-    const again = await ofPool('bulk-publish', 'start', '--json');
+    const again = await onPool('bulk-publish', 'start', '--json');
     expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining(`${next.slice(0, 19)}Z`) });
     expect(JSON.parse(again.stdout)).toMatchObject({ nextAllowedAt: next });
-    expect(await ofPool('bulk-publish', 'watch')).toMatchObject({ code: 0 });
-    expect((await ofPool('bulk-publish', 'status')).stdout).toMatch(/\n {2}started .*, projected .*\n$/);
+    expect(await onPool('bulk-publish', 'watch')).toMatchObject({ code: 0 });
+    expect((await onPool('bulk-publish', 'status')).stdout).toMatch(/\n {2}started .*, projected .*\n$/);
   });
 
-  it('does not bring what was removed while streaming was off, of which status tells, and reconcile does', {
+  it('report removals missed while streaming was off, and repair them with reconcile', {
     timeout: TIMEOUT_MS,
   }, async () => {
-    // The poller may have seen how it began, without a stream.
-    await ofPool('reconcile', '--rate', '1000');
-    expect(await ofPool('status', '--check')).toMatchObject({ code: 0, stderr: '' });
-    await ofPool('disconnect', '--yes');
+    // The poller may have recorded a gap before the pool was connected.
+    await onPool('reconcile', '--rate', '1000');
+    expect(await onPool('status', '--check')).toMatchObject({ code: 0, stderr: '' });
+    await onPool('disconnect', '--yes');
     const [first = '', second = ''] = identities;
     await write(client, identity(first), 'scores', [remove('best', 1)]);
     await client.send(new DeleteDatasetCommand({ ...identity(second), DatasetName: 'scores' }));
-    await gapIs('SELECT count(*) AS gaps FROM query.gaps WHERE until IS NULL');
-    expect((await ofPool('status', '--check')).stdout).toMatch(
+    await expectOneGap('SELECT count(*) AS gaps FROM query.gaps WHERE until IS NULL');
+    expect((await onPool('status', '--check')).stdout).toMatch(
       /removals may be missing since .*once the pool streams again, run `reconcile/,
     );
-    await ofPool('connect', '--yes');
-    await gapIs('SELECT count(*) AS gaps FROM query.gaps WHERE until IS NOT NULL AND mended_at IS NULL');
+    await onPool('connect', '--yes');
+    await expectOneGap('SELECT count(*) AS gaps FROM query.gaps WHERE until IS NOT NULL AND mended_at IS NULL');
 
-    const named = await ofPool('status', '--check');
-    expect(named).toMatchObject({ code: 1, stderr: 'cognito-sync-backend: 2 items need attention\n' });
-    expect(named.stdout).toMatch(/removals may be missing since \S+Z until \S+Z, .*: run `reconcile --pool/);
+    const gapReport = await onPool('status', '--check');
+    expect(gapReport).toMatchObject({ code: 1, stderr: 'cognito-sync-backend: 2 items need attention\n' });
+    expect(gapReport.stdout).toMatch(/removals may be missing since \S+Z until \S+Z, .*: run `reconcile --pool/);
     expect(await countsInSql()).not.toEqual(await countsOfService(client));
-    const mended = await ofPool('reconcile', '--rate', '1000', '--json');
-    expect(JSON.parse(mended.stdout)).toMatchObject({ end: 'finished', repaired: 2, gapsMended: 1 });
+    const repaired = await onPool('reconcile', '--rate', '1000', '--json');
+    expect(JSON.parse(repaired.stdout)).toMatchObject({ end: 'finished', repaired: 2, gapsMended: 1 });
     expect(await countsInSql()).toEqual(await countsOfService(client));
-    // People who came meanwhile would be brought by a bulk publish alone, which is not to be had before tomorrow.
-    expect(JSON.parse(mended.stdout).bulkPublishNeededAfter).toEqual(expect.any(String));
-    const needed = await ofPool('status', '--check');
+    // Only a bulk publish finds identities created during the gap, and the next one is allowed a day later.
+    expect(JSON.parse(repaired.stdout).bulkPublishNeededAfter).toEqual(expect.any(String));
+    const needed = await onPool('status', '--check');
     expect(needed).toMatchObject({ code: 1, stderr: 'cognito-sync-backend: 1 item needs attention\n' });
     expect(needed.stdout).toMatch(/a bulk publish is needed: none started after \S+Z is in the query store/);
-    expect(await ofPool('bulk-publish', 'watch')).toMatchObject({
+    expect(await onPool('bulk-publish', 'watch')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining("it started before the pool's last gap ended"),
     });
   });
 
-  it('is reconciled in parts, where somebody presses Ctrl+C in between', {
-    timeout: TIMEOUT_MS,
-  }, async () => {
+  it('resume a reconciliation that Ctrl+C interrupted', { timeout: TIMEOUT_MS }, async () => {
     const stopped = await operateProcess(['reconcile', '--pool', POOL, '--rate', '100'], env(), {
       interruptAt: /^0 of .*\n[1-9]\d* of .* compared/,
     });
@@ -167,34 +167,34 @@ describe(`a backfill of ${IDENTITIES} identities with five datasets each, by its
       stderr: expect.stringContaining('the next run continues from there'),
     });
     const soFar = async () => {
-      const report = JSON.parse((await ofPool('status', '--json')).stdout);
+      const report = JSON.parse((await onPool('status', '--json')).stdout);
       return report.identityPools[0].reconciliation;
     };
-    // The cloud ends it before the next dataset, by when the command may have gone.
+    // The cloud stops before the next dataset; the command may have exited by then.
     await expect.poll(async () => (await soFar()).compared, { timeout: 10_000 }).toBeGreaterThan(0);
     const { startedAt, finishedAt } = await soFar();
     expect(finishedAt).toBeNull();
-    const { stdout, stderr } = await ofPool('reconcile', '--rate', '1000', '--json');
+    const { stdout, stderr } = await onPool('reconcile', '--rate', '1000', '--json');
     expect(JSON.parse(stdout)).toMatchObject({ end: 'finished', startedAt, repaired: 0 });
     expect(stderr).toMatch(/^[1-9]\d* of /);
   });
 
-  it('leaves nothing of a person who is to be forgotten', { timeout: TIMEOUT_MS }, async () => {
-    const [, , person = '', other = ''] = identities;
+  it('forget all rows of an identity, but only with --yes', { timeout: TIMEOUT_MS }, async () => {
+    const [, , forgotten = '', other = ''] = identities;
     const rowsOf = (identityId: string) =>
       one(`SELECT count(*) AS rows FROM query.datasets WHERE identity_id = '${identityId}'`);
-    const forget = (...more: string[]) => ofPool('forget', '--identity', person, ...more);
+    const forget = (...more: string[]) => onPool('forget', '--identity', forgotten, ...more);
     expect(await forget()).toMatchObject({ code: 2, stdout: '' });
     expect(await forget('--json')).toMatchObject({ code: 2, stdout: '' });
-    expect(await rowsOf(person)).toEqual({ rows: 5 });
+    expect(await rowsOf(forgotten)).toEqual({ rows: 5 });
     const { code, stdout } = await forget('--yes', '--json');
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
-      identityId: person,
+      identityId: forgotten,
       erased: { datasets: 5, records: 5 },
       holdsStill: [...DATASETS].sort(),
     });
-    expect(await rowsOf(person)).toEqual({ rows: 0 });
+    expect(await rowsOf(forgotten)).toEqual({ rows: 0 });
     expect(await rowsOf(other)).toEqual({ rows: 5 });
   });
 
@@ -207,7 +207,7 @@ describe(`a backfill of ${IDENTITIES} identities with five datasets each, by its
     ['pools', 'add', 'us-east-1:0', '--no-stream'],
     ['bulk-publish', 'status', '--pool', POOL],
     ['connect', '--pool', POOL],
-  ])('%s %s %s says one object with --json', async (...args) => {
+  ])('%s %s %s prints one object with --json', async (...args) => {
     const { code, stdout, stderr } = await command(...args.filter(Boolean), '--json');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout.endsWith('}\n') && stdout.indexOf('\n') === stdout.length - 1).toBe(true);
@@ -219,61 +219,61 @@ describe(`a backfill of ${IDENTITIES} identities with five datasets each, by its
     {
       args: ['connect', '--pool', 'us-east-1:99'],
       code: 1,
-      says: 'there is no identity pool us-east-1:99 at http',
+      message: 'there is no identity pool us-east-1:99 at http',
     },
     {
       args: ['status', '--pool', 'us-east-1:99'],
       code: 1,
-      says: 'there is no identity pool us-east-1:99 at http',
+      message: 'there is no identity pool us-east-1:99 at http',
     },
     {
       args: ['reconcile', '--pool', 'us-east-1:99'],
       code: 1,
-      says: 'there is no identity pool us-east-1:99',
+      message: 'there is no identity pool us-east-1:99',
     },
     {
       args: ['connect', '--pool', POOL, '--stream', 'nowhere', '--yes'],
       code: 1,
-      says: 'a stream that exists',
+      message: 'a stream that exists',
     },
     {
       args: ['connect', '--pool', POOL],
       with: ENDPOINT,
       code: 1,
-      says: 'http://127.0.0.1:1 cannot be reached (check AWS_',
+      message: 'http://127.0.0.1:1 cannot be reached (check AWS_',
     },
     {
       args: ['connect', '--pool', POOL],
-      with: { AWS_ACCESS_KEY_ID: 'of', AWS_SECRET_ACCESS_KEY: 'nobody' },
+      with: { AWS_ACCESS_KEY_ID: 'unknown', AWS_SECRET_ACCESS_KEY: 'hunter2' },
       code: 1,
-      says: 'the credentials are expired, invalid or missing',
+      message: 'the credentials are expired, invalid or missing',
     },
     {
       args: ['connect', '--pool', POOL],
       with: { AWS_ENDPOINT_URL: '', AWS_REGION: 'eu-west-1' },
       code: 2,
-      says: `${POOL} is in us-east-1, but AWS_REGION=eu-west-1`,
+      message: `${POOL} is in us-east-1, but AWS_REGION=eu-west-1`,
     },
-  ])('$args: one line says what is wrong', async ({ args, with: more = {}, code, says }) => {
-    const answer = await operate(args, { ...env(), ...more } as Record<string, string>);
-    expect(answer.code).toBe(code);
-    expect(answer.stderr).toMatch(/^cognito-sync-backend: [^\n]+\n$/);
-    expect(answer.stderr).toContain(says);
-    expect(answer.stderr).not.toContain('nobody');
+  ])('$args fails with one line on stderr', async ({ args, with: more = {}, code, message }) => {
+    const result = await operate(args, { ...env(), ...more } as Record<string, string>);
+    expect(result.code).toBe(code);
+    expect(result.stderr).toMatch(/^cognito-sync-backend: [^\n]+\n$/);
+    expect(result.stderr).toContain(message);
+    expect(result.stderr).not.toContain('hunter2');
   });
 
-  it('is still told of when the cloud does not run', { timeout: TIMEOUT_MS }, async () => {
-    const here = (...args: string[]) => operate(args, { DATA_DIR: dataDir });
+  it('report the last known status when the cloud is not running', { timeout: TIMEOUT_MS }, async () => {
+    const run = (...args: string[]) => operate(args, { DATA_DIR: dataDir });
     await cloud.end('SIGINT');
-    const told = await here('status');
-    expect(told).toMatchObject({ code: 0, stderr: '' });
-    expect(told.stdout).toContain(
+    const status = await run('status');
+    expect(status).toMatchObject({ code: 0, stderr: '' });
+    expect(status.stdout).toContain(
       'The service was not queried: the local cloud is not running on this data directory',
     );
-    expect(told.stdout).toMatch(
+    expect(status.stdout).toMatch(
       /ENABLED on cognito-sync when seen at .*\n {2}bulk publish {2}started .*projected /,
     );
-    expect(await here('reconcile', '--pool', POOL)).toMatchObject({
+    expect(await run('reconcile', '--pool', POOL)).toMatchObject({
       code: 1,
       stderr: expect.stringContaining(
         'the local cloud is not running on this data directory; start it with `npm start`',
@@ -281,8 +281,8 @@ describe(`a backfill of ${IDENTITIES} identities with five datasets each, by its
     });
   });
 
-  /** The poller looks every five seconds. */
-  async function gapIs(query: string): Promise<void> {
+  /** Waits until the query counts one gap. The poller runs every five seconds. */
+  async function expectOneGap(query: string): Promise<void> {
     await expect.poll(() => one(query), { timeout: 20_000, interval: 200 }).toEqual({ gaps: 1 });
   }
 
@@ -297,33 +297,33 @@ describe(`a backfill of ${IDENTITIES} identities with five datasets each, by its
   }
 });
 
-describe('the commands of a backfill, on a PostgreSQL server', () => {
-  it('ask the service themselves, and do not need the poller', { timeout: TIMEOUT_MS }, async () => {
+describe('the backfill commands on a PostgreSQL server', () => {
+  it('query the service directly, without the poller', { timeout: TIMEOUT_MS }, async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'backfill-'));
     const databaseUrl = await createPostgresDatabase();
     const cloud = await startCloud({ dataDir, databaseUrl });
     const client = createSyncClient(cloud.url);
     try {
       const env = { DATABASE_URL: databaseUrl, AWS_ENDPOINT_URL: cloud.url };
-      const ofPool = (args: string[], more: Record<string, string> = {}, interruptAt?: RegExp) =>
+      const onPool = (args: string[], more: Record<string, string> = {}, interruptAt?: RegExp) =>
         operate([...args, '--pool', POOL], { ...env, ...more }, { ...(interruptAt && { interruptAt }) });
-      for (const number of [1, 2, 3, 4]) await writeFive(client, identityOf(number), number);
-      expect(await ofPool(['bulk-publish', 'start'])).toMatchObject({ code: 0, stderr: '' });
-      expect(await ofPool(['bulk-publish', 'watch'])).toMatchObject({
+      for (const number of [1, 2, 3, 4]) await writeDatasets(client, identityOf(number), number);
+      expect(await onPool(['bulk-publish', 'start'])).toMatchObject({ code: 0, stderr: '' });
+      expect(await onPool(['bulk-publish', 'watch'])).toMatchObject({
         code: 1,
         stderr: expect.stringMatching(/^cognito-sync-backend: FAILURES is not set; [^\n]+\n$/),
       });
       const failures = { FAILURES: join(dataDir, 'event-source-mappings', 'failures') };
-      expect(await ofPool(['bulk-publish', 'watch'], failures)).toMatchObject({ code: 0 });
-      expect(await ofPool(['status', '--check'])).toMatchObject({ code: 0, stderr: '' });
+      expect(await onPool(['bulk-publish', 'watch'], failures)).toMatchObject({ code: 0 });
+      expect(await onPool(['status', '--check'])).toMatchObject({ code: 0, stderr: '' });
 
-      const stopped = await ofPool(['reconcile', '--rate', '5'], {}, /\n[1-9]/);
+      const stopped = await onPool(['reconcile', '--rate', '5'], {}, /\n[1-9]/);
       expect(stopped).toMatchObject({
         code: 1,
         stdout: expect.stringMatching(/: \d+ of 20 datasets compared/),
       });
       expect(stopped.stderr).toContain('the next run continues from there');
-      const rest = await ofPool(['reconcile', '--rate', '1000', '--json']);
+      const rest = await onPool(['reconcile', '--rate', '1000', '--json']);
       expect(JSON.parse(rest.stdout)).toMatchObject({ end: 'finished', compared: 20, repaired: 0 });
       expect(rest.stderr).toMatch(/^[1-9]\d* of 20 /);
     } finally {
@@ -337,19 +337,19 @@ describe('the commands of a backfill, on a PostgreSQL server', () => {
 interface Counts {
   datasets: number;
   records: number;
-  /** Of keys and values. */
+  /** Total size of keys and values. */
   bytes: number;
 }
 
 const identity = (IdentityId: string) => ({ IdentityPoolId: POOL, IdentityId });
 
-async function writeFive(client: CognitoSyncClient, identityId: string, number: number): Promise<void> {
+async function writeDatasets(client: CognitoSyncClient, identityId: string, number: number): Promise<void> {
   for (const datasetName of DATASETS) {
     await write(client, identity(identityId), datasetName, [set('best', `${datasetName} of ${number}`)]);
   }
 }
 
-/** As the service itself counts. */
+/** Counts through the API of the service. */
 async function countsOfService(client: CognitoSyncClient): Promise<Counts> {
   const limit = pLimit(8);
   const datasets = await Promise.all(

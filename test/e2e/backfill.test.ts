@@ -25,7 +25,7 @@ const SOON = { timeout: 40_000, interval: 50 };
 describe.each([
   { name: 'embedded', databaseUrl: async () => undefined },
   { name: 'PostgreSQL', databaseUrl: createPostgresDatabase },
-])('a backfill that nobody watches, $name', ({ databaseUrl }) => {
+])('an unattended backfill, $name', ({ databaseUrl }) => {
   let dataDir: string;
   let url: string | undefined;
   let env: { DATA_DIR: string } & Record<string, string>;
@@ -42,10 +42,10 @@ describe.each([
   });
   afterEach(() => rm(dataDir, { recursive: true, force: true }));
 
-  it('waits for what lies in quarantine until it is redriven', { timeout: 120_000 }, async () => {
+  it('stays incomplete until redrive projects the quarantined event', { timeout: 120_000 }, async () => {
     const cloud = await startCloud({ dataDir, ...(url !== undefined && { databaseUrl: url }) });
     try {
-      await beginBulkPublish(cloud.url);
+      await startBulkPublish(cloud.url);
       const kinesis = localKinesis(cloud.url);
       await put(kinesis, Buffer.from('no event'));
       kinesis.destroy();
@@ -58,7 +58,7 @@ describe.each([
         code: 0,
         stdout: expect.stringContaining('not-json'),
       });
-      // Somebody finds out what it was meant to be.
+      // The operator replaces the payload with a valid event.
       await cloud.database.query('UPDATE projection.quarantine SET payload = $1', [toBytes(wireEvent())]);
       expect(await readRuns(cloud.database)).toMatchObject([{ completeness: 'waiting' }]);
       expect((await operate(['redrive'], env)).stdout).toContain('1 projected');
@@ -70,7 +70,7 @@ describe.each([
 });
 
 describe('a pool whose streaming is turned off', () => {
-  it('has a gap until it is turned on again, and the cloud is well all the while', {
+  it('has a gap until streaming is turned on again, while the cloud stays healthy', {
     timeout: 60_000,
   }, async () => {
     const cloud = await startCloud();
@@ -105,7 +105,7 @@ async function setStreaming(
   await client.send(new SetIdentityPoolConfigurationCommand({ IdentityPoolId: POOL, CognitoStreams }));
 }
 
-async function beginBulkPublish(url: string): Promise<void> {
+async function startBulkPublish(url: string): Promise<void> {
   const client = createSyncClient(url);
   await client.send(new BulkPublishCommand({ IdentityPoolId: POOL }));
   client.destroy();

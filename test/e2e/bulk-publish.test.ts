@@ -29,7 +29,7 @@ describe.each([
   });
   afterEach(() => rm(dataDir, { recursive: true, force: true }));
 
-  /** The database of a cloud that does not run. */
+  /** Opens the database while the cloud is not running, and closes it after the work. */
   async function withDatabase<Result>(
     url: string | undefined,
     work: (database: Database) => Promise<Result>,
@@ -45,7 +45,7 @@ describe.each([
     }
   }
 
-  it('killed in the middle and restarted ends with every dataset on the stream, and says so once all are projected', {
+  it('resumes after a kill, publishes every dataset, and completes once all are projected', {
     timeout: 120_000,
   }, async () => {
     const url = await databaseUrl();
@@ -53,7 +53,7 @@ describe.each([
     await withDatabase(url, (database) => insertDatasets(database, DATASETS));
 
     const first = await startProcess(env);
-    await beginBulkPublish(first);
+    await startBulkPublish(first);
     await expect.poll(() => projectedBy(first), { timeout: 30_000, interval: 5 }).toBeGreaterThan(300);
     await first.end('SIGKILL');
     const left = await withDatabase(url, async (database) => {
@@ -79,13 +79,13 @@ describe.each([
     kinesis.destroy();
     const expected = new Set(Array.from({ length: DATASETS }, (_, index) => identityOf(index + 1)));
     expect(new Set(events.map(({ partitionKey }) => partitionKey))).toEqual(expected);
-    // What was published and not yet removed when the process was killed goes out again, and nothing else.
+    // Only events that were published but not yet removed from the outbox at the kill are published again.
     expect(events.length).toBeLessThan(DATASETS + 600);
     expect(await second.end('SIGTERM'), second.output()).toEqual({ code: 0 });
   });
 });
 
-async function beginBulkPublish({ url }: StartedProcess): Promise<void> {
+async function startBulkPublish({ url }: StartedProcess): Promise<void> {
   const client = createSyncClient(url);
   await client.send(new BulkPublishCommand({ IdentityPoolId: POOL }));
   client.destroy();

@@ -20,17 +20,17 @@ import {
 
 const KILLS = 3;
 const CLIENTS = 8;
-const STREAMS = 4;
+const PRODUCERS = 4;
 const SOON = { timeout: 30_000, interval: 100 };
-/** Several starts of a process. */
+/** Allows for several starts of a process. */
 const TIMEOUT_MS = 180_000;
 
 interface Acknowledged {
-  /** By identity, dataset and key: each of these records was written once. */
+  /** Values by identity, dataset and key. Each of these records was written once. */
   records: Map<string, string>;
-  /** What the shared counter was set to. */
+  /** Values that the shared counter was set to. */
   counts: number[];
-  /** The key of each event that was put on the stream itself. */
+  /** Keys of the events that were put directly on the stream. */
   events: string[];
 }
 
@@ -38,7 +38,7 @@ describe.each([
   { name: 'embedded', databaseUrl: async () => undefined },
   { name: 'PostgreSQL', databaseUrl: createPostgresDatabase },
 ])(
-  'a process that is killed while devices write and events stream in, once restarted, $name',
+  'a process restarted after it was killed under load, $name',
   ({ databaseUrl }) => {
     const identities = Array.from({ length: CLIENTS }, newIdentity);
     const shared = newIdentity();
@@ -53,7 +53,7 @@ describe.each([
       for (let kill = 1; kill <= KILLS; kill += 1) {
         const started = await startProcess(env);
         const writing = writeAll(started.url, kill);
-        await enoughAcknowledged(kill);
+        await waitForAcknowledgements(kill);
         await started.end('SIGKILL');
         await Promise.all(writing);
       }
@@ -66,7 +66,7 @@ describe.each([
       await rm(dataDir, { recursive: true, force: true });
     });
 
-    /** Devices and producers that write until the process is gone. */
+    /** Starts devices and producers that write until the process is killed. */
     function writeAll(url: string, kill: number): Promise<void>[] {
       const devices = identities.map((identity, writer) =>
         writeUntilKilled(createSyncClient(url, { maxAttempts: 1 }), {
@@ -76,14 +76,14 @@ describe.each([
           acknowledged,
         }),
       );
-      const producers = Array.from({ length: STREAMS }, (_, writer) =>
-        stream(url, `${kill}-${writer}`, acknowledged.events),
+      const producers = Array.from({ length: PRODUCERS }, (_, writer) =>
+        putEvents(url, `${kill}-${writer}`, acknowledged.events),
       );
       return [...devices, ...producers];
     }
 
-    /** More with each kill, so that no two of them meet the same moment. */
-    async function enoughAcknowledged(kill: number): Promise<void> {
+    /** Waits for more acknowledged writes before each kill, so that no two kills occur at the same point. */
+    async function waitForAcknowledgements(kill: number): Promise<void> {
       const { records, counts, events } = acknowledged;
       const [until, counted, streamed] = [
         records.size + 50 * kill,
@@ -94,7 +94,7 @@ describe.each([
       await vi.waitUntil(isEnough, { timeout: 60_000, interval: 5 });
     }
 
-    it('has projected every event that Kinesis accepted', { timeout: TIMEOUT_MS }, async () => {
+    it('projects every event that Kinesis acknowledged', { timeout: TIMEOUT_MS }, async () => {
       const keys = async () => {
         const { rows } = await reader.query<{ record_key: string }>('SELECT record_key FROM query.records');
         return new Set(rows.map((row) => row.record_key));
@@ -103,15 +103,15 @@ describe.each([
       await expect.poll(missing, SOON).toBe(0);
     });
 
-    it('has every acknowledged update in SQL', { timeout: TIMEOUT_MS }, async () => {
+    it('projects every acknowledged update', { timeout: TIMEOUT_MS }, async () => {
       await expectInSql(reader, acknowledged);
     });
 
-    it('answers devices with what it has in SQL', async () => {
-      await expectSameFromTheApi(restarted, shared, acknowledged);
+    it('returns a consistent dataset to devices', async () => {
+      await expectConsistentDataset(restarted, shared, acknowledged);
     });
 
-    it('has nothing in quarantine, and stops when told to', async () => {
+    it('has an empty quarantine and stops on SIGTERM', async () => {
       expect((await reader.query('SELECT reason FROM query.quarantine')).rows).toEqual([]);
       expect(await restarted.end('SIGTERM'), restarted.output()).toEqual({ code: 0 });
     });
@@ -120,14 +120,17 @@ describe.each([
 
 interface Writer {
   own: { identity: Identity; datasetName: string };
-  /** Whose dataset all writers share, with one counter in it. */
+  /** The identity whose dataset all writers share. It contains one counter. */
   shared: Identity;
-  /** Part of each key, so that no two writers ever write one. */
+  /** Part of each key, so that no two writers write the same key. */
   writer: string;
   acknowledged: Acknowledged;
 }
 
-/** Writes to its own dataset and the shared one in turn until the process is gone; notes what was acknowledged. */
+/**
+ * Writes alternately to the device's own dataset and the shared one until the process is killed. Records acknowledged
+ * writes.
+ */
 async function writeUntilKilled(
   client: CognitoSyncClient,
   { own, shared, writer, acknowledged }: Writer,
@@ -137,20 +140,20 @@ async function writeUntilKilled(
       const key = `${writer}-${turn}`;
       await write(client, own.identity, own.datasetName, [set(key, `value of ${key}`)]);
       acknowledged.records.set(`${own.identity.IdentityId} ${own.datasetName} ${key}`, `value of ${key}`);
-      const count = await raiseCounter(client, shared, key);
+      const count = await incrementCounter(client, shared, key);
       acknowledged.counts.push(count);
       acknowledged.records.set(`${shared.IdentityId} shared ${key}`, `${count}`);
     }
   } catch (error) {
-    // The process was killed: what was not acknowledged may or may not be there. What it answered itself is no kill.
+    // The process was killed; an unacknowledged write may or may not be stored. An error response is not a kill.
     if (error instanceof CognitoSyncServiceException) throw error;
   } finally {
     client.destroy();
   }
 }
 
-/** Counts one up from what is there, and again where another device was faster. */
-async function raiseCounter(client: CognitoSyncClient, shared: Identity, key: string): Promise<number> {
+/** Increments the counter, and retries if another device changed it first. */
+async function incrementCounter(client: CognitoSyncClient, shared: Identity, key: string): Promise<number> {
   for (;;) {
     const { Records = [] } = await list(client, shared, 'shared');
     const counter = Records.find((record) => record.Key === 'counter');
@@ -178,14 +181,14 @@ async function expectInSql(reader: Database, { records, counts }: Acknowledged):
     return [...records].filter(([name, value]) => found.get(name) !== value);
   };
   await expect.poll(missing, SOON).toEqual([]);
-  // Two that were told the same count: one would have overwritten the other.
+  // If two writers received the same count, one would have overwritten the other.
   expect(counts).toHaveLength(new Set(counts).size);
   const counter = [...(await read())].find(([name]) => name.endsWith(' shared counter'))?.[1];
   expect(Number(counter)).toBeGreaterThanOrEqual(Math.max(...counts));
 }
 
-/** The service and SQL tell the same, also of what was written but not acknowledged. */
-async function expectSameFromTheApi(
+/** Expects the API to return all acknowledged counts, and unacknowledged writes either completely or not at all. */
+async function expectConsistentDataset(
   { url }: StartedProcess,
   shared: Identity,
   { counts }: Acknowledged,
@@ -195,13 +198,13 @@ async function expectSameFromTheApi(
   client.destroy();
   const counter = Records.find((record) => record.Key === 'counter');
   expect(Number(counter?.Value)).toBeGreaterThanOrEqual(Math.max(...counts));
-  // Each raised it by one, and so the dataset's count.
+  // Each update raised both the counter and the dataset's count by one.
   expect(DatasetSyncCount).toBe(Number(counter?.Value));
   expect(Records).toHaveLength(Number(counter?.Value) + 1);
 }
 
-/** Puts one event after the other until the process is gone; notes the key of each that was acknowledged. */
-async function stream(url: string, writer: string, accepted: string[]): Promise<void> {
+/** Puts one event after another until the process is killed. Records the keys of acknowledged events. */
+async function putEvents(url: string, writer: string, accepted: string[]): Promise<void> {
   const kinesis = localKinesis(url);
   try {
     for (let count = 1; ; count += 1) {
@@ -216,7 +219,7 @@ async function stream(url: string, writer: string, accepted: string[]): Promise<
       accepted.push(key);
     }
   } catch {
-    // The process was killed: what was not acknowledged may or may not be there.
+    // The process was killed; an unacknowledged event may or may not be stored.
   } finally {
     kinesis.destroy();
   }

@@ -54,7 +54,9 @@ describe.each([
       (event.kinesisSyncRecords as { key: string }[]).map(({ key }) => key),
     );
 
-  it('streams no more and says why; mended, it loses nothing', { timeout: 60_000 }, async () => {
+  it('is disabled with a reason, and publishes waiting events when enabled again', {
+    timeout: 60_000,
+  }, async () => {
     await createStream();
     const identity: Identity = { ...newIdentity(), IdentityPoolId: await newPool(cloud.database) };
     const { IdentityPoolId } = identity;
@@ -67,18 +69,18 @@ describe.each([
     const configuration = async () =>
       (await client.send(new GetIdentityPoolConfigurationCommand({ IdentityPoolId }))).CognitoStreams;
     await eventually(configuration).toMatchObject({ StreamName, StreamingStatus: 'DISABLED' });
-    // The SDK does not know of the reason.
+    // The SDK does not return the reason.
     expect((await createPoolStore(cloud.database).readPool(IdentityPoolId))?.streams?.disabledReason).toBe(
       'stream mobile does not exist',
     );
 
     const other = newIdentity();
     await write(client, other, 'game', [set('elsewhere', '1')]);
-    const elsewhere = async () => {
+    const otherRows = async () => {
       const sql = 'SELECT record_key FROM query.records WHERE identity_id = $1';
       return (await cloud.database.query(sql, [other.IdentityId])).rows;
     };
-    await eventually(elsewhere).toEqual([{ record_key: 'elsewhere' }]);
+    await eventually(otherRows).toEqual([{ record_key: 'elsewhere' }]);
     await write(client, identity, 'game', [set('unpublished', '1')]);
 
     await createStream();

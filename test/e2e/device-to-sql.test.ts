@@ -26,7 +26,7 @@ const DATABASES = [
   { name: 'PostgreSQL', databaseUrl: createPostgresDatabase },
 ];
 
-describe.each(DATABASES)('what a device writes, $name', ({ databaseUrl }) => {
+describe.each(DATABASES)('a dataset that a device writes, $name', ({ databaseUrl }) => {
   let cloud: LocalCloud;
   let client: CognitoSyncClient;
   let kinesis: KinesisClient;
@@ -57,7 +57,7 @@ describe.each(DATABASES)('what a device writes, $name', ({ databaseUrl }) => {
   const deleteGame = (identity: Identity) =>
     client.send(new DeleteDatasetCommand({ ...identity, DatasetName: 'game' }));
 
-  it('is rows, and so is what it updates, removes, deletes and makes anew', async () => {
+  it('is projected, with its updates, removals, deletion and re-creation', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set('score', '42'), set('name', 'Ada')]);
     await eventually(() => records(identity)).toEqual([
@@ -92,7 +92,7 @@ describe.each(DATABASES)('what a device writes, $name', ({ databaseUrl }) => {
     expect(await datasets(identity)).toEqual([{ dataset_name: 'game', deleted: false, record_count: 1 }]);
   });
 
-  it('ends as the last write has it, however fast they follow each other', async () => {
+  it('is projected in its last state when writes follow each other quickly', async () => {
     const identity = newIdentity();
     for (let round = 1; round <= 5; round += 1) {
       const { Records = [] } = await write(client, identity, 'game', [set(`old ${round}`, 'x')]);
@@ -105,7 +105,7 @@ describe.each(DATABASES)('what a device writes, $name', ({ databaseUrl }) => {
     expect(await records(identity)).toHaveLength(1);
   });
 
-  it('keeps its text, number and dates', async () => {
+  it('keeps text, numbers and dates', async () => {
     const identity = newIdentity();
     const DeviceLastModifiedDate = new Date('2024-02-29T23:59:59.999Z');
     const text = 'Zoë 😀 \u2028 \ufeff "\\ {}';
@@ -140,7 +140,7 @@ describe.each(DATABASES)('what a device writes, $name', ({ databaseUrl }) => {
     ]);
   });
 
-  it('is what two devices agree on after a conflict; the write that lost is nowhere', async () => {
+  it('contains what two devices agree on after a conflict, and nothing of the rejected write', async () => {
     const identity = newIdentity();
     const phone = client;
     const tablet = createSyncClient(cloud.url);
@@ -169,7 +169,7 @@ describe.each(DATABASES)('what a device writes, $name', ({ databaseUrl }) => {
     expect(await eventsOf(identity)).toHaveLength(3);
   });
 
-  it('is on the stream, as Amazon documents it, one event for each write', async () => {
+  it('is on the stream as AWS documents it, with one event per write', async () => {
     const identity = newIdentity();
     const DeviceLastModifiedDate = new Date(1_700_000_000_123);
     const { Records = [] } = await write(client, identity, 'game', [
@@ -225,7 +225,7 @@ describe.each(DATABASES)('what a device writes, $name', ({ databaseUrl }) => {
     });
   });
 
-  it('is nothing on the stream where it was refused or empty', async () => {
+  it('puts no event on the stream for a rejected or empty write', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', []);
     await refusalOf(write(client, identity, 'game', [set('a', '1', 5)]));
@@ -235,14 +235,14 @@ describe.each(DATABASES)('what a device writes, $name', ({ databaseUrl }) => {
     expect(await eventsOf(identity)).toHaveLength(1);
   });
 
-  it('has left nothing in the outbox and nothing in quarantine', async () => {
+  it('leaves nothing in the outbox or in quarantine', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set('a', '1')]);
     await eventually(async () => (await cloud.database.query('SELECT 1 FROM sync.outbox')).rows).toEqual([]);
     expect((await cloud.database.query('SELECT reason FROM query.quarantine')).rows).toEqual([]);
   });
 
-  it('is gone after a reset, and can be written again', async () => {
+  it('does not exist after a reset, and can be written again', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set('score', '42')]);
     await eventually(() => records(identity)).toHaveLength(1);
@@ -253,7 +253,7 @@ describe.each(DATABASES)('what a device writes, $name', ({ databaseUrl }) => {
     await eventually(() => records(identity)).toMatchObject([{ record_value: '1', sync_count: 1 }]);
   });
 
-  /** The events of an identity in the order of its shard, each looked up under the identity as partition key. */
+  /** Returns the events of an identity in shard order. The identity is their partition key. */
   async function eventsOf(identity: Identity): Promise<Record<string, unknown>[]> {
     const stream = { StreamName: 'cognito-sync' };
     const { Shards = [] } = await kinesis.send(new ListShardsCommand(stream));

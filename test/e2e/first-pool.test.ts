@@ -16,8 +16,8 @@ import { createPostgresDatabase } from '../fixtures/database/databases.ts';
 import { startCloud } from '../fixtures/local/local-cloud.ts';
 import { createSyncClient } from '../fixtures/wire/sync-client.ts';
 
-/** What is set for the first pool of a region, and which pools there are besides. */
-async function lookAt(cloud: LocalCloud, region: string) {
+/** Reads the settings of the first pool of a region, and the number of pools. */
+async function readFirstPool(cloud: LocalCloud, region: string) {
   const client = createSyncClient(cloud.url, { region });
   const IdentityPoolId = `${region}:00000000-0000-4000-8000-000000000001`;
   const { Events } = await client.send(new GetCognitoEventsCommand({ IdentityPoolId }));
@@ -27,7 +27,7 @@ async function lookAt(cloud: LocalCloud, region: string) {
   return { Events, CognitoStreams, Count };
 }
 
-const firstOf = (region: string) => ({
+const expectedFirstPool = (region: string) => ({
   Events: { SyncTrigger: `arn:aws:lambda:${region}:000000000000:function:sync-trigger` },
   CognitoStreams: { StreamName: 'cognito-sync', StreamingStatus: 'ENABLED' },
   Count: 1,
@@ -35,7 +35,7 @@ const firstOf = (region: string) => ({
 
 describe('the first identity pool', () => {
   let dataDir: string;
-  /** An embedded database takes seconds to open, each time. */
+  /** A PostgreSQL database: an embedded one takes seconds to open each time. */
   let databaseUrl: string;
   beforeAll(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'first-pool-'));
@@ -43,11 +43,11 @@ describe('the first identity pool', () => {
   });
   afterAll(() => rm(dataDir, { recursive: true, force: true }));
 
-  it('is there at the first start, keeps what is set for it, and is as at first after a reset', async () => {
+  it('exists at the first start, keeps its settings, and has its defaults after a reset', async () => {
     const region = 'us-east-1';
     const first = await startCloud({ dataDir, databaseUrl });
     try {
-      expect(await lookAt(first, region)).toEqual(firstOf(region));
+      expect(await readFirstPool(first, region)).toEqual(expectedFirstPool(region));
       const client = createSyncClient(first.url);
       const IdentityPoolId = `${region}:00000000-0000-4000-8000-000000000001`;
       await client.send(new SetCognitoEventsCommand({ IdentityPoolId, Events: { SyncTrigger: '' } }));
@@ -57,15 +57,15 @@ describe('the first identity pool', () => {
     }
     const second = await startCloud({ dataDir, databaseUrl });
     try {
-      expect(await lookAt(second, region)).toEqual({ ...firstOf(region), Events: {} });
+      expect(await readFirstPool(second, region)).toEqual({ ...expectedFirstPool(region), Events: {} });
       await second.reset();
-      expect(await lookAt(second, region)).toEqual(firstOf(region));
+      expect(await readFirstPool(second, region)).toEqual(expectedFirstPool(region));
     } finally {
       await second.close();
     }
   });
 
-  it('is there anew at the start after its deletion was cut off, and nothing old in it', async () => {
+  it('is created again without old data if its deletion was interrupted', async () => {
     const region = 'us-east-1';
     const IdentityPoolId = `${region}:00000000-0000-4000-8000-000000000001`;
     const dataset = { IdentityPoolId, IdentityId: `${region}:${randomUUID()}`, DatasetName: 'game' };
@@ -82,7 +82,7 @@ describe('the first identity pool', () => {
     }
     const second = await startCloud({ dataDir, databaseUrl });
     try {
-      expect(await lookAt(second, region)).toEqual(firstOf(region));
+      expect(await readFirstPool(second, region)).toEqual(expectedFirstPool(region));
       const client = createSyncClient(second.url);
       expect(await client.send(new ListRecordsCommand(dataset))).toMatchObject({
         DatasetSyncCount: 0,
@@ -94,10 +94,10 @@ describe('the first identity pool', () => {
     }
   });
 
-  it('is of the region', async () => {
+  it('belongs to the configured region', async () => {
     const cloud = await startCloud({ region: 'eu-west-1', databaseUrl: await createPostgresDatabase() });
     try {
-      expect(await lookAt(cloud, 'eu-west-1')).toEqual(firstOf('eu-west-1'));
+      expect(await readFirstPool(cloud, 'eu-west-1')).toEqual(expectedFirstPool('eu-west-1'));
     } finally {
       await cloud.close();
     }

@@ -33,13 +33,13 @@ describe.each(DATABASES)('a Cognito stream event on the local cloud, $name', ({ 
   const rows = async (sql: string) => (await cloud.database.query(sql)).rows;
   const values = () => rows('SELECT record_key, record_value FROM query.records ORDER BY record_key');
   const eventually = (what: () => Promise<unknown>) => expect.poll(what, { timeout: 10_000, interval: 20 });
-  /** Everything put before has gone through the function once this is a row. */
+  /** Waits until the function has processed everything that was put before. */
   async function settle(): Promise<void> {
     await put(kinesis, wireEvent({ datasetName: 'last' }));
     await eventually(() => rows("SELECT 1 FROM query.datasets WHERE dataset_name = 'last'")).toHaveLength(1);
   }
 
-  it('becomes rows; put again it changes nothing; a removal of the dataset empties it', async () => {
+  it('becomes rows, changes nothing when repeated, and deletes the rows if it is a removal', async () => {
     await put(
       kinesis,
       wireEvent({ kinesisSyncRecords: [wireRecord(), wireRecord({ key: 'name', value: 'Ada' })] }),
@@ -74,10 +74,10 @@ describe.each(DATABASES)('a Cognito stream event on the local cloud, $name', ({ 
     ]);
   });
 
-  it('is projected among ten that are garbage, which stand in quarantine', async () => {
+  it('is projected among ten garbage records, which are quarantined', async () => {
     const garbage = Array.from({ length: 10 }, (_, index) => Buffer.from(`garbage ${index}`));
     await putAll(kinesis, [...garbage.slice(0, 5), wireEvent(), ...garbage.slice(5)]);
-    // What is quarantined is written after the rows of its batch.
+    // Quarantined records are written after the rows of their batch.
     await eventually(() =>
       rows(
         'SELECT count(DISTINCT sequence_number), min(reason), min(stream_name) AS stream FROM query.quarantine',
@@ -88,7 +88,7 @@ describe.each(DATABASES)('a Cognito stream event on the local cloud, $name', ({ 
     ).toEqual([{ record_value: '42' }]);
   });
 
-  it('waits while the database is of no use, and is projected when it is again', async () => {
+  it('waits while the database fails, and is projected once it works again', async () => {
     await cloud.database.query('ALTER TABLE projection.records RENAME TO elsewhere');
     try {
       await putAll(kinesis, [wireEvent(), Buffer.from('garbage')]);
@@ -101,18 +101,18 @@ describe.each(DATABASES)('a Cognito stream event on the local cloud, $name', ({ 
     expect(await rows('SELECT reason FROM query.quarantine')).toHaveLength(1);
   });
 
-  it('is refused from who does not know the secret', async () => {
-    const stranger = createKinesisClient({
+  it('is rejected if it is signed with a wrong secret', async () => {
+    const client = createKinesisClient({
       region: 'us-east-1',
       endpoint: cloud.url,
       credentials: { accessKeyId: 'local', secretAccessKey: 'guess' },
     });
-    await expect(put(stranger, wireEvent())).rejects.toMatchObject({ name: 'InvalidSignatureException' });
-    stranger.destroy();
+    await expect(put(client, wireEvent())).rejects.toMatchObject({ name: 'InvalidSignatureException' });
+    client.destroy();
   });
 });
 
-it('what was put and projected is there after a restart, and so is what was not projected', async () => {
+it('a restart keeps projected events and projects the others', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'restart-'));
   try {
     const first = await startCloud({ dataDir });
@@ -138,7 +138,7 @@ it('what was put and projected is there after a restart, and so is what was not 
   }
 });
 
-it('stops although a function is being tried again', async () => {
+it('the local cloud stops while a function is being retried', async () => {
   const cloud = await startCloud({ databaseUrl: await createPostgresDatabase() });
   const kinesis = localKinesis(cloud.url);
   await cloud.database.query('DROP TABLE projection.records CASCADE');

@@ -18,18 +18,18 @@ if (address === undefined) {
   console.log('skipped: the local cloud off loopback (this machine has no other address)');
 }
 
-const DEVELOPER = { accessKeyId: 'own', secretAccessKey: 'known to nobody else' };
+const DEVELOPER = { accessKeyId: 'own', secretAccessKey: 'own' };
 const OWN_PROVIDER = 'cognito-identity.amazonaws.com';
 
-describe.skipIf(address === undefined)('a local cloud that others can reach', () => {
+describe.skipIf(address === undefined)('a local cloud reachable from other machines', () => {
   let cloud: LocalCloud;
-  let there: string;
+  let origin: string;
   let identities: CognitoIdentityClient;
 
   beforeAll(async () => {
     cloud = await startCloud({ host: '0.0.0.0', credentials: DEVELOPER });
-    there = `http://${address}:${new URL(cloud.url).port}`;
-    identities = new CognitoIdentityClient({ region: 'us-east-1', endpoint: there, credentials: DEVELOPER });
+    origin = `http://${address}:${new URL(cloud.url).port}`;
+    identities = new CognitoIdentityClient({ region: 'us-east-1', endpoint: origin, credentials: DEVELOPER });
   });
   afterAll(async () => {
     identities.destroy();
@@ -43,7 +43,7 @@ describe.skipIf(address === undefined)('a local cloud that others can reach', ()
   }
 
   async function sync(IdentityId: string, credentials: Awaited<ReturnType<typeof credentialsFor>>) {
-    const client = createSyncClient(there, { credentials });
+    const client = createSyncClient(origin, { credentials });
     const identity = { IdentityPoolId: POOL, IdentityId };
     await write(client, identity, 'game', [set('level', '7')]);
     const { Records } = await list(client, identity, 'game');
@@ -51,13 +51,13 @@ describe.skipIf(address === undefined)('a local cloud that others can reach', ()
     return Records;
   }
 
-  it('serves guests from end to end', async () => {
+  it('serves guests', async () => {
     const { IdentityId = '' } = await identities.send(new GetIdCommand({ IdentityPoolId: POOL }));
     const records = await sync(IdentityId, await credentialsFor({ IdentityId }));
     expect(records).toMatchObject([{ Key: 'level', Value: '7', LastModifiedBy: IdentityId }]);
   });
 
-  it('refuses logins that it cannot verify, and says what to do', async () => {
+  it('rejects logins that it cannot verify, and says what to do', async () => {
     const Logins = { 'graph.facebook.com': 'a token' };
     const getId = identities.send(new GetIdCommand({ IdentityPoolId: POOL, Logins }));
     await expect(getId).rejects.toMatchObject({
@@ -70,7 +70,7 @@ describe.skipIf(address === undefined)('a local cloud that others can reach', ()
     });
   });
 
-  it("takes a developer's word for a user", async () => {
+  it('accepts a user that the developer authenticated', async () => {
     const settings = {
       IdentityPoolId: POOL,
       IdentityPoolName: 'players',
@@ -79,11 +79,11 @@ describe.skipIf(address === undefined)('a local cloud that others can reach', ()
     await identities.send(
       new UpdateIdentityPoolCommand({ ...settings, DeveloperProviderName: 'login.example' }),
     );
-    const vouched = new GetOpenIdTokenForDeveloperIdentityCommand({
+    const getToken = new GetOpenIdTokenForDeveloperIdentityCommand({
       IdentityPoolId: POOL,
       Logins: { 'login.example': 'joe' },
     });
-    const { IdentityId = '', Token = '' } = await identities.send(vouched);
+    const { IdentityId = '', Token = '' } = await identities.send(getToken);
     const credentials = await credentialsFor({ IdentityId, Logins: { [OWN_PROVIDER]: Token } });
     expect(await sync(IdentityId, credentials)).toMatchObject([{ Key: 'level', Value: '7' }]);
     await expect(credentialsFor({ IdentityId })).rejects.toMatchObject({ name: 'NotAuthorizedException' });
@@ -94,16 +94,16 @@ describe.skipIf(address === undefined)('a local cloud that others can reach', ()
     ['GET', '/push/00000000-0000-4000-8000-000000000001', {}],
     ['GET', '/payloads/00000000-0000-4000-8000-000000000001?expires=1&signature=x', {}],
     ['POST', '/', { 'X-Amz-Target': 'Kinesis_20131202.ListStreams' }],
-  ])('does not serve %s %s there', async (method, target, headers) => {
-    const { port } = new URL(there);
+  ])('does not serve %s %s on that address', async (method, target, headers) => {
+    const { port } = new URL(origin);
     expect(await sendRaw(Number(port), method, target, headers, '{}', address)).toMatchObject({
       status: 404,
     });
-    const here = await sendRaw(Number(port), method, target, headers, '{}');
-    expect(here.body).not.toContain('no service has this path');
+    const onLoopback = await sendRaw(Number(port), method, target, headers, '{}');
+    expect(onLoopback.body).not.toContain('no service has this path');
   });
 
-  it('reads SQL on this machine alone', () => {
+  it('serves SQL on the loopback address only', () => {
     expect(new URL(cloud.sqlUrl).hostname).toBe('127.0.0.1');
     expect(new URL(cloud.url).hostname).toBe('127.0.0.1');
   });

@@ -40,7 +40,7 @@ describe.each([
       ?.event;
   const eventually = (what: () => Promise<unknown>) => expect.poll(what, { timeout: 15_000, interval: 50 });
 
-  it('is rows, all of them, by way of a URL', async () => {
+  it('is projected completely, through a payload URL', async () => {
     const identity = newIdentity();
     const values = Array.from({ length: 1_000 }, (_, index) => `${index} ü `.padEnd(1_000, 'x'));
     await write(
@@ -71,7 +71,7 @@ describe.each([
     expect((await cloud.database.query('SELECT reason FROM query.quarantine')).rows).toEqual([]);
   });
 
-  it('is taken where each character takes six bytes in JSON', { timeout: 30_000 }, async () => {
+  it('is projected even if each character takes six bytes in JSON', { timeout: 30_000 }, async () => {
     const identity = newIdentity();
     const value = '\u0001'.repeat(1_000_000);
     await write(client, identity, 'game', [set('a', value)]);

@@ -13,8 +13,8 @@ import { operate, operateProcess } from '../fixtures/local/operator.ts';
 const READY = /^numeric +ready /m;
 const ABSENT = /^numeric +absent /m;
 
-describe("the operator's command line, without a database", () => {
-  it('says how it is called', async () => {
+describe('the command line without a database', () => {
+  it('prints its usage', async () => {
     expect(await operateProcess(['--help'], {})).toMatchObject({
       code: 0,
       stdout: expect.stringContaining('npx cognito-sync-backend indexes add numeric|text'),
@@ -29,18 +29,18 @@ describe("the operator's command line, without a database", () => {
   });
 
   it.each([
-    { env: { DATA_DIR: '/nowhere/at/all' }, says: 'no database in DATA_DIR=/nowhere/at/all; ' },
+    { env: { DATA_DIR: '/nowhere/at/all' }, message: 'no database in DATA_DIR=/nowhere/at/all; ' },
     {
       env: { DATABASE_URL: 'mysql://db' },
-      says: 'invalid DATABASE_URL: it is not the address of a PostgreSQL database',
+      message: 'invalid DATABASE_URL: it is not the address of a PostgreSQL database',
     },
-    { env: { DATABASE_URL: 'postgres://u:secret@127.0.0.1:1/x' }, says: 'at 127.0.0.1:1 does not answer' },
-  ])('$env: one line says what to do', async ({ env, says }) => {
+    { env: { DATABASE_URL: 'postgres://u:secret@127.0.0.1:1/x' }, message: 'at 127.0.0.1:1 does not answer' },
+  ])('fails with one line that says what to do, with $env', async ({ env, message }) => {
     const { code, stdout, stderr } = await operate(['indexes'], env as Record<string, string>);
     expect(code).toBe(1);
     expect(stdout).toBe('');
     expect(stderr).toMatch(/^cognito-sync-backend: [^\n]+\n$/);
-    expect(stderr).toContain(says);
+    expect(stderr).toContain(message);
     expect(stderr).not.toContain('secret');
   });
 });
@@ -51,20 +51,20 @@ describe('a command on the embedded database', () => {
     dataDir = await mkdtemp(join(tmpdir(), 'operator-'));
   });
   afterAll(() => rm(dataDir, { recursive: true, force: true }));
-  const here = (...args: string[]) => operate(args, { DATA_DIR: dataDir });
+  const run = (...args: string[]) => operate(args, { DATA_DIR: dataDir });
 
-  it('is done by the local cloud that has it, two at once as well', async () => {
+  it('runs in the local cloud that has the database open, also concurrently', async () => {
     const cloud = await startProcess({ DATA_DIR: dataDir });
     try {
-      expect(await here('indexes')).toMatchObject({ code: 0, stdout: expect.stringMatching(ABSENT) });
-      const added = await Promise.all([here('indexes', 'add', 'numeric'), here('indexes', 'add', 'numeric')]);
+      expect(await run('indexes')).toMatchObject({ code: 0, stdout: expect.stringMatching(ABSENT) });
+      const added = await Promise.all([run('indexes', 'add', 'numeric'), run('indexes', 'add', 'numeric')]);
       expect(added.map(({ code, stderr }) => ({ code, stderr }))).toEqual([
         { code: 0, stderr: '' },
         { code: 0, stderr: '' },
       ]);
-      expect(await here('indexes')).toMatchObject({ code: 0, stdout: expect.stringMatching(READY) });
-      expect(await here('pools', 'add', 'eu-west-1:0')).toMatchObject({ code: 0, stderr: '' });
-      expect((await here('pools')).stdout).toMatch(
+      expect(await run('indexes')).toMatchObject({ code: 0, stdout: expect.stringMatching(READY) });
+      expect(await run('pools', 'add', 'eu-west-1:0')).toMatchObject({ code: 0, stderr: '' });
+      expect((await run('pools')).stdout).toMatch(
         /^eu-west-1:0\n {2}stores 0 bytes\n {2}streaming ENABLED on cognito-sync\n {2}no sync trigger\nus-east-1:/,
       );
       expect((await fetch(`${cloud.url}/healthz`)).status).toBe(200);
@@ -73,43 +73,43 @@ describe('a command on the embedded database', () => {
     }
   });
 
-  it('is done by itself after the cloud was killed, two at once one after the other', async () => {
+  it('opens the database itself after the cloud was killed, one command after another', async () => {
     expect((await stat(join(dataDir, 'operator.sock'))).isSocket()).toBe(true);
     const process = (...args: string[]) => operateProcess(args, { DATA_DIR: dataDir });
-    const both = await Promise.all([process('indexes'), process('indexes', 'add', 'text')]);
-    expect(both.map(({ code, stderr }) => ({ code, stderr }))).toEqual([
+    const results = await Promise.all([process('indexes'), process('indexes', 'add', 'text')]);
+    expect(results.map(({ code, stderr }) => ({ code, stderr }))).toEqual([
       { code: 0, stderr: '' },
       { code: 0, stderr: '' },
     ]);
-    expect(both[0].stdout).toMatch(READY);
-    expect(await here('indexes', 'drop', 'numeric')).toMatchObject({ code: 0, stdout: 'numeric: dropped\n' });
+    expect(results[0].stdout).toMatch(READY);
+    expect(await run('indexes', 'drop', 'numeric')).toMatchObject({ code: 0, stdout: 'numeric: dropped\n' });
   });
 
-  it('is done by the next cloud, over the socket of the one that was killed', async () => {
+  it('runs in the next cloud, which replaces the socket of the killed one', async () => {
     const cloud = await startCloud({ dataDir });
     try {
-      expect(await here('indexes')).toMatchObject({ code: 0, stdout: expect.stringMatching(ABSENT) });
+      expect(await run('indexes')).toMatchObject({ code: 0, stdout: expect.stringMatching(ABSENT) });
     } finally {
       await cloud.close();
     }
     await expect(stat(join(dataDir, 'operator.sock'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  it('says so where what holds the socket takes no commands', async () => {
+  it('fails if the process on the socket does not accept commands', async () => {
     const other = createServer((socket) => socket.destroy());
     await new Promise<void>((resolve) => other.listen(join(dataDir, 'operator.sock'), resolve));
-    expect(await here('indexes')).toMatchObject({
+    expect(await run('indexes')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('does not accept commands'),
     });
     await new Promise((resolve) => other.close(resolve));
     await writeFile(join(dataDir, 'operator.sock'), '');
-    expect(await here('indexes')).toMatchObject({ code: 0 });
+    expect(await run('indexes')).toMatchObject({ code: 0 });
   });
 });
 
 describe('a command on a PostgreSQL server', () => {
-  it('is done there, once the tables are', async () => {
+  it('runs once the schema exists', async () => {
     const databaseUrl = await createEmptyPostgresDatabase();
     expect(await operate(['indexes'], { DATABASE_URL: databaseUrl })).toMatchObject({
       code: 1,
@@ -125,7 +125,7 @@ describe('a command on a PostgreSQL server', () => {
     expect((await operate(['indexes'], { DATABASE_URL: databaseUrl })).stdout).toMatch(READY);
   });
 
-  it('reaches the server of a local cloud that runs on one', async () => {
+  it('runs on the server that a local cloud uses', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'operator-'));
     const databaseUrl = await createEmptyPostgresDatabase();
     const cloud = await startCloud({ dataDir, databaseUrl });

@@ -7,11 +7,11 @@ import { startCloud } from '../fixtures/local/local-cloud.ts';
 import { toBytes, wireEvent, wireRecord } from '../fixtures/sync/stream-events.ts';
 
 const GOOD = 10_000;
-const PUT_AT_ONCE = 500;
-/** So many rows are there when the database goes. */
-const BEFORE = 4_000;
-/** So many events are not sent before it has gone: it cannot be too late. */
-const AFTER = 1_000;
+const EVENTS_PER_PUT = 500;
+/** Rows that are projected before the database is killed. */
+const ROWS_BEFORE_KILL = 4_000;
+/** Events that are put only after the kill, so that the kill cannot come too late. */
+const EVENTS_AFTER_KILL = 1_000;
 
 let server: PostgresServer;
 let cloud: LocalCloud;
@@ -31,17 +31,17 @@ const rows = async (sql: string) => (await cloud.database.query(sql)).rows;
 const projected = async () => Number((await rows('SELECT count(*) FROM query.records'))[0]?.count);
 const health = async () => (await fetch(`${cloud.url}/healthz`)).json();
 
-it('a poison record, a dead URL and a database that restarts cost none of the 10,000 events around them', {
+it('a poison record, a dead URL and a database crash lose none of the 10,000 events around them', {
   timeout: 90_000,
 }, async () => {
   const good = Array.from({ length: GOOD }, (_, index) => goodEvent(`key ${index}`));
   const [poison, deadUrl] = [Buffer.from('{"poison'), offloadedTo(`${cloud.url}/payloads/no-such-payload`)];
   const data = [...good.slice(0, GOOD / 2), poison, deadUrl, ...good.slice(GOOD / 2)];
 
-  const sending = putInOrder(data.slice(0, -AFTER));
-  await expect.poll(projected, { timeout: 30_000, interval: 5 }).toBeGreaterThan(BEFORE);
+  const sending = putInOrder(data.slice(0, -EVENTS_AFTER_KILL));
+  await expect.poll(projected, { timeout: 30_000, interval: 5 }).toBeGreaterThan(ROWS_BEFORE_KILL);
   await server.kill();
-  const sequenceNumbers = [...(await sending), ...(await putInOrder(data.slice(-AFTER)))];
+  const sequenceNumbers = [...(await sending), ...(await putInOrder(data.slice(-EVENTS_AFTER_KILL)))];
   await expect.poll(health, { timeout: 10_000 }).toMatchObject({
     status: 'retrying',
     mappings: [{ shards: [{ lastError: expect.any(String) }] }],
@@ -63,10 +63,10 @@ it('a poison record, a dead URL and a database that restarts cost none of the 10
     },
   ]);
 
-  const well = { state: 'reading', millisBehind: 0, lastError: null, discardedRecords: 0 };
+  const healthy = { state: 'reading', millisBehind: 0, lastError: null, discardedRecords: 0 };
   await expect.poll(health, { timeout: 15_000 }).toMatchObject({
     status: 'ok',
-    mappings: [{ lastError: null, shards: [{ ...well, sequenceNumber: sequenceNumbers.at(-1) }] }],
+    mappings: [{ lastError: null, shards: [{ ...healthy, sequenceNumber: sequenceNumbers.at(-1) }] }],
     schedules: Array(7).fill({ lastError: null }),
   });
   expect(await rows('SELECT sequence_number FROM query.stream_progress')).toEqual([
@@ -82,16 +82,16 @@ function offloadedTo(url: string): Uint8Array {
   return toBytes(wireEvent({ kinesisSyncRecords: null, payloadType: 'S3Url', kinesisSyncRecordsURL: url }));
 }
 
-/** One request after the other, all to one shard. @returns the sequence numbers they were given */
+/** Puts the data on one shard, one request after another. @returns the sequence numbers */
 async function putInOrder(data: readonly Uint8Array[]): Promise<(string | undefined)[]> {
   const sequenceNumbers: (string | undefined)[] = [];
-  for (let at = 0; at < data.length; at += PUT_AT_ONCE) {
-    const records = data.slice(at, at + PUT_AT_ONCE).map((Data) => ({ Data, PartitionKey: 'key' }));
-    const answer = await kinesis.send(
+  for (let at = 0; at < data.length; at += EVENTS_PER_PUT) {
+    const records = data.slice(at, at + EVENTS_PER_PUT).map((Data) => ({ Data, PartitionKey: 'key' }));
+    const response = await kinesis.send(
       new PutRecordsCommand({ StreamName: 'cognito-sync', Records: records }),
     );
-    expect(answer.FailedRecordCount).toBe(0);
-    sequenceNumbers.push(...(answer.Records ?? []).map(({ SequenceNumber }) => SequenceNumber));
+    expect(response.FailedRecordCount).toBe(0);
+    sequenceNumbers.push(...(response.Records ?? []).map(({ SequenceNumber }) => SequenceNumber));
   }
   return sequenceNumbers;
 }

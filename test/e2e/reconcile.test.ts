@@ -80,7 +80,7 @@ describe.each([
     return held;
   };
 
-  it('is mended: removals of records and datasets, what was made anew, what is new', async () => {
+  it('is reconciled: removed records, deleted and re-created datasets, new data', async () => {
     await write(client, identity, 'game', [set('score', '1'), set('level', '1')]);
     await write(client, identity, 'settings', [set('language', 'it')]);
     await write(client, identity, 'profile', [set('name', 'Ada'), set('city', 'Turin')]);
@@ -92,7 +92,7 @@ describe.each([
       first.map((key) => set(key, '1')),
     );
     await expect.poll(async () => (await live()).size, { timeout: 20_000, interval: 20 }).toBe(5 + MANY);
-    // The listing tells the same versions as the stream: nothing differs.
+    // The listing returns the same versions as the stream, so nothing differs.
     expect(await reconcilePool()).toMatchObject({ end: 'finished', compared: 4, repaired: 0 });
 
     await stream('DISABLED');
@@ -144,10 +144,10 @@ describe.each([
     await expect.poll(live, { timeout: 20_000, interval: 20 }).toEqual(await served());
   });
 
-  it('can forget a person; what the service holds still would come back', async () => {
+  it('can forget an identity, and lists the datasets that the service still has', async () => {
     await expect.poll(live, { timeout: 20_000, interval: 20 }).toEqual(await served());
-    const someone = newIdentity();
-    await write(client, someone, 'game', [set('score', '7')]);
+    const other = newIdentity();
+    await write(client, other, 'game', [set('score', '7')]);
     const deps = { store: createForgetStore(cloud.database), api: createSyncClient(client), now: Date.now };
     const receipt = await forget(deps, {
       identityPoolId: identity.IdentityPoolId,
@@ -158,12 +158,12 @@ describe.each([
       holdsStill: ['game', 'many', 'new', 'profile'],
     });
     expect((await live()).size).toBe(0);
-    const others = async () =>
+    const otherRows = async () =>
       (
         await cloud.database.query('SELECT record_value FROM query.records WHERE identity_id = $1', [
-          someone.IdentityId,
+          other.IdentityId,
         ])
       ).rows;
-    await expect.poll(others, { timeout: 20_000, interval: 20 }).toEqual([{ record_value: '7' }]);
+    await expect.poll(otherRows, { timeout: 20_000, interval: 20 }).toEqual([{ record_value: '7' }]);
   });
 });

@@ -34,8 +34,8 @@ const keys = async () =>
     (row) => row.record_key,
   );
 
-describe('the command redrive', () => {
-  it('says what of the quarantine can never be projected', async () => {
+describe('the redrive command', () => {
+  it('reports quarantined events that cannot be projected', async () => {
     const kinesis = localKinesis(cloud.url);
     await put(kinesis, Buffer.from('garbage'));
     await put(kinesis, wireEvent({ kinesisSyncRecords: [wireRecord({ key: 'live' })] }));
@@ -50,7 +50,7 @@ describe('the command redrive', () => {
     });
   });
 
-  it('projects what the event source mapping had given up', async () => {
+  it('projects records that the event source mapping discarded', async () => {
     const origin = {
       functionArn: 'arn:aws:lambda:us-east-1:000000000000:function:project-stream',
       shardId: 'shardId-000000000000',
@@ -86,7 +86,7 @@ describe('the command redrive', () => {
     }
   });
 
-  it('says so where there is nothing to read', async () => {
+  it('fails if the directory cannot be read or the arguments are invalid', async () => {
     expect(await redrive('--failures', join(dataDir, 'nowhere'))).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('nowhere cannot be read: ENOENT'),
@@ -95,7 +95,7 @@ describe('the command redrive', () => {
     expect(await redrive('everything')).toMatchObject({ code: 2 });
   });
 
-  it('fetches payloads from the region of `npm start` unless told otherwise, which it is before it begins', async () => {
+  it('fetches payloads from the default region of `npm start`, and checks AWS_REGION first', async () => {
     const databaseUrl = await createPostgresDatabase();
     const database = openPg({ connectionString: databaseUrl });
     await migrate(database);

@@ -12,9 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => cloud.close());
 
-it('what people do at the SQL port costs no write and no answer of /healthz', {
-  timeout: 90_000,
-}, async () => {
+it('misbehaving SQL clients block neither writes nor /healthz', { timeout: 90_000 }, async () => {
   const stop = new AbortController();
   const unhealthy: unknown[] = [];
   const watching = watchHealth(stop.signal, unhealthy);
@@ -33,7 +31,7 @@ it('what people do at the SQL port costs no write and no answer of /healthz', {
   expect(await stored()).toEqual([{ count: WRITES }]);
 });
 
-/** Leaves a transaction open, fails in it, rolls back, asks without end, in turn. */
+/** Leaves transactions open, fails in them, rolls back, and runs endless queries. */
 async function misbehave(signal: AbortSignal): Promise<void> {
   const client = new pg.Client({ connectionString: cloud.sqlUrl });
   await client.connect();
@@ -56,8 +54,8 @@ async function misbehave(signal: AbortSignal): Promise<void> {
 async function watchHealth(signal: AbortSignal, unhealthy: unknown[]): Promise<void> {
   while (!signal.aborted) {
     try {
-      const answer = await fetch(`${cloud.url}/healthz`, { signal: AbortSignal.timeout(2_000) });
-      if (answer.status !== 200) unhealthy.push(await answer.json());
+      const response = await fetch(`${cloud.url}/healthz`, { signal: AbortSignal.timeout(2_000) });
+      if (response.status !== 200) unhealthy.push(await response.json());
     } catch (error) {
       unhealthy.push(error);
     }

@@ -29,7 +29,7 @@ export default defineRules({
 });
 `;
 
-/** Outside of the checkout, without a `package.json`. */
+/** A folder outside the checkout, without a `package.json`. */
 let folder: string;
 let operator: Operator;
 beforeAll(async () => {
@@ -50,7 +50,7 @@ const rulesOf =
   (...args: string[]) =>
     operator.operate(['rules', ...args], { SYNC_RULES: rules }, input);
 const check = (rules: string) => rulesOf(rules)('check');
-/** Of a rules file with this text, of a name of its own: a process loads a file once. */
+/** Checks a rules file with this text, under a new name: a process loads each file only once. */
 async function checkText(text: string) {
   texts += 1;
   const file = `checked-${texts}.ts`;
@@ -61,7 +61,7 @@ let texts = 0;
 const linesOf = (text: string) => text.trimEnd().split('\n');
 
 describe('rules check', () => {
-  it('finds nothing wrong with rules that are right', async () => {
+  it('finds no problems in valid rules', async () => {
     expect(await check('game.ts')).toEqual({
       code: 0,
       stdout: '1 dataset, 3 key rules, 4 examples: 0 errors, 0 notes\n',
@@ -69,7 +69,7 @@ describe('rules check', () => {
     });
   });
 
-  it("checks the checkout's own rules where no others are named", async () => {
+  it('checks the rules of the checkout by default', async () => {
     expect(await operator.operate(['rules', 'check'], {})).toEqual({
       code: 0,
       stdout: expect.stringMatching(/^\d+ datasets?, .*: 0 errors, 0 notes\n$/),
@@ -77,7 +77,7 @@ describe('rules check', () => {
     });
   });
 
-  it('checks types, of what the file imports too, and says where', async () => {
+  it('checks types, also of imported files, and prints the positions', async () => {
     await write('wrong-limit.ts', 'export const MOST: number = 1;\nexport const LEAST: string = MOST;\n');
     const { file, code, stdout, stderr } = await checkText(`${IMPORT}
 import { MOST } from './wrong-limit.ts';
@@ -92,11 +92,11 @@ console.log(name, json, number, process.pid);
       '1 dataset, 1 key rule, 0 examples: 3 errors, 0 notes',
     ]);
     expect(code).toBe(1);
-    // What the file itself prints is kept apart.
+    // The output of the file itself goes to standard error.
     expect(stderr).toMatch(/^1 .*\n.*cognito-sync-backend: .*checked-\d+\.ts has 3 errors\n$/s);
   });
 
-  it('names each misspelt option in a line of its own, as the loader and as TypeScript see it', async () => {
+  it('reports each misspelt option on its own line, from TypeScript and from the loader', async () => {
     const { code, stdout } = await checkText(
       `${IMPORT}export default defineRules({ mod: 'observe', datasets: { game: { keys: { a: { monotnic: 'increasing' } } } } });`,
     );
@@ -113,11 +113,11 @@ console.log(name, json, number, process.pid);
     ['const a: number = ;\n', 'Expression expected', 2],
     ['enum Mode { Easy }\n', 'enum is not supported', 2],
     ["const load = () => {\n  throw new Error('my own\\nwords');\n};\nload();\n", 'my own words', 3],
-  ])('says what is wrong with a file that cannot be loaded, and where: %j', async (text, says, line) => {
+  ])('prints why and where a file cannot be loaded: %j', async (text, message, line) => {
     const { file, code, stdout } = await checkText(`${IMPORT}${text}export default defineRules({});\n`);
     expect(stdout).toMatch(/^the rules cannot be used: \d errors?, 0 notes$/m);
     const loading = linesOf(stdout).filter((each) => each.includes(' cannot be loaded: '));
-    expect(loading).toEqual([expect.stringContaining(says)]);
+    expect(loading).toEqual([expect.stringContaining(message)]);
     expect(loading[0]).toContain(`${join(folder, file)}:${line}`);
     expect(code).toBe(1);
   });
@@ -125,13 +125,13 @@ console.log(name, json, number, process.pid);
   it.each([
     ["import 'not-installed';\n", "Cannot find package 'not-installed'"],
     ['export default {};\n', 'the default export of the file must be the result of defineRules'],
-  ])('says what is wrong with %j', async (text, says) => {
+  ])('prints the error of %j', async (text, message) => {
     const { code, stdout } = await checkText(text);
-    expect(stdout).toContain(says);
+    expect(stdout).toContain(message);
     expect(code).toBe(1);
   });
 
-  it('says so where there is no file', async () => {
+  it('fails if the file does not exist', async () => {
     expect(await check('gone.ts')).toEqual({
       code: 1,
       stdout: `error rules file not found: ${join(folder, 'gone.ts')}\nthe rules cannot be used: 1 error, 0 notes\n`,
@@ -139,7 +139,7 @@ console.log(name, json, number, process.pid);
     });
   });
 
-  it('tells of rules that never apply, of those that share names, and of examples that are wrong', async () => {
+  it('reports rules that never apply, overlapping rules and wrong examples', async () => {
     const { file, code, stdout } = await checkText(`${IMPORT}
 export default defineRules({
   datasets: {
@@ -167,7 +167,7 @@ export default defineRules({
     expect(code).toBe(1);
   });
 
-  it('tells of functions that are async, which rules cannot wait for', async () => {
+  it('reports async functions, because rules are synchronous', async () => {
     const { code, stdout } = await checkText(
       `${IMPORT}export default defineRules({ datasets: { game: { derive: async () => undefined } } });\n`,
     );
@@ -175,21 +175,21 @@ export default defineRules({
     expect(code).toBe(1);
   });
 
-  it('says one object with --json', async () => {
+  it('prints one object with --json', async () => {
     const { code, stdout, stderr } = await rulesOf('game.ts')('check', '--json');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^\{.*\}\n$/);
     expect(JSON.parse(stdout)).toMatchObject({ remarks: [], counts: { datasets: 1 } });
   });
 
-  it('does not fail for notes alone', async () => {
+  it('does not fail if there are only notes', async () => {
     const { code, stderr } = await checkText(
       `${IMPORT}export default defineRules({ datasets: { 'a*': {}, '*b': {} } });\n`,
     );
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   });
 
-  it('says that types are not checked where TypeScript is not installed', async () => {
+  it('notes that types are not checked if TypeScript is not installed', async () => {
     expect(await checkTypes(join(folder, 'game.ts'), async () => null)).toEqual([
       { severity: 'note', text: expect.stringContaining('the types were not checked') },
     ]);
@@ -203,9 +203,9 @@ describe('a rules file that ends the process', () => {
   };
 
   it.each([
-    ['outright', 'process.exit(0);'],
-    ['as nothing goes on', 'await new Promise(() => {});'],
-  ])('%s, has failed', async (_, text) => {
+    ['with process.exit', 'process.exit(0);'],
+    ['because nothing keeps it running', 'await new Promise(() => {});'],
+  ])('%s fails the command', async (_, text) => {
     await write('ends.ts', `${IMPORT}${text}\nexport default defineRules({});\n`);
     const [checked, tried] = await Promise.all([
       runProcess('ends.ts', 'check'),
@@ -217,7 +217,7 @@ describe('a rules file that ends the process', () => {
     }
   });
 
-  it('while it is asked, has failed', async () => {
+  it('during a call fails the command', async () => {
     await write(
       'ends-later.ts',
       `${IMPORT}export default defineRules({ datasets: { '*': { derive: () => process.exit(0) } } });\n`,
@@ -236,7 +236,7 @@ describe('rules try', () => {
   const tried = (input: string, ...options: string[]) =>
     rulesOf('game.ts', input)('try', '--event', '-', ...options);
 
-  it('shows what becomes of each change, and the answer', async () => {
+  it('prints the decision on each change, and the answer', async () => {
     const { code, stdout, stderr } = await tried(
       event({ score: { oldValue: '9', newValue: '1' }, cheat: '1', 'level-1': '{"stars":1}' }),
     );
@@ -256,7 +256,7 @@ describe('rules try', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   });
 
-  it('takes a recorded event from a file, and says nothing but JSON where that is asked for', async () => {
+  it('reads a recorded event from a file, and prints only JSON with --json', async () => {
     const recorded = {
       version: 2,
       eventType: 'SyncTrigger',
@@ -281,13 +281,13 @@ describe('rules try', () => {
     );
   });
 
-  it('tries several events one after the other', async () => {
+  it('tries several events in order', async () => {
     const { code, stdout } = await tried(`${event({ a: '1' })}\n${event({ score: '1' })}\n`, '--json');
     expect(linesOf(stdout).map((line) => JSON.parse(line).decisions.length)).toEqual([1, 0]);
     expect(code).toBe(0);
   });
 
-  it('lets no value drive the terminal', async () => {
+  it('escapes control characters in values', async () => {
     const hostile = 'a\u001b[2J\u009b\u202e';
     for (const options of [[], ['--json']]) {
       const { stdout } = await tried(event({ 'level-1': { oldValue: hostile, newValue: '1' } }), ...options);
@@ -302,7 +302,7 @@ describe('rules try', () => {
     ['a type', ['--event', '-'], '{"eventType":"\\u009b","datasetName":"game","datasetRecords":{}}'],
     ['a path', ['--event', 'gone\u001b[2J\n.json'], ''],
     ['an option', ['--event', '-', '--\u001b[2J'], ''],
-  ])('lets no error drive it either: %s', async (_, options, input) => {
+  ])('escapes control characters in errors: %s', async (_, options, input) => {
     const { code, stderr } = await rulesOf('game.ts', input)('try', ...options);
     expect(code).toBeGreaterThan(0);
     expect(stderr).toMatch(/^cognito-sync-backend: .*\\u00[0-9a-f]{2}/);
@@ -310,14 +310,14 @@ describe('rules try', () => {
     if (code === 1) expect(linesOf(stderr)).toHaveLength(1);
   });
 
-  it('nor does the path of the rules', async () => {
+  it('escapes control characters in the path of the rules', async () => {
     for (const args of [['check'], ['try', '--event', '-']]) {
       const { stderr } = await rulesOf('gone\u001b[2J\n.ts', '{}')(...args);
       expect(stderr).toMatch(/^cognito-sync-backend: [^\n]*gone\\u001b\[2J\\u000a\.ts[^\n]*\n$/);
     }
   });
 
-  it('says that rules which only observe have no effect, and what they would have', async () => {
+  it('says that rules in mode observe have no effect, and prints what they would do', async () => {
     await write('observe.ts', GAME.replace('defineRules({', "defineRules({ mode: 'observe',"));
     const { code, stdout } = await rulesOf('observe.ts', event({ name: 'Eve' }))('try', '--event', '-');
     expect(stdout).toMatch(/^In mode observe, none of this takes effect:$/m);
@@ -327,13 +327,13 @@ describe('rules try', () => {
     expect(code).toBe(0);
   });
 
-  it('says so where there are no rules for the dataset', async () => {
+  it('says that there are no rules for the dataset', async () => {
     const { stdout } = await tried(event({ a: '1' }, 'other'));
     expect(stdout).toContain('There are no rules for this dataset.\n');
     expect(stdout).toMatch(/^a +\(none\) -> 1 +1 +none +accepted$/m);
   });
 
-  it('fails where a rule is broken, with what it threw', async () => {
+  it('fails if rules throw, and prints what they threw', async () => {
     await write(
       'broken.ts',
       `${IMPORT}const fail = () => {\n  throw new Error('oops');\n};
@@ -353,14 +353,14 @@ export default defineRules({ datasets: { game: { keys: { a: { validate: fail }, 
     ['', 'the input is empty'],
     ['{', 'the input is not JSON'],
     ['{"eventType":"Other","datasetName":"game","datasetRecords":{}}', 'has the eventType "Other"'],
-  ])('%j: one line says what is wrong', async (input, says) => {
+  ])('fails with one line for the input %j', async (input, message) => {
     const { code, stdout, stderr } = await tried(input);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(/^cognito-sync-backend: [^\n]+\n$/);
-    expect(stderr).toContain(says);
+    expect(stderr).toContain(message);
   });
 
-  it('says so where there is no such file, or the command line is wrong', async () => {
+  it('fails if the file does not exist or the command line is invalid', async () => {
     expect(await rulesOf('game.ts')('try', '--event', 'gone.json')).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(/^cognito-sync-backend: gone\.json cannot be read: /),

@@ -21,7 +21,7 @@ beforeEach(async () => {
 });
 afterEach(() => folder.remove());
 
-/** Has a device write to `game`. @returns what became of it: the text that it was refused with, if any */
+/** Writes a value of this size to `game` as a device. @returns `stored`, or the error */
 type WriteBytes = (bytes: number) => Promise<'stored' | string>;
 
 async function openDevice(cloud: Pick<LocalCloud, 'url' | 'dataDir'>): Promise<WriteBytes> {
@@ -43,8 +43,8 @@ const longerThan = (bytes: number) =>
     new RegExp(`^InvalidLambdaFunctionOutputException: .* longer than ${bytes} bytes\\.$`),
   );
 
-describe('a local cloud with a rules file of its own', () => {
-  it('asks it of devices, and what is written to it a moment later', async () => {
+describe('a local cloud with its own rules file', () => {
+  it('applies the rules to devices, and reloads them when they change', async () => {
     await folder.write('limits.ts', 'export const max: number = 3;');
     await folder.write('rules.ts', `import { max } from './limits.ts'; ${rulesOfSize('max')}`);
     const cloud = await startCloud({ rulesFile: folder.rulesFile });
@@ -65,20 +65,20 @@ describe('a local cloud with a rules file of its own', () => {
   });
 
   it.each([
-    ['there is no file', undefined, 'ENOENT: no such file'],
+    ['the file does not exist', undefined, 'ENOENT: no such file'],
     [
       'the file exports no rules',
       'export default {};',
       'invalid sync rules: the default export of the file must be the result of defineRules',
     ],
     ['an option is misspelt', rulesOfSize(1).replace('maxBytes', 'maxByte'), 'did you mean maxBytes?'],
-  ])('does not start where %s, and says so in one line', async (_, code, reason) => {
+  ])('fails to start, with one line, if %s', async (_, code, reason) => {
     if (code !== undefined) await folder.write('rules.ts', code);
     const databaseUrl = await createPostgresDatabase();
     const starting = startCloud({ rulesFile: folder.rulesFile, databaseUrl });
-    const refusal = await starting.catch((error: unknown) => error);
-    expect(refusal).toBeInstanceOf(SetupError);
-    const { message } = refusal as SetupError;
+    const thrown = await starting.catch((error: unknown) => error);
+    expect(thrown).toBeInstanceOf(SetupError);
+    const { message } = thrown as SetupError;
     expect(message).toContain(`sync rules: cannot load ${folder.rulesFile}: `);
     expect(message).toContain(reason);
     expect(message).not.toContain('\n');
@@ -86,7 +86,7 @@ describe('a local cloud with a rules file of its own', () => {
 });
 
 describe('npm start with SYNC_RULES', () => {
-  it('has the rules that it names from where it runs, says what becomes of a change, and stays', async () => {
+  it('resolves the path in the working directory, logs each reload, and survives a broken file', async () => {
     await folder.write('rules.ts', rulesOfSize(3));
     const dataDir = join(folder.path, 'data');
     const started = await startProcess({

@@ -14,7 +14,7 @@ import { runStart, type StartedProcess, startFirst } from '../fixtures/local/npm
 
 const STOP_WITHIN_MS = 2_000;
 let directory: string;
-/** An embedded database takes seconds to open. */
+/** A PostgreSQL database: an embedded one takes seconds to open. */
 let databaseUrl: string;
 beforeAll(async () => {
   databaseUrl = await createPostgresDatabase();
@@ -31,7 +31,7 @@ describe('npm start', () => {
   });
   afterAll(() => started.end('SIGKILL'));
 
-  it('says where everything is, what to paste and what to try', () => {
+  it('prints all addresses, the variables to export and a command to try', () => {
     const output = started.output();
     for (const part of ['cognito-sync-backend is ready', started.url, started.sqlUrl, '/healthz', dataDir]) {
       expect(output).toContain(part);
@@ -41,16 +41,16 @@ describe('npm start', () => {
     expect(output).toContain('aws kinesis put-record --stream-name cognito-sync');
   });
 
-  it('answers /healthz', async () => {
-    const answer = await fetch(`${started.url}/healthz`);
-    expect(await answer.json()).toMatchObject({
+  it('serves /healthz', async () => {
+    const response = await fetch(`${started.url}/healthz`);
+    expect(await response.json()).toMatchObject({
       service: 'cognito-sync-backend',
       status: 'ok',
       database: 'embedded',
     });
   });
 
-  it('names the process that has the data directory, in one line and with code 1', async () => {
+  it('exits with 1 if another process uses the data directory, and names it in one line', async () => {
     const second = await runStart({ DATA_DIR: dataDir, PORT: '0', PG_PORT: '0' });
     expect(second).toMatchObject({ code: 1, stdout: '' });
     expect(second.stderr).toMatch(
@@ -60,14 +60,14 @@ describe('npm start', () => {
     );
   });
 
-  it('names the process that has the port', async () => {
+  it('names the process that uses the port', async () => {
     const { port } = new URL(started.url);
-    expect(await refusalOf({ PORT: port, DATABASE_URL: databaseUrl })).toBe(
+    expect(await startErrorOf({ PORT: port, DATABASE_URL: databaseUrl })).toBe(
       `PORT=${port} is taken by another cognito-sync-backend, process ${started.process.pid}; stop it, or set PORT to another port`,
     );
   });
 
-  it('stops on SIGINT within two seconds and frees ports and directory', async () => {
+  it('stops on SIGINT within two seconds and releases its ports and directory', async () => {
     const slow = setTimeout(() => started.process.kill('SIGKILL'), STOP_WITHIN_MS);
     expect(await started.end('SIGINT')).toEqual({ code: 0 });
     clearTimeout(slow);
@@ -79,8 +79,8 @@ describe('npm start', () => {
   });
 });
 
-/** What a start with this environment is refused with; npm start prints it, and ends with code 1. */
-async function refusalOf(env: Record<string, string>): Promise<string> {
+/** Returns the error of a start with this environment. npm start prints it and exits with 1. */
+async function startErrorOf(env: Record<string, string>): Promise<string> {
   const given = { DATA_DIR: join(directory, 'refused'), PORT: '0', PG_PORT: '0', ...env };
   try {
     const cloud = await startCloud(readLocalConfig(given));
@@ -92,8 +92,8 @@ async function refusalOf(env: Record<string, string>): Promise<string> {
   throw new Error('it started');
 }
 
-describe('npm start refuses', () => {
-  it('a port that is none, in one line and with code 1', async () => {
+describe('npm start rejects', () => {
+  it('an invalid port, in one line and with exit code 1', async () => {
     expect(await runStart({ DATA_DIR: join(directory, 'refused'), PORT: 'abc' })).toEqual({
       code: 1,
       stdout: '',
@@ -102,61 +102,65 @@ describe('npm start refuses', () => {
   });
 
   it.each([
-    ['an address everybody can reach', { HOST: '0.0.0.0' }, 'HOST=0.0.0.0 is reachable from other machines'],
+    [
+      'an address that other machines can reach',
+      { HOST: '0.0.0.0' },
+      'HOST=0.0.0.0 is reachable from other machines',
+    ],
     [
       'an address that this machine does not have',
       { HOST: '203.0.113.7', AWS_ACCESS_KEY_ID: 'own', AWS_SECRET_ACCESS_KEY: 'own' },
       'HOST is not an address of this machine',
     ],
-    ['a region that is none', { AWS_REGION: 'moon' }, 'invalid AWS_REGION "moon": use a region name'],
+    ['an invalid region', { AWS_REGION: 'moon' }, 'invalid AWS_REGION "moon": use a region name'],
     [
-      'a database of another kind',
+      'another kind of database',
       { DATABASE_URL: 'mysql://u:secret@h/d' },
       'invalid DATABASE_URL: it is not the address of a PostgreSQL database',
     ],
     [
-      'a database that does not answer',
+      'a database that does not respond',
       { DATABASE_URL: 'postgres://u:secret@127.0.0.1:1/d' },
       'the database d at 127.0.0.1:1 does not answer',
     ],
     [
-      'a directory that cannot be made',
+      'a directory that cannot be created',
       { DATA_DIR: '/dev/null/data' },
       'cannot create DATA_DIR "/dev/null/data": ENOTDIR; use another directory',
     ],
   ])('%s, in one line', async (_, env, message) => {
-    const refusal = await refusalOf({ DATABASE_URL: databaseUrl, ...env });
-    expect(refusal).toContain(message);
-    expect(refusal).not.toMatch(/\n|secret/);
+    const error = await startErrorOf({ DATABASE_URL: databaseUrl, ...env });
+    expect(error).toContain(message);
+    expect(error).not.toMatch(/\n|secret/);
   });
 
   it.each([
     ['PORT', 'a PostgreSQL server'],
     ['PG_PORT', 'the embedded database'],
-  ])('a port that another program has, for %s, with %s', async (variable, database) => {
+  ])('a %s that another program uses, with %s', async (variable, database) => {
     const other = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
     await once(other, 'listening');
     const address = other.address();
     const port = address !== null && typeof address === 'object' ? String(address.port) : '';
     const onServer = database === 'a PostgreSQL server' && { DATABASE_URL: databaseUrl };
-    expect(await refusalOf({ [variable]: port, ...onServer })).toBe(
+    expect(await startErrorOf({ [variable]: port, ...onServer })).toBe(
       `${variable}=${port} is taken by another program; stop it, or set ${variable} to another port`,
     );
     other.close();
   });
 
-  it('checkpoints that are damaged', async () => {
+  it('damaged checkpoints', async () => {
     const dataDir = join(directory, 'damaged');
     const checkpoints = 'project-stream.cognito-sync.checkpoints.json';
     await mkdir(join(dataDir, 'event-source-mappings'), { recursive: true });
     await writeFile(join(dataDir, 'event-source-mappings', checkpoints), '{"half');
-    const refusal = await refusalOf({ DATA_DIR: dataDir, DATABASE_URL: databaseUrl });
-    expect(refusal).toContain(checkpoints);
-    expect(refusal).not.toContain('\n');
+    const error = await startErrorOf({ DATA_DIR: dataDir, DATABASE_URL: databaseUrl });
+    expect(error).toContain(checkpoints);
+    expect(error).not.toContain('\n');
   });
 
-  it('a Node that is too old', async () => {
-    // A Node that says it is another one: the check has nothing else to go by.
+  it('a Node version that is too old', async () => {
+    // Overrides the version that Node reports; the check reads nothing else.
     const old = "Object.defineProperty(process, 'versions', { value: { node: '20.19.0' } })";
     const args = [
       '--import',

@@ -13,7 +13,7 @@ import { IDENTITY, POOL } from '../fixtures/sync/stream-events.ts';
 import { type Identity, list, newIdentity, refusalOf, set, write } from '../fixtures/wire/sync-client.ts';
 
 const RULES_FILE = fileURLToPath(new URL('../fixtures/rules/hostile-rules.ts', import.meta.url));
-/** What a device sends, and no log may have. */
+/** The value that a device sends. No log may contain it. */
 const SECRET = 'hunter2hunter2hunter2hunter2hunter2!';
 
 const invalidOutput = (reason: string | RegExp) => ({
@@ -22,14 +22,14 @@ const invalidOutput = (reason: string | RegExp) => ({
   message:
     typeof reason === 'string' ? `SyncTrigger failed with error ${reason}.` : expect.stringMatching(reason),
 });
-const TOOK_TOO_LONG = {
+const TIMED_OUT = {
   name: 'LambdaSocketTimeoutException',
   status: 400,
   message: 'SyncTrigger timed out; sync again',
 };
 
-/** Of a call that sets `sent` to the secret: what it is refused with, by dataset. */
-const REFUSED: Record<string, unknown> = {
+/** Errors of a call that sets `sent` to the secret, by dataset. */
+const REJECTED: Record<string, unknown> = {
   throws: invalidOutput('datasets.throws.keys.* failed: validate threw'),
   'throws-text': invalidOutput('datasets.throws-text.keys.* failed: rewrite threw'),
   promises: invalidOutput('datasets.promises.keys.* failed: validate returned a promise'),
@@ -53,7 +53,7 @@ const REFUSED: Record<string, unknown> = {
   changes: invalidOutput('datasets.changes.derive failed: derive threw'),
 };
 
-/** What else is stored, where the call is let through. */
+/** Additional records that are stored when the call succeeds, by dataset. */
 const STORED: Record<string, Record<string, string>> = {
   'throws-later': {},
   transforms: {},
@@ -63,7 +63,7 @@ const STORED: Record<string, Record<string, string>> = {
   prototype: JSON.parse(`{ "__proto__": ${JSON.stringify(SECRET)} }`),
 };
 
-describe('sync rules that are hostile or broken', () => {
+describe('hostile or broken sync rules', () => {
   let started: StartedProcess;
   let dataDir: string;
   let identity: Identity;
@@ -89,29 +89,29 @@ describe('sync rules that are hostile or broken', () => {
     return Object.fromEntries(Records.map(({ Key = '', Value }) => [Key, Value]));
   }
 
-  it('are all tried here', () => {
-    const tried = [...Object.keys(REFUSED), ...Object.keys(STORED)];
+  it('are all covered by these tests', () => {
+    const covered = [...Object.keys(REJECTED), ...Object.keys(STORED)];
     const names = rules.datasets.map(({ name }) => name);
-    expect([...tried, 'never-returns', 'slow-pattern', 'slow-globs'].toSorted()).toEqual(names.toSorted());
+    expect([...covered, 'never-returns', 'slow-pattern', 'slow-globs'].toSorted()).toEqual(names.toSorted());
   });
 
-  it.each(Object.entries(REFUSED))('fail the call, which then stores nothing: %s', async (name, refusal) => {
+  it.each(Object.entries(REJECTED))('fail the call, which stores nothing: %s', async (name, error) => {
     const value = name === 'quotes-names' ? JSON.stringify({ [SECRET]: SECRET }) : SECRET;
-    expect(await refusalOf(update(name, set('sent', value)))).toEqual(refusal);
+    expect(await refusalOf(update(name, set('sent', value)))).toEqual(error);
     expect(await stored(name)).toEqual({});
   });
 
-  it.each(Object.entries(STORED))('let through what was sent, as it was: %s', async (name, others) => {
-    const values = { sent: SECRET, ...others };
+  it.each(Object.entries(STORED))('store the sent value unchanged: %s', async (name, additional) => {
+    const values = { sent: SECRET, ...additional };
     const { Records = [] } = await update(name, set('sent', SECRET));
     expect(Records.map(({ Key, Value }) => [Key, Value])).toEqual(Object.entries(values));
     expect(await stored(name)).toEqual(values);
     expect(await stored('throws')).toEqual({});
-    // It may have ended its thread since.
+    // The rule may have ended its thread since then; the next call must work.
     await update(name, set('sent', HARMLESS, 1));
   });
 
-  it('are ended after five seconds; other calls go on meanwhile, and the next ones work', async () => {
+  it('time out after five seconds; concurrent and later calls work', async () => {
     let ended = 0;
     const slow = ['never-returns', 'slow-pattern'].map((name) =>
       refusalOf(update(name, set('sent', SECRET))).finally(() => {
@@ -123,7 +123,7 @@ describe('sync rules that are hostile or broken', () => {
       expect(await stored('transforms')).toEqual({ sent: SECRET });
     }
     expect(ended).toBe(0);
-    expect(await Promise.all(slow)).toEqual([TOOK_TOO_LONG, TOOK_TOO_LONG]);
+    expect(await Promise.all(slow)).toEqual([TIMED_OUT, TIMED_OUT]);
     for (const name of ['never-returns', 'slow-pattern']) {
       expect(await stored(name)).toEqual({});
       await update(name, set('sent', HARMLESS));
@@ -131,13 +131,13 @@ describe('sync rules that are hostile or broken', () => {
     }
   });
 
-  it('match keys that a glob is slow for, one after the other, within the time of a call', async () => {
+  it('match 500 keys against a slow glob within the time limit of a call', async () => {
     const keys = Array.from({ length: 500 }, (_, index) => `${index}-${'a'.repeat(1_000)}`);
     const { Records = [] } = await update('slow-globs', ...keys.map((key) => set(key, SECRET)));
     expect(Records.map(({ Key, Value }) => [Key, Value])).toEqual(keys.map((key) => [key, undefined]));
   });
 
-  it('have a line in the log where they end the function, and no key that forges one', async () => {
+  it('are logged if they end the function, and keys cannot forge log lines', async () => {
     await refusalOf(update('exits', set('sent', SECRET)));
     await update('throws-later', set('sent', SECRET));
     const key = 'evil\u001b[31m\nforged';
@@ -149,7 +149,7 @@ describe('sync rules that are hostile or broken', () => {
     expect(started.output()).not.toContain(key);
   });
 
-  it('have no value in the log, where every decision is', async () => {
+  it('are logged with each decision but without values', async () => {
     await refusalOf(update('throws', set('last', SECRET)));
     await expect.poll(() => started.output()).toContain('"key":"last"');
     const output = started.output();
@@ -159,7 +159,7 @@ describe('sync rules that are hostile or broken', () => {
   });
 });
 
-it('a record that Amazon sends as null stays one, whatever the rules', async () => {
+it('a record that AWS sends as null stays null under any rules', async () => {
   const functions = createLocalFunctions({
     modules: { 'sync-trigger': new URL('../../functions/sync-trigger.ts', import.meta.url) },
     region: 'us-east-1',
@@ -175,10 +175,10 @@ it('a record that Amazon sends as null stays one, whatever the rules', async () 
     datasetRecords: { gone: null },
   };
   try {
-    const answer = await functions.invoke(functionArn('us-east-1', 'sync-trigger'), event, {
+    const result = await functions.invoke(functionArn('us-east-1', 'sync-trigger'), event, {
       timeoutMs: 20_000,
     });
-    expect(answer).toEqual(event);
+    expect(result).toEqual(event);
   } finally {
     functions.close();
   }

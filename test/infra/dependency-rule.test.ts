@@ -7,10 +7,10 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-/** Part of each rule's comment. */
+/** Verbs of which each rule's comment contains one. */
 const WHAT_TO_DO = /\b(move|take|describe|use|write|may import only)\b/;
 
-/** Rule, planted file, and its source: what the rule forbids. A cruise takes seconds, so all are planted for one. */
+/** Rule, planted file, and source that the rule forbids. A run takes seconds, so one run checks all of them. */
 const VIOLATIONS = [
   ['domain-knows-no-store', 'lib/projection/planted-database.ts', "import '../database/database.ts';"],
   ['domain-knows-no-store', 'lib/sync/planted-store.ts', "import './store/sync-store.ts';"],
@@ -59,7 +59,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => rm(copy, { recursive: true, force: true }));
 
-/** What the check prints, and whether it failed. */
+/** The output of the check, and whether it failed. */
 interface Cruise {
   failed: boolean;
   output: string;
@@ -83,7 +83,7 @@ async function cruise(): Promise<Cruise> {
 }
 
 describe('the dependency rule', () => {
-  it('holds, and has looked at the whole of it', () => {
+  it('holds for all modules', () => {
     expect(clean.output).toMatch(/no dependency violations found \((\d{2,}) modules/);
     expect(clean.failed).toBe(false);
   });
@@ -102,7 +102,7 @@ describe('the dependency rule', () => {
   });
 });
 
-/** Each violation as `err-long` prints it: rule, files, and the rule's comment. */
+/** Splits the output of `err-long` into violations: rule, files, and the rule's comment. */
 function reportsIn(output: string): string[] {
   return output
     .split(/\n\s*\n/)

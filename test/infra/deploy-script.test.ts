@@ -8,7 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const ADDRESS = 'databaseUrl=postgres://user:hunter2@host:5432/database';
-/** Notes what it is called with, a line each, once nobody tells it more; fails at the command that FAILS names. */
+/** Records its arguments on a line per call, after standard input ends. Fails for the command that FAILS names. */
 const SERVERLESS = `
 const { appendFileSync } = require('node:fs');
 const args = process.argv.slice(2);
@@ -31,22 +31,22 @@ beforeAll(async () => {
 beforeEach(() => writeFile(join(directory, 'calls'), ''));
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-async function deploy(args: string[], fails = ''): Promise<{ code: number; calls: unknown[]; said: string }> {
+async function deploy(args: string[], fails = ''): Promise<{ code: number; calls: unknown[]; output: string }> {
   const env = { ...process.env, CALLS: join(directory, 'calls'), FAILS: fails };
-  const { code, said } = await promisify(execFile)(
+  const { code, output } = await promisify(execFile)(
     process.execPath,
     [join(directory, 'infra/stack/deploy.ts'), ...args],
     { env },
   ).then(
-    ({ stderr }) => ({ code: 0, said: stderr }),
-    (error: { code: number; stderr: string }) => ({ code: error.code, said: error.stderr }),
+    ({ stderr }) => ({ code: 0, output: stderr }),
+    (error: { code: number; stderr: string }) => ({ code: error.code, output: error.stderr }),
   );
   const calls = (await readFile(join(directory, 'calls'), 'utf8')).trim().split('\n');
-  return { code, said, calls: calls.map((call) => JSON.parse(call)) };
+  return { code, output, calls: calls.map((call) => JSON.parse(call)) };
 }
 
 describe('npm run deploy', () => {
-  it('deploys, then migrates, in the same stage and with the same parameters, for as long as it takes', async () => {
+  it('deploys, then migrates with the same stage and parameters and a timeout of 16 minutes', async () => {
     const given = ['--stage', 'prod', '--region=eu-west-1', '--force', '--param', ADDRESS];
     const { code, calls } = await deploy(given);
     expect(code).toBe(0);
@@ -66,23 +66,23 @@ describe('npm run deploy', () => {
     ]);
   });
 
-  it('says what it runs, but no address of a database', async () => {
-    const { said } = await deploy(['-s', 'prod', '--param', ADDRESS, `--param=${ADDRESS}`]);
-    expect(said).toContain('> serverless invoke --function migrate -s prod --param databaseUrl=…');
-    expect(said).not.toContain('hunter2');
+  it('prints its commands without the address of the database', async () => {
+    const { output } = await deploy(['-s', 'prod', '--param', ADDRESS, `--param=${ADDRESS}`]);
+    expect(output).toContain('> serverless invoke --function migrate -s prod --param databaseUrl=…');
+    expect(output).not.toContain('hunter2');
   });
 
-  it('migrates nothing where the stack was not deployed', async () => {
-    const { code, calls, said } = await deploy([], 'deploy');
+  it('does not migrate if the deployment fails', async () => {
+    const { code, calls, output } = await deploy([], 'deploy');
     expect(code).toBe(1);
     expect(calls).toEqual([['deploy']]);
-    expect(said).toContain('deploy: serverless deploy failed: nothing was migrated');
+    expect(output).toContain('deploy: serverless deploy failed: nothing was migrated');
   });
 
-  it('fails where a migration does, and says how to go on', async () => {
-    const { code, said } = await deploy([], 'invoke');
+  it('fails if the migration fails, and says what to do', async () => {
+    const { code, output } = await deploy([], 'invoke');
     expect(code).toBe(1);
-    expect(said).toContain(
+    expect(output).toContain(
       'its database is not at the current schema; fix the cause and run this command again',
     );
   });

@@ -16,39 +16,39 @@ const invoke = (name: string, env: Record<string, string>) =>
   runBundle(join(directory, `unpacked/functions/${name}.mjs`), env);
 
 describe('the packaged function migrate', () => {
-  it('makes the tables, out of the bundle alone, and a second time nothing', async () => {
+  it('creates the tables from the bundle only, and nothing the second time', async () => {
     const url = await createEmptyPostgresDatabase();
     expect(await invoke('migrate', { DATABASE_URL: url })).toEqual({
-      answer: {
+      result: {
         migrations: expect.arrayContaining(['0001-query-store.sql', '0008-backfill.sql']),
         skipped: [],
       },
     });
     expect(await invoke('migrate', { DATABASE_URL: url })).toEqual({
-      answer: { migrations: [], skipped: [] },
+      result: { migrations: [], skipped: [] },
     });
     const database = openPg({ connectionString: url });
     expect((await database.query('SELECT * FROM query.records')).rows).toEqual([]);
     await database.close();
   });
 
-  it('fails where the database does not answer or refuses, by its name, without its password', async () => {
-    const nobody = await invoke('migrate', { DATABASE_URL: 'postgres://user:hunter2@127.0.0.1:1/query' });
-    expect(nobody).toEqual({
+  it('fails if the database does not respond or rejects the connection, without the password', async () => {
+    const unreachable = await invoke('migrate', { DATABASE_URL: 'postgres://user:hunter2@127.0.0.1:1/query' });
+    expect(unreachable).toEqual({
       error: expect.stringMatching(/^the database query at 127\.0\.0\.1:1 does not answer \(.*ECONNREFUSED/),
     });
     const url = new URL(await createEmptyPostgresDatabase());
     url.pathname = '/not_there';
-    const refused = await invoke('migrate', { DATABASE_URL: url.href });
-    expect(refused).toEqual({ error: expect.stringContaining('the database not_there at') });
-    expect(JSON.stringify([nobody, refused])).not.toContain('hunter2');
+    const rejected = await invoke('migrate', { DATABASE_URL: url.href });
+    expect(rejected).toEqual({ error: expect.stringContaining('the database not_there at') });
+    expect(JSON.stringify([unreachable, rejected])).not.toContain('hunter2');
   });
 });
 
 describe('the packaged functions', () => {
-  it('sign for Aurora DSQL with the credentials of the function, and say what they lack', async () => {
-    // A name that nobody can have: nothing leaves this machine but the question for it.
-    const DSQL_ENDPOINT = 'nobody.dsql.xx-nowhere-1.on.aws';
+  it('sign for Aurora DSQL with the credentials of the function, and name missing ones', async () => {
+    // The region does not exist, so only a DNS query leaves this machine.
+    const DSQL_ENDPOINT = 'unknown.dsql.xx-nowhere-1.on.aws';
     expect(await invoke('migrate', { DSQL_ENDPOINT })).toEqual({
       error: expect.stringContaining(
         `the Aurora DSQL cluster ${DSQL_ENDPOINT} does not answer (Failed to generate DSQL token: Error: AWS_ACCESS_KEY_ID`,

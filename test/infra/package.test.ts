@@ -8,7 +8,7 @@ import { makeRulesFolder, type RulesFolder, rulesOfSize } from '../fixtures/rule
 import { type DeployableCopy, makeDeployableCopy, type Resource } from '../fixtures/stack/deployable-copy.ts';
 
 const run = promisify(execFile);
-/** What the functions with a database are told. */
+/** The address that functions with a database receive. */
 const SECRET = 'postgres://user:hunter2@host:5432/database?sslmode=verify-full';
 
 let copy: DeployableCopy;
@@ -35,7 +35,7 @@ const ofType = (type: string) =>
     .map(({ Properties }) => Properties);
 
 describe('the packaged stack', () => {
-  it('maps the stream to the handler, with the settings that the local cloud runs with', () => {
+  it('maps the stream to the handler with the settings of the local cloud', () => {
     const settings = deployedMappingSettings();
     expect(ofType('AWS::Lambda::EventSourceMapping')).toEqual([
       expect.objectContaining({
@@ -53,14 +53,14 @@ describe('the packaged stack', () => {
     ]);
   });
 
-  it('keeps records just longer than the handler may try', () => {
+  it('retains records longer than the handler may retry them', () => {
     const [stream] = ofType('AWS::Kinesis::Stream');
     expect(stream).toMatchObject({ RetentionPeriodHours: 168, StreamEncryption: { EncryptionType: 'KMS' } });
     const [mapping] = ofType('AWS::Lambda::EventSourceMapping');
     expect(Number(mapping?.MaximumRecordAgeInSeconds)).toBeLessThan(168 * 3600);
   });
 
-  it('keeps discarded records for 90 days, encrypted, and open to nobody', () => {
+  it('keeps discarded records for 90 days, encrypted and without public access', () => {
     expect(resources.FailuresBucket).toMatchObject({
       DeletionPolicy: 'Retain',
       UpdateReplacePolicy: 'Retain',
@@ -92,11 +92,11 @@ describe('the packaged stack', () => {
     });
   });
 
-  it('tells the database to the functions that need it, and to nobody else', () => {
-    const told = Object.entries(resources).filter(([, resource]) =>
+  it('passes the address of the database only to the functions that need it', () => {
+    const withAddress = Object.entries(resources).filter(([, resource]) =>
       JSON.stringify(resource).includes('hunter2'),
     );
-    expect(told.map(([name]) => name)).toEqual([
+    expect(withAddress.map(([name]) => name)).toEqual([
       'ProjectDashstreamLambdaFunction',
       'PollDashbulkDashpublishLambdaFunction',
       'SweepDashqueryDashstoreLambdaFunction',
@@ -107,7 +107,7 @@ describe('the packaged stack', () => {
     });
   });
 
-  it('lets identity pools of this account and region call the sync trigger, and nobody else', () => {
+  it('allows only identity pools of this account and region to invoke the sync trigger', () => {
     const arn = `arn:\${AWS::Partition}:cognito-identity:\${AWS::Region}:\${AWS::AccountId}:identitypool/*`;
     const permissions = ofType('AWS::Lambda::Permission').filter(
       ({ Principal }) => Principal !== 'events.amazonaws.com',
@@ -123,7 +123,7 @@ describe('the packaged stack', () => {
     ]);
   });
 
-  it('gives the sync trigger no longer than Cognito waits', () => {
+  it('limits the sync trigger to the five seconds that Cognito waits', () => {
     expect(resources.SyncDashtriggerLambdaFunction?.Properties).toMatchObject({
       Timeout: 5,
       MemorySize: 512,
@@ -136,7 +136,7 @@ describe('the packaged stack', () => {
     expect(await askSyncTrigger(bundle, 4)).toBe('score: its value is longer than 3 bytes');
   });
 
-  it('bundles a handler that loads, and that names what is missing', async () => {
+  it('bundles a handler that loads and names the missing variable', async () => {
     const bundle = join(directory, 'unzipped/functions/project-stream.mjs');
     const script = `const { handler } = await import(${JSON.stringify(bundle)}); await handler({ Records: [] }, {});`;
     await expect(

@@ -16,7 +16,7 @@ describe.skipIf(noOpenssl)('a packaged function with a secret', () => {
   let directory: string;
   let secrets: SecretsManager;
   let server: LoginServer;
-  /** PEM of who is trusted besides those Node knows, in place of the file that Lambda has. */
+  /** PEM file of a certificate to trust in addition to Node's, in place of Lambda's file. */
   let certificates: string;
   let unpacked: string;
   beforeAll(async () => {
@@ -35,31 +35,31 @@ describe.skipIf(noOpenssl)('a packaged function with a secret', () => {
   });
 
   function call(name: string, env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
-    const told = { DATABASE_SECRET: SECRET, NODE_EXTRA_CA_CERTS: certificates, ...secrets.env, ...env };
-    return runBundle(join(unpacked, 'functions', `${name}.mjs`), told);
+    const environment = { DATABASE_SECRET: SECRET, NODE_EXTRA_CA_CERTS: certificates, ...secrets.env, ...env };
+    return runBundle(join(unpacked, 'functions', `${name}.mjs`), environment);
   }
   const inJson = (login: object) => JSON.stringify({ ...login, host: 'localhost', port: server.port });
 
-  it('connects by what the secret says, over TLS with a server that is verified, and after a rotation', async () => {
+  it('connects with the login of the secret, over verified TLS, also after a rotation', async () => {
     const username = 'of_json';
     await secrets.put(SECRET, inJson({ username, password: await server.createUser(username) }));
-    expect(await call('migrate')).toMatchObject({ answer: { skipped: [] } });
-    expect(await call('sweep-query-store')).toMatchObject({ answer: { isCutShort: false } });
+    expect(await call('migrate')).toMatchObject({ result: { skipped: [] } });
+    expect(await call('sweep-query-store')).toMatchObject({ result: { isCutShort: false } });
     await secrets.put(SECRET, inJson({ username, password: await server.rotate(username) }));
-    expect(await call('migrate')).toEqual({ answer: { migrations: [], skipped: [] } });
+    expect(await call('migrate')).toEqual({ result: { migrations: [], skipped: [] } });
   });
 
-  it('connects with user and password of the secret, and the address for the rest', async () => {
+  it('combines user and password of the secret with the address in DATABASE_URL', async () => {
     const username = 'of_both';
     await secrets.put(SECRET, JSON.stringify({ username, password: await server.createUser(username) }));
     const location = `postgres://localhost:${server.port}/postgres?sslmode=verify-full`;
-    expect(await call('migrate', { DATABASE_URL: location })).toMatchObject({ answer: { skipped: [] } });
+    expect(await call('migrate', { DATABASE_URL: location })).toMatchObject({ result: { skipped: [] } });
   });
 
-  it('connects to nobody whose certificate is not trusted, and says so without the secret', async () => {
+  it('rejects a server whose certificate is not trusted, without showing the secret', async () => {
     await secrets.put(SECRET, inJson({ username: 'of_json', password: 'hunter2' }));
-    const distrusting = await call('migrate', { NODE_EXTRA_CA_CERTS: '' });
-    expect(distrusting).toEqual({
+    const untrusted = await call('migrate', { NODE_EXTRA_CA_CERTS: '' });
+    expect(untrusted).toEqual({
       error: expect.stringContaining(
         `the database of the secret ${SECRET} does not answer (self-signed certificate`,
       ),
@@ -69,10 +69,10 @@ describe.skipIf(noOpenssl)('a packaged function with a secret', () => {
         /^the database of the secret .* returned an error \(password authentication failed/,
       ),
     });
-    expect(JSON.stringify([distrusting, await call('migrate')])).not.toContain('hunter2');
+    expect(JSON.stringify([untrusted, await call('migrate')])).not.toContain('hunter2');
   });
 
-  it('says what is wrong with the secret, and what to do, without its text', async () => {
+  it('says what is wrong with the secret and what to do, without its text', async () => {
     await secrets.put(SECRET, 'hunter2');
     const garbage = await call('migrate');
     expect(garbage).toEqual({
@@ -87,9 +87,9 @@ describe.skipIf(noOpenssl)('a packaged function with a secret', () => {
     });
   });
 
-  it('asks in the region of the ARN, with the credentials of the function', async () => {
+  it('reads the secret in the region of its ARN, with the credentials of the function', async () => {
     const DATABASE_SECRET = 'arn:aws:secretsmanager:xx-nowhere-1:123456789012:secret:query-store-AbC123';
-    // A name that nobody can have: nothing leaves this machine but the question for it.
+    // The region does not exist, so only a DNS query leaves this machine.
     const elsewhere = await call('migrate', { DATABASE_SECRET, AWS_ENDPOINT_URL_SECRETS_MANAGER: '' });
     expect(elsewhere).toEqual({
       error: expect.stringContaining('secretsmanager.xx-nowhere-1.amazonaws.com'),

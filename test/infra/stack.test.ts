@@ -24,19 +24,19 @@ const FUNCTIONS = {
   'sweep-query-store': 'SweepDashqueryDashstore',
   migrate: 'Migrate',
 };
-/** Those that are told one. */
+/** The functions that receive the address of a database. */
 const WITH_DATABASE = ['project-stream', 'poll-bulk-publish', 'sweep-query-store', 'migrate'] as const;
 const noCfnLint = spawnSync('cfn-lint', ['--version']).status !== 0;
 if (noCfnLint) console.log('cfn-lint is not on the PATH: the test of the templates with it is skipped');
 
 let copy: DeployableCopy;
-/** With a cluster of its own, and nothing said. */
-let least: Packaged;
-/** With a database of the user's, and everything said. */
-let most: Packaged;
+/** Packaged with default parameters: the stack has its own cluster. */
+let minimal: Packaged;
+/** Packaged with a user's database and every parameter set. */
+let full: Packaged;
 beforeAll(async () => {
   copy = await makeDeployableCopy();
-  least = await packageOnce();
+  minimal = await packageOnce();
   const parameters = {
     database: 'url',
     databaseUrl: LOCATION,
@@ -53,7 +53,7 @@ beforeAll(async () => {
     tracing: 'on',
   };
   const args = Object.entries(parameters).map(([name, value]) => `--param=${name}=${value}`);
-  most = await copy.package(['--stage', 'prod', ...args]);
+  full = await copy.package(['--stage', 'prod', ...args]);
 }, 180_000);
 afterAll(() => copy.remove());
 
@@ -68,7 +68,7 @@ const functionOf = ({ resources }: Packaged, name: keyof typeof FUNCTIONS) =>
 const environmentOf = (packaged: Packaged, name: keyof typeof FUNCTIONS) =>
   JSON.parse(JSON.stringify(functionOf(packaged, name).Environment)).Variables;
 
-describe('what the stack allows', () => {
+describe('the permissions of the stack', () => {
   const OWN_ACCOUNT = ' if {"StringEquals":{"s3:ResourceAccount":{"Ref":"AWS::AccountId"}}}';
   const log = (stage: string, name: string) => [
     `logs:CreateLogStream on logs:log-group:/aws/lambda/cognito-sync-backend-${stage}-${name}:*`,
@@ -121,8 +121,8 @@ describe('what the stack allows', () => {
       Object.entries(statementsByRole(resources)).map(([role, statements]) => [role, grantsOf(statements)]),
     );
 
-  it('is this, with a cluster of its own and nothing said', () => {
-    expect(grants(least)).toEqual({
+  it('are the listed ones with its own cluster and default parameters', () => {
+    expect(grants(minimal)).toEqual({
       ProjectStreamRole: [CONNECT, ...log('dev', 'project-stream'), ...PROJECT].toSorted(),
       SyncTriggerRole: log('dev', 'sync-trigger'),
       PollBulkPublishRole: [
@@ -139,8 +139,8 @@ describe('what the stack allows', () => {
     });
   });
 
-  it('is this, with a database of the user and everything said', () => {
-    expect(grants(most)).toEqual({
+  it("are the listed ones with a user's database and every parameter set", () => {
+    expect(grants(full)).toEqual({
       ProjectStreamRole: [
         ...TRACE,
         ...SECRETS,
@@ -165,24 +165,24 @@ describe('what the stack allows', () => {
     });
   });
 
-  it('is no whole service, and everything for X-Ray and interfaces of a VPC alone, which know no resources', () => {
-    const all = [least, most].flatMap((packaged) => Object.values(grants(packaged)).flat());
+  it('cover no whole service, and all resources only for X-Ray and VPC interfaces, which require it', () => {
+    const all = [minimal, full].flatMap((packaged) => Object.values(grants(packaged)).flat());
     expect(all.filter((grant) => /^\S*\*\S* on /.test(grant))).toEqual([]);
     expect([...new Set(all.filter((grant) => / on \*/.test(grant)))].toSorted()).toEqual(
       [...VPC, ...TRACE].toSorted(),
     );
-    expect([least, most].flatMap((packaged) => ofType(packaged, 'AWS::IAM::ManagedPolicy'))).toEqual([]);
-    for (const role of ofType(least, 'AWS::IAM::Role')) expect(role).not.toHaveProperty('ManagedPolicyArns');
+    expect([minimal, full].flatMap((packaged) => ofType(packaged, 'AWS::IAM::ManagedPolicy'))).toEqual([]);
+    for (const role of ofType(minimal, 'AWS::IAM::Role')) expect(role).not.toHaveProperty('ManagedPolicyArns');
   });
 
-  it('is for one function each, and for nobody else to take', () => {
-    const roles = ofType(least, 'AWS::Lambda::Function').map(({ Role }) => nameOf(Role));
+  it('belong to one role per function, which only Lambda can assume', () => {
+    const roles = ofType(minimal, 'AWS::Lambda::Function').map(({ Role }) => nameOf(Role));
     expect(roles.toSorted()).toEqual(
       ['Migrate', 'PollBulkPublish', 'ProjectStream', 'SweepQueryStore', 'SyncTrigger'].map(
         (name) => `\${${name}Role.Arn}`,
       ),
     );
-    for (const [name, { Type, Properties }] of Object.entries(least.resources)) {
+    for (const [name, { Type, Properties }] of Object.entries(minimal.resources)) {
       if (Type !== 'AWS::IAM::Role' || name === 'PublishRole') continue;
       expect(statementsOf(Properties.AssumeRolePolicyDocument)).toEqual([
         { Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' },
@@ -190,8 +190,8 @@ describe('what the stack allows', () => {
     }
   });
 
-  it('lets Cognito Sync write to the stream, for this account unless told otherwise, by a role that is an output', () => {
-    const { AssumeRolePolicyDocument } = least.resources.PublishRole?.Properties ?? {};
+  it('let Cognito Sync write to the stream with an exported role, by default only for this account', () => {
+    const { AssumeRolePolicyDocument } = minimal.resources.PublishRole?.Properties ?? {};
     expect(statementsOf(AssumeRolePolicyDocument)).toEqual([
       {
         Effect: 'Allow',
@@ -200,15 +200,15 @@ describe('what the stack allows', () => {
         Condition: { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } },
       },
     ]);
-    const anybody = most.resources.PublishRole?.Properties.AssumeRolePolicyDocument;
-    expect(statementsOf(anybody)).toEqual([
+    const anyAccount = full.resources.PublishRole?.Properties.AssumeRolePolicyDocument;
+    expect(statementsOf(anyAccount)).toEqual([
       {
         Effect: 'Allow',
         Principal: { Service: 'cognito-sync.amazonaws.com' },
         Action: 'sts:AssumeRole',
       },
     ]);
-    expect(least.outputs).toMatchObject({
+    expect(minimal.outputs).toMatchObject({
       PublishRoleArn: { Value: { 'Fn::GetAtt': ['PublishRole', 'Arn'] } },
       CognitoStreamName: { Value: { Ref: 'CognitoStream' } },
       SyncTriggerArn: { Value: { 'Fn::GetAtt': ['SyncDashtriggerLambdaFunction', 'Arn'] } },
@@ -217,8 +217,8 @@ describe('what the stack allows', () => {
     });
   });
 
-  it('lets each schedule call its function alone', () => {
-    const permissions = ofType(least, 'AWS::Lambda::Permission').filter(
+  it('let each schedule invoke only its function', () => {
+    const permissions = ofType(minimal, 'AWS::Lambda::Permission').filter(
       ({ Principal }) => Principal === 'events.amazonaws.com',
     );
     expect(
@@ -231,8 +231,8 @@ describe('what the stack allows', () => {
 });
 
 describe('the functions', () => {
-  it('are these, on the Node that they are tested with, and log for 30 days', () => {
-    for (const packaged of [least, most]) {
+  it('run on the tested version of Node and keep logs for 30 days', () => {
+    for (const packaged of [minimal, full]) {
       expect(ofType(packaged, 'AWS::Lambda::Function').map(({ Handler }) => Handler)).toEqual(
         Object.keys(FUNCTIONS).map((name) => `functions/${name}.handler`),
       );
@@ -245,27 +245,27 @@ describe('the functions', () => {
     }
   });
 
-  it('poll every minute and sweep every hour, and are not called again for one that failed', () => {
+  it('poll every minute and sweep every hour, without retries', () => {
     expect(
-      ofType(least, 'AWS::Events::Rule').map(({ ScheduleExpression, State }) => [ScheduleExpression, State]),
+      ofType(minimal, 'AWS::Events::Rule').map(({ ScheduleExpression, State }) => [ScheduleExpression, State]),
     ).toEqual([
       ['rate(1 minute)', 'ENABLED'],
       ['rate(1 hour)', 'ENABLED'],
     ]);
-    expect(functionOf(least, 'poll-bulk-publish').Timeout).toBe(120);
-    const asked = ofType(least, 'AWS::Lambda::EventInvokeConfig');
-    expect(asked.map(({ MaximumRetryAttempts }) => MaximumRetryAttempts)).toEqual([0, 0]);
+    expect(functionOf(minimal, 'poll-bulk-publish').Timeout).toBe(120);
+    const invokeConfigs = ofType(minimal, 'AWS::Lambda::EventInvokeConfig');
+    expect(invokeConfigs.map(({ MaximumRetryAttempts }) => MaximumRetryAttempts)).toEqual([0, 0]);
   });
 
-  it('are told the cluster of the stack, and no address', () => {
+  it('receive either the cluster of the stack or the address of a database', () => {
     for (const name of WITH_DATABASE) {
-      expect(environmentOf(least, name)).toMatchObject({
+      expect(environmentOf(minimal, name)).toMatchObject({
         DATABASE_URL: '',
         DATABASE_SECRET: '',
         NODE_EXTRA_CA_CERTS: '',
         DSQL_ENDPOINT: { 'Fn::GetAtt': ['QueryStoreCluster', 'Endpoint'] },
       });
-      expect(environmentOf(most, name)).toMatchObject({
+      expect(environmentOf(full, name)).toMatchObject({
         DATABASE_URL: LOCATION,
         DATABASE_SECRET: SECRET,
         NODE_EXTRA_CA_CERTS: '/var/runtime/ca-cert.pem',
@@ -273,10 +273,10 @@ describe('the functions', () => {
       });
     }
     for (const name of ['project-stream', 'poll-bulk-publish', 'sweep-query-store'] as const) {
-      expect(environmentOf(least, name).DSQL_USER).toBe('query_writer');
+      expect(environmentOf(minimal, name).DSQL_USER).toBe('query_writer');
     }
-    expect(environmentOf(least, 'migrate')).not.toHaveProperty('DSQL_USER');
-    expect(environmentOf(least, 'migrate').DSQL_WRITERS).toEqual({
+    expect(environmentOf(minimal, 'migrate')).not.toHaveProperty('DSQL_USER');
+    expect(environmentOf(minimal, 'migrate').DSQL_WRITERS).toEqual({
       'Fn::Join': [
         ' ',
         ['ProjectStreamRole', 'PollBulkPublishRole', 'SweepQueryStoreRole'].map((role) => ({
@@ -284,49 +284,49 @@ describe('the functions', () => {
         })),
       ],
     });
-    expect(environmentOf(most, 'migrate').DSQL_WRITERS).toBe('');
-    expect(least.resources.QueryStoreCluster).toMatchObject({
+    expect(environmentOf(full, 'migrate').DSQL_WRITERS).toBe('');
+    expect(minimal.resources.QueryStoreCluster).toMatchObject({
       Type: 'AWS::DSQL::Cluster',
       DeletionPolicy: 'Retain',
       Properties: { DeletionProtectionEnabled: true },
     });
-    expect(ofType(most, 'AWS::DSQL::Cluster')).toEqual([]);
+    expect(ofType(full, 'AWS::DSQL::Cluster')).toEqual([]);
   });
 
-  it('are told what was said', () => {
-    expect(environmentOf(most, 'poll-bulk-publish')).toMatchObject({
+  it('receive the parameters', () => {
+    expect(environmentOf(full, 'poll-bulk-publish')).toMatchObject({
       IDENTITY_POOL_IDS: POOL,
       BULK_PUBLISH_POLICY: 'every 7 days',
       STREAM_NAME: { Ref: 'CognitoStream' },
       PARALLELIZATION_FACTOR: '1',
       FAILURES: { 'Fn::Sub': `s3://\${FailuresBucket}/aws/lambda/` },
     });
-    expect(environmentOf(most, 'project-stream')).toMatchObject({
+    expect(environmentOf(full, 'project-stream')).toMatchObject({
       PAYLOAD_REGIONS: 'us-east-1,us-west-2',
       PARALLELIZATION_FACTOR: '1',
     });
-    expect(functionOf(most, 'project-stream').ReservedConcurrentExecutions).toBe(20);
-    for (const properties of ofType(most, 'AWS::Lambda::Function')) {
+    expect(functionOf(full, 'project-stream').ReservedConcurrentExecutions).toBe(20);
+    for (const properties of ofType(full, 'AWS::Lambda::Function')) {
       expect(properties).toMatchObject({ TracingConfig: { Mode: 'Active' } });
     }
-    for (const properties of ofType(least, 'AWS::Lambda::Function')) {
+    for (const properties of ofType(minimal, 'AWS::Lambda::Function')) {
       expect(properties).toMatchObject({ TracingConfig: { Mode: 'PassThrough' } });
       expect(properties).not.toHaveProperty('ReservedConcurrentExecutions');
     }
   });
 
-  it('are in the VPC where they have a database, once their roles may be', () => {
+  it('are in the VPC if they use a database, and depend on the policy that allows it', () => {
     for (const name of WITH_DATABASE) {
-      expect(functionOf(most, name).VpcConfig).toEqual({
+      expect(functionOf(full, name).VpcConfig).toEqual({
         SubnetIds: ['subnet-0123abcd', 'subnet-4567abcd'],
         SecurityGroupIds: ['sg-0123abcd'],
       });
     }
-    expect(functionOf(most, 'sync-trigger')).not.toHaveProperty('VpcConfig');
-    for (const { Type, Properties, DependsOn } of Object.values(most.resources)) {
+    expect(functionOf(full, 'sync-trigger')).not.toHaveProperty('VpcConfig');
+    for (const { Type, Properties, DependsOn } of Object.values(full.resources)) {
       if (Type !== 'AWS::Lambda::Function' || !('VpcConfig' in Properties)) continue;
       const role = nameOf(Properties.Role).replace(/^\$\{(\w+)\.Arn\}$/, '$1');
-      const allowing = Object.entries(most.resources).filter(
+      const allowing = Object.entries(full.resources).filter(
         ([, { Type, Properties }]) =>
           Type === 'AWS::IAM::Policy' &&
           JSON.stringify(Properties.Roles).includes(`"${role}"`) &&
@@ -335,7 +335,7 @@ describe('the functions', () => {
       expect(allowing).toHaveLength(1);
       expect(DependsOn).toEqual(expect.arrayContaining(allowing.map(([name]) => name)));
     }
-    for (const properties of ofType(least, 'AWS::Lambda::Function')) {
+    for (const properties of ofType(minimal, 'AWS::Lambda::Function')) {
       expect(properties).not.toHaveProperty('VpcConfig');
     }
   });
@@ -347,7 +347,7 @@ describe('the functions', () => {
     ['sweep-query-store', 400_000],
     ['migrate', 400_000],
   ])('have a small bundle: %s', async (name, bytes) => {
-    const bundle = join(least.directory, 'unpacked/functions', `${name}.mjs`);
+    const bundle = join(minimal.directory, 'unpacked/functions', `${name}.mjs`);
     expect((await stat(bundle)).size).toBeLessThan(bytes);
   });
 });
@@ -358,15 +358,15 @@ describe('the alarms and the dashboard', () => {
     vi.unstubAllEnvs();
   });
 
-  /** What Lambda tells of a function and its mapping. Source: AWS Lambda Developer Guide, types of metrics. */
+  /** Metrics that Lambda publishes for a function. Source: AWS Lambda Developer Guide, types of metrics. */
   const OF_FUNCTIONS = ['Invocations', 'Errors', 'Throttles', 'Duration', 'ConcurrentExecutions'];
   const OF_STREAM_FUNCTIONS = [...OF_FUNCTIONS, 'IteratorAge'];
-  /** Of a mapping that asks for EventCount. */
+  /** Metrics that Lambda publishes for a mapping that enables EventCount. Same source. */
   const OF_MAPPINGS = ['OnFailureDestinationDeliveredEventCount', 'DroppedEventCount'];
   const OF_STREAMS = ['IncomingRecords', 'IncomingBytes', 'WriteProvisionedThroughputExceeded'];
   const MAPPING = 'ProjectDashstreamEventSourceMappingKinesisCognitoStream';
 
-  /** What the functions themselves tell, told by their own reporters. */
+  /** Metrics that the functions themselves publish, as their reporters write them. */
   function emitted(packaged: Packaged): string[] {
     const lines: string[] = [];
     vi.stubEnv(
@@ -396,7 +396,7 @@ describe('the alarms and the dashboard', () => {
       names.map((name) => JSON.stringify({ namespace, name, dimensions: [dimension] }));
     const functions = Object.entries(FUNCTIONS).flatMap(([name, id]) => {
       const names = name === 'project-stream' ? OF_STREAM_FUNCTIONS : OF_FUNCTIONS;
-      const stage = packaged === least ? 'dev' : 'prod';
+      const stage = packaged === minimal ? 'dev' : 'prod';
       return [
         ...aws('AWS/Lambda', names, 'FunctionName', { Ref: `${id}LambdaFunction` }),
         ...aws('AWS/Lambda', names, 'FunctionName', `cognito-sync-backend-${stage}-${name}`),
@@ -413,31 +413,31 @@ describe('the alarms and the dashboard', () => {
 
   const alarmsOf = (packaged: Packaged) => ofType(packaged, 'AWS::CloudWatch::Alarm');
 
-  it('look at metrics that there are, of functions that there are', () => {
-    for (const packaged of [least, most]) {
-      const there = new Set(known(packaged));
+  it('use existing metrics of existing functions', () => {
+    for (const packaged of [minimal, full]) {
+      const existing = new Set(known(packaged));
       const [dashboard] = ofType(packaged, 'AWS::CloudWatch::Dashboard');
       const body = JSON.parse(JSON.stringify(dashboard?.DashboardBody))['Fn::Sub'];
-      const looked = [...alarmsOf(packaged).flatMap(metricsOfAlarm), ...metricsOfDashboard(body)];
-      expect(looked.length).toBeGreaterThan(40);
-      expect(looked.map((metric) => JSON.stringify(metric)).filter((metric) => !there.has(metric))).toEqual(
+      const used = [...alarmsOf(packaged).flatMap(metricsOfAlarm), ...metricsOfDashboard(body)];
+      expect(used.length).toBeGreaterThan(40);
+      expect(used.map((metric) => JSON.stringify(metric)).filter((metric) => !existing.has(metric))).toEqual(
         [],
       );
     }
-    expect(least.resources[MAPPING]?.Properties).toMatchObject({
+    expect(minimal.resources[MAPPING]?.Properties).toMatchObject({
       MetricsConfig: { Metrics: ['EventCount'] },
     });
   });
 
-  it('tell what somebody has to look at', () => {
+  it('notify about every condition that needs attention', () => {
     const stage = 'cognito-sync-backend-prod-';
     expect(
-      alarmsOf(most)
+      alarmsOf(full)
         .map(({ AlarmName }) => String(AlarmName).replace(stage, ''))
         .toSorted(),
     ).toEqual(
       [
-        // The deployment waits for `migrate`, and fails with it.
+        // `migrate` needs no alarm: the deployment waits for it, and fails if it fails.
         ...['project-stream', 'sync-trigger', 'poll-bulk-publish', 'sweep-query-store'].flatMap((name) => [
           `${name}-errors`,
           `${name}-throttles`,
@@ -452,7 +452,7 @@ describe('the alarms and the dashboard', () => {
         'gaps-open',
       ].toSorted(),
     );
-    for (const alarm of alarmsOf(most)) {
+    for (const alarm of alarmsOf(full)) {
       expect(alarm).toMatchObject({
         AlarmActions: [TOPIC],
         OKActions: [TOPIC],
@@ -461,18 +461,18 @@ describe('the alarms and the dashboard', () => {
           : { TreatMissingData: 'notBreaching', ComparisonOperator: 'GreaterThanThreshold' }),
       });
     }
-    for (const alarm of alarmsOf(least)) expect(alarm).toMatchObject({ AlarmActions: [], OKActions: [] });
+    for (const alarm of alarmsOf(minimal)) expect(alarm).toMatchObject({ AlarmActions: [], OKActions: [] });
   });
 });
 
 it.skipIf(noCfnLint)('cfn-lint finds nothing in the templates', { timeout: 120_000 }, () => {
-  for (const { templateFile } of [least, most]) {
+  for (const { templateFile } of [minimal, full]) {
     const { stdout, stderr, status } = spawnSync('cfn-lint', [templateFile], { encoding: 'utf8' });
     expect({ stdout, stderr, status }).toEqual({ stdout: '', stderr: '', status: 0 });
   }
 });
 
-it('parameters that do not fit stop it before anything is built, by their name', async () => {
+it('packaging rejects invalid parameters by name before it builds anything', async () => {
   await expect(
     copy.package(['--param=tracing=x', '--param=alarmtopic=x', '--param=identityPools=eu-west-1:abc'], {
       DATABASE_URL: SECRET,

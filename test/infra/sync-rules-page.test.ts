@@ -21,20 +21,20 @@ import { IDENTITY, POOL } from '../fixtures/sync/stream-events.ts';
 const ARN = functionArn('us-east-1', 'sync-trigger');
 const SYNC_TRIGGER = new URL('../../functions/sync-trigger.ts', import.meta.url);
 const COMMAND = fileURLToPath(new URL('../../infra/cognito-sync-backend.mjs', import.meta.url));
-/** A thread that loads zod on a busy machine. */
+/** Allows for a thread that loads zod on a busy machine. */
 const TIMEOUT_MS = 20_000;
 const RULES = documentedRules();
 
 const operator = startOperator(fileURLToPath(new URL('../../', import.meta.url)));
 afterAll(() => operator.end());
 
-/** What the sync trigger makes of what a device asks for, in the words of the page. */
+/** Runs the sync trigger on the request of a claim. @returns the outcome in the form of the page */
 async function outcomeOf(functions: LocalFunctions, claim: Claim): Promise<Claim['outcome']> {
-  const { datasetName, stored, asked } = claim;
+  const { datasetName, stored, requested } = claim;
   const event = buildSyncTriggerEvent(
     { identityPoolId: POOL, identityId: IDENTITY, datasetName },
     Object.entries(stored).map(([Key, Value]) => ({ Key, Value })),
-    Object.entries(asked).map(([key, value]) => ({ key, value })),
+    Object.entries(requested).map(([key, value]) => ({ key, value })),
   );
   try {
     return { stored: valuesOf(await functions.invoke(ARN, event, { timeoutMs: TIMEOUT_MS })) };
@@ -44,8 +44,8 @@ async function outcomeOf(functions: LocalFunctions, claim: Claim): Promise<Claim
   }
 }
 
-function valuesOf(answer: unknown): Record<string, string> {
-  const records = isObject(answer) && isObject(answer.datasetRecords) ? answer.datasetRecords : {};
+function valuesOf(result: unknown): Record<string, string> {
+  const records = isObject(result) && isObject(result.datasetRecords) ? result.datasetRecords : {};
   const values = Object.entries(records).map(([key, record]) => [
     key,
     isObject(record) && record.op === 'replace' ? record.newValue : undefined,
@@ -53,7 +53,7 @@ function valuesOf(answer: unknown): Record<string, string> {
   return Object.fromEntries(values.filter(([, value]) => value !== undefined));
 }
 
-/** Runs shell commands in a folder, `npx cognito-sync-backend` being that of this checkout. @returns what they printed */
+/** Runs shell commands in a folder, with the `cognito-sync-backend` of this checkout. @returns their output */
 async function runShell(script: string, cwd: string): Promise<string> {
   const commands = script.replaceAll('npx cognito-sync-backend', `'${process.execPath}' '${COMMAND}'`);
   const { stdout } = await promisify(execFile)('bash', ['-eu', '-c', commands], { cwd });
@@ -65,13 +65,13 @@ describe('docs/sync-rules.md', () => {
     ([, language = '', text = '']) => ({ language, text }),
   );
 
-  it('has nothing but blocks that are run, and what they print', () => {
+  it('has only code blocks that this test runs, and their output', () => {
     expect(SYNC_RULES_PAGE.match(/^```/gm)).toHaveLength(blocks.length * 2);
     expect(blocks.map(({ language }) => language)).toEqual(['ts', 'ts', 'ts', 'sh', 'text']);
     expect(SYNC_RULES_PAGE.trimEnd().split('\n').length).toBeLessThanOrEqual(230);
   });
 
-  it('claims something of all its rules', () => {
+  it('makes claims about each of its rules files', () => {
     expect(RULES.map(({ heading, claims }) => [heading, claims.length > 3])).toEqual([
       ['The first rules in two minutes', true],
       ['A game', true],
@@ -79,7 +79,7 @@ describe('docs/sync-rules.md', () => {
     ]);
   });
 
-  it('has shell commands that print what stands below them', async () => {
+  it('has shell commands that print the output below them', async () => {
     const path = await writeRulesFile(documentedRulesOf('A game').code, 'game-rules.ts');
     const [script = '', printed = ''] = blocks.slice(-2).map(({ text }) => text);
     const output = await runShell(script, dirname(path));
@@ -103,7 +103,7 @@ describe.each(RULES)('the rules under "$heading"', ({ code, claims }) => {
   });
   afterAll(() => functions.close());
 
-  it('have nothing wrong with them, nor with their types and examples', async () => {
+  it('have no errors, also in types and examples', async () => {
     expect(await operator.operate(['rules', 'check'], { SYNC_RULES: rulesFile })).toEqual({
       code: 0,
       stdout: expect.stringMatching(/^\d datasets?, \d key rules?, \d examples?: 0 errors, 0 notes\n$/),
@@ -111,7 +111,7 @@ describe.each(RULES)('the rules under "$heading"', ({ code, claims }) => {
     });
   });
 
-  it.each(claims)('make of $stored, asked for $asked: $outcome', async (claim) => {
+  it.each(claims)('turn $stored and the request $requested into $outcome', async (claim) => {
     expect(await outcomeOf(functions, claim)).toEqual(claim.outcome);
   });
 });

@@ -18,7 +18,7 @@ const OPTIONS = {
   logLevel: 'silent',
 } satisfies BuildOptions;
 
-it('the sync trigger carries no AWS SDK and no database driver, and is small', async () => {
+it('the bundle of the sync trigger is small, without AWS SDK and database driver', async () => {
   const { metafile, outputFiles } = await build({
     ...OPTIONS,
     plugins: [bundleRules(DEFAULT_RULES_FILE)],
@@ -39,7 +39,7 @@ it('the sync trigger carries no AWS SDK and no database driver, and is small', a
   expect(outputFiles[0]?.contents.length).toBeLessThan(120_000);
 });
 
-describe('with a rules file outside the checkout, the sync trigger', () => {
+describe('the bundle of the sync trigger with a rules file outside the checkout', () => {
   let folder: RulesFolder;
   beforeEach(async () => {
     folder = await makeRulesFolder();
@@ -52,7 +52,7 @@ describe('with a rules file outside the checkout, the sync trigger', () => {
     return outfile;
   }
 
-  it('decides by it, and by what it imports', async () => {
+  it('applies the rules and their imports', async () => {
     await folder.write('limits.ts', 'export const max: number = 3;');
     await folder.write('rules.ts', `import { max } from './limits.ts'; ${rulesOfSize('max')}`);
     const outfile = await bundle();
@@ -62,7 +62,7 @@ describe('with a rules file outside the checkout, the sync trigger', () => {
     expect(await askSyncTrigger(outfile, 4)).toBe('score: its value is longer than 3 bytes');
   });
 
-  it('keeps apart from it a file of its own that is called as the one of the checkout', async () => {
+  it('imports sync-rules.ts from the folder of the rules, not from the checkout', async () => {
     await folder.write('sync-rules.ts', 'export const max: number = 2;');
     await folder.write('rules.ts', `import { max } from './sync-rules.ts'; ${rulesOfSize('max')}`);
     expect(await askSyncTrigger(await bundle(), 3)).toBe('score: its value is longer than 2 bytes');
@@ -72,10 +72,10 @@ describe('with a rules file outside the checkout, the sync trigger', () => {
     ['a misspelt option', rulesOfSize(1).replace('maxBytes', 'maxByte'), /maxByte: unknown option/],
     ['no default export', 'export const rules = {};', /must be the result of defineRules/],
     ['a syntax error', 'export default (;', /Expression expected/],
-    ['a file that it lacks', "import './lacking.ts';", /Cannot find module .*lacking/],
-    ['to wait for what never comes', `${rulesOfSize(1)} await new Promise(() => {});`, /it exited with code/],
-    ['an end of the process in it', `${rulesOfSize(1)} process.exit(0);`, /it exited with code/],
-  ])('cannot be bundled where that has %s, which is said once', async (_, code, reason) => {
+    ['an import of a missing file', "import './lacking.ts';", /Cannot find module .*lacking/],
+    ['an endless wait', `${rulesOfSize(1)} await new Promise(() => {});`, /it exited with code/],
+    ['a call of process.exit', `${rulesOfSize(1)} process.exit(0);`, /it exited with code/],
+  ])('fails to build, with one error, if the rules have %s', async (_, code, reason) => {
     await folder.write('rules.ts', code);
     const problem = `sync rules: cannot load ${folder.rulesFile}: `;
     await expect(bundle()).rejects.toMatchObject({
@@ -84,14 +84,14 @@ describe('with a rules file outside the checkout, the sync trigger', () => {
     await expect(bundle()).rejects.toThrow(problem);
   });
 
-  it('is bundled by the rules as they are, whatever was wrong with them before', async () => {
+  it('is built with the current rules after an earlier failure', async () => {
     await folder.write('rules.ts', 'export default {};');
     await expect(bundle()).rejects.toThrow();
     await folder.write('rules.ts', rulesOfSize(3));
     expect(await askSyncTrigger(await bundle(), 4)).toBe('score: its value is longer than 3 bytes');
   });
 
-  it('cannot be bundled where there is none', async () => {
+  it('fails to build if the rules file does not exist', async () => {
     await expect(bundle()).rejects.toThrow(/rules\.ts/);
   });
 });

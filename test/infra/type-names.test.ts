@@ -40,7 +40,7 @@ describe('the check of exported type names', () => {
     expect(findDuplicateTypeNames(root)).toEqual([]);
   });
 
-  it('finds none in this checkout', () => {
+  it('finds no duplicates in this checkout', () => {
     expect(findDuplicateTypeNames(join(import.meta.dirname, '../..'))).toEqual([]);
   });
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findAvoidedWords } from '../checks/words.ts';
 
-// Joined here, so that this file does not hold them itself.
+// Joined here so that this file does not contain the words itself.
 const NO_ONE = ['no', 'body'].join('');
 const AGAIN = ['an', 'ew'].join('');
 
