@@ -24,7 +24,9 @@ export async function benchLag(): Promise<Table[]> {
   const onPostgres = await benchLocalCloud(server.url).finally(() => server.close());
   const rows = { 'embedded database': onEmbedded, 'PostgreSQL 18': onPostgres };
   const rate = (EVENTS_PER_PUT * 1000) / PUT_EVERY_MS;
-  return [{ title: `Time from event to row in the local cloud, ${rate} events/s, ${RECORDS} records each`, rows }];
+  return [
+    { title: `Time from event to row in the local cloud, ${rate} events/s, ${RECORDS} records each`, rows },
+  ];
 }
 
 async function benchLocalCloud(databaseUrl: string | undefined): Promise<Record<string, string>> {

@@ -121,7 +121,9 @@ function naiveWriter(shards: readonly ShardWriters[], batchOf: BatchOf): Contend
     prepare: (round) =>
       shards.map(({ transaction }, shard) => ({ transaction, event: batchOf(round, shard) })),
     run: (batches) =>
-      concurrently(batches, ({ transaction, event }) => transaction((execute) => recordByRecord(execute, event))),
+      concurrently(batches, ({ transaction, event }) =>
+        transaction((execute) => recordByRecord(execute, event)),
+      ),
   });
 }
 
@@ -133,7 +135,10 @@ function bareCopy(shards: readonly ShardWriters[], batchOf: BatchOf): Contender 
   });
 }
 
-async function concurrently<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
+async function concurrently<Item>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<void>,
+): Promise<void> {
   await Promise.all(items.map(work));
 }
 

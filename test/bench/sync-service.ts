@@ -27,7 +27,10 @@ export async function benchSyncService(): Promise<Table[]> {
     rm(directory, { recursive: true }),
   );
   return [
-    { title: `Sync service on PostgreSQL 18, ${CLIENTS} clients, ${KEYS} records per call`, rows: onPostgres },
+    {
+      title: `Sync service on PostgreSQL 18, ${CLIENTS} clients, ${KEYS} records per call`,
+      rows: onPostgres,
+    },
     {
       title: `Sync service on the embedded database, ${CLIENTS} clients, ${KEYS} records per call`,
       rows: onEmbedded,

@@ -137,11 +137,15 @@ describe(`the backfill commands with ${IDENTITIES} identities of five datasets e
       /removals may be missing since .*once the pool streams again, run `reconcile/,
     );
     await onPool('connect', '--yes');
-    await expectOneGap('SELECT count(*) AS gaps FROM query.gaps WHERE until IS NOT NULL AND mended_at IS NULL');
+    await expectOneGap(
+      'SELECT count(*) AS gaps FROM query.gaps WHERE until IS NOT NULL AND mended_at IS NULL',
+    );
 
     const gapReport = await onPool('status', '--check');
     expect(gapReport).toMatchObject({ code: 1, stderr: 'cognito-sync-backend: 2 items need attention\n' });
-    expect(gapReport.stdout).toMatch(/removals may be missing since \S+Z until \S+Z, .*: run `reconcile --pool/);
+    expect(gapReport.stdout).toMatch(
+      /removals may be missing since \S+Z until \S+Z, .*: run `reconcile --pool/,
+    );
     expect(await countsInSql()).not.toEqual(await countsOfService(client));
     const repaired = await onPool('reconcile', '--rate', '1000', '--json');
     expect(JSON.parse(repaired.stdout)).toMatchObject({ end: 'finished', repaired: 2, gapsMended: 1 });

@@ -37,86 +37,83 @@ interface Acknowledged {
 describe.each([
   { name: 'embedded', databaseUrl: async () => undefined },
   { name: 'PostgreSQL', databaseUrl: createPostgresDatabase },
-])(
-  'a process restarted after it was killed under load, $name',
-  ({ databaseUrl }) => {
-    const identities = Array.from({ length: CLIENTS }, newIdentity);
-    const shared = newIdentity();
-    const acknowledged: Acknowledged = { records: new Map(), counts: [], events: [] };
-    let dataDir: string;
-    let restarted: StartedProcess;
-    let reader: Database;
-    beforeAll(async () => {
-      dataDir = await mkdtemp(join(tmpdir(), 'crash-'));
-      const url = await databaseUrl();
-      const env = { DATA_DIR: dataDir, ...(url !== undefined && { DATABASE_URL: url }) };
-      for (let kill = 1; kill <= KILLS; kill += 1) {
-        const started = await startProcess(env);
-        const writing = writeAll(started.url, kill);
-        await waitForAcknowledgements(kill);
-        await started.end('SIGKILL');
-        await Promise.all(writing);
-      }
-      restarted = await startProcess(env);
-      reader = openPg({ connectionString: url ?? restarted.sqlUrl });
-    }, TIMEOUT_MS);
-    afterAll(async () => {
-      await reader.close();
-      await restarted.end('SIGKILL');
-      await rm(dataDir, { recursive: true, force: true });
-    });
-
-    /** Starts devices and producers that write until the process is killed. */
-    function writeAll(url: string, kill: number): Promise<void>[] {
-      const devices = identities.map((identity, writer) =>
-        writeUntilKilled(createSyncClient(url, { maxAttempts: 1 }), {
-          own: { identity, datasetName: `kill-${kill}` },
-          shared,
-          writer: `${kill}-${writer}`,
-          acknowledged,
-        }),
-      );
-      const producers = Array.from({ length: PRODUCERS }, (_, writer) =>
-        putEvents(url, `${kill}-${writer}`, acknowledged.events),
-      );
-      return [...devices, ...producers];
+])('a process restarted after it was killed under load, $name', ({ databaseUrl }) => {
+  const identities = Array.from({ length: CLIENTS }, newIdentity);
+  const shared = newIdentity();
+  const acknowledged: Acknowledged = { records: new Map(), counts: [], events: [] };
+  let dataDir: string;
+  let restarted: StartedProcess;
+  let reader: Database;
+  beforeAll(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), 'crash-'));
+    const url = await databaseUrl();
+    const env = { DATA_DIR: dataDir, ...(url !== undefined && { DATABASE_URL: url }) };
+    for (let kill = 1; kill <= KILLS; kill += 1) {
+      const started = await startProcess(env);
+      const writing = writeAll(started.url, kill);
+      await waitForAcknowledgements(kill);
+      await started.end('SIGKILL');
+      await Promise.all(writing);
     }
+    restarted = await startProcess(env);
+    reader = openPg({ connectionString: url ?? restarted.sqlUrl });
+  }, TIMEOUT_MS);
+  afterAll(async () => {
+    await reader.close();
+    await restarted.end('SIGKILL');
+    await rm(dataDir, { recursive: true, force: true });
+  });
 
-    /** Waits for more acknowledged writes before each kill, so that no two kills occur at the same point. */
-    async function waitForAcknowledgements(kill: number): Promise<void> {
-      const { records, counts, events } = acknowledged;
-      const [until, counted, streamed] = [
-        records.size + 50 * kill,
-        counts.length + 5,
-        events.length + 100 * kill,
-      ];
-      const isEnough = () => records.size > until && counts.length > counted && events.length > streamed;
-      await vi.waitUntil(isEnough, { timeout: 60_000, interval: 5 });
-    }
+  /** Starts devices and producers that write until the process is killed. */
+  function writeAll(url: string, kill: number): Promise<void>[] {
+    const devices = identities.map((identity, writer) =>
+      writeUntilKilled(createSyncClient(url, { maxAttempts: 1 }), {
+        own: { identity, datasetName: `kill-${kill}` },
+        shared,
+        writer: `${kill}-${writer}`,
+        acknowledged,
+      }),
+    );
+    const producers = Array.from({ length: PRODUCERS }, (_, writer) =>
+      putEvents(url, `${kill}-${writer}`, acknowledged.events),
+    );
+    return [...devices, ...producers];
+  }
 
-    it('projects every event that Kinesis acknowledged', { timeout: TIMEOUT_MS }, async () => {
-      const keys = async () => {
-        const { rows } = await reader.query<{ record_key: string }>('SELECT record_key FROM query.records');
-        return new Set(rows.map((row) => row.record_key));
-      };
-      const missing = async () => new Set(acknowledged.events).difference(await keys()).size;
-      await expect.poll(missing, SOON).toBe(0);
-    });
+  /** Waits for more acknowledged writes before each kill, so that no two kills occur at the same point. */
+  async function waitForAcknowledgements(kill: number): Promise<void> {
+    const { records, counts, events } = acknowledged;
+    const [until, counted, streamed] = [
+      records.size + 50 * kill,
+      counts.length + 5,
+      events.length + 100 * kill,
+    ];
+    const isEnough = () => records.size > until && counts.length > counted && events.length > streamed;
+    await vi.waitUntil(isEnough, { timeout: 60_000, interval: 5 });
+  }
 
-    it('projects every acknowledged update', { timeout: TIMEOUT_MS }, async () => {
-      await expectInSql(reader, acknowledged);
-    });
+  it('projects every event that Kinesis acknowledged', { timeout: TIMEOUT_MS }, async () => {
+    const keys = async () => {
+      const { rows } = await reader.query<{ record_key: string }>('SELECT record_key FROM query.records');
+      return new Set(rows.map((row) => row.record_key));
+    };
+    const missing = async () => new Set(acknowledged.events).difference(await keys()).size;
+    await expect.poll(missing, SOON).toBe(0);
+  });
 
-    it('returns a consistent dataset to devices', async () => {
-      await expectConsistentDataset(restarted, shared, acknowledged);
-    });
+  it('projects every acknowledged update', { timeout: TIMEOUT_MS }, async () => {
+    await expectInSql(reader, acknowledged);
+  });
 
-    it('has an empty quarantine and stops on SIGTERM', async () => {
-      expect((await reader.query('SELECT reason FROM query.quarantine')).rows).toEqual([]);
-      expect(await restarted.end('SIGTERM'), restarted.output()).toEqual({ code: 0 });
-    });
-  },
-);
+  it('returns a consistent dataset to devices', async () => {
+    await expectConsistentDataset(restarted, shared, acknowledged);
+  });
+
+  it('has an empty quarantine and stops on SIGTERM', async () => {
+    expect((await reader.query('SELECT reason FROM query.quarantine')).rows).toEqual([]);
+    expect(await restarted.end('SIGTERM'), restarted.output()).toEqual({ code: 0 });
+  });
+});
 
 interface Writer {
   own: { identity: Identity; datasetName: string };

@@ -31,7 +31,10 @@ beforeAll(async () => {
 beforeEach(() => writeFile(join(directory, 'calls'), ''));
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-async function deploy(args: string[], fails = ''): Promise<{ code: number; calls: unknown[]; output: string }> {
+async function deploy(
+  args: string[],
+  fails = '',
+): Promise<{ code: number; calls: unknown[]; output: string }> {
   const env = { ...process.env, CALLS: join(directory, 'calls'), FAILS: fails };
   const { code, output } = await promisify(execFile)(
     process.execPath,

@@ -76,7 +76,9 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
   async function listed(path: string): Promise<Record<string, Record<string, unknown>[]>> {
     const scope = 'deployer/20260101/us-east-1/lambda/aws4_request';
     const authorization = `AWS4-HMAC-SHA256 Credential=${scope}, SignedHeaders=host, Signature=0`;
-    const response = await fetch(`${env.AWS_ENDPOINT_URL}/2015-03-31/${path}`, { headers: { authorization } });
+    const response = await fetch(`${env.AWS_ENDPOINT_URL}/2015-03-31/${path}`, {
+      headers: { authorization },
+    });
     return JSON.parse(await response.text());
   }
   const functions = async () => (await listed('functions/')).Functions ?? [];
@@ -117,7 +119,9 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
     expect(poller?.Environment).toMatchObject({ Variables: { BULK_PUBLISH_POLICY: 'first' } });
   });
 
-  it('is removed, except for the stream and the bucket of discarded records', { timeout: 120_000 }, async () => {
+  it('is removed, except for the stream and the bucket of discarded records', {
+    timeout: 120_000,
+  }, async () => {
     expect(await copy.serverless(['remove', ...ARGS], env)).toContain('successfully removed');
     expect(await functions()).toEqual([]);
     const kinesis = opened(new KinesisClient(settings()));

@@ -33,7 +33,9 @@ describe('the packaged function migrate', () => {
   });
 
   it('fails if the database does not respond or rejects the connection, without the password', async () => {
-    const unreachable = await invoke('migrate', { DATABASE_URL: 'postgres://user:hunter2@127.0.0.1:1/query' });
+    const unreachable = await invoke('migrate', {
+      DATABASE_URL: 'postgres://user:hunter2@127.0.0.1:1/query',
+    });
     expect(unreachable).toEqual({
       error: expect.stringMatching(/^the database query at 127\.0\.0\.1:1 does not answer \(.*ECONNREFUSED/),
     });

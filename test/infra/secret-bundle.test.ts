@@ -35,7 +35,12 @@ describe.skipIf(noOpenssl)('a packaged function with a secret', () => {
   });
 
   function call(name: string, env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
-    const environment = { DATABASE_SECRET: SECRET, NODE_EXTRA_CA_CERTS: certificates, ...secrets.env, ...env };
+    const environment = {
+      DATABASE_SECRET: SECRET,
+      NODE_EXTRA_CA_CERTS: certificates,
+      ...secrets.env,
+      ...env,
+    };
     return runBundle(join(unpacked, 'functions', `${name}.mjs`), environment);
   }
   const inJson = (login: object) => JSON.stringify({ ...login, host: 'localhost', port: server.port });

@@ -172,7 +172,8 @@ describe('the permissions of the stack', () => {
       [...VPC, ...TRACE].toSorted(),
     );
     expect([minimal, full].flatMap((packaged) => ofType(packaged, 'AWS::IAM::ManagedPolicy'))).toEqual([]);
-    for (const role of ofType(minimal, 'AWS::IAM::Role')) expect(role).not.toHaveProperty('ManagedPolicyArns');
+    for (const role of ofType(minimal, 'AWS::IAM::Role'))
+      expect(role).not.toHaveProperty('ManagedPolicyArns');
   });
 
   it('belong to one role per function, which only Lambda can assume', () => {
@@ -247,7 +248,10 @@ describe('the functions', () => {
 
   it('poll every minute and sweep every hour, without retries', () => {
     expect(
-      ofType(minimal, 'AWS::Events::Rule').map(({ ScheduleExpression, State }) => [ScheduleExpression, State]),
+      ofType(minimal, 'AWS::Events::Rule').map(({ ScheduleExpression, State }) => [
+        ScheduleExpression,
+        State,
+      ]),
     ).toEqual([
       ['rate(1 minute)', 'ENABLED'],
       ['rate(1 hour)', 'ENABLED'],

@@ -53,12 +53,9 @@ describe('streamExists', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  it.each(['', 'no name', 'é', 's'.repeat(129)])(
-    'returns false for the invalid name %j',
-    async (name) => {
-      expect(await streamExists(emulator.client, name)).toBe(false);
-    },
-  );
+  it.each(['', 'no name', 'é', 's'.repeat(129)])('returns false for the invalid name %j', async (name) => {
+    expect(await streamExists(emulator.client, name)).toBe(false);
+  });
 
   it('throws if Kinesis does not respond', async () => {
     const client = createKinesisClient({ region, endpoint: 'http://127.0.0.1:1', credentials });

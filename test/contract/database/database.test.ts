@@ -17,23 +17,20 @@ async function numbers(database: Database): Promise<number[]> {
   return rows.map(({ id }) => id);
 }
 
-it.each(DATABASES)(
-  'returns dates of any year unchanged on $name',
-  async ({ openEmpty }) => {
-    const database = await openEmpty();
-    const dates = [
-      '0001-01-01T00:00:00.000Z',
-      '0099-12-31T23:59:59.999Z',
-      '1970-01-01T00:00:00.000Z',
-      '9999-12-31T23:59:59.999Z',
-    ];
-    for (const date of dates) {
-      const { rows } = await database.query('SELECT $1::timestamptz AS date', [new Date(date)]);
-      expect(rows).toEqual([{ date: new Date(date) }]);
-    }
-    await database.close();
-  },
-);
+it.each(DATABASES)('returns dates of any year unchanged on $name', async ({ openEmpty }) => {
+  const database = await openEmpty();
+  const dates = [
+    '0001-01-01T00:00:00.000Z',
+    '0099-12-31T23:59:59.999Z',
+    '1970-01-01T00:00:00.000Z',
+    '9999-12-31T23:59:59.999Z',
+  ];
+  for (const date of dates) {
+    const { rows } = await database.query('SELECT $1::timestamptz AS date', [new Date(date)]);
+    expect(rows).toEqual([{ date: new Date(date) }]);
+  }
+  await database.close();
+});
 
 describe.each(DATABASES)('a transaction on $name', ({ openEmpty }) => {
   let database: Database;

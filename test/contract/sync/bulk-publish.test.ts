@@ -385,7 +385,7 @@ describe('a bulk publish', () => {
           run(options),
         ]);
         // The change may have failed every bulk publish of this round before it sent an event.
-        await begin().catch(() => undefined);
+        await start().catch(() => undefined);
         await run(options);
       }
       const { rows } = await database.query<{ streams: number }>(

@@ -259,25 +259,22 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
   it.each([
     ['new', 0],
     ['existing', 1],
-  ])(
-    'writes nothing if the decision throws or returns no update: %s dataset',
-    async (_, updates) => {
-      for (let done = 0; done < updates; done += 1) await update({ a: '1' });
-      const error = new Error('stale');
-      const failed = store.change(GAME, { keys: ['a'], session: null }, (): UpdateDecision<null> => {
-        throw error;
-      });
-      await expect(failed).rejects.toBe(error);
-      const nothing = await store.change(GAME, { keys: ['a'], session: null }, () => ({
-        update: null,
-        answer: 'nothing',
-      }));
-      expect(nothing).toEqual({ answer: 'nothing', outboxId: null, subscribed: false });
-      for (const table of ['identities', 'datasets', 'records', 'spent_tokens', 'outbox']) {
-        expect(await rowsIn(table), table).toBe(updates);
-      }
-    },
-  );
+  ])('writes nothing if the decision throws or returns no update: %s dataset', async (_, updates) => {
+    for (let done = 0; done < updates; done += 1) await update({ a: '1' });
+    const error = new Error('stale');
+    const failed = store.change(GAME, { keys: ['a'], session: null }, (): UpdateDecision<null> => {
+      throw error;
+    });
+    await expect(failed).rejects.toBe(error);
+    const nothing = await store.change(GAME, { keys: ['a'], session: null }, () => ({
+      update: null,
+      answer: 'nothing',
+    }));
+    expect(nothing).toEqual({ answer: 'nothing', outboxId: null, subscribed: false });
+    for (const table of ['identities', 'datasets', 'records', 'spent_tokens', 'outbox']) {
+      expect(await rowsIn(table), table).toBe(updates);
+    }
+  });
 
   it('recognizes a spent session until its row is deleted', async () => {
     const session = newSession(NEW_YEAR + 10);

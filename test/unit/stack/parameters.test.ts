@@ -248,11 +248,7 @@ describe('the parameters of a deployment', () => {
     ],
     ['an invalid region', { payloadRegions: 'Ireland' }, /^payloadRegions: .*Ireland/],
     ['a concurrency of 0', { reservedConcurrency: '0' }, /^reservedConcurrency: invalid value "0"/],
-    [
-      'an invalid concurrency',
-      { reservedConcurrency: '1e3' },
-      /^reservedConcurrency: invalid value "1e3"/,
-    ],
+    ['an invalid concurrency', { reservedConcurrency: '1e3' }, /^reservedConcurrency: invalid value "1e3"/],
     ['an invalid topic', { alarmTopic: 'ops@example.com' }, /^alarmTopic: .*not the ARN/],
     [
       'a topic of another region',

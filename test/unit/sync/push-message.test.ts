@@ -6,15 +6,12 @@ const CHANGE = { identityPoolId: POOL, identityId: IDENTITY, datasetName: 'game'
 const IDS = { source: 'cognito-sync', identityPoolId: POOL, identityId: IDENTITY, datasetName: 'game' };
 
 describe('the push message of a change', () => {
-  it.each(['APNS', 'APNS_SANDBOX'] as const)(
-    'wakes the app on %s without an alert',
-    (platform) => {
-      expect(JSON.parse(buildPushMessage(CHANGE, platform))).toEqual({
-        aps: { 'content-available': 1 },
-        data: { ...IDS, syncCount: 7 },
-      });
-    },
-  );
+  it.each(['APNS', 'APNS_SANDBOX'] as const)('wakes the app on %s without an alert', (platform) => {
+    expect(JSON.parse(buildPushMessage(CHANGE, platform))).toEqual({
+      aps: { 'content-available': 1 },
+      data: { ...IDS, syncCount: 7 },
+    });
+  });
 
   it.each(['GCM', 'ADM'] as const)('contains only strings on %s', (platform) => {
     expect(JSON.parse(buildPushMessage(CHANGE, platform))).toEqual({ data: { ...IDS, syncCount: '7' } });

@@ -189,11 +189,7 @@ describe('the answer of a sync trigger', () => {
     ['a number for a value', at({ a: put(41) }), 'datasetRecords.a.newValue must be a string or null'],
     ['an object for a value', at({ a: put({}) }), 'datasetRecords.a.newValue must be a string or null'],
     ['NUL in a value', at({ a: put('secret\0') }), 'datasetRecords.a.newValue must not hold NUL'],
-    [
-      'a lone surrogate in a value',
-      at({ a: put('\ud83d') }),
-      'datasetRecords.a.newValue must not hold NUL',
-    ],
+    ['a lone surrogate in a value', at({ a: put('\ud83d') }), 'datasetRecords.a.newValue must not hold NUL'],
     [
       'a value that is too long',
       at({ a: put('x'.repeat(1_048_576)) }),
