@@ -15,7 +15,7 @@ import type { PollDeps, PollOutcome } from '../lib/backfill/poll-model.ts';
 import { createPublishStore } from '../lib/backfill/store/publish-store.ts';
 import type { Environment } from '../lib/common/environment.ts';
 import {
-  readFailures,
+  readFailureDestination,
   readIdentityPoolIds,
   readParallelizationFactor,
   readPublishPolicy,
@@ -118,7 +118,7 @@ export const handler: PollBulkPublishHandler = (event, context) => {
 function compose(env: Environment): PollBulkPublishHandler {
   const { region, streamName } = readStream(env);
   const identityPoolIds = readIdentityPoolIds(env);
-  const failures = readFailures(env);
+  const failures = readFailureDestination(env);
   const policy = readPublishPolicy(env);
   const parallelizationFactor = readParallelizationFactor(env);
   const database = openFromEnvironment(env, createSecretReader, { maxConnections: 1 });

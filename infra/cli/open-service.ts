@@ -6,7 +6,7 @@ import {
   type Environment,
 } from '../../lib/common/environment.ts';
 import { SetupError } from '../../lib/common/errors.ts';
-import { readFailures, readParallelizationFactor } from '../../lib/common/function-settings.ts';
+import { readFailureDestination, readParallelizationFactor } from '../../lib/common/function-settings.ts';
 import { isLoopback } from '../../lib/common/loopback.ts';
 import { UsageError } from './command.ts';
 
@@ -27,7 +27,7 @@ export async function openService(env: Environment, identityPoolId?: string): Pr
     );
   }
   const credentials = localCredentials(env, endpoint);
-  const failures = readFailures(env);
+  const failures = readFailureDestination(env);
   const parallelizationFactor = readParallelizationFactor(env);
   // Loaded only when it is needed: it takes longer to load than everything else together.
   const { openOperatedService } = await import('../../lib/aws/operated-service.ts');

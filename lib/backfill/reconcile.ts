@@ -48,7 +48,7 @@ export interface ReconcileOutcome extends ReconcileProgress {
   /** Records that SQL text cannot store. */
   leftOut: number;
   /** Gaps that this call repaired. Gaps that had not ended when the reconciliation started remain open. */
-  gapsMended: number;
+  gapsRepaired: number;
   /** False if the pool does not stream. Later removals will then be missing again. */
   isStreaming: boolean;
 }
@@ -77,8 +77,8 @@ export async function reconcile(deps: ReconcileDeps, options: ReconcileOptions):
       await compareIdentity(run, identityId);
     }
     if (signal?.aborted) return { ...outcome, end: 'stopped' };
-    const gapsMended = await store.finishReconciliation(identityPoolId, position, now());
-    return { ...outcome, end: 'finished', gapsMended };
+    const gapsRepaired = await store.finishReconciliation(identityPoolId, position, now());
+    return { ...outcome, end: 'finished', gapsRepaired };
   } catch (error) {
     if (!(error instanceof SyncClientError)) throw error;
     return { ...outcome, end: signal?.aborted ? 'stopped' : error.condition, message: error.message };
@@ -104,7 +104,7 @@ function notStarted(): ReconcileOutcome {
     total: 0,
     skipped: 0,
     leftOut: 0,
-    gapsMended: 0,
+    gapsRepaired: 0,
     isStreaming: false,
   };
 }

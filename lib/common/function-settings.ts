@@ -95,17 +95,19 @@ export function readIdentityPoolIds({
 }
 
 /**
- * Reads FAILURES, the failure destination of the event source mapping: `s3://bucket/prefix`, or a directory.
+ * Reads FAILURE_DESTINATION, the failure destination of the event source mapping: `s3://bucket/prefix`, or a directory.
+ * Its former name, FAILURES, is read if the new one is not set.
  *
- * @returns the S3 address, the directory's absolute path, or null if FAILURES is not set
- * @throws {SetupError} FAILURES is an S3 address without a bucket
+ * @returns the S3 address, the directory's absolute path, or null if neither is set
+ * @throws {SetupError} it is an S3 address without a bucket
  */
-export function readFailures({ FAILURES: value }: Environment): string | null {
+export function readFailureDestination({ FAILURE_DESTINATION, FAILURES }: Environment): string | null {
+  const value = FAILURE_DESTINATION || FAILURES;
   if (!value) return null;
   if (!value.startsWith('s3:')) return resolve(value);
   if (!/^s3:\/\/[a-z0-9][a-z0-9.-]+(\/|$)/.test(value)) {
     throw new SetupError(
-      `invalid FAILURES "${value}": the bucket is missing; use s3://bucket/prefix or a directory`,
+      `invalid FAILURE_DESTINATION "${value}": the bucket is missing; use s3://bucket/prefix or a directory`,
     );
   }
   return value;

@@ -148,7 +148,7 @@ describe(`the backfill commands with ${IDENTITIES} identities of five datasets e
     );
     expect(await countsInSql()).not.toEqual(await countsOfService(client));
     const repaired = await onPool('reconcile', '--rate', '1000', '--json');
-    expect(JSON.parse(repaired.stdout)).toMatchObject({ end: 'finished', repaired: 2, gapsMended: 1 });
+    expect(JSON.parse(repaired.stdout)).toMatchObject({ end: 'finished', repaired: 2, gapsRepaired: 1 });
     expect(await countsInSql()).toEqual(await countsOfService(client));
     // Only a bulk publish finds identities created during the gap, and the next one is allowed a day later.
     expect(JSON.parse(repaired.stdout).bulkPublishNeededAfter).toEqual(expect.any(String));
@@ -315,9 +315,9 @@ describe('the backfill commands on a PostgreSQL server', () => {
       expect(await onPool(['bulk-publish', 'start'])).toMatchObject({ code: 0, stderr: '' });
       expect(await onPool(['bulk-publish', 'watch'])).toMatchObject({
         code: 1,
-        stderr: expect.stringMatching(/^cognito-sync-backend: FAILURES is not set; [^\n]+\n$/),
+        stderr: expect.stringMatching(/^cognito-sync-backend: FAILURE_DESTINATION is not set; [^\n]+\n$/),
       });
-      const failures = { FAILURES: join(dataDir, 'event-source-mappings', 'failures') };
+      const failures = { FAILURE_DESTINATION: join(dataDir, 'event-source-mappings', 'failures') };
       expect(await onPool(['bulk-publish', 'watch'], failures)).toMatchObject({ code: 0 });
       expect(await onPool(['status', '--check'])).toMatchObject({ code: 0, stderr: '' });
 

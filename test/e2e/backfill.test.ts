@@ -14,7 +14,7 @@ import { localKinesis, put } from '../fixtures/aws/kinesis.ts';
 import { createPostgresDatabase } from '../fixtures/database/databases.ts';
 import { placeEmbeddedDatabase } from '../fixtures/database/embedded-template.ts';
 import { insertDatasets } from '../fixtures/database/many-datasets.ts';
-import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { startCloud, startEmbeddedCloud } from '../fixtures/local/local-cloud.ts';
 import { operate } from '../fixtures/local/operator.ts';
 import { POOL, toBytes, wireEvent } from '../fixtures/sync/stream-events.ts';
 import { createSyncClient } from '../fixtures/wire/sync-client.ts';
@@ -43,7 +43,7 @@ describe.each([
   afterEach(() => rm(dataDir, { recursive: true, force: true }));
 
   it('stays incomplete until redrive projects the quarantined event', { timeout: 120_000 }, async () => {
-    const cloud = await startCloud({ dataDir, ...(url !== undefined && { databaseUrl: url }) });
+    const cloud = await (url === undefined ? startEmbeddedCloud({ dataDir }) : startCloud({ dataDir, databaseUrl: url }));
     try {
       await startBulkPublish(cloud.url);
       const kinesis = localKinesis(cloud.url);

@@ -19,8 +19,8 @@ import {
 } from '../fixtures/wire/sync-client.ts';
 
 const KILLS = 3;
-const CLIENTS = 8;
-const PRODUCERS = 4;
+const CLIENTS = 4;
+const PRODUCERS = 2;
 const SOON = { timeout: 30_000, interval: 100 };
 /** Allows for several starts of a process. */
 const TIMEOUT_MS = 180_000;
@@ -84,9 +84,9 @@ describe.each([
   async function waitForAcknowledgements(kill: number): Promise<void> {
     const { records, counts, events } = acknowledged;
     const [until, counted, streamed] = [
-      records.size + 50 * kill,
+      records.size + 25 * kill,
       counts.length + 5,
-      events.length + 100 * kill,
+      events.length + 50 * kill,
     ];
     const isEnough = () => records.size > until && counts.length > counted && events.length > streamed;
     await vi.waitUntil(isEnough, { timeout: 60_000, interval: 5 });

@@ -9,24 +9,19 @@ import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { createPoolStore } from '../../lib/sync/store/pool-store.ts';
 import { localKinesis } from '../fixtures/aws/kinesis.ts';
 import { readEvents } from '../fixtures/aws/read-stream.ts';
-import { createPostgresDatabase } from '../fixtures/database/databases.ts';
 import { newPool } from '../fixtures/identity/identity-pools.ts';
-import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { CLOUDS } from '../fixtures/local/local-cloud.ts';
 import { createSyncClient, type Identity, newIdentity, set, write } from '../fixtures/wire/sync-client.ts';
 
 const StreamName = 'mobile';
 
-describe.each([
-  { name: 'embedded', databaseUrl: async () => undefined },
-  { name: 'PostgreSQL', databaseUrl: createPostgresDatabase },
-])('a pool whose stream is deleted, $name', ({ databaseUrl }) => {
+describe.each(CLOUDS)('a pool whose stream is deleted, $name', ({ open }) => {
   let cloud: LocalCloud;
   let client: CognitoSyncClient;
   let kinesis: KinesisClient;
 
   beforeAll(async () => {
-    const url = await databaseUrl();
-    cloud = await startCloud(url === undefined ? {} : { databaseUrl: url });
+    cloud = await open();
     client = createSyncClient(cloud.url);
     kinesis = localKinesis(cloud.url);
   });

@@ -8,8 +8,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { localKinesis } from '../fixtures/aws/kinesis.ts';
-import { createPostgresDatabase } from '../fixtures/database/databases.ts';
-import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { CLOUDS } from '../fixtures/local/local-cloud.ts';
 import {
   createSyncClient,
   type Identity,
@@ -21,19 +20,13 @@ import {
   write,
 } from '../fixtures/wire/sync-client.ts';
 
-const DATABASES = [
-  { name: 'embedded', databaseUrl: async () => undefined },
-  { name: 'PostgreSQL', databaseUrl: createPostgresDatabase },
-];
-
-describe.each(DATABASES)('a dataset that a device writes, $name', ({ databaseUrl }) => {
+describe.each(CLOUDS)('a dataset that a device writes, $name', ({ open }) => {
   let cloud: LocalCloud;
   let client: CognitoSyncClient;
   let kinesis: KinesisClient;
 
   beforeAll(async () => {
-    const url = await databaseUrl();
-    cloud = await startCloud(url === undefined ? {} : { databaseUrl: url });
+    cloud = await open();
     client = createSyncClient(cloud.url);
     kinesis = localKinesis(cloud.url);
   });

@@ -95,7 +95,7 @@ describe('the first identity pool', () => {
   });
 
   it('belongs to the configured region', async () => {
-    const cloud = await startCloud({ region: 'eu-west-1', databaseUrl: await createPostgresDatabase() });
+    const cloud = await startCloud({ region: 'eu-west-1' });
     try {
       expect(await readFirstPool(cloud, 'eu-west-1')).toEqual(expectedFirstPool('eu-west-1'));
     } finally {

@@ -6,22 +6,15 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { createKinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { localKinesis, put, putAll } from '../fixtures/aws/kinesis.ts';
-import { createPostgresDatabase } from '../fixtures/database/databases.ts';
-import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { CLOUDS, startCloud, startEmbeddedCloud } from '../fixtures/local/local-cloud.ts';
 import { NEW_YEAR, wireEvent, wireRecord } from '../fixtures/sync/stream-events.ts';
 
-const DATABASES = [
-  { name: 'embedded', databaseUrl: async () => undefined },
-  { name: 'PostgreSQL', databaseUrl: createPostgresDatabase },
-];
-
-describe.each(DATABASES)('a Cognito stream event on the local cloud, $name', ({ databaseUrl }) => {
+describe.each(CLOUDS)('a Cognito stream event on the local cloud, $name', ({ open }) => {
   let cloud: LocalCloud;
   let kinesis: KinesisClient;
 
   beforeAll(async () => {
-    const url = await databaseUrl();
-    cloud = await startCloud(url === undefined ? {} : { databaseUrl: url });
+    cloud = await open();
     kinesis = localKinesis(cloud.url);
   });
   afterAll(async () => {
@@ -115,7 +108,7 @@ describe.each(DATABASES)('a Cognito stream event on the local cloud, $name', ({ 
 it('a restart keeps projected events and projects the others', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'restart-'));
   try {
-    const first = await startCloud({ dataDir });
+    const first = await startEmbeddedCloud({ dataDir });
     const kinesis = localKinesis(first.url);
     await put(kinesis, wireEvent({ datasetName: 'before' }));
     await expect
@@ -128,7 +121,7 @@ it('a restart keeps projected events and projects the others', async () => {
     await first.close();
     kinesis.destroy();
 
-    const second = await startCloud({ dataDir });
+    const second = await startEmbeddedCloud({ dataDir });
     const names = async () =>
       (await second.database.query('SELECT dataset_name FROM query.records ORDER BY 1')).rows;
     await expect.poll(names).toEqual([{ dataset_name: 'before' }, { dataset_name: 'during' }]);
@@ -139,7 +132,7 @@ it('a restart keeps projected events and projects the others', async () => {
 });
 
 it('the local cloud stops while a function is being retried', async () => {
-  const cloud = await startCloud({ databaseUrl: await createPostgresDatabase() });
+  const cloud = await startCloud();
   const kinesis = localKinesis(cloud.url);
   await cloud.database.query('DROP TABLE projection.records CASCADE');
   await put(kinesis, wireEvent());

@@ -7,7 +7,7 @@ import {
 } from '@aws-sdk/client-cognito-identity';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
-import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { startEmbeddedCloud } from '../fixtures/local/local-cloud.ts';
 import { POOL } from '../fixtures/sync/stream-events.ts';
 import { ownAddress } from '../fixtures/wire/own-address.ts';
 import { sendRaw } from '../fixtures/wire/raw-http.ts';
@@ -27,7 +27,7 @@ describe.skipIf(address === undefined)('a local cloud reachable from other machi
   let identities: CognitoIdentityClient;
 
   beforeAll(async () => {
-    cloud = await startCloud({ host: '0.0.0.0', credentials: DEVELOPER });
+    cloud = await startEmbeddedCloud({ host: '0.0.0.0', credentials: DEVELOPER });
     origin = `http://${address}:${new URL(cloud.url).port}`;
     identities = new CognitoIdentityClient({ region: 'us-east-1', endpoint: origin, credentials: DEVELOPER });
   });

@@ -4,21 +4,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { localKinesis } from '../fixtures/aws/kinesis.ts';
 import { readEvents } from '../fixtures/aws/read-stream.ts';
-import { createPostgresDatabase } from '../fixtures/database/databases.ts';
-import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { CLOUDS } from '../fixtures/local/local-cloud.ts';
 import { createSyncClient, type Identity, newIdentity, set, write } from '../fixtures/wire/sync-client.ts';
 
-describe.each([
-  { name: 'embedded', databaseUrl: async () => undefined },
-  { name: 'PostgreSQL', databaseUrl: createPostgresDatabase },
-])('an update too large for the stream, $name', ({ databaseUrl }) => {
+describe.each(CLOUDS)('an update too large for the stream, $name', ({ open }) => {
   let cloud: LocalCloud;
   let client: CognitoSyncClient;
   let kinesis: KinesisClient;
 
   beforeAll(async () => {
-    const url = await databaseUrl();
-    cloud = await startCloud(url === undefined ? {} : { databaseUrl: url });
+    cloud = await open();
     client = createSyncClient(cloud.url);
     kinesis = localKinesis(cloud.url);
   });

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
 import { migrate } from '../../lib/database/schema/migrate.ts';
 import { createEmptyPostgresDatabase } from '../fixtures/database/databases.ts';
-import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { startCloud, startEmbeddedCloud } from '../fixtures/local/local-cloud.ts';
 import { startProcess } from '../fixtures/local/npm-start.ts';
 import { operate, operateProcess } from '../fixtures/local/operator.ts';
 
@@ -86,7 +86,7 @@ describe('a command on the embedded database', () => {
   });
 
   it('runs in the next cloud, which replaces the socket of the killed one', async () => {
-    const cloud = await startCloud({ dataDir });
+    const cloud = await startEmbeddedCloud({ dataDir });
     try {
       expect(await run('indexes')).toMatchObject({ code: 0, stdout: expect.stringMatching(ABSENT) });
     } finally {

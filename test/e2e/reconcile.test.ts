@@ -13,24 +13,19 @@ import { createForgetStore } from '../../lib/backfill/store/forget-store.ts';
 import { createReconcileStore } from '../../lib/backfill/store/reconcile-store.ts';
 import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
 import { createQueryStore } from '../../lib/projection/store/query-store.ts';
-import { createPostgresDatabase } from '../fixtures/database/databases.ts';
-import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { CLOUDS } from '../fixtures/local/local-cloud.ts';
 import { type Identity, list, newIdentity, remove, set, write } from '../fixtures/wire/sync-client.ts';
 
 const MANY = 600;
 const keys = (prefix: string) => Array.from({ length: MANY }, (_, index) => `${prefix}${index}`);
 
-describe.each([
-  { name: 'embedded', databaseUrl: async () => undefined },
-  { name: 'PostgreSQL', databaseUrl: createPostgresDatabase },
-])('a pool that did not stream for a while, $name', ({ databaseUrl }) => {
+describe.each(CLOUDS)('a pool that did not stream for a while, $name', ({ open }) => {
   let cloud: LocalCloud;
   let client: CognitoSync;
   let identity: Identity;
 
   beforeAll(async () => {
-    const url = await databaseUrl();
-    cloud = await startCloud(url === undefined ? {} : { databaseUrl: url });
+    cloud = await open();
     client = createCognitoSyncClient({
       region: 'us-east-1',
       endpoint: cloud.url,
@@ -130,7 +125,7 @@ describe.each([
       skipped: 0,
       isStreaming: true,
     });
-    expect(outcome.gapsMended).toBeGreaterThan(0);
+    expect(outcome.gapsRepaired).toBeGreaterThan(0);
     expect(await live()).toEqual(await served());
     expect((await live()).size).toBe(3 + MANY);
     const { rows } = await cloud.database.query(

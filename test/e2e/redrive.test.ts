@@ -13,7 +13,7 @@ import { projectBatch } from '../../lib/projection/project-batch.ts';
 import { createQueryStore } from '../../lib/projection/store/query-store.ts';
 import { localKinesis, put } from '../fixtures/aws/kinesis.ts';
 import { createPostgresDatabase } from '../fixtures/database/databases.ts';
-import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { startEmbeddedCloud } from '../fixtures/local/local-cloud.ts';
 import { operate } from '../fixtures/local/operator.ts';
 import { deliver, readDeliveries, toBytes, wireEvent, wireRecord } from '../fixtures/sync/stream-events.ts';
 
@@ -21,7 +21,7 @@ let dataDir: string;
 let cloud: LocalCloud;
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'redrive-'));
-  cloud = await startCloud({ dataDir });
+  cloud = await startEmbeddedCloud({ dataDir });
 });
 afterAll(async () => {
   await cloud.close();

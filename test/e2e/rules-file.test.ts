@@ -5,7 +5,6 @@ import { CognitoSyncServiceException } from '@aws-sdk/client-cognito-sync';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { SetupError } from '../../lib/common/errors.ts';
-import { createPostgresDatabase } from '../fixtures/database/databases.ts';
 import { identityClient } from '../fixtures/identity/identity-credentials.ts';
 import { startCloud } from '../fixtures/local/local-cloud.ts';
 import { startProcess } from '../fixtures/local/npm-start.ts';
@@ -74,8 +73,7 @@ describe('a local cloud with its own rules file', () => {
     ['an option is misspelt', rulesOfSize(1).replace('maxBytes', 'maxByte'), 'did you mean maxBytes?'],
   ])('fails to start, with one line, if %s', async (_, code, reason) => {
     if (code !== undefined) await folder.write('rules.ts', code);
-    const databaseUrl = await createPostgresDatabase();
-    const starting = startCloud({ rulesFile: folder.rulesFile, databaseUrl });
+    const starting = startCloud({ rulesFile: folder.rulesFile });
     const thrown = await starting.catch((error: unknown) => error);
     expect(thrown).toBeInstanceOf(SetupError);
     const { message } = thrown as SetupError;

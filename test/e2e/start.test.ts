@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readLocalConfig } from '../../infra/local/local-config.ts';
 import { SetupError } from '../../lib/common/errors.ts';
 import { createPostgresDatabase } from '../fixtures/database/databases.ts';
-import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { startCloud, startEmbeddedCloud } from '../fixtures/local/local-cloud.ts';
 import { runStart, type StartedProcess, startFirst } from '../fixtures/local/npm-start.ts';
 
 const STOP_WITHIN_MS = 2_000;
@@ -73,7 +73,7 @@ describe('npm start', () => {
     clearTimeout(slow);
     const { url, sqlUrl } = started;
     const [port, sqlPort] = [new URL(url).port, new URL(sqlUrl).port];
-    const next = await startCloud({ dataDir, port: Number(port), sqlPort: Number(sqlPort) });
+    const next = await startEmbeddedCloud({ dataDir, port: Number(port), sqlPort: Number(sqlPort) });
     await next.close();
     expect({ url: next.url, sqlUrl: next.sqlUrl }).toEqual({ url, sqlUrl });
   });
@@ -83,7 +83,8 @@ describe('npm start', () => {
 async function startErrorOf(env: Record<string, string>): Promise<string> {
   const given = { DATA_DIR: join(directory, 'refused'), PORT: '0', PG_PORT: '0', ...env };
   try {
-    const cloud = await startCloud(readLocalConfig(given));
+    const start = env.DATABASE_URL === undefined ? startEmbeddedCloud : startCloud;
+    const cloud = await start(readLocalConfig(given));
     await cloud.close();
   } catch (error) {
     if (error instanceof SetupError) return error.message;

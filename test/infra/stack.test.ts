@@ -303,7 +303,7 @@ describe('the functions', () => {
       BULK_PUBLISH_POLICY: 'every 7 days',
       STREAM_NAME: { Ref: 'CognitoStream' },
       PARALLELIZATION_FACTOR: '1',
-      FAILURES: { 'Fn::Sub': `s3://\${FailuresBucket}/aws/lambda/` },
+      FAILURE_DESTINATION: { 'Fn::Sub': `s3://\${FailuresBucket}/aws/lambda/` },
     });
     expect(environmentOf(full, 'project-stream')).toMatchObject({
       PAYLOAD_REGIONS: 'us-east-1,us-west-2',

@@ -1,14 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { describe, expect, it } from 'vitest';
 import { API_OPERATIONS } from '../../lib/wire/api-model.ts';
-import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { openSharedCloud } from '../fixtures/wire/shared-cloud.ts';
 import { askSigned } from '../fixtures/wire/signing.ts';
 
-let cloud: LocalCloud;
-beforeAll(async () => {
-  cloud = await startCloud();
-});
-afterAll(() => cloud.close());
+const { cloud } = await openSharedCloud();
 
 describe('the operations of the SDK', () => {
   it.each(API_OPERATIONS.map((operation) => [operation.name, operation] as const))(

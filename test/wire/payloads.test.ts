@@ -1,16 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { describe, expect, it } from 'vitest';
 import { createPayloadLinks } from '../../lib/sync/payload-links.ts';
-import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { openSharedCloud } from '../fixtures/wire/shared-cloud.ts';
 
-let cloud: LocalCloud;
-beforeAll(async () => {
-  cloud = await startCloud();
-});
-afterAll(() => cloud.close());
+const { cloud } = await openSharedCloud();
 
 describe('the payload of an offloaded event', () => {
   const BODY = '[{"key":"é","value":"\\u0001"}]';

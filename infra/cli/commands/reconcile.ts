@@ -108,7 +108,7 @@ function describe(
   named: Skipped,
   after: number | null,
 ): string[] {
-  const { compared, total, repaired, skipped, leftOut, gapsMended, isStreaming, startedAt } = outcome;
+  const { compared, total, repaired, skipped, leftOut, gapsRepaired, isStreaming, startedAt } = outcome;
   if (startedAt === null) return [];
   return [
     `${identityPoolId}: ${compared} of ${count(total, 'dataset')} compared, ${repaired} repaired`,
@@ -117,7 +117,7 @@ function describe(
     ),
     ...(skipped > named.length ? [`  and ${skipped - named.length} more skipped`] : []),
     ...(leftOut > 0 ? [`  ${count(leftOut, 'record')} left out: not storable as SQL text`] : []),
-    ...(gapsMended > 0 ? [`  ${count(gapsMended, 'gap')} repaired`] : []),
+    ...(gapsRepaired > 0 ? [`  ${count(gapsRepaired, 'gap')} repaired`] : []),
     ...(isStreaming ? [] : ['  The pool does not stream: changes from now on will be missing again.']),
     ...(after === null ? [] : [`  ${describePublishNeeded(identityPoolId, after)}`]),
   ];

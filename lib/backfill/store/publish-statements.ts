@@ -58,7 +58,7 @@ export const READ_OPEN_GAPS = `
 SELECT identity_pool_id, since_ms, cause, until_ms, mended_ms FROM projection.gaps WHERE until_ms IS NULL`;
 
 export const COUNT_UNREPAIRED = `
-SELECT count(*) AS unmended FROM projection.gaps WHERE mended_ms IS NULL`;
+SELECT count(*) AS unrepaired FROM projection.gaps WHERE mended_ms IS NULL`;
 
 export const OPEN_GAP = `
 INSERT INTO projection.gaps (identity_pool_id, since_ms, cause, until_ms)

@@ -95,8 +95,8 @@ function createGapStore(
     },
 
     async countUnrepairedGaps() {
-      const { rows } = await database.query<{ unmended: number }>(COUNT_UNREPAIRED);
-      return rows[0]?.unmended ?? 0;
+      const { rows } = await database.query<{ unrepaired: number }>(COUNT_UNREPAIRED);
+      return rows[0]?.unrepaired ?? 0;
     },
 
     async openGap({ identityPoolId, since, cause, until }) {

@@ -1,31 +1,32 @@
-/** Items that are read at once. */
+/** Items per read of the list. */
 const STEP = 100;
 
 interface Pending<Item> {
-  /** At most `limit` items in an order of their own, from after the one given. */
+  /** Lists at most `limit` items that follow `after`, in the list's own order; null lists from the start. */
   list: (after: Item | null, limit: number) => Promise<Item[]>;
-  /** Returns whether nothing is left to do for the item. */
+  /** Works on one item. Returns whether its work is complete. */
   finish: (item: Item) => Promise<boolean>;
-  /** Receives each item that failed; the next run tries it again. */
+  /** Receives each item that failed. The next run retries it. */
   onFailure: (item: Item, error: unknown) => void;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
 interface PendingOutcome<Item> {
-  /** Items that were tried. */
+  /** Number of items that were tried. */
   pending: number;
+  /** Number of items whose work is complete. */
   ended: number;
   failed: number;
-  /** The item after which the time ended; null if all were tried. */
+  /** The last item that was tried when the time ran out; null if all were tried. */
   last: Item | null;
 }
 
 /**
- * Tries all pending items in their order, as long as the time allows.
+ * Works on all pending items in their order until the time runs out.
  *
- * @param after where the run before this one ended, so that every item is reached
- * @param timeBudgetMs after this long no further item is begun; one always is
+ * @param after `last` of the previous run, so that every item is reached in time
+ * @param timeBudgetMs starts no further item after this long; the first item is always tried
  */
 export async function finishPending<Item>(
   { list, finish, onFailure, now }: Pending<Item>,

@@ -107,7 +107,7 @@ describe('reconcile', () => {
       total: 2,
       skipped: 0,
       leftOut: 0,
-      gapsMended: 0,
+      gapsRepaired: 0,
       isStreaming: true,
     });
     expect(await everything()).toEqual(before);
@@ -442,11 +442,11 @@ describe('reconcile', () => {
       await run({}, { api: failing(identity(0), 1, new SyncClientError('credentials', 'x')) }),
     ).toMatchObject({
       end: 'credentials',
-      gapsMended: 0,
+      gapsRepaired: 0,
     });
     clock += 10;
     const repairedAt = clock + 200;
-    expect(await run()).toMatchObject({ end: 'finished', gapsMended: 2 });
+    expect(await run()).toMatchObject({ end: 'finished', gapsRepaired: 2 });
     const { rows } = await database.query<Record<string, unknown>>(
       'SELECT identity_pool_id, since_ms, mended_ms FROM projection.gaps WHERE mended_ms IS NOT NULL ORDER BY 2',
     );
@@ -454,7 +454,7 @@ describe('reconcile', () => {
       { identity_pool_id: POOL, since_ms: 1, mended_ms: repairedAt },
       { identity_pool_id: POOL, since_ms: 2, mended_ms: repairedAt },
     ]);
-    expect(await run()).toMatchObject({ gapsMended: 1 });
+    expect(await run()).toMatchObject({ gapsRepaired: 1 });
   });
 
   it('covers more identities than one page', async () => {

@@ -7,7 +7,7 @@ import type { Gap, PublishRun, SeenStreaming } from '../../../lib/backfill/publi
 import type { PublishStore } from '../../../lib/backfill/publish-store.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
 import {
-  readFailures,
+  readFailureDestination,
   readIdentityPoolIds,
   readPublishPolicy,
 } from '../../../lib/common/function-settings.ts';
@@ -193,12 +193,14 @@ describe('the settings of the function', () => {
   );
 
   it('name the failure destination', () => {
-    expect(readFailures({})).toBeNull();
-    expect(readFailures({ FAILURES: 's3://bucket' })).toBe('s3://bucket');
-    expect(readFailures({ FAILURES: 's3://bucket/aws/lambda/' })).toBe('s3://bucket/aws/lambda/');
-    expect(readFailures({ FAILURES: '/failures' })).toBe('/failures');
-    for (const FAILURES of ['s3://', 's3:bucket', 's3:///prefix']) {
-      expect(() => readFailures({ FAILURES })).toThrow(SetupError);
+    expect(readFailureDestination({})).toBeNull();
+    expect(readFailureDestination({ FAILURES: 's3://former' })).toBe('s3://former');
+    expect(readFailureDestination({ FAILURES: 's3://former', FAILURE_DESTINATION: 's3://bucket' })).toBe('s3://bucket');
+    expect(readFailureDestination({ FAILURE_DESTINATION: 's3://bucket' })).toBe('s3://bucket');
+    expect(readFailureDestination({ FAILURE_DESTINATION: 's3://bucket/aws/lambda/' })).toBe('s3://bucket/aws/lambda/');
+    expect(readFailureDestination({ FAILURE_DESTINATION: '/failures' })).toBe('/failures');
+    for (const FAILURE_DESTINATION of ['s3://', 's3:bucket', 's3:///prefix']) {
+      expect(() => readFailureDestination({ FAILURE_DESTINATION })).toThrow(SetupError);
     }
   });
 

@@ -61,7 +61,7 @@ export async function watchLast(
   if (!asJson) print(`${identityPoolId}: ${describeRun(run)}`);
 }
 
-/** @throws {SetupError} FAILURES is unset: failed batches would be mistaken for projected ones */
+/** @throws {SetupError} FAILURE_DESTINATION is unset: failed batches would be mistaken for projected ones */
 function toPollDeps(
   { database, now }: CommandDeps,
   { api, streams, failures, parallelizationFactor }: OperatedService,
@@ -69,7 +69,7 @@ function toPollDeps(
 ): PollDeps {
   if (failures === null) {
     throw new SetupError(
-      'FAILURES is not set; set it to the failure destination of the event source mapping, s3://bucket/prefix or a directory',
+      'FAILURE_DESTINATION is not set; set it to the failure destination of the event source mapping, s3://bucket/prefix or a directory',
     );
   }
   const redriven = createRedrivenObjects(database);
