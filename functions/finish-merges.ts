@@ -25,12 +25,13 @@ export interface FinishMergesFunctionDeps extends Omit<FinishMergesDeps, 'now' |
   timeBudgetMs?: number;
 }
 
-/** Upper bound for one merge, of an identity with the maximum number of datasets. */
+/** Time reserved for the last merge: the upper bound, for an identity with the maximum number of datasets. */
 const MERGE_MS = 30_000;
 
 /**
- * Merges the datasets of identities whose merges have not ended. If a merge fails, its ids (and nothing else) are logged
- * and the others still run; the run then fails as a whole. A run that ran out of time is continued by the next one.
+ * Merges the datasets of identities whose merges have not ended. If a merge fails, the handler logs the merge's ids and
+ * the error's name and code, but not the error's message. The other merges still run; then the run fails as a whole. If
+ * the time runs out, the next run continues.
  *
  * @returns a handler that rejects if any merge failed, so that monitoring notices; the next run retries those merges
  */
@@ -58,7 +59,7 @@ export function createFinishMerges({
         { after, timeBudgetMs: budget },
       );
       after = last;
-      if (ended > 0) logger.info('ended merges', { pending, ended });
+      if (ended > 0) logger.info('completed merges', { pending, ended });
       if (failed > 0) throw new Error(`${failed} of ${pending} merges failed; the next run retries them`);
       return { pending, ended, isCutShort: last !== null };
     });

@@ -24,16 +24,19 @@ export interface FinishPoolDeletionsFunctionDeps extends Omit<FinishPoolDeletion
   logger: Logger;
   /** Epoch milliseconds. */
   now?: () => number;
-  /** No further pool starts after this time. Default: the function's remaining time minus `DELETION_MS`. */
+  /**
+   * No deletion of a further pool starts after this time. Default: the function's remaining time minus `DELETION_MS`.
+   */
   timeBudgetMs?: number;
 }
 
-/** Usually longer than deleting the remaining data of a pool takes. The next run deletes what this one does not reach. */
+/** Time reserved for deleting one pool's remaining data; usually enough. The next run deletes the rest. */
 const DELETION_MS = 30_000;
 
 /**
- * Deletes the remaining data of deleted pools. If a pool fails, its id (and nothing else) is logged and the others are
- * still processed; the run then fails as a whole. A run that ran out of time is continued by the next one.
+ * Deletes the remaining data of deleted pools. If the deletion of a pool fails, the handler logs the pool's id and the
+ * error's name and code, but not the error's message. The other pools are still processed; then the run fails as a
+ * whole. If the time runs out, the next run continues.
  *
  * @returns a handler that rejects if any pool failed, so that monitoring notices; the next run retries those pools
  */
@@ -65,7 +68,7 @@ export function createFinishPoolDeletions({
         { after, timeBudgetMs: budget },
       );
       after = last;
-      if (ended > 0) logger.info('removed the last data of deleted pools', { deleted, ended });
+      if (ended > 0) logger.info('deleted all remaining data of deleted pools', { deleted, ended });
       if (failed > 0) {
         throw new Error(`${failed} of ${deleted} pool deletions failed; the next run retries them`);
       }

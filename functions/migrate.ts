@@ -24,12 +24,15 @@ export interface MigrateAnswer {
 export interface MigrateFunctionDeps {
   database: Database;
   address: DatabaseAddress;
-  /** ARNs of the IAM roles that may write rows to a DSQL cluster. Any other database address names its own user. */
+  /**
+   * ARNs of the IAM roles that may write rows to a DSQL cluster. Ignored for other databases, whose address has its own
+   * user.
+   */
   writers: readonly string[];
   logger: Logger;
 }
 
-/** Lambda's own maximum run time, because building an index on a large table is slow. */
+/** Lambda's maximum function timeout, because building an index on a large table is slow. */
 const STATEMENT_TIMEOUT_MS = 15 * 60 * 1000;
 
 /**

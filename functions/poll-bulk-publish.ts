@@ -37,12 +37,12 @@ export interface PollBulkPublishFunctionDeps extends Omit<PollDeps, 'now' | 'fir
   timeBudgetMs?: number;
 }
 
-/** Upper bound for a pool or stream that was started in time: a request that times out is tried three times. */
+/** Time reserved for the last pool or stream: a request that times out is tried three times. */
 const LAST_MS = 50_000;
 
 /**
- * Calls GetBulkPublishDetails for each pool and writes rows of `query.bulk_publishes` and `query.gaps`. If a pool cannot
- * be polled, the failure is logged once, until it changes, and the other pools are still polled.
+ * Calls GetBulkPublishDetails for each pool and writes rows of `query.bulk_publishes` and `query.gaps`. If a pool
+ * cannot be polled, the other pools are still polled. The failure is logged once, and again only if it changes.
  */
 export function createPollBulkPublish({
   report,
@@ -99,7 +99,7 @@ function createOutcomeLog(logger: Logger): (outcome: PollOutcome) => void {
     }
     failing = failingNow;
     if (notReached.length > 0 && !isShort) {
-      logger.warn('ran out of time before all pools were polled; the next poll starts with the others', {
+      logger.warn('ran out of time before all pools were polled; the next poll starts with the rest', {
         notReached,
       });
     }

@@ -31,7 +31,7 @@ interface ProjectStreamDeps {
   fetchPayload: FetchPayload;
   /** `ParallelizationFactor` of the event source mapping. If above 1, batches of one shard run concurrently. */
   parallelizationFactor: number;
-  /** Receives the counts of each batch, for the part of it that was projected. */
+  /** Receives the counts of each batch. They include only the projected part of the batch. */
   report: (batch: BatchReport) => void;
   logger: Logger;
   /** Epoch milliseconds. */
@@ -85,7 +85,7 @@ export function createProjectStream({
         logger.info('projected a batch', { ...outcome });
         reportBatch(outcome);
       } catch (error) {
-        // The write is sorted by key, so it is unknown which records were written. Lambda must retry all of them.
+        // Rows are written in key order, so it is unknown which records were written. Lambda must retry all of them.
         logger.error('could not write the batch; Lambda retries it', { error });
         reportBatch({ events: 0, records: 0, recordsChanged: 0, quarantined: 0 });
         return {
@@ -111,12 +111,12 @@ function untilFirstFailure<Read>(
 }
 
 /**
- * Age in milliseconds of the first record that was not projected. If all records were projected, the age that the last
- * one had at that moment.
+ * Age in milliseconds of the first record that was not projected. If all records were projected, the age of the last
+ * one. In both cases, the age at the time `now`.
  */
 function lagMs(records: readonly KinesisStreamRecord[], done: number, now: number): number {
   const record = records[done] ?? records.at(-1);
-  // Clocks differ, and some are rounded.
+  // Clocks differ and times are rounded, so the difference can be negative.
   return record ? Math.max(0, Math.round(now - record.kinesis.approximateArrivalTimestamp * 1000)) : 0;
 }
 

@@ -20,20 +20,22 @@ export interface RelayOutboxFunctionDeps {
   outbox: Outbox;
   publisher: EventPublisher;
   streaming: StreamingSwitch;
-  /** Stream for rows that were written when only one stream was supported. */
+  /** Stream of rows without a stream name, which were written when only one stream was supported. */
   streamName: string;
   logger: Logger;
   options?: Partial<RelayOptions>;
 }
 
-/** Upper bound for one batch: three attempts of a Kinesis request, and the SQL statements before and after it. */
+/**
+ * Time reserved for the last batch: three attempts of a Kinesis request, and the SQL statements before and after it.
+ */
 const BATCH_MS = 50_000;
 
 /**
  * Publishes outbox rows as events on their pools' streams until the function's time runs out. If a stream no longer
  * exists, streaming is disabled for its pools, with the reason, and a warning is logged once. The rows for that stream
- * remain and are retried without further log messages. Fails if nothing was published although rows are waiting for
- * another reason, so that a stalled outbox appears among the function's errors.
+ * remain and are retried without further log messages. The run fails if it published and parked nothing although other
+ * rows are waiting. A stalled outbox therefore appears among the function's errors.
  */
 export function createRelayOutbox({ logger, options, ...deps }: RelayOutboxFunctionDeps): RelayOutboxHandler {
   return middy<unknown, RelayOutcome>()
@@ -50,7 +52,7 @@ export function createRelayOutbox({ logger, options, ...deps }: RelayOutboxFunct
         throw new Error(`none of ${held} events could be published: ${refusals.join(', ')}`);
       } else if (held > 0)
         logger.warn('could not publish all events; the relay retries them', { ...outcome });
-      else if (published > 0) logger.info('published', { ...outcome });
+      else if (published > 0) logger.info('published events', { ...outcome });
       return outcome;
     });
 }

@@ -20,12 +20,12 @@ export interface RunBulkPublishFunctionDeps {
   options?: Partial<BulkPublishJobOptions>;
 }
 
-/** Upper bound for one step. */
+/** Time reserved for the last step: the upper bound. */
 const STEP_MS = 10_000;
 
 /**
- * Continues the bulk publishes in progress: writes an event for each of their datasets to the outbox, as fast as the
- * relay keeps up and until the function's time runs out. Logs each bulk publish that ended.
+ * Continues the bulk publishes in progress: writes an event for each of their datasets to the outbox, no faster than
+ * the relay publishes them, until the function's time runs out. Logs each bulk publish that ended.
  */
 export function createRunBulkPublish({
   logger,

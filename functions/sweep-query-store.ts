@@ -26,12 +26,12 @@ export interface SweepQueryStoreFunctionDeps {
   timeBudgetMs?: number;
 }
 
-/** Upper bound for the last step. */
+/** Time reserved for the last step: the upper bound. */
 const STEP_MS = 10_000;
 
 /**
- * Deletes rows of the query store that have expired: quarantine, tombstones, values covered by removals, and notes. Each
- * run continues where the previous one ended.
+ * Deletes expired data of the query store: quarantined deliveries, tombstones, values covered by removals, and rows
+ * about past removals, redrives, gaps and bulk publishes. Each run continues where the previous one ended.
  *
  * @returns a handler that rejects if a step failed; the next run repeats that step
  */

@@ -19,7 +19,9 @@ interface SyncTriggerDeps {
   logger: Logger;
 }
 
-/** Decisions per log line. One call can have 1,024 keys of 1,024 characters each refused, too much for one line. */
+/**
+ * Maximum decisions in a log line. In one call, 1,024 keys of 1,024 characters can be refused, too many for one line.
+ */
 const MAX_LOGGED = 50;
 
 /**

@@ -8,7 +8,7 @@ interface GetOptions {
   /** Must be an `https.Agent` for an https URL. */
   agent: HttpAgent;
   maxBytes: number;
-  /** For the whole request: name resolution, connection, headers and body. */
+  /** Time limit of the whole request: name resolution, connection, headers and body. */
   timeoutMs: number;
 }
 
@@ -55,7 +55,7 @@ function checkHead({ statusCode = 0, headers }: IncomingMessage, host: string): 
   if (statusCode >= 500 || TIMEOUT_OR_THROTTLING.has(statusCode)) throw new PayloadUnavailableError(answer);
   if (GONE.has(statusCode)) {
     throw new PayloadRefusedError(
-      `${answer}: the link has expired or the object is gone; repair the dataset from ListRecords`,
+      `${answer}: the link has expired or the object is gone; run \`reconcile\` for the pool`,
     );
   }
   if (statusCode >= 300 && statusCode < 400) {

@@ -5,7 +5,10 @@ import type { EventPublisher, PublishEntry, PublishOutcome } from '../sync/ports
 const MAX_RECORDS = 500;
 const MAX_BYTES = 5 * 1024 * 1024;
 
-/** Errors of the request itself, which are permanent. Others depend on the stream, key, permissions or network. */
+/**
+ * Errors of the request itself, which are permanent. All other errors depend on the stream, key, permissions or
+ * network.
+ */
 const WRONG_REQUEST = new Set(['InvalidArgumentException', 'SerializationException', 'ValidationException']);
 
 /** Kinesis also returns this error while the stream is being created. */

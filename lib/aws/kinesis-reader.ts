@@ -104,8 +104,8 @@ export function createKinesisReader(client: KinesisClient): KinesisReader {
 
     async getRecords(iterator, limit) {
       const command = new GetRecordsCommand({ ShardIterator: iterator, Limit: limit });
-      // Kinesis reports an iterator from the future (the clock was set back) or from an emulator without its data as an
-      // invalid argument. As with an expired iterator, it is enough to open another one.
+      // Kinesis reports an invalid argument if the iterator is from the future (the clock was set back), or if an
+      // emulator lost its data. As with an expired iterator, it is enough to open another one.
       const answer = await translate(client.send(command), 'iterator-expired');
       const { Records = [], NextShardIterator, MillisBehindLatest = 0 } = answer;
       return {

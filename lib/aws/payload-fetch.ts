@@ -21,14 +21,15 @@ interface PayloadFetchOptions {
   random?: () => number;
   lookup?: LookupAll;
   maxBytes?: number;
-  /** For one attempt, from name resolution to the last byte. */
+  /** Time limit of one attempt, from name resolution to the last byte. */
   timeoutMs?: number;
   attempts?: number;
 }
 
 /**
- * A dataset holds 1 MB, and one byte takes at most six in JSON (`\u0001`); the rest is for the other members. Parsing a
- * hostile payload of this size takes 300 MB, for which a function with 1 GB has room once.
+ * Maximum size of a payload. A dataset holds 1 MB, and one byte takes at most six in JSON (`\u0001`); the rest is for
+ * the other members. Parsing a hostile payload of this size takes 300 MB of memory. A function with 1 GB can parse one
+ * at a time.
  */
 const MAX_BYTES = 8 * 1024 * 1024;
 const TIMEOUT_MS = 5_000;
@@ -41,7 +42,8 @@ const AGENT_OPTIONS = { keepAlive: true, timeout: 10_000 };
 
 /**
  * Creates a function that fetches the payloads of offloaded events. It connects only to S3 in the policy's regions and to
- * our own origin, regardless of the URL and the DNS. Transient failures are retried a few times after short pauses.
+ * our own origin, regardless of the URL and of DNS responses. Transient failures are retried a few times after short
+ * pauses.
  */
 export function createPayloadFetch({
   policy,
@@ -83,6 +85,6 @@ function hasExpired(url: URL, now: number): boolean {
 /** Makes the failure permanent. Otherwise, a link that no server answers any more would block its shard for days. */
 function expired({ message }: PayloadUnavailableError): PayloadRefusedError {
   return new PayloadRefusedError(
-    `${message}, and the link has expired or has no expiry time; repair the dataset from ListRecords`,
+    `${message}, and the link has expired or has no expiry time; run \`reconcile\` for the pool`,
   );
 }

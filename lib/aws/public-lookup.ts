@@ -34,7 +34,7 @@ export function createPublicLookup(lookup: LookupAll = resolveAll): LookupFuncti
   };
 }
 
-/** Checks the IPv4 address of an IPv4-mapped IPv6 address (`::ffff:10.0.0.1`). */
+/** Whether an address is public. For an IPv4-mapped IPv6 address (`::ffff:10.0.0.1`), the IPv4 address decides. */
 function isPublic(address: string): boolean {
   return ipaddr.isValid(address) && ipaddr.process(address).range() === 'unicast';
 }

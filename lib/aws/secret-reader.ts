@@ -9,8 +9,8 @@ const REQUEST_TIMEOUT_MS = 5_000;
 
 /**
  * Creates a function that reads a secret's current text from Secrets Manager. The region is that of the secret's ARN.
- * For a secret name, it comes from the same sources as for AWS's own tools, as do the credentials in either case. The
- * SDK's own retries (three attempts) remain enabled.
+ * For a secret name, the region comes from the same sources as for AWS's own tools. The credentials always come from
+ * those sources. The SDK's own retries (three attempts) remain enabled.
  *
  * @returns a function that rejects with a `SetupError` that names the secret and the reason
  */

@@ -9,7 +9,10 @@ import {
 } from '@aws-sdk/client-sns';
 import { type PushChannel, PushError } from '../sync/ports/push.ts';
 
-/** SNS disables the endpoint of a device that the platform no longer knows. Registering it again must enable it. */
+/**
+ * SNS disables the endpoint of a device that the platform no longer knows. Registering the device again must enable the
+ * endpoint.
+ */
 const ENABLED = { Enabled: 'true' };
 
 /**
@@ -64,8 +67,8 @@ async function createEndpoint(client: SNSClient, applicationArn: string, token: 
 }
 
 /**
- * Returns the ARN of the existing endpoint. SNS reports it only in the error message. Source: Amazon SNS developer guide,
- * "Creating platform endpoints", sample code.
+ * Returns the ARN of the endpoint that the token already has; undefined for any other error. SNS reports the ARN only
+ * in the error message. Source: Amazon SNS developer guide, "Creating platform endpoints", sample code.
  */
 function existingEndpoint(error: unknown): string | undefined {
   if (!(error instanceof InvalidParameterException)) return undefined;

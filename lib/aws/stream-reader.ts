@@ -13,9 +13,9 @@ interface StreamReaderDeps {
   pause: () => Promise<void>;
 }
 
-/** A response can have 10 MB, but a shard serves only 2 MB per second to all readers. */
+/** Maximum records per read. A response can have 10 MB, but a shard serves only 2 MB per second to all readers. */
 const RECORDS_PER_READ = 100;
-/** Kinesis returns many empty responses for a long period without records. */
+/** Maximum reads of a shard per poll. Kinesis returns many empty responses for a long period without records. */
 const MAX_READS = 100;
 
 /** Pause between reads of one shard, to leave read capacity for the stream handler. */
@@ -63,13 +63,16 @@ async function openAfter(
     const after = { type: 'AFTER_SEQUENCE_NUMBER', sequenceNumber } as const;
     return await reader.openIterator(streamName, shardId, after);
   } catch (error) {
-    // The position belongs to a deleted stream of this name. No record of the current stream is projected.
+    // The position belongs to a deleted stream of this name. No record of the current stream is projected yet.
     if (!(error instanceof KinesisReaderError) || error.condition !== 'position-invalid') throw error;
     return reader.openIterator(streamName, shardId, oldest);
   }
 }
 
-/** Reads until a response has records that count, or the tip or end of the shard is reached. */
+/**
+ * Reads until a response has a record that arrived at or after `notBefore`, until the tip or end of the shard, or up to
+ * `MAX_READS` times.
+ */
 async function readBacklogFrom(
   opened: string,
   notBefore: number | null,

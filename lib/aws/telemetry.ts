@@ -32,9 +32,7 @@ export function createReporter(functionName: string): (batch: BatchReport) => vo
   };
 }
 
-/**
- * Writes the decisions of sync rules as CloudWatch metrics: the number for each rule, by its position, and each action.
- */
+/** Writes the decisions of sync rules as CloudWatch metrics: one count for each combination of rule and action. */
 export function createDecisionReporter(functionName: string): (decisions: readonly RuleDecision[]) => void {
   const metrics = openMetrics(functionName);
   return (decisions) => {
@@ -52,8 +50,8 @@ export function createDecisionReporter(functionName: string): (decisions: readon
 }
 
 /**
- * Writes the findings of polls as CloudWatch metrics. Metrics with a current number are written at every poll, for
- * alarms.
+ * Writes the findings of polls as CloudWatch metrics. Metrics that show a current state are written at every poll, so
+ * that alarms can use them.
  */
 export function createPublishReporter(functionName: string): (outcome: PollOutcome) => void {
   const metrics = openMetrics(functionName);

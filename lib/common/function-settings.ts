@@ -7,8 +7,8 @@ export interface PayloadPolicy {
   /** Regions whose S3 endpoints are allowed, such as `us-east-1`. */
   regions: readonly string[];
   /**
-   * An additional origin in the form of `URL.origin`, such as `http://127.0.0.1:4580`: the local cloud's own objects.
-   * Null if no origin is added.
+   * An additional origin in the form of `URL.origin`, such as `http://127.0.0.1:4580`: the origin of the local cloud's
+   * own objects. Null if no origin is added.
    */
   ownOrigin: string | null;
 }
@@ -96,10 +96,10 @@ export function readIdentityPoolIds({
 
 /**
  * Reads FAILURE_DESTINATION, the failure destination of the event source mapping: `s3://bucket/prefix`, or a directory.
- * Its former name, FAILURES, is read if the new one is not set.
+ * If FAILURE_DESTINATION is not set, reads its former name, FAILURES.
  *
  * @returns the S3 address, the directory's absolute path, or null if neither is set
- * @throws {SetupError} it is an S3 address without a bucket
+ * @throws {SetupError} the value is an S3 address without a bucket
  */
 export function readFailureDestination({ FAILURE_DESTINATION, FAILURES }: Environment): string | null {
   const value = FAILURE_DESTINATION || FAILURES;

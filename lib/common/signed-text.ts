@@ -1,6 +1,6 @@
 import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
 
-// Longer than any text that we sign, so that a caller cannot make us hash a long one.
+// Longer than any text that we sign. The limit prevents callers from making us hash long texts.
 const MAX_LENGTH = 2_048;
 
 /**
@@ -8,10 +8,11 @@ const MAX_LENGTH = 2_048;
  * The signature also covers a purpose and the subject of the text (`about`), which are not part of the text.
  */
 export function createSigner(key: Buffer) {
-  // Create the key object once. From bytes, it would be created for every signature, which takes longer than signing.
+  // Create the key object once. With a key in bytes, Node would create one for every signature, which takes longer than
+  // signing.
   const secret = createSecretKey(key);
 
-  /** Signs a content that is stored separately. @returns only the signature */
+  /** Signs content that is stored separately. @returns only the signature */
   function signatureOf(content: string, about: readonly string[]): string {
     return createHmac('sha256', secret)
       .update(JSON.stringify([content, ...about]))

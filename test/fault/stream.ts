@@ -96,7 +96,7 @@ function placeEvent(wire: Wire, planned: PlannedEvent | undefined, objects: Obje
       forbidden:
         /^offloaded-payload: 127\.0\.0\.1 answered 403: the link has expired or the object is gone; /,
       expired:
-        /^offloaded-payload: .*, and the link has expired or has no expiry time; repair the dataset from ListRecords$/,
+        /^offloaded-payload: .*, and the link has expired or has no expiry time; run `reconcile` for the pool$/,
     }[offloaded.end],
   };
 }

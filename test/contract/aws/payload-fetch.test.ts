@@ -14,7 +14,7 @@ import { NEW_YEAR } from '../../fixtures/sync/stream-events.ts';
 const SECRET = 'X-Amz-Date=20260101T000000Z&X-Amz-Expires=900&X-Amz-Signature=5ec2e7';
 const PATH = `/payloads/secret-object?${SECRET}`;
 const EXPIRY = NEW_YEAR + 900_000;
-const REPAIR = 'repair the dataset from ListRecords';
+const REPAIR = 'run `reconcile` for the pool';
 
 type Options = Partial<Parameters<typeof createPayloadFetch>[0]>;
 
