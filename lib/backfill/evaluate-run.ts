@@ -18,7 +18,7 @@ export interface ShardView {
 
 /** The state of the stream, and the counts of events that did not reach the query store. */
 export interface Evidence {
-  /** Null if all shards were already past the run and were not read again. */
+  /** Null if an earlier poll saw all shards projected past the run; they are not read again. */
   shards: readonly ShardView[] | null;
   /** Quarantined events that arrived during the run. */
   quarantined: number;
@@ -29,7 +29,7 @@ export interface Evidence {
 /** Clocks differ and services round. Records this close to a boundary may be on either side of it. */
 const CLOCK_MARGIN_MS = 1_000;
 
-/** Whether all shards were seen projected past the end of the run. That is final. */
+/** Whether all shards were seen projected past the end of the run. This cannot change later. */
 export function hasPassedShards({ shards }: OpenRun): boolean {
   return shards.kind === 'passed';
 }

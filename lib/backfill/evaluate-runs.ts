@@ -83,7 +83,7 @@ interface Kept {
   since: number;
 }
 
-/** Called after the shards were read, so that a stream recreated in the meantime is detected. */
+/** Must run after the shards are read, so that a stream recreated in the meantime is detected. */
 async function readKept(
   { streams }: EvaluateDeps,
   streamName: string,
@@ -97,7 +97,10 @@ async function readKept(
   return { createdAt, since: now - (isOld ? await streams.readRetentionMs(streamName) : MIN_RETENTION_MS) };
 }
 
-/** Whether the run started before the oldest record that the stream keeps, and a shard is not projected past its end. */
+/**
+ * Whether records of the run may be lost: the run started before the oldest record that the stream keeps, and a shard
+ * is not projected past the end of the run.
+ */
 function mayBeLost(run: OpenRun, shards: readonly ShardView[], { createdAt, since }: Kept): boolean {
   if (hasPassedShards(run)) return false;
   const { from, to } = arrivalPeriod(run);

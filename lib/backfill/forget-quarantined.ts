@@ -6,7 +6,7 @@ import type { IdentityAddress } from './forget-store.ts';
 /** How a quarantined delivery relates to an identity. */
 export interface QuarantinedTrace {
   belongsToIdentity: boolean;
-  /** Id of the payload in which the self-hosted service keeps the event's records; null if not offloaded to it. */
+  /** Id of the payload in which the self-hosted service keeps the event's records; null if it keeps none. */
   payloadId: string | null;
 }
 

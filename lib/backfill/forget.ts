@@ -38,14 +38,16 @@ export interface ForgetReceipt extends IdentityAddress {
   /** Why `holdsStill` is unknown. */
   notKnown: string | null;
   /**
-   * Until this time the stream may hold events of the person, which restore rows when projected. Erase again after it.
+   * Until this time the stream may hold events of the person, and projecting them restores rows. Erase again after this
+   * time.
    */
   repeatAfter: number;
 }
 
 /**
  * Erases one identity from the query store: datasets, records and tombstones, quarantined deliveries, and the offloaded
- * records that those refer to. The service's own data, including its outbox, remains. Can be repeated at any time.
+ * records that these deliveries refer to. The service's own data, including its outbox, remains. Can be repeated at any
+ * time.
  *
  * @param identity `retentionMs`: the retention period of the stream; default seven days
  * @throws {DatabaseError} part of the data may be erased; call it again

@@ -10,14 +10,15 @@ export interface PollDeps extends Omit<EvaluateDeps, 'store'> {
   policy: PublishPolicy;
   /** Null to poll all pools of the service. */
   identityPoolIds: readonly string[] | null;
-  /** The stream that is projected into the query store; null if every stream is. */
+  /** The stream that is projected into the query store; null if every stream is projected. */
   streamName: string | null;
   /** Whether to record streaming settings and gaps. A one-off poll does not: it may not know the projected stream. */
   keepsStreaming: boolean;
   /** Pools to poll first: those that the last poll did not reach. The others follow, least recently polled first. */
   first?: readonly string[];
   /**
-   * No further stream is read after this time; no further pool is polled after a part of it. The first pool always is.
+   * After this time, the poll reads no further stream. After part of this time, it starts no further pool. The first
+   * pool is always polled.
    */
   timeBudgetMs: number;
 }
@@ -45,7 +46,7 @@ export interface PollOutcome {
   failures: PoolFailure[];
   /** Each transition is reported by one poll only. */
   transitions: Transition[];
-  /** The result of each bulk publish that the policy required. */
+  /** The service's response to each bulk publish that the policy required. */
   started: { identityPoolId: string; answer: PublishStart }[];
   /** Gaps that this poll found. */
   gaps: Pick<Gap, 'identityPoolId' | 'since' | 'cause'>[];

@@ -12,7 +12,7 @@ const KEEP_SEEN_MS = 60_000;
 /**
  * Reads a pool's streaming settings and the status of its last bulk publish from the service and saves both. Starts a
  * bulk publish if the policy requires one. Adds the results to `findings`. If the pool uses a stream that is not
- * projected, only its streaming settings are saved, because it may have used the projected stream before.
+ * projected, only the pool's streaming settings are saved, because the pool may have used the projected stream before.
  *
  * @throws {SyncClientError} the service did not respond, or rejected a request
  */

@@ -13,7 +13,7 @@ export interface PacedCallsOptions {
 /** Runs one call when the rate allows it. */
 export type PacedCalls = <Answer>(call: () => Promise<Answer>) => Promise<Answer>;
 
-/** About a minute in total, which is longer than Amazon throttles a client that has slowed down. */
+/** Pauses before the retries. They total about a minute. If a client slows down, Amazon stops throttling it sooner. */
 const PAUSES_MS = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000];
 
 /**

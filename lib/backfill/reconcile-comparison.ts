@@ -5,7 +5,7 @@ import { canBeStored, findUnlisted, isRemoved, repairOf } from './reconcile-data
 import type { KnownDataset, ReconcileStore } from './reconcile-store.ts';
 import { type RemoteDataset, type SyncClient, SyncClientError } from './sync-client.ts';
 
-/** A dataset that still changes at this many listings is skipped. */
+/** Maximum listings of one dataset. If the dataset changes between all of them, it is skipped. */
 const LISTINGS = 5;
 
 /** Why a dataset is skipped: the service rejects its name, it kept changing, or the database rejected a value. */
@@ -46,7 +46,7 @@ export async function compareDataset(
     return { result: recordsChanged > 0 || change.removal !== null ? 'repaired' : 'same', leftOut };
   } catch (error) {
     if (error instanceof ValueRefusedError) return { result: 'value-refused', leftOut: 0 };
-    // For example the name of a merged copy, which can be longer than the API accepts.
+    // The API can reject the dataset's name: that of a merged copy can be longer than the API accepts.
     if (error instanceof SyncClientError && error.condition === 'refused')
       return { result: 'refused', leftOut: 0 };
     throw error;

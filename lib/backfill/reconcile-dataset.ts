@@ -44,7 +44,10 @@ export function isRemoved(known: KnownDataset): boolean {
   return known.removal !== null && compareVersions(known.removal, newestOf(known)) >= 0;
 }
 
-/** Whether SQL text can store the record. A device may write text that it cannot; such an event is quarantined. */
+/**
+ * Whether SQL text can store the record. A device may write text that SQL cannot store; the projection quarantines such
+ * an event.
+ */
 export function canBeStored({ key, value }: RemoteRecord): boolean {
   return isStorable(key) && isStorable(value ?? '');
 }
@@ -73,8 +76,9 @@ function isNewerThan(known: KnownDataset | null): (record: RemoteRecord) => bool
 }
 
 /**
- * The service does not report when the record was removed, and a guessed date could cover a later write of the key. The
- * stored date with a higher count is just above the stored version, and below any later write, which has a newer date.
+ * Builds a tombstone. The service does not report when the record was removed, and a guessed date could cover a later
+ * write of the key. The tombstone has the stored date and a higher count. It is therefore newer than the stored
+ * version, but older than any later write, which has a newer date.
  */
 function tombstoneOf({ key, version }: KnownRecord, listed: RemoteDataset): StreamRecord {
   return {

@@ -37,7 +37,10 @@ export interface ReconcileOptions {
 
 /** `compared` and `repaired` count all calls since the reconciliation started; the other members concern this call. */
 export interface ReconcileOutcome extends ReconcileProgress {
-  /** `stopped`: by the signal. A condition: why the service did not respond. Unless finished, the next call continues. */
+  /**
+   * `stopped`: the signal stopped the call. A condition: why the service did not respond. Unless the end is `finished`,
+   * the next call continues.
+   */
   end: 'finished' | 'stopped' | SyncClientCondition;
   /** The error text of the service if it did not respond. */
   message: string | null;
@@ -56,7 +59,7 @@ export interface ReconcileOutcome extends ReconcileProgress {
 /**
  * Compares a pool's datasets in the query store with the service and repairs differences through the projection's own
  * write path. Covers the datasets that the store knows, and any others of the same identities. Identities that the
- * store does not know are not found; a bulk publish brings them. Continues where an interrupted call ended. Can run
+ * store does not know are not found; a bulk publish adds them. Continues where an interrupted call ended. Can run
  * concurrently with the projection: anything written in the meantime is newer and remains.
  *
  * @throws {DatabaseError} everything repaired until then is saved

@@ -3,7 +3,7 @@
  * query store. `run-transitions.ts` has the transitions:
  *
  *     publishing → ended or open
- *     open: waiting, stalled or unknown, each can follow each
+ *     open: waiting, stalled or unknown, in any order
  *     open → projected or lost
  */
 export type RunState = Publishing | Ended | Open | Lost | Projected;
@@ -28,7 +28,7 @@ interface NotRead {
   kind: 'not-read';
 }
 
-/** All shards are projected past the end of the bulk publish. That is final. */
+/** All shards are projected past the end of the bulk publish. This cannot change later. */
 interface Passed {
   kind: 'passed';
 }
@@ -37,7 +37,10 @@ interface Passed {
 export interface Publishing {
   status: 'IN_PROGRESS';
   completeness: 'waiting';
-  /** Text for people, as in the other states. Completes "waits for", or says why completeness is unknown. */
+  /**
+   * Text for the operator, as in the other states: what the bulk publish is waiting for, or why completeness is
+   * unknown.
+   */
   waitingFor: string;
   projectedAt: null;
   shards: NotRead;
@@ -75,7 +78,7 @@ export interface Projected {
   status: 'SUCCEEDED';
   completeness: 'projected';
   waitingFor: null;
-  /** When that was determined, in epoch milliseconds. */
+  /** When completeness was determined, in epoch milliseconds. */
   projectedAt: number;
   shards: Passed;
 }

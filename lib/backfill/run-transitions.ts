@@ -48,7 +48,9 @@ export function published(run: RunFacts): OpenRun {
     ...run,
     status: 'SUCCEEDED',
     completeness: isStreamKnown ? 'waiting' : 'unknown',
-    waitingFor: isStreamKnown ? 'the first read of its stream' : 'its stream is unknown',
+    waitingFor: isStreamKnown
+      ? 'the poller, which has not read the stream yet'
+      : 'the service does not report which stream was used',
     projectedAt: null,
     shards: NOT_READ,
   };

@@ -29,7 +29,9 @@ export function readDatabase(env: Environment): DatabaseAddress {
   if (host && (url || secret)) {
     const names = ['DATABASE_URL', 'DATABASE_SECRET', 'DSQL_ENDPOINT'].filter((name) => env[name]);
     const both = names.length === 2 ? 'both' : 'all';
-    throw new SetupError(`${names.join(' and ')} are ${both} set; set only the one of the database to use`);
+    throw new SetupError(
+      `${names.join(' and ')} are ${both} set; set only the one for the database that you use`,
+    );
   }
   if (secret) return readSecretAddress(secret, url || null);
   if (!url && !host) {
@@ -63,7 +65,7 @@ const ROLE_ARN = /^arn:aws(?:-[a-z]+)*:iam::\d{12}:role\/[\w+=,.@/-]{1,576}$/;
 /**
  * Reads DSQL_WRITERS, the ARNs of the IAM roles that may connect to a cluster as `query_writer`, separated by spaces.
  *
- * @throws {SetupError} an ARN is invalid; the message quotes it. They are validated because they become part of a
+ * @throws {SetupError} an ARN is invalid; the message quotes it. ARNs are validated because they become part of a
  *   statement
  */
 export function readWriters({ DSQL_WRITERS = '' }: Environment): string[] {
@@ -95,7 +97,7 @@ function readSecretAddress(secret: string, url: string | null): SecretAddress {
 /**
  * Reads the address as `readDatabase` does, but returns undefined if no variable is set.
  *
- * @throws {SetupError} as above
+ * @throws {SetupError} as `readDatabase`
  */
 export function readDatabaseIfAny(env: Environment): DatabaseAddress | undefined {
   return env.DATABASE_URL || env.DATABASE_SECRET || env.DSQL_ENDPOINT ? readDatabase(env) : undefined;

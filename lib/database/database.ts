@@ -35,9 +35,9 @@ export interface Database {
    * Runs statements in one transaction. It commits when `work` resolves. It rolls back when `work` rejects or a
    * statement failed, even if `work` ignored that failure.
    *
-   * The embedded database runs nothing else until the transaction ends. `work` must therefore query only
-   * `transaction`, because a query on the database would wait for itself, and must do nothing slow. If the server
-   * asks for a retry, `work` runs again, so it must have no side effects except its statements.
+   * The embedded database runs nothing else until the transaction ends. `work` must therefore be fast and query only
+   * `transaction`. A query on the database would wait for the transaction, and the transaction for the query. If the
+   * server asks for a retry, `work` runs again, so it must have no side effects except its statements.
    *
    * @throws the error of `work`, or those of `query`; code 57014 if it took longer than the statement timeout
    */

@@ -15,8 +15,8 @@ export function identityRowId({
 }
 
 /**
- * Cache of record ids. An app uses few and short keys for all its users, so hashing them again would be most of the
- * hashing.
+ * Cache of record ids. An app uses a few short keys for all its users. Without the cache, most hashing would repeat
+ * these keys.
  */
 const recordIds = new Map<string, string>();
 const MAX_CACHED = 10_000;

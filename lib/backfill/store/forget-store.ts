@@ -4,7 +4,7 @@ import type { ForgetStore } from '../forget-store.ts';
 
 // Aurora DSQL allows at most 3,000 changed rows per transaction.
 const ERASE_ROWS = 2_500;
-/** A device that keeps writing must not keep the erasure from ending. */
+/** Maximum number of passes. A device that keeps writing must not make the erasure endless. */
 const PASSES = 50;
 
 // A DELETE locks rows in no particular order. If it deadlocks with the projection, the server rolls one of the two back
@@ -27,7 +27,7 @@ WHERE dataset_id IN (
   LIMIT ${ERASE_ROWS})
 RETURNING dataset_id`;
 
-// Records that were written while their dataset was being erased.
+// Erases records that were written while their dataset was being erased.
 const ERASE_LATE_RECORDS = `
 DELETE FROM projection.records
 WHERE (dataset_id, record_id) IN (

@@ -31,7 +31,7 @@ interface InvalidRow {
 export async function awaitIndexes(database: Database): Promise<void> {
   for (;;) {
     const { rows: builds } = await database.query<{ job_id: string }>(LIST_BUILDS);
-    // Returns false after some time, or if the build failed. The loop then checks again.
+    // The call returns false if it waited too long or the build failed. In both cases, the loop checks again.
     for (const { job_id } of builds) await database.query(waitFor(job_id));
     if (builds.length === 0) break;
   }

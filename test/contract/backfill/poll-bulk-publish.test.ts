@@ -137,7 +137,9 @@ describe('the poller of bulk publishes', () => {
       expect(states(await pollHere())).toEqual(['SUCCEEDED']);
       poller.clock.now += MINUTE;
       expect(states(await pollHere())).toEqual([]);
-      expect(await runs()).toMatchObject([{ completeness: 'unknown', waiting_for: 'its stream is unknown' }]);
+      expect(await runs()).toMatchObject([
+        { completeness: 'unknown', waiting_for: 'the service does not report which stream was used' },
+      ]);
     });
 
     it('reports a bulk publish as projected that started after the switch was seen', async () => {
@@ -422,7 +424,9 @@ describe('the poller of bulk publishes', () => {
     it('is unknown if its stream is unknown', async () => {
       poller.pool().streaming = { isEnabled: false, streamName: null, roleArn: null };
       expect(states(await pollAfter())).toEqual(['SUCCEEDED']);
-      expect(await runs()).toMatchObject([{ completeness: 'unknown', waiting_for: 'its stream is unknown' }]);
+      expect(await runs()).toMatchObject([
+        { completeness: 'unknown', waiting_for: 'the service does not report which stream was used' },
+      ]);
     });
 
     it('is evaluated on the stream on which it was first seen', async () => {

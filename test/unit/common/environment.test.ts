@@ -197,7 +197,7 @@ describe('readDatabase', () => {
   it('rejects an environment with neither or both of them, and names both', () => {
     expect(() => readDatabase({})).toThrow(/DATABASE_URL is not set.*DSQL_ENDPOINT/);
     expect(() => readDatabase({ DATABASE_URL: URL_OF_DATABASE, DSQL_ENDPOINT: HOST })).toThrow(
-      'DATABASE_URL and DSQL_ENDPOINT are both set; set only the one of the database to use',
+      'DATABASE_URL and DSQL_ENDPOINT are both set; set only the one for the database that you use',
     );
     expect(readDatabaseIfAny({ DATABASE_URL: '' })).toBeUndefined();
   });

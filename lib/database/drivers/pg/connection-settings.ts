@@ -68,7 +68,7 @@ function fromFields(fields: Record<string, unknown>, login: Login): ConnectionSe
   return { host, port: readPort(fields.port), database, ...login, ssl: true };
 }
 
-/** Reads a port: a number, as RDS writes it, or a string, as people do. */
+/** Reads a port: a number, as RDS writes it, or a string, as people write it. */
 function readPort(value: unknown): number {
   if (value === undefined) return DEFAULT_PORT;
   const port = typeof value === 'string' || typeof value === 'number' ? String(value) : '';
@@ -77,7 +77,7 @@ function readPort(value: unknown): number {
 }
 
 /**
- * Adds the login to the address. The secret's user replaces one in the address, because some rotations alternate
+ * Adds the login to the address. The secret's user replaces a user in the address, because some rotations alternate
  * between users.
  */
 function addLogin(address: string, { user, password }: Login): string {

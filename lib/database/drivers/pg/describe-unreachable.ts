@@ -5,7 +5,7 @@ import { type DatabaseAddress, DSQL_ADMIN } from '../../database-address.ts';
 /** Describes the failure of the first query to a server or of its migration. */
 export function unreachableError(address: DatabaseAddress, error: unknown): SetupError {
   if (error instanceof MigrationError) {
-    const todo = 'fix the cause and run it again; it resumes where it stopped';
+    const todo = 'fix the cause and run the migration again; it resumes where it stopped';
     return new SetupError(`${nameOf(address)}: ${oneLine(error)}; ${todo}`);
   }
   const what =

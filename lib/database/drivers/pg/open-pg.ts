@@ -75,7 +75,7 @@ export function openOnPool(
   };
 }
 
-/** Retries a statement or transaction that the server rolled back. Neither had any effect. */
+/** Retries a statement or transaction that the server rolled back, so that it had no effect. */
 async function withRetry<Result>(attemptOnce: () => Promise<Result>): Promise<Result> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -102,8 +102,8 @@ async function run<Row>(
 }
 
 /**
- * Prepares statements with values, which are ours and run repeatedly. The server then parses and plans them once per
- * connection, a large part of the time of long statements.
+ * Prepares only statements that have values: these are our own and run repeatedly. The server then parses and plans
+ * them once per connection, a large part of the time of long statements.
  */
 function toQuery(text: string, values: readonly SqlValue[]): pg.QueryConfig {
   return values.length === 0 ? { text } : { name: statementName(text), text, values: [...values] };

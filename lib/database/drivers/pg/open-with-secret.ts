@@ -32,7 +32,8 @@ type Connected = (
 const LOGIN_REJECTED = new Set(['28P01', '28000']);
 
 /**
- * pg creates a connection with the value of `options` at that moment. The pool's own statements also call `connect`.
+ * Sets the login before each new connection: pg creates a connection with the current value of `options`. The pool's
+ * own statements also call `connect`.
  */
 class SecretPool extends pg.Pool {
   readonly #source: SecretSettings;

@@ -24,7 +24,10 @@ export interface EmbeddedDatabase extends Database {
 }
 
 export interface PgliteOptions {
-  /** Directory of the database, created if it does not exist. Only one process may open it: hold its lock. */
+  /**
+   * Directory of the database, created if it does not exist. Only one process may open it, so the caller must hold its
+   * lock.
+   */
   dataDir: string;
   /** Timeout of a service statement. */
   statementTimeoutMs?: number;

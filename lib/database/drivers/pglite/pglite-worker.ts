@@ -7,7 +7,7 @@ import { OPENED, type WorkerReply, type WorkerRequest } from './pglite-messages.
 const { dataDir, readerRole } = workerData as { dataDir: string; readerRole: string };
 const port = parentPort as MessagePort;
 
-// PGlite's own parser reads the years 1 to 99 as years of the present time.
+// PGlite's own parser mistakes the years 1 to 99 for abbreviated recent years.
 const { TIMESTAMPTZ } = pg.types.builtins;
 const parseTimestamp = pg.types.getTypeParser(TIMESTAMPTZ);
 
@@ -52,8 +52,8 @@ async function readOnly(database: PGlite, messages: Uint8Array, maxBytes: number
 }
 
 /**
- * The session belongs to a superuser. A reader must not become one during a statement, neither through the function
- * behind SET nor through code of its own. Nor may a reader leave effects that ROLLBACK does not undo: messages in the
+ * The session belongs to a superuser. During a statement, a reader must not become a superuser through the function
+ * behind SET or through code of its own. Nor may a reader leave effects that ROLLBACK does not undo: messages in the
  * write-ahead log, which fill the disk, and the seed of the service's random numbers.
  */
 const RESTRICT_READERS = `

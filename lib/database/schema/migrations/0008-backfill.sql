@@ -2,7 +2,7 @@
 
 -- A run is identified by its start. status: IN_PROGRESS, SUCCEEDED, FAILED, or UNSEEN if a newer run started before the end
 -- of this one was seen. completeness: waiting, projected, stalled, or unknown if the progress of the shards cannot be known.
--- position_*: the shards' progress at its last change, which reveals a stalled run.
+-- position_*: the shards' positions, and since when they have not changed, which reveals a stalled run.
 CREATE TABLE IF NOT EXISTS projection.bulk_publishes (
   identity_pool_id text NOT NULL,
   started_ms bigint NOT NULL,
