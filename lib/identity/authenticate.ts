@@ -18,8 +18,8 @@ type Needed = 'store' | 'openIdTokens' | 'logins' | 'mergeDatasets' | 'now' | 'r
 
 /**
  * Authenticates a client as the identity that it asks for. A guest's id is sufficient; any other identity requires
- * one of its logins. Further logins in the request are linked to the identity. If they belong to another identity, a
- * guest is merged into that one.
+ * one of its logins. Further logins in the request are linked to the identity. If a guest presents logins of another
+ * identity, the guest is merged into that identity.
  *
  * @throws {ServiceError} NotAuthorizedException
  */

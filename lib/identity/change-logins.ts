@@ -11,8 +11,8 @@ import type { FoundLogins, LinkDecision, LoginQuestion } from './identity-store.
 const ATTEMPTS = 10;
 
 /**
- * Decides on the stored logins and writes the decision. It returns after the datasets of merged identities are
- * copied. If that fails, the merge itself stays, and a repeated request returns the surviving identity.
+ * Decides on the stored logins and writes the decision. It returns after the datasets of merged identities are copied.
+ * If copying fails, the merge itself remains, and a repeated request returns the surviving identity.
  *
  * @param decide called with the stored state; called again if that state changed in the meantime
  * @returns the client's identity id

@@ -34,7 +34,7 @@ export interface LoginQuestion {
   asked: string | null;
   /** The identity that the client has proven to be; null if it proves none. */
   proven: string | null;
-  /** All are different. */
+  /** Contains no login twice. */
   logins: readonly Login[];
 }
 

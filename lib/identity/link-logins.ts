@@ -5,8 +5,8 @@ export interface LinkOptions {
   /** Used if an identity must be created. */
   newIdentityId: string;
   /**
-   * Whether a developer's backend vouches that the logins belong to the requested identity. Then none of them has to
-   * be linked to it already.
+   * Whether a developer's backend vouches that the logins belong to the requested identity. If so, none of the logins
+   * needs to be linked to that identity already.
    */
   isVouchedFor?: boolean;
 }
@@ -41,7 +41,7 @@ export function linkLogins(
   return mergeInto(asked, owners, link);
 }
 
-/** Returns the owners, each once, the one created first at the front. */
+/** Returns each owner once, in the order of creation. */
 function ownersIn({ proven, owned }: FoundLogins): LivingIdentity[] {
   const all = [...(proven ? [proven] : []), ...owned.map(({ owner }) => owner)];
   const byId = new Map(all.map((owner) => [owner.identityId, owner]));

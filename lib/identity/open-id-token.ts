@@ -30,7 +30,7 @@ export interface OpenIdTokens {
  * Issues and opens tokens that name the identity of their bearer, in the form and with the claims of Cognito's OpenID
  * tokens. Only this service can verify them: they are signed with a secret, and there is no public key.
  *
- * @param key for HMAC-SHA-256, as for session tokens of datasets; OpenID tokens are signed for their own purpose
+ * @param key the HMAC-SHA-256 key that also signs datasets' session tokens; OpenID tokens have a purpose of their own
  */
 export function createOpenIdTokens({ key, now }: { key: Buffer; now: () => number }): OpenIdTokens {
   const signer = createSigner(key);

@@ -19,7 +19,7 @@ export interface PageTokens {
 
 /**
  * Creates the NextTokens of listings.
- * @param key for HMAC-SHA-256, as for session tokens of datasets; page tokens are signed for their own purposes
+ * @param key the HMAC-SHA-256 key that also signs datasets' session tokens; page tokens have purposes of their own
  */
 export function createPageTokens(key: Buffer): PageTokens {
   const signer = createSigner(key);

@@ -62,8 +62,8 @@ function openOwnToken(openIdTokens: OpenIdTokens, token: string, identityPoolId:
  * provider, and tokens by public providers, for which the backend vouches.
  *
  * @returns the developer provider's login first
- * @throws {ServiceError} InvalidParameterException if the developer provider has no login or a provider is invalid;
- *   NotAuthorizedException if a token is empty
+ * @throws {ServiceError} InvalidParameterException if `given` has no user of the developer provider, or a provider is
+ *   invalid; NotAuthorizedException if a token is empty
  */
 export function readDeveloperLogins(pool: IdentityPoolDescription, given: Logins): [Login, ...Login[]] {
   const provider = developerProviderOf(pool);

@@ -35,7 +35,7 @@ const SEPARATOR = ' ';
  * Issues temporary credentials that need not be stored. The session token carries the identity and is signed together
  * with the access key. The secret is derived from both.
  *
- * @param key for HMAC-SHA-256, as for session tokens of datasets; credentials are signed for their own purposes
+ * @param key the HMAC-SHA-256 key that also signs datasets' session tokens; credentials have purposes of their own
  * @param randomId returns UUIDs
  */
 export function createTemporaryCredentials({

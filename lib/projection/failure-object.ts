@@ -60,7 +60,7 @@ function isKinesisRecord(record: unknown): record is KinesisStreamRecord {
 /** Checks a position, which anyone who can write to the bucket can forge. @returns what is wrong, or null */
 function positionProblem({ streamName, shardId, sequenceNumber, arrivedAt }: StreamPosition): string | null {
   if (arrivedAt < MIN_DATE_MS || arrivedAt > MAX_DATE_MS) {
-    return 'its arrival time is not in the years 1 to 9999';
+    return 'its arrival time must be in the years 1 to 9999';
   }
   if (!isStorable(streamName)) return 'its stream name contains a NUL or a lone surrogate';
   if (!isStorable(shardId)) return 'its shard name contains a NUL or a lone surrogate';
@@ -73,9 +73,9 @@ function positionProblem({ streamName, shardId, sequenceNumber, arrivedAt }: Str
 const LAMBDA_OBJECT_NAME = /(?:^|\/)((\d{4}-\d\d-\d\d)T(\d\d)\.(\d\d)\.(\d\d)-[0-9a-f-]{36})$/i;
 
 /**
- * Returns the name that identifies an object of a failure destination, both in its bucket and copied to a directory.
- * Source: AWS Lambda Developer Guide, "Retain discarded batch records for a Kinesis Data Streams event source in
- * Lambda": `aws/lambda/<ESM-UUID>/<shardID>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<Random UUID>`.
+ * Returns the name that identifies an object of a failure destination. It is the same in the bucket and in a directory
+ * to which the object was copied. Source: AWS Lambda Developer Guide, "Retain discarded batch records for a Kinesis
+ * Data Streams event source in Lambda": `aws/lambda/<ESM-UUID>/<shardID>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<Random UUID>`.
  *
  * @param name key or path; returned unchanged if Lambda did not generate it
  */

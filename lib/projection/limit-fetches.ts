@@ -15,8 +15,9 @@ interface BatchLimits {
 /**
  * Limits the fetches of one batch to the function's memory and time. Fetches start in the order of the calls.
  *
- * A fetch that no longer starts fails as unavailable: the batch ends before its event, and the next batch starts with
- * it. After the first unavailable payload, all later fetches fail too, because no event behind it can count as done.
+ * A fetch that no longer starts fails as unavailable: the batch ends before the fetch's event, and the next batch
+ * starts with that event. After the first unavailable payload, all later fetches fail too, because no event after it
+ * can count as done.
  */
 export function limitFetches(
   fetchPayload: FetchPayload,
@@ -29,7 +30,7 @@ export function limitFetches(
   return (url) =>
     queue(async () => {
       isExhausted ||= bytes >= maxBytes || now() - startedAt >= maxMs;
-      if (isExhausted) throw new PayloadUnavailableError('the fetch was left to the next batch');
+      if (isExhausted) throw new PayloadUnavailableError('the next batch fetches this payload');
       try {
         const payload = await fetchPayload(url);
         bytes += payload.length;

@@ -47,7 +47,7 @@ interface Written {
 
 /**
  * Writes the deliveries. If the database rejects a value, writes each half separately, until the event with that value
- * is alone.
+ * is isolated.
  */
 async function write(store: QueryStore, deliveries: readonly ReadableDelivery[]): Promise<Written> {
   if (deliveries.length === 0) return { records: 0, recordsChanged: 0, refused: [] };
@@ -104,7 +104,7 @@ async function toFoldable(
   return events;
 }
 
-/** The figures of a batch, as far as it was projected. */
+/** The figures of the projected part of a batch. */
 export interface BatchReport extends BatchOutcome {
   /** Time from the start to the end of the invocation. */
   batchMs: number;

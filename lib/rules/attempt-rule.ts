@@ -35,7 +35,7 @@ export function attemptRule<Result>(
     return evaluate();
   } catch (error) {
     // Reading the result of the rule can throw as well.
-    const reason = error instanceof BrokenRuleError ? error.message : 'reading its result threw';
+    const reason = error instanceof BrokenRuleError ? error.message : 'reading its result threw an error';
     call.decisions.push({ rule, key, action: 'rule-error', reason });
     if (call.onRuleError === 'allow') return ifBroken;
     if (call.onRuleError === 'revert') throw new RevertAll();

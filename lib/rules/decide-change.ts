@@ -29,7 +29,7 @@ export function decideChange(call: RuledCall, change: Change, proposal: Proposal
   const rule = call.dataset.findKeyRule(key);
   if (!rule) return decideUnknown(call, change, proposal);
   const accepted = (value: string | null): Decided => ({ value, isRefused: false, rule: rule.path });
-  // A value that `derive` sets to the old value is no change.
+  // If `derive` sets a key to its old value, nothing changes.
   if (newValue === oldValue) return accepted(newValue);
   const value = rewrite(call, rule, change);
   if (value === oldValue) return accepted(value);

@@ -53,7 +53,7 @@ function decideDeviceChanges(call: RuledCall): void {
       rule: decided.rule,
       key,
       action: 'rewritten',
-      reason: 'rewrite made another value',
+      reason: 'rewrite changed the value',
     });
   }
 }
@@ -84,7 +84,7 @@ function derive(call: RuledCall): void {
     outcomes.set(key, value);
     added += Number(value !== null) - Number(currentValue !== null);
     const action = value === null ? 'removed' : 'derived';
-    decisions.push({ rule, key, action, reason: 'derive wants it' });
+    decisions.push({ rule, key, action, reason: 'derive requested the change' });
   }
   if (added > 0) checkCount(call, rule, Object.keys(records).length + added);
 }

@@ -54,9 +54,9 @@ export interface DatasetToDerive extends DatasetOfRule {
 }
 
 /**
- * A change that documents a rule. A string is a value that is written to a key without one. An object has the stored
- * value and the value that the device sends, either of which may be absent. By default, the key of a glob's example has
- * an `x` for each `*`; set `key` to try another key.
+ * A change that documents a rule. A string is a value that is written to a key without a value. An object has the
+ * stored value and the value that the device sends, either of which may be absent. By default, the key of a glob's
+ * example has an `x` for each `*`; set `key` to try another key.
  */
 export type Example = string | { key?: string; oldValue?: string; newValue?: string };
 
@@ -72,11 +72,11 @@ export interface Examples {
 export interface KeyOptions {
   /** Replaces the device's value before any other check. */
   rewrite?: (change: ValueToRewrite) => string;
-  /** True: only `derive` can change or remove it, and no device can. */
+  /** True: only `derive` can change or remove the record; devices cannot. */
   serverOwned?: boolean;
-  /** True: once it exists, it can be neither changed nor removed. */
+  /** True: once the record exists, it can be neither changed nor removed. */
   immutable?: boolean;
-  /** False: it can be changed, but not removed. */
+  /** False: the record can be changed, but not removed. */
   removable?: boolean;
   /** Maximum length of the value in UTF-8 bytes. */
   maxBytes?: number;
@@ -107,7 +107,7 @@ export interface DatasetOptions {
   keys?: Readonly<Record<string, KeyOptions>>;
   /** How changes of keys without a rule in `keys` are handled. Such keys can always be removed. */
   unknownKeys?: 'allow' | 'drop' | 'reject';
-  /** Sets and removes further records; called once per call. */
+  /** Sets and removes further records. Called once for each UpdateRecords call. */
   derive?: (dataset: DatasetToDerive) => void;
   onInvalid?: OnInvalid;
 }

@@ -13,6 +13,7 @@ export function valueProblem(value: unknown): string | null {
 /** Returns why a key from a rule is invalid; null if it is valid. */
 export function keyProblem(key: unknown): string | null {
   if (typeof key !== 'string') return 'is not a string';
-  if (key === '' || isLongerThan(key, MAX_KEY_LENGTH)) return `is not 1 to ${MAX_KEY_LENGTH} characters long`;
+  if (key === '' || isLongerThan(key, MAX_KEY_LENGTH))
+    return `is empty or longer than ${MAX_KEY_LENGTH} characters`;
   return isStorable(key) ? null : NOT_STORABLE;
 }

@@ -4,7 +4,7 @@ import { jsonNumber } from '../common/json.ts';
 type Validate = StandardSchemaV1.Props<string, unknown>['validate'];
 
 /**
- * Creates a schema for texts that are a number in JSON's grammar, without surrounding white space, and finite.
+ * Creates a schema for texts that are a finite number in JSON's grammar, without surrounding white space.
  *
  * @param schema an additional schema for the number
  */

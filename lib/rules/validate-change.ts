@@ -88,7 +88,7 @@ function checkNumber({ monotonic, maxDelta }: KeyOptions, { oldValue, newValue }
   if (monotonic === 'decreasing' && to > from) return refusal('it must not go up');
   return refuseIf(
     maxDelta !== undefined && Math.abs(to - from) > maxDelta,
-    `it must not change by more than ${maxDelta} at once`,
+    `it must not change by more than ${maxDelta} in one update`,
   );
 }
 
@@ -114,7 +114,7 @@ function checkValidate({ validate }: KeyOptions, change: Change, context: Change
     if (result !== false && typeof result !== 'string') {
       throw new BrokenRuleError('validate returned neither a boolean nor a string');
     }
-    return { ...refusal('validate refuses it'), customReason: result || null };
+    return { ...refusal('validate refuses the change'), customReason: result || null };
   }, null);
 }
 

@@ -2,7 +2,10 @@ import { notAnEvent, readJson } from './members.ts';
 import { type EventOperation, readRecord } from './read-record.ts';
 import { StreamEventError, type StreamRecord } from './stream-event.ts';
 
-/** A dataset contains up to 1,024 live records. The rest is room for tombstones, for which no limit is published. */
+/**
+ * Maximum records in a payload. A dataset contains up to 1,024 live records. The rest is room for tombstones, for which
+ * no limit is published.
+ */
 const MAX_RECORDS = 10_000;
 
 /**

@@ -21,7 +21,7 @@ export function text(
 ): string {
   if (typeof value !== 'string') throw notAnEvent(`${name} is not a string`);
   if (value.length < minLength || isLongerThan(value, maxLength)) {
-    throw notAnEvent(`${name} is not ${minLength} to ${maxLength} characters long`);
+    throw notAnEvent(`${name} must be ${minLength} to ${maxLength} characters long`);
   }
   if (pattern && !pattern.test(value)) throw notAnEvent(`${name} does not match ${pattern.source}`);
   return value;
@@ -30,7 +30,7 @@ export function text(
 /** Validates a count. @throws {StreamEventError} the value is not an integer from 0 to 2^53 - 1 */
 export function count(value: unknown, name: string): number {
   if (!Number.isSafeInteger(value) || Number(value) < 0) {
-    throw notAnEvent(`${name} is not an integer from 0 to 2^53 - 1`);
+    throw notAnEvent(`${name} must be an integer from 0 to 2^53 - 1`);
   }
   return Number(value);
 }
@@ -38,7 +38,7 @@ export function count(value: unknown, name: string): number {
 /** Validates a date. @throws {StreamEventError} the value is not in whole epoch milliseconds of the years 1 to 9999 */
 export function date(value: unknown, name: string): number {
   if (!Number.isSafeInteger(value) || Number(value) < MIN_DATE_MS || Number(value) > MAX_DATE_MS) {
-    throw notAnEvent(`${name} is not a date in whole epoch milliseconds of the years 1 to 9999`);
+    throw notAnEvent(`${name} must be a date in whole epoch milliseconds, in the years 1 to 9999`);
   }
   // Normalizes -0, which a database would return as 0.
   return Number(value) + 0;

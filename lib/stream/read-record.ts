@@ -3,15 +3,15 @@ import { isObject } from '../common/json.ts';
 import { count, date, notAnEvent, optional, text } from './members.ts';
 import type { StreamRecord } from './stream-event.ts';
 
-// A key has the maximum length of the API model. A value may be as long as the data that contains it.
+// A key is limited to the API model's maximum key length. A value may be as long as the data that contains it.
 const RECORD_KEY = { maxLength: MAX_KEY_LENGTH };
 const RECORD_VALUE = { minLength: 0, maxLength: Number.MAX_SAFE_INTEGER };
 
 export type EventOperation = 'replace' | 'remove';
 
 /**
- * Validates one record object, which has the same form inline and behind a URL. In an event that removes, every record
- * is removed, regardless of its own `op`.
+ * Validates one record object, which has the same form inline and behind a URL. If the event's operation is `remove`,
+ * every record is removed, regardless of its own `op`.
  *
  * @param name the name of the record in errors
  * @throws {StreamEventError} the value is not such an object; the message does not quote it

@@ -33,7 +33,7 @@ const NONE: Constraint = {};
 export const ID: Constraint = { minLength: 1, maxLength: 55, pattern: fullMatch('[\\w-]+:[0-9a-f-]+') };
 /** The suffix that a merge of identities adds to a dataset name; see lib/sync/jobs/merge-datasets.ts. */
 const OF_MERGED_IDENTITY = /\.(?=.{1,55}$)[\w-]+:[0-9a-f-]+$/;
-/** JavaScript cannot represent larger longs exactly. No count reaches this value. */
+/** Range of counts. JavaScript cannot represent larger longs exactly. No count reaches the maximum. */
 const COUNT = { min: 0, max: Number.MAX_SAFE_INTEGER };
 
 /**

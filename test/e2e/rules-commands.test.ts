@@ -272,7 +272,12 @@ describe('rules try', () => {
       verdict: 'rejected',
       reason: 'name: no Eve here',
       decisions: [
-        { rule: 'datasets.game.keys.name', key: 'name', action: 'rejected', reason: 'validate refuses it' },
+        {
+          rule: 'datasets.game.keys.name',
+          key: 'name',
+          action: 'rejected',
+          reason: 'validate refuses the change',
+        },
       ],
     });
     expect(code).toBe(0);

@@ -38,8 +38,10 @@ const REJECTED: Record<string, unknown> = {
   exits: invalidOutput('it ended itself with exit code 7'),
   quotes: invalidOutput('sent: its value does not match the schema'),
   'quotes-names': invalidOutput('sent: its value does not match the schema'),
-  'long-key': invalidOutput(/derive failed: derive used a key that is not 1 to 1024 characters long\.$/),
-  'no-key': invalidOutput(/derive failed: derive used a key that is not 1 to 1024 characters long\.$/),
+  'long-key': invalidOutput(
+    /derive failed: derive used a key that is empty or longer than 1024 characters\.$/,
+  ),
+  'no-key': invalidOutput(/derive failed: derive used a key that is empty or longer than 1024 characters\.$/),
   'no-text': invalidOutput(/derive failed: derive set a value that is not a string\.$/),
   'not-storable': invalidOutput(
     /derive failed: derive set a value that contains NUL or unpaired surrogates\.$/,

@@ -20,8 +20,8 @@ const MAX_DURATION_SECONDS = 24 * 60 * 60;
  * identity and a token with which the client can prove to be that identity. The identity is created if it does not
  * exist. If the request names an identity, the user is linked to it.
  *
- * @throws {ServiceError} InvalidParameterException if the pool's developer provider has no login, or the duration
- *   is invalid; DeveloperUserAlreadyRegisteredException if the user has another identity than the named one;
+ * @throws {ServiceError} InvalidParameterException if Logins has no user of the pool's developer provider, or the
+ *   duration is invalid; DeveloperUserAlreadyRegisteredException if the user has another identity than the named one;
  *   ResourceNotFoundException if the pool does not exist, or the identity is not in it; NotAuthorizedException
  */
 export function createGetOpenIdTokenForDeveloperIdentity(

@@ -22,8 +22,9 @@ class OutdatedError extends Error {
 
 /**
  * Implements `IdentityStore.applyLinks`. A transaction that changes the logins of an identity, or the identity into
- * which it is merged, first locks the identity's row. So when all rows are locked, what was found still holds, or the
- * change is detected. If several transactions link a login without an owner, its key lets only the first one succeed.
+ * which it is merged, first locks the identity's row. So once all rows are locked, either the found state still holds,
+ * or its change is detected. If several transactions link a login without an owner, the login's primary key lets only
+ * the first one succeed.
  */
 export async function applyLinks(database: Database, change: LinkChange): Promise<boolean> {
   try {
@@ -46,9 +47,9 @@ async function applyInTransaction(transaction: Transaction, change: LinkChange):
 }
 
 /**
- * Locks an identity that was not merged. All transactions lock in the same order, so they do not deadlock. An
- * identity that was merged in the meantime is released immediately: a transaction that merges its target holds the
- * target, and writes this row without having locked it first.
+ * Locks an identity that was not merged. All transactions lock in the same order, so they do not deadlock. If the
+ * identity was merged in the meantime, its lock is released immediately. A transaction that merges the identity's
+ * target has locked the target, and writes this row without locking it first.
  */
 async function lockLiving(transaction: Transaction, identityId: string): Promise<void> {
   const { rows } = await transaction.query<{ merged_into: string | null }>(LOCK_IDENTITY, [identityId]);
@@ -83,8 +84,8 @@ async function linkLogins(transaction: Transaction, { question, decision, at }: 
 
 /**
  * Merges identities. Identities merged into them earlier are redirected to the new target, so that no lookup follows
- * more than one step. Datasets do follow step by step: what an identity still writes must not overtake what it wrote
- * before and is being copied.
+ * more than one step. Datasets, however, move one step at a time: a later write of an identity must not overtake an
+ * earlier one that is still being copied.
  */
 async function mergeIdentities(transaction: Transaction, { question, decision, at }: LinkChange) {
   const { identityPoolId } = question;

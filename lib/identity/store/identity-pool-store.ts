@@ -18,8 +18,8 @@ type IdentityPoolStore = Pick<
 >;
 
 /**
- * Creates the part of the identity store for pools, on any `Database`. The pool store holds what Cognito Sync stores
- * of them.
+ * Creates the part of the identity store for pools, on any `Database`. The pool store holds the settings of Cognito
+ * Sync.
  */
 export function createIdentityPoolStore(database: Database): IdentityPoolStore {
   return {
@@ -56,7 +56,7 @@ export function createIdentityPoolStore(database: Database): IdentityPoolStore {
   };
 }
 
-/** Settings of a pool that was created without any, by the command or at the first start. */
+/** Settings of a pool that was created without settings: by the command `pools`, or at the first start. */
 const DEFAULT_SETTINGS = { IdentityPoolName: 'cognito-sync-backend', AllowUnauthenticatedIdentities: true };
 
 function toPool({ identity_pool_id, identity_settings }: PoolSettingsRow): IdentityPoolDescription {

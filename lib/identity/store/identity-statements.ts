@@ -95,7 +95,7 @@ SELECT $2::text, identity_pool_id, $3::bigint, $3::bigint
 FROM sync.identity_pools
 WHERE identity_pool_id = $1 AND deleted_ms IS NULL`;
 
-/** Skips logins that another transaction links at the same time, after waiting for its outcome. */
+/** Skips logins that another transaction links at the same time, after waiting for that transaction to end. */
 export const LINK_LOGINS = `
 INSERT INTO identity.logins (login_id, identity_pool_id, provider, user_id, identity_id, linked_ms)
 SELECT given.login_id, $1::text, given.provider, given.user_id, $2::text, $3::bigint
@@ -113,7 +113,7 @@ export const MOVE_LOGINS = `
 UPDATE identity.logins SET identity_id = $1
 WHERE identity_id = ANY ($2::text[])`;
 
-/** Redirects the identities that were merged into those that are merged now. */
+/** Redirects identities from earlier merges: if their target is merged now, they get the new target. */
 export const REDIRECT_MERGED = `
 UPDATE identity.identities SET merged_into = $1
 WHERE merged_into = ANY ($2::text[])`;

@@ -3,9 +3,9 @@ import type { Database } from '../../database/database.ts';
 // A removed dataset has up to 1,024 records, and Aurora DSQL changes at most 3,000 rows in a transaction.
 const ERASE_ROWS = 2_500;
 
-// An upsert of existing rows, because it locks them in the order of its SELECT, the order that all writers use. An
-// UPDATE has no defined order and would eventually deadlock with them. If another transaction writes a row in the
-// meantime, the upsert checks the new version before it changes the row.
+// Upserts existing rows, because an upsert locks rows in the order of its SELECT, the order that all writers use. An
+// UPDATE has no defined order and would eventually deadlock with other writers. If another transaction writes a row in
+// the meantime, the upsert checks the new version before it changes the row.
 const ERASE_COVERED = `
 INSERT INTO projection.records AS stored (
   dataset_id, record_id, record_key, record_value, numeric_value,

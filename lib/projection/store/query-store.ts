@@ -27,7 +27,7 @@ INSERT INTO projection.quarantine (
 VALUES ($1, $2, $3, $4, $5, $6, $7, now(), $8)
 ON CONFLICT (quarantine_id) DO NOTHING`;
 
-// A timed-out invocation may still be running and write later.
+// A timed-out invocation may still be running and write later. Its older position must not replace a newer one.
 const SAVE_PROGRESS = `
 INSERT INTO projection.stream_progress AS stored (stream_name, shard_id, sequence_number, arrived_at, projected_at)
 VALUES ($1, $2, $3, $4, now())

@@ -4,7 +4,7 @@ import { eraseCovered } from './erase-covered.ts';
 
 // Aurora DSQL changes at most 3,000 rows in a transaction.
 const SWEEP_ROWS = 2_500;
-/** Payloads are large, and no statement may take long. */
+/** Quarantined deliveries per step: their payloads are large, and no statement may take long. */
 const QUARANTINE_ROWS = 100;
 /** Datasets per step. A dataset has up to a thousand records and any number of tombstones; most have few. */
 const STEP_DATASETS = 100;
@@ -12,8 +12,8 @@ const STEP_DATASETS = 100;
 /** Higher than the id of every row, because row ids have another UUID variant. */
 const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
-// The condition appears twice. PostgreSQL checks a row again that another transaction changes in the meantime, but only
-// outside the subquery.
+// The condition appears twice. If another transaction changes a row in the meantime, PostgreSQL checks the row again,
+// but only against the condition outside the subquery.
 const remove = (table: string, key: string, condition: string, rows = SWEEP_ROWS) => `
 DELETE FROM ${table} AS stored
 WHERE (${key}) IN (SELECT ${key} FROM ${table} AS stored WHERE ${condition} LIMIT ${rows})
@@ -60,7 +60,7 @@ const REMOVE_TOMBSTONES = remove(
   `${RECORDS_OF_STEP} AND stored.record_value IS NULL AND stored.projected_at < $3`,
 );
 
-// Such rows remain if a person was forgotten while an event of theirs was being projected.
+// Records without a dataset remain if a person was forgotten while an event of theirs was being projected.
 const REMOVE_STRAYS = remove(
   'projection.records',
   'dataset_id, record_id',

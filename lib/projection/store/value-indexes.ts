@@ -4,9 +4,9 @@ import { inDialect } from '../../database/dialect.ts';
 import { awaitIndexes } from '../../database/schema/await-indexes.ts';
 
 /**
- * The indexes that exist only if an operator adds them. Each is on the key of a record and one more column. `numeric`
- * has its numeric_value; `text` has the first 64 characters of its record_value, because an index entry has a size
- * limit.
+ * The optional indexes, which an operator can add. Each covers the record's id and one more column: for `numeric`, the
+ * numeric_value; for `text`, the first 64 characters of the record_value, because the size of an index entry is
+ * limited.
  */
 export type ValueIndexName = 'numeric' | 'text';
 

@@ -50,7 +50,7 @@ function toFile(specifier: string, parentUrl?: string): URL | undefined {
   return URL.parse(specifier, parentUrl) ?? undefined;
 }
 
-/** @returns undefined for a file of a package, too */
+/** @returns undefined if the specifier is not a path, or is the path of a package's file */
 function toOwnFile(specifier: string, parentUrl?: string): URL | undefined {
   const url = toFile(specifier, parentUrl);
   return url?.protocol === 'file:' && !url.pathname.includes('/node_modules/') ? url : undefined;

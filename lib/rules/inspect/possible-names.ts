@@ -7,14 +7,15 @@ export interface PossibleNames {
   /** Returns why the name is invalid; null if it is valid. */
   nameProblem(name: string): string | null;
   /**
-   * Returns why no name contains these characters, with others between them. Null if a name may; that proves nothing.
+   * Returns why no name can contain these characters, with any others between them. Null if none is known to exclude
+   * them.
    */
   literalsProblem(literals: string): string | null;
 }
 
 /**
- * Valid dataset names of the service: 1 to 128 characters. The copy that a merge makes also has the id of the identity
- * that it came from.
+ * Valid dataset names of the service: 1 to 128 characters. The name of a copy that a merge made continues with the id
+ * of the merged identity.
  */
 const DATASET_NAME = /^(?!\.{1,2}$)[\w.:-]{1,128}(?:\.(?=.{1,55}$)[\w-]+:[0-9a-f-]+)?$/;
 const MAX_DATASET_NAME_LENGTH = 128 + 1 + 55;

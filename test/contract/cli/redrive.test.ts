@@ -71,7 +71,7 @@ describe('the command redrive', () => {
     const { lines, exitCode, error } = await fromDirectory();
     expect(lines.slice(0, 4)).toEqual([
       expect.stringMatching(/^1 link: cannot be read: ENOENT: no such file or directory, /),
-      '2 in the far future: record 0: its arrival time is not in the years 1 to 9999',
+      '2 in the far future: record 0: its arrival time must be in the years 1 to 9999',
       '3 not ours: skipped, because it is not an object of a failure destination',
       '4 good: 1 projected, 0 cannot be projected as they are',
     ]);

@@ -121,7 +121,7 @@ describe('the verdict table', () => {
     ).toEqual([
       HEAD,
       ['score', '5 -> 4', '5', 'datasets.game.keys.score', 'reverted', 'it must not go down'],
-      ['name', '(none) -> Ada', 'Ada', 'datasets.game.keys.name', 'rewritten', 'rewrite made another value'],
+      ['name', '(none) -> Ada', 'Ada', 'datasets.game.keys.name', 'rewritten', 'rewrite changed the value'],
       [
         'other',
         '(none) -> ""',
@@ -131,7 +131,7 @@ describe('the verdict table', () => {
         'there is no rule for this key',
       ],
       ['gone', '1 -> (none)', '(none)', 'none', 'accepted'],
-      ['badge', 'gold', 'datasets.game.derive', 'derived', 'derive wants it'],
+      ['badge', 'gold', 'datasets.game.derive', 'derived', 'derive requested the change'],
       ['Not shown: 1 unchanged.'],
     ]);
   });
@@ -145,7 +145,7 @@ describe('the verdict table', () => {
     ).toEqual([
       HEAD,
       ['badge', '(none) -> 2', '1', 'datasets.game.keys.badge', 'dropped', 'it is server-owned'],
-      ['', 'datasets.game.derive', 'derived', 'derive wants it'],
+      ['', 'datasets.game.derive', 'derived', 'derive requested the change'],
     ]);
   });
 

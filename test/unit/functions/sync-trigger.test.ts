@@ -49,7 +49,7 @@ describe('the sync trigger', () => {
       rule: 'datasets.game.keys.name',
       key: 'name',
       action: 'rejected',
-      reason: 'validate refuses it',
+      reason: 'validate refuses the change',
     };
     expect(reported).toEqual([[decision]]);
     expect(info.mock.calls).toEqual([

@@ -154,7 +154,7 @@ describe('a change', () => {
       'it is immutable',
       'its value is longer than 0 bytes',
       'its value does not match the schema',
-      'validate refuses it',
+      'validate refuses the change',
     ]);
   });
 
@@ -227,7 +227,7 @@ describe('an invalid change', () => {
       kind: 'rejected',
       reason: 'b: secret is taken',
       decisions: [
-        { rule: 'datasets.game.keys.b', key: 'b', action: 'rejected', reason: 'validate refuses it' },
+        { rule: 'datasets.game.keys.b', key: 'b', action: 'rejected', reason: 'validate refuses the change' },
       ],
     });
   });
@@ -506,7 +506,7 @@ describe('a broken rule', () => {
   breaks('schema returned a promise', { keys: { a: schemaThat(() => Promise.reject(new Error(secret))) } });
   breaks('schema returned an invalid result', { keys: { a: schemaThat(() => true) } });
   breaks('schema returned an invalid result', { keys: { a: schemaThat(() => ({ issues: 'x' })) } });
-  breaks('reading its result threw', {
+  breaks('reading its result threw an error', {
     keys: {
       a: schemaThat(() => ({
         get issues() {
@@ -528,8 +528,8 @@ describe('a broken rule', () => {
   });
   breaks('derive threw', { derive: throws });
   breaks('derive returned a promise', { derive: () => Promise.reject(new Error(secret)) });
-  breaks('derive used a key that is not 1', { derive: ({ set }) => set('', '1') });
-  breaks('derive used a key that is not 1', { derive: ({ remove }) => remove('k'.repeat(1_025)) });
+  breaks('derive used a key that is empty or longer', { derive: ({ set }) => set('', '1') });
+  breaks('derive used a key that is empty or longer', { derive: ({ remove }) => remove('k'.repeat(1_025)) });
   breaks('derive used a key that contains NUL', { derive: ({ set }) => set('\ud800', '1') });
   breaks('derive used a key that is not a string', { derive: ({ set }) => set(asAny(5), '1') });
   breaks('derive set a value that contains NUL', { derive: ({ set }) => set('x', '\0') });

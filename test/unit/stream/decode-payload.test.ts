@@ -60,11 +60,11 @@ describe('an invalid payload is rejected', () => {
 
   it.each([
     ['payload[1] is not an object', null],
-    ['payload[1].key is not 1 to 1024 characters long', wireRecord({ key: '' })],
+    ['payload[1].key must be 1 to 1024 characters long', wireRecord({ key: '' })],
     ['payload[1].value is not a string', wireRecord({ value: 42 })],
     ['payload[1].op is neither', wireRecord({ op: 'upsert' })],
-    ['payload[1].syncCount is not an integer', wireRecord({ syncCount: -1 })],
-    ['payload[1].lastModifiedDate is not a date', wireRecord({ lastModifiedDate: null })],
+    ['payload[1].syncCount must be an integer', wireRecord({ syncCount: -1 })],
+    ['payload[1].lastModifiedDate must be a date', wireRecord({ lastModifiedDate: null })],
   ])('entirely, for one invalid record: %s', (message, record) => {
     expect(() => decode([wireRecord(), record])).toThrow(
       expect.objectContaining({ reason: 'offloaded-payload', message: expect.stringContaining(message) }),

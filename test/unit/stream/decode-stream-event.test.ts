@@ -153,7 +153,7 @@ describe('an invalid stream event', () => {
   it.each([
     ['identityPoolId is not a string', { identityPoolId: 1 }],
     ['identityPoolId does not match', { identityPoolId: 'nonsense' }],
-    ['identityId is not 1 to 55 characters long', { identityId: `us-east-1:${'a'.repeat(50)}` }],
+    ['identityId must be 1 to 55 characters long', { identityId: `us-east-1:${'a'.repeat(50)}` }],
     ['identityId does not match', { identityId: 'us-east-1:ABC' }],
     ['datasetName is not a string', { datasetName: null }],
     ['datasetName does not match', { datasetName: 'a b' }],
@@ -161,12 +161,12 @@ describe('an invalid stream event', () => {
     ['kinesisSyncRecords is not an array', { kinesisSyncRecords: {} }],
     ['kinesisSyncRecordsURL is not a string', { kinesisSyncRecords: null, payloadType: 'S3Url' }],
     ['are both present', { kinesisSyncRecordsURL: 'https://bucket.example/x' }],
-    ['lastModifiedDate is not a date', { lastModifiedDate: '2026-01-01' }],
-    ['lastModifiedDate is not a date', { lastModifiedDate: 1e300 }],
-    ['lastModifiedDate is not a date', { lastModifiedDate: -62_167_219_200_000 }],
-    ['syncCount is not an integer', { syncCount: -1 }],
-    ['syncCount is not an integer', { syncCount: 2 ** 53 }],
-    ['syncCount is not an integer', { syncCount: 1.5 }],
+    ['lastModifiedDate must be a date', { lastModifiedDate: '2026-01-01' }],
+    ['lastModifiedDate must be a date', { lastModifiedDate: 1e300 }],
+    ['lastModifiedDate must be a date', { lastModifiedDate: -62_167_219_200_000 }],
+    ['syncCount must be an integer', { syncCount: -1 }],
+    ['syncCount must be an integer', { syncCount: 2 ** 53 }],
+    ['syncCount must be an integer', { syncCount: 1.5 }],
   ])('is rejected: %s', (message, members) => {
     expect(() => decode(members)).toThrow(message);
   });
@@ -174,14 +174,14 @@ describe('an invalid stream event', () => {
   it.each([
     ['kinesisSyncRecords[1] is not an object', null],
     ['kinesisSyncRecords[1].key is not a string', wireRecord({ key: null })],
-    ['kinesisSyncRecords[1].key is not 1 to 1024 characters long', wireRecord({ key: '' })],
-    ['kinesisSyncRecords[1].key is not 1 to 1024 characters long', wireRecord({ key: 'k'.repeat(1025) })],
+    ['kinesisSyncRecords[1].key must be 1 to 1024 characters long', wireRecord({ key: '' })],
+    ['kinesisSyncRecords[1].key must be 1 to 1024 characters long', wireRecord({ key: 'k'.repeat(1025) })],
     ['kinesisSyncRecords[1].value is not a string', wireRecord({ value: 42 })],
     ['kinesisSyncRecords[1].op is neither', wireRecord({ op: null })],
-    ['kinesisSyncRecords[1].syncCount is not an integer', wireRecord({ syncCount: '1' })],
-    ['kinesisSyncRecords[1].lastModifiedDate is not a date', wireRecord({ lastModifiedDate: null })],
+    ['kinesisSyncRecords[1].syncCount must be an integer', wireRecord({ syncCount: '1' })],
+    ['kinesisSyncRecords[1].lastModifiedDate must be a date', wireRecord({ lastModifiedDate: null })],
     [
-      'kinesisSyncRecords[1].deviceLastModifiedDate is not a date',
+      'kinesisSyncRecords[1].deviceLastModifiedDate must be a date',
       wireRecord({ deviceLastModifiedDate: 0.5 }),
     ],
   ])('is rejected entirely for one invalid record: %s', (message, record) => {
