@@ -17,8 +17,8 @@ const PAGE_SIZE = 200;
  */
 const MAX_PASSES = 50;
 /**
- * Maximum number of consecutive passes that remove nothing, with a pause after each. After that, other transactions hold the rest
- * for long.
+ * Maximum number of consecutive passes that remove nothing, with a pause after each. If the limit is reached, other
+ * transactions are holding the rest for a long time.
  */
 const MAX_IDLE_PASSES = 10;
 const PAUSE_MS = 200;

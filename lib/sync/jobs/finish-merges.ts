@@ -1,7 +1,8 @@
 import type { Merge, MergeStore } from '../ports/merge-store.ts';
 import { finishPending } from './finish-pending.ts';
 
-// A host whose clock is behind by less than this still accepts expired credentials.
+// Largest assumed difference between the clocks of two hosts. A host whose clock is behind still accepts expired
+// credentials.
 const CLOCK_SKEW_MS = 60 * 60 * 1000;
 
 export interface FinishMergesDeps {
@@ -27,9 +28,8 @@ export interface FinishMergesOutcome {
 }
 
 /**
- * Completes the merges that linking identities left pending: datasets that a crash left, and datasets written with
- * credentials that were still valid. A merge ends when no such credentials can exist any more and nothing is left to
- * merge.
+ * Completes pending merges: moves datasets that a crash left, and datasets that were written later with credentials
+ * that were still valid. A merge ends when no such credentials can exist any more and nothing is left to merge.
  *
  * @param after the `last` of the previous run, so that the first merges do not keep the others waiting
  * @param timeBudgetMs after this time no further merge is started; at least one always is

@@ -2,7 +2,7 @@ import type { PoolDataStore } from '../ports/pool-data-store.ts';
 import { finishPending } from './finish-pending.ts';
 
 /**
- * A statement or transaction is ended after one minute at most (lib/database/drivers/pg/open-pg.ts,
+ * A statement or transaction times out after one minute at most (lib/database/drivers/pg/open-pg.ts,
  * pglite/open-pglite.ts). So everything that began while the pool existed has ended after this time, even if the clocks
  * of two hosts differ by minutes.
  */

@@ -26,8 +26,8 @@ export interface MergeDatasetsDeps {
  * The live records of `game` are copied to the surviving identity's `game.<disappearing identity's id>`, and `game`
  * is deleted. The pool's stream receives events for both.
  *
- * After a crash, or if more was written into the disappearing identity, another run does the rest. Limits do not stop
- * it.
+ * After a crash, or if more was written into the disappearing identity, another run does the rest. A merge ignores the
+ * limits on datasets.
  *
  * Source of the names: Amazon Cognito developer guide, "Handling callbacks"; clients build the same names.
  *

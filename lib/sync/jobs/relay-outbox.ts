@@ -46,7 +46,7 @@ export interface RelayOutboxDeps {
   outbox: Outbox;
   publisher: EventPublisher;
   streaming: StreamingSwitch;
-  /** The stream of rows that name none. */
+  /** The stream of rows that do not name one. */
   streamName: string;
   /** Milliseconds of any clock; only differences matter. */
   now: () => number;

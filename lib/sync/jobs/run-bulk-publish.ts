@@ -44,7 +44,8 @@ export interface BulkPublishOutcome {
  *
  * A bulk publish succeeds when none of its events is left in the outbox. It fails if the stream permanently rejected
  * one of them, after all others are published. It also fails as soon as the service itself has disabled the pool's
- * streaming. Any other change of the pool's streaming ends it without a run.
+ * streaming. Any other change of the pool's streaming fails the bulk publish in the change's own transaction, not in a
+ * run.
  */
 export async function runBulkPublishes({
   options,

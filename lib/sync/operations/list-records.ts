@@ -11,7 +11,7 @@ import { notValidToken } from '../session-token.ts';
  * dataset that does not exist is not an error.
  *
  * All pages of one listing return the count and the token of the first page. No page holds a record newer than that
- * count; the next listing returns it. All pages name the copies that merges made of the dataset.
+ * count; the next listing returns such a record. All pages name the copies that merges made of the dataset.
  *
  * @throws {ServiceError} InvalidParameterException if LastSyncCount is above the dataset's count, or a token has
  *   expired, is spent or belongs to another dataset; NotAuthorizedException

@@ -21,10 +21,11 @@ const CLOCK_SKEW_MS = 60 * 60 * 1000;
 /**
  * UpdateRecords: writes all patches in one transaction, which also spends the token and puts the stream event into the
  * outbox. The dataset's count rises by one, and every record written gets the new count. A dataset that does not exist
- * is created. A call that fails changes and spends nothing. Neither does a call without patches; its answer is empty.
+ * is created. A call that fails changes nothing and does not spend the token. Nor does a call without patches, which
+ * returns no records.
  *
- * If the caller is an identity and its pool has a sync trigger, the trigger sees the patches first. If it leaves nothing
- * to write, nothing is changed or spent.
+ * If the caller is an identity and its pool has a sync trigger, the trigger sees the patches first. If the trigger
+ * leaves nothing to write, nothing is changed or spent.
  *
  * Every device that subscribes to the dataset is notified, except the one that DeviceId names.
  *

@@ -46,8 +46,8 @@ export interface BulkPublishJobStore {
   /** Returns the latest job of a pool; null if it never had one. */
   read(identityPoolId: string): Promise<BulkPublishJob | null>;
   /**
-   * Starts a job in place of the latest, `previousId`; null if the pool never had one. A later change of the pool's
-   * streaming ends the job as FAILED, in the transaction of that change.
+   * Starts a job, which replaces the latest one, `previousId` (null if the pool never had one). A later change of the
+   * pool's streaming ends the job as FAILED, in the transaction of that change.
    *
    * @returns false if another job was started in the meantime; then this one is not started
    */

@@ -3,7 +3,7 @@ export type OutboxStream = string | null;
 /** An event to publish, claimed under a lease. */
 export interface OutboxRow {
   outboxId: string;
-  /** The stream of its pool when the row was written; null in rows from when there was only one stream. */
+  /** The stream of its pool when the row was written; null in rows written when only one stream was supported. */
   streamName: OutboxStream;
   partitionKey: string;
   /** The serialized stream event. */
@@ -21,7 +21,7 @@ export interface PostponedClaim extends Pick<OutboxRow, 'outboxId' | 'attempts'>
 export interface Outbox {
   /**
    * Claims the oldest rows that are neither parked nor under a lease, for `leaseMs`. Concurrent claimers never get
-   * the same row. One of them may then get fewer rows than exist, or no rows.
+   * the same row. A claimer may therefore get fewer rows than exist, or no rows.
    * @param limit maximum number of rows; fewer are returned if they are large
    * @param of the streams whose rows are claimed; all by default
    * @returns oldest first

@@ -22,7 +22,7 @@ export interface Push {
   report: (report: PushReport) => void;
 }
 
-/** Ids, counts and error names only, safe to log. Devices in no count have no outcome yet. */
+/** Ids, counts and error names only, safe to log. A device that is in none of the counts has no outcome yet. */
 export interface PushReport extends PushedChange {
   /** Devices to notify; null if they could not be read, or not in time. */
   devices: number | null;

@@ -51,7 +51,7 @@ interface Change<Answer> {
 /**
  * `SyncStore.change`: decides on a snapshot and writes only if the dataset's count is still that of the snapshot.
  * Devices of one user rarely write at the same moment, so this usually succeeds without a lock: in one round trip if
- * the snapshot is cached, else in two. If others keep changing the dataset, the change waits for its lock.
+ * the snapshot is cached, else in two. If others keep changing the dataset, the change waits for a lock.
  */
 export async function changeDataset<Answer>(change: Change<Answer>): Promise<Changed<Answer>> {
   const { database, cache, dataset, about, decide } = change;
@@ -86,7 +86,7 @@ function decideOnCached<Answer>(decide: Decide<Answer>, cached: Snapshot): Updat
 
 /**
  * Writes without a lock, if the dataset has not changed since the snapshot.
- * @returns null if it has, or if the dataset does not exist yet: creating it needs the identity's lock, which guards
+ * @returns null if the dataset has changed, or does not exist yet: creating it needs the identity's lock, which guards
  *   the number of datasets
  */
 async function changeOptimistically<Answer>(

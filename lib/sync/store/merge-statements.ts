@@ -31,7 +31,7 @@ WHERE stored.dataset_id = $1::uuid AND stored.sync_count > stored.deleted_sync_c
 ORDER BY records.sync_count, records.record_id`;
 
 /**
- * Returns a row if it was written. $13: the dataset whose listings name the copy; from $14: the columns of the
+ * Returns a row if the copy was written. $13: the dataset whose listings name the copy; from $14: the columns of the
  * records.
  */
 export const WRITE_COPY = `${WRITE_DATASET}, listed AS (
@@ -42,8 +42,8 @@ export const WRITE_COPY = `${WRITE_DATASET}, listed AS (
 SELECT 1 FROM written`;
 
 /**
- * Returns a row if it was written. The records stay for now: together with those of the copy they would exceed the
- * rows that Aurora DSQL allows in one transaction.
+ * Returns a row if the deletion was written. The deleted dataset's records stay for now: together with those of the
+ * copy they would exceed the rows that Aurora DSQL allows in one transaction.
  */
 export const WRITE_MERGED = `${WRITE_DATASET}, ${FORGET_COPY}
 SELECT 1 FROM written`;

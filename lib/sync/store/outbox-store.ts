@@ -118,7 +118,7 @@ UPDATE sync.identity_pools
 SET streaming_status = 'DISABLED', disabled_reason = $2, revision = revision + 1
 WHERE stream_name IS NOT DISTINCT FROM $1::text AND streaming_status = 'ENABLED'`;
 
-/** Creates the service's own switch of the pools' streaming, on any `Database`. */
+/** Creates a `StreamingSwitch` on any `Database`. */
 export function createStreamingSwitch(database: Database): StreamingSwitch {
   return {
     async disable(stream, reason) {

@@ -1,7 +1,7 @@
 import type { Database } from '../../database/database.ts';
 import type { PayloadStore } from '../ports/payload-store.ts';
 
-/** Payloads are large, and a statement must not take long. */
+/** Rows per statement: payloads are large, and a statement must not take long. */
 const REMOVE_ROWS = 100;
 
 const REMOVE_EXPIRED = `

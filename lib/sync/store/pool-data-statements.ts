@@ -162,7 +162,7 @@ ORDER BY identity_pool_id COLLATE "C"
 LIMIT $2::bigint`;
 
 /**
- * Removes the row of a pool that was marked before $2, if no data is left. It is one statement: data that was
+ * Removes the row of a pool that was marked before $2, if no data is left. This is one statement, so data that was
  * committed before it preserves the row.
  */
 export const REMOVE_POOL = `

@@ -27,7 +27,7 @@ import {
   REMOVE_SYNC_IDENTITIES,
 } from './pool-data-statements.ts';
 
-/** Identities come before logins: after its identity is removed, no login can be added to it. */
+/** Identities come before logins, because no login can be added to a removed identity. */
 const AFTER_DATASETS = [
   REMOVE_SUBSCRIPTIONS_OF_DEVICES,
   REMOVE_DEVICES,

@@ -3,7 +3,9 @@ import type { Database } from '../../database/database.ts';
 import { datasetId, hashedUuid } from '../../database/row-ids.ts';
 import type { DeviceStore, PushDevice, PushPlatform, Registration } from '../ports/push.ts';
 
-/** In one statement, so that of two concurrent registrations the second returns the id that the first created. */
+/**
+ * Registers in one statement, so that the second of two concurrent registrations returns the id that the first created.
+ */
 const REGISTER = `
 INSERT INTO sync.devices (
   registration_id, device_id, identity_pool_id, identity_id, platform, endpoint, registered_ms)

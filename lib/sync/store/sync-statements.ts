@@ -206,8 +206,8 @@ const writeUpdate = (payload = '') => `${WRITE_DATASET}${PUT_EVENT}${payload}, s
 SELECT ${OUTCOME}, 0 AS erased FROM written`;
 
 /**
- * Returns a row if it was written. $16, $17: the session; $18: the time before which expired sessions are deleted;
- * from $19: the columns of the records.
+ * Returns a row if the update was written. $16, $17: the session; $18: the time before which expired sessions are
+ * deleted; from $19: the columns of the records.
  */
 export const WRITE_UPDATE = writeUpdate();
 
@@ -222,7 +222,7 @@ export const WRITE_OFFLOADED_UPDATE = writeUpdate(`, payload AS (
 // Aurora DSQL changes at most 3,000 rows in a transaction. A dataset holds 1,024 records, plus tombstones.
 export const ERASE_ROWS = 2_500;
 
-/** Returns a row if it was written. */
+/** Returns a row if the deletion was written. */
 export const WRITE_DELETION = `${WRITE_DATASET}${PUT_EVENT}, ${FORGET_COPY}, erased AS (
   DELETE FROM sync.records
   USING written

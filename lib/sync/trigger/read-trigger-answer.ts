@@ -21,9 +21,9 @@ export interface Asked {
 
 /**
  * Determines the patches to write from a sync trigger's answer. A key that the answer omits, or maps to null, keeps
- * its stored record regardless of the device's patch. For any other key the function's value is written. If the
- * device sent a patch for the key, that patch carries the value. Otherwise, if the value changes, a patch of the
- * function's own carries it, which is never stale. Old values in the answer are ignored.
+ * its stored record regardless of the device's patch. For any other key the function's value is written. If the device
+ * sent a patch for the key, that patch carries the value. Otherwise, if the value changes, an additional patch carries
+ * it. That patch is never stale. Old values in the answer are ignored.
  *
  * @param answer any JSON value
  * @returns the remaining patches of the device, in their order, then the function's own

@@ -7,8 +7,8 @@ import { invokeSyncTrigger } from './invoke-sync-trigger.ts';
 import { readTriggerAnswer } from './read-trigger-answer.ts';
 
 /**
- * Time limit of one UpdateRecords, for all its runs together. Source: Amazon Cognito developer guide, "Amazon Cognito
- * Events".
+ * Time limit of the sync trigger in one UpdateRecords call, for all its runs together. Source: Amazon Cognito developer
+ * guide, "Amazon Cognito Events".
  */
 export const TRIGGER_TIMEOUT_MS = 5_000;
 
