@@ -46,8 +46,8 @@ const FETCH_LIMITS = { atOnce: 4, maxBytes: 64 * 1024 * 1024, maxMs: 20_000 };
 
 /**
  * Projects a Kinesis batch into rows of the query store. Reads records individually, so that each failure concerns one
- * record, then writes all readable records together. Transient failures skip nothing: the response names the record from
- * which Lambda must retry.
+ * record, then writes all readable records together. Transient failures skip nothing: the response names the record
+ * from which Lambda must retry.
  */
 export function createProjectStream({
   store,

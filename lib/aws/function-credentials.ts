@@ -6,8 +6,8 @@ export interface FunctionCredentials {
 }
 
 /**
- * Provides the credentials of a function's role from Lambda's environment variables. In function bundles it replaces the
- * provider that AWS's clients import under these two names (infra/stack/bundle/bundle-plugins.ts).
+ * Provides the credentials of a function's role from Lambda's environment variables. In function bundles it replaces
+ * the provider that AWS's clients import under these two names (infra/stack/bundle/bundle-plugins.ts).
  *
  * @returns a function that reads the credentials, and rejects if they are not set
  */

@@ -17,8 +17,8 @@ const TIMEOUT_OR_THROTTLING = new Set([408, 429]);
 const GONE = new Set([400, 401, 403, 404, 410]);
 
 /**
- * Downloads the payload at a validated URL, in one attempt. Does not follow redirects or decode the content, because both
- * would bypass the validation. Error messages contain only the host of the URL.
+ * Downloads the payload at a validated URL, in one attempt. Does not follow redirects or decode the content, because
+ * both would bypass the validation. Error messages contain only the host of the URL.
  *
  * @throws {PayloadRefusedError} the failure is permanent
  * @throws {PayloadUnavailableError} the failure is transient, and a retry may succeed

@@ -41,8 +41,8 @@ const FIRST_PAUSE_MS = 100;
 const AGENT_OPTIONS = { keepAlive: true, timeout: 10_000 };
 
 /**
- * Creates a function that fetches the payloads of offloaded events. It connects only to S3 in the policy's regions and to
- * our own origin, regardless of the URL and of DNS responses. Transient failures are retried a few times after short
+ * Creates a function that fetches the payloads of offloaded events. It connects only to S3 in the policy's regions and
+ * to our own origin, regardless of the URL and of DNS responses. Transient failures are retried a few times after short
  * pauses.
  */
 export function createPayloadFetch({

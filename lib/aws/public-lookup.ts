@@ -11,8 +11,9 @@ const resolveAll: LookupAll = (host) => resolve(host, { all: true });
 
 /**
  * Creates a `lookup` for sockets that returns only public unicast addresses. It checks the same DNS response that the
- * connection uses, so that a second response cannot replace the checked one. If any address is not public, the connection
- * fails with a `PayloadRefusedError`: a host that resolves to public and private addresses is an attack, not a mistake.
+ * connection uses, so that a second response cannot replace the checked one. If any address is not public, the
+ * connection fails with a `PayloadRefusedError`: a host that resolves to public and private addresses is an attack, not
+ * a mistake.
  */
 export function createPublicLookup(lookup: LookupAll = resolveAll): LookupFunction {
   return (host, options, callback) => {

@@ -15,7 +15,9 @@ interface CountFailedBatchesDeps {
   redriven: RedrivenObjects;
 }
 
-/** Clocks differ: a batch discarded up to this long before a period may still hold records that arrived in the period. */
+/**
+ * Clocks differ: a batch discarded up to this long before a period may still hold records that arrived in the period.
+ */
 const MARGIN_MS = 60 * 60 * 1000;
 
 /**

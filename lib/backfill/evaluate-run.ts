@@ -40,9 +40,9 @@ export function arrivalPeriod({ startedAt, completedAt }: RunFacts): { from: num
 }
 
 /**
- * Evaluates whether everything that a successful bulk publish wrote to the stream is in the query store. That is so if no
- * shard has a waiting record that arrived before the end of the run, and no event of the run's period is in quarantine or
- * in the failure destination.
+ * Evaluates whether everything that a successful bulk publish wrote to the stream is in the query store. That is so if
+ * no shard has a waiting record that arrived before the end of the run, and no event of the run's period is in
+ * quarantine or in the failure destination.
  *
  * @param now epoch milliseconds
  */

@@ -6,9 +6,9 @@ import type { PublishStore } from './publish-store.ts';
 const QUIET_MS = 60 * 60 * 1000;
 
 /**
- * Determines since when records may have expired from the stream before they were projected. That is possible if the last
- * projected record of a shard is older than the retention period and more records are waiting. A shard that is only
- * quiet is checked once an hour. Each check proves that, until then, no record was waiting that could expire.
+ * Determines since when records may have expired from the stream before they were projected. That is possible if the
+ * last projected record of a shard is older than the retention period and more records are waiting. A shard that is
+ * only quiet is checked once an hour. Each check proves that, until then, no record was waiting that could expire.
  *
  * @param now epoch milliseconds
  * @returns epoch milliseconds; null if nothing can be missing

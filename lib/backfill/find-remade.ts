@@ -12,9 +12,9 @@ export interface RemadeStream {
 }
 
 /**
- * Detects whether a stream was deleted and created again since it was projected, or since a pool was seen to use it. The
- * records of the previous stream are gone, projected or not. A shard that was seen empty after the new stream was created
- * lost nothing.
+ * Detects whether a stream was deleted and created again since it was projected, or since a pool was seen to use it.
+ * The records of the previous stream are gone, projected or not. A shard that was seen empty after the new stream was
+ * created lost nothing.
  *
  * @param seen the stream of each pool, as seen before this poll
  * @returns null if, as far as is known, the stream is still the same

@@ -27,7 +27,9 @@ export interface PublishStore {
   readPositions(streamName: string): Promise<ShardPosition[]>;
   /** Counts the quarantined events of the pool, or of an unknown pool, that were not redriven. */
   countQuarantined(identityPoolId: string, time: StreamTime): Promise<number>;
-  /** Returns the shards whose last projected record arrived before this time and that were not seen empty since then. */
+  /**
+   * Returns the shards whose last projected record arrived before this time and that were not seen empty since then.
+   */
   readQuietShards(streamName: string, before: number): Promise<QuietShard[]>;
   keepEmpty(streamName: string, shardId: string, emptyAt: number): Promise<void>;
 }

@@ -54,9 +54,9 @@ export async function compareDataset(
 }
 
 /**
- * Lists a dataset consistently. A record written while the dataset is listed page by page can be missing from every page.
- * Before a record counts as removed, the dataset is therefore listed again. If its sync count is unchanged, nothing was
- * written in between.
+ * Lists a dataset consistently. A record written while the dataset is listed page by page can be missing from every
+ * page. Before a record counts as removed, the dataset is therefore listed again. If its sync count is unchanged,
+ * nothing was written in between.
  *
  * @returns null if the sync count changed between all listings
  */

@@ -12,8 +12,8 @@ export type RunState = Publishing | Ended | Open | Lost | Projected;
 export type RunStatus = RunState['status'];
 
 /**
- * Whether everything that a bulk publish wrote to the stream is in the query store. stalled: it is not, and there was no
- * progress for some time. unknown: it cannot be determined, or the bulk publish did not succeed.
+ * Whether everything that a bulk publish wrote to the stream is in the query store. stalled: it is not, and there was
+ * no progress for some time. unknown: it cannot be determined, or the bulk publish did not succeed.
  */
 export type Completeness = RunState['completeness'];
 

@@ -12,8 +12,8 @@ export interface Limits {
   /** Maximum UTF-8 bytes of the keys and values of a dataset's live records. */
   datasetBytes: number;
   /**
-   * Maximum patches of one call. Together with the transaction's other rows they stay below Aurora DSQL's limit of 3,000
-   * rows.
+   * Maximum patches of one call. Together with the transaction's other rows they stay below Aurora DSQL's limit of
+   * 3,000 rows.
    */
   patchesPerCall: number;
   /** Maximum UTF-8 bytes of a stream event. A larger event holds a URL in place of its records. */

@@ -81,8 +81,8 @@ export function isSecret(constraints: Constraints, member: string): boolean {
 /**
  * Returns a message in AWS's form, `Member must …`, for each constraint that the value violates.
  *
- * @param member its name in the API model. An entry of a list or map has the name of the list or map; a key of a map has
- *   the map's name followed by `.key`
+ * @param member its name in the API model. An entry of a list or map has the name of the list or map; a key of a map
+ *   has the map's name followed by `.key`
  * @param value a text, number or map of the correct type
  */
 export function brokenConstraints(

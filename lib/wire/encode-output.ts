@@ -2,8 +2,8 @@ import type { Shape, Structure } from './shape.ts';
 import { formatTimestamp } from './timestamp.ts';
 
 /**
- * Encodes an operation's output as its response body, with the members in the order of the API model. Converts dates from
- * epoch milliseconds to epoch seconds.
+ * Encodes an operation's output as its response body, with the members in the order of the API model. Converts dates
+ * from epoch milliseconds to epoch seconds.
  *
  * @param unset how to encode a member without a value: as null, like Cognito Sync, or omitted, like Cognito Identity
  * @throws {TypeError} the output does not match the API model, which is a bug in the operation

@@ -39,8 +39,8 @@ type PublicName = (typeof PUBLIC)[number];
 
 /**
  * Creates the Amazon Cognito Identity API, version 2014-06-30 (awsJson1.1), as one function from a raw request to its
- * response. Shapes come from the SDK's own schemas, constraints from the API model. All client errors have status 400, as
- * from the service itself, even if the model defines another status.
+ * response. Shapes come from the SDK's own schemas, constraints from the API model. All client errors have status 400,
+ * as from the service itself, even if the model defines another status.
  */
 export function createIdentityApi(deps: IdentityApiDeps): IdentityApi {
   return createJsonApi({

@@ -5,8 +5,8 @@ const ARN = { minLength: 20, maxLength: 2048 };
 const DEVELOPER_USER = { minLength: 1, maxLength: 1024 };
 
 /**
- * Constraints of Cognito Identity, for the inputs of the served operations. No two inputs use the same name for different
- * things. Source: API model of 2014-06-30; comments mark this project's own additions.
+ * Constraints of Cognito Identity, for the inputs of the served operations. No two inputs use the same name for
+ * different things. Source: API model of 2014-06-30; comments mark this project's own additions.
  */
 export const IDENTITY_CONSTRAINTS: Constraints = new Map(
   Object.entries<Constraint>({

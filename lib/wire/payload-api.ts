@@ -7,8 +7,8 @@ import type { WireResponse } from './wire-response.ts';
 export type PayloadApi = (request: Pick<RawRequest, 'method' | 'target'>) => Promise<WireResponse>;
 
 /**
- * Serves the records of offloaded events at their URLs, with the status codes that S3 uses for presigned URLs: 403 if the
- * link is not ours or has expired, 404 if the payload does not exist or was deleted.
+ * Serves the records of offloaded events at their URLs, with the status codes that S3 uses for presigned URLs: 403 if
+ * the link is not ours or has expired, 404 if the payload does not exist or was deleted.
  */
 export function createPayloadApi({
   links,

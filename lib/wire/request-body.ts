@@ -6,7 +6,7 @@ import type { RawRequest } from './sigv4.ts';
 /** Checks the size of a request body. @throws {RequestError} RequestEntityTooLarge */
 export function limitBody({ body }: RawRequest, maxBytes: number): void {
   if (body.length <= maxBytes) return;
-  throw new RequestError('RequestEntityTooLarge', `a request body is at most ${maxBytes} bytes`);
+  throw new RequestError('RequestEntityTooLarge', `the request body is larger than ${maxBytes} bytes`);
 }
 
 /**

@@ -1,6 +1,8 @@
 import { NormalizedSchema } from '@smithy/core/schema';
 
-/** The type of a value, read once from the SDK's schema. Traversing it is cheaper than querying the schema each time. */
+/**
+ * The type of a value, read once from the SDK's schema. Traversing it is cheaper than querying the schema each time.
+ */
 export type Shape =
   | { kind: 'string' | 'integer' | 'boolean' | 'timestamp' }
   | { kind: 'list'; entry: Shape }
@@ -24,7 +26,9 @@ export type Binding = { in: 'label' | 'body' } | { in: 'query' | 'header'; name:
 
 type SchemaReference = Parameters<typeof NormalizedSchema.of>[0];
 
-/** Reads the structure of an input or output. If the operation has none (the unit schema), the result has no members. */
+/**
+ * Reads the structure of an input or output. If the operation has none (the unit schema), the result has no members.
+ */
 export function readStructure(reference: SchemaReference): Structure {
   const schema = NormalizedSchema.of(reference);
   return schema.isUnitSchema() ? { kind: 'structure', members: [] } : structureOf(schema);

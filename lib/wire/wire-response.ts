@@ -19,9 +19,9 @@ const MAX_AGE_SECONDS = 172_800;
 const HEADER_NAMES = /^[\w-]+(\s*,\s*[\w-]+)*$/;
 
 /**
- * CORS headers of every response. Any web page may read responses, because data is returned only for a valid signature or
- * for valid tokens in the body, and a browser adds neither by itself. The SDK reads all three exposed headers; it uses
- * `Date` to correct its clock.
+ * CORS headers of every response. Any web page may read responses, because data is returned only for a valid signature
+ * or for valid tokens in the body, and a browser adds neither by itself. The SDK reads all three exposed headers; it
+ * uses `Date` to correct its clock.
  */
 export const CROSS_ORIGIN_HEADERS: readonly Header[] = [
   ['Access-Control-Allow-Origin', '*'],

@@ -385,7 +385,7 @@ describe('an input', () => {
     const padded = (length: number) => JSON.stringify({ IdentityPoolId: POOL_ID }).padEnd(length);
     expect((await call('GetId', padded(1_048_576))).status).toBe(200);
     recorded.clear();
-    const message = 'a request body is at most 1048576 bytes';
+    const message = 'the request body is larger than 1048576 bytes';
     expectError(await call('GetId', padded(1_048_577)), 'RequestEntityTooLarge', message);
   });
 

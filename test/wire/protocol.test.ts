@@ -489,7 +489,7 @@ describe('a body', () => {
       await update('x'.repeat(6 * 1024 * 1024 + 1)),
       413,
       'RequestEntityTooLarge',
-      'a request body is at most 6291456 bytes',
+      'the request body is larger than 6291456 bytes',
     );
   });
 

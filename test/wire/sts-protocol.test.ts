@@ -196,7 +196,7 @@ describe('STS', () => {
   );
 
   it('rejects a body of more than 128 KiB', async () => {
-    const message = 'a request body is at most 131072 bytes';
+    const message = 'the request body is larger than 131072 bytes';
     expectError(await call({ ...REQUEST, More: 'x'.repeat(131_072) }), 'RequestEntityTooLarge', message, 413);
   });
 

@@ -123,7 +123,7 @@ async function answer(
 /** Uses the form of AWS's errors, which the clients of these services read. */
 function sendTooLarge(response: ServerResponse): void {
   const code = 'RequestEntityTooLarge';
-  const message = `a request body is at most ${MAX_BODY_BYTES} bytes`;
+  const message = `the request body is larger than ${MAX_BODY_BYTES} bytes`;
   sendJson(response, 413, { __type: code, message }, { 'x-amzn-ErrorType': `${code}:` });
 }
 

@@ -30,9 +30,9 @@ const CLOCK_SKEW_MS = 60 * 60 * 1000;
  * Every device that subscribes to the dataset is notified, except the one that DeviceId names.
  *
  * @returns the records written, in the order of the patches; with a sync trigger, see `answerPatches`
- * @throws {ServiceError} InvalidParameterException; NotAuthorizedException; ResourceConflictException if a patch is older
- *   than its record; LimitExceededException; ResourceNotFoundException if the dataset is new and the pool unknown;
- *   InvalidLambdaFunctionOutputException, LambdaSocketTimeoutException, LambdaThrottledException
+ * @throws {ServiceError} InvalidParameterException; NotAuthorizedException; ResourceConflictException if a patch is
+ *   older than its record; LimitExceededException; ResourceNotFoundException if the dataset is new and the pool
+ *   unknown; InvalidLambdaFunctionOutputException, LambdaSocketTimeoutException, LambdaThrottledException
  */
 export function createUpdateRecords(deps: SyncDependencies): SyncOperations['UpdateRecords'] {
   return async (input, caller) => {

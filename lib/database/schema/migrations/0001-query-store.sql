@@ -20,7 +20,8 @@ CREATE TABLE IF NOT EXISTS projection.datasets (
   projected_at timestamptz NOT NULL
 );
 
--- A record_value of NULL is a tombstone. It keeps the key and the version, so that an older write cannot restore the record.
+-- A record_value of NULL is a tombstone. It keeps the key and the version, so that an older write cannot restore the
+-- record.
 CREATE TABLE IF NOT EXISTS projection.records (
   dataset_id uuid NOT NULL,
   record_id uuid NOT NULL,
@@ -47,8 +48,8 @@ CREATE TABLE IF NOT EXISTS projection.quarantine (
   payload bytea NOT NULL
 );
 
--- Versions assigned to removals that arrived without one, by the hash of their position on the stream. A removal that is
--- delivered again gets the same version, so it does not remove later writes.
+-- Versions assigned to removals that arrived without one, by the hash of their position on the stream. A removal that
+-- is delivered again gets the same version, so it does not remove later writes.
 CREATE TABLE IF NOT EXISTS projection.dated_removals (
   removal_id uuid PRIMARY KEY,
   last_modified_ms bigint NOT NULL,

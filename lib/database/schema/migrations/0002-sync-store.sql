@@ -4,8 +4,8 @@
 
 CREATE SCHEMA IF NOT EXISTS sync;
 
--- One row per identity that ever had a dataset. Creating a dataset locks this row, so that two concurrent calls cannot both
--- create the last dataset within the limit.
+-- One row per identity that ever had a dataset. Creating a dataset locks this row, so that two concurrent calls cannot
+-- both create the last dataset within the limit.
 CREATE TABLE IF NOT EXISTS sync.identities (
   identity_row_id uuid PRIMARY KEY,
   identity_pool_id text NOT NULL,
@@ -47,8 +47,8 @@ CREATE TABLE IF NOT EXISTS sync.records (
 -- Serves the first request of every sync: the records above a count, in page order.
 CREATE INDEX IF NOT EXISTS records_by_sync_count ON sync.records (dataset_id, sync_count, record_id);
 
--- Session tokens that an update has spent. The expiry precedes the session in the key, so that a dataset's expired tokens
--- are one key range.
+-- Session tokens that an update has spent. The expiry precedes the session in the key, so that a dataset's expired
+-- tokens are one key range.
 CREATE TABLE IF NOT EXISTS sync.spent_tokens (
   dataset_id uuid NOT NULL,
   expires_ms bigint NOT NULL,

@@ -1,6 +1,6 @@
--- Queries by key. Record keys are hashed, so no index contains their text. To find one key across all users, these functions
--- compute its hash. The planner inlines them (each is one SELECT, not volatile, not strict). An index on record_id and a
--- value can therefore serve `… where numeric_value > 10`.
+-- Queries by key. Record keys are hashed, so no index contains their text. To find one key across all users, these
+-- functions compute its hash. The planner inlines them (each is one SELECT, not volatile, not strict). An index on
+-- record_id and a value can therefore serve `… where numeric_value > 10`.
 -- Every statement ends with a semicolon at the end of a line, is idempotent, and runs in its own transaction.
 
 -- The same id as in lib/database/row-ids.ts: half of SHA-256 over UTF-8, marked as a version 8 UUID. The function is
@@ -44,7 +44,8 @@ AS $$
   SELECT * FROM query.records WHERE records.record_id = query.record_id_of($1)
 $$;
 
--- The records with one key and one value. Index entries are limited in size, so the index contains the first 64 characters.
+-- The records with one key and one value. Index entries are limited in size, so the index contains the first 64
+-- characters.
 CREATE OR REPLACE FUNCTION query.records_with(record_key text, record_value text) RETURNS SETOF query.records
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$

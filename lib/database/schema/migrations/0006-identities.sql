@@ -3,11 +3,12 @@
 
 CREATE SCHEMA IF NOT EXISTS identity;
 
--- Other settings of the pool: a JSON object with the members of CreateIdentityPool. NULL for a pool that was created without
--- them: it has no name of its own and allows guests.
+-- Other settings of the pool: a JSON object with the members of CreateIdentityPool. NULL for a pool that was created
+-- without them: it has no name of its own and allows guests.
 ALTER TABLE sync.identity_pools ADD COLUMN IF NOT EXISTS identity_settings text;
 
--- The time at which the pool was deleted. From then on, no caller sees the pool, and its identities' data is being removed.
+-- The time at which the pool was deleted. From then on, no caller sees the pool, and its identities' data is being
+-- removed.
 -- The row is deleted last, when nothing else remains.
 ALTER TABLE sync.identity_pools ADD COLUMN IF NOT EXISTS deleted_ms bigint;
 
@@ -40,8 +41,8 @@ CREATE INDEX IF NOT EXISTS logins_by_identity ON identity.logins (identity_id);
 
 CREATE INDEX IF NOT EXISTS logins_by_pool ON identity.logins (identity_pool_id);
 
--- Identities whose datasets must still be copied to another one. Written in the transaction that links the two. A row stays
--- until all credentials of the disappearing identity have expired and it has no datasets.
+-- Identities whose datasets must still be copied to another one. Written in the transaction that links the two. A row
+-- stays until all credentials of the disappearing identity have expired and it has no datasets.
 CREATE TABLE IF NOT EXISTS sync.pending_merges (
   identity_row_id uuid PRIMARY KEY,
   identity_pool_id text NOT NULL,

@@ -1,7 +1,8 @@
 -- The poller's knowledge of bulk publishes and streaming. Times are epoch milliseconds, as in all tables.
 
--- A run is identified by its start. status: IN_PROGRESS, SUCCEEDED, FAILED, or UNSEEN if a newer run started before the end
--- of this one was seen. completeness: waiting, projected, stalled, or unknown if the progress of the shards cannot be known.
+-- A run is identified by its start. status: IN_PROGRESS, SUCCEEDED, FAILED, or UNSEEN if a newer run started before the
+-- end of this one was seen. completeness: waiting, projected, stalled, or unknown if the progress of the shards cannot
+-- be known.
 -- position_*: the shards' positions, and since when they have not changed, which reveals a stalled run.
 CREATE TABLE IF NOT EXISTS projection.bulk_publishes (
   identity_pool_id text NOT NULL,
@@ -38,7 +39,8 @@ CREATE TABLE IF NOT EXISTS projection.gaps (
   PRIMARY KEY (identity_pool_id, since_ms, cause)
 );
 
--- The last reconciliation of each pool. after_*: the last dataset that was compared; an interrupted run resumes after it.
+-- The last reconciliation of each pool. after_*: the last dataset that was compared; an interrupted run resumes after
+-- it.
 CREATE TABLE IF NOT EXISTS projection.reconciliations (
   identity_pool_id text PRIMARY KEY,
   started_ms bigint NOT NULL,
