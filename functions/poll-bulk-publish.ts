@@ -84,7 +84,7 @@ function createOutcomeLog(logger: Logger): (outcome: PollOutcome) => void {
       if (NEEDS_ATTENTION.has(to)) logger.warn('bulk publish needs attention', details);
       else logger.info('bulk publish changed state', details);
     }
-    for (const gap of gaps) logger.warn('removals may be missing', { ...gap });
+    for (const gap of gaps) logger.warn('removals may be missing from the query store', { ...gap });
     for (const start of started)
       logger.info('requested a bulk publish, as configured by the policy', { ...start });
     for (const failure of failures) {

@@ -112,7 +112,11 @@ describe('the function that polls bulk publishes', () => {
         'bulk publish needs attention',
         expect.objectContaining({ identityPoolId: POOL, to: 'FAILED', failureMessage: 'the role' }),
       ],
-      ['warn', 'removals may be missing', expect.objectContaining({ cause: 'streaming-off' })],
+      [
+        'warn',
+        'removals may be missing from the query store',
+        expect.objectContaining({ cause: 'streaming-off' }),
+      ],
     ]);
   });
 
