@@ -61,7 +61,7 @@ function optionsOf(ts: TypeScript): CompilerOptions {
     ...options,
     // A rules file in any directory can import this module, so it must resolve from any directory.
     paths: { [RULES_MODULE]: [fileURLToPath(RULES_MODULE_URL)] },
-    // Unused names are not errors.
+    // Unused names in a rules file are not errors.
     noUnusedLocals: false,
     noUnusedParameters: false,
     allowJs: true,
