@@ -23,7 +23,7 @@ export async function ensureFirstPool(database: Database, region: string): Promi
     store: createSyncStore(database),
     poolData: createPoolDataStore(database),
     now: Date.now,
-    // The schedules publish what it writes once they have started.
+    // The schedules publish the events of the deletion once they start.
     afterWrite: () => undefined,
     sleep,
   });

@@ -108,7 +108,9 @@ function describe(receipt: ForgetReceipt): string[] {
     ...(isNothing(receipt) ? ['  the query store held no data of this identity'] : []),
     `  erased: ${count(erased.datasets, 'dataset')}, ${count(erased.records, 'record')} including tombstones, ${count(erased.quarantined, 'event')} in quarantine, ${count(erased.datedRemovals, 'dated removal')}, ${count(erased.payloads, 'offloaded payload')}`,
     ...(holdsStill === null
-      ? [`  unknown whether the service still has datasets of this identity: ${notKnown ?? 'the service was not queried'}`]
+      ? [
+          `  unknown whether the service still has datasets of this identity: ${notKnown ?? 'the service was not queried'}`,
+        ]
       : describeHeld(holdsStill)),
     `  The stream may hold events of this identity until ${timeText(repeatAfter)}; run this command again after that.`,
     '  Failure objects and backups were not searched.',

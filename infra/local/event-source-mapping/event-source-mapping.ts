@@ -26,7 +26,7 @@ export interface EventSourceMapping {
 export type EventSourceMappingDeps = Omit<MappingDeps, 'options' | keyof MappingRuntime> &
   Partial<MappingRuntime> & { options?: Partial<MappingOptions> };
 
-/** A stream may be created soon, and checking every second costs almost nothing. */
+/** Longest pause while the stream does not exist: it may be created soon, and checking costs almost nothing. */
 const MISSING_STREAM_CAP_MS = 1_000;
 
 /**

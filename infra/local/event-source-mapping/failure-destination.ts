@@ -30,7 +30,7 @@ export function createFailureDirectory({
       const path = join(directory, failureKey(mappingUuid, record, randomUUID()));
       await mkdir(dirname(path), { recursive: true });
       const temporary = `${path}.tmp`;
-      // The checkpoint moves past these records next, so they must be on disk before it is.
+      // The checkpoint moves past these records next, so they must be on disk before the checkpoint is.
       await writeFile(temporary, JSON.stringify(record), { flush: true });
       await rename(temporary, path);
     },

@@ -3,7 +3,7 @@ import type { Attempt } from './retry-policy.ts';
 
 /**
  * Why records were discarded. The third name is ours: AWS documents that a single record that exceeds the invocation
- * payload goes to the failure destination, but not under which condition.
+ * payload goes to the failure destination, but not with which condition.
  */
 export type FailureCondition =
   | 'RetryAttemptsExhausted'
@@ -50,7 +50,7 @@ interface Discarded {
   /** Has at least one record. */
   attempt: Attempt;
   condition: FailureCondition;
-  /** Used if there was no invocation. */
+  /** Used if the function was never invoked with the records. */
   requestId: string;
   /** Epoch milliseconds. */
   now: number;

@@ -74,7 +74,7 @@ export function afterFailure(
  * Returns how many records at the start of the batch are too old for the function. Counting stops at the first younger
  * record, even if older ones follow: order has priority over age, and those are checked when they are first.
  *
- * With -1, a record is retried as long as it is held here, even beyond the stream's retention, when AWS gives up.
+ * With -1, a record is retried as long as this process holds it, even beyond the stream's retention. AWS then stops.
  *
  * @param now epoch milliseconds
  */

@@ -25,7 +25,7 @@ export interface LocalFunctions {
  *
  * @param modules URLs of ES modules that export `handler`, by function name
  * @param rulesFile absolute path of the file that replaces `sync-rules.ts`
- * @param logger receives the result of each change, and functions that exited or were ended
+ * @param logger receives the result of each change, and an error for each function that exited or was ended
  */
 export function createLocalFunctions({
   modules,

@@ -5,7 +5,7 @@ import { MAX_READERS, MAX_READERS_OF_DEVICE, type PushInbox } from '../push-inbo
 import { type Route, sendJson } from './http-server.ts';
 
 const PATH = '/push/';
-/** Proxies on the way, such as those of a remote editor, close a connection that is idle for long. */
+/** Interval of empty comments. Without them, a proxy, such as that of a remote editor, closes an idle connection. */
 const KEEP_OPEN_MS = 15_000;
 /** A client that leaves this much unread is considered disconnected. */
 const MAX_UNREAD_BYTES = 1024 * 1024;

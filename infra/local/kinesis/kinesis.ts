@@ -44,7 +44,7 @@ export function createKinesisEmulator(directory: string, verify: SigV4Verifier):
   };
 }
 
-/** Streams belong to the developer; credentials of an identity are valid only for Cognito Sync. */
+/** Returns the error for an invalid request, otherwise null. Streams belong to the developer, not to an identity. */
 function refusalOf(request: RawRequest, verify: SigV4Verifier): { __type: string; message: string } | null {
   try {
     const { kind } = verify(request, 'kinesis');
@@ -62,7 +62,7 @@ function refusalOf(request: RawRequest, verify: SigV4Verifier): { __type: string
   }
 }
 
-/** Kinesis rejects such a request. The emulator would throw later, in a callback where the error cannot be caught. */
+/** Detects a request that Kinesis rejects. The emulator would throw later, where the error cannot be caught. */
 function holdsNullEntry(bytes: Uint8Array): boolean {
   const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (!body.includes('null')) return false;

@@ -55,7 +55,7 @@ async function serveMessages({ socket, session, settings, processId }: Connectio
   }
 }
 
-/** Accepts every client on loopback, reports the settings, and signals that the server is ready. */
+/** Returns the messages that accept any client on loopback, report the settings and signal that the server is ready. */
 function greeting(settings: ReadonlyMap<string, string>, processId: number): Uint8Array {
   return Buffer.concat([
     frame('R', int32(0)),

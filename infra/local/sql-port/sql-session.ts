@@ -100,7 +100,7 @@ export function createSqlSession(readOnly: (messages: Uint8Array) => Promise<Uin
     }
   }
 
-  /** Portals end with their unit and prepared statements are kept here, so closing either needs no server. */
+  /** Handles Close without the server: portals end with their unit, and prepared statements are kept here. */
   async function close(message: Uint8Array): Promise<Uint8Array> {
     const name = readText(message, 6);
     const answer = await runUnit();

@@ -31,7 +31,7 @@ export interface DatabaseDeployment {
   /** DATABASE_URL and DATABASE_SECRET of the functions; an empty one is not used. */
   databaseUrl: string;
   databaseSecret: string;
-  /** Names in IAM policies: the secret, its encryption key, and Secrets Manager as the service that uses the key. */
+  /** Values for IAM policies: the secret, its encryption key, and Secrets Manager as the service that uses the key. */
   databaseSecretArn: Substitution | string;
   databaseSecretKey: string;
   databaseSecretService: string;

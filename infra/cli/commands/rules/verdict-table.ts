@@ -10,7 +10,7 @@ const HEAD = ['key', 'requested', 'stored', 'rule', 'action', 'reason'];
 const MAX_SHOWN = 40;
 
 /**
- * Formats a table that shows the outcome and its reason for each record of an event. Unchanged records are counted only.
+ * Formats a table with the outcome and its reason for each record of an event. Unchanged records are only counted.
  * @param verdict of these rules on the event, in mode enforce
  * @param columns width of the terminal; undefined if the output is not a terminal
  */
