@@ -18,7 +18,7 @@ export type EndSessions = <Result>(
   run: () => Promise<Result>,
 ) => Promise<Result>;
 
-/** Wraps a database so that each statement and each transaction has the next of the faults. */
+/** Wraps a database so that the next fault affects each statement and each transaction. */
 export function createFaultyDatabase(
   database: Database,
   faults: readonly DatabaseFault[],
