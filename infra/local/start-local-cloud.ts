@@ -60,8 +60,8 @@ export interface LocalCloudOptions extends Partial<LocalConfig> {
 
 /**
  * Starts the local cloud: the Cognito Sync API, Kinesis, the event source mapping, the functions that `serverless.yml`
- * deploys, and a database, behind one HTTP port. Without options, it is an instance for a test: it uses free ports and a
- * temporary directory, which `close` removes.
+ * deploys, and a database, behind one HTTP port. Without options, it is an instance for a test: it uses free ports and
+ * a temporary directory, which `close` removes.
  *
  * @throws {SetupError} a port is taken, the data directory is in use, the database is unavailable, or the sync rules
  * cannot be loaded

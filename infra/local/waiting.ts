@@ -18,8 +18,8 @@ export interface BackoffOptions {
 }
 
 /**
- * Resolves to the result of `work`, or to undefined as soon as the signal is aborted. In that case, `work` continues and
- * its failure is ignored.
+ * Resolves to the result of `work`, or to undefined as soon as the signal is aborted. In that case, `work` continues
+ * and its failure is ignored.
  */
 export async function untilAborted<Result>(
   work: Promise<Result>,

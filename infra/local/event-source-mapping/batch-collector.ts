@@ -47,8 +47,8 @@ type Pending = EncodedRecord & { readAt: number };
 
 /**
  * Reads a shard and collects batches as AWS does. A batch is complete when it has `batchSize` records, when the next
- * record would increase the payload to more than 6 MB, or when its oldest record has waited for the batching window. Even
- * without a window, available records are collected up to a full batch.
+ * record would increase the payload to more than 6 MB, or when its oldest record has waited for the batching window.
+ * Even without a window, available records are collected up to a full batch.
  *
  * There is one lane per concurrent batch. All records of a partition key go into the same lane.
  *

@@ -33,9 +33,9 @@ export interface BatchDeliveryDeps extends MappingRuntime {
 
 /**
  * Delivers a batch to the function, in order, in as many invocations and parts as needed. Records that the function
- * cannot process go to the failure destination. After each invocation that made progress, the checkpoint is stored before
- * the next one. If the signal is aborted, delivery ends early, but only after an invocation in flight has ended. Never
- * throws.
+ * cannot process go to the failure destination. After each invocation that made progress, the checkpoint is stored
+ * before the next one. If the signal is aborted, delivery ends early, but only after an invocation in flight has ended.
+ * Never throws.
  */
 export async function deliverBatch(batch: readonly EncodedRecord[], deps: BatchDeliveryDeps): Promise<void> {
   let waiting = [firstAttempt(batch)];

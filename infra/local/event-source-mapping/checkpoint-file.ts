@@ -21,8 +21,8 @@ interface Checkpoints {
 const FORMAT = 1;
 
 /**
- * Opens the checkpoints of one mapping: the JSON file `<functionName>.<streamName>.checkpoints.json` in `directory`. For a
- * new mapping, it creates the file and, if needed, the directory. Only one process may have the file open.
+ * Opens the checkpoints of one mapping: the JSON file `<functionName>.<streamName>.checkpoints.json` in `directory`.
+ * For a new mapping, it creates the file and, if needed, the directory. Only one process may have the file open.
  *
  * @param now returns epoch milliseconds
  * @throws {SetupError} the file cannot be read or written, or does not contain checkpoints

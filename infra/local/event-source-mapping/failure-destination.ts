@@ -39,8 +39,8 @@ export function createFailureDirectory({
 
 /**
  * Returns the key of an object in a failure destination,
- * `aws/lambda/<ESM-UUID>/<shardID>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<Random UUID>`.
- * Source: AWS Lambda Developer Guide, "Retain discarded batch records for a Kinesis Data Streams event source in Lambda".
+ * `aws/lambda/<ESM-UUID>/<shardID>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<Random UUID>`. Source: AWS Lambda Developer Guide,
+ * "Retain discarded batch records for a Kinesis Data Streams event source in Lambda".
  */
 export function failureKey(mappingUuid: string, record: FailureRecord, random: string): string {
   const { timestamp, KinesisBatchInfo } = record;

@@ -11,9 +11,8 @@ export type FailureCondition =
   | 'InvocationPayloadSizeExceeded';
 
 /**
- * The object that Lambda writes to a failure destination in S3.
- * Source: AWS Lambda Developer Guide, "Retain discarded batch records for a Kinesis Data Streams event source in Lambda",
- * example Amazon S3 invocation record.
+ * The object that Lambda writes to a failure destination in S3. Source: AWS Lambda Developer Guide, "Retain discarded
+ * batch records for a Kinesis Data Streams event source in Lambda", example Amazon S3 invocation record.
  */
 export interface FailureRecord {
   requestContext: {

@@ -45,11 +45,11 @@ export function partOf(attempt: Attempt, from: number, to?: number): Attempt {
  *   record. A split does not count as a retry.
  * - Otherwise the batch is retried up to `maximumRetryAttempts` times and then discarded.
  *
- * Source: AWS Lambda Developer Guide, "Retain discarded batch records for a Kinesis Data Streams event source in Lambda"
- * and "Configuring partial batch response with Kinesis Data Streams and Lambda", "Bisecting a batch". Two rules are not
- * described there and are decided here so that nothing is discarded early. Retries are counted for the same records, so
- * the rest of a batch starts at zero. A report of the first record, which splits off nothing, counts as a failure of the
- * whole batch.
+ * Source: AWS Lambda Developer Guide, "Retain discarded batch records for a Kinesis Data Streams event source in
+ * Lambda" and "Configuring partial batch response with Kinesis Data Streams and Lambda", "Bisecting a batch". Two rules
+ * are not described there and are decided here so that nothing is discarded early. Retries are counted for the same
+ * records, so the rest of a batch starts at zero. A report of the first record, which splits off nothing, counts as a
+ * failure of the whole batch.
  */
 export function afterFailure(
   attempt: Attempt,

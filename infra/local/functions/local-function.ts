@@ -31,18 +31,18 @@ export interface LocalFunction {
 }
 
 /**
- * An environment is idle, busy with an invocation, or outdated. It becomes outdated when a file that it has read changes,
- * and then ends as soon as it is not busy. An environment that exited stays in the list until another one is started,
- * because a change of its files may repair the cause.
+ * An environment is idle, busy with an invocation, or outdated. It becomes outdated when a file that it has read
+ * changes, and then ends as soon as it is not busy. An environment that exited stays in the list until another one is
+ * started, because a change of its files may repair the cause.
  */
 interface StartedEnvironment extends ExecutionEnvironment {
   state: 'idle' | 'busy' | 'outdated';
 }
 
 /**
- * Runs a function in execution environments, as Lambda does. An invocation has an environment to itself; the environment
- * is kept for the next one unless it ended. The first is started on demand. If all are busy, invocations wait in order of
- * arrival. An invocation that times out while it waits is throttled.
+ * Runs a function in execution environments, as Lambda does. An invocation has an environment to itself; the
+ * environment is kept for the next one unless it ended. The first is started on demand. If all are busy, invocations
+ * wait in order of arrival. An invocation that times out while it waits is throttled.
  *
  * If files of its sync rules change, the environments that have read them accept no more invocations, and a new one is
  * started immediately.

@@ -26,8 +26,8 @@ export function createSyncApiRoute(syncApi: SyncApi): Route {
  * Serves Amazon Cognito Identity and the one AWS STS operation that belongs to it on the local port: `POST /` in two
  * protocols. As for Cognito Sync, web pages of any origin may send requests, because they get their credentials here.
  *
- * A browser's preflight request (OPTIONS) does not name the service, so this route answers it for all of `/`. That gives
- * no further access: the port rejects a foreign Origin unless the route of the request accepts any origin.
+ * A browser's preflight request (OPTIONS) does not name the service, so this route answers it for all of `/`. That
+ * gives no further access: the port rejects a foreign Origin unless the route of the request accepts any origin.
  */
 export function createIdentityRoute({
   identityApi,

@@ -17,8 +17,8 @@ interface PushRouteDeps {
 }
 
 /**
- * `GET /push/{deviceId}`: streams the messages to a device as server-sent events named `push`. It starts with the stored
- * messages, after the one in `Last-Event-ID` if given, and continues with each new one. It ends when the client
+ * `GET /push/{deviceId}`: streams the messages to a device as server-sent events named `push`. It starts with the
+ * stored messages, after the one in `Last-Event-ID` if given, and continues with each new one. It ends when the client
  * disconnects or the port closes.
  */
 export function createPushRoute({ inbox, devices, keepOpenMs = KEEP_OPEN_MS }: PushRouteDeps): Route {

@@ -79,9 +79,9 @@ function holdsNullEntry(bytes: Uint8Array): boolean {
 }
 
 /**
- * Passes a request to the emulator after its body has been read. The emulator uses only these parts of a request. Errors
- * that it throws synchronously propagate. The Origin header is removed, because the emulator would allow any origin to
- * read the response.
+ * Passes a request to the emulator after its body has been read. The emulator uses only these parts of a request.
+ * Errors that it throws synchronously propagate. The Origin header is removed, because the emulator would allow any
+ * origin to read the response.
  */
 function replay(
   emulator: Server,

@@ -25,8 +25,8 @@ export interface SqlSession {
 const NOTHING = new Uint8Array();
 
 /**
- * Keeps the state of one client connection. The database has no session for it: every statement runs in its own read-only
- * unit, which is rolled back. Transactions, settings and prepared statements of the client are emulated here.
+ * Keeps the state of one client connection. The database has no session for it: every statement runs in its own
+ * read-only unit, which is rolled back. Transactions, settings and prepared statements of the client are emulated here.
  * @param readOnly runs messages that end in Sync and have at most one Execute; returns the server's response
  */
 export function createSqlSession(readOnly: (messages: Uint8Array) => Promise<Uint8Array>): SqlSession {

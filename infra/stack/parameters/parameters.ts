@@ -63,8 +63,9 @@ const STAGE = /^[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?$/;
 const TOPIC = /^arn:[\w-]+:sns:([a-z0-9-]+):\d{12}:[\w-]{1,256}$/;
 const MAX_CONCURRENCY = 10_000;
 /**
- * Maximum number of named pools. The environment of a function holds 4 KB. The policies of a role hold 10,240 characters,
- * and each pool's ARN can occur twice in them. Sources: AWS Lambda Developer Guide, quotas; IAM User Guide, quotas.
+ * Maximum number of named pools. The environment of a function holds 4 KB. The policies of a role hold 10,240
+ * characters, and each pool's ARN can occur twice in them. Sources: AWS Lambda Developer Guide, quotas; IAM User Guide,
+ * quotas.
  */
 const MAX_POOLS = 30;
 
