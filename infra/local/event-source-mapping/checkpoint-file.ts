@@ -94,8 +94,8 @@ async function create(directory: string, path: string, checkpoints: Checkpoints)
 
 /**
  * Replaces the file atomically, so that a reader sees the old or the new content, never a part. There is no fsync,
- * because the embedded database does not use it either. If a checkpoint survived a power failure and the rows did not,
- * the rows would be lost.
+ * because the embedded database does not use it either. If a checkpoint survived a power failure but its rows did not,
+ * those rows would never be written again.
  */
 async function replace(path: string, { startedAt, shards }: Checkpoints): Promise<void> {
   const temporary = `${path}.tmp`;

@@ -100,8 +100,8 @@ function secretMistakes({ databaseSecret, databaseSecretKey }: DatabaseParameter
   const foreign = secret.region === null ? [] : partitionMistakes('databaseSecret', databaseSecret, region);
   if (foreign.length > 0 || databaseSecretKey === '') return foreign;
   const keyRegion = KEY.exec(databaseSecretKey)?.[1];
-  // An alias is not sufficient: a policy grants access to keys. Source: AWS KMS Developer Guide, "Best practices for IAM
-  // policies".
+  // An alias is not sufficient: a policy grants access to keys. Source: AWS KMS Developer Guide, "Best practices for
+  // IAM policies".
   if (keyRegion === undefined)
     return [`databaseSecretKey: "${databaseSecretKey}" is not the ARN of a KMS key`];
   const secretRegion = secret.region ?? region;
