@@ -53,7 +53,7 @@ export function toEventRecord(record: KinesisRecord, origin: EventOrigin): Kines
   };
 }
 
-/** Encodes a record as event JSON once, because both retries and the payload limit need it. */
+/** Encodes a record as event JSON, once per record, because both retries and the payload limit need the JSON. */
 export function encodeRecord(record: KinesisRecord, origin: EventOrigin): EncodedRecord {
   const json = JSON.stringify(toEventRecord(record, origin));
   return {

@@ -19,7 +19,7 @@ interface Connection {
  */
 export async function serveSqlConnection(connection: Connection): Promise<void> {
   const { socket } = connection;
-  // The loop below handles errors only while it runs. A later one without a listener would end the process.
+  // The loop below handles errors only while it runs. A later error without a listener would end the process.
   socket.on('error', () => {});
   socket.setNoDelay(true);
   try {

@@ -14,8 +14,8 @@ const DEFAULTS = {
 
 /**
  * Reads sync trigger events from a text: one event, a JSON array of events, or one event per line. Recorded events are
- * returned unchanged. A hand-written event needs `datasetName` and `datasetRecords`. Each record is a string, the new
- * value, or an object that describes a change with `oldValue` and `newValue`.
+ * returned unchanged. A hand-written event needs `datasetName` and `datasetRecords`. Each record is either a string
+ * (the new value) or an object that describes a change with `oldValue` and `newValue`.
  *
  * @throws {SetupError} the text is anything else; the message quotes no value
  */
