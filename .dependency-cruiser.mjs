@@ -1,5 +1,5 @@
-// Which room may import which. DESIGN: a room imports only rooms that stand to its right in ORDER; rooms of one entry
-// do not import each other.
+// The order of imports. A room (a folder with one responsibility) imports only rooms below it in ORDER. Rooms on the
+// same line do not import each other.
 const ORDER = [
   ['infra/local'],
   ['infra/cli'],
@@ -39,7 +39,7 @@ const INFRASTRUCTURE = `${pkg('pg', '@electric-sql/pglite', '@aws/[^/]+', '@aws-
 
 export default {
   forbidden: [
-    error('no-cycles', 'move what both files need to a third one', {}, { circular: true }),
+    error('no-cycles', 'move the code that both files need to a third file', {}, { circular: true }),
     ...roomRules,
     error(
       'room-order-infra-stack',
@@ -52,7 +52,7 @@ export default {
     ),
     error(
       'domain-knows-no-store',
-      'SQL stays in store/; describe what the domain needs as an interface beside the domain code',
+      'SQL stays in store/; describe what the domain needs as an interface next to the domain code',
       DOMAIN,
       { path: '^lib/database/|^lib/[^/]+/store/' },
     ),

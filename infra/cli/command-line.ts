@@ -17,7 +17,7 @@ export function readCommandLine<const Options extends ParseArgsOptionsConfig>(
 
 /**
  * Parses the options, including `json`, of a command without positional arguments.
- * @throws {UsageError} there is a positional argument
+ * @throws {UsageError} the command line has a positional argument
  * @throws as `readCommandLine` does
  */
 export function readOptions<const Options extends ParseArgsOptionsConfig>(

@@ -14,7 +14,7 @@ export interface Progress {
 /** The dependencies of a command. */
 export interface CommandDeps {
   database: Database;
-  /** Fetches the records of an event that holds a URL instead of them. */
+  /** Fetches the records of an event that contains a URL instead of the records. */
   fetchPayload: FetchPayload;
   /**
    * Opens the Cognito Sync service and its streams. The caller closes it.
@@ -27,7 +27,7 @@ export interface CommandDeps {
   progress: (progress: Progress) => void;
   /** Milliseconds since 1970. */
   now: () => number;
-  /** Aborted when the operator has disconnected or pressed Ctrl+C, if the command ends in that case. */
+  /** Aborted when the operator disconnects or presses Ctrl+C; never for a command that always runs to completion. */
   signal: AbortSignal;
 }
 
@@ -51,19 +51,19 @@ export interface CommandWith<Deps> extends CommandUsage {
   prepare(args: string[]): (deps: Deps) => Promise<void>;
 }
 
-/** A command that works on the database. It must not read process or environment: it may run in the local cloud. */
+/** A command on the database. It may run in the local cloud, so it must not read the process or its environment. */
 export interface Command extends CommandWith<CommandDeps> {
   /**
-   * Makes the paths in the arguments independent of the working directory `cwd`. Absent if no argument is a path.
+   * Makes relative paths in the arguments absolute, starting from `cwd`. Absent if no argument is a path.
    * @throws as `prepare` does
    */
   fromAnywhere?(args: string[], cwd: string): string[];
   /**
-   * Returns the question that the operator must confirm before the command runs; undefined if no confirmation is needed.
+   * Returns the question that the operator must confirm before the command runs; undefined if there is none.
    * @throws as `prepare` does
    */
   question?(args: string[]): string | undefined;
-  /** The message after Ctrl+C. Absent if the local cloud completes the command even so. */
+  /** The message after Ctrl+C. Absent if the command always runs to completion in the local cloud. */
   stopped?: string;
 }
 

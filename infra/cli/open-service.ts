@@ -11,7 +11,7 @@ import { isLoopback } from '../../lib/common/loopback.ts';
 import { UsageError } from './command.ts';
 
 /**
- * Opens the service at AWS_ENDPOINT_URL or, if that is unset, Amazon's.
+ * Opens the service at AWS_ENDPOINT_URL, or Amazon's service if that variable is unset.
  *
  * @param identityPoolId the pool to work on; its region is used unless AWS_REGION or AWS_DEFAULT_REGION is set
  * @throws {SetupError} a variable is invalid
@@ -23,13 +23,13 @@ export async function openService(env: Environment, identityPoolId?: string): Pr
   const region = env.AWS_REGION || env.AWS_DEFAULT_REGION || ofPool || DEFAULT_REGION;
   if (endpoint === undefined && ofPool !== undefined && ofPool !== region) {
     throw new UsageError(
-      `${identityPoolId} is in ${ofPool}, but AWS_REGION=${region}; set AWS_REGION to the region of the pool, which is also that of its stream`,
+      `${identityPoolId} is in ${ofPool}, but AWS_REGION=${region}; set AWS_REGION to the region of the pool and its stream`,
     );
   }
   const credentials = localCredentials(env, endpoint);
   const failures = readFailureDestination(env);
   const parallelizationFactor = readParallelizationFactor(env);
-  // Loaded only when it is needed: it takes longer to load than everything else together.
+  // Imported on demand, because this module takes longer to load than everything else together.
   const { openOperatedService } = await import('../../lib/aws/operated-service.ts');
   return openOperatedService({
     region,

@@ -102,7 +102,7 @@ async function runOnDatabase(
   { confirm, print, progress }: Messages,
 ): Promise<Outcome> {
   try {
-    // The region is determined as for `npm start`; a command needs none of its other variables.
+    // Determines the region as `npm start` does, but does not validate the variables that only `npm start` uses.
     const region = readRegion(env);
     const policy = readPayloadPolicy({ ...env, AWS_REGION: region });
     return await runOperatorCommand(commandLine, {
@@ -124,14 +124,14 @@ async function runOnDatabase(
   }
 }
 
-/** Only a local cloud streams into an embedded database, so Amazon's service is never the default for one. */
+/** Never opens Amazon's service for an embedded database, because only a local cloud streams into one. */
 async function openDatabaseService(
   env: Environment,
   identityPoolId: string | undefined,
 ): Promise<OperatedService> {
   if (readDatabaseIfAny(env) === undefined && !env.AWS_ENDPOINT_URL) {
     throw new SetupError(
-      "the local cloud is not running on this data directory; start it with `npm start`, or set DATABASE_URL, DATABASE_SECRET or DSQL_ENDPOINT, and AWS_ENDPOINT_URL unless the service is Amazon's",
+      "the local cloud is not running on this data directory; start it with `npm start`, or name another database in DATABASE_URL, DATABASE_SECRET or DSQL_ENDPOINT (and its service in AWS_ENDPOINT_URL, unless that is Amazon's)",
     );
   }
   return openService(env, identityPoolId);

@@ -56,7 +56,7 @@ export function questionOf([name = '', ...args]: readonly string[]): string | un
   return COMMANDS.get(name)?.question?.(args);
 }
 
-/** Returns the message after Ctrl+C; undefined if Ctrl+C does not end the command in the local cloud. */
+/** Returns the message after Ctrl+C; undefined if the command has none. */
 export function stoppedText([name = '']: readonly string[]): string | undefined {
   return COMMANDS.get(name)?.stopped;
 }

@@ -20,12 +20,12 @@ export interface DirectoryOptions {
   deps: Omit<CommandDeps, 'database'>;
 }
 
-/** Time for another command to release the directory, or for a local cloud to start. */
+/** Longest wait while another command uses the directory, or a local cloud starts on it. */
 const WAIT_MS = 10_000;
 
 /**
- * Runs a command on the embedded database, which only one process can open. If a local cloud runs on the directory, it
- * runs the command; otherwise this process does.
+ * Runs a command on the embedded database, which only one process can open. If a local cloud uses the directory,
+ * that cloud runs the command; otherwise this process does.
  *
  * @throws {SetupError} there is no database, or another process holds the directory and accepts no commands
  */
@@ -42,7 +42,7 @@ export async function runOnDirectory({
     // Checked first, because takeDataDirectory would create the directory.
     if (!existsSync(paths.database)) {
       throw new SetupError(
-        `no database in DATA_DIR=${paths.path}; run this command in the directory where \`npm start\` ran, or set DATA_DIR or DATABASE_URL as for \`npm start\``,
+        `there is no database in DATA_DIR=${paths.path}; run this command in the directory where \`npm start\` ran, or set DATA_DIR or DATABASE_URL as for \`npm start\``,
       );
     }
     const directory = await takeUnlessInUse(dataDir, giveUpAt);

@@ -7,8 +7,8 @@ import { createSyncStore } from '../../lib/sync/store/sync-store.ts';
 import { firstPoolId, functionArn, STREAM_NAME, SYNC_TRIGGER_NAME } from './names.ts';
 
 /**
- * Creates the identity pool that every local cloud has, with streaming enabled and the sync trigger set. An existing pool
- * is not changed. If the pool was deleted and a crash interrupted that, the deletion is completed first.
+ * Creates the identity pool that every local cloud has, with streaming enabled and the sync trigger set. An existing
+ * pool is not changed. If the pool was deleted and a crash interrupted that, the deletion is completed first.
  */
 export async function ensureFirstPool(database: Database, region: string): Promise<void> {
   const pool = {
@@ -23,7 +23,7 @@ export async function ensureFirstPool(database: Database, region: string): Promi
     store: createSyncStore(database),
     poolData: createPoolDataStore(database),
     now: Date.now,
-    // The schedules publish what it writes once they have started.
+    // The schedules publish the events of the deletion once they start.
     afterWrite: () => undefined,
     sleep,
   });

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Context } from 'aws-lambda';
 import { functionArn } from './names.ts';
 
-/** The timeout of the deployed functions, see `serverless.yml`. */
+/** Default timeout: that of the deployed `project-stream` in `serverless.yml`. */
 const TIMEOUT_MS = 60_000;
 
 /** Creates the context that Lambda passes to a function with the event. */

@@ -29,7 +29,7 @@ export interface LocalConfig {
   rulesFile: string;
 }
 
-/** @throws {SetupError} names the variable, its value (unless secret) and the accepted values */
+/** @throws {SetupError} a variable is invalid; the message names it, its value (unless secret) and the valid values */
 export function readLocalConfig(env: Environment): LocalConfig {
   const credentials = readCredentials(env);
   return {
@@ -44,7 +44,7 @@ export function readLocalConfig(env: Environment): LocalConfig {
   };
 }
 
-/** Any client that reaches the port can sign with the default credentials, which are public knowledge. */
+/** Accepts the default credentials only on loopback: any client that reaches the port could sign with them. */
 function readHost(env: Environment, { secretAccessKey }: Credentials): string {
   const given = env.HOST || LOOPBACK;
   const host = isIPv6(given) ? shortest(given) : given;

@@ -1,11 +1,11 @@
 import { STREAM_NAME } from '../../lib/common/stream-name.ts';
 
-/** Names of the local cloud's parts: those of the deployed ones, in an account of zeros. */
+/** Names of the local cloud's resources. Its account id consists of zeros. */
 export const ACCOUNT_ID = '000000000000';
 export { STREAM_NAME };
 export const SYNC_TRIGGER_NAME = 'sync-trigger';
 
-/** Returns the id of the identity pool that exists from the start. */
+/** Returns the id of the identity pool that every local cloud has. */
 export function firstPoolId(region: string): string {
   return `${region}:00000000-0000-4000-8000-000000000001`;
 }

@@ -6,7 +6,7 @@ import { DONE, type Outcome, outcomeOf, prepareCommand, stoppedText } from '../c
 import { type OperatorMessage, withShortPath } from '../cli/socket.ts';
 
 export interface OperatorSocketOptions {
-  /** Path of the socket. No other process may use the directory: a socket left by a killed process is removed. */
+  /** Path of the socket. No other process may use the directory, because an existing socket is removed. */
   path: string;
   /** The dependencies of a command, except those that report to the operator. */
   deps: Omit<CommandDeps, 'print' | 'progress' | 'signal'>;
@@ -45,7 +45,7 @@ export async function openOperatorSocket({
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
       await closed;
-      // Closing the connections has cancelled them; until they end, they use the database.
+      // Closing the connections cancelled these commands. They use the database until they end.
       await Promise.allSettled(cancellable);
       await rm(path, { force: true });
     },
@@ -71,7 +71,7 @@ async function answer(
     return;
   }
   response.writeHead(200, { 'Content-Type': 'application/x-ndjson' });
-  // Tells the client that the command was accepted, even if its first line takes long.
+  // Tells the client that the command was accepted, even if the command prints its first line much later.
   response.flushHeaders();
   const isCancellable = stoppedText(commandLine) !== undefined;
   const outcome = run(commandLine, {

@@ -14,8 +14,8 @@ import type { ScheduleStatus } from './schedules/schedule.ts';
 import type { SyncService } from './sync-service.ts';
 
 /**
- * The background work of the local cloud: the schedules that publish events to the stream, the event source mapping that
- * consumes them, the poller that watches both, and the sweep that deletes expired data.
+ * Background work of the local cloud: the schedules that publish events to the stream, the event source mapping that
+ * consumes them, the bulk-publish poller, and the sweep of expired data.
  */
 export interface Pipeline {
   mapping: EventSourceMapping;

@@ -56,7 +56,7 @@ export async function startProjection({
     report,
     logger,
   });
-  // A missing destination would count as unreadable.
+  // Created now, because a missing directory would count as unreadable.
   const failures = join(directory, 'failures');
   await mkdir(failures, { recursive: true });
   return startEventSourceMapping({

@@ -11,7 +11,7 @@ export function readyBox(
 ): string {
   const services = [
     ['Sync', `${url}  (Cognito Sync and Cognito Identity)`],
-    ...(isLoopback(host) ? [] : [['', `the same on ${host}, where logins are refused`]]),
+    ...(isLoopback(host) ? [] : [['', `also reachable at ${host}; logins of other providers are rejected`]]),
     ['Kinesis', `${url}  (stream ${STREAM_NAME})`],
     ['SQL', databaseUrl === undefined ? `${sqlUrl}  (read-only)` : 'the server that DATABASE_URL names'],
     ['Health', `${url}/healthz`],
@@ -49,7 +49,7 @@ export function readyBox(
   ].join('\n');
 }
 
-/** A secret that the operator has set is not printed. */
+/** Returns the default secret, but a placeholder for a secret that the operator has set. */
 function shown(secret: string): string {
   return secret === DEFAULT_CREDENTIALS.secretAccessKey
     ? secret

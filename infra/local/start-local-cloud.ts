@@ -49,7 +49,7 @@ export interface LocalCloud {
   database: Database;
   /** Empties the stream, the query store and the sync store. */
   reset(): Promise<void>;
-  /** Stops everything and releases ports and lock. Events in flight are projected at the next start. */
+  /** Stops everything, and releases ports and data directory. Events in flight are projected at the next start. */
   close(): Promise<void>;
 }
 
@@ -60,8 +60,8 @@ export interface LocalCloudOptions extends Partial<LocalConfig> {
 
 /**
  * Starts the local cloud: the Cognito Sync API, Kinesis, the event source mapping, the functions that `serverless.yml`
- * deploys, and a database, behind one HTTP port. Without options, it is an instance for a test: it uses free ports and a
- * temporary directory, which `close` removes.
+ * deploys, and a database, behind one HTTP port. Without options, it is an instance for a test: it uses free ports and
+ * a temporary directory, which `close` removes.
  *
  * @throws {SetupError} a port is taken, the data directory is in use, the database is unavailable, or the sync rules
  * cannot be loaded
@@ -85,7 +85,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     rulesFile,
   });
   started.defer(() => functions.close());
-  // Loads while the database is being opened. It never rejects.
+  // The function loads while the database is being opened. The promise never rejects.
   const loading = functions.load(SYNC_TRIGGER_NAME);
   const local = await openDatabase(directory.database, options.databaseUrl);
   const { database } = local;
@@ -102,7 +102,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     tokenKey,
     verify,
     region,
-    // Set once the port listens; it is not called before.
+    // `url` is set once the port listens; `origin` is not called before that.
     origin: () => url,
   });
   const identity = createIdentityService({
@@ -110,7 +110,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     tokenKey,
     verify,
     credentials: temporary,
-    // On an address that others can reach, a client must not become another user merely by claiming to be one.
+    // If other machines can reach the port, a client must not become another user merely by claiming to be that user.
     logins: isLoopback(config.host) ? 'trusted' : 'refused',
     mergeDatasets: sync.mergeDatasets,
     deletePoolData: sync.deletePoolData,
@@ -130,7 +130,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   const problem = await loading;
   if (problem !== undefined) throw new SetupError(problem);
   const url: string = await listen(config, [health, ...sync.routes, identity, kinesis], started);
-  // Registered to run before the port is closed, because closing the port waits for requests in flight.
+  // Registered again, to close the functions before the port: closing the port waits for requests in flight.
   started.defer(() => functions.close());
   const sqlUrl = await listenForSql(config, local, started);
 
@@ -186,7 +186,7 @@ async function listen(
   return `http://${bracketed(loopbackFor(host))}:${listening.port}`;
 }
 
-/** Clients read a database server at its own address; only the embedded database needs a port. */
+/** Opens the SQL port for the embedded database. Clients connect to a database server at its own address. */
 async function listenForSql(
   { host, sqlPort, databaseUrl }: Pick<LocalConfig, 'host' | 'sqlPort'> & Partial<LocalConfig>,
   { kind, database }: LocalDatabase,
@@ -201,7 +201,7 @@ async function listenForSql(
   return `postgres://postgres@${bracketed(address)}:${listening.port}/postgres`;
 }
 
-/** Commands on a server use their own connections, because they may exceed the service's statement timeout. */
+/** Opens the operator socket. Commands on a server use their own connections: they may exceed the statement timeout. */
 async function listenForOperator(
   {
     databaseUrl,

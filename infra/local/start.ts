@@ -3,7 +3,7 @@ import { readLocalConfig } from './local-config.ts';
 import { readyBox } from './ready-box.ts';
 import { startLocalCloud } from './start-local-cloud.ts';
 
-/** A user would not wait longer for a program to stop. Interrupted work is retried at the next start. */
+/** Time limit for stopping, because a user would not wait longer. Interrupted work is retried at the next start. */
 const STOP_TIMEOUT_MS = 1_300;
 
 try {

@@ -37,7 +37,7 @@ interface SyncServiceDeps {
   verify: SigV4Verifier;
   region: string;
   invokeFunction: InvokeFunction;
-  /** Returns the origin of the port that serves `routes`; called only after it listens. */
+  /** Returns the origin of the port that serves `routes`; called only after the port listens. */
   origin: () => string;
 }
 

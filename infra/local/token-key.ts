@@ -6,8 +6,8 @@ import { SetupError } from '../../lib/common/errors.ts';
 const KEY_BYTES = 32;
 
 /**
- * Reads the key that signs session tokens. It is created at the first start and kept, so that a sync can continue after a
- * restart. Any user who can read the file can create valid tokens.
+ * Reads the key that signs session tokens. It is created at the first start and kept, so that a sync can continue after
+ * a restart. Any user who can read the file can create valid tokens.
  *
  * @throws {SetupError} the file cannot be read or does not contain a key
  */

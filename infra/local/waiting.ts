@@ -18,8 +18,8 @@ export interface BackoffOptions {
 }
 
 /**
- * Resolves to the result of `work`, or to undefined as soon as the signal is aborted. In that case, `work` continues and
- * its failure is ignored.
+ * Resolves to the result of `work`, or to undefined as soon as the signal is aborted. In that case, `work` continues
+ * and its failure is ignored.
  */
 export async function untilAborted<Result>(
   work: Promise<Result>,
@@ -34,8 +34,9 @@ export async function untilAborted<Result>(
 }
 
 /**
- * Returns the delay before the next attempt, in milliseconds. It doubles with each attempt up to `retryCapMs`. A random
- * part, between half and all of it, is used, so that shards that failed together do not retry together.
+ * Returns the delay before the next attempt, in milliseconds. The full delay doubles with each attempt up to
+ * `retryCapMs`. The result is a random part of it, at least half, so that shards that failed together do not retry
+ * together.
  *
  * @param attempt 0 for the first retry
  * @param random 0 (included) to 1 (excluded)

@@ -6,7 +6,7 @@ const SERVERLESS = fileURLToPath(new URL('../../node_modules/serverless/bin/serv
 /** Options of `serverless deploy` that `serverless invoke` also has, with the same meaning. */
 const SHARED = new Set(['--stage', '-s', '--region', '-r', '--aws-profile', '--param', '--config', '-c']);
 
-/** Longer than `migrate` can run. After a client timeout, the SDK would invoke the function again while it still runs. */
+/** Longer than `migrate` can run. After a client timeout, the SDK would invoke it again while it is still running. */
 const MIGRATION_WAIT_MS = 16 * 60 * 1000;
 
 const given = process.argv.slice(2);

@@ -5,7 +5,8 @@ import type { Database } from '../../lib/database/database.ts';
 import { datasetId, recordId } from '../../lib/database/row-ids.ts';
 
 // Copies of the service's tables with the same indexes. One SQL call locks, checks, writes the dataset and its records,
-// spends the token and puts the event into the outbox. The other reads the dataset and its records above a count.
+// marks the token as used and puts the event into the outbox. The other call reads the dataset and its records above a
+// count.
 const SETUP = [
   'CREATE SCHEMA bare',
   ...['datasets', 'records', 'spent_tokens', 'outbox'].map(

@@ -1,7 +1,7 @@
 /** One implementation to compare with others. `prepare` is not timed; the function it returns is. */
 export interface Contender {
   name: string;
-  /** Takes part only in rounds divisible by this number. */
+  /** The contender takes part only in rounds whose number is divisible by this one. */
   every: number;
   prepare(round: number): () => Promise<void>;
 }

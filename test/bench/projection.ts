@@ -18,10 +18,10 @@ const SHAPES = [
   { events: 100, records: 100 },
 ];
 const SHARDS = [1, 4];
-/** Rounds until V8 has compiled the code of a batch. Later cases run compiled code. */
+/** Warm-up rounds of the first case, until V8 has compiled the code. Later cases run compiled code. */
 const FIRST_WARM_UP = 10;
 const WARM_UP = 2;
-/** A round of record by record runs thousands of statements: an average in itself, and most of the total time. */
+/** Record by record runs in every third round only. A round is an average of thousands of statements, and slow. */
 const EVERY = 3;
 /** All contenders take part in the last round, whose rows the newer rows and replays refer to. */
 const ROUNDS = 2 * EVERY + 1;

@@ -9,7 +9,7 @@ import { benchProjection } from './projection.ts';
 import { benchSyncService } from './sync-service.ts';
 import { benchTrigger } from './trigger.ts';
 
-// Runs all benchmarks, or the named ones, and prints their tables. Absolute figures depend on the machine; ratios far
+// Runs all benchmarks, or the named ones, and prints their tables. Absolute figures depend on the machine, ratios far
 // less.
 const PARTS = new Map<string, () => Promise<Table[]>>([
   ['projection', benchProjection],

@@ -40,7 +40,7 @@ const AVOIDED: readonly AvoidedWord[] = [
 
 const FILES = ['*.{md,ts,mjs,yml}', '{functions,lib,infra,docs,test}/**/*.{ts,mjs,js,py,md,sql,yml,html}'];
 
-/** Files that quote avoided words: the language rules. */
+/** Files that must quote avoided words. */
 const EXEMPT = new Set(['CONTRIBUTING.md', 'test/checks/words.ts']);
 
 /**

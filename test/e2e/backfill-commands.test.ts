@@ -154,7 +154,7 @@ describe(`the backfill commands with ${IDENTITIES} identities of five datasets e
     expect(JSON.parse(repaired.stdout).bulkPublishNeededAfter).toEqual(expect.any(String));
     const needed = await onPool('status', '--check');
     expect(needed).toMatchObject({ code: 1, stderr: 'cognito-sync-backend: 1 item needs attention\n' });
-    expect(needed.stdout).toMatch(/a bulk publish is needed: none started after \S+Z is in the query store/);
+    expect(needed.stdout).toMatch(/a bulk publish is needed: none that started after \S+Z is in the query store/);
     expect(await onPool('bulk-publish', 'watch')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining("it started before the pool's last gap ended"),
@@ -168,13 +168,13 @@ describe(`the backfill commands with ${IDENTITIES} identities of five datasets e
     expect(stopped).toMatchObject({
       code: 1,
       stdout: '',
-      stderr: expect.stringContaining('the next run continues from there'),
+      stderr: expect.stringContaining('the next run continues where this one stopped'),
     });
     const soFar = async () => {
       const report = JSON.parse((await onPool('status', '--json')).stdout);
       return report.identityPools[0].reconciliation;
     };
-    // The cloud stops before the next dataset; the command may have exited by then.
+    // The cloud stops the reconciliation before the next dataset, possibly after the command has exited.
     await expect.poll(async () => (await soFar()).compared, { timeout: 10_000 }).toBeGreaterThan(0);
     const { startedAt, finishedAt } = await soFar();
     expect(finishedAt).toBeNull();
@@ -326,7 +326,7 @@ describe('the backfill commands on a PostgreSQL server', () => {
         code: 1,
         stdout: expect.stringMatching(/: \d+ of 20 datasets compared/),
       });
-      expect(stopped.stderr).toContain('the next run continues from there');
+      expect(stopped.stderr).toContain('the next run continues where this one stopped');
       const rest = await onPool(['reconcile', '--rate', '1000', '--json']);
       expect(JSON.parse(rest.stdout)).toMatchObject({ end: 'finished', compared: 20, repaired: 0 });
       expect(rest.stderr).toMatch(/^[1-9]\d* of 20 /);

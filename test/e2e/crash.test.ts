@@ -22,7 +22,7 @@ const KILLS = 3;
 const CLIENTS = 4;
 const PRODUCERS = 2;
 const SOON = { timeout: 30_000, interval: 100 };
-/** Allows for several starts of a process. */
+/** Long enough for several starts of a process. */
 const TIMEOUT_MS = 180_000;
 
 interface Acknowledged {

@@ -133,7 +133,7 @@ describe.each(CLOUDS)('a dataset that a device writes, $name', ({ open }) => {
     ]);
   });
 
-  it('contains what two devices agree on after a conflict, and nothing of the rejected write', async () => {
+  it('contains what two devices agree on after a conflict, but not the rejected write', async () => {
     const identity = newIdentity();
     const phone = client;
     const tablet = createSyncClient(cloud.url);
@@ -162,7 +162,7 @@ describe.each(CLOUDS)('a dataset that a device writes, $name', ({ open }) => {
     expect(await eventsOf(identity)).toHaveLength(3);
   });
 
-  it('is on the stream as AWS documents it, with one event per write', async () => {
+  it('is published in the format that AWS documents, with one event per write', async () => {
     const identity = newIdentity();
     const DeviceLastModifiedDate = new Date(1_700_000_000_123);
     const { Records = [] } = await write(client, identity, 'game', [

@@ -43,7 +43,7 @@ describe('the first identity pool', () => {
   });
   afterAll(() => rm(dataDir, { recursive: true, force: true }));
 
-  it('exists at the first start, keeps its settings, and has its defaults after a reset', async () => {
+  it('exists at the first start, keeps changed settings, and has the defaults after a reset', async () => {
     const region = 'us-east-1';
     const first = await startCloud({ dataDir, databaseUrl });
     try {

@@ -81,7 +81,7 @@ describe.each(CLOUDS)('a Cognito stream event on the local cloud, $name', ({ ope
     ).toEqual([{ record_value: '42' }]);
   });
 
-  it('waits while the database fails, and is projected once it works again', async () => {
+  it('waits while the database fails, and is projected once the database works again', async () => {
     await cloud.database.query('ALTER TABLE projection.records RENAME TO elsewhere');
     try {
       await putAll(kinesis, [wireEvent(), Buffer.from('garbage')]);
@@ -105,7 +105,7 @@ describe.each(CLOUDS)('a Cognito stream event on the local cloud, $name', ({ ope
   });
 });
 
-it('a restart keeps projected events and projects the others', async () => {
+it('a restart keeps projected events and projects the remaining ones', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'restart-'));
   try {
     const first = await startEmbeddedCloud({ dataDir });

@@ -29,7 +29,7 @@ describe('the command line without a database', () => {
   });
 
   it.each([
-    { env: { DATA_DIR: '/nowhere/at/all' }, message: 'no database in DATA_DIR=/nowhere/at/all; ' },
+    { env: { DATA_DIR: '/nowhere/at/all' }, message: 'there is no database in DATA_DIR=/nowhere/at/all; ' },
     {
       env: { DATABASE_URL: 'mysql://db' },
       message: 'invalid DATABASE_URL: it is not the address of a PostgreSQL database',

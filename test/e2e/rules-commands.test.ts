@@ -242,7 +242,7 @@ describe('rules try', () => {
     );
     const [title, head, ...lines] = linesOf(stdout);
     expect(title).toBe('game of us-east-1:00000000-0000-4000-8000-000000000002');
-    expect(head).toMatch(/^key +the device asks +is stored +rule +action +reason$/);
+    expect(head).toMatch(/^key +requested +stored +rule +action +reason$/);
     expect(lines[0]).toMatch(
       /^score +9 -> 1 +9 +datasets\.game\.keys\.score +reverted +it must not go down$/,
     );

@@ -39,7 +39,7 @@ describe.each(FAULT_DATABASES)('the projection with random faults on $name', ({ 
   });
   afterAll(() => opened.close());
 
-  it('reaches the rows of the reference, and quarantines the other events with their reason', {
+  it('writes the same rows as the reference, and quarantines each unprojectable event with the reason', {
     timeout: 60_000 + PLANS * 2_000,
   }, async () => {
     for (let seed = SEED; seed < SEED + PLANS; seed += 1) {

@@ -23,7 +23,7 @@ export interface ObjectStore {
 /** Duration of a `slow` response. */
 export const SLOW_MS = 120;
 
-/** Starts a server of objects that responds by plan. */
+/** Starts an object server that responds as planned. */
 export async function startObjectStore(): Promise<ObjectStore> {
   const objects = new Map<string, StoredObject & { requests: number }>();
   const server = createServer((request, response) => {

@@ -55,6 +55,6 @@ function processedCount(
   const failed = new Set(response.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
   if (failed.size === 0) return batch.length;
   const index = batch.findIndex(({ kinesis }) => failed.has(kinesis.sequenceNumber));
-  if (index < 0) throw new Error('the function reported a record that is not of the batch');
+  if (index < 0) throw new Error('the function reported a record that is not in the batch');
   return index;
 }

@@ -15,7 +15,7 @@ export interface PlannedStream {
   rows: Rows;
   /** The records of the events that can be projected. */
   carried: Map<KinesisStreamRecord, CarriedRecord[]>;
-  /** The events that must be in quarantine, with their reason. No others may be. */
+  /** The events that must be in quarantine, with the reason. No other events may be there. */
   quarantined: Map<KinesisStreamRecord, RegExp>;
 }
 
@@ -34,7 +34,7 @@ interface Placed {
 }
 
 const HOUR_MS = 3_600_000;
-// Sequence numbers of Kinesis are this long.
+// As long as the sequence numbers of Kinesis.
 const FIRST_SEQUENCE_NUMBER = 10n ** 55n;
 
 /** Creates the stream's records by plan, and the expected rows and quarantine. */

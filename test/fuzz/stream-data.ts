@@ -4,7 +4,7 @@ import { IDENTITY, NEW_YEAR, POOL } from '../fixtures/sync/stream-events.ts';
 /** Part of every value that the suite generates. No log and no reason may contain it. */
 export const MARKER = 'mArKeR';
 
-/** The same for numbers. */
+/** Part of every number that the suite generates. No log and no reason may contain it. */
 export const MARKER_NUMBER = '73191';
 
 const OBJECT_URL = `https://bucket.s3.us-east-1.amazonaws.com/${MARKER}?X-Amz-Signature=`;

@@ -152,12 +152,12 @@ const value = (text: string) => ({ value: JSON.stringify(text) });
 const events = (...records: Record<string, string>[]) => eventJson({}, records);
 const numbered = (count: number) => Array.from({ length: count }, (_, index) => key(`${MARKER}${index}`));
 const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
-// A literal would set the prototype.
+// An object literal would set the prototype instead of a member.
 const PROTO = Object.fromEntries([['__proto__', '{"key":"","syncCount":-1}']]);
 const KPL = Buffer.from([0xf3, 0x89, 0x9a, 0xc2]);
 
-describe('any data on the stream', () => {
-  it('is projected or quarantined, and all other events of its batch are projected', async () => {
+describe('the stream handler', () => {
+  it('projects or quarantines random data, and projects all valid events of its batch', async () => {
     await fc.assert(
       fc
         .asyncProperty(fc.array(anyData, { minLength: 1, maxLength: 12 }), async (data) => {
@@ -186,7 +186,7 @@ describe('any data on the stream', () => {
     ['a count of 2^53 - 1', events({ syncCount: String(2 ** 53 - 1) })],
     ['a date of the year 1', events({ lastModifiedDate: String(Date.parse('0001-01-01')) })],
     ['a device date of the year 9999', events({ deviceLastModifiedDate: String(Date.parse('9999-12-31')) })],
-  ])('is projected: %s', async (_, json) => {
+  ])('projects %s', async (_, json) => {
     expect(await project([Buffer.from(json)])).toEqual([null]);
   });
 
@@ -212,15 +212,15 @@ describe('any data on the stream', () => {
     ],
     ['a date of the year 10000', events({ lastModifiedDate: '253402300800000' }), 'not-a-cognito-event'],
     ['a date of the year 9999', events({ lastModifiedDate: '253402300799999' }), 'date-in-the-future'],
-  ])('is quarantined: %s', async (_, json, prefix) => {
+  ])('quarantines %s', async (_, json, prefix) => {
     expect(await project([Buffer.from(json)])).toEqual([expect.stringContaining(`${prefix}: `)]);
   });
 
   it.each([
-    ['only the magic number', KPL],
-    ['before an aggregated record', Buffer.concat([KPL, Buffer.from(`${MARKER}\0\x12\x01`)])],
-    ['before an event', Buffer.concat([KPL, toBytes(wireEvent())])],
-  ])('is quarantined as KPL-aggregated by its first bytes: %s', async (_, data) => {
+    ['the magic number only', KPL],
+    ['the magic number and an aggregated record', Buffer.concat([KPL, Buffer.from(`${MARKER}\0\x12\x01`)])],
+    ['the magic number and an event', Buffer.concat([KPL, toBytes(wireEvent())])],
+  ])('quarantines data as KPL-aggregated by its first bytes: %s', async (_, data) => {
     expect(await project([data])).toEqual([expect.stringMatching(/^kpl-aggregated: /)]);
   });
 });

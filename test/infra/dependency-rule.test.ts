@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-/** Verbs of which each rule's comment contains one. */
+/** The comment of each rule contains one of these verbs. */
 const WHAT_TO_DO = /\b(move|take|describe|use|write|may import only)\b/;
 
 /** Rule, planted file, and source that the rule forbids. A run takes seconds, so one run checks all of them. */

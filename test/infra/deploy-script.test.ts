@@ -8,7 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const ADDRESS = 'databaseUrl=postgres://user:hunter2@host:5432/database';
-/** Records its arguments on a line per call, after standard input ends. Fails for the command that FAILS names. */
+/** Replaces `serverless`. It records its arguments on a line after standard input ends, and fails for command FAILS. */
 const SERVERLESS = `
 const { appendFileSync } = require('node:fs');
 const args = process.argv.slice(2);

@@ -16,7 +16,7 @@ const invoke = (name: string, env: Record<string, string>) =>
   runBundle(join(directory, `unpacked/functions/${name}.mjs`), env);
 
 describe('the packaged function migrate', () => {
-  it('creates the tables from the bundle only, and nothing the second time', async () => {
+  it('creates the tables with only the bundle, and nothing the second time', async () => {
     const url = await createEmptyPostgresDatabase();
     expect(await invoke('migrate', { DATABASE_URL: url })).toEqual({
       result: {
@@ -32,7 +32,7 @@ describe('the packaged function migrate', () => {
     await database.close();
   });
 
-  it('fails if the database does not respond or rejects the connection, without the password', async () => {
+  it('fails if the database does not respond or rejects the connection, and hides the password', async () => {
     const unreachable = await invoke('migrate', {
       DATABASE_URL: 'postgres://user:hunter2@127.0.0.1:1/query',
     });
@@ -48,7 +48,7 @@ describe('the packaged function migrate', () => {
 });
 
 describe('the packaged functions', () => {
-  it('sign for Aurora DSQL with the credentials of the function, and name missing ones', async () => {
+  it("sign requests to Aurora DSQL with the function's credentials, and report missing ones", async () => {
     // The region does not exist, so only a DNS query leaves this machine.
     const DSQL_ENDPOINT = 'unknown.dsql.xx-nowhere-1.on.aws';
     expect(await invoke('migrate', { DSQL_ENDPOINT })).toEqual({

@@ -136,7 +136,7 @@ describe('the packaged stack', () => {
     expect(await askSyncTrigger(bundle, 4)).toBe('score: its value is longer than 3 bytes');
   });
 
-  it('bundles a handler that loads and names the missing variable', async () => {
+  it('bundles a handler that loads and reports the missing variable', async () => {
     const bundle = join(directory, 'unzipped/functions/project-stream.mjs');
     const script = `const { handler } = await import(${JSON.stringify(bundle)}); await handler({ Records: [] }, {});`;
     await expect(

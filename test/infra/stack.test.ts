@@ -165,7 +165,7 @@ describe('the permissions of the stack', () => {
     });
   });
 
-  it('cover no whole service, and all resources only for X-Ray and VPC interfaces, which require it', () => {
+  it('never cover a whole service, and cover all resources only if required: for X-Ray and VPC interfaces', () => {
     const all = [minimal, full].flatMap((packaged) => Object.values(grants(packaged)).flat());
     expect(all.filter((grant) => /^\S*\*\S* on /.test(grant))).toEqual([]);
     expect([...new Set(all.filter((grant) => / on \*/.test(grant)))].toSorted()).toEqual(
@@ -476,7 +476,7 @@ it.skipIf(noCfnLint)('cfn-lint finds nothing in the templates', { timeout: 120_0
   }
 });
 
-it('packaging rejects invalid parameters by name before it builds anything', async () => {
+it('packaging names invalid parameters and fails before it builds anything', async () => {
   await expect(
     copy.package(['--param=tracing=x', '--param=alarmtopic=x', '--param=identityPools=eu-west-1:abc'], {
       DATABASE_URL: SECRET,

@@ -32,7 +32,7 @@ describe('the check of avoided words', () => {
     ]);
   });
 
-  it('finds several words of one line, in capitals too', async () => {
+  it('finds several words on one line, also in capitals', async () => {
     await write('README.md', `${NO_ONE.toUpperCase()} starts it ${AGAIN}\n`);
     expect(findAvoidedWords(root)).toHaveLength(2);
   });

@@ -63,7 +63,7 @@ export function createDevice(dataset: DatasetInput) {
     }
   }
 
-  /** Forgets what others deleted. What was written here since is written again as new. */
+  /** Drops the synced records before a complete listing. Unsynced changes are then sent as new records. */
   function forgetDeleted(): void {
     for (const [key, one] of held) {
       if (one.changed) one.count = 0;
@@ -92,7 +92,7 @@ export function createDevice(dataset: DatasetInput) {
       held.set(Key, { value: Value, count: SyncCount, changed: false });
     }
     const count = Math.max(...Records.map(({ SyncCount }) => SyncCount));
-    // Otherwise others wrote in between, and the next sync lists those changes.
+    // Otherwise, other callers wrote in between. The next sync lists their changes.
     if (count === lastCount + 1) lastCount = count;
   }
 

@@ -62,8 +62,8 @@ function sorted(merges: readonly Merge[]): Merge[] {
 }
 
 /**
- * Reads and deletes the listed copies, as apps do. A device that does not know of the deletion may write to one again.
- * The dataset is then no longer a copy.
+ * Reads and deletes the listed copies, as apps do. A device that does not know of the deletion may write to a deleted
+ * copy. The dataset is then no longer a copy.
  */
 const copyTakeovers = fc
   .record({

@@ -22,7 +22,7 @@ export function datasetsOf({ datasets }: ModelState, pool: string, identity: str
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Returns the names of the copies of a dataset, which itself need not exist; null if there is none. */
+/** Returns the names of a dataset's copies; null if there is none. The dataset itself need not exist. */
 export function copiesOf(state: ModelState, { pool, identity, name }: DatasetPlace): string[] | null {
   const copies = datasetsOf(state, pool, identity).filter(({ copyOf }) => copyOf === name);
   return copies.length === 0 ? null : copies.map((copy) => copy.name);

@@ -143,7 +143,7 @@ export function modelPools(state: ModelState): ModelOperations<PoolName> {
         BulkPublishStartTime: last?.startedAt ?? null,
         BulkPublishCompleteTime: last?.status === 'SUCCEEDED' ? last.endedAt : null,
         BulkPublishStatus: last?.status ?? 'NOT_STARTED',
-        // The text is for people.
+        // The message is for people, so it is not compared.
         FailureMessage: last?.status === 'FAILED' ? ANY_TEXT : null,
       };
     },

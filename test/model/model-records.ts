@@ -242,7 +242,7 @@ function authorOf(caller: ModelCall['caller']): string {
   return caller.kind === 'developer' ? caller.accountId : caller.identityId;
 }
 
-/** Returns the record of each patch, as it was written or as it was, then the other records that the function wrote. */
+/** Returns the record of each patch, whether written or unchanged, then the other records that the function wrote. */
 function recordsToReturn(
   patches: readonly RecordPatch[],
   written: readonly SyncRecord[],

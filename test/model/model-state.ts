@@ -7,9 +7,9 @@ import type { Merge } from '../../lib/sync/ports/merge-store.ts';
 /** The state of the service that its callers can observe: as simple as possible, and without code of `lib`. */
 export interface ModelState {
   pools: Map<string, ModelPool>;
-  /** By `nameOf`, including deleted ones. */
+  /** Datasets by `nameOf`, including deleted ones. */
   datasets: Map<string, ModelDataset>;
-  /** By handle. The model's tokens are handles; `createTokens` maps them to the service's tokens. */
+  /** Sessions by handle. The model's tokens are handles; `createTokens` maps them to the service's tokens. */
   sessions: Map<string, ModelSession>;
   pages: Map<string, ModelPage>;
   /** Merges that are not complete, by the `nameOf` of the merged identity. */

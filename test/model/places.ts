@@ -34,10 +34,10 @@ export const places: fc.Arbitrary<Place> = fc.record(
 
 export type CallerName = 'developer' | 'itself' | 'another';
 
-/** For operations on the data of an identity. */
+/** Callers of operations on the data of an identity. */
 export const callers: fc.Arbitrary<CallerName> = weighted(['developer', 5], ['itself', 5], ['another', 1]);
 
-/** For operations on a pool. */
+/** Callers of operations on a pool. */
 export const developers: fc.Arbitrary<CallerName> = weighted(['developer', 9], ['itself', 1]);
 
 /** Process 0 runs more commands, so that it often sees its own effects; process 1 runs in between. */

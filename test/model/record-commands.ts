@@ -153,7 +153,7 @@ const datasetListings = fc
     });
   });
 
-/** Continues with the nth last NextToken, or uses it at another place. */
+/** Continues with the nth last NextToken, at its own place or another one. */
 const furtherPages = fc
   .record({
     nth: weighted([0, 6], [1, 2], [2, 1], [5, 1]),

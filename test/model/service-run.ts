@@ -53,7 +53,7 @@ export interface Run {
   setClock: (index: number, now: number) => void;
   /** Restarts a process. */
   restart: (index: number, limits: Limits | undefined) => void;
-  /** Calls both, and fails unless the outcomes are the same. Tokens are the model's handles. */
+  /** Calls service and model, and fails unless the outcomes are the same. Tokens are the model's handles. */
   call: <Name extends ModelName>(name: Name, input: Inputs[Name], by?: By) => Promise<Outcome<Outputs[Name]>>;
   /** Registers datasets that changed once without a call. */
   seeChanges: (datasets: readonly ModelDataset[]) => void;
@@ -61,10 +61,10 @@ export interface Run {
   log: string[];
 }
 
-/** With clocks an hour apart, a process would accept spent tokens that were already forgotten. */
+/** Maximum clock difference. At an hour, a process would accept a used token that another one has already deleted. */
 const MAX_SKEW_MS = 50 * 60 * 1000;
 
-/** Clears the database, and creates two processes of the service on it and the model. */
+/** Clears the database, and creates the model and two processes of the service on the database. */
 export async function createRun(database: Database): Promise<Run> {
   await prepareRows(database);
   const streaming = {

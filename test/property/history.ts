@@ -49,7 +49,7 @@ const step = fc.record({
 /** Histories of up to 40 steps over four datasets: updates, removals of both kinds, re-creation and bulk publish. */
 export const histories = historiesWith('dated');
 
-/** The same, but removals of datasets carry no version. */
+/** Like `histories`, but removals of datasets carry no version. */
 export const undatedHistories = historiesWith('undated');
 
 function historiesWith(removals: Removals): fc.Arbitrary<History> {

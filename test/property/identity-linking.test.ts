@@ -255,7 +255,7 @@ describe.each(DATABASES)('identities and their logins on $name', ({ open }) => {
       pendingRows.rows
         .map(({ identity_id, into_identity_id }) => `${identity_id} ${into_identity_id}`)
         .sort(),
-      // Pending merges keep each single step, so that late writes follow the earlier ones.
+      // Each step of a chain of merges stays pending, so that late writes are merged along the same chain.
     ).toEqual([...reference.merges].map(([from, into]) => `${from} ${into}`).sort());
     for (const [name, owner] of reference.logins) {
       const [provider = '', sub = ''] = name.split(' ');

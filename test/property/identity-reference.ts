@@ -12,7 +12,7 @@ export interface Reference {
   add(identityId: string, createdAt: number): void;
   /** Returns the oldest identity that these logins and identities prove; null if there is none. */
   oldestOf(proof: Proof): string | null;
-  /** Merges all of them into `survivor`. @returns the merged identities */
+  /** Merges all identities that the proof contains into `survivor`. @returns the merged identities */
   unite(survivor: string, proof: Proof): string[];
 }
 

@@ -13,7 +13,7 @@ import { clearRows, projectInline, RUNS, readVisible, TIMEOUT_MS } from './proje
 vi.setConfig({ testTimeout: TIMEOUT_MS });
 
 const IDENTITIES = ['us-east-1:a', 'us-east-1:b', 'us-east-1:c'];
-/** One of them can also be the name of a copy. */
+/** Names of datasets. One can also be the name of a copy. */
 const NAMES = ['game', 'game.us-east-1:a', 'settings'];
 
 type Step =

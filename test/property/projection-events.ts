@@ -20,7 +20,7 @@ const DATASETS = [
 ];
 const KEYS = ['score', 'é鍵\u{1F600}', "'; --", '{"a,b\\}', 'constructor'];
 
-// Few values, so that versions collide, and the limits of what a stream may contain.
+// Mostly a few values, so that versions collide. Sometimes the limits of what a stream may contain.
 const dates = fc.oneof(
   { weight: 12, arbitrary: fc.integer({ min: 0, max: 4 }).map((ms) => NEW_YEAR + ms) },
   {

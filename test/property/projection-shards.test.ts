@@ -39,7 +39,7 @@ describe.each(WRITERS)('the handler on concurrently read shards, into $name', ({
   });
   afterAll(() => Promise.all(writers.map((writer) => writer.close())));
 
-  it('reaches the state of the service despite late payloads and repeated batches', async () => {
+  it('projects the state of the service despite late payloads and repeated batches', async () => {
     await fc.assert(
       fc
         .asyncProperty(
@@ -56,7 +56,7 @@ describe.each(WRITERS)('the handler on concurrently read shards, into $name', ({
     );
   });
 
-  it('reaches the state of the service with unversioned removals and one shard per identity', async () => {
+  it('projects the state of the service with unversioned removals and one shard per identity', async () => {
     await fc.assert(
       fc
         .asyncProperty(

@@ -209,7 +209,7 @@ describe('any rules with any event', () => {
     );
   });
 
-  it('return their own response unchanged', () => {
+  it('do not change their own response when it is evaluated again', () => {
     fc.assert(
       fc.property(setting, records, (setup, sent) => {
         const rules = rulesOf({ ...setup, derived: [] });

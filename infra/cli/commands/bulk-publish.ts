@@ -7,9 +7,9 @@ import { watchLast } from './bulk-publish/watch-last.ts';
 
 const ACTIONS = ['start', 'watch', 'status'];
 
-/** Publishes all datasets of a pool to its stream and follows the bulk publish into the query store. */
+/** Publishes all datasets of a pool to its stream and waits until they are in the query store. */
 export const bulkPublish: Command = {
-  summary: 'start a bulk publish of a pool, follow it into the query store, or list the last ones',
+  summary: 'start a bulk publish of a pool, watch it until it is in the query store, or list the last ones',
   usage: [
     'bulk-publish start --pool <id> [--json]',
     'bulk-publish watch --pool <id> [--timeout SECONDS] [--json]',

@@ -6,7 +6,7 @@ import { planDisconnection } from './connection/plan-connection.ts';
 
 /** Reverts `connect`. */
 export const disconnect: ProcessCommand = {
-  summary: 'turn off the stream and the sync trigger of an identity pool; asks first',
+  summary: 'turn off the stream and the sync trigger of an identity pool; asks for confirmation',
   usage: ['disconnect --pool <id> [--yes] [--json]'],
   prepare(args) {
     const values = readOptions('disconnect', args, {
@@ -22,7 +22,7 @@ export const disconnect: ProcessCommand = {
         asJson,
         plan: planDisconnection,
         warning:
-          'This starts a gap: until the pool streams again, changes do not reach the query store. After that, a bulk publish adds them, except removals, which `reconcile` finds.',
+          'This starts a gap: until the pool streams again, changes do not reach the query store. Later, a bulk publish adds the changes except removals; `reconcile` finds those.',
       });
   },
 };

@@ -19,7 +19,7 @@ interface ForgetArguments {
 
 /** Erases all data of one identity from the query store. */
 export const forget: Command = {
-  summary: 'erase all data of one identity from the query store and print a receipt; asks first',
+  summary: 'erase all data of one identity from the query store and print a receipt; asks for confirmation',
   usage: ['forget --pool <id> --identity <id> [--yes] [--json]'],
   prepare(args) {
     const options = readArguments(args);
@@ -50,7 +50,7 @@ async function run(
   { identityPoolId, identityId, asJson }: ForgetArguments,
   { database, openService, print, now }: CommandDeps,
 ): Promise<void> {
-  // The query store is erased even if the service cannot be queried.
+  // The identity is erased from the query store even if the service cannot be queried.
   const { service, why } = await openServiceIfAny(openService, identityPoolId);
   try {
     const pool = service === null ? UNKNOWN : await readPoolAtService(service, identityPoolId);
@@ -58,7 +58,7 @@ async function run(
     const identity = { identityPoolId, identityId, ...(retentionMs !== null && { retentionMs }) };
     const store = createForgetStore(database);
     const receipt = await forgetIdentity({ store, api: service?.api ?? null, now }, identity);
-    // Checked only after erasing: the quarantine may hold events of this identity even if no row names the pool.
+    // This check follows the erasure: the quarantine may hold events of the identity even if no row names the pool.
     if (pool.isMissing && isNothing(receipt) && !(await store.knowsPool(identityPoolId))) {
       throw new SetupError(
         `neither the service nor the query store knows the pool ${identityPoolId}; nothing was erased`,
@@ -74,7 +74,7 @@ async function run(
 interface PoolAtService {
   /** Retention of the pool's stream; null if it is unknown. */
   retentionMs: number | null;
-  /** Whether the service answered that the pool does not exist. */
+  /** Whether the service responded that the pool does not exist. */
   isMissing: boolean;
 }
 
@@ -108,10 +108,12 @@ function describe(receipt: ForgetReceipt): string[] {
     ...(isNothing(receipt) ? ['  the query store held no data of this identity'] : []),
     `  erased: ${count(erased.datasets, 'dataset')}, ${count(erased.records, 'record')} including tombstones, ${count(erased.quarantined, 'event')} in quarantine, ${count(erased.datedRemovals, 'dated removal')}, ${count(erased.payloads, 'offloaded payload')}`,
     ...(holdsStill === null
-      ? [`  not known whether the service still has datasets: ${notKnown ?? 'the service was not queried'}`]
+      ? [
+          `  unknown whether the service still has datasets of this identity: ${notKnown ?? 'the service was not queried'}`,
+        ]
       : describeHeld(holdsStill)),
-    `  The stream may hold events of this identity until ${timeText(repeatAfter)}; run this again after that.`,
-    '  Failure objects and backups are not searched.',
+    `  The stream may hold events of this identity until ${timeText(repeatAfter)}; run this command again after that.`,
+    '  Failure objects and backups were not searched.',
   ];
 }
 
@@ -119,7 +121,7 @@ function describeHeld(names: readonly string[]): string[] {
   if (names.length === 0) return ['  the service has no datasets of this identity'];
   return [
     `  the service still has ${count(names.length, 'dataset')}: ${names.join(', ')}`,
-    '  A bulk publish or a write would restore them: delete them at the service first, then run this again.',
+    '  A bulk publish or a write would restore them: delete them at the service, then run this command again.',
   ];
 }
 

@@ -10,7 +10,7 @@ const ANSWERS: Record<ValueIndexName, string> = {
   numeric: 'query.records_of(key) by numeric_value',
   text: 'query.records_with(key, value)',
 };
-// Measured in rows written per second, on PostgreSQL and on the embedded database, for new and for newer rows.
+// Measured in rows written per second, on PostgreSQL and on the embedded database, for inserts and for updates.
 const COST = 'a quarter to a third of the write speed';
 
 /** Lists the indexes on values with their cost, and adds or drops one. */

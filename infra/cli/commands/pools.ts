@@ -6,7 +6,7 @@ import { checkMember } from '../arguments.ts';
 import { type Command, type CommandDeps, UsageError } from '../command.ts';
 import { readCommandLine } from '../command-line.ts';
 
-/** Lists the identity pools with their settings, or creates one, for example with the id that an app in the field uses. */
+/** Lists the identity pools with their settings, or creates one, for example with the id that a released app uses. */
 export const pools: Command = {
   summary: `list the identity pools, or create one, which streams to ${STREAM_NAME} by default`,
   usage: ['pools [--json]', 'pools add <identity pool id> [--stream NAME|--no-stream] [--json]'],
@@ -29,7 +29,7 @@ export const pools: Command = {
     }
     if (stream !== undefined && noStream)
       throw new UsageError('pools add takes either --stream or --no-stream, not both');
-    // The same checks as in the API. Whether the stream exists is not checked.
+    // These are the API's checks. Like the API, they do not require that the stream exists.
     checkMember('IdentityPoolId', identityPoolId);
     if (stream !== undefined) checkMember('StreamName', stream);
     const streamName = noStream ? null : (stream ?? STREAM_NAME);

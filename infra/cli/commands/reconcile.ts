@@ -20,12 +20,12 @@ interface ReconcileArguments {
   asJson: boolean;
 }
 
-const STOPPED = 'stopped; repairs made so far are kept, and the next run continues from there';
+const STOPPED = 'stopped; repairs made so far are kept, and the next run continues where this one stopped';
 
 /** Compares the query store with the service for one pool and repairs the differences. */
 export const reconcile: Command = {
   summary:
-    'compare the query store with the service for one pool and repair it; continues where it was interrupted',
+    'compare the query store with the service for one pool and repair the query store; resumes an interrupted run',
   usage: ['reconcile --pool <id> [--rate CALLS_PER_SECOND] [--restart] [--json]'],
   stopped: STOPPED,
   prepare(args) {
@@ -45,7 +45,7 @@ export const reconcile: Command = {
 /** Number of skipped datasets that are listed; the rest are only counted. */
 const SKIPPED_NAMED = 20;
 
-/** @throws {SetupError} it did not finish */
+/** @throws {SetupError} the comparison did not finish */
 async function run(
   { identityPoolId, maxCallsPerSecond, restarts, asJson }: ReconcileArguments,
   deps: CommandDeps,
@@ -116,7 +116,7 @@ function describe(
       ({ identityId, datasetName, reason }) => `  skipped (${reason}): ${identityId} ${datasetName}`,
     ),
     ...(skipped > named.length ? [`  and ${skipped - named.length} more skipped`] : []),
-    ...(leftOut > 0 ? [`  ${count(leftOut, 'record')} left out: not storable as SQL text`] : []),
+    ...(leftOut > 0 ? [`  ${count(leftOut, 'record')} left out, because SQL text cannot store them`] : []),
     ...(gapsRepaired > 0 ? [`  ${count(gapsRepaired, 'gap')} repaired`] : []),
     ...(isStreaming ? [] : ['  The pool does not stream: changes from now on will be missing again.']),
     ...(after === null ? [] : [`  ${describePublishNeeded(identityPoolId, after)}`]),

@@ -83,10 +83,10 @@ async function fromQuarantine(
 }
 
 const DISMISS_HINT =
-  'If they cannot be repaired, `redrive --dismiss` settles them, so that no bulk publish waits for them.';
+  'If these events cannot be repaired, run `redrive --dismiss`; bulk publishes then no longer wait for them.';
 
 function describeDismissed(events: number): string {
-  return `Dismissed: ${count(events, 'event')}. Those not projected stay in query.quarantine for seven more days.`;
+  return `Dismissed: ${count(events, 'event')}. They stay in query.quarantine for seven more days.`;
 }
 
 async function fromFailures(where: string, deps: CommandDeps, asJson: boolean): Promise<void> {
@@ -99,7 +99,7 @@ async function fromFailures(where: string, deps: CommandDeps, asJson: boolean): 
     left.objects += 1;
     try {
       const outcome = await redriveObject(object, redriveDeps);
-      // Events that could not be projected are in the quarantine now.
+      // Events that could not be projected are in the quarantine now, so they do not keep the object unsettled.
       if (outcome?.unavailable === 0) await redriven.keep(failureObjectName(object.name), deps.now());
       left.unavailable += outcome?.unavailable ?? 0;
       const result = outcome
@@ -116,7 +116,7 @@ async function fromFailures(where: string, deps: CommandDeps, asJson: boolean): 
     }
   }
   if (asJson) deps.print(JSON.stringify({ failures: where, objects: reports }));
-  if (left.objects === 0) printUnlessJson(`${where} is empty`);
+  if (left.objects === 0) printUnlessJson(`${where} contains no objects`);
   else printUnlessJson('The objects were not deleted; running this command again is safe.');
   requireNothingLeft(left);
 }

@@ -25,8 +25,8 @@ export const rules: ProcessCommand = {
 };
 
 /**
- * Fails if `work` does not complete. It runs the user's code, which can end the process with any exit code, or wait
- * for something that never happens, so that Node exits. In both cases the result is not valid.
+ * Fails if `work` does not complete. The user's code can end the process with any exit code. It can also wait for
+ * something that never happens, so that Node exits. In both cases the result is invalid.
  */
 async function failIfCutShort(work: () => Promise<void>): Promise<void> {
   process.once('exit', reportExit);

@@ -37,7 +37,7 @@ export async function runDemo({ phone, tablet, identityId, database, print }: De
   await tablet.push({ level: '2' });
   await showWhen(asked, 'level=2 name=Ada');
 
-  print('3. The phone, which has not fetched since, writes level 5: the service refuses it.');
+  print('3. The phone, which has not fetched since, writes level 5: the service rejects the write.');
   const refused = await phone.push({ level: '5' });
   print(
     `   409 ${refused === 'stored' ? 'was expected, but the service accepted the write' : refused.conflict}`,

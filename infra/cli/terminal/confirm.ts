@@ -38,7 +38,7 @@ function nullIfAborted(error: unknown): null {
   throw error;
 }
 
-/** Says why nothing is done without confirmation. */
+/** Returns the error for a change that must be confirmed when there is no terminal. */
 export function noTerminalText(): string {
   return 'nothing was changed: there is no terminal to confirm on; review what would change, then add --yes';
 }

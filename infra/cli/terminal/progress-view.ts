@@ -15,9 +15,9 @@ interface ProgressViewDeps {
   now: () => number;
 }
 
-/** Redrawing more often would not be readable. */
+/** Minimum time between two redraws, so that the line is readable. */
 const REDRAW_MS = 100;
-/** In a log, a line is written this often, or after this much more of the total. */
+/** Without a terminal, a line is written after this time or after this much progress, whichever is first. */
 const LINE_MS = 5_000;
 const LINE_SHARE = 0.1;
 
@@ -27,7 +27,7 @@ const CLEAR_LINE = '\r\u001b[K';
 
 /** On a terminal: one line that is redrawn, with a bar if the total is known. Elsewhere: plain lines. */
 export function createProgressView(deps: ProgressViewDeps): ProgressView {
-  // A terminal that reports 0 columns, as a pseudo terminal may, cannot redraw a line.
+  // A line cannot be redrawn on a terminal that reports 0 columns, as a pseudo terminal may.
   return deps.output.isTTY && deps.output.columns !== 0 ? onTerminal(deps) : inLines(deps);
 }
 
@@ -74,7 +74,7 @@ function withBar({ text, share }: Progress): string {
   return `[${'#'.repeat(filled)}${'.'.repeat(BAR_WIDTH - filled)}] ${text}`;
 }
 
-/** A line wider than the terminal wraps and could not be redrawn. */
+/** Shortens a text to one line of the terminal, because a line that wraps cannot be redrawn. */
 function fitTo(text: string, columns: number): string {
   const line = toSafeLine(text);
   return widthOf(line) < columns ? line : cutTo(Math.max(1, Math.floor(columns / 2)), line);

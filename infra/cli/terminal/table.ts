@@ -1,7 +1,7 @@
 import { lettersOf, widthOf } from './terminal-text.ts';
 
 const GAP = '  ';
-/** A narrower column would not be readable. */
+/** Minimum width of a column, so that it is readable. */
 const MIN_WIDTH = 8;
 
 /**
@@ -37,7 +37,7 @@ function fitWidths(rows: readonly (readonly string[])[], columns: number): numbe
   return widths;
 }
 
-/** Wraps between words if they fit, otherwise within a word. */
+/** Wraps a cell between words. A word that is wider than the column is split. */
 function wrap(cell: string, width: number): string[] {
   const lines = [''];
   for (const word of cell.split(/(?<= )/).flatMap((text) => pieces(text, width))) {

@@ -1,4 +1,4 @@
-/** A letter with more UTF-16 code units than this was crafted to be long. */
+/** Maximum length of a letter in UTF-16 code units; only crafted letters are longer. */
 const UNITS_OF_LETTER = 20;
 
 /** Truncates a text to at most `maxLength` letters; an ellipsis marks the cut. */
@@ -18,7 +18,7 @@ export function lettersOf(text: string): string[] {
 const WIDE =
   /^[\p{sc=Han}\p{sc=Hangul}\p{sc=Hiragana}\p{sc=Katakana}\p{Emoji_Presentation}\u3000-\u303f\uff01-\uff60]/u;
 
-/** Returns the number of terminal columns a text takes; some terminals differ. */
+/** Returns the number of terminal columns that a text takes; some terminals differ. */
 export function widthOf(text: string): number {
   return lettersOf(text).reduce((width, letter) => width + (WIDE.test(letter) ? 2 : 1), 0);
 }

@@ -16,7 +16,7 @@ import type { ShardProgress } from './shard-progress.ts';
 export type ShardEnd = 'drained' | 'missing';
 
 interface BatchCollector {
-  /** Waits for the next batch of a lane. Empty if the shard has ended or the signal is aborted. */
+  /** Waits for the next batch of a lane. The batch is empty if the shard has ended or the signal is aborted. */
   next(lane: number): Promise<EncodedRecord[]>;
   /** Drops the first `count` records of a lane, which have been processed. */
   processed(lane: number, count: number): void;
@@ -35,11 +35,11 @@ interface BatchCollectorDeps extends MappingRuntime {
   signal: AbortSignal;
 }
 
-/** AWS limits a response to 10 MB itself. Emulators do not, and a record can hold 1 MiB. */
+/** Limits the size of a response: AWS limits it to 10 MB, but emulators do not, and a record can hold 1 MiB. */
 const MAX_RECORDS_PER_READ = 100;
 /**
- * Batches per lane, by record count and by bytes, that are held while one lane makes no progress. Until this limit, the
- * other lanes continue; after a crash, the records that they processed are delivered again.
+ * Maximum number of batches per lane, by record count and by bytes, that are held while one lane makes no progress. Up
+ * to this limit, the other lanes continue. After a crash, the records that they processed are delivered again.
  */
 const MAX_BATCHES_AHEAD = 4;
 
@@ -47,8 +47,8 @@ type Pending = EncodedRecord & { readAt: number };
 
 /**
  * Reads a shard and collects batches as AWS does. A batch is complete when it has `batchSize` records, when the next
- * record would increase the payload to more than 6 MB, or when its oldest record has waited for the batching window. Even
- * without a window, available records are collected up to a full batch.
+ * record would increase the payload to more than 6 MB, or when its oldest record has waited for the batching window.
+ * Even without a window, available records are collected up to a full batch.
  *
  * There is one lane per concurrent batch. All records of a partition key go into the same lane.
  *
@@ -64,9 +64,9 @@ export function createBatchCollector(deps: BatchCollectorDeps): BatchCollector {
   const maxBytes = MAX_BATCHES_AHEAD * parallelizationFactor * MAX_PAYLOAD_BYTES;
   let bytes = 0;
   let end: ShardEnd | undefined;
-  /** The last read returned as many records as it could, so another one will find records immediately. */
+  /** Whether the last read returned as many records as it could, so that another read will find more. */
   let more = false;
-  /** A single read at a time serves all waiting lanes. */
+  /** The read in progress. One read at a time serves all waiting lanes. */
   let reading: Promise<void> | undefined;
   const waiting = new Set<Pending[]>();
   let room = Promise.withResolvers<void>();

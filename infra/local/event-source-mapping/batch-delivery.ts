@@ -33,9 +33,9 @@ export interface BatchDeliveryDeps extends MappingRuntime {
 
 /**
  * Delivers a batch to the function, in order, in as many invocations and parts as needed. Records that the function
- * cannot process go to the failure destination. After each invocation that made progress, the checkpoint is stored before
- * the next one. When the signal is aborted, it returns early, but only after an invocation in flight has ended. Never
- * throws.
+ * cannot process go to the failure destination. After each invocation that made progress, the checkpoint is stored
+ * before the next one. If the signal is aborted, delivery ends early, but only after an invocation in flight has ended.
+ * Never throws.
  */
 export async function deliverBatch(batch: readonly EncodedRecord[], deps: BatchDeliveryDeps): Promise<void> {
   let waiting = [firstAttempt(batch)];
@@ -107,7 +107,7 @@ async function follow(
   return [next.attempt];
 }
 
-/** Serializes event and response as JSON, as over the wire: no memory is shared, and values without a JSON form show up. */
+/** Passes event and response as JSON, like a network would: no shared memory, and no values without a JSON form. */
 async function invokeOnce(
   invoke: InvokeMappedFunction,
   payload: string,

@@ -22,8 +22,8 @@ export type BatchVerdict =
  * - An identifier that is missing, null, empty or not in the batch fails the whole batch, and so does a response of any
  *   other shape: an invalid report does not say what was processed.
  *
- * Source: AWS Lambda Developer Guide, "Configuring partial batch response with Kinesis Data Streams and Lambda". It does
- * not describe a response that is not an object, or an unknown identifier; failing the batch loses nothing.
+ * Source: AWS Lambda Developer Guide, "Configuring partial batch response with Kinesis Data Streams and Lambda". It
+ * does not describe a response that is not an object, or an unknown identifier; failing the batch loses nothing.
  *
  * @param sequenceNumbers those of the batch, in shard order
  * @returns a verdict whose `reason` quotes nothing from the response

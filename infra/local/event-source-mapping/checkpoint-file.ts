@@ -21,8 +21,8 @@ interface Checkpoints {
 const FORMAT = 1;
 
 /**
- * Opens the checkpoints of one mapping: the JSON file `<functionName>.<streamName>.checkpoints.json` in `directory`. For a
- * new mapping, it creates the file and, if needed, the directory. Only one process may have the file open.
+ * Opens the checkpoints of one mapping: the JSON file `<functionName>.<streamName>.checkpoints.json` in `directory`.
+ * For a new mapping, it creates the file and, if needed, the directory. Only one process may have the file open.
  *
  * @param now returns epoch milliseconds
  * @throws {SetupError} the file cannot be read or written, or does not contain checkpoints
@@ -94,8 +94,8 @@ async function create(directory: string, path: string, checkpoints: Checkpoints)
 
 /**
  * Replaces the file atomically, so that a reader sees the old or the new content, never a part. There is no fsync,
- * because the embedded database does not use it either. If a checkpoint survived a power failure and the rows did not,
- * the rows would be lost.
+ * because the embedded database does not use it either. If a checkpoint survived a power failure but its rows did not,
+ * those rows would never be written again.
  */
 async function replace(path: string, { startedAt, shards }: Checkpoints): Promise<void> {
   const temporary = `${path}.tmp`;

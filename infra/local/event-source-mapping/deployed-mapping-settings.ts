@@ -11,7 +11,7 @@ export function deployedMappingSettings(): MappingSettings {
   return toMappingSettings(deployed);
 }
 
-/** The limits of CreateEventSourceMapping. Where -1 is allowed, it means no limit. */
+/** The valid ranges of CreateEventSourceMapping. The value -1, if valid, means no limit. */
 const RANGES = [
   { name: 'batchSize', min: 1, max: 10_000 },
   { name: 'batchWindow', min: 0, max: 300 },

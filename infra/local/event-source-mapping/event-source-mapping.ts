@@ -17,8 +17,8 @@ export interface MappingStatus {
 export interface EventSourceMapping {
   status(): MappingStatus;
   /**
-   * Stops polling. Resolves immediately if idle, otherwise when the invocations in flight have ended and their checkpoints
-   * are saved. The caller must limit the time, because a function may never return.
+   * Stops polling. Resolves immediately if idle, otherwise when the invocations in flight have ended and their
+   * checkpoints are saved. The caller must limit the time, because a function may never return.
    */
   close(): Promise<void>;
 }
@@ -26,21 +26,21 @@ export interface EventSourceMapping {
 export type EventSourceMappingDeps = Omit<MappingDeps, 'options' | keyof MappingRuntime> &
   Partial<MappingRuntime> & { options?: Partial<MappingOptions> };
 
-/** A stream may be created soon, and checking every second costs almost nothing. */
+/** Longest pause while the stream does not exist: it may be created soon, and checking costs almost nothing. */
 const MISSING_STREAM_CAP_MS = 1_000;
 
 /**
  * Polls a Kinesis stream and invokes a function with its records: the local counterpart of an AWS Lambda event source
- * mapping. Records of a partition key are delivered strictly in order, and so are those of a shard unless several of its
- * batches are processed concurrently. Shards are independent of each other. Delivery is at least once, from the
- * checkpoint. Records that exceed the limits in the settings go to the failure destination. Tumbling windows, filters and
- * enhanced fan-out are not supported.
+ * mapping. Records of a partition key are delivered strictly in order, and so are those of a shard unless several of
+ * its batches are processed concurrently. Shards are independent of each other. Delivery is at least once, from the
+ * checkpoint. Records that exceed the limits in the settings go to the failure destination. Tumbling windows, filters
+ * and enhanced fan-out are not supported.
  *
- * Never throws and never rejects: failures of the reader, the function, the failure destination and the checkpoint store
- * are retried and reported by `status()`.
+ * Never throws and never rejects: failures of the reader, the function, the failure destination and the checkpoint
+ * store are retried and reported by `status()`.
  *
- * Source: AWS Lambda Developer Guide, "Process Amazon Kinesis Data Streams records with Lambda" and "Lambda event source
- * mappings".
+ * Source: AWS Lambda Developer Guide, "Process Amazon Kinesis Data Streams records with Lambda" and "Lambda event
+ * source mappings".
  */
 export function startEventSourceMapping(given: EventSourceMappingDeps): EventSourceMapping {
   const deps: MappingDeps = {

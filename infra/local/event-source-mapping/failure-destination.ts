@@ -30,7 +30,7 @@ export function createFailureDirectory({
       const path = join(directory, failureKey(mappingUuid, record, randomUUID()));
       await mkdir(dirname(path), { recursive: true });
       const temporary = `${path}.tmp`;
-      // The checkpoint moves past these records next, so they must be on disk before it is.
+      // The checkpoint moves past these records next, so they must be on disk before the checkpoint is.
       await writeFile(temporary, JSON.stringify(record), { flush: true });
       await rename(temporary, path);
     },
@@ -39,8 +39,8 @@ export function createFailureDirectory({
 
 /**
  * Returns the key of an object in a failure destination,
- * `aws/lambda/<ESM-UUID>/<shardID>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<Random UUID>`.
- * Source: AWS Lambda Developer Guide, "Retain discarded batch records for a Kinesis Data Streams event source in Lambda".
+ * `aws/lambda/<ESM-UUID>/<shardID>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<Random UUID>`. Source: AWS Lambda Developer Guide,
+ * "Retain discarded batch records for a Kinesis Data Streams event source in Lambda".
  */
 export function failureKey(mappingUuid: string, record: FailureRecord, random: string): string {
   const { timestamp, KinesisBatchInfo } = record;

@@ -3,7 +3,7 @@ import type { Attempt } from './retry-policy.ts';
 
 /**
  * Why records were discarded. The third name is ours: AWS documents that a single record that exceeds the invocation
- * payload goes to the failure destination, but not under which condition.
+ * payload goes to the failure destination, but not with which condition.
  */
 export type FailureCondition =
   | 'RetryAttemptsExhausted'
@@ -11,9 +11,8 @@ export type FailureCondition =
   | 'InvocationPayloadSizeExceeded';
 
 /**
- * The object that Lambda writes to a failure destination in S3.
- * Source: AWS Lambda Developer Guide, "Retain discarded batch records for a Kinesis Data Streams event source in Lambda",
- * example Amazon S3 invocation record.
+ * The object that Lambda writes to a failure destination in S3. Source: AWS Lambda Developer Guide, "Retain discarded
+ * batch records for a Kinesis Data Streams event source in Lambda", example Amazon S3 invocation record.
  */
 export interface FailureRecord {
   requestContext: {
@@ -50,7 +49,7 @@ interface Discarded {
   /** Has at least one record. */
   attempt: Attempt;
   condition: FailureCondition;
-  /** Used if there was no invocation. */
+  /** Used if the function was never invoked with the records. */
   requestId: string;
   /** Epoch milliseconds. */
   now: number;

@@ -53,7 +53,7 @@ export function toEventRecord(record: KinesisRecord, origin: EventOrigin): Kines
   };
 }
 
-/** Encodes a record as event JSON once, because both retries and the payload limit need it. */
+/** Encodes a record as event JSON, once per record, because both retries and the payload limit need the JSON. */
 export function encodeRecord(record: KinesisRecord, origin: EventOrigin): EncodedRecord {
   const json = JSON.stringify(toEventRecord(record, origin));
   return {
@@ -76,8 +76,8 @@ export function payloadBytes(records: readonly EncodedRecord[]): number {
 }
 
 /**
- * Returns how many of the pending records the next invocation receives, starting with the first: at most `batchSize`, and
- * as many as fit into `maxPayloadBytes` in total. A single record that exceeds the limit forms a batch of its own.
+ * Returns how many of the pending records the next invocation receives, starting with the first: at most `batchSize`,
+ * and as many as fit into `maxPayloadBytes` in total. A single record that exceeds the limit forms a batch of its own.
  *
  * @returns `count`, and whether the batch is `full`, so that waiting for more records cannot make it larger
  */

@@ -7,7 +7,7 @@ import type { BackoffOptions, Sleep } from '../waiting.ts';
 export interface MappingSettings {
   /** Maximum number of records per invocation, 1 to 10,000. */
   batchSize: number;
-  /** Longest time that a record waits for others to fill its batch, 0 to 300,000. */
+  /** Longest time that a record waits until more records fill its batch, 0 to 300,000. */
   maximumBatchingWindowMs: number;
   /** Start of a mapping without checkpoints: the oldest record, or records that arrive from now on. */
   startingPosition: 'TRIM_HORIZON' | 'LATEST';
@@ -32,9 +32,9 @@ export interface MappingOptions extends BackoffOptions {
 }
 
 /**
- * Much shorter than in AWS (one read per second, retries up to minutes apart): a developer should not wait for a local
- * stream, and a database that is available again should be noticed immediately. AWS allows five reads per second and
- * shard.
+ * The intervals are much shorter than in AWS (one read per second, retries up to minutes apart). A developer should not
+ * wait for a local stream, and a database that is available again should be noticed immediately. AWS would allow only
+ * five reads per second and shard.
  */
 export const LOCAL_OPTIONS: MappingOptions = {
   pollIntervalMs: 100,

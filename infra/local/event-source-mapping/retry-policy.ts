@@ -45,11 +45,11 @@ export function partOf(attempt: Attempt, from: number, to?: number): Attempt {
  *   record. A split does not count as a retry.
  * - Otherwise the batch is retried up to `maximumRetryAttempts` times and then discarded.
  *
- * Source: AWS Lambda Developer Guide, "Retain discarded batch records for a Kinesis Data Streams event source in Lambda"
- * and "Configuring partial batch response with Kinesis Data Streams and Lambda", "Bisecting a batch". Two rules are not
- * described there and are decided here so that nothing is discarded early. Retries are counted for the same records, so
- * the rest of a batch starts at zero. A report of the first record, which splits off nothing, counts as a failure of the
- * whole batch.
+ * Source: AWS Lambda Developer Guide, "Retain discarded batch records for a Kinesis Data Streams event source in
+ * Lambda" and "Configuring partial batch response with Kinesis Data Streams and Lambda", "Bisecting a batch". Two rules
+ * are not described there and are decided here so that nothing is discarded early. Retries are counted for the same
+ * records, so the rest of a batch starts at zero. A report of the first record, which splits off nothing, counts as a
+ * failure of the whole batch.
  */
 export function afterFailure(
   attempt: Attempt,
@@ -74,7 +74,7 @@ export function afterFailure(
  * Returns how many records at the start of the batch are too old for the function. Counting stops at the first younger
  * record, even if older ones follow: order has priority over age, and those are checked when they are first.
  *
- * With -1, a record is retried as long as it is held here, even beyond the stream's retention, when AWS gives up.
+ * With -1, a record is retried as long as this process holds it, even beyond the stream's retention. AWS then stops.
  *
  * @param now epoch milliseconds
  */

@@ -28,8 +28,8 @@ interface ShardCursorDeps {
 
 /**
  * Longest time an iterator is used without finding records. Emulators advance an iterator that found nothing by the
- * clock, and can then skip a record that was being written at that moment. An idle iterator is therefore opened again at
- * the last record read.
+ * clock, and can then skip a record that was being written at that moment. An idle iterator is therefore replaced by
+ * one at the last record read.
  */
 const IDLE_ITERATOR_MS = 60_000;
 

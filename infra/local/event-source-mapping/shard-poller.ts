@@ -41,9 +41,9 @@ export interface MappingDeps extends MappingRuntime {
 
 export interface ShardPoller {
   status(): ShardStatus;
-  /** Stops it: immediately if idle, otherwise after the invocation in flight and its checkpoint. */
+  /** Stops the poller: immediately if idle, otherwise after the invocation in flight and its checkpoint. */
   stop(): void;
-  /** Why it ended. Rejects only because of a defect. */
+  /** Resolves to the reason when the poller has ended. Rejects only because of a defect. */
   ended: Promise<ShardEnd | 'stopped'>;
 }
 

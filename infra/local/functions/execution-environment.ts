@@ -11,11 +11,11 @@ import {
 
 /** A thread that has loaded a function: Lambda's execution environment. It runs one invocation at a time. */
 export interface ExecutionEnvironment {
-  /** Files of the sync rules, including imports, that the thread has read so far: path to content stamp before reading. */
+  /** Files of the sync rules that the thread has read so far, with imports. Maps a path to the stamp before reading. */
   readonly files: ReadonlyMap<string, string>;
   /** Resolves to undefined when the function is loaded, or to the reason why it cannot be. Never rejects. */
   readonly loaded: Promise<FunctionError | undefined>;
-  /** Whether it accepts no more invocations, because one took too long or the thread exited. */
+  /** Whether it accepts no more invocations: an invocation timed out, the thread exited, or `end` was called. */
   hasEnded(): boolean;
   /**
    * @param event JSON text
@@ -34,9 +34,9 @@ const MAX_HEAP_MB = 256;
 const LOAD_TIMEOUT_MS = 10_000;
 
 /**
- * Starts a thread that loads the function; invocations wait for that. A loaded, idle thread does not keep the process
- * alive.
- * @param onExit called if the thread ended after loading without a call of `end`; the reason contains no value
+ * Starts a thread that loads the function. Invocations wait until it is loaded. A loaded, idle thread does not keep the
+ * process alive.
+ * @param onExit called if the thread ended after loading without a call of `end`; the reason quotes no data
  */
 export function startExecutionEnvironment(
   workerData: FunctionWorkerData,
@@ -118,7 +118,7 @@ export function startExecutionEnvironment(
   });
   worker.on('exit', (code) => fail(new FunctionError('threw', `it ended itself with exit code ${code}`)));
 
-  // Only after adding the listeners, which would revert it. The timer of an invocation keeps the process alive.
+  // After the listeners, because adding one would undo this. During an invocation, its timer keeps the process alive.
   worker.unref();
   port.unref();
 

@@ -14,7 +14,7 @@ export function fileStamp(path: string): string {
   }
 }
 
-/** Returns the same text asynchronously. */
+/** Returns the same text as `fileStamp`, asynchronously. */
 export async function readFileStamp(path: string): Promise<string> {
   return readFile(path).then(toStamp, toAbsence);
 }

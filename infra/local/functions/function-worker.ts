@@ -22,7 +22,7 @@ const [{ port }] = (await once(parentPort as MessagePort, 'message')) as [Invoca
 
 mapImports(new URL(rulesFile), (file) => {
   const path = fileURLToPath(file);
-  // Taken before the file is read. If the file changes in between, a needless thread is started; no old rules are kept.
+  // Stamped before the file is read. A change in between starts an unnecessary thread, but never keeps old rules.
   report({ path, stamp: fileStamp(path) });
 });
 // An error here ends the thread, as intended: the next thread loads the module again.
@@ -61,7 +61,7 @@ function log(thrown: unknown): void {
   try {
     console.error(thrown);
   } catch {
-    // The thrown value defines how it is logged, and that code threw.
+    // The thrown value customizes how it is logged, and its code threw.
     console.error(messageOfThrown(thrown));
   }
 }

@@ -4,7 +4,7 @@ import type { FunctionWorkerData } from './messages.ts';
 import { createSemaphore } from './semaphore.ts';
 import { type FileWatch, watchFiles } from './watch-files.ts';
 
-/** Each one has its own memory and its own copy of the function. */
+/** Limits memory: each environment has its own heap and its own copy of the function. */
 const MAX_ENVIRONMENTS = 4;
 
 /** The result of loading the sync rules. */
@@ -18,7 +18,7 @@ export interface RulesLoad {
 export interface LocalFunction {
   /**
    * Loads the function before its first invocation.
-   * @returns why its sync rules cannot be loaded, if that is so
+   * @returns why its sync rules cannot be loaded; undefined if they were
    */
   load(): Promise<FunctionError | undefined>;
   /**
@@ -31,24 +31,24 @@ export interface LocalFunction {
 }
 
 /**
- * An environment is idle, busy with an invocation, or outdated. It becomes outdated when a file that it has read changes,
- * and then ends as soon as it is not busy. An environment that exited stays in the list until another one is started,
- * because a change of its files may repair the cause.
+ * An environment is idle, busy with an invocation, or outdated. It becomes outdated when a file that it has read
+ * changes, and then ends as soon as it is not busy. An environment that exited stays in the list until another one is
+ * started, because a change of its files may repair the cause.
  */
 interface StartedEnvironment extends ExecutionEnvironment {
   state: 'idle' | 'busy' | 'outdated';
 }
 
 /**
- * Runs a function in execution environments, as Lambda does. An invocation has an environment to itself; the environment
- * is kept for the next one unless it ended. The first is started on demand. If all are busy, invocations wait in order of
- * arrival. An invocation whose time elapses while it waits is throttled.
+ * Runs a function in execution environments, as Lambda does. An invocation has an environment to itself; the
+ * environment is kept for the next one unless it ended. The first is started on demand. If all are busy, invocations
+ * wait in order of arrival. An invocation that times out while it waits is throttled.
  *
  * If files of its sync rules change, the environments that have read them accept no more invocations, and a new one is
  * started immediately.
  *
  * @param onLoad called when rules were loaded or failed to load, except for the result of `load`
- * @param onExit called when an environment ended without being replaced or closed; the reason contains no value
+ * @param onExit called when an environment ended without being replaced or closed; the reason quotes no data
  */
 export function createLocalFunction(
   workerData: FunctionWorkerData,

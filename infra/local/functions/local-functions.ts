@@ -19,13 +19,13 @@ export interface LocalFunctions {
 }
 
 /**
- * Creates the functions that the local cloud invokes by ARN. Each runs in its own threads, so that one that hangs can be
- * ended. A change of the files of the sync rules takes effect within a second. If the changed rules cannot be loaded, all
- * invocations fail.
+ * Creates the functions that the local cloud invokes by ARN. Each runs in its own threads, so that one that hangs can
+ * be ended. A change of the files of the sync rules takes effect within a second. If the changed rules cannot be
+ * loaded, all invocations fail.
  *
  * @param modules URLs of ES modules that export `handler`, by function name
  * @param rulesFile absolute path of the file that replaces `sync-rules.ts`
- * @param logger receives the result of each change, and functions that exited or were ended
+ * @param logger receives the result of each change, and an error for each function that exited or was ended
  */
 export function createLocalFunctions({
   modules,

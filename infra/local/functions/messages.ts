@@ -10,7 +10,7 @@ export interface FunctionWorkerData {
   rulesFile: string;
 }
 
-/** The first message to a thread: its port for invocations. The function never sees that port, so it cannot post to it. */
+/** The first message to a thread: its port for invocations. The function never sees the port, so it cannot use it. */
 export interface InvocationPort {
   port: MessagePort;
 }

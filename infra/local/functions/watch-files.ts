@@ -9,7 +9,7 @@ export interface FileWatch {
   close(): void;
 }
 
-/** Small enough for a change to take effect within a second. */
+/** Time between two polls; short enough for a change to take effect within a second. */
 const INTERVAL_MS = 200;
 
 /**
@@ -40,7 +40,7 @@ export function watchFiles<Reader extends FileReader>({
     const paths = new Set(stamped.flatMap(({ files }) => [...files.keys()]));
     const now = new Map(await Promise.all([...paths].map(readEntry)));
     if (closed) return;
-    // A file that a reader has started to read since then is checked by the next poll.
+    // A file that a reader started to read during this poll is checked by the next one.
     const stale = stamped.filter(({ files }) =>
       [...files].some(([path, stamp]) => now.has(path) && now.get(path) !== stamp),
     );

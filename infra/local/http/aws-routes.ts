@@ -26,8 +26,8 @@ export function createSyncApiRoute(syncApi: SyncApi): Route {
  * Serves Amazon Cognito Identity and the one AWS STS operation that belongs to it on the local port: `POST /` in two
  * protocols. As for Cognito Sync, web pages of any origin may send requests, because they get their credentials here.
  *
- * A browser's preflight request (OPTIONS) does not name the service, so this route answers it for all of `/`. That gives
- * no further access: the port rejects a foreign Origin unless the route of the request accepts any origin.
+ * A browser's preflight request (OPTIONS) does not name the service, so this route answers it for all of `/`. That
+ * gives no further access: the port rejects a foreign Origin unless the route of the request accepts any origin.
  */
 export function createIdentityRoute({
   identityApi,
@@ -59,7 +59,7 @@ function isIdentity(headers: Headers): boolean {
   return String(headers['x-amz-target'] ?? '').startsWith(IDENTITY_TARGET);
 }
 
-/** With or without `; charset=utf-8`. A request with a target uses another protocol, regardless of its content type. */
+/** Accepts `; charset=utf-8`. A request with a target uses another protocol, regardless of its content type. */
 function isForm(headers: Headers): boolean {
   const [type = ''] = String(headers['content-type'] ?? '').split(';');
   return headers['x-amz-target'] === undefined && type.trim().toLowerCase() === FORM_CONTENT_TYPE;
@@ -75,7 +75,7 @@ export function createPayloadRoute(payloadApi: PayloadApi): Route {
   };
 }
 
-/** Sends the headers with their names in the given letter case. */
+/** Sends a response. The header names keep their letter case. */
 function sendWireResponse(response: ServerResponse, { status, headers, body }: WireResponse): void {
   response.writeHead(status, [...headers.flat(), 'Content-Length', String(Buffer.byteLength(body))]);
   response.end(body);

@@ -11,8 +11,8 @@ export interface Health {
 }
 
 /**
- * `GET /healthz`: reports the state of the local cloud. It runs no query, so it responds even while the database is busy.
- * The status is 503 while a function or the stream is being retried.
+ * `GET /healthz`: reports the state of the local cloud. It runs no query, so it responds even while the database is
+ * busy. The status is 503 while a function or the stream is being retried.
  */
 export function createHealthRoute(health: () => Health): Route {
   return {

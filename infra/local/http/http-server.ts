@@ -10,7 +10,7 @@ import type { RawRequest } from '../../../lib/wire/sigv4.ts';
 
 /** A service behind the port. */
 export interface Route {
-  /** Accepts requests of web pages of other origins; every other route rejects them. */
+  /** Accepts requests from web pages of other origins. Routes without this reject them. */
   anyOrigin?: true;
   /** Served on every address that the port listens on. Other routes are served on loopback only. */
   offLoopback?: true;
@@ -39,7 +39,7 @@ const NO_BODY = Buffer.alloc(0);
 /**
  * Starts the HTTP port of the local cloud. It rejects requests that were not meant for it. A foreign `Host` means that
  * another party's name resolves to this machine. A foreign `Origin` means another party's web page, which only reaches
- * routes that accept any origin. Off loopback, any `Host` is accepted, but only the routes for other machines are served.
+ * routes that accept any origin. Off loopback, any `Host` is accepted, but only routes with `offLoopback` are served.
  *
  * @throws the error of the system, for example EADDRINUSE, if it cannot listen
  */
@@ -77,7 +77,7 @@ export async function startHttpServer({ host, port, routes }: HttpServerOptions)
   return { port: listening, close };
 }
 
-/** An address of the machine's network does not include loopback; the wildcard address does. */
+/** Returns the addresses to listen on. An address of a network does not include loopback; the wildcard address does. */
 function addressesOf(host: string): string[] {
   return isLoopback(host) || isAnyAddress(host) ? [host] : [host, LOOPBACK];
 }
@@ -137,7 +137,7 @@ export function sendJson(
   response.end(JSON.stringify(body));
 }
 
-/** Any port is accepted, because the request may come through a forwarded one. */
+/** Accepts a loopback name with any port, because the request may come through a forwarded port. */
 function isOwnHost(host: string | undefined): boolean {
   if (host === undefined) return false;
   const name = host.toLowerCase().replace(/:\d+$/, '');
@@ -148,7 +148,7 @@ function isOwnOrigin(origin: string | undefined, host: string | undefined): bool
   return origin === undefined || origin === `http://${host}`;
 }
 
-/** Reads the whole body, because signatures cover it. Most requests have none; then there is nothing to wait for. */
+/** Reads the whole body, because signatures cover it. Resolves immediately without a body, as most requests are. */
 function readBody(incoming: IncomingMessage): Promise<Buffer | 'too large' | 'aborted'> {
   const { 'content-length': length, 'transfer-encoding': encoding } = incoming.headers;
   if (encoding === undefined && (length === undefined || length === '0')) return Promise.resolve(NO_BODY);

@@ -1,8 +1,8 @@
 import { SetupError } from '../../../lib/common/errors.ts';
 
 /**
- * Creates a `catch` handler that explains the system's "address in use", "not allowed" and "no such address" to the
- * person who set the variable.
+ * Creates a `catch` handler that explains the system's "address in use", "not allowed" and "no such address" errors to
+ * the user who set the variable.
  *
  * @returns a function that throws {SetupError}, or rethrows any other error
  */
@@ -36,7 +36,7 @@ async function describeHolder(variable: 'PORT' | 'PG_PORT', port: number): Promi
       const health: unknown = await answer.json();
       if (isOurs(health)) return `another cognito-sync-backend, process ${health.pid}`;
     } catch {
-      // No answer, or the answer of another program.
+      // No program responded, or another one did.
     }
   }
   return 'another program';

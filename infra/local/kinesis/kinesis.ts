@@ -44,7 +44,7 @@ export function createKinesisEmulator(directory: string, verify: SigV4Verifier):
   };
 }
 
-/** Streams belong to the developer; credentials of an identity are valid only for Cognito Sync. */
+/** Returns the error for an invalid request, otherwise null. Streams belong to the developer, not to an identity. */
 function refusalOf(request: RawRequest, verify: SigV4Verifier): { __type: string; message: string } | null {
   try {
     const { kind } = verify(request, 'kinesis');
@@ -62,7 +62,7 @@ function refusalOf(request: RawRequest, verify: SigV4Verifier): { __type: string
   }
 }
 
-/** Kinesis rejects such a request. The emulator would throw later, in a callback where the error cannot be caught. */
+/** Detects a request that Kinesis rejects. The emulator would throw later, where the error cannot be caught. */
 function holdsNullEntry(bytes: Uint8Array): boolean {
   const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (!body.includes('null')) return false;
@@ -79,9 +79,9 @@ function holdsNullEntry(bytes: Uint8Array): boolean {
 }
 
 /**
- * Passes a request to the emulator after its body has been read. The emulator uses only these parts of a request. Errors
- * that it throws synchronously propagate. The Origin header is removed, because the emulator would allow any origin to
- * read the response.
+ * Passes a request to the emulator after its body has been read. The emulator uses only these parts of a request.
+ * Errors that it throws synchronously propagate. The Origin header is removed, because the emulator would allow any
+ * origin to read the response.
  */
 function replay(
   emulator: Server,

@@ -15,7 +15,7 @@ import { STREAM_NAME } from '../names.ts';
 import type { Schedule } from './schedule.ts';
 import { startScheduledFunction } from './scheduled-function.ts';
 
-/** One minute in AWS. Polling costs nothing here, and an operator may be watching. */
+/** Time between two polls. It is one minute in AWS; here, polling costs nothing, and an operator may be watching. */
 const INTERVAL_MS = 5_000;
 /** Limits a run, because the process cannot stop during one. */
 const BUDGET_MS = 2_000;

@@ -11,7 +11,7 @@ export interface Schedule {
   status(): ScheduleStatus;
   /** Requests a run now or, during a run, another one right after it. Several requests are combined into one. */
   nudge(): void;
-  /** Ends the schedule and resolves when the run in progress has ended. The caller must limit a run that never ends. */
+  /** Ends the schedule. Resolves when the run in progress has ended. The caller must limit the time of a run. */
   close(): Promise<void>;
 }
 

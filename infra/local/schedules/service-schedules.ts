@@ -18,12 +18,12 @@ import { STREAM_NAME } from '../names.ts';
 import type { Schedule, ScheduleStatus } from './schedule.ts';
 import { startScheduledFunction } from './scheduled-function.ts';
 
-/** Writes and BulkPublish calls request a run immediately; the interval covers what a crash left behind. */
+/** Runs at this interval finish what a crash left behind. Writes and BulkPublish calls request a run immediately. */
 const INTERVAL_MS = 1_000;
 const MERGE_INTERVAL_MS = 60 * 1000;
 const POOL_DELETION_INTERVAL_MS = 60 * 1000;
 const SWEEP_INTERVAL_MS = 60 * 60 * 1000;
-/** Lease of claimed rows. After a crash they can be claimed again; a local stream responds within milliseconds. */
+/** Lease of claimed rows; it limits the delay after a crash. A local stream responds within milliseconds. */
 const LEASE_MS = 5_000;
 /** Limits a run, because the process cannot stop during one. */
 const BUDGET_MS = 100;

@@ -19,7 +19,7 @@ interface Connection {
  */
 export async function serveSqlConnection(connection: Connection): Promise<void> {
   const { socket } = connection;
-  // The loop below handles errors only while it runs. A later one without a listener would end the process.
+  // The loop below handles errors only while it runs. A later error without a listener would end the process.
   socket.on('error', () => {});
   socket.setNoDelay(true);
   try {
@@ -55,7 +55,7 @@ async function serveMessages({ socket, session, settings, processId }: Connectio
   }
 }
 
-/** Accepts every client on loopback, reports the settings, and signals that the server is ready. */
+/** Returns the messages that accept any client on loopback, report the settings and signal that the server is ready. */
 function greeting(settings: ReadonlyMap<string, string>, processId: number): Uint8Array {
   return Buffer.concat([
     frame('R', int32(0)),

@@ -1,4 +1,4 @@
-/** A statement that concerns only session state. The SQL port has none, so it answers without running the statement. */
+/** A statement that changes only the session. The SQL port keeps no session, so it responds without running it. */
 export interface ControlStatement {
   /** The command tag that a server would return. */
   tag: string;
@@ -23,7 +23,7 @@ const TAGS = new Map([
   ['UNLISTEN', 'UNLISTEN'],
 ]);
 
-/** Finding the end of a statement can take quadratic time. No control statement is longer than this. */
+/** Maximum length of a control statement, because finding the end of a statement can take quadratic time. */
 const MAX_CONTROL_LENGTH = 10_000;
 
 /**

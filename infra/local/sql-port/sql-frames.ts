@@ -5,8 +5,8 @@ const MAX_STARTUP_BYTES = 10_000;
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
 /**
- * Splits the bytes of a client into messages, regardless of the chunks in which they arrive. Messages before the start of
- * the session have only a length and no type byte. An incomplete last message is dropped.
+ * Splits the bytes of a client into messages, regardless of the chunks in which they arrive. Messages before the start
+ * of the session have only a length and no type byte. An incomplete last message is dropped.
  * @param hasStarted called before each message
  * @throws {ProtocolError} a declared length is below the minimum or above 16 MiB (10,000 bytes at startup)
  */
@@ -34,7 +34,7 @@ export async function* readFrames(
   }
 }
 
-/** Returns the length of the first message in `bytes`; if it is not known yet, the number of available bytes plus one. */
+/** Returns the length of the first message in `bytes`, or the number of available bytes plus one if it is unknown. */
 function messageBytes(bytes: Buffer, hasStarted: boolean): number {
   const typeBytes = hasStarted ? 1 : 0;
   if (bytes.length < typeBytes + 4) return bytes.length + 1;

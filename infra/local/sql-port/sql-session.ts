@@ -25,8 +25,8 @@ export interface SqlSession {
 const NOTHING = new Uint8Array();
 
 /**
- * Keeps the state of one client connection. The database has no session for it: every statement runs in its own read-only
- * unit, which is rolled back. Transactions, settings and prepared statements of the client are emulated here.
+ * Keeps the state of one client connection. The database has no session for it: every statement runs in its own
+ * read-only unit, which is rolled back. Transactions, settings and prepared statements of the client are emulated here.
  * @param readOnly runs messages that end in Sync and have at most one Execute; returns the server's response
  */
 export function createSqlSession(readOnly: (messages: Uint8Array) => Promise<Uint8Array>): SqlSession {
@@ -100,7 +100,7 @@ export function createSqlSession(readOnly: (messages: Uint8Array) => Promise<Uin
     }
   }
 
-  /** Portals end with their unit and prepared statements are kept here, so closing either needs no server. */
+  /** Handles Close without the server: portals end with their unit, and prepared statements are kept here. */
   async function close(message: Uint8Array): Promise<Uint8Array> {
     const name = readText(message, 6);
     const answer = await runUnit();

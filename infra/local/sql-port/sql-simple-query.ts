@@ -25,7 +25,7 @@ export function toSimpleAnswer(answer: Uint8Array): Uint8Array {
   });
 }
 
-/** The server's message then mentions a prepared statement, which the client did not create. */
+/** Detects an error whose text mentions a prepared statement, although the client created none. */
 function isAboutSeveralStatements(error: Uint8Array): boolean {
   const fields = readErrorFields(error);
   return (

@@ -7,9 +7,9 @@ import { bundleRules } from './rules-bundle.ts';
 const OF_FUNCTIONS = fileURLToPath(new URL('../../../lib/aws/function-credentials.ts', import.meta.url));
 
 /**
- * Makes esbuild replace the credential providers of the AWS clients, including Aurora DSQL's connector, by the credentials
- * of a function. The providers for a developer's machine are not needed in Lambda, which passes credentials in the
- * environment; the providers would look there first as well. This saves 240 kB of the 400 kB limit.
+ * Makes esbuild replace the credential providers of the AWS clients, including Aurora DSQL's connector, by the
+ * credentials of a function. Lambda passes credentials in the environment, where the providers would look first as
+ * well. Providers for a developer's machine are not needed. This saves 240 kB of the 400 kB limit.
  */
 const bundleFunctionCredentials: Plugin = {
   name: 'function-credentials',

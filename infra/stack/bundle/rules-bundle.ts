@@ -6,9 +6,9 @@ import { RULES_MODULE, RULES_MODULE_URL } from '../../../lib/rules/file/rules-mo
 import { DEFAULT_RULES_FILE } from '../../../lib/rules/file/rules-path.ts';
 
 /**
- * Makes esbuild bundle `rulesFile` in place of every import of `sync-rules.ts`, and resolve `cognito-sync-backend/rules`
- * from any directory. `mapImports` does the same for threads of the local cloud. The build fails if the rules cannot be
- * loaded.
+ * Makes esbuild bundle `rulesFile` in place of every import of `sync-rules.ts`, and resolve
+ * `cognito-sync-backend/rules` from any directory. `mapImports` does the same for threads of the local cloud. The build
+ * fails if the rules cannot be loaded.
  *
  * @param rulesFile absolute path
  */

@@ -31,7 +31,7 @@ export interface DatabaseDeployment {
   /** DATABASE_URL and DATABASE_SECRET of the functions; an empty one is not used. */
   databaseUrl: string;
   databaseSecret: string;
-  /** Names in IAM policies: the secret, its encryption key, and Secrets Manager as the service that uses the key. */
+  /** Values for IAM policies: the secret, its encryption key, and Secrets Manager as the service that uses the key. */
   databaseSecretArn: Substitution | string;
   databaseSecretKey: string;
   databaseSecretService: string;
@@ -100,7 +100,8 @@ function secretMistakes({ databaseSecret, databaseSecretKey }: DatabaseParameter
   const foreign = secret.region === null ? [] : partitionMistakes('databaseSecret', databaseSecret, region);
   if (foreign.length > 0 || databaseSecretKey === '') return foreign;
   const keyRegion = KEY.exec(databaseSecretKey)?.[1];
-  // An alias is not sufficient: a policy grants access to keys. Source: AWS KMS Developer Guide, "Best practices for IAM policies".
+  // An alias is not sufficient: a policy grants access to keys. Source: AWS KMS Developer Guide, "Best practices for
+  // IAM policies".
   if (keyRegion === undefined)
     return [`databaseSecretKey: "${databaseSecretKey}" is not the ARN of a KMS key`];
   const secretRegion = secret.region ?? region;
@@ -165,8 +166,8 @@ export function toDatabaseDeployment(given: DatabaseParameters, region: string):
 }
 
 /**
- * Returns the ARN pattern of a secret that is given by name. Secrets Manager appends a hyphen and six random characters;
- * the six wildcards cannot match a secret with a longer name. Source: AWS Secrets Manager User Guide.
+ * Returns the ARN pattern of a secret that is given by name. Secrets Manager appends a hyphen and six random
+ * characters; the six wildcards cannot match a secret with a longer name. Source: AWS Secrets Manager User Guide.
  */
 function arnOfName(name: string): Substitution {
   const prefix = `arn:\${AWS::Partition}:secretsmanager:\${AWS::Region}:\${AWS::AccountId}:secret:`;

@@ -11,7 +11,7 @@ export function mistakeOf(name: string, read: () => unknown): string[] {
   }
 }
 
-/** Checks that an ARN in the template is in the region's partition. Returns at most one line, starting with the name. */
+/** Checks that an ARN is in the region's partition. Returns one line that starts with the name; empty if it is. */
 export function partitionMistakes(name: string, arn: string, region: string): string[] {
   const [, given] = arn.split(':', 2);
   const partition = partitionOf(region);

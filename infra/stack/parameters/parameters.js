@@ -1,5 +1,5 @@
-// Read by serverless.yml. The framework cannot load TypeScript itself. An outdated Node version cannot either; the
-// import below reports it.
+// serverless.yml reads this file, because the framework itself cannot load TypeScript. Neither can an outdated Node
+// version, which the import below reports.
 import '../../require-node.mjs';
 
 export const deployment = async (context) => (await import('./parameters.ts')).deployment(context);

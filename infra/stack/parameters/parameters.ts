@@ -63,8 +63,9 @@ const STAGE = /^[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?$/;
 const TOPIC = /^arn:[\w-]+:sns:([a-z0-9-]+):\d{12}:[\w-]{1,256}$/;
 const MAX_CONCURRENCY = 10_000;
 /**
- * The environment of a function holds 4 KB. The policies of a role hold 10,240 characters, and each pool's ARN can occur
- * twice in them. Sources: AWS Lambda Developer Guide, quotas; IAM User Guide, quotas.
+ * Maximum number of named pools. The environment of a function holds 4 KB. The policies of a role hold 10,240
+ * characters, and each pool's ARN can occur twice in them. Sources: AWS Lambda Developer Guide, quotas; IAM User Guide,
+ * quotas.
  */
 const MAX_POOLS = 30;
 
@@ -81,7 +82,7 @@ interface Resolvers {
  * Reads and checks the parameters of a deployment before anything is packaged. It is the value of
  * `${file(infra/stack/parameters/parameters.js):deployment}`.
  *
- * @throws {SetupError} names each invalid parameter; never contains a secret value
+ * @throws {SetupError} a parameter is invalid; the message names each one and never contains a secret value
  */
 export async function deployment(resolvers: Resolvers): Promise<Deployment> {
   const { resolveVariable } = resolvers;
@@ -120,7 +121,7 @@ function toText(value: unknown): string {
   return typeof value === 'string' || typeof value === 'number' ? String(value).trim() : '';
 }
 
-/** @throws {SetupError} names each invalid parameter, one per line */
+/** @throws {SetupError} a parameter is invalid; the message names each one on its own line */
 export function checkParameters(
   parameters: Partial<DeploymentParameters>,
   { stage, region, names = [] }: { stage: string; region: string; names?: readonly string[] },

@@ -172,7 +172,7 @@ describe('the operator socket', () => {
     });
     expect(outcome).toEqual({
       exitCode: 1,
-      error: expect.stringContaining('the next run continues from there'),
+      error: expect.stringContaining('the next run continues where this one stopped'),
     });
     expect(progress).toEqual(['0 of 1000 datasets compared, 0 repaired']);
     await ended.promise;

@@ -58,12 +58,12 @@ describe('the status', () => {
     [
       'a gap that continues',
       { gaps: [{ since: START, until: null, cause: 'expired' }] },
-      'records may have expired from the stream unread, or the stream was deleted and created again: once its shards are projected, run',
+      'records may have expired from the stream unread, or the stream was deleted and created again: once the shards of the stream are projected, run',
     ],
     [
       'a missing bulk publish',
       { needsPublishAfter: START },
-      `a bulk publish is needed: none started after 2026-01-01T00:00:00Z is in the query store; run \`bulk-publish start --pool ${POOL}\``,
+      `a bulk publish is needed: none that started after 2026-01-01T00:00:00Z is in the query store; run \`bulk-publish start --pool ${POOL}\``,
     ],
     ['a failed run', { lastRun: failed(FACTS) }, 'has failed'],
     ['a stalled run', { lastRun: STALLED }, 'has stalled'],
@@ -75,7 +75,7 @@ describe('the status', () => {
           { identityPoolId: POOL, reason: 'unstorable-text', events: 1 },
         ],
       },
-      'in quarantine: 2 not-json, 1 unstorable-text; `redrive` tries again',
+      'in quarantine: 2 not-json, 1 unstorable-text; run `redrive` to project them again',
     ],
     ['a pool that could not be queried', { now: null, problem: 'no permission' }, `${POOL}: no permission`],
     ['a run in progress', { lastRun: PUBLISHED }, null],

@@ -50,7 +50,7 @@ describe('the command line', () => {
     },
     {
       line: ['bulk-publish', 'start'],
-      error: 'bulk-publish start takes --pool with the id of an identity pool',
+      error: 'bulk-publish start requires --pool with the id of an identity pool',
     },
     {
       line: ['bulk-publish', 'start', '--pool', ''],
@@ -66,7 +66,7 @@ describe('the command line', () => {
     },
     { line: ['status', 'a:0'], error: 'status does not take a:0' },
     { line: ['status', '--pool', 'a:0,a:1'], error: 'a:0,a:1 is not the id of an identity pool' },
-    { line: ['reconcile'], error: 'reconcile takes --pool' },
+    { line: ['reconcile'], error: 'reconcile requires --pool' },
     { line: ['reconcile', '--pool', 'a:0', '--rate', '0'], error: '--rate takes a number from 1 to 1000' },
     { line: ['forget', '--pool', 'a:0'], error: 'forget takes --identity' },
     { line: ['forget', '--pool', 'a:0', '--identity', 'Ada'], error: 'Ada is not the id of an identity' },
@@ -98,7 +98,7 @@ describe('the command line', () => {
 
   it.each([
     { line: ['rules'], error: 'rules: no action given; use check or try' },
-    { line: ['connect'], error: 'connect takes --pool' },
+    { line: ['connect'], error: 'connect requires --pool' },
     { line: ['connect', '--pool', 'a:0', '--pool', 'a:1'], error: '--pool is given twice' },
     { line: ['connect', 'a:0'], error: 'connect does not take a:0' },
     { line: ['connect', '--pool', 'a:0', '--stream', 'arn:aws:kinesis:x'], error: '--stream takes the name' },

@@ -95,7 +95,7 @@ describe('the verdict table', () => {
       (line) => line.split(/ {2,}/),
     );
   };
-  const HEAD = ['key', 'the device asks', 'is stored', 'rule', 'action', 'reason'];
+  const HEAD = ['key', 'requested', 'stored', 'rule', 'action', 'reason'];
 
   it('shows the requested and the stored value, the rule and the reason of each change', () => {
     expect(

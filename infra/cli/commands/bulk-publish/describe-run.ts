@@ -24,7 +24,7 @@ export function describeRun(run: PublishRun): string {
     case 'failed':
       return `${started}, FAILED: ${failureMessage ?? 'the service gave no reason'}`;
     case 'unseen':
-      return `${started}, UNSEEN: its end was not observed, because a newer one started first`;
+      return `${started}, UNSEEN: its end was not observed, because a newer bulk publish started first`;
     case 'stalled':
       return `${started}${published}, stalled: no progress for 15 minutes, waiting for ${waitingFor ?? 'nothing'}`;
     case 'unknown':
@@ -54,5 +54,5 @@ export function runToJson(run: PublishRun): Record<string, string | null> {
  * @param after epoch milliseconds; only a bulk publish that started later is sufficient
  */
 export function describePublishNeeded(identityPoolId: string, after: number): string {
-  return `a bulk publish is needed: none started after ${timeText(after)} is in the query store; run \`bulk-publish start --pool ${identityPoolId}\``;
+  return `a bulk publish is needed: none that started after ${timeText(after)} is in the query store; run \`bulk-publish start --pool ${identityPoolId}\``;
 }

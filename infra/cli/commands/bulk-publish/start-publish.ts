@@ -11,8 +11,8 @@ const MIN_INTERVAL_MS = 24 * 60 * 60 * 1000;
 
 /**
  * Starts a bulk publish, or reports the one that is in progress. A started run is stored together with its stream,
- * because the pool may stream to another one by the time a later command reads it.
- * @throws {SetupError} the service refuses, for example because it completed one less than 24 hours ago
+ * because the pool may stream to another one by the time a later command reads the run.
+ * @throws {SetupError} the service rejects the request, for example less than 24 hours after the last bulk publish
  */
 export async function startPublish(
   deps: CommandDeps,

@@ -25,7 +25,7 @@ const BUDGET_MS = 30_000;
 
 /**
  * Follows the last bulk publish of a pool. It polls the service itself, so no scheduled poller has to run.
- * @throws {SetupError} the bulk publish did not reach the query store completely, or that cannot be determined
+ * @throws {SetupError} the bulk publish did not reach the query store completely, or its state is unknown
  */
 export async function watchLast(
   deps: CommandDeps,

@@ -13,13 +13,14 @@ export interface WatchDeps extends Pick<CommandDeps, 'now' | 'progress' | 'signa
   sleep: (ms: number) => Promise<unknown>;
 }
 
-/** Time between two polls. The last bulk publish of the pool may have ended long ago. */
+/** Time between two polls. */
 const INTERVAL_MS = 2_000;
-/** Longest time that the service or the stream may not respond. By then the SDK has tried three times. */
+/** Time without a response after which watching fails. By then, the SDK has tried three times. */
 const SILENCE_MS = 60_000;
 
 /**
- * Polls the last bulk publish until it is in the query store or can no longer get there.
+ * Polls the last bulk publish until it is in the query store or can no longer get there. The bulk publish may have
+ * ended long ago.
  *
  * @param timeoutMs null to wait indefinitely
  * @returns the ended run: projected, failed, stalled or unknown

@@ -18,8 +18,8 @@ interface ChangeOptions {
 }
 
 /**
- * Prints the settings of a pool and the planned changes, then applies them. Says so if there is nothing to change.
- * @throws {SetupError} the change failed; the message says what was changed, and repeating the command completes it
+ * Prints the settings of a pool and the planned changes, if any, and applies the changes.
+ * @throws {SetupError} the change failed; the message says what was changed. Repeating the command completes the change
  * @throws {UsageError} there is no terminal to confirm on; nothing was changed
  */
 export async function changeSettings(deps: ProcessDeps, options: ChangeOptions): Promise<void> {

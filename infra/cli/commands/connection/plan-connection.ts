@@ -26,7 +26,7 @@ export interface ConnectionPlan {
   syncTrigger?: { functionArn: string | null };
 }
 
-/** @param defaultStream the stream of a pool that never had one, if `wanted` names none */
+/** @param defaultStream used if the pool has no stream and `wanted` names none */
 export function planConnection(is: PoolSettings, wanted: Connection, defaultStream: string): ConnectionPlan {
   return plan(is, {
     streaming: {
@@ -38,7 +38,7 @@ export function planConnection(is: PoolSettings, wanted: Connection, defaultStre
   });
 }
 
-/** Turns off streaming and the sync trigger. The pool keeps its stream and role for the next time. */
+/** Plans to turn off streaming and the sync trigger. The pool keeps its stream and role for a later connection. */
 export function planDisconnection(is: PoolSettings): ConnectionPlan {
   return plan(is, { streaming: { ...is.streaming, isEnabled: false }, syncTrigger: null });
 }

@@ -1,14 +1,14 @@
 import { type FetchPayload, PayloadUnavailableError } from '../../../../lib/stream/payload.ts';
 
-/** Timeouts in a row after which an origin is skipped. Each may take 15 seconds. */
+/** Number of consecutive timeouts after which an origin is skipped. Each may take 15 seconds. */
 const MAX_IN_A_ROW = 3;
 
-/** A refusal that takes longer is not a response of the origin: the link had expired and the request timed out. */
+/** A rejection that takes longer is a timeout: if the link has expired, the fetch reports a timeout as a rejection. */
 const ANSWERED_WITHIN_MS = 5_000;
 
 /**
- * Wraps the payload fetch of one run. After a few timeouts in a row, an origin is no longer requested and its payloads
- * count as unavailable, because hundreds of such events would take hours.
+ * Wraps the payload fetch of one run. After a few consecutive timeouts, it sends no more requests to an origin, and the
+ * payloads there count as unavailable. Otherwise, hundreds of such events would take hours.
  *
  * @param now epoch milliseconds
  */

@@ -59,9 +59,9 @@ function optionsOf(ts: TypeScript): CompilerOptions {
   const { options } = ts.parseJsonConfigFileContent(json, ts.sys, CHECKOUT, undefined, config);
   return {
     ...options,
-    // A rules file in any directory can import this module, so it must resolve from any directory.
+    // A rules file in any directory can import this module, so the import must resolve from there.
     paths: { [RULES_MODULE]: [fileURLToPath(RULES_MODULE_URL)] },
-    // Unused names are not errors.
+    // Unused names in a rules file are not errors.
     noUnusedLocals: false,
     noUnusedParameters: false,
     allowJs: true,

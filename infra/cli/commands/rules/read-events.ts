@@ -14,8 +14,8 @@ const DEFAULTS = {
 
 /**
  * Reads sync trigger events from a text: one event, a JSON array of events, or one event per line. Recorded events are
- * returned unchanged. A hand-written event needs `datasetName` and `datasetRecords`. In the latter, a string is a new
- * value, and an object describes a change with `oldValue` and `newValue`.
+ * returned unchanged. A hand-written event needs `datasetName` and `datasetRecords`. Each record is either a string
+ * (the new value) or an object that describes a change with `oldValue` and `newValue`.
  *
  * @throws {SetupError} the text is anything else; the message quotes no value
  */
@@ -91,7 +91,7 @@ function regionOf(identityPoolId: unknown): string {
   return (typeof identityPoolId === 'string' && identityPoolId.split(':')[0]) || REGION;
 }
 
-/** Reads one record. Null or an object with `op` is a recorded one, which only the rules judge. */
+/** Reads one record. Null or an object with `op` was recorded and is returned unchanged; the rules evaluate it. */
 function readRecord(record: unknown, what: string): unknown {
   if (record === null || (isObject(record) && 'op' in record)) return record;
   if (typeof record === 'string') return added(record);

@@ -5,8 +5,8 @@ import type { DatasetRule, KeyRule, SyncRules } from '../../../../lib/rules/rule
 type Report = (what: string) => void;
 
 /**
- * Returns the same rules, but reports the errors that the user's functions throw. A verdict can be logged, so it says
- * only that a function threw.
+ * Wraps rules so that errors of the user's functions are reported. A verdict says only that a function threw, because
+ * verdicts can be logged.
  * @param report receives, for example, `datasets.game.keys.score: validate threw: oops (/home/me/sync-rules.ts:7:13)`
  */
 export function reportThrown(rules: SyncRules, report: Report): SyncRules {
@@ -59,7 +59,7 @@ function reporting<Given, Answer>(
   };
 }
 
-/** Finds the rule with the same name; names are unique. */
+/** Returns a lookup in `rules` by the name of the rule that `find` returns; names are unique. */
 function findAmong<Rule extends { name: string }>(
   rules: readonly Rule[],
   find: (name: string) => { name: string } | undefined,

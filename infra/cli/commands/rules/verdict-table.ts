@@ -6,11 +6,11 @@ import type { RuleDecision, Verdict } from '../../../../lib/rules/verdict.ts';
 import { formatTable } from '../../terminal/table.ts';
 import { cutTo } from '../../terminal/terminal-text.ts';
 
-const HEAD = ['key', 'the device asks', 'is stored', 'rule', 'action', 'reason'];
+const HEAD = ['key', 'requested', 'stored', 'rule', 'action', 'reason'];
 const MAX_SHOWN = 40;
 
 /**
- * Formats a table that shows the outcome for each record of an event and the reason. Unchanged records are only counted.
+ * Formats a table with the outcome and its reason for each record of an event. Unchanged records are only counted.
  * @param verdict of these rules on the event, in mode enforce
  * @param columns width of the terminal; undefined if the output is not a terminal
  */
@@ -79,7 +79,7 @@ function rowOfDecision({ key, rule, action, reason }: RuleDecision): string[] {
   return [key === null ? '' : toCell(key), '', '', ...[rule, action, reason].map(toSafeLine)];
 }
 
-/** Returns the records of an event that the rules can judge. */
+/** Returns the records of an event that the rules can evaluate. */
 function entriesOf({ datasetRecords }: SyncTriggerEvent): Map<string, Entry> {
   return new Map(
     Object.entries(datasetRecords).flatMap(([key, record]): [string, Entry][] => {

@@ -19,14 +19,14 @@ export function describeStatus(report: StatusReport): string[] {
   ];
 }
 
-/** Lists what does not repair itself, one line each; empty if all is well. */
+/** Lists the problems that need an operator, one line each. */
 export function findingsOf({ problem, pools, streams, ofUnknownPool }: StatusReport): string[] {
   return [
     ...(problem === null ? [] : [problem]),
     ...pools.flatMap((pool) => needsOf(pool).map((what) => `${pool.identityPoolId}: ${what}`)),
     ...streams.flatMap(needsOfStream),
     ...(ofUnknownPool.length > 0
-      ? [`in quarantine: ${describeCounts(ofUnknownPool)}; \`redrive\` tries again`]
+      ? [`in quarantine: ${describeCounts(ofUnknownPool)}; run \`redrive\` to project them again`]
       : []),
   ];
 }
@@ -36,7 +36,7 @@ function needsOfStream({ streamName, shards, isStreamedTo, problem }: StreamRepo
   const isWaiting = shards.some(({ projectedAt, waiting }) => projectedAt === null && waiting?.events);
   return isStreamedTo && isWaiting
     ? [
-        `stream ${streamName}: events are waiting on a shard of which nothing was projected; no function projects this stream`,
+        `stream ${streamName}: events are waiting in a shard, and none was ever projected; check that a function projects this stream`,
       ]
     : [];
 }
@@ -51,7 +51,7 @@ function needsOf(pool: PoolReport): string[] {
     ...gaps.map((gap) => `${describeGap(gap)}: ${describeRepair(gap, identityPoolId)}`),
     ...(needsPublishAfter === null ? [] : [describePublishNeeded(identityPoolId, needsPublishAfter)]),
     ...(quarantine.length > 0
-      ? [`in quarantine: ${describeCounts(quarantine)}; \`redrive\` tries again`]
+      ? [`in quarantine: ${describeCounts(quarantine)}; run \`redrive\` to project them again`]
       : []),
   ];
 }
@@ -61,7 +61,7 @@ function describeRepair({ until, cause }: Pick<Gap, 'until' | 'cause'>, identity
   const command = `run \`reconcile --pool ${identityPoolId}\``;
   if (until !== null) return command;
   return cause === 'expired'
-    ? `once its shards are projected, ${command}`
+    ? `once the shards of the stream are projected, ${command}`
     : `once the pool streams again, ${command}`;
 }
 

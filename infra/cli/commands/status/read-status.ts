@@ -63,7 +63,7 @@ async function listPools({
   if (service === null) return { ids: known, problem: why };
   try {
     const ids = await service.api.listPools();
-    // The store may still know something about a deleted pool.
+    // The store can still hold data of a deleted pool.
     return { ids: [...new Set([...ids, ...known])].sort(), problem: null };
   } catch (error) {
     if (!(error instanceof SyncClientError)) throw error;
@@ -119,7 +119,7 @@ async function reportPool(
   const seen = context.seen.find(isOfPool) ?? null;
   const gaps = context.gaps.filter(isOfPool);
   const unrepaired = gaps.filter(({ repairedAt }) => repairedAt === null);
-  // A change that the poller has not observed yet.
+  // The pool may have changed since the poller last observed it.
   const streaming = asked.now && { identityPoolId, ...asked.now.streaming, checkedAt: now() };
   const opens = streaming && streamingChange(seen, streaming).opens;
   return {

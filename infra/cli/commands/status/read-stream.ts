@@ -38,7 +38,7 @@ async function readShard(
   { shard, now }: { shard: ProjectedPosition | undefined; now: number },
 ): Promise<ShardReport> {
   const { arrivedAt = null, projectedAt = null, sequenceNumber: after = null } = shard ?? {};
-  // Batches projected concurrently leave no position to read from.
+  // If batches are projected concurrently, no position is stored, so the backlog cannot be read.
   const isFollowed = shard === undefined || after !== null;
   const backlog = isFollowed
     ? await streams.readBacklog(streamName, shardId, { after, notBefore: null })

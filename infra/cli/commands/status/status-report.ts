@@ -13,7 +13,7 @@ export interface PoolReport {
   identityPoolId: string;
   /** Null if the service could not be queried. */
   now: PoolNow | null;
-  /** Why it could not be queried. */
+  /** Why the service could not be queried; null if it was. */
   problem: string | null;
   /** The streaming that the poller last observed; null if it never observed any. */
   seen: { isEnabled: boolean; streamName: string | null; checkedAt: number } | null;
@@ -34,7 +34,7 @@ export interface ShardReport {
   shardId: string;
   /** When the last projected record arrived; null if nothing is projected or the time cannot be known. */
   arrivedAt: number | null;
-  /** When it was written; null if nothing was. */
+  /** When that record was written to the query store; null if nothing is projected. */
   projectedAt: number | null;
   /** Null if the shard was not read. */
   waiting: { events: number; hasMore: boolean; lagMs: number } | null;
@@ -43,16 +43,16 @@ export interface ShardReport {
 export interface StreamReport {
   streamName: string;
   shards: ShardReport[];
-  /** Whether a pool streams to it now. */
+  /** Whether a pool streams to this stream now. */
   isStreamedTo: boolean;
-  /** Why it could not be read. */
+  /** Why the stream could not be read; null if it was. */
   problem: string | null;
 }
 
 export interface StatusReport {
   /** Name of the service; null if none was queried. */
   service: string | null;
-  /** Why none was queried, or why it did not list its pools. */
+  /** Why no service was queried, or why it did not list its pools; otherwise null. */
   problem: string | null;
   pools: PoolReport[];
   streams: StreamReport[];
