@@ -27,6 +27,8 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/unit/**'],
           pool: 'forks',
+          // Files of a worker share imported modules, a local cloud and databases.
+          isolate: false,
           globalSetup: [
             'test/fixtures/database/postgres-server.setup.ts',
             'test/fixtures/database/run-folder.setup.ts',

@@ -154,7 +154,9 @@ describe(`the backfill commands with ${IDENTITIES} identities of five datasets e
     expect(JSON.parse(repaired.stdout).bulkPublishNeededAfter).toEqual(expect.any(String));
     const needed = await onPool('status', '--check');
     expect(needed).toMatchObject({ code: 1, stderr: 'cognito-sync-backend: 1 item needs attention\n' });
-    expect(needed.stdout).toMatch(/a bulk publish is needed: none that started after \S+Z is in the query store/);
+    expect(needed.stdout).toMatch(
+      /a bulk publish is needed: none that started after \S+Z is in the query store/,
+    );
     expect(await onPool('bulk-publish', 'watch')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining("it started before the pool's last gap ended"),

@@ -43,7 +43,9 @@ describe.each([
   afterEach(() => rm(dataDir, { recursive: true, force: true }));
 
   it('stays incomplete until redrive projects the quarantined event', { timeout: 120_000 }, async () => {
-    const cloud = await (url === undefined ? startEmbeddedCloud({ dataDir }) : startCloud({ dataDir, databaseUrl: url }));
+    const cloud = await (url === undefined
+      ? startEmbeddedCloud({ dataDir })
+      : startCloud({ dataDir, databaseUrl: url }));
     try {
       await startBulkPublish(cloud.url);
       const kinesis = localKinesis(cloud.url);

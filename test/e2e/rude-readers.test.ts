@@ -45,8 +45,7 @@ async function misbehave(signal: AbortSignal): Promise<void> {
     'ROLLBACK',
   ];
   const endless = 'SELECT count(*) FROM generate_series(1, 1e12)';
-  for (const sql of [...attempts, endless, ...attempts])
-    await client.query(sql).catch(() => undefined);
+  for (const sql of [...attempts, endless, ...attempts]) await client.query(sql).catch(() => undefined);
   while (!signal.aborted) for (const sql of attempts) await client.query(sql).catch(() => undefined);
   await client.end();
 }

@@ -111,7 +111,10 @@ describe('the command redrive', () => {
       'quarantine: 0 projected, 1 cannot be projected as they are (1 not-json; see docs/query.md)';
     expect(await redrive([])).toMatchObject({
       exitCode: 0,
-      lines: [summary, expect.stringContaining('run `redrive --dismiss`; bulk publishes then no longer wait')],
+      lines: [
+        summary,
+        expect.stringContaining('run `redrive --dismiss`; bulk publishes then no longer wait'),
+      ],
     });
     expect(await quarantined()).toBe(1);
     expect(await redrive(['--dismiss'])).toMatchObject({

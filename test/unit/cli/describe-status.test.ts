@@ -128,6 +128,6 @@ describe('the status', () => {
       ]),
     );
     expect(findingsOf(report)).toHaveLength(3);
-    expect(findingsOf(report)[1]).toContain('no function projects this stream');
+    expect(findingsOf(report)[1]).toContain('check that a function projects this stream');
   });
 });

@@ -199,9 +199,13 @@ describe('the settings of the function', () => {
   it('name the failure destination', () => {
     expect(readFailureDestination({})).toBeNull();
     expect(readFailureDestination({ FAILURES: 's3://former' })).toBe('s3://former');
-    expect(readFailureDestination({ FAILURES: 's3://former', FAILURE_DESTINATION: 's3://bucket' })).toBe('s3://bucket');
+    expect(readFailureDestination({ FAILURES: 's3://former', FAILURE_DESTINATION: 's3://bucket' })).toBe(
+      's3://bucket',
+    );
     expect(readFailureDestination({ FAILURE_DESTINATION: 's3://bucket' })).toBe('s3://bucket');
-    expect(readFailureDestination({ FAILURE_DESTINATION: 's3://bucket/aws/lambda/' })).toBe('s3://bucket/aws/lambda/');
+    expect(readFailureDestination({ FAILURE_DESTINATION: 's3://bucket/aws/lambda/' })).toBe(
+      's3://bucket/aws/lambda/',
+    );
     expect(readFailureDestination({ FAILURE_DESTINATION: '/failures' })).toBe('/failures');
     for (const FAILURE_DESTINATION of ['s3://', 's3:bucket', 's3:///prefix']) {
       expect(() => readFailureDestination({ FAILURE_DESTINATION })).toThrow(SetupError);
