@@ -21,11 +21,13 @@ export interface FinishMergesFunctionDeps extends Omit<FinishMergesDeps, 'now' |
   logger: Logger;
   /** Epoch milliseconds. */
   now?: () => number;
-  /** No further merge starts after this time. Default: the function's remaining time minus `MERGE_MS`. */
+  /**
+   * No further merge starts once the run has taken this long. Default: the function's remaining time minus `MERGE_MS`.
+   */
   timeBudgetMs?: number;
 }
 
-/** Time reserved for the last merge: the upper bound, for an identity with the maximum number of datasets. */
+/** Time reserved for the last merge: an upper bound for merging an identity with the maximum number of datasets. */
 const MERGE_MS = 30_000;
 
 /**
@@ -44,7 +46,7 @@ export function createFinishMerges({
   let after: Merge | null = null;
 
   function onFailure({ from, into }: Merge, error: unknown): void {
-    // An error's message may contain more than ids.
+    // Log no error message: it may contain user data.
     const reason = error instanceof Error ? error.name : typeof error;
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     logger.error('merge failed; the next run retries it', { ...from, intoIdentityId: into, reason, code });

@@ -25,12 +25,13 @@ export interface FinishPoolDeletionsFunctionDeps extends Omit<FinishPoolDeletion
   /** Epoch milliseconds. */
   now?: () => number;
   /**
-   * No deletion of a further pool starts after this time. Default: the function's remaining time minus `DELETION_MS`.
+   * No deletion of a further pool starts once the run has taken this long. Default: the function's remaining time minus
+   * `DELETION_MS`.
    */
   timeBudgetMs?: number;
 }
 
-/** Time reserved for deleting one pool's remaining data; usually enough. The next run deletes the rest. */
+/** Time reserved for deleting one pool's remaining data. If it is not enough, the next run deletes the rest. */
 const DELETION_MS = 30_000;
 
 /**
@@ -49,7 +50,7 @@ export function createFinishPoolDeletions({
   let after = '';
 
   function onFailure(identityPoolId: string, error: unknown): void {
-    // An error's message may contain more than ids.
+    // Log no error message: it may contain user data.
     const reason = error instanceof Error ? error.name : typeof error;
     const code = error instanceof DatabaseError ? error.code : undefined;
     logger.error('could not delete the remaining data of a pool; the next run retries it', {

@@ -17,7 +17,9 @@ export type MigrateHandler = (event: unknown, context: Context) => Promise<Migra
 export interface MigrateAnswer {
   /** Names of the migrations that were applied, in order; empty if the schema was already current. */
   migrations: string[];
-  /** First lines of optional statements that the database rejected. Nothing in this project depends on them. */
+  /**
+   * First lines of optional statements that the database rejected. Nothing in this project depends on these statements.
+   */
   skipped: string[];
 }
 
@@ -25,8 +27,8 @@ export interface MigrateFunctionDeps {
   database: Database;
   address: DatabaseAddress;
   /**
-   * ARNs of the IAM roles that may write rows to a DSQL cluster. Ignored for other databases, whose address has its own
-   * user.
+   * ARNs of the IAM roles that may write rows to a DSQL cluster. Ignored for PostgreSQL, whose address names the user
+   * that writes.
    */
   writers: readonly string[];
   logger: Logger;
@@ -36,8 +38,8 @@ export interface MigrateFunctionDeps {
 const STATEMENT_TIMEOUT_MS = 15 * 60 * 1000;
 
 /**
- * Migrates the database to the current schema and, on a DSQL cluster, grants access to the functions. Runs as a step of
- * the deployment and can be repeated at any time.
+ * Migrates the database to the current schema. On a DSQL cluster, also grants the functions access to the tables. Runs
+ * as a step of the deployment and can be repeated at any time.
  *
  * @returns a handler that rejects if the database does not respond or rejects a statement; the error never contains a
  *   password

@@ -33,7 +33,7 @@ export interface PollBulkPublishFunctionDeps extends Omit<PollDeps, 'now' | 'fir
   logger: Logger;
   /** Epoch milliseconds. */
   now?: () => number;
-  /** Default: the function's remaining time minus `LAST_MS`. */
+  /** The time budget of one poll. Default: the function's remaining time minus `LAST_MS`. */
   timeBudgetMs?: number;
 }
 

@@ -46,7 +46,7 @@ const FETCH_LIMITS = { atOnce: 4, maxBytes: 64 * 1024 * 1024, maxMs: 20_000 };
 
 /**
  * Projects a Kinesis batch into rows of the query store. Reads records individually, so that each failure concerns one
- * record, then writes all readable records together. Transient failures skip nothing: the response names the record
+ * record, then writes all readable records together. A transient failure skips no record: the response names the record
  * from which Lambda must retry.
  */
 export function createProjectStream({
@@ -111,8 +111,8 @@ function untilFirstFailure<Read>(
 }
 
 /**
- * Age in milliseconds of the first record that was not projected. If all records were projected, the age of the last
- * one. In both cases, the age at the time `now`.
+ * Returns the age of the first record that was not projected, in milliseconds, at the time `now`. If all records were
+ * projected, returns the age of the last record.
  */
 function lagMs(records: readonly KinesisStreamRecord[], done: number, now: number): number {
   const record = records[done] ?? records.at(-1);

@@ -33,9 +33,10 @@ const BATCH_MS = 50_000;
 
 /**
  * Publishes outbox rows as events on their pools' streams until the function's time runs out. If a stream no longer
- * exists, streaming is disabled for its pools, with the reason, and a warning is logged once. The rows for that stream
- * remain and are retried without further log messages. The run fails if it published and parked nothing although other
- * rows are waiting. A stalled outbox therefore appears among the function's errors.
+ * exists, disables streaming for its pools, records the reason and logs one warning. The rows for that stream stay in
+ * the outbox, and later runs retry them without further log messages. A run fails if rows for existing streams are
+ * waiting, but it published none and set none aside as parked. A stalled outbox therefore appears among the function's
+ * errors.
  */
 export function createRelayOutbox({ logger, options, ...deps }: RelayOutboxFunctionDeps): RelayOutboxHandler {
   return middy<unknown, RelayOutcome>()

@@ -20,7 +20,7 @@ export interface RunBulkPublishFunctionDeps {
   options?: Partial<BulkPublishJobOptions>;
 }
 
-/** Time reserved for the last step: the upper bound. */
+/** Time reserved for the last step: an upper bound for the duration of one step. */
 const STEP_MS = 10_000;
 
 /**

@@ -22,15 +22,17 @@ export interface SweepQueryStoreFunctionDeps {
   randomId: () => string;
   /** Epoch milliseconds. */
   now?: () => number;
-  /** No further step starts after this time. Default: the function's remaining time minus `STEP_MS`. */
+  /**
+   * No further step starts once the run has taken this long. Default: the function's remaining time minus `STEP_MS`.
+   */
   timeBudgetMs?: number;
 }
 
-/** Time reserved for the last step: the upper bound. */
+/** Time reserved for the last step: an upper bound for the duration of one step. */
 const STEP_MS = 10_000;
 
 /**
- * Deletes expired data of the query store: quarantined deliveries, tombstones, values covered by removals, and rows
+ * Deletes expired data of the query store: quarantined deliveries, tombstones, values of removed datasets, and rows
  * about past removals, redrives, gaps and bulk publishes. Each run continues where the previous one ended.
  *
  * @returns a handler that rejects if a step failed; the next run repeats that step
@@ -42,7 +44,8 @@ export function createSweepQueryStore({
   now = Date.now,
   timeBudgetMs,
 }: SweepQueryStoreFunctionDeps): SweepQueryStoreHandler {
-  // Start at a random dataset. Otherwise instances that live for a single run would always sweep the same datasets.
+  // Start at a random dataset. Otherwise function instances that live for only one run would always sweep the same
+  // datasets.
   let after = randomId();
 
   return middy<unknown, SweepQueryStoreAnswer>()

@@ -31,7 +31,7 @@ export function createCognitoSyncClient({
     requestHandler: new NodeHttpHandler({
       connectionTimeout: CONNECT_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
-      // By default the handler only logs a warning, and the request stays open.
+      // Without this option, a timeout only logs a warning, and the request stays open.
       throwOnRequestTimeout: true,
     }),
     ...(endpoint !== undefined && { endpoint }),

@@ -24,7 +24,7 @@ export async function* failureObjects(where: string): AsyncGenerator<FailureObje
 
 async function* inBucket(where: string): AsyncGenerator<FailureObject> {
   const [bucket = '', ...prefix] = where.slice('s3://'.length).split('/');
-  // Import the S3 client only when it is needed: it takes longer to load than everything else together.
+  // Import the S3 client only when it is needed: it takes longer to load than all other modules together.
   const { openS3Objects } = await import('./s3-objects.ts');
   const objects = openS3Objects(bucket);
   for await (const key of objects.keys(prefix.join('/'))) {

@@ -6,8 +6,9 @@ export interface FunctionCredentials {
 }
 
 /**
- * Provides the credentials of a function's role from Lambda's environment variables. In function bundles it replaces
- * the provider that AWS's clients import under these two names (infra/stack/bundle/bundle-plugins.ts).
+ * Provides the credentials of a function's role from Lambda's environment variables. In function bundles, this module
+ * replaces the module from which AWS's clients import `fromNodeProviderChain` or `defaultProvider`
+ * (infra/stack/bundle/bundle-plugins.ts).
  *
  * @returns a function that reads the credentials, and rejects if they are not set
  */

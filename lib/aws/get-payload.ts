@@ -27,7 +27,8 @@ export async function getPayload(url: URL, { agent, maxBytes, timeoutMs }: GetOp
   const deadline = AbortSignal.timeout(timeoutMs);
   const send = url.protocol === 'https:' ? httpsGet : httpGet;
   const request = send(url, { agent, headers: { 'accept-encoding': 'identity' } });
-  // If the socket fails during the body, the request emits an error too, which would be unhandled without a listener.
+  // If the socket fails while the body is read, the request also emits an error. Without a listener, it would be
+  // unhandled.
   request.on('error', () => {});
   try {
     const response = addAbortSignal(deadline, await untilResponse(request, deadline));

@@ -31,13 +31,13 @@ export function createKinesisClient({ region, endpoint, credentials }: KinesisCl
 /** The SDK uses HTTP/2 for Kinesis by default, which the emulators do not support. */
 function requestHandler(endpoint: string | undefined): NodeHttpHandler | NodeHttp2Handler {
   if (endpoint === undefined) {
-    // The SDK's default for Kinesis is one session per request. A custom handler must set it again.
+    // The SDK's default for Kinesis is one session per request. A custom handler must set this option again.
     return new NodeHttp2Handler({ requestTimeout: REQUEST_TIMEOUT_MS, disableConcurrentStreams: true });
   }
   return new NodeHttpHandler({
     connectionTimeout: CONNECT_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    // By default the handler only logs a warning, and the request stays open.
+    // Without this option, a timeout only logs a warning, and the request stays open.
     throwOnRequestTimeout: true,
   });
 }

@@ -6,8 +6,8 @@ const MAX_RECORDS = 500;
 const MAX_BYTES = 5 * 1024 * 1024;
 
 /**
- * Errors of the request itself, which are permanent. All other errors depend on the stream, key, permissions or
- * network.
+ * Errors in the request itself, which are permanent. All other errors are due to the stream, its encryption key, the
+ * permissions or the network.
  */
 const WRONG_REQUEST = new Set(['InvalidArgumentException', 'SerializationException', 'ValidationException']);
 
@@ -15,9 +15,9 @@ const WRONG_REQUEST = new Set(['InvalidArgumentException', 'SerializationExcepti
 const NO_STREAM = 'ResourceNotFoundException';
 
 /**
- * Publishes entries with as many sequential PutRecords requests as needed. A failure becomes the outcome of the entries
- * that it concerns. Kinesis rejects a whole request because of one invalid entry; the request is then split in halves
- * until that entry is isolated.
+ * Publishes entries with as many sequential PutRecords requests as needed. Does not throw: a failure is returned as the
+ * outcome of each affected entry. If one entry is invalid, Kinesis rejects the whole request; the request is then split
+ * in halves until that entry is isolated.
  */
 export function createKinesisPublisher(client: KinesisClient): EventPublisher {
   return {

@@ -82,7 +82,10 @@ function hasExpired(url: URL, now: number): boolean {
   return time === null || time <= now;
 }
 
-/** Makes the failure permanent. Otherwise, a link that no server answers any more would block its shard for days. */
+/**
+ * Turns the failure to fetch an expired link into a permanent one. Otherwise Lambda would retry the link for days and
+ * block its shard.
+ */
 function expired({ message }: PayloadUnavailableError): PayloadRefusedError {
   return new PayloadRefusedError(
     `${message}, and the link has expired or has no expiry time; run \`reconcile\` for the pool`,

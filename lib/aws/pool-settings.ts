@@ -8,7 +8,7 @@ import { translateErrors } from './sync-client.ts';
  * Sync API Reference, GetIdentityPoolConfiguration, SetIdentityPoolConfiguration, GetCognitoEvents and
  * SetCognitoEvents.
  *
- * @param client with developer credentials
+ * @param client a client with developer credentials
  */
 export function createPoolSettings(client: CognitoSync): PoolSettingsApi {
   return {
@@ -39,7 +39,7 @@ export function createPoolSettings(client: CognitoSync): PoolSettingsApi {
         });
       }),
 
-    // SetCognitoEvents changes only the named event. An empty string removes its function.
+    // SetCognitoEvents changes only the named event. An empty string removes the function of that event.
     setSyncTrigger: (IdentityPoolId, functionArn) =>
       translateErrors(async () => {
         await client.setCognitoEvents({ IdentityPoolId, Events: { SyncTrigger: functionArn ?? '' } });

@@ -26,7 +26,7 @@ export function createSnsPush(client: SNSClient): PushChannel {
         return await createEndpoint(client, applicationArn, token);
       } catch (error) {
         if (!(error instanceof InvalidParameterException || error instanceof NotFoundException)) throw error;
-        // The message of SNS may contain the token.
+        // Do not pass on SNS's error message, which may contain the token.
         throw new PushError(
           'refused',
           `the push application '${applicationArn}' does not exist or rejects this token`,

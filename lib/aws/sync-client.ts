@@ -8,7 +8,7 @@ import {
 import { nameOf, toAwsFailure } from './aws-failure.ts';
 import type { CognitoSync } from './cognito-sync-client.ts';
 
-// Page sizes of Amazon's own clients, which the service is known to accept. Limits are not documented.
+// Page sizes that Amazon's own clients request, so the service accepts them. Maximum page sizes are not documented.
 const RECORDS_PER_PAGE = 1_024;
 const DATASETS_PER_PAGE = 64;
 const POOLS_PER_PAGE = 60;
@@ -17,7 +17,7 @@ const POOLS_PER_PAGE = 60;
  * Creates the backfill's client for the Cognito Sync API. Lists include all pages. Source: Amazon Cognito Sync API
  * Reference.
  *
- * @param client with developer credentials; its own retries remain enabled
+ * @param client a client with developer credentials; its own retries remain enabled
  */
 export function createSyncClient(client: CognitoSync): SyncClient {
   return {

@@ -13,7 +13,10 @@ export function createLogger(functionName: string): Logger {
   return new Logger({ serviceName: `${SERVICE}/${functionName}` });
 }
 
-/** Uses the stack's own namespace, because two stages may share an account. Dimension: the function. */
+/**
+ * Opens a function's metrics in the namespace of the stack, because two stages may share an account. Dimension: the
+ * function.
+ */
 function openMetrics(functionName: string): Metrics {
   const namespace = process.env.POWERTOOLS_METRICS_NAMESPACE || SERVICE;
   return new Metrics({ namespace, serviceName: functionName });

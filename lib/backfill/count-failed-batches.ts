@@ -21,8 +21,8 @@ interface CountFailedBatchesDeps {
 const MARGIN_MS = 60 * 60 * 1000;
 
 /**
- * Counts the batches in a failure destination that hold records of a period and were not redriven. A destination that
- * does not exist, for example because its name is misspelt, is an error, not an empty destination.
+ * Counts the batches in a failure destination that contain records of a period and that `redrive` has not processed. A
+ * destination that does not exist, for example because its name is misspelt, is an error, not an empty destination.
  */
 export function createCountFailedBatches({
   listFailureObjects,
@@ -65,7 +65,7 @@ async function overlaps({ read }: FailureObject, { streamName, from, to }: Strea
       .map(({ position }) => position.arrivedAt);
     return arrivals.length > 0 && Math.min(...arrivals) <= to && Math.max(...arrivals) >= from;
   } catch (error) {
-    // The object cannot be interpreted, so its records were not projected.
+    // The object cannot be interpreted, so its records were not projected. Count the batch.
     if (error instanceof ValueRefusedError) return true;
     throw error;
   }

@@ -18,31 +18,31 @@ export interface ShardView {
 
 /** The state of the stream, and the counts of events that did not reach the query store. */
 export interface Evidence {
-  /** Null if an earlier poll saw all shards projected past the run; they are not read again. */
+  /** Null if an earlier poll found all shards projected past the end of the bulk publish; they are not read again. */
   shards: readonly ShardView[] | null;
-  /** Quarantined events that arrived during the run. */
+  /** Quarantined events that arrived during the bulk publish. */
   quarantined: number;
-  /** Batches of the run's period that the event source mapping discarded. */
+  /** Batches that the event source mapping discarded and that contain records from the time of the bulk publish. */
   failedBatches: number;
 }
 
 /** Clocks differ and services round. Records this close to a boundary may be on either side of it. */
 const CLOCK_MARGIN_MS = 1_000;
 
-/** Whether all shards were seen projected past the end of the run. This cannot change later. */
+/** Whether an earlier poll found all shards projected past the end of the bulk publish. This cannot change later. */
 export function hasPassedShards({ shards }: OpenRun): boolean {
   return shards.kind === 'passed';
 }
 
-/** Returns the period in which records of the run can have arrived, both ends included. */
+/** Returns the period in which records of the bulk publish can have arrived, both ends included. */
 export function arrivalPeriod({ startedAt, completedAt }: RunFacts): { from: number; to: number } {
   return { from: startedAt - CLOCK_MARGIN_MS, to: (completedAt ?? startedAt) + CLOCK_MARGIN_MS };
 }
 
 /**
- * Evaluates whether everything that a successful bulk publish wrote to the stream is in the query store. That is so if
- * no shard has a waiting record that arrived before the end of the run, and no event of the run's period is in
- * quarantine or in the failure destination.
+ * Evaluates whether everything that a successful bulk publish wrote to the stream is in the query store. That is so
+ * under two conditions: no shard has a waiting record that arrived before the end of the bulk publish, and no event
+ * from the time of the bulk publish is in quarantine or in the failure destination.
  *
  * @param now epoch milliseconds
  */

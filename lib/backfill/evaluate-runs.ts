@@ -28,8 +28,8 @@ const MIN_RETENTION_MS = 24 * 60 * 60 * 1000;
 const SETTLE_MS = 3_000;
 
 /**
- * Evaluates the runs of one stream that succeeded and are not known to be projected. Reads the stream once for all
- * runs, after the service has reported the end of each.
+ * Evaluates the bulk publishes (runs) on one stream that succeeded and are not known to be projected. Reads the stream
+ * once for all of them, after the service has reported the end of each.
  *
  * @returns `evaluated`: the runs in their new state, without those that ended too recently to be evaluated. `failure`:
  *   why the stream or the failure destination could not be read, or null
@@ -64,7 +64,10 @@ export async function evaluateRuns(
   }
 }
 
-/** Reads the projected positions before the backlogs. Records projected in between then count as waiting. */
+/**
+ * Reads the projected positions before the backlogs. Records that are projected between the two reads then count as
+ * waiting.
+ */
 async function readShardsFor(
   { store, streams }: EvaluateDeps,
   streamName: string,
@@ -104,7 +107,8 @@ async function readKept(
 function mayBeLost(run: OpenRun, shards: readonly ShardView[], { createdAt, since }: Kept): boolean {
   if (hasPassedShards(run)) return false;
   const { from, to } = arrivalPeriod(run);
-  // Progress on a recreated stream says nothing about its predecessor, whose shards were not all seen past the run.
+  // Progress on a recreated stream says nothing about the previous stream, whose shards were not all projected past the
+  // end of the run when they were last read.
   if (from < createdAt) return true;
   if (from >= since) return false;
   return shards.length === 0 || shards.some(({ arrivedAt }) => arrivedAt === null || arrivedAt <= to);

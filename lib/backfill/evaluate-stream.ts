@@ -37,8 +37,8 @@ interface StreamContext {
 }
 
 /**
- * Opens or ends the gaps for records that may have expired from the stream before they were projected. Such a gap
- * affects every pool on the stream.
+ * Opens a gap if records may have expired from the stream before they were projected, or ends such gaps. They affect
+ * every pool on the stream.
  *
  * @throws {EvidenceError} the stream could not be read
  */

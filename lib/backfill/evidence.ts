@@ -31,8 +31,8 @@ export interface StreamReader {
 }
 
 /**
- * Counts the batches that an event source mapping discarded, that hold records of the period, and that were not
- * redriven.
+ * Counts the batches that an event source mapping discarded, that contain records of the period, and that `redrive` has
+ * not processed.
  * @throws {EvidenceError} the failure destination cannot be read
  */
 export type CountFailedBatches = (time: StreamTime) => Promise<number>;

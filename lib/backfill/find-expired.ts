@@ -2,13 +2,16 @@ import type { StreamReader } from './evidence.ts';
 import type { QuietShard } from './publish-model.ts';
 import type { PublishStore } from './publish-store.ts';
 
-/** Shards that were quiet for less than this are not checked: the shortest retention period is a day. */
+/**
+ * A shard is checked once its last projected record arrived this long ago. The shortest retention period is a day, so
+ * this is early enough.
+ */
 const QUIET_MS = 60 * 60 * 1000;
 
 /**
  * Determines since when records may have expired from the stream before they were projected. That is possible if the
- * last projected record of a shard is older than the retention period and more records are waiting. A shard that is
- * only quiet is checked once an hour. Each check proves that, until then, no record was waiting that could expire.
+ * last projected record of a shard is older than the retention period and more records are waiting. A shard without new
+ * records is checked once an hour. A check that finds no waiting record proves that none can have expired by then.
  *
  * @param now epoch milliseconds
  * @returns epoch milliseconds; null if nothing can be missing

@@ -12,9 +12,9 @@ export interface RemadeStream {
 }
 
 /**
- * Detects whether a stream was deleted and created again since it was projected, or since a pool was seen to use it.
- * The records of the previous stream are gone, projected or not. A shard that was seen empty after the new stream was
- * created lost nothing.
+ * Detects whether a stream was deleted and created again since records were last projected from it, or since a poll
+ * last found a pool using it. The records of the previous stream are gone, projected or not. A shard that was seen
+ * empty after the new stream was created lost nothing.
  *
  * @param seen the stream of each pool, as seen before this poll
  * @returns null if, as far as is known, the stream is still the same
@@ -27,7 +27,8 @@ export async function findRemade(
 ): Promise<RemadeStream | null> {
   const createdAt = await streams.readCreatedAt(streamName);
   const shards = await store.readQuietShards(streamName, createdAt);
-  // Records projected from the new stream hide the old positions, so use the times of earlier polls too.
+  // Records projected from the new stream replace the stored positions of the old one, so use the times of earlier
+  // polls too.
   const polls = seen
     .filter((one) => one.isEnabled && one.streamName === streamName && one.checkedAt < createdAt)
     .map(({ checkedAt }) => checkedAt);

@@ -12,8 +12,8 @@ interface Seen {
 }
 
 /**
- * Updates a pool's stored bulk publishes with what the service reports about the last one. An end that was seen is
- * final, even if a delayed response reports otherwise.
+ * Updates a pool's stored bulk publishes with what the service reports about the last one. Once a poll has seen the end
+ * of a bulk publish, that end is final, even if a delayed response reports otherwise.
  *
  * @param stored the stored bulk publishes of the pool
  * @returns the bulk publishes that changed

@@ -15,7 +15,8 @@ export interface ForgetStore {
   /** Erases an identity's datasets and records, including removed datasets and tombstones. */
   eraseDatasets(identity: IdentityAddress): Promise<{ datasets: number; records: number }>;
   /**
-   * Reads a page of quarantined deliveries of the pool, or of an unknown pool, redriven or not.
+   * Reads a page of quarantined deliveries of the pool, or of an unknown pool, whether or not `redrive` has processed
+   * them.
    * @param after the last id of the previous page; null for the first page
    */
   readQuarantinedOf(identityPoolId: string, after: string | null, limit: number): Promise<QuarantinedData[]>;

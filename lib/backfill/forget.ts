@@ -33,7 +33,7 @@ export interface ErasedRows {
 export interface ForgetReceipt extends IdentityAddress {
   forgottenAt: number;
   erased: ErasedRows;
-  /** Datasets that the service still has and that a write or a bulk publish would bring back. Null if unknown. */
+  /** Datasets that the service still has. A write or a bulk publish would restore their rows. Null if unknown. */
   holdsStill: string[] | null;
   /** Why `holdsStill` is unknown. */
   notKnown: string | null;

@@ -5,7 +5,7 @@ import type { SyncClientError } from './sync-client.ts';
 /** Collects the findings of a poll as they occur. A finding remains even if a later step fails for the same pool. */
 export interface PollFindings {
   transitioned(run: Transition['run'], to: Transition['to']): void;
-  /** The policy required a bulk publish. */
+  /** Records a bulk publish that the policy required. */
   started(start: PollOutcome['started'][number]): void;
   gapFound(gap: PollOutcome['gaps'][number]): void;
   /** @param runs number of bulk publishes that have stalled */

@@ -12,13 +12,16 @@ export interface PollDeps extends Omit<EvaluateDeps, 'store'> {
   identityPoolIds: readonly string[] | null;
   /** The stream that is projected into the query store; null if every stream is projected. */
   streamName: string | null;
-  /** Whether to record streaming settings and gaps. A one-off poll does not: it may not know the projected stream. */
+  /**
+   * Whether to record streaming settings and gaps. A one-off poll records neither: it may not know which stream is
+   * projected.
+   */
   keepsStreaming: boolean;
   /** Pools to poll first: those that the last poll did not reach. The others follow, least recently polled first. */
   first?: readonly string[];
   /**
-   * After this time, the poll reads no further stream. After part of this time, it starts no further pool. The first
-   * pool is always polled.
+   * Once this much time has passed, the poll reads no further stream. Once part of this time has passed, it starts no
+   * further pool. The first pool is always polled.
    */
   timeBudgetMs: number;
 }
@@ -41,7 +44,7 @@ export interface PollOutcome {
   pools: number;
   /** Pools that were not polled because time ran out. */
   notReached: string[];
-  /** Pools that use another stream, so that their events do not reach this query store. */
+  /** Pools that use a stream that is not projected, so their events do not reach this query store. */
   elsewhere: string[];
   failures: PoolFailure[];
   /** Each transition is reported by one poll only. */

@@ -75,7 +75,7 @@ async function recordStreaming(
 ): Promise<void> {
   if (!keepsStreaming) return;
   const { identityPoolId } = seen;
-  // A pool that uses another stream counts as not streaming: its changes are missing here either way.
+  // A pool that uses another stream counts as not streaming: its changes do not reach this query store either way.
   const here = (one: SeenStreaming) => (isElsewhere(one, ours) ? { ...one, isEnabled: false } : one);
   const { opens, endsAt } = streamingChange(before && here(before), here(seen), publishedAt);
   if (opens) {

@@ -27,7 +27,7 @@ export interface SeenStreaming {
   checkedAt: number;
 }
 
-/** A period for which removals may be missing in the query store. A bulk publish does not restore them. */
+/** A period whose removals may be missing in the query store. A bulk publish does not add removals. */
 export interface Gap {
   identityPoolId: string;
   since: number;

@@ -25,7 +25,10 @@ export interface PublishStore {
   /** Ends the open gaps of a pool with this cause. */
   endGaps(gap: { identityPoolId: string; cause: Gap['cause']; until: number }): Promise<void>;
   readPositions(streamName: string): Promise<ShardPosition[]>;
-  /** Counts the quarantined events of the pool, or of an unknown pool, that were not redriven. */
+  /**
+   * Counts the quarantined events of the pool, or of an unknown pool, that `redrive` has neither projected nor
+   * dismissed.
+   */
   countQuarantined(identityPoolId: string, time: StreamTime): Promise<number>;
   /**
    * Returns the shards whose last projected record arrived before this time and that were not seen empty since then.

@@ -35,7 +35,10 @@ export interface ReconcileOptions {
   onSkipped?: (dataset: DatasetKey, reason: SkipReason) => void;
 }
 
-/** `compared` and `repaired` count all calls since the reconciliation started; the other members concern this call. */
+/**
+ * `compared` and `repaired` include all calls since the reconciliation started. The other members concern only this
+ * call.
+ */
 export interface ReconcileOutcome extends ReconcileProgress {
   /**
    * `stopped`: the signal stopped the call. A condition: why the service did not respond. Unless the end is `finished`,

@@ -11,7 +11,7 @@ export interface LastReconciliation {
   repaired: number;
 }
 
-/** Number of quarantined events that were not redriven, for one pool and reason. */
+/** Number of quarantined events that `redrive` has neither projected nor dismissed, for one pool and reason. */
 export interface QuarantineCount {
   /** Null if the event does not name its pool. */
   identityPoolId: string | null;

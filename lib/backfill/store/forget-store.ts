@@ -43,7 +43,8 @@ LIMIT $3::bigint`;
 
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
-// A quarantined delivery and the version of a removal have the same id, derived from the position on the stream.
+// A quarantined removal and the version that was assigned to it have the same id, derived from the position on the
+// stream.
 const ERASE_DATED_REMOVAL = 'DELETE FROM projection.dated_removals WHERE removal_id = $1';
 const ERASE_QUARANTINED = 'DELETE FROM projection.quarantine WHERE quarantine_id = $1';
 const ERASE_PAYLOAD = 'DELETE FROM sync.payloads WHERE payload_id = $1';

@@ -61,7 +61,7 @@ LIMIT $3::bigint`;
 const LIST_NAMES = `
 SELECT dataset_name FROM projection.datasets WHERE identity_pool_id = $1 AND identity_id = $2`;
 
-// A single statement, so that the dataset and its records are from the same snapshot.
+// Use a single statement, so that the dataset and its records are from the same snapshot.
 const READ_DATASET = `
 SELECT
   datasets.last_modified_ms AS dataset_ms,
