@@ -51,7 +51,7 @@ export function readCredentials(env: Environment): Credentials {
   if (!accessKeyId && !secretAccessKey) return DEFAULT_CREDENTIALS;
   if (!accessKeyId || !secretAccessKey) {
     throw new SetupError(
-      'only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set; set both, or neither to use local / local',
+      'only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set; set both, or unset both to use the value local for each',
     );
   }
   return { accessKeyId, secretAccessKey };

@@ -11,9 +11,9 @@ export interface IdentityDependencies {
   openIdTokens: OpenIdTokens;
   pageTokens: PageTokens;
   /**
-   * How tokens of other providers are treated; they are not verified. `trusted` accepts them as they are, for
-   * development on one's own machine. `refused` accepts only guests and users for whom the developer's backend
-   * vouches.
+   * How tokens of external login providers are treated; the service never verifies them. `trusted` accepts them without
+   * verification, for development on one's own machine. `refused` rejects them: only guests, and users whom the
+   * developer's backend logs in, are accepted.
    */
   logins: 'trusted' | 'refused';
   /** Copies the datasets of an identity that was merged into another one; can be repeated. */

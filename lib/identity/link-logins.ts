@@ -12,9 +12,10 @@ export interface LinkOptions {
 }
 
 /**
- * Decides which identity the logins prove, and which identities are merged. All owners of the logins are one person,
- * so one identity survives. If the requested identity is authenticated, it survives. Otherwise the owner that was
- * created first survives, and a requested guest is merged into it.
+ * Decides which identity the client gets for its logins, and which identities are merged into that one. All identities
+ * that own one of the logins belong to one person, so only one of them survives. If the requested identity is
+ * authenticated, it survives. Otherwise the owner that was created first survives, and a requested guest identity is
+ * merged into it.
  *
  * Source: developer guide of Cognito, "Getting credentials" and "Switching identities": "linking two identities
  * merges them". It is not documented which one survives.
@@ -41,7 +42,7 @@ export function linkLogins(
   return mergeInto(asked, owners, link);
 }
 
-/** Returns each owner once, in the order of creation. */
+/** Returns the identities that own a login, and the proven one, each once, in the order of creation. */
 function ownersIn({ proven, owned }: FoundLogins): LivingIdentity[] {
   const all = [...(proven ? [proven] : []), ...owned.map(({ owner }) => owner)];
   const byId = new Map(all.map((owner) => [owner.identityId, owner]));

@@ -19,7 +19,8 @@ export interface PageTokens {
 
 /**
  * Creates the NextTokens of listings.
- * @param key the HMAC-SHA-256 key that also signs datasets' session tokens; page tokens have purposes of their own
+ * @param key the HMAC-SHA-256 key that also signs datasets' session tokens; the purpose in each signature keeps the
+ *   kinds of token apart
  */
 export function createPageTokens(key: Buffer): PageTokens {
   const signer = createSigner(key);

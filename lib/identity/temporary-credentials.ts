@@ -35,7 +35,8 @@ const SEPARATOR = ' ';
  * Issues temporary credentials that need not be stored. The session token carries the identity and is signed together
  * with the access key. The secret is derived from both.
  *
- * @param key the HMAC-SHA-256 key that also signs datasets' session tokens; credentials have purposes of their own
+ * @param key the HMAC-SHA-256 key that also signs datasets' session tokens; the purpose in each signature keeps the
+ *   kinds of token apart
  * @param randomId returns UUIDs
  */
 export function createTemporaryCredentials({

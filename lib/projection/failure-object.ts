@@ -9,7 +9,7 @@ import { type Delivery, type StreamPosition, toDelivery } from './delivery.ts';
 export interface FailureObject {
   /** The key in the bucket, or the path of the file. */
   name: string;
-  /** @throws {SetupError} the object cannot be read; others may be readable */
+  /** @throws {SetupError} the object cannot be read; other objects may be readable */
   read(): Promise<Uint8Array>;
 }
 

@@ -4,9 +4,9 @@ import { type FetchPayload, PayloadUnavailableError } from '../stream/payload.ts
 interface BatchLimits {
   /** Maximum number of concurrent fetches. */
   atOnce: number;
-  /** No fetch starts after this many bytes. */
+  /** No fetch starts once this many bytes were fetched. */
   maxBytes: number;
-  /** No fetch starts after this many milliseconds. */
+  /** No fetch starts once this many milliseconds have passed. */
   maxMs: number;
   /** Epoch milliseconds. */
   now: () => number;
@@ -15,9 +15,9 @@ interface BatchLimits {
 /**
  * Limits the fetches of one batch to the function's memory and time. Fetches start in the order of the calls.
  *
- * A fetch that no longer starts fails as unavailable: the batch ends before the fetch's event, and the next batch
- * starts with that event. After the first unavailable payload, all later fetches fail too, because no event after it
- * can count as done.
+ * Once a limit is reached, a fetch fails as unavailable instead of starting: the batch ends before the event of that
+ * fetch, and the next batch starts with that event. After the first unavailable payload, all later fetches fail too,
+ * because no event after it can count as done.
  */
 export function limitFetches(
   fetchPayload: FetchPayload,

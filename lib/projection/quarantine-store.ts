@@ -10,7 +10,7 @@ export interface QuarantinedDelivery {
 /** The part of a query store that redriving uses. */
 export interface QuarantineStore {
   /**
-   * Reads deliveries that were not redriven yet, in order of arrival.
+   * Reads deliveries that are neither projected nor dismissed yet, in order of arrival.
    *
    * @param after the last delivery of the previous page; null for the first page
    */

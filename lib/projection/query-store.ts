@@ -16,7 +16,7 @@ export interface QueryStore {
   /**
    * Writes changes that are newer than the stored ones, in the version order.
    *
-   * @returns the number of changed records; the others were not newer
+   * @returns the number of changed records; all other records were not newer than the stored ones
    * @throws {ValueRefusedError} the database can never store one of the values
    */
   apply(changes: readonly DatasetChange[]): Promise<{ recordsChanged: number }>;

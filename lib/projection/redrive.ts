@@ -29,7 +29,7 @@ const MAX_BYTES = 64 * 1024 * 1024;
  * Projects what is in quarantine. Marks deliveries that succeed, and updates the reason of those that do not. The
  * version order makes this safe at any time: newer rows in the store stay.
  *
- * @param deps `isDismissing`: also marks as redriven, with its reason, each delivery that cannot be projected.
+ * @param deps `isDismissing`: also marks each delivery that cannot be projected as redriven, and keeps its reason.
  *   Deliveries whose payload is unavailable for now are not marked
  * @throws any error of the store; what was done before it stays done
  */

@@ -7,7 +7,7 @@ const RETENTION_MS = {
   quarantined: 90 * DAY_MS,
   /** Redriven deliveries are in the tables, or an operator dismissed them. */
   redriven: 7 * DAY_MS,
-  /** The maximum retention of a stream. After it, no older write can arrive. */
+  /** The maximum retention of a stream. Once it has passed, no write that is older than the tombstone can arrive. */
   tombstones: 365 * DAY_MS,
   datedRemovals: 365 * DAY_MS,
   /** Longer than any failure object is kept. */
@@ -35,7 +35,7 @@ export interface QuerySweepOutcome extends DatasetsSwept {
  * starts and how little time it has, each dataset is swept as often as any other.
  *
  * @param after the dataset at which the previous sweep stopped, or any other id
- * @param timeBudgetMs no step starts after this time, but at least one step always runs
+ * @param timeBudgetMs no step starts once this much time has passed, but at least one step always runs
  */
 export async function sweepQueryStore(
   { sweep, now }: { sweep: QuerySweep; now: () => number },

@@ -27,7 +27,7 @@ export function json(schema?: StandardSchemaV1): StandardSchemaV1<string, unknow
     try {
       value = JSON.parse(text);
     } catch {
-      // The error message quotes the text.
+      // Discard the error, whose message quotes the text.
       return failure('not JSON');
     }
     return validateParsed(schema, value);

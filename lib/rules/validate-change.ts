@@ -32,7 +32,7 @@ export interface RuleRefusal {
 
 type Check = (options: KeyOptions, change: Change, context: ChangeContext) => RuleRefusal | null;
 
-/** In the order of evaluation; the first refusal wins. */
+/** The checks in the order of evaluation; the first refusal wins. */
 const CHECKS: readonly Check[] = [
   ({ serverOwned }, _, { by }) => refuseIf(serverOwned === true && by === 'device', 'it is server-owned'),
   ({ immutable }, { oldValue }) => refuseIf(immutable === true && oldValue !== null, 'it is immutable'),

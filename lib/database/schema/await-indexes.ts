@@ -42,7 +42,10 @@ export async function awaitIndexes(database: Database): Promise<void> {
   throw new DatabaseError(`could not build the indexes ${names}; see sys.jobs for the reason`, NOT_READY);
 }
 
-/** A CALL cannot run in a transaction, and a prepared one takes no parameters. */
+/**
+ * Builds a CALL that contains the job id, because a prepared CALL takes no parameters. A CALL cannot run in a
+ * transaction.
+ */
 function waitFor(jobId: string): string {
   if (!/^[\w-]+$/.test(jobId))
     throw new DatabaseError(

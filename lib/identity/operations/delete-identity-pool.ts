@@ -7,8 +7,8 @@ import type { IdentityOperations } from '../model.ts';
  * DeleteIdentityPool: deletes the pool, its identities and all their data. The pool immediately disappears for every
  * caller; then its data is deleted.
  *
- * If the deletion is interrupted, the request can be repeated, and a schedule finishes it as well. The schedule also
- * deletes data that other transactions hold for longer than the request waits.
+ * If the deletion is interrupted, the request can be repeated, and a scheduled function completes it as well. That
+ * function also deletes data that other transactions lock for longer than the request waits.
  *
  * @throws {ServiceError} ResourceNotFoundException if the pool does not exist, or is deleted and has no data left;
  *   NotAuthorizedException

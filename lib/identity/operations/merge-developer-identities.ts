@@ -44,8 +44,8 @@ function checkProvider(
 }
 
 /**
- * Merges the owner of the first login, the source's, into the owner of the last. If both users are the same, there is
- * only one login.
+ * Merges the source user's identity, which owns the first login, into the destination user's, which owns the last. If
+ * both users are the same, there is only one login.
  */
 function mergeSource({ owned, unowned }: FoundLogins): LinkDecision {
   const source = owned[0]?.owner.identityId;

@@ -11,8 +11,8 @@ import { toPoolSettings } from '../to-output.ts';
  * you have set a developer provider name, you cannot change it."
  *
  * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; InvalidParameterException if
- *   DeveloperProviderName differs from the one set; ConcurrentModificationException if the pool was changed at the
- *   same time; NotAuthorizedException
+ * DeveloperProviderName differs from the one set; ConcurrentModificationException if another request changed the pool
+ * in the meantime; NotAuthorizedException
  */
 export function createUpdateIdentityPool({
   store,

@@ -48,8 +48,9 @@ async function applyInTransaction(transaction: Transaction, change: LinkChange):
 
 /**
  * Locks an identity that was not merged. All transactions lock in the same order, so they do not deadlock. If the
- * identity was merged in the meantime, its lock is released immediately. A transaction that merges the identity's
- * target has locked the target, and writes this row without locking it first.
+ * identity was merged in the meantime, the transaction is rolled back, which releases the lock. A concurrent
+ * transaction that merges this identity's target locks only the target, and writes this identity's row without locking
+ * it first.
  */
 async function lockLiving(transaction: Transaction, identityId: string): Promise<void> {
   const { rows } = await transaction.query<{ merged_into: string | null }>(LOCK_IDENTITY, [identityId]);

@@ -18,8 +18,8 @@ type IdentityPoolStore = Pick<
 >;
 
 /**
- * Creates the part of the identity store for pools, on any `Database`. The pool store holds the settings of Cognito
- * Sync.
+ * Creates the part of the identity store that handles identity pools, on any `Database`. The pools' Cognito Sync
+ * settings are in the pool store of lib/sync.
  */
 export function createIdentityPoolStore(database: Database): IdentityPoolStore {
   return {
@@ -56,7 +56,7 @@ export function createIdentityPoolStore(database: Database): IdentityPoolStore {
   };
 }
 
-/** Settings of a pool that was created without settings: by the command `pools`, or at the first start. */
+/** Settings of a pool that was created without settings: by the command `pools add`, or at the first start. */
 const DEFAULT_SETTINGS = { IdentityPoolName: 'cognito-sync-backend', AllowUnauthenticatedIdentities: true };
 
 function toPool({ identity_pool_id, identity_settings }: PoolSettingsRow): IdentityPoolDescription {

@@ -60,7 +60,8 @@ const REMOVE_TOMBSTONES = remove(
   `${RECORDS_OF_STEP} AND stored.record_value IS NULL AND stored.projected_at < $3`,
 );
 
-// Records without a dataset remain if a person was forgotten while an event of theirs was being projected.
+// Records without a dataset remain if `forget` erased a person's data while an event of that person was being
+// projected.
 const REMOVE_STRAYS = remove(
   'projection.records',
   'dataset_id, record_id',

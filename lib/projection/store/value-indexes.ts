@@ -20,7 +20,7 @@ export interface ValueIndex {
 export interface ValueIndexes {
   list(): Promise<ValueIndex[]>;
   /**
-   * Builds the index while others write. A broken index is built again.
+   * Builds the index without blocking writes. A broken index is built again.
    *
    * @returns whether a build was necessary
    * @throws {SetupError} another session is building it
@@ -105,7 +105,8 @@ export function createValueIndexes(database: Database): ValueIndexes {
     list,
     drop,
     async add(name) {
-      // Two concurrent builds wait for each other until the server cancels one of them, whose index stays broken.
+      // Two concurrent builds wait for each other until the server cancels one of them. The index of the cancelled
+      // build stays broken.
       for (let builds = 0; builds <= ATTEMPTS; builds += 1) {
         const state = await stateNow(name);
         if (state === 'ready') {

@@ -21,8 +21,8 @@ export function openDsql({ host, region, user, ...options }: DsqlOptions): Datab
 }
 
 /**
- * Creates the pool. It sets no statement_timeout, because the cluster rejects a session that does, so only pg's own
- * timeout ends a statement. It sets no application name either, because the connector sets its own.
+ * Creates the pool. It sets no statement_timeout, because the cluster rejects a session that sets one. Only pg's own
+ * timeout therefore ends a statement. It sets no application name either, because the connector sets its own.
  *
  * @param network how to reach the cluster, if not by its host name
  */

@@ -44,7 +44,7 @@ function parseFields(text: string): Record<string, unknown> {
   try {
     fields = JSON.parse(text);
   } catch {
-    // The error of JSON.parse quotes the text.
+    // Discard the error of JSON.parse, which quotes the text.
   }
   if (isObject(fields)) return fields;
   throw secretError(
@@ -84,7 +84,7 @@ function addLogin(address: string, { user, password }: Login): string {
   const url = new URL(address);
   url.searchParams.delete('user');
   url.username = encodeURIComponent(user);
-  // URL's own escaping leaves a % unchanged.
+  // Encode the password explicitly: URL's own escaping leaves a % unchanged.
   url.password = encodeURIComponent(password);
   if (url.pathname.length <= 1) url.pathname = `/${DEFAULT_DATABASE}`;
   return url.href;

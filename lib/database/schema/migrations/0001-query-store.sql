@@ -1,5 +1,5 @@
 -- The query store. Schema `projection` contains the private base tables. Schema `query` is the public read contract.
--- Keys are hashes, because a legal record key can exceed the index limit of any database. Times that order versions are
+-- Keys are hashes, because a legal record key can exceed the index limit of any database. The times in versions are
 -- stored as epoch milliseconds, exactly as in the events.
 -- Every statement ends with a semicolon at the end of a line, is idempotent, and runs in its own transaction.
 
@@ -48,8 +48,8 @@ CREATE TABLE IF NOT EXISTS projection.quarantine (
   payload bytea NOT NULL
 );
 
--- Versions assigned to removals that arrived without one, by the hash of their position on the stream. A removal that
--- is delivered again gets the same version, so it does not remove later writes.
+-- Versions assigned to removals that arrived without one. removal_id is the hash of the removal's position on the
+-- stream. A removal that is delivered again therefore gets the same version and does not remove later writes.
 CREATE TABLE IF NOT EXISTS projection.dated_removals (
   removal_id uuid PRIMARY KEY,
   last_modified_ms bigint NOT NULL,
@@ -61,8 +61,8 @@ CREATE INDEX IF NOT EXISTS datasets_by_name ON projection.datasets (identity_poo
 
 CREATE INDEX IF NOT EXISTS records_by_projected_at ON projection.records (projected_at);
 
--- The view decides liveness, because the writers cannot: two concurrent transactions can write a removal and an older
--- record, and neither sees the other's row.
+-- This view decides which records are live, because the writers cannot: two concurrent transactions can write a removal
+-- and an older record, and neither sees the other's row.
 CREATE OR REPLACE VIEW query.records AS
 SELECT
   datasets.identity_pool_id,

@@ -47,8 +47,8 @@ CREATE TABLE IF NOT EXISTS sync.records (
 -- Serves the first request of every sync: the records above a count, in page order.
 CREATE INDEX IF NOT EXISTS records_by_sync_count ON sync.records (dataset_id, sync_count, record_id);
 
--- Session tokens that an update has spent. The expiry precedes the session in the key, so that a dataset's expired
--- tokens are one key range.
+-- Session tokens that an update has used; no other update may use them again. In the primary key, the expiry time comes
+-- before the session id, so a dataset's expired tokens are one key range.
 CREATE TABLE IF NOT EXISTS sync.spent_tokens (
   dataset_id uuid NOT NULL,
   expires_ms bigint NOT NULL,
@@ -56,7 +56,7 @@ CREATE TABLE IF NOT EXISTS sync.spent_tokens (
   PRIMARY KEY (dataset_id, expires_ms, session_id)
 );
 
--- Stream events that are not yet published. Each is written in the transaction of its change.
+-- Stream events that are not yet published. Each event is written in the transaction of the change that it describes.
 CREATE TABLE IF NOT EXISTS sync.outbox (
   outbox_id uuid PRIMARY KEY,
   partition_key text NOT NULL,

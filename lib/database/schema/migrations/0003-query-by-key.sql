@@ -4,7 +4,8 @@
 -- Every statement ends with a semicolon at the end of a line, is idempotent, and runs in its own transaction.
 
 -- The same id as in lib/database/row-ids.ts: half of SHA-256 over UTF-8, marked as a version 8 UUID. The function is
--- not in schema `projection`, because the function bodies below run as the reader, which has no access to that schema.
+-- not in schema `projection`, because the functions below run with the permissions of the reader, who has no access to
+-- that schema.
 CREATE OR REPLACE FUNCTION query.record_id_of(record_key text) RETURNS uuid
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$

@@ -3,8 +3,8 @@
 
 CREATE SCHEMA IF NOT EXISTS identity;
 
--- Other settings of the pool: a JSON object with the members of CreateIdentityPool. NULL for a pool that was created
--- without them: it has no name of its own and allows guests.
+-- The settings of the pool in Cognito Identity: a JSON object with the members of CreateIdentityPool. NULL for a pool
+-- that was created without these settings: it has no name of its own and allows guests.
 ALTER TABLE sync.identity_pools ADD COLUMN IF NOT EXISTS identity_settings text;
 
 -- The time at which the pool was deleted. From then on, no caller sees the pool, and its identities' data is being
@@ -41,8 +41,8 @@ CREATE INDEX IF NOT EXISTS logins_by_identity ON identity.logins (identity_id);
 
 CREATE INDEX IF NOT EXISTS logins_by_pool ON identity.logins (identity_pool_id);
 
--- Identities whose datasets must still be copied to another one. Written in the transaction that links the two. A row
--- stays until all credentials of the disappearing identity have expired and it has no datasets.
+-- Merged identities whose datasets must still be copied to another identity. A row is written in the transaction that
+-- merges the two identities. It stays until the merged identity has no datasets and all its credentials have expired.
 CREATE TABLE IF NOT EXISTS sync.pending_merges (
   identity_row_id uuid PRIMARY KEY,
   identity_pool_id text NOT NULL,
@@ -53,7 +53,7 @@ CREATE TABLE IF NOT EXISTS sync.pending_merges (
 
 CREATE INDEX IF NOT EXISTS pending_merges_by_target ON sync.pending_merges (identity_pool_id, into_identity_id);
 
--- Datasets that a merge created as copies, each with the dataset whose listings name it.
+-- Datasets that a merge created as copies. root_dataset_id: the dataset for which ListRecords names the copy.
 CREATE TABLE IF NOT EXISTS sync.merged_datasets (
   dataset_id uuid PRIMARY KEY,
   root_dataset_id uuid NOT NULL

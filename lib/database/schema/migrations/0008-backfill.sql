@@ -1,8 +1,8 @@
 -- The poller's knowledge of bulk publishes and streaming. Times are epoch milliseconds, as in all tables.
 
--- A run is identified by its start. status: IN_PROGRESS, SUCCEEDED, FAILED, or UNSEEN if a newer run started before the
--- end of this one was seen. completeness: waiting, projected, stalled, or unknown if the progress of the shards cannot
--- be known.
+-- A bulk publish (run) is identified by its start time. status: IN_PROGRESS, SUCCEEDED, FAILED, or UNSEEN if a newer
+-- run started before the end of this one was seen. completeness: waiting, projected, stalled, or unknown if the
+-- progress of the shards cannot be known.
 -- position_*: the shards' positions, and since when they have not changed, which reveals a stalled run.
 CREATE TABLE IF NOT EXISTS projection.bulk_publishes (
   identity_pool_id text NOT NULL,
@@ -51,7 +51,8 @@ CREATE TABLE IF NOT EXISTS projection.reconciliations (
   finished_ms bigint
 );
 
--- Objects of a failure destination that were projected later, by the hash of their name. The objects are not deleted.
+-- Objects of a failure destination that `redrive` has projected. object_id is the hash of the object's name. The
+-- objects themselves are not deleted.
 CREATE TABLE IF NOT EXISTS projection.redriven_objects (
   object_id uuid PRIMARY KEY,
   redriven_ms bigint NOT NULL
@@ -81,7 +82,8 @@ FROM projection.gaps;
 
 GRANT SELECT ON query.bulk_publishes, query.gaps TO query_reader;
 
--- The last time at which no record was waiting on a shard. A shard that was only quiet has lost nothing.
+-- empty_ms: the last time at which no record was waiting on the shard. A shard that only had no new records has lost
+-- nothing.
 CREATE TABLE IF NOT EXISTS projection.quiet_shards (
   stream_name text NOT NULL,
   shard_id text NOT NULL,
