@@ -90,8 +90,8 @@ function derive(call: RuledCall): void {
 }
 
 /**
- * Rejects a call in which `derive` exceeds the record limit. If the device's own records exceed it, the service rejects
- * the call itself, with its own message.
+ * Rejects a call in which `derive` exceeds the record limit. If the device's own records exceed the service's limit,
+ * the service rejects the call with its own message.
  */
 function checkCount(call: RuledCall, rule: string, count: number): void {
   if (count <= MAX_RECORDS) return;

@@ -11,7 +11,7 @@ interface IdentityInput {
  * Returns the identity that the request addresses, if the caller may access it. A developer may access every
  * identity, an identity only itself.
  *
- * @throws {ServiceError} NotAuthorizedException, with the service's own text
+ * @throws {ServiceError} NotAuthorizedException, with Amazon's text
  */
 export function authorizeIdentity(
   { IdentityPoolId, IdentityId }: IdentityInput,
@@ -33,7 +33,7 @@ export function authorizeDataset(input: IdentityInput & { DatasetName: string },
  * Returns the identity that the request addresses, if the caller is that identity. Developers are rejected, because a
  * device belongs to a user.
  *
- * @throws {ServiceError} NotAuthorizedException, as the service has been observed to answer developers
+ * @throws {ServiceError} NotAuthorizedException, which Amazon's service has been observed to return to developers
  */
 export function authorizeOwnIdentity(input: IdentityInput, caller: Caller): IdentityKey {
   if (caller.kind !== 'identity') throw notAuthorized();

@@ -11,8 +11,8 @@ interface Counts {
 }
 
 /**
- * Checks the count of each patch. A count at or above the record's is not stale: for records that are new to them,
- * clients send the dataset's count.
+ * Checks the count of each patch. A count at or above the record's is not stale: for a record that a client does not
+ * know yet, the client sends the dataset's count.
  *
  * @throws {ServiceError} InvalidParameterException if a patch's count is above the dataset's;
  *   ResourceConflictException, with the documented text, if a patch's count is below its record's

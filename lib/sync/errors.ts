@@ -1,8 +1,8 @@
 import { ServiceError } from '../common/errors.ts';
 
 /**
- * A parameter that violates a constraint. The text is that of the service's own validation; the value is never
- * quoted.
+ * Returns the error for a parameter that violates a constraint. The text is that of Amazon's validation; the value is
+ * never quoted.
  * @param path path of the member in the request, such as `recordPatches.1.member.key`
  * @param rule such as "Member must not be null"
  */
@@ -13,7 +13,7 @@ export function invalidParameter(path: string, rule: string): ServiceError {
   );
 }
 
-/** The text is the service's own. */
+/** Returns the error for an unknown sync count. The text is Amazon's. */
 export function noSuchSyncCount(syncCount: number): ServiceError {
   return new ServiceError(
     'InvalidParameterException',
@@ -33,12 +33,12 @@ export function checkSyncCount(value: number, path: string): number {
   return value + 0;
 }
 
-/** The text is the service's own. */
+/** Returns the error for an unknown identity pool. The text is Amazon's. */
 export function poolNotFound(identityPoolId: string): ServiceError {
   return new ServiceError('ResourceNotFoundException', `IdentityPool '${identityPoolId}' not found`);
 }
 
-/** The text follows the service's own about identity pools. */
+/** Returns the error for an unknown dataset. The text follows Amazon's text for an unknown identity pool. */
 export function datasetNotFound(datasetName: string): ServiceError {
   return new ServiceError('ResourceNotFoundException', `Dataset '${datasetName}' not found`);
 }

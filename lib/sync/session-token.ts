@@ -10,8 +10,8 @@ const LIFETIME_MS = 24 * 60 * 60 * 1000;
 const MIN_KEY_BYTES = 32;
 
 /**
- * The position at which a listing of records continues. All pages of a listing return the count and token of the
- * first.
+ * The position at which a listing of records continues. All pages of a listing return the count and token of the first
+ * page.
  */
 export interface RecordsPage {
   session: SyncSession;
@@ -48,15 +48,15 @@ export interface SessionTokens {
 }
 
 /**
- * The error for an invalid token. Text and code are the service's own, which also uses them for a token that is
- * spent.
+ * Returns the error for an invalid token. Text and code are Amazon's, whose service also returns them for a token that
+ * an update has already used.
  */
 export function notValidToken(name: 'SyncSessionToken' | 'NextToken' = 'SyncSessionToken'): ServiceError {
   return new ServiceError('InvalidParameterException', `${name} not valid for these inputs`);
 }
 
 /**
- * Creates tokens that carry their own content, so that a token is stored only after it is spent.
+ * Creates tokens that carry their own content, so a token is stored only once an update has used it.
  *
  * @param key for HMAC-SHA-256, at least 32 bytes; anyone who has it can create tokens
  * @param randomId returns UUIDs

@@ -17,8 +17,8 @@ export function toDataset(identityId: string, stored: StoredDataset): Dataset {
 }
 
 /**
- * Converts the usage of a pool to its API form. Sessions are not counted: the value is null, as the service itself
- * sends it.
+ * Converts the usage of a pool to its API form. Sessions are not counted: the value is null, as Amazon's service sends
+ * it.
  */
 export function toPoolUsage({ identityPoolId, dataStorage, lastModifiedDate }: PoolUsage): IdentityPoolUsage {
   return {

@@ -31,7 +31,7 @@ export const IDENTITY_CONSTRAINTS: Constraints = new Map(
     MaxResults: { min: 1, max: 60 },
     NextToken: { minLength: 1, maxLength: 65_535, pattern: fullMatch('[\\S]+'), secret: true },
     Logins: { minLength: 1, maxLength: 50_000, maxEntries: 10, secret: true },
-    // `secret` is an own addition: a client that confuses keys and values sends a token here.
+    // `secret` is this project's addition: a client that confuses keys and values sends a token here.
     'Logins.key': { ...PROVIDER_NAME, secret: true },
     PrincipalTags: { minLength: 1, maxLength: 256, maxEntries: 50 },
     'PrincipalTags.key': { minLength: 1, maxLength: 128 },

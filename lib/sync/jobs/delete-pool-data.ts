@@ -18,7 +18,7 @@ const PAGE_SIZE = 200;
 const MAX_PASSES = 50;
 /**
  * Maximum number of consecutive passes that remove nothing, with a pause after each. If the limit is reached, other
- * transactions are holding the rest for a long time.
+ * transactions keep the remaining rows locked.
  */
 const MAX_IDLE_PASSES = 10;
 const PAUSE_MS = 200;
@@ -31,12 +31,12 @@ export interface DeletePoolDataDeps extends Pick<SyncDependencies, 'store' | 'no
 /**
  * Deletes the data of a pool that is marked as deleted. Each dataset is deleted as DeleteDataset does, so that the
  * pool's stream receives the event. Then all remaining data of the datasets is removed, counts and devices included,
- * and the pool's identities with their logins. The mark remains.
+ * and the pool's identities with their logins. The pool stays marked as deleted.
  *
- * If a call is interrupted, or more is written in the meantime, the next call deletes the rest. Nothing is deleted of
- * a pool that is not marked.
+ * If a call is interrupted, or more is written in the meantime, the next call deletes the rest. The data of a pool that
+ * is not marked is never deleted.
  *
- * @returns whether nothing is left; false if other transactions hold or write data for longer than this waits
+ * @returns whether nothing is left; false if other transactions lock or write data for longer than this function waits
  * @throws {DatabaseError} part of the data may be deleted
  */
 export function createDeletePoolData(deps: DeletePoolDataDeps): (identityPoolId: string) => Promise<boolean> {
@@ -75,7 +75,7 @@ async function deleteDatasets(deps: DeletePoolDataDeps, identityPoolId: string):
   }
 }
 
-/** @returns false if the dataset is gone, or the pool exists: it was created under the same id after the listing */
+/** @returns false if the dataset is gone, or if the pool was created again under the same id after the listing */
 async function deleteDataset(
   { store, now, afterWrite }: DeletePoolDataDeps,
   key: DatasetKey,

@@ -8,7 +8,7 @@ const CLOCK_SKEW_MS = 60 * 60 * 1000;
 export interface FinishMergesDeps {
   merges: Pick<MergeStore, 'listPending' | 'endPending'>;
   mergeDatasets: (merge: Merge) => Promise<void>;
-  /** How long credentials of an identity remain valid after the identity has disappeared. */
+  /** How long credentials of an identity remain valid after the identity was merged into another one. */
   credentialsLifetimeMs: number;
   /** Epoch milliseconds. */
   now: () => number;
@@ -28,11 +28,12 @@ export interface FinishMergesOutcome {
 }
 
 /**
- * Completes pending merges: moves datasets that a crash left, and datasets that were written later with credentials
- * that were still valid. A merge ends when no such credentials can exist any more and nothing is left to merge.
+ * Completes pending merges: moves datasets that remained after a crash, and datasets that clients wrote later with
+ * still valid credentials of the merged identity. A merge ends once all such credentials have expired and nothing is
+ * left to merge.
  *
  * @param after the `last` of the previous run, so that the first merges do not keep the others waiting
- * @param timeBudgetMs after this time no further merge is started; at least one always is
+ * @param timeBudgetMs once this much time has passed, no further merge starts; the first merge always starts
  */
 export async function finishMerges(
   deps: FinishMergesDeps,

@@ -3,8 +3,8 @@ import { finishPending } from './finish-pending.ts';
 
 /**
  * A statement or transaction times out after one minute at most (lib/database/drivers/pg/open-pg.ts,
- * pglite/open-pglite.ts). So everything that began while the pool existed has ended after this time, even if the clocks
- * of two hosts differ by minutes.
+ * pglite/open-pglite.ts). Everything that started while the pool existed has therefore ended once this much time has
+ * passed since its deletion, even if the clocks of two hosts differ by minutes.
  */
 export const GRACE_MS = 5 * 60 * 1000;
 
@@ -21,7 +21,7 @@ export interface FinishPoolDeletionsDeps {
 export interface FinishPoolDeletionsOutcome {
   /** Pools processed. */
   deleted: number;
-  /** Pools of which nothing was left, and whose row was removed. */
+  /** Pools whose data was completely deleted and whose row was removed. */
   ended: number;
   failed: number;
   /**
@@ -31,11 +31,12 @@ export interface FinishPoolDeletionsOutcome {
 }
 
 /**
- * Deletes the remaining data of deleted pools: data that a crash left, and data written by requests that had begun
- * before the deletion. When nothing is left and no such request can still be writing, the row of the pool is removed.
+ * Deletes the remaining data of deleted pools: data that remained after a crash, and data that was written by requests
+ * that had started before the deletion. When nothing is left and no such request can still be writing, the row of the
+ * pool is removed.
  *
  * @param after the `last` of the previous run, so that the first pools do not keep the others waiting
- * @param timeBudgetMs after this time no further pool is started; at least one always is
+ * @param timeBudgetMs once this much time has passed, no further pool is started; the first pool always is
  */
 export async function finishPoolDeletions(
   deps: FinishPoolDeletionsDeps,

@@ -10,13 +10,13 @@ import type {
 
 /** Settings of the relay. Times are in milliseconds. */
 export interface RelayOptions {
-  /** Maximum rows of one claim. A PutRecords request takes 500. */
+  /** Maximum number of rows that are claimed at a time. A PutRecords request takes 500. */
   batchRows: number;
   /** Must be longer than publishing a batch takes; otherwise events are published twice. */
   leaseMs: number;
-  /** After this time no further batch is started. The first always is. */
+  /** Once this much time has passed, no further batch starts. The first batch always starts. */
   timeBudgetMs: number;
-  /** From this claim on, a permanent failure parks the row. */
+  /** From this claim of a row on, a permanent failure parks the row: the relay keeps it, but no longer retries it. */
   parkAfterAttempts: number;
   /** From this claim of a row on, a missing stream counts as deleted rather than as still being created. */
   disableAfterAttempts: number;
@@ -46,7 +46,7 @@ export interface RelayOutboxDeps {
   outbox: Outbox;
   publisher: EventPublisher;
   streaming: StreamingSwitch;
-  /** The stream of rows that do not name one. */
+  /** The stream of rows that do not name a stream. */
   streamName: string;
   /** Milliseconds of any clock; only differences matter. */
   now: () => number;
@@ -67,18 +67,18 @@ export interface RelayOutcome {
 }
 
 /**
- * Publishes the events in the outbox, oldest first, each to the stream of its row. It ends when no row can be claimed
- * or the time budget is used up. Streams are served concurrently and do not wait for each other. A stream that
- * accepts nothing is left until the next run.
+ * Publishes the events in the outbox, oldest first, each to the stream of its row. Ends when no row can be claimed or
+ * the time budget is used up. Streams are served concurrently and do not wait for each other. A stream that accepts
+ * nothing is left until the next run.
  *
  * Delivery is at-least-once: an event that was published but could not be removed is published again when its lease
  * has expired. Order is best effort, because a failed row waits while others are published. Consumers order events by
  * version.
  *
  * Transient failures are retried indefinitely. Permanent failures are retried a few times, because a wrong
- * classification would cost an event; then the row is parked with the reason. If a stream no longer exists, the relay
- * disables streaming of its pools. The rows stay and are retried, so that they are published once a stream of that
- * name exists again.
+ * classification would cost an event; then the row is parked: it is kept with the reason, and no longer retried. If a
+ * stream no longer exists, the relay disables streaming of its pools. The rows stay and are retried, so that they are
+ * published once a stream of that name exists again.
  *
  * @throws any error of the outbox; rows claimed by then become available when their leases expire
  */
@@ -108,7 +108,7 @@ export async function relayOutbox({ options, ...deps }: RelayOutboxDeps): Promis
 
 type Run = Omit<RelayOutboxDeps, 'options'> & { options: RelayOptions; deadline: number };
 
-/** Publishes the claimed rows of one stream, then claims and publishes its other rows. */
+/** Publishes the claimed rows of one stream, then claims and publishes more rows of that stream. */
 async function relayStream(
   stream: OutboxStream,
   claimed: readonly OutboxRow[],

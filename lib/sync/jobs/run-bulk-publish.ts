@@ -11,9 +11,12 @@ import { splitRecords } from './split-records.ts';
 export interface BulkPublishJobOptions {
   /** Maximum datasets whose events are put into the outbox in one step. */
   datasetsPerStep: number;
-  /** When this many events are waiting, no more are put into the outbox, because other changes wait behind them. */
+  /**
+   * When this many events are waiting, no more are put into the outbox, because the events of new changes wait behind
+   * them.
+   */
   maxWaiting: number;
-  /** After this time no further step is started. Each pool gets at least one step. */
+  /** Once this much time has passed, no further step starts. Each pool gets at least one step. */
   timeBudgetMs: number;
 }
 

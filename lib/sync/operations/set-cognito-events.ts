@@ -54,8 +54,8 @@ function readSyncTrigger(events: Readonly<Record<string, string>>): string | nul
 }
 
 /**
- * Sets the function. If other settings of the pool changed in the meantime, it decides again, because this operation
- * has no conflict error.
+ * Sets the function. If another request changed the pool in the meantime, tries again with the new settings, because
+ * this operation has no conflict error.
  */
 async function setSyncTrigger(
   pools: PoolStore,

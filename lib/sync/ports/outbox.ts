@@ -3,7 +3,7 @@ export type OutboxStream = string | null;
 /** An event to publish, claimed under a lease. */
 export interface OutboxRow {
   outboxId: string;
-  /** The stream of its pool when the row was written; null in rows written when only one stream was supported. */
+  /** The stream of the event's pool when the row was written; null in rows from when only one stream was supported. */
   streamName: OutboxStream;
   partitionKey: string;
   /** The serialized stream event. */

@@ -2,7 +2,7 @@
  * Reads and removes the payloads of offloaded events. They are written together with the event that links to them.
  */
 export interface PayloadStore {
-  /** Returns the JSON list; null if there is no such payload, or not any more. */
+  /** Returns the JSON list; null if the payload does not exist or was deleted. */
   read(payloadId: string): Promise<string | null>;
   /**
    * Deletes a bounded number of payloads that expired before `time`.

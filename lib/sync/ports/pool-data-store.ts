@@ -13,9 +13,9 @@ export interface PoolDataStore {
    */
   removePendingMerges(identityPoolId: string): Promise<number>;
   /**
-   * Removes all other data of the pool, including its identities and their logins, except existing datasets. Each
-   * step is small enough for one transaction. Events that are not yet published stay. Rows may be left if other
-   * processes remove or write the same rows.
+   * Removes all data of the pool, including its identities and their logins. Keeps only existing datasets. Each step is
+   * small enough for one transaction. Events that are not yet published stay. Rows may be left if other processes
+   * remove or write the same rows.
    *
    * @returns the number of rows removed
    */

@@ -29,7 +29,7 @@ import {
 /** Optimistic attempts on a snapshot read from the database before falling back to locking. */
 const OPTIMISTIC_ATTEMPTS = 2;
 
-/** SQLSTATE of a duplicate key: here that of the session, which is already spent. */
+/** SQLSTATE of a duplicate key: another update has already used the session. */
 const UNIQUE_VIOLATION = '23505';
 
 interface About {
@@ -51,7 +51,7 @@ interface Change<Answer> {
 /**
  * `SyncStore.change`: decides on a snapshot and writes only if the dataset's count is still that of the snapshot.
  * Devices of one user rarely write at the same moment, so this usually succeeds without a lock: in one round trip if
- * the snapshot is cached, else in two. If others keep changing the dataset, the change waits for a lock.
+ * the snapshot is cached, else in two. If other requests keep changing the dataset, the change waits for a lock.
  */
 export async function changeDataset<Answer>(change: Change<Answer>): Promise<Changed<Answer>> {
   const { database, cache, dataset, about, decide } = change;
@@ -70,8 +70,8 @@ export async function changeDataset<Answer>(change: Change<Answer>): Promise<Cha
 }
 
 /**
- * A cached snapshot may be stale and does not know whether the session is spent. Only a successful write proves it
- * right, so a decision not to write, or an error, is discarded.
+ * Decides on a cached snapshot, which may be stale and does not show whether another update has used the session. Only
+ * a successful write proves the snapshot right, so a decision not to write, or an error, is discarded.
  *
  * @returns null if the change must be decided on a snapshot from the database
  */

@@ -112,7 +112,7 @@ function toOutboxRow(row: ClaimedRow): OutboxRow {
   };
 }
 
-// A pool that has been given another stream since then is not changed.
+// Does not change a pool whose stream was changed in the meantime.
 const DISABLE = `
 UPDATE sync.identity_pools
 SET streaming_status = 'DISABLED', disabled_reason = $2, revision = revision + 1

@@ -11,7 +11,7 @@ WHERE payload_id IN (
 
 /**
  * Creates the store of the payloads of offloaded events, on any `Database`. The sync store, merges and bulk publishes
- * write them.
+ * write the payloads.
  */
 export function createPayloadStore(database: Database): PayloadStore {
   return {

@@ -71,10 +71,10 @@ export const REMOVE_COPIES = `
 DELETE FROM sync.merged_datasets WHERE dataset_id = ANY ($2::uuid[]) AND ${IS_MARKED}`;
 
 /**
- * Removes a dataset only if it still has the count at which its rows were removed, and none of those rows is left.
- * Other processes may have been removing the same rows and been rolled back since. A record must not outlive its
- * dataset: the next dataset of that name would start at the same counts and show the record. A concurrent write of
- * the dataset comes first, and then the dataset has another count.
+ * Removes a dataset only if it still has the count at which its rows were removed, and none of those rows is left. Rows
+ * can be left if another process was removing them and was then rolled back. A record must not outlive its dataset: the
+ * next dataset of that name would start at the same counts and show the record. If a request writes the dataset
+ * concurrently, this statement waits for that write and then finds another count.
  */
 export const REMOVE_DELETED = `
 DELETE FROM sync.datasets AS stored
@@ -98,7 +98,7 @@ WHERE ${key} IN (
 export const REMOVE_PENDING_MERGES = removeOfPool('sync.pending_merges', 'identity_row_id');
 export const REMOVE_BULK_PUBLISH = removeOfPool('sync.bulk_publishes', 'identity_pool_id');
 
-/** Includes subscriptions to datasets that never existed. */
+/** Removes the subscriptions of the pool's devices, including those to datasets that never existed. */
 export const REMOVE_SUBSCRIPTIONS_OF_DEVICES = `
 DELETE FROM sync.subscriptions
 WHERE (dataset_id, device_id) IN (

@@ -27,7 +27,7 @@ import {
   REMOVE_SYNC_IDENTITIES,
 } from './pool-data-statements.ts';
 
-/** Identities come before logins, because no login can be added to a removed identity. */
+/** Removes identities before logins, because no login can be added to a removed identity. */
 const AFTER_DATASETS = [
   REMOVE_SUBSCRIPTIONS_OF_DEVICES,
   REMOVE_DEVICES,
@@ -89,8 +89,8 @@ async function removeDeletedDatasets(database: Database, identityPoolId: string)
 }
 
 /**
- * Removes the rows of some deleted datasets. The datasets themselves come last, because their other rows are found
- * through them after a crash.
+ * Removes the rows of some deleted datasets. The datasets themselves come last, because after a crash their remaining
+ * rows are found through them.
  *
  * @returns the number of rows removed
  */
