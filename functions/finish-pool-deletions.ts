@@ -39,7 +39,8 @@ const DELETION_MS = 30_000;
  * error's name and code, but not the error's message. The other pools are still processed; then the run fails as a
  * whole. If the time runs out, the next run continues.
  *
- * @returns a handler that rejects if any pool failed, so that monitoring notices; the next run retries those pools
+ * @returns a handler that rejects if any pool failed, so monitoring reports the failure; the next run retries those
+ *   pools
  */
 export function createFinishPoolDeletions({
   logger,

@@ -18,7 +18,8 @@ export interface MigrateAnswer {
   /** Names of the migrations that were applied, in order; empty if the schema was already current. */
   migrations: string[];
   /**
-   * First lines of optional statements that the database rejected. Nothing in this project depends on these statements.
+   * The first line of each optional statement that the database rejected. Nothing in this project depends on these
+   * statements.
    */
   skipped: string[];
 }

@@ -27,7 +27,8 @@ export interface RelayOutboxFunctionDeps {
 }
 
 /**
- * Time reserved for the last batch: three attempts of a Kinesis request, and the SQL statements before and after it.
+ * Time reserved for the last batch: three attempts of a Kinesis request, and the SQL statements before and after that
+ * request.
  */
 const BATCH_MS = 50_000;
 

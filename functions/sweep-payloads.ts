@@ -8,7 +8,7 @@ import type { PayloadStore } from '../lib/sync/ports/payload-store.ts';
 /** Ignores the event that the schedule sends. */
 export type SweepPayloadsHandler = (event: unknown, context: Context) => Promise<{ swept: number }>;
 
-/** Deletes the payloads of offloaded events whose URLs have expired. */
+/** Deletes the payloads of offloaded events once their URLs have expired. */
 export function createSweepPayloads({
   payloads,
   logger,

@@ -36,7 +36,8 @@ const THROTTLED = new Set([
 export function toAwsFailure(error: unknown): { condition: SyncClientCondition; message: string } {
   const name = nameOf(error);
   const condition = conditionOf(error, name);
-  // Amazon's message about a wrong signature quotes the signed request, including the session token.
+  // Do not pass on the message: Amazon's message about a wrong signature quotes the signed request, including the
+  // session token.
   if (condition === 'credentials') {
     return { condition, message: `the credentials are expired, invalid or missing (${name})` };
   }
@@ -57,7 +58,7 @@ function conditionOf(error: unknown, name: string): SyncClientCondition {
   if (name === 'ResourceNotFoundException') return 'not-found';
   const status = statusOf(error);
   if (status === 429) return 'throttled';
-  // Without a response of the service, the network or an intermediary failed.
+  // If the service did not respond, the network or an intermediary failed.
   return status !== undefined && status >= 400 && status < 500 ? 'refused' : 'unavailable';
 }
 

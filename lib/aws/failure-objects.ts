@@ -35,7 +35,7 @@ async function* inBucket(where: string): AsyncGenerator<FailureObject> {
 async function* inDirectory(directory: string): AsyncGenerator<FailureObject> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
   const paths = entries
-    // A file with this extension is still being written, or its writer was interrupted.
+    // A `.tmp` file is still being written, or its writer was interrupted.
     .filter((entry) => (entry.isFile() || entry.isSymbolicLink()) && !entry.name.endsWith('.tmp'))
     .map((entry) => join(entry.parentPath, entry.name));
   for (const path of paths.sort()) {
@@ -43,7 +43,10 @@ async function* inDirectory(directory: string): AsyncGenerator<FailureObject> {
   }
 }
 
-/** Whether a path is a directory, following links. For a broken link, reading it later reports the error. */
+/**
+ * Whether a path is a directory, following links. Returns false for a broken link; reading the link later reports the
+ * error.
+ */
 async function isDirectory(path: string): Promise<boolean> {
   return stat(path).then(
     (stats) => stats.isDirectory(),

@@ -12,7 +12,9 @@ interface KinesisClientOptions {
 }
 
 const CONNECT_TIMEOUT_MS = 2_000;
-/** GetRecords returns up to 10 MB. This is long enough for a slow connection, and short enough to detect a dead one. */
+/**
+ * Long enough for 10 MB, the most that GetRecords returns, over a slow connection. Short enough to detect a dead one.
+ */
 const REQUEST_TIMEOUT_MS = 15_000;
 
 /**

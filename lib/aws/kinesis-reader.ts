@@ -37,7 +37,7 @@ export interface RecordPage {
   records: KinesisRecord[];
   /** Undefined if the shard is closed and was read to its end. */
   nextIterator: string | undefined;
-  /** Lag of this response behind the newest record; 0 at the tip. */
+  /** How far this response is behind the newest record; 0 if it reached the newest record. */
   millisBehindLatest: number;
 }
 

@@ -8,7 +8,9 @@ import {
 } from '@aws-sdk/client-kinesis';
 import { isStreamName } from '../common/stream-name.ts';
 
-/** Creates a stream with one shard if no stream of that name exists. It may take some time to become active. */
+/**
+ * Creates a stream with one shard if no stream of that name exists. A new stream may take some time to become active.
+ */
 export async function ensureStream(client: KinesisClient, streamName: string): Promise<void> {
   try {
     await client.send(new CreateStreamCommand({ StreamName: streamName, ShardCount: 1 }));
@@ -23,8 +25,8 @@ export async function deleteStream(client: KinesisClient, streamName: string): P
 }
 
 /**
- * Statuses of a stream that accepts records. While a stream is being created, the relay cannot tell it from a missing
- * one.
+ * Statuses of a stream that accepts records. While a stream is being created, the relay cannot distinguish it from a
+ * missing stream.
  */
 const READY = new Set<string | undefined>(['ACTIVE', 'UPDATING']);
 

@@ -27,9 +27,9 @@ interface PayloadFetchOptions {
 }
 
 /**
- * Maximum size of a payload. A dataset holds 1 MB, and one byte takes at most six in JSON (`\u0001`); the rest is for
- * the other members. Parsing a hostile payload of this size takes 300 MB of memory. A function with 1 GB can parse one
- * at a time.
+ * Maximum size of a payload. A dataset holds 1 MB, and one byte takes at most six bytes in JSON (`\u0001`); the rest is
+ * for the other members of the payload. Parsing a hostile payload of this size takes 300 MB of memory. A function with
+ * 1 GB can parse one such payload at a time.
  */
 const MAX_BYTES = 8 * 1024 * 1024;
 const TIMEOUT_MS = 5_000;
@@ -41,9 +41,9 @@ const FIRST_PAUSE_MS = 100;
 const AGENT_OPTIONS = { keepAlive: true, timeout: 10_000 };
 
 /**
- * Creates a function that fetches the payloads of offloaded events. It connects only to S3 in the policy's regions and
- * to our own origin, regardless of the URL and of DNS responses. Transient failures are retried a few times after short
- * pauses.
+ * Creates a function that fetches the payloads of offloaded events. The function connects only to S3 in the policy's
+ * regions and to our own origin, regardless of the URL and of DNS responses. Transient failures are retried a few times
+ * after short pauses.
  */
 export function createPayloadFetch({
   policy,

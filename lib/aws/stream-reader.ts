@@ -70,8 +70,8 @@ async function openAfter(
 }
 
 /**
- * Reads until a response has a record that arrived at or after `notBefore`, until the tip or end of the shard, or up to
- * `MAX_READS` times.
+ * Reads until a response has a record that arrived at or after `notBefore`, or has reached the newest record or the end
+ * of the shard. Reads at most `MAX_READS` times.
  */
 async function readBacklogFrom(
   opened: string,

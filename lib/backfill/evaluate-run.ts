@@ -4,14 +4,14 @@ import type { OpenRun, PublishRun, RunFacts } from './publish-model.ts';
 import type { ShardsSeen } from './run-state.ts';
 import { cannotBeKnown, keepWaiting, projected } from './run-transitions.ts';
 
-/** A shard, read from its projected position after the bulk publish ended. */
+/** A shard as it was read after the bulk publish ended, starting after its last projected record. */
 export interface ShardView {
   shardId: string;
   /** Sequence number of the last projected record. Null if unknown, or if no record is projected. */
   position: string | null;
   /** When that record arrived, in epoch milliseconds. */
   arrivedAt: number | null;
-  /** False if the projected position of the shard cannot be known. */
+  /** False if it cannot be known how far the shard is projected. */
   isFollowed: boolean;
   backlog: Backlog;
 }
@@ -26,7 +26,7 @@ export interface Evidence {
   failedBatches: number;
 }
 
-/** Clocks differ and services round. Records this close to a boundary may be on either side of it. */
+/** Clocks differ, and services round times. Records this close to a boundary may be on either side of it. */
 const CLOCK_MARGIN_MS = 1_000;
 
 /** Whether an earlier poll found all shards projected past the end of the bulk publish. This cannot change later. */

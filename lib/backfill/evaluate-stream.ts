@@ -37,8 +37,8 @@ interface StreamContext {
 }
 
 /**
- * Opens a gap if records may have expired from the stream before they were projected, or ends such gaps. They affect
- * every pool on the stream.
+ * If records may have expired from the stream before they were projected, opens a gap for every pool on the stream.
+ * Otherwise ends such gaps. Also records a gap if the stream was recreated.
  *
  * @throws {EvidenceError} the stream could not be read
  */

@@ -7,7 +7,7 @@ export interface Backlog {
   arrivals: number[];
   /** Whether more records may follow. */
   hasMore: boolean;
-  /** False if neither a record nor the tip or end of the shard was reached. */
+  /** False if no record was found, although the read reached neither the newest record nor the end of the shard. */
   isConclusive: boolean;
 }
 

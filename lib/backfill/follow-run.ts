@@ -27,7 +27,7 @@ export function followRuns(stored: readonly PublishRun[], seen: Seen): PublishRu
   return current ? [...missed, current] : missed;
 }
 
-/** Whether another bulk publish started since, or the pool was recreated under the same id. */
+/** Whether another bulk publish has started since then, or the pool was recreated under the same id. */
 function hasEnded({ startedAt }: PublishRun, details: PublishDetails): boolean {
   return details.startedAt === null || details.startedAt > startedAt;
 }

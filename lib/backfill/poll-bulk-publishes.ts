@@ -6,7 +6,7 @@ import { pollPool } from './poll-pool.ts';
 import type { SeenStreaming } from './publish-model.ts';
 import { SyncClientError } from './sync-client.ts';
 
-/** Share of the time budget for the pools. The streams are read afterwards and take longest. */
+/** Share of the time budget for polling the pools. The streams are read afterwards and take longest. */
 const SHARE_OF_POOLS = 0.6;
 
 /**
@@ -60,7 +60,7 @@ function sortByUrgency(
   return [...new Set(identityPoolIds)].sort((one, other) => rank(one) - rank(other));
 }
 
-/** Runs work for some pools, so that its failure affects only those pools. */
+/** Runs work for some pools. If the work fails, only these pools are affected. */
 function createAttempts(findings: PollFindings) {
   const unexpected: unknown[] = [];
   return {

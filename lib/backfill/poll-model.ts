@@ -59,7 +59,7 @@ export interface PollOutcome {
   gapsOpen: number;
 }
 
-/** A polled pool, with what remains to be read from its streams. */
+/** A polled pool, with its bulk publishes for which a stream must still be read. */
 export interface PolledPool {
   identityPoolId: string;
   /** The pool's current stream; null if it does not stream. */

@@ -39,7 +39,7 @@ export interface Gap {
   repairedAt: number | null;
 }
 
-/** The projected position of a shard. */
+/** How far a shard is projected. */
 export interface ShardPosition {
   shardId: string;
   /** Sequence number of the last projected record. Null if it cannot be known. */
@@ -48,12 +48,15 @@ export interface ShardPosition {
   arrivedAt: number | null;
 }
 
-/** A shard from which nothing was projected for some time, and which was not seen empty in that time. */
+/**
+ * A shard from which nothing was projected for some time. It is not known whether records were waiting on the shard in
+ * that time.
+ */
 export interface QuietShard {
   shardId: string;
   sequenceNumber: string;
   /** When the last projected record arrived. */
   arrivedAt: number;
-  /** When the shard was last seen without records after that one. Null if it was never checked. */
+  /** When a poll last found no record after the last projected one. Null if no poll ever did. */
   emptyAt: number | null;
 }

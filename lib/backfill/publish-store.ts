@@ -18,7 +18,7 @@ export interface PublishStore {
   keepSeen(seen: SeenStreaming): Promise<void>;
   /** Returns the gaps of all pools that have not ended. */
   readOpenGaps(): Promise<Gap[]>;
-  /** Counts the gaps that are not repaired, ended or not. */
+  /** Counts the gaps that are not repaired, whether or not they have ended. */
   countUnrepairedGaps(): Promise<number>;
   /** Saves a gap. Has no effect if it is already stored. */
   openGap(gap: Pick<Gap, 'identityPoolId' | 'since' | 'cause' | 'until'>): Promise<void>;
@@ -31,7 +31,8 @@ export interface PublishStore {
    */
   countQuarantined(identityPoolId: string, time: StreamTime): Promise<number>;
   /**
-   * Returns the shards whose last projected record arrived before this time and that were not seen empty since then.
+   * Returns the shards whose last projected record arrived before this time. Omits shards that a poll has found without
+   * waiting records since then.
    */
   readQuietShards(streamName: string, before: number): Promise<QuietShard[]>;
   keepEmpty(streamName: string, shardId: string, emptyAt: number): Promise<void>;

@@ -20,7 +20,7 @@ export interface QuarantineCount {
   events: number;
 }
 
-/** The projected position of a shard. Times are epoch milliseconds. */
+/** How far a shard is projected. Times are epoch milliseconds. */
 export interface ProjectedPosition {
   streamName: string;
   shardId: string;

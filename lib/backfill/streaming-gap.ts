@@ -10,8 +10,8 @@ export interface StreamingChange {
 
 /**
  * Compares a pool's streaming settings with those of the previous poll. If the pool may not have streamed in between,
- * or used a stream that is not projected, changes since the last poll that saw it stream are missing. A bulk publish
- * restores them, except removals.
+ * or used a stream that is not projected, the query store lacks the changes since the last poll that found the pool
+ * streaming. A bulk publish adds these changes, except removals.
  *
  * @param before null if the pool was never polled; then nothing is known to be missing
  * @param publishedAt start of the last bulk publish, in epoch milliseconds. The service rejects a bulk publish of a

@@ -7,8 +7,8 @@ export interface PayloadPolicy {
   /** Regions whose S3 endpoints are allowed, such as `us-east-1`. */
   regions: readonly string[];
   /**
-   * An additional origin in the form of `URL.origin`, such as `http://127.0.0.1:4580`: the origin of the local cloud's
-   * own objects. Null if no origin is added.
+   * An additional origin in the form of `URL.origin`, such as `http://127.0.0.1:4580`: the origin from which the local
+   * cloud serves payloads. Null if no origin is added.
    */
   ownOrigin: string | null;
 }
@@ -39,7 +39,8 @@ export function readPayloadPolicy(env: Environment): PayloadPolicy {
 
 function readOrigin(value: string): string {
   const url = URL.parse(value);
-  // An origin may end with a slash. Anything beyond that makes it a URL, which may contain secrets.
+  // An origin may end with a slash. Anything more makes it a URL that may contain secrets, so the error does not quote
+  // it.
   if (!url || !/^https?:$/.test(url.protocol) || url.href !== `${url.origin}/`) {
     throw new SetupError('invalid PAYLOAD_ORIGIN: use an http or https origin such as http://127.0.0.1:4580');
   }

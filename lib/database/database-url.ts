@@ -21,7 +21,7 @@ const REMEDY =
   'append ?sslmode=verify-full, or, in a network that you trust, ?sslmode=no-verify or ?sslmode=disable';
 
 /**
- * Checks how an address asks for TLS.
+ * Checks the sslmode of an address, which determines how TLS is used.
  *
  * @returns what is wrong and what to do, without the address; undefined if nothing is wrong
  */

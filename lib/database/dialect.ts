@@ -8,7 +8,7 @@ const NUMERIC = 'numeric(80,40)';
 /**
  * Translates a statement that creates or alters our tables into the dialect. Aurora DSQL builds indexes only in the
  * background and does not support CONCURRENTLY for creating or dropping an index. It has its own default size of
- * `numeric`. A role there needs LOGIN, and IAM decides who may use it.
+ * `numeric`. In Aurora DSQL, a role needs LOGIN, and IAM decides who may use the role.
  *
  * Source: Aurora DSQL User Guide, "Asynchronous indexes", "Supported data types", "Using database roles and IAM
  * authentication" (September 2026).

@@ -22,7 +22,8 @@ export interface TemporaryCredentialsIssuer {
   /** Issues new credentials, which are valid for an hour and give access to this identity only. */
   issue(identity: IdentityKey): TemporaryCredentials;
   /**
-   * Returns the secret with which requests with this access key and session token must be signed, and their identity.
+   * Returns the identity to which these credentials belong, and the secret key with which their requests must be
+   * signed.
    */
   open(accessKeyId: string, sessionToken: string): OpenedToken;
 }

@@ -10,15 +10,15 @@ export const VALUE_REFUSED = 'value-refused';
 /** The result of a batch in counts, safe to log. */
 export interface BatchOutcome {
   events: number;
-  /** Records after folding, one per key. */
+  /** Records that remain if only the newest of each key is kept. */
   records: number;
   recordsChanged: number;
   quarantined: number;
 }
 
 /**
- * Projects a batch with one fold and one write, and quarantines what can never be projected. Any part of it can run
- * again, in any order, with the same resulting rows.
+ * Projects a batch: keeps only the newest version of each key, writes all rows together, and quarantines events that
+ * can never be projected. Any part of the work can run again, in any order, with the same resulting rows.
  *
  * @param deliveries in stream order
  * @throws the store's transient errors; retry the entire batch, and nothing is lost
@@ -104,7 +104,7 @@ async function toFoldable(
   return events;
 }
 
-/** The figures of the projected part of a batch. */
+/** The counts and times of the projected part of a batch. */
 export interface BatchReport extends BatchOutcome {
   /** Time from the start to the end of the invocation. */
   batchMs: number;

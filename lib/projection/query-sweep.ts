@@ -1,4 +1,4 @@
-/** What a step over the datasets removed. */
+/** Numbers of rows and values that one step over the datasets removed. */
 export interface DatasetsSwept {
   /** Rows of removed records. */
   tombstones: number;

@@ -2,7 +2,7 @@ import type { Version } from '../stream/stream-event.ts';
 
 /**
  * Compares in the version order: by `lastModifiedDate`, then by `syncCount`; the newer version wins. The date comes
- * first because the count starts again when a dataset is removed and created again.
+ * first because it is correct whether or not counts restart when a dataset is removed and created again.
  *
  * @returns a number below, equal to or above 0 if `a` is older than, equal to or newer than `b`
  */

@@ -2,12 +2,12 @@ import { showKey } from '../common/text.ts';
 import { BrokenRuleError } from './call-rule.ts';
 import type { RuledCall } from './ruled-call.ts';
 
-/** Fails the call. The message is for the device. */
+/** Thrown to reject the call. The message is for the device. */
 export class Rejection extends Error {
   override name = 'Rejection';
 }
 
-/** Reverts all changes of the call. */
+/** Thrown to revert all changes of the call. */
 export class RevertAll extends Error {
   override name = 'RevertAll';
 }

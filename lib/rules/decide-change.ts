@@ -7,7 +7,7 @@ import { type Change, type ChangeBy, type RuleRefusal, validateChange } from './
 
 interface Proposal {
   by: ChangeBy;
-  /** The record's value without the change, which it keeps if the change is refused. Null if there is no value. */
+  /** The value that the record keeps if the change is refused. Null if there is no such value. */
   currentValue: string | null;
 }
 
@@ -21,8 +21,8 @@ interface Decided {
 /**
  * Applies the rule of the key to a change, and adds a refusal to the decisions of the call.
  *
- * @throws {Rejection} the change is refused and rejects the call, or the rule is broken
- * @throws {RevertAll} the rule is broken and reverts the call
+ * @throws {Rejection} the change is refused and the rule rejects the entire call, or the rule is broken
+ * @throws {RevertAll} the rule is broken, and all changes of the call must be reverted
  */
 export function decideChange(call: RuledCall, change: Change, proposal: Proposal): Decided {
   const { key, oldValue, newValue } = change;

@@ -5,7 +5,7 @@ import { keyProblem, valueProblem } from './text-problem.ts';
 /**
  * Calls the user's `derive` with the records.
  *
- * @returns the value that `derive` sets per key, null to remove it, in the order of each key's first call
+ * @returns the value that `derive` sets for each key, null to remove the record, in the order of each key's first call
  * @throws {BrokenRuleError} `derive` threw, returned a promise, or used a key or value that cannot be stored
  */
 export function deriveRecords(

@@ -1,8 +1,8 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 
 /**
- * How an invalid change is handled. `revert` and `drop` keep the old value, or remove a key that has none; `reject`
- * refuses the entire call.
+ * How an invalid change is handled. `revert` and `drop` keep the old value; a key without an old value is not stored.
+ * `reject` refuses the entire call.
  */
 export type OnInvalid = 'revert' | 'drop' | 'reject';
 
@@ -93,8 +93,8 @@ export interface KeyOptions {
   /** The value must be a number that changes by at most this much in one call; greater than 0. */
   maxDelta?: number;
   /**
-   * True or undefined means valid. A string is the reason why it is invalid, which the device receives if the call is
-   * rejected.
+   * True or undefined means valid; false or a string means invalid. The string is the reason, which the device receives
+   * if the call is rejected.
    */
   validate?: (change: ChangeToValidate) => boolean | string | undefined;
   onInvalid?: OnInvalid;

@@ -72,7 +72,7 @@ function checkSchema({ schema }: KeyOptions, { newValue }: Change, { attempt }: 
     const { issues } = result;
     if (issues === undefined) return null;
     if (!Array.isArray(issues)) throw new BrokenRuleError('schema returned an invalid result');
-    // An issue's message may quote the value, and its path may contain names from the value.
+    // Do not pass on the issues: a message may quote the value, and a path may contain names from the value.
     return refusal('its value does not match the schema');
   }, null);
 }

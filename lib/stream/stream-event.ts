@@ -24,7 +24,8 @@ export interface RecordsEvent {
 }
 
 /**
- * The entire dataset was removed. Its date and count may be missing, because as far as is known both are optional here.
+ * The entire dataset was removed. Its date and count may be missing, because as far as is known both are optional in
+ * this event.
  */
 export interface RemovalEvent {
   kind: 'removal';

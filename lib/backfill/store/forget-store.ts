@@ -17,7 +17,7 @@ WHERE (dataset_id, record_id) IN (
   WHERE datasets.identity_pool_id = $1 AND datasets.identity_id = $2
   LIMIT ${ERASE_ROWS})`;
 
-// A record must not outlive its dataset, because only the dataset's row says which identity it belongs to.
+// A record must not outlive its dataset, because only the dataset's row says which identity the record belongs to.
 const ERASE_DATASETS = `
 DELETE FROM projection.datasets
 WHERE dataset_id IN (

@@ -97,7 +97,8 @@ export function createReconcileStore(database: Database): ReconcileStore {
     },
 
     async finishReconciliation(identityPoolId, { startedAt, compared, repaired }, now) {
-      // Update the gaps first. If this is interrupted in between, the next call finishes the reconciliation again.
+      // Update the gaps first. If the process stops between the two statements, the next call finishes the
+      // reconciliation again.
       const { rowsChanged } = await database.query(REPAIR_GAPS, [identityPoolId, startedAt, now]);
       await database.query(FINISH, [identityPoolId, startedAt, compared, repaired, now]);
       return rowsChanged;

@@ -21,8 +21,8 @@ interface InvalidRow {
 
 /**
  * Waits until the indexes of our schemas are built, which Aurora DSQL does in the background. An index that could not
- * be built still exists but answers no query, and `IF NOT EXISTS` would mistake it for a valid one. It is dropped so
- * that the next run builds it again.
+ * be built still exists but answers no query, and `IF NOT EXISTS` would mistake it for a valid one. Such an index is
+ * dropped, so the next run builds it again.
  *
  * Source: Aurora DSQL User Guide, "Asynchronous indexes".
  *

@@ -1,7 +1,7 @@
 import { type Database, DatabaseError } from '../database.ts';
 import { runDefinition } from './run-definition.ts';
 
-/** The role of people and of the query API. It can read the views of schema `query` and nothing else. */
+/** The role for people and for the query API. It can read the views of schema `query` and nothing else. */
 export const READER_ROLE = 'query_reader';
 
 /**

@@ -21,10 +21,10 @@ class OutdatedError extends Error {
 }
 
 /**
- * Implements `IdentityStore.applyLinks`. A transaction that changes the logins of an identity, or the identity into
- * which it is merged, first locks the identity's row. So once all rows are locked, either the found state still holds,
- * or its change is detected. If several transactions link a login without an owner, the login's primary key lets only
- * the first one succeed.
+ * Implements `IdentityStore.applyLinks`. A transaction that changes an identity's logins, or merges the identity, first
+ * locks the identity's row. Once all rows are locked, the state on which the decision was based either still holds, or
+ * its change is detected. If several transactions link a login without an owner, the login's primary key lets only the
+ * first one succeed.
  */
 export async function applyLinks(database: Database, change: LinkChange): Promise<boolean> {
   try {

@@ -30,7 +30,10 @@ function toLivingIdentity(row: FoundRow): LivingIdentity {
   return { identityId: row.identity_id, createdAt: row.created_ms, isGuest: row.is_guest };
 }
 
-/** Returns the key of a login's row: a user of a provider, within a pool. No provider's name contains NUL. */
+/**
+ * Returns the key of a login's row, which is derived from the pool, the provider and the user. No provider's name
+ * contains NUL.
+ */
 export function loginId(identityPoolId: string, { provider, userId }: Login): string {
   return hashedUuid(`${identityPoolId}\0${provider}\0${userId}`);
 }

@@ -145,9 +145,9 @@ async function execute(
 }
 
 /**
- * Waits for all statements, even if one fails, so that a retry of the batch does not run into statements of the first
- * attempt. The statements may run concurrently. Each locks its rows in key order, so a statement that waits for a row
- * holds only locks on lower keys. No deadlock is possible.
+ * Waits for all statements, even if one fails, so that a retry of the batch does not conflict with statements of the
+ * first attempt. The statements may run concurrently. Each locks its rows in key order, so a statement that waits for a
+ * row holds only locks on lower keys. No deadlock is possible.
  */
 async function allDone<Result>(statements: readonly Promise<Result>[]): Promise<Result[]> {
   const failures = (await Promise.allSettled(statements)).flatMap((outcome) =>

@@ -24,7 +24,7 @@ export function mapImports(rulesFile: URL, noteFile: (file: URL) => void = () =>
     note(toOwnFile(specifier, context.parentURL));
     const resolved = next(specifier, context);
     const file = toOwnFile(resolved.url);
-    // Differs from the file above if that is a symbolic link or if the specifier is not a path.
+    // This file differs from the one above if that one is a symbolic link, or if the specifier is not a path.
     note(file);
     return file && !resolved.format && isTypeScript(file) ? { ...resolved, ...asModule(file) } : resolved;
   };

@@ -24,8 +24,8 @@ interface NamedRules<Rule extends Named> {
 }
 
 /**
- * Inspects rules by name or glob, of which one applies to a name. Finds rules that never apply, and pairs of globs that
- * overlap by accident.
+ * Inspects rules that are named by an exact name or a glob. Only one of them applies to each name. Finds rules that
+ * never apply, and pairs of globs that overlap by accident.
  *
  * @returns the findings, and the rules that apply to at least one name, as far as can be determined
  */

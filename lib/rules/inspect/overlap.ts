@@ -7,7 +7,7 @@ type Text = string | null;
  * Two `*` at the same time need to match nothing, so the text contains only letters of the globs.
  */
 export function commonText(a: string, b: string): Text {
-  /** The common text of the rest of `a` after this position, by the position in `b`. */
+  /** For each position in `b`: the shortest common text of the rest of `b` and the rest of `a` after `i`. */
   let next: Text[] = [];
   for (let i = a.length; i >= 0; i -= 1) {
     const here: Text[] = [];
@@ -25,7 +25,10 @@ interface Rest {
   j: number;
 }
 
-/** Returns the common texts by each step that the two globs can take here. Undefined means the end of a glob. */
+/**
+ * Returns the common texts that result from each step that the two globs can take here. Undefined means the end of a
+ * glob.
+ */
 function candidates(charA: string | undefined, charB: string | undefined, { here, next, j }: Rest): Text[] {
   const texts: Text[] = [];
   if (charA === '*') texts.push(next[j] ?? null);

@@ -7,15 +7,15 @@ export interface PossibleNames {
   /** Returns why the name is invalid; null if it is valid. */
   nameProblem(name: string): string | null;
   /**
-   * Returns why no name can contain these characters, with any others between them. Null if none is known to exclude
-   * them.
+   * Returns why no name can contain these characters in this order, with any other characters between them. Null if no
+   * reason is known.
    */
   literalsProblem(literals: string): string | null;
 }
 
 /**
- * Valid dataset names of the service: 1 to 128 characters. The name of a copy that a merge made continues with the id
- * of the merged identity.
+ * Valid dataset names of the service: 1 to 128 characters. The name of a copy that a merge created ends with a dot and
+ * the id of the merged identity.
  */
 const DATASET_NAME = /^(?!\.{1,2}$)[\w.:-]{1,128}(?:\.(?=.{1,55}$)[\w-]+:[0-9a-f-]+)?$/;
 const MAX_DATASET_NAME_LENGTH = 128 + 1 + 55;

@@ -100,7 +100,7 @@ export async function relayOutbox({ options, ...deps }: RelayOutboxDeps): Promis
       }
     } while (deps.now() < run.deadline);
   } finally {
-    // Even if one lane fails, wait for the others.
+    // Even if the relay of one stream fails, wait for those of the other streams.
     await Promise.allSettled(lanes.values());
   }
   return sumOutcomes(await Promise.all(lanes.values()));

@@ -10,7 +10,7 @@ import { toDataset } from '../to-output.ts';
 
 /**
  * DeleteDataset: deletes the dataset with its records and tombstones. Its count and date remain, and a new dataset of
- * the same name continues from them. So devices learn of the deletion.
+ * the same name continues from them. This is how devices learn of the deletion.
  *
  * @returns the dataset as it was
  * @throws {ServiceError} ResourceNotFoundException, NotAuthorizedException

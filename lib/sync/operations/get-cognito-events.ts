@@ -4,7 +4,7 @@ import { poolNotFound } from '../errors.ts';
 import type { SyncOperations } from '../model.ts';
 
 /**
- * GetCognitoEvents: returns the function set for each event of the pool; empty if none is set.
+ * GetCognitoEvents: returns the function that is set for each event of the pool; empty if no function is set.
  * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; NotAuthorizedException
  */
 export function createGetCognitoEvents({

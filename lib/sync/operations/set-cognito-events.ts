@@ -9,8 +9,8 @@ import type { PoolStore } from '../ports/pool-store.ts';
 /** The only supported event. */
 const SYNC_TRIGGER = 'SyncTrigger';
 /**
- * Maximum number of attempts. An attempt fails only if another change has succeeded, so this limit is never reached by
- * chance.
+ * Maximum number of attempts. An attempt fails only if another change has succeeded, so only a long series of other
+ * changes can reach this limit.
  */
 const ATTEMPTS = 10;
 

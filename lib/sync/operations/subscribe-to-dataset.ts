@@ -6,8 +6,8 @@ import type { SyncOperations } from '../model.ts';
 import { readPushApplications } from '../push/push-configuration.ts';
 
 /**
- * SubscribeToDataset: from now on the device is notified when another device changes the dataset. Nothing changes if
- * it is already subscribed.
+ * SubscribeToDataset: subscribes a device, which is then notified when another device changes the dataset. Has no
+ * effect if the device is already subscribed.
  *
  * @throws {ServiceError} NotAuthorizedException if the credentials are not the identity's own;
  *   ResourceNotFoundException if the pool, the dataset or the identity's device does not exist;

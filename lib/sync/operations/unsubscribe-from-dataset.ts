@@ -4,7 +4,8 @@ import type { SyncDependencies } from '../dependencies.ts';
 import type { SyncOperations } from '../model.ts';
 
 /**
- * UnsubscribeFromDataset: the device is no longer notified of changes of the dataset, which need not exist any more.
+ * UnsubscribeFromDataset: ends the subscription of a device, which is then no longer notified when the dataset changes.
+ * The dataset need not exist any more.
  *
  * @throws {ServiceError} NotAuthorizedException if the credentials are not the identity's own;
  *   ResourceNotFoundException if the device is not subscribed, or does not belong to the identity

@@ -20,8 +20,8 @@ export interface PostponedClaim extends Pick<OutboxRow, 'outboxId' | 'attempts'>
 /** The outbox operations of the relay. Leases use the database's clock, because relays run on several hosts. */
 export interface Outbox {
   /**
-   * Claims the oldest rows that are neither parked nor under a lease, for `leaseMs`. Concurrent claimers never get
-   * the same row. A claimer may therefore get fewer rows than exist, or no rows.
+   * Claims, for `leaseMs`, the oldest rows that are neither set aside by `park` nor under a lease. Concurrent claimers
+   * never get the same row. A claimer may therefore get fewer rows than exist, or no rows.
    * @param limit maximum number of rows; fewer are returned if they are large
    * @param of the streams whose rows are claimed; all by default
    * @returns oldest first
@@ -31,7 +31,7 @@ export interface Outbox {
   remove(outboxIds: readonly string[]): Promise<void>;
   /** Ends claims before their leases expire. A row that another relay has claimed in the meantime is not changed. */
   postpone(claims: readonly PostponedClaim[]): Promise<void>;
-  /** Sets a row aside permanently, until an operator examines it. */
+  /** Sets a row aside: the relay no longer claims it, until an operator has it retried. */
   park(outboxId: string, reason: string): Promise<void>;
 }
 

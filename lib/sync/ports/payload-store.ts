@@ -1,5 +1,5 @@
 /**
- * Reads and removes the payloads of offloaded events. They are written together with the event that links to them.
+ * Reads and removes the payloads of offloaded events. A payload is written together with the event that links to it.
  */
 export interface PayloadStore {
   /** Returns the JSON list; null if the payload does not exist or was deleted. */

@@ -2,8 +2,8 @@ import { type DeviceStore, type PushChannel, PushError } from '../ports/push.ts'
 import { buildPushMessage, type PushedChange } from './push-message.ts';
 
 /**
- * Longest wait for all messages, including the time to read the devices. In Lambda nothing runs after the response is
- * sent.
+ * Longest wait for all messages, including the time to read the devices. The update waits for the messages, because in
+ * Lambda nothing runs after the response is sent.
  */
 const MAX_WAIT_MS = 300;
 /**
@@ -35,9 +35,9 @@ export interface PushReport extends PushedChange {
 }
 
 /**
- * Notifies the devices that subscribe to a dataset of a change: each at most once, and never the device that made the
- * change. It waits at most 300 ms and never fails. A device that misses a message learns of the change with its next
- * sync.
+ * Notifies the devices that subscribe to a dataset that the dataset changed. Each device is notified at most once, and
+ * the device that made the change never. Waits at most 300 ms and never fails. A device that misses a message learns of
+ * the change with its next sync.
  *
  * @param fromDevice the DeviceId that the caller sent; it need not be the id of any device
  */

@@ -2,7 +2,7 @@ import type { Database } from '../../database/database.ts';
 import type { Outbox, OutboxRow, OutboxStream, StreamChoice, StreamingSwitch } from '../ports/outbox.ts';
 
 export interface OutboxStore extends Outbox {
-  /** Counts the rows to publish, including rows under a lease, and the parked rows. */
+  /** Counts the rows to publish, including rows under a lease, and the rows that are no longer retried (parked). */
   count(): Promise<{ waiting: number; parked: number }>;
 }
 

@@ -33,7 +33,7 @@ const LOGIN_REJECTED = new Set(['28P01', '28000']);
 
 /**
  * Sets the login before each new connection: pg creates a connection with the current value of `options`. The pool's
- * own statements also call `connect`.
+ * `query` also calls `connect`, so overriding `connect` is enough.
  */
 class SecretPool extends pg.Pool {
   readonly #source: SecretSettings;

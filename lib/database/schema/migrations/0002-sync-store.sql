@@ -44,7 +44,7 @@ CREATE TABLE IF NOT EXISTS sync.records (
   PRIMARY KEY (dataset_id, record_id)
 );
 
--- Serves the first request of every sync: the records above a count, in page order.
+-- Serves the first request of every sync: the records above a given sync count, in page order.
 CREATE INDEX IF NOT EXISTS records_by_sync_count ON sync.records (dataset_id, sync_count, record_id);
 
 -- Session tokens that an update has used; no other update may use them again. In the primary key, the expiry time comes
