@@ -67,7 +67,7 @@ export const CONCURRENT_BATCHES = 'batches of one shard are projected concurrent
 
 function describeBehind({ shardId, backlog }: ShardView, to: number): string[] {
   const { arrivals, hasMore, isConclusive } = backlog;
-  if (!isConclusive) return [`the rest of shard ${shardId}, which was not read to its tip`];
+  if (!isConclusive) return [`the rest of shard ${shardId}, which was not read completely`];
   const behind = arrivals.filter((arrivedAt) => arrivedAt <= to).length;
   if (behind === 0) return [];
   const orMore = hasMore && behind === arrivals.length ? ' or more' : '';
