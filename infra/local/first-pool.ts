@@ -23,7 +23,7 @@ export async function ensureFirstPool(database: Database, region: string): Promi
     store: createSyncStore(database),
     poolData: createPoolDataStore(database),
     now: Date.now,
-    // The schedules publish the events of the deletion once they start.
+    // No action is needed here: the relay's schedule starts later and then publishes the events of the deletion.
     afterWrite: () => undefined,
     sleep,
   });

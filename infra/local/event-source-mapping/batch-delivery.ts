@@ -135,7 +135,7 @@ function describe(verdict: Exclude<BatchVerdict, { outcome: 'done' }>): string {
 
 /**
  * Stores records in the failure destination and only then continues with the shard. AWS does not document what Lambda
- * does while its destination fails; waiting loses nothing.
+ * does while its destination fails. Waiting loses no records.
  */
 async function discard(
   attempt: Attempt,

@@ -23,7 +23,7 @@ export type BatchVerdict =
  *   other shape: an invalid report does not say what was processed.
  *
  * Source: AWS Lambda Developer Guide, "Configuring partial batch response with Kinesis Data Streams and Lambda". It
- * does not describe a response that is not an object, or an unknown identifier; failing the batch loses nothing.
+ * does not describe a response that is not an object, or an unknown identifier. Failing the batch loses no records.
  *
  * @param sequenceNumbers those of the batch, in shard order
  * @returns a verdict whose `reason` quotes nothing from the response

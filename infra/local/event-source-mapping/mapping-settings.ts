@@ -7,7 +7,7 @@ import type { BackoffOptions, Sleep } from '../waiting.ts';
 export interface MappingSettings {
   /** Maximum number of records per invocation, 1 to 10,000. */
   batchSize: number;
-  /** Longest time that a record waits until more records fill its batch, 0 to 300,000. */
+  /** Longest time that a record waits until more records fill its batch, 0 to 300,000 milliseconds. */
   maximumBatchingWindowMs: number;
   /** Start of a mapping without checkpoints: the oldest record, or records that arrive from now on. */
   startingPosition: 'TRIM_HORIZON' | 'LATEST';

@@ -25,7 +25,7 @@ interface RunningShard {
  * is no longer listed, or that belongs to another stream with the same name, is stopped. If it is listed again, it is
  * read from its start.
  *
- * @param onChange called when a poller has ended, because others may have to be started
+ * @param onChange called when a poller has ended, because pollers of other shards may have to be started
  */
 export function createShardSet(deps: MappingDeps, onChange: () => void): ShardSet {
   const running = new Map<string, RunningShard>();

@@ -6,7 +6,7 @@ export interface FunctionWorkerData {
   /** URL of the module that exports `handler`. */
   module: string;
   region: string;
-  /** URL of the sync rules that it reads, if any. */
+  /** URL of the sync rules that the function reads, if it reads any. */
   rulesFile: string;
 }
 

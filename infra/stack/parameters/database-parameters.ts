@@ -35,7 +35,7 @@ export interface DatabaseDeployment {
   databaseSecretArn: Substitution | string;
   databaseSecretKey: string;
   databaseSecretService: string;
-  /** Whether the corresponding file in infra/stack/options is part of the stack. */
+  /** Each value is the suffix of the file in infra/stack/options that is part of the stack. */
   readsSecret: 'yes' | 'no';
   decryptsSecret: 'yes' | 'no';
   inVpc: 'yes' | 'no';
