@@ -29,12 +29,12 @@ interface Placed {
   place: Place;
   data: string;
   carries: CarriedRecord[];
-  /** The reason why it can never be projected. */
+  /** Pattern of the reason why the event can never be projected; null if it can be projected. */
   refusal: RegExp | null;
 }
 
 const HOUR_MS = 3_600_000;
-// As long as the sequence numbers of Kinesis.
+// Has as many digits as the sequence numbers of Kinesis.
 const FIRST_SEQUENCE_NUMBER = 10n ** 55n;
 
 /** Creates the stream's records by plan, and the expected rows and quarantine. */
