@@ -20,14 +20,14 @@ export interface SyncOptions {
   process: number;
   /** Records per page; default all. */
   pageSize: number | undefined;
-  /** Whose value is kept if both the device and others wrote one. */
+  /** Whose value is kept if both the device and another caller wrote the record. */
   conflicts: 'mine' | 'theirs';
 }
 
 interface Held {
   value: string | null;
   count: number;
-  /** Written by the device since it last synced. */
+  /** Whether the device wrote the record since it last synced. */
   changed: boolean;
 }
 
