@@ -114,7 +114,7 @@ describe('SetIdentityPoolConfiguration', () => {
       return JSON.parse(await getSigned(cloud.url, path)).CognitoStreams.DisabledReason;
     };
 
-    it('requires a stream name in this or an earlier call', async () => {
+    it('requires a stream name in the same or an earlier call', async () => {
       expect(await refusalOfConfiguration({ CognitoStreams: { StreamingStatus: 'ENABLED' } })).toEqual(
         invalidParameter(`${NO_STREAM} not be null`),
       );

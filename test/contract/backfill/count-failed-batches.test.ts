@@ -113,7 +113,7 @@ describe('discarded batches', () => {
     await write('object', JSON.stringify({ payload: JSON.stringify(toKinesisEvent(deliveries)) }));
     await redrive(directory, () => Promise.reject(new PayloadUnavailableError('503')));
     expect(await count()).toBe(1);
-    // Events that cannot be projected go into quarantine, and count there.
+    // Events that cannot be projected go into quarantine, where they are counted instead.
     await redrive(directory, async () => toBytes('garbage'));
     expect(await count()).toBe(0);
   });

@@ -61,7 +61,7 @@ describe('the poller of bulk publishes', () => {
       )
     ).rows;
   const states = ({ transitions }: Awaited<ReturnType<Poller['poll']>>) => transitions.map(({ to }) => to);
-  /** Polls after the end of the run. */
+  /** Polls this long after the end of the run. */
   const pollAfter = (ms = 5 * SECOND, options = {}) => {
     poller.clock.now = END + ms;
     return poller.poll(options);
@@ -85,7 +85,7 @@ describe('the poller of bulk publishes', () => {
       expect(await gaps()).toEqual([]);
     });
 
-    it('has a gap if it used the projected stream before, until it uses it again', async () => {
+    it('has a gap, if it used the projected stream before, until it uses that stream again', async () => {
       await pollHere();
       streamTo('other-team');
       poller.clock.now += MINUTE;
@@ -93,7 +93,7 @@ describe('the poller of bulk publishes', () => {
       poller.clock.now += MINUTE;
       expect((await pollHere()).gaps).toEqual([]);
       expect(await gaps()).toMatchObject([{ cause: 'streaming-off', until: null }]);
-      // A bulk publish in the meantime went to the other stream, and proves nothing.
+      // A bulk publish in the meantime went to the other stream, so it does not end the gap.
       poller.pool().details = succeeded(poller.clock.now + MINUTE, poller.clock.now + 2 * MINUTE);
       streamTo('cognito-sync');
       poller.clock.now += HOUR;
@@ -113,7 +113,7 @@ describe('the poller of bulk publishes', () => {
       expect(await runs()).toMatchObject([{ status: 'SUCCEEDED', completeness: 'unknown' }]);
     });
 
-    it('does not report it as projected to a one-off poll either', async () => {
+    it('does not report a bulk publish to the other stream as projected to a one-off poll', async () => {
       streamTo('other-team');
       await pollHere();
       poller.clock.now += HOUR;
@@ -270,7 +270,7 @@ describe('the poller of bulk publishes', () => {
       expect(states(await pollAfter(5 * SECOND))).toEqual(['projected']);
     });
 
-    it('waits for records that arrived before its end, not for later ones', async () => {
+    it('waits for records that arrived before its end, but not for later records', async () => {
       for (const at of [START - HOUR, START, END, END + 30 * SECOND]) poller.arrive(at);
       await poller.project(1);
       await pollAfter(MINUTE);
@@ -327,13 +327,13 @@ describe('the poller of bulk publishes', () => {
       expect(states(await pollAfter())).toEqual(['projected']);
     });
 
-    it('does not read shards again that are past its end, while it waits for something else', async () => {
+    it('reads no shard again that is projected past its end, while it waits for another cause', async () => {
       poller.arrive(START);
       await poller.project(1);
       await poller.quarantine(START);
       await pollAfter();
       const reads = poller.opened.length;
-      // After the retention period, when its records can no longer be read.
+      // This is after the retention period, when the records of the shard can no longer be read.
       expect((await pollAfter(2 * DAY)).stalled).toBe(1);
       await database.query('UPDATE projection.quarantine SET redriven_at = now()');
       expect(states(await pollAfter(2 * DAY))).toEqual(['projected']);
@@ -402,7 +402,7 @@ describe('the poller of bulk publishes', () => {
       expect(states(await pollAfter(3 * MINUTE))).toEqual([]);
     });
 
-    it('is projected at any age if all shards are past it, or the stream still has its records', async () => {
+    it('is projected at any age if all shards are past its end, or the stream still has its records', async () => {
       poller.stream.retentionMs = 7 * DAY;
       expect(states(await pollAfter(DAY))).toEqual(['SUCCEEDED', 'projected']);
       await forgetPublishes(database);
@@ -412,7 +412,7 @@ describe('the poller of bulk publishes', () => {
       expect(states(await pollAfter(DAY))).toEqual(['SUCCEEDED', 'projected']);
     });
 
-    it('is no longer waited for once a newer one is projected', async () => {
+    it('is no longer waited for once a newer run is projected', async () => {
       await poller.quarantine(START);
       await pollAfter();
       poller.clock.now = END + DAY;
@@ -614,7 +614,7 @@ describe('the poller of bulk publishes', () => {
       expect(await poller.poll()).toMatchObject({ gaps: [] });
     });
 
-    it('are not a gap if no record waits, or one arrives after a quiet time', async () => {
+    it('are not a gap if no record waits, or if a record arrives after a quiet time', async () => {
       poller.arrive(NEW_YEAR);
       await poller.project(1);
       for (let quiet = 1; quiet <= 20; quiet += 1) {
@@ -783,7 +783,7 @@ describe('the poller of bulk publishes', () => {
       return polled;
     };
 
-    it('are reported if the time runs out, and come first in the next poll', async () => {
+    it('that a poll has no time for are reported, and come first in the next poll', async () => {
       const polled = slowDown();
       const { notReached } = await poller.poll({ timeBudgetMs: 3 * SECOND });
       expect(polled).toEqual(ids.slice(0, 2));
@@ -803,7 +803,7 @@ describe('the poller of bulk publishes', () => {
       expect(polled).toEqual(ids);
     });
 
-    it('with runs on the same stream cause one read of it', async () => {
+    it('with runs on the same stream cause only one read of that stream', async () => {
       for (const id of ids) poller.pool(id).details = succeeded(START, END);
       const outcome = await pollAfter();
       expect(outcome.transitions.filter(({ to }) => to === 'projected')).toHaveLength(5);

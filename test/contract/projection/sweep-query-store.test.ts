@@ -21,7 +21,7 @@ import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { deliver, IDENTITY, NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** The current time, because the database writes its own time into projected rows. */
+/** Must be the current time, because the database writes its own time into projected rows. */
 const NOW = Date.now();
 const TABLES = [
   'datasets',

@@ -80,7 +80,7 @@ describe('the finish-merges function', () => {
     clock.now += CREDENTIALS_LIFETIME_MS + HOUR;
     expect(await run()).toMatchObject({ ended: 0 });
     clock.now += 1;
-    // Data written by then is merged first.
+    // Data that was written before the end is merged first.
     await device(guest).update(put('a', '1'));
     expect(await run()).toEqual({ pending: 1, ended: 1, isCutShort: false });
     expect(await namesOf(person)).toEqual([`game.${guest}`]);

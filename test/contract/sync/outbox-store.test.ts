@@ -94,7 +94,7 @@ describe.each(DATABASES)('the outbox on $name', ({ open }) => {
     expect(await claimIds(1)).toEqual([outboxId]);
   });
 
-  it('never returns a parked row, and stores the reason', async () => {
+  it('never returns a row that is parked after permanent failures, and stores the reason', async () => {
     const [bad = '', good = ''] = await fill(2);
     await outbox.claim(1, 0);
     await outbox.park(bad, 'ValidationException, 5 attempts');
