@@ -44,7 +44,7 @@ interface Synchronization {
   local: LocalDataset;
   remote: MobileRemote;
   handlers: SyncHandlers;
-  /** Names of local copies of this dataset that a change of the identity left. */
+  /** Names of the local copies of this dataset that remain after the user's identity changed. */
   localMerges: () => string[];
 }
 

@@ -203,7 +203,7 @@ function flagOf(value: unknown): boolean {
   return value;
 }
 
-/** Crashes an app on Android. */
+/** The error that crashes an app on Android. */
 class NullPointerError extends Error {
   override name = 'NullPointerError';
 }

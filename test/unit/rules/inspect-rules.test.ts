@@ -66,7 +66,7 @@ describe('rules that never apply', () => {
     );
   });
 
-  it('are exactly those that no name finds', () => {
+  it('are exactly the rules that the lookup finds for no name', () => {
     const names = fc.uniqueArray(
       fc.string({ unit: fc.constantFrom('a', 'b', '*'), minLength: 1, maxLength: 4 }),
       {
