@@ -7,7 +7,7 @@ export interface ShardWriters {
   database: Database;
   /** Used by the contender `record by record`. */
   transaction(work: (execute: Execute) => Promise<void>): Promise<void>;
-  /** Prepares one COPY into bench.records. The returned function runs it, and is timed. */
+  /** Prepares one COPY into bench.records. The returned function runs the COPY; only this function is timed. */
   copy(text: string): () => Promise<void>;
 }
 

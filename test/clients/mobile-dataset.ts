@@ -2,7 +2,7 @@ import type { ListedUpdates, MobileRemote, PushedPatch, RemoteRecord } from './m
 import { MobileError, type Platform } from './mobile-requests.ts';
 
 export interface LocalRecord {
-  /** Null if removed. */
+  /** Null if the record is removed. */
   value: string | null;
   syncCount: number;
   isModified: boolean;

@@ -3,7 +3,7 @@ import { createMobileRequests, type Json, type MobileCredentials, type Platform 
 
 export interface RemoteRecord {
   key: string;
-  /** Null if removed. */
+  /** Null if the record is removed. */
   value: string | null;
   syncCount: number;
   /** Epoch milliseconds. */

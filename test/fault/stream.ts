@@ -13,7 +13,7 @@ type Wire = ReturnType<typeof wireEvent>;
 export interface PlannedStream {
   shards: KinesisStreamRecord[][];
   rows: Rows;
-  /** The records of the events that can be projected. */
+  /** The events that can be projected, and the records in each of them. */
   carried: Map<KinesisStreamRecord, CarriedRecord[]>;
   /** The events that must be in quarantine, with the reason. No other events may be there. */
   quarantined: Map<KinesisStreamRecord, RegExp>;

@@ -195,7 +195,7 @@ function describeData(data: Uint8Array): string {
   return Buffer.from(text).equals(data) ? text : `hex ${Buffer.from(data).toString('hex')}`;
 }
 
-/** Creates an event from valid members, overridden by these, with these records. Values are JSON texts. */
+/** Creates an event with these records. Members that are not given have valid values. All values are JSON texts. */
 export function eventJson(
   members: Record<string, string>,
   records: readonly Record<string, string>[],

@@ -50,7 +50,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
   { maxLength: 25 },
 );
 
-/** The expected state: values by identity and dataset, and the root of each dataset that is a copy. */
+/** The expected state: values by identity and dataset and, for each copy, the dataset that lists it (its root). */
 class Expected {
   readonly #datasets = new Map<string, { values: Map<string, string | null>; root: string | null }>();
 

@@ -9,7 +9,7 @@ export interface MappingSettings {
   batchSize: number;
   /** Longest time that a record waits until more records fill its batch, 0 to 300,000 milliseconds. */
   maximumBatchingWindowMs: number;
-  /** Start of a mapping without checkpoints: the oldest record, or records that arrive from now on. */
+  /** Where a mapping without checkpoints starts: at the oldest record, or at records that arrive from now on. */
   startingPosition: 'TRIM_HORIZON' | 'LATEST';
   /** Number of concurrent batches per shard, 1 to 10; the order per partition key is preserved. */
   parallelizationFactor: number;

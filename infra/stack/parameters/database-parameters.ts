@@ -28,7 +28,7 @@ export const NO_DATABASE: DatabaseParameters = {
 /** The values that serverless.yml needs for the database. */
 export interface DatabaseDeployment {
   database: 'dsql' | 'url';
-  /** DATABASE_URL and DATABASE_SECRET of the functions; an empty one is not used. */
+  /** DATABASE_URL and DATABASE_SECRET of the functions; an empty value is not used. */
   databaseUrl: string;
   databaseSecret: string;
   /** Values for IAM policies: the secret, its encryption key, and Secrets Manager as the service that uses the key. */

@@ -142,7 +142,7 @@ describe('the poller of bulk publishes', () => {
       ]);
     });
 
-    it('reports a bulk publish as projected that started after the switch was seen', async () => {
+    it('reports a bulk publish as projected if it started after the poller saw the switch', async () => {
       streamTo('other-team');
       await pollHere();
       streamTo('cognito-sync');
@@ -554,7 +554,7 @@ describe('the poller of bulk publishes', () => {
       expect(await gaps()).toEqual([{ cause: 'streaming-off', since, until: null }]);
     });
 
-    it('has no gap if it was never seen to stream', async () => {
+    it('has no gap if the poller never saw it stream', async () => {
       poller.pool().streaming = off;
       await poller.poll();
       poller.pool().streaming = on;
@@ -589,7 +589,7 @@ describe('the poller of bulk publishes', () => {
   });
 
   describe('records that may have left the stream', () => {
-    it('are a gap of each pool on it, from the last projected record until the next', async () => {
+    it('are a gap of each pool on that stream, from the last projected record until the next one', async () => {
       poller.pools.set(OTHER_POOL, scriptedPool());
       poller.arrive(NEW_YEAR);
       await poller.project(1);
@@ -639,7 +639,7 @@ describe('the poller of bulk publishes', () => {
         poller.clock.now = LATER + MINUTE;
       };
 
-      it('are one gap of each pool that streamed to it, even if no record waits now', async () => {
+      it('are one gap of each pool that streamed to the old stream, even if no record waits now', async () => {
         poller.pools.set(OTHER_POOL, scriptedPool());
         await poller.poll();
         recreate();
@@ -706,14 +706,14 @@ describe('the poller of bulk publishes', () => {
     const first = { policy: { kind: 'first' } } as const;
     const weekly = { policy: { kind: 'every', days: 7 } } as const;
 
-    it('starts nothing while it is off, or for a pool that does not stream', async () => {
+    it('starts no bulk publish while it is off, or for a pool that does not stream', async () => {
       await poller.poll();
       poller.pool().streaming = { isEnabled: false, streamName: null, roleArn: null };
       await poller.poll(first);
       expect(poller.starts).toEqual([]);
     });
 
-    it('starts the first bulk publish of a pool, and no other', async () => {
+    it('starts the first bulk publish of a pool, but no later one', async () => {
       expect((await poller.poll(first)).started).toEqual([{ identityPoolId: POOL, answer: 'started' }]);
       poller.pool().details = inProgress(START);
       await poller.poll(first);

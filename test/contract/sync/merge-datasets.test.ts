@@ -265,7 +265,7 @@ describe('merging identities', () => {
   });
 
   describe('ListRecords', () => {
-    it('returns the sorted names of the copies on every page, even if the root never existed', async () => {
+    it('returns the sorted names of the copies on every page, even of a dataset that never existed', async () => {
       const guests = [newIdentity(), newIdentity(), newIdentity()];
       for (const one of guests) {
         await device(one).update(put('a', '1'));

@@ -126,7 +126,7 @@ describe.each(DATABASES)('the outbox on $name', ({ open }) => {
   });
 
   it('returns at most 4 MiB per claim, but at least one row', async () => {
-    // Each character has two bytes, because the limit counts bytes.
+    // Uses characters of two bytes, because the limit counts bytes, not characters.
     const [first, second, third, fourth] = await fill(4, (index) =>
       'é'.repeat(index === 0 ? 2_500_000 : 900_000),
     );

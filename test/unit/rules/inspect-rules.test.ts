@@ -141,7 +141,7 @@ describe('rules that overlap by accident', () => {
           const ofTheTwo = defineRules({
             datasets: Object.fromEntries([place, b].map((name) => [name, {}])),
           });
-          // The finding names them in the order of the rules.
+          // The finding names the two rules in the order of the rules file.
           expect(names.indexOf(place)).toBeLessThan(names.indexOf(b));
           expect(ofTheTwo.findDatasetRule(shared)?.name).toBe(applies);
         }
