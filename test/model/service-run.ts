@@ -35,7 +35,7 @@ interface Process extends ModelProcess {
   merges: ServiceMerges;
 }
 
-/** The caller and the called process; default a developer at process 0. */
+/** The caller and the called process. By default, a developer calls process 0. */
 interface By {
   process?: number;
   caller?: Caller;

@@ -18,7 +18,8 @@ import {
 } from '../fixtures/wire/sync-client.ts';
 
 // All operations share the verifier and the decoder. ListRecords has every kind of path and query member, so it is
-// tested with all values. The files of the other operations test with one value that they verify and decode.
+// tested with all values. The test file of each other operation uses one invalid value, to show that the operation
+// also verifies and decodes.
 
 const { cloud, client } = await openSharedCloud();
 const operation: RefusedOperation = {

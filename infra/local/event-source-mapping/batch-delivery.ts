@@ -107,7 +107,10 @@ async function follow(
   return [next.attempt];
 }
 
-/** Passes event and response as JSON, like a network would: no shared memory, and no values without a JSON form. */
+/**
+ * Invokes the function once. Event and response are passed as JSON, as over a network: they share no memory and have no
+ * values without a JSON form.
+ */
 async function invokeOnce(
   invoke: InvokeMappedFunction,
   payload: string,

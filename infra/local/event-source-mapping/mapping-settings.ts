@@ -17,7 +17,7 @@ export interface MappingSettings {
   bisectBatchOnFunctionError: boolean;
   /** Number of retries before a batch is discarded, 0 to 10,000; -1 for no limit. */
   maximumRetryAttempts: number;
-  /** Maximum age of a record that is delivered, 60 to 604,800; -1 for no limit. */
+  /** Maximum age of a record that is delivered, 60 to 604,800 seconds; -1 for no limit. */
   maximumRecordAgeInSeconds: number;
   /** Whether the function's response can name the record that failed. */
   reportBatchItemFailures: boolean;

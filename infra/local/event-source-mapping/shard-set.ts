@@ -5,7 +5,7 @@ import { type MappingDeps, type ShardPoller, type ShardStatus, startShardPoller 
 export interface ShardSet {
   /** Starts and stops pollers according to the stream's current shards. */
   fit(listed: readonly StreamShard[]): void;
-  /** Handles the deletion of the stream. A later stream with the same name is a different one. */
+  /** Handles the deletion of the stream. A later stream with the same name is a different stream. */
   streamIsGone(): void;
   /** Status of every shard started so far, ordered by id. */
   status(): ShardStatus[];

@@ -10,7 +10,7 @@ export interface FunctionWorkerData {
   rulesFile: string;
 }
 
-/** The first message to a thread: its port for invocations. The function never sees the port, so it cannot use it. */
+/** The first message to a thread: its port for invocations. The function never receives the port, so cannot use it. */
 export interface InvocationPort {
   port: MessagePort;
 }

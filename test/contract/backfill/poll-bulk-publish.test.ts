@@ -225,7 +225,7 @@ describe('the poller of bulk publishes', () => {
       ]);
     });
 
-    it('is UNSEEN if a newer run started before its end was seen', async () => {
+    it('is UNSEEN if a newer run started before the poller saw its end', async () => {
       poller.pool().details = inProgress(START);
       await poller.poll();
       poller.pool().details = succeeded(START + DAY, START + DAY + MINUTE);

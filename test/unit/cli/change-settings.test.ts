@@ -65,7 +65,7 @@ describe('connect and disconnect', () => {
     expect(lines.at(-1)).toBe('Nothing to change.');
   });
 
-  it('requires a role if the pool at Amazon never had one', async () => {
+  it("requires a role if a pool of Amazon's service never had one", async () => {
     const { pool, run } = createPool();
     const before = structuredClone(pool);
     const rejected = await run(connect, ['--yes'], { env: {} });

@@ -105,9 +105,9 @@ describe('rules that overlap by accident', () => {
     ],
     [['*-bb', 'a-*'], [`note ${KEYS}.*-bb: overlaps with a-*: both match a-bb; *-bb takes precedence`]],
     [['a*', '*bb'], [`note ${KEYS}.a*: overlaps with *bb: both match abb; *bb takes precedence`]],
-    // A glob within another is intended.
+    // If a glob matches only names that another glob also matches, the overlap is intended.
     [['level-*', '*', 'level-*-stars'], []],
-    // A rule for the overlap shows that it is intended.
+    // A rule for exactly the common names shows that the overlap is intended.
     [['a*', '*b', 'a*b'], []],
     [['a*', '*b', 'ab'], [`note ${KEYS}.a*: overlaps with *b: both match ab; a* takes precedence`]],
     [['a*', 'b*', 'a', 'b'], []],
