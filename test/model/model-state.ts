@@ -86,7 +86,7 @@ export interface ModelProcess {
 export interface ModelCall {
   caller: Caller;
   process: ModelProcess;
-  /** Another process on the same database. */
+  /** A second process of the service, on the same database. */
   other: ModelProcess;
   /** Keys in the order in which the service listed them. Records with the same count may be in any order. */
   listed: readonly string[];

@@ -141,7 +141,7 @@ describe('SetIdentityPoolConfiguration', () => {
       expect(await configuration()).toMatchObject({ CognitoStreams: { StreamName: STREAM } });
     });
 
-    it('has the reason why the service disabled it until the status is set again', async () => {
+    it('keeps the reason why the service disabled streaming until the status is set again', async () => {
       IdentityPoolId = await newPool(cloud.database, streamsBefore('the stream was gone'));
       await setStreams({ RoleArn: ROLE });
       expect(await reason()).toBe('the stream was gone');

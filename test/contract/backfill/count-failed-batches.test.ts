@@ -69,7 +69,7 @@ describe('discarded batches', () => {
       return { exitCode: 0 };
     });
 
-  it('count if their records arrived in the period, or before and after it', async () => {
+  it('count if their records arrived in the period, or both before and after the period', async () => {
     await write('before', batch(NEW_YEAR - HOUR, NEW_YEAR - MINUTE));
     await write('at the start', batch(NEW_YEAR - HOUR, NEW_YEAR));
     await write('at the end', batch(NEW_YEAR + HOUR, NEW_YEAR + DAY));

@@ -95,7 +95,7 @@ describe.each(DATABASES)('forget on $name', ({ open }) => {
       { identityId: OTHER },
       { identityId: LONGER },
       { identityPoolId: OTHER_POOL },
-      // A copy made by a merge belongs to the surviving identity, although its name contains the other id.
+      // A copy made by a merge belongs to the surviving identity, although its name contains the erased id.
       { identityId: OTHER, datasetName: `game.${IDENTITY}` },
     ];
     await project(others.map(event));

@@ -101,7 +101,7 @@ describe('the poller of bulk publishes', () => {
       expect(await gaps()).toMatchObject([{ until: new Date(poller.clock.now) }]);
     });
 
-    it('does not report a bulk publish to the other stream as projected after it switches', async () => {
+    it('does not report a bulk publish to the other stream as projected after the pool switches back', async () => {
       streamTo('other-team');
       await pollHere();
       poller.clock.now += HOUR;
@@ -300,7 +300,7 @@ describe('the poller of bulk publishes', () => {
       expect(await runs()).toMatchObject([{ completeness: 'projected' }]);
     });
 
-    it('does not wait for old records of a shard that was closed before it started', async () => {
+    it('does not wait for old records of a shard that was closed before the run started', async () => {
       poller.shards.set('closed', { texts: [], closed: true });
       for (let index = 0; index < 250; index += 1) poller.arrive(START - HOUR, 'closed');
       await pollAfter();
@@ -381,7 +381,7 @@ describe('the poller of bulk publishes', () => {
       expect(states(await pollAfter())).toEqual(['projected']);
     });
 
-    it('is unknown if its records may have expired before it was first seen', async () => {
+    it('is unknown if its records may have expired before the poller first saw the run', async () => {
       expect(states(await pollAfter(DAY))).toEqual(['SUCCEEDED', 'unknown']);
       expect(await runs()).toMatchObject([
         {
@@ -392,7 +392,7 @@ describe('the poller of bulk publishes', () => {
       expect(states(await pollAfter(DAY))).toEqual([]);
     });
 
-    it('stays unknown if the stream was recreated before it was projected', async () => {
+    it('stays unknown if the stream was recreated before the run was projected', async () => {
       poller.arrive(START);
       poller.pool().details = succeeded(START, END);
       expect(states(await pollAfter())).toEqual(['SUCCEEDED']);
@@ -429,7 +429,7 @@ describe('the poller of bulk publishes', () => {
       ]);
     });
 
-    it('is evaluated on the stream on which it was first seen', async () => {
+    it('is evaluated on the stream that the pool used when the poller first saw the run', async () => {
       poller.pool().details = inProgress(START);
       poller.arrive(START);
       await poller.poll();
@@ -513,7 +513,7 @@ describe('the poller of bulk publishes', () => {
     const off = { isEnabled: false, streamName: 'cognito-sync', roleArn: null };
     const on = { ...off, isEnabled: true };
 
-    it('has a gap from the last poll that saw it stream to the next one that does', async () => {
+    it('has a gap from the last poll that saw it stream to the next poll that does', async () => {
       await poller.poll();
       poller.clock.now += HOUR;
       await poller.poll();
@@ -669,7 +669,7 @@ describe('the poller of bulk publishes', () => {
       });
     });
 
-    it('are not a gap on a stream that was created before it was first projected', async () => {
+    it('are not a gap on a stream that was created before its first projection', async () => {
       poller.stream.createdAt = NEW_YEAR - HOUR;
       poller.arrive(NEW_YEAR);
       await poller.project(1);

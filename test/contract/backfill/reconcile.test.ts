@@ -273,7 +273,7 @@ describe('reconcile', () => {
     expect(await everything()).toEqual(before);
   });
 
-  it('leaves out records that SQL text cannot store, and repairs the others', async () => {
+  it('leaves out records that SQL text cannot store, and repairs the other records', async () => {
     await project(game().update({ a: '1' }));
     game().update({ a: '2', 'b\0': '2', c: 'half \ud800', d: '2' });
     expect(await run()).toMatchObject({ end: 'finished', repaired: 1, leftOut: 2 });

@@ -159,7 +159,7 @@ describe.each(DATABASES)('redrive on $name', ({ open }) => {
     expect(await keys()).toHaveLength(117);
   });
 
-  it('projects deliveries that a mapping discarded, and quarantines unreadable ones', async () => {
+  it('projects deliveries that a mapping discarded, and quarantines unreadable deliveries', async () => {
     const deliveries = [inline('a'), garbage(), offloaded('b'), offloaded('c')];
     const some: FetchPayload = (url) => (url.endsWith('c') ? unavailable(url) : served(url));
     for (let attempt = 0; attempt < 2; attempt += 1) {

@@ -101,7 +101,7 @@ describe('the finish-merges function', () => {
     expect(await pending()).toEqual([]);
   });
 
-  it('completes the other merges if one fails, logs only ids and error codes, and retries it', async () => {
+  it('completes the other merges if one merge fails, logs only ids and error codes, and retries it', async () => {
     const [first, second, third, person] = [newIdentity(), newIdentity(), newIdentity(), newIdentity()];
     for (const guest of [first, second, third]) {
       await device(guest).update(put('a', '1'));

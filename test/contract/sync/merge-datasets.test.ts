@@ -171,7 +171,7 @@ describe('merging identities', () => {
   });
 
   describe('if a dataset with the name of the copy exists', () => {
-    it('overwrites its records with the copied ones', async () => {
+    it('overwrites the records of that dataset with the copied records', async () => {
       const existing = device(person, `game.${guest}`);
       await existing.update(put('a', 'mine'), put('b', 'mine'), put('gone', 'mine'));
       await existing.update(drop('gone', 1));

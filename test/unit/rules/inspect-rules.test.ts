@@ -121,7 +121,7 @@ describe('rules that overlap by accident', () => {
     ]);
   });
 
-  it('are reported with a name that both match and the rule that applies to it', () => {
+  it('are reported with a name that both rules match and the rule that applies to that name', () => {
     const written = fc.uniqueArray(
       fc.string({ unit: fc.constantFrom('a', 'b', '*'), minLength: 1, maxLength: 5 }),
       {
