@@ -7,7 +7,7 @@ import { FAULT_DATABASES, type FaultDatabase } from './databases.ts';
 import { readRows } from './rows.ts';
 import { UNREADABLE } from './special-events.ts';
 
-describe.each(FAULT_DATABASES)('a value that $name rejects in a batch with a failed statement', ({ open }) => {
+describe.each(FAULT_DATABASES)('a value that $name rejects while another statement fails', ({ open }) => {
   let opened: FaultDatabase;
   beforeAll(async () => {
     opened = await open();
