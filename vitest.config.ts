@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    // At least three, because many tests mostly wait. Vitest's default on two processors is one worker.
+    // At least three workers, because many tests mostly wait. Vitest's default on two processors is one worker.
     maxWorkers: Math.max(3, availableParallelism() - 1),
     testTimeout: 30_000,
     hookTimeout: 120_000,
@@ -17,7 +17,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        // These test files start no servers and leave nothing behind, so they can share a thread.
+        // These test files start no servers and clean up what they create, so they can share a thread.
         test: { name: 'unit', include: ['test/unit/**/*.test.ts'], pool: 'threads', isolate: false },
       },
       {
@@ -27,7 +27,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/unit/**'],
           pool: 'forks',
-          // Files of a worker share imported modules, a local cloud and databases.
+          // The test files of a worker share imported modules, a local cloud and databases.
           isolate: false,
           globalSetup: [
             'test/fixtures/database/postgres-server.setup.ts',

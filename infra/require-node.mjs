@@ -1,4 +1,4 @@
-// Every script preloads this file. Every Node version can parse it, so an outdated one reports this one-line error.
+// Every npm script preloads this file. Every Node version can parse it, so an outdated version prints this error.
 const major = Number(process.versions.node.split('.')[0]);
 if (major < 24) {
   console.error(

@@ -5,9 +5,9 @@ import type { FetchPayload } from '../../lib/stream/payload.ts';
 
 /** Progress of a command. Each report replaces the previous one. */
 export interface Progress {
-  /** One line. */
+  /** The progress as one line of text. */
   text: string;
-  /** Absent if the total is unknown. */
+  /** How much of the work is done; absent if the total is unknown. */
   share?: { done: number; total: number };
 }
 
@@ -17,7 +17,7 @@ export interface CommandDeps {
   /** Fetches the records of an event that contains a URL instead of the records. */
   fetchPayload: FetchPayload;
   /**
-   * Opens the Cognito Sync service and its streams. The caller closes it.
+   * Opens the Cognito Sync service and its streams. The caller must close the returned service.
    * @param identityPoolId the pool to work on; its id starts with its region
    * @throws {SetupError} the environment does not say where the service is
    */
@@ -27,7 +27,10 @@ export interface CommandDeps {
   progress: (progress: Progress) => void;
   /** Milliseconds since 1970. */
   now: () => number;
-  /** Aborted when the operator disconnects or presses Ctrl+C; never for a command that always runs to completion. */
+  /**
+   * Aborted when the operator's connection closes or the operator presses Ctrl+C. Never aborted for a command that
+   * always runs to completion.
+   */
   signal: AbortSignal;
 }
 
@@ -44,14 +47,17 @@ export interface CommandWith<Deps> extends CommandUsage {
   /**
    * Parses the arguments before any resource is opened.
    *
-   * @returns the work itself, which throws {SetupError} for a problem that the operator can fix
+   * @returns a function that does the work; it throws {SetupError} for a problem that the operator can fix
    * @throws {UsageError} the arguments are invalid
-   * @throws an error of `parseArgs`
+   * @throws an error of `parseArgs`: an option is unknown or its value has the wrong type
    */
   prepare(args: string[]): (deps: Deps) => Promise<void>;
 }
 
-/** A command on the database. It may run in the local cloud, so it must not read the process or its environment. */
+/**
+ * A command that works on the database. It may run in the process of the local cloud, so it must not use `process` or
+ * environment variables.
+ */
 export interface Command extends CommandWith<CommandDeps> {
   /**
    * Makes relative paths in the arguments absolute, starting from `cwd`. Absent if no argument is a path.
@@ -63,7 +69,7 @@ export interface Command extends CommandWith<CommandDeps> {
    * @throws as `prepare` does
    */
   question?(args: string[]): string | undefined;
-  /** The message after Ctrl+C. Absent if the command always runs to completion in the local cloud. */
+  /** The message to print after Ctrl+C. Absent if the local cloud always runs the command to completion. */
   stopped?: string;
 }
 
@@ -80,7 +86,7 @@ export class UsageError extends Error {
  */
 export type Confirm = (question: string) => Promise<void>;
 
-/** The dependencies of a command that needs no database. It runs in this process, never in the local cloud. */
+/** The dependencies of a command that needs no database. Such a command never runs in the local cloud. */
 export interface ProcessDeps extends Pick<CommandDeps, 'openService' | 'print'> {
   env: Environment;
   stdin: AsyncIterable<string | Buffer>;

@@ -10,7 +10,7 @@ import { redrive } from './commands/redrive.ts';
 import { rules } from './commands/rules.ts';
 import { status } from './commands/status.ts';
 
-/** The operator's commands on the database, by name. */
+/** The operator's commands that work on the database, by name. */
 export const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['status', status],
   ['bulk-publish', bulkPublish],
@@ -28,7 +28,7 @@ export const PROCESS_COMMANDS: ReadonlyMap<string, ProcessCommand> = new Map([
   ['rules', rules],
 ]);
 
-/** All commands of the command line, of both kinds. */
+/** All commands of the command line: those that need a database and those that do not. */
 export const ALL_COMMANDS: ReadonlyMap<string, CommandUsage> = new Map<string, CommandUsage>([
   ...COMMANDS,
   ...PROCESS_COMMANDS,

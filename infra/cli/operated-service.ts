@@ -25,7 +25,7 @@ export async function withService<Result>(
 
 /**
  * Opens the service for a command that can also work without it.
- * @returns the service, or null with the reason if the environment does not say where it is
+ * @returns the service; or, if the environment does not say where the service is, null and the reason in `why`
  */
 export async function openServiceIfAny(
   openService: (identityPoolId?: string) => Promise<OperatedService>,

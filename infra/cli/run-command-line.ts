@@ -124,7 +124,7 @@ async function runOnDatabase(
   }
 }
 
-/** Never opens Amazon's service for an embedded database, because only a local cloud streams into one. */
+/** Never opens Amazon's service for an embedded database, because only a local cloud streams into such a database. */
 async function openDatabaseService(
   env: Environment,
   identityPoolId: string | undefined,

@@ -14,8 +14,8 @@ export interface Outcome {
 export const DONE: Outcome = { exitCode: 0 };
 
 /**
- * Parses the command line of a command on the database, name first. The returned function does the work and may be
- * called more than once.
+ * Parses the name and the arguments of a command that works on the database. The returned function does the work and
+ * may be called more than once.
  * @param all the commands to list in the usage text
  * @throws {UsageError} the message includes the usage text
  */
@@ -56,7 +56,7 @@ export function questionOf([name = '', ...args]: readonly string[]): string | un
   return COMMANDS.get(name)?.question?.(args);
 }
 
-/** Returns the message after Ctrl+C; undefined if the command has none. */
+/** Returns the message to print after Ctrl+C; undefined if the command has none. */
 export function stoppedText([name = '']: readonly string[]): string | undefined {
   return COMMANDS.get(name)?.stopped;
 }

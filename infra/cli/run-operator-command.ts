@@ -16,7 +16,7 @@ export interface OperatorOptions {
   deps: Omit<CommandDeps, 'database'>;
 }
 
-/** Runs a command line, name first, on its database. @throws an error that the operator cannot fix */
+/** Runs a command, given as its name and arguments, on its database. @throws an error that the operator cannot fix */
 export function runOperatorCommand(
   commandLine: readonly string[],
   { address, dataDir, confirm, deps }: OperatorOptions,

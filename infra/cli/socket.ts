@@ -5,8 +5,8 @@ import type { Progress } from './command.ts';
 import type { Outcome } from './run-command.ts';
 
 /**
- * One line of the local cloud's response to `POST /commands`. The request body is a command line: a JSON array, name
- * first. The response is JSON Lines: lines to print, progress reports, and finally the outcome.
+ * One line of the local cloud's response to `POST /commands`. The request body is a JSON array of the command's name
+ * and arguments. The response is JSON Lines: lines to print, progress reports, and finally the outcome.
  */
 export type OperatorMessage = { print: string } | { progress: Progress } | Outcome;
 

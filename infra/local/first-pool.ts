@@ -8,7 +8,7 @@ import { firstPoolId, functionArn, STREAM_NAME, SYNC_TRIGGER_NAME } from './name
 
 /**
  * Creates the identity pool that every local cloud has, with streaming enabled and the sync trigger set. An existing
- * pool is not changed. If the pool was deleted and a crash interrupted that, the deletion is completed first.
+ * pool is not changed. If a crash interrupted the deletion of the pool, the deletion is completed first.
  */
 export async function ensureFirstPool(database: Database, region: string): Promise<void> {
   const pool = {
@@ -23,7 +23,7 @@ export async function ensureFirstPool(database: Database, region: string): Promi
     store: createSyncStore(database),
     poolData: createPoolDataStore(database),
     now: Date.now,
-    // The schedules publish the events of the deletion once they start.
+    // No action is needed here: the relay's schedule starts later and then publishes the events of the deletion.
     afterWrite: () => undefined,
     sleep,
   });

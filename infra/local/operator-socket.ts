@@ -14,7 +14,7 @@ export interface OperatorSocketOptions {
 
 /**
  * Accepts the operator's commands while this process holds the embedded database. It listens on a Unix socket, because
- * that belongs to the user who started the process and no web page can connect to it.
+ * such a socket belongs to the user who started the process, and no web page can connect to it.
  */
 export async function openOperatorSocket({
   path,

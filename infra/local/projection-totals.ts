@@ -8,7 +8,7 @@ export interface ProjectionTotals {
   recordsChanged: number;
   recordsStale: number;
   eventsQuarantined: number;
-  /** Figures of the last batch; null before the first. */
+  /** Figures of the last batch; null before the first batch. */
   lastBatch: Pick<BatchReport, 'batchMs' | 'lagMs'> | null;
 }
 

@@ -25,7 +25,7 @@ export async function benchBundle({ title, functionName, limits }: BundleBench):
   const { size } = await stat(bundle);
   const bundleMs: number[] = [];
   const emptyModuleMs: number[] = [];
-  // The first import of each reads the files from disk and does not count.
+  // The first import of each module reads the files from disk and does not count.
   for (let start = -1; start < STARTS; start += 1) {
     const times = { bundle: await importTime(bundle), emptyModule: await importTime(emptyModule) };
     if (start < 0) continue;

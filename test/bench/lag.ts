@@ -12,7 +12,7 @@ const EVENTS_PER_PUT = 10;
 const PUT_EVERY_MS = 50;
 const RECORDS = 10;
 const SECONDS = 10;
-/** Number of puts in the first second. They run cold code and do not count. */
+/** Number of puts in the first second. They run code that is not compiled yet, so they are not measured. */
 const WARM_UP_PUTS = 1000 / PUT_EVERY_MS;
 const POLL_EVERY_MS = 5;
 const PROGRESS_TIMEOUT_MS = 30_000;

@@ -1,4 +1,4 @@
-/** One implementation to compare with others. `prepare` is not timed; the function it returns is. */
+/** One implementation to compare with others. The call of `prepare` is not timed; the function that it returns is. */
 export interface Contender {
   name: string;
   /** The contender takes part only in rounds whose number is divisible by this one. */

@@ -39,7 +39,7 @@ async function project(batch: number, padding: string): Promise<number> {
   return payload.length;
 }
 
-/** Returns the padding of every second value that fills the payload to its maximum size, after base64. */
+/** Returns the padding that, added to every second value, fills the payload to its maximum size after base64. */
 function fillingPadding(): string {
   const spareBytes = MAX_PAYLOAD_BYTES - payloadOf(0, '').length;
   // Base64 rounds each event up, by less than one byte per value.

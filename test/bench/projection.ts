@@ -21,9 +21,12 @@ const SHARDS = [1, 4];
 /** Warm-up rounds of the first case, until V8 has compiled the code. Later cases run compiled code. */
 const FIRST_WARM_UP = 10;
 const WARM_UP = 2;
-/** Record by record runs in every third round only. A round is an average of thousands of statements, and slow. */
+/**
+ * The contender `record by record` takes part only in every third round. Its rounds are slow, and each one averages
+ * over thousands of statements.
+ */
 const EVERY = 3;
-/** All contenders take part in the last round, whose rows the newer rows and replays refer to. */
+/** Makes all contenders take part in the last round, because the newer rows and the replays use its rows. */
 const ROUNDS = 2 * EVERY + 1;
 
 type Shape = (typeof SHAPES)[number];
@@ -73,7 +76,7 @@ async function compare(
   };
   const rounds = { rounds: ROUNDS, warmUp: WARM_UP };
   const lastRound = ROUNDS - 1;
-  // New rows have version 1; rows of the first warm-up round are already newer.
+  // New rows have version 1, so the version of the first warm-up round must already be newer.
   const newerVersion = (round: number) => 2 + WARM_UP + round;
   return {
     'new rows': await medianTimes(

@@ -9,8 +9,8 @@ import { benchProjection } from './projection.ts';
 import { benchSyncService } from './sync-service.ts';
 import { benchTrigger } from './trigger.ts';
 
-// Runs all benchmarks, or the named ones, and prints their tables. Absolute figures depend on the machine, ratios far
-// less.
+// Runs all benchmarks, or those named as arguments, and prints their tables. Absolute figures depend on the machine;
+// ratios depend on it far less.
 const PARTS = new Map<string, () => Promise<Table[]>>([
   ['projection', benchProjection],
   ['sync', benchSyncService],

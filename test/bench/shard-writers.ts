@@ -3,11 +3,11 @@ import type { Execute } from './record-by-record.ts';
 
 /** Connections with which the contenders write the batches of one shard. */
 export interface ShardWriters {
-  /** For the stream handler. */
+  /** Used by the stream handler. */
   database: Database;
-  /** For record by record. */
+  /** Used by the contender `record by record`. */
   transaction(work: (execute: Execute) => Promise<void>): Promise<void>;
-  /** Prepares one COPY into bench.records. The returned function runs it, and is timed. */
+  /** Prepares one COPY into bench.records. The returned function runs the COPY; only this function is timed. */
   copy(text: string): () => Promise<void>;
 }
 
@@ -15,7 +15,7 @@ export interface ShardWriters {
 export interface BenchDatabase {
   name: string;
   shards: ShardWriters[];
-  /** Whether its transactions are serialized, so that four of them take four times as long as one. */
+  /** Whether transactions run one after another; four of them then take four times as long as one. */
   hasOneSession: boolean;
   close(): Promise<void>;
 }

@@ -12,13 +12,13 @@ import { median, type Table } from './measure.ts';
 const CLIENTS = 8;
 const KEYS = 10;
 const PUSHES = 150;
-/** Each push writes other keys; a dataset can have 1,024 records. */
+/** Number of pushes that write only new keys. It is limited because a dataset can have 1,024 records. */
 const NEW_PUSHES = 60;
 const PULLS = 1_000;
 const ROUNDS = 5;
 const POOL = 'us-east-1:00000000-0000-4000-8000-000000000001';
 
-/** Compares UpdateRecords and ListRecords over HTTP, signed and checked, with an endpoint of one SQL call. */
+/** Compares UpdateRecords and ListRecords over HTTP with an endpoint that makes only one SQL call per request. */
 export async function benchSyncService(): Promise<Table[]> {
   const server = await startPostgresServer();
   const onPostgres = await bench(server.url).finally(() => server.close());

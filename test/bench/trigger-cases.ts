@@ -88,7 +88,7 @@ function eventText({ third, placeholder = '' }: { third: string; placeholder?: s
   return JSON.stringify(event);
 }
 
-/** One of four records has a rule by its exact name, or no rule if no name is left. The others match globs. */
+/** One of four keys is the exact name of a rule, or matches no rule if no name is left. The other keys match globs. */
 function keyOf(record: number, placeholder: string): string {
   const rule = record % RULES_PER_FORM;
   const name = `${placeholder}${record}`;

@@ -57,7 +57,7 @@ function handler(options: TriggerCase['options'], nextEvent: TriggerCase['nextEv
   });
 }
 
-/** The cost of any function: parses its event and writes its response as JSON. */
+/** Measures the cost of any function: it parses its event and writes its response as JSON. */
 function json(nextEvent: TriggerCase['nextEvent']) {
   return contender({
     name: 'json',

@@ -10,8 +10,8 @@ export interface TriggerSample {
 }
 
 /**
- * Measures the calls and the start of the sync trigger. The comparison is the cost of any function with such an event:
- * parsing its JSON and writing it again.
+ * Measures the calls and the start of the sync trigger. Compares the calls with the least that any function does with
+ * such an event: it parses the event's JSON and writes it again.
  */
 export async function benchTrigger(): Promise<Table[]> {
   const samples = await sampleCalls();

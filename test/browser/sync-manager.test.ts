@@ -168,7 +168,7 @@ describe.skipIf(missing)('amazon-cognito-js in a browser', () => {
     await expectAgreement(games, { score: '43' });
   });
 
-  it('reads code and request id of a rejected unsigned request, and no data', async () => {
+  it('can read the code and request id of a rejected unsigned request, but no data', async () => {
     const { page, device } = await pageAndDevice({ score: '42' });
     const path = `/identitypools/${POOL}/identities/${device.identityId()}/datasets/game`;
     const result = await page.evaluate(async (url) => {

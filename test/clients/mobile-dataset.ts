@@ -2,7 +2,7 @@ import type { ListedUpdates, MobileRemote, PushedPatch, RemoteRecord } from './m
 import { MobileError, type Platform } from './mobile-requests.ts';
 
 export interface LocalRecord {
-  /** Null if removed. */
+  /** Null if the record is removed. */
   value: string | null;
   syncCount: number;
   isModified: boolean;
@@ -44,7 +44,7 @@ interface Synchronization {
   local: LocalDataset;
   remote: MobileRemote;
   handlers: SyncHandlers;
-  /** Names of local copies of this dataset that a change of the identity left. */
+  /** Names of the local copies of this dataset that remain after the user's identity changed. */
   localMerges: () => string[];
 }
 

@@ -3,7 +3,7 @@ import { createMobileRequests, type Json, type MobileCredentials, type Platform 
 
 export interface RemoteRecord {
   key: string;
-  /** Null if removed. */
+  /** Null if the record is removed. */
   value: string | null;
   syncCount: number;
   /** Epoch milliseconds. */
@@ -203,7 +203,7 @@ function flagOf(value: unknown): boolean {
   return value;
 }
 
-/** Crashes an app on Android. */
+/** The error that crashes an app on Android. */
 class NullPointerError extends Error {
   override name = 'NullPointerError';
 }

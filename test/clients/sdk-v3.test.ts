@@ -241,7 +241,7 @@ describe('an error is an instance of its class:', () => {
     await expect(start()).rejects.toBeInstanceOf(AlreadyStreamedException);
 
     const busy = await newPool(cloud.database, { streams: STREAMING });
-    // In progress on another host, which has leased all events.
+    // Simulates a bulk publish in progress on another host, which has leased all its events.
     await cloud.database.query(
       `INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, leased_until, attempts, bulk_publish_id)
        VALUES (gen_random_uuid(), 'k', '{}', now(), now() + interval '1 hour', 1, md5('busy')::uuid)`,

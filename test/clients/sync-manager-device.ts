@@ -10,7 +10,7 @@ import type {
   SyncRecord,
 } from './sync-manager.d.ts';
 
-/** Far longer than any operation. The client sometimes never calls back; the error then names the operation. */
+/** Time limit of an operation. The client sometimes never calls back; the error then names the operation. */
 const TIMEOUT_MS = 20_000;
 
 export type Logins = Record<string, string>;
@@ -97,7 +97,7 @@ export async function createDevice(AWS: SdkWithSyncManager, options: DeviceOptio
     calls.push(error ? `${request.operation} ${error.code}` : request.operation);
   });
   await credentials.getPromise();
-  // The manager reads the credentials when it is created, and the identity whenever it needs it.
+  // The manager reads the credentials when it is created, and the identity whenever a call needs it.
   const manager = new AWS.CognitoSyncManager(dataStore && { DataStore: dataStore });
   return device;
 }

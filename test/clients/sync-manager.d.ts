@@ -76,7 +76,7 @@ export interface SdkRequest {
 
 export interface SdkResponse {
   request: SdkRequest;
-  /** Has the error code of the service. */
+  /** The error of the request, with the service's error code; null if it succeeded. */
   error: { code?: string } | null;
 }
 

@@ -38,7 +38,7 @@ afterAll(async () => {
   await cloud.close();
 });
 
-/** Returns the records in the service. Removed ones are empty strings, as in amazon-cognito-js. */
+/** Returns the values in the service. Those of removed records are empty strings, as in amazon-cognito-js. */
 async function stored(identity: Identity): Promise<Record<string, string>> {
   const { Records = [] } = await list(developer, identity, 'game');
   return Object.fromEntries(Records.map(({ Key, Value }) => [Key, Value ?? '']));
@@ -69,7 +69,7 @@ describe('an app with the AWS SDK v3', () => {
     expect(await stored(identity)).toEqual({ score: '10', aimbot: '' });
   });
 
-  it('receives the reason of a rejected change, and nothing of the call is stored', async () => {
+  it('receives the reason of a rejected change, and none of the changes of that call is stored', async () => {
     expect(await refusalOf(update(set('score', '10'), set('name', ' admin ')))).toEqual({
       name: 'InvalidLambdaFunctionOutputException',
       status: 400,

@@ -125,7 +125,7 @@ describe(`the backfill commands with ${IDENTITIES} identities of five datasets e
   it('report removals missed while streaming was off, and repair them with reconcile', {
     timeout: TIMEOUT_MS,
   }, async () => {
-    // The poller may have recorded a gap before the pool was connected.
+    // The poller may have recorded a gap that started before the pool was connected.
     await onPool('reconcile', '--rate', '1000');
     expect(await onPool('status', '--check')).toMatchObject({ code: 0, stderr: '' });
     await onPool('disconnect', '--yes');

@@ -28,7 +28,7 @@ const TIMEOUT_MS = 180_000;
 interface Acknowledged {
   /** Values by identity, dataset and key. Each of these records was written once. */
   records: Map<string, string>;
-  /** Values that the shared counter was set to. */
+  /** Values that writers set the shared counter to. */
   counts: number[];
   /** Keys of the events that were put directly on the stream. */
   events: string[];
@@ -142,7 +142,7 @@ async function writeUntilKilled(
       acknowledged.records.set(`${shared.IdentityId} shared ${key}`, `${count}`);
     }
   } catch (error) {
-    // The process was killed; an unacknowledged write may or may not be stored. An error response is not a kill.
+    // The process was killed, so an unacknowledged write may or may not be stored. An error response is a failure.
     if (error instanceof CognitoSyncServiceException) throw error;
   } finally {
     client.destroy();
@@ -216,7 +216,7 @@ async function putEvents(url: string, writer: string, accepted: string[]): Promi
       accepted.push(key);
     }
   } catch {
-    // The process was killed; an unacknowledged event may or may not be stored.
+    // The process was killed, so an unacknowledged event may or may not be stored.
   } finally {
     kinesis.destroy();
   }

@@ -35,7 +35,7 @@ const expectedFirstPool = (region: string) => ({
 
 describe('the first identity pool', () => {
   let dataDir: string;
-  /** A PostgreSQL database: an embedded one takes seconds to open each time. */
+  /** A PostgreSQL database, because each start on an embedded database takes seconds. */
   let databaseUrl: string;
   beforeAll(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'first-pool-'));

@@ -26,7 +26,7 @@ describe.each(CLOUDS)('a Cognito stream event on the local cloud, $name', ({ ope
   const rows = async (sql: string) => (await cloud.database.query(sql)).rows;
   const values = () => rows('SELECT record_key, record_value FROM query.records ORDER BY record_key');
   const eventually = (what: () => Promise<unknown>) => expect.poll(what, { timeout: 10_000, interval: 20 });
-  /** Waits until the function has processed everything that was put before. */
+  /** Waits until the function has processed all data that was put before this call. */
   async function settle(): Promise<void> {
     await put(kinesis, wireEvent({ datasetName: 'last' }));
     await eventually(() => rows("SELECT 1 FROM query.datasets WHERE dataset_name = 'last'")).toHaveLength(1);
@@ -105,7 +105,7 @@ describe.each(CLOUDS)('a Cognito stream event on the local cloud, $name', ({ ope
   });
 });
 
-it('a restart keeps projected events and projects the remaining ones', async () => {
+it('a restarted local cloud keeps projected events and projects the remaining events', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'restart-'));
   try {
     const first = await startEmbeddedCloud({ dataDir });
@@ -131,7 +131,7 @@ it('a restart keeps projected events and projects the remaining ones', async () 
   }
 });
 
-it('the local cloud stops while a function is being retried', async () => {
+it('the local cloud can stop while it retries a function', async () => {
   const cloud = await startCloud();
   const kinesis = localKinesis(cloud.url);
   await cloud.database.query('DROP TABLE projection.records CASCADE');

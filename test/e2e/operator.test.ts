@@ -73,7 +73,7 @@ describe('a command on the embedded database', () => {
     }
   });
 
-  it('opens the database itself after the cloud was killed, one command after another', async () => {
+  it('opens the database itself after the cloud was killed, one command at a time', async () => {
     expect((await stat(join(dataDir, 'operator.sock'))).isSocket()).toBe(true);
     const process = (...args: string[]) => operateProcess(args, { DATA_DIR: dataDir });
     const results = await Promise.all([process('indexes'), process('indexes', 'add', 'text')]);

@@ -10,7 +10,7 @@ const GOOD = 10_000;
 const EVENTS_PER_PUT = 500;
 /** Rows that are projected before the database is killed. */
 const ROWS_BEFORE_KILL = 4_000;
-/** Events that are put only after the kill, so that the kill cannot come too late. */
+/** Events that are put only after the kill, so that events are always left to project after it. */
 const EVENTS_AFTER_KILL = 1_000;
 
 let server: PostgresServer;

@@ -75,7 +75,7 @@ describe.each(CLOUDS)('a pool that did not stream for a while, $name', ({ open }
     return held;
   };
 
-  it('is reconciled: removed records, deleted and re-created datasets, new data', async () => {
+  it('is reconciled, including removed records, deleted and re-created datasets, and new data', async () => {
     await write(client, identity, 'game', [set('score', '1'), set('level', '1')]);
     await write(client, identity, 'settings', [set('language', 'it')]);
     await write(client, identity, 'profile', [set('name', 'Ada'), set('city', 'Turin')]);

@@ -8,14 +8,17 @@ import { REFUSED_VALUE } from './special-events.ts';
 
 export interface FaultDatabase {
   database: Database;
-  /** A connection to the same rows that no fault affects. */
+  /** A second connection to the same rows. No fault affects this connection. */
   observer: Database;
   /** Ends the sessions of `database`. The embedded database has no sessions to end. */
   endSessions: EndSessions;
   close(): Promise<void>;
 }
 
-/** The databases that plans run on. A serializable one also returns 40001 by itself after concurrent writes. */
+/**
+ * The databases that fault plans run on. A serializable database also returns error 40001 after concurrent writes, even
+ * without a planned fault.
+ */
 export const FAULT_DATABASES: { name: string; open: () => Promise<FaultDatabase> }[] = [
   { name: 'embedded', open: openEmbedded },
   { name: 'PostgreSQL', open: () => openServer('read committed') },

@@ -8,10 +8,10 @@ export type DatabaseFault =
   | { kind: 'fails'; code: string }
   /** The statement succeeds, but its result is lost. */
   | { kind: 'losesResult'; code: string }
-  /** All sessions end while the statement waits for its table. */
+  /** All sessions end while the statement waits for the lock on its table. */
   | { kind: 'endsSessions'; afterMs: number };
 
-/** Runs the statement while the table is locked, and ends the sessions after a while. */
+/** Calls `run`, which starts a statement, while the table is locked, and ends the sessions after `afterMs`. */
 export type EndSessions = <Result>(
   table: string,
   afterMs: number,

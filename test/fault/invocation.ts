@@ -7,11 +7,11 @@ import type { Database } from '../../lib/database/database.ts';
 import { createQueryStore } from '../../lib/projection/store/query-store.ts';
 import type { FetchPayload } from '../../lib/stream/payload.ts';
 
-/** The point at which Lambda ends an invocation: one of its fetches and statements, counted from 1. */
+/** When Lambda ends an invocation: before or after one of its calls. A call is a fetch or a statement. */
 export interface Kill {
   atCall: number;
   when: 'before' | 'after';
-  /** Time after which a frozen invocation resumes, although it timed out. Null: it never does. */
+  /** Time after which a frozen invocation resumes, although it timed out; null if it never resumes. */
   resumesAfterMs: number | null;
 }
 
@@ -23,7 +23,7 @@ interface InvocationDeps {
 interface Invocation {
   /** Resolves to undefined as soon as the invocation is killed. */
   response: Promise<KinesisStreamBatchResponse | undefined>;
-  /** Resolves when the invocation has no further effects. */
+  /** Resolves when the invocation can have no further effects. */
   ended: Promise<unknown>;
 }
 

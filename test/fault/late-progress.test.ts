@@ -12,7 +12,7 @@ describe.each(DATABASES)('an invocation that resumes after a timeout, on $name',
   });
   afterAll(() => database.close());
 
-  it('does not move the progress back, even if all events arrived in the same millisecond', async () => {
+  it('does not move the saved position back, even if all events arrived in the same millisecond', async () => {
     const { saveProgress } = createQueryStore(database);
     const at = (sequenceNumber: string) => ({
       streamName: 'cognito-sync',

@@ -7,11 +7,11 @@ import type { InvocationPlan } from './poll-shard.ts';
 /** The content of a stream, and all faults of its projection. */
 export interface FaultPlan {
   history: History;
-  /** One per event of the history, in its order. */
+  /** One plan per event of the history, in the order of the history. */
   events: PlannedEvent[];
   /** Further events on the stream that cannot be projected. */
   unreadable: { kind: Unreadable; place: Place }[];
-  /** Ranks of an update, a removal without a version and an update, in this order on the first shard. */
+  /** Ranks of three events on the first shard: an update, a removal without a version, and another update. */
   undated: [number, number, number] | null;
   shards: number;
   /** The invocations per shard, in order. Further invocations have no faults. */
@@ -30,7 +30,7 @@ export interface Place {
 
 export interface PlannedEvent {
   place: Place;
-  /** The responses for its records if they are behind a URL. Ignored for removals of a dataset. */
+  /** The responses to fetches of the event's records; null if they are inline. Ignored for removals of a dataset. */
   offloaded: { faults: ObjectFault[]; end: 'there' | 'forbidden' | 'expired' } | null;
 }
 

@@ -5,7 +5,7 @@ import { compareVersions } from '../../lib/projection/version.ts';
 import type { Version } from '../../lib/stream/stream-event.ts';
 import type { PlannedStream } from './stream.ts';
 
-/** The row of a shard, or the position of a record. */
+/** The saved position of a shard, or the position of a record. */
 export interface Progress {
   shard_id: string;
   sequence_number: string;

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { histories } from '../property/history.ts';
 import { referenceOf } from './reference.ts';
 
-it('the reference matches the service if it receives all events', () => {
+it('applying each published event once, in order, results in the state of the service', () => {
   fc.assert(
     fc.property(histories, ({ published, live, removed }) => {
       const { records, datasets } = referenceOf(published.map((data) => JSON.parse(data)));

@@ -7,14 +7,14 @@ import { FAULT_DATABASES, type FaultDatabase } from './databases.ts';
 import { readRows } from './rows.ts';
 import { UNREADABLE } from './special-events.ts';
 
-describe.each(FAULT_DATABASES)('a rejected value while another statement fails on $name', ({ open }) => {
+describe.each(FAULT_DATABASES)('a value that $name rejects while another statement fails', ({ open }) => {
   let opened: FaultDatabase;
   beforeAll(async () => {
     opened = await open();
   });
   afterAll(() => opened.close());
 
-  it('is retried, so that the remaining rows of its event are deterministic', async () => {
+  it('is quarantined by the retry of the batch, and the other rows of its event are written', async () => {
     const batch = await readDeliveries([deliver(Buffer.from(UNREADABLE.refusedValue().data))]);
     const failing = createQueryStore(failingOn(opened.database, 'INSERT INTO projection.datasets'));
     await expect(projectBatch(failing, batch)).rejects.toMatchObject({ code: '08006' });

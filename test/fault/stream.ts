@@ -13,7 +13,7 @@ type Wire = ReturnType<typeof wireEvent>;
 export interface PlannedStream {
   shards: KinesisStreamRecord[][];
   rows: Rows;
-  /** The records of the events that can be projected. */
+  /** The events that can be projected, and the records in each of them. */
   carried: Map<KinesisStreamRecord, CarriedRecord[]>;
   /** The events that must be in quarantine, with the reason. No other events may be there. */
   quarantined: Map<KinesisStreamRecord, RegExp>;
@@ -29,12 +29,12 @@ interface Placed {
   place: Place;
   data: string;
   carries: CarriedRecord[];
-  /** The reason why it can never be projected. */
+  /** Pattern of the reason why the event can never be projected; null if it can be projected. */
   refusal: RegExp | null;
 }
 
 const HOUR_MS = 3_600_000;
-// As long as the sequence numbers of Kinesis.
+// Has as many digits as the sequence numbers of Kinesis.
 const FIRST_SEQUENCE_NUMBER = 10n ** 55n;
 
 /** Creates the stream's records by plan, and the expected rows and quarantine. */

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { IDENTITY, NEW_YEAR, POOL } from '../fixtures/sync/stream-events.ts';
 
-/** Part of every value that the suite generates. No log and no reason may contain it. */
+/** Part of every value that the suite generates. No log line and no reason in quarantine may contain it. */
 export const MARKER = 'mArKeR';
 
-/** Part of every number that the suite generates. No log and no reason may contain it. */
+/** Part of every number that the suite generates. No log line and no reason in quarantine may contain it. */
 export const MARKER_NUMBER = '73191';
 
 const OBJECT_URL = `https://bucket.s3.us-east-1.amazonaws.com/${MARKER}?X-Amz-Signature=`;
@@ -82,7 +82,7 @@ const anyJson: fc.Arbitrary<string> = fc.oneof(
   fc.jsonValue({ maxDepth: 2 }).map((value) => JSON.stringify([MARKER, value])),
 );
 
-/** Valid members, of which up to three are missing, invalid, duplicated or renamed. Often all are valid. */
+/** Generates members of which up to three are missing, invalid, duplicated or renamed. Often all members are valid. */
 function damage(members: RawMembers, extra: readonly string[]): fc.Arbitrary<RawMembers> {
   const names = [...members.map(([name]) => name), ...extra];
   const change = fc.record({
@@ -195,7 +195,7 @@ function describeData(data: Uint8Array): string {
   return Buffer.from(text).equals(data) ? text : `hex ${Buffer.from(data).toString('hex')}`;
 }
 
-/** Creates an event from valid members, overridden by these, with these records. Values are JSON texts. */
+/** Creates an event with these records. Members that are not given have valid values. All values are JSON texts. */
 export function eventJson(
   members: Record<string, string>,
   records: readonly Record<string, string>[],

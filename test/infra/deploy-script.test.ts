@@ -8,7 +8,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const ADDRESS = 'databaseUrl=postgres://user:hunter2@host:5432/database';
-/** Replaces `serverless`. It records its arguments on a line after standard input ends, and fails for command FAILS. */
+/**
+ * Replaces `serverless`. When standard input ends, it appends its arguments as one line to the file CALLS. It fails if
+ * its command is FAILS.
+ */
 const SERVERLESS = `
 const { appendFileSync } = require('node:fs');
 const args = process.argv.slice(2);

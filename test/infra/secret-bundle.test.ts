@@ -16,7 +16,7 @@ describe.skipIf(noOpenssl)('a packaged function with a secret', () => {
   let directory: string;
   let secrets: SecretsManager;
   let server: LoginServer;
-  /** PEM file of a certificate to trust in addition to Node's, in place of Lambda's file. */
+  /** PEM file of a certificate to trust in addition to those of Node. It replaces the file that Lambda provides. */
   let certificates: string;
   let unpacked: string;
   beforeAll(async () => {
@@ -77,7 +77,7 @@ describe.skipIf(noOpenssl)('a packaged function with a secret', () => {
     expect(JSON.stringify([untrusted, await call('migrate')])).not.toContain('hunter2');
   });
 
-  it('says what is wrong with the secret and what to do, without its text', async () => {
+  it('says what is wrong with the secret and what to do, without quoting the secret', async () => {
     await secrets.put(SECRET, 'hunter2');
     const garbage = await call('migrate');
     expect(garbage).toEqual({

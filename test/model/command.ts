@@ -15,7 +15,7 @@ export function command(text: string, run: Command['run']): Command {
   return { text, run };
 }
 
-/** Adds a text for failures: one command per line. */
+/** Adds the text that a failed run prints: one command per line. */
 export function withText(commands: Command[]): Command[] {
   const text = () => `\n${commands.map((one, index) => `  ${index + 1}. ${one.text}\n`).join('')}`;
   return Object.assign(commands, { [fc.toStringMethod]: text });

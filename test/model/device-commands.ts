@@ -8,8 +8,9 @@ import { IDENTITIES, QUIET_POOL, STREAMING_POOL } from './setup.ts';
 const [FIRST = '', SECOND = '', THIRD = ''] = IDENTITIES;
 
 /**
- * Creates two devices of an identity that share a dataset, one with another dataset, and one in another pool. Two more
- * devices use the copy of the shared dataset that exists after the identity is merged. Other callers write as well.
+ * Creates devices. Two devices of an identity share a dataset. The third has another dataset of this identity, and the
+ * fourth is in another pool. The last two use the copy of the shared dataset that exists after the identity is merged.
+ * Callers without a device also write to these datasets.
  */
 export function createDevices() {
   return [

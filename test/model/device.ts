@@ -20,14 +20,14 @@ export interface SyncOptions {
   process: number;
   /** Records per page; default all. */
   pageSize: number | undefined;
-  /** Whose value is kept if both the device and others wrote one. */
+  /** Whose value is kept if both the device and another caller wrote the record. */
   conflicts: 'mine' | 'theirs';
 }
 
 interface Held {
   value: string | null;
   count: number;
-  /** Written by the device since it last synced. */
+  /** Whether the device wrote the record since it last synced. */
   changed: boolean;
 }
 
@@ -63,7 +63,7 @@ export function createDevice(dataset: DatasetInput) {
     }
   }
 
-  /** Drops the synced records before a complete listing. Unsynced changes are then sent as new records. */
+  /** Drops the records without unsynced changes before a complete listing. The other records are then sent as new. */
   function forgetDeleted(): void {
     for (const [key, one] of held) {
       if (one.changed) one.count = 0;
@@ -96,7 +96,7 @@ export function createDevice(dataset: DatasetInput) {
     if (count === lastCount + 1) lastCount = count;
   }
 
-  /** Expects the stored records on the device, if it has seen the newest count. */
+  /** Expects that the device has the stored records, if it has seen the newest sync count. */
   function expectInSync({ state }: Run): void {
     const stored = state.datasets.get(nameOf(identityPoolId, identityId, dataset.DatasetName));
     if ((stored?.count ?? 0) !== lastCount) return;

@@ -11,7 +11,7 @@ interface Called {
   input: object;
   /** Empty if the call was rejected. */
   output: object;
-  /** Number of changes that others made to the dataset during the call. */
+  /** Number of changes that other callers made to the dataset during the call. */
   concurrentChanges: number;
 }
 

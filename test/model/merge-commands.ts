@@ -11,7 +11,7 @@ import { IDENTITIES } from './setup.ts';
 
 const [FIRST = '', SECOND = '', THIRD = ''] = IDENTITIES;
 
-/** Links two identities. If the first one is merged already, merges what was written to it since. */
+/** Links two identities. If the first one is already merged, merges the datasets that were written to it since. */
 const merges = fc
   .record({
     pool: pools,
@@ -62,8 +62,8 @@ function sorted(merges: readonly Merge[]): Merge[] {
 }
 
 /**
- * Reads and deletes the listed copies, as apps do. A device that does not know of the deletion may write to a deleted
- * copy. The dataset is then no longer a copy.
+ * Reads and deletes the listed copies that a merge made, as apps do. A device that does not know of the deletion may
+ * write to a deleted copy. That dataset is then no longer a copy.
  */
 const copyTakeovers = fc
   .record({

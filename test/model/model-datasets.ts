@@ -4,7 +4,7 @@ import { putEvent, removalEvent } from './model-stream.ts';
 /** The location of a dataset, and its name. */
 type DatasetPlace = Pick<ModelDataset, 'pool' | 'identity' | 'name'>;
 
-/** Returns the dataset. If there is none, adds one that does not exist for callers. */
+/** Returns the dataset. If there is none, adds one that is marked as not existing. */
 export function datasetAt(state: ModelState, { pool, identity, name }: DatasetPlace): ModelDataset {
   const of = nameOf(pool, identity, name);
   const found = state.datasets.get(of);

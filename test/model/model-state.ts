@@ -14,7 +14,7 @@ export interface ModelState {
   pages: Map<string, ModelPage>;
   /** Merges that are not complete, by the `nameOf` of the merged identity. */
   merges: Map<string, Merge>;
-  /** Waiting and parked events. */
+  /** Events that wait to be published, and events that are kept after a permanent failure. */
   outbox: ModelEvent[];
   published: { stream: string; event: object }[];
   /** The events with which the sync trigger was invoked. */
@@ -43,7 +43,7 @@ export interface ModelDataset {
   name: string;
   exists: boolean;
   count: number;
-  /** The count of its last deletion; 0 if it was never deleted. */
+  /** The sync count at the dataset's last deletion; 0 if it was never deleted. */
   deletedAt: number;
   created: number;
   modified: number;
@@ -86,7 +86,7 @@ export interface ModelProcess {
 export interface ModelCall {
   caller: Caller;
   process: ModelProcess;
-  /** Another process on the same database. */
+  /** A second process of the service, on the same database. */
   other: ModelProcess;
   /** Keys in the order in which the service listed them. Records with the same count may be in any order. */
   listed: readonly string[];

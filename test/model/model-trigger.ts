@@ -7,7 +7,7 @@ interface TriggerCall {
   dataset: ModelDataset;
   patches: readonly RecordPatch[];
   call: ModelCall;
-  /** Writes to the dataset while the function runs, or throws. */
+  /** Writes to the dataset while the simulated trigger function runs. Throws if the write is rejected. */
   write: (dataset: ModelDataset, patch: RecordPatch, call: ModelCall) => void;
 }
 
@@ -25,7 +25,7 @@ export function runTrigger(state: ModelState, functionArn: string, triggerCall: 
     try {
       write(dataset, CONCURRENT_PATCH, call);
     } catch {
-      // The dataset did not change, so the function does not run again.
+      // The concurrent write was rejected, so the trigger function is not invoked again.
     }
     if (dataset.count > count) invoke();
   }

@@ -4,7 +4,7 @@ import { ANY_TEXT } from './model-pools.ts';
 /** The outcome of a call. */
 export type Outcome<Output> = { output: Output } | { rejected: string; message: string };
 
-/** @throws errors that are not errors of the API */
+/** Makes the call and returns its outcome. @throws any error that is not an error of the API */
 export async function settle<Output>(call: () => Output | Promise<Output>): Promise<Outcome<Output>> {
   try {
     return { output: await call() };

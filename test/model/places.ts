@@ -15,7 +15,7 @@ export interface Place {
 
 export const pools = weighted([STREAMING_POOL, 7], [QUIET_POOL, 2], [UNKNOWN_POOL, 1]);
 
-/** Names like those of merge copies, which callers can also write to. The last is too long for any other dataset. */
+/** Names of copies made by merges; callers can also write to them. Only a copy can have a name as long as the last. */
 const COPIES = [
   [`a.${FIRST}`, 3] as const,
   [`a.${SECOND}`, 1] as const,

@@ -153,7 +153,7 @@ const datasetListings = fc
     });
   });
 
-/** Continues with the nth last NextToken, at its own place or another one. */
+/** Continues a listing with the nth last NextToken, for the dataset or pool of the token or for another one. */
 const furtherPages = fc
   .record({
     nth: weighted([0, 6], [1, 2], [2, 1], [5, 1]),

@@ -18,10 +18,10 @@ export interface ServiceMerges {
 }
 
 export interface FinishedMerges {
-  /** In the order in which they were continued. */
+  /** The merges, in the order in which they were continued. */
   visited: Merge[];
   ended: number;
-  /** Still pending. */
+  /** The merges that are still pending. */
   left: Merge[];
 }
 

@@ -35,7 +35,7 @@ interface Process extends ModelProcess {
   merges: ServiceMerges;
 }
 
-/** The caller and the called process; default a developer at process 0. */
+/** The caller and the called process. By default, a developer calls process 0. */
 interface By {
   process?: number;
   caller?: Caller;
@@ -53,7 +53,7 @@ export interface Run {
   setClock: (index: number, now: number) => void;
   /** Restarts a process. */
   restart: (index: number, limits: Limits | undefined) => void;
-  /** Calls service and model, and fails unless the outcomes are the same. Tokens are the model's handles. */
+  /** Calls service and model, and fails unless their outcomes are equal. The model's handles replace the tokens. */
   call: <Name extends ModelName>(name: Name, input: Inputs[Name], by?: By) => Promise<Outcome<Outputs[Name]>>;
   /** Registers datasets that changed once without a call. */
   seeChanges: (datasets: readonly ModelDataset[]) => void;
@@ -61,7 +61,7 @@ export interface Run {
   log: string[];
 }
 
-/** Maximum clock difference. At an hour, a process would accept a used token that another one has already deleted. */
+/** Maximum clock difference. If it were an hour, a process would accept a used token that the other has deleted. */
 const MAX_SKEW_MS = 50 * 60 * 1000;
 
 /** Clears the database, and creates the model and two processes of the service on the database. */

@@ -12,7 +12,7 @@ import { STREAM } from './setup.ts';
 
 /** Publishes the service's outbox to streams in memory. */
 export interface ServiceStream {
-  /** The published events, with the records of offloaded ones inline. */
+  /** The published events. The records of offloaded events are inline. */
   published: { stream: string; event: object }[];
   /** Runs the relay, with all postponed events due. */
   relay: (reception: Readonly<Record<string, Reception>>) => Promise<void>;

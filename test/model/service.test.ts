@@ -15,7 +15,7 @@ import { shortenIds } from './setup.ts';
 /** Runs per database, of about 45 commands. `MODEL_RUNS=5000` is a long run; `MODEL_SEED` repeats a failure. */
 const { MODEL_RUNS, MODEL_SEED } = process.env;
 const RUNS = Number(MODEL_RUNS ?? 80);
-/** Minimum number of commands in 80 runs. Fewer would not be due to chance. */
+/** Minimum number of commands in 80 runs. A lower number cannot be due to chance. */
 const MIN_COMMANDS = 1_500;
 const MAX_COMMANDS = 100;
 /** Long enough to shrink a counterexample. */

@@ -23,7 +23,7 @@ export function createSyncTrigger() {
 
   return {
     invoke,
-    /** Prepares for a call. @param at the process at which concurrent writes are made */
+    /** Prepares for a call. @param at receives the concurrent writes */
     reset(at: SyncOperations): void {
       invocations = [];
       other = at;

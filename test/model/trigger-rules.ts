@@ -5,9 +5,9 @@ import { reject } from './model-state.ts';
 
 type Records = Record<string, Partial<DatasetRecord> | { op: 'replace'; newValue: null } | null>;
 
-/** A function for sync triggers, and its documented effect. */
+/** A simulated Lambda function for sync triggers, and its documented effect. */
 export interface TriggerRule {
-  /** Changes the records of its event. */
+  /** Runs the function, which changes the records of its event. */
   act: (records: Records, event: SyncTriggerEvent) => unknown;
   /** The effect on the requested values: null removes a key, and a missing key stays unchanged. */
   effect: (wanted: Map<string, string | null>) => void;
@@ -95,14 +95,14 @@ function invalidOutput(): never {
 
 const ARN = 'arn:aws:lambda:us-east-1:000000000000:function:';
 
-/** The last one belongs to no function. */
+/** The ARNs of all functions. The last ARN belongs to no function. */
 export const FUNCTION_ARNS = [...Object.keys(RULES), 'missing'].map((name) => `${ARN}${name}`);
 
 export function findRule(functionArn: string): TriggerRule | undefined {
   return RULES[functionArn.slice(ARN.length)];
 }
 
-/** Runs the function, and returns the event as it left it, or what it returned. */
+/** Runs the function. Returns the object or string that it returned; otherwise, returns the changed event. */
 export function runRule(rule: TriggerRule, event: SyncTriggerEvent): unknown {
   const changed = structuredClone(event);
   const returned = rule.act(changed.datasetRecords as Records, event);

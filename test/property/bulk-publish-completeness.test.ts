@@ -54,7 +54,7 @@ const histories: fc.Arbitrary<Step[]> = fc
 interface ModelShard {
   shardId: string;
   isOpen: boolean;
-  /** Arrival times. */
+  /** The arrival time of each event. */
   events: number[];
   projected: number;
 }

@@ -66,7 +66,7 @@ function historiesWith(removals: Removals): fc.Arbitrary<History> {
   });
 }
 
-/** Adds a text for failures: one event per line, with versions as `milliseconds into the year.count`. */
+/** Adds the text that a failed run prints: one event per line, with versions as `milliseconds into the year.count`. */
 export function withText(history: History): History {
   const text = () =>
     [

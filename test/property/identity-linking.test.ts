@@ -43,7 +43,7 @@ const command = fc.oneof(
 type Command = typeof command extends fc.Arbitrary<infer Value> ? Value : never;
 type Of<Kind extends Command['kind']> = Extract<Command, { kind: Kind }>;
 
-/** The identity that a call must return, and the proof that the caller gave. Null: a new identity. */
+/** The identity that a call must return (null for a new identity), and the proof that the caller gave. */
 interface Expected {
   identityId: string | null;
   proof: Proof;
@@ -61,7 +61,7 @@ const namesOf = (users: Record<string, string>) =>
 const developerName = (name: string) => `${DEVELOPER_PROVIDER} ${name}`;
 const pick = <Item>(items: readonly Item[], choice: number): Item | undefined => items[choice % items.length];
 
-/** Pairs each command's call with the outcome that the reference expects. Null if no identity or token exists yet. */
+/** Pairs each command's call with the outcome in the model. Null if no identity or token exists yet. */
 function createRun(service: IdentityService, IdentityPoolId: string, reference: Reference) {
   const { operations } = service;
   const tokens: Token[] = [];
@@ -188,7 +188,7 @@ describe.each(DATABASES)('identities and their logins on $name', ({ open }) => {
   });
   afterAll(() => database.close());
 
-  it('match the reference after any sequence of operations', async () => {
+  it('match a simple model after any sequence of operations', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.record({ one: command, later: fc.boolean() }), { maxLength: 40, size: 'max' }),
@@ -209,7 +209,7 @@ describe.each(DATABASES)('identities and their logins on $name', ({ open }) => {
     );
   });
 
-  /** Calls the service, compares the outcome with the reference, and updates the reference. */
+  /** Calls the service, compares the outcome with the model in `reference`, and updates the model. */
   async function follow(
     { merges, clock }: IdentityService,
     reference: Reference,

@@ -13,13 +13,13 @@ import { clearRows, projectInline, RUNS, readVisible, TIMEOUT_MS } from './proje
 vi.setConfig({ testTimeout: TIMEOUT_MS });
 
 const IDENTITIES = ['us-east-1:a', 'us-east-1:b', 'us-east-1:c'];
-/** Names of datasets. One can also be the name of a copy. */
+/** Names of datasets. The second can also be the name of a copy that a merge makes. */
 const NAMES = ['game', 'game.us-east-1:a', 'settings'];
 
 type Step =
   | { kind: 'write'; identity: number; name: number; values: Record<string, string | null> }
   | { kind: 'delete'; identity: number; name: number }
-  /** From an identity into a later one. */
+  /** Merges an identity into one that is later in IDENTITIES. */
   | { kind: 'merge'; from: number; by: number }
   | { kind: 'tick'; ms: number };
 
@@ -50,7 +50,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
   { maxLength: 25 },
 );
 
-/** The expected state: values by identity and dataset, and the root of each dataset that is a copy. */
+/** The expected state: values by identity and dataset and, for each copy, the dataset that lists it (its root). */
 class Expected {
   readonly #datasets = new Map<string, { values: Map<string, string | null>; root: string | null }>();
 

@@ -32,7 +32,7 @@ export async function projectInline(database: Database, batch: readonly string[]
 // Drivers parse dates of the first years of the era differently. Reading milliseconds tests only the view.
 const MODIFIED = '(extract(epoch FROM last_modified_date) * 1000)::bigint AS last_modified_ms';
 
-/** Returns what a reader sees. */
+/** Returns the rows that a reader of the query store sees. */
 export async function readVisible(database: Database): Promise<VisibleRows> {
   const datasets = await database.query<VisibleDataset>(`SELECT *, ${MODIFIED} FROM query.datasets`);
   const records = await database.query<VisibleRecord>(`SELECT *, ${MODIFIED} FROM query.records`);
@@ -52,7 +52,7 @@ export async function readVisible(database: Database): Promise<VisibleRows> {
   };
 }
 
-/** Returns what a reader sees, in the format of a history. */
+/** Returns the rows that a reader of the query store sees, in the format of a history. */
 export async function readOutcome(database: Database): Promise<Pick<History, 'live' | 'removed'>> {
   const { datasets, records } = await readVisible(database);
   return {

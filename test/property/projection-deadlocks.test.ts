@@ -44,7 +44,7 @@ it('writes rows in a fixed order, so that concurrent writers do not deadlock', a
   expect(await deadlocks()).toEqual([{ deadlocks: 0 }]);
 });
 
-it('erases rows in the same order', async () => {
+it('erases rows in a fixed order, so that a removal does not deadlock with writers', async () => {
   for (let ms = 0; ms < 100; ms += 10) {
     await projectInline(database, [update(ms)]);
     await writeConcurrently([

@@ -63,7 +63,7 @@ const turns = fc.record({
   delaysMs: delays,
 });
 
-it('matches the reference with two concurrent writers, and keeps no covered value', async () => {
+it('writes the newest values with two concurrent writers, and keeps no value that a removal covers', async () => {
   await fc.assert(
     fc
       .asyncProperty(crowdedEvents, turns, async ({ published, events }, { writers, together, delaysMs }) => {
@@ -83,7 +83,7 @@ it('matches the reference with two concurrent writers, and keeps no covered valu
   );
 });
 
-it('erases the values that a removal covers, but not those that replace them concurrently', async () => {
+it('erases the values that a removal covers, but not newer values that are written concurrently', async () => {
   await fc.assert(
     fc
       .asyncProperty(

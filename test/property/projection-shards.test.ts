@@ -12,7 +12,7 @@ vi.setConfig({ testTimeout: TIMEOUT_MS });
 
 const SHARDS = 4;
 
-/** Each shard's function has its own connection pool; the embedded database has a single session. */
+/** On PostgreSQL, each shard's function has its own connection pool. The embedded database has a single session. */
 const WRITERS = [
   {
     name: 'the embedded database',

@@ -34,9 +34,9 @@ export const streamPlans = ({ maxShards }: { maxShards: number }): fc.Arbitrary<
   });
 
 /**
- * Puts data onto a stream and runs the handler on all its shards concurrently, as Lambda does, to the end of each. The
- * writers are connections to one database. Each shard's handler has its own, if there are enough.
+ * Puts data onto a stream and runs the handler on all its shards concurrently, as Lambda does, until all are processed.
  *
+ * @param writers connections to one database; if there are enough, each shard's handler has its own connection
  * @throws the first error that reached a handler from its database
  */
 export async function runStream(
@@ -128,7 +128,7 @@ function countDone(batch: readonly Delivery[], response: unknown): number {
   return verdict.outcome === 'done' ? batch.length : verdict.index;
 }
 
-/** Records the errors of a database. The handler would turn each into a retry, but none may occur here. */
+/** Records the errors of a database. The handler turns an error into a retry, but here no error may occur. */
 function watch(database: Database): { watched: Database; errors: unknown[] } {
   const errors: unknown[] = [];
   const watched: Database = {

@@ -32,7 +32,7 @@ const step = fc.record({
 type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
 
 const scenarios = fc.record({
-  /** Steps before the reconciliation, and whether their events are lost. */
+  /** Steps before the reconciliation. The event of each step may be lost. */
   past: fc.array(fc.record({ step, isLost: fc.boolean() }), { minLength: 1, maxLength: 25 }),
   /** Steps during the reconciliation: before or after which call they happen, and whether their events arrive late. */
   during: fc.array(
@@ -71,7 +71,7 @@ describe.each(DATABASES)('reconcile on $name', ({ open }) => {
       { identityPoolId: POOL, restart: true },
     );
 
-  it('restores the state of the service after lost events, unaffected by late ones', async () => {
+  it('restores the state of the service after lost events, even if other events arrive late', async () => {
     await fc.assert(
       fc
         .asyncProperty(scenarios, async ({ past, during, order, some }) => {

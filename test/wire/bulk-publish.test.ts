@@ -46,7 +46,7 @@ describe('BulkPublish', () => {
     ]);
   });
 
-  it('is rejected within 24 hours of a successful one', async () => {
+  it('is rejected within 24 hours of a successful bulk publish', async () => {
     const pool = await newPool(cloud.database, { streams: STREAMING });
     await start(pool);
     await untilItSucceeded(pool);
@@ -57,9 +57,9 @@ describe('BulkPublish', () => {
     });
   });
 
-  it('is rejected while one is in progress', async () => {
+  it('is rejected while another bulk publish is in progress', async () => {
     const pool = await newPool(cloud.database, { streams: STREAMING });
-    // In progress on another host, which has leased the last event.
+    // Simulates a bulk publish in progress on another host, which has leased its last event.
     await cloud.database.query(
       `INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, leased_until, attempts, bulk_publish_id)
        VALUES (gen_random_uuid(), 'k', '{}', now(), now() + interval '1 hour', 1, md5('it')::uuid)`,

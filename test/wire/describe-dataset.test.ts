@@ -63,7 +63,7 @@ describe('DescribeDataset', () => {
     },
   );
 
-  it('does not find a dataset of another case, identity or pool', async () => {
+  it('does not find a dataset if the case of its name, the identity or the pool differs', async () => {
     const identity = newIdentity();
     await write(client, identity, 'Game', [set('score', '42')]);
     expect(await refusalOf(describeDataset(identity, 'game'))).toEqual(NOT_FOUND);

@@ -34,7 +34,7 @@ describe('GetIdentityPoolConfiguration', () => {
     });
   });
 
-  it('returns why the service disabled streaming, a member that the SDK models lack', async () => {
+  it('returns why the service disabled streaming, in a member that the SDK models lack', async () => {
     const IdentityPoolId = await newPool(cloud.database, {
       streams: {
         status: 'DISABLED',

@@ -18,7 +18,8 @@ import {
 } from '../fixtures/wire/sync-client.ts';
 
 // All operations share the verifier and the decoder. ListRecords has every kind of path and query member, so it is
-// tested with all values. The files of the other operations test with one value that they verify and decode.
+// tested with all values. The test file of each other operation uses one invalid value, to show that the operation
+// also verifies and decodes.
 
 const { cloud, client } = await openSharedCloud();
 const operation: RefusedOperation = {
@@ -117,7 +118,7 @@ describe.each([
   { member: 'IdentityPoolId', before: '/identitypools/', values: BAD_IDS },
   { member: 'IdentityId', before: '/identities/', values: BAD_IDS },
   { member: 'DatasetName', before: '/datasets/', values: BAD_NAMES },
-])('a request with an invalid $member is rejected by name:', ({ member, before, values }) => {
+])('a request with an invalid $member gets an error that names the member:', ({ member, before, values }) => {
   const refused = invalidParameter(`'${member.charAt(0).toLowerCase()}${member.slice(1)}'`);
 
   it.each(values)('%j', async (value) => {
@@ -134,7 +135,7 @@ describe.each([
   });
 });
 
-describe('a request with an invalid count is rejected by name:', () => {
+describe('a request with an invalid count gets an error that names the member:', () => {
   it.each([-1, -0.5, 1.5, 2 ** 53, 1e21, Number.NaN, Number.POSITIVE_INFINITY])('%d', async (number) => {
     const counts = { lastSyncCount: { LastSyncCount: number }, maxResults: { MaxResults: number } };
     for (const [name, options] of Object.entries(counts)) {

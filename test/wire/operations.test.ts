@@ -9,7 +9,7 @@ describe('the operations of the SDK', () => {
   it.each(API_OPERATIONS.map((operation) => [operation.name, operation] as const))(
     '%s is served',
     async (_, { method, path }) => {
-      // No label may be "!", so an operation with labels rejects it by name.
+      // The value "!" is invalid for every label, so an operation with labels rejects the request.
       const parts = path.map((part) => ('word' in part ? part.word : '!'));
       const response = await askSigned(cloud.url, method, `/${parts.join('/')}`);
       expect(response.status).toBe(path.some((part) => 'label' in part) ? 400 : 200);

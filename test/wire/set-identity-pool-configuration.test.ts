@@ -114,7 +114,7 @@ describe('SetIdentityPoolConfiguration', () => {
       return JSON.parse(await getSigned(cloud.url, path)).CognitoStreams.DisabledReason;
     };
 
-    it('requires a stream name in this or an earlier call', async () => {
+    it('requires a stream name in the same or an earlier call', async () => {
       expect(await refusalOfConfiguration({ CognitoStreams: { StreamingStatus: 'ENABLED' } })).toEqual(
         invalidParameter(`${NO_STREAM} not be null`),
       );
@@ -141,7 +141,7 @@ describe('SetIdentityPoolConfiguration', () => {
       expect(await configuration()).toMatchObject({ CognitoStreams: { StreamName: STREAM } });
     });
 
-    it('has the reason why the service disabled it until the status is set again', async () => {
+    it('keeps the reason why the service disabled streaming until the status is set again', async () => {
       IdentityPoolId = await newPool(cloud.database, streamsBefore('the stream was gone'));
       await setStreams({ RoleArn: ROLE });
       expect(await reason()).toBe('the stream was gone');

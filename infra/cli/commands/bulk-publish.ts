@@ -7,7 +7,7 @@ import { watchLast } from './bulk-publish/watch-last.ts';
 
 const ACTIONS = ['start', 'watch', 'status'];
 
-/** Publishes all datasets of a pool to its stream and waits until they are in the query store. */
+/** Starts a bulk publish of a pool, watches it until its datasets are in the query store, or lists the last ones. */
 export const bulkPublish: Command = {
   summary: 'start a bulk publish of a pool, watch it until it is in the query store, or list the last ones',
   usage: [

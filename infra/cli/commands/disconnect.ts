@@ -4,7 +4,7 @@ import { readOptions } from '../command-line.ts';
 import { changeSettings } from './connection/change-settings.ts';
 import { planDisconnection } from './connection/plan-connection.ts';
 
-/** Reverts `connect`. */
+/** Turns off the stream and the sync trigger of an identity pool. */
 export const disconnect: ProcessCommand = {
   summary: 'turn off the stream and the sync trigger of an identity pool; asks for confirmation',
   usage: ['disconnect --pool <id> [--yes] [--json]'],

@@ -19,7 +19,10 @@ import { readCommandLine } from '../command-line.ts';
 import { count } from '../terminal/format.ts';
 import { skipSilentOrigins } from './redrive/skip-silent-origins.ts';
 
-/** Projects quarantined events or failure objects again, and reports those that can never be projected. */
+/**
+ * Projects again the events in quarantine or in the objects of a failure destination. Reports the events that cannot
+ * be projected as they are.
+ */
 export const redrive: Command = {
   summary:
     "project again the events in quarantine, or those in the event source mapping's failure destination",
@@ -41,7 +44,7 @@ export const redrive: Command = {
 interface RedriveArguments {
   /** Location of the failure objects; undefined for the quarantine. */
   failures: string | undefined;
-  /** Whether events that cannot be projected as they are count as settled. */
+  /** Whether to dismiss events that cannot be projected as they are; bulk publishes then no longer wait for them. */
   isDismissing: boolean;
   asJson: boolean;
 }
@@ -99,7 +102,7 @@ async function fromFailures(where: string, deps: CommandDeps, asJson: boolean): 
     left.objects += 1;
     try {
       const outcome = await redriveObject(object, redriveDeps);
-      // Events that could not be projected are in the quarantine now, so they do not keep the object unsettled.
+      // Events that could not be projected are in the quarantine now, so the object needs no other redrive.
       if (outcome?.unavailable === 0) await redriven.keep(failureObjectName(object.name), deps.now());
       left.unavailable += outcome?.unavailable ?? 0;
       const result = outcome
@@ -121,7 +124,7 @@ async function fromFailures(where: string, deps: CommandDeps, asJson: boolean): 
   requireNothingLeft(left);
 }
 
-/** @returns null if it is not an object of a failure destination */
+/** @returns null if the object does not have the format of a failure destination */
 async function redriveObject(
   { read }: FailureObject,
   deps: ReturnType<typeof toRedriveDeps>,
@@ -154,7 +157,7 @@ function countRefused({ refused }: Pick<RedriveOutcome, 'refused'>): number {
   return [...refused.values()].reduce((sum, events) => sum + events, 0);
 }
 
-/** @throws {SetupError} an object failed, or an event was unavailable and needs another run */
+/** @throws {SetupError} an object failed, or the payload of an event was unavailable; the command must run again */
 function requireNothingLeft({ objects, failed, unavailable }: Left): void {
   const events = unavailable === 1 ? '1 event was' : `${unavailable} events were`;
   const left = [

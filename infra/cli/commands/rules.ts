@@ -26,7 +26,7 @@ export const rules: ProcessCommand = {
 
 /**
  * Fails if `work` does not complete. The user's code can end the process with any exit code. It can also wait for
- * something that never happens, so that Node exits. In both cases the result is invalid.
+ * something that never happens; Node then exits. In both cases the result is invalid.
  */
 async function failIfCutShort(work: () => Promise<void>): Promise<void> {
   process.once('exit', reportExit);

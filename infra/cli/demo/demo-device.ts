@@ -25,7 +25,7 @@ export function createDevice(name: string, client: CognitoSync, dataset: Dataset
   const seen = new Map<string, { value: string | undefined; syncCount: number }>();
   let lastSyncCount = 0;
 
-  /** Lists the changes without applying them. A device need not fetch before it writes; `push` needs only the token. */
+  /** Lists the changes without applying them. `push` uses only the token, because a write needs no fetch before it. */
   const list = () => client.listRecords({ ...dataset, LastSyncCount: lastSyncCount });
 
   return {

@@ -17,7 +17,7 @@ interface ProgressViewDeps {
 
 /** Minimum time between two redraws, so that the line is readable. */
 const REDRAW_MS = 100;
-/** Without a terminal, a line is written after this time or after this much progress, whichever is first. */
+/** Without a terminal, a line is written once this much time has passed or this share of the work has been done. */
 const LINE_MS = 5_000;
 const LINE_SHARE = 0.1;
 

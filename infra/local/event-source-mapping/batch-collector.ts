@@ -39,7 +39,8 @@ interface BatchCollectorDeps extends MappingRuntime {
 const MAX_RECORDS_PER_READ = 100;
 /**
  * Maximum number of batches per lane, by record count and by bytes, that are held while one lane makes no progress. Up
- * to this limit, the other lanes continue. After a crash, the records that they processed are delivered again.
+ * to this limit, the other lanes continue. After a crash, the records that the other lanes processed are delivered
+ * again.
  */
 const MAX_BATCHES_AHEAD = 4;
 
@@ -64,7 +65,7 @@ export function createBatchCollector(deps: BatchCollectorDeps): BatchCollector {
   const maxBytes = MAX_BATCHES_AHEAD * parallelizationFactor * MAX_PAYLOAD_BYTES;
   let bytes = 0;
   let end: ShardEnd | undefined;
-  /** Whether the last read returned as many records as it could, so that another read will find more. */
+  /** Whether the last read returned as many records as it could; if so, another read will find more. */
   let more = false;
   /** The read in progress. One read at a time serves all waiting lanes. */
   let reading: Promise<void> | undefined;
@@ -143,7 +144,7 @@ export function createBatchCollector(deps: BatchCollectorDeps): BatchCollector {
 
 /**
  * Returns the lane of a record, 0 to `parallelizationFactor` - 1. A partition key always has the same lane, so that its
- * records stay in order. The hash is not MD5, because Kinesis uses that to choose the shard.
+ * records stay in order. The hash is not MD5, because Kinesis uses MD5 to choose the shard.
  *
  * Source: AWS Lambda Developer Guide, "Using Lambda to process records from Amazon Kinesis Data Streams":
  * `ParallelizationFactor` preserves the order per partition key. The assignment of keys is not documented.

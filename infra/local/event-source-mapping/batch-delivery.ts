@@ -107,7 +107,10 @@ async function follow(
   return [next.attempt];
 }
 
-/** Passes event and response as JSON, like a network would: no shared memory, and no values without a JSON form. */
+/**
+ * Invokes the function once. Event and response are passed as JSON, as over a network: they share no memory and have no
+ * values without a JSON form.
+ */
 async function invokeOnce(
   invoke: InvokeMappedFunction,
   payload: string,
@@ -135,7 +138,7 @@ function describe(verdict: Exclude<BatchVerdict, { outcome: 'done' }>): string {
 
 /**
  * Stores records in the failure destination and only then continues with the shard. AWS does not document what Lambda
- * does while its destination fails; waiting loses nothing.
+ * does while its destination fails. Waiting loses no records.
  */
 async function discard(
   attempt: Attempt,

@@ -16,16 +16,17 @@ export type BatchVerdict =
  *
  * - A function that threw has processed nothing.
  * - Without `reportBatchItemFailures`, any response means success.
- * - With it, no response, an empty object, and a missing, null or empty `batchItemFailures` mean success. Other members
- *   of the response are ignored, as in AWS.
+ * - With `reportBatchItemFailures`, no response, an empty object, and a missing, null or empty `batchItemFailures` mean
+ *   success. Other members of the response are ignored, as in AWS.
  * - If several records are reported, the one with the lowest sequence number counts.
  * - An identifier that is missing, null, empty or not in the batch fails the whole batch, and so does a response of any
  *   other shape: an invalid report does not say what was processed.
  *
- * Source: AWS Lambda Developer Guide, "Configuring partial batch response with Kinesis Data Streams and Lambda". It
- * does not describe a response that is not an object, or an unknown identifier; failing the batch loses nothing.
+ * Source: AWS Lambda Developer Guide, "Configuring partial batch response with Kinesis Data Streams and Lambda". The
+ * guide does not describe a response that is not an object, or an unknown identifier. Failing the batch loses no
+ * records.
  *
- * @param sequenceNumbers those of the batch, in shard order
+ * @param sequenceNumbers the sequence numbers of the batch, in shard order
  * @returns a verdict whose `reason` quotes nothing from the response
  */
 export function evaluateBatch(

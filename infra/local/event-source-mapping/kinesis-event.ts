@@ -79,7 +79,7 @@ export function payloadBytes(records: readonly EncodedRecord[]): number {
  * Returns how many of the pending records the next invocation receives, starting with the first: at most `batchSize`,
  * and as many as fit into `maxPayloadBytes` in total. A single record that exceeds the limit forms a batch of its own.
  *
- * @returns `count`, and whether the batch is `full`, so that waiting for more records cannot make it larger
+ * @returns `count`, and whether the batch is `full`: waiting for more records cannot make a full batch larger
  */
 export function measureBatch(
   pending: readonly EncodedRecord[],

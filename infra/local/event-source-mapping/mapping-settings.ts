@@ -7,9 +7,9 @@ import type { BackoffOptions, Sleep } from '../waiting.ts';
 export interface MappingSettings {
   /** Maximum number of records per invocation, 1 to 10,000. */
   batchSize: number;
-  /** Longest time that a record waits until more records fill its batch, 0 to 300,000. */
+  /** Longest time that a record waits until more records fill its batch, 0 to 300,000 milliseconds. */
   maximumBatchingWindowMs: number;
-  /** Start of a mapping without checkpoints: the oldest record, or records that arrive from now on. */
+  /** Where a mapping without checkpoints starts: at the oldest record, or at records that arrive from now on. */
   startingPosition: 'TRIM_HORIZON' | 'LATEST';
   /** Number of concurrent batches per shard, 1 to 10; the order per partition key is preserved. */
   parallelizationFactor: number;
@@ -17,7 +17,7 @@ export interface MappingSettings {
   bisectBatchOnFunctionError: boolean;
   /** Number of retries before a batch is discarded, 0 to 10,000; -1 for no limit. */
   maximumRetryAttempts: number;
-  /** Maximum age of a record that is delivered, 60 to 604,800; -1 for no limit. */
+  /** Maximum age of a record that is delivered, 60 to 604,800 seconds; -1 for no limit. */
   maximumRecordAgeInSeconds: number;
   /** Whether the function's response can name the record that failed. */
   reportBatchItemFailures: boolean;

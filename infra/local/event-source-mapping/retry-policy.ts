@@ -7,7 +7,7 @@ export interface Attempt {
   records: readonly EncodedRecord[];
   /** Number of retries with exactly these records. */
   retries: number;
-  /** Number of invocations with these records, including those with other records. */
+  /** Number of invocations with these records, including invocations that contained further records. */
   invocations: number;
   lastInvocation: LastInvocation | undefined;
 }
@@ -20,7 +20,7 @@ export interface LastInvocation {
 
 export type NextStep =
   | { step: 'retry'; attempt: Attempt }
-  /** In this order: the second starts when the first is completely processed. */
+  /** The two halves in order: the second starts when the first is completely processed. */
   | { step: 'split'; attempts: [Attempt, Attempt] }
   | { step: 'discard'; condition: 'RetryAttemptsExhausted' };
 
@@ -31,7 +31,7 @@ export function firstAttempt(records: readonly EncodedRecord[]): Attempt {
   return { records, retries: 0, invocations: 0, lastInvocation: undefined };
 }
 
-/** A part of a batch counts as a new batch that was not tried yet. */
+/** Returns a part of a batch. It counts as a new batch that was not tried yet. */
 export function partOf(attempt: Attempt, from: number, to?: number): Attempt {
   return { ...attempt, records: attempt.records.slice(from, to), retries: 0 };
 }
@@ -72,9 +72,11 @@ export function afterFailure(
 
 /**
  * Returns how many records at the start of the batch are too old for the function. Counting stops at the first younger
- * record, even if older ones follow: order has priority over age, and those are checked when they are first.
+ * record, even if older ones follow, because order has priority over age. The older ones are checked once they come
+ * first.
  *
- * With -1, a record is retried as long as this process holds it, even beyond the stream's retention. AWS then stops.
+ * If the maximum age is -1, a record is retried as long as this process holds it. AWS stops at the end of the stream's
+ * retention.
  *
  * @param now epoch milliseconds
  */

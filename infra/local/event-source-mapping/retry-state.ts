@@ -14,7 +14,7 @@ export interface RetryState {
   message(): string | null;
   /**
    * Records a failure.
-   * @param what logged, unless it equals the last logged text of these failures
+   * @param what the text to log; not logged again if it equals the last logged text of these failures
    * @param message for the status only; the text of an error may quote data, so it must not be logged
    * @returns the number of failures before this one since the last progress
    */

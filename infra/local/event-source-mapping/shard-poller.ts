@@ -12,7 +12,7 @@ import { createShardProgress } from './shard-progress.ts';
 
 export interface ShardStatus {
   shardId: string;
-  /** The checkpoint: all records up to this one are processed. Null before the first. */
+  /** The checkpoint: all records up to this one are processed. Null before the first checkpoint. */
   sequenceNumber: string | null;
   state: 'reading' | 'retrying' | 'drained';
   /** Age of the oldest record that was read but not processed; 0 if all are processed. */
@@ -43,7 +43,7 @@ export interface ShardPoller {
   status(): ShardStatus;
   /** Stops the poller: immediately if idle, otherwise after the invocation in flight and its checkpoint. */
   stop(): void;
-  /** Resolves to the reason when the poller has ended. Rejects only because of a defect. */
+  /** Resolves, when the poller has ended, to the reason for the end. Rejects only because of a defect. */
   ended: Promise<ShardEnd | 'stopped'>;
 }
 
@@ -112,7 +112,7 @@ export function startShardPoller(shardId: string, after: string | undefined, dep
     try {
       await Promise.all(running);
     } catch (error) {
-      // A defect. All lanes must end before the shard can be started again.
+      // Only a defect throws here. All lanes must end before the shard can be started again.
       stopping.abort();
       await Promise.allSettled(running);
       throw error;

@@ -1,7 +1,7 @@
 import type { CheckpointStore } from './checkpoint-file.ts';
 import type { EncodedRecord } from './kinesis-event.ts';
 
-/** Tracks which records of a shard are processed, possibly out of order, and the position up to which all are. */
+/** Tracks which records of a shard are processed, possibly out of order, and up to which position all are processed. */
 export interface ShardProgress {
   /** Adds a record that was read; records are added in shard order. */
   read(record: EncodedRecord): void;
@@ -10,7 +10,7 @@ export interface ShardProgress {
   readonly ahead: number;
   /** Arrival time of the oldest record that was read but not processed, epoch milliseconds. */
   oldestArrival(): number | undefined;
-  /** The stored checkpoint: all records up to this one are processed. Null before the first. */
+  /** The stored checkpoint: all records up to this one are processed. Null before the first checkpoint. */
   checkpoint(): string | null;
   /** Clears the checkpoint, because it belongs to another stream. */
   lost(): void;
@@ -25,8 +25,8 @@ interface ShardProgressDeps {
 }
 
 /**
- * The checkpoint stays before the first record that is not processed, even if later ones are. After a crash, those are
- * delivered again and none is skipped.
+ * The checkpoint stays before the first record that is not processed, even if later records are processed. After a
+ * crash, the later records are delivered again, and no record is skipped.
  */
 export function createShardProgress({ shardId, after, checkpoints }: ShardProgressDeps): ShardProgress {
   const ahead = new Map<string, { arrivedAt: number; processed: boolean }>();
@@ -60,7 +60,7 @@ export function createShardProgress({ shardId, after, checkpoints }: ShardProgre
       reached = undefined;
     },
     async save() {
-      // The current position, not the one at the time of the call: a late save must not move the checkpoint back.
+      // Saves the current position, not that at the time of the call: a late save must not move the checkpoint back.
       const sequenceNumber = reached;
       if (sequenceNumber === undefined || sequenceNumber === stored) return;
       await checkpoints.save(shardId, sequenceNumber);

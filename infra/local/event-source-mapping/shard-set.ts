@@ -5,7 +5,7 @@ import { type MappingDeps, type ShardPoller, type ShardStatus, startShardPoller 
 export interface ShardSet {
   /** Starts and stops pollers according to the stream's current shards. */
   fit(listed: readonly StreamShard[]): void;
-  /** Handles the deletion of the stream. A later stream with the same name is a different one. */
+  /** Handles the deletion of the stream. A later stream with the same name is a different stream. */
   streamIsGone(): void;
   /** Status of every shard started so far, ordered by id. */
   status(): ShardStatus[];
@@ -25,7 +25,7 @@ interface RunningShard {
  * is no longer listed, or that belongs to another stream with the same name, is stopped. If it is listed again, it is
  * read from its start.
  *
- * @param onChange called when a poller has ended, because others may have to be started
+ * @param onChange called when a poller has ended, because pollers of other shards may have to be started
  */
 export function createShardSet(deps: MappingDeps, onChange: () => void): ShardSet {
   const running = new Map<string, RunningShard>();

@@ -11,15 +11,15 @@ import {
 
 /** A thread that has loaded a function: Lambda's execution environment. It runs one invocation at a time. */
 export interface ExecutionEnvironment {
-  /** Files of the sync rules that the thread has read so far, with imports. Maps a path to the stamp before reading. */
+  /** The sync rules files and imports read so far. Maps a path to the content stamp taken before the file was read. */
   readonly files: ReadonlyMap<string, string>;
   /** Resolves to undefined when the function is loaded, or to the reason why it cannot be. Never rejects. */
   readonly loaded: Promise<FunctionError | undefined>;
-  /** Whether it accepts no more invocations: an invocation timed out, the thread exited, or `end` was called. */
+  /** Whether the thread accepts no more invocations: one timed out, the thread exited, or `end` was called. */
   hasEnded(): boolean;
   /**
    * @param event JSON text
-   * @returns the answer as JSON text
+   * @returns the response as JSON text
    * @throws {FunctionError} `threw` or `timed-out`
    */
   invoke(event: string, timeoutMs: number): Promise<string>;
@@ -46,7 +46,7 @@ export function startExecutionEnvironment(
     workerData,
     resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
   });
-  // A channel of our own, because the function can post to the worker's parentPort.
+  // This separate channel is necessary because the function can post to the worker's parentPort.
   const { port1: port, port2: portOfWorker } = new MessageChannel();
   const first: InvocationPort = { port: portOfWorker };
   worker.postMessage(first, [portOfWorker]);
@@ -118,7 +118,7 @@ export function startExecutionEnvironment(
   });
   worker.on('exit', (code) => fail(new FunctionError('threw', `it ended itself with exit code ${code}`)));
 
-  // After the listeners, because adding one would undo this. During an invocation, its timer keeps the process alive.
+  // Adding a listener would undo unref, so it is called last. An invocation's timer keeps the process alive.
   worker.unref();
   port.unref();
 

@@ -61,7 +61,7 @@ function log(thrown: unknown): void {
   try {
     console.error(thrown);
   } catch {
-    // The thrown value customizes how it is logged, and its code threw.
+    // Logging can run code of the thrown value, and that code threw.
     console.error(messageOfThrown(thrown));
   }
 }

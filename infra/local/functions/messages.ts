@@ -6,11 +6,11 @@ export interface FunctionWorkerData {
   /** URL of the module that exports `handler`. */
   module: string;
   region: string;
-  /** URL of the sync rules that it reads, if any. */
+  /** URL of the sync rules that the function reads, if it reads any. */
   rulesFile: string;
 }
 
-/** The first message to a thread: its port for invocations. The function never sees the port, so it cannot use it. */
+/** The first message to a thread: its port for invocations. The function never receives the port, so cannot use it. */
 export interface InvocationPort {
   port: MessagePort;
 }

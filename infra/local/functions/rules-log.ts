@@ -6,7 +6,7 @@ export interface RulesLogger {
   info(message: string): void;
 }
 
-/** Creates a logger for load results. It logs every change, and otherwise only the first failure or recovery. */
+/** Creates a logger for load results. It logs changed rules, a new problem and a recovery, but no repeated result. */
 export function createRulesLog({
   rulesFile,
   logger,

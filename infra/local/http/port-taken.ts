@@ -36,7 +36,7 @@ async function describeHolder(variable: 'PORT' | 'PG_PORT', port: number): Promi
       const health: unknown = await answer.json();
       if (isOurs(health)) return `another cognito-sync-backend, process ${health.pid}`;
     } catch {
-      // No program responded, or another one did.
+      // No program responded, or the program is not a local cloud.
     }
   }
   return 'another program';

@@ -51,7 +51,7 @@ interface Reading {
   keepOpenMs: number;
 }
 
-/** Resolves when the connection is closed. */
+/** Streams the messages of the device to the client. Resolves when the connection is closed. */
 async function stream(
   response: ServerResponse,
   { inbox, deviceId, lastId, keepOpenMs }: Reading,

@@ -4,7 +4,7 @@ declare module 'kinesalite' {
   interface KinesaliteOptions {
     /** Directory of the streams; if absent, they are kept in memory. */
     path?: string;
-    /** Time that a stream stays CREATING, DELETING or UPDATING; 500 each by default. */
+    /** Milliseconds that a stream stays CREATING, DELETING or UPDATING; 500 each by default. */
     createStreamMs?: number;
     deleteStreamMs?: number;
     updateStreamMs?: number;

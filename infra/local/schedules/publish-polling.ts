@@ -17,7 +17,7 @@ import { startScheduledFunction } from './scheduled-function.ts';
 
 /** Time between two polls. It is one minute in AWS; here, polling costs nothing, and an operator may be watching. */
 const INTERVAL_MS = 5_000;
-/** Limits a run, because the process cannot stop during one. */
+/** Time limit of a run, because the process cannot stop during one. */
 const BUDGET_MS = 2_000;
 
 export interface PublishPollingDeps {

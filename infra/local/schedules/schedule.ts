@@ -9,7 +9,7 @@ export interface ScheduleStatus {
 
 export interface Schedule {
   status(): ScheduleStatus;
-  /** Requests a run now or, during a run, another one right after it. Several requests are combined into one. */
+  /** Requests a run now; during a run, requests one more run right after it. Several requests are combined into one. */
   nudge(): void;
   /** Ends the schedule. Resolves when the run in progress has ended. The caller must limit the time of a run. */
   close(): Promise<void>;

@@ -1,4 +1,4 @@
-/** A statement that changes only the session. The SQL port keeps no session, so it responds without running it. */
+/** A statement that changes only the session. The SQL port keeps no session, so it only sends a response. */
 export interface ControlStatement {
   /** The command tag that a server would return. */
   tag: string;

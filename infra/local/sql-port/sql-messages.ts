@@ -9,7 +9,7 @@ export class ProtocolError extends Error {
 }
 
 export const SYNC = frame('S');
-/** The status is always idle, because the SQL port keeps no transaction even if the client began one. */
+/** The transaction status is always idle, because the SQL port keeps no transaction even if the client began one. */
 export const READY_FOR_QUERY = frame('Z', Buffer.from('I'));
 export const CLOSE_COMPLETE = frame('3');
 

@@ -25,8 +25,9 @@ export interface SqlSession {
 const NOTHING = new Uint8Array();
 
 /**
- * Keeps the state of one client connection. The database has no session for it: every statement runs in its own
- * read-only unit, which is rolled back. Transactions, settings and prepared statements of the client are emulated here.
+ * Keeps the state of one client connection. The database has no session for the connection: every statement runs in its
+ * own read-only transaction, which is rolled back. The client's transactions, settings and prepared statements are
+ * emulated here.
  * @param readOnly runs messages that end in Sync and have at most one Execute; returns the server's response
  */
 export function createSqlSession(readOnly: (messages: Uint8Array) => Promise<Uint8Array>): SqlSession {
@@ -47,7 +48,7 @@ export function createSqlSession(readOnly: (messages: Uint8Array) => Promise<Uin
       case 'D':
         return add(message);
       case 'E':
-        // Run now instead of at the Sync: a unit has at most one Execute, and a server may respond before a Sync.
+        // Runs now instead of at the Sync: a unit has at most one Execute, and a server may respond before a Sync.
         return Buffer.concat([add(message), await runUnit()]);
       case 'C':
         return close(message);
@@ -58,7 +59,7 @@ export function createSqlSession(readOnly: (messages: Uint8Array) => Promise<Uin
       case 'd':
       case 'c':
       case 'f':
-        // The rest of a rejected COPY FROM STDIN.
+        // The client sends these messages after a COPY FROM STDIN, which was already rejected.
         return NOTHING;
       default:
         throw new ProtocolError(`invalid frontend message type ${message[0]}`);

@@ -6,7 +6,7 @@ const VERSION_3_0 = 0x00030000;
 /** A packet before the start of the session. The version numbers are those of the protocol. */
 export type StartupPacket =
   | { kind: 'cancel' | 'ssl' | 'encryption' }
-  /** Send `reply` first: it is not empty if the client asked for more than version 3.0. */
+  /** Send `reply` first. It is empty unless the client requested a newer version than 3.0 or unknown options. */
   | { kind: 'start'; reply: Uint8Array };
 
 /** @throws {ProtocolError} the packet is unknown to PostgreSQL */

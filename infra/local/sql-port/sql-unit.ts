@@ -58,7 +58,7 @@ export function createUnit(prepared: PreparedStatements): Unit {
     switch (typeOf(message)) {
       case 'P': {
         const name = readText(message, 5);
-        // A name in use must be rejected. The server does that after it has parsed the earlier statement again.
+        // A name in use must be rejected. The server rejects it after it has parsed the earlier statement again.
         if (name !== '') repeatParse(name);
         parse(name, toStatement(message), false);
         return;

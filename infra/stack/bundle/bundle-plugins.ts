@@ -8,8 +8,8 @@ const OF_FUNCTIONS = fileURLToPath(new URL('../../../lib/aws/function-credential
 
 /**
  * Makes esbuild replace the credential providers of the AWS clients, including Aurora DSQL's connector, by the
- * credentials of a function. Lambda passes credentials in the environment, where the providers would look first as
- * well. Providers for a developer's machine are not needed. This saves 240 kB of the 400 kB limit.
+ * credentials of a function. Lambda passes credentials in environment variables, which the providers would also read
+ * first. Providers for a developer's machine are not needed. This saves 240 kB of the 400 kB limit.
  */
 const bundleFunctionCredentials: Plugin = {
   name: 'function-credentials',

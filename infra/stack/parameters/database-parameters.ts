@@ -28,14 +28,14 @@ export const NO_DATABASE: DatabaseParameters = {
 /** The values that serverless.yml needs for the database. */
 export interface DatabaseDeployment {
   database: 'dsql' | 'url';
-  /** DATABASE_URL and DATABASE_SECRET of the functions; an empty one is not used. */
+  /** DATABASE_URL and DATABASE_SECRET of the functions; an empty value is not used. */
   databaseUrl: string;
   databaseSecret: string;
   /** Values for IAM policies: the secret, its encryption key, and Secrets Manager as the service that uses the key. */
   databaseSecretArn: Substitution | string;
   databaseSecretKey: string;
   databaseSecretService: string;
-  /** Whether the corresponding file in infra/stack/options is part of the stack. */
+  /** Each value is the suffix of the file in infra/stack/options that is part of the stack. */
   readsSecret: 'yes' | 'no';
   decryptsSecret: 'yes' | 'no';
   inVpc: 'yes' | 'no';
@@ -44,7 +44,7 @@ export interface DatabaseDeployment {
 }
 
 const KEY = /^arn:[\w-]+:kms:([a-z0-9-]+):\d{12}:key\/[\w-]+$/;
-/** Source: AWS Lambda API Reference, VpcConfig. */
+/** Limits of a function. Source: AWS Lambda API Reference, VpcConfig. */
 const MAX_SUBNETS = 16;
 const MAX_SECURITY_GROUPS = 5;
 

@@ -1,6 +1,6 @@
 import { SetupError } from '../../../lib/common/errors.ts';
 
-/** Returns the error that `read` throws for a parameter as one line that starts with its name; empty if it is valid. */
+/** Returns the error that `read` throws as one line that starts with the parameter's name; empty if `read` succeeds. */
 export function mistakeOf(name: string, read: () => unknown): string[] {
   try {
     read();
@@ -11,7 +11,7 @@ export function mistakeOf(name: string, read: () => unknown): string[] {
   }
 }
 
-/** Checks that an ARN is in the region's partition. Returns one line that starts with the name; empty if it is. */
+/** Checks that an ARN is in the region's partition. Returns one line that starts with `name` if it is not. */
 export function partitionMistakes(name: string, arn: string, region: string): string[] {
   const [, given] = arn.split(':', 2);
   const partition = partitionOf(region);

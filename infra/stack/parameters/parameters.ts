@@ -46,7 +46,7 @@ export interface Deployment extends DatabaseDeployment {
   /** ARNs of the pools that the poller may access. */
   poolArns: Substitution[];
   bulkPublishPolicy: string;
-  /** Whether the corresponding file in infra/stack/options is part of the stack. */
+  /** Each value is the suffix of the file in infra/stack/options that is part of the stack. */
   listsPools: 'yes' | 'no';
   startsBulkPublishes: 'yes' | 'no';
   publishTrust: 'account' | 'any';
@@ -69,7 +69,7 @@ const MAX_CONCURRENCY = 10_000;
  */
 const MAX_POOLS = 30;
 
-/** The argument that the framework passes to a function behind a variable. */
+/** The argument that the Serverless Framework passes to a function that computes a variable of serverless.yml. */
 interface Resolvers {
   resolveVariable: (variable: string) => Promise<unknown>;
   /** Returns a part of serverless.yml by its path. */

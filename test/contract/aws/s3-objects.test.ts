@@ -29,7 +29,7 @@ describe.skipIf(missing)('a failure destination in S3', () => {
   });
 
   it('is read completely, object by object, below the prefix', { timeout: 60_000 }, async () => {
-    // More than a page of a listing, which has 1,000 keys.
+    // These are more keys than one page of a listing, which has 1,000.
     const keys = Array.from({ length: 1_001 }, (_, index) => `aws/lambda/${String(index).padStart(4, '0')}`);
     for (const Key of [...keys, 'other/object']) {
       await client.send(new PutObjectCommand({ Bucket: 'failures', Key, Body: `body of ${Key}` }));

@@ -56,7 +56,7 @@ const EXISTS = failed(
   `Invalid parameter: Token Reason: Endpoint ${ENDPOINT} already exists with the same Token, but different attributes.`,
 );
 
-/** Starts an SNS that returns these responses in order. */
+/** Starts a stub of Amazon SNS that returns these responses in order. */
 async function scriptSns(...responses: ScriptedResponse[]) {
   const requests: Record<string, string>[] = [];
   const server = createServer(async (request, response) => {

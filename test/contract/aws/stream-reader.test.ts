@@ -114,7 +114,7 @@ describe('reading the backlog of a shard', () => {
     expect(await read([{ behind: 9_000 }, { behind: 9_000, isLast: true }])).toEqual(empty);
   });
 
-  it('is inconclusive if neither is reached', async () => {
+  it('is inconclusive if it reaches neither the tip nor the end of the shard', async () => {
     expect(await read([{ behind: 9_000 }])).toEqual({ arrivals: [], hasMore: true, isConclusive: false });
   });
 

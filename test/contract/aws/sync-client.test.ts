@@ -115,7 +115,7 @@ describe('a service that cannot be called', () => {
 });
 
 describe('a listing', () => {
-  it('contains the records of all pages, each requested with the session token of the first', async () => {
+  it('contains the records of all pages, each requested with the session token of the first page', async () => {
     const record = (Key: string) => ({ Key, Value: 'v', SyncCount: 1, LastModifiedDate: NEW_YEAR / 1000 });
     const page = (key: string, members: object) => ({
       body: { Records: [record(key)], DatasetExists: true, DatasetSyncCount: 7, ...members },

@@ -69,7 +69,7 @@ describe('discarded batches', () => {
       return { exitCode: 0 };
     });
 
-  it('count if their records arrived in the period, or before and after it', async () => {
+  it('count if their records arrived in the period, or both before and after the period', async () => {
     await write('before', batch(NEW_YEAR - HOUR, NEW_YEAR - MINUTE));
     await write('at the start', batch(NEW_YEAR - HOUR, NEW_YEAR));
     await write('at the end', batch(NEW_YEAR + HOUR, NEW_YEAR + DAY));
@@ -113,7 +113,7 @@ describe('discarded batches', () => {
     await write('object', JSON.stringify({ payload: JSON.stringify(toKinesisEvent(deliveries)) }));
     await redrive(directory, () => Promise.reject(new PayloadUnavailableError('503')));
     expect(await count()).toBe(1);
-    // Events that cannot be projected go into quarantine, and count there.
+    // Events that cannot be projected go into quarantine, where they are counted instead.
     await redrive(directory, async () => toBytes('garbage'));
     expect(await count()).toBe(0);
   });

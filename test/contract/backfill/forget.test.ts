@@ -23,7 +23,7 @@ import {
 
 const WEEK_MS = 7 * 24 * 60 * 60 * 1000;
 const OTHER = 'us-east-1:bbbbbbbb-0000-4000-8000-000000000002';
-/** Starts with the complete id of the erased identity. */
+/** An identity id that starts with the complete id of the erased identity. */
 const LONGER = `${IDENTITY}0`;
 const OTHER_POOL = 'us-east-1:00000000-0000-4000-8000-000000000002';
 const NOTHING: ErasedRows = { datasets: 0, records: 0, quarantined: 0, datedRemovals: 0, payloads: 0 };
@@ -95,7 +95,7 @@ describe.each(DATABASES)('forget on $name', ({ open }) => {
       { identityId: OTHER },
       { identityId: LONGER },
       { identityPoolId: OTHER_POOL },
-      // A copy made by a merge belongs to the surviving identity, although its name contains the other id.
+      // A copy made by a merge belongs to the surviving identity, although its name contains the erased id.
       { identityId: OTHER, datasetName: `game.${IDENTITY}` },
     ];
     await project(others.map(event));
@@ -146,7 +146,7 @@ describe.each(DATABASES)('forget on $name', ({ open }) => {
     expect((await everything()).payloads).toMatchObject([{ payload_id: other }]);
   });
 
-  it('erases the version assigned to a removal in quarantine, and keeps all others', async () => {
+  it('erases the version assigned to a removal in quarantine, and keeps the versions of other removals', async () => {
     const undated = {
       operation: 'remove',
       kinesisSyncRecords: null,

@@ -61,7 +61,7 @@ describe('the poller of bulk publishes', () => {
       )
     ).rows;
   const states = ({ transitions }: Awaited<ReturnType<Poller['poll']>>) => transitions.map(({ to }) => to);
-  /** Polls after the end of the run. */
+  /** Polls this long after the end of the run. */
   const pollAfter = (ms = 5 * SECOND, options = {}) => {
     poller.clock.now = END + ms;
     return poller.poll(options);
@@ -85,7 +85,7 @@ describe('the poller of bulk publishes', () => {
       expect(await gaps()).toEqual([]);
     });
 
-    it('has a gap if it used the projected stream before, until it uses it again', async () => {
+    it('has a gap, if it used the projected stream before, until it uses that stream again', async () => {
       await pollHere();
       streamTo('other-team');
       poller.clock.now += MINUTE;
@@ -93,7 +93,7 @@ describe('the poller of bulk publishes', () => {
       poller.clock.now += MINUTE;
       expect((await pollHere()).gaps).toEqual([]);
       expect(await gaps()).toMatchObject([{ cause: 'streaming-off', until: null }]);
-      // A bulk publish in the meantime went to the other stream, and proves nothing.
+      // A bulk publish in the meantime went to the other stream, so it does not end the gap.
       poller.pool().details = succeeded(poller.clock.now + MINUTE, poller.clock.now + 2 * MINUTE);
       streamTo('cognito-sync');
       poller.clock.now += HOUR;
@@ -101,7 +101,7 @@ describe('the poller of bulk publishes', () => {
       expect(await gaps()).toMatchObject([{ until: new Date(poller.clock.now) }]);
     });
 
-    it('does not report a bulk publish to the other stream as projected after it switches', async () => {
+    it('does not report a bulk publish to the other stream as projected after the pool switches back', async () => {
       streamTo('other-team');
       await pollHere();
       poller.clock.now += HOUR;
@@ -113,7 +113,7 @@ describe('the poller of bulk publishes', () => {
       expect(await runs()).toMatchObject([{ status: 'SUCCEEDED', completeness: 'unknown' }]);
     });
 
-    it('does not report it as projected to a one-off poll either', async () => {
+    it('does not report a bulk publish to the other stream as projected to a one-off poll', async () => {
       streamTo('other-team');
       await pollHere();
       poller.clock.now += HOUR;
@@ -142,7 +142,7 @@ describe('the poller of bulk publishes', () => {
       ]);
     });
 
-    it('reports a bulk publish as projected that started after the switch was seen', async () => {
+    it('reports a bulk publish as projected if it started after the poller saw the switch', async () => {
       streamTo('other-team');
       await pollHere();
       streamTo('cognito-sync');
@@ -225,7 +225,7 @@ describe('the poller of bulk publishes', () => {
       ]);
     });
 
-    it('is UNSEEN if a newer run started before its end was seen', async () => {
+    it('is UNSEEN if a newer run started before the poller saw its end', async () => {
       poller.pool().details = inProgress(START);
       await poller.poll();
       poller.pool().details = succeeded(START + DAY, START + DAY + MINUTE);
@@ -270,7 +270,7 @@ describe('the poller of bulk publishes', () => {
       expect(states(await pollAfter(5 * SECOND))).toEqual(['projected']);
     });
 
-    it('waits for records that arrived before its end, not for later ones', async () => {
+    it('waits for records that arrived before its end, but not for later records', async () => {
       for (const at of [START - HOUR, START, END, END + 30 * SECOND]) poller.arrive(at);
       await poller.project(1);
       await pollAfter(MINUTE);
@@ -300,7 +300,7 @@ describe('the poller of bulk publishes', () => {
       expect(await runs()).toMatchObject([{ completeness: 'projected' }]);
     });
 
-    it('does not wait for old records of a shard that was closed before it started', async () => {
+    it('does not wait for old records of a shard that was closed before the run started', async () => {
       poller.shards.set('closed', { texts: [], closed: true });
       for (let index = 0; index < 250; index += 1) poller.arrive(START - HOUR, 'closed');
       await pollAfter();
@@ -327,13 +327,13 @@ describe('the poller of bulk publishes', () => {
       expect(states(await pollAfter())).toEqual(['projected']);
     });
 
-    it('does not read shards again that are past its end, while it waits for something else', async () => {
+    it('reads no shard again that is projected past its end, while it waits for another cause', async () => {
       poller.arrive(START);
       await poller.project(1);
       await poller.quarantine(START);
       await pollAfter();
       const reads = poller.opened.length;
-      // After the retention period, when its records can no longer be read.
+      // This is after the retention period, when the records of the shard can no longer be read.
       expect((await pollAfter(2 * DAY)).stalled).toBe(1);
       await database.query('UPDATE projection.quarantine SET redriven_at = now()');
       expect(states(await pollAfter(2 * DAY))).toEqual(['projected']);
@@ -381,7 +381,7 @@ describe('the poller of bulk publishes', () => {
       expect(states(await pollAfter())).toEqual(['projected']);
     });
 
-    it('is unknown if its records may have expired before it was first seen', async () => {
+    it('is unknown if its records may have expired before the poller first saw the run', async () => {
       expect(states(await pollAfter(DAY))).toEqual(['SUCCEEDED', 'unknown']);
       expect(await runs()).toMatchObject([
         {
@@ -392,7 +392,7 @@ describe('the poller of bulk publishes', () => {
       expect(states(await pollAfter(DAY))).toEqual([]);
     });
 
-    it('stays unknown if the stream was recreated before it was projected', async () => {
+    it('stays unknown if the stream was recreated before the run was projected', async () => {
       poller.arrive(START);
       poller.pool().details = succeeded(START, END);
       expect(states(await pollAfter())).toEqual(['SUCCEEDED']);
@@ -402,7 +402,7 @@ describe('the poller of bulk publishes', () => {
       expect(states(await pollAfter(3 * MINUTE))).toEqual([]);
     });
 
-    it('is projected at any age if all shards are past it, or the stream still has its records', async () => {
+    it('is projected at any age if all shards are past its end, or the stream still has its records', async () => {
       poller.stream.retentionMs = 7 * DAY;
       expect(states(await pollAfter(DAY))).toEqual(['SUCCEEDED', 'projected']);
       await forgetPublishes(database);
@@ -412,7 +412,7 @@ describe('the poller of bulk publishes', () => {
       expect(states(await pollAfter(DAY))).toEqual(['SUCCEEDED', 'projected']);
     });
 
-    it('is no longer waited for once a newer one is projected', async () => {
+    it('is no longer waited for once a newer run is projected', async () => {
       await poller.quarantine(START);
       await pollAfter();
       poller.clock.now = END + DAY;
@@ -429,7 +429,7 @@ describe('the poller of bulk publishes', () => {
       ]);
     });
 
-    it('is evaluated on the stream on which it was first seen', async () => {
+    it('is evaluated on the stream that the pool used when the poller first saw the run', async () => {
       poller.pool().details = inProgress(START);
       poller.arrive(START);
       await poller.poll();
@@ -513,7 +513,7 @@ describe('the poller of bulk publishes', () => {
     const off = { isEnabled: false, streamName: 'cognito-sync', roleArn: null };
     const on = { ...off, isEnabled: true };
 
-    it('has a gap from the last poll that saw it stream to the next one that does', async () => {
+    it('has a gap from the last poll that saw it stream to the next poll that does', async () => {
       await poller.poll();
       poller.clock.now += HOUR;
       await poller.poll();
@@ -554,7 +554,7 @@ describe('the poller of bulk publishes', () => {
       expect(await gaps()).toEqual([{ cause: 'streaming-off', since, until: null }]);
     });
 
-    it('has no gap if it was never seen to stream', async () => {
+    it('has no gap if the poller never saw it stream', async () => {
       poller.pool().streaming = off;
       await poller.poll();
       poller.pool().streaming = on;
@@ -589,7 +589,7 @@ describe('the poller of bulk publishes', () => {
   });
 
   describe('records that may have left the stream', () => {
-    it('are a gap of each pool on it, from the last projected record until the next', async () => {
+    it('are a gap of each pool on that stream, from the last projected record until the next one', async () => {
       poller.pools.set(OTHER_POOL, scriptedPool());
       poller.arrive(NEW_YEAR);
       await poller.project(1);
@@ -614,7 +614,7 @@ describe('the poller of bulk publishes', () => {
       expect(await poller.poll()).toMatchObject({ gaps: [] });
     });
 
-    it('are not a gap if no record waits, or one arrives after a quiet time', async () => {
+    it('are not a gap if no record waits, or if a record arrives after a quiet time', async () => {
       poller.arrive(NEW_YEAR);
       await poller.project(1);
       for (let quiet = 1; quiet <= 20; quiet += 1) {
@@ -639,7 +639,7 @@ describe('the poller of bulk publishes', () => {
         poller.clock.now = LATER + MINUTE;
       };
 
-      it('are one gap of each pool that streamed to it, even if no record waits now', async () => {
+      it('are one gap of each pool that streamed to the old stream, even if no record waits now', async () => {
         poller.pools.set(OTHER_POOL, scriptedPool());
         await poller.poll();
         recreate();
@@ -669,7 +669,7 @@ describe('the poller of bulk publishes', () => {
       });
     });
 
-    it('are not a gap on a stream that was created before it was first projected', async () => {
+    it('are not a gap on a stream that was created before its first projection', async () => {
       poller.stream.createdAt = NEW_YEAR - HOUR;
       poller.arrive(NEW_YEAR);
       await poller.project(1);
@@ -706,14 +706,14 @@ describe('the poller of bulk publishes', () => {
     const first = { policy: { kind: 'first' } } as const;
     const weekly = { policy: { kind: 'every', days: 7 } } as const;
 
-    it('starts nothing while it is off, or for a pool that does not stream', async () => {
+    it('starts no bulk publish while it is off, or for a pool that does not stream', async () => {
       await poller.poll();
       poller.pool().streaming = { isEnabled: false, streamName: null, roleArn: null };
       await poller.poll(first);
       expect(poller.starts).toEqual([]);
     });
 
-    it('starts the first bulk publish of a pool, and no other', async () => {
+    it('starts the first bulk publish of a pool, but no later one', async () => {
       expect((await poller.poll(first)).started).toEqual([{ identityPoolId: POOL, answer: 'started' }]);
       poller.pool().details = inProgress(START);
       await poller.poll(first);
@@ -783,7 +783,7 @@ describe('the poller of bulk publishes', () => {
       return polled;
     };
 
-    it('are reported if the time runs out, and come first in the next poll', async () => {
+    it('that a poll has no time for are reported, and come first in the next poll', async () => {
       const polled = slowDown();
       const { notReached } = await poller.poll({ timeBudgetMs: 3 * SECOND });
       expect(polled).toEqual(ids.slice(0, 2));
@@ -803,7 +803,7 @@ describe('the poller of bulk publishes', () => {
       expect(polled).toEqual(ids);
     });
 
-    it('with runs on the same stream cause one read of it', async () => {
+    it('with runs on the same stream cause only one read of that stream', async () => {
       for (const id of ids) poller.pool(id).details = succeeded(START, END);
       const outcome = await pollAfter();
       expect(outcome.transitions.filter(({ to }) => to === 'projected')).toHaveLength(5);

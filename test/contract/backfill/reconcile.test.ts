@@ -148,7 +148,7 @@ describe('reconcile', () => {
     expect(await live()).toEqual({});
   });
 
-  it('removes a record that a recreated dataset lacks, just above its stored version', async () => {
+  it('removes a record that a recreated dataset lacks, with a version just above the stored one', async () => {
     await project(game().update({ a: '1', b: '1' }));
     const removal = game().remove();
     const recreated = game().update({ a: '2' });
@@ -162,7 +162,7 @@ describe('reconcile', () => {
     expect(await live()).toEqual(service.live());
   });
 
-  it('removes such a record even if the sync counts started again', async () => {
+  it('removes a record that a recreated dataset lacks, even if the sync counts restarted', async () => {
     for (const value of ['1', '2', '3']) await project(game().update({ a: value }));
     game().remove(true);
     game().update({ b: '1' });
@@ -177,7 +177,7 @@ describe('reconcile', () => {
     expect(await live()).toEqual(service.live());
   });
 
-  it('does not list the records of a dataset that is removed in both', async () => {
+  it('does not list the records of a dataset that is removed in the service and the query store', async () => {
     await project(game().update({ a: '1' }), game().remove());
     expect(await run()).toMatchObject({ compared: 1, repaired: 0 });
     expect(service.calls).toEqual(['readStreaming', 'listDatasets']);
@@ -273,7 +273,7 @@ describe('reconcile', () => {
     expect(await everything()).toEqual(before);
   });
 
-  it('leaves out records that SQL text cannot store, and repairs the others', async () => {
+  it('leaves out records that SQL text cannot store, and repairs the other records', async () => {
     await project(game().update({ a: '1' }));
     game().update({ a: '2', 'b\0': '2', c: 'half \ud800', d: '2' });
     expect(await run()).toMatchObject({ end: 'finished', repaired: 1, leftOut: 2 });
@@ -327,7 +327,7 @@ describe('reconcile', () => {
     expect(service.calls).toEqual(['readStreaming', 'listDatasets', 'listRecords c']);
   });
 
-  it('starts again on request, and after it finished', async () => {
+  it('starts from the beginning on request, and if the last run finished', async () => {
     await fill(2);
     const unavailable = failing(identity(1), 99, new SyncClientError('not-authorized', 'no'));
     expect(await run({}, { api: unavailable })).toMatchObject({
@@ -373,7 +373,7 @@ describe('reconcile', () => {
     expect(rows).toEqual([{ compared: 0, finished_ms: null }]);
   });
 
-  it('retries a throttled call with growing pauses, then ends, and can be resumed', async () => {
+  it('retries a throttled call with growing pauses, then stops, and can be resumed', async () => {
     await fill(1);
     const throttled = new SyncClientError('throttled', 'slow down');
     const retried = await run({}, { api: failing(identity(0), 6, throttled) });
@@ -426,7 +426,7 @@ describe('reconcile', () => {
     expect(Math.max(...slept)).toBe(100);
   });
 
-  it('marks the gaps of its pool that ended before it started as repaired', async () => {
+  it('marks the gaps of its pool as repaired if they ended before the reconciliation started', async () => {
     const gap = (pool: string, since: number, until: number | null) =>
       database.query(
         "INSERT INTO projection.gaps (identity_pool_id, since_ms, cause, until_ms) VALUES ($1, $2, 'streaming-off', $3)",

@@ -48,7 +48,7 @@ describe.each(DATABASES)('the command status on $name', ({ open }) => {
       checkedAt: NOW - HOUR_MS,
     });
     await store.openGap({ identityPoolId: POOL, since: NOW - 9, cause: 'expired', until: NOW - 8 });
-    // A gap that was repaired long ago.
+    // This gap was repaired long ago.
     await store.openGap({ identityPoolId: POOL, since: 1, cause: 'expired', until: 2 });
     await database.query('UPDATE projection.gaps SET mended_ms = 3 WHERE since_ms = 1');
     await database.query(
@@ -146,7 +146,7 @@ describe.each(DATABASES)('the command status on $name', ({ open }) => {
     expect((await status(['--pool', OTHER], SERVICE)).exitCode).toBe(0);
   });
 
-  it('reports the other pools if one cannot be read, and a stream that does not exist', async () => {
+  it('reports a stream that does not exist, and the other pools if one pool cannot be read', async () => {
     const service = operatedService({
       ...SERVICE,
       settings: {

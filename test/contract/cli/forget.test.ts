@@ -88,7 +88,7 @@ describe('the command forget', () => {
     expect(lines[1]).toBe(NOTHING_STORED);
   });
 
-  it('continues if the pool was seen to stream before', async () => {
+  it('continues if the poller has seen the pool stream', async () => {
     const seen = { identityPoolId: POOL, streamName: 'cognito-sync', isEnabled: true, checkedAt: NEW_YEAR };
     await createPublishStore(database).keepSeen(seen);
     expect(await forget(refusing('not-found'))).toMatchObject({ exitCode: 0 });

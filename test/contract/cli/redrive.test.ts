@@ -92,7 +92,7 @@ describe('the command redrive', () => {
     await rm(elsewhere, { recursive: true });
   });
 
-  it('projects what it can, and exits with 1 if payloads are unavailable', async () => {
+  it('projects the events that it can, and exits with 1 if payloads are unavailable', async () => {
     await projectBatch(createQueryStore(database), await readDeliveries([offloaded('https://a/1')]));
     await write('object', failureObject(offloaded('https://a/2'), inline('there')));
     const unavailable: FetchPayload = () => Promise.reject(new PayloadUnavailableError('503'));
@@ -126,7 +126,7 @@ describe('the command redrive', () => {
     expect((await redrive(['--dismiss', '--json'])).lines).toEqual([JSON.stringify({ quarantine: nothing })]);
   });
 
-  it('skips an origin that keeps timing out for the rest of the run, and requests the others', async () => {
+  it('sends no more requests to an origin that keeps timing out, and fetches from other origins', async () => {
     const urls = Array.from({ length: 6 }, (_, index) => [
       `https://silent/${index}`,
       `https://well/${index}`,
@@ -154,7 +154,7 @@ describe('the command redrive', () => {
     }
   });
 
-  it('counts a slow refusal as a timeout, and a fast one as a response', async () => {
+  it('counts a slow rejection as a timeout, and a fast rejection as a response', async () => {
     const deliveries = Array.from({ length: 6 }, (_, index) => offloaded(`https://a/${index}`));
     await projectBatch(createQueryStore(database), await readDeliveries(deliveries));
     for (const { tookMs, requests } of [

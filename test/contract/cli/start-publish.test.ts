@@ -48,7 +48,7 @@ describe('the command bulk-publish start', () => {
   afterAll(() => database.close());
   beforeEach(() => forgetPublishes(database));
 
-  it('succeeds if a bulk publish is in progress afterwards, even if it did not start it', async () => {
+  it('succeeds if a bulk publish is in progress afterwards, even if another caller started it', async () => {
     expect(await start(database, 'started')).toEqual({
       exitCode: 0,
       lines: [`${POOL}: started at 2026-01-01T00:00:00Z`],
@@ -59,7 +59,7 @@ describe('the command bulk-publish start', () => {
     });
   });
 
-  it('reports when the next one is allowed if the last is less than 24 hours old', async () => {
+  it('reports when the next bulk publish is allowed if the last one is less than 24 hours old', async () => {
     const details = { status: 'SUCCEEDED' as const, completedAt: START + 60_000 };
     expect(await start(database, 'published-less-than-a-day-ago', { details })).toEqual({
       exitCode: 1,
@@ -76,7 +76,7 @@ describe('the command bulk-publish start', () => {
     });
   });
 
-  it('records the bulk publish that it started, with its stream', async () => {
+  it('stores the bulk publish that it started, with the name of its stream', async () => {
     const runs = () => createPublishStore(database).readRuns(POOL);
     await start(database, 'published-less-than-a-day-ago');
     await start(database, 'in-progress');

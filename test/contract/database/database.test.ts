@@ -85,7 +85,7 @@ describe.each(DATABASES)('a transaction on $name', ({ openEmpty }) => {
     expect(await numbers(database)).toEqual([]);
   });
 
-  it('does not include statements from outside it', async () => {
+  it('does not include statements from outside the transaction', async () => {
     const inside = Promise.withResolvers<void>();
     const transaction = database.transaction(async (on) => {
       await insert(on, 1);

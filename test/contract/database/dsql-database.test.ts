@@ -2,8 +2,8 @@ import { createServer, type Server, Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createDsqlPool, openDsql } from '../../../lib/database/drivers/dsql/open-dsql.ts';
 
-// No cluster is available here, and the connector requires TLS with a trusted certificate. These tests end at the TLS
-// handshake.
+// No cluster is available here, and the connector requires TLS with a trusted certificate. These tests therefore end at
+// the TLS handshake.
 const CLUSTER = { host: 'abc123.dsql.eu-west-1.on.aws', region: 'eu-west-1', user: 'admin' };
 const CREDENTIALS = {
   AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE',

@@ -78,7 +78,7 @@ describe("migrations in Aurora DSQL's dialect", () => {
 });
 
 describe('the statements that are checked against the rules of Aurora DSQL', () => {
-  // Statements that exist only on Aurora DSQL, or that are sent only to the embedded server.
+  // Whether a statement is valid only on Aurora DSQL, or is sent only to the embedded server.
   const isElsewhere = ({ file, sql }: { file: string; sql: string }) =>
     file.endsWith('/pglite-worker.ts') ||
     /\bsys\./.test(sql) ||

@@ -94,7 +94,7 @@ describe('a PostgreSQL database whose login is in a secret', () => {
   it('reads a new password once for concurrent callers', async () => {
     const secret = scriptedSecret({ username, password });
     const database = open(secret);
-    // The outer transaction holds its connection, so each of the others opens a new one.
+    // The outer transaction holds its connection, so each of the other queries opens a new connection.
     const [rows] = await database.transaction(async (transaction) => {
       await transaction.query(WHO);
       secret.content = { username, password: await server.rotate(username) };
@@ -123,7 +123,7 @@ describe('a PostgreSQL database whose login is in a secret', () => {
     expect(secret.reads).toBe(2);
   });
 
-  it('does not retry a login that was just read and rejected, but reads it on the next query', async () => {
+  it('does not retry a login that was just read and rejected; the next query reads the secret again', async () => {
     const secret = scriptedSecret({ username, password: 'hunter2' });
     const database = open(secret);
     expect(await failure(database.query(WHO))).toMatchObject({ code: '28P01' });

@@ -318,7 +318,7 @@ describe.each(DATABASES)('identity pool operations on $name', ({ open }) => {
       expect(await countRows(IdentityPoolId)).toEqual({ identities: 0, logins: 0 });
     });
 
-    it('succeeds only when nothing is left if several requests run concurrently', async () => {
+    it('succeeds only once all data is removed, even if several requests run concurrently', async () => {
       const IdentityPoolId = await service.newIdentityPool();
       await database.query(
         `INSERT INTO identity.identities SELECT $1::text || number, $1, 0, 0 FROM generate_series(1, 6000) AS number`,
@@ -341,7 +341,7 @@ describe.each(DATABASES)('identity pool operations on $name', ({ open }) => {
       expect(outcomes.some(({ status }) => status === 'fulfilled')).toBe(true);
     });
 
-    it('removes the rest in a second request if the first one failed', async () => {
+    it('removes the remaining data in a second request if the first request failed', async () => {
       const IdentityPoolId = await service.newIdentityPool();
       await service.operations.GetId({ IdentityPoolId, Logins: login('ann') });
       const broken: Database = {

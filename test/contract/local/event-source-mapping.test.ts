@@ -126,8 +126,8 @@ function unreliableFunction(random: () => number) {
 }
 
 /**
- * Recreates a stream with one shard. Repeats until the emulator, which goes by the second of creation, distinguishes it
- * from the previous one.
+ * Recreates a stream with one shard. Repeats this until the emulator distinguishes the new stream from the previous
+ * one, because the emulator compares only the second of creation.
  */
 async function recreate(streamName: string): Promise<void> {
   const [before] = await reader.listShards(streamName);
@@ -254,7 +254,7 @@ describe('an event source mapping on an emulator', () => {
     await until(() => expect(rest).toEqual(['k:10']));
   });
 
-  it('loses nothing across restarts, and repeats at most the invocation in flight', async () => {
+  it('loses no record across restarts, and repeats at most the invocation in flight', async () => {
     const streamName = await emulator.createStream(2);
     const directory = await checkpointDirectory();
     const texts = ['a', 'b', 'c', 'd'].flatMap((key) => numbered(key, 100));
@@ -434,7 +434,7 @@ describe('an event source mapping on an emulator', () => {
     expect(rest).toEqual(numbered('k', 16, 10));
   });
 
-  it('delivers with LATEST what arrives after the first start, even between two starts', async () => {
+  it('with LATEST, delivers records that arrive after its first start, even while it is stopped', async () => {
     const streamName = await emulator.createStream(1);
     const directory = await checkpointDirectory();
     const latest = { directory, settings: { ...settings, startingPosition: 'LATEST' as const } };

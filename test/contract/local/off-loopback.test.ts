@@ -54,7 +54,7 @@ describe.skipIf(address === undefined).each([
 });
 
 describe.skipIf(address === undefined)('a port that cannot listen on all its addresses', () => {
-  it('listens on none', async () => {
+  it('listens on no address', async () => {
     const taken = await startHttpServer({ host: '127.0.0.1', port: 0, routes: ROUTES });
     await expect(
       startHttpServer({ host: String(address), port: taken.port, routes: ROUTES }),

@@ -77,7 +77,7 @@ describe('the operator socket', () => {
     expect(await askRunningCloud(path, ['indexes'], caller)).toBeNull();
   });
 
-  it('works in a directory whose path is longer than that of a socket may be', async () => {
+  it('works in a directory whose path is too long for a socket', async () => {
     const deep = join(directory, 'd'.repeat(100), 'é'.repeat(100));
     await mkdir(deep, { recursive: true });
     const path = join(deep, 'operator.sock');
@@ -222,7 +222,7 @@ describe('the operator socket', () => {
     { args: ['--failures', '/failed'], sent: ['--failures', '/failed'] },
     { args: ['--failures', 's3://bucket/aws/lambda/'], sent: ['--failures', 's3://bucket/aws/lambda/'] },
     { args: [], sent: [] },
-  ])('receives redrive $args with paths resolved where the caller runs', async ({ args, sent }) => {
+  ])('receives redrive $args with paths resolved in the directory of the caller', async ({ args, sent }) => {
     let body = '';
     const server = createServer(async (request, response) => {
       body = await text(request);

@@ -150,7 +150,7 @@ describe('GET /push/{deviceId}', () => {
     expect([...own.response.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
   });
 
-  it('accepts eight readers of a device, and another when one has left', async () => {
+  it('accepts at most eight readers of a device, and a new one when a reader has left', async () => {
     const readers = await Promise.all(Array.from({ length: 8 }, () => readPush(url, phone)));
     expect((await readPush(url, phone)).response.status).toBe(429);
     expect((await readPush(url, randomUUID())).response.status).toBe(200);
@@ -158,16 +158,16 @@ describe('GET /push/{deviceId}', () => {
     await expect.poll(async () => (await readPush(url, phone)).response.status).toBe(200);
   });
 
-  it('drops a reader that does not read', async () => {
+  it('disconnects a client that stops reading', async () => {
     const socket = connect(port.port, '127.0.0.1');
     onTestFinished(() => void socket.destroy());
     socket.on('error', () => undefined);
     socket.write(`GET /push/${phone} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
-    // The response has started, so the client counts as a reader. From here on it reads nothing.
+    // The response has started, so the client counts as a reader. From here on, the client reads nothing.
     await once(socket, 'data');
     socket.pause();
     const megabyte = 'x'.repeat(1024 * 1024);
-    // Once it no longer counts as a reader, eight others are accepted.
+    // Once the client no longer counts as a reader, eight other readers are accepted.
     await expect
       .poll(
         async () => {

@@ -27,12 +27,12 @@ let emulator: ChildProcess | undefined;
 let client: KinesisClient;
 let missing: string | undefined;
 
-/** Starts kinesis-local in its own process: not the emulator that the project uses. It takes time to reshard. */
+/** Starts kinesis-local in its own process. Unlike the emulator that the project uses, it takes time to reshard. */
 beforeAll(async () => {
   const [plainPort, tlsPort] = [await freePort(), await freePort()];
   const main = require.resolve('kinesis-local');
   emulator = spawn(process.execPath, [main], {
-    // It reads its certificate from the working directory.
+    // kinesis-local reads its certificate from the working directory.
     cwd: dirname(main),
     env: {
       PATH: process.env.PATH,

@@ -5,7 +5,7 @@ import { createValueIndexes } from '../../../lib/projection/store/value-indexes.
 import { READ_RECORDS, READ_RECORDS_IN_SESSION } from '../../../lib/sync/store/sync-statements.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
 
-// 120,000 records: ten keys for each of 12,000 identities. The records of one identity were written each second.
+// 120,000 records: ten keys for each of 12,000 identities. Each second, the records of one identity were written.
 const FILL = [
   `INSERT INTO projection.datasets
    SELECT md5(i::text)::uuid, 'pool', 'identity' || i, 'savegame', i, 1, NULL, NULL, now() - i * interval '1 second'

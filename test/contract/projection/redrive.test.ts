@@ -65,7 +65,7 @@ describe.each(DATABASES)('redrive on $name', ({ open }) => {
       )
     ).rows.map(({ reason }) => reason);
 
-  it('projects what it can and marks it; the rest keeps its reason', async () => {
+  it('projects and marks the events that it can; the other events keep their reasons', async () => {
     await project([offloaded('a'), garbage(), offloaded('b')], refusing);
     expect(await keys()).toEqual([]);
 
@@ -159,7 +159,7 @@ describe.each(DATABASES)('redrive on $name', ({ open }) => {
     expect(await keys()).toHaveLength(117);
   });
 
-  it('projects deliveries that a mapping discarded, and quarantines unreadable ones', async () => {
+  it('projects deliveries that a mapping discarded, and quarantines unreadable deliveries', async () => {
     const deliveries = [inline('a'), garbage(), offloaded('b'), offloaded('c')];
     const some: FetchPayload = (url) => (url.endsWith('c') ? unavailable(url) : served(url));
     for (let attempt = 0; attempt < 2; attempt += 1) {
@@ -173,7 +173,7 @@ describe.each(DATABASES)('redrive on $name', ({ open }) => {
     expect(await waiting()).toHaveLength(1);
   });
 
-  it('holds at most the maximum bytes of payloads in memory, and projects all of them', async () => {
+  it('limits the bytes of payloads in memory, and projects all events', async () => {
     const deliveries = ['a', 'b', 'c', 'd', 'e'].map((key) => offloaded(key));
     const written: number[] = [];
     const counting = {

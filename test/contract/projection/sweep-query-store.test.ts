@@ -21,7 +21,7 @@ import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { deliver, IDENTITY, NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** The current time, because the database writes its own time into projected rows. */
+/** Must be the current time, because the database writes its own time into projected rows. */
 const NOW = Date.now();
 const TABLES = [
   'datasets',
@@ -168,7 +168,7 @@ describe.each(DATABASES)('the sweep of the query store on $name', ({ open }) => 
     expect(await sweep()).toEqual({ ...NOTHING, strays: 1 });
   });
 
-  it('removes quarantined events after 90 days, and redriven ones after seven days', async () => {
+  it('removes quarantined events after 90 days, and redriven events after seven days', async () => {
     const quarantine = async (name: string, quarantined: number, redriven: number | null) => {
       const { position, data } = deliver(Buffer.from(name));
       const refused = { kind: 'refused' as const, position, data, reason: name, identityPoolId: null };

@@ -67,7 +67,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
       ...more,
     })(identityPoolId);
   };
-  /** Writes as a request that started before the pool was deleted. */
+  /** Makes a late write: one of a request that started before the pool was deleted. */
   const writeLate = async (write: () => Promise<unknown>) => {
     await database.query('UPDATE sync.identity_pools SET deleted_ms = NULL');
     await write();
@@ -195,7 +195,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
     expect(await countRows('sync.payloads')).toBe(1);
   });
 
-  it('leaves no record, count or spent token to a new pool with the same id', async () => {
+  it('leaves no record, count or used token to a new pool with the same id', async () => {
     const { update, token, updateWith, list, remove } = device('us-east-1:0');
     const before = await token();
     await updateWith(before, put('a', '1'), put('b', '2'));
@@ -257,7 +257,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
         return result;
       },
     };
-    // The ids of these rows are not the hashes of their keys, so the test removes rows only.
+    // The ids of these rows are not the hashes of their keys, so the test calls only removeRows.
     const poolData = createPoolDataStore(measured);
     await markDeleted();
     expect(await poolData.removeRows(POOL)).toBe(1 + 6_000 + 2_600 + 5_001 + 2_500);
@@ -385,7 +385,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
   });
 
   it.each(['records', 'spent_tokens', 'merged_datasets', 'subscriptions'])(
-    'keeps a deleted dataset while its %s remain, because they are found through it',
+    'keeps the row of a deleted dataset while its %s remain, because they are found through that row',
     async (table) => {
       const id = await insertDeleted(1);
       await insertDevices(1);
@@ -393,7 +393,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
       await database.query('INSERT INTO sync.merged_datasets VALUES ($1, gen_random_uuid())', [id]);
       await database.query('INSERT INTO sync.subscriptions SELECT $1, device_id, 1 FROM sync.devices', [id]);
       await markDeleted();
-      // Another transaction is removing them.
+      // Another transaction is removing the remaining rows.
       const held: Database = {
         ...database,
         async query<Row>(sql: string, values?: Parameters<Database['query']>[1]) {

@@ -80,7 +80,7 @@ describe('the finish-merges function', () => {
     clock.now += CREDENTIALS_LIFETIME_MS + HOUR;
     expect(await run()).toMatchObject({ ended: 0 });
     clock.now += 1;
-    // Data written by then is merged first.
+    // Data that was written before the end is merged first.
     await device(guest).update(put('a', '1'));
     expect(await run()).toEqual({ pending: 1, ended: 1, isCutShort: false });
     expect(await namesOf(person)).toEqual([`game.${guest}`]);
@@ -101,7 +101,7 @@ describe('the finish-merges function', () => {
     expect(await pending()).toEqual([]);
   });
 
-  it('completes the other merges if one fails, logs only ids and error codes, and retries it', async () => {
+  it('completes the other merges if one merge fails, logs only ids and error codes, and retries it', async () => {
     const [first, second, third, person] = [newIdentity(), newIdentity(), newIdentity(), newIdentity()];
     for (const guest of [first, second, third]) {
       await device(guest).update(put('a', '1'));

@@ -69,7 +69,7 @@ describe('the finish-pool-deletions function', () => {
       { IdentityPoolId: POOL },
       DEVELOPER,
     );
-  /** Writes as a request that started before the pool was deleted. */
+  /** Makes a late write: one of a request that started before the pool was deleted. */
   const writeLate = async (write: () => Promise<unknown>) => {
     const { rows } = await database.query<{ deleted_ms: number }>(
       'SELECT deleted_ms FROM sync.identity_pools',
@@ -119,7 +119,7 @@ describe('the finish-pool-deletions function', () => {
     expect((await device().list()).Records).toHaveLength(1);
   });
 
-  it('deletes and publishes late writes, and removes the pool when no more can follow', async () => {
+  it('deletes late writes and publishes their deletion; removes the pool when no more can follow', async () => {
     await device('us-east-1:0', 'early').update(put('a', '1'));
     await remove(database, async (identityPoolId) => {
       const isEmpty = await createPoolDataDeletion(database, clock)(identityPoolId);

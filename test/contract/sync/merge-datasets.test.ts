@@ -113,7 +113,7 @@ describe('merging identities', () => {
       DatasetDeletedAfterRequestedSyncCount: true,
       Records: [],
     });
-    // Only the records of the two copies. Those of the deleted datasets are erased.
+    // These are the records of the two copies. The records of the deleted datasets are erased.
     expect(await countRows('records')).toBe(3);
   });
 
@@ -171,7 +171,7 @@ describe('merging identities', () => {
   });
 
   describe('if a dataset with the name of the copy exists', () => {
-    it('overwrites its records with the copied ones', async () => {
+    it('overwrites the records of that dataset with the copied records', async () => {
       const existing = device(person, `game.${guest}`);
       await existing.update(put('a', 'mine'), put('b', 'mine'), put('gone', 'mine'));
       await existing.update(drop('gone', 1));
@@ -196,7 +196,7 @@ describe('merging identities', () => {
       expect(await mergedNames(person)).toEqual([`game.${guest}`]);
     });
 
-    it('adds later writes of the disappearing identity to it', async () => {
+    it('adds later writes of the merged identity to that dataset', async () => {
       await device(guest).update(put('a', '1'), put('b', '1'));
       await merge(guest, person);
       await device(guest).update(put('a', '2'));
@@ -206,7 +206,7 @@ describe('merging identities', () => {
       expect(await namesOf(guest)).toEqual([]);
     });
 
-    it('continues its count if it was deleted, without its old records', async () => {
+    it('continues the count of a deleted dataset, without its old records', async () => {
       await device(guest).update(put('a', '1'));
       await merge(guest, person);
       await device(person, `game.${guest}`).remove();
@@ -254,7 +254,7 @@ describe('merging identities', () => {
       expect(await mergedNames(person)).toBeNull();
     });
 
-    it('stay the same if a longer name could not be requested', async () => {
+    it('stay the same if a longer name would exceed the limit for requests', async () => {
       const long = 'x'.repeat(128);
       await device(guest, `${long}.eu:0`).update(put('a', '1'));
       await device(guest, long).update(put('a', '2'));
@@ -265,7 +265,7 @@ describe('merging identities', () => {
   });
 
   describe('ListRecords', () => {
-    it('returns the sorted names of the copies on every page, even if the root never existed', async () => {
+    it('returns the sorted names of the copies on every page, even of a dataset that never existed', async () => {
       const guests = [newIdentity(), newIdentity(), newIdentity()];
       for (const one of guests) {
         await device(one).update(put('a', '1'));
@@ -384,7 +384,7 @@ describe('merging identities', () => {
     });
   });
 
-  it('is atomic for each dataset: a failure leaves it unchanged and the earlier ones merged', async () => {
+  it('is atomic for each dataset: a failure leaves that dataset unchanged and earlier ones merged', async () => {
     await device(guest, 'a').update(put('k', '1'));
     await device(guest, 'b').update(put('k', '2'));
     await device(guest, 'c').update(put('k', '3'));
@@ -458,7 +458,7 @@ describe('merging identities on PostgreSQL', () => {
     const acknowledged: string[] = [];
     let merging = true;
 
-    /** Writes keys of its own until the merges have ended. */
+    /** Writes keys that no other writer uses, until the merges have ended. */
     async function write(identityId: string, datasetName: string, number: number): Promise<void> {
       const { operations } = services[number % 2] ?? services[0] ?? createSyncService(first);
       const device = createDevice(operations, { identityId, datasetName });

@@ -94,7 +94,7 @@ describe.each(DATABASES)('the outbox on $name', ({ open }) => {
     expect(await claimIds(1)).toEqual([outboxId]);
   });
 
-  it('never returns a parked row, and stores the reason', async () => {
+  it('never returns a row that is parked after permanent failures, and stores the reason', async () => {
     const [bad = '', good = ''] = await fill(2);
     await outbox.claim(1, 0);
     await outbox.park(bad, 'ValidationException, 5 attempts');
@@ -126,7 +126,7 @@ describe.each(DATABASES)('the outbox on $name', ({ open }) => {
   });
 
   it('returns at most 4 MiB per claim, but at least one row', async () => {
-    // Each character has two bytes, because the limit counts bytes.
+    // Uses characters of two bytes, because the limit counts bytes, not characters.
     const [first, second, third, fourth] = await fill(4, (index) =>
       'é'.repeat(index === 0 ? 2_500_000 : 900_000),
     );

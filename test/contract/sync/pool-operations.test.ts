@@ -173,7 +173,7 @@ describe('sync operations on identity pools', () => {
     const set = createSetIdentityPoolConfiguration({ pools, streamExists: () => Promise.reject(failure) });
     const CognitoStreams = { StreamName: 'mine', StreamingStatus: 'ENABLED' as const };
     await expect(set({ IdentityPoolId, CognitoStreams }, DEVELOPER)).rejects.toBe(failure);
-    // Without ENABLED, it does not call Kinesis.
+    // The operation calls Kinesis only if the status is ENABLED.
     await set({ IdentityPoolId, CognitoStreams: { StreamName: 'mine' } }, DEVELOPER);
     expect(await pools.readPool(IdentityPoolId)).toMatchObject({ streams: { status: 'DISABLED' } });
   });

@@ -167,7 +167,7 @@ describe.each(DATABASES)('the pool store on $name', ({ open }) => {
       const { device, clock } = await fill();
       clock.now += 100;
       await device(IDENTITY, 'b').remove();
-      // The size that is left in its row does not count.
+      // The size that remains in the row of a deleted dataset does not count.
       await database.query("UPDATE sync.datasets SET data_storage = 5 WHERE dataset_name = 'b'");
       expect(await usageOf(IDENTITY)).toEqual({
         datasetCount: 1,

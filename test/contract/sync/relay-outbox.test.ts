@@ -36,7 +36,7 @@ import {
 } from '../../fixtures/sync/stream-events.ts';
 
 const SHARD = 'shardId-000000000000';
-/** Kinesis rejects it: a partition key has at most 256 characters. */
+/** A partition key that Kinesis rejects, because a key has at most 256 characters. */
 const WRONG_KEY = 'k'.repeat(300);
 
 let emulator: KinesisEmulator;
@@ -157,7 +157,7 @@ describe('the relay', () => {
     ]);
   });
 
-  it('parks an event that Kinesis always rejects and publishes the others', async () => {
+  it('stops retrying (parks) an event that Kinesis always rejects, and publishes the other events', async () => {
     await fill(3);
     await insertOutboxRow(database, {
       event: 'poison',
@@ -186,7 +186,7 @@ describe('the relay', () => {
     expect(rows).toEqual([{ event: 'poison', parked_reason: 'ValidationException, 3 attempts' }]);
   });
 
-  it('parks nothing if the stream is missing, and publishes once the stream exists', async () => {
+  it('keeps retrying events whose stream is missing, and publishes them once the stream exists', async () => {
     await fill(5);
     await emulator.deleteStream(streamName);
     const options = { parkAfterAttempts: 1, retryBaseMs: 0, retryCapMs: 0 };
@@ -195,9 +195,9 @@ describe('the relay', () => {
       postponed: 15,
       parked: 0,
       refusals: ['ResourceNotFoundException'],
-      // No pool streams to it.
+      // No pool streams to this stream.
       goneStreams: [],
-      // From the third attempt on.
+      // Events are counted here from their third attempt on.
       withoutStream: 5,
     });
     expect(await outbox.count()).toEqual({ waiting: 5, parked: 0 });
@@ -219,7 +219,7 @@ describe('the relay', () => {
     await insertOutboxRow(database, { event: 'e0', streamName });
     await insertOutboxRow(database, { event: 'e1', streamName: other });
     const options = { retryBaseMs: 0, retryCapMs: 0, disableAfterAttempts: 2 };
-    expect(await relay({ ...options, timeBudgetMs: -1 }), 'it may still be in creation').toMatchObject({
+    expect(await relay({ ...options, timeBudgetMs: -1 }), 'the stream may be in creation').toMatchObject({
       published: 1,
       goneStreams: [],
       withoutStream: 0,
@@ -234,12 +234,12 @@ describe('the relay', () => {
     expect([await streams(first), await streams(second)]).toEqual([disabled, disabled]);
     expect(await streams(unaffected)).toMatchObject({ status: 'ENABLED', disabledReason: null });
     expect((await pools.readPool(first))?.revision).toBe(2);
-    expect(await relay(options), 'it is reported once').toMatchObject({ goneStreams: [] });
+    expect(await relay(options), 'the deletion is reported only once').toMatchObject({ goneStreams: [] });
 
     await emulator.createStream(1, streamName);
     expect(await relay(options)).toMatchObject({ published: 1 });
     expect((await readStream(streamName)).map(textOf)).toEqual(['e0']);
-    expect(await streams(first), 'only the owner enables it again').toEqual(disabled);
+    expect(await streams(first), 'only the owner enables streaming again').toEqual(disabled);
   });
 
   describe('as a Lambda function', () => {

@@ -65,7 +65,7 @@ describe('connect and disconnect', () => {
     expect(lines.at(-1)).toBe('Nothing to change.');
   });
 
-  it('requires a role if the pool at Amazon never had one', async () => {
+  it("requires a role if a pool of Amazon's service never had one", async () => {
     const { pool, run } = createPool();
     const before = structuredClone(pool);
     const rejected = await run(connect, ['--yes'], { env: {} });
@@ -79,7 +79,7 @@ describe('connect and disconnect', () => {
     expect(await run(connect, ['--yes'], { env: {} })).toEqual({ exitCode: 0 });
   });
 
-  it('reports which half succeeded when the other fails, and completes it on the next run', async () => {
+  it('reports which of two changes succeeded if one fails, and completes the other on the next run', async () => {
     const { pool, settings, lines, run } = createPool();
     const { setSyncTrigger } = settings;
     settings.setSyncTrigger = () =>
@@ -106,7 +106,7 @@ describe('connect and disconnect', () => {
     expect(lines.map((line) => JSON.parse(line).isChanged)).toEqual([false, true]);
   });
 
-  it('keeps stream and role for the next time when disconnect undoes connect', async () => {
+  it('keeps stream and role for a later connect when it disconnects', async () => {
     const { pool, lines, run } = createPool();
     await run(connect, ['--stream', 'mine', '--trigger', TRIGGER, '--yes']);
     expect(await run(disconnect, ['--yes'])).toEqual({ exitCode: 0 });

@@ -51,7 +51,7 @@ describe('the progress view', () => {
     expect(written[0]?.slice(4)).not.toContain('\u001b');
   });
 
-  it('writes lines to a pipe: every five seconds or 10 %, or each new text without a share', () => {
+  it('writes a line to a pipe every five seconds or 10 %, or for each new text if the total is unknown', () => {
     const { view, written, pass } = open(false);
     for (let done = 0; done <= 100; done += 1) view.show(compared(done, 100));
     expect(written).toHaveLength(11);

@@ -123,7 +123,7 @@ describe('the command line', () => {
     expect(prepareProcessCommand(line)).toBeTypeOf('function');
   });
 
-  it('lists the commands of both kinds if the command is unknown', () => {
+  it('lists all commands, with and without a database, if the command is unknown', () => {
     const unknown = () => prepareCommand(['rule'], ALL_COMMANDS);
     expect(unknown).toThrow('unknown command rule');
     expect(unknown).toThrow('npx cognito-sync-backend rules check');

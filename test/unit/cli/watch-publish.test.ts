@@ -91,7 +91,7 @@ describe('bulk-publish watch', () => {
     await expect(watch([{ run: null }])).rejects.toThrow('was never published');
   });
 
-  it('does not end on a stored run while the service does not respond', async () => {
+  it('keeps watching while the service does not respond, even if the stored run has ended', async () => {
     const results = [
       failing('unavailable', PROJECTED),
       failing('throttled', PROJECTED),

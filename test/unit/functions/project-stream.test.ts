@@ -69,7 +69,7 @@ describe('the report of a batch', () => {
     expect((await reportOf([inline(11_000)])).reports).toMatchObject([{ lagMs: 0 }]);
   });
 
-  it('does not claim a position if batches of a shard run concurrently', async () => {
+  it('marks the position as unknown if batches of a shard run concurrently', async () => {
     expect((await reportOf([inline(1)], { parallelizationFactor: 2 })).saved).toEqual([{ isKnown: false }]);
   });
 });
@@ -81,7 +81,7 @@ describe('the metrics', () => {
 
   it('are one line in embedded metric format per batch', () => {
     const lines: string[] = [];
-    // As in AWS: standard output, because Lambda's console adds a prefix to each line.
+    // As in AWS, the metrics go to standard output, because Lambda's console adds a prefix to each line.
     vi.spyOn(process.stdout, 'write').mockImplementation((line) => lines.push(String(line)) > 0);
     const report = createReporter('project-stream');
     report(BATCH);

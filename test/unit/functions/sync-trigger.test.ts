@@ -75,7 +75,7 @@ describe('the sync trigger', () => {
 });
 
 describe('the metrics of decisions', () => {
-  it('count them by rule and action', () => {
+  it('count the decisions by rule and action', () => {
     const lines: string[] = [];
     vi.spyOn(process.stdout, 'write').mockImplementation((text) => lines.push(String(text)) > 0);
     const decide = (rule: string, action: RuleDecision['action']): RuleDecision => ({

@@ -71,7 +71,7 @@ describe('linkLogins for an authenticated identity', () => {
     expect(decide(found)).toMatchObject({ identityId: 'asked', link: [login('x')], merge: ['a'] });
   });
 
-  it('rejects logins of other owners or of none, unless a backend vouches for them', () => {
+  it('rejects logins of another owner or of no owner, unless a backend vouches for them', () => {
     for (const found of [
       { asked, owned: [owned(identity('a'))] },
       { asked, unowned: [login('x')] },
@@ -81,7 +81,7 @@ describe('linkLogins for an authenticated identity', () => {
     }
   });
 
-  it('accepts a proof of the same identity and rejects a proof of another', () => {
+  it('accepts a proof of the same identity and rejects a proof of another identity', () => {
     expect(decide({ asked, proven: asked })).toMatchObject({ identityId: 'asked', merge: [] });
     const another = { asked, proven: identity('a'), owned: [owned(asked)] };
     expect(() => decide(another)).toThrow("Logins don't match");

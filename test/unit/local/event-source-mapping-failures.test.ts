@@ -79,7 +79,7 @@ describe('a record that breaks the function', () => {
     expect(JSON.stringify(logged)).not.toContain('secret');
   });
 
-  it('is discarded with its batch without bisecting', async () => {
+  it('is discarded with its batch if bisecting is off', async () => {
     const failures = memoryFailures();
     const { batches, invoke } = throwingAt('c');
     const settings = { ...SETTINGS, batchSize: 4, maximumRetryAttempts: 0 };
@@ -89,7 +89,7 @@ describe('a record that breaks the function', () => {
     expect(failures.kept.map(payloadTexts)).toEqual([['a', 'b', 'c', 'd']]);
   });
 
-  it('is discarded with the records after it, under the last request id, if the function reports it', async () => {
+  it('is discarded with all later records, under the last request id, if the function reports it', async () => {
     const failures = memoryFailures();
     const requestIds: string[] = [];
     const settings = { ...SETTINGS, maximumRetryAttempts: 1 };
@@ -161,7 +161,7 @@ describe('a record that is too old', () => {
   });
 });
 
-it('discards a record that exceeds the payload limit, and delivers the others', async () => {
+it('discards a record that exceeds the payload limit, and delivers the other records', async () => {
   const failures = memoryFailures();
   const { batches, invoke } = throwingAt('none');
   const huge = 'x'.repeat(5 * 1024 * 1024);
@@ -233,7 +233,7 @@ describe('concurrent batches of a shard', () => {
     expect(maxInFlight).toBe(4);
   });
 
-  it('continue while one fails, up to the read-ahead limit', async () => {
+  it('continue while one batch fails, up to the read-ahead limit', async () => {
     const done: string[] = [];
     let isFixed = false;
     const { mapping, checkpoint } = start(

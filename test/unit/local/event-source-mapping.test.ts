@@ -272,7 +272,7 @@ it('backs off up to ten seconds, and starts over after progress', async () => {
     },
   });
   await until(() => expect(attempts).toBe(13));
-  // Half of 100, 200, ... 10,000: the minimum with jitter.
+  // With jitter, the minimum pause is half of 100, 200, ... 10,000.
   const full = [50, 100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000];
   expect(pausesMs).toEqual([...full, 50, 100, 200]);
 });

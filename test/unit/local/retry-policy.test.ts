@@ -73,7 +73,7 @@ describe('a batch with a reported record', () => {
     });
   });
 
-  it('counts as failed as a whole if the record is its first', () => {
+  it('counts as failed as a whole if the reported record is the first of the batch', () => {
     expect(afterFailure(tried(4), reported(0), once)).toMatchObject({
       step: 'retry',
       attempt: { retries: 1 },

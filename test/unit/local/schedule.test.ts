@@ -92,7 +92,7 @@ describe('a schedule', () => {
     await closed;
   });
 
-  it('does not run again for nudges that a run has already covered', async () => {
+  it('runs only once more for a nudge during a run', async () => {
     const { runs, run } = heldRuns();
     const schedule = start(run);
     schedule.nudge();

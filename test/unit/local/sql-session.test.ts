@@ -30,7 +30,10 @@ const execute = (portal: string) => frame('E', cString(portal), int32(0));
 const closeStatement = (name: string) => frame('C', cString(`S${name}`));
 const FLUSH = frame('H');
 
-/** Creates a server that keeps no statement or portal between units, like the embedded database. */
+/**
+ * Creates a server that keeps no statement or portal between units, like the embedded database. A unit is the messages
+ * that the session sends together, up to a Sync.
+ */
 function createServer() {
   const units: string[] = [];
   async function readOnly(messages: Uint8Array): Promise<Uint8Array> {
@@ -162,7 +165,7 @@ describe('a simple query', () => {
 });
 
 describe('the extended protocol', () => {
-  it('runs one Execute per unit, and responds like a single session', async () => {
+  it('sends each Execute to the database in its own unit, and responds like a single session', async () => {
     const { send, units } = connect();
     const two = [bind('', 'a'), describePortal(''), execute(''), bind('', 'a'), execute('')];
     expect(await send(parse('a', 'select 1'), ...two, SYNC)).toBe(
@@ -219,7 +222,7 @@ describe('the extended protocol', () => {
     expect(await send(bind('', ''), execute(''), SYNC)).toBe('2 D(select 1) C(SELECT 1) ZI');
   });
 
-  it('closes portals at the end of a unit', async () => {
+  it('closes portals at each Sync, when the unit ends', async () => {
     const { send } = connect();
     expect(await send(parse('', 'select 1'), bind('p', ''), SYNC)).toBe('1 2 ZI');
     expect(await send(execute('p'), SYNC)).toBe('E(34000) ZI');
@@ -328,7 +331,7 @@ describe('control statements', () => {
     expect(controlStatement(sql)).toBeUndefined();
   });
 
-  it('fold the name of a statement as PostgreSQL does', () => {
+  it('convert the name of a statement to lower case as PostgreSQL does', () => {
     expect(controlStatement('DEALLOCATE PREPARE MyName')?.forgets).toEqual({ name: 'myname' });
     expect(controlStatement('DEALLOCATE "My""Name"')?.forgets).toEqual({ name: 'My"Name' });
   });

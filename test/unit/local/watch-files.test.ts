@@ -40,7 +40,7 @@ describe('watchFiles', () => {
     expect(await stale).toEqual([reader]);
   });
 
-  it('detects a change from before it started', async () => {
+  it('detects a file that changed after the reader read it and before the watch started', async () => {
     const reader = readerOf('a');
     await folder.write('a', 'second');
     expect(await nextStale([reader])).toEqual([reader]);

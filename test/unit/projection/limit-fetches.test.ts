@@ -29,7 +29,7 @@ describe('the fetches of one batch', () => {
     expect(maxInFlight).toBe(2);
   });
 
-  it('stop at the memory limit, after at least one per batch', async () => {
+  it('stop at the memory limit, but only after at least one fetch per batch', async () => {
     const batch = () => limitFetches(async () => new Uint8Array(25), { ...LIMITS, atOnce: 1 });
     for (let round = 0; round < 2; round += 1) {
       expect(await outcomes(urls(3).map(batch()))).toEqual([
@@ -57,7 +57,7 @@ describe('the fetches of one batch', () => {
     ]);
   });
 
-  it('stop at the first unavailable payload, but not at a refused one', async () => {
+  it('stop at the first unavailable payload, but not at a rejected payload', async () => {
     const requested: string[] = [];
     const fetch = limitFetches(
       async (url) => {

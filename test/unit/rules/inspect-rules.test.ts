@@ -66,7 +66,7 @@ describe('rules that never apply', () => {
     );
   });
 
-  it('are exactly those that no name finds', () => {
+  it('are exactly the rules that the lookup finds for no name', () => {
     const names = fc.uniqueArray(
       fc.string({ unit: fc.constantFrom('a', 'b', '*'), minLength: 1, maxLength: 4 }),
       {
@@ -105,9 +105,9 @@ describe('rules that overlap by accident', () => {
     ],
     [['*-bb', 'a-*'], [`note ${KEYS}.*-bb: overlaps with a-*: both match a-bb; *-bb takes precedence`]],
     [['a*', '*bb'], [`note ${KEYS}.a*: overlaps with *bb: both match abb; *bb takes precedence`]],
-    // A glob within another is intended.
+    // If a glob matches only names that another glob also matches, the overlap is intended.
     [['level-*', '*', 'level-*-stars'], []],
-    // A rule for the overlap shows that it is intended.
+    // A rule for exactly the common names shows that the overlap is intended.
     [['a*', '*b', 'a*b'], []],
     [['a*', '*b', 'ab'], [`note ${KEYS}.a*: overlaps with *b: both match ab; a* takes precedence`]],
     [['a*', 'b*', 'a', 'b'], []],
@@ -121,7 +121,7 @@ describe('rules that overlap by accident', () => {
     ]);
   });
 
-  it('are reported with a name that both match and the rule that applies to it', () => {
+  it('are reported with a name that both rules match and the rule that applies to that name', () => {
     const written = fc.uniqueArray(
       fc.string({ unit: fc.constantFrom('a', 'b', '*'), minLength: 1, maxLength: 5 }),
       {
@@ -141,7 +141,7 @@ describe('rules that overlap by accident', () => {
           const ofTheTwo = defineRules({
             datasets: Object.fromEntries([place, b].map((name) => [name, {}])),
           });
-          // The finding names them in the order of the rules.
+          // The finding names the two rules in the order of the rules file.
           expect(names.indexOf(place)).toBeLessThan(names.indexOf(b));
           expect(ofTheTwo.findDatasetRule(shared)?.name).toBe(applies);
         }

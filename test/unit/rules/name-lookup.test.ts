@@ -18,7 +18,7 @@ const lookUpIn = (names: readonly string[]) =>
   createNameLookup(names.map((name): [string, string] => [name, name]));
 
 describe('the name lookup', () => {
-  it('finds the rule by its definition on every lookup', () => {
+  it('finds the same rule as its definition on every lookup', () => {
     const written = fc.string({ unit: fc.constantFrom('a', 'b', '*'), minLength: 1, maxLength: 4 });
     const lookedUp = fc.string({ unit: fc.constantFrom('a', 'b'), maxLength: 5 });
     fc.assert(

@@ -160,7 +160,7 @@ describe('the relay', () => {
     expect(await world.relay({ batchRows: 5, timeBudgetMs: -1 }, { outbox })).toMatchObject({ published: 5 });
   });
 
-  it('publishes the other rows if one fails', async () => {
+  it('publishes the other rows if one row fails', async () => {
     const { relay, stream, rows } = setUp(numbered(6), (event) => (event === 'e2' ? throttled : 'published'));
     expect(await relay({ batchRows: 3 })).toEqual({
       published: 5,
@@ -193,7 +193,7 @@ describe('the relay', () => {
     expect(stream).toEqual(['e0']);
   });
 
-  it('parks a row with the reason after repeated permanent failures', async () => {
+  it('stops retrying (parks) a row after repeated permanent failures, and stores the reason', async () => {
     const { relay, pass, rows, batches, stream } = setUp(['bad', 'good'], (event) =>
       event === 'bad' ? invalid : 'published',
     );
@@ -217,7 +217,7 @@ describe('the relay', () => {
     expect(stream).toEqual(['good']);
   });
 
-  it('leaves a stream after three failed batches, and publishes every row in a later run', async () => {
+  it('skips a stream after three failed batches, and publishes every row in a later run', async () => {
     let isUp = false;
     const { relay, pass, batches, rows, stream } = setUp(numbered(100), () =>
       isUp ? 'published' : throttled,
@@ -265,7 +265,7 @@ describe('the relay', () => {
       expect(streams.toSorted()).toEqual(['a e0 a', 'a e3 a', 'b e2 b', 'stream e1']);
     });
 
-    it('does not delay other streams if one accepts nothing, even with many events waiting', async () => {
+    it('does not delay other streams if one stream accepts nothing, even with many events waiting', async () => {
       const { relay, stream, rows } = setUp(
         [...numbered(100).map((name) => `${name} bad`), 'e100 good', 'e101'],
         (event) => (event.endsWith('bad') ? throttled : 'published'),
@@ -276,7 +276,7 @@ describe('the relay', () => {
       expect(rows()).toHaveLength(100);
     });
 
-    it('does not delay other streams if one does not respond', async () => {
+    it('does not delay other streams if one stream does not respond', async () => {
       const { promise, resolve } = Promise.withResolvers<PublishOutcome>();
       const { relay, stream } = setUp(
         alternating(60),
@@ -289,7 +289,7 @@ describe('the relay', () => {
       expect(await relayed).toMatchObject({ published: 60 });
     });
 
-    it('fails if one stream fails, after the others have finished', async () => {
+    it('fails if one stream fails, but only after the other streams have finished', async () => {
       const world = setUp(alternating(4), undefined, streamOf);
       const outbox: Outbox = {
         ...world.outbox,

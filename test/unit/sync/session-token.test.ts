@@ -145,7 +145,7 @@ describe('a NextToken', () => {
     expect(() => tokens.verifyDatasetsPage(nextToken, GAME)).toThrow(invalid('NextToken'));
   });
 
-  it('is not valid as a SyncSessionToken, nor the other way round', () => {
+  it('is not valid as a SyncSessionToken, and a SyncSessionToken is not valid as a NextToken', () => {
     const { tokens } = createTokens();
     const token = tokens.issue(tokens.begin(), GAME);
     const nextToken = tokens.issuePage(PAGE, GAME);

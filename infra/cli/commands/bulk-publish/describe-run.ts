@@ -1,7 +1,7 @@
 import type { PublishRun } from '../../../../lib/backfill/publish-model.ts';
 import { isoOf, timeText } from '../../terminal/format.ts';
 
-/** How a bulk publish ended from the point of view of the query store. */
+/** How a bulk publish ended, judged by whether its datasets are in the query store. */
 export type RunEnd = 'projected' | 'failed' | 'unseen' | 'stalled' | 'unknown';
 
 /** Returns how a bulk publish ended; null if it is in progress. */
@@ -34,7 +34,7 @@ export function describeRun(run: PublishRun): string {
   }
 }
 
-/** Describes a bulk publish for a program. */
+/** Converts a bulk publish to an object for JSON output. */
 export function runToJson(run: PublishRun): Record<string, string | null> {
   const { streamName, status, failureMessage, completeness, waitingFor } = run;
   return {
@@ -50,7 +50,8 @@ export function runToJson(run: PublishRun): Record<string, string | null> {
 }
 
 /**
- * Says in one line that identities created during a gap may be missing, and which command adds them.
+ * Returns one line that says that a bulk publish is needed and which command starts it. Without one, identities
+ * created during a streaming gap may be missing from the query store.
  * @param after epoch milliseconds; only a bulk publish that started later is sufficient
  */
 export function describePublishNeeded(identityPoolId: string, after: number): string {

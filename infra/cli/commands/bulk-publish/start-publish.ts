@@ -10,8 +10,8 @@ import { isoOf, timeText } from '../../terminal/format.ts';
 const MIN_INTERVAL_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Starts a bulk publish, or reports the one that is in progress. A started run is stored together with its stream,
- * because the pool may stream to another one by the time a later command reads the run.
+ * Starts a bulk publish, or reports the one that is in progress. A started run is stored with the name of its stream,
+ * because the pool may use another stream when a later command reads the run.
  * @throws {SetupError} the service rejects the request, for example less than 24 hours after the last bulk publish
  */
 export async function startPublish(

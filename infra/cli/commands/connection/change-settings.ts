@@ -13,7 +13,7 @@ interface ChangeOptions {
   asJson: boolean;
   /** @throws {SetupError} the change is not possible with the current settings */
   plan: (is: PoolSettings) => ConnectionPlan;
-  /** Printed before the operator confirms: a consequence of the change. */
+  /** A consequence of the change, printed before the operator confirms it. */
   warning?: string;
 }
 

@@ -1,14 +1,17 @@
 import { type FetchPayload, PayloadUnavailableError } from '../../../../lib/stream/payload.ts';
 
-/** Number of consecutive timeouts after which an origin is skipped. Each may take 15 seconds. */
+/** Number of consecutive timeouts after which requests to an origin are skipped. Each timeout may take 15 seconds. */
 const MAX_IN_A_ROW = 3;
 
-/** A rejection that takes longer is a timeout: if the link has expired, the fetch reports a timeout as a rejection. */
+/**
+ * A failed fetch that took at least this long counts as a timeout. If the link has expired, `fetchPayload` reports even
+ * a timeout as a rejection.
+ */
 const ANSWERED_WITHIN_MS = 5_000;
 
 /**
- * Wraps the payload fetch of one run. After a few consecutive timeouts, it sends no more requests to an origin, and the
- * payloads there count as unavailable. Otherwise, hundreds of such events would take hours.
+ * Wraps the payload fetch of one run. After a few consecutive timeouts of an origin, it sends no more requests there
+ * and reports the payloads as unavailable. Without this limit, hundreds of such events would take hours.
  *
  * @param now epoch milliseconds
  */

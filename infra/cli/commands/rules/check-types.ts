@@ -16,7 +16,7 @@ const CHECKOUT = fileURLToPath(new URL('../../../../', import.meta.url));
 const LIB = fileURLToPath(new URL('../../../../lib/', import.meta.url));
 
 /**
- * Checks the types of a rules file and of the files it imports, except packages, as strictly as those of the checkout.
+ * Checks the types of a rules file and of the files it imports, except packages, as strictly as this project's files.
  * @param path absolute; a missing file yields no remarks
  * @param importTypeScript returns null if TypeScript is not installed, which yields a note
  */
@@ -69,7 +69,7 @@ function optionsOf(ts: TypeScript): CompilerOptions {
   };
 }
 
-/** Treats the user's files as ES modules, as the loader does, regardless of the `package.json` above them. */
+/** Treats the user's files as ES modules, as the loader does, regardless of a `package.json` in a parent directory. */
 function createHost(ts: TypeScript, options: CompilerOptions): CompilerHost {
   const host = ts.createCompilerHost(options);
   return {

@@ -91,7 +91,10 @@ function regionOf(identityPoolId: unknown): string {
   return (typeof identityPoolId === 'string' && identityPoolId.split(':')[0]) || REGION;
 }
 
-/** Reads one record. Null or an object with `op` was recorded and is returned unchanged; the rules evaluate it. */
+/**
+ * Reads one record. Null, or an object with `op`, is part of a recorded event. It is returned unchanged, and the rules
+ * evaluate it.
+ */
 function readRecord(record: unknown, what: string): unknown {
   if (record === null || (isObject(record) && 'op' in record)) return record;
   if (typeof record === 'string') return added(record);

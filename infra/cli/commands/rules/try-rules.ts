@@ -21,7 +21,7 @@ interface TryOptions {
 }
 
 /**
- * Prints what the sync rules do with each event, regardless of the verdict. Nothing is stored.
+ * Prints what the sync rules do with each event. A rejected event is not an error. Nothing is stored.
  * @throws {SetupError} the rules or the events cannot be used, or a rule is broken
  */
 export async function tryRules(

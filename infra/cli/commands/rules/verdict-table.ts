@@ -48,7 +48,7 @@ export function verdictTable(
 
 interface ResultOfKey {
   key: string;
-  /** Undefined if only the rules create the record. */
+  /** Undefined if the rules create the record and the event does not contain it. */
   entry: Entry | undefined;
   /** Null if the record does not exist afterwards. */
   stored: string | null;
@@ -58,7 +58,7 @@ interface ResultOfKey {
   isRejected: boolean;
 }
 
-/** Returns no row if nothing changes, otherwise one per decision; the first one shows the values. */
+/** Returns no row if nothing changes, otherwise one row per decision. Only the first row shows the values. */
 function rowsOfKey({ key, entry, stored, rule, decisions, isRejected }: ResultOfKey): string[][] {
   const { oldValue = null, newValue = null } = entry ?? {};
   const asksNothing = oldValue === newValue;

@@ -13,7 +13,7 @@ export interface PoolReport {
   identityPoolId: string;
   /** Null if the service could not be queried. */
   now: PoolNow | null;
-  /** Why the service could not be queried; null if it was. */
+  /** Why the service could not be queried; null if it was queried. */
   problem: string | null;
   /** The streaming that the poller last observed; null if it never observed any. */
   seen: { isEnabled: boolean; streamName: string | null; checkedAt: number } | null;
@@ -34,18 +34,18 @@ export interface ShardReport {
   shardId: string;
   /** When the last projected record arrived; null if nothing is projected or the time cannot be known. */
   arrivedAt: number | null;
-  /** When that record was written to the query store; null if nothing is projected. */
+  /** When the last projected record was written to the query store; null if nothing is projected. */
   projectedAt: number | null;
-  /** Null if the shard was not read. */
+  /** The events behind the last projected record; null if the shard was not read. */
   waiting: { events: number; hasMore: boolean; lagMs: number } | null;
 }
 
 export interface StreamReport {
   streamName: string;
   shards: ShardReport[];
-  /** Whether a pool streams to this stream now. */
+  /** Whether at least one pool streams to this stream now. */
   isStreamedTo: boolean;
-  /** Why the stream could not be read; null if it was. */
+  /** Why the stream could not be read; null if it was read. */
   problem: string | null;
 }
 
