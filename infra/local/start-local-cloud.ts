@@ -24,7 +24,7 @@ import { emptyTables } from './empty-tables.ts';
 import { deployedMappingSettings } from './event-source-mapping/deployed-mapping-settings.ts';
 import { ensureFirstPool } from './first-pool.ts';
 import { createLocalFunctions } from './functions/local-functions.ts';
-import { createHealthRoute } from './http/health.ts';
+import { createHealthRoute, createLivenessRoute } from './http/health.ts';
 import { type Route, startHttpServer } from './http/http-server.ts';
 import { portTaken } from './http/port-taken.ts';
 import { createIdentityService } from './identity-service.ts';
@@ -129,7 +129,8 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   }));
   const problem = await loading;
   if (problem !== undefined) throw new SetupError(problem);
-  const url: string = await listen(config, [health, ...sync.routes, identity, kinesis], started);
+  const routes = [health, createLivenessRoute(), ...sync.routes, identity, kinesis];
+  const url: string = await listen(config, routes, started);
   // Registered again, to close the functions before the port: closing the port waits for requests in flight.
   started.defer(() => functions.close());
   const sqlUrl = await listenForSql(config, local, started);
