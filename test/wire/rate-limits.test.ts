@@ -9,7 +9,7 @@ import { HttpRequest } from '@smithy/core/protocols';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
-import { startEmbeddedCloud } from '../fixtures/local/local-cloud.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
 import { sendRaw } from '../fixtures/wire/raw-http.ts';
 import { createSyncClient, list, newIdentity } from '../fixtures/wire/sync-client.ts';
 
@@ -25,7 +25,7 @@ const RATE_LIMITS = {
 let cloud: LocalCloud;
 const clients: { destroy(): void }[] = [];
 beforeAll(async () => {
-  cloud = await startEmbeddedCloud({ rateLimits: RATE_LIMITS, trustedProxies: ['127.0.0.1/32'] });
+  cloud = await startCloud({ rateLimits: RATE_LIMITS, trustedProxies: ['127.0.0.1/32'] });
 });
 afterAll(async () => {
   for (const client of clients) client.destroy();
