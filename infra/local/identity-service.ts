@@ -7,7 +7,9 @@ import { createOpenIdTokens } from '../../lib/identity/open-id-token.ts';
 import { createAssumeRoleWithWebIdentity } from '../../lib/identity/operations/assume-role-with-web-identity.ts';
 import { createPageTokens } from '../../lib/identity/paging.ts';
 import { createIdentityStore } from '../../lib/identity/store/identity-store.ts';
+import { chargeIssued } from '../../lib/wire/charge-issued.ts';
 import { createIdentityApi } from '../../lib/wire/identity-api.ts';
+import type { RateLimits } from '../../lib/wire/rate-limits.ts';
 import type { SigV4Verifier } from '../../lib/wire/sigv4.ts';
 import { createStsApi } from '../../lib/wire/sts-api.ts';
 import { createIdentityRoute } from './http/aws-routes.ts';
@@ -21,10 +23,17 @@ interface IdentityServiceDeps
   database: Database;
   tokenKey: Buffer;
   verify: SigV4Verifier;
+  limits: RateLimits;
 }
 
 /** Creates Cognito Identity on the identity store, and the STS operation that the classic flow needs. */
-export function createIdentityService({ database, tokenKey, verify, ...needed }: IdentityServiceDeps): Route {
+export function createIdentityService({
+  database,
+  tokenKey,
+  verify,
+  limits,
+  ...needed
+}: IdentityServiceDeps): Route {
   const logger = createLogger('identity-api');
   const dependencies: IdentityDependencies = {
     ...needed,
@@ -34,11 +43,18 @@ export function createIdentityService({ database, tokenKey, verify, ...needed }:
     now: Date.now,
     randomId: randomUUID,
   };
-  const shared = { requestId: randomUUID, logger };
+  const forClients = chargeIssued(dependencies, limits);
+  const { GetCredentialsForIdentity, GetOpenIdToken } = createIdentityOperations(forClients);
+  const operations = {
+    ...createIdentityOperations(dependencies),
+    GetCredentialsForIdentity,
+    GetOpenIdToken,
+  };
+  const shared = { requestId: randomUUID, logger, limits };
   return createIdentityRoute({
-    identityApi: createIdentityApi({ operations: createIdentityOperations(dependencies), verify, ...shared }),
+    identityApi: createIdentityApi({ operations, verify, ...shared }),
     stsApi: createStsApi({
-      assumeRoleWithWebIdentity: createAssumeRoleWithWebIdentity(dependencies),
+      assumeRoleWithWebIdentity: createAssumeRoleWithWebIdentity(forClients),
       ...shared,
     }),
   });

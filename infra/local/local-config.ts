@@ -14,6 +14,10 @@ import { SetupError } from '../../lib/common/errors.ts';
 import { isLoopback, LOOPBACK } from '../../lib/common/loopback.ts';
 import { readDatabaseUrl } from '../../lib/database/database-address.ts';
 import { readRulesFile } from '../../lib/rules/file/rules-path.ts';
+import { readRateLimits } from '../../lib/wire/rate-limit-settings.ts';
+import type { RateLimitSettings } from '../../lib/wire/rate-limits.ts';
+import { readTrustedProxies } from '../../lib/wire/source-address.ts';
+import { readOrigins } from './http/origins.ts';
 
 /** The settings of the local cloud, read from its environment. */
 export interface LocalConfig {
@@ -27,13 +31,20 @@ export interface LocalConfig {
   credentials: Credentials;
   /** Absolute path of the sync rules. */
   rulesFile: string;
+  /** Null if requests are not limited. */
+  rateLimits: RateLimitSettings | null;
+  /** The web origins that may call the service; null for the default rule. */
+  origins: readonly string[] | null;
+  /** CIDRs of the reverse proxies in front of the service. */
+  trustedProxies: readonly string[];
 }
 
 /** @throws {SetupError} a variable is invalid; the message names it, its value (unless secret) and the valid values */
 export function readLocalConfig(env: Environment): LocalConfig {
   const credentials = readCredentials(env);
+  const host = readHost(env, credentials);
   return {
-    host: readHost(env, credentials),
+    host,
     port: readPort(env, 'PORT', DEFAULT_PORT),
     sqlPort: readPort(env, 'PG_PORT', DEFAULT_SQL_PORT),
     dataDir: env.DATA_DIR || DEFAULT_DATA_DIR,
@@ -41,6 +52,9 @@ export function readLocalConfig(env: Environment): LocalConfig {
     region: readRegion(env),
     credentials,
     rulesFile: readRulesFile(env),
+    rateLimits: readRateLimits(env, !isLoopback(host)),
+    origins: readOrigins(env),
+    trustedProxies: readTrustedProxies(env),
   };
 }
 

@@ -18,17 +18,20 @@ import { type LocalDatabase, openDatabase } from '../../lib/database/open-local.
 import { createTemporaryCredentials } from '../../lib/identity/temporary-credentials.ts';
 import { DEFAULT_RULES_FILE } from '../../lib/rules/file/rules-path.ts';
 import { createFindCredentials } from '../../lib/wire/find-credentials.ts';
+import { DEFAULT_RATE_LIMITS } from '../../lib/wire/rate-limits.ts';
 import { createSigV4Verifier } from '../../lib/wire/sigv4.ts';
 import type { CommandDeps } from '../cli/command.ts';
 import { emptyTables } from './empty-tables.ts';
 import { deployedMappingSettings } from './event-source-mapping/deployed-mapping-settings.ts';
 import { ensureFirstPool } from './first-pool.ts';
 import { createLocalFunctions } from './functions/local-functions.ts';
-import { createHealthRoute } from './http/health.ts';
-import { type Route, startHttpServer } from './http/http-server.ts';
+import { createHealthRoute, createLivenessRoute } from './http/health.ts';
+import { type HttpServerOptions, startHttpServer } from './http/http-server.ts';
+import { createOriginRule } from './http/origins.ts';
 import { portTaken } from './http/port-taken.ts';
 import { createIdentityService } from './identity-service.ts';
 import { createKinesisEmulator } from './kinesis/kinesis.ts';
+import { limitRates } from './limit-rates.ts';
 import type { LocalConfig } from './local-config.ts';
 import { ACCOUNT_ID, STREAM_NAME, SYNC_TRIGGER_NAME } from './names.ts';
 import { openOperatorSocket } from './operator-socket.ts';
@@ -75,9 +78,13 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     port: 0,
     sqlPort: 0,
     rulesFile: DEFAULT_RULES_FILE,
+    rateLimits: isLoopback(options.host ?? LOOPBACK) ? null : DEFAULT_RATE_LIMITS,
+    origins: null,
+    trustedProxies: [],
     ...options,
   };
   const { region, credentials, rulesFile } = config;
+  const limits = limitRates(config.rateLimits);
   const directory = await takeDirectory(options.dataDir, started);
   const functions = createLocalFunctions({
     modules: { ...DEPLOYED, ...options.functions },
@@ -101,6 +108,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     invokeFunction: functions.invoke,
     tokenKey,
     verify,
+    limits,
     region,
     // `url` is set once the port listens; `origin` is not called before that.
     origin: () => url,
@@ -109,6 +117,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     database,
     tokenKey,
     verify,
+    limits,
     credentials: temporary,
     // If other machines can reach the port, a client must not become another user merely by claiming to be that user.
     logins: isLoopback(config.host) ? 'trusted' : 'refused',
@@ -129,7 +138,10 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   }));
   const problem = await loading;
   if (problem !== undefined) throw new SetupError(problem);
-  const url: string = await listen(config, [health, ...sync.routes, identity, kinesis], started);
+  const { host, port, trustedProxies } = config;
+  const routes = [health, createLivenessRoute(), ...sync.routes, identity, kinesis];
+  const acceptsOrigin = createOriginRule(config.origins, credentials);
+  const url: string = await listen({ host, port, routes, acceptsOrigin, trustedProxies }, started);
   // Registered again, to close the functions before the port: closing the port waits for requests in flight.
   started.defer(() => functions.close());
   const sqlUrl = await listenForSql(config, local, started);
@@ -176,14 +188,10 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
 /** The deployed functions that are invoked by ARN. */
 const DEPLOYED = { [SYNC_TRIGGER_NAME]: new URL('../../functions/sync-trigger.ts', import.meta.url) };
 
-async function listen(
-  { host, port }: Pick<LocalConfig, 'host' | 'port'>,
-  routes: readonly Route[],
-  started: AsyncDisposableStack,
-): Promise<string> {
-  const listening = await startHttpServer({ host, port, routes }).catch(portTaken('PORT', port));
+async function listen(options: HttpServerOptions, started: AsyncDisposableStack): Promise<string> {
+  const listening = await startHttpServer(options).catch(portTaken('PORT', options.port));
   started.defer(() => listening.close());
-  return `http://${bracketed(loopbackFor(host))}:${listening.port}`;
+  return `http://${bracketed(loopbackFor(options.host))}:${listening.port}`;
 }
 
 /** Opens the SQL port for the embedded database. Clients connect to a database server at its own address. */

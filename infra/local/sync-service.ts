@@ -23,6 +23,7 @@ import { createPushStore } from '../../lib/sync/store/push-store.ts';
 import { createSnapshotCache } from '../../lib/sync/store/snapshot-cache.ts';
 import { createSyncStore } from '../../lib/sync/store/sync-store.ts';
 import { createPayloadApi } from '../../lib/wire/payload-api.ts';
+import type { RateLimits } from '../../lib/wire/rate-limits.ts';
 import type { SigV4Verifier } from '../../lib/wire/sigv4.ts';
 import { createSyncApi } from '../../lib/wire/sync-api.ts';
 import { createPayloadRoute, createSyncApiRoute } from './http/aws-routes.ts';
@@ -35,6 +36,7 @@ interface SyncServiceDeps {
   database: Database;
   tokenKey: Buffer;
   verify: SigV4Verifier;
+  limits: RateLimits;
   region: string;
   invokeFunction: InvokeFunction;
   /** Returns the origin of the port that serves `routes`; called only after the port listens. */
@@ -59,6 +61,7 @@ export function createSyncService({
   database,
   tokenKey,
   verify,
+  limits,
   region,
   invokeFunction,
   origin,
@@ -112,6 +115,7 @@ export function createSyncService({
   const syncApi = createSyncApi({
     operations,
     verify,
+    limits,
     requestId: randomUUID,
     logger,
   });

@@ -62,10 +62,13 @@ export class ServiceError extends Error {
    * only 400 and 500.
    */
   readonly status: number;
+  /** How long the client should wait before it retries. Undefined if the error says nothing about it. */
+  readonly retryAfterSeconds: number | undefined;
 
-  constructor(code: ServiceErrorCode, message: string) {
+  constructor(code: ServiceErrorCode, message: string, retryAfterSeconds?: number) {
     super(message);
     this.code = code;
     this.status = STATUS[code];
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 }

@@ -1,11 +1,17 @@
 import { hash } from 'node:crypto';
 
-/** An HTTP request as received: nothing is decoded, header names are in lower case. */
-export interface RawRequest {
+/** The part of an HTTP request before its body, as received: nothing is decoded, header names are in lower case. */
+export interface RequestHead {
   method: string;
   /** Path and query, unchanged from the request line. */
   target: string;
   headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The client's address, to which limits apply. Absent if it is unknown; then only limits without address apply. */
+  sourceAddress?: string;
+}
+
+/** An HTTP request as received, with its body. */
+export interface RawRequest extends RequestHead {
   body: Uint8Array;
 }
 
@@ -79,10 +85,17 @@ function decode(text: string): string {
 }
 
 /** Returns the value of a header. Values of a repeated header are joined with commas, as they are signed. */
-export function header({ headers }: RawRequest, name: string): string | undefined {
+export function header({ headers }: RequestHead, name: string): string | undefined {
   // The client supplies the name. A name such as `constructor` must not match an inherited property.
   const value = Object.hasOwn(headers, name) ? headers[name] : undefined;
   return Array.isArray(value) ? value.join(',') : value;
+}
+
+/** Returns the announced length of the body in bytes, or undefined if it is not announced, as for a body in chunks. */
+export function contentLength(request: RequestHead): number | undefined {
+  if (header(request, 'transfer-encoding') !== undefined) return undefined;
+  const length = header(request, 'content-length') ?? '0';
+  return /^\d{1,15}$/.test(length) ? Number(length) : undefined;
 }
 
 /** Returns the SHA-256 hash in hexadecimal. */

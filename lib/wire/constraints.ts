@@ -17,7 +17,7 @@ export interface Constraint {
   oneOf?: readonly string[];
   min?: number;
   max?: number;
-  /** Applies to a map. */
+  /** Applies to a list or map. Its entries are then not decoded. */
   maxEntries?: number;
   /** The value must never appear in a response. Set for tokens and record values. */
   secret?: true;
@@ -53,6 +53,8 @@ export const SYNC_CONSTRAINTS: Constraints = new Map(
       pattern: fullMatch('(?!\\.{1,2}$)[a-zA-Z0-9_.:-]+'),
     },
     DeviceId: { minLength: 1, maxLength: 256 },
+    // Own addition: twice the default limit of patches per call, which the operation enforces.
+    RecordPatches: { maxEntries: 5_000 },
     Key: { minLength: 1, maxLength: MAX_KEY_LENGTH },
     Value: { maxLength: MAX_VALUE_LENGTH, secret: true },
     Op: { oneOf: ['replace', 'remove'] },
@@ -81,9 +83,9 @@ export function isSecret(constraints: Constraints, member: string): boolean {
 /**
  * Returns a message in AWS's form, `Member must …`, for each constraint that the value violates.
  *
- * @param member its name in the API model. An entry of a list or map has the name of the list or map; a key of a map
- *   has the map's name followed by `.key`
- * @param value a text, number or map of the correct type
+ * @param member its name in the API model. An entry of a list or map has the name of the list or map; a key of a map has
+ *   the map's name followed by `.key`
+ * @param value a text, number, list or map of the correct type
  */
 export function brokenConstraints(
   constraints: Constraints,
@@ -94,7 +96,8 @@ export function brokenConstraints(
   if (typeof value === 'string') return checkText(constraint, value);
   if (typeof value === 'number') return checkNumber(constraint, value);
   const { maxEntries = Number.POSITIVE_INFINITY } = constraint;
-  if (Object.keys(value).length <= maxEntries) return [];
+  const entries = Array.isArray(value) ? value : Object.keys(value);
+  if (entries.length <= maxEntries) return [];
   return [`Member must have length less than or equal to ${maxEntries}`];
 }
 

@@ -1,4 +1,5 @@
 import { ServiceError } from '../common/errors.ts';
+import { bodyLimitOf } from './body-limits.ts';
 import { SYNC_CONSTRAINTS } from './constraints.ts';
 import { type Decoding, decodeMember, pathTo } from './decode-value.ts';
 import type { FoundRoute } from './find-route.ts';
@@ -20,7 +21,9 @@ export type DecodedInput = Record<string, unknown>;
  */
 export function decodeInput({ operation, labels }: FoundRoute, request: RawRequest): DecodedInput {
   const { members } = operation.input;
-  const body = members.some(({ binding }) => binding.in === 'body') ? parseJsonBody(request.body) : {};
+  const { maxValues } = bodyLimitOf(operation.name);
+  const hasBody = members.some(({ binding }) => binding.in === 'body');
+  const body = hasBody ? parseJsonBody(request.body, maxValues) : {};
   const source: Source = { labels, query: splitQuery(request.target), headers: request.headers, body };
   const violations = createViolations((message) => new ServiceError('InvalidParameterException', message));
   const decoding = { constraints: SYNC_CONSTRAINTS, violations };

@@ -42,9 +42,11 @@ function decodeValue(shape: Shape, value: unknown, place: Place): unknown {
     case 'timestamp':
       return parseTimestamp(value) ?? reject(place, 'a date in epoch seconds, of the years 1 to 9999', value);
     case 'list':
-      return Array.isArray(value) ? decodeList(shape.entry, value, place) : reject(place, 'a list', value);
+      if (!Array.isArray(value)) return reject(place, 'a list', value);
+      return isWithinLength(value, place) ? decodeList(shape.entry, value, place) : undefined;
     case 'map':
-      return isObject(value) ? decodeMap(shape.entry, value, place) : reject(place, 'a map', value);
+      if (!isObject(value)) return reject(place, 'a map', value);
+      return isWithinLength(value, place) ? decodeMap(shape.entry, value, place) : undefined;
     case 'structure':
       return isObject(value)
         ? decodeMembers(shape, value, place.decoding, place)
@@ -97,6 +99,13 @@ function decodeString(value: unknown, place: Place): string | undefined {
   return checkConstraints(value, place);
 }
 
+/** Checks the length of a list or map first, so that the cost of an invalid one does not depend on its entries. */
+function isWithinLength(entries: object, place: Place): boolean {
+  const broken = brokenConstraints(place.decoding.constraints, place.member, entries);
+  for (const must of broken) report(place, must, entries);
+  return broken.length === 0;
+}
+
 function decodeList(entry: Shape, values: readonly unknown[], parent: Place): unknown[] {
   return values.map((value, index) => {
     const place = placeIn(parent, `${index + 1}.member`);
@@ -106,7 +115,7 @@ function decodeList(entry: Shape, values: readonly unknown[], parent: Place): un
 }
 
 function decodeMap(entry: Shape, map: Record<string, unknown>, parent: Place): Record<string, unknown> {
-  const entries = Object.entries(checkConstraints(map, parent)).map(([key, value]) => {
+  const entries = Object.entries(map).map(([key, value]) => {
     const place = placeIn(parent, 'value');
     decodeString(key, { ...placeIn(parent, 'key'), member: `${parent.member}.key` });
     requireValue(value, place);
@@ -119,7 +128,7 @@ function placeIn(parent: Place, step: string): Place {
   return { member: parent.member, step, parent, decoding: parent.decoding };
 }
 
-function checkConstraints<Value extends string | number | object>(value: Value, place: Place): Value {
+function checkConstraints<Value extends string | number>(value: Value, place: Place): Value {
   for (const must of brokenConstraints(place.decoding.constraints, place.member, value))
     report(place, must, value);
   return value;

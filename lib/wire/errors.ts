@@ -6,12 +6,16 @@ export type RequestErrorCode =
   | 'SerializationException'
   | 'UnknownOperationException'
   | 'RequestEntityTooLarge'
+  | 'IncompleteBody'
+  | 'ServiceUnavailable'
   | 'ValidationException';
 
 const STATUS: Record<RequestErrorCode, number> = {
   SerializationException: 400,
   UnknownOperationException: 404,
   RequestEntityTooLarge: 413,
+  IncompleteBody: 400,
+  ServiceUnavailable: 503,
   ValidationException: 400,
 };
 
@@ -20,11 +24,14 @@ export class RequestError extends Error {
   override name = 'RequestError';
   readonly code: RequestErrorCode;
   readonly status: number;
+  /** How long the client should wait before it retries. Undefined if the error says nothing about it. */
+  readonly retryAfterSeconds: number | undefined;
 
-  constructor(code: RequestErrorCode, message: string) {
+  constructor(code: RequestErrorCode, message: string, retryAfterSeconds?: number) {
     super(message);
     this.code = code;
     this.status = STATUS[code];
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 }
 
@@ -33,6 +40,20 @@ export interface Refusal {
   status: number;
   code: string;
   message: string;
+  retryAfterSeconds?: number | undefined;
+}
+
+/**
+ * Whether the status of an error concerns the request itself or its rate, so that every protocol keeps it. Proxies and
+ * clients act on these statuses without reading the body.
+ */
+export function isStatusOfAnyProtocol(status: number): boolean {
+  return status === 413 || status === 429 || status === 503;
+}
+
+/** Returns the header that tells the client how long to wait, if the error says so. */
+export function retryHeaders({ retryAfterSeconds }: Refusal): [name: string, value: string][] {
+  return retryAfterSeconds === undefined ? [] : [['Retry-After', String(retryAfterSeconds)]];
 }
 
 /** Returns the error response if the error concerns the caller, or undefined if it is internal. */

@@ -1,13 +1,18 @@
 import type { DeveloperOperation, IdentityOperations, PublicOperation } from '../identity/model.ts';
-import { header } from './canonical-request.ts';
+import { bodyLimitOf } from './body-limits.ts';
+import { header, type RequestHead } from './canonical-request.ts';
 import { decodeMembers } from './decode-value.ts';
 import { encodeOutput } from './encode-output.ts';
-import { RequestError } from './errors.ts';
-import { findIdentityOperation, type IdentityOperationName } from './identity-api-model.ts';
+import { isStatusOfAnyProtocol, RequestError } from './errors.ts';
+import {
+  findIdentityOperation,
+  type IdentityApiOperation,
+  type IdentityOperationName,
+} from './identity-api-model.ts';
 import { IDENTITY_CONSTRAINTS } from './identity-constraints.ts';
 import { createJsonApi } from './json-api.ts';
-import { limitBody, parseJsonBody } from './request-body.ts';
-import type { Structure } from './shape.ts';
+import { costOf, NO_RATE_LIMITS, type RateLimits } from './rate-limits.ts';
+import { parseJsonBody, receiveBody, type WireRequest } from './request-body.ts';
 import type { RawRequest, SigV4Verifier } from './sigv4.ts';
 import { createViolations } from './violations.ts';
 import type { WireLogger, WireResponse } from './wire-response.ts';
@@ -15,20 +20,20 @@ import type { WireLogger, WireResponse } from './wire-response.ts';
 export interface IdentityApiDeps {
   operations: IdentityOperations;
   verify: SigV4Verifier;
+  /** Absent: requests are not limited. */
+  limits?: RateLimits;
   /** Returns a new id for each request. */
   requestId: () => string;
   logger: WireLogger;
 }
 
 /** Handles one request. Never rejects. */
-export type IdentityApi = (request: RawRequest) => Promise<WireResponse>;
+export type IdentityApi = (request: WireRequest) => Promise<WireResponse>;
 
 /** Prefix of `x-amz-target`. */
 export const IDENTITY_TARGET = 'AWSCognitoIdentityService.';
 
 const SERVICE = 'cognito-identity';
-/** Twice the size of ten tokens with 50,000 characters each. Tokens are ASCII. */
-const MAX_BODY_BYTES = 1024 * 1024;
 
 /**
  * Operations that a client calls before it has credentials. The SDKs do not sign them, and signatures are ignored.
@@ -39,32 +44,31 @@ type PublicName = (typeof PUBLIC)[number];
 
 /**
  * Creates the Amazon Cognito Identity API, version 2014-06-30 (awsJson1.1), as one function from a raw request to its
- * response. Shapes come from the SDK's own schemas, constraints from the API model. All client errors have status 400,
- * as from the service itself, even if the model defines another status.
+ * response. Shapes come from the SDK's own schemas, constraints from the API model. Client errors have status 400, as from
+ * the service itself, even if the model defines another status. Only limits on size and rate have statuses of their own.
  */
 export function createIdentityApi(deps: IdentityApiDeps): IdentityApi {
   return createJsonApi({
     contentType: 'application/x-amz-json-1.1',
     answer: (request) => answer(request, deps),
-    statusOf: ({ status }) => (status < 500 ? 400 : 500),
+    statusOf: ({ status }) => (isStatusOfAnyProtocol(status) ? status : status < 500 ? 400 : 500),
     operationName: (request) => findIdentityOperation(readOperationName(request))?.name,
     requestId: deps.requestId,
     logger: deps.logger,
   });
 }
 
-async function answer(request: RawRequest, deps: IdentityApiDeps): Promise<string> {
-  limitBody(request, MAX_BODY_BYTES);
-  const name = readOperationName(request);
+async function answer(incoming: WireRequest, deps: IdentityApiDeps): Promise<string> {
+  const name = readOperationName(incoming);
   const operation = findIdentityOperation(name);
   if (!operation) throw notServed(name);
-  const call = bindOperation(operation.name, request, deps);
-  const output = await call(decodeInput(operation.input, request));
+  const { request, call } = await bindOperation(operation.name, incoming, deps);
+  const output = await call(decodeInput(operation, request));
   return operation.output.members.length === 0 ? '' : encodeOutput(operation.output, output, 'omitted');
 }
 
 /** Returns the operation's name, or an empty text if the target belongs to another service. */
-function readOperationName(request: RawRequest): string {
+function readOperationName(request: RequestHead): string {
   const target = header(request, 'x-amz-target') ?? '';
   return target.startsWith(IDENTITY_TARGET) ? target.slice(IDENTITY_TARGET.length) : '';
 }
@@ -76,22 +80,37 @@ function notServed(name: string): RequestError {
 }
 
 /**
- * Binds the operation to its caller. The caller is determined before the input is decoded.
+ * Receives the request and binds the operation to its caller. Rejects as much as possible before the body is read.
+ * Developers have no rate limits.
+ *
  * @throws {SignatureError} the operation requires a signature, which is missing or invalid
  */
-function bindOperation(
+async function bindOperation(
   name: IdentityOperationName,
-  request: RawRequest,
-  { operations, verify }: IdentityApiDeps,
-): (input: object) => Promise<object> {
+  incoming: WireRequest,
+  { operations, verify, limits = NO_RATE_LIMITS }: IdentityApiDeps,
+): Promise<{ request: RawRequest; call: (input: object) => Promise<object> }> {
+  const { maxBytes } = bodyLimitOf(name);
+  const cost = costOf(name, incoming);
   // Decoding by the schema guarantees that the input has the operation's type, which the compiler cannot verify.
   if (isPublic(name)) {
+    limits.charge('address', incoming.sourceAddress, cost);
     const operation: PublicOperation<never, object> = operations[name];
-    return (input) => operation(input as never);
+    const request = await receiveBody(incoming, maxBytes);
+    return {
+      request,
+      call(input) {
+        if (name === 'GetId') limits.charge('issuing', String(Reflect.get(input, 'IdentityPoolId')), cost);
+        return operation(input as never);
+      },
+    };
   }
   const operation: DeveloperOperation<never, object> = operations[name];
-  const caller = verify(request, SERVICE);
-  return (input) => operation(input as never, caller);
+  const signature = verify(incoming, SERVICE);
+  if (signature.claimant.kind === 'identity') limits.charge('address', incoming.sourceAddress, cost);
+  const request = await receiveBody(incoming, maxBytes);
+  const caller = signature.confirm(request.body);
+  return { request, call: (input) => operation(input as never, caller) };
 }
 
 function isPublic(name: IdentityOperationName): name is PublicName {
@@ -99,10 +118,10 @@ function isPublic(name: IdentityOperationName): name is PublicName {
 }
 
 /** All members are in the body. The error code is that of the service itself, although its model does not have it. */
-function decodeInput(input: Structure, request: RawRequest): object {
+function decodeInput({ name, input }: IdentityApiOperation, request: RawRequest): object {
   const violations = createViolations((message) => new RequestError('ValidationException', message));
   const decoding = { constraints: IDENTITY_CONSTRAINTS, violations };
-  const decoded = decodeMembers(input, parseJsonBody(request.body), decoding);
+  const decoded = decodeMembers(input, parseJsonBody(request.body, bodyLimitOf(name).maxValues), decoding);
   violations.throwIfAny();
   return decoded;
 }

@@ -1,5 +1,6 @@
-import { type Refusal, refusalOf } from './errors.ts';
-import type { RawRequest } from './sigv4.ts';
+import type { RequestHead } from './canonical-request.ts';
+import { type Refusal, refusalOf, retryHeaders } from './errors.ts';
+import type { WireRequest } from './request-body.ts';
 import {
   CROSS_ORIGIN_HEADERS,
   preflightHeaders,
@@ -10,11 +11,11 @@ import {
 interface JsonApi {
   contentType: string;
   /** Returns the response body. Throws an error if the request is rejected. */
-  answer: (request: RawRequest) => Promise<string>;
+  answer: (request: WireRequest) => Promise<string>;
   /** Returns the HTTP status of an error response. */
   statusOf: (refusal: Refusal) => number;
   /** Returns the operation's name for the log entry of an internal error. */
-  operationName: (request: RawRequest) => string | undefined;
+  operationName: (request: RequestHead) => string | undefined;
   /** Returns a new id for each request. */
   requestId: () => string;
   logger: WireLogger;
@@ -26,7 +27,7 @@ interface JsonApi {
  *
  * @returns a function that handles one request and never rejects
  */
-export function createJsonApi(api: JsonApi): (request: RawRequest) => Promise<WireResponse> {
+export function createJsonApi(api: JsonApi): (request: WireRequest) => Promise<WireResponse> {
   return async (request) => {
     const id = api.requestId();
     const basics: WireResponse['headers'] = [['x-amzn-RequestId', id], ...CROSS_ORIGIN_HEADERS];
@@ -41,7 +42,7 @@ export function createJsonApi(api: JsonApi): (request: RawRequest) => Promise<Wi
       const { code, message } = refusal;
       return {
         status: api.statusOf(refusal),
-        headers: [...headers, ['x-amzn-ErrorType', `${code}:`]],
+        headers: [...headers, ...retryHeaders(refusal), ['x-amzn-ErrorType', `${code}:`]],
         body: JSON.stringify({ __type: code, message }),
       };
     }
@@ -50,7 +51,7 @@ export function createJsonApi(api: JsonApi): (request: RawRequest) => Promise<Wi
 
 function failureOf(
   error: unknown,
-  request: RawRequest,
+  request: RequestHead,
   requestId: string,
   { operationName, logger }: JsonApi,
 ): Refusal {

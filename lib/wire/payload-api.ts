@@ -1,10 +1,10 @@
 import type { PayloadLinks } from '../sync/payload-links.ts';
 import type { PayloadStore } from '../sync/ports/payload-store.ts';
-import type { RawRequest } from './sigv4.ts';
+import type { RequestHead } from './canonical-request.ts';
 import type { WireResponse } from './wire-response.ts';
 
 /** Handles one request. Rejects with the errors of the store. */
-export type PayloadApi = (request: Pick<RawRequest, 'method' | 'target'>) => Promise<WireResponse>;
+export type PayloadApi = (request: Pick<RequestHead, 'method' | 'target'>) => Promise<WireResponse>;
 
 /**
  * Serves the records of offloaded events at their URLs, with the status codes that S3 uses for presigned URLs: 403 if

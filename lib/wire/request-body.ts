@@ -1,24 +1,91 @@
 import { isUtf8 } from 'node:buffer';
 import { isObject } from '../common/json.ts';
+import type { RawRequest, RequestHead } from './canonical-request.ts';
 import { RequestError } from './errors.ts';
-import type { RawRequest } from './sigv4.ts';
 
-/** Checks the size of a request body. @throws {RequestError} RequestEntityTooLarge */
-export function limitBody({ body }: RawRequest, maxBytes: number): void {
-  if (body.length <= maxBytes) return;
-  throw new RequestError('RequestEntityTooLarge', `the request body is larger than ${maxBytes} bytes`);
+/**
+ * Reads a body that may still be on its way.
+ * @throws {RequestError} RequestEntityTooLarge if it has more than `maxBytes`; another code if it cannot be received
+ */
+export type ReadBody = (maxBytes: number) => Promise<Uint8Array>;
+
+/**
+ * A request whose body is not necessarily received yet, so that it can be rejected by its head. In Lambda, which passes
+ * complete requests, the body is there.
+ */
+export interface WireRequest extends RequestHead {
+  body: Uint8Array | ReadBody;
 }
 
 /**
- * Returns the members of a JSON body, or an empty object if there is no body.
- * @throws {RequestError} SerializationException if the body is not a JSON object
+ * Returns the request with its body.
+ * @throws {RequestError} RequestEntityTooLarge, or the error of the reader
  */
-export function parseJsonBody(bytes: Uint8Array): Readonly<Record<string, unknown>> {
+export async function receiveBody({ body, ...head }: WireRequest, maxBytes: number): Promise<RawRequest> {
+  if (typeof body === 'function') return { ...head, body: await body(maxBytes) };
+  if (body.length > maxBytes) throw bodyTooLarge(maxBytes);
+  return { ...head, body };
+}
+
+export function bodyTooLarge(maxBytes: number): RequestError {
+  return new RequestError('RequestEntityTooLarge', `the request body is larger than ${maxBytes} bytes`);
+}
+
+/** No input of an operation has more than four levels. */
+const MAX_DEPTH = 32;
+
+/**
+ * Returns the members of a JSON body, or an empty object if there is no body. Depth and number of values are checked
+ * before parsing: the parser takes seconds for millions of small values, and nothing else is served in the meantime.
+ *
+ * @throws {RequestError} SerializationException if the body is not a JSON object, or has too many levels or values
+ */
+export function parseJsonBody(bytes: Uint8Array, maxValues: number): Readonly<Record<string, unknown>> {
   if (bytes.length === 0) return {};
-  if (!isUtf8(bytes)) throw new RequestError('SerializationException', 'the body is not UTF-8');
+  if (!isUtf8(bytes)) throw unreadable('the body is not UTF-8');
+  limitStructure(bytes, maxValues);
   const body = parseJson(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
-  if (!isObject(body)) throw new RequestError('SerializationException', 'the body is not a JSON object');
+  if (!isObject(body)) throw unreadable('the body is not a JSON object');
   return body;
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+
+/** Counts levels and values in one pass. Bytes of multi-byte characters never equal these ASCII characters. */
+function limitStructure(bytes: Uint8Array, maxValues: number): void {
+  let depth = 0;
+  let values = 1;
+  for (let at = 0; at < bytes.length; at += 1) {
+    switch (bytes[at]) {
+      case QUOTE:
+        at = endOfString(bytes, at);
+        break;
+      case 0x5b: // [
+      case 0x7b: // {
+        depth += 1;
+        values += 1;
+        if (depth > MAX_DEPTH) throw unreadable(`the body has more than ${MAX_DEPTH} levels`);
+        if (values > maxValues) throw tooManyValues(maxValues);
+        break;
+      case 0x5d: // ]
+      case 0x7d: // }
+        depth -= 1;
+        break;
+      case COMMA:
+        values += 1;
+        if (values > maxValues) throw tooManyValues(maxValues);
+        break;
+    }
+  }
+}
+
+/** Returns the position of the closing quote, or the end if there is none, which the parser then reports. */
+function endOfString(bytes: Uint8Array, start: number): number {
+  let at = start + 1;
+  while (at < bytes.length && bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1;
+  return at;
 }
 
 /** Replaces the parser's message, which quotes the text and could reveal a record's value or a token. */
@@ -26,6 +93,14 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new RequestError('SerializationException', 'the body is not JSON');
+    throw unreadable('the body is not JSON');
   }
+}
+
+function tooManyValues(maxValues: number): RequestError {
+  return unreadable(`the body has more than ${maxValues} values`);
+}
+
+function unreadable(message: string): RequestError {
+  return new RequestError('SerializationException', message);
 }

@@ -1,6 +1,6 @@
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { Caller } from '../sync/model.ts';
-import { canonicalRequest, header, type RawRequest, sha256 } from './canonical-request.ts';
+import { canonicalRequest, header, type RawRequest, type RequestHead, sha256 } from './canonical-request.ts';
 
 export type { RawRequest };
 
@@ -46,8 +46,19 @@ export type FindCredentials = (
   sessionToken: string | undefined,
 ) => KnownCredentials | undefined;
 
-/** Verifies one request and returns its caller. */
-export type SigV4Verifier = (request: RawRequest, service: string) => Caller;
+/** A signature of which only the part that covers the body is still unverified. */
+export interface PendingSignature {
+  /** The owner of the credentials that the request names. It is the caller only if the signature is confirmed. */
+  claimant: Caller;
+  /**
+   * Verifies the signature and returns the caller.
+   * @throws {SignatureError} the signature does not match
+   */
+  confirm(body: Uint8Array): Caller;
+}
+
+/** Verifies one request in two steps, so that a request can be rejected before its body is read. */
+export type SigV4Verifier = (head: RequestHead, service: string) => PendingSignature;
 
 const ALGORITHM = 'AWS4-HMAC-SHA256';
 const BASIC_FORMAT = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/;
@@ -60,7 +71,8 @@ const MAX_CACHED_KEYS = 10_000;
  * target and every `host` and `x-amz-*` header, be at most 15 minutes off, and be scoped to this region and service.
  * Signatures are compared in constant time. Source: IAM User Guide, "Create a signed AWS API request".
  *
- * @returns a function that throws {SignatureError} unless the request has a valid signature
+ * @returns a function that throws {SignatureError} if the head is enough to reject the request: no signature, unknown or
+ *   expired credentials, a wrong date or scope, or an unsigned header
  */
 export function createSigV4Verifier({ region, findCredentials, now }: SigV4Options): SigV4Verifier {
   // Cache derived keys: derivation is most of the work, and the key is the same for all requests of a day.
@@ -80,30 +92,34 @@ export function createSigV4Verifier({ region, findCredentials, now }: SigV4Optio
     return key;
   }
 
-  return (request, service) => {
-    const { accessKeyId, scope, signedHeaders, signature } = readAuthorization(request);
+  return (head, service) => {
+    const { accessKeyId, scope, signedHeaders, signature } = readAuthorization(head);
     const [day = ''] = scope;
-    const known = findCredentials(accessKeyId, header(request, 'x-amz-security-token'));
+    const known = findCredentials(accessKeyId, header(head, 'x-amz-security-token'));
     if (known === undefined) {
       throw new SignatureError(
         'UnrecognizedClientException',
         'The security token included in the request is invalid.',
       );
     }
-    const date = readDate(request, now());
+    const date = readDate(head, now());
     requireScope(scope, [date.slice(0, 8), region, service, 'aws4_request']);
-    requireSigned(request, signedHeaders);
-    const toSign = [ALGORITHM, date, scope.join('/'), sha256(canonicalRequest(request, signedHeaders))].join(
-      '\n',
-    );
-    const expected = hmac(signingKey(known.secretAccessKey, day, service), toSign);
-    const given = Buffer.from(signature, 'hex');
-    if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
-      throw invalid(
-        'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.',
-      );
-    }
-    return known.caller;
+    requireSigned(head, signedHeaders);
+    return {
+      claimant: known.caller,
+      confirm(body) {
+        const canonical = canonicalRequest({ ...head, body }, signedHeaders);
+        const toSign = [ALGORITHM, date, scope.join('/'), sha256(canonical)].join('\n');
+        const expected = hmac(signingKey(known.secretAccessKey, day, service), toSign);
+        const given = Buffer.from(signature, 'hex');
+        if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
+          throw invalid(
+            'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.',
+          );
+        }
+        return known.caller;
+      },
+    };
   };
 }
 
@@ -115,7 +131,7 @@ interface Authorization {
   signature: string;
 }
 
-function readAuthorization(request: RawRequest): Authorization {
+function readAuthorization(request: RequestHead): Authorization {
   const authorization = header(request, 'authorization');
   if (authorization === undefined) {
     throw new SignatureError('MissingAuthenticationTokenException', 'Missing Authentication Token');
@@ -144,7 +160,7 @@ function readAuthorization(request: RawRequest): Authorization {
 }
 
 /** Returns the time of the signature as `YYYYMMDD'T'HHMMSS'Z'`. */
-function readDate(request: RawRequest, now: number): string {
+function readDate(request: RequestHead, now: number): string {
   const given = header(request, 'x-amz-date') ?? header(request, 'date');
   if (given === undefined) {
     throw incomplete("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.");
@@ -184,7 +200,7 @@ function requireScope(scope: readonly string[], expected: readonly string[]): vo
 }
 
 /** Unsigned headers could be changed in transit, and these headers determine what the request does. */
-function requireSigned({ headers }: RawRequest, signedHeaders: readonly string[]): void {
+function requireSigned({ headers }: RequestHead, signedHeaders: readonly string[]): void {
   const unsigned = Object.keys(headers).find(
     (name) => (name === 'host' || name.startsWith('x-amz-')) && !signedHeaders.includes(name),
   );

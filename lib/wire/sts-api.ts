@@ -1,22 +1,25 @@
 import { ExpiredLoginTokenError } from '../identity/errors.ts';
 import type { AssumeRoleWithWebIdentity } from '../identity/model.ts';
+import { bodyLimitOf } from './body-limits.ts';
 import { sha256 } from './canonical-request.ts';
-import { type Refusal, RequestError, refusalOf } from './errors.ts';
-import { limitBody } from './request-body.ts';
-import type { RawRequest } from './sigv4.ts';
+import { isStatusOfAnyProtocol, type Refusal, RequestError, refusalOf, retryHeaders } from './errors.ts';
+import { costOf, NO_RATE_LIMITS, type RateLimits } from './rate-limits.ts';
+import { receiveBody, type WireRequest } from './request-body.ts';
 import { type AssumeRoleParameters, readAssumeRoleParameters, StsError } from './sts-input.ts';
 import { CROSS_ORIGIN_HEADERS, type WireLogger, type WireResponse } from './wire-response.ts';
 import { type XmlContent, xmlDocument } from './xml.ts';
 
 export interface StsApiDeps {
   assumeRoleWithWebIdentity: AssumeRoleWithWebIdentity;
+  /** Absent: requests are not limited. */
+  limits?: RateLimits;
   /** Returns a new id for each request. */
   requestId: () => string;
   logger: WireLogger;
 }
 
 /** Handles one request. Never rejects. */
-export type StsApi = (request: RawRequest) => Promise<WireResponse>;
+export type StsApi = (request: WireRequest) => Promise<WireResponse>;
 
 /** Content type of STS requests. */
 export const FORM_CONTENT_TYPE = 'application/x-www-form-urlencoded';
@@ -30,8 +33,6 @@ const STS_CODES: ReadonlyMap<string, string> = new Map([
   ['ResourceNotFoundException', 'InvalidIdentityToken'],
   ['InvalidParameterException', 'ValidationError'],
 ]);
-/** Large enough for a token of 20,000 characters, all percent-encoded. */
-const MAX_BODY_BYTES = 128 * 1024;
 
 /**
  * Creates the AWS STS API, version 2011-06-15 (query protocol: form request, XML response), as one function from a raw
@@ -52,17 +53,21 @@ export function createStsApi(deps: StsApiDeps): StsApi {
       const body = xmlDocument(`${ACTION}Response`, NAMESPACE, { [`${ACTION}Result`]: result, ...metadata });
       return { status: 200, headers, body };
     } catch (error) {
-      const { status, code, message } = stsRefusalOf(error) ?? failureOf(error, id, deps.logger);
+      const refusal = stsRefusalOf(error) ?? failureOf(error, id, deps.logger);
+      const { status, code, message } = refusal;
       const described = { Type: status < 500 ? 'Sender' : 'Receiver', Code: code, Message: message };
       const body = xmlDocument('ErrorResponse', NAMESPACE, { Error: described, RequestId: id });
-      return { status, headers, body };
+      return { status, headers: [...headers, ...retryHeaders(refusal)], body };
     }
   };
 }
 
-async function assumeRole(request: RawRequest, deps: StsApiDeps): Promise<XmlContent> {
-  limitBody(request, MAX_BODY_BYTES);
-  const form = new URLSearchParams(new TextDecoder().decode(request.body));
+async function assumeRole(incoming: WireRequest, deps: StsApiDeps): Promise<XmlContent> {
+  const { limits = NO_RATE_LIMITS } = deps;
+  limits.charge('address', incoming.sourceAddress, costOf(ACTION, incoming));
+  const { maxBytes, maxValues } = bodyLimitOf(ACTION);
+  const { body } = await receiveBody(incoming, maxBytes);
+  const form = readForm(new TextDecoder().decode(body), maxValues);
   if (form.get('Action') !== ACTION) throw new StsError('InvalidAction', `only ${ACTION} is served here`);
   const parameters = readAssumeRoleParameters(form);
   const assumedRole = assumedRoleOf(parameters);
@@ -83,6 +88,14 @@ async function assumeRole(request: RawRequest, deps: StsApiDeps): Promise<XmlCon
   };
 }
 
+/** Counts the parameters before parsing, because the parser takes longest for many small ones. */
+function readForm(text: string, maxParameters: number): URLSearchParams {
+  if (text.split('&', maxParameters + 1).length > maxParameters) {
+    throw new StsError('ValidationError', `a request has at most ${maxParameters} parameters`);
+  }
+  return new URLSearchParams(text);
+}
+
 /** The role need not exist, so its unique id is derived from its ARN. It is stable and has the format of AWS's ids. */
 function assumedRoleOf({ RoleArn, RoleSessionName }: AssumeRoleParameters): XmlContent {
   const [, partition, account, role] = ROLE_ARN.exec(RoleArn) ?? [];
@@ -101,8 +114,10 @@ function stsRefusalOf(error: unknown): Refusal | undefined {
   }
   const refusal = refusalOf(error);
   if (!refusal || error instanceof RequestError) return refusal;
-  const { status, code, message } = refusal;
-  return { status: status < 500 ? 400 : 500, code: STS_CODES.get(code) ?? code, message };
+  const { status, code } = refusal;
+  const own = isStatusOfAnyProtocol(status) ? status : status < 500 ? 400 : 500;
+  const { message, retryAfterSeconds } = refusal;
+  return { status: own, code: STS_CODES.get(code) ?? code, message, retryAfterSeconds };
 }
 
 function failureOf(error: unknown, requestId: string, logger: WireLogger): Refusal {

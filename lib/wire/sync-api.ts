@@ -1,27 +1,29 @@
 import type { Caller, Operation, SyncOperations } from '../sync/model.ts';
+import { bodyLimitOf } from './body-limits.ts';
 import { type DecodedInput, decodeInput } from './decode-input.ts';
 import { encodeOutput } from './encode-output.ts';
 import { RequestError } from './errors.ts';
 import { type FoundRoute, findRoute } from './find-route.ts';
 import { createJsonApi } from './json-api.ts';
-import { limitBody } from './request-body.ts';
-import type { RawRequest, SigV4Verifier } from './sigv4.ts';
+import { costOf, NO_RATE_LIMITS, type RateLimits } from './rate-limits.ts';
+import { receiveBody, type WireRequest } from './request-body.ts';
+import type { SigV4Verifier } from './sigv4.ts';
 import type { WireLogger, WireResponse } from './wire-response.ts';
 
 export interface SyncApiDeps {
   operations: SyncOperations;
   verify: SigV4Verifier;
+  /** Absent: requests are not limited. */
+  limits?: RateLimits;
   /** Returns a new id for each request. */
   requestId: () => string;
   logger: WireLogger;
 }
 
 /** Handles one request. Never rejects. */
-export type SyncApi = (request: RawRequest) => Promise<WireResponse>;
+export type SyncApi = (request: WireRequest) => Promise<WireResponse>;
 
 const SERVICE = 'cognito-sync';
-/** A dataset of 1 MiB in its longest JSON form: some clients write every character as `\uXXXX`. */
-const MAX_BODY_BYTES = 6 * 1024 * 1024;
 
 /**
  * Creates the Cognito Sync API, version 2014-06-30 (rest-json), as one function from a raw request to its response.
@@ -39,11 +41,23 @@ export function createSyncApi(deps: SyncApiDeps): SyncApi {
   });
 }
 
-async function answer(request: RawRequest, { operations, verify }: SyncApiDeps): Promise<string> {
-  limitBody(request, MAX_BODY_BYTES);
-  const route = findRoute(request.method, request.target);
+/** Rejects as much as possible before the body is read. Developers have no rate limits. */
+async function answer(
+  incoming: WireRequest,
+  { operations, verify, limits = NO_RATE_LIMITS }: SyncApiDeps,
+): Promise<string> {
+  const route = findRoute(incoming.method, incoming.target);
   if (!route) throw unknownOperation();
-  const caller = verify(request, SERVICE);
+  const { name } = route.operation;
+  const signature = verify(incoming, SERVICE);
+  const cost = costOf(name, incoming);
+  if (signature.claimant.kind === 'identity') limits.charge('address', incoming.sourceAddress, cost);
+  const request = await receiveBody(incoming, bodyLimitOf(name).maxBytes);
+  const caller = signature.confirm(request.body);
+  if (caller.kind === 'identity') {
+    limits.charge('identity', caller.identityId, cost);
+    limits.charge('pool', caller.identityPoolId, cost);
+  }
   const operation = operationOf(operations, route);
   const output = await operation(decodeInput(route, request), caller);
   return encodeOutput(route.operation.output, output, 'null');

@@ -10,13 +10,14 @@ export interface Violation {
 
 /** Collects the violations of one input. */
 export interface Violations {
+  /** @throws an error that names the collected violations, once there are ten: decoding the rest would be in vain */
   add(violation: Violation): void;
   /** @throws an error that names the collected violations, if there are any */
   throwIfAny(): void;
 }
 
-/** Keeps the response short, regardless of the number of violations. */
-const MAX_NAMED = 10;
+/** Bounds the work for an invalid input and the length of the response. */
+const MAX_VIOLATIONS = 10;
 const MAX_VALUE_LENGTH = 256;
 
 /**
@@ -27,17 +28,17 @@ const MAX_VALUE_LENGTH = 256;
  */
 export function createViolations(refusal: (message: string) => Error): Violations {
   const named: string[] = [];
-  let count = 0;
+  function throwIfAny(): void {
+    if (named.length === 0) return;
+    const errors = named.length === 1 ? 'error' : 'errors';
+    throw refusal(`${named.length} validation ${errors} detected: ${named.join('; ')}`);
+  }
   return {
     add(violation) {
-      count++;
-      if (named.length < MAX_NAMED) named.push(describe(violation));
+      named.push(describe(violation));
+      if (named.length === MAX_VIOLATIONS) throwIfAny();
     },
-    throwIfAny() {
-      if (count === 0) return;
-      const errors = count === 1 ? 'error' : 'errors';
-      throw refusal(`${count} validation ${errors} detected: ${named.join('; ')}`);
-    },
+    throwIfAny,
   };
 }
 

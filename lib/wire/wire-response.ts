@@ -1,4 +1,4 @@
-import type { RawRequest } from './sigv4.ts';
+import type { RequestHead } from './canonical-request.ts';
 
 export interface WireResponse {
   status: number;
@@ -32,7 +32,7 @@ export const CROSS_ORIGIN_HEADERS: readonly Header[] = [
  * Returns the headers that answer a CORS preflight request. Allows exactly the headers that the browser names: those of
  * the SDKs change between versions, and a wildcard would not include `Authorization`.
  */
-export function preflightHeaders({ headers }: RawRequest): Header[] {
+export function preflightHeaders({ headers }: RequestHead): Header[] {
   const asked = headers['access-control-request-headers'];
   const names = Array.isArray(asked) ? asked.join(',') : asked;
   return [

@@ -1,3 +1,6 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import {
   CognitoIdentityClient,
   GetCredentialsForIdentityCommand,
@@ -7,6 +10,7 @@ import {
 } from '@aws-sdk/client-cognito-identity';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { createPayloadLinks } from '../../lib/sync/payload-links.ts';
 import { startEmbeddedCloud } from '../fixtures/local/local-cloud.ts';
 import { POOL } from '../fixtures/sync/stream-events.ts';
 import { ownAddress } from '../fixtures/wire/own-address.ts';
@@ -90,9 +94,7 @@ describe.skipIf(address === undefined)('a local cloud reachable from other machi
   });
 
   it.each([
-    ['GET', '/healthz', {}],
     ['GET', '/push/00000000-0000-4000-8000-000000000001', {}],
-    ['GET', '/payloads/00000000-0000-4000-8000-000000000001?expires=1&signature=x', {}],
     ['POST', '/', { 'X-Amz-Target': 'Kinesis_20131202.ListStreams' }],
   ])('does not serve %s %s on that address', async (method, target, headers) => {
     const { port } = new URL(origin);
@@ -101,6 +103,31 @@ describe.skipIf(address === undefined)('a local cloud reachable from other machi
     });
     const onLoopback = await sendRaw(Number(port), method, target, headers, '{}');
     expect(onLoopback.body).not.toContain('no service has this path');
+  });
+
+  it('serves a liveness check on that address, and details on loopback only', async () => {
+    const port = Number(new URL(origin).port);
+    expect(await sendRaw(port, 'GET', '/healthz', {}, '', address)).toMatchObject({
+      status: 200,
+      body: '{"status":"ok"}',
+    });
+    const onLoopback = await sendRaw(port, 'GET', '/healthz');
+    expect(Object.keys(JSON.parse(onLoopback.body))).toEqual(
+      expect.arrayContaining(['pid', 'database', 'mappings', 'schedules']),
+    );
+  });
+
+  it('serves payloads on that address to the bearer of a signed link', async () => {
+    const links = createPayloadLinks({
+      key: await readFile(join(cloud.dataDir, 'token-key')),
+      origin: () => origin,
+      now: Date.now,
+      randomId: randomUUID,
+    });
+    const { payloadId, url, expiresAt } = links.create();
+    await cloud.database.query('INSERT INTO sync.payloads VALUES ($1, $2, $3)', [payloadId, '[]', expiresAt]);
+    expect(await (await fetch(url)).text()).toBe('[]');
+    expect((await fetch(url.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A')))).status).toBe(403);
   });
 
   it('serves SQL on the loopback address only', () => {

@@ -7,7 +7,7 @@ import { createProjectionTotals } from '../../infra/local/projection-totals.ts';
 import { ServiceError, type ServiceErrorCode, ValueRefusedError } from '../../lib/common/errors.ts';
 import { API_OPERATIONS } from '../../lib/wire/api-model.ts';
 import { GAME, PATCH, stubSyncApi } from '../fixtures/backfill/stub-sync-api.ts';
-import { type RawAnswer, sendRaw } from '../fixtures/wire/raw-http.ts';
+import { openRaw, type RawAnswer, sendRaw } from '../fixtures/wire/raw-http.ts';
 
 const POOL = '/identitypools/us-east-1%3A0000';
 const IDENTITY = `${POOL}/identities/us-east-1%3A0001`;
@@ -354,15 +354,25 @@ describe('a body', () => {
     ['not JSON', '{}{}'],
     ['not JSON', ' '],
     ['not JSON', '\ufeff{}'],
-    ['not JSON', '['.repeat(500_000)],
     ['not a JSON object', '[]'],
     ['not a JSON object', 'null'],
     ['not a JSON object', '"x"'],
-    ['not a JSON object', `${'['.repeat(500_000)}${']'.repeat(500_000)}`],
     ['not UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d])],
     ['not UTF-8', Buffer.from('{}', 'utf16le').fill(0xd8, 2)],
   ])('is rejected if it is %s', async (fault, body) => {
     expectError(await update(body), 400, 'SerializationException', `the body is ${fault}`);
+  });
+
+  it.each([
+    ['levels: 32', '['.repeat(2_000_000)],
+    ['levels: 32', `${'['.repeat(2_000_000)}${']'.repeat(2_000_000)}`],
+    ['levels: 32', '{"a":'.repeat(500_000)],
+    ['values: 30000', `{"SyncSessionToken":"t","RecordPatches":[${Array(1_900_000).fill('{}')}]}`],
+    ['values: 30000', JSON.stringify({ SyncSessionToken: 't', Extra: Array(30_001).fill(0) })],
+  ])('is rejected before parsing if it has too many %s', async (limit, body) => {
+    const [what, max] = limit.split(': ');
+    const message = `the body has more than ${max} ${what}`;
+    expectError(await update(body), 400, 'SerializationException', message);
   });
 
   const MEMBER = 'recordPatches.1.member';
@@ -475,10 +485,18 @@ describe('a body', () => {
       "2 validation errors detected: Value 'INVALID' at 'identityPoolId' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w-]+:[0-9a-f-]+; " +
         "Value 'A:B:C' at 'identityId' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w-]+:[0-9a-f-]+",
     );
-    const many = await update({ SyncSessionToken: 't', RecordPatches: Array(100_000).fill(0) });
+    const many = await update({ SyncSessionToken: 't', RecordPatches: Array(5_000).fill(0) });
     expect(many.status).toBe(400);
-    expect(many.body).toContain('100000 validation errors detected');
-    expect(many.body.length).toBeLessThan(2_000);
+    expect(many.body).toContain('10 validation errors detected');
+    expect(many.body).toContain("'recordPatches.10.member'");
+    expect(many.body).not.toContain("'recordPatches.11.member'");
+  });
+
+  it('is not decoded further if a list is too long', async () => {
+    const response = await update({ SyncSessionToken: 't', RecordPatches: Array(5_001).fill({}) });
+    const must = 'Member must have length less than or equal to 5000';
+    const message = `1 validation error detected: Value at 'recordPatches' failed to satisfy constraint: ${must}`;
+    expectError(response, 400, 'InvalidParameterException', message);
   });
 
   it('may be as large as a dataset, and is rejected above the limit', async () => {
@@ -493,8 +511,59 @@ describe('a body', () => {
     );
   });
 
+  it('may only be large for UpdateRecords', async () => {
+    const body = 'x'.repeat(64 * 1024 + 1);
+    const message = 'the request body is larger than 65536 bytes';
+    for (const [method, target] of [
+      ['POST', `${POOL}/configuration`],
+      ['POST', `${POOL}/events`],
+      ['POST', `${POOL}/identity/us-east-1%3A0001/device`],
+      ['DELETE', DATASET_PATH],
+      ['GET', DATASET_PATH],
+    ] as const) {
+      const response = await sendRaw(open.port, method, target, {}, body);
+      expectError(response, 413, 'RequestEntityTooLarge', message);
+    }
+  });
+
   it.each(['', '{}', 'garbage'])('is ignored if the operation has no body: "%s"', async (body) => {
     expect((await sendRaw(open.port, 'DELETE', DATASET_PATH, {}, body)).status).toBe(200);
+  });
+});
+
+describe('a request', () => {
+  it.each([
+    ['its path', 404, 'UnknownOperationException', 'POST', '/identitypools/a/b', {}],
+    ['its missing signature', 403, 'MissingAuthenticationTokenException', 'POST', DATASET_PATH, {}],
+    [
+      'its access key',
+      403,
+      'UnrecognizedClientException',
+      'POST',
+      DATASET_PATH,
+      {
+        Authorization:
+          'AWS4-HMAC-SHA256 Credential=AKIA/20260101/us-east-1/cognito-sync/aws4_request, SignedHeaders=host, Signature=00',
+      },
+    ],
+    [
+      'its date',
+      403,
+      'InvalidSignatureException',
+      'POST',
+      DATASET_PATH,
+      {
+        'X-Amz-Date': '20200101T000000Z',
+        Authorization:
+          'AWS4-HMAC-SHA256 Credential=local/20200101/us-east-1/cognito-sync/aws4_request, SignedHeaders=host, Signature=00',
+      },
+    ],
+  ])('is rejected by %s before its body is sent', async (_, status, code, method, target, headers) => {
+    const lines = Object.entries({ Host: '127.0.0.1', 'Content-Length': '5000000', ...headers });
+    const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+    const { response, socket } = openRaw(signed.port, `${method} ${target} HTTP/1.1\r\n${head}\r\n`);
+    expectError(await response(), status, code, expect.any(String));
+    socket.destroy();
   });
 });
 

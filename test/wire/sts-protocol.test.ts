@@ -148,7 +148,6 @@ describe('AssumeRoleWithWebIdentity', () => {
     [new ExpiredLoginTokenError(), 'ExpiredTokenException', 'Invalid login token. Token expired.'],
     [new ServiceError('ResourceNotFoundException', 'gone'), 'InvalidIdentityToken', 'gone'],
     [new ServiceError('InvalidParameterException', 'wrong'), 'ValidationError', 'wrong'],
-    [new ServiceError('TooManyRequestsException', 'slower'), 'TooManyRequestsException', 'slower'],
     [new ValueRefusedError('no'), 'ValidationError', 'a value cannot be stored'],
   ])('maps %s to %s', async (error, code, message) => {
     recorded.failWith(error);
@@ -156,6 +155,14 @@ describe('AssumeRoleWithWebIdentity', () => {
     recorded.calls.length = 0;
     expectError(response, code, message);
     expect(logged).toEqual([]);
+  });
+
+  it('keeps the status of a rate limit, and says when to retry', async () => {
+    recorded.failWith(new ServiceError('TooManyRequestsException', 'slower', 7));
+    const response = await call(REQUEST);
+    recorded.calls.length = 0;
+    expectError(response, 'TooManyRequestsException', 'slower', 429);
+    expect(response.headerLines).toContain('Retry-After: 7');
   });
 
   it('hides the cause of an internal error and logs it without the token', async () => {
@@ -198,6 +205,18 @@ describe('STS', () => {
   it('rejects a body of more than 128 KiB', async () => {
     const message = 'the request body is larger than 131072 bytes';
     expectError(await call({ ...REQUEST, More: 'x'.repeat(131_072) }), 'RequestEntityTooLarge', message, 413);
+  });
+
+  it('counts parameters before it parses them', async () => {
+    const form = `${new URLSearchParams({ Action: 'AssumeRoleWithWebIdentity', ...REQUEST })}`;
+    const send = (body: string) => sendRaw(port.port, 'POST', '/', { 'Content-Type': FORM }, body);
+    expect((await send(`${form}${'&'.repeat(96)}`)).status).toBe(200);
+    recorded.clear();
+    expectError(
+      await send(`${form}${'&'.repeat(97)}`),
+      'ValidationError',
+      'a request has at most 100 parameters',
+    );
   });
 
   it('uses the first value of a repeated parameter and accepts any character in a token', async () => {

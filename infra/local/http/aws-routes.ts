@@ -6,10 +6,11 @@ import { FORM_CONTENT_TYPE, type StsApi } from '../../../lib/wire/sts-api.ts';
 import type { SyncApi } from '../../../lib/wire/sync-api.ts';
 import type { WireResponse } from '../../../lib/wire/wire-response.ts';
 import type { Route } from './http-server.ts';
+import { sendResponse } from './send-response.ts';
 
 /**
- * Serves the Cognito Sync API on the local port. Requests of web pages of any origin are accepted: they must be signed,
- * and the API's browser clients run on pages of other origins.
+ * Serves the Cognito Sync API on the local port. Requests of web pages are accepted, subject to the port's origin rule:
+ * they must be signed, and the API's browser clients run on pages of other origins.
  */
 export function createSyncApiRoute(syncApi: SyncApi): Route {
   return {
@@ -24,7 +25,7 @@ export function createSyncApiRoute(syncApi: SyncApi): Route {
 
 /**
  * Serves Amazon Cognito Identity and the one AWS STS operation that belongs to it on the local port: `POST /` in two
- * protocols. As for Cognito Sync, web pages of any origin may send requests, because they get their credentials here.
+ * protocols. As for Cognito Sync, web pages may send requests, because they get their credentials here.
  *
  * A browser's preflight request (OPTIONS) does not name the service, so this route answers it for all of `/`. That
  * gives no further access: the port rejects a foreign Origin unless the route of the request accepts any origin.
@@ -65,9 +66,13 @@ function isForm(headers: Headers): boolean {
   return headers['x-amz-target'] === undefined && type.trim().toLowerCase() === FORM_CONTENT_TYPE;
 }
 
-/** Serves the records of offloaded events on the local port; in AWS they are in S3. */
+/**
+ * Serves the records of offloaded events on the local port; in AWS they are in S3. Their URLs are signed, so they are
+ * served on every address.
+ */
 export function createPayloadRoute(payloadApi: PayloadApi): Route {
   return {
+    offLoopback: true,
     matches: ({ target }) => target.startsWith(PAYLOAD_PATH),
     async answer(request, response) {
       sendWireResponse(response, await payloadApi(request));
@@ -77,6 +82,5 @@ export function createPayloadRoute(payloadApi: PayloadApi): Route {
 
 /** Sends a response. The header names keep their letter case. */
 function sendWireResponse(response: ServerResponse, { status, headers, body }: WireResponse): void {
-  response.writeHead(status, [...headers.flat(), 'Content-Length', String(Buffer.byteLength(body))]);
-  response.end(body);
+  sendResponse(response, status, headers, body);
 }

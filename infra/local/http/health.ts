@@ -11,8 +11,8 @@ export interface Health {
 }
 
 /**
- * `GET /healthz`: reports the state of the local cloud. It runs no query, so it responds even while the database is
- * busy. The status is 503 while a function or the stream is being retried.
+ * `GET /healthz` on loopback: reports the state of the local cloud. It runs no query, so it responds even while the
+ * database is busy. The status is 503 while a function or the stream is being retried.
  */
 export function createHealthRoute(health: () => Health): Route {
   return {
@@ -32,6 +32,20 @@ export function createHealthRoute(health: () => Health): Route {
         mappings,
         schedules,
       });
+    },
+  };
+}
+
+/**
+ * `GET /healthz` for other machines: says that the port answers, and nothing about the service's state. A load balancer
+ * that asks must not take the service out because the query store lags.
+ */
+export function createLivenessRoute(): Route {
+  return {
+    offLoopback: true,
+    matches: ({ method, target }) => method === 'GET' && target === '/healthz',
+    answer(_request, response) {
+      sendJson(response, 200, { status: 'ok' });
     },
   };
 }

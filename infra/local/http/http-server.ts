@@ -6,16 +6,25 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { isAnyAddress, isLoopback, LOOPBACK } from '../../../lib/common/loopback.ts';
-import type { RawRequest } from '../../../lib/wire/sigv4.ts';
+import type { RequestHead } from '../../../lib/wire/canonical-request.ts';
+import { RequestError, retryHeaders } from '../../../lib/wire/errors.ts';
+import type { WireRequest } from '../../../lib/wire/request-body.ts';
+import { createSourceAddresses, type SourceAddresses } from '../../../lib/wire/source-address.ts';
+import { createBodyReader } from './body-reader.ts';
+import { createConnectionLimit } from './connection-limit.ts';
+import type { OriginRule } from './origins.ts';
+import { DEFAULT_PORT_LIMITS, type PortLimits } from './port-limits.ts';
+import { sendResponse } from './send-response.ts';
 
 /** A service behind the port. */
 export interface Route {
-  /** Accepts requests from web pages of other origins. Routes without this reject them. */
+  /** Accepts requests of web pages of the origins that the port accepts; every other route rejects foreign ones. */
   anyOrigin?: true;
   /** Served on every address that the port listens on. Other routes are served on loopback only. */
   offLoopback?: true;
-  matches(request: Omit<RawRequest, 'body'>): boolean;
-  answer(request: RawRequest, response: ServerResponse): void | Promise<void>;
+  matches(request: RequestHead): boolean;
+  /** Reads the body if it needs it. May throw the errors of the body. */
+  answer(request: WireRequest, response: ServerResponse): void | Promise<void>;
 }
 
 export interface HttpServer {
@@ -30,23 +39,41 @@ export interface HttpServerOptions {
   port: number;
   /** The first route that matches answers the request. */
   routes: readonly Route[];
+  /** The foreign origins that routes with `anyOrigin` accept. Default: all. */
+  acceptsOrigin?: OriginRule;
+  /** The CIDRs of reverse proxies whose `X-Forwarded-For` is believed. Default: none. */
+  trustedProxies?: readonly string[];
+  /** Limits that differ from the defaults. */
+  limits?: Partial<PortLimits>;
 }
 
-/** The Kinesis emulator accepts PutRecords of at most 7 MiB. */
-const MAX_BODY_BYTES = 8 * 1024 * 1024;
-const NO_BODY = Buffer.alloc(0);
+/** Node closes a connection that is too slow at the end of such an interval. */
+const MAX_CHECK_INTERVAL_MS = 1_000;
 
 /**
- * Starts the HTTP port of the local cloud. It rejects requests that were not meant for it. A foreign `Host` means that
- * another party's name resolves to this machine. A foreign `Origin` means another party's web page, which only reaches
- * routes that accept any origin. Off loopback, any `Host` is accepted, but only routes with `offLoopback` are served.
+ * Starts the HTTP port of the local cloud. It rejects requests that were not meant for it, before it reads their bodies. A
+ * foreign `Host` means that another party's name resolves to this machine. A foreign `Origin` means another party's web
+ * page, which only reaches routes that accept its origin. Off loopback, any `Host` is accepted, but only the routes for
+ * other machines are served.
  *
  * @throws the error of the system, for example EADDRINUSE, if it cannot listen
  */
-export async function startHttpServer({ host, port, routes }: HttpServerOptions): Promise<HttpServer> {
+export async function startHttpServer({
+  host,
+  port,
+  routes,
+  acceptsOrigin = () => true,
+  trustedProxies = [],
+  ...more
+}: HttpServerOptions): Promise<HttpServer> {
+  const limits = { ...DEFAULT_PORT_LIMITS, ...more.limits };
+  const sources = createSourceAddresses(trustedProxies);
+  const behind = { routes, acceptsOrigin, sources, openBody: createBodyReader(limits) };
+  const limitConnection = createConnectionLimit(limits, sources.isProxy);
   const inFlight = new Set<Promise<void>>();
   const listener: RequestListener = (request, response) => {
-    const answered = answer(request, response, routes)
+    response.once('prefinish', () => response.setTimeout(limits.unreadTimeoutMs));
+    const answered = answer(request, response, behind)
       .catch((error: unknown) => {
         if (!response.headersSent) sendJson(response, 500, { message: 'internal error' });
         response.destroy();
@@ -65,7 +92,15 @@ export async function startHttpServer({ host, port, routes }: HttpServerOptions)
 
   let listening = port;
   for (const address of addressesOf(host)) {
-    const server = createServer(listener);
+    const server = createServer(
+      {
+        headersTimeout: limits.headersTimeoutMs,
+        requestTimeout: limits.requestTimeoutMs,
+        connectionsCheckingInterval: Math.min(MAX_CHECK_INTERVAL_MS, limits.headersTimeoutMs),
+      },
+      listener,
+    );
+    server.on('connection', limitConnection).on('checkContinue', listener);
     try {
       listening = await listen(server, address, listening);
     } catch (error) {
@@ -93,38 +128,59 @@ async function listen(server: Server, host: string, port: number): Promise<numbe
   return address.port;
 }
 
+interface Behind {
+  routes: readonly Route[];
+  acceptsOrigin: OriginRule;
+  sources: SourceAddresses;
+  openBody: ReturnType<typeof createBodyReader>;
+}
+
+/** Decides by the head which route answers the request, and whether it may. */
 async function answer(
   incoming: IncomingMessage,
   response: ServerResponse,
-  routes: readonly Route[],
+  { routes, acceptsOrigin, sources, openBody }: Behind,
 ): Promise<void> {
   const { method = 'GET', url: target = '/', headers } = incoming;
   // A client that disconnects is not a failure of the server.
   incoming.on('error', () => undefined);
   response.on('error', () => undefined);
-  const isOwnMachine = isLoopback(incoming.socket.localAddress ?? '');
+  const { localAddress = '', remoteAddress = '' } = incoming.socket;
+  const isOwnMachine = isLoopback(localAddress);
   if (isOwnMachine && !isOwnHost(headers.host))
     return sendJson(response, 403, { message: 'this Host is not allowed' });
+  const sourceAddress = sources.of(remoteAddress, headers);
+  const head = { method, target, headers, sourceAddress };
   const route = routes.find(
-    (candidate) => (isOwnMachine || candidate.offLoopback) && candidate.matches({ method, target, headers }),
+    (candidate) => (isOwnMachine || candidate.offLoopback) && candidate.matches(head),
   );
-  if (!route?.anyOrigin && !isOwnOrigin(headers.origin, headers.host))
-    return sendJson(response, 403, { message: 'this Origin is not allowed' });
-  const body = await readBody(incoming);
-  if (body === 'aborted') return;
-  if (body === 'too large') return sendTooLarge(response);
+  const { origin } = headers;
+  const isAllowed =
+    isOwnOrigin(origin, headers.host) || (route?.anyOrigin === true && acceptsOrigin(origin ?? ''));
+  if (!isAllowed) {
+    const advice = route?.anyOrigin ? '; add it to ORIGINS' : '';
+    return sendJson(response, 403, { message: `this Origin is not allowed${advice}` });
+  }
   if (!route) {
     const message = isOwnMachine ? 'no service has this path; see /healthz' : 'no service has this path';
     return sendJson(response, 404, { message });
   }
-  await route.answer({ method, target, headers, body }, response);
+  const body = openBody(incoming, response, sourceAddress);
+  try {
+    await route.answer({ ...head, body: body.read }, response);
+  } catch (error) {
+    if (!(error instanceof RequestError)) throw error;
+    sendError(response, error);
+  } finally {
+    body.release();
+  }
 }
 
 /** Uses the form of AWS's errors, which the clients of these services read. */
-function sendTooLarge(response: ServerResponse): void {
-  const code = 'RequestEntityTooLarge';
-  const message = `the request body is larger than ${MAX_BODY_BYTES} bytes`;
-  sendJson(response, 413, { __type: code, message }, { 'x-amzn-ErrorType': `${code}:` });
+function sendError(response: ServerResponse, error: RequestError): void {
+  const { status, code, message } = error;
+  const headers = Object.fromEntries(retryHeaders(error));
+  sendJson(response, status, { __type: code, message }, { ...headers, 'x-amzn-ErrorType': `${code}:` });
 }
 
 export function sendJson(
@@ -133,8 +189,8 @@ export function sendJson(
   body: unknown,
   headers: Record<string, string> = {},
 ): void {
-  response.writeHead(status, { 'Content-Type': 'application/json', ...headers });
-  response.end(JSON.stringify(body));
+  const all = { 'Content-Type': 'application/json', ...headers };
+  sendResponse(response, status, Object.entries(all), JSON.stringify(body));
 }
 
 /** Accepts a loopback name with any port, because the request may come through a forwarded port. */
@@ -146,21 +202,4 @@ function isOwnHost(host: string | undefined): boolean {
 
 function isOwnOrigin(origin: string | undefined, host: string | undefined): boolean {
   return origin === undefined || origin === `http://${host}`;
-}
-
-/** Reads the whole body, because signatures cover it. Resolves immediately without a body, as most requests are. */
-function readBody(incoming: IncomingMessage): Promise<Buffer | 'too large' | 'aborted'> {
-  const { 'content-length': length, 'transfer-encoding': encoding } = incoming.headers;
-  if (encoding === undefined && (length === undefined || length === '0')) return Promise.resolve(NO_BODY);
-  return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    incoming.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
-      else resolve('too large');
-    });
-    incoming.once('end', () => resolve(Buffer.concat(chunks)));
-    incoming.once('close', () => resolve('aborted'));
-  });
 }

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Server, ServerResponse } from 'node:http';
+import { receiveBody, type WireRequest } from '../../../lib/wire/request-body.ts';
 import { type RawRequest, SignatureError, type SigV4Verifier } from '../../../lib/wire/sigv4.ts';
 import { type Route, sendJson } from '../http/http-server.ts';
 import { loadKinesalite } from './load-kinesalite.ts';
@@ -9,6 +10,8 @@ export interface KinesisEmulator extends Route {
 }
 
 const AMZ_JSON = 'application/x-amz-json-1.1';
+/** The emulator accepts PutRecords of at most 7 MiB. */
+const MAX_BODY_BYTES = 8 * 1024 * 1024;
 
 /**
  * Creates the Kinesis emulator behind the local port and its signature check. On its own, the emulator would accept any
@@ -27,9 +30,9 @@ export function createKinesisEmulator(directory: string, verify: SigV4Verifier):
   const inFlight = new Set<Promise<void>>();
   return {
     matches: ({ headers }) => String(headers['x-amz-target'] ?? '').startsWith('Kinesis_20131202.'),
-    answer(request, response) {
-      const refusal = refusalOf(request, verify);
-      if (refusal) return sendJson(response, 400, refusal, { 'Content-Type': AMZ_JSON });
+    async answer(incoming, response) {
+      const request = await receive(incoming, verify);
+      if ('__type' in request) return sendJson(response, 400, request, { 'Content-Type': AMZ_JSON });
       const answered = untilEnded(response).finally(() => inFlight.delete(answered));
       inFlight.add(answered);
       replay(emulator, request, response);
@@ -44,17 +47,24 @@ export function createKinesisEmulator(directory: string, verify: SigV4Verifier):
   };
 }
 
-/** Returns the error for an invalid request, otherwise null. Streams belong to the developer, not to an identity. */
-function refusalOf(request: RawRequest, verify: SigV4Verifier): { __type: string; message: string } | null {
+/**
+ * Returns the request or why it is rejected. Streams belong to the developer; credentials of an identity are valid only
+ * for Cognito Sync.
+ */
+async function receive(
+  incoming: WireRequest,
+  verify: SigV4Verifier,
+): Promise<RawRequest | { __type: string; message: string }> {
   try {
-    const { kind } = verify(request, 'kinesis');
-    if (kind !== 'developer') {
+    const signature = verify(incoming, 'kinesis');
+    const request = await receiveBody(incoming, MAX_BODY_BYTES);
+    if (signature.confirm(request.body).kind !== 'developer') {
       return {
         __type: 'AccessDeniedException',
         message: 'credentials of an identity are valid only for Cognito Sync',
       };
     }
-    if (!holdsNullEntry(request.body)) return null;
+    if (!holdsNullEntry(request.body)) return request;
     return { __type: 'SerializationException', message: 'an entry of a list must not be null' };
   } catch (error) {
     if (!(error instanceof SignatureError)) throw error;

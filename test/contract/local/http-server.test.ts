@@ -52,6 +52,20 @@ const TARGET = {
   'Content-Type': 'application/x-amz-json-1.1',
 };
 
+/** Returns the headers of a request that the developer has signed. */
+async function signed(operation: string, body: string): Promise<Record<string, string>> {
+  const { headers } = await localSigner('kinesis').sign({
+    method: 'POST',
+    protocol: 'http:',
+    hostname: '127.0.0.1',
+    port: server.port,
+    path: '/',
+    headers: { ...TARGET, 'X-Amz-Target': `Kinesis_20131202.${operation}`, host: `127.0.0.1:${server.port}` },
+    body,
+  });
+  return headers;
+}
+
 describe('the HTTP server', () => {
   it.each(['evil.example', 'evil.example:4580', '127.0.0.1.evil.example', 'localhost.evil', '[::2]', ''])(
     'rejects the foreign host "%s"',
@@ -91,8 +105,13 @@ describe('the HTTP server', () => {
     expect(await send({ 'X-Amz-Target': 'DynamoDB_20120810.ListTables' })).toMatchObject({ status: 404 });
   });
 
-  it('returns 413 for a body above the limit', async () => {
-    expect(await send(TARGET, 'x'.repeat(8 * 1024 * 1024 + 1))).toMatchObject({ status: 413 });
+  it('returns 413 for a body above the limit, unless the head is enough to reject it', async () => {
+    const body = 'x'.repeat(8 * 1024 * 1024 + 1);
+    expect(await send(await signed('ListStreams', body), body)).toMatchObject({ status: 413 });
+    expect(await send(TARGET, body)).toMatchObject({
+      status: 400,
+      body: expect.stringContaining('MissingAuthenticationTokenException'),
+    });
   });
 
   it('survives clients that disconnect, and data that is not HTTP', async () => {
@@ -138,21 +157,7 @@ describe('Kinesis on the HTTP server', () => {
     ['RemoveTagsFromStream', { StreamName: 'cognito-sync', TagKeys: ['a', null] }],
   ])('rejects %s with a null in a list, which would crash the emulator', async (operation, input) => {
     const body = JSON.stringify(input);
-    const request = {
-      method: 'POST',
-      protocol: 'http:',
-      hostname: '127.0.0.1',
-      port: server.port,
-      path: '/',
-      headers: {
-        ...TARGET,
-        'X-Amz-Target': `Kinesis_20131202.${operation}`,
-        host: `127.0.0.1:${server.port}`,
-      },
-      body,
-    };
-    const { headers } = await localSigner('kinesis').sign(request);
-    const response = await send(headers, body);
+    const response = await send(await signed(operation, body), body);
     expect(response.status).toBe(400);
     expect(JSON.parse(response.body)).toMatchObject({ __type: 'SerializationException' });
   });

@@ -10,6 +10,7 @@ import {
   readDatabaseUrl,
   readWriters,
 } from '../../../lib/database/database-address.ts';
+import { DEFAULT_RATE_LIMITS } from '../../../lib/wire/rate-limits.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -24,6 +25,9 @@ describe('readLocalConfig', () => {
       region: 'us-east-1',
       credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
       rulesFile: join(ROOT, 'sync-rules.ts'),
+      rateLimits: null,
+      origins: null,
+      trustedProxies: [],
     });
   });
 
@@ -40,6 +44,9 @@ describe('readLocalConfig', () => {
         AWS_ACCESS_KEY_ID: 'id',
         AWS_SECRET_ACCESS_KEY: 'secret',
         SYNC_RULES: '/rules/game.ts',
+        RATE_LIMITS: 'on',
+        ORIGINS: 'https://app.example',
+        TRUSTED_PROXIES: '10.0.0.1',
       }),
     ).toEqual({
       host: '::1',
@@ -50,8 +57,24 @@ describe('readLocalConfig', () => {
       region: 'ap-southeast-2',
       credentials: { accessKeyId: 'id', secretAccessKey: 'secret' },
       rulesFile: '/rules/game.ts',
+      rateLimits: DEFAULT_RATE_LIMITS,
+      origins: ['https://app.example'],
+      trustedProxies: ['10.0.0.1/32'],
     });
   });
+
+  it.each([
+    ['127.0.0.1', undefined, null],
+    ['192.0.2.1', undefined, DEFAULT_RATE_LIMITS],
+    ['0.0.0.0', undefined, DEFAULT_RATE_LIMITS],
+    ['192.0.2.1', 'off', null],
+  ])(
+    'limits rates by default if others reach the port: HOST=%s RATE_LIMITS=%s',
+    (HOST, RATE_LIMITS, expected) => {
+      const own = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret' };
+      expect(readLocalConfig({ HOST, RATE_LIMITS, ...own }).rateLimits).toEqual(expected);
+    },
+  );
 
   it('resolves SYNC_RULES from the working directory', () => {
     expect(readLocalConfig({ SYNC_RULES: '../game/rules.ts' }).rulesFile).toBe(resolve('../game/rules.ts'));
@@ -74,6 +97,9 @@ describe('readLocalConfig', () => {
     [{ HOST: 'example.com' }, 'HOST=example.com is not an IP address'],
     [{ AWS_REGION: 'moon' }, 'invalid AWS_REGION "moon": use a region name'],
     [{ AWS_ACCESS_KEY_ID: 'id' }, 'only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set'],
+    [{ RATE_LIMITS: '{"adress":{}}' }, 'invalid RATE_LIMITS: unknown member "adress"; did you mean address?'],
+    [{ ORIGINS: '*' }, 'invalid ORIGINS: entry 1 is not an origin'],
+    [{ TRUSTED_PROXIES: 'all' }, 'invalid TRUSTED_PROXIES: "all" is not a network'],
     [{ DATABASE_URL: 'nonsense' }, 'invalid DATABASE_URL: it is not the address of a PostgreSQL database'],
     [
       { DATABASE_URL: 'mysql://u:secret@h/d' },

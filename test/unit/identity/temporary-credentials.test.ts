@@ -9,7 +9,7 @@ import { createSessionTokens } from '../../../lib/sync/session-token.ts';
 import { createFindCredentials } from '../../../lib/wire/find-credentials.ts';
 import { createSigV4Verifier, type RawRequest } from '../../../lib/wire/sigv4.ts';
 import { NEW_YEAR } from '../../fixtures/sync/stream-events.ts';
-import { Sha256 } from '../../fixtures/wire/signing.ts';
+import { Sha256, verifyComplete } from '../../fixtures/wire/signing.ts';
 
 const KEY = Buffer.alloc(32, 3);
 const IDENTITY = { identityPoolId: 'us-east-1:aaaa', identityId: 'us-east-1:bbbb' };
@@ -61,15 +61,17 @@ describe('temporary credentials', () => {
 describe('the signer of a request', () => {
   const developer = { accessKeyId: 'local', secretAccessKey: 'local' };
   const verifyAt = (now: number) =>
-    createSigV4Verifier({
-      region: 'us-east-1',
-      findCredentials: createFindCredentials({
-        developer,
-        accountId: '000000000000',
-        temporary: issuer(now),
+    verifyComplete(
+      createSigV4Verifier({
+        region: 'us-east-1',
+        findCredentials: createFindCredentials({
+          developer,
+          accountId: '000000000000',
+          temporary: issuer(now),
+        }),
+        now: () => now,
       }),
-      now: () => now,
-    });
+    );
 
   async function signed(
     credentials: { accessKeyId: string; secretAccessKey: string; sessionToken?: string },

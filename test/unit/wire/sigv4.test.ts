@@ -1,7 +1,7 @@
 import { SignatureV4 } from '@smithy/signature-v4';
 import { describe, expect, it } from 'vitest';
 import { createSigV4Verifier, type RawRequest } from '../../../lib/wire/sigv4.ts';
-import { DEVELOPER, findCredentials, Sha256 } from '../../fixtures/wire/signing.ts';
+import { DEVELOPER, findCredentials, Sha256, verifyComplete } from '../../fixtures/wire/signing.ts';
 
 const NOW = Date.UTC(2026, 0, 1, 12, 0, 0);
 const MINUTE = 60_000;
@@ -50,11 +50,12 @@ async function sign({
   return { method, target: request.target ?? path, headers: signed.headers, body: Buffer.from(body) };
 }
 
-const verify = createSigV4Verifier({
+const verifyHead = createSigV4Verifier({
   region: 'us-east-1',
   findCredentials,
   now: () => NOW,
 });
+const verify = verifyComplete(verifyHead);
 
 describe('a signature is accepted', () => {
   it('in the example of AWS', () => {
@@ -77,7 +78,7 @@ describe('a signature is accepted', () => {
       },
       body: Buffer.alloc(0),
     };
-    expect(verifyExample(request, 'service')).toEqual(DEVELOPER);
+    expect(verifyComplete(verifyExample)(request, 'service')).toEqual(DEVELOPER);
   });
 
   it.each<[string, Signing]>([
@@ -196,6 +197,36 @@ describe('a signature is rejected', () => {
     const { 'x-amz-date': _, ...headers } = request.headers;
     expect(() => verify({ ...request, headers }, 'kinesis')).toThrow(
       expect.objectContaining({ code: 'IncompleteSignatureException' }),
+    );
+  });
+});
+
+describe('the head of a request', () => {
+  it.each<[string, Signing, (text: string) => string | undefined]>([
+    ['is not signed', {}, () => undefined],
+    ['names an unknown key', {}, (text) => text.replace('Credential=local', 'Credential=unknown')],
+    ['is signed for another region', { region: 'eu-west-1' }, (text) => text],
+    ['is signed for another service', { service: 'cognito-sync' }, (text) => text],
+    ['is 16 minutes late', { at: NOW - 16 * MINUTE }, (text) => text],
+    ['has an unsigned host', {}, (text) => text.replace('host;', '')],
+  ])('is rejected without its body if it %s', async (_, signing, change) => {
+    const { authorization, ...headers } = (await sign(signing)).headers;
+    const changed = change(String(authorization));
+    const head = {
+      method: 'POST',
+      target: '/',
+      headers: changed === undefined ? headers : { ...headers, authorization: changed },
+    };
+    expect(() => verifyHead(head, 'kinesis')).toThrow(expect.objectContaining({ name: 'SignatureError' }));
+  });
+
+  it('names the claimant, who is the caller only if the body matches', async () => {
+    const { body, ...head } = await sign();
+    const signature = verifyHead(head, 'kinesis');
+    expect(signature.claimant).toEqual(DEVELOPER);
+    expect(signature.confirm(body)).toEqual(DEVELOPER);
+    expect(() => signature.confirm(Buffer.from('other'))).toThrow(
+      expect.objectContaining({ code: 'InvalidSignatureException' }),
     );
   });
 });

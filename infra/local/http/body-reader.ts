@@ -1,0 +1,103 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isLoopback } from '../../../lib/common/loopback.ts';
+import { RequestError } from '../../../lib/wire/errors.ts';
+import { bodyTooLarge, type ReadBody } from '../../../lib/wire/request-body.ts';
+import { networkOf } from '../../../lib/wire/source-address.ts';
+import type { PortLimits } from './port-limits.ts';
+
+/** A body that is read on demand. */
+export interface OpenBody {
+  read: ReadBody;
+  /** Ends the use of the body's bytes. */
+  release(): void;
+}
+
+const NO_BODY = Buffer.alloc(0);
+/** Bytes of a body that are not counted, so that large bodies never keep ordinary requests from being served. */
+const UNCOUNTED_BYTES = 64 * 1024;
+const RETRY_AFTER_SECONDS = 1;
+
+/**
+ * Creates the reader of all bodies of the port. It holds a bounded number of bytes, in total and per source address.
+ */
+export function createBodyReader({
+  bytesInFlight,
+  bytesInFlightPerAddress,
+}: Pick<PortLimits, 'bytesInFlight' | 'bytesInFlightPerAddress'>) {
+  let inFlight = 0;
+  const ofAddress = new Map<string, number>();
+
+  return (incoming: IncomingMessage, response: ServerResponse, sourceAddress: string): OpenBody => {
+    const address = isLoopback(sourceAddress) ? undefined : networkOf(sourceAddress);
+    let held = 0;
+
+    function hold(bytes: number): boolean {
+      const more = Math.max(0, bytes - UNCOUNTED_BYTES) - held;
+      const fromAddress = address === undefined ? 0 : (ofAddress.get(address) ?? 0);
+      if (more > 0 && (inFlight + more > bytesInFlight || fromAddress + more > bytesInFlightPerAddress)) {
+        return false;
+      }
+      held += more;
+      inFlight += more;
+      if (address !== undefined && more > 0) ofAddress.set(address, fromAddress + more);
+      return true;
+    }
+
+    return {
+      read: (maxBytes) => readBody(incoming, response, { maxBytes, hold }),
+      release() {
+        inFlight -= held;
+        if (address !== undefined && held > 0) {
+          const left = (ofAddress.get(address) ?? 0) - held;
+          if (left > 0) ofAddress.set(address, left);
+          else ofAddress.delete(address);
+        }
+        held = 0;
+      },
+    };
+  };
+}
+
+/** Whether a request announces a body. */
+export function hasBody({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
+  const { 'content-length': length, 'transfer-encoding': encoding } = headers;
+  return encoding !== undefined || (length !== undefined && length !== '0');
+}
+
+/** Reads the whole body, because signatures cover it. Most requests have none; then there is nothing to wait for. */
+async function readBody(
+  incoming: IncomingMessage,
+  response: ServerResponse,
+  { maxBytes, hold }: { maxBytes: number; hold: (bytes: number) => boolean },
+): Promise<Buffer> {
+  if (!hasBody(incoming)) return NO_BODY;
+  if (Number(incoming.headers['content-length'] ?? 0) > maxBytes) throw bodyTooLarge(maxBytes);
+  if (incoming.destroyed) throw incomplete();
+  // The client waits for this before it sends the body, so that a rejected one is never sent.
+  if (incoming.headers.expect !== undefined) response.writeContinue();
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const onData = (chunk: Buffer) => {
+      bytes += chunk.length;
+      chunks.push(chunk);
+      if (bytes <= maxBytes && hold(bytes)) return;
+      incoming.off('data', onData).pause();
+      chunks.length = 0;
+      reject(bytes > maxBytes ? bodyTooLarge(maxBytes) : busy());
+    };
+    incoming.on('data', onData);
+    incoming.once('end', () => resolve(chunks.length === 1 ? (chunks[0] ?? NO_BODY) : Buffer.concat(chunks)));
+    incoming.once('close', () => reject(incomplete()));
+  });
+}
+
+function busy(): RequestError {
+  const message = `too many large requests at the same time; retry after ${RETRY_AFTER_SECONDS} s`;
+  return new RequestError('ServiceUnavailable', message, RETRY_AFTER_SECONDS);
+}
+
+/** The client disconnected or was too slow. */
+function incomplete(): RequestError {
+  return new RequestError('IncompleteBody', 'the body ended before its announced length');
+}

@@ -1,0 +1,21 @@
+import { createLogger } from '../../lib/aws/telemetry.ts';
+import {
+  createRateLimits,
+  NO_RATE_LIMITS,
+  type RateLimitSettings,
+  type RateLimits,
+} from '../../lib/wire/rate-limits.ts';
+
+/**
+ * Creates the rate limits of the local cloud, which logs refused requests.
+ * @param settings null for no limits
+ */
+export function limitRates(settings: RateLimitSettings | null): RateLimits {
+  if (settings === null) return NO_RATE_LIMITS;
+  const logger = createLogger('rate-limits');
+  return createRateLimits({
+    settings,
+    now: () => performance.now(),
+    report: (refused) => logger.warn('requests exceed a rate limit', { ...refused }),
+  });
+}

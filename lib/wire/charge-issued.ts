@@ -1,0 +1,34 @@
+import type { IdentityKey } from '../common/dataset-key.ts';
+import type { IdentityDependencies } from '../identity/dependencies.ts';
+import type { RateLimits } from './rate-limits.ts';
+
+/**
+ * Charges the credentials and tokens that operations issue to the pool of their identity. The requests do not name the
+ * pool; it is known when the identity is authenticated. Not for developers' operations, which have no rate limits.
+ *
+ * @returns the same dependencies; issuing throws {ServiceError} TooManyRequestsException above the limit
+ */
+export function chargeIssued<Deps extends Pick<IdentityDependencies, 'credentials' | 'openIdTokens'>>(
+  dependencies: Deps,
+  limits: RateLimits,
+): Deps {
+  const { credentials, openIdTokens } = dependencies;
+  const charge = ({ identityPoolId }: IdentityKey) => limits.charge('issuing', identityPoolId, 1);
+  return {
+    ...dependencies,
+    credentials: {
+      ...credentials,
+      issue(identity) {
+        charge(identity);
+        return credentials.issue(identity);
+      },
+    },
+    openIdTokens: {
+      ...openIdTokens,
+      issue(identity, ...rest) {
+        charge(identity);
+        return openIdTokens.issue(identity, ...rest);
+      },
+    },
+  } satisfies Pick<IdentityDependencies, 'credentials' | 'openIdTokens'> & Deps;
+}

@@ -1,0 +1,131 @@
+import { ServiceError } from '../common/errors.ts';
+import { createTokenBuckets, type TokenRate } from '../common/token-buckets.ts';
+import { bodyLimitOf } from './body-limits.ts';
+import { contentLength, type RequestHead } from './canonical-request.ts';
+import { networkOf } from './source-address.ts';
+
+/** What has a bucket of its own. The names are those of the members of RATE_LIMITS. */
+export type RateLimitScope = 'address' | 'identity' | 'pool' | 'issuing';
+
+export type RateLimitSettings = Readonly<Record<RateLimitScope, TokenRate>>;
+
+/**
+ * The default limits, in units of cost; see `costOf`.
+ *
+ * Amazon's quotas apply to an account: 25 GetId and 200 GetCredentialsForIdentity or GetOpenIdToken per second. Source:
+ * developer guide, "Quotas in Amazon Cognito". Here they apply to a pool (`issuing`), the unit that one app uses. An
+ * address gets a quarter of them, so that one caller cannot use up the pool's. Amazon publishes no rates for Cognito
+ * Sync; `identity` and `pool` are this project's own.
+ */
+export const DEFAULT_RATE_LIMITS: RateLimitSettings = {
+  /** Requests of identities, and requests without signature, from one address. */
+  address: { perSecond: 50, burst: 500 },
+  /** Signed requests of one identity. A device with 20 datasets sends 60 requests at start. */
+  identity: { perSecond: 20, burst: 200 },
+  /** Signed requests of all identities of a pool. */
+  pool: { perSecond: 2_000, burst: 4_000 },
+  /** Identities, credentials and tokens that are issued for a pool. */
+  issuing: { perSecond: 200, burst: 400 },
+};
+
+/** 25 calls of GetId cost as much as 200 of GetCredentialsForIdentity. */
+const COSTS: ReadonlyMap<string, number> = new Map([['GetId', 8]]);
+/** Large bodies cost more, because hashing, parsing and storing them takes longer. */
+const BYTES_PER_UNIT = 64 * 1024;
+
+/**
+ * Returns the cost of a request: 8 for GetId, 1 for any other operation, and 1 for each 64 KiB of the body. A body whose
+ * length is not announced costs as much as the largest.
+ *
+ * @param operation its name in the API model
+ */
+export function costOf(operation: string, head: RequestHead): number {
+  const bytes = contentLength(head) ?? bodyLimitOf(operation).maxBytes;
+  return (COSTS.get(operation) ?? 1) + Math.floor(bytes / BYTES_PER_UNIT);
+}
+
+/** About 100 bytes each: at most 20 MB in total. A bucket is full again before so many others have been used. */
+const MAX_KEYS = 50_000;
+const REPORT_INTERVAL_MS = 60_000;
+
+const SCOPE_TEXT: Record<RateLimitScope, string> = {
+  address: 'from this address',
+  identity: 'of this identity',
+  pool: 'in this identity pool',
+  issuing: 'for identities and credentials of this identity pool',
+};
+
+export interface RateLimits {
+  /**
+   * Charges a request to a caller. A caller without a key is not limited.
+   *
+   * @param key the source address, identity id or identity pool id
+   * @throws {ServiceError} TooManyRequestsException with the seconds to wait
+   */
+  charge(scope: RateLimitScope, key: string | undefined, cost: number): void;
+}
+
+/** Limits no one. */
+export const NO_RATE_LIMITS: RateLimits = { charge: () => undefined };
+
+/** Refusals since the last report of a scope. */
+export interface RateLimitReport {
+  scope: RateLimitScope;
+  /** The key of the last refusal. */
+  key: string;
+  refusals: number;
+}
+
+/**
+ * Creates the rate limits of one process. Developers are not charged: their keys are the operator's.
+ *
+ * @param now milliseconds of a clock that never goes back
+ * @param report is called at most once a minute per scope
+ */
+export function createRateLimits({
+  settings,
+  now,
+  report,
+}: {
+  settings: RateLimitSettings;
+  now: () => number;
+  report: (refused: RateLimitReport) => void;
+}): RateLimits {
+  const scopes = {
+    address: createScope('address'),
+    identity: createScope('identity'),
+    pool: createScope('pool'),
+    issuing: createScope('issuing'),
+  };
+
+  function createScope(scope: RateLimitScope) {
+    const take = createTokenBuckets({ rate: settings[scope], maxKeys: MAX_KEYS, now });
+    let refusals = 0;
+    let reportAt = Number.NEGATIVE_INFINITY;
+    return (key: string, cost: number): number => {
+      const waitMs = take(key, cost);
+      if (waitMs === 0) return 0;
+      refusals += 1;
+      if (now() >= reportAt) {
+        report({ scope, key, refusals });
+        refusals = 0;
+        reportAt = now() + REPORT_INTERVAL_MS;
+      }
+      return waitMs;
+    };
+  }
+
+  return {
+    charge(scope, key, cost) {
+      if (key === undefined) return;
+      const waitMs = scopes[scope](scope === 'address' ? networkOf(key) : key, cost);
+      if (waitMs === 0) return;
+      const seconds = Math.ceil(waitMs / 1000);
+      throw new ServiceError(
+        'TooManyRequestsException',
+        `too many requests ${SCOPE_TEXT[scope]}; retry after ${seconds} s`,
+        seconds,
+      );
+    },
+  };
+}

@@ -1,0 +1,102 @@
+import { BlockList, isIP, isIPv6 } from 'node:net';
+import type { Environment } from '../common/environment.ts';
+import { SetupError } from '../common/errors.ts';
+import { header, type RequestHead } from './canonical-request.ts';
+
+/** Finds out where requests come from, behind the reverse proxies that the operator trusts. */
+export interface SourceAddresses {
+  /** Whether the peer of a connection is a trusted proxy. */
+  isProxy(peer: string): boolean;
+  /**
+   * Returns the client's address: the peer, or, if the peer is a trusted proxy, the right-most address in
+   * `X-Forwarded-For` that is not one. Addresses to the left of it are the client's own claim.
+   *
+   * @param peer the address of the connection's other end
+   */
+  of(peer: string, headers: RequestHead['headers']): string;
+}
+
+const NETWORK = /^([^/]+)(?:\/(\d{1,3}))?$/;
+
+/**
+ * Reads TRUSTED_PROXIES, a comma-separated list of addresses and CIDRs.
+ *
+ * @returns the CIDRs; an empty list if the variable is not set
+ * @throws {SetupError} an entry is invalid, or trusts every address
+ */
+export function readTrustedProxies({ TRUSTED_PROXIES: value }: Environment): string[] {
+  if (!value?.trim()) return [];
+  return value.split(',').map((entry) => {
+    const network = entry.trim();
+    const [, address = '', prefix] = NETWORK.exec(network) ?? [];
+    const bits = isIP(address) === 0 ? 0 : isIPv6(address) ? 128 : 32;
+    const length = prefix === undefined ? bits : Number(prefix);
+    if (bits === 0 || length > bits) {
+      throw new SetupError(
+        `invalid TRUSTED_PROXIES: "${network}" is not a network; use addresses or CIDRs such as 10.0.0.0/8, separated by commas`,
+      );
+    }
+    if (length === 0) {
+      throw new SetupError(
+        `invalid TRUSTED_PROXIES: "${network}" trusts every client to name its own address; use the networks of your proxies`,
+      );
+    }
+    return `${address}/${length}`;
+  });
+}
+
+/** @param proxies the CIDRs of trusted proxies */
+export function createSourceAddresses(proxies: readonly string[]): SourceAddresses {
+  const trusted = new BlockList();
+  for (const proxy of proxies) {
+    const [address = '', length] = proxy.split('/');
+    trusted.addSubnet(address, Number(length), isIPv6(address) ? 'ipv6' : 'ipv4');
+  }
+  const isProxy = (peer: string): boolean =>
+    proxies.length > 0 && trusted.check(peer, isIPv6(peer) ? 'ipv6' : 'ipv4');
+
+  return {
+    isProxy: (peer) => isProxy(unmapped(peer)),
+    of(peer, headers) {
+      let address = unmapped(peer);
+      if (!isProxy(address)) return address;
+      const forwarded = header({ method: '', target: '', headers }, 'x-forwarded-for') ?? '';
+      for (const entry of forwarded.split(',').reverse()) {
+        const next = addressIn(entry.trim());
+        // A proxy that writes anything else is misconfigured. What is to the left of it cannot be trusted.
+        if (next === undefined) break;
+        address = next;
+        if (!isProxy(address)) break;
+      }
+      return address;
+    },
+  };
+}
+
+/** Reads `address`, `address:port` and `[address]:port`, which some proxies write. */
+function addressIn(entry: string): string | undefined {
+  const bare = /^\[([^\]]+)\](?::\d+)?$/.exec(entry)?.[1] ?? /^([\d.]+):\d+$/.exec(entry)?.[1] ?? entry;
+  return isIP(bare) === 0 ? undefined : unmapped(bare);
+}
+
+const MAPPED = /^::ffff:(?=\d+\.)/i;
+
+/** A socket that listens on IPv6 shows the addresses of IPv4 in the form `::ffff:192.0.2.1`. */
+function unmapped(address: string): string {
+  return address.replace(MAPPED, '');
+}
+
+/**
+ * Returns what a limit per address counts: an IPv4 address, or the first half of an IPv6 address, of which one subscriber
+ * has the second half to choose from.
+ */
+export function networkOf(address: string): string {
+  const plain = unmapped(address);
+  if (!plain.includes(':')) return plain;
+  const [head = '', tail] = plain.split('::');
+  const given = head === '' ? [] : head.split(':');
+  const rest = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - given.length - rest.length);
+  const groups = [...given, ...Array<string>(zeros).fill('0'), ...rest].slice(0, 4);
+  return `${groups.map((group) => Number.parseInt(group, 16).toString(16)).join(':')}::/64`;
+}

@@ -1,0 +1,170 @@
+import { describe, expect, it } from 'vitest';
+import { ServiceError, SetupError } from '../../../lib/common/errors.ts';
+import { readRateLimits } from '../../../lib/wire/rate-limit-settings.ts';
+import {
+  costOf,
+  createRateLimits,
+  DEFAULT_RATE_LIMITS,
+  type RateLimitReport,
+  type RateLimitScope,
+  type RateLimitSettings,
+} from '../../../lib/wire/rate-limits.ts';
+
+const head = (headers: Record<string, string> = {}) => ({ method: 'POST', target: '/', headers });
+const cost = (operation: string) => costOf(operation, head());
+
+function limits(settings: RateLimitSettings = DEFAULT_RATE_LIMITS) {
+  const clock = { now: 0 };
+  const reports: RateLimitReport[] = [];
+  const { charge } = createRateLimits({
+    settings,
+    now: () => clock.now,
+    report: (refused) => reports.push(refused),
+  });
+  /** Counts the calls that are not refused. */
+  const allowed = (scope: RateLimitScope, key: string | undefined, cost: number, calls = 5_000) => {
+    let count = 0;
+    for (let call = 0; call < calls; call += 1) {
+      try {
+        charge(scope, key, cost);
+        count += 1;
+      } catch (error) {
+        expect(error).toBeInstanceOf(ServiceError);
+      }
+    }
+    return count;
+  };
+  return { clock, reports, charge, allowed };
+}
+
+describe('the default rate limits', () => {
+  it.each<[RateLimitScope, string, number, number]>([
+    // Amazon's quotas for an account.
+    ['issuing', 'GetId', 50, 25],
+    ['issuing', 'GetCredentialsForIdentity', 400, 200],
+    ['issuing', 'GetOpenIdToken', 400, 200],
+    ['address', 'GetId', 62, 6],
+    ['address', 'GetCredentialsForIdentity', 500, 50],
+    ['identity', 'UpdateRecords', 200, 20],
+    ['pool', 'ListRecords', 4_000, 2_000],
+  ])('allow per %s: %s, %i at once and then %i a second', (scope, operation, burst, perSecond) => {
+    const { allowed, clock } = limits();
+    expect(allowed(scope, 'a', cost(operation))).toBe(burst);
+    clock.now += 10_000;
+    expect(allowed(scope, 'a', cost(operation))).toBeGreaterThanOrEqual(Math.min(burst, perSecond * 10));
+    expect(allowed(scope, 'b', cost(operation))).toBe(burst);
+  });
+
+  it('sustain the quota', () => {
+    const { allowed, clock } = limits();
+    allowed('issuing', 'a', 8);
+    let count = 0;
+    for (let second = 0; second < 10; second += 1) {
+      clock.now += 1_000;
+      count += allowed('issuing', 'a', 8);
+    }
+    expect(count).toBe(250);
+  });
+});
+
+describe('the cost of a request', () => {
+  it.each([
+    ['GetId', {}, 8],
+    ['UpdateRecords', {}, 1],
+    ['UpdateRecords', { 'content-length': '65535' }, 1],
+    ['UpdateRecords', { 'content-length': '65536' }, 2],
+    ['UpdateRecords', { 'content-length': '6291456' }, 97],
+    // As much as the largest, because its length is not announced.
+    ['UpdateRecords', { 'transfer-encoding': 'chunked' }, 97],
+    ['GetId', { 'transfer-encoding': 'chunked' }, 16],
+  ])('of %s with %j is %i', (operation, headers, expected) => {
+    expect(costOf(operation, head(headers))).toBe(expected);
+  });
+});
+
+describe('a refused request', () => {
+  it('gets TooManyRequestsException with the seconds to wait', () => {
+    const { charge, allowed } = limits();
+    allowed('issuing', 'a', 8);
+    expect(() => charge('issuing', 'a', 8)).toThrow(
+      expect.objectContaining({
+        code: 'TooManyRequestsException',
+        status: 429,
+        retryAfterSeconds: 1,
+        message: 'too many requests for identities and credentials of this identity pool; retry after 1 s',
+      }),
+    );
+  });
+
+  it('is reported once a minute per scope, with the number of refusals', () => {
+    const { charge, allowed, reports, clock } = limits();
+    allowed('address', '2001:db8::1', 8, 100);
+    expect(reports).toEqual([{ scope: 'address', key: '2001:db8:0:0::/64', refusals: 1 }]);
+    allowed('identity', 'i', 1, 201);
+    expect(reports).toHaveLength(2);
+    clock.now += 59_999;
+    allowed('address', '192.0.2.1', 8, 64);
+    expect(reports).toHaveLength(2);
+    clock.now += 1;
+    expect(() => charge('address', '192.0.2.1', 8)).toThrow();
+    expect(reports[2]).toEqual({ scope: 'address', key: '192.0.2.1', refusals: 40 });
+  });
+});
+
+describe('a limit per address', () => {
+  it('counts the addresses of one IPv6 subscriber together', () => {
+    const { allowed } = limits();
+    expect(allowed('address', '2001:db8::1', 8, 62)).toBe(62);
+    expect(allowed('address', '2001:db8::ffff:2', 8, 10)).toBe(0);
+    expect(allowed('address', '2001:db8:0:1::1', 8, 10)).toBe(10);
+  });
+
+  it('does not apply if the address is unknown', () => {
+    expect(limits().allowed('address', undefined, 8, 1_000)).toBe(1_000);
+  });
+});
+
+describe('readRateLimits', () => {
+  it.each([
+    [undefined, true, DEFAULT_RATE_LIMITS],
+    [undefined, false, null],
+    ['', true, DEFAULT_RATE_LIMITS],
+    ['', false, null],
+    ['on', false, DEFAULT_RATE_LIMITS],
+    ['off', true, null],
+    ['{}', false, DEFAULT_RATE_LIMITS],
+    [
+      '{"address":{"burst":8},"pool":{"perSecond":0.5,"burst":1}}',
+      false,
+      {
+        ...DEFAULT_RATE_LIMITS,
+        address: { ...DEFAULT_RATE_LIMITS.address, burst: 8 },
+        pool: { perSecond: 0.5, burst: 1 },
+      },
+    ],
+  ])('reads %j, on by default: %s', (RATE_LIMITS, isOnByDefault, expected) => {
+    expect(readRateLimits({ RATE_LIMITS }, isOnByDefault)).toEqual(expected);
+  });
+
+  it.each([
+    ['yes', 'the value is not JSON; use on, off, or JSON such as {"address":'],
+    ['ON', 'the value is not JSON'],
+    ['[]', 'the value is not an object'],
+    ['1', 'the value is not an object'],
+    ['{"adress":{}}', 'unknown member "adress"; did you mean address?'],
+    ['{"users":{}}', 'unknown member "users"; use one of address, identity, pool, issuing'],
+    ['{"__proto__":{}}', 'unknown member "__proto__"; use one of'],
+    ['{"pool":{"perSeconds":1}}', 'unknown member "pool.perSeconds"; did you mean pool.perSecond?'],
+    ['{"pool":{"rate":1}}', 'unknown member "pool.rate"; use one of perSecond, burst'],
+    ['{"pool":5}', 'pool is not an object'],
+    ['{"pool":{"perSecond":0}}', 'pool.perSecond must be a number from 0.001 to 1000000'],
+    ['{"pool":{"perSecond":"5"}}', 'pool.perSecond must be a number'],
+    ['{"pool":{"burst":0.5}}', 'pool.burst must be a number from 1 to 1000000'],
+    ['{"pool":{"burst":1e999}}', 'pool.burst must be a number from 1 to 1000000'],
+    ['{"pool":{"burst":null}}', 'pool.burst must be a number'],
+  ])('rejects %s', (RATE_LIMITS, message) => {
+    const read = () => readRateLimits({ RATE_LIMITS }, true);
+    expect(read).toThrow(SetupError);
+    expect(read).toThrow(`invalid RATE_LIMITS: ${message}`);
+  });
+});

@@ -1,0 +1,222 @@
+import {
+  CognitoIdentityClient,
+  CreateIdentityPoolCommand,
+  GetCredentialsForIdentityCommand,
+  GetIdCommand,
+  GetOpenIdTokenCommand,
+} from '@aws-sdk/client-cognito-identity';
+import { HttpRequest } from '@smithy/core/protocols';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { sendRaw } from '../fixtures/wire/raw-http.ts';
+import { createSyncClient, list, newIdentity } from '../fixtures/wire/sync-client.ts';
+
+// Buckets that fill too slowly to matter, except where a test retries. Each test has a pool and addresses of its own.
+const SLOW = 0.001;
+const RATE_LIMITS = {
+  address: { perSecond: SLOW, burst: 100 },
+  identity: { perSecond: SLOW, burst: 5 },
+  pool: { perSecond: SLOW, burst: 8 },
+  issuing: { perSecond: 4, burst: 24 },
+};
+
+let cloud: LocalCloud;
+const clients: { destroy(): void }[] = [];
+beforeAll(async () => {
+  cloud = await startCloud({ rateLimits: RATE_LIMITS, trustedProxies: ['127.0.0.1/32'] });
+});
+afterAll(async () => {
+  for (const client of clients) client.destroy();
+  await cloud.close();
+});
+
+/** A client behind a proxy on this machine. */
+function identityClient(address: string, maxAttempts = 1): CognitoIdentityClient {
+  const client = new CognitoIdentityClient({
+    region: 'us-east-1',
+    endpoint: cloud.url,
+    credentials: DEFAULT_CREDENTIALS,
+    maxAttempts,
+  });
+  client.middlewareStack.add(
+    (next) => (args) => {
+      if (HttpRequest.isInstance(args.request)) args.request.headers['x-forwarded-for'] = address;
+      return next(args);
+    },
+    { step: 'build' },
+  );
+  clients.push(client);
+  return client;
+}
+
+async function newPool(): Promise<string> {
+  const pool = { IdentityPoolName: 'players', AllowUnauthenticatedIdentities: true };
+  const { IdentityPoolId = '' } = await identityClient('198.51.100.99').send(
+    new CreateIdentityPoolCommand(pool),
+  );
+  return IdentityPoolId;
+}
+
+async function guestOf(IdentityPoolId: string, client: CognitoIdentityClient) {
+  const { IdentityId = '' } = await client.send(new GetIdCommand({ IdentityPoolId }));
+  const { Credentials } = await client.send(new GetCredentialsForIdentityCommand({ IdentityId }));
+  const { AccessKeyId = '', SecretKey = '', SessionToken = '' } = Credentials ?? {};
+  const sync = createSyncClient(cloud.url, {
+    credentials: { accessKeyId: AccessKeyId, secretAccessKey: SecretKey, sessionToken: SessionToken },
+    maxAttempts: 1,
+  });
+  clients.push(sync);
+  return { IdentityPoolId, IdentityId, list: () => list(sync, { IdentityPoolId, IdentityId }, 'game') };
+}
+
+/** Repeats a call until it is refused, and returns how often it succeeded. */
+async function untilRefused(call: () => Promise<unknown>): Promise<[count: number, refusal: unknown]> {
+  for (let count = 0; ; count += 1) {
+    const refusal = await call().then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (refusal !== undefined) return [count, refusal];
+    if (count > 200) throw new Error('never refused');
+  }
+}
+
+const TOO_MANY = {
+  name: 'TooManyRequestsException',
+  $metadata: { httpStatusCode: 429 },
+  $response: {
+    headers: {
+      'retry-after': expect.stringMatching(/^\d+$/),
+      'x-amzn-errortype': 'TooManyRequestsException:',
+    },
+  },
+};
+
+describe('a guest', () => {
+  it('is limited, and no other guest is', async () => {
+    const pool = await newPool();
+    const client = identityClient('198.51.100.1');
+    const [hostile, other] = [await guestOf(pool, client), await guestOf(pool, client)];
+    const [count, refusal] = await untilRefused(hostile.list);
+    expect(count).toBe(5);
+    expect(refusal).toMatchObject({
+      ...TOO_MANY,
+      message: expect.stringContaining('of this identity; retry after'),
+    });
+    await expect(other.list()).resolves.toMatchObject({ DatasetExists: false });
+  });
+
+  it('can use up the requests of its pool only together with others, and not those of another pool', async () => {
+    const client = identityClient('198.51.100.2');
+    const [pool, otherPool] = [await newPool(), await newPool()];
+    const [first, second] = [await guestOf(pool, client), await guestOf(pool, client)];
+    expect((await untilRefused(first.list))[0]).toBe(5);
+    const [count, refusal] = await untilRefused(second.list);
+    expect(count).toBe(3);
+    expect(refusal).toMatchObject({ ...TOO_MANY, message: expect.stringContaining('in this identity pool') });
+    await expect((await guestOf(otherPool, client)).list()).resolves.toMatchObject({ Records: [] });
+  });
+});
+
+describe('an address', () => {
+  it('can create only some identities, whatever it claims about its origin', async () => {
+    const pools = await Promise.all(Array.from({ length: 5 }, newPool));
+    let next = 0;
+    const getId = (client: CognitoIdentityClient) => () => {
+      next += 1;
+      return client.send(new GetIdCommand({ IdentityPoolId: pools[next % pools.length] }));
+    };
+    // 12 calls cost 96 of 100.
+    const [count, refusal] = await untilRefused(getId(identityClient('1.1.1.1, 198.51.100.3')));
+    expect(count).toBe(12);
+    expect(refusal).toMatchObject({ ...TOO_MANY, message: expect.stringContaining('from this address') });
+    await expect(getId(identityClient('2.2.2.2, 198.51.100.3'))()).rejects.toMatchObject(TOO_MANY);
+    await expect(getId(identityClient('198.51.100.4'))()).resolves.toHaveProperty('IdentityId');
+  });
+});
+
+describe('a pool', () => {
+  it('issues identities and credentials at its own rate, to all addresses together', async () => {
+    const [pool, otherPool] = [await newPool(), await newPool()];
+    let address = 10;
+    const getId = (IdentityPoolId: string) => {
+      address += 1;
+      return identityClient(`198.51.100.${address}`).send(new GetIdCommand({ IdentityPoolId }));
+    };
+    const [count, refusal] = await untilRefused(() => getId(pool));
+    expect(count).toBeGreaterThanOrEqual(3);
+    expect(count).toBeLessThan(10);
+    expect(refusal).toMatchObject({
+      ...TOO_MANY,
+      message: expect.stringContaining('for identities and credentials of this identity pool'),
+    });
+    await expect(getId(otherPool)).resolves.toHaveProperty('IdentityId');
+  });
+
+  it.each<
+    [
+      what: string,
+      address: string,
+      send: (client: CognitoIdentityClient, IdentityId: string) => Promise<unknown>,
+    ]
+  >([
+    [
+      'credentials',
+      '198.51.100.7',
+      (client, IdentityId) => client.send(new GetCredentialsForIdentityCommand({ IdentityId })),
+    ],
+    [
+      'tokens',
+      '198.51.100.8',
+      (client, IdentityId) => client.send(new GetOpenIdTokenCommand({ IdentityId })),
+    ],
+  ])(
+    'issues %s at the rate of the identity’s pool, which the request does not name',
+    async (_, address, send) => {
+      const client = identityClient(address);
+      const { IdentityId = '' } = await client.send(new GetIdCommand({ IdentityPoolId: await newPool() }));
+      const [, refusal] = await untilRefused(() => send(client, IdentityId));
+      expect(refusal).toMatchObject({
+        ...TOO_MANY,
+        message: expect.stringContaining('of this identity pool'),
+      });
+    },
+  );
+
+  it('serves a client of the SDK that retries as it is asked to', async () => {
+    const IdentityPoolId = await newPool();
+    const patient = identityClient('198.51.100.5', 5);
+    for (let call = 0; call < 4; call += 1) {
+      await expect(patient.send(new GetIdCommand({ IdentityPoolId }))).resolves.toHaveProperty('IdentityId');
+    }
+  });
+});
+
+describe('STS', () => {
+  it('is limited by address', async () => {
+    const port = Number(new URL(cloud.url).port);
+    const headers = {
+      'Content-Type': 'application/x-www-form-urlencoded',
+      'X-Forwarded-For': '198.51.100.6',
+    };
+    const form = 'Action=AssumeRoleWithWebIdentity';
+    for (let call = 0; call < 100; call += 1) {
+      expect((await sendRaw(port, 'POST', '/', headers, form)).status).toBe(400);
+    }
+    const refused = await sendRaw(port, 'POST', '/', headers, form);
+    expect(refused.status).toBe(429);
+    expect(refused.headerLines).toContainEqual(expect.stringMatching(/^Retry-After: \d+$/));
+    expect(refused.body).toContain('<Code>TooManyRequestsException</Code>');
+  });
+});
+
+describe('a developer', () => {
+  it('is not limited', async () => {
+    const sync = createSyncClient(cloud.url);
+    clients.push(sync);
+    const identity = newIdentity();
+    for (let call = 0; call < 20; call += 1) await list(sync, identity, 'game');
+  });
+});
