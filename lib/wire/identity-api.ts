@@ -1,5 +1,5 @@
 import type { DeveloperOperation, IdentityOperations, PublicOperation } from '../identity/model.ts';
-import { header } from './canonical-request.ts';
+import { targetedOperation } from './amz-target.ts';
 import { decodeMembers } from './decode-value.ts';
 import { encodeOutput } from './encode-output.ts';
 import { RequestError } from './errors.ts';
@@ -22,9 +22,6 @@ export interface IdentityApiDeps {
 
 /** Handles one request. Never rejects. */
 export type IdentityApi = (request: RawRequest) => Promise<WireResponse>;
-
-/** Prefix of `x-amz-target`. */
-export const IDENTITY_TARGET = 'AWSCognitoIdentityService.';
 
 const SERVICE = 'cognito-identity';
 /** Twice the size of ten tokens with 50,000 characters each. Tokens are ASCII. */
@@ -65,8 +62,7 @@ async function answer(request: RawRequest, deps: IdentityApiDeps): Promise<strin
 
 /** Returns the operation's name, or an empty text if the target belongs to another service. */
 function readOperationName(request: RawRequest): string {
-  const target = header(request, 'x-amz-target') ?? '';
-  return target.startsWith(IDENTITY_TARGET) ? target.slice(IDENTITY_TARGET.length) : '';
+  return targetedOperation(request, 'AWSCognitoIdentityService') ?? '';
 }
 
 /** For this code, the SDKs and the AWS CLI show the message unchanged and do not retry. */

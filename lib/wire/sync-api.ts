@@ -1,10 +1,12 @@
 import type { Caller, Operation, SyncOperations } from '../sync/model.ts';
-import { type DecodedInput, decodeInput } from './decode-input.ts';
+import type { ApiOperation } from './api-model.ts';
+import { type DecodedInput, decodeInput, decodeRpcInput } from './decode-input.ts';
 import { encodeOutput } from './encode-output.ts';
 import { RequestError } from './errors.ts';
 import { type FoundRoute, findRoute } from './find-route.ts';
 import { createJsonApi } from './json-api.ts';
 import { limitBody } from './request-body.ts';
+import { encodeEnvelope, findRpcOperation, readRpcBody } from './rpc-form.ts';
 import type { RawRequest, SigV4Verifier } from './sigv4.ts';
 import type { WireLogger, WireResponse } from './wire-response.ts';
 
@@ -24,16 +26,17 @@ const SERVICE = 'cognito-sync';
 const MAX_BODY_BYTES = 6 * 1024 * 1024;
 
 /**
- * Creates the Cognito Sync API, version 2014-06-30 (rest-json), as one function from a raw request to its response.
- * Routes and shapes come from the SDK's own schemas, constraints from the API model. Error responses have their code
- * both in the header that old clients read and in the body.
+ * Creates the Cognito Sync API, version 2014-06-30, as one function from a raw request to its response. It accepts the
+ * SDKs' form (rest-json) and the RPC form of the API reference. Routes and shapes come from the SDK's own schemas,
+ * constraints from the API model. Error responses have their code both in the header that old clients read and in the
+ * body.
  */
 export function createSyncApi(deps: SyncApiDeps): SyncApi {
   return createJsonApi({
     contentType: 'application/json',
     answer: (request) => answer(request, deps),
     statusOf: ({ status }) => status,
-    operationName: ({ method, target }) => findRoute(method, target)?.operation.name,
+    operationName: (request) => findOperation(request)?.operation.name,
     requestId: deps.requestId,
     logger: deps.logger,
   });
@@ -41,17 +44,32 @@ export function createSyncApi(deps: SyncApiDeps): SyncApi {
 
 async function answer(request: RawRequest, { operations, verify }: SyncApiDeps): Promise<string> {
   limitBody(request, MAX_BODY_BYTES);
-  const route = findRoute(request.method, request.target);
-  if (!route) throw unknownOperation();
+  const found = findOperation(request);
+  if (!found) throw unknownOperation();
+  const { operation } = found;
   const caller = verify(request, SERVICE);
-  const operation = operationOf(operations, route);
-  const output = await operation(decodeInput(route, request), caller);
-  return encodeOutput(route.operation.output, output, 'null');
+  const call = bindOperation(operations, operation);
+  if ('labels' in found) {
+    return encodeOutput(operation.output, await call(decodeInput(found, request), caller), 'null');
+  }
+  const { members, isEnvelope } = readRpcBody(operation, request);
+  const output = await call(decodeRpcInput(operation, members), caller);
+  return isEnvelope ? encodeEnvelope(operation, output) : encodeOutput(operation.output, output, 'null');
 }
 
-function operationOf(
+/** Finds the operation of a request in either form. Only the REST form has labels. */
+function findOperation(
+  request: Omit<RawRequest, 'body'>,
+): FoundRoute | { operation: ApiOperation } | undefined {
+  const route = findRoute(request.method, request.target);
+  if (route) return route;
+  const operation = findRpcOperation(request);
+  return operation && { operation };
+}
+
+function bindOperation(
   operations: SyncOperations,
-  { operation: { name } }: FoundRoute,
+  { name }: ApiOperation,
 ): (input: DecodedInput, caller: Caller) => Promise<object> {
   if (!isOperation(operations, name)) throw unknownOperation();
   const operation: Operation<never, object> = operations[name];

@@ -115,16 +115,19 @@ async function answer(
   if (body === 'too large') return sendTooLarge(response);
   if (!route) {
     const message = isOwnMachine ? 'no service has this path; see /healthz' : 'no service has this path';
-    return sendJson(response, 404, { message });
+    return sendError(response, 404, 'UnknownOperationException', message);
   }
   await route.answer({ method, target, headers, body }, response);
 }
 
-/** Uses the form of AWS's errors, which the clients of these services read. */
 function sendTooLarge(response: ServerResponse): void {
-  const code = 'RequestEntityTooLarge';
   const message = `the request body is larger than ${MAX_BODY_BYTES} bytes`;
-  sendJson(response, 413, { __type: code, message }, { 'x-amzn-ErrorType': `${code}:` });
+  sendError(response, 413, 'RequestEntityTooLarge', message);
+}
+
+/** Uses the form of AWS's errors, which the clients of these services read. */
+function sendError(response: ServerResponse, status: number, code: string, message: string): void {
+  sendJson(response, status, { __type: code, message }, { 'x-amzn-ErrorType': `${code}:` });
 }
 
 export function sendJson(
