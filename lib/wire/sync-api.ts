@@ -5,6 +5,7 @@ import { encodeOutput } from './encode-output.ts';
 import { RequestError } from './errors.ts';
 import { type FoundRoute, findRoute } from './find-route.ts';
 import { createJsonApi } from './json-api.ts';
+import { withSignedMethod } from './method-override.ts';
 import { limitBody } from './request-body.ts';
 import { encodeEnvelope, findRpcOperation, readRpcBody } from './rpc-form.ts';
 import type { RawRequest, SigV4Verifier } from './sigv4.ts';
@@ -34,9 +35,9 @@ const MAX_BODY_BYTES = 6 * 1024 * 1024;
 export function createSyncApi(deps: SyncApiDeps): SyncApi {
   return createJsonApi({
     contentType: 'application/json',
-    answer: (request) => answer(request, deps),
+    answer: (request) => answer(withSignedMethod(request), deps),
     statusOf: ({ status }) => status,
-    operationName: (request) => findOperation(request)?.operation.name,
+    operationName: (request) => findOperation(withSignedMethod(request))?.operation.name,
     requestId: deps.requestId,
     logger: deps.logger,
   });
