@@ -16,7 +16,8 @@ type Needed =
 
 /**
  * GetCredentialsForIdentity: returns credentials, valid for an hour, for the named identity or the one into which it
- * was merged. There are no roles here, so CustomRoleArn has no effect.
+ * was merged. There are no roles here, so CustomRoleArn has no effect. They may outlive the OpenID token that proves the
+ * identity, because no token and no other credentials can be derived from them.
  *
  * @throws {ServiceError} ResourceNotFoundException if the identity does not exist; NotAuthorizedException if it is
  *   not the client's

@@ -11,7 +11,9 @@ const DURATION_SECONDS = 10 * 60;
 
 /**
  * GetOpenIdToken: returns a token that proves for ten minutes which identity its bearer is, for
- * AssumeRoleWithWebIdentity.
+ * AssumeRoleWithWebIdentity. If the client proves its identity by such a token, the new one expires no later than that
+ * token. Otherwise a token could be renewed indefinitely.
+ *
  * @throws {ServiceError} ResourceNotFoundException if the identity does not exist; NotAuthorizedException if it is
  *   not the client's; InvalidParameterException if the pool does not allow the classic flow
  */
@@ -26,10 +28,10 @@ export function createGetOpenIdToken(
         'Basic (classic) flow is not enabled, please use enhanced flow.',
       );
     }
-    const { identity, providers } = await authenticate(dependencies, asked, Logins);
+    const { identity, providers, tokenExpiresAt } = await authenticate(dependencies, asked, Logins);
     return {
       IdentityId: identity.identityId,
-      Token: dependencies.openIdTokens.issue(identity, providers, DURATION_SECONDS),
+      Token: dependencies.openIdTokens.issue(identity, providers, DURATION_SECONDS, tokenExpiresAt),
     };
   };
 }
