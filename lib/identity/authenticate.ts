@@ -39,9 +39,11 @@ export async function authenticate(
     return { identity: { identityPoolId, identityId: asked }, providers, tokenExpiresAt };
   }
   const question = { identityPoolId, asked, proven, logins };
-  const identityId = await changeLogins(dependencies, question, (found) =>
-    linkLogins(found, { newIdentityId: newId(dependencies) }),
-  );
+  const identityId = await changeLogins(dependencies, question, (found) => {
+    // The pool may have been deleted since the identity was read.
+    if (found.asked === null) throw identityForbidden(asked);
+    return linkLogins(found, { newIdentityId: newId(dependencies) });
+  });
   return { identity: { identityPoolId, identityId }, providers, tokenExpiresAt };
 }
 

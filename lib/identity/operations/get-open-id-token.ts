@@ -1,6 +1,7 @@
 import { ServiceError } from '../../common/errors.ts';
 import { authenticate } from '../authenticate.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
+import { identityForbidden } from '../errors.ts';
 import { findAsked } from '../find.ts';
 import type { IdentityOperations } from '../model.ts';
 
@@ -14,14 +15,15 @@ const DURATION_SECONDS = 10 * 60;
  * AssumeRoleWithWebIdentity. If the client proves its identity by such a token, the new one expires no later than that
  * token. Otherwise a token could be renewed indefinitely.
  *
- * @throws {ServiceError} ResourceNotFoundException if the identity does not exist; NotAuthorizedException if it is
- *   not the client's; InvalidParameterException if the pool does not allow the classic flow
+ * @throws {ServiceError} NotAuthorizedException if the identity does not exist or is not the client's;
+ *   InvalidParameterException if the pool does not allow the classic flow
  */
 export function createGetOpenIdToken(
   dependencies: Pick<IdentityDependencies, Needed>,
 ): IdentityOperations['GetOpenIdToken'] {
   return async ({ IdentityId, Logins }) => {
     const asked = await findAsked(dependencies.store, IdentityId);
+    if (!asked) throw identityForbidden(IdentityId);
     if (asked.pool.AllowClassicFlow === false) {
       throw new ServiceError(
         'InvalidParameterException',

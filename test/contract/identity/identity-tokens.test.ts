@@ -267,6 +267,18 @@ describe('Cognito Identity tokens', () => {
       expect([IdentityId, claimsOf(Token).sub]).toEqual([ann, ann]);
     });
 
+    it('rejects an unknown identity and one of a deleted pool', async () => {
+      const unknown = `us-east-1:${randomUUID()}`;
+      const guest = await getId();
+      await service.operations.DeleteIdentityPool({ IdentityPoolId }, DEVELOPER);
+      for (const id of [unknown, guest]) {
+        await expect(openIdToken(id)).rejects.toEqual(forbidden(id));
+        await expect(openIdToken(id, login('ann'))).rejects.toEqual(forbidden(id));
+        await expect(signIn(id)).rejects.toEqual(forbidden(id));
+        await expect(signIn(id, login('ann'))).rejects.toEqual(forbidden(id));
+      }
+    });
+
     it('returns a token that does not outlive the one that proves the identity', async () => {
       const { IdentityId, Token } = await developerToken('ann', { TokenDuration: 3 });
       const derived = (await openIdToken(IdentityId, own(Token))).Token;
