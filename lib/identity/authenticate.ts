@@ -8,10 +8,12 @@ import { linkLogins } from './link-logins.ts';
 import type { IdentityPoolDescription, Logins } from './model.ts';
 import { readPublicLogins } from './read-logins.ts';
 
-/** An authenticated identity, and the providers whose logins prove it; empty for a guest. */
 export interface AuthenticatedIdentity {
   identity: IdentityKey;
+  /** The providers whose logins prove it; empty for a guest. */
   providers: string[];
+  /** Epoch seconds at which the OpenID token among the logins expires; undefined without one. */
+  tokenExpiresAt: number | undefined;
 }
 
 type Needed = 'store' | 'openIdTokens' | 'logins' | 'mergeDatasets' | 'now' | 'randomId' | 'region';
@@ -29,17 +31,20 @@ export async function authenticate(
   given: Logins = {},
 ): Promise<AuthenticatedIdentity> {
   const { identityPoolId } = identity;
-  const presented = readPublicLogins(dependencies, pool, given);
+  const asked = identity.identityId;
+  const { proven, logins, tokenExpiresAt } = readPublicLogins(dependencies, pool, given);
   const providers = Object.keys(given).sort();
   if (providers.length === 0) {
     authenticateGuest(identity, pool);
-    return { identity: { identityPoolId, identityId: identity.identityId }, providers };
+    return { identity: { identityPoolId, identityId: asked }, providers, tokenExpiresAt };
   }
-  const question = { identityPoolId, asked: identity.identityId, ...presented };
-  const identityId = await changeLogins(dependencies, question, (found) =>
-    linkLogins(found, { newIdentityId: newId(dependencies) }),
-  );
-  return { identity: { identityPoolId, identityId }, providers };
+  const question = { identityPoolId, asked, proven, logins };
+  const identityId = await changeLogins(dependencies, question, (found) => {
+    // The pool may have been deleted since the identity was read.
+    if (found.asked === null) throw identityForbidden(asked);
+    return linkLogins(found, { newIdentityId: newId(dependencies) });
+  });
+  return { identity: { identityPoolId, identityId }, providers, tokenExpiresAt };
 }
 
 /**

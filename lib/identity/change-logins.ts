@@ -1,6 +1,6 @@
 import { ServiceError } from '../common/errors.ts';
 import type { IdentityDependencies } from './dependencies.ts';
-import { identityNotFound, invalidLoginToken } from './errors.ts';
+import { invalidLoginToken } from './errors.ts';
 import { findPool } from './find.ts';
 import type { FoundLogins, LinkDecision, LoginQuestion } from './identity-store.ts';
 
@@ -16,19 +16,18 @@ const ATTEMPTS = 10;
  *
  * @param decide called with the stored state; called again if that state changed in the meantime
  * @returns the client's identity id
- * @throws {ServiceError} ResourceNotFoundException if the requested identity is not in the pool, or the pool is
- *   gone; NotAuthorizedException if the identity of the client's own token is not in the pool;
- *   TooManyRequestsException if other requests keep changing these logins; errors of `decide`
+ * @throws {ServiceError} ResourceNotFoundException if the pool is gone; NotAuthorizedException if the identity of the
+ *   client's own token is not in the pool; TooManyRequestsException if other requests keep changing these logins; errors
+ *   of `decide`, which receives null for a requested identity that is not in the pool
  */
 export async function changeLogins(
   { store, mergeDatasets, now }: Pick<IdentityDependencies, 'store' | 'mergeDatasets' | 'now'>,
   question: LoginQuestion,
   decide: (found: FoundLogins) => LinkDecision,
 ): Promise<string> {
-  const { identityPoolId, asked, proven } = question;
+  const { identityPoolId, proven } = question;
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
     const found = await store.findLogins(question);
-    if (asked !== null && found.asked === null) throw identityNotFound(asked);
     if (proven !== null && found.proven === null) throw invalidLoginToken();
     const decision = decide(found);
     const at = now();

@@ -6,7 +6,11 @@ export function guestsNotAllowed(): ServiceError {
   return notAuthorized('Unauthenticated access is not supported for this identity pool.');
 }
 
-/** The identity cannot be used without a login, or cannot be used any more. */
+/**
+ * The identity cannot be used without a login, cannot be used any more, or does not exist. With this code, SDK v2 for
+ * JavaScript, iOS and Android discard a cached identity id; .NET compares the text as well. After
+ * ResourceNotFoundException, SDK v2 keeps the id, and so does iOS for a guest. Source: the SDKs' credentials providers.
+ */
 export function identityForbidden(identityId: string): ServiceError {
   return notAuthorized(`Access to Identity '${identityId}' is forbidden.`);
 }

@@ -1,4 +1,4 @@
-import { identityNotFound, poolNotFound } from './errors.ts';
+import { poolNotFound } from './errors.ts';
 import type { IdentityStore, StoredIdentity } from './identity-store.ts';
 import type { IdentityPoolDescription } from './model.ts';
 
@@ -22,15 +22,14 @@ export interface AskedIdentity {
 }
 
 /**
- * Returns the identity that a request asks for, and its pool.
- * @throws {ServiceError} ResourceNotFoundException if there is no such identity or its pool is gone
+ * Returns the identity that a request asks for, and its pool; null if there is no such identity or its pool is gone.
+ * The operation decides on the error: developers learn that it does not exist, clients do not.
  */
 export async function findAsked(
   store: Pick<IdentityStore, 'readIdentity' | 'readPool'>,
   identityId: string,
-): Promise<AskedIdentity> {
+): Promise<AskedIdentity | null> {
   const identity = await store.readIdentity(identityId);
   const pool = identity && (await store.readPool(identity.identityPoolId));
-  if (!identity || !pool) throw identityNotFound(identityId);
-  return { identity, pool };
+  return identity && pool ? { identity, pool } : null;
 }

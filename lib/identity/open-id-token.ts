@@ -12,17 +12,28 @@ const UNAUTHENTICATED = 'unauthenticated';
 const MAX_LENGTH = 8_192;
 
 /** The content of a token. */
-export type OpenedOpenIdToken =
-  | { state: 'valid'; identity: IdentityKey; isAuthenticated: boolean }
-  | { state: 'expired' }
-  | { state: 'invalid' };
+export interface ValidOpenIdToken {
+  state: 'valid';
+  identity: IdentityKey;
+  isAuthenticated: boolean;
+  /** Epoch seconds. */
+  expiresAt: number;
+}
+
+export type OpenedOpenIdToken = ValidOpenIdToken | { state: 'expired' } | { state: 'invalid' };
 
 export interface OpenIdTokens {
   /**
    * @param providers the providers whose logins were presented; empty for a guest
    * @param durationSeconds how long the token is valid
+   * @param notAfter epoch seconds after which the token is not valid in any case
    */
-  issue(identity: IdentityKey, providers: readonly string[], durationSeconds: number): string;
+  issue(
+    identity: IdentityKey,
+    providers: readonly string[],
+    durationSeconds: number,
+    notAfter?: number,
+  ): string;
   open(token: string): OpenedOpenIdToken;
 }
 
@@ -36,7 +47,7 @@ export function createOpenIdTokens({ key, now }: { key: Buffer; now: () => numbe
   const signer = createSigner(key);
 
   return {
-    issue({ identityPoolId, identityId }, providers, durationSeconds) {
+    issue({ identityPoolId, identityId }, providers, durationSeconds, notAfter = Number.POSITIVE_INFINITY) {
       const iat = Math.floor(now() / 1000);
       const claims = {
         sub: identityId,
@@ -44,7 +55,7 @@ export function createOpenIdTokens({ key, now }: { key: Buffer; now: () => numbe
         iss: ISSUER,
         amr: providers.length === 0 ? [UNAUTHENTICATED] : [AUTHENTICATED, ...providers],
         iat,
-        exp: iat + durationSeconds,
+        exp: Math.min(iat + durationSeconds, notAfter),
       };
       const content = `${HEADER}.${toPart(claims)}`;
       return `${content}.${signer.signatureOf(content, PURPOSE)}`;
@@ -67,9 +78,10 @@ function read(payload: string, now: number): OpenedOpenIdToken {
   if (!isObject(claims)) return { state: 'invalid' };
   const { sub, aud, amr, exp } = claims;
   if (typeof sub !== 'string' || typeof aud !== 'string' || !Array.isArray(amr)) return { state: 'invalid' };
-  if (now >= Number(exp) * 1000) return { state: 'expired' };
+  const expiresAt = Number(exp);
+  if (now >= expiresAt * 1000) return { state: 'expired' };
   const identity = { identityPoolId: aud, identityId: sub };
-  return { state: 'valid', identity, isAuthenticated: amr[0] === AUTHENTICATED };
+  return { state: 'valid', identity, isAuthenticated: amr[0] === AUTHENTICATED, expiresAt };
 }
 
 function toPart(content: object): string {

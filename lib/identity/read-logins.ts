@@ -10,7 +10,7 @@ import {
 } from './errors.ts';
 import type { Login } from './identity-store.ts';
 import type { IdentityPoolDescription, Logins } from './model.ts';
-import type { OpenIdTokens } from './open-id-token.ts';
+import type { OpenIdTokens, ValidOpenIdToken } from './open-id-token.ts';
 import { userOfToken } from './user-of-token.ts';
 
 /** The provider name of the tokens that this service issues. */
@@ -21,6 +21,8 @@ export interface PresentedLogins {
   /** The identity that one of our own tokens names; null without such a token. */
   proven: string | null;
   logins: Login[];
+  /** Epoch seconds at which our own token expires; undefined without such a token. */
+  tokenExpiresAt: number | undefined;
 }
 
 /**
@@ -38,23 +40,22 @@ export function readPublicLogins(
     throw developerProviderIsNotPublic();
   }
   if (policy === 'refused' && Object.keys(others).length > 0) throw loginsNotVerified();
+  const own = ownToken === undefined ? undefined : openOwnToken(openIdTokens, ownToken, IdentityPoolId);
   return {
-    proven: ownToken === undefined ? null : openOwnToken(openIdTokens, ownToken, IdentityPoolId),
+    proven: own?.identity.identityId ?? null,
     logins: Object.entries(others).map(toLogin),
+    tokenExpiresAt: own?.expiresAt,
   };
 }
 
-/**
- * Returns the identity that one of our own tokens proves. A guest's token is rejected: it names the guest, but
- * presents no login.
- */
-function openOwnToken(openIdTokens: OpenIdTokens, token: string, identityPoolId: string): string {
+/** Opens one of our own tokens. A guest's token is rejected: it names the guest, but presents no login. */
+function openOwnToken(openIdTokens: OpenIdTokens, token: string, identityPoolId: string): ValidOpenIdToken {
   const opened = openIdTokens.open(token);
   if (opened.state === 'expired') throw new ExpiredLoginTokenError();
   const isProof =
     opened.state === 'valid' && opened.isAuthenticated && opened.identity.identityPoolId === identityPoolId;
   if (!isProof) throw invalidLoginToken();
-  return opened.identity.identityId;
+  return opened;
 }
 
 /**

@@ -85,7 +85,7 @@ function decode(text: string): string {
 }
 
 /** Returns the value of a header. Values of a repeated header are joined with commas, as they are signed. */
-export function header({ headers }: RequestHead, name: string): string | undefined {
+export function header({ headers }: Pick<RequestHead, 'headers'>, name: string): string | undefined {
   // The client supplies the name. A name such as `constructor` must not match an inherited property.
   const value = Object.hasOwn(headers, name) ? headers[name] : undefined;
   return Array.isArray(value) ? value.join(',') : value;

@@ -1,4 +1,5 @@
 import { ServiceError } from '../common/errors.ts';
+import type { ApiOperation } from './api-model.ts';
 import { bodyLimitOf } from './body-limits.ts';
 import { SYNC_CONSTRAINTS } from './constraints.ts';
 import { type Decoding, decodeMember, pathTo } from './decode-value.ts';
@@ -25,13 +26,33 @@ export function decodeInput({ operation, labels }: FoundRoute, request: RawReque
   const hasBody = members.some(({ binding }) => binding.in === 'body');
   const body = hasBody ? parseJsonBody(request.body, maxValues) : {};
   const source: Source = { labels, query: splitQuery(request.target), headers: request.headers, body };
+  return decode(operation, (member) => find(member, source));
+}
+
+/**
+ * Reads an operation's input in the RPC form: all members are in the body. A number that the REST form has in the query
+ * may be text, as `MaxResults` is in the samples of the API reference.
+ *
+ * @throws {ServiceError} InvalidParameterException that names the invalid members
+ */
+export function decodeRpcInput(
+  operation: ApiOperation,
+  body: Readonly<Record<string, unknown>>,
+): DecodedInput {
+  return decode(operation, ({ name, shape, binding }) => {
+    const value = Object.hasOwn(body, name) ? body[name] : undefined;
+    return { value: binding.in === 'query' && typeof value === 'string' ? readText(shape, value) : value };
+  });
+}
+
+function decode({ input }: ApiOperation, findValue: (member: Member) => Given): DecodedInput {
   const violations = createViolations((message) => new ServiceError('InvalidParameterException', message));
   const decoding = { constraints: SYNC_CONSTRAINTS, violations };
-  const input = Object.fromEntries(
-    members.map((member) => [member.name, decodeBound(member, source, decoding)]),
+  const decoded = Object.fromEntries(
+    input.members.map((member) => [member.name, decodeGiven(member, findValue(member), decoding)]),
   );
   violations.throwIfAny();
-  return input;
+  return decoded;
 }
 
 interface Source {
@@ -42,9 +63,8 @@ interface Source {
   body: Readonly<Record<string, unknown>>;
 }
 
-function decodeBound(member: Member, source: Source, decoding: Decoding): unknown {
+function decodeGiven(member: Member, given: Given, decoding: Decoding): unknown {
   const place = { member: member.name, decoding };
-  const given = find(member, source);
   if ('refused' in given) return decoding.violations.add({ at: pathTo(place), must: given.refused });
   return decodeMember(member, given.value, place);
 }
@@ -72,7 +92,12 @@ function fromText(shape: Shape, raw: string | undefined): Given {
   if (raw === undefined) return { value: undefined };
   const text = percentDecode(raw);
   if (text === undefined) return { refused: 'Member must be percent-encoded UTF-8' };
-  return { value: shape.kind === 'integer' && /^-?\d+$/.test(text) ? Number(text) : text };
+  return { value: readText(shape, text) };
+}
+
+/** Converts text to a number if the member is one. Other text stays, so that the error names it. */
+function readText(shape: Shape, text: string): string | number {
+  return shape.kind === 'integer' && /^-?\d+$/.test(text) ? Number(text) : text;
 }
 
 /** Splits names and values before decoding. `+` means a plus sign, as in the signature. */

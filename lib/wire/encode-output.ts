@@ -9,10 +9,18 @@ import { formatTimestamp } from './timestamp.ts';
  * @throws {TypeError} the output does not match the API model, which is a bug in the operation
  */
 export function encodeOutput(output: Structure, value: object, unset: 'null' | 'omitted'): string {
-  const encoded = encode(output, value, '');
+  const encoded = encodeMembers(output, value);
   return unset === 'null'
     ? JSON.stringify(encoded)
     : JSON.stringify(encoded, (_, inner: unknown) => inner ?? undefined);
+}
+
+/**
+ * Encodes the members of an operation's output; those that are not set are null.
+ * @throws {TypeError} the output does not match the API model, which is a bug in the operation
+ */
+export function encodeMembers(output: Structure, value: object): object {
+  return encodeStructure(output, value, '');
 }
 
 function encode(shape: Shape, value: unknown, at: string): unknown {

@@ -1,6 +1,7 @@
 import type { DeveloperOperation, IdentityOperations, PublicOperation } from '../identity/model.ts';
+import { targetedOperation } from './amz-target.ts';
 import { bodyLimitOf } from './body-limits.ts';
-import { header, type RequestHead } from './canonical-request.ts';
+import type { RequestHead } from './canonical-request.ts';
 import { decodeMembers } from './decode-value.ts';
 import { encodeOutput } from './encode-output.ts';
 import { isStatusOfAnyProtocol, RequestError } from './errors.ts';
@@ -29,9 +30,6 @@ export interface IdentityApiDeps {
 
 /** Handles one request. Never rejects. */
 export type IdentityApi = (request: WireRequest) => Promise<WireResponse>;
-
-/** Prefix of `x-amz-target`. */
-export const IDENTITY_TARGET = 'AWSCognitoIdentityService.';
 
 const SERVICE = 'cognito-identity';
 
@@ -69,8 +67,7 @@ async function answer(incoming: WireRequest, deps: IdentityApiDeps): Promise<str
 
 /** Returns the operation's name, or an empty text if the target belongs to another service. */
 function readOperationName(request: RequestHead): string {
-  const target = header(request, 'x-amz-target') ?? '';
-  return target.startsWith(IDENTITY_TARGET) ? target.slice(IDENTITY_TARGET.length) : '';
+  return targetedOperation(request, 'AWSCognitoIdentityService') ?? '';
 }
 
 /** For this code, the SDKs and the AWS CLI show the message unchanged and do not retry. */

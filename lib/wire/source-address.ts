@@ -60,7 +60,7 @@ export function createSourceAddresses(proxies: readonly string[]): SourceAddress
     of(peer, headers) {
       let address = unmapped(peer);
       if (!isProxy(address)) return address;
-      const forwarded = header({ method: '', target: '', headers }, 'x-forwarded-for') ?? '';
+      const forwarded = header({ headers }, 'x-forwarded-for') ?? '';
       for (const entry of forwarded.split(',').reverse()) {
         const next = addressIn(entry.trim());
         // A proxy that writes anything else is misconfigured. What is to the left of it cannot be trusted.

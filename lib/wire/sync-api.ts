@@ -1,12 +1,16 @@
 import type { Caller, Operation, SyncOperations } from '../sync/model.ts';
+import type { ApiOperation } from './api-model.ts';
 import { bodyLimitOf } from './body-limits.ts';
-import { type DecodedInput, decodeInput } from './decode-input.ts';
+import type { RequestHead } from './canonical-request.ts';
+import { type DecodedInput, decodeInput, decodeRpcInput } from './decode-input.ts';
 import { encodeOutput } from './encode-output.ts';
 import { RequestError } from './errors.ts';
 import { type FoundRoute, findRoute } from './find-route.ts';
 import { createJsonApi } from './json-api.ts';
+import { withSignedMethod } from './method-override.ts';
 import { costOf, NO_RATE_LIMITS, type RateLimits } from './rate-limits.ts';
 import { receiveBody, type WireRequest } from './request-body.ts';
+import { encodeEnvelope, findRpcOperation, readRpcBody } from './rpc-form.ts';
 import type { SigV4Verifier } from './sigv4.ts';
 import type { WireLogger, WireResponse } from './wire-response.ts';
 
@@ -26,16 +30,17 @@ export type SyncApi = (request: WireRequest) => Promise<WireResponse>;
 const SERVICE = 'cognito-sync';
 
 /**
- * Creates the Cognito Sync API, version 2014-06-30 (rest-json), as one function from a raw request to its response.
- * Routes and shapes come from the SDK's own schemas, constraints from the API model. Error responses have their code
- * both in the header that old clients read and in the body.
+ * Creates the Cognito Sync API, version 2014-06-30, as one function from a raw request to its response. It accepts the
+ * SDKs' form (rest-json) and the RPC form of the API reference. Routes and shapes come from the SDK's own schemas,
+ * constraints from the API model. Error responses have their code both in the header that old clients read and in the
+ * body.
  */
 export function createSyncApi(deps: SyncApiDeps): SyncApi {
   return createJsonApi({
     contentType: 'application/json',
-    answer: (request) => answer(request, deps),
+    answer: (request) => answer(withSignedMethod(request), deps),
     statusOf: ({ status }) => status,
-    operationName: ({ method, target }) => findRoute(method, target)?.operation.name,
+    operationName: (request) => findOperation(withSignedMethod(request))?.operation.name,
     requestId: deps.requestId,
     logger: deps.logger,
   });
@@ -46,26 +51,38 @@ async function answer(
   incoming: WireRequest,
   { operations, verify, limits = NO_RATE_LIMITS }: SyncApiDeps,
 ): Promise<string> {
-  const route = findRoute(incoming.method, incoming.target);
-  if (!route) throw unknownOperation();
-  const { name } = route.operation;
+  const found = findOperation(incoming);
+  if (!found) throw unknownOperation();
+  const { operation } = found;
   const signature = verify(incoming, SERVICE);
-  const cost = costOf(name, incoming);
+  const cost = costOf(operation.name, incoming);
   if (signature.claimant.kind === 'identity') limits.charge('address', incoming.sourceAddress, cost);
-  const request = await receiveBody(incoming, bodyLimitOf(name).maxBytes);
+  const request = await receiveBody(incoming, bodyLimitOf(operation.name).maxBytes);
   const caller = signature.confirm(request.body);
   if (caller.kind === 'identity') {
     limits.charge('identity', caller.identityId, cost);
     limits.charge('pool', caller.identityPoolId, cost);
   }
-  const operation = operationOf(operations, route);
-  const output = await operation(decodeInput(route, request), caller);
-  return encodeOutput(route.operation.output, output, 'null');
+  const call = bindOperation(operations, operation);
+  if ('labels' in found) {
+    return encodeOutput(operation.output, await call(decodeInput(found, request), caller), 'null');
+  }
+  const { members, isEnvelope } = readRpcBody(operation, request);
+  const output = await call(decodeRpcInput(operation, members), caller);
+  return isEnvelope ? encodeEnvelope(operation, output) : encodeOutput(operation.output, output, 'null');
 }
 
-function operationOf(
+/** Finds the operation of a request in either form. Only the REST form has labels. */
+function findOperation(request: RequestHead): FoundRoute | { operation: ApiOperation } | undefined {
+  const route = findRoute(request.method, request.target);
+  if (route) return route;
+  const operation = findRpcOperation(request);
+  return operation && { operation };
+}
+
+function bindOperation(
   operations: SyncOperations,
-  { operation: { name } }: FoundRoute,
+  { name }: ApiOperation,
 ): (input: DecodedInput, caller: Caller) => Promise<object> {
   if (!isOperation(operations, name)) throw unknownOperation();
   const operation: Operation<never, object> = operations[name];

@@ -1,7 +1,7 @@
 import { isObject } from '../../lib/common/json.ts';
 import { type LocalDataset, type SyncHandlers, type SyncOutcome, synchronize } from './mobile-dataset.ts';
 import { createMobileRemote, type MobileRemote, type MobileUser } from './mobile-remote.ts';
-import { createMobileRequests, type Json, type Platform } from './mobile-requests.ts';
+import { createMobileRequests, type Json, MobileError, type Platform } from './mobile-requests.ts';
 
 /** A dataset as the app sees it on its device. */
 export interface MobileDataset {
@@ -41,14 +41,17 @@ export interface MobileDevice {
   readPush(message: string): PushUpdate | null;
 }
 
+/** @param cachedIdentityId the identity id that the credentials provider has stored in an earlier run of the app */
 export function createMobileDevice({
   platform,
   url,
   identityPoolId,
+  cachedIdentityId,
 }: {
   platform: Platform;
   url: string;
   identityPoolId: string;
+  cachedIdentityId?: string;
 }): MobileDevice {
   const send = createMobileRequests({ platform, url });
   const datasets = new Map<string, LocalDataset>();
@@ -85,12 +88,18 @@ export function createMobileDevice({
     remote,
     identityId: () => currentUser().identityId,
     async logIn(logins = {}) {
-      const identityId =
-        user?.identityId ??
+      const getId = async () =>
         textOf(
           (await callIdentityApi('GetId', { IdentityPoolId: identityPoolId, Logins: logins })).IdentityId,
         );
-      await assumeIdentity(identityId, logins);
+      const known = user?.identityId ?? cachedIdentityId;
+      if (known === undefined) return assumeIdentity(await getId(), logins);
+      try {
+        await assumeIdentity(known, logins);
+      } catch (error) {
+        if (!discardsIdentityId(platform, error, logins)) throw error;
+        await assumeIdentity(await getId(), logins);
+      }
     },
     logInAsUserOfBackend: ({ IdentityId, Token }) =>
       assumeIdentity(IdentityId, { 'cognito-identity.amazonaws.com': Token }),
@@ -111,6 +120,25 @@ export function createMobileDevice({
     },
     readPush: (message) => readPush(platform, message),
   };
+}
+
+/**
+ * Decides as the credentials provider does whether to discard its identity id and get another one.
+ * Source: `shouldResetIdentityId` of iOS, `CognitoCachingCredentialsProvider` of Android.
+ */
+function discardsIdentityId(platform: Platform, error: unknown, logins: Record<string, string>): boolean {
+  if (!(error instanceof MobileError)) return false;
+  const isAuthenticated = Object.keys(logins).length > 0;
+  switch (error.code) {
+    case 'NotAuthorizedException':
+      return true;
+    case 'ResourceNotFoundException':
+      return platform === 'android' || isAuthenticated;
+    case 'ValidationException':
+      return true;
+    default:
+      return platform === 'ios' && isAuthenticated;
+  }
 }
 
 function openDataset(

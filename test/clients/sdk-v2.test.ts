@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { RecordPatchList } from 'aws-sdk/clients/cognitosync.js';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
@@ -93,6 +94,26 @@ describe('CognitoIdentityCredentials', () => {
     expect(merged.credentials.identityId).toBe(account.credentials.identityId);
     const { MergedDatasetNames } = await merged.sync.listRecords(merged.game).promise();
     expect(MergedDatasetNames).toEqual([`game.${guest.game.IdentityId}`]);
+  });
+
+  it.each([
+    ['a guest', {}],
+    ['a guest in the classic flow', { RoleArn: ROLE }],
+    ['a login', { Logins: { 'accounts.google.com': 'token of Barbara' } }],
+    ['a login in the classic flow', { RoleArn: ROLE, Logins: { 'accounts.google.com': 'token of Donald' } }],
+  ])('discard a cached id that the service does not know, and get another one, for %s', async (_, more) => {
+    const IdentityId = `us-east-1:${randomUUID()}`;
+    const credentials = new AWS.CognitoIdentityCredentials({ IdentityPoolId, IdentityId, ...more }, CONFIG);
+    await expect(credentials.getPromise()).rejects.toMatchObject({
+      code: 'NotAuthorizedException',
+      message: `Access to Identity '${IdentityId}' is forbidden.`,
+    });
+    await credentials.getPromise();
+    expect(credentials.identityId).toMatch(/^us-east-1:[0-9a-f-]{36}$/);
+    expect(credentials.identityId).not.toBe(IdentityId);
+    const sync = new AWS.CognitoSync({ ...CONFIG, credentials });
+    const identity = { IdentityPoolId, IdentityId: credentials.identityId };
+    expect((await sync.listDatasets(identity).promise()).Count).toBe(0);
   });
 
   it('are denied to guests if the pool does not allow them', async () => {

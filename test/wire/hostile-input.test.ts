@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { stubSyncApi } from '../fixtures/backfill/stub-sync-api.ts';
+import { API_OPERATIONS } from '../../lib/wire/api-model.ts';
+import { GAME, stubSyncApi } from '../fixtures/backfill/stub-sync-api.ts';
 
 const { recorded, logged, trusting, guarded } = stubSyncApi();
 const IDENTITY = '/identitypools/us-east-1%3A0000/identities/us-east-1%3A0001';
@@ -72,15 +73,56 @@ describe('generated requests', () => {
   );
   const method = fc.oneof(fc.constantFrom('GET', 'POST', 'DELETE', 'HEAD', 'PUT'), fc.string());
   const headers = fc.dictionary(
-    fc.oneof(fc.constantFrom('authorization', 'x-amz-date', 'x-amz-client-context', 'host'), fc.string()),
+    fc.oneof(
+      fc.constantFrom(
+        'authorization',
+        'x-amz-date',
+        'x-amz-client-context',
+        'x-http-method-override',
+        'host',
+      ),
+      fc.string(),
+    ),
     fc.oneof(
       fc.string(),
+      fc.constant('DELETE'),
       fc.constant(
-        'AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/cognito-sync/aws4_request, SignedHeaders=host, Signature=00',
+        'AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/cognito-sync/aws4_request, SignedHeaders=host;x-http-method-override, Signature=00',
       ),
     ),
   );
+  const members = fc.dictionary(
+    fc.constantFrom(
+      'IdentityPoolId',
+      'IdentityId',
+      'DatasetName',
+      'MaxResults',
+      'SyncSessionToken',
+      'RecordPatches',
+      'Operation',
+      'Input',
+    ),
+    fc.oneof(fc.constantFrom('us-east-1:0000', 'game', '3'), fc.array(patch, { maxLength: 2 }), invalid),
+  );
+  const inputs = members.map((given) => ({ ...GAME, ...given }));
+  const names = API_OPERATIONS.filter(({ input }) => input.members.some(({ name }) => name === 'IdentityId'));
+  /** Requests in the RPC form, plain and in an envelope. */
+  const rpc = fc.record({
+    method: fc.constant('POST'),
+    target: fc.constantFrom('/', '/?', '/?Action=x', '//'),
+    headers: fc
+      .oneof(fc.constantFrom(...names.map(({ name }) => name)), fc.string())
+      .map((name) => ({ 'x-amz-target': `com.amazonaws.cognito.sync.model.AWSCognitoSyncService.${name}` })),
+    body: fc
+      .oneof(
+        inputs,
+        inputs.map((Input) => ({ Input })),
+        fc.jsonValue().map((Input) => ({ Input })),
+      )
+      .map((value) => Buffer.from(JSON.stringify(value))),
+  });
   const request = fc.oneof(
+    rpc,
     fc.record({ method, target, headers, body }),
     fc.record({ method: fc.constant('POST'), target: fc.constant(DATASET_PATH), headers, body: update }),
     fc.record({

@@ -130,6 +130,36 @@ describe('the operations of the SDK', () => {
   });
 });
 
+describe('the namespaced target of the API reference', () => {
+  const NAMESPACE = 'com.amazonaws.cognito.identity.model';
+  const headersOf = (operation: string) => ({
+    'X-Amz-Target': `${NAMESPACE}.AWSCognitoIdentityService.${operation}`,
+    'Content-Type': TYPE,
+  });
+
+  it.each(SERVED)('calls %s', async (operation) => {
+    const response = await sendRaw(open.port, 'POST', '/', headersOf(operation), '{"MaxResults":"!"}');
+    expectInvalid(response, '.*', 'Member must ');
+  });
+
+  it('has the response of the short one', async () => {
+    const body = JSON.stringify({ IdentityPoolId: POOL_ID });
+    const response = await sendRaw(open.port, 'POST', '/', headersOf('GetId'), body);
+    expect(response).toMatchObject({ status: 200, body: (await call('GetId', body)).body });
+    expect(recorded.calls.map(({ name }) => name)).toEqual(['GetId', 'GetId']);
+  });
+
+  it('does not call an unknown operation or another service', async () => {
+    const unknown = await sendRaw(open.port, 'POST', '/', headersOf('Nope'), '{}');
+    expectError(unknown, 'UnknownOperationException', 'the operation Nope is not served here');
+    for (const namespace of ['com.amazonaws.cognito.sync.model', 'x', '']) {
+      const headers = { 'X-Amz-Target': `${namespace}.AWSCognitoIdentityService.GetId` };
+      expect((await sendRaw(open.port, 'POST', '/', headers, '{}')).status).toBe(404);
+    }
+    expect(recorded.calls).toEqual([]);
+  });
+});
+
 describe('an unknown operation', () => {
   it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'getid', 'Nope'])(
     'is rejected by name: %s',

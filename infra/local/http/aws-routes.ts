@@ -1,7 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import { PAYLOAD_PATH } from '../../../lib/stream/payload.ts';
-import { IDENTITY_TARGET, type IdentityApi } from '../../../lib/wire/identity-api.ts';
+import { targetedOperation } from '../../../lib/wire/amz-target.ts';
+import type { IdentityApi } from '../../../lib/wire/identity-api.ts';
 import type { PayloadApi } from '../../../lib/wire/payload-api.ts';
+import { isRpcForm } from '../../../lib/wire/rpc-form.ts';
 import { FORM_CONTENT_TYPE, type StsApi } from '../../../lib/wire/sts-api.ts';
 import type { SyncApi } from '../../../lib/wire/sync-api.ts';
 import type { WireResponse } from '../../../lib/wire/wire-response.ts';
@@ -9,14 +11,14 @@ import type { Route } from './http-server.ts';
 import { sendResponse } from './send-response.ts';
 
 /**
- * Serves the Cognito Sync API on the local port. Requests of web pages are accepted, subject to the port's origin rule:
- * they must be signed, and the API's browser clients run on pages of other origins.
+ * Serves the Cognito Sync API on the local port, in both its forms. Requests of web pages are accepted, subject to the
+ * port's origin rule: they must be signed, and the API's browser clients run on pages of other origins.
  */
 export function createSyncApiRoute(syncApi: SyncApi): Route {
   return {
     anyOrigin: true,
     offLoopback: true,
-    matches: ({ target }) => /^\/identitypools(?:[/?]|$)/.test(target),
+    matches: (request) => /^\/identitypools(?:[/?]|$)/.test(request.target) || isRpcForm(request),
     async answer(request, response) {
       sendWireResponse(response, await syncApi(request));
     },
@@ -57,7 +59,7 @@ function isRoot(target: string): boolean {
 }
 
 function isIdentity(headers: Headers): boolean {
-  return String(headers['x-amz-target'] ?? '').startsWith(IDENTITY_TARGET);
+  return targetedOperation({ headers }, 'AWSCognitoIdentityService') !== undefined;
 }
 
 /** Accepts `; charset=utf-8`. A request with a target uses another protocol, regardless of its content type. */

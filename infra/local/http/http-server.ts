@@ -163,7 +163,7 @@ async function answer(
   }
   if (!route) {
     const message = isOwnMachine ? 'no service has this path; see /healthz' : 'no service has this path';
-    return sendJson(response, 404, { message });
+    return sendError(response, new RequestError('UnknownOperationException', message));
   }
   const body = openBody(incoming, response, sourceAddress);
   try {

@@ -8,7 +8,8 @@ import { toCredentials } from '../to-output.ts';
 /**
  * AssumeRoleWithWebIdentity of AWS STS: returns credentials, valid for an hour, to the bearer of one of our own
  * tokens. A guest's token is valid while the identity is still a guest. A token obtained with a login remains valid
- * for the identity into which its identity was merged. There are no roles here, so any ARN is accepted.
+ * for the identity into which its identity was merged. There are no roles here, so any ARN is accepted. The credentials
+ * may outlive the token, because no token and no other credentials can be derived from them.
  *
  * @throws {ExpiredLoginTokenError} if the token was valid but has expired
  * @throws {ServiceError} NotAuthorizedException if the token is not ours, or its identity is gone or no longer a

@@ -1,5 +1,6 @@
 import { authorizeDeveloper } from '../../sync/authorize.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
+import { identityNotFound } from '../errors.ts';
 import { findAsked } from '../find.ts';
 import type { IdentityOperations } from '../model.ts';
 import { toIdentityDescription } from '../to-output.ts';
@@ -15,7 +16,8 @@ export function createDescribeIdentity({
 }: Pick<IdentityDependencies, 'store'>): IdentityOperations['DescribeIdentity'] {
   return async ({ IdentityId }, caller) => {
     authorizeDeveloper(caller);
-    const { identity } = await findAsked(store, IdentityId);
-    return toIdentityDescription(identity);
+    const found = await findAsked(store, IdentityId);
+    if (!found) throw identityNotFound(IdentityId);
+    return toIdentityDescription(found.identity);
   };
 }

@@ -3,6 +3,7 @@ import { authorizeDeveloper } from '../../sync/authorize.ts';
 import { invalidParameter } from '../../sync/errors.ts';
 import { changeLogins } from '../change-logins.ts';
 import { type IdentityDependencies, newId } from '../dependencies.ts';
+import { identityNotFound } from '../errors.ts';
 import { findPool } from '../find.ts';
 import type { FoundLogins, Login } from '../identity-store.ts';
 import { linkLogins } from '../link-logins.ts';
@@ -36,6 +37,7 @@ export function createGetOpenIdTokenForDeveloperIdentity(
     const question = { identityPoolId: IdentityPoolId, asked: IdentityId, proven: null, logins };
     const newIdentityId = newId(dependencies);
     const identityId = await changeLogins(dependencies, question, (found) => {
+      if (IdentityId !== null && found.asked === null) throw identityNotFound(IdentityId);
       checkUserIsAvailable(found, user);
       return linkLogins(found, { newIdentityId, isVouchedFor: true });
     });

@@ -1,6 +1,7 @@
 import { ServiceError } from '../../common/errors.ts';
 import { authenticate } from '../authenticate.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
+import { identityForbidden } from '../errors.ts';
 import { findAsked } from '../find.ts';
 import type { IdentityOperations } from '../model.ts';
 
@@ -11,25 +12,28 @@ const DURATION_SECONDS = 10 * 60;
 
 /**
  * GetOpenIdToken: returns a token that proves for ten minutes which identity its bearer is, for
- * AssumeRoleWithWebIdentity.
- * @throws {ServiceError} ResourceNotFoundException if the identity does not exist; NotAuthorizedException if it is
- *   not the client's; InvalidParameterException if the pool does not allow the classic flow
+ * AssumeRoleWithWebIdentity. If the client proves its identity by such a token, the new one expires no later than that
+ * token. Otherwise a token could be renewed indefinitely.
+ *
+ * @throws {ServiceError} NotAuthorizedException if the identity does not exist or is not the client's;
+ *   InvalidParameterException if the pool does not allow the classic flow
  */
 export function createGetOpenIdToken(
   dependencies: Pick<IdentityDependencies, Needed>,
 ): IdentityOperations['GetOpenIdToken'] {
   return async ({ IdentityId, Logins }) => {
     const asked = await findAsked(dependencies.store, IdentityId);
+    if (!asked) throw identityForbidden(IdentityId);
     if (asked.pool.AllowClassicFlow === false) {
       throw new ServiceError(
         'InvalidParameterException',
         'Basic (classic) flow is not enabled, please use enhanced flow.',
       );
     }
-    const { identity, providers } = await authenticate(dependencies, asked, Logins);
+    const { identity, providers, tokenExpiresAt } = await authenticate(dependencies, asked, Logins);
     return {
       IdentityId: identity.identityId,
-      Token: dependencies.openIdTokens.issue(identity, providers, DURATION_SECONDS),
+      Token: dependencies.openIdTokens.issue(identity, providers, DURATION_SECONDS, tokenExpiresAt),
     };
   };
 }

@@ -23,7 +23,6 @@ const NO_MATCH = notAuthorized(
 const NO_GUESTS = notAuthorized('Unauthenticated access is not supported for this identity pool.');
 const INVALID_TOKEN = notAuthorized('Invalid login token.');
 const forbidden = (id: string) => notAuthorized(`Access to Identity '${id}' is forbidden.`);
-const notFound = (id: string) => error('ResourceNotFoundException', `Identity '${id}' not found.`);
 
 const FACEBOOK = 'graph.facebook.com';
 
@@ -215,8 +214,8 @@ describe('identities and their logins', () => {
 
     it('rejects an unknown identity', async () => {
       const id = `us-east-1:${randomUUID()}`;
-      await expect(signIn(id)).rejects.toEqual(notFound(id));
-      await expect(signIn(id, login('ann'))).rejects.toEqual(notFound(id));
+      await expect(signIn(id)).rejects.toEqual(forbidden(id));
+      await expect(signIn(id, login('ann'))).rejects.toEqual(forbidden(id));
     });
 
     it('rejects a guest if the pool no longer allows guests', async () => {

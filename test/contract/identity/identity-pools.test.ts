@@ -263,7 +263,7 @@ describe.each(DATABASES)('identity pool operations on $name', ({ open }) => {
       await expect(remove(IdentityPoolId)).rejects.toEqual(poolNotFound(IdentityPoolId));
       await expect(
         service.operations.GetCredentialsForIdentity({ IdentityId, Logins: login('ann') }),
-      ).rejects.toMatchObject({ code: 'ResourceNotFoundException' });
+      ).rejects.toMatchObject({ code: 'NotAuthorizedException' });
       expect((await describePool(other)).IdentityPoolId).toBe(other);
     });
 
@@ -287,7 +287,6 @@ describe.each(DATABASES)('identity pool operations on $name', ({ open }) => {
         () => update(IdentityPoolId, BARE),
         () => operations.GetId({ IdentityPoolId }),
         () => operations.GetId({ IdentityPoolId, Logins: login('ann') }),
-        () => operations.GetCredentialsForIdentity(guest),
         () => operations.DescribeIdentity(guest, DEVELOPER),
         () => operations.ListIdentities({ IdentityPoolId, MaxResults: 9 }, DEVELOPER),
         () => write(),
@@ -297,6 +296,8 @@ describe.each(DATABASES)('identity pool operations on $name', ({ open }) => {
         () => sync.BulkPublish({ IdentityPoolId }, DEVELOPER),
       ])
         await expect(call()).rejects.toMatchObject(notFound);
+      for (const call of [operations.GetCredentialsForIdentity, operations.GetOpenIdToken])
+        await expect(call(guest)).rejects.toMatchObject({ code: 'NotAuthorizedException' });
       expect(await service.store.listPools({ after: '', limit: 9 })).toEqual([]);
       expect((await sync.ListIdentityPoolUsage({}, DEVELOPER)).IdentityPoolUsages).toEqual([]);
       const guestInPool = { identityPoolId: IdentityPoolId, identityId: 'us-east-1:new' };

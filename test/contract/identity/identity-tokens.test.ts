@@ -267,6 +267,42 @@ describe('Cognito Identity tokens', () => {
       expect([IdentityId, claimsOf(Token).sub]).toEqual([ann, ann]);
     });
 
+    it('rejects an unknown identity and one of a deleted pool', async () => {
+      const unknown = `us-east-1:${randomUUID()}`;
+      const guest = await getId();
+      await service.operations.DeleteIdentityPool({ IdentityPoolId }, DEVELOPER);
+      for (const id of [unknown, guest]) {
+        await expect(openIdToken(id)).rejects.toEqual(forbidden(id));
+        await expect(openIdToken(id, login('ann'))).rejects.toEqual(forbidden(id));
+        await expect(signIn(id)).rejects.toEqual(forbidden(id));
+        await expect(signIn(id, login('ann'))).rejects.toEqual(forbidden(id));
+      }
+    });
+
+    it('returns a token that does not outlive the one that proves the identity', async () => {
+      const { IdentityId, Token } = await developerToken('ann', { TokenDuration: 3 });
+      const derived = (await openIdToken(IdentityId, own(Token))).Token;
+      service.clock.now += 2_000;
+      const again = (await openIdToken(IdentityId, own(derived))).Token;
+      const beside = (await openIdToken(IdentityId, { ...own(again), ...login('ann') })).Token;
+      expect([derived, again, beside].map((token) => claimsOf(token).exp)).toEqual(
+        [Token, Token, Token].map((token) => claimsOf(token).exp),
+      );
+      service.clock.now += 1_000;
+      for (const token of [Token, derived, again, beside]) {
+        await expect(openIdToken(IdentityId, own(token))).rejects.toEqual(EXPIRED_TOKEN);
+        await expect(signIn(IdentityId, own(token))).rejects.toEqual(EXPIRED_TOKEN);
+        await expect(getId(own(token))).rejects.toEqual(EXPIRED_TOKEN);
+        await expect(assumeRole(token)).rejects.toEqual(EXPIRED_TOKEN);
+      }
+    });
+
+    it('returns a token for ten minutes if the one that proves the identity lives longer', async () => {
+      const { IdentityId, Token } = await developerToken('ann', { TokenDuration: 86_400 });
+      const { exp, iat } = claimsOf((await openIdToken(IdentityId, own(Token))).Token);
+      expect(exp - iat).toBe(600);
+    });
+
     it('rejects the request and links nothing if the pool does not allow the classic flow', async () => {
       IdentityPoolId = await service.newIdentityPool({ AllowClassicFlow: false });
       const guest = await getId();
@@ -305,6 +341,16 @@ describe('Cognito Identity tokens', () => {
       expect(await assumeRole(ann.Token)).toMatchObject({ SubjectFromWebIdentityToken: ann.IdentityId });
       await mergeUsers('ann', 'bob');
       expect(await assumeRole(ann.Token)).toMatchObject({ SubjectFromWebIdentityToken: bob.IdentityId });
+    });
+
+    it('returns credentials for an hour, as GetCredentialsForIdentity does, even if the token expires earlier', async () => {
+      const { IdentityId, Token } = await developerToken('ann', { TokenDuration: 3 });
+      const assumed = await assumeRole(Token);
+      const Logins = own(Token);
+      const direct = await service.operations.GetCredentialsForIdentity({ IdentityId, Logins });
+      for (const { Credentials } of [assumed, direct]) {
+        expect(Credentials.Expiration).toBe(service.clock.now + 3_600_000);
+      }
     });
 
     it('distinguishes an expired token from an invalid one', async () => {

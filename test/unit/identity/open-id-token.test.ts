@@ -17,8 +17,9 @@ describe('an OpenID token', () => {
 
   it('names its identity and whether the identity is authenticated', () => {
     const open = (providers: string[]) => tokens.open(tokens.issue(identity, providers, 1));
-    expect(open([])).toEqual({ state: 'valid', identity, isAuthenticated: false });
-    expect(open(['p'])).toEqual({ state: 'valid', identity, isAuthenticated: true });
+    const expiresAt = NEW_YEAR / 1000 + 1;
+    expect(open([])).toEqual({ state: 'valid', identity, isAuthenticated: false, expiresAt });
+    expect(open(['p'])).toEqual({ state: 'valid', identity, isAuthenticated: true, expiresAt });
     // A provider can have any name.
     expect(open(['unauthenticated'])).toMatchObject({ isAuthenticated: true });
   });
@@ -30,6 +31,14 @@ describe('an OpenID token', () => {
     expect(tokens.open(token)).toMatchObject({ state: 'valid' });
     now = NEW_YEAR + 600_000;
     expect(tokens.open(token)).toEqual({ state: 'expired' });
+  });
+
+  it('expires earlier if it must not outlive another token', () => {
+    const expiryOf = (notAfter: number) => tokens.open(tokens.issue(identity, ['p'], 600, notAfter));
+    const second = NEW_YEAR / 1000;
+    expect(expiryOf(second + 3)).toMatchObject({ expiresAt: second + 3 });
+    expect(expiryOf(second + 600)).toMatchObject({ expiresAt: second + 600 });
+    expect(expiryOf(second + 601)).toMatchObject({ expiresAt: second + 600 });
   });
 
   it('holds the maximum number of providers', () => {

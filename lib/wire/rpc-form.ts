@@ -1,0 +1,65 @@
+import { isObject } from '../common/json.ts';
+import { targetedOperation } from './amz-target.ts';
+import { API_OPERATIONS, type ApiOperation } from './api-model.ts';
+import { bodyLimitOf } from './body-limits.ts';
+import type { RequestHead } from './canonical-request.ts';
+import { encodeMembers } from './encode-output.ts';
+import { RequestError } from './errors.ts';
+import { parseJsonBody } from './request-body.ts';
+import type { RawRequest } from './sigv4.ts';
+
+const NAMESPACE = 'com.amazonaws.cognito.sync.model';
+
+/**
+ * Whether a request uses the RPC form of Cognito Sync: `POST /` with the operation in `X-Amz-Target`. It is the form of
+ * the samples in the API reference. The operation need not exist.
+ */
+export function isRpcForm(request: RequestHead): boolean {
+  return (
+    request.method === 'POST' &&
+    /^\/(?:\?|$)/.test(request.target) &&
+    targetedOperation(request, 'AWSCognitoSyncService') !== undefined
+  );
+}
+
+/** Finds the operation of a request in the RPC form. @returns undefined if the form or the operation is another one */
+export function findRpcOperation(request: RequestHead): ApiOperation | undefined {
+  if (!isRpcForm(request)) return undefined;
+  const name = targetedOperation(request, 'AWSCognitoSyncService');
+  return API_OPERATIONS.find((operation) => operation.name === name);
+}
+
+interface RpcBody {
+  /** The operation's input, not decoded. */
+  members: Readonly<Record<string, unknown>>;
+  /** Whether the input was in an envelope. Then the response must be in one, too. */
+  isEnvelope: boolean;
+}
+
+/**
+ * Reads the body of a request in the RPC form: the operation's input, plain or in the envelope
+ * `{"Operation": …, "Service": …, "Input": {…}}`. No input has a member with one of these names.
+ *
+ * @throws {RequestError} SerializationException if the body is not a JSON object, or is an envelope of another operation
+ */
+export function readRpcBody({ name }: ApiOperation, { body }: RawRequest): RpcBody {
+  const content = parseJsonBody(body, bodyLimitOf(name).maxValues);
+  const { Operation, Input } = content;
+  if (Operation === undefined && Input === undefined) return { members: content, isEnvelope: false };
+  if (Operation !== undefined && Operation !== name && Operation !== `${NAMESPACE}#${name}`) {
+    throw new RequestError(
+      'SerializationException',
+      `Operation in the body is not that of X-Amz-Target, ${name}`,
+    );
+  }
+  const members = Input ?? {};
+  if (!isObject(members))
+    throw new RequestError('SerializationException', 'Input in the body is not a JSON object');
+  return { members, isEnvelope: true };
+}
+
+/** Encodes an operation's output in the envelope. Source: the samples of the API reference. */
+export function encodeEnvelope({ name, output }: ApiOperation, value: object): string {
+  const Output = { __type: `${NAMESPACE}#${name}Response`, ...encodeMembers(output, value) };
+  return JSON.stringify({ Output, Version: '1.0' });
+}
