@@ -121,7 +121,7 @@ describe('a guest', () => {
 });
 
 describe('an address', () => {
-  it('can create only some identities, whatever it claims about its origin', async () => {
+  it('can create only some identities, regardless of its X-Forwarded-For header', async () => {
     const pools = await Promise.all(Array.from({ length: 5 }, newPool));
     let next = 0;
     const getId = (client: CognitoIdentityClient) => () => {
