@@ -8,7 +8,8 @@ import { contender, quantile, timesInRotation } from './measure.ts';
 import type { TriggerSample } from './trigger.ts';
 import { type TriggerCase, triggerCases } from './trigger-cases.ts';
 
-// The child process of trigger.ts, which discards its standard output. Sends a sample of each case.
+// trigger.ts runs this file as a child process and discards its standard output. This process sends the measured times
+// of each case to trigger.ts.
 const ROUNDS = { rounds: 1_000, warmUp: 200 };
 
 for (const { name, options, nextEvent } of triggerCases()) {

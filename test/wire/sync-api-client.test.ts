@@ -66,7 +66,7 @@ describe('the sync API client of the backfill', () => {
     expect(await api.startPublish(pool)).toBe('in-progress');
   });
 
-  it('lists the datasets, and the records of one including tombstones', async () => {
+  it('lists the datasets, and lists the records of one dataset, including tombstones', async () => {
     const identity = newIdentity();
     const { IdentityPoolId: identityPoolId, IdentityId: identityId } = identity;
     await write(client, identity, 'game', [set('score', '42'), set('name', 'Ada')]);
