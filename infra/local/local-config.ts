@@ -14,6 +14,8 @@ import { SetupError } from '../../lib/common/errors.ts';
 import { isLoopback, LOOPBACK } from '../../lib/common/loopback.ts';
 import { readDatabaseUrl } from '../../lib/database/database-address.ts';
 import { readRulesFile } from '../../lib/rules/file/rules-path.ts';
+import type { Limits } from '../../lib/sync/limits.ts';
+import { readLimits } from '../../lib/sync/read-limits.ts';
 import { readRateLimits } from '../../lib/wire/rate-limit-settings.ts';
 import type { RateLimitSettings } from '../../lib/wire/rate-limits.ts';
 import { readTrustedProxies } from '../../lib/wire/source-address.ts';
@@ -37,6 +39,7 @@ export interface LocalConfig {
   origins: readonly string[] | null;
   /** CIDRs of the reverse proxies in front of the service. */
   trustedProxies: readonly string[];
+  limits: Limits;
 }
 
 /** @throws {SetupError} a variable is invalid; the message names it, its value (unless secret) and the valid values */
@@ -55,6 +58,7 @@ export function readLocalConfig(env: Environment): LocalConfig {
     rateLimits: readRateLimits(env, !isLoopback(host)),
     origins: readOrigins(env),
     trustedProxies: readTrustedProxies(env),
+    limits: readLimits(env),
   };
 }
 

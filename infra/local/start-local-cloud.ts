@@ -17,6 +17,7 @@ import { openForOperator } from '../../lib/database/open-for-operator.ts';
 import { type LocalDatabase, openDatabase } from '../../lib/database/open-local.ts';
 import { createTemporaryCredentials } from '../../lib/identity/temporary-credentials.ts';
 import { DEFAULT_RULES_FILE } from '../../lib/rules/file/rules-path.ts';
+import { DEFAULT_LIMITS } from '../../lib/sync/limits.ts';
 import { createFindCredentials } from '../../lib/wire/find-credentials.ts';
 import { DEFAULT_RATE_LIMITS } from '../../lib/wire/rate-limits.ts';
 import { createSigV4Verifier } from '../../lib/wire/sigv4.ts';
@@ -81,6 +82,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     rateLimits: isLoopback(options.host ?? LOOPBACK) ? null : DEFAULT_RATE_LIMITS,
     origins: null,
     trustedProxies: [],
+    limits: DEFAULT_LIMITS,
     ...options,
   };
   const { region, credentials, rulesFile } = config;
@@ -106,9 +108,10 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   const sync = createSyncService({
     database,
     invokeFunction: functions.invoke,
+    limits: config.limits,
     tokenKey,
     verify,
-    limits,
+    rateLimits: limits,
     region,
     // `url` is set once the port listens; `origin` is not called before that.
     origin: () => url,

@@ -8,11 +8,12 @@ import type { Database } from '../../lib/database/database.ts';
 import { createSyncOperations } from '../../lib/sync/create-sync-operations.ts';
 import { createDeletePoolData } from '../../lib/sync/jobs/delete-pool-data.ts';
 import { createMergeDatasets } from '../../lib/sync/jobs/merge-datasets.ts';
-import { DEFAULT_LIMITS } from '../../lib/sync/limits.ts';
+import type { Limits } from '../../lib/sync/limits.ts';
 import { createPayloadLinks } from '../../lib/sync/payload-links.ts';
 import type { InvokeFunction } from '../../lib/sync/ports/functions.ts';
 import type { Merge } from '../../lib/sync/ports/merge-store.ts';
 import type { PushReport } from '../../lib/sync/push/push-to-devices.ts';
+import type { FillingDataset } from '../../lib/sync/row-limits.ts';
 import { createSessionTokens } from '../../lib/sync/session-token.ts';
 import { createBulkPublishJobStore } from '../../lib/sync/store/bulk-publish-job-store.ts';
 import { createMergeStore } from '../../lib/sync/store/merge-store.ts';
@@ -36,9 +37,10 @@ interface SyncServiceDeps {
   database: Database;
   tokenKey: Buffer;
   verify: SigV4Verifier;
-  limits: RateLimits;
+  rateLimits: RateLimits;
   region: string;
   invokeFunction: InvokeFunction;
+  limits: Limits;
   /** Returns the origin of the port that serves `routes`; called only after the port listens. */
   origin: () => string;
 }
@@ -61,9 +63,10 @@ export function createSyncService({
   database,
   tokenKey,
   verify,
-  limits,
+  rateLimits,
   region,
   invokeFunction,
+  limits,
   origin,
 }: SyncServiceDeps): SyncService {
   let schedules: ServiceSchedules | undefined;
@@ -75,7 +78,7 @@ export function createSyncService({
   const inbox = createPushInbox({ randomId });
   const snapshotCache = createSnapshotCache();
   const store = createSyncStore(database, snapshotCache);
-  const offloading = { links: payloadLinks, inlineBytes: DEFAULT_LIMITS.inlineBytes };
+  const offloading = { links: payloadLinks, inlineBytes: limits.inlineBytes };
   const afterWrite = () => schedules?.relay.nudge();
   const mergeDatasets = createMergeDatasets({
     store,
@@ -104,6 +107,8 @@ export function createSyncService({
       report: logUnsent(logger),
     },
     now: Date.now,
+    limits,
+    onFilling: logFilling(logger),
     afterWrite,
     afterBulkPublish: () => schedules?.bulkPublish.nudge(),
     invokeFunction,
@@ -115,7 +120,7 @@ export function createSyncService({
   const syncApi = createSyncApi({
     operations,
     verify,
-    limits,
+    limits: rateLimits,
     requestId: randomUUID,
     logger,
   });
@@ -143,8 +148,21 @@ export function createSyncService({
   };
 }
 
+interface Warnings {
+  warn(message: string, details: Record<string, unknown>): void;
+}
+
+/** Logs a dataset that approaches its limits. Only deleting the dataset removes tombstones. */
+function logFilling(logger: Warnings) {
+  return (dataset: FillingDataset) => {
+    logger.warn('a dataset has reached 80 % of a limit on its records, removed ones included', {
+      ...dataset,
+    });
+  };
+}
+
 /** Logs missed messages for the operator. The device itself learns of the change at its next sync. */
-function logUnsent(logger: { warn(message: string, details: Record<string, unknown>): void }) {
+function logUnsent(logger: Warnings) {
   return (report: PushReport) => {
     if (report.sent !== report.devices) {
       logger.warn('some devices were not notified of a change', { ...report });

@@ -36,6 +36,7 @@ export async function authenticate(
   const providers = Object.keys(given).sort();
   if (providers.length === 0) {
     authenticateGuest(identity, pool);
+    await markUsed(dependencies, identity);
     return { identity: { identityPoolId, identityId: asked }, providers, tokenExpiresAt };
   }
   const question = { identityPoolId, asked, proven, logins };
@@ -57,4 +58,20 @@ export function authenticateGuest(
 ): void {
   if (mergedInto !== null || providers.length > 0) throw identityForbidden(identityId);
   if (!AllowUnauthenticatedIdentities) throw guestsNotAllowed();
+}
+
+/** At most one write a day per guest, and far less than the time after which a guest is swept. */
+const MARK_INTERVAL_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * Stores that a guest is in use, so that the sweep does not remove it while it has credentials.
+ * @throws {ServiceError} NotAuthorizedException if the sweep has just removed it
+ */
+async function markUsed(
+  { store, now }: Pick<IdentityDependencies, 'store' | 'now'>,
+  { identityId, usedAt }: StoredIdentity,
+): Promise<void> {
+  const at = now();
+  if (usedAt !== null && at - usedAt < MARK_INTERVAL_MS) return;
+  if (!(await store.markUsed(identityId, at))) throw identityForbidden(identityId);
 }

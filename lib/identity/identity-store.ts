@@ -13,6 +13,8 @@ export interface StoredIdentity {
   createdAt: number;
   /** Epoch milliseconds of the last change of its logins. */
   modifiedAt: number;
+  /** Epoch milliseconds of the last `markUsed`; null if there was none. */
+  usedAt: number | null;
   /** The identity into which it was merged, itself never merged; null if it was not merged. */
   mergedInto: string | null;
   /** The providers of its logins, each once, sorted; empty for a guest. */
@@ -106,6 +108,11 @@ export interface IdentityStore {
    * @returns false if the pool does not exist
    */
   createGuest(identity: { identityPoolId: string; identityId: string }, createdAt: number): Promise<boolean>;
+  /**
+   * Stores that an identity is in use.
+   * @returns false if it does not exist
+   */
+  markUsed(identityId: string, at: number): Promise<boolean>;
   findLogins(question: LoginQuestion): Promise<FoundLogins>;
   /**
    * Writes a decision, and the merges whose datasets are to be copied, in one transaction.

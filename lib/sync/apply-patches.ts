@@ -2,35 +2,51 @@ import { ServiceError } from '../common/errors.ts';
 import { checkCounts } from './check-counts.ts';
 import type { Limits } from './limits.ts';
 import type { SyncRecord } from './model.ts';
-import { nextVersion, type Size, sizeAfter } from './next-dataset.ts';
-import { exists, type Snapshot, type StoredDataset } from './ports/sync-store.ts';
+import { EMPTY, nextVersion, type Size, sizeAfter } from './next-dataset.ts';
+import { type CountedDataset, exists, type Snapshot } from './ports/sync-store.ts';
 import type { Patch } from './read-patches.ts';
+import { checkRowLimits, startsFilling } from './row-limits.ts';
+
+/** The outcome of the patches of one call. */
+interface AppliedPatches {
+  /** The dataset's new state. */
+  dataset: CountedDataset;
+  /** One record per patch, in their order, for the answer. */
+  records: SyncRecord[];
+  /**
+   * The records to write and to publish: all except removals of keys that have no record, not even a tombstone. No
+   * device can have such a record, so none needs to learn of its removal.
+   */
+  written: SyncRecord[];
+  /** Whether the dataset now reaches 80 % of a limit on its rows. */
+  startsFilling: boolean;
+}
 
 /**
  * Applies the patches of one call to a snapshot: all of them, or none.
  *
- * @returns the dataset's new state and the records to write, in the order of the patches
  * @throws {ServiceError} InvalidParameterException if a patch's count is above the dataset's;
  *   ResourceConflictException, with the documented text, if a patch is older than its record; LimitExceededException
- *   if the identity would have too many datasets, or the dataset too many records or bytes
+ *   if the identity would have too many datasets, or the dataset too many records, bytes or rows
  */
 export function applyPatches(
   snapshot: Snapshot,
   patches: readonly Patch[],
   { datasetName, modifiedBy, now, limits }: Change,
-): { dataset: StoredDataset; records: SyncRecord[] } {
+): AppliedPatches {
   const { records: current } = snapshot;
   const ofRecord = (key: string) => current.get(key)?.syncCount ?? 0;
   checkCounts({ dataset: snapshot.dataset?.syncCount ?? 0, ofRecord }, patches);
   const version = nextVersion(snapshot.dataset, now);
   const before = exists(snapshot.dataset) ? snapshot.dataset : null;
-  const dataset: StoredDataset = {
+  const hasRow = ({ key, value }: Pick<Patch, 'key' | 'value'>) => value !== null || current.has(key);
+  const dataset: CountedDataset = {
     datasetName,
     deletedSyncCount: snapshot.dataset?.deletedSyncCount ?? 0,
     creationDate: before?.creationDate ?? version.lastModifiedDate,
     lastModifiedBy: modifiedBy,
     ...version,
-    ...sizeAfter(snapshot, patches),
+    ...sizeAfter(snapshot, patches.filter(hasRow)),
   };
   checkLimits(dataset, before, snapshot.identityDatasets, limits);
   const records = patches.map((patch) => ({
@@ -41,7 +57,12 @@ export function applyPatches(
     LastModifiedBy: modifiedBy,
     DeviceLastModifiedDate: patch.deviceLastModifiedDate,
   }));
-  return { dataset, records };
+  return {
+    dataset,
+    records,
+    written: records.filter(({ Key, Value }) => hasRow({ key: Key, value: Value })),
+    startsFilling: startsFilling(before ?? EMPTY, dataset, limits),
+  };
 }
 
 interface Change {
@@ -68,6 +89,7 @@ function checkLimits(after: Size, before: Size | null, identityDatasets: number,
       `the dataset would have ${after.dataStorage} bytes of keys and values, the limit is ${limits.datasetBytes}; remove records first`,
     );
   }
+  checkRowLimits(before ?? EMPTY, after, limits);
 }
 
 function limitExceeded(message: string): ServiceError {

@@ -13,7 +13,8 @@ export interface Offloading {
 /**
  * Builds the stream event of one successful UpdateRecords, or of one dataset in a bulk publish. The JSON is that of
  * the Amazon Cognito developer guide, "Amazon Cognito Streams". The dataset's name is spelled as the service has been
- * observed to send it. Dates are epoch milliseconds.
+ * observed to send it. Dates are epoch milliseconds. A record without a date of its device has its own date there:
+ * Amazon's sample consumer fails on null, and Lambda would retry its batch until the records expire.
  *
  * An event that would exceed `inlineBytes` holds a URL in place of its records. The records become its payload: a
  * bare JSON list of the same objects.
@@ -68,7 +69,7 @@ function toEventRecord(record: SyncRecord) {
     value: record.Value,
     syncCount: record.SyncCount,
     lastModifiedDate: record.LastModifiedDate,
-    deviceLastModifiedDate: record.DeviceLastModifiedDate,
+    deviceLastModifiedDate: record.DeviceLastModifiedDate ?? record.LastModifiedDate,
     op: record.Value === null ? 'remove' : 'replace',
   };
 }

@@ -35,10 +35,12 @@ export function createSyncOperations({
   limits = DEFAULT_LIMITS,
   afterWrite = () => undefined,
   afterBulkPublish = () => undefined,
+  onFilling = () => undefined,
   invokeFunction = failInvocation,
   ...needed
 }: Pick<SyncDependencies, Needed> & Partial<SyncDependencies>): SyncOperations {
-  const dependencies: SyncDependencies = { ...needed, limits, afterWrite, afterBulkPublish, invokeFunction };
+  const defaults = { limits, afterWrite, afterBulkPublish, onFilling, invokeFunction };
+  const dependencies: SyncDependencies = { ...needed, ...defaults };
   return {
     ListRecords: createListRecords(dependencies),
     UpdateRecords: createUpdateRecords(dependencies),

@@ -5,6 +5,7 @@ import type { InvokeFunction } from './ports/functions.ts';
 import type { PoolStore } from './ports/pool-store.ts';
 import type { SyncStore } from './ports/sync-store.ts';
 import type { Push } from './push/push-to-devices.ts';
+import type { FillingDataset } from './row-limits.ts';
 import type { SessionTokens } from './session-token.ts';
 
 /** The dependencies of the operations. Each operation takes the ones it needs. */
@@ -22,6 +23,8 @@ export interface SyncDependencies {
    * event, but its outcome does not affect the caller, because the change is already made.
    */
   afterWrite: (outboxId: string) => Promise<void> | void;
+  /** Called when a change has made a dataset reach 80 % of a limit on its rows. */
+  onFilling: (dataset: FillingDataset) => void;
   /**
    * Called after a bulk publish was requested. It may start the job immediately; otherwise the schedule starts it
    * later.

@@ -106,6 +106,11 @@ export interface ListRecordsOutput {
   DatasetExists: boolean;
   DatasetDeletedAfterRequestedSyncCount: boolean;
   SyncSessionToken: string;
+  /**
+   * Not a member of the API: the rest of the records, which follow `Records` on the same page. Present if a listing
+   * without MaxResults has more records than are read at once. `Count` does not include them.
+   */
+  rest?: AsyncIterable<SyncRecord[]>;
 }
 
 export interface UpdateRecordsInput extends DatasetInput {

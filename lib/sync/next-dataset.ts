@@ -1,10 +1,10 @@
-import { exists, type Snapshot, type StoredDataset } from './ports/sync-store.ts';
+import { type CountedDataset, exists, type Snapshot, type StoredDataset } from './ports/sync-store.ts';
 
 /**
  * Computes the count and date of a dataset's next change. Both increase with every change, regardless of the clock.
  */
 export function nextVersion(
-  dataset: Snapshot['dataset'],
+  dataset: StoredDataset | null,
   now: number,
 ): Pick<StoredDataset, 'syncCount' | 'lastModifiedDate'> {
   return {
@@ -14,7 +14,7 @@ export function nextVersion(
 }
 
 /** Computes the state of a dataset after its deletion. */
-export function deletionOf(before: StoredDataset, by: string, now: number): StoredDataset {
+export function deletionOf(before: StoredDataset, by: string, now: number): CountedDataset {
   const version = nextVersion(before, now);
   return {
     ...before,
@@ -23,13 +23,18 @@ export function deletionOf(before: StoredDataset, by: string, now: number): Stor
     lastModifiedBy: by,
     dataStorage: 0,
     numRecords: 0,
+    rowCount: 0,
+    keyBytes: 0,
   };
 }
 
-export type Size = Pick<StoredDataset, 'dataStorage' | 'numRecords'>;
+export type Size = Pick<CountedDataset, 'dataStorage' | 'numRecords' | 'rowCount' | 'keyBytes'>;
+
+/** The size of a dataset that does not exist. */
+export const EMPTY: Size = { dataStorage: 0, numRecords: 0, rowCount: 0, keyBytes: 0 };
 
 /**
- * Computes the size of a dataset after these records are written. Tombstones count neither as records nor in bytes.
+ * Computes the size of a dataset after these records are written. Tombstones count only as rows.
  *
  * @param snapshot must include every stored record that is written
  */
@@ -37,18 +42,21 @@ export function sizeAfter(
   { dataset, records }: Pick<Snapshot, 'dataset' | 'records'>,
   written: readonly { key: string; value: string | null }[],
 ): Size {
-  let { dataStorage, numRecords } = exists(dataset) ? dataset : { dataStorage: 0, numRecords: 0 };
+  let { dataStorage, numRecords, rowCount, keyBytes } = exists(dataset) ? dataset : EMPTY;
   for (const { key, value } of written) {
-    const keyBytes = Buffer.byteLength(key);
-    const valueBytes = records.get(key)?.valueBytes ?? null;
-    if (valueBytes !== null) {
-      dataStorage -= keyBytes + valueBytes;
+    const bytesOfKey = Buffer.byteLength(key);
+    const stored = records.get(key);
+    if (stored === undefined) {
+      rowCount += 1;
+      keyBytes += bytesOfKey;
+    } else if (stored.valueBytes !== null) {
+      dataStorage -= bytesOfKey + stored.valueBytes;
       numRecords -= 1;
     }
     if (value !== null) {
-      dataStorage += keyBytes + Buffer.byteLength(value);
+      dataStorage += bytesOfKey + Buffer.byteLength(value);
       numRecords += 1;
     }
   }
-  return { dataStorage, numRecords };
+  return { dataStorage, numRecords, rowCount, keyBytes };
 }

@@ -33,6 +33,8 @@ const NONE: Constraint = {};
 export const ID: Constraint = { minLength: 1, maxLength: 55, pattern: fullMatch('[\\w-]+:[0-9a-f-]+') };
 /** The suffix that a merge of identities adds to a dataset name; see lib/sync/jobs/merge-datasets.ts. */
 const OF_MERGED_IDENTITY = /\.(?=.{1,55}$)[\w-]+:[0-9a-f-]+$/;
+// Own addition: `.` and `..` are not allowed, because proxies and HTTP clients resolve them to a different path.
+const PATH_SEGMENT = fullMatch('(?!\\.{1,2}$)[a-zA-Z0-9_.:-]+');
 /** Range of counts. JavaScript cannot represent larger longs exactly. No count reaches the maximum. */
 const COUNT = { min: 0, max: Number.MAX_SAFE_INTEGER };
 
@@ -44,15 +46,15 @@ export const SYNC_CONSTRAINTS: Constraints = new Map(
   Object.entries<Constraint>({
     IdentityPoolId: ID,
     IdentityId: ID,
-    // Own addition: `.` and `..` are not allowed, because proxies and HTTP clients resolve them to a different path.
     // Own addition: a copy made by a merge, which devices also sync, may be longer by the id of its source identity.
     DatasetName: {
       minLength: 1,
       maxLength: 128,
       uncounted: OF_MERGED_IDENTITY,
-      pattern: fullMatch('(?!\\.{1,2}$)[a-zA-Z0-9_.:-]+'),
+      pattern: PATH_SEGMENT,
     },
-    DeviceId: { minLength: 1, maxLength: 256 },
+    // Own addition: the model defines no pattern, but a device id is a path segment as well.
+    DeviceId: { minLength: 1, maxLength: 256, pattern: PATH_SEGMENT },
     // Own addition: twice the default limit of patches per call, which the operation enforces.
     RecordPatches: { maxEntries: 5_000 },
     Key: { minLength: 1, maxLength: MAX_KEY_LENGTH },

@@ -23,6 +23,34 @@ export function encodeMembers(output: Structure, value: object): object {
   return encodeStructure(output, value, '');
 }
 
+/**
+ * Encodes an output whose list `member` continues in parts, like `encodeOutput` with null for members without a value.
+ * The list comes first, and Count is the number of all its entries. Each part is encoded when the previous text has
+ * been taken.
+ *
+ * @throws {TypeError} as `encodeOutput`; any error of `rest`
+ */
+export async function* encodeInParts(
+  output: Structure,
+  value: object,
+  { member, rest }: { member: string; rest: AsyncIterable<readonly unknown[]> },
+): AsyncGenerator<string> {
+  const list = output.members.find(({ name }) => name === member)?.shape;
+  if (list?.kind !== 'list') return typeMismatch(`.${member}`);
+  const first: unknown = Reflect.get(value, member);
+  if (!Array.isArray(first)) return typeMismatch(`.${member}`);
+  let count = first.length;
+  yield `{"${member}":${JSON.stringify(encode(list, first, `.${member}`)).slice(0, -1)}`;
+  for await (const part of rest) {
+    if (part.length === 0) continue;
+    const entries = JSON.stringify(encode(list, part, `.${member}`)).slice(1, -1);
+    yield count === 0 ? entries : `,${entries}`;
+    count += part.length;
+  }
+  const others = { ...output, members: output.members.filter(({ name }) => name !== member) };
+  yield `],${encodeOutput(others, { ...value, Count: count }, 'null').slice(1)}`;
+}
+
 function encode(shape: Shape, value: unknown, at: string): unknown {
   if (value === undefined || value === null) return null;
   switch (shape.kind) {

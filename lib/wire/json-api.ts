@@ -4,14 +4,15 @@ import type { WireRequest } from './request-body.ts';
 import {
   CROSS_ORIGIN_HEADERS,
   preflightHeaders,
+  type WireBody,
   type WireLogger,
   type WireResponse,
 } from './wire-response.ts';
 
-interface JsonApi {
+interface JsonApi<Body extends WireBody> {
   contentType: string;
   /** Returns the response body. Throws an error if the request is rejected. */
-  answer: (request: WireRequest) => Promise<string>;
+  answer: (request: WireRequest) => Promise<Body>;
   /** Returns the HTTP status of an error response. */
   statusOf: (refusal: Refusal) => number;
   /** Returns the operation's name for the log entry of an internal error. */
@@ -27,7 +28,13 @@ interface JsonApi {
  *
  * @returns a function that handles one request and never rejects
  */
-export function createJsonApi(api: JsonApi): (request: WireRequest) => Promise<WireResponse> {
+export function createJsonApi(api: JsonApi<string>): (request: WireRequest) => Promise<WireResponse>;
+export function createJsonApi(
+  api: JsonApi<WireBody>,
+): (request: WireRequest) => Promise<WireResponse<WireBody>>;
+export function createJsonApi(
+  api: JsonApi<WireBody>,
+): (request: WireRequest) => Promise<WireResponse<WireBody>> {
   return async (request) => {
     const id = api.requestId();
     const basics: WireResponse['headers'] = [['x-amzn-RequestId', id], ...CROSS_ORIGIN_HEADERS];
@@ -36,7 +43,9 @@ export function createJsonApi(api: JsonApi): (request: WireRequest) => Promise<W
     }
     const headers: WireResponse['headers'] = [...basics, ['Content-Type', api.contentType]];
     try {
-      return { status: 200, headers, body: await api.answer(request) };
+      const body = await api.answer(request);
+      const sent = typeof body === 'string' ? body : logFailure(body, request, id, api);
+      return { status: 200, headers, body: sent };
     } catch (error) {
       const refusal = refusalOf(error) ?? failureOf(error, request, id, api);
       const { code, message } = refusal;
@@ -49,11 +58,28 @@ export function createJsonApi(api: JsonApi): (request: WireRequest) => Promise<W
   };
 }
 
+type FailureLog = Pick<JsonApi<WireBody>, 'operationName' | 'logger'>;
+
+/** Logs an error that occurs after the response has begun. The server then breaks off the response. */
+async function* logFailure(
+  body: AsyncIterable<string>,
+  request: RequestHead,
+  requestId: string,
+  api: FailureLog,
+): AsyncGenerator<string> {
+  try {
+    yield* body;
+  } catch (error) {
+    failureOf(error, request, requestId, api);
+    throw error;
+  }
+}
+
 function failureOf(
   error: unknown,
   request: RequestHead,
   requestId: string,
-  { operationName, logger }: JsonApi,
+  { operationName, logger }: FailureLog,
 ): Refusal {
   logger.error('a request failed', { requestId, operation: operationName(request), error });
   return { status: 500, code: 'InternalErrorException', message: 'internal error' };

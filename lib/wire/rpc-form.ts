@@ -63,3 +63,16 @@ export function encodeEnvelope({ name, output }: ApiOperation, value: object): s
   const Output = { __type: `${NAMESPACE}#${name}Response`, ...encodeMembers(output, value) };
   return JSON.stringify({ Output, Version: '1.0' });
 }
+
+/** Puts an output that is encoded in parts into the envelope. */
+export async function* encodeEnvelopeInParts(
+  { name }: ApiOperation,
+  output: AsyncIterable<string>,
+): AsyncGenerator<string> {
+  let isFirst = true;
+  for await (const part of output) {
+    yield isFirst ? `{"Output":{"__type":"${NAMESPACE}#${name}Response",${part.slice(1)}` : part;
+    isFirst = false;
+  }
+  yield ',"Version":"1.0"}';
+}

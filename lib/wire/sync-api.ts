@@ -1,18 +1,18 @@
-import type { Caller, Operation, SyncOperations } from '../sync/model.ts';
+import type { Caller, ListRecordsOutput, Operation, SyncOperations } from '../sync/model.ts';
 import type { ApiOperation } from './api-model.ts';
 import { bodyLimitOf } from './body-limits.ts';
 import type { RequestHead } from './canonical-request.ts';
 import { type DecodedInput, decodeInput, decodeRpcInput } from './decode-input.ts';
-import { encodeOutput } from './encode-output.ts';
+import { encodeInParts, encodeOutput } from './encode-output.ts';
 import { RequestError } from './errors.ts';
 import { type FoundRoute, findRoute } from './find-route.ts';
 import { createJsonApi } from './json-api.ts';
 import { withSignedMethod } from './method-override.ts';
 import { costOf, NO_RATE_LIMITS, type RateLimits } from './rate-limits.ts';
 import { receiveBody, type WireRequest } from './request-body.ts';
-import { encodeEnvelope, findRpcOperation, readRpcBody } from './rpc-form.ts';
+import { encodeEnvelope, encodeEnvelopeInParts, findRpcOperation, readRpcBody } from './rpc-form.ts';
 import type { SigV4Verifier } from './sigv4.ts';
-import type { WireLogger, WireResponse } from './wire-response.ts';
+import type { WireBody, WireLogger, WireResponse } from './wire-response.ts';
 
 export interface SyncApiDeps {
   operations: SyncOperations;
@@ -25,7 +25,7 @@ export interface SyncApiDeps {
 }
 
 /** Handles one request. Never rejects. */
-export type SyncApi = (request: WireRequest) => Promise<WireResponse>;
+export type SyncApi = (request: WireRequest) => Promise<WireResponse<WireBody>>;
 
 const SERVICE = 'cognito-sync';
 
@@ -50,7 +50,7 @@ export function createSyncApi(deps: SyncApiDeps): SyncApi {
 async function answer(
   incoming: WireRequest,
   { operations, verify, limits = NO_RATE_LIMITS }: SyncApiDeps,
-): Promise<string> {
+): Promise<WireBody> {
   const found = findOperation(incoming);
   if (!found) throw unknownOperation();
   const { operation } = found;
@@ -64,12 +64,23 @@ async function answer(
     limits.charge('pool', caller.identityPoolId, cost);
   }
   const call = bindOperation(operations, operation);
-  if ('labels' in found) {
-    return encodeOutput(operation.output, await call(decodeInput(found, request), caller), 'null');
-  }
+  if ('labels' in found) return encode(operation, await call(decodeInput(found, request), caller), false);
   const { members, isEnvelope } = readRpcBody(operation, request);
-  const output = await call(decodeRpcInput(operation, members), caller);
-  return isEnvelope ? encodeEnvelope(operation, output) : encodeOutput(operation.output, output, 'null');
+  return encode(operation, await call(decodeRpcInput(operation, members), caller), isEnvelope);
+}
+
+function encode(operation: ApiOperation, value: object, isEnvelope: boolean): WireBody {
+  const { output } = operation;
+  if (isInParts(value)) {
+    const parts = encodeInParts(output, value, { member: 'Records', rest: value.rest });
+    return isEnvelope ? encodeEnvelopeInParts(operation, parts) : parts;
+  }
+  return isEnvelope ? encodeEnvelope(operation, value) : encodeOutput(output, value, 'null');
+}
+
+/** Whether the output is a listing of records that is too large to be held at once. */
+function isInParts(output: object): output is Required<Pick<ListRecordsOutput, 'Records' | 'rest'>> {
+  return 'rest' in output && output.rest !== undefined;
 }
 
 /** Finds the operation of a request in either form. Only the REST form has labels. */

@@ -1,11 +1,15 @@
 import type { RequestHead } from './canonical-request.ts';
 
-export interface WireResponse {
+/** Most APIs have only short bodies, which are texts. */
+export interface WireResponse<Body extends WireBody = string> {
   status: number;
   /** Android looks up `x-amzn-ErrorType` case-sensitively, so the HTTP server must keep the case of these names. */
   headers: [name: string, value: string][];
-  body: string;
+  body: Body;
 }
+
+/** The text of a response body, or its parts, which are created as they are sent. */
+export type WireBody = string | AsyncIterable<string>;
 
 /** The logger of the wire layer. */
 export interface WireLogger {

@@ -176,6 +176,18 @@ describe.each(PLATFORMS)('the %s SDK', (platform) => {
     expect(other.local.lastSyncCount).toBe(3);
   });
 
+  it('keeps its data if the service has never seen the dataset', async () => {
+    const phone = await newPhone();
+    const game = phone.openDataset('game');
+    game.put('level', '1');
+    // The device has synced with another service.
+    game.local.lastSyncCount = 7;
+    const sync = game.synchronize({ onDatasetDeleted: () => true });
+    await expect(sync).rejects.toMatchObject({ code: 'InvalidParameterException' });
+    expect(game.values()).toEqual({ level: '1' });
+    expect(game.local.lastSyncCount).toBe(7);
+  });
+
   it('deletes a dataset from the service, even if it is already deleted', async () => {
     const { phone, game, other } = await newPair();
     game.delete();

@@ -391,7 +391,13 @@ describe('a removed record', () => {
     const games = await twoGames({ score: '42' });
     await games.onPhone.remove('name');
     expect(await games.onPhone.sync()).toEqual(SUCCESS);
-    await expectAgreement(games, { score: '42', name: '' });
+    expect(await games.onPhone.getAll()).toEqual({ score: '42', name: '' });
+    // It is not stored, so no other device receives it.
+    expect(await games.onTablet.sync()).toEqual(SUCCESS);
+    expect(await games.onTablet.getAll()).toEqual({ score: '42' });
+    await games.onTablet.put('name', 'Ada');
+    expect(await games.onTablet.sync()).toEqual(SUCCESS);
+    await expectAgreement(games, { score: '42', name: 'Ada' });
   });
 
   it('is what this client sends for an empty string', async () => {
@@ -437,6 +443,18 @@ describe('a deleted dataset', () => {
     expect(await phone.listDatasets()).toEqual([]);
     expect(await stored(phone)).toEqual({});
     expect(await phone.refreshDatasetMetadata()).toEqual([]);
+  });
+
+  it('is not reported to a device if the service has never seen the dataset', async () => {
+    const { phone, onPhone } = await twoGames({ score: '42' });
+    // As on another service, which has no data.
+    await cloud.database.query('DELETE FROM sync.datasets WHERE identity_id = $1', [phone.identityId()]);
+    expect(await onPhone.sync({ onDatasetDeleted: () => true })).toEqual({
+      ended: 'failure',
+      message: 'No such SyncCount: 1 exists for this Dataset',
+      callbacks: [],
+    });
+    expect(await onPhone.getAll()).toEqual({ score: '42' });
   });
 
   it('is kept by another device whose handler returns false', async () => {
@@ -589,15 +607,16 @@ describe('a sync trigger', () => {
     const onPhone = await phone.open('game');
     await onPhone.putAll({ score: '500', cheat: 'on', secret: 'x', name: 'Ada' });
     expect(await onPhone.sync()).toEqual(SUCCESS);
-    const processed = { score: '100', cheat: '', name: 'Ada', checked: 'yes' };
-    // A dropped record is not stored, and this client shows it as empty.
-    expect(await onPhone.getAll()).toEqual({ ...processed, secret: '' });
+    const processed = { score: '100', name: 'Ada', checked: 'yes' };
+    // Removed and dropped records are not stored, and this client shows them as empty.
+    const onDevice = { ...processed, cheat: '', secret: '' };
+    expect(await onPhone.getAll()).toEqual(onDevice);
     const onTablet = await tablet.open('game');
     expect(await onTablet.sync()).toEqual(SUCCESS);
     expect(await onTablet.getAll()).toEqual(processed);
     expect(await stored(phone, 'game', pool)).toEqual(processed);
     expect(await onPhone.sync()).toEqual(SUCCESS);
-    expect(await onPhone.getAll()).toEqual({ ...processed, secret: '' });
+    expect(await onPhone.getAll()).toEqual(onDevice);
   });
 
   it('also runs on changes to stored records', async () => {
@@ -611,9 +630,10 @@ describe('a sync trigger', () => {
     await onTablet.put('cheat', 'on');
     expect(await onTablet.sync()).toEqual(SUCCESS);
     expect(await onPhone.sync()).toEqual(SUCCESS);
-    for (const each of [await onPhone.getAll(), await onTablet.getAll(), await stored(phone, 'game', pool)]) {
-      expect(each).toEqual({ score: '100', checked: 'yes', cheat: '' });
-    }
+    const processed = { score: '100', checked: 'yes' };
+    expect(await onTablet.getAll()).toEqual({ ...processed, cheat: '' });
+    expect(await onPhone.getAll()).toEqual(processed);
+    expect(await stored(phone, 'game', pool)).toEqual(processed);
   });
 
   it('that drops all records does not block the client', async () => {

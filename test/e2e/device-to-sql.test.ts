@@ -128,7 +128,8 @@ describe.each(CLOUDS)('a dataset that a device writes, $name', ({ open }) => {
         record_value: text,
         numeric_value: null,
         last_modified_date: Records[1]?.LastModifiedDate,
-        device_last_modified_date: null,
+        // The device sent no date, so the event carries the record's own.
+        device_last_modified_date: Records[1]?.LastModifiedDate,
       },
     ]);
   });
@@ -188,7 +189,13 @@ describe.each(CLOUDS)('a dataset that a device writes, $name', ({ open }) => {
       operation: 'replace',
       kinesisSyncRecords: [
         { ...first, key: 'score', value: '42', deviceLastModifiedDate: 1_700_000_000_123, op: 'replace' },
-        { ...first, key: 'name', value: 'Ädå', deviceLastModifiedDate: null, op: 'replace' },
+        {
+          ...first,
+          key: 'name',
+          value: 'Ädå',
+          deviceLastModifiedDate: first.lastModifiedDate,
+          op: 'replace',
+        },
       ],
     });
     expect(Object.keys(update ?? {})).toEqual([
@@ -207,7 +214,13 @@ describe.each(CLOUDS)('a dataset that a device writes, $name', ({ open }) => {
       ...second,
       operation: 'replace',
       kinesisSyncRecords: [
-        { ...second, key: 'name', value: null, deviceLastModifiedDate: null, op: 'remove' },
+        {
+          ...second,
+          key: 'name',
+          value: null,
+          deviceLastModifiedDate: second.lastModifiedDate,
+          op: 'remove',
+        },
       ],
     });
     expect(deletion).toEqual({

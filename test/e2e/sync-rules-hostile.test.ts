@@ -178,6 +178,7 @@ it('a record that AWS sends as null stays null under any rules', async () => {
   };
   try {
     const result = await functions.invoke(functionArn('us-east-1', 'sync-trigger'), event, {
+      identityId: IDENTITY,
       timeoutMs: 20_000,
     });
     expect(result).toEqual(event);

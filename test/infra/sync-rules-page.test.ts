@@ -37,7 +37,9 @@ async function outcomeOf(functions: LocalFunctions, claim: Claim): Promise<Claim
     Object.entries(requested).map(([key, value]) => ({ key, value })),
   );
   try {
-    return { stored: valuesOf(await functions.invoke(ARN, event, { timeoutMs: TIMEOUT_MS })) };
+    return {
+      stored: valuesOf(await functions.invoke(ARN, event, { identityId: IDENTITY, timeoutMs: TIMEOUT_MS })),
+    };
   } catch (error) {
     if (!(error instanceof FunctionError)) throw error;
     return { rejected: error.message };

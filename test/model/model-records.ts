@@ -48,7 +48,7 @@ export function modelRecords(state: ModelState): ModelOperations<RecordName> {
       }
       const dataset = state.datasets.get(of);
       const last = page?.last ?? input.LastSyncCount ?? 0;
-      if (!page && dataset?.exists && last > dataset.count) noSuchCount(last);
+      if (!page && last > (dataset?.count ?? 0)) noSuchCount(last);
       const upTo = page?.upTo ?? dataset?.count ?? 0;
       const shown = page?.shown ?? new Set();
       const candidates = [...(dataset?.records.values() ?? [])].filter(
@@ -195,8 +195,9 @@ function write(
     reject('ResourceNotFoundException', `IdentityPool '${dataset.pool}' not found`);
   }
   checkCounts(dataset, patches);
+  const stored = patches.filter(({ Op, Key }) => Op === 'replace' || dataset.records.has(Key));
   const after = new Map(dataset.records);
-  for (const patch of patches) after.set(patch.Key, toRecord(patch));
+  for (const patch of stored) after.set(patch.Key, toRecord(patch));
   checkLimits(state, dataset, { ...dataset, records: after }, process.limits);
 
   changeToExist(dataset, authorOf(caller), process.now);
@@ -206,9 +207,11 @@ function write(
     LastModifiedDate: dataset.modified,
     LastModifiedBy: dataset.by,
   }));
-  for (const record of written) dataset.records.set(record.Key, record);
+  // The removal of a key that never existed changes the dataset, but leaves no trace of the key.
+  const kept = written.filter(({ Key }) => stored.some((patch) => patch.Key === Key));
+  for (const record of kept) dataset.records.set(record.Key, record);
   session.spent = true;
-  putEvent(state, dataset.pool, recordsEvent(dataset, written));
+  putEvent(state, dataset.pool, recordsEvent(dataset, kept));
   return written;
 }
 
@@ -236,6 +239,10 @@ function checkLimits(
   if (records > limits.recordsPerDataset && records > live(before).length) reject('LimitExceededException');
   const bytes = bytesOf(live(after));
   if (bytes > limits.datasetBytes && bytes > bytesOf(live(before))) reject('LimitExceededException');
+  const rows = [...after.records.keys()];
+  if (rows.length === (before.exists ? before.records.size : 0)) return;
+  if (rows.length > limits.rowsPerDataset) reject('LimitExceededException');
+  if (Buffer.byteLength(rows.join('')) > limits.keyBytesPerDataset) reject('LimitExceededException');
 }
 
 function authorOf(caller: ModelCall['caller']): string {
@@ -251,7 +258,9 @@ function recordsToReturn(
 ): SyncRecord[] {
   const ofPatches = patches.map(({ Key }) => {
     const none = { Key, Value: null, SyncCount: 0, LastModifiedBy: null, DeviceLastModifiedDate: null };
-    return records.get(Key) ?? { ...none, LastModifiedDate: now };
+    return (
+      written.find((record) => record.Key === Key) ?? records.get(Key) ?? { ...none, LastModifiedDate: now }
+    );
   });
   return [...ofPatches, ...written.filter(({ Key }) => !patches.some((patch) => patch.Key === Key))];
 }

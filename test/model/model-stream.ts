@@ -10,7 +10,7 @@ export function recordsEvent(dataset: ModelDataset, records: readonly SyncRecord
     value: record.Value,
     syncCount: record.SyncCount,
     lastModifiedDate: record.LastModifiedDate,
-    deviceLastModifiedDate: record.DeviceLastModifiedDate,
+    deviceLastModifiedDate: record.DeviceLastModifiedDate ?? record.LastModifiedDate,
     op: record.Value === null ? 'remove' : 'replace',
   }));
   return { ...about(dataset), operation: 'replace', kinesisSyncRecords };

@@ -16,11 +16,20 @@ export const STREAM = STREAMING.streamName ?? '';
 /** The name of a stream that does not exist. */
 export const NO_STREAM = 'missing';
 
-const SMALL = { datasetsPerIdentity: 2, recordsPerDataset: 6, datasetBytes: 40, patchesPerCall: 6 };
+const SMALL = {
+  datasetsPerIdentity: 2,
+  recordsPerDataset: 6,
+  datasetBytes: 40,
+  rowsPerDataset: 7,
+  keyBytesPerDataset: 18,
+  patchesPerCall: 6,
+};
 const SMALLER = {
   datasetsPerIdentity: 1,
   recordsPerDataset: 3,
   datasetBytes: 16,
+  rowsPerDataset: 5,
+  keyBytesPerDataset: 10,
   patchesPerCall: 4,
   inlineBytes: 500,
 };

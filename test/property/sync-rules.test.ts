@@ -149,6 +149,7 @@ describe('any rules with any event', () => {
         readTriggerAnswer(response, {
           event: eventOf(sent),
           patches: [],
+          syncCount: 1,
           stored: new Map(),
           maxPatches: 2_500,
         });

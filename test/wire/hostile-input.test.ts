@@ -142,7 +142,7 @@ describe('generated requests', () => {
         if (status === 200) return recorded.calls.forEach(expectValid);
         expect(recorded.calls).toEqual([]);
         expect([400, 404, 501]).toContain(status);
-        const { __type: code, message } = JSON.parse(response);
+        const { __type: code, message } = JSON.parse(String(response));
         expect(sent).toContainEqual(['x-amzn-ErrorType', `${code}:`]);
         expect(message).toMatch(/./);
       }),

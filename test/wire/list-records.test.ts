@@ -43,11 +43,46 @@ describe('ListRecords', () => {
     });
   });
 
-  it('accepts any count for an unknown dataset', async () => {
-    expect(await list(client, newIdentity(), 'game', { LastSyncCount: 7 })).toMatchObject({
-      DatasetExists: false,
-      DatasetSyncCount: 0,
+  it('rejects a count of an unknown dataset, because clients would erase their copy of it', async () => {
+    expect(await refusalOf(list(client, newIdentity(), 'game', { LastSyncCount: 7 }))).toEqual({
+      name: 'InvalidParameterException',
+      status: 400,
+      message: 'No such SyncCount: 7 exists for this Dataset',
     });
+  });
+
+  it('returns all records on one page without MaxResults, however many were removed', async () => {
+    const identity = newIdentity();
+    const keys = Array.from({ length: 1_500 }, (_, index) => `${index} é`);
+    const [first, second] = [keys.slice(0, 1_000), keys.slice(1_000)];
+    await write(
+      client,
+      identity,
+      'game',
+      first.map((key) => set(key, '"')),
+    );
+    await write(
+      client,
+      identity,
+      'game',
+      first.map((key) => remove(key, 1)),
+    );
+    await write(
+      client,
+      identity,
+      'game',
+      second.map((key) => set(key, '\u2028')),
+    );
+    const listed = await list(client, identity, 'game');
+    expect(keysOf(listed)).toEqual(keys.toSorted());
+    expect(listed).toMatchObject({ Count: 1_500, DatasetSyncCount: 3, DatasetExists: true });
+    expect(listed.NextToken).toBeUndefined();
+    expect(listed.Records?.filter(({ Value }) => Value === undefined)).toHaveLength(1_000);
+    expect(listed.Records?.filter(({ Value }) => Value === '\u2028')).toHaveLength(500);
+    const page = await list(client, identity, 'game', { MaxResults: 1_024 });
+    expect(page).toMatchObject({ Count: 1_024, NextToken: expect.any(String) });
+    const others = await list(client, identity, 'game', { NextToken: page.NextToken });
+    expect([...keysOf(page), ...keysOf(others)].toSorted()).toEqual(keys.toSorted());
   });
 
   it('returns a record as written, with the count and date of the server', async () => {

@@ -381,6 +381,12 @@ describe('a body', () => {
     ['null for the token', { SyncSessionToken: null }, 'syncSessionToken', 'Member must not be null'],
     ['a number for the token', { SyncSessionToken: 1 }, 'syncSessionToken', 'Member must be a string'],
     ['an empty device', { DeviceId: '' }, 'deviceId', 'Member must have length greater'],
+    [
+      'a device that is a path',
+      { DeviceId: '..' },
+      'deviceId',
+      'Member must satisfy regular expression pattern',
+    ],
     ['a map of patches', { RecordPatches: { 0: PATCH } }, 'recordPatches', 'Member must be a list'],
     ['a string for patches', { RecordPatches: '[]' }, 'recordPatches', 'Member must be a list'],
     ['null as a patch', { RecordPatches: [null] }, MEMBER, 'Member must not be null'],

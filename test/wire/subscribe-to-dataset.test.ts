@@ -109,7 +109,7 @@ describe('SubscribeToDataset', () => {
   it('requires a device of the identity', async () => {
     await change(person, 'game');
     const theirs = await newDevice(await newPerson(cloud, person.identity.IdentityPoolId));
-    for (const id of [theirs, randomUUID(), 'my phone', "';--", 'a/b', 'ü'.repeat(256)]) {
+    for (const id of [theirs, randomUUID(), 'my-phone', 'd'.repeat(256)]) {
       expect(await refusalOf(subscribe(person, 'game', id))).toEqual(notFound(`Device '${id}' not found`));
     }
   });
@@ -137,8 +137,10 @@ describe('SubscribeToDataset', () => {
   });
 
   it('rejects an invalid DeviceId and names the member', async () => {
-    const tooLong = subscribe(person, 'game', 'd'.repeat(257));
-    expect(await refusalOf(tooLong)).toEqual(invalidParameter("'deviceId'"));
+    for (const invalid of ['d'.repeat(257), 'a/b', 'a b', 'ü', '%2F', '.', '..', '../game', "d';--"]) {
+      const refusal = await refusalOf(subscribe(person, 'game', invalid));
+      expect(refusal, invalid).toEqual(invalidParameter("'deviceId'"));
+    }
   });
 
   const operation: RefusedOperation = {

@@ -47,7 +47,7 @@ describe('UnsubscribeFromDataset', () => {
   it('does not find a subscription that never existed or has ended', async () => {
     const phone = await newSubscriber(person, 'game');
     await unsubscribe(person, phone);
-    for (const id of [phone, await newDevice(person), randomUUID(), 'my phone']) {
+    for (const id of [phone, await newDevice(person), randomUUID(), 'my-phone']) {
       expect(await refusalOf(unsubscribe(person, id))).toEqual(notFound(id));
     }
   });

@@ -181,8 +181,14 @@ describe('UpdateRecords', () => {
     });
 
     it('succeeds if the record never existed, and returns its key', async () => {
-      const { Records } = await write(client, newIdentity(), 'game', [remove('a', 0)]);
+      const identity = newIdentity();
+      const { Records } = await write(client, identity, 'game', [remove('a', 0)]);
       expect(Records).toMatchObject([{ Key: 'a', SyncCount: 1 }]);
+      expect(await gameOf(identity)).toEqual({});
+      expect(await list(client, identity, 'game')).toMatchObject({
+        DatasetSyncCount: 1,
+        DatasetExists: true,
+      });
     });
 
     it('is permanent: only a patch with the count of the removal creates it again', async () => {

@@ -1,4 +1,4 @@
-import { FunctionError } from '../../../lib/sync/ports/functions.ts';
+import { FunctionError, type InvocationOptions } from '../../../lib/sync/ports/functions.ts';
 import { type ExecutionEnvironment, startExecutionEnvironment } from './execution-environment.ts';
 import type { FunctionWorkerData } from './messages.ts';
 import { createSemaphore } from './semaphore.ts';
@@ -6,6 +6,8 @@ import { type FileWatch, watchFiles } from './watch-files.ts';
 
 /** Limits memory: each environment has its own heap and its own copy of the function. */
 const MAX_ENVIRONMENTS = 4;
+/** Half of them, so that one identity whose calls take long leaves the others some. */
+const MAX_PER_IDENTITY = 2;
 
 /** The result of loading the sync rules. */
 export interface RulesLoad {
@@ -26,7 +28,7 @@ export interface LocalFunction {
    * @returns the answer as JSON text
    * @throws {FunctionError}
    */
-  invoke(event: string, timeoutMs: number): Promise<string>;
+  invoke(event: string, options: InvocationOptions): Promise<string>;
   close(): void;
 }
 
@@ -42,7 +44,8 @@ interface StartedEnvironment extends ExecutionEnvironment {
 /**
  * Runs a function in execution environments, as Lambda does. An invocation has an environment to itself; the
  * environment is kept for the next one unless it ended. The first is started on demand. If all are busy, invocations
- * wait in order of arrival. An invocation that times out while it waits is throttled.
+ * wait in order of arrival. One identity occupies at most two environments. The time of an invocation starts when it has
+ * an environment. An invocation that waits for as long as it may run is throttled.
  *
  * If files of its sync rules change, the environments that have read them accept no more invocations, and a new one is
  * started immediately.
@@ -55,7 +58,11 @@ export function createLocalFunction(
   onLoad: (load: RulesLoad) => void = () => undefined,
   onExit: (reason: string) => void = () => undefined,
 ): LocalFunction {
-  const slots = createSemaphore(MAX_ENVIRONMENTS, throttled);
+  const slots = createSemaphore({
+    max: MAX_ENVIRONMENTS,
+    maxPerOwner: MAX_PER_IDENTITY,
+    refusal: throttled,
+  });
   /** Ordered by start time. */
   let all: StartedEnvironment[] = [];
   let watch: FileWatch | undefined;
@@ -111,11 +118,11 @@ export function createLocalFunction(
     else environment.state = 'idle';
   }
 
-  async function invokeInSlot(event: string, deadline: number): Promise<string> {
+  async function invokeInSlot(event: string, timeoutMs: number): Promise<string> {
     if (closed) throw throttled();
     const environment = acquireEnvironment();
     try {
-      return await environment.invoke(event, Math.max(1, Math.ceil(deadline - performance.now())));
+      return await environment.invoke(event, timeoutMs);
     } finally {
       releaseEnvironment(environment);
     }
@@ -126,13 +133,13 @@ export function createLocalFunction(
       if (all.length === 0) start();
       return problemOfNewest();
     },
-    async invoke(event, timeoutMs) {
-      const deadline = performance.now() + timeoutMs;
-      await slots.acquire(timeoutMs);
+    async invoke(event, { identityId, timeoutMs, onStart }) {
+      await slots.acquire(identityId, timeoutMs);
       try {
-        return await invokeInSlot(event, deadline);
+        onStart?.();
+        return await invokeInSlot(event, timeoutMs);
       } finally {
-        slots.release();
+        slots.release(identityId);
       }
     },
     close() {

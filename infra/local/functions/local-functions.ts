@@ -54,10 +54,10 @@ export function createLocalFunctions({
       const problem = await byArn.get(functionArn(region, functionName))?.load();
       return problem && describeLoadProblem(rulesFile, problem.message);
     },
-    async invoke(arn, event, { timeoutMs }) {
+    async invoke(arn, event, options) {
       const found = byArn.get(arn);
       if (!found) throw new FunctionError('not-found', `function not found: ${arn}`);
-      return JSON.parse(await found.invoke(JSON.stringify(event), timeoutMs));
+      return JSON.parse(await found.invoke(JSON.stringify(event), options));
     },
     close() {
       for (const local of byArn.values()) local.close();

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
 import { PAYLOAD_PATH } from '../../../lib/stream/payload.ts';
 import { targetedOperation } from '../../../lib/wire/amz-target.ts';
 import type { IdentityApi } from '../../../lib/wire/identity-api.ts';
@@ -6,7 +7,7 @@ import type { PayloadApi } from '../../../lib/wire/payload-api.ts';
 import { isRpcForm } from '../../../lib/wire/rpc-form.ts';
 import { FORM_CONTENT_TYPE, type StsApi } from '../../../lib/wire/sts-api.ts';
 import type { SyncApi } from '../../../lib/wire/sync-api.ts';
-import type { WireResponse } from '../../../lib/wire/wire-response.ts';
+import type { WireBody, WireResponse } from '../../../lib/wire/wire-response.ts';
 import type { Route } from './http-server.ts';
 import { sendResponse } from './send-response.ts';
 
@@ -20,7 +21,7 @@ export function createSyncApiRoute(syncApi: SyncApi): Route {
     offLoopback: true,
     matches: (request) => /^\/identitypools(?:[/?]|$)/.test(request.target) || isRpcForm(request),
     async answer(request, response) {
-      sendWireResponse(response, await syncApi(request));
+      await sendWireResponse(response, await syncApi(request));
     },
   };
 }
@@ -47,7 +48,7 @@ export function createIdentityRoute({
       (method === 'OPTIONS' || (method === 'POST' && (isIdentity(headers) || isForm(headers)))),
     async answer(request, response) {
       const isSts = request.method === 'POST' && isForm(request.headers);
-      sendWireResponse(response, await (isSts ? stsApi(request) : identityApi(request)));
+      await sendWireResponse(response, await (isSts ? stsApi(request) : identityApi(request)));
     },
   };
 }
@@ -77,12 +78,21 @@ export function createPayloadRoute(payloadApi: PayloadApi): Route {
     offLoopback: true,
     matches: ({ target }) => target.startsWith(PAYLOAD_PATH),
     async answer(request, response) {
-      sendWireResponse(response, await payloadApi(request));
+      await sendWireResponse(response, await payloadApi(request));
     },
   };
 }
 
-/** Sends a response. The header names keep their letter case. */
-function sendWireResponse(response: ServerResponse, { status, headers, body }: WireResponse): void {
-  sendResponse(response, status, headers, body);
+/**
+ * Sends a response. The header names keep their letter case. A body in parts is sent no faster than the client reads it.
+ * If a part fails, the connection is closed; the client notices, because the body is incomplete.
+ */
+async function sendWireResponse(
+  response: ServerResponse,
+  { status, headers, body }: WireResponse<WireBody>,
+): Promise<void> {
+  if (typeof body === 'string') return sendResponse(response, status, headers, body);
+  response.writeHead(status, headers.flat());
+  // Errors of the service are already logged, and a client that disconnects is not an error.
+  await pipeline(body, response).catch(() => undefined);
 }

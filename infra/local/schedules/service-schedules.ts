@@ -2,10 +2,12 @@ import { createFinishMerges } from '../../../functions/finish-merges.ts';
 import { createFinishPoolDeletions } from '../../../functions/finish-pool-deletions.ts';
 import { createRelayOutbox } from '../../../functions/relay-outbox.ts';
 import { createRunBulkPublish } from '../../../functions/run-bulk-publish.ts';
+import { createSweepGuests } from '../../../functions/sweep-guests.ts';
 import { createSweepPayloads } from '../../../functions/sweep-payloads.ts';
 import type { KinesisClient } from '../../../lib/aws/kinesis-client.ts';
 import { createKinesisPublisher } from '../../../lib/aws/kinesis-publisher.ts';
 import type { Database } from '../../../lib/database/database.ts';
+import { createGuestSweep } from '../../../lib/identity/store/guest-sweep.ts';
 import { CREDENTIALS_LIFETIME_MS } from '../../../lib/identity/temporary-credentials.ts';
 import type { Offloading } from '../../../lib/sync/build-stream-event.ts';
 import type { Merge } from '../../../lib/sync/ports/merge-store.ts';
@@ -23,6 +25,8 @@ const INTERVAL_MS = 1_000;
 const MERGE_INTERVAL_MS = 60 * 1000;
 const POOL_DELETION_INTERVAL_MS = 60 * 1000;
 const SWEEP_INTERVAL_MS = 60 * 60 * 1000;
+/** Each run checks about ten thousand identities. */
+const GUEST_SWEEP_INTERVAL_MS = 10 * 60 * 1000;
 /** Lease of claimed rows; it limits the delay after a crash. A local stream responds within milliseconds. */
 const LEASE_MS = 5_000;
 /** Limits a run, because the process cannot stop during one. */
@@ -94,6 +98,13 @@ export function startServiceSchedules({
     intervalMs: SWEEP_INTERVAL_MS,
     create: (logger) => createSweepPayloads({ payloads: createPayloadStore(database), logger }),
   });
+  const guests = startScheduledFunction({
+    functionName: 'sweep-guests',
+    region,
+    intervalMs: GUEST_SWEEP_INTERVAL_MS,
+    create: (logger) =>
+      createSweepGuests({ guests: createGuestSweep(database), logger, timeBudgetMs: BUDGET_MS }),
+  });
   const merges = startScheduledFunction({
     functionName: 'finish-merges',
     region,
@@ -125,7 +136,7 @@ export function startServiceSchedules({
       if (isCutShort) poolDeletions.nudge();
     },
   });
-  const all = [relay, bulkPublish, sweep, merges, poolDeletions];
+  const all = [relay, bulkPublish, sweep, guests, merges, poolDeletions];
   return {
     relay,
     bulkPublish,

@@ -35,6 +35,7 @@ export interface IdentityRow {
   identity_pool_id: string;
   created_ms: number;
   modified_ms: number;
+  used_ms: number | null;
   merged_into: string | null;
   provider: string | null;
 }
@@ -42,7 +43,7 @@ export interface IdentityRow {
 const WITH_PROVIDERS = `
 SELECT DISTINCT
   identities.identity_id, identities.identity_pool_id, identities.created_ms, identities.modified_ms,
-  identities.merged_into, logins.provider`;
+  identities.used_ms, identities.merged_into, logins.provider`;
 
 export const READ_IDENTITY = `${WITH_PROVIDERS}
 FROM identity.identities
@@ -94,6 +95,8 @@ INSERT INTO identity.identities (identity_id, identity_pool_id, created_ms, modi
 SELECT $2::text, identity_pool_id, $3::bigint, $3::bigint
 FROM sync.identity_pools
 WHERE identity_pool_id = $1 AND deleted_ms IS NULL`;
+
+export const MARK_USED = 'UPDATE identity.identities SET used_ms = $2 WHERE identity_id = $1';
 
 /** Skips logins that another transaction links at the same time, after waiting for that transaction to end. */
 export const LINK_LOGINS = `

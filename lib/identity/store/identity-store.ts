@@ -3,7 +3,13 @@ import type { IdentityStore, StoredIdentity } from '../identity-store.ts';
 import { applyLinks } from './apply-links.ts';
 import { findLogins } from './find-logins.ts';
 import { createIdentityPoolStore } from './identity-pool-store.ts';
-import { CREATE_IDENTITY, type IdentityRow, LIST_IDENTITIES, READ_IDENTITY } from './identity-statements.ts';
+import {
+  CREATE_IDENTITY,
+  type IdentityRow,
+  LIST_IDENTITIES,
+  MARK_USED,
+  READ_IDENTITY,
+} from './identity-statements.ts';
 
 /** Creates the store of identity pools, identities and logins, on any `Database`. */
 export function createIdentityStore(database: Database): IdentityStore {
@@ -27,6 +33,10 @@ export function createIdentityStore(database: Database): IdentityStore {
       return rowsChanged === 1;
     },
 
+    async markUsed(identityId, at) {
+      return (await database.query(MARK_USED, [identityId, at])).rowsChanged === 1;
+    },
+
     findLogins: (question) => findLogins(database, question),
     applyLinks: (change) => applyLinks(database, change),
   };
@@ -48,6 +58,7 @@ function toIdentity(row: IdentityRow, rows: readonly IdentityRow[]): StoredIdent
     identityPoolId: row.identity_pool_id,
     createdAt: row.created_ms,
     modifiedAt: row.modified_ms,
+    usedAt: row.used_ms,
     mergedInto: row.merged_into,
     providers: rows.flatMap(({ provider }) => provider ?? []).sort(),
   };

@@ -5,7 +5,7 @@ import type { SyncDependencies } from '../dependencies.ts';
 import type { SyncRecord } from '../model.ts';
 import { deletionOf, nextVersion, sizeAfter } from '../next-dataset.ts';
 import type { DatasetMerge, Merge, MergeSnapshot, MergeStore, MergeTarget } from '../ports/merge-store.ts';
-import { exists, type StoredDataset, type SyncStore } from '../ports/sync-store.ts';
+import { type CountedDataset, exists, type SyncStore } from '../ports/sync-store.ts';
 import { splitRecords } from './split-records.ts';
 
 /** The longest dataset name that a device can choose. The name of a copy is longer by the identity's id. */
@@ -95,7 +95,7 @@ function copyOf(
   modifiedBy: string,
   { records, target }: Pick<MergeSnapshot, 'records' | 'target'>,
   at: number,
-): { dataset: StoredDataset; records: SyncRecord[] } {
+): { dataset: CountedDataset; records: SyncRecord[] } {
   const version = nextVersion(target.dataset, at);
   const written = records.map(({ Key, Value }) => ({ key: Key, value: Value }));
   const dataset = {

@@ -10,7 +10,7 @@ const MAX_BYTES = 1_100_000;
 
 /**
  * Splits the records of a dataset into groups that each fit into one event. The result is nearly always one group,
- * which may be empty. More are possible, because the number of a dataset's tombstones is not limited.
+ * which may be empty. More are possible, because a dataset can have many tombstones.
  */
 export function splitRecords(records: readonly SyncRecord[]): SyncRecord[][] {
   let group: SyncRecord[] = [];

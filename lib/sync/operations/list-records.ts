@@ -1,9 +1,10 @@
+import type { DatasetKey } from '../../common/dataset-key.ts';
 import { authorizeDataset } from '../authorize.ts';
 import type { SyncDependencies } from '../dependencies.ts';
 import { checkSyncCount, noSuchSyncCount } from '../errors.ts';
-import type { ListRecordsInput, ListRecordsOutput, SyncOperations } from '../model.ts';
-import { readPageSize } from '../page-size.ts';
-import { exists, type ListedDataset, type ReadRecordsResult } from '../ports/sync-store.ts';
+import type { ListRecordsInput, ListRecordsOutput, SyncOperations, SyncRecord } from '../model.ts';
+import { MAX_RESULTS, readPageSize } from '../page-size.ts';
+import { exists, type ListedDataset, type ReadRecordsResult, type SyncStore } from '../ports/sync-store.ts';
 import { notValidToken } from '../session-token.ts';
 
 /**
@@ -12,6 +13,10 @@ import { notValidToken } from '../session-token.ts';
  *
  * All pages of one listing return the count and the token of the first page. No page holds a record newer than that
  * count; the next listing returns such a record. All pages name the copies that merges made of the dataset.
+ *
+ * A listing without MaxResults has one page, because the iOS client requests no second one. The page is read in parts,
+ * under the same rules as pages, so that no listing holds more than 1,024 records in memory or occupies the database
+ * for long.
  *
  * @throws {ServiceError} InvalidParameterException if LastSyncCount is above the dataset's count, or a token has
  *   expired, is spent or belongs to another dataset; NotAuthorizedException
@@ -32,24 +37,43 @@ export function createListRecords({
       session: known,
       after: page?.after ?? lastSyncCount,
       upTo: page?.datasetSyncCount ?? null,
-      limit,
+      limit: limit ?? MAX_RESULTS,
     });
     if (read.spent) throw notValidToken(page ? 'NextToken' : 'SyncSessionToken');
-    if (!page && exists(read.dataset) && lastSyncCount > read.dataset.syncCount) {
-      throw noSuchSyncCount(lastSyncCount);
-    }
+    // A count above the dataset's is from another service. `DatasetExists: false` would make most clients erase their copy.
+    if (!page && lastSyncCount > (read.dataset?.syncCount ?? 0)) throw noSuchSyncCount(lastSyncCount);
     const session = known ?? tokens.begin();
     const datasetSyncCount = page?.datasetSyncCount ?? read.dataset?.syncCount ?? 0;
     return {
       ...describe(read, lastSyncCount),
       DatasetSyncCount: datasetSyncCount,
       NextToken:
-        read.next === null
+        read.next === null || limit === null
           ? null
           : tokens.issuePage({ session, lastSyncCount, datasetSyncCount, after: read.next }, key),
       SyncSessionToken: tokens.issue(session, key),
+      ...(read.next !== null &&
+        limit === null && { rest: readRest(store, key, { after: read.next, upTo: datasetSyncCount }) }),
     };
   };
+}
+
+/** Reads the next part only when the previous one has been taken. */
+async function* readRest(
+  store: Pick<SyncStore, 'readRecords'>,
+  key: DatasetKey,
+  { after, upTo }: { after: string; upTo: number },
+): AsyncGenerator<SyncRecord[]> {
+  for (let next: string | null = after; next !== null; ) {
+    const read: ReadRecordsResult = await store.readRecords(key, {
+      session: null,
+      after: next,
+      upTo,
+      limit: MAX_RESULTS,
+    });
+    yield read.records;
+    next = read.next;
+  }
 }
 
 function readLastSyncCount({ LastSyncCount }: ListRecordsInput): number {

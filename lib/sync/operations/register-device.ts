@@ -6,7 +6,8 @@ import { findApplication, invalidConfiguration, readPushApplications } from '../
 
 /**
  * RegisterDevice: registers the device with the push channel, which receives its token, and with the service, which
- * does not store the token. The same token of the same identity is the same device.
+ * does not store the token. The same token of the same identity is the same device. No operation removes a device, and
+ * platforms replace tokens, so an identity keeps only the devices that registered most recently.
  *
  * @throws {ServiceError} NotAuthorizedException if the credentials are not the identity's own;
  *   ResourceNotFoundException if the pool does not exist; InvalidConfigurationException if it has no application for
@@ -16,14 +17,16 @@ export function createRegisterDevice({
   pools,
   push,
   now,
-}: Pick<SyncDependencies, 'pools' | 'push' | 'now'>): SyncOperations['RegisterDevice'] {
+  limits,
+}: Pick<SyncDependencies, 'pools' | 'push' | 'now' | 'limits'>): SyncOperations['RegisterDevice'] {
   return async (input, caller) => {
     const identity = authorizeOwnIdentity(input, caller);
     const applicationArns = await readPushApplications(pools, identity.identityPoolId);
     const applicationArn = findApplication(applicationArns, input.Platform);
     const endpoint = await registerWith(push.channel, applicationArn, input);
     const registration = { ...identity, platform: input.Platform, token: input.Token };
-    return { DeviceId: await push.devices.register(registration, endpoint, now()) };
+    const options = { at: now(), maxDevices: limits.devicesPerIdentity };
+    return { DeviceId: await push.devices.register(registration, endpoint, options) };
   };
 }
 

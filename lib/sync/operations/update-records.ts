@@ -6,14 +6,16 @@ import { recordsEvent } from '../build-stream-event.ts';
 import { checkCounts } from '../check-counts.ts';
 import type { SyncDependencies } from '../dependencies.ts';
 import { poolNotFound } from '../errors.ts';
+import type { Limits } from '../limits.ts';
 import type { Caller, SyncOperations, SyncRecord } from '../model.ts';
-import type { SyncSession, UpdateDecision } from '../ports/sync-store.ts';
+import type { CountedDataset, SyncSession, UpdateDecision } from '../ports/sync-store.ts';
 import { pushToDevices } from '../push/push-to-devices.ts';
 import { type Patch, readPatches } from '../read-patches.ts';
+import type { FillingDataset } from '../row-limits.ts';
 import { notValidToken } from '../session-token.ts';
 import { answerPatches } from '../trigger/answer-patches.ts';
 import { findSyncTrigger } from '../trigger/find-sync-trigger.ts';
-import { runSyncTrigger, TRIGGER_TIMEOUT_MS } from '../trigger/run-sync-trigger.ts';
+import { runSyncTrigger, type TriggerView } from '../trigger/run-sync-trigger.ts';
 
 /** A spent session stays known this long after its expiry: a host whose clock is behind still accepts its token. */
 const CLOCK_SKEW_MS = 60 * 60 * 1000;
@@ -22,7 +24,8 @@ const CLOCK_SKEW_MS = 60 * 60 * 1000;
  * UpdateRecords: writes all patches in one transaction, which also spends the token and puts the stream event into the
  * outbox. The dataset's count rises by one, and every record written gets the new count. A dataset that does not exist
  * is created. A call that fails changes nothing and does not spend the token. Nor does a call without patches, which
- * returns no records.
+ * returns no records. The removal of a key that never existed counts as a change of the dataset, but
+ * nothing is written for the key.
  *
  * If the caller is an identity and its pool has a sync trigger, the trigger sees the patches first. If the trigger
  * leaves nothing to write, nothing is changed or spent.
@@ -41,10 +44,11 @@ export function createUpdateRecords(deps: SyncDependencies): SyncOperations['Upd
     const session = deps.tokens.verify(input.SyncSessionToken, key);
     const call = { key, caller, session, patches };
     const functionArn = patches.length === 0 ? null : await findSyncTrigger(deps.pools, key, caller);
-    const { records, syncCount, outboxId, subscribed } =
+    const { records, syncCount, outboxId, subscribed, filling } =
       functionArn === null
         ? await writePatches(deps, call)
         : await writeThroughTrigger(deps, call, functionArn);
+    if (filling) deps.onFilling({ ...key, ...filling });
     await Promise.all([
       afterCommit(outboxId, deps.afterWrite),
       subscribed && pushToDevices(deps.push, { ...key, syncCount }, input.DeviceId),
@@ -66,9 +70,12 @@ interface Written {
   syncCount: number;
   outboxId: string | null;
   subscribed: boolean;
+  /** The rows of a dataset that now reaches 80 % of a limit on them, and the limits. */
+  filling: Omit<FillingDataset, keyof DatasetKey> | null;
 }
 
-const NOTHING_WRITTEN: Written = { records: [], syncCount: 0, outboxId: null, subscribed: false };
+const NOTHING: Applied = { records: [], syncCount: 0, filling: null };
+const NOTHING_WRITTEN: Written = { ...NOTHING, outboxId: null, subscribed: false };
 
 /**
  * Reads the dataset, runs the trigger on it, and writes what the trigger answers if the dataset is still at the count
@@ -83,25 +90,27 @@ async function writeThroughTrigger(
   const { key, patches } = call;
   let deadline: number | null = null;
   for (;;) {
-    const { syncCount, stored } = await readForTrigger(deps, call);
-    deadline ??= deps.now() + TRIGGER_TIMEOUT_MS;
-    const toWrite = await runSyncTrigger(deps, { functionArn, key, patches, stored, deadline });
+    const view = await readForTrigger(deps, call);
+    const { stored, syncCount } = view;
+    const run = await runSyncTrigger(deps, { functionArn, key, patches, deadline, ...view });
+    deadline = run.deadline;
     const written =
-      toWrite.length === 0
+      run.patches.length === 0
         ? NOTHING_WRITTEN
-        : await writePatchesAt(deps, { ...call, patches: toWrite }, syncCount);
+        : await writePatchesAt(deps, { ...call, patches: run.patches }, syncCount);
     if (written === null) continue;
     const records = answerPatches(patches, { written: written.records, stored, now: deps.now() });
     return { ...written, records };
   }
 }
 
-/** Reads every record of the dataset. Rejects a spent session and stale patches before the trigger sees them. */
+/** Reads what the trigger needs. Rejects a spent session and stale patches before the trigger sees them. */
 async function readForTrigger(
   { store }: SyncDependencies,
   { key, session, patches }: Call,
-): Promise<{ syncCount: number; stored: ReadonlyMap<string, SyncRecord> }> {
-  const read = await store.readRecords(key, { session, after: 0, upTo: null, limit: null });
+): Promise<TriggerView> {
+  const keys = patches.map((patch) => patch.key);
+  const read = await store.readLiveRecords(key, { keys, session });
   if (read.spent) throw notValidToken();
   const stored = new Map(read.records.map((record) => [record.Key, record]));
   const syncCount = read.dataset?.syncCount ?? 0;
@@ -130,29 +139,38 @@ async function writePatchesAt(
   const { answer, outboxId, subscribed } = await store.change(
     key,
     about,
-    (snapshot): UpdateDecision<Applied> => {
+    (snapshot): UpdateDecision<Applied | null> => {
       if (snapshot.spent) throw notValidToken();
-      if (patches.length === 0) return { update: null, answer: { records: [], syncCount: 0 } };
+      if (patches.length === 0) return { update: null, answer: NOTHING };
       if (!snapshot.poolExists) throw poolNotFound(key.identityPoolId);
       if (syncCount !== null && syncCount !== (snapshot.dataset?.syncCount ?? 0)) {
         return { update: null, answer: null };
       }
       const at = now();
       const change = { datasetName: key.datasetName, modifiedBy: nameOf(caller), now: at, limits };
-      const { dataset, records } = applyPatches(snapshot, patches, change);
+      const { dataset, records, written, startsFilling } = applyPatches(snapshot, patches, change);
       return {
         update: {
           dataset,
-          records,
+          records: written,
           spend: { session, forgetBefore: at - CLOCK_SKEW_MS },
-          event: recordsEvent(key, dataset, records, offloading),
+          event: recordsEvent(key, dataset, written, offloading),
         },
-        answer: { records, syncCount: dataset.syncCount },
+        answer: {
+          records,
+          syncCount: dataset.syncCount,
+          filling: startsFilling ? toFilling(dataset, limits) : null,
+        },
       };
     },
   );
   return answer && { ...answer, outboxId, subscribed };
 }
 
-/** The result of the patches; null if the dataset is at another count than the requested one. */
-type Applied = Pick<Written, 'records' | 'syncCount'> | null;
+/** The result of the patches. */
+type Applied = Pick<Written, 'records' | 'syncCount' | 'filling'>;
+
+function toFilling({ rowCount, keyBytes }: CountedDataset, limits: Limits): Applied['filling'] {
+  const { rowsPerDataset, keyBytesPerDataset } = limits;
+  return { rowCount, keyBytes, rowsPerDataset, keyBytesPerDataset };
+}

@@ -14,13 +14,24 @@ export class FunctionError extends Error {
   }
 }
 
+export interface InvocationOptions {
+  /** The identity for which the function runs. Execution slots are shared between identities. */
+  identityId: string;
+  /**
+   * Time after which the invocation fails; above 0. It starts when the function has an execution slot. Waiting for one
+   * fails after the same time.
+   */
+  timeoutMs: number;
+  /** Called when the function has an execution slot. It need not be called if the function did not have to wait. */
+  onStart?: () => void;
+}
+
 /**
  * Invokes a function and waits for its answer. Event and answer are JSON values.
- * @param timeoutMs time after which the invocation fails; above 0
  * @throws {FunctionError} if the invocation fails
  */
 export type InvokeFunction = (
   functionArn: string,
   event: object,
-  options: { timeoutMs: number },
+  options: InvocationOptions,
 ) => Promise<unknown>;

@@ -1,6 +1,6 @@
 import type { DatasetKey, IdentityKey } from '../../common/dataset-key.ts';
 import type { SyncRecord } from '../model.ts';
-import type { OutgoingEvent, Snapshot, StoredDataset } from './sync-store.ts';
+import type { CountedDataset, OutgoingEvent, Snapshot, StoredDataset } from './sync-store.ts';
 
 /** An identity that was merged into another identity of its pool. */
 export interface Merge {
@@ -33,9 +33,9 @@ export interface MergeSnapshot {
 /** The new states of the two datasets. */
 export interface DatasetMerge {
   /** The source after its deletion. */
-  deletion: StoredDataset;
+  deletion: CountedDataset;
   /** Null if there is nothing to copy. */
-  copy: { dataset: StoredDataset; records: readonly SyncRecord[] } | null;
+  copy: { dataset: CountedDataset; records: readonly SyncRecord[] } | null;
   /** Written only if the pool streams at that moment. */
   events: readonly OutgoingEvent[];
 }

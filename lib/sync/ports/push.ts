@@ -21,11 +21,16 @@ export interface Registration extends Pick<DatasetKey, 'identityPoolId' | 'ident
 /** The database operations of push sync. */
 export interface DeviceStore {
   /**
-   * Stores the endpoint of a device, but not its token.
+   * Stores the endpoint of a device, but not its token. If the identity then has more than `maxDevices`, those that
+   * registered least recently are removed with their subscriptions.
    * @param at epoch milliseconds
    * @returns the device's id, a UUID in lower case: a new one, or the one that it already has
    */
-  register(registration: Registration, endpoint: string, at: number): Promise<string>;
+  register(
+    registration: Registration,
+    endpoint: string,
+    options: { at: number; maxDevices: number },
+  ): Promise<string>;
   /** Returns whether a device with this id exists. */
   hasDevice(deviceId: string): Promise<boolean>;
   /** @returns false if the dataset's identity has no such device; then nothing is written */

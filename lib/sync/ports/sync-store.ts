@@ -23,9 +23,16 @@ export interface StoredDataset {
   numRecords: number;
 }
 
+/** A dataset with all its rows. They are those of live records and of tombstones. */
+export interface CountedDataset extends StoredDataset {
+  rowCount: number;
+  /** UTF-8 bytes of the rows' keys. */
+  keyBytes: number;
+}
+
 /** The state on which a change is decided, read at one point in time. */
 export interface Snapshot {
-  dataset: StoredDataset | null;
+  dataset: CountedDataset | null;
   /** Whether the session has been used for an update. */
   spent: boolean;
   /** Existing datasets of the identity. Counted only if this dataset does not exist, otherwise 0. */
@@ -38,7 +45,7 @@ export interface Snapshot {
 
 /** The new state of a dataset and everything written with it, in one transaction. */
 export interface DatasetUpdate {
-  dataset: StoredDataset;
+  dataset: CountedDataset;
   /** Records to write, each with the dataset's new count. */
   records: readonly SyncRecord[];
   /**
@@ -92,10 +99,20 @@ export interface ReadRecordsResult {
   next: string | null;
 }
 
+export type ReadLiveResult = Pick<ReadRecordsResult, 'dataset' | 'spent' | 'records'>;
+
 /** The database operations of the service. Counts and dates of a dataset only increase, even across its deletion. */
 export interface SyncStore {
   /** Reads a dataset and its records at one point in time. */
   readRecords(dataset: DatasetKey, options: ReadRecordsOptions): Promise<ReadRecordsResult>;
+  /**
+   * Reads a dataset, its live records by sync count, and the tombstones of the given keys, at one point in time.
+   * @param about the session to check for whether it is spent
+   */
+  readLiveRecords(
+    dataset: DatasetKey,
+    about: { keys: readonly string[]; session: SyncSession },
+  ): Promise<ReadLiveResult>;
   /** Returns the dataset; null if it does not exist. */
   readDataset(dataset: DatasetKey): Promise<StoredDataset | null>;
   /** Returns existing datasets, sorted by name, after the name `after`. */

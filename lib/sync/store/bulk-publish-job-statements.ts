@@ -74,6 +74,8 @@ export interface WholeRow extends ListedDatasetRow, ListedRecordRow {
 
 // A step's transaction writes its datasets again, and Aurora DSQL allows 10 MiB per transaction.
 const MAX_STEP_BYTES = 4 * 1024 * 1024;
+/** What a row adds to the keys and values in an event, in its names, counts and dates. */
+const ROW_BYTES = 180;
 
 /**
  * Reads the next datasets, at most $4, after ($2, $3), with all their records: one statement, and so one point in
@@ -88,7 +90,8 @@ SELECT stored.identity_id, stored.dataset_name, stored.last_modified_ms,
 FROM (
   SELECT next.*,
     row_number() OVER in_order AS place,
-    sum(next.data_storage) OVER in_order AS bytes
+    sum(next.data_storage + coalesce(next.key_bytes, 0) + ${ROW_BYTES} * coalesce(next.row_count, next.record_count))
+      OVER in_order AS bytes
   FROM (
     SELECT * FROM sync.datasets
     WHERE identity_pool_id = $1 AND (identity_id, dataset_name) > ($2, $3) AND sync_count > deleted_sync_count

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { plainArray } from '../../database/array-literal.ts';
 import type { Database } from '../../database/database.ts';
 import { datasetId, hashedUuid } from '../../database/row-ids.ts';
 import type { DeviceStore, PushDevice, PushPlatform, Registration } from '../ports/push.ts';
@@ -14,6 +15,33 @@ ON CONFLICT (registration_id) DO UPDATE SET
   endpoint = excluded.endpoint,
   registered_ms = excluded.registered_ms
 RETURNING device_id`;
+
+/** Maximum devices removed at a time. With their subscriptions they stay below Aurora DSQL's limit of 3,000 rows. */
+const REMOVED_DEVICES = 25;
+
+/**
+ * The devices of the identity ($1, $2) that registered least recently, except $3 of them and the one that has just
+ * registered ($4).
+ */
+const LIST_SURPLUS = `
+SELECT registration_id, device_id FROM sync.devices
+WHERE identity_pool_id = $1 AND identity_id = $2
+ORDER BY device_id = $4::uuid DESC, registered_ms DESC, device_id
+LIMIT ${REMOVED_DEVICES} OFFSET $3::bigint`;
+
+/** Subscriptions are found by the identity's datasets, whose rows remain even after a deletion. */
+const REMOVE_SUBSCRIPTIONS = `
+DELETE FROM sync.subscriptions
+WHERE (dataset_id, device_id) IN (
+  SELECT subscriptions.dataset_id, subscriptions.device_id
+  FROM sync.datasets AS stored
+  JOIN sync.subscriptions ON subscriptions.dataset_id = stored.dataset_id
+  WHERE stored.identity_pool_id = $1 AND stored.identity_id = $2 AND subscriptions.device_id = ANY ($3::uuid[])
+  LIMIT 2500)`;
+
+const REMOVE_DEVICES = `
+DELETE FROM sync.devices
+WHERE identity_pool_id = $1 AND identity_id = $2 AND registration_id = ANY ($3::uuid[])`;
 
 const HAS_DEVICE = 'SELECT EXISTS (SELECT 1 FROM sync.devices WHERE device_id = $1::uuid) AS found';
 
@@ -45,7 +73,7 @@ LIMIT $2::bigint`;
 /** Creates the store of devices and their subscriptions, on any `Database`. */
 export function createPushStore(database: Database): DeviceStore {
   return {
-    async register(registration, endpoint, at) {
+    async register(registration, endpoint, { at, maxDevices }) {
       const { identityPoolId, identityId, platform } = registration;
       const { rows } = await database.query<Pick<DeviceRow, 'device_id'>>(REGISTER, [
         registrationId(registration),
@@ -58,6 +86,7 @@ export function createPushStore(database: Database): DeviceStore {
       ]);
       const [row] = rows;
       if (!row) throw new Error('registering the device returned no id');
+      await removeSurplus(database, [identityPoolId, identityId], maxDevices, row.device_id);
       return row.device_id;
     },
 
@@ -83,6 +112,19 @@ export function createPushStore(database: Database): DeviceStore {
       return rows.map(toDevice);
     },
   };
+}
+
+async function removeSurplus(
+  database: Database,
+  identity: readonly string[],
+  maxDevices: number,
+  registered: string,
+): Promise<void> {
+  const values = [...identity, maxDevices, registered];
+  const { rows } = await database.query<{ registration_id: string; device_id: string }>(LIST_SURPLUS, values);
+  if (rows.length === 0) return;
+  await database.query(REMOVE_SUBSCRIPTIONS, [...identity, plainArray(rows.map((row) => row.device_id))]);
+  await database.query(REMOVE_DEVICES, [...identity, plainArray(rows.map((row) => row.registration_id))]);
 }
 
 /**

@@ -1,13 +1,16 @@
 import type { DatasetKey } from '../../common/dataset-key.ts';
 import { datasetId, recordId } from '../../database/row-ids.ts';
-import type { DatasetUpdate, Snapshot, StoredDataset } from '../ports/sync-store.ts';
+import type { CountedDataset, DatasetUpdate, Snapshot } from '../ports/sync-store.ts';
 
 type RecordState = NonNullable<ReturnType<Snapshot['records']['get']>>;
 
 interface CachedDataset {
-  dataset: StoredDataset;
-  /** States of records at the dataset's count, by record id; null for a record that does not exist. */
-  records: Map<string, RecordState | null>;
+  dataset: CountedDataset;
+  /**
+   * States of records at the dataset's count, by record id. A record that does not exist has no entry: removals of
+   * such records would evict the datasets of others.
+   */
+  records: Map<string, RecordState>;
 }
 
 /**
@@ -61,7 +64,7 @@ export function createSnapshotCache(maxRecords = MAX_RECORDS): SnapshotCache {
       for (const recordKey of recordKeys) {
         const state = cached.records.get(recordId(recordKey));
         if (state === undefined) return null;
-        if (state !== null) records.set(recordKey, state);
+        records.set(recordKey, state);
       }
       return { dataset: cached.dataset, spent: false, identityDatasets: 0, poolExists: true, records };
     },
@@ -74,9 +77,11 @@ export function createSnapshotCache(maxRecords = MAX_RECORDS): SnapshotCache {
         return;
       }
       const isNext = before?.dataset.syncCount === snapshot.dataset?.syncCount;
-      const states = before && isNext ? before.records : new Map<string, RecordState | null>();
-      for (const recordKey of recordKeys)
-        states.set(recordId(recordKey), snapshot.records.get(recordKey) ?? null);
+      const states = before && isNext ? before.records : new Map<string, RecordState>();
+      for (const recordKey of recordKeys) {
+        const state = snapshot.records.get(recordKey);
+        if (state) states.set(recordId(recordKey), state);
+      }
       for (const { Key, Value, SyncCount } of records) {
         states.set(recordId(Key), {
           syncCount: SyncCount,

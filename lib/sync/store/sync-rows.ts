@@ -3,8 +3,14 @@ import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { SqlValue } from '../../database/database.ts';
 import { datasetId, recordId } from '../../database/row-ids.ts';
 import type { SyncRecord } from '../model.ts';
-import type { ListedDataset, StoredDataset } from '../ports/sync-store.ts';
-import type { ListedDatasetRow, ListedRecordRow, Nullable, SyncDatasetRow } from './sync-statements.ts';
+import type { CountedDataset, ListedDataset, StoredDataset } from '../ports/sync-store.ts';
+import type {
+  CountedDatasetRow,
+  ListedDatasetRow,
+  ListedRecordRow,
+  Nullable,
+  SyncDatasetRow,
+} from './sync-statements.ts';
 
 /** Returns null if the row is that of a dataset without records. */
 export function toRecordOrNull(row: ListedRecordRow): SyncRecord | null {
@@ -19,11 +25,12 @@ export function toRecordOrNull(row: ListedRecordRow): SyncRecord | null {
   };
 }
 
-export function toDatasetOrNull(row: Nullable<SyncDatasetRow>): StoredDataset | null {
-  return isDatasetRow(row) ? toStoredDataset(row) : null;
+export function toDatasetOrNull(row: Nullable<CountedDatasetRow>): CountedDataset | null {
+  if (!isDatasetRow(row)) return null;
+  return { ...toStoredDataset(row), rowCount: row.row_count, keyBytes: row.key_bytes };
 }
 
-function isDatasetRow(row: Nullable<SyncDatasetRow>): row is SyncDatasetRow {
+function isDatasetRow(row: Nullable<CountedDatasetRow>): row is CountedDatasetRow {
   return row.dataset_name !== null;
 }
 
@@ -49,7 +56,7 @@ export function toListedDataset(row: ListedDatasetRow): ListedDataset {
 }
 
 /** Returns the values of a dataset's row, in the parameter order of the statements that write one. */
-export function toDatasetValues(key: DatasetKey, stored: StoredDataset): SqlValue[] {
+export function toDatasetValues(key: DatasetKey, stored: CountedDataset): SqlValue[] {
   return [
     datasetId(key),
     key.identityPoolId,
@@ -62,6 +69,8 @@ export function toDatasetValues(key: DatasetKey, stored: StoredDataset): SqlValu
     stored.lastModifiedBy,
     stored.dataStorage,
     stored.numRecords,
+    stored.rowCount,
+    stored.keyBytes,
   ];
 }
 

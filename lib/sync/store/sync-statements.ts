@@ -36,10 +36,10 @@ LIMIT $4::bigint`;
 export type ListedDatasetRow = Pick<SyncDatasetRow, 'sync_count' | 'deleted_sync_count' | 'last_modified_by'>;
 
 export interface ReadRow extends ListedDatasetRow, ListedRecordRow {
-  /** Set only by READ_RECORDS_IN_SESSION. */
+  /** Not set by READ_RECORDS. */
   spent?: boolean;
-  /** Whether merges have made copies of the dataset, which its listings must name. */
-  has_copies: boolean;
+  /** Whether merges have made copies of the dataset, which its listings must name. Not set by READ_LIVE_RECORDS. */
+  has_copies?: boolean;
 }
 
 export interface ListedRecordRow {
@@ -52,12 +52,21 @@ export interface ListedRecordRow {
   device_last_modified_ms: number | null;
 }
 
-const readRecords = (spent = '') => `
-SELECT stored.sync_count, stored.deleted_sync_count, stored.last_modified_by,${spent}
-  EXISTS (SELECT 1 FROM sync.merged_datasets WHERE root_dataset_id = $1::uuid) AS has_copies,
+const LISTED = `
+  stored.sync_count, stored.deleted_sync_count, stored.last_modified_by,
   records.record_key, records.record_value, records.sync_count AS record_sync_count,
   records.last_modified_ms AS record_modified_ms, records.last_modified_by AS record_modified_by,
-  records.device_last_modified_ms
+  records.device_last_modified_ms`;
+
+/** Whether the session with this expiry and id is spent. */
+const isSpent = (expiry: string, id: string) => `EXISTS (
+    SELECT 1 FROM sync.spent_tokens
+    WHERE dataset_id = $1::uuid AND expires_ms = ${expiry}::bigint AND session_id = ${id}::uuid
+  ) AS spent`;
+
+const readRecords = (spent = '') => `
+SELECT ${LISTED},${spent}
+  EXISTS (SELECT 1 FROM sync.merged_datasets WHERE root_dataset_id = $1::uuid) AS has_copies
 FROM sync.datasets AS stored
 LEFT JOIN sync.records ON records.dataset_id = stored.dataset_id
   AND records.sync_count > stored.deleted_sync_count
@@ -79,9 +88,28 @@ export const READ_RECORDS = readRecords();
  * spent the session.
  */
 export const READ_RECORDS_IN_SESSION = readRecords(`
-  EXISTS (
-    SELECT 1 FROM sync.spent_tokens WHERE dataset_id = $1 AND expires_ms = $6::bigint AND session_id = $7::uuid
-  ) AS spent,`);
+  ${isSpent('$6', '$7')},`);
+
+/**
+ * Returns one row per live record and per tombstone of the given ids ($2), within a session ($3, $4). It returns one
+ * row without a record if there is none, and no row if the dataset never existed. Tombstones are found by key: a
+ * dataset can have many. The comparison of the difference is explained at READ_SNAPSHOT.
+ */
+export const READ_LIVE_RECORDS = `
+SELECT ${LISTED},
+  ${isSpent('$3', '$4')}
+FROM sync.datasets AS stored
+LEFT JOIN LATERAL (
+  SELECT live.* FROM sync.records AS live
+  WHERE live.dataset_id = stored.dataset_id
+    AND live.sync_count > stored.deleted_sync_count AND live.record_value IS NOT NULL
+  UNION ALL
+  SELECT removed.* FROM sync.records AS removed
+  WHERE removed.dataset_id = stored.dataset_id AND removed.record_id = ANY ($2::uuid[])
+    AND removed.sync_count - stored.deleted_sync_count > 0 AND removed.record_value IS NULL
+) AS records ON true
+WHERE stored.dataset_id = $1::uuid
+ORDER BY records.sync_count, records.record_id`;
 
 /** Returns the names of a dataset's existing copies. A dataset that never existed can have copies. */
 export const READ_COPIES = `
@@ -90,7 +118,22 @@ FROM sync.merged_datasets AS merged
 JOIN sync.datasets AS stored ON stored.dataset_id = merged.dataset_id
 WHERE merged.root_dataset_id = $1 AND stored.sync_count > stored.deleted_sync_count`;
 
-export interface SnapshotRow extends Nullable<SyncDatasetRow> {
+/** A dataset with its rows, tombstones included, and the bytes of their keys. */
+export interface CountedDatasetRow extends SyncDatasetRow {
+  row_count: number;
+  key_bytes: number;
+}
+
+/** Counts the rows of the dataset $1 if an older version of the service has written it last. */
+const counted = (column: string, aggregate: string) => `
+  CASE WHEN stored.counted_sync_count = stored.sync_count THEN stored.${column} ELSE (
+    SELECT ${aggregate}
+    FROM sync.datasets AS counted
+    JOIN sync.records ON records.dataset_id = counted.dataset_id AND records.sync_count > counted.deleted_sync_count
+    WHERE counted.dataset_id = $1::uuid
+  ) END AS ${column}`;
+
+export interface SnapshotRow extends Nullable<CountedDatasetRow> {
   spent: boolean;
   identity_datasets: number;
   pool_exists: boolean;
@@ -105,10 +148,8 @@ export interface SnapshotRow extends Nullable<SyncDatasetRow> {
  * would scan all records of the dataset.
  */
 export const READ_SNAPSHOT = `
-SELECT ${DATASET},
-  EXISTS (
-    SELECT 1 FROM sync.spent_tokens WHERE dataset_id = $1 AND expires_ms = $5::bigint AND session_id = $6::uuid
-  ) AS spent,
+SELECT ${DATASET},${counted('row_count', 'count(*)')},${counted('key_bytes', 'coalesce(sum(octet_length(records.record_key)), 0)')},
+  ${isSpent('$5', '$6')},
   CASE WHEN stored.sync_count > stored.deleted_sync_count THEN 0 ELSE (
     SELECT count(*) FROM sync.datasets
     WHERE identity_pool_id = $3 AND identity_id = $4 AND sync_count > deleted_sync_count
@@ -124,7 +165,7 @@ LEFT JOIN sync.records ON records.dataset_id = stored.dataset_id
   AND records.sync_count - stored.deleted_sync_count > 0`;
 
 /**
- * Writes the dataset, and everything that depends on it, if its count and its date ($12) are unchanged. This locks
+ * Writes the dataset, and everything that depends on it, if its count and its date ($14) are unchanged. This locks
  * the row: of two changes decided on the same count, the second waits for the first, finds another count and writes
  * nothing.
  *
@@ -135,10 +176,10 @@ export const WRITE_DATASET = `
 WITH written AS (
   INSERT INTO sync.datasets AS stored (
     dataset_id, identity_pool_id, identity_id, dataset_name, sync_count, deleted_sync_count, creation_ms,
-    last_modified_ms, last_modified_by, data_storage, record_count)
+    last_modified_ms, last_modified_by, data_storage, record_count, row_count, key_bytes, counted_sync_count)
   SELECT
     $1::uuid, $2::text, $3::text, $4::text, $5::bigint, $6::bigint, $7::bigint,
-    $8::bigint, $9::text, $10::bigint, $11::bigint
+    $8::bigint, $9::text, $10::bigint, $11::bigint, $12::bigint, $13::bigint, $5::bigint
   WHERE $5::bigint = 1 OR EXISTS (SELECT 1 FROM sync.datasets WHERE dataset_id = $1::uuid)
   ON CONFLICT (dataset_id) DO UPDATE SET
     sync_count = excluded.sync_count,
@@ -147,8 +188,11 @@ WITH written AS (
     last_modified_ms = excluded.last_modified_ms,
     last_modified_by = excluded.last_modified_by,
     data_storage = excluded.data_storage,
-    record_count = excluded.record_count
-  WHERE stored.sync_count = excluded.sync_count - 1 AND stored.last_modified_ms = $12::bigint
+    record_count = excluded.record_count,
+    row_count = excluded.row_count,
+    key_bytes = excluded.key_bytes,
+    counted_sync_count = excluded.counted_sync_count
+  WHERE stored.sync_count = excluded.sync_count - 1 AND stored.last_modified_ms = $14::bigint
   RETURNING stored.dataset_id
 )`;
 
@@ -158,7 +202,7 @@ WITH written AS (
  */
 const PUT_EVENT = `, event AS (
   INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, attempts, stream_name)
-  SELECT $13::uuid, $14::text, $15::text, now(), 0, pools.stream_name
+  SELECT $15::uuid, $16::text, $17::text, now(), 0, pools.stream_name
   FROM written, sync.identity_pools AS pools
   WHERE pools.identity_pool_id = $2::text AND pools.streaming_status = 'ENABLED'
   RETURNING outbox_id
@@ -199,27 +243,27 @@ const OUTCOME = `
 
 const writeUpdate = (payload = '') => `${WRITE_DATASET}${PUT_EVENT}${payload}, spent AS (
   INSERT INTO sync.spent_tokens (dataset_id, expires_ms, session_id)
-  SELECT dataset_id, $16::bigint, $17::uuid FROM written
+  SELECT dataset_id, $18::bigint, $19::uuid FROM written
 ), forgotten AS (
-  DELETE FROM sync.spent_tokens WHERE dataset_id = $1 AND expires_ms < $18::bigint
-), ${writeRecords(19)}
+  DELETE FROM sync.spent_tokens WHERE dataset_id = $1 AND expires_ms < $20::bigint
+), ${writeRecords(21)}
 SELECT ${OUTCOME}, 0 AS erased FROM written`;
 
 /**
- * Returns a row if the update was written. $16, $17: the session; $18: the time before which expired sessions are
- * deleted; from $19: the columns of the records.
+ * Returns a row if the update was written. $18, $19: the session; $20: the time before which expired sessions are
+ * deleted; from $21: the columns of the records.
  */
 export const WRITE_UPDATE = writeUpdate();
 
 /**
- * WRITE_UPDATE for an event that is too large for the stream. $23, $24, $25: the id, body and expiry of its payload.
+ * WRITE_UPDATE for an event that is too large for the stream. $25, $26, $27: the id, body and expiry of its payload.
  */
 export const WRITE_OFFLOADED_UPDATE = writeUpdate(`, payload AS (
   INSERT INTO sync.payloads (payload_id, body, expires_ms)
-  SELECT $23::uuid, $24::text, $25::bigint FROM event
+  SELECT $25::uuid, $26::text, $27::bigint FROM event
 )`);
 
-// Aurora DSQL changes at most 3,000 rows in a transaction. A dataset holds 1,024 records, plus tombstones.
+// Aurora DSQL changes at most 3,000 rows in a transaction. A dataset has up to 16,384.
 export const ERASE_ROWS = 2_500;
 
 /** Returns a row if the deletion was written. */

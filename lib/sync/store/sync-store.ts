@@ -1,6 +1,8 @@
 import type { DatasetKey } from '../../common/dataset-key.ts';
+import { plainArray } from '../../database/array-literal.ts';
 import type { Database } from '../../database/database.ts';
 import { datasetId, recordId } from '../../database/row-ids.ts';
+import type { SyncRecord } from '../model.ts';
 import type { ReadRecordsOptions, ReadRecordsResult, SyncStore } from '../ports/sync-store.ts';
 import { changeDataset } from './change-dataset.ts';
 import { createSnapshotCache } from './snapshot-cache.ts';
@@ -9,6 +11,7 @@ import {
   READ_COPIES,
   READ_DATASET,
   READ_DATASETS,
+  READ_LIVE_RECORDS,
   READ_RECORDS,
   READ_RECORDS_IN_SESSION,
   type ReadRow,
@@ -22,6 +25,13 @@ import {
 export function createSyncStore(database: Database, cache = createSnapshotCache()): SyncStore {
   return {
     readRecords: (dataset, options) => readRecords(database, dataset, options),
+
+    async readLiveRecords(dataset, { keys, session }) {
+      const ids = plainArray(keys.map(recordId));
+      const values = [datasetId(dataset), ids, session.expiresAt, session.sessionId];
+      const { rows } = await database.query<ReadRow>(READ_LIVE_RECORDS, values);
+      return { ...toRead(rows), records: toRecords(rows) };
+    },
 
     async readDataset(dataset) {
       const { rows } = await database.query<SyncDatasetRow>(READ_DATASET, [datasetId(dataset)]);
@@ -56,18 +66,25 @@ async function readRecords(
     ? database.query<ReadRow>(READ_RECORDS, values)
     : database.query<ReadRow>(READ_RECORDS_IN_SESSION, [...values, session.expiresAt, session.sessionId]));
   const [first] = rows;
-  const found = rows.map(toRecordOrNull).filter((record) => record !== null);
+  const found = toRecords(rows);
   const records = limit === null ? found : found.slice(0, limit);
   const last = found.length > records.length ? records.at(-1) : undefined;
   // Most datasets exist and have no copies. Only the others take another round trip.
   const mergedDatasetNames = first?.has_copies === false ? [] : await readCopies(database, dataset);
   return {
-    dataset: first ? toListedDataset(first) : null,
+    ...toRead(rows),
     mergedDatasetNames,
-    spent: first?.spent ?? false,
     records,
     next: last ? `${last.SyncCount}:${recordId(last.Key)}` : null,
   };
+}
+
+function toRead([first]: readonly ReadRow[]): Pick<ReadRecordsResult, 'dataset' | 'spent'> {
+  return { dataset: first ? toListedDataset(first) : null, spent: first?.spent ?? false };
+}
+
+function toRecords(rows: readonly ReadRow[]): SyncRecord[] {
+  return rows.map(toRecordOrNull).filter((record) => record !== null);
 }
 
 async function readCopies(database: Database, dataset: DatasetKey): Promise<string[]> {

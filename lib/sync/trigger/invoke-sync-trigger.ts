@@ -1,13 +1,13 @@
 import { ServiceError } from '../../common/errors.ts';
 import type { SyncTriggerEvent } from '../../rules/sync-trigger-event.ts';
-import { FunctionError, type InvokeFunction } from '../ports/functions.ts';
+import { FunctionError, type InvocationOptions, type InvokeFunction } from '../ports/functions.ts';
 
 /** Longest error text of a function that is sent to the device. */
 const MAX_MESSAGE_LENGTH = 1_000;
 
 /**
  * Invokes a pool's sync trigger for an update.
- * @param timeoutMs the time that is left
+ * @param options `timeoutMs` is the time that is left
  * @returns the function's answer, any JSON value
  * @throws {ServiceError} InvalidLambdaFunctionOutputException if the function threw, with a text that the device
  *   receives, or does not exist; LambdaSocketTimeoutException; LambdaThrottledException
@@ -16,11 +16,11 @@ export async function invokeSyncTrigger(
   invokeFunction: InvokeFunction,
   functionArn: string,
   event: SyncTriggerEvent,
-  timeoutMs: number,
+  options: InvocationOptions,
 ): Promise<unknown> {
-  if (timeoutMs <= 0) throw timedOut();
+  if (options.timeoutMs <= 0) throw timedOut();
   try {
-    return await invokeFunction(functionArn, event, { timeoutMs });
+    return await invokeFunction(functionArn, event, options);
   } catch (error) {
     throw error instanceof FunctionError ? toServiceError(error, functionArn) : error;
   }

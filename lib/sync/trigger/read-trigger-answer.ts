@@ -13,8 +13,10 @@ export interface Asked {
   event: SyncTriggerEvent;
   /** The device's patches, each key once. */
   patches: readonly Patch[];
-  /** The dataset's records when the event was built, tombstones included, by key. */
-  stored: ReadonlyMap<string, Pick<SyncRecord, 'SyncCount' | 'Value'>>;
+  /** The dataset's count when the event was built. */
+  syncCount: number;
+  /** The dataset's live records when the event was built, by key. It may also contain tombstones. */
+  stored: ReadonlyMap<string, Pick<SyncRecord, 'Value'>>;
   /** Maximum patches of one call. */
   maxPatches: number;
 }
@@ -29,7 +31,10 @@ export interface Asked {
  * @returns the remaining patches of the device, in their order, then the function's own
  * @throws {ServiceError} InvalidLambdaFunctionOutputException naming the invalid member; values are not quoted
  */
-export function readTriggerAnswer(answer: unknown, { event, patches, stored, maxPatches }: Asked): Patch[] {
+export function readTriggerAnswer(
+  answer: unknown,
+  { event, patches, syncCount, stored, maxPatches }: Asked,
+): Patch[] {
   const wanted = readRecords(readDatasetRecords(answer, event));
   const kept = patches.flatMap((patch) => {
     const value = wanted.get(patch.key);
@@ -38,12 +43,8 @@ export function readTriggerAnswer(answer: unknown, { event, patches, stored, max
   for (const { key } of patches) wanted.delete(key);
   const own = [...wanted]
     .filter(([key, value]) => value !== (stored.get(key)?.Value ?? null))
-    .map(([key, value]) => ({
-      key,
-      value,
-      syncCount: stored.get(key)?.SyncCount ?? 0,
-      deviceLastModifiedDate: null,
-    }));
+    // The patches are written only at this count of the dataset, and no record has a higher one.
+    .map(([key, value]) => ({ key, value, syncCount, deviceLastModifiedDate: null }));
   if (kept.length + own.length > maxPatches) {
     throw invalidOutput('datasetRecords', `must not change more than ${maxPatches} records`);
   }

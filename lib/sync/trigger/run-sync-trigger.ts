@@ -7,34 +7,55 @@ import { invokeSyncTrigger } from './invoke-sync-trigger.ts';
 import { readTriggerAnswer } from './read-trigger-answer.ts';
 
 /**
- * Time limit of the sync trigger in one UpdateRecords call, for all its runs together. Source: Amazon Cognito developer
- * guide, "Amazon Cognito Events".
+ * Time limit of the sync trigger in one UpdateRecords call, for all its runs together. It does not include the time for
+ * which a run waits for an execution slot. Source: Amazon Cognito developer guide, "Amazon Cognito Events".
  */
-export const TRIGGER_TIMEOUT_MS = 5_000;
+const TRIGGER_TIMEOUT_MS = 5_000;
 
-interface TriggerRun {
+/** What a run of the trigger sees of the dataset. */
+export interface TriggerView {
+  /** The dataset's count. */
+  syncCount: number;
+  /** The dataset's live records, and the tombstones of the device's patches, by key. */
+  stored: ReadonlyMap<string, SyncRecord>;
+}
+
+interface TriggerRun extends TriggerView {
   functionArn: string;
   key: DatasetKey;
   /** The device's patches; at least one. */
   patches: readonly Patch[];
-  /** The dataset's records, tombstones included, by key. */
-  stored: ReadonlyMap<string, SyncRecord>;
-  /** Epoch milliseconds. */
+  /** The `deadline` of the previous run; null for the first. */
+  deadline: number | null;
+}
+
+interface TriggerResult {
+  /** The patches to write: the remaining ones of the device, then the function's own. */
+  patches: Patch[];
+  /** When the time limit ends, if no further run has to wait. Epoch milliseconds. */
   deadline: number;
 }
 
 /**
  * Runs a pool's sync trigger on an update.
- * @returns the patches to write: the remaining ones of the device, then the function's own
  * @throws {ServiceError} those of `invokeSyncTrigger` and `readTriggerAnswer`
  */
 export async function runSyncTrigger(
   { invokeFunction, now, limits }: Pick<SyncDependencies, 'invokeFunction' | 'now' | 'limits'>,
-  { functionArn, key, patches, stored, deadline }: TriggerRun,
-): Promise<Patch[]> {
+  { functionArn, key, patches, syncCount, stored, deadline }: TriggerRun,
+): Promise<TriggerResult> {
   const event = buildSyncTriggerEvent(key, stored.values(), patches);
-  // A clock that is set back must not extend the time.
-  const timeoutMs = Math.min(deadline - now(), TRIGGER_TIMEOUT_MS);
-  const answer = await invokeSyncTrigger(invokeFunction, functionArn, event, timeoutMs);
-  return readTriggerAnswer(answer, { event, patches, stored, maxPatches: limits.patchesPerCall });
+  const askedAt = now();
+  const endsAt = deadline ?? askedAt + TRIGGER_TIMEOUT_MS;
+  let waitedMs = 0;
+  const answer = await invokeSyncTrigger(invokeFunction, functionArn, event, {
+    identityId: key.identityId,
+    // A clock that is set back must not extend the time.
+    timeoutMs: Math.min(endsAt - askedAt, TRIGGER_TIMEOUT_MS),
+    onStart: () => {
+      waitedMs = Math.max(0, now() - askedAt);
+    },
+  });
+  const asked = { event, patches, syncCount, stored, maxPatches: limits.patchesPerCall };
+  return { patches: readTriggerAnswer(answer, asked), deadline: endsAt + waitedMs };
 }

@@ -18,6 +18,7 @@ const MIGRATIONS = [
   '0006-identities.sql',
   '0007-push.sql',
   '0008-backfill.sql',
+  '0009-service-limits.sql',
 ];
 
 describe.each(DATABASES)('migrations on $name', ({ openEmpty }) => {

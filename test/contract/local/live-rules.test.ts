@@ -71,7 +71,7 @@ function open(): LocalFunctions {
 
 const at = (name: string) => join(folder.path, name);
 const call = (name: string, event: object = {}) =>
-  functions.invoke(functionArn('eu-west-1', name), event, { timeoutMs: TIMEOUT_MS });
+  functions.invoke(functionArn('eu-west-1', name), event, { identityId: '', timeoutMs: TIMEOUT_MS });
 const read = (event: object = {}) => call('reader', event);
 const until = (condition: () => unknown) => vi.waitFor(condition, { timeout: TIMEOUT_MS, interval: 20 });
 const untilRead = (rules: string) => until(async () => expect(await read()).toBe(rules));

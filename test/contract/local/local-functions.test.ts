@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,6 +22,10 @@ const HANDLERS: Record<string, string> = {
   count: 'let calls = 0; export const handler = async () => (calls += 1);',
   threads: `import { threadId } from 'node:worker_threads';
     export const handler = async ({ ms }) => { await new Promise((done) => setTimeout(done, ms)); return threadId; };`,
+  remaining: `export const handler = async ({ ms }, context) => {
+    const left = context.getRemainingTimeInMillis();
+    await new Promise((done) => setTimeout(done, ms));
+    return left; };`,
   misbehave: `let calls = 0;
     const noText = { toString: 1, valueOf: 1 };
     const ways = {
@@ -101,8 +106,9 @@ const create = (modules: Record<string, URL>, lines: string[] = []) => {
   onTestFinished(() => created.close());
   return created;
 };
+/** Each call is for an identity of its own. */
 const invoke = (name: string, event: object = {}, timeoutMs = TIMEOUT_MS, on = functions) =>
-  on.invoke(arnOf(name), event, { timeoutMs });
+  on.invoke(arnOf(name), event, { identityId: randomUUID(), timeoutMs });
 const failed = (reason: string, message: string | RegExp = /./) =>
   expect.objectContaining({ name: 'FunctionError', reason, message: expect.stringMatching(message) });
 
@@ -161,7 +167,9 @@ describe('a local function', () => {
     ['no ARN', 'echo'],
     ['a member of every object', arnOf('constructor')],
   ])('is not found by %s', async (_, arn) => {
-    await expect(functions.invoke(arn, {}, { timeoutMs: TIMEOUT_MS })).rejects.toEqual(failed('not-found'));
+    await expect(functions.invoke(arn, {}, { identityId: '', timeoutMs: TIMEOUT_MS })).rejects.toEqual(
+      failed('not-found'),
+    );
   });
 
   it.each([
@@ -319,7 +327,8 @@ describe('a local function', () => {
       rulesFile: pathToFileURL(rulesFile).href,
     });
     onTestFinished(() => own.close());
-    const invokeOwn = (ms: number) => own.invoke(JSON.stringify({ ms }), TIMEOUT_MS);
+    const invokeOwn = (ms: number) =>
+      own.invoke(JSON.stringify({ ms }), { identityId: randomUUID(), timeoutMs: TIMEOUT_MS });
     const ended: string[] = [];
     const call = (name: string) => invokeOwn(20).then(() => ended.push(name));
     const stuck = Promise.allSettled([1, 2, 3].map(() => invokeOwn(60_000)));
@@ -339,6 +348,25 @@ describe('a local function', () => {
     const waited = invoke('misbehave', { way: 'fine' }, TIMEOUT_MS, own);
     expect(await waited).toBe(1);
     for (const { status } of await late) expect(status).toBe('rejected');
+  });
+
+  it('leaves threads to other identities while the calls of one take long', async () => {
+    const own = create({ misbehave: moduleOf('misbehave') });
+    const as = (identityId: string, way: string) =>
+      own.invoke(arnOf('misbehave'), { way }, { identityId, timeoutMs: TIMEOUT_MS });
+    const slow = Promise.allSettled(Array.from({ length: 6 }, () => as('slow', 'never answers')));
+    const quick = await Promise.all(Array.from({ length: 8 }, () => as('quick', 'fine')));
+    expect(quick).toHaveLength(8);
+    own.close();
+    await slow;
+  });
+
+  it('has its whole time from when it has a thread', async () => {
+    const own = create({ remaining: moduleOf('remaining') });
+    const call = (ms: number) =>
+      own.invoke(arnOf('remaining'), { ms }, { identityId: 'one', timeoutMs: 5_000 });
+    const [first, second, waited] = await Promise.all([call(1_000), call(1_000), call(0)]);
+    for (const left of [first, second, waited]) expect(left).toBeGreaterThan(4_000);
   });
 
   it('is terminated immediately when it is closed', async () => {
@@ -364,7 +392,7 @@ describe('a local function', () => {
       const functions = createLocalFunctions({
         modules: { echo: new URL(${JSON.stringify(moduleOf('echo').href)}) }, region: 'eu-west-1',
         rulesFile: ${JSON.stringify(rulesFile)} });
-      console.log(await functions.invoke(${JSON.stringify(arnOf('echo'))}, ['done'], { timeoutMs: 60_000 }));`;
+      console.log(await functions.invoke(${JSON.stringify(arnOf('echo'))}, ['done'], { identityId: '', timeoutMs: 60_000 }));`;
     const program = join(directory, 'program.mjs');
     await writeFile(program, script);
     const startedAt = performance.now();

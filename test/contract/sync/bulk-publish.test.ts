@@ -89,7 +89,8 @@ describe('a bulk publish', () => {
     const rows = await outbox();
     expect(rows.map((row) => row.partition_key)).toEqual([identityOf(1), identityOf(2)]);
     expect(rows.map((row) => row.stream_name)).toEqual(['cognito-sync', 'cognito-sync']);
-    const second = { syncCount: 2, lastModifiedDate: NEW_YEAR + 10, deviceLastModifiedDate: null };
+    const at = NEW_YEAR + 10;
+    const second = { syncCount: 2, lastModifiedDate: at, deviceLastModifiedDate: at };
     expect(JSON.parse(rows[0]?.event ?? '')).toEqual({
       identityPoolId: POOL,
       identityId: identityOf(1),
@@ -251,14 +252,29 @@ describe('a bulk publish', () => {
       const device = createDevice(operations, { identityId: identityOf(identity) });
       await device.update(...['a', 'b'].map((key) => put(key, 'x'.repeat(500_000))));
     }
-    // Sets the stored size of each to 2 MiB.
-    await database.query('UPDATE sync.datasets SET data_storage = 2097152');
+    // Sets the stored size of each to nearly 2 MiB.
+    await database.query('UPDATE sync.datasets SET data_storage = 2096000');
     await empty();
     await start();
     expect(await run({ timeBudgetMs: -1 })).toMatchObject({ steps: 1 });
     expect(await outbox()).toHaveLength(2);
     await run();
     expect(await outbox()).toHaveLength(3);
+  });
+
+  it('takes fewer datasets per step if they have many tombstones', async () => {
+    for (const identity of [1, 2, 3]) {
+      const device = createDevice(operations, { identityId: identityOf(identity) });
+      const keys = Array.from({ length: 1_000 }, (_, index) => `${index}`.padEnd(1_000));
+      await device.update(...keys.map((key) => put(key, '')));
+      await device.update(...keys.map((key) => drop(key, 1)));
+    }
+    // Sets the stored size of each to nearly 2 MiB, of which the rows themselves are a part.
+    await database.query('UPDATE sync.datasets SET key_bytes = 1900000');
+    await empty();
+    await start();
+    expect(await run({ timeBudgetMs: -1 })).toMatchObject({ steps: 1 });
+    expect(await outbox()).toHaveLength(2);
   });
 
   it('fails after the last event if the stream rejected one, and can be started again immediately', async () => {

@@ -347,7 +347,7 @@ describe('merging identities', () => {
               value: '1',
               syncCount: 1,
               lastModifiedDate: clock.now,
-              deviceLastModifiedDate: null,
+              deviceLastModifiedDate: clock.now,
               op: 'replace',
             },
           ]),

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
+import type { Limits } from '../../../lib/sync/limits.ts';
 import type { Caller } from '../../../lib/sync/model.ts';
 import type { IdentityPool } from '../../../lib/sync/ports/pool-store.ts';
 import {
@@ -78,12 +79,12 @@ describe('push sync', () => {
   afterAll(() => database.close());
   beforeEach(() => setUp({ pushSync: PUSH_SYNC }));
 
-  async function setUp(pool: Partial<IdentityPool>): Promise<void> {
+  async function setUp(pool: Partial<IdentityPool>, limits: Partial<Limits> = {}): Promise<void> {
     IdentityPoolId = await newPool(database, pool);
     IdentityId = `us-east-1:${randomUUID()}`;
     caller = { kind: 'identity', identityPoolId: IdentityPoolId, identityId: IdentityId };
     fake = scriptPush(database);
-    service = createSyncService(database, {}, undefined, {
+    service = createSyncService(database, limits, undefined, {
       push: fake.push,
       // The sync trigger removes every record of an update.
       invokeFunction: async (_, event) => ({ ...event, datasetRecords: {} }),
@@ -160,6 +161,23 @@ describe('push sync', () => {
       await subscribe(phone);
       await write();
       expect(fake.sent).toMatchObject([{ device: { deviceId: phone, endpoint: 'arn:endpoint:2' } }]);
+    });
+
+    it('keeps only the devices of an identity that registered most recently', async () => {
+      await setUp({ pushSync: PUSH_SYNC }, { devicesPerIdentity: 2 });
+      await write();
+      const devices = [];
+      for (const token of ['a', 'b', 'c']) {
+        service.clock.now += 1_000;
+        devices.push(await register(token));
+      }
+      const [first = '', ...others] = devices;
+      await expect(subscribe(first)).rejects.toEqual(
+        error('ResourceNotFoundException', `Device '${first}' not found`),
+      );
+      for (const device of others) await subscribe(device);
+      await write();
+      expect(reached()).toEqual(others.toSorted());
     });
 
     it.each<[string, Partial<IdentityPool>]>([
@@ -338,6 +356,7 @@ describe('push sync', () => {
     });
 
     it('notifies at most 100 devices, those that registered last', async () => {
+      await setUp({ pushSync: PUSH_SYNC }, { devicesPerIdentity: 200 });
       await write();
       for (let index = 0; index <= 100; index += 1) {
         service.clock.now += 1;

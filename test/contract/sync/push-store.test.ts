@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
+import { datasetId } from '../../../lib/database/row-ids.ts';
 import type { DeviceStore, Registration } from '../../../lib/sync/ports/push.ts';
 import { createPushStore } from '../../../lib/sync/store/push-store.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
@@ -25,8 +26,12 @@ describe.each(DATABASES)('the push store on $name', ({ open }) => {
     phone = { identityPoolId: POOL, identityId, platform: 'APNS', token: TOKEN };
   });
   const dataset = (datasetName = 'game') => ({ identityPoolId: POOL, identityId, datasetName });
-  const register = (change: Partial<Registration> = {}, endpoint = 'arn:e', at = NEW_YEAR) =>
-    store.register({ ...phone, ...change }, endpoint, at);
+  const register = (
+    change: Partial<Registration> = {},
+    endpoint = 'arn:e',
+    at = NEW_YEAR,
+    maxDevices = 100,
+  ) => store.register({ ...phone, ...change }, endpoint, { at, maxDevices });
   const subscribe = (deviceId: string, to = dataset()) => store.subscribe(to, deviceId, NEW_YEAR);
   const subscribers = async (of = dataset(), limit = 100) =>
     (await store.readSubscribers(of, limit)).map(({ deviceId }) => deviceId);
@@ -69,6 +74,63 @@ describe.each(DATABASES)('the push store on $name', ({ open }) => {
       ]);
       expect(rows).toHaveLength(1);
       expect(JSON.stringify(rows)).not.toContain(TOKEN);
+    });
+  });
+
+  describe('a device beyond the limit of its identity', () => {
+    const devicesOf = async () => {
+      const { rows } = await database.query<{ device_id: string }>(
+        'SELECT device_id FROM sync.devices WHERE identity_id = $1',
+        [identityId],
+      );
+      return rows.map((row) => row.device_id).sort();
+    };
+    const registerNth = (nth: number, maxDevices: number, at = NEW_YEAR + nth) =>
+      register({ token: `token ${nth}` }, 'arn:e', at, maxDevices);
+    const createDataset = (datasetName: string) =>
+      database.query(
+        `INSERT INTO sync.datasets (
+           dataset_id, identity_pool_id, identity_id, dataset_name, sync_count, deleted_sync_count, creation_ms,
+           last_modified_ms, last_modified_by, data_storage, record_count)
+         VALUES ($1, $2, $3, $4, 1, 0, 0, 0, 'writer', 0, 0)`,
+        [datasetId(dataset(datasetName)), POOL, identityId, datasetName],
+      );
+
+    it('replaces the ones that registered least recently, with their subscriptions', async () => {
+      await createDataset('game');
+      const [first = '', second = ''] = [await registerNth(1, 2), await registerNth(2, 2)];
+      await subscribe(first);
+      await subscribe(second);
+      // Registering again makes a device the most recent one.
+      await registerNth(1, 2, NEW_YEAR + 3);
+      const third = await registerNth(4, 2);
+      expect(await devicesOf()).toEqual([first, third].sort());
+      expect(await subscribers()).toEqual([first]);
+      const { rows } = await database.query('SELECT 1 FROM sync.subscriptions WHERE device_id = $1', [
+        second,
+      ]);
+      expect(rows).toEqual([]);
+    });
+
+    it('is kept itself, even if its clock is behind', async () => {
+      await registerNth(1, 2);
+      await registerNth(2, 2);
+      const late = await registerNth(0, 2, NEW_YEAR - 1);
+      expect(await devicesOf()).toContain(late);
+      expect(await devicesOf()).toHaveLength(2);
+    });
+
+    it('leaves the devices of other identities', async () => {
+      const other = await register({ identityId: `us-east-1:${randomUUID()}` });
+      for (const nth of [1, 2, 3]) await registerNth(nth, 1);
+      expect(await store.hasDevice(other)).toBe(true);
+      expect(await devicesOf()).toHaveLength(1);
+    });
+
+    it('brings an identity that has many more below a limit that was lowered', async () => {
+      for (let nth = 1; nth <= 12; nth += 1) await registerNth(nth, 100);
+      const last = await registerNth(13, 1);
+      expect(await devicesOf()).toEqual([last]);
     });
   });
 

@@ -4,6 +4,8 @@ import type { Database } from '../../../lib/database/database.ts';
 import { decodeStreamEvent } from '../../../lib/stream/decode-stream-event.ts';
 import type { Limits } from '../../../lib/sync/limits.ts';
 import type { Caller, RecordPatch, SyncOperations } from '../../../lib/sync/model.ts';
+import type { FillingDataset } from '../../../lib/sync/row-limits.ts';
+import { createSyncStore } from '../../../lib/sync/store/sync-store.ts';
 import { openDatabase } from '../../fixtures/database/databases.ts';
 import { readOutboxEvents } from '../../fixtures/database/outbox-rows.ts';
 import { createPool } from '../../fixtures/identity/identity-pools.ts';
@@ -155,12 +157,9 @@ describe('sync operations', () => {
       },
     );
 
-    it('of listings are ignored if the dataset never existed', async () => {
-      expect(await device.list({ LastSyncCount: 37 })).toMatchObject({
-        DatasetExists: false,
-        DatasetSyncCount: 0,
-        DatasetDeletedAfterRequestedSyncCount: false,
-      });
+    it('of listings are rejected if the dataset never existed, so that no client erases its copy', async () => {
+      await expect(device.list({ LastSyncCount: 37 })).rejects.toEqual(noSuch(37));
+      expect(await device.list({ LastSyncCount: 0 })).toMatchObject({ DatasetExists: false });
     });
 
     it.each([-1, 0.5, Number.NaN, 2 ** 53])('of %d are invalid', async (count) => {
@@ -235,11 +234,6 @@ describe('sync operations', () => {
       expect((await device.describe()).Dataset).toMatchObject({ NumRecords: 1, DataStorage: 2 });
     });
 
-    it('need not have existed', async () => {
-      expect((await device.update(drop('never'))).Records).toMatchObject([{ Value: null, SyncCount: 1 }]);
-      expect(await device.list()).toMatchObject({ DatasetExists: true, DatasetSyncCount: 1 });
-    });
-
     it('can be created again by a device that knows of the removal', async () => {
       await device.update(put('a', '1'));
       await device.update(drop('a', 1));
@@ -249,9 +243,55 @@ describe('sync operations', () => {
     });
   });
 
+  describe('the removal of a key that never existed', () => {
+    const never = {
+      Key: 'never',
+      Value: null,
+      SyncCount: 1,
+      LastModifiedDate: NEW_YEAR,
+      LastModifiedBy: '000000000000',
+      DeviceLastModifiedDate: NEW_YEAR - 5,
+    };
+    const removal = { ...drop('never'), DeviceLastModifiedDate: NEW_YEAR - 5 };
+
+    it('creates the dataset, is answered with its count, and writes no record', async () => {
+      expect(await device.update(removal)).toEqual({ Records: [never] });
+      expect(await device.list()).toMatchObject({ DatasetExists: true, DatasetSyncCount: 1, Records: [] });
+      expect((await device.describe()).Dataset).toMatchObject({ NumRecords: 0, DataStorage: 0 });
+      expect(await events()).toEqual([
+        expect.objectContaining({ operation: 'replace', kinesisSyncRecords: [], syncCount: 1 }),
+      ]);
+    });
+
+    it('raises the count of an existing dataset and is left out of its event', async () => {
+      await device.update(put('a', '1'));
+      const { Records } = await device.update(drop('never'), put('a', '2', 1), drop('neither', 1));
+      expect(Records.map(({ Key, Value, SyncCount }) => [Key, Value, SyncCount])).toEqual([
+        ['never', null, 2],
+        ['a', '2', 2],
+        ['neither', null, 2],
+      ]);
+      expect(valuesOf(await device.list())).toEqual({ a: '2' });
+      expect((await events()).at(-1)).toMatchObject({ kinesisSyncRecords: [{ key: 'a' }], syncCount: 2 });
+    });
+
+    it('leaves the key to be created with the answered count, or with 0', async () => {
+      await device.update(drop('a'), drop('b'));
+      await device.update(put('a', '1', 1), put('b', '1'));
+      expect(valuesOf(await device.list())).toEqual({ a: '1', b: '1' });
+    });
+
+    it('of a key of a deleted dataset writes no record either', async () => {
+      await device.update(put('a', '1'));
+      await device.remove();
+      expect((await device.update(drop('a'))).Records).toMatchObject([{ Value: null, SyncCount: 3 }]);
+      expect(await device.list()).toMatchObject({ Records: [], DatasetExists: true, DatasetSyncCount: 3 });
+    });
+  });
+
   describe('a deleted dataset', () => {
     beforeEach(async () => {
-      await device.update(put('a', '1'), drop('b'));
+      await device.update(put('a', '1'));
       clock.now += HOUR;
     });
 
@@ -281,12 +321,17 @@ describe('sync operations', () => {
         ...deleted,
         DatasetDeletedAfterRequestedSyncCount: true,
       });
-      for (const LastSyncCount of [undefined, 0, 2, 99]) {
+      for (const LastSyncCount of [undefined, 0, 2]) {
         expect(await device.list({ LastSyncCount })).toMatchObject({
           ...deleted,
           DatasetDeletedAfterRequestedSyncCount: false,
         });
       }
+    });
+
+    it('is not reported as deleted to devices with a higher count, which is from another service', async () => {
+      await device.remove();
+      await expect(device.list({ LastSyncCount: 99 })).rejects.toEqual(noSuch(99));
     });
 
     it('continues its counts and dates when it is created again, without its old records', async () => {
@@ -456,13 +501,49 @@ describe('sync operations', () => {
 
     it('contain the whole dataset with its tombstones if MaxResults is missing', async () => {
       const keys = Array.from({ length: 1_100 }, (_, index) => `key ${index}`);
-      await device.update(...keys.map((key) => drop(key)));
-      await device.update(...keys.slice(0, 1_024).map((key) => put(key, 'x', 1)));
+      await device.update(...keys.slice(0, 76).map((key) => put(key, '')));
+      await device.update(...keys.slice(0, 76).map((key) => drop(key, 1)));
+      await device.update(...keys.slice(76).map((key) => put(key, 'x')));
+      expect(new Set((await device.list()).Records.map(({ Key }) => Key))).toEqual(new Set(keys));
       expect(await device.list()).toMatchObject({ Count: 1_100, NextToken: null });
       expect(await device.list({ MaxResults: 1_024 })).toMatchObject({
         Count: 1_024,
         NextToken: expect.any(String),
       });
+    });
+
+    it('are read in parts of 1,024 records if MaxResults is missing, each when the previous one is taken', async () => {
+      const reads: (number | null)[] = [];
+      const store = createSyncStore(database);
+      const limits = { recordsPerDataset: 3_000 };
+      const service = createSyncService(database, limits, undefined, {
+        store: {
+          ...store,
+          readRecords(key, options) {
+            reads.push(options.limit);
+            return store.readRecords(key, options);
+          },
+        },
+      });
+      const large = limitedDevice(limits);
+      const keys = Array.from({ length: 2_100 }, (_, index) => `key ${index}`);
+      await large.update(...keys.map((key) => put(key, '')));
+      const { Records, NextToken, rest } = await service.operations.ListRecords(large.dataset, DEVELOPER);
+      expect([Records.length, NextToken, reads]).toEqual([1_024, null, [1_024]]);
+      await large.update(put('key 2000', 'changed', 1), put('new', ''));
+      const parts: string[][] = [];
+      for await (const part of rest ?? []) {
+        parts.push(part.map(({ Key }) => Key));
+        expect(reads).toEqual(Array.from({ length: parts.length + 1 }, () => 1_024));
+      }
+      const listed = [...Records.map(({ Key }) => Key), ...parts.flat()];
+      expect(new Set(listed).size).toBe(listed.length);
+      expect(listed).not.toContain('new');
+      // A record that is changed while it is listed may be missing; the next listing returns it.
+      expect(keys.filter((key) => !listed.includes(key))).toEqual(
+        listed.includes('key 2000') ? [] : ['key 2000'],
+      );
+      expect(valuesOf(await large.list({ LastSyncCount: 1 }))).toEqual({ 'key 2000': 'changed', new: '' });
     });
 
     it.each([0, -1, 1.5, 1_025, Number.NaN])('cannot have %d results', async (MaxResults) => {
@@ -527,10 +608,11 @@ describe('sync operations', () => {
 
     it('of records count only live ones', async () => {
       const limited = limitedDevice({ recordsPerDataset: 2 });
-      await limited.update(put('a', '1'), put('b', '1'), drop('x'));
+      await limited.update(put('x', '1'));
+      await limited.update(put('a', '1'), put('b', '1'), drop('x', 1));
       const token = await limited.token();
       await expect(limited.updateWith(token, put('c', '1'))).rejects.toEqual(LIMIT);
-      await limited.updateWith(token, put('c', '1'), drop('a', 1));
+      await limited.updateWith(token, put('c', '1'), drop('a', 2));
       expect(valuesOf(await limited.list())).toEqual({ a: null, b: '1', c: '1', x: null });
     });
 
@@ -548,6 +630,88 @@ describe('sync operations', () => {
       await limited.update(put('a', '12', 1), drop('c', 1));
       await expect(limited.update(put('a', '123', 2))).rejects.toEqual(LIMIT);
       await expect(limited.update(put('d', ''))).rejects.toEqual(LIMIT);
+    });
+
+    it('of rows count tombstones, and reject only calls that create rows', async () => {
+      const limited = limitedDevice({ rowsPerDataset: 3 });
+      await limited.update(put('a', '1'), put('b', '1'));
+      await limited.update(drop('a', 1), put('c', '1'));
+      const token = await limited.token();
+      await expect(limited.updateWith(token, put('d', '1'))).rejects.toEqual(LIMIT);
+      await expect(limited.updateWith(token, drop('b', 1), put('d', '1'))).rejects.toEqual(LIMIT);
+      await limited.updateWith(token, drop('b', 1), put('a', '2', 2), put('c', '2', 2), drop('never'));
+      await limited.update(drop('a', 3), drop('c', 3));
+      expect(valuesOf(await limited.list())).toEqual({ a: null, b: null, c: null });
+      await limited.remove();
+      await limited.update(put('d', '1'), put('e', '1'), put('f', '1'));
+    });
+
+    it('of key bytes count those of tombstones', async () => {
+      const limited = limitedDevice({ keyBytesPerDataset: 5 });
+      await limited.update(put('é', '1'), put('ab', '1'));
+      await limited.update(drop('é', 1));
+      await expect(limited.update(put('cd', ''))).rejects.toEqual(LIMIT);
+      await limited.update(put('c', 'a long value'));
+      await expect(limited.update(put('d', ''))).rejects.toEqual(LIMIT);
+      await limited.update(drop('ab', 1), drop('c', 3));
+      await limited.remove();
+      await limited.update(put('abcde', ''));
+    });
+
+    it('of rows and key bytes that were lowered allow everything except new rows', async () => {
+      await device.update(put('a', '1'), put('b', '1'));
+      const limited = limitedDevice({ rowsPerDataset: 1, keyBytesPerDataset: 1 });
+      await limited.update(put('a', '2', 1), drop('b', 1), drop('never'));
+      await expect(limited.update(put('c', ''))).rejects.toEqual(LIMIT);
+    });
+
+    it('stop removals of keys that never existed from storing anything', async () => {
+      const keys = Array.from({ length: 2_400 }, (_, index) => `${index} `.padEnd(1_000, 'k'));
+      for (let call = 0; call < 2; call += 1) await device.update(...keys.map((key) => drop(key)));
+      expect(await device.list()).toMatchObject({ Records: [], DatasetSyncCount: 2 });
+      const { rows } = await database.query(
+        `SELECT count(records.record_id) AS rows, max(row_count) AS counted, max(key_bytes) AS bytes
+         FROM sync.datasets LEFT JOIN sync.records USING (dataset_id) WHERE identity_id = $1`,
+        [device.identity.IdentityId],
+      );
+      expect(rows).toEqual([{ rows: 0, counted: 0, bytes: 0 }]);
+    });
+
+    it('are announced to the operator once, when 80 % of the rows or key bytes are used', async () => {
+      const filling: FillingDataset[] = [];
+      const onFilling = (dataset: FillingDataset) => filling.push(dataset);
+      const limits = { rowsPerDataset: 5, keyBytesPerDataset: 100 };
+      const { operations } = createSyncService(database, limits, undefined, { onFilling });
+      const { IdentityId: identityId } = device.identity;
+      const rows = createDevice(operations, { identityId });
+      await rows.update(put('a', ''), put('b', ''), put('c', ''));
+      expect(filling).toEqual([]);
+      await rows.update(drop('a', 1), put('d', ''));
+      await rows.update(put('d', 'changed', 2), put('e', ''));
+      const about = { identityPoolId: POOL, identityId, ...limits };
+      expect(filling).toEqual([{ ...about, datasetName: 'game', rowCount: 4, keyBytes: 4 }]);
+      const bytes = createDevice(operations, { identityId, datasetName: 'bytes' });
+      await bytes.update(put('k'.repeat(79), ''));
+      await bytes.update(put('l', ''));
+      expect(filling.slice(1)).toEqual([{ ...about, datasetName: 'bytes', rowCount: 2, keyBytes: 80 }]);
+    });
+
+    it('of rows hold for a dataset that an older version of the service wrote', async () => {
+      const limited = limitedDevice({ rowsPerDataset: 3 });
+      await limited.update(put('é', '1'), put('b', '1'));
+      await limited.update(drop('b', 1));
+      await database.query(
+        'UPDATE sync.datasets SET row_count = NULL, key_bytes = NULL, counted_sync_count = NULL WHERE identity_id = $1',
+        [device.identity.IdentityId],
+      );
+      const again = limitedDevice({ rowsPerDataset: 3 });
+      await again.update(put('c', '1'));
+      await expect(again.update(put('d', '1'))).rejects.toEqual(LIMIT);
+      const { rows } = await database.query(
+        'SELECT row_count, key_bytes, counted_sync_count FROM sync.datasets WHERE identity_id = $1',
+        [device.identity.IdentityId],
+      );
+      expect(rows).toEqual([{ row_count: 3, key_bytes: 4, counted_sync_count: 3 }]);
     });
 
     it('of a call are checked before anything is written', async () => {
@@ -643,7 +807,12 @@ describe('sync operations', () => {
         identityId: device.identity.IdentityId,
         datasetName: 'game',
       };
-      const record = (key: string, value: string | null, syncCount: number, device: number | null) => ({
+      const record = (
+        key: string,
+        value: string | null,
+        syncCount: number,
+        device = NEW_YEAR + syncCount - 1,
+      ) => ({
         key,
         value,
         syncCount,
@@ -656,10 +825,10 @@ describe('sync operations', () => {
         lastModifiedDate: NEW_YEAR + syncCount - 1,
         syncCount,
       });
-      const first = [record('a', '1', 1, NEW_YEAR - 5), record('b', '1', 1, null)];
+      const first = [record('a', '1', 1, NEW_YEAR - 5), record('b', '1', 1)];
       const expected = [
         { ...dataset, operation: 'replace', kinesisSyncRecords: first, ...version(1) },
-        { ...dataset, operation: 'replace', kinesisSyncRecords: [record('a', null, 2, null)], ...version(2) },
+        { ...dataset, operation: 'replace', kinesisSyncRecords: [record('a', null, 2)], ...version(2) },
         { ...dataset, operation: 'remove', ...version(3) },
       ];
       const found = await events();

@@ -58,6 +58,8 @@ function updateOf(
       lastModifiedBy: 'writer',
       dataStorage: 11,
       numRecords: 2,
+      rowCount: 3,
+      keyBytes: 7,
     },
     records: Object.entries(values).map(([key, value]) => record(key, value, syncCount)),
     spend: { session: newSession(), forgetBefore: 0 },
@@ -316,6 +318,42 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       'removed',
       'second',
     ]);
+  });
+
+  it('reads live records by count, and tombstones only of the given keys', async () => {
+    const session = newSession();
+    const live = (keys: string[]) => store.readLiveRecords(GAME, { keys, session });
+    expect(await live(['a'])).toEqual({ dataset: null, spent: false, records: [] });
+    await update({ a: '1', gone: null });
+    await update({ named: null, empty: '' });
+    const read = await live(['named', 'a', 'never']);
+    expect(read.dataset).toEqual({ syncCount: 2, deletedSyncCount: 0, lastModifiedBy: 'writer' });
+    expect(read.records[0]).toEqual(record('a', '1', 1));
+    expect(read.records.slice(1).toSorted(byKey)).toEqual([record('empty', '', 2), record('named', null, 2)]);
+    await update({ gone: null }, { spend: { session, forgetBefore: 0 } });
+    expect(await live([])).toMatchObject({ spent: true, records: [{ Key: 'a' }, { Key: 'empty' }] });
+    await remove();
+    expect(await live(['a', 'named'])).toMatchObject({ dataset: { deletedSyncCount: 4 }, records: [] });
+    await update({ named: '1' });
+    expect((await live(['a', 'gone'])).records).toEqual([record('named', '1', 5)]);
+  });
+
+  it('counts the rows of a dataset that an older version of the service wrote last', async () => {
+    await update({ é: '1', gone: null });
+    const asStored = { rowCount: 3, keyBytes: 7 };
+    expect((await peek()).dataset).toMatchObject(asStored);
+    await database.query('UPDATE sync.datasets SET sync_count = sync_count + 1');
+    expect((await peek(['é', 'gone', 'never'])).dataset).toMatchObject({ rowCount: 2, keyBytes: 6 });
+    await database.query(
+      'UPDATE sync.datasets SET row_count = NULL, key_bytes = NULL, counted_sync_count = NULL',
+    );
+    expect((await peek()).dataset).toMatchObject({ rowCount: 2, keyBytes: 6 });
+    await update({ b: '1' });
+    expect((await peek()).dataset).toMatchObject(asStored);
+    await database.query(
+      'UPDATE sync.datasets SET deleted_sync_count = sync_count, counted_sync_count = NULL',
+    );
+    expect((await peek()).dataset).toMatchObject({ rowCount: 0, keyBytes: 0 });
   });
 
   it('returns no next page after a page that ends with the last record', async () => {

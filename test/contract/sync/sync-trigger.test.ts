@@ -19,6 +19,7 @@ import {
   type InvokeFunction,
 } from '../../../lib/sync/ports/functions.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
+import { createSyncStore } from '../../../lib/sync/store/sync-store.ts';
 import { openDatabase } from '../../fixtures/database/databases.ts';
 import { readOutboxEvents } from '../../fixtures/database/outbox-rows.ts';
 import { NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
@@ -59,14 +60,19 @@ describe('the sync trigger', () => {
   let database: Database;
   let answer: (...call: [SyncTriggerEvent, number]) => unknown;
   let calls: Call[];
+  /** How long calls wait for an execution slot, in milliseconds; the next one first. */
+  let waits: number[];
   let service: ReturnType<typeof createService>;
   let device: ReturnType<typeof createDevice>;
   /** Writes the same dataset with a developer's credentials, which do not invoke the trigger. */
   let owner: ReturnType<typeof createDevice>;
 
-  const invokeFunction: InvokeFunction = async (arn, event, { timeoutMs }) => {
+  const invokeFunction: InvokeFunction = async (arn, event, { identityId, timeoutMs, onStart }) => {
     const sent: SyncTriggerEvent = JSON.parse(JSON.stringify(event));
     calls.push({ functionArn: arn, records: sent.datasetRecords, timeoutMs });
+    expect(identityId).toBe(sent.identityId);
+    service.clock.now += waits.shift() ?? 0;
+    onStart?.();
     return JSON.parse(JSON.stringify((await answer(sent, calls.length)) ?? null));
   };
   const createService = (limits: Partial<Limits> = {}, invoke = invokeFunction) =>
@@ -93,6 +99,7 @@ describe('the sync trigger', () => {
   afterAll(() => database.close());
   beforeEach(() => {
     calls = [];
+    waits = [];
     answer = echo;
     service = createService();
     device = createIdentity();
@@ -101,17 +108,20 @@ describe('the sync trigger', () => {
 
   describe('is invoked', () => {
     it('with all records of the dataset if an identity writes', async () => {
-      await owner.update(put('kept', 'k'), put('changed', 'old'), put('removed', 'r'), drop('gone'));
+      await owner.update(put('kept', 'k'), put('changed', 'old'), put('removed', 'r'), put('gone', 'g'));
+      await owner.update(drop('gone', 1));
       expect(calls).toEqual([]);
       const updated = await device.update(
         put('changed', 'new', 1),
         drop('removed', 1),
-        put('gone', 'back', 1),
+        put('gone', 'back', 2),
+        drop('never'),
       );
       expect(rowsOf(updated)).toEqual([
-        ['changed', 'new', 2],
-        ['removed', null, 2],
-        ['gone', 'back', 2],
+        ['changed', 'new', 3],
+        ['removed', null, 3],
+        ['gone', 'back', 3],
+        ['never', null, 3],
       ]);
       expect(calls).toEqual([
         {
@@ -122,9 +132,39 @@ describe('the sync trigger', () => {
             changed: { oldValue: 'old', newValue: 'new', op: 'replace' },
             removed: { oldValue: 'r', op: 'remove' },
             gone: { newValue: 'back', op: 'replace' },
+            never: { op: 'remove' },
           },
         },
       ]);
+    });
+
+    it('without reading tombstones that the device does not name, and can write over them', async () => {
+      const read: string[][] = [];
+      const store = createSyncStore(database);
+      const counting = createSyncService(database, {}, undefined, {
+        invokeFunction,
+        store: {
+          ...store,
+          async readLiveRecords(key, about) {
+            const found = await store.readLiveRecords(key, about);
+            read.push(found.records.map(({ Key }) => Key).sort());
+            return found;
+          },
+        },
+      });
+      await owner.update(put('kept', 'k'), put('gone', 'g'), put('named', 'n'), put('other', 'o'));
+      await owner.update(drop('gone', 1), drop('named', 1), drop('other', 1));
+      answer = withRecords({ gone: set('again'), other: { op: 'remove' } });
+      const own = createIdentity(counting, device.identity.IdentityId);
+      expect(rowsOf(await own.update(put('named', 'back', 2)))).toEqual([
+        ['named', 'back', 3],
+        ['gone', 'again', 3],
+      ]);
+      expect(read).toEqual([['kept', 'named']]);
+      expect(calls.map(({ records }) => Object.keys(records).sort())).toEqual([['kept', 'named']]);
+      await expect(own.update(put('other', 'stale', 1))).rejects.toEqual(
+        error('ResourceConflictException', /^Current SyncCount for: other is: 2 not: 1$/, 409),
+      );
     });
 
     it('in no other case', async () => {
@@ -160,15 +200,18 @@ describe('the sync trigger', () => {
   });
 
   describe('changes what is written', () => {
-    beforeEach(() => owner.update(put('kept', 'k'), put('other', 'o'), drop('gone')));
+    beforeEach(async () => {
+      await owner.update(put('gone', 'g'));
+      await owner.update(put('kept', 'k'), put('other', 'o'), drop('gone', 1));
+    });
 
     it('to its own values, which the stream receives', async () => {
       answer = withRecords({ score: set('9'), kept: set('K'), other: { op: 'remove' }, added: set('+') });
       const sent = { ...put('score', '999'), DeviceLastModifiedDate: NEW_YEAR - 5 };
       const { Records } = await device.update(sent, put('name', 'n'));
       const record = {
-        SyncCount: 2,
-        LastModifiedDate: NEW_YEAR + 1,
+        SyncCount: 3,
+        LastModifiedDate: NEW_YEAR + 2,
         LastModifiedBy: device.identity.IdentityId,
         DeviceLastModifiedDate: null,
       };
@@ -179,9 +222,9 @@ describe('the sync trigger', () => {
         { ...record, Key: 'other', Value: null },
         { ...record, Key: 'added', Value: '+' },
       ]);
-      expect((await device.list({ LastSyncCount: 1 })).Records).toEqual(expect.arrayContaining(Records));
+      expect((await device.list({ LastSyncCount: 2 })).Records).toEqual(expect.arrayContaining(Records));
       expect((await events()).at(-1)).toMatchObject({
-        syncCount: 2,
+        syncCount: 3,
         kinesisSyncRecords: Records.map(({ Key, Value }) => ({
           key: Key,
           value: Value,
@@ -190,22 +233,23 @@ describe('the sync trigger', () => {
       });
     });
 
-    it('to a removal of a new record, which leaves a tombstone', async () => {
+    it('to a removal of a new record, which is then not stored', async () => {
       answer = withRecords({ new: { newValue: 'x', op: 'remove' } });
-      expect(rowsOf(await device.update(put('new', 'x')))).toEqual([['new', null, 2]]);
+      expect(rowsOf(await device.update(put('new', 'x')))).toEqual([['new', null, 3]]);
+      expect(rowsOf(await device.list({ LastSyncCount: 2 }))).toEqual([]);
       expect((await device.describe()).Dataset).toMatchObject({ NumRecords: 2 });
     });
 
     it('back to the stored value, as a new write', async () => {
       answer = withRecords({ kept: { oldValue: 'k', newValue: 'k', op: 'replace' } });
-      expect(rowsOf(await device.update(put('kept', 'bad', 1)))).toEqual([['kept', 'k', 2]]);
+      expect(rowsOf(await device.update(put('kept', 'bad', 2)))).toEqual([['kept', 'k', 3]]);
     });
 
     it('with a record in place of a tombstone that the device does not know', async () => {
       answer = withRecords({ gone: set('back') });
       expect(rowsOf(await device.update(put('a', '1')))).toEqual([
-        ['a', '1', 2],
-        ['gone', 'back', 2],
+        ['a', '1', 3],
+        ['gone', 'back', 3],
       ]);
     });
 
@@ -214,18 +258,18 @@ describe('the sync trigger', () => {
       const token = await device.token();
       const updated = await device.updateWith(
         token,
-        put('kept', 'bad', 1),
+        put('kept', 'bad', 2),
         put('fine', 'f'),
-        put('gone', 'bad', 1),
+        put('gone', 'bad', 2),
         put('never', 'bad'),
       );
       expect(rowsOf(updated)).toEqual([
-        ['kept', 'k', 1],
-        ['fine', 'f', 2],
-        ['gone', null, 1],
+        ['kept', 'k', 2],
+        ['fine', 'f', 3],
+        ['gone', null, 2],
         ['never', null, 0],
       ]);
-      expect(rowsOf(await device.list({ LastSyncCount: 1 }))).toEqual([['fine', 'f', 2]]);
+      expect(rowsOf(await device.list({ LastSyncCount: 2 }))).toEqual([['fine', 'f', 3]]);
       expect((await events()).at(-1).kinesisSyncRecords).toHaveLength(1);
       await expect(device.updateWith(token, put('x', ''))).rejects.toEqual(INVALID_TOKEN);
     });
@@ -233,16 +277,16 @@ describe('the sync trigger', () => {
     it('to nothing at all, so that nothing is written or spent', async () => {
       answer = (event) => ({ ...event, datasetRecords: {} });
       const token = await device.token();
-      const updated = await device.updateWith(token, put('kept', 'bad', 1), put('never', 'bad'));
+      const updated = await device.updateWith(token, put('kept', 'bad', 2), put('never', 'bad'));
       expect(rowsOf(updated)).toEqual([
-        ['kept', 'k', 1],
+        ['kept', 'k', 2],
         ['never', null, 0],
       ]);
       expect(updated.Records[1]).toMatchObject({ LastModifiedDate: NEW_YEAR, LastModifiedBy: null });
-      expect(await device.list()).toMatchObject({ DatasetSyncCount: 1, Count: 3 });
-      expect(await events()).toHaveLength(1);
+      expect(await device.list()).toMatchObject({ DatasetSyncCount: 2, Count: 3 });
+      expect(await events()).toHaveLength(2);
       answer = echo;
-      expect(rowsOf(await device.updateWith(token, put('kept', 'good', 1)))).toEqual([['kept', 'good', 2]]);
+      expect(rowsOf(await device.updateWith(token, put('kept', 'good', 2)))).toEqual([['kept', 'good', 3]]);
     });
 
     it('without creating a dataset if nothing is left', async () => {
@@ -380,6 +424,18 @@ describe('the sync trigger', () => {
       answer = echo;
       await device.updateWith(token, put('a', '1'));
       expect(calls.at(-1)?.timeoutMs).toBe(5_000);
+    });
+
+    it('without counting the time for which it waits for an execution slot', async () => {
+      await owner.update(put('b', '0'));
+      waits = [4_000, 4_500, 3_000];
+      answer = async (event, run) => {
+        service.clock.now += 1_000;
+        if (run < 3) await owner.update(put('b', String(run), run));
+        return event;
+      };
+      await device.update(put('a', '1'));
+      expect(calls.map(({ timeoutMs }) => timeoutMs)).toEqual([5_000, 4_000, 3_000]);
     });
 
     it('without extra time if the clock is set back', async () => {

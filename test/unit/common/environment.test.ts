@@ -10,6 +10,7 @@ import {
   readDatabaseUrl,
   readWriters,
 } from '../../../lib/database/database-address.ts';
+import { DEFAULT_LIMITS } from '../../../lib/sync/limits.ts';
 import { DEFAULT_RATE_LIMITS } from '../../../lib/wire/rate-limits.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -28,6 +29,7 @@ describe('readLocalConfig', () => {
       rateLimits: null,
       origins: null,
       trustedProxies: [],
+      limits: DEFAULT_LIMITS,
     });
   });
 
@@ -47,6 +49,7 @@ describe('readLocalConfig', () => {
         RATE_LIMITS: 'on',
         ORIGINS: 'https://app.example',
         TRUSTED_PROXIES: '10.0.0.1',
+        SYNC_LIMITS: '{"rowsPerDataset":32768}',
       }),
     ).toEqual({
       host: '::1',
@@ -60,6 +63,7 @@ describe('readLocalConfig', () => {
       rateLimits: DEFAULT_RATE_LIMITS,
       origins: ['https://app.example'],
       trustedProxies: ['10.0.0.1/32'],
+      limits: { ...DEFAULT_LIMITS, rowsPerDataset: 32_768 },
     });
   });
 
@@ -100,6 +104,20 @@ describe('readLocalConfig', () => {
     [{ RATE_LIMITS: '{"adress":{}}' }, 'invalid RATE_LIMITS: unknown member "adress"; did you mean address?'],
     [{ ORIGINS: '*' }, 'invalid ORIGINS: entry 1 is not an origin'],
     [{ TRUSTED_PROXIES: 'all' }, 'invalid TRUSTED_PROXIES: "all" is not a network'],
+    [
+      { SYNC_LIMITS: '[1]' },
+      'invalid SYNC_LIMITS: it is not a JSON object; use e.g. {"rowsPerDataset":32768}',
+    ],
+    [{ SYNC_LIMITS: 'on' }, 'invalid SYNC_LIMITS: it is not a JSON object'],
+    [
+      { SYNC_LIMITS: '{"rows":1}' },
+      'invalid SYNC_LIMITS: unknown limit "rows"; use rowsPerDataset, keyBytesPerDataset, devicesPerIdentity',
+    ],
+    [
+      { SYNC_LIMITS: '{"devicesPerIdentity":0}' },
+      'invalid SYNC_LIMITS: devicesPerIdentity is not a positive whole number; the default is 100',
+    ],
+    [{ SYNC_LIMITS: '{"keyBytesPerDataset":"4"}' }, 'keyBytesPerDataset is not a positive whole number'],
     [{ DATABASE_URL: 'nonsense' }, 'invalid DATABASE_URL: it is not the address of a PostgreSQL database'],
     [
       { DATABASE_URL: 'mysql://u:secret@h/d' },

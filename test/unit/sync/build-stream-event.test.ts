@@ -37,6 +37,26 @@ describe('the stream event of an update', () => {
     expect(bytes).toBeGreaterThan(inline.data.length);
   });
 
+  it('has a record’s own date if its device sent none, because consumers may not expect null', () => {
+    expect(JSON.parse(inline.data).kinesisSyncRecords).toMatchObject([
+      { deviceLastModifiedDate: NEW_YEAR - 5 },
+      { deviceLastModifiedDate: NEW_YEAR },
+    ]);
+  });
+
+  it('is a valid event without records, for an update that only removes keys that never existed', () => {
+    const links = { create: () => LINK, open: () => null };
+    const { data, payload } = recordsEvent(GAME, VERSION, [], { links, inlineBytes: 900 });
+    expect(payload).toBeNull();
+    expect(JSON.parse(data)).toMatchObject({ operation: 'replace', kinesisSyncRecords: [], syncCount: 3 });
+    expect(decodeStreamEvent(Buffer.from(data))).toEqual({
+      kind: 'records',
+      dataset: GAME,
+      version: VERSION,
+      records: [],
+    });
+  });
+
   it('contains a URL above the limit, and the records become the payload', () => {
     const { partitionKey, data, payload } = eventOf(bytes - 1);
     expect(partitionKey).toBe(IDENTITY);

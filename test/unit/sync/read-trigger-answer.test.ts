@@ -15,7 +15,9 @@ const STORED = new Map(
     { Key, Value, SyncCount: index + 1 },
   ]),
 );
-const patch = (key: string, value: string | null, syncCount = 9): Patch => ({
+/** The dataset's count. */
+const COUNT = 9;
+const patch = (key: string, value: string | null, syncCount = COUNT): Patch => ({
   key,
   value,
   syncCount,
@@ -25,16 +27,17 @@ const PATCHES = [patch('changed', 'new'), patch('removed', null), patch('made', 
 const EVENT = buildSyncTriggerEvent(DATASET, STORED.values(), PATCHES);
 
 const read = (answer: unknown, maxPatches = 2_500) =>
-  readTriggerAnswer(answer, { event: EVENT, patches: PATCHES, stored: STORED, maxPatches });
+  readTriggerAnswer(answer, { event: EVENT, patches: PATCHES, syncCount: COUNT, stored: STORED, maxPatches });
 
 /** Answers the event with some of its records replaced; undefined omits a record. */
 const answerWith = (records: Record<string, unknown>) =>
   JSON.parse(JSON.stringify({ ...EVENT, datasetRecords: { ...EVENT.datasetRecords, ...records } }));
 
-const own = (key: string, value: string | null, syncCount: number): Patch => ({
+/** A patch of the function itself. It has the count of the dataset, so it is never stale. */
+const own = (key: string, value: string | null): Patch => ({
   key,
   value,
-  syncCount,
+  syncCount: COUNT,
   deviceLastModifiedDate: null,
 });
 
@@ -76,7 +79,7 @@ describe('the event of a sync trigger', () => {
     const event = buildSyncTriggerEvent(DATASET, stored.values(), patches);
     const sent = JSON.parse(JSON.stringify(event));
     expect(Object.keys(sent.datasetRecords).toSorted()).toEqual(keys.toSorted());
-    const request = { event, patches, stored, maxPatches: 10 };
+    const request = { event, patches, syncCount: COUNT, stored, maxPatches: 10 };
     expect(readTriggerAnswer(sent, request)).toEqual(patches);
     // Omitted keys must not be found on the prototype.
     expect(readTriggerAnswer({ ...sent, datasetRecords: {} }, request)).toEqual([]);
@@ -107,17 +110,17 @@ describe('the answer of a sync trigger', () => {
     [
       'sets an untouched record',
       { kept: { oldValue: 'k', newValue: 'ours', op: 'replace' } },
-      [...PATCHES, own('kept', 'ours', 1)],
+      [...PATCHES, own('kept', 'ours')],
     ],
     [
       'removes an untouched record',
       { kept: { newValue: 'k', op: 'remove' } },
-      [...PATCHES, own('kept', null, 1)],
+      [...PATCHES, own('kept', null)],
     ],
     [
       'adds records, even over a tombstone',
       { added: { newValue: '', op: 'replace' }, gone: { newValue: 'back', op: 'replace' } },
-      [...PATCHES, own('added', '', 0), own('gone', 'back', 4)],
+      [...PATCHES, own('added', ''), own('gone', 'back')],
     ],
     ['removes records that do not exist', { gone: { op: 'remove' }, never: { op: 'remove' } }, PATCHES],
     ['omits an untouched record', { kept: undefined }, PATCHES],
@@ -229,7 +232,7 @@ describe('the answer of a sync trigger', () => {
 
   it('may contain the longest key and value', () => {
     const [key, value] = ['鍵'.repeat(1_024), '\u{1F600}'.repeat(1_048_575)];
-    expect(read(answerWith({ [key]: put(value) }))).toEqual([...PATCHES, own(key, value, 0)]);
+    expect(read(answerWith({ [key]: put(value) }))).toEqual([...PATCHES, own(key, value)]);
   });
 
   it('may change only as many records as one call', () => {
@@ -304,7 +307,9 @@ describe('the answer of a sync trigger', () => {
         const patches = after.map(([name, wanted]) => patch(name, wanted));
         const event = buildSyncTriggerEvent(DATASET, stored.values(), patches);
         const answer = JSON.parse(JSON.stringify(event));
-        expect(readTriggerAnswer(answer, { event, patches, stored, maxPatches: 2_500 })).toEqual(patches);
+        expect(
+          readTriggerAnswer(answer, { event, patches, syncCount: COUNT, stored, maxPatches: 2_500 }),
+        ).toEqual(patches);
         const flagged = Object.entries(event.datasetRecords).filter(([, { op, oldValue, newValue }]) =>
           op === 'remove' ? oldValue !== undefined : newValue !== oldValue,
         );

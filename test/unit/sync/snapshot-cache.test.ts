@@ -25,6 +25,8 @@ function datasetAt(syncCount: number): DatasetUpdate['dataset'] {
     lastModifiedBy: 'writer',
     dataStorage: 0,
     numRecords: 0,
+    rowCount: 0,
+    keyBytes: 0,
   };
 }
 
@@ -49,7 +51,7 @@ describe('the snapshot cache', () => {
     const cache = createSnapshotCache();
     const before = snapshotAt(4, new Map([['seen', { syncCount: 3, valueBytes: 7 }]]));
     cache.keep(GAME, ['é', 'gone', 'seen', 'never'], before, updateTo(5, { é: 'é', gone: null }));
-    expect(cache.recall(GAME, ['é', 'gone', 'seen', 'never'])).toEqual(
+    expect(cache.recall(GAME, ['é', 'gone', 'seen'])).toEqual(
       snapshotAt(
         5,
         new Map([
@@ -59,6 +61,7 @@ describe('the snapshot cache', () => {
         ]),
       ),
     );
+    expect(cache.recall(GAME, ['é', 'never'])).toBeNull();
     expect(cache.recall(GAME, ['é', 'other'])).toBeNull();
     expect(cache.recall(named('other'), ['é'])).toBeNull();
   });
@@ -80,6 +83,13 @@ describe('the snapshot cache', () => {
     expect(cache.recall(GAME, ['a'])?.dataset?.syncCount).toBe(2);
   });
 
+  it('does not evict others because of records that do not exist', () => {
+    const cache = createSnapshotCache(3);
+    cache.keep(GAME, ['a'], snapshotAt(0), updateTo(1, { a: '1' }));
+    cache.keep(named('other'), ['b', 'c', 'd', 'e'], snapshotAt(0), updateTo(1, {}));
+    expect(cache.recall(GAME, ['a'])?.dataset?.syncCount).toBe(1);
+  });
+
   it('evicts on request, and the least recently used dataset if there are too many records', () => {
     const cache = createSnapshotCache(3);
     const names = ['one', 'two', 'three'];
@@ -90,7 +100,8 @@ describe('the snapshot cache', () => {
     expect(known()).toEqual(['one', 'three', 'four']);
     cache.forget(named('three'));
     expect(known()).toEqual(['one', 'four']);
-    cache.keep(named('large'), ['a', 'b', 'c', 'd'], snapshotAt(0), updateTo(1, {}));
+    const large = { a: '', b: '', c: '', d: '' };
+    cache.keep(named('large'), Object.keys(large), snapshotAt(0), updateTo(1, large));
     expect(cache.recall(named('large'), ['a'])).toBeNull();
     expect(known()).toEqual([]);
   });

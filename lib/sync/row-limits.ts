@@ -1,0 +1,47 @@
+import type { DatasetKey } from '../common/dataset-key.ts';
+import { ServiceError } from '../common/errors.ts';
+import type { Limits } from './limits.ts';
+import type { CountedDataset } from './ports/sync-store.ts';
+
+/** The rows of a dataset, tombstones included, and the UTF-8 bytes of their keys. */
+type RowCounts = Pick<CountedDataset, 'rowCount' | 'keyBytes'>;
+
+type RowLimits = Pick<Limits, 'rowsPerDataset' | 'keyBytesPerDataset'>;
+
+/** A dataset that approaches its limits, for the operator. */
+export interface FillingDataset extends DatasetKey, RowCounts, RowLimits {}
+
+/** Share of a limit at which the operator is warned. */
+const WARNING_SHARE = 0.8;
+
+/**
+ * Rejects a call that creates rows beyond a limit. Every other call passes: removing a record changes its row, and
+ * DeleteDataset removes all rows.
+ *
+ * @throws {ServiceError} LimitExceededException
+ */
+export function checkRowLimits(before: RowCounts, after: RowCounts, limits: RowLimits): void {
+  if (after.rowCount <= before.rowCount) return;
+  if (after.rowCount > limits.rowsPerDataset) {
+    throw new ServiceError(
+      'LimitExceededException',
+      `the dataset would have ${after.rowCount} records, removed ones included, the limit is ${limits.rowsPerDataset}; delete the dataset to discard removed records`,
+    );
+  }
+  if (after.keyBytes > limits.keyBytesPerDataset) {
+    throw new ServiceError(
+      'LimitExceededException',
+      `the dataset would have ${after.keyBytes} bytes of keys, those of removed records included, the limit is ${limits.keyBytesPerDataset}; delete the dataset to discard removed records`,
+    );
+  }
+}
+
+/** Returns whether a change makes a dataset reach 80 % of one of the limits. */
+export function startsFilling(before: RowCounts, after: RowCounts, limits: RowLimits): boolean {
+  const reaches = (was: number, is: number, limit: number) =>
+    was < limit * WARNING_SHARE && is >= limit * WARNING_SHARE;
+  return (
+    reaches(before.rowCount, after.rowCount, limits.rowsPerDataset) ||
+    reaches(before.keyBytes, after.keyBytes, limits.keyBytesPerDataset)
+  );
+}

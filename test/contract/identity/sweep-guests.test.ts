@@ -1,0 +1,188 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createSweepGuests } from '../../../functions/sweep-guests.ts';
+import { createLambdaContext } from '../../../infra/local/lambda-context.ts';
+import { createLogger } from '../../../lib/aws/telemetry.ts';
+import type { Database } from '../../../lib/database/database.ts';
+import { createGuestSweep } from '../../../lib/identity/store/guest-sweep.ts';
+import { createPushStore } from '../../../lib/sync/store/push-store.ts';
+import { DATABASES } from '../../fixtures/database/databases.ts';
+import { deleteRows } from '../../fixtures/database/delete-rows.ts';
+import {
+  createIdentityService,
+  DEVELOPER_PROVIDER,
+  type IdentityService,
+  login,
+} from '../../fixtures/identity/identity-service.ts';
+import { createDevice, createSyncService, put } from '../../fixtures/sync/sync-service.ts';
+import { DEVELOPER } from '../../fixtures/wire/signing.ts';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+describe.each(DATABASES)('the sweep of guests on $name', ({ open }) => {
+  let database: Database;
+  let service: IdentityService;
+  let IdentityPoolId: string;
+
+  beforeAll(async () => {
+    database = await open();
+  });
+  afterAll(() => database.close());
+  beforeEach(async () => {
+    await deleteRows(database, ['identity.identities', 'identity.logins', 'sync.datasets', 'sync.devices']);
+    service = createIdentityService(database);
+    IdentityPoolId = await service.newIdentityPool();
+  });
+
+  const getId = async (Logins = {}) =>
+    (await service.operations.GetId({ IdentityPoolId, Logins })).IdentityId;
+  const signIn = (IdentityId: string, Logins = {}) =>
+    service.operations.GetCredentialsForIdentity({ IdentityId, Logins });
+  const wait = (days: number) => {
+    service.clock.now += days * DAY_MS;
+  };
+  const exists = async (identityId: string) => (await service.store.readIdentity(identityId)) !== null;
+  const createSweep = () =>
+    createSweepGuests({
+      guests: createGuestSweep(database),
+      logger: createLogger('sweep-guests'),
+      now: () => service.clock.now,
+    });
+  const sweep = (run = createSweep()) => run({}, createLambdaContext('sweep-guests', 'us-east-1'));
+
+  it('removes a guest that never stored anything, after 30 days', async () => {
+    const guest = await getId();
+    wait(30);
+    expect(await sweep()).toEqual({ swept: 0 });
+    service.clock.now += 1;
+    expect(await sweep()).toEqual({ swept: 1 });
+    expect(await exists(guest)).toBe(false);
+    expect(await sweep()).toEqual({ swept: 0 });
+  });
+
+  it('counts the 30 days from the last credentials or token, to the day', async () => {
+    const [enhanced, classic] = [await getId(), await getId()];
+    wait(20);
+    await signIn(enhanced);
+    await service.operations.GetOpenIdToken({ IdentityId: classic });
+    wait(0.9);
+    await signIn(enhanced);
+    wait(29);
+    expect(await sweep()).toEqual({ swept: 0 });
+    wait(1);
+    expect(await sweep()).toEqual({ swept: 2 });
+  });
+
+  it.each<[string, (guest: string) => Promise<unknown>]>([
+    ['linked a login', (guest) => signIn(guest, login('ann'))],
+    [
+      'the developer authenticated',
+      (IdentityId) =>
+        service.operations.GetOpenIdTokenForDeveloperIdentity(
+          { IdentityPoolId, IdentityId, Logins: { [DEVELOPER_PROVIDER]: 'ann' } },
+          DEVELOPER,
+        ),
+    ],
+    [
+      'was merged into another identity',
+      async (guest) => {
+        await getId(login('bob'));
+        await signIn(guest, login('bob'));
+      },
+    ],
+    ['has a dataset', (guest) => deviceOf(guest).update(put('a', '1'))],
+    [
+      'had a dataset, which it deleted',
+      async (guest) => {
+        await deviceOf(guest).update(put('a', '1'));
+        await deviceOf(guest).remove();
+      },
+    ],
+  ])('keeps an identity that %s', async (_, act) => {
+    const guest = await getId();
+    await act(guest);
+    wait(1_000);
+    expect(await sweep()).toEqual({ swept: 0 });
+    expect(await exists(guest)).toBe(true);
+  });
+
+  /** A device that writes with the credentials of a developer. */
+  function deviceOf(identityId: string) {
+    const device = createDevice(createSyncService(database).operations, { identityId });
+    const dataset = { ...device.dataset, IdentityPoolId };
+    const { operations } = createSyncService(database);
+    return {
+      async update(...RecordPatches: Parameters<typeof device.update>) {
+        const { SyncSessionToken } = await operations.ListRecords(dataset, DEVELOPER);
+        await operations.UpdateRecords({ ...dataset, SyncSessionToken, RecordPatches }, DEVELOPER);
+      },
+      remove: () => operations.DeleteDataset(dataset, DEVELOPER),
+    };
+  }
+
+  it('keeps an identity that was created with a login', async () => {
+    const user = await getId(login('ann'));
+    wait(1_000);
+    expect(await sweep()).toEqual({ swept: 0 });
+    expect(await exists(user)).toBe(true);
+  });
+
+  it('removes the devices of a guest', async () => {
+    const [guest, user] = [await getId(), await getId(login('ann'))];
+    const devices = createPushStore(database);
+    const register = (identityId: string) =>
+      devices.register({ identityPoolId: IdentityPoolId, identityId, platform: 'GCM', token: 't' }, 'arn:e', {
+        at: service.clock.now,
+        maxDevices: 10,
+      });
+    const [ofGuest, ofUser] = [await register(guest), await register(user)];
+    wait(31);
+    expect(await sweep()).toEqual({ swept: 1 });
+    expect([await devices.hasDevice(ofGuest), await devices.hasDevice(ofUser)]).toEqual([false, true]);
+  });
+
+  it('leaves a client whose guest is gone to start with a new one', async () => {
+    const guest = await getId();
+    wait(31);
+    await sweep();
+    await expect(signIn(guest)).rejects.toMatchObject({ message: expect.stringContaining(guest) });
+    expect(await getId()).not.toBe(guest);
+  });
+
+  it('does not give credentials to a guest that it removes at the same moment', async () => {
+    const guest = await getId();
+    wait(31);
+    const racing = createIdentityService(database, {
+      now: () => service.clock.now,
+      store: {
+        ...service.store,
+        async readIdentity(identityId) {
+          const identity = await service.store.readIdentity(identityId);
+          await sweep();
+          return identity;
+        },
+      },
+    });
+    await expect(racing.operations.GetCredentialsForIdentity({ IdentityId: guest })).rejects.toMatchObject({
+      code: 'NotAuthorizedException',
+      message: `Access to Identity '${guest}' is forbidden.`,
+    });
+  });
+
+  it('checks all identities in steps and continues where its time ended', async () => {
+    const ids = Array.from({ length: 2_500 }, () => `us-east-1:${randomUUID()}`);
+    await database.query(
+      `INSERT INTO identity.identities (identity_id, identity_pool_id, created_ms, modified_ms)
+       SELECT id, $1, 0, 0 FROM unnest($2::text[]) AS id`,
+      [IdentityPoolId, `{${ids.join(',')}}`],
+    );
+    const run = createSweepGuests({
+      guests: createGuestSweep(database),
+      logger: createLogger('sweep-guests'),
+      timeBudgetMs: 0,
+    });
+    const swept: number[] = [];
+    for (let runs = 0; runs < 3; runs += 1) swept.push((await sweep(run)).swept);
+    expect(swept).toEqual([1_000, 1_000, 500]);
+  });
+});
