@@ -104,7 +104,9 @@ async function project(data: readonly Uint8Array[]): Promise<(string | null)[]> 
   await expectRows(data.filter((_, index) => reasons[index] === null));
   expect(await countNeighbours()).toBe(valid.length);
   expect(output).toContain('"message":"projected a batch"');
-  for (const marker of [MARKER, MARKER_NUMBER]) expect(output).not.toContain(marker);
+  // The random id of the request can contain the digits by chance.
+  const logged = output.replaceAll(/"function_request_id":"[^"]*"/g, '');
+  for (const marker of [MARKER, MARKER_NUMBER]) expect(logged).not.toContain(marker);
   return reasons;
 }
 
