@@ -34,11 +34,11 @@ describe('an offloaded payload', () => {
     expect(decodePayload(Buffer.from('\uFEFF[]'), 'replace')).toEqual([]);
   });
 
-  it('contains at most 10,000 records', () => {
+  it('contains at most 65,536 records', () => {
     const records = (count: number) =>
       Array.from({ length: count }, (_, index) => wireRecord({ key: `${index}` }));
-    expect(decode(records(10_000))).toHaveLength(10_000);
-    expect(() => decode(records(10_001))).toThrow('the payload contains more than 10000 records');
+    expect(decode(records(65_536))).toHaveLength(65_536);
+    expect(() => decode(records(65_537))).toThrow('the payload contains more than 65536 records');
   });
 });
 
