@@ -138,9 +138,11 @@ async function expectRows(projected: readonly Uint8Array[]): Promise<void> {
   for (const data of projected) {
     const event = JSON.parse(new TextDecoder().decode(data));
     const dataset = [event.identityPoolId, event.identityId, event.datasetName ?? event.dataSetName];
-    const records = event.kinesisSyncRecordsURL
+    const inline = event.kinesisSyncRecords ?? [];
+    const isOffloaded = inline.length === 0 && event.kinesisSyncRecordsURL;
+    const records = isOffloaded
       ? JSON.parse(new TextDecoder().decode(payloadBehind(event.kinesisSyncRecordsURL)))
-      : (event.kinesisSyncRecords ?? []);
+      : inline;
     for (const name of [
       nameOf(...dataset),
       ...records.map(({ key }: { key: unknown }) => nameOf(...dataset, key)),
