@@ -35,7 +35,16 @@ export function createPublicLookup(lookup: LookupAll = resolveAll): LookupFuncti
   };
 }
 
-/** Whether an address is public. For an IPv4-mapped IPv6 address (`::ffff:10.0.0.1`), the IPv4 address decides. */
-function isPublic(address: string): boolean {
-  return ipaddr.isValid(address) && ipaddr.process(address).range() === 'unicast';
+/** The only IPv6 block from which public addresses are assigned. Source: IANA, "IPv6 Global Unicast Address Assignments". */
+const GLOBAL_UNICAST = ipaddr.IPv6.parseCIDR('2000::/3');
+
+/**
+ * Checks the IPv4 address of an IPv4-mapped IPv6 address (`::ffff:10.0.0.1`). An IPv6 address outside of 2000::/3 is not
+ * public, even if ipaddr.js knows no special range for it, such as `::10.0.0.1` (::/96), which contains an IPv4 address.
+ */
+function isPublic(text: string): boolean {
+  if (!ipaddr.isValid(text)) return false;
+  const address = ipaddr.process(text);
+  if (address.range() !== 'unicast') return false;
+  return address instanceof ipaddr.IPv4 || address.match(GLOBAL_UNICAST);
 }

@@ -81,3 +81,8 @@ export class MigrationError extends DatabaseError {
     super(`migration ${migration} failed: ${cause.message}`, cause.code, { cause });
   }
 }
+
+/** The database itself cannot be used, regardless of the statement. The message says what to do. */
+export class UnsupportedDatabaseError extends DatabaseError {
+  override name = 'UnsupportedDatabaseError';
+}

@@ -53,7 +53,7 @@ function foldEvent(change: DatasetChange, records: Map<string, StreamRecord>, ev
     change.removal = newest(change.removal, event.version);
     return;
   }
-  for (const record of lastOfEachKey(event.records)) {
+  for (const record of newestOfEachKey(event.records)) {
     // A record newer than the removal makes the dataset exist again, regardless of the event's own version.
     change.version = newest(change.version, record.version);
     const known = records.get(record.key);
@@ -61,9 +61,17 @@ function foldEvent(change: DatasetChange, records: Map<string, StreamRecord>, ev
   }
 }
 
-/** If two entries of one event have the same key, the last one is what the device intended. */
-function lastOfEachKey(records: readonly StreamRecord[]): Iterable<StreamRecord> {
-  return new Map(records.map((record) => [record.key, record])).values();
+/**
+ * Returns the newest of the entries that one event has for each key, as if they were in separate events. Of two entries
+ * with the same version, the later one is what the device intended.
+ */
+function newestOfEachKey(records: readonly StreamRecord[]): Iterable<StreamRecord> {
+  const newestByKey = new Map<string, StreamRecord>();
+  for (const record of records) {
+    const known = newestByKey.get(record.key);
+    if (!known || compareVersions(record.version, known.version) >= 0) newestByKey.set(record.key, record);
+  }
+  return newestByKey.values();
 }
 
 /** Returns a unique text per dataset. It is unique because the ids and the name contain no white space. */

@@ -3,10 +3,10 @@ import { type EventOperation, readRecord } from './read-record.ts';
 import { StreamEventError, type StreamRecord } from './stream-event.ts';
 
 /**
- * Maximum records in a payload. A dataset contains up to 1,024 live records. The rest is room for tombstones, for which
- * no limit is published.
+ * Maximum records in a payload. This service limits a dataset to 16,384 rows by default, tombstones included. For
+ * Amazon's tombstones, no limit is published.
  */
-const MAX_RECORDS = 10_000;
+const MAX_RECORDS = 65_536;
 
 /**
  * Decodes the object behind an event's `kinesisSyncRecordsURL`: a JSON array, in UTF-8, of the same record objects that

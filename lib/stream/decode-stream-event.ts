@@ -1,8 +1,8 @@
 import type { DatasetKey } from '../common/dataset-key.ts';
 import { isObject } from '../common/json.ts';
 import { count, date, type Members, notAnEvent, optional, readJson, text } from './members.ts';
-import { type EventOperation, readOperation, readRecord } from './read-record.ts';
-import { type StreamEvent, StreamEventError, type StreamRecord } from './stream-event.ts';
+import { readRecord } from './read-record.ts';
+import { type StreamEvent, StreamEventError } from './stream-event.ts';
 
 // Patterns and lengths of the API model, with two exceptions. A merged copy is named `<dataset>.<identity id>`, so a
 // name can be longer than the API's 128 characters and can contain `:`.
@@ -18,6 +18,8 @@ const KPL_MAGIC = [0xf3, 0x89, 0x9a, 0xc2];
  * developer guide, "Amazon Cognito Streams". The guide spells the dataset name member `dataSetName`, but the service
  * has been observed to send `datasetName`. Both are accepted. Unknown members are ignored.
  *
+ * Only members that determine order or identity reject an event; docs/query.md lists them.
+ *
  * @throws {StreamEventError} the data is not such an event; the message gives the reason without quoting the data
  */
 export function decodeStreamEvent(data: Uint8Array): StreamEvent {
@@ -27,10 +29,8 @@ export function decodeStreamEvent(data: Uint8Array): StreamEvent {
     identityId: text(event.identityId, 'identityId', ID),
     datasetName: text(event.datasetName ?? event.dataSetName, 'datasetName', DATASET_NAME),
   };
-  const operation = readOperation(event.operation, 'operation');
-  const payload = readPayload(event, operation);
-
-  if (operation === 'remove' && payload.length === 0) {
+  const payload = findPayload(event);
+  if (payload.length === 0 && removesDataset(event)) {
     return {
       kind: 'removal',
       dataset,
@@ -42,9 +42,10 @@ export function decodeStreamEvent(data: Uint8Array): StreamEvent {
     lastModifiedDate: date(event.lastModifiedDate, 'lastModifiedDate'),
     syncCount: count(event.syncCount, 'syncCount'),
   };
-  return typeof payload === 'string'
-    ? { kind: 'offloaded', dataset, version, operation, url: payload }
-    : { kind: 'records', dataset, version, records: payload };
+  const operation = event.operation === 'remove' ? 'remove' : 'replace';
+  if (typeof payload === 'string') return { kind: 'offloaded', dataset, version, operation, url: payload };
+  const records = payload.map((record, at) => readRecord(record, `kinesisSyncRecords[${at}]`, operation));
+  return { kind: 'records', dataset, version, records };
 }
 
 function parse(data: Uint8Array): Members {
@@ -60,16 +61,31 @@ function parse(data: Uint8Array): Members {
 }
 
 /**
- * Reads the inline records, or the URL of the payload that contains them. Returns an empty list if there is neither.
+ * Finds the inline records, not read yet, or the URL of the payload that contains them. Returns an empty list if the
+ * event has neither.
  */
-function readPayload(event: Members, operation: EventOperation): StreamRecord[] | string {
+function findPayload(event: Members): unknown[] | string {
   const { kinesisSyncRecordsURL: url, payloadType } = event;
-  const records = event.kinesisSyncRecords ?? [];
+  const records: unknown = event.kinesisSyncRecords ?? [];
   if (!Array.isArray(records)) throw notAnEvent('kinesisSyncRecords is not an array');
-  if (payloadType === 'S3Url' || (url !== undefined && url !== null)) {
-    // It is unknown which of the two would be complete.
-    if (records.length > 0) throw notAnEvent('kinesisSyncRecords and kinesisSyncRecordsURL are both present');
-    return text(url, 'kinesisSyncRecordsURL', URL_TEXT);
+  if (records.length > 0) {
+    // It is unknown which of the two would be complete. A text that is not a URL names no other records.
+    if (typeof url === 'string' && URL.canParse(url)) {
+      throw notAnEvent('kinesisSyncRecords and kinesisSyncRecordsURL are both present');
+    }
+    return records;
   }
-  return records.map((record, index) => readRecord(record, `kinesisSyncRecords[${index}]`, operation));
+  const isOffloaded = payloadType === 'S3Url' || (url !== undefined && url !== null && url !== '');
+  return isOffloaded ? text(url, 'kinesisSyncRecordsURL', URL_TEXT) : records;
+}
+
+/**
+ * Whether an event without a payload removes the dataset. Only in such an event, nothing but the operation says what
+ * happened, and ignoring one that is unknown could keep data that was removed.
+ */
+function removesDataset({ operation }: Members): boolean {
+  if (operation !== 'replace' && operation !== 'remove') {
+    throw notAnEvent('operation is neither "replace" nor "remove"');
+  }
+  return operation === 'remove';
 }

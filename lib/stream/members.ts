@@ -37,9 +37,16 @@ export function count(value: unknown, name: string): number {
 
 /** Validates a date. @throws {StreamEventError} the value is not in whole epoch milliseconds of the years 1 to 9999 */
 export function date(value: unknown, name: string): number {
-  if (!Number.isSafeInteger(value) || Number(value) < MIN_DATE_MS || Number(value) > MAX_DATE_MS) {
+  const ms = dateOrNull(value);
+  if (ms === null) {
     throw notAnEvent(`${name} must be a date in whole epoch milliseconds, in the years 1 to 9999`);
   }
+  return ms;
+}
+
+/** Reads a date that determines no order. Returns null for anything but a date that `date` accepts. */
+export function dateOrNull(value: unknown): number | null {
+  if (!Number.isSafeInteger(value) || Number(value) < MIN_DATE_MS || Number(value) > MAX_DATE_MS) return null;
   // Normalizes -0, which a database would return as 0.
   return Number(value) + 0;
 }

@@ -21,6 +21,9 @@ export class PayloadUnavailableError extends Error {
  */
 export type FetchPayload = (url: string) => Promise<Uint8Array>;
 
+/** An older endpoint of us-east-1, which names no region. Source: endpoints.json of botocore. */
+const NORTH_VIRGINIA_ENDPOINT = 's3-external-1.amazonaws.com';
+
 /** The endpoint without a region. Only S3 answers there, no matter who owns the bucket. */
 const GLOBAL_ENDPOINT = 's3.amazonaws.com';
 
@@ -105,7 +108,8 @@ function isS3Host(host: string, regions: readonly string[]): boolean {
 
 function endpointsOf(region: string): string[] {
   const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
-  return ENDPOINT_PREFIXES.map((prefix) => `${prefix}${region}.${domain}`);
+  const endpoints = ENDPOINT_PREFIXES.map((prefix) => `${prefix}${region}.${domain}`);
+  return region === 'us-east-1' ? [...endpoints, NORTH_VIRGINIA_ENDPOINT] : endpoints;
 }
 
 /**

@@ -104,7 +104,9 @@ async function project(data: readonly Uint8Array[]): Promise<(string | null)[]> 
   await expectRows(data.filter((_, index) => reasons[index] === null));
   expect(await countNeighbours()).toBe(valid.length);
   expect(output).toContain('"message":"projected a batch"');
-  for (const marker of [MARKER, MARKER_NUMBER]) expect(output).not.toContain(marker);
+  // The random id of the request can contain the digits by chance.
+  const logged = output.replaceAll(/"function_request_id":"[^"]*"/g, '');
+  for (const marker of [MARKER, MARKER_NUMBER]) expect(logged).not.toContain(marker);
   return reasons;
 }
 
@@ -136,9 +138,11 @@ async function expectRows(projected: readonly Uint8Array[]): Promise<void> {
   for (const data of projected) {
     const event = JSON.parse(new TextDecoder().decode(data));
     const dataset = [event.identityPoolId, event.identityId, event.datasetName ?? event.dataSetName];
-    const records = event.kinesisSyncRecordsURL
+    const inline = event.kinesisSyncRecords ?? [];
+    const isOffloaded = inline.length === 0 && event.kinesisSyncRecordsURL;
+    const records = isOffloaded
       ? JSON.parse(new TextDecoder().decode(payloadBehind(event.kinesisSyncRecordsURL)))
-      : (event.kinesisSyncRecords ?? []);
+      : inline;
     for (const name of [
       nameOf(...dataset),
       ...records.map(({ key }: { key: unknown }) => nameOf(...dataset, key)),

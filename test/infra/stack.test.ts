@@ -231,6 +231,26 @@ describe('the permissions of the stack', () => {
   });
 });
 
+it('blocks public access to every bucket of the stack', () => {
+  for (const packaged of [minimal, full]) {
+    const buckets = Object.entries(packaged.resources).filter(([, { Type }]) => Type === 'AWS::S3::Bucket');
+    expect(buckets.map(([name]) => name).toSorted()).toEqual([
+      'FailuresBucket',
+      'ServerlessDeploymentBucket',
+    ]);
+    for (const [, { Properties }] of buckets) {
+      expect(Properties).toMatchObject({
+        PublicAccessBlockConfiguration: {
+          BlockPublicAcls: true,
+          BlockPublicPolicy: true,
+          IgnorePublicAcls: true,
+          RestrictPublicBuckets: true,
+        },
+      });
+    }
+  }
+});
+
 describe('the functions', () => {
   it('run on the tested version of Node and keep logs for 30 days', () => {
     for (const packaged of [minimal, full]) {

@@ -79,11 +79,16 @@ function eventsOver(event: fc.Arbitrary<PlainEvent>, maxLength: number): fc.Arbi
 function toHistory(events: PlainEvent[]): AnyEvents {
   const { datasets, records } = visibleRows(referenceFold(events));
   const history = withText({
-    published: events.map((plain) => JSON.stringify(toWire(plain))),
+    published: toData(events),
     live: Object.fromEntries(Object.entries(records).map(([name, { value }]) => [name, value])),
     removed: Object.fromEntries(Object.entries(datasets).map(([name, { deleted }]) => [name, deleted])),
   });
   return Object.assign(history, { events });
+}
+
+/** Returns the stream's data of these events. */
+export function toData(events: readonly PlainEvent[]): string[] {
+  return events.map((plain) => JSON.stringify(toWire(plain)));
 }
 
 /** Derives the value from key and version, because a version identifies a write. A quarter are removals. */

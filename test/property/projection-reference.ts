@@ -42,7 +42,7 @@ export function referenceFold(events: readonly PlainEvent[]): Record<string, Dat
 
 function foldDataset(events: readonly PlainEvent[]): DatasetState {
   const removals = events.filter(({ writes }) => writes === null);
-  const writes = events.flatMap((event) => lastOfEachKey(event.writes ?? []));
+  const writes = events.flatMap((event) => event.writes ?? []);
   const records = [...Map.groupBy(writes, ({ key }) => key)].map(([key, ofKey]) => {
     const { value, ...rest } = newestOf(ofKey);
     return [key, { ...versionOf(rest), value }];
@@ -92,10 +92,6 @@ function numberIn(value: string): string | null {
 
 export function nameOf({ identityPoolId, identityId, datasetName }: DatasetKey): string {
   return `${identityPoolId}/${identityId}/${datasetName}`;
-}
-
-function lastOfEachKey(writes: readonly Write[]): Write[] {
-  return writes.filter(({ key }, index) => !writes.slice(index + 1).some((later) => later.key === key));
 }
 
 function newestOf<Thing extends Versioned>(things: readonly Thing[]): Thing {

@@ -16,7 +16,7 @@ import {
   readVisible,
   TIMEOUT_MS,
 } from './projection-database.ts';
-import { anyEvents } from './projection-events.ts';
+import { anyEvents, crowdedEvents, toData } from './projection-events.ts';
 import {
   type DatasetState,
   nameOf,
@@ -71,6 +71,22 @@ describe('foldEvents', () => {
         expect(fold(batches.flat())).toEqual(referenceFold(events));
       }),
       { numRuns: RUNS * 20 },
+    );
+  });
+});
+
+describe('foldEvents of an event with several entries of one key', () => {
+  it('returns the same as for one event per entry', () => {
+    fc.assert(
+      fc.property(crowdedEvents, ({ events, published }) => {
+        const apart = events.flatMap((event) =>
+          event.writes === null || event.writes.length === 0
+            ? [event]
+            : event.writes.map((write) => ({ ...event, writes: [write] })),
+        );
+        expect(fold(published)).toEqual(fold(toData(apart)));
+      }),
+      { numRuns: RUNS * 10 },
     );
   });
 });

@@ -233,6 +233,35 @@ describe('the local cloud', () => {
     expect(other).toMatchObject({ status: 403, body: { __type: 'NotAuthorizedException' } });
   });
 
+  it('returns a listing that is sent in parts completely, in an envelope too', {
+    timeout: 60_000,
+  }, async () => {
+    const identity = newIdentity();
+    const keys = Array.from({ length: 1_000 }, (_, index) => `first ${index}`);
+    const { Records: first = [] } = await write(
+      client,
+      identity,
+      'game',
+      keys.map((key) => set(key, 'x')),
+    );
+    const removals = first.map(({ Key, SyncCount }) => ({ Key, Op: 'remove' as const, SyncCount }));
+    await write(client, identity, 'game', removals);
+    await write(
+      client,
+      identity,
+      'game',
+      Array.from({ length: 1_000 }, (_, index) => set(`second ${index}`, 'x')),
+    );
+    const { Records: expected = [] } = await list(client, identity, 'game');
+    expect(expected).toHaveLength(2_000);
+    const { body } = await send('ListRecords', { ...identity, DatasetName: 'game' });
+    const { Output, Version } = body;
+    expect(Version).toBe('1.0');
+    expect(Output.__type).toBe(`${MODEL}#ListRecordsResponse`);
+    expect(Output.Count).toBe(2_000);
+    expect(Output.Records.map(({ Key }: { Key: string }) => Key)).toEqual(expected.map(({ Key }) => Key));
+  });
+
   it('rejects the RPC form without a valid signature for cognito-sync', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set('level', '7')]);

@@ -1,6 +1,7 @@
 import { type Database, DatabaseError, MigrationError } from '../database.ts';
 import { awaitIndexes } from './await-indexes.ts';
 import { type Migration, readMigrations } from './read-migrations.ts';
+import { requireUtf8 } from './require-utf8.ts';
 import { createRole, READER_ROLE } from './roles.ts';
 import { runDefinition } from './run-definition.ts';
 
@@ -18,12 +19,14 @@ const CREATE_LEDGER = [
  *
  * @param onSkipped called with each statement that Aurora DSQL rejects and that none of our code depends on
  * @returns the names of the migrations that ran
+ * @throws {UnsupportedDatabaseError} the database's encoding is not UTF8; nothing was changed
  * @throws {MigrationError} a statement failed; run again after the cause is fixed
  */
 export async function migrate(
   database: Database,
   onSkipped: (statement: string) => void = () => undefined,
 ): Promise<string[]> {
+  await requireUtf8(database);
   for (const statement of CREATE_LEDGER) await runDefinition(database, statement);
   await createRole(database, READER_ROLE);
   const { rows } = await database.query<{ name: string }>(

@@ -300,6 +300,12 @@ describe('the host name of S3', () => {
     ['fd00:ec2::254'],
     ['::ffff:127.0.0.1'],
     ['::ffff:a9fe:a9fe'],
+    // IPv4-compatible addresses (::/96), in both spellings.
+    ['::a9fe:a9fe'],
+    ['::10.0.0.1'],
+    ['::1234'],
+    // Outside of the block from which public addresses are assigned.
+    ['4000::1'],
     ['64:ff9b::a9fe:a9fe'],
     ['2002:7f00:1::'],
     ['nonsense'],

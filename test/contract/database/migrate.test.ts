@@ -3,8 +3,10 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createMigrate } from '../../../functions/migrate.ts';
 import { createLambdaContext } from '../../../infra/local/lambda-context.ts';
 import { createLogger } from '../../../lib/aws/telemetry.ts';
+import { SetupError } from '../../../lib/common/errors.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
+import { openDatabase } from '../../../lib/database/open-local.ts';
 import { migrate } from '../../../lib/database/schema/migrate.ts';
 import { createRole, READER_ROLE } from '../../../lib/database/schema/roles.ts';
 import { createEmptyPostgresDatabase, DATABASES } from '../../fixtures/database/databases.ts';
@@ -90,4 +92,30 @@ it('names a migration that failed halfway, and completes it once the cause is fi
   await database.query('DROP VIEW projection.records');
   expect(await run({}, context)).toEqual({ migrations: MIGRATIONS, skipped: [] });
   await database.close();
+});
+
+describe.each(['LATIN1', 'SQL_ASCII'])('a database with the encoding %s', (encoding) => {
+  const PROBLEM = `cannot be used: unsupported encoding ${encoding}; use a database created with ENCODING 'UTF8' TEMPLATE template0`;
+
+  it('is rejected by migrate, which changes nothing', async () => {
+    const url = await createEmptyPostgresDatabase(encoding);
+    const database = openPg({ connectionString: url });
+    const run = createMigrate({
+      database,
+      address: { kind: 'postgresql', url },
+      writers: [],
+      logger: createLogger('migrate'),
+    });
+    await expect(run({}, createLambdaContext('migrate', 'us-east-1'))).rejects.toThrow(PROBLEM);
+    expect((await database.query("SELECT 1 FROM pg_namespace WHERE nspname = 'projection'")).rows).toEqual(
+      [],
+    );
+    await database.close();
+  });
+
+  it('is rejected at start', async () => {
+    const opened = openDatabase('unused', await createEmptyPostgresDatabase(encoding));
+    await expect(opened).rejects.toThrow(SetupError);
+    await expect(opened).rejects.toThrow(PROBLEM);
+  });
 });

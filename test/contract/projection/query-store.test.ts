@@ -176,9 +176,30 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     expect(await values()).toEqual({ score: 'first' });
   });
 
-  it('uses the last of two entries with the same key in one event', async () => {
+  it('uses the last of two entries with the same key and version in one event', async () => {
     await project(update(1, 1, { value: 'first' }, { value: 'last' }));
     expect(await values()).toEqual({ score: 'last' });
+  });
+
+  it('uses the newer of two entries with the same key in one event, in either order', async () => {
+    const newer = { value: 'newer', lastModifiedDate: NEW_YEAR + 2, syncCount: 2 };
+    const older = { value: 'older', lastModifiedDate: NEW_YEAR + 2, syncCount: 1 };
+    await project(
+      update(2, 2, newer, older, { ...older, key: 'b' }, { ...newer, key: 'b' }),
+      update(2, 2, { ...newer, key: 'c', op: 'remove' }, { ...older, key: 'c' }),
+    );
+    expect(await values()).toEqual({ score: 'newer', b: 'newer' });
+  });
+
+  it('projects a removal beside a record with a nonsensical date of the device', async () => {
+    await project(update(1, 1, { key: 'a' }, { key: 'b' }));
+    await project(
+      update(2, 2, { key: 'a', op: 'remove' }, { key: 'b', deviceLastModifiedDate: NEW_YEAR * 1000 }),
+    );
+    expect(await rows('SELECT record_key, sync_count, device_last_modified_date FROM query.records')).toEqual(
+      [{ record_key: 'b', sync_count: 2, device_last_modified_date: null }],
+    );
+    expect(await rows('SELECT reason FROM query.quarantine')).toEqual([]);
   });
 
   it('ignores an older write after the removal of a record', async () => {

@@ -20,6 +20,8 @@ function brokenBy(sql: string): string[] {
 
 /** Statements that never run on Aurora DSQL. */
 const NOT_ON_DSQL = [
+  'lib/database/drivers/pg/prepare-connection.ts: catalogue',
+  'lib/database/drivers/pg/prepare-connection.ts: setting',
   'lib/database/drivers/pglite/pglite-worker.ts: catalogue',
   'lib/database/drivers/pglite/pglite-worker.ts: language other than SQL',
   'lib/database/drivers/pglite/pglite-worker.ts: setting',

@@ -28,11 +28,19 @@ describe('the URL of a payload is allowed', () => {
     's3-fips.dualstack.us-east-1.amazonaws.com',
     's3.cn-north-1.amazonaws.com.cn',
     's3.amazonaws.com',
+    's3-external-1.amazonaws.com',
   ])('at %s, in path style and virtual-hosted style', (endpoint) => {
     for (const host of [endpoint, `bucket.${endpoint}`, `b-c.${endpoint}`, `Old_Bucket.${endpoint}`]) {
       const url = checkPayloadUrl(`https://${host}${SECRET}`, POLICY);
       expect(url.href).toBe(`https://${host.toLowerCase()}${SECRET}`);
     }
+  });
+
+  it('at s3-external-1 only if us-east-1 is allowed', () => {
+    const policy = { regions: ['eu-west-1'], ownOrigin: null };
+    expect(refusal(`https://s3-external-1.amazonaws.com${SECRET}`, policy)).toBe(
+      'the host is not an S3 endpoint of eu-west-1',
+    );
   });
 
   it.each([
@@ -85,6 +93,9 @@ describe('the URL of a payload is refused', () => {
         'evil.example',
         'S3.US-EAST-1.AMAZONAWS.COM.EVIL.EXAMPLE',
         's3.us-east-1.amazonaws.com.evil.com',
+        's3-external-2.amazonaws.com',
+        'xs3-external-1.amazonaws.com',
+        's3-external-1.us-east-1.amazonaws.com',
         'evil-s3.us-east-1.amazonaws.com.evil.com',
         'evil-s3.us-east-1.amazonaws.com',
         'xs3.us-east-1.amazonaws.com',

@@ -1,12 +1,15 @@
 import { SetupError } from '../../../common/errors.ts';
-import { DatabaseError, MigrationError } from '../../database.ts';
+import { DatabaseError, MigrationError, UnsupportedDatabaseError } from '../../database.ts';
 import { type DatabaseAddress, DSQL_ADMIN } from '../../database-address.ts';
 
-/** Describes the failure of the first query to a server or of its migration. */
+/** Describes the failure of the first query to a server, of the check of its encoding, or of its migration. */
 export function unreachableError(address: DatabaseAddress, error: unknown): SetupError {
   if (error instanceof MigrationError) {
     const todo = 'fix the cause and run the migration again; it resumes where it stopped';
     return new SetupError(`${nameOf(address)}: ${oneLine(error)}; ${todo}`);
+  }
+  if (error instanceof UnsupportedDatabaseError) {
+    return new SetupError(`${nameOf(address)} cannot be used: ${error.message}`);
   }
   const what =
     error instanceof DatabaseError && isSqlState(error.code) ? 'returned an error' : 'does not answer';

@@ -2,6 +2,8 @@ import { DatabaseError, type Transaction } from '../../database.ts';
 
 /** A session that runs statements serially and is exclusive to one transaction until that ends. */
 export interface ClientSession extends Transaction {
+  /** The statement that begins a transaction. Default: BEGIN. */
+  begin?: string;
   /** Ends a session whose transaction state is unknown. */
   abandon(): void;
 }
@@ -27,7 +29,7 @@ export async function runTransaction<Result>(
       }
     },
   };
-  await session.query('BEGIN');
+  await session.query(session.begin ?? 'BEGIN');
   try {
     const result = await work(transaction);
     ended = true;

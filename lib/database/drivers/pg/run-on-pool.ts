@@ -1,0 +1,169 @@
+import { hash } from 'node:crypto';
+import type pg from 'pg';
+import {
+  DatabaseError,
+  type QueryResult,
+  type SqlValue,
+  type Transaction,
+  toDatabaseError,
+} from '../../database.ts';
+import { isThroughPooler } from './prepare-connection.ts';
+import { type ClientSession, runTransaction } from './run-transaction.ts';
+
+/** How much longer than the server's timeout to wait for its answer, which can be lost on the network. */
+export const NETWORK_GRACE_MS = 5_000;
+
+/** SQLSTATE active_sql_transaction: the statement runs in no transaction block, such as CREATE INDEX CONCURRENTLY. */
+const NOT_IN_TRANSACTION = '25001';
+
+/**
+ * Runs one statement on a connection of the pool.
+ *
+ * @throws as `Database.query` does
+ */
+export function runStatement<Row>(
+  pool: pg.Pool,
+  sql: string,
+  values: readonly SqlValue[] | undefined,
+  timeoutMs: number,
+): Promise<QueryResult<Row>> {
+  return withClient(pool, async (client, abandon) => {
+    try {
+      return isThroughPooler(client)
+        ? await runThroughPooler<Row>(client, sql, values, timeoutMs, abandon)
+        : await run<Row>(client, sql, values);
+    } catch (error) {
+      // After a timeout of pg, the statement may still be running.
+      abandon();
+      throw error;
+    }
+  });
+}
+
+/**
+ * Runs `work` in a transaction on a connection of the pool.
+ *
+ * @throws as `Database.transaction` does
+ */
+export function runWork<Result>(
+  pool: pg.Pool,
+  work: (transaction: Transaction) => Promise<Result>,
+  timeoutMs: number,
+): Promise<Result> {
+  return withClient(pool, (client, abandon) =>
+    runWithin(timeoutMs, abandon, sessionOn(client, timeoutMs, abandon), work),
+  );
+}
+
+/**
+ * Runs one statement in a transaction block, because a timeout that is set outside of one would reach other clients of
+ * the pooler. That takes two more round trips.
+ */
+async function runThroughPooler<Row>(
+  client: pg.PoolClient,
+  sql: string,
+  values: readonly SqlValue[] | undefined,
+  timeoutMs: number,
+  abandon: () => void,
+): Promise<QueryResult<Row>> {
+  const session = sessionOn(client, timeoutMs, abandon);
+  try {
+    return await runWithin(timeoutMs + NETWORK_GRACE_MS, abandon, session, (transaction) =>
+      transaction.query<Row>(sql, values),
+    );
+  } catch (error) {
+    if (!(error instanceof DatabaseError) || error.code !== NOT_IN_TRANSACTION) throw error;
+    return run<Row>(client, sql, values);
+  }
+}
+
+/** Checks out a connection, and closes it after `use` if that called `abandon` or the connection broke. */
+async function withClient<Result>(
+  pool: pg.Pool,
+  use: (client: pg.PoolClient, abandon: () => void) => Promise<Result>,
+): Promise<Result> {
+  const client = await pool.connect().catch((error: unknown) => {
+    throw toDatabaseError(error);
+  });
+  let isBroken = false;
+  const abandon = () => {
+    isBroken = true;
+  };
+  // While the client is checked out, the pool does not listen for its errors. An `error` event without a listener
+  // ends the process.
+  client.on('error', abandon);
+  try {
+    return await use(client, abandon);
+  } finally {
+    // A broken client may emit another error while it closes. The server rolls back the open transaction when the
+    // connection ends.
+    if (!isBroken) client.removeListener('error', abandon);
+    client.release(isBroken);
+  }
+}
+
+/** Runs a transaction until the deadline, after which its connection is closed. */
+async function runWithin<Result>(
+  timeoutMs: number,
+  abandon: () => void,
+  session: ClientSession,
+  work: (transaction: Transaction) => Promise<Result>,
+): Promise<Result> {
+  const late = Promise.withResolvers<never>();
+  const deadline = setTimeout(() => {
+    abandon();
+    late.reject(new DatabaseError(`transaction timed out after ${timeoutMs} ms`, '57014'));
+  }, timeoutMs);
+  try {
+    return await Promise.race([runTransaction(session, work), late.promise]);
+  } finally {
+    clearTimeout(deadline);
+  }
+}
+
+function sessionOn(client: pg.PoolClient, timeoutMs: number, abandon: () => void): ClientSession {
+  return {
+    query: (sql, values) => run(client, sql, values),
+    abandon,
+    ...(isThroughPooler(client) && { begin: `BEGIN; SET LOCAL statement_timeout = ${timeoutMs}` }),
+  };
+}
+
+async function run<Row>(
+  client: pg.PoolClient,
+  sql: string,
+  values: readonly SqlValue[] = [],
+): Promise<QueryResult<Row>> {
+  try {
+    const { command, rows, rowCount } = await client.query(toQuery(client, sql, values));
+    return { rows, rowsChanged: command === 'SELECT' ? 0 : (rowCount ?? 0) };
+  } catch (error) {
+    throw toDatabaseError(error);
+  }
+}
+
+/**
+ * Prepares only statements that have values: these are our own and run repeatedly. The server then parses and plans
+ * them once per connection, a large part of the time of long statements. Through a pooler, none gets a name, because
+ * the next statement may run on a server connection that has not prepared it.
+ */
+function toQuery(client: pg.PoolClient, text: string, values: readonly SqlValue[]): pg.QueryConfig {
+  if (values.length === 0) return { text };
+  const query = { text, values: [...values] };
+  return isThroughPooler(client) ? query : { ...query, name: statementName(text) };
+}
+
+/**
+ * Names of prepared statements by text. Our statements are few, and hashing a long one takes as long as sending it.
+ */
+const statementNames = new Map<string, string>();
+const MAX_NAMES = 1_000;
+
+function statementName(text: string): string {
+  const known = statementNames.get(text);
+  if (known !== undefined) return known;
+  const name = hash('sha256', text, 'base64url');
+  if (statementNames.size >= MAX_NAMES) statementNames.clear();
+  statementNames.set(text, name);
+  return name;
+}

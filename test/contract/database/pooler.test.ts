@@ -1,0 +1,131 @@
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Database } from '../../../lib/database/database.ts';
+import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
+import { migrate } from '../../../lib/database/schema/migrate.ts';
+import { createValueIndexes } from '../../../lib/projection/store/value-indexes.ts';
+import { isMissing } from '../../clients/optional-program.ts';
+import { createEmptyPostgresDatabase } from '../../fixtures/database/databases.ts';
+import { startPgBouncer } from '../../fixtures/database/pgbouncer.ts';
+import { type Pooler, type PoolMode, startPoolerDouble } from '../../fixtures/database/pooler-double.ts';
+import { createPool } from '../../fixtures/identity/identity-pools.ts';
+import { wireEvent } from '../../fixtures/sync/stream-events.ts';
+import { createDevice, createSyncService, put } from '../../fixtures/sync/sync-service.ts';
+import { projectInline, readVisible } from '../../property/projection-database.ts';
+
+const POOLERS = [
+  { name: 'a double of PgBouncer', start: startPoolerDouble },
+  { name: 'PgBouncer', start: startPgBouncer },
+];
+if (isMissing('a database behind the real PgBouncer', 'pgbouncer', '--version')) POOLERS.pop();
+const MODES: PoolMode[] = ['session', 'transaction'];
+const CASES = POOLERS.flatMap((pooler) => MODES.map((mode) => ({ ...pooler, mode })));
+
+describe.each(CASES)('a database behind $name with $mode pooling', ({ start, mode }) => {
+  let pooler: Pooler;
+  let database: Database;
+  beforeAll(async () => {
+    pooler = await start(await createEmptyPostgresDatabase(), mode);
+    database = openPg({ connectionString: pooler.url });
+    await migrate(database);
+  });
+  afterAll(async () => {
+    await database.close();
+    await pooler.close();
+  });
+
+  it('is used without a startup parameter that the pooler rejects', async () => {
+    const client = new pg.Client({ connectionString: pooler.url, statement_timeout: 1_000 });
+    client.on('error', () => undefined);
+    await expect(client.connect()).rejects.toThrow('unsupported startup parameter: statement_timeout');
+    expect((await database.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+  });
+
+  it('answers every statement, one after the other and concurrently', async () => {
+    const ask = async (n: number) =>
+      (await database.query<{ n: number }>('SELECT $1::integer AS n', [n])).rows[0]?.n;
+    const numbers = Array.from({ length: 60 }, (_, n) => n);
+    for (const n of numbers) expect(await ask(n)).toBe(n);
+    expect(await Promise.all(numbers.map(ask))).toEqual(numbers);
+  });
+
+  it('commits and rolls back transactions', async () => {
+    await database.query('CREATE TABLE numbers (id bigint PRIMARY KEY)');
+    const insert = (id: number, work: () => void = () => undefined) =>
+      database.transaction(async (transaction) => {
+        await transaction.query('INSERT INTO numbers VALUES ($1)', [id]);
+        work();
+      });
+    const failed = insert(2, () => {
+      throw new Error('mistake');
+    });
+    await Promise.all([insert(1), expect(failed).rejects.toThrow('mistake'), insert(3)]);
+    await expect(insert(3)).rejects.toMatchObject({ code: '23505' });
+    expect((await database.query('SELECT id FROM numbers ORDER BY id')).rows).toEqual([{ id: 1 }, { id: 3 }]);
+  });
+
+  it('cancels a slow statement, and leaves no timeout to other clients of the pooler', async () => {
+    const hasty = openPg({ connectionString: pooler.url, maxConnections: 1, statementTimeoutMs: 300 });
+    const slow = [
+      hasty.query('SELECT pg_sleep(20)'),
+      hasty.query('SELECT pg_sleep($1)', [20]),
+      hasty.transaction((transaction) => transaction.query('SELECT pg_sleep(20)')),
+    ];
+    for (const statement of slow) await expect(statement).rejects.toMatchObject({ code: '57014' });
+    expect((await hasty.query('SHOW statement_timeout')).rows).toEqual([{ statement_timeout: '300ms' }]);
+    await hasty.close();
+    const others = Array.from({ length: 4 }, () => new pg.Client({ connectionString: pooler.url }));
+    for (const other of others) {
+      await other.connect();
+      expect((await other.query('SHOW statement_timeout')).rows).toEqual([{ statement_timeout: '0' }]);
+    }
+    for (const other of others) await other.end();
+  });
+
+  it('runs a statement that cannot run in a transaction', async () => {
+    expect(await createValueIndexes(database).add('numeric')).toBe(true);
+  });
+
+  it('serves devices, and projects events', async () => {
+    await createPool(database);
+    const device = createDevice(createSyncService(database).operations);
+    await device.update(put('score', '42'));
+    expect((await device.list()).Records).toMatchObject([{ Key: 'score', Value: '42' }]);
+    expect(await projectInline(database, [JSON.stringify(wireEvent())])).toMatchObject({
+      recordsChanged: 1,
+      quarantined: 0,
+    });
+    expect(Object.keys((await readVisible(database)).records)).toHaveLength(1);
+  });
+});
+
+it('the double with transaction pooling runs statements of one client on different server connections', async () => {
+  const pooler = await startPoolerDouble(await createEmptyPostgresDatabase(), 'transaction');
+  const database = openPg({ connectionString: pooler.url, maxConnections: 1 });
+  const processes = new Set();
+  for (let n = 0; n < 4; n += 1) {
+    const { rows } = await database.query<{ pid: number }>('SELECT pg_backend_pid() AS pid WHERE $1', [true]);
+    processes.add(rows[0]?.pid);
+  }
+  expect(processes.size).toBe(4);
+  await database.close();
+  await pooler.close();
+});
+
+describe('a database without a pooler', () => {
+  it('keeps the timeout and the prepared statements of a connection', async () => {
+    const database = openPg({
+      connectionString: await createEmptyPostgresDatabase(),
+      maxConnections: 1,
+      statementTimeoutMs: 1_234,
+    });
+    await database.query('SELECT $1::integer', [1]);
+    const { rows } = await database.query(
+      `SELECT current_setting('statement_timeout') AS timeout, statement FROM pg_prepared_statements
+       WHERE statement LIKE $1`,
+      ['SELECT $1::integer'],
+    );
+    expect(rows).toEqual([{ timeout: '1234ms', statement: 'SELECT $1::integer' }]);
+    await database.close();
+  });
+});
