@@ -7,6 +7,7 @@ export default {
     // Replaces a package in the bundles of the functions.
     'lib/aws/function-credentials.ts',
     'infra/local/functions/function-worker.ts',
+    'infra/local/kinesis/kinesis-child.ts',
     'infra/stack/bundle/bundle-plugins.ts',
     'test/**/*.test.ts',
     'test/fixtures/**/*.setup.ts',

@@ -6,6 +6,9 @@ import { startLocalCloud } from './start-local-cloud.ts';
 /** Time limit for stopping, because a user would not wait longer. Interrupted work is retried at the next start. */
 const STOP_TIMEOUT_MS = 1_300;
 
+// Files of the data directory are private, including those of libraries that set no mode.
+process.umask(0o077);
+
 try {
   const config = readLocalConfig(process.env);
   const cloud = await startLocalCloud(config);

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -72,7 +72,8 @@ export async function takeDataDirectory(path: string): Promise<DataDirectory> {
       `DATA_DIR "${directory}" is in use by ${await describeHolder(holderFile)}; stop that process, or set DATA_DIR to another directory`,
     );
   }
-  await writeFile(holderFile, JSON.stringify({ pid: process.pid, since: new Date().toISOString() }));
+  const holder = { pid: process.pid, since: new Date().toISOString() };
+  await writeFile(holderFile, JSON.stringify(holder), { mode: 0o600 });
   return { ...paths, release: () => lock.close() };
 }
 
@@ -86,8 +87,12 @@ async function makeDirectory(path: string): Promise<void> {
 }
 
 function openLock(directory: string): DatabaseSync {
+  const path = join(directory, 'lock');
   try {
-    return new DatabaseSync(join(directory, 'lock'), { timeout: 0 });
+    // SQLite would create it readable for everyone. Opened only if it is new: closing the file would release a lock that
+    // this process already holds.
+    if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600));
+    return new DatabaseSync(path, { timeout: 0 });
   } catch (error) {
     throw new SetupError(
       `cannot write to DATA_DIR "${directory}": ${reasonOf(error)}; use another directory`,

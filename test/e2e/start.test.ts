@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -48,6 +48,17 @@ describe('npm start', () => {
       status: 'ok',
       database: 'embedded',
     });
+  });
+
+  it('keeps every file of the data directory private', async () => {
+    const readable: string[] = [];
+    for (const entry of await readdir(dataDir, { recursive: true, withFileTypes: true })) {
+      const path = join(entry.parentPath, entry.name);
+      // The databases may have deleted the file in the meantime.
+      const found = await stat(path).catch(() => undefined);
+      if (found && (found.mode & 0o077) !== 0) readable.push(path);
+    }
+    expect(readable).toEqual([]);
   });
 
   it('exits with 1 if another process uses the data directory, and names it in one line', async () => {

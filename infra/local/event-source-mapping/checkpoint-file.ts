@@ -100,6 +100,6 @@ async function create(directory: string, path: string, checkpoints: Checkpoints)
 async function replace(path: string, { startedAt, shards }: Checkpoints): Promise<void> {
   const temporary = `${path}.tmp`;
   const content = { format: FORMAT, startedAt, shards: Object.fromEntries(shards) };
-  await writeFile(temporary, `${JSON.stringify(content, null, 2)}\n`);
+  await writeFile(temporary, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
   await rename(temporary, path);
 }

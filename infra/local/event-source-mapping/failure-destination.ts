@@ -31,7 +31,7 @@ export function createFailureDirectory({
       await mkdir(dirname(path), { recursive: true });
       const temporary = `${path}.tmp`;
       // The checkpoint moves past these records next, so they must be on disk before the checkpoint is.
-      await writeFile(temporary, JSON.stringify(record), { flush: true });
+      await writeFile(temporary, JSON.stringify(record), { flush: true, mode: 0o600 });
       await rename(temporary, path);
     },
   };

@@ -1,65 +1,183 @@
 import { createRequire } from 'node:module';
-import type kinesalite from 'kinesalite';
+import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 
-type Callback = (error: unknown, result?: unknown) => void;
-type Action = (store: unknown, data: unknown, callback: Callback) => void;
+/** A database of LevelDB: one for all streams, one for their descriptions, and one for the records of each. */
+interface Level<Value> {
+  once(event: 'open' | 'error', listener: (error?: Error) => void): void;
+  createReadStream(range?: object): AsyncIterable<{ key: string; value: Value }>;
+  put(key: string, value: Value): Promise<void>;
+  del(key: string): Promise<void>;
+  close(): Promise<void>;
+}
 
-const require = createRequire(import.meta.url);
+interface Store {
+  db: Level<unknown>;
+  metaDb: Level<{ StreamStatus: string }>;
+  /** `Data` is base64. */
+  getStreamDb(streamName: string): Level<{ Data: string }>;
+  deleteStreamDb(streamName: string, callback: (error?: unknown) => void): void;
+}
 
-/** The operations of kinesalite; each is in a file of that name. */
-const ACTIONS = [
-  'addTagsToStream',
-  'createStream',
-  'decreaseStreamRetentionPeriod',
-  'deleteStream',
-  'describeStream',
-  'describeStreamSummary',
-  'getRecords',
-  'getShardIterator',
-  'increaseStreamRetentionPeriod',
-  'listShards',
-  'listStreams',
-  'listTagsForStream',
-  'mergeShards',
-  'putRecord',
-  'putRecords',
-  'removeTagsFromStream',
-  'splitShard',
+/** Members of a request by name. */
+export type KinesisInput = Record<string, unknown>;
+export type KinesisCallback = (error: unknown, output?: Record<string, unknown>) => void;
+
+export interface KinesaliteOperation {
+  /**
+   * Checks types and constraints.
+   * @returns the known members
+   * @throws an error with the `statusCode` and `body` of the response
+   */
+  check(input: KinesisInput): KinesisInput;
+  /** Runs a checked request. It may throw, also later, from a callback where no caller can catch the error. */
+  run(input: KinesisInput, callback: KinesisCallback): void;
+}
+
+export interface Kinesalite {
+  operations: ReadonlyMap<string, KinesaliteOperation>;
+  /** Decodes a CBOR value. @throws if the bytes are not one */
+  decodeCbor(bytes: Uint8Array): unknown;
+  encodeCbor(value: unknown): Uint8Array;
+  close(): Promise<void>;
+}
+
+/** Resolves modules as kinesalite does: its own, and the packages that it depends on. */
+const require = createRequire(createRequire(import.meta.url).resolve('kinesalite'));
+
+const OPERATIONS = [
+  'AddTagsToStream',
+  'CreateStream',
+  'DecreaseStreamRetentionPeriod',
+  'DeleteStream',
+  'DescribeStream',
+  'DescribeStreamSummary',
+  'GetRecords',
+  'GetShardIterator',
+  'IncreaseStreamRetentionPeriod',
+  'ListShards',
+  'ListStreams',
+  'ListTagsForStream',
+  'MergeShards',
+  'PutRecord',
+  'PutRecords',
+  'RemoveTagsFromStream',
+  'SplitShard',
 ];
 
 /**
- * Loads the emulator with its operations wrapped. On an unexpected failure (a forged token, a full disk), the emulator
- * throws from a callback where the error cannot be caught, which would end the process. The wrapped operations are put
- * into the module cache before the emulator loads them, and respond with AWS's `InternalFailure` instead.
+ * Opens the streams in `directory` with the parts of kinesalite behind its HTTP server. The server would decode a request
+ * again, and cannot be given the null check, stream ARNs and names that need care.
+ *
+ * @throws {Error} the directory cannot be opened
  */
-export function loadKinesalite(): typeof kinesalite {
-  for (const name of ACTIONS) {
-    const path = require.resolve(`kinesalite/actions/${name}`);
-    const action: Action = require(path);
-    const loaded = require.cache[path];
-    if (loaded && !wrapped.has(action)) loaded.exports = wrap(action);
-  }
-  return require('kinesalite');
-}
-
-const wrapped = new WeakSet<Action>();
-
-function wrap(action: Action): Action {
-  const safe: Action = (store, data, callback) => {
-    const answer: Callback = (error, result) => callback(error ? toAwsError(error) : error, result);
-    try {
-      action(store, data, answer);
-    } catch (error) {
-      answer(error);
-    }
+export async function openKinesalite(directory: string): Promise<Kinesalite> {
+  const store = withAnyName(await openStore(directory));
+  await settleStreams(store);
+  const cbor = require('cbor');
+  return {
+    operations: new Map(OPERATIONS.map((name) => [name, loadOperation(name, store)])),
+    decodeCbor: (bytes) => cbor.Decoder.decodeFirstSync(Buffer.from(bytes)),
+    encodeCbor: (value) => cbor.Encoder.encodeOne(value),
+    close: () => store.db.close(),
   };
-  wrapped.add(safe);
-  return safe;
 }
 
-/** Errors with a status code are regular responses; any other error becomes an InternalFailure. */
-function toAwsError(error: unknown): unknown {
-  if (error instanceof Error && 'statusCode' in error) return error;
-  const body = { __type: 'InternalFailure', message: 'the Kinesis emulator failed' };
-  return Object.assign(new Error(body.message), { statusCode: 500, body });
+/** The emulator of a service that was killed needs a moment to notice that, and then releases its lock. */
+const LOCK_TIMEOUT_MS = 2_000;
+
+async function openStore(directory: string): Promise<Store> {
+  const options = {
+    path: directory,
+    createStreamMs: 0,
+    deleteStreamMs: 0,
+    updateStreamMs: 0,
+    shardLimit: 1_000,
+  };
+  for (const giveUpAt = Date.now() + LOCK_TIMEOUT_MS; ; await sleep(20)) {
+    const store: Store = require('./db').create(options);
+    const error = await new Promise<Error | undefined>((resolve) => {
+      store.db.once('open', () => resolve(undefined));
+      // Each database on the same directory reports the error.
+      for (const database of [store.db, store.metaDb]) database.once('error', resolve);
+    });
+    if (error === undefined) return store;
+    if (!error.message.includes('LOCK') || Date.now() > giveUpAt) throw error;
+  }
+}
+
+function loadOperation(name: string, store: Store): KinesaliteOperation {
+  const { checkTypes, checkValidations, toLowerFirst } = require('./validations');
+  const { types, custom } = require(`./validations/${toLowerFirst(name)}`);
+  const action = require(`./actions/${toLowerFirst(name)}`);
+  groupAlternatives(types);
+  const operationStore = name === 'GetRecords' ? withPages(store) : store;
+  return {
+    check(input) {
+      const known: KinesisInput = checkTypes(input, types);
+      checkValidations(known, types, custom, name);
+      return known;
+    },
+    run: (input, callback) => action(operationStore, input, callback),
+  };
+}
+
+/**
+ * Puts patterns into a group. kinesalite puts `^` and `$` around them, which then apply to the first and the last
+ * alternative only. A hash key such as `1.5` would match and lie between two shards, on which kinesalite crashes.
+ */
+function groupAlternatives(types: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(types)) {
+    if (name === 'regex' && typeof value === 'string' && value.includes('|')) types[name] = `(?:${value})`;
+    if (typeof value === 'object' && value !== null) groupAlternatives(value as Record<string, unknown>);
+  }
+}
+
+/**
+ * Makes every name work that AWS allows. kinesalite keeps the databases of streams as members of an array, where a
+ * stream called `push` or `__proto__` would find the array's own member. `$` is not allowed in names.
+ */
+function withAnyName(store: Store): Store {
+  const member = (streamName: string) => (streamName in [] ? `$${streamName}` : streamName);
+  return {
+    ...store,
+    getStreamDb: (streamName) => store.getStreamDb(member(streamName)),
+    deleteStreamDb: (streamName, callback) => store.deleteStreamDb(member(streamName), callback),
+  };
+}
+
+/** Largest page of GetRecords, in base64: 10 MB. Source: Amazon Kinesis Data Streams API Reference, GetRecords. */
+const MAX_PAGE_LENGTH = (10 * 1024 * 1024 * 4) / 3;
+
+/** Limits the bytes of a page as AWS does. kinesalite limits only the records; 10,000 of them may not fit into memory. */
+function withPages(store: Store): Store {
+  return {
+    ...store,
+    getStreamDb(streamName) {
+      const records = store.getStreamDb(streamName);
+      const createReadStream = (range: object) => Readable.from(firstPage(records.createReadStream(range)));
+      return Object.assign(Object.create(records), { createReadStream });
+    },
+  };
+}
+
+async function* firstPage<Item extends { value: { Data: string } }>(items: AsyncIterable<Item>) {
+  let length = 0;
+  for await (const item of items) {
+    if (length > 0 && length + item.value.Data.length > MAX_PAGE_LENGTH) return;
+    length += item.value.Data.length;
+    yield item;
+  }
+}
+
+/** Completes changes of streams whose timer ended with an earlier process. A stream in creation has no shards yet. */
+async function settleStreams({ metaDb, deleteStreamDb }: Store): Promise<void> {
+  for await (const { key, value } of metaDb.createReadStream()) {
+    if (value.StreamStatus === 'UPDATING') await metaDb.put(key, { ...value, StreamStatus: 'ACTIVE' });
+    if (value.StreamStatus !== 'CREATING' && value.StreamStatus !== 'DELETING') continue;
+    await new Promise<void>((resolve, reject) => {
+      deleteStreamDb(key, (error) => (error ? reject(error) : resolve()));
+    });
+    await metaDb.del(key);
+  }
 }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { readFrames } from './sql-frames.ts';
 import { cString, errorResponse, frame, int32, ProtocolError, typeOf } from './sql-messages.ts';
+import { INCOMPLETE_MESSAGE } from './sql-refusals.ts';
 import type { SqlSession } from './sql-session.ts';
 import { readStartupPacket } from './sql-startup.ts';
 
@@ -11,6 +12,8 @@ interface Connection {
   settings: ReadonlyMap<string, string>;
   /** The process id that the client sees. */
   processId: number;
+  /** The client's time for the startup, and for the next bytes of a message that arrived in part. */
+  silenceMs: number;
 }
 
 /**
@@ -33,11 +36,26 @@ export async function serveSqlConnection(connection: Connection): Promise<void> 
   }
 }
 
-async function serveMessages({ socket, session, settings, processId }: Connection): Promise<void> {
+async function serveMessages({ socket, session, settings, processId, silenceMs }: Connection): Promise<void> {
   let hasStarted = false;
+  let isIncomplete = false;
+  const closeSilent = () => {
+    socket.write(INCOMPLETE_MESSAGE);
+    socket.destroy();
+  };
+  // The whole startup is short. Later, each part of a message may take as long, and a client that is idle between
+  // messages stays connected.
+  const untilStarted = setTimeout(closeSilent, silenceMs);
+  socket.once('close', () => clearTimeout(untilStarted));
+  socket.setTimeout(silenceMs, () => {
+    if (isIncomplete) closeSilent();
+  });
   // Keeps the socket open after the loop, because an error may still have to be sent.
   const chunks = socket.iterator({ destroyOnReturn: false });
-  for await (const message of readFrames(chunks, () => hasStarted)) {
+  const onIncomplete = (isWaiting: boolean) => {
+    isIncomplete = isWaiting;
+  };
+  for await (const message of readFrames(chunks, () => hasStarted, onIncomplete)) {
     if (hasStarted) {
       if (typeOf(message) === 'X') return;
       await send(socket, await session.handle(message));
@@ -47,6 +65,7 @@ async function serveMessages({ socket, session, settings, processId }: Connectio
     if (startup.kind === 'cancel') return;
     if (startup.kind === 'start') {
       hasStarted = true;
+      clearTimeout(untilStarted);
       await send(socket, Buffer.concat([startup.reply, greeting(settings, processId)]));
     } else {
       // Encryption is not supported on loopback. The client continues without it or disconnects.

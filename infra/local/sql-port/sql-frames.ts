@@ -8,11 +8,13 @@ const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
  * Splits the bytes of a client into messages, regardless of the chunks in which they arrive. Messages before the start
  * of the session have only a length and no type byte. An incomplete last message is dropped.
  * @param hasStarted called before each message
+ * @param onIncomplete called when the wait for the rest of a message starts (true) and ends (false)
  * @throws {ProtocolError} a declared length is below the minimum or above 16 MiB (10,000 bytes at startup)
  */
 export async function* readFrames(
   chunks: AsyncIterable<Uint8Array>,
   hasStarted: () => boolean,
+  onIncomplete: (isIncomplete: boolean) => void = () => {},
 ): AsyncGenerator<Uint8Array> {
   let held: Uint8Array[] = [];
   let heldBytes = 0;
@@ -21,7 +23,11 @@ export async function* readFrames(
     held.push(chunk);
     heldBytes += chunk.length;
     // A large message arrives in hundreds of chunks; join them only once, when it is complete.
-    if (heldBytes < neededBytes) continue;
+    if (heldBytes < neededBytes) {
+      onIncomplete(true);
+      continue;
+    }
+    onIncomplete(false);
     let rest = Buffer.concat(held);
     neededBytes = messageBytes(rest, hasStarted());
     while (rest.length >= neededBytes) {
@@ -31,6 +37,7 @@ export async function* readFrames(
     }
     held = [rest];
     heldBytes = rest.length;
+    onIncomplete(heldBytes > 0);
   }
 }
 

@@ -11,6 +11,11 @@ export interface SqlPortOptions {
   /** 0 for any free port. */
   port: number;
   database: Pick<EmbeddedDatabase, 'query' | 'readOnly'>;
+  /**
+   * A connection is closed if its startup takes longer, or if it sends nothing for this time in the middle of a message.
+   * Idle sessions stay open.
+   */
+  silenceMs?: number;
 }
 
 export interface SqlPort {
@@ -34,7 +39,12 @@ const STOPPING = errorResponse({
  * @throws the error of Node if it cannot listen, for example with `code` EADDRINUSE if the port is taken
  * @throws {DatabaseError} the settings of the database could not be read
  */
-export async function startSqlPort({ host, port, database }: SqlPortOptions): Promise<SqlPort> {
+export async function startSqlPort({
+  host,
+  port,
+  database,
+  silenceMs = 10_000,
+}: SqlPortOptions): Promise<SqlPort> {
   const settings = await readReportedSettings(database);
   const sockets = new Set<Socket>();
   let connections = 0;
@@ -43,7 +53,7 @@ export async function startSqlPort({ host, port, database }: SqlPortOptions): Pr
     socket.on('close', () => sockets.delete(socket));
     connections += 1;
     const session = createSqlSession((messages) => database.readOnly(messages));
-    void serveSqlConnection({ socket, session, settings, processId: connections });
+    void serveSqlConnection({ socket, session, settings, processId: connections, silenceMs });
   });
   server.maxConnections = MAX_CONNECTIONS;
   server.listen(port, host);

@@ -22,6 +22,12 @@ export const SEVERAL_STATEMENTS_REFUSED = errorResponse({
   hint: 'Send the statements one by one.',
 });
 
+export const INCOMPLETE_MESSAGE = errorResponse({
+  severity: 'FATAL',
+  code: '08P01',
+  message: 'terminating connection: the rest of a message did not arrive in time',
+});
+
 /** Converts an error of the database to an ErrorResponse for the client. */
 export function refusal(error: unknown): Uint8Array {
   const { message, code } = error as { message?: unknown; code?: unknown };

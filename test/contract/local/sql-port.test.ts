@@ -41,6 +41,7 @@ beforeAll(async () => {
     dataDir,
     readTimeoutMs: 5_000,
     maxReadBytes: 24 * 1024 * 1024,
+    maxReadPauseMs: 100,
   });
   for (const sql of [
     'create role query_reader',
@@ -432,6 +433,94 @@ describe('a misbehaving client', () => {
       await sleep(1);
     }
     for (let n = 0; n < 3; n += 1) expect(await untilReady(messages)).toEqual(['H', 'd', 'c', 'COPY 1']);
+  });
+});
+
+describe('many clients', () => {
+  it('delay a request of the service by at most one statement', async () => {
+    let finished = 0;
+    const sleeps = Array.from({ length: 8 }, async () => {
+      await (await connect()).query('select pg_sleep(0.2)');
+      finished += 1;
+    });
+    await sleep(50);
+    await database.query("insert into scores values ('gus', 1)");
+    expect(finished).toBeLessThanOrEqual(1);
+    await Promise.all(sleeps);
+    expect((await database.query("delete from scores where name = 'gus'")).rowsChanged).toBe(1);
+  });
+
+  it('are refused while 16 statements wait', async () => {
+    const running = await connect();
+    const waiting = await Promise.all(Array.from({ length: 16 }, () => connect()));
+    const late = await connect();
+    const sleeping = running.query('select pg_sleep(0.5)');
+    await sleep(100);
+    const answers = waiting.map((client) => client.query('select 1 as a'));
+    await sleep(100);
+    expect(await codeOf(late, 'select 1')).toBe('53400');
+    await sleeping;
+    for (const { rows } of await Promise.all(answers)) expect(rows).toEqual([{ a: 1 }]);
+    expect(await codeOf(late, 'select 1')).toBeUndefined();
+  });
+});
+
+describe('a silent client', () => {
+  const SILENCE_MS = 200;
+  const startup = Buffer.concat([int32(17), int32(0x00030000), Buffer.from('user\0pg\0\0')]);
+  let impatient: SqlPort;
+  beforeAll(async () => {
+    impatient = await startSqlPort({ host: HOST, port: 0, database, silenceMs: SILENCE_MS });
+  });
+  afterAll(() => impatient.close());
+
+  it.each<[string, Uint8Array[]]>([
+    ['before it sends anything', []],
+    ['in the middle of the startup packet', [startup.subarray(0, 9)]],
+    ['after it asked for encryption', [Buffer.concat([int32(8), int32(80877103)])]],
+    ['in the middle of a message', [startup, frame('Q', cString('select 1')).subarray(0, 9)]],
+    ['after one byte of a message', [startup, frame('Q', cString('select 1')).subarray(0, 1)]],
+    ['behind a complete message', [startup, frame('Q', cString('select 1')), Buffer.from('Q')]],
+  ])('is disconnected %s', async (_, parts) => {
+    const socket = connectSocket(impatient.port, HOST);
+    socket.on('error', () => {});
+    socket.resume();
+    for (const part of parts) {
+      socket.write(part);
+      await sleep(20);
+    }
+    await once(socket, 'close');
+  });
+
+  it('is disconnected at the end of its time even if it sends its startup byte by byte', async () => {
+    const socket = connectSocket(impatient.port, HOST);
+    socket.on('error', () => {});
+    socket.resume();
+    const dripping = setInterval(() => socket.write(Uint8Array.of(0)), SILENCE_MS / 10);
+    socket.write(int32(9_999));
+    await once(socket, 'close');
+    clearInterval(dripping);
+  });
+
+  it('stays connected between statements and while a statement runs', async () => {
+    const client = await connect(impatient.port);
+    await client.query(`select pg_sleep(${(3 * SILENCE_MS) / 1_000})`);
+    await sleep(3 * SILENCE_MS);
+    expect((await client.query('select 1 as a')).rows).toEqual([{ a: 1 }]);
+  });
+
+  it('stays connected while the parts of a message keep arriving', async () => {
+    const socket = connectSocket(impatient.port, HOST);
+    clients.push({ end: () => socket.destroy() });
+    socket.write(startup);
+    const answers = readFrames(socket, () => true);
+    await untilReady(answers);
+    const message = frame('Q', cString('select 1'));
+    for (const byte of message) {
+      socket.write(Uint8Array.of(byte));
+      await sleep(SILENCE_MS / 4);
+    }
+    expect(await untilReady(answers)).toEqual(['T', 'D', 'SELECT 1']);
   });
 });
 

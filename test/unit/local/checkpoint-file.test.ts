@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -56,6 +56,7 @@ describe('checkpoints', () => {
       'shard-3': '199',
     });
     expect(await readdir(directory)).toEqual([FILE]);
+    expect((await stat(join(directory, FILE))).mode & 0o777).toBe(0o600);
   });
 
   it('of different mappings are separate', async () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -170,6 +170,7 @@ describe('a failure directory', () => {
         /^\/aws\/lambda\/uuid\/shardId-000000000001\/2019\/11\/14\/2019-11-14T00\.38\.06-[0-9a-f-]{36}$/,
       );
       expect(JSON.parse(await readFile(join(parentPath, name), 'utf8'))).toEqual(record);
+      expect((await stat(join(parentPath, name))).mode & 0o777).toBe(0o600);
     }
   });
 

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
 import {
   type Database,
   DatabaseError,
@@ -7,23 +6,27 @@ import {
   type SqlValue,
   toDatabaseError,
 } from '../../database.ts';
-import { READER_ROLE } from '../../schema/roles.ts';
 import { type ClientSession, runTransaction } from '../pg/run-transaction.ts';
-import { OPENED, type WorkerReply, type WorkerRequest } from './pglite-messages.ts';
+import { type PgliteThread, startPgliteThread } from './pglite-thread.ts';
+import { createUnitQueue, type ReadLimits } from './unit-queue.ts';
 
-/** The embedded database: one session in a worker thread, which runs all callers' statements serially. */
+/**
+ * The embedded database: one session in a worker thread, which runs all callers' statements serially. Statements of the
+ * service run before those of readers.
+ */
 export interface EmbeddedDatabase extends Database {
   /**
    * Runs messages of PostgreSQL's frontend protocol, ending in Sync, as the reader role in a read-only transaction
    * that is always rolled back.
    *
    * @returns the backend's messages unchanged, including the server's errors
-   * @throws {DatabaseError} 57014 if the statement timed out, 54000 if the result was too large
+   * @throws {DatabaseError} 57014 if the statement timed out, 54000 if the result was too large, 53400 or 55P03 if too
+   * many readers' statements wait
    */
   readOnly(messages: Uint8Array): Promise<Uint8Array>;
 }
 
-export interface PgliteOptions {
+export interface PgliteOptions extends Partial<ReadLimits> {
   /**
    * Directory of the database, created if it does not exist. Only one process may open it, so the caller must hold its
    * lock.
@@ -39,10 +42,8 @@ export interface PgliteOptions {
 
 const CLOSE_TIMEOUT_MS = 1_000;
 
-type RequestBody = WorkerRequest extends infer R ? (R extends WorkerRequest ? Omit<R, 'id'> : never) : never;
-
 /** Work that has the database to itself while it runs. */
-type Unit<Result> = (thread: Thread) => Promise<Result>;
+type Unit<Result> = (thread: PgliteThread) => Promise<Result>;
 
 /**
  * Opens PGlite in a worker thread, so that the port stays responsive during a large write. PGlite does not support
@@ -54,26 +55,27 @@ export async function openPglite({
   statementTimeoutMs = 60_000,
   readTimeoutMs = 5_000,
   maxReadBytes = 64 * 1024 * 1024,
+  maxWaitingReads = 16,
+  maxReadWaitMs = 60_000,
+  maxReadPauseMs = 10_000,
 }: PgliteOptions): Promise<EmbeddedDatabase> {
-  let thread = startThread(dataDir);
+  let thread = startPgliteThread(dataDir);
   await thread.opened;
   let closed = false;
-  let lastUnit: Promise<unknown> = Promise.resolve();
+  const queue = createUnitQueue({ maxWaitingReads, maxReadWaitMs, maxReadPauseMs });
 
-  /** Runs units serially. The timeout of a unit starts when it runs, not while it waits for others. */
+  /** Runs a unit of the service. The timeout of a unit starts when it runs, not while it waits for others. */
   function enqueue<Result>(unit: Unit<Result>, timeoutMs: number): Promise<Result> {
-    if (closed) return Promise.reject(new DatabaseError('the database is closed', '57P01'));
-    const result = lastUnit.then(() => run(unit, timeoutMs));
-    lastUnit = result.catch(() => undefined);
-    return result;
+    if (closed) return Promise.reject(closedError());
+    return queue.runService(() => run(unit, timeoutMs));
   }
 
   async function run<Result>(unit: Unit<Result>, timeoutMs: number): Promise<Result> {
     if (thread.ended) {
-      if (closed) throw new DatabaseError('the database is closed', '57P01');
+      if (closed) throw closedError();
       // Two threads on one directory would corrupt the database, so wait until the old thread has ended.
       await thread.ended;
-      thread = startThread(dataDir);
+      thread = startPgliteThread(dataDir);
     }
     const on = thread;
     await on.opened;
@@ -94,22 +96,30 @@ export async function openPglite({
   return {
     query: (sql, values) => enqueue((on) => query(on, sql, values), statementTimeoutMs),
     transaction: (work) => enqueue((on) => runTransaction(sessionOn(on), work), statementTimeoutMs),
-    readOnly: (messages) => enqueue((on) => readOnly(on, messages, maxReadBytes), readTimeoutMs),
+    async readOnly(messages) {
+      if (closed) throw closedError();
+      return queue.runRead(() => run((on) => readOnly(on, messages, maxReadBytes), readTimeoutMs));
+    },
     async close() {
       const shutDown = enqueue((on) => on.ask({ kind: 'close' }), CLOSE_TIMEOUT_MS);
       closed = true;
+      queue.rejectReads(closedError());
       // Work that has not finished by then is rolled back, as after a crash.
       await Promise.race([
         shutDown.catch(() => undefined),
         sleep(CLOSE_TIMEOUT_MS, undefined, { ref: false }),
       ]);
-      await thread.end(new DatabaseError('the database is closed', '57P01'));
+      await thread.end(closedError());
     },
   };
 }
 
+function closedError(): DatabaseError {
+  return new DatabaseError('the database is closed', '57P01');
+}
+
 async function query<Row>(
-  thread: Thread,
+  thread: PgliteThread,
   sql: string,
   values: readonly SqlValue[] = [],
 ): Promise<QueryResult<Row>> {
@@ -120,7 +130,7 @@ async function query<Row>(
   }
 }
 
-function sessionOn(thread: Thread): ClientSession {
+function sessionOn(thread: PgliteThread): ClientSession {
   return {
     query: (sql, values) => query(thread, sql, values),
     // All callers share the session. A transaction left open in it would absorb their statements.
@@ -128,7 +138,7 @@ function sessionOn(thread: Thread): ClientSession {
   };
 }
 
-async function readOnly(thread: Thread, messages: Uint8Array, maxBytes: number): Promise<Uint8Array> {
+async function readOnly(thread: PgliteThread, messages: Uint8Array, maxBytes: number): Promise<Uint8Array> {
   try {
     return (await thread.ask({ kind: 'readOnly', messages, maxBytes })) as Uint8Array;
   } catch (error) {
@@ -141,61 +151,4 @@ function readError(error: unknown): DatabaseError {
   if (error instanceof DatabaseError) return error;
   const { message, code } = error as { message?: unknown; code?: unknown };
   return new DatabaseError(String(message ?? error), typeof code === 'string' ? code : undefined);
-}
-
-interface Thread {
-  opened: Promise<void>;
-  /** Set as soon as the thread accepts no more units; settles when the thread has ended. */
-  ended: Promise<unknown> | undefined;
-  /** Called with the reason when the thread accepts no more units; set by the running unit. */
-  onEnd: ((reason: Error) => void) | undefined;
-  ask(body: RequestBody): Promise<unknown>;
-  end(reason: Error): Promise<unknown>;
-}
-
-function startThread(dataDir: string): Thread {
-  const worker = new Worker(new URL('./pglite-worker.ts', import.meta.url), {
-    workerData: { dataDir, readerRole: READER_ROLE },
-    // PGlite recurses on this stack. If it is too small, a deeply nested expression breaks the session instead of
-    // being rejected as too complex (54001). 16 MB were too small.
-    resourceLimits: { stackSizeMb: 64 },
-  });
-  const waiting = new Map<number, PromiseWithResolvers<unknown>>();
-  let lastId = OPENED;
-
-  function expect(id: number): Promise<unknown> {
-    const settlers = Promise.withResolvers<unknown>();
-    waiting.set(id, settlers);
-    return settlers.promise;
-  }
-
-  function end(reason: Error): Promise<unknown> {
-    thread.ended ??= worker.terminate();
-    thread.onEnd?.(reason);
-    for (const { reject } of waiting.values()) reject(reason);
-    waiting.clear();
-    return thread.ended;
-  }
-
-  const thread: Thread = {
-    opened: expect(OPENED).then(() => undefined),
-    ended: undefined,
-    onEnd: undefined,
-    ask(body) {
-      if (thread.ended) return Promise.reject(new DatabaseError('the embedded database stopped', '57P01'));
-      lastId += 1;
-      worker.postMessage({ id: lastId, ...body });
-      return expect(lastId);
-    },
-    end,
-  };
-  worker.on('message', (reply: WorkerReply) => {
-    const settlers = waiting.get(reply.id);
-    waiting.delete(reply.id);
-    if (reply.ok) settlers?.resolve(reply.result);
-    else settlers?.reject(Object.assign(new Error(reply.message), { code: reply.code }));
-  });
-  worker.on('error', (error) => end(toDatabaseError(error)));
-  worker.on('exit', () => end(new DatabaseError('the embedded database stopped', '57P01')));
-  return thread;
 }

@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import './text-decoder-keeps-bom.ts';
 import { PGlite } from '@electric-sql/pglite';
@@ -95,6 +97,9 @@ function replyError(id: number, error: unknown): void {
 }
 
 try {
+  // Files of sorts and joins that were running when their thread was terminated. A server removes them when it starts;
+  // PGlite does not.
+  await rm(join(dataDir, 'base', 'pgsql_tmp'), { recursive: true, force: true });
   const database = await PGlite.create(dataDir, { parsers: { [TIMESTAMPTZ]: parseTimestamp } });
   await database.exec(RESTRICT_READERS);
   port.on('message', (request: WorkerRequest) => {

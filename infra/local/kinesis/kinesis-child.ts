@@ -1,0 +1,125 @@
+import { writeSync } from 'node:fs';
+import { isObject } from '../../../lib/common/json.ts';
+import { RequestError } from '../../../lib/wire/errors.ts';
+import { parseJsonBody } from '../../../lib/wire/request-body.ts';
+import {
+  AMZ_CBOR,
+  AMZ_JSON,
+  type KinesisMessage,
+  type KinesisReply,
+  type KinesisRequest,
+  type KinesisResponse,
+} from './kinesis-messages.ts';
+import { type KinesaliteOperation, type KinesisInput, openKinesalite } from './load-kinesalite.ts';
+import { KinesisRequestError, readInput } from './read-input.ts';
+
+/** PutRecords has at most 500 records with four values each. */
+const MAX_VALUES = 10_000;
+
+// The parent decides when this process ends. Ctrl+C in a terminal reaches both at the same time.
+process.on('SIGINT', () => undefined);
+process.on('SIGTERM', () => undefined);
+process.on('disconnect', end);
+// After an error in a callback of kinesalite, locks that it held would never be released.
+process.on('uncaughtException', (error) => {
+  writeSync(process.stderr.fd, `cognito-sync-backend: error in the Kinesis emulator: ${placeOf(error)}\n`);
+  end();
+});
+
+const [, , directory = ''] = process.argv;
+const kinesalite = await openKinesalite(directory);
+
+// Requests that arrived earlier wait in the channel.
+process.on('message', (message: KinesisMessage) => {
+  if (message === 'close') void kinesalite.close().finally(end);
+  else answer(message);
+});
+
+/** Ends this process immediately. LevelDB can crash during a regular exit. What it wrote is with the system. */
+function end(): void {
+  process.kill(process.pid, 'SIGKILL');
+}
+
+/** Names the error and its place in the code. Its message may quote a record, except if the streams cannot be opened. */
+function placeOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown error';
+  if (error.name === 'OpenError') return error.message;
+  const [frame = ''] = /^\s+at .*$/m.exec(error.stack ?? '') ?? [];
+  return `${error.name} ${frame.trim()}`;
+}
+
+function answer({ id, ...request }: { id: number } & KinesisRequest): void {
+  const reply = (status: number, output: unknown) => {
+    const response: KinesisReply = { id, status, ...encode(request.contentType, output) };
+    process.send?.(response);
+  };
+  const checked = check(request);
+  if ('statusCode' in checked) {
+    reply(checked.statusCode, checked.body);
+    return;
+  }
+  // If this throws, kinesalite may keep a lock on the stream. The error ends the process, and the lock with it.
+  checked.operation.run(checked.input, (error, output) => {
+    const failure = error ? (toRefusal(error) ?? INTERNAL_FAILURE) : undefined;
+    reply(failure?.statusCode ?? 200, failure?.body ?? output);
+  });
+}
+
+/** The response to an invalid request. Errors of kinesalite have these members too. */
+interface Refusal {
+  statusCode: number;
+  body: unknown;
+}
+
+const INTERNAL_FAILURE: Refusal = {
+  statusCode: 500,
+  body: { __type: 'InternalFailure', message: 'the Kinesis emulator failed' },
+};
+
+/** @returns undefined for an unexpected error */
+function toRefusal(error: unknown): Refusal | undefined {
+  if (!(error instanceof Error && 'statusCode' in error && 'body' in error)) return undefined;
+  return { statusCode: Number(error.statusCode), body: error.body };
+}
+
+function check(request: KinesisRequest): { operation: KinesaliteOperation; input: KinesisInput } | Refusal {
+  const { operation: name, contentType, body } = request;
+  try {
+    const operation = kinesalite.operations.get(name);
+    if (!operation) throw new KinesisRequestError('UnknownOperationException', `unknown operation ${name}`);
+    return { operation, input: operation.check(readInput(name, decode(contentType, body))) };
+  } catch (error) {
+    // A value that the checks do not expect is invalid as well.
+    return toRefusal(error) ?? new KinesisRequestError('SerializationException', 'invalid request');
+  }
+}
+
+function decode(contentType: string, bytes: Uint8Array): unknown {
+  if (contentType !== AMZ_JSON && contentType !== AMZ_CBOR) {
+    throw new KinesisRequestError('UnknownOperationException', `unknown Content-Type; use ${AMZ_JSON}`, 404);
+  }
+  if (bytes.length === 0) throw new KinesisRequestError('SerializationException', 'the request has no body');
+  try {
+    if (contentType === AMZ_JSON) return parseJsonBody(bytes, MAX_VALUES);
+    return mapData(kinesalite.decodeCbor(bytes), (data) =>
+      data instanceof Uint8Array ? Buffer.from(data).toString('base64') : data,
+    );
+  } catch (error) {
+    const message = error instanceof RequestError ? error.message : 'the body is not valid CBOR';
+    throw new KinesisRequestError('SerializationException', message);
+  }
+}
+
+function encode(contentType: string, output: unknown): Pick<KinesisResponse, 'contentType' | 'body'> {
+  if (contentType !== AMZ_CBOR) return { contentType: AMZ_JSON, body: output ? JSON.stringify(output) : '' };
+  const binary = mapData(output, (data) => (typeof data === 'string' ? Buffer.from(data, 'base64') : data));
+  return { contentType, body: output ? kinesalite.encodeCbor(binary) : '' };
+}
+
+/** Maps `Data` of a record and of each of `Records`: bytes in CBOR; base64 in JSON and in the streams. */
+function mapData(value: unknown, map: (data: unknown) => unknown): unknown {
+  if (!isObject(value)) return value;
+  const mapped = 'Data' in value ? { ...value, Data: map(value.Data) } : value;
+  if (!Array.isArray(value.Records)) return mapped;
+  return { ...mapped, Records: value.Records.map((record) => mapData(record, map)) };
+}

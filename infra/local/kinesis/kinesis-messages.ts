@@ -1,0 +1,24 @@
+/** A request whose signature was verified. */
+export interface KinesisRequest {
+  /** Name in `X-Amz-Target`, for example `PutRecords`. The emulator may not know it. */
+  operation: string;
+  /** Media type of the body, without parameters. */
+  contentType: string;
+  body: Uint8Array;
+}
+
+export interface KinesisResponse {
+  status: number;
+  contentType: string;
+  body: string | Uint8Array;
+}
+
+/** To the emulator's process: a request, or the instruction to close the streams and to exit. */
+export type KinesisMessage = ({ id: number } & KinesisRequest) | 'close';
+
+/** From the emulator's process. */
+export type KinesisReply = { id: number } & KinesisResponse;
+
+export const AMZ_JSON = 'application/x-amz-json-1.1';
+/** The AWS SDKs for Java use it by default. */
+export const AMZ_CBOR = 'application/x-amz-cbor-1.1';

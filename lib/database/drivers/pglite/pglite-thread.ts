@@ -1,0 +1,65 @@
+import { Worker } from 'node:worker_threads';
+import { DatabaseError, toDatabaseError } from '../../database.ts';
+import { READER_ROLE } from '../../schema/roles.ts';
+import { OPENED, type WorkerReply, type WorkerRequest } from './pglite-messages.ts';
+
+type RequestBody = WorkerRequest extends infer R ? (R extends WorkerRequest ? Omit<R, 'id'> : never) : never;
+
+/** A thread with the embedded database. */
+export interface PgliteThread {
+  opened: Promise<void>;
+  /** Set as soon as the thread accepts no more units; settles when the thread has ended. */
+  ended: Promise<unknown> | undefined;
+  /** Called with the reason when the thread accepts no more units; set by the running unit. */
+  onEnd: ((reason: Error) => void) | undefined;
+  ask(body: RequestBody): Promise<unknown>;
+  end(reason: Error): Promise<unknown>;
+}
+
+/** Starts a thread that opens the database in `dataDir`. No other thread or process may have it open. */
+export function startPgliteThread(dataDir: string): PgliteThread {
+  const worker = new Worker(new URL('./pglite-worker.ts', import.meta.url), {
+    workerData: { dataDir, readerRole: READER_ROLE },
+    // PGlite recurses on this stack. If it is too small, a deeply nested expression breaks the session instead of
+    // being rejected as too complex (54001). 16 MB were too small.
+    resourceLimits: { stackSizeMb: 64 },
+  });
+  const waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  let lastId = OPENED;
+
+  function expect(id: number): Promise<unknown> {
+    const settlers = Promise.withResolvers<unknown>();
+    waiting.set(id, settlers);
+    return settlers.promise;
+  }
+
+  function end(reason: Error): Promise<unknown> {
+    thread.ended ??= worker.terminate();
+    thread.onEnd?.(reason);
+    for (const { reject } of waiting.values()) reject(reason);
+    waiting.clear();
+    return thread.ended;
+  }
+
+  const thread: PgliteThread = {
+    opened: expect(OPENED).then(() => undefined),
+    ended: undefined,
+    onEnd: undefined,
+    ask(body) {
+      if (thread.ended) return Promise.reject(new DatabaseError('the embedded database stopped', '57P01'));
+      lastId += 1;
+      worker.postMessage({ id: lastId, ...body });
+      return expect(lastId);
+    },
+    end,
+  };
+  worker.on('message', (reply: WorkerReply) => {
+    const settlers = waiting.get(reply.id);
+    waiting.delete(reply.id);
+    if (reply.ok) settlers?.resolve(reply.result);
+    else settlers?.reject(Object.assign(new Error(reply.message), { code: reply.code }));
+  });
+  worker.on('error', (error) => end(toDatabaseError(error)));
+  worker.on('exit', () => end(new DatabaseError('the embedded database stopped', '57P01')));
+  return thread;
+}

@@ -1,0 +1,133 @@
+import { DatabaseError } from '../../database.ts';
+
+/** Runs units one at a time. Each has the database to itself until its promise settles. */
+export interface UnitQueue {
+  /** Runs units of the service in order of arrival, before all waiting reads. */
+  runService<Result>(unit: () => Promise<Result>): Promise<Result>;
+  /**
+   * Runs reads in order of arrival.
+   *
+   * @throws {DatabaseError} 53400 if too many reads are waiting, 55P03 if this one waited too long
+   */
+  runRead<Result>(unit: () => Promise<Result>): Promise<Result>;
+  /** Rejects all waiting reads. */
+  rejectReads(reason: DatabaseError): void;
+}
+
+export interface ReadLimits {
+  /** Reads that may wait at the same time. */
+  maxWaitingReads: number;
+  maxReadWaitMs: number;
+  /** The longest pause between two reads. */
+  maxReadPauseMs: number;
+}
+
+/**
+ * After a read that delayed the service, the next one waits this many times the delay. A running read cannot be
+ * interrupted. If the next one started as soon as the service had no request, a client that sends one request after the
+ * other would wait for a read every time. The pause leaves reads a tenth of the time for which both compete.
+ */
+const PAUSE_FACTOR = 9;
+
+interface WaitingRead {
+  run(): Promise<void>;
+  reject(reason: DatabaseError): void;
+}
+
+export function createUnitQueue({ maxWaitingReads, maxReadWaitMs, maxReadPauseMs }: ReadLimits): UnitQueue {
+  const service: (() => Promise<void>)[] = [];
+  /** In order of arrival. */
+  const reads = new Set<WaitingRead>();
+  let isRunning = false;
+  let isReading = false;
+  /** Since when the service has waited for the running read. */
+  let delayedSince: number | undefined;
+  let pausedUntil = 0;
+  let pause: NodeJS.Timeout | undefined;
+
+  function runNext(): void {
+    if (isRunning) return;
+    const run = service.shift() ?? takeRead()?.run;
+    if (run === undefined) return;
+    isRunning = true;
+    void run().then(() => {
+      isRunning = false;
+      runNext();
+    });
+  }
+
+  function takeRead(): WaitingRead | undefined {
+    const [read] = reads;
+    if (read === undefined) return undefined;
+    const pauseMs = pausedUntil - performance.now();
+    if (pauseMs > 0) {
+      clearTimeout(pause);
+      pause = setTimeout(runNext, pauseMs);
+      return undefined;
+    }
+    reads.delete(read);
+    return read;
+  }
+
+  async function timeRead(run: () => Promise<void>): Promise<void> {
+    isReading = true;
+    delayedSince = undefined;
+    await run();
+    isReading = false;
+    if (delayedSince === undefined) return;
+    const now = performance.now();
+    pausedUntil = now + Math.min(maxReadPauseMs, PAUSE_FACTOR * (now - delayedSince));
+  }
+
+  return {
+    runService(unit) {
+      if (isReading) delayedSince ??= performance.now();
+      const { run, result } = settling(unit);
+      service.push(run);
+      runNext();
+      return result.promise;
+    },
+    runRead(unit) {
+      const { run, result } = settling(unit);
+      if (reads.size >= maxWaitingReads) {
+        result.reject(
+          new DatabaseError(`${maxWaitingReads} statements are waiting already; try again later`, '53400'),
+        );
+        return result.promise;
+      }
+      const timer = setTimeout(() => {
+        reads.delete(read);
+        result.reject(
+          new DatabaseError(`the statement waited ${maxReadWaitMs} ms for others; try again later`, '55P03'),
+        );
+      }, maxReadWaitMs);
+      const read: WaitingRead = {
+        run() {
+          clearTimeout(timer);
+          return timeRead(run);
+        },
+        reject(reason) {
+          clearTimeout(timer);
+          result.reject(reason);
+        },
+      };
+      reads.add(read);
+      runNext();
+      return result.promise;
+    },
+    rejectReads(reason) {
+      clearTimeout(pause);
+      for (const read of reads) read.reject(reason);
+      reads.clear();
+    },
+  };
+}
+
+/** Returns a function that runs the unit and never rejects, and the promise of its result. */
+function settling<Result>(unit: () => Promise<Result>): {
+  run: () => Promise<void>;
+  result: PromiseWithResolvers<Result>;
+} {
+  const result = Promise.withResolvers<Result>();
+  return { run: () => unit().then(result.resolve, result.reject), result };
+}

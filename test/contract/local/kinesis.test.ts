@@ -1,0 +1,341 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  AddTagsToStreamCommand,
+  CreateStreamCommand,
+  DecreaseStreamRetentionPeriodCommand,
+  DeleteStreamCommand,
+  DescribeStreamCommand,
+  DescribeStreamSummaryCommand,
+  GetRecordsCommand,
+  GetShardIteratorCommand,
+  IncreaseStreamRetentionPeriodCommand,
+  KinesisClient,
+  ListShardsCommand,
+  ListStreamsCommand,
+  ListTagsForStreamCommand,
+  MergeShardsCommand,
+  PutRecordCommand,
+  PutRecordsCommand,
+  RemoveTagsFromStreamCommand,
+  SplitShardCommand,
+} from '@aws-sdk/client-kinesis';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type HttpServer, startHttpServer } from '../../../infra/local/http/http-server.ts';
+import { createKinesisEmulator, type KinesisEmulator } from '../../../infra/local/kinesis/kinesis.ts';
+import { DEFAULT_CREDENTIALS } from '../../../lib/common/environment.ts';
+import { createSigV4Verifier } from '../../../lib/wire/sigv4.ts';
+import { until } from '../../fixtures/aws/kinesis-emulator.ts';
+import { findCredentials, localSigner } from '../../fixtures/wire/signing.ts';
+
+const JSON_TYPE = 'application/x-amz-json-1.1';
+const CBOR_TYPE = 'application/x-amz-cbor-1.1';
+/** Loads modules as kinesalite does. */
+const kinesaliteRequire = createRequire(createRequire(import.meta.url).resolve('kinesalite'));
+const cbor = kinesaliteRequire('cbor');
+const verify = createSigV4Verifier({ region: 'us-east-1', findCredentials, now: Date.now });
+
+let directory: string;
+let kinesis: KinesisEmulator;
+let port: HttpServer;
+let client: KinesisClient;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'kinesis-'));
+  await describeStreams(join(directory, 'kinesis'), {
+    // Without a range of hash keys, kinesalite throws from a callback when it looks for a record's shard.
+    broken: { StreamStatus: 'ACTIVE', Shards: [{ SequenceNumberRange: {} }], _seqIx: [], _tags: {} },
+    // What a process leaves that ended during these changes.
+    creating: { StreamStatus: 'CREATING', Shards: [] },
+    deleting: { StreamStatus: 'DELETING', Shards: [] },
+    updating: { StreamStatus: 'UPDATING', Shards: [], _seqIx: [], _tags: {} },
+  });
+  kinesis = createKinesisEmulator(join(directory, 'kinesis'), verify);
+  port = await startHttpServer({ host: '127.0.0.1', port: 0, routes: [kinesis] });
+  client = openClient();
+});
+afterAll(async () => {
+  client.destroy();
+  await port.close();
+  await kinesis.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** Writes descriptions of streams where kinesalite keeps them. */
+async function describeStreams(path: string, streams: Record<string, object>): Promise<void> {
+  const { db, metaDb } = kinesaliteRequire('./db').create({ path });
+  for (const [name, stream] of Object.entries(streams)) await metaDb.put(name, stream);
+  await db.close();
+}
+
+function openClient(maxAttempts = 3): KinesisClient {
+  return new KinesisClient({
+    region: 'us-east-1',
+    endpoint: `http://127.0.0.1:${port.port}`,
+    credentials: DEFAULT_CREDENTIALS,
+    requestHandler: new NodeHttpHandler(),
+    maxAttempts,
+  });
+}
+
+async function createStream(StreamName: string, ShardCount = 1): Promise<void> {
+  await client.send(new CreateStreamCommand({ StreamName, ShardCount }));
+  await untilActive(StreamName);
+}
+
+async function untilActive(StreamName: string): Promise<string> {
+  let arn: string | undefined;
+  await until(async () => {
+    const { StreamDescription } = await client.send(new DescribeStreamCommand({ StreamName }));
+    expect(StreamDescription?.StreamStatus).toBe('ACTIVE');
+    arn = StreamDescription?.StreamARN;
+  });
+  return String(arn);
+}
+
+const put = (StreamName: string, text: string) =>
+  client.send(new PutRecordCommand({ StreamName, PartitionKey: 'a', Data: Buffer.from(text) }));
+
+async function read(StreamName: string, ShardId = 'shardId-000000000000'): Promise<string[]> {
+  const type = { ShardIteratorType: 'TRIM_HORIZON' } as const;
+  const { ShardIterator } = await client.send(new GetShardIteratorCommand({ StreamName, ShardId, ...type }));
+  const { Records = [] } = await client.send(new GetRecordsCommand({ ShardIterator }));
+  return Records.map(({ Data }) => Buffer.from(Data ?? []).toString());
+}
+
+async function send(operation: string, body: string | Uint8Array, contentType = JSON_TYPE) {
+  const { headers } = await localSigner('kinesis').sign({
+    method: 'POST',
+    protocol: 'http:',
+    hostname: '127.0.0.1',
+    port: port.port,
+    path: '/',
+    headers: {
+      'Content-Type': contentType,
+      'X-Amz-Target': `Kinesis_20131202.${operation}`,
+      host: `127.0.0.1:${port.port}`,
+    },
+    body,
+  });
+  const answer = await fetch(`http://127.0.0.1:${port.port}/`, {
+    method: 'POST',
+    headers,
+    body: Buffer.from(body),
+  });
+  return { status: answer.status, body: Buffer.from(await answer.arrayBuffer()) };
+}
+
+describe('a stream', () => {
+  it.each([
+    'constructor',
+    '__proto__',
+    'values',
+    'push',
+    'length',
+    'toString',
+    'hasOwnProperty',
+    '0',
+    '4294967295',
+    '..',
+  ])('may be called %s', async (name) => {
+    await createStream(name);
+    await put(name, 'one');
+    const Records = [{ PartitionKey: 'a', Data: Buffer.from('two') }];
+    await client.send(new PutRecordsCommand({ StreamName: name, Records }));
+    expect(await read(name)).toEqual(['one', 'two']);
+    const { StreamNames } = await client.send(new ListStreamsCommand({ Limit: 100 }));
+    expect(StreamNames).toContain(name);
+    await client.send(new DeleteStreamCommand({ StreamName: name }));
+    const describing = new DescribeStreamCommand({ StreamName: name });
+    await until(() => expect(client.send(describing)).rejects.toThrow('not found'));
+  });
+
+  it.each(['', 'a b', 'é', 'a/b', 'a'.repeat(129)])('cannot be called %j', async (StreamName) => {
+    await expect(client.send(new CreateStreamCommand({ StreamName, ShardCount: 1 }))).rejects.toMatchObject({
+      name: 'ValidationException',
+    });
+  });
+
+  it('is named by its ARN in every operation that has StreamARN', async () => {
+    await createStream('by-arn');
+    const StreamARN = await untilActive('by-arn');
+    await client.send(new PutRecordCommand({ StreamARN, PartitionKey: 'a', Data: Buffer.from('one') }));
+    const Records = [{ PartitionKey: 'a', Data: Buffer.from('two') }];
+    await client.send(new PutRecordsCommand({ StreamARN, Records }));
+    const { Shards = [] } = await client.send(new ListShardsCommand({ StreamARN }));
+    const ShardId = Shards[0]?.ShardId;
+    const { ShardIterator } = await client.send(
+      new GetShardIteratorCommand({ StreamARN, ShardId, ShardIteratorType: 'TRIM_HORIZON' }),
+    );
+    const page = await client.send(new GetRecordsCommand({ StreamARN, ShardIterator }));
+    expect(page.Records).toHaveLength(2);
+    await client.send(new AddTagsToStreamCommand({ StreamARN, Tags: { a: '1', b: '2' } }));
+    await client.send(new RemoveTagsFromStreamCommand({ StreamARN, TagKeys: ['a'] }));
+    const { Tags } = await client.send(new ListTagsForStreamCommand({ StreamARN }));
+    expect(Tags).toEqual([{ Key: 'b', Value: '2' }]);
+    await client.send(new IncreaseStreamRetentionPeriodCommand({ StreamARN, RetentionPeriodHours: 48 }));
+    await client.send(new DecreaseStreamRetentionPeriodCommand({ StreamARN, RetentionPeriodHours: 36 }));
+    const NewStartingHashKey = String(2n ** 127n);
+    await client.send(new SplitShardCommand({ StreamARN, ShardToSplit: ShardId, NewStartingHashKey }));
+    await untilActive('by-arn');
+    await client.send(
+      new MergeShardsCommand({
+        StreamARN,
+        ShardToMerge: 'shardId-000000000001',
+        AdjacentShardToMerge: 'shardId-000000000002',
+      }),
+    );
+    await untilActive('by-arn');
+    const summary = await client.send(new DescribeStreamSummaryCommand({ StreamARN }));
+    expect(summary.StreamDescriptionSummary).toMatchObject({ OpenShardCount: 1, RetentionPeriodHours: 36 });
+    await client.send(new DeleteStreamCommand({ StreamARN }));
+    const describing = new DescribeStreamCommand({ StreamARN });
+    await until(() => expect(client.send(describing)).rejects.toThrow('not found'));
+  });
+});
+
+describe('a request', () => {
+  beforeAll(() => createStream('requests', 2));
+
+  it.each([
+    [
+      'deeply nested lists',
+      'PutRecords',
+      `{"StreamName":"requests","Records":${'['.repeat(20_000)}null${']'.repeat(20_000)}}`,
+    ],
+    ['null in a list', 'PutRecords', '{"StreamName":"requests","Records":[null]}'],
+    ['null in a list of a map', 'AddTagsToStream', '{"StreamName":"requests","Tags":{"a":[null]}}'],
+    ['null in a map', 'AddTagsToStream', '{"StreamName":"requests","Tags":{"a":null}}'],
+    ['a list as body', 'PutRecords', '[null]'],
+    ['no body', 'PutRecords', ''],
+  ])('is rejected if it has %s', async (_, operation, body) => {
+    const answer = await send(operation, body);
+    expect(answer.status).toBe(400);
+    expect(JSON.parse(answer.body.toString())).toMatchObject({ __type: 'SerializationException' });
+  });
+
+  it('is rejected if it has null in a list in CBOR', async () => {
+    const body = cbor.encode({ StreamName: 'requests', Records: [null] });
+    const answer = await send('PutRecords', body, CBOR_TYPE);
+    expect(answer.status).toBe(400);
+    expect(cbor.decode(answer.body)).toMatchObject({ __type: 'SerializationException' });
+  });
+
+  it('is rejected if its hash key lies between two shards', async () => {
+    const ExplicitHashKey = `${2n ** 127n - 1n}.5`;
+    const Records = [{ PartitionKey: 'a', ExplicitHashKey, Data: Buffer.from('x') }];
+    await expect(
+      client.send(new PutRecordsCommand({ StreamName: 'requests', Records })),
+    ).rejects.toMatchObject({ name: 'ValidationException' });
+  });
+
+  it.each(['constructor', '__proto__', 'NoOperation', ''])(
+    'is rejected if its operation is %j',
+    async (operation) => {
+      const answer = await send(operation, '{}');
+      expect(answer.status).toBe(400);
+      expect(JSON.parse(answer.body.toString())).toMatchObject({ __type: 'UnknownOperationException' });
+    },
+  );
+
+  it('stores the same bytes in CBOR and in JSON', async () => {
+    await createStream('both');
+    await put('both', 'JSON');
+    const record = { StreamName: 'both', PartitionKey: 'a', Data: Buffer.from('CBOR') };
+    expect((await send('PutRecord', cbor.encode(record), CBOR_TYPE)).status).toBe(200);
+    expect(await read('both')).toEqual(['JSON', 'CBOR']);
+    const { ShardIterator } = await client.send(
+      new GetShardIteratorCommand({
+        StreamName: 'both',
+        ShardId: 'shardId-000000000000',
+        ShardIteratorType: 'TRIM_HORIZON',
+      }),
+    );
+    const page = await send('GetRecords', cbor.encode({ ShardIterator }), CBOR_TYPE);
+    expect(cbor.decode(page.body).Records).toMatchObject([
+      { Data: Buffer.from('JSON') },
+      { Data: Buffer.from('CBOR') },
+    ]);
+  });
+});
+
+it('GetRecords returns at most 10 MB', async () => {
+  await createStream('large');
+  const Records = Array.from({ length: 3 }, () => ({
+    PartitionKey: 'a',
+    Data: Buffer.alloc(1_000_000, 'x'),
+  }));
+  for (let index = 0; index < 4; index += 1) {
+    await client.send(new PutRecordsCommand({ StreamName: 'large', Records }));
+  }
+  expect(await read('large')).toHaveLength(10);
+  const { ShardIterator } = await client.send(
+    new GetShardIteratorCommand({
+      StreamName: 'large',
+      ShardId: 'shardId-000000000000',
+      ShardIteratorType: 'TRIM_HORIZON',
+    }),
+  );
+  const first = await client.send(new GetRecordsCommand({ ShardIterator }));
+  const second = await client.send(new GetRecordsCommand({ ShardIterator: first.NextShardIterator }));
+  expect(second.Records).toHaveLength(2);
+});
+
+describe('after a crash', () => {
+  const crash = new PutRecordCommand({ StreamName: 'broken', PartitionKey: 'a', Data: Buffer.from('x') });
+
+  it('the emulator answers requests in flight with a retryable error and keeps acknowledged records', async () => {
+    const log = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    await createStream('kept');
+    await put('kept', 'before');
+    const once = openClient(1);
+    await expect(once.send(crash)).rejects.toMatchObject({
+      name: 'InternalFailure',
+      $metadata: { httpStatusCode: 500 },
+    });
+    expect(log).toHaveBeenCalledWith(
+      'cognito-sync-backend: the Kinesis emulator ended unexpectedly; the next request starts it again',
+    );
+    await put('kept', 'after');
+    // Writes and iterators are in progress when the next request crashes the emulator. The SDK retries them.
+    const puts = Array.from({ length: 20 }, (_, index) => put('kept', `during ${index}`));
+    const reads = Array.from({ length: 4 }, () => read('large'));
+    const crashing = once.send(crash);
+    await expect(crashing).rejects.toMatchObject({ name: 'InternalFailure' });
+    await Promise.all([...puts, ...reads]);
+    const texts = await read('kept');
+    expect(texts.slice(0, 2)).toEqual(['before', 'after']);
+    expect(new Set(texts.slice(2)).size).toBe(20);
+    once.destroy();
+    log.mockRestore();
+  });
+
+  it('changes of streams that it interrupted are settled', async () => {
+    const { StreamNames } = await client.send(new ListStreamsCommand({ Limit: 100 }));
+    expect(StreamNames).not.toContain('creating');
+    expect(StreamNames).not.toContain('deleting');
+    await untilActive('updating');
+  });
+});
+
+it('a directory that cannot be opened fails requests, not the process', async () => {
+  const log = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+  const locked = createKinesisEmulator(join(directory, 'kinesis'), verify);
+  const second = await startHttpServer({ host: '127.0.0.1', port: 0, routes: [locked] });
+  const other = new KinesisClient({
+    region: 'us-east-1',
+    endpoint: `http://127.0.0.1:${second.port}`,
+    credentials: DEFAULT_CREDENTIALS,
+    requestHandler: new NodeHttpHandler(),
+    maxAttempts: 1,
+  });
+  await expect(other.send(new ListStreamsCommand({}))).rejects.toMatchObject({ name: 'InternalFailure' });
+  expect(log).toHaveBeenCalledWith(expect.stringContaining('the Kinesis emulator ended unexpectedly'));
+  other.destroy();
+  await second.close();
+  await locked.close();
+  log.mockRestore();
+});
