@@ -46,14 +46,13 @@ export async function startSqlPort({
   silenceMs = 10_000,
 }: SqlPortOptions): Promise<SqlPort> {
   const settings = await readReportedSettings(database);
+  const processId = await readProcessId(database);
   const sockets = new Set<Socket>();
-  let connections = 0;
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
-    connections += 1;
     const session = createSqlSession((messages) => database.readOnly(messages));
-    void serveSqlConnection({ socket, session, settings, processId: connections, silenceMs });
+    void serveSqlConnection({ socket, session, settings, processId, silenceMs });
   });
   server.maxConnections = MAX_CONNECTIONS;
   server.listen(port, host);
@@ -72,4 +71,13 @@ export async function startSqlPort({
       await closed;
     },
   };
+}
+
+/**
+ * Reads the process id of the one session behind the port. All connections report it, as on a direct connection to a
+ * server. From any other number, a client would conclude that a connection pooler is in between.
+ */
+async function readProcessId(database: Pick<EmbeddedDatabase, 'query'>): Promise<number> {
+  const { rows } = await database.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  return rows[0]?.pid ?? 0;
 }

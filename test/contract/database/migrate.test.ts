@@ -87,7 +87,7 @@ it('names a migration that failed halfway, and completes it once the cause is fi
   });
   const context = createLambdaContext('migrate', 'us-east-1');
   await expect(run({}, context)).rejects.toThrow(
-    /^the database test_\w+ at \S+: migration 0001-query-store\.sql failed: .*; fix the cause and run it again/,
+    /^the database test_\w+ at \S+: migration 0001-query-store\.sql failed: .*; fix the cause and run the migration again/,
   );
   await database.query('DROP VIEW projection.records');
   expect(await run({}, context)).toEqual({ migrations: MIGRATIONS, skipped: [] });

@@ -273,7 +273,7 @@ describe('the relay', () => {
         withoutStream: 0,
       };
       expect(await result).toEqual(outcome);
-      expect(logged.info).toHaveBeenCalledWith('published', outcome);
+      expect(logged.info).toHaveBeenCalledWith('published events', outcome);
     });
 
     it('logs nothing if no event is waiting', async () => {

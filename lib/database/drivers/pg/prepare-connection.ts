@@ -3,9 +3,6 @@ import type pg from 'pg';
 /** Connections through a connection pooler. */
 const throughPooler = new WeakSet<pg.ClientBase>();
 
-const SET_TIMEOUT_IF_DIRECT = `
-SELECT CASE WHEN pg_backend_pid() = $1 THEN set_config('statement_timeout', $2, false) END AS statement_timeout`;
-
 /**
  * Prepares a new connection. On a direct connection, sets the timeout of all its statements; as a startup parameter,
  * PgBouncer rejects it. Otherwise, remembers that a pooler such as PgBouncer is in between.
@@ -18,11 +15,10 @@ SELECT CASE WHEN pg_backend_pid() = $1 THEN set_config('statement_timeout', $2, 
 export async function prepareConnection(client: pg.ClientBase, statementTimeoutMs: number): Promise<void> {
   // Source: PostgreSQL manual, "Message Formats", BackendKeyData. Types of pg do not have it.
   const processId = 'processID' in client ? client.processID : null;
-  const { rows } = await client.query<{ statement_timeout: string | null }>(SET_TIMEOUT_IF_DIRECT, [
-    processId,
-    String(statementTimeoutMs),
-  ]);
-  if (!rows[0]?.statement_timeout) throughPooler.add(client);
+  const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  // A role may lack the right to call set_config, but not to use SET.
+  if (rows[0]?.pid === processId) await client.query(`SET statement_timeout = ${statementTimeoutMs}`);
+  else throughPooler.add(client);
 }
 
 /** Whether a connection that was prepared goes through a pooler. */
