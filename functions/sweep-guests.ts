@@ -12,14 +12,17 @@ interface SweepGuestsFunctionDeps {
   logger: Logger;
   /** Epoch milliseconds. */
   now?: () => number;
-  /** No further step starts after this time. Default: the function's remaining time minus `STEP_MS`. */
+  /** Once this much time has passed, no further step starts. Default: the function's remaining time minus `STEP_MS`. */
   timeBudgetMs?: number;
 }
 
-/** Upper bound for the last step. */
+/** Time reserved for the last step, so that it ends before Lambda's timeout. */
 const STEP_MS = 10_000;
 
-/** Removes guests that never stored anything. Each run continues where the previous one ended. */
+/**
+ * Creates the function that removes guests (identities without logins) that never stored anything. Each invocation
+ * continues where the previous invocation ended.
+ */
 export function createSweepGuests({
   guests,
   logger,

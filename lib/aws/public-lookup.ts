@@ -10,10 +10,10 @@ export type LookupAll = (host: string) => Promise<LookupAddress[]>;
 const resolveAll: LookupAll = (host) => resolve(host, { all: true });
 
 /**
- * Creates a `lookup` for sockets that returns only public unicast addresses. It checks the same DNS response that the
- * connection uses, so that a second response cannot replace the checked one. If any address is not public, the
- * connection fails with a `PayloadRefusedError`: a host that resolves to public and private addresses is an attack, not
- * a mistake.
+ * Creates a `lookup` function for sockets. It returns only public unicast addresses. It checks the DNS response that
+ * the connection uses, so a second response cannot replace the checked one. If any address of the host is not public,
+ * the connection fails with a `PayloadRefusedError`. A host that resolves to public and private addresses is an attack,
+ * not a mistake.
  */
 export function createPublicLookup(lookup: LookupAll = resolveAll): LookupFunction {
   return (host, options, callback) => {
@@ -39,8 +39,9 @@ export function createPublicLookup(lookup: LookupAll = resolveAll): LookupFuncti
 const GLOBAL_UNICAST = ipaddr.IPv6.parseCIDR('2000::/3');
 
 /**
- * Checks the IPv4 address of an IPv4-mapped IPv6 address (`::ffff:10.0.0.1`). An IPv6 address outside of 2000::/3 is not
- * public, even if ipaddr.js knows no special range for it, such as `::10.0.0.1` (::/96), which contains an IPv4 address.
+ * Whether an address is public. If the address is an IPv4-mapped IPv6 address (`::ffff:10.0.0.1`), its IPv4 address is
+ * checked. Any other IPv6 address outside 2000::/3 is not public, even if ipaddr.js knows no special range for it. An
+ * example is `::10.0.0.1` (::/96), which contains an IPv4 address.
  */
 function isPublic(text: string): boolean {
   if (!ipaddr.isValid(text)) return false;

@@ -7,8 +7,8 @@ export class SetupError extends Error {
 }
 
 /**
- * A value that the database can never store: out of range, not representable or too large. Retrying cannot help. The
- * message does not quote the value.
+ * A value cannot be stored in the database: it is out of range, not representable or too large. Retrying cannot help.
+ * The message does not quote the value.
  */
 export class ValueRefusedError extends Error {
   override name = 'ValueRefusedError';
@@ -62,7 +62,7 @@ export class ServiceError extends Error {
    * only 400 and 500.
    */
   readonly status: number;
-  /** How long the client should wait before it retries. Undefined if the error says nothing about it. */
+  /** How long the client should wait before it retries. Undefined if no waiting time is known. */
   readonly retryAfterSeconds: number | undefined;
 
   constructor(code: ServiceErrorCode, message: string, retryAfterSeconds?: number) {

@@ -1,7 +1,7 @@
-/** Names with more edits than this count as different words. */
+/** Names that differ by more edits than this number count as different words. */
 const MAX_EDITS = 2;
 
-/** Suggests the name that the user may have meant: it differs in one or two letters, or only in case. */
+/** Returns the name that the user probably meant: one that differs in at most two letters, ignoring case. */
 export function nearestName(written: string, names: readonly string[]): string | undefined {
   const [nearest] = names
     .map((name) => ({ name, edits: editsBetween(written.toLowerCase(), name.toLowerCase()) }))
@@ -12,7 +12,7 @@ export function nearestName(written: string, names: readonly string[]): string |
 
 /**
  * Counts inserted, deleted and replaced letters (Levenshtein distance). Returns more than `MAX_EDITS` if the lengths
- * differ by more than that.
+ * differ by more than `MAX_EDITS`.
  */
 function editsBetween(from: string, to: string): number {
   if (Math.abs(from.length - to.length) > MAX_EDITS) return MAX_EDITS + 1;

@@ -1,20 +1,22 @@
 /** The size of a bucket and how fast it fills, in units of cost. */
 export interface TokenRate {
   perSecond: number;
-  /** Capacity: the units available to a caller that was idle. */
+  /** Capacity in units: what a caller can use after it has been idle. */
   burst: number;
 }
 
 /**
  * Takes units out of the bucket of a key.
  *
- * @returns 0 if the units were available, otherwise the milliseconds until they will be; then nothing is taken
+ * @returns 0 if the units were available and were taken; otherwise the milliseconds until they will be available, and
+ *   no units are taken
  */
 export type TokenBuckets = (key: string, cost: number) => number;
 
 /**
- * Creates token buckets by key. Each is represented by the time at which it will be full again, so an unused bucket needs
- * no updates and a full one no entry. Above `maxKeys` the least recently used bucket is dropped, which refills it.
+ * Creates one token bucket per key. A bucket is stored as the time at which it will be full again. An unused bucket
+ * therefore needs no updates, and a full bucket needs no entry. Above `maxKeys` entries, the least recently used entry
+ * is dropped; the bucket of its key is then full again.
  *
  * @param now milliseconds of a clock that never goes back
  */
@@ -29,15 +31,16 @@ export function createTokenBuckets({
 }): TokenBuckets {
   const msPerUnit = 1000 / rate.perSecond;
   const capacityMs = rate.burst * msPerUnit;
-  /** In order of use, the least recently used first. */
+  /** The time at which each key's bucket is full. Keys are in order of use, the least recently used key first. */
   const fullAt = new Map<string, number>();
 
   return (key, cost) => {
     const at = now();
-    // An operation that costs more than the capacity would never be possible.
+    // The cost is capped at the capacity. Otherwise, an operation that costs more than the capacity would never
+    // succeed.
     const next = Math.max(fullAt.get(key) ?? at, at) + Math.min(cost * msPerUnit, capacityMs);
     const waitMs = next - at - capacityMs;
-    // Sums of fractions are inexact; a microsecond is no wait.
+    // Sums of fractions are inexact, so a wait of up to a microsecond counts as no wait.
     if (waitMs > 0.001) return waitMs;
     fullAt.delete(key);
     fullAt.set(key, next);

@@ -10,18 +10,18 @@ import { readPublicLogins } from './read-logins.ts';
 
 export interface AuthenticatedIdentity {
   identity: IdentityKey;
-  /** The providers whose logins prove it; empty for a guest. */
+  /** The providers whose logins prove the identity; empty for a guest. */
   providers: string[];
-  /** Epoch seconds at which the OpenID token among the logins expires; undefined without one. */
+  /** Epoch seconds at which the presented OpenID token expires; undefined if no OpenID token was presented. */
   tokenExpiresAt: number | undefined;
 }
 
 type Needed = 'store' | 'openIdTokens' | 'logins' | 'mergeDatasets' | 'now' | 'randomId' | 'region';
 
 /**
- * Authenticates a client as the identity that it asks for. A guest's id is sufficient; any other identity requires
- * one of its logins. Further logins in the request are linked to the identity. If a guest presents logins of another
- * identity, the guest is merged into that identity.
+ * Authenticates a client as the identity that it asks for. A guest's id is sufficient proof. For any other identity,
+ * the client must present one of the identity's logins. Further logins in the request are linked to the identity. If a
+ * client presents a guest's id and logins of another identity, the guest is merged into that identity.
  *
  * @throws {ServiceError} NotAuthorizedException
  */
@@ -49,7 +49,7 @@ export async function authenticate(
 }
 
 /**
- * Authenticates a guest. Its id is sufficient until the identity has a login.
+ * Authenticates a client as a guest. The identity's id is sufficient proof as long as the identity has no login.
  * @throws {ServiceError} NotAuthorizedException
  */
 export function authenticateGuest(
@@ -60,12 +60,15 @@ export function authenticateGuest(
   if (!AllowUnauthenticatedIdentities) throw guestsNotAllowed();
 }
 
-/** At most one write a day per guest, and far less than the time after which a guest is swept. */
+/**
+ * Minimum time between two writes of a guest's last use: at most one write per guest and day. This interval is far
+ * shorter than the time after which the guest sweep removes an unused guest.
+ */
 const MARK_INTERVAL_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Stores that a guest is in use, so that the sweep does not remove it while it has credentials.
- * @throws {ServiceError} NotAuthorizedException if the sweep has just removed it
+ * Records that a guest is in use, so that the guest sweep does not remove a guest that has valid credentials.
+ * @throws {ServiceError} NotAuthorizedException if the guest sweep has just removed the guest
  */
 async function markUsed(
   { store, now }: Pick<IdentityDependencies, 'store' | 'now'>,

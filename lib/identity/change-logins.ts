@@ -5,20 +5,21 @@ import { findPool } from './find.ts';
 import type { FoundLogins, LinkDecision, LoginQuestion } from './identity-store.ts';
 
 /**
- * Maximum number of attempts. An attempt fails only if another change has succeeded, so this limit is never reached
- * by chance.
+ * Maximum number of attempts. An attempt fails only if another change has succeeded in the meantime, so this limit is
+ * never reached by chance.
  */
 const ATTEMPTS = 10;
 
 /**
- * Decides on the stored logins and writes the decision. It returns after the datasets of merged identities are copied.
- * If copying fails, the merge itself remains, and a repeated request returns the surviving identity.
+ * Reads the stored logins, decides how to change them and writes the decision. Returns once the datasets of merged
+ * identities are copied. If copying fails, the merge of the identities remains. A repeated request then returns the
+ * surviving identity.
  *
  * @param decide called with the stored state; called again if that state changed in the meantime
  * @returns the client's identity id
  * @throws {ServiceError} ResourceNotFoundException if the pool is gone; NotAuthorizedException if the identity of the
- *   client's own token is not in the pool; TooManyRequestsException if other requests keep changing these logins; errors
- *   of `decide`, which receives null for a requested identity that is not in the pool
+ *   client's own token is not in the pool; TooManyRequestsException if other requests keep changing these logins;
+ *   errors of `decide`, which receives null for a requested identity that is not in the pool
  */
 export async function changeLogins(
   { store, mergeDatasets, now }: Pick<IdentityDependencies, 'store' | 'mergeDatasets' | 'now'>,

@@ -1,15 +1,16 @@
 import { ServiceError } from '../common/errors.ts';
 
-// The texts are the service's own unless noted otherwise.
+// The error texts are those of Amazon Cognito Identity unless a comment says otherwise.
 
 export function guestsNotAllowed(): ServiceError {
   return notAuthorized('Unauthenticated access is not supported for this identity pool.');
 }
 
 /**
- * The identity cannot be used without a login, cannot be used any more, or does not exist. With this code, SDK v2 for
- * JavaScript, iOS and Android discard a cached identity id; .NET compares the text as well. After
- * ResourceNotFoundException, SDK v2 keeps the id, and so does iOS for a guest. Source: the SDKs' credentials providers.
+ * The identity cannot be used without a login, cannot be used any more, or does not exist. After this error code
+ * (NotAuthorizedException), SDK v2 for JavaScript and the SDKs for iOS and Android discard a cached identity id. The
+ * SDK for .NET compares the message as well. After ResourceNotFoundException, SDK v2 keeps the cached id. The SDK for
+ * iOS keeps the id of a guest. Source: the SDKs' credentials providers.
  */
 export function identityForbidden(identityId: string): ServiceError {
   return notAuthorized(`Access to Identity '${identityId}' is forbidden.`);
@@ -25,7 +26,7 @@ export function invalidLoginToken(): ServiceError {
   return notAuthorized('Invalid login token.');
 }
 
-/** A token that was valid but has expired. STS has an error of its own for it. */
+/** A token that was valid but has expired. STS has a separate error code for expired tokens. */
 export class ExpiredLoginTokenError extends ServiceError {
   override name = 'ExpiredLoginTokenError';
 
@@ -34,14 +35,14 @@ export class ExpiredLoginTokenError extends ServiceError {
   }
 }
 
-/** The text is ours: Cognito verifies the tokens of public providers. */
+/** The text is this project's own. Cognito has no such error, because it verifies the tokens of public providers. */
 export function loginsNotVerified(): ServiceError {
   return notAuthorized(
     'Logins of other providers are not verified here and therefore not accepted; log users in through a backend with GetOpenIdTokenForDeveloperIdentity.',
   );
 }
 
-/** The text is ours. */
+/** The text is this project's own. */
 export function developerProviderIsNotPublic(): ServiceError {
   return notAuthorized(
     'Logins of the developer provider are not accepted from clients; send the token of GetOpenIdTokenForDeveloperIdentity as a login of cognito-identity.amazonaws.com.',
@@ -52,12 +53,12 @@ function notAuthorized(message: string): ServiceError {
   return new ServiceError('NotAuthorizedException', message);
 }
 
-/** The text is the service's own, with a full stop that Cognito Sync does not have. */
+/** The text is that of Amazon Cognito Identity. It ends with a full stop, unlike the text of Cognito Sync. */
 export function poolNotFound(identityPoolId: string): ServiceError {
   return new ServiceError('ResourceNotFoundException', `IdentityPool '${identityPoolId}' not found.`);
 }
 
-/** The text is the service's own. */
+/** The text is that of Amazon Cognito Identity. */
 export function identityNotFound(identityId: string): ServiceError {
   return new ServiceError('ResourceNotFoundException', `Identity '${identityId}' not found.`);
 }

@@ -4,7 +4,7 @@ import type { IdentityPoolDescription } from './model.ts';
 
 /**
  * Returns a pool.
- * @throws {ServiceError} ResourceNotFoundException if it does not exist
+ * @throws {ServiceError} ResourceNotFoundException if the pool does not exist
  */
 export async function findPool(
   store: Pick<IdentityStore, 'readPool'>,
@@ -22,8 +22,8 @@ export interface AskedIdentity {
 }
 
 /**
- * Returns the identity that a request asks for, and its pool; null if there is no such identity or its pool is gone.
- * The operation decides on the error: developers learn that it does not exist, clients do not.
+ * Returns the identity that a request asks for, and the identity's pool. Returns null if the identity or its pool does
+ * not exist. The operation chooses the error: developers may learn that the identity does not exist, clients may not.
  */
 export async function findAsked(
   store: Pick<IdentityStore, 'readIdentity' | 'readPool'>,

@@ -11,13 +11,16 @@ export interface StoredIdentity {
   identityPoolId: string;
   /** Epoch milliseconds. */
   createdAt: number;
-  /** Epoch milliseconds of the last change of its logins. */
+  /** Epoch milliseconds of the last change of the identity's logins. */
   modifiedAt: number;
-  /** Epoch milliseconds of the last `markUsed`; null if there was none. */
+  /** Epoch milliseconds of the last call of `markUsed`; null if there was no call. */
   usedAt: number | null;
-  /** The identity into which it was merged, itself never merged; null if it was not merged. */
+  /**
+   * The identity into which this identity was merged. That identity was never merged itself. Null if this identity was
+   * not merged.
+   */
   mergedInto: string | null;
-  /** The providers of its logins, each once, sorted; empty for a guest. */
+  /** The providers of the identity's logins, each once, sorted; empty for a guest. */
   providers: readonly string[];
 }
 
@@ -25,7 +28,7 @@ export interface StoredIdentity {
 export interface LivingIdentity {
   identityId: string;
   createdAt: number;
-  /** Whether it has no logins. */
+  /** Whether the identity has no logins. */
   isGuest: boolean;
 }
 
@@ -34,33 +37,33 @@ export interface LoginQuestion {
   identityPoolId: string;
   /** The identity that the client wants to act as; null if it wants to learn its identity. */
   asked: string | null;
-  /** The identity that the client has proven to be; null if it proves none. */
+  /** The identity that the client has proven to be; null if the client has proven no identity. */
   proven: string | null;
-  /** Contains no login twice. */
+  /** The logins that the client presents. No login occurs twice. */
   logins: readonly Login[];
 }
 
 /**
- * The stored state of what a question names. An identity that was merged is replaced by the one into which it was
- * merged.
+ * The stored state of the identities and logins that a `LoginQuestion` names. An identity that was merged is replaced
+ * by the identity into which it was merged.
  */
 export interface FoundLogins {
-  /** Null if no identity is asked for, or it is not in the pool. */
+  /** Null if the client asks for no identity, or the requested identity is not in the pool. */
   asked: LivingIdentity | null;
   proven: LivingIdentity | null;
   owned: readonly { login: Login; owner: LivingIdentity }[];
   unowned: readonly Login[];
 }
 
-/** The decision on a question. */
+/** The answer to a `LoginQuestion`: the client's identity, and the changes to write. */
 export interface LinkDecision {
   /** The client's identity. */
   identityId: string;
   /** Whether the identity must be created. */
   isNew: boolean;
-  /** Logins without an owner, to be linked to the identity. */
+  /** Logins that belong to no identity yet. They are linked to the client's identity. */
   link: readonly Login[];
-  /** Identities to be merged into it, with their logins. */
+  /** Identities that are merged, with their logins, into the client's identity. */
   merge: readonly string[];
 }
 
@@ -69,21 +72,21 @@ export interface LinkChange {
   /** The state on which the decision was made. */
   found: FoundLogins;
   decision: LinkDecision;
-  /** Epoch milliseconds. */
+  /** Time of the change in epoch milliseconds. */
   at: number;
 }
 
 /** The database operations of Cognito Identity. */
 export interface IdentityStore {
   readPool(identityPoolId: string): Promise<IdentityPoolDescription | null>;
-  /** Creates a pool with these settings only. Its id must be new. */
+  /** Creates a pool with the given settings and no others. The pool's id must be new. */
   createPool(pool: IdentityPoolDescription, createdAt: number): Promise<void>;
   /**
    * Writes the settings of a pool.
-   * @returns false if they are no longer as in `before`; then nothing is written
+   * @returns false if the stored settings are no longer those in `before`; then nothing is written
    */
   changePool(before: IdentityPoolDescription, pool: IdentityPoolDescription): Promise<boolean>;
-  /** Returns pools, sorted by id, after the id `after`. */
+  /** Returns the pools whose ids follow the id `after`, sorted by id. */
   listPools(options: { after: string; limit: number }): Promise<IdentityPoolDescription[]>;
   /**
    * Marks a pool as deleted. From then on no caller sees the pool, while its data is being deleted.
@@ -95,7 +98,8 @@ export interface IdentityStore {
 
   readIdentity(identityId: string): Promise<StoredIdentity | null>;
   /**
-   * Returns a pool's identities, sorted by id, after the id `after`. `hideMerged` leaves out those that were merged.
+   * Returns the identities of a pool whose ids follow the id `after`, sorted by id. If `hideMerged` is true, leaves out
+   * the identities that were merged.
    */
   listIdentities(options: {
     identityPoolId: string;
@@ -109,14 +113,14 @@ export interface IdentityStore {
    */
   createGuest(identity: { identityPoolId: string; identityId: string }, createdAt: number): Promise<boolean>;
   /**
-   * Stores that an identity is in use.
-   * @returns false if it does not exist
+   * Records that an identity is in use.
+   * @returns false if the identity does not exist
    */
   markUsed(identityId: string, at: number): Promise<boolean>;
   findLogins(question: LoginQuestion): Promise<FoundLogins>;
   /**
-   * Writes a decision, and the merges whose datasets are to be copied, in one transaction.
-   * @returns false if the state on which it was decided has changed; then nothing is written
+   * Writes a decision in one transaction, together with the merges whose datasets must still be copied.
+   * @returns false if the state on which the decision was made has changed; then nothing is written
    */
   applyLinks(change: LinkChange): Promise<boolean>;
 }

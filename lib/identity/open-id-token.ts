@@ -7,8 +7,8 @@ const ISSUER = 'https://cognito-identity.amazonaws.com';
 const HEADER = toPart({ alg: 'HS256', typ: 'JWT' });
 const AUTHENTICATED = 'authenticated';
 const UNAUTHENTICATED = 'unauthenticated';
-// Longer than any token of ours, which has at most ten providers of 128 characters. The limit prevents callers from
-// making us hash long texts.
+// Longer than any token that this service issues. Such a token has at most ten providers of 128 characters. The limit
+// prevents callers from making this service hash long texts.
 const MAX_LENGTH = 8_192;
 
 /** The content of a token. */
@@ -26,7 +26,7 @@ export interface OpenIdTokens {
   /**
    * @param providers the providers whose logins were presented; empty for a guest
    * @param durationSeconds how long the token is valid
-   * @param notAfter epoch seconds after which the token is not valid in any case
+   * @param notAfter epoch seconds at which the token expires at the latest, even if `durationSeconds` ends later
    */
   issue(
     identity: IdentityKey,
@@ -38,10 +38,11 @@ export interface OpenIdTokens {
 }
 
 /**
- * Issues and opens tokens that name the identity of their bearer, in the form and with the claims of Cognito's OpenID
- * tokens. Only this service can verify them: they are signed with a secret, and there is no public key.
+ * Issues and opens tokens that name their bearer's identity. The tokens have the form and the claims of Cognito's
+ * OpenID tokens. Only this service can verify them: they are signed with a secret, and there is no public key.
  *
- * @param key the HMAC-SHA-256 key that also signs datasets' session tokens; OpenID tokens have a purpose of their own
+ * @param key the HMAC-SHA-256 key, which also signs datasets' session tokens; a purpose in the signed text
+ *   distinguishes the two kinds of token
  */
 export function createOpenIdTokens({ key, now }: { key: Buffer; now: () => number }): OpenIdTokens {
   const signer = createSigner(key);

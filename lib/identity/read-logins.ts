@@ -18,17 +18,19 @@ const OWN_PROVIDER = 'cognito-identity.amazonaws.com';
 
 /** The logins that a request presents. */
 export interface PresentedLogins {
-  /** The identity that one of our own tokens names; null without such a token. */
+  /** The identity that a token issued by this service names; null if the client presents no such token. */
   proven: string | null;
   logins: Login[];
-  /** Epoch seconds at which our own token expires; undefined without such a token. */
+  /**
+   * Epoch seconds at which the token issued by this service expires; undefined if the client presents no such token.
+   */
   tokenExpiresAt: number | undefined;
 }
 
 /**
- * Reads the logins of a client: tokens by provider.
- * @throws {ServiceError} NotAuthorizedException if a token is invalid, or its provider's users cannot log in this
- *   way; InvalidParameterException if a provider name is invalid
+ * Reads the logins that a client presents, a map from provider names to tokens.
+ * @throws {ServiceError} NotAuthorizedException if a token is invalid, or if clients cannot present tokens of its
+ *   provider; InvalidParameterException if a provider name is invalid
  */
 export function readPublicLogins(
   { openIdTokens, logins: policy }: Pick<IdentityDependencies, 'openIdTokens' | 'logins'>,
@@ -48,7 +50,7 @@ export function readPublicLogins(
   };
 }
 
-/** Opens one of our own tokens. A guest's token is rejected: it names the guest, but presents no login. */
+/** Opens a token that this service issued. Rejects a guest's token: it names the guest, but proves no login. */
 function openOwnToken(openIdTokens: OpenIdTokens, token: string, identityPoolId: string): ValidOpenIdToken {
   const opened = openIdTokens.open(token);
   if (opened.state === 'expired') throw new ExpiredLoginTokenError();
@@ -59,10 +61,11 @@ function openOwnToken(openIdTokens: OpenIdTokens, token: string, identityPoolId:
 }
 
 /**
- * Reads the logins that a developer's backend states for one of its users: the user's id by the name of the developer
- * provider, and tokens by public providers, for which the backend vouches.
+ * Reads the logins that a developer's backend states for one of its users. The map contains the user's id under the
+ * name of the developer provider. It may also contain tokens of public providers; the backend guarantees that these
+ * tokens are valid.
  *
- * @returns the developer provider's login first
+ * @returns the logins, that of the developer provider first
  * @throws {ServiceError} InvalidParameterException if `given` has no user of the developer provider, or a provider is
  *   invalid; NotAuthorizedException if a token is empty
  */
@@ -97,7 +100,7 @@ export function developerProviderOf({ DeveloperProviderName }: IdentityPoolDescr
 
 /**
  * Returns a login of the developer provider.
- * @param path the member that holds the user's id
+ * @param path the input member that contains the user's id, for the error message
  * @throws {ServiceError} InvalidParameterException if the user's id is invalid
  */
 export function developerLogin(provider: string, userId: string, path: string): Login {

@@ -2,14 +2,14 @@ import type { DatasetKey } from '../common/dataset-key.ts';
 import type { RecordsEvent, StreamRecord, Version } from '../stream/stream-event.ts';
 import { compareVersions, newest } from './version.ts';
 
-/** A removal of a dataset with a known version. */
+/** The removal of a dataset, with a known version. */
 export interface DatedRemoval {
   kind: 'removal';
   dataset: DatasetKey;
   version: Version;
 }
 
-/** An event that can be folded: its records are loaded and its version is known. */
+/** An event that can be folded: its records are loaded, and its version is known. */
 export type FoldableEvent = RecordsEvent | DatedRemoval;
 
 /**
@@ -26,8 +26,9 @@ export interface DatasetChange {
 }
 
 /**
- * Folds events to the newest version per dataset, removal and key. Each part of the result is a maximum in the version
- * order. The result therefore does not depend on the order of the events or on how often each occurs.
+ * Folds events into one change per dataset. The change contains the newest version of the dataset, of its removal and
+ * of each record key. Each of these is a maximum in the version order. The result therefore does not depend on the
+ * order of the events or on how often each event occurs.
  */
 export function foldEvents(events: Iterable<FoldableEvent>): DatasetChange[] {
   const changes = new Map<string, { change: DatasetChange; records: Map<string, StreamRecord> }>();
@@ -62,8 +63,8 @@ function foldEvent(change: DatasetChange, records: Map<string, StreamRecord>, ev
 }
 
 /**
- * Returns the newest of the entries that one event has for each key, as if they were in separate events. Of two entries
- * with the same version, the later one is what the device intended.
+ * Returns the newest entry that one event has for each key. Several entries for a key count as if they were in separate
+ * events. Of two entries with the same version, the later entry is what the device intended.
  */
 function newestOfEachKey(records: readonly StreamRecord[]): Iterable<StreamRecord> {
   const newestByKey = new Map<string, StreamRecord>();

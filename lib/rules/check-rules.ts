@@ -70,8 +70,8 @@ const CONTRADICTIONS: readonly { has: (options: Members) => boolean; text: strin
 ];
 
 /**
- * Checks rules as the user wrote them. An unknown option is an error, so that a typing mistake cannot accept changes
- * that the user meant to refuse.
+ * Checks rules as the user wrote them. An unknown option is an error. Otherwise a misspelled option would be ignored,
+ * and changes that the user meant to refuse would be accepted.
  *
  * @returns every problem, as `path: problem`
  */
@@ -119,7 +119,7 @@ function unknownOption(option: string, names: readonly string[]): string {
   return `unknown option; ${nearest ? `did you mean ${nearest}?` : `use one of ${names.join(', ')}`}`;
 }
 
-/** Checks an object whose members are named by name or glob. */
+/** Checks an object whose member names are names or globs. */
 function checkNamed(
   named: unknown,
   path: string,
@@ -158,8 +158,8 @@ function isExample(example: unknown): boolean {
 }
 
 /**
- * Whether a value is a plain object. Inherited members are not read: `{ __proto__: … }` sets another prototype and is
- * not a rule of that name.
+ * Whether a value is a plain object. An object literal with the member `__proto__: …` is not plain: the member sets
+ * another prototype and is not a rule of that name. Inherited members are not read.
  */
 function isPlainObject(value: unknown): value is Members {
   if (!isObject(value)) return false;
@@ -168,7 +168,7 @@ function isPlainObject(value: unknown): value is Members {
 }
 
 /**
- * Whether a function is async. Also recognizes a function of another JavaScript context, which has other constructors.
+ * Whether a function is async. Also recognizes a function of another JavaScript context, in which constructors differ.
  */
 function isAsync(value: object): boolean {
   return /^\[object Async(Generator)?Function\]$/.test(Object.prototype.toString.call(value));

@@ -3,8 +3,8 @@ import { type EventOperation, readRecord } from './read-record.ts';
 import { StreamEventError, type StreamRecord } from './stream-event.ts';
 
 /**
- * Maximum records in a payload. This service limits a dataset to 16,384 rows by default, tombstones included. For
- * Amazon's tombstones, no limit is published.
+ * Maximum number of records in a payload. This service limits a dataset to 16,384 rows by default, including the rows
+ * of removed records (tombstones). Amazon publishes no limit for tombstones.
  */
 const MAX_RECORDS = 65_536;
 
@@ -23,7 +23,8 @@ export function decodePayload(bytes: Uint8Array, operation: EventOperation): Str
       throw notAnEvent(`the payload contains more than ${MAX_RECORDS} records`);
     return records.map((record, index) => readRecord(record, `payload[${index}]`, operation));
   } catch (error) {
-    // The data on the stream was an event. The error is in the payload, so the reason is always that of a payload.
+    // The data on the stream was a valid event. The error is in the payload, so the reason is always
+    // `offloaded-payload`.
     throw error instanceof StreamEventError
       ? new StreamEventError('offloaded-payload', error.message)
       : error;

@@ -4,21 +4,23 @@ import { count, date, type Members, notAnEvent, optional, readJson, text } from 
 import { readRecord } from './read-record.ts';
 import { type StreamEvent, StreamEventError } from './stream-event.ts';
 
-// Patterns and lengths of the API model, with two exceptions. A merged copy is named `<dataset>.<identity id>`, so a
-// name can be longer than the API's 128 characters and can contain `:`.
+// These patterns and lengths are those of the API model, with two exceptions for dataset names. When an identity is
+// merged, a copy of its dataset can get the name `<dataset>.<identity id>`. Such a name can be longer than the API's
+// 128 characters and can contain `:`.
 const ID = { maxLength: 55, pattern: /^[\w-]+:[0-9a-f-]+$/ };
 const DATASET_NAME = { maxLength: 256, pattern: /^[a-zA-Z0-9_.:-]+$/ };
 const URL_TEXT = { maxLength: 8192 };
 
-// The first bytes of an aggregated record. Source: awslabs/amazon-kinesis-producer, aggregation-format.md.
+// An aggregated record starts with these bytes. Source: awslabs/amazon-kinesis-producer, aggregation-format.md.
 const KPL_MAGIC = [0xf3, 0x89, 0x9a, 0xc2];
 
 /**
  * Decodes the data of one Kinesis record: a Cognito stream event in UTF-8 JSON, as described in the Amazon Cognito
  * developer guide, "Amazon Cognito Streams". The guide spells the dataset name member `dataSetName`, but the service
- * has been observed to send `datasetName`. Both are accepted. Unknown members are ignored.
+ * has been observed to send `datasetName`. Both spellings are accepted. Unknown members are ignored.
  *
- * Only members that determine order or identity reject an event; docs/query.md lists them.
+ * An event is rejected only if a member that determines order or identity is invalid; docs/query.md lists these
+ * members.
  *
  * @throws {StreamEventError} the data is not such an event; the message gives the reason without quoting the data
  */
@@ -61,15 +63,15 @@ function parse(data: Uint8Array): Members {
 }
 
 /**
- * Finds the inline records, not read yet, or the URL of the payload that contains them. Returns an empty list if the
- * event has neither.
+ * Returns the inline records, not decoded yet, or the URL of the payload that contains the records. Returns an empty
+ * list if the event has neither inline records nor a URL.
  */
 function findPayload(event: Members): unknown[] | string {
   const { kinesisSyncRecordsURL: url, payloadType } = event;
   const records: unknown = event.kinesisSyncRecords ?? [];
   if (!Array.isArray(records)) throw notAnEvent('kinesisSyncRecords is not an array');
   if (records.length > 0) {
-    // It is unknown which of the two would be complete. A text that is not a URL names no other records.
+    // If both members are present, it is unknown which records are complete. A text that is not a URL names no payload.
     if (typeof url === 'string' && URL.canParse(url)) {
       throw notAnEvent('kinesisSyncRecords and kinesisSyncRecordsURL are both present');
     }
@@ -80,8 +82,8 @@ function findPayload(event: Members): unknown[] | string {
 }
 
 /**
- * Whether an event without a payload removes the dataset. Only in such an event, nothing but the operation says what
- * happened, and ignoring one that is unknown could keep data that was removed.
+ * Whether an event without a payload removes the dataset. In such an event, only the operation says what happened. An
+ * unknown operation is therefore an error: ignoring it could keep data that was removed.
  */
 function removesDataset({ operation }: Members): boolean {
   if (operation !== 'replace' && operation !== 'remove') {

@@ -44,7 +44,7 @@ export function date(value: unknown, name: string): number {
   return ms;
 }
 
-/** Reads a date that determines no order. Returns null for anything but a date that `date` accepts. */
+/** Reads a date that determines no order. Returns null for a value that `date` would reject. */
 export function dateOrNull(value: unknown): number | null {
   if (!Number.isSafeInteger(value) || Number(value) < MIN_DATE_MS || Number(value) > MAX_DATE_MS) return null;
   // Normalizes -0, which a database would return as 0.

@@ -21,15 +21,15 @@ export class PayloadUnavailableError extends Error {
  */
 export type FetchPayload = (url: string) => Promise<Uint8Array>;
 
-/** An older endpoint of us-east-1, which names no region. Source: endpoints.json of botocore. */
+/** An older endpoint of us-east-1. Its name contains no region. Source: endpoints.json of botocore. */
 const NORTH_VIRGINIA_ENDPOINT = 's3-external-1.amazonaws.com';
 
-/** The endpoint without a region. Only S3 answers there, no matter who owns the bucket. */
+/** The endpoint without a region. Only S3 answers at this host name, regardless of who owns the bucket. */
 const GLOBAL_ENDPOINT = 's3.amazonaws.com';
 
 /**
- * Prefixes of regional endpoints; `s3-` is the older spelling of `s3.`. Source: AWS General Reference, "Amazon S3
- * endpoints and quotas".
+ * Prefixes of the host names of regional endpoints; `s3-` is the older spelling of `s3.`. Source: AWS General
+ * Reference, "Amazon S3 endpoints and quotas".
  */
 const ENDPOINT_PREFIXES = ['s3.', 's3-', 's3.dualstack.', 's3-fips.', 's3-fips.dualstack.'];
 
@@ -40,7 +40,7 @@ const ENDPOINT_PREFIXES = ['s3.', 's3-', 's3.dualstack.', 's3-fips.', 's3-fips.d
  */
 const BUCKET = /^[a-z0-9_-]{1,63}$/;
 
-/** Path of all payloads on our own origin. Nothing else on that origin is a payload. */
+/** Path prefix of all payloads on this service's own origin. Nothing else on that origin is a payload. */
 export const PAYLOAD_PATH = '/payloads/';
 
 /**
@@ -49,8 +49,9 @@ export const PAYLOAD_PATH = '/payloads/';
 const URL_CHARACTERS = /^[!-[\]-~]+$/;
 
 /**
- * Validates the URL of an offloaded event, which anyone who can write to the stream can forge. It must point to an S3
- * endpoint of one of the regions, path style or virtual-hosted style, or to a payload on our own origin.
+ * Validates the URL of an offloaded event. Anyone who can write to the stream can forge this URL. It must point to an
+ * S3 endpoint of one of the allowed regions, in path style or virtual-hosted style, or to a payload on this service's
+ * own origin.
  *
  * @throws {PayloadRefusedError} the URL is not allowed; the message gives the reason but quotes no part of the URL
  */
@@ -63,7 +64,7 @@ export function checkPayloadUrl(text: string, policy: PayloadPolicy): URL {
   if (url.username || url.password) throw new PayloadRefusedError('the URL contains user info');
   if (url.hash) throw new PayloadRefusedError('the URL contains a fragment');
   if (!isOwn && url.port) throw new PayloadRefusedError('the port is not 443');
-  // The parser decodes and corrects a host. If it had to, another parser might read a different host.
+  // The URL parser decodes and corrects a host. If it changed this host, another parser might read a different host.
   if (!startsWithOrigin(text, origin)) throw new PayloadRefusedError('the host is not in canonical form');
   if (!isOwn && !isS3Host(url.hostname, policy.regions)) {
     throw new PayloadRefusedError(`the host is not an S3 endpoint of ${policy.regions.join(', ')}`);
@@ -75,7 +76,7 @@ export function checkPayloadUrl(text: string, policy: PayloadPolicy): URL {
 }
 
 /**
- * Reads the expiry of a presigned URL in epoch milliseconds. Returns null if the URL has none in a known format.
+ * Reads the expiry of a presigned URL in epoch milliseconds. Returns null if the URL has no expiry in a known format.
  *
  * Source: Amazon S3 API Reference, "Authenticating Requests: Using Query Parameters" (Signature Version 4) and "Signing
  * and Authenticating REST Requests" (Version 2).
@@ -113,8 +114,8 @@ function endpointsOf(region: string): string[] {
 }
 
 /**
- * Converts seconds to milliseconds. Returns NaN unless the text is a number of at most ten digits, which last until the
- * year 2286.
+ * Converts seconds to milliseconds. Returns NaN unless the text is a number of at most ten digits. Ten digits suffice
+ * until the year 2286.
  */
 function readSeconds(text: string | undefined): number {
   return text && /^\d{1,10}$/.test(text) ? Number(text) * 1000 : Number.NaN;

@@ -10,22 +10,23 @@ const RECORD_VALUE = { minLength: 0, maxLength: Number.MAX_SAFE_INTEGER };
 export type EventOperation = 'replace' | 'remove';
 
 /**
- * Reads one record object, which has the same form inline and behind a URL. If the event's operation is `remove`,
- * every record is removed, regardless of its own `op`.
+ * Reads one record object, which has the same form inline and behind a URL. If the event's operation is `remove`, every
+ * record is removed, regardless of the record's own `op`.
  *
- * Only the key, the version and a value that is not a text reject it. Any `op` except `remove` leaves the value to
- * decide: a record without a value is removed. The device's date determines no order.
+ * A record is rejected only if its key or version is invalid, or if its value is not a text. If `op` is not `remove`,
+ * only the value decides: a record without a value is removed. The device's date determines no order, so an invalid
+ * date is read as null.
  *
  * @param name the name of the record in errors
- * @throws {StreamEventError} the value is not such an object; the message does not quote it
+ * @throws {StreamEventError} the record is invalid; the message does not quote the record
  */
 export function readRecord(record: unknown, name: string, operation: EventOperation): StreamRecord {
   if (!isObject(record)) throw notAnEvent(`${name} is not an object`);
   const isRemoved = operation === 'remove' || record.op === 'remove';
   return {
     key: text(record.key, `${name}.key`, RECORD_KEY),
-    // The API returns a removed record without a value, so a record without a value counts as removed here as well.
-    // Any other value that is not a text is rejected, because null would remove the record.
+    // The API returns a removed record without a value, so a record without a value counts as removed here as well. A
+    // value that is not a text is rejected: if it were read as null, the record would be removed.
     value: isRemoved
       ? null
       : optional(record.value, `${name}.value`, (value) => text(value, `${name}.value`, RECORD_VALUE)),

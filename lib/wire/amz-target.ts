@@ -7,10 +7,10 @@ const NAMESPACES = {
 } as const;
 
 /**
- * Returns the name of the operation that `X-Amz-Target` names. The SDKs send `<service>.<operation>`; the API references
- * and clients written after them put the service's namespace in front.
+ * Returns the name of the operation in the header `X-Amz-Target`. The SDKs send `<service>.<operation>`. The API
+ * references, and clients written after them, send `<namespace>.<service>.<operation>`.
  *
- * @returns the name, which need not be that of an operation; undefined if the target is missing or of another service
+ * @returns the name, even if no operation has this name; undefined if the header is missing or names another service
  */
 export function targetedOperation(
   request: Pick<RequestHead, 'headers'>,

@@ -1,12 +1,15 @@
 import { hash } from 'node:crypto';
 
-/** The part of an HTTP request before its body, as received: nothing is decoded, header names are in lower case. */
+/** The part of an HTTP request before its body, as received. Nothing is decoded. Header names are in lower case. */
 export interface RequestHead {
   method: string;
   /** Path and query, unchanged from the request line. */
   target: string;
   headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** The client's address, to which limits apply. Absent if it is unknown; then only limits without address apply. */
+  /**
+   * The client's address, to which rate limits apply. Absent if the address is unknown; then limits per address do not
+   * apply.
+   */
   sourceAddress?: string;
 }
 
@@ -37,9 +40,9 @@ export function canonicalRequest(request: RawRequest, signedHeaders: readonly st
 }
 
 /**
- * Encodes the received path again, except its slashes, and removes empty and relative parts. Every service except S3
- * does this, and clients sign the result whichever path they send. The signature therefore does not distinguish such
- * paths. Code that uses the raw target must reject empty and relative parts.
+ * Percent-encodes the received path again, except its slashes. Removes empty and relative parts (`.` and `..`). Every
+ * AWS service except S3 does this, and clients sign the resulting path. The signature therefore does not distinguish
+ * paths that differ only in empty and relative parts. Code that uses the raw target must reject such parts.
  */
 function canonicalPath(path: string): string {
   const parts: string[] = [];
@@ -91,7 +94,10 @@ export function header({ headers }: Pick<RequestHead, 'headers'>, name: string):
   return Array.isArray(value) ? value.join(',') : value;
 }
 
-/** Returns the announced length of the body in bytes, or undefined if it is not announced, as for a body in chunks. */
+/**
+ * Returns the length of the body in bytes that the headers announce. Returns undefined if no length is announced, as
+ * for a chunked body.
+ */
 export function contentLength(request: RequestHead): number | undefined {
   if (header(request, 'transfer-encoding') !== undefined) return undefined;
   const length = header(request, 'content-length') ?? '0';

@@ -3,10 +3,11 @@ import type { IdentityDependencies } from '../identity/dependencies.ts';
 import type { RateLimits } from './rate-limits.ts';
 
 /**
- * Charges the credentials and tokens that operations issue to the pool of their identity. The requests do not name the
- * pool; it is known when the identity is authenticated. Not for developers' operations, which have no rate limits.
+ * Counts issued credentials and tokens against the rate limit of the identity's pool. The requests do not name the
+ * pool; it is known only once the identity is authenticated. Do not use this for developers' operations, which have no
+ * rate limits.
  *
- * @returns the same dependencies; issuing throws {ServiceError} TooManyRequestsException above the limit
+ * @returns the same dependencies, except that issuing throws {ServiceError} TooManyRequestsException above the limit
  */
 export function chargeIssued<Deps extends Pick<IdentityDependencies, 'credentials' | 'openIdTokens'>>(
   dependencies: Deps,

@@ -17,15 +17,16 @@ export interface Constraint {
   oneOf?: readonly string[];
   min?: number;
   max?: number;
-  /** Applies to a list or map. Its entries are then not decoded. */
+  /** Maximum number of entries of a list or map. If there are more, the entries are not decoded. */
   maxEntries?: number;
   /** The value must never appear in a response. Set for tokens and record values. */
   secret?: true;
 }
 
 /**
- * Constraints on input members, in addition to their type, by member name. For a list they apply to each entry, for a
- * map to each value. Constraints on the keys of a map have the map's name followed by `.key`.
+ * Constraints on input members, in addition to their type, by member name. The constraints of a list apply to each
+ * entry. The constraints of a map apply to each value. Constraints on a map's keys have the map's name followed by
+ * `.key`.
  */
 export type Constraints = ReadonlyMap<string, Constraint>;
 
@@ -33,9 +34,10 @@ const NONE: Constraint = {};
 export const ID: Constraint = { minLength: 1, maxLength: 55, pattern: fullMatch('[\\w-]+:[0-9a-f-]+') };
 /** The suffix that a merge of identities adds to a dataset name; see lib/sync/jobs/merge-datasets.ts. */
 const OF_MERGED_IDENTITY = /\.(?=.{1,55}$)[\w-]+:[0-9a-f-]+$/;
-// Own addition: `.` and `..` are not allowed, because proxies and HTTP clients resolve them to a different path.
+// This project's own addition: `.` and `..` are not allowed, because proxies and HTTP clients resolve them to a
+// different path.
 const PATH_SEGMENT = fullMatch('(?!\\.{1,2}$)[a-zA-Z0-9_.:-]+');
-/** Range of counts. JavaScript cannot represent larger longs exactly. No count reaches the maximum. */
+/** Range of counts. JavaScript cannot represent larger integers exactly. In practice, no count reaches the maximum. */
 const COUNT = { min: 0, max: Number.MAX_SAFE_INTEGER };
 
 /**
@@ -46,21 +48,22 @@ export const SYNC_CONSTRAINTS: Constraints = new Map(
   Object.entries<Constraint>({
     IdentityPoolId: ID,
     IdentityId: ID,
-    // Own addition: a copy made by a merge, which devices also sync, may be longer by the id of its source identity.
+    // This project's own addition: the name of a dataset that was copied by a merge may be longer by the id of the
+    // source identity. Devices also sync such copies.
     DatasetName: {
       minLength: 1,
       maxLength: 128,
       uncounted: OF_MERGED_IDENTITY,
       pattern: PATH_SEGMENT,
     },
-    // Own addition: the model defines no pattern, but a device id is a path segment as well.
+    // This project's own addition: the model defines no pattern, but a device id is a path segment as well.
     DeviceId: { minLength: 1, maxLength: 256, pattern: PATH_SEGMENT },
-    // Own addition: twice the default limit of patches per call, which the operation enforces.
+    // This project's own addition: twice the default limit of patches per call. The operation enforces the exact limit.
     RecordPatches: { maxEntries: 5_000 },
     Key: { minLength: 1, maxLength: MAX_KEY_LENGTH },
     Value: { maxLength: MAX_VALUE_LENGTH, secret: true },
     Op: { oneOf: ['replace', 'remove'] },
-    // Own addition: the model defines no range for these numbers.
+    // This project's own addition: the model defines no range for these numbers.
     SyncCount: COUNT,
     LastSyncCount: COUNT,
     MaxResults: { min: 1, max: MAX_RESULTS },
@@ -69,7 +72,7 @@ export const SYNC_CONSTRAINTS: Constraints = new Map(
     Token: { secret: true },
     Platform: { oneOf: ['APNS', 'APNS_SANDBOX', 'GCM', 'ADM'] },
     Events: { maxEntries: 1 },
-    // Own addition: the model defines no pattern, but Kinesis allows no other stream names.
+    // This project's own addition: the model defines no pattern, but Kinesis allows no other stream names.
     StreamName: { minLength: 1, maxLength: MAX_STREAM_NAME_LENGTH, pattern: fullMatch(STREAM_NAME_PATTERN) },
     StreamingStatus: { oneOf: ['ENABLED', 'DISABLED'] },
     RoleArn: { minLength: 20, maxLength: 2048, pattern: fullMatch('arn:aws:iam::\\d+:role/.*') },
@@ -85,8 +88,8 @@ export function isSecret(constraints: Constraints, member: string): boolean {
 /**
  * Returns a message in AWS's form, `Member must …`, for each constraint that the value violates.
  *
- * @param member its name in the API model. An entry of a list or map has the name of the list or map; a key of a map has
- *   the map's name followed by `.key`
+ * @param member the member's name in the API model. An entry of a list or map has the name of the list or map. A key of
+ *   a map has the map's name followed by `.key`
  * @param value a text, number, list or map of the correct type
  */
 export function brokenConstraints(
@@ -127,12 +130,12 @@ function checkNumber({ min, max }: Constraint, value: number): string[] {
   return [];
 }
 
-/** Counts code points only if the result can depend on them. */
+/** Whether a text has more than `maxLength` code points. Counts them only if the text's length does not decide it. */
 function isLonger(text: string, maxLength: number): boolean {
   return text.length > maxLength && (text.length > 2 * maxLength || [...text].length > maxLength);
 }
 
-/** Creates a pattern that must match the whole text. Messages show it as it is in the API model. */
+/** Creates a pattern that must match the whole text. Messages show the pattern as the API model spells it. */
 export function fullMatch(text: string): Pattern {
   const expression = new RegExp(`^(?:${text})$`);
   return { text, matches: (value) => expression.test(value) };

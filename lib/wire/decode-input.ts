@@ -14,8 +14,8 @@ export type DecodedInput = Record<string, unknown>;
 
 /**
  * Reads an operation's input from path, query, headers and body, according to the bindings of the API model. Ignores
- * the content type, because Android and iOS send `application/x-amz-json-1.1` even without a body. Ignores the body if
- * no member is bound to it, because version 2 of the SDK then sends `{}`.
+ * the content type, because the SDKs for Android and iOS send `application/x-amz-json-1.1` even without a body. Ignores
+ * the body if no member is bound to it, because version 2 of the SDK for JavaScript then sends `{}`.
  *
  * @throws {ServiceError} InvalidParameterException that names the invalid members
  * @throws {RequestError} SerializationException if the body is not a JSON object
@@ -31,7 +31,7 @@ export function decodeInput({ operation, labels }: FoundRoute, request: RawReque
 
 /**
  * Reads an operation's input in the RPC form: all members are in the body. A number that the REST form has in the query
- * may be text, as `MaxResults` is in the samples of the API reference.
+ * may be sent as text. In the samples of the API reference, `MaxResults` is such a text.
  *
  * @throws {ServiceError} InvalidParameterException that names the invalid members
  */
@@ -57,7 +57,7 @@ function decode({ input }: ApiOperation, findValue: (member: Member) => Given): 
 
 interface Source {
   labels: ReadonlyMap<string, string>;
-  /** Raw values by decoded name. */
+  /** Values as received (not decoded), by decoded parameter name. */
   query: ReadonlyMap<string, readonly string[]>;
   headers: RawRequest['headers'];
   body: Readonly<Record<string, unknown>>;
@@ -95,12 +95,12 @@ function fromText(shape: Shape, raw: string | undefined): Given {
   return { value: readText(shape, text) };
 }
 
-/** Converts text to a number if the member is one. Other text stays, so that the error names it. */
+/** Converts the text of an integer to a number. Returns any other text unchanged, so that the error can quote it. */
 function readText(shape: Shape, text: string): string | number {
   return shape.kind === 'integer' && /^-?\d+$/.test(text) ? Number(text) : text;
 }
 
-/** Splits names and values before decoding. `+` means a plus sign, as in the signature. */
+/** Splits the query into names and values before they are decoded. `+` means a plus sign, as in the signature. */
 function splitQuery(target: string): Map<string, string[]> {
   const query = new Map<string, string[]>();
   const question = target.indexOf('?');

@@ -22,8 +22,8 @@ export interface Place {
 }
 
 /**
- * Decodes a JSON value according to the API model. Adds errors to `violations`; the result is then unusable. Treats
- * null as absent and ignores members that the model does not have.
+ * Decodes a JSON value according to the API model. If the value is invalid, adds errors to `violations`; the result
+ * must then not be used. Treats null as absent. Ignores members that the model does not have.
  *
  * @returns texts, integers, booleans, epoch milliseconds, and arrays and objects of these; undefined for null
  */
@@ -93,13 +93,16 @@ export function pathTo({ member, step, parent }: Place): string {
 
 function decodeString(value: unknown, place: Place): string | undefined {
   if (typeof value !== 'string') return reject(place, 'a string', value);
-  // SQL text can store neither NUL nor lone surrogates, and UTF-8 cannot represent the latter.
+  // SQL text can store neither NUL nor lone surrogates. UTF-8 cannot represent lone surrogates.
   if (value.includes('\0')) return reject(place, 'without NUL');
   if (!value.isWellFormed()) return reject(place, 'without lone surrogates');
   return checkConstraints(value, place);
 }
 
-/** Checks the length of a list or map first, so that the cost of an invalid one does not depend on its entries. */
+/**
+ * Checks the length of a list or map before its entries. The cost of a list or map that is too long then does not
+ * depend on its entries.
+ */
 function isWithinLength(entries: object, place: Place): boolean {
   const broken = brokenConstraints(place.decoding.constraints, place.member, entries);
   for (const must of broken) report(place, must, entries);
@@ -138,7 +141,9 @@ function reject(place: Place, what: string, value?: unknown): undefined {
   report(place, `Member must be ${what}`, value);
 }
 
-/** Includes the value in the message unless it is secret, or is not a text or number. */
+/**
+ * Reports a violated constraint. Includes the value in the message only if it is a text or number and is not secret.
+ */
 function report(place: Place, must: string, value: unknown): void {
   const at = pathTo(place);
   const { constraints, violations } = place.decoding;

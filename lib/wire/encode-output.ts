@@ -16,7 +16,7 @@ export function encodeOutput(output: Structure, value: object, unset: 'null' | '
 }
 
 /**
- * Encodes the members of an operation's output; those that are not set are null.
+ * Encodes the members of an operation's output. Members without a value are encoded as null.
  * @throws {TypeError} the output does not match the API model, which is a bug in the operation
  */
 export function encodeMembers(output: Structure, value: object): object {
@@ -24,9 +24,9 @@ export function encodeMembers(output: Structure, value: object): object {
 }
 
 /**
- * Encodes an output whose list `member` continues in parts, like `encodeOutput` with null for members without a value.
- * The list comes first, and Count is the number of all its entries. Each part is encoded when the previous text has
- * been taken.
+ * Encodes an output whose list `member` continues in parts. Members without a value are encoded as null. The list comes
+ * first in the text. Count is the number of entries in all parts. Each part is encoded only when the caller has taken
+ * the previous text.
  *
  * @throws {TypeError} as `encodeOutput`; any error of `rest`
  */

@@ -24,7 +24,7 @@ export class RequestError extends Error {
   override name = 'RequestError';
   readonly code: RequestErrorCode;
   readonly status: number;
-  /** How long the client should wait before it retries. Undefined if the error says nothing about it. */
+  /** How long the client should wait before it retries. Undefined if no waiting time is known. */
   readonly retryAfterSeconds: number | undefined;
 
   constructor(code: RequestErrorCode, message: string, retryAfterSeconds?: number) {
@@ -44,14 +44,14 @@ export interface Refusal {
 }
 
 /**
- * Whether the status of an error concerns the request itself or its rate, so that every protocol keeps it. Proxies and
- * clients act on these statuses without reading the body.
+ * Whether the status of an error concerns the request itself or its rate. Every protocol keeps such a status, because
+ * proxies and clients act on it without reading the body.
  */
 export function isStatusOfAnyProtocol(status: number): boolean {
   return status === 413 || status === 429 || status === 503;
 }
 
-/** Returns the header that tells the client how long to wait, if the error says so. */
+/** Returns the `Retry-After` header if the error says how long the client should wait. Otherwise returns no header. */
 export function retryHeaders({ retryAfterSeconds }: Refusal): [name: string, value: string][] {
   return retryAfterSeconds === undefined ? [] : [['Retry-After', String(retryAfterSeconds)]];
 }

@@ -21,7 +21,7 @@ import type { WireLogger, WireResponse } from './wire-response.ts';
 export interface IdentityApiDeps {
   operations: IdentityOperations;
   verify: SigV4Verifier;
-  /** Absent: requests are not limited. */
+  /** The rate limits. If absent, requests are not limited. */
   limits?: RateLimits;
   /** Returns a new id for each request. */
   requestId: () => string;
@@ -34,16 +34,17 @@ export type IdentityApi = (request: WireRequest) => Promise<WireResponse>;
 const SERVICE = 'cognito-identity';
 
 /**
- * Operations that a client calls before it has credentials. The SDKs do not sign them, and signatures are ignored.
- * Source: API model.
+ * Operations that a client calls before it has credentials. The SDKs do not sign requests for these operations, and
+ * this service ignores their signatures. Source: API model.
  */
 const PUBLIC = ['GetId', 'GetCredentialsForIdentity', 'GetOpenIdToken'] as const;
 type PublicName = (typeof PUBLIC)[number];
 
 /**
  * Creates the Amazon Cognito Identity API, version 2014-06-30 (awsJson1.1), as one function from a raw request to its
- * response. Shapes come from the SDK's own schemas, constraints from the API model. Client errors have status 400, as from
- * the service itself, even if the model defines another status. Only limits on size and rate have statuses of their own.
+ * response. Shapes come from the SDK's own schemas, constraints from the API model. Client errors have status 400, as
+ * in Amazon Cognito Identity, even if the model defines another status. Only errors about size and rate have other
+ * statuses.
  */
 export function createIdentityApi(deps: IdentityApiDeps): IdentityApi {
   return createJsonApi({
@@ -70,7 +71,10 @@ function readOperationName(request: RequestHead): string {
   return targetedOperation(request, 'AWSCognitoIdentityService') ?? '';
 }
 
-/** For this code, the SDKs and the AWS CLI show the message unchanged and do not retry. */
+/**
+ * Creates the error for an operation that this service does not have. For this error code, the SDKs and the AWS CLI
+ * show the message unchanged and do not retry.
+ */
 function notServed(name: string): RequestError {
   const operation = /^\w{1,64}$/.test(name) ? `the operation ${name}` : 'this operation';
   return new RequestError('UnknownOperationException', `${operation} is not served here`);
@@ -114,7 +118,10 @@ function isPublic(name: IdentityOperationName): name is PublicName {
   return PUBLIC.some((known) => known === name);
 }
 
-/** All members are in the body. The error code is that of the service itself, although its model does not have it. */
+/**
+ * Decodes an operation's input, whose members are all in the body. The error code is the one that Amazon Cognito
+ * Identity returns, although its API model does not contain the code.
+ */
 function decodeInput({ name, input }: IdentityApiOperation, request: RawRequest): object {
   const violations = createViolations((message) => new RequestError('ValidationException', message));
   const decoding = { constraints: IDENTITY_CONSTRAINTS, violations };

@@ -23,8 +23,8 @@ interface JsonApi<Body extends WireBody> {
 }
 
 /**
- * Implements the common part of AWS's JSON protocols: a request id, CORS headers, and error responses with the code
- * both in the header that old clients read and in the body.
+ * Implements the common part of AWS's JSON protocols: a request id, CORS headers and error responses. An error response
+ * has its code in two places: in the body, and in the header that old clients read.
  *
  * @returns a function that handles one request and never rejects
  */
@@ -60,7 +60,7 @@ export function createJsonApi(
 
 type FailureLog = Pick<JsonApi<WireBody>, 'operationName' | 'logger'>;
 
-/** Logs an error that occurs after the response has begun. The server then breaks off the response. */
+/** Logs an error that occurs after the response has begun. The server then aborts the response. */
 async function* logFailure(
   body: AsyncIterable<string>,
   request: RequestHead,

@@ -5,9 +5,10 @@ const SIGNED_HEADERS = /\bSignedHeaders=([^,\s]+)/;
 
 /**
  * Returns the request with the method that its client means. AWS's SDK for Unity can send only GET and POST. It signs a
- * DELETE request with the header `X-HTTP-Method-Override: DELETE` and the body `{}`, and then sends it as POST. Route and
- * signature therefore use the method in the header. An override that is not signed could come from anyone on the way and
- * has no effect. Source: AWSSDK for Unity, `AmazonCognitoSyncPostMarshallHandler`.
+ * DELETE request with the header `X-HTTP-Method-Override: DELETE` and the body `{}`, and then sends the request as
+ * POST. The route and the signature check therefore use the method in the header. A header that is not signed has no
+ * effect, because anyone between the client and this service could have added it. Source: AWSSDK for Unity,
+ * `AmazonCognitoSyncPostMarshallHandler`.
  *
  * @returns the same request unless it is a POST whose signature covers an override
  */

@@ -6,7 +6,7 @@ import type { TokenRate } from '../common/token-buckets.ts';
 import { DEFAULT_RATE_LIMITS, type RateLimitSettings } from './rate-limits.ts';
 
 const EXAMPLE = '{"address":{"perSecond":50,"burst":500}}';
-/** Larger numbers are mistakes; `off` is the way to have no limit. */
+/** Larger numbers are treated as mistakes. To have no limit, operators use `off`. */
 const MAX_RATE = 1_000_000;
 
 /**
@@ -14,7 +14,7 @@ const MAX_RATE = 1_000_000;
  *
  * @param isOnByDefault whether an unset variable means `on`
  * @returns null if requests are not limited
- * @throws {SetupError} the value is neither; the message names the wrong member and the nearest correct one
+ * @throws {SetupError} the value is none of these; the message names the wrong member and the nearest correct name
  */
 export function readRateLimits(
   { RATE_LIMITS: value }: Environment,
@@ -50,7 +50,7 @@ function parse(value: string): unknown {
   }
 }
 
-/** Returns the members of a JSON object that has no other members than the model. */
+/** Returns the members of a JSON object. Rejects members that the model does not have. */
 function readMembers(value: unknown, model: object, path: string): Readonly<Record<string, unknown>> {
   const what = path === '' ? 'the value' : path.slice(0, -1);
   if (!isObject(value)) {

@@ -4,7 +4,10 @@ import { bodyLimitOf } from './body-limits.ts';
 import { contentLength, type RequestHead } from './canonical-request.ts';
 import { networkOf } from './source-address.ts';
 
-/** What has a bucket of its own. The names are those of the members of RATE_LIMITS. */
+/**
+ * The kinds of rate limit. Each kind has one token bucket per address, identity or pool. The names are those of the
+ * members of RATE_LIMITS.
+ */
 export type RateLimitScope = 'address' | 'identity' | 'pool' | 'issuing';
 
 export type RateLimitSettings = Readonly<Record<RateLimitScope, TokenRate>>;
@@ -13,9 +16,9 @@ export type RateLimitSettings = Readonly<Record<RateLimitScope, TokenRate>>;
  * The default limits, in units of cost; see `costOf`.
  *
  * Amazon's quotas apply to an account: 25 GetId and 200 GetCredentialsForIdentity or GetOpenIdToken per second. Source:
- * developer guide, "Quotas in Amazon Cognito". Here they apply to a pool (`issuing`), the unit that one app uses. An
- * address gets a quarter of them, so that one caller cannot use up the pool's. Amazon publishes no rates for Cognito
- * Sync; `identity` and `pool` are this project's own.
+ * developer guide, "Quotas in Amazon Cognito". Here, the quotas apply to a pool (`issuing`), because one app uses one
+ * pool. An address gets a quarter of the pool's limit, so that one caller cannot use up the entire limit. Amazon
+ * publishes no rates for Cognito Sync, so the limits `identity` and `pool` are this project's own.
  */
 export const DEFAULT_RATE_LIMITS: RateLimitSettings = {
   /** Requests of identities, and requests without signature, from one address. */
@@ -34,8 +37,8 @@ const COSTS: ReadonlyMap<string, number> = new Map([['GetId', 8]]);
 const BYTES_PER_UNIT = 64 * 1024;
 
 /**
- * Returns the cost of a request: 8 for GetId, 1 for any other operation, and 1 for each 64 KiB of the body. A body whose
- * length is not announced costs as much as the largest.
+ * Returns the cost of a request: 8 for GetId, 1 for any other operation, plus 1 for each 64 KiB of the body. A body
+ * whose length is not announced costs as much as the largest body that the operation allows.
  *
  * @param operation its name in the API model
  */
@@ -44,7 +47,10 @@ export function costOf(operation: string, head: RequestHead): number {
   return (COSTS.get(operation) ?? 1) + Math.floor(bytes / BYTES_PER_UNIT);
 }
 
-/** About 100 bytes each: at most 20 MB in total. A bucket is full again before so many others have been used. */
+/**
+ * Maximum number of buckets per kind of rate limit. A bucket takes about 100 bytes, so all four kinds take at most 20
+ * MB. A bucket is full again before this many others have been used, so dropping it changes nothing.
+ */
 const MAX_KEYS = 50_000;
 const REPORT_INTERVAL_MS = 60_000;
 
@@ -57,7 +63,7 @@ const SCOPE_TEXT: Record<RateLimitScope, string> = {
 
 export interface RateLimits {
   /**
-   * Charges a request to a caller. A caller without a key is not limited.
+   * Takes the cost of a request from the bucket of a caller. A caller without a key is not limited.
    *
    * @param key the source address, identity id or identity pool id
    * @throws {ServiceError} TooManyRequestsException with the seconds to wait
@@ -65,19 +71,20 @@ export interface RateLimits {
   charge(scope: RateLimitScope, key: string | undefined, cost: number): void;
 }
 
-/** Limits no one. */
+/** Rate limits that reject no request. */
 export const NO_RATE_LIMITS: RateLimits = { charge: () => undefined };
 
-/** Refusals since the last report of a scope. */
+/** The requests of a scope that were rejected since the scope's last report. */
 export interface RateLimitReport {
   scope: RateLimitScope;
-  /** The key of the last refusal. */
+  /** The key of the last rejected request. */
   key: string;
   refusals: number;
 }
 
 /**
- * Creates the rate limits of one process. Developers are not charged: their keys are the operator's.
+ * Creates the rate limits of one process. Requests of developers are not limited, because their access keys belong to
+ * the operator.
  *
  * @param now milliseconds of a clock that never goes back
  * @param report is called at most once a minute per scope

@@ -4,14 +4,15 @@ import type { RawRequest, RequestHead } from './canonical-request.ts';
 import { RequestError } from './errors.ts';
 
 /**
- * Reads a body that may still be on its way.
- * @throws {RequestError} RequestEntityTooLarge if it has more than `maxBytes`; another code if it cannot be received
+ * Reads a body that may not be fully received yet.
+ * @throws {RequestError} RequestEntityTooLarge if the body has more than `maxBytes`; another code if the body cannot be
+ *   received
  */
 export type ReadBody = (maxBytes: number) => Promise<Uint8Array>;
 
 /**
- * A request whose body is not necessarily received yet, so that it can be rejected by its head. In Lambda, which passes
- * complete requests, the body is there.
+ * A request whose body may not be received yet, so the service can reject it by its head. Lambda passes complete
+ * requests, so their bodies are always received.
  */
 export interface WireRequest extends RequestHead {
   body: Uint8Array | ReadBody;
@@ -31,7 +32,7 @@ export function bodyTooLarge(maxBytes: number): RequestError {
   return new RequestError('RequestEntityTooLarge', `the request body is larger than ${maxBytes} bytes`);
 }
 
-/** No input of an operation has more than four levels. */
+/** Maximum number of levels in a body. No operation's input has more than four levels. */
 const MAX_DEPTH = 32;
 
 /**
@@ -81,7 +82,10 @@ function limitStructure(bytes: Uint8Array, maxValues: number): void {
   }
 }
 
-/** Returns the position of the closing quote, or the end if there is none, which the parser then reports. */
+/**
+ * Returns the position of the closing quote. If there is none, returns the end of the text, and the parser reports the
+ * error.
+ */
 function endOfString(bytes: Uint8Array, start: number): number {
   let at = start + 1;
   while (at < bytes.length && bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1;

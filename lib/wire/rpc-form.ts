@@ -11,8 +11,8 @@ import type { RawRequest } from './sigv4.ts';
 const NAMESPACE = 'com.amazonaws.cognito.sync.model';
 
 /**
- * Whether a request uses the RPC form of Cognito Sync: `POST /` with the operation in `X-Amz-Target`. It is the form of
- * the samples in the API reference. The operation need not exist.
+ * Whether a request uses the RPC form of Cognito Sync: `POST /` with the operation in `X-Amz-Target`. The samples in
+ * the API reference use this form. The named operation need not exist.
  */
 export function isRpcForm(request: RequestHead): boolean {
   return (
@@ -22,7 +22,10 @@ export function isRpcForm(request: RequestHead): boolean {
   );
 }
 
-/** Finds the operation of a request in the RPC form. @returns undefined if the form or the operation is another one */
+/**
+ * Finds the operation of a request in the RPC form.
+ * @returns undefined if the request has another form or names an unknown operation
+ */
 export function findRpcOperation(request: RequestHead): ApiOperation | undefined {
   if (!isRpcForm(request)) return undefined;
   const name = targetedOperation(request, 'AWSCognitoSyncService');
@@ -32,15 +35,16 @@ export function findRpcOperation(request: RequestHead): ApiOperation | undefined
 interface RpcBody {
   /** The operation's input, not decoded. */
   members: Readonly<Record<string, unknown>>;
-  /** Whether the input was in an envelope. Then the response must be in one, too. */
+  /** Whether the input was in an envelope. If so, the response must be in an envelope, too. */
   isEnvelope: boolean;
 }
 
 /**
- * Reads the body of a request in the RPC form: the operation's input, plain or in the envelope
- * `{"Operation": …, "Service": …, "Input": {…}}`. No input has a member with one of these names.
+ * Reads the body of a request in the RPC form. The body is the operation's input, plain or in the envelope
+ * `{"Operation": …, "Service": …, "Input": {…}}`. No operation's input has a member `Operation`, `Service` or `Input`.
  *
- * @throws {RequestError} SerializationException if the body is not a JSON object, or is an envelope of another operation
+ * @throws {RequestError} SerializationException if the body is not a JSON object, or is an envelope of another
+ *   operation
  */
 export function readRpcBody({ name }: ApiOperation, { body }: RawRequest): RpcBody {
   const content = parseJsonBody(body, bodyLimitOf(name).maxValues);

@@ -11,7 +11,9 @@ export type SignatureErrorCode =
   | 'ExpiredTokenException'
   | 'InvalidSignatureException';
 
-/** The signature is missing, malformed, incorrect, or made with unknown credentials. `code` is AWS's own. */
+/**
+ * The signature is missing, malformed, incorrect, or made with unknown credentials. `code` is the error code of AWS.
+ */
 export class SignatureError extends Error {
   override name = 'SignatureError';
   readonly code: SignatureErrorCode;
@@ -36,8 +38,8 @@ export interface KnownCredentials {
 }
 
 /**
- * Finds the credentials for an access key and the session token that was sent with it, if any. Returns undefined if
- * they are unknown.
+ * Finds the credentials for an access key and the session token that was sent with it, if any. Returns undefined if the
+ * credentials are unknown.
  *
  * @throws {SignatureError} ExpiredTokenException, or another error with a more specific message
  */
@@ -46,7 +48,7 @@ export type FindCredentials = (
   sessionToken: string | undefined,
 ) => KnownCredentials | undefined;
 
-/** A signature of which only the part that covers the body is still unverified. */
+/** A signature of which everything except the body is verified. */
 export interface PendingSignature {
   /** The owner of the credentials that the request names. It is the caller only if the signature is confirmed. */
   claimant: Caller;
@@ -63,16 +65,20 @@ export type SigV4Verifier = (head: RequestHead, service: string) => PendingSigna
 const ALGORITHM = 'AWS4-HMAC-SHA256';
 const BASIC_FORMAT = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/;
 const MAX_SKEW_MS = 15 * 60 * 1000;
-/** One key per set of credentials in use, about 500 bytes each: at most 5 MB. */
+/**
+ * Maximum number of cached signing keys. Each set of credentials in use has one key of about 500 bytes, so the cache
+ * takes at most 5 MB.
+ */
 const MAX_CACHED_KEYS = 10_000;
 
 /**
  * Creates a verifier for AWS Signature Version 4 in the Authorization header. The signature must cover the raw request
- * target and every `host` and `x-amz-*` header, be at most 15 minutes off, and be scoped to this region and service.
- * Signatures are compared in constant time. Source: IAM User Guide, "Create a signed AWS API request".
+ * target and every `host` and `x-amz-*` header. Its date must be within 15 minutes of the current time. Its scope must
+ * be this region and service. Signatures are compared in constant time. Source: IAM User Guide, "Create a signed AWS
+ * API request".
  *
- * @returns a function that throws {SignatureError} if the head is enough to reject the request: no signature, unknown or
- *   expired credentials, a wrong date or scope, or an unsigned header
+ * @returns a function that throws {SignatureError} if the head is enough to reject the request: no signature, unknown
+ *   or expired credentials, a wrong date or scope, or an unsigned header
  */
 export function createSigV4Verifier({ region, findCredentials, now }: SigV4Options): SigV4Verifier {
   // Cache derived keys: derivation is most of the work, and the key is the same for all requests of a day.
@@ -199,7 +205,10 @@ function requireScope(scope: readonly string[], expected: readonly string[]): vo
     throw invalid(`Credential should be scoped with a valid terminator: '${expected[3]}'.`);
 }
 
-/** Unsigned headers could be changed in transit, and these headers determine what the request does. */
+/**
+ * Rejects an unsigned `host` or `x-amz-*` header. These headers determine what the request does, and unsigned headers
+ * could be changed in transit.
+ */
 function requireSigned({ headers }: RequestHead, signedHeaders: readonly string[]): void {
   const unsigned = Object.keys(headers).find(
     (name) => (name === 'host' || name.startsWith('x-amz-')) && !signedHeaders.includes(name),

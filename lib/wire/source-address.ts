@@ -8,8 +8,9 @@ export interface SourceAddresses {
   /** Whether the peer of a connection is a trusted proxy. */
   isProxy(peer: string): boolean;
   /**
-   * Returns the client's address: the peer, or, if the peer is a trusted proxy, the right-most address in
-   * `X-Forwarded-For` that is not one. Addresses to the left of it are the client's own claim.
+   * Returns the client's address. If the peer is not a trusted proxy, the peer's address is returned. Otherwise the
+   * right-most address in `X-Forwarded-For` that is not a trusted proxy is returned. Addresses to the left of it are
+   * only claims of the client.
    *
    * @param peer the address of the connection's other end
    */
@@ -63,7 +64,8 @@ export function createSourceAddresses(proxies: readonly string[]): SourceAddress
       const forwarded = header({ headers }, 'x-forwarded-for') ?? '';
       for (const entry of forwarded.split(',').reverse()) {
         const next = addressIn(entry.trim());
-        // A proxy that writes anything else is misconfigured. What is to the left of it cannot be trusted.
+        // A proxy that writes anything but an address is misconfigured. Entries to the left of such an entry cannot be
+        // trusted.
         if (next === undefined) break;
         address = next;
         if (!isProxy(address)) break;
@@ -87,8 +89,8 @@ function unmapped(address: string): string {
 }
 
 /**
- * Returns what a limit per address counts: an IPv4 address, or the first half of an IPv6 address, of which one subscriber
- * has the second half to choose from.
+ * Returns what a limit per address counts: an IPv4 address, or the first half of an IPv6 address. One subscriber can
+ * choose any second half of an IPv6 address.
  */
 export function networkOf(address: string): string {
   const plain = unmapped(address);

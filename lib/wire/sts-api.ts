@@ -11,7 +11,7 @@ import { type XmlContent, xmlDocument } from './xml.ts';
 
 export interface StsApiDeps {
   assumeRoleWithWebIdentity: AssumeRoleWithWebIdentity;
-  /** Absent: requests are not limited. */
+  /** The rate limits. If absent, requests are not limited. */
   limits?: RateLimits;
   /** Returns a new id for each request. */
   requestId: () => string;
@@ -36,8 +36,8 @@ const STS_CODES: ReadonlyMap<string, string> = new Map([
 
 /**
  * Creates the AWS STS API, version 2011-06-15 (query protocol: form request, XML response), as one function from a raw
- * request to its response. Serves only the operation with which Cognito's classic flow ends. Requests are not signed,
- * because the token identifies the caller.
+ * request to its response. Serves only AssumeRoleWithWebIdentity, the last operation of Cognito's classic flow.
+ * Requests are not signed, because the token identifies the caller.
  */
 export function createStsApi(deps: StsApiDeps): StsApi {
   return async (request) => {
@@ -78,7 +78,7 @@ async function assumeRole(incoming: WireRequest, deps: StsApiDeps): Promise<XmlC
       AccessKeyId,
       SecretAccessKey: SecretKey,
       SessionToken,
-      // STS uses whole seconds. Round down, so that clients do not use the credentials too long.
+      // STS uses whole seconds. The time is rounded down, so that clients do not use the credentials after they expire.
       Expiration: new Date(Expiration).toISOString().replace(/\.\d+/, ''),
     },
     SubjectFromWebIdentityToken: output.SubjectFromWebIdentityToken,
@@ -88,7 +88,7 @@ async function assumeRole(incoming: WireRequest, deps: StsApiDeps): Promise<XmlC
   };
 }
 
-/** Counts the parameters before parsing, because the parser takes longest for many small ones. */
+/** Counts the parameters before parsing, because parsing is slowest for many small parameters. */
 function readForm(text: string, maxParameters: number): URLSearchParams {
   if (text.split('&', maxParameters + 1).length > maxParameters) {
     throw new StsError('ValidationError', `a request has at most ${maxParameters} parameters`);
@@ -96,7 +96,9 @@ function readForm(text: string, maxParameters: number): URLSearchParams {
   return new URLSearchParams(text);
 }
 
-/** The role need not exist, so its unique id is derived from its ARN. It is stable and has the format of AWS's ids. */
+/**
+ * The role need not exist, so its unique id is derived from its ARN. The id is stable and has the format of AWS's ids.
+ */
 function assumedRoleOf({ RoleArn, RoleSessionName }: AssumeRoleParameters): XmlContent {
   const [, partition, account, role] = ROLE_ARN.exec(RoleArn) ?? [];
   if (role === undefined) throw new StsError('ValidationError', 'Request ARN is invalid');

@@ -17,7 +17,7 @@ import type { WireBody, WireLogger, WireResponse } from './wire-response.ts';
 export interface SyncApiDeps {
   operations: SyncOperations;
   verify: SigV4Verifier;
-  /** Absent: requests are not limited. */
+  /** The rate limits. If absent, requests are not limited. */
   limits?: RateLimits;
   /** Returns a new id for each request. */
   requestId: () => string;
@@ -32,8 +32,8 @@ const SERVICE = 'cognito-sync';
 /**
  * Creates the Cognito Sync API, version 2014-06-30, as one function from a raw request to its response. It accepts the
  * SDKs' form (rest-json) and the RPC form of the API reference. Routes and shapes come from the SDK's own schemas,
- * constraints from the API model. Error responses have their code both in the header that old clients read and in the
- * body.
+ * constraints from the API model. An error response has its code in two places: in the body, and in the header that old
+ * clients read.
  */
 export function createSyncApi(deps: SyncApiDeps): SyncApi {
   return createJsonApi({
@@ -46,7 +46,10 @@ export function createSyncApi(deps: SyncApiDeps): SyncApi {
   });
 }
 
-/** Rejects as much as possible before the body is read. Developers have no rate limits. */
+/**
+ * Handles one request. Rejects as many invalid requests as possible before the body is read. Developers have no rate
+ * limits.
+ */
 async function answer(
   incoming: WireRequest,
   { operations, verify, limits = NO_RATE_LIMITS }: SyncApiDeps,
@@ -83,7 +86,10 @@ function isInParts(output: object): output is Required<Pick<ListRecordsOutput, '
   return 'rest' in output && output.rest !== undefined;
 }
 
-/** Finds the operation of a request in either form. Only the REST form has labels. */
+/**
+ * Finds the operation of a request in the REST form or the RPC form. Only the REST form has labels (parameters in the
+ * path).
+ */
 function findOperation(request: RequestHead): FoundRoute | { operation: ApiOperation } | undefined {
   const route = findRoute(request.method, request.target);
   if (route) return route;

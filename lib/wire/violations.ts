@@ -10,13 +10,16 @@ export interface Violation {
 
 /** Collects the violations of one input. */
 export interface Violations {
-  /** @throws an error that names the collected violations, once there are ten: decoding the rest would be in vain */
+  /**
+   * Adds a violation.
+   * @throws an error that names the collected violations, once there are ten, so that the rest is not decoded
+   */
   add(violation: Violation): void;
   /** @throws an error that names the collected violations, if there are any */
   throwIfAny(): void;
 }
 
-/** Bounds the work for an invalid input and the length of the response. */
+/** Maximum number of violations in an error. It bounds the work for an invalid input and the length of the response. */
 const MAX_VIOLATIONS = 10;
 const MAX_VALUE_LENGTH = 256;
 
@@ -24,7 +27,7 @@ const MAX_VALUE_LENGTH = 256;
  * Creates a collector whose error message has AWS's form: `1 validation error detected: Value 'x' at 'y' failed to
  * satisfy constraint: …`.
  *
- * @param refusal creates the error for a message; its code differs between services
+ * @param refusal creates the error for a message; the error's code differs between services
  */
 export function createViolations(refusal: (message: string) => Error): Violations {
   const named: string[] = [];

@@ -1,9 +1,12 @@
 import type { RequestHead } from './canonical-request.ts';
 
-/** Most APIs have only short bodies, which are texts. */
+/** An HTTP response. The body is a text by default, because most APIs have only short bodies. */
 export interface WireResponse<Body extends WireBody = string> {
   status: number;
-  /** Android looks up `x-amzn-ErrorType` case-sensitively, so the HTTP server must keep the case of these names. */
+  /**
+   * The SDK for Android looks up `x-amzn-ErrorType` case-sensitively, so the HTTP server must keep the case of these
+   * names.
+   */
   headers: [name: string, value: string][];
   body: Body;
 }
@@ -18,14 +21,14 @@ export interface WireLogger {
 
 type Header = [name: string, value: string];
 
-/** Two days. A browser may cache the preflight response this long; browsers have lower limits of their own. */
+/** Two days. A browser may cache the preflight response this long. Browsers apply lower limits of their own. */
 const MAX_AGE_SECONDS = 172_800;
 const HEADER_NAMES = /^[\w-]+(\s*,\s*[\w-]+)*$/;
 
 /**
  * CORS headers of every response. Any web page may read responses, because data is returned only for a valid signature
- * or for valid tokens in the body, and a browser adds neither by itself. The SDK reads all three exposed headers; it
- * uses `Date` to correct its clock.
+ * or for valid tokens in the body. A browser adds neither a signature nor tokens by itself. The SDK for JavaScript
+ * reads all three exposed headers. It uses `Date` to correct its clock.
  */
 export const CROSS_ORIGIN_HEADERS: readonly Header[] = [
   ['Access-Control-Allow-Origin', '*'],
@@ -33,8 +36,8 @@ export const CROSS_ORIGIN_HEADERS: readonly Header[] = [
 ];
 
 /**
- * Returns the headers that answer a CORS preflight request. Allows exactly the headers that the browser names: those of
- * the SDKs change between versions, and a wildcard would not include `Authorization`.
+ * Returns the headers that answer a CORS preflight request. Allows exactly the headers that the browser names. The
+ * headers that the SDKs send change between versions, and a wildcard would not include `Authorization`.
  */
 export function preflightHeaders({ headers }: RequestHead): Header[] {
   const asked = headers['access-control-request-headers'];

@@ -6,14 +6,15 @@ import type { AssumeRoleWithWebIdentity } from '../model.ts';
 import { toCredentials } from '../to-output.ts';
 
 /**
- * AssumeRoleWithWebIdentity of AWS STS: returns credentials, valid for an hour, to the bearer of one of our own
- * tokens. A guest's token is valid while the identity is still a guest. A token obtained with a login remains valid
- * for the identity into which its identity was merged. There are no roles here, so any ARN is accepted. The credentials
- * may outlive the token, because no token and no other credentials can be derived from them.
+ * AssumeRoleWithWebIdentity of AWS STS: returns credentials to the bearer of a token that this service issued. The
+ * credentials are valid for an hour. A guest's token is valid while the identity is still a guest. A token that was
+ * obtained with a login remains valid after its identity is merged into another one: the credentials are then for that
+ * other identity. This service has no roles, so any ARN is accepted. The credentials may outlive the token, because
+ * neither a token nor further credentials can be derived from them.
  *
  * @throws {ExpiredLoginTokenError} if the token was valid but has expired
- * @throws {ServiceError} NotAuthorizedException if the token is not ours, or its identity is gone or no longer a
- *   guest
+ * @throws {ServiceError} NotAuthorizedException if this service did not issue the token, the token's identity is gone,
+ *   or the identity of a guest's token is no longer a guest
  */
 export function createAssumeRoleWithWebIdentity({
   store,

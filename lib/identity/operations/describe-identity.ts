@@ -7,7 +7,7 @@ import { toIdentityDescription } from '../to-output.ts';
 
 /**
  * DescribeIdentity: returns an identity's dates and the providers of its logins. An identity that was merged into
- * another one has no logins any more.
+ * another identity has no logins any more.
  *
  * @throws {ServiceError} ResourceNotFoundException, NotAuthorizedException
  */

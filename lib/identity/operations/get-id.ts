@@ -9,8 +9,9 @@ import { readPublicLogins } from '../read-logins.ts';
 type Needed = 'store' | 'openIdTokens' | 'logins' | 'mergeDatasets' | 'now' | 'randomId' | 'region';
 
 /**
- * GetId: returns a new guest for each call without logins; with logins, always the same identity for the same user.
- * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; NotAuthorizedException if it does
+ * GetId: without logins, each call creates and returns a new guest. With logins, the same user always gets the same
+ * identity.
+ * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; NotAuthorizedException if the pool does
  *   not accept guests, or a login is invalid
  */
 export function createGetId(dependencies: Pick<IdentityDependencies, Needed>): IdentityOperations['GetId'] {

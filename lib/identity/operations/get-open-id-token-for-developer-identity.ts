@@ -18,12 +18,13 @@ const MAX_DURATION_SECONDS = 24 * 60 * 60;
 
 /**
  * GetOpenIdTokenForDeveloperIdentity: a developer's backend states who a user is. The operation returns the user's
- * identity and a token with which the client can prove to be that identity. The identity is created if it does not
- * exist. If the request names an identity, the user is linked to it.
+ * identity and a token with which the client can prove this identity. The identity is created if it does not exist. If
+ * the request names an identity, the user is linked to the named identity.
  *
  * @throws {ServiceError} InvalidParameterException if Logins has no user of the pool's developer provider, or the
  *   duration is invalid; DeveloperUserAlreadyRegisteredException if the user has another identity than the named one;
- *   ResourceNotFoundException if the pool does not exist, or the identity is not in it; NotAuthorizedException
+ *   ResourceNotFoundException if the pool does not exist, or the named identity is not in the pool;
+ *   NotAuthorizedException
  */
 export function createGetOpenIdTokenForDeveloperIdentity(
   dependencies: Pick<IdentityDependencies, Needed>,
@@ -57,7 +58,10 @@ function readDuration(seconds = DEFAULT_DURATION_SECONDS): number {
   return seconds;
 }
 
-/** Rejects a user who is registered to another identity. MergeDeveloperIdentities merges two identities. */
+/**
+ * Rejects a user who is registered to another identity than the requested one. A developer can merge the two identities
+ * with MergeDeveloperIdentities.
+ */
 function checkUserIsAvailable({ asked, owned }: FoundLogins, { provider }: Login): void {
   const ownerOfUser = owned.find(({ login }) => login.provider === provider)?.owner;
   if (asked && ownerOfUser && ownerOfUser.identityId !== asked.identityId) {

@@ -11,8 +11,8 @@ type Needed = 'store' | 'openIdTokens' | 'logins' | 'mergeDatasets' | 'now' | 'r
 const DURATION_SECONDS = 10 * 60;
 
 /**
- * GetOpenIdToken: returns a token that proves for ten minutes which identity its bearer is, for
- * AssumeRoleWithWebIdentity. If the client proves its identity by such a token, the new one expires no later than that
+ * GetOpenIdToken: returns a token for AssumeRoleWithWebIdentity. The token proves its bearer's identity for ten
+ * minutes. If the client itself presents such a token as proof, the new token expires no later than the presented
  * token. Otherwise a token could be renewed indefinitely.
  *
  * @throws {ServiceError} NotAuthorizedException if the identity does not exist or is not the client's;

@@ -1,20 +1,20 @@
 import type { Database } from '../../database/database.ts';
 import type { GuestSweep } from '../sweep-guests.ts';
 
-/** Identities per step: few enough that no statement takes long. */
+/** Maximum number of identities per step. It is small enough that no statement takes long. */
 const STEP_IDENTITIES = 1_000;
-/** Aurora DSQL changes at most 3,000 rows in a transaction. */
+/** Maximum number of devices that a step removes. Aurora DSQL changes at most 3,000 rows in a transaction. */
 const STEP_DEVICES = 2_500;
 
 const LIST_STEP = `
 SELECT identity_id FROM identity.identities WHERE identity_id > $1 ORDER BY identity_id LIMIT ${STEP_IDENTITIES}`;
 
-/** Linking a login changes `modified_ms`, and credentials change `used_ms`. */
+/** Whether a guest was not used since $3. Linking a login sets `modified_ms`. Issuing credentials sets `used_ms`. */
 const UNUSED = `
   guest.merged_into IS NULL
   AND coalesce(guest.used_ms, guest.created_ms) < $3::bigint AND guest.modified_ms < $3::bigint`;
 
-/** The guests among the identities above $1, up to and including $2, that can be removed. */
+/** Selects the guests that can be removed, among the identities above $1, up to and including $2. */
 const REMOVABLE = `
   FROM identity.identities AS guest
   WHERE guest.identity_id > $1 AND guest.identity_id <= $2 AND ${UNUSED}
@@ -24,7 +24,8 @@ const REMOVABLE = `
       SELECT 1 FROM sync.datasets
       WHERE datasets.identity_pool_id = guest.identity_pool_id AND datasets.identity_id = guest.identity_id)`;
 
-// The ids are an array: the embedded database has no statistics, and would run a subquery of IN once per row.
+// The ids are passed as an array. The embedded database has no statistics, so it would run a subquery of IN once per
+// row.
 
 const REMOVE_DEVICES = `
 DELETE FROM sync.devices
@@ -36,8 +37,8 @@ WHERE registration_id = ANY (ARRAY(
   LIMIT ${STEP_DEVICES}))`;
 
 /**
- * Keeps guests of which REMOVE_DEVICES left devices; the next sweep removes them. PostgreSQL checks the last condition
- * again if another transaction has just changed the row.
+ * Removes the guests that have no devices. REMOVE_DEVICES may leave devices of a guest; the next sweep then removes
+ * that guest. If another transaction has just changed a guest's row, PostgreSQL checks the last condition again.
  */
 const REMOVE_GUESTS = `
 DELETE FROM identity.identities AS guest
@@ -49,7 +50,7 @@ WHERE guest.identity_id = ANY (ARRAY(
     LIMIT ${STEP_IDENTITIES}))
   AND ${UNUSED}`;
 
-/** Creates the part of the identity store that the sweep uses, on any `Database`. */
+/** Creates the part of the identity store that the guest sweep uses, on any `Database`. */
 export function createGuestSweep(database: Database): GuestSweep {
   return {
     async sweepStep(after, unusedSince) {

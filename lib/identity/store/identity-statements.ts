@@ -1,4 +1,4 @@
-// Statements of the identity store. A pool that is marked as deleted does not exist for them.
+// SQL statements of the identity store. They treat a pool that is marked as deleted as if it did not exist.
 
 export interface PoolSettingsRow {
   identity_pool_id: string;
@@ -21,7 +21,7 @@ export const CHANGE_SETTINGS = `
 UPDATE sync.identity_pools SET identity_settings = $2
 WHERE identity_pool_id = $1`;
 
-// COLLATE: the same order on every server, regardless of its locale.
+// COLLATE makes the order the same on every server, regardless of the server's locale.
 export const LIST_SETTINGS = `
 SELECT identity_pool_id, identity_settings
 FROM sync.identity_pools
@@ -29,7 +29,7 @@ WHERE identity_pool_id > $1 COLLATE "C" AND deleted_ms IS NULL
 ORDER BY identity_pool_id COLLATE "C"
 LIMIT $2::bigint`;
 
-/** An identity with one of its providers; null if it has no provider. */
+/** A row per identity and provider. The provider is null if the identity has no provider. */
 export interface IdentityRow {
   identity_id: string;
   identity_pool_id: string;
@@ -50,8 +50,8 @@ FROM identity.identities
 LEFT JOIN identity.logins ON logins.identity_id = identities.identity_id
 WHERE identities.identity_id = $1`;
 
-// The page is limited before the logins are joined. The order is that of the index, in the server's own collation,
-// because a pool can have very many identities.
+// LIMIT applies before the logins are joined. The order is that of the index, in the server's own collation. Sorting by
+// another collation would be slow, because a pool can have very many identities.
 export const LIST_IDENTITIES = `${WITH_PROVIDERS}
 FROM (
   SELECT * FROM identity.identities
@@ -64,7 +64,7 @@ FROM (
 LEFT JOIN identity.logins ON logins.identity_id = identities.identity_id
 ORDER BY identities.identity_id`;
 
-/** An identity that was not merged, with the id by which it was found: that of an identity or of a login. */
+/** An identity that was not merged. `found_by` is the id by which it was found: an identity id or a login id. */
 export interface FoundRow {
   found_by: string;
   identity_id: string;
@@ -72,8 +72,8 @@ export interface FoundRow {
   is_guest: boolean;
 }
 
-// One statement, so that everything is read at one point in time. No identity is merged into one that was itself
-// merged.
+// One statement reads everything at one point in time. Following `merged_into` once is enough, because no identity is
+// merged into one that was itself merged.
 export const FIND_LOGINS = `
 SELECT
   named.identity_id AS found_by, living.identity_id, living.created_ms,
@@ -89,7 +89,7 @@ WHERE logins.login_id = ANY ($3::uuid[])`;
 
 export const LOCK_IDENTITY = 'SELECT merged_into FROM identity.identities WHERE identity_id = $1 FOR UPDATE';
 
-/** Creates no identity if the pool does not exist. */
+/** Creates an identity. Inserts nothing if the pool does not exist. */
 export const CREATE_IDENTITY = `
 INSERT INTO identity.identities (identity_id, identity_pool_id, created_ms, modified_ms)
 SELECT $2::text, identity_pool_id, $3::bigint, $3::bigint
@@ -98,7 +98,10 @@ WHERE identity_pool_id = $1 AND deleted_ms IS NULL`;
 
 export const MARK_USED = 'UPDATE identity.identities SET used_ms = $2 WHERE identity_id = $1';
 
-/** Skips logins that another transaction links at the same time, after waiting for that transaction to end. */
+/**
+ * Links logins to an identity. If another transaction links one of the logins at the same time, this statement waits
+ * for that transaction to end and then skips the login.
+ */
 export const LINK_LOGINS = `
 INSERT INTO identity.logins (login_id, identity_pool_id, provider, user_id, identity_id, linked_ms)
 SELECT given.login_id, $1::text, given.provider, given.user_id, $2::text, $3::bigint
@@ -116,7 +119,10 @@ export const MOVE_LOGINS = `
 UPDATE identity.logins SET identity_id = $1
 WHERE identity_id = ANY ($2::text[])`;
 
-/** Redirects identities from earlier merges: if their target is merged now, they get the new target. */
+/**
+ * Redirects identities from earlier merges. Identities that were merged into an identity in $2 now belong to $1,
+ * because the identities in $2 are merged into $1.
+ */
 export const REDIRECT_MERGED = `
 UPDATE identity.identities SET merged_into = $1
 WHERE merged_into = ANY ($2::text[])`;
