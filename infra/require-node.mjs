@@ -1,4 +1,4 @@
-// Every npm script preloads this file. Every Node version can parse it, so an outdated version prints this error.
+// Every npm script preloads this file. Every Node version can parse it, so an outdated version prints the error below.
 const major = Number(process.versions.node.split('.')[0]);
 if (major < 24) {
   console.error(

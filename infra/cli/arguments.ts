@@ -10,7 +10,7 @@ const DESCRIPTIONS = {
 } as const;
 
 /**
- * Checks a value against the API's constraint for that member, so that a later request with it is valid.
+ * Checks a value against the API's constraint for a member, so that a later request with this value is valid.
  * @throws {UsageError} the value violates the constraint
  */
 export function checkMember(member: keyof typeof DESCRIPTIONS, value: string): void {

@@ -4,12 +4,16 @@ import type { CommandDeps } from './command.ts';
 import { type Outcome, stoppedText } from './run-command.ts';
 import { type OperatorMessage, withShortPath } from './socket.ts';
 
-/** Errors that mean that no process listens: the socket does not exist, or a killed process left it behind. */
+/**
+ * Error codes that mean that no process listens on the socket: the socket does not exist, or a killed process left it
+ * behind.
+ */
 const NOT_LISTENING = new Set(['ENOENT', 'ENOTDIR', 'ECONNREFUSED']);
 
 /**
- * Sends a command line to the local cloud that listens on the socket at `path`, and relays the output. Aborting the
- * signal closes the connection. The cloud then stops the command, unless it is one that always runs to completion.
+ * Sends a command line to the local cloud that listens on the socket at `path`, and relays the command's output.
+ * Aborting the signal closes the connection. The cloud then stops the command, unless the command always runs to
+ * completion.
  *
  * @returns the outcome of the command, or null if no process listens on the socket
  * @throws {SetupError} access to the socket is denied, or the cloud stopped before the command ended
@@ -58,6 +62,6 @@ async function* messagesOf(response: IncomingMessage): AsyncGenerator<OperatorMe
       for (const line of lines) yield JSON.parse(line);
     }
   } catch {
-    // The connection closed early. The caller notices because the outcome, the last message, is missing.
+    // The connection closed early. The caller detects this, because the last message (the outcome) is missing.
   }
 }

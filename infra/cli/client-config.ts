@@ -20,8 +20,9 @@ export interface ClientConfig {
 }
 
 /**
- * Reads the addresses and credentials; by default, those of a local cloud on its default ports.
- * @throws {SetupError} a variable is invalid; the message names it
+ * Reads the addresses and credentials from environment variables. The defaults are those of a local cloud on its
+ * default ports.
+ * @throws {SetupError} a variable is invalid; the message names the variable
  */
 export function readClientConfig(env: Environment): ClientConfig {
   const port = readPort(env, 'PORT', DEFAULT_PORT);

@@ -42,7 +42,7 @@ export interface CommandUsage {
   usage: readonly string[];
 }
 
-/** A command of the operator's command line with the dependencies `Deps`. */
+/** A command of the operator's command line. Its work needs the dependencies `Deps`. */
 export interface CommandWith<Deps> extends CommandUsage {
   /**
    * Parses the arguments before any resource is opened.

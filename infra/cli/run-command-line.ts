@@ -28,7 +28,8 @@ interface CommandTerminal {
 }
 
 /**
- * Runs `npx cognito-sync-backend <command>`. A command that needs a database uses the one that the environment names.
+ * Runs `npx cognito-sync-backend <command>`. A command that needs a database uses the database that the environment
+ * variables name.
  *
  * @param commandLine the command's name and its arguments
  * @returns the exit code
@@ -138,8 +139,8 @@ async function openDatabaseService(
 }
 
 /**
- * Returns the signal for Ctrl+C. The first Ctrl+C stops a command in an orderly way if the command supports that; the
- * second one ends the process immediately. For any other command, the first one ends the process.
+ * Returns the signal for Ctrl+C. If the command supports it, the first Ctrl+C stops the command in an orderly way, and
+ * the second Ctrl+C ends the process immediately. For any other command, the first Ctrl+C ends the process.
  */
 function signalOf(commandLine: readonly string[], onInterrupt: CommandTerminal['onInterrupt']): AbortSignal {
   const stop = new AbortController();

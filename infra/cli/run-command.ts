@@ -46,7 +46,7 @@ export function prepareFrom<Deps>(
   }
 }
 
-/** Rewrites a valid command line so that a process in another working directory than `cwd` can run it. */
+/** Rewrites a valid command line so that a process with another working directory than `cwd` can run the command. */
 export function fromAnywhere([name = '', ...args]: readonly string[], cwd: string): string[] {
   return [name, ...(COMMANDS.get(name)?.fromAnywhere?.(args, cwd) ?? args)];
 }

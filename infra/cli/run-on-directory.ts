@@ -14,20 +14,22 @@ import { DONE, type Outcome } from './run-command.ts';
 
 export interface DirectoryOptions {
   work: (deps: CommandDeps) => Promise<void>;
-  /** The same work as a command line that another process can run. */
+  /** The command line for `work`, so that another process can do the same work. */
   commandLine: readonly string[];
   dataDir: string;
   deps: Omit<CommandDeps, 'database'>;
 }
 
-/** Longest wait while another command uses the directory, or a local cloud starts on it. */
+/**
+ * Maximum time to wait while another command uses the data directory, or while a local cloud starts on that directory.
+ */
 const WAIT_MS = 10_000;
 
 /**
- * Runs a command on the embedded database, which only one process can open. If a local cloud uses the directory,
- * that cloud runs the command; otherwise this process does.
+ * Runs a command on the embedded database, which only one process can open. If a local cloud uses the data directory,
+ * that cloud runs the command. Otherwise this process runs the command.
  *
- * @throws {SetupError} there is no database, or another process holds the directory and accepts no commands
+ * @throws {SetupError} there is no database, or another process holds the data directory and accepts no commands
  */
 export async function runOnDirectory({
   work,
@@ -39,7 +41,7 @@ export async function runOnDirectory({
   for (const giveUpAt = Date.now() + WAIT_MS; ; await sleep(100)) {
     const outcome = await askRunningCloud(paths.operatorSocket, commandLine, deps);
     if (outcome !== null) return outcome;
-    // Checked first, because takeDataDirectory would create the directory.
+    // This check comes first, because takeDataDirectory would create the directory.
     if (!existsSync(paths.database)) {
       throw new SetupError(
         `there is no database in DATA_DIR=${paths.path}; run this command in the directory where \`npm start\` ran, or set DATA_DIR or DATABASE_URL as for \`npm start\``,

@@ -14,8 +14,8 @@ export type OperatorMessage = { print: string } | { progress: Progress } | Outco
 const MAX_PATH_BYTES = 103;
 
 /**
- * Calls `use` with a path that is short enough for a socket: `path` itself, or a path through a symbolic link in a
- * temporary directory, which is removed when `use` has ended.
+ * Calls `use` with a path that is short enough for a socket: `path` itself, or a path through a symbolic link. The link
+ * is in a temporary directory, which is removed when `use` has ended.
  */
 export async function withShortPath<Result>(
   path: string,

@@ -23,7 +23,8 @@ export async function ensureFirstPool(database: Database, region: string): Promi
     store: createSyncStore(database),
     poolData: createPoolDataStore(database),
     now: Date.now,
-    // No action is needed here: the relay's schedule starts later and then publishes the events of the deletion.
+    // No action is needed here: the schedule that publishes events starts later and then publishes the events of the
+    // deletion.
     afterWrite: () => undefined,
     sleep,
   });

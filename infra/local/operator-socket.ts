@@ -34,7 +34,7 @@ export async function openOperatorSocket({
     await withShortPath(path, (short) => listen(server, short));
     await chmod(path, 0o600);
   } catch (error) {
-    // Some file systems do not support sockets. Everything else works without one.
+    // Some file systems do not support sockets. Everything except the operator's commands works without a socket.
     console.error(
       `cognito-sync-backend: commands are not accepted while this process runs: ${String(error)}`,
     );
@@ -78,7 +78,7 @@ async function answer(
     ...deps,
     print: (line) => writeMessage(response, { print: line }),
     progress: (progress) => writeMessage(response, { progress }),
-    // Other commands run to completion even if the client disconnects.
+    // Commands that cannot be cancelled run to completion even if the client disconnects.
     signal: isCancellable ? disconnectSignal(response) : NEVER,
   });
   if (isCancellable) cancellable.add(outcome);

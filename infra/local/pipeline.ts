@@ -28,7 +28,7 @@ interface PipelineDeps {
   database: Database;
   sync: SyncService;
   directory: DataDirectory;
-  /** URL of the port, and the credentials that it accepts. */
+  /** URL of the service, and the credentials that the service accepts. */
   url: string;
   credentials: Credentials;
   region: string;

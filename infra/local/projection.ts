@@ -56,7 +56,7 @@ export async function startProjection({
     report,
     logger,
   });
-  // Created now, because a missing directory would count as unreadable.
+  // The directory is created now, because a missing directory would count as unreadable.
   const failures = join(directory, 'failures');
   await mkdir(failures, { recursive: true });
   return startEventSourceMapping({

@@ -15,11 +15,14 @@ export interface InboxReader {
   end(): void;
 }
 
-/** The local replacement for Amazon SNS: nothing leaves the machine; clients can read what a device would receive. */
+/**
+ * The local replacement for Amazon SNS. No message leaves the machine. Clients can read what a device would receive.
+ */
 export interface PushInbox extends PushChannel {
   /**
-   * Passes a device's messages to a reader: first the stored ones, then each new one.
-   * @param lastId id of a message of the device; messages up to it are skipped. An unknown id skips none.
+   * Passes a device's messages to a reader: first the stored messages, then each new message.
+   * @param lastId id of a message of the device; messages up to that message are skipped. If the id is unknown, no
+   *   message is skipped.
    * @returns a function that ends the reading; null if there are too many readers
    */
   open(deviceId: string, reader: InboxReader, lastId?: string): (() => void) | null;

@@ -49,7 +49,7 @@ export function readyBox(
   ].join('\n');
 }
 
-/** Returns the default secret, but a placeholder for a secret that the operator has set. */
+/** Returns the secret if it is the default secret. Returns a placeholder if the operator has set another secret. */
 function shown(secret: string): string {
   return secret === DEFAULT_CREDENTIALS.secretAccessKey
     ? secret

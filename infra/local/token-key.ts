@@ -6,14 +6,14 @@ import { SetupError } from '../../lib/common/errors.ts';
 const KEY_BYTES = 32;
 
 /**
- * Reads the key that signs session tokens. It is created at the first start and kept, so that a sync can continue after
- * a restart. Any user who can read the file can create valid tokens.
+ * Reads the key that signs session tokens. The key is created at the first start and kept, so that a sync can continue
+ * after a restart. Any user who can read the file can create valid tokens.
  *
  * @throws {SetupError} the file cannot be read or does not contain a key
  */
 export async function readTokenKey(path: string): Promise<Buffer> {
   if (!existsSync(path)) {
-    // Written to a temporary file and renamed, so that a killed process leaves no partial key.
+    // The key is written to a temporary file, which is then renamed, so that a killed process leaves no partial key.
     await writeFile(`${path}.new`, randomBytes(KEY_BYTES), { mode: 0o600 });
     await rename(`${path}.new`, path);
   }

@@ -1,12 +1,18 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-/** `npm run deploy -- --stage prod`: deploys the stack and then migrates the database. Fails if either fails. */
+/**
+ * `npm run deploy -- --stage prod`: deploys the stack and then migrates the database. Fails if the deployment or the
+ * migration fails.
+ */
 const SERVERLESS = fileURLToPath(new URL('../../node_modules/serverless/bin/serverless.js', import.meta.url));
 /** Options of `serverless deploy` that `serverless invoke` also has, with the same meaning. */
 const SHARED = new Set(['--stage', '-s', '--region', '-r', '--aws-profile', '--param', '--config', '-c']);
 
-/** Longer than `migrate` can run. After a client timeout, the SDK would invoke it again while it is still running. */
+/**
+ * Longer than the function `migrate` can run. After a client timeout, the SDK would invoke `migrate` again while it is
+ * still running.
+ */
 const MIGRATION_WAIT_MS = 16 * 60 * 1000;
 
 const given = process.argv.slice(2);
@@ -23,7 +29,7 @@ const steps = [
 for (const { args, env, failed } of steps) {
   console.error(`> serverless ${shown(args).join(' ')}`);
   const { status } = spawnSync(process.execPath, [SERVERLESS, ...args], {
-    // `serverless invoke` would read piped standard input as the function's event, and wait for it.
+    // If standard input were a pipe, `serverless invoke` would wait for it and read it as the function's event.
     stdio: [process.stdin.isTTY ? 'inherit' : 'ignore', 'inherit', 'inherit'],
     env: { ...process.env, ...env },
   });

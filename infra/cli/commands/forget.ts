@@ -58,7 +58,7 @@ async function run(
     const identity = { identityPoolId, identityId, ...(retentionMs !== null && { retentionMs }) };
     const store = createForgetStore(database);
     const receipt = await forgetIdentity({ store, api: service?.api ?? null, now }, identity);
-    // This check runs after the erasure, because the quarantine may hold events even if no row names the pool.
+    // This check runs after the erasure, because the quarantine may contain events of a pool that no other row names.
     if (pool.isMissing && isNothing(receipt) && !(await store.knowsPool(identityPoolId))) {
       throw new SetupError(
         `neither the service nor the query store knows the pool ${identityPoolId}; nothing was erased`,

@@ -10,10 +10,11 @@ const ANSWERS: Record<ValueIndexName, string> = {
   numeric: 'query.records_of(key) by numeric_value',
   text: 'query.records_with(key, value)',
 };
-// Measured in rows written per second, on PostgreSQL and on the embedded database, for inserts and for updates.
+// This cost was measured in rows written per second, on PostgreSQL and on the embedded database, for inserts and
+// updates.
 const COST = 'a quarter to a third of the write speed';
 
-/** Lists the indexes on values with their cost, and adds or drops one. */
+/** Lists the indexes on values with their cost, or adds or drops an index. */
 export const indexes: Command = {
   summary: `list, build or drop the indexes on values; each costs ${COST}`,
   usage: ['indexes [--json]', 'indexes add numeric|text [--json]', 'indexes drop numeric|text [--json]'],

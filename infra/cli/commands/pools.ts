@@ -6,7 +6,9 @@ import { checkMember } from '../arguments.ts';
 import { type Command, type CommandDeps, UsageError } from '../command.ts';
 import { readCommandLine } from '../command-line.ts';
 
-/** Lists the identity pools with their settings, or creates one, for example with the id that a released app uses. */
+/**
+ * Lists the identity pools with their settings, or creates a pool, for example with the id that a released app uses.
+ */
 export const pools: Command = {
   summary: `list the identity pools, or create one, which streams to ${STREAM_NAME} by default`,
   usage: ['pools [--json]', 'pools add <identity pool id> [--stream NAME|--no-stream] [--json]'],
@@ -67,7 +69,7 @@ function describeStreams(streams: PoolStreams | null): string {
     .join('');
 }
 
-/** @throws {SetupError} a deleted pool with this id is still being removed */
+/** Creates a pool. @throws {SetupError} a deleted pool with this id is still being removed */
 async function add(
   {
     identityPoolId,

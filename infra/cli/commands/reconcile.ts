@@ -42,10 +42,10 @@ export const reconcile: Command = {
   },
 };
 
-/** Number of skipped datasets that are listed; the rest are only counted. */
+/** Maximum number of skipped datasets that are listed by name. Further skipped datasets are only counted. */
 const SKIPPED_NAMED = 20;
 
-/** @throws {SetupError} the comparison did not finish */
+/** Runs the comparison and prints its result. @throws {SetupError} the comparison did not finish */
 async function run(
   { identityPoolId, maxCallsPerSecond, restarts, asJson }: ReconcileArguments,
   deps: CommandDeps,

@@ -44,7 +44,9 @@ export const redrive: Command = {
 interface RedriveArguments {
   /** Location of the failure objects; undefined for the quarantine. */
   failures: string | undefined;
-  /** Whether to dismiss events that cannot be projected as they are; bulk publishes then no longer wait for them. */
+  /**
+   * Whether to dismiss events that cannot be projected as they are. Bulk publishes do not wait for dismissed events.
+   */
   isDismissing: boolean;
   asJson: boolean;
 }
@@ -64,9 +66,9 @@ function readArguments(args: string[]): RedriveArguments {
 
 interface Left {
   objects: number;
-  /** Objects that could not be read, or that hold a value that no table can store. */
+  /** Number of objects that could not be read, or that contain a value that no table can store. */
   failed: number;
-  /** Events whose payload was temporarily unavailable. */
+  /** Number of events whose payload was temporarily unavailable. */
   unavailable: number;
 }
 
@@ -102,7 +104,7 @@ async function fromFailures(where: string, deps: CommandDeps, asJson: boolean): 
     left.objects += 1;
     try {
       const outcome = await redriveObject(object, redriveDeps);
-      // Events that could not be projected are in the quarantine now, so the object needs no other redrive.
+      // Events that could not be projected are in the quarantine now, so this object need not be redriven again.
       if (outcome?.unavailable === 0) await redriven.keep(failureObjectName(object.name), deps.now());
       left.unavailable += outcome?.unavailable ?? 0;
       const result = outcome
@@ -111,7 +113,7 @@ async function fromFailures(where: string, deps: CommandDeps, asJson: boolean): 
       printUnlessJson(`${object.name}: ${result}`);
       reports.push({ name: object.name, outcome: outcome && toJson(outcome) });
     } catch (error) {
-      // These errors concern only this object. Any other error would occur for the next object as well.
+      // These errors concern only this object. Any other error would also occur for the next object.
       if (!(error instanceof SetupError || error instanceof ValueRefusedError)) throw error;
       left.failed += 1;
       printUnlessJson(`${object.name}: ${error.message}`);
@@ -124,7 +126,10 @@ async function fromFailures(where: string, deps: CommandDeps, asJson: boolean): 
   requireNothingLeft(left);
 }
 
-/** @returns null if the object does not have the format of a failure destination */
+/**
+ * Projects again the events in one object.
+ * @returns null if the object does not have the format of a failure destination
+ */
 async function redriveObject(
   { read }: FailureObject,
   deps: ReturnType<typeof toRedriveDeps>,

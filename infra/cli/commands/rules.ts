@@ -25,8 +25,8 @@ export const rules: ProcessCommand = {
 };
 
 /**
- * Fails if `work` does not complete. The user's code can end the process with any exit code. It can also wait for
- * something that never happens; Node then exits. In both cases the result is invalid.
+ * Runs `work`, and reports a failure if the process exits before `work` completes. The user's code can end the process
+ * with any exit code. Node also exits if the user's code waits for something that never happens.
  */
 async function failIfCutShort(work: () => Promise<void>): Promise<void> {
   process.once('exit', reportExit);

@@ -35,7 +35,7 @@ export const status: Command = {
   },
 };
 
-/** @throws {SetupError} the pool does not exist; with `--check`, something needs attention */
+/** Prints the report. @throws {SetupError} the pool does not exist; with `--check`, something needs attention */
 async function run({ identityPoolId, isCheck, asJson }: StatusArguments, deps: CommandDeps): Promise<void> {
   // Without a service, the report contains only what the query store knows.
   const { service, why } = await openServiceIfAny(deps.openService, identityPoolId ?? undefined);

@@ -25,7 +25,10 @@ export function createDevice(name: string, client: CognitoSync, dataset: Dataset
   const seen = new Map<string, { value: string | undefined; syncCount: number }>();
   let lastSyncCount = 0;
 
-  /** Lists the changes without applying them. `push` uses only the token, because a write needs no fetch before it. */
+  /**
+   * Lists the changes without applying them. `push` uses only the token in the response: a device need not fetch
+   * changes before it writes.
+   */
   const list = () => client.listRecords({ ...dataset, LastSyncCount: lastSyncCount });
 
   return {

@@ -18,7 +18,7 @@ export function createConfirm({ input, output }: Terminal): Confirm {
   };
 }
 
-/** @returns null if there was no answer */
+/** Asks the question and reads one line. @returns null if there was no answer */
 async function ask({ input, output }: Terminal, question: string): Promise<string | null> {
   const lines = createInterface({ input, output });
   try {
@@ -32,13 +32,13 @@ async function ask({ input, output }: Terminal, question: string): Promise<strin
   }
 }
 
-/** Ctrl+C raises an AbortError. */
+/** Returns null for the AbortError that Ctrl+C raises. @throws any other error */
 function nullIfAborted(error: unknown): null {
   if (error instanceof Error && error.name === 'AbortError') return null;
   throw error;
 }
 
-/** Returns the error for a change that must be confirmed when there is no terminal. */
+/** Returns the error message for a change that must be confirmed, if there is no terminal for the confirmation. */
 export function noTerminalText(): string {
   return 'nothing was changed: there is no terminal to confirm on; review what would change, then add --yes';
 }

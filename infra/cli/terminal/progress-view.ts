@@ -17,7 +17,10 @@ interface ProgressViewDeps {
 
 /** Minimum time between two redraws, so that the line is readable. */
 const REDRAW_MS = 100;
-/** Without a terminal, a line is written once this much time has passed or this share of the work has been done. */
+/**
+ * Without a terminal, a line is written when this much time has passed or this share of the work was done since the
+ * last line.
+ */
 const LINE_MS = 5_000;
 const LINE_SHARE = 0.1;
 
@@ -25,9 +28,12 @@ const BAR_WIDTH = 20;
 const COLUMNS_BY_DEFAULT = 80;
 const CLEAR_LINE = '\r\u001b[K';
 
-/** On a terminal: one line that is redrawn, with a bar if the total is known. Elsewhere: plain lines. */
+/**
+ * Creates a progress view. On a terminal, it is one line that is redrawn, with a bar if the total is known. Otherwise
+ * it writes plain lines.
+ */
 export function createProgressView(deps: ProgressViewDeps): ProgressView {
-  // A line cannot be redrawn on a terminal that reports 0 columns, as a pseudo terminal may.
+  // A line cannot be redrawn on a terminal that reports 0 columns, as some pseudo terminals do.
   return deps.output.isTTY && deps.output.columns !== 0 ? onTerminal(deps) : inLines(deps);
 }
 

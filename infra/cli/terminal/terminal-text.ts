@@ -18,7 +18,7 @@ export function lettersOf(text: string): string[] {
 const WIDE =
   /^[\p{sc=Han}\p{sc=Hangul}\p{sc=Hiragana}\p{sc=Katakana}\p{Emoji_Presentation}\u3000-\u303f\uff01-\uff60]/u;
 
-/** Returns the number of terminal columns that a text takes; some terminals differ. */
+/** Returns the number of columns that a text takes on most terminals. */
 export function widthOf(text: string): number {
   return lettersOf(text).reduce((width, letter) => width + (WIDE.test(letter) ? 2 : 1), 0);
 }

@@ -12,11 +12,17 @@ import { errorText, type RetryState } from './retry-state.ts';
 import { isCondition, type ShardCursor } from './shard-cursor.ts';
 import type { ShardProgress } from './shard-progress.ts';
 
-/** Why a shard has no more records: it is closed and was read to its end, or it (or its stream) does not exist. */
+/**
+ * Why a shard has no more records. `drained`: the shard is closed and was read to its end. `missing`: the shard or its
+ * stream does not exist.
+ */
 export type ShardEnd = 'drained' | 'missing';
 
 interface BatchCollector {
-  /** Waits for the next batch of a lane. The batch is empty if the shard has ended or the signal is aborted. */
+  /**
+   * Waits for the next batch of a lane (one of the concurrent batches of the shard). The batch is empty if the shard
+   * has ended or the signal is aborted.
+   */
   next(lane: number): Promise<EncodedRecord[]>;
   /** Drops the first `count` records of a lane, which have been processed. */
   processed(lane: number, count: number): void;
@@ -35,21 +41,27 @@ interface BatchCollectorDeps extends MappingRuntime {
   signal: AbortSignal;
 }
 
-/** Limits the size of a response: AWS limits it to 10 MB, but emulators do not, and a record can hold 1 MiB. */
+/**
+ * Maximum number of records per read. It limits the size of a response. AWS limits a response to 10 MB, but emulators
+ * do not, and one record can contain 1 MiB.
+ */
 const MAX_RECORDS_PER_READ = 100;
 /**
- * Maximum number of batches per lane, by record count and by bytes, that are held while one lane makes no progress. Up
- * to this limit, the other lanes continue. After a crash, the records that the other lanes processed are delivered
- * again.
+ * Maximum number of batches per lane, by record count and by bytes, that are held while one lane makes no progress. The
+ * other lanes continue up to this limit. After a crash, the records that the other lanes processed are delivered again.
  */
 const MAX_BATCHES_AHEAD = 4;
 
 type Pending = EncodedRecord & { readAt: number };
 
 /**
- * Reads a shard and collects batches as AWS does. A batch is complete when it has `batchSize` records, when the next
- * record would increase the payload to more than 6 MB, or when its oldest record has waited for the batching window.
- * Even without a window, available records are collected up to a full batch.
+ * Reads a shard and collects batches as Lambda does. A batch is complete in any of these cases:
+ *
+ * - It has `batchSize` records.
+ * - The next record would increase the payload to more than 6 MB.
+ * - The oldest record of the batch has waited for the batching window.
+ *
+ * Even without a batching window, available records are collected up to a full batch.
  *
  * There is one lane per concurrent batch. All records of a partition key go into the same lane.
  *
@@ -65,7 +77,7 @@ export function createBatchCollector(deps: BatchCollectorDeps): BatchCollector {
   const maxBytes = MAX_BATCHES_AHEAD * parallelizationFactor * MAX_PAYLOAD_BYTES;
   let bytes = 0;
   let end: ShardEnd | undefined;
-  /** Whether the last read returned as many records as it could; if so, another read will find more. */
+  /** Whether the last read returned the maximum number of records. If so, another read will find more. */
   let more = false;
   /** The read in progress. One read at a time serves all waiting lanes. */
   let reading: Promise<void> | undefined;

@@ -34,8 +34,8 @@ export interface BatchDeliveryDeps extends MappingRuntime {
 /**
  * Delivers a batch to the function, in order, in as many invocations and parts as needed. Records that the function
  * cannot process go to the failure destination. After each invocation that made progress, the checkpoint is stored
- * before the next one. If the signal is aborted, delivery ends early, but only after an invocation in flight has ended.
- * Never throws.
+ * before the next invocation. If the signal is aborted, delivery ends early, but only after an invocation in flight has
+ * ended. Never throws.
  */
 export async function deliverBatch(batch: readonly EncodedRecord[], deps: BatchDeliveryDeps): Promise<void> {
   let waiting = [firstAttempt(batch)];
@@ -46,7 +46,7 @@ export async function deliverBatch(batch: readonly EncodedRecord[], deps: BatchD
   }
 }
 
-/** Invokes the function once or discards once. Returns the remaining attempts. */
+/** Performs one step: invokes the function once, or discards records once. Returns the remaining attempts. */
 async function advance(attempt: Attempt, deps: BatchDeliveryDeps): Promise<Attempt[]> {
   const expired = countExpired(attempt.records, deps.settings, deps.now());
   if (expired > 0) {
@@ -99,7 +99,8 @@ async function follow(
     return [];
   }
   if (next.step === 'split') {
-    // No delay: each half is a new batch that has not been tried, and splitting ends at single records.
+    // The halves are tried without delay, because each half is a new batch that has not been tried. Splitting ends at
+    // batches of one record.
     deps.retryState.progressed();
     return next.attempts;
   }
@@ -108,8 +109,8 @@ async function follow(
 }
 
 /**
- * Invokes the function once. Event and response are passed as JSON, as over a network: they share no memory and have no
- * values without a JSON form.
+ * Invokes the function once. The event and the response are passed as JSON, as over a network. The caller and the
+ * function therefore share no memory, and values without a JSON form are not passed.
  */
 async function invokeOnce(
   invoke: InvokeMappedFunction,
@@ -137,8 +138,8 @@ function describe(verdict: Exclude<BatchVerdict, { outcome: 'done' }>): string {
 }
 
 /**
- * Stores records in the failure destination and only then continues with the shard. AWS does not document what Lambda
- * does while its destination fails. Waiting loses no records.
+ * Stores records in the failure destination and only then continues with the shard. If the failure destination fails,
+ * this function waits and retries, so no records are lost. AWS does not document what Lambda does in this case.
  */
 async function discard(
   attempt: Attempt,
@@ -163,7 +164,10 @@ async function discard(
   if (await settle(attempt.records, deps)) deps.retryState.progressed();
 }
 
-/** Returns false if the signal was aborted before the checkpoint was stored. */
+/**
+ * Marks records as processed and stores the checkpoint. Returns false if the signal was aborted before the checkpoint
+ * was stored.
+ */
 function settle(records: readonly EncodedRecord[], deps: BatchDeliveryDeps): Promise<boolean> {
   deps.processed(records);
   return untilDone(deps.saveCheckpoint, 'the checkpoint cannot be saved', deps);

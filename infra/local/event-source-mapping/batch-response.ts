@@ -19,8 +19,8 @@ export type BatchVerdict =
  * - With `reportBatchItemFailures`, no response, an empty object, and a missing, null or empty `batchItemFailures` mean
  *   success. Other members of the response are ignored, as in AWS.
  * - If several records are reported, the one with the lowest sequence number counts.
- * - An identifier that is missing, null, empty or not in the batch fails the whole batch, and so does a response of any
- *   other shape: an invalid report does not say what was processed.
+ * - An identifier that is missing, null, empty or not in the batch fails the whole batch. A response of any other shape
+ *   also fails the whole batch. An invalid report does not say what was processed.
  *
  * Source: AWS Lambda Developer Guide, "Configuring partial batch response with Kinesis Data Streams and Lambda". The
  * guide does not describe a response that is not an object, or an unknown identifier. Failing the batch loses no

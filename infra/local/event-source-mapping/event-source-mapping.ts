@@ -18,7 +18,7 @@ export interface EventSourceMapping {
   status(): MappingStatus;
   /**
    * Stops polling. Resolves immediately if idle, otherwise when the invocations in flight have ended and their
-   * checkpoints are saved. The caller must limit the time, because a function may never return.
+   * checkpoints are saved. The caller must limit how long it waits, because a function may never return.
    */
   close(): Promise<void>;
 }
@@ -26,15 +26,18 @@ export interface EventSourceMapping {
 export type EventSourceMappingDeps = Omit<MappingDeps, 'options' | keyof MappingRuntime> &
   Partial<MappingRuntime> & { options?: Partial<MappingOptions> };
 
-/** Longest pause while the stream does not exist: it may be created soon, and checking costs almost nothing. */
+/**
+ * Maximum pause between two checks while the stream does not exist. The stream may be created soon, and a check costs
+ * almost nothing.
+ */
 const MISSING_STREAM_CAP_MS = 1_000;
 
 /**
  * Polls a Kinesis stream and invokes a function with its records: the local counterpart of an AWS Lambda event source
- * mapping. Records of a partition key are delivered strictly in order, and so are those of a shard unless several of
- * its batches are processed concurrently. Shards are independent of each other. Delivery is at least once, from the
- * checkpoint. Records that exceed the limits in the settings go to the failure destination. Tumbling windows, filters
- * and enhanced fan-out are not supported.
+ * mapping. Records of a partition key are delivered strictly in order. All records of a shard are delivered in order
+ * unless several batches of the shard are processed concurrently. Shards are independent of each other. Delivery is at
+ * least once: a restart continues from the checkpoint. Records that exceed the limits in the settings go to the failure
+ * destination. Tumbling windows, filters and enhanced fan-out are not supported.
  *
  * Never throws and never rejects: failures of the reader, the function, the failure destination and the checkpoint
  * store are retried and reported by `status()`.

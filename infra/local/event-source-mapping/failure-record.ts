@@ -2,8 +2,9 @@ import { eventPayload } from './kinesis-event.ts';
 import type { Attempt } from './retry-policy.ts';
 
 /**
- * Why records were discarded. The third name is ours: AWS documents that a single record that exceeds the invocation
- * payload goes to the failure destination, but not with which condition.
+ * Why records were discarded. The name `InvocationPayloadSizeExceeded` is this project's own. AWS documents that a
+ * single record that exceeds the invocation payload goes to the failure destination, but does not document the
+ * condition for it.
  */
 export type FailureCondition =
   | 'RetryAttemptsExhausted'
@@ -49,7 +50,7 @@ interface Discarded {
   /** Has at least one record. */
   attempt: Attempt;
   condition: FailureCondition;
-  /** Used if the function was never invoked with the records. */
+  /** Id of the request in the failure record, if the function was never invoked with the records. */
   requestId: string;
   /** Epoch milliseconds. */
   now: number;

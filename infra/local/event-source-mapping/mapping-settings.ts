@@ -1,8 +1,8 @@
 import type { BackoffOptions, Sleep } from '../waiting.ts';
 
 /**
- * The settings of an AWS event source mapping that the local one supports, with AWS's names.
- * Source: AWS Lambda API Reference, CreateEventSourceMapping.
+ * The settings of an AWS event source mapping that the local event source mapping supports, with AWS's names. Source:
+ * AWS Lambda API Reference, CreateEventSourceMapping.
  */
 export interface MappingSettings {
   /** Maximum number of records per invocation, 1 to 10,000. */
@@ -32,9 +32,9 @@ export interface MappingOptions extends BackoffOptions {
 }
 
 /**
- * The intervals are much shorter than in AWS (one read per second, retries up to minutes apart). A developer should not
- * wait for a local stream, and a database that is available again should be noticed immediately. AWS would allow only
- * five reads per second and shard.
+ * These intervals are much shorter than in AWS, which reads a shard once per second and retries up to minutes apart. A
+ * developer should not wait for a local stream, and a database that is available again should be noticed immediately.
+ * AWS would allow only five reads per second and shard.
  */
 export const LOCAL_OPTIONS: MappingOptions = {
   pollIntervalMs: 100,
@@ -47,7 +47,7 @@ export const LOCAL_OPTIONS: MappingOptions = {
 export interface MappingRuntime {
   /** Epoch milliseconds. */
   now: () => number;
-  /** 0 (included) to 1 (excluded). */
+  /** Returns a number from 0 (included) to 1 (excluded). */
   random: () => number;
   sleep: Sleep;
 }

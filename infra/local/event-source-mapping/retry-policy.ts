@@ -2,7 +2,7 @@ import type { BatchVerdict } from './batch-response.ts';
 import type { EncodedRecord } from './kinesis-event.ts';
 import type { MappingSettings } from './mapping-settings.ts';
 
-/** A batch, or the rest of one, for the next invocation. */
+/** A batch, or the rest of a batch, for the next invocation. */
 export interface Attempt {
   records: readonly EncodedRecord[];
   /** Number of retries with exactly these records. */
@@ -31,7 +31,7 @@ export function firstAttempt(records: readonly EncodedRecord[]): Attempt {
   return { records, retries: 0, invocations: 0, lastInvocation: undefined };
 }
 
-/** Returns a part of a batch. It counts as a new batch that was not tried yet. */
+/** Returns a part of a batch. The part counts as a new batch that was not tried yet. */
 export function partOf(attempt: Attempt, from: number, to?: number): Attempt {
   return { ...attempt, records: attempt.records.slice(from, to), retries: 0 };
 }
@@ -39,17 +39,19 @@ export function partOf(attempt: Attempt, from: number, to?: number): Attempt {
 /**
  * Decides what happens to a batch that was not completely processed.
  *
- * - If a record after the first was reported, the records from there on are retried. This also applies with
- *   `bisectBatchOnFunctionError`, because it splits the batch at the reported record.
+ * - If a record after the first was reported, the reported record and all later records are retried. This also applies
+ *   with `bisectBatchOnFunctionError`, because AWS then splits the batch at the reported record.
  * - A batch that failed as a whole is split in the middle if `bisectBatchOnFunctionError` is on, down to batches of one
  *   record. A split does not count as a retry.
  * - Otherwise the batch is retried up to `maximumRetryAttempts` times and then discarded.
  *
  * Source: AWS Lambda Developer Guide, "Retain discarded batch records for a Kinesis Data Streams event source in
- * Lambda" and "Configuring partial batch response with Kinesis Data Streams and Lambda", "Bisecting a batch". Two rules
- * are not described there and are decided here so that nothing is discarded early. Retries are counted for the same
- * records, so the rest of a batch starts at zero. A report of the first record, which splits off nothing, counts as a
- * failure of the whole batch.
+ * Lambda" and "Configuring partial batch response with Kinesis Data Streams and Lambda", "Bisecting a batch".
+ *
+ * AWS does not describe two rules. Here, they are chosen so that no record is discarded too early:
+ *
+ * - Retries are counted for the same records, so the count for the rest of a batch starts at zero.
+ * - A report of the first record splits off nothing, so it counts as a failure of the whole batch.
  */
 export function afterFailure(
   attempt: Attempt,
@@ -71,9 +73,9 @@ export function afterFailure(
 }
 
 /**
- * Returns how many records at the start of the batch are too old for the function. Counting stops at the first younger
- * record, even if older ones follow, because order has priority over age. The older ones are checked once they come
- * first.
+ * Returns how many records at the start of the batch are too old for the function. Counting stops at the first record
+ * that is young enough, even if records that are too old follow, because order has priority over age. The following
+ * records are checked once they are at the start of a batch.
  *
  * If the maximum age is -1, a record is retried as long as this process holds it. AWS stops at the end of the stream's
  * retention.

@@ -16,7 +16,7 @@ export interface RetryState {
    * Records a failure.
    * @param what the text to log; not logged again if it equals the last logged text of these failures
    * @param message for the status only; the text of an error may quote data, so it must not be logged
-   * @returns the number of failures before this one since the last progress
+   * @returns the number of earlier failures since the last progress
    */
   failed(what: string, message?: string): number;
   /** Records partial success: the next failure counts as the first. */

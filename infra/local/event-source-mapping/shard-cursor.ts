@@ -8,7 +8,7 @@ import {
 
 export interface ShardCursor {
   /**
-   * Returns the next records of the shard, each once. After a failure, the same records are returned again.
+   * Returns the next records of the shard. If a read fails, the next read starts at the same record.
    * @throws {KinesisReaderError} `not-found`
    * @throws any other error of the reader, which may be transient
    */
@@ -27,9 +27,9 @@ interface ShardCursorDeps {
 }
 
 /**
- * Longest time an iterator is used without finding records. Emulators advance an iterator that found nothing by the
- * clock, and can then skip a record that was being written at that moment. An idle iterator is therefore replaced by
- * one at the last record read.
+ * Longest time that an iterator is used without finding records. Emulators advance an iterator that finds nothing by
+ * the clock. Such an iterator can skip a record that is being written at that moment. An idle iterator is therefore
+ * replaced by a new iterator at the last record read.
  */
 const IDLE_ITERATOR_MS = 60_000;
 
@@ -54,7 +54,7 @@ export function createShardCursor(deps: ShardCursorDeps): ShardCursor {
 
   async function fetchPage(limit: number): Promise<RecordPage> {
     const current = iterator ?? (await open());
-    // If the read fails, the next one opens an iterator at the position, which is correct after any error.
+    // If this read fails, the next read opens a new iterator at the position. That is correct after any error.
     iterator = undefined;
     try {
       return await reader.getRecords(current, limit);

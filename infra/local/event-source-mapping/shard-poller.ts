@@ -112,7 +112,7 @@ export function startShardPoller(shardId: string, after: string | undefined, dep
     try {
       await Promise.all(running);
     } catch (error) {
-      // Only a defect throws here. All lanes must end before the shard can be started again.
+      // Only a bug throws here. All lanes must end before the shard can be started again.
       stopping.abort();
       await Promise.allSettled(running);
       throw error;

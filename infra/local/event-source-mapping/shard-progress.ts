@@ -6,7 +6,7 @@ export interface ShardProgress {
   /** Adds a record that was read; records are added in shard order. */
   read(record: EncodedRecord): void;
   processed(records: readonly EncodedRecord[]): void;
-  /** Number of records read, counted from the first one that is not processed. */
+  /** Number of records that were read, counted from the first record that is not processed. */
   readonly ahead: number;
   /** Arrival time of the oldest record that was read but not processed, epoch milliseconds. */
   oldestArrival(): number | undefined;
@@ -25,8 +25,8 @@ interface ShardProgressDeps {
 }
 
 /**
- * The checkpoint stays before the first record that is not processed, even if later records are processed. After a
- * crash, the later records are delivered again, and no record is skipped.
+ * Creates the progress of one shard. The checkpoint stays before the first record that is not processed, even if later
+ * records are processed. After a crash, the later records are delivered again, and no record is skipped.
  */
 export function createShardProgress({ shardId, after, checkpoints }: ShardProgressDeps): ShardProgress {
   const ahead = new Map<string, { arrivedAt: number; processed: boolean }>();
@@ -60,7 +60,8 @@ export function createShardProgress({ shardId, after, checkpoints }: ShardProgre
       reached = undefined;
     },
     async save() {
-      // Saves the current position, not that at the time of the call: a late save must not move the checkpoint back.
+      // Saves the current position, not the position at the time of the call. A late save must not move the checkpoint
+      // back.
       const sequenceNumber = reached;
       if (sequenceNumber === undefined || sequenceNumber === stored) return;
       await checkpoints.save(shardId, sequenceNumber);

@@ -20,10 +20,10 @@ interface RunningShard {
 }
 
 /**
- * Creates the pollers of a stream's shards, one each. A shard is started when its parents have been read to their ends
- * or are no longer listed, so that the records of a partition key stay in order across a split or a merge. A shard that
- * is no longer listed, or that belongs to another stream with the same name, is stopped. If it is listed again, it is
- * read from its start.
+ * Creates the pollers of a stream, one per shard. A shard is started when its parents have been read to their ends or
+ * are no longer listed. The records of a partition key therefore stay in order across a split or a merge of shards. A
+ * shard is stopped if it is no longer listed, or if it belongs to another stream with the same name. If a stopped shard
+ * is listed again, it is read from its start.
  *
  * @param onChange called when a poller has ended, because pollers of other shards may have to be started
  */

@@ -9,13 +9,15 @@ import {
   toMessage,
 } from './messages.ts';
 
-/** A thread that has loaded a function: Lambda's execution environment. It runs one invocation at a time. */
+/** A thread that has loaded a function, like an execution environment of Lambda. It runs one invocation at a time. */
 export interface ExecutionEnvironment {
   /** The sync rules files and imports read so far. Maps a path to the content stamp taken before the file was read. */
   readonly files: ReadonlyMap<string, string>;
-  /** Resolves to undefined when the function is loaded, or to the reason why it cannot be. Never rejects. */
+  /** Resolves to undefined when the function is loaded, or to the reason why it cannot be loaded. Never rejects. */
   readonly loaded: Promise<FunctionError | undefined>;
-  /** Whether the thread accepts no more invocations: one timed out, the thread exited, or `end` was called. */
+  /**
+   * Whether the thread accepts no more invocations: an invocation timed out, the thread exited, or `end` was called.
+   */
   hasEnded(): boolean;
   /**
    * @param event JSON text
@@ -34,8 +36,8 @@ const MAX_HEAP_MB = 256;
 const LOAD_TIMEOUT_MS = 10_000;
 
 /**
- * Starts a thread that loads the function. Invocations wait until it is loaded. A loaded, idle thread does not keep the
- * process alive.
+ * Starts a thread that loads the function. Invocations wait until the function is loaded. A loaded, idle thread does
+ * not keep the process alive.
  * @param onExit called if the thread ended after loading without a call of `end`; the reason quotes no data
  */
 export function startExecutionEnvironment(
@@ -118,7 +120,8 @@ export function startExecutionEnvironment(
   });
   worker.on('exit', (code) => fail(new FunctionError('threw', `it ended itself with exit code ${code}`)));
 
-  // Adding a listener would undo unref, so it is called last. An invocation's timer keeps the process alive.
+  // `unref` is called last, because adding a listener would undo it. During an invocation, a timer keeps the process
+  // alive.
   worker.unref();
   port.unref();
 

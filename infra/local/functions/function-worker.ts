@@ -17,12 +17,13 @@ import type {
 const MAX_ANSWER_BYTES = 6 * 1024 * 1024;
 
 const { functionName, module: url, region, rulesFile } = workerData as FunctionWorkerData;
-// Received before the function is loaded, because the function can listen on parentPort as well.
+// The port is received before the function is loaded, because the function can listen on parentPort as well.
 const [{ port }] = (await once(parentPort as MessagePort, 'message')) as [InvocationPort];
 
 mapImports(new URL(rulesFile), (file) => {
   const path = fileURLToPath(file);
-  // Stamped before the file is read. A change in between starts an unnecessary thread, but never keeps old rules.
+  // The stamp is taken before the file is read. If the file changes in between, an unnecessary thread is started, but
+  // old rules are never kept.
   report({ path, stamp: fileStamp(path) });
 });
 // An error here ends the thread, as intended: the next thread loads the module again.

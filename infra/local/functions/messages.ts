@@ -10,7 +10,10 @@ export interface FunctionWorkerData {
   rulesFile: string;
 }
 
-/** The first message to a thread: its port for invocations. The function never receives the port, so cannot use it. */
+/**
+ * The first message to a thread: its port for invocations. The function never receives the port, so it cannot use the
+ * port.
+ */
 export interface InvocationPort {
   port: MessagePort;
 }

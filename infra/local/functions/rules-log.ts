@@ -6,7 +6,10 @@ export interface RulesLogger {
   info(message: string): void;
 }
 
-/** Creates a logger for load results. It logs changed rules, a new problem and a recovery, but no repeated result. */
+/**
+ * Creates a logger for the results of loading the sync rules. It logs changed rules, a new problem and a recovery, but
+ * no repeated result.
+ */
 export function createRulesLog({
   rulesFile,
   logger,

@@ -1,6 +1,9 @@
 import { readFileStamp } from './file-stamp.ts';
 
-/** A reader of files. `files` maps each path to the content stamp before reading. */
+/**
+ * A reader of files. `files` maps each path to the stamp of the file's content that was taken before the reader read
+ * it.
+ */
 export interface FileReader {
   readonly files: ReadonlyMap<string, string>;
 }
@@ -14,10 +17,11 @@ const INTERVAL_MS = 200;
 
 /**
  * Polls files and reports the readers whose files have changed since they were read. Unlike file system events, polling
- * works the same on every platform and does not miss a file that is being replaced. It does not keep the process alive.
+ * works the same on every platform and does not miss a file that is being replaced. The polling does not keep the
+ * process alive.
  *
  * @param readers called at each poll
- * @param onStale called at each poll that finds stale readers, with all of them
+ * @param onStale called with all stale readers, at each poll that finds any
  */
 export function watchFiles<Reader extends FileReader>({
   readers,
@@ -40,7 +44,7 @@ export function watchFiles<Reader extends FileReader>({
     const paths = new Set(stamped.flatMap(({ files }) => [...files.keys()]));
     const now = new Map(await Promise.all([...paths].map(readEntry)));
     if (closed) return;
-    // A file that a reader started to read during this poll is checked by the next one.
+    // A file that a reader started to read during this poll is checked by the next poll.
     const stale = stamped.filter(({ files }) =>
       [...files].some(([path, stamp]) => now.has(path) && now.get(path) !== stamp),
     );

@@ -5,7 +5,10 @@ import { MAX_READERS, MAX_READERS_OF_DEVICE, type PushInbox } from '../push-inbo
 import { type Route, sendJson } from './http-server.ts';
 
 const PATH = '/push/';
-/** Interval of empty comments. Without them, a proxy, such as that of a remote editor, closes an idle connection. */
+/**
+ * Interval at which empty comments are sent. Without these comments, a proxy, such as that of a remote editor, would
+ * close an idle connection.
+ */
 const KEEP_OPEN_MS = 15_000;
 /** A client that leaves this much unread is considered disconnected. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
@@ -17,9 +20,9 @@ interface PushRouteDeps {
 }
 
 /**
- * `GET /push/{deviceId}`: streams the messages to a device as server-sent events named `push`. It starts with the
- * stored messages, after the one in `Last-Event-ID` if given, and continues with each new one. It ends when the client
- * disconnects or the port closes.
+ * `GET /push/{deviceId}`: streams the messages to a device as server-sent events named `push`. The stream starts with
+ * the stored messages and continues with each new message. If the client sends `Last-Event-ID`, stored messages up to
+ * the message with that id are skipped. The stream ends when the client disconnects or the port closes.
  */
 export function createPushRoute({ inbox, devices, keepOpenMs = KEEP_OPEN_MS }: PushRouteDeps): Route {
   return {

@@ -17,7 +17,7 @@ import { startScheduledFunction } from './scheduled-function.ts';
 
 /** Time between two polls. It is one minute in AWS; here, polling costs nothing, and an operator may be watching. */
 const INTERVAL_MS = 5_000;
-/** Time limit of a run, because the process cannot stop during one. */
+/** Time limit of a run, because the process cannot stop during a run. */
 const BUDGET_MS = 2_000;
 
 export interface PublishPollingDeps {
@@ -31,7 +31,10 @@ export interface PublishPollingDeps {
   directory: string;
 }
 
-/** Starts the bulk-publish poller for all pools of this service, which it queries as it would query Amazon's. */
+/**
+ * Starts the bulk-publish poller for all pools of this service. The poller queries this service as it would query
+ * Amazon's service.
+ */
 export function startPublishPolling({
   url,
   credentials,

@@ -8,7 +8,7 @@ import { startScheduledFunction } from './scheduled-function.ts';
 import { sweepFailureObjects } from './sweep-failure-objects.ts';
 
 const INTERVAL_MS = 60 * 60 * 1000;
-/** Time limit of a run, because the process cannot stop during one. It is enough for about ten thousand datasets. */
+/** Time limit of a run, because the process cannot stop during a run. It is enough for about ten thousand datasets. */
 const BUDGET_MS = 500;
 
 export interface QueryStoreSweepDeps {
@@ -18,7 +18,10 @@ export interface QueryStoreSweepDeps {
   directory: string;
 }
 
-/** Starts the sweep of the query store and of the failure objects; in AWS, a lifecycle rule deletes the objects. */
+/**
+ * Starts the schedule that removes expired data from the query store and deletes old failure objects. In AWS, a
+ * lifecycle rule deletes the failure objects.
+ */
 export function startQueryStoreSweep({ database, region, directory }: QueryStoreSweepDeps): Schedule {
   return startScheduledFunction({
     functionName: 'sweep-query-store',

@@ -15,7 +15,7 @@ export interface Schedule {
   close(): Promise<void>;
 }
 
-/** Longest pause after a failure: the cause may be gone by then, and a longer pause would delay the work. */
+/** Maximum pause after a failure. The cause may be gone by then, and a longer pause would delay the work. */
 const PAUSE_AFTER_FAILURE_MS = 5_000;
 
 export interface ScheduleDeps {
@@ -58,7 +58,7 @@ export function startSchedule({
 
   async function keepRunning(): Promise<void> {
     while (!closed) {
-      // Created before the run, so that a request during the run cancels the pause after it.
+      // The controller is created before the run, so a request during the run cancels the pause after the run.
       pause = new AbortController();
       await runOnce();
       const pauseMs = lastError === null ? intervalMs : Math.min(intervalMs, PAUSE_AFTER_FAILURE_MS);

@@ -2,7 +2,7 @@
 export interface ControlStatement {
   /** The command tag that a server would return. */
   tag: string;
-  /** The prepared statements that it deallocates. */
+  /** The prepared statements that this statement deallocates. */
   forgets?: 'all' | { name: string };
 }
 

@@ -47,7 +47,7 @@ export interface ErrorFields {
 }
 
 export function errorResponse({ severity = 'ERROR', code, message, hint }: ErrorFields): Uint8Array {
-  // S can be localized, V never is; clients read one or the other.
+  // Field S can be localized, field V never is. Some clients read S, other clients read V.
   const fields = [`S${severity}`, `V${severity}`, `C${code}`, `M${message}`];
   if (hint !== undefined) fields.push(`H${hint}`);
   return frame('E', ...fields.map(cString), Buffer.alloc(1));
@@ -62,7 +62,7 @@ export function readErrorFields(error: Uint8Array): Map<string, string> {
 /**
  * Reads the NUL-terminated string that starts at `at`.
  * @returns its bytes, and the position of the next field
- * @throws {ProtocolError} it is not terminated
+ * @throws {ProtocolError} the string is not terminated
  */
 export function readCString(message: Uint8Array, at: number): { bytes: Uint8Array; next: number } {
   const end = message.indexOf(0, at);
@@ -81,7 +81,7 @@ export function typeOf(message: Uint8Array): string {
 
 /**
  * Replaces every message in a response of the server by the result of `rewrite`. Rows (DataRow and CopyData) are copied
- * without calling it, because a response can have a million of them.
+ * without a call of `rewrite`, because a response can have a million rows.
  */
 export function rewriteFrames(
   answer: Uint8Array,

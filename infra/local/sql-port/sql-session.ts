@@ -48,7 +48,8 @@ export function createSqlSession(readOnly: (messages: Uint8Array) => Promise<Uin
       case 'D':
         return add(message);
       case 'E':
-        // Runs now instead of at the Sync: a unit has at most one Execute, and a server may respond before a Sync.
+        // The unit (the messages that run together) runs now instead of at the Sync. A unit has at most one Execute,
+        // and a server may respond before a Sync.
         return Buffer.concat([add(message), await runUnit()]);
       case 'C':
         return close(message);
@@ -101,7 +102,10 @@ export function createSqlSession(readOnly: (messages: Uint8Array) => Promise<Uin
     }
   }
 
-  /** Handles Close without the server: portals end with their unit, and prepared statements are kept here. */
+  /**
+   * Handles a Close message without the server. Portals end with their unit, and this session stores the prepared
+   * statements.
+   */
   async function close(message: Uint8Array): Promise<Uint8Array> {
     const name = readText(message, 6);
     const answer = await runUnit();

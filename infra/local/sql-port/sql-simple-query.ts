@@ -9,7 +9,7 @@ export function asExtendedQuery(sql: Uint8Array): Uint8Array[] {
   const unnamed = cString('');
   return [
     frame('P', unnamed, cString(sql), int16(0)),
-    // No parameters; all columns in text format.
+    // The query has no parameters. All columns are in text format.
     frame('B', unnamed, unnamed, int16(0), int16(0), int16(0)),
     frame('D', Buffer.from('P'), unnamed),
     frame('E', unnamed, int32(0)),

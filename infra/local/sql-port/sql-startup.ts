@@ -6,7 +6,9 @@ const VERSION_3_0 = 0x00030000;
 /** A packet before the start of the session. The version numbers are those of the protocol. */
 export type StartupPacket =
   | { kind: 'cancel' | 'ssl' | 'encryption' }
-  /** Send `reply` first. It is empty unless the client requested a newer version than 3.0 or unknown options. */
+  /**
+   * `reply` must be sent first. It is empty unless the client requested a newer version than 3.0 or unknown options.
+   */
   | { kind: 'start'; reply: Uint8Array };
 
 /** @throws {ProtocolError} the packet is unknown to PostgreSQL */
@@ -25,7 +27,7 @@ export function readStartupPacket(packet: Uint8Array): StartupPacket {
   if (version === VERSION_3_0 && unknownOptions.length === 0) {
     return { kind: 'start', reply: new Uint8Array() };
   }
-  // NegotiateProtocolVersion: the newest supported version and the options that are not supported.
+  // NegotiateProtocolVersion contains the newest supported version and the options that are not supported.
   const reply = frame('v', int32(VERSION_3_0), int32(unknownOptions.length), ...unknownOptions.map(cString));
   return { kind: 'start', reply };
 }

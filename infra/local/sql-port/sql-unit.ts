@@ -25,7 +25,9 @@ export interface Unit {
   messages: Uint8Array[];
   /** Adds a Parse, Bind, Describe or Execute of the client. */
   add(message: Uint8Array): void;
-  /** Converts the server's response to the one that the client expects, and stores what the unit prepared. */
+  /**
+   * Converts the server's response to the one that the client expects. Stores the statements that the unit prepared.
+   */
   receive(answer: Uint8Array): { answer: Uint8Array; hasFailed: boolean };
 }
 
@@ -111,11 +113,14 @@ export function forget(prepared: PreparedStatements, { forgets }: ControlStateme
   else if (forgets) prepared.delete(forgets.name);
 }
 
-/** Replaces a control statement, which must not run, by an empty one, which has no effect. */
+/**
+ * Reads a statement from a Parse message. A control statement must not run, so it is replaced by an empty statement,
+ * which has no effect.
+ */
 function toStatement(message: Uint8Array): PreparedStatement {
   const { bytes: name, next } = readCString(message, 5);
   const control = controlStatement(readText(message, next));
-  // Copied, because the message is a view of a larger chunk from the socket.
+  // The message is copied, because it is a view of a larger chunk from the socket.
   const parse = control ? frame('P', cString(name), cString(''), int16(0)) : new Uint8Array(message);
   return { parse, control };
 }

@@ -7,9 +7,10 @@ import { bundleRules } from './rules-bundle.ts';
 const OF_FUNCTIONS = fileURLToPath(new URL('../../../lib/aws/function-credentials.ts', import.meta.url));
 
 /**
- * Makes esbuild replace the credential providers of the AWS clients, including Aurora DSQL's connector, by the
- * credentials of a function. Lambda passes credentials in environment variables, which the providers would also read
- * first. Providers for a developer's machine are not needed. This saves 240 kB of the 400 kB limit.
+ * Makes esbuild replace the credential providers of the AWS clients, including Aurora DSQL's connector, by a provider
+ * that reads only a function's credentials. Lambda passes credentials in environment variables, which the original
+ * providers would also read first. Providers for a developer's machine are not needed. The replacement saves 240 kB of
+ * the 400 kB limit.
  */
 const bundleFunctionCredentials: Plugin = {
   name: 'function-credentials',

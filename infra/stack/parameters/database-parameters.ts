@@ -48,7 +48,10 @@ const KEY = /^arn:[\w-]+:kms:([a-z0-9-]+):\d{12}:key\/[\w-]+$/;
 const MAX_SUBNETS = 16;
 const MAX_SECURITY_GROUPS = 5;
 
-/** @returns the problems, each one line that starts with the parameter's name and never contains a secret value */
+/**
+ * Checks the database parameters.
+ * @returns the problems, each one line that starts with the parameter's name and never contains a secret value
+ */
 export function checkDatabase(given: DatabaseParameters, region: string): string[] {
   const { database } = given;
   if (database === '') {
@@ -61,7 +64,9 @@ export function checkDatabase(given: DatabaseParameters, region: string): string
   return [...addressMistakes(given), ...secretMistakes(given, region), ...vpcMistakes(given)];
 }
 
-/** A DSQL cluster is reached without a VPC, and its authentication tokens need no secret. */
+/**
+ * Checks the parameters of a DSQL cluster. It is reached without a VPC, and its authentication tokens need no secret.
+ */
 function clusterMistakes({ databaseUrl, ...given }: DatabaseParameters): string[] {
   const others = [
     ...(databaseUrl ? ['databaseUrl (DATABASE_URL)'] : []),
@@ -100,8 +105,8 @@ function secretMistakes({ databaseSecret, databaseSecretKey }: DatabaseParameter
   const foreign = secret.region === null ? [] : partitionMistakes('databaseSecret', databaseSecret, region);
   if (foreign.length > 0 || databaseSecretKey === '') return foreign;
   const keyRegion = KEY.exec(databaseSecretKey)?.[1];
-  // An alias is not sufficient: a policy grants access to keys. Source: AWS KMS Developer Guide, "Best practices for
-  // IAM policies".
+  // An alias of a key is not sufficient, because a policy grants access to keys, not to aliases. Source: AWS KMS
+  // Developer Guide, "Best practices for IAM policies".
   if (keyRegion === undefined)
     return [`databaseSecretKey: "${databaseSecretKey}" is not the ARN of a KMS key`];
   const secretRegion = secret.region ?? region;
@@ -144,7 +149,10 @@ function toList(text: string): string[] {
   return text === '' ? [] : text.split(',').map((id) => id.trim());
 }
 
-/** @param given parameters in which `checkDatabase` found no problem */
+/**
+ * Converts the parameters to the values that serverless.yml needs.
+ * @param given parameters in which `checkDatabase` found no problem
+ */
 export function toDatabaseDeployment(given: DatabaseParameters, region: string): DatabaseDeployment {
   const { databaseUrl, databaseSecret, databaseSecretKey, vpcSubnets, vpcSecurityGroups } = given;
   const secret = parseSecretId(databaseSecret);
@@ -166,8 +174,9 @@ export function toDatabaseDeployment(given: DatabaseParameters, region: string):
 }
 
 /**
- * Returns the ARN pattern of a secret that is given by name. Secrets Manager appends a hyphen and six random
- * characters; the six wildcards cannot match a secret with a longer name. Source: AWS Secrets Manager User Guide.
+ * Returns the ARN pattern of a secret that is given by name. In the ARN, Secrets Manager appends a hyphen and six
+ * random characters to the name. The six wildcards cannot match a secret with a longer name. Source: AWS Secrets
+ * Manager User Guide.
  */
 function arnOfName(name: string): Substitution {
   const prefix = `arn:\${AWS::Partition}:secretsmanager:\${AWS::Region}:\${AWS::AccountId}:secret:`;

@@ -1,6 +1,9 @@
 import { SetupError } from '../../../lib/common/errors.ts';
 
-/** Returns the error that `read` throws as one line that starts with the parameter's name; empty if `read` succeeds. */
+/**
+ * Calls `read` and returns its error as one line that starts with the parameter's name. Returns an empty list if `read`
+ * succeeds.
+ */
 export function mistakeOf(name: string, read: () => unknown): string[] {
   try {
     read();

@@ -1,5 +1,5 @@
-// serverless.yml reads this file, because the framework itself cannot load TypeScript. Neither can an outdated Node
-// version, which the import below reports.
+// serverless.yml reads this file, because the Serverless Framework cannot load TypeScript itself. An outdated Node
+// version cannot load TypeScript either; the import below reports such a version.
 import '../../require-node.mjs';
 
 export const deployment = async (context) => (await import('./parameters.ts')).deployment(context);

@@ -79,8 +79,8 @@ interface Resolvers {
 }
 
 /**
- * Reads and checks the parameters of a deployment before anything is packaged. It is the value of
- * `${file(infra/stack/parameters/parameters.js):deployment}`.
+ * Reads and checks the parameters of a deployment before anything is packaged. The result is the value of
+ * `${file(infra/stack/parameters/parameters.js):deployment}` in serverless.yml.
  *
  * @throws {SetupError} a parameter is invalid; the message names each one and never contains a secret value
  */
@@ -176,7 +176,10 @@ function valueMistakes(given: DeploymentParameters, region: string): string[] {
   ];
 }
 
-/** @throws {SetupError} an id is not a pool of the region, or there are more than MAX_POOLS */
+/**
+ * Reads the ids of the named pools.
+ * @throws {SetupError} an id is not that of a pool in the region, or there are more than MAX_POOLS ids
+ */
 function readPools(identityPools: string, region: string): string[] | null {
   const pools = readIdentityPoolIds({ IDENTITY_POOL_IDS: identityPools, AWS_REGION: region });
   if (pools === null || pools.length <= MAX_POOLS) return pools;
@@ -221,7 +224,7 @@ function toDeployment(given: DeploymentParameters, region: string): Deployment {
   };
 }
 
-/** @param pools null for all pools of this account and region */
+/** Returns the ARNs of the pools. @param pools null for all pools of this account and region */
 function poolArns(pools: readonly string[] | null): Substitution[] {
   const prefix = `arn:\${AWS::Partition}:cognito-sync:\${AWS::Region}:\${AWS::AccountId}:identitypool/`;
   return (pools ?? ['*']).map((id) => ({ 'Fn::Sub': `${prefix}${id}` }));

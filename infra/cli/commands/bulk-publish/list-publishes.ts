@@ -31,7 +31,10 @@ export async function listPublishes(
   if (runs.length === 0) print('  was never published');
 }
 
-/** Sorts runs by start time, newest first. Of two runs with the same start time, the later entry wins. */
+/**
+ * Sorts bulk publishes by start time, newest first. Of several entries with the same start time, only the last is
+ * returned.
+ */
 function newestFirst(runs: readonly PublishRun[]): PublishRun[] {
   const byStart = new Map(runs.map((run) => [run.startedAt, run]));
   return [...byStart.values()].sort((one, other) => other.startedAt - one.startedAt);

@@ -6,12 +6,12 @@ import type { CommandDeps } from '../../command.ts';
 import { withService } from '../../operated-service.ts';
 import { isoOf, timeText } from '../../terminal/format.ts';
 
-/** Least time between two bulk publishes. Source: Amazon Cognito Sync API Reference, AlreadyStreamedException. */
+/** Minimum time between two bulk publishes. Source: Amazon Cognito Sync API Reference, AlreadyStreamedException. */
 const MIN_INTERVAL_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Starts a bulk publish, or reports the one that is in progress. A started run is stored with the name of its stream,
- * because the pool may use another stream when a later command reads the run.
+ * Starts a bulk publish. If a bulk publish is already in progress, reports that one. A started bulk publish is stored
+ * with the name of its stream, because the pool may use another stream later.
  * @throws {SetupError} the service rejects the request, for example less than 24 hours after the last bulk publish
  */
 export async function startPublish(

@@ -24,7 +24,8 @@ interface WatchOptions {
 const BUDGET_MS = 30_000;
 
 /**
- * Follows the last bulk publish of a pool. It polls the service itself, so no scheduled poller has to run.
+ * Watches the last bulk publish of a pool until it ends. This command polls the service itself, so no scheduled poller
+ * has to run.
  * @throws {SetupError} the bulk publish did not reach the query store completely, or its state is unknown
  */
 export async function watchLast(
@@ -61,7 +62,10 @@ export async function watchLast(
   if (!asJson) print(`${identityPoolId}: ${describeRun(run)}`);
 }
 
-/** @throws {SetupError} FAILURE_DESTINATION is unset: failed batches would be mistaken for projected ones */
+/**
+ * Returns the dependencies of a poll.
+ * @throws {SetupError} FAILURE_DESTINATION is unset, so failed batches would be mistaken for projected batches
+ */
 function toPollDeps(
   { database, now }: CommandDeps,
   { api, streams, failures, parallelizationFactor }: OperatedService,

@@ -56,7 +56,10 @@ export async function watchPublish(
   }
 }
 
-/** @throws {SetupError} the failure is permanent, or has lasted too long */
+/**
+ * Does nothing if the failed poll can be retried.
+ * @throws {SetupError} the failure is permanent, or polls have failed for too long
+ */
 function requireTransient({ condition, message }: PollOutcome['failures'][number], silentMs: number): void {
   const isTransient = condition === 'throttled' || condition === 'unavailable';
   if (isTransient && silentMs < SILENCE_MS) return;

@@ -18,7 +18,7 @@ interface ChangeOptions {
 }
 
 /**
- * Prints the settings of a pool and the planned changes, if any, and applies the changes.
+ * Prints the settings of a pool and the planned changes. Applies the changes, if there are any.
  * @throws {SetupError} the change failed; the message says what was changed. Repeating the command completes the change
  * @throws {UsageError} there is no terminal to confirm on; nothing was changed
  */

@@ -3,11 +3,11 @@ import type { PoolStreaming } from '../../../../lib/backfill/sync-client.ts';
 
 /** The settings that an operator wants for a pool. */
 export interface Connection {
-  /** Null keeps the current stream; a pool without one gets the default stream. */
+  /** Null keeps the current stream. A pool without a stream then gets the default stream. */
   streamName: string | null;
-  /** The role that the service assumes to write to the stream; null keeps the current one. */
+  /** The role that the service assumes to write to the stream; null keeps the current role. */
   roleArn: string | null;
-  /** The ARN of a function; null keeps the current one, if any. */
+  /** The ARN of the function that is the sync trigger; null keeps the current sync trigger, if any. */
   syncTrigger: string | null;
 }
 
@@ -18,7 +18,7 @@ export interface SettingChange {
   to: string;
 }
 
-/** The requests that change the current settings to the wanted ones; none if they are equal. */
+/** The requests that change the current settings to the wanted settings. There are none if the settings are equal. */
 export interface ConnectionPlan {
   changes: SettingChange[];
   /** Absent if streaming does not change. */
@@ -26,7 +26,10 @@ export interface ConnectionPlan {
   syncTrigger?: { functionArn: string | null };
 }
 
-/** @param defaultStream used if the pool has no stream and `wanted` names none */
+/**
+ * Plans to turn on streaming and to set the sync trigger.
+ * @param defaultStream used if the pool has no stream and `wanted` names none
+ */
 export function planConnection(is: PoolSettings, wanted: Connection, defaultStream: string): ConnectionPlan {
   return plan(is, {
     streaming: {

@@ -43,7 +43,7 @@ export async function checkTypes(
   ].map((diagnostic) => ({ severity: 'error', text: describe(ts, diagnostic) }));
 }
 
-/** Returns null if the development dependencies are not installed. */
+/** Imports TypeScript. Returns null if the development dependencies are not installed. */
 async function importInstalled(): Promise<TypeScript | null> {
   try {
     return (await import('typescript')).default;
@@ -59,7 +59,7 @@ function optionsOf(ts: TypeScript): CompilerOptions {
   const { options } = ts.parseJsonConfigFileContent(json, ts.sys, CHECKOUT, undefined, config);
   return {
     ...options,
-    // A rules file in any directory can import this module, so the import must resolve from there.
+    // A rules file in any directory can import this module, so the import must resolve from any directory.
     paths: { [RULES_MODULE]: [fileURLToPath(RULES_MODULE_URL)] },
     // Unused names in a rules file are not errors.
     noUnusedLocals: false,

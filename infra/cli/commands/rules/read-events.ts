@@ -48,7 +48,7 @@ function parse(text: string): { value: unknown } | { problem: string } {
   try {
     return { value: JSON.parse(text) };
   } catch (error) {
-    // The rest of the message would quote the text.
+    // Only the position is shown, because the rest of the message would quote the text.
     const [at] = /at position \d+( \(line \d+ column \d+\))?/.exec(String(error)) ?? [];
     return { problem: at === undefined ? '' : `: error ${at}` };
   }
@@ -80,7 +80,7 @@ function readEvent(document: unknown, what: string): SyncTriggerEvent {
     region: regionOf(event.identityPoolId),
     identityPoolId: DEFAULTS.identityPoolId,
     identityId: DEFAULTS.identityId,
-    // Members of future versions are kept.
+    // Members that are unknown here, such as those of future versions, are copied unchanged.
     ...document,
     datasetName,
     datasetRecords: Object.fromEntries(records),
@@ -92,8 +92,8 @@ function regionOf(identityPoolId: unknown): string {
 }
 
 /**
- * Reads one record. Null, or an object with `op`, is part of a recorded event. It is returned unchanged, and the rules
- * evaluate it.
+ * Reads one record. A record that is null, or an object with `op`, comes from a recorded event. Such a record is
+ * returned unchanged, and the rules evaluate it.
  */
 function readRecord(record: unknown, what: string): unknown {
   if (record === null || (isObject(record) && 'op' in record)) return record;

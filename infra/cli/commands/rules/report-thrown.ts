@@ -5,8 +5,8 @@ import type { DatasetRule, KeyRule, SyncRules } from '../../../../lib/rules/rule
 type Report = (what: string) => void;
 
 /**
- * Wraps rules so that errors of the user's functions are reported. A verdict says only that a function threw. It omits
- * the message, because verdicts can be logged.
+ * Wraps rules so that errors of the user's functions are reported. A verdict says only that a function threw. The
+ * verdict omits the error's message, because verdicts can be logged.
  * @param report receives, for example, `datasets.game.keys.score: validate threw: oops (/home/me/sync-rules.ts:7:13)`
  */
 export function reportThrown(rules: SyncRules, report: Report): SyncRules {

@@ -11,7 +11,7 @@ const MAX_SHOWN = 40;
 
 /**
  * Formats a table with the outcome and its reason for each record of an event. Unchanged records are only counted.
- * @param verdict of these rules on the event, in mode enforce
+ * @param verdict the result of applying these rules to the event in mode `enforce`
  * @param columns width of the terminal; undefined if the output is not a terminal
  */
 export function verdictTable(
@@ -50,7 +50,7 @@ interface ResultOfKey {
   key: string;
   /** Undefined if the rules create the record and the event does not contain it. */
   entry: Entry | undefined;
-  /** Null if the record does not exist afterwards. */
+  /** Null if the record does not exist after the rules were applied. */
   stored: string | null;
   /** Path of the key's rule in the rules file. */
   rule: string;

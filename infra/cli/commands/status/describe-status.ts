@@ -56,7 +56,10 @@ function needsOf(pool: PoolReport): string[] {
   ];
 }
 
-/** A gap that has not ended cannot be repaired yet, because more removals may follow. */
+/**
+ * Describes how to repair a gap, a time in which events may have been lost. A gap that has not ended cannot be repaired
+ * yet, because more removals may follow.
+ */
 function describeRepair({ until, cause }: Pick<Gap, 'until' | 'cause'>, identityPoolId: string): string {
   const command = `run \`reconcile --pool ${identityPoolId}\``;
   if (until !== null) return command;

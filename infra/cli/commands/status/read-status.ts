@@ -63,7 +63,7 @@ async function listPools({
   if (service === null) return { ids: known, problem: why };
   try {
     const ids = await service.api.listPools();
-    // The store can still hold data of a deleted pool.
+    // The query store can still contain data of a deleted pool.
     return { ids: [...new Set([...ids, ...known])].sort(), problem: null };
   } catch (error) {
     if (!(error instanceof SyncClientError)) throw error;

@@ -15,14 +15,14 @@ export interface PoolReport {
   now: PoolNow | null;
   /** Why the service could not be queried; null if it was queried. */
   problem: string | null;
-  /** The streaming that the poller last observed; null if it never observed any. */
+  /** The streaming settings of the pool when the poller last observed it; null if the poller never observed it. */
   seen: { isEnabled: boolean; streamName: string | null; checkedAt: number } | null;
   lastRun: PublishRun | null;
-  /** The gaps that are not repaired. */
+  /** The gaps (times in which events may have been lost) that are not repaired. */
   gaps: Pick<Gap, 'since' | 'until' | 'cause'>[];
   /**
-   * Identities created during a gap may be missing until a bulk publish that starts after this time; null if none is
-   * needed.
+   * Identities created during a gap may be missing until a bulk publish that starts after this time is projected. Null
+   * if no bulk publish is needed.
    */
   needsPublishAfter: number | null;
   reconciliation: LastReconciliation | null;
@@ -50,7 +50,7 @@ export interface StreamReport {
 }
 
 export interface StatusReport {
-  /** Name of the service; null if none was queried. */
+  /** Name of the service; null if no service was queried. */
   service: string | null;
   /** Why no service was queried, or why it did not list its pools; otherwise null. */
   problem: string | null;
