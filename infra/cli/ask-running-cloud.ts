@@ -48,7 +48,9 @@ async function post(socketPath: string, body: string): Promise<IncomingMessage |
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     if (NOT_LISTENING.has(code)) return null;
-    throw new SetupError(`the local cloud on this data directory does not accept commands (${code})`);
+    throw new SetupError(
+      `the local cloud on this data directory does not accept commands (${code}); restart the local cloud`,
+    );
   }
 }
 

@@ -139,7 +139,7 @@ async function openDatabaseService(
 }
 
 /**
- * Returns the signal for Ctrl+C. If the command supports it, the first Ctrl+C stops the command in an orderly way, and
+ * Returns the signal for Ctrl+C. If the command can stop in an orderly way, the first Ctrl+C requests this stop, and
  * the second Ctrl+C ends the process immediately. For any other command, the first Ctrl+C ends the process.
  */
 function signalOf(commandLine: readonly string[], onInterrupt: CommandTerminal['onInterrupt']): AbortSignal {

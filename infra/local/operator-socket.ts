@@ -8,13 +8,13 @@ import { type OperatorMessage, withShortPath } from '../cli/socket.ts';
 export interface OperatorSocketOptions {
   /** Path of the socket. No other process may use the directory, because an existing socket is removed. */
   path: string;
-  /** The dependencies of a command, except those that report to the operator. */
+  /** The dependencies of a command, except the dependencies that report to the operator. */
   deps: Omit<CommandDeps, 'print' | 'progress' | 'signal'>;
 }
 
 /**
- * Accepts the operator's commands while this process holds the embedded database. It listens on a Unix socket, because
- * such a socket belongs to the user who started the process, and no web page can connect to it.
+ * Accepts the operator's commands while this process holds the embedded database. It listens on a Unix socket. Such a
+ * socket belongs to the user who started the process, and no web page can connect to the socket.
  */
 export async function openOperatorSocket({
   path,
@@ -45,7 +45,7 @@ export async function openOperatorSocket({
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
       await closed;
-      // Closing the connections cancelled these commands. They use the database until they end.
+      // Closing the connections cancelled these commands. A cancelled command uses the database until it ends.
       await Promise.allSettled(cancellable);
       await rm(path, { force: true });
     },

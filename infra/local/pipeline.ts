@@ -14,8 +14,12 @@ import type { ScheduleStatus } from './schedules/schedule.ts';
 import type { SyncService } from './sync-service.ts';
 
 /**
- * Background work of the local cloud: the schedules that publish events to the stream, the event source mapping that
- * consumes them, the bulk-publish poller, and the sweep of expired data.
+ * Background work of the local cloud:
+ *
+ * - the schedules that publish events to the stream
+ * - the event source mapping that consumes the events
+ * - the bulk-publish poller
+ * - the sweep that removes expired data
  */
 export interface Pipeline {
   mapping: EventSourceMapping;

@@ -20,7 +20,9 @@ import { createLambdaContext } from './lambda-context.ts';
 import { STREAM_NAME, streamArn } from './names.ts';
 
 const FUNCTION_NAME = 'project-stream';
-/** UUID of the mapping, as AWS assigns one. It occurs in the object keys of the failure destination. */
+/**
+ * UUID of the event source mapping; AWS also assigns a UUID. It occurs in the object keys of the failure destination.
+ */
 const MAPPING_UUID = '00000000-0000-4000-8000-000000000001';
 
 interface ProjectionDeps {

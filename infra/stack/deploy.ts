@@ -40,7 +40,7 @@ for (const { args, env, failed } of steps) {
   }
 }
 
-/** Hides the values of parameters, because one can be an address with a password. */
+/** Hides the values of parameters, because a value can be a database address with a password. */
 function shown(args: readonly string[]): string[] {
   return args.map((arg) => arg.replace(/^((?:--param=)?[A-Za-z]+)=.*$/s, '$1=…'));
 }

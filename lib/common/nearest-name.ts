@@ -1,7 +1,7 @@
 /** Names that differ by more edits than this number count as different words. */
 const MAX_EDITS = 2;
 
-/** Returns the name that the user probably meant: one that differs in at most two letters, ignoring case. */
+/** Returns the name that the user probably meant: a name that differs in at most two letters, ignoring case. */
 export function nearestName(written: string, names: readonly string[]): string | undefined {
   const [nearest] = names
     .map((name) => ({ name, edits: editsBetween(written.toLowerCase(), name.toLowerCase()) }))

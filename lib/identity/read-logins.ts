@@ -62,8 +62,8 @@ function openOwnToken(openIdTokens: OpenIdTokens, token: string, identityPoolId:
 
 /**
  * Reads the logins that a developer's backend states for one of its users. The map contains the user's id under the
- * name of the developer provider. It may also contain tokens of public providers; the backend guarantees that these
- * tokens are valid.
+ * name of the developer provider. The map may also contain tokens of public providers. The backend guarantees that
+ * these tokens are valid.
  *
  * @returns the logins, that of the developer provider first
  * @throws {ServiceError} InvalidParameterException if `given` has no user of the developer provider, or a provider is

@@ -71,7 +71,8 @@ function findPayload(event: Members): unknown[] | string {
   const records: unknown = event.kinesisSyncRecords ?? [];
   if (!Array.isArray(records)) throw notAnEvent('kinesisSyncRecords is not an array');
   if (records.length > 0) {
-    // If both members are present, it is unknown which records are complete. A text that is not a URL names no payload.
+    // If records and a URL are both present, it is unknown which records are complete. A text that is not a URL names
+    // no payload.
     if (typeof url === 'string' && URL.canParse(url)) {
       throw notAnEvent('kinesisSyncRecords and kinesisSyncRecordsURL are both present');
     }

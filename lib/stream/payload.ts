@@ -49,9 +49,9 @@ export const PAYLOAD_PATH = '/payloads/';
 const URL_CHARACTERS = /^[!-[\]-~]+$/;
 
 /**
- * Validates the URL of an offloaded event. Anyone who can write to the stream can forge this URL. It must point to an
- * S3 endpoint of one of the allowed regions, in path style or virtual-hosted style, or to a payload on this service's
- * own origin.
+ * Validates the URL of an offloaded event. Anyone who can write to the stream can forge this URL. The URL must point to
+ * an S3 endpoint of an allowed region, or to a payload on this service's own origin. The S3 URL can be in path style or
+ * virtual-hosted style.
  *
  * @throws {PayloadRefusedError} the URL is not allowed; the message gives the reason but quotes no part of the URL
  */

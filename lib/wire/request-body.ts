@@ -36,8 +36,8 @@ export function bodyTooLarge(maxBytes: number): RequestError {
 const MAX_DEPTH = 32;
 
 /**
- * Returns the members of a JSON body, or an empty object if there is no body. Depth and number of values are checked
- * before parsing: the parser takes seconds for millions of small values, and nothing else is served in the meantime.
+ * Returns the members of a JSON body, or an empty object if there is no body. Checks depth and number of values before
+ * parsing. The parser takes seconds for millions of small values, and nothing else is served in the meantime.
  *
  * @throws {RequestError} SerializationException if the body is not a JSON object, or has too many levels or values
  */

@@ -8,8 +8,8 @@ import { watchLast } from './bulk-publish/watch-last.ts';
 const ACTIONS = ['start', 'watch', 'status'];
 
 /**
- * Starts a bulk publish of a pool, watches the last one until its datasets are in the query store, or lists the last
- * bulk publishes.
+ * Starts a bulk publish of a pool, watches the last bulk publish until its datasets are in the query store, or lists
+ * the last bulk publishes.
  */
 export const bulkPublish: Command = {
   summary: 'start a bulk publish of a pool, watch it until it is in the query store, or list the last ones',

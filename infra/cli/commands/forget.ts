@@ -61,7 +61,7 @@ async function run(
     // This check runs after the erasure, because the quarantine may contain events of a pool that no other row names.
     if (pool.isMissing && isNothing(receipt) && !(await store.knowsPool(identityPoolId))) {
       throw new SetupError(
-        `neither the service nor the query store knows the pool ${identityPoolId}; nothing was erased`,
+        `neither the service nor the query store knows the pool ${identityPoolId}, so nothing was erased; check --pool`,
       );
     }
     const complete = why === null ? receipt : { ...receipt, notKnown: why };

@@ -31,7 +31,7 @@ export const pools: Command = {
     }
     if (stream !== undefined && noStream)
       throw new UsageError('pools add takes either --stream or --no-stream, not both');
-    // These are the API's checks. Like the API, they do not require that the stream exists.
+    // These checks are those of the API, which does not require that the stream exists.
     checkMember('IdentityPoolId', identityPoolId);
     if (stream !== undefined) checkMember('StreamName', stream);
     const streamName = noStream ? null : (stream ?? STREAM_NAME);

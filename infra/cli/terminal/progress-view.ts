@@ -18,8 +18,8 @@ interface ProgressViewDeps {
 /** Minimum time between two redraws, so that the line is readable. */
 const REDRAW_MS = 100;
 /**
- * Without a terminal, a line is written when this much time has passed or this share of the work was done since the
- * last line.
+ * Without a terminal, a line is written when `LINE_MS` have passed since the last line, or when `LINE_SHARE` of the
+ * work was done since the last line.
  */
 const LINE_MS = 5_000;
 const LINE_SHARE = 0.1;
@@ -29,8 +29,8 @@ const COLUMNS_BY_DEFAULT = 80;
 const CLEAR_LINE = '\r\u001b[K';
 
 /**
- * Creates a progress view. On a terminal, it is one line that is redrawn, with a bar if the total is known. Otherwise
- * it writes plain lines.
+ * Creates a progress view. On a terminal, the view is one line that is redrawn, with a bar if the total is known.
+ * Otherwise, the view writes plain lines.
  */
 export function createProgressView(deps: ProgressViewDeps): ProgressView {
   // A line cannot be redrawn on a terminal that reports 0 columns, as some pseudo terminals do.

@@ -39,7 +39,7 @@ const MISSING_STREAM_CAP_MS = 1_000;
  * least once: a restart continues from the checkpoint. Records that exceed the limits in the settings go to the failure
  * destination. Tumbling windows, filters and enhanced fan-out are not supported.
  *
- * Never throws and never rejects: failures of the reader, the function, the failure destination and the checkpoint
+ * Never throws and never rejects. Failures of the reader, the function, the failure destination and the checkpoint
  * store are retried and reported by `status()`.
  *
  * Source: AWS Lambda Developer Guide, "Process Amazon Kinesis Data Streams records with Lambda" and "Lambda event

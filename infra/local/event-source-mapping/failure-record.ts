@@ -3,8 +3,8 @@ import type { Attempt } from './retry-policy.ts';
 
 /**
  * Why records were discarded. The name `InvocationPayloadSizeExceeded` is this project's own. AWS documents that a
- * single record that exceeds the invocation payload goes to the failure destination, but does not document the
- * condition for it.
+ * record that exceeds the invocation payload goes to the failure destination. AWS does not document which condition the
+ * destination then receives.
  */
 export type FailureCondition =
   | 'RetryAttemptsExhausted'

@@ -76,8 +76,9 @@ export function payloadBytes(records: readonly EncodedRecord[]): number {
 }
 
 /**
- * Returns how many of the pending records the next invocation receives, starting with the first: at most `batchSize`,
- * and as many as fit into `maxPayloadBytes` in total. A single record that exceeds the limit forms a batch of its own.
+ * Returns how many of the pending records the next invocation receives, starting with the first record. The limits are
+ * `batchSize` records and `maxPayloadBytes` in total. A single record that exceeds the payload limit forms a batch of
+ * its own.
  *
  * @returns `count`, and whether the batch is `full`: waiting for more records cannot make a full batch larger
  */

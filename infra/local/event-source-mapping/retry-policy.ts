@@ -74,8 +74,8 @@ export function afterFailure(
 
 /**
  * Returns how many records at the start of the batch are too old for the function. Counting stops at the first record
- * that is young enough, even if records that are too old follow, because order has priority over age. The following
- * records are checked once they are at the start of a batch.
+ * that is young enough, because order has priority over age. Records that are too old may follow. They are checked once
+ * they are at the start of a batch.
  *
  * If the maximum age is -1, a record is retried as long as this process holds it. AWS stops at the end of the stream's
  * retention.

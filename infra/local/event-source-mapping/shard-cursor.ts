@@ -33,7 +33,7 @@ interface ShardCursorDeps {
  */
 const IDLE_ITERATOR_MS = 60_000;
 
-/** Reads one shard in order. It keeps the position and opens a new iterator when the current one has expired. */
+/** Reads one shard in order. Keeps the position. Opens a new iterator when the current iterator has expired. */
 export function createShardCursor(deps: ShardCursorDeps): ShardCursor {
   const { reader, streamName, shardId, now } = deps;
   let position: IteratorPosition = positionAfter(deps.after);

@@ -12,7 +12,7 @@ import { createShardProgress } from './shard-progress.ts';
 
 export interface ShardStatus {
   shardId: string;
-  /** The checkpoint: all records up to this one are processed. Null before the first checkpoint. */
+  /** The checkpoint: the sequence number up to which all records are processed. Null before the first checkpoint. */
   sequenceNumber: string | null;
   state: 'reading' | 'retrying' | 'drained';
   /** Age of the oldest record that was read but not processed; 0 if all are processed. */
@@ -48,8 +48,8 @@ export interface ShardPoller {
 }
 
 /**
- * Polls one shard. It reads in order, processes up to `parallelizationFactor` batches concurrently, and continues after
- * every failure of the reader, the function, the failure destination and the checkpoint store.
+ * Polls one shard in order. Processes up to `parallelizationFactor` batches concurrently. Continues after every failure
+ * of the reader, the function, the failure destination and the checkpoint store.
  *
  * @param after sequence number of the last record to skip; undefined to start with the oldest
  */

@@ -10,7 +10,9 @@ export interface ShardProgress {
   readonly ahead: number;
   /** Arrival time of the oldest record that was read but not processed, epoch milliseconds. */
   oldestArrival(): number | undefined;
-  /** The stored checkpoint: all records up to this one are processed. Null before the first checkpoint. */
+  /**
+   * The stored checkpoint: the sequence number up to which all records are processed. Null before the first checkpoint.
+   */
   checkpoint(): string | null;
   /** Clears the checkpoint, because it belongs to another stream. */
   lost(): void;

@@ -1,8 +1,8 @@
 import { SetupError } from '../../../lib/common/errors.ts';
 
 /**
- * Creates a `catch` handler that explains the system's "address in use", "not allowed" and "no such address" errors to
- * the user who set the variable.
+ * Creates a `catch` handler for a server that cannot listen. It explains the system's errors "address in use", "not
+ * allowed" and "no such address" to the user who set the variable.
  *
  * @returns a function that throws {SetupError}, or rethrows any other error
  */
@@ -20,7 +20,9 @@ export function portTaken(variable: 'PORT' | 'PG_PORT', port = 0): (error: unkno
       );
     }
     if (code === 'EADDRNOTAVAIL') {
-      throw new SetupError('HOST is not an address of this machine; use one that is, or 0.0.0.0 for all');
+      throw new SetupError(
+        'HOST is not an address of this machine; use an address of this machine, or 0.0.0.0 for all addresses',
+      );
     }
     throw error;
   };

@@ -15,7 +15,9 @@ import { STREAM_NAME } from '../names.ts';
 import type { Schedule } from './schedule.ts';
 import { startScheduledFunction } from './scheduled-function.ts';
 
-/** Time between two polls. It is one minute in AWS; here, polling costs nothing, and an operator may be watching. */
+/**
+ * Time between two polls. In AWS, this time is one minute. A local poll costs nothing, and an operator may be watching.
+ */
 const INTERVAL_MS = 5_000;
 /** Time limit of a run, because the process cannot stop during a run. */
 const BUDGET_MS = 2_000;

@@ -33,7 +33,7 @@ export interface Unit {
 
 const NOTHING = new Uint8Array();
 
-/** Creates an empty unit. It uses the prepared statements of its connection and adds to them. */
+/** Creates an empty unit. The unit uses the prepared statements of its connection and adds to them. */
 export function createUnit(prepared: PreparedStatements): Unit {
   const messages: Uint8Array[] = [];
   const parses: { name: string; statement: PreparedStatement; isRepeated: boolean }[] = [];

@@ -65,7 +65,8 @@ export function checkDatabase(given: DatabaseParameters, region: string): string
 }
 
 /**
- * Checks the parameters of a DSQL cluster. It is reached without a VPC, and its authentication tokens need no secret.
+ * Checks the parameters of a DSQL cluster. Such a cluster is reached without a VPC, and its authentication tokens need
+ * no secret.
  */
 function clusterMistakes({ databaseUrl, ...given }: DatabaseParameters): string[] {
   const others = [

@@ -14,7 +14,10 @@ export function mistakeOf(name: string, read: () => unknown): string[] {
   }
 }
 
-/** Checks that an ARN is in the region's partition. Returns one line that starts with `name` if it is not. */
+/**
+ * Checks that an ARN is in the region's partition. If the ARN is in another partition, returns one line that starts
+ * with `name`.
+ */
 export function partitionMistakes(name: string, arn: string, region: string): string[] {
   const [, given] = arn.split(':', 2);
   const partition = partitionOf(region);

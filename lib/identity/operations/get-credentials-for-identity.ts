@@ -16,10 +16,10 @@ type Needed =
   | 'region';
 
 /**
- * GetCredentialsForIdentity: returns credentials that are valid for an hour. They are for the named identity or, if it
- * was merged, for the identity into which it was merged. This service has no roles, so CustomRoleArn has no effect. The
- * credentials may outlive the OpenID token that proves the identity, because neither a token nor further credentials
- * can be derived from them.
+ * GetCredentialsForIdentity: returns credentials that are valid for an hour. The credentials are for the named
+ * identity. If the named identity was merged, they are for the identity into which it was merged. This service has no
+ * roles, so CustomRoleArn has no effect. The credentials may outlive the OpenID token that proves the identity, because
+ * neither a token nor further credentials can be derived from them.
  *
  * @throws {ServiceError} NotAuthorizedException if the identity does not exist or is not the client's
  */

@@ -99,8 +99,8 @@ WHERE identity_pool_id = $1 AND deleted_ms IS NULL`;
 export const MARK_USED = 'UPDATE identity.identities SET used_ms = $2 WHERE identity_id = $1';
 
 /**
- * Links logins to an identity. If another transaction links one of the logins at the same time, this statement waits
- * for that transaction to end and then skips the login.
+ * Links logins to an identity. Skips a login that another transaction has linked. If that transaction is still in
+ * progress, waits for it to end.
  */
 export const LINK_LOGINS = `
 INSERT INTO identity.logins (login_id, identity_pool_id, provider, user_id, identity_id, linked_ms)

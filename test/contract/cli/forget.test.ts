@@ -27,7 +27,7 @@ const OTHER_IDENTITY = 'us-east-1:bbbbbbbb-0000-4000-8000-000000000002';
 const NOT_KNOWN = {
   exitCode: 1,
   lines: [],
-  error: `neither the service nor the query store knows the pool ${POOL}; nothing was erased`,
+  error: `neither the service nor the query store knows the pool ${POOL}, so nothing was erased; check --pool`,
 };
 const NOTHING_STORED = '  the query store held no data of this identity';
 const base = operatedService({});

@@ -50,9 +50,9 @@ export function runToJson(run: PublishRun): Record<string, string | null> {
 }
 
 /**
- * Returns one line that says that a bulk publish is needed and which command starts it. Without a new bulk publish,
- * identities that were created during a gap (a time in which events may have been lost) may be missing from the query
- * store.
+ * Returns one line that says that a bulk publish is needed and which command starts it. A gap is a time in which events
+ * may have been lost. Without a new bulk publish, identities that were created during a gap may be missing from the
+ * query store.
  * @param after epoch milliseconds; only a bulk publish that started later is sufficient
  */
 export function describePublishNeeded(identityPoolId: string, after: number): string {

@@ -32,7 +32,7 @@ export async function listPublishes(
 }
 
 /**
- * Sorts bulk publishes by start time, newest first. Of several entries with the same start time, only the last is
+ * Sorts bulk publishes by start time, newest first. Of several entries with the same start time, only the last entry is
  * returned.
  */
 function newestFirst(runs: readonly PublishRun[]): PublishRun[] {

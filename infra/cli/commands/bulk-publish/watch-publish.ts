@@ -19,8 +19,8 @@ const INTERVAL_MS = 2_000;
 const SILENCE_MS = 60_000;
 
 /**
- * Polls the last bulk publish until it is in the query store or can no longer get there. The bulk publish may have
- * ended long ago.
+ * Polls the last bulk publish until it is in the query store, or until it is certain that it will not get there. The
+ * bulk publish may have ended long ago.
  *
  * @param timeoutMs null to wait indefinitely
  * @returns the ended run: projected, failed, stalled or unknown

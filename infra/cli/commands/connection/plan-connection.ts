@@ -18,7 +18,10 @@ export interface SettingChange {
   to: string;
 }
 
-/** The requests that change the current settings to the wanted settings. There are none if the settings are equal. */
+/**
+ * The requests that change the current settings to the wanted settings. If the settings are equal, there are no
+ * requests.
+ */
 export interface ConnectionPlan {
   changes: SettingChange[];
   /** Absent if streaming does not change. */

@@ -89,7 +89,7 @@ function isUsersOwn({ fileName }: SourceFile): boolean {
   return !fileName.includes('/node_modules/') && !fileName.startsWith(LIB);
 }
 
-/** Formats a diagnostic as one line, even if TypeScript's message has several. */
+/** Formats a diagnostic as one line, even if TypeScript's message has several lines. */
 function describe(ts: TypeScript, { file, start, messageText }: Diagnostic): string {
   const message = ts.flattenDiagnosticMessageText(messageText, '\n').replaceAll(/\s*\n\s*/g, ' ');
   if (!file || start === undefined) return message;
