@@ -18,7 +18,7 @@ export interface CommandDeps {
   fetchPayload: FetchPayload;
   /**
    * Opens the Cognito Sync service and its streams. The caller must close the returned service.
-   * @param identityPoolId the pool to work on; its id starts with its region
+   * @param identityPoolId the pool to work on; a pool's id starts with the pool's region
    * @throws {SetupError} the environment does not say where the service is
    */
   openService: (identityPoolId?: string) => Promise<OperatedService>;

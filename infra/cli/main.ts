@@ -1,6 +1,6 @@
 import { runCommandLine } from './run-command-line.ts';
 
-/** `npx cognito-sync-backend <command>`. */
+/** Runs `npx cognito-sync-backend <command>`. */
 const { env, stdin, stdout, stderr } = process;
 process.exitCode = await runCommandLine(process.argv.slice(2), {
   env,

@@ -71,7 +71,7 @@ async function answer(
     return;
   }
   response.writeHead(200, { 'Content-Type': 'application/x-ndjson' });
-  // Tells the client that the command was accepted, even if the command prints its first line much later.
+  // The headers tell the client that the command was accepted, even if the command prints its first line much later.
   response.flushHeaders();
   const isCancellable = stoppedText(commandLine) !== undefined;
   const outcome = run(commandLine, {

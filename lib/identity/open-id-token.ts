@@ -7,8 +7,8 @@ const ISSUER = 'https://cognito-identity.amazonaws.com';
 const HEADER = toPart({ alg: 'HS256', typ: 'JWT' });
 const AUTHENTICATED = 'authenticated';
 const UNAUTHENTICATED = 'unauthenticated';
-// Longer than any token that this service issues. Such a token has at most ten providers of 128 characters. The limit
-// prevents callers from making this service hash long texts.
+// Maximum length of a token. Any token that this service issues is shorter: it has at most ten providers of 128
+// characters. The limit prevents callers from making this service hash long texts.
 const MAX_LENGTH = 8_192;
 
 /** The content of a token. */

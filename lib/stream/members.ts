@@ -67,7 +67,7 @@ export function readJson(bytes: Uint8Array, name: string): unknown {
   try {
     return JSON.parse(utf8.decode(bytes));
   } catch {
-    // The parser's message quotes the data.
+    // The parser's message is not used, because it quotes the data.
     throw new StreamEventError('not-json', `${name} is not JSON in UTF-8`);
   }
 }

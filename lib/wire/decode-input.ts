@@ -9,7 +9,7 @@ import type { Member, Shape } from './shape.ts';
 import type { RawRequest } from './sigv4.ts';
 import { createViolations } from './violations.ts';
 
-/** The members of an operation's input by name; undefined if the request does not have the member. */
+/** The members of an operation's input by name. A value is undefined if the request does not have the member. */
 export type DecodedInput = Record<string, unknown>;
 
 /**

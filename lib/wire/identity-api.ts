@@ -81,8 +81,8 @@ function notServed(name: string): RequestError {
 }
 
 /**
- * Receives the request and binds the operation to its caller. Rejects as much as possible before the body is read.
- * Developers have no rate limits.
+ * Receives the request and binds the operation to its caller. Rejects as many invalid requests as possible before the
+ * body is read. Developers have no rate limits.
  *
  * @throws {SignatureError} the operation requires a signature, which is missing or invalid
  */

@@ -48,7 +48,10 @@ export type FindCredentials = (
   sessionToken: string | undefined,
 ) => KnownCredentials | undefined;
 
-/** A signature of which everything except the body is verified. */
+/**
+ * A signature whose credentials, date, scope and signed headers are checked. The signature itself covers the body, so
+ * it can be verified only once the body is received.
+ */
 export interface PendingSignature {
   /** The owner of the credentials that the request names. It is the caller only if the signature is confirmed. */
   claimant: Caller;

@@ -20,8 +20,8 @@ import { count } from '../terminal/format.ts';
 import { skipSilentOrigins } from './redrive/skip-silent-origins.ts';
 
 /**
- * Projects again the events in quarantine or in the objects of a failure destination. Reports the events that cannot
- * be projected as they are.
+ * Projects events again: the events in quarantine, or the events in the objects of a failure destination. Reports the
+ * events that cannot be projected unless they are repaired.
  */
 export const redrive: Command = {
   summary:

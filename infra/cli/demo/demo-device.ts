@@ -6,7 +6,7 @@ export interface DatasetName {
   DatasetName: string;
 }
 
-/** One device and its copy of a dataset: the part of a sync manager that the demo needs. */
+/** One device and its copy of a dataset. Implements only the part of the SDKs' sync manager that the demo needs. */
 export interface Device {
   name: string;
   /** The values that the device last read or wrote, by key. */

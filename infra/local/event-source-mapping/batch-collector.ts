@@ -42,8 +42,8 @@ interface BatchCollectorDeps extends MappingRuntime {
 }
 
 /**
- * Maximum number of records per read. It limits the size of a response. AWS limits a response to 10 MB, but emulators
- * do not, and one record can contain 1 MiB.
+ * Maximum number of records per read. This number limits the size of a response. AWS limits a response to 10 MB, but
+ * emulators do not, and one record can contain 1 MiB.
  */
 const MAX_RECORDS_PER_READ = 100;
 /**

@@ -7,7 +7,7 @@ export type Invocation =
 
 export type BatchVerdict =
   | { outcome: 'done' }
-  /** The records before `index` are processed; `index` is 0 if the first one was reported. */
+  /** The records before `index` are processed; `index` is 0 if the first record was reported. */
   | { outcome: 'retryFrom'; index: number; sequenceNumber: string }
   | { outcome: 'retryAll'; reason: string };
 

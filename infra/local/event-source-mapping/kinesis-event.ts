@@ -6,7 +6,7 @@ export interface EventOrigin {
   shardId: string;
   streamArn: string;
   region: string;
-  /** The role with which the mapping reads the stream. */
+  /** The role with which the event source mapping reads the stream. */
   invokeIdentityArn: string;
 }
 

@@ -62,7 +62,7 @@ interface UntilDoneDeps extends Pick<MappingRuntime, 'random' | 'sleep'> {
 }
 
 /**
- * Retries `work` until it succeeds. Returns false if the signal was aborted before that.
+ * Retries `work` until it succeeds. Returns false if the signal was aborted before `work` succeeded.
  *
  * @param failure describes a failed attempt
  */

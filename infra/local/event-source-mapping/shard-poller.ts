@@ -15,7 +15,7 @@ export interface ShardStatus {
   /** The checkpoint: the sequence number up to which all records are processed. Null before the first checkpoint. */
   sequenceNumber: string | null;
   state: 'reading' | 'retrying' | 'drained';
-  /** Age of the oldest record that was read but not processed; 0 if all are processed. */
+  /** Age of the oldest record that was read but not processed; 0 if there is no such record. */
   millisBehind: number;
   /** Why the last attempt failed; null if it succeeded. */
   lastError: string | null;

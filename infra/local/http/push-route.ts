@@ -10,7 +10,7 @@ const PATH = '/push/';
  * close an idle connection.
  */
 const KEEP_OPEN_MS = 15_000;
-/** A client that leaves this much unread is considered disconnected. */
+/** If a client leaves more than this many bytes unread, it is considered disconnected. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
 
 interface PushRouteDeps {

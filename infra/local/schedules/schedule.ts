@@ -19,7 +19,7 @@ export interface Schedule {
 const PAUSE_AFTER_FAILURE_MS = 5_000;
 
 export interface ScheduleDeps {
-  /** The name to log. */
+  /** The function's name, for log entries. */
   functionName: string;
   /** Pause between the end of a run and the start of the next; at most five seconds after a failed run. */
   intervalMs: number;

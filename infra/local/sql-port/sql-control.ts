@@ -62,7 +62,7 @@ function deallocate(statement: string): ControlStatement {
 /** Returns whether only white space, comments and semicolons follow the statement. */
 function isSingleStatement(statement: string): boolean {
   if (statement.length > MAX_CONTROL_LENGTH) return false;
-  // Alternatives: escape string, string, quoted identifier, dollar-quoted string, word, any other character.
+  // The alternatives are: escape string, string, quoted identifier, dollar-quoted string, word, any other character.
   const token =
     /[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$([A-Za-z_]\w*)?\$.*?\$\1\$|[\w$\u0080-\uffff]+|./sy;
   let ended = false;

@@ -15,7 +15,8 @@ import { createUnit, forget, type PreparedStatements } from './sql-unit.ts';
 
 export interface SqlSession {
   /**
-   * Handles one message of the client after startup; the caller awaits it before passing the next one.
+   * Handles one message of the client after startup. The caller must wait for the result before it passes the next
+   * message.
    * @returns the response, often empty
    * @throws {ProtocolError} the message cannot be interpreted; close the connection
    */

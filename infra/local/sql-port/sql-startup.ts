@@ -55,7 +55,7 @@ const REPORTED = [
   'standard_conforming_strings',
 ];
 
-/** @returns the settings that are reported to a client at startup, name to value in the database */
+/** Returns the settings that are reported to a client at startup, as a map from names to the values in the database. */
 export async function readReportedSettings(database: Pick<Database, 'query'>): Promise<Map<string, string>> {
   const { rows } = await database.query<{ name: string; setting: string }>(
     'select name, setting from pg_settings where name in (select unnest($1::text[]))',

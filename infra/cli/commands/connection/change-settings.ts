@@ -11,7 +11,7 @@ interface ChangeOptions {
   /** Whether the operator must confirm the change. */
   isAsked: boolean;
   asJson: boolean;
-  /** @throws {SetupError} the change is not possible with the current settings */
+  /** Plans the change. @throws {SetupError} the change is not possible with the current settings */
   plan: (is: PoolSettings) => ConnectionPlan;
   /** A consequence of the change, printed before the operator confirms it. */
   warning?: string;

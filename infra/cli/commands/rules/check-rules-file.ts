@@ -10,7 +10,7 @@ import { reportThrown } from './report-thrown.ts';
 
 interface RulesReport {
   remarks: readonly Remark[];
-  /** Null if the rules cannot be used. */
+  /** The numbers of checked rules; null if the rules cannot be used. */
   counts: Inspection['counts'] | null;
 }
 
