@@ -11,7 +11,7 @@ import { openAddress } from '../lib/database/open-from-environment.ts';
 import { allowWriters } from '../lib/database/schema/allow-writers.ts';
 import { migrate } from '../lib/database/schema/migrate.ts';
 
-/** Ignores the event that it is invoked with. */
+/** Ignores the event of the invocation. */
 export type MigrateHandler = (event: unknown, context: Context) => Promise<MigrateAnswer>;
 
 export interface MigrateAnswer {

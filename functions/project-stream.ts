@@ -31,7 +31,7 @@ interface ProjectStreamDeps {
   fetchPayload: FetchPayload;
   /** `ParallelizationFactor` of the event source mapping. If above 1, batches of one shard run concurrently. */
   parallelizationFactor: number;
-  /** Receives the counts of each batch. They include only the projected part of the batch. */
+  /** Receives the counts of each batch. The counts include only records that were projected. */
   report: (batch: BatchReport) => void;
   logger: Logger;
   /** Epoch milliseconds. */

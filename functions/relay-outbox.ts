@@ -20,7 +20,7 @@ export interface RelayOutboxFunctionDeps {
   outbox: Outbox;
   publisher: EventPublisher;
   streaming: StreamingSwitch;
-  /** Stream of rows without a stream name, which were written when only one stream was supported. */
+  /** The stream for outbox rows without a stream name. Such rows were written when only one stream was supported. */
   streamName: string;
   logger: Logger;
   options?: Partial<RelayOptions>;
@@ -35,9 +35,11 @@ const BATCH_MS = 50_000;
 /**
  * Publishes outbox rows as events on their pools' streams until the function's time runs out. If a stream no longer
  * exists, disables streaming for its pools, records the reason and logs one warning. The rows for that stream stay in
- * the outbox, and later runs retry them without further log messages. A run fails if rows for existing streams are
- * waiting, but it published none and set none aside as parked. A stalled outbox therefore appears among the function's
- * errors.
+ * the outbox, and later runs retry those rows without further log messages.
+ *
+ * An event that Kinesis rejects permanently is parked: its row stays in the outbox, but only an operator can retry it.
+ * A run fails if rows for existing streams are waiting, but the run neither published nor parked any of these rows. A
+ * stalled outbox therefore appears among the function's errors.
  */
 export function createRelayOutbox({ logger, options, ...deps }: RelayOutboxFunctionDeps): RelayOutboxHandler {
   return middy<unknown, RelayOutcome>()

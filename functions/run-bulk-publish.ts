@@ -24,8 +24,8 @@ export interface RunBulkPublishFunctionDeps {
 const STEP_MS = 10_000;
 
 /**
- * Continues the bulk publishes in progress until the function's time runs out. Writes an event for each of their
- * datasets to the outbox, no faster than the relay publishes the events. Logs each bulk publish that ended.
+ * Continues the bulk publishes in progress until the function's time runs out. For each dataset of a bulk publish,
+ * writes an event to the outbox, no faster than the relay publishes such events. Logs each bulk publish that ended.
  */
 export function createRunBulkPublish({
   logger,

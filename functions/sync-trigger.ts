@@ -14,7 +14,7 @@ export type SyncTriggerHandler = (event: SyncTriggerEvent, context: Context) => 
 
 interface SyncTriggerDeps {
   rules: SyncRules;
-  /** Receives each call's decisions, if there are any. */
+  /** Receives the decisions of one call. It is not called if the rules made no decision. */
   report: (decisions: readonly RuleDecision[]) => void;
   logger: Logger;
 }

@@ -7,7 +7,7 @@ export type { CognitoSync };
 
 interface CognitoSyncClientOptions {
   region: string;
-  /** Base URL of a service with the Cognito Sync API. Default: Amazon's. */
+  /** Base URL of a service that offers the Cognito Sync API. Default: Amazon's service. */
   endpoint?: string;
   /** Default: the SDK's credential chain (environment, profile, role). */
   credentials?: Credentials;

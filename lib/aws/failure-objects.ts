@@ -24,7 +24,7 @@ export async function* failureObjects(where: string): AsyncGenerator<FailureObje
 
 async function* inBucket(where: string): AsyncGenerator<FailureObject> {
   const [bucket = '', ...prefix] = where.slice('s3://'.length).split('/');
-  // Import the S3 client only when it is needed: it takes longer to load than all other modules together.
+  // Import the S3 client only when it is needed: loading it takes longer than loading all other modules.
   const { openS3Objects } = await import('./s3-objects.ts');
   const objects = openS3Objects(bucket);
   for await (const key of objects.keys(prefix.join('/'))) {
@@ -64,7 +64,7 @@ function toObject(name: string, read: FailureObject['read']): FailureObject {
   };
 }
 
-/** Describes an error on one line, with the error's name if it is specific, such as S3's `AccessDenied`. */
+/** Describes an error on one line. Includes the error's name if that name is specific, such as S3's `AccessDenied`. */
 function cannotBeRead(what: string, error: unknown): SetupError {
   const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) };
   const reason = (name === 'Error' ? message : `${name}: ${message}`).replaceAll(/\s+/g, ' ');

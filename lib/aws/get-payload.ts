@@ -17,8 +17,9 @@ const TIMEOUT_OR_THROTTLING = new Set([408, 429]);
 const GONE = new Set([400, 401, 403, 404, 410]);
 
 /**
- * Downloads the payload at a validated URL, in one attempt. Does not follow redirects or decode the content, because
- * both would bypass the validation. Error messages contain only the host of the URL.
+ * Downloads the payload at a validated URL, in one attempt. Does not follow redirects, because the new URL would not be
+ * validated. Does not decode the content, because decoded content could exceed the size limit. Error messages contain
+ * only the host of the URL.
  *
  * @throws {PayloadRefusedError} the failure is permanent
  * @throws {PayloadUnavailableError} the failure is transient, and a retry may succeed
@@ -27,8 +28,8 @@ export async function getPayload(url: URL, { agent, maxBytes, timeoutMs }: GetOp
   const deadline = AbortSignal.timeout(timeoutMs);
   const send = url.protocol === 'https:' ? httpsGet : httpGet;
   const request = send(url, { agent, headers: { 'accept-encoding': 'identity' } });
-  // If the socket fails while the body is read, the request also emits an error. Without a listener, it would be
-  // unhandled.
+  // If the socket fails while the body is read, the request also emits an error. Without this listener, that error
+  // would be unhandled.
   request.on('error', () => {});
   try {
     const response = addAbortSignal(deadline, await untilResponse(request, deadline));

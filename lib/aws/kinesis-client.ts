@@ -13,7 +13,8 @@ interface KinesisClientOptions {
 
 const CONNECT_TIMEOUT_MS = 2_000;
 /**
- * Long enough for 10 MB, the most that GetRecords returns, over a slow connection. Short enough to detect a dead one.
+ * This time is enough for 10 MB over a slow connection. GetRecords returns at most 10 MB. The time is short enough to
+ * detect a dead connection.
  */
 const REQUEST_TIMEOUT_MS = 15_000;
 
@@ -33,7 +34,7 @@ export function createKinesisClient({ region, endpoint, credentials }: KinesisCl
 /** The SDK uses HTTP/2 for Kinesis by default, which the emulators do not support. */
 function requestHandler(endpoint: string | undefined): NodeHttpHandler | NodeHttp2Handler {
   if (endpoint === undefined) {
-    // The SDK's default for Kinesis is one session per request. A custom handler must set this option again.
+    // The SDK's default handler for Kinesis uses one session per request. This handler must set that option itself.
     return new NodeHttp2Handler({ requestTimeout: REQUEST_TIMEOUT_MS, disableConcurrentStreams: true });
   }
   return new NodeHttpHandler({

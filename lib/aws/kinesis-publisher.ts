@@ -53,7 +53,7 @@ async function put(
   }
 }
 
-/** An entry can fail with ProvisionedThroughputExceededException or InternalFailure. Both are transient. */
+/** An entry can fail with ProvisionedThroughputExceededException or InternalFailure. These two errors are transient. */
 function toOutcome(result: PutRecordsResultEntry | undefined): PublishOutcome {
   if (result?.ErrorCode) return { error: result.ErrorCode, retryable: true };
   return result?.SequenceNumber ? 'published' : { error: 'NoAnswer', retryable: true };

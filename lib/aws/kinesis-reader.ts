@@ -37,7 +37,7 @@ export interface RecordPage {
   records: KinesisRecord[];
   /** Undefined if the shard is closed and was read to its end. */
   nextIterator: string | undefined;
-  /** How far this response is behind the newest record; 0 if it reached the newest record. */
+  /** How far this response is behind the newest record; 0 if the response reached that record. */
   millisBehindLatest: number;
 }
 
@@ -58,7 +58,7 @@ type KinesisReaderCondition =
   | 'not-found'
   /** The shard does not have the sequence number, for example because the stream was deleted and created again. */
   | 'position-invalid'
-  /** Iterators expire after five minutes. Open another one at the current position. */
+  /** The iterator is older than five minutes. Open another iterator at the current position. */
   | 'iterator-expired';
 
 export class KinesisReaderError extends Error {
@@ -105,7 +105,7 @@ export function createKinesisReader(client: KinesisClient): KinesisReader {
     async getRecords(iterator, limit) {
       const command = new GetRecordsCommand({ ShardIterator: iterator, Limit: limit });
       // Kinesis reports an invalid argument if the iterator is from the future (the clock was set back), or if an
-      // emulator lost its data. As with an expired iterator, it is enough to open another one.
+      // emulator lost its data. As with an expired iterator, the caller only has to open another iterator.
       const answer = await translate(client.send(command), 'iterator-expired');
       const { Records = [], NextShardIterator, MillisBehindLatest = 0 } = answer;
       return {

@@ -8,7 +8,7 @@ import { createSyncClient } from './sync-client.ts';
 
 interface OperatedServiceOptions extends Pick<OperatedService, 'failures' | 'parallelizationFactor'> {
   region: string;
-  /** Base URL of a service with the Cognito Sync API, and of its Kinesis API. Default: Amazon's. */
+  /** Base URL at which a service offers the Cognito Sync API and the Kinesis API. Default: Amazon's services. */
   endpoint?: string;
   /** Default: the SDK's credential chain (environment, profile, role). */
   credentials?: Credentials;

@@ -27,9 +27,9 @@ interface PayloadFetchOptions {
 }
 
 /**
- * Maximum size of a payload. A dataset holds 1 MB, and one byte takes at most six bytes in JSON (`\u0001`); the rest is
- * for the other members of the payload. Parsing a hostile payload of this size takes 300 MB of memory. A function with
- * 1 GB can parse one such payload at a time.
+ * Maximum size of a payload. A dataset holds 1 MB, and each byte takes at most six bytes in JSON (`\u0001`). The
+ * remaining 2 MB are for the other members of the payload. Parsing a hostile payload of this size takes 300 MB of
+ * memory. A function with 1 GB can parse one such payload at a time.
  */
 const MAX_BYTES = 8 * 1024 * 1024;
 const TIMEOUT_MS = 5_000;
@@ -56,7 +56,7 @@ export function createPayloadFetch({
   attempts = ATTEMPTS,
 }: PayloadFetchOptions): FetchPayload {
   const s3Agent = new HttpsAgent({ ...AGENT_OPTIONS, lookup: createPublicLookup(lookup) });
-  // Our own origin may have a private address.
+  // This agent accepts private addresses, because our own origin may have one.
   const ownAgent = policy.ownOrigin?.startsWith('http:')
     ? new HttpAgent(AGENT_OPTIONS)
     : new HttpsAgent(AGENT_OPTIONS);
@@ -83,8 +83,8 @@ function hasExpired(url: URL, now: number): boolean {
 }
 
 /**
- * Turns the failure to fetch an expired link into a permanent one. Otherwise Lambda would retry the link for days and
- * block its shard.
+ * Turns the failure to fetch an expired link into a permanent failure. Otherwise Lambda would retry the record for days
+ * and block the record's shard.
  */
 function expired({ message }: PayloadUnavailableError): PayloadRefusedError {
   return new PayloadRefusedError(

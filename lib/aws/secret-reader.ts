@@ -8,9 +8,10 @@ const CONNECT_TIMEOUT_MS = 2_000;
 const REQUEST_TIMEOUT_MS = 5_000;
 
 /**
- * Creates a function that reads a secret's current text from Secrets Manager. The region is that of the secret's ARN.
- * For a secret name, the region comes from the same sources as for AWS's own tools. The credentials always come from
- * those sources. The SDK's own retries (three attempts) remain enabled.
+ * Creates a function that reads a secret's current text from Secrets Manager. If the secret is given by its ARN, the
+ * region is taken from the ARN. If the secret is given by its name, the region comes from the sources that AWS's own
+ * tools use. The credentials always come from the sources that AWS's own tools use. The SDK's own retries (three
+ * attempts) remain enabled.
  *
  * @returns a function that rejects with a `SetupError` that names the secret and the reason
  */

@@ -10,8 +10,8 @@ import {
 import { type PushChannel, PushError } from '../sync/ports/push.ts';
 
 /**
- * SNS disables the endpoint of a device that the platform no longer knows. Registering the device again must enable the
- * endpoint.
+ * SNS disables the endpoint of a device that the platform (such as Apple's or Google's) no longer knows. Registering
+ * the device again must enable the endpoint.
  */
 const ENABLED = { Enabled: 'true' };
 
@@ -67,8 +67,9 @@ async function createEndpoint(client: SNSClient, applicationArn: string, token: 
 }
 
 /**
- * Returns the ARN of the endpoint that the token already has; undefined for any other error. SNS reports the ARN only
- * in the error message. Source: Amazon SNS developer guide, "Creating platform endpoints", sample code.
+ * If SNS rejected a registration because the token already has an endpoint, returns the ARN of that endpoint. Otherwise
+ * returns undefined. SNS reports the ARN only in the error message. Source: Amazon SNS developer guide, "Creating
+ * platform endpoints", sample code.
  */
 function existingEndpoint(error: unknown): string | undefined {
   if (!(error instanceof InvalidParameterException)) return undefined;

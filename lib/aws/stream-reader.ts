@@ -70,8 +70,8 @@ async function openAfter(
 }
 
 /**
- * Reads until a response has a record that arrived at or after `notBefore`, or has reached the newest record or the end
- * of the shard. Reads at most `MAX_READS` times.
+ * Reads until a response contains a record that arrived at or after `notBefore`. Also stops at the newest record, at
+ * the end of the shard, and after `MAX_READS` reads.
  */
 async function readBacklogFrom(
   opened: string,
@@ -95,7 +95,7 @@ async function readBacklogFrom(
   }
 }
 
-/** @throws {EvidenceError} for any error of the work */
+/** @throws {EvidenceError} for any error that `work` throws */
 async function translateErrors<Answer>(work: () => Promise<Answer>): Promise<Answer> {
   try {
     return await work();

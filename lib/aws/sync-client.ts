@@ -133,7 +133,7 @@ function toDetails(details: GetBulkPublishDetailsCommandOutput): PublishDetails 
   };
 }
 
-/** @throws {SyncClientError} for any error of the SDK */
+/** @throws {SyncClientError} for any error that `work` throws */
 export async function translateErrors<Answer>(work: () => Promise<Answer>): Promise<Answer> {
   try {
     return await work();

@@ -14,15 +14,18 @@ export function createLogger(functionName: string): Logger {
 }
 
 /**
- * Opens a function's metrics in the namespace of the stack, because two stages may share an account. Dimension: the
- * function.
+ * Opens a function's metrics in the namespace of the stack, because two stages may share an account. The metrics have
+ * one dimension, the name of the function.
  */
 function openMetrics(functionName: string): Metrics {
   const namespace = process.env.POWERTOOLS_METRICS_NAMESPACE || SERVICE;
   return new Metrics({ namespace, serviceName: functionName });
 }
 
-/** Writes batch reports as CloudWatch metrics, in log lines (embedded metric format). Dimension: the function. */
+/**
+ * Writes batch reports as CloudWatch metrics, in log lines (embedded metric format). The metrics have one dimension,
+ * the name of the function.
+ */
 export function createReporter(functionName: string): (batch: BatchReport) => void {
   const metrics = openMetrics(functionName);
   return ({ events, records, recordsChanged, quarantined, batchMs, lagMs }) => {

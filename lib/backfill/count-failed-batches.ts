@@ -16,7 +16,8 @@ interface CountFailedBatchesDeps {
 }
 
 /**
- * Clocks differ: a batch discarded up to this long before a period may still hold records that arrived in the period.
+ * Clocks differ. A batch that was discarded up to this long before a period may therefore contain records that arrived
+ * in the period.
  */
 const MARGIN_MS = 60 * 60 * 1000;
 

@@ -4,12 +4,12 @@ import type { OpenRun, PublishRun, RunFacts } from './publish-model.ts';
 import type { ShardsSeen } from './run-state.ts';
 import { cannotBeKnown, keepWaiting, projected } from './run-transitions.ts';
 
-/** A shard as it was read after the bulk publish ended, starting after its last projected record. */
+/** A shard as read after the bulk publish ended. The read started after the shard's last projected record. */
 export interface ShardView {
   shardId: string;
   /** Sequence number of the last projected record. Null if unknown, or if no record is projected. */
   position: string | null;
-  /** When that record arrived, in epoch milliseconds. */
+  /** When the last projected record arrived, in epoch milliseconds. */
   arrivedAt: number | null;
   /** False if it cannot be known how far the shard is projected. */
   isFollowed: boolean;
@@ -18,7 +18,10 @@ export interface ShardView {
 
 /** The state of the stream, and the counts of events that did not reach the query store. */
 export interface Evidence {
-  /** Null if an earlier poll found all shards projected past the end of the bulk publish; they are not read again. */
+  /**
+   * Null if an earlier poll found all shards projected past the end of the bulk publish. In that case, the shards are
+   * not read again.
+   */
   shards: readonly ShardView[] | null;
   /** Quarantined events that arrived during the bulk publish. */
   quarantined: number;

@@ -29,10 +29,10 @@ const SETTLE_MS = 3_000;
 
 /**
  * Evaluates the bulk publishes (runs) on one stream that succeeded and are not known to be projected. Reads the stream
- * once for all of them, after the service has reported the end of each.
+ * once for all these runs, after the service has reported the end of each run.
  *
- * @returns `evaluated`: the runs in their new state, without those that ended too recently to be evaluated. `failure`:
- *   why the stream or the failure destination could not be read, or null
+ * @returns `evaluated`: the runs in their new state, without the runs that ended too recently to be evaluated.
+ *   `failure`: why the stream or the failure destination could not be read, or null
  */
 export async function evaluateRuns(
   deps: EvaluateDeps,
@@ -86,7 +86,9 @@ interface Kept {
   since: number;
 }
 
-/** Must run after the shards are read, so that a stream recreated in the meantime is detected. */
+/**
+ * Reads which records the stream keeps. Call this after reading the shards, to detect a stream recreated since then.
+ */
 async function readKept(
   { streams }: EvaluateDeps,
   streamName: string,

@@ -37,8 +37,9 @@ interface StreamContext {
 }
 
 /**
- * If records may have expired from the stream before they were projected, opens a gap for every pool on the stream.
- * Otherwise ends such gaps. Also records a gap if the stream was recreated.
+ * If records may have expired from the stream before they were projected, opens a gap for every pool on the stream. A
+ * gap is a period whose removals may be missing in the query store. If no record can have expired, ends the open gaps
+ * with the cause `expired`. Also records a gap if the stream was recreated.
  *
  * @throws {EvidenceError} the stream could not be read
  */

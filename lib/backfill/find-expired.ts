@@ -11,7 +11,8 @@ const QUIET_MS = 60 * 60 * 1000;
 /**
  * Determines since when records may have expired from the stream before they were projected. That is possible if the
  * last projected record of a shard is older than the retention period and more records are waiting. A shard without new
- * records is checked once an hour. A check that finds no waiting record proves that none can have expired by then.
+ * records is checked once an hour. A check that finds no waiting record proves that no record was lost before the
+ * check.
  *
  * @param now epoch milliseconds
  * @returns epoch milliseconds; null if nothing can be missing

@@ -12,8 +12,8 @@ interface Seen {
 }
 
 /**
- * Updates a pool's stored bulk publishes with what the service reports about the last one. Once a poll has seen the end
- * of a bulk publish, that end is final, even if a delayed response reports otherwise.
+ * Updates a pool's stored bulk publishes with what the service reports about the pool's last bulk publish. Once a poll
+ * has seen the end of a bulk publish, that end is final, even if a delayed response reports otherwise.
  *
  * @param stored the stored bulk publishes of the pool
  * @returns the bulk publishes that changed
@@ -27,7 +27,10 @@ export function followRuns(stored: readonly PublishRun[], seen: Seen): PublishRu
   return current ? [...missed, current] : missed;
 }
 
-/** Whether another bulk publish has started since then, or the pool was recreated under the same id. */
+/**
+ * Whether a stored bulk publish must have ended. That is so if a later bulk publish has started, or if the pool was
+ * recreated under the same id.
+ */
 function hasEnded({ startedAt }: PublishRun, details: PublishDetails): boolean {
   return details.startedAt === null || details.startedAt > startedAt;
 }
@@ -46,7 +49,8 @@ function followCurrent(
     identityPoolId,
     startedAt,
     streamName: known ? known.streamName : streamName,
-    // Amazon reports the end of a successful bulk publish. If it is missing, no record after now belongs to the run.
+    // Amazon reports the end of a successful bulk publish. If that end is missing, use the current time: no later
+    // record can belong to the bulk publish.
     completedAt: status === 'SUCCEEDED' ? (details.completedAt ?? now) : details.completedAt,
     failureMessage,
     unmovedSince: null,

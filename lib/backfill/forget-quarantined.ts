@@ -6,7 +6,9 @@ import type { IdentityAddress } from './forget-store.ts';
 /** How a quarantined delivery relates to an identity. */
 export interface QuarantinedTrace {
   belongsToIdentity: boolean;
-  /** Id of the payload in which the self-hosted service keeps the event's records; null if it keeps none. */
+  /**
+   * Id of the payload in which the self-hosted service stores the event's records; null if the event has no payload.
+   */
   payloadId: string | null;
 }
 

@@ -15,12 +15,14 @@ export interface ForgetStore {
   /** Erases an identity's datasets and records, including removed datasets and tombstones. */
   eraseDatasets(identity: IdentityAddress): Promise<{ datasets: number; records: number }>;
   /**
-   * Reads a page of quarantined deliveries of the pool, or of an unknown pool, whether or not `redrive` has processed
-   * them.
+   * Reads a page of quarantined deliveries that belong to the pool or whose pool is unknown. Includes the deliveries
+   * that `redrive` has processed.
    * @param after the last id of the previous page; null for the first page
    */
   readQuarantinedOf(identityPoolId: string, after: string | null, limit: number): Promise<QuarantinedData[]>;
-  /** Erases a quarantined delivery and, if it was a removal without a version, the version assigned to it. */
+  /**
+   * Erases a quarantined delivery. If the delivery is a removal without a version, also erases its assigned version.
+   */
   eraseQuarantined(quarantineId: string): Promise<{ quarantined: number; datedRemovals: number }>;
   /** Erases the offloaded records of an event, if the self-hosted service keeps them in the same database. */
   erasePayload(payloadId: string): Promise<number>;

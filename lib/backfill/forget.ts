@@ -33,13 +33,13 @@ export interface ErasedRows {
 export interface ForgetReceipt extends IdentityAddress {
   forgottenAt: number;
   erased: ErasedRows;
-  /** Datasets that the service still has. A write or a bulk publish would restore their rows. Null if unknown. */
+  /** Datasets that the service still has. Writing or bulk publishing them would restore the rows. Null if unknown. */
   holdsStill: string[] | null;
   /** Why `holdsStill` is unknown. */
   notKnown: string | null;
   /**
-   * Until this time the stream may hold events of the person, and projecting them restores rows. Erase again after this
-   * time.
+   * Until this time, the stream may hold events of the identity, and projecting these events restores rows. Erase the
+   * identity again after this time.
    */
   repeatAfter: number;
 }
@@ -50,7 +50,7 @@ export interface ForgetReceipt extends IdentityAddress {
  * time.
  *
  * @param identity `retentionMs`: the retention period of the stream; default seven days
- * @throws {DatabaseError} part of the data may be erased; call it again
+ * @throws {DatabaseError} part of the data may be erased; call this function again
  */
 export async function forget(
   { store, api, now }: ForgetDeps,

@@ -3,14 +3,14 @@ import type { Gap, PublishRun } from './publish-model.ts';
 type Time = Pick<Gap, 'since' | 'until'>;
 
 /**
- * Determines whether a pool needs a bulk publish after a gap. Identities created in the gap are unknown to the query
- * store, and a reconciliation covers only known identities. Only a bulk publish that started after the gap includes all
- * of them.
+ * Determines whether a pool needs a bulk publish after a gap, a period whose events may not have reached the query
+ * store. Identities created in the gap are unknown to the query store, and a reconciliation covers only known
+ * identities. Only a bulk publish that started after the gap includes all identities.
  *
  * @param gaps all gaps of the pool, repaired or not
  * @param runs all bulk publishes of the pool
- * @returns the time after which the bulk publish must start, in epoch milliseconds; null if none is needed or a gap
- *   still continues
+ * @returns the time after which the bulk publish must start, in epoch milliseconds; null if no bulk publish is needed,
+ *   or if a gap still continues
  */
 export function needsPublishAfter(
   gaps: readonly Time[],
@@ -24,7 +24,9 @@ export function needsPublishAfter(
   return isPublished ? null : end;
 }
 
-/** Whether a bulk publish started before the last gap of its pool ended. It may then lack data from the gap. */
+/**
+ * Whether a bulk publish started before the last gap of its pool ended. Such a bulk publish may lack data of the gap.
+ */
 export function beganBeforeGapEnd(
   { startedAt }: Pick<PublishRun, 'startedAt'>,
   gaps: readonly Time[],

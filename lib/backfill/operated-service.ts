@@ -1,7 +1,7 @@
 import type { StreamReader } from './evidence.ts';
 import type { PoolStreaming, SyncClient } from './sync-client.ts';
 
-/** The Cognito Sync service that the operator's commands manage, with developer credentials. */
+/** The Cognito Sync service that the operator's commands manage. Requests to it use developer credentials. */
 export interface OperatedService {
   /** Name for messages: the service's address, or Amazon's service name. */
   name: string;
@@ -18,7 +18,7 @@ export interface OperatedService {
 /** The settings that connect an identity pool with its stream and its sync trigger. */
 export interface PoolSettings {
   streaming: PoolStreaming;
-  /** ARN of the Lambda function; null if none is set. */
+  /** ARN of the sync trigger's Lambda function; null if the pool has no sync trigger. */
   syncTrigger: string | null;
 }
 

@@ -80,8 +80,8 @@ function createAttempts(findings: PollFindings) {
 }
 
 /**
- * Groups the pools by each stream that must be read for them: for runs that are not projected yet, or for records that
- * may expire.
+ * Groups the pools by the streams that must be read for them. A pool's current stream is read because records may
+ * expire from it. The stream of a bulk publish is read because the bulk publish is not projected yet.
  *
  * @param only the one stream to read; null for all
  */

@@ -20,8 +20,8 @@ export interface PollDeps extends Omit<EvaluateDeps, 'store'> {
   /** Pools to poll first: those that the last poll did not reach. The others follow, least recently polled first. */
   first?: readonly string[];
   /**
-   * Once this much time has passed, the poll reads no further stream. Once part of this time has passed, it starts no
-   * further pool. The first pool is always polled.
+   * Once this much time has passed, the poll reads no further stream. Once part of this time has passed, the poll
+   * starts with no further pool. The first pool is always polled.
    */
   timeBudgetMs: number;
 }
@@ -62,8 +62,8 @@ export interface PollOutcome {
 /** A polled pool, with its bulk publishes for which a stream must still be read. */
 export interface PolledPool {
   identityPoolId: string;
-  /** The pool's current stream; null if it does not stream. */
+  /** The pool's current stream; null if the pool does not stream. */
   streamName: string | null;
-  /** Runs that need further evaluation. */
+  /** Bulk publishes that need further evaluation. */
   open: OpenRun[];
 }

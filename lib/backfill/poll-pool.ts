@@ -10,9 +10,10 @@ import { streamingChange } from './streaming-gap.ts';
 const KEEP_SEEN_MS = 60_000;
 
 /**
- * Reads a pool's streaming settings and the status of its last bulk publish from the service and saves both. Starts a
- * bulk publish if the policy requires one. Adds the results to `findings`. If the pool uses a stream that is not
- * projected, only the pool's streaming settings are saved, because the pool may have used the projected stream before.
+ * Reads a pool's streaming settings and the status of its last bulk publish from the service. Saves the settings and
+ * the status. Starts a bulk publish if the policy requires it. Adds the results to `findings`. If the pool uses a
+ * stream that is not projected, only the pool's streaming settings are saved, because the pool may have used the
+ * projected stream before.
  *
  * @throws {SyncClientError} the service did not respond, or rejected a request
  */
@@ -31,7 +32,8 @@ export async function pollPool(
     return { identityPoolId, streamName: null, open: openRuns(await store.readRuns(identityPoolId)) };
   }
   const details = await api.readPublishDetails(identityPoolId);
-  // A bulk publish that started earlier may have used the previous stream, and proves nothing about the current one.
+  // If the pool changed its stream, the last bulk publish may have used the previous stream. It then proves nothing
+  // about the current stream.
   const hasMoved = before?.isEnabled === true && before.streamName !== streamName;
   const publishedAt = hasMoved ? null : details.startedAt;
   await recordStreaming(deps, { before, seen, openGaps, publishedAt }, findings);
@@ -75,7 +77,7 @@ async function recordStreaming(
 ): Promise<void> {
   if (!keepsStreaming) return;
   const { identityPoolId } = seen;
-  // A pool that uses another stream counts as not streaming: its changes do not reach this query store either way.
+  // A pool whose stream is not projected counts as not streaming: its changes do not reach this query store.
   const here = (one: SeenStreaming) => (isElsewhere(one, ours) ? { ...one, isEnabled: false } : one);
   const { opens, endsAt } = streamingChange(before && here(before), here(seen), publishedAt);
   if (opens) {
@@ -97,7 +99,7 @@ function merge(stored: readonly PublishRun[], changed: readonly PublishRun[]): P
   return [...byStart.values()].sort((one, other) => other.startedAt - one.startedAt);
 }
 
-/** Omits runs older than a projected one, which supersedes them. @param runs newest first */
+/** Omits runs that are older than a projected run, because a projected run supersedes them. @param runs newest first */
 function openRuns(runs: readonly PublishRun[]): OpenRun[] {
   const projectedAt = runs.findIndex(({ completeness }) => completeness === 'projected');
   return runs.slice(0, projectedAt < 0 ? runs.length : projectedAt).filter(isOpen);

@@ -6,7 +6,7 @@ export type PublishRun = RunFacts & RunState;
 /** A bulk publish that needs further evaluation. */
 export type OpenRun = RunFacts & Open;
 
-/** The members of a bulk publish that every state has. Times are epoch milliseconds. */
+/** The members that a bulk publish has in every state. Times are epoch milliseconds. */
 export interface RunFacts {
   identityPoolId: string;
   startedAt: number;
@@ -35,7 +35,7 @@ export interface Gap {
   cause: 'streaming-off' | 'expired';
   /** Null while the gap continues. */
   until: number | null;
-  /** When a reconciliation repaired the gap; null if none has. */
+  /** When a reconciliation repaired the gap; null if the gap is not repaired. */
   repairedAt: number | null;
 }
 
@@ -44,7 +44,7 @@ export interface ShardPosition {
   shardId: string;
   /** Sequence number of the last projected record. Null if it cannot be known. */
   sequenceNumber: string | null;
-  /** When that record arrived. */
+  /** When the last projected record arrived. */
   arrivedAt: number | null;
 }
 
@@ -57,6 +57,6 @@ export interface QuietShard {
   sequenceNumber: string;
   /** When the last projected record arrived. */
   arrivedAt: number;
-  /** When a poll last found no record after the last projected one. Null if no poll ever did. */
+  /** When a poll last found no record after the last projected record. Null if no poll has found that. */
   emptyAt: number | null;
 }

@@ -11,7 +11,7 @@ export interface StreamTime {
 export interface PublishStore {
   /** Returns the pool's runs, newest first, as many as are needed to decide the next step. */
   readRuns(identityPoolId: string): Promise<PublishRun[]>;
-  /** Saves the state of a run. A run that was projected remains so. */
+  /** Saves the state of a run. A run that was saved as projected remains projected. */
   saveRun(run: PublishRun): Promise<void>;
   /** Returns the last seen streaming settings of all pools. */
   readSeen(): Promise<SeenStreaming[]>;
@@ -20,19 +20,19 @@ export interface PublishStore {
   readOpenGaps(): Promise<Gap[]>;
   /** Counts the gaps that are not repaired, whether or not they have ended. */
   countUnrepairedGaps(): Promise<number>;
-  /** Saves a gap. Has no effect if it is already stored. */
+  /** Saves a gap. Has no effect if the gap is already stored. */
   openGap(gap: Pick<Gap, 'identityPoolId' | 'since' | 'cause' | 'until'>): Promise<void>;
   /** Ends the open gaps of a pool with this cause. */
   endGaps(gap: { identityPoolId: string; cause: Gap['cause']; until: number }): Promise<void>;
   readPositions(streamName: string): Promise<ShardPosition[]>;
   /**
-   * Counts the quarantined events of the pool, or of an unknown pool, that `redrive` has neither projected nor
-   * dismissed.
+   * Counts the quarantined events that belong to the pool or whose pool is unknown. Omits the events that `redrive` has
+   * projected or dismissed.
    */
   countQuarantined(identityPoolId: string, time: StreamTime): Promise<number>;
   /**
-   * Returns the shards whose last projected record arrived before this time. Omits shards that a poll has found without
-   * waiting records since then.
+   * Returns the shards whose last projected record arrived before the time `before`. Omits the shards that a poll has
+   * found without waiting records since that time.
    */
   readQuietShards(streamName: string, before: number): Promise<QuietShard[]>;
   keepEmpty(streamName: string, shardId: string, emptyAt: number): Promise<void>;

@@ -13,7 +13,7 @@ export interface PacedCallsOptions {
 /** Runs one call when the rate allows it. */
 export type PacedCalls = <Answer>(call: () => Promise<Answer>) => Promise<Answer>;
 
-/** Pauses before the retries. They total about a minute. If a client slows down, Amazon stops throttling it sooner. */
+/** Pauses before the retries, about a minute in total. Amazon stops throttling a client sooner if it slows down. */
 const PAUSES_MS = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000];
 
 /**

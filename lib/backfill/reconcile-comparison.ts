@@ -5,7 +5,7 @@ import { canBeStored, findUnlisted, isRemoved, repairOf } from './reconcile-data
 import type { KnownDataset, ReconcileStore } from './reconcile-store.ts';
 import { type RemoteDataset, type SyncClient, SyncClientError } from './sync-client.ts';
 
-/** Maximum listings of one dataset. If the dataset changes between all of them, it is skipped. */
+/** How often one dataset is listed at most. If the dataset changes between all listings, the dataset is skipped. */
 const LISTINGS = 5;
 
 /** Why a dataset is skipped: the service rejects its name, it kept changing, or the database rejected a value. */
@@ -46,7 +46,7 @@ export async function compareDataset(
     return { result: recordsChanged > 0 || change.removal !== null ? 'repaired' : 'same', leftOut };
   } catch (error) {
     if (error instanceof ValueRefusedError) return { result: 'value-refused', leftOut: 0 };
-    // The API can reject the dataset's name: that of a merged copy can be longer than the API accepts.
+    // The API can reject the dataset's name: the name of a merged copy can be longer than the API accepts.
     if (error instanceof SyncClientError && error.condition === 'refused')
       return { result: 'refused', leftOut: 0 };
     throw error;
@@ -55,8 +55,8 @@ export async function compareDataset(
 
 /**
  * Lists a dataset consistently. A record written while the dataset is listed page by page can be missing from every
- * page. Before a record counts as removed, the dataset is therefore listed again. If its sync count is unchanged,
- * nothing was written in between.
+ * page. Before a record counts as removed, the dataset is therefore listed again. If the dataset's sync count is
+ * unchanged, nothing was written between the two listings.
  *
  * @returns null if the sync count changed between all listings
  */

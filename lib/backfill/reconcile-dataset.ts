@@ -29,9 +29,9 @@ export function repairOf(
 }
 
 /**
- * Returns the live records of the store that the service does not list, not even as tombstones. This happens if the
- * dataset was deleted and created again. For a dataset that no longer exists the result is empty: it is removed as a
- * whole.
+ * Returns the live records of the store that the service does not list, not even as tombstones. Such records exist if
+ * the dataset was deleted and created again. If the dataset no longer exists, the result is empty, because the dataset
+ * is then removed as a whole.
  */
 export function findUnlisted(known: KnownDataset | null, listed: RemoteDataset): KnownRecord[] {
   if (known === null || !listed.exists) return [];
@@ -52,7 +52,7 @@ export function canBeStored({ key, value }: RemoteRecord): boolean {
   return isStorable(key) && isStorable(value ?? '');
 }
 
-/** Removes the dataset at its newest stored version. This covers everything stored, and nothing written later. */
+/** Removes the dataset at its newest stored version. The removal covers all stored records, and no later write. */
 function removalOf(dataset: DatasetKey, known: KnownDataset): DatasetChange | null {
   if (isRemoved(known)) return null;
   const removal = newestOf(known);
