@@ -19,7 +19,7 @@ interface FinishMergesAnswer extends Pick<FinishMergesOutcome, 'pending' | 'ende
 
 export interface FinishMergesFunctionDeps extends Omit<FinishMergesDeps, 'now' | 'onFailure'> {
   logger: Logger;
-  /** Epoch milliseconds. */
+  /** Returns the current time in epoch milliseconds. */
   now?: () => number;
   /**
    * No further merge starts once the run has taken this long. Default: the function's remaining time minus `MERGE_MS`.

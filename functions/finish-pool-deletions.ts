@@ -22,7 +22,7 @@ interface FinishPoolDeletionsAnswer extends Pick<FinishPoolDeletionsOutcome, 'de
 
 export interface FinishPoolDeletionsFunctionDeps extends Omit<FinishPoolDeletionsDeps, 'now' | 'onFailure'> {
   logger: Logger;
-  /** Epoch milliseconds. */
+  /** Returns the current time in epoch milliseconds. */
   now?: () => number;
   /**
    * No deletion of a further pool starts once the run has taken this long. Default: the function's remaining time minus

@@ -31,7 +31,7 @@ export interface PollBulkPublishFunctionDeps extends Omit<PollDeps, 'now' | 'fir
   /** Receives the outcome of each poll. */
   report: (outcome: PollOutcome) => void;
   logger: Logger;
-  /** Epoch milliseconds. */
+  /** Returns the current time in epoch milliseconds. */
   now?: () => number;
   /** The time budget of one poll. Default: the function's remaining time minus `LAST_MS`. */
   timeBudgetMs?: number;

@@ -34,7 +34,7 @@ interface ProjectStreamDeps {
   /** Receives the counts of each batch. The counts include only records that were projected. */
   report: (batch: BatchReport) => void;
   logger: Logger;
-  /** Epoch milliseconds. */
+  /** Returns the current time in epoch milliseconds. */
   now?: () => number;
 }
 

@@ -20,7 +20,7 @@ export interface SweepQueryStoreFunctionDeps {
   logger: Logger;
   /** Returns a random UUID. */
   randomId: () => string;
-  /** Epoch milliseconds. */
+  /** Returns the current time in epoch milliseconds. */
   now?: () => number;
   /**
    * No further step starts once the run has taken this long. Default: the function's remaining time minus `STEP_MS`.

@@ -14,7 +14,7 @@ import { createPublicLookup, type LookupAll } from './public-lookup.ts';
 
 interface PayloadFetchOptions {
   policy: PayloadPolicy;
-  /** Epoch milliseconds. */
+  /** Returns the current time in epoch milliseconds. */
   now: () => number;
   sleep?: (ms: number) => Promise<unknown>;
   /** Returns a number from 0 up to, but not including, 1. */

@@ -17,7 +17,7 @@ export interface EvaluateDeps {
   countFailedBatches: CountFailedBatches;
   /** `ParallelizationFactor` of the event source mapping. If above 1, the progress of a shard is unknown. */
   parallelizationFactor: number;
-  /** Epoch milliseconds. */
+  /** Returns the current time in epoch milliseconds. */
   now: () => number;
 }
 

@@ -12,7 +12,7 @@ export interface ForgetDeps {
   store: ForgetStore;
   /** Null if there is no service to query. */
   api: Pick<SyncClient, 'listDatasets'> | null;
-  /** Epoch milliseconds. */
+  /** Returns the current time in epoch milliseconds. */
   now: () => number;
 }
 

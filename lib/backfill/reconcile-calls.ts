@@ -3,7 +3,7 @@ import { SyncClientError } from './sync-client.ts';
 export interface PacedCallsOptions {
   /** Maximum number of calls started per second. */
   maxCallsPerSecond: number;
-  /** Epoch milliseconds. */
+  /** Returns the current time in epoch milliseconds. */
   now: () => number;
   sleep: (ms: number) => Promise<unknown>;
   /** Once aborted, calls are no longer retried. */

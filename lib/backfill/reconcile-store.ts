@@ -23,7 +23,9 @@ export interface ReconcilePosition {
   startedAt: number;
   /** The last dataset that was compared; null at the start. */
   after: { identityId: string; datasetName: string } | null;
-  /** Numbers of datasets compared, and of those in which something was repaired. */
+  /**
+   * `compared`: number of compared datasets. `repaired`: number of compared datasets in which something was repaired.
+   */
   compared: number;
   repaired: number;
 }
@@ -43,7 +45,7 @@ export interface ReconcileStore {
   saveReconciliation(identityPoolId: string, position: ReconcilePosition): Promise<void>;
   /**
    * Finishes the reconciliation and marks the gaps that ended before its start as repaired.
-   * @returns the number of those gaps
+   * @returns the number of gaps that were marked
    */
   finishReconciliation(identityPoolId: string, position: ReconcilePosition, now: number): Promise<number>;
   countDatasets(identityPoolId: string): Promise<number>;

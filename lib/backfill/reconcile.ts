@@ -20,7 +20,7 @@ export interface ReconcileDeps extends Pick<PacedCallsOptions, 'now' | 'sleep'> 
 /** Numbers of datasets. */
 export interface ReconcileProgress {
   compared: number;
-  /** Of the compared datasets, those in which something was repaired. */
+  /** Number of compared datasets in which something was repaired. */
   repaired: number;
   total: number;
 }
@@ -42,7 +42,7 @@ export interface ReconcileOptions {
 export interface ReconcileOutcome extends ReconcileProgress {
   /**
    * `stopped`: the signal stopped the call. A condition: why the service did not respond. Unless the end is `finished`,
-   * the next call continues.
+   * the next call continues the reconciliation.
    */
   end: 'finished' | 'stopped' | SyncClientCondition;
   /** The error text of the service if it did not respond. */
@@ -61,11 +61,11 @@ export interface ReconcileOutcome extends ReconcileProgress {
 
 /**
  * Compares a pool's datasets in the query store with the service and repairs differences through the projection's own
- * write path. Covers the datasets that the store knows, and any others of the same identities. Identities that the
- * store does not know are not found; a bulk publish adds them. Continues where an interrupted call ended. Can run
- * concurrently with the projection: anything written in the meantime is newer and remains.
+ * write path. Covers the datasets that the store knows, and any other datasets of the same identities. Identities that
+ * the store does not know are not found; a bulk publish adds these identities. Continues where an interrupted call
+ * ended. Can run concurrently with the projection: anything written in the meantime is newer and remains.
  *
- * @throws {DatabaseError} everything repaired until then is saved
+ * @throws {DatabaseError} everything repaired before the error is saved
  */
 export async function reconcile(deps: ReconcileDeps, options: ReconcileOptions): Promise<ReconcileOutcome> {
   const { api, store, now, sleep, maxCallsPerSecond = MAX_CALLS_PER_SECOND } = deps;

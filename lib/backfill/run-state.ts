@@ -8,12 +8,16 @@
  */
 export type RunState = Publishing | Ended | Open | Lost | Projected;
 
-/** The status that the service reports. UNSEEN: a newer bulk publish started before the end of this one was seen. */
+/**
+ * The status that the service reports. UNSEEN: a newer bulk publish started before a poll saw the end of this bulk
+ * publish.
+ */
 export type RunStatus = RunState['status'];
 
 /**
- * Whether everything that a bulk publish wrote to the stream is in the query store. stalled: it is not, and there was
- * no progress for some time. unknown: it cannot be determined, or the bulk publish did not succeed.
+ * Whether everything that a bulk publish wrote to the stream is in the query store. waiting: not everything is in the
+ * query store yet. stalled: the same as waiting, but without progress for some time. unknown: completeness cannot be
+ * determined, or the bulk publish did not succeed.
  */
 export type Completeness = RunState['completeness'];
 

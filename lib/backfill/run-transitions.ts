@@ -1,7 +1,8 @@
 import type { OpenRun, PublishRun, RunFacts } from './publish-model.ts';
 import type { ShardsSeen } from './run-state.ts';
 
-// The transitions between the states of a bulk publish. Callers decide when one applies. Times are epoch milliseconds.
+// The transitions between the states of a bulk publish. Callers decide when a transition applies. Times are epoch
+// milliseconds.
 
 const NOT_READ = { kind: 'not-read' } as const;
 const WITHOUT_COMPLETENESS = {
@@ -36,7 +37,7 @@ export function failed(run: RunFacts): PublishRun {
   return { ...run, ...WITHOUT_COMPLETENESS, status: 'FAILED' };
 }
 
-/** Another bulk publish started since, so the service will never report how this one ended. */
+/** A newer bulk publish has started, so the service will never report how this bulk publish ended. */
 export function endedUnseen(run: RunFacts, now: number): PublishRun {
   return { ...run, ...WITHOUT_COMPLETENESS, status: 'UNSEEN', checkedAt: now };
 }
@@ -56,7 +57,7 @@ export function published(run: RunFacts): OpenRun {
   };
 }
 
-/** The run keeps waiting, or has stalled: there was no progress for 15 minutes. */
+/** The run still has records to be projected. After 15 minutes without progress, it counts as stalled. */
 export function keepWaiting(run: OpenRun, waitingFor: string, shards: ShardsSeen, now: number): OpenRun {
   const since = isSame(shards, run.shards) ? (run.unmovedSince ?? now) : now;
   // If the clock was set back, start counting again.

@@ -4,7 +4,7 @@ import type { Gap } from './publish-model.ts';
 export interface LastReconciliation {
   identityPoolId: string;
   startedAt: number;
-  /** Null if it was interrupted or is still running. */
+  /** Null if the reconciliation was interrupted or is still running. */
   finishedAt: number | null;
   /** Numbers of datasets compared and repaired. */
   compared: number;
@@ -15,7 +15,7 @@ export interface LastReconciliation {
 export interface QuarantineCount {
   /** Null if the event does not name its pool. */
   identityPoolId: string | null;
-  /** The fixed keyword at the start of each reason. */
+  /** The keyword with which the stored reasons of these events start. */
   reason: string;
   events: number;
 }

@@ -9,14 +9,14 @@ export interface StreamingChange {
 }
 
 /**
- * Compares a pool's streaming settings with those of the previous poll. If the pool may not have streamed in between,
- * or used a stream that is not projected, the query store lacks the changes since the last poll that found the pool
- * streaming. A bulk publish adds these changes, except removals.
+ * Compares a pool's streaming settings with its settings at the previous poll. Between the two polls, the pool may not
+ * have streamed, or may have used a stream that is not projected. In that case, the query store lacks the changes since
+ * the last poll that found the pool streaming. A bulk publish adds these changes, except removals.
  *
  * @param before null if the pool was never polled; then nothing is known to be missing
  * @param publishedAt start of the last bulk publish, in epoch milliseconds. The service rejects a bulk publish of a
- *   pool that does not stream. A start after the poll that found no streaming therefore proves that the pool streamed
- *   by then
+ *   pool that does not stream. A bulk publish that started after a poll found no streaming therefore proves that the
+ *   pool streamed again at that start
  */
 export function streamingChange(
   before: SeenStreaming | null,

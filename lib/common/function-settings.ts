@@ -14,8 +14,8 @@ export interface PayloadPolicy {
 }
 
 /**
- * Reads where offloaded payloads may be fetched from: S3 in the regions of PAYLOAD_REGIONS, or else of AWS_REGION,
- * and the origin in PAYLOAD_ORIGIN, if set.
+ * Reads where offloaded payloads may be fetched from. S3 is allowed in the regions of PAYLOAD_REGIONS, or if that is
+ * not set, in AWS_REGION. If PAYLOAD_ORIGIN is set, that origin is allowed as well.
  *
  * @throws {SetupError} a variable is missing or invalid; the message names it
  */
@@ -39,8 +39,8 @@ export function readPayloadPolicy(env: Environment): PayloadPolicy {
 
 function readOrigin(value: string): string {
   const url = URL.parse(value);
-  // An origin may end with a slash. Anything more makes it a URL that may contain secrets, so the error does not quote
-  // it.
+  // An origin may end with a slash. Anything more makes the value a URL that may contain secrets, so the error does not
+  // quote the value.
   if (!url || !/^https?:$/.test(url.protocol) || url.href !== `${url.origin}/`) {
     throw new SetupError('invalid PAYLOAD_ORIGIN: use an http or https origin such as http://127.0.0.1:4580');
   }

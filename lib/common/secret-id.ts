@@ -2,8 +2,8 @@
 const NAME = /^[\w/+=.@!-]{1,512}$/;
 const ARN = /^arn:[\w-]+:secretsmanager:([a-z0-9-]+):\d{12}:secret:[\w/+=.@!-]+$/;
 /**
- * The suffix that Secrets Manager appends to a name. Source: AWS Secrets Manager User Guide, "What's in a Secrets
- * Manager secret".
+ * The suffix that Secrets Manager appends to a secret's name in the ARN. Source: AWS Secrets Manager User Guide,
+ * "What's in a Secrets Manager secret".
  */
 const SUFFIX = /-[A-Za-z0-9]{6}$/;
 

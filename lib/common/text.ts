@@ -5,7 +5,7 @@ export function isStorable(text: string): boolean {
 
 /**
  * Whether a text has more than `maxLength` code points, the unit of the API model. Counts code points only if the
- * number of UTF-16 units does not decide.
+ * number of UTF-16 units does not already give the answer.
  */
 export function isLongerThan(value: string, maxLength: number): boolean {
   return value.length > maxLength && (value.length > 2 * maxLength || [...value].length > maxLength);

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 
-// Any value can be thrown, including one that has no text or that throws when it is read.
+// Any value can be thrown, including a value that has no text or that throws when it is read.
 
 /** Returns the message of an error, or the text of any other thrown value. */
 export function messageOfThrown(thrown: unknown): string {
@@ -24,7 +24,7 @@ export function describeThrown(thrown: unknown): string {
   return location === undefined ? text : `${text} (${location})`;
 }
 
-/** Formats an object that is not an error as Node does, because its own text is `[object Object]`. */
+/** Formats an object that is not an error in the way Node prints it, because its own text is only `[object Object]`. */
 function textOf(thrown: unknown): string {
   try {
     const needsInspect = typeof thrown === 'object' && !(thrown instanceof Error);

@@ -22,7 +22,8 @@ const DSQL_HOST = /^[a-z0-9]+\.dsql(?:-[a-z0-9]+)?\.([a-z]{2}(?:-[a-z]+)+-\d)\.o
  * Reads the address of the query store's database from one of DATABASE_URL, DATABASE_SECRET and DSQL_ENDPOINT.
  * DATABASE_URL and DATABASE_SECRET may both be set if DATABASE_URL contains no password.
  *
- * @throws {SetupError} none or too many are set, or one is invalid; the message names them
+ * @throws {SetupError} no variable or too many variables are set, or a variable is invalid; the message names the
+ *   variables
  */
 export function readDatabase(env: Environment): DatabaseAddress {
   const { DATABASE_URL: url, DATABASE_SECRET: secret, DSQL_ENDPOINT: host } = env;

@@ -1,14 +1,14 @@
 /** The SQL dialect of a database. */
 export type Dialect = 'postgresql' | 'dsql';
 
-// Allows as many digits as numericValue does, on either side of the decimal point. Without a size, Aurora DSQL uses
-// numeric(18,6) and rounds or rejects larger values.
+// This type allows as many digits as `numericValue` does, on either side of the decimal point. Without a size, Aurora
+// DSQL uses numeric(18,6) and rounds or rejects larger values.
 const NUMERIC = 'numeric(80,40)';
 
 /**
  * Translates a statement that creates or alters our tables into the dialect. Aurora DSQL builds indexes only in the
- * background and does not support CONCURRENTLY for creating or dropping an index. It has its own default size of
- * `numeric`. In Aurora DSQL, a role needs LOGIN, and IAM decides who may use the role.
+ * background and does not support CONCURRENTLY for creating or dropping an index. Aurora DSQL has its own default size
+ * of `numeric`. In Aurora DSQL, a role needs LOGIN, and IAM decides who may use the role.
  *
  * Source: Aurora DSQL User Guide, "Asynchronous indexes", "Supported data types", "Using database roles and IAM
  * authentication" (September 2026).

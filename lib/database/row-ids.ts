@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto';
 import type { DatasetKey } from '../common/dataset-key.ts';
 
-/** Derives the id of a dataset's row. It is the same on every replay and needs no lookup and no sequence. */
+/** Derives the id of a dataset's row. The id is the same on every replay and needs no lookup and no sequence. */
 export function datasetId({ identityPoolId, identityId, datasetName }: DatasetKey): string {
   return hashedUuid(`${identityPoolId}\0${identityId}\0${datasetName}`);
 }
 
-/** Derives the id of an identity's row. It never equals the id of a dataset, because a dataset has a name. */
+/** Derives the id of an identity's row. This id never equals the id of a dataset, which is also derived from a name. */
 export function identityRowId({
   identityPoolId,
   identityId,

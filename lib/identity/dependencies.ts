@@ -4,7 +4,7 @@ import type { OpenIdTokens } from './open-id-token.ts';
 import type { PageTokens } from './paging.ts';
 import type { TemporaryCredentialsIssuer } from './temporary-credentials.ts';
 
-/** The dependencies of the operations. Each operation takes the ones it needs. */
+/** The dependencies of the operations. Each operation takes the dependencies that it needs. */
 export interface IdentityDependencies {
   store: IdentityStore;
   credentials: TemporaryCredentialsIssuer;
@@ -16,11 +16,13 @@ export interface IdentityDependencies {
    * developer's backend logs in, are accepted.
    */
   logins: 'trusted' | 'refused';
-  /** Copies the datasets of an identity that was merged into another one; can be repeated. */
+  /** Copies the datasets of an identity that was merged into another identity. The call can be repeated. */
   mergeDatasets: (merge: Merge) => Promise<void>;
-  /** Deletes the data of a pool that is marked as deleted and returns whether nothing is left; can be repeated. */
+  /**
+   * Deletes the data of a pool that is marked as deleted and returns whether nothing is left. The call can be repeated.
+   */
   deletePoolData: (identityPoolId: string) => Promise<boolean>;
-  /** Epoch milliseconds. */
+  /** Returns the current time in epoch milliseconds. */
   now: () => number;
   /** Returns UUIDs. */
   randomId: () => string;

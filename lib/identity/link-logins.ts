@@ -2,7 +2,7 @@ import { loginsDoNotMatch } from './errors.ts';
 import type { FoundLogins, LinkDecision, LivingIdentity } from './identity-store.ts';
 
 export interface LinkOptions {
-  /** Used if an identity must be created. */
+  /** The id of the new identity, if an identity must be created. */
   newIdentityId: string;
   /**
    * Whether a developer's backend vouches that the logins belong to the requested identity. If so, none of the logins
@@ -12,13 +12,13 @@ export interface LinkOptions {
 }
 
 /**
- * Decides which identity the client gets for its logins, and which identities are merged into that one. All identities
- * that own one of the logins belong to one person, so only one of them survives. If the requested identity is
- * authenticated, it survives. Otherwise the owner that was created first survives, and a requested guest identity is
- * merged into it.
+ * Decides which identity the client gets for its logins, and which identities are merged into that identity. All
+ * identities that own one of the logins belong to one person, so only one of them survives. If the requested identity
+ * is authenticated, it survives. Otherwise the owner that was created first survives, and a requested guest identity is
+ * merged into that owner.
  *
- * Source: developer guide of Cognito, "Getting credentials" and "Switching identities": "linking two identities
- * merges them". It is not documented which one survives.
+ * Source: developer guide of Cognito, "Getting credentials" and "Switching identities": "linking two identities merges
+ * them". It is not documented which identity survives.
  *
  * @throws {ServiceError} NotAuthorizedException if the requested identity is authenticated and has none of the
  *   logins, or the client has proven to be another identity
@@ -42,7 +42,9 @@ export function linkLogins(
   return mergeInto(asked, owners, link);
 }
 
-/** Returns the identities that own a login, and the proven one, each once, in the order of creation. */
+/**
+ * Returns the identities that own a login, and the proven identity. Each is returned once, in the order of creation.
+ */
 function ownersIn({ proven, owned }: FoundLogins): LivingIdentity[] {
   const all = [...(proven ? [proven] : []), ...owned.map(({ owner }) => owner)];
   const byId = new Map(all.map((owner) => [owner.identityId, owner]));

@@ -94,7 +94,7 @@ export interface IdentityDescription {
 export interface ListIdentitiesInput extends PoolInput {
   MaxResults: number;
   NextToken?: string | undefined;
-  /** Leaves out the identities that were merged into another one. */
+  /** Leaves out the identities that were merged into another identity. */
   HideDisabled?: boolean | undefined;
 }
 
@@ -106,7 +106,7 @@ export interface ListIdentitiesOutput extends PoolInput {
 export interface GetOpenIdTokenForDeveloperIdentityInput extends PoolInput {
   IdentityId?: string | undefined;
   Logins: Logins;
-  /** Seconds. */
+  /** Lifetime of the token in seconds. */
   TokenDuration?: number | undefined;
 }
 

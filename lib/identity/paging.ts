@@ -19,8 +19,8 @@ export interface PageTokens {
 
 /**
  * Creates the NextTokens of listings.
- * @param key the HMAC-SHA-256 key that also signs datasets' session tokens; the purpose in each signature keeps the
- *   kinds of token apart
+ * @param key the HMAC-SHA-256 key that also signs datasets' session tokens. Each signature covers the token's purpose,
+ *   so a token of one kind is not accepted as another kind
  */
 export function createPageTokens(key: Buffer): PageTokens {
   const signer = createSigner(key);
@@ -44,7 +44,7 @@ const MAX_RESULTS = 60;
 
 /**
  * Returns the page size.
- * @throws {ServiceError} InvalidParameterException unless it is 1 to 60
+ * @throws {ServiceError} InvalidParameterException unless `maxResults` is 1 to 60
  */
 export function readMaxResults(maxResults: number): number {
   if (!Number.isInteger(maxResults) || maxResults < 1 || maxResults > MAX_RESULTS) {

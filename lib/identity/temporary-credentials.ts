@@ -34,10 +34,10 @@ const SEPARATOR = ' ';
 
 /**
  * Issues temporary credentials that need not be stored. The session token carries the identity and is signed together
- * with the access key. The secret is derived from both.
+ * with the access key. The secret key is derived from the session token and the access key.
  *
- * @param key the HMAC-SHA-256 key that also signs datasets' session tokens; the purpose in each signature keeps the
- *   kinds of token apart
+ * @param key the HMAC-SHA-256 key that also signs datasets' session tokens. Each signature covers the token's purpose,
+ *   so a token of one kind is not accepted as another kind
  * @param randomId returns UUIDs
  */
 export function createTemporaryCredentials({

@@ -3,12 +3,13 @@ import { isObject } from '../common/json.ts';
 import { isStorable } from '../common/text.ts';
 import { invalidLoginToken } from './errors.ts';
 
-/** Three parts in base64url. The last may be empty, as in an unsigned token. */
+/** Three parts in base64url. The last part may be empty, as in an unsigned token. */
 const JWT = /^[\w-]+\.([\w-]+)\.[\w-]*$/;
 
 /**
- * Returns the user id of a provider's token. For a JWT this is the `sub` claim, which is not verified. For any other
- * token it is the hash of the token's text: the same token is the same user, and the token itself is not stored.
+ * Returns the user id of a provider's token. For a JWT, the user id is the `sub` claim, which is not verified. For any
+ * other token, the user id is the hash of the token's text: the same token is the same user, and the token itself is
+ * not stored.
  *
  * @throws {ServiceError} NotAuthorizedException if the token is empty
  */

@@ -10,8 +10,9 @@ export function isUndatedRemoval({ event }: ReadableDelivery): boolean {
 
 /**
  * Assigns a version to removals whose date or count is missing: the dataset's version as known when the removal
- * arrived. That is the version of the preceding events in the batch, or else of the store, or else the arrival time. It
- * is never later than the arrival.
+ * arrived. The version is taken from the preceding events in the batch. If the batch has no such events, the version is
+ * taken from the store. If the store does not know the dataset, the version is the arrival time. The version is never
+ * later than the arrival.
  *
  * This is the only rule that depends on the order of events: a removal without a version can only mean "everything up
  * to now". The assigned version is a proposal: a removal that is delivered again keeps its first version.

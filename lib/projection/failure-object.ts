@@ -13,7 +13,7 @@ export interface FailureObject {
   read(): Promise<Uint8Array>;
 }
 
-/** Pattern of the Kinesis API. */
+/** The pattern of a sequence number in the Kinesis API. */
 const SEQUENCE_NUMBER = /^(0|[1-9]\d{0,128})$/;
 
 /**
@@ -38,7 +38,7 @@ export function readFailureObject(bytes: Uint8Array): Delivery[] | null {
 
 function parse(json: string | Uint8Array): unknown {
   try {
-    // Also throws if the bytes are too many for a string.
+    // Decoding also throws if the bytes are too many for a string.
     return JSON.parse(typeof json === 'string' ? json : Buffer.from(json).toString());
   } catch {
     return null;
@@ -73,9 +73,10 @@ function positionProblem({ streamName, shardId, sequenceNumber, arrivedAt }: Str
 const LAMBDA_OBJECT_NAME = /(?:^|\/)((\d{4}-\d\d-\d\d)T(\d\d)\.(\d\d)\.(\d\d)-[0-9a-f-]{36})$/i;
 
 /**
- * Returns the name that identifies an object of a failure destination. It is the same in the bucket and in a directory
- * to which the object was copied. Source: AWS Lambda Developer Guide, "Retain discarded batch records for a Kinesis
- * Data Streams event source in Lambda": `aws/lambda/<ESM-UUID>/<shardID>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<Random UUID>`.
+ * Returns the name that identifies an object of a failure destination. The name is the same in the bucket and in a
+ * directory to which the object was copied. Source: AWS Lambda Developer Guide, "Retain discarded batch records for a
+ * Kinesis Data Streams event source in Lambda":
+ * `aws/lambda/<ESM-UUID>/<shardID>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<Random UUID>`.
  *
  * @param name key or path; returned unchanged if Lambda did not generate it
  */

@@ -8,7 +8,7 @@ interface BatchLimits {
   maxBytes: number;
   /** No fetch starts once this many milliseconds have passed. */
   maxMs: number;
-  /** Epoch milliseconds. */
+  /** Returns the current time in epoch milliseconds. */
   now: () => number;
 }
 
@@ -17,7 +17,7 @@ interface BatchLimits {
  *
  * Once a limit is reached, a fetch fails as unavailable instead of starting: the batch ends before the event of that
  * fetch, and the next batch starts with that event. After the first unavailable payload, all later fetches fail too,
- * because no event after it can count as done.
+ * because no event after the event of that payload can count as processed.
  */
 export function limitFetches(
   fetchPayload: FetchPayload,

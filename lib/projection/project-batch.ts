@@ -87,7 +87,7 @@ async function writeTogether(store: QueryStore, deliveries: readonly ReadableDel
   };
 }
 
-/** Assigns a permanent version to removals that have none. */
+/** Assigns a permanent version to each removal that has no version. */
 async function toFoldable(
   store: QueryStore,
   deliveries: readonly ReadableDelivery[],

@@ -10,20 +10,20 @@ export interface QueryStore {
   /**
    * Stores the version assigned to a removal that arrived without one.
    *
-   * @returns the version that was assigned first: this one, unless the removal was delivered before
+   * @returns the version that was assigned first: `version`, unless the removal was delivered before
    */
   keepRemovalVersion(position: StreamPosition, version: Version): Promise<Version>;
   /**
-   * Writes changes that are newer than the stored ones, in the version order.
+   * Writes the changes that are newer than the stored data, in the version order.
    *
-   * @returns the number of changed records; all other records were not newer than the stored ones
+   * @returns the number of changed records; the other records were not newer than the stored records
    * @throws {ValueRefusedError} the database can never store one of the values
    */
   apply(changes: readonly DatasetChange[]): Promise<{ recordsChanged: number }>;
   /** Stores deliveries that cannot be projected, with their data: one row per stream position. */
   quarantine(deliveries: readonly RefusedDelivery[]): Promise<void>;
   /**
-   * Stores how far a shard has been projected. The call with the newest arrival wins.
+   * Stores how far a shard has been projected. Of several calls, the position with the newest arrival time is kept.
    *
    * @param isKnown false if batches of one shard are projected concurrently, because the progress is then unknown
    */

@@ -11,8 +11,8 @@ export interface DatasetsSwept {
 }
 
 /**
- * The part of a query store that sweeping uses. Each call changes a bounded number of rows and returns how many; 0
- * means that none is left. Times are epoch milliseconds. Rows older than the given time are removed.
+ * The part of a query store that sweeping uses. Each call changes a bounded number of rows and returns that number; 0
+ * means that no row is left to change. Times are epoch milliseconds. Rows older than the given time are removed.
  */
 export interface QuerySweep {
   removeQuarantined(before: { quarantined: number; redriven: number }): Promise<number>;
@@ -24,7 +24,7 @@ export interface QuerySweep {
   /**
    * Sweeps the next datasets, in the order of their row ids.
    *
-   * @param after the last id of the previous step; FIRST_DATASET for the first
+   * @param after the last id of the previous step; FIRST_DATASET for the first step
    * @returns `last`: the id after which the next step starts; null at the end
    */
   sweepDatasets(

@@ -45,7 +45,9 @@ async function fetchRecords(
   return { kind: 'records', dataset, version, records: decodePayload(await fetchPayload(url), operation) };
 }
 
-/** PostgreSQL text cannot store NUL or a lone surrogate. Ids and names match patterns that exclude both. */
+/**
+ * PostgreSQL text cannot store NUL or a lone surrogate. Ids and names match patterns that exclude NUL and surrogates.
+ */
 function unstorableText(event: ReadableDelivery['event']): string | null {
   if (event.kind === 'removal') return null;
   const index = event.records.findIndex(({ key, value }) => !isStorable(key) || !isStorable(value ?? ''));

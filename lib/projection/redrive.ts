@@ -19,15 +19,16 @@ interface RedriveDeps {
   fetchPayload: FetchPayload;
 }
 
-/** Deliveries per page. The data of each can be a megabyte. */
+/** Deliveries per page. The data of one delivery can be a megabyte. */
 const PAGE_SIZE = 50;
 
 /** Maximum bytes of fetched payloads in memory; this fits into a function's memory as well. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
 /**
- * Projects what is in quarantine. Marks deliveries that succeed, and updates the reason of those that do not. The
- * version order makes this safe at any time: newer rows in the store stay.
+ * Projects the deliveries in quarantine. Marks each delivery that was projected, and updates the stored reason of each
+ * delivery that still cannot be projected. The version order makes redriving safe at any time: newer rows in the store
+ * stay.
  *
  * @param deps `isDismissing`: also marks each delivery that cannot be projected as redriven, and keeps its reason.
  *   Deliveries whose payload is unavailable for now are not marked
@@ -65,7 +66,7 @@ export async function redriveQuarantine({
 }
 
 /**
- * Projects deliveries that an event source mapping discarded. Quarantines those that cannot be projected.
+ * Projects deliveries that an event source mapping discarded. Quarantines the deliveries that cannot be projected.
  *
  * @param deps `maxBytes`: project the deliveries read so far once their payloads have this many bytes, before fetching
  *   more

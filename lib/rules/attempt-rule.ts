@@ -19,7 +19,7 @@ interface AppliedRule {
 }
 
 /**
- * Evaluates a rule that may be broken.
+ * Evaluates a rule that may be broken, which means that it throws or returns an invalid result.
  *
  * @returns the result, or `ifBroken` if the rule is broken and `onRuleError` is `allow`
  * @throws {Rejection} the rule is broken and `onRuleError` is `reject`

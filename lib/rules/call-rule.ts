@@ -1,4 +1,7 @@
-/** A rule of the user is broken: it threw, or returned an invalid result. The message quotes neither. */
+/**
+ * A rule of the user is broken: it threw, or returned an invalid result. The message quotes neither the error nor the
+ * result.
+ */
 export class BrokenRuleError extends Error {
   override name = 'BrokenRuleError';
 }

@@ -46,7 +46,7 @@ export function decideChange(call: RuledCall, change: Change, proposal: Proposal
   return refusal ? refuse(call, rule, key, refusal, proposal) : accepted(value);
 }
 
-/** Decides on a key without a rule, which a device can always remove. */
+/** Decides on a change of a key that has no rule. A device can always remove such a key. */
 function decideUnknown(call: RuledCall, { key, oldValue, newValue }: Change, proposal: Proposal): Decided {
   const { path, unknownKeys } = call.dataset;
   const rule = `${path}.unknownKeys`;
@@ -85,7 +85,7 @@ function refuse(
   { currentValue }: Proposal,
 ): Decided {
   if (onInvalid === 'reject') rejectCall(call, { rule: path, key, reason, customReason });
-  // If the key has a value, `drop` reverts to it. If it has none, `revert` drops the key.
+  // If the key has a value, `drop` reverts to it. If the key has no value, `revert` drops the key.
   call.decisions.push({ rule: path, key, action: currentValue === null ? 'dropped' : 'reverted', reason });
   return { value: currentValue, isRefused: true, rule: path };
 }

@@ -27,8 +27,8 @@ export class RulesError extends SetupError {
  * Validates and compiles rules. Later changes to the options object have no effect.
  *
  * One rule applies to a dataset, and one to each key in it: the rule with exactly that name, or else the matching glob
- * with the most literal characters. If several matching globs have the same number of them, the first one applies.
- * Rules are not merged.
+ * with the most literal characters. If several matching globs have the same number of literal characters, the first of
+ * these globs applies. Rules are not merged.
  *
  * @throws {RulesError} the rules are invalid; the message lists every problem
  */
@@ -64,7 +64,7 @@ function lookUpIn<Rule extends { name: string }>(rules: readonly Rule[]) {
 /**
  * Validates the default export of a rules file.
  *
- * @throws {RulesError} it is not the result of `defineRules`; without this check, every call would fail later
+ * @throws {RulesError} the export is not the result of `defineRules`; without this check, every call would fail later
  */
 export function requireSyncRules(exported: unknown): SyncRules {
   if (isSyncRules(exported)) return exported;

@@ -17,7 +17,10 @@ export function deriveRecords(
   let problem: string | null = null;
   let hasReturned = false;
 
-  /** Records a request of `derive`. Keeps a problem instead of throwing it, because `derive` could catch it. */
+  /**
+   * Records a request of `derive`. If the request is invalid, stores the problem instead of throwing an error, because
+   * `derive` could catch the error.
+   */
   function request(key: string, value: string | null, valueIssue: string | null): void {
     if (hasReturned) throw new Error('derive has returned; set and remove no longer have an effect');
     const keyIssue = keyProblem(key);

@@ -59,8 +59,8 @@ function decideDeviceChanges(call: RuledCall): void {
 }
 
 /**
- * Decides on the changes that `derive` makes. They are judged like those of a device, except that `derive` may change
- * server-owned keys.
+ * Decides on the changes that `derive` makes. These changes are judged like the changes of a device, except that
+ * `derive` may change server-owned keys.
  */
 function derive(call: RuledCall): void {
   const { dataset, about, entries, outcomes, decisions } = call;

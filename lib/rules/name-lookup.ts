@@ -5,7 +5,7 @@ const MAX_CACHED = 2_048;
 
 /**
  * Creates the lookup of the rule for a name: the rule with exactly that name, or else the matching glob with the most
- * literal characters. If several globs have equally many, the first one applies.
+ * literal characters. If several globs have the same number of literal characters, the first of these globs applies.
  */
 export function createNameLookup<Rule>(
   rules: readonly (readonly [nameOrGlob: string, rule: Rule])[],

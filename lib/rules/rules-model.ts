@@ -7,8 +7,8 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 export type OnInvalid = 'revert' | 'drop' | 'reject';
 
 /**
- * How a call is handled if a rule itself fails: `reject` refuses it, `revert` undoes its changes, and `allow` ignores
- * the rule.
+ * How a call is handled if a rule itself fails: `reject` refuses the call, `revert` undoes all changes of the call, and
+ * `allow` ignores the rule.
  */
 export type OnRuleError = 'reject' | 'revert' | 'allow';
 
@@ -62,7 +62,7 @@ export type Example = string | { key?: string; oldValue?: string; newValue?: str
 
 /** Examples that `rules check` evaluates. Nothing else reads them. */
 export interface Examples {
-  /** Changes that are accepted; they may be rewritten. */
+  /** Changes that are accepted, possibly after `rewrite` replaces the value. */
   accepted?: readonly Example[];
   /** Changes that are reverted, dropped or rejected. */
   refused?: readonly Example[];

@@ -3,7 +3,7 @@ import { isLongerThan, isStorable } from '../common/text.ts';
 
 const NOT_STORABLE = 'contains NUL or unpaired surrogates';
 
-/** Returns why a value from a rule cannot be stored; null if it can. */
+/** Returns why a value from a rule cannot be stored; null if the value can be stored. */
 export function valueProblem(value: unknown): string | null {
   if (typeof value !== 'string') return 'is not a string';
   if (isLongerThan(value, MAX_VALUE_LENGTH)) return `is longer than ${MAX_VALUE_LENGTH} characters`;

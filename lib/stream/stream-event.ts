@@ -24,8 +24,8 @@ export interface RecordsEvent {
 }
 
 /**
- * The entire dataset was removed. Its date and count may be missing, because as far as is known both are optional in
- * this event.
+ * The entire dataset was removed. The date and the count may be missing: as far as is known, they are optional in this
+ * event.
  */
 export interface RemovalEvent {
   kind: 'removal';
@@ -34,7 +34,9 @@ export interface RemovalEvent {
   syncCount: number | null;
 }
 
-/** Records were written or removed. They are behind a presigned URL because they are too large for the stream. */
+/**
+ * Records were written or removed. The records are behind a presigned URL, because they are too large for the stream.
+ */
 export interface OffloadedEvent {
   kind: 'offloaded';
   dataset: DatasetKey;
@@ -52,7 +54,10 @@ export type StreamEventErrorReason =
   | 'kpl-aggregated'
   | 'offloaded-payload';
 
-/** The data on the stream, or the payload that it points to, is not Cognito's. The message never quotes the data. */
+/**
+ * The data on the stream, or the payload that it points to, does not have Cognito's format. The message never quotes
+ * the data.
+ */
 export class StreamEventError extends Error {
   override name = 'StreamEventError';
   readonly reason: StreamEventErrorReason;

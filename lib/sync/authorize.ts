@@ -8,8 +8,8 @@ interface IdentityInput {
 }
 
 /**
- * Returns the identity that the request addresses, if the caller may access it. A developer may access every
- * identity, an identity only itself.
+ * Returns the identity that the request addresses, if the caller may access it. A developer may access every identity.
+ * An identity may access only itself.
  *
  * @throws {ServiceError} NotAuthorizedException, with Amazon's text
  */

@@ -11,11 +11,11 @@ interface Counts {
 }
 
 /**
- * Checks the count of each patch. A count at or above the record's is not stale: for a record that a client does not
- * know yet, the client sends the dataset's count.
+ * Checks the sync count of each patch. A count at or above the record's count is not stale: for a record that a client
+ * does not know yet, the client sends the dataset's count.
  *
- * @throws {ServiceError} InvalidParameterException if a patch's count is above the dataset's;
- *   ResourceConflictException, with the documented text, if a patch's count is below its record's
+ * @throws {ServiceError} InvalidParameterException if a patch's count is above the dataset's count;
+ *   ResourceConflictException, with the documented text, if a patch's count is below the record's count
  */
 export function checkCounts({ dataset, ofRecord }: Counts, patches: readonly Patch[]): void {
   for (const { key, syncCount } of patches) {

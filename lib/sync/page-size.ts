@@ -6,8 +6,8 @@ export const MAX_RESULTS = 1_024;
 /**
  * Reads the size of a page.
  *
- * @returns null, for all results, if the client sends no MaxResults: the iOS client sends none and never requests a
- *   second page
+ * @returns null, for all results, if the client sends no MaxResults: the iOS client sends no MaxResults and never
+ *   requests a second page
  * @throws {ServiceError} InvalidParameterException unless MaxResults is absent or 1 to 1,024, the most any client
  *   sends
  */

@@ -27,7 +27,8 @@ export interface PayloadLinks {
  * Creates links of the form `<origin>/payloads/<uuid>?expires=<epoch seconds>&signature=<HMAC-SHA-256>`. Readers take
  * the expiry of a presigned URL from `expires`: see `expiresAt` in lib/stream/payload.ts.
  *
- * @param key the HMAC-SHA-256 key that also signs session tokens; the purpose in each signature keeps the two apart
+ * @param key the HMAC-SHA-256 key that also signs session tokens. Each signature covers a purpose, so a session token's
+ *   signature is not accepted in a link
  * @param origin called for each new link; returns an origin such as `http://127.0.0.1:4580`
  * @param randomId returns UUIDs
  */

@@ -74,7 +74,7 @@ export interface SetIdentityPoolConfigurationInput extends IdentityPoolInput {
   CognitoStreams?: CognitoStreamsInput | undefined;
 }
 
-/** The output of both operations on a pool's configuration. */
+/** The output of GetIdentityPoolConfiguration and SetIdentityPoolConfiguration. */
 export interface IdentityPoolConfiguration {
   IdentityPoolId: string;
   PushSync: { ApplicationArns: string[]; RoleArn: string | null } | null;

@@ -48,8 +48,8 @@ export interface SessionTokens {
 }
 
 /**
- * Returns the error for an invalid token. Text and code are Amazon's, whose service also returns them for a token that
- * an update has already used.
+ * Returns the error for an invalid token. Text and code are Amazon's. Amazon's service also returns this error for a
+ * token that an update has already used.
  */
 export function notValidToken(name: 'SyncSessionToken' | 'NextToken' = 'SyncSessionToken'): ServiceError {
   return new ServiceError('InvalidParameterException', `${name} not valid for these inputs`);

@@ -32,7 +32,7 @@ export type PathPart = { word: string } | { label: string };
 
 type OperationSchema = typeof UpdateRecords$;
 
-/** Imported individually, so that a bundler can drop the rest of the client. */
+/** The schemas are imported individually, so that a bundler can drop the rest of the client. */
 const SCHEMAS: readonly OperationSchema[] = [
   BulkPublish$,
   DeleteDataset$,

@@ -13,7 +13,7 @@ export type IdentityOperationName = keyof IdentityOperations;
 
 type OperationSchema = typeof api.GetId$;
 
-/** Imported individually, so that a bundler can drop the rest of the client. */
+/** The schemas are imported individually, so that a bundler can drop the rest of the client. */
 const SCHEMAS = {
   CreateIdentityPool: api.CreateIdentityPool$,
   UpdateIdentityPool: api.UpdateIdentityPool$,

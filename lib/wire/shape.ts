@@ -21,13 +21,14 @@ export interface Member {
   binding: Binding;
 }
 
-/** The part of a request that holds a member; `name` is the member's name there. */
+/** The part of a request that holds a member. `name` is the member's name in that part of the request. */
 export type Binding = { in: 'label' | 'body' } | { in: 'query' | 'header'; name: string };
 
 type SchemaReference = Parameters<typeof NormalizedSchema.of>[0];
 
 /**
- * Reads the structure of an input or output. If the operation has none (the unit schema), the result has no members.
+ * Reads the structure of an input or output. If the operation has no input or output (the unit schema), the result has
+ * no members.
  */
 export function readStructure(reference: SchemaReference): Structure {
   const schema = NormalizedSchema.of(reference);

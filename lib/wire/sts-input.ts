@@ -3,7 +3,7 @@ import { decodeMembers } from './decode-value.ts';
 import type { Member, Structure } from './shape.ts';
 import { createViolations } from './violations.ts';
 
-/** Error codes of AWS STS and of all services with its protocol. */
+/** Error codes of AWS STS and of all services that use the protocol of AWS STS. */
 export type StsErrorCode = 'InvalidAction' | 'ValidationError';
 
 /** An STS request that was rejected before it reached an operation. */

@@ -7,8 +7,8 @@ const ERASE_ROWS = 2_500;
 /** Maximum number of passes. A device that keeps writing must not make the erasure endless. */
 const PASSES = 50;
 
-// A DELETE locks rows in no particular order. If it deadlocks with the projection, the server rolls one of the two back
-// and `Database` retries it.
+// A DELETE locks rows in no particular order. If a DELETE deadlocks with the projection, the server rolls back one of
+// the two transactions, and `Database` retries that transaction.
 const ERASE_RECORDS = `
 DELETE FROM projection.records
 WHERE (dataset_id, record_id) IN (

@@ -11,7 +11,10 @@ WHERE identity_pool_id = $1
 ORDER BY started_ms DESC
 LIMIT 50`;
 
-/** Pollers may run concurrently, and one may write late. A run that was found to be projected remains so. */
+/**
+ * Pollers may run concurrently, and a slow poller may write an old state. A run that was saved as projected therefore
+ * remains projected.
+ */
 export const SAVE_RUN = `
 INSERT INTO projection.bulk_publishes AS stored (
   identity_pool_id, started_ms, stream_name, status, completed_ms, failure_message, completeness, waiting_for,

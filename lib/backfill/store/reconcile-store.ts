@@ -152,7 +152,10 @@ function toKnownDataset(rows: readonly KnownRow[]): KnownDataset | null {
   };
 }
 
-/** Returns no record for the single row of a dataset without records, in which only the dataset's columns are set. */
+/**
+ * Converts a row to a record. A dataset without records has a single row, in which only the dataset's columns are set;
+ * that row has no record.
+ */
 function toKnownRecord(row: KnownRow): KnownRecord[] {
   const { record_key: key, last_modified_ms: lastModifiedDate, sync_count: syncCount } = row;
   if (key === null || lastModifiedDate === null || syncCount === null) return [];

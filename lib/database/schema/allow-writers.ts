@@ -14,8 +14,8 @@ interface WriterRow {
 }
 
 /**
- * Lets IAM roles connect as `query_writer` to an Aurora DSQL cluster, and grants `query_writer` access to the
- * existing tables. Call it after each migration, because a new table has no grants. Existing grants and mappings are
+ * Lets IAM roles connect as `query_writer` to an Aurora DSQL cluster, and grants `query_writer` access to the existing
+ * tables. Call this function after each migration, because a new table has no grants. Existing grants and mappings are
  * kept.
  *
  * Source: Aurora DSQL User Guide, "Using database roles and IAM authentication".

@@ -10,8 +10,8 @@ const CONCURRENT_CHANGE = new Set(['23505', 'XX000', '40P01', '40001']);
 const ATTEMPTS = 10;
 
 /**
- * Runs a statement that creates, alters or grants, in the database's dialect. It is idempotent: running it again, or
- * concurrently in another session, results in the same schema.
+ * Runs a statement that creates, alters or grants, in the database's dialect. Such a statement must be idempotent:
+ * running it again, or concurrently in another session, results in the same schema.
  *
  * @throws {DatabaseError} the database rejects the statement
  */
@@ -26,7 +26,7 @@ export async function runDefinition(database: Database, sql: string): Promise<vo
       if (ALREADY_EXISTS.has(code)) return;
       if (code === '42P16' && message.includes('cannot drop columns from view')) return;
       if (!CONCURRENT_CHANGE.has(code) || attempt === ATTEMPTS) throw error;
-      // A random delay, because sessions that retry immediately would conflict again.
+      // Wait for a random time, because sessions that retry immediately would conflict again.
       await sleep(Math.random() * 20 * attempt);
     }
   }

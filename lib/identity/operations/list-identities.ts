@@ -6,8 +6,8 @@ import { readMaxResults } from '../paging.ts';
 import { toIdentityDescription } from '../to-output.ts';
 
 /**
- * ListIdentities: returns the identities of a pool, sorted by id. HideDisabled leaves out those that were merged into
- * another one.
+ * ListIdentities: returns the identities of a pool, sorted by id. HideDisabled leaves out the identities that were
+ * merged into another identity.
  *
  * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; InvalidParameterException;
  *   NotAuthorizedException

@@ -8,8 +8,8 @@ import type { IdentityOperations, IdentityPoolDescription } from '../model.ts';
 import { developerLogin, developerProviderOf } from '../read-logins.ts';
 
 /**
- * MergeDeveloperIdentities: merges the identity of the source user into that of the destination user, because both
- * users are the same person.
+ * MergeDeveloperIdentities: merges the identity of the source user into the identity of the destination user, because
+ * the two users are the same person.
  *
  * @throws {ServiceError} ResourceNotFoundException if the pool does not exist, or has no such user;
  *   InvalidParameterException if the provider is not the pool's developer provider; NotAuthorizedException
@@ -44,8 +44,8 @@ function checkProvider(
 }
 
 /**
- * Merges the source user's identity, which owns the first login, into the destination user's, which owns the last. If
- * both users are the same, there is only one login.
+ * Merges the source user's identity, which owns the first login, into the destination user's identity, which owns the
+ * last login. If source and destination are the same user, there is only one login.
  */
 function mergeSource({ owned, unowned }: FoundLogins): LinkDecision {
   const source = owned[0]?.owner.identityId;

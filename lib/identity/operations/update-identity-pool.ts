@@ -6,13 +6,13 @@ import type { IdentityOperations, IdentityPoolDescription } from '../model.ts';
 import { toPoolSettings } from '../to-output.ts';
 
 /**
- * UpdateIdentityPool: replaces all settings; a setting that is not given is removed. Only DeveloperProviderName stays
- * after it is set, because the backend's users are known under it. Source: API reference, CreateIdentityPool: "Once
- * you have set a developer provider name, you cannot change it."
+ * UpdateIdentityPool: replaces all settings; a setting that is not given is removed. DeveloperProviderName is the
+ * exception: once set, it stays, because the identities of the backend's users are found by it. Source: API reference,
+ * CreateIdentityPool: "Once you have set a developer provider name, you cannot change it."
  *
  * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; InvalidParameterException if
- * DeveloperProviderName differs from the one set; ConcurrentModificationException if another request changed the pool
- * in the meantime; NotAuthorizedException
+ *   DeveloperProviderName differs from the name that is set; ConcurrentModificationException if another request changed
+ *   the pool in the meantime; NotAuthorizedException
  */
 export function createUpdateIdentityPool({
   store,

@@ -22,9 +22,9 @@ class OutdatedError extends Error {
 
 /**
  * Implements `IdentityStore.applyLinks`. A transaction that changes an identity's logins, or merges the identity, first
- * locks the identity's row. Once all rows are locked, the state on which the decision was based either still holds, or
- * its change is detected. If several transactions link a login without an owner, the login's primary key lets only the
- * first one succeed.
+ * locks the identity's row. Once all rows are locked, the transaction checks that the state on which the decision was
+ * based still holds. If several transactions link a login without an owner, the login's primary key lets only the first
+ * transaction succeed.
  */
 export async function applyLinks(database: Database, change: LinkChange): Promise<boolean> {
   try {
@@ -47,10 +47,10 @@ async function applyInTransaction(transaction: Transaction, change: LinkChange):
 }
 
 /**
- * Locks an identity that was not merged. All transactions lock in the same order, so they do not deadlock. If the
- * identity was merged in the meantime, the transaction is rolled back, which releases the lock. A concurrent
- * transaction that merges this identity's target locks only the target, and writes this identity's row without locking
- * it first.
+ * Locks an identity that was not merged. All transactions lock identities in the same order, so they do not deadlock.
+ * If the identity was merged in the meantime, the transaction is rolled back, which releases the lock. A concurrent
+ * transaction may be merging the identity into which this identity was merged. Such a transaction writes this
+ * identity's row without locking the row first, and would wait for this lock.
  */
 async function lockLiving(transaction: Transaction, identityId: string): Promise<void> {
   const { rows } = await transaction.query<{ merged_into: string | null }>(LOCK_IDENTITY, [identityId]);
@@ -86,7 +86,7 @@ async function linkLogins(transaction: Transaction, { question, decision, at }: 
 /**
  * Merges identities. Identities merged into them earlier are redirected to the new target, so that no lookup follows
  * more than one step. Datasets, however, move one step at a time: a later write of an identity must not overtake an
- * earlier one that is still being copied.
+ * earlier write that is still being copied.
  */
 async function mergeIdentities(transaction: Transaction, { question, decision, at }: LinkChange) {
   const { identityPoolId } = question;

@@ -23,7 +23,7 @@ WHERE (stored.last_modified_ms, stored.sync_count) <= (excluded.last_modified_ms
   AND stored.record_value IS NOT NULL`;
 
 /**
- * Erases the values of a dataset's records that its removal covers. Tombstones stay.
+ * Erases the values of a dataset's records that the dataset's removal covers. Tombstones stay.
  *
  * @returns the number of erased values
  */

@@ -14,7 +14,7 @@ import { type DatasetRow, type RecordRow, upsertDatasets, upsertRecords } from '
 const REMOVED = `
 SELECT dataset_id FROM projection.datasets WHERE dataset_id = ANY ($1::uuid[]) AND removed_ms IS NOT NULL`;
 
-// The update changes nothing. It makes RETURNING return the existing row.
+// This update changes nothing. Without the update, RETURNING would not return an existing row.
 const KEEP_REMOVAL = `
 INSERT INTO projection.dated_removals (removal_id, last_modified_ms, sync_count, dated_at)
 VALUES ($1, $2, $3, now())
@@ -27,7 +27,8 @@ INSERT INTO projection.quarantine (
 VALUES ($1, $2, $3, $4, $5, $6, $7, now(), $8)
 ON CONFLICT (quarantine_id) DO NOTHING`;
 
-// A timed-out invocation may still be running and write later. Its older position must not replace a newer one.
+// A timed-out invocation may still be running and write later. The older position of that invocation must not replace a
+// newer position.
 const SAVE_PROGRESS = `
 INSERT INTO projection.stream_progress AS stored (stream_name, shard_id, sequence_number, arrived_at, projected_at)
 VALUES ($1, $2, $3, $4, now())
@@ -146,14 +147,14 @@ async function execute(
 
 /**
  * Waits for all statements, even if one fails, so that a retry of the batch does not conflict with statements of the
- * first attempt. The statements may run concurrently. Each locks its rows in key order, so a statement that waits for a
- * row holds only locks on lower keys. No deadlock is possible.
+ * first attempt. The statements may run concurrently. Each statement locks its rows in key order, so a statement that
+ * waits for a row holds only locks on lower keys. No deadlock is possible.
  */
 async function allDone<Result>(statements: readonly Promise<Result>[]): Promise<Result[]> {
   const failures = (await Promise.allSettled(statements)).flatMap((outcome) =>
     outcome.status === 'rejected' ? [outcome.reason] : [],
   );
-  // A refused value is permanent. It counts only if no statement failed for another reason.
+  // A refused value is permanent. It is thrown only if no statement failed for another reason.
   if (failures.length > 0)
     throw failures.find((error) => !(error instanceof ValueRefusedError)) ?? failures[0];
   return Promise.all(statements);
@@ -183,7 +184,7 @@ async function quarantine(
   ]);
 }
 
-/** Derives the id of rows about one delivery. A retried batch therefore does not store them twice. */
+/** Derives the id of rows about one delivery. A retried batch therefore does not store these rows twice. */
 export function streamPositionId({ streamName, shardId, sequenceNumber }: StreamPosition): string {
   return hashedUuid(`${streamName}\0${shardId}\0${sequenceNumber}`);
 }

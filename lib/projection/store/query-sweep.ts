@@ -6,7 +6,7 @@ import { eraseCovered } from './erase-covered.ts';
 const SWEEP_ROWS = 2_500;
 /** Quarantined deliveries per step: their payloads are large, and no statement may take long. */
 const QUARANTINE_ROWS = 100;
-/** Datasets per step. A dataset has up to a thousand records and any number of tombstones; most have few. */
+/** Datasets per step. A dataset has up to a thousand records and any number of tombstones; most datasets have few. */
 const STEP_DATASETS = 100;
 
 /** Higher than the id of every row, because row ids have another UUID variant. */
@@ -69,7 +69,8 @@ const REMOVE_STRAYS = remove(
     SELECT 1 FROM projection.datasets WHERE datasets.dataset_id = stored.dataset_id)`,
 );
 
-// Keeps a removed dataset that still has records, because their values would become visible again.
+// Keeps a removed dataset that still has records: without the dataset's row, the values of these records would become
+// visible again once the dataset is written again.
 const REMOVE_DATASETS = remove(
   'projection.datasets',
   'dataset_id',

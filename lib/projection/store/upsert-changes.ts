@@ -28,9 +28,9 @@ export interface RecordRow {
   deviceLastModifiedMs: number | null;
 }
 
-// Both statements take columns, not rows, so one statement text with one plan serves any number of rows. Rows must be
-// sorted by key, so that two writers do not lock the same rows in different orders. No key may occur twice, which is an
-// SQL error.
+// The two statements below take columns, not rows, so one statement text with one plan serves any number of rows. Rows
+// must be sorted by key, so that two writers do not lock the same rows in different orders. No key may occur twice,
+// because SQL rejects such an upsert.
 
 const UPSERT_DATASETS = `
 INSERT INTO projection.datasets AS stored (
@@ -90,7 +90,7 @@ ON CONFLICT (dataset_id, record_id) DO UPDATE SET
   projected_at = excluded.projected_at
 WHERE (excluded.last_modified_ms, excluded.sync_count) > (stored.last_modified_ms, stored.sync_count)`;
 
-/** Writes the records that are newer than the stored ones with the same key. */
+/** Writes the records that are newer than the stored records with the same key. */
 export function upsertRecords(rows: readonly RecordRow[]): Statement {
   return {
     sql: UPSERT_RECORDS,

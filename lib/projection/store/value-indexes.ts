@@ -4,9 +4,9 @@ import { inDialect } from '../../database/dialect.ts';
 import { awaitIndexes } from '../../database/schema/await-indexes.ts';
 
 /**
- * The optional indexes, which an operator can add. Each covers the record's id and one more column: for `numeric`, the
- * numeric_value; for `text`, the first 64 characters of the record_value, because the size of an index entry is
- * limited.
+ * The optional indexes, which an operator can add. Each index covers the record's id and one more column: for
+ * `numeric`, the numeric_value; for `text`, the first 64 characters of the record_value, because the size of an index
+ * entry is limited.
  */
 export type ValueIndexName = 'numeric' | 'text';
 
@@ -23,7 +23,7 @@ export interface ValueIndexes {
    * Builds the index without blocking writes. A broken index is built again.
    *
    * @returns whether a build was necessary
-   * @throws {SetupError} another session is building it
+   * @throws {SetupError} another session is building the index
    */
   add(name: ValueIndexName): Promise<boolean>;
   /** Drops the index. @returns whether it existed */
@@ -71,7 +71,7 @@ interface IndexRow {
 
 const ATTEMPTS = 3;
 
-/** Creates the access to the value indexes on any `Database`. Its user must own the tables. */
+/** Creates the access to the value indexes on any `Database`. The database user must own the tables. */
 export function createValueIndexes(database: Database): ValueIndexes {
   const isDsql = database.dialect === 'dsql';
 

@@ -24,7 +24,8 @@ export function mapImports(rulesFile: URL, noteFile: (file: URL) => void = () =>
     note(toOwnFile(specifier, context.parentURL));
     const resolved = next(specifier, context);
     const file = toOwnFile(resolved.url);
-    // This file differs from the one above if that one is a symbolic link, or if the specifier is not a path.
+    // This file differs from the file noted above if the file noted above is a symbolic link, or if the specifier is
+    // not a path.
     note(file);
     return file && !resolved.format && isTypeScript(file) ? { ...resolved, ...asModule(file) } : resolved;
   };
@@ -57,7 +58,8 @@ function toOwnFile(specifier: string, parentUrl?: string): URL | undefined {
 }
 
 /**
- * Sets the format explicitly. In a folder without a `package.json`, Node would otherwise guess it and print a warning.
+ * Sets the format explicitly. In a folder without a `package.json`, Node would otherwise guess the format and print a
+ * warning.
  */
 function asModule(file: URL): { url: string; format: string } {
   return { url: file.href, format: isTypeScript(file) ? 'module-typescript' : 'module' };

@@ -2,7 +2,9 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Environment } from '../../common/environment.ts';
 
-/** Rules file if SYNC_RULES is not set: the file at the top of the checkout, which functions import. */
+/**
+ * The rules file that is used if SYNC_RULES is not set: the file at the top of the checkout, which functions import.
+ */
 export const DEFAULT_RULES_FILE = fileURLToPath(new URL('../../../sync-rules.ts', import.meta.url));
 
 /** Reads SYNC_RULES. @returns the absolute path of the rules file, whose existence is checked when it is loaded */

@@ -24,8 +24,8 @@ interface NamedRules<Rule extends Named> {
 }
 
 /**
- * Inspects rules that are named by an exact name or a glob. Only one of them applies to each name. Finds rules that
- * never apply, and pairs of globs that overlap by accident.
+ * Inspects rules that are named by an exact name or a glob. Only one rule applies to each name. Finds rules that never
+ * apply, and pairs of globs that overlap by accident.
  *
  * @returns the findings, and the rules that apply to at least one name, as far as can be determined
  */
@@ -42,15 +42,15 @@ export function inspectNames<Rule extends Named>(
 }
 
 /**
- * Returns why a rule applies to no name; null if it may apply to one.
+ * Returns why a rule applies to no name; null if the rule may apply to a name.
  *
  * The check looks up the glob `g` as if it were a name. An exact name contains no `*`, so the result must be a glob
  * `h`. No `*` is among the literal characters of `h`. Each `*` of `g` was therefore matched by a `*` of `h`, which
  * would match any other text in its place as well. So `h` matches every name that `g` matches.
  *
  * If `h` is not `g`, it also comes before `g` in the order of the lookup, so `g` never applies. If the result is `g`
- * itself, there is a name that `g` applies to. By the same argument, it is the name with a letter in place of each `*`
- * that no rule of the list contains.
+ * itself, there is a name that `g` applies to. By the same argument, one such name is `g` with each `*` replaced by a
+ * letter that no rule of the list contains.
  *
  * One case stays undetected: if names allow no such letter, or have no room for it, several rules together may match
  * all names of a glob.

@@ -12,7 +12,7 @@ export interface ExampleContext {
 /**
  * Evaluates the actual rules, in mode `enforce`, for an event with only the example's record.
  *
- * @returns why the result is not the expected one; null if it is
+ * @returns why the result is not as expected; null if the result is as expected
  */
 export function tryExample(
   example: Example,

@@ -10,9 +10,9 @@ export interface FinishMergesDeps {
   mergeDatasets: (merge: Merge) => Promise<void>;
   /** How long credentials of an identity remain valid after the identity was merged into another one. */
   credentialsLifetimeMs: number;
-  /** Epoch milliseconds. */
+  /** Returns the current time in epoch milliseconds. */
   now: () => number;
-  /** Called for each merge that failed; the next run retries it. */
+  /** Called for each merge that failed; the next run retries the merge. */
   onFailure: (merge: Merge, error: unknown) => void;
 }
 
@@ -22,7 +22,8 @@ export interface FinishMergesOutcome {
   ended: number;
   failed: number;
   /**
-   * The last merge processed before the time ran out, after which the next run continues; null if all were processed.
+   * The last merge processed before the time ran out, after which the next run continues; null if all merges were
+   * processed.
    */
   last: Merge | null;
 }

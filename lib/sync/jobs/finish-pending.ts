@@ -6,9 +6,9 @@ interface Pending<Item> {
   list: (after: Item | null, limit: number) => Promise<Item[]>;
   /** Works on one item. Returns whether its work is complete. */
   finish: (item: Item) => Promise<boolean>;
-  /** Receives each item that failed. The next run retries it. */
+  /** Receives each item that failed. The next run retries the item. */
   onFailure: (item: Item, error: unknown) => void;
-  /** Epoch milliseconds. */
+  /** Returns the current time in epoch milliseconds. */
   now: () => number;
 }
 
@@ -18,7 +18,7 @@ interface PendingOutcome<Item> {
   /** Number of items whose work is complete. */
   ended: number;
   failed: number;
-  /** The last item that was tried when the time ran out; null if all were tried. */
+  /** The last item that was tried when the time ran out; null if all items were tried. */
   last: Item | null;
 }
 

@@ -12,9 +12,9 @@ export interface FinishPoolDeletionsDeps {
   poolData: Pick<PoolDataStore, 'listMarked' | 'removePool'>;
   /** Deletes the pool's data and returns whether nothing is left. */
   deletePoolData: (identityPoolId: string) => Promise<boolean>;
-  /** Epoch milliseconds. */
+  /** Returns the current time in epoch milliseconds. */
   now: () => number;
-  /** Called for each pool that failed; the next run retries it. */
+  /** Called for each pool that failed; the next run retries the pool. */
   onFailure: (identityPoolId: string, error: unknown) => void;
 }
 
@@ -25,7 +25,8 @@ export interface FinishPoolDeletionsOutcome {
   ended: number;
   failed: number;
   /**
-   * The last pool processed before the time ran out, after which the next run continues; empty if all were processed.
+   * The last pool processed before the time ran out, after which the next run continues; empty if all pools were
+   * processed.
    */
   last: string;
 }
@@ -36,7 +37,7 @@ export interface FinishPoolDeletionsOutcome {
  * pool is removed.
  *
  * @param after the `last` of the previous run, so that the first pools do not keep the others waiting
- * @param timeBudgetMs once this much time has passed, no further pool is started; the first pool always is
+ * @param timeBudgetMs once this much time has passed, no further pool is processed; the first pool is always processed
  */
 export async function finishPoolDeletions(
   deps: FinishPoolDeletionsDeps,

@@ -10,7 +10,7 @@ import type {
 
 /** Settings of the relay. Times are in milliseconds. */
 export interface RelayOptions {
-  /** Maximum number of rows that are claimed at a time. A PutRecords request takes 500. */
+  /** Maximum number of rows that the relay claims (leases) at a time. A PutRecords request takes 500 rows. */
   batchRows: number;
   /** Must be longer than publishing a batch takes; otherwise events are published twice. */
   leaseMs: number;
@@ -76,9 +76,9 @@ export interface RelayOutcome {
  * version.
  *
  * Transient failures are retried indefinitely. Permanent failures are retried a few times, because a wrong
- * classification would cost an event; then the row is parked: it is kept with the reason, and no longer retried. If a
- * stream no longer exists, the relay disables streaming of its pools. The rows stay and are retried, so that they are
- * published once a stream of that name exists again.
+ * classification would cost an event; then the row is parked: the row stays in the outbox with the reason, but is no
+ * longer retried. If a stream no longer exists, the relay disables streaming of its pools. The rows for that stream
+ * stay and are retried, so that they are published once a stream of that name exists again.
  *
  * @throws any error of the outbox; rows claimed by then become available when their leases expire
  */
@@ -94,13 +94,13 @@ export async function relayOutbox({ options, ...deps }: RelayOutboxDeps): Promis
       if (rows.length === 0) break;
       for (const [stream, ofStream] of Map.groupBy(rows, (row) => row.streamName)) {
         const lane = relayStream(stream, ofStream, run);
-        // Awaited below. Until then a rejection must not count as unhandled.
+        // This promise is awaited below. Until then, its rejection must not count as unhandled.
         lane.catch(() => undefined);
         lanes.set(stream, lane);
       }
     } while (deps.now() < run.deadline);
   } finally {
-    // Even if the relay of one stream fails, wait for those of the other streams.
+    // Even if the relay of one stream fails, wait for the relays of the other streams.
     await Promise.allSettled(lanes.values());
   }
   return sumOutcomes(await Promise.all(lanes.values()));
@@ -146,7 +146,7 @@ async function relayBatch(
     else if (refusal.retryable || row.attempts < options.parkAfterAttempts) postponed.push({ row, refusal });
     else rejected.push({ row, refusal });
   });
-  // Published rows are removed first: if a later statement fails, they are not published again.
+  // Published rows are removed first: if a later statement fails, the published rows are not published again.
   if (published.length > 0) await outbox.remove(published);
   if (postponed.length > 0) await outbox.postpone(postponed.map(({ row }) => toPostponed(row, options)));
   for (const { row, refusal } of rejected) {

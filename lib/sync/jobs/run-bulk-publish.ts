@@ -12,8 +12,8 @@ export interface BulkPublishJobOptions {
   /** Maximum datasets whose events are put into the outbox in one step. */
   datasetsPerStep: number;
   /**
-   * When this many events are waiting, no more are put into the outbox, because the events of new changes wait behind
-   * them.
+   * When this many events are waiting, no more are put into the outbox, because the events of new changes would wait
+   * behind the events of the bulk publish.
    */
   maxWaiting: number;
   /** Once this much time has passed, no further step starts. Each pool gets at least one step. */
@@ -25,7 +25,7 @@ const DEFAULT_OPTIONS: BulkPublishJobOptions = { datasetsPerStep: 50, maxWaiting
 export interface RunBulkPublishDeps {
   bulkPublishes: BulkPublishJobStore;
   offloading: Offloading;
-  /** Epoch milliseconds. */
+  /** Returns the current time in epoch milliseconds. */
   now: () => number;
   options?: Partial<BulkPublishJobOptions>;
 }
@@ -40,15 +40,15 @@ export interface BulkPublishOutcome {
 }
 
 /**
- * Advances the bulk publishes in progress, each step by step until it has to wait for the relay or has ended. For
- * each dataset that exists, an event with its records and tombstones, each with its own version, is put into the
- * outbox. Changes made in the meantime are published as usual; consumers order by version. A run can be stopped
- * between any two steps, and several runs may be active at the same time.
+ * Advances each bulk publish in progress, step by step, until the bulk publish has to wait for the relay or has ended.
+ * For each existing dataset, puts an event with all records and tombstones into the outbox. Each record and tombstone
+ * has its own version. Changes made in the meantime are published as usual; consumers order by version. A run can be
+ * stopped between any two steps, and several runs may be active at the same time.
  *
- * A bulk publish succeeds when none of its events is left in the outbox. It fails if the stream permanently rejected
- * one of them, after all others are published. It also fails as soon as the service itself has disabled the pool's
- * streaming. Any other change of the pool's streaming fails the bulk publish in the change's own transaction, not in a
- * run.
+ * A bulk publish succeeds when none of its events is left in the outbox. If the stream permanently rejected an event,
+ * the bulk publish fails once all other events are published. The bulk publish also fails as soon as the service itself
+ * has disabled the pool's streaming. Any other change of the pool's streaming fails the bulk publish in the change's
+ * own transaction, not in a run.
  */
 export async function runBulkPublishes({
   options,

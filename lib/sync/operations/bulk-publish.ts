@@ -12,9 +12,9 @@ const MIN_INTERVAL_MS = 24 * 60 * 60 * 1000;
  * BulkPublish: starts a job that publishes all existing datasets of the pool to its stream; `runBulkPublishes` does
  * the work.
  *
- * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; InvalidParameterException if it does
- *   not stream; DuplicateRequestException if a bulk publish is in progress; AlreadyStreamedException if one succeeded
- *   less than 24 hours ago; NotAuthorizedException
+ * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; InvalidParameterException if the pool
+ *   does not stream; DuplicateRequestException if a bulk publish is in progress; AlreadyStreamedException if a bulk
+ *   publish succeeded less than 24 hours ago; NotAuthorizedException
  */
 export function createBulkPublish({
   pools,
@@ -44,7 +44,7 @@ export function createBulkPublish({
   };
 }
 
-/** Checks the latest bulk publish. A failed one may be repeated immediately. */
+/** Checks the latest bulk publish. A failed bulk publish may be repeated immediately. */
 function checkLast(identityPoolId: string, last: BulkPublishJob | null, now: number): void {
   if (last?.status === 'IN_PROGRESS') throw inProgress(identityPoolId);
   if (last?.status === 'SUCCEEDED' && now - (last.completedAt ?? 0) < MIN_INTERVAL_MS) {

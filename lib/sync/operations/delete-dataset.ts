@@ -9,8 +9,8 @@ import { exists } from '../ports/sync-store.ts';
 import { toDataset } from '../to-output.ts';
 
 /**
- * DeleteDataset: deletes the dataset with its records and tombstones. Its count and date remain, and a new dataset of
- * the same name continues from them. This is how devices learn of the deletion.
+ * DeleteDataset: deletes the dataset with its records and tombstones. The dataset's count and date remain, and a new
+ * dataset of the same name continues from that count and date. From the continued count, devices learn of the deletion.
  *
  * @returns the dataset as it was
  * @throws {ServiceError} ResourceNotFoundException, NotAuthorizedException

@@ -4,8 +4,8 @@ import { poolNotFound } from '../errors.ts';
 import type { SyncOperations } from '../model.ts';
 
 /**
- * DescribeIdentityUsage: returns the number of datasets and bytes of one identity. Both are 0 for an unknown identity
- * of an existing pool.
+ * DescribeIdentityUsage: returns the number of datasets and bytes of one identity. For an unknown identity of an
+ * existing pool, the two numbers are 0.
  * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; NotAuthorizedException
  */
 export function createDescribeIdentityUsage({

@@ -5,7 +5,7 @@ import type { SyncOperations } from '../model.ts';
 
 /**
  * GetBulkPublishDetails: returns the state of the pool's latest bulk publish. The completion time is returned only if
- * it succeeded, the message only if it failed.
+ * the bulk publish succeeded. The failure message is returned only if the bulk publish failed.
  *
  * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; NotAuthorizedException
  */

@@ -2,7 +2,10 @@ import type { DatasetKey } from '../../common/dataset-key.ts';
 import type { SyncRecord } from '../model.ts';
 import type { OutgoingEvent, StoredDataset } from './sync-store.ts';
 
-/** A job that publishes all datasets of a pool to its stream. A pool has one at a time; the latest is kept. */
+/**
+ * A job that publishes all datasets of a pool to its stream. A pool has at most one job at a time. The latest job is
+ * kept.
+ */
 export interface BulkPublishJob {
   bulkPublishId: string;
   status: 'IN_PROGRESS' | 'SUCCEEDED' | 'FAILED';
@@ -43,20 +46,21 @@ export type BulkPublishJobStep =
 
 /** The database operations of bulk publishes. */
 export interface BulkPublishJobStore {
-  /** Returns the latest job of a pool; null if it never had one. */
+  /** Returns the latest job of a pool; null if the pool never had a job. */
   read(identityPoolId: string): Promise<BulkPublishJob | null>;
   /**
-   * Starts a job, which replaces the latest one, `previousId` (null if the pool never had one). A later change of the
-   * pool's streaming ends the job as FAILED, in the transaction of that change.
+   * Starts a job, which replaces the pool's latest job, `previousId` (null if the pool never had a job). A later change
+   * of the pool's streaming ends the job as FAILED, in the transaction of that change.
    *
-   * @returns false if another job was started in the meantime; then this one is not started
+   * @returns false if another job was started in the meantime; then the new job is not started
    */
   begin(identityPoolId: string, startedAt: number, previousId: string | null): Promise<boolean>;
   /** Returns the pools whose bulk publish is in progress. */
   listInProgress(): Promise<string[]>;
   /**
-   * Takes one step of a pool's bulk publish in one transaction. Concurrent runners are serialized: each continues
-   * from the state that the previous one left. `decide` and `toEvents` run again if the database asks for a retry.
+   * Takes one step of a pool's bulk publish in one transaction. Concurrent runners are serialized: each runner
+   * continues from the state that the previous runner left. `decide` and `toEvents` run again if the database asks for
+   * a retry.
    *
    * @param at epoch milliseconds; becomes the completion time if the job ends
    * @returns the step taken; null if no job is in progress (any more)

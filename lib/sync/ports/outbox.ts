@@ -8,7 +8,9 @@ export interface OutboxRow {
   partitionKey: string;
   /** The serialized stream event. */
   event: string;
-  /** Number of claims of the row, this one included. Together with the id it identifies one claim. */
+  /**
+   * Number of claims of the row, including this claim. Together with the row's id, this number identifies the claim.
+   */
   attempts: number;
 }
 
@@ -31,7 +33,7 @@ export interface Outbox {
   remove(outboxIds: readonly string[]): Promise<void>;
   /** Ends claims before their leases expire. A row that another relay has claimed in the meantime is not changed. */
   postpone(claims: readonly PostponedClaim[]): Promise<void>;
-  /** Sets a row aside: the relay no longer claims it, until an operator has it retried. */
+  /** Sets a row aside (parks it): the relay no longer claims the row until an operator clears the stored reason. */
   park(outboxId: string, reason: string): Promise<void>;
 }
 
@@ -40,8 +42,8 @@ export type StreamChoice = { only: OutboxStream } | { allBut: readonly OutboxStr
 /** The operations of the relay on identity pools. */
 export interface StreamingSwitch {
   /**
-   * Disables streaming of the pools on this stream and stores the reason with them.
-   * @returns the number of pools changed; 0 if no pool streams to it any more
+   * Disables streaming of the pools on this stream and stores the reason with each pool.
+   * @returns the number of pools changed; 0 if no pool streams to this stream any more
    */
   disable(stream: OutboxStream, reason: string): Promise<number>;
 }

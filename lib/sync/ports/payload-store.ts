@@ -6,7 +6,7 @@ export interface PayloadStore {
   read(payloadId: string): Promise<string | null>;
   /**
    * Deletes a bounded number of payloads that expired before `time`.
-   * @returns the number deleted; 0 if none is left
+   * @returns the number of deleted payloads; 0 if no expired payload is left
    */
   removeExpired(time: number): Promise<number>;
 }

@@ -2,10 +2,10 @@ import type { DatasetKey } from '../../common/dataset-key.ts';
 
 /**
  * The database operations that delete a pool's data, apart from the deletion of each dataset. For a pool that is not
- * marked as deleted they list and remove nothing, and report nothing left.
+ * marked as deleted, these operations list and remove nothing, and report that nothing is left.
  */
 export interface PoolDataStore {
-  /** Returns existing datasets of the pool, after the one given, in the store's own order. */
+  /** Returns existing datasets of the pool that follow the dataset `after`, in the store's own order. */
   listDatasets(identityPoolId: string, after: DatasetKey | null, limit: number): Promise<DatasetKey[]>;
   /**
    * Removes the pending merges of the pool's identities, because they would create new datasets.

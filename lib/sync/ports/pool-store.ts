@@ -3,7 +3,7 @@ export interface IdentityPool {
   identityPoolId: string;
   /** Increases with each change of the settings. */
   revision: number;
-  /** ARN of the function that may rewrite updates; null if none is set. */
+  /** ARN of the function that may rewrite updates; null if no function is set. */
   syncTrigger: string | null;
   /** Null if streaming was never configured. */
   streams: PoolStreams | null;
@@ -15,7 +15,9 @@ export interface PoolStreams {
   status: 'ENABLED' | 'DISABLED';
   streamName: string | null;
   roleArn: string | null;
-  /** Why the service itself disabled streaming; null if an owner disabled it, or if it is not disabled. */
+  /**
+   * Why the service itself disabled streaming; null if an owner disabled streaming, or if streaming is not disabled.
+   */
   disabledReason: string | null;
 }
 
@@ -44,7 +46,7 @@ export interface StoredIdentityUsage {
 /** The database operations on identity pools. */
 export interface PoolStore {
   readPool(identityPoolId: string): Promise<IdentityPool | null>;
-  /** Creates a pool, unless it exists, or data is left of a deleted pool with the same id. */
+  /** Creates a pool, unless the pool exists, or data is left of a deleted pool with the same id. */
   createPool(
     pool: Omit<IdentityPool, 'revision'>,
     createdAt: number,

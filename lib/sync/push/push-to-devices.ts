@@ -7,8 +7,8 @@ import { buildPushMessage, type PushedChange } from './push-message.ts';
  */
 const MAX_WAIT_MS = 300;
 /**
- * Maximum devices notified of a change. An identity may register any number; the ones registered last are the ones in
- * use.
+ * Maximum devices notified of a change. An identity may register any number of devices; the devices registered last are
+ * most likely in use.
  */
 const MAX_DEVICES = 100;
 

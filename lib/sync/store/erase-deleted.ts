@@ -4,7 +4,7 @@ import { datasetId } from '../../database/row-ids.ts';
 import { ERASE_DELETED, ERASE_ROWS } from './sync-statements.ts';
 
 /**
- * Erases in steps the records that the deletion of a dataset left. No reader sees them any more.
+ * Erases in steps the records that the deletion of a dataset left. No reader sees these records any more.
  * @param deletedSyncCount the count of the deletion
  */
 export async function eraseDeleted(

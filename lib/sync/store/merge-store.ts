@@ -90,7 +90,7 @@ async function mergeDataset(
 /**
  * Locks both identities in the order of their keys, so that two merges do not deadlock. Every transaction that locks
  * more than one dataset locks their identities first. So datasets may be locked in any order: no other transaction
- * holds the lock of one dataset while it waits for that of another.
+ * holds the lock of one dataset while it waits for the lock of another dataset.
  */
 async function lockIdentities(
   on: Transaction,

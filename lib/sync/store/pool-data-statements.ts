@@ -1,6 +1,6 @@
-// Statements that remove the data of the identity pool $1, which is marked as deleted. Each changes at most as many
-// rows as Aurora DSQL allows in one transaction. Each checks the mark itself: once nothing is left, a pool can be
-// created under the same id, and a late statement must not remove the data of that pool.
+// Statements that remove the data of the identity pool $1, which is marked as deleted. Each statement changes at most
+// as many rows as Aurora DSQL allows in one transaction. Each statement checks the mark itself: once nothing is left, a
+// pool can be created under the same id, and a late statement must not remove the data of that pool.
 
 /** Maximum rows of a step. The limit for datasets is lower, because each dataset has one row in several tables. */
 export const REMOVE_ROWS = 2_500;
@@ -32,12 +32,12 @@ export interface DeletedRow extends KeyRow {
 
 export const LIST_DELETED = next(', dataset_id, sync_count', 'sync_count = deleted_sync_count');
 
-// Parameters of the statements below: $2 holds the ids of deleted datasets. If a statement uses $3, it holds their
-// counts when they were listed, in the same order.
+// Parameters of the statements below: $2 holds the ids of deleted datasets. If a statement uses $3, then $3 holds the
+// counts that these datasets had when they were listed, in the order of $2.
 
 /**
- * Removes the records that are not newer than the dataset's deletion. No reader sees them, even if the dataset has
- * been created again since.
+ * Removes the records that are not newer than the dataset's deletion. No reader sees these records, even if the dataset
+ * has been created again since.
  */
 export const REMOVE_RECORDS = `
 DELETE FROM sync.records
@@ -117,8 +117,8 @@ export const REMOVE_DEVICES = removeOfPool(
 );
 
 /**
- * The first statement removes the identities ($2) of datasets, which are found by key; the second searches the pool
- * for the rest.
+ * The first statement removes the identities ($2) of datasets, which are found by key. The second statement searches
+ * the pool for the other identities.
  */
 export const REMOVE_SYNC_IDENTITIES = `
 DELETE FROM sync.identities WHERE identity_row_id = ANY ($2::uuid[]) AND ${IS_MARKED}`;
@@ -154,7 +154,7 @@ export const MARK_POOL = `
 UPDATE sync.identity_pools SET deleted_ms = $2
 WHERE identity_pool_id = $1 AND deleted_ms IS NULL`;
 
-// COLLATE: the same order on every server, regardless of its locale.
+// COLLATE gives the same order on every server, regardless of the server's locale.
 export const LIST_MARKED = `
 SELECT identity_pool_id FROM sync.identity_pools
 WHERE deleted_ms IS NOT NULL AND identity_pool_id > $1 COLLATE "C"
@@ -162,8 +162,8 @@ ORDER BY identity_pool_id COLLATE "C"
 LIMIT $2::bigint`;
 
 /**
- * Removes the row of a pool that was marked before $2, if no data is left. This is one statement, so data that was
- * committed before it preserves the row.
+ * Removes the row of a pool that was marked before $2, if no data is left. This is one statement, so the row stays if
+ * any data was committed before the statement.
  */
 export const REMOVE_POOL = `
 DELETE FROM sync.identity_pools

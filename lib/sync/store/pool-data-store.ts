@@ -89,8 +89,8 @@ async function removeDeletedDatasets(database: Database, identityPoolId: string)
 }
 
 /**
- * Removes the rows of some deleted datasets. The datasets themselves come last, because after a crash their remaining
- * rows are found through them.
+ * Removes the rows of some deleted datasets. The rows of the datasets themselves are removed last, because after a
+ * crash, the other rows are found through them.
  *
  * @returns the number of rows removed
  */

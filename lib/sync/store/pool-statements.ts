@@ -1,4 +1,4 @@
-// Statements of the pool store. A pool that is marked as deleted does not exist for them.
+// Statements of the pool store. A pool that is marked as deleted does not exist for these statements.
 
 import { IS_LEFT } from './pool-data-statements.ts';
 
@@ -79,7 +79,8 @@ LEFT JOIN sync.datasets AS stored ON stored.identity_pool_id = pools.identity_po
 WHERE pools.identity_pool_id = $1 AND pools.deleted_ms IS NULL
 GROUP BY pools.identity_pool_id`;
 
-// COLLATE: the same order on every server, regardless of its locale. The page is limited before anything is summed.
+// COLLATE gives the same order on every server, regardless of the server's locale. The page is limited before anything
+// is summed.
 export const LIST_POOL_USAGES = `
 SELECT pools.identity_pool_id,${STORED}
 FROM (

@@ -3,8 +3,8 @@ import type { Caller } from '../model.ts';
 import type { PoolStore } from '../ports/pool-store.ts';
 
 /**
- * Returns the ARN of the function that checks an update; null if the pool has none. It is also null for developers,
- * whose updates the function never receives.
+ * Returns the ARN of the function that checks an update; null if the pool has no sync trigger. Also returns null for
+ * developers, because the function never receives their updates.
  */
 export async function findSyncTrigger(
   pools: Pick<PoolStore, 'readPool'>,

@@ -12,8 +12,8 @@ export interface DsqlOptions extends PoolOptions {
 }
 
 /**
- * Opens an Aurora DSQL cluster behind the connection pool of AWS's connector. It uses TLS and signs a token for each
- * connection with the credentials of the process. Connects on the first query.
+ * Opens an Aurora DSQL cluster behind the connection pool of AWS's connector. The connector uses TLS and signs a token
+ * for each connection with the credentials of the process. Connects on the first query.
  */
 export function openDsql({ host, region, user, ...options }: DsqlOptions): Database {
   const pool = createDsqlPool({ host, region, user, ...options });
@@ -21,8 +21,9 @@ export function openDsql({ host, region, user, ...options }: DsqlOptions): Datab
 }
 
 /**
- * Creates the pool. It sets no statement_timeout, because the cluster rejects a session that sets one. Only pg's own
- * timeout therefore ends a statement. It sets no application name either, because the connector sets its own.
+ * Creates the pool. The pool sets no statement_timeout, because the cluster rejects a session that sets
+ * statement_timeout. Only pg's own timeout therefore ends a statement. The pool also sets no application name, because
+ * the connector sets its own name.
  *
  * @param network how to reach the cluster, if not by its host name
  */

@@ -21,7 +21,8 @@ const DEFAULT_DATABASE = 'postgres';
  * Source: AWS Secrets Manager User Guide, "JSON structure of secrets". Secrets that RDS itself manages have only
  * these two members. JSON implies TLS with verification of the server's certificate and host name.
  *
- * @param url the location of the database, which replaces the one in the JSON; null if the secret contains it
+ * @param url the location of the database, which replaces the location in the JSON; null if the secret contains the
+ *   location
  * @throws {SetupError} the text is invalid; the message quotes no part of it
  */
 export function toConnectionSettings(text: string, url: string | null): ConnectionSettings {
@@ -77,8 +78,8 @@ function readPort(value: unknown): number {
 }
 
 /**
- * Adds the login to the address. The secret's user replaces a user in the address, because some rotations alternate
- * between users.
+ * Adds the login to the address. The secret's user replaces a user in the address, because some secret rotations
+ * alternate between two users.
  */
 function addLogin(address: string, { user, password }: Login): string {
   const url = new URL(address);

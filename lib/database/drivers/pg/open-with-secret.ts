@@ -7,9 +7,9 @@ import { createSecretSettings, type ReadSecret, type SecretSettings } from './se
 export interface SecretDatabaseOptions extends PoolOptions {
   /** Reads the secret that contains the location and login of the database, or only the login. */
   read: ReadSecret;
-  /** The location of the database, without a password; null if the secret contains it. */
+  /** The location of the database, without a password; null if the secret contains the location. */
   url: string | null;
-  /** Epoch milliseconds. */
+  /** Returns the current time in epoch milliseconds. */
   now?: () => number;
 }
 

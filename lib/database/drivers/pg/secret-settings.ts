@@ -17,7 +17,7 @@ export interface SecretSettings {
    */
   get(): Promise<ReadSettings>;
   /**
-   * Removes these settings from the cache, unless newer ones have replaced them. The next `get` then reads the
+   * Removes these settings from the cache, unless newer settings have replaced them. The next `get` then reads the
    * secret.
    */
   invalidate(settings: ConnectionSettings): void;
@@ -25,9 +25,9 @@ export interface SecretSettings {
 
 interface SecretSettingsDeps {
   read: ReadSecret;
-  /** The location of the database; null if the secret contains it. */
+  /** The location of the database; null if the secret contains the location. */
   url: string | null;
-  /** Epoch milliseconds. */
+  /** Returns the current time in epoch milliseconds. */
   now: () => number;
 }
 

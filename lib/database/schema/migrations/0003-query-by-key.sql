@@ -1,6 +1,6 @@
 -- Queries by key. Record keys are hashed, so no index contains their text. To find one key across all users, these
--- functions compute its hash. The planner inlines them (each is one SELECT, not volatile, not strict). An index on
--- record_id and a value can therefore serve `… where numeric_value > 10`.
+-- functions compute its hash. The planner inlines these functions, because each is one SELECT and neither volatile nor
+-- strict. An index on record_id and a value can therefore serve `… where numeric_value > 10`.
 -- Every statement ends with a semicolon at the end of a line, is idempotent, and runs in its own transaction.
 
 -- The same id as in lib/database/row-ids.ts: half of SHA-256 over UTF-8, marked as a version 8 UUID. The function is

@@ -1,5 +1,5 @@
--- The progress of the projection, one row per shard. If batches of a shard are projected concurrently, the common
--- progress is unknown: position and arrival are NULL.
+-- The progress of the projection, one row per shard. If batches of a shard are projected concurrently, the progress of
+-- the shard is unknown: sequence_number and arrived_at are NULL.
 
 CREATE TABLE IF NOT EXISTS projection.stream_progress (
   stream_name text NOT NULL,

@@ -1,6 +1,6 @@
 -- Identity pools and their settings: sync trigger, stream, push. A pool without a row does not exist.
--- revision increases with each change, for optimistic concurrency: it detects a change that was decided on an old
--- state.
+-- revision increases with each change, for optimistic concurrency: a change that was decided on an old
+-- revision is not written.
 -- streaming_status is ENABLED, DISABLED, or NULL if streams were never configured. push_application_arns is a JSON
 -- list.
 

@@ -4,7 +4,7 @@
 CREATE SCHEMA IF NOT EXISTS identity;
 
 -- The settings of the pool in Cognito Identity: a JSON object with the members of CreateIdentityPool. NULL for a pool
--- that was created without these settings: it has no name of its own and allows guests.
+-- that was created without these settings: such a pool has no name of its own and allows guests.
 ALTER TABLE sync.identity_pools ADD COLUMN IF NOT EXISTS identity_settings text;
 
 -- The time at which the pool was deleted. From then on, no caller sees the pool, and its identities' data is being
@@ -14,7 +14,7 @@ ALTER TABLE sync.identity_pools ADD COLUMN IF NOT EXISTS deleted_ms bigint;
 
 CREATE INDEX IF NOT EXISTS sync_identities_by_pool ON sync.identities (identity_pool_id);
 
--- merged_into: the identity into which this one was merged; NULL if it was not merged.
+-- merged_into: the identity into which this identity was merged; NULL if this identity was not merged.
 CREATE TABLE IF NOT EXISTS identity.identities (
   identity_id text PRIMARY KEY,
   identity_pool_id text NOT NULL,

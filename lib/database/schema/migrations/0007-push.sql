@@ -2,7 +2,7 @@
 -- Every statement ends with a semicolon at the end of a line, is idempotent, and runs in its own transaction.
 
 -- registration_id is a hash of pool, identity, platform and token, so a device that registers again is the same device.
--- endpoint is the address of its messages, as returned by the push channel.
+-- endpoint is the address for messages to the device, as returned by the push channel.
 CREATE TABLE IF NOT EXISTS sync.devices (
   registration_id uuid PRIMARY KEY,
   device_id uuid NOT NULL,

@@ -1,7 +1,7 @@
 -- The poller's knowledge of bulk publishes and streaming. Times are epoch milliseconds, as in all tables.
 
 -- A bulk publish (run) is identified by its start time. status: IN_PROGRESS, SUCCEEDED, FAILED, or UNSEEN if a newer
--- run started before the end of this one was seen. completeness: waiting, projected, stalled, or unknown if the
+-- run started before a poll saw the end of this run. completeness: waiting, projected, stalled, or unknown if the
 -- progress of the shards cannot be known.
 -- position_*: the shards' positions, and since when they have not changed, which reveals a stalled run.
 CREATE TABLE IF NOT EXISTS projection.bulk_publishes (
@@ -20,7 +20,8 @@ CREATE TABLE IF NOT EXISTS projection.bulk_publishes (
   PRIMARY KEY (identity_pool_id, started_ms)
 );
 
--- The last observed streaming state of each pool. The next poll detects changes by comparing with it.
+-- The last observed streaming state of each pool. The next poll detects changes by comparing the current state with
+-- this state.
 CREATE TABLE IF NOT EXISTS projection.pool_streaming (
   identity_pool_id text PRIMARY KEY,
   stream_name text,
@@ -39,8 +40,8 @@ CREATE TABLE IF NOT EXISTS projection.gaps (
   PRIMARY KEY (identity_pool_id, since_ms, cause)
 );
 
--- The last reconciliation of each pool. after_*: the last dataset that was compared; an interrupted run resumes after
--- it.
+-- The last reconciliation of each pool. after_*: the last dataset that was compared; an interrupted reconciliation
+-- resumes after that dataset.
 CREATE TABLE IF NOT EXISTS projection.reconciliations (
   identity_pool_id text PRIMARY KEY,
   started_ms bigint NOT NULL,
