@@ -35,8 +35,8 @@ const MERGE_MS = 30_000;
  * the error's name and code, but not the error's message. The other merges still run; then the run fails as a whole. If
  * the time runs out, the next run tries the remaining merges.
  *
- * @returns a handler that rejects if any merge failed, so monitoring reports the failure; the next run retries those
- *   merges
+ * @returns a handler that rejects if any merge failed, so monitoring reports the failure; the next run retries the
+ *   failed merges
  */
 export function createFinishMerges({
   logger,

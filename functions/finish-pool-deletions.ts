@@ -36,11 +36,11 @@ const DELETION_MS = 30_000;
 
 /**
  * Deletes the remaining data of deleted pools. If the deletion of a pool fails, the handler logs the pool's id and the
- * error's name and code, but not the error's message. The other pools are still processed; then the run fails as a
- * whole. If the time runs out, the next run deletes the remaining data.
+ * error's name and code. It does not log the error's message. The other pools are still processed; then the run fails
+ * as a whole. If the time runs out, the next run deletes the remaining data.
  *
- * @returns a handler that rejects if any pool failed, so monitoring reports the failure; the next run retries those
- *   pools
+ * @returns a handler that rejects if any pool failed, so monitoring reports the failure; the next run retries the
+ *   failed pools
  */
 export function createFinishPoolDeletions({
   logger,

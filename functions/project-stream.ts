@@ -85,7 +85,8 @@ export function createProjectStream({
         logger.info('projected a batch', { ...outcome });
         reportBatch(outcome);
       } catch (error) {
-        // Rows are written in key order, so it is unknown which records were written. Lambda must retry all of them.
+        // Rows are written in key order, so it is unknown which records were written. Lambda must retry all records of
+        // the batch.
         logger.error('could not write the batch; Lambda retries it', { error });
         reportBatch({ events: 0, records: 0, recordsChanged: 0, quarantined: 0 });
         return {

@@ -32,8 +32,8 @@ export interface SweepQueryStoreFunctionDeps {
 const STEP_MS = 10_000;
 
 /**
- * Deletes expired data of the query store: quarantined deliveries, tombstones, values of removed datasets, and rows
- * about past removals, redrives, gaps and bulk publishes. Each run continues where the previous one ended.
+ * Deletes expired data of the query store: quarantined deliveries, tombstones, and values of removed datasets. Also
+ * deletes old rows about removals, redrives, gaps and bulk publishes. Each run continues where the previous run ended.
  *
  * @returns a handler that rejects if a step failed; the next run repeats that step
  */

@@ -14,7 +14,7 @@ export type SyncTriggerHandler = (event: SyncTriggerEvent, context: Context) => 
 
 interface SyncTriggerDeps {
   rules: SyncRules;
-  /** Receives the decisions of one call. It is not called if the rules made no decision. */
+  /** Receives the decisions of one call. This function is not called if the rules made no decision. */
   report: (decisions: readonly RuleDecision[]) => void;
   logger: Logger;
 }
@@ -26,7 +26,8 @@ const MAX_LOGGED = 50;
 
 /**
  * Applies the sync rules to an identity's update and returns the resulting event. If the rules reject the update, the
- * handler throws an error with the reason: Cognito returns that text to the device, and Lambda writes it to the log.
+ * handler throws an error with the reason. Cognito returns the text of the error to the device, and Lambda writes the
+ * text to the log.
  */
 export function createSyncTrigger({ rules, report, logger }: SyncTriggerDeps): SyncTriggerHandler {
   return middy<SyncTriggerEvent, SyncTriggerEvent>()

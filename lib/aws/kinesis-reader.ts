@@ -12,7 +12,9 @@ import {
 
 export interface StreamShard {
   shardId: string;
-  /** Empty for an original shard of the stream; one id after a split, two after a merge. */
+  /**
+   * Empty for an original shard of the stream; one id after a split of a shard, two ids after a merge of two shards.
+   */
   parentShardIds: string[];
   /** A closed shard accepts no new records; its children do. */
   closed: boolean;
@@ -58,7 +60,7 @@ type KinesisReaderCondition =
   | 'not-found'
   /** The shard does not have the sequence number, for example because the stream was deleted and created again. */
   | 'position-invalid'
-  /** The iterator is older than five minutes. Open another iterator at the current position. */
+  /** Iterators expire after five minutes. The caller must open another iterator at the current position. */
   | 'iterator-expired';
 
 export class KinesisReaderError extends Error {
@@ -73,7 +75,7 @@ export class KinesisReaderError extends Error {
 
 /**
  * Creates a reader on the polling API (ListShards, GetShardIterator, GetRecords), which AWS and all emulators support.
- * Source: Amazon Kinesis Data Streams API Reference, those three operations.
+ * Source: Amazon Kinesis Data Streams API Reference, the pages of these three operations.
  */
 export function createKinesisReader(client: KinesisClient): KinesisReader {
   return {

@@ -34,10 +34,10 @@ interface PayloadFetchOptions {
 const MAX_BYTES = 8 * 1024 * 1024;
 const TIMEOUT_MS = 5_000;
 const ATTEMPTS = 3;
-/** Pause before the second attempt. Each further pause is four times as long. */
+/** Pause before the second attempt. Each further pause is four times as long as the previous pause. */
 const FIRST_PAUSE_MS = 100;
 
-/** Idle connections close by themselves and do not keep the process alive, so there is nothing to close. */
+/** Idle connections close by themselves and do not keep the process alive, so the agents need no closing. */
 const AGENT_OPTIONS = { keepAlive: true, timeout: 10_000 };
 
 /**
@@ -76,7 +76,9 @@ export function createPayloadFetch({
   };
 }
 
-/** A link without an expiry time does not come from Cognito, whose links are presigned. It counts as expired. */
+/**
+ * A link without an expiry time does not come from Cognito, whose links are presigned. Such a link counts as expired.
+ */
 function hasExpired(url: URL, now: number): boolean {
   const time = expiresAt(url);
   return time === null || time <= now;

@@ -5,8 +5,8 @@ const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
 
 /**
- * Decides whether the policy requires a bulk publish now. After a failed bulk publish, the next one starts an hour
- * later at the earliest. Each further failure doubles that time, up to a day.
+ * Decides whether the policy requires a bulk publish now. After a failed bulk publish, the next bulk publish starts an
+ * hour later at the earliest. Each further failure doubles the waiting time, up to a day.
  *
  * @param runs all bulk publishes of the pool, in any order, including the last one that the service reports
  * @param now epoch milliseconds

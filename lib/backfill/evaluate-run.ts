@@ -29,7 +29,10 @@ export interface Evidence {
   failedBatches: number;
 }
 
-/** Clocks differ, and services round times. Records this close to a boundary may be on either side of it. */
+/**
+ * Clocks differ, and services round times. Records whose time is this close to a boundary may belong to either side of
+ * the boundary.
+ */
 const CLOCK_MARGIN_MS = 1_000;
 
 /** Whether an earlier poll found all shards projected past the end of the bulk publish. This cannot change later. */

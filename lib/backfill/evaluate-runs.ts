@@ -103,14 +103,14 @@ async function readKept(
 }
 
 /**
- * Whether records of the run may be lost: the run started before the oldest record that the stream keeps, and a shard
- * is not projected past the end of the run.
+ * Whether records of the run may be lost. That is so under two conditions: the run started before the oldest record
+ * that the stream keeps, and a shard is not projected past the end of the run.
  */
 function mayBeLost(run: OpenRun, shards: readonly ShardView[], { createdAt, since }: Kept): boolean {
   if (hasPassedShards(run)) return false;
   const { from, to } = arrivalPeriod(run);
-  // Progress on a recreated stream says nothing about the previous stream, whose shards were not all projected past the
-  // end of the run when they were last read.
+  // Progress on a recreated stream says nothing about the previous stream. When the shards of the previous stream were
+  // last read, not all of them were projected past the end of the run.
   if (from < createdAt) return true;
   if (from >= since) return false;
   return shards.length === 0 || shards.some(({ arrivedAt }) => arrivedAt === null || arrivedAt <= to);

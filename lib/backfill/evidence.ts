@@ -14,7 +14,7 @@ export interface Backlog {
 export interface BacklogQuery {
   /** Sequence number after which records count as waiting. If null or unknown to the shard, all records count. */
   after: string | null;
-  /** Skips records that arrived before this time, in epoch milliseconds. Null skips none. */
+  /** Skips records that arrived before this time, in epoch milliseconds. If null, no record is skipped. */
   notBefore: number | null;
 }
 

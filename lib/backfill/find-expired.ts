@@ -4,15 +4,15 @@ import type { PublishStore } from './publish-store.ts';
 
 /**
  * A shard is checked once its last projected record arrived this long ago. The shortest retention period is a day, so
- * this is early enough.
+ * the check comes early enough.
  */
 const QUIET_MS = 60 * 60 * 1000;
 
 /**
- * Determines since when records may have expired from the stream before they were projected. That is possible if the
- * last projected record of a shard is older than the retention period and more records are waiting. A shard without new
- * records is checked once an hour. A check that finds no waiting record proves that no record was lost before the
- * check.
+ * Determines since when records may have expired from the stream before they were projected. Records may have expired
+ * if the last projected record of a shard is older than the retention period and more records are waiting. A shard
+ * without new records is checked once an hour. A check that finds no waiting record proves that no record was lost
+ * before the check.
  *
  * @param now epoch milliseconds
  * @returns epoch milliseconds; null if nothing can be missing

@@ -27,7 +27,7 @@ export async function findRemade(
 ): Promise<RemadeStream | null> {
   const createdAt = await streams.readCreatedAt(streamName);
   const shards = await store.readQuietShards(streamName, createdAt);
-  // Records projected from the new stream replace the stored positions of the old one, so use the times of earlier
+  // Records projected from the new stream replace the stored positions of the old stream. So use the times of earlier
   // polls too.
   const polls = seen
     .filter((one) => one.isEnabled && one.streamName === streamName && one.checkedAt < createdAt)

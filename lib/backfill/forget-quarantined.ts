@@ -42,7 +42,7 @@ function tryToDecode(data: Uint8Array): StreamEvent | null {
   }
 }
 
-/** Matches only the whole id, because one id can be the start of another. */
+/** Matches only the whole id, because one id can be the start of another id. */
 function containsId(data: Uint8Array, identityId: string): boolean {
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   for (let at = bytes.indexOf(identityId); at >= 0; at = bytes.indexOf(identityId, at + 1)) {

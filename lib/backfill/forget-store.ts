@@ -24,7 +24,10 @@ export interface ForgetStore {
    * Erases a quarantined delivery. If the delivery is a removal without a version, also erases its assigned version.
    */
   eraseQuarantined(quarantineId: string): Promise<{ quarantined: number; datedRemovals: number }>;
-  /** Erases the offloaded records of an event, if the self-hosted service keeps them in the same database. */
+  /**
+   * Erases the offloaded records of an event, if the self-hosted service keeps these records in the database of the
+   * query store.
+   */
   erasePayload(payloadId: string): Promise<number>;
   /** Whether the query store has any data of the pool: projected events, or a record of its streaming. */
   knowsPool(identityPoolId: string): Promise<boolean>;

@@ -5,7 +5,7 @@ import { type SyncClient, SyncClientError } from './sync-client.ts';
 /** Retention period of the stream in the default setup, and lifetime of the links to offloaded records. */
 const RETENTION_MS = 7 * 24 * 60 * 60 * 1000;
 
-/** Quarantined deliveries per page. Each can have a megabyte of data. */
+/** Quarantined deliveries per page. Each delivery can have a megabyte of data. */
 const PAGE = 50;
 
 export interface ForgetDeps {

@@ -10,8 +10,8 @@ import { SyncClientError } from './sync-client.ts';
 const SHARE_OF_POOLS = 0.6;
 
 /**
- * Polls each pool and saves the findings: the pool's stream, the status of its last bulk publish, and whether all
- * events of that publish are in the query store. A failure of one pool does not affect the others.
+ * Polls each pool and saves three findings: the pool's stream, the status of the pool's last bulk publish, and whether
+ * all events of that bulk publish are in the query store. A failure of one pool does not affect the other pools.
  *
  * @returns the findings, including failures of the service and of streams
  * @throws {SyncClientError} the pools could not be listed

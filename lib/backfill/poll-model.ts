@@ -13,11 +13,13 @@ export interface PollDeps extends Omit<EvaluateDeps, 'store'> {
   /** The stream that is projected into the query store; null if every stream is projected. */
   streamName: string | null;
   /**
-   * Whether to record streaming settings and gaps. A one-off poll records neither: it may not know which stream is
-   * projected.
+   * Whether to record streaming settings and gaps. A one-off poll does not record settings and gaps, because it may not
+   * know which stream is projected.
    */
   keepsStreaming: boolean;
-  /** Pools to poll first: those that the last poll did not reach. The others follow, least recently polled first. */
+  /**
+   * Pools to poll first: those that the last poll did not reach. The other pools follow, least recently polled first.
+   */
   first?: readonly string[];
   /**
    * Once this much time has passed, the poll reads no further stream. Once part of this time has passed, the poll

@@ -32,8 +32,8 @@ export async function pollPool(
     return { identityPoolId, streamName: null, open: openRuns(await store.readRuns(identityPoolId)) };
   }
   const details = await api.readPublishDetails(identityPoolId);
-  // If the pool changed its stream, the last bulk publish may have used the previous stream. It then proves nothing
-  // about the current stream.
+  // If the pool changed its stream, the last bulk publish may have used the previous stream. In that case, the bulk
+  // publish proves nothing about the current stream.
   const hasMoved = before?.isEnabled === true && before.streamName !== streamName;
   const publishedAt = hasMoved ? null : details.startedAt;
   await recordStreaming(deps, { before, seen, openGaps, publishedAt }, findings);

@@ -8,7 +8,8 @@ import type { RemoteDataset, RemoteRecord } from './sync-client.ts';
 
 /**
  * Computes the change that makes the query store match the service's listing of a dataset. The change is subject to the
- * version order like any event, so anything written to the store since it was read is newer and remains.
+ * version order, like any event. Anything that was written to the store since the dataset was read is newer and
+ * therefore remains.
  *
  * @param known the dataset in the store, read before the listing; null if the store does not know it
  * @returns null if nothing differs
@@ -77,8 +78,8 @@ function isNewerThan(known: KnownDataset | null): (record: RemoteRecord) => bool
 
 /**
  * Builds a tombstone. The service does not report when the record was removed, and a guessed date could cover a later
- * write of the key. The tombstone has the stored date and a higher count. It is therefore newer than the stored
- * version, but older than any later write, which has a newer date.
+ * write of the key. The tombstone has the stored date and a higher count. The tombstone is therefore newer than the
+ * stored version, but older than any later write, which has a newer date.
  */
 function tombstoneOf({ key, version }: KnownRecord, listed: RemoteDataset): StreamRecord {
   return {

@@ -33,15 +33,15 @@ export interface ReconcilePosition {
 /** The query store operations that a reconciliation needs, in addition to writing. */
 export interface ReconcileStore {
   /**
-   * Starts a reconciliation, or resumes an unfinished one.
-   * @param options `restart`: starts a new one even if an unfinished one exists
+   * Starts a reconciliation, or resumes an unfinished reconciliation.
+   * @param options `restart`: starts a new reconciliation even if an unfinished reconciliation exists
    */
   beginReconciliation(
     identityPoolId: string,
     now: number,
     options: { restart: boolean },
   ): Promise<ReconcilePosition>;
-  /** Saves the progress. Has no effect if the reconciliation is finished or was replaced by another one. */
+  /** Saves the progress. Has no effect if the reconciliation is finished or was replaced by another reconciliation. */
   saveReconciliation(identityPoolId: string, position: ReconcilePosition): Promise<void>;
   /**
    * Finishes the reconciliation and marks the gaps that ended before its start as repaired.

@@ -1,6 +1,6 @@
 /**
- * The states of a bulk publish: its status at the service, and whether everything that it wrote to the stream is in the
- * query store. `run-transitions.ts` has the transitions:
+ * The states of a bulk publish. A state has two parts: the status at the service, and whether everything that the bulk
+ * publish wrote to the stream is in the query store. `run-transitions.ts` has the transitions:
  *
  *     publishing → ended or open
  *     open: waiting, stalled or unknown, in any order
@@ -15,9 +15,11 @@ export type RunState = Publishing | Ended | Open | Lost | Projected;
 export type RunStatus = RunState['status'];
 
 /**
- * Whether everything that a bulk publish wrote to the stream is in the query store. waiting: not everything is in the
- * query store yet. stalled: the same as waiting, but without progress for some time. unknown: completeness cannot be
- * determined, or the bulk publish did not succeed.
+ * Whether everything that a bulk publish wrote to the stream is in the query store. In detail:
+ *
+ * - `waiting`: not everything is in the query store yet.
+ * - `stalled`: not everything is in the query store, and there was no progress for some time.
+ * - `unknown`: completeness cannot be determined, or the bulk publish did not succeed.
  */
 export type Completeness = RunState['completeness'];
 

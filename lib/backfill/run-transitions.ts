@@ -57,7 +57,7 @@ export function published(run: RunFacts): OpenRun {
   };
 }
 
-/** The run still has records to be projected. After 15 minutes without progress, it counts as stalled. */
+/** The run still has records to be projected. After 15 minutes without progress, the run counts as stalled. */
 export function keepWaiting(run: OpenRun, waitingFor: string, shards: ShardsSeen, now: number): OpenRun {
   const since = isSame(shards, run.shards) ? (run.unmovedSince ?? now) : now;
   // If the clock was set back, start counting again.

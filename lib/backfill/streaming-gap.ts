@@ -15,8 +15,8 @@ export interface StreamingChange {
  *
  * @param before null if the pool was never polled; then nothing is known to be missing
  * @param publishedAt start of the last bulk publish, in epoch milliseconds. The service rejects a bulk publish of a
- *   pool that does not stream. A bulk publish that started after a poll found no streaming therefore proves that the
- *   pool streamed again at that start
+ *   pool that does not stream. If a poll found no streaming and a bulk publish started after that poll, the pool
+ *   therefore streamed again at that start
  */
 export function streamingChange(
   before: SeenStreaming | null,

@@ -43,8 +43,8 @@ export interface DatasetAddress {
 }
 
 /**
- * The calls that the backfill makes to a Cognito Sync service, Amazon's or a self-hosted one, with developer
- * credentials. Every method throws {SyncClientError}.
+ * The calls that the backfill makes to a Cognito Sync service, with developer credentials. The service is Amazon's or a
+ * self-hosted service. Every method throws {SyncClientError}.
  */
 export interface SyncClient {
   /** Returns the ids of all pools that ListIdentityPoolUsage lists. */

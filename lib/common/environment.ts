@@ -8,7 +8,7 @@ export interface Credentials {
   secretAccessKey: string;
 }
 
-// Defaults of `npm start`. The commands expect the same values unless the environment sets others.
+// Defaults of `npm start`. The commands expect these values unless the environment sets other values.
 export const DEFAULT_REGION = 'us-east-1';
 export const DEFAULT_PORT = 4580;
 export const DEFAULT_SQL_PORT = 4581;

@@ -4,12 +4,12 @@ import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
 const MAX_LENGTH = 2_048;
 
 /**
- * Creates a signer for texts that only the holder of the key can make: `<content>.<HMAC-SHA-256>`, both base64url.
- * The signature also covers a purpose and the subject of the text (`about`), which are not part of the text.
+ * Creates a signer for texts that only the holder of the key can make: `<content>.<HMAC-SHA-256>`, with both parts in
+ * base64url. The signature also covers a purpose and the subject of the text (`about`), which are not part of the text.
  */
 export function createSigner(key: Buffer) {
-  // Create the key object once. With a key in bytes, Node would create one for every signature, which takes longer than
-  // signing.
+  // Create the key object once. With a key in bytes, Node would create a key object for every signature, which takes
+  // longer than signing.
   const secret = createSecretKey(key);
 
   /** Signs content that is stored separately. @returns only the signature */

@@ -24,7 +24,10 @@ export function describeThrown(thrown: unknown): string {
   return location === undefined ? text : `${text} (${location})`;
 }
 
-/** Formats an object that is not an error in the way Node prints it, because its own text is only `[object Object]`. */
+/**
+ * Formats any thrown value. An object that is not an error is formatted in the way Node prints objects, because its own
+ * text is only `[object Object]`.
+ */
 function textOf(thrown: unknown): string {
   try {
     const needsInspect = typeof thrown === 'object' && !(thrown instanceof Error);

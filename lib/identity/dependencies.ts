@@ -12,7 +12,7 @@ export interface IdentityDependencies {
   pageTokens: PageTokens;
   /**
    * How tokens of external login providers are treated; the service never verifies them. `trusted` accepts them without
-   * verification, for development on one's own machine. `refused` rejects them: only guests, and users whom the
+   * verification, for development on a developer's own machine. `refused` rejects them: only guests, and users whom the
    * developer's backend logs in, are accepted.
    */
   logins: 'trusted' | 'refused';

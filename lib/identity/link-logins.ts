@@ -5,17 +5,17 @@ export interface LinkOptions {
   /** The id of the new identity, if an identity must be created. */
   newIdentityId: string;
   /**
-   * Whether a developer's backend vouches that the logins belong to the requested identity. If so, none of the logins
-   * needs to be linked to that identity already.
+   * Whether a developer's backend vouches that the logins belong to the requested identity. If the backend vouches, the
+   * logins need not be linked to that identity already.
    */
   isVouchedFor?: boolean;
 }
 
 /**
  * Decides which identity the client gets for its logins, and which identities are merged into that identity. All
- * identities that own one of the logins belong to one person, so only one of them survives. If the requested identity
- * is authenticated, it survives. Otherwise the owner that was created first survives, and a requested guest identity is
- * merged into that owner.
+ * identities that own one of the logins belong to one person, so only one of these identities survives. If the
+ * requested identity is authenticated, the requested identity survives. Otherwise the owner that was created first
+ * survives, and a requested guest identity is merged into that owner.
  *
  * Source: developer guide of Cognito, "Getting credentials" and "Switching identities": "linking two identities merges
  * them". It is not documented which identity survives.
@@ -43,7 +43,8 @@ export function linkLogins(
 }
 
 /**
- * Returns the identities that own a login, and the proven identity. Each is returned once, in the order of creation.
+ * Returns the identities that own a login, and the proven identity. Each identity is returned once, in the order of
+ * creation.
  */
 function ownersIn({ proven, owned }: FoundLogins): LivingIdentity[] {
   const all = [...(proven ? [proven] : []), ...owned.map(({ owner }) => owner)];

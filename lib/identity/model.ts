@@ -35,7 +35,7 @@ export interface IdentityOperations {
 export type DeveloperOperation<Input, Output> = (input: Input, caller: Caller) => Promise<Output>;
 
 /**
- * An operation that is called without a signature. Its input identifies the caller.
+ * An operation that is called without a signature. The operation's input identifies the caller.
  * @throws {ServiceError} the API's error response
  */
 export type PublicOperation<Input, Output> = (input: Input) => Promise<Output>;

@@ -8,8 +8,8 @@ const JWT = /^[\w-]+\.([\w-]+)\.[\w-]*$/;
 
 /**
  * Returns the user id of a provider's token. For a JWT, the user id is the `sub` claim, which is not verified. For any
- * other token, the user id is the hash of the token's text: the same token is the same user, and the token itself is
- * not stored.
+ * other token, the user id is the hash of the token's text. The same token therefore always means the same user, and
+ * the token itself is not stored.
  *
  * @throws {ServiceError} NotAuthorizedException if the token is empty
  */

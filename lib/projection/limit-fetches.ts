@@ -15,9 +15,9 @@ interface BatchLimits {
 /**
  * Limits the fetches of one batch to the function's memory and time. Fetches start in the order of the calls.
  *
- * Once a limit is reached, a fetch fails as unavailable instead of starting: the batch ends before the event of that
- * fetch, and the next batch starts with that event. After the first unavailable payload, all later fetches fail too,
- * because no event after the event of that payload can count as processed.
+ * Once a limit is reached, a fetch fails as unavailable instead of starting. The batch then ends before the event of
+ * that fetch, and the next batch starts with that event. After the first unavailable payload, all later fetches fail
+ * too, because no event after the event of that payload can count as processed.
  */
 export function limitFetches(
   fetchPayload: FetchPayload,

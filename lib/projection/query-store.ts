@@ -8,7 +8,7 @@ export interface QueryStore {
   /** Returns the stored versions of these datasets. Omits datasets that are not stored. */
   versionsOf(datasets: readonly DatasetKey[]): Promise<{ dataset: DatasetKey; version: Version }[]>;
   /**
-   * Stores the version assigned to a removal that arrived without one.
+   * Stores the version assigned to a removal that arrived without a version.
    *
    * @returns the version that was assigned first: `version`, unless the removal was delivered before
    */

@@ -68,8 +68,8 @@ export async function redriveQuarantine({
 /**
  * Projects deliveries that an event source mapping discarded. Quarantines the deliveries that cannot be projected.
  *
- * @param deps `maxBytes`: project the deliveries read so far once their payloads have this many bytes, before fetching
- *   more
+ * @param deps `maxBytes`: once the payloads of the deliveries read so far have this many bytes, these deliveries are
+ *   projected before more payloads are fetched
  * @throws any error of the store; what was done before it stays done
  */
 export async function redriveDeliveries(

@@ -10,7 +10,7 @@ export function compareVersions(a: Version, b: Version): number {
   return a.lastModifiedDate - b.lastModifiedDate || a.syncCount - b.syncCount;
 }
 
-/** Returns the newer version; the first if both are equal or the second is null. */
+/** Returns the newer version; the first version if the versions are equal or the second is null. */
 export function newest<V extends Version | null>(a: V, b: Version | null): V | Version {
   if (b === null) return a;
   return a === null || compareVersions(b, a) > 0 ? b : a;

@@ -68,7 +68,7 @@ export interface Examples {
   refused?: readonly Example[];
 }
 
-/** The rule of a key. It applies only to changes; stored values stay. */
+/** The rule of a key. The rule applies only to changes; stored values stay. */
 export interface KeyOptions {
   /** Replaces the device's value before any other check. */
   rewrite?: (change: ValueToRewrite) => string;
@@ -81,13 +81,13 @@ export interface KeyOptions {
   /** Maximum length of the value in UTF-8 bytes. */
   maxBytes?: number;
   /**
-   * Any Standard Schema for the text, or `number(…)` or `json(…)`. It only decides whether the value is valid; its
-   * output is not used.
+   * Any Standard Schema for the text, or `number(…)` or `json(…)`. The schema only decides whether the value is valid;
+   * the schema's output is not used.
    */
   schema?: StandardSchemaV1;
   /**
-   * The value must be a number that never decreases, or never increases. It must not be beyond ±9007199254740991, where
-   * doubles cannot be compared exactly.
+   * The value must be a number that never decreases, or never increases. The number must not be beyond
+   * ±9007199254740991, where doubles cannot be compared exactly.
    */
   monotonic?: 'increasing' | 'decreasing';
   /** The value must be a number that changes by at most this much in one call; greater than 0. */
@@ -149,7 +149,10 @@ export interface DatasetRule {
 export interface SyncRules {
   readonly mode: 'enforce' | 'observe';
   readonly onRuleError: OnRuleError;
-  /** All datasets in their order, to iterate over. To find the rules that apply to a name, use `findDatasetRule`. */
+  /**
+   * The rules of all datasets in their order, to iterate over. To find the rules that apply to a name, use
+   * `findDatasetRule`.
+   */
   readonly datasets: readonly DatasetRule[];
   readonly findDatasetRule: (datasetName: string) => DatasetRule | undefined;
 }

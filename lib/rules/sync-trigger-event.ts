@@ -14,8 +14,8 @@ export interface SyncTriggerEvent {
 }
 
 /**
- * One record of the event. A record that the device does not change has `op: replace` and its old value, so returning
- * the event as it came changes nothing.
+ * One record of the event. A record that the device does not change has `op: replace` and its old value as the new
+ * value. A function that returns the event unchanged therefore changes nothing.
  */
 export interface DatasetRecord {
   /** Absent if the key has no live record; it may have a tombstone. */

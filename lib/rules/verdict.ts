@@ -1,7 +1,8 @@
 import type { SyncTriggerEvent } from './sync-trigger-event.ts';
 
 /**
- * A decision on a key or on the entire call, with the reason. It contains no value of a record, so it can be logged.
+ * A decision on a key or on the entire call, with the reason. A decision contains no value of a record, so it can be
+ * logged.
  */
 export interface RuleDecision {
   /** The path of the rule, such as `datasets.game.keys.score`. */

@@ -2,7 +2,8 @@ import type { SyncDependencies } from './dependencies.ts';
 
 /**
  * Calls `afterWrite` with the event of a committed change and ignores its errors. The change is already committed, so
- * the caller receives its result in any case. If `afterWrite` fails, the scheduled relay publishes the event.
+ * the caller receives the result of the change in any case. If `afterWrite` fails, the scheduled relay publishes the
+ * event.
  *
  * @param outboxId null if the change has no event
  */

@@ -24,7 +24,7 @@ export function authorizeIdentity(
   return { identityPoolId: IdentityPoolId, identityId: IdentityId };
 }
 
-/** Returns the dataset that the request addresses. The rules and errors are those of `authorizeIdentity`. */
+/** Returns the dataset that the request addresses. Applies the rules and throws the errors of `authorizeIdentity`. */
 export function authorizeDataset(input: IdentityInput & { DatasetName: string }, caller: Caller): DatasetKey {
   return { ...authorizeIdentity(input, caller), datasetName: input.DatasetName };
 }

@@ -1,8 +1,8 @@
 import { ServiceError } from '../common/errors.ts';
 
 /**
- * Returns the error for a parameter that violates a constraint. The text is that of Amazon's validation; the value is
- * never quoted.
+ * Returns the error for a parameter that violates a constraint. The text is the text of Amazon's validation. The value
+ * is never quoted.
  * @param path path of the member in the request, such as `recordPatches.1.member.key`
  * @param rule such as "Member must not be null"
  */

@@ -26,7 +26,7 @@ export interface RecordsPage {
 export interface SessionTokens {
   /** Starts a new session. */
   begin(): SyncSession;
-  /** Returns the SyncSessionToken of a session: always the same text. */
+  /** Returns the SyncSessionToken of a session, which is always the same text for one session. */
   issue(session: SyncSession, dataset: DatasetKey): string;
   /**
    * @throws {ServiceError} InvalidParameterException if the token has expired, is not ours, or belongs to another

@@ -54,9 +54,9 @@ const SCHEMAS: readonly OperationSchema[] = [
 ];
 
 /**
- * Output members that are in the API reference (API_CognitoStreams) but not in the model from which the SDKs are
- * generated, by the name of the member whose structure contains them. Clients that do not know these members ignore
- * them.
+ * Output members that are in the API reference (API_CognitoStreams), but not in the model from which the SDKs are
+ * generated. The key is the name of the member whose structure contains these members. Clients that do not know these
+ * members ignore them.
  */
 const NOT_IN_THE_MODEL: ReadonlyMap<string, readonly Member[]> = new Map([
   [

@@ -7,8 +7,8 @@ export interface FoundRoute {
 }
 
 /**
- * Finds the operation of a request by method and raw path. Splits the path before decoding anything, so that an encoded
- * slash remains part of its label and `.` and `..` have no effect.
+ * Finds the operation of a request by method and raw path. Splits the path before decoding anything. An encoded slash
+ * therefore remains part of its label, and `.` and `..` have no effect.
  *
  * @param target the raw request target: path and query
  * @returns undefined if the API has no such operation

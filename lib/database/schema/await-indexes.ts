@@ -21,7 +21,7 @@ interface InvalidRow {
 
 /**
  * Waits until the indexes of our schemas are built, which Aurora DSQL does in the background. An index that could not
- * be built still exists but answers no query, and `IF NOT EXISTS` would mistake it for a valid one. Such an index is
+ * be built still exists but answers no query, and `IF NOT EXISTS` would mistake it for a valid index. Such an index is
  * dropped, so the next run builds it again.
  *
  * Source: Aurora DSQL User Guide, "Asynchronous indexes".

@@ -1,12 +1,12 @@
 import { type Database, DatabaseError } from '../database.ts';
 import { runDefinition } from './run-definition.ts';
 
-/** The role for people and for the query API. It can read the views of schema `query` and nothing else. */
+/** The role for people and for the query API. This role can read the views of schema `query` and nothing else. */
 export const READER_ROLE = 'query_reader';
 
 /**
- * The role of the deployed functions in an Aurora DSQL cluster. It can read and change rows of schema `projection`,
- * but cannot create, alter or drop anything.
+ * The role of the deployed functions in an Aurora DSQL cluster. This role can read and change rows of schema
+ * `projection`, but cannot create, alter or drop anything.
  */
 export const WRITER_ROLE = 'query_writer';
 
@@ -14,8 +14,8 @@ const FIND_ROLE = 'SELECT 1 FROM pg_roles WHERE rolname = $1';
 
 /**
  * Creates a role if it does not exist. A role belongs to the server, not to a database, so another database may have
- * created it. The role has no LOGIN, so no one can log in as it. In Aurora DSQL, the role has LOGIN, because IAM
- * decides who may connect.
+ * created it. The role has no LOGIN, so no one can log in with this role. In Aurora DSQL, the role has LOGIN, because
+ * IAM decides who may connect.
  *
  * @param role a trusted identifier
  * @throws {DatabaseError} the user may not create roles (the message says what to do), or the database rejects the

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Database, DatabaseError } from '../database.ts';
 import { inDialect } from '../dialect.ts';
 
-// When two sessions create or replace the same object concurrently, PostgreSQL fails the slower one. It reports
-// either that the object exists (four object types) or that its catalogs changed concurrently. In the second case, a
-// retry finds the object.
+// When two sessions create or replace the same object concurrently, PostgreSQL fails the statement of the slower
+// session. The error says either that the object exists (one code for each of four object types) or that the catalogs
+// changed concurrently. In the second case, a retry finds the object.
 const ALREADY_EXISTS = new Set(['42P06', '42P07', '42710', '42723']);
 const CONCURRENT_CHANGE = new Set(['23505', 'XX000', '40P01', '40001']);
 const ATTEMPTS = 10;

@@ -24,7 +24,7 @@ export function createListIdentities({
     const found = await store.listIdentities({
       identityPoolId: IdentityPoolId,
       after,
-      // Read one more than the page holds, to learn whether another page follows.
+      // Read one identity more than the page holds, to learn whether another page follows.
       limit: size + 1,
       hideMerged: HideDisabled,
     });

@@ -15,7 +15,7 @@ export function createListIdentityPools({
     authorizeDeveloper(caller);
     const size = readMaxResults(MaxResults);
     const after = NextToken === undefined ? '' : pageTokens.verifyPools(NextToken);
-    // Read one more than the page holds, to learn whether another page follows.
+    // Read one pool more than the page holds, to learn whether another page follows.
     const found = await store.listPools({ after, limit: size + 1 });
     const page = found.slice(0, size);
     const last = found.length > page.length ? page.at(-1) : undefined;

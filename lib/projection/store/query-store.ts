@@ -154,7 +154,8 @@ async function allDone<Result>(statements: readonly Promise<Result>[]): Promise<
   const failures = (await Promise.allSettled(statements)).flatMap((outcome) =>
     outcome.status === 'rejected' ? [outcome.reason] : [],
   );
-  // A refused value is permanent. It is thrown only if no statement failed for another reason.
+  // An error about a refused value is permanent. Such an error is thrown only if no statement failed for another
+  // reason.
   if (failures.length > 0)
     throw failures.find((error) => !(error instanceof ValueRefusedError)) ?? failures[0];
   return Promise.all(statements);

@@ -69,8 +69,8 @@ const REMOVE_STRAYS = remove(
     SELECT 1 FROM projection.datasets WHERE datasets.dataset_id = stored.dataset_id)`,
 );
 
-// Keeps a removed dataset that still has records: without the dataset's row, the values of these records would become
-// visible again once the dataset is written again.
+// Keeps a removed dataset that still has records. If the dataset's row were deleted, the next write of the dataset
+// would make the values of these records visible again.
 const REMOVE_DATASETS = remove(
   'projection.datasets',
   'dataset_id',

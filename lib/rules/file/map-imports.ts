@@ -8,7 +8,7 @@ import { DEFAULT_RULES_FILE } from './rules-path.ts';
  * `cognito-sync-backend/rules` from any folder. Modules that are already loaded do not change.
  *
  * @param noteFile called once for the rules file and for each file that it imports directly or indirectly, except
- *   packages. It is called before the file is read, even if the file does not exist
+ *   packages. `noteFile` is called before the file is read, even if the file does not exist
  */
 export function mapImports(rulesFile: URL, noteFile: (file: URL) => void = () => undefined): void {
   const defaultHref = pathToFileURL(DEFAULT_RULES_FILE).href;
@@ -24,8 +24,8 @@ export function mapImports(rulesFile: URL, noteFile: (file: URL) => void = () =>
     note(toOwnFile(specifier, context.parentURL));
     const resolved = next(specifier, context);
     const file = toOwnFile(resolved.url);
-    // This file differs from the file noted above if the file noted above is a symbolic link, or if the specifier is
-    // not a path.
+    // `file` differs from the file noted above in two cases: the file noted above is a symbolic link, or the specifier
+    // is not a path.
     note(file);
     return file && !resolved.format && isTypeScript(file) ? { ...resolved, ...asModule(file) } : resolved;
   };

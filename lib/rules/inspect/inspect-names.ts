@@ -5,7 +5,7 @@ import type { PossibleNames } from './possible-names.ts';
 
 /** A finding about valid rules. */
 export interface Finding {
-  /** An error is certainly a mistake; a note may be one. */
+  /** An error is certainly a mistake. A note may be a mistake. */
   severity: 'error' | 'note';
   /** The path of the rule, such as `datasets.game.keys.level-*`. */
   place: string;
@@ -48,9 +48,9 @@ export function inspectNames<Rule extends Named>(
  * `h`. No `*` is among the literal characters of `h`. Each `*` of `g` was therefore matched by a `*` of `h`, which
  * would match any other text in its place as well. So `h` matches every name that `g` matches.
  *
- * If `h` is not `g`, it also comes before `g` in the order of the lookup, so `g` never applies. If the result is `g`
- * itself, there is a name that `g` applies to. By the same argument, one such name is `g` with each `*` replaced by a
- * letter that no rule of the list contains.
+ * If `h` is not `g`, then `h` also comes before `g` in the order of the lookup, so `g` never applies. If the result is
+ * `g` itself, there is a name that `g` applies to. By the same argument, one such name is `g` with each `*` replaced by
+ * a letter that no rule of the list contains.
  *
  * One case stays undetected: if names allow no such letter, or have no room for it, several rules together may match
  * all names of a glob.
@@ -70,9 +70,9 @@ function unreachableReason<Rule extends Named>(
 }
 
 /**
- * Finds pairs of globs that match common names although neither matches all names of the other. The rule that applies
- * to such a name may not be the intended one. If a third glob applies to the common name found here, the overlap is
- * taken as intended.
+ * Finds pairs of globs that match common names although neither glob matches all names of the other glob. The rule that
+ * applies to such a name may not be the rule that the author intended. If a third glob applies to the common name found
+ * here, the overlap is taken as intended.
  */
 function overlaps<Rule extends Named>(
   reachable: readonly Rule[],

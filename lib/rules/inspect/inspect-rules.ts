@@ -9,10 +9,10 @@ export interface Inspection {
 }
 
 /**
- * Finds mistakes that `defineRules` accepts: rules that never apply, globs that overlap by accident, and examples with
- * another result than stated.
+ * Finds mistakes that `defineRules` accepts: rules that never apply, globs that overlap by accident, and examples whose
+ * result differs from the stated result.
  *
- * @returns findings in the order of the rules. They may quote the rules file, including its examples
+ * @returns findings in the order of the rules. The findings may quote the rules file, including its examples
  */
 export function inspectRules(rules: SyncRules): Inspection {
   const { datasets, findDatasetRule: find } = rules;

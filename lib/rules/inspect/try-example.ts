@@ -72,7 +72,7 @@ function mismatch(verdict: Verdict, key: string, expected: 'accepted' | 'refused
  */
 const STAND_INS = ['x', ...'abcdefghijklmnopqrstuvwyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:', ''];
 
-/** Finds a name to which the rule applies; null if none was found. */
+/** Finds a name to which the rule applies; null if no such name was found. */
 function nameFor<Rule extends { name: string }>(
   rule: Rule,
   find: (name: string) => Rule | undefined,

@@ -8,7 +8,7 @@ const CLOCK_SKEW_MS = 60 * 60 * 1000;
 export interface FinishMergesDeps {
   merges: Pick<MergeStore, 'listPending' | 'endPending'>;
   mergeDatasets: (merge: Merge) => Promise<void>;
-  /** How long credentials of an identity remain valid after the identity was merged into another one. */
+  /** How long credentials of an identity remain valid after the identity was merged into another identity. */
   credentialsLifetimeMs: number;
   /** Returns the current time in epoch milliseconds. */
   now: () => number;
@@ -29,11 +29,11 @@ export interface FinishMergesOutcome {
 }
 
 /**
- * Completes pending merges: moves datasets that remained after a crash, and datasets that clients wrote later with
- * still valid credentials of the merged identity. A merge ends once all such credentials have expired and nothing is
- * left to merge.
+ * Completes pending merges. Moves datasets that remained after a crash. Also moves datasets that clients wrote later,
+ * with credentials of the merged identity that were still valid. A merge ends once all credentials of the merged
+ * identity have expired and nothing is left to merge.
  *
- * @param after the `last` of the previous run, so that the first merges do not keep the others waiting
+ * @param after the `last` of the previous run, so that the first merges do not keep the other merges waiting
  * @param timeBudgetMs once this much time has passed, no further merge starts; the first merge always starts
  */
 export async function finishMerges(

@@ -62,7 +62,10 @@ export interface RelayOutcome {
   refusals: string[];
   /** The streams that no longer exist and whose pools this run set to DISABLED. */
   goneStreams: string[];
-  /** Postponed rows whose stream no longer exists, whether this run or an earlier one disabled its pools. */
+  /**
+   * Postponed rows whose stream no longer exists, whether this run or an earlier run disabled streaming of the stream's
+   * pools.
+   */
   withoutStream: number;
 }
 
@@ -71,9 +74,9 @@ export interface RelayOutcome {
  * the time budget is used up. Streams are served concurrently and do not wait for each other. A stream that accepts
  * nothing is left until the next run.
  *
- * Delivery is at-least-once: an event that was published but could not be removed is published again when its lease
- * has expired. Order is best effort, because a failed row waits while others are published. Consumers order events by
- * version.
+ * Delivery is at-least-once: an event that was published, but whose row could not be removed, is published again when
+ * the lease of the row has expired. Order is best effort, because a failed row waits while other rows are published.
+ * Consumers order events by version.
  *
  * Transient failures are retried indefinitely. Permanent failures are retried a few times, because a wrong
  * classification would cost an event; then the row is parked: the row stays in the outbox with the reason, but is no

@@ -12,8 +12,8 @@ export interface BulkPublishJobOptions {
   /** Maximum datasets whose events are put into the outbox in one step. */
   datasetsPerStep: number;
   /**
-   * When this many events are waiting, no more are put into the outbox, because the events of new changes would wait
-   * behind the events of the bulk publish.
+   * While this many events are waiting, no more events are put into the outbox, because the events of new changes would
+   * wait behind the events of the bulk publish.
    */
   maxWaiting: number;
   /** Once this much time has passed, no further step starts. Each pool gets at least one step. */
@@ -45,10 +45,10 @@ export interface BulkPublishOutcome {
  * has its own version. Changes made in the meantime are published as usual; consumers order by version. A run can be
  * stopped between any two steps, and several runs may be active at the same time.
  *
- * A bulk publish succeeds when none of its events is left in the outbox. If the stream permanently rejected an event,
- * the bulk publish fails once all other events are published. The bulk publish also fails as soon as the service itself
- * has disabled the pool's streaming. Any other change of the pool's streaming fails the bulk publish in the change's
- * own transaction, not in a run.
+ * A bulk publish succeeds when no event of the bulk publish is left in the outbox. If the stream permanently rejected
+ * an event, the bulk publish fails once all other events are published. The bulk publish also fails as soon as the
+ * service itself has disabled the pool's streaming. Any other change of the pool's streaming fails the bulk publish in
+ * the change's own transaction, not in a run.
  */
 export async function runBulkPublishes({
   options,

@@ -16,7 +16,7 @@ export function createListDatasets({
     const identity = authorizeIdentity(input, caller);
     const size = readPageSize(input.MaxResults);
     const after = input.NextToken === undefined ? '' : tokens.verifyDatasetsPage(input.NextToken, identity);
-    // Read one more than the page holds, to learn whether another page follows.
+    // Read one dataset more than the page holds, to learn whether another page follows.
     const found = await store.readDatasets(identity, { after, limit: size === null ? null : size + 1 });
     const page = size === null ? found : found.slice(0, size);
     const last = found.length > page.length ? page.at(-1) : undefined;

@@ -16,7 +16,7 @@ export function createListIdentityPoolUsage({
     authorizeDeveloper(caller);
     const size = readPageSize(MaxResults);
     const after = NextToken === undefined ? '' : tokens.verifyPoolsPage(NextToken);
-    // Read one more than the page holds, to learn whether another page follows.
+    // Read one pool more than the page holds, to learn whether another page follows.
     const found = await pools.listPoolUsages({ after, limit: size === null ? null : size + 1 });
     const page = size === null ? found : found.slice(0, size);
     const last = found.length > page.length ? page.at(-1) : undefined;

@@ -59,7 +59,7 @@ export interface PublishEntry {
  */
 export type PublishOutcome = 'published' | { error: string; retryable: boolean; noStream?: true };
 
-/** Publishes to a stream. It returns failures as outcomes and does not throw. */
+/** Publishes to a stream. The publisher returns failures as outcomes and does not throw. */
 export interface EventPublisher {
   /** @returns one outcome per entry, in the order of the entries */
   publish(streamName: string, entries: readonly PublishEntry[]): Promise<PublishOutcome[]>;

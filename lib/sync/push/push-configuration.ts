@@ -4,7 +4,7 @@ import type { PoolStore } from '../ports/pool-store.ts';
 import type { PushPlatform } from '../ports/push.ts';
 
 /**
- * Returns the ARNs of the applications that reach the devices of a pool's identities; at least one.
+ * Returns the ARNs of the push applications that reach the devices of a pool's identities. Returns at least one ARN.
  * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; InvalidConfigurationException if it
  *   has no push applications
  */

@@ -49,9 +49,10 @@ interface Change<Answer> {
 }
 
 /**
- * `SyncStore.change`: decides on a snapshot and writes only if the dataset's count is still that of the snapshot.
- * Devices of one user rarely write at the same moment, so this usually succeeds without a lock: in one round trip if
- * the snapshot is cached, else in two. If other requests keep changing the dataset, the change waits for a lock.
+ * `SyncStore.change`: decides on a snapshot and writes only if the dataset's sync count is still the count in the
+ * snapshot. Devices of one user rarely write at the same moment, so the write usually succeeds without a lock. The
+ * write takes one round trip if the snapshot is cached, and two round trips otherwise. If other requests keep changing
+ * the dataset, the change waits for a lock.
  */
 export async function changeDataset<Answer>(change: Change<Answer>): Promise<Changed<Answer>> {
   const { database, cache, dataset, about, decide } = change;

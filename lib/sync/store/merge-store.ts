@@ -23,8 +23,8 @@ import { LOCK_DATASET, LOCK_IDENTITY } from './sync-statements.ts';
 
 /**
  * Creates the store of merges of identities, on any `Database`.
- * @param cache the sync store's cache, if it is in the same process. Otherwise the sync store's next change of a
- *   merged dataset takes another round trip, to find that the dataset has changed.
+ * @param cache the sync store's cache, if the sync store is in the same process. Otherwise the sync store's next change
+ *   of a merged dataset takes another round trip, to find that the dataset has changed.
  */
 export function createMergeStore(
   database: Database,
@@ -88,9 +88,9 @@ async function mergeDataset(
 }
 
 /**
- * Locks both identities in the order of their keys, so that two merges do not deadlock. Every transaction that locks
- * more than one dataset locks their identities first. So datasets may be locked in any order: no other transaction
- * holds the lock of one dataset while it waits for the lock of another dataset.
+ * Locks the two identities of a merge in the order of their keys, so that two merges do not deadlock. Every transaction
+ * that locks more than one dataset locks their identities first. So datasets may be locked in any order: no other
+ * transaction holds the lock of one dataset while it waits for the lock of another dataset.
  */
 async function lockIdentities(
   on: Transaction,

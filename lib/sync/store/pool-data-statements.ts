@@ -1,6 +1,6 @@
 // Statements that remove the data of the identity pool $1, which is marked as deleted. Each statement changes at most
-// as many rows as Aurora DSQL allows in one transaction. Each statement checks the mark itself: once nothing is left, a
-// pool can be created under the same id, and a late statement must not remove the data of that pool.
+// as many rows as Aurora DSQL allows in one transaction. Each statement checks the mark itself. Once nothing is left, a
+// new pool can be created under the same id, and a late statement must not remove the data of the new pool.
 
 /** Maximum rows of a step. The limit for datasets is lower, because each dataset has one row in several tables. */
 export const REMOVE_ROWS = 2_500;
@@ -71,10 +71,10 @@ export const REMOVE_COPIES = `
 DELETE FROM sync.merged_datasets WHERE dataset_id = ANY ($2::uuid[]) AND ${IS_MARKED}`;
 
 /**
- * Removes a dataset only if it still has the count at which its rows were removed, and none of those rows is left. Rows
- * can be left if another process was removing them and was then rolled back. A record must not outlive its dataset: the
- * next dataset of that name would start at the same counts and show the record. If a request writes the dataset
- * concurrently, this statement waits for that write and then finds another count.
+ * Removes a dataset only under two conditions: the dataset still has the count at which its rows were removed, and no
+ * such row is left. Rows can be left if another process was removing them and was then rolled back. A record must not
+ * outlive its dataset: the next dataset of that name would start at the same counts and show the record. If a request
+ * writes the dataset concurrently, this statement waits for that write and then finds another count.
  */
 export const REMOVE_DELETED = `
 DELETE FROM sync.datasets AS stored
@@ -98,7 +98,7 @@ WHERE ${key} IN (
 export const REMOVE_PENDING_MERGES = removeOfPool('sync.pending_merges', 'identity_row_id');
 export const REMOVE_BULK_PUBLISH = removeOfPool('sync.bulk_publishes', 'identity_pool_id');
 
-/** Removes the subscriptions of the pool's devices, including those to datasets that never existed. */
+/** Removes the subscriptions of the pool's devices, including subscriptions to datasets that never existed. */
 export const REMOVE_SUBSCRIPTIONS_OF_DEVICES = `
 DELETE FROM sync.subscriptions
 WHERE (dataset_id, device_id) IN (

@@ -113,8 +113,8 @@ async function removeStep(
 }
 
 /**
- * Repeats a statement while it removes full steps. A smaller step does not mean that nothing is left: it also occurs
- * if other processes are removing the same rows.
+ * Repeats a statement while it removes full steps. A smaller step does not mean that nothing is left: a step is also
+ * smaller if other processes are removing the same rows.
  *
  * @returns the number of rows removed
  */

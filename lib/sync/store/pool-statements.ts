@@ -20,7 +20,9 @@ SELECT identity_pool_id, revision, sync_trigger, streaming_status, stream_name, 
 FROM sync.identity_pools
 WHERE identity_pool_id = $1 AND deleted_ms IS NULL`;
 
-/** Replaces a deleted pool only if none of its data is left. All settings become those of a new pool. */
+/**
+ * Replaces a deleted pool only if no data of the deleted pool is left. All settings become the settings of a new pool.
+ */
 export const CREATE_POOL = `
 INSERT INTO sync.identity_pools AS stored (
   identity_pool_id, sync_trigger, streaming_status, stream_name, stream_role_arn, disabled_reason,

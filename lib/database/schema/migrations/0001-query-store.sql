@@ -20,8 +20,8 @@ CREATE TABLE IF NOT EXISTS projection.datasets (
   projected_at timestamptz NOT NULL
 );
 
--- A record_value of NULL is a tombstone. It keeps the key and the version, so that an older write cannot restore the
--- record.
+-- A record_value of NULL is a tombstone. Such a row keeps the key and the version, so that an older write cannot
+-- restore the record.
 CREATE TABLE IF NOT EXISTS projection.records (
   dataset_id uuid NOT NULL,
   record_id uuid NOT NULL,
@@ -48,7 +48,7 @@ CREATE TABLE IF NOT EXISTS projection.quarantine (
   payload bytea NOT NULL
 );
 
--- Versions assigned to removals that arrived without one. removal_id is the hash of the removal's position on the
+-- Versions assigned to removals that arrived without a version. removal_id is the hash of the removal's position on the
 -- stream. A removal that is delivered again therefore gets the same version and does not remove later writes.
 CREATE TABLE IF NOT EXISTS projection.dated_removals (
   removal_id uuid PRIMARY KEY,
@@ -61,8 +61,8 @@ CREATE INDEX IF NOT EXISTS datasets_by_name ON projection.datasets (identity_poo
 
 CREATE INDEX IF NOT EXISTS records_by_projected_at ON projection.records (projected_at);
 
--- This view decides which records are live, because the writers cannot: two concurrent transactions can write a removal
--- and an older record, and neither sees the other's row.
+-- This view decides which records are live, because the writers cannot decide it: two concurrent transactions
+-- can write a removal and an older record, and neither transaction sees the other's row.
 CREATE OR REPLACE VIEW query.records AS
 SELECT
   datasets.identity_pool_id,

@@ -42,7 +42,8 @@ CREATE INDEX IF NOT EXISTS logins_by_identity ON identity.logins (identity_id);
 CREATE INDEX IF NOT EXISTS logins_by_pool ON identity.logins (identity_pool_id);
 
 -- Merged identities whose datasets must still be copied to another identity. A row is written in the transaction that
--- merges the two identities. It stays until the merged identity has no datasets and all its credentials have expired.
+-- merges the two identities. The row stays until the merged identity has no datasets and all its credentials have
+-- expired.
 CREATE TABLE IF NOT EXISTS sync.pending_merges (
   identity_row_id uuid PRIMARY KEY,
   identity_pool_id text NOT NULL,
