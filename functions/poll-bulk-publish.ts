@@ -75,7 +75,7 @@ function createOutcomeLog(logger: Logger): (outcome: PollOutcome) => void {
   return ({ transitions, gaps, started, failures, notReached, elsewhere }) => {
     const skipped = elsewhere.filter((identityPoolId) => !elsewhereBefore.has(identityPoolId));
     if (skipped.length > 0) {
-      logger.info('skipped pools that use another stream', { identityPoolIds: skipped });
+      logger.info('skipped pools whose stream is not projected', { identityPoolIds: skipped });
     }
     elsewhereBefore = new Set(elsewhere);
     for (const { run, to } of transitions) {
