@@ -28,8 +28,8 @@ export interface MigrateFunctionDeps {
   database: Database;
   address: DatabaseAddress;
   /**
-   * ARNs of the IAM roles that may write rows to a DSQL cluster. Ignored for PostgreSQL, whose address names the user
-   * that writes.
+   * ARNs of the IAM roles that may write rows to a DSQL cluster. For PostgreSQL, this list is ignored, because the
+   * database's address names the user that writes.
    */
   writers: readonly string[];
   logger: Logger;

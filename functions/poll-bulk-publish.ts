@@ -37,7 +37,7 @@ export interface PollBulkPublishFunctionDeps extends Omit<PollDeps, 'now' | 'fir
   timeBudgetMs?: number;
 }
 
-/** Time reserved for the last pool or stream: a request that times out is tried three times. */
+/** Time reserved for the last pool or stream. It is enough for three attempts of a request that times out. */
 const LAST_MS = 50_000;
 
 /**

@@ -14,7 +14,7 @@ interface CognitoSyncClientOptions {
 }
 
 const CONNECT_TIMEOUT_MS = 2_000;
-/** UpdateRecords waits up to five seconds for a sync trigger. */
+/** This timeout must exceed the five seconds that UpdateRecords may wait for a sync trigger. */
 const REQUEST_TIMEOUT_MS = 15_000;
 
 /**

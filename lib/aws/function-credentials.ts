@@ -10,7 +10,7 @@ export interface FunctionCredentials {
  * replaces the module from which AWS's clients import `fromNodeProviderChain` or `defaultProvider`
  * (infra/stack/bundle/bundle-plugins.ts).
  *
- * @returns a function that reads the credentials, and rejects if they are not set
+ * @returns a function that reads the credentials, and rejects if the variables are not set
  */
 export function fromNodeProviderChain(): () => Promise<FunctionCredentials> {
   return async () => {

@@ -31,7 +31,10 @@ export function createKinesisClient({ region, endpoint, credentials }: KinesisCl
   });
 }
 
-/** The SDK uses HTTP/2 for Kinesis by default, which the emulators do not support. */
+/**
+ * Returns an HTTP/2 handler for AWS, as the SDK does by default, and an HTTP/1.1 handler for emulators. Emulators do
+ * not support HTTP/2.
+ */
 function requestHandler(endpoint: string | undefined): NodeHttpHandler | NodeHttp2Handler {
   if (endpoint === undefined) {
     // The SDK's default handler for Kinesis uses one session per request. This handler must set that option itself.

@@ -48,7 +48,7 @@ export interface RecordPage {
  * must handle. Other errors (throttling, network, a broken emulator) are thrown unchanged and may be transient.
  */
 export interface KinesisReader {
-  /** Returns all shards of the stream, from all pages, including closed ones. */
+  /** Returns all shards of the stream, from all pages, including closed shards. */
   listShards(streamName: string): Promise<StreamShard[]>;
   openIterator(streamName: string, shardId: string, position: IteratorPosition): Promise<string>;
   /** @param limit 1 to 10,000 records; a page may be empty although more records follow */

@@ -14,7 +14,10 @@ interface OperatedServiceOptions extends Pick<OperatedService, 'failures' | 'par
   credentials?: Credentials;
 }
 
-/** Opens a Cognito Sync service and its streams through the AWS SDK. Sends no request until it is used. */
+/**
+ * Opens a Cognito Sync service and its streams through the AWS SDK. Sends no request before the returned service is
+ * used.
+ */
 export function openOperatedService({
   failures,
   parallelizationFactor,

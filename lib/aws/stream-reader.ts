@@ -21,7 +21,7 @@ const MAX_READS = 100;
 /** Pause between reads of one shard, to leave read capacity for the stream handler. */
 const PAUSE_MS = 250;
 
-/** Creates the poller's stream reader on Kinesis. */
+/** Creates the stream reader of the bulk publish poller, on Kinesis. */
 export function createKinesisStreamReader(client: KinesisClient): StreamReader {
   return createStreamReader({
     reader: createKinesisReader(client),
@@ -31,7 +31,7 @@ export function createKinesisStreamReader(client: KinesisClient): StreamReader {
   });
 }
 
-/** Creates the poller's stream reader on any `KinesisReader`. */
+/** Creates the stream reader of the bulk publish poller, on any `KinesisReader`. */
 export function createStreamReader(deps: StreamReaderDeps): StreamReader {
   const { reader, readRetentionMs, readCreatedAt, pause } = deps;
   return {

@@ -17,7 +17,7 @@ const POOLS_PER_PAGE = 60;
  * Creates the backfill's client for the Cognito Sync API. Lists include all pages. Source: Amazon Cognito Sync API
  * Reference.
  *
- * @param client a client with developer credentials; its own retries remain enabled
+ * @param client a client with developer credentials; the client's own retries remain enabled
  */
 export function createSyncClient(client: CognitoSync): SyncClient {
   return {

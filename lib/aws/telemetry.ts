@@ -7,7 +7,8 @@ import type { RuleDecision } from '../rules/verdict.ts';
 const SERVICE = 'cognito-sync-backend';
 
 /**
- * Creates a function's structured logger. POWERTOOLS_LOG_LEVEL sets its level. Log ids and counts only, never values.
+ * Creates a function's structured logger. The variable POWERTOOLS_LOG_LEVEL sets the log level. Log ids and counts
+ * only, never values.
  */
 export function createLogger(functionName: string): Logger {
   return new Logger({ serviceName: `${SERVICE}/${functionName}` });

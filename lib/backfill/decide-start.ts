@@ -8,7 +8,7 @@ const DAY_MS = 24 * HOUR_MS;
  * Decides whether the policy requires a bulk publish now. After a failed bulk publish, the next bulk publish starts an
  * hour later at the earliest. Each further failure doubles the waiting time, up to a day.
  *
- * @param runs all bulk publishes of the pool, in any order, including the last one that the service reports
+ * @param runs all bulk publishes of the pool, in any order, including the last bulk publish that the service reports
  * @param now epoch milliseconds
  */
 export function decideStart(

@@ -23,9 +23,12 @@ export interface Evidence {
    * not read again.
    */
   shards: readonly ShardView[] | null;
-  /** Quarantined events that arrived during the bulk publish. */
+  /** Number of quarantined events that arrived during the bulk publish. */
   quarantined: number;
-  /** Batches that the event source mapping discarded and that contain records from the time of the bulk publish. */
+  /**
+   * Number of batches that the event source mapping discarded and that contain records from the time of the bulk
+   * publish.
+   */
   failedBatches: number;
 }
 
@@ -35,7 +38,9 @@ export interface Evidence {
  */
 const CLOCK_MARGIN_MS = 1_000;
 
-/** Whether an earlier poll found all shards projected past the end of the bulk publish. This cannot change later. */
+/**
+ * Whether an earlier poll found all shards projected past the end of the bulk publish. This result cannot change later.
+ */
 export function hasPassedShards({ shards }: OpenRun): boolean {
   return shards.kind === 'passed';
 }

@@ -82,7 +82,10 @@ async function readShardsFor(
 interface Kept {
   /** When the stream was created, in epoch milliseconds. */
   createdAt: number;
-  /** Epoch milliseconds. The stream certainly keeps all records that arrived after this time and after its creation. */
+  /**
+   * Epoch milliseconds. The stream certainly keeps all records that arrived after this time and after the stream's
+   * creation.
+   */
   since: number;
 }
 

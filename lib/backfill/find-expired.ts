@@ -4,7 +4,7 @@ import type { PublishStore } from './publish-store.ts';
 
 /**
  * A shard is checked once its last projected record arrived this long ago. The shortest retention period is a day, so
- * the check comes early enough.
+ * the check comes before any record can expire.
  */
 const QUIET_MS = 60 * 60 * 1000;
 

@@ -7,7 +7,7 @@ export interface RemadeStream {
   createdAt: number;
   /** Records that arrived on the previous stream since this time may be missing. */
   since: number;
-  /** Projected shards of the previous stream. The new stream may not have them. */
+  /** Projected shards of the previous stream. The new stream may not have these shards. */
   shards: QuietShard[];
 }
 

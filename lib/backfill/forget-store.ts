@@ -29,6 +29,6 @@ export interface ForgetStore {
    * query store.
    */
   erasePayload(payloadId: string): Promise<number>;
-  /** Whether the query store has any data of the pool: projected events, or a record of its streaming. */
+  /** Whether the query store has any data of the pool: projected events, or the pool's streaming settings. */
   knowsPool(identityPoolId: string): Promise<boolean>;
 }

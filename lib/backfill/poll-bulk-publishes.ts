@@ -83,7 +83,7 @@ function createAttempts(findings: PollFindings) {
  * Groups the pools by the streams that must be read for them. A pool's current stream is read because records may
  * expire from it. The stream of a bulk publish is read because the bulk publish is not projected yet.
  *
- * @param only the one stream to read; null for all
+ * @param only the one stream to read; null for all streams
  */
 function groupByStream(polled: readonly PolledPool[], only: string | null): Map<string, PolledPool[]> {
   const streams = new Map<string, PolledPool[]>();

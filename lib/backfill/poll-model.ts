@@ -18,7 +18,8 @@ export interface PollDeps extends Omit<EvaluateDeps, 'store'> {
    */
   keepsStreaming: boolean;
   /**
-   * Pools to poll first: those that the last poll did not reach. The other pools follow, least recently polled first.
+   * Pools to poll first: the pools that the last poll did not reach. The other pools follow, least recently polled
+   * first.
    */
   first?: readonly string[];
   /**

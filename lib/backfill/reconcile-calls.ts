@@ -6,11 +6,11 @@ export interface PacedCallsOptions {
   /** Returns the current time in epoch milliseconds. */
   now: () => number;
   sleep: (ms: number) => Promise<unknown>;
-  /** Once aborted, calls are no longer retried. */
+  /** Once this signal is aborted, calls are no longer retried. */
   signal: AbortSignal | undefined;
 }
 
-/** Runs one call when the rate allows it. */
+/** Waits until the rate allows another call, then runs the call. */
 export type PacedCalls = <Answer>(call: () => Promise<Answer>) => Promise<Answer>;
 
 /** Pauses before the retries, about a minute in total. Amazon stops throttling a client sooner if it slows down. */
@@ -26,7 +26,7 @@ export function createPacedCalls(options: PacedCallsOptions): PacedCalls {
   let next = Number.NEGATIVE_INFINITY;
 
   async function waitForSlot(): Promise<void> {
-    // If the clock was set back, do not wait for that difference as well.
+    // Wait one interval at most. If the clock was set back, the computed time would be too long.
     const waitMs = Math.min(next - now(), intervalMs);
     if (waitMs > 0) await sleep(waitMs);
     next = now() + intervalMs;

@@ -8,7 +8,10 @@ import { type RemoteDataset, type SyncClient, SyncClientError } from './sync-cli
 /** How often one dataset is listed at most. If the dataset changes between all listings, the dataset is skipped. */
 const LISTINGS = 5;
 
-/** Why a dataset is skipped: the service rejects its name, it kept changing, or the database rejected a value. */
+/**
+ * Why a dataset is skipped: the service rejects the dataset's name, the dataset kept changing, or the database rejected
+ * a value.
+ */
 export type SkipReason = 'refused' | 'kept-changing' | 'value-refused';
 
 export interface Comparison {
@@ -23,8 +26,8 @@ interface ComparisonDeps {
 }
 
 /**
- * Compares one dataset with the service and repairs it. Reads the store before the service, so that a write in between
- * can only make the store newer.
+ * Compares one dataset of the query store with the service and repairs it in the store. Reads the store before the
+ * service, so that a write between the two reads can only make the store newer.
  *
  * @param isNamed whether ListDatasets returns the dataset for its identity
  * @throws {SyncClientError} the service did not respond

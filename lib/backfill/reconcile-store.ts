@@ -5,14 +5,14 @@ import type { Version } from '../stream/stream-event.ts';
 export interface KnownRecord {
   key: string;
   version: Version;
-  /** False for a tombstone. If true, the record may still be covered by its dataset's removal. */
+  /** False for a tombstone. If true, the record may still be invisible, because a removal of its dataset covers it. */
   hasValue: boolean;
 }
 
 /** A dataset as the query store has it. */
 export interface KnownDataset {
   version: Version;
-  /** Version of the dataset's removal. Records at or below it no longer exist. */
+  /** Version of the dataset's removal. Records at or below this version no longer exist. */
   removal: Version | null;
   records: KnownRecord[];
 }
@@ -44,14 +44,14 @@ export interface ReconcileStore {
   /** Saves the progress. Has no effect if the reconciliation is finished or was replaced by another reconciliation. */
   saveReconciliation(identityPoolId: string, position: ReconcilePosition): Promise<void>;
   /**
-   * Finishes the reconciliation and marks the gaps that ended before its start as repaired.
+   * Finishes the reconciliation. Marks the gaps that ended before the start of the reconciliation as repaired.
    * @returns the number of gaps that were marked
    */
   finishReconciliation(identityPoolId: string, position: ReconcilePosition, now: number): Promise<number>;
   countDatasets(identityPoolId: string): Promise<number>;
-  /** Returns the identities that have datasets, including removed ones, in the order of the store. */
+  /** Returns the identities that have datasets, including removed datasets, in the order of the store. */
   listIdentities(identityPoolId: string, after: string, limit: number): Promise<string[]>;
-  /** Returns the names of an identity's datasets, including removed ones. */
+  /** Returns the names of an identity's datasets, including removed datasets. */
   listNames(identityPoolId: string, identityId: string): Promise<string[]>;
   /** Returns null if the dataset does not exist. */
   readDataset(dataset: DatasetKey): Promise<KnownDataset | null>;

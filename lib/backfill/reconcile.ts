@@ -73,7 +73,7 @@ export async function reconcile(deps: ReconcileDeps, options: ReconcileOptions):
   const paced = createPacedCalls({ maxCallsPerSecond, now, sleep, signal });
   const outcome = notStarted();
   try {
-    // A service that does not know the pool returns empty lists; do not mistake that for deletions.
+    // A service that does not know the pool returns empty lists; do not mistake the empty lists for deletions.
     outcome.isStreaming = (await paced(() => api.readStreaming(identityPoolId))).isEnabled;
     const position = await store.beginReconciliation(identityPoolId, now(), { restart });
     const run = { deps, options, paced, outcome, position };
@@ -91,7 +91,7 @@ export async function reconcile(deps: ReconcileDeps, options: ReconcileOptions):
   }
 }
 
-/** One call of `reconcile`. `outcome` and `position` are updated as it proceeds. */
+/** One call of `reconcile`. `outcome` and `position` are updated as the call proceeds. */
 interface Run {
   deps: ReconcileDeps;
   options: ReconcileOptions;
@@ -168,7 +168,7 @@ async function compareNext(run: Run, dataset: DatasetKey, isNamed: boolean): Pro
   outcome.leftOut += leftOut;
   outcome.compared = position.compared;
   outcome.repaired = position.repaired;
-  // The count at the start does not include datasets that the store did not know.
+  // The total was counted at the start. It does not include datasets that the store did not know then.
   outcome.total = Math.max(outcome.total, position.compared);
   const { compared, repaired, total } = outcome;
   options.onProgress?.({ compared, repaired, total });

@@ -34,7 +34,7 @@ interface NotRead {
   kind: 'not-read';
 }
 
-/** All shards are projected past the end of the bulk publish. This cannot change later. */
+/** All shards are projected past the end of the bulk publish. This result cannot change later. */
 interface Passed {
   kind: 'passed';
 }

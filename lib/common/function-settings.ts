@@ -99,7 +99,7 @@ export function readIdentityPoolIds({
  * Reads FAILURE_DESTINATION, the failure destination of the event source mapping: `s3://bucket/prefix`, or a directory.
  * If FAILURE_DESTINATION is not set, reads its former name, FAILURES.
  *
- * @returns the S3 address, the directory's absolute path, or null if neither is set
+ * @returns the S3 address, the directory's absolute path, or null if neither variable is set
  * @throws {SetupError} the value is an S3 address without a bucket
  */
 export function readFailureDestination({ FAILURE_DESTINATION, FAILURES }: Environment): string | null {

@@ -1,6 +1,6 @@
 import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
 
-// Longer than any text that we sign. The limit prevents callers from making us hash long texts.
+// This limit is longer than any text that we sign. It prevents callers from making us hash long texts.
 const MAX_LENGTH = 2_048;
 
 /**

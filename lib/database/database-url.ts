@@ -14,7 +14,8 @@ export function hasPassword(address: string): boolean {
 
 /**
  * The sslmode values of pg whose meaning will not change. The package pg treats `prefer`, `require` and `verify-ca` as
- * `verify-full`. It warns that its next version will treat them differently. Source: pg-connection-string 2, index.js.
+ * `verify-full`. The package warns that its next version will treat these three values differently. Source:
+ * pg-connection-string 2, index.js.
  */
 const SSL_MODES = new Set(['verify-full', 'no-verify', 'disable']);
 const REMEDY =

@@ -10,7 +10,7 @@ export const VALUE_REFUSED = 'value-refused';
 /** The result of a batch in counts, safe to log. */
 export interface BatchOutcome {
   events: number;
-  /** Records that remain if only the newest of each key is kept. */
+  /** Number of records, if only the newest record of each key is counted. */
   records: number;
   recordsChanged: number;
   quarantined: number;
@@ -109,8 +109,8 @@ export interface BatchReport extends BatchOutcome {
   /** Time from the start to the end of the invocation. */
   batchMs: number;
   /**
-   * Time from the arrival of the batch's last event on the stream until its rows were written. If an event is not
-   * written yet, time from the arrival of the first such event until now.
+   * Time from the arrival of the batch's last event on the stream until the rows of that event were written. If some
+   * events are not written yet: the time from the arrival of the first unwritten event until now.
    */
   lagMs: number;
 }

@@ -7,7 +7,7 @@ export interface QuarantinedDelivery {
   delivery: Delivery;
 }
 
-/** The part of a query store that redriving uses. */
+/** The part of a query store that redriving uses. Redriving projects quarantined deliveries again. */
 export interface QuarantineStore {
   /**
    * Reads deliveries that are neither projected nor dismissed yet, in order of arrival.

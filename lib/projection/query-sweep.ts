@@ -4,7 +4,7 @@ export interface DatasetsSwept {
   tombstones: number;
   /** Rows of removed datasets. */
   datasets: number;
-  /** Erased values of records that the removal of their dataset covers. */
+  /** Number of erased values. The records of these values are covered by the removal of their dataset. */
   values: number;
   /** Rows of records without a dataset. */
   strays: number;

@@ -8,9 +8,9 @@ import type { Delivery, ReadableDelivery, RefusedDelivery } from './delivery.ts'
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Decodes one delivery and fetches its records if they are behind a URL. Returns an event that can be projected, or a
- * permanent refusal whose reason starts with a constant prefix (`not-json`, `not-a-cognito-event`, `kpl-aggregated`,
- * `offloaded-payload`, `unstorable-text`, `date-in-the-future`).
+ * Decodes one delivery. If the records are behind a URL, fetches the records. Returns an event that can be projected,
+ * or a permanent refusal whose reason starts with a constant prefix (`not-json`, `not-a-cognito-event`,
+ * `kpl-aggregated`, `offloaded-payload`, `unstorable-text`, `date-in-the-future`).
  *
  * @throws {PayloadUnavailableError} the payload is unavailable for now. No delivery causes any other error
  */

@@ -5,7 +5,7 @@ import type { QuarantinedDelivery, QuarantineStore } from './quarantine-store.ts
 import type { QueryStore } from './query-store.ts';
 import { readDelivery } from './read-delivery.ts';
 
-/** The result of redriving deliveries. */
+/** The result of redriving deliveries, which means projecting them again. */
 export interface RedriveOutcome {
   projected: number;
   /** Payloads that are unavailable for now: another attempt may succeed. */
@@ -22,7 +22,7 @@ interface RedriveDeps {
 /** Deliveries per page. The data of one delivery can be a megabyte. */
 const PAGE_SIZE = 50;
 
-/** Maximum bytes of fetched payloads in memory; this fits into a function's memory as well. */
+/** Maximum bytes of fetched payloads in memory. This amount also fits into the memory of a Lambda function. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
 /**
@@ -30,9 +30,9 @@ const MAX_BYTES = 64 * 1024 * 1024;
  * delivery that still cannot be projected. The version order makes redriving safe at any time: newer rows in the store
  * stay.
  *
- * @param deps `isDismissing`: also marks each delivery that cannot be projected as redriven, and keeps its reason.
- *   Deliveries whose payload is unavailable for now are not marked
- * @throws any error of the store; what was done before it stays done
+ * @param deps `isDismissing`: each delivery that cannot be projected is also marked as redriven, and its reason is
+ *   kept. Deliveries whose payload is unavailable for now are not marked
+ * @throws any error of the store; what was done before the error stays done
  */
 export async function redriveQuarantine({
   store,
@@ -70,7 +70,7 @@ export async function redriveQuarantine({
  *
  * @param deps `maxBytes`: once the payloads of the deliveries read so far have this many bytes, these deliveries are
  *   projected before more payloads are fetched
- * @throws any error of the store; what was done before it stays done
+ * @throws any error of the store; what was done before the error stays done
  */
 export async function redriveDeliveries(
   deliveries: readonly Delivery[],

@@ -5,16 +5,21 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /** Retention times in milliseconds. */
 const RETENTION_MS = {
   quarantined: 90 * DAY_MS,
-  /** Redriven deliveries are in the tables, or an operator dismissed them. */
+  /** Redriven deliveries were projected into the tables, or an operator dismissed them. */
   redriven: 7 * DAY_MS,
-  /** The maximum retention of a stream. Once it has passed, no write that is older than the tombstone can arrive. */
+  /**
+   * The maximum retention of a stream. Once this time has passed, no write that is older than the tombstone can arrive.
+   */
   tombstones: 365 * DAY_MS,
   datedRemovals: 365 * DAY_MS,
-  /** Longer than any failure object is kept. */
+  /** This time is longer than any failure object is kept. */
   redrivenObjects: 400 * DAY_MS,
   gaps: 400 * DAY_MS,
   bulkPublishes: 400 * DAY_MS,
-  /** A record is written at about the same time as the row of its dataset, never long before it. */
+  /**
+   * A record is written at about the same time as the row of its dataset. A record without a dataset after this time is
+   * therefore a leftover.
+   */
   strays: DAY_MS,
 };
 
@@ -22,17 +27,17 @@ const RETENTION_MS = {
 export interface QuerySweepOutcome extends DatasetsSwept {
   quarantined: number;
   datedRemovals: number;
-  /** Redriven objects, gaps and bulk publishes. */
+  /** Rows about redriven objects, gaps and bulk publishes. */
   notes: number;
-  /** The dataset at which the sweep stopped; the next sweep starts after it. */
+  /** The dataset at which the sweep stopped; the next sweep starts after this dataset. */
   last: string;
   /** Whether the time budget ended before all datasets were swept. */
   isCutShort: boolean;
 }
 
 /**
- * Removes expired rows of the query store, step by step. The sweep over the datasets is circular. No matter where it
- * starts and how little time it has, each dataset is swept as often as any other.
+ * Removes expired rows of the query store, step by step. The sweep over the datasets is circular. No matter where each
+ * sweep starts and how little time it has, each dataset is swept as often as any other dataset.
  *
  * @param after the dataset at which the previous sweep stopped, or any other id
  * @param timeBudgetMs no step starts once this much time has passed, but at least one step always runs

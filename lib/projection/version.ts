@@ -1,8 +1,8 @@
 import type { Version } from '../stream/stream-event.ts';
 
 /**
- * Compares in the version order: by `lastModifiedDate`, then by `syncCount`; the newer version wins. The date comes
- * first because it is correct whether or not counts restart when a dataset is removed and created again.
+ * Compares two versions in the version order: by `lastModifiedDate`, then by `syncCount`. The newer version wins. The
+ * date comes first, because the date stays correct even if counts restart when a dataset is removed and created again.
  *
  * @returns a number below, equal to or above 0 if `a` is older than, equal to or newer than `b`
  */

@@ -5,7 +5,8 @@ import { keyProblem, valueProblem } from './text-problem.ts';
 /**
  * Calls the user's `derive` with the records.
  *
- * @returns the value that `derive` sets for each key, null to remove the record, in the order of each key's first call
+ * @returns the value that `derive` sets for each key, or null if `derive` removes the record; in the order in which the
+ *   keys were first used
  * @throws {BrokenRuleError} `derive` threw, returned a promise, or used a key or value that cannot be stored
  */
 export function deriveRecords(

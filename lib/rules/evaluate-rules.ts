@@ -13,7 +13,8 @@ import type { Verdict } from './verdict.ts';
  * would refuse them. The answer contains every key of the event. The event is never modified in place.
  *
  * @param event the event as Amazon sends it; an event of another type is returned unchanged
- * @returns the verdict, deterministic if the user's functions are. Nothing is thrown, no matter what those functions do
+ * @returns the verdict, which is deterministic if the user's functions are deterministic. Nothing is thrown, no matter
+ *   what the user's functions do
  */
 export function evaluateRules(rules: SyncRules, event: SyncTriggerEvent): Verdict {
   const untouched: Verdict = { kind: 'answer', event, decisions: [] };

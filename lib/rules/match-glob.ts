@@ -24,9 +24,10 @@ export function compileGlob(glob: string): (text: string) => boolean {
 type Search = (text: string, from: number, end: number) => number | null;
 
 /**
- * Maximum length, in UTF-16 units, of a part that is searched with the engine's own `indexOf`, which takes a third of
- * the time of the Knuth-Morris-Pratt search below. At each position, `indexOf` may go back in the text by up to the
- * length of the part. Its time is therefore not certain to be linear for longer parts, which people rarely write.
+ * Maximum length, in UTF-16 units, of a part that is searched with the engine's own `indexOf`. That search takes a
+ * third of the time of the Knuth-Morris-Pratt search below. At each position, `indexOf` may go back in the text by up
+ * to the length of the part. The time of `indexOf` is therefore not certain to be linear for longer parts, which people
+ * rarely write.
  */
 const MAX_SHORT_PART = 16;
 

@@ -4,7 +4,8 @@ import { createSigner } from '../common/signed-text.ts';
 import type { SyncSession } from './ports/sync-store.ts';
 
 /**
- * Amazon's lifetime is unknown. A token must outlive one sync, including the time a user takes to resolve a conflict.
+ * The lifetime of Amazon's tokens is unknown. A token must outlive one sync, including the time a user takes to resolve
+ * a conflict.
  */
 const LIFETIME_MS = 24 * 60 * 60 * 1000;
 const MIN_KEY_BYTES = 32;
@@ -58,7 +59,7 @@ export function notValidToken(name: 'SyncSessionToken' | 'NextToken' = 'SyncSess
 /**
  * Creates tokens that carry their own content, so a token is stored only once an update has used it.
  *
- * @param key for HMAC-SHA-256, at least 32 bytes; anyone who has it can create tokens
+ * @param key the key for HMAC-SHA-256, at least 32 bytes; anyone who has this key can create tokens
  * @param randomId returns UUIDs
  * @throws {SetupError} if the key is too short
  */

@@ -13,7 +13,7 @@ interface CredentialsDeps {
 /**
  * Creates a lookup for the owner of a request's credentials. A developer is identified by the access key and has no
  * session token; an identity is identified by the session token. If a developer's access key comes with a session
- * token, the request is rejected with advice.
+ * token, the request is rejected with advice to unset the token.
  */
 export function createFindCredentials({ developer, accountId, temporary }: CredentialsDeps): FindCredentials {
   return (accessKeyId, sessionToken) => {
@@ -21,7 +21,7 @@ export function createFindCredentials({ developer, accountId, temporary }: Crede
       if (accessKeyId !== developer.accessKeyId) return undefined;
       return { secretAccessKey: developer.secretAccessKey, caller: { kind: 'developer', accountId } };
     }
-    // The session token is usually left over in the environment from other credentials.
+    // In this case, the session token is usually left over in the environment from other credentials.
     if (accessKeyId === developer.accessKeyId) {
       throw new SignatureError(
         'UnrecognizedClientException',

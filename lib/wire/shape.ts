@@ -1,7 +1,8 @@
 import { NormalizedSchema } from '@smithy/core/schema';
 
 /**
- * The type of a value, read once from the SDK's schema. Traversing it is cheaper than querying the schema each time.
+ * The type of a value, read once from the SDK's schema. Traversing this type is cheaper than querying the schema each
+ * time.
  */
 export type Shape =
   | { kind: 'string' | 'integer' | 'boolean' | 'timestamp' }
@@ -46,7 +47,10 @@ function structureOf(schema: NormalizedSchema): Structure {
   return { kind: 'structure', members };
 }
 
-/** The schema lists required members first and has their number as its last element. */
+/**
+ * Returns the number of required members. The schema lists required members first and has their number as its last
+ * element.
+ */
 function requiredCount(schema: NormalizedSchema): number {
   const fields: unknown = schema.getSchema();
   const count: unknown = Array.isArray(fields) ? fields[6] : undefined;

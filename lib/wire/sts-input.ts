@@ -34,9 +34,9 @@ const CONSTRAINTS: Constraints = new Map(
 );
 
 /**
- * The parameters of AssumeRoleWithWebIdentity that have an effect here. Copied from the API model of 2011-06-15,
- * because the project does not otherwise need the AWS STS client. Policies and a provider's id are ignored: there are
- * no permissions to restrict and no providers to choose from.
+ * The parameters of AssumeRoleWithWebIdentity that have an effect here. These parameters are copied from the API model
+ * of 2011-06-15, because the project does not otherwise need the AWS STS client. Policies and a provider's id are
+ * ignored: there are no permissions to restrict and no providers to choose from.
  */
 const INPUT: Structure = {
   kind: 'structure',

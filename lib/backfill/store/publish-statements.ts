@@ -2,7 +2,10 @@
 
 import type { Gap } from '../publish-model.ts';
 
-/** The limit is far above the number of consecutive failures at which the backoff stops growing. */
+/**
+ * The row limit is far above the number of consecutive failures at which the pause before the next bulk publish stops
+ * growing.
+ */
 export const READ_RUNS = `
 SELECT identity_pool_id, started_ms, stream_name, status, completed_ms, failure_message, completeness, waiting_for,
   projected_ms, position_mark, position_ms, checked_ms

@@ -12,7 +12,9 @@ export interface RunRow {
   completeness: Completeness;
   waiting_for: string | null;
   projected_ms: number | null;
-  /** Progress of the shards: null if not read, a hash of their positions, or `PASSED` or `LOST`. */
+  /**
+   * Progress of the shards: null if the shards were not read, a hash of the shards' positions, or `PASSED` or `LOST`.
+   */
   position_mark: string | null;
   position_ms: number | null;
   checked_ms: number;

@@ -20,8 +20,8 @@ interface WriterRow {
  *
  * Source: Aurora DSQL User Guide, "Using database roles and IAM authentication".
  *
- * @param arns IAM role ARNs that `readWriters` in lib/database/database-address.ts has validated; they become part of
- *   a statement
+ * @param arns IAM role ARNs that `readWriters` in lib/database/database-address.ts has validated; the ARNs become part
+ *   of a statement
  * @throws {DatabaseError} the cluster rejects a statement
  */
 export async function allowWriters(database: Database, arns: readonly string[]): Promise<void> {

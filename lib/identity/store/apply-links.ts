@@ -15,7 +15,7 @@ import {
   REDIRECT_MERGED,
 } from './identity-statements.ts';
 
-/** Rolls back the transaction: the state has changed since the decision. */
+/** Thrown to roll back the transaction, because the state has changed since the decision. */
 class OutdatedError extends Error {
   override name = 'OutdatedError';
 }

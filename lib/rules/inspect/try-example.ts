@@ -67,8 +67,8 @@ function mismatch(verdict: Verdict, key: string, expected: 'accepted' | 'refused
 }
 
 /**
- * Texts that replace `*` to build a name. `x` is the most readable. If the name with `x` matches another rule, a name
- * with another letter or with the empty text may not.
+ * Texts that replace `*` to build a name. `x` is the most readable of these texts. If the name with `x` matches another
+ * rule, a name with another letter or with the empty text may not.
  */
 const STAND_INS = ['x', ...'abcdefghijklmnopqrstuvwyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:', ''];
 

@@ -30,8 +30,8 @@ export interface DeletePoolDataDeps extends Pick<SyncDependencies, 'store' | 'no
 
 /**
  * Deletes the data of a pool that is marked as deleted. Each dataset is deleted as DeleteDataset does, so that the
- * pool's stream receives the event. Then all remaining data of the datasets is removed, counts and devices included,
- * and the pool's identities with their logins. The pool stays marked as deleted.
+ * pool's stream receives the event. Then all remaining data of the datasets is removed, including counts and devices.
+ * The pool's identities and their logins are removed as well. The pool stays marked as deleted.
  *
  * If a call is interrupted, or more is written in the meantime, the next call deletes the rest. The data of a pool that
  * is not marked is never deleted.

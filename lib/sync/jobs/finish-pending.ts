@@ -4,7 +4,7 @@ const STEP = 100;
 interface Pending<Item> {
   /** Lists at most `limit` items that follow `after`, in the list's own order; null lists from the start. */
   list: (after: Item | null, limit: number) => Promise<Item[]>;
-  /** Works on one item. Returns whether its work is complete. */
+  /** Works on one item. Returns whether the work on this item is complete. */
   finish: (item: Item) => Promise<boolean>;
   /** Receives each item that failed. The next run retries the item. */
   onFailure: (item: Item, error: unknown) => void;
@@ -26,7 +26,7 @@ interface PendingOutcome<Item> {
  * Works on all pending items in their order until the time runs out.
  *
  * @param after `last` of the previous run, so that every item is reached in time
- * @param timeBudgetMs starts no further item after this long; the first item is always tried
+ * @param timeBudgetMs once this much time has passed, no further item is tried; the first item is always tried
  */
 export async function finishPending<Item>(
   { list, finish, onFailure, now }: Pending<Item>,

@@ -12,13 +12,19 @@ import type {
 export interface RelayOptions {
   /** Maximum number of rows that the relay claims (leases) at a time. A PutRecords request takes 500 rows. */
   batchRows: number;
-  /** Must be longer than publishing a batch takes; otherwise events are published twice. */
+  /**
+   * How long claimed rows stay leased. Must be longer than publishing a batch takes; otherwise events are published
+   * twice.
+   */
   leaseMs: number;
   /** Once this much time has passed, no further batch starts. The first batch always starts. */
   timeBudgetMs: number;
-  /** From this claim of a row on, a permanent failure parks the row: the relay keeps it, but no longer retries it. */
+  /**
+   * Number of claims of a row from which on a permanent failure parks the row: the relay keeps the row, but no longer
+   * retries it.
+   */
   parkAfterAttempts: number;
-  /** From this claim of a row on, a missing stream counts as deleted rather than as still being created. */
+  /** Number of claims of a row from which on a missing stream counts as deleted, not as still being created. */
   disableAfterAttempts: number;
   /** Backoff after the first failure of a row, doubled with each further failure up to `retryCapMs`. */
   retryBaseMs: number;
@@ -37,8 +43,8 @@ const DEFAULT_OPTIONS: RelayOptions = {
 };
 
 /**
- * Failed batches in a row after which a stream is left until the next run. A single batch can fail for reasons of its
- * own.
+ * After this many failed batches in a row, the run publishes nothing more to the stream; the next run tries again. A
+ * single failed batch does not count as a failure of the stream.
  */
 const FAILED_BATCHES_IN_A_ROW = 3;
 
@@ -71,8 +77,8 @@ export interface RelayOutcome {
 
 /**
  * Publishes the events in the outbox, oldest first, each to the stream of its row. Ends when no row can be claimed or
- * the time budget is used up. Streams are served concurrently and do not wait for each other. A stream that accepts
- * nothing is left until the next run.
+ * the time budget is used up. Streams are served concurrently and do not wait for each other. If a stream accepts
+ * nothing, the run publishes nothing more to that stream; the next run tries again.
  *
  * Delivery is at-least-once: an event that was published, but whose row could not be removed, is published again when
  * the lease of the row has expired. Order is best effort, because a failed row waits while other rows are published.

@@ -30,7 +30,7 @@ export interface RunBulkPublishDeps {
   options?: Partial<BulkPublishJobOptions>;
 }
 
-/** The number of pools with a bulk publish in progress, and its results. Safe to log. */
+/** The number of pools with a bulk publish in progress, and the results of the run. Safe to log. */
 export interface BulkPublishOutcome {
   inProgress: number;
   /** Steps that published further datasets. */

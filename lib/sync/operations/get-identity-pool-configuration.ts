@@ -5,7 +5,7 @@ import type { SyncOperations } from '../model.ts';
 import { toPoolConfiguration } from '../to-output.ts';
 
 /**
- * GetIdentityPoolConfiguration: returns the push and stream settings of the pool; null for what was never set.
+ * GetIdentityPoolConfiguration: returns the push and stream settings of the pool; a setting that was never set is null.
  * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; NotAuthorizedException
  */
 export function createGetIdentityPoolConfiguration({

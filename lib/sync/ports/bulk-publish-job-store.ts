@@ -20,7 +20,7 @@ export interface BulkPublishJob {
 export interface BulkPublishJobProgress {
   /** Whether the pool streams now. */
   streaming: boolean;
-  /** Why the service itself disabled streaming; null if it did not. */
+  /** Why the service itself disabled streaming; null if the service did not disable streaming. */
   disabledReason: string | null;
   /** Events of the job that are in the outbox and will be published. */
   waiting: number;

@@ -1,9 +1,12 @@
 export type OutboxStream = string | null;
 
-/** An event to publish, claimed under a lease. */
+/** An event to publish. A relay has claimed it: until the lease expires, no other relay gets this event. */
 export interface OutboxRow {
   outboxId: string;
-  /** The stream of the event's pool when the row was written; null in rows from when only one stream was supported. */
+  /**
+   * The stream of the event's pool when the row was written; null in old rows, which were written when only one stream
+   * was supported.
+   */
   streamName: OutboxStream;
   partitionKey: string;
   /** The serialized stream event. */

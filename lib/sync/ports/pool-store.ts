@@ -52,8 +52,8 @@ export interface PoolStore {
     createdAt: number,
   ): Promise<'made' | 'there' | 'being deleted'>;
   /**
-   * Writes the settings of a pool and increments its revision. A bulk publish in progress fails if this changes the
-   * stream or its status.
+   * Writes the settings of a pool and increments its revision. If the stream or the streaming status changes, a bulk
+   * publish in progress fails.
    * @param pool has the revision on which the change was decided
    * @returns false if the pool has changed since that revision; then nothing is written
    */

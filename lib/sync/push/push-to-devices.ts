@@ -22,9 +22,9 @@ export interface Push {
   report: (report: PushReport) => void;
 }
 
-/** Ids, counts and error names only, safe to log. A device that is in none of the counts has no outcome yet. */
+/** Ids, counts and error names only, safe to log. A device that no count includes has no outcome yet. */
 export interface PushReport extends PushedChange {
-  /** Devices to notify; null if they could not be read, or not in time. */
+  /** Number of devices to notify; null if the devices could not be read in time. */
   devices: number | null;
   sent: number;
   /** Devices that are no longer known to their platforms. */
@@ -39,7 +39,7 @@ export interface PushReport extends PushedChange {
  * device that made the change is never notified. Waits at most 300 ms and never fails. A device that misses a message
  * learns of the change with its next sync.
  *
- * @param fromDevice the DeviceId that the caller sent; it need not be the id of any device
+ * @param fromDevice the DeviceId that the caller sent, which need not be the id of any device
  */
 export async function pushToDevices(
   { sleep, report, ...push }: Push,

@@ -26,7 +26,10 @@ import {
   type WrittenRow,
 } from './sync-statements.ts';
 
-/** Optimistic attempts on a snapshot read from the database before falling back to locking. */
+/**
+ * Maximum number of attempts without a lock, each on a snapshot read from the database. After these attempts, the
+ * change takes a lock.
+ */
 const OPTIMISTIC_ATTEMPTS = 2;
 
 /** SQLSTATE of a duplicate key: another update has already used the session. */
@@ -87,8 +90,8 @@ function decideOnCached<Answer>(decide: Decide<Answer>, cached: Snapshot): Updat
 
 /**
  * Writes without a lock, if the dataset has not changed since the snapshot.
- * @returns null if the dataset has changed, or does not exist yet: creating it needs the identity's lock, which guards
- *   the number of datasets
+ * @returns null if the dataset has changed, or does not exist yet: creating a dataset needs the identity's lock, which
+ *   guards the number of datasets
  */
 async function changeOptimistically<Answer>(
   change: Change<Answer>,

@@ -15,9 +15,9 @@ const CLAIMABLE = `
   AND (outbox.leased_until IS NULL OR outbox.leased_until <= now())
   AND (coalesce(outbox.stream_name, '') = ANY ($3::text[])) = $4::boolean`;
 
-// The condition occurs twice. If two claimers chose the same rows, the second waits for the first. PostgreSQL then
-// checks the outer condition again on the row as leased, but not the inner SELECT. SKIP LOCKED would avoid the wait,
-// but it is unknown whether Aurora DSQL supports it. octet_length reads the size, not the text.
+// The condition occurs twice. If two claims chose the same rows, the second claim waits for the first claim. PostgreSQL
+// then checks the outer condition again on the row as leased, but does not repeat the inner SELECT. SKIP LOCKED would
+// avoid the wait, but it is unknown whether Aurora DSQL supports it. octet_length reads the size, not the text.
 const CLAIM = `
 UPDATE sync.outbox
 SET leased_until = now() + $2::double precision * interval '1 millisecond', attempts = outbox.attempts + 1
@@ -40,7 +40,7 @@ WHERE outbox.outbox_id = chosen.outbox_id
   AND ${CLAIMABLE}
 RETURNING outbox.outbox_id, outbox.stream_name, outbox.partition_key, outbox.event, outbox.attempts, chosen.place`;
 
-// The number of attempts identifies the claim: a relay that claimed the row later keeps its lease.
+// The number of attempts identifies the claim. If another relay has claimed the row since, that relay keeps its lease.
 const POSTPONE = `
 UPDATE sync.outbox
 SET leased_until = now() + failed.delay_ms * interval '1 millisecond'

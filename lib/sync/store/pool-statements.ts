@@ -42,7 +42,10 @@ ON CONFLICT (identity_pool_id) DO UPDATE SET
   deleted_ms = NULL
 WHERE stored.deleted_ms IS NOT NULL AND NOT ${IS_LEFT}`;
 
-/** Of two changes decided on the same revision, the second waits for the first and then finds another revision. */
+/**
+ * If two changes were decided on the same revision, the second change waits for the first and then finds another
+ * revision.
+ */
 export const LOCK_POOL = `
 SELECT streaming_status, stream_name
 FROM sync.identity_pools
@@ -67,8 +70,8 @@ export interface PoolUsageRow {
   last_modified_ms: number | null;
 }
 
-// A deleted dataset is not counted, but the date of its deletion is. The cast is needed because the sum of a bigint
-// is numeric, which drivers return as text.
+// The sum omits deleted datasets, but the last date includes their deletions. The cast is needed because the sum of a
+// bigint is numeric, which drivers return as text.
 const STORED = `
   coalesce(sum(stored.data_storage) FILTER (WHERE stored.sync_count > stored.deleted_sync_count), 0)::bigint
     AS data_storage,

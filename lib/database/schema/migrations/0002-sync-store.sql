@@ -13,8 +13,8 @@ CREATE TABLE IF NOT EXISTS sync.identities (
 );
 
 -- A row remains after its dataset is deleted, so that counts and dates continue. deleted_sync_count is the count of the
--- newest deletion, or 0. The dataset and each of its records exist if their own sync_count is greater. data_storage
--- (bytes) and record_count cover live records only.
+-- newest deletion, or 0. A dataset or record exists only if its own sync_count is greater than deleted_sync_count.
+-- data_storage (bytes) and record_count cover live records only.
 CREATE TABLE IF NOT EXISTS sync.datasets (
   dataset_id uuid PRIMARY KEY,
   identity_pool_id text NOT NULL,

@@ -54,7 +54,7 @@ CREATE TABLE IF NOT EXISTS sync.pending_merges (
 
 CREATE INDEX IF NOT EXISTS pending_merges_by_target ON sync.pending_merges (identity_pool_id, into_identity_id);
 
--- Datasets that a merge created as copies. root_dataset_id: the dataset for which ListRecords names the copy.
+-- Datasets that a merge created as copies. root_dataset_id: the dataset whose ListRecords response names the copy.
 CREATE TABLE IF NOT EXISTS sync.merged_datasets (
   dataset_id uuid PRIMARY KEY,
   root_dataset_id uuid NOT NULL
