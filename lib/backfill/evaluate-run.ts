@@ -52,8 +52,10 @@ export function arrivalPeriod({ startedAt, completedAt }: RunFacts): { from: num
 
 /**
  * Evaluates whether everything that a successful bulk publish wrote to the stream is in the query store. That is so
- * under two conditions: no shard has a waiting record that arrived before the end of the bulk publish, and no event
- * from the time of the bulk publish is in quarantine or in the failure destination.
+ * under two conditions:
+ *
+ * - No shard has a waiting record that arrived before the end of the bulk publish.
+ * - No event from the time of the bulk publish is in quarantine or in the failure destination.
  *
  * @param now epoch milliseconds
  */

@@ -106,8 +106,10 @@ async function readKept(
 }
 
 /**
- * Whether records of the run may be lost. That is so under two conditions: the run started before the oldest record
- * that the stream keeps, and a shard is not projected past the end of the run.
+ * Whether records of the run may be lost. That is so under two conditions:
+ *
+ * - The run started before the oldest record that the stream keeps.
+ * - At least one shard is not projected past the end of the run.
  */
 function mayBeLost(run: OpenRun, shards: readonly ShardView[], { createdAt, since }: Kept): boolean {
   if (hasPassedShards(run)) return false;

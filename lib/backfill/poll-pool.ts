@@ -12,8 +12,8 @@ const KEEP_SEEN_MS = 60_000;
 /**
  * Reads a pool's streaming settings and the status of its last bulk publish from the service. Saves the settings and
  * the status. Starts a bulk publish if the policy requires it. Adds the results to `findings`. If the pool uses a
- * stream that is not projected, only the pool's streaming settings are saved, because the pool may have used the
- * projected stream before.
+ * stream that is not projected, only the pool's streaming settings are saved. They are needed because the pool may have
+ * used the projected stream before.
  *
  * @throws {SyncClientError} the service did not respond, or rejected a request
  */

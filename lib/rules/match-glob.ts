@@ -26,8 +26,8 @@ type Search = (text: string, from: number, end: number) => number | null;
 /**
  * Maximum length, in UTF-16 units, of a part that is searched with the engine's own `indexOf`. That search takes a
  * third of the time of the Knuth-Morris-Pratt search below. At each position, `indexOf` may go back in the text by up
- * to the length of the part. The time of `indexOf` is therefore not certain to be linear for longer parts, which people
- * rarely write.
+ * to the length of the part. The time of `indexOf` is therefore not certain to be linear for longer parts. People
+ * rarely write longer parts.
  */
 const MAX_SHORT_PART = 16;
 

@@ -11,7 +11,7 @@ interface Counts {
 }
 
 /**
- * Checks the sync count of each patch. A count at or above the record's count is not stale: for a record that a client
+ * Checks the sync count of each patch. A count at or above the record's count is not stale. For a record that a client
  * does not know yet, the client sends the dataset's count.
  *
  * @throws {ServiceError} InvalidParameterException if a patch's count is above the dataset's count;

@@ -20,11 +20,11 @@ export interface RelayOptions {
   /** Once this much time has passed, no further batch starts. The first batch always starts. */
   timeBudgetMs: number;
   /**
-   * Number of claims of a row from which on a permanent failure parks the row: the relay keeps the row, but no longer
+   * Once a row has been claimed this often, a permanent failure parks the row: the relay keeps the row, but no longer
    * retries it.
    */
   parkAfterAttempts: number;
-  /** Number of claims of a row from which on a missing stream counts as deleted, not as still being created. */
+  /** Once a row has been claimed this often, its missing stream counts as deleted, not as still being created. */
   disableAfterAttempts: number;
   /** Backoff after the first failure of a row, doubled with each further failure up to `retryCapMs`. */
   retryBaseMs: number;

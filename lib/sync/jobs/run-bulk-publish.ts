@@ -12,8 +12,8 @@ export interface BulkPublishJobOptions {
   /** Maximum datasets whose events are put into the outbox in one step. */
   datasetsPerStep: number;
   /**
-   * While this many events are waiting, no more events are put into the outbox, because the events of new changes would
-   * wait behind the events of the bulk publish.
+   * While this many events are waiting, no more events are put into the outbox. Otherwise the events of new changes
+   * would wait behind the events of the bulk publish.
    */
   maxWaiting: number;
   /** Once this much time has passed, no further step starts. Each pool gets at least one step. */

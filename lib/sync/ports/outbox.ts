@@ -1,6 +1,6 @@
 export type OutboxStream = string | null;
 
-/** An event to publish. A relay has claimed it: until the lease expires, no other relay gets this event. */
+/** An event to publish. A relay has claimed the event: until the lease expires, no other relay gets the event. */
 export interface OutboxRow {
   outboxId: string;
   /**

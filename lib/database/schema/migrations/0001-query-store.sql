@@ -61,8 +61,8 @@ CREATE INDEX IF NOT EXISTS datasets_by_name ON projection.datasets (identity_poo
 
 CREATE INDEX IF NOT EXISTS records_by_projected_at ON projection.records (projected_at);
 
--- This view decides which records are live, because the writers cannot decide it: two concurrent transactions
--- can write a removal and an older record, and neither transaction sees the other's row.
+-- This view decides which records are live, because the writers cannot. Two concurrent transactions can write a removal
+-- and an older record, and neither transaction sees the row of the other transaction.
 CREATE OR REPLACE VIEW query.records AS
 SELECT
   datasets.identity_pool_id,
