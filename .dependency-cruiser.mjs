@@ -1,5 +1,5 @@
-// The order of imports. A room (a folder with one responsibility) imports only rooms below it in ORDER. Rooms on the
-// same line do not import each other.
+// Checks the order of imports between rooms. A room is a folder with one responsibility. It may import only the rooms
+// on later lines of ORDER. Rooms on the same line do not import each other.
 const ORDER = [
   ['infra/local'],
   ['infra/cli'],

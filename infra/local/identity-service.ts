@@ -26,7 +26,7 @@ interface IdentityServiceDeps
   limits: RateLimits;
 }
 
-/** Creates Cognito Identity on the identity store, and the STS operation that the classic flow needs. */
+/** Creates Cognito Identity on top of the identity store, and the STS operation that Cognito's classic flow needs. */
 export function createIdentityService({
   database,
   tokenKey,

@@ -7,7 +7,7 @@ import {
 } from '../../lib/wire/rate-limits.ts';
 
 /**
- * Creates the rate limits of the local cloud, which logs refused requests.
+ * Creates the rate limits of the local cloud, and logs refused requests.
  * @param settings null for no limits
  */
 export function limitRates(settings: RateLimitSettings | null): RateLimits {

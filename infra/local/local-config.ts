@@ -21,7 +21,7 @@ import type { RateLimitSettings } from '../../lib/wire/rate-limits.ts';
 import { readTrustedProxies } from '../../lib/wire/source-address.ts';
 import { readOrigins } from './http/origins.ts';
 
-/** The settings of the local cloud, read from its environment. */
+/** The settings of the local cloud, read from its environment variables. */
 export interface LocalConfig {
   host: string;
   port: number;
@@ -35,7 +35,7 @@ export interface LocalConfig {
   rulesFile: string;
   /** Null if requests are not limited. */
   rateLimits: RateLimitSettings | null;
-  /** The web origins that may call the service; null for the default rule. */
+  /** The web origins that may call the service; null if ORIGINS is not set, which means the default rule. */
   origins: readonly string[] | null;
   /** CIDRs of the reverse proxies in front of the service. */
   trustedProxies: readonly string[];
@@ -62,7 +62,7 @@ export function readLocalConfig(env: Environment): LocalConfig {
   };
 }
 
-/** Accepts the default credentials only on loopback: any client that reaches the port could sign with them. */
+/** Accepts the default credentials only on loopback: they are public, so any client that reaches the port can sign. */
 function readHost(env: Environment, { secretAccessKey }: Credentials): string {
   const given = env.HOST || LOOPBACK;
   const host = isIPv6(given) ? shortest(given) : given;

@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { SetupError } from '../../../lib/common/errors.ts';
 import { isObject } from '../../../lib/common/json.ts';
 
-/** The checkpoints of one mapping, one per shard. */
+/** Stores the checkpoints of one event source mapping, one checkpoint per shard. */
 export interface CheckpointStore {
-  /** Time of the mapping's first start, epoch milliseconds. */
+  /** When the mapping was started for the first time, in epoch milliseconds. */
   readonly startedAt: number;
-  /** Returns the last processed sequence number that this process knows. */
+  /** Returns the shard's last processed sequence number that this process knows. */
   get(shardId: string): string | undefined;
-  /** Resolves when the checkpoint is on disk. A failed save can be repeated. */
+  /** Resolves when the checkpoint is on disk. If a save fails, the caller can repeat it. */
   save(shardId: string, sequenceNumber: string): Promise<void>;
 }
 
@@ -21,8 +21,9 @@ interface Checkpoints {
 const FORMAT = 1;
 
 /**
- * Opens the checkpoints of one mapping: the JSON file `<functionName>.<streamName>.checkpoints.json` in `directory`.
- * For a new mapping, it creates the file and, if needed, the directory. Only one process may have the file open.
+ * Opens the checkpoints of one mapping. They are in the JSON file `<functionName>.<streamName>.checkpoints.json` in
+ * `directory`. For a new mapping, the file is created and, if needed, the directory. Only one process at a time may
+ * have the file open.
  *
  * @param now returns epoch milliseconds
  * @throws {SetupError} the file cannot be read or written, or does not contain checkpoints
@@ -42,7 +43,7 @@ export async function openCheckpointFile(
     get: (shardId) => shards.get(shardId),
     save(shardId, sequenceNumber) {
       shards.set(shardId, sequenceNumber);
-      // Serialized, because all shards share the file and its temporary name.
+      // Writes are serialized, because all shards share the file and the name of its temporary copy.
       const write = lastWrite.then(() => replace(path, { startedAt, shards }));
       lastWrite = write.catch(() => undefined);
       return write;
@@ -93,9 +94,9 @@ async function create(directory: string, path: string, checkpoints: Checkpoints)
 }
 
 /**
- * Replaces the file atomically, so that a reader sees the old or the new content, never a part. There is no fsync,
- * because the embedded database does not use it either. If a checkpoint survived a power failure but its rows did not,
- * those rows would never be written again.
+ * Replaces the file atomically: a reader sees all of the old or all of the new content. The file is not flushed to disk
+ * with fsync, because the embedded database does not call fsync either. If a checkpoint survived a power failure and
+ * the rows written before it did not, those rows would never be written again.
  */
 async function replace(path: string, { startedAt, shards }: Checkpoints): Promise<void> {
   const temporary = `${path}.tmp`;

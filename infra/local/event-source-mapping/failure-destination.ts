@@ -3,18 +3,18 @@ import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { FailureRecord } from './failure-record.ts';
 
-/** Stores discarded records, so that none is lost. */
+/** Stores the records that the event source mapping discards, so that no record is lost. */
 export interface FailureDestination {
   /**
-   * Resolves when the record is stored. A failed call can be repeated. A call that a crash interrupted is repeated as
-   * well, so the same records may be stored twice.
+   * Resolves when the failure record is stored. The caller may repeat a failed call. After a crash, the caller repeats
+   * the interrupted call, so the same records may be stored twice.
    */
   keep(record: FailureRecord): Promise<void>;
 }
 
 /**
- * Stores records as files. `directory` replaces the bucket, and the files have the content and the keys of the objects
- * that Lambda writes.
+ * Stores failure records as files in `directory`, which replaces the S3 bucket. Each file has the content and the key
+ * of the object that Lambda would write.
  *
  * @param mappingUuid UUID of the event source mapping
  */
@@ -30,7 +30,7 @@ export function createFailureDirectory({
       const path = join(directory, failureKey(mappingUuid, record, randomUUID()));
       await mkdir(dirname(path), { recursive: true });
       const temporary = `${path}.tmp`;
-      // The checkpoint moves past these records next, so they must be on disk before the checkpoint is.
+      // The checkpoint moves past these records next, so this file must be on disk before the checkpoint.
       await writeFile(temporary, JSON.stringify(record), { flush: true, mode: 0o600 });
       await rename(temporary, path);
     },
@@ -38,7 +38,7 @@ export function createFailureDirectory({
 }
 
 /**
- * Returns the key of an object in a failure destination,
+ * Returns the key of an object in a failure destination:
  * `aws/lambda/<ESM-UUID>/<shardID>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<Random UUID>`. Source: AWS Lambda Developer Guide,
  * "Retain discarded batch records for a Kinesis Data Streams event source in Lambda".
  */

@@ -4,23 +4,23 @@ import type { FunctionWorkerData } from './messages.ts';
 import { createSemaphore } from './semaphore.ts';
 import { type FileWatch, watchFiles } from './watch-files.ts';
 
-/** Limits memory: each environment has its own heap and its own copy of the function. */
+/** Maximum execution environments of a function. It limits memory: each has its own heap and copy of the function. */
 const MAX_ENVIRONMENTS = 4;
-/** Half of them, so that one identity whose calls take long leaves the others some. */
+/** Maximum environments that one identity uses. With half of them, its slow calls do not block other identities. */
 const MAX_PER_IDENTITY = 2;
 
 /** The result of loading the sync rules. */
 export interface RulesLoad {
-  /** Undefined if they were loaded. */
+  /** Why the rules could not be loaded; undefined if they were loaded. */
   problem: string | undefined;
-  /** Whether they were loaded because their files changed. */
+  /** Whether the rules were loaded because their files changed. */
   changed: boolean;
 }
 
 export interface LocalFunction {
   /**
    * Loads the function before its first invocation.
-   * @returns why its sync rules cannot be loaded; undefined if they were
+   * @returns why the function's sync rules cannot be loaded; undefined if they were loaded
    */
   load(): Promise<FunctionError | undefined>;
   /**
@@ -34,23 +34,23 @@ export interface LocalFunction {
 
 /**
  * An environment is idle, busy with an invocation, or outdated. It becomes outdated when a file that it has read
- * changes, and then ends as soon as it is not busy. An environment that exited stays in the list until another one is
- * started, because a change of its files may repair the cause.
+ * changes. An outdated environment ends as soon as it is not busy. An environment that exited stays in the list until
+ * another environment is started, because a change of its files may remove the cause of the exit.
  */
 interface StartedEnvironment extends ExecutionEnvironment {
   state: 'idle' | 'busy' | 'outdated';
 }
 
 /**
- * Runs a function in execution environments, as Lambda does. An invocation has an environment to itself; the
- * environment is kept for the next one unless it ended. The first is started on demand. If all are busy, invocations
- * wait in order of arrival. One identity occupies at most two environments. The time of an invocation starts when it has
- * an environment. An invocation that waits for as long as it may run is throttled.
+ * Runs a function in execution environments, as Lambda does. Environments are started on demand. An environment runs
+ * one invocation at a time and is used again for later invocations, unless it has ended. If all environments are busy,
+ * invocations wait in order of arrival. One identity occupies at most two environments. The timeout of an invocation
+ * starts when the invocation gets an environment. An invocation is throttled if it waits as long as its timeout.
  *
- * If files of its sync rules change, the environments that have read them accept no more invocations, and a new one is
- * started immediately.
+ * If a file of the function's sync rules changes, the environments that have read the file accept no more invocations.
+ * A new environment is started immediately.
  *
- * @param onLoad called when rules were loaded or failed to load, except for the result of `load`
+ * @param onLoad called when loading the rules succeeded or failed, except for the result that `load` returns
  * @param onExit called when an environment ended without being replaced or closed; the reason quotes no data
  */
 export function createLocalFunction(
@@ -63,7 +63,7 @@ export function createLocalFunction(
     maxPerOwner: MAX_PER_IDENTITY,
     refusal: throttled,
   });
-  /** Ordered by start time. */
+  /** All environments, ordered by start time. */
   let all: StartedEnvironment[] = [];
   let watch: FileWatch | undefined;
   let closed = false;

@@ -10,7 +10,7 @@ import { createRulesLog, type RulesLogger } from './rules-log.ts';
 export interface LocalFunctions {
   /**
    * Loads a function before its first invocation.
-   * @returns one line that says why its sync rules cannot be loaded; undefined if they were
+   * @returns one line that says why the function's sync rules cannot be loaded; undefined if they were loaded
    */
   load(functionName: string): Promise<string | undefined>;
   invoke: InvokeFunction;
@@ -19,9 +19,9 @@ export interface LocalFunctions {
 }
 
 /**
- * Creates the functions that the local cloud invokes by ARN. Each runs in its own threads, so that one that hangs can
- * be ended. A change of the files of the sync rules takes effect within a second. If the changed rules cannot be
- * loaded, all invocations fail.
+ * Creates the functions that the local cloud invokes by ARN. Each function runs in its own threads, so a function that
+ * hangs can be ended. If a file of the sync rules changes, the change takes effect within a second. If the changed
+ * rules cannot be loaded, all invocations fail.
  *
  * @param modules URLs of ES modules that export `handler`, by function name
  * @param rulesFile absolute path of the file that replaces `sync-rules.ts`

@@ -1,10 +1,10 @@
-/** Limits the number of concurrent operations, in total and per owner; the others wait. */
+/** Limits the number of concurrent operations, in total and per owner. Operations above a limit wait. */
 export interface Semaphore {
   /** Resolves when a slot is acquired. @throws the error of `refusal` after `timeoutMs` */
   acquire(owner: string, timeoutMs: number): Promise<void>;
   /**
-   * Passes the slot of this owner to the operation that has waited longest and whose owner may have another slot. A
-   * later one cannot acquire it first.
+   * Passes a slot of this owner to a waiting operation: of the operations whose owner may have another slot, to the one
+   * that has waited longest. An operation that arrives later cannot acquire the slot first.
    */
   release(owner: string): void;
   /** Rejects all waiting operations. */
@@ -14,7 +14,7 @@ export interface Semaphore {
 interface SemaphoreOptions {
   max: number;
   maxPerOwner: number;
-  /** Creates the error of an operation that waited in vain. */
+  /** Creates the error of an operation that got no slot in time. */
   refusal: () => Error;
 }
 
@@ -23,11 +23,11 @@ interface Waiter extends PromiseWithResolvers<void> {
 }
 
 /**
- * Creates a semaphore. Waiting operations are served in order of arrival, except that an owner with `maxPerOwner` slots
- * does not keep the operations of others waiting.
+ * Creates a semaphore. Waiting operations get slots in order of arrival. Operations whose owner already has
+ * `maxPerOwner` slots are skipped, so they do not delay the operations of other owners.
  */
 export function createSemaphore({ max, maxPerOwner, refusal }: SemaphoreOptions): Semaphore {
-  /** In order of arrival. None of them may acquire a slot at the moment. */
+  /** The waiting operations in order of arrival. At the moment, none of these operations may acquire a slot. */
   const waiting = new Set<Waiter>();
   /** Slots by owner; an owner without slots has no entry. */
   const taken = new Map<string, number>();

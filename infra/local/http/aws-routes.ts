@@ -12,8 +12,8 @@ import type { Route } from './http-server.ts';
 import { sendResponse } from './send-response.ts';
 
 /**
- * Serves the Cognito Sync API on the local port, in both its forms. Requests of web pages are accepted, subject to the
- * port's origin rule: they must be signed, and the API's browser clients run on pages of other origins.
+ * Serves the Cognito Sync API on the local port, in its REST form and its RPC form. It accepts requests of web pages
+ * from the origins that the port accepts, because the API's browser clients run on such pages. Requests must be signed.
  */
 export function createSyncApiRoute(syncApi: SyncApi): Route {
   return {
@@ -27,11 +27,12 @@ export function createSyncApiRoute(syncApi: SyncApi): Route {
 }
 
 /**
- * Serves Amazon Cognito Identity and the one AWS STS operation that belongs to it on the local port: `POST /` in two
- * protocols. As for Cognito Sync, web pages may send requests, because they get their credentials here.
+ * Serves two services at `POST /` of the local port, each with its own protocol: Amazon Cognito Identity, and the one
+ * AWS STS operation that its clients call. Web pages may send requests, because they get their credentials here.
  *
- * A browser's preflight request (OPTIONS) does not name the service, so this route answers it for all of `/`. That
- * gives no further access: the port rejects a foreign Origin unless the route of the request accepts any origin.
+ * A browser's preflight request (OPTIONS) does not name the service, so this route answers all preflight requests to
+ * `/`. Their answer gives no further access: for the request that follows, the port checks the Origin again. It rejects
+ * a foreign Origin unless the route of that request has `anyOrigin`.
  */
 export function createIdentityRoute({
   identityApi,
@@ -63,15 +64,15 @@ function isIdentity(headers: Headers): boolean {
   return targetedOperation({ headers }, 'AWSCognitoIdentityService') !== undefined;
 }
 
-/** Accepts `; charset=utf-8`. A request with a target uses another protocol, regardless of its content type. */
+/** Accepts the suffix `; charset=utf-8`. A request with `X-Amz-Target` uses another protocol, with any content type. */
 function isForm(headers: Headers): boolean {
   const [type = ''] = String(headers['content-type'] ?? '').split(';');
   return headers['x-amz-target'] === undefined && type.trim().toLowerCase() === FORM_CONTENT_TYPE;
 }
 
 /**
- * Serves the records of offloaded events on the local port; in AWS they are in S3. Their URLs are signed, so they are
- * served on every address.
+ * Serves the records of offloaded events on the local port. In AWS, these records are in S3. Their URLs are signed, so
+ * the records are served on every address.
  */
 export function createPayloadRoute(payloadApi: PayloadApi): Route {
   return {
@@ -85,7 +86,7 @@ export function createPayloadRoute(payloadApi: PayloadApi): Route {
 
 /**
  * Sends a response. The header names keep their letter case. A body in parts is sent no faster than the client reads it.
- * If a part fails, the connection is closed; the client notices, because the body is incomplete.
+ * If a part fails, the connection is closed. The client notices the failure, because the body is incomplete.
  */
 async function sendWireResponse(
   response: ServerResponse,

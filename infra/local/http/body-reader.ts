@@ -8,17 +8,17 @@ import type { PortLimits } from './port-limits.ts';
 /** A body that is read on demand. */
 export interface OpenBody {
   read: ReadBody;
-  /** Ends the use of the body's bytes. */
+  /** Stops counting the bytes of this body, because they are no longer in use. */
   release(): void;
 }
 
 const NO_BODY = Buffer.alloc(0);
-/** Bytes of a body that are not counted, so that large bodies never keep ordinary requests from being served. */
+/** The first bytes of each body are not counted, so large bodies never keep ordinary requests from being served. */
 const UNCOUNTED_BYTES = 64 * 1024;
 const RETRY_AFTER_SECONDS = 1;
 
 /**
- * Creates the reader of all bodies of the port. It holds a bounded number of bytes, in total and per source address.
+ * Creates the reader of all request bodies of the port. It limits the bytes in memory, in total and per source address.
  */
 export function createBodyReader({
   bytesInFlight,
@@ -64,7 +64,7 @@ export function hasBody({ headers }: Pick<IncomingMessage, 'headers'>): boolean 
   return encoding !== undefined || (length !== undefined && length !== '0');
 }
 
-/** Reads the whole body, because signatures cover it. Most requests have none; then there is nothing to wait for. */
+/** Reads the whole body, because signatures cover it. Most requests have no body; then it returns immediately. */
 async function readBody(
   incoming: IncomingMessage,
   response: ServerResponse,
@@ -73,7 +73,7 @@ async function readBody(
   if (!hasBody(incoming)) return NO_BODY;
   if (Number(incoming.headers['content-length'] ?? 0) > maxBytes) throw bodyTooLarge(maxBytes);
   if (incoming.destroyed) throw incomplete();
-  // The client waits for this before it sends the body, so that a rejected one is never sent.
+  // The client waits for this response before it sends the body. So the body of a rejected request is never sent.
   if (incoming.headers.expect !== undefined) response.writeContinue();
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -97,7 +97,7 @@ function busy(): RequestError {
   return new RequestError('ServiceUnavailable', message, RETRY_AFTER_SECONDS);
 }
 
-/** The client disconnected or was too slow. */
+/** Returns the error for a client that disconnected or was too slow. */
 function incomplete(): RequestError {
   return new RequestError('IncompleteBody', 'the body ended before its announced length');
 }

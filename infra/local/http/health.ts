@@ -11,8 +11,8 @@ export interface Health {
 }
 
 /**
- * `GET /healthz` on loopback: reports the state of the local cloud. It runs no query, so it responds even while the
- * database is busy. The status is 503 while a function or the stream is being retried.
+ * Answers `GET /healthz` on loopback with the state of the local cloud. It runs no query, so it responds even while the
+ * database is busy. The status is 503 while a scheduled function, or the processing of a stream, is being retried.
  */
 export function createHealthRoute(health: () => Health): Route {
   return {
@@ -37,8 +37,8 @@ export function createHealthRoute(health: () => Health): Route {
 }
 
 /**
- * `GET /healthz` for other machines: says that the port answers, and nothing about the service's state. A load balancer
- * that asks must not take the service out because the query store lags.
+ * Answers `GET /healthz` from other machines. The answer says only that the port responds, and nothing about the state
+ * of the service. A load balancer must not take the service out of use because the query store is behind the stream.
  */
 export function createLivenessRoute(): Route {
   return {

@@ -18,9 +18,9 @@ import { sendResponse } from './send-response.ts';
 
 /** A service behind the port. */
 export interface Route {
-  /** Accepts requests of web pages of the origins that the port accepts; every other route rejects foreign ones. */
+  /** Accepts web pages of all origins in `acceptsOrigin`. Routes without it accept only pages of the port itself. */
   anyOrigin?: true;
-  /** Served on every address that the port listens on. Other routes are served on loopback only. */
+  /** The route is served on every address that the port listens on. Routes without it are served on loopback only. */
   offLoopback?: true;
   matches(request: RequestHead): boolean;
   /** Reads the body if it needs it. May throw the errors of the body. */
@@ -47,14 +47,16 @@ export interface HttpServerOptions {
   limits?: Partial<PortLimits>;
 }
 
-/** Node closes a connection that is too slow at the end of such an interval. */
+/** At the end of each such interval, Node checks the connections and closes those that are too slow. */
 const MAX_CHECK_INTERVAL_MS = 1_000;
 
 /**
- * Starts the HTTP port of the local cloud. It rejects requests that were not meant for it, before it reads their bodies. A
- * foreign `Host` means that another party's name resolves to this machine. A foreign `Origin` means another party's web
- * page, which only reaches routes that accept its origin. Off loopback, any `Host` is accepted, but only the routes for
- * other machines are served.
+ * Starts the HTTP port of the local cloud. It rejects requests that were not meant for it before it reads their bodies:
+ *
+ * - Requests on loopback with a foreign `Host`. The name in it belongs to another party but resolves to this machine.
+ * - Requests with a foreign `Origin`, unless their route accepts that origin. A web page of another party sends them.
+ *
+ * On addresses other than loopback, any `Host` is accepted, but only routes with `offLoopback` are served.
  *
  * @throws the error of the system, for example EADDRINUSE, if it cannot listen
  */
@@ -112,7 +114,7 @@ export async function startHttpServer({
   return { port: listening, close };
 }
 
-/** Returns the addresses to listen on. An address of a network does not include loopback; the wildcard address does. */
+/** Returns the addresses to listen on. Loopback is added, unless `host` is loopback or the wildcard address. */
 function addressesOf(host: string): string[] {
   return isLoopback(host) || isAnyAddress(host) ? [host] : [host, LOOPBACK];
 }
@@ -135,7 +137,7 @@ interface Behind {
   openBody: ReturnType<typeof createBodyReader>;
 }
 
-/** Decides by the head which route answers the request, and whether it may. */
+/** Finds the route for the head of a request, checks `Host` and `Origin`, and lets the route answer. */
 async function answer(
   incoming: IncomingMessage,
   response: ServerResponse,
@@ -176,7 +178,7 @@ async function answer(
   }
 }
 
-/** Uses the form of AWS's errors, which the clients of these services read. */
+/** Sends an error in the form of AWS's errors, which the clients of these services read. */
 function sendError(response: ServerResponse, error: RequestError): void {
   const { status, code, message } = error;
   const headers = Object.fromEntries(retryHeaders(error));

@@ -5,7 +5,7 @@ import { isLoopback } from '../../../lib/common/loopback.ts';
 /** Decides whether web pages of an origin may call Cognito Sync and Cognito Identity. */
 export type OriginRule = (origin: string) => boolean;
 
-/** Apps in a web view of the device itself. */
+/** Origins of mobile apps that run in a web view on the device. */
 const APP_ORIGINS: readonly string[] = ['capacitor://localhost', 'ionic://localhost'];
 
 /**
@@ -19,7 +19,7 @@ export function readOrigins({ ORIGINS: value }: Environment): string[] | null {
   return value.split(',').map((entry, index) => {
     const origin = toOrigin(entry.trim());
     if (origin !== undefined) return origin;
-    // The entry is not repeated: as a URL, it may contain secrets.
+    // The message does not quote the entry, because a URL may contain secrets.
     throw new SetupError(
       `invalid ORIGINS: entry ${index + 1} is not an origin; use origins such as https://app.example, separated by commas`,
     );
@@ -27,7 +27,7 @@ export function readOrigins({ ORIGINS: value }: Environment): string[] | null {
 }
 
 function toOrigin(text: string): string | undefined {
-  // Pages without an origin, such as those from a file.
+  // Browsers send `null` for pages without an origin, such as pages from a file.
   if (text === 'null') return text;
   const url = URL.parse(text);
   if (!url || url.host === '' || url.username !== '' || url.password !== '') return undefined;
@@ -36,9 +36,11 @@ function toOrigin(text: string): string | undefined {
 }
 
 /**
- * Creates the rule for the origins in ORIGINS. The default credentials are public knowledge, so with them any page could
- * read and write: without ORIGINS, only pages from this machine and apps may call. With other credentials any page may,
- * because it needs credentials of its own; ORIGINS then restricts them.
+ * Creates the rule that decides which web pages may call:
+ *
+ * - With the default credentials: pages from this machine, apps, and the origins in ORIGINS. Other pages are rejected,
+ *   because the default credentials are public knowledge, so any page could read and write.
+ * - With other credentials: all pages, or only the origins in ORIGINS if it is set. A page must know the credentials.
  *
  * @param origins null if ORIGINS is not set
  */

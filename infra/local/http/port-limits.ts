@@ -1,13 +1,13 @@
-/** What the port accepts at a time. Loopback has no limits per address, because all of this machine shares it. */
+/** Limits what the port accepts. Loopback has no limits per address, because all programs of this machine share it. */
 export interface PortLimits {
-  /** Maximum open connections. Those of this machine are counted separately, so that it is never locked out. */
+  /** Maximum open connections. This machine's connections are counted separately, so it is never locked out. */
   connections: number;
   /** Maximum open connections from one address, except loopback and trusted proxies. */
   connectionsPerAddress: number;
-  /** Maximum bytes of bodies that are received or in use. The first 64 KiB of a body do not count. */
+  /** Maximum bytes of request bodies in memory. The first 64 KiB of each body do not count. */
   bytesInFlight: number;
   bytesInFlightPerAddress: number;
-  /** Time to receive the head of a request, from the opening of the connection or the end of the last response. */
+  /** Time to receive the head of a request, from the start of the connection or the end of its previous response. */
   headersTimeoutMs: number;
   /** Time to receive a whole request. 1 MiB over a mobile connection of 200 kbit/s takes 42 s. */
   requestTimeoutMs: number;
@@ -21,7 +21,7 @@ export const DEFAULT_PORT_LIMITS: PortLimits = {
   connections: 1_000,
   connectionsPerAddress: 100,
   bytesInFlight: 64 * MIB,
-  // Two of the largest requests.
+  // Enough for two requests of the largest size.
   bytesInFlightPerAddress: 16 * MIB,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 60_000,

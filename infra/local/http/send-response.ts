@@ -1,15 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { hasBody } from './body-reader.ts';
 
-/** A body of this size is read and discarded, because a new connection would cost the client more. */
+/** A rest of a body up to this size is read and discarded, because a new connection would cost the client more. */
 const SMALL_BODY_BYTES = 16 * 1024;
-// A client that is still sending may not read the response if the connection is reset, so discard some of its body first.
+// If the connection is reset while the client still sends, the client may never read the response. So some of the body
+// is discarded first, within these limits.
 const LINGER_MS = 500;
 const LINGER_BYTES = 8 * 1024 * 1024;
 
 /**
- * Sends a complete response, with the header names in the given letter case. If most of the request's body has not been
- * read, the connection is closed afterwards: the server does not receive what it has rejected.
+ * Sends a complete response, with the header names in the given letter case. If a large body of the request has not
+ * been read to its end, the connection is closed afterwards. So the server does not receive a body that it rejected.
  */
 export function sendResponse(
   response: ServerResponse,
@@ -30,7 +31,7 @@ export function sendResponse(
   void discardSome(incoming).then(() => response.end());
 }
 
-/** A body for which the client awaits permission may never come, so the connection cannot be used again. */
+/** Returns false if the client waits for permission to send (`Expect`): it may never send the body. */
 function hasSmallBody({ headers }: IncomingMessage): boolean {
   const { 'content-length': length = Number.POSITIVE_INFINITY, expect } = headers;
   return expect === undefined && Number(length) <= SMALL_BODY_BYTES;

@@ -16,11 +16,11 @@ import { KinesisRequestError, readInput } from './read-input.ts';
 /** PutRecords has at most 500 records with four values each. */
 const MAX_VALUES = 10_000;
 
-// The parent decides when this process ends. Ctrl+C in a terminal reaches both at the same time.
+// The parent decides when this process ends, so signals are ignored. Ctrl+C in a terminal reaches parent and child.
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);
 process.on('disconnect', end);
-// After an error in a callback of kinesalite, locks that it held would never be released.
+// An error in a callback of kinesalite ends the process: kinesalite would never release the locks that it held.
 process.on('uncaughtException', (error) => {
   writeSync(process.stderr.fd, `cognito-sync-backend: error in the Kinesis emulator: ${placeOf(error)}\n`);
   end();
@@ -29,18 +29,18 @@ process.on('uncaughtException', (error) => {
 const [, , directory = ''] = process.argv;
 const kinesalite = await openKinesalite(directory);
 
-// Requests that arrived earlier wait in the channel.
+// Requests that arrived while the streams were being opened have waited in the channel.
 process.on('message', (message: KinesisMessage) => {
   if (message === 'close') void kinesalite.close().finally(end);
   else answer(message);
 });
 
-/** Ends this process immediately. LevelDB can crash during a regular exit. What it wrote is with the system. */
+/** Kills this process, because LevelDB can crash during a regular exit. The operating system keeps what it wrote. */
 function end(): void {
   process.kill(process.pid, 'SIGKILL');
 }
 
-/** Names the error and its place in the code. Its message may quote a record, except if the streams cannot be opened. */
+/** Names the error and its place in the code. Error messages may quote records, so only that of OpenError is used. */
 function placeOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown error';
   if (error.name === 'OpenError') return error.message;
@@ -89,7 +89,7 @@ function check(request: KinesisRequest): { operation: KinesaliteOperation; input
     if (!operation) throw new KinesisRequestError('UnknownOperationException', `unknown operation ${name}`);
     return { operation, input: operation.check(readInput(name, decode(contentType, body))) };
   } catch (error) {
-    // A value that the checks do not expect is invalid as well.
+    // If a value makes the checks themselves fail, the request is invalid as well.
     return toRefusal(error) ?? new KinesisRequestError('SerializationException', 'invalid request');
   }
 }
@@ -116,7 +116,7 @@ function encode(contentType: string, output: unknown): Pick<KinesisResponse, 'co
   return { contentType, body: output ? kinesalite.encodeCbor(binary) : '' };
 }
 
-/** Maps `Data` of a record and of each of `Records`: bytes in CBOR; base64 in JSON and in the streams. */
+/** Converts `Data` of one record, or of each entry of `Records`. CBOR has bytes; JSON and the streams have base64. */
 function mapData(value: unknown, map: (data: unknown) => unknown): unknown {
   if (!isObject(value)) return value;
   const mapped = 'Data' in value ? { ...value, Data: map(value.Data) } : value;

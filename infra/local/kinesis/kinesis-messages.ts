@@ -13,12 +13,12 @@ export interface KinesisResponse {
   body: string | Uint8Array;
 }
 
-/** To the emulator's process: a request, or the instruction to close the streams and to exit. */
+/** A message to the emulator's process: a request, or the instruction to close the streams and to exit. */
 export type KinesisMessage = ({ id: number } & KinesisRequest) | 'close';
 
-/** From the emulator's process. */
+/** A message from the emulator's process: the response to the request with this `id`. */
 export type KinesisReply = { id: number } & KinesisResponse;
 
 export const AMZ_JSON = 'application/x-amz-json-1.1';
-/** The AWS SDKs for Java use it by default. */
+/** The AWS SDKs for Java use this media type by default. */
 export const AMZ_CBOR = 'application/x-amz-cbor-1.1';

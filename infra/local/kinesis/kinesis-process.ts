@@ -7,7 +7,7 @@ import {
   type KinesisResponse,
 } from './kinesis-messages.ts';
 
-/** The emulator in a process of its own. */
+/** Runs the Kinesis emulator in a process of its own. */
 export interface KinesisProcess {
   /** Never rejects: if the process ends or does not answer, the response is a 500, which clients retry. */
   ask(request: KinesisRequest): Promise<KinesisResponse>;
@@ -15,7 +15,7 @@ export interface KinesisProcess {
   close(): Promise<void>;
 }
 
-/** Shorter than the 15 s after which our own client gives up. A request takes milliseconds. */
+/** A request takes milliseconds. The timeout is shorter than the 15 s after which our own client gives up. */
 const REQUEST_TIMEOUT_MS = 10_000;
 const CLOSE_TIMEOUT_MS = 1_000;
 
@@ -29,9 +29,10 @@ const FAILED: KinesisResponse = {
 };
 
 /**
- * Starts the emulator on the streams in `directory`. kinesalite throws unexpected errors from callbacks, where no caller
- * can catch them. A thread would not contain them: LevelDB crashes the process if a thread ends while it uses iterators.
- * The next request starts another process on the same streams; acknowledged records are on disk.
+ * Starts the emulator in a process of its own, on the streams in `directory`. kinesalite throws unexpected errors from
+ * callbacks, where no caller can catch them. Such an error ends the emulator's process. A thread is not enough: LevelDB
+ * crashes the whole process if a thread ends while it uses iterators. The next request starts another process on the
+ * same streams. No acknowledged record is lost, because it is on disk.
  */
 export function createKinesisProcess(directory: string): KinesisProcess {
   let current = startProcess(directory);
@@ -40,7 +41,7 @@ export function createKinesisProcess(directory: string): KinesisProcess {
   async function running(): Promise<RunningProcess> {
     const last = current;
     if (closed || !last.hasEnded()) return last;
-    // LevelDB locks the directory until the process has exited.
+    // LevelDB locks the directory until the previous process has exited.
     await last.exited;
     if (current === last && !closed) current = startProcess(directory);
     return current;
@@ -56,16 +57,16 @@ export function createKinesisProcess(directory: string): KinesisProcess {
 }
 
 interface RunningProcess extends KinesisProcess {
-  /** Whether it accepts no more requests. */
+  /** Returns true if the process accepts no more requests. */
   hasEnded(): boolean;
   exited: Promise<void>;
 }
 
 function startProcess(directory: string): RunningProcess {
   const child = fork(new URL('./kinesis-child.ts', import.meta.url), [directory], {
-    // JSON, the default, cannot hold the bytes of a body.
+    // The default serialization is JSON, which cannot hold the bytes of a body.
     serialization: 'advanced',
-    // Flags of this process, such as those of a debugger or a test runner, are not for the emulator.
+    // The emulator must not inherit the flags of this process, such as the flags of a debugger or a test runner.
     execArgv: [],
   });
   const exit = Promise.withResolvers<void>();
@@ -87,11 +88,11 @@ function startProcess(directory: string): RunningProcess {
   }
 
   function send(message: KinesisMessage): void {
-    // If the process has just ended, its exit is reported as well.
+    // Errors of `send` are ignored: if the process has just ended, the exit handler reports it.
     child.send(message, () => undefined);
   }
 
-  /** A process that answers other requests is not stuck. */
+  /** Fails a request that got no response in time. Ends the process if it has answered no other request since then. */
   function timeOut(id: number, askedAt: number): void {
     if (lastReplyAt < askedAt) end(`did not answer within ${REQUEST_TIMEOUT_MS} ms`);
     inFlight.get(id)?.resolve(FAILED);
@@ -110,7 +111,7 @@ function startProcess(directory: string): RunningProcess {
   });
   child.on('error', (error) => {
     end(`failed: ${error.message}`);
-    // If it could not be started, it never exits.
+    // A process that could not be started emits no exit event.
     if (child.pid === undefined) exit.resolve();
   });
 

@@ -10,12 +10,12 @@ export interface KinesisEmulator extends Route {
 }
 
 const TARGET = 'Kinesis_20131202.';
-/** PutRecords of our own publisher have at most 5 MiB of records, in base64. */
+/** Our own publisher sends at most 5 MiB of records in a PutRecords request. Base64 makes this about 7 MiB. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
 
 /**
- * Creates the Kinesis emulator behind the local port and its signature check. On its own, the emulator would accept any
- * signature and the requests of any web page. It runs in a process of its own, which an unexpected error of it ends.
+ * Creates the Kinesis emulator behind the local port and the port's signature check. Without the port, the emulator
+ * would accept any signature and the requests of any web page. It runs in its own process, which unexpected errors end.
  *
  * @param directory directory of the streams
  */
@@ -48,8 +48,8 @@ function targetOf({ headers }: Pick<RawRequest, 'headers'>): string {
 }
 
 /**
- * Returns the request or why it is rejected. Streams belong to the developer; credentials of an identity are valid only
- * for Cognito Sync.
+ * Returns the request, or the error that rejects it. Only the developer's credentials may use streams. Credentials of
+ * an identity are valid only for Cognito Sync.
  */
 async function receive(
   incoming: WireRequest,

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A database of LevelDB: one for all streams, one for their descriptions, and one for the records of each. */
+/** A LevelDB database. kinesalite opens one for all streams, one for their descriptions, and one per stream's records. */
 interface Level<Value> {
   once(event: 'open' | 'error', listener: (error?: Error) => void): void;
   createReadStream(range?: object): AsyncIterable<{ key: string; value: Value }>;
@@ -14,35 +14,35 @@ interface Level<Value> {
 interface Store {
   db: Level<unknown>;
   metaDb: Level<{ StreamStatus: string }>;
-  /** `Data` is base64. */
+  /** Returns the database of a stream's records. Their `Data` is base64. */
   getStreamDb(streamName: string): Level<{ Data: string }>;
   deleteStreamDb(streamName: string, callback: (error?: unknown) => void): void;
 }
 
-/** Members of a request by name. */
+/** The values in a request, by name. */
 export type KinesisInput = Record<string, unknown>;
 export type KinesisCallback = (error: unknown, output?: Record<string, unknown>) => void;
 
 export interface KinesaliteOperation {
   /**
-   * Checks types and constraints.
+   * Checks the types and constraints of a request.
    * @returns the known members
    * @throws an error with the `statusCode` and `body` of the response
    */
   check(input: KinesisInput): KinesisInput;
-  /** Runs a checked request. It may throw, also later, from a callback where no caller can catch the error. */
+  /** Runs a checked request. It may throw now, or later from a callback, where no caller can catch the error. */
   run(input: KinesisInput, callback: KinesisCallback): void;
 }
 
 export interface Kinesalite {
   operations: ReadonlyMap<string, KinesaliteOperation>;
-  /** Decodes a CBOR value. @throws if the bytes are not one */
+  /** Decodes a CBOR value. @throws if the bytes are not valid CBOR */
   decodeCbor(bytes: Uint8Array): unknown;
   encodeCbor(value: unknown): Uint8Array;
   close(): Promise<void>;
 }
 
-/** Resolves modules as kinesalite does: its own, and the packages that it depends on. */
+/** Resolves modules as kinesalite does: kinesalite's own modules, and the packages that kinesalite depends on. */
 const require = createRequire(createRequire(import.meta.url).resolve('kinesalite'));
 
 const OPERATIONS = [
@@ -66,8 +66,9 @@ const OPERATIONS = [
 ];
 
 /**
- * Opens the streams in `directory` with the parts of kinesalite behind its HTTP server. The server would decode a request
- * again, and cannot be given the null check, stream ARNs and names that need care.
+ * Opens the streams in `directory`. It uses the modules behind kinesalite's HTTP server, but not the server itself. The
+ * server would decode each request again. It also has no place to add what kinesalite lacks: the rejection of null,
+ * stream ARNs, and stream names that collide with JavaScript's own members.
  *
  * @throws {Error} the directory cannot be opened
  */
@@ -83,7 +84,7 @@ export async function openKinesalite(directory: string): Promise<Kinesalite> {
   };
 }
 
-/** The emulator of a service that was killed needs a moment to notice that, and then releases its lock. */
+/** If a service was killed, its emulator needs a moment to notice and to release the lock on the directory. */
 const LOCK_TIMEOUT_MS = 2_000;
 
 async function openStore(directory: string): Promise<Store> {
@@ -98,7 +99,7 @@ async function openStore(directory: string): Promise<Store> {
     const store: Store = require('./db').create(options);
     const error = await new Promise<Error | undefined>((resolve) => {
       store.db.once('open', () => resolve(undefined));
-      // Each database on the same directory reports the error.
+      // Each database on the same directory emits the error, so each needs a listener.
       for (const database of [store.db, store.metaDb]) database.once('error', resolve);
     });
     if (error === undefined) return store;
@@ -123,8 +124,9 @@ function loadOperation(name: string, store: Store): KinesaliteOperation {
 }
 
 /**
- * Puts patterns into a group. kinesalite puts `^` and `$` around them, which then apply to the first and the last
- * alternative only. A hash key such as `1.5` would match and lie between two shards, on which kinesalite crashes.
+ * Puts patterns that contain `|` into a group. kinesalite puts `^` before and `$` after a pattern. Without the group,
+ * `^` applies only to the first alternative, and `$` only to the last. A hash key such as `1.5` would then match. It is
+ * between two shards, so kinesalite would crash.
  */
 function groupAlternatives(types: Record<string, unknown>): void {
   for (const [name, value] of Object.entries(types)) {
@@ -134,8 +136,9 @@ function groupAlternatives(types: Record<string, unknown>): void {
 }
 
 /**
- * Makes every name work that AWS allows. kinesalite keeps the databases of streams as members of an array, where a
- * stream called `push` or `__proto__` would find the array's own member. `$` is not allowed in names.
+ * Makes every stream name work that AWS allows. kinesalite stores the databases of streams as members of an array. A
+ * stream called `push` or `__proto__` would find the array's own member, so such names get the prefix `$`. No stream
+ * name can contain `$`.
  */
 function withAnyName(store: Store): Store {
   const member = (streamName: string) => (streamName in [] ? `$${streamName}` : streamName);
@@ -149,7 +152,7 @@ function withAnyName(store: Store): Store {
 /** Largest page of GetRecords, in base64: 10 MB. Source: Amazon Kinesis Data Streams API Reference, GetRecords. */
 const MAX_PAGE_LENGTH = (10 * 1024 * 1024 * 4) / 3;
 
-/** Limits the bytes of a page as AWS does. kinesalite limits only the records; 10,000 of them may not fit into memory. */
+/** Limits the bytes of a page as AWS does. kinesalite allows any 10,000 records, which may not fit into memory. */
 function withPages(store: Store): Store {
   return {
     ...store,
@@ -170,7 +173,10 @@ async function* firstPage<Item extends { value: { Data: string } }>(items: Async
   }
 }
 
-/** Completes changes of streams whose timer ended with an earlier process. A stream in creation has no shards yet. */
+/**
+ * Completes the changes of streams that an earlier process started and did not finish. A stream that was being created
+ * is deleted, because it has no shards yet.
+ */
 async function settleStreams({ metaDb, deleteStreamDb }: Store): Promise<void> {
   for await (const { key, value } of metaDb.createReadStream()) {
     if (value.StreamStatus === 'UPDATING') await metaDb.put(key, { ...value, StreamStatus: 'ACTIVE' });

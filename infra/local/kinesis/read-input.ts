@@ -2,7 +2,7 @@ import { isObject } from '../../../lib/common/json.ts';
 import { isStreamName } from '../../../lib/common/stream-name.ts';
 import type { KinesisInput } from './load-kinesalite.ts';
 
-/** The request is invalid. The members are those of kinesalite's own errors. */
+/** The error of an invalid request. It has the members of kinesalite's own errors. */
 export class KinesisRequestError extends Error {
   override name = 'KinesisRequestError';
   readonly statusCode: number;
@@ -15,20 +15,20 @@ export class KinesisRequestError extends Error {
   }
 }
 
-/** Valid requests have three levels. Deeper ones could overflow the stack of recursive code. */
+/** Valid requests have three levels. Deeper requests could overflow the stack of recursive code. */
 const MAX_DEPTH = 8;
 
-/** Source: Amazon Kinesis Data Streams API Reference, pattern and length of `StreamARN`. */
+/** Pattern and length of `StreamARN`. Source: Amazon Kinesis Data Streams API Reference. */
 const ARN_PATTERN = 'arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+';
 const MAX_ARN_LENGTH = 2_048;
 
-/** Operations that have no member `StreamARN`. Like AWS, they ignore unknown members. */
+/** Operations without `StreamARN`. If a request has it, it is ignored, as AWS ignores unknown members. */
 const WITHOUT_ARN = new Set(['CreateStream', 'ListStreams']);
 
 /**
- * Prepares a decoded request for kinesalite. It rejects what would crash kinesalite: null in a list, and deep nesting. It
- * replaces `StreamARN`, which kinesalite does not know, by `StreamName`. The partition, region and account of the ARN are
- * not compared, because the emulator has only one of each.
+ * Prepares a decoded request for kinesalite. It rejects two inputs that would crash kinesalite: null in a list, and
+ * deep nesting. It replaces `StreamARN`, which kinesalite does not know, with `StreamName`. It ignores the partition,
+ * region and account of the ARN, because the emulator has only one partition, one region and one account.
  *
  * @throws {KinesisRequestError} the request is invalid
  */
@@ -38,7 +38,7 @@ export function readInput(operation: string, decoded: unknown): KinesisInput {
   const { StreamARN: arn, ...input } = decoded;
   if (arn === undefined || arn === null || WITHOUT_ARN.has(operation)) return input;
   const streamName = streamNameOf(arn);
-  // In GetRecords, the iterator names the stream.
+  // A GetRecords request has no StreamName: its shard iterator names the stream.
   if (operation === 'GetRecords') return input;
   if (typeof input.StreamName === 'string' && input.StreamName !== streamName) {
     throw new KinesisRequestError(
@@ -49,7 +49,7 @@ export function readInput(operation: string, decoded: unknown): KinesisInput {
   return { ...input, StreamName: streamName };
 }
 
-/** Reads level by level instead of recursively, so that no nesting can overflow the stack. */
+/** Checks the body level by level instead of recursively, so that no nesting can overflow the stack. */
 function rejectUnusable(input: object): void {
   let level: object[] = [input];
   for (let depth = 1; level.length > 0; depth += 1) {

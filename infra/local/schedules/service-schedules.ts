@@ -20,16 +20,19 @@ import { STREAM_NAME } from '../names.ts';
 import type { Schedule, ScheduleStatus } from './schedule.ts';
 import { startScheduledFunction } from './scheduled-function.ts';
 
-/** Runs at this interval finish what a crash left behind. Writes and BulkPublish calls request a run immediately. */
+/** Writes and BulkPublish calls start a run immediately. Runs at this interval finish work that a crash interrupted. */
 const INTERVAL_MS = 1_000;
 const MERGE_INTERVAL_MS = 60 * 1000;
 const POOL_DELETION_INTERVAL_MS = 60 * 1000;
 const SWEEP_INTERVAL_MS = 60 * 60 * 1000;
 /** Each run checks about ten thousand identities. */
 const GUEST_SWEEP_INTERVAL_MS = 10 * 60 * 1000;
-/** Lease of claimed rows; it limits the delay after a crash. A local stream responds within milliseconds. */
+/**
+ * How long a run reserves the rows that it processes. After a crash, these rows wait this long. A local stream responds
+ * within milliseconds.
+ */
 const LEASE_MS = 5_000;
-/** Limits a run, because the process cannot stop during one. */
+/** Limits the duration of a run, because the process cannot stop during a run. */
 const BUDGET_MS = 100;
 
 interface ServiceSchedulesDeps {
