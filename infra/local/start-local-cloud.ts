@@ -46,26 +46,26 @@ import { readTokenKey } from './token-key.ts';
 export interface LocalCloud {
   /** URL of all services, for example `http://127.0.0.1:4580`. */
   url: string;
-  /** Address for `psql`: the read-only SQL port of the embedded database, or the database server. */
+  /** URL for `psql`: of the read-only SQL port for the embedded database, otherwise of the database server. */
   sqlUrl: string;
   dataDir: string;
-  /** The database itself, for tests. */
+  /** The database, to which tests have direct access. */
   database: Database;
   /** Empties the stream, the query store and the sync store. */
   reset(): Promise<void>;
-  /** Stops everything, and releases ports and data directory. Events in flight are projected at the next start. */
+  /** Stops all services. Releases the ports and the data directory. The next start projects the events in flight. */
   close(): Promise<void>;
 }
 
 export interface LocalCloudOptions extends Partial<LocalConfig> {
-  /** URLs of modules that export a `handler`, by the name of the function in its ARN. */
+  /** URLs of modules that export `handler`, by function name. The name is the last part of the function's ARN. */
   functions?: Readonly<Record<string, URL>>;
 }
 
 /**
- * Starts the local cloud: the Cognito Sync API, Kinesis, the event source mapping, the functions that `serverless.yml`
- * deploys, and a database, behind one HTTP port. Without options, it is an instance for a test: it uses free ports and
- * a temporary directory, which `close` removes.
+ * Starts the local cloud. It consists of the Cognito Sync API, Kinesis, the event source mapping, the functions that
+ * `serverless.yml` deploys, and a database. Its services share one HTTP port. Without options, it is an instance for a
+ * test: it uses free ports and a temporary directory, which `close` removes.
  *
  * @throws {SetupError} a port is taken, the data directory is in use, the database is unavailable, or the sync rules
  * cannot be loaded
@@ -94,7 +94,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     rulesFile,
   });
   started.defer(() => functions.close());
-  // The function loads while the database is being opened. The promise never rejects.
+  // The sync trigger is loaded while the database is being opened. The promise never rejects.
   const loading = functions.load(SYNC_TRIGGER_NAME);
   const local = await openDatabase(directory.database, options.databaseUrl);
   const { database } = local;
@@ -113,7 +113,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     verify,
     rateLimits: limits,
     region,
-    // `url` is set once the port listens; `origin` is not called before that.
+    // `origin` is called only after the port listens. `url` is set by then.
     origin: () => url,
   });
   const identity = createIdentityService({
@@ -122,7 +122,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     verify,
     limits,
     credentials: temporary,
-    // If other machines can reach the port, a client must not become another user merely by claiming to be that user.
+    // The local cloud cannot verify logins. So on a port that other machines reach, a client could claim to be any user.
     logins: isLoopback(config.host) ? 'trusted' : 'refused',
     mergeDatasets: sync.mergeDatasets,
     deletePoolData: sync.deletePoolData,
@@ -145,7 +145,8 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   const routes = [health, createLivenessRoute(), ...sync.routes, identity, kinesis];
   const acceptsOrigin = createOriginRule(config.origins, credentials);
   const url: string = await listen({ host, port, routes, acceptsOrigin, trustedProxies }, started);
-  // Registered again, to close the functions before the port: closing the port waits for requests in flight.
+  // The functions must be closed before the port, because closing the port waits for requests in flight. So their close
+  // is registered here again.
   started.defer(() => functions.close());
   const sqlUrl = await listenForSql(config, local, started);
 
@@ -188,7 +189,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   };
 }
 
-/** The deployed functions that are invoked by ARN. */
+/** The modules of the deployed functions that are invoked by ARN, by function name. */
 const DEPLOYED = { [SYNC_TRIGGER_NAME]: new URL('../../functions/sync-trigger.ts', import.meta.url) };
 
 async function listen(options: HttpServerOptions, started: AsyncDisposableStack): Promise<string> {
@@ -197,7 +198,7 @@ async function listen(options: HttpServerOptions, started: AsyncDisposableStack)
   return `http://${bracketed(loopbackFor(options.host))}:${listening.port}`;
 }
 
-/** Opens the SQL port for the embedded database. Clients connect to a database server at its own address. */
+/** Opens the SQL port for the embedded database. For a database server, it returns the server's own address. */
 async function listenForSql(
   { host, sqlPort, databaseUrl }: Pick<LocalConfig, 'host' | 'sqlPort'> & Partial<LocalConfig>,
   { kind, database }: LocalDatabase,
@@ -212,7 +213,7 @@ async function listenForSql(
   return `postgres://postgres@${bracketed(address)}:${listening.port}/postgres`;
 }
 
-/** Opens the operator socket. Commands on a server use their own connections: they may exceed the statement timeout. */
+/** Opens the operator socket. With a database server, its commands open connections without the statement timeout. */
 async function listenForOperator(
   {
     databaseUrl,

@@ -3,10 +3,10 @@ import { readLocalConfig } from './local-config.ts';
 import { readyBox } from './ready-box.ts';
 import { startLocalCloud } from './start-local-cloud.ts';
 
-/** Time limit for stopping, because a user would not wait longer. Interrupted work is retried at the next start. */
+/** Time limit for stopping, because users do not wait longer. The next start retries work that was interrupted. */
 const STOP_TIMEOUT_MS = 1_300;
 
-// Files of the data directory are private, including those of libraries that set no mode.
+// All files in the data directory are private, including files that libraries create without a mode.
 process.umask(0o077);
 
 try {

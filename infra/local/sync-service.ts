@@ -46,19 +46,19 @@ interface SyncServiceDeps {
 }
 
 export interface SyncService {
-  /** The Cognito Sync API, the payloads of its events, and the messages to devices. */
+  /** Routes of the Cognito Sync API, of the payloads of its events, and of the messages to devices. */
   routes: Route[];
-  /** Starts publishing existing and new events; the stream must exist. */
+  /** Starts the functions that publish waiting and new events. The stream must exist. */
   startSchedules(client: KinesisClient): ServiceSchedules;
-  /** Moves the datasets of an identity into the identity that it was merged into. */
+  /** Moves the datasets of the identity `merge.from` to the identity into which it was merged. */
   mergeDatasets: (merge: Merge) => Promise<void>;
   /** Deletes the remaining data of a pool that is marked as deleted. */
   deletePoolData: (identityPoolId: string) => Promise<boolean>;
-  /** Deletes the messages to devices. */
+  /** Deletes the stored messages to devices. */
   emptyInbox(): void;
 }
 
-/** Creates the service: the API on the sync store, and the functions that publish its events. */
+/** Creates Cognito Sync: its API on top of the sync store, and the functions that publish its events. */
 export function createSyncService({
   database,
   tokenKey,
@@ -152,7 +152,7 @@ interface Warnings {
   warn(message: string, details: Record<string, unknown>): void;
 }
 
-/** Logs a dataset that approaches its limits. Only deleting the dataset removes tombstones. */
+/** Warns the operator of a dataset that approaches its limits. Only deleting the dataset removes its tombstones. */
 function logFilling(logger: Warnings) {
   return (dataset: FillingDataset) => {
     logger.warn('a dataset has reached 80 % of a limit on its records, removed ones included', {
@@ -161,7 +161,7 @@ function logFilling(logger: Warnings) {
   };
 }
 
-/** Logs missed messages for the operator. The device itself learns of the change at its next sync. */
+/** Warns the operator of messages that were not sent. A device without a message finds the change at its next sync. */
 function logUnsent(logger: Warnings) {
   return (report: PushReport) => {
     if (report.sent !== report.devices) {

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SetupError } from '../common/errors.ts';
 
-/** Another process has locked the directory. */
+/** The error if another process has locked the data directory. */
 export class DirectoryInUseError extends SetupError {}
 
 export interface DataDirectory extends DataPaths {
@@ -41,12 +41,12 @@ export function dataPaths(path: string): DataPaths {
 }
 
 /**
- * Creates the data directory if it does not exist and locks it for this process. Two processes on one embedded
- * database would silently destroy it. The operating system releases the lock whenever and however the process ends.
- * Node has no such file lock, but SQLite, which is part of Node, has.
+ * Creates the data directory if it does not exist, and locks it for this process. Without the lock, two processes could
+ * open one embedded database and silently destroy it. The operating system releases the lock when the process ends,
+ * even after a crash. Node has no file lock of this kind. SQLite, which is part of Node, has one, so SQLite is used.
  *
- * @throws {DirectoryInUseError} another process has locked it
- * @throws {SetupError} it cannot be created or written to
+ * @throws {DirectoryInUseError} another process has locked the directory
+ * @throws {SetupError} the directory cannot be created or written to
  */
 export async function takeDataDirectory(path: string): Promise<DataDirectory> {
   const paths = dataPaths(path);
@@ -54,7 +54,7 @@ export async function takeDataDirectory(path: string): Promise<DataDirectory> {
   const holderFile = join(directory, 'holder.json');
   try {
     await makeDirectory(directory);
-    // The inner directories are private even if the user shares the outer one, because they contain people's data.
+    // The inner directories contain people's data. They are private even if the user shares the data directory itself.
     for (const inner of [paths.database, paths.kinesis, paths.eventSourceMappings])
       await makeDirectory(inner);
   } catch (error) {
@@ -78,8 +78,8 @@ export async function takeDataDirectory(path: string): Promise<DataDirectory> {
 }
 
 /**
- * Creates a directory and its parents. Does not use mkdir's recursive option, which never ends if the system reports
- * an existing parent as missing.
+ * Creates a directory and its parents. It does not use the recursive option of mkdir, because that never ends if the
+ * operating system reports an existing parent as missing.
  */
 async function makeDirectory(path: string): Promise<void> {
   if (path !== dirname(path) && !existsSync(dirname(path))) await makeDirectory(dirname(path));
@@ -89,8 +89,8 @@ async function makeDirectory(path: string): Promise<void> {
 function openLock(directory: string): DatabaseSync {
   const path = join(directory, 'lock');
   try {
-    // SQLite would create it readable for everyone. Opened only if it is new: closing the file would release a lock that
-    // this process already holds.
+    // SQLite would create the lock file readable for everyone, so it is created here. An existing lock file is not
+    // opened: closing it would release a lock that this process already holds.
     if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600));
     return new DatabaseSync(path, { timeout: 0 });
   } catch (error) {

@@ -1,7 +1,7 @@
 import { ValueRefusedError } from '../common/errors.ts';
 import type { Dialect } from './dialect.ts';
 
-/** A parameter of a statement: a scalar, bytes, or a column of scalars for `unnest`. */
+/** A parameter of a statement: a scalar, bytes, or an array of scalars, which `unnest` turns into a column. */
 export type SqlValue =
   | string
   | number
@@ -18,11 +18,11 @@ export interface QueryResult<Row> {
 }
 
 /**
- * The only access to SQL, the same for the embedded database and a PostgreSQL server. Both return `bigint` and
- * `count(*)` as numbers, `numeric` as text, `timestamptz` as Date and `bytea` as bytes.
+ * The only access to SQL. It is the same for all databases. They return `bigint` and `count(*)` as numbers, `numeric`
+ * as text, `timestamptz` as Date and `bytea` as bytes.
  */
 export interface Database {
-  /** Default: PostgreSQL. */
+  /** The dialect of the database's SQL. Default: PostgreSQL. */
   readonly dialect?: Dialect;
   /**
    * Runs one statement in its own transaction.
@@ -35,20 +35,20 @@ export interface Database {
    * Runs statements in one transaction. It commits when `work` resolves. It rolls back when `work` rejects or a
    * statement failed, even if `work` ignored that failure.
    *
-   * The embedded database runs nothing else until the transaction ends. `work` must therefore be fast and query only
-   * `transaction`. A query on the database would wait for the transaction, and the transaction for the query. If the
-   * server asks for a retry, `work` runs again, so it must have no side effects except its statements.
+   * The embedded database runs nothing else until the transaction ends. So `work` must be fast and must query only
+   * `transaction`. If `work` queried the database itself, that query and the transaction would wait for each other. If
+   * the server asks for a retry, `work` runs again. So `work` must have no side effects except its statements.
    *
-   * @throws the error of `work`, or those of `query`; code 57014 if it took longer than the statement timeout
+   * @throws the error of `work`, or an error of `query`; code 57014 if the transaction exceeded the statement timeout
    */
   transaction<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result>;
   close(): Promise<void>;
 }
 
-/** Runs statements of one transaction. It is invalid after the `work` that received it has ended. */
+/** Runs statements of one transaction. It must not be used after the `work` that received it has ended. */
 export type Transaction = Pick<Database, 'query'>;
 
-/** A statement failed. `code` is PostgreSQL's SQLSTATE, or the system's error code if no server answered. */
+/** A statement failed. `code` is PostgreSQL's SQLSTATE, or the operating system's error code if no server answered. */
 export class DatabaseError extends Error {
   override name = 'DatabaseError';
   readonly code: string | undefined;
@@ -59,13 +59,12 @@ export class DatabaseError extends Error {
   }
 }
 
-/** Converts an error of a driver into one of the two errors above. */
+/** Converts an error of a driver into a DatabaseError or a ValueRefusedError. */
 export function toDatabaseError(error: unknown): DatabaseError | ValueRefusedError {
   if (error instanceof DatabaseError || error instanceof ValueRefusedError) return error;
   const { message, code } = error as { message?: unknown; code?: unknown };
   const sqlState = typeof code === 'string' ? code : undefined;
-  // Class 22: data exception. Class 54: program limit exceeded, for example by an index entry or row that is too
-  // large.
+  // Class 22: data exception. Class 54: program limit exceeded, for example if an index entry or a row is too large.
   if (sqlState !== undefined && /^(22|54)...$/.test(sqlState)) {
     // The server's message may quote the value, and error messages are logged.
     return new ValueRefusedError(`the database refused a value (SQLSTATE ${sqlState})`);
@@ -73,7 +72,7 @@ export function toDatabaseError(error: unknown): DatabaseError | ValueRefusedErr
   return new DatabaseError(String(message || sqlState || error), sqlState);
 }
 
-/** A statement of a migration failed. Earlier statements stay in effect and run again with the next run. */
+/** A statement of a migration failed. Earlier statements stay in effect. The next run of the migration repeats them. */
 export class MigrationError extends DatabaseError {
   override name = 'MigrationError';
 
@@ -82,7 +81,7 @@ export class MigrationError extends DatabaseError {
   }
 }
 
-/** The database itself cannot be used, regardless of the statement. The message says what to do. */
+/** The database cannot be used for any statement. The message says what to do. */
 export class UnsupportedDatabaseError extends DatabaseError {
   override name = 'UnsupportedDatabaseError';
 }

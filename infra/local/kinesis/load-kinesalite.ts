@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A LevelDB database. kinesalite opens one for all streams, one for their descriptions, and one per stream's records. */
+/** A LevelDB database. kinesalite opens one for all streams, one for their descriptions, and one per stream. */
 interface Level<Value> {
   once(event: 'open' | 'error', listener: (error?: Error) => void): void;
   createReadStream(range?: object): AsyncIterable<{ key: string; value: Value }>;

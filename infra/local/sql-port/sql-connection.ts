@@ -8,17 +8,17 @@ import { readStartupPacket } from './sql-startup.ts';
 interface Connection {
   socket: Socket;
   session: SqlSession;
-  /** Reported to the client at startup. */
+  /** The server settings that are reported to the client at startup. */
   settings: ReadonlyMap<string, string>;
-  /** The process id that the client sees. */
+  /** The process id of the server that is reported to the client. */
   processId: number;
-  /** The client's time for the startup, and for the next bytes of a message that arrived in part. */
+  /** Time in which a client must complete the startup, or send more bytes of a message that arrived in part. */
   silenceMs: number;
 }
 
 /**
- * Serves one client, message by message, until it disconnects or violates the protocol. Never rejects: a client can end
- * only its own connection.
+ * Serves one client, message by message, until it disconnects or violates the protocol. The promise never rejects,
+ * because a client may end only its own connection.
  */
 export async function serveSqlConnection(connection: Connection): Promise<void> {
   const { socket } = connection;
@@ -43,14 +43,14 @@ async function serveMessages({ socket, session, settings, processId, silenceMs }
     socket.write(INCOMPLETE_MESSAGE);
     socket.destroy();
   };
-  // The whole startup is short. Later, each part of a message may take as long, and a client that is idle between
-  // messages stays connected.
+  // The whole startup must end within `silenceMs`. Later, only a pause within a message is limited to `silenceMs`. A
+  // client that is idle between messages stays connected.
   const untilStarted = setTimeout(closeSilent, silenceMs);
   socket.once('close', () => clearTimeout(untilStarted));
   socket.setTimeout(silenceMs, () => {
     if (isIncomplete) closeSilent();
   });
-  // Keeps the socket open after the loop, because an error may still have to be sent.
+  // The socket stays open after the loop, because an error may still have to be sent.
   const chunks = socket.iterator({ destroyOnReturn: false });
   const onIncomplete = (isWaiting: boolean) => {
     isIncomplete = isWaiting;
@@ -74,18 +74,18 @@ async function serveMessages({ socket, session, settings, processId, silenceMs }
   }
 }
 
-/** Returns the messages that accept any client on loopback, report the settings and signal that the server is ready. */
+/** Returns the messages that accept a client without a password, report the settings and say that the server is ready. */
 function greeting(settings: ReadonlyMap<string, string>, processId: number): Uint8Array {
   return Buffer.concat([
     frame('R', int32(0)),
     ...Array.from(settings, ([name, value]) => frame('S', cString(name), cString(value))),
-    // BackendKeyData. The key has no effect: cancel requests are ignored, and the timeout ends a statement.
+    // BackendKeyData. The key is 0, because cancel requests are ignored. The timeout ends a long statement instead.
     frame('K', int32(processId), int32(0)),
     frame('Z', Buffer.from('I')),
   ]);
 }
 
-/** Waits until the system has accepted the bytes, so that a client that does not read cannot fill our memory. */
+/** Waits until the operating system has accepted the bytes, so a client that does not read cannot fill our memory. */
 function send(socket: Socket, bytes: Uint8Array): Promise<void> {
   if (bytes.length === 0) return Promise.resolve();
   return new Promise((sent) => {

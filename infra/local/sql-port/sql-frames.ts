@@ -1,14 +1,14 @@
 import { ProtocolError } from './sql-messages.ts';
 
-/** PostgreSQL's limit for the first packet. An HTTP request or other foreign data would declare far more. */
+/** PostgreSQL's limit for the first packet. In an HTTP request, the bytes of the length mean a far larger number. */
 const MAX_STARTUP_BYTES = 10_000;
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
 /**
- * Splits the bytes of a client into messages, regardless of the chunks in which they arrive. Messages before the start
- * of the session have only a length and no type byte. An incomplete last message is dropped.
- * @param hasStarted called before each message
- * @param onIncomplete called when the wait for the rest of a message starts (true) and ends (false)
+ * Splits the bytes of a client into messages, regardless of the chunks in which the bytes arrive. Messages before the
+ * start of the session have only a length and no type byte. If the last message is incomplete, it is dropped.
+ * @param hasStarted returns whether the session has started; called before each message
+ * @param onIncomplete called with true when the wait for the rest of a message starts, and with false when it ends
  * @throws {ProtocolError} a declared length is below the minimum or above 16 MiB (10,000 bytes at startup)
  */
 export async function* readFrames(
@@ -22,7 +22,7 @@ export async function* readFrames(
   for await (const chunk of chunks) {
     held.push(chunk);
     heldBytes += chunk.length;
-    // A large message arrives in hundreds of chunks; join them only once, when it is complete.
+    // A large message arrives in hundreds of chunks. They are joined only once, when the message is complete.
     if (heldBytes < neededBytes) {
       onIncomplete(true);
       continue;
@@ -41,7 +41,7 @@ export async function* readFrames(
   }
 }
 
-/** Returns the length of the first message in `bytes`, or the number of available bytes plus one if it is unknown. */
+/** Returns the length of the first message in `bytes`; one more than the available bytes while the length is unknown. */
 function messageBytes(bytes: Buffer, hasStarted: boolean): number {
   const typeBytes = hasStarted ? 1 : 0;
   if (bytes.length < typeBytes + 4) return bytes.length + 1;

@@ -8,12 +8,12 @@ import { readReportedSettings } from './sql-startup.ts';
 
 export interface SqlPortOptions {
   host: string;
-  /** 0 for any free port. */
+  /** The port to listen on; 0 for any free port. */
   port: number;
   database: Pick<EmbeddedDatabase, 'query' | 'readOnly'>;
   /**
-   * A connection is closed if its startup takes longer, or if it sends nothing for this time in the middle of a message.
-   * Idle sessions stay open.
+   * A connection is closed if its startup takes longer than this, or if it sends nothing for this time in the middle of
+   * a message. Idle sessions stay open.
    */
   silenceMs?: number;
 }
@@ -57,7 +57,7 @@ export async function startSqlPort({
   server.maxConnections = MAX_CONNECTIONS;
   server.listen(port, host);
   await once(server, 'listening');
-  // A connection that cannot be accepted (no file descriptor left) affects only its client.
+  // If the server cannot accept a connection, for example without a free file descriptor, only that client is affected.
   server.on('error', () => {});
   return {
     port: (server.address() as AddressInfo).port,
@@ -74,8 +74,8 @@ export async function startSqlPort({
 }
 
 /**
- * Reads the process id of the one session behind the port. All connections report it, as on a direct connection to a
- * server. From any other number, a client would conclude that a connection pooler is in between.
+ * Reads the process id of the one database session behind the port. All connections report this id at startup, as a
+ * PostgreSQL server does. From any other number, a client would conclude that a connection pooler is in between.
  */
 async function readProcessId(database: Pick<EmbeddedDatabase, 'query'>): Promise<number> {
   const { rows } = await database.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');

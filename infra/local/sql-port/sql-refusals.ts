@@ -1,7 +1,7 @@
 import { ValueRefusedError } from '../../../lib/common/errors.ts';
 import { errorResponse } from './sql-messages.ts';
 
-/** Limit of a connection's prepared statements together with the unit that has not run yet. */
+/** Maximum bytes that a connection holds: its prepared statements, and the messages that have not run yet. */
 export const MAX_HELD_BYTES = 32 * 1024 * 1024;
 
 export const TOO_MUCH_HELD = errorResponse({

@@ -12,12 +12,13 @@ const CREATE_LEDGER = [
 ];
 
 /**
- * Migrates a database to the current schema: runs each file of `migrations/` that is not recorded as completed, in
- * the order of their names. Each statement is idempotent and runs in its own transaction. A run that was interrupted,
- * or two concurrent runs, therefore end in the same schema. Old code works with the new schema as well as new code
- * does, because migrations only add and never change or remove anything.
+ * Migrates a database to the current schema. It runs the files of `migrations/` that are not recorded as completed, in
+ * the order of their names. Each statement is idempotent and runs in its own transaction. So interrupted and concurrent
+ * runs end in the same schema as a single run. Old code still works with the new schema, because migrations only add.
+ * They never change or remove anything.
  *
- * @param onSkipped called with each statement that Aurora DSQL rejects and that none of our code depends on
+ * @param onSkipped called with each statement that Aurora DSQL rejects; only statements that our code does not need are
+ *   skipped
  * @returns the names of the migrations that ran
  * @throws {UnsupportedDatabaseError} the database's encoding is not UTF8; nothing was changed
  * @throws {MigrationError} a statement failed; run again after the cause is fixed
@@ -61,10 +62,10 @@ async function runMigration(
   await database.query('UPDATE projection.migrations SET completed_at = now() WHERE name = $1', [name]);
 }
 
-// Helper functions for people who write queries. Aurora DSQL documents that SQL functions exist, but gives no
-// details.
+// Statements of the helper functions for people who write queries. They may fail on Aurora DSQL: its documentation says
+// that SQL functions exist, but gives no details.
 const HELPER_FUNCTION = /^(CREATE OR REPLACE FUNCTION|REVOKE ALL ON FUNCTION|GRANT EXECUTE ON FUNCTION)\b/;
-/** SQLSTATEs: not supported, syntax error, or a function that does not exist because creating it was rejected. */
+/** SQLSTATEs of a rejected statement: not supported, syntax error, or a function whose creation was rejected before. */
 const REJECTED = new Set(['0A000', '42601', '42883']);
 
 function isRejectedHelper({ dialect }: Database, statement: string, error: unknown): boolean {

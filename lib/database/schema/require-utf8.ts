@@ -3,13 +3,13 @@ import { type Database, UnsupportedDatabaseError } from '../database.ts';
 const READ_ENCODING = "SELECT current_setting('server_encoding') AS encoding";
 
 /**
- * Checks that the database stores every Unicode text. In another encoding it rejects characters that clients send, or,
- * with SQL_ASCII, stores bytes that it does not understand.
+ * Checks that the encoding of the database is UTF8, which stores every Unicode text. With most other encodings, a
+ * database rejects some characters that clients send. With SQL_ASCII, it stores bytes without knowing their characters.
  *
- * @throws {UnsupportedDatabaseError} its encoding is not UTF8
+ * @throws {UnsupportedDatabaseError} the encoding of the database is not UTF8
  */
 export async function requireUtf8(database: Database): Promise<void> {
-  // A cluster has one database, which no one creates with another encoding.
+  // An Aurora DSQL cluster has only one database, and its encoding cannot be chosen.
   if (database.dialect === 'dsql') return;
   const { rows } = await database.query<{ encoding: string }>(READ_ENCODING);
   const encoding = rows[0]?.encoding;

@@ -2,7 +2,7 @@ import { SetupError } from '../../../common/errors.ts';
 import { DatabaseError, MigrationError, UnsupportedDatabaseError } from '../../database.ts';
 import { type DatabaseAddress, DSQL_ADMIN } from '../../database-address.ts';
 
-/** Describes the failure of the first query to a server, of the check of its encoding, or of its migration. */
+/** Describes why a server cannot be used: its first query, the check of its encoding, or its migration failed. */
 export function unreachableError(address: DatabaseAddress, error: unknown): SetupError {
   if (error instanceof MigrationError) {
     const todo = 'fix the cause and run the migration again; it resumes where it stopped';
@@ -33,7 +33,7 @@ function permissionFor(user: string): string {
     : `they need dsql:DbConnect, and their role needs AWS IAM GRANT ${user}`;
 }
 
-/** Names a database in a message. Never returns the whole address, which can contain a password. */
+/** Names a database for a message. It never returns the whole address, which can contain a password. */
 export function nameOf(address: DatabaseAddress): string {
   if (address.kind === 'dsql') return `the Aurora DSQL cluster ${address.host}`;
   if (address.kind === 'postgresql') return nameOfUrl(address.url);

@@ -4,8 +4,8 @@ import { type Database, DatabaseError } from '../../database.ts';
 import { prepareConnection } from './prepare-connection.ts';
 import { NETWORK_GRACE_MS, runStatement, runWork } from './run-on-pool.ts';
 
-// Serialization failure and deadlock: the server rolled back the statement and asks for a retry. Aurora DSQL's
-// connector treats the last two, data and schema conflicts, the same way.
+// SQLSTATEs after which the server has rolled back the statement and asks for a retry: serialization failure, deadlock,
+// and Aurora DSQL's data conflict and schema conflict. Aurora DSQL's own connector also retries the last two.
 const RETRYABLE = new Set(['40001', '40P01', 'OC000', 'OC001']);
 const ATTEMPTS = 5;
 
@@ -22,14 +22,14 @@ export interface PgOptions extends PoolOptions {
 const DEFAULT_STATEMENT_TIMEOUT_MS = 45_000;
 
 /**
- * Opens a PostgreSQL server (14 or newer) behind a connection pool of this process. Connects on the first query,
+ * Opens a PostgreSQL server (14 or newer) behind a connection pool of this process. The first query connects, either
  * directly or through a pooler such as PgBouncer.
  */
 export function openPg({ connectionString, ...options }: PgOptions): Database {
   return openOnPool(new pg.Pool({ ...serverSettings(options), connectionString }), options);
 }
 
-/** Returns the settings of a pool for PostgreSQL, except location and login. */
+/** Returns the settings of a connection pool for PostgreSQL, except the server's address and the login. */
 export function serverSettings(options: PoolOptions): pg.PoolConfig {
   const { statementTimeoutMs = DEFAULT_STATEMENT_TIMEOUT_MS } = options;
   return {
@@ -39,7 +39,7 @@ export function serverSettings(options: PoolOptions): pg.PoolConfig {
   };
 }
 
-/** Returns the pool settings that all servers share: everything except location and login. */
+/** Returns the settings of connection pools that are the same for PostgreSQL and Aurora DSQL. */
 export function poolSettings({
   maxConnections = 4,
   connectTimeoutMs = 5_000,
@@ -55,12 +55,12 @@ export function poolSettings({
   };
 }
 
-/** Creates a `Database` on a pool. Closing it closes the pool. */
+/** Creates a `Database` on a connection pool. Closing the `Database` closes the pool. */
 export function openOnPool(
   pool: pg.Pool,
   { statementTimeoutMs = DEFAULT_STATEMENT_TIMEOUT_MS }: PoolOptions,
 ): Database {
-  // The pool drops a connection that breaks while idle. The next statement uses another one.
+  // If a connection breaks while it is idle, the pool drops it. The next statement uses another connection.
   pool.on('error', () => undefined);
 
   return {
@@ -70,7 +70,7 @@ export function openOnPool(
   };
 }
 
-/** Retries a statement or transaction that the server rolled back, so that it had no effect. */
+/** Retries a statement or transaction if the server has rolled it back, because then it had no effect. */
 async function withRetry<Result>(attemptOnce: () => Promise<Result>): Promise<Result> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -83,7 +83,7 @@ async function withRetry<Result>(attemptOnce: () => Promise<Result>): Promise<Re
   }
 }
 
-/** Parses `bigint` as a number: all of ours (counts, milliseconds) are below 2^53. */
+/** Parses `bigint` as a number. All of our bigint values, such as counts and milliseconds, are below 2^53. */
 function getTypeParser(type: number, format?: 'text' | 'binary') {
   return type === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(type, format);
 }

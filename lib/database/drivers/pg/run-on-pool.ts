@@ -10,10 +10,10 @@ import {
 import { isThroughPooler } from './prepare-connection.ts';
 import { type ClientSession, runTransaction } from './run-transaction.ts';
 
-/** How much longer than the server's timeout to wait for its answer, which can be lost on the network. */
+/** The client waits this much longer than the server's timeout, because the server's answer can get lost. */
 export const NETWORK_GRACE_MS = 5_000;
 
-/** SQLSTATE active_sql_transaction: the statement runs in no transaction block, such as CREATE INDEX CONCURRENTLY. */
+/** SQLSTATE of a statement that cannot run in a transaction block, such as CREATE INDEX CONCURRENTLY. */
 const NOT_IN_TRANSACTION = '25001';
 
 /**
@@ -33,7 +33,7 @@ export function runStatement<Row>(
         ? await runThroughPooler<Row>(client, sql, values, timeoutMs, abandon)
         : await run<Row>(client, sql, values);
     } catch (error) {
-      // After a timeout of pg, the statement may still be running.
+      // After a client-side timeout of pg, the statement may still be running, so the connection is closed.
       abandon();
       throw error;
     }
@@ -56,8 +56,8 @@ export function runWork<Result>(
 }
 
 /**
- * Runs one statement in a transaction block, because a timeout that is set outside of one would reach other clients of
- * the pooler. That takes two more round trips.
+ * Runs one statement in a transaction block. A timeout that is set outside of a transaction block would affect other
+ * clients of the pooler. The block takes two more round trips.
  */
 async function runThroughPooler<Row>(
   client: pg.PoolClient,
@@ -77,7 +77,7 @@ async function runThroughPooler<Row>(
   }
 }
 
-/** Checks out a connection, and closes it after `use` if that called `abandon` or the connection broke. */
+/** Checks out a connection. After `use`, closes the connection if `use` called `abandon` or the connection broke. */
 async function withClient<Result>(
   pool: pg.Pool,
   use: (client: pg.PoolClient, abandon: () => void) => Promise<Result>,
@@ -102,7 +102,7 @@ async function withClient<Result>(
   }
 }
 
-/** Runs a transaction until the deadline, after which its connection is closed. */
+/** Runs a transaction. If it exceeds the timeout, its connection is closed. */
 async function runWithin<Result>(
   timeoutMs: number,
   abandon: () => void,
@@ -143,9 +143,9 @@ async function run<Row>(
 }
 
 /**
- * Prepares only statements that have values: these are our own and run repeatedly. The server then parses and plans
- * them once per connection, a large part of the time of long statements. Through a pooler, none gets a name, because
- * the next statement may run on a server connection that has not prepared it.
+ * Makes the server prepare statements that have values. These statements are our own and run repeatedly. The server
+ * parses and plans a prepared statement once per connection, which takes a large part of the time of a long statement.
+ * Through a pooler, no statement is prepared: its next run may use a server connection that has not prepared it.
  */
 function toQuery(client: pg.PoolClient, text: string, values: readonly SqlValue[]): pg.QueryConfig {
   if (values.length === 0) return { text };
@@ -154,7 +154,8 @@ function toQuery(client: pg.PoolClient, text: string, values: readonly SqlValue[
 }
 
 /**
- * Names of prepared statements by text. Our statements are few, and hashing a long one takes as long as sending it.
+ * Names of prepared statements by their text. Names are cached, because hashing a long statement takes as long as
+ * sending it. We have few statements, so the cache stays small.
  */
 const statementNames = new Map<string, string>();
 const MAX_NAMES = 1_000;

@@ -1,6 +1,6 @@
 import { DatabaseError, type Transaction } from '../../database.ts';
 
-/** A session that runs statements serially and is exclusive to one transaction until that ends. */
+/** A database session that runs statements one by one. No other transaction uses it until the current one ends. */
 export interface ClientSession extends Transaction {
   /** The statement that begins a transaction. Default: BEGIN. */
   begin?: string;
@@ -9,8 +9,8 @@ export interface ClientSession extends Transaction {
 }
 
 /**
- * Runs `work` between BEGIN and COMMIT. Rolls back if a statement failed, because PostgreSQL answers COMMIT with a
- * silent ROLLBACK in that case.
+ * Runs `work` between BEGIN and COMMIT. If a statement failed, it rolls back and throws, even if `work` ignored the
+ * failure. PostgreSQL would answer a COMMIT with a silent ROLLBACK in that case.
  */
 export async function runTransaction<Result>(
   session: ClientSession,

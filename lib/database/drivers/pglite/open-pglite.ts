@@ -11,13 +11,13 @@ import { type PgliteThread, startPgliteThread } from './pglite-thread.ts';
 import { createUnitQueue, type ReadLimits } from './unit-queue.ts';
 
 /**
- * The embedded database: one session in a worker thread, which runs all callers' statements serially. Statements of the
- * service run before those of readers.
+ * The embedded database. It has one session, in a worker thread, which runs the statements of all callers one by one.
+ * Statements of the service run before statements of readers.
  */
 export interface EmbeddedDatabase extends Database {
   /**
-   * Runs messages of PostgreSQL's frontend protocol, ending in Sync, as the reader role in a read-only transaction
-   * that is always rolled back.
+   * Runs messages of PostgreSQL's frontend protocol, of which the last is Sync. They run with the rights of the reader
+   * role, in a read-only transaction that is always rolled back.
    *
    * @returns the backend's messages unchanged, including the server's errors
    * @throws {DatabaseError} 57014 if the statement timed out, 54000 if the result was too large, 53400 or 55P03 if too
@@ -28,8 +28,8 @@ export interface EmbeddedDatabase extends Database {
 
 export interface PgliteOptions extends Partial<ReadLimits> {
   /**
-   * Directory of the database, created if it does not exist. Only one process may open it, so the caller must hold its
-   * lock.
+   * Directory of the database, created if it does not exist. Only one process may open it, so the caller must hold the
+   * lock of the data directory.
    */
   dataDir: string;
   /** Timeout of a service statement. */
@@ -42,13 +42,13 @@ export interface PgliteOptions extends Partial<ReadLimits> {
 
 const CLOSE_TIMEOUT_MS = 1_000;
 
-/** Work that has the database to itself while it runs. */
+/** Work that is the only user of the database while it runs: one statement or one transaction. */
 type Unit<Result> = (thread: PgliteThread) => Promise<Result>;
 
 /**
  * Opens PGlite in a worker thread, so that the port stays responsive during a large write. PGlite does not support
- * `statement_timeout`. A statement that times out is stopped by ending the thread and opening the database again, which
- * takes 0.3 s. Committed data is kept.
+ * `statement_timeout`. If a statement times out, its thread is ended and the database is opened again, which takes
+ * 0.3 s. Committed data is kept.
  */
 export async function openPglite({
   dataDir,
@@ -64,7 +64,7 @@ export async function openPglite({
   let closed = false;
   const queue = createUnitQueue({ maxWaitingReads, maxReadWaitMs, maxReadPauseMs });
 
-  /** Runs a unit of the service. The timeout of a unit starts when it runs, not while it waits for others. */
+  /** Queues work of the service. Its timeout starts when the work starts to run, not while it waits in the queue. */
   function enqueue<Result>(unit: Unit<Result>, timeoutMs: number): Promise<Result> {
     if (closed) return Promise.reject(closedError());
     return queue.runService(() => run(unit, timeoutMs));
@@ -85,7 +85,7 @@ export async function openPglite({
     const ended = Promise.withResolvers<never>();
     on.onEnd = ended.reject;
     try {
-      // A transaction may be waiting for something other than the thread when the thread ends.
+      // When the thread ends, a transaction may be waiting for something else, so the end must reject it.
       return await Promise.race([unit(on), ended.promise]);
     } finally {
       on.onEnd = undefined;
@@ -104,7 +104,7 @@ export async function openPglite({
       const shutDown = enqueue((on) => on.ask({ kind: 'close' }), CLOSE_TIMEOUT_MS);
       closed = true;
       queue.rejectReads(closedError());
-      // Work that has not finished by then is rolled back, as after a crash.
+      // Work that has not finished within CLOSE_TIMEOUT_MS is rolled back, as after a crash.
       await Promise.race([
         shutDown.catch(() => undefined),
         sleep(CLOSE_TIMEOUT_MS, undefined, { ref: false }),
@@ -133,7 +133,7 @@ async function query<Row>(
 function sessionOn(thread: PgliteThread): ClientSession {
   return {
     query: (sql, values) => query(thread, sql, values),
-    // All callers share the session. A transaction left open in it would absorb their statements.
+    // All callers share one session. If a transaction stayed open, the statements of later callers would run in it.
     abandon: () => thread.end(new DatabaseError('a transaction could not be rolled back', '57P01')),
   };
 }
@@ -146,7 +146,7 @@ async function readOnly(thread: PgliteThread, messages: Uint8Array, maxBytes: nu
   }
 }
 
-/** Converts the error of a reader. Its statement stores no value, so ValueRefusedError does not apply. */
+/** Converts the error of a reader's statement. The statement stores no value, so ValueRefusedError does not apply. */
 function readError(error: unknown): DatabaseError {
   if (error instanceof DatabaseError) return error;
   const { message, code } = error as { message?: unknown; code?: unknown };

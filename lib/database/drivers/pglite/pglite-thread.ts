@@ -5,18 +5,18 @@ import { OPENED, type WorkerReply, type WorkerRequest } from './pglite-messages.
 
 type RequestBody = WorkerRequest extends infer R ? (R extends WorkerRequest ? Omit<R, 'id'> : never) : never;
 
-/** A thread with the embedded database. */
+/** A worker thread that runs the embedded database. */
 export interface PgliteThread {
   opened: Promise<void>;
-  /** Set as soon as the thread accepts no more units; settles when the thread has ended. */
+  /** Set as soon as the thread accepts no more work. The promise settles when the thread has ended. */
   ended: Promise<unknown> | undefined;
-  /** Called with the reason when the thread accepts no more units; set by the running unit. */
+  /** Called with the reason when the thread accepts no more work. The running statement or transaction sets it. */
   onEnd: ((reason: Error) => void) | undefined;
   ask(body: RequestBody): Promise<unknown>;
   end(reason: Error): Promise<unknown>;
 }
 
-/** Starts a thread that opens the database in `dataDir`. No other thread or process may have it open. */
+/** Starts a thread that opens the database in `dataDir`. No other thread or process may have the database open. */
 export function startPgliteThread(dataDir: string): PgliteThread {
   const worker = new Worker(new URL('./pglite-worker.ts', import.meta.url), {
     workerData: { dataDir, readerRole: READER_ROLE },

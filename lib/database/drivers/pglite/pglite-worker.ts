@@ -9,7 +9,7 @@ import { OPENED, type WorkerReply, type WorkerRequest } from './pglite-messages.
 const { dataDir, readerRole } = workerData as { dataDir: string; readerRole: string };
 const port = parentPort as MessagePort;
 
-// PGlite's own parser mistakes the years 1 to 99 for abbreviated recent years.
+// The parser of pg is used, because PGlite's own parser takes the years 1 to 99 for abbreviated recent years.
 const { TIMESTAMPTZ } = pg.types.builtins;
 const parseTimestamp = pg.types.getTypeParser(TIMESTAMPTZ);
 
@@ -23,10 +23,10 @@ async function answer(database: PGlite, request: WorkerRequest): Promise<unknown
 }
 
 /**
- * Runs one statement of a reader, given as messages of the extended protocol, in a read-only transaction as the
- * reader role. It always rolls back, so that no settings, role, locks or prepared statements remain for other
- * statements. Only one statement is allowed, because a second one would run outside the transaction if the first were
- * a COMMIT. The SELECT takes the snapshot, after which the transaction can no longer become read-write.
+ * Runs one statement of a reader as the reader role, in a read-only transaction. The statement is given as messages of
+ * the extended protocol. The transaction is always rolled back, so no settings, role, locks or prepared statements
+ * remain for later statements. Only one statement is allowed: if the first of two were a COMMIT, the second would run
+ * outside the transaction. The SELECT takes the snapshot. After that, the transaction can no longer become read-write.
  */
 async function readOnly(database: PGlite, messages: Uint8Array, maxBytes: number): Promise<Uint8Array> {
   if (!runsAtMostOneStatement(messages))
@@ -54,9 +54,9 @@ async function readOnly(database: PGlite, messages: Uint8Array, maxBytes: number
 }
 
 /**
- * The session belongs to a superuser. During a statement, a reader must not become a superuser through the function
- * behind SET or through code of its own. Nor may a reader leave effects that ROLLBACK does not undo: messages in the
- * write-ahead log, which fill the disk, and the seed of the service's random numbers.
+ * Restricts readers, because the session belongs to a superuser. A statement of a reader must not gain the rights of
+ * the superuser, neither through the function behind SET nor through code of the reader. It must not leave effects that
+ * ROLLBACK does not undo: messages in the write-ahead log fill the disk, and a seed changes later random numbers.
  */
 const RESTRICT_READERS = `
   REVOKE EXECUTE ON FUNCTION
@@ -68,8 +68,8 @@ const RESTRICT_READERS = `
   REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC`;
 
 /**
- * Whether the messages run at most one statement. A frame is a type byte and a length that includes itself. Except
- * for a simple Query (Q) or FunctionCall (F), only Execute (E) runs anything.
+ * Returns whether the messages run at most one statement. A message starts with a type byte and a length, which
+ * includes its own four bytes. Only three types run statements: Execute (E), simple Query (Q) and FunctionCall (F).
  */
 function runsAtMostOneStatement(messages: Uint8Array): boolean {
   const view = new DataView(messages.buffer, messages.byteOffset, messages.byteLength);
@@ -97,8 +97,8 @@ function replyError(id: number, error: unknown): void {
 }
 
 try {
-  // Files of sorts and joins that were running when their thread was terminated. A server removes them when it starts;
-  // PGlite does not.
+  // If a thread was terminated during a sort or a join, its temporary files remain. A PostgreSQL server removes these
+  // files when it starts. PGlite does not.
   await rm(join(dataDir, 'base', 'pgsql_tmp'), { recursive: true, force: true });
   const database = await PGlite.create(dataDir, { parsers: { [TIMESTAMPTZ]: parseTimestamp } });
   await database.exec(RESTRICT_READERS);

@@ -1,13 +1,13 @@
 import { DatabaseError } from '../../database.ts';
 
-/** Runs units one at a time. Each has the database to itself until its promise settles. */
+/** Runs units of work, such as a statement or a transaction, one at a time. A unit ends when its promise settles. */
 export interface UnitQueue {
   /** Runs units of the service in order of arrival, before all waiting reads. */
   runService<Result>(unit: () => Promise<Result>): Promise<Result>;
   /**
    * Runs reads in order of arrival.
    *
-   * @throws {DatabaseError} 53400 if too many reads are waiting, 55P03 if this one waited too long
+   * @throws {DatabaseError} 53400 if too many reads are waiting, 55P03 if this read waited too long
    */
   runRead<Result>(unit: () => Promise<Result>): Promise<Result>;
   /** Rejects all waiting reads. */
@@ -15,7 +15,7 @@ export interface UnitQueue {
 }
 
 export interface ReadLimits {
-  /** Reads that may wait at the same time. */
+  /** Maximum reads that wait at the same time. */
   maxWaitingReads: number;
   maxReadWaitMs: number;
   /** The longest pause between two reads. */
@@ -23,9 +23,10 @@ export interface ReadLimits {
 }
 
 /**
- * After a read that delayed the service, the next one waits this many times the delay. A running read cannot be
- * interrupted. If the next one started as soon as the service had no request, a client that sends one request after the
- * other would wait for a read every time. The pause leaves reads a tenth of the time for which both compete.
+ * If a read has delayed the service, the next read waits this many times the delay. A running read cannot be
+ * interrupted. Without the pause, the next read would start as soon as the service has no request. A client that sends
+ * one request after the other would then wait for a read every time. With the pause, reads delay the service for about
+ * a tenth of the time.
  */
 const PAUSE_FACTOR = 9;
 
@@ -36,11 +37,11 @@ interface WaitingRead {
 
 export function createUnitQueue({ maxWaitingReads, maxReadWaitMs, maxReadPauseMs }: ReadLimits): UnitQueue {
   const service: (() => Promise<void>)[] = [];
-  /** In order of arrival. */
+  /** The waiting reads in order of arrival. */
   const reads = new Set<WaitingRead>();
   let isRunning = false;
   let isReading = false;
-  /** Since when the service has waited for the running read. */
+  /** When the service started to wait for the running read. */
   let delayedSince: number | undefined;
   let pausedUntil = 0;
   let pause: NodeJS.Timeout | undefined;
@@ -123,7 +124,7 @@ export function createUnitQueue({ maxWaitingReads, maxReadWaitMs, maxReadPauseMs
   };
 }
 
-/** Returns a function that runs the unit and never rejects, and the promise of its result. */
+/** Returns the promise of the unit's result, and `run`, which runs the unit and whose own promise never rejects. */
 function settling<Result>(unit: () => Promise<Result>): {
   run: () => Promise<void>;
   result: PromiseWithResolvers<Result>;
