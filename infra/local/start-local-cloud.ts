@@ -122,7 +122,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     verify,
     limits,
     credentials: temporary,
-    // The local cloud cannot verify logins. So on a port that other machines reach, a client could claim to be any user.
+    // The local cloud cannot verify logins. If other machines can reach the port, a client could claim to be any user.
     logins: isLoopback(config.host) ? 'trusted' : 'refused',
     mergeDatasets: sync.mergeDatasets,
     deletePoolData: sync.deletePoolData,

@@ -11,19 +11,19 @@ import { checkRowLimits, startsFilling } from './row-limits.ts';
 interface AppliedPatches {
   /** The dataset's new state. */
   dataset: CountedDataset;
-  /** One record per patch, in their order, for the answer. */
+  /** The records for the answer: one per patch, in the order of the patches. */
   records: SyncRecord[];
   /**
-   * The records to write and to publish: all except removals of keys that have no record, not even a tombstone. No
-   * device can have such a record, so none needs to learn of its removal.
+   * The records to write and to publish. These are all records except removals of keys that have neither a record nor a
+   * tombstone. No device can have a record of such a key, so no device needs to receive its removal.
    */
   written: SyncRecord[];
-  /** Whether the dataset now reaches 80 % of a limit on its rows. */
+  /** Whether this change makes the dataset reach 80 % of a limit on its rows. */
   startsFilling: boolean;
 }
 
 /**
- * Applies the patches of one call to a snapshot: all of them, or none.
+ * Applies all patches of one call to a snapshot. If one patch is rejected, no patch is applied.
  *
  * @throws {ServiceError} InvalidParameterException if a patch's count is above the dataset's;
  *   ResourceConflictException, with the documented text, if a patch is older than its record; LimitExceededException
@@ -72,7 +72,7 @@ interface Change {
   limits: Limits;
 }
 
-/** Rejects only growth: a dataset that exceeds a limit because the limit was lowered can still be made smaller. */
+/** Rejects only changes that make a dataset larger. If a limit was lowered, a dataset above it can still be reduced. */
 function checkLimits(after: Size, before: Size | null, identityDatasets: number, limits: Limits): void {
   if (before === null && identityDatasets >= limits.datasetsPerIdentity) {
     throw limitExceeded(

@@ -3,21 +3,23 @@ import type { SyncRecord } from './model.ts';
 import type { PayloadLinks } from './payload-links.ts';
 import type { OutgoingEvent, StoredDataset } from './ports/sync-store.ts';
 
-/** Determines which events are offloaded, and where their records can be read. */
+/** Determines which events are offloaded, which means that they hold a URL of their records instead of the records. */
 export interface Offloading {
   links: PayloadLinks;
-  /** Size of the largest event that holds its records itself, in UTF-8 bytes. */
+  /** Maximum UTF-8 bytes of an event that holds its records itself. */
   inlineBytes: number;
 }
 
 /**
- * Builds the stream event of one successful UpdateRecords, or of one dataset in a bulk publish. The JSON is that of
- * the Amazon Cognito developer guide, "Amazon Cognito Streams". The dataset's name is spelled as the service has been
- * observed to send it. Dates are epoch milliseconds. A record without a date of its device has its own date there:
- * Amazon's sample consumer fails on null, and Lambda would retry its batch until the records expire.
+ * Builds the stream event of one successful UpdateRecords, or of one dataset in a bulk publish. The JSON has the
+ * members in the Amazon Cognito developer guide, "Amazon Cognito Streams". Only the member with the dataset's name has
+ * the spelling that Amazon's service has been observed to send. Dates are epoch milliseconds.
  *
- * An event that would exceed `inlineBytes` holds a URL in place of its records. The records become its payload: a
- * bare JSON list of the same objects.
+ * If the device sent no date with a record, the event contains the record's own date in its place. Amazon's sample
+ * consumer fails on null, and Lambda would retry the consumer's batch until the records expire.
+ *
+ * An event that would exceed `inlineBytes` holds a URL in place of its records. The records become the payload of the
+ * event: a JSON list of the same objects, without other members.
  *
  * @param dataset the state after the update
  */
@@ -40,7 +42,7 @@ export function recordsEvent(
 }
 
 /**
- * Builds the event of one successful DeleteDataset: `remove` without records.
+ * Builds the event of one successful DeleteDataset. Its operation is `remove`, and it has no records.
  * @param dataset the state after the deletion
  */
 export function deletionEvent(key: DatasetKey, dataset: Version): OutgoingEvent {
@@ -54,7 +56,7 @@ export function deletionEvent(key: DatasetKey, dataset: Version): OutgoingEvent 
 
 type Version = Pick<StoredDataset, 'lastModifiedDate' | 'syncCount'>;
 
-// The members are listed one by one, because their order is the one that the service has been observed to send.
+// The members are listed one by one to keep the order in which Amazon's service has been observed to send them.
 function datasetOf({ identityPoolId, identityId, datasetName }: DatasetKey) {
   return { identityPoolId, identityId, datasetName };
 }
@@ -74,7 +76,7 @@ function toEventRecord(record: SyncRecord) {
   };
 }
 
-/** Partitions by identity, so that the events of one user stay in order. */
+/** Uses the identity id as the partition key, so that the events of one user stay in order. */
 function toEvent({ identityId }: DatasetKey, event: object): OutgoingEvent {
   return { partitionKey: identityId, data: JSON.stringify(event), payload: null };
 }

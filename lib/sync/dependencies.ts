@@ -8,25 +8,25 @@ import type { Push } from './push/push-to-devices.ts';
 import type { FillingDataset } from './row-limits.ts';
 import type { SessionTokens } from './session-token.ts';
 
-/** The dependencies of the operations. Each operation takes the ones it needs. */
+/** The dependencies of all operations. Each operation takes only the dependencies that it needs. */
 export interface SyncDependencies {
   store: SyncStore;
   pools: PoolStore;
   bulkPublishes: BulkPublishJobStore;
   tokens: SessionTokens;
   payloadLinks: PayloadLinks;
-  /** Epoch milliseconds. */
+  /** Returns the current time in epoch milliseconds. */
   now: () => number;
   limits: Limits;
   /**
-   * Called with the outbox id of the event after a change is committed; the response waits for it. It may publish the
-   * event, but its outcome does not affect the caller, because the change is already made.
+   * Called after a change is committed, with the outbox id of the change's event. The function may publish the event.
+   * The response waits for the function but does not depend on its result, because the change is already committed.
    */
   afterWrite: (outboxId: string) => Promise<void> | void;
-  /** Called when a change has made a dataset reach 80 % of a limit on its rows. */
+  /** Called when a change makes a dataset reach 80 % of a limit on its rows. */
   onFilling: (dataset: FillingDataset) => void;
   /**
-   * Called after a bulk publish was requested. It may start the job immediately; otherwise the schedule starts it
+   * Called after a bulk publish was requested. It may start the job immediately. Otherwise the schedule starts the job
    * later.
    */
   afterBulkPublish: () => void;

@@ -1,8 +1,8 @@
 import { MAX_RECORDS } from '../common/bounds.ts';
 
 /**
- * The limits of the service. The first three are Amazon's documented limits. Amazon calls them "adjustable", so they
- * can be configured here.
+ * The limits of the service. The first three limits have the values that Amazon documents. Amazon calls its limits
+ * "adjustable", so all limits can be configured.
  */
 export interface Limits {
   /** Maximum datasets of one identity. */
@@ -13,26 +13,29 @@ export interface Limits {
   datasetBytes: number;
   /** Maximum rows of one dataset: live records and tombstones. */
   rowsPerDataset: number;
-  /** Maximum UTF-8 bytes of the keys of these rows. */
+  /** Maximum UTF-8 bytes of the keys of a dataset's rows, which are live records and tombstones. */
   keyBytesPerDataset: number;
   /** Maximum devices of one identity. */
   devicesPerIdentity: number;
   /**
-   * Maximum patches of one call. Together with the transaction's other rows they stay below Aurora DSQL's limit of
-   * 3,000 rows.
+   * Maximum patches of one call. Together with the other rows of the transaction, the patches must stay below Aurora
+   * DSQL's limit of 3,000 rows.
    */
   patchesPerCall: number;
   /** Maximum UTF-8 bytes of a stream event. A larger event holds a URL in place of its records. */
   inlineBytes: number;
 }
 
-/** Size of the largest stream event. A Kinesis record holds 1 MiB, including its partition key. */
+/** Size of the largest stream event in bytes. A Kinesis record holds at most 1 MiB, including its partition key. */
 const INLINE_LIMIT_BYTES = 900 * 1024;
 
 /**
- * The limits on rows are this project's own. There are 16 rows for each record that a dataset can hold, so an app that
- * keeps replacing its keys can remove 15 times as many records as it keeps. There are 256 bytes of key per row, twice
- * what Amazon's client libraries allow. An identity has as many devices as one change notifies.
+ * The default limits. Amazon documents no limits on rows, key bytes or devices, so this project has chosen them:
+ *
+ * - Rows: 16 times as many as live records. An app that keeps replacing its keys can remove 15 times as many records as
+ *   it keeps.
+ * - Key bytes: 256 per row, which is twice as long as the keys that Amazon's client libraries allow.
+ * - Devices: as many as one change notifies.
  */
 export const DEFAULT_LIMITS: Limits = {
   datasetsPerIdentity: 20,

@@ -16,12 +16,12 @@ import type {
 import type { PushPlatform } from './ports/push.ts';
 
 /**
- * The shapes of the Cognito Sync API's operations, as the service uses them. Members have the names of the API model.
- * Dates are epoch milliseconds (seconds on the wire). An optional member of an input may be absent or undefined. A
- * member of an output that is not set is null, as the service itself sends it.
+ * The input and output types of the Cognito Sync API's operations. Their members have the names of the API model. Dates
+ * are epoch milliseconds here, but seconds in requests and responses. An optional member of an input may be absent or
+ * undefined. A member of an output that is not set is null, as Amazon's service sends it.
  */
 
-/** The signer of a request. A developer may access every identity of the account, an identity only itself. */
+/** The signer of a request. A developer may access all identities of the account; an identity may access only itself. */
 export type Caller =
   | { kind: 'developer'; accountId: string }
   | { kind: 'identity'; identityPoolId: string; identityId: string };
@@ -58,9 +58,9 @@ export interface Dataset {
   CreationDate: number;
   LastModifiedDate: number;
   LastModifiedBy: string | null;
-  /** UTF-8 bytes of the keys and values of its live records. */
+  /** UTF-8 bytes of the keys and values of the dataset's live records. */
   DataStorage: number;
-  /** Live records; tombstones do not count. */
+  /** Number of live records; tombstones do not count. */
   NumRecords: number;
 }
 
@@ -107,8 +107,8 @@ export interface ListRecordsOutput {
   DatasetDeletedAfterRequestedSyncCount: boolean;
   SyncSessionToken: string;
   /**
-   * Not a member of the API: the rest of the records, which follow `Records` on the same page. Present if a listing
-   * without MaxResults has more records than are read at once. `Count` does not include them.
+   * The remaining records of the page, which follow `Records`. `rest` is not a member of the API. It is present if a
+   * listing without MaxResults has more records than one read returns. `Count` does not include the remaining records.
    */
   rest?: AsyncIterable<SyncRecord[]>;
 }
@@ -164,5 +164,5 @@ export interface SubscriptionInput extends DatasetInput {
   DeviceId: string;
 }
 
-/** An empty object. */
+/** The output of SubscribeToDataset and UnsubscribeFromDataset: an empty object. */
 export type SubscriptionOutput = Record<string, never>;

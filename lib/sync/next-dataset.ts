@@ -1,7 +1,8 @@
 import { type CountedDataset, exists, type Snapshot, type StoredDataset } from './ports/sync-store.ts';
 
 /**
- * Computes the count and date of a dataset's next change. Both increase with every change, regardless of the clock.
+ * Computes the sync count and date of a dataset's next change. The count and the date increase with every change, even
+ * if the clock is set back.
  */
 export function nextVersion(
   dataset: StoredDataset | null,
@@ -34,9 +35,9 @@ export type Size = Pick<CountedDataset, 'dataStorage' | 'numRecords' | 'rowCount
 export const EMPTY: Size = { dataStorage: 0, numRecords: 0, rowCount: 0, keyBytes: 0 };
 
 /**
- * Computes the size of a dataset after these records are written. Tombstones count only as rows.
+ * Computes the size of a dataset after the records in `written` are written. Tombstones count only as rows.
  *
- * @param snapshot must include every stored record that is written
+ * @param snapshot must include the stored record of every key in `written`, if there is one
  */
 export function sizeAfter(
   { dataset, records }: Pick<Snapshot, 'dataset' | 'records'>,

@@ -7,7 +7,7 @@ const CONFIGURABLE = ['rowsPerDataset', 'keyBytesPerDataset', 'devicesPerIdentit
 
 /**
  * Reads SYNC_LIMITS: a JSON object with the limits that differ from the defaults, such as `{"rowsPerDataset":32768}`.
- * @throws {SetupError} SYNC_LIMITS is not such an object
+ * @throws {SetupError} SYNC_LIMITS is invalid
  */
 export function readLimits({ SYNC_LIMITS: text = '' }: Environment): Limits {
   const limits = { ...DEFAULT_LIMITS };

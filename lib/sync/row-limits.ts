@@ -3,20 +3,20 @@ import { ServiceError } from '../common/errors.ts';
 import type { Limits } from './limits.ts';
 import type { CountedDataset } from './ports/sync-store.ts';
 
-/** The rows of a dataset, tombstones included, and the UTF-8 bytes of their keys. */
+/** The number of rows of a dataset, tombstones included, and the UTF-8 bytes of the keys of these rows. */
 type RowCounts = Pick<CountedDataset, 'rowCount' | 'keyBytes'>;
 
 type RowLimits = Pick<Limits, 'rowsPerDataset' | 'keyBytesPerDataset'>;
 
-/** A dataset that approaches its limits, for the operator. */
+/** A warning to the operator about a dataset that approaches its limits. */
 export interface FillingDataset extends DatasetKey, RowCounts, RowLimits {}
 
 /** Share of a limit at which the operator is warned. */
 const WARNING_SHARE = 0.8;
 
 /**
- * Rejects a call that creates rows beyond a limit. Every other call passes: removing a record changes its row, and
- * DeleteDataset removes all rows.
+ * Rejects a call that creates rows beyond a limit. Calls that create no rows always pass, even above a limit. For
+ * example, removing a record only changes the record's row, and DeleteDataset removes all rows.
  *
  * @throws {ServiceError} LimitExceededException
  */
@@ -36,7 +36,7 @@ export function checkRowLimits(before: RowCounts, after: RowCounts, limits: RowL
   }
 }
 
-/** Returns whether a change makes a dataset reach 80 % of one of the limits. */
+/** Returns whether a change makes a dataset reach 80 % of the limit on rows or of the limit on key bytes. */
 export function startsFilling(before: RowCounts, after: RowCounts, limits: RowLimits): boolean {
   const reaches = (was: number, is: number, limit: number) =>
     was < limit * WARNING_SHARE && is >= limit * WARNING_SHARE;

@@ -74,7 +74,7 @@ async function serveMessages({ socket, session, settings, processId, silenceMs }
   }
 }
 
-/** Returns the messages that accept a client without a password, report the settings and say that the server is ready. */
+/** Returns the messages that accept a client without a password, report the settings and say that we are ready. */
 function greeting(settings: ReadonlyMap<string, string>, processId: number): Uint8Array {
   return Buffer.concat([
     frame('R', int32(0)),

@@ -41,7 +41,7 @@ export async function* readFrames(
   }
 }
 
-/** Returns the length of the first message in `bytes`; one more than the available bytes while the length is unknown. */
+/** Returns the length of the first message in `bytes`. While it is unknown, returns the available bytes plus one. */
 function messageBytes(bytes: Buffer, hasStarted: boolean): number {
   const typeBytes = hasStarted ? 1 : 0;
   if (bytes.length < typeBytes + 4) return bytes.length + 1;

@@ -8,30 +8,31 @@ import type { DatasetMerge, Merge, MergeSnapshot, MergeStore, MergeTarget } from
 import { type CountedDataset, exists, type SyncStore } from '../ports/sync-store.ts';
 import { splitRecords } from './split-records.ts';
 
-/** The longest dataset name that a device can choose. The name of a copy is longer by the identity's id. */
+/** The longest dataset name that a device can choose. Names of copies are longer, because they end in an identity id. */
 const MAX_OWN_NAME_LENGTH = 128;
 
 export interface MergeDatasetsDeps {
   store: Pick<SyncStore, 'readDatasets'>;
   merges: Pick<MergeStore, 'mergeDataset'>;
   offloading: Offloading;
-  /** Epoch milliseconds. */
+  /** Returns the current time in epoch milliseconds. */
   now: () => number;
-  /** As in `SyncDependencies`. */
+  /** Called after a change is committed, as described in `SyncDependencies`. */
   afterWrite: SyncDependencies['afterWrite'];
 }
 
 /**
- * Moves the datasets of an identity that was merged into another one to that identity, each in its own transaction.
- * The live records of `game` are copied to the surviving identity's `game.<disappearing identity's id>`, and `game`
- * is deleted. The pool's stream receives events for both.
+ * Moves the datasets of an identity that was merged into another identity, the surviving one. Each dataset is moved in
+ * its own transaction. For example, the live records of `game` are copied to the surviving identity's dataset
+ * `game.<disappearing identity's id>`, and `game` is deleted. The pool's stream receives an event for the copy and an
+ * event for the deletion.
  *
- * After a crash, or if more was written into the disappearing identity, another run does the rest. A merge ignores the
- * limits on datasets.
+ * If a crash interrupts the merge, or if a device writes to the disappearing identity later, another run moves the
+ * remaining datasets. A merge ignores the limits on datasets.
  *
- * Source of the names: Amazon Cognito developer guide, "Handling callbacks"; clients build the same names.
+ * Clients build the same names for the copies. Source: Amazon Cognito developer guide, "Handling callbacks".
  *
- * @throws {DatabaseError} some datasets may be merged; each of the others is unchanged
+ * @throws {DatabaseError} some datasets may have been moved; all other datasets of the identity are unchanged
  */
 export function createMergeDatasets({
   store,
@@ -55,9 +56,9 @@ export function createMergeDatasets({
 }
 
 /**
- * Determines the target of a dataset. A copy keeps its name: the id in the name already says where it came from, and
- * names do not grow with each merge. A dataset whose name is too long for a device to have chosen keeps it as well,
- * wherever it came from. No device could request a longer name.
+ * Determines the target of a dataset. A dataset that is already a copy keeps its name: the id in the name says from
+ * which identity it came, and names do not grow with each merge. A dataset whose name is too long for a device to have
+ * chosen also keeps its name, because no device could request a longer name.
  */
 function targetOf(source: DatasetKey, into: string, isCopy: boolean): MergeTarget {
   const { datasetName, identityId } = source;
@@ -71,7 +72,7 @@ function targetOf(source: DatasetKey, into: string, isCopy: boolean): MergeTarge
   };
 }
 
-/** Decides the merge of one dataset. Nothing is copied into a deleted pool, whose remaining data is being deleted. */
+/** Decides how to merge one dataset. If the pool is deleted, nothing is copied, because its data is being deleted. */
 function decide(
   sourceKey: DatasetKey,
   into: string,
@@ -89,7 +90,7 @@ function decide(
   return { deletion, copy, events: [...copied, deleted] };
 }
 
-/** Builds the update that a device would make to the target dataset, which is nearly always new. */
+/** Builds the update of the target dataset, as a device would write it. The target is nearly always a new dataset. */
 function copyOf(
   { datasetName }: DatasetKey,
   modifiedBy: string,

@@ -1,16 +1,16 @@
 import type { SyncRecord } from '../model.ts';
 
 /**
- * Maximum records that the stream's consumers accept in one payload: see lib/stream/decode-payload.ts and
- * lib/aws/payload-fetch.ts.
+ * Maximum records in one group. It is below the limits of the stream's consumers, which are in
+ * lib/stream/decode-payload.ts and lib/aws/payload-fetch.ts.
  */
 const MAX_RECORDS = 5_000;
-/** Maximum UTF-8 bytes of keys and values. In JSON, each can take up to six bytes. */
+/** Maximum UTF-8 bytes of the keys and values in one group. In JSON, one such byte can take up to six bytes. */
 const MAX_BYTES = 1_100_000;
 
 /**
  * Splits the records of a dataset into groups that each fit into one event. The result is nearly always one group,
- * which may be empty. More are possible, because a dataset can have many tombstones.
+ * which may be empty. Several groups are possible, because a dataset can have many tombstones.
  */
 export function splitRecords(records: readonly SyncRecord[]): SyncRecord[][] {
   let group: SyncRecord[] = [];

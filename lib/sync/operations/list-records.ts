@@ -8,18 +8,19 @@ import { exists, type ListedDataset, type ReadRecordsResult, type SyncStore } fr
 import { notValidToken } from '../session-token.ts';
 
 /**
- * ListRecords: returns the records above LastSyncCount, tombstones included, and the token that an update needs. A
- * dataset that does not exist is not an error.
+ * ListRecords: returns the records with a count above LastSyncCount, tombstones included, and the session token that an
+ * update needs. A dataset that does not exist is not an error.
  *
- * All pages of one listing return the count and the token of the first page. No page holds a record newer than that
- * count; the next listing returns such a record. All pages name the copies that merges made of the dataset.
+ * All pages of one listing return the dataset's count and the token of the first page. No page holds a record with a
+ * higher count than that; the next listing returns such a record. All pages name the copies of the dataset that merges
+ * of identities made.
  *
- * A listing without MaxResults has one page, because the iOS client requests no second one. The page is read in parts,
- * under the same rules as pages, so that no listing holds more than 1,024 records in memory or occupies the database
- * for long.
+ * A listing without MaxResults has one page, because the iOS client never requests a second page. This page is read in
+ * parts, to which the rules of pages apply. So no listing holds more than 1,024 records in memory, and no listing
+ * occupies the database for long.
  *
- * @throws {ServiceError} InvalidParameterException if LastSyncCount is above the dataset's count, or a token has
- *   expired, is spent or belongs to another dataset; NotAuthorizedException
+ * @throws {ServiceError} InvalidParameterException if LastSyncCount is above the dataset's count, or if a token has
+ *   expired, was used by an update or belongs to another dataset; NotAuthorizedException
  */
 export function createListRecords({
   store,
@@ -40,7 +41,8 @@ export function createListRecords({
       limit: limit ?? MAX_RESULTS,
     });
     if (read.spent) throw notValidToken(page ? 'NextToken' : 'SyncSessionToken');
-    // A count above the dataset's is from another service. `DatasetExists: false` would make most clients erase their copy.
+    // A count above the dataset's count comes from another service. After `DatasetExists: false`, most clients would
+    // erase their own copy of the dataset, so the listing is rejected instead.
     if (!page && lastSyncCount > (read.dataset?.syncCount ?? 0)) throw noSuchSyncCount(lastSyncCount);
     const session = known ?? tokens.begin();
     const datasetSyncCount = page?.datasetSyncCount ?? read.dataset?.syncCount ?? 0;
@@ -58,7 +60,7 @@ export function createListRecords({
   };
 }
 
-/** Reads the next part only when the previous one has been taken. */
+/** Reads the remaining parts of the page. Each part is read only after the consumer has taken the previous part. */
 async function* readRest(
   store: Pick<SyncStore, 'readRecords'>,
   key: DatasetKey,
@@ -95,8 +97,9 @@ function describe(
 }
 
 /**
- * Returns whether the device must learn of a deletion. A device that sends no count has no deleted data. If it
- * received the flag, it would discard its data, start again without a count, and receive the flag again.
+ * Returns whether the listing must tell the device that the dataset was deleted. A device that sends no count has no
+ * data from before the deletion. If it received the flag, it would discard its data, start again without a count, and
+ * receive the flag again.
  */
 function wasDeletedAfter(dataset: ListedDataset | null, lastSyncCount: number): boolean {
   return dataset !== null && lastSyncCount > 0 && dataset.deletedSyncCount > lastSyncCount;

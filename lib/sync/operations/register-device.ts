@@ -5,13 +5,14 @@ import { type PushChannel, PushError } from '../ports/push.ts';
 import { findApplication, invalidConfiguration, readPushApplications } from '../push/push-configuration.ts';
 
 /**
- * RegisterDevice: registers the device with the push channel, which receives its token, and with the service, which
- * does not store the token. The same token of the same identity is the same device. No operation removes a device, and
- * platforms replace tokens, so an identity keeps only the devices that registered most recently.
+ * RegisterDevice: registers a device with the push channel and with the service. Only the push channel receives the
+ * device's token; the service does not store it. If an identity sends a token again, it is the same device. An identity
+ * keeps only the devices that registered most recently. No operation removes devices, and platforms replace tokens, so
+ * the devices of an identity would become more and more.
  *
  * @throws {ServiceError} NotAuthorizedException if the credentials are not the identity's own;
- *   ResourceNotFoundException if the pool does not exist; InvalidConfigurationException if it has no application for
- *   the platform, or the application does not accept the device
+ *   ResourceNotFoundException if the pool does not exist; InvalidConfigurationException if the pool has no application
+ *   for the platform, or the application does not accept the device
  */
 export function createRegisterDevice({
   pools,

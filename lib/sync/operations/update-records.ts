@@ -17,18 +17,23 @@ import { answerPatches } from '../trigger/answer-patches.ts';
 import { findSyncTrigger } from '../trigger/find-sync-trigger.ts';
 import { runSyncTrigger, type TriggerView } from '../trigger/run-sync-trigger.ts';
 
-/** A spent session stays known this long after its expiry: a host whose clock is behind still accepts its token. */
+/**
+ * The service remembers a used session until this long after its expiry. A host whose clock is behind would otherwise
+ * accept the token of that session again.
+ */
 const CLOCK_SKEW_MS = 60 * 60 * 1000;
 
 /**
- * UpdateRecords: writes all patches in one transaction, which also spends the token and puts the stream event into the
- * outbox. The dataset's count rises by one, and every record written gets the new count. A dataset that does not exist
- * is created. A call that fails changes nothing and does not spend the token. Nor does a call without patches, which
- * returns no records. The removal of a key that never existed counts as a change of the dataset, but
- * nothing is written for the key.
+ * UpdateRecords: writes all patches in one transaction. The transaction also marks the session token as used and puts
+ * the stream event into the outbox. The dataset's count increases by one, and every written record gets the new count.
+ * A dataset that does not exist is created.
  *
- * If the caller is an identity and its pool has a sync trigger, the trigger sees the patches first. If the trigger
- * leaves nothing to write, nothing is changed or spent.
+ * A call that fails changes nothing, and its token can be used again. A call without patches also changes nothing, and
+ * its token can be used again. It returns no records. The removal of a key that never existed is a change of the
+ * dataset, but nothing is written for the key.
+ *
+ * If the caller is an identity and its pool has a sync trigger, the trigger receives the patches first and can change
+ * them. If the trigger leaves no patch to write, nothing is changed and the token can be used again.
  *
  * Every device that subscribes to the dataset is notified, except the one that DeviceId names.
  *
@@ -70,7 +75,7 @@ interface Written {
   syncCount: number;
   outboxId: string | null;
   subscribed: boolean;
-  /** The rows of a dataset that now reaches 80 % of a limit on them, and the limits. */
+  /** If the change makes the dataset reach 80 % of a limit on its rows: its rows and these limits. Otherwise null. */
   filling: Omit<FillingDataset, keyof DatasetKey> | null;
 }
 
@@ -78,9 +83,10 @@ const NOTHING: Applied = { records: [], syncCount: 0, filling: null };
 const NOTHING_WRITTEN: Written = { ...NOTHING, outboxId: null, subscribed: false };
 
 /**
- * Reads the dataset, runs the trigger on it, and writes what the trigger answers if the dataset is still at the count
- * that was read. If another call changed it in the meantime, the trigger runs again on the new state. So the call fails
- * with a conflict only if one of the device's patches has become stale. All runs share one time limit.
+ * Reads the dataset, runs the trigger on its records, and writes the trigger's answer. The answer is written only if
+ * the dataset still has the count that was read. If another call changed the dataset in the meantime, the trigger runs
+ * again on the new state. So the call fails with a conflict only if one of the device's patches has become stale. All
+ * runs of the trigger share one time limit.
  */
 async function writeThroughTrigger(
   deps: SyncDependencies,
@@ -104,7 +110,7 @@ async function writeThroughTrigger(
   }
 }
 
-/** Reads what the trigger needs. Rejects a spent session and stale patches before the trigger sees them. */
+/** Reads the records that the trigger needs. Rejects a used session and stale patches before the trigger runs. */
 async function readForTrigger(
   { store }: SyncDependencies,
   { key, session, patches }: Call,
@@ -126,8 +132,8 @@ async function writePatches(deps: SyncDependencies, call: Call): Promise<Written
 }
 
 /**
- * @param syncCount the dataset's count at which the patches apply; null for any
- * @returns null if the dataset is at another count; then nothing is written
+ * @param syncCount the count that the dataset must have; null for any count
+ * @returns null if the dataset has another count; then nothing is written
  */
 async function writePatchesAt(
   { store, now, limits, payloadLinks }: SyncDependencies,
@@ -167,7 +173,7 @@ async function writePatchesAt(
   return answer && { ...answer, outboxId, subscribed };
 }
 
-/** The result of the patches. */
+/** The result of applying the patches. */
 type Applied = Pick<Written, 'records' | 'syncCount' | 'filling'>;
 
 function toFilling({ rowCount, keyBytes }: CountedDataset, limits: Limits): Applied['filling'] {

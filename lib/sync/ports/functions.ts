@@ -15,11 +15,11 @@ export class FunctionError extends Error {
 }
 
 export interface InvocationOptions {
-  /** The identity for which the function runs. Execution slots are shared between identities. */
+  /** The identity for which the function runs. One identity cannot occupy all execution slots of a function. */
   identityId: string;
   /**
-   * Time after which the invocation fails; above 0. It starts when the function has an execution slot. Waiting for one
-   * fails after the same time.
+   * Time after which the invocation fails; above 0. The time starts when the function gets an execution slot. If the
+   * function waits for a slot for that long, the invocation fails as well.
    */
   timeoutMs: number;
   /** Called when the function has an execution slot. It need not be called if the function did not have to wait. */

@@ -4,50 +4,51 @@ import type { CountedDataset, OutgoingEvent, Snapshot, StoredDataset } from './s
 
 /** An identity that was merged into another identity of its pool. */
 export interface Merge {
-  /** The disappearing identity. */
+  /** The disappearing identity, which was merged into the surviving identity. */
   from: IdentityKey;
   /** Id of the surviving identity. */
   into: string;
-  /** Epoch milliseconds. */
+  /** When the identities were merged, in epoch milliseconds. */
   mergedAt: number;
 }
 
-/** The destination of a dataset of a disappearing identity. */
+/** The destination of a dataset that a merge moves from the disappearing to the surviving identity. */
 export interface MergeTarget {
   dataset: DatasetKey;
-  /** The dataset whose listings name the copy; it need not exist. */
+  /** The dataset whose listings name the copy. The dataset need not exist. */
   root: DatasetKey;
 }
 
-/** The state on which the merge of one dataset is decided, read at one point in time. */
+/** The state from which the merge of one dataset is decided. All of it is read at one point in time. */
 export interface MergeSnapshot {
-  /** The dataset to merge, which exists. */
+  /** The dataset to move. It exists. */
   source: StoredDataset;
-  /** Its live records. */
+  /** The live records of the dataset to move. */
   records: readonly SyncRecord[];
-  /** The dataset into which the records are copied, with its records of the same keys. */
+  /** The dataset into which the records are copied, with its stored records of the same keys. */
   target: Snapshot;
   targetKey: DatasetKey;
 }
 
-/** The new states of the two datasets. */
+/** The new states of the dataset that is moved and of its copy. */
 export interface DatasetMerge {
-  /** The source after its deletion. */
+  /** The state of the moved dataset after its deletion. */
   deletion: CountedDataset;
-  /** Null if there is nothing to copy. */
+  /** The new state and the records of the copy; null if there is nothing to copy. */
   copy: { dataset: CountedDataset; records: readonly SyncRecord[] } | null;
-  /** Written only if the pool streams at that moment. */
+  /** The stream events of both changes. They are written only if streaming is enabled for the pool at that moment. */
   events: readonly OutgoingEvent[];
 }
 
 /** The database operations of merges of identities. */
 export interface MergeStore {
   /**
-   * Copies a dataset of a disappearing identity to the surviving one and deletes it, in one transaction. A concurrent
-   * write to either of the two comes before it or after it. Nothing happens if the dataset does not exist.
+   * Copies a dataset of a disappearing identity to the surviving identity and deletes the original, in one transaction.
+   * Concurrent writes to the original or to the copy are serialized with this transaction. Nothing happens if the
+   * original does not exist.
    *
    * @param into id of the surviving identity, of the same pool
-   * @param targetOf called with whether the dataset is itself a copy that a merge made
+   * @param targetOf called with true if the dataset is itself a copy that a merge made, otherwise with false
    * @param decide returns null to write nothing. Like `targetOf`, it runs again if the database asks for a retry.
    * @returns outbox ids of the events
    */
@@ -57,12 +58,12 @@ export interface MergeStore {
     targetOf: (isCopy: boolean) => MergeTarget,
     decide: (snapshot: MergeSnapshot) => DatasetMerge | null,
   ): Promise<string[]>;
-  /** Returns at most `limit` pending merges, after the one given, in the store's own order. */
+  /** Returns at most `limit` pending merges that follow the merge `after`, in the store's own order. */
   listPending(after: Merge | null, limit: number): Promise<Merge[]>;
   /**
-   * Removes a pending merge, unless the disappearing identity still has datasets or is the target of other pending
-   * merges.
-   * @returns whether it was removed
+   * Removes a pending merge. Does not remove it while the disappearing identity still has datasets or is the target of
+   * other pending merges.
+   * @returns whether the merge was removed
    */
   endPending(merge: Merge): Promise<boolean>;
 }

@@ -1,9 +1,9 @@
 import type { DatasetKey } from '../../common/dataset-key.ts';
 
-/** The platforms of the API model. Amazon SNS uses the same names. */
+/** The push platforms that the API model names. Amazon SNS uses the same names. */
 export type PushPlatform = 'APNS' | 'APNS_SANDBOX' | 'GCM' | 'ADM';
 
-/** A registered device, with the address of its messages. */
+/** A registered device, with the address to which its messages are sent. */
 export interface PushDevice {
   deviceId: string;
   platform: PushPlatform;
@@ -21,10 +21,10 @@ export interface Registration extends Pick<DatasetKey, 'identityPoolId' | 'ident
 /** The database operations of push sync. */
 export interface DeviceStore {
   /**
-   * Stores the endpoint of a device, but not its token. If the identity then has more than `maxDevices`, those that
-   * registered least recently are removed with their subscriptions.
+   * Stores the endpoint of a device, but not its token. If the identity then has more than `maxDevices` devices, the
+   * devices that registered least recently are removed, with their subscriptions.
    * @param at epoch milliseconds
-   * @returns the device's id, a UUID in lower case: a new one, or the one that it already has
+   * @returns the device's id, a UUID in lower case: a new id, or the id that the device already has
    */
   register(
     registration: Registration,
@@ -33,11 +33,11 @@ export interface DeviceStore {
   ): Promise<string>;
   /** Returns whether a device with this id exists. */
   hasDevice(deviceId: string): Promise<boolean>;
-  /** @returns false if the dataset's identity has no such device; then nothing is written */
+  /** @returns false if the dataset's identity has no device with this id; then nothing is written */
   subscribe(dataset: DatasetKey, deviceId: string, at: number): Promise<boolean>;
   /** @returns false if the device was not subscribed */
   unsubscribe(dataset: DatasetKey, deviceId: string): Promise<boolean>;
-  /** Returns the devices that subscribe to a dataset, the ones registered last first. */
+  /** Returns the devices that subscribe to a dataset. The device that registered last comes first. */
   readSubscribers(dataset: DatasetKey, limit: number): Promise<PushDevice[]>;
 }
 
@@ -45,7 +45,7 @@ export interface DeviceStore {
 export interface PushChannel {
   /**
    * @param device the application that reaches the device, and the device's token
-   * @returns the endpoint of the device; if it already has one, the same or a new one
+   * @returns the endpoint of the device. If the device already has an endpoint, it is that endpoint or a new one.
    * @throws {PushError} `refused`
    */
   register(device: { applicationArn: string; platform: PushPlatform; token: string }): Promise<string>;
@@ -58,7 +58,7 @@ export interface PushChannel {
 
 /**
  * The failures that a push channel distinguishes. `refused`: the application does not accept this device. `disabled`:
- * the platform no longer knows the device, which has to register again.
+ * the platform no longer knows the device, so the device has to register again.
  */
 export type PushErrorReason = 'refused' | 'disabled';
 

@@ -1,45 +1,45 @@
 import type { DatasetKey, IdentityKey } from '../../common/dataset-key.ts';
 import type { SyncRecord } from '../model.ts';
 
-/** The content of a SyncSessionToken: one sync of one dataset, from its ListRecords to its UpdateRecords. */
+/** The content of a SyncSessionToken. A session is one sync of one dataset, from ListRecords to UpdateRecords. */
 export interface SyncSession {
   sessionId: string;
   /** Epoch milliseconds. */
   expiresAt: number;
 }
 
-/** A dataset as stored, also after its deletion. It exists while its count is above the count of its deletion. */
+/** A dataset as stored, even after its deletion. The dataset exists if `syncCount` is above `deletedSyncCount`. */
 export interface StoredDataset {
   datasetName: string;
   syncCount: number;
-  /** The count of the latest deletion; 0 if the dataset was never deleted. */
+  /** The dataset's count at its latest deletion; 0 if the dataset was never deleted. */
   deletedSyncCount: number;
   creationDate: number;
   lastModifiedDate: number;
   lastModifiedBy: string;
-  /** UTF-8 bytes of the keys and values of its live records. */
+  /** UTF-8 bytes of the keys and values of the dataset's live records. */
   dataStorage: number;
-  /** Live records. */
+  /** Number of live records. */
   numRecords: number;
 }
 
-/** A dataset with all its rows. They are those of live records and of tombstones. */
+/** A dataset with the size of all its rows. Live records and tombstones have rows. */
 export interface CountedDataset extends StoredDataset {
   rowCount: number;
-  /** UTF-8 bytes of the rows' keys. */
+  /** UTF-8 bytes of the keys of all rows. */
   keyBytes: number;
 }
 
-/** The state on which a change is decided, read at one point in time. */
+/** The state from which a change is decided. All of it is read at one point in time. */
 export interface Snapshot {
   dataset: CountedDataset | null;
-  /** Whether the session has been used for an update. */
+  /** Whether an update has already used the session. A session can be used for one update. */
   spent: boolean;
-  /** Existing datasets of the identity. Counted only if this dataset does not exist, otherwise 0. */
+  /** Number of existing datasets of the identity. It is counted only if `dataset` does not exist; otherwise it is 0. */
   identityDatasets: number;
-  /** Whether the identity pool exists. A deleted pool does not exist, even if some of its data is left. */
+  /** Whether the identity pool exists. False for a deleted pool, even if some of the pool's data still exists. */
   poolExists: boolean;
-  /** The requested records that exist, by key. `valueBytes` is null for a tombstone. */
+  /** The requested records that are stored, by key. `valueBytes` is null for a tombstone. */
   records: ReadonlyMap<string, { syncCount: number; valueBytes: number | null }>;
 }
 
@@ -49,11 +49,11 @@ export interface DatasetUpdate {
   /** Records to write, each with the dataset's new count. */
   records: readonly SyncRecord[];
   /**
-   * The session that the update spends, and the time before which spent sessions of the dataset have expired and can
-   * be deleted. Null for a deletion, which needs no session.
+   * `session` is the session that the update uses. It is stored, so that no other update can use it. `forgetBefore`:
+   * used sessions of the dataset that expired before this time are deleted. Null for a deletion, which uses no session.
    */
   spend: { session: SyncSession; forgetBefore: number } | null;
-  /** The stream event of the change. It is written only if the dataset's pool streams at that moment. */
+  /** The stream event of the change. It is written only if streaming is enabled for the pool at that moment. */
   event: OutgoingEvent;
 }
 
@@ -61,23 +61,23 @@ export interface OutgoingEvent {
   partitionKey: string;
   /** The serialized stream event. */
   data: string;
-  /** The payload behind the event's URL, written with the event; null if the event holds its records itself. */
+  /** The payload to which the event's URL leads, written with the event; null if the event holds its records itself. */
   payload: Payload | null;
 }
 
-/** The records of an event that was too large for the stream. */
+/** The records of an event that would be too large for the stream. The event holds a URL in their place. */
 export interface Payload {
   payloadId: string;
-  /** A JSON list. */
+  /** A JSON list of the records. */
   body: string;
-  /** Epoch milliseconds after which the payload may be deleted. */
+  /** When the payload may be deleted, in epoch milliseconds. */
   expiresAt: number;
 }
 
 export interface ReadRecordsOptions {
-  /** The session to check for whether it is spent; null for no check. */
+  /** The session for which `spent` is determined; null if there is no session to check. */
   session: SyncSession | null;
-  /** Reads the records above this count, or the records that follow this `next` of an earlier result. */
+  /** A number reads the records above this count. A text is the `next` of an earlier result, and reads what follows. */
   after: number | string;
   /** The highest count to read; null for all. */
   upTo: number | null;
@@ -90,10 +90,10 @@ export type ListedDataset = Pick<StoredDataset, 'syncCount' | 'deletedSyncCount'
 
 export interface ReadRecordsResult {
   dataset: ListedDataset | null;
-  /** Names of the existing copies that merges made of the dataset, sorted. Copies can exist without the dataset. */
+  /** Sorted names of the existing copies of the dataset that merges made. Copies can exist without the dataset. */
   mergedDatasetNames: string[];
   spent: boolean;
-  /** Records by sync count, tombstones included. Records from before the dataset's deletion are left out. */
+  /** Records by sync count, tombstones included. Records from before the dataset's deletion are omitted. */
   records: SyncRecord[];
   /** The position from which to continue; null if there are no more records. */
   next: string | null;
@@ -106,8 +106,9 @@ export interface SyncStore {
   /** Reads a dataset and its records at one point in time. */
   readRecords(dataset: DatasetKey, options: ReadRecordsOptions): Promise<ReadRecordsResult>;
   /**
-   * Reads a dataset, its live records by sync count, and the tombstones of the given keys, at one point in time.
-   * @param about the session to check for whether it is spent
+   * Reads a dataset, its live records, and the tombstones of the given keys at one point in time. The records are sorted
+   * by sync count.
+   * @param about the keys whose tombstones are read, and the session for which `spent` is determined
    */
   readLiveRecords(
     dataset: DatasetKey,
@@ -115,16 +116,17 @@ export interface SyncStore {
   ): Promise<ReadLiveResult>;
   /** Returns the dataset; null if it does not exist. */
   readDataset(dataset: DatasetKey): Promise<StoredDataset | null>;
-  /** Returns existing datasets, sorted by name, after the name `after`. */
+  /** Returns existing datasets whose names follow `after`, sorted by name. */
   readDatasets(
     identity: IdentityKey,
     options: { after: string; limit: number | null },
   ): Promise<StoredDataset[]>;
   /**
-   * Changes a dataset in one transaction. Concurrent changes are serialized: each is decided on the state that the
-   * previous one left.
-   * @param decide returns what to write, null for nothing, and the answer for the caller. It runs again, on a newer
-   *   snapshot, if another change came first. If it throws, its error is passed on and nothing is written.
+   * Changes a dataset in one transaction. Concurrent changes are serialized: each change is decided from the state that
+   * the previous change left.
+   * @param decide returns the answer for the caller and the update to write, or null to write nothing. It runs again
+   *   on a newer snapshot if another change was committed first. If it throws, nothing is written, and `change` throws
+   *   that error.
    */
   change<Answer>(
     dataset: DatasetKey,
@@ -135,7 +137,7 @@ export interface SyncStore {
 
 export interface Changed<Answer> {
   answer: Answer;
-  /** Outbox id of the event; null if nothing was written or there is nothing to publish. */
+  /** Outbox id of the event; null if nothing was written or the pool does not stream. */
   outboxId: string | null;
   /** Whether any device subscribes to the dataset; false if nothing was written. */
   subscribed: boolean;

@@ -16,9 +16,11 @@ FROM sync.bulk_publishes
 WHERE identity_pool_id = $1`;
 
 /**
- * Starts a bulk publish in place of the previous one ($4). Of two concurrent starts, the second waits for the first
- * and then finds another job. A start also waits for a change of the pool's streaming, which could not see it. If the
- * start comes first, the change ends the job.
+ * Starts a bulk publish. It replaces the pool's previous bulk publish, whose id must be $4. If two calls start one
+ * concurrently, the second waits for the first, finds another id and starts nothing.
+ *
+ * A concurrent change of the pool's streaming is serialized with the start. If the change comes first, the start waits
+ * for it and uses the new stream. If the start comes first, the change ends the bulk publish.
  */
 export const BEGIN = `
 INSERT INTO sync.bulk_publishes AS stored (identity_pool_id, bulk_publish_id, status, started_ms, all_in_outbox)
@@ -49,7 +51,7 @@ export interface LockedRow {
   all_in_outbox: boolean;
 }
 
-/** Serializes the runners. A runner that waited reads the row as the other left it. */
+/** Serializes concurrent runs of a bulk publish. A run that had to wait reads the row as the previous run left it. */
 export const LOCK = `
 SELECT bulk_publish_id, last_identity_id, last_dataset_name, all_in_outbox
 FROM sync.bulk_publishes
@@ -72,14 +74,16 @@ export interface WholeRow extends ListedDatasetRow, ListedRecordRow {
   last_modified_ms: number;
 }
 
-// A step's transaction writes its datasets again, and Aurora DSQL allows 10 MiB per transaction.
+// Maximum bytes of the datasets in one step. The transaction of a step writes the datasets again, as events, and Aurora
+// DSQL allows 10 MiB per transaction.
 const MAX_STEP_BYTES = 4 * 1024 * 1024;
-/** What a row adds to the keys and values in an event, in its names, counts and dates. */
+/** Bytes that a record adds to an event besides its key and value: names of members, counts and dates. */
 const ROW_BYTES = 180;
 
 /**
- * Reads the next datasets, at most $4, after ($2, $3), with all their records: one statement, and so one point in
- * time. Their order is that of the index, because the database that wrote the cursor also reads it.
+ * Reads at most $4 datasets that follow the cursor ($2, $3), with all their records. One statement reads them at one
+ * point in time. Datasets are in the order of the index. Any fixed order works, because the same database writes and
+ * reads the cursor.
  */
 export const READ_NEXT = `
 SELECT stored.identity_id, stored.dataset_name, stored.last_modified_ms,
@@ -104,7 +108,7 @@ LEFT JOIN sync.records ON records.dataset_id = stored.dataset_id AND records.syn
 WHERE stored.place = 1 OR stored.bytes <= ${MAX_STEP_BYTES}
 ORDER BY stored.place, records.sync_count, records.record_id`;
 
-/** $1: the bulk publish; $2: the stream; from $3: the columns of ids, partition keys and events. */
+/** Puts events into the outbox. $1: the bulk publish; $2: the stream; $3 to $5: columns of ids, partition keys, events. */
 export const PUT_EVENTS = `
 INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, attempts, stream_name, bulk_publish_id)
 SELECT event.outbox_id, event.partition_key, event.data, now(), 0, $2::text, $1::uuid
@@ -127,7 +131,7 @@ UPDATE sync.bulk_publishes
 SET status = $2, completed_ms = $3, failure_message = $4
 WHERE identity_pool_id = $1`;
 
-/** Fails the bulk publish of a pool, regardless of its progress. It changes nothing if none is in progress. */
+/** Marks the pool's bulk publish in progress as failed. Changes nothing if no bulk publish is in progress. */
 export const FAIL_IN_PROGRESS = `
 UPDATE sync.bulk_publishes
 SET status = 'FAILED', completed_ms = (extract(epoch FROM now()) * 1000)::bigint, failure_message = $2

@@ -14,8 +14,8 @@ export interface MergeSourceRow extends SyncDatasetRow, ListedRecordRow {
 }
 
 /**
- * Returns one row per live record, or one row without a record if there is no live record. Returns no row if the
- * dataset does not exist.
+ * Reads the dataset to merge. Returns one row per live record, or one row without a record if there is no live record.
+ * Returns no row if the dataset does not exist.
  */
 export const READ_MERGE_SOURCE = `
 SELECT ${DATASET},
@@ -31,8 +31,8 @@ WHERE stored.dataset_id = $1::uuid AND stored.sync_count > stored.deleted_sync_c
 ORDER BY records.sync_count, records.record_id`;
 
 /**
- * Returns a row if the copy was written. $15: the dataset whose listings name the copy; from $16: the columns of the
- * records.
+ * Writes the copy. Returns a row if the copy was written. $15: the dataset whose listings name the copy; from $16: the
+ * columns of the records.
  */
 export const WRITE_COPY = `${WRITE_DATASET}, listed AS (
   INSERT INTO sync.merged_datasets (dataset_id, root_dataset_id)
@@ -42,16 +42,16 @@ export const WRITE_COPY = `${WRITE_DATASET}, listed AS (
 SELECT 1 FROM written`;
 
 /**
- * Returns a row if the deletion was written. The deleted dataset's records stay for now: together with those of the
- * copy they would exceed the rows that Aurora DSQL allows in one transaction.
+ * Deletes the merged dataset. Returns a row if the deletion was written. The records of the deleted dataset are erased
+ * later: together with the records of the copy, they would exceed the rows that Aurora DSQL allows in one transaction.
  */
 export const WRITE_MERGED = `${WRITE_DATASET}, ${FORGET_COPY}
 SELECT 1 FROM written`;
 
 /**
- * Returns the ids of the events written: all of them if the pool ($1) streams now, otherwise no row. The other
- * parameters are columns: ids, partition keys, events, and the payloads with their ids and expiries, null for an
- * event without a payload.
+ * Puts the events into the outbox if streaming is enabled for the pool ($1). Returns the ids of the written events; no
+ * row if streaming is disabled. The other parameters are columns: ids, partition keys, events, and the payloads with
+ * their ids and expiries. The payload columns are null for an event without a payload.
  */
 export const PUT_CHANGES = `
 WITH change AS (

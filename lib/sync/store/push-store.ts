@@ -5,7 +5,7 @@ import { datasetId, hashedUuid } from '../../database/row-ids.ts';
 import type { DeviceStore, PushDevice, PushPlatform, Registration } from '../ports/push.ts';
 
 /**
- * Registers in one statement, so that the second of two concurrent registrations returns the id that the first created.
+ * Registers a device in one statement. So if a device registers twice concurrently, both calls return the same id.
  */
 const REGISTER = `
 INSERT INTO sync.devices (
@@ -16,12 +16,12 @@ ON CONFLICT (registration_id) DO UPDATE SET
   registered_ms = excluded.registered_ms
 RETURNING device_id`;
 
-/** Maximum devices removed at a time. With their subscriptions they stay below Aurora DSQL's limit of 3,000 rows. */
+/** Maximum devices removed at a time. These devices and their subscriptions stay below Aurora DSQL's 3,000 rows. */
 const REMOVED_DEVICES = 25;
 
 /**
- * The devices of the identity ($1, $2) that registered least recently, except $3 of them and the one that has just
- * registered ($4).
+ * Lists the surplus devices of an identity ($1, $2). It skips the $3 devices to keep: the device that has just
+ * registered ($4), and those that registered most recently.
  */
 const LIST_SURPLUS = `
 SELECT registration_id, device_id FROM sync.devices
@@ -29,7 +29,7 @@ WHERE identity_pool_id = $1 AND identity_id = $2
 ORDER BY device_id = $4::uuid DESC, registered_ms DESC, device_id
 LIMIT ${REMOVED_DEVICES} OFFSET $3::bigint`;
 
-/** Subscriptions are found by the identity's datasets, whose rows remain even after a deletion. */
+/** Finds the subscriptions through the identity's datasets, whose rows remain even after the datasets are deleted. */
 const REMOVE_SUBSCRIPTIONS = `
 DELETE FROM sync.subscriptions
 WHERE (dataset_id, device_id) IN (
@@ -45,7 +45,7 @@ WHERE identity_pool_id = $1 AND identity_id = $2 AND registration_id = ANY ($3::
 
 const HAS_DEVICE = 'SELECT EXISTS (SELECT 1 FROM sync.devices WHERE device_id = $1::uuid) AS found';
 
-/** Changes a row if the identity has the device, whether or not the device is already subscribed. */
+/** Subscribes a device. Changes one row if the identity has the device, even if the device is already subscribed. */
 const SUBSCRIBE = `
 INSERT INTO sync.subscriptions (dataset_id, device_id, subscribed_ms)
 SELECT $1::uuid, devices.device_id, $5::bigint
@@ -53,7 +53,7 @@ FROM sync.devices
 WHERE devices.device_id = $2::uuid AND devices.identity_pool_id = $3 AND devices.identity_id = $4
 ON CONFLICT (dataset_id, device_id) DO UPDATE SET subscribed_ms = excluded.subscribed_ms`;
 
-/** A dataset id also identifies the identity. */
+/** The identity is not compared, because a dataset id belongs to only one identity. */
 const UNSUBSCRIBE = 'DELETE FROM sync.subscriptions WHERE dataset_id = $1::uuid AND device_id = $2::uuid';
 
 interface DeviceRow {
@@ -140,8 +140,8 @@ function toDevice({ device_id, platform, endpoint }: DeviceRow): PushDevice {
 }
 
 /**
- * Returns the key of a device's row: a hash, because the token itself is not stored. A token may contain any
- * character except NUL.
+ * Returns the key of a device's row. It is a hash, because the token itself is not stored. NUL separates the parts,
+ * because a token may contain any other character.
  */
 function registrationId({ identityPoolId, identityId, platform, token }: Registration): string {
   return hashedUuid(`${identityPoolId}\0${identityId}\0${platform}\0${token}`);

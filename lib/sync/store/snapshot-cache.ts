@@ -7,30 +7,31 @@ type RecordState = NonNullable<ReturnType<Snapshot['records']['get']>>;
 interface CachedDataset {
   dataset: CountedDataset;
   /**
-   * States of records at the dataset's count, by record id. A record that does not exist has no entry: removals of
-   * such records would evict the datasets of others.
+   * States of records at the dataset's count, by record id. Records that do not exist have no entry. Otherwise, removing
+   * unknown keys could fill the cache and evict the datasets of other identities.
    */
   records: Map<string, RecordState>;
 }
 
 /**
- * Caches the states that this process's changes left, so that the next change need not read them from the database.
+ * Caches the states of datasets after the changes of this process. So the next change of a cached dataset need not read
+ * the state from the database.
  */
 export interface SnapshotCache {
-  /** Returns an existing dataset as this process left it; null if the dataset or one of the records is not cached. */
+  /** Returns a dataset in the state that this process left; null if the dataset or one of the records is not cached. */
   recall(key: DatasetKey, recordKeys: readonly string[]): Snapshot | null;
-  /** Stores the outcome of a committed update that was decided on `snapshot`, which covers these records. */
+  /** Stores the result of a committed update that was decided from `snapshot`, which includes the given records. */
   keep(key: DatasetKey, recordKeys: readonly string[], snapshot: Snapshot, update: DatasetUpdate): void;
-  /** Evicts a dataset that others have changed, or may have changed. */
+  /** Evicts a dataset that another process has changed, or may have changed. */
   forget(key: DatasetKey): void;
 }
 
-/** About 10 MB: a record takes about 200 bytes, regardless of its key. */
+/** Limits the cache to about 10 MB, because a cached record takes about 200 bytes, regardless of its key. */
 const MAX_RECORDS = 50_000;
 
 /**
- * Caches the states of the existing datasets that were changed last. Another process may have changed any of them
- * since. So a cached snapshot may be used only for a write that requires the dataset's count to be unchanged.
+ * Caches the states of the existing datasets that this process changed last. Another process may have changed a dataset
+ * since then. So a cached snapshot may be used only for a write that requires the dataset's count to be unchanged.
  *
  * @param maxRecords maximum number of records of all datasets; the least recently used datasets are evicted first
  */

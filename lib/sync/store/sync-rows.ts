@@ -12,7 +12,7 @@ import type {
   SyncDatasetRow,
 } from './sync-statements.ts';
 
-/** Returns null if the row is that of a dataset without records. */
+/** Converts a row of an outer join to its record. Returns null if the row holds a dataset without a record. */
 export function toRecordOrNull(row: ListedRecordRow): SyncRecord | null {
   if (row.record_key === null) return null;
   return {
@@ -55,7 +55,7 @@ export function toListedDataset(row: ListedDatasetRow): ListedDataset {
   };
 }
 
-/** Returns the values of a dataset's row, in the parameter order of the statements that write one. */
+/** Returns the values of a dataset's row, in the parameter order of the statements that write datasets. */
 export function toDatasetValues(key: DatasetKey, stored: CountedDataset): SqlValue[] {
   return [
     datasetId(key),
@@ -74,7 +74,7 @@ export function toDatasetValues(key: DatasetKey, stored: CountedDataset): SqlVal
   ];
 }
 
-/** Returns the columns of the records to write, as arrays. */
+/** Returns the records to write as one array per column. */
 export function toRecordColumns(records: readonly SyncRecord[]): SqlValue[] {
   return [
     plainArray(records.map((record) => recordId(record.Key))),

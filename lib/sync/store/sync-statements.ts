@@ -1,4 +1,4 @@
-// Statements of the sync store. Each is one round trip and, on its own, one transaction.
+// Statements of the sync store. Each statement is one round trip. Outside of a transaction, it is its own transaction.
 
 export const DATASET = `
   stored.dataset_name, stored.sync_count, stored.deleted_sync_count, stored.creation_ms, stored.last_modified_ms,
@@ -15,7 +15,7 @@ export interface SyncDatasetRow {
   record_count: number;
 }
 
-/** A row of an outer join: either all members are null, or none is. */
+/** A row of an outer join. If the join found a row, its members have values; otherwise all members are null. */
 export type Nullable<Row> = { [Member in keyof Row]: Row[Member] | null };
 
 export const READ_DATASET = `
@@ -23,7 +23,7 @@ SELECT ${DATASET}
 FROM sync.datasets AS stored
 WHERE stored.dataset_id = $1 AND stored.sync_count > stored.deleted_sync_count`;
 
-// COLLATE: the same order on every server, regardless of its locale.
+// COLLATE makes the order the same on every server, regardless of the server's locale.
 export const READ_DATASETS = `
 SELECT ${DATASET}
 FROM sync.datasets AS stored
@@ -36,9 +36,9 @@ LIMIT $4::bigint`;
 export type ListedDatasetRow = Pick<SyncDatasetRow, 'sync_count' | 'deleted_sync_count' | 'last_modified_by'>;
 
 export interface ReadRow extends ListedDatasetRow, ListedRecordRow {
-  /** Not set by READ_RECORDS. */
+  /** Whether an update has used the session. READ_RECORDS does not set it. */
   spent?: boolean;
-  /** Whether merges have made copies of the dataset, which its listings must name. Not set by READ_LIVE_RECORDS. */
+  /** Whether merges have made copies of the dataset, which listings must name. READ_LIVE_RECORDS does not set it. */
   has_copies?: boolean;
 }
 
@@ -58,7 +58,7 @@ const LISTED = `
   records.last_modified_ms AS record_modified_ms, records.last_modified_by AS record_modified_by,
   records.device_last_modified_ms`;
 
-/** Whether the session with this expiry and id is spent. */
+/** SQL that returns whether an update has already used the session with this expiry and id. */
 const isSpent = (expiry: string, id: string) => `EXISTS (
     SELECT 1 FROM sync.spent_tokens
     WHERE dataset_id = $1::uuid AND expires_ms = ${expiry}::bigint AND session_id = ${id}::uuid
@@ -77,23 +77,24 @@ ORDER BY records.sync_count, records.record_id
 LIMIT $5::bigint`;
 
 /**
- * Returns one row per record. It returns one row without a record if no record matches, and no row if the dataset
- * never existed. Each row repeats the dataset, so only the columns that a listing returns are read. $2, $3: the
- * position to read from; $4: the highest count.
+ * Reads the records of a dataset for a listing. Returns one row per record, one row without a record if no record
+ * matches, and no row if the dataset never existed. Each row repeats the dataset, so only those of its columns that a
+ * listing returns are read. $2, $3: the position to read from; $4: the highest count.
  */
 export const READ_RECORDS = readRecords();
 
 /**
- * READ_RECORDS within a session ($6, $7). A dataset that never existed returns no row, and no update of it can have
- * spent the session.
+ * Like READ_RECORDS, but also returns whether the session ($6, $7) was used. For a dataset that never existed, it
+ * returns no row. No update of that dataset can have used the session.
  */
 export const READ_RECORDS_IN_SESSION = readRecords(`
   ${isSpent('$6', '$7')},`);
 
 /**
- * Returns one row per live record and per tombstone of the given ids ($2), within a session ($3, $4). It returns one
- * row without a record if there is none, and no row if the dataset never existed. Tombstones are found by key: a
- * dataset can have many. The comparison of the difference is explained at READ_SNAPSHOT.
+ * Reads the live records of a dataset, the tombstones with the given record ids ($2), and whether the session ($3, $4)
+ * was used. Returns one row per record or tombstone, one row without a record if there are none, and no row if the
+ * dataset never existed. Other tombstones are not read, because a dataset can have many. READ_SNAPSHOT explains why the
+ * difference of the counts is compared.
  */
 export const READ_LIVE_RECORDS = `
 SELECT ${LISTED},
@@ -118,13 +119,13 @@ FROM sync.merged_datasets AS merged
 JOIN sync.datasets AS stored ON stored.dataset_id = merged.dataset_id
 WHERE merged.root_dataset_id = $1 AND stored.sync_count > stored.deleted_sync_count`;
 
-/** A dataset with its rows, tombstones included, and the bytes of their keys. */
+/** A dataset with the number of its rows, tombstones included, and the bytes of the keys of these rows. */
 export interface CountedDatasetRow extends SyncDatasetRow {
   row_count: number;
   key_bytes: number;
 }
 
-/** Counts the rows of the dataset $1 if an older version of the service has written it last. */
+/** Returns a stored size of the dataset $1. Computes it if an older version of the service wrote the dataset last. */
 const counted = (column: string, aggregate: string) => `
   CASE WHEN stored.counted_sync_count = stored.sync_count THEN stored.${column} ELSE (
     SELECT ${aggregate}
@@ -143,9 +144,10 @@ export interface SnapshotRow extends Nullable<CountedDatasetRow> {
 }
 
 /**
- * Returns one row per requested record, or one row without a record. The values are not read, because no decision
- * needs them. The last condition compares the difference of the counts on purpose: with an index by count, PostgreSQL
- * would scan all records of the dataset.
+ * Reads the state from which a change is decided. Returns one row per requested record, or one row without a record.
+ * The values are not read, because no decision needs them. The last condition compares the difference of the counts on
+ * purpose. If it compared the counts directly, PostgreSQL would use the index by count and scan all records of the
+ * dataset.
  */
 export const READ_SNAPSHOT = `
 SELECT ${DATASET},${counted('row_count', 'count(*)')},${counted('key_bytes', 'coalesce(sum(octet_length(records.record_key)), 0)')},
@@ -165,12 +167,13 @@ LEFT JOIN sync.records ON records.dataset_id = stored.dataset_id
   AND records.sync_count - stored.deleted_sync_count > 0`;
 
 /**
- * Writes the dataset, and everything that depends on it, if its count and its date ($14) are unchanged. This locks
- * the row: of two changes decided on the same count, the second waits for the first, finds another count and writes
- * nothing.
+ * Writes the dataset if its count and its date ($14) are unchanged. The statements that contain it write everything
+ * else only in that case. The write locks the dataset's row. If two changes were decided from the same count, the
+ * second waits for the first, finds another count and writes nothing.
  *
- * It also writes nothing if the dataset was removed since, because only a first change may create it. Nor does it if
- * the dataset was restored from a backup and reached that count in another way, which the date shows.
+ * Nothing is written if the dataset's row has been removed since it was read, because only the first change of a
+ * dataset may create its row. Nothing is written either if the dataset was restored from a backup and reached the same
+ * count through other changes. Then its date is different.
  */
 export const WRITE_DATASET = `
 WITH written AS (
@@ -197,8 +200,8 @@ WITH written AS (
 )`;
 
 /**
- * Writes the event if the pool streams now, for the stream that the pool has now. This includes a pool that is marked
- * as deleted, while its data is being removed.
+ * Writes the event if streaming is enabled for the pool at this moment, for the pool's current stream. Events are also
+ * written for a pool that is marked as deleted, while its data is being removed.
  */
 const PUT_EVENT = `, event AS (
   INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, attempts, stream_name)
@@ -209,7 +212,7 @@ const PUT_EVENT = `, event AS (
 )`;
 
 export interface WrittenRow {
-  /** Null if the pool does not stream. */
+  /** Null if streaming is disabled for the pool. */
   outbox_id: string | null;
   /** Whether any device subscribes to the dataset. */
   subscribed: boolean;
@@ -217,7 +220,7 @@ export interface WrittenRow {
   erased: number;
 }
 
-/** Writes the records of the dataset. Their columns are the parameters from `first` on. */
+/** Writes records of the dataset. The columns of the records are the parameters from `first` on. */
 export const writeRecords = (first: number) => `records AS (
   INSERT INTO sync.records (
     dataset_id, record_id, record_key, record_value, device_last_modified_ms,
@@ -232,7 +235,7 @@ export const writeRecords = (first: number) => `records AS (
     last_modified_by = excluded.last_modified_by
 )`;
 
-/** A deleted dataset no longer counts as a copy made by a merge, even if a dataset of its name is created later. */
+/** Deletes the mark of a copy made by a merge. A dataset that is created later with the same name is not a copy. */
 export const FORGET_COPY = `forgotten_copy AS (
   DELETE FROM sync.merged_datasets WHERE dataset_id IN (SELECT dataset_id FROM written)
 )`;
@@ -250,23 +253,25 @@ const writeUpdate = (payload = '') => `${WRITE_DATASET}${PUT_EVENT}${payload}, s
 SELECT ${OUTCOME}, 0 AS erased FROM written`;
 
 /**
- * Returns a row if the update was written. $18, $19: the session; $20: the time before which expired sessions are
- * deleted; from $21: the columns of the records.
+ * Writes an update. Returns a row if it was written. $18, $19: the session; $20: used sessions that expired before this
+ * time are deleted; from $21: the columns of the records.
  */
 export const WRITE_UPDATE = writeUpdate();
 
 /**
- * WRITE_UPDATE for an event that is too large for the stream. $25, $26, $27: the id, body and expiry of its payload.
+ * Like WRITE_UPDATE, but for an event that holds a URL in place of its records. $25, $26, $27: the id, body and expiry
+ * of the event's payload.
  */
 export const WRITE_OFFLOADED_UPDATE = writeUpdate(`, payload AS (
   INSERT INTO sync.payloads (payload_id, body, expires_ms)
   SELECT $25::uuid, $26::text, $27::bigint FROM event
 )`);
 
-// Aurora DSQL changes at most 3,000 rows in a transaction. A dataset has up to 16,384.
+// Maximum records erased per statement. A dataset has up to 16,384, and Aurora DSQL changes at most 3,000 rows in a
+// transaction.
 export const ERASE_ROWS = 2_500;
 
-/** Returns a row if the deletion was written. */
+/** Writes the deletion of a dataset. Returns a row if the deletion was written. */
 export const WRITE_DELETION = `${WRITE_DATASET}${PUT_EVENT}, ${FORGET_COPY}, erased AS (
   DELETE FROM sync.records
   USING written
@@ -277,8 +282,8 @@ export const WRITE_DELETION = `${WRITE_DATASET}${PUT_EVENT}, ${FORGET_COPY}, era
 SELECT ${OUTCOME}, (SELECT count(*) FROM erased) AS erased FROM written`;
 
 /**
- * Erases the records that the deletion of a dataset left. The condition occurs twice, for a record that is written
- * again at the same time.
+ * Erases records that the deletion of a dataset left behind. The condition on the count is repeated outside of the
+ * subquery, so that a record that is concurrently written again is not erased.
  */
 export const ERASE_DELETED = `
 DELETE FROM sync.records

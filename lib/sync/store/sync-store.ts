@@ -20,7 +20,7 @@ import {
 
 /**
  * Creates the sync store, on any `Database`.
- * @param cache shared with everything else in this process that changes datasets
+ * @param cache the snapshot cache; all code in this process that changes datasets must use the same cache
  */
 export function createSyncStore(database: Database, cache = createSnapshotCache()): SyncStore {
   return {
@@ -48,7 +48,7 @@ export function createSyncStore(database: Database, cache = createSnapshotCache(
   };
 }
 
-// The highest id: a position with it follows all records of its count.
+// The highest record id. A position with this id follows all records of its count.
 const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 async function readRecords(
@@ -69,7 +69,7 @@ async function readRecords(
   const found = toRecords(rows);
   const records = limit === null ? found : found.slice(0, limit);
   const last = found.length > records.length ? records.at(-1) : undefined;
-  // Most datasets exist and have no copies. Only the others take another round trip.
+  // Most datasets exist and have no copies. Only for other datasets, the names of copies take another round trip.
   const mergedDatasetNames = first?.has_copies === false ? [] : await readCopies(database, dataset);
   return {
     ...toRead(rows),

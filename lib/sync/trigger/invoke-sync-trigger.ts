@@ -2,15 +2,16 @@ import { ServiceError } from '../../common/errors.ts';
 import type { SyncTriggerEvent } from '../../rules/sync-trigger-event.ts';
 import { FunctionError, type InvocationOptions, type InvokeFunction } from '../ports/functions.ts';
 
-/** Longest error text of a function that is sent to the device. */
+/** Maximum length of a function's error text that is sent to the device; longer texts are shortened. */
 const MAX_MESSAGE_LENGTH = 1_000;
 
 /**
  * Invokes a pool's sync trigger for an update.
- * @param options `timeoutMs` is the time that is left
+ * @param options `timeoutMs` is the remaining time of the call's time limit
  * @returns the function's answer, any JSON value
- * @throws {ServiceError} InvalidLambdaFunctionOutputException if the function threw, with a text that the device
- *   receives, or does not exist; LambdaSocketTimeoutException; LambdaThrottledException
+ * @throws {ServiceError} InvalidLambdaFunctionOutputException if the function threw or does not exist; the device
+ *   receives the message, which includes the function's error text; LambdaSocketTimeoutException;
+ *   LambdaThrottledException
  */
 export async function invokeSyncTrigger(
   invokeFunction: InvokeFunction,

@@ -7,29 +7,33 @@ import type { Members } from '../../stream/members.ts';
 import type { SyncRecord } from '../model.ts';
 import type { Patch } from '../read-patches.ts';
 
-/** The request to which an answer belongs. */
+/** The request that the sync trigger answers, with the state of the dataset at that time. */
 export interface Asked {
   /** The event sent to the function. */
   event: SyncTriggerEvent;
-  /** The device's patches, each key once. */
+  /** The device's patches. Each key occurs once. */
   patches: readonly Patch[];
   /** The dataset's count when the event was built. */
   syncCount: number;
-  /** The dataset's live records when the event was built, by key. It may also contain tombstones. */
+  /** The dataset's live records when the event was built, by key. The map may also contain tombstones. */
   stored: ReadonlyMap<string, Pick<SyncRecord, 'Value'>>;
   /** Maximum patches of one call. */
   maxPatches: number;
 }
 
 /**
- * Determines the patches to write from a sync trigger's answer. A key that the answer omits, or maps to null, keeps
- * its stored record regardless of the device's patch. For any other key the function's value is written. If the device
- * sent a patch for the key, that patch carries the value. Otherwise, if the value changes, an additional patch carries
- * it. That patch is never stale. Old values in the answer are ignored.
+ * Determines the patches to write from a sync trigger's answer:
+ *
+ * - If the answer omits a key or maps it to null, the key keeps its stored record. The device's patch is dropped.
+ * - For every other key with a patch of the device, that patch is written with the value in the answer.
+ * - For a key without a patch of the device, an additional patch is written if the answer changes the value. Such an
+ *   additional patch is never stale.
+ *
+ * Old values in the answer are ignored.
  *
  * @param answer any JSON value
- * @returns the remaining patches of the device, in their order, then the function's own
- * @throws {ServiceError} InvalidLambdaFunctionOutputException naming the invalid member; values are not quoted
+ * @returns the remaining patches of the device in their order, then the additional patches of the function
+ * @throws {ServiceError} InvalidLambdaFunctionOutputException; its message names the invalid member and quotes no value
  */
 export function readTriggerAnswer(
   answer: unknown,
@@ -43,7 +47,7 @@ export function readTriggerAnswer(
   for (const { key } of patches) wanted.delete(key);
   const own = [...wanted]
     .filter(([key, value]) => value !== (stored.get(key)?.Value ?? null))
-    // The patches are written only at this count of the dataset, and no record has a higher one.
+    // With the dataset's count, these patches are not stale: they are written only while the dataset has this count.
     .map(([key, value]) => ({ key, value, syncCount, deviceLastModifiedDate: null }));
   if (kept.length + own.length > maxPatches) {
     throw invalidOutput('datasetRecords', `must not change more than ${maxPatches} records`);
@@ -61,8 +65,8 @@ const UNCHANGEABLE = [
 ] as const satisfies (keyof SyncTriggerEvent)[];
 
 /**
- * Returns the records of an answer, after checking that it belongs to the event. The other members are not needed, so
- * they may be missing.
+ * Returns the records of an answer. Rejects the answer if it changes a member that must not change. Members other than
+ * the records may be missing, because they are not needed.
  */
 function readDatasetRecords(answer: unknown, event: SyncTriggerEvent): Members {
   if (!isObject(answer)) throw invalidOutput('the answer', 'must be an object');
@@ -75,7 +79,7 @@ function readDatasetRecords(answer: unknown, event: SyncTriggerEvent): Members {
   return datasetRecords;
 }
 
-/** Returns the new value of each key; null to remove the record. */
+/** Returns the new value of each key that the answer contains. A value of null removes the record. */
 function readRecords(datasetRecords: Members): Map<string, string | null> {
   const wanted = new Map<string, string | null>();
   for (const [key, record] of Object.entries(datasetRecords)) {
@@ -86,7 +90,7 @@ function readRecords(datasetRecords: Members): Map<string, string | null> {
   return wanted;
 }
 
-/** Rejects an invalid key. The message does not quote the key, because it may not be displayable. */
+/** Rejects an invalid key. The message does not quote the key, because its characters may not be displayable. */
 function checkKey(key: string): void {
   if (key === '' || isLongerThan(key, MAX_KEY_LENGTH)) {
     throw invalidOutput('a key in datasetRecords', `must have length between 1 and ${MAX_KEY_LENGTH}`);

@@ -7,12 +7,12 @@ import { invokeSyncTrigger } from './invoke-sync-trigger.ts';
 import { readTriggerAnswer } from './read-trigger-answer.ts';
 
 /**
- * Time limit of the sync trigger in one UpdateRecords call, for all its runs together. It does not include the time for
- * which a run waits for an execution slot. Source: Amazon Cognito developer guide, "Amazon Cognito Events".
+ * Time limit for all runs of the sync trigger in one UpdateRecords call together. The limit does not include the time
+ * that runs wait for an execution slot. Source: Amazon Cognito developer guide, "Amazon Cognito Events".
  */
 const TRIGGER_TIMEOUT_MS = 5_000;
 
-/** What a run of the trigger sees of the dataset. */
+/** The part of the dataset that a run of the trigger receives. */
 export interface TriggerView {
   /** The dataset's count. */
   syncCount: number;
@@ -25,14 +25,14 @@ interface TriggerRun extends TriggerView {
   key: DatasetKey;
   /** The device's patches; at least one. */
   patches: readonly Patch[];
-  /** The `deadline` of the previous run; null for the first. */
+  /** The `deadline` that the previous run returned; null for the first run. */
   deadline: number | null;
 }
 
 interface TriggerResult {
-  /** The patches to write: the remaining ones of the device, then the function's own. */
+  /** The patches to write: the remaining patches of the device, then the additional patches of the function. */
   patches: Patch[];
-  /** When the time limit ends, if no further run has to wait. Epoch milliseconds. */
+  /** When the time limit ends, in epoch milliseconds. If a later run waits for a slot, the limit ends later. */
   deadline: number;
 }
 
@@ -50,7 +50,7 @@ export async function runSyncTrigger(
   let waitedMs = 0;
   const answer = await invokeSyncTrigger(invokeFunction, functionArn, event, {
     identityId: key.identityId,
-    // A clock that is set back must not extend the time.
+    // If the clock is set back, the remaining time must not exceed the limit.
     timeoutMs: Math.min(endsAt - askedAt, TRIGGER_TIMEOUT_MS),
     onStart: () => {
       waitedMs = Math.max(0, now() - askedAt);
