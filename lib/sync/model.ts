@@ -21,7 +21,7 @@ import type { PushPlatform } from './ports/push.ts';
  * undefined. A member of an output that is not set is null, as Amazon's service sends it.
  */
 
-/** The signer of a request. A developer may access all identities of the account; an identity may access only itself. */
+/** The signer of a request. A developer may access all identities of the account, and an identity only itself. */
 export type Caller =
   | { kind: 'developer'; accountId: string }
   | { kind: 'identity'; identityPoolId: string; identityId: string };

@@ -85,8 +85,8 @@ export function createPayloadRoute(payloadApi: PayloadApi): Route {
 }
 
 /**
- * Sends a response. The header names keep their letter case. A body in parts is sent no faster than the client reads it.
- * If a part fails, the connection is closed. The client notices the failure, because the body is incomplete.
+ * Sends a response. The header names keep their letter case. A body in parts is sent no faster than the client reads
+ * it. If a part fails, the connection is closed. The client notices the failure, because the body is incomplete.
  */
 async function sendWireResponse(
   response: ServerResponse,

@@ -8,7 +8,7 @@ import type { DatasetMerge, Merge, MergeSnapshot, MergeStore, MergeTarget } from
 import { type CountedDataset, exists, type SyncStore } from '../ports/sync-store.ts';
 import { splitRecords } from './split-records.ts';
 
-/** The longest dataset name that a device can choose. Names of copies are longer, because they end in an identity id. */
+/** The longest dataset name that a device can choose. The name of a copy can be longer: it ends in an identity id. */
 const MAX_OWN_NAME_LENGTH = 128;
 
 export interface MergeDatasetsDeps {

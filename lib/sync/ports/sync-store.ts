@@ -106,8 +106,8 @@ export interface SyncStore {
   /** Reads a dataset and its records at one point in time. */
   readRecords(dataset: DatasetKey, options: ReadRecordsOptions): Promise<ReadRecordsResult>;
   /**
-   * Reads a dataset, its live records, and the tombstones of the given keys at one point in time. The records are sorted
-   * by sync count.
+   * Reads a dataset, its live records, and the tombstones of the given keys at one point in time. The records are
+   * sorted by sync count.
    * @param about the keys whose tombstones are read, and the session for which `spent` is determined
    */
   readLiveRecords(

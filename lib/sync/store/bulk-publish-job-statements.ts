@@ -108,7 +108,7 @@ LEFT JOIN sync.records ON records.dataset_id = stored.dataset_id AND records.syn
 WHERE stored.place = 1 OR stored.bytes <= ${MAX_STEP_BYTES}
 ORDER BY stored.place, records.sync_count, records.record_id`;
 
-/** Puts events into the outbox. $1: the bulk publish; $2: the stream; $3 to $5: columns of ids, partition keys, events. */
+/** Puts events into the outbox. $1: the bulk publish; $2: the stream; from $3: ids, partition keys and events. */
 export const PUT_EVENTS = `
 INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, attempts, stream_name, bulk_publish_id)
 SELECT event.outbox_id, event.partition_key, event.data, now(), 0, $2::text, $1::uuid
