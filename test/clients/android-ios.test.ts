@@ -14,7 +14,7 @@ const IdentityPoolId = await createPlayerPool(cloud.url);
 const SUCCESS = { success: true };
 const PLATFORMS: Platform[] = ['android', 'ios'];
 let people = 0;
-/** Returns the logins of a person that no other test uses. */
+/** Returns the logins of a new person, whom no other test uses. */
 const newLogins = () => {
   people += 1;
   return { 'accounts.google.com': `token of person ${people}` };
@@ -23,14 +23,14 @@ const newLogins = () => {
 describe.each(PLATFORMS)('the %s SDK', (platform) => {
   const newDevice = () => createMobileDevice({ platform, url: cloud.url, identityPoolId: IdentityPoolId });
 
-  /** Creates a device without data and logs in, as a guest unless logins are given. */
+  /** Creates a device without data and logs in on it. Without logins, the user is a guest. */
   async function newPhone(logins?: Record<string, string>) {
     const phone = newDevice();
     await phone.logIn(logins);
     return phone;
   }
 
-  /** Creates two synced devices of one person with a stored level. */
+  /** Creates two devices of one person. Both devices have synced a dataset with a level. */
   async function newPair() {
     const logins = newLogins();
     const [phone, tablet] = [await newPhone(logins), await newPhone(logins)];
@@ -81,7 +81,7 @@ describe.each(PLATFORMS)('the %s SDK', (platform) => {
     expect(phone.remote.takeCalls()).toEqual(['ListRecords 1']);
   });
 
-  it('pulls changes and removals of another device, and pushes with the same token', async () => {
+  it('pulls changes and removals of another device, and uses the listing’s token for its own push', async () => {
     const { tablet, game, other } = await newPair();
     game.put('coins', '3');
     game.remove('level');
@@ -141,13 +141,13 @@ describe.each(PLATFORMS)('the %s SDK', (platform) => {
     expect(other.values()).toEqual({ level: '3' });
   });
 
-  it('lowers its count after a conflict until the listing returns the missed record', async () => {
+  it('lowers its sync count after a conflict until the listing returns the record that it missed', async () => {
     const { phone, game } = await newPair();
     game.put('coins', '1');
     await game.synchronize();
     game.put('level', '2');
     await game.synchronize();
-    // Seen in apps in the field: the device knows the dataset's count, but not the record's.
+    // This state occurs in real apps: the device knows the dataset's count, but not the count of the record.
     game.local.records.set('level', { value: '9', syncCount: 0, isModified: true });
     phone.remote.takeCalls();
     expect(await game.synchronize({ onConflict: () => 'local' })).toEqual(SUCCESS);
@@ -180,7 +180,7 @@ describe.each(PLATFORMS)('the %s SDK', (platform) => {
     const phone = await newPhone();
     const game = phone.openDataset('game');
     game.put('level', '1');
-    // The device has synced with another service.
+    // A device has this count if it has synced with another service.
     game.local.lastSyncCount = 7;
     const sync = game.synchronize({ onDatasetDeleted: () => true });
     await expect(sync).rejects.toMatchObject({ code: 'InvalidParameterException' });
@@ -198,7 +198,7 @@ describe.each(PLATFORMS)('the %s SDK', (platform) => {
     expect(await list(client, identityOf(phone), 'game')).toMatchObject({ DatasetExists: false });
   });
 
-  it('reports the deletion of a dataset once and starts from zero', async () => {
+  it('reports the deletion of a dataset once, and then syncs from count 0', async () => {
     const { game, other } = await newPair();
     game.delete();
     await game.synchronize();
@@ -259,14 +259,14 @@ describe.each(PLATFORMS)('the %s SDK', (platform) => {
     expect(await other.synchronize()).toEqual(SUCCESS);
     expect(Object.keys(other.values())).toHaveLength(1_024);
     expect(other.local.lastSyncCount).toBe(4);
-    // With tombstones, the listing exceeds one page on Android.
+    // Android requests pages. With its tombstones, the dataset does not fit into one page.
     const listings = platform === 'android' ? ['ListRecords 1', 'ListRecords 1'] : ['ListRecords 1'];
     expect(tablet.remote.takeCalls()).toEqual(listings);
     expect(await game.synchronize()).toEqual(SUCCESS);
     expect(game.local).toEqual(other.local);
   });
 
-  it('finds the code, status and message of an error', async () => {
+  it('finds the code, status and message of the service’s error', async () => {
     const phone = await newPhone();
     const { syncSessionToken: token } = await phone.remote.listUpdates('game', 0, undefined);
     const patches = [{ key: 'level', value: '1', syncCount: 0 }];
@@ -290,7 +290,7 @@ describe.each(PLATFORMS)('the %s SDK', (platform) => {
   });
 
   describe('when the user logs in', () => {
-    it('offers the guest’s datasets as copies, which the app merges and deletes', async () => {
+    it('offers the app copies of the guest’s datasets, which the app merges and deletes', async () => {
       const logins = newLogins();
       const tablet = await newPhone(logins);
       const known = tablet.openDataset('game');
@@ -341,7 +341,7 @@ describe.each(PLATFORMS)('the %s SDK', (platform) => {
         for (const name of names) {
           const copy = tablet.openDataset(name);
           await copy.synchronize();
-          // The counts of a copy start again, independent of the original records.
+          // The counts of a copy start at 1. They do not depend on the counts of the original records.
           expect(copy.local).toMatchObject({ lastSyncCount: 1 });
           expect(copy.local.records.get('coins')).toEqual({ value: '5', syncCount: 1, isModified: false });
           for (const [key, value] of Object.entries(copy.values())) game.put(key, value);
@@ -358,7 +358,7 @@ describe.each(PLATFORMS)('the %s SDK', (platform) => {
       expect(game.local.lastSyncCount).toBe(1);
     });
 
-    /** Merges as apps do: keeps the account's values, adds missing ones from the copy, and deletes the copy. */
+    /** Merges a copy as apps do. Keeps the account's values, adds missing values from the copy and deletes the copy. */
     async function mergeCopy(phone: MobileDevice, name: string): Promise<void> {
       const copy = phone.openDataset(name);
       const game = phone.openDataset('game');
@@ -410,14 +410,14 @@ describe.each(PLATFORMS)('the %s SDK', (platform) => {
       await phone.logInAsUserOfBackend(await logInAtBackend(cloud.url, request));
       expect(phone.identityId()).toBe(guestId);
       expect(await game.synchronize()).toEqual(SUCCESS);
-      // Without its login, the SDK may not use the identity. It becomes another guest.
+      // Without the login, the SDK may not use the identity of the user. The device becomes a new guest.
       await phone.logIn();
       expect(phone.identityId()).not.toBe(guestId);
     });
   });
 
   describe('with a device registered for push', () => {
-    it('receives changes of other devices to a subscribed dataset, but not its own', async () => {
+    it('receives messages about changes of a subscribed dataset, except about its own changes', async () => {
       const { phone, tablet, game, other } = await newPair();
       const deviceId = await phone.registerForPush('A0B1C2D3');
       expect(deviceId).toMatch(/^[0-9a-f-]{36}$/);
@@ -463,7 +463,7 @@ describe('the Android SDK', () => {
     expect(game.values()).toEqual({ level: '1' });
   });
 
-  it('receives the date of the device to the millisecond', async () => {
+  it('receives the date that a device sent with a record, to the millisecond', async () => {
     const phone = createMobileDevice({ platform: 'android', url: cloud.url, identityPoolId: IdentityPoolId });
     await phone.logIn();
     const before = Date.now();
@@ -479,7 +479,7 @@ describe('the Android SDK', () => {
 });
 
 describe('the iOS SDK', () => {
-  it('keeps a dataset that was deleted elsewhere and creates it again', async () => {
+  it('keeps a dataset that another device deleted, and creates it again in the service', async () => {
     const phone = createMobileDevice({ platform: 'ios', url: cloud.url, identityPoolId: IdentityPoolId });
     await phone.logIn();
     const game = phone.openDataset('game');
@@ -507,7 +507,7 @@ describe('the iOS SDK', () => {
   });
 });
 
-/** Deletes a player's dataset from elsewhere. */
+/** Deletes a player's dataset as another device would, so the given device does not know of the deletion. */
 function deleteElsewhere(device: MobileDevice): Promise<unknown> {
   const IdentityId = device.identityId();
   return client.send(new DeleteDatasetCommand({ IdentityPoolId, IdentityId, DatasetName: 'game' }));

@@ -8,9 +8,9 @@ import { emptyShell, isMissing, isMissingModule } from './optional-program.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const PAGE = await readFile(new URL('../../docs/clients.md', import.meta.url), 'utf8');
-/** The service URL on the page. */
+/** The URL of the service in docs/clients.md. */
 const DOCUMENTED_URL = 'http://127.0.0.1:4580';
-/** Each call of the AWS CLI takes seconds. */
+/** Long enough for many calls of the AWS CLI, each of which takes seconds. */
 const TIMEOUT_MS = 240_000;
 
 const noCli = isMissing('the shell commands of docs/clients.md', 'aws', '--version');
@@ -25,7 +25,7 @@ const BLOCKS = [...PAGE.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, language =
 const blocksIn = (wanted: string) =>
   BLOCKS.flatMap(({ language, code }) => (language === wanted ? [code] : []));
 
-/** Runs a program in the checkout with the script on its stdin. @returns its stdout */
+/** Runs a program in the checkout, with the script as standard input. @returns the standard output of the program */
 async function runScript(program: string, args: string[], script: string): Promise<string> {
   const env = emptyShell({ AWS_MAX_ATTEMPTS: '1', AWS_PAGER: '' });
   const child = spawn(program, args, { cwd: ROOT, env, stdio: ['pipe', 'pipe', 'pipe'] });
@@ -55,7 +55,7 @@ describe('docs/clients.md', () => {
   it.skipIf(noCli)(
     'has shell commands that work in sequence',
     async () => {
-      // curl would read the inbox indefinitely; the test reads it until the first message.
+      // The documented curl command reads the inbox indefinitely. The test ends it after the first message.
       const script = blocksIn('sh')
         .join('\n')
         .replace(/^curl -N (.*)$/m, "grep -m1 '^data: ' <(curl -sN $1 2>/dev/null)");

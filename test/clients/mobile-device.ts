@@ -8,9 +8,9 @@ export interface MobileDataset {
   local: LocalDataset;
   put(key: string, value: string): void;
   remove(key: string): void;
-  /** Values by key, without removed records. */
+  /** Returns the values by key, without removed records. */
   values(): Record<string, string>;
-  /** Deletes the dataset locally now, and in the service with the next sync. */
+  /** Deletes the dataset on the device now. The next sync deletes it in the service. */
   delete(): void;
   synchronize(handlers?: SyncHandlers): Promise<SyncOutcome>;
 }
@@ -23,17 +23,17 @@ export interface PushUpdate {
 
 export interface MobileDevice {
   platform: Platform;
-  /** The service calls of this device, without local storage. */
+  /** Makes the service calls of this device. It has no access to the data on the device. */
   remote: MobileRemote;
   identityId(): string;
-  /** Logs in as the owner of the logins, or as a guest without logins. */
+  /** Logs in as the owner of the logins. Without logins, logs in as a guest. */
   logIn(logins?: Record<string, string>): Promise<void>;
   /** Logs in as the user that the app's own backend authenticated. */
   logInAsUserOfBackend(user: { IdentityId: string; Token: string }): Promise<void>;
   openDataset(name: string): MobileDataset;
   /**
-   * Registers the device. Every later update names it.
-   * @param token the token of the platform
+   * Registers the device for push. Every later update sends the device id.
+   * @param token the token that the push platform gave the app
    * @returns the device id
    */
   registerForPush(token: string): Promise<string>;
@@ -41,7 +41,7 @@ export interface MobileDevice {
   readPush(message: string): PushUpdate | null;
 }
 
-/** @param cachedIdentityId the identity id that the credentials provider has stored in an earlier run of the app */
+/** @param cachedIdentityId an identity id that the credentials provider stored in an earlier run of the app */
 export function createMobileDevice({
   platform,
   url,
@@ -123,7 +123,7 @@ export function createMobileDevice({
 }
 
 /**
- * Decides as the credentials provider does whether to discard its identity id and get another one.
+ * Decides whether the credentials provider discards its identity id after an error and gets another identity id.
  * Source: `shouldResetIdentityId` of iOS, `CognitoCachingCredentialsProvider` of Android.
  */
 function discardsIdentityId(platform: Platform, error: unknown, logins: Record<string, string>): boolean {
@@ -165,7 +165,7 @@ function openDataset(
   };
 }
 
-/** Renames the local datasets after a change of the identity, to the names that the service gives its copies. */
+/** Renames the local datasets after a change of the identity. The new names are those of the copies in the service. */
 function reparent(datasets: Map<string, LocalDataset>, oldIdentityId: string): void {
   for (const [name, local] of [...datasets]) {
     datasets.delete(name);
@@ -191,7 +191,7 @@ function readCredentials({ IdentityId, Credentials }: Json): Pick<MobileUser, 'i
 
 const PUSH_KEYS = ['source', 'identityPoolId', 'identityId', 'datasetName', 'syncCount'];
 
-/** Reads a push message. Android requires all five keys as strings; iOS passes `data` to the app. */
+/** Reads a push message as the SDK does. Android requires all five keys as strings. iOS passes `data` to the app. */
 function readPush(platform: Platform, message: string): PushUpdate | null {
   const parsed: unknown = JSON.parse(message);
   const data = isObject(parsed) && isObject(parsed.data) ? parsed.data : {};

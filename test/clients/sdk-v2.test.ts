@@ -13,7 +13,7 @@ const IdentityPoolId = await createPlayerPool(url);
 const CONFIG = { region: 'us-east-1', endpoint: url };
 const ARN = 'arn:aws:lambda:us-east-1:000000000000:function:sync-trigger';
 
-/** Gets credentials as an app does. With a RoleArn, the SDK uses the classic flow with AWS STS. */
+/** Gets credentials as an app does. If a RoleArn is given, the SDK uses the classic flow with AWS STS. */
 async function logIn(
   params: { Logins?: Record<string, string>; RoleArn?: string; IdentityId?: string } = {},
 ) {
@@ -57,7 +57,7 @@ describe('CognitoIdentityCredentials', () => {
     expect(await sync.listRecords(game).promise()).toMatchObject({ DatasetExists: false });
   });
 
-  it('have the same identity on each device with the same login', async () => {
+  it('have the same identity on all devices that use the same login', async () => {
     const Logins = { 'accounts.google.com': 'token of Ada' };
     const phone = await logIn({ Logins });
     const tablet = await logIn({ Logins });
@@ -75,7 +75,7 @@ describe('CognitoIdentityCredentials', () => {
     }
   });
 
-  it('accept a token from the app’s own backend', async () => {
+  it('accept a token that the app’s own backend has issued', async () => {
     const { IdentityId, Token } = await logInAtBackend(url, { IdentityPoolId, user: 'alan' });
     const Logins = { 'cognito-identity.amazonaws.com': Token };
     for (const more of [{}, { RoleArn: ROLE }]) {
@@ -139,7 +139,7 @@ describe('a player', () => {
       LastModifiedBy: null,
       NextToken: null,
     });
-    // The SDK drops lists that are null.
+    // The SDK omits lists that are null in the response.
     expect(listed).not.toHaveProperty('MergedDatasetNames');
     const patches = [
       { ...SET, DeviceLastModifiedDate: deviceDate },

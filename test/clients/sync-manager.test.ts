@@ -17,7 +17,7 @@ import {
   type SyncHandlers,
 } from './sync-manager-device.ts';
 
-/** A sync trigger that limits the score, removes `cheat`, drops `secret` and adds `checked`. It fails on `broken`. */
+/** A sync trigger that limits the score, removes `cheat`, drops `secret` and adds `checked`. `broken` makes it fail. */
 const HOUSE_RULES = `export async function handler(event) {
   const { score, cheat, secret, ...others } = event.datasetRecords;
   if (others.broken) return null;
@@ -47,14 +47,14 @@ afterAll(async () => {
   await cloud.close();
 });
 
-/** Creates a device without data. Its user is a guest unless logins are given. */
+/** Creates a device without data. Without logins, its user is a guest. */
 function newDevice(logins?: Logins, identityPoolId = POOL): Promise<Device> {
   const sdk = loadSyncManager();
   const dataStore = sdk.CognitoSyncManager.StoreInMemory;
   return createDevice(sdk, { url: cloud.url, identityPoolId, dataStore, ...(logins && { logins }) });
 }
 
-/** Returns the logins of a person that no other test uses. */
+/** Returns the logins of a new person, whom no other test uses. */
 function newPerson(): Logins {
   return { 'graph.facebook.com': `token of ${randomUUID()}` };
 }
@@ -74,7 +74,7 @@ interface Games {
   onTablet: DeviceDataset;
 }
 
-/** Creates two devices of one person that both have these records of the dataset `game`. */
+/** Creates two devices of one person. Both devices have these records in the dataset `game`. */
 async function twoGames(values: Record<string, string>, identityPoolId = POOL): Promise<Games> {
   const { phone, tablet } = await twoDevices(identityPoolId);
   const onPhone = await phone.open('game');
@@ -86,14 +86,14 @@ async function twoGames(values: Record<string, string>, identityPoolId = POOL): 
   return { phone, tablet, onPhone, onTablet };
 }
 
-/** Returns the records in the service. Removed ones are empty strings, as in the client. */
+/** Returns the values that the service stores. Removed records have empty strings, as in the client. */
 async function stored(device: Device, datasetName = 'game', identityPoolId = POOL) {
   const identity = { IdentityPoolId: identityPoolId, IdentityId: device.identityId() };
   const { Records = [] } = await list(developer, identity, datasetName);
   return Object.fromEntries(Records.map(({ Key, Value }) => [Key, Value ?? '']));
 }
 
-/** Syncs both devices and expects these values on both and in the service. */
+/** Syncs both devices. Then expects these values on both devices and in the service. */
 async function expectAgreement({ phone, onPhone, onTablet }: Games, values: Record<string, string>) {
   expect(await onPhone.sync()).toEqual(SUCCESS);
   expect(await onTablet.sync()).toEqual(SUCCESS);
@@ -120,7 +120,7 @@ async function createPool(allowGuests: boolean): Promise<string> {
 }
 
 describe('a device', () => {
-  it('gets an identity and its credentials first', async () => {
+  it('gets an identity and credentials for it before it syncs', async () => {
     const phone = await newDevice();
     expect(phone.identityId()).toMatch(/^us-east-1:[0-9a-f-]{36}$/);
     expect(phone.calls).toEqual(['getId', 'getCredentialsForIdentity']);
@@ -151,7 +151,7 @@ describe('a device', () => {
     expect(await onPhone.getAll()).toEqual({ score: '42' });
   });
 
-  it('can be used by a guest only if the identity pool allows it', async () => {
+  it('can be used by a guest only if the identity pool allows guests', async () => {
     const membersOnly = await createPool(false);
     await expect(newDevice(undefined, membersOnly)).rejects.toMatchObject({
       code: 'NotAuthorizedException',
@@ -178,7 +178,7 @@ describe('two devices of one person', () => {
     await expectAgreement({ phone, tablet, onPhone, onTablet }, { score: '42', name: 'Ada' });
   });
 
-  it('exchange their changes in one sync', async () => {
+  it('exchange their changes in one sync each', async () => {
     const games = await twoGames({ score: '42', name: 'Ada' });
     const { onPhone, onTablet, tablet } = games;
     await onPhone.put('score', '43');
@@ -207,7 +207,7 @@ describe('two devices of one person', () => {
       .toEqual([{ dataset_name: 'game', record_key: 'score', record_value: '43', sync_count: 2 }]);
   });
 
-  it('keep long strings of any script', async () => {
+  it('keep long strings of any writing system', async () => {
     const text = 'Zoë 😀 \u2028 \ufeff 漢字 "\\ {}\r\n\t'.repeat(4_000);
     const games = await twoGames({ text, 'a.b:c-d_e': ' ' });
     await expectAgreement(games, { text, 'a.b:c-d_e': ' ' });
@@ -215,7 +215,7 @@ describe('two devices of one person', () => {
 });
 
 describe('a conflict', () => {
-  /** Creates a conflict: the phone has stored a score of 50; the tablet has changed it to 45 and not synced. */
+  /** Creates a conflict. The phone has synced the score 50. The tablet has the score 45 and has not synced it. */
   async function conflict(): Promise<Games> {
     const games = await twoGames({ score: '42', name: 'Ada' });
     await games.onPhone.put('score', '50');
@@ -225,7 +225,7 @@ describe('a conflict', () => {
   }
   const RESOLVED = { ...SUCCESS, callbacks: ['conflict: score'] };
 
-  it('shows the app both records', async () => {
+  it('shows the app the local record and the remote record', async () => {
     const { onTablet } = await conflict();
     const shown: unknown[] = [];
     await onTablet.sync({
@@ -258,7 +258,7 @@ describe('a conflict', () => {
     await expectAgreement(games, { score: '45', name: 'Ada' });
   });
 
-  it('can be resolved with another value', async () => {
+  it('can be resolved with a value that neither device has sent', async () => {
     const games = await conflict();
     const outcome = await games.onTablet.sync({
       onConflict: (conflicts) => conflicts.map((each) => each.resolveWithValue('95')),
@@ -278,7 +278,7 @@ describe('a conflict', () => {
     expect(await stored(phone)).toEqual({ score: '50', name: 'Ada' });
   });
 
-  it('resolved with the local record makes this client miss other changes until a full listing', async () => {
+  it('makes this client miss other changes until a full listing, if it is resolved with the local record', async () => {
     const games = await twoGames({ score: '42', name: 'Ada' });
     await games.onPhone.putAll({ score: '50', name: 'Eve' });
     await games.onPhone.sync();
@@ -288,12 +288,12 @@ describe('a conflict', () => {
     });
     expect(await games.onTablet.sync()).toEqual(SUCCESS);
     expect(await games.onTablet.getAll()).toEqual({ score: '45', name: 'Ada' });
-    // A flaw of the client, as with concurrent pushes, with the same remedy.
+    // The client has a flaw here, as after concurrent pushes. In both cases, a refresh of the metadata helps.
     await games.tablet.refreshDatasetMetadata();
     await expectAgreement(games, { score: '45', name: 'Eve' });
   });
 
-  it('does not arise if both wrote the same value', async () => {
+  it('does not occur if both devices wrote the same value', async () => {
     const games = await conflict();
     await games.onTablet.put('score', '50');
     await expectAgreement(games, { score: '50', name: 'Ada' });
@@ -301,7 +301,7 @@ describe('a conflict', () => {
 });
 
 describe('concurrent pushes by two devices', () => {
-  /** Syncs the phone after the tablet has listed and before it updates. */
+  /** Syncs the phone between the tablet's listing and the tablet's update. */
   function overtake({ tablet, onPhone }: Games): void {
     tablet.beforeCall = async (operation) => {
       if (operation !== 'updateRecords') return;
@@ -310,7 +310,7 @@ describe('concurrent pushes by two devices', () => {
     };
   }
 
-  it('of one record are a conflict for the later device, which resolves it', async () => {
+  it('of one record are a conflict for the later device, which resolves the conflict', async () => {
     const games = await twoGames({ score: '42' });
     await games.onPhone.put('score', '50');
     await games.onTablet.put('score', '45');
@@ -331,22 +331,22 @@ describe('concurrent pushes by two devices', () => {
     await expectAgreement(games, { score: '45' });
   });
 
-  it('of different records are both stored; the later client sees the other after a full listing', async () => {
+  it('of different records are both stored; the later device misses one until a full listing', async () => {
     const games = await twoGames({ score: '42' });
     await games.onPhone.put('score', '50');
     await games.onTablet.put('level', '7');
     overtake(games);
     expect(await games.onTablet.sync()).toEqual(SUCCESS);
     expect(await stored(games.phone)).toEqual({ score: '50', level: '7' });
-    // A flaw of the client: it adopts the count of its push and misses what was written in between.
+    // The client has a flaw: it takes over the count of its own push, so it misses records that were written before.
     expect(await games.onTablet.sync()).toEqual(SUCCESS);
     expect(await games.onTablet.get('score')).toBe('42');
-    // This also resets the client's count.
+    // Refreshing the metadata also resets the client's count.
     expect(await games.tablet.refreshDatasetMetadata()).toEqual(['game']);
     await expectAgreement(games, { score: '50', level: '7' });
   });
 
-  it('converge in each of many rounds', async () => {
+  it('lead to the same records on both devices in each of many rounds', async () => {
     const games = await twoGames({ score: '0' });
     const resolve: SyncHandlers = {
       onConflict: (conflicts) => conflicts.map((each) => each.resolveWithRemoteRecord()),
@@ -376,7 +376,7 @@ describe('a removed record', () => {
     await expectAgreement(games, { score: '1', name: 'Ada' });
   });
 
-  it('may be the last one of the dataset', async () => {
+  it('may be the last record of the dataset', async () => {
     const games = await twoGames({ score: '42', name: 'Ada' });
     await games.onPhone.remove('score');
     await games.onPhone.remove('name');
@@ -387,12 +387,12 @@ describe('a removed record', () => {
     await expectAgreement(games, { score: '', name: 'Eve' });
   });
 
-  it('may be one that never existed', async () => {
+  it('may be a record that never existed', async () => {
     const games = await twoGames({ score: '42' });
     await games.onPhone.remove('name');
     expect(await games.onPhone.sync()).toEqual(SUCCESS);
     expect(await games.onPhone.getAll()).toEqual({ score: '42', name: '' });
-    // It is not stored, so no other device receives it.
+    // The removal is not stored, so no other device receives it.
     expect(await games.onTablet.sync()).toEqual(SUCCESS);
     expect(await games.onTablet.getAll()).toEqual({ score: '42' });
     await games.onTablet.put('name', 'Ada');
@@ -400,7 +400,7 @@ describe('a removed record', () => {
     await expectAgreement(games, { score: '42', name: 'Ada' });
   });
 
-  it('is what this client sends for an empty string', async () => {
+  it('is what this client sends if the app sets an empty string', async () => {
     const games = await twoGames({ score: '42' });
     await games.onPhone.put('score', '');
     expect(await games.onPhone.sync()).toEqual(SUCCESS);
@@ -437,7 +437,7 @@ describe('a deleted dataset', () => {
     callbacks: ['deleted: game'],
   };
 
-  it('is gone from the service and from the device', async () => {
+  it('no longer exists in the service and on the device', async () => {
     const { phone } = await deleted();
     expect(phone.calls.at(-1)).toBe('deleteDataset');
     expect(await phone.listDatasets()).toEqual([]);
@@ -447,7 +447,7 @@ describe('a deleted dataset', () => {
 
   it('is not reported to a device if the service has never seen the dataset', async () => {
     const { phone, onPhone } = await twoGames({ score: '42' });
-    // As on another service, which has no data.
+    // The device seems to come from another service, because this service has no data of the dataset.
     await cloud.database.query('DELETE FROM sync.datasets WHERE identity_id = $1', [phone.identityId()]);
     expect(await onPhone.sync({ onDatasetDeleted: () => true })).toEqual({
       ended: 'failure',
@@ -457,7 +457,7 @@ describe('a deleted dataset', () => {
     expect(await onPhone.getAll()).toEqual({ score: '42' });
   });
 
-  it('is kept by another device whose handler returns false', async () => {
+  it('is kept by another device if the handler for deleted datasets returns false', async () => {
     const { phone, onTablet } = await deleted();
     expect(await onTablet.sync()).toEqual(CANCELLED);
     expect(await onTablet.sync()).toEqual(CANCELLED);
@@ -465,7 +465,7 @@ describe('a deleted dataset', () => {
     expect(await stored(phone)).toEqual({});
   });
 
-  it('is removed from another device if its app then purges it', async () => {
+  it('is removed from another device if the app there purges the dataset', async () => {
     const { tablet, onTablet } = await deleted();
     expect(await onTablet.sync()).toEqual(CANCELLED);
     await tablet.purgeDataset('game');
@@ -475,14 +475,14 @@ describe('a deleted dataset', () => {
     expect(await reopened.getAll()).toEqual({});
   });
 
-  it('causes an error in this client if the handler returns true', async () => {
+  it('causes an error in this client if the handler for deleted datasets returns true', async () => {
     const { tablet, onTablet } = await deleted();
     const sync = onTablet.sync({ onDatasetDeleted: () => true });
     await expect(sync).rejects.toThrow('_synchronizeInternal is not a function');
     expect(await tablet.listDatasets()).toEqual([]);
   });
 
-  it('can be created again, and the other device still learns of the deletion', async () => {
+  it('can be created again, and the other device still receives the deletion', async () => {
     const games = await deleted();
     const onPhone = await games.phone.open('game');
     await onPhone.put('score', '1');
@@ -498,7 +498,7 @@ describe('a deleted dataset', () => {
     await expectAgreement({ ...games, onPhone, onTablet }, { score: '2' });
   });
 
-  it('makes the sync fail if it never existed in the service', async () => {
+  it('makes the sync fail if the dataset never existed in the service', async () => {
     const phone = await newDevice();
     const game = await phone.open('game');
     await game.put('score', '42');
@@ -516,7 +516,7 @@ describe('a deleted dataset', () => {
 });
 
 describe('a guest who logs in', () => {
-  it('with a new login keeps identity and data', async () => {
+  it('with a new login keeps the identity and its data', async () => {
     const phone = await newDevice();
     const guest = phone.identityId();
     const game = await phone.open('game');
@@ -529,7 +529,7 @@ describe('a guest who logs in', () => {
     expect(await stored(phone)).toEqual({ score: '43' });
   });
 
-  /** Creates a merge: a guest with a game on the phone logs in as the person with a game on the tablet. */
+  /** Creates a merge. A guest with a game on the phone logs in as a person who has a game on the tablet. */
   async function merged(): Promise<Games & { copy: string }> {
     const person = newPerson();
     const tablet = await newDevice(person);
@@ -552,7 +552,7 @@ describe('a guest who logs in', () => {
     callbacks: [`merged: ${copy}`],
   });
 
-  it('finds the guest’s data as a separate dataset, offered on each device until it is deleted', async () => {
+  it('finds the guest’s data as a separate dataset, which each device offers until it is deleted', async () => {
     const { phone, onPhone, onTablet, copy } = await merged();
     expect(await stored(phone, copy)).toEqual({ score: '42', level: '1' });
     expect(await stored(phone)).toEqual({ name: 'Ada', level: '7' });
@@ -573,7 +573,7 @@ describe('a guest who logs in', () => {
           await phone.deleteDataset(name);
           expect(await guestCopy.sync()).toEqual(SUCCESS);
         }
-        // If the handler returns true, this client calls a function that does not exist. So the app syncs again.
+        // If the handler returned true, this client would call a function that does not exist. So the app syncs again.
         return false;
       },
     });
@@ -608,7 +608,7 @@ describe('a sync trigger', () => {
     await onPhone.putAll({ score: '500', cheat: 'on', secret: 'x', name: 'Ada' });
     expect(await onPhone.sync()).toEqual(SUCCESS);
     const processed = { score: '100', name: 'Ada', checked: 'yes' };
-    // Removed and dropped records are not stored, and this client shows them as empty.
+    // Removed and dropped records are not stored. This client shows such records as empty strings.
     const onDevice = { ...processed, cheat: '', secret: '' };
     expect(await onPhone.getAll()).toEqual(onDevice);
     const onTablet = await tablet.open('game');
@@ -636,7 +636,7 @@ describe('a sync trigger', () => {
     expect(await stored(phone, 'game', pool)).toEqual(processed);
   });
 
-  it('that drops all records does not block the client', async () => {
+  it('that drops all records does not keep the client from syncing', async () => {
     const phone = await newDevice(undefined, pool);
     const game = await phone.open('game');
     await game.put('secret', 'x');
@@ -663,7 +663,7 @@ describe('the limits', () => {
     Array.from({ length: count }, (_, index) => `${name}.${index}`);
   const valuesOf = (names: string[]) => Object.fromEntries(names.map((name) => [name, `value of ${name}`]));
 
-  it('allow a dataset 1,024 records, pushed and pulled in one call each', async () => {
+  it('allow a dataset 1,024 records, which one call can push and one call can pull', async () => {
     const { phone, tablet } = await twoDevices();
     const onPhone = await phone.open('game');
     const values = valuesOf(keys(1_024, 'key'));
@@ -684,7 +684,7 @@ describe('the limits', () => {
   it('allow a listing of more than one page with removed records', async () => {
     const { phone, tablet } = await twoDevices();
     const onPhone = await phone.open('game');
-    // Only slightly more than a page: this client recurses for each record it stores and overflows the stack.
+    // Only slightly more than a page. With many more records, this client overflows the stack: it recurses per record.
     const [old, current] = [keys(525, 'old'), keys(525, 'new')];
     await putEach(onPhone, valuesOf(old));
     expect(await onPhone.sync()).toEqual(SUCCESS);
@@ -700,7 +700,7 @@ describe('the limits', () => {
     await expectAgreement({ phone, tablet, onPhone, onTablet }, { ...removed, ...valuesOf(current) });
   });
 
-  it('allow an identity 20 datasets; the sync of the next fails, and the client keeps its data', async () => {
+  it('allow an identity 20 datasets; the sync of one more fails, and the client keeps the data', async () => {
     const phone = await newDevice();
     const names = keys(20, 'dataset');
     for (const name of names) {
@@ -722,14 +722,14 @@ describe('the limits', () => {
     expect(await stored(phone, 'too.many')).toEqual({ name: 'x' });
   });
 
-  /** Puts the values one by one: putAll of this client recurses for each value and overflows the stack. */
+  /** Puts the values one by one, because putAll of this client recurses for each value and overflows the stack. */
   async function putEach(dataset: DeviceDataset, values: Record<string, string>): Promise<void> {
     for (const [key, value] of Object.entries(values)) await dataset.put(key, value);
   }
 });
 
 describe('the datasets of a device', () => {
-  it('have names, and sizes after a refresh', async () => {
+  it('are listed with their names and, after a refresh, with their sizes', async () => {
     const games = await twoGames({ score: '42', name: 'Zoë' });
     const settings = await games.phone.open('settings');
     await settings.put('theme', 'dark');

@@ -10,7 +10,7 @@ import { PayloadRefusedError, PayloadUnavailableError } from '../../../lib/strea
 import { listen } from '../../fixtures/aws/kinesis-emulator.ts';
 import { NEW_YEAR } from '../../fixtures/sync/stream-events.ts';
 
-/** No part of it may appear in a message. The link expires 15 minutes into the new year. */
+/** The secret part of a payload link, which no message may quote. The link expires 15 minutes after NEW_YEAR. */
 const SECRET = 'X-Amz-Date=20260101T000000Z&X-Amz-Expires=900&X-Amz-Signature=5ec2e7';
 const PATH = `/payloads/secret-object?${SECRET}`;
 const EXPIRY = NEW_YEAR + 900_000;
@@ -23,7 +23,7 @@ beforeEach(() => {
   pauses.length = 0;
 });
 
-/** Creates a fetch that records its pauses instead of waiting. */
+/** Creates a payload fetch that records the length of its pauses instead of waiting. */
 function fetchFrom(ownOrigin: string | null, options: Options = {}) {
   return createPayloadFetch({
     policy: { regions: ['us-east-1'], ownOrigin },
@@ -36,7 +36,7 @@ function fetchFrom(ownOrigin: string | null, options: Options = {}) {
   });
 }
 
-/** Starts a local server. The listeners handle one request each, in order; the last one handles all that follow. */
+/** Starts a local server. Each listener handles one request, in order. The last listener handles all later requests. */
 async function startObjects(...listeners: [RequestListener, ...RequestListener[]]) {
   const requests: { url: string | undefined; encoding: string | string[] | undefined }[] = [];
   const server = createServer((request, response) => {
@@ -71,7 +71,7 @@ async function errorOf(bytes: Promise<Uint8Array>): Promise<Error> {
     () => new Error('fetched'),
     (error) => error,
   );
-  // Loggers also print the cause and the members of an error.
+  // The cause and the members of an error are checked too, because loggers print them.
   expect(`${error.message} ${error.stack} ${JSON.stringify(error)} ${error.cause}`).not.toMatch(
     /secret|5ec2e7/i,
   );
@@ -89,7 +89,7 @@ describe('fetching a payload', () => {
     expect(await openConnections()).toBe(1);
   });
 
-  it('accepts a body of the maximum size, and an empty one', async () => {
+  it('accepts a body of the maximum size and an empty body', async () => {
     const { origin } = await startObjects(respond(200, 'x'.repeat(1024)), respond(200));
     const fetchPayload = fetchFrom(origin, { maxBytes: 1024 });
     expect(await fetchPayload(`${origin}${PATH}`)).toHaveLength(1024);
@@ -168,7 +168,7 @@ describe('a payload is refused without a retry', () => {
     await vi.waitFor(async () => expect(await openConnections()).toBe(0));
   });
 
-  it('for an endless body', async () => {
+  it('for a body that never ends', async () => {
     const { origin, requests, openConnections } = await startObjects((request, response) => {
       const chunk = Buffer.alloc(16 * 1024);
       const pour = () => {
@@ -183,7 +183,7 @@ describe('a payload is refused without a retry', () => {
     await vi.waitFor(async () => expect(await openConnections()).toBe(0));
   });
 
-  it('for a URL that the policy does not allow, without a request', async () => {
+  it('for a URL that the policy does not allow, without sending a request', async () => {
     const { origin, requests } = await startObjects(respond(200, '[]'));
     expect(await errorOf(fetchFrom(null)(`${origin}${PATH}`))).toEqual(
       new PayloadRefusedError('the scheme is not https'),
@@ -192,7 +192,7 @@ describe('a payload is refused without a retry', () => {
   });
 });
 
-describe('a payload is unavailable', () => {
+describe('a payload is reported as unavailable', () => {
   it.each([500, 503, 429, 408])('if every response is %i', async (status) => {
     const { origin, requests } = await startObjects(respond(status, '<Error>secret</Error>'));
     const error = await errorOf(fetchFrom(origin)(`${origin}${PATH}`));
@@ -246,7 +246,7 @@ describe('a payload is unavailable', () => {
     await vi.waitFor(async () => expect(await openConnections()).toBe(0));
   });
 
-  it('but is refused once its link has expired', async () => {
+  it('but is refused if its link has expired', async () => {
     const { origin } = await startObjects(respond(500));
     const errorAt = (time: number) => errorOf(fetchFrom(origin, { now: () => time })(`${origin}${PATH}`));
     expect(await errorAt(EXPIRY - 1)).toBeInstanceOf(PayloadUnavailableError);
@@ -257,7 +257,7 @@ describe('a payload is unavailable', () => {
     );
   });
 
-  it('but is refused if its link has no expiry time, which every link of Cognito has', async () => {
+  it('but is refused if its link has no expiry time, because every link of Cognito has one', async () => {
     const { origin, requests } = await startObjects(respond(503));
     const error = await errorOf(fetchFrom(origin)(`${origin}/payloads/1`));
     expect(error).toBeInstanceOf(PayloadRefusedError);
@@ -270,7 +270,7 @@ describe('the host name of S3', () => {
   const addresses = (...texts: string[]) =>
     texts.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
 
-  /** Records the addresses of all connection attempts during the test. */
+  /** Returns a list that receives the addresses of all connection attempts during the test. */
   function watchConnections(): string[] {
     const tried: string[] = [];
     const original = Socket.prototype.connect;
@@ -304,7 +304,7 @@ describe('the host name of S3', () => {
     ['::a9fe:a9fe'],
     ['::10.0.0.1'],
     ['::1234'],
-    // Outside of the block from which public addresses are assigned.
+    // These addresses are outside of the block from which public addresses are assigned.
     ['4000::1'],
     ['64:ff9b::a9fe:a9fe'],
     ['2002:7f00:1::'],
@@ -325,7 +325,7 @@ describe('the host name of S3', () => {
     expect(tried).toEqual([]);
   });
 
-  it('is connected to if the lookup is unrestricted, which proves that attempts are recorded', async () => {
+  it('is connected to if the lookup is unrestricted, which proves that the test records attempts', async () => {
     const tried = watchConnections();
     const { origin } = await startObjects(respond(200, '[]'));
     await fetchFrom(origin)(`${origin}${PATH}`);

@@ -7,7 +7,7 @@ import { takeDataDirectory } from '../../../lib/database/data-directory.ts';
 let directory: string;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'data-directory-'));
-  // A directory that the user shares, which must not make the files readable.
+  // The user shares this directory. Even so, the files in it must not be readable for others.
   await chmod(directory, 0o755);
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
@@ -22,7 +22,7 @@ it('the files of a data directory are readable only for their owner', async () =
   expect(Object.fromEntries(modes)).toEqual({
     'holder.json': '600',
     lock: '600',
-    // SQLite gives it the mode of the database.
+    // SQLite gives its journal the mode of its database.
     'lock-journal': '600',
     database: '700',
     'event-source-mappings': '700',

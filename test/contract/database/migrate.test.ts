@@ -27,13 +27,13 @@ describe.each(DATABASES)('migrations on $name', ({ openEmpty }) => {
   let database: Database;
   afterEach(() => database.close());
 
-  it('run once', async () => {
+  it('run only once', async () => {
     database = await openEmpty();
     expect(await migrate(database)).toEqual(MIGRATIONS);
     expect(await migrate(database)).toEqual([]);
   });
 
-  it('resume after an interruption, and repeat what was already done', async () => {
+  it('run again completely after an interruption, even statements that already ran', async () => {
     database = await openEmpty();
     await migrate(database);
     await database.query('UPDATE projection.migrations SET completed_at = NULL');
@@ -53,7 +53,7 @@ describe.each(DATABASES)('migrations on $name', ({ openEmpty }) => {
 });
 
 describe('a PostgreSQL user without CREATEROLE', () => {
-  it('gets the command for an administrator, and can migrate once the role exists', async () => {
+  it('gets an error with the command for an administrator, and can migrate once the role exists', async () => {
     const url = new URL(await createEmptyPostgresDatabase());
     const admin = openPg({ connectionString: url.href });
     const name = `user_${randomUUID().replaceAll('-', '')}`;
@@ -74,7 +74,7 @@ describe('a PostgreSQL user without CREATEROLE', () => {
   });
 });
 
-it('names a migration that failed halfway, and completes it once the cause is fixed', async () => {
+it('migrate names a migration that failed halfway, and completes it after the cause is fixed', async () => {
   const url = await createEmptyPostgresDatabase();
   const database = openPg({ connectionString: url });
   await database.query('CREATE SCHEMA projection');
@@ -97,7 +97,7 @@ it('names a migration that failed halfway, and completes it once the cause is fi
 describe.each(['LATIN1', 'SQL_ASCII'])('a database with the encoding %s', (encoding) => {
   const PROBLEM = `cannot be used: unsupported encoding ${encoding}; use a database created with ENCODING 'UTF8' TEMPLATE template0`;
 
-  it('is rejected by migrate, which changes nothing', async () => {
+  it('is rejected by `migrate`, which changes nothing', async () => {
     const url = await createEmptyPostgresDatabase(encoding);
     const database = openPg({ connectionString: url });
     const run = createMigrate({
@@ -113,7 +113,7 @@ describe.each(['LATIN1', 'SQL_ASCII'])('a database with the encoding %s', (encod
     await database.close();
   });
 
-  it('is rejected at start', async () => {
+  it('is rejected when the local cloud starts', async () => {
     const opened = openDatabase('unused', await createEmptyPostgresDatabase(encoding));
     await expect(opened).rejects.toThrow(SetupError);
     await expect(opened).rejects.toThrow(PROBLEM);

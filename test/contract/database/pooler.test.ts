@@ -34,14 +34,14 @@ describe.each(CASES)('a database behind $name with $mode pooling', ({ start, mod
     await pooler.close();
   });
 
-  it('is used without a startup parameter that the pooler rejects', async () => {
+  it('is connected to without a startup parameter that the pooler would reject', async () => {
     const client = new pg.Client({ connectionString: pooler.url, statement_timeout: 1_000 });
     client.on('error', () => undefined);
     await expect(client.connect()).rejects.toThrow('unsupported startup parameter: statement_timeout');
     expect((await database.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
   });
 
-  it('answers every statement, one after the other and concurrently', async () => {
+  it('answers all statements, in sequence and concurrently', async () => {
     const ask = async (n: number) =>
       (await database.query<{ n: number }>('SELECT $1::integer AS n', [n])).rows[0]?.n;
     const numbers = Array.from({ length: 60 }, (_, n) => n);
@@ -64,7 +64,7 @@ describe.each(CASES)('a database behind $name with $mode pooling', ({ start, mod
     expect((await database.query('SELECT id FROM numbers ORDER BY id')).rows).toEqual([{ id: 1 }, { id: 3 }]);
   });
 
-  it('cancels a slow statement, and leaves no timeout to other clients of the pooler', async () => {
+  it('cancels a slow statement, without setting a timeout for other clients of the pooler', async () => {
     const hasty = openPg({ connectionString: pooler.url, maxConnections: 1, statementTimeoutMs: 300 });
     const slow = [
       hasty.query('SELECT pg_sleep(20)'),
@@ -86,7 +86,7 @@ describe.each(CASES)('a database behind $name with $mode pooling', ({ start, mod
     expect(await createValueIndexes(database).add('numeric')).toBe(true);
   });
 
-  it('serves devices, and projects events', async () => {
+  it('can be used by the sync API and by the projection', async () => {
     await createPool(database);
     const device = createDevice(createSyncService(database).operations);
     await device.update(put('score', '42'));
@@ -99,7 +99,7 @@ describe.each(CASES)('a database behind $name with $mode pooling', ({ start, mod
   });
 });
 
-it('the double with transaction pooling runs statements of one client on different server connections', async () => {
+it('the pooler double runs statements of one client on different server connections in transaction mode', async () => {
   const pooler = await startPoolerDouble(await createEmptyPostgresDatabase(), 'transaction');
   const database = openPg({ connectionString: pooler.url, maxConnections: 1 });
   const processes = new Set();

@@ -40,12 +40,12 @@ describe('identities and their logins', () => {
     IdentityPoolId = await service.newIdentityPool();
   });
 
-  /** Advances the clock first, so that no two identities have the same creation date. */
+  /** Calls GetId. Advances the clock first, so that no two identities have the same creation date. */
   async function getId(Logins?: Logins): Promise<string> {
     service.clock.now += 1_000;
     return (await service.operations.GetId({ IdentityPoolId, Logins })).IdentityId;
   }
-  /** Returns the identity that the credentials are for. */
+  /** Gets credentials. Returns the id of the identity for which the credentials are valid. */
   async function signIn(IdentityId: string, Logins?: Logins): Promise<string> {
     service.clock.now += 1_000;
     return (await service.operations.GetCredentialsForIdentity({ IdentityId, Logins })).IdentityId;
@@ -106,7 +106,7 @@ describe('identities and their logins', () => {
       expect(await getId(login('ann'))).not.toBe(id);
     });
 
-    it('links new logins to the identity of a known one', async () => {
+    it('links new logins to the identity of a known login in the same call', async () => {
       const id = await getId(login('ann'));
       expect(await getId({ ...login('ann'), ...login('ann f', FACEBOOK) })).toBe(id);
       expect(await getId(login('ann f', FACEBOOK))).toBe(id);
@@ -133,7 +133,7 @@ describe('identities and their logins', () => {
       expect(await describeIdentity(first)).toMatchObject({ LastModifiedDate: NEW_YEAR + 3_000 });
     });
 
-    it('creates no guests if the pool does not allow them, but accepts logins', async () => {
+    it('creates no guests if the pool does not allow guests, but accepts logins', async () => {
       IdentityPoolId = await service.newIdentityPool({ AllowUnauthenticatedIdentities: false });
       await expect(getId()).rejects.toEqual(NO_GUESTS);
       expect(await getId(login('ann'))).toMatch(/^us-east-1:/);
@@ -163,7 +163,7 @@ describe('identities and their logins', () => {
       expect(await getId({ [FACEBOOK]: jwt({ exp: 2, sub: 'ann' }) })).toBe(id);
     });
 
-    it('is identified by its token if that is not a JWT; the token is not stored', async () => {
+    it('is identified by its token if the token is not a JWT; the token itself is not stored', async () => {
       const id = await getId({ [FACEBOOK]: 'opaque-token' });
       expect(await getId({ [FACEBOOK]: 'opaque-token' })).toBe(id);
       expect(await getId({ [FACEBOOK]: 'opaque-token2' })).not.toBe(id);
@@ -175,14 +175,14 @@ describe('identities and their logins', () => {
       await expect(getId({ [FACEBOOK]: '' })).rejects.toEqual(INVALID_TOKEN);
     });
 
-    it('is rejected if it is a user of the developer provider', async () => {
+    it('is rejected if it is the name of a user of the developer provider instead of a token', async () => {
       await developerToken('ann');
       await expect(getId({ [DEVELOPER_PROVIDER]: 'ann' })).rejects.toEqual(
         notAuthorized(expect.stringContaining('GetOpenIdTokenForDeveloperIdentity')),
       );
     });
 
-    it('is rejected if the service refuses logins, unlike guests and developer users', async () => {
+    it('is rejected if the service refuses logins; guests and developer users are accepted', async () => {
       service = createIdentityService(database, { logins: 'refused' });
       const notVerified = notAuthorized(expect.stringContaining('not verified here'));
       const guest = await getId();
@@ -218,7 +218,7 @@ describe('identities and their logins', () => {
       await expect(signIn(id, login('ann'))).rejects.toEqual(forbidden(id));
     });
 
-    it('rejects a guest if the pool no longer allows guests', async () => {
+    it('rejects an existing guest if the pool no longer allows guests', async () => {
       const guest = await getId();
       const settings = { IdentityPoolId, IdentityPoolName: 'closed', AllowUnauthenticatedIdentities: false };
       await service.operations.UpdateIdentityPool(settings, DEVELOPER);
@@ -226,7 +226,7 @@ describe('identities and their logins', () => {
       expect(await signIn(guest, login('ann'))).toBe(guest);
     });
 
-    it('makes a guest authenticated under the same id if its login is new', async () => {
+    it('makes a guest authenticated under the same id if no identity has its login yet', async () => {
       const guest = await getId();
       expect(await signIn(guest, login('ann'))).toBe(guest);
       expect(await getId(login('ann'))).toBe(guest);
@@ -234,7 +234,7 @@ describe('identities and their logins', () => {
       expect(service.merges).toEqual([]);
     });
 
-    it('merges a guest into the identity that has the login', async () => {
+    it('merges a guest into the identity that already has the login', async () => {
       const guest = await getId();
       const ann = await getId(login('ann'));
       expect(await signIn(guest, login('ann'))).toBe(ann);
@@ -245,7 +245,7 @@ describe('identities and their logins', () => {
       expect(service.merges).toHaveLength(1);
     });
 
-    it('merges a guest and all identities of its logins into one', async () => {
+    it('merges a guest and all identities of its logins into one identity', async () => {
       const guest = await getId();
       const ann = await getId(login('ann'));
       const annToo = await getId(login('ann f', FACEBOOK));
@@ -257,7 +257,7 @@ describe('identities and their logins', () => {
       expect(await getId(login('new', 'apple'))).toBe(ann);
     });
 
-    it('requires a login of the identity if it is authenticated', async () => {
+    it('requires a login of the identity if the identity is authenticated', async () => {
       const ann = await getId(login('ann'));
       await getId(login('bob'));
       await expect(signIn(ann)).rejects.toEqual(forbidden(ann));
@@ -269,7 +269,7 @@ describe('identities and their logins', () => {
       expect(await getId(login('eve'))).not.toBe(ann);
     });
 
-    it('links new logins to an authenticated identity and merges even older owners into it', async () => {
+    it('links new logins to an authenticated identity, and merges even older identities into it', async () => {
       const older = await getId(login('ann f', FACEBOOK));
       const ann = await getId(login('ann'));
       const logins = { ...login('ann'), ...login('ann f', FACEBOOK), ...login('new', 'apple') };
@@ -289,7 +289,7 @@ describe('identities and their logins', () => {
         [guest, ann],
         [ann, last],
       ]);
-      // Later writes of the guest still take both steps: to Ann, and then on with Ann's data.
+      // What the guest writes later still takes two steps: it moves to Ann's identity, and then on with Ann's data.
       expect(await pendingMerges()).toEqual(pending([guest, ann], [ann, last]));
       expect(await signIn(guest, login('ann'))).toBe(last);
       expect(await signIn(ann, login('ann f', FACEBOOK))).toBe(last);
@@ -297,7 +297,7 @@ describe('identities and their logins', () => {
       expect((await service.store.readIdentity(guest))?.mergedInto).toBe(last);
     });
 
-    it('keeps a merge whose copy fails; the next call returns the surviving identity', async () => {
+    it('keeps a merge even if copying the data fails; the next call returns the surviving identity', async () => {
       const guest = await getId();
       const ann = await getId(login('ann'));
       const failing = createIdentityService(database, {

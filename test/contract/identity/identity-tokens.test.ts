@@ -44,7 +44,7 @@ describe('Cognito Identity tokens', () => {
     IdentityPoolId = await service.newIdentityPool();
   });
 
-  /** Advances the clock first, so that no two identities have the same creation date. */
+  /** Calls GetId. Advances the clock first, so that no two identities have the same creation date. */
   async function getId(Logins?: Logins): Promise<string> {
     service.clock.now += 1_000;
     return (await service.operations.GetId({ IdentityPoolId, Logins })).IdentityId;
@@ -84,7 +84,7 @@ describe('Cognito Identity tokens', () => {
   const mergesMade = () => service.merges.map(({ from, into }) => [from.identityId, into]);
 
   describe('GetOpenIdTokenForDeveloperIdentity', () => {
-    it('creates an identity for a new user and returns it again for the same user', async () => {
+    it('creates an identity for a new user, and returns the same identity when it is called again', async () => {
       const { IdentityId, Token } = await developerToken('ann');
       expect((await developerToken('ann')).IdentityId).toBe(IdentityId);
       expect((await developerToken('bob')).IdentityId).not.toBe(IdentityId);
@@ -101,7 +101,7 @@ describe('Cognito Identity tokens', () => {
       });
     });
 
-    it('links the user to the requested identity, whether it is a guest or not', async () => {
+    it('links the user to the requested identity, even if the identity is not a guest', async () => {
       const guest = await getId();
       const ann = await getId(login('ann'));
       expect((await developerToken('guest', { IdentityId: guest })).IdentityId).toBe(guest);
@@ -123,7 +123,7 @@ describe('Cognito Identity tokens', () => {
       expect((await developerToken('ann', { IdentityId })).IdentityId).toBe(IdentityId);
     });
 
-    it('accepts public logins and merges the identities that they belonged to', async () => {
+    it('accepts public logins, and merges the identities to which the logins belonged', async () => {
       const google = await getId(login('ann'));
       const { IdentityId } = await developerToken('ann');
       const request = { IdentityId, Logins: login('ann') };
@@ -132,14 +132,14 @@ describe('Cognito Identity tokens', () => {
       expect(await getId(login('ann'))).toBe(IdentityId);
     });
 
-    it('returns the surviving identity for a merged one', async () => {
+    it('returns the surviving identity if the requested identity was merged into it', async () => {
       const guest = await getId();
       const ann = await getId(login('ann'));
       await signIn(guest, login('ann'));
       expect((await developerToken('ann', { IdentityId: guest })).IdentityId).toBe(ann);
     });
 
-    it('rejects an identity of another pool and an unknown one', async () => {
+    it('rejects an identity of another pool and an unknown identity', async () => {
       const ofOtherPool = await getId();
       const unknown = `us-east-1:${randomUUID()}`;
       IdentityPoolId = await service.newIdentityPool();
@@ -178,7 +178,7 @@ describe('Cognito Identity tokens', () => {
   });
 
   describe('a developer user’s token', () => {
-    it('is a login of its identity, and required if the client has no other', async () => {
+    it('is a login of its identity; a client without another login of the identity must send it', async () => {
       const { IdentityId, Token } = await developerToken('ann');
       await expect(signIn(IdentityId)).rejects.toEqual(forbidden(IdentityId));
       expect(await signIn(IdentityId, own(Token))).toBe(IdentityId);
@@ -193,7 +193,7 @@ describe('Cognito Identity tokens', () => {
       expect(mergesMade()).toEqual([[google, IdentityId]]);
     });
 
-    it('is valid only for its identity and the one that its identity was merged into', async () => {
+    it('is valid only for its identity, and for the identity into which that was merged', async () => {
       const other = await getId(login('eve'));
       const guest = await getId();
       const ann = await developerToken('ann');
@@ -216,7 +216,7 @@ describe('Cognito Identity tokens', () => {
       await expect(signIn(IdentityId, own(Token))).rejects.toEqual(EXPIRED_TOKEN);
     });
 
-    it('is rejected if its signature is invalid or it is of another pool', async () => {
+    it('is rejected if its signature is invalid or if another pool issued it', async () => {
       const { IdentityId, Token } = await developerToken('ann');
       const [header, payload, signature] = Token.split('.');
       const changed = Buffer.from(
@@ -241,7 +241,7 @@ describe('Cognito Identity tokens', () => {
   });
 
   describe('GetOpenIdToken', () => {
-    it('returns a token for a guest that is valid for ten minutes and is not a login', async () => {
+    it('returns a token for a guest; the token is valid for ten minutes and cannot be used as a login', async () => {
       const guest = await getId();
       const { IdentityId, Token } = await openIdToken(guest);
       expect(IdentityId).toBe(guest);
@@ -251,7 +251,7 @@ describe('Cognito Identity tokens', () => {
       await expect(signIn(guest, own(Token))).rejects.toEqual(INVALID_TOKEN);
     });
 
-    it('returns a token for an authenticated identity that is a login', async () => {
+    it('returns a token for an authenticated identity; the token can be used as a login', async () => {
       const guest = await getId();
       const { IdentityId, Token } = await openIdToken(guest, login('ann'));
       expect(IdentityId).toBe(guest);
@@ -267,7 +267,7 @@ describe('Cognito Identity tokens', () => {
       expect([IdentityId, claimsOf(Token).sub]).toEqual([ann, ann]);
     });
 
-    it('rejects an unknown identity and one of a deleted pool', async () => {
+    it('rejects an unknown identity and an identity of a deleted pool', async () => {
       const unknown = `us-east-1:${randomUUID()}`;
       const guest = await getId();
       await service.operations.DeleteIdentityPool({ IdentityPoolId }, DEVELOPER);
@@ -279,7 +279,7 @@ describe('Cognito Identity tokens', () => {
       }
     });
 
-    it('returns a token that does not outlive the one that proves the identity', async () => {
+    it('returns a token that does not outlive the login token that proves the identity', async () => {
       const { IdentityId, Token } = await developerToken('ann', { TokenDuration: 3 });
       const derived = (await openIdToken(IdentityId, own(Token))).Token;
       service.clock.now += 2_000;
@@ -297,7 +297,7 @@ describe('Cognito Identity tokens', () => {
       }
     });
 
-    it('returns a token for ten minutes if the one that proves the identity lives longer', async () => {
+    it('returns a token for ten minutes if the login token that proves the identity is valid for longer', async () => {
       const { IdentityId, Token } = await developerToken('ann', { TokenDuration: 86_400 });
       const { exp, iat } = claimsOf((await openIdToken(IdentityId, own(Token))).Token);
       expect(exp - iat).toBe(600);
@@ -327,7 +327,7 @@ describe('Cognito Identity tokens', () => {
       await expect(assumeRole(Token)).rejects.toEqual(forbidden(guest));
     });
 
-    it('rejects a guest’s token after the guest was merged', async () => {
+    it('rejects a guest’s token after the guest was merged into another identity', async () => {
       const guest = await getId();
       const { Token } = await openIdToken(guest);
       await getId(login('ann'));
@@ -335,7 +335,7 @@ describe('Cognito Identity tokens', () => {
       await expect(assumeRole(Token)).rejects.toEqual(forbidden(guest));
     });
 
-    it('returns credentials of the surviving identity for an authenticated token', async () => {
+    it('returns credentials of the surviving identity for the token of an authenticated identity', async () => {
       const ann = await developerToken('ann');
       const bob = await developerToken('bob');
       expect(await assumeRole(ann.Token)).toMatchObject({ SubjectFromWebIdentityToken: ann.IdentityId });
@@ -370,7 +370,7 @@ describe('Cognito Identity tokens', () => {
   });
 
   describe('MergeDeveloperIdentities', () => {
-    it('merges the source user’s identity into the destination user’s, even if it is older', async () => {
+    it('merges the source user’s identity, even if it is older, into the destination user’s identity', async () => {
       const ann = await developerToken('ann', { Logins: login('ann') });
       const bob = await developerToken('bob');
       expect(await mergeUsers('ann', 'bob')).toEqual({ IdentityId: bob.IdentityId });
@@ -379,7 +379,7 @@ describe('Cognito Identity tokens', () => {
       expect(await getId(login('ann'))).toBe(bob.IdentityId);
     });
 
-    it('returns the identity if it already has both users', async () => {
+    it('returns the identity if both users already belong to it', async () => {
       const { IdentityId } = await developerToken('ann');
       await developerToken('ann too', { IdentityId });
       expect(await mergeUsers('ann', 'ann too')).toEqual({ IdentityId });

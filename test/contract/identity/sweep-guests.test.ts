@@ -50,7 +50,7 @@ describe.each(DATABASES)('the sweep of guests on $name', ({ open }) => {
     });
   const sweep = (run = createSweep()) => run({}, createLambdaContext('sweep-guests', 'us-east-1'));
 
-  it('removes a guest that never stored anything, after 30 days', async () => {
+  it('removes a guest that has never stored anything after 30 days', async () => {
     const guest = await getId();
     wait(30);
     expect(await sweep()).toEqual({ swept: 0 });
@@ -60,7 +60,7 @@ describe.each(DATABASES)('the sweep of guests on $name', ({ open }) => {
     expect(await sweep()).toEqual({ swept: 0 });
   });
 
-  it('counts the 30 days from the last credentials or token, to the day', async () => {
+  it('counts the 30 days from the day on which the guest last got credentials or a token', async () => {
     const [enhanced, classic] = [await getId(), await getId()];
     wait(20);
     await signIn(enhanced);
@@ -106,7 +106,7 @@ describe.each(DATABASES)('the sweep of guests on $name', ({ open }) => {
     expect(await exists(guest)).toBe(true);
   });
 
-  /** A device that writes with the credentials of a developer. */
+  /** Creates a device of this identity that writes with the credentials of a developer. */
   function deviceOf(identityId: string) {
     const device = createDevice(createSyncService(database).operations, { identityId });
     const dataset = { ...device.dataset, IdentityPoolId };
@@ -141,7 +141,7 @@ describe.each(DATABASES)('the sweep of guests on $name', ({ open }) => {
     expect([await devices.hasDevice(ofGuest), await devices.hasDevice(ofUser)]).toEqual([false, true]);
   });
 
-  it('leaves a client whose guest is gone to start with a new one', async () => {
+  it('lets a client whose guest was removed start again with a new guest', async () => {
     const guest = await getId();
     wait(31);
     await sweep();
@@ -149,7 +149,7 @@ describe.each(DATABASES)('the sweep of guests on $name', ({ open }) => {
     expect(await getId()).not.toBe(guest);
   });
 
-  it('does not give credentials to a guest that it removes at the same moment', async () => {
+  it('gives a guest no credentials if it is removing the guest at that moment', async () => {
     const guest = await getId();
     wait(31);
     const racing = createIdentityService(database, {
@@ -169,7 +169,7 @@ describe.each(DATABASES)('the sweep of guests on $name', ({ open }) => {
     });
   });
 
-  it('checks all identities in steps and continues where its time ended', async () => {
+  it('checks all identities in steps; a run continues where the previous run ran out of time', async () => {
     const ids = Array.from({ length: 2_500 }, () => `us-east-1:${randomUUID()}`);
     await database.query(
       `INSERT INTO identity.identities (identity_id, identity_pool_id, created_ms, modified_ms)

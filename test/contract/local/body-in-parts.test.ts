@@ -8,7 +8,7 @@ const PARTS = 400;
 
 let created = 0;
 let isEnded = false;
-/** Ends with an error if the path says so. */
+/** Creates the parts of a body. Fails after some parts if the path asks for a failure. */
 async function* createBody(path: string): AsyncGenerator<string> {
   try {
     for (created = 0; created < PARTS; created += 1) {
@@ -40,7 +40,7 @@ describe('a response in parts', () => {
     expect((await response.text()).length).toBe(PARTS * PART.length);
   });
 
-  it('is created no faster than the client reads, and ends when the client disconnects', async () => {
+  it('is created no faster than the client reads it, and ends when the client disconnects', async () => {
     isEnded = false;
     const client = connect(server.port, '127.0.0.1');
     client.pause();
@@ -54,14 +54,14 @@ describe('a response in parts', () => {
       },
       { timeout: 10_000, interval: 200 },
     );
-    // The system holds some megabytes for both ends of the connection.
+    // Some megabytes are in the operating system's buffers at both ends of the connection.
     expect(created * PART.length).toBeLessThan((PARTS * PART.length) / 2);
     expect(isEnded).toBe(false);
     client.destroy();
     await vi.waitFor(() => expect(isEnded).toBe(true));
   });
 
-  it('is broken off if a part fails, so that no client takes it for complete', async () => {
+  it('is aborted if a part fails, so that no client takes the response for complete', async () => {
     const response = await fetch(urlOf('fails'));
     expect(response.status).toBe(200);
     await expect(response.text()).rejects.toThrow();

@@ -94,7 +94,7 @@ describe('the HTTP server', () => {
     },
   );
 
-  it('lets no other origin read its responses', async () => {
+  it('lets no page of another origin read its responses', async () => {
     const response = await send({ ...TARGET, Origin: 'http://127.0.0.1:4580', Host: '127.0.0.1:4580' });
     expect(response.status).toBe(400);
     expect(Object.keys(response.headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
@@ -105,7 +105,7 @@ describe('the HTTP server', () => {
     expect(await send({ 'X-Amz-Target': 'DynamoDB_20120810.ListTables' })).toMatchObject({ status: 404 });
   });
 
-  it('returns 413 for a body above the limit, unless the head is enough to reject it', async () => {
+  it('returns 413 for a body above the limit, unless the head of the request already has an error', async () => {
     const body = 'x'.repeat(8 * 1024 * 1024 + 1);
     expect(await send(await signed('ListStreams', body), body)).toMatchObject({ status: 413 });
     expect(await send(TARGET, body)).toMatchObject({
@@ -155,7 +155,7 @@ describe('Kinesis on the HTTP server', () => {
     ['PutRecords', { StreamName: 'cognito-sync', Records: [null] }],
     ['AddTagsToStream', { StreamName: 'cognito-sync', Tags: { a: [null] } }],
     ['RemoveTagsFromStream', { StreamName: 'cognito-sync', TagKeys: ['a', null] }],
-  ])('rejects %s with a null in a list, which would crash the emulator', async (operation, input) => {
+  ])('rejects %s with null in a list, because it would crash the emulator', async (operation, input) => {
     const body = JSON.stringify(input);
     const response = await send(await signed(operation, body), body);
     expect(response.status).toBe(400);

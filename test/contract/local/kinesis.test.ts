@@ -46,9 +46,9 @@ let client: KinesisClient;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'kinesis-'));
   await describeStreams(join(directory, 'kinesis'), {
-    // Without a range of hash keys, kinesalite throws from a callback when it looks for a record's shard.
+    // The shard has no range of hash keys. So kinesalite throws from a callback when it looks for a record's shard.
     broken: { StreamStatus: 'ACTIVE', Shards: [{ SequenceNumberRange: {} }], _seqIx: [], _tags: {} },
-    // What a process leaves that ended during these changes.
+    // A process that ends while it changes streams leaves these descriptions.
     creating: { StreamStatus: 'CREATING', Shards: [] },
     deleting: { StreamStatus: 'DELETING', Shards: [] },
     updating: { StreamStatus: 'UPDATING', Shards: [], _seqIx: [], _tags: {} },
@@ -64,7 +64,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** Writes descriptions of streams where kinesalite keeps them. */
+/** Writes descriptions of streams into the database where kinesalite stores them. */
 async function describeStreams(path: string, streams: Record<string, object>): Promise<void> {
   const { db, metaDb } = kinesaliteRequire('./db').create({ path });
   for (const [name, stream] of Object.entries(streams)) await metaDb.put(name, stream);
@@ -159,7 +159,7 @@ describe('a stream', () => {
     });
   });
 
-  it('is named by its ARN in every operation that has StreamARN', async () => {
+  it('can be named by its ARN in every operation that has StreamARN', async () => {
     await createStream('by-arn');
     const StreamARN = await untilActive('by-arn');
     await client.send(new PutRecordCommand({ StreamARN, PartitionKey: 'a', Data: Buffer.from('one') }));
@@ -241,7 +241,7 @@ describe('a request', () => {
     },
   );
 
-  it('stores the same bytes in CBOR and in JSON', async () => {
+  it('stores the same bytes from CBOR and from JSON', async () => {
     await createStream('both');
     await put('both', 'JSON');
     const record = { StreamName: 'both', PartitionKey: 'a', Data: Buffer.from('CBOR') };
@@ -313,7 +313,7 @@ describe('after a crash', () => {
     log.mockRestore();
   });
 
-  it('changes of streams that it interrupted are settled', async () => {
+  it('the emulator completes the changes of streams that the crash interrupted', async () => {
     const { StreamNames } = await client.send(new ListStreamsCommand({ Limit: 100 }));
     expect(StreamNames).not.toContain('creating');
     expect(StreamNames).not.toContain('deleting');
@@ -321,7 +321,7 @@ describe('after a crash', () => {
   });
 });
 
-it('a directory that cannot be opened fails requests, not the process', async () => {
+it('requests fail if the directory of the streams cannot be opened, but our own process keeps running', async () => {
   const log = vi.spyOn(console, 'error').mockImplementation(() => undefined);
   const locked = createKinesisEmulator(join(directory, 'kinesis'), verify);
   const second = await startHttpServer({ host: '127.0.0.1', port: 0, routes: [locked] });

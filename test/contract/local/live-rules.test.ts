@@ -12,8 +12,8 @@ const ROOT = new URL('../../../', import.meta.url);
 const TIMEOUT_MS = 20_000;
 
 /**
- * Functions that load fast. The reader returns its rules. Given `started` and `mayEnd`, it creates the first file, then
- * waits for the second.
+ * Functions that load fast. `reader` returns its rules. If the event has `started` and `mayEnd`, it creates the file
+ * `started` and waits until the file `mayEnd` exists.
  */
 const HANDLERS = {
   reader: `
@@ -28,7 +28,7 @@ const HANDLERS = {
   count: 'let calls = 0; export const handler = async () => (calls += 1);',
   broken: "throw new Error('not loadable');",
 };
-/** Rules that create the file `loading` first, then wait for the file `gate`. */
+/** Rules that create the file `loading` while they are loaded, and then wait until the file `gate` exists. */
 const GATED = `
   import { existsSync, writeFileSync } from 'node:fs';
   import { setTimeout as sleep } from 'node:timers/promises';
@@ -160,7 +160,7 @@ describe('sync rules in the local cloud', () => {
     await until(() => expect(log).toEqual([notLoaded(`a b c (${folder.rulesFile}:1:25)`)]));
   });
 
-  it('stay the same for a call in flight, but not for later calls', async () => {
+  it('stay the same for a call in flight if they change; later calls use the changed rules', async () => {
     const inFlight = read({ started: at('started'), mayEnd: at('may end') });
     await until(() => expect(existsSync(at('started'))).toBe(true));
     expect(await read()).toBe('first');
@@ -172,7 +172,7 @@ describe('sync rules in the local cloud', () => {
     expect(new Set(await Promise.all(after))).toEqual(new Set(['second']));
   });
 
-  it('that change while a call loads them stay the same for that call only', async () => {
+  it('that change while a call loads them stay the same for that call; later calls use the changed rules', async () => {
     await folder.write('rules.ts', GATED);
     const waiting = read();
     await until(() => expect(existsSync(at('loading'))).toBe(true));
@@ -184,7 +184,7 @@ describe('sync rules in the local cloud', () => {
     expect(await read()).toBe('second');
   });
 
-  it('that change again while a change is loaded end with the last change', async () => {
+  it('that change again while a change is being loaded are loaded with the last change', async () => {
     expect(await read()).toBe('first');
     await folder.write('rules.ts', GATED);
     await until(() => expect(existsSync(at('loading'))).toBe(true));
@@ -218,7 +218,7 @@ describe('sync rules that are loaded before the first call', () => {
     expect(log).toEqual([]);
   });
 
-  it('report the position of an error even if the process is busy', async () => {
+  it('report the position of an error even while the process is busy', async () => {
     await folder.write('rules.ts', '\n\nconst a: number = ;');
     const loading = functions.load('reader');
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
@@ -230,7 +230,7 @@ describe('sync rules that are loaded before the first call', () => {
     expect(await functions.load('sync-trigger')).toMatch(/rules\.ts: ENOENT: no such file/);
   });
 
-  it('are kept for the first call', async () => {
+  it('are not loaded again for the first call', async () => {
     expect(await functions.load('count')).toBeUndefined();
     expect([await functions.load('count'), await call('count'), await call('count')]).toEqual([
       undefined,
@@ -239,7 +239,7 @@ describe('sync rules that are loaded before the first call', () => {
     ]);
   });
 
-  it('include a change made while they are loaded', async () => {
+  it('include a change that is made while they are loaded', async () => {
     await folder.write('rules.ts', GATED);
     const loading = functions.load('reader');
     await until(() => expect(existsSync(at('loading'))).toBe(true));

@@ -14,7 +14,7 @@ import { FunctionError } from '../../../lib/sync/ports/functions.ts';
 const ROOT = new URL('../../../', import.meta.url);
 const TIMEOUT_MS = 10_000;
 
-/** Modules of the functions. `calls` counts the invocations in one thread. */
+/** Modules of the functions, by name. `calls` returns the number of invocations in its thread. */
 const HANDLERS: Record<string, string> = {
   echo: 'export const handler = async (event) => event;',
   context: `export const handler = async (event, context) => ({
@@ -106,7 +106,7 @@ const create = (modules: Record<string, URL>, lines: string[] = []) => {
   onTestFinished(() => created.close());
   return created;
 };
-/** Each call is for an identity of its own. */
+/** Invokes a function for a new identity, so that the limit per identity does not apply. */
 const invoke = (name: string, event: object = {}, timeoutMs = TIMEOUT_MS, on = functions) =>
   on.invoke(arnOf(name), event, { identityId: randomUUID(), timeoutMs });
 const failed = (reason: string, message: string | RegExp = /./) =>
@@ -147,7 +147,7 @@ describe('a local function', () => {
     });
   });
 
-  it('can be a function that is also deployed', async () => {
+  it('can be a function that is also deployed to AWS', async () => {
     const event = {
       version: 2,
       eventType: 'SyncTrigger',
@@ -223,7 +223,7 @@ describe('a local function', () => {
     expect(await invoke('posts', { message })).toBe('own answer');
   });
 
-  it.each(['posts-at-load', 'closes-port'])('cannot interfere with how it is called: %s', async (name) => {
+  it.each(['posts-at-load', 'closes-port'])('cannot interfere with the call protocol: %s', async (name) => {
     for (const _ of [1, 2]) expect(await invoke(name)).toBe('own answer');
   });
 
@@ -238,7 +238,7 @@ describe('a local function', () => {
     await expect(invoke('patches-port', { message }, 500, own)).rejects.toEqual(failed('timed-out'));
   });
 
-  it('that exits after it returned succeeds even if the process is busy', async () => {
+  it('that exits after it has returned succeeds, even if our process is busy', async () => {
     const own = create({ misbehave: moduleOf('misbehave') });
     await invoke('misbehave', { way: 'fine' }, TIMEOUT_MS, own);
     const result = invoke('misbehave', { way: 'returns and exits' }, TIMEOUT_MS, own);
@@ -280,7 +280,7 @@ describe('a local function', () => {
     expect(lines).toHaveLength(1);
   });
 
-  it('that throws to its caller, or is closed, is not logged', async () => {
+  it('is not logged if it throws to its caller or is closed', async () => {
     const lines: string[] = [];
     const own = create({ misbehave: moduleOf('misbehave') }, lines);
     await expect(invoke('misbehave', { way: 'throws' }, TIMEOUT_MS, own)).rejects.toEqual(failed('threw'));
@@ -313,7 +313,7 @@ describe('a local function', () => {
     expect(await invoke('repaired', { a: 1 }, TIMEOUT_MS, own)).toEqual({ a: 1 });
   });
 
-  it('runs up to four calls concurrently, each in its own thread, and queues the others', async () => {
+  it('runs up to four calls concurrently, each in its own thread, and queues all further calls', async () => {
     const calls = await Promise.all(Array.from({ length: 12 }, () => invoke('threads', { ms: 20 })));
     expect(new Set(calls).size).toBe(4);
     expect(await invoke('threads', { ms: 0 })).toBeOneOf(calls);
@@ -332,7 +332,7 @@ describe('a local function', () => {
     const ended: string[] = [];
     const call = (name: string) => invokeOwn(20).then(() => ended.push(name));
     const stuck = Promise.allSettled([1, 2, 3].map(() => invokeOwn(60_000)));
-    // The last call arrives when the second may run, but has not started yet.
+    // The last call arrives when the second call already has a thread but has not started yet.
     const last = invokeOwn(20).then(() => call('last'));
     await Promise.all([call('second'), call('third'), last]);
     expect(ended).toEqual(['second', 'third', 'last']);
@@ -350,7 +350,7 @@ describe('a local function', () => {
     for (const { status } of await late) expect(status).toBe('rejected');
   });
 
-  it('leaves threads to other identities while the calls of one take long', async () => {
+  it('leaves threads to other identities while the calls of one identity take long', async () => {
     const own = create({ misbehave: moduleOf('misbehave') });
     const as = (identityId: string, way: string) =>
       own.invoke(arnOf('misbehave'), { way }, { identityId, timeoutMs: TIMEOUT_MS });
@@ -361,7 +361,7 @@ describe('a local function', () => {
     await slow;
   });
 
-  it('has its whole time from when it has a thread', async () => {
+  it('has its whole timeout from the moment when it gets a thread', async () => {
     const own = create({ remaining: moduleOf('remaining') });
     const call = (ms: number) =>
       own.invoke(arnOf('remaining'), { ms }, { identityId: 'one', timeoutMs: 5_000 });

@@ -14,7 +14,7 @@ import { openRaw, type RawExchange } from '../../fixtures/wire/raw-http.ts';
 const MAX_BYTES = 300_000;
 const KIB = 1024;
 
-/** Requests that have received their body and wait until the test releases them. */
+/** Functions that let the waiting requests continue. These requests have received their bodies. */
 const waiting: (() => void)[] = [];
 
 const ROUTES: Route[] = [
@@ -60,12 +60,12 @@ function head(target: string, headers: Record<string, string | number> = {}, met
   return `${method} ${target} HTTP/1.1\r\n${lines.join('')}\r\n`;
 }
 
-/** A complete upload. */
+/** Returns the text of a complete upload request. */
 function upload(target: string, bytes: number, headers: Record<string, string> = {}): string {
   return head(target, { 'Content-Length': bytes, ...headers }) + 'x'.repeat(bytes);
 }
 
-describe('a body that the port does not want', () => {
+describe('the body of a rejected request', () => {
   it.each<[string, string, number, Record<string, string | number>]>([
     ['is larger than its route allows', '/upload', 413, {}],
     ['has an unknown path', '/other', 404, {}],
@@ -83,7 +83,7 @@ describe('a body that the port does not want', () => {
     },
   );
 
-  it('has the form of AWS errors if it is too large', async () => {
+  it('is answered with an error in the form of AWS if it is too large', async () => {
     await start();
     const { headerLines, body } = await open(head('/upload', { 'Content-Length': MAX_BYTES + 1 })).response();
     expect(headerLines).toContain('x-amzn-ErrorType: RequestEntityTooLarge:');
@@ -93,7 +93,7 @@ describe('a body that the port does not want', () => {
     });
   });
 
-  it('is not asked for if the client waits for permission to send it', async () => {
+  it('is never sent if the client waits for permission to send it', async () => {
     await start();
     const Expect = '100-continue';
     const refused = open(head('/upload', { 'Content-Length': MAX_BYTES + 1, Expect }));
@@ -104,7 +104,7 @@ describe('a body that the port does not want', () => {
     expect(await accepted.response()).toMatchObject({ status: 200, body: '{"bytes":2}' });
   });
 
-  it('is rejected when it exceeds the limit, if its length was not announced', async () => {
+  it('is rejected when it exceeds the limit if the request did not announce its length', async () => {
     await start();
     const chunk = `${(100_000).toString(16)}\r\n${'x'.repeat(100_000)}\r\n`;
     const within = open(`${head('/upload', { 'Transfer-Encoding': 'chunked' })}${chunk.repeat(3)}0\r\n\r\n`);
@@ -113,7 +113,7 @@ describe('a body that the port does not want', () => {
     expect((await above.response()).status).toBe(413);
   });
 
-  it('is received only for a moment after it was rejected', async () => {
+  it('is received only for a short time after the request was rejected', async () => {
     await start();
     const { socket, closed } = open(head('/upload', { 'Content-Length': 2_000_000_000 }));
     const megabyte = Buffer.alloc(1_000_000);
@@ -123,11 +123,11 @@ describe('a body that the port does not want', () => {
       const drained = new Promise((resolve) => socket.once('drain', resolve));
       if (!socket.write(megabyte)) await Promise.race([drained, closed]);
     }
-    // 8 MiB are discarded. The buffers of both sides hold a few more.
+    // The port discards 8 MiB. The buffers of client and server hold a few more.
     expect(sent).toBeLessThan(60);
   });
 
-  it('does not cost the client its connection if it is small', async () => {
+  it('is read if it is small, so that the client keeps its connection', async () => {
     await start();
     const exchange = open(head('/other', { 'Content-Length': 2 }));
     expect((await exchange.response()).status).toBe(404);
@@ -141,7 +141,7 @@ describe('bytes in flight', () => {
 
   it('are limited in total, except for small bodies', async () => {
     await start({ limits: { bytesInFlight: 300 * KIB } });
-    // 200 KiB each, of which the first 64 do not count.
+    // Each body has 200 KiB, of which the first 64 KiB do not count.
     open(upload('/hold', 200 * KIB));
     open(upload('/hold', 200 * KIB));
     await held(2);
@@ -164,11 +164,11 @@ describe('bytes in flight', () => {
       (await open(upload('/upload', 200 * KIB, from(address))).response()).status;
     expect(await statusFrom('198.51.100.1')).toBe(503);
     expect(await statusFrom('198.51.100.2')).toBe(200);
-    // The proxy itself, and every client of this machine.
+    // The limit does not apply to the proxy itself and to clients on this machine.
     expect(await statusFrom('127.0.0.1')).toBe(200);
   });
 
-  it('are free again if the client disconnects', async () => {
+  it('are available to other requests again if the client disconnects', async () => {
     await start({ limits: { bytesInFlight: 200 * KIB } });
     const partial = open(upload('/upload', 250 * KIB).slice(0, 220 * KIB));
     await once(partial.socket, 'connect');
@@ -187,18 +187,18 @@ describe('slow clients', () => {
     expect(await open(bytes).closed).toMatch(/^HTTP\/1.1 408 /);
   });
 
-  it('are disconnected if they do not send a whole body', async () => {
+  it('are disconnected if they do not send a whole body in time', async () => {
     await start({ limits: { headersTimeoutMs: 100, requestTimeoutMs: 200 } });
     const { closed } = open(upload('/upload', 100).slice(0, -1));
     expect(await closed).toMatch(/^HTTP\/1.1 408 /);
   });
 
-  it('are disconnected if they do not read their response', async () => {
+  it('are disconnected if they do not read the response in time', async () => {
     await start({ limits: { unreadTimeoutMs: 100 } });
     const { socket, closed } = open(head('/large', {}, 'GET'));
     socket.pause();
     await expect.poll(() => socket.bytesRead, { timeout: 5_000 }).toBeGreaterThan(0);
-    // The rest of the response was never sent.
+    // The server never sends the rest of the response.
     await new Promise((resolve) => setTimeout(resolve, 500));
     socket.resume();
     await closed;
@@ -216,7 +216,7 @@ describe('connections', () => {
     return (await exchange.response()).status === 200;
   };
 
-  it('are limited in total, and free again when they are closed', async () => {
+  it('are limited in total; a closed connection no longer counts', async () => {
     await start({ limits: { connections: 3 } });
     const [first] = [open(''), open(''), open('')];
     await Promise.all(exchanges.map(({ socket }) => once(socket, 'connect')));

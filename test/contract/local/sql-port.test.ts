@@ -50,7 +50,7 @@ beforeAll(async () => {
     'create view best as select name from scores where score > 4',
     'create sequence numbers',
     'create table secrets (secret text)',
-    // More than the product grants: the port must be read-only even if a grant is too wide.
+    // The reader role gets more rights here than in the product. The port must be read-only even then.
     'grant select, insert, update, delete, truncate on scores, best to query_reader',
     'grant usage, update on sequence numbers to query_reader',
     'grant create on schema public to query_reader',
@@ -82,7 +82,7 @@ async function codeOf(client: Client, sql: string): Promise<string | undefined> 
   );
 }
 
-/** Returns everything that a reader could have changed, as the service sees it. */
+/** Reads, through the service's access, everything that a reader could have changed. */
 async function readState(): Promise<unknown> {
   const { rows } = await database.query(`
     select current_user::text as who, session_user::text as session,
@@ -96,7 +96,7 @@ async function readState(): Promise<unknown> {
   return rows[0];
 }
 
-/** Connects a client that can send any bytes. */
+/** Connects a client that sends bytes without a driver, so it can send any bytes. */
 async function connectRaw(): Promise<{ socket: Socket; messages: AsyncGenerator<Uint8Array> }> {
   const socket = connectSocket(sqlPort.port, HOST);
   socket.on('error', () => {});
@@ -110,7 +110,7 @@ async function connectRaw(): Promise<{ socket: Socket; messages: AsyncGenerator<
   return { socket, messages };
 }
 
-/** Returns the types of the messages up to ReadyForQuery: the tag of a completed command, the SQLSTATE of an error. */
+/** Returns the types of the messages up to ReadyForQuery, with the tag of a command or the SQLSTATE of an error. */
 async function untilReady(messages: AsyncGenerator<Uint8Array>): Promise<string[]> {
   const types: string[] = [];
   for (;;) {
@@ -158,7 +158,7 @@ describe('a driver', () => {
     expect((await client.query({ ...byName, values: ['cid'] })).rows).toEqual([]);
   });
 
-  it('has its own names of prepared statements', async () => {
+  it('can use names of prepared statements that other connections use as well', async () => {
     const [one, other] = [await connect(), await connect()];
     const query = (client: Client, text: string) => client.query({ name: 'same', text, values: [] });
     expect((await query(one, 'select 1 as a')).rows).toEqual([{ a: 1 }]);
@@ -206,7 +206,7 @@ describe('a driver', () => {
       cString('LATIN1'),
       cString(''),
     ];
-    // The protocol version that newer clients may request.
+    // Newer clients may request this version of the protocol.
     socket.write(Buffer.concat([int32(8 + Buffer.concat(fields).length), int32(0x00030002), ...fields]));
     const greeting: Uint8Array[] = [];
     for await (const message of readFrames(socket, () => true)) {
@@ -253,13 +253,13 @@ describe('a client', () => {
     ["select nextval('numbers')", '25006'],
     ["select setval('numbers', 9)", '25006'],
     ["alter system set work_mem = '1MB'", '25001'],
-    // Accepted without effect.
+    // These statements are accepted and have no effect.
     ['set transaction read write', undefined],
     ['set role postgres', undefined],
     ['reset role', undefined],
     ["set timezone = 'Asia/Tokyo'", undefined],
     ['listen news', undefined],
-    // Not recognized after a semicolon, so the server runs them, each on its own.
+    // The port does not recognize these statements after a semicolon. So the server runs each of them.
     [';set transaction read write', '25001'],
     [';set role postgres', undefined],
     [';reset role', undefined],
@@ -315,7 +315,7 @@ describe('a client', () => {
     expect((await database.query("delete from scores where name = 'dan'")).rowsChanged).toBe(1);
   });
 
-  it('has its endless statement cancelled, and all callers continue', async () => {
+  it('that runs an endless statement has the statement cancelled, and all other callers continue', async () => {
     const client = await connect();
     const endless = client.query('select count(*) from generate_series(1, 1e12)');
     const writes = [sleep(100).then(() => database.query("insert into scores values ('fay', 1)"))];
@@ -342,7 +342,7 @@ describe('a client', () => {
   });
 
   it.each(["select pg_logical_emit_message(false, 'a', 'b')", 'select setseed(0.5)'])(
-    'cannot run a function whose effect no rollback undoes: %s',
+    'cannot run a function with an effect that no rollback can undo: %s',
     async (sql) => {
       const client = await connect();
       await expect(client.query(sql)).rejects.toMatchObject({ code: '42501' });
@@ -409,14 +409,14 @@ describe('a misbehaving client', () => {
     expect((await other.query('select 1 as a')).rows).toEqual([{ a: 1 }]);
   });
 
-  it('gets its response after it closed its side of the connection', async () => {
+  it('gets its response even after it has closed its own side of the connection', async () => {
     const { socket, messages } = await connectRaw();
     socket.end(frame('Q', cString('select 1 from pg_sleep(0.1)')));
     expect(await untilReady(messages)).toEqual(['T', 'D', 'SELECT 1']);
     expect(await untilReady(messages)).toEqual(['end']);
   });
 
-  it('may request encryption first, which is declined', async () => {
+  it('may request encryption first; the port declines it, and the client continues', async () => {
     const socket = connectSocket(sqlPort.port, HOST);
     clients.push({ end: () => socket.destroy() });
     for (const code of [80877104, 80877103]) {
@@ -437,7 +437,7 @@ describe('a misbehaving client', () => {
 });
 
 describe('many clients', () => {
-  it('delay a request of the service by at most one statement', async () => {
+  it('delay a request of the service by at most one of their statements', async () => {
     let finished = 0;
     const sleeps = Array.from({ length: 8 }, async () => {
       await (await connect()).query('select pg_sleep(0.2)');
@@ -450,7 +450,7 @@ describe('many clients', () => {
     expect((await database.query("delete from scores where name = 'gus'")).rowsChanged).toBe(1);
   });
 
-  it('are refused while 16 statements wait', async () => {
+  it('get an error while 16 statements are waiting', async () => {
     const running = await connect();
     const waiting = await Promise.all(Array.from({ length: 16 }, () => connect()));
     const late = await connect();
@@ -492,7 +492,7 @@ describe('a silent client', () => {
     await once(socket, 'close');
   });
 
-  it('is disconnected at the end of its time even if it sends its startup byte by byte', async () => {
+  it('is disconnected after the time for the startup, even if it sends its startup byte by byte', async () => {
     const socket = connectSocket(impatient.port, HOST);
     socket.on('error', () => {});
     socket.resume();

@@ -51,7 +51,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
         await database.query<{ record_key: string; record_value: string }>('SELECT * FROM query.records')
       ).rows.map((row) => [row.record_key, row.record_value]),
     );
-  /** Creates an update of the dataset `game`, `at` milliseconds into the year. */
+  /** Creates an update of the dataset `game`, dated `at` milliseconds after NEW_YEAR. */
   const update = (at: number, syncCount: number, ...records: Members[]): Members => ({
     lastModifiedDate: NEW_YEAR + at,
     syncCount,
@@ -170,18 +170,18 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     expect(await values()).toEqual({ score: 'later date, higher count' });
   });
 
-  it('keeps the first of two writes with the same version', async () => {
+  it('keeps the write that was projected first if two writes have the same version', async () => {
     await project(update(1, 1, { value: 'first' }));
     expect(await project(update(1, 1, { value: 'second' }))).toMatchObject({ recordsChanged: 0 });
     expect(await values()).toEqual({ score: 'first' });
   });
 
-  it('uses the last of two entries with the same key and version in one event', async () => {
+  it('uses the last entry if an event has two entries with the same key and version', async () => {
     await project(update(1, 1, { value: 'first' }, { value: 'last' }));
     expect(await values()).toEqual({ score: 'last' });
   });
 
-  it('uses the newer of two entries with the same key in one event, in either order', async () => {
+  it('uses the newer entry if an event has two entries with the same key, in either order', async () => {
     const newer = { value: 'newer', lastModifiedDate: NEW_YEAR + 2, syncCount: 2 };
     const older = { value: 'older', lastModifiedDate: NEW_YEAR + 2, syncCount: 1 };
     await project(
@@ -191,7 +191,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     expect(await values()).toEqual({ score: 'newer', b: 'newer' });
   });
 
-  it('projects a removal beside a record with a nonsensical date of the device', async () => {
+  it('projects a removal even if another record of the event has a nonsensical device date', async () => {
     await project(update(1, 1, { key: 'a' }, { key: 'b' }));
     await project(
       update(2, 2, { key: 'a', op: 'remove' }, { key: 'b', deviceLastModifiedDate: NEW_YEAR * 1000 }),
@@ -202,7 +202,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     expect(await rows('SELECT reason FROM query.quarantine')).toEqual([]);
   });
 
-  it('ignores an older write after the removal of a record', async () => {
+  it('ignores a write that is older than the removal of its record', async () => {
     await project(update(2, 2, { op: 'remove', value: null }));
     await project(update(1, 1, { value: 'zombie' }));
     expect(await values()).toEqual({});
@@ -222,7 +222,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     ]);
   });
 
-  it('stores no value of a write that arrives after the removal that covers it', async () => {
+  it('stores no value of a write that arrives after a newer removal of the dataset', async () => {
     await project(removal(2, 2));
     await project(update(1, 1, { key: 'late' }));
     expect(await rows('SELECT record_key, record_value FROM projection.records')).toEqual([
@@ -251,14 +251,14 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     ]);
   });
 
-  it('hides a record that a removal covers even if concurrent writes left its value', async () => {
+  it('hides a record that a newer dataset removal covers, even if a concurrent write left its value', async () => {
     await project(update(1, 1, { key: 'covered' }), removal(2, 2));
     await database.query(`UPDATE projection.records SET record_value = 'left by the race'`);
     expect(await values()).toEqual({});
     expect(await rows('SELECT record_count FROM query.datasets')).toEqual([{ record_count: 0 }]);
   });
 
-  it('applies a removal without a version to everything before it', async () => {
+  it('applies a dataset removal without a version to everything that arrived before it', async () => {
     const undated = {
       operation: 'remove',
       kinesisSyncRecords: null,
@@ -272,7 +272,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     expect(await values()).toEqual({});
   });
 
-  it('keeps later writes when a removal without a version is delivered again', async () => {
+  it('keeps later writes if a dataset removal without a version is delivered again', async () => {
     const undated = deliver(
       toBytes(
         wireEvent({ operation: 'remove', kinesisSyncRecords: null, lastModifiedDate: null, syncCount: null }),
@@ -280,7 +280,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
       NEW_YEAR + 100,
     );
     await project(update(1, 1, { key: 'before' }));
-    // An event is dated before it reaches the stream. This one is dated before the removal arrives, and arrives later.
+    // An event is dated before it reaches the stream. This event is dated before the removal arrives but arrives later.
     const since = deliver(toBytes(wireEvent(update(95, 3, { key: 'since' }))), NEW_YEAR + 101);
     for (let delivery = 0; delivery < 2; delivery += 1) {
       await projectAll([undated, since]);
@@ -304,7 +304,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     ]);
   });
 
-  it('quarantines unreadable events once, with their data, and projects the others', async () => {
+  it('quarantines unreadable events once, with their data, and projects all other events', async () => {
     const nul = toBytes(
       wireEvent({ datasetName: 'nul', kinesisSyncRecords: [wireRecord({ value: 'a\0b' })] }),
     );
@@ -365,7 +365,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
   });
 
   it('quarantines only the event whose value the database rejects', async () => {
-    // Simulates a limit of the database that no check covers.
+    // The constraint simulates a limit of the database for which our code has no check.
     await database.query(
       'ALTER TABLE projection.records ADD CONSTRAINT limit_nobody_knew CHECK (1 / (length(record_key) - 6) IS NOT NULL)',
     );
@@ -383,7 +383,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     }
   });
 
-  it('throws transient errors, so that the batch is retried', async () => {
+  it('throws transient errors, so that Lambda retries the batch', async () => {
     await database.query('ALTER TABLE projection.records RENAME TO records_elsewhere');
     try {
       await expect(project(update(1, 1, {}))).rejects.toMatchObject({ name: 'DatabaseError', code: '42P01' });
@@ -394,7 +394,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     expect(await values()).toEqual({ score: '42' });
   });
 
-  it('shows the newest progress of each shard, and none while it is unknown', async () => {
+  it('shows the newest progress of each shard; NULL while the progress is unknown', async () => {
     const at = (shard: number, arrivedAt: number) => ({
       streamName: 'cognito-sync',
       shardId: `shardId-${shard}`,
@@ -423,7 +423,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     expect(await progress()).toEqual([row(at(0, 2)), row(at(1, 5))]);
   });
 
-  it('grants the reader role only the views', async () => {
+  it('grants the reader role access only to the views', async () => {
     const { rows: granted } = await database.query<{ name: string }>(
       `SELECT schemaname || '.' || name AS name FROM (
          SELECT schemaname, tablename AS name FROM pg_tables UNION ALL SELECT schemaname, viewname FROM pg_views) AS relations
