@@ -85,7 +85,7 @@ describe.each(CLOUDS)('a dataset that a device writes, $name', ({ open }) => {
     expect(await datasets(identity)).toEqual([{ dataset_name: 'game', deleted: false, record_count: 1 }]);
   });
 
-  it('is projected in its last state when writes follow each other quickly', async () => {
+  it('is projected with its last state when writes follow each other quickly', async () => {
     const identity = newIdentity();
     for (let round = 1; round <= 5; round += 1) {
       const { Records = [] } = await write(client, identity, 'game', [set(`old ${round}`, 'x')]);
@@ -128,13 +128,13 @@ describe.each(CLOUDS)('a dataset that a device writes, $name', ({ open }) => {
         record_value: text,
         numeric_value: null,
         last_modified_date: Records[1]?.LastModifiedDate,
-        // The device sent no date, so the event carries the record's own.
+        // The device sent no date, so the event contains the record's own date.
         device_last_modified_date: Records[1]?.LastModifiedDate,
       },
     ]);
   });
 
-  it('contains what two devices agree on after a conflict, but not the rejected write', async () => {
+  it('contains the records that two devices have after a conflict, but not the rejected write', async () => {
     const identity = newIdentity();
     const phone = client;
     const tablet = createSyncClient(cloud.url);
@@ -259,7 +259,7 @@ describe.each(CLOUDS)('a dataset that a device writes, $name', ({ open }) => {
     await eventually(() => records(identity)).toMatchObject([{ record_value: '1', sync_count: 1 }]);
   });
 
-  /** Returns the events of an identity in shard order. The identity is their partition key. */
+  /** Returns the events of an identity in shard order. Their partition key is the identity id. */
   async function eventsOf(identity: Identity): Promise<Record<string, unknown>[]> {
     const stream = { StreamName: 'cognito-sync' };
     const { Shards = [] } = await kinesis.send(new ListShardsCommand(stream));

@@ -96,7 +96,7 @@ describe.skipIf(address === undefined)('a local cloud reachable from other machi
   it.each([
     ['GET', '/push/00000000-0000-4000-8000-000000000001', {}],
     ['POST', '/', { 'X-Amz-Target': 'Kinesis_20131202.ListStreams' }],
-  ])('does not serve %s %s on that address', async (method, target, headers) => {
+  ])('does not serve %s %s on its network address', async (method, target, headers) => {
     const { port } = new URL(origin);
     expect(await sendRaw(Number(port), method, target, headers, '{}', address)).toMatchObject({
       status: 404,
@@ -105,7 +105,7 @@ describe.skipIf(address === undefined)('a local cloud reachable from other machi
     expect(onLoopback.body).not.toContain('no service has this path');
   });
 
-  it('serves a liveness check on that address, and details on loopback only', async () => {
+  it('serves a liveness check on its network address, and details only on loopback', async () => {
     const port = Number(new URL(origin).port);
     expect(await sendRaw(port, 'GET', '/healthz', {}, '', address)).toMatchObject({
       status: 200,
@@ -117,7 +117,7 @@ describe.skipIf(address === undefined)('a local cloud reachable from other machi
     );
   });
 
-  it('serves payloads on that address to the bearer of a signed link', async () => {
+  it('serves payloads on its network address to clients with a signed link', async () => {
     const links = createPayloadLinks({
       key: await readFile(join(cloud.dataDir, 'token-key')),
       origin: () => origin,
@@ -130,7 +130,7 @@ describe.skipIf(address === undefined)('a local cloud reachable from other machi
     expect((await fetch(url.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A')))).status).toBe(403);
   });
 
-  it('serves SQL on the loopback address only', () => {
+  it('serves SQL only on the loopback address', () => {
     expect(new URL(cloud.sqlUrl).hostname).toBe('127.0.0.1');
     expect(new URL(cloud.url).hostname).toBe('127.0.0.1');
   });

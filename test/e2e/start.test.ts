@@ -15,7 +15,7 @@ import { runStart, type StartedProcess, startFirst } from '../fixtures/local/npm
 
 const STOP_WITHIN_MS = 2_000;
 let directory: string;
-/** A PostgreSQL database: an embedded one takes seconds to open. */
+/** URL of a PostgreSQL database, which most tests use because an embedded database takes seconds to open. */
 let databaseUrl: string;
 beforeAll(async () => {
   databaseUrl = await createPostgresDatabase();
@@ -54,19 +54,19 @@ describe('npm start', () => {
   it('keeps the files of the data directory private', async () => {
     const readable: string[] = [];
     const { database } = dataPaths(dataDir);
-    // PGlite makes its files readable for everyone, in a directory that only the owner can enter.
+    // PGlite makes its files readable for everyone, but only the owner can enter their directory.
     expect((await stat(database)).mode & 0o077).toBe(0);
     for (const entry of await readdir(dataDir, { recursive: true, withFileTypes: true })) {
       const path = join(entry.parentPath, entry.name);
       if (path.startsWith(database)) continue;
-      // The databases may have deleted the file in the meantime.
+      // The database may have deleted the file in the meantime.
       const found = await stat(path).catch(() => undefined);
       if (found && (found.mode & 0o077) !== 0) readable.push(path);
     }
     expect(readable).toEqual([]);
   });
 
-  it('exits with 1 if another process uses the data directory, and names it in one line', async () => {
+  it('exits with 1 if another process uses the data directory, and names that process in one line', async () => {
     const second = await runStart({ DATA_DIR: dataDir, PORT: '0', PG_PORT: '0' });
     expect(second).toMatchObject({ code: 1, stdout: '' });
     expect(second.stderr).toMatch(
@@ -95,7 +95,7 @@ describe('npm start', () => {
   });
 });
 
-/** Returns the error of a start with this environment. npm start prints it and exits with 1. */
+/** Returns the error message of a start with this environment. `npm start` prints it and exits with 1. */
 async function startErrorOf(env: Record<string, string>): Promise<string> {
   const given = { DATA_DIR: join(directory, 'refused'), PORT: '0', PG_PORT: '0', ...env };
   try {
@@ -177,7 +177,7 @@ describe('npm start rejects', () => {
   });
 
   it('a Node version that is too old', async () => {
-    // Overrides the version that Node reports; the check reads nothing else.
+    // Overrides the version that Node reports, because the check reads only that version.
     const old = "Object.defineProperty(process, 'versions', { value: { node: '20.19.0' } })";
     const args = [
       '--import',

@@ -28,7 +28,7 @@ const TIMED_OUT = {
   message: 'SyncTrigger timed out; sync again',
 };
 
-/** Errors of a call that sets `sent` to the secret, by dataset. */
+/** By dataset: the error of a call that sets the key `sent` to the secret. */
 const REJECTED: Record<string, unknown> = {
   throws: invalidOutput('datasets.throws.keys.* failed: validate threw'),
   'throws-text': invalidOutput('datasets.throws-text.keys.* failed: rewrite threw'),
@@ -55,7 +55,7 @@ const REJECTED: Record<string, unknown> = {
   changes: invalidOutput('datasets.changes.derive failed: derive threw'),
 };
 
-/** Additional records that are stored when the call succeeds, by dataset. */
+/** By dataset: the additional records that are stored when the call succeeds. */
 const STORED: Record<string, Record<string, string>> = {
   'throws-later': {},
   transforms: {},
@@ -83,7 +83,7 @@ describe('hostile or broken sync rules', () => {
 
   const update = (datasetName: string, ...patches: RecordPatch[]) =>
     write(client, identity, datasetName, patches);
-  /** Becomes another user: one identity occupies at most two threads of the trigger. */
+  /** Continues as another user, because one identity may occupy only two threads of the sync trigger. */
   async function becomeAnother(): Promise<void> {
     identity = newIdentity();
     client = await identityClient({ url: started.url, dataDir }, identity);
@@ -111,7 +111,7 @@ describe('hostile or broken sync rules', () => {
     expect(Records.map(({ Key, Value }) => [Key, Value])).toEqual(Object.entries(values));
     expect(await stored(name)).toEqual(values);
     expect(await stored('throws')).toEqual({});
-    // The rule may have ended its thread since then; the next call must work.
+    // The rule may have ended its thread in the meantime. The next call must work anyway.
     await update(name, set('sent', HARMLESS, 1));
   });
 
@@ -138,13 +138,13 @@ describe('hostile or broken sync rules', () => {
     }
   });
 
-  it('match 500 keys against a slow glob within the time limit of a call', async () => {
+  it('can match 500 keys against a slow glob within the time limit of a call', async () => {
     const keys = Array.from({ length: 500 }, (_, index) => `${index}-${'a'.repeat(1_000)}`);
     const { Records = [] } = await update('slow-globs', ...keys.map((key) => set(key, SECRET)));
     expect(Records.map(({ Key, Value }) => [Key, Value])).toEqual(keys.map((key) => [key, undefined]));
   });
 
-  it('are logged if they end the function, and keys cannot forge log lines', async () => {
+  it('are logged if they end the function; keys cannot forge log lines', async () => {
     await refusalOf(update('exits', set('sent', SECRET)));
     await update('throws-later', set('sent', SECRET));
     const key = 'evil\u001b[31m\nforged';

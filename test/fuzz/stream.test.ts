@@ -14,7 +14,7 @@ import { anyData, eventJson, MARKER, MARKER_NUMBER, payloadBehind } from './stre
 /** Number of random batches. Set `FUZZ_RUNS=20000` for a long run. */
 const RUNS = Number(process.env.FUZZ_RUNS ?? 150);
 
-/** Long enough to shrink a counterexample. */
+/** The time is long enough to shrink a counterexample. */
 vi.setConfig({ testTimeout: 120_000 + RUNS * 1_000 });
 
 const REASON =
@@ -79,8 +79,9 @@ interface Quarantined {
 }
 
 /**
- * Projects the data in one batch, with valid events before, between and after, and checks what must hold for any data.
- * @returns the reason why each was quarantined; null if it was projected
+ * Projects the data in one batch, with a valid event before, between and after the data. Checks what must be true for
+ * any data.
+ * @returns for each item of the data, the reason why it was quarantined; null if it was projected
  */
 async function project(data: readonly Uint8Array[]): Promise<(string | null)[]> {
   const valid = Array.from({ length: data.length + 1 }, (_, index) => deliver(neighbour(index)));
@@ -104,7 +105,7 @@ async function project(data: readonly Uint8Array[]): Promise<(string | null)[]> 
   await expectRows(data.filter((_, index) => reasons[index] === null));
   expect(await countNeighbours()).toBe(valid.length);
   expect(output).toContain('"message":"projected a batch"');
-  // The random id of the request can contain the digits by chance.
+  // The random id of the request is removed, because it can contain the digits of a marker by chance.
   const logged = output.replaceAll(/"function_request_id":"[^"]*"/g, '');
   for (const marker of [MARKER, MARKER_NUMBER]) expect(logged).not.toContain(marker);
   return reasons;
@@ -156,7 +157,7 @@ const value = (text: string) => ({ value: JSON.stringify(text) });
 const events = (...records: Record<string, string>[]) => eventJson({}, records);
 const numbered = (count: number) => Array.from({ length: count }, (_, index) => key(`${MARKER}${index}`));
 const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
-// An object literal would set the prototype instead of a member.
+// An object with a member called `__proto__`. In an object literal, this name would set the prototype.
 const PROTO = Object.fromEntries([['__proto__', '{"key":"","syncCount":-1}']]);
 const KPL = Buffer.from([0xf3, 0x89, 0x9a, 0xc2]);
 

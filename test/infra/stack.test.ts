@@ -30,9 +30,9 @@ const noCfnLint = spawnSync('cfn-lint', ['--version']).status !== 0;
 if (noCfnLint) console.log('cfn-lint is not on the PATH: the test of the templates with it is skipped');
 
 let copy: DeployableCopy;
-/** Packaged with default parameters: the stack has its own cluster. */
+/** The stack with default parameters. It has its own Aurora DSQL cluster. */
 let minimal: Packaged;
-/** Packaged with a user's database and every parameter set. */
+/** The stack with a user's database and with every parameter set. */
 let full: Packaged;
 beforeAll(async () => {
   copy = await makeDeployableCopy();
@@ -121,7 +121,7 @@ describe('the permissions of the stack', () => {
       Object.entries(statementsByRole(resources)).map(([role, statements]) => [role, grantsOf(statements)]),
     );
 
-  it('are the listed ones with its own cluster and default parameters', () => {
+  it('are exactly the listed permissions with its own cluster and default parameters', () => {
     expect(grants(minimal)).toEqual({
       ProjectStreamRole: [CONNECT, ...log('dev', 'project-stream'), ...PROJECT].toSorted(),
       SyncTriggerRole: log('dev', 'sync-trigger'),
@@ -139,7 +139,7 @@ describe('the permissions of the stack', () => {
     });
   });
 
-  it("are the listed ones with a user's database and every parameter set", () => {
+  it("are exactly the listed permissions with a user's database and every parameter set", () => {
     expect(grants(full)).toEqual({
       ProjectStreamRole: [
         ...TRACE,
@@ -191,7 +191,7 @@ describe('the permissions of the stack', () => {
     }
   });
 
-  it('let Cognito Sync write to the stream with an exported role, by default only for this account', () => {
+  it('let Cognito Sync write to the stream through an exported role, by default only for this account', () => {
     const { AssumeRolePolicyDocument } = minimal.resources.PublishRole?.Properties ?? {};
     expect(statementsOf(AssumeRolePolicyDocument)).toEqual([
       {
@@ -281,7 +281,7 @@ describe('the functions', () => {
     expect(invokeConfigs.map(({ MaximumRetryAttempts }) => MaximumRetryAttempts)).toEqual([0, 0]);
   });
 
-  it('receive either the cluster of the stack or the address of a database', () => {
+  it('receive the address of either the stack’s own cluster or the user’s database', () => {
     for (const name of WITH_DATABASE) {
       expect(environmentOf(minimal, name)).toMatchObject({
         DATABASE_URL: '',
@@ -317,7 +317,7 @@ describe('the functions', () => {
     expect(ofType(full, 'AWS::DSQL::Cluster')).toEqual([]);
   });
 
-  it('receive the parameters', () => {
+  it('receive the parameters of the deployment', () => {
     expect(environmentOf(full, 'poll-bulk-publish')).toMatchObject({
       IDENTITY_POOL_IDS: POOL,
       BULK_PUBLISH_POLICY: 'every 7 days',
@@ -385,12 +385,12 @@ describe('the alarms and the dashboard', () => {
   /** Metrics that Lambda publishes for a function. Source: AWS Lambda Developer Guide, types of metrics. */
   const OF_FUNCTIONS = ['Invocations', 'Errors', 'Throttles', 'Duration', 'ConcurrentExecutions'];
   const OF_STREAM_FUNCTIONS = [...OF_FUNCTIONS, 'IteratorAge'];
-  /** Metrics that Lambda publishes for a mapping that enables EventCount. Same source. */
+  /** Metrics that Lambda publishes for an event source mapping with EventCount. Source: same page. */
   const OF_MAPPINGS = ['OnFailureDestinationDeliveredEventCount', 'DroppedEventCount'];
   const OF_STREAMS = ['IncomingRecords', 'IncomingBytes', 'WriteProvisionedThroughputExceeded'];
   const MAPPING = 'ProjectDashstreamEventSourceMappingKinesisCognitoStream';
 
-  /** Metrics that the functions themselves publish, as their reporters write them. */
+  /** Returns the metrics that the functions themselves publish, read from the output of their reporters. */
   function emitted(packaged: Packaged): string[] {
     const lines: string[] = [];
     vi.stubEnv(
@@ -437,7 +437,7 @@ describe('the alarms and the dashboard', () => {
 
   const alarmsOf = (packaged: Packaged) => ofType(packaged, 'AWS::CloudWatch::Alarm');
 
-  it('use existing metrics of existing functions', () => {
+  it('use only existing metrics of existing functions', () => {
     for (const packaged of [minimal, full]) {
       const existing = new Set(known(packaged));
       const [dashboard] = ofType(packaged, 'AWS::CloudWatch::Dashboard');
@@ -461,7 +461,7 @@ describe('the alarms and the dashboard', () => {
         .toSorted(),
     ).toEqual(
       [
-        // `migrate` needs no alarm: the deployment waits for it, and fails if it fails.
+        // `migrate` needs no alarm, because the deployment runs it and fails if it fails.
         ...['project-stream', 'sync-trigger', 'poll-bulk-publish', 'sweep-query-store'].flatMap((name) => [
           `${name}-errors`,
           `${name}-throttles`,

@@ -28,7 +28,7 @@ const RULES = documentedRules();
 const operator = startOperator(fileURLToPath(new URL('../../', import.meta.url)));
 afterAll(() => operator.end());
 
-/** Runs the sync trigger on the request of a claim. @returns the outcome in the form of the page */
+/** Runs the sync trigger on the request of a claim in docs/sync-rules.md. @returns the outcome as the page states it */
 async function outcomeOf(functions: LocalFunctions, claim: Claim): Promise<Claim['outcome']> {
   const { datasetName, stored, requested } = claim;
   const event = buildSyncTriggerEvent(
@@ -55,7 +55,7 @@ function valuesOf(result: unknown): Record<string, string> {
   return Object.fromEntries(values.filter(([, value]) => value !== undefined));
 }
 
-/** Runs shell commands in a folder, with the `cognito-sync-backend` of this checkout. @returns their output */
+/** Runs shell commands in a folder, with `cognito-sync-backend` of this checkout. @returns the commands' output */
 async function runShell(script: string, cwd: string): Promise<string> {
   const commands = script.replaceAll('npx cognito-sync-backend', `'${process.execPath}' '${COMMAND}'`);
   const { stdout } = await promisify(execFile)('bash', ['-eu', '-c', commands], { cwd });
@@ -105,7 +105,7 @@ describe.each(RULES)('the rules under "$heading"', ({ code, claims }) => {
   });
   afterAll(() => functions.close());
 
-  it('have no errors, also in types and examples', async () => {
+  it('have no errors, neither in types nor in examples', async () => {
     expect(await operator.operate(['rules', 'check'], { SYNC_RULES: rulesFile })).toEqual({
       code: 0,
       stdout: expect.stringMatching(/^\d datasets?, \d key rules?, \d examples?: 0 errors, 0 notes\n$/),

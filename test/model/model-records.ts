@@ -22,7 +22,7 @@ import { runTrigger } from './model-trigger.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** Creates the operations on datasets, as documented by Amazon and in docs/behaviour.md. */
+/** Creates a model of the operations on datasets, as Amazon and docs/behaviour.md document them. */
 export function modelRecords(state: ModelState): ModelOperations<RecordName> {
   function newSession(of: string, now: number): string {
     const handle = `session ${state.sessions.size + 1}`;
@@ -119,7 +119,7 @@ export function modelRecords(state: ModelState): ModelOperations<RecordName> {
     },
   };
 
-  /** Writes as a developer at another process while a sync trigger runs. */
+  /** Writes a patch as a developer through another process, while a sync trigger runs. */
   function writeConcurrently(dataset: ModelDataset, patch: RecordPatch, { other, process }: ModelCall): void {
     const { pool: IdentityPoolId, identity: IdentityId, name: DatasetName } = dataset;
     const caller = { kind: 'developer', accountId: '000000000000' } as const;
@@ -207,7 +207,7 @@ function write(
     LastModifiedDate: dataset.modified,
     LastModifiedBy: dataset.by,
   }));
-  // The removal of a key that never existed changes the dataset, but leaves no trace of the key.
+  // The removal of a key that never existed changes the dataset's count, but no record is stored for the key.
   const kept = written.filter(({ Key }) => stored.some((patch) => patch.Key === Key));
   for (const record of kept) dataset.records.set(record.Key, record);
   session.spent = true;
@@ -226,7 +226,7 @@ function toRecord({ Op, Key, Value, DeviceLastModifiedDate }: RecordPatch): Sync
   };
 }
 
-/** Rejects a write only if it grows a value beyond its limit. */
+/** Rejects a write only if it increases a size that is then above its limit. */
 function checkLimits(
   state: ModelState,
   before: ModelDataset,
@@ -249,7 +249,7 @@ function authorOf(caller: ModelCall['caller']): string {
   return caller.kind === 'developer' ? caller.accountId : caller.identityId;
 }
 
-/** Returns the record of each patch, whether written or unchanged, then the other records that the function wrote. */
+/** Returns the record of each patch, even if it was not written, then the other records that the sync trigger wrote. */
 function recordsToReturn(
   patches: readonly RecordPatch[],
   written: readonly SyncRecord[],

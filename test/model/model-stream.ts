@@ -1,7 +1,7 @@
 import type { SyncRecord } from '../../lib/sync/model.ts';
 import { live, type ModelDataset, type ModelState, nameOf } from './model-state.ts';
 
-/** How a stream handles events. */
+/** How a stream responds to events. */
 export type Reception = 'accepts all' | 'does not exist' | 'rejects permanently';
 
 export function recordsEvent(dataset: ModelDataset, records: readonly SyncRecord[]): object {
@@ -25,7 +25,7 @@ function about({ pool, identity, name, count, modified }: ModelDataset): object 
   return { ...key, syncCount: count, lastModifiedDate: modified };
 }
 
-/** Adds an event to the outbox if the pool streams. */
+/** Adds an event to the outbox if streaming is enabled for the pool. */
 export function putEvent(state: ModelState, pool: string, event: object): void {
   const streams = state.pools.get(pool)?.CognitoStreams;
   if (streams?.StreamingStatus !== 'ENABLED') return;
@@ -33,7 +33,7 @@ export function putEvent(state: ModelState, pool: string, event: object): void {
   state.outbox.push({ stream: streams.StreamName ?? '', event, pool, ...waiting });
 }
 
-/** Runs the relay once, with all postponed events due. */
+/** Runs the relay once. The time for the next attempt has come for all waiting events. */
 export function relay(state: ModelState, reception: Readonly<Record<string, Reception>>): void {
   const gone = new Set<string>();
   state.outbox = state.outbox.filter((waiting) => {
@@ -65,8 +65,8 @@ function stateOfPool(state: ModelState, id: string) {
 }
 
 /**
- * Runs the bulk publishes until they have to wait.
- * @param maxWaiting maximum number of waiting events per bulk publish
+ * Runs the bulk publishes until each has ended or has to wait for its events to be published.
+ * @param maxWaiting maximum number of unpublished events per bulk publish
  */
 export function runBulkPublishes(state: ModelState, now: number, maxWaiting: number): void {
   for (const [id, pool] of state.pools) {
@@ -96,14 +96,14 @@ export function runBulkPublishes(state: ModelState, now: number, maxWaiting: num
   }
 }
 
-/** Returns the next dataset, by identity and name. */
+/** Returns the next dataset after the cursor, in the order of identity and name. */
 function nextDataset({ datasets }: ModelState, pool: string, cursor: string): ModelDataset | undefined {
   return [...datasets]
     .filter(([name, one]) => one.exists && one.pool === pool && name > cursor)
     .sort(([a], [b]) => (a < b ? -1 : 1))[0]?.[1];
 }
 
-/** Returns the live values, by `nameOf` the dataset and key. */
+/** Returns the live values of a pool. Their names are `nameOf` the dataset, a slash and the key. */
 export function liveOf({ datasets }: ModelState, pool: string): Record<string, string | null> {
   return Object.fromEntries(
     [...datasets]

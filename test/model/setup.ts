@@ -5,9 +5,9 @@ import { createPool, STREAMING } from '../fixtures/identity/identity-pools.ts';
 
 const id = (kind: string, digit: number) => `us-east-1:${kind}-0000-4000-8000-00000000000${digit}`;
 
-/** A pool that streams from the start. */
+/** The id of a pool for which streaming is enabled from the start. */
 export const STREAMING_POOL = id('00000000', 1);
-/** A pool without settings at the start. */
+/** The id of a pool that has no settings at the start. */
 export const QUIET_POOL = id('00000000', 2);
 /** The id of a pool that does not exist. */
 export const UNKNOWN_POOL = id('00000000', 3);
@@ -34,7 +34,7 @@ const SMALLER = {
   inlineBytes: 500,
 };
 
-/** Limits so small that runs exceed them. With the second ones, events are offloaded as well. */
+/** Two sets of limits. Both are so small that runs exceed them. With the second set, events are also offloaded. */
 export const LIMITS: Limits[] = [SMALL, SMALLER].map((limits) => ({ ...DEFAULT_LIMITS, ...limits }));
 
 const TABLES = [
@@ -50,7 +50,7 @@ const TABLES = [
   'pending_merges',
 ];
 
-/** Prepares the database for a run. */
+/** Prepares the database for a run of the model test. */
 export async function prepareRows(database: Database): Promise<void> {
   // Deleting a few rows is faster than truncating.
   await deleteRows(

@@ -4,7 +4,7 @@ import { type History, withText } from './history.ts';
 import { ARRIVED_AT } from './projection-database.ts';
 import { type PlainEvent, referenceFold, visibleRows, type Write } from './projection-reference.ts';
 
-/** Random events without a history. No service publishes them, but the version order applies to them. */
+/** Random events that are not the history of a service. Even for such events, the version order decides. */
 export interface AnyEvents extends History {
   events: PlainEvent[];
 }
@@ -20,7 +20,7 @@ const DATASETS = [
 ];
 const KEYS = ['score', 'é鍵\u{1F600}', "'; --", '{"a,b\\}', 'constructor'];
 
-// Mostly a few values, so that versions collide. Sometimes the limits of what a stream may contain.
+// Most dates are from a few values, so that versions collide. Some dates are the limits of what a stream may contain.
 const dates = fc.oneof(
   { weight: 12, arbitrary: fc.integer({ min: 0, max: 4 }).map((ms) => NEW_YEAR + ms) },
   {
@@ -44,10 +44,10 @@ const plainEvents: fc.Arbitrary<PlainEvent> = fc.record({
   writes: fc.option(fc.array(writes, { maxLength: 5 }), { freq: 4 }),
 });
 
-/** Up to 30 events of any versions over four datasets. */
+/** Generates up to 30 events with any versions for four datasets. */
 export const anyEvents = eventsOver(plainEvents, 30);
 
-/** Up to 12 events for the same two keys of one dataset. */
+/** Generates up to 12 events for the same two keys of one dataset. */
 export const crowdedEvents = eventsOver(
   plainEvents.map((event) => ({
     ...event,
@@ -57,7 +57,7 @@ export const crowdedEvents = eventsOver(
   12,
 );
 
-/** Records of one dataset, a removal that covers them, and newer records with the same keys. */
+/** Generates records of one dataset, a newer removal of the dataset, and even newer records of the same keys. */
 export const removalRaces = fc
   .record({ keys: fc.subarray(KEYS, { minLength: 1 }), count: fc.nat({ max: 2 }) })
   .map(({ keys, count }) => {
@@ -86,12 +86,12 @@ function toHistory(events: PlainEvent[]): AnyEvents {
   return Object.assign(history, { events });
 }
 
-/** Returns the stream's data of these events. */
+/** Returns the data of these events as it is on the stream. */
 export function toData(events: readonly PlainEvent[]): string[] {
   return events.map((plain) => JSON.stringify(toWire(plain)));
 }
 
-/** Derives the value from key and version, because a version identifies a write. A quarter are removals. */
+/** Derives the value of a write from key and version, because a version identifies a write. A quarter are removals. */
 function valueAt(
   key: string,
   { lastModifiedDate, syncCount }: { lastModifiedDate: number; syncCount: number },

@@ -7,33 +7,33 @@ interface Versioned {
 
 export interface Write extends Versioned {
   key: string;
-  /** Null: the record is removed. */
+  /** Null if the write removes the record. */
   value: string | null;
 }
 
 /** The parts of an event that matter to the version order. */
 export interface PlainEvent extends Versioned {
   dataset: DatasetKey;
-  /** Null: the dataset is removed. */
+  /** Null if the event removes the dataset. */
   writes: Write[] | null;
 }
 
-/** The state of a dataset: the newest version of the dataset, of its removal and of each key. */
+/** The state of a dataset: the newest versions of the dataset, of its removal and of each key. */
 export interface DatasetState {
   version: Versioned;
   removal: Versioned | null;
   records: Record<string, Versioned & { value: string | null }>;
 }
 
-/** The visible datasets and records, by `pool/identity/dataset` and `pool/identity/dataset/key`. */
+/** The visible datasets by `pool/identity/dataset`, and the visible records by `pool/identity/dataset/key`. */
 export interface VisibleRows {
   datasets: Record<string, Versioned & { deleted: boolean; recordCount: number }>;
   records: Record<string, Versioned & { value: string; numericValue: string | null }>;
 }
 
 /**
- * Implements the version order of docs/adr/0002-version-order.md as simply as possible and without code of `lib`. Each
- * part has its newest version in any event.
+ * Implements the version order of docs/adr/0002-version-order.md as simply as possible, without code of `lib`. The
+ * dataset, its removal and each key get the newest version that any event contains.
  */
 export function referenceFold(events: readonly PlainEvent[]): Record<string, DatasetState> {
   const byName = Map.groupBy(events, ({ dataset }) => nameOf(dataset));
@@ -54,7 +54,7 @@ function foldDataset(events: readonly PlainEvent[]): DatasetState {
   };
 }
 
-/** Applies removals: only what is newer than the removal is visible. */
+/** Applies the removals of datasets: only datasets and records that are newer than the removal are visible. */
 export function visibleRows(states: Readonly<Record<string, DatasetState>>): VisibleRows {
   const rows: VisibleRows = { datasets: {}, records: {} };
   for (const [name, { version, removal, records }] of Object.entries(states)) {
@@ -70,7 +70,7 @@ export function visibleRows(states: Readonly<Record<string, DatasetState>>): Vis
   return rows;
 }
 
-/** Erases the values that a removal covers. */
+/** Erases the values of records that are not newer than the removal of their dataset. */
 export function withoutCovered(states: Readonly<Record<string, DatasetState>>): Record<string, DatasetState> {
   const erase = ({ version, removal, records }: DatasetState): DatasetState => ({
     version,
@@ -85,7 +85,7 @@ export function withoutCovered(states: Readonly<Record<string, DatasetState>>): 
   return Object.fromEntries(Object.entries(states).map(([name, state]) => [name, erase(state)]));
 }
 
-/** Supports only the values that the generators produce. */
+/** Returns the number in a value. Supports only values that the generators produce. */
 function numberIn(value: string): string | null {
   return /^-?\d+\.\d+$/.test(value) ? value : null;
 }

@@ -34,7 +34,7 @@ const eventsDelivered = anyEvents.chain((history) =>
   fc.record({ history: fc.constant(history), batches: deliveriesOf(history) }),
 );
 
-/** Folds the stream's data with `foldEvents`, and returns the result in the format of the reference. */
+/** Combines events with `foldEvents`, and returns the result in the format of `referenceFold`. */
 function fold(data: readonly string[]): Record<string, DatasetState> {
   const events = data.map((json) => {
     const event = decodeStreamEvent(Buffer.from(json));
@@ -56,7 +56,7 @@ function fold(data: readonly string[]): Record<string, DatasetState> {
 }
 
 describe('foldEvents', () => {
-  it('returns the same for any order, repetition and grouping of the events of a history', () => {
+  it('returns the same result for any order, repetition and grouping of a history’s events', () => {
     fc.assert(
       fc.property(historyDelivered, ({ history, batches }) => {
         expect(fold(batches.flat())).toEqual(fold(history.published));
@@ -65,7 +65,7 @@ describe('foldEvents', () => {
     );
   });
 
-  it('returns the same as the reference for any events', () => {
+  it('returns the same result as the simple reference implementation for any events', () => {
     fc.assert(
       fc.property(eventsDelivered, ({ history: { events }, batches }) => {
         expect(fold(batches.flat())).toEqual(referenceFold(events));
@@ -75,8 +75,8 @@ describe('foldEvents', () => {
   });
 });
 
-describe('foldEvents of an event with several entries of one key', () => {
-  it('returns the same as for one event per entry', () => {
+describe('foldEvents for an event with several entries for one key', () => {
+  it('returns the same result as for one event per entry', () => {
     fc.assert(
       fc.property(crowdedEvents, ({ events, published }) => {
         const apart = events.flatMap((event) =>
@@ -98,7 +98,7 @@ describe.each(DATABASES)('the projected rows on $name', ({ open }) => {
   });
   afterAll(() => database.close());
 
-  it('match the service for any order, repetition and grouping of its events', async () => {
+  it('match the state of the service for any order, repetition and grouping of its events', async () => {
     await fc.assert(
       fc
         .asyncProperty(historyDelivered, async ({ history: { live, removed }, batches }) => {
@@ -110,7 +110,7 @@ describe.each(DATABASES)('the projected rows on $name', ({ open }) => {
     );
   });
 
-  it('match the reference for any events, including tombstones, and a replay changes nothing', async () => {
+  it('match the reference implementation for any events, and a replay changes nothing', async () => {
     await fc.assert(
       fc
         .asyncProperty(eventsDelivered, async ({ history: { events }, batches }) => {

@@ -18,7 +18,7 @@ const value = fc.oneof(
 );
 const onInvalid = fc.constantFrom('revert' as const, 'drop' as const, 'reject' as const);
 
-/** Avoids contradictory options, which `defineRules` rejects. */
+/** Generates the options of a key without contradictions, which `defineRules` would reject. */
 const keyOptions: fc.Arbitrary<KeyOptions> = fc
   .record(
     {
@@ -88,7 +88,7 @@ function rulesOf({ keys, dataset, derived }: Setting) {
   return defineRules({ datasets: { game } });
 }
 
-/** Returns the requested value of a record: null to remove it, undefined to leave it unchanged. */
+/** Returns the value that a record requests: null to remove the record, undefined to leave it unchanged. */
 function newValueOf(entry: DatasetRecord | null | undefined): string | null | undefined {
   if (!entry) return undefined;
   return entry.op === 'remove' ? null : (entry.newValue ?? null);
@@ -98,7 +98,7 @@ function newValueOf(entry: DatasetRecord | null | undefined): string | null | un
 function ruleFor(keys: Setting['keys'], key: string): KeyOptions | undefined {
   const literals = (glob: string) => [...glob].filter((letter) => letter !== '*').length;
   let best: [string, KeyOptions] | undefined;
-  // An object lists integer keys first, but there are none among the globs.
+  // An object lists integer keys first. No glob is an integer, so the globs stay in their order.
   for (const rule of keys) {
     const [glob] = rule;
     if (glob === key) return rule[1];
@@ -140,7 +140,7 @@ function isRejected(
 }
 
 describe('any rules with any event', () => {
-  it('return a response that the service accepts, with every key and the same other members', () => {
+  it('return a response that the service accepts, with every key of the event and its other members', () => {
     fc.assert(
       fc.property(setting, records, (rules, sent) => {
         const verdict = evaluateRules(rulesOf(rules), eventOf(sent));
@@ -166,7 +166,7 @@ describe('any rules with any event', () => {
     );
   });
 
-  it('return no new value that the rule of its key rejects', () => {
+  it('return no new value that the rule of the value’s key rejects', () => {
     fc.assert(
       fc.property(setting, records, (rules, sent) => {
         const verdict = evaluateRules(rulesOf(rules), eventOf(sent));

@@ -343,7 +343,7 @@ describe('Cognito Identity tokens', () => {
       expect(await assumeRole(ann.Token)).toMatchObject({ SubjectFromWebIdentityToken: bob.IdentityId });
     });
 
-    it('returns credentials for an hour, as GetCredentialsForIdentity does, even if the token expires earlier', async () => {
+    it('returns credentials that are valid for an hour, even if the token expires earlier', async () => {
       const { IdentityId, Token } = await developerToken('ann', { TokenDuration: 3 });
       const assumed = await assumeRole(Token);
       const Logins = own(Token);

@@ -71,12 +71,12 @@ describe('a bulk publish', () => {
     bulk_publish_id: string | null;
   }
   const outbox = async () => (await database.query<Row>('SELECT * FROM sync.outbox ORDER BY event')).rows;
-  /** Empties the outbox, as the relay does after publishing. */
+  /** Empties the outbox, as the relay does after it has published the events. */
   const empty = () => database.query('DELETE FROM sync.outbox');
   const error = (name: string, message: string) =>
     expect.objectContaining({ code: name, message: expect.stringContaining(message) });
 
-  it('puts an event of each dataset into the outbox and succeeds when all are published', async () => {
+  it('puts an event of each dataset into the outbox, and succeeds when all these events are published', async () => {
     const device = createDevice(operations, { identityId: identityOf(1) });
     await device.update({ ...put('score', '1'), DeviceLastModifiedDate: NEW_YEAR - 7 }, put('old', 'x'));
     clock.now += 10;
@@ -133,7 +133,7 @@ describe('a bulk publish', () => {
     expect(await run()).toEqual({ inProgress: 0, steps: 0, succeeded: 0, failed: 0 });
   });
 
-  it('leaves out deleted datasets and datasets of other pools', async () => {
+  it('publishes no deleted datasets and no datasets of other pools', async () => {
     const device = createDevice(operations);
     await device.update(put('a', '1'));
     await device.remove();
@@ -155,7 +155,7 @@ describe('a bulk publish', () => {
     ]);
   });
 
-  it('limits the events in the outbox and publishes every dataset once', async () => {
+  it('limits its events in the outbox and publishes every dataset once', async () => {
     await insertDatasets(database, 57);
     await start();
     const options = { datasetsPerStep: 7, maxWaiting: 20 };
@@ -172,7 +172,7 @@ describe('a bulk publish', () => {
     expect(published.toSorted()).toEqual(Array.from({ length: 57 }, (_, index) => identityOf(index + 1)));
   });
 
-  it('waits only for its own events', async () => {
+  it('waits only for its own events, not for other events of the pool', async () => {
     await insertDatasets(database, 2);
     await createDevice(operations).update(put('live', '1'));
     await start();
@@ -188,7 +188,7 @@ describe('a bulk publish', () => {
     await start();
     const options = { datasetsPerStep: 5 };
     const outcomes = await Promise.all([run(options), run(options), run(options), run(options)]);
-    // Twelve steps with datasets, and one that found no more.
+    // Twelve steps found datasets. One more step found that no dataset is left.
     expect(outcomes.reduce((sum, { steps }) => sum + steps, 0)).toBe(13);
     const keys = (await outbox()).map((row) => row.partition_key);
     expect(keys).toHaveLength(60);
@@ -197,7 +197,7 @@ describe('a bulk publish', () => {
     expect((await Promise.all([run(), run()])).reduce((sum, { succeeded }) => sum + succeeded, 0)).toBe(1);
   });
 
-  it('continues after a run that was killed in the middle of a step', async () => {
+  it('continues if the previous run was killed in the middle of a step', async () => {
     await insertDatasets(database, 10);
     await start();
     let steps = 0;
@@ -252,7 +252,7 @@ describe('a bulk publish', () => {
       const device = createDevice(operations, { identityId: identityOf(identity) });
       await device.update(...['a', 'b'].map((key) => put(key, 'x'.repeat(500_000))));
     }
-    // Sets the stored size of each to nearly 2 MiB.
+    // Sets the stored size of each dataset to nearly 2 MiB.
     await database.query('UPDATE sync.datasets SET data_storage = 2096000');
     await empty();
     await start();
@@ -269,7 +269,7 @@ describe('a bulk publish', () => {
       await device.update(...keys.map((key) => put(key, '')));
       await device.update(...keys.map((key) => drop(key, 1)));
     }
-    // Sets the stored size of each to nearly 2 MiB, of which the rows themselves are a part.
+    // Sets the stored key bytes. Together with the rows themselves, each dataset then has nearly 2 MiB.
     await database.query('UPDATE sync.datasets SET key_bytes = 1900000');
     await empty();
     await start();
@@ -277,7 +277,7 @@ describe('a bulk publish', () => {
     expect(await outbox()).toHaveLength(2);
   });
 
-  it('fails after the last event if the stream rejected one, and can be started again immediately', async () => {
+  it('fails after its last event if the stream rejected an event, and can be started again immediately', async () => {
     await insertDatasets(database, 3);
     await start();
     await run();
@@ -304,7 +304,7 @@ describe('a bulk publish', () => {
     expect((await outbox()).length, 'the parked event and three new ones').toBe(4);
   });
 
-  it('fails with the reason if the service disabled streaming', async () => {
+  it('fails and states the reason if the service disabled streaming', async () => {
     await insertDatasets(database, 3);
     await start();
     await createStreamingSwitch(database).disable('cognito-sync', 'stream cognito-sync does not exist');
@@ -350,7 +350,7 @@ describe('a bulk publish', () => {
       expect(await status()).toBe('SUCCEEDED');
     });
 
-    it('continues if streaming stays the same and other settings change', async () => {
+    it('continues if only settings other than streaming change', async () => {
       await start();
       await set({ StreamName: 'cognito-sync', StreamingStatus: 'ENABLED' });
       await set({ RoleArn: 'arn:aws:iam::000000000000:role/sync' });
@@ -360,7 +360,7 @@ describe('a bulk publish', () => {
       expect(await status()).toBe('IN_PROGRESS');
     });
 
-    it('does not change jobs that have ended or jobs of other pools', async () => {
+    it('does not change bulk publishes that have ended or that belong to other pools', async () => {
       await start();
       await run();
       await run();
@@ -371,7 +371,7 @@ describe('a bulk publish', () => {
       expect((await details(other)).BulkPublishStatus).toBe('IN_PROGRESS');
     });
 
-    it('continues if the change is rejected', async () => {
+    it('continues if the change of streaming is rejected', async () => {
       await start();
       const pools = createPoolStore(database);
       const pool = await pools.readPool(POOL);
@@ -381,7 +381,7 @@ describe('a bulk publish', () => {
       expect(await status()).toBe('IN_PROGRESS');
     });
 
-    it('fails if the service disabled it and the owner enabled it again before the next step', async () => {
+    it('fails even if streaming was disabled by the service and enabled again before the next step', async () => {
       await start();
       await createStreamingSwitch(database).disable('cognito-sync', 'stream cognito-sync does not exist');
       await set({ StreamingStatus: 'ENABLED' });
@@ -400,7 +400,7 @@ describe('a bulk publish', () => {
           start(),
           run(options),
         ]);
-        // The change may have failed every bulk publish of this round before it sent an event.
+        // The change may have ended every bulk publish of this round before any event was sent.
         await start().catch(() => undefined);
         await run(options);
       }
@@ -411,13 +411,13 @@ describe('a bulk publish', () => {
       expect(new Set(rows.map(({ streams }) => streams))).toEqual(new Set([1]));
     });
 
-    it('starts only after a concurrent change has committed, on the new stream', async () => {
+    it('starts only after a concurrent change of streaming has committed, and uses the new stream', async () => {
       const pools = createPoolStore(database);
       const pool = await pools.readPool(POOL);
       if (pool === null) throw new Error('no pool');
       await insertDatasets(database, 2);
       const steps: Promise<unknown>[] = [];
-      /** Starts a bulk publish after the change has searched for one in progress. */
+      /** Starts a bulk publish after the change of streaming has searched for a bulk publish in progress. */
       const slow: Database = {
         ...database,
         transaction: (work) =>
@@ -443,7 +443,7 @@ describe('a bulk publish', () => {
     });
   });
 
-  it('starts once at a time, and at the earliest a day after one that succeeded', async () => {
+  it('starts only if no other is in progress, and at the earliest a day after the last success', async () => {
     const outcomes = await Promise.allSettled([start(), start(), start()]);
     expect(outcomes.map((outcome) => outcome.status).toSorted()).toEqual([
       'fulfilled',
@@ -482,7 +482,7 @@ describe('a bulk publish', () => {
     });
   });
 
-  it('is run by the Lambda function, which logs the jobs that ended', async () => {
+  it('is run by the Lambda function, which logs the bulk publishes that ended', async () => {
     const logger = createLogger('run-bulk-publish');
     const logged = { info: vi.spyOn(logger, 'info'), error: vi.spyOn(logger, 'error') };
     const handler = createRunBulkPublish({

@@ -30,7 +30,7 @@ const NOT_AUTHORIZED = error(
 );
 const INVALID_CONFIGURATION = error('InvalidConfigurationException', /push application/);
 
-/** Returns push dependencies that the test can script. By default every call succeeds. */
+/** Returns push dependencies whose results the test can set. By default, every call succeeds. */
 function scriptPush(database: Database) {
   const registered: Parameters<PushChannel['register']>[0][] = [];
   const sent: { device: PushDevice; message: unknown }[] = [];
@@ -86,7 +86,7 @@ describe('push sync', () => {
     fake = scriptPush(database);
     service = createSyncService(database, limits, undefined, {
       push: fake.push,
-      // The sync trigger removes every record of an update.
+      // The sync trigger removes every record from an update.
       invokeFunction: async (_, event) => ({ ...event, datasetRecords: {} }),
     });
   }
@@ -154,7 +154,7 @@ describe('push sync', () => {
       ]);
     });
 
-    it('renews the endpoint of a known device', async () => {
+    it('replaces the endpoint of a known device', async () => {
       await write();
       const phone = await register();
       expect(await register()).toBe(phone);
@@ -198,7 +198,7 @@ describe('push sync', () => {
       await expect(subscribe(randomUUID())).rejects.toEqual(notFound);
     });
 
-    it('fails if the channel rejects the device, and stores nothing', async () => {
+    it('fails and stores nothing if the push channel rejects the device', async () => {
       fake.script.register = () => Promise.reject(new PushError('refused', `not taken by ${APNS_APP}`));
       await expect(register()).rejects.toEqual(
         error('InvalidConfigurationException', `not taken by ${APNS_APP}`),
@@ -243,7 +243,7 @@ describe('push sync', () => {
       await expect(subscribe(randomUUID())).rejects.toEqual(INVALID_CONFIGURATION);
     });
 
-    it('can be ended once, even if the dataset was deleted', async () => {
+    it('can be ended only once, even if the dataset was deleted', async () => {
       const [phone] = await twoSubscribers();
       await service.operations.DeleteDataset(dataset(), caller);
       expect(await unsubscribe(phone)).toEqual({});
@@ -307,7 +307,7 @@ describe('push sync', () => {
       ]);
     });
 
-    it('notifies no device if nothing is written: without patches, or with a stale one', async () => {
+    it('notifies no device if nothing is written: without patches, or with a stale patch', async () => {
       await twoSubscribers();
       const { SyncSessionToken } = await service.operations.ListRecords(dataset(), caller);
       const update = { ...dataset(), SyncSessionToken };
@@ -327,7 +327,7 @@ describe('push sync', () => {
       expect(fake.sent).toMatchObject([{ message: { data: { syncCount: 2 } } }]);
     });
 
-    it('notifies the devices if it passes the sync trigger', async () => {
+    it('notifies the devices if the sync trigger leaves something to write', async () => {
       await setUp({ pushSync: PUSH_SYNC, syncTrigger: SYNC_TRIGGER });
       await write({ as: DEVELOPER });
       service = createSyncService(database, {}, undefined, {
@@ -355,7 +355,7 @@ describe('push sync', () => {
       expect(reached()).toEqual([tablet]);
     });
 
-    it('notifies at most 100 devices, those that registered last', async () => {
+    it('notifies at most 100 devices: those that registered last', async () => {
       await setUp({ pushSync: PUSH_SYNC }, { devicesPerIdentity: 200 });
       await write();
       for (let index = 0; index <= 100; index += 1) {
@@ -369,10 +369,10 @@ describe('push sync', () => {
     });
   });
 
-  describe('the caller receives the response', () => {
+  describe('the caller of a change receives the response', () => {
     const WRITTEN = { Records: [expect.objectContaining({ Key: 'score', SyncCount: 2 })] };
 
-    it('if some messages fail, and the other devices are notified', async () => {
+    it('if some messages fail; the other devices are still notified', async () => {
       const [phone, tablet] = await twoSubscribers();
       const third = await register('watch');
       await subscribe(third);
@@ -400,7 +400,7 @@ describe('push sync', () => {
       expect(fake.reports).toMatchObject([{ devices: 2, sent: 1, disabled: 0, failed: 0 }]);
     });
 
-    it('after the time limit, even if the devices are not read yet', async () => {
+    it('after the time limit, even if reading the subscribed devices takes longer', async () => {
       await twoSubscribers();
       fake.script.devices = { ...fake.script.devices, readSubscribers: () => new Promise(() => undefined) };
       fake.script.sleep = async () => undefined;
@@ -408,7 +408,7 @@ describe('push sync', () => {
       expect(fake.reports).toMatchObject([{ devices: null, sent: 0, errors: [] }]);
     });
 
-    it('if the devices cannot be read', async () => {
+    it('if the subscribed devices cannot be read', async () => {
       await twoSubscribers();
       const broken = () => Promise.reject(new RangeError('no'));
       fake.script.devices = { ...fake.script.devices, readSubscribers: broken };
@@ -416,7 +416,7 @@ describe('push sync', () => {
       expect(fake.reports).toMatchObject([{ devices: null, sent: 0, errors: ['RangeError'] }]);
     });
 
-    it('and the devices are not read if no device subscribes', async () => {
+    it('without a read of the devices if no device subscribes', async () => {
       await write();
       await write();
       expect(fake.slept).toEqual([]);

@@ -37,7 +37,7 @@ describe.each(DATABASES)('the push store on $name', ({ open }) => {
     (await store.readSubscribers(of, limit)).map(({ deviceId }) => deviceId);
 
   describe('a device', () => {
-    it('gets a new id and is found by it', async () => {
+    it('gets a new id and is found by this id', async () => {
       const deviceId = await register();
       expect(deviceId).toMatch(UUID);
       expect(await store.hasDevice(deviceId)).toBe(true);
@@ -53,7 +53,7 @@ describe.each(DATABASES)('the push store on $name', ({ open }) => {
       ]);
     });
 
-    it('gets one id from concurrent registrations', async () => {
+    it('gets the same id from concurrent registrations', async () => {
       const ids = await Promise.all(Array.from({ length: 8 }, () => register()));
       expect(new Set(ids).size).toBe(1);
     });
@@ -96,12 +96,12 @@ describe.each(DATABASES)('the push store on $name', ({ open }) => {
         [datasetId(dataset(datasetName)), POOL, identityId, datasetName],
       );
 
-    it('replaces the ones that registered least recently, with their subscriptions', async () => {
+    it('replaces the device that registered least recently, with its subscriptions', async () => {
       await createDataset('game');
       const [first = '', second = ''] = [await registerNth(1, 2), await registerNth(2, 2)];
       await subscribe(first);
       await subscribe(second);
-      // Registering again makes a device the most recent one.
+      // If a device registers again, it becomes the device that registered last.
       await registerNth(1, 2, NEW_YEAR + 3);
       const third = await registerNth(4, 2);
       expect(await devicesOf()).toEqual([first, third].sort());
@@ -112,7 +112,7 @@ describe.each(DATABASES)('the push store on $name', ({ open }) => {
       expect(rows).toEqual([]);
     });
 
-    it('is kept itself, even if its clock is behind', async () => {
+    it('is kept itself, even if the clock of its host is behind', async () => {
       await registerNth(1, 2);
       await registerNth(2, 2);
       const late = await registerNth(0, 2, NEW_YEAR - 1);
@@ -120,14 +120,14 @@ describe.each(DATABASES)('the push store on $name', ({ open }) => {
       expect(await devicesOf()).toHaveLength(2);
     });
 
-    it('leaves the devices of other identities', async () => {
+    it('does not replace devices of other identities', async () => {
       const other = await register({ identityId: `us-east-1:${randomUUID()}` });
       for (const nth of [1, 2, 3]) await registerNth(nth, 1);
       expect(await store.hasDevice(other)).toBe(true);
       expect(await devicesOf()).toHaveLength(1);
     });
 
-    it('brings an identity that has many more below a limit that was lowered', async () => {
+    it('reduces an identity with many more devices to a limit that was lowered', async () => {
       for (let nth = 1; nth <= 12; nth += 1) await registerNth(nth, 100);
       const last = await registerNth(13, 1);
       expect(await devicesOf()).toEqual([last]);
@@ -135,7 +135,7 @@ describe.each(DATABASES)('the push store on $name', ({ open }) => {
   });
 
   describe('a subscription', () => {
-    it('covers only its dataset of its identity', async () => {
+    it('covers only the given dataset of the given identity', async () => {
       const deviceId = await register();
       expect(await subscribe(deviceId)).toBe(true);
       expect(await store.readSubscribers(dataset(), 100)).toEqual([
@@ -160,7 +160,7 @@ describe.each(DATABASES)('the push store on $name', ({ open }) => {
       expect(await subscribers()).toEqual([]);
     });
 
-    it('is removed once, without the other subscriptions', async () => {
+    it('can be removed only once, and other subscriptions stay', async () => {
       const deviceId = await register();
       const other = await register({ token: 'other' });
       await subscribe(deviceId);
@@ -173,7 +173,7 @@ describe.each(DATABASES)('the push store on $name', ({ open }) => {
     });
   });
 
-  it('returns the devices that registered last if they exceed the limit', async () => {
+  it('returns the devices that registered last if more devices subscribe than the limit', async () => {
     const ids: string[] = [];
     for (const index of [0, 1, 2]) {
       const deviceId = await register({ token: `token ${index}` }, 'arn:e', NEW_YEAR + index);

@@ -107,7 +107,7 @@ describe('sync operations', () => {
       expect(await device.listDatasets()).toEqual({ Datasets: [dataset], Count: 1, NextToken: null });
     });
 
-    it('by an identity has the identity as LastModifiedBy', async () => {
+    it('stores the identity id as LastModifiedBy if an identity writes', async () => {
       const identityId = `us-east-1:${randomUUID()}`;
       const caller: Caller = { kind: 'identity', identityPoolId: POOL, identityId };
       const own = createDevice(operations, { identityId, caller });
@@ -131,7 +131,7 @@ describe('sync operations', () => {
       expect((await device.update(put('a', '1', 1))).Records).toMatchObject([{ SyncCount: 2 }]);
     });
 
-    it('of patches may be the dataset’s if the record is older or does not exist', async () => {
+    it('of patches may equal the dataset’s count if the record is older or does not exist', async () => {
       await device.update(put('a', '1'));
       await device.update(put('b', '1'));
       await device.update(put('a', '2', 2), put('new', '1', 2));
@@ -157,7 +157,7 @@ describe('sync operations', () => {
       },
     );
 
-    it('of listings are rejected if the dataset never existed, so that no client erases its copy', async () => {
+    it('in listings are rejected if the dataset never existed, so that no client erases its copy', async () => {
       await expect(device.list({ LastSyncCount: 37 })).rejects.toEqual(noSuch(37));
       expect(await device.list({ LastSyncCount: 0 })).toMatchObject({ DatasetExists: false });
     });
@@ -171,7 +171,7 @@ describe('sync operations', () => {
       );
     });
 
-    it('have increasing dates even if the clock is set back', async () => {
+    it('have dates that increase, even if the clock is set back', async () => {
       await device.update(put('a', '1'));
       clock.now -= HOUR;
       expect((await device.update(put('a', '2', 1))).Records).toMatchObject([
@@ -200,7 +200,7 @@ describe('sync operations', () => {
       await expect(device.update(put('a', '1'))).rejects.toEqual(conflict('a', 1, 0));
     });
 
-    it('fails the whole call, which changes and spends nothing', async () => {
+    it('fails the whole call, which changes nothing and leaves the token valid', async () => {
       await device.update(put('a', '1'));
       const { SyncSessionToken } = await device.list();
       const call = device.updateWith(SyncSessionToken, put('b', '1'), put('a', '2'));
@@ -234,7 +234,7 @@ describe('sync operations', () => {
       expect((await device.describe()).Dataset).toMatchObject({ NumRecords: 1, DataStorage: 2 });
     });
 
-    it('can be created again by a device that knows of the removal', async () => {
+    it('can be created again by a device that has received the removal', async () => {
       await device.update(put('a', '1'));
       await device.update(drop('a', 1));
       await expect(device.update(put('a', '2'))).rejects.toEqual(conflict('a', 2, 0));
@@ -254,7 +254,7 @@ describe('sync operations', () => {
     };
     const removal = { ...drop('never'), DeviceLastModifiedDate: NEW_YEAR - 5 };
 
-    it('creates the dataset, is answered with its count, and writes no record', async () => {
+    it('creates the dataset and returns the dataset’s count, but writes no record', async () => {
       expect(await device.update(removal)).toEqual({ Records: [never] });
       expect(await device.list()).toMatchObject({ DatasetExists: true, DatasetSyncCount: 1, Records: [] });
       expect((await device.describe()).Dataset).toMatchObject({ NumRecords: 0, DataStorage: 0 });
@@ -263,7 +263,7 @@ describe('sync operations', () => {
       ]);
     });
 
-    it('raises the count of an existing dataset and is left out of its event', async () => {
+    it('increases the count of an existing dataset, but is omitted from the dataset’s event', async () => {
       await device.update(put('a', '1'));
       const { Records } = await device.update(drop('never'), put('a', '2', 1), drop('neither', 1));
       expect(Records.map(({ Key, Value, SyncCount }) => [Key, Value, SyncCount])).toEqual([
@@ -275,13 +275,13 @@ describe('sync operations', () => {
       expect((await events()).at(-1)).toMatchObject({ kinesisSyncRecords: [{ key: 'a' }], syncCount: 2 });
     });
 
-    it('leaves the key to be created with the answered count, or with 0', async () => {
+    it('allows the key to be created with the returned count or with 0', async () => {
       await device.update(drop('a'), drop('b'));
       await device.update(put('a', '1', 1), put('b', '1'));
       expect(valuesOf(await device.list())).toEqual({ a: '1', b: '1' });
     });
 
-    it('of a key of a deleted dataset writes no record either', async () => {
+    it('writes no record either for a key of a deleted dataset', async () => {
       await device.update(put('a', '1'));
       await device.remove();
       expect((await device.update(drop('a'))).Records).toMatchObject([{ Value: null, SyncCount: 3 }]);
@@ -295,7 +295,7 @@ describe('sync operations', () => {
       clock.now += HOUR;
     });
 
-    it('is returned by DeleteDataset and no longer exists', async () => {
+    it('is returned by DeleteDataset and no longer exists afterwards', async () => {
       const before = (await device.describe()).Dataset;
       expect(await device.remove()).toEqual({ Dataset: before });
       await expect(device.describe()).rejects.toEqual(NOT_FOUND);
@@ -308,7 +308,7 @@ describe('sync operations', () => {
       expect(rows).toEqual([]);
     });
 
-    it('is reported as deleted to devices that had it', async () => {
+    it('is reported as deleted to devices that had the dataset', async () => {
       await device.remove();
       const deleted = {
         Records: [],
@@ -329,7 +329,7 @@ describe('sync operations', () => {
       }
     });
 
-    it('is not reported as deleted to devices with a higher count, which is from another service', async () => {
+    it('is not reported as deleted to devices with a higher count, which comes from another service', async () => {
       await device.remove();
       await expect(device.list({ LastSyncCount: 99 })).rejects.toEqual(noSuch(99));
     });
@@ -350,7 +350,7 @@ describe('sync operations', () => {
       });
     });
 
-    it('reports the deletion and all new records to devices that had the old one', async () => {
+    it('is reported as deleted even after it was created again, with all its new records', async () => {
       await device.remove();
       await device.update(put('a', '2'));
       await device.update(put('c', '3'));
@@ -372,7 +372,7 @@ describe('sync operations', () => {
   });
 
   describe('a session token', () => {
-    it('is spent by an update and then rejected by updates and listings', async () => {
+    it('can be used for one update; later updates and listings reject it', async () => {
       const token = await device.token();
       await device.updateWith(token, put('a', '1'));
       await expect(device.updateWith(token, put('b', '1'))).rejects.toEqual(INVALID_TOKEN);
@@ -381,14 +381,14 @@ describe('sync operations', () => {
       expect(valuesOf(await device.list())).toEqual({ a: '1' });
     });
 
-    it('stays spent after the dataset is deleted', async () => {
+    it('cannot be used again after the dataset is deleted', async () => {
       const token = await device.token();
       await device.updateWith(token, put('a', '1'));
       await device.remove();
       await expect(device.updateWith(token, put('a', '1'))).rejects.toEqual(INVALID_TOKEN);
     });
 
-    it('stays spent as long as a host whose clock is behind accepts it', async () => {
+    it('cannot be used again as long as a host whose clock is behind would accept it', async () => {
       const token = await device.token();
       await device.updateWith(token, put('a', '1'));
       clock.now += 24 * HOUR - 1;
@@ -415,7 +415,7 @@ describe('sync operations', () => {
       await expect(device.updateWith(token, put('a', '1'))).rejects.toEqual(INVALID_TOKEN);
     });
 
-    it('is valid only for its dataset of its identity', async () => {
+    it('is valid only for the dataset and the identity for which it was issued', async () => {
       const { IdentityId: identityId } = device.identity;
       const tokens = [
         await createDevice(operations).token(),
@@ -433,7 +433,7 @@ describe('sync operations', () => {
   });
 
   describe('a call without patches', () => {
-    it('changes nothing and spends nothing', async () => {
+    it('changes nothing and leaves the token valid', async () => {
       const token = await device.token();
       expect(await device.updateWith(token)).toEqual({ Records: [] });
       const { IdentityId, DatasetName } = device.dataset;
@@ -454,7 +454,7 @@ describe('sync operations', () => {
       return pages;
     };
 
-    it('contain each record once and the same session token', async () => {
+    it('contain each record once, and all contain the same session token', async () => {
       await device.update(...Array.from({ length: 7 }, (_, index) => put(`key ${index}`, String(index))));
       const pages = await everyPage(3);
       expect(pages.map(({ Count, Records }) => [Count, Records.length])).toEqual([
@@ -499,7 +499,7 @@ describe('sync operations', () => {
       });
     });
 
-    it('contain the whole dataset with its tombstones if MaxResults is missing', async () => {
+    it('contain the whole dataset, tombstones included, if MaxResults is missing', async () => {
       const keys = Array.from({ length: 1_100 }, (_, index) => `key ${index}`);
       await device.update(...keys.slice(0, 76).map((key) => put(key, '')));
       await device.update(...keys.slice(0, 76).map((key) => drop(key, 1)));
@@ -512,7 +512,7 @@ describe('sync operations', () => {
       });
     });
 
-    it('are read in parts of 1,024 records if MaxResults is missing, each when the previous one is taken', async () => {
+    it('without MaxResults are read in parts of 1,024 records, each only after the previous part is sent', async () => {
       const reads: (number | null)[] = [];
       const store = createSyncStore(database);
       const limits = { recordsPerDataset: 3_000 };
@@ -552,7 +552,7 @@ describe('sync operations', () => {
       await expect(device.listDatasets({ MaxResults })).rejects.toEqual(invalid);
     });
 
-    it('are rejected if the token is of another dataset, tampered with, expired or spent', async () => {
+    it('are rejected if the token was altered, has expired, was used or belongs to another dataset', async () => {
       await device.update(put('a', '1'), put('b', '1'));
       const { IdentityId: identityId } = device.identity;
       const other = createDevice(operations, { identityId, datasetName: 'other' });
@@ -582,7 +582,7 @@ describe('sync operations', () => {
   });
 
   describe('limits', () => {
-    it('of datasets apply only to new ones', async () => {
+    it('on datasets apply only to new datasets', async () => {
       const { IdentityId: identityId } = device.identity;
       const service = createSyncService(database, { datasetsPerIdentity: 2 });
       const named = (datasetName: string) => createDevice(service.operations, { identityId, datasetName });
@@ -595,7 +595,7 @@ describe('sync operations', () => {
       await expect(named('a').update(put('k', 'v'))).rejects.toEqual(LIMIT);
     });
 
-    it('of datasets apply to concurrent creations', async () => {
+    it('on datasets also apply to datasets that are created concurrently', async () => {
       const { IdentityId: identityId } = device.identity;
       const outcomes = await Promise.allSettled(
         Array.from({ length: 24 }, (_, index) =>
@@ -606,7 +606,7 @@ describe('sync operations', () => {
       expect((await device.listDatasets()).Count).toBe(20);
     });
 
-    it('of records count only live ones', async () => {
+    it('on records count only live records', async () => {
       const limited = limitedDevice({ recordsPerDataset: 2 });
       await limited.update(put('x', '1'));
       await limited.update(put('a', '1'), put('b', '1'), drop('x', 1));
@@ -616,7 +616,7 @@ describe('sync operations', () => {
       expect(valuesOf(await limited.list())).toEqual({ a: null, b: '1', c: '1', x: null });
     });
 
-    it('of size count the bytes of keys and values', async () => {
+    it('on size count the bytes of keys and values', async () => {
       const limited = limitedDevice({ datasetBytes: 10 });
       await limited.update(put('é', 'é'), put('b', '12345'));
       await expect(limited.update(put('b', '123456', 1))).rejects.toEqual(LIMIT);
@@ -632,7 +632,7 @@ describe('sync operations', () => {
       await expect(limited.update(put('d', ''))).rejects.toEqual(LIMIT);
     });
 
-    it('of rows count tombstones, and reject only calls that create rows', async () => {
+    it('on rows count tombstones too, and reject only calls that create rows', async () => {
       const limited = limitedDevice({ rowsPerDataset: 3 });
       await limited.update(put('a', '1'), put('b', '1'));
       await limited.update(drop('a', 1), put('c', '1'));
@@ -646,7 +646,7 @@ describe('sync operations', () => {
       await limited.update(put('d', '1'), put('e', '1'), put('f', '1'));
     });
 
-    it('of key bytes count those of tombstones', async () => {
+    it('on key bytes also count the keys of tombstones', async () => {
       const limited = limitedDevice({ keyBytesPerDataset: 5 });
       await limited.update(put('é', '1'), put('ab', '1'));
       await limited.update(drop('é', 1));
@@ -658,14 +658,14 @@ describe('sync operations', () => {
       await limited.update(put('abcde', ''));
     });
 
-    it('of rows and key bytes that were lowered allow everything except new rows', async () => {
+    it('on rows and key bytes allow everything except new rows after they were lowered', async () => {
       await device.update(put('a', '1'), put('b', '1'));
       const limited = limitedDevice({ rowsPerDataset: 1, keyBytesPerDataset: 1 });
       await limited.update(put('a', '2', 1), drop('b', 1), drop('never'));
       await expect(limited.update(put('c', ''))).rejects.toEqual(LIMIT);
     });
 
-    it('stop removals of keys that never existed from storing anything', async () => {
+    it('are not used up by removals of keys that never existed, which store nothing', async () => {
       const keys = Array.from({ length: 2_400 }, (_, index) => `${index} `.padEnd(1_000, 'k'));
       for (let call = 0; call < 2; call += 1) await device.update(...keys.map((key) => drop(key)));
       expect(await device.list()).toMatchObject({ Records: [], DatasetSyncCount: 2 });
@@ -677,7 +677,7 @@ describe('sync operations', () => {
       expect(rows).toEqual([{ rows: 0, counted: 0, bytes: 0 }]);
     });
 
-    it('are announced to the operator once, when 80 % of the rows or key bytes are used', async () => {
+    it('are reported to the operator once, when 80 % of the rows or key bytes are used', async () => {
       const filling: FillingDataset[] = [];
       const onFilling = (dataset: FillingDataset) => filling.push(dataset);
       const limits = { rowsPerDataset: 5, keyBytesPerDataset: 100 };
@@ -696,7 +696,7 @@ describe('sync operations', () => {
       expect(filling.slice(1)).toEqual([{ ...about, datasetName: 'bytes', rowCount: 2, keyBytes: 80 }]);
     });
 
-    it('of rows hold for a dataset that an older version of the service wrote', async () => {
+    it('on rows also apply to a dataset that an older version of the service wrote', async () => {
       const limited = limitedDevice({ rowsPerDataset: 3 });
       await limited.update(put('é', '1'), put('b', '1'));
       await limited.update(drop('b', 1));
@@ -714,7 +714,7 @@ describe('sync operations', () => {
       expect(rows).toEqual([{ row_count: 3, key_bytes: 4, counted_sync_count: 3 }]);
     });
 
-    it('of a call are checked before anything is written', async () => {
+    it('on a call are checked before anything is written', async () => {
       await expect(limitedDevice({ patchesPerCall: 1 }).update(put('a', ''), put('b', ''))).rejects.toEqual(
         LIMIT,
       );
@@ -840,7 +840,7 @@ describe('sync operations', () => {
       expect(kinds).toEqual(['records', 'records', 'removal']);
     });
 
-    it('is nudged after a change is committed; a failure of the nudge is ignored', async () => {
+    it('is notified of each committed change; a failure of the notification is ignored', async () => {
       const nudged: string[] = [];
       const service = createSyncService(database, {}, async (outboxId) => {
         const { rows } = await database.query('SELECT 1 FROM sync.outbox WHERE outbox_id = $1', [outboxId]);
@@ -870,7 +870,7 @@ describe('sync operations', () => {
       }
     });
 
-    it('eight devices that increment one record lose no increment', async () => {
+    it('eight devices can increment one record without losing an increment', async () => {
       await device.update(put('count', '0'));
       const increment = async () => {
         const { Records, SyncSessionToken } = await device.list();
@@ -901,7 +901,7 @@ describe('sync operations', () => {
       expect(counts.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 41 }, (_, index) => index + 1));
     });
 
-    it('eight devices that write their own records need no retry', async () => {
+    it('eight devices can each write their own records without a retry', async () => {
       const write = async (_: unknown, writer: number) => {
         for (let round = 0; round < 5; round += 1) await device.update(put(`${writer}-${round}`, 'x'));
       };
@@ -910,8 +910,8 @@ describe('sync operations', () => {
       expect((await device.describe()).Dataset.NumRecords).toBe(40);
     });
 
-    it('updates and deletions leave a consistent dataset', async () => {
-      // A deletion is never the last call, because its device writes after it.
+    it('updates and deletions leave the dataset consistent', async () => {
+      // A deletion is never the last call, because the device that deletes writes afterwards.
       const write = async (_: unknown, writer: number) => {
         for (let round = 0; round < 6; round += 1) {
           if (writer === 0 && round % 2 === 0) await device.remove().catch(() => undefined);

@@ -41,7 +41,7 @@ function record(key: string, value: string | null, syncCount = 1): SyncRecord {
   };
 }
 
-/** Returns the next state of a dataset with these values as its records. The store does not check the sizes. */
+/** Returns an update that writes these values. Its sizes are not computed, because the store does not check them. */
 function updateOf(
   { dataset }: Snapshot,
   values: Record<string, string | null>,
@@ -161,12 +161,12 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     expect(await store.readDatasets(GAME, { after: '', limit: null })).toEqual([dataset]);
   });
 
-  it('decides only on the requested records, with the bytes of their values', async () => {
+  it('gives the decision only the requested records, with the bytes of their values', async () => {
     await update({ a: 'é', b: '12345', gone: null });
     expect(await peek(['a', 'gone', 'never'])).toEqual({
       dataset: expect.objectContaining({ syncCount: 1 }),
       spent: false,
-      // Counted only if the dataset does not exist.
+      // The datasets are counted only if this dataset does not exist.
       identityDatasets: 0,
       poolExists: true,
       records: new Map([
@@ -210,7 +210,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       (await database.query('SELECT stream_name FROM sync.outbox ORDER BY created_at')).rows.map(
         (row) => row.stream_name,
       );
-    // Its cache contains only what this test wrote.
+    // A new store has an empty cache, so the cache contains only what this test writes.
     beforeEach(async () => {
       store = createSyncStore(database);
       await database.query('DELETE FROM sync.payloads');
@@ -226,7 +226,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     ])('publishes no change if it is %s', async (_, streams) => {
       await streaming(streams);
       const first = await update({ a: '1' }, offloaded);
-      // Decided on the cached snapshot, without a read.
+      // This change is decided from the cached snapshot, without a read.
       const second = await update({ a: '2' }, offloaded);
       const third = await remove();
       expect([first.outboxId, second.outboxId, third.outboxId]).toEqual([null, null, null]);
@@ -249,7 +249,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       expect(await streamsOf()).toEqual(['cognito-sync', 'other', 'other', 'cognito-sync']);
     });
 
-    it('stores the payload with its event, once', async () => {
+    it('stores the payload once, together with its event', async () => {
       const { outboxId } = await update({ a: '1' }, offloaded);
       expect(outboxId).not.toBeNull();
       expect(await payloads()).toEqual([
@@ -278,7 +278,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     }
   });
 
-  it('recognizes a spent session until its row is deleted', async () => {
+  it('recognizes a used session until its row is deleted', async () => {
     const session = newSession(NEW_YEAR + 10);
     expect(await peek([], session)).toMatchObject({ spent: false });
     await update({ a: '1' }, { spend: { session, forgetBefore: 0 } });
@@ -291,7 +291,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     expect(await peek([], session)).toMatchObject({ spent: false });
   });
 
-  it('reads records above a count, in pages, up to a count', async () => {
+  it('reads records between two counts, in pages', async () => {
     await update(Object.fromEntries(Array.from({ length: 5 }, (_, index) => [`first ${index}`, ''])));
     await update({ second: '', removed: null });
     await update({ third: '' });
@@ -320,7 +320,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     ]);
   });
 
-  it('reads live records by count, and tombstones only of the given keys', async () => {
+  it('reads live records in the order of counts, and tombstones only of the given keys', async () => {
     const session = newSession();
     const live = (keys: string[]) => store.readLiveRecords(GAME, { keys, session });
     expect(await live(['a'])).toEqual({ dataset: null, spent: false, records: [] });
@@ -404,7 +404,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     expect(await names({ ...GAME, datasetName: 'other' })).toEqual([]);
     statements = 0;
     expect(await names({ ...GAME, datasetName: 'other.a' })).toEqual([]);
-    // Nearly every listing is like this one, so it must not take a second round trip for the copies.
+    // Nearly every listing is of a dataset without copies, so it must not take a second round trip for copies.
     expect(statements).toBe(1);
     await remove({ ...GAME, datasetName: 'game._' });
     await update({ a: '1' }, {}, { ...GAME, datasetName: 'game._' });
@@ -450,7 +450,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     expect(keysOf(await store.readRecords(GAME, ALL))).toEqual(['new', 'old']);
   });
 
-  it('decides each of many concurrent changes on the state that the previous one left', async () => {
+  it('decides each of many concurrent changes from the state that the previous change left', async () => {
     const counts = await Promise.all(
       Array.from({ length: 24 }, async (_, index) => {
         const { answer } = await update({ [`key ${index}`]: 'x' });
@@ -465,13 +465,13 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     expect(await rowsIn('spent_tokens')).toBe(24);
   });
 
-  it('knows whether the pool exists; a deleted pool does not', async () => {
+  it('returns whether the pool exists, which is false for a deleted pool', async () => {
     const peekAt = async (key: DatasetKey) =>
       (await store.change(key, { keys: [], session: null }, (answer) => ({ update: null, answer }))).answer;
     const inUnknownPool = { ...GAME, identityPoolId: `${POOL}0` };
     expect(await peekAt(GAME)).toMatchObject({ dataset: null, poolExists: true });
     expect(await peekAt(inUnknownPool)).toMatchObject({ dataset: null, poolExists: false });
-    // The store leaves the check to its caller.
+    // The store only returns the fact: its caller rejects the write.
     await update({ a: '1' }, {}, inUnknownPool);
     expect(await peekAt(inUnknownPool)).toMatchObject({ dataset: { syncCount: 1 }, poolExists: false });
     const deleted = { ...GAME, identityPoolId: await newPool(database, { streams: STREAMING }) };
@@ -479,13 +479,13 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     expect(await peekAt(deleted)).toMatchObject({ dataset: { syncCount: 1 }, poolExists: true });
     await createIdentityStore(database).markDeleted(deleted.identityPoolId, 1);
     expect(await peekAt(deleted)).toMatchObject({ dataset: { syncCount: 1 }, poolExists: false });
-    // The job that deletes the remaining data publishes the deletion.
+    // The deletion is still published, as the job needs that deletes the pool's remaining data.
     await database.query('DELETE FROM sync.outbox');
     await remove(deleted);
     expect((await database.query('SELECT 1 FROM sync.outbox')).rows).toHaveLength(1);
   });
 
-  it('counts the datasets that are created concurrently', async () => {
+  it('counts datasets correctly that are created concurrently', async () => {
     const counts = await Promise.all(
       Array.from({ length: 12 }, async (_, index) => {
         const { answer } = await update({ a: '' }, {}, { ...GAME, datasetName: `dataset-${index}` });
@@ -496,7 +496,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
   });
 
   describe('with cached snapshots', () => {
-    // Another process has its own store, with its own cache.
+    // Simulates another process, which has its own store with its own cache.
     const otherProcess = () => createSyncStore(database);
     const seen: Snapshot[] = [];
     const write = (
@@ -518,7 +518,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
           answer: snapshot,
         };
       });
-    /** Returns the snapshot as it is in the database now. */
+    /** Returns the snapshot that the database has now. */
     const read = async (keys: string[]) =>
       (
         await otherProcess().change(GAME, { keys, session: null }, (snapshot) => ({
@@ -544,7 +544,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       seen.length = 0;
     });
 
-    it('takes one round trip and decides on the same state as a read', async () => {
+    it('takes one round trip, and decides from the same state that a read returns', async () => {
       const expected = await read(['a']);
       expect((await write(mine, ['a'])).answer).toEqual(expected);
       const later = await read(['b', 'a']);
@@ -560,7 +560,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       expect(statements).toEqual([READ_SNAPSHOT, WRITE_UPDATE, WRITE_UPDATE]);
     });
 
-    it('decides again on the writes of another process and evicts the stale snapshot', async () => {
+    it('decides again from the state that another process wrote, and evicts the stale snapshot', async () => {
       await write(otherProcess(), ['b']);
       expect((await write(mine, ['a'])).answer).toMatchObject({ dataset: { syncCount: 2 } });
       expect(seen.map(({ dataset }) => dataset?.syncCount)).toEqual([1, 1, 2]);
@@ -596,7 +596,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       expect((await write(mine, ['a'])).answer).toMatchObject({ dataset: { numRecords: 7 } });
     });
 
-    it('evicts a dataset that it deletes itself', async () => {
+    it('evicts a dataset when it deletes the dataset', async () => {
       await mine.change(GAME, { keys: [], session: null }, (snapshot) => ({
         update: deletionOf(snapshot),
         answer: null,
@@ -606,7 +606,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       expect(expected.records.size).toBe(0);
     });
 
-    it('recognizes a spent session', async () => {
+    it('recognizes a used session', async () => {
       const session = newSession();
       await write(mine, ['a'], { session });
       await expect(write(mine, ['a'], { session })).rejects.toThrow('refused');
@@ -615,7 +615,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       expect(await rowsIn('outbox')).toBe(2);
     });
 
-    it('rejects a change only if a snapshot from the database is rejected', async () => {
+    it('rejects a change only if the decision also rejects a snapshot from the database', async () => {
       await write(otherProcess(), ['a']);
       const shouldReject = ({ dataset }: Snapshot) => dataset?.syncCount === 1;
       expect((await write(mine, ['a'], { shouldReject })).answer).toMatchObject({
@@ -645,7 +645,7 @@ describe('a change on PostgreSQL', () => {
     }));
   const currentCount = async () => (await createSyncStore(database).readDataset(GAME))?.syncCount ?? 0;
 
-  it('is decided again after the change that it waited for is committed', async () => {
+  it('is decided again after it has waited for another change to commit', async () => {
     const before = await currentCount();
     const other = new pg.Client({ connectionString });
     await other.connect();
@@ -663,7 +663,7 @@ describe('a change on PostgreSQL', () => {
     }
   });
 
-  it('succeeds even if other changes always come first', async () => {
+  it('succeeds even if another change is always committed first', async () => {
     const before = await currentCount();
     const others: Promise<unknown>[] = [];
     const changeFirst = async (sql: string) => {

@@ -47,7 +47,7 @@ const error = (code: string, message: string | RegExp = /./, status = 400) =>
 const INVALID_OUTPUT = (message: string | RegExp) => error('InvalidLambdaFunctionOutputException', message);
 const INVALID_TOKEN = error('InvalidParameterException', /^SyncSessionToken not valid/);
 const echo: Answer = (event) => event;
-/** Returns the event with these records added; undefined removes a record. */
+/** Creates an answer: the event with these records added. Undefined removes a record from the event. */
 const withRecords =
   (records: Record<string, Partial<DatasetRecord> | null | undefined>): Answer =>
   (event) => ({ ...event, datasetRecords: { ...event.datasetRecords, ...records } });
@@ -60,11 +60,11 @@ describe('the sync trigger', () => {
   let database: Database;
   let answer: (...call: [SyncTriggerEvent, number]) => unknown;
   let calls: Call[];
-  /** How long calls wait for an execution slot, in milliseconds; the next one first. */
+  /** How long the next calls wait for an execution slot, in milliseconds, in order. */
   let waits: number[];
   let service: ReturnType<typeof createService>;
   let device: ReturnType<typeof createDevice>;
-  /** Writes the same dataset with a developer's credentials, which do not invoke the trigger. */
+  /** Writes the dataset of `device` with a developer's credentials, so its writes do not invoke the trigger. */
   let owner: ReturnType<typeof createDevice>;
 
   const invokeFunction: InvokeFunction = async (arn, event, { identityId, timeoutMs, onStart }) => {
@@ -138,7 +138,7 @@ describe('the sync trigger', () => {
       ]);
     });
 
-    it('without reading tombstones that the device does not name, and can write over them', async () => {
+    it('without the tombstones of keys that the device does not send, and can write to these keys', async () => {
       const read: string[][] = [];
       const store = createSyncStore(database);
       const counting = createSyncService(database, {}, undefined, {
@@ -240,12 +240,12 @@ describe('the sync trigger', () => {
       expect((await device.describe()).Dataset).toMatchObject({ NumRecords: 2 });
     });
 
-    it('back to the stored value, as a new write', async () => {
+    it('to the stored value, which is then written again with a new count', async () => {
       answer = withRecords({ kept: { oldValue: 'k', newValue: 'k', op: 'replace' } });
       expect(rowsOf(await device.update(put('kept', 'bad', 2)))).toEqual([['kept', 'k', 3]]);
     });
 
-    it('with a record in place of a tombstone that the device does not know', async () => {
+    it('by adding a record in place of a tombstone that the device has not received', async () => {
       answer = withRecords({ gone: set('back') });
       expect(rowsOf(await device.update(put('a', '1')))).toEqual([
         ['a', '1', 3],
@@ -253,7 +253,7 @@ describe('the sync trigger', () => {
       ]);
     });
 
-    it('to nothing for the keys that it leaves out, whose stored records the device receives', async () => {
+    it('to nothing for the keys that it omits; the device receives their stored records', async () => {
       answer = withRecords({ kept: undefined, gone: null, never: undefined });
       const token = await device.token();
       const updated = await device.updateWith(
@@ -274,7 +274,7 @@ describe('the sync trigger', () => {
       await expect(device.updateWith(token, put('x', ''))).rejects.toEqual(INVALID_TOKEN);
     });
 
-    it('to nothing at all, so that nothing is written or spent', async () => {
+    it('to nothing at all; then nothing is written and the token stays valid', async () => {
       answer = (event) => ({ ...event, datasetRecords: {} });
       const token = await device.token();
       const updated = await device.updateWith(token, put('kept', 'bad', 2), put('never', 'bad'));
@@ -289,7 +289,7 @@ describe('the sync trigger', () => {
       expect(rowsOf(await device.updateWith(token, put('kept', 'good', 2)))).toEqual([['kept', 'good', 3]]);
     });
 
-    it('without creating a dataset if nothing is left', async () => {
+    it('to nothing for a new dataset, which is then not created', async () => {
       const other = createIdentity(service, device.identity.IdentityId, 'other');
       answer = (event) => ({ ...event, datasetRecords: {} });
       expect(rowsOf(await other.update(put('a', '1')))).toEqual([['a', null, 0]]);
@@ -297,7 +297,7 @@ describe('the sync trigger', () => {
     });
   });
 
-  describe('fails the call, which changes and spends nothing, if it', () => {
+  describe('fails the call, which changes nothing and leaves the token valid, if it', () => {
     const fails =
       (reason: FunctionErrorReason, message = 'secret') =>
       () =>
@@ -348,7 +348,7 @@ describe('the sync trigger', () => {
   });
 
   describe('runs again if the dataset changed in the meantime', () => {
-    it('on its new state', async () => {
+    it('with the new state of the dataset', async () => {
       await owner.update(put('a', '1'), put('b', '1'));
       answer = async (event, run) => {
         if (run === 1) await owner.update(put('b', '2', 1), put('c', '2'));
@@ -362,7 +362,7 @@ describe('the sync trigger', () => {
       expect(calls).toHaveLength(2);
     });
 
-    it('and uses the new value of another record', async () => {
+    it('with the new value of a record that the device does not change', async () => {
       answer = async (event, run) => {
         if (run === 1) await owner.update(put('total', '1'));
         const total = Number(event.datasetRecords.total?.oldValue ?? 0);
@@ -374,7 +374,7 @@ describe('the sync trigger', () => {
       ]);
     });
 
-    it('unless a patch became stale', async () => {
+    it('unless a patch of the device became stale', async () => {
       await owner.update(put('a', '1'));
       answer = async (event) => {
         await owner.update(put('a', '2', 1));
@@ -389,7 +389,7 @@ describe('the sync trigger', () => {
       await device.updateWith(token, put('a', '3', 2));
     });
 
-    it('unless the token was spent', async () => {
+    it('unless another update has used the token', async () => {
       const token = await device.token();
       answer = async (event, run) => {
         if (run === 1) await owner.updateWith(token, put('b', '1'));
@@ -399,7 +399,7 @@ describe('the sync trigger', () => {
       expect(rowsOf(await device.list())).toEqual([['b', '1', 1]]);
     });
 
-    it('after its deletion', async () => {
+    it('also if the dataset was deleted', async () => {
       await owner.update(put('a', '1'));
       answer = async (event, run) => {
         if (run === 1) await owner.remove();
@@ -409,7 +409,7 @@ describe('the sync trigger', () => {
       expect(calls.map(({ records }) => Object.keys(records))).toEqual([['a', 'b'], ['b']]);
     });
 
-    it('within five seconds in total', async () => {
+    it('within five seconds for all runs together', async () => {
       await owner.update(put('b', '0'));
       answer = async (event, run) => {
         service.clock.now += 2_000;
@@ -426,7 +426,7 @@ describe('the sync trigger', () => {
       expect(calls.at(-1)?.timeoutMs).toBe(5_000);
     });
 
-    it('without counting the time for which it waits for an execution slot', async () => {
+    it('without counting the time that it waits for an execution slot', async () => {
       await owner.update(put('b', '0'));
       waits = [4_000, 4_500, 3_000];
       answer = async (event, run) => {
@@ -480,7 +480,7 @@ describe('the sync trigger', () => {
       );
     });
 
-    it('and can reduce an update that exceeds them', async () => {
+    it('and can reduce an update that exceeds the limits', async () => {
       answer = withRecords({ a: set('short'), b: undefined });
       const own = limited({ recordsPerDataset: 1, datasetBytes: 10 });
       expect(rowsOf(await own.update(put('a', 'much too long'), put('b', '')))).toEqual([
@@ -536,7 +536,7 @@ describe('the sync trigger', () => {
       ]);
     });
 
-    it('that drop an unknown key and write the others', async () => {
+    it('that drop an unknown key and write the other keys', async () => {
       expect(rowsOf(await device.update(put('coins', '999'), put('score', '1')))).toEqual([
         ['coins', null, 1],
         ['score', '1', 1],
@@ -544,7 +544,7 @@ describe('the sync trigger', () => {
       expect((await device.describe()).Dataset).toMatchObject({ NumRecords: 1 });
     });
 
-    it('that return a badge in the response, which no device can set itself', async () => {
+    it('that add a badge to the response, which no device can set itself', async () => {
       expect(rowsOf(await device.update(put('badge', 'gold')))).toEqual([['badge', null, 1]]);
       expect(rowsOf(await device.update(put('score', '101')))).toEqual([
         ['score', '101', 2],
@@ -567,7 +567,7 @@ describe('the sync trigger', () => {
       expect(rowsOf(await device.update(drop('coins', 1)))).toEqual([['coins', null, 3]]);
     });
 
-    it('without effect in observe mode', async () => {
+    it('in observe mode without changing what is written', async () => {
       apply({ ...GAME, mode: 'observe' });
       expect(rowsOf(await device.update(put('name', 'admin')))).toEqual([['name', 'admin', 1]]);
       expect(decisions).toEqual([expect.objectContaining({ action: 'rejected', key: 'name' })]);
