@@ -42,12 +42,12 @@ describe('generated requests', () => {
       .map(([name, rest, search]) => `${IDENTITY}/datasets/${name}${rest}${search}`),
     fc.constant(DATASET_PATH),
   );
-  /** Any UTF-16 code units: characters, lone surrogates, NUL. */
+  /** Generates any UTF-16 code units: characters, lone surrogates and NUL. */
   const units = fc
     .array(fc.nat({ max: 0xffff }), { maxLength: 5 })
     .map((codes) => String.fromCharCode(...codes));
   const invalid = fc.oneof(fc.jsonValue(), units);
-  /** Mostly valid values, so that the decoder reaches invalid ones elsewhere. */
+  /** Generates mostly valid values, so that the decoder also reaches invalid values of later members. */
   const mostly = (valid: fc.Arbitrary<unknown>) =>
     fc.oneof({ arbitrary: valid, weight: 9 }, { arbitrary: invalid, weight: 1 });
   const patch = fc.record(
@@ -106,7 +106,7 @@ describe('generated requests', () => {
   );
   const inputs = members.map((given) => ({ ...GAME, ...given }));
   const names = API_OPERATIONS.filter(({ input }) => input.members.some(({ name }) => name === 'IdentityId'));
-  /** Requests in the RPC form, plain and in an envelope. */
+  /** Generates requests in the RPC form, plain or in an envelope. */
   const rpc = fc.record({
     method: fc.constant('POST'),
     target: fc.constantFrom('/', '/?', '/?Action=x', '//'),

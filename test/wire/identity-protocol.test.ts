@@ -75,13 +75,13 @@ const call = (operation: string, body: unknown, port = open.port) =>
     typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body),
   );
 
-/** Returns the input of the only call. */
+/** Expects exactly one call of an operation, and returns its input. */
 function input(): unknown {
   expect(recorded.calls).toHaveLength(1);
   return recorded.calls[0]?.input;
 }
 
-/** Expects an error of the API, the same in header and body, and no call to an operation. */
+/** Expects an error of the API, with the same code in header and body. Expects that no operation was called. */
 function expectError(response: RawAnswer, code: string, message: unknown, status = 400): void {
   expect(response).toMatchObject({
     status,
@@ -107,7 +107,7 @@ describe('the operations of the SDK', () => {
     .filter((value) => Array.isArray(value) && value[0] === 9)
     .map((schema) => String(Reflect.get(Object(schema), 2)));
 
-  it('include all that are served', () => {
+  it('include all operations that the service serves', () => {
     expect(shipped).toHaveLength(23);
     expect(shipped).toEqual(expect.arrayContaining(SERVED));
   });
@@ -142,7 +142,7 @@ describe('the namespaced target of the API reference', () => {
     expectInvalid(response, '.*', 'Member must ');
   });
 
-  it('has the response of the short one', async () => {
+  it('has the same response as the short target', async () => {
     const body = JSON.stringify({ IdentityPoolId: POOL_ID });
     const response = await sendRaw(open.port, 'POST', '/', headersOf('GetId'), body);
     expect(response).toMatchObject({ status: 200, body: (await call('GetId', body)).body });
@@ -170,7 +170,7 @@ describe('an unknown operation', () => {
   );
 
   it.each(['', 'GetId ; <script>', 'GetId.GetId', 'x'.repeat(65)])(
-    'is not repeated if it is not a valid name: "%s"',
+    'is not quoted in the error if it is not a valid name: "%s"',
     async (name) => {
       expectError(await call(name, {}), 'UnknownOperationException', 'this operation is not served here');
     },
@@ -253,7 +253,7 @@ describe('a response', () => {
     expect(JSON.stringify(logged)).not.toContain('private');
   });
 
-  it('blames the caller for a value that the database cannot store', async () => {
+  it('is an error of the caller if the database cannot store a value', async () => {
     recorded.failWith(new ValueRefusedError('no'));
     const response = await call('GetId', { IdentityPoolId: POOL_ID });
     recorded.calls.length = 0;
@@ -393,7 +393,7 @@ describe('an input', () => {
     { 'login.example': ['private'] },
     { [`private${'x'.repeat(128)}`]: 'login.example' },
     'private',
-  ])('does not have a token repeated in the error, even from a wrong place (%#)', async (Logins) => {
+  ])('does not have a token quoted in the error, even from a wrong place (%#)', async (Logins) => {
     const response = await call('GetId', { IdentityPoolId: POOL_ID, Logins });
     expectInvalid(response, 'logins.*', 'Member must ');
     expect(`${response.body}${response.headerLines}${JSON.stringify(logged)}`).not.toContain('private');
@@ -442,7 +442,7 @@ describe('an input', () => {
     expect(Object.getPrototypeOf(Logins)).toBe(Object.prototype);
   });
 
-  it('is not decoded further if it has too many logins, and not even parsed if it has very many', async () => {
+  it('is not decoded further if it has too many logins, and not even parsed if it has very many logins', async () => {
     const few = await call('GetId', { IdentityPoolId: POOL_ID, Logins: logins(1_900, '') });
     expectInvalid(few, 'logins', 'Member must have length less than or equal to 10$');
     expect(few.body).toContain('1 validation error detected');
@@ -751,7 +751,7 @@ describe('a web page', () => {
     );
   });
 
-  it('may not reach other services under this path', async () => {
+  it('may not reach other services under the path of Cognito Identity', async () => {
     const others: [string, string, Record<string, string>][] = [
       ['POST', '/', { 'X-Amz-Target': 'Kinesis_20131202.ListStreams', 'Content-Type': TYPE }],
       ['POST', '/', { 'Content-Type': TYPE }],

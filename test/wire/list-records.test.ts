@@ -30,7 +30,7 @@ const deleteGame = (identity: Identity) =>
   client.send(new DeleteDatasetCommand({ ...identity, DatasetName: 'game' }));
 
 describe('ListRecords', () => {
-  it('reports that an unknown dataset does not exist and returns a token for it', async () => {
+  it('reports that an unknown dataset does not exist, and returns a token to create it', async () => {
     const { $metadata, ...listed } = await list(client, newIdentity(), 'game');
     expect($metadata.httpStatusCode).toBe(200);
     expect(listed).toEqual({
@@ -43,7 +43,7 @@ describe('ListRecords', () => {
     });
   });
 
-  it('rejects a count of an unknown dataset, because clients would erase their copy of it', async () => {
+  it('rejects a count above 0 for an unknown dataset, because clients would erase their copy', async () => {
     expect(await refusalOf(list(client, newIdentity(), 'game', { LastSyncCount: 7 }))).toEqual({
       name: 'InvalidParameterException',
       status: 400,
@@ -51,7 +51,7 @@ describe('ListRecords', () => {
     });
   });
 
-  it('returns all records on one page without MaxResults, however many were removed', async () => {
+  it('returns all records on one page without MaxResults, even if many of them were removed', async () => {
     const identity = newIdentity();
     const keys = Array.from({ length: 1_500 }, (_, index) => `${index} é`);
     const [first, second] = [keys.slice(0, 1_000), keys.slice(1_000)];
@@ -85,7 +85,7 @@ describe('ListRecords', () => {
     expect([...keysOf(page), ...keysOf(others)].toSorted()).toEqual(keys.toSorted());
   });
 
-  it('returns a record as written, with the count and date of the server', async () => {
+  it('returns a record as it was written, with the count and date of the service', async () => {
     const identity = newIdentity();
     const DeviceLastModifiedDate = new Date('2020-02-29T12:00:00.123Z');
     const before = Date.now();
@@ -121,7 +121,7 @@ describe('ListRecords', () => {
     expect(Records[0]?.DeviceLastModifiedDate ?? null).toBeNull();
   });
 
-  it('returns the records above LastSyncCount, and removed ones without a value', async () => {
+  it('returns the records above LastSyncCount; removed records have no value', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set('a', '1'), set('b', '1'), set('c', '1')]);
     await write(client, identity, 'game', [set('a', '2', 1)]);
@@ -230,7 +230,7 @@ describe('ListRecords', () => {
       }
     });
 
-    it('rejects the page token when the session token of the listing is spent', async () => {
+    it('rejects a page token after an update has used the listing’s session token', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('a', '1'), set('b', '1')]);
       const { NextToken, SyncSessionToken } = await list(client, identity, 'game', { MaxResults: 1 });
@@ -250,7 +250,7 @@ describe('ListRecords', () => {
   });
 
   describe('of a deleted dataset', () => {
-    it('reports the deletion to devices that knew the dataset', async () => {
+    it('reports the deletion to devices that had the dataset', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('score', '42')]);
       await deleteGame(identity);
@@ -282,7 +282,7 @@ describe('ListRecords', () => {
   });
 
   describe('with a token', () => {
-    it('continues its session', async () => {
+    it('continues the session of the token', async () => {
       const identity = newIdentity();
       const { SyncSessionToken } = await list(client, identity, 'game');
       expect(await list(client, identity, 'game', { SyncSessionToken })).toMatchObject({ SyncSessionToken });
@@ -290,7 +290,7 @@ describe('ListRecords', () => {
       expect(another.SyncSessionToken).not.toBe(SyncSessionToken);
     });
 
-    it('is rejected after an update has spent the token', async () => {
+    it('is rejected after an update has used the token', async () => {
       const identity = newIdentity();
       const { SyncSessionToken } = await list(client, identity, 'game');
       const update = new UpdateRecordsCommand({
@@ -332,7 +332,7 @@ describe('ListRecords', () => {
     });
   });
 
-  /** Returns a token as issued 25 hours ago, with the service's key by default. */
+  /** Returns a token as it was issued 25 hours ago, signed with the service's key unless a key is given. */
   async function tokenOfYesterday(identity: Identity, key?: Buffer): Promise<string> {
     const tokens = createSessionTokens({
       key: key ?? (await readFile(join(cloud.dataDir, 'token-key'))),

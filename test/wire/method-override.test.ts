@@ -38,7 +38,7 @@ describe('X-HTTP-Method-Override', () => {
     expect(await exists()).toBe(false);
   });
 
-  it('is required in the signature of a request that was signed as another method', async () => {
+  it('must be covered by the signature if the request was signed with another method', async () => {
     const { path, exists } = await newGame();
     const response = await askSigned(cloud.url, 'DELETE', path, { body: '{}', sendAs: 'POST' });
     expect(response.status).toBe(403);
@@ -46,7 +46,7 @@ describe('X-HTTP-Method-Override', () => {
     expect(await exists()).toBe(true);
   });
 
-  it('has no effect if it was added to a signed request', async () => {
+  it('has no effect if it was added after the request was signed', async () => {
     const { identity, path, exists } = await newGame();
     const response = await askSigned(cloud.url, 'POST', path, {
       body: await updateOf(identity),
@@ -64,7 +64,7 @@ describe('X-HTTP-Method-Override', () => {
     expect(await exists()).toBe(true);
   });
 
-  it('must be the method that was signed', async () => {
+  it('must contain the method that was signed', async () => {
     const { identity, path, exists } = await newGame();
     const response = await askSigned(cloud.url, 'POST', path, {
       headers: OVERRIDE,

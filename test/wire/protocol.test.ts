@@ -51,13 +51,13 @@ const update = (body: unknown, headers = {}) =>
     typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body),
   );
 
-/** Returns the input of the only call. */
+/** Expects exactly one call of an operation, and returns its input. */
 function input(): unknown {
   expect(recorded.calls).toHaveLength(1);
   return recorded.calls[0]?.input;
 }
 
-/** Expects an error of the API, the same in header and body, and no call to an operation. */
+/** Expects an error of the API, with the same code in header and body. Expects that no operation was called. */
 function expectError(response: RawAnswer, status: number, code: string, message: unknown): void {
   expect(response).toMatchObject({
     status,
@@ -156,7 +156,7 @@ describe('a response', () => {
     },
   );
 
-  it('blames the caller for a value that the database cannot store', async () => {
+  it('is an error of the caller if the database cannot store a value', async () => {
     recorded.failWith(new ValueRefusedError('the database refused a value (SQLSTATE 22001)'));
     const response = await get(DATASET_PATH);
     recorded.calls.length = 0;
@@ -474,7 +474,7 @@ describe('a body', () => {
   });
 
   it.each(['private'.repeat(150_000), 12345, 'private\0', 'private\udfff', ['private']])(
-    'does not have a rejected value repeated in the error',
+    'does not have a rejected value quoted in the error',
     async (Value) => {
       const response = await update({ SyncSessionToken: 't', RecordPatches: [{ ...PATCH, Value }] });
       expectInvalid(response, `${MEMBER}.value`, 'Member must ');
@@ -505,7 +505,7 @@ describe('a body', () => {
     expectError(response, 400, 'InvalidParameterException', message);
   });
 
-  it('may be as large as a dataset, and is rejected above the limit', async () => {
+  it('may be as large as a full dataset, and is rejected above the limit', async () => {
     const Value = 'x'.repeat(1_048_575);
     expect((await update({ SyncSessionToken: 't', RecordPatches: [{ ...PATCH, Value }] })).status).toBe(200);
     recorded.clear();
@@ -517,7 +517,7 @@ describe('a body', () => {
     );
   });
 
-  it('may only be large for UpdateRecords', async () => {
+  it('may be large only for UpdateRecords', async () => {
     const body = 'x'.repeat(64 * 1024 + 1);
     const message = 'the request body is larger than 65536 bytes';
     for (const [method, target] of [
@@ -584,7 +584,7 @@ describe('a web page', () => {
     },
   );
 
-  it('may send a preflight request without a signature', async () => {
+  it('may send a preflight request, which needs no signature', async () => {
     const response = await sendRaw(signed.port, 'OPTIONS', DATASET_PATH, {
       Origin: 'https://app.example',
       'Access-Control-Request-Method': 'DELETE',
@@ -602,7 +602,7 @@ describe('a web page', () => {
     );
   });
 
-  it('receives back only valid header names', async () => {
+  it('gets only valid header names back in the answer to a preflight request', async () => {
     const response = await sendRaw(signed.port, 'OPTIONS', DATASET_PATH, {
       'Access-Control-Request-Headers': 'x;<script>, ü',
     });
@@ -610,7 +610,7 @@ describe('a web page', () => {
     expect(response.headerLines.join()).not.toMatch(/Allow-Headers|script/);
   });
 
-  it('may not reach other services on the port, nor use another host name', async () => {
+  it('may not reach other services on the port, and may not use another host name', async () => {
     const Origin = 'https://app.example';
     expect((await get('/healthz', { Origin })).status).toBe(403);
     expect((await get('/', { Origin })).status).toBe(403);

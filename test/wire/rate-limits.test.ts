@@ -13,7 +13,7 @@ import { startCloud } from '../fixtures/local/local-cloud.ts';
 import { sendRaw } from '../fixtures/wire/raw-http.ts';
 import { createSyncClient, list, newIdentity } from '../fixtures/wire/sync-client.ts';
 
-// Buckets that fill too slowly to matter, except where a test retries. Each test has a pool and addresses of its own.
+// Units per second: too few to matter, except in tests that retry. Each test uses its own pool and addresses.
 const SLOW = 0.001;
 const RATE_LIMITS = {
   address: { perSecond: SLOW, burst: 100 },
@@ -32,7 +32,7 @@ afterAll(async () => {
   await cloud.close();
 });
 
-/** A client behind a proxy on this machine. */
+/** Creates a client that seems to be at `address`, behind a proxy on this machine. */
 function identityClient(address: string, maxAttempts = 1): CognitoIdentityClient {
   const client = new CognitoIdentityClient({
     region: 'us-east-1',
@@ -95,7 +95,7 @@ const TOO_MANY = {
 };
 
 describe('a guest', () => {
-  it('is limited, and no other guest is', async () => {
+  it('is limited without limiting another guest', async () => {
     const pool = await newPool();
     const client = identityClient('198.51.100.1');
     const [hostile, other] = [await guestOf(pool, client), await guestOf(pool, client)];
@@ -108,7 +108,7 @@ describe('a guest', () => {
     await expect(other.list()).resolves.toMatchObject({ DatasetExists: false });
   });
 
-  it('can use up the requests of its pool only together with others, and not those of another pool', async () => {
+  it('cannot use up the requests of its pool without other guests, or the requests of another pool', async () => {
     const client = identityClient('198.51.100.2');
     const [pool, otherPool] = [await newPool(), await newPool()];
     const [first, second] = [await guestOf(pool, client), await guestOf(pool, client)];
@@ -128,7 +128,7 @@ describe('an address', () => {
       next += 1;
       return client.send(new GetIdCommand({ IdentityPoolId: pools[next % pools.length] }));
     };
-    // 12 calls cost 96 of 100.
+    // The address has 100 units. 12 calls cost 96 units.
     const [count, refusal] = await untilRefused(getId(identityClient('1.1.1.1, 198.51.100.3')));
     expect(count).toBe(12);
     expect(refusal).toMatchObject({ ...TOO_MANY, message: expect.stringContaining('from this address') });
@@ -138,7 +138,7 @@ describe('an address', () => {
 });
 
 describe('a pool', () => {
-  it('issues identities and credentials at its own rate, to all addresses together', async () => {
+  it('issues identities and credentials at its own rate, which all addresses share', async () => {
     const [pool, otherPool] = [await newPool(), await newPool()];
     let address = 10;
     const getId = (IdentityPoolId: string) => {
@@ -185,7 +185,7 @@ describe('a pool', () => {
     },
   );
 
-  it('serves a client of the SDK that retries as it is asked to', async () => {
+  it('serves a client of the SDK that retries after the requested time', async () => {
     const IdentityPoolId = await newPool();
     const patient = identityClient('198.51.100.5', 5);
     for (let call = 0; call < 4; call += 1) {

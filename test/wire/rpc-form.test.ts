@@ -24,7 +24,7 @@ beforeEach(() => {
   logged.length = 0;
 });
 
-/** The headers of the samples in the API reference. */
+/** Returns the headers that the samples in the API reference have. */
 const targetOf = (operation: string) => ({
   'X-Amz-Target': `${MODEL}.AWSCognitoSyncService.${operation}`,
   'Content-Type': 'application/json',
@@ -49,7 +49,7 @@ const VALUES: Record<string, unknown> = {
   MaxResults: 3,
 };
 
-/** Returns the same input for the RPC form, and as a request of the REST form. */
+/** Returns an input for the RPC form, and the request with the same input in the REST form. */
 function sampleOf({ method, path, input }: ApiOperation) {
   const members = input.members.filter(({ name }) => Object.hasOwn(VALUES, name));
   const valuesIn = (place: string) => members.filter(({ binding }) => binding.in === place);
@@ -70,7 +70,7 @@ function sampleOf({ method, path, input }: ApiOperation) {
   };
 }
 
-/** Expects an error of the API, the same in header and body, and no call to an operation. */
+/** Expects an error of the API, with the same code in header and body. Expects that no operation was called. */
 function expectError(response: RawAnswer, status: number, code: string, message: unknown): void {
   expect(response).toMatchObject({
     status,
@@ -110,7 +110,7 @@ describe('the RPC form', () => {
     ]);
   });
 
-  it('accepts a number as text, as in the samples of the API reference', async () => {
+  it('accepts numbers as text, which the samples in the API reference use', async () => {
     const input = { ...GAME, MaxResults: '3', LastSyncCount: '0' };
     expect((await call('ListRecords', envelopeOf('ListRecords', input))).status).toBe(200);
     expect(recorded.calls).toMatchObject([{ input: { ...GAME, MaxResults: 3, LastSyncCount: 0 } }]);
@@ -215,7 +215,7 @@ describe('the local cloud', () => {
     return { status: response.status, body: Object(await response.json()) };
   };
 
-  it('updates and lists records in the RPC form, for the identity that signs', async () => {
+  it('updates and lists records in the RPC form for the identity that signs the requests', async () => {
     const identity = newIdentity();
     const credentials = await credentialsOf(cloud, identity);
     const game = { ...identity, DatasetName: 'game' };
@@ -233,7 +233,7 @@ describe('the local cloud', () => {
     expect(other).toMatchObject({ status: 403, body: { __type: 'NotAuthorizedException' } });
   });
 
-  it('returns a listing that is sent in parts completely, in an envelope too', {
+  it('returns a listing in parts completely, even in an envelope', {
     timeout: 60_000,
   }, async () => {
     const identity = newIdentity();

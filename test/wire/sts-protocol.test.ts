@@ -39,7 +39,7 @@ function call(parameters: Record<string, string | undefined>, type = FORM): Prom
   return sendRaw(port.port, 'POST', '/', { 'Content-Type': type }, form.toString());
 }
 
-/** Expects an error as AWS STS writes it, and no call to the operation. */
+/** Expects an error in the format of AWS STS. Expects that the operation was not called. */
 function expectError(
   response: RawAnswer,
   code: string,
@@ -157,7 +157,7 @@ describe('AssumeRoleWithWebIdentity', () => {
     expect(logged).toEqual([]);
   });
 
-  it('keeps the status of a rate limit, and says when to retry', async () => {
+  it('responds with the status of a rate limit, and says when to retry', async () => {
     recorded.failWith(new ServiceError('TooManyRequestsException', 'slower', 7));
     const response = await call(REQUEST);
     recorded.calls.length = 0;
@@ -176,7 +176,7 @@ describe('AssumeRoleWithWebIdentity', () => {
   });
 
   it.each(['pri', `private${'x'.repeat(20_000)}`, 'private\0'])(
-    'does not repeat an invalid token (%#)',
+    'does not quote an invalid token in the error (%#)',
     async (token) => {
       const response = await call({ ...REQUEST, WebIdentityToken: token });
       expectError(response, 'ValidationError', expect.stringContaining('&apos;webIdentityToken&apos;'));
@@ -262,7 +262,7 @@ describe('the AWS SDK v2', () => {
     expect(rest).toMatchObject({ SubjectFromWebIdentityToken: IDENTITY_ID, Audience: POOL_ID });
   });
 
-  it('recognizes the errors', async () => {
+  it('recognizes the errors of the service', async () => {
     recorded.failWith(new ServiceError('NotAuthorizedException', 'Invalid <token>'));
     const refused = new AWS.STS(config()).assumeRoleWithWebIdentity(REQUEST).promise();
     await expect(refused).rejects.toMatchObject({
@@ -328,7 +328,7 @@ describe.skipIf(missing)('the AWS CLI', () => {
   it('assumes a role and reports errors', async () => {
     const { Credentials, SubjectFromWebIdentityToken } = JSON.parse(await cli('open.id.token'));
     expect(Credentials.AccessKeyId).toBe(CREDENTIALS.AccessKeyId);
-    // Major versions of the AWS CLI write dates differently.
+    // The major versions of the AWS CLI write dates in different formats.
     expect(Date.parse(Credentials.Expiration)).toBe(Date.parse('2023-11-14T22:13:20Z'));
     expect(SubjectFromWebIdentityToken).toBe(IDENTITY_ID);
     recorded.failWith(new ServiceError('NotAuthorizedException', 'Invalid token'));

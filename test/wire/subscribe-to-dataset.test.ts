@@ -41,9 +41,9 @@ describe('SubscribeToDataset', () => {
         syncCount: 2,
       },
     });
-    // No DeviceId: both devices are notified.
+    // This change has no DeviceId, so both devices are notified.
     await change(person, 'game');
-    // A developer's change: both devices are notified.
+    // A developer makes this change, so both devices are notified.
     await change({ ...person, client: developer }, 'game');
     for (const syncCount of [3, 4]) {
       expect(await onPhone.nextData()).toMatchObject({ syncCount });
@@ -80,7 +80,7 @@ describe('SubscribeToDataset', () => {
     expect(JSON.parse(data)).toMatchObject({ data: { source: 'cognito-sync', syncCount: '2' } });
   });
 
-  it('is idempotent', async () => {
+  it('can be called again for the same device without an effect', async () => {
     await change(person, 'game');
     const phone = await newSubscriber(person, 'game');
     const { $metadata, ...response } = await subscribe(person, 'game', phone);
@@ -93,7 +93,7 @@ describe('SubscribeToDataset', () => {
     expect(await reader.nextData()).toMatchObject({ syncCount: 3 });
   });
 
-  it('survives a deletion of the dataset, which notifies no device', async () => {
+  it('stays in effect after the dataset is deleted; the deletion notifies no device', async () => {
     await change(person, 'game');
     const phone = await newSubscriber(person, 'game');
     await person.client.send(new DeleteDatasetCommand({ ...person.identity, DatasetName: 'game' }));

@@ -31,20 +31,20 @@ const notFound = (deviceId: string) => ({
 });
 
 describe('UnsubscribeFromDataset', () => {
-  it('stops notifying the device and continues for the others', async () => {
+  it('stops messages to the device; other devices are still notified', async () => {
     const [phone, tablet] = [await newSubscriber(person, 'game'), await newSubscriber(person, 'game')];
     const { $metadata, ...response } = await unsubscribe(person, phone);
     expect($metadata.httpStatusCode).toBe(200);
     expect(response).toEqual({});
     await change(person, 'game');
     expect(await (await readPush(cloud.url, tablet)).nextData()).toMatchObject({ syncCount: 2 });
-    // The first message that the device receives is for a change after it has subscribed again.
+    // The device subscribes again. Its first message is about a change after that.
     await subscribe(person, 'game', phone);
     await change(person, 'game');
     expect(await (await readPush(cloud.url, phone)).nextData()).toMatchObject({ syncCount: 3 });
   });
 
-  it('does not find a subscription that never existed or has ended', async () => {
+  it('fails if the subscription never existed or has already ended', async () => {
     const phone = await newSubscriber(person, 'game');
     await unsubscribe(person, phone);
     for (const id of [phone, await newDevice(person), randomUUID(), 'my-phone']) {
@@ -52,7 +52,7 @@ describe('UnsubscribeFromDataset', () => {
     }
   });
 
-  it('does not find the subscription of another identity’s device, which continues', async () => {
+  it('fails for the device of another identity, whose subscription stays in effect', async () => {
     const other = await newPerson(cloud, person.identity.IdentityPoolId);
     await change(other, 'game');
     const theirs = await newSubscriber(other, 'game');

@@ -45,7 +45,7 @@ async function tokenOf(identity: Identity, datasetName = 'game'): Promise<string
   return (await list(client, identity, datasetName)).SyncSessionToken ?? '';
 }
 
-/** Returns the dataset as a device sees it: count and value by key, null for removed records. */
+/** Returns the records that a device receives, by key: count and value. The value of a removed record is null. */
 async function gameOf(identity: Identity): Promise<Record<string, [number | undefined, string | null]>> {
   const { Records = [] } = await list(client, identity, 'game');
   return Object.fromEntries(
@@ -78,7 +78,7 @@ describe('UpdateRecords', () => {
     expect((await list(client, identity, 'game')).Records).toEqual(expect.arrayContaining(Records ?? []));
   });
 
-  it('increments the count once per call and gives it to every record written', async () => {
+  it('increases the count once per call, and gives the new count to every written record', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set('a', '1'), set('b', '1'), set('c', '1')]);
     await write(client, identity, 'game', [set('a', '2', 1), set('b', '2', 1)]);
@@ -87,7 +87,7 @@ describe('UpdateRecords', () => {
     expect((await list(client, identity, 'game')).DatasetSyncCount).toBe(3);
   });
 
-  it('gives each call a later date than the previous one', async () => {
+  it('gives each call a later date than the previous call', async () => {
     const identity = newIdentity();
     const dates: number[] = [];
     for (let count = 0; count < 10; count += 1) {
@@ -154,7 +154,7 @@ describe('UpdateRecords', () => {
     });
   });
 
-  it('changes nothing and spends no token without patches', async () => {
+  it('without patches changes nothing, and the token can be used again', async () => {
     const identity = newIdentity();
     const token = await tokenOf(identity);
     expect((await updateGame(identity, token, [])).Records).toEqual([]);
@@ -163,7 +163,7 @@ describe('UpdateRecords', () => {
   });
 
   describe('removing a record', () => {
-    it('leaves its key with the new count and no value', async () => {
+    it('leaves the record’s key with the new count and without a value', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('a', '1'), set('b', '1')]);
       const { Records = [] } = await write(client, identity, 'game', [remove('a', 1)]);
@@ -191,7 +191,7 @@ describe('UpdateRecords', () => {
       });
     });
 
-    it('is permanent: only a patch with the count of the removal creates it again', async () => {
+    it('is permanent: only a patch with the count of the removal creates the record again', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('a', '1')]);
       await write(client, identity, 'game', [remove('a', 1)]);
@@ -228,7 +228,7 @@ describe('UpdateRecords', () => {
       expect(await refusalOf(write(client, identity, 'game', [remove('a', 0)]))).toEqual(conflict(message));
     });
 
-    it('equals that of the dataset writes old and new records', async () => {
+    it('equals the dataset’s count writes old and new records', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('a', '1')]);
       await write(client, identity, 'game', [set('b', '1')]);
@@ -236,7 +236,7 @@ describe('UpdateRecords', () => {
       expect(await gameOf(identity)).toEqual({ a: [3, '2'], b: [2, '1'], c: [3, '1'] });
     });
 
-    it('is greater than that of the dataset fails', async () => {
+    it('is greater than the dataset’s count fails', async () => {
       const identity = newIdentity();
       const message = (count: number) => ({
         name: 'InvalidParameterException',
@@ -287,7 +287,7 @@ describe('UpdateRecords', () => {
       }
     });
 
-    it('is altered, a page token, or of another dataset, identity or pool is rejected', async () => {
+    it('is altered, is a page token, or belongs to another dataset, identity or pool is rejected', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('a', '1'), set('b', '1')]);
       const { SyncSessionToken: token = '', NextToken } = await list(client, identity, 'game', {
@@ -311,7 +311,7 @@ describe('UpdateRecords', () => {
     });
   });
 
-  it('creates no dataset in an unknown pool, although its datasets can be listed', async () => {
+  it('creates no dataset in an unknown pool, although datasets there can be listed', async () => {
     const identity = { ...newIdentity(), IdentityPoolId: 'us-east-1:1' };
     expect(await refusalOf(write(client, identity, 'game', [set('a', '1')]))).toEqual({
       name: 'ResourceNotFoundException',
@@ -504,7 +504,7 @@ describe('UpdateRecords', () => {
     },
   );
 
-  it('takes the ids from the path, not from the body', async () => {
+  it('reads the ids from the path, not from the body', async () => {
     const identity = newIdentity();
     const other = newIdentity();
     const token = await tokenOf(identity);

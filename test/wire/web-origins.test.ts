@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { sendRaw } from '../fixtures/wire/raw-http.ts';
 import { openSharedCloud } from '../fixtures/wire/shared-cloud.ts';
 
-// The local cloud with its default credentials, with which any page that reaches it could read and write.
+// The local cloud has its default credentials here. Any web page that reaches it could use them to read and write.
 const { cloud } = await openSharedCloud();
 
 const IDENTITY_POOLS = {
@@ -23,7 +23,7 @@ const send = (method: string, target: string, headers: Record<string, string>) =
 
 describe.each(REQUESTS)('%s', (_, method, target, headers) => {
   it.each(['https://evil.example', 'null', 'http://localhost.evil.example', 'file://'])(
-    'rejects pages of %s and gives them nothing to read',
+    'rejects pages of %s, which cannot read the response',
     async (Origin) => {
       const { status, body, headerLines } = await send(method, target, { ...headers, Origin });
       expect([status, body]).toEqual([403, '{"message":"this Origin is not allowed; add it to ORIGINS"}']);
@@ -42,7 +42,7 @@ describe.each(REQUESTS)('%s', (_, method, target, headers) => {
     expect(headerLines).toContain('Access-Control-Allow-Origin: *');
   });
 
-  it('accepts requests that no page sent', async () => {
+  it('accepts requests that no web page sent', async () => {
     expect((await send(method, target, headers)).headerLines).toContain('Access-Control-Allow-Origin: *');
   });
 });

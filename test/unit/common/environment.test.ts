@@ -16,7 +16,7 @@ import { DEFAULT_RATE_LIMITS } from '../../../lib/wire/rate-limits.ts';
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
 describe('readLocalConfig', () => {
-  it('has defaults for an empty environment', () => {
+  it('uses the defaults if the environment is empty', () => {
     expect(readLocalConfig({ PORT: '', DATABASE_URL: '' })).toEqual({
       host: '127.0.0.1',
       port: 4580,
@@ -80,7 +80,7 @@ describe('readLocalConfig', () => {
     },
   );
 
-  it('resolves SYNC_RULES from the working directory', () => {
+  it('resolves SYNC_RULES relative to the working directory', () => {
     expect(readLocalConfig({ SYNC_RULES: '../game/rules.ts' }).rulesFile).toBe(resolve('../game/rules.ts'));
     expect(readLocalConfig({ SYNC_RULES: '' }).rulesFile).toBe(join(ROOT, 'sync-rules.ts'));
   });
@@ -147,7 +147,7 @@ describe('readLocalConfig', () => {
     expect(readLocalConfig({ HOST }).host).toBe(HOST);
   });
 
-  it('requires DATABASE_URL in readDatabaseUrl', () => {
+  it('does not require DATABASE_URL, but readDatabaseUrl does', () => {
     expect(() => readDatabaseUrl({})).toThrow('DATABASE_URL is not set; set it to postgres://');
   });
 });
@@ -238,7 +238,7 @@ describe('readDatabase', () => {
     expect(readDatabase({ DSQL_ENDPOINT: inVpc })).toMatchObject({ region: 'ap-southeast-2' });
   });
 
-  it('rejects an environment with neither or both of them, and names both', () => {
+  it('rejects an environment with neither or both of these variables, and names them', () => {
     expect(() => readDatabase({})).toThrow(/DATABASE_URL is not set.*DSQL_ENDPOINT/);
     expect(() => readDatabase({ DATABASE_URL: URL_OF_DATABASE, DSQL_ENDPOINT: HOST })).toThrow(
       'DATABASE_URL and DSQL_ENDPOINT are both set; set only the one for the database that you use',
@@ -320,7 +320,7 @@ describe('readDatabase', () => {
     );
   });
 
-  it('accepts only ARNs of IAM roles in DSQL_WRITERS, with no character that could end a statement', () => {
+  it('accepts in DSQL_WRITERS only ARNs of IAM roles without characters that could end a statement', () => {
     const arns = ['arn:aws:iam::123456789012:role/a-1X', 'arn:aws-us-gov:iam::123456789012:role/path/b'];
     expect(readWriters({ DSQL_WRITERS: arns.join(' ') })).toEqual(arns);
     expect(readWriters({ DSQL_WRITERS: '' })).toEqual([]);

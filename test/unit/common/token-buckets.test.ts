@@ -9,13 +9,13 @@ function buckets(rate = RATE, maxKeys = 100) {
   return { clock, take: createTokenBuckets({ rate, maxKeys, now: () => clock.now }) };
 }
 
-/** Takes units one by one, and counts those that were available. */
+/** Takes units one by one. Returns how many units were available. */
 function takeAll(take: (key: string, cost: number) => number, key = 'a', tries = 100): number {
   return Array.from({ length: tries }, () => take(key, 1)).filter((waitMs) => waitMs === 0).length;
 }
 
 describe('a token bucket', () => {
-  it('is full for a new key and empty after its burst', () => {
+  it('is full for a new key, and empty after its burst was taken', () => {
     const { take } = buckets();
     expect(takeAll(take)).toBe(20);
     expect(take('a', 1)).toBe(100);
@@ -30,7 +30,7 @@ describe('a token bucket', () => {
     expect(takeAll(take)).toBe(20);
   });
 
-  it('takes nothing if the units are not available, and says when they will be', () => {
+  it('takes nothing if too few units are available, and returns when enough will be available', () => {
     const { take, clock } = buckets();
     takeAll(take);
     expect(take('a', 8)).toBe(800);
@@ -40,7 +40,7 @@ describe('a token bucket', () => {
     expect(take('a', 1)).toBe(100);
   });
 
-  it('belongs to one key', () => {
+  it('belongs to only one key', () => {
     const { take } = buckets();
     takeAll(take, 'a');
     expect(takeAll(take, 'b')).toBe(20);
@@ -54,7 +54,7 @@ describe('a token bucket', () => {
     expect(take('a', 8)).toBe(0);
   });
 
-  it('is dropped if too many others were used since, so that memory is bounded', () => {
+  it('is dropped if too many other buckets were used since, so that memory is bounded', () => {
     const { take } = buckets(RATE, 2);
     takeAll(take, 'a');
     takeAll(take, 'b');
@@ -64,7 +64,7 @@ describe('a token bucket', () => {
     expect(take('a', 1)).toBe(0);
   });
 
-  it('never gives more than its burst and what flowed in since', () => {
+  it('never gives more units than its burst plus the units that were added since', () => {
     const uses = fc.array(fc.record({ afterMs: fc.nat({ max: 2_000 }), cost: fc.constantFrom(0.5, 1, 8) }), {
       minLength: 1,
       maxLength: 200,

@@ -4,7 +4,7 @@ import { createUnitQueue, type UnitQueue } from '../../../lib/database/drivers/p
 
 const LIMITS = { maxWaitingReads: 2, maxReadWaitMs: 60_000, maxReadPauseMs: 10_000 };
 let queue: UnitQueue;
-/** Units in the order in which they started. */
+/** Names of the units in the order in which the units started. */
 let started: string[];
 
 beforeEach(() => {
@@ -16,7 +16,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A unit that takes `ms`, and then resolves to its name. */
+/** Creates a unit of work that takes `ms` milliseconds and resolves to its name. */
 function unit(name: string, ms = 1): () => Promise<string> {
   return async () => {
     started.push(name);
@@ -28,7 +28,7 @@ function unit(name: string, ms = 1): () => Promise<string> {
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 
 describe('the queue of the embedded database', () => {
-  it('runs units one at a time, the service in order of arrival before all readers', async () => {
+  it('runs units one at a time: those of the service in order of arrival, before all reads', async () => {
     const results = Promise.all([
       queue.runRead(unit('read 1', 5)),
       queue.runRead(unit('read 2')),
@@ -53,7 +53,7 @@ describe('the queue of the embedded database', () => {
     expect(await next).toBe('read');
   });
 
-  it('delays one request of a client that sends one after the other, not every one', async () => {
+  it('delays only one request of a client that sends requests one after the other', async () => {
     for (let index = 0; index < 2; index += 1) void queue.runRead(unit(`read ${index}`, 1_000));
     const delays: number[] = [];
     const client = (async () => {
@@ -71,7 +71,7 @@ describe('the queue of the embedded database', () => {
     expect(started.at(-1)).toBe('read 1');
   });
 
-  it('does not delay the next read if no request of the service waited', async () => {
+  it('does not delay the next read if no request of the service had to wait', async () => {
     void queue.runRead(unit('read 1', 5_000));
     void queue.runRead(unit('read 2'));
     await pass(5_001);
@@ -89,7 +89,7 @@ describe('the queue of the embedded database', () => {
     expect(started).toEqual(['read 1', 'service', 'read 2']);
   });
 
-  it('rejects a read if as many wait already as may', async () => {
+  it('rejects a read if the maximum number of reads is waiting already', async () => {
     const running = [
       queue.runRead(unit('read 1')),
       queue.runRead(unit('read 2')),
@@ -105,7 +105,7 @@ describe('the queue of the embedded database', () => {
     expect(started).toEqual(['read 1', 'read 2', 'read 3', 'read 5']);
   });
 
-  it('rejects a read that has waited too long, and never runs it', async () => {
+  it('rejects a read that has waited too long, and never runs that read', async () => {
     void queue.runService(unit('service', 70_000));
     const waiting = expect(queue.runRead(unit('read'))).rejects.toMatchObject({ code: '55P03' });
     await pass(60_000);
@@ -114,7 +114,7 @@ describe('the queue of the embedded database', () => {
     expect(started).toEqual(['service']);
   });
 
-  it('rejects waiting reads when they are ended', async () => {
+  it('rejects all waiting reads when the database is closed', async () => {
     void queue.runService(unit('service'));
     const waiting = expect(queue.runRead(unit('read'))).rejects.toMatchObject({ code: '57P01' });
     queue.rejectReads(new DatabaseError('the database is closed', '57P01'));

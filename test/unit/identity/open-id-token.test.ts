@@ -15,12 +15,12 @@ describe('an OpenID token', () => {
     now = NEW_YEAR;
   });
 
-  it('names its identity and whether the identity is authenticated', () => {
+  it('contains its identity id, and whether the identity is authenticated', () => {
     const open = (providers: string[]) => tokens.open(tokens.issue(identity, providers, 1));
     const expiresAt = NEW_YEAR / 1000 + 1;
     expect(open([])).toEqual({ state: 'valid', identity, isAuthenticated: false, expiresAt });
     expect(open(['p'])).toEqual({ state: 'valid', identity, isAuthenticated: true, expiresAt });
-    // A provider can have any name.
+    // A login provider can have any name, even this one.
     expect(open(['unauthenticated'])).toMatchObject({ isAuthenticated: true });
   });
 
@@ -33,7 +33,7 @@ describe('an OpenID token', () => {
     expect(tokens.open(token)).toEqual({ state: 'expired' });
   });
 
-  it('expires earlier if it must not outlive another token', () => {
+  it('expires earlier if another token that it must not outlive expires earlier', () => {
     const expiryOf = (notAfter: number) => tokens.open(tokens.issue(identity, ['p'], 600, notAfter));
     const second = NEW_YEAR / 1000;
     expect(expiryOf(second + 3)).toMatchObject({ expiresAt: second + 3 });
@@ -41,12 +41,12 @@ describe('an OpenID token', () => {
     expect(expiryOf(second + 601)).toMatchObject({ expiresAt: second + 600 });
   });
 
-  it('holds the maximum number of providers', () => {
+  it('has room for the maximum number of login providers', () => {
     const providers = Array.from({ length: 10 }, (_, index) => `${index}`.padEnd(128, 'x'));
     expect(tokens.open(tokens.issue(identity, providers, 1))).toMatchObject({ state: 'valid' });
   });
 
-  it('is invalid unless it was signed with our key, as an OpenID token', () => {
+  it('is invalid unless our key signed it as an OpenID token', () => {
     const token = tokens.issue(identity, [], 600);
     const [header = '', payload = '', signature = ''] = token.split('.');
     const content = `${header}.${payload}`;

@@ -32,7 +32,7 @@ describe('temporary credentials', () => {
     expect(issuer(expiresAt).open(accessKeyId, sessionToken)).toEqual({ state: 'expired' });
   });
 
-  it('are new on each call, with a secret of their own', () => {
+  it('are new on each call, with a new secret access key', () => {
     const [one, two] = [issuer().issue(IDENTITY), issuer().issue(IDENTITY)];
     expect(new Set([one.accessKeyId, two.accessKeyId]).size).toBe(2);
     expect(new Set([one.secretAccessKey, two.secretAccessKey]).size).toBe(2);
@@ -104,7 +104,7 @@ describe('the signer of a request', () => {
     });
   });
 
-  it('is the identity of the session token', async () => {
+  it('is the identity for which the session token was issued', async () => {
     const request = await signed(issuer().issue(IDENTITY));
     expect(verifyAt(NEW_YEAR)(request, 'cognito-sync')).toEqual({ kind: 'identity', ...IDENTITY });
   });

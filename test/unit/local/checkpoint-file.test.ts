@@ -32,7 +32,7 @@ describe('checkpoints', () => {
     expect(after.get('shardId-000000000002')).toBeUndefined();
   });
 
-  it('remember when the mapping was first started', async () => {
+  it('contain the time when the mapping was first started', async () => {
     expect((await open(() => 1_000)).startedAt).toBe(1_000);
     expect((await open(() => 2_000)).startedAt).toBe(1_000);
   });
@@ -59,7 +59,7 @@ describe('checkpoints', () => {
     expect((await stat(join(directory, FILE))).mode & 0o777).toBe(0o600);
   });
 
-  it('of different mappings are separate', async () => {
+  it('of different event source mappings are separate', async () => {
     await (await open()).save('shard-0', '1');
     const other = await openCheckpointFile({ directory, functionName: 'other', streamName: 'cognito-sync' });
     expect(other.get('shard-0')).toBeUndefined();
@@ -101,7 +101,7 @@ describe('an invalid checkpoint file', () => {
     ['no shards', '{"format":1,"startedAt":1}'],
     ['an invalid sequence number', '{"format":1,"startedAt":1,"shards":{"shard-0":"LATEST"}}'],
     ['a sequence number rounded by a parser', '{"format":1,"startedAt":1,"shards":{"shard-0":4.9e55}}'],
-  ])('is rejected with a remedy: %s', async (_name, text) => {
+  ])('is rejected, and the message says what to do: %s', async (_name, text) => {
     await writeFile(join(directory, FILE), text);
     const opening = open();
     await expect(opening).rejects.toThrow(SetupError);
@@ -110,12 +110,12 @@ describe('an invalid checkpoint file', () => {
     expect(await readFile(join(directory, FILE), 'utf8')).toBe(text);
   });
 
-  it('is rejected when it cannot be read', async () => {
+  it('is rejected if it cannot be read', async () => {
     await mkdir(join(directory, FILE));
     await expect(open()).rejects.toThrow(SetupError);
   });
 
-  it('is rejected when it cannot be written', async () => {
+  it('is rejected if it cannot be written', async () => {
     await mkdir(join(directory, `${FILE}.tmp`));
     await expect(open()).rejects.toThrow(SetupError);
     await expect(open()).rejects.toThrow(/cannot write/);

@@ -69,7 +69,7 @@ describe('a failure record', () => {
     });
   });
 
-  it('is read back as the records of the stream', () => {
+  it('can be read back as the discarded records of the stream', () => {
     const bytes = Buffer.from(JSON.stringify(toFailureRecord(discarded, origin)));
     expect(readFailureObject(bytes)).toEqual(
       records.map(({ sequenceNumber }, index) => ({
@@ -95,7 +95,7 @@ describe('a failure record', () => {
     '{"payload":"{\\"Records\\":[{}]}"}',
     '{"payload":"{\\"Records\\":[null]}"}',
     '{"payload":"{\\"Records\\":[{\\"eventID\\":\\"a:1\\",\\"eventSourceARN\\":\\"x/y\\",\\"kinesis\\":{\\"data\\":1}}]}"}',
-  ])('is distinguished from other objects: %s', (text) => {
+  ])('is distinguished from other objects in the bucket: %s', (text) => {
     expect(readFailureObject(Buffer.from(text))).toBeNull();
   });
 
@@ -135,7 +135,7 @@ describe('a failure record', () => {
     expect(readFailureObject(withSecond({}, { approximateArrivalTimestamp }))).toHaveLength(2);
   });
 
-  it('has no response if the function was never invoked', () => {
+  it('has no function response if the function was never invoked', () => {
     const attempt = firstAttempt(records);
     const record = toFailureRecord({ ...discarded, attempt, condition: 'RecordAgeExceeded' }, origin);
     expect(record).not.toHaveProperty('responseContext');
@@ -154,7 +154,7 @@ describe('a failure directory', () => {
   const files = async () =>
     (await readdir(directory, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
 
-  it('names files as Lambda names objects', () => {
+  it('names its files as Lambda names its objects', () => {
     expect(failureKey('f89f8514-cdd9-4602-9e1f-01a5b77d449b', record, 'random')).toBe(
       'aws/lambda/f89f8514-cdd9-4602-9e1f-01a5b77d449b/shardId-000000000001/2019/11/14/2019-11-14T00.38.06-random',
     );
@@ -174,7 +174,7 @@ describe('a failure directory', () => {
     }
   });
 
-  it('throws if it cannot be written', async () => {
+  it('throws if the directory cannot be written', async () => {
     await writeFile(join(directory, 'aws'), 'a file in the way');
     const failures = createFailureDirectory({ directory, mappingUuid: 'uuid' });
     await expect(failures.keep(record)).rejects.toThrow();

@@ -26,7 +26,7 @@ describe('the input of the Kinesis emulator', () => {
     expect(() => readInput('ListStreams', input)).toThrow('the body must be a JSON object');
   });
 
-  it('may have null as a member', () => {
+  it('may have members that are null', () => {
     const input = {
       StreamName: 'orders',
       Records: [{ Data: 'QQ==', PartitionKey: 'a', ExplicitHashKey: null }],
@@ -44,12 +44,12 @@ describe('StreamARN', () => {
     expect(readInput('DescribeStream', { StreamARN, Limit: 1 })).toEqual({ StreamName, Limit: 1 });
   });
 
-  it('may come with the same name', () => {
+  it('may be sent together with the StreamName that it contains', () => {
     const input = { StreamARN: ARN, StreamName: 'orders' };
     expect(readInput('PutRecord', input)).toEqual({ StreamName: 'orders' });
   });
 
-  it('is rejected with another name', () => {
+  it('is rejected together with another StreamName', () => {
     const input = { StreamARN: ARN, StreamName: 'invoices' };
     expect(() => readInput('PutRecord', input)).toThrow(
       expect.objectContaining({ body: expect.objectContaining({ __type: 'InvalidArgumentException' }) }),
@@ -75,12 +75,12 @@ describe('StreamARN', () => {
     },
   );
 
-  it('is checked and removed in GetRecords, where the iterator names the stream', () => {
+  it('is checked and removed in GetRecords, in which the shard iterator names the stream', () => {
     expect(readInput('GetRecords', { StreamARN: ARN, ShardIterator: 'x' })).toEqual({ ShardIterator: 'x' });
     expect(() => readInput('GetRecords', { StreamARN: 'x', ShardIterator: 'x' })).toThrow();
   });
 
-  it('is ignored where AWS does not have it', () => {
+  it('is ignored in operations for which AWS does not define it', () => {
     expect(readInput('CreateStream', { StreamARN: 'x', StreamName: 'a' })).toEqual({ StreamName: 'a' });
   });
 });

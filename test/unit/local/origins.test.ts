@@ -35,7 +35,7 @@ describe('with the default credentials', () => {
   it.each(FOREIGN)('pages of "%s" may not call', (origin) => {
     expect(accepts(origin)).toBe(false);
   });
-  it('ORIGINS adds origins', () => {
+  it('ORIGINS allows further origins', () => {
     const withOrigins = createOriginRule(['https://app.example', 'null'], DEFAULT_CREDENTIALS);
     expect(['https://app.example', 'null', ...NEAR].map(withOrigins)).not.toContain(false);
     expect(
@@ -44,11 +44,11 @@ describe('with the default credentials', () => {
   });
 });
 
-describe('with own credentials', () => {
+describe('with credentials other than the default', () => {
   it('pages of any origin may call', () => {
     expect([...NEAR, ...FOREIGN].map(createOriginRule(null, OWN))).not.toContain(false);
   });
-  it('ORIGINS restricts them', () => {
+  it('ORIGINS restricts the allowed origins', () => {
     const accepts = createOriginRule(['https://app.example'], OWN);
     expect(accepts('https://app.example')).toBe(true);
     expect([...NEAR, 'https://evil.example'].map(accepts)).not.toContain(true);

@@ -3,7 +3,7 @@ import { createSemaphore } from '../../../infra/local/functions/semaphore.ts';
 
 const WAIT_MS = 60_000;
 
-/** A semaphore of four slots, two per owner, and the names of the operations that have acquired one, in order. */
+/** Creates a semaphore with four slots, two per owner. `acquired` lists the operations that got a slot, in order. */
 function createLogged() {
   const semaphore = createSemaphore({ max: 4, maxPerOwner: 2, refusal: () => new Error('refused') });
   const acquired: string[] = [];
@@ -12,13 +12,13 @@ function createLogged() {
       () => void acquired.push(name),
       (error: Error) => void acquired.push(`${name} ${error.message}`),
     );
-  /** Lets operations that have been served continue. */
+  /** Waits until operations that got a slot or were refused have continued. */
   const settle = () => new Promise((resolve) => setImmediate(resolve));
   return { semaphore, acquired, acquire, settle };
 }
 
 describe('the semaphore', () => {
-  it('serves waiting operations in order of arrival', async () => {
+  it('gives waiting operations a slot in order of arrival', async () => {
     const { semaphore, acquired, acquire, settle } = createLogged();
     for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) void acquire(name, name);
     await settle();
@@ -33,7 +33,7 @@ describe('the semaphore', () => {
     expect(acquired.at(-1)).toBe('late');
   });
 
-  it('gives an owner at most two slots and does not keep others waiting behind it', async () => {
+  it('gives an owner at most two slots, and lets other owners pass its waiting operations', async () => {
     const { semaphore, acquired, acquire, settle } = createLogged();
     for (const name of ['slow 1', 'slow 2', 'slow 3', 'slow 4']) void acquire(name, 'slow');
     for (const name of ['quick 1', 'quick 2', 'quick 3']) void acquire(name, 'quick');
@@ -51,7 +51,7 @@ describe('the semaphore', () => {
     expect(acquired.at(-1)).toBe('slow 3');
   });
 
-  it('refuses an operation that waits too long, and all waiting ones when it is closed', async () => {
+  it('refuses an operation that waits too long, and all waiting operations when it is closed', async () => {
     const { semaphore, acquired, acquire, settle } = createLogged();
     for (const name of ['a', 'b', 'c']) void acquire(name, 'owner');
     await expect(semaphore.acquire('owner', 1)).rejects.toThrow('refused');

@@ -38,7 +38,7 @@ const added = (newValue: string) => ({ newValue, op: 'replace' });
 const removed = (oldValue?: string) => ({ ...(oldValue === undefined ? {} : { oldValue }), op: 'remove' });
 const dropped = { op: 'remove' };
 
-/** Returns the answer as JSON, which has no undefined members. */
+/** Returns the answer as it is after a conversion to JSON and back, so without undefined members. */
 const answerOf = (verdict: Verdict) =>
   verdict.kind === 'answer' ? JSON.parse(JSON.stringify(verdict.event)) : verdict;
 const recordsOf = (verdict: Verdict) => answerOf(verdict).datasetRecords ?? verdict;
@@ -158,7 +158,7 @@ describe('a change', () => {
     ]);
   });
 
-  it('exists only if a value differs from the stored one', () => {
+  it('exists only if the value differs from the stored value', () => {
     const records = {
       kept: kept('bad'),
       gone: dropped,
@@ -179,7 +179,7 @@ describe('an invalid change', () => {
     Object.fromEntries(['had', 'new', 'gone'].map((key) => [key, { validate: () => false, ...onInvalid }]));
   const reverted = { had: kept('1'), new: dropped, gone: kept('1'), fine: added('f') };
 
-  it.each(['revert', 'drop'] as const)('is reverted by %s, or dropped if there was no value', (onInvalid) => {
+  it.each(['revert', 'drop'] as const)('is reverted by %s, or dropped if the key had no value', (onInvalid) => {
     const verdict = ofDataset({ keys: keys({}) }, records, { onInvalid });
     expect(recordsOf(verdict)).toEqual(reverted);
     expect(decisionsOf(verdict)).toEqual([
@@ -212,7 +212,7 @@ describe('an invalid change', () => {
     expect(verdict.kind).toBe(isRejected ? 'rejected' : 'answer');
   });
 
-  it('rejects the call for the first such key of the event, with the reason of validate', () => {
+  it('with reject rejects the call for the first invalid key of the event, with the reason from validate', () => {
     const verdict = ofDataset(
       {
         keys: {
@@ -232,14 +232,14 @@ describe('an invalid change', () => {
     });
   });
 
-  it('is explained without the value, even if a schema quotes it', () => {
+  it('is explained without quoting the value, even if a schema quotes it', () => {
     const schema = json(z.object({ stars: z.number({ error: ({ input }) => `${input}?` }) }));
     const verdict = ofKey({ schema, onInvalid: 'reject' }, added('{"stars":"secret"}'));
     expect(reasonOf(verdict)).toBe('a: its value does not match the schema');
     expect(JSON.stringify(verdict)).not.toContain('secret');
   });
 
-  it('is explained without names from the value', () => {
+  it('is explained without quoting names of members in the value', () => {
     const schema = json(z.record(z.string(), z.number()));
     const verdict = ofKey({ schema, onInvalid: 'reject' }, added('{"secret":"text"}'));
     expect(reasonOf(verdict)).toBe('a: its value does not match the schema');
@@ -263,7 +263,7 @@ describe('an invalid change', () => {
     expect(verdict.decisions).toMatchObject([{ key }]);
   });
 
-  it('has its own reason if a valid number is too large to be compared', () => {
+  it('has a reason of its own if it is a valid number that is too large to be compared', () => {
     const change = added('9007199254740992');
     expect(reasonOf(ofKey({ maxDelta: 1, onInvalid: 'reject' }, change))).toBe(
       'a: its value is too large to be compared',
@@ -279,7 +279,7 @@ describe('a key without a rule', () => {
     expect(recordsOf(ofDataset({ keys }, records))).toEqual(records);
   });
 
-  it('is dropped or reverted with drop, and can be removed', () => {
+  it('cannot be added or changed with drop, but can be removed', () => {
     const verdict = ofDataset({ keys, unknownKeys: 'drop', onInvalid: 'reject' }, records);
     expect(recordsOf(verdict)).toEqual({ ...records, a: dropped, had: kept('1') });
     expect(decisionsOf(verdict)).toEqual([
@@ -306,7 +306,7 @@ describe('a key without a rule', () => {
 });
 
 describe('rewrite', () => {
-  it('replaces the value, and the other rules apply to the new one', () => {
+  it('replaces the value, and the other rules apply to the new value', () => {
     const a: KeyOptions = { rewrite: ({ value }) => value.trim(), maxBytes: 2 };
     expect(recordsOf(ofKey(a, added(' ab ')))).toEqual({ a: added('ab') });
     expect(decisionsOf(ofKey(a, added(' ab ')))).toEqual([['keys.a', 'a', 'rewritten']]);
@@ -314,12 +314,12 @@ describe('rewrite', () => {
     expect(ofKey(a, added('ab')).decisions).toEqual([]);
   });
 
-  it('leaves no change if it returns the old value', () => {
+  it('cancels the change if it returns the old value', () => {
     const a: KeyOptions = { rewrite: ({ value }) => value.trim(), immutable: true };
     expect(recordsOf(ofKey(a, changed('ab', ' ab ')))).toEqual({ a: kept('ab') });
   });
 
-  it('is called only for new values, with the change', () => {
+  it('is called with the change, and only for new values', () => {
     const calls: object[] = [];
     const rewrite: KeyOptions['rewrite'] = (change) => {
       calls.push({ ...change });
@@ -375,7 +375,7 @@ describe('derive', () => {
     expect(decisionsOf(verdict)).toEqual([['derive', 'badge', 'derived']]);
   });
 
-  it('takes precedence over the device, and reports nothing if the value is already stored', () => {
+  it('takes precedence over the device’s value, and logs no decision if its value is already stored', () => {
     expect(recordsOf(ofDataset(badge, { score: kept('101'), badge: changed('gold', 'lead') }))).toEqual({
       score: kept('101'),
       badge: kept('gold'),
@@ -439,7 +439,7 @@ describe('derive', () => {
     expect(recordsOf(ofDataset({ keys: { a }, derive }, { a: change }))).toEqual({ a: expected });
   });
 
-  it('rejects the call if onInvalid of its key is reject', () => {
+  it('rejects the call if it sets an invalid value and onInvalid of the key is reject', () => {
     const derive: DatasetOptions['derive'] = ({ set }) => set('a', 'derived');
     expect(reasonOf(ofDataset({ keys: { a: { maxBytes: 3, onInvalid: 'reject' } }, derive }, {}))).toBe(
       'a: its value is longer than 3 bytes',
@@ -447,7 +447,7 @@ describe('derive', () => {
     expect(recordsOf(ofDataset({ unknownKeys: 'drop', derive }, {}))).toEqual({});
   });
 
-  it('is rewritten like a value of the device', () => {
+  it('has its values rewritten like values of the device', () => {
     const derive: DatasetOptions['derive'] = ({ set }) => set('a', ' x ');
     expect(
       recordsOf(ofDataset({ keys: { a: { rewrite: ({ value }) => value.trim() } }, derive }, {})),
@@ -475,7 +475,7 @@ describe('derive', () => {
       reason: 'the dataset would have more than 1024 records',
       decisions: [expect.objectContaining({ rule: 'datasets.game.derive', key: null, action: 'rejected' })],
     });
-    // The service has its own limit, which may differ.
+    // If derive sets no key, only the service's own limit applies, which may differ.
     expect(ofDataset({ derive: () => undefined }, { ...records(1_100), new: added('1') }).kind).toBe(
       'answer',
     );
@@ -577,7 +577,7 @@ describe('a broken rule', () => {
     expect(verdict.decisions.map(({ action }) => action)).toEqual(['rule-error', 'rule-error', 'reverted']);
   });
 
-  it('with revert also reverts values that were derived before', () => {
+  it('with revert also reverts values that derive has set before the rule failed', () => {
     const game: DatasetOptions = {
       keys: { b: { validate: throws } },
       derive: ({ set }) => {
@@ -625,7 +625,7 @@ describe('an event', () => {
     });
   });
 
-  it('of a later version keeps its unknown members', () => {
+  it('of a later version of Cognito keeps its unknown members', () => {
     const others = { version: 3, more: { deep: [1] } };
     const sent = {
       a: { ...changed('1', '2'), lastModified: 5 },

@@ -11,7 +11,7 @@ const SECRET_URL = 'postgres://user:hunter2@host:5432/database?sslmode=verify-fu
 const ARN = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:team/query-store-AbC123';
 const PROD = { stage: 'prod', region: 'us-east-1' };
 
-/** Returns the problems of the parameters, one line each. */
+/** Returns the problems of the parameters, one line per problem. */
 function problemsOf(parameters: Partial<DeploymentParameters>, target = PROD): string[] {
   try {
     checkParameters(parameters, target);
@@ -56,7 +56,7 @@ describe('the parameters of a deployment', () => {
     });
   });
 
-  it('may all be given', () => {
+  it('may all be set at the same time', () => {
     const alarmTopic = 'arn:aws:sns:us-east-1:123456789012:alarms';
     const all = {
       database: 'url',
@@ -97,7 +97,7 @@ describe('the parameters of a deployment', () => {
     });
   });
 
-  it('may name a secret of another region, with a key of that region', () => {
+  it('may name a secret in another region, with a key in that region', () => {
     const databaseSecretKey = 'arn:aws:kms:eu-west-1:123456789012:key/mrk-0123';
     expect(checkParameters({ database: 'url', databaseSecret: ARN, databaseSecretKey }, PROD)).toMatchObject({
       databaseSecret: ARN,
@@ -286,7 +286,7 @@ describe('the parameters of a deployment', () => {
     ).toHaveLength(4);
   });
 
-  it('are resolved from serverless.yml, regardless of their type there', async () => {
+  it('are read from serverless.yml, regardless of the type that they have there', async () => {
     const values = new Map<string, unknown>([
       ['param:database', 'dsql'],
       ['param:reservedConcurrency', 5],
@@ -304,14 +304,14 @@ describe('the parameters of a deployment', () => {
     await expect(deployment(resolvers)).rejects.toThrow(/\ndatabase: missing/);
   });
 
-  it('are rejected with every unknown name', () => {
+  it('are rejected if names are unknown, with all unknown names', () => {
     const names = ['database', 'identityPool', 'tracing', 'alarmtopic'];
     expect(() => checkParameters({ database: 'dsql' }, { ...PROD, names })).toThrow(
       /\nidentityPool: unknown parameter; the parameters are database, .*identityPools.*\nalarmtopic: unknown parameter/,
     );
   });
 
-  it('are rejected once for an invalid region, without naming a variable that is not set', () => {
+  it('are rejected with one problem for an invalid region; variables that are not set are not named', () => {
     expect(problemsOf({ database: 'dsql' }, { stage: 'prod', region: 'moon' })).toEqual([
       'region: "moon" is not the name of a region; use, for example, us-east-1',
     ]);

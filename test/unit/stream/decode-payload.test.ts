@@ -8,7 +8,7 @@ import { toBytes, wireEvent, wireRecord } from '../../fixtures/sync/stream-event
 const decode = (payload: unknown) => decodePayload(toBytes(payload), 'replace');
 
 describe('an offloaded payload', () => {
-  it('decodes to the records of the same event with inline records', () => {
+  it('decodes to the same records as an event that contains them inline', () => {
     const records = [
       wireRecord(),
       wireRecord({ key: '鍵\u{1F600}', value: '' }),
@@ -20,7 +20,7 @@ describe('an offloaded payload', () => {
     });
   });
 
-  it('removes its records if the event removes, regardless of their own op', () => {
+  it('removes its records if the event’s operation is remove, regardless of the records’ own op', () => {
     const records = [wireRecord(), { ...wireRecord({ key: 'b' }), op: undefined }];
     expect(decodePayload(toBytes(records), 'remove')).toMatchObject([
       { key: 'score', value: null },
@@ -28,19 +28,19 @@ describe('an offloaded payload', () => {
     ]);
   });
 
-  it('stores null for a nonsensical date of the device', () => {
+  it('decodes a nonsensical date of the device to null', () => {
     expect(decode([wireRecord({ deviceLastModifiedDate: 2 ** 63 })])).toMatchObject([
       { key: 'score', value: '42', deviceLastModifiedDate: null },
     ]);
   });
 
-  it('may be empty, contain a value of a megabyte, and start with a byte order mark', () => {
+  it('may be an empty list, contain a value of a megabyte, or start with a byte order mark', () => {
     expect(decode([])).toEqual([]);
     expect(decode([wireRecord({ value: 'x'.repeat(1_048_576) })])).toHaveLength(1);
     expect(decodePayload(Buffer.from('\uFEFF[]'), 'replace')).toEqual([]);
   });
 
-  it('contains at most 65,536 records', () => {
+  it('is rejected with more than 65,536 records', () => {
     const records = (count: number) =>
       Array.from({ length: count }, (_, index) => wireRecord({ key: `${index}` }));
     expect(decode(records(65_536))).toHaveLength(65_536);
@@ -70,7 +70,7 @@ describe('an invalid payload is rejected', () => {
     ['payload[1].value is not a string', wireRecord({ value: 42 })],
     ['payload[1].syncCount must be an integer', wireRecord({ syncCount: -1 })],
     ['payload[1].lastModifiedDate must be a date', wireRecord({ lastModifiedDate: null })],
-  ])('entirely, for one invalid record: %s', (message, record) => {
+  ])('completely if one record is invalid: %s', (message, record) => {
     expect(() => decode([wireRecord(), record])).toThrow(
       expect.objectContaining({ reason: 'offloaded-payload', message: expect.stringContaining(message) }),
     );

@@ -30,14 +30,14 @@ describe('a Cognito stream event', () => {
     });
   });
 
-  it('may spell datasetName as the developer guide does', () => {
+  it('may spell datasetName as Amazon’s developer guide does', () => {
     const { datasetName, ...event } = wireEvent();
     expect(decodeStreamEvent(toBytes({ ...event, dataSetName: datasetName })).dataset.datasetName).toBe(
       'game',
     );
   });
 
-  it('may name a merged copy, whose name is longer than that of a dataset', () => {
+  it('may name a copy that a merge made, whose name is longer than other names of datasets', () => {
     const datasetName = `${'d'.repeat(128)}.${IDENTITY}`;
     expect(decode({ datasetName }).dataset.datasetName).toBe(datasetName);
   });
@@ -79,7 +79,7 @@ describe('a Cognito stream event', () => {
     });
   });
 
-  it('may remove the dataset without a date', () => {
+  it('may have no date if it removes the dataset', () => {
     expect(
       decode({ operation: 'remove', kinesisSyncRecords: null, lastModifiedDate: null, syncCount: null }),
     ).toMatchObject({
@@ -89,11 +89,11 @@ describe('a Cognito stream event', () => {
     });
   });
 
-  it('changes only the dataset if it replaces no records', () => {
+  it('changes only the dataset if it contains no records', () => {
     expect(decode({ kinesisSyncRecords: [] })).toMatchObject({ kind: 'records', records: [] });
   });
 
-  it.each([null, []])('contains the URL of offloaded records next to %j', (kinesisSyncRecords) => {
+  it.each([null, []])('may contain the URL of its records next to %j', (kinesisSyncRecords) => {
     for (const operation of ['replace', 'remove']) {
       const url = 'https://bucket.example/x?sig=y';
       const event = { operation, kinesisSyncRecords, payloadType: 'S3Url', kinesisSyncRecordsURL: url };
@@ -118,7 +118,7 @@ describe('a Cognito stream event', () => {
   });
 });
 
-/** Members that determine order or identity. docs/query.md has them in a table, with the reasons. */
+/** The members that determine order or identity. A table in docs/query.md lists these members and the reasons. */
 const REJECTING = {
   event: [
     'identityPoolId',
@@ -143,14 +143,14 @@ describe('a nonsensical member', () => {
     }
   };
 
-  it('rejects an event only if it determines order or identity', () => {
+  it('makes an event rejected only if the member determines order or identity', () => {
     const members = [...Object.keys(wireEvent()), 'kinesisSyncRecordsURL'];
     expect(members.filter((name) => NONSENSE.some((value) => rejects(wireEvent({ [name]: value }))))).toEqual(
       REJECTING.event,
     );
   });
 
-  it('rejects the event of a record only if it determines order or identity, or would erase the value', () => {
+  it('of a record makes the event rejected only if it determines order or identity, or erases the value', () => {
     const withRecord = (members: Parameters<typeof wireRecord>[0]) =>
       wireEvent({ kinesisSyncRecords: [wireRecord({ key: 'other' }), wireRecord(members)] });
     const members = Object.keys(wireRecord());
@@ -166,7 +166,7 @@ describe('a nonsensical member', () => {
     ['a text', '2026-01-01T00:00:00Z'],
     ['an object', {}],
     ['before the year 1', -62_135_596_800_001],
-  ])('that is the date of the device is stored as null: %s', (_, deviceLastModifiedDate) => {
+  ])('becomes null if it is the date of the device: %s', (_, deviceLastModifiedDate) => {
     const removed = wireRecord({ key: 'gone', op: 'remove', value: null });
     expect(decode({ kinesisSyncRecords: [wireRecord({ deviceLastModifiedDate }), removed] })).toMatchObject({
       kind: 'records',
@@ -177,13 +177,13 @@ describe('a nonsensical member', () => {
     });
   });
 
-  it.each(['', 'n/a', 5, {}, true])('that is the URL beside inline records is ignored: %j', (url) => {
+  it.each(['', 'n/a', 5, {}, true])('is ignored if it is the URL next to inline records: %j', (url) => {
     for (const payloadType of ['Inline', 'S3Url', null, 'inline']) {
       expect(decode({ payloadType, kinesisSyncRecordsURL: url })).toEqual(decode());
     }
   });
 
-  it('that is an empty URL does not keep an event without records from removing its dataset', () => {
+  it('does not change what an event without records does if the member is an empty URL', () => {
     expect(
       decode({ operation: 'remove', kinesisSyncRecords: null, kinesisSyncRecordsURL: '' }),
     ).toMatchObject({ kind: 'removal' });
@@ -194,7 +194,7 @@ describe('a nonsensical member', () => {
   });
 
   it.each([undefined, null, 'upsert', 'REMOVE', 1])(
-    'that is the operation of a record leaves its value to decide: %j',
+    'is ignored as the operation of a record; the value decides: %j',
     (op) => {
       const records = [wireRecord({ value: 'kept' }), wireRecord({ key: 'gone', value: null })];
       const kinesisSyncRecords = records.map(({ op: _op, ...record }) =>
@@ -210,7 +210,7 @@ describe('a nonsensical member', () => {
   );
 
   it.each([null, 'upsert', 'REMOVE', 1])(
-    'that is the operation of an event leaves its records to decide: %j',
+    'is ignored as the operation of an event; the records decide: %j',
     (operation) => {
       const url = 'https://bucket.example/x?sig=y';
       expect(decode({ operation })).toEqual(decode());
@@ -220,7 +220,7 @@ describe('a nonsensical member', () => {
     },
   );
 
-  it('changes no key, value or version, regardless of what it is', () => {
+  it('never changes a key, a value or a version, regardless of the nonsense', () => {
     const notRemove = fc.jsonValue().filter((value) => value !== 'remove');
     const record = fc
       .dictionary(fc.constantFrom('op', 'deviceLastModifiedDate', 'unknown'), notRemove)
@@ -251,7 +251,7 @@ describe('an invalid stream event', () => {
     );
   });
 
-  it('is rejected with its own reason if a producer library aggregated it', () => {
+  it('is rejected with a reason of its own if a producer library has aggregated it with other events', () => {
     const data = Buffer.concat([Uint8Array.of(0xf3, 0x89, 0x9a, 0xc2), toBytes(wireEvent())]);
     expect(() => decodeStreamEvent(data)).toThrow(
       expect.objectContaining({
@@ -307,7 +307,7 @@ describe('an invalid stream event', () => {
     ['kinesisSyncRecords[1].value is not a string', wireRecord({ value: 42 })],
     ['kinesisSyncRecords[1].syncCount must be an integer', wireRecord({ syncCount: '1' })],
     ['kinesisSyncRecords[1].lastModifiedDate must be a date', wireRecord({ lastModifiedDate: null })],
-  ])('is rejected entirely for one invalid record: %s', (message, record) => {
+  ])('is rejected completely if one record is invalid: %s', (message, record) => {
     expect(() => decode({ kinesisSyncRecords: [wireRecord(), record] })).toThrow(message);
   });
 
@@ -320,7 +320,7 @@ describe('an invalid stream event', () => {
     }
   });
 
-  it('is rejected only with a StreamEventError', () => {
+  it('is always rejected with a StreamEventError', () => {
     const anything = fc.oneof(
       fc.uint8Array(),
       fc.json().map((json) => Buffer.from(json)),

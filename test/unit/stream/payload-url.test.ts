@@ -5,10 +5,10 @@ import { checkPayloadUrl, expiresAt, PayloadRefusedError } from '../../../lib/st
 const OWN = 'http://127.0.0.1:4580';
 const POLICY = { regions: ['us-east-1', 'cn-north-1'], ownOrigin: null };
 const WITH_OWN = { ...POLICY, ownOrigin: OWN };
-/** No part of it may appear in a message. */
+/** The secret part of a URL. No message may quote any part of it. */
 const SECRET = '/pool/object?X-Amz-Signature=5ec2e7';
 
-/** Returns the reason for which a URL is refused; fails the test if the URL is allowed. */
+/** Returns the reason why a URL is refused. Fails the test if the URL is allowed. */
 function refusal(text: string, policy: typeof WITH_OWN | typeof POLICY = POLICY): string {
   try {
     checkPayloadUrl(text, policy);
@@ -51,7 +51,7 @@ describe('the URL of a payload is allowed', () => {
     expect(checkPayloadUrl(text, POLICY).protocol).toBe('https:');
   });
 
-  it('at our own origin, even with plain http and a private address', () => {
+  it('at our own origin, even if that has plain http and a private address', () => {
     const own = `${OWN}/payloads/1?expires=1&signature=1`;
     expect(checkPayloadUrl(own, WITH_OWN).href).toBe(own);
     expect(checkPayloadUrl('https://s3.amazonaws.com/k', WITH_OWN).host).toBe('s3.amazonaws.com');
@@ -74,7 +74,7 @@ describe('the URL of a payload is refused', () => {
     {
       reason: NOT_S3,
       hosts: [
-        // This machine, its cloud and its network.
+        // Addresses of this machine, its cloud provider and its network.
         '169.254.169.254',
         '127.0.0.1',
         '10.0.0.1',
@@ -89,7 +89,7 @@ describe('the URL of a payload is refused', () => {
         'localhost',
         'LOCALHOST',
         'metadata.google.internal',
-        // Look-alikes.
+        // Hosts whose names resemble a host of S3.
         'evil.example',
         'S3.US-EAST-1.AMAZONAWS.COM.EVIL.EXAMPLE',
         's3.us-east-1.amazonaws.com.evil.com',
@@ -108,7 +108,7 @@ describe('the URL of a payload is refused', () => {
         's3.us-east-1.amazonaws.com.cn',
         's3.cn-north-1.amazonaws.com',
         'xn--3-7sb.us-east-1.amazonaws.com',
-        // Hosts of AWS at which others respond.
+        // Hosts of AWS at which other AWS customers respond.
         's3-website.us-east-1.amazonaws.com',
         'bucket.s3-website-us-east-1.amazonaws.com',
         'name-1.s3-accesspoint.us-east-1.amazonaws.com',
@@ -116,11 +116,11 @@ describe('the URL of a payload is refused', () => {
         'api.execute-api.us-east-1.amazonaws.com',
         'ec2-1-2-3-4.compute-1.amazonaws.com',
         'bucket.vpce-1.s3.us-east-1.vpce.amazonaws.com',
-        // Other regions.
+        // Hosts of S3 in other regions.
         's3.eu-west-1.amazonaws.com',
         'bucket.s3-eu-west-1.amazonaws.com',
         'bucket.s3.dualstack.us-west-2.amazonaws.com',
-        // Superfluous dots.
+        // Hosts with superfluous dots.
         's3.us-east-1.amazonaws.com.',
         'bucket.s3.amazonaws.com.',
         '.s3.us-east-1.amazonaws.com',
@@ -136,7 +136,7 @@ describe('the URL of a payload is refused', () => {
     {
       reason: NOT_CANONICAL,
       hosts: [
-        // Addresses in other spellings, which the parser normalizes.
+        // Addresses in unusual spellings, which the URL parser normalizes.
         '2130706433',
         '0x7f000001',
         '0x7f.0.0.1',
@@ -145,7 +145,7 @@ describe('the URL of a payload is refused', () => {
         '127.0.0.1.',
         '[::ffff:127.0.0.1]',
         '[0:0:0:0:0:0:0:1]',
-        // S3, in other spellings.
+        // Hosts of S3 in unusual spellings.
         's3%2Eus-east-1.amazonaws.com',
         '%73%33.amazonaws.com',
         '@s3.amazonaws.com',
@@ -193,7 +193,7 @@ describe('the URL of a payload is refused', () => {
   ])('because $reason', ({ reason, hosts }) => {
     it.each(hosts)('https://%s', (host) => {
       expect(refusal(`https://${host}${SECRET}`)).toBe(reason);
-      // Our own origin allows no other host.
+      // A policy with our own origin allows no further host.
       expect(refusal(`https://${host}${SECRET}`, WITH_OWN)).toBe(reason);
     });
   });
@@ -241,7 +241,7 @@ describe('the URL of a payload is refused', () => {
     expect(refusal(text, WITH_OWN)).toBe(reason);
   });
 
-  it('unless it leads to S3, with a message that never contains its query', () => {
+  it('unless it leads to S3, and the message never quotes its query', () => {
     const query = 'X-Amz-Signature=5ec2e75ec2e7';
     const host = fc.oneof(
       fc.constantFrom('s3.us-east-1.amazonaws.com', 's3.amazonaws.com', '127.0.0.1', '[::1]', 'evil.com'),
@@ -314,7 +314,7 @@ describe('a presigned URL expires', () => {
     expect(at(query)).toBeNull();
   });
 
-  it('at a valid or an unknown time with any query', () => {
+  it('at a valid or at an unknown time, for any query', () => {
     const name = fc.constantFrom('X-Amz-Date', 'X-Amz-Expires', 'Expires');
     const value = fc.oneof(fc.string(), fc.nat().map(String), fc.constant('20260101T000000Z'));
     fc.assert(

@@ -37,14 +37,14 @@ describe('the stream event of an update', () => {
     expect(bytes).toBeGreaterThan(inline.data.length);
   });
 
-  it('has a record’s own date if its device sent none, because consumers may not expect null', () => {
+  it('contains a record’s own date if the device sent none, because consumers may not expect null', () => {
     expect(JSON.parse(inline.data).kinesisSyncRecords).toMatchObject([
       { deviceLastModifiedDate: NEW_YEAR - 5 },
       { deviceLastModifiedDate: NEW_YEAR },
     ]);
   });
 
-  it('is a valid event without records, for an update that only removes keys that never existed', () => {
+  it('is valid and has no records if the update only removes keys that never existed', () => {
     const links = { create: () => LINK, open: () => null };
     const { data, payload } = recordsEvent(GAME, VERSION, [], { links, inlineBytes: 900 });
     expect(payload).toBeNull();
@@ -57,7 +57,7 @@ describe('the stream event of an update', () => {
     });
   });
 
-  it('contains a URL above the limit, and the records become the payload', () => {
+  it('contains a URL if it would exceed the limit, and the records become the payload', () => {
     const { partitionKey, data, payload } = eventOf(bytes - 1);
     expect(partitionKey).toBe(IDENTITY);
     expect(Object.entries(JSON.parse(data))).toEqual([
@@ -90,7 +90,7 @@ describe('splitRecords', () => {
     expect(splitRecords(one)).toEqual([one]);
   });
 
-  it('returns several groups if readers could not accept the records as one', () => {
+  it('returns several groups if the records are too many or too large for one payload', () => {
     const tombstones = Array.from({ length: 10_001 }, (_, index) => record(`k${index}`, null));
     const groups = splitRecords(tombstones);
     expect(groups.map((group) => group.length)).toEqual([5_000, 5_000, 1]);

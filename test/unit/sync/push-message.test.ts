@@ -17,7 +17,7 @@ describe('the push message of a change', () => {
     expect(JSON.parse(buildPushMessage(CHANGE, platform))).toEqual({ data: { ...IDS, syncCount: '7' } });
   });
 
-  it('contains no other members than those of the change', () => {
+  it('contains only the members that describe the change', () => {
     const withValue = { ...CHANGE, value: 'what was written' };
     expect(buildPushMessage(withValue, 'APNS')).toBe(buildPushMessage(CHANGE, 'APNS'));
     expect(buildPushMessage(withValue, 'GCM')).toBe(buildPushMessage(CHANGE, 'GCM'));

@@ -8,7 +8,7 @@ import { IDENTITY, NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
 
 const DATASET = { identityPoolId: POOL, identityId: IDENTITY, datasetName: 'game' };
 
-/** `kept`, `changed` and `removed` are live records; `gone` is a tombstone. */
+/** The stored records: `kept`, `changed` and `removed` are live records, and `gone` is a tombstone. */
 const STORED = new Map(
   Object.entries({ kept: 'k', changed: 'old', removed: 'r', gone: null }).map(([Key, Value], index) => [
     Key,
@@ -29,11 +29,11 @@ const EVENT = buildSyncTriggerEvent(DATASET, STORED.values(), PATCHES);
 const read = (answer: unknown, maxPatches = 2_500) =>
   readTriggerAnswer(answer, { event: EVENT, patches: PATCHES, syncCount: COUNT, stored: STORED, maxPatches });
 
-/** Answers the event with some of its records replaced; undefined omits a record. */
+/** Creates an answer: the event with some of its records replaced. Undefined omits a record. */
 const answerWith = (records: Record<string, unknown>) =>
   JSON.parse(JSON.stringify({ ...EVENT, datasetRecords: { ...EVENT.datasetRecords, ...records } }));
 
-/** A patch of the function itself. It has the count of the dataset, so it is never stale. */
+/** An additional patch of the trigger function. It has the count of the dataset, so it is never stale. */
 const own = (key: string, value: string | null): Patch => ({
   key,
   value,
@@ -59,7 +59,7 @@ describe('the event of a sync trigger', () => {
     });
   });
 
-  it('has no old value for a tombstone or a record that never existed', () => {
+  it('has no old value for a tombstone and for a record that never existed', () => {
     const { datasetRecords } = buildSyncTriggerEvent(DATASET, STORED.values(), [
       patch('gone', 'again'),
       patch('never', null),
@@ -81,7 +81,7 @@ describe('the event of a sync trigger', () => {
     expect(Object.keys(sent.datasetRecords).toSorted()).toEqual(keys.toSorted());
     const request = { event, patches, syncCount: COUNT, stored, maxPatches: 10 };
     expect(readTriggerAnswer(sent, request)).toEqual(patches);
-    // Omitted keys must not be found on the prototype.
+    // Keys that the answer omits must not be found on the prototype of its object.
     expect(readTriggerAnswer({ ...sent, datasetRecords: {} }, request)).toEqual([]);
   });
 });
@@ -142,7 +142,7 @@ describe('the answer of a sync trigger', () => {
     expect(read(answerWith(records))).toEqual(patches);
   });
 
-  it('may omit the members that must not change, and may have additional ones', () => {
+  it('may omit the members that must not change, and may have additional members', () => {
     const { datasetRecords } = EVENT;
     expect(read({ datasetRecords })).toEqual(PATCHES);
     expect(read({ datasetRecords, region: null, version: 2, note: 'x' })).toEqual(PATCHES);
@@ -235,7 +235,7 @@ describe('the answer of a sync trigger', () => {
     expect(read(answerWith({ [key]: put(value) }))).toEqual([...PATCHES, own(key, value)]);
   });
 
-  it('may change only as many records as one call', () => {
+  it('may change only as many records as one call may change', () => {
     const two = answerWith({ a: put('1'), b: put('1') });
     expect(read(two, 5)).toHaveLength(5);
     expect(() => read(two, 4)).toThrow('datasetRecords must not change more than 4 records');
@@ -293,7 +293,7 @@ describe('the answer of a sync trigger', () => {
     expect(readable).toBeGreaterThan(50);
   });
 
-  it('that equals its event results in exactly the patches of the device', () => {
+  it('results in exactly the patches of the device if it equals the event', () => {
     const key = fc.oneof(
       fc.string({ unit: 'grapheme', minLength: 1 }),
       fc.constantFrom('__proto__', 'a', 'b'),

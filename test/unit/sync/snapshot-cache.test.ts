@@ -47,7 +47,7 @@ function updateTo(syncCount: number, values: Record<string, string | null>): Dat
 }
 
 describe('the snapshot cache', () => {
-  it('returns a dataset and the records that were read, written or not, as the update left them', () => {
+  it('returns a dataset and its requested records, even unchanged ones, as the update left them', () => {
     const cache = createSnapshotCache();
     const before = snapshotAt(4, new Map([['seen', { syncCount: 3, valueBytes: 7 }]]));
     cache.keep(GAME, ['é', 'gone', 'seen', 'never'], before, updateTo(5, { é: 'é', gone: null }));
@@ -66,7 +66,7 @@ describe('the snapshot cache', () => {
     expect(cache.recall(named('other'), ['é'])).toBeNull();
   });
 
-  it('keeps earlier records only if the next update starts at the cached count', () => {
+  it('keeps records of earlier updates only if the next update starts at the cached count', () => {
     const cache = createSnapshotCache();
     cache.keep(GAME, ['a'], snapshotAt(0), updateTo(1, { a: '1' }));
     cache.keep(GAME, ['b'], snapshotAt(1), updateTo(2, { b: '1' }));
@@ -76,21 +76,21 @@ describe('the snapshot cache', () => {
     expect(cache.recall(GAME, ['a'])).toBeNull();
   });
 
-  it('never returns to an older count', () => {
+  it('never replaces a dataset by the dataset with an older count', () => {
     const cache = createSnapshotCache();
     cache.keep(GAME, ['a'], snapshotAt(1), updateTo(2, { a: '2' }));
     cache.keep(GAME, ['a'], snapshotAt(0), updateTo(1, { a: '1' }));
     expect(cache.recall(GAME, ['a'])?.dataset?.syncCount).toBe(2);
   });
 
-  it('does not evict others because of records that do not exist', () => {
+  it('does not evict other datasets because of records that do not exist', () => {
     const cache = createSnapshotCache(3);
     cache.keep(GAME, ['a'], snapshotAt(0), updateTo(1, { a: '1' }));
     cache.keep(named('other'), ['b', 'c', 'd', 'e'], snapshotAt(0), updateTo(1, {}));
     expect(cache.recall(GAME, ['a'])?.dataset?.syncCount).toBe(1);
   });
 
-  it('evicts on request, and the least recently used dataset if there are too many records', () => {
+  it('evicts a given dataset on request, and the least recently used dataset if it is full', () => {
     const cache = createSnapshotCache(3);
     const names = ['one', 'two', 'three'];
     for (const name of names) cache.keep(named(name), ['a'], snapshotAt(0), updateTo(1, { a: '1' }));

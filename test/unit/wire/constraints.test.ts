@@ -19,7 +19,7 @@ describe('a member satisfies its constraints', () => {
     ['DatasetName', '...'],
     ['DatasetName', '.a'],
     ['DatasetName', 'x'.repeat(128)],
-    // A copy that a merge made of the dataset.
+    // The name of a copy that a merge made of a dataset.
     ['DatasetName', `${'x'.repeat(128)}.eu:${'f'.repeat(52)}`],
     ['DatasetName', `${'.'.repeat(128)}.a_b:0`],
     ['DeviceId', 'd'.repeat(256)],
@@ -116,7 +116,7 @@ describe('a member violates its constraints', () => {
   });
 });
 
-it('describes violations like AWS', () => {
+it('a violation is described in the words of AWS', () => {
   expect(brokenConstraints(SYNC_CONSTRAINTS, 'Op', 'add')).toEqual([
     'Member must satisfy enum value set: [replace, remove]',
   ]);
@@ -128,7 +128,7 @@ it('describes violations like AWS', () => {
   ]);
 });
 
-it('treats values and tokens as secret', () => {
+it('a violation does not quote values of records and tokens, because they are secret', () => {
   const secret = ['Value', 'SyncSessionToken', 'NextToken', 'Token', 'Key', 'DatasetName'].filter((member) =>
     isSecret(SYNC_CONSTRAINTS, member),
   );

@@ -39,7 +39,7 @@ function limits(settings: RateLimitSettings = DEFAULT_RATE_LIMITS) {
 
 describe('the default rate limits', () => {
   it.each<[RateLimitScope, string, number, number]>([
-    // Amazon's quotas for an account.
+    // These limits are Amazon's quotas for an account.
     ['issuing', 'GetId', 50, 25],
     ['issuing', 'GetCredentialsForIdentity', 400, 200],
     ['issuing', 'GetOpenIdToken', 400, 200],
@@ -55,7 +55,7 @@ describe('the default rate limits', () => {
     expect(allowed(scope, 'b', cost(operation))).toBe(burst);
   });
 
-  it('sustain the quota', () => {
+  it('allow the quota permanently', () => {
     const { allowed, clock } = limits();
     allowed('issuing', 'a', 8);
     let count = 0;
@@ -74,7 +74,7 @@ describe('the cost of a request', () => {
     ['UpdateRecords', { 'content-length': '65535' }, 1],
     ['UpdateRecords', { 'content-length': '65536' }, 2],
     ['UpdateRecords', { 'content-length': '6291456' }, 97],
-    // As much as the largest, because its length is not announced.
+    // The request costs as much as the largest request, because it does not announce its length.
     ['UpdateRecords', { 'transfer-encoding': 'chunked' }, 97],
     ['GetId', { 'transfer-encoding': 'chunked' }, 16],
   ])('of %s with %j is %i', (operation, headers, expected) => {
@@ -83,7 +83,7 @@ describe('the cost of a request', () => {
 });
 
 describe('a refused request', () => {
-  it('gets TooManyRequestsException with the seconds to wait', () => {
+  it('gets TooManyRequestsException and the seconds to wait', () => {
     const { charge, allowed } = limits();
     allowed('issuing', 'a', 8);
     expect(() => charge('issuing', 'a', 8)).toThrow(
@@ -96,7 +96,7 @@ describe('a refused request', () => {
     );
   });
 
-  it('is reported once a minute per scope, with the number of refusals', () => {
+  it('is reported once a minute per scope, together with the number of refusals', () => {
     const { charge, allowed, reports, clock } = limits();
     allowed('address', '2001:db8::1', 8, 100);
     expect(reports).toEqual([{ scope: 'address', key: '2001:db8:0:0::/64', refusals: 1 }]);

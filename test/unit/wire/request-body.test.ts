@@ -14,22 +14,22 @@ describe('a JSON body', () => {
     ['', {}],
     ['{}', {}],
     ['{"a":[1,2,{"b":"ü\\u0001"}]}', { a: [1, 2, { b: 'ü\u0001' }] }],
-    // Brackets, commas and quotes inside texts are not structure.
+    // Brackets, commas and quotes inside strings do not count as levels or values.
     [`{"a":"${'[,{'.repeat(50)}","b":"\\"[[\\\\"}`, { a: '[,{'.repeat(50), b: '"[[\\' }],
   ])('is parsed: %s', (body, expected) => {
     expect(parse(body)).toEqual(expected);
   });
 
-  it('may have 32 levels, and is rejected with more before it is parsed', () => {
+  it('may have 32 levels; with more levels it is rejected before it is parsed', () => {
     expect(() => parse(nested(32), 100)).not.toThrow();
     expect(() => parse(nested(33), 100)).toThrow(rejected('the body has more than 32 levels'));
-    // Nothing after the 33rd level matters, so not even invalid JSON.
+    // Nothing after the 33rd level is read, so the invalid JSON there is not noticed.
     expect(() => parse(`${'['.repeat(2_000_000)}x`, 1e9)).toThrow(
       rejected('the body has more than 32 levels'),
     );
   });
 
-  it('may have as many values as the operation needs, and is rejected with more before it is parsed', () => {
+  it('may have as many values as the operation needs; with more values it is rejected before it is parsed', () => {
     expect(() => parse('{"a":[1,2,3,4,5,6,7,8]}')).not.toThrow();
     expect(() => parse('{"a":[1,2,3,4,5,6,7,8,9]}')).toThrow(rejected('the body has more than 10 values'));
     expect(() => parse(`{"a":[${'{},'.repeat(1_900_000)}x`)).toThrow(
@@ -46,7 +46,7 @@ describe('a JSON body', () => {
 });
 
 describe('the limit of a body', () => {
-  it('is large only for UpdateRecords', () => {
+  it('is larger only for UpdateRecords', () => {
     expect(bodyLimitOf('UpdateRecords').maxBytes).toBe(6 * 1024 * 1024);
     expect(bodyLimitOf('GetId').maxBytes).toBe(512 * 1024);
     for (const operation of ['ListRecords', 'RegisterDevice', 'CreateIdentityPool', 'constructor']) {
@@ -54,7 +54,7 @@ describe('the limit of a body', () => {
     }
   });
 
-  it('applies to a complete body, and is passed to the reader of one on its way', async () => {
+  it('applies to a complete body, and is passed to the reader if the body has not arrived yet', async () => {
     const head = { method: 'POST', target: '/', headers: {} };
     const tooLarge = {
       code: 'RequestEntityTooLarge',

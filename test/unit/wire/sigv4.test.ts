@@ -58,7 +58,7 @@ const verifyHead = createSigV4Verifier({
 const verify = verifyComplete(verifyHead);
 
 describe('a signature is accepted', () => {
-  it('in the example of AWS', () => {
+  it('in the example from AWS’s documentation', () => {
     const verifyExample = createSigV4Verifier({
       region: 'us-east-1',
       findCredentials: () => ({
@@ -220,7 +220,7 @@ describe('the head of a request', () => {
     expect(() => verifyHead(head, 'kinesis')).toThrow(expect.objectContaining({ name: 'SignatureError' }));
   });
 
-  it('names the claimant, who is the caller only if the body matches', async () => {
+  it('names the claimed caller, who is the caller only if the body matches the signature', async () => {
     const { body, ...head } = await sign();
     const signature = verifyHead(head, 'kinesis');
     expect(signature.claimant).toEqual(DEVELOPER);

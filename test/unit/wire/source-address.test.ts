@@ -42,11 +42,11 @@ describe('the source address', () => {
     expect(from(peer, forwarded)).toBe(expected);
   });
 
-  it('is read from a repeated header', () => {
+  it('is read from X-Forwarded-For even if the header is repeated', () => {
     expect(from('10.1.2.3', ['1.1.1.1', '198.51.100.1'])).toBe('198.51.100.1');
   });
 
-  it('is always the peer if no proxy is trusted', () => {
+  it('is always the address of the peer if no proxy is trusted', () => {
     const { of, isProxy } = createSourceAddresses([]);
     expect(of('127.0.0.1', { 'x-forwarded-for': '198.51.100.1' })).toBe('127.0.0.1');
     expect(isProxy('127.0.0.1')).toBe(false);
@@ -98,7 +98,7 @@ describe('the network that a limit counts', () => {
     expect(networkOf(address)).toBe(network);
   });
 
-  it('is the same for all addresses of one subscriber', () => {
+  it('is the same for all IPv6 addresses of one subscriber', () => {
     expect(networkOf('2001:db8:1:2::1')).toBe(networkOf('2001:db8:1:2:ffff::9'));
   });
 });
