@@ -179,7 +179,7 @@ describe('an invalid change', () => {
     Object.fromEntries(['had', 'new', 'gone'].map((key) => [key, { validate: () => false, ...onInvalid }]));
   const reverted = { had: kept('1'), new: dropped, gone: kept('1'), fine: added('f') };
 
-  it.each(['revert', 'drop'] as const)('is reverted by %s, or dropped if the key had no value', (onInvalid) => {
+  it.each(['revert', 'drop'] as const)('is reverted by %s, or dropped if there was no value', (onInvalid) => {
     const verdict = ofDataset({ keys: keys({}) }, records, { onInvalid });
     expect(recordsOf(verdict)).toEqual(reverted);
     expect(decisionsOf(verdict)).toEqual([
