@@ -42,7 +42,7 @@ export interface LocalConfig {
   limits: Limits;
 }
 
-/** @throws {SetupError} a variable is invalid; the message names it, its value (unless secret) and the valid values */
+/** @throws {SetupError} a variable is invalid; the message has its name, its value (unless secret) and what is valid */
 export function readLocalConfig(env: Environment): LocalConfig {
   const credentials = readCredentials(env);
   const host = readHost(env, credentials);

@@ -7,7 +7,7 @@ import { type CountedDataset, exists, type Snapshot } from './ports/sync-store.t
 import type { Patch } from './read-patches.ts';
 import { checkRowLimits, startsFilling } from './row-limits.ts';
 
-/** The outcome of the patches of one call. */
+/** The result of applying the patches of one call. */
 interface AppliedPatches {
   /** The dataset's new state. */
   dataset: CountedDataset;
@@ -25,9 +25,9 @@ interface AppliedPatches {
 /**
  * Applies all patches of one call to a snapshot. If one patch is rejected, no patch is applied.
  *
- * @throws {ServiceError} InvalidParameterException if a patch's count is above the dataset's;
- *   ResourceConflictException, with the documented text, if a patch is older than its record; LimitExceededException
- *   if the identity would have too many datasets, or the dataset too many records, bytes or rows
+ * @throws {ServiceError} InvalidParameterException if a patch's count is above the dataset's count;
+ *   ResourceConflictException, with the text that Amazon documents, if a patch is older than its record;
+ *   LimitExceededException if the identity would have too many datasets, or the dataset too many records, bytes or rows
  */
 export function applyPatches(
   snapshot: Snapshot,

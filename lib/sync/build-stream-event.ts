@@ -19,7 +19,7 @@ export interface Offloading {
  * consumer fails on null, and Lambda would retry the consumer's batch until the records expire.
  *
  * An event that would exceed `inlineBytes` holds a URL in place of its records. The records become the payload of the
- * event: a JSON list of the same objects, without other members.
+ * event: a JSON list of the objects that the event would have contained.
  *
  * @param dataset the state after the update
  */

@@ -30,7 +30,7 @@ type Needed =
   | 'now'
   | 'streamExists';
 
-/** Creates the operations of the service, each under its API name. */
+/** Creates the operations of Cognito Sync. The name of each member is the name of the operation in the API. */
 export function createSyncOperations({
   limits = DEFAULT_LIMITS,
   afterWrite = () => undefined,

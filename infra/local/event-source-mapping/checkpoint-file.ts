@@ -57,7 +57,9 @@ async function read(path: string): Promise<Checkpoints | undefined> {
     text = await readFile(path, 'utf8');
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw new SetupError(`cannot read the checkpoints in ${path}: ${String(error)}`);
+    throw new SetupError(
+      `cannot read the checkpoints in ${path}: ${String(error)}; make the file readable and start again`,
+    );
   }
   const checkpoints = parse(text);
   if (checkpoints) return checkpoints;
@@ -66,7 +68,7 @@ async function read(path: string): Promise<Checkpoints | undefined> {
   );
 }
 
-/** Parses checkpoints. Returns undefined for any other text. */
+/** Parses checkpoints. Returns undefined if the text does not contain valid checkpoints. */
 function parse(text: string): Checkpoints | undefined {
   let content: unknown;
   try {
@@ -89,7 +91,9 @@ async function create(directory: string, path: string, checkpoints: Checkpoints)
     await mkdir(directory, { recursive: true });
     await replace(path, checkpoints);
   } catch (error) {
-    throw new SetupError(`cannot write the checkpoints to ${path}: ${String(error)}`);
+    throw new SetupError(
+      `cannot write the checkpoints to ${path}: ${String(error)}; check the permissions and the disk space`,
+    );
   }
 }
 

@@ -4,9 +4,9 @@ import type { FunctionWorkerData } from './messages.ts';
 import { createSemaphore } from './semaphore.ts';
 import { type FileWatch, watchFiles } from './watch-files.ts';
 
-/** Maximum execution environments of a function. It limits memory: each has its own heap and copy of the function. */
+/** Maximum execution environments of a function. It limits memory, because each environment has its own heap. */
 const MAX_ENVIRONMENTS = 4;
-/** Maximum environments that one identity uses. With half of them, its slow calls do not block other identities. */
+/** Maximum environments that one identity uses at a time. The other half stays available to other identities. */
 const MAX_PER_IDENTITY = 2;
 
 /** The result of loading the sync rules. */
@@ -151,7 +151,7 @@ export function createLocalFunction(
   };
 }
 
-/** @returns why the function could not be loaded; undefined if it failed before it read any sync rules */
+/** @returns why loading the function failed; undefined if it did not fail, or failed before any sync rules were read */
 async function rulesProblem({ loaded, files }: ExecutionEnvironment): Promise<FunctionError | undefined> {
   const problem = await loaded;
   return files.size > 0 ? problem : undefined;

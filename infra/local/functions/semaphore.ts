@@ -3,8 +3,8 @@ export interface Semaphore {
   /** Resolves when a slot is acquired. @throws the error of `refusal` after `timeoutMs` */
   acquire(owner: string, timeoutMs: number): Promise<void>;
   /**
-   * Passes a slot of this owner to a waiting operation: of the operations whose owner may have another slot, to the one
-   * that has waited longest. An operation that arrives later cannot acquire the slot first.
+   * Frees a slot of this owner. The slot goes to the operation that has waited longest, among the operations whose
+   * owner may have another slot. An operation that arrives later cannot acquire this slot first.
    */
   release(owner: string): void;
   /** Rejects all waiting operations. */

@@ -71,8 +71,8 @@ function isForm(headers: Headers): boolean {
 }
 
 /**
- * Serves the records of offloaded events on the local port. In AWS, these records are in S3. Their URLs are signed, so
- * the records are served on every address.
+ * Serves the records of offloaded events on the local port. In AWS, these records are in S3. The URLs of the records
+ * are signed, so the records are served on every address.
  */
 export function createPayloadRoute(payloadApi: PayloadApi): Route {
   return {

@@ -18,12 +18,12 @@ import { sendResponse } from './send-response.ts';
 
 /** A service behind the port. */
 export interface Route {
-  /** Accepts web pages of all origins in `acceptsOrigin`. Routes without it accept only pages of the port itself. */
+  /** Web pages of all origins in `acceptsOrigin` may call. Otherwise only pages of the port's own origin may call. */
   anyOrigin?: true;
-  /** The route is served on every address that the port listens on. Routes without it are served on loopback only. */
+  /** The route is served on every address that the port listens on. Otherwise it is served on loopback only. */
   offLoopback?: true;
   matches(request: RequestHead): boolean;
-  /** Reads the body if it needs it. May throw the errors of the body. */
+  /** Answers the request. Reads the body only if the answer needs the body. May throw the errors of `body`. */
   answer(request: WireRequest, response: ServerResponse): void | Promise<void>;
 }
 
@@ -54,7 +54,7 @@ const MAX_CHECK_INTERVAL_MS = 1_000;
  * Starts the HTTP port of the local cloud. It rejects requests that were not meant for it before it reads their bodies:
  *
  * - Requests on loopback with a foreign `Host`. The name in it belongs to another party but resolves to this machine.
- * - Requests with a foreign `Origin`, unless their route accepts that origin. A web page of another party sends them.
+ * - Requests with a foreign `Origin`, unless their route accepts that origin. Web pages of other parties send these.
  *
  * On addresses other than loopback, any `Host` is accepted, but only routes with `offLoopback` are served.
  *
@@ -85,7 +85,7 @@ export async function startHttpServer({
     inFlight.add(answered);
   };
   const servers: Server[] = [];
-  /** Stops accepting requests and waits for those in flight. */
+  /** Stops accepting requests and waits for the requests in flight. */
   async function close(): Promise<void> {
     const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
     for (const server of servers) server.closeAllConnections();

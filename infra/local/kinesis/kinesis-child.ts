@@ -40,7 +40,7 @@ function end(): void {
   process.kill(process.pid, 'SIGKILL');
 }
 
-/** Names the error and its place in the code. Error messages may quote records, so only that of OpenError is used. */
+/** Returns the error's name and its place in the code. Only OpenError's message is used: others may quote a record. */
 function placeOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown error';
   if (error.name === 'OpenError') return error.message;
@@ -65,7 +65,7 @@ function answer({ id, ...request }: { id: number } & KinesisRequest): void {
   });
 }
 
-/** The response to an invalid request. Errors of kinesalite have these members too. */
+/** The response to an invalid request. Errors of kinesalite also have the members of this type. */
 interface Refusal {
   statusCode: number;
   body: unknown;

@@ -1,6 +1,6 @@
 /** A request whose signature was verified. */
 export interface KinesisRequest {
-  /** Name in `X-Amz-Target`, for example `PutRecords`. The emulator may not know it. */
+  /** Name in `X-Amz-Target`, for example `PutRecords`. The emulator may not know this operation. */
   operation: string;
   /** Media type of the body, without parameters. */
   contentType: string;

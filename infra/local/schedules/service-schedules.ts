@@ -25,11 +25,11 @@ const INTERVAL_MS = 1_000;
 const MERGE_INTERVAL_MS = 60 * 1000;
 const POOL_DELETION_INTERVAL_MS = 60 * 1000;
 const SWEEP_INTERVAL_MS = 60 * 60 * 1000;
-/** Each run checks about ten thousand identities. */
+/** Interval of the sweep of unused guests. Each run checks about ten thousand identities. */
 const GUEST_SWEEP_INTERVAL_MS = 10 * 60 * 1000;
 /**
- * How long a run reserves the rows that it processes. After a crash, these rows wait this long. A local stream responds
- * within milliseconds.
+ * How long a run reserves the rows that it processes. After a crash, another run can process these rows only once this
+ * time has passed. It is short, because a local stream responds within milliseconds.
  */
 const LEASE_MS = 5_000;
 /** Limits the duration of a run, because the process cannot stop during a run. */

@@ -17,8 +17,8 @@ interface Connection {
 }
 
 /**
- * Serves one client, message by message, until it disconnects or violates the protocol. The promise never rejects,
- * because a client may end only its own connection.
+ * Serves one client, message by message, until the client disconnects or violates the protocol. The promise never
+ * rejects, because an error of one client must end only the connection of that client.
  */
 export async function serveSqlConnection(connection: Connection): Promise<void> {
   const { socket } = connection;

@@ -1,6 +1,6 @@
 import { ProtocolError } from './sql-messages.ts';
 
-/** PostgreSQL's limit for the first packet. In an HTTP request, the bytes of the length mean a far larger number. */
+/** PostgreSQL's limit for the first packet. If an HTTP request is read as a packet, its length is far larger. */
 const MAX_STARTUP_BYTES = 10_000;
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 

@@ -24,7 +24,7 @@ export interface SqlPort {
   close(): Promise<void>;
 }
 
-/** The default limit of a PostgreSQL server. */
+/** Maximum connections. It is the default limit of a PostgreSQL server. */
 const MAX_CONNECTIONS = 100;
 
 const STOPPING = errorResponse({

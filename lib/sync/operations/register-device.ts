@@ -6,9 +6,10 @@ import { findApplication, invalidConfiguration, readPushApplications } from '../
 
 /**
  * RegisterDevice: registers a device with the push channel and with the service. Only the push channel receives the
- * device's token; the service does not store it. If an identity sends a token again, it is the same device. An identity
- * keeps only the devices that registered most recently. No operation removes devices, and platforms replace tokens, so
- * the devices of an identity would become more and more.
+ * device's token; the service does not store it. If an identity sends a token again, it is the same device.
+ *
+ * An identity keeps only the devices that registered most recently. Otherwise their number would grow without end,
+ * because no operation removes a device and platforms replace the tokens of devices.
  *
  * @throws {ServiceError} NotAuthorizedException if the credentials are not the identity's own;
  *   ResourceNotFoundException if the pool does not exist; InvalidConfigurationException if the pool has no application

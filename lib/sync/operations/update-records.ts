@@ -35,9 +35,9 @@ const CLOCK_SKEW_MS = 60 * 60 * 1000;
  * If the caller is an identity and its pool has a sync trigger, the trigger receives the patches first and can change
  * them. If the trigger leaves no patch to write, nothing is changed and the token can be used again.
  *
- * Every device that subscribes to the dataset is notified, except the one that DeviceId names.
+ * Every device that subscribes to the dataset is notified, except the device that DeviceId names.
  *
- * @returns the records written, in the order of the patches; with a sync trigger, see `answerPatches`
+ * @returns the written records in the order of the patches; `answerPatches` describes the result with a sync trigger
  * @throws {ServiceError} InvalidParameterException; NotAuthorizedException; ResourceConflictException if a patch is
  *   older than its record; LimitExceededException; ResourceNotFoundException if the dataset is new and the pool
  *   unknown; InvalidLambdaFunctionOutputException, LambdaSocketTimeoutException, LambdaThrottledException

@@ -22,7 +22,7 @@ export interface InvocationOptions {
    * function waits for a slot for that long, the invocation fails as well.
    */
   timeoutMs: number;
-  /** Called when the function has an execution slot. It need not be called if the function did not have to wait. */
+  /** Called when the function gets an execution slot. The call may be omitted if the function did not have to wait. */
   onStart?: () => void;
 }
 

@@ -4,7 +4,7 @@ import type { SyncRecord } from '../model.ts';
 /** The content of a SyncSessionToken. A session is one sync of one dataset, from ListRecords to UpdateRecords. */
 export interface SyncSession {
   sessionId: string;
-  /** Epoch milliseconds. */
+  /** When the session's token expires, in epoch milliseconds. */
   expiresAt: number;
 }
 
@@ -75,7 +75,7 @@ export interface Payload {
 }
 
 export interface ReadRecordsOptions {
-  /** The session for which `spent` is determined; null if there is no session to check. */
+  /** The session for which `spent` says whether an update has used it; null if there is no session to check. */
   session: SyncSession | null;
   /** A number reads the records above this count. A text is the `next` of an earlier result, and reads what follows. */
   after: number | string;
@@ -108,7 +108,7 @@ export interface SyncStore {
   /**
    * Reads a dataset, its live records, and the tombstones of the given keys at one point in time. The records are
    * sorted by sync count.
-   * @param about the keys whose tombstones are read, and the session for which `spent` is determined
+   * @param about the keys whose tombstones are read, and the session for which `spent` says whether it was used
    */
   readLiveRecords(
     dataset: DatasetKey,
