@@ -116,7 +116,7 @@ describe('CognitoIdentityCredentials', () => {
     expect((await sync.listDatasets(identity).promise()).Count).toBe(0);
   });
 
-  it('are denied to guests if the pool does not allow them', async () => {
+  it('are denied to guests if the pool does not allow guests', async () => {
     const noGuests = await createPlayerPool(url, { AllowUnauthenticatedIdentities: false });
     const guest = new AWS.CognitoIdentityCredentials({ IdentityPoolId: noGuests }, CONFIG);
     await expect(guest.getPromise()).rejects.toMatchObject({

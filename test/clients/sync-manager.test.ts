@@ -331,7 +331,7 @@ describe('concurrent pushes by two devices', () => {
     await expectAgreement(games, { score: '45' });
   });
 
-  it('of different records are both stored; the later device misses one until a full listing', async () => {
+  it('of different records are both stored, but this client misses a record until a full listing', async () => {
     const games = await twoGames({ score: '42' });
     await games.onPhone.put('score', '50');
     await games.onTablet.put('level', '7');

@@ -233,7 +233,7 @@ describe('the local cloud', () => {
     expect(other).toMatchObject({ status: 403, body: { __type: 'NotAuthorizedException' } });
   });
 
-  it('returns a listing in parts completely, even in an envelope', {
+  it('returns all records of a listing that is sent in parts, even in an envelope', {
     timeout: 60_000,
   }, async () => {
     const identity = newIdentity();

@@ -25,7 +25,7 @@ beforeEach(async () => {
 });
 
 describe('SubscribeToDataset', () => {
-  it('notifies the other devices of the identity, but not the one that made the change', async () => {
+  it('notifies the other devices of the identity, but not the device that made the change', async () => {
     await change(person, 'game');
     const [phone, tablet] = [await newSubscriber(person, 'game'), await newSubscriber(person, 'game')];
     const [onPhone, onTablet] = [await readPush(cloud.url, phone), await readPush(cloud.url, tablet)];
@@ -80,7 +80,7 @@ describe('SubscribeToDataset', () => {
     expect(JSON.parse(data)).toMatchObject({ data: { source: 'cognito-sync', syncCount: '2' } });
   });
 
-  it('can be called again for the same device without an effect', async () => {
+  it('has no further effect if it is called again for the same device', async () => {
     await change(person, 'game');
     const phone = await newSubscriber(person, 'game');
     const { $metadata, ...response } = await subscribe(person, 'game', phone);

@@ -322,7 +322,7 @@ describe('UpdateRecords', () => {
   });
 
   describe('by several devices concurrently', () => {
-    it('succeeds for one and is a conflict for the others if all write the same record', async () => {
+    it('succeeds for one device and is a conflict for the others if all devices write the same record', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('a', '0')]);
       const devices = Array.from({ length: 5 }, (_, device) =>
@@ -342,7 +342,7 @@ describe('UpdateRecords', () => {
       expect(await gameOf(identity)).toEqual({ a: [2, `by ${winner}`], [`of ${winner}`]: [2, 'x'] });
     });
 
-    it('succeeds for all, each with its own count, if they write different records', async () => {
+    it('succeeds for all devices, each with its own count, if they write different records', async () => {
       const identity = newIdentity();
       await Promise.all(
         Array.from({ length: 8 }, (_, device) => write(client, identity, 'game', [set(`${device}`, 'x')])),

@@ -15,7 +15,7 @@ export class FunctionError extends Error {
 }
 
 export interface InvocationOptions {
-  /** The identity for which the function runs. One identity cannot occupy all execution slots of a function. */
+  /** The id of the identity for which the function runs. One identity cannot occupy all execution slots. */
   identityId: string;
   /**
    * Time after which the invocation fails; above 0. The time starts when the function gets an execution slot. If the

@@ -25,7 +25,7 @@ const temporaryFiles = () => {
   return existsSync(folder) ? readdirSync(folder) : [];
 };
 
-it('the embedded database removes the temporary files of a sort that timed out when it is opened again', async () => {
+it('when it is opened again, the embedded database removes temporary files of a sort that timed out', async () => {
   const sorting = database.query(
     'SELECT count(*) FROM (SELECT md5(n::text) AS hash FROM generate_series(1, 1e9) AS n ORDER BY hash) AS sorted',
   );

@@ -119,7 +119,7 @@ describe('identities and their logins', () => {
       expect(service.merges).toEqual([]);
     });
 
-    it('merges the identities of logins that are sent together into the oldest one', async () => {
+    it('merges the identities of logins that are sent together into the oldest of these identities', async () => {
       const first = await getId(login('ann'));
       const second = await getId(login('ann f', FACEBOOK));
       expect(await getId({ ...login('ann f', FACEBOOK), ...login('ann') })).toBe(first);

@@ -112,7 +112,7 @@ describe('Cognito Identity tokens', () => {
       expect(mergesMade()).toEqual([]);
     });
 
-    it('rejects another identity for a user that already has one', async () => {
+    it('rejects another identity for a user that already has an identity', async () => {
       const { IdentityId } = await developerToken('ann');
       const guest = await getId();
       await expect(developerToken('ann', { IdentityId: guest })).rejects.toMatchObject({
@@ -314,7 +314,7 @@ describe('Cognito Identity tokens', () => {
   });
 
   describe('AssumeRoleWithWebIdentity', () => {
-    it('returns credentials for a guest until it is authenticated', async () => {
+    it('returns credentials for a guest until the guest is authenticated', async () => {
       const guest = await getId();
       const { Token } = await openIdToken(guest);
       const { Credentials, ...rest } = await assumeRole(Token);
@@ -353,7 +353,7 @@ describe('Cognito Identity tokens', () => {
       }
     });
 
-    it('distinguishes an expired token from an invalid one', async () => {
+    it('distinguishes an expired token from an invalid token', async () => {
       const { Token } = await openIdToken(await getId());
       await expect(assumeRole('x')).rejects.toEqual(INVALID_TOKEN);
       await expect(assumeRole(`${Token}x`)).rejects.not.toBeInstanceOf(ExpiredLoginTokenError);

@@ -50,7 +50,7 @@ describe.each(DATABASES)('the sweep of guests on $name', ({ open }) => {
     });
   const sweep = (run = createSweep()) => run({}, createLambdaContext('sweep-guests', 'us-east-1'));
 
-  it('removes a guest that has never stored anything after 30 days', async () => {
+  it('removes a guest after 30 days if the guest has never stored anything', async () => {
     const guest = await getId();
     wait(30);
     expect(await sweep()).toEqual({ swept: 0 });
@@ -149,7 +149,7 @@ describe.each(DATABASES)('the sweep of guests on $name', ({ open }) => {
     expect(await getId()).not.toBe(guest);
   });
 
-  it('gives a guest no credentials if it is removing the guest at that moment', async () => {
+  it('prevents a guest that it removes at that moment from getting credentials', async () => {
     const guest = await getId();
     wait(31);
     const racing = createIdentityService(database, {

@@ -247,7 +247,7 @@ describe('a bulk publish', () => {
       ]);
   });
 
-  it('takes fewer datasets per step if they are large', async () => {
+  it('takes fewer datasets per step if the datasets are large', async () => {
     for (const identity of [1, 2, 3]) {
       const device = createDevice(operations, { identityId: identityOf(identity) });
       await device.update(...['a', 'b'].map((key) => put(key, 'x'.repeat(500_000))));
@@ -262,7 +262,7 @@ describe('a bulk publish', () => {
     expect(await outbox()).toHaveLength(3);
   });
 
-  it('takes fewer datasets per step if they have many tombstones', async () => {
+  it('takes fewer datasets per step if the datasets have many tombstones', async () => {
     for (const identity of [1, 2, 3]) {
       const device = createDevice(operations, { identityId: identityOf(identity) });
       const keys = Array.from({ length: 1_000 }, (_, index) => `${index}`.padEnd(1_000));
@@ -443,7 +443,7 @@ describe('a bulk publish', () => {
     });
   });
 
-  it('starts only if no other is in progress, and at the earliest a day after the last success', async () => {
+  it('starts only if no other bulk publish is in progress, and at the earliest a day after a success', async () => {
     const outcomes = await Promise.allSettled([start(), start(), start()]);
     expect(outcomes.map((outcome) => outcome.status).toSorted()).toEqual([
       'fulfilled',

@@ -254,7 +254,7 @@ describe('push sync', () => {
   });
 
   describe('a change', () => {
-    it('notifies all devices except the one that made it', async () => {
+    it('notifies all devices except the device that made the change', async () => {
       const [phone, tablet] = await twoSubscribers();
       expect(fake.sent).toEqual([]);
       await write({ DeviceId: phone });

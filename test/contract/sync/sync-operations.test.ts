@@ -658,7 +658,7 @@ describe('sync operations', () => {
       await limited.update(put('abcde', ''));
     });
 
-    it('on rows and key bytes allow everything except new rows after they were lowered', async () => {
+    it('on rows and key bytes that were lowered allow everything except new rows', async () => {
       await device.update(put('a', '1'), put('b', '1'));
       const limited = limitedDevice({ rowsPerDataset: 1, keyBytesPerDataset: 1 });
       await limited.update(put('a', '2', 1), drop('b', 1), drop('never'));

@@ -288,7 +288,7 @@ describe('a key without a rule', () => {
     ]);
   });
 
-  it('rejects the call with reject', () => {
+  it('makes the call rejected with reject', () => {
     expect(reasonOf(ofDataset({ keys, unknownKeys: 'reject' }, records))).toBe(
       'a: there is no rule for this key',
     );
@@ -351,7 +351,7 @@ describe('validate', () => {
     ]);
   });
 
-  it('has no effect when it modifies its arguments', () => {
+  it('cannot change the answer by modifying its arguments', () => {
     const validate: KeyOptions['validate'] = (change) => {
       Object.assign(change, { newValue: 'x', oldValue: 'y', key: 'z' });
       return Reflect.set(change.records, 'a', 'x') ? 'the records can be changed' : true;

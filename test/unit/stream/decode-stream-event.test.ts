@@ -183,7 +183,7 @@ describe('a nonsensical member', () => {
     }
   });
 
-  it('does not change what an event without records does if the member is an empty URL', () => {
+  it('has no effect if it is an empty URL in an event without records', () => {
     expect(
       decode({ operation: 'remove', kinesisSyncRecords: null, kinesisSyncRecordsURL: '' }),
     ).toMatchObject({ kind: 'removal' });
