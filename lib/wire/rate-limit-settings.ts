@@ -14,7 +14,8 @@ const MAX_RATE = 1_000_000;
  *
  * @param isOnByDefault whether an unset variable means `on`
  * @returns null if requests are not limited
- * @throws {SetupError} the value is none of these; the message names the wrong member and the nearest correct name
+ * @throws {SetupError} the value has another form, or the JSON has a wrong member; the message names the member and the
+ * nearest correct name
  */
 export function readRateLimits(
   { RATE_LIMITS: value }: Environment,
