@@ -259,7 +259,7 @@ SELECT ${OUTCOME}, 0 AS erased FROM written`;
 export const WRITE_UPDATE = writeUpdate();
 
 /**
- * Like WRITE_UPDATE, but for an event that holds a URL in place of its records. $25, $26, $27: the id, body and expiry
+ * Does what WRITE_UPDATE does. The event holds a URL in place of its records. $25, $26, $27: the id, body and expiry
  * of the event's payload.
  */
 export const WRITE_OFFLOADED_UPDATE = writeUpdate(`, payload AS (
