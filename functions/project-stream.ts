@@ -29,7 +29,7 @@ export type ProjectStreamHandler = (
 interface ProjectStreamDeps {
   store: QueryStore;
   fetchPayload: FetchPayload;
-  /** `ParallelizationFactor` of the event source mapping. If above 1, batches of one shard run concurrently. */
+  /** `ParallelizationFactor` of the event source mapping. If it is above 1, batches of one shard run concurrently. */
   parallelizationFactor: number;
   /** Receives the counts of each batch. The counts include only records that were projected. */
   report: (batch: BatchReport) => void;
@@ -71,7 +71,7 @@ export function createProjectStream({
       await processor.process();
       const [failure] = processor.errors;
       if (failure) {
-        logger.warn('read only part of the batch; Lambda retries the rest', { why: failure.message });
+        logger.warn('could not read every record of the batch; Lambda retries the rest', { why: failure.message });
       }
       const reportBatch = (outcome: BatchOutcome) => {
         const endedAt = now();

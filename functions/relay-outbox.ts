@@ -38,7 +38,7 @@ const BATCH_MS = 50_000;
  * the outbox, and later runs retry those rows without further log messages.
  *
  * An event that Kinesis rejects permanently is parked: its row stays in the outbox, but only an operator can retry it.
- * A run fails if rows for existing streams are waiting, but the run neither published nor parked any of these rows. A
+ * A run fails if it published nothing and parked nothing, although the outbox contains rows for existing streams. A
  * stalled outbox therefore appears among the function's errors.
  */
 export function createRelayOutbox({ logger, options, ...deps }: RelayOutboxFunctionDeps): RelayOutboxHandler {

@@ -14,13 +14,13 @@ export type SyncTriggerHandler = (event: SyncTriggerEvent, context: Context) => 
 
 interface SyncTriggerDeps {
   rules: SyncRules;
-  /** Receives the decisions of one call. This function is not called if the rules made no decision. */
+  /** Receives the decisions of one invocation, unless the rules made no decision. */
   report: (decisions: readonly RuleDecision[]) => void;
   logger: Logger;
 }
 
 /**
- * Maximum decisions in a log line. In one call, 1,024 keys of 1,024 characters can be refused, too many for one line.
+ * Maximum decisions in a log line. One invocation can refuse 1,024 keys of 1,024 characters, too many for one line.
  */
 const MAX_LOGGED = 50;
 

@@ -62,8 +62,8 @@ function positionProblem({ streamName, shardId, sequenceNumber, arrivedAt }: Str
   if (arrivedAt < MIN_DATE_MS || arrivedAt > MAX_DATE_MS) {
     return 'its arrival time must be in the years 1 to 9999';
   }
-  if (!isStorable(streamName)) return 'its stream name contains a NUL or a lone surrogate';
-  if (!isStorable(shardId)) return 'its shard name contains a NUL or a lone surrogate';
+  if (!isStorable(streamName)) return 'its stream name contains a NUL character or a lone surrogate';
+  if (!isStorable(shardId)) return 'its shard name contains a NUL character or a lone surrogate';
   return SEQUENCE_NUMBER.test(sequenceNumber)
     ? null
     : 'its sequence number is not a valid Kinesis sequence number';

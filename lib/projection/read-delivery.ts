@@ -46,14 +46,15 @@ async function fetchRecords(
 }
 
 /**
- * PostgreSQL text cannot store NUL or a lone surrogate. Ids and names match patterns that exclude NUL and surrogates.
+ * PostgreSQL text cannot store a NUL character or a lone surrogate. Ids and names need no check, because they match
+ * patterns that exclude NUL characters and surrogates.
  */
 function unstorableText(event: ReadableDelivery['event']): string | null {
   if (event.kind === 'removal') return null;
   const index = event.records.findIndex(({ key, value }) => !isStorable(key) || !isStorable(value ?? ''));
   return index < 0
     ? null
-    : `unstorable-text: record ${index} contains a NUL or a lone surrogate, which SQL text cannot store`;
+    : `unstorable-text: record ${index} contains a NUL character or a lone surrogate, which SQL text cannot store`;
 }
 
 /** A version in the future would block every later write of its key indefinitely. */

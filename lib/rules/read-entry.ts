@@ -10,8 +10,8 @@ export interface Entry {
  * Reads a record of an event. Both `remove` and a new value of null remove the record. Source: Amazon Cognito developer
  * guide, "Amazon Cognito Events".
  *
- * @returns null if no rule can judge the value: the value does not have the documented form, or is null. Amazon has
- *   been observed to send null for a key with a tombstone
+ * @returns null if no rule can judge the entry: the entry does not have the documented form, or the entry itself is
+ *   null. Amazon has been observed to send a null entry for a key with a tombstone
  */
 export function readEntry(entry: unknown): Entry | null {
   if (!isObject(entry)) return null;

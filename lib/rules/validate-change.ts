@@ -18,7 +18,10 @@ export interface ChangeContext {
   /** The records before the call. */
   storedRecords: () => RecordValues;
   by: ChangeBy;
-  /** Evaluates a rule. Returns `ifBroken` if the rule is broken and the call continues. */
+  /**
+   * Calls a function of the user, which may throw or return an invalid result. In such a case, `onRuleError` decides:
+   * `attempt` returns `ifBroken`, or it throws in order to reject the device's update or to revert its changes.
+   */
   attempt: <Result>(call: () => Result, ifBroken: Result) => Result;
 }
 
@@ -81,7 +84,8 @@ function checkNumber({ monotonic, maxDelta }: KeyOptions, { oldValue, newValue }
   if ((monotonic === undefined && maxDelta === undefined) || newValue === null) return null;
   const to = jsonNumber(newValue);
   if (to === null) return refusal('its value is not a number');
-  if (!isComparable(to)) return refusal('its value is too large to be compared');
+  if (!isComparable(to))
+    return refusal('its value must be a number from -9007199254740991 to 9007199254740991');
   const from = oldValue === null ? null : jsonNumber(oldValue);
   if (from === null || !isComparable(from)) return null;
   if (monotonic === 'increasing' && to < from) return refusal('it must not go down');

@@ -15,7 +15,7 @@ export interface Violations {
    * @throws an error that names the collected violations, once there are ten, so that the rest is not decoded
    */
   add(violation: Violation): void;
-  /** Checks whether there are violations. @throws an error that names the collected violations, if there are any */
+  /** Throws an error that names the collected violations, if there are any. Otherwise does nothing. */
   throwIfAny(): void;
 }
 

@@ -26,7 +26,7 @@ const WARM_UP = 2;
  * over thousands of statements.
  */
 const EVERY = 3;
-/** Makes all contenders take part in the last round, because the newer rows and the replays use its rows. */
+/** Makes all contenders take part in the last round, because the cases "updated rows" and "exact replay" write its rows again. */
 const ROUNDS = 2 * EVERY + 1;
 
 type Shape = (typeof SHAPES)[number];
@@ -83,7 +83,7 @@ async function compare(
       [...both((name) => (round, shard) => batch(`${name} ${round} ${shard}`, 1)), copy],
       { ...rounds, warmUp },
     ),
-    'newer rows': await medianTimes(
+    'updated rows': await medianTimes(
       both((name) => (round, shard) => batch(`${name} ${lastRound} ${shard}`, newerVersion(round))),
       rounds,
     ),

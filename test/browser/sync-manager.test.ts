@@ -189,13 +189,13 @@ describe.skipIf(missing)('amazon-cognito-js in a browser', () => {
     });
   });
 
-  it('reads the error if it gets no credentials', async () => {
+  it("receives the service's error message if the service returns no credentials", async () => {
     await expect(start(await openPage(), '')).rejects.toThrow(
       'ValidationException: 1 validation error detected',
     );
   });
 
-  it('reads the error for a dataset that would be too large', async () => {
+  it('receives LimitExceededException if an update would exceed the maximum size of a dataset', async () => {
     const { page } = await pageAndDevice();
     await page.evaluate(() => app.put('large', 'x'.repeat(1_048_575)));
     expect(await sync(page)).toMatchObject({ ended: 'failure' });

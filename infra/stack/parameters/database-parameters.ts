@@ -44,7 +44,7 @@ export interface DatabaseDeployment {
 }
 
 const KEY = /^arn:[\w-]+:kms:([a-z0-9-]+):\d{12}:key\/[\w-]+$/;
-/** Limits of a function. Source: AWS Lambda API Reference, VpcConfig. */
+/** Maximum subnets and maximum security groups of one Lambda function. Source: AWS Lambda API Reference, VpcConfig. */
 const MAX_SUBNETS = 16;
 const MAX_SECURITY_GROUPS = 5;
 

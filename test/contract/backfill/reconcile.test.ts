@@ -327,7 +327,7 @@ describe('reconcile', () => {
     expect(service.calls).toEqual(['readStreaming', 'listDatasets', 'listRecords c']);
   });
 
-  it('starts from the beginning on request, and if the last run finished', async () => {
+  it('starts from the beginning if restart is requested, or if the last run finished', async () => {
     await fill(2);
     const unavailable = failing(identity(1), 99, new SyncClientError('not-authorized', 'no'));
     expect(await run({}, { api: unavailable })).toMatchObject({

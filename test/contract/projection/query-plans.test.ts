@@ -81,7 +81,7 @@ describe.each(DATABASES)('query plans on $name', ({ openOwn }) => {
   });
   afterAll(() => database.close());
 
-  /** Returns all nodes of the plan that the reader role gets. */
+  /** Plans the query as the reader role. @returns all nodes of the plan */
   async function explain(sql: string): Promise<PlanNode[]> {
     const { rows } = await database.transaction(async (transaction) => {
       await transaction.query(`SET LOCAL ROLE ${READER_ROLE}`);

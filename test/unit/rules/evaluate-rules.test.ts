@@ -263,10 +263,10 @@ describe('an invalid change', () => {
     expect(verdict.decisions).toMatchObject([{ key }]);
   });
 
-  it('has a reason of its own if it is a valid number that is too large to be compared', () => {
+  it('is refused with the range of numbers that can be compared exactly, if it is a number outside that range', () => {
     const change = added('9007199254740992');
     expect(reasonOf(ofKey({ maxDelta: 1, onInvalid: 'reject' }, change))).toBe(
-      'a: its value is too large to be compared',
+      'a: its value must be a number from -9007199254740991 to 9007199254740991',
     );
   });
 });

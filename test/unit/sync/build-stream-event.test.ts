@@ -80,7 +80,7 @@ describe('the stream event of an update', () => {
 });
 
 describe('splitRecords', () => {
-  it('returns one group, even for an empty or a full dataset', () => {
+  it('returns one group of records if the dataset is empty, has 1,024 records, or has a value of 1 MiB', () => {
     expect(splitRecords([])).toEqual([[]]);
     const full = Array.from({ length: 1_024 }, (_, index) =>
       record(`k${index}`.padEnd(24), 'v'.repeat(1_000)),

@@ -16,8 +16,8 @@ const DEFAULT_PORT = 5432;
 const DEFAULT_DATABASE = 'postgres';
 
 /**
- * Parses the text of a secret: a database address, or JSON in the format of RDS, in which `username` and `password`
- * are required.
+ * Parses the text of a secret: a database address, or JSON in the format of an RDS secret. The JSON must contain
+ * `username` and `password`.
  * Source: AWS Secrets Manager User Guide, "JSON structure of secrets". Secrets that RDS itself manages have only
  * these two members. JSON implies TLS with verification of the server's certificate and host name.
  *
@@ -49,7 +49,7 @@ function parseFields(text: string): Record<string, unknown> {
   }
   if (isObject(fields)) return fields;
   throw secretError(
-    `is neither an address (${DATABASE_URL_FORM}?sslmode=verify-full) nor JSON in the format of RDS`,
+    `is neither an address (${DATABASE_URL_FORM}?sslmode=verify-full) nor JSON in the format of an RDS secret`,
   );
 }
 
