@@ -71,7 +71,7 @@ export function createProjectStream({
       await processor.process();
       const [failure] = processor.errors;
       if (failure) {
-        logger.warn('could not read every record of the batch; Lambda retries the rest', { why: failure.message });
+        logger.warn('could not read the whole batch; Lambda retries the rest', { why: failure.message });
       }
       const reportBatch = (outcome: BatchOutcome) => {
         const endedAt = now();

@@ -15,7 +15,7 @@ export interface EvaluateDeps {
   store: Pick<PublishStore, 'readPositions' | 'countQuarantined'>;
   streams: StreamReader;
   countFailedBatches: CountFailedBatches;
-  /** `ParallelizationFactor` of the event source mapping. If above 1, the progress of a shard is unknown. */
+  /** `ParallelizationFactor` of the event source mapping. If it is above 1, the progress of a shard is unknown. */
   parallelizationFactor: number;
   /** Returns the current time in epoch milliseconds. */
   now: () => number;

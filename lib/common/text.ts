@@ -1,4 +1,4 @@
-/** Whether SQL text can store the value. SQL text cannot store NUL or unpaired surrogates. */
+/** Whether SQL text can store the value. SQL text cannot store NUL characters or unpaired surrogates. */
 export function isStorable(text: string): boolean {
   return !text.includes('\0') && text.isWellFormed();
 }

@@ -1,10 +1,11 @@
-// Aurora DSQL allows at most 3,000 changed rows and 10 MiB per transaction. A smaller transaction also holds its
-// locks for a shorter time.
+// Aurora DSQL allows at most 3,000 changed rows and 10 MiB per transaction. A small transaction also holds its locks
+// for only a short time.
 const MAX_ROWS = 2_500;
 const MAX_BYTES = 4 * 1024 * 1024;
 
 /**
- * Splits rows into chunks of at most 2,500 rows and 4 MiB, in order. A larger row is a chunk of its own.
+ * Splits rows into chunks of at most 2,500 rows and 4 MiB, in order. A row that is larger than 4 MiB is the only row of
+ * its chunk.
  *
  * @param sizeOf returns the size of a row in bytes
  */

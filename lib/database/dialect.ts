@@ -2,7 +2,7 @@
 export type Dialect = 'postgresql' | 'dsql';
 
 // This type allows as many digits as `numericValue` does, on either side of the decimal point. Without a size, Aurora
-// DSQL uses numeric(18,6) and rounds or rejects larger values.
+// DSQL uses numeric(18,6) and rounds or rejects values with more digits.
 const NUMERIC = 'numeric(80,40)';
 
 /**

@@ -27,8 +27,8 @@ const MAX_BYTES = 64 * 1024 * 1024;
 
 /**
  * Projects the deliveries in quarantine. Marks each delivery that was projected, and updates the stored reason of each
- * delivery that still cannot be projected. The version order makes redriving safe at any time: newer rows in the store
- * stay.
+ * delivery that still cannot be projected. The version order makes redriving safe at any time: rows that are newer than
+ * a delivery stay in the store.
  *
  * @param deps `isDismissing`: each delivery that cannot be projected is also marked as redriven, and its reason is
  *   kept. Deliveries whose payload is unavailable for now are not marked

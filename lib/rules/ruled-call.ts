@@ -12,7 +12,7 @@ export interface RuledCall {
   onRuleError: OnRuleError;
   /** The records that can be judged, in the order of the event. */
   entries: ReadonlyMap<string, Entry>;
-  /** The records before the call. */
+  /** The records as they were before the call. */
   storedRecords: () => RecordValues;
   /** Values that replace the values of the event; null removes the record. */
   outcomes: Map<string, string | null>;

@@ -38,7 +38,7 @@ export interface ChangeToValidate extends DatasetOfRule {
   /** Undefined if the record is removed. */
   newValue: string | undefined;
   /**
-   * The dataset before the call. Other changes that the device requests are not included, because they may still be
+   * The records as they were before the call. The other changes in the call are not included, because they may still be
    * refused.
    */
   records: RecordValues;

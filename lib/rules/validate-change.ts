@@ -15,7 +15,7 @@ export type ChangeBy = 'device' | 'derive';
 /** The context in which a change is validated. */
 export interface ChangeContext {
   dataset: DatasetOfRule;
-  /** The records before the call. */
+  /** The records as they were before the call. */
   storedRecords: () => RecordValues;
   by: ChangeBy;
   /**

@@ -57,7 +57,7 @@ export function notValidToken(name: 'SyncSessionToken' | 'NextToken' = 'SyncSess
 }
 
 /**
- * Creates tokens that carry their own content, so a token is stored only once an update has used it.
+ * Creates tokens that contain all their data, so a token is stored only once an update has used it.
  *
  * @param key the key for HMAC-SHA-256, at least 32 bytes; anyone who has this key can create tokens
  * @param randomId returns UUIDs

@@ -93,7 +93,7 @@ export function pathTo({ member, step, parent }: Place): string {
 
 function decodeString(value: unknown, place: Place): string | undefined {
   if (typeof value !== 'string') return reject(place, 'a string', value);
-  // SQL text can store neither NUL nor lone surrogates. UTF-8 cannot represent lone surrogates.
+  // SQL text can store neither NUL characters nor lone surrogates. UTF-8 cannot represent lone surrogates.
   if (value.includes('\0')) return reject(place, 'without NUL');
   if (!value.isWellFormed()) return reject(place, 'without lone surrogates');
   return checkConstraints(value, place);

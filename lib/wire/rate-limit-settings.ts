@@ -6,7 +6,7 @@ import type { TokenRate } from '../common/token-buckets.ts';
 import { DEFAULT_RATE_LIMITS, type RateLimitSettings } from './rate-limits.ts';
 
 const EXAMPLE = '{"address":{"perSecond":50,"burst":500}}';
-/** Larger numbers are treated as mistakes. To have no limit, operators use `off`. */
+/** Numbers above this maximum are treated as mistakes. To have no limit, operators use `off`. */
 const MAX_RATE = 1_000_000;
 
 /**
@@ -14,8 +14,8 @@ const MAX_RATE = 1_000_000;
  *
  * @param isOnByDefault whether an unset variable means `on`
  * @returns null if requests are not limited
- * @throws {SetupError} the value has another form, or the JSON has a wrong member; the message names the member and the
- * nearest correct name
+ * @throws {SetupError} the value has none of these three forms, or the JSON has a wrong member; the message names the
+ *   member and the nearest correct name
  */
 export function readRateLimits(
   { RATE_LIMITS: value }: Environment,

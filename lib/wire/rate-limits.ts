@@ -17,7 +17,7 @@ export type RateLimitSettings = Readonly<Record<RateLimitScope, TokenRate>>;
  *
  * Amazon's quotas apply to an account: 25 GetId and 200 GetCredentialsForIdentity or GetOpenIdToken per second. Source:
  * developer guide, "Quotas in Amazon Cognito". Here, the quotas apply to a pool (`issuing`), because one app uses one
- * pool. An address gets a quarter of the pool's limit, so that one caller cannot use up the entire limit. Amazon
+ * pool. An address gets a quarter of the pool's limit, so that one caller cannot exhaust the limit of the pool. Amazon
  * publishes no rates for Cognito Sync, so the limits `identity` and `pool` are this project's own.
  */
 export const DEFAULT_RATE_LIMITS: RateLimitSettings = {
@@ -49,7 +49,7 @@ export function costOf(operation: string, head: RequestHead): number {
 
 /**
  * Maximum number of buckets per kind of rate limit. A bucket takes about 100 bytes, so all four kinds take at most 20
- * MB. A bucket is full again before this many others have been used, so dropping it changes nothing.
+ * MB. A bucket is full again before this many other buckets have been used, so dropping it changes nothing.
  */
 const MAX_KEYS = 50_000;
 const REPORT_INTERVAL_MS = 60_000;

@@ -21,7 +21,7 @@ export interface WireLogger {
 
 type Header = [name: string, value: string];
 
-/** Two days. A browser may cache the preflight response this long. Browsers apply lower limits of their own. */
+/** Two days: how long a browser may cache the preflight response. Browsers limit this time to less than two days. */
 const MAX_AGE_SECONDS = 172_800;
 const HEADER_NAMES = /^[\w-]+(\s*,\s*[\w-]+)*$/;
 

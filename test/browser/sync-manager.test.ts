@@ -131,7 +131,7 @@ describe.skipIf(missing)('amazon-cognito-js in a browser', () => {
     await expectAgreement(games, { score });
   });
 
-  it('reads the error of a conflicting push and resolves the conflict', async () => {
+  it('receives the error of a conflicting push and resolves the conflict', async () => {
     const games = await pageAndDevice({ score: '42' });
     await games.onDevice.put('score', '50');
     await put(games.page, 'score', '45');

@@ -55,7 +55,7 @@ describe('an app with the AWS SDK v3', () => {
   const returned = async (updated: ReturnType<typeof update>) =>
     (await updated).Records?.map(({ Key, Value, SyncCount }) => [Key, Value, SyncCount]);
 
-  it('receives the old score if it sends a lower one', async () => {
+  it('receives the old score if it sends a lower score', async () => {
     await update(set('score', '10'));
     expect(await returned(update(set('score', '5', 1)))).toEqual([['score', '10', 2]]);
     expect(await stored(identity)).toEqual({ score: '10' });
@@ -150,7 +150,7 @@ describe('a device with amazon-cognito-js', () => {
     expect(await storedOf(device)).toEqual(values);
   }
 
-  it('shows the old score again after it has synced a lower one', async () => {
+  it('shows the old score again after it has synced a lower score', async () => {
     await onPhone.put('score', '10');
     await onPhone.sync();
     await onPhone.put('score', '5');

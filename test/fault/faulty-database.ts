@@ -18,7 +18,7 @@ export type EndSessions = <Result>(
   run: () => Promise<Result>,
 ) => Promise<Result>;
 
-/** Wraps a database. Each statement and each transaction uses up the next fault of the plan. */
+/** Wraps a database. Each statement and each transaction meets the next fault of the plan. */
 export function createFaultyDatabase(
   database: Database,
   faults: readonly DatabaseFault[],

@@ -14,7 +14,7 @@ export interface History {
   [fc.toStringMethod]?: () => string;
 }
 
-/** Whether removals of datasets carry the version that they removed. */
+/** Whether removals of datasets contain the version that they removed. */
 type Removals = 'dated' | 'undated';
 
 const KEYS = ['score', 'level', 'é鍵', 'a b', '0'];
@@ -49,7 +49,7 @@ const step = fc.record({
 /** Histories of up to 40 steps over four datasets: updates, removals of both kinds, re-creation and bulk publish. */
 export const histories = historiesWith('dated');
 
-/** Like `histories`, but removals of datasets carry no version. */
+/** Like `histories`, but removals of datasets contain no version. */
 export const undatedHistories = historiesWith('undated');
 
 function historiesWith(removals: Removals): fc.Arbitrary<History> {

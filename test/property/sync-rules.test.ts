@@ -210,7 +210,7 @@ describe('any rules with any event', () => {
     );
   });
 
-  it('do not change a response of their own that is evaluated again', () => {
+  it('do not change their own response if that response is evaluated again', () => {
     fc.assert(
       fc.property(setting, records, (setup, sent) => {
         const rules = rulesOf({ ...setup, derived: [] });

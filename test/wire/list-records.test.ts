@@ -326,7 +326,7 @@ describe('ListRecords', () => {
       }
     });
 
-    it.each(['token\0', '\0'])('is rejected by name if the token has a NUL: %j', async (SyncSessionToken) => {
+    it.each(['token\0', '\0'])('fails if the token has a NUL character: %j', async (SyncSessionToken) => {
       const refused = list(client, newIdentity(), 'game', { SyncSessionToken });
       expect(await refusalOf(refused)).toEqual(invalidParameter("'syncSessionToken'"));
     });

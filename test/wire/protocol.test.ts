@@ -131,7 +131,7 @@ describe('a response', () => {
     ['ResourceNotFoundException', 404],
     ['NotAuthorizedException', 403],
     ['TooManyRequestsException', 429],
-  ])('carries the %s that an operation throws', async (code, status) => {
+  ])('has the %s of the error that an operation throws', async (code, status) => {
     recorded.failWith(new ServiceError(code, 'Current SyncCount for: user is: 1 not: 0'));
     const response = await get(DATASET_PATH);
     recorded.calls.length = 0;
@@ -517,7 +517,7 @@ describe('a body', () => {
     );
   });
 
-  it('may be large only for UpdateRecords', async () => {
+  it('may exceed 64 KiB only for UpdateRecords', async () => {
     const body = 'x'.repeat(64 * 1024 + 1);
     const message = 'the request body is larger than 65536 bytes';
     for (const [method, target] of [

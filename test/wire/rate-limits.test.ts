@@ -108,7 +108,7 @@ describe('a guest', () => {
     await expect(other.list()).resolves.toMatchObject({ DatasetExists: false });
   });
 
-  it('cannot use up all requests of its pool by itself, and does not affect another pool', async () => {
+  it('cannot exhaust the rate limit of its pool by itself, and does not affect another pool', async () => {
     const client = identityClient('198.51.100.2');
     const [pool, otherPool] = [await newPool(), await newPool()];
     const [first, second] = [await guestOf(pool, client), await guestOf(pool, client)];

@@ -167,7 +167,7 @@ function requireNothingLeft({ objects, failed, unavailable }: Left): void {
   const events = unavailable === 1 ? '1 event was' : `${unavailable} events were`;
   const left = [
     ...(failed > 0 ? [`${failed} of ${objects} objects failed`] : []),
-    ...(unavailable > 0 ? [`${events} temporarily unavailable; run this again later`] : []),
+    ...(unavailable > 0 ? [`${events} temporarily unavailable; run this command again later`] : []),
   ];
   if (left.length > 0) throw new SetupError(left.join(', '));
 }

@@ -43,7 +43,7 @@ export async function runDemo({ phone, tablet, identityId, database, print }: De
     `   409 ${refused === 'stored' ? 'was expected, but the service accepted the write' : refused.conflict}`,
   );
 
-  print('4. The phone fetches, sees level 2, keeps the higher one and writes it again.');
+  print('4. The phone fetches, sees level 2, keeps its own higher level 5 and writes it again.');
   await phone.pull();
   print(`   phone:  ${textOf(phone.records())}`);
   await phone.push({ level: '5' });

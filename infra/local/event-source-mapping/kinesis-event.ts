@@ -77,8 +77,8 @@ export function payloadBytes(records: readonly EncodedRecord[]): number {
 
 /**
  * Returns how many of the pending records the next invocation receives, starting with the first record. The limits are
- * `batchSize` records and `maxPayloadBytes` in total. A single record that exceeds the payload limit forms a batch of
- * its own.
+ * `batchSize` records and `maxPayloadBytes` in total. A record that exceeds the payload limit is the only record of its
+ * batch.
  *
  * @returns `count`, and whether the batch is `full`: waiting for more records cannot make a full batch larger
  */

@@ -65,7 +65,7 @@ export function startShardPoller(shardId: string, after: string | undefined, dep
 
   const onPositionLost = (sequenceNumber: string) => {
     progress.lost();
-    logger.warn('the checkpoint belongs to another stream; reading this one from its start', {
+    logger.warn('the checkpoint belongs to another stream; reading the current stream from its start', {
       ...details,
       sequenceNumber,
     });

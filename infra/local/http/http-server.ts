@@ -28,7 +28,9 @@ export interface Route {
 }
 
 export interface HttpServer {
-  /** The port that the server listens on: the requested one, or the assigned one if 0 was requested. */
+  /**
+   * The port that the server listens on: the requested port, or the port that the system assigned if 0 was requested.
+   */
   port: number;
   close(): Promise<void>;
 }

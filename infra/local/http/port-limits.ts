@@ -1,6 +1,12 @@
-/** Limits what the port accepts. Loopback has no limits per address, because all programs of this machine share it. */
+/**
+ * Limits what the port accepts. Loopback has no limits per address, because all programs of this machine share the
+ * loopback address.
+ */
 export interface PortLimits {
-  /** Maximum open connections. This machine's connections are counted separately, so it is never locked out. */
+  /**
+   * Maximum open connections. Connections from this machine are counted separately, so other machines cannot use all of
+   * them.
+   */
   connections: number;
   /** Maximum open connections from one address, except loopback and trusted proxies. */
   connectionsPerAddress: number;

@@ -1,6 +1,8 @@
 import { ProtocolError } from './sql-messages.ts';
 
-/** PostgreSQL's limit for the first packet. If an HTTP request is read as a packet, its length is far larger. */
+/**
+ * PostgreSQL's limit for the first packet. If an HTTP request is read as a packet, its length is far above this limit.
+ */
 const MAX_STARTUP_BYTES = 10_000;
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 

@@ -37,7 +37,7 @@ export const POSSIBLE_KEYS: PossibleNames = {
     return problem === null ? null : `no record can have this key: it ${problem}`;
   },
   literalsProblem: (literals) => {
-    if (literals.includes('\0')) return 'no key matches: keys cannot contain NUL';
+    if (literals.includes('\0')) return 'no key matches: keys cannot contain a NUL character';
     return isLongerThan(literals, MAX_KEY_LENGTH) ? 'no key is this long' : null;
   },
 };

@@ -77,7 +77,7 @@ export interface RelayOutcome {
 
 /**
  * Publishes the events in the outbox, oldest first, each to the stream of its row. Ends when no row can be claimed or
- * the time budget is used up. Streams are served concurrently and do not wait for each other. If a stream accepts
+ * the time budget has ended. Streams are served concurrently and do not wait for each other. If a stream accepts
  * nothing, the run publishes nothing more to that stream; the next run tries again.
  *
  * Delivery is at-least-once: an event that was published, but whose row could not be removed, is published again when

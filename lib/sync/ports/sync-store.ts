@@ -77,7 +77,10 @@ export interface Payload {
 export interface ReadRecordsOptions {
   /** The session for which `spent` says whether an update has used it; null if there is no session to check. */
   session: SyncSession | null;
-  /** A number reads the records above this count. A text is the `next` of an earlier result, and reads what follows. */
+  /**
+   * Where to start. A number starts after the records with this count. A text is the `next` of an earlier result, and
+   * continues after that result.
+   */
   after: number | string;
   /** The highest count to read; null for all. */
   upTo: number | null;

@@ -69,7 +69,8 @@ async function readRecords(
   const found = toRecords(rows);
   const records = limit === null ? found : found.slice(0, limit);
   const last = found.length > records.length ? records.at(-1) : undefined;
-  // Most datasets exist and have no copies. Only for other datasets, the names of copies take another round trip.
+  // Most datasets exist and have no copies. For a dataset that does not exist or has copies, reading the names of the
+  // copies takes one more round trip.
   const mergedDatasetNames = first?.has_copies === false ? [] : await readCopies(database, dataset);
   return {
     ...toRead(rows),

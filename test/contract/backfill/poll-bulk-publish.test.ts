@@ -744,7 +744,7 @@ describe('the poller of bulk publishes', () => {
       },
     );
 
-    it('retries failed runs after one hour, then two, up to 24', async () => {
+    it('retries a run after one hour, and doubles the pause after each further failure, up to 24 hours', async () => {
       const waits: number[] = [];
       for (let attempt = 1; attempt <= 7; attempt += 1) {
         poller.pool().details = failed(poller.clock.now);

@@ -92,11 +92,11 @@ describe('the command redrive', () => {
     await rm(elsewhere, { recursive: true });
   });
 
-  it('projects the events that it can, and exits with 1 if payloads are unavailable', async () => {
+  it('projects the events that can be projected, and exits with 1 if payloads are unavailable', async () => {
     await projectBatch(createQueryStore(database), await readDeliveries([offloaded('https://a/1')]));
     await write('object', failureObject(offloaded('https://a/2'), inline('there')));
     const unavailable: FetchPayload = () => Promise.reject(new PayloadUnavailableError('503'));
-    const left = { exitCode: 1, error: '1 event was temporarily unavailable; run this again later' };
+    const left = { exitCode: 1, error: '1 event was temporarily unavailable; run this command again later' };
     expect(await redrive([], unavailable)).toMatchObject(left);
     expect(await fromDirectory(unavailable)).toMatchObject(left);
     expect(await keys()).toEqual(['there']);
@@ -147,7 +147,7 @@ describe('the command redrive', () => {
       requested.length = 0;
       expect(await redrive(args, some)).toMatchObject({
         exitCode: 1,
-        error: '6 events were temporarily unavailable; run this again later',
+        error: '6 events were temporarily unavailable; run this command again later',
       });
       expect(requested.filter((url) => url.startsWith('https://silent/'))).toHaveLength(3);
       expect(requested.filter((url) => url.startsWith('https://well/'))).toHaveLength(6);

@@ -194,7 +194,7 @@ describe('identities and their logins', () => {
       expect(await signIn(guest)).toBe(guest);
     });
 
-    it('is rejected if its provider name contains NUL', async () => {
+    it('is rejected if its provider name contains a NUL character', async () => {
       await expect(getId({ 'a\0b': 'token' })).rejects.toMatchObject({ code: 'InvalidParameterException' });
     });
   });

@@ -477,7 +477,7 @@ describe('an event source mapping on an emulator', () => {
     await until(() => expect(mapping.status().shards).toHaveLength(1));
   });
 
-  it('reads a stream recreated while the mapping was down from its start, with a warning', async () => {
+  it('logs a warning and reads the stream from its start if it was recreated while the mapping was down', async () => {
     const streamName = await emulator.createStream(1);
     const directory = await checkpointDirectory();
     const done: string[] = [];

@@ -226,7 +226,7 @@ describe('connections', () => {
   });
 
   it.skipIf(address === undefined)(
-    'are limited per address, except for this machine and proxies',
+    'are limited per address, except connections from this machine and from trusted proxies',
     async () => {
       const limits = { connectionsPerAddress: 2 };
       await start({ host: '0.0.0.0', limits });

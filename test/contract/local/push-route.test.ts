@@ -56,7 +56,7 @@ describe('the push inbox', () => {
     expect(await reader.next()).toMatchObject({ data: 'live' });
   });
 
-  it('keeps the messages of the 1,000 devices that received one last', async () => {
+  it('keeps only the messages of the 1,000 devices that received a message most recently', async () => {
     await send('old');
     const second = randomUUID();
     await send('older', second);
@@ -71,7 +71,7 @@ describe('the push inbox', () => {
 });
 
 describe('GET /push/{deviceId}', () => {
-  it('streams stored messages, then new ones, to every reader', async () => {
+  it('streams stored messages, then new messages, to every reader', async () => {
     await send('{"first":1}');
     const readers = [await readPush(url, phone), await readPush(url, phone)];
     await send('{"second":2}');
@@ -150,7 +150,7 @@ describe('GET /push/{deviceId}', () => {
     expect([...own.response.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
   });
 
-  it('accepts at most eight readers of a device, and a new one when a reader has left', async () => {
+  it('accepts at most eight readers of a device, and another reader when one of the eight has left', async () => {
     const readers = await Promise.all(Array.from({ length: 8 }, () => readPush(url, phone)));
     expect((await readPush(url, phone)).response.status).toBe(429);
     expect((await readPush(url, randomUUID())).response.status).toBe(200);

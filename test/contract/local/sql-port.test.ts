@@ -437,7 +437,7 @@ describe('a misbehaving client', () => {
 });
 
 describe('many clients', () => {
-  it('delay a request of the service by at most one of their statements', async () => {
+  it('delay a request of the service by the duration of at most one statement', async () => {
     let finished = 0;
     const sleeps = Array.from({ length: 8 }, async () => {
       await (await connect()).query('select pg_sleep(0.2)');

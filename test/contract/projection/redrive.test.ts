@@ -65,7 +65,7 @@ describe.each(DATABASES)('redrive on $name', ({ open }) => {
       )
     ).rows.map(({ reason }) => reason);
 
-  it('projects and marks the events that it can; the other events keep their reasons', async () => {
+  it('projects and marks the events that can be projected; the other events keep their reasons', async () => {
     await project([offloaded('a'), garbage(), offloaded('b')], refusing);
     expect(await keys()).toEqual([]);
 
@@ -78,7 +78,7 @@ describe.each(DATABASES)('redrive on $name', ({ open }) => {
     expect(again).toEqual({ projected: 0, unavailable: 0, refused: new Map([['not-json', 1]]) });
   });
 
-  it('dismisses on request events that cannot be projected, but not unavailable payloads', async () => {
+  it('dismisses events that cannot be projected, if requested, but not events with unavailable payloads', async () => {
     await project([garbage(), offloaded('a'), offloaded('b'), offloaded('c')], refusing);
     const some: FetchPayload = (url) => {
       if (url.endsWith('a')) return served(url);

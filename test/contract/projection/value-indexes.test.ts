@@ -95,7 +95,7 @@ describe('a value index that waits for a writer', () => {
     expect(await states(indexes)).toMatchObject({ numeric: 'ready' });
   });
 
-  it('is listed as "broken" after a timeout, and is built again on request', async () => {
+  it('is listed as "broken" after a timeout, and is built again when it is added again', async () => {
     const hasty = openPg({ connectionString, statementTimeoutMs: 300 });
     const indexes = createValueIndexes(database);
     await database.transaction(async (transaction) => {

@@ -201,7 +201,7 @@ describe('the finish-merges function', () => {
     expect(sizes).toEqual([100, 100, 50]);
   });
 
-  it('continues in the next run when the time budget is used up, then starts over', async () => {
+  it('continues in the next run when the time budget has ended, then starts over', async () => {
     const guests = Array.from({ length: 5 }, newIdentity);
     for (const guest of guests) await insertPendingMerge(database, mergeOf(guest, newIdentity()));
     const seen: string[] = [];

@@ -272,7 +272,7 @@ describe('the finish-pool-deletions function', () => {
     expect(seen).toEqual(ids.sort());
   });
 
-  it('continues in the next run when the time budget is used up, even if a pool failed, then starts over', async () => {
+  it('continues in the next run when the time budget has ended, even if a pool failed, then starts over', async () => {
     const ids: string[] = [];
     for (let number = 0; number < 5; number += 1) ids.push(await newPool(database));
     for (const id of ids) await createIdentityStore(database).markDeleted(id, clock.now);

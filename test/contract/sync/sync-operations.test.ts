@@ -329,7 +329,7 @@ describe('sync operations', () => {
       }
     });
 
-    it('is not reported as deleted to devices with a higher count, which comes from another service', async () => {
+    it('is not reported as deleted to devices with a count above the dataset’s, from another service', async () => {
       await device.remove();
       await expect(device.list({ LastSyncCount: 99 })).rejects.toEqual(noSuch(99));
     });
@@ -665,7 +665,7 @@ describe('sync operations', () => {
       await expect(limited.update(put('c', ''))).rejects.toEqual(LIMIT);
     });
 
-    it('are not used up by removals of keys that never existed, which store nothing', async () => {
+    it('do not count removals of keys that never existed, because these removals store nothing', async () => {
       const keys = Array.from({ length: 2_400 }, (_, index) => `${index} `.padEnd(1_000, 'k'));
       for (let call = 0; call < 2; call += 1) await device.update(...keys.map((key) => drop(key)));
       expect(await device.list()).toMatchObject({ Records: [], DatasetSyncCount: 2 });

@@ -73,7 +73,7 @@ describe('readLocalConfig', () => {
     ['0.0.0.0', undefined, DEFAULT_RATE_LIMITS],
     ['192.0.2.1', 'off', null],
   ])(
-    'limits rates by default if others reach the port: HOST=%s RATE_LIMITS=%s',
+    'limits rates by default if other machines can reach the port: HOST=%s RATE_LIMITS=%s',
     (HOST, RATE_LIMITS, expected) => {
       const own = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret' };
       expect(readLocalConfig({ HOST, RATE_LIMITS, ...own }).rateLimits).toEqual(expected);
@@ -129,7 +129,7 @@ describe('readLocalConfig', () => {
     expect(() => readLocalConfig(env)).not.toThrow(/\n|secret/);
   });
 
-  it.each(['0.0.0.0', '::', '192.0.2.1'])('accepts the host %s with credentials of its own', (HOST) => {
+  it.each(['0.0.0.0', '::', '192.0.2.1'])('accepts the host %s with non-default credentials', (HOST) => {
     const own = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret' };
     expect(readLocalConfig({ HOST, ...own }).host).toBe(HOST);
   });

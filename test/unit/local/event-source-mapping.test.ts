@@ -183,7 +183,7 @@ describe('shards', () => {
     ['with other sequence numbers', '100', false],
     ['with the same sequence numbers, after its deletion was observed', '0', true],
   ])(
-    'of a re-created stream are read even if the old ones were drained: %s',
+    'of a re-created stream are read even if the shards of the old stream were drained: %s',
     async (_name, first, sawDeletion) => {
       const shards = new Map<string, ScriptedShard>([['s0', { texts: texts('a', 3), closed: true }]]);
       let gone = false;

@@ -41,7 +41,7 @@ describe('an event record', () => {
     });
   });
 
-  it('contains exactly the bytes of a view on a larger buffer', () => {
+  it('contains exactly the bytes of a view that covers only part of its buffer', () => {
     const every = Uint8Array.from({ length: 258 }, (_, index) => index - 1);
     const { kinesis } = toEventRecord({ ...record, data: every.subarray(1, 257) }, origin);
     expect([...Buffer.from(kinesis.data, 'base64')]).toEqual([...every.subarray(1, 257)]);

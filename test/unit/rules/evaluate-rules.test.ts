@@ -263,7 +263,7 @@ describe('an invalid change', () => {
     expect(verdict.decisions).toMatchObject([{ key }]);
   });
 
-  it('is refused with the range of numbers that can be compared exactly, if it is a number outside that range', () => {
+  it('is explained with the range of exact numbers if the number is outside that range', () => {
     const change = added('9007199254740992');
     expect(reasonOf(ofKey({ maxDelta: 1, onInvalid: 'reject' }, change))).toBe(
       'a: its value must be a number from -9007199254740991 to 9007199254740991',

@@ -33,7 +33,7 @@ describe('rules that never apply', () => {
       [`error ${KEYS}.**: it never applies: * takes precedence and matches every name that it matches`],
     ],
     [['a\0'], [`error ${KEYS}.a\0: no record can have this key: it contains NUL or unpaired surrogates`]],
-    [['a*\0'], [`error ${KEYS}.a*\0: no key matches: keys cannot contain NUL`]],
+    [['a*\0'], [`error ${KEYS}.a*\0: no key matches: keys cannot contain a NUL character`]],
     [['😀*', '\ud83d*'], []],
     [['k'.repeat(1_024), `${'😀'.repeat(1_024)}*`], []],
   ])('are found among the keys %j', (names, findings) => expect(ofKeys(names)).toEqual(findings));

@@ -251,7 +251,7 @@ describe('an invalid stream event', () => {
     );
   });
 
-  it('is rejected with a reason of its own if a producer library has aggregated it with other events', () => {
+  it('is rejected with the reason kpl-aggregated if a producer library combined it with other events', () => {
     const data = Buffer.concat([Uint8Array.of(0xf3, 0x89, 0x9a, 0xc2), toBytes(wireEvent())]);
     expect(() => decodeStreamEvent(data)).toThrow(
       expect.objectContaining({

@@ -76,7 +76,7 @@ describe('the snapshot cache', () => {
     expect(cache.recall(GAME, ['a'])).toBeNull();
   });
 
-  it('never replaces a dataset by the dataset with an older count', () => {
+  it('never replaces a cached dataset by the same dataset with a lower count', () => {
     const cache = createSnapshotCache();
     cache.keep(GAME, ['a'], snapshotAt(1), updateTo(2, { a: '2' }));
     cache.keep(GAME, ['a'], snapshotAt(0), updateTo(1, { a: '1' }));
@@ -90,7 +90,7 @@ describe('the snapshot cache', () => {
     expect(cache.recall(GAME, ['a'])?.dataset?.syncCount).toBe(1);
   });
 
-  it('evicts a given dataset on request, and the least recently used dataset if it is full', () => {
+  it('evicts the dataset that a caller names, and the least recently used dataset if the cache is full', () => {
     const cache = createSnapshotCache(3);
     const names = ['one', 'two', 'three'];
     for (const name of names) cache.keep(named(name), ['a'], snapshotAt(0), updateTo(1, { a: '1' }));

@@ -45,7 +45,7 @@ describe('a listing in parts', () => {
     ['an empty part in between', [['a'], [], ['b'], []]],
     ['no records at first', [[], ['a'], ['b']]],
     ['no records at all', [[], [], []]],
-  ])('is encoded as the same listing at once: %s', async (_, keys) => {
+  ])('has the same text as if the whole listing were encoded at once: %s', async (_, keys) => {
     const [first = [], ...rest] = keys.map((part) => part.map((key) => record(key)));
     const texts = await encodeParts(first, ...rest);
     expect(texts.join('')).toBe(encodeOutput(output, page([first, ...rest].flat()), 'null'));

@@ -46,7 +46,7 @@ describe('a JSON body', () => {
 });
 
 describe('the limit of a body', () => {
-  it('is larger only for UpdateRecords', () => {
+  it('is 6 MiB for UpdateRecords, 512 KiB for operations with logins, and 64 KiB for all others', () => {
     expect(bodyLimitOf('UpdateRecords').maxBytes).toBe(6 * 1024 * 1024);
     expect(bodyLimitOf('GetId').maxBytes).toBe(512 * 1024);
     for (const operation of ['ListRecords', 'RegisterDevice', 'CreateIdentityPool', 'constructor']) {

@@ -21,7 +21,7 @@ export function skipSilentOrigins(fetchPayload: FetchPayload, now: () => number)
   return async (url) => {
     const origin = URL.parse(url)?.origin ?? '';
     const inARow = silences.get(origin) ?? 0;
-    if (inARow >= MAX_IN_A_ROW) throw new PayloadUnavailableError('its origin does not respond');
+    if (inARow >= MAX_IN_A_ROW) throw new PayloadUnavailableError('this origin does not respond');
     const startedAt = now();
     try {
       const payload = await fetchPayload(url);

@@ -31,7 +31,7 @@ export function createDsqlPool(
   { host, region, user, ...options }: DsqlOptions,
   network: Pick<PoolConfig, 'stream'> = {},
 ): AuroraDSQLPool {
-  // An idle cluster takes longer to answer.
+  // A cluster that was idle takes longer to answer than a cluster in use.
   const { connectTimeoutMs = 10_000 } = options;
   return new AuroraDSQLPool({
     ...poolSettings({ ...options, connectTimeoutMs }),

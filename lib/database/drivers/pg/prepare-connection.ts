@@ -5,13 +5,14 @@ const throughPooler = new WeakSet<pg.ClientBase>();
 
 /**
  * Prepares a new connection. On a direct connection, it sets the timeout of all statements of the connection. It does
- * not use a startup parameter, because PgBouncer rejects that. If a pooler such as PgBouncer is in between, it only
- * remembers this.
+ * not use a startup parameter, because PgBouncer rejects that. If the connection goes through a pooler such as
+ * PgBouncer, it only stores that fact.
  *
- * A pooler is recognized by the process id: it announces ids of its own, because a client has no fixed server process.
- * With transaction pooling, each transaction can run on another server connection. Then session state, such as settings
- * and named prepared statements, gets lost and reaches other clients. Session pooling cannot be distinguished from
- * transaction pooling here. So no connection through a pooler uses session state.
+ * A pooler is recognized by the process id that it announces. This id is not that of the server process, because a
+ * client of a pooler has no fixed server process. With transaction pooling, each transaction can run on another server
+ * connection. Then session state, such as settings and named prepared statements, gets lost and reaches other clients.
+ * Session pooling cannot be distinguished from transaction pooling here. So no connection through a pooler uses session
+ * state.
  */
 export async function prepareConnection(client: pg.ClientBase, statementTimeoutMs: number): Promise<void> {
   // The server announces its process id in BackendKeyData. The types of pg do not have the member. Source: PostgreSQL

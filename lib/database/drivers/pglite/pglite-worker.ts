@@ -30,7 +30,7 @@ async function answer(database: PGlite, request: WorkerRequest): Promise<unknown
  */
 async function readOnly(database: PGlite, messages: Uint8Array, maxBytes: number): Promise<Uint8Array> {
   if (!runsAtMostOneStatement(messages))
-    throw new Error('more than one statement in a read; send one statement at a time');
+    throw new Error('the request contains more than one statement; send one statement at a time');
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   await database.exec(`BEGIN READ ONLY; SELECT 1; SET LOCAL ROLE ${readerRole}`);

@@ -99,7 +99,10 @@ export function createUnitQueue({ maxWaitingReads, maxReadWaitMs, maxReadPauseMs
       const timer = setTimeout(() => {
         reads.delete(read);
         result.reject(
-          new DatabaseError(`the statement waited ${maxReadWaitMs} ms for others; try again later`, '55P03'),
+          new DatabaseError(
+            `the statement waited ${maxReadWaitMs} ms for other statements; try again later`,
+            '55P03',
+          ),
         );
       }, maxReadWaitMs);
       const read: WaitingRead = {

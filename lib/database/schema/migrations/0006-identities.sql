@@ -4,7 +4,7 @@
 CREATE SCHEMA IF NOT EXISTS identity;
 
 -- The settings of the pool in Cognito Identity: a JSON object with the members of CreateIdentityPool. NULL for a pool
--- that was created without these settings: such a pool has no name of its own and allows guests.
+-- that was created without these settings: such a pool has no stored name and allows guests.
 ALTER TABLE sync.identity_pools ADD COLUMN IF NOT EXISTS identity_settings text;
 
 -- The time at which the pool was deleted. From then on, no caller sees the pool, and its identities' data is being
