@@ -1,4 +1,7 @@
-/** One implementation to compare with others. The call of `prepare` is not timed; the function that it returns is. */
+/**
+ * An implementation that a benchmark compares with other implementations. The call of `prepare` is not timed; the
+ * function that it returns is.
+ */
 export interface Contender {
   name: string;
   /** The contender takes part only in rounds whose number is divisible by this one. */
@@ -36,7 +39,7 @@ interface Rounds {
   warmUp: number;
 }
 
-/** Runs the contenders in rotation. @returns the median time of each, in milliseconds */
+/** Runs the contenders in rotation. @returns the median time of each contender, in milliseconds */
 export async function medianTimes(
   contenders: readonly Contender[],
   rounds: Rounds,
@@ -47,7 +50,7 @@ export async function medianTimes(
 
 /**
  * Runs the contenders in rotation (A B C, A B C, …), so that a machine that slows down affects all of them.
- * @returns all times of each, in milliseconds
+ * @returns all times of each contender, in milliseconds
  */
 export async function timesInRotation(
   contenders: readonly Contender[],

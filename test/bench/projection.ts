@@ -76,7 +76,7 @@ async function compare(
   };
   const rounds = { rounds: ROUNDS, warmUp: WARM_UP };
   const lastRound = ROUNDS - 1;
-  // New rows have version 1, so the version of the first warm-up round must already be newer.
+  // New rows have version 1, so the version of the first warm-up round must already be above 1.
   const newerVersion = (round: number) => 2 + WARM_UP + round;
   return {
     'new rows': await medianTimes(

@@ -15,7 +15,7 @@ export interface ShardWriters {
 export interface BenchDatabase {
   name: string;
   shards: ShardWriters[];
-  /** Whether transactions run one after another; four of them then take four times as long as one. */
+  /** Whether transactions run one after another; four transactions then take four times as long as one transaction. */
   hasOneSession: boolean;
   close(): Promise<void>;
 }

@@ -48,7 +48,7 @@ async function bench(database: string): Promise<Table['rows']> {
   // Round 0 warms up. The targets alternate, so that a machine that slows down affects both.
   for (let round = 0; round <= ROUNDS; round += 1) {
     for (const target of ['service', 'bare'] as const) {
-      // New connections for each turn: the server closes those that are idle during the other target's turn.
+      // New connections for each turn: the server closes connections that are idle during the other target's turn.
       const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
       const clients = Array.from({ length: CLIENTS }, (_, index) =>
         createClient(agent, ports[target], target, `${round}${index}`),

@@ -10,7 +10,7 @@ export interface TriggerSample {
 }
 
 /**
- * Measures the calls and the start of the sync trigger. Compares the calls with the least that any function does with
+ * Measures the calls and the start of the sync trigger. Compares the calls with the minimum work of any function on
  * such an event: it parses the event's JSON and writes it again.
  */
 export async function benchTrigger(): Promise<Table[]> {

@@ -64,7 +64,7 @@ export async function synchronize(sync: Synchronization): Promise<SyncOutcome> {
     if (pulled !== SUCCESS || sync.local.records.size === 0) return pulled;
     await sync.handlers.onceListed?.();
     if (await push(sync, updates)) return SUCCESS;
-    // iOS lists again with the token of the failed push; Android requests a new one.
+    // iOS lists again with the token of the failed push; Android requests a new token.
     token = sync.platform === 'ios' ? updates.syncSessionToken : undefined;
   }
   return failure('exceeded maximum retry count');

@@ -338,7 +338,8 @@ describe('concurrent pushes by two devices', () => {
     overtake(games);
     expect(await games.onTablet.sync()).toEqual(SUCCESS);
     expect(await stored(games.phone)).toEqual({ score: '50', level: '7' });
-    // The client has a flaw: it takes over the count of its own push, so it misses records that were written before.
+    // The client has a flaw: it stores the count of its own push as the last count that it has read, so it misses
+    // records that were written before.
     expect(await games.onTablet.sync()).toEqual(SUCCESS);
     expect(await games.onTablet.get('score')).toBe('42');
     // Refreshing the metadata also resets the client's count.
@@ -684,7 +685,8 @@ describe('the limits', () => {
   it('allow a listing of more than one page with removed records', async () => {
     const { phone, tablet } = await twoDevices();
     const onPhone = await phone.open('game');
-    // Only slightly more than a page. With many more records, this client overflows the stack: it recurses per record.
+    // Only slightly more records than fit into a page. With many more records, this client overflows the stack: it
+    // recurses per record.
     const [old, current] = [keys(525, 'old'), keys(525, 'new')];
     await putEach(onPhone, valuesOf(old));
     expect(await onPhone.sync()).toEqual(SUCCESS);

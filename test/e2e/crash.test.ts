@@ -125,8 +125,8 @@ interface Writer {
 }
 
 /**
- * Writes alternately to the device's own dataset and the shared one until the process is killed. Records acknowledged
- * writes.
+ * Writes alternately to the device's own dataset and the shared dataset until the process is killed. Records
+ * acknowledged writes.
  */
 async function writeUntilKilled(
   client: CognitoSyncClient,

@@ -11,7 +11,7 @@ export interface InvocationPlan {
     | { kind: 'responseLost' }
     /** Two invocations get the batch at the same time. */
     | { kind: 'twice' }
-    /** The checkpoint is lost, and an older one is used. */
+    /** The checkpoint is lost, and an older checkpoint is used. */
     | { kind: 'rewound'; by: number }
     | ({ kind: 'killed' } & Kill);
 }

@@ -41,8 +41,8 @@ export function createTokens() {
         const [text, handle] = [Reflect.get(real.output, name), Reflect.get(expected.output, name)];
         if (typeof text !== 'string' || typeof handle !== 'string' || texts.has(handle)) continue;
         texts.set(handle, text);
-        // Two calls can return the same NextToken, for the same page, but never the same session token. A NextToken therefore
-        // takes the latest handle, and a session token keeps its first.
+        // Two calls can return the same NextToken, for the same page, but never the same session token. A NextToken is
+        // therefore mapped to its latest handle, and a session token to its first handle.
         if (name === 'NextToken' || !handles.has(text)) handles.set(text, handle);
       }
       const output = replaceTokens(real.output, (text) => handles.get(text) ?? text);

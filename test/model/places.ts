@@ -15,7 +15,10 @@ export interface Place {
 
 export const pools = weighted([STREAMING_POOL, 7], [QUIET_POOL, 2], [UNKNOWN_POOL, 1]);
 
-/** Names of copies made by merges; callers can also write to them. Only a copy can have a name as long as the last. */
+/**
+ * Names of copies made by merges; callers can also write to them. Only a copy can have a name as long as the last name
+ * here.
+ */
 const COPIES = [
   [`a.${FIRST}`, 3] as const,
   [`a.${SECOND}`, 1] as const,

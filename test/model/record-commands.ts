@@ -19,7 +19,10 @@ import type { Run } from './service-run.ts';
 export const KEYS = ['a', 'b', 'c', 'd', 'e', 'é鍵', '__proto__'];
 export const VALUES = ['', '1', '2', 'é', 'twelve bytes'];
 
-/** The origin of a token: a new listing, the last one of the dataset, the nth last of any kind, or made up. */
+/**
+ * The origin of a token: a new listing, the last token of the dataset, the nth last token of any kind, or an invented
+ * text.
+ */
 const tokens = weighted<string | number>(['new', 9], ['last', 3], ['made up', 1], [0, 1], [3, 1], [7, 1]);
 type Token = 'none' | string | number;
 
@@ -153,7 +156,10 @@ const datasetListings = fc
     });
   });
 
-/** Continues a listing with the nth last NextToken, for the dataset or pool of the token or for another one. */
+/**
+ * Continues a listing with the nth last NextToken, for the dataset or pool of the token, or for another dataset or
+ * pool.
+ */
 const furtherPages = fc
   .record({
     nth: weighted([0, 6], [1, 2], [2, 1], [5, 1]),

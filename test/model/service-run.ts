@@ -61,7 +61,9 @@ export interface Run {
   log: string[];
 }
 
-/** Maximum clock difference. If it were an hour, a process would accept a used token that the other has deleted. */
+/**
+ * Maximum clock difference. If it were an hour, a process would accept a used token that the other process has deleted.
+ */
 const MAX_SKEW_MS = 50 * 60 * 1000;
 
 /** Clears the database, and creates the model and two processes of the service on the database. */

@@ -18,7 +18,9 @@ const scenario = fc.record({
   reportBatchItemFailures: fc.boolean(),
   maximumRetryAttempts: fc.integer({ min: -1, max: 3 }),
   poison: fc.array(fc.nat({ max: 59 }), { maxLength: 3 }),
-  /** Numbers that decide which calls fail. Each is used once. After the last one, only poison records fail. */
+  /**
+   * Numbers that decide which calls fail. Each number is used once. After the last number, only poison records fail.
+   */
   dice: fc.array(fc.nat({ max: 99 }), { maxLength: 120 }),
   /** Numbers of invocations after which the process restarts. */
   stops: fc.array(fc.integer({ min: 1, max: 10 }), { maxLength: 3 }),

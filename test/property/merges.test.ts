@@ -13,7 +13,7 @@ import { clearRows, projectInline, RUNS, readVisible, TIMEOUT_MS } from './proje
 vi.setConfig({ testTimeout: TIMEOUT_MS });
 
 const IDENTITIES = ['us-east-1:a', 'us-east-1:b', 'us-east-1:c'];
-/** Names of datasets. The second can also be the name of a copy that a merge makes. */
+/** Names of datasets. The second name can also be the name of a copy that a merge makes. */
 const NAMES = ['game', 'game.us-east-1:a', 'settings'];
 
 type Step =

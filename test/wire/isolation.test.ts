@@ -54,7 +54,10 @@ const encode = encodeURIComponent;
 const pathOf = ({ IdentityPoolId, IdentityId }: Identity) =>
   `/identitypools/${encode(IdentityPoolId)}/identities/${encode(IdentityId)}`;
 
-/** Creates a person with three datasets of three records, a device subscribed to one, and tokens of all kinds. */
+/**
+ * Creates a person with three datasets of three records, a device subscribed to one of these datasets, and tokens of
+ * all kinds.
+ */
 async function createPerson(name: string): Promise<Person> {
   const identity = newIdentity();
   const send = createSender(cloud, await credentialsOf(cloud, identity));

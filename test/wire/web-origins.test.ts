@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { sendRaw } from '../fixtures/wire/raw-http.ts';
 import { openSharedCloud } from '../fixtures/wire/shared-cloud.ts';
 
-// The local cloud has its default credentials here. Any web page that reaches it could use them to read and write.
+// The local cloud has its default credentials here. Any web page that reaches the local cloud could use these
+// credentials to read and write.
 const { cloud } = await openSharedCloud();
 
 const IDENTITY_POOLS = {

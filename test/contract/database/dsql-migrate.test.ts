@@ -87,7 +87,7 @@ describe('the statements that are checked against the rules of Aurora DSQL', () 
   it('are all valid on PostgreSQL, so each was assembled correctly', async () => {
     await migrate(server);
     const all = storeStatements();
-    // A statement that is the start of another one is not complete.
+    // A statement that is the start of another statement is not complete.
     const isBeginning = ({ sql }: { sql: string }) =>
       all.some((other) => other.sql !== sql && other.sql.startsWith(sql));
     const whole = all.filter(

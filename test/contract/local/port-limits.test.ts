@@ -123,7 +123,7 @@ describe('the body of a rejected request', () => {
       const drained = new Promise((resolve) => socket.once('drain', resolve));
       if (!socket.write(megabyte)) await Promise.race([drained, closed]);
     }
-    // The port discards 8 MiB. The buffers of client and server hold a few more.
+    // The port discards 8 MiB. The buffers of client and server hold a few more megabytes.
     expect(sent).toBeLessThan(60);
   });
 

@@ -67,7 +67,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
       ...more,
     })(identityPoolId);
   };
-  /** Makes a late write: one of a request that started before the pool was deleted. */
+  /** Makes a late write: the write of a request that started before the pool was deleted. */
   const writeLate = async (write: () => Promise<unknown>) => {
     await database.query('UPDATE sync.identity_pools SET deleted_ms = NULL');
     await write();
@@ -499,7 +499,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
     expect((await list()).Records.map(({ Key }) => Key)).toEqual(['c']);
   });
 
-  // The embedded database runs one transaction at a time, so no other can be concurrent.
+  // The embedded database runs one transaction at a time, so no other transaction can be concurrent.
   const ends = name === 'embedded' ? [] : ['commits', 'rolls back'];
   it.each(
     ends.flatMap((end) => [

@@ -69,7 +69,7 @@ describe('the finish-pool-deletions function', () => {
       { IdentityPoolId: POOL },
       DEVELOPER,
     );
-  /** Makes a late write: one of a request that started before the pool was deleted. */
+  /** Makes a late write: the write of a request that started before the pool was deleted. */
   const writeLate = async (write: () => Promise<unknown>) => {
     const { rows } = await database.query<{ deleted_ms: number }>(
       'SELECT deleted_ms FROM sync.identity_pools',

@@ -114,7 +114,7 @@ describe.each(DATABASES)('the pool store on $name', ({ open }) => {
     const usageOf = (identityId: string, identityPoolId = POOL) =>
       store.readIdentityUsage({ identityPoolId, identityId });
 
-    /** Creates two datasets of one identity and one of another, all in one pool. */
+    /** Creates two datasets of one identity and one dataset of another identity, all in one pool. */
     async function fill() {
       await createPool(database);
       const { operations, clock } = createSyncService(database);

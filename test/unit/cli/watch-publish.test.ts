@@ -38,7 +38,7 @@ const failing = (condition: Failure['condition'], run: PublishRun | null = RUN):
   failure: { identityPoolId: POOL, condition, message: 'said so' },
 });
 
-/** Watches while each poll returns the next of these results, and the last one from then on. */
+/** Watches while each poll returns the next of these results, and the last result from then on. */
 async function watch(
   results: readonly PollResult[],
   timeoutMs: number | null = null,
