@@ -76,12 +76,12 @@ interface Change {
 function checkLimits(after: Size, before: Size | null, identityDatasets: number, limits: Limits): void {
   if (before === null && identityDatasets >= limits.datasetsPerIdentity) {
     throw limitExceeded(
-      `the identity has ${identityDatasets} datasets, the limit is ${limits.datasetsPerIdentity}; delete a dataset first`,
+      `the identity has ${identityDatasets} datasets, the limit is ${limits.datasetsPerIdentity}; delete a dataset`,
     );
   }
   if (after.numRecords > Math.max(limits.recordsPerDataset, before?.numRecords ?? 0)) {
     throw limitExceeded(
-      `the dataset would have ${after.numRecords} records, the limit is ${limits.recordsPerDataset}; remove records first`,
+      `the dataset would have ${after.numRecords} records, the limit is ${limits.recordsPerDataset}; remove records`,
     );
   }
   if (after.dataStorage > Math.max(limits.datasetBytes, before?.dataStorage ?? 0)) {
