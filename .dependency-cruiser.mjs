@@ -5,8 +5,7 @@ const ORDER = [
   ['infra/cli'],
   ['functions'],
   ['lib/wire'],
-  ['lib/aws', 'lib/query'],
-  ['lib/move'],
+  ['lib/aws'],
   ['lib/identity'],
   ['lib/sync', 'lib/backfill'],
   ['lib/projection', 'lib/rules'],
@@ -32,7 +31,7 @@ const roomRules = ORDER.flatMap((rooms, index) =>
 );
 
 const DOMAIN = {
-  path: '^lib/(stream|projection|rules|sync|identity|backfill|move|query)/',
+  path: '^lib/(stream|projection|rules|sync|identity|backfill)/',
   pathNot: '/store/|^lib/rules/file/',
 };
 const INFRASTRUCTURE = `${pkg('pg', '@electric-sql/pglite', '@aws/[^/]+', '@aws-sdk/[^/]+', '@smithy/[^/]+', '@middy/core', '@aws-lambda-powertools/[^/]+')}|^(node:)?(http|https|http2|net|tls|dns|fs|child_process|worker_threads)(/|$)`;
