@@ -1,8 +1,8 @@
 import { MAX_RECORDS } from '../common/bounds.ts';
 
 /**
- * The limits of the service. The first three limits have the values that Amazon documents. Amazon calls its limits
- * "adjustable", so all limits can be configured.
+ * The limits of the service. The first three limits have the values that Amazon documents. SYNC_LIMITS configures only
+ * limits that Amazon does not document (lib/sync/read-limits.ts).
  */
 export interface Limits {
   /** Maximum datasets of one identity. */
