@@ -1,13 +1,27 @@
 import { randomUUID } from 'node:crypto';
 import type { Context } from 'aws-lambda';
+import deployed from '../stack/function-limits.json' with { type: 'json' };
 import { functionArn } from './names.ts';
 
-/** Default timeout: that of the deployed `project-stream` in `serverless.yml`. */
-const TIMEOUT_MS = 60_000;
+/** Limits of a function: `timeout` in seconds, `memorySize` in MB. */
+interface FunctionLimits {
+  timeout: number;
+  memorySize: number;
+}
 
-/** Creates the context that Lambda passes to a function with the event. */
-export function createLambdaContext(functionName: string, region: string, timeoutMs = TIMEOUT_MS): Context {
-  const deadline = Date.now() + timeoutMs;
+/** The limits with which `serverless.yml` deploys each function. */
+const DEPLOYED: Readonly<Record<string, FunctionLimits>> = deployed;
+/** The limits of functions that run only in the local cloud. */
+const LOCAL: FunctionLimits = { timeout: 60, memorySize: 1024 };
+
+/**
+ * Creates the context that Lambda passes to a function with the event. The context has the limits of the deployed
+ * function.
+ * @param timeoutMs remaining time of the invocation, if it is not the function's whole timeout
+ */
+export function createLambdaContext(functionName: string, region: string, timeoutMs?: number): Context {
+  const { timeout, memorySize } = DEPLOYED[functionName] ?? LOCAL;
+  const deadline = Date.now() + (timeoutMs ?? timeout * 1000);
   const unsupported = () => {
     throw new Error('not supported: this function returns a promise');
   };
@@ -19,7 +33,7 @@ export function createLambdaContext(functionName: string, region: string, timeou
     invokedFunctionArn: functionArn(region, functionName),
     logGroupName: `/aws/lambda/${functionName}`,
     logStreamName: 'local',
-    memoryLimitInMB: '1024',
+    memoryLimitInMB: String(memorySize),
     getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
     done: unsupported,
     fail: unsupported,

@@ -3,6 +3,7 @@ import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deployedMappingSettings } from '../../infra/local/event-source-mapping/deployed-mapping-settings.ts';
+import limits from '../../infra/stack/function-limits.json' with { type: 'json' };
 import { askSyncTrigger } from '../fixtures/rules/ask-sync-trigger.ts';
 import { makeRulesFolder, type RulesFolder, rulesOfSize } from '../fixtures/rules/rules-folder.ts';
 import { type DeployableCopy, makeDeployableCopy, type Resource } from '../fixtures/stack/deployable-copy.ts';
@@ -121,6 +122,14 @@ describe('the packaged stack', () => {
         SourceArn: { 'Fn::Sub': arn },
       },
     ]);
+  });
+
+  it('gives every function the limits of the local cloud', () => {
+    const deployed = ofType('AWS::Lambda::Function').map(({ FunctionName, Timeout, MemorySize }) => [
+      String(FunctionName).replace('cognito-sync-backend-dev-', ''),
+      { timeout: Timeout, memorySize: MemorySize },
+    ]);
+    expect(Object.fromEntries(deployed)).toEqual(limits);
   });
 
   it('limits the sync trigger to the five seconds that Cognito waits', () => {
