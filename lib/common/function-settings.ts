@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { type Environment, isRegion } from './environment.ts';
 import { SetupError } from './errors.ts';
+import { regionOfId } from './identity-id.ts';
 
 /** Where payloads may be fetched from. */
 export interface PayloadPolicy {
@@ -68,9 +69,6 @@ export function readParallelizationFactor(env: Environment): number {
   return Number(value);
 }
 
-/** Format of an identity pool id. Source: Amazon Cognito Sync API Reference. */
-const IDENTITY_POOL_ID = /^(?=.{1,55}$)([\w-]+):[0-9a-f-]+$/;
-
 /**
  * Reads the comma-separated identity pool ids in IDENTITY_POOL_IDS.
  *
@@ -85,8 +83,8 @@ export function readIdentityPoolIds({
   const ids = value.split(',').map((id) => id.trim());
   const problems = ids.flatMap((id, index) => {
     if (id === '') return ['an id is missing before or after a comma'];
-    const poolRegion = IDENTITY_POOL_ID.exec(id)?.[1];
-    if (poolRegion === undefined) return [`"${id}" is not an identity pool id`];
+    const poolRegion = regionOfId(id);
+    if (poolRegion === null) return [`"${id}" is not an identity pool id`];
     if (region && poolRegion !== region) return [`"${id}" is not in the region ${region}`];
     return ids.indexOf(id) < index ? [`"${id}" is listed twice`] : [];
   });

@@ -1,4 +1,5 @@
 import type { DatasetKey } from '../common/dataset-key.ts';
+import { ID_PATTERN, MAX_ID_LENGTH } from '../common/identity-id.ts';
 import { isObject } from '../common/json.ts';
 import { count, date, type Members, notAnEvent, optional, readJson, text } from './members.ts';
 import { readRecord } from './read-record.ts';
@@ -7,7 +8,7 @@ import { type StreamEvent, StreamEventError } from './stream-event.ts';
 // These patterns and lengths are those of the API model, with two exceptions for dataset names. When an identity is
 // merged, a copy of its dataset can get the name `<dataset>.<identity id>`. Such a name can be longer than the API's
 // 128 characters and can contain `:`.
-const ID = { maxLength: 55, pattern: /^[\w-]+:[0-9a-f-]+$/ };
+const ID = { maxLength: MAX_ID_LENGTH, pattern: new RegExp(`^${ID_PATTERN}$`) };
 const DATASET_NAME = { maxLength: 256, pattern: /^[a-zA-Z0-9_.:-]+$/ };
 const URL_TEXT = { maxLength: 8192 };
 

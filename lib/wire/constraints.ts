@@ -1,4 +1,5 @@
 import { MAX_KEY_LENGTH, MAX_VALUE_LENGTH } from '../common/bounds.ts';
+import { ID_PATTERN, MAX_ID_LENGTH, MERGED_SUFFIX_PATTERN } from '../common/identity-id.ts';
 import { MAX_STREAM_NAME_LENGTH, STREAM_NAME_PATTERN } from '../common/stream-name.ts';
 import { MAX_RESULTS } from '../sync/page-size.ts';
 
@@ -31,9 +32,9 @@ export interface Constraint {
 export type Constraints = ReadonlyMap<string, Constraint>;
 
 const NONE: Constraint = {};
-export const ID: Constraint = { minLength: 1, maxLength: 55, pattern: fullMatch('[\\w-]+:[0-9a-f-]+') };
+export const ID: Constraint = { minLength: 1, maxLength: MAX_ID_LENGTH, pattern: fullMatch(ID_PATTERN) };
 /** The suffix that a merge of identities adds to a dataset name; see lib/sync/jobs/merge-datasets.ts. */
-const OF_MERGED_IDENTITY = /\.(?=.{1,55}$)[\w-]+:[0-9a-f-]+$/;
+const OF_MERGED_IDENTITY = new RegExp(MERGED_SUFFIX_PATTERN);
 // This project's own addition: `.` and `..` are not allowed, because proxies and HTTP clients resolve them to a
 // different path.
 const PATH_SEGMENT = fullMatch('(?!\\.{1,2}$)[a-zA-Z0-9_.:-]+');

@@ -1,4 +1,5 @@
 import { MAX_KEY_LENGTH } from '../../common/bounds.ts';
+import { MAX_ID_LENGTH, MERGED_SUFFIX_PATTERN } from '../../common/identity-id.ts';
 import { isLongerThan } from '../../common/text.ts';
 import { keyProblem } from '../text-problem.ts';
 
@@ -17,8 +18,8 @@ export interface PossibleNames {
  * Valid dataset names of the service: 1 to 128 characters. The name of a copy that a merge created ends with a dot and
  * the id of the merged identity.
  */
-const DATASET_NAME = /^(?!\.{1,2}$)[\w.:-]{1,128}(?:\.(?=.{1,55}$)[\w-]+:[0-9a-f-]+)?$/;
-const MAX_DATASET_NAME_LENGTH = 128 + 1 + 55;
+const DATASET_NAME = new RegExp(`^(?!\\.{1,2}$)[\\w.:-]{1,128}(?:${MERGED_SUFFIX_PATTERN})?$`);
+const MAX_DATASET_NAME_LENGTH = 128 + '.'.length + MAX_ID_LENGTH;
 
 export const POSSIBLE_DATASET_NAMES: PossibleNames = {
   nameProblem: (name) =>
