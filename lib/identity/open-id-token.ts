@@ -11,6 +11,9 @@ const UNAUTHENTICATED = 'unauthenticated';
 // characters. The limit prevents callers from making this service hash long texts.
 const MAX_LENGTH = 8_192;
 
+/** The longest lifetime of a token. Source: API reference of Cognito Identity, GetOpenIdTokenForDeveloperIdentity. */
+export const MAX_TOKEN_DURATION_SECONDS = 24 * 60 * 60;
+
 /** The content of a token. */
 export interface ValidOpenIdToken {
   state: 'valid';

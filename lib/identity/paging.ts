@@ -39,8 +39,8 @@ export function createPageTokens(key: Buffer): PageTokens {
   };
 }
 
-/** Source: API reference of Cognito Identity, ListIdentities and ListIdentityPools. */
-const MAX_RESULTS = 60;
+/** The largest page. Source: API reference of Cognito Identity, ListIdentities and ListIdentityPools. */
+export const MAX_RESULTS = 60;
 
 /**
  * Returns the page size.

@@ -1,3 +1,5 @@
+import { MAX_TOKEN_DURATION_SECONDS } from '../identity/open-id-token.ts';
+import { MAX_RESULTS } from '../identity/paging.ts';
 import { type Constraint, type Constraints, fullMatch, ID } from './constraints.ts';
 
 const PROVIDER_NAME = { minLength: 1, maxLength: 128 };
@@ -28,14 +30,14 @@ export const IDENTITY_CONSTRAINTS: Constraints = new Map(
     ClientId: { minLength: 1, maxLength: 128, pattern: fullMatch('[\\w_]+') },
     IdentityPoolTags: { maxLength: 256 },
     'IdentityPoolTags.key': { minLength: 1, maxLength: 128 },
-    MaxResults: { min: 1, max: 60 },
+    MaxResults: { min: 1, max: MAX_RESULTS },
     NextToken: { minLength: 1, maxLength: 65_535, pattern: fullMatch('[\\S]+'), secret: true },
     Logins: { minLength: 1, maxLength: 50_000, maxEntries: 10, secret: true },
     // `secret` is this project's addition: a client that confuses keys and values sends a token here.
     'Logins.key': { ...PROVIDER_NAME, secret: true },
     PrincipalTags: { minLength: 1, maxLength: 256, maxEntries: 50 },
     'PrincipalTags.key': { minLength: 1, maxLength: 128 },
-    TokenDuration: { min: 1, max: 86_400 },
+    TokenDuration: { min: 1, max: MAX_TOKEN_DURATION_SECONDS },
     SourceUserIdentifier: DEVELOPER_USER,
     DestinationUserIdentifier: DEVELOPER_USER,
     CustomRoleArn: ARN,

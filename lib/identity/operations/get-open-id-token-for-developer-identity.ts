@@ -8,13 +8,13 @@ import { findPool } from '../find.ts';
 import type { FoundLogins, Login } from '../identity-store.ts';
 import { linkLogins } from '../link-logins.ts';
 import type { IdentityOperations } from '../model.ts';
+import { MAX_TOKEN_DURATION_SECONDS } from '../open-id-token.ts';
 import { readDeveloperLogins } from '../read-logins.ts';
 
 type Needed = 'store' | 'openIdTokens' | 'mergeDatasets' | 'now' | 'randomId' | 'region';
 
 // Source: API reference of Cognito Identity, GetOpenIdTokenForDeveloperIdentity.
 const DEFAULT_DURATION_SECONDS = 15 * 60;
-const MAX_DURATION_SECONDS = 24 * 60 * 60;
 
 /**
  * GetOpenIdTokenForDeveloperIdentity: a developer's backend states who a user is. The operation returns the user's
@@ -52,8 +52,8 @@ export function createGetOpenIdTokenForDeveloperIdentity(
 }
 
 function readDuration(seconds = DEFAULT_DURATION_SECONDS): number {
-  if (!Number.isInteger(seconds) || seconds < 1 || seconds > MAX_DURATION_SECONDS) {
-    throw invalidParameter('tokenDuration', `Member must be between 1 and ${MAX_DURATION_SECONDS}`);
+  if (!Number.isInteger(seconds) || seconds < 1 || seconds > MAX_TOKEN_DURATION_SECONDS) {
+    throw invalidParameter('tokenDuration', `Member must be between 1 and ${MAX_TOKEN_DURATION_SECONDS}`);
   }
   return seconds;
 }
