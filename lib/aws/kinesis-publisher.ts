@@ -2,8 +2,8 @@ import { type KinesisClient, PutRecordsCommand, type PutRecordsResultEntry } fro
 import type { EventPublisher, PublishEntry, PublishOutcome } from '../sync/ports/outbox.ts';
 
 // Limits of a PutRecords request; the bytes include partition keys. Source: Amazon Kinesis Data Streams API Reference.
-const MAX_RECORDS = 500;
-const MAX_BYTES = 5 * 1024 * 1024;
+const MAX_REQUEST_RECORDS = 500;
+const MAX_REQUEST_BYTES = 5 * 1024 * 1024;
 
 /**
  * Errors in the request itself, which are permanent. All other errors are due to the stream, its encryption key, the
@@ -71,7 +71,7 @@ function chunkEntries(entries: readonly PublishEntry[]): PublishEntry[][] {
   let bytes = 0;
   for (const entry of entries) {
     const size = entry.data.byteLength + Buffer.byteLength(entry.partitionKey);
-    if (chunk.length === 0 || chunk.length === MAX_RECORDS || bytes + size > MAX_BYTES) {
+    if (chunk.length === 0 || chunk.length === MAX_REQUEST_RECORDS || bytes + size > MAX_REQUEST_BYTES) {
       chunk = [];
       chunks.push(chunk);
       bytes = 0;

@@ -1,4 +1,4 @@
-import { MAX_RECORDS } from '../common/bounds.ts';
+import { MAX_DATASET_RECORDS } from '../common/bounds.ts';
 import { isObject } from '../common/json.ts';
 import { attemptRule, Rejection, RevertAll, rejectCall } from './attempt-rule.ts';
 import { decideChange } from './decide-change.ts';
@@ -95,11 +95,11 @@ function derive(call: RuledCall): void {
  * the service rejects the call with its own message.
  */
 function checkCount(call: RuledCall, rule: string, count: number): void {
-  if (count <= MAX_RECORDS) return;
+  if (count <= MAX_DATASET_RECORDS) return;
   rejectCall(call, {
     rule,
     key: null,
-    reason: `the dataset would have more than ${MAX_RECORDS} records`,
+    reason: `the dataset would have more than ${MAX_DATASET_RECORDS} records`,
   });
 }
 

@@ -6,7 +6,7 @@ import { StreamEventError, type StreamRecord } from './stream-event.ts';
  * Maximum number of records in a payload. This service limits a dataset to 16,384 rows by default, including the rows
  * of removed records (tombstones). Amazon publishes no limit for tombstones.
  */
-const MAX_RECORDS = 65_536;
+const MAX_PAYLOAD_RECORDS = 65_536;
 
 /**
  * Decodes the object behind an event's `kinesisSyncRecordsURL`: a JSON array, in UTF-8, of the same record objects that
@@ -19,8 +19,8 @@ export function decodePayload(bytes: Uint8Array, operation: EventOperation): Str
   try {
     const records = readJson(bytes, 'the payload');
     if (!Array.isArray(records)) throw notAnEvent('the payload is not a JSON array');
-    if (records.length > MAX_RECORDS)
-      throw notAnEvent(`the payload contains more than ${MAX_RECORDS} records`);
+    if (records.length > MAX_PAYLOAD_RECORDS)
+      throw notAnEvent(`the payload contains more than ${MAX_PAYLOAD_RECORDS} records`);
     return records.map((record, index) => readRecord(record, `payload[${index}]`, operation));
   } catch (error) {
     // The data on the stream was a valid event. The error is in the payload, so the reason is always

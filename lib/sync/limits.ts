@@ -1,4 +1,4 @@
-import { MAX_RECORDS } from '../common/bounds.ts';
+import { MAX_DATASET_RECORDS } from '../common/bounds.ts';
 
 /**
  * The limits of the service. The first three limits have the values that Amazon documents. SYNC_LIMITS configures only
@@ -39,7 +39,7 @@ const INLINE_LIMIT_BYTES = 900 * 1024;
  */
 export const DEFAULT_LIMITS: Limits = {
   datasetsPerIdentity: 20,
-  recordsPerDataset: MAX_RECORDS,
+  recordsPerDataset: MAX_DATASET_RECORDS,
   datasetBytes: 1_048_576,
   rowsPerDataset: 16_384,
   keyBytesPerDataset: 4 * 1024 * 1024,

@@ -4,9 +4,9 @@ import type { SyncRecord } from '../model.ts';
  * Maximum records in one group. It is below the limits of the stream's consumers, which are in
  * lib/stream/decode-payload.ts and lib/aws/payload-fetch.ts.
  */
-const MAX_RECORDS = 5_000;
+const MAX_GROUP_RECORDS = 5_000;
 /** Maximum UTF-8 bytes of the keys and values in one group. In JSON, one such byte can take up to six bytes. */
-const MAX_BYTES = 1_100_000;
+const MAX_GROUP_BYTES = 1_100_000;
 
 /**
  * Splits the records of a dataset into groups that each fit into one event. The result is nearly always one group,
@@ -18,7 +18,7 @@ export function splitRecords(records: readonly SyncRecord[]): SyncRecord[][] {
   const groups = [group];
   for (const record of records) {
     const size = Buffer.byteLength(record.Key) + Buffer.byteLength(record.Value ?? '');
-    if (group.length === MAX_RECORDS || (group.length > 0 && bytes + size > MAX_BYTES)) {
+    if (group.length === MAX_GROUP_RECORDS || (group.length > 0 && bytes + size > MAX_GROUP_BYTES)) {
       group = [];
       groups.push(group);
       bytes = 0;

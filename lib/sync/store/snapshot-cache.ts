@@ -27,7 +27,7 @@ export interface SnapshotCache {
 }
 
 /** Limits the cache to about 10 MB, because a cached record takes about 200 bytes, regardless of its key. */
-const MAX_RECORDS = 50_000;
+const MAX_CACHED_RECORDS = 50_000;
 
 /**
  * Caches the states of the existing datasets that this process changed last. Another process may have changed a dataset
@@ -35,7 +35,7 @@ const MAX_RECORDS = 50_000;
  *
  * @param maxRecords maximum number of records of all datasets; the least recently used datasets are evicted first
  */
-export function createSnapshotCache(maxRecords = MAX_RECORDS): SnapshotCache {
+export function createSnapshotCache(maxRecords = MAX_CACHED_RECORDS): SnapshotCache {
   // A Map iterates in insertion order, so the most recently used key is inserted last.
   const byId = new Map<string, CachedDataset>();
   let size = 0;
