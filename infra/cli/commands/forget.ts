@@ -9,6 +9,7 @@ import { type Command, type CommandDeps, UsageError } from '../command.ts';
 import { readOptions } from '../command-line.ts';
 import { openServiceIfAny } from '../operated-service.ts';
 import { count, isoOf, timeText } from '../terminal/format.ts';
+import { printJson } from '../terminal/print-json.ts';
 
 interface ForgetArguments {
   identityPoolId: string;
@@ -65,7 +66,8 @@ async function run(
       );
     }
     const complete = why === null ? receipt : { ...receipt, notKnown: why };
-    for (const line of asJson ? [toJson(complete)] : describe(complete)) print(line);
+    if (asJson) printJson(print, toJson(complete));
+    else for (const line of describe(complete)) print(line);
   } finally {
     service?.close();
   }
@@ -125,6 +127,6 @@ function describeHeld(names: readonly string[]): string[] {
   ];
 }
 
-function toJson({ forgottenAt, repeatAfter, ...receipt }: ForgetReceipt): string {
-  return JSON.stringify({ ...receipt, forgottenAt: isoOf(forgottenAt), repeatAfter: isoOf(repeatAfter) });
+function toJson({ forgottenAt, repeatAfter, ...receipt }: ForgetReceipt) {
+  return { ...receipt, forgottenAt: isoOf(forgottenAt), repeatAfter: isoOf(repeatAfter) };
 }

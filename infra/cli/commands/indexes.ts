@@ -5,6 +5,7 @@ import {
 } from '../../../lib/projection/store/value-indexes.ts';
 import { type Command, type CommandDeps, UsageError } from '../command.ts';
 import { readCommandLine } from '../command-line.ts';
+import { printJson } from '../terminal/print-json.ts';
 
 const ANSWERS: Record<ValueIndexName, string> = {
   numeric: 'query.records_of(key) by numeric_value',
@@ -35,7 +36,7 @@ export const indexes: Command = {
 async function list({ database, print }: CommandDeps, asJson: boolean): Promise<void> {
   const listed = await createValueIndexes(database).list();
   if (asJson) {
-    print(JSON.stringify({ indexes: listed }));
+    printJson(print, { indexes: listed });
     return;
   }
   for (const { name, state, bytes } of listed) {
@@ -59,7 +60,7 @@ async function add(
   const bytes = (await valueIndexes.list()).find((index) => index.name === name)?.bytes ?? 0;
   const tookMs = now() - start;
   if (asJson) {
-    print(JSON.stringify({ name, isBuilt, tookMs, bytes }));
+    printJson(print, { name, isBuilt, tookMs, bytes });
     return;
   }
   const seconds = (tookMs / 1000).toFixed(1);
@@ -68,9 +69,8 @@ async function add(
 
 async function drop(name: ValueIndexName, { database, print }: CommandDeps, asJson: boolean): Promise<void> {
   const isDropped = await createValueIndexes(database).drop(name);
-  print(
-    asJson ? JSON.stringify({ name, isDropped }) : `${name}: ${isDropped ? 'dropped' : 'does not exist'}`,
-  );
+  if (asJson) printJson(print, { name, isDropped });
+  else print(`${name}: ${isDropped ? 'dropped' : 'does not exist'}`);
 }
 
 function sizeOf(bytes: number): string {

@@ -5,6 +5,7 @@ import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
 import { checkMember } from '../arguments.ts';
 import { type Command, type CommandDeps, UsageError } from '../command.ts';
 import { readCommandLine } from '../command-line.ts';
+import { printJson } from '../terminal/print-json.ts';
 
 /**
  * Lists the identity pools with their settings, or creates a pool, for example with the id that a released app uses.
@@ -48,7 +49,7 @@ async function list({ database, print }: CommandDeps, asJson: boolean): Promise<
       const { streams = null, syncTrigger = null } = (await store.readPool(identityPoolId)) ?? {};
       identityPools.push({ identityPoolId, dataStorage, streams, syncTrigger });
     }
-    print(JSON.stringify({ identityPools }));
+    printJson(print, { identityPools });
     return;
   }
   for (const { identityPoolId, dataStorage } of usages) {
@@ -88,7 +89,7 @@ async function add(
   }
   const isMade = outcome === 'made';
   if (asJson) {
-    print(JSON.stringify({ identityPoolId, isMade }));
+    printJson(print, { identityPoolId, isMade });
     return;
   }
   print(

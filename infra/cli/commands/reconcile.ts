@@ -11,6 +11,7 @@ import type { Command, CommandDeps } from '../command.ts';
 import { readOptions } from '../command-line.ts';
 import { describeFailure, withService } from '../operated-service.ts';
 import { count, isoOf } from '../terminal/format.ts';
+import { printJson } from '../terminal/print-json.ts';
 import { describePublishNeeded } from './bulk-publish/describe-run.ts';
 
 interface ReconcileArguments {
@@ -78,7 +79,7 @@ async function run(
     return { outcome: ended, failure: failureOf(ended, service, identityPoolId) };
   });
   const after = await readNeed(database, identityPoolId);
-  if (asJson) print(toJson(identityPoolId, outcome, skipped, after));
+  if (asJson) printJson(print, toJson(identityPoolId, outcome, skipped, after));
   else for (const line of describe(identityPoolId, outcome, skipped, after)) print(line);
   if (failure !== null) throw new SetupError(failure);
 }
@@ -123,13 +124,8 @@ function describe(
   ];
 }
 
-function toJson(
-  identityPoolId: string,
-  outcome: ReconcileOutcome,
-  named: Skipped,
-  after: number | null,
-): string {
+function toJson(identityPoolId: string, outcome: ReconcileOutcome, named: Skipped, after: number | null) {
   const { startedAt, ...counts } = outcome;
   const times = { startedAt: isoOf(startedAt), bulkPublishNeededAfter: isoOf(after) };
-  return JSON.stringify({ identityPoolId, ...counts, ...times, skippedDatasets: named });
+  return { identityPoolId, ...counts, ...times, skippedDatasets: named };
 }

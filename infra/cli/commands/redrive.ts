@@ -17,6 +17,7 @@ import { createRedrivenObjects } from '../../../lib/projection/store/redriven-ob
 import { type Command, type CommandDeps, UsageError } from '../command.ts';
 import { readCommandLine } from '../command-line.ts';
 import { count } from '../terminal/format.ts';
+import { printJson } from '../terminal/print-json.ts';
 import { skipSilentOrigins } from './redrive/skip-silent-origins.ts';
 
 /**
@@ -79,7 +80,7 @@ async function fromQuarantine(
   const outcome = await redriveQuarantine({ ...toRedriveDeps(deps), isDismissing });
   const refused = countRefused(outcome);
   if (asJson) {
-    deps.print(JSON.stringify({ quarantine: { ...toJson(outcome), dismissed: isDismissing ? refused : 0 } }));
+    printJson(deps.print, { quarantine: { ...toJson(outcome), dismissed: isDismissing ? refused : 0 } });
   } else {
     deps.print(`quarantine: ${describe(outcome)}`);
     if (refused > 0) deps.print(isDismissing ? describeDismissed(refused) : DISMISS_HINT);
@@ -120,7 +121,7 @@ async function fromFailures(where: string, deps: CommandDeps, asJson: boolean): 
       reports.push({ name: object.name, error: error.message });
     }
   }
-  if (asJson) deps.print(JSON.stringify({ failures: where, objects: reports }));
+  if (asJson) printJson(deps.print, { failures: where, objects: reports });
   if (left.objects === 0) printUnlessJson(`${where} contains no objects`);
   else printUnlessJson('The objects were not deleted; running this command again is safe.');
   requireNothingLeft(left);

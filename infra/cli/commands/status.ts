@@ -8,6 +8,7 @@ import type { Command, CommandDeps } from '../command.ts';
 import { readOptions } from '../command-line.ts';
 import { describeFailure, openServiceIfAny } from '../operated-service.ts';
 import { count } from '../terminal/format.ts';
+import { printJson } from '../terminal/print-json.ts';
 import { describeStatus, findingsOf } from './status/describe-status.ts';
 import { readStatus } from './status/read-status.ts';
 import type { StatusReport } from './status/status-report.ts';
@@ -41,7 +42,8 @@ async function run({ identityPoolId, isCheck, asJson }: StatusArguments, deps: C
   const { service, why } = await openServiceIfAny(deps.openService, identityPoolId ?? undefined);
   try {
     const report = await read(deps, { service, why, identityPoolId });
-    for (const line of asJson ? [statusToJson(report)] : describeStatus(report)) deps.print(line);
+    if (asJson) printJson(deps.print, statusToJson(report));
+    else for (const line of describeStatus(report)) deps.print(line);
     const todo = findingsOf(report);
     if (isCheck && todo.length > 0) {
       throw new SetupError(count(todo.length, 'item needs attention', 'items need attention'));

@@ -3,6 +3,7 @@ import type { PublishRun } from '../../../../lib/backfill/publish-model.ts';
 import { createPublishStore } from '../../../../lib/backfill/store/publish-store.ts';
 import type { CommandDeps } from '../../command.ts';
 import { withService } from '../../operated-service.ts';
+import { printJson } from '../../terminal/print-json.ts';
 import { describeRun, runToJson } from './describe-run.ts';
 
 const SHOWN = 10;
@@ -23,7 +24,7 @@ export async function listPublishes(
   });
   const runs = newestFirst([...stored, ...fresh]).slice(0, SHOWN);
   if (asJson) {
-    print(JSON.stringify({ identityPoolId, bulkPublishes: runs.map(runToJson) }));
+    printJson(print, { identityPoolId, bulkPublishes: runs.map(runToJson) });
     return;
   }
   print(identityPoolId);

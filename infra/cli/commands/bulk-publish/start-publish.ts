@@ -5,6 +5,7 @@ import { SetupError } from '../../../../lib/common/errors.ts';
 import type { CommandDeps } from '../../command.ts';
 import { withService } from '../../operated-service.ts';
 import { isoOf, timeText } from '../../terminal/format.ts';
+import { printJson } from '../../terminal/print-json.ts';
 
 /** Minimum time between two bulk publishes. Source: Amazon Cognito Sync API Reference, AlreadyStreamedException. */
 const MIN_INTERVAL_MS = 24 * 60 * 60 * 1000;
@@ -32,7 +33,7 @@ export async function startPublish(
     const nextAllowedAt = isRefused && completedAt !== null ? completedAt + MIN_INTERVAL_MS : null;
     if (asJson) {
       const times = { startedAt: isoOf(startedAt), nextAllowedAt: isoOf(nextAllowedAt) };
-      print(JSON.stringify({ identityPoolId, answer, ...times }));
+      printJson(print, { identityPoolId, answer, ...times });
     }
     if (isRefused) {
       throw new SetupError(

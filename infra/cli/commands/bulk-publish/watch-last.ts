@@ -11,6 +11,7 @@ import { SetupError } from '../../../../lib/common/errors.ts';
 import { createRedrivenObjects } from '../../../../lib/projection/store/redriven-objects.ts';
 import type { CommandDeps } from '../../command.ts';
 import { withService } from '../../operated-service.ts';
+import { printJson } from '../../terminal/print-json.ts';
 import { describeRun, endOf, runToJson } from './describe-run.ts';
 import { watchPublish } from './watch-publish.ts';
 
@@ -52,7 +53,7 @@ export async function watchLast(
   const gaps = await createStatusStore(database).readGaps();
   const ofPool = gaps.filter((gap) => gap.identityPoolId === identityPoolId);
   const mayLack = beganBeforeGapEnd(run, ofPool);
-  if (asJson) print(JSON.stringify({ identityPoolId, ...runToJson(run), beganBeforeGapEnd: mayLack }));
+  if (asJson) printJson(print, { identityPoolId, ...runToJson(run), beganBeforeGapEnd: mayLack });
   if (endOf(run) !== 'projected') throw new SetupError(`${identityPoolId}: ${describeRun(run)}`);
   if (mayLack) {
     throw new SetupError(

@@ -4,6 +4,7 @@ import { SetupError } from '../../../../lib/common/errors.ts';
 import { type ProcessDeps, UsageError } from '../../command.ts';
 import { describeFailure, withService } from '../../operated-service.ts';
 import { noTerminalText } from '../../terminal/confirm.ts';
+import { printJson } from '../../terminal/print-json.ts';
 import { type ConnectionPlan, describeSettings } from './plan-connection.ts';
 
 interface ChangeOptions {
@@ -29,24 +30,24 @@ export async function changeSettings(deps: ProcessDeps, options: ChangeOptions):
     const is = await service.settings.read(identityPoolId);
     const plan = options.plan(is);
     const { changes } = plan;
-    const printJson = (isChanged: boolean) => {
-      if (asJson) deps.print(JSON.stringify({ identityPoolId, service: service.name, changes, isChanged }));
+    const printResult = (isChanged: boolean) => {
+      if (asJson) printJson(deps.print, { identityPoolId, service: service.name, changes, isChanged });
     };
     printUnlessJson(`${identityPoolId} at ${service.name}`);
     for (const line of describePlan(is, plan)) printUnlessJson(line);
     if (changes.length === 0) {
-      printJson(false);
+      printResult(false);
       printUnlessJson('Nothing to change.');
       return;
     }
     if (warning !== undefined) printUnlessJson(warning);
     if (isAsked && asJson) {
-      printJson(false);
+      printResult(false);
       throw new UsageError(noTerminalText());
     }
     if (isAsked) await deps.confirm('Proceed?');
     await apply(service, identityPoolId, plan);
-    printJson(true);
+    printResult(true);
     printUnlessJson('Done.');
   });
 }

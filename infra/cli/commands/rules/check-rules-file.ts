@@ -5,6 +5,7 @@ import { loadRules } from '../../../../lib/rules/file/load-rules.ts';
 import { readRulesFile } from '../../../../lib/rules/file/rules-path.ts';
 import { type Inspection, inspectRules } from '../../../../lib/rules/inspect/inspect-rules.ts';
 import type { ProcessDeps } from '../../command.ts';
+import { printJson } from '../../terminal/print-json.ts';
 import { checkTypes, type Remark } from './check-types.ts';
 import { reportThrown } from './report-thrown.ts';
 
@@ -27,7 +28,7 @@ export async function checkRulesFile(
   const remarks = [...(await checkTypes(path)), ...ofRules];
   const errors = remarks.filter(({ severity }) => severity === 'error').length;
   const notes = remarks.length - errors;
-  if (asJson) print(toSafeLine(JSON.stringify({ path, remarks, counts })));
+  if (asJson) printJson(print, { path, remarks, counts });
   else {
     for (const { severity, text } of remarks) print(toSafeLine(`${severity.padEnd(5)} ${text}`));
     print(`${describeCounts(counts)}: ${count(errors, 'error')}, ${count(notes, 'note')}`);

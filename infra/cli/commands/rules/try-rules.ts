@@ -9,6 +9,7 @@ import type { SyncRules } from '../../../../lib/rules/rules-model.ts';
 import type { SyncTriggerEvent } from '../../../../lib/rules/sync-trigger-event.ts';
 import type { Verdict } from '../../../../lib/rules/verdict.ts';
 import type { ProcessDeps } from '../../command.ts';
+import { printJson } from '../../terminal/print-json.ts';
 import { readEvents } from './read-events.ts';
 import { reportThrown } from './report-thrown.ts';
 import { verdictTable } from './verdict-table.ts';
@@ -37,8 +38,8 @@ export async function tryRules(
     for (const { rule, action, reason } of verdict.decisions) {
       if (action === 'rule-error') broken.add(`${rule}: ${reason}`);
     }
-    const lines = asJson ? [toJson(verdict)] : describe(rules, event, verdict, columns);
-    for (const line of lines) print(line);
+    if (asJson) printJson(print, toJson(verdict));
+    else for (const line of describe(rules, event, verdict, columns)) print(line);
   }
   if (broken.size === 0) return;
   const details = [...thrown];
@@ -55,9 +56,9 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-function toJson(verdict: Verdict): string {
+function toJson(verdict: Verdict) {
   const { kind, decisions, ...result } = verdict;
-  return toSafeLine(JSON.stringify({ verdict: kind, ...result, decisions }));
+  return { verdict: kind, ...result, decisions };
 }
 
 function describe(

@@ -3,17 +3,17 @@ import { runToJson } from '../bulk-publish/describe-run.ts';
 import { findingsOf } from './describe-status.ts';
 import type { PoolReport, ShardReport, StatusReport } from './status-report.ts';
 
-/** Formats a status report for a program: one JSON object with ISO 8601 times. */
-export function statusToJson(report: StatusReport): string {
+/** Converts a status report for a program: an object for JSON, with ISO 8601 times. */
+export function statusToJson(report: StatusReport) {
   const { service, problem, pools, streams, ofUnknownPool } = report;
-  return JSON.stringify({
+  return {
     service,
     problem,
     identityPools: pools.map(poolToJson),
     streams: streams.map(({ shards, ...stream }) => ({ ...stream, shards: shards.map(shardToJson) })),
     quarantine: ofUnknownPool.map(({ reason, events }) => ({ reason, events })),
     toBeLookedAt: findingsOf(report),
-  });
+  };
 }
 
 function poolToJson(report: PoolReport) {
