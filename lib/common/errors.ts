@@ -72,3 +72,16 @@ export class ServiceError extends Error {
     this.retryAfterSeconds = retryAfterSeconds;
   }
 }
+
+/**
+ * Returns the error for a parameter that violates a constraint. The text is the text of Amazon's validation. The value
+ * is never quoted.
+ * @param path path of the member in the request, such as `recordPatches.1.member.key`
+ * @param rule such as "Member must not be null"
+ */
+export function invalidParameter(path: string, rule: string): ServiceError {
+  return new ServiceError(
+    'InvalidParameterException',
+    `1 validation error detected: Value at '${path}' failed to satisfy constraint: ${rule}`,
+  );
+}

@@ -1,4 +1,4 @@
-import type { Caller } from '../sync/model.ts';
+import type { Caller } from '../common/caller.ts';
 
 /**
  * The shapes of the Cognito Identity operations that are served. Members have the names of the API model. Dates are

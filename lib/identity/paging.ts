@@ -1,5 +1,5 @@
+import { invalidParameter } from '../common/errors.ts';
 import { createSigner } from '../common/signed-text.ts';
-import { invalidParameter } from '../sync/errors.ts';
 import { notValidToken } from '../sync/session-token.ts';
 
 const POOLS = ['page of identity pools'];

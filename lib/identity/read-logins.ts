@@ -1,6 +1,5 @@
-import { ServiceError } from '../common/errors.ts';
+import { invalidParameter, ServiceError } from '../common/errors.ts';
 import { isStorable } from '../common/text.ts';
-import { invalidParameter } from '../sync/errors.ts';
 import type { IdentityDependencies } from './dependencies.ts';
 import {
   developerProviderIsNotPublic,

@@ -1,6 +1,5 @@
+import { type Caller, notAuthorized } from '../common/caller.ts';
 import type { DatasetKey, IdentityKey } from '../common/dataset-key.ts';
-import { ServiceError } from '../common/errors.ts';
-import type { Caller } from './model.ts';
 
 interface IdentityInput {
   IdentityPoolId: string;
@@ -38,21 +37,6 @@ export function authorizeDataset(input: IdentityInput & { DatasetName: string },
 export function authorizeOwnIdentity(input: IdentityInput, caller: Caller): IdentityKey {
   if (caller.kind !== 'identity') throw notAuthorized();
   return authorizeIdentity(input, caller);
-}
-
-/**
- * Rejects identities: operations on a whole pool are for developers only.
- * @throws {ServiceError} NotAuthorizedException
- */
-export function authorizeDeveloper(caller: Caller): void {
-  if (caller.kind !== 'developer') throw notAuthorized();
-}
-
-function notAuthorized(): ServiceError {
-  return new ServiceError(
-    'NotAuthorizedException',
-    'These credentials are not valid for accessing this resource',
-  );
 }
 
 /** Returns the LastModifiedBy of the caller's changes: a developer's account id or an identity's id. */

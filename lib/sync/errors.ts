@@ -1,17 +1,4 @@
-import { ServiceError } from '../common/errors.ts';
-
-/**
- * Returns the error for a parameter that violates a constraint. The text is the text of Amazon's validation. The value
- * is never quoted.
- * @param path path of the member in the request, such as `recordPatches.1.member.key`
- * @param rule such as "Member must not be null"
- */
-export function invalidParameter(path: string, rule: string): ServiceError {
-  return new ServiceError(
-    'InvalidParameterException',
-    `1 validation error detected: Value at '${path}' failed to satisfy constraint: ${rule}`,
-  );
-}
+import { invalidParameter, ServiceError } from '../common/errors.ts';
 
 /** Returns the error for an unknown sync count. The text is Amazon's. */
 export function noSuchSyncCount(syncCount: number): ServiceError {

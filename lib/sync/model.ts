@@ -1,3 +1,4 @@
+import type { Caller } from '../common/caller.ts';
 import type {
   BulkPublishOutput,
   DescribeIdentityPoolUsageOutput,
@@ -20,11 +21,6 @@ import type { PushPlatform } from './ports/push.ts';
  * are epoch milliseconds here, but seconds in requests and responses. An optional member of an input may be absent or
  * undefined. A member of an output that is not set is null, as Amazon's service sends it.
  */
-
-/** The signer of a request. A developer may access all identities of the account, and an identity only itself. */
-export type Caller =
-  | { kind: 'developer'; accountId: string }
-  | { kind: 'identity'; identityPoolId: string; identityId: string };
 
 /**
  * An operation of the API.

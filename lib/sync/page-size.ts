@@ -1,4 +1,4 @@
-import { invalidParameter } from './errors.ts';
+import { invalidParameter } from '../common/errors.ts';
 
 /** The largest page that any client requests. */
 export const MAX_RESULTS = 1_024;

@@ -1,7 +1,7 @@
 import { MAX_DATE_MS, MAX_KEY_LENGTH, MIN_DATE_MS } from '../common/bounds.ts';
-import { ServiceError } from '../common/errors.ts';
+import { invalidParameter, ServiceError } from '../common/errors.ts';
 import { isLongerThan, isStorable } from '../common/text.ts';
-import { checkSyncCount, invalidParameter } from './errors.ts';
+import { checkSyncCount } from './errors.ts';
 import type { RecordPatch } from './model.ts';
 
 /** A valid patch. A value of null removes the record. */

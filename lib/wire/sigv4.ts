@@ -1,5 +1,5 @@
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
-import type { Caller } from '../sync/model.ts';
+import type { Caller } from '../common/caller.ts';
 import { canonicalRequest, header, type RawRequest, type RequestHead, sha256 } from './canonical-request.ts';
 
 export type { RawRequest };

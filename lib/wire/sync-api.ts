@@ -1,4 +1,5 @@
-import type { Caller, ListRecordsOutput, Operation, SyncOperations } from '../sync/model.ts';
+import type { Caller } from '../common/caller.ts';
+import type { ListRecordsOutput, Operation, SyncOperations } from '../sync/model.ts';
 import type { ApiOperation } from './api-model.ts';
 import { bodyLimitOf } from './body-limits.ts';
 import type { RequestHead } from './canonical-request.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
+import type { Caller } from '../../lib/common/caller.ts';
 import type {
-  Caller,
   ListRecordsOutput,
   RecordPatch,
   SyncRecord,

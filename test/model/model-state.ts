@@ -1,6 +1,7 @@
+import type { Caller } from '../../lib/common/caller.ts';
 import { ServiceError, type ServiceErrorCode } from '../../lib/common/errors.ts';
 import type { Limits } from '../../lib/sync/limits.ts';
-import type { Caller, SyncOperations, SyncRecord } from '../../lib/sync/model.ts';
+import type { SyncOperations, SyncRecord } from '../../lib/sync/model.ts';
 import type { IdentityPoolConfiguration } from '../../lib/sync/pool-model.ts';
 import type { Merge } from '../../lib/sync/ports/merge-store.ts';
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Caller } from '../../lib/sync/model.ts';
+import type { Caller } from '../../lib/common/caller.ts';
 import { DEVELOPER } from '../fixtures/sync/sync-service.ts';
 import { nameOf } from './model-state.ts';
 import { IDENTITIES, QUIET_POOL, STREAMING_POOL, shortenIds, UNKNOWN_POOL } from './setup.ts';

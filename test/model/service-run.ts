@@ -1,7 +1,8 @@
 import { expect } from 'vitest';
+import type { Caller } from '../../lib/common/caller.ts';
 import type { Database } from '../../lib/database/database.ts';
 import type { Limits } from '../../lib/sync/limits.ts';
-import type { Caller, SyncOperations } from '../../lib/sync/model.ts';
+import type { SyncOperations } from '../../lib/sync/model.ts';
 import { createSnapshotCache } from '../../lib/sync/store/snapshot-cache.ts';
 import { createSyncStore } from '../../lib/sync/store/sync-store.ts';
 import { NEW_YEAR } from '../fixtures/sync/stream-events.ts';

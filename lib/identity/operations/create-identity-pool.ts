@@ -1,4 +1,4 @@
-import { authorizeDeveloper } from '../../sync/authorize.ts';
+import { authorizeDeveloper } from '../../common/caller.ts';
 import { type IdentityDependencies, newId } from '../dependencies.ts';
 import type { IdentityOperations } from '../model.ts';
 import { toPoolSettings } from '../to-output.ts';

@@ -1,6 +1,5 @@
-import { ServiceError } from '../../common/errors.ts';
-import { authorizeDeveloper } from '../../sync/authorize.ts';
-import { invalidParameter } from '../../sync/errors.ts';
+import { authorizeDeveloper } from '../../common/caller.ts';
+import { invalidParameter, ServiceError } from '../../common/errors.ts';
 import { changeLogins } from '../change-logins.ts';
 import { type IdentityDependencies, newId } from '../dependencies.ts';
 import { identityNotFound } from '../errors.ts';

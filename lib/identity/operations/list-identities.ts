@@ -1,4 +1,4 @@
-import { authorizeDeveloper } from '../../sync/authorize.ts';
+import { authorizeDeveloper } from '../../common/caller.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
 import { findPool } from '../find.ts';
 import type { IdentityOperations } from '../model.ts';

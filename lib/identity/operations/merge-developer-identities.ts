@@ -1,5 +1,5 @@
+import { authorizeDeveloper } from '../../common/caller.ts';
 import { ServiceError } from '../../common/errors.ts';
-import { authorizeDeveloper } from '../../sync/authorize.ts';
 import { changeLogins } from '../change-logins.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
 import { findPool } from '../find.ts';

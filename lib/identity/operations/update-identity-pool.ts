@@ -1,5 +1,5 @@
+import { authorizeDeveloper } from '../../common/caller.ts';
 import { ServiceError } from '../../common/errors.ts';
-import { authorizeDeveloper } from '../../sync/authorize.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
 import { findPool } from '../find.ts';
 import type { IdentityOperations, IdentityPoolDescription } from '../model.ts';

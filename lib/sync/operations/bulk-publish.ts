@@ -1,5 +1,5 @@
+import { authorizeDeveloper } from '../../common/caller.ts';
 import { ServiceError } from '../../common/errors.ts';
-import { authorizeDeveloper } from '../authorize.ts';
 import type { SyncDependencies } from '../dependencies.ts';
 import { poolNotFound } from '../errors.ts';
 import type { SyncOperations } from '../model.ts';

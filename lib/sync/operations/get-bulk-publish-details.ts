@@ -1,4 +1,4 @@
-import { authorizeDeveloper } from '../authorize.ts';
+import { authorizeDeveloper } from '../../common/caller.ts';
 import type { SyncDependencies } from '../dependencies.ts';
 import { poolNotFound } from '../errors.ts';
 import type { SyncOperations } from '../model.ts';

@@ -1,7 +1,7 @@
-import { ServiceError } from '../../common/errors.ts';
-import { authorizeDeveloper } from '../authorize.ts';
+import { authorizeDeveloper } from '../../common/caller.ts';
+import { invalidParameter, ServiceError } from '../../common/errors.ts';
 import type { SyncDependencies } from '../dependencies.ts';
-import { invalidParameter, poolNotFound } from '../errors.ts';
+import { poolNotFound } from '../errors.ts';
 import { FUNCTION_ARN_PATTERN, isFunctionArn } from '../function-arn.ts';
 import type { SyncOperations } from '../model.ts';
 import type { PoolStore } from '../ports/pool-store.ts';

@@ -1,3 +1,4 @@
+import type { Caller } from '../../common/caller.ts';
 import type { DatasetKey } from '../../common/dataset-key.ts';
 import { afterCommit } from '../after-commit.ts';
 import { applyPatches } from '../apply-patches.ts';
@@ -7,7 +8,7 @@ import { checkCounts } from '../check-counts.ts';
 import type { SyncDependencies } from '../dependencies.ts';
 import { poolNotFound } from '../errors.ts';
 import type { Limits } from '../limits.ts';
-import type { Caller, SyncOperations, SyncRecord } from '../model.ts';
+import type { SyncOperations, SyncRecord } from '../model.ts';
 import type { CountedDataset, SyncSession, UpdateDecision } from '../ports/sync-store.ts';
 import { pushToDevices } from '../push/push-to-devices.ts';
 import { type Patch, readPatches } from '../read-patches.ts';

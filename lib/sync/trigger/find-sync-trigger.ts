@@ -1,5 +1,5 @@
+import type { Caller } from '../../common/caller.ts';
 import type { DatasetKey } from '../../common/dataset-key.ts';
-import type { Caller } from '../model.ts';
 import type { PoolStore } from '../ports/pool-store.ts';
 
 /**

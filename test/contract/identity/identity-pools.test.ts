@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Caller } from '../../../lib/common/caller.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import type { CreateIdentityPoolInput } from '../../../lib/identity/model.ts';
-import type { Caller } from '../../../lib/sync/model.ts';
 import { createBulkPublishJobStore } from '../../../lib/sync/store/bulk-publish-job-store.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';

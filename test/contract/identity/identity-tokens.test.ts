@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Caller } from '../../../lib/common/caller.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import { ExpiredLoginTokenError } from '../../../lib/identity/errors.ts';
 import type { Logins } from '../../../lib/identity/model.ts';
-import type { Caller } from '../../../lib/sync/model.ts';
 import { openDatabase } from '../../fixtures/database/databases.ts';
 import {
   createIdentityService,

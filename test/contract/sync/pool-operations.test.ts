@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Caller } from '../../../lib/common/caller.ts';
 import type { Database } from '../../../lib/database/database.ts';
-import type { Caller, SyncOperations } from '../../../lib/sync/model.ts';
+import type { SyncOperations } from '../../../lib/sync/model.ts';
 import { createSetCognitoEvents } from '../../../lib/sync/operations/set-cognito-events.ts';
 import { createSetIdentityPoolConfiguration } from '../../../lib/sync/operations/set-identity-pool-configuration.ts';
 import type { PoolStore } from '../../../lib/sync/ports/pool-store.ts';

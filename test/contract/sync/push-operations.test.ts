@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Caller } from '../../../lib/common/caller.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import type { Limits } from '../../../lib/sync/limits.ts';
-import type { Caller } from '../../../lib/sync/model.ts';
 import type { IdentityPool } from '../../../lib/sync/ports/pool-store.ts';
 import {
   type PushChannel,

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Caller } from '../../../lib/common/caller.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import { decodeStreamEvent } from '../../../lib/stream/decode-stream-event.ts';
 import type { Limits } from '../../../lib/sync/limits.ts';
-import type { Caller, RecordPatch, SyncOperations } from '../../../lib/sync/model.ts';
+import type { RecordPatch, SyncOperations } from '../../../lib/sync/model.ts';
 import type { FillingDataset } from '../../../lib/sync/row-limits.ts';
 import { createSyncStore } from '../../../lib/sync/store/sync-store.ts';
 import { openDatabase } from '../../fixtures/database/databases.ts';
