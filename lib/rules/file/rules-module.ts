@@ -2,4 +2,4 @@
 export const RULES_MODULE = 'cognito-sync-backend/rules';
 
 /** The module to which `RULES_MODULE` resolves. */
-export const RULES_MODULE_URL = new URL('../rules.ts', import.meta.url);
+export const RULES_MODULE_URL = new URL('../public-api.ts', import.meta.url);

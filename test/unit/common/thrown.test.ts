@@ -29,7 +29,7 @@ describe('describeThrown', () => {
   });
 
   it('skips positions in this project and in Node.js', () => {
-    const lib = new URL('../../../lib/rules/rules.ts', import.meta.url).href;
+    const lib = new URL('../../../lib/rules/public-api.ts', import.meta.url).href;
     const stack = `Error: x\n    at ${lib}:1:1\n    at load (node:internal/modules/run:1:1)\n    at async (${PATH}:2:3)`;
     expect(describeThrown(errorAt('x', stack))).toBe(`x (${PATH}:2:3)`);
   });

@@ -59,7 +59,7 @@ describe('rules', () => {
 
   it('are imported from the package by its own name', () => {
     expect(createRequire(import.meta.url).resolve('cognito-sync-backend/rules')).toMatch(
-      /lib\/rules\/rules\.ts$/,
+      /lib\/rules\/public-api\.ts$/,
     );
   });
 });
