@@ -1,6 +1,6 @@
 import { isObject } from '../common/json.ts';
 import { nearestName } from '../common/nearest-name.ts';
-import type { Members } from '../stream/members.ts';
+import type { Members } from '../stream/read-members.ts';
 import type { DatasetOptions, Examples, KeyOptions, RulesOptions } from './rules-model.ts';
 
 /** Checks the value of an option. Returns what is wrong with it, or null. */

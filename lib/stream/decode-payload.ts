@@ -1,4 +1,4 @@
-import { notAnEvent, readJson } from './members.ts';
+import { notAnEvent, readJson } from './read-members.ts';
 import { type EventOperation, readRecord } from './read-record.ts';
 import { StreamEventError, type StreamRecord } from './stream-event.ts';
 

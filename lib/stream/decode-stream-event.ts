@@ -1,7 +1,7 @@
 import type { DatasetKey } from '../common/dataset-key.ts';
 import { ID_PATTERN, MAX_ID_LENGTH } from '../common/identity-id.ts';
 import { isObject } from '../common/json.ts';
-import { count, date, type Members, notAnEvent, optional, readJson, text } from './members.ts';
+import { count, date, type Members, notAnEvent, optional, readJson, text } from './read-members.ts';
 import { readRecord } from './read-record.ts';
 import { type StreamEvent, StreamEventError } from './stream-event.ts';
 

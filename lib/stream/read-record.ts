@@ -1,6 +1,6 @@
 import { MAX_KEY_LENGTH } from '../common/bounds.ts';
 import { isObject } from '../common/json.ts';
-import { count, date, dateOrNull, notAnEvent, optional, text } from './members.ts';
+import { count, date, dateOrNull, notAnEvent, optional, text } from './read-members.ts';
 import type { StreamRecord } from './stream-event.ts';
 
 // A key is limited to the API model's maximum key length. A value may be as long as the data that contains it.

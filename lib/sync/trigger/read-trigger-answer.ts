@@ -3,7 +3,7 @@ import { ServiceError } from '../../common/errors.ts';
 import { isObject } from '../../common/json.ts';
 import { isLongerThan, isStorable, showKey } from '../../common/text.ts';
 import type { SyncTriggerEvent } from '../../rules/sync-trigger-event.ts';
-import type { Members } from '../../stream/members.ts';
+import type { Members } from '../../stream/read-members.ts';
 import type { SyncRecord } from '../model.ts';
 import type { Patch } from '../read-patches.ts';
 

@@ -1,7 +1,7 @@
 import { SetupError } from '../../../../lib/common/errors.ts';
 import { isObject } from '../../../../lib/common/json.ts';
 import type { DatasetRecord, SyncTriggerEvent } from '../../../../lib/rules/sync-trigger-event.ts';
-import type { Members } from '../../../../lib/stream/members.ts';
+import type { Members } from '../../../../lib/stream/read-members.ts';
 
 const REGION = 'us-east-1';
 /** Values that a hand-written event may omit. */
