@@ -19,7 +19,7 @@ import { type BatchOutcome, type BatchReport, projectBatch } from '../lib/projec
 import type { QueryStore } from '../lib/projection/query-store.ts';
 import { readDelivery } from '../lib/projection/read-delivery.ts';
 import { createQueryStore } from '../lib/projection/store/query-store.ts';
-import type { FetchPayload } from '../lib/stream/payload.ts';
+import type { FetchPayload } from '../lib/stream/ports/fetch-payload.ts';
 
 export type ProjectStreamHandler = (
   event: KinesisStreamEvent,

@@ -1,7 +1,7 @@
 import type { OperatedService } from '../../lib/backfill/operated-service.ts';
 import type { Environment } from '../../lib/common/environment.ts';
 import type { Database } from '../../lib/database/database.ts';
-import type { FetchPayload } from '../../lib/stream/payload.ts';
+import type { FetchPayload } from '../../lib/stream/ports/fetch-payload.ts';
 
 /** Progress of a command. Each report replaces the previous one. */
 export interface Progress {

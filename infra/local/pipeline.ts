@@ -4,7 +4,7 @@ import type { Credentials } from '../../lib/common/environment.ts';
 import type { DataDirectory } from '../../lib/database/data-directory.ts';
 import type { Database } from '../../lib/database/database.ts';
 import type { BatchReport } from '../../lib/projection/project-batch.ts';
-import type { FetchPayload } from '../../lib/stream/payload.ts';
+import type { FetchPayload } from '../../lib/stream/ports/fetch-payload.ts';
 import type { EventSourceMapping } from './event-source-mapping/event-source-mapping.ts';
 import { STREAM_NAME } from './names.ts';
 import { startProjection } from './projection.ts';

@@ -1,6 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-
 import { createProjectStream } from '../../functions/project-stream.ts';
 import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { createKinesisReader } from '../../lib/aws/kinesis-reader.ts';
@@ -8,7 +7,7 @@ import { createLogger } from '../../lib/aws/telemetry.ts';
 import type { Database } from '../../lib/database/database.ts';
 import type { BatchReport } from '../../lib/projection/project-batch.ts';
 import { createQueryStore } from '../../lib/projection/store/query-store.ts';
-import type { FetchPayload } from '../../lib/stream/payload.ts';
+import type { FetchPayload } from '../../lib/stream/ports/fetch-payload.ts';
 import { openCheckpointFile } from './event-source-mapping/checkpoint-file.ts';
 import { deployedMappingSettings } from './event-source-mapping/deployed-mapping-settings.ts';
 import {

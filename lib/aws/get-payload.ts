@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type ClientRequest, type Agent as HttpAgent, get as httpGet, IncomingMessage } from 'node:http';
 import { get as httpsGet } from 'node:https';
 import { addAbortSignal } from 'node:stream';
-import { PayloadRefusedError, PayloadUnavailableError } from '../stream/payload.ts';
+import { PayloadRefusedError, PayloadUnavailableError } from '../stream/ports/fetch-payload.ts';
 
 interface GetOptions {
   /** Must be an `https.Agent` for an https URL. */

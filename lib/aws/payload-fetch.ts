@@ -2,13 +2,12 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PayloadPolicy } from '../common/function-settings.ts';
+import { checkPayloadUrl, expiresAt } from '../stream/payload-url.ts';
 import {
-  checkPayloadUrl,
-  expiresAt,
   type FetchPayload,
   PayloadRefusedError,
   PayloadUnavailableError,
-} from '../stream/payload.ts';
+} from '../stream/ports/fetch-payload.ts';
 import { getPayload } from './get-payload.ts';
 import { createPublicLookup, type LookupAll } from './public-lookup.ts';
 

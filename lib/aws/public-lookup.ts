@@ -2,7 +2,7 @@ import type { LookupAddress } from 'node:dns';
 import { lookup as resolve } from 'node:dns/promises';
 import type { LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { PayloadRefusedError } from '../stream/payload.ts';
+import { PayloadRefusedError } from '../stream/ports/fetch-payload.ts';
 
 /** Resolves a host name to all its addresses. */
 export type LookupAll = (host: string) => Promise<LookupAddress[]>;

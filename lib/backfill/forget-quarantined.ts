@@ -1,5 +1,5 @@
 import { decodeStreamEvent } from '../stream/decode-stream-event.ts';
-import { PAYLOAD_PATH } from '../stream/payload.ts';
+import { PAYLOAD_PATH } from '../stream/payload-url.ts';
 import { type StreamEvent, StreamEventError } from '../stream/stream-event.ts';
 import type { IdentityAddress } from './forget-store.ts';
 

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { type FetchPayload, PayloadUnavailableError } from '../stream/payload.ts';
+import { type FetchPayload, PayloadUnavailableError } from '../stream/ports/fetch-payload.ts';
 
 interface BatchLimits {
   /** Maximum number of concurrent fetches. */

@@ -1,7 +1,7 @@
 import { isStorable } from '../common/text.ts';
 import { decodePayload } from '../stream/decode-payload.ts';
 import { decodeStreamEvent } from '../stream/decode-stream-event.ts';
-import { type FetchPayload, PayloadRefusedError } from '../stream/payload.ts';
+import { type FetchPayload, PayloadRefusedError } from '../stream/ports/fetch-payload.ts';
 import { type OffloadedEvent, type RecordsEvent, StreamEventError } from '../stream/stream-event.ts';
 import type { Delivery, ReadableDelivery, RefusedDelivery } from './delivery.ts';
 

@@ -1,4 +1,4 @@
-import { type FetchPayload, PayloadUnavailableError } from '../stream/payload.ts';
+import { type FetchPayload, PayloadUnavailableError } from '../stream/ports/fetch-payload.ts';
 import type { Delivery, ReadableDelivery, RefusedDelivery } from './delivery.ts';
 import { projectBatch, VALUE_REFUSED } from './project-batch.ts';
 import type { QuarantinedDelivery, QuarantineStore } from './quarantine-store.ts';

@@ -1,5 +1,5 @@
 import { createSigner } from '../common/signed-text.ts';
-import { PAYLOAD_PATH } from '../stream/payload.ts';
+import { PAYLOAD_PATH } from '../stream/payload-url.ts';
 
 /** Seven days, as long as an event can wait to be read: the event source mapping discards events that are older. */
 const LIFETIME_MS = 7 * 24 * 60 * 60 * 1000;
@@ -25,7 +25,7 @@ export interface PayloadLinks {
 
 /**
  * Creates links of the form `<origin>/payloads/<uuid>?expires=<epoch seconds>&signature=<HMAC-SHA-256>`. Readers take
- * the expiry of a presigned URL from `expires`: see `expiresAt` in lib/stream/payload.ts.
+ * the expiry of a presigned URL from `expires`: see `expiresAt` in lib/stream/payload-url.ts.
  *
  * @param key the HMAC-SHA-256 key that also signs session tokens. Each signature covers a purpose, so a session token's
  *   signature is not accepted in a link

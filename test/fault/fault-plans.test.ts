@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createPayloadFetch } from '../../lib/aws/payload-fetch.ts';
-import type { FetchPayload } from '../../lib/stream/payload.ts';
+import type { FetchPayload } from '../../lib/stream/ports/fetch-payload.ts';
 import { deleteRows } from '../fixtures/database/delete-rows.ts';
 import { FAULT_DATABASES, type FaultDatabase } from './databases.ts';
 import { createFaultyDatabase } from './faulty-database.ts';

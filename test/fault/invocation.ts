@@ -5,7 +5,7 @@ import { createLambdaContext } from '../../infra/local/lambda-context.ts';
 import { createLogger } from '../../lib/aws/telemetry.ts';
 import type { Database } from '../../lib/database/database.ts';
 import { createQueryStore } from '../../lib/projection/store/query-store.ts';
-import type { FetchPayload } from '../../lib/stream/payload.ts';
+import type { FetchPayload } from '../../lib/stream/ports/fetch-payload.ts';
 
 /** When Lambda ends an invocation: before or after one of its calls. A call is a fetch or a statement. */
 export interface Kill {

@@ -5,7 +5,7 @@ import { createLambdaContext } from '../../infra/local/lambda-context.ts';
 import { createLogger } from '../../lib/aws/telemetry.ts';
 import type { Database } from '../../lib/database/database.ts';
 import { createQueryStore } from '../../lib/projection/store/query-store.ts';
-import { checkPayloadUrl } from '../../lib/stream/payload.ts';
+import { checkPayloadUrl } from '../../lib/stream/payload-url.ts';
 import { DATABASES } from '../fixtures/database/databases.ts';
 import { deleteRows } from '../fixtures/database/delete-rows.ts';
 import { deliver, toBytes, toKinesisEvent, wireEvent, wireRecord } from '../fixtures/sync/stream-events.ts';

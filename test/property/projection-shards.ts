@@ -6,7 +6,7 @@ import { createLogger } from '../../lib/aws/telemetry.ts';
 import type { Database } from '../../lib/database/database.ts';
 import type { Delivery } from '../../lib/projection/delivery.ts';
 import { createQueryStore } from '../../lib/projection/store/query-store.ts';
-import { type FetchPayload, PayloadUnavailableError } from '../../lib/stream/payload.ts';
+import { type FetchPayload, PayloadUnavailableError } from '../../lib/stream/ports/fetch-payload.ts';
 import { deliver, toKinesisEvent } from '../fixtures/sync/stream-events.ts';
 import { ARRIVED_AT } from './projection-database.ts';
 

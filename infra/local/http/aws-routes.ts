@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
-import { PAYLOAD_PATH } from '../../../lib/stream/payload.ts';
+import { PAYLOAD_PATH } from '../../../lib/stream/payload-url.ts';
 import { targetedOperation } from '../../../lib/wire/amz-target.ts';
 import type { IdentityApi } from '../../../lib/wire/identity-api.ts';
 import type { PayloadApi } from '../../../lib/wire/payload-api.ts';

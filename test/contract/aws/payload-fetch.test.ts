@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createPayloadFetch } from '../../../lib/aws/payload-fetch.ts';
 import { createPublicLookup } from '../../../lib/aws/public-lookup.ts';
-import { PayloadRefusedError, PayloadUnavailableError } from '../../../lib/stream/payload.ts';
+import { PayloadRefusedError, PayloadUnavailableError } from '../../../lib/stream/ports/fetch-payload.ts';
 import { listen } from '../../fixtures/aws/kinesis-emulator.ts';
 import { NEW_YEAR } from '../../fixtures/sync/stream-events.ts';
 

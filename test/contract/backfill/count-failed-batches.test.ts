@@ -7,7 +7,7 @@ import { failureObjects } from '../../../lib/aws/failure-objects.ts';
 import { createCountFailedBatches } from '../../../lib/backfill/count-failed-batches.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import { createRedrivenObjects } from '../../../lib/projection/store/redriven-objects.ts';
-import { type FetchPayload, PayloadUnavailableError } from '../../../lib/stream/payload.ts';
+import { type FetchPayload, PayloadUnavailableError } from '../../../lib/stream/ports/fetch-payload.ts';
 import { DAY, HOUR, MINUTE } from '../../fixtures/backfill/publish-poller.ts';
 import { openDatabase } from '../../fixtures/database/databases.ts';
 import {

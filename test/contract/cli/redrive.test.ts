@@ -11,7 +11,7 @@ import {
   type FetchPayload,
   PayloadRefusedError,
   PayloadUnavailableError,
-} from '../../../lib/stream/payload.ts';
+} from '../../../lib/stream/ports/fetch-payload.ts';
 import { openDatabase } from '../../fixtures/database/databases.ts';
 import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { commandDeps } from '../../fixtures/local/command-deps.ts';

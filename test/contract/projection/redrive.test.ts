@@ -10,7 +10,7 @@ import {
   type FetchPayload,
   PayloadRefusedError,
   PayloadUnavailableError,
-} from '../../../lib/stream/payload.ts';
+} from '../../../lib/stream/ports/fetch-payload.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
 import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import {

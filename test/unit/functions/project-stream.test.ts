@@ -5,7 +5,7 @@ import { createProjectionTotals } from '../../../infra/local/projection-totals.t
 import { createLogger, createReporter } from '../../../lib/aws/telemetry.ts';
 import type { BatchReport } from '../../../lib/projection/project-batch.ts';
 import type { QueryStore } from '../../../lib/projection/query-store.ts';
-import { PayloadUnavailableError } from '../../../lib/stream/payload.ts';
+import { PayloadUnavailableError } from '../../../lib/stream/ports/fetch-payload.ts';
 import { deliver, NEW_YEAR, toBytes, toKinesisEvent, wireEvent } from '../../fixtures/sync/stream-events.ts';
 
 const inline = (arrivedAt: number) => deliver(toBytes(wireEvent()), NEW_YEAR + arrivedAt);

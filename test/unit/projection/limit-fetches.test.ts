@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { limitFetches } from '../../../lib/projection/limit-fetches.ts';
-import { PayloadRefusedError, PayloadUnavailableError } from '../../../lib/stream/payload.ts';
+import { PayloadRefusedError, PayloadUnavailableError } from '../../../lib/stream/ports/fetch-payload.ts';
 
 const LIMITS = { atOnce: 2, maxBytes: 10, maxMs: 1_000, now: () => 0 };
 const urls = (count: number) => Array.from({ length: count }, (_, index) => `url ${index}`);

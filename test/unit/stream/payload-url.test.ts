@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkPayloadUrl, expiresAt, PayloadRefusedError } from '../../../lib/stream/payload.ts';
+import { checkPayloadUrl, expiresAt } from '../../../lib/stream/payload-url.ts';
+import { PayloadRefusedError } from '../../../lib/stream/ports/fetch-payload.ts';
 
 const OWN = 'http://127.0.0.1:4580';
 const POLICY = { regions: ['us-east-1', 'cn-north-1'], ownOrigin: null };

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { createSigner } from '../../../lib/common/signed-text.ts';
-import { checkPayloadUrl, expiresAt } from '../../../lib/stream/payload.ts';
+import { checkPayloadUrl, expiresAt } from '../../../lib/stream/payload-url.ts';
 import { createPayloadLinks } from '../../../lib/sync/payload-links.ts';
 import { NEW_YEAR } from '../../fixtures/sync/stream-events.ts';
 

@@ -1,4 +1,4 @@
-import { type FetchPayload, PayloadUnavailableError } from '../../../../lib/stream/payload.ts';
+import { type FetchPayload, PayloadUnavailableError } from '../../../../lib/stream/ports/fetch-payload.ts';
 
 /** Number of consecutive timeouts after which requests to an origin are skipped. Each timeout may take 15 seconds. */
 const MAX_IN_A_ROW = 3;
