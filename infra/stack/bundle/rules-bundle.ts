@@ -2,8 +2,7 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'esbuild';
 import { findLoadProblem } from '../../../lib/rules/file/find-load-problem.ts';
-import { RULES_MODULE, RULES_MODULE_URL } from '../../../lib/rules/file/rules-module.ts';
-import { DEFAULT_RULES_FILE } from '../../../lib/rules/file/rules-path.ts';
+import { DEFAULT_RULES_FILE, RULES_MODULE, RULES_MODULE_URL } from '../../../lib/rules/file/rules-path.ts';
 
 /**
  * Makes esbuild bundle `rulesFile` in place of every import of `sync-rules.ts`, and resolve

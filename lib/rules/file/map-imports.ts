@@ -1,7 +1,6 @@
 import { type ResolveHookSync, registerHooks } from 'node:module';
 import { pathToFileURL } from 'node:url';
-import { RULES_MODULE, RULES_MODULE_URL } from './rules-module.ts';
-import { DEFAULT_RULES_FILE } from './rules-path.ts';
+import { DEFAULT_RULES_FILE, RULES_MODULE, RULES_MODULE_URL } from './rules-path.ts';
 
 /**
  * Makes this thread load `rulesFile` wherever a module imports `sync-rules.ts`, and resolve

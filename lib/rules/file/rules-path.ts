@@ -11,3 +11,9 @@ export const DEFAULT_RULES_FILE = fileURLToPath(new URL('../../../sync-rules.ts'
 export function readRulesFile({ SYNC_RULES }: Environment): string {
   return SYNC_RULES ? resolve(SYNC_RULES) : DEFAULT_RULES_FILE;
 }
+
+/** The specifier from which a rules file in any folder imports `defineRules`. */
+export const RULES_MODULE = 'cognito-sync-backend/rules';
+
+/** The module to which `RULES_MODULE` resolves. */
+export const RULES_MODULE_URL = new URL('../public-api.ts', import.meta.url);

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { isAbsolute, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CompilerHost, CompilerOptions, Diagnostic, SourceFile } from 'typescript';
-import { RULES_MODULE, RULES_MODULE_URL } from '../../../../lib/rules/file/rules-module.ts';
+import { RULES_MODULE, RULES_MODULE_URL } from '../../../../lib/rules/file/rules-path.ts';
 
 /** A line about the rules file. An error must be fixed, a note need not. */
 export interface Remark {
