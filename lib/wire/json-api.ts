@@ -1,13 +1,8 @@
 import type { RequestHead } from './canonical-request.ts';
+import { CROSS_ORIGIN_HEADERS, preflightHeaders } from './cors.ts';
 import { type Refusal, refusalOf, retryHeaders } from './errors.ts';
 import type { WireRequest } from './request-body.ts';
-import {
-  CROSS_ORIGIN_HEADERS,
-  preflightHeaders,
-  type WireBody,
-  type WireLogger,
-  type WireResponse,
-} from './wire-response.ts';
+import type { WireBody, WireLogger, WireResponse } from './wire-response.ts';
 
 interface JsonApi<Body extends WireBody> {
   contentType: string;

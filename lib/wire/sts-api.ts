@@ -2,11 +2,12 @@ import { ExpiredLoginTokenError } from '../identity/errors.ts';
 import type { AssumeRoleWithWebIdentity } from '../identity/model.ts';
 import { bodyLimitOf } from './body-limits.ts';
 import { sha256 } from './canonical-request.ts';
+import { CROSS_ORIGIN_HEADERS } from './cors.ts';
 import { isStatusOfAnyProtocol, type Refusal, RequestError, refusalOf, retryHeaders } from './errors.ts';
 import { costOf, NO_RATE_LIMITS, type RateLimits } from './rate-limits.ts';
 import { receiveBody, type WireRequest } from './request-body.ts';
 import { type AssumeRoleParameters, readAssumeRoleParameters, StsError } from './sts-input.ts';
-import { CROSS_ORIGIN_HEADERS, type WireLogger, type WireResponse } from './wire-response.ts';
+import type { WireLogger, WireResponse } from './wire-response.ts';
 import { type XmlContent, xmlDocument } from './xml.ts';
 
 export interface StsApiDeps {
