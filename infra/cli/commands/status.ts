@@ -9,8 +9,9 @@ import { readOptions } from '../command-line.ts';
 import { describeFailure, openServiceIfAny } from '../operated-service.ts';
 import { count } from '../terminal/format.ts';
 import { printJson } from '../terminal/print-json.ts';
-import { describeStatus, findingsOf } from './status/describe-status.ts';
+import { describeStatus } from './status/describe-status.ts';
 import { readStatus } from './status/read-status.ts';
+import { findingsOf } from './status/status-findings.ts';
 import type { StatusReport } from './status/status-report.ts';
 import { statusToJson } from './status/status-to-json.ts';
 

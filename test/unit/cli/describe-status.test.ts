@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { describeStatus, findingsOf } from '../../../infra/cli/commands/status/describe-status.ts';
+import { describeStatus } from '../../../infra/cli/commands/status/describe-status.ts';
+import { findingsOf } from '../../../infra/cli/commands/status/status-findings.ts';
 import type { PoolReport, StatusReport } from '../../../infra/cli/commands/status/status-report.ts';
 import type { PublishRun, RunFacts } from '../../../lib/backfill/publish-model.ts';
 import { cannotBeKnown, failed, projected, published } from '../../../lib/backfill/run-transitions.ts';

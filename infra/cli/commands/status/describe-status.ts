@@ -1,8 +1,7 @@
-import type { Gap } from '../../../../lib/backfill/publish-model.ts';
-import type { QuarantineCount } from '../../../../lib/backfill/status-store.ts';
 import { count, durationText, timeText } from '../../terminal/format.ts';
-import { describePublishNeeded, describeRun, endOf } from '../bulk-publish/describe-run.ts';
+import { describeRun } from '../bulk-publish/describe-run.ts';
 import { describeStreaming } from '../connection/plan-connection.ts';
+import { describeCounts, describeGap, findingsOf } from './status-findings.ts';
 import type { PoolReport, ShardReport, StatusReport, StreamReport } from './status-report.ts';
 
 /** Formats a status report for people, as lines. */
@@ -52,10 +51,6 @@ function describeReconciliation(reconciliation: PoolReport['reconciliation']): s
   return finishedAt === null
     ? `started ${timeText(startedAt)}, not finished: ${counts}`
     : `${timeText(finishedAt)}: ${counts}`;
-}
-
-function describeCounts(counts: readonly QuarantineCount[]): string {
-  return counts.map(({ reason, events }) => `${events} ${reason}`).join(', ');
 }
 
 function describeStream({ streamName, shards, problem }: StreamReport): string[] {

@@ -1,6 +1,6 @@
 import { isoOf } from '../../terminal/format.ts';
 import { runToJson } from '../bulk-publish/describe-run.ts';
-import { findingsOf } from './describe-status.ts';
+import { findingsOf } from './status-findings.ts';
 import type { PoolReport, ShardReport, StatusReport } from './status-report.ts';
 
 /** Converts a status report for a program: an object for JSON, with ISO 8601 times. */
