@@ -7,9 +7,9 @@ import { SetupError } from '../../../lib/common/errors.ts';
 import { checkMember, readPool } from '../arguments.ts';
 import { type Command, type CommandDeps, UsageError } from '../command.ts';
 import { readOptions } from '../command-line.ts';
-import { openServiceIfAny } from '../operated-service.ts';
 import { count, isoOf, timeText } from '../terminal/format.ts';
 import { printJson } from '../terminal/print-json.ts';
+import { openServiceIfAny } from '../with-service.ts';
 
 interface ForgetArguments {
   identityPoolId: string;

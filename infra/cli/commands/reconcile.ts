@@ -9,9 +9,9 @@ import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
 import { readNumber, readPool } from '../arguments.ts';
 import type { Command, CommandDeps } from '../command.ts';
 import { readOptions } from '../command-line.ts';
-import { describeFailure, withService } from '../operated-service.ts';
 import { count, isoOf } from '../terminal/format.ts';
 import { printJson } from '../terminal/print-json.ts';
+import { describeFailure, withService } from '../with-service.ts';
 import { describePublishNeeded } from './bulk-publish/describe-run.ts';
 
 interface ReconcileArguments {

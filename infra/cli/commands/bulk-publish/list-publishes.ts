@@ -2,8 +2,8 @@ import { followRuns } from '../../../../lib/backfill/follow-run.ts';
 import type { PublishRun } from '../../../../lib/backfill/publish-model.ts';
 import { createPublishStore } from '../../../../lib/backfill/store/publish-store.ts';
 import type { CommandDeps } from '../../command.ts';
-import { withService } from '../../operated-service.ts';
 import { printJson } from '../../terminal/print-json.ts';
+import { withService } from '../../with-service.ts';
 import { describeRun, runToJson } from './describe-run.ts';
 
 const SHOWN = 10;

@@ -3,9 +3,9 @@ import { createPublishStore } from '../../../../lib/backfill/store/publish-store
 import type { PublishDetails } from '../../../../lib/backfill/sync-client.ts';
 import { SetupError } from '../../../../lib/common/errors.ts';
 import type { CommandDeps } from '../../command.ts';
-import { withService } from '../../operated-service.ts';
 import { isoOf, timeText } from '../../terminal/format.ts';
 import { printJson } from '../../terminal/print-json.ts';
+import { withService } from '../../with-service.ts';
 
 /** Minimum time between two bulk publishes. Source: Amazon Cognito Sync API Reference, AlreadyStreamedException. */
 const MIN_INTERVAL_MS = 24 * 60 * 60 * 1000;

@@ -10,8 +10,8 @@ import { createStatusStore } from '../../../../lib/backfill/store/status-store.t
 import { SetupError } from '../../../../lib/common/errors.ts';
 import { createRedrivenObjects } from '../../../../lib/projection/store/redriven-objects.ts';
 import type { CommandDeps } from '../../command.ts';
-import { withService } from '../../operated-service.ts';
 import { printJson } from '../../terminal/print-json.ts';
+import { withService } from '../../with-service.ts';
 import { describeRun, endOf, runToJson } from './describe-run.ts';
 import { watchPublish } from './watch-publish.ts';
 

@@ -2,9 +2,9 @@ import type { OperatedService, PoolSettings } from '../../../../lib/backfill/ope
 import { SyncClientError } from '../../../../lib/backfill/sync-client.ts';
 import { SetupError } from '../../../../lib/common/errors.ts';
 import { type ProcessDeps, UsageError } from '../../command.ts';
-import { describeFailure, withService } from '../../operated-service.ts';
 import { noTerminalText } from '../../terminal/confirm.ts';
 import { printJson } from '../../terminal/print-json.ts';
+import { describeFailure, withService } from '../../with-service.ts';
 import { type ConnectionPlan, describeSettings } from './plan-connection.ts';
 
 interface ChangeOptions {

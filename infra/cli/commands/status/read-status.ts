@@ -6,7 +6,7 @@ import type { PublishStore } from '../../../../lib/backfill/publish-store.ts';
 import type { StatusStore } from '../../../../lib/backfill/status-store.ts';
 import { streamingChange } from '../../../../lib/backfill/streaming-gap.ts';
 import { SyncClientError } from '../../../../lib/backfill/sync-client.ts';
-import { describeFailure } from '../../operated-service.ts';
+import { describeFailure } from '../../with-service.ts';
 import { readStream } from './read-stream.ts';
 import type { PoolNow, PoolReport, StatusReport } from './status-report.ts';
 

@@ -1,6 +1,6 @@
 import { EvidenceError, type StreamReader } from '../../../../lib/backfill/evidence.ts';
 import type { ProjectedPosition } from '../../../../lib/backfill/status-store.ts';
-import { describeStreamFailure } from '../../operated-service.ts';
+import { describeStreamFailure } from '../../with-service.ts';
 import type { ShardReport, StreamReport } from './status-report.ts';
 
 /**
