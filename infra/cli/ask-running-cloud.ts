@@ -1,8 +1,8 @@
 import { type IncomingMessage, request } from 'node:http';
 import { SetupError } from '../../lib/common/errors.ts';
 import type { CommandDeps } from './command.ts';
+import { type OperatorMessage, withShortPath } from './operator-protocol.ts';
 import { type Outcome, stoppedText } from './run-command.ts';
-import { type OperatorMessage, withShortPath } from './socket.ts';
 
 /**
  * Error codes that mean that no process listens on the socket: the socket does not exist, or a killed process left it

@@ -2,8 +2,8 @@ import { chmod, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import type { CommandDeps } from '../cli/command.ts';
+import { type OperatorMessage, withShortPath } from '../cli/operator-protocol.ts';
 import { DONE, type Outcome, outcomeOf, prepareCommand, stoppedText } from '../cli/run-command.ts';
-import { type OperatorMessage, withShortPath } from '../cli/socket.ts';
 
 export interface OperatorSocketOptions {
   /** Path of the socket. No other process may use the directory, because an existing socket is removed. */
