@@ -1,6 +1,5 @@
-import { readNumber, readPool } from '../arguments.ts';
+import { readCommandLine, readNumber, readPool } from '../arguments.ts';
 import { type Command, UsageError } from '../command.ts';
-import { readCommandLine } from '../command-line.ts';
 import { listPublishes } from './bulk-publish/list-publishes.ts';
 import { startPublish } from './bulk-publish/start-publish.ts';
 import { watchLast } from './bulk-publish/watch-last.ts';

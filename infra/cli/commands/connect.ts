@@ -1,9 +1,8 @@
 import { SetupError } from '../../../lib/common/errors.ts';
 import { STREAM_NAME } from '../../../lib/common/stream-name.ts';
 import { FUNCTION_ARN_PATTERN, isFunctionArn } from '../../../lib/sync/function-arn.ts';
-import { checkMember, readPool } from '../arguments.ts';
+import { checkMember, readOptions, readPool } from '../arguments.ts';
 import { type ProcessCommand, UsageError } from '../command.ts';
-import { readOptions } from '../command-line.ts';
 import { changeSettings } from './connection/change-settings.ts';
 import { type Connection, planConnection } from './connection/plan-connection.ts';
 

@@ -1,6 +1,5 @@
-import { readPool } from '../arguments.ts';
+import { readOptions, readPool } from '../arguments.ts';
 import type { ProcessCommand } from '../command.ts';
-import { readOptions } from '../command-line.ts';
 import { changeSettings } from './connection/change-settings.ts';
 import { planDisconnection } from './connection/plan-connection.ts';
 

@@ -4,9 +4,8 @@ import type { OperatedService } from '../../../lib/backfill/operated-service.ts'
 import { createForgetStore } from '../../../lib/backfill/store/forget-store.ts';
 import { SyncClientError } from '../../../lib/backfill/sync-client.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
-import { checkMember, readPool } from '../arguments.ts';
+import { checkMember, readOptions, readPool } from '../arguments.ts';
 import { type Command, type CommandDeps, UsageError } from '../command.ts';
-import { readOptions } from '../command-line.ts';
 import { count, isoOf, timeText } from '../terminal/format.ts';
 import { printJson } from '../terminal/print-json.ts';
 import { openServiceIfAny } from '../with-service.ts';

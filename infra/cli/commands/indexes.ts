@@ -3,8 +3,8 @@ import {
   VALUE_INDEX_NAMES,
   type ValueIndexName,
 } from '../../../lib/projection/store/value-indexes.ts';
+import { readCommandLine } from '../arguments.ts';
 import { type Command, type CommandDeps, UsageError } from '../command.ts';
-import { readCommandLine } from '../command-line.ts';
 import { printJson } from '../terminal/print-json.ts';
 
 const ANSWERS: Record<ValueIndexName, string> = {

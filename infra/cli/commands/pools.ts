@@ -2,9 +2,8 @@ import { SetupError } from '../../../lib/common/errors.ts';
 import { STREAM_NAME } from '../../../lib/common/stream-name.ts';
 import type { PoolStreams } from '../../../lib/sync/ports/pool-store.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
-import { checkMember } from '../arguments.ts';
+import { checkMember, readCommandLine } from '../arguments.ts';
 import { type Command, type CommandDeps, UsageError } from '../command.ts';
-import { readCommandLine } from '../command-line.ts';
 import { printJson } from '../terminal/print-json.ts';
 
 /**

@@ -6,9 +6,8 @@ import { createReconcileStore } from '../../../lib/backfill/store/reconcile-stor
 import { createStatusStore } from '../../../lib/backfill/store/status-store.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
-import { readNumber, readPool } from '../arguments.ts';
+import { readNumber, readOptions, readPool } from '../arguments.ts';
 import type { Command, CommandDeps } from '../command.ts';
-import { readOptions } from '../command-line.ts';
 import { count, isoOf } from '../terminal/format.ts';
 import { printJson } from '../terminal/print-json.ts';
 import { describeFailure, withService } from '../with-service.ts';

@@ -14,8 +14,8 @@ import {
 import { createQuarantineStore } from '../../../lib/projection/store/quarantine-store.ts';
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
 import { createRedrivenObjects } from '../../../lib/projection/store/redriven-objects.ts';
+import { readCommandLine } from '../arguments.ts';
 import { type Command, type CommandDeps, UsageError } from '../command.ts';
-import { readCommandLine } from '../command-line.ts';
 import { count } from '../terminal/format.ts';
 import { printJson } from '../terminal/print-json.ts';
 import { skipSilentOrigins } from './redrive/skip-silent-origins.ts';

@@ -1,5 +1,5 @@
+import { readCommandLine } from '../arguments.ts';
 import { type ProcessCommand, UsageError } from '../command.ts';
-import { readCommandLine } from '../command-line.ts';
 import { checkRulesFile } from './rules/check-rules-file.ts';
 import { tryRules } from './rules/try-rules.ts';
 

@@ -3,9 +3,8 @@ import { createPublishStore } from '../../../lib/backfill/store/publish-store.ts
 import { createStatusStore } from '../../../lib/backfill/store/status-store.ts';
 import { SyncClientError } from '../../../lib/backfill/sync-client.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
-import { readPool } from '../arguments.ts';
+import { readOptions, readPool } from '../arguments.ts';
 import type { Command, CommandDeps } from '../command.ts';
-import { readOptions } from '../command-line.ts';
 import { count } from '../terminal/format.ts';
 import { printJson } from '../terminal/print-json.ts';
 import { describeFailure, openServiceIfAny } from '../with-service.ts';
