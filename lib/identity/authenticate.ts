@@ -2,7 +2,7 @@ import type { IdentityKey } from '../common/dataset-key.ts';
 import { changeLogins } from './change-logins.ts';
 import { type IdentityDependencies, newId } from './dependencies.ts';
 import { guestsNotAllowed, identityForbidden } from './errors.ts';
-import type { AskedIdentity } from './find.ts';
+import type { AskedIdentity } from './find-asked-identity.ts';
 import type { StoredIdentity } from './identity-store.ts';
 import { linkLogins } from './link-logins.ts';
 import type { IdentityPoolDescription, Logins } from './model.ts';

@@ -1,7 +1,7 @@
 import { ServiceError } from '../common/errors.ts';
 import type { IdentityDependencies } from './dependencies.ts';
 import { invalidLoginToken } from './errors.ts';
-import { findPool } from './find.ts';
+import { findPool } from './find-pool.ts';
 import type { FoundLogins, LinkDecision, LoginQuestion } from './identity-store.ts';
 
 /**

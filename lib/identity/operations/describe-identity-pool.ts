@@ -1,6 +1,6 @@
 import { authorizeDeveloper } from '../../common/caller.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
-import { findPool } from '../find.ts';
+import { findPool } from '../find-pool.ts';
 import type { IdentityOperations } from '../model.ts';
 
 /**

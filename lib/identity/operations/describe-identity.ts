@@ -1,7 +1,7 @@
 import { authorizeDeveloper } from '../../common/caller.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
 import { identityNotFound } from '../errors.ts';
-import { findAsked } from '../find.ts';
+import { findAskedIdentity } from '../find-asked-identity.ts';
 import type { IdentityOperations } from '../model.ts';
 import { toIdentityDescription } from '../to-output.ts';
 
@@ -16,7 +16,7 @@ export function createDescribeIdentity({
 }: Pick<IdentityDependencies, 'store'>): IdentityOperations['DescribeIdentity'] {
   return async ({ IdentityId }, caller) => {
     authorizeDeveloper(caller);
-    const found = await findAsked(store, IdentityId);
+    const found = await findAskedIdentity(store, IdentityId);
     if (!found) throw identityNotFound(IdentityId);
     return toIdentityDescription(found.identity);
   };

@@ -1,7 +1,7 @@
 import { authenticate } from '../authenticate.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
 import { identityForbidden } from '../errors.ts';
-import { findAsked } from '../find.ts';
+import { findAskedIdentity } from '../find-asked-identity.ts';
 import type { IdentityOperations } from '../model.ts';
 import { toCredentials } from '../to-output.ts';
 
@@ -27,7 +27,7 @@ export function createGetCredentialsForIdentity(
   dependencies: Pick<IdentityDependencies, Needed>,
 ): IdentityOperations['GetCredentialsForIdentity'] {
   return async ({ IdentityId, Logins }) => {
-    const asked = await findAsked(dependencies.store, IdentityId);
+    const asked = await findAskedIdentity(dependencies.store, IdentityId);
     if (!asked) throw identityForbidden(IdentityId);
     const { identity } = await authenticate(dependencies, asked, Logins);
     return {

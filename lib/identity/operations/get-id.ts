@@ -1,7 +1,7 @@
 import { changeLogins } from '../change-logins.ts';
 import { type IdentityDependencies, newId } from '../dependencies.ts';
 import { guestsNotAllowed, poolNotFound } from '../errors.ts';
-import { findPool } from '../find.ts';
+import { findPool } from '../find-pool.ts';
 import { linkLogins } from '../link-logins.ts';
 import type { IdentityOperations, IdentityPoolDescription } from '../model.ts';
 import { readPublicLogins } from '../read-logins.ts';

@@ -3,7 +3,7 @@ import { invalidParameter, ServiceError } from '../../common/errors.ts';
 import { changeLogins } from '../change-logins.ts';
 import { type IdentityDependencies, newId } from '../dependencies.ts';
 import { identityNotFound } from '../errors.ts';
-import { findPool } from '../find.ts';
+import { findPool } from '../find-pool.ts';
 import type { FoundLogins, Login } from '../identity-store.ts';
 import { linkLogins } from '../link-logins.ts';
 import type { IdentityOperations } from '../model.ts';

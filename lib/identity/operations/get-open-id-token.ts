@@ -2,7 +2,7 @@ import { ServiceError } from '../../common/errors.ts';
 import { authenticate } from '../authenticate.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
 import { identityForbidden } from '../errors.ts';
-import { findAsked } from '../find.ts';
+import { findAskedIdentity } from '../find-asked-identity.ts';
 import type { IdentityOperations } from '../model.ts';
 
 type Needed = 'store' | 'openIdTokens' | 'logins' | 'mergeDatasets' | 'now' | 'randomId' | 'region';
@@ -22,7 +22,7 @@ export function createGetOpenIdToken(
   dependencies: Pick<IdentityDependencies, Needed>,
 ): IdentityOperations['GetOpenIdToken'] {
   return async ({ IdentityId, Logins }) => {
-    const asked = await findAsked(dependencies.store, IdentityId);
+    const asked = await findAskedIdentity(dependencies.store, IdentityId);
     if (!asked) throw identityForbidden(IdentityId);
     if (asked.pool.AllowClassicFlow === false) {
       throw new ServiceError(

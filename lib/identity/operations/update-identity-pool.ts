@@ -1,7 +1,7 @@
 import { authorizeDeveloper } from '../../common/caller.ts';
 import { ServiceError } from '../../common/errors.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
-import { findPool } from '../find.ts';
+import { findPool } from '../find-pool.ts';
 import type { IdentityOperations, IdentityPoolDescription } from '../model.ts';
 import { toPoolSettings } from '../to-output.ts';
 

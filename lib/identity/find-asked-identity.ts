@@ -1,19 +1,5 @@
-import { poolNotFound } from './errors.ts';
 import type { IdentityStore, StoredIdentity } from './identity-store.ts';
 import type { IdentityPoolDescription } from './model.ts';
-
-/**
- * Returns a pool.
- * @throws {ServiceError} ResourceNotFoundException if the pool does not exist
- */
-export async function findPool(
-  store: Pick<IdentityStore, 'readPool'>,
-  identityPoolId: string,
-): Promise<IdentityPoolDescription> {
-  const pool = await store.readPool(identityPoolId);
-  if (pool === null) throw poolNotFound(identityPoolId);
-  return pool;
-}
 
 /** The identity that a request asks for, and its pool. */
 export interface AskedIdentity {
@@ -25,7 +11,7 @@ export interface AskedIdentity {
  * Returns the identity that a request asks for, and the identity's pool. Returns null if the identity or its pool does
  * not exist. The operation chooses the error: developers may learn that the identity does not exist, clients may not.
  */
-export async function findAsked(
+export async function findAskedIdentity(
   store: Pick<IdentityStore, 'readIdentity' | 'readPool'>,
   identityId: string,
 ): Promise<AskedIdentity | null> {
