@@ -15,8 +15,8 @@ import { readParallelizationFactor, readPayloadPolicy } from '../lib/common/func
 import { openFromEnvironment } from '../lib/database/open-from-environment.ts';
 import { type ReadableDelivery, type RefusedDelivery, toDelivery } from '../lib/projection/delivery.ts';
 import { limitFetches } from '../lib/projection/limit-fetches.ts';
+import type { QueryStore } from '../lib/projection/ports/query-store.ts';
 import { type BatchOutcome, type BatchReport, projectBatch } from '../lib/projection/project-batch.ts';
-import type { QueryStore } from '../lib/projection/query-store.ts';
 import { readDelivery } from '../lib/projection/read-delivery.ts';
 import { createQueryStore } from '../lib/projection/store/query-store.ts';
 import type { FetchPayload } from '../lib/stream/ports/fetch-payload.ts';

@@ -2,7 +2,8 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
-import { type GuestSweep, sweepGuests } from '../lib/identity/sweep-guests.ts';
+import type { GuestSweep } from '../lib/identity/ports/guest-sweep.ts';
+import { sweepGuests } from '../lib/identity/sweep-guests.ts';
 
 /** Ignores the event that the schedule sends. */
 type SweepGuestsHandler = (event: unknown, context: Context) => Promise<{ swept: number }>;

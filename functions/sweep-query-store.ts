@@ -6,7 +6,7 @@ import type { Context } from 'aws-lambda';
 import { createSecretReader } from '../lib/aws/secret-reader.ts';
 import { createLogger } from '../lib/aws/telemetry.ts';
 import { openFromEnvironment } from '../lib/database/open-from-environment.ts';
-import type { QuerySweep } from '../lib/projection/query-sweep.ts';
+import type { QuerySweep } from '../lib/projection/ports/query-sweep.ts';
 import { createQuerySweep } from '../lib/projection/store/query-sweep.ts';
 import { type QuerySweepOutcome, sweepQueryStore } from '../lib/projection/sweep-query-store.ts';
 

@@ -1,4 +1,4 @@
-import type { OperatedService } from '../../lib/backfill/operated-service.ts';
+import type { OperatedService } from '../../lib/backfill/ports/operated-service.ts';
 import type { Environment } from '../../lib/common/environment.ts';
 import type { Database } from '../../lib/database/database.ts';
 import type { FetchPayload } from '../../lib/stream/ports/fetch-payload.ts';

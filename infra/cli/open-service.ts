@@ -1,4 +1,4 @@
-import type { OperatedService } from '../../lib/backfill/operated-service.ts';
+import type { OperatedService } from '../../lib/backfill/ports/operated-service.ts';
 import {
   type Credentials,
   DEFAULT_CREDENTIALS,

@@ -1,6 +1,6 @@
 import { Console } from 'node:console';
 import { createPayloadFetch } from '../../lib/aws/payload-fetch.ts';
-import type { OperatedService } from '../../lib/backfill/operated-service.ts';
+import type { OperatedService } from '../../lib/backfill/ports/operated-service.ts';
 import { DEFAULT_DATA_DIR, type Environment, readRegion } from '../../lib/common/environment.ts';
 import { SetupError } from '../../lib/common/errors.ts';
 import { readPayloadPolicy } from '../../lib/common/function-settings.ts';

@@ -1,6 +1,6 @@
-import type { EvidenceError } from '../../lib/backfill/evidence.ts';
-import type { OperatedService } from '../../lib/backfill/operated-service.ts';
-import { type SyncClientCondition, SyncClientError } from '../../lib/backfill/sync-client.ts';
+import type { EvidenceError } from '../../lib/backfill/ports/evidence.ts';
+import type { OperatedService } from '../../lib/backfill/ports/operated-service.ts';
+import { type SyncClientCondition, SyncClientError } from '../../lib/backfill/ports/sync-client.ts';
 import { SetupError } from '../../lib/common/errors.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { SyncClientCondition } from '../backfill/sync-client.ts';
+import type { SyncClientCondition } from '../backfill/ports/sync-client.ts';
 import { isObject } from '../common/json.ts';
 
 /** Error names with which Amazon's services, the SDK and this project's own service reject credentials. */

@@ -1,4 +1,4 @@
-import type { OperatedService } from '../backfill/operated-service.ts';
+import type { OperatedService } from '../backfill/ports/operated-service.ts';
 import type { Credentials } from '../common/environment.ts';
 import { createCognitoSyncClient } from './cognito-sync-client.ts';
 import { createKinesisClient } from './kinesis-client.ts';

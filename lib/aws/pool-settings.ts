@@ -1,5 +1,5 @@
-import type { PoolSettingsApi } from '../backfill/operated-service.ts';
-import type { PoolStreaming } from '../backfill/sync-client.ts';
+import type { PoolSettingsApi } from '../backfill/ports/operated-service.ts';
+import type { PoolStreaming } from '../backfill/ports/sync-client.ts';
 import type { CognitoSync } from './cognito-sync-client.ts';
 import { translateErrors } from './sync-client.ts';
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Backlog, EvidenceError, type StreamReader } from '../backfill/evidence.ts';
+import { type Backlog, EvidenceError, type StreamReader } from '../backfill/ports/evidence.ts';
 import { toAwsFailure } from './aws-failure.ts';
 import type { KinesisClient } from './kinesis-client.ts';
 import { createKinesisReader, type KinesisReader, KinesisReaderError } from './kinesis-reader.ts';

@@ -4,7 +4,7 @@ import {
   type RemoteRecord,
   type SyncClient,
   SyncClientError,
-} from '../backfill/sync-client.ts';
+} from '../backfill/ports/sync-client.ts';
 import { nameOf, toAwsFailure } from './aws-failure.ts';
 import type { CognitoSync } from './cognito-sync-client.ts';
 

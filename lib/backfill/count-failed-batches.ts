@@ -3,11 +3,11 @@ import {
   type FailureObject,
   failureObjectName,
   givenUpAt,
-  type RedrivenObjects,
   readFailureObject,
 } from '../projection/failure-object.ts';
-import { type CountFailedBatches, EvidenceError } from './evidence.ts';
-import type { StreamTime } from './publish-store.ts';
+import type { RedrivenObjects } from '../projection/ports/redriven-objects.ts';
+import { type CountFailedBatches, EvidenceError } from './ports/evidence.ts';
+import type { StreamTime } from './ports/publish-store.ts';
 
 interface CountFailedBatchesDeps {
   /** Lists the objects of the failure destination. @throws {SetupError} the destination cannot be read */

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { Backlog } from './evidence.ts';
+import type { Backlog } from './ports/evidence.ts';
 import type { OpenRun, PublishRun, RunFacts } from './publish-model.ts';
 import type { ShardsSeen } from './run-state.ts';
 import { cannotBeKnown, keepWaiting, projected } from './run-transitions.ts';

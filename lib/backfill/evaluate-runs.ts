@@ -5,9 +5,9 @@ import {
   hasPassedShards,
   type ShardView,
 } from './evaluate-run.ts';
-import { type CountFailedBatches, EvidenceError, type StreamReader } from './evidence.ts';
+import { type CountFailedBatches, EvidenceError, type StreamReader } from './ports/evidence.ts';
+import type { PublishStore } from './ports/publish-store.ts';
 import type { OpenRun, PublishRun } from './publish-model.ts';
-import type { PublishStore } from './publish-store.ts';
 import { readShards } from './read-shards.ts';
 import { cannotBeFound, cannotBeKnown, keepWaiting } from './run-transitions.ts';
 

@@ -1,6 +1,6 @@
+import type { PublishDetails } from './ports/sync-client.ts';
 import type { PublishRun, RunFacts } from './publish-model.ts';
 import { endedUnseen, failed, published, publishing } from './run-transitions.ts';
-import type { PublishDetails } from './sync-client.ts';
 
 interface Seen {
   identityPoolId: string;

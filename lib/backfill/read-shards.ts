@@ -1,5 +1,5 @@
 import type { ShardView } from './evaluate-run.ts';
-import type { Backlog, BacklogQuery, StreamReader } from './evidence.ts';
+import type { Backlog, BacklogQuery, StreamReader } from './ports/evidence.ts';
 import type { ShardPosition } from './publish-model.ts';
 
 /** Number of shards that are read concurrently. */

@@ -3,8 +3,8 @@ import { isStorable } from '../common/text.ts';
 import type { DatasetChange } from '../projection/fold-events.ts';
 import { compareVersions, newest } from '../projection/version.ts';
 import type { StreamRecord, Version } from '../stream/stream-event.ts';
-import type { KnownDataset, KnownRecord } from './reconcile-store.ts';
-import type { RemoteDataset, RemoteRecord } from './sync-client.ts';
+import type { KnownDataset, KnownRecord } from './ports/reconcile-store.ts';
+import type { RemoteDataset, RemoteRecord } from './ports/sync-client.ts';
 
 /**
  * Computes the change that makes the query store match the service's listing of a dataset. The change is subject to the

@@ -1,9 +1,9 @@
 import type { DatasetKey } from '../common/dataset-key.ts';
-import type { QueryStore } from '../projection/query-store.ts';
+import type { QueryStore } from '../projection/ports/query-store.ts';
+import type { ReconcilePosition, ReconcileStore } from './ports/reconcile-store.ts';
+import { type SyncClient, type SyncClientCondition, SyncClientError } from './ports/sync-client.ts';
 import { createPacedCalls, type PacedCalls, type PacedCallsOptions } from './reconcile-calls.ts';
 import { compareDataset, type SkipReason } from './reconcile-comparison.ts';
-import type { ReconcilePosition, ReconcileStore } from './reconcile-store.ts';
-import { type SyncClient, type SyncClientCondition, SyncClientError } from './sync-client.ts';
 
 /** Amazon publishes no rate limit. This rate is low enough not to slow down an app's devices. */
 const MAX_CALLS_PER_SECOND = 10;

@@ -3,9 +3,9 @@ import { changeLogins } from './change-logins.ts';
 import { type IdentityDependencies, newId } from './dependencies.ts';
 import { guestsNotAllowed, identityForbidden } from './errors.ts';
 import type { AskedIdentity } from './find-asked-identity.ts';
-import type { StoredIdentity } from './identity-store.ts';
 import { linkLogins } from './link-logins.ts';
 import type { IdentityPoolDescription, Logins } from './model.ts';
+import type { StoredIdentity } from './ports/identity-store.ts';
 import { readPublicLogins } from './read-logins.ts';
 
 export interface AuthenticatedIdentity {

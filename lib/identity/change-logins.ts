@@ -2,7 +2,7 @@ import { ServiceError } from '../common/errors.ts';
 import type { IdentityDependencies } from './dependencies.ts';
 import { invalidLoginToken } from './errors.ts';
 import { findPool } from './find-pool.ts';
-import type { FoundLogins, LinkDecision, LoginQuestion } from './identity-store.ts';
+import type { FoundLogins, LinkDecision, LoginQuestion } from './ports/identity-store.ts';
 
 /**
  * Maximum number of attempts. An attempt fails only if another change has succeeded in the meantime, so this limit is

@@ -1,7 +1,7 @@
 import type { Merge } from '../sync/ports/merge-store.ts';
-import type { IdentityStore } from './identity-store.ts';
 import type { OpenIdTokens } from './open-id-token.ts';
 import type { PageTokens } from './paging.ts';
+import type { IdentityStore } from './ports/identity-store.ts';
 import type { TemporaryCredentialsIssuer } from './temporary-credentials.ts';
 
 /** The dependencies of the operations. Each operation takes the dependencies that it needs. */

@@ -1,5 +1,5 @@
-import type { IdentityStore, StoredIdentity } from './identity-store.ts';
 import type { IdentityPoolDescription } from './model.ts';
+import type { IdentityStore, StoredIdentity } from './ports/identity-store.ts';
 
 /** The identity that a request asks for, and its pool. */
 export interface AskedIdentity {

@@ -1,6 +1,6 @@
 import { poolNotFound } from './errors.ts';
-import type { IdentityStore } from './identity-store.ts';
 import type { IdentityPoolDescription } from './model.ts';
+import type { IdentityStore } from './ports/identity-store.ts';
 
 /**
  * Returns a pool.

@@ -1,5 +1,5 @@
 import { loginsDoNotMatch } from './errors.ts';
-import type { FoundLogins, LinkDecision, LivingIdentity } from './identity-store.ts';
+import type { FoundLogins, LinkDecision, LivingIdentity } from './ports/identity-store.ts';
 
 export interface LinkOptions {
   /** The id of the new identity, if an identity must be created. */

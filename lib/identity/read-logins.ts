@@ -7,9 +7,9 @@ import {
   invalidLoginToken,
   loginsNotVerified,
 } from './errors.ts';
-import type { Login } from './identity-store.ts';
 import type { IdentityPoolDescription, Logins } from './model.ts';
 import type { OpenIdTokens, ValidOpenIdToken } from './open-id-token.ts';
+import type { Login } from './ports/identity-store.ts';
 import { userOfToken } from './user-of-token.ts';
 
 /** The provider name of the tokens that this service issues. */

@@ -1,20 +1,10 @@
+import type { GuestSweep } from './ports/guest-sweep.ts';
+
 /**
  * How long a guest that never stored anything is retained after it last received credentials or a token. Apps keep the
  * id of their guest and may store the first record weeks later.
  */
 const GUEST_RETENTION_MS = 30 * 24 * 60 * 60 * 1000;
-
-/** The database operation of the guest sweep. */
-export interface GuestSweep {
-  /**
-   * Checks the next identities. Removes the guests, with their devices, that never had a dataset and have not been used
-   * since `unusedSince` (epoch milliseconds). A guest is an identity without logins.
-   *
-   * @param after the `last` of the previous step; an empty text for the first step
-   * @returns `last`: the identity after which the next step starts; null if all identities were checked
-   */
-  sweepStep(after: string, unusedSince: number): Promise<{ swept: number; last: string | null }>;
-}
 
 interface SweepGuestsOutcome {
   swept: number;

@@ -1,9 +1,9 @@
-import type { StoredIdentity } from './identity-store.ts';
 import type {
   CreateIdentityPoolInput,
   GetCredentialsForIdentityOutput,
   IdentityDescription,
 } from './model.ts';
+import type { StoredIdentity } from './ports/identity-store.ts';
 import type { TemporaryCredentials } from './temporary-credentials.ts';
 
 /** Converts credentials to their API form. */

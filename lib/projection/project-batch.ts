@@ -2,7 +2,7 @@ import { ValueRefusedError } from '../common/errors.ts';
 import { dateRemovals, isUndatedRemoval } from './date-removals.ts';
 import type { ReadableDelivery, RefusedDelivery } from './delivery.ts';
 import { datasetKeyText, type FoldableEvent, foldEvents } from './fold-events.ts';
-import type { QueryStore } from './query-store.ts';
+import type { QueryStore } from './ports/query-store.ts';
 
 /** Prefix of the reason for an event that only the database can reject. */
 export const VALUE_REFUSED = 'value-refused';

@@ -1,8 +1,8 @@
 import { type FetchPayload, PayloadUnavailableError } from '../stream/ports/fetch-payload.ts';
 import type { Delivery, ReadableDelivery, RefusedDelivery } from './delivery.ts';
+import type { QuarantinedDelivery, QuarantineStore } from './ports/quarantine-store.ts';
+import type { QueryStore } from './ports/query-store.ts';
 import { projectBatch, VALUE_REFUSED } from './project-batch.ts';
-import type { QuarantinedDelivery, QuarantineStore } from './quarantine-store.ts';
-import type { QueryStore } from './query-store.ts';
 import { readDelivery } from './read-delivery.ts';
 
 /** The result of redriving deliveries, which means projecting them again. */

@@ -1,4 +1,4 @@
-import { type DatasetsSwept, FIRST_DATASET, type QuerySweep } from './query-sweep.ts';
+import { type DatasetsSwept, FIRST_DATASET, type QuerySweep } from './ports/query-sweep.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { SyncClient } from '../../lib/backfill/ports/sync-client.ts';
 import { reconcile } from '../../lib/backfill/reconcile.ts';
 import { createReconcileStore } from '../../lib/backfill/store/reconcile-store.ts';
-import type { SyncClient } from '../../lib/backfill/sync-client.ts';
 import type { Database } from '../../lib/database/database.ts';
 import { createQueryStore } from '../../lib/projection/store/query-store.ts';
 import { createListingService, type ListingService } from '../fixtures/backfill/listing-service.ts';

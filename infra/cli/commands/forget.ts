@@ -1,8 +1,8 @@
-import { EvidenceError } from '../../../lib/backfill/evidence.ts';
 import { type ForgetReceipt, forget as forgetIdentity } from '../../../lib/backfill/forget.ts';
-import type { OperatedService } from '../../../lib/backfill/operated-service.ts';
+import { EvidenceError } from '../../../lib/backfill/ports/evidence.ts';
+import type { OperatedService } from '../../../lib/backfill/ports/operated-service.ts';
+import { SyncClientError } from '../../../lib/backfill/ports/sync-client.ts';
 import { createForgetStore } from '../../../lib/backfill/store/forget-store.ts';
-import { SyncClientError } from '../../../lib/backfill/sync-client.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
 import { checkMember, readOptions, readPool } from '../arguments.ts';
 import { type Command, type CommandDeps, UsageError } from '../command.ts';

@@ -1,7 +1,7 @@
-import type { OperatedService } from '../../../lib/backfill/operated-service.ts';
+import type { OperatedService } from '../../../lib/backfill/ports/operated-service.ts';
+import { SyncClientError } from '../../../lib/backfill/ports/sync-client.ts';
 import { createPublishStore } from '../../../lib/backfill/store/publish-store.ts';
 import { createStatusStore } from '../../../lib/backfill/store/status-store.ts';
-import { SyncClientError } from '../../../lib/backfill/sync-client.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
 import { readOptions, readPool } from '../arguments.ts';
 import type { Command, CommandDeps } from '../command.ts';

@@ -1,6 +1,6 @@
 import { plainArray } from '../../database/array-literal.ts';
 import type { Database } from '../../database/database.ts';
-import type { ForgetStore } from '../forget-store.ts';
+import type { ForgetStore } from '../ports/forget-store.ts';
 
 // Aurora DSQL allows at most 3,000 changed rows per transaction.
 const ERASE_ROWS = 2_500;

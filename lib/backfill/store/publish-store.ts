@@ -1,6 +1,6 @@
 import type { Database } from '../../database/database.ts';
+import type { PublishStore } from '../ports/publish-store.ts';
 import type { Gap } from '../publish-model.ts';
-import type { PublishStore } from '../publish-store.ts';
 import {
   COUNT_QUARANTINED,
   COUNT_UNREPAIRED,

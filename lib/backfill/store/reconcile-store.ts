@@ -1,6 +1,11 @@
 import type { Database } from '../../database/database.ts';
 import { datasetId } from '../../database/row-ids.ts';
-import type { KnownDataset, KnownRecord, ReconcilePosition, ReconcileStore } from '../reconcile-store.ts';
+import type {
+  KnownDataset,
+  KnownRecord,
+  ReconcilePosition,
+  ReconcileStore,
+} from '../ports/reconcile-store.ts';
 
 interface ReconciliationRow {
   started_ms: number;

@@ -1,5 +1,5 @@
 import type { Database } from '../../database/database.ts';
-import type { LastReconciliation, QuarantineCount, StatusStore } from '../status-store.ts';
+import type { LastReconciliation, QuarantineCount, StatusStore } from '../ports/status-store.ts';
 import type { GapRow } from './publish-statements.ts';
 import { toGap } from './publish-store.ts';
 

@@ -4,10 +4,10 @@ import { changeLogins } from '../change-logins.ts';
 import { type IdentityDependencies, newId } from '../dependencies.ts';
 import { identityNotFound } from '../errors.ts';
 import { findPool } from '../find-pool.ts';
-import type { FoundLogins, Login } from '../identity-store.ts';
 import { linkLogins } from '../link-logins.ts';
 import type { IdentityOperations } from '../model.ts';
 import { MAX_TOKEN_DURATION_SECONDS } from '../open-id-token.ts';
+import type { FoundLogins, Login } from '../ports/identity-store.ts';
 import { readDeveloperLogins } from '../read-logins.ts';
 
 type Needed = 'store' | 'openIdTokens' | 'mergeDatasets' | 'now' | 'randomId' | 'region';

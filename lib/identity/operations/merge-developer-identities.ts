@@ -3,8 +3,8 @@ import { ServiceError } from '../../common/errors.ts';
 import { changeLogins } from '../change-logins.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
 import { findPool } from '../find-pool.ts';
-import type { FoundLogins, LinkDecision } from '../identity-store.ts';
 import type { IdentityOperations, IdentityPoolDescription } from '../model.ts';
+import type { FoundLogins, LinkDecision } from '../ports/identity-store.ts';
 import { developerLogin, developerProviderOf } from '../read-logins.ts';
 
 /**

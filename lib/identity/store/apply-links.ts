@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { Database, Transaction } from '../../database/database.ts';
 import { identityRowId } from '../../database/row-ids.ts';
-import type { FoundLogins, LinkChange } from '../identity-store.ts';
+import type { FoundLogins, LinkChange } from '../ports/identity-store.ts';
 import { findLogins, loginId } from './find-logins.ts';
 import {
   ADD_PENDING_MERGES,

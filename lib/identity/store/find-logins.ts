@@ -1,7 +1,7 @@
 import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { Transaction } from '../../database/database.ts';
 import { hashedUuid } from '../../database/row-ids.ts';
-import type { FoundLogins, LivingIdentity, Login, LoginQuestion } from '../identity-store.ts';
+import type { FoundLogins, LivingIdentity, Login, LoginQuestion } from '../ports/identity-store.ts';
 import { FIND_LOGINS, type FoundRow } from './identity-statements.ts';
 
 /** Implements `IdentityStore.findLogins`, inside or outside a transaction. */

@@ -1,5 +1,5 @@
 import type { Database } from '../../database/database.ts';
-import type { GuestSweep } from '../sweep-guests.ts';
+import type { GuestSweep } from '../ports/guest-sweep.ts';
 
 /** Maximum number of identities per step. It is small enough that no statement takes long. */
 const STEP_IDENTITIES = 1_000;

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Database } from '../../database/database.ts';
 import { MARK_POOL, READ_IS_LEFT } from '../../sync/store/pool-data-statements.ts';
-import type { IdentityStore } from '../identity-store.ts';
 import type { IdentityPoolDescription } from '../model.ts';
+import type { IdentityStore } from '../ports/identity-store.ts';
 import {
   CHANGE_SETTINGS,
   CREATE_POOL_WITH_SETTINGS,

@@ -1,5 +1,5 @@
 import type { Database } from '../../database/database.ts';
-import type { IdentityStore, StoredIdentity } from '../identity-store.ts';
+import type { IdentityStore, StoredIdentity } from '../ports/identity-store.ts';
 import { applyLinks } from './apply-links.ts';
 import { findLogins } from './find-logins.ts';
 import { createIdentityPoolStore } from './identity-pool-store.ts';

@@ -1,5 +1,5 @@
 import type { Database } from '../../database/database.ts';
-import type { QuarantineStore } from '../quarantine-store.ts';
+import type { QuarantineStore } from '../ports/quarantine-store.ts';
 
 interface QuarantineRow {
   quarantine_id: string;

@@ -7,7 +7,7 @@ import { datasetId, hashedUuid, recordId } from '../../database/row-ids.ts';
 import type { RefusedDelivery, StreamPosition } from '../delivery.ts';
 import type { DatasetChange } from '../fold-events.ts';
 import { numericValue } from '../numeric-value.ts';
-import type { QueryStore } from '../query-store.ts';
+import type { QueryStore } from '../ports/query-store.ts';
 import { eraseCovered } from './erase-covered.ts';
 import { type DatasetRow, type RecordRow, upsertDatasets, upsertRecords } from './upsert-changes.ts';
 

@@ -1,5 +1,5 @@
 import type { Database, SqlValue } from '../../database/database.ts';
-import type { QuerySweep } from '../query-sweep.ts';
+import type { QuerySweep } from '../ports/query-sweep.ts';
 import { eraseCovered } from './erase-covered.ts';
 
 // Aurora DSQL changes at most 3,000 rows in a transaction.

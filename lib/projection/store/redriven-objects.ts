@@ -1,7 +1,7 @@
 import { plainArray } from '../../database/array-literal.ts';
 import type { Database } from '../../database/database.ts';
 import { hashedUuid } from '../../database/row-ids.ts';
-import type { RedrivenObjects } from '../failure-object.ts';
+import type { RedrivenObjects } from '../ports/redriven-objects.ts';
 
 const KEEP = `
 INSERT INTO projection.redriven_objects (object_id, redriven_ms)

@@ -6,7 +6,7 @@ import {
   type RecordPage,
 } from '../../../lib/aws/kinesis-reader.ts';
 import { createKinesisStreamReader, createStreamReader } from '../../../lib/aws/stream-reader.ts';
-import { EvidenceError } from '../../../lib/backfill/evidence.ts';
+import { EvidenceError } from '../../../lib/backfill/ports/evidence.ts';
 import { type KinesisEmulator, startKinesisEmulator } from '../../fixtures/aws/kinesis-emulator.ts';
 import { NEW_YEAR } from '../../fixtures/sync/stream-events.ts';
 

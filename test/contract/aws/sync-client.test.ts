@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createCognitoSyncClient } from '../../../lib/aws/cognito-sync-client.ts';
 import { createSyncClient } from '../../../lib/aws/sync-client.ts';
-import { SyncClientError } from '../../../lib/backfill/sync-client.ts';
+import { SyncClientError } from '../../../lib/backfill/ports/sync-client.ts';
 import { credentials, listen, region } from '../../fixtures/aws/kinesis-emulator.ts';
 import { NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
 

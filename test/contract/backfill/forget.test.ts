@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type ErasedRows, forget } from '../../../lib/backfill/forget.ts';
+import { type SyncClient, SyncClientError } from '../../../lib/backfill/ports/sync-client.ts';
 import { createForgetStore } from '../../../lib/backfill/store/forget-store.ts';
-import { type SyncClient, SyncClientError } from '../../../lib/backfill/sync-client.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import type { Delivery } from '../../../lib/projection/delivery.ts';
 import { projectBatch } from '../../../lib/projection/project-batch.ts';

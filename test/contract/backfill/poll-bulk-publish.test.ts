@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { SyncClientCondition } from '../../../lib/backfill/sync-client.ts';
+import type { SyncClientCondition } from '../../../lib/backfill/ports/sync-client.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import {
   DAY,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { PublishStore } from '../../../lib/backfill/ports/publish-store.ts';
 import type { OpenRun, RunFacts } from '../../../lib/backfill/publish-model.ts';
-import type { PublishStore } from '../../../lib/backfill/publish-store.ts';
 import {
   cannotBeFound,
   cannotBeKnown,

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { outcomeOf, prepareCommand } from '../../../infra/cli/run-command.ts';
-import { EvidenceError } from '../../../lib/backfill/evidence.ts';
-import type { OperatedService } from '../../../lib/backfill/operated-service.ts';
+import { EvidenceError } from '../../../lib/backfill/ports/evidence.ts';
+import type { OperatedService } from '../../../lib/backfill/ports/operated-service.ts';
+import type { SyncClient } from '../../../lib/backfill/ports/sync-client.ts';
+import { SyncClientError } from '../../../lib/backfill/ports/sync-client.ts';
 import { createPublishStore } from '../../../lib/backfill/store/publish-store.ts';
-import type { SyncClient } from '../../../lib/backfill/sync-client.ts';
-import { SyncClientError } from '../../../lib/backfill/sync-client.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import { operatedService } from '../../fixtures/backfill/operated-service.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { CommandDeps } from '../../../infra/cli/command.ts';
 import { outcomeOf, prepareCommand } from '../../../infra/cli/run-command.ts';
+import { type SyncClientCondition, SyncClientError } from '../../../lib/backfill/ports/sync-client.ts';
 import { createPublishStore } from '../../../lib/backfill/store/publish-store.ts';
 import { createReconcileStore } from '../../../lib/backfill/store/reconcile-store.ts';
-import { type SyncClientCondition, SyncClientError } from '../../../lib/backfill/sync-client.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import type { Delivery } from '../../../lib/projection/delivery.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { outcomeOf, prepareCommand } from '../../../infra/cli/run-command.ts';
+import type { PublishDetails, PublishStart } from '../../../lib/backfill/ports/sync-client.ts';
 import { createPublishStore } from '../../../lib/backfill/store/publish-store.ts';
-import type { PublishDetails, PublishStart } from '../../../lib/backfill/sync-client.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import { operatedService } from '../../fixtures/backfill/operated-service.ts';
 import { forgetPublishes } from '../../fixtures/backfill/publish-poller.ts';

@@ -13,7 +13,7 @@ import { createLogger } from '../../../lib/aws/telemetry.ts';
 import type { DatasetKey } from '../../../lib/common/dataset-key.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import { datasetId } from '../../../lib/database/row-ids.ts';
-import { FIRST_DATASET } from '../../../lib/projection/query-sweep.ts';
+import { FIRST_DATASET } from '../../../lib/projection/ports/query-sweep.ts';
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
 import { createQuerySweep } from '../../../lib/projection/store/query-sweep.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';

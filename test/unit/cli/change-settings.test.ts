@@ -3,8 +3,8 @@ import type { ProcessDeps } from '../../../infra/cli/command.ts';
 import { connect } from '../../../infra/cli/commands/connect.ts';
 import { disconnect } from '../../../infra/cli/commands/disconnect.ts';
 import { outcomeOf } from '../../../infra/cli/run-command.ts';
-import type { PoolSettings, PoolSettingsApi } from '../../../lib/backfill/operated-service.ts';
-import { SyncClientError } from '../../../lib/backfill/sync-client.ts';
+import type { PoolSettings, PoolSettingsApi } from '../../../lib/backfill/ports/operated-service.ts';
+import { SyncClientError } from '../../../lib/backfill/ports/sync-client.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
 import { operatedService } from '../../fixtures/backfill/operated-service.ts';
 

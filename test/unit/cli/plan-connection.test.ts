@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { planConnection, planDisconnection } from '../../../infra/cli/commands/connection/plan-connection.ts';
-import type { PoolSettings } from '../../../lib/backfill/operated-service.ts';
+import type { PoolSettings } from '../../../lib/backfill/ports/operated-service.ts';
 
 const ROLE = 'arn:aws:iam::123456789012:role/stream';
 const TRIGGER = 'arn:aws:lambda:us-east-1:123456789012:function:sync-trigger';

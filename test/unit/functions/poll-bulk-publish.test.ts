@@ -3,8 +3,8 @@ import { describe, expect, it, vi } from 'vitest';
 import { createPollBulkPublish } from '../../../functions/poll-bulk-publish.ts';
 import { createLambdaContext } from '../../../infra/local/lambda-context.ts';
 import { createPublishReporter } from '../../../lib/aws/telemetry.ts';
+import type { PublishStore } from '../../../lib/backfill/ports/publish-store.ts';
 import type { Gap, PublishRun, SeenStreaming } from '../../../lib/backfill/publish-model.ts';
-import type { PublishStore } from '../../../lib/backfill/publish-store.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
 import {
   readFailureDestination,

@@ -3,8 +3,8 @@ import { createProjectStream } from '../../../functions/project-stream.ts';
 import { createLambdaContext } from '../../../infra/local/lambda-context.ts';
 import { createProjectionTotals } from '../../../infra/local/projection-totals.ts';
 import { createLogger, createReporter } from '../../../lib/aws/telemetry.ts';
+import type { QueryStore } from '../../../lib/projection/ports/query-store.ts';
 import type { BatchReport } from '../../../lib/projection/project-batch.ts';
-import type { QueryStore } from '../../../lib/projection/query-store.ts';
 import { PayloadUnavailableError } from '../../../lib/stream/ports/fetch-payload.ts';
 import { deliver, NEW_YEAR, toBytes, toKinesisEvent, wireEvent } from '../../fixtures/sync/stream-events.ts';
 

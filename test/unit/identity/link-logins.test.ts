@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { FoundLogins, LivingIdentity } from '../../../lib/identity/identity-store.ts';
 import { linkLogins } from '../../../lib/identity/link-logins.ts';
+import type { FoundLogins, LivingIdentity } from '../../../lib/identity/ports/identity-store.ts';
 
 const login = (userId: string) => ({ provider: 'p', userId });
 const identity = (identityId: string, createdAt = 1, isGuest = false): LivingIdentity => ({

@@ -1,6 +1,6 @@
 import { followRuns } from '../../../../lib/backfill/follow-run.ts';
+import type { PublishDetails } from '../../../../lib/backfill/ports/sync-client.ts';
 import { createPublishStore } from '../../../../lib/backfill/store/publish-store.ts';
-import type { PublishDetails } from '../../../../lib/backfill/sync-client.ts';
 import { SetupError } from '../../../../lib/common/errors.ts';
 import type { CommandDeps } from '../../command.ts';
 import { isoOf, timeText } from '../../terminal/format.ts';

@@ -1,5 +1,5 @@
-import type { OperatedService, PoolSettings } from '../../../../lib/backfill/operated-service.ts';
-import { SyncClientError } from '../../../../lib/backfill/sync-client.ts';
+import type { OperatedService, PoolSettings } from '../../../../lib/backfill/ports/operated-service.ts';
+import { SyncClientError } from '../../../../lib/backfill/ports/sync-client.ts';
 import { SetupError } from '../../../../lib/common/errors.ts';
 import { type ProcessDeps, UsageError } from '../../command.ts';
 import { noTerminalText } from '../../terminal/confirm.ts';

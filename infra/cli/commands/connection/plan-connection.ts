@@ -1,5 +1,5 @@
-import type { PoolSettings } from '../../../../lib/backfill/operated-service.ts';
-import type { PoolStreaming } from '../../../../lib/backfill/sync-client.ts';
+import type { PoolSettings } from '../../../../lib/backfill/ports/operated-service.ts';
+import type { PoolStreaming } from '../../../../lib/backfill/ports/sync-client.ts';
 
 /** The settings that an operator wants for a pool. */
 export interface Connection {

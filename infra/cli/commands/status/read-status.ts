@@ -1,11 +1,11 @@
 import { followRuns } from '../../../../lib/backfill/follow-run.ts';
 import { needsPublishAfter } from '../../../../lib/backfill/needs-publish.ts';
-import type { OperatedService } from '../../../../lib/backfill/operated-service.ts';
+import type { OperatedService } from '../../../../lib/backfill/ports/operated-service.ts';
+import type { PublishStore } from '../../../../lib/backfill/ports/publish-store.ts';
+import type { StatusStore } from '../../../../lib/backfill/ports/status-store.ts';
+import { SyncClientError } from '../../../../lib/backfill/ports/sync-client.ts';
 import type { PublishRun, SeenStreaming } from '../../../../lib/backfill/publish-model.ts';
-import type { PublishStore } from '../../../../lib/backfill/publish-store.ts';
-import type { StatusStore } from '../../../../lib/backfill/status-store.ts';
 import { streamingChange } from '../../../../lib/backfill/streaming-gap.ts';
-import { SyncClientError } from '../../../../lib/backfill/sync-client.ts';
 import { describeFailure } from '../../with-service.ts';
 import { readStream } from './read-stream.ts';
 import type { PoolNow, PoolReport, StatusReport } from './status-report.ts';

@@ -1,5 +1,5 @@
-import { EvidenceError, type StreamReader } from '../../../../lib/backfill/evidence.ts';
-import type { ProjectedPosition } from '../../../../lib/backfill/status-store.ts';
+import { EvidenceError, type StreamReader } from '../../../../lib/backfill/ports/evidence.ts';
+import type { ProjectedPosition } from '../../../../lib/backfill/ports/status-store.ts';
 import { describeStreamFailure } from '../../with-service.ts';
 import type { ShardReport, StreamReport } from './status-report.ts';
 

@@ -1,5 +1,5 @@
+import type { QuarantineCount } from '../../../../lib/backfill/ports/status-store.ts';
 import type { Gap } from '../../../../lib/backfill/publish-model.ts';
-import type { QuarantineCount } from '../../../../lib/backfill/status-store.ts';
 import { timeText } from '../../terminal/format.ts';
 import { describePublishNeeded, endOf } from '../bulk-publish/describe-run.ts';
 import type { PoolReport, StatusReport, StreamReport } from './status-report.ts';

@@ -1,6 +1,6 @@
+import type { LastReconciliation, QuarantineCount } from '../../../../lib/backfill/ports/status-store.ts';
+import type { PoolStreaming } from '../../../../lib/backfill/ports/sync-client.ts';
 import type { Gap, PublishRun } from '../../../../lib/backfill/publish-model.ts';
-import type { LastReconciliation, QuarantineCount } from '../../../../lib/backfill/status-store.ts';
-import type { PoolStreaming } from '../../../../lib/backfill/sync-client.ts';
 
 /** Settings of a pool that the service returned just now. */
 export interface PoolNow {

@@ -1,4 +1,4 @@
-import type { IdentityPoolDescription } from './model.ts';
+import type { IdentityPoolDescription } from '../model.ts';
 
 /** A user's identity at a provider. Within a pool, a login belongs to one identity only. */
 export interface Login {

@@ -1,4 +1,4 @@
-import type { Gap, PublishRun, QuietShard, SeenStreaming, ShardPosition } from './publish-model.ts';
+import type { Gap, PublishRun, QuietShard, SeenStreaming, ShardPosition } from '../publish-model.ts';
 
 /** A period of arrivals on a stream, both ends included, in epoch milliseconds. */
 export interface StreamTime {

@@ -1,4 +1,4 @@
-import type { Delivery } from './delivery.ts';
+import type { Delivery } from '../delivery.ts';
 
 /** A delivery in quarantine because it could not be projected. */
 export interface QuarantinedDelivery {

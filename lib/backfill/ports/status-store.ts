@@ -1,4 +1,4 @@
-import type { Gap } from './publish-model.ts';
+import type { Gap } from '../publish-model.ts';
 
 /** The last reconciliation of a pool. Times are epoch milliseconds. */
 export interface LastReconciliation {

@@ -1,7 +1,7 @@
-import type { DatasetKey } from '../common/dataset-key.ts';
-import type { Version } from '../stream/stream-event.ts';
-import type { RefusedDelivery, StreamPosition } from './delivery.ts';
-import type { DatasetChange } from './fold-events.ts';
+import type { DatasetKey } from '../../common/dataset-key.ts';
+import type { Version } from '../../stream/stream-event.ts';
+import type { RefusedDelivery, StreamPosition } from '../delivery.ts';
+import type { DatasetChange } from '../fold-events.ts';
 
 /** The part of a query store that the projection uses. Every call is idempotent. */
 export interface QueryStore {

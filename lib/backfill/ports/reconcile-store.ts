@@ -1,5 +1,5 @@
-import type { DatasetKey } from '../common/dataset-key.ts';
-import type { Version } from '../stream/stream-event.ts';
+import type { DatasetKey } from '../../common/dataset-key.ts';
+import type { Version } from '../../stream/stream-event.ts';
 
 /** A record as the query store has it. */
 export interface KnownRecord {

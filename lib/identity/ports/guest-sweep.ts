@@ -1,0 +1,11 @@
+/** The database operation of the guest sweep. */
+export interface GuestSweep {
+  /**
+   * Checks the next identities. Removes the guests, with their devices, that never had a dataset and have not been used
+   * since `unusedSince` (epoch milliseconds). A guest is an identity without logins.
+   *
+   * @param after the `last` of the previous step; an empty text for the first step
+   * @returns `last`: the identity after which the next step starts; null if all identities were checked
+   */
+  sweepStep(after: string, unusedSince: number): Promise<{ swept: number; last: string | null }>;
+}
