@@ -9,9 +9,9 @@ import { createSecretReader } from '../lib/aws/secret-reader.ts';
 import { createKinesisStreamReader } from '../lib/aws/stream-reader.ts';
 import { createSyncClient } from '../lib/aws/sync-client.ts';
 import { createLogger, createPublishReporter } from '../lib/aws/telemetry.ts';
-import { createCountFailedBatches } from '../lib/backfill/count-failed-batches.ts';
-import { pollBulkPublishes } from '../lib/backfill/poll-bulk-publishes.ts';
-import type { PollDeps, PollOutcome } from '../lib/backfill/poll-model.ts';
+import { createCountFailedBatches } from '../lib/backfill/poll/count-failed-batches.ts';
+import { pollBulkPublishes } from '../lib/backfill/poll/poll-bulk-publishes.ts';
+import type { PollDeps, PollOutcome } from '../lib/backfill/poll/poll-model.ts';
 import { createPublishStore } from '../lib/backfill/store/publish-store.ts';
 import type { Environment } from '../lib/common/environment.ts';
 import {

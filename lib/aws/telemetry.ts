@@ -1,6 +1,6 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
-import type { PollOutcome } from '../backfill/poll-model.ts';
+import type { PollOutcome } from '../backfill/poll/poll-model.ts';
 import type { BatchReport } from '../projection/project-batch.ts';
 import type { RuleDecision } from '../rules/verdict.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { SyncClient } from '../../lib/backfill/ports/sync-client.ts';
-import { reconcile } from '../../lib/backfill/reconcile.ts';
+import { reconcile } from '../../lib/backfill/reconcile/reconcile.ts';
 import { createReconcileStore } from '../../lib/backfill/store/reconcile-store.ts';
 import type { Database } from '../../lib/database/database.ts';
 import { createQueryStore } from '../../lib/projection/store/query-store.ts';

@@ -1,4 +1,4 @@
-import { type ForgetReceipt, forget as forgetIdentity } from '../../../lib/backfill/forget.ts';
+import { type ForgetReceipt, forget as forgetIdentity } from '../../../lib/backfill/forget/forget.ts';
 import { EvidenceError } from '../../../lib/backfill/ports/evidence.ts';
 import type { OperatedService } from '../../../lib/backfill/ports/operated-service.ts';
 import { SyncClientError } from '../../../lib/backfill/ports/sync-client.ts';

@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { needsPublishAfter } from '../../../lib/backfill/needs-publish.ts';
-import { type ReconcileOutcome, reconcile as reconcilePool } from '../../../lib/backfill/reconcile.ts';
+import {
+  type ReconcileOutcome,
+  reconcile as reconcilePool,
+} from '../../../lib/backfill/reconcile/reconcile.ts';
 import { createPublishStore } from '../../../lib/backfill/store/publish-store.ts';
 import { createReconcileStore } from '../../../lib/backfill/store/reconcile-store.ts';
 import { createStatusStore } from '../../../lib/backfill/store/status-store.ts';

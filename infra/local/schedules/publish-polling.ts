@@ -5,7 +5,7 @@ import { failureObjects } from '../../../lib/aws/failure-objects.ts';
 import type { KinesisClient } from '../../../lib/aws/kinesis-client.ts';
 import { createKinesisStreamReader } from '../../../lib/aws/stream-reader.ts';
 import { createSyncClient } from '../../../lib/aws/sync-client.ts';
-import { createCountFailedBatches } from '../../../lib/backfill/count-failed-batches.ts';
+import { createCountFailedBatches } from '../../../lib/backfill/poll/count-failed-batches.ts';
 import { createPublishStore } from '../../../lib/backfill/store/publish-store.ts';
 import type { Credentials } from '../../../lib/common/environment.ts';
 import type { Database } from '../../../lib/database/database.ts';

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { outcomeOf, prepareCommand } from '../../../infra/cli/run-command.ts';
 import { failureObjects } from '../../../lib/aws/failure-objects.ts';
-import { createCountFailedBatches } from '../../../lib/backfill/count-failed-batches.ts';
+import { createCountFailedBatches } from '../../../lib/backfill/poll/count-failed-batches.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import { createRedrivenObjects } from '../../../lib/projection/store/redriven-objects.ts';
 import { type FetchPayload, PayloadUnavailableError } from '../../../lib/stream/ports/fetch-payload.ts';

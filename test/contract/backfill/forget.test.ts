@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type ErasedRows, forget } from '../../../lib/backfill/forget.ts';
+import { type ErasedRows, forget } from '../../../lib/backfill/forget/forget.ts';
 import { type SyncClient, SyncClientError } from '../../../lib/backfill/ports/sync-client.ts';
 import { createForgetStore } from '../../../lib/backfill/store/forget-store.ts';
 import type { Database } from '../../../lib/database/database.ts';

@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type RemoteDataset, SyncClientError } from '../../../lib/backfill/ports/sync-client.ts';
-import { type ReconcileDeps, type ReconcileOptions, reconcile } from '../../../lib/backfill/reconcile.ts';
+import {
+  type ReconcileDeps,
+  type ReconcileOptions,
+  reconcile,
+} from '../../../lib/backfill/reconcile/reconcile.ts';
 import { createReconcileStore } from '../../../lib/backfill/store/reconcile-store.ts';
 import { ValueRefusedError } from '../../../lib/common/errors.ts';
 import type { Database } from '../../../lib/database/database.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { watchPublish } from '../../../infra/cli/commands/bulk-publish/watch-publish.ts';
-import type { PollOutcome } from '../../../lib/backfill/poll-model.ts';
+import type { PollOutcome } from '../../../lib/backfill/poll/poll-model.ts';
 import type { PublishRun, RunFacts } from '../../../lib/backfill/publish-model.ts';
 import {
   cannotBeKnown,

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failureObjects } from '../../../../lib/aws/failure-objects.ts';
-import { createCountFailedBatches } from '../../../../lib/backfill/count-failed-batches.ts';
 import { beganBeforeGapEnd } from '../../../../lib/backfill/needs-publish.ts';
-import { pollBulkPublishes } from '../../../../lib/backfill/poll-bulk-publishes.ts';
-import type { PollDeps } from '../../../../lib/backfill/poll-model.ts';
+import { createCountFailedBatches } from '../../../../lib/backfill/poll/count-failed-batches.ts';
+import { pollBulkPublishes } from '../../../../lib/backfill/poll/poll-bulk-publishes.ts';
+import type { PollDeps } from '../../../../lib/backfill/poll/poll-model.ts';
 import type { OperatedService } from '../../../../lib/backfill/ports/operated-service.ts';
 import { createPublishStore } from '../../../../lib/backfill/store/publish-store.ts';
 import { createStatusStore } from '../../../../lib/backfill/store/status-store.ts';

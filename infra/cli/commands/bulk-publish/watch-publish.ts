@@ -1,4 +1,4 @@
-import type { PollOutcome } from '../../../../lib/backfill/poll-model.ts';
+import type { PollOutcome } from '../../../../lib/backfill/poll/poll-model.ts';
 import type { PublishRun } from '../../../../lib/backfill/publish-model.ts';
 import { SetupError } from '../../../../lib/common/errors.ts';
 import type { CommandDeps } from '../../command.ts';

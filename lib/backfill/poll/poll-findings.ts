@@ -1,6 +1,6 @@
+import type { EvidenceError } from '../ports/evidence.ts';
+import type { SyncClientError } from '../ports/sync-client.ts';
 import type { PollOutcome, Transition } from './poll-model.ts';
-import type { EvidenceError } from './ports/evidence.ts';
-import type { SyncClientError } from './ports/sync-client.ts';
 
 /** Collects the findings of a poll as they occur. A finding remains even if a later step fails for the same pool. */
 export interface PollFindings {

@@ -1,4 +1,4 @@
-import { SyncClientError } from './ports/sync-client.ts';
+import { SyncClientError } from '../ports/sync-client.ts';
 
 export interface PacedCallsOptions {
   /** Maximum number of calls started per second. */

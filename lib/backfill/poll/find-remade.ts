@@ -1,6 +1,6 @@
-import type { StreamReader } from './ports/evidence.ts';
-import type { PublishStore } from './ports/publish-store.ts';
-import type { QuietShard, SeenStreaming } from './publish-model.ts';
+import type { StreamReader } from '../ports/evidence.ts';
+import type { PublishStore } from '../ports/publish-store.ts';
+import type { QuietShard, SeenStreaming } from '../publish-model.ts';
 
 /** A stream that was deleted and created again under the same name. Times are epoch milliseconds. */
 export interface RemadeStream {

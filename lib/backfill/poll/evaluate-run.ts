@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
-import type { Backlog } from './ports/evidence.ts';
-import type { OpenRun, PublishRun, RunFacts } from './publish-model.ts';
-import type { ShardsSeen } from './run-state.ts';
-import { cannotBeKnown, keepWaiting, projected } from './run-transitions.ts';
+import type { Backlog } from '../ports/evidence.ts';
+import type { OpenRun, PublishRun, RunFacts } from '../publish-model.ts';
+import type { ShardsSeen } from '../run-state.ts';
+import { cannotBeKnown, keepWaiting, projected } from '../run-transitions.ts';
 
 /** A shard as read after the bulk publish ended. The read started after the shard's last projected record. */
 export interface ShardView {

@@ -1,5 +1,5 @@
-import type { PublishPolicy } from '../common/function-settings.ts';
-import type { PublishRun } from './publish-model.ts';
+import type { PublishPolicy } from '../../common/function-settings.ts';
+import type { PublishRun } from '../publish-model.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;

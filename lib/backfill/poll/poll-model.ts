@@ -1,8 +1,8 @@
-import type { PublishPolicy } from '../common/function-settings.ts';
+import type { PublishPolicy } from '../../common/function-settings.ts';
+import type { PublishStore } from '../ports/publish-store.ts';
+import type { PublishStart, SyncClient, SyncClientCondition } from '../ports/sync-client.ts';
+import type { Gap, OpenRun, PublishRun } from '../publish-model.ts';
 import type { EvaluateDeps } from './evaluate-runs.ts';
-import type { PublishStore } from './ports/publish-store.ts';
-import type { PublishStart, SyncClient, SyncClientCondition } from './ports/sync-client.ts';
-import type { Gap, OpenRun, PublishRun } from './publish-model.ts';
 
 export interface PollDeps extends Omit<EvaluateDeps, 'store'> {
   api: SyncClient;

@@ -1,10 +1,10 @@
+import { EvidenceError } from '../ports/evidence.ts';
+import { SyncClientError } from '../ports/sync-client.ts';
+import type { SeenStreaming } from '../publish-model.ts';
 import { evaluateStream, findExpiry } from './evaluate-stream.ts';
 import { createPollFindings, type PollFindings } from './poll-findings.ts';
 import type { PollDeps, PolledPool, PollOutcome } from './poll-model.ts';
 import { pollPool } from './poll-pool.ts';
-import { EvidenceError } from './ports/evidence.ts';
-import { SyncClientError } from './ports/sync-client.ts';
-import type { SeenStreaming } from './publish-model.ts';
 
 /** Share of the time budget for polling the pools. The streams are read afterwards and take longest. */
 const SHARE_OF_POOLS = 0.6;

@@ -1,6 +1,6 @@
-import type { StreamReader } from './ports/evidence.ts';
-import type { PublishStore } from './ports/publish-store.ts';
-import type { QuietShard } from './publish-model.ts';
+import type { StreamReader } from '../ports/evidence.ts';
+import type { PublishStore } from '../ports/publish-store.ts';
+import type { QuietShard } from '../publish-model.ts';
 
 /**
  * A shard is checked once its last projected record arrived this long ago. The shortest retention period is a day, so

@@ -1,8 +1,8 @@
-import type { DatasetKey } from '../common/dataset-key.ts';
-import { ValueRefusedError } from '../common/errors.ts';
-import type { QueryStore } from '../projection/ports/query-store.ts';
-import type { KnownDataset, ReconcileStore } from './ports/reconcile-store.ts';
-import { type RemoteDataset, type SyncClient, SyncClientError } from './ports/sync-client.ts';
+import type { DatasetKey } from '../../common/dataset-key.ts';
+import { ValueRefusedError } from '../../common/errors.ts';
+import type { QueryStore } from '../../projection/ports/query-store.ts';
+import type { KnownDataset, ReconcileStore } from '../ports/reconcile-store.ts';
+import { type RemoteDataset, type SyncClient, SyncClientError } from '../ports/sync-client.ts';
 import { canBeStored, findUnlisted, isRemoved, repairOf } from './reconcile-dataset.ts';
 
 /** How often one dataset is listed at most. If the dataset changes between all listings, the dataset is skipped. */

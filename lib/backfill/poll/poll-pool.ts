@@ -1,10 +1,10 @@
+import { followRuns } from '../follow-run.ts';
+import type { Gap, OpenRun, PublishRun, SeenStreaming } from '../publish-model.ts';
+import { isOpen } from '../run-transitions.ts';
+import { streamingChange } from '../streaming-gap.ts';
 import { decideStart } from './decide-start.ts';
-import { followRuns } from './follow-run.ts';
 import type { PollFindings } from './poll-findings.ts';
 import type { PollDeps, PolledPool } from './poll-model.ts';
-import type { Gap, OpenRun, PublishRun, SeenStreaming } from './publish-model.ts';
-import { isOpen } from './run-transitions.ts';
-import { streamingChange } from './streaming-gap.ts';
 
 /** Minimum time between two writes of unchanged streaming settings. */
 const KEEP_SEEN_MS = 60_000;

@@ -1,7 +1,7 @@
-import { decodeStreamEvent } from '../stream/decode-stream-event.ts';
-import { PAYLOAD_PATH } from '../stream/payload-url.ts';
-import { type StreamEvent, StreamEventError } from '../stream/stream-event.ts';
-import type { IdentityAddress } from './ports/forget-store.ts';
+import { decodeStreamEvent } from '../../stream/decode-stream-event.ts';
+import { PAYLOAD_PATH } from '../../stream/payload-url.ts';
+import { type StreamEvent, StreamEventError } from '../../stream/stream-event.ts';
+import type { IdentityAddress } from '../ports/forget-store.ts';
 
 /** How a quarantined delivery relates to an identity. */
 export interface QuarantinedTrace {

@@ -1,3 +1,7 @@
+import { type CountFailedBatches, EvidenceError, type StreamReader } from '../ports/evidence.ts';
+import type { PublishStore } from '../ports/publish-store.ts';
+import type { OpenRun, PublishRun } from '../publish-model.ts';
+import { cannotBeFound, cannotBeKnown, keepWaiting } from '../run-transitions.ts';
 import {
   arrivalPeriod,
   CONCURRENT_BATCHES,
@@ -5,11 +9,7 @@ import {
   hasPassedShards,
   type ShardView,
 } from './evaluate-run.ts';
-import { type CountFailedBatches, EvidenceError, type StreamReader } from './ports/evidence.ts';
-import type { PublishStore } from './ports/publish-store.ts';
-import type { OpenRun, PublishRun } from './publish-model.ts';
 import { readShards } from './read-shards.ts';
-import { cannotBeFound, cannotBeKnown, keepWaiting } from './run-transitions.ts';
 
 export interface EvaluateDeps {
   store: Pick<PublishStore, 'readPositions' | 'countQuarantined'>;

@@ -1,13 +1,13 @@
-import { SetupError, ValueRefusedError } from '../common/errors.ts';
+import { SetupError, ValueRefusedError } from '../../common/errors.ts';
 import {
   type FailureObject,
   failureObjectName,
   givenUpAt,
   readFailureObject,
-} from '../projection/failure-object.ts';
-import type { RedrivenObjects } from '../projection/ports/redriven-objects.ts';
-import { type CountFailedBatches, EvidenceError } from './ports/evidence.ts';
-import type { StreamTime } from './ports/publish-store.ts';
+} from '../../projection/failure-object.ts';
+import type { RedrivenObjects } from '../../projection/ports/redriven-objects.ts';
+import { type CountFailedBatches, EvidenceError } from '../ports/evidence.ts';
+import type { StreamTime } from '../ports/publish-store.ts';
 
 interface CountFailedBatchesDeps {
   /** Lists the objects of the failure destination. @throws {SetupError} the destination cannot be read */

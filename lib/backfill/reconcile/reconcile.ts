@@ -1,7 +1,7 @@
-import type { DatasetKey } from '../common/dataset-key.ts';
-import type { QueryStore } from '../projection/ports/query-store.ts';
-import type { ReconcilePosition, ReconcileStore } from './ports/reconcile-store.ts';
-import { type SyncClient, type SyncClientCondition, SyncClientError } from './ports/sync-client.ts';
+import type { DatasetKey } from '../../common/dataset-key.ts';
+import type { QueryStore } from '../../projection/ports/query-store.ts';
+import type { ReconcilePosition, ReconcileStore } from '../ports/reconcile-store.ts';
+import { type SyncClient, type SyncClientCondition, SyncClientError } from '../ports/sync-client.ts';
 import { createPacedCalls, type PacedCalls, type PacedCallsOptions } from './reconcile-calls.ts';
 import { compareDataset, type SkipReason } from './reconcile-comparison.ts';
 

@@ -1,9 +1,9 @@
+import type { Gap, PublishRun, SeenStreaming } from '../publish-model.ts';
 import { evaluateRuns } from './evaluate-runs.ts';
 import { findExpired } from './find-expired.ts';
 import { findRemade } from './find-remade.ts';
 import type { PollFindings } from './poll-findings.ts';
 import type { PollDeps, PolledPool } from './poll-model.ts';
-import type { Gap, PublishRun, SeenStreaming } from './publish-model.ts';
 
 /** Evaluates the bulk publishes on a stream that are not projected yet, and saves the results. */
 export async function evaluateStream(

@@ -1,6 +1,6 @@
+import type { ForgetStore, IdentityAddress } from '../ports/forget-store.ts';
+import { type SyncClient, SyncClientError } from '../ports/sync-client.ts';
 import { findTrace } from './forget-quarantined.ts';
-import type { ForgetStore, IdentityAddress } from './ports/forget-store.ts';
-import { type SyncClient, SyncClientError } from './ports/sync-client.ts';
 
 /** Retention period of the stream in the default setup, and lifetime of the links to offloaded records. */
 const RETENTION_MS = 7 * 24 * 60 * 60 * 1000;

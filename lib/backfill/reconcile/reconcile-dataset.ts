@@ -1,10 +1,10 @@
-import type { DatasetKey } from '../common/dataset-key.ts';
-import { isStorable } from '../common/text.ts';
-import type { DatasetChange } from '../projection/fold-events.ts';
-import { compareVersions, newest } from '../projection/version.ts';
-import type { StreamRecord, Version } from '../stream/stream-event.ts';
-import type { KnownDataset, KnownRecord } from './ports/reconcile-store.ts';
-import type { RemoteDataset, RemoteRecord } from './ports/sync-client.ts';
+import type { DatasetKey } from '../../common/dataset-key.ts';
+import { isStorable } from '../../common/text.ts';
+import type { DatasetChange } from '../../projection/fold-events.ts';
+import { compareVersions, newest } from '../../projection/version.ts';
+import type { StreamRecord, Version } from '../../stream/stream-event.ts';
+import type { KnownDataset, KnownRecord } from '../ports/reconcile-store.ts';
+import type { RemoteDataset, RemoteRecord } from '../ports/sync-client.ts';
 
 /**
  * Computes the change that makes the query store match the service's listing of a dataset. The change is subject to the

@@ -1,6 +1,6 @@
+import type { Backlog, BacklogQuery, StreamReader } from '../ports/evidence.ts';
+import type { ShardPosition } from '../publish-model.ts';
 import type { ShardView } from './evaluate-run.ts';
-import type { Backlog, BacklogQuery, StreamReader } from './ports/evidence.ts';
-import type { ShardPosition } from './publish-model.ts';
 
 /** Number of shards that are read concurrently. */
 const CONCURRENCY = 8;
