@@ -15,6 +15,7 @@ import { type DataDirectory, takeDataDirectory } from '../../lib/database/data-d
 import type { Database } from '../../lib/database/database.ts';
 import { openForOperator } from '../../lib/database/open-for-operator.ts';
 import { type LocalDatabase, openDatabase } from '../../lib/database/open-local.ts';
+import { emptyTables } from '../../lib/database/schema/empty-tables.ts';
 import { createTemporaryCredentials } from '../../lib/identity/temporary-credentials.ts';
 import { DEFAULT_RULES_FILE } from '../../lib/rules/file/rules-path.ts';
 import { DEFAULT_LIMITS } from '../../lib/sync/limits.ts';
@@ -22,7 +23,6 @@ import { createFindCredentials } from '../../lib/wire/find-credentials.ts';
 import { DEFAULT_RATE_LIMITS } from '../../lib/wire/rate-limits.ts';
 import { createSigV4Verifier } from '../../lib/wire/sigv4.ts';
 import type { CommandDeps } from '../cli/command.ts';
-import { emptyTables } from './empty-tables.ts';
 import { deployedMappingSettings } from './event-source-mapping/deployed-mapping-settings.ts';
 import { ensureFirstPool } from './first-pool.ts';
 import { createLocalFunctions } from './functions/local-functions.ts';

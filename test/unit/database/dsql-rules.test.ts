@@ -25,6 +25,7 @@ const NOT_ON_DSQL = [
   'lib/database/drivers/pglite/pglite-worker.ts: catalogue',
   'lib/database/drivers/pglite/pglite-worker.ts: language other than SQL',
   'lib/database/drivers/pglite/pglite-worker.ts: setting',
+  'lib/database/schema/empty-tables.ts: unsupported command',
   'lib/projection/store/value-indexes.ts: catalogue',
   'lib/projection/store/value-indexes.ts: type of names',
 ];
