@@ -1,0 +1,75 @@
+import { globSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { migrationStatements } from '../../fixtures/database/shipped-statements.ts';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+
+/**
+ * The rooms whose SQL may name the tables of a schema. The tables of lib/backfill record how complete the query store
+ * is, so they are in the query store's schema. Any room may read the views of the schema `query`.
+ */
+const OWNERS: Readonly<Record<string, readonly string[]>> = {
+  sync: ['lib/sync/'],
+  identity: ['lib/identity/'],
+  projection: ['lib/projection/', 'lib/backfill/'],
+};
+
+/** Statements that name a table of another room. Each must work on the tables of two rooms in one transaction. */
+const EXCEPTIONS = [
+  // `forget` erases the payloads to which a person's quarantined events refer.
+  'lib/backfill/store/forget-store.ts: sync.payloads',
+  // A guest is removed with its devices, and only while it has no dataset.
+  'lib/identity/store/guest-sweep.ts: sync.datasets',
+  'lib/identity/store/guest-sweep.ts: sync.devices',
+  // Both services share the row of a pool. An identity must not be created in a deleted pool.
+  'lib/identity/store/identity-statements.ts: sync.identity_pools',
+  // The merge of two identities and the request to move the datasets are committed together.
+  'lib/identity/store/identity-statements.ts: sync.pending_merges',
+  // The data of a deleted pool includes its identities.
+  'lib/sync/store/pool-data-statements.ts: identity.identities',
+  'lib/sync/store/pool-data-statements.ts: identity.logins',
+];
+
+const TABLES = migrationStatements().flatMap(({ sql }) => {
+  const name = /^CREATE TABLE IF NOT EXISTS (\w+\.\w+)/.exec(sql)?.[1];
+  return name === undefined ? [] : [name];
+});
+const TABLE = new RegExp(`\\b(?:${TABLES.join('|').replaceAll('.', '\\.')})\\b`, 'g');
+
+/** Lists the tables of other rooms in a file, as `<file>: <table>`. */
+function foreignTables(file: string): string[] {
+  const code = readFileSync(ROOT + file, 'utf8').replaceAll(/^\s*(?:\/\/|\/?\*).*$/gm, '');
+  return [...new Set(code.match(TABLE))]
+    .filter((table) => !ownersOf(table).some((room) => file.startsWith(room)))
+    .map((table) => `${file}: ${table}`);
+}
+
+function ownersOf(table: string): readonly string[] {
+  return OWNERS[table.split('.')[0] ?? ''] ?? [];
+}
+
+describe('the SQL of a room', () => {
+  const found = globSync(['functions/*.ts', 'lib/**/*.ts', 'infra/**/*.ts'], { cwd: ROOT }).flatMap(
+    foreignTables,
+  );
+
+  it('names only tables of the room, except in the listed files', () => {
+    const advice = found
+      .filter((use) => !EXCEPTIONS.includes(use))
+      .map(
+        (use) =>
+          `${use} is a table of another room: ask that room through a port, or add this line to EXCEPTIONS with the reason`,
+      );
+    expect(advice).toEqual([]);
+  });
+
+  it('needs every listed exception', () => {
+    expect(EXCEPTIONS.filter((use) => !found.includes(use))).toEqual([]);
+  });
+
+  it('names tables whose schema has an owner', () => {
+    expect(TABLES.length).toBeGreaterThan(20);
+    expect(TABLES.filter((table) => ownersOf(table).length === 0)).toEqual([]);
+  });
+});
