@@ -8,6 +8,6 @@ import { defineRules } from 'cognito-sync-backend/rules';
  *   },
  *
  * Import `number` from the same module as `defineRules`. With `mode: 'observe'`, decisions are logged but not applied.
- * docs/sync-rules.md lists all options. It also has complete rules for a game and for the preferences of an app.
+ * docs/sync-rules.md lists all options. The page also has complete rules for a game and for the preferences of an app.
  */
 export default defineRules({});

@@ -27,7 +27,10 @@ export interface FinishMergesFunctionDeps extends Omit<FinishMergesDeps, 'now' |
   timeBudgetMs?: number;
 }
 
-/** Time reserved for the last merge: an upper bound for merging an identity with the maximum number of datasets. */
+/**
+ * Time reserved for the last merge: an upper bound for the duration of merging an identity that has the maximum number
+ * of datasets.
+ */
 const MERGE_MS = 30_000;
 
 /**

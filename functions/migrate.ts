@@ -63,7 +63,7 @@ export function createMigrate({ database, address, writers, logger }: MigrateFun
 
 let deployed: MigrateHandler | undefined;
 
-/** Lambda's entry point. Reads the environment at the first event. */
+/** Lambda's entry point. Reads the environment on the first event. */
 export const handler: MigrateHandler = (event, context) => {
   deployed ??= compose();
   return deployed(event, context);

@@ -109,7 +109,7 @@ function createOutcomeLog(logger: Logger): (outcome: PollOutcome) => void {
 
 let deployed: PollBulkPublishHandler | undefined;
 
-/** Lambda's entry point. Reads the environment at the first event. */
+/** Lambda's entry point. Reads the environment on the first event. */
 export const handler: PollBulkPublishHandler = (event, context) => {
   deployed ??= compose(process.env);
   return deployed(event, context);

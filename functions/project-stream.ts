@@ -99,7 +99,9 @@ export function createProjectStream({
     });
 }
 
-/** Lambda treats every record before the first reported failure as done and retries from that record on. */
+/**
+ * Lambda treats all records before the first reported failure as done. It retries from the record of that failure on.
+ */
 function untilFirstFailure<Read>(
   records: readonly KinesisStreamRecord[],
   read: ReadonlyMap<string, Read>,
@@ -123,7 +125,7 @@ function lagMs(records: readonly KinesisStreamRecord[], done: number, now: numbe
 
 let deployed: ProjectStreamHandler | undefined;
 
-/** Lambda's entry point. Reads the environment at the first event. */
+/** Lambda's entry point. Reads the environment on the first event. */
 export const handler: ProjectStreamHandler = (event, context) => {
   deployed ??= createProjectStream({
     store: createQueryStore(openFromEnvironment(process.env, createSecretReader)),

@@ -64,7 +64,7 @@ export function createSweepQueryStore({
 
 let deployed: SweepQueryStoreHandler | undefined;
 
-/** Lambda's entry point. Reads the environment at the first event. */
+/** Lambda's entry point. Reads the environment on the first event. */
 export const handler: SweepQueryStoreHandler = (event, context) => {
   deployed ??= createSweepQueryStore({
     sweep: createQuerySweep(openFromEnvironment(process.env, createSecretReader, { maxConnections: 1 })),

@@ -28,7 +28,7 @@ interface PayloadFetchOptions {
 /**
  * Maximum size of a payload. A dataset holds 1 MB, and each byte takes at most six bytes in JSON (`\u0001`). The
  * remaining 2 MB are for the other members of the payload. Parsing a hostile payload of this size takes 300 MB of
- * memory. A function with 1 GB can parse one such payload at a time.
+ * memory. A function with 1 GB has enough memory, because it parses one payload at a time.
  */
 const MAX_BYTES = 8 * 1024 * 1024;
 const TIMEOUT_MS = 5_000;

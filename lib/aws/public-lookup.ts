@@ -11,9 +11,9 @@ const resolveAll: LookupAll = (host) => resolve(host, { all: true });
 
 /**
  * Creates a `lookup` function for sockets. It returns only public unicast addresses. It checks the DNS response that
- * the connection uses, so a second response cannot replace the checked one. If any address of the host is not public,
- * the connection fails with a `PayloadRefusedError`. A host that resolves to public and private addresses is an attack,
- * not a mistake.
+ * the connection uses, so a second DNS response cannot replace the checked response. If any address of the host is not
+ * public, the connection fails with a `PayloadRefusedError`. A host that resolves to public and private addresses is an
+ * attack, not a mistake.
  */
 export function createPublicLookup(lookup: LookupAll = resolveAll): LookupFunction {
   return (host, options, callback) => {

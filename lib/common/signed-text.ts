@@ -23,7 +23,7 @@ export function createSigner(key: Buffer) {
     return `${Buffer.from(content).toString('base64url')}.${signatureOf(content, about)}`;
   }
 
-  /** @returns the content, or null unless the text is exactly what `sign` returns for this content and `about` */
+  /** @returns the content if the text is exactly what `sign` returns for this content and `about`; otherwise null */
   function open(text: string, about: readonly string[]): string | null {
     if (text.length > MAX_LENGTH) return null;
     const content = Buffer.from(text.split('.', 1)[0] ?? '', 'base64url').toString();

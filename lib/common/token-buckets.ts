@@ -1,7 +1,7 @@
 /** The size of a bucket and how fast it fills, in units of cost. */
 export interface TokenRate {
   perSecond: number;
-  /** Capacity in units: what a caller can use after it has been idle. */
+  /** Capacity in units: the most that a caller can use at once, after it has been idle. */
   burst: number;
 }
 

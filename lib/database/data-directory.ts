@@ -78,8 +78,8 @@ export async function takeDataDirectory(path: string): Promise<DataDirectory> {
 }
 
 /**
- * Creates a directory and its parents. It does not use the recursive option of mkdir, because that never ends if the
- * operating system reports an existing parent as missing.
+ * Creates a directory and its parents. Does not use the recursive option of mkdir: with this option, mkdir never ends
+ * if the operating system reports an existing parent as missing.
  */
 async function makeDirectory(path: string): Promise<void> {
   if (path !== dirname(path) && !existsSync(dirname(path))) await makeDirectory(dirname(path));
@@ -89,8 +89,8 @@ async function makeDirectory(path: string): Promise<void> {
 function openLock(directory: string): DatabaseSync {
   const path = join(directory, 'lock');
   try {
-    // SQLite would create the lock file readable for everyone, so it is created here. An existing lock file is not
-    // opened: closing it would release a lock that this process already holds.
+    // SQLite would create a lock file that everyone can read, so the file is created here. An existing lock file is not
+    // opened, because closing the file would release a lock that this process already holds.
     if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600));
     return new DatabaseSync(path, { timeout: 0 });
   } catch (error) {

@@ -44,6 +44,6 @@ async function openEmbedded(directory: string): Promise<EmbeddedDatabase> {
 
 function openError(directory: string, error: unknown): SetupError {
   return new SetupError(
-    `cannot open the embedded database in ${directory}: ${oneLine(error)}; set DATA_DIR to another directory, or delete this one with all its data`,
+    `cannot open the embedded database in ${directory}: ${oneLine(error)}; set DATA_DIR to another directory, or delete this directory with all its data`,
   );
 }

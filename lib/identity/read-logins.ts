@@ -64,7 +64,7 @@ function openOwnToken(openIdTokens: OpenIdTokens, token: string, identityPoolId:
  * name of the developer provider. The map may also contain tokens of public providers. The backend guarantees that
  * these tokens are valid.
  *
- * @returns the logins, that of the developer provider first
+ * @returns the logins; the login of the developer provider comes first
  * @throws {ServiceError} InvalidParameterException if `given` has no user of the developer provider, or a provider is
  *   invalid; NotAuthorizedException if a token is empty
  */

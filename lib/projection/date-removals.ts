@@ -14,8 +14,8 @@ export function isUndatedRemoval({ event }: ReadableDelivery): boolean {
  * taken from the store. If the store does not know the dataset, the version is the arrival time. The version is never
  * later than the arrival.
  *
- * No other rule depends on the order of events. A removal without a version can only mean "everything up to now". The
- * assigned version is a proposal: a removal that is delivered again keeps its first version.
+ * This is the only rule that depends on the order of events. A removal without a version can only mean "everything up
+ * to now". The assigned version is a proposal: a removal that is delivered again keeps its first version.
  *
  * @param stored versions in the store, by `datasetKeyText`
  */

@@ -21,7 +21,7 @@ export interface ReadableDelivery extends Delivery {
   event: Exclude<StreamEvent, { kind: 'offloaded' }>;
 }
 
-/** A delivery that can never be projected as it is. The reason never quotes the data. */
+/** A delivery that can never be projected in its current form. The reason never quotes the data. */
 export interface RefusedDelivery extends Delivery {
   kind: 'refused';
   reason: string;

@@ -52,7 +52,7 @@ const KEY: Checks<KeyOptions> = {
 
 const EXAMPLES: Checks<Examples> = { accepted: listOfExamples, refused: listOfExamples };
 
-/** Combinations of options in which one contradicts another or makes it ineffective. */
+/** Combinations of options in which one option contradicts another option or makes it ineffective. */
 const CONTRADICTIONS: readonly { has: (options: Members) => boolean; text: string }[] = [
   {
     has: ({ serverOwned, removable }) => serverOwned === true && removable === true,

@@ -85,7 +85,7 @@ function refuse(
   { currentValue }: Proposal,
 ): Decided {
   if (onInvalid === 'reject') rejectCall(call, { rule: path, key, reason, customReason });
-  // If the key has a value, `drop` reverts to it. If the key has no value, `revert` drops the key.
+  // If the key has a value, `drop` reverts to that value. If the key has no value, `revert` drops the key.
   call.decisions.push({ rule: path, key, action: currentValue === null ? 'dropped' : 'reverted', reason });
   return { value: currentValue, isRefused: true, rule: path };
 }

@@ -55,7 +55,7 @@ function parse(data: Uint8Array): Members {
   if (KPL_MAGIC.every((byte, index) => data[index] === byte)) {
     throw new StreamEventError(
       'kpl-aggregated',
-      'Cognito does not aggregate records; a Kinesis Producer Library with aggregation enabled wrote this one',
+      'Cognito does not aggregate records; a Kinesis Producer Library with aggregation enabled wrote this record',
     );
   }
   const event = readJson(data, 'the data');

@@ -62,7 +62,7 @@ export function optional<Value>(
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Parses JSON. @throws {StreamEventError} the bytes are not JSON in UTF-8; the message calls them `name` */
+/** Parses JSON. @throws {StreamEventError} the bytes are not JSON in UTF-8; `name` names the bytes in the message */
 export function readJson(bytes: Uint8Array, name: string): unknown {
   try {
     return JSON.parse(utf8.decode(bytes));

@@ -15,7 +15,7 @@ export interface StreamRecord {
   deviceLastModifiedDate: number | null;
 }
 
-/** Records were written or removed. Without records, only the dataset itself changed. */
+/** Records were written or removed. If there are no records, only the dataset itself changed. */
 export interface RecordsEvent {
   kind: 'records';
   dataset: DatasetKey;

@@ -72,21 +72,24 @@ interface Change {
   limits: Limits;
 }
 
-/** Rejects only changes that make a dataset larger. If a limit was lowered, a dataset above it can still be reduced. */
+/**
+ * Rejects only changes that make a dataset larger. If a limit was lowered, a dataset above the new limit can still be
+ * reduced.
+ */
 function checkLimits(after: Size, before: Size | null, identityDatasets: number, limits: Limits): void {
   if (before === null && identityDatasets >= limits.datasetsPerIdentity) {
     throw limitExceeded(
-      `the identity has ${identityDatasets} datasets, the limit is ${limits.datasetsPerIdentity}; delete a dataset`,
+      `the identity has ${identityDatasets} datasets, but the limit is ${limits.datasetsPerIdentity}; delete a dataset`,
     );
   }
   if (after.numRecords > Math.max(limits.recordsPerDataset, before?.numRecords ?? 0)) {
     throw limitExceeded(
-      `the dataset would have ${after.numRecords} records, the limit is ${limits.recordsPerDataset}; remove records`,
+      `the dataset would have ${after.numRecords} records, but the limit is ${limits.recordsPerDataset}; remove records`,
     );
   }
   if (after.dataStorage > Math.max(limits.datasetBytes, before?.dataStorage ?? 0)) {
     throw limitExceeded(
-      `the dataset would have ${after.dataStorage} bytes of keys and values, the limit is ${limits.datasetBytes}; remove records first`,
+      `the dataset would have ${after.dataStorage} bytes of keys and values, but the limit is ${limits.datasetBytes}; remove records first`,
     );
   }
   checkRowLimits(before ?? EMPTY, after, limits);

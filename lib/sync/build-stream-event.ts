@@ -12,8 +12,9 @@ export interface Offloading {
 
 /**
  * Builds the stream event of one successful UpdateRecords, or of one dataset in a bulk publish. The JSON has the
- * members in the Amazon Cognito developer guide, "Amazon Cognito Streams". Only the member with the dataset's name has
- * the spelling that Amazon's service has been observed to send. Dates are epoch milliseconds.
+ * members in the Amazon Cognito developer guide, "Amazon Cognito Streams". One member differs from the guide: the
+ * member with the dataset's name has the spelling that Amazon's service has been observed to send. Dates are epoch
+ * milliseconds.
  *
  * If the device sent no date with a record, the event contains the record's own date in its place. Amazon's sample
  * consumer fails on null, and Lambda would retry the consumer's batch until the records expire.

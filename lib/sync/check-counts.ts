@@ -4,7 +4,7 @@ import type { Patch } from './read-patches.ts';
 
 /** The sync counts of a dataset at one point in time. */
 interface Counts {
-  /** 0 if there was never such a dataset. */
+  /** 0 if the dataset never existed. */
   dataset: number;
   /** Returns 0 if the key has no record. */
   ofRecord: (key: string) => number;

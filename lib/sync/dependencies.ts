@@ -26,8 +26,8 @@ export interface SyncDependencies {
   /** Called when a change makes a dataset reach 80 % of a limit on its rows. */
   onFilling: (dataset: FillingDataset) => void;
   /**
-   * Called after a bulk publish was requested. It may start the job immediately. Otherwise the schedule starts the job
-   * later.
+   * Called after a bulk publish was requested. This function may start the job immediately. Otherwise the schedule
+   * starts the job later.
    */
   afterBulkPublish: () => void;
   /** Invokes the sync triggers of pools. */

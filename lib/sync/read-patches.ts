@@ -21,7 +21,7 @@ export function readPatches(patches: readonly RecordPatch[], maxPatches: number)
   if (patches.length > maxPatches) {
     throw new ServiceError(
       'LimitExceededException',
-      `too many record patches: ${patches.length}, the limit is ${maxPatches} per call; send them in several calls`,
+      `too many record patches: ${patches.length}, but the limit is ${maxPatches} per call; send them in several calls`,
     );
   }
   const seen = new Set<string>();

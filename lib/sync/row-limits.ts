@@ -25,13 +25,13 @@ export function checkRowLimits(before: RowCounts, after: RowCounts, limits: RowL
   if (after.rowCount > limits.rowsPerDataset) {
     throw new ServiceError(
       'LimitExceededException',
-      `the dataset would have ${after.rowCount} records, removed ones included, the limit is ${limits.rowsPerDataset}; delete the dataset to discard removed records`,
+      `the dataset would have ${after.rowCount} records, including removed records, but the limit is ${limits.rowsPerDataset}; delete the dataset to discard removed records`,
     );
   }
   if (after.keyBytes > limits.keyBytesPerDataset) {
     throw new ServiceError(
       'LimitExceededException',
-      `the dataset would have ${after.keyBytes} bytes of keys, those of removed records included, the limit is ${limits.keyBytesPerDataset}; delete the dataset to discard removed records`,
+      `the dataset would have ${after.keyBytes} bytes of keys, including keys of removed records, but the limit is ${limits.keyBytesPerDataset}; delete the dataset to discard removed records`,
     );
   }
 }

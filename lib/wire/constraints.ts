@@ -49,8 +49,8 @@ export const SYNC_CONSTRAINTS: Constraints = new Map(
   Object.entries<Constraint>({
     IdentityPoolId: ID,
     IdentityId: ID,
-    // This project's own addition: the name of a dataset that was copied by a merge may be longer by the id of the
-    // source identity. Devices also sync such copies.
+    // This project's own addition: the name of a copy that a merge created ends with the id of the source identity.
+    // This suffix does not count towards the 128 characters. Devices also sync such copies.
     DatasetName: {
       minLength: 1,
       maxLength: 128,
@@ -131,7 +131,9 @@ function checkNumber({ min, max }: Constraint, value: number): string[] {
   return [];
 }
 
-/** Whether a text has more than `maxLength` code points. Counts them only if the text's length does not decide it. */
+/**
+ * Whether a text has more than `maxLength` code points. Counts them only if the UTF-16 length does not give the answer.
+ */
 function isLonger(text: string, maxLength: number): boolean {
   return text.length > maxLength && (text.length > 2 * maxLength || [...text].length > maxLength);
 }

@@ -31,7 +31,7 @@ export const DEFAULT_RATE_LIMITS: RateLimitSettings = {
   issuing: { perSecond: 200, burst: 400 },
 };
 
-/** 25 calls of GetId cost as much as 200 of GetCredentialsForIdentity. */
+/** 25 calls of GetId cost as much as 200 calls of GetCredentialsForIdentity. */
 const COSTS: ReadonlyMap<string, number> = new Map([['GetId', 8]]);
 /** Large bodies cost more, because hashing, parsing and storing them takes longer. */
 const BYTES_PER_UNIT = 64 * 1024;
@@ -49,7 +49,7 @@ export function costOf(operation: string, head: RequestHead): number {
 
 /**
  * Maximum number of buckets per kind of rate limit. A bucket takes about 100 bytes, so all four kinds take at most 20
- * MB. A bucket is full again before this many other buckets have been used, so dropping it changes nothing.
+ * MB. A bucket is full again before this many other buckets have been used, so dropping the bucket changes nothing.
  */
 const MAX_KEYS = 50_000;
 const REPORT_INTERVAL_MS = 60_000;

@@ -83,8 +83,8 @@ function limitStructure(bytes: Uint8Array, maxValues: number): void {
 }
 
 /**
- * Returns the position of the closing quote. If there is none, returns the end of the text, and the parser reports the
- * error.
+ * Returns the position of the closing quote. If there is no closing quote, returns the end of the text, and the parser
+ * reports the error.
  */
 function endOfString(bytes: Uint8Array, start: number): number {
   let at = start + 1;

@@ -24,7 +24,7 @@ export function isRpcForm(request: RequestHead): boolean {
 
 /**
  * Finds the operation of a request in the RPC form.
- * @returns undefined if the request has another form or names an unknown operation
+ * @returns undefined if the request does not have the RPC form or names an unknown operation
  */
 export function findRpcOperation(request: RequestHead): ApiOperation | undefined {
   if (!isRpcForm(request)) return undefined;

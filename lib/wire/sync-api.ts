@@ -31,10 +31,10 @@ export type SyncApi = (request: WireRequest) => Promise<WireResponse<WireBody>>;
 const SERVICE = 'cognito-sync';
 
 /**
- * Creates the Cognito Sync API, version 2014-06-30, as one function from a raw request to its response. It accepts the
- * SDKs' form (rest-json) and the RPC form of the API reference. Routes and shapes come from the SDK's own schemas,
- * constraints from the API model. An error response has its code in two places: in the body, and in the header that old
- * clients read.
+ * Creates the Cognito Sync API, version 2014-06-30, as one function from a raw request to its response. The function
+ * accepts the SDKs' form (rest-json) and the RPC form of the API reference. Routes and shapes come from the SDK's own
+ * schemas, constraints from the API model. An error response has its code in two places: in the body, and in the header
+ * that old clients read.
  */
 export function createSyncApi(deps: SyncApiDeps): SyncApi {
   return createJsonApi({

@@ -7,7 +7,7 @@ const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
  * Parses a timestamp in any form that clients send: epoch seconds as a number, with or without a fraction; epoch
  * seconds as text, which the iOS SDK sends; or ISO 8601.
  *
- * @returns whole epoch milliseconds; undefined if the value has another form or is outside the years 1 to 9999
+ * @returns whole epoch milliseconds; undefined if the value has none of these forms or is outside the years 1 to 9999
  */
 export function parseTimestamp(value: unknown): number | undefined {
   const ms = Math.round(milliseconds(value));

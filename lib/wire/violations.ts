@@ -12,7 +12,8 @@ export interface Violation {
 export interface Violations {
   /**
    * Adds a violation.
-   * @throws an error that names the collected violations, once there are ten, so that the rest is not decoded
+   * @throws an error that names the collected violations, once ten violations are collected; the rest of the input is
+   *   then not decoded
    */
   add(violation: Violation): void;
   /** Throws an error that names the collected violations, if there are any. Otherwise does nothing. */

@@ -23,8 +23,8 @@ export interface PollDeps extends Omit<EvaluateDeps, 'store'> {
    */
   first?: readonly string[];
   /**
-   * Once this much time has passed, the poll reads no further stream. Once part of this time has passed, the poll
-   * starts with no further pool. The first pool is always polled.
+   * Once a fixed share of this time has passed, no further pool is polled. The remaining time is for reading the
+   * streams. Once all of this time has passed, no further stream is read. The first pool is always polled.
    */
   timeBudgetMs: number;
 }

@@ -9,8 +9,8 @@ const NOT_READ: Backlog = { arrivals: [], hasMore: true, isConclusive: false };
 
 /**
  * Reads every shard of a stream. Reading starts after the shard's last projected record. In a closed shard, records
- * from before `since` are skipped. These records may be as old as the retention period allows, and the stream handler
- * no longer projects them.
+ * that arrived before `since` are skipped. Such records can stay in the shard until the retention period ends, although
+ * the stream handler no longer projects them.
  *
  * @param since start of the oldest bulk publish to evaluate, in epoch milliseconds
  * @throws {EvidenceError} the stream could not be read

@@ -13,7 +13,9 @@ export interface PacedCallsOptions {
 /** Waits until the rate allows another call, then runs the call. */
 export type PacedCalls = <Answer>(call: () => Promise<Answer>) => Promise<Answer>;
 
-/** Pauses before the retries, about a minute in total. Amazon stops throttling a client sooner if it slows down. */
+/**
+ * Pauses before the retries, about a minute in total. Amazon stops throttling a client sooner if the client slows down.
+ */
 const PAUSES_MS = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000];
 
 /**

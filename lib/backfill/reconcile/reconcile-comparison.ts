@@ -26,8 +26,8 @@ interface ComparisonDeps {
 }
 
 /**
- * Compares one dataset of the query store with the service and repairs it in the store. Reads the store before the
- * service, so that a write between the two reads can only make the store newer.
+ * Compares one dataset in the query store with the dataset at the service. Repairs differences in the store. Reads the
+ * store before the service, so that the service's listing is never older than the data read from the store.
  *
  * @param isNamed whether ListDatasets returns the dataset for its identity
  * @throws {SyncClientError} the service did not respond

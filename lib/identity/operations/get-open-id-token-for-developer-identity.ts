@@ -21,8 +21,8 @@ const DEFAULT_DURATION_SECONDS = 15 * 60;
  * the request names an identity, the user is linked to the named identity.
  *
  * @throws {ServiceError} InvalidParameterException if Logins has no user of the pool's developer provider, or the
- *   duration is invalid; DeveloperUserAlreadyRegisteredException if the user has another identity than the named one;
- *   ResourceNotFoundException if the pool does not exist, or the named identity is not in the pool;
+ *   duration is invalid; DeveloperUserAlreadyRegisteredException if the user has an identity other than the named
+ *   identity; ResourceNotFoundException if the pool does not exist, or the named identity is not in the pool;
  *   NotAuthorizedException
  */
 export function createGetOpenIdTokenForDeveloperIdentity(
@@ -58,8 +58,8 @@ function readDuration(seconds = DEFAULT_DURATION_SECONDS): number {
 }
 
 /**
- * Rejects a user who is registered to another identity than the requested one. A developer can merge the two identities
- * with MergeDeveloperIdentities.
+ * Rejects a user who is registered to an identity other than the requested identity. A developer can merge the two
+ * identities with MergeDeveloperIdentities.
  */
 function checkUserIsAvailable({ asked, owned }: FoundLogins, { provider }: Login): void {
   const ownerOfUser = owned.find(({ login }) => login.provider === provider)?.owner;

@@ -24,7 +24,7 @@ export interface StoredIdentity {
   providers: readonly string[];
 }
 
-/** An identity that was not merged into another one. */
+/** An identity that was not merged into another identity. */
 export interface LivingIdentity {
   identityId: string;
   createdAt: number;
@@ -35,7 +35,7 @@ export interface LivingIdentity {
 /** The identity that a client asks for, and the logins that it presents. */
 export interface LoginQuestion {
   identityPoolId: string;
-  /** The identity that the client wants to act as; null if it wants to learn its identity. */
+  /** The identity that the client wants to act as; null if the client wants to learn its identity. */
   asked: string | null;
   /** The identity that the client has proven to be; null if the client has proven no identity. */
   proven: string | null;
@@ -79,7 +79,7 @@ export interface LinkChange {
 /** The database operations of Cognito Identity. */
 export interface IdentityStore {
   readPool(identityPoolId: string): Promise<IdentityPoolDescription | null>;
-  /** Creates a pool with the given settings and no others. The pool's id must be new. */
+  /** Creates a pool with the given settings and no other settings. The pool's id must be new. */
   createPool(pool: IdentityPoolDescription, createdAt: number): Promise<void>;
   /**
    * Writes the settings of a pool.

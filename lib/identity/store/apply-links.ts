@@ -48,9 +48,9 @@ async function applyInTransaction(transaction: Transaction, change: LinkChange):
 
 /**
  * Locks an identity that was not merged. All transactions lock identities in the same order, so they do not deadlock.
- * If the identity was merged in the meantime, the transaction is rolled back, which releases the lock. A concurrent
- * transaction may be merging the identity into which this identity was merged. Such a transaction writes this
- * identity's row without locking the row first, and would wait for this lock.
+ * If the identity was merged in the meantime, the transaction is rolled back, which releases the lock. The lock must be
+ * released, because another transaction may be merging the identity into which this identity was merged. That
+ * transaction writes this identity's row without locking the row first, and would wait for this lock.
  */
 async function lockLiving(transaction: Transaction, identityId: string): Promise<void> {
   const { rows } = await transaction.query<{ merged_into: string | null }>(LOCK_IDENTITY, [identityId]);

@@ -73,7 +73,7 @@ export interface FoundRow {
 }
 
 // One statement reads everything at one point in time. Following `merged_into` once is enough, because no identity is
-// merged into one that was itself merged.
+// merged into an identity that was itself merged.
 export const FIND_LOGINS = `
 SELECT
   named.identity_id AS found_by, living.identity_id, living.created_ms,

@@ -6,8 +6,8 @@ import { DEFAULT_RULES_FILE, RULES_MODULE, RULES_MODULE_URL } from './rules-path
  * Makes this thread load `rulesFile` wherever a module imports `sync-rules.ts`, and resolve
  * `cognito-sync-backend/rules` from any folder. Modules that are already loaded do not change.
  *
- * @param noteFile called once for the rules file and for each file that it imports directly or indirectly, except
- *   packages. `noteFile` is called before the file is read, even if the file does not exist
+ * @param noteFile called once for the rules file and for each file that the rules file imports directly or indirectly,
+ *   except packages. `noteFile` is called before the file is read, even if the file does not exist
  */
 export function mapImports(rulesFile: URL, noteFile: (file: URL) => void = () => undefined): void {
   const defaultHref = pathToFileURL(DEFAULT_RULES_FILE).href;

@@ -4,7 +4,8 @@ type Text = string | null;
  * Finds a shortest text that two globs both match; null if there is no such text.
  *
  * Uses dynamic programming over the rest of each glob. A `*` either ends, or matches the next letter of the other glob.
- * Two `*` at the same time need to match nothing, so the text contains only letters of the globs.
+ * If the next character of each glob is a `*`, neither `*` needs to match a letter. The text therefore contains only
+ * letters of the globs.
  */
 export function commonText(a: string, b: string): Text {
   /** For each position in `b`: the shortest common text of the rest of `b` and the rest of `a` after `i`. */

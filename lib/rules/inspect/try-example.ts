@@ -25,7 +25,8 @@ export function tryExample(
   const key = change.key ?? nameFor(keyRule, dataset.findKeyRule);
   if (key === null) return 'found no key to which this rule applies; set the key of the example';
   const found = dataset.findKeyRule(key);
-  if (found !== keyRule) return `this rule does not apply to its key${found ? `; ${found.name} does` : ''}`;
+  if (found !== keyRule)
+    return `this rule does not apply to the key of the example${found ? `; ${found.name} does` : ''}`;
   const { oldValue, newValue } = change;
   if (oldValue === newValue) return 'it changes nothing';
   const verdict = evaluateRules(

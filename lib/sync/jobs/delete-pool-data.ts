@@ -33,8 +33,8 @@ export interface DeletePoolDataDeps extends Pick<SyncDependencies, 'store' | 'no
  * pool's stream receives the event. Then all remaining data of the datasets is removed, including counts and devices.
  * The pool's identities and their logins are removed as well. The pool stays marked as deleted.
  *
- * If a call is interrupted, or more is written in the meantime, the next call deletes the rest. The data of a pool that
- * is not marked is never deleted.
+ * If a call is interrupted, or more data is written in the meantime, the next call deletes the rest. The data of a pool
+ * that is not marked is never deleted.
  *
  * @returns whether nothing is left; false if other transactions lock or write data for longer than this function waits
  * @throws {DatabaseError} part of the data may be deleted

@@ -22,10 +22,10 @@ export interface MergeDatasetsDeps {
 }
 
 /**
- * Moves the datasets of an identity that was merged into another identity, the surviving one. Each dataset is moved in
- * its own transaction. For example, the live records of `game` are copied to the surviving identity's dataset
- * `game.<disappearing identity's id>`, and `game` is deleted. The pool's stream receives an event for the copy and an
- * event for the deletion.
+ * Moves the datasets of an identity that was merged (the disappearing identity) to the identity into which it was
+ * merged (the surviving identity). Each dataset is moved in its own transaction. For example, the live records of
+ * `game` are copied to the surviving identity's dataset `game.<disappearing identity's id>`, and `game` is deleted. The
+ * pool's stream receives an event for the copy and an event for the deletion.
  *
  * If a crash interrupts the merge, or if a device writes to the disappearing identity later, another run moves the
  * remaining datasets. A merge ignores the limits on datasets.
@@ -57,8 +57,8 @@ export function createMergeDatasets({
 
 /**
  * Determines the target of a dataset. A dataset that is already a copy keeps its name: the id in the name says from
- * which identity it came, and names do not grow with each merge. A dataset whose name is too long for a device to have
- * chosen also keeps its name, because no device could request a longer name.
+ * which identity the dataset came, and names do not grow with each merge. A dataset whose name is too long for a device
+ * to have chosen also keeps its name, because no device could request a longer name.
  */
 function targetOf(source: DatasetKey, into: string, isCopy: boolean): MergeTarget {
   const { datasetName, identityId } = source;

@@ -69,8 +69,8 @@ export interface RelayOutcome {
   /** The streams that no longer exist and whose pools this run set to DISABLED. */
   goneStreams: string[];
   /**
-   * Postponed rows whose stream no longer exists, whether this run or an earlier run disabled streaming of the stream's
-   * pools.
+   * Postponed rows whose stream no longer exists. Streaming of the stream's pools was disabled by this run or by an
+   * earlier run.
    */
   withoutStream: number;
 }

@@ -11,13 +11,13 @@ import { notValidToken } from '../session-token.ts';
  * ListRecords: returns the records with a count above LastSyncCount, tombstones included, and the session token that an
  * update needs. A dataset that does not exist is not an error.
  *
- * All pages of one listing return the dataset's count and the token of the first page. No page holds a record with a
- * higher count than that; the next listing returns such a record. All pages name the copies of the dataset that merges
- * of identities made.
+ * All pages of one listing return the token of the first page, and the count that the dataset had when the first page
+ * was read. No page holds a record with a count above that count; the next listing returns such a record. All pages
+ * name the copies of the dataset that merges of identities made.
  *
  * A listing without MaxResults has one page, because the iOS client never requests a second page. This page is read in
- * parts, to which the rules of pages apply. So no listing holds more than 1,024 records in memory, and no listing
- * occupies the database for long.
+ * parts, and each part follows the rules for a page. So no listing holds more than 1,024 records in memory, and no
+ * listing occupies the database for long.
  *
  * @throws {ServiceError} InvalidParameterException if LastSyncCount is above the dataset's count, or if a token has
  *   expired, was used by an update or belongs to another dataset; NotAuthorizedException

@@ -6,7 +6,8 @@ import { findApplication, invalidConfiguration, readPushApplications } from '../
 
 /**
  * RegisterDevice: registers a device with the push channel and with the service. Only the push channel receives the
- * device's token; the service does not store it. If an identity sends a token again, it is the same device.
+ * device's token; the service does not store it. If an identity sends the same token again, it gets the device id
+ * that it already has.
  *
  * An identity keeps only the devices that registered most recently. Otherwise their number would grow without end,
  * because no operation removes a device and platforms replace the tokens of devices.

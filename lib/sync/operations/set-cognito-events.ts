@@ -15,12 +15,12 @@ const SYNC_TRIGGER = 'SyncTrigger';
 const ATTEMPTS = 10;
 
 /**
- * SetCognitoEvents: sets the function of the named event, or removes it if the function is an empty string. An event
- * that is not named keeps its function.
+ * SetCognitoEvents: sets the function of the named event. An empty string removes the function. An event that is not
+ * named keeps its function.
  *
  * @throws {ServiceError} InvalidParameterException if the event is unknown or the value is not a function's ARN;
- *   ResourceNotFoundException if the pool does not exist; TooManyRequestsException if other requests keep changing
- *   the pool; NotAuthorizedException
+ *   ResourceNotFoundException if the pool does not exist; TooManyRequestsException if other requests keep changing the
+ *   pool; NotAuthorizedException
  */
 export function createSetCognitoEvents({
   pools,

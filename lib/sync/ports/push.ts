@@ -45,7 +45,8 @@ export interface DeviceStore {
 export interface PushChannel {
   /**
    * @param device the application that reaches the device, and the device's token
-   * @returns the endpoint of the device. If the device already has an endpoint, it is that endpoint or a new one.
+   * @returns the endpoint of the device. If the device already has an endpoint, the channel returns this endpoint or a
+   *   new endpoint.
    * @throws {PushError} `refused`
    */
   register(device: { applicationArn: string; platform: PushPlatform; token: string }): Promise<string>;

@@ -78,8 +78,8 @@ export interface ReadRecordsOptions {
   /** The session for which `spent` says whether an update has used it; null if there is no session to check. */
   session: SyncSession | null;
   /**
-   * Where to start. A number starts after the records with this count. A text is the `next` of an earlier result, and
-   * continues after that result.
+   * Where to start. A number: after the records with this count. A text, which is the `next` of an earlier result:
+   * after the last record of that result.
    */
   after: number | string;
   /** The highest count to read; null for all. */

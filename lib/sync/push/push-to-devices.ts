@@ -35,9 +35,9 @@ export interface PushReport extends PushedChange {
 }
 
 /**
- * Notifies the devices that subscribe to a dataset that the dataset changed. Each device is notified at most once. The
- * device that made the change is never notified. Waits at most 300 ms and never fails. A device that misses a message
- * learns of the change with its next sync.
+ * Tells the devices that subscribe to a dataset about a change of the dataset. Each device is notified at most once.
+ * The device that made the change is never notified. Waits at most 300 ms and never fails. A device that misses a
+ * message learns of the change with its next sync.
  *
  * @param fromDevice the DeviceId that the caller sent, which need not be the id of any device
  */

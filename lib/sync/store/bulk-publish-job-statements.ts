@@ -16,11 +16,12 @@ FROM sync.bulk_publishes
 WHERE identity_pool_id = $1`;
 
 /**
- * Starts a bulk publish. It replaces the pool's previous bulk publish, whose id must be $4. If two calls start one
- * concurrently, the second waits for the first, finds another id and starts nothing.
+ * Starts a bulk publish. It replaces the pool's previous bulk publish, whose id must be $4. If two calls start a bulk
+ * publish concurrently, the second call waits for the first call. The second call then finds a different id and starts
+ * nothing.
  *
  * A concurrent change of the pool's streaming is serialized with the start. If the change comes first, the start waits
- * for it and uses the new stream. If the start comes first, the change ends the bulk publish.
+ * for the change and uses the new stream. If the start comes first, the change ends the bulk publish.
  */
 export const BEGIN = `
 INSERT INTO sync.bulk_publishes AS stored (identity_pool_id, bulk_publish_id, status, started_ms, all_in_outbox)

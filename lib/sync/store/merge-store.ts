@@ -24,7 +24,7 @@ import { LOCK_DATASET, LOCK_IDENTITY } from './sync-statements.ts';
 /**
  * Creates the store of merges of identities, on any `Database`.
  * @param cache the sync store's cache, if the sync store is in the same process. Otherwise the sync store's next change
- *   of a merged dataset takes another round trip, to find that the dataset has changed.
+ *   of a merged dataset takes one more round trip, to find that the dataset has changed.
  */
 export function createMergeStore(
   database: Database,

@@ -16,7 +16,7 @@ const CLAIMABLE = `
   AND (coalesce(outbox.stream_name, '') = ANY ($3::text[])) = $4::boolean`;
 
 // The condition occurs twice. If two claims chose the same rows, the second claim waits for the first claim. PostgreSQL
-// then checks the outer condition again on the row as leased, but does not repeat the inner SELECT. SKIP LOCKED would
+// then checks the outer condition again on the leased row, but does not repeat the inner SELECT. SKIP LOCKED would
 // avoid the wait, but it is unknown whether Aurora DSQL supports it. octet_length reads the size, not the text.
 const CLAIM = `
 UPDATE sync.outbox

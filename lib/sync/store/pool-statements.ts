@@ -43,8 +43,8 @@ ON CONFLICT (identity_pool_id) DO UPDATE SET
 WHERE stored.deleted_ms IS NOT NULL AND NOT ${IS_LEFT}`;
 
 /**
- * If two changes were decided on the same revision, the second change waits for the first and then finds another
- * revision.
+ * If two changes were decided on the same revision, the second change waits for the first change and then finds a
+ * different revision.
  */
 export const LOCK_POOL = `
 SELECT streaming_status, stream_name

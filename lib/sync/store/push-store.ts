@@ -20,8 +20,8 @@ RETURNING device_id`;
 const REMOVED_DEVICES = 25;
 
 /**
- * Lists the surplus devices of an identity ($1, $2). It skips the $3 devices to keep: the device that has just
- * registered ($4), and those that registered most recently.
+ * Lists the surplus devices of an identity ($1, $2). Skips the $3 devices to keep: the device that has just registered
+ * ($4), and the other devices that registered most recently.
  */
 const LIST_SURPLUS = `
 SELECT registration_id, device_id FROM sync.devices

@@ -36,7 +36,8 @@ const MAX_CACHED_RECORDS = 50_000;
  * @param maxRecords maximum number of records of all datasets; the least recently used datasets are evicted first
  */
 export function createSnapshotCache(maxRecords = MAX_CACHED_RECORDS): SnapshotCache {
-  // A Map iterates in insertion order, so the most recently used key is inserted last.
+  // A Map iterates in insertion order. A dataset that is used is inserted again, so the least recently used dataset
+  // comes first.
   const byId = new Map<string, CachedDataset>();
   let size = 0;
 

@@ -78,7 +78,7 @@ LIMIT $5::bigint`;
 
 /**
  * Reads the records of a dataset for a listing. Returns one row per record, one row without a record if no record
- * matches, and no row if the dataset never existed. Each row repeats the dataset, so only those of its columns that a
+ * matches, and no row if the dataset never existed. Each row repeats the dataset, so only the dataset's columns that a
  * listing returns are read. $2, $3: the position to read from; $4: the highest count.
  */
 export const READ_RECORDS = readRecords();
@@ -92,9 +92,9 @@ export const READ_RECORDS_IN_SESSION = readRecords(`
 
 /**
  * Reads the live records of a dataset, the tombstones with the given record ids ($2), and whether the session ($3, $4)
- * was used. Returns one row per record or tombstone, one row without a record if there are none, and no row if the
- * dataset never existed. Other tombstones are not read, because a dataset can have many. READ_SNAPSHOT explains why the
- * difference of the counts is compared.
+ * was used. Returns one row per record or tombstone. Returns one row without a record if nothing matches, and no row if
+ * the dataset never existed. Other tombstones are not read, because a dataset can have many. READ_SNAPSHOT explains why
+ * the difference of the counts is compared.
  */
 export const READ_LIVE_RECORDS = `
 SELECT ${LISTED},
@@ -167,13 +167,13 @@ LEFT JOIN sync.records ON records.dataset_id = stored.dataset_id
   AND records.sync_count - stored.deleted_sync_count > 0`;
 
 /**
- * Writes the dataset if its count and its date ($14) are unchanged. The statements that contain it write everything
- * else only in that case. The write locks the dataset's row. If two changes were decided from the same count, the
- * second waits for the first, finds another count and writes nothing.
+ * Writes the dataset if its count and its date ($14) are unchanged. If the dataset is not written, the rest of the
+ * statement writes nothing either. The write locks the dataset's row. If two changes were decided from the same count,
+ * the second change waits for the first change, finds a different count and writes nothing.
  *
  * Nothing is written if the dataset's row has been removed since it was read, because only the first change of a
  * dataset may create its row. Nothing is written either if the dataset was restored from a backup and reached the same
- * count through other changes. Then its date is different.
+ * count through other changes, because its date is then different.
  */
 export const WRITE_DATASET = `
 WITH written AS (
@@ -253,8 +253,8 @@ const writeUpdate = (payload = '') => `${WRITE_DATASET}${PUT_EVENT}${payload}, s
 SELECT ${OUTCOME}, 0 AS erased FROM written`;
 
 /**
- * Writes an update. Returns a row if it was written. $18, $19: the session; $20: used sessions that expired before this
- * time are deleted; from $21: the columns of the records.
+ * Writes an update. Returns a row if the update was written. $18, $19: the session; $20: used sessions that expired
+ * before this time are deleted; from $21: the columns of the records.
  */
 export const WRITE_UPDATE = writeUpdate();
 
@@ -267,8 +267,8 @@ export const WRITE_OFFLOADED_UPDATE = writeUpdate(`, payload AS (
   SELECT $25::uuid, $26::text, $27::bigint FROM event
 )`);
 
-// Maximum records erased per statement. A dataset has up to 16,384, and Aurora DSQL changes at most 3,000 rows in a
-// transaction.
+// Maximum records erased per statement. By default, a dataset has up to 16,384 rows, and Aurora DSQL changes at most
+// 3,000 rows in a transaction.
 export const ERASE_ROWS = 2_500;
 
 /** Writes the deletion of a dataset. Returns a row if the deletion was written. */

@@ -11,8 +11,8 @@ interface Outcome {
 
 /**
  * Returns a record for each key of the device, in order. The record is returned as written, or as stored if it was not
- * written. Written records with other keys follow; the sync trigger added them. The list is never empty: the JavaScript
- * client waits indefinitely if it receives no records.
+ * written. The written records that the sync trigger added come last. The list is never empty: the JavaScript client
+ * waits indefinitely if it receives no records.
  */
 export function answerPatches(patches: readonly Patch[], { written, stored, now }: Outcome): SyncRecord[] {
   const unanswered = new Map(written.map((record) => [record.Key, record]));

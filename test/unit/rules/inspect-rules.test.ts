@@ -240,8 +240,8 @@ describe('examples', () => {
       ],
     };
     expect(ofDataset({ keys: { 'level-*': { examples }, b: {} } })).toEqual([
-      expect.stringContaining(`: this rule does not apply to its key`),
-      expect.stringContaining(`: this rule does not apply to its key; b does`),
+      expect.stringContaining(`: this rule does not apply to the key of the example`),
+      expect.stringContaining(`: this rule does not apply to the key of the example; b does`),
     ]);
   });
 

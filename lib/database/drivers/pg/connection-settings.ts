@@ -34,7 +34,7 @@ export function toConnectionSettings(text: string, url: string | null): Connecti
 }
 
 function fromAddress(address: string, url: string | null): ConnectionSettings {
-  if (url !== null) throw secretError('is an address, but DATABASE_URL is set as well; remove one of them');
+  if (url !== null) throw secretError('is an address, but DATABASE_URL is set as well; keep one address');
   const problem = sslModeProblem(address);
   if (problem !== undefined) throw secretError(`is an address, but ${problem}`);
   return { connectionString: address };

@@ -33,7 +33,7 @@ function permissionFor(user: string): string {
     : `they need dsql:DbConnect, and their role needs AWS IAM GRANT ${user}`;
 }
 
-/** Names a database for a message. It never returns the whole address, which can contain a password. */
+/** Names a database for a message. Never returns the whole address, which can contain a password. */
 export function nameOf(address: DatabaseAddress): string {
   if (address.kind === 'dsql') return `the Aurora DSQL cluster ${address.host}`;
   if (address.kind === 'postgresql') return nameOfUrl(address.url);

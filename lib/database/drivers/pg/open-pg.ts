@@ -39,7 +39,7 @@ export function serverSettings(options: PoolOptions): pg.PoolConfig {
   };
 }
 
-/** Returns the settings of connection pools that are the same for PostgreSQL and Aurora DSQL. */
+/** Returns those settings of a connection pool that are the same for PostgreSQL and Aurora DSQL. */
 export function poolSettings({
   maxConnections = 4,
   connectTimeoutMs = 5_000,

@@ -4,15 +4,15 @@ import type pg from 'pg';
 const throughPooler = new WeakSet<pg.ClientBase>();
 
 /**
- * Prepares a new connection. On a direct connection, it sets the timeout of all statements of the connection. It does
- * not use a startup parameter, because PgBouncer rejects that. If the connection goes through a pooler such as
- * PgBouncer, it only stores that fact.
+ * Prepares a new connection. On a direct connection, sets the timeout of all statements of the connection. Uses SET for
+ * this, because PgBouncer rejects a startup parameter. If the connection goes through a pooler such as PgBouncer, only
+ * stores that fact.
  *
- * A pooler is recognized by the process id that it announces. This id is not that of the server process, because a
- * client of a pooler has no fixed server process. With transaction pooling, each transaction can run on another server
- * connection. Then session state, such as settings and named prepared statements, gets lost and reaches other clients.
- * Session pooling cannot be distinguished from transaction pooling here. So no connection through a pooler uses session
- * state.
+ * A pooler is recognized by the process id that it announces. The pooler cannot announce the id of a server process,
+ * because its clients have no fixed server process. With transaction pooling, each transaction can run on a different
+ * server connection. Session state, such as settings and named prepared statements, would then be lost, and would
+ * affect other clients. Session pooling cannot be distinguished from transaction pooling here. So no connection through
+ * a pooler uses session state.
  */
 export async function prepareConnection(client: pg.ClientBase, statementTimeoutMs: number): Promise<void> {
   // The server announces its process id in BackendKeyData. The types of pg do not have the member. Source: PostgreSQL

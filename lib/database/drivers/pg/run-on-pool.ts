@@ -145,7 +145,8 @@ async function run<Row>(
 /**
  * Makes the server prepare statements that have values. These statements are our own and run repeatedly. The server
  * parses and plans a prepared statement once per connection, which takes a large part of the time of a long statement.
- * Through a pooler, no statement is prepared: its next run may use a server connection that has not prepared it.
+ * Through a pooler, statements are not prepared: the next run of a statement may use a server connection that has not
+ * prepared the statement.
  */
 function toQuery(client: pg.PoolClient, text: string, values: readonly SqlValue[]): pg.QueryConfig {
   if (values.length === 0) return { text };

@@ -1,6 +1,9 @@
 import { DatabaseError, type Transaction } from '../../database.ts';
 
-/** A database session that runs statements one by one. No other transaction uses it until the current one ends. */
+/**
+ * A database session that runs statements one by one. No other transaction uses the session until the current
+ * transaction ends.
+ */
 export interface ClientSession extends Transaction {
   /** The statement that begins a transaction. Default: BEGIN. */
   begin?: string;
@@ -9,7 +12,7 @@ export interface ClientSession extends Transaction {
 }
 
 /**
- * Runs `work` between BEGIN and COMMIT. If a statement failed, it rolls back and throws, even if `work` ignored the
+ * Runs `work` between BEGIN and COMMIT. If a statement failed, rolls back and throws, even if `work` ignored the
  * failure. PostgreSQL would answer a COMMIT with a silent ROLLBACK in that case.
  */
 export async function runTransaction<Result>(

@@ -85,7 +85,8 @@ export async function openPglite({
     const ended = Promise.withResolvers<never>();
     on.onEnd = ended.reject;
     try {
-      // When the thread ends, a transaction may be waiting for something else, so the end must reject it.
+      // When the thread ends, a transaction may be waiting for something else. The end of the thread must then reject
+      // the transaction.
       return await Promise.race([unit(on), ended.promise]);
     } finally {
       on.onEnd = undefined;

@@ -20,8 +20,8 @@ export interface PgliteThread {
 export function startPgliteThread(dataDir: string): PgliteThread {
   const worker = new Worker(new URL('./pglite-worker.ts', import.meta.url), {
     workerData: { dataDir, readerRole: READER_ROLE },
-    // PGlite recurses on this stack. If it is too small, a deeply nested expression breaks the session instead of
-    // being rejected as too complex (54001). 16 MB were too small.
+    // PGlite recurses on this stack. If the stack is too small, a deeply nested expression breaks the session instead
+    // of being rejected as too complex (54001). 16 MB were too small.
     resourceLimits: { stackSizeMb: 64 },
   });
   const waiting = new Map<number, PromiseWithResolvers<unknown>>();

@@ -9,7 +9,7 @@ import { OPENED, type WorkerReply, type WorkerRequest } from './pglite-messages.
 const { dataDir, readerRole } = workerData as { dataDir: string; readerRole: string };
 const port = parentPort as MessagePort;
 
-// The parser of pg is used, because PGlite's own parser takes the years 1 to 99 for abbreviated recent years.
+// The parser of pg is used, because PGlite's own parser reads the years 1 to 99 as abbreviations of recent years.
 const { TIMESTAMPTZ } = pg.types.builtins;
 const parseTimestamp = pg.types.getTypeParser(TIMESTAMPTZ);
 
@@ -25,8 +25,9 @@ async function answer(database: PGlite, request: WorkerRequest): Promise<unknown
 /**
  * Runs one statement of a reader as the reader role, in a read-only transaction. The statement is given as messages of
  * the extended protocol. The transaction is always rolled back, so no settings, role, locks or prepared statements
- * remain for later statements. Only one statement is allowed: if the first of two were a COMMIT, the second would run
- * outside the transaction. The SELECT takes the snapshot. After that, the transaction can no longer become read-write.
+ * remain for later statements. Only one statement is allowed: if the first of two statements were a COMMIT, the second
+ * statement would run outside the transaction. `SELECT 1` takes the snapshot. After that, the transaction can no longer
+ * become read-write.
  */
 async function readOnly(database: PGlite, messages: Uint8Array, maxBytes: number): Promise<Uint8Array> {
   if (!runsAtMostOneStatement(messages))
@@ -54,9 +55,9 @@ async function readOnly(database: PGlite, messages: Uint8Array, maxBytes: number
 }
 
 /**
- * Restricts readers, because the session belongs to a superuser. A statement of a reader must not gain the rights of
- * the superuser, neither through the function behind SET nor through code of the reader. It must not leave effects that
- * ROLLBACK does not undo: messages in the write-ahead log fill the disk, and a seed changes later random numbers.
+ * Restricts readers, because the session belongs to a superuser. A reader's statement must not gain the rights of the
+ * superuser, neither through the function behind SET nor through PL/pgSQL code. It must not leave effects that ROLLBACK
+ * does not undo: messages in the write-ahead log fill the disk, and a seed changes later random numbers.
  */
 const RESTRICT_READERS = `
   REVOKE EXECUTE ON FUNCTION

@@ -8,8 +8,7 @@ CREATE SCHEMA IF NOT EXISTS identity;
 ALTER TABLE sync.identity_pools ADD COLUMN IF NOT EXISTS identity_settings text;
 
 -- The time at which the pool was deleted. From then on, no caller sees the pool, and its identities' data is being
--- removed.
--- The row is deleted last, when nothing else remains.
+-- removed. The row is deleted last, when nothing else remains.
 ALTER TABLE sync.identity_pools ADD COLUMN IF NOT EXISTS deleted_ms bigint;
 
 CREATE INDEX IF NOT EXISTS sync_identities_by_pool ON sync.identities (identity_pool_id);

@@ -83,8 +83,8 @@ FROM projection.gaps;
 
 GRANT SELECT ON query.bulk_publishes, query.gaps TO query_reader;
 
--- empty_ms: the last time at which no record was waiting on the shard. A shard that only had no new records has lost
--- nothing.
+-- empty_ms: the last time at which a poll found no waiting record on the shard. No record that arrived before this time
+-- was lost.
 CREATE TABLE IF NOT EXISTS projection.quiet_shards (
   stream_name text NOT NULL,
   shard_id text NOT NULL,
