@@ -42,7 +42,8 @@ const LAST_MS = 50_000;
 
 /**
  * Calls GetBulkPublishDetails for each pool and writes rows of `query.bulk_publishes` and `query.gaps`. If a pool
- * cannot be polled, the other pools are still polled. The failure is logged once, and again only if it changes.
+ * cannot be polled, the other pools are still polled. The failure is logged once, and again only if the failure
+ * changes.
  */
 export function createPollBulkPublish({
   report,

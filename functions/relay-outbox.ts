@@ -51,7 +51,7 @@ export function createRelayOutbox({ logger, options, ...deps }: RelayOutboxFunct
       const held = postponed - withoutStream;
       if (goneStreams.length > 0)
         logger.warn('streams are gone; disabled streaming for their pools', { goneStreams });
-      if (parked > 0) logger.error('parked some events; docs/local.md says how to retry them', { ...outcome });
+      if (parked > 0) logger.error('parked some events; see docs/local.md to retry them', { ...outcome });
       else if (published === 0 && held > 0) {
         throw new Error(`none of ${held} events could be published: ${refusals.join(', ')}`);
       } else if (held > 0)

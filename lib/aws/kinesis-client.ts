@@ -37,7 +37,8 @@ export function createKinesisClient({ region, endpoint, credentials }: KinesisCl
  */
 function requestHandler(endpoint: string | undefined): NodeHttpHandler | NodeHttp2Handler {
   if (endpoint === undefined) {
-    // The SDK's default handler for Kinesis uses one session per request. This handler must set that option itself.
+    // The SDK's default handler for Kinesis uses one session per request (`disableConcurrentStreams`). The handler that
+    // is created here must set this option itself.
     return new NodeHttp2Handler({ requestTimeout: REQUEST_TIMEOUT_MS, disableConcurrentStreams: true });
   }
   return new NodeHttpHandler({

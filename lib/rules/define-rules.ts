@@ -27,8 +27,9 @@ export class RulesError extends SetupError {
  * Validates and compiles rules. Later changes to the options object have no effect.
  *
  * One rule applies to a dataset, and one rule applies to each key in the dataset. This is the rule whose name is
- * exactly the name of the dataset or key, or else the matching glob with the most literal characters. If several
- * matching globs have the same number of literal characters, the first of these globs applies. Rules are not merged.
+ * exactly the name of the dataset or key. If no rule has that name, the matching glob with the most literal characters
+ * applies. If several matching globs have the same number of literal characters, the first of these globs applies.
+ * Rules are not merged.
  *
  * @throws {RulesError} the rules are invalid; the message lists every problem
  */

@@ -4,8 +4,9 @@ import { compileGlob } from './match-glob.ts';
 const MAX_CACHED = 2_048;
 
 /**
- * Creates the lookup of the rule for a name: the rule with exactly that name, or else the matching glob with the most
- * literal characters. If several globs have the same number of literal characters, the first of these globs applies.
+ * Creates the lookup of the rule for a name: the rule with exactly that name. If no rule has that name, the matching
+ * glob with the most literal characters applies. If several matching globs have the same number of literal characters,
+ * the first of these globs applies.
  */
 export function createNameLookup<Rule>(
   rules: readonly (readonly [nameOrGlob: string, rule: Rule])[],

@@ -56,7 +56,7 @@ export function retryHeaders({ retryAfterSeconds }: Refusal): [name: string, val
   return retryAfterSeconds === undefined ? [] : [['Retry-After', String(retryAfterSeconds)]];
 }
 
-/** Returns the error response if the error concerns the caller, or undefined if it is internal. */
+/** Returns the error response if the error concerns the caller, or undefined if the error is internal. */
 export function refusalOf(error: unknown): Refusal | undefined {
   if (error instanceof ServiceError || error instanceof RequestError) return error;
   if (error instanceof SignatureError) return { status: 403, code: error.code, message: error.message };

@@ -12,9 +12,9 @@ export interface RemadeStream {
 }
 
 /**
- * Detects whether a stream was deleted and created again. The starting point is the last time at which records were
- * projected from the stream, or at which a poll found a pool using the stream. The records of the previous stream are
- * gone, projected or not. A shard that was seen empty after the new stream was created lost nothing.
+ * Detects whether a stream was deleted and created again, by comparing its creation time with its known uses. A known
+ * use is a projected record, or a poll that found a pool using the stream. The records of the previous stream are gone,
+ * projected or not. A shard that was seen empty after the new stream was created lost nothing.
  *
  * @param seen the stream of each pool, as seen before this poll
  * @returns null if, as far as is known, the stream is still the same

@@ -84,9 +84,9 @@ async function linkLogins(transaction: Transaction, { question, decision, at }: 
 }
 
 /**
- * Merges identities. If other identities were merged into a merged identity earlier, they are redirected to the new
- * target, so that no lookup follows more than one step. Datasets, however, move one step at a time: a later write of an
- * identity must not overtake an earlier write that is still being copied.
+ * Merges identities. Identities that were merged into a merged identity earlier are redirected to the new target, so
+ * that no lookup follows more than one step. Datasets, however, move one step at a time: a later write of an identity
+ * must not overtake an earlier write that is still being copied.
  */
 async function mergeIdentities(transaction: Transaction, { question, decision, at }: LinkChange) {
   const { identityPoolId } = question;

@@ -45,12 +45,12 @@ export function inspectNames<Rule extends Named>(
  * Returns why a rule applies to no name; null if the rule may apply to a name.
  *
  * The check looks up the glob `g` as if it were a name. An exact name contains no `*`, so the result must be a glob
- * `h`. No `*` is among the literal characters of `h`. Each `*` of `g` was therefore matched by a `*` of `h`, which
- * would match any other text in its place as well. So `h` matches every name that `g` matches.
+ * `h`. No `*` is among the literal characters of `h`. Each `*` of `g` was therefore matched by a `*` of `h`. That `*`
+ * of `h` would also match any other text. So `h` matches every name that `g` matches.
  *
  * If `h` is not `g`, then `h` also comes before `g` in the order of the lookup, so `g` never applies. If the result is
- * `g` itself, there is a name that `g` applies to. By the same argument, one such name is `g` with each `*` replaced by
- * a letter that no rule of the list contains.
+ * `g` itself, there is a name that `g` applies to. One such name is `g` with each `*` replaced by a letter that no rule
+ * of the list contains, for the same reason.
  *
  * One case stays undetected: if names allow no such letter, or have no room for it, several rules together may match
  * all names of a glob.

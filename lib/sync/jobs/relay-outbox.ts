@@ -80,14 +80,14 @@ export interface RelayOutcome {
  * the time budget has ended. Streams are served concurrently and do not wait for each other. If a stream accepts
  * nothing, the run publishes nothing more to that stream; the next run tries again.
  *
- * Delivery is at-least-once: an event that was published, but whose row could not be removed, is published again when
- * the lease of the row has expired. Order is best effort, because a failed row waits while other rows are published.
- * Consumers order events by version.
+ * Delivery is at-least-once: if an event was published but its row could not be removed, the event is published again
+ * when the lease of the row has expired. Order is best effort, because a failed row waits while other rows are
+ * published. Consumers order events by version.
  *
- * Transient failures are retried indefinitely. Permanent failures are retried a few times, because a wrong
- * classification would cost an event; then the row is parked: the row stays in the outbox with the reason, but is no
- * longer retried. If a stream no longer exists, the relay disables streaming of its pools. The rows for that stream
- * stay and are retried, so that they are published once a stream of that name exists again.
+ * Transient failures are retried indefinitely. Permanent failures are retried a few times, because an event would be
+ * lost if its failure was wrongly classified as permanent. Then the row is parked: it stays in the outbox with the
+ * reason, but is no longer retried. If a stream no longer exists, the relay disables streaming of its pools. The rows
+ * for that stream stay and are retried, so that they are published once a stream of that name exists again.
  *
  * @throws any error of the outbox; rows claimed by then become available when their leases expire
  */

@@ -127,9 +127,9 @@ export interface SyncStore {
   /**
    * Changes a dataset in one transaction. Concurrent changes are serialized: each change is decided from the state that
    * the previous change left.
-   * @param decide returns the answer for the caller and the update to write, or null to write nothing. It runs again
-   *   on a newer snapshot if another change was committed first. If it throws, nothing is written, and `change` throws
-   *   that error.
+   * @param decide returns the answer for the caller and the update to write, or null to write nothing. If another
+   *   change was committed first, `decide` runs again on a newer snapshot. If `decide` throws, nothing is written, and
+   *   `change` throws that error.
    */
   change<Answer>(
     dataset: DatasetKey,

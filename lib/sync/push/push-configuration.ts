@@ -5,8 +5,8 @@ import type { PushPlatform } from '../ports/push.ts';
 
 /**
  * Returns the ARNs of the push applications that reach the devices of a pool's identities. Returns at least one ARN.
- * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; InvalidConfigurationException if it
- *   has no push applications
+ * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; InvalidConfigurationException if the
+ *   pool has no push applications
  */
 export async function readPushApplications(
   pools: Pick<PoolStore, 'readPool'>,

@@ -9,8 +9,8 @@ export interface PushedChange extends DatasetKey {
 /**
  * Builds the push message of a change: JSON text in the form that the platform accepts. On Apple's platforms, the
  * message wakes the app without showing anything to the user. The members of the message are at the paths that AWS's
- * clients for iOS read. For GCM and ADM all members are strings, because Android's clients receive strings and accept
- * only a message that has all five members. Source: developer guide, "Push sync"; the clients' own code.
+ * clients for iOS read. For GCM and ADM, all members are strings, because Android's clients receive strings. These
+ * clients accept only a message that has all five members. Source: developer guide, "Push sync"; the clients' own code.
  */
 export function buildPushMessage(
   { identityPoolId, identityId, datasetName, syncCount }: PushedChange,

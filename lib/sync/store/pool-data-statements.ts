@@ -1,6 +1,6 @@
 // Statements that remove the data of the identity pool $1, which is marked as deleted. Each statement changes at most
 // as many rows as Aurora DSQL allows in one transaction. Each statement checks the mark itself. Once nothing is left, a
-// new pool can be created under the same id, and a late statement must not remove the data of the new pool.
+// new pool can be created under the same id. A late statement must not remove the data of the new pool.
 
 /** Maximum rows of a step. The limit for datasets is lower, because each dataset has one row in several tables. */
 export const REMOVE_ROWS = 2_500;
