@@ -6,7 +6,7 @@ export function isDatabaseUrl(text: string): boolean {
   return url !== null && ['postgres:', 'postgresql:'].includes(url.protocol) && url.hostname !== '';
 }
 
-/** Whether an address contains a password, in either of the two places where pg reads one. */
+/** Whether an address contains a password, in either of the two places where pg reads a password. */
 export function hasPassword(address: string): boolean {
   const url = URL.parse(address);
   return url !== null && (url.password !== '' || Boolean(url.searchParams.get('password')));

@@ -5,8 +5,8 @@ import { findPool } from './find-pool.ts';
 import type { FoundLogins, LinkDecision, LoginQuestion } from './ports/identity-store.ts';
 
 /**
- * Maximum number of attempts. An attempt fails only if another change has succeeded in the meantime, so this limit is
- * never reached by chance.
+ * Maximum number of attempts. An attempt fails only if another change has succeeded in the meantime, so only a long
+ * series of other changes can reach this limit.
  */
 const ATTEMPTS = 10;
 

@@ -36,8 +36,8 @@ export interface QuerySweepOutcome extends DatasetsSwept {
 }
 
 /**
- * Removes expired rows of the query store, step by step. The sweep over the datasets is circular. No matter where each
- * sweep starts and how little time it has, each dataset is swept as often as any other dataset.
+ * Removes expired rows of the query store, step by step. The sweep over the datasets is circular, so all datasets are
+ * swept equally often. It does not matter where each sweep starts and how little time it has.
  *
  * @param after the dataset at which the previous sweep stopped, or any other id
  * @param timeBudgetMs no step starts once this much time has passed, but at least one step always runs

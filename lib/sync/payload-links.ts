@@ -24,8 +24,8 @@ export interface PayloadLinks {
 }
 
 /**
- * Creates links of the form `<origin>/payloads/<uuid>?expires=<epoch seconds>&signature=<HMAC-SHA-256>`. Readers take
- * the expiry of a presigned URL from `expires`: see `expiresAt` in lib/stream/payload-url.ts.
+ * Creates links of the form `<origin>/payloads/<uuid>?expires=<epoch seconds>&signature=<HMAC-SHA-256>`. Consumers read
+ * the expiry of a link from `expires`, as for a presigned S3 URL: see `expiresAt` in lib/stream/payload-url.ts.
  *
  * @param key the HMAC-SHA-256 key that also signs session tokens. Each signature covers a purpose, so a session token's
  *   signature is not accepted in a link

@@ -95,8 +95,8 @@ export function header({ headers }: Pick<RequestHead, 'headers'>, name: string):
 }
 
 /**
- * Returns the length of the body in bytes that the headers announce. Returns undefined if no length is announced, as
- * for a chunked body.
+ * Returns the body length that the headers announce, in bytes. Returns undefined if no length is announced, as for a
+ * chunked body.
  */
 export function contentLength(request: RequestHead): number | undefined {
   if (header(request, 'transfer-encoding') !== undefined) return undefined;

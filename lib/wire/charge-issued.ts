@@ -4,8 +4,8 @@ import type { RateLimits } from './rate-limits.ts';
 
 /**
  * Counts issued credentials and tokens against the rate limit of the identity's pool. The requests do not name the
- * pool; it is known only once the identity is authenticated. Do not use this for developers' operations, which have no
- * rate limits.
+ * pool; the pool is known only once the identity is authenticated. Do not use this function for developers' operations,
+ * which have no rate limits.
  *
  * @returns the same dependencies, except that issuing throws {ServiceError} TooManyRequestsException above the limit
  */

@@ -2,7 +2,10 @@ import type { RequestHead } from './canonical-request.ts';
 
 type Header = [name: string, value: string];
 
-/** Two days: how long a browser may cache the preflight response. Browsers limit this time to less than two days. */
+/**
+ * Two days: how long a browser may cache the preflight response. Each browser caches it for less time, because its own
+ * maximum is lower.
+ */
 const MAX_AGE_SECONDS = 172_800;
 const HEADER_NAMES = /^[\w-]+(\s*,\s*[\w-]+)*$/;
 

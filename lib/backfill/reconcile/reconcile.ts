@@ -122,7 +122,10 @@ async function resume({ deps, options, outcome, position }: Run): Promise<void> 
   options.onProgress?.({ compared, repaired, total });
 }
 
-/** Yields first the identity at which the previous call was interrupted, because it may have more datasets. */
+/**
+ * Yields first the identity at which the previous call was interrupted, because some datasets of that identity may not
+ * be compared yet.
+ */
 async function* identitiesFrom({ deps, options, position: { after } }: Run): AsyncGenerator<string> {
   let last = after?.identityId ?? '';
   if (after) yield last;

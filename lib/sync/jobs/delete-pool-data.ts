@@ -12,8 +12,8 @@ const CONCURRENCY = 4;
 /** Datasets read per query. */
 const PAGE_SIZE = 200;
 /**
- * Maximum number of passes. Writes in flight make another pass necessary; a writer that never stops must not make the
- * loop endless.
+ * Maximum number of passes. Data that is written during a pass makes another pass necessary. A writer that never stops
+ * must not make the loop endless.
  */
 const MAX_PASSES = 50;
 /**

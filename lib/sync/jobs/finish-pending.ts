@@ -2,7 +2,10 @@
 const STEP = 100;
 
 interface Pending<Item> {
-  /** Lists at most `limit` items that follow `after`, in the list's own order; null lists from the start. */
+  /**
+   * Lists at most `limit` items that follow `after`, in the list's own order. If `after` is null, starts at the first
+   * item.
+   */
   list: (after: Item | null, limit: number) => Promise<Item[]>;
   /** Works on one item. Returns whether the work on this item is complete. */
   finish: (item: Item) => Promise<boolean>;

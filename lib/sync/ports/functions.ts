@@ -18,8 +18,8 @@ export interface InvocationOptions {
   /** The id of the identity for which the function runs. One identity cannot occupy all execution slots. */
   identityId: string;
   /**
-   * Time after which the invocation fails; above 0. The time starts when the function gets an execution slot. If the
-   * function waits for a slot for that long, the invocation fails as well.
+   * Time after which the invocation fails. Must be above 0. The time starts when the function gets an execution slot.
+   * If the function waits for a slot for that long, the invocation fails as well.
    */
   timeoutMs: number;
   /** Called when the function gets an execution slot. The call may be omitted if the function did not have to wait. */

@@ -38,7 +38,9 @@ export type ListedDatasetRow = Pick<SyncDatasetRow, 'sync_count' | 'deleted_sync
 export interface ReadRow extends ListedDatasetRow, ListedRecordRow {
   /** Whether an update has used the session. READ_RECORDS does not set it. */
   spent?: boolean;
-  /** Whether merges have made copies of the dataset, which listings must name. READ_LIVE_RECORDS does not set it. */
+  /**
+   * Whether merges have made copies of the dataset. Listings must name these copies. READ_LIVE_RECORDS does not set it.
+   */
   has_copies?: boolean;
 }
 

@@ -10,7 +10,10 @@ export interface PgliteThread {
   opened: Promise<void>;
   /** Set as soon as the thread accepts no more work. The promise settles when the thread has ended. */
   ended: Promise<unknown> | undefined;
-  /** Called with the reason when the thread accepts no more work. The running statement or transaction sets it. */
+  /**
+   * Called with the reason when the thread accepts no more work. The running statement or transaction sets this
+   * function.
+   */
   onEnd: ((reason: Error) => void) | undefined;
   ask(body: RequestBody): Promise<unknown>;
   end(reason: Error): Promise<unknown>;
