@@ -34,8 +34,8 @@ const BATCH_MS = 50_000;
 
 /**
  * Publishes outbox rows as events on their pools' streams until the function's time runs out. If a stream no longer
- * exists, disables streaming for its pools, records the reason and logs one warning. The rows for that stream stay in
- * the outbox, and later runs retry those rows without further log messages.
+ * exists, disables streaming for the pools of that stream, records the reason and logs one warning. The rows for that
+ * stream stay in the outbox, and later runs retry those rows without further log messages.
  *
  * An event that Kinesis rejects permanently is parked: its row stays in the outbox, but only an operator can retry it.
  * A run fails if it published nothing and parked nothing, although the outbox contains rows for existing streams. A

@@ -15,10 +15,11 @@ export type RateLimitSettings = Readonly<Record<RateLimitScope, TokenRate>>;
 /**
  * The default limits, in units of cost; see `costOf`.
  *
- * Amazon's quotas apply to an account: 25 GetId and 200 GetCredentialsForIdentity or GetOpenIdToken per second. Source:
- * developer guide, "Quotas in Amazon Cognito". Here, the quotas apply to a pool (`issuing`), because one app uses one
- * pool. An address gets a quarter of the pool's limit, so that one caller cannot exhaust the limit of the pool. Amazon
- * publishes no rates for Cognito Sync, so the limits `identity` and `pool` are this project's own.
+ * Amazon's quotas apply to an account: 25 calls of GetId and 200 calls of GetCredentialsForIdentity or GetOpenIdToken
+ * per second. Source: developer guide, "Quotas in Amazon Cognito". Here, the quotas apply to a pool (`issuing`),
+ * because one app uses one pool. An address gets a quarter of the pool's limit, so that one caller cannot exhaust the
+ * limit of the pool. Amazon publishes no rates for Cognito Sync, so the limits `identity` and `pool` are this project's
+ * own.
  */
 export const DEFAULT_RATE_LIMITS: RateLimitSettings = {
   /** Requests of identities, and requests without signature, from one address. */

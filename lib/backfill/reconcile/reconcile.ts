@@ -41,8 +41,8 @@ export interface ReconcileOptions {
  */
 export interface ReconcileOutcome extends ReconcileProgress {
   /**
-   * `stopped`: the signal stopped the call. A condition: why the service did not respond. Unless the end is `finished`,
-   * the next call continues the reconciliation.
+   * `stopped`: the signal stopped the call. A condition says why the service did not respond. Unless the end is
+   * `finished`, the next call continues the reconciliation.
    */
   end: 'finished' | 'stopped' | SyncClientCondition;
   /** The error text of the service if it did not respond. */

@@ -14,8 +14,8 @@ const FIND_ROLE = 'SELECT 1 FROM pg_roles WHERE rolname = $1';
 
 /**
  * Creates a role if it does not exist. A role belongs to the server, not to a database, so another database may have
- * created it. The role has no LOGIN, so no one can log in with this role. In Aurora DSQL, the role has LOGIN, because
- * IAM decides who may connect.
+ * created it. In PostgreSQL, the role has no LOGIN, so no one can log in with this role. In Aurora DSQL, the role has
+ * LOGIN, because IAM decides who may connect.
  *
  * @param role a trusted identifier
  * @throws {DatabaseError} the user may not create roles (the message says what to do), or the database rejects the

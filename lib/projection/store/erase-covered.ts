@@ -5,7 +5,7 @@ const ERASE_ROWS = 2_500;
 
 // Upserts existing rows, because an upsert locks rows in the order of its SELECT, the order that all writers use. An
 // UPDATE has no defined order and would eventually deadlock with other writers. If another transaction writes a row in
-// the meantime, the upsert checks the new version before it changes the row.
+// the meantime, the upsert checks the row's new version before it changes the row.
 const ERASE_COVERED = `
 INSERT INTO projection.records AS stored (
   dataset_id, record_id, record_key, record_value, numeric_value,

@@ -48,7 +48,7 @@ export interface BulkPublishOutcome {
  * A bulk publish succeeds when no event of the bulk publish is left in the outbox. If the stream permanently rejected
  * an event, the bulk publish fails once all other events are published. The bulk publish also fails as soon as the
  * service itself has disabled the pool's streaming. Any other change of the pool's streaming fails the bulk publish in
- * the change's own transaction, not in a run.
+ * the transaction of that change.
  */
 export async function runBulkPublishes({
   options,

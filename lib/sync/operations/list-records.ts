@@ -41,8 +41,8 @@ export function createListRecords({
       limit: limit ?? MAX_RESULTS,
     });
     if (read.spent) throw notValidToken(page ? 'NextToken' : 'SyncSessionToken');
-    // A count above the dataset's count comes from another service. After `DatasetExists: false`, most clients would
-    // erase their own copy of the dataset, so the listing is rejected instead.
+    // A count above the dataset's count was not issued by this service. After `DatasetExists: false`, most clients
+    // would erase their own copy of the dataset, so the listing is rejected instead.
     if (!page && lastSyncCount > (read.dataset?.syncCount ?? 0)) throw noSuchSyncCount(lastSyncCount);
     const session = known ?? tokens.begin();
     const datasetSyncCount = page?.datasetSyncCount ?? read.dataset?.syncCount ?? 0;
@@ -97,9 +97,9 @@ function describe(
 }
 
 /**
- * Returns whether the listing must tell the device that the dataset was deleted. A device that sends no count has no
- * data from before the deletion. If it received the flag, it would discard its data, start again without a count, and
- * receive the flag again.
+ * Returns whether the listing must tell the device that the dataset was deleted
+ * (`DatasetDeletedAfterRequestedSyncCount`). A device that sends no count has no data from before the deletion. If the
+ * device received this flag, it would discard its data, start again without a count, and receive the flag again.
  */
 function wasDeletedAfter(dataset: ListedDataset | null, lastSyncCount: number): boolean {
   return dataset !== null && lastSyncCount > 0 && dataset.deletedSyncCount > lastSyncCount;

@@ -41,7 +41,7 @@ const CLOCK_SKEW_MS = 60 * 60 * 1000;
  * @returns the written records in the order of the patches; `answerPatches` describes the result with a sync trigger
  * @throws {ServiceError} InvalidParameterException; NotAuthorizedException; ResourceConflictException if a patch is
  *   older than its record; LimitExceededException; ResourceNotFoundException if the dataset is new and the pool
- *   unknown; InvalidLambdaFunctionOutputException, LambdaSocketTimeoutException, LambdaThrottledException
+ *   is unknown; InvalidLambdaFunctionOutputException, LambdaSocketTimeoutException, LambdaThrottledException
  */
 export function createUpdateRecords(deps: SyncDependencies): SyncOperations['UpdateRecords'] {
   return async (input, caller) => {

@@ -71,10 +71,10 @@ export const REMOVE_COPIES = `
 DELETE FROM sync.merged_datasets WHERE dataset_id = ANY ($2::uuid[]) AND ${IS_MARKED}`;
 
 /**
- * Removes a dataset only under two conditions: the dataset still has the count at which its rows were removed, and no
- * such row is left. Such rows can be left if another process was removing them and was then rolled back. A record must
+ * Removes a dataset only under two conditions: the dataset still has the count at which its rows were removed, and none
+ * of its rows is left. Rows can be left if another process was removing them and was then rolled back. A record must
  * not outlive its dataset: the next dataset of that name would start at the same counts and show the record. If a
- * request writes the dataset concurrently, this statement waits for that write and then finds another count.
+ * request writes the dataset concurrently, this statement waits for that write and then finds a different count.
  */
 export const REMOVE_DELETED = `
 DELETE FROM sync.datasets AS stored

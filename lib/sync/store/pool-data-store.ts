@@ -89,8 +89,8 @@ async function removeDeletedDatasets(database: Database, identityPoolId: string)
 }
 
 /**
- * Removes the rows of some deleted datasets. The rows of the datasets themselves are removed last, because after a
- * crash, the other rows are found through them.
+ * Removes the rows of some deleted datasets. The rows in `sync.datasets` are removed last, because after a crash, the
+ * other rows are found through the rows in `sync.datasets`.
  *
  * @returns the number of rows removed
  */
