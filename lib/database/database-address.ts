@@ -86,7 +86,7 @@ function readSecretAddress(secret: string, url: string | null): SecretAddress {
     readDatabaseUrl({ DATABASE_URL: url });
     if (hasPassword(url)) {
       throw new SetupError(
-        'DATABASE_URL contains a password although DATABASE_SECRET is set; remove the password, or unset DATABASE_SECRET',
+        'DATABASE_URL contains a password although DATABASE_SECRET is set; remove the password or unset DATABASE_SECRET',
       );
     }
     const problem = sslModeProblem(url);
