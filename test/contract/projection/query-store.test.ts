@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Database } from '../../../lib/database/database.ts';
+import type { Database, SqlValue } from '../../../lib/database/database.ts';
 import { recordId } from '../../../lib/database/row-ids.ts';
 import { READER_ROLE } from '../../../lib/database/schema/roles.ts';
 import type { Delivery, StreamPosition } from '../../../lib/projection/delivery.ts';
@@ -44,6 +44,23 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
   const projectData = (...data: Uint8Array[]) => projectAll(data.map((bytes) => deliver(bytes)));
   const project = (...events: Members[]) =>
     projectData(...events.map((members) => toBytes(wireEvent(members))));
+  /** Projects events. @returns the statements, and the number of rows that they returned or changed */
+  const counted = async (events: readonly Members[]) => {
+    const statements: string[] = [];
+    let touched = 0;
+    const counting: Database = {
+      ...database,
+      async query<Row>(sql: string, sqlValues?: readonly SqlValue[]) {
+        const result = await database.query<Row>(sql, sqlValues);
+        statements.push(sql);
+        touched += Math.max(result.rows.length, result.rowsChanged);
+        return result;
+      },
+    };
+    const deliveries = events.map((members) => deliver(toBytes(wireEvent(members))));
+    await projectBatch(createQueryStore(counting), await readDeliveries(deliveries));
+    return { statements: statements.toSorted(), rows: touched };
+  };
   const rows = async (sql: string) => (await database.query(sql)).rows;
   const values = async () =>
     Object.fromEntries(
@@ -249,6 +266,33 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     expect(await rows('SELECT count(*) FROM projection.records WHERE record_value IS NOT NULL')).toEqual([
       { count: 0 },
     ]);
+  });
+
+  it('erases what several removals cover with one statement, and values that arrive later', async () => {
+    const inDataset = (datasetName: string, members: Members) => ({ ...members, datasetName });
+    const names = ['one', 'two', 'three'];
+    await project(...names.map((name) => inDataset(name, update(1, 1, { key: 'a' }, { key: 'b' }))));
+    const { statements } = await counted(names.map((name) => inDataset(name, removal(5, 5))));
+    expect(statements.filter((sql) => sql.includes('record_value = NULL'))).toHaveLength(1);
+    await project(
+      inDataset('one', update(4, 4, { key: 'late' }, { key: 'new', lastModifiedDate: NEW_YEAR + 6 })),
+      inDataset('two', update(6, 6, { key: 'again' })),
+    );
+    expect(await values()).toEqual({ new: '42', again: '42' });
+    expect(await rows('SELECT count(*) FROM projection.records WHERE record_value IS NOT NULL')).toEqual([
+      { count: 2 },
+    ]);
+  });
+
+  it('writes datasets that were deleted before with as many statements and rows as others', async () => {
+    const ofGroup = (group: string, members: Members) =>
+      Array.from({ length: 40 }, (_, index) => ({ ...members, datasetName: `${group}${index}` }));
+    await project(...ofGroup('deleted', removal(2, 2)), ...ofGroup('other', update(2, 2, {})));
+    const later = update(3, 3, { key: 'a' }, { key: 'b' });
+    const deleted = await counted(ofGroup('deleted', later));
+    const other = await counted(ofGroup('other', later));
+    expect(deleted).toEqual(other);
+    expect(other.rows).toBe(40 + 80);
   });
 
   it('hides a record that a newer dataset removal covers, even if a concurrent write left its value', async () => {
