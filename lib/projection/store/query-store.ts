@@ -36,7 +36,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, now(), $8)
 ON CONFLICT (quarantine_id) DO NOTHING`;
 
 // A timed-out invocation may still be running and write later. The older position of that invocation must not replace a
-// newer position.
+// newer position. The sequence numbers of a stream increase even if a clock is set back. Those of a recreated stream may
+// be lower, but its records arrive later.
 const SAVE_PROGRESS = `
 INSERT INTO projection.stream_progress AS stored (stream_name, shard_id, sequence_number, arrived_at, projected_at)
 VALUES ($1, $2, $3, $4, now())
@@ -45,8 +46,9 @@ ON CONFLICT (stream_name, shard_id) DO UPDATE SET
   arrived_at = excluded.arrived_at,
   projected_at = excluded.projected_at
 WHERE stored.arrived_at IS NULL OR excluded.arrived_at IS NULL
-  OR (stored.arrived_at, length(stored.sequence_number), stored.sequence_number)
-    <= (excluded.arrived_at, length(excluded.sequence_number), excluded.sequence_number)`;
+  OR stored.arrived_at < excluded.arrived_at
+  OR (length(stored.sequence_number), stored.sequence_number)
+    <= (length(excluded.sequence_number), excluded.sequence_number)`;
 
 /** Creates the write side of the query store on any `Database`. */
 export function createQueryStore(database: Database): QueryStore {

@@ -10,9 +10,10 @@ export interface OutboxStore extends Outbox {
 // keys, also fits into one PutRecords request (5 MiB).
 const MAX_CLAIM_BYTES = 4 * 1024 * 1024;
 
+// No lease takes an hour. If one ends later than that, the clock was set back since the claim.
 const CLAIMABLE = `
   outbox.parked_reason IS NULL
-  AND (outbox.leased_until IS NULL OR outbox.leased_until <= now())
+  AND (outbox.leased_until IS NULL OR outbox.leased_until <= now() OR outbox.leased_until > now() + interval '1 hour')
   AND (coalesce(outbox.stream_name, '') = ANY ($3::text[])) = $4::boolean`;
 
 // The condition occurs twice. If two claims chose the same rows, the second claim waits for the first claim. PostgreSQL

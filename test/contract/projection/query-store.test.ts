@@ -408,6 +408,42 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     expect(await rows('SELECT 1 FROM projection.datasets')).toEqual([]);
   });
 
+  describe('after the clock was set forward by a day and back', () => {
+    const DAY = 24 * 60 * 60 * 1000;
+    const during = (value: string) => deliver(toBytes(wireEvent(update(DAY, 2, { value }))), NEW_YEAR + DAY);
+    // The service dates each change of a dataset after the previous one.
+    const since = (at: number, syncCount: number, value: string) =>
+      deliver(toBytes(wireEvent(update(DAY + at, syncCount, { value }))), NEW_YEAR - 1000 + at);
+
+    it('projects later writes of a dataset that was written in between', async () => {
+      await projectAll([during('during')]);
+      expect(await projectAll([since(1, 3, 'since')])).toMatchObject({ quarantined: 0 });
+      expect(await projectAll([since(2, 4, 'later'), since(3, 5, 'last')])).toMatchObject({ quarantined: 0 });
+      expect(await values()).toEqual({ score: 'last' });
+    });
+
+    it('projects them in the batch of that write', async () => {
+      expect(await projectAll([during('during'), since(1, 3, 'since')])).toMatchObject({ quarantined: 0 });
+      expect(await values()).toEqual({ score: 'since' });
+    });
+
+    it('quarantines writes of other datasets, and names the cause', async () => {
+      await projectAll([during('during')]);
+      const other = { ...update(DAY + 1, 1, {}), datasetName: 'other' };
+      const outcome = await projectAll([deliver(toBytes(wireEvent(other)), NEW_YEAR - 1000)]);
+      expect(outcome).toMatchObject({ quarantined: 1 });
+      expect(await rows('SELECT reason FROM query.quarantine')).toEqual([
+        { reason: expect.stringContaining('if a clock was set back, run `reconcile`') },
+      ]);
+    });
+
+    it('quarantines a write that is dated long after the dataset', async () => {
+      await projectAll([during('during')]);
+      const future = deliver(toBytes(wireEvent(update(2 * DAY, 3, {}))), NEW_YEAR);
+      expect(await projectAll([future])).toMatchObject({ quarantined: 1 });
+    });
+  });
+
   it('quarantines only the event whose value the database rejects', async () => {
     // The constraint simulates a limit of the database for which our code has no check.
     await database.query(
@@ -457,6 +493,13 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     });
     const progress = () => rows('SELECT * FROM query.stream_progress ORDER BY shard_id');
     expect(await progress()).toEqual([row(at(0, 3)), row(at(1, 5))]);
+
+    // The clock was set back, and then a stream was created again under the same name.
+    const position = { ...at(0, 9), arrivedAt: NEW_YEAR - 3_600_000 };
+    await store.saveProgress(position, known);
+    expect(await progress()).toEqual([row(position), row(at(1, 5))]);
+    await store.saveProgress(at(0, 4), known);
+    expect(await progress()).toEqual([row(at(0, 4)), row(at(1, 5))]);
 
     await store.saveProgress(at(0, 4), { isKnown: false });
     expect(await progress()).toEqual([
