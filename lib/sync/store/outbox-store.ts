@@ -119,11 +119,38 @@ UPDATE sync.identity_pools
 SET streaming_status = 'DISABLED', disabled_reason = $2, revision = revision + 1
 WHERE stream_name IS NOT DISTINCT FROM $1::text AND streaming_status = 'ENABLED'`;
 
-/** Creates a `StreamingSwitch` on any `Database`. */
-export function createStreamingSwitch(database: Database): StreamingSwitch {
+const ENABLE = `
+UPDATE sync.identity_pools
+SET streaming_status = 'ENABLED', disabled_reason = NULL, revision = revision + 1
+WHERE stream_name = $1 AND streaming_status = 'DISABLED' AND disabled_reason = $2 AND deleted_ms IS NULL`;
+
+const LIST_STREAMING = `
+SELECT identity_pool_id FROM sync.identity_pools
+WHERE stream_name = $1 AND streaming_status = 'ENABLED' AND deleted_ms IS NULL
+ORDER BY identity_pool_id`;
+
+/** The operations on the pools of one stream. */
+interface StreamPools extends StreamingSwitch {
+  /** Enables streaming of the pools that `disable` has disabled with this reason. @returns the number of pools */
+  enable(streamName: string, reason: string): Promise<number>;
+  /** Returns the ids of the pools that stream to this stream. */
+  list(streamName: string): Promise<string[]>;
+}
+
+/** Creates the access to the pools of a stream, on any `Database`. */
+export function createStreamingSwitch(database: Database): StreamPools {
   return {
     async disable(stream, reason) {
       return (await database.query(DISABLE, [stream, reason])).rowsChanged;
+    },
+
+    async enable(streamName, reason) {
+      return (await database.query(ENABLE, [streamName, reason])).rowsChanged;
+    },
+
+    async list(streamName) {
+      const { rows } = await database.query<{ identity_pool_id: string }>(LIST_STREAMING, [streamName]);
+      return rows.map((row) => row.identity_pool_id);
     },
   };
 }
