@@ -1,5 +1,4 @@
 import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
-import { ensureStream } from '../../lib/aws/kinesis-stream.ts';
 import type { Credentials } from '../../lib/common/environment.ts';
 import type { DataDirectory } from '../../lib/database/data-directory.ts';
 import type { Database } from '../../lib/database/database.ts';
@@ -7,7 +6,8 @@ import type { BatchReport } from '../../lib/projection/project-batch.ts';
 import type { FetchPayload } from '../../lib/stream/ports/fetch-payload.ts';
 import type { EventSourceMapping } from './event-source-mapping/event-source-mapping.ts';
 import { STREAM_NAME } from './names.ts';
-import { startProjection } from './projection.ts';
+import { openCheckpoints, startProjection } from './projection.ts';
+import { recoverStream } from './recover-stream.ts';
 import { startPublishPolling } from './schedules/publish-polling.ts';
 import { startQueryStoreSweep } from './schedules/query-store-sweep.ts';
 import type { ScheduleStatus } from './schedules/schedule.ts';
@@ -40,12 +40,24 @@ interface PipelineDeps {
   report: (batch: BatchReport) => void;
 }
 
-/** Creates the stream if it does not exist, and starts its producers and its consumer. */
+/**
+ * Creates the stream if it does not exist, repairs it, and starts its producers and its consumer.
+ *
+ * @throws {SetupError} the checkpoints are damaged, or cannot be read or written
+ */
 export async function startPipeline(deps: PipelineDeps): Promise<Pipeline> {
-  const { client, sync } = deps;
+  const { client, database, sync } = deps;
   const directory = deps.directory.eventSourceMappings;
-  await ensureStream(client, STREAM_NAME);
-  const mapping = await startProjection({ ...deps, directory });
+  const checkpoints = await openCheckpoints(directory);
+  await recoverStream({
+    client,
+    database,
+    checkpoints,
+    streamName: STREAM_NAME,
+    now: Date.now,
+    report: (message) => console.error(`cognito-sync-backend: ${message}`),
+  });
+  const mapping = await startProjection({ ...deps, directory, checkpoints });
   const schedules = sync.startSchedules(client);
   const polling = startPublishPolling({ ...deps, directory });
   const sweep = startQueryStoreSweep({ ...deps, directory });

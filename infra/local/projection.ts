@@ -8,7 +8,11 @@ import type { Database } from '../../lib/database/database.ts';
 import type { BatchReport } from '../../lib/projection/project-batch.ts';
 import { createQueryStore } from '../../lib/projection/store/query-store.ts';
 import type { FetchPayload } from '../../lib/stream/ports/fetch-payload.ts';
-import { openCheckpointFile } from './event-source-mapping/checkpoint-file.ts';
+import {
+  type CheckpointFile,
+  type CheckpointStore,
+  openCheckpointFile,
+} from './event-source-mapping/checkpoint-file.ts';
 import { deployedMappingSettings } from './event-source-mapping/deployed-mapping-settings.ts';
 import {
   type EventSourceMapping,
@@ -27,23 +31,35 @@ const MAPPING_UUID = '00000000-0000-4000-8000-000000000001';
 interface ProjectionDeps {
   client: KinesisClient;
   database: Database;
-  /** The mapping's directory for checkpoints; its subdirectory `failures` holds discarded records. */
+  /** The mapping's directory; its subdirectory `failures` holds discarded records. */
   directory: string;
   region: string;
   fetchPayload: FetchPayload;
+  checkpoints: CheckpointStore;
   /** Called for each projected batch. */
   report: (batch: BatchReport) => void;
 }
 
 /**
+ * Opens the checkpoints of the mapping.
+ *
+ * @param directory the mapping's directory
+ * @throws {SetupError} the checkpoints are damaged, or cannot be read or written
+ */
+export function openCheckpoints(directory: string): Promise<CheckpointFile> {
+  return openCheckpointFile({ directory, functionName: FUNCTION_NAME, streamName: STREAM_NAME });
+}
+
+/**
  * Starts the event source mapping from the stream to the function that projects it.
  *
- * @throws {SetupError} the checkpoints are damaged, or a setting is out of range
+ * @throws {SetupError} a setting is out of range
  */
 export async function startProjection({
   client,
   database,
   directory,
+  checkpoints,
   region,
   fetchPayload,
   report,
@@ -69,11 +85,7 @@ export async function startProjection({
     settings,
     invoke: (event, awsRequestId) =>
       projectStream(event, { ...createLambdaContext(FUNCTION_NAME, region), awsRequestId }),
-    checkpoints: await openCheckpointFile({
-      directory,
-      functionName: FUNCTION_NAME,
-      streamName: STREAM_NAME,
-    }),
+    checkpoints,
     failures: createFailureDirectory({
       directory: failures,
       mappingUuid: MAPPING_UUID,

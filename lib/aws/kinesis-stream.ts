@@ -10,12 +10,16 @@ import { isStreamName } from '../common/stream-name.ts';
 
 /**
  * Creates a stream with one shard if no stream of that name exists. A new stream may take some time to become active.
+ *
+ * @returns whether it created the stream
  */
-export async function ensureStream(client: KinesisClient, streamName: string): Promise<void> {
+export async function ensureStream(client: KinesisClient, streamName: string): Promise<boolean> {
   try {
     await client.send(new CreateStreamCommand({ StreamName: streamName, ShardCount: 1 }));
+    return true;
   } catch (error) {
-    if (!(error instanceof ResourceInUseException)) throw error;
+    if (error instanceof ResourceInUseException) return false;
+    throw error;
   }
 }
 

@@ -7,6 +7,8 @@ interface Seen {
   details: PublishDetails;
   /** Stream of a bulk publish that is seen for the first time; null if unknown. */
   streamName: string | null;
+  /** When the stream was created that the bulk publish started on; null if unknown. */
+  streamCreatedAt?: number | null;
   /** Epoch milliseconds. */
   now: number;
 }
@@ -37,18 +39,21 @@ function hasEnded({ startedAt }: PublishRun, details: PublishDetails): boolean {
 
 function followCurrent(
   stored: readonly PublishRun[],
-  { identityPoolId, details, streamName, now }: Seen,
+  { identityPoolId, details, streamName, streamCreatedAt = null, now }: Seen,
 ): PublishRun | null {
   const { status, startedAt, failureMessage } = details;
   if (status === 'NOT_STARTED' || startedAt === null) return null;
   const known = stored.find((run) => run.startedAt === startedAt);
   if (known && (known.status === status || known.status === 'SUCCEEDED' || known.status === 'FAILED')) {
-    return null;
+    // A command that started the bulk publish does not know the stream's creation time.
+    const isNews = known.status === 'IN_PROGRESS' && known.streamCreatedAt === null;
+    return isNews && streamCreatedAt !== null ? { ...known, streamCreatedAt } : null;
   }
   const run: RunFacts = {
     identityPoolId,
     startedAt,
     streamName: known ? known.streamName : streamName,
+    streamCreatedAt: known?.streamCreatedAt ?? streamCreatedAt,
     // Amazon reports the end of a successful bulk publish. If that end is missing, use the current time: no later
     // record can belong to the bulk publish.
     completedAt: status === 'SUCCEEDED' ? (details.completedAt ?? now) : details.completedAt,

@@ -12,6 +12,8 @@ export interface RunFacts {
   startedAt: number;
   /** Null if the stream is unknown. */
   streamName: string | null;
+  /** When the stream was created that the run started on. It identifies the stream. Null if unknown. */
+  streamCreatedAt: number | null;
   completedAt: number | null;
   failureMessage: string | null;
   /** Since when no shard has made progress. Null until the shards are read for the first time. */

@@ -3,9 +3,10 @@ import { dateRemovals, isUndatedRemoval } from './date-removals.ts';
 import type { ReadableDelivery, RefusedDelivery } from './delivery.ts';
 import { datasetKeyText, type FoldableEvent, foldEvents } from './fold-events.ts';
 import type { QueryStore } from './ports/query-store.ts';
+import { refuseFuture } from './refuse-future.ts';
 
 /** Prefix of the reason for an event that only the database can reject. */
-export const VALUE_REFUSED = 'value-refused';
+const VALUE_REFUSED = 'value-refused';
 
 /** The result of a batch in counts, safe to log. */
 export interface BatchOutcome {
@@ -27,9 +28,12 @@ export async function projectBatch(
   store: QueryStore,
   deliveries: readonly (ReadableDelivery | RefusedDelivery)[],
 ): Promise<BatchOutcome> {
-  const readable = deliveries.filter((delivery) => delivery.kind === 'readable');
-  const written = await write(store, readable);
-  const refused = [...deliveries.filter((delivery) => delivery.kind === 'refused'), ...written.refused];
+  const checked = await refuseFuture(store, deliveries);
+  const written = await write(
+    store,
+    checked.filter((delivery) => delivery.kind === 'readable'),
+  );
+  const refused = [...checked.filter((delivery) => delivery.kind === 'refused'), ...written.refused];
   if (refused.length > 0) await store.quarantine(refused);
   return {
     events: deliveries.length,

@@ -5,12 +5,10 @@ import { type FetchPayload, PayloadRefusedError } from '../stream/ports/fetch-pa
 import { type OffloadedEvent, type RecordsEvent, StreamEventError } from '../stream/stream-event.ts';
 import type { Delivery, ReadableDelivery, RefusedDelivery } from './delivery.ts';
 
-const DAY_MS = 24 * 60 * 60 * 1000;
-
 /**
  * Decodes one delivery. If the records are behind a URL, fetches the records. Returns an event that can be projected,
  * or a permanent refusal whose reason starts with a constant prefix (`not-json`, `not-a-cognito-event`,
- * `kpl-aggregated`, `offloaded-payload`, `unstorable-text`, `date-in-the-future`).
+ * `kpl-aggregated`, `offloaded-payload`, `unstorable-text`).
  *
  * @throws {PayloadUnavailableError} the payload is unavailable for now. No delivery causes any other error
  */
@@ -29,7 +27,7 @@ export async function readDelivery(
     const decoded = decodeStreamEvent(delivery.data);
     identityPoolId = decoded.dataset.identityPoolId;
     const event = decoded.kind === 'offloaded' ? await fetchRecords(decoded, fetchPayload) : decoded;
-    const reason = unstorableText(event) ?? dateInTheFuture(event, delivery.position.arrivedAt);
+    const reason = unstorableText(event);
     return reason === null ? { ...delivery, kind: 'readable', event } : refuse(reason);
   } catch (error) {
     if (error instanceof StreamEventError) return refuse(`${error.reason}: ${error.message}`);
@@ -55,15 +53,4 @@ function unstorableText(event: ReadableDelivery['event']): string | null {
   return index < 0
     ? null
     : `unstorable-text: record ${index} contains a NUL character or a lone surrogate, which SQL text cannot store`;
-}
-
-/** A version in the future would block every later write of its key indefinitely. */
-function dateInTheFuture(event: ReadableDelivery['event'], arrivedAt: number): string | null {
-  const dates =
-    event.kind === 'removal'
-      ? [event.lastModifiedDate ?? arrivedAt]
-      : [event.version.lastModifiedDate, ...event.records.map((record) => record.version.lastModifiedDate)];
-  return dates.some((date) => date > arrivedAt + DAY_MS)
-    ? 'date-in-the-future: a lastModifiedDate is more than 24 hours after the arrival of the event'
-    : null;
 }

@@ -2,7 +2,7 @@ import { type FetchPayload, PayloadUnavailableError } from '../stream/ports/fetc
 import type { Delivery, ReadableDelivery, RefusedDelivery } from './delivery.ts';
 import type { QuarantinedDelivery, QuarantineStore } from './ports/quarantine-store.ts';
 import type { QueryStore } from './ports/query-store.ts';
-import { projectBatch, VALUE_REFUSED } from './project-batch.ts';
+import { projectBatch } from './project-batch.ts';
 import { readDelivery } from './read-delivery.ts';
 
 /** The result of redriving deliveries, which means projecting them again. */
@@ -84,11 +84,12 @@ export async function redriveDeliveries(
     bytes += payload.length;
     return payload;
   };
-  const project = async () => {
-    const refused = read.filter((one) => one.kind === 'refused');
+  const quarantine = async (refused: readonly RefusedDelivery[]) => {
+    await store.quarantine(refused);
     for (const { reason } of refused) tally.refused(reason);
-    const { quarantined } = await projectBatch(store, read);
-    tally.refused(VALUE_REFUSED, quarantined - refused.length);
+  };
+  const project = async () => {
+    const { quarantined } = await projectBatch({ ...store, quarantine }, read);
     tally.projected(read.length - quarantined);
     read = [];
     bytes = 0;
@@ -127,10 +128,9 @@ function createTally() {
     unavailable: () => {
       unavailable += 1;
     },
-    refused(reason: string, count = 1) {
-      if (count === 0) return;
+    refused(reason: string) {
       const [prefix = ''] = reason.split(':', 1);
-      refused.set(prefix, (refused.get(prefix) ?? 0) + count);
+      refused.set(prefix, (refused.get(prefix) ?? 0) + 1);
     },
     outcome: (): RedriveOutcome => ({ projected, unavailable, refused }),
   };

@@ -103,7 +103,8 @@ function streamHandler(shards: readonly ShardWriters[], batchOf: BatchOf): Conte
   });
 }
 
-function createHandler(database: Database): (event: KinesisStreamEvent) => Promise<void> {
+/** Creates the stream handler on a database. It throws if the handler fails. */
+export function createHandler(database: Database): (event: KinesisStreamEvent) => Promise<void> {
   const handler = createProjectStream({
     store: createQueryStore(database),
     fetchPayload: noPayloads,

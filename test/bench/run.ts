@@ -6,6 +6,7 @@ import { markdownTable } from './markdown-table.ts';
 import type { Table } from './measure.ts';
 import { benchMemory } from './memory.ts';
 import { benchProjection } from './projection.ts';
+import { benchRemovals } from './removals.ts';
 import { benchSyncService } from './sync-service.ts';
 import { benchTrigger } from './trigger.ts';
 
@@ -13,6 +14,7 @@ import { benchTrigger } from './trigger.ts';
 // ratios depend on it far less.
 const PARTS = new Map<string, () => Promise<Table[]>>([
   ['projection', benchProjection],
+  ['removals', benchRemovals],
   ['sync', benchSyncService],
   ['handler', benchHandlerBundle],
   ['trigger', benchTrigger],

@@ -9,6 +9,8 @@ interface Shape {
   /** Batches of one group touch the same datasets. */
   group: string;
   version: number;
+  /** Number of the first event; default 0. Each number is another identity of the group. */
+  firstEvent?: number;
   /** Makes every second value longer. */
   padding?: string;
 }
@@ -21,7 +23,14 @@ const ORIGIN = {
 };
 
 /** Creates events as they are on the stream, one per identity. Their records are short texts and numbers. */
-export function syncEvents({ events, records, group, version, padding = '' }: Shape): Uint8Array[] {
+export function syncEvents({
+  events,
+  records,
+  group,
+  version,
+  firstEvent = 0,
+  padding = '',
+}: Shape): Uint8Array[] {
   const lastModifiedDate = NEW_YEAR + version;
   return Array.from({ length: events }, (_, event) => {
     const kinesisSyncRecords = Array.from({ length: records }, (_, record) =>
@@ -34,7 +43,7 @@ export function syncEvents({ events, records, group, version, padding = '' }: Sh
     );
     return toBytes(
       wireEvent({
-        identityId: identity(group, event),
+        identityId: identityOf(group, firstEvent + event),
         kinesisSyncRecords,
         lastModifiedDate,
         syncCount: version,
@@ -60,7 +69,8 @@ export function syncBatch(shape: Shape): KinesisStreamEvent {
   };
 }
 
-function identity(group: string, event: number): string {
+/** Returns the identity of an event. */
+export function identityOf(group: string, event: number): string {
   const digits = hash('sha256', `${group} ${event}`);
   return `us-east-1:${digits.slice(0, 8)}-0000-4000-8000-${digits.slice(8, 20)}`;
 }

@@ -13,6 +13,13 @@ export interface CheckpointStore {
   save(shardId: string, sequenceNumber: string): Promise<void>;
 }
 
+export interface CheckpointFile extends CheckpointStore {
+  /** Returns the shards that have a checkpoint. */
+  shardIds(): string[];
+  /** Removes the checkpoint of a shard, so that the shard is read from its start. Resolves as `save` does. */
+  forget(shardId: string): Promise<void>;
+}
+
 interface Checkpoints {
   startedAt: number;
   shards: Map<string, string>;
@@ -31,22 +38,30 @@ const FORMAT = 1;
 export async function openCheckpointFile(
   { directory, functionName, streamName }: { directory: string; functionName: string; streamName: string },
   now: () => number = Date.now,
-): Promise<CheckpointStore> {
+): Promise<CheckpointFile> {
   const path = join(directory, `${functionName}.${streamName}.checkpoints.json`);
   const found = await read(path);
   const { startedAt, shards } = found ?? { startedAt: now(), shards: new Map() };
   if (found === undefined) await create(directory, path, { startedAt, shards });
 
   let lastWrite: Promise<void> = Promise.resolve();
+  function write(): Promise<void> {
+    // Writes are serialized, because all shards share the file and the name of its temporary copy.
+    const writing = lastWrite.then(() => replace(path, { startedAt, shards }));
+    lastWrite = writing.catch(() => undefined);
+    return writing;
+  }
   return {
     startedAt,
     get: (shardId) => shards.get(shardId),
+    shardIds: () => [...shards.keys()],
     save(shardId, sequenceNumber) {
       shards.set(shardId, sequenceNumber);
-      // Writes are serialized, because all shards share the file and the name of its temporary copy.
-      const write = lastWrite.then(() => replace(path, { startedAt, shards }));
-      lastWrite = write.catch(() => undefined);
-      return write;
+      return write();
+    },
+    forget(shardId) {
+      shards.delete(shardId);
+      return write();
     },
   };
 }

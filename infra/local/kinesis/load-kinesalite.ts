@@ -2,21 +2,38 @@ import { createRequire } from 'node:module';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+type Callback = (error?: unknown) => void;
+
+interface WriteOptions {
+  /** Waits until this write and all earlier ones are on the disk. */
+  sync?: boolean;
+}
+
 /** A LevelDB database. kinesalite opens one for all streams, one for their descriptions, and one per stream. */
 interface Level<Value> {
   once(event: 'open' | 'error', listener: (error?: Error) => void): void;
   createReadStream(range?: object): AsyncIterable<{ key: string; value: Value }>;
-  put(key: string, value: Value): Promise<void>;
+  /** Rejects with `notFound` if there is no such key. */
+  get(key: string): Promise<Value>;
+  put(key: string, value: Value, options?: WriteOptions): Promise<void>;
+  put(key: string, value: Value, options: WriteOptions, callback: Callback): void;
+  batch(changes: readonly object[], options: WriteOptions, callback: Callback): void;
   del(key: string): Promise<void>;
   close(): Promise<void>;
 }
 
+interface Stream {
+  StreamStatus: string;
+  RetentionPeriodHours: number;
+}
+
 interface Store {
   db: Level<unknown>;
-  metaDb: Level<{ StreamStatus: string }>;
+  metaDb: Level<Stream>;
   /** Returns the database of a stream's records. Their `Data` is base64. */
   getStreamDb(streamName: string): Level<{ Data: string }>;
-  deleteStreamDb(streamName: string, callback: (error?: unknown) => void): void;
+  deleteStreamDb(streamName: string, callback: Callback): void;
+  getStream(streamName: string, callback: (error: unknown, stream?: Stream) => void): void;
 }
 
 /** The values in a request, by name. */
@@ -112,14 +129,65 @@ function loadOperation(name: string, store: Store): KinesaliteOperation {
   const { types, custom } = require(`./validations/${toLowerFirst(name)}`);
   const action = require(`./actions/${toLowerFirst(name)}`);
   groupAlternatives(types);
-  const operationStore = name === 'GetRecords' ? withPages(store) : store;
+  const operationStore = storeFor(name, store);
   return {
     check(input) {
       const known: KinesisInput = checkTypes(input, types);
       checkValidations(known, types, custom, name);
       return known;
     },
-    run: (input, callback) => action(operationStore, input, callback),
+    run(input, callback) {
+      action(operationStore, input, (error: unknown, output?: Record<string, unknown>) => {
+        if (error || !CHANGES.has(name)) callback(error, output);
+        else void settled(store, String(input.StreamName)).then(() => callback(null, output));
+      });
+    },
+  };
+}
+
+function storeFor(operation: string, store: Store): Store {
+  if (operation === 'GetRecords') return withPages(store);
+  return operation === 'PutRecord' || operation === 'PutRecords' ? withDurableRecords(store) : store;
+}
+
+/** Operations that kinesalite completes after its response, from a timer. */
+const CHANGES = new Set(['CreateStream', 'DeleteStream', 'MergeShards', 'SplitShard']);
+const IN_CHANGE = new Set(['CREATING', 'DELETING', 'UPDATING']);
+/** A change takes about a millisecond. */
+const CHANGE_TIMEOUT_MS = 5_000;
+
+/**
+ * Waits until a change of a stream is complete, so that an acknowledged change survives the end of the process.
+ *
+ * @throws {Error} the change failed. The error ends the process, and the next one settles the stream
+ */
+async function settled({ metaDb }: Store, streamName: string): Promise<void> {
+  for (const giveUpAt = performance.now() + CHANGE_TIMEOUT_MS; ; await sleep(1)) {
+    const stream = await metaDb.get(streamName).catch((error: unknown) => {
+      if (error instanceof Error && 'notFound' in error) return null;
+      throw error;
+    });
+    if (stream === null || !IN_CHANGE.has(stream.StreamStatus)) return;
+    if (performance.now() > giveUpAt) throw new Error(`the change of a stream did not complete`);
+  }
+}
+
+/**
+ * Makes the record of an acknowledged request survive a power failure. Without that, a stream could lose its last
+ * records and assign their sequence numbers again, which consumers would skip.
+ */
+function withDurableRecords(store: Store): Store {
+  return {
+    ...store,
+    getStreamDb(streamName) {
+      const records = store.getStreamDb(streamName);
+      return Object.assign(Object.create(records), {
+        put: (key: string, value: { Data: string }, callback: Callback) =>
+          records.put(key, value, { sync: true }, callback),
+        batch: (changes: readonly object[], _options: WriteOptions, callback: Callback) =>
+          records.batch(changes, { sync: true }, callback),
+      });
+    },
   };
 }
 
@@ -152,10 +220,21 @@ function withAnyName(store: Store): Store {
 /** Largest page of GetRecords, in base64: 10 MB. Source: Amazon Kinesis Data Streams API Reference, GetRecords. */
 const MAX_PAGE_LENGTH = (10 * 1024 * 1024 * 4) / 3;
 
+/**
+ * Records are kept for this much longer than the retention period. kinesalite deletes expired records when they are
+ * read, so a clock that is set forward by a day and back would delete records that no consumer has read.
+ */
+const EXTRA_RETENTION_HOURS = 48;
+
 /** Limits the bytes of a page as AWS does. kinesalite allows any 10,000 records, which may not fit into memory. */
 function withPages(store: Store): Store {
   return {
     ...store,
+    getStream: (streamName, callback) =>
+      store.getStream(streamName, (error, stream) => {
+        const hours = (stream?.RetentionPeriodHours ?? 0) + EXTRA_RETENTION_HOURS;
+        callback(error, stream && { ...stream, RetentionPeriodHours: hours });
+      }),
     getStreamDb(streamName) {
       const records = store.getStreamDb(streamName);
       const createReadStream = (range: object) => Readable.from(firstPage(records.createReadStream(range)));

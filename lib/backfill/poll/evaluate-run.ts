@@ -45,9 +45,19 @@ export function hasPassedShards({ shards }: OpenRun): boolean {
   return shards.kind === 'passed';
 }
 
-/** Returns the period in which records of the bulk publish can have arrived, both ends included. */
-export function arrivalPeriod({ startedAt, completedAt }: RunFacts): { from: number; to: number } {
-  return { from: startedAt - CLOCK_MARGIN_MS, to: (completedAt ?? startedAt) + CLOCK_MARGIN_MS };
+/**
+ * Returns the period in which records of the bulk publish can have arrived, both ends included. The clock may have been
+ * set back during the bulk publish, or since the stream was created. No record arrives before the stream is created.
+ */
+export function arrivalPeriod({ startedAt, completedAt, streamCreatedAt }: RunFacts): {
+  from: number;
+  to: number;
+} {
+  const endedAt = completedAt ?? startedAt;
+  return {
+    from: Math.min(startedAt, endedAt) - CLOCK_MARGIN_MS,
+    to: Math.max(startedAt, endedAt, streamCreatedAt ?? startedAt) + CLOCK_MARGIN_MS,
+  };
 }
 
 /**

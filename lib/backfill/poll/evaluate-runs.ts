@@ -114,9 +114,10 @@ async function readKept(
 function mayBeLost(run: OpenRun, shards: readonly ShardView[], { createdAt, since }: Kept): boolean {
   if (hasPassedShards(run)) return false;
   const { from, to } = arrivalPeriod(run);
+  const { streamCreatedAt } = run;
   // Progress on a recreated stream says nothing about the previous stream. When the shards of the previous stream were
   // last read, not all of them were projected past the end of the run.
-  if (from < createdAt) return true;
+  if (streamCreatedAt === null ? from < createdAt : streamCreatedAt !== createdAt) return true;
   if (from >= since) return false;
   return shards.length === 0 || shards.some(({ arrivedAt }) => arrivedAt === null || arrivedAt <= to);
 }

@@ -84,9 +84,7 @@ async function recordRecreation(
     await store.openGap({ ...gap, until });
     findings.gapFound(gap);
   }
-  // Save the gaps first. If this function is interrupted, the next poll detects the new stream again.
-  for (const one of affected) {
-    if (one.checkedAt < createdAt) await store.keepSeen({ ...one, checkedAt: createdAt });
-  }
   for (const { shardId } of shards) await store.keepEmpty(streamName, shardId, createdAt);
+  // Last: if this function is interrupted, the next poll detects the new stream again.
+  await store.keepSeenCreation(streamName, createdAt);
 }

@@ -12,27 +12,35 @@ export interface RemadeStream {
 }
 
 /**
- * Detects whether a stream was deleted and created again, by comparing its creation time with its known uses. A known
- * use is a projected record, or a poll that found a pool using the stream. The records of the previous stream are gone,
- * projected or not. A shard that was seen empty after the new stream was created lost nothing.
+ * Detects whether a stream was deleted and created again since a poll last read it, or, if no poll did, since records
+ * were last projected from it. The records of the previous stream are gone, projected or not. A shard that was seen
+ * empty after the new stream was created lost nothing.
+ *
+ * The creation time identifies the stream. It is not compared with the times of polls, because the clocks of the stream
+ * and of the poller differ, and either can be set back.
  *
  * @param seen the stream of each pool, as seen before this poll
  * @returns null if, as far as is known, the stream is still the same
  * @throws {EvidenceError} the stream could not be read
  */
 export async function findRemade(
-  { store, streams }: { store: Pick<PublishStore, 'readQuietShards'>; streams: StreamReader },
+  { store, streams }: { store: PublishStore; streams: StreamReader },
   streamName: string,
   seen: readonly SeenStreaming[],
 ): Promise<RemadeStream | null> {
   const createdAt = await streams.readCreatedAt(streamName);
+  const seenCreation = await store.readSeenCreation(streamName);
+  if (seenCreation === createdAt) return null;
   const shards = await store.readQuietShards(streamName, createdAt);
+  if (seenCreation === null && shards.length === 0) {
+    await store.keepSeenCreation(streamName, createdAt);
+    return null;
+  }
   // Records projected from the new stream replace the stored positions of the old stream. So use the times of earlier
   // polls too.
   const polls = seen
-    .filter((one) => one.isEnabled && one.streamName === streamName && one.checkedAt < createdAt)
+    .filter((one) => one.isEnabled && one.streamName === streamName)
     .map(({ checkedAt }) => checkedAt);
   const known = shards.map(({ arrivedAt, emptyAt }) => Math.max(arrivedAt, emptyAt ?? 0));
-  const times = [...known, ...polls];
-  return times.length === 0 ? null : { createdAt, since: Math.min(...times), shards };
+  return { createdAt, since: Math.min(createdAt, ...known, ...polls), shards };
 }

@@ -1,4 +1,5 @@
 import { followRuns } from '../follow-run.ts';
+import { EvidenceError } from '../ports/evidence.ts';
 import type { Gap, OpenRun, PublishRun, SeenStreaming } from '../publish-model.ts';
 import { isOpen } from '../run-transitions.ts';
 import { streamingChange } from '../streaming-gap.ts';
@@ -39,21 +40,45 @@ export async function pollPool(
   await recordStreaming(deps, { before, seen, openGaps, publishedAt }, findings);
 
   const stored = await store.readRuns(identityPoolId);
+  const known = stored.find(({ startedAt }) => startedAt === details.startedAt);
+  const isUnread = known === undefined || (known.status === 'IN_PROGRESS' && known.streamCreatedAt === null);
   const changed = followRuns(stored, {
     identityPoolId,
     details,
     streamName: hasMoved ? null : streamName,
+    streamCreatedAt: isUnread && !hasMoved ? await readCreation(deps, streamName, details.startedAt) : null,
     now: now(),
   });
   for (const run of changed) {
     await store.saveRun(run);
-    findings.transitioned(run, run.status);
+    const before = stored.find(({ startedAt }) => startedAt === run.startedAt);
+    if (before?.status !== run.status) findings.transitioned(run, run.status);
   }
   const runs = merge(stored, changed);
   if (decideStart(deps.policy, { isEnabled, runs }, now())) {
     findings.started({ identityPoolId, answer: await api.startPublish(identityPoolId) });
   }
   return { identityPoolId, streamName: isEnabled ? streamName : null, open: openRuns(runs) };
+}
+
+/**
+ * Returns when the stream was created that a bulk publish started on, at the first poll of the bulk publish. Null if the stream cannot be
+ * read, or may have been recreated since the bulk publish started.
+ */
+async function readCreation(
+  { store, streams }: PollDeps,
+  streamName: string | null,
+  startedAt: number | null,
+): Promise<number | null> {
+  if (streamName === null || startedAt === null) return null;
+  try {
+    const createdAt = await streams.readCreatedAt(streamName);
+    const isSame = startedAt >= createdAt || (await store.readSeenCreation(streamName)) === createdAt;
+    return isSame ? createdAt : null;
+  } catch (error) {
+    if (error instanceof EvidenceError) return null;
+    throw error;
+  }
 }
 
 function isElsewhere({ isEnabled, streamName }: SeenStreaming, ours: string | null): boolean {

@@ -25,6 +25,14 @@ export interface PublishStore {
   /** Ends the open gaps of a pool with this cause. */
   endGaps(gap: { identityPoolId: string; cause: Gap['cause']; until: number }): Promise<void>;
   readPositions(streamName: string): Promise<ShardPosition[]>;
+  /** Deletes the position of a shard, because the shard is read again from its start. */
+  forgetPosition(streamName: string, shardId: string): Promise<void>;
+  /**
+   * Returns when the stream was created that the last poll found, in epoch milliseconds. Another time means another
+   * stream of that name. Null if it was never polled.
+   */
+  readSeenCreation(streamName: string): Promise<number | null>;
+  keepSeenCreation(streamName: string, createdAt: number): Promise<void>;
   /**
    * Counts the quarantined events that belong to the pool or whose pool is unknown. Omits the events that `redrive` has
    * projected or dismissed.

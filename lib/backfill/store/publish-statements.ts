@@ -8,7 +8,7 @@ import type { Gap } from '../publish-model.ts';
  */
 export const READ_RUNS = `
 SELECT identity_pool_id, started_ms, stream_name, status, completed_ms, failure_message, completeness, waiting_for,
-  projected_ms, position_mark, position_ms, checked_ms
+  projected_ms, position_mark, position_ms, checked_ms, stream_created_ms
 FROM projection.bulk_publishes
 WHERE identity_pool_id = $1
 ORDER BY started_ms DESC
@@ -21,8 +21,8 @@ LIMIT 50`;
 export const SAVE_RUN = `
 INSERT INTO projection.bulk_publishes AS stored (
   identity_pool_id, started_ms, stream_name, status, completed_ms, failure_message, completeness, waiting_for,
-  projected_ms, position_mark, position_ms, checked_ms)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+  projected_ms, position_mark, position_ms, checked_ms, stream_created_ms)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT (identity_pool_id, started_ms) DO UPDATE SET
   stream_name = excluded.stream_name,
   status = excluded.status,
@@ -33,7 +33,8 @@ ON CONFLICT (identity_pool_id, started_ms) DO UPDATE SET
   projected_ms = excluded.projected_ms,
   position_mark = excluded.position_mark,
   position_ms = excluded.position_ms,
-  checked_ms = excluded.checked_ms
+  checked_ms = excluded.checked_ms,
+  stream_created_ms = excluded.stream_created_ms
 WHERE stored.completeness <> 'projected'`;
 
 export interface SeenRow {
@@ -84,6 +85,17 @@ export interface PositionRow {
 
 export const READ_POSITIONS = `
 SELECT shard_id, sequence_number, arrived_at FROM projection.stream_progress WHERE stream_name = $1`;
+
+export const FORGET_POSITION = `
+DELETE FROM projection.stream_progress WHERE stream_name = $1 AND shard_id = $2`;
+
+export const READ_SEEN_CREATION = `
+SELECT created_ms FROM projection.polled_streams WHERE stream_name = $1`;
+
+export const KEEP_SEEN_CREATION = `
+INSERT INTO projection.polled_streams (stream_name, created_ms)
+VALUES ($1, $2)
+ON CONFLICT (stream_name) DO UPDATE SET created_ms = excluded.created_ms`;
 
 /** $1: pool; $2: stream; $3 and $4: the period. Data that is not an event may belong to any pool. */
 export const COUNT_QUARANTINED = `

@@ -5,9 +5,11 @@ import {
   COUNT_QUARANTINED,
   COUNT_UNREPAIRED,
   END_GAPS,
+  FORGET_POSITION,
   type GapRow,
   KEEP_EMPTY,
   KEEP_SEEN,
+  KEEP_SEEN_CREATION,
   OPEN_GAP,
   type PositionRow,
   type QuietRow,
@@ -16,6 +18,7 @@ import {
   READ_QUIET,
   READ_RUNS,
   READ_SEEN,
+  READ_SEEN_CREATION,
   SAVE_RUN,
   type SeenRow,
 } from './publish-statements.ts';
@@ -33,6 +36,19 @@ export function createPublishStore(database: Database): PublishStore {
         sequenceNumber: sequence_number,
         arrivedAt: arrived_at?.getTime() ?? null,
       }));
+    },
+
+    async forgetPosition(streamName, shardId) {
+      await database.query(FORGET_POSITION, [streamName, shardId]);
+    },
+
+    async readSeenCreation(streamName) {
+      const { rows } = await database.query<{ created_ms: number }>(READ_SEEN_CREATION, [streamName]);
+      return rows[0]?.created_ms ?? null;
+    },
+
+    async keepSeenCreation(streamName, createdAt) {
+      await database.query(KEEP_SEEN_CREATION, [streamName, createdAt]);
     },
 
     async countQuarantined(identityPoolId, { streamName, from, to }) {

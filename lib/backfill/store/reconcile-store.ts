@@ -52,9 +52,10 @@ const FINISH = `
 UPDATE projection.reconciliations SET compared = $3, repaired = $4, finished_ms = $5
 WHERE identity_pool_id = $1 AND started_ms = $2`;
 
+// If a gap ended in the future, the clock was set back since, and the gap ended before this reconciliation started.
 const REPAIR_GAPS = `
 UPDATE projection.gaps SET mended_ms = $3
-WHERE identity_pool_id = $1 AND until_ms <= $2 AND mended_ms IS NULL`;
+WHERE identity_pool_id = $1 AND (until_ms <= $2 OR until_ms > $3) AND mended_ms IS NULL`;
 
 const LIST_IDENTITIES = `
 SELECT identity_id FROM projection.datasets

@@ -18,6 +18,7 @@ export interface RunRow {
   position_mark: string | null;
   position_ms: number | null;
   checked_ms: number;
+  stream_created_ms: number | null;
 }
 
 const PASSED = 'passed';
@@ -38,6 +39,7 @@ export function toRunValues(run: PublishRun): (string | number | null)[] {
     toMark(run.shards),
     run.unmovedSince,
     run.checkedAt,
+    run.streamCreatedAt,
   ];
 }
 
@@ -46,6 +48,7 @@ export function toRun(row: RunRow): PublishRun {
     identityPoolId: row.identity_pool_id,
     startedAt: row.started_ms,
     streamName: row.stream_name,
+    streamCreatedAt: row.stream_created_ms,
     completedAt: row.completed_ms,
     failureMessage: row.failure_message,
     unmovedSince: row.position_ms,

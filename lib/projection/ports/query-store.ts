@@ -23,7 +23,8 @@ export interface QueryStore {
   /** Stores deliveries that cannot be projected, with their data: one row per stream position. */
   quarantine(deliveries: readonly RefusedDelivery[]): Promise<void>;
   /**
-   * Stores how far a shard has been projected. Of several calls, the position with the newest arrival time is kept.
+   * Stores how far a shard has been projected, unless the stored position has a higher sequence number and a later
+   * arrival.
    *
    * @param isKnown false if batches of one shard are projected concurrently, because the progress is then unknown
    */

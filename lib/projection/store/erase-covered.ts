@@ -1,3 +1,4 @@
+import { plainArray } from '../../database/array-literal.ts';
 import type { Database } from '../../database/database.ts';
 
 // A removed dataset has up to 1,024 records, and Aurora DSQL changes at most 3,000 rows in a transaction.
@@ -5,7 +6,8 @@ const ERASE_ROWS = 2_500;
 
 // Upserts existing rows, because an upsert locks rows in the order of its SELECT, the order that all writers use. An
 // UPDATE has no defined order and would eventually deadlock with other writers. If another transaction writes a row in
-// the meantime, the upsert checks the row's new version before it changes the row.
+// the meantime, the upsert checks the row's new version before it changes the row. The ids occur twice, so that no plan
+// reads the records of other datasets.
 const ERASE_COVERED = `
 INSERT INTO projection.records AS stored (
   dataset_id, record_id, record_key, record_value, numeric_value,
@@ -13,25 +15,32 @@ INSERT INTO projection.records AS stored (
 SELECT records.dataset_id, records.record_id, records.record_key, NULL, NULL,
   datasets.removed_ms, datasets.removed_sync_count, records.device_last_modified_ms, records.projected_at
 FROM projection.datasets JOIN projection.records ON records.dataset_id = datasets.dataset_id
-WHERE datasets.dataset_id = $1
+WHERE datasets.dataset_id = ANY ($1::uuid[]) AND records.dataset_id = ANY ($1::uuid[])
   AND (records.last_modified_ms, records.sync_count) <= (datasets.removed_ms, datasets.removed_sync_count)
   AND records.record_value IS NOT NULL
-ORDER BY records.record_id
+ORDER BY records.dataset_id, records.record_id
 LIMIT ${ERASE_ROWS}
 ON CONFLICT (dataset_id, record_id) DO UPDATE SET record_value = NULL, numeric_value = NULL
 WHERE (stored.last_modified_ms, stored.sync_count) <= (excluded.last_modified_ms, excluded.sync_count)
-  AND stored.record_value IS NOT NULL`;
+  AND stored.record_value IS NOT NULL
+RETURNING stored.dataset_id`;
 
 /**
- * Erases the values of a dataset's records that the dataset's removal covers. Tombstones stay.
+ * Erases the values of the datasets' records that the datasets' removals cover. Tombstones stay. Reads all records of
+ * the datasets.
  *
+ * @param datasetIds in any order
  * @returns the number of erased values
  */
-export async function eraseCovered(database: Database, datasetId: string): Promise<number> {
+export async function eraseCovered(database: Database, datasetIds: readonly string[]): Promise<number> {
   let erased = 0;
-  for (;;) {
-    const { rowsChanged } = await database.query(ERASE_COVERED, [datasetId]);
-    erased += rowsChanged;
-    if (rowsChanged < ERASE_ROWS) return erased;
+  for (let remaining = datasetIds; remaining.length > 0; ) {
+    const { rows } = await database.query<{ dataset_id: string }>(ERASE_COVERED, [plainArray(remaining)]);
+    erased += rows.length;
+    if (rows.length < ERASE_ROWS) break;
+    // Rows are erased in the order of their ids, so the datasets before the last one are finished.
+    const last = rows.reduce((highest, { dataset_id: id }) => (id > highest ? id : highest), '');
+    remaining = remaining.filter((id) => id >= last);
   }
+  return erased;
 }

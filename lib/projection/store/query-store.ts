@@ -4,15 +4,23 @@ import { plainArray } from '../../database/array-literal.ts';
 import { chunkRows } from '../../database/chunk-rows.ts';
 import type { Database } from '../../database/database.ts';
 import { datasetId, hashedUuid, recordId } from '../../database/row-ids.ts';
+import type { StreamRecord, Version } from '../../stream/stream-event.ts';
 import type { RefusedDelivery, StreamPosition } from '../delivery.ts';
 import type { DatasetChange } from '../fold-events.ts';
 import { numericValue } from '../numeric-value.ts';
 import type { QueryStore } from '../ports/query-store.ts';
+import { compareVersions } from '../version.ts';
 import { eraseCovered } from './erase-covered.ts';
 import { type DatasetRow, type RecordRow, upsertDatasets, upsertRecords } from './upsert-changes.ts';
 
-const REMOVED = `
-SELECT dataset_id FROM projection.datasets WHERE dataset_id = ANY ($1::uuid[]) AND removed_ms IS NOT NULL`;
+// A removal that was written earlier has erased what it covers. Now it can only cover values that this batch wrote, so
+// the oldest of them decides. The ids occur twice, so that no plan reads other datasets.
+const FIND_COVERING = `
+SELECT datasets.dataset_id
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS oldest (dataset_id, last_modified_ms, sync_count)
+JOIN projection.datasets ON datasets.dataset_id = oldest.dataset_id
+WHERE datasets.dataset_id = ANY ($1::uuid[])
+  AND (oldest.last_modified_ms, oldest.sync_count) <= (datasets.removed_ms, datasets.removed_sync_count)`;
 
 // This update changes nothing. Without the update, RETURNING would not return an existing row.
 const KEEP_REMOVAL = `
@@ -28,7 +36,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, now(), $8)
 ON CONFLICT (quarantine_id) DO NOTHING`;
 
 // A timed-out invocation may still be running and write later. The older position of that invocation must not replace a
-// newer position.
+// newer position. The sequence numbers of a stream increase even if a clock is set back. Those of a recreated stream may
+// be lower, but its records arrive later.
 const SAVE_PROGRESS = `
 INSERT INTO projection.stream_progress AS stored (stream_name, shard_id, sequence_number, arrived_at, projected_at)
 VALUES ($1, $2, $3, $4, now())
@@ -37,8 +46,9 @@ ON CONFLICT (stream_name, shard_id) DO UPDATE SET
   arrived_at = excluded.arrived_at,
   projected_at = excluded.projected_at
 WHERE stored.arrived_at IS NULL OR excluded.arrived_at IS NULL
-  OR (stored.arrived_at, length(stored.sequence_number), stored.sequence_number)
-    <= (excluded.arrived_at, length(excluded.sequence_number), excluded.sequence_number)`;
+  OR stored.arrived_at < excluded.arrived_at
+  OR (length(stored.sequence_number), stored.sequence_number)
+    <= (length(excluded.sequence_number), excluded.sequence_number)`;
 
 /** Creates the write side of the query store on any `Database`. */
 export function createQueryStore(database: Database): QueryStore {
@@ -82,7 +92,7 @@ export function createQueryStore(database: Database): QueryStore {
         }),
       ]);
       const recordsChanged = changed.reduce((sum, count) => sum + count, 0);
-      await eraseRemoved(database, datasets);
+      await eraseRemoved(database, changes);
       return { recordsChanged };
     },
 
@@ -161,12 +171,34 @@ async function allDone<Result>(statements: readonly Promise<Result>[]): Promise<
   return Promise.all(statements);
 }
 
-/** Erases the values that removals cover, including values written after the removal. Tombstones stay. */
-async function eraseRemoved(database: Database, datasets: readonly DatasetRow[]): Promise<void> {
-  if (datasets.length === 0) return;
-  const ids = plainArray(datasets.map((dataset) => dataset.datasetId));
-  const { rows } = await database.query<{ dataset_id: string }>(REMOVED, [ids]);
-  for (const row of rows) await eraseCovered(database, row.dataset_id);
+/**
+ * Erases the values that removals cover, including values that arrive after the removal. Tombstones stay. Reads only
+ * datasets that can have such values: those that the batch removes, and those into which it wrote one.
+ */
+async function eraseRemoved(database: Database, changes: readonly DatasetChange[]): Promise<void> {
+  const removed = changes.filter(({ removal }) => removal !== null).map(({ dataset }) => datasetId(dataset));
+  const oldest = changes.flatMap(({ dataset, removal, records }) => {
+    const versions = removal === null ? records.filter(({ value }) => value !== null).map(versionOf) : [];
+    const [first, ...others] = versions;
+    return first ? [{ id: datasetId(dataset), ...others.reduce(older, first) }] : [];
+  });
+  if (oldest.length > 0) {
+    const { rows } = await database.query<{ dataset_id: string }>(FIND_COVERING, [
+      plainArray(oldest.map(({ id }) => id)),
+      plainArray(oldest.map(({ lastModifiedDate }) => lastModifiedDate)),
+      plainArray(oldest.map(({ syncCount }) => syncCount)),
+    ]);
+    removed.push(...rows.map((row) => row.dataset_id));
+  }
+  await eraseCovered(database, removed);
+}
+
+function versionOf({ version }: StreamRecord): Version {
+  return version;
+}
+
+function older(a: Version, b: Version): Version {
+  return compareVersions(a, b) <= 0 ? a : b;
 }
 
 async function quarantine(

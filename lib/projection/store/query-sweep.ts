@@ -45,13 +45,6 @@ const REMOVE_BULK_PUBLISHES = remove(
 const LIST_STEP = `
 SELECT dataset_id FROM projection.datasets WHERE dataset_id > $1::uuid ORDER BY dataset_id LIMIT ${STEP_DATASETS}`;
 
-const LIST_COVERED = `
-SELECT DISTINCT datasets.dataset_id
-FROM projection.datasets JOIN projection.records ON records.dataset_id = datasets.dataset_id
-WHERE datasets.dataset_id > $1::uuid AND datasets.dataset_id <= $2::uuid
-  AND (records.last_modified_ms, records.sync_count) <= (datasets.removed_ms, datasets.removed_sync_count)
-  AND records.record_value IS NOT NULL`;
-
 const RECORDS_OF_STEP = 'stored.dataset_id > $1::uuid AND stored.dataset_id <= $2::uuid';
 
 const REMOVE_TOMBSTONES = remove(
@@ -104,9 +97,10 @@ export function createQuerySweep(database: Database): QuerySweep {
       const { rows } = await database.query<{ dataset_id: string }>(LIST_STEP, [after]);
       const last = rows.length < STEP_DATASETS ? null : (rows.at(-1)?.dataset_id ?? null);
       const range = [after, last ?? LAST_ID];
-      let values = 0;
-      const covered = await database.query<{ dataset_id: string }>(LIST_COVERED, range);
-      for (const row of covered.rows) values += await eraseCovered(database, row.dataset_id);
+      const values = await eraseCovered(
+        database,
+        rows.map((row) => row.dataset_id),
+      );
       const strays = await allRowsOf(REMOVE_STRAYS, [...range, new Date(before.strays)]);
       const tombstoneTime = new Date(before.tombstones);
       const tombstones = await allRowsOf(REMOVE_TOMBSTONES, [...range, tombstoneTime]);

@@ -165,7 +165,7 @@ async function relayBatch(
     ({ row, refusal }) => refusal.noStream && row.attempts >= options.disableAfterAttempts,
   );
   const goneStream = stream ?? streamName;
-  const disabled = isGone ? await streaming.disable(stream, `stream ${goneStream} does not exist`) : 0;
+  const disabled = isGone ? await streaming.disable(stream, missingStream(goneStream)) : 0;
   return {
     published: published.length,
     postponed: postponed.length,
@@ -174,6 +174,11 @@ async function relayBatch(
     goneStreams: disabled > 0 ? [goneStream] : [],
     withoutStream: isGone ? postponed.filter(({ refusal }) => refusal.noStream).length : 0,
   };
+}
+
+/** Returns the reason with which the relay disables streaming to a stream that does not exist. */
+export function missingStream(streamName: string): string {
+  return `stream ${streamName} does not exist`;
 }
 
 function sumOutcomes(outcomes: readonly RelayOutcome[]): RelayOutcome {

@@ -3,7 +3,7 @@ import { ServiceError } from '../../common/errors.ts';
 import type { SyncDependencies } from '../dependencies.ts';
 import { poolNotFound } from '../errors.ts';
 import type { SyncOperations } from '../model.ts';
-import type { BulkPublishJob } from '../ports/bulk-publish-job-store.ts';
+import type { BulkPublishJob, BulkPublishJobStore } from '../ports/bulk-publish-job-store.ts';
 
 /** Shortest time between two successful bulk publishes. Source: API reference, AlreadyStreamedException. */
 const MIN_INTERVAL_MS = 24 * 60 * 60 * 1000;
@@ -36,18 +36,37 @@ export function createBulkPublish({
       );
     }
     const last = await bulkPublishes.read(IdentityPoolId);
-    checkLast(IdentityPoolId, last, now());
-    const begun = await bulkPublishes.begin(IdentityPoolId, now(), last?.bulkPublishId ?? null);
-    if (!begun) throw inProgress(IdentityPoolId);
+    const at = now();
+    checkLast(IdentityPoolId, last, at);
+    if (!(await beginAfter(bulkPublishes, IdentityPoolId, last, at))) throw inProgress(IdentityPoolId);
     afterBulkPublish();
     return { IdentityPoolId };
   };
 }
 
-/** Checks the latest bulk publish. A failed bulk publish may be repeated immediately. */
+/**
+ * Starts a job in place of the latest one. Its start time is later than that of the latest one, even if the clock was
+ * set back, because the time identifies the job.
+ *
+ * @param at epoch milliseconds
+ * @returns false if another job was started in the meantime; then this one is not started
+ */
+export function beginAfter(
+  bulkPublishes: Pick<BulkPublishJobStore, 'begin'>,
+  identityPoolId: string,
+  last: BulkPublishJob | null,
+  at: number,
+): Promise<boolean> {
+  const startedAt = Math.max(at, (last?.startedAt ?? 0) + 1);
+  return bulkPublishes.begin(identityPoolId, startedAt, last?.bulkPublishId ?? null);
+}
+
+/** Checks the latest bulk publish. A failed one may be repeated immediately. */
 function checkLast(identityPoolId: string, last: BulkPublishJob | null, now: number): void {
   if (last?.status === 'IN_PROGRESS') throw inProgress(identityPoolId);
-  if (last?.status === 'SUCCEEDED' && now - (last.completedAt ?? 0) < MIN_INTERVAL_MS) {
+  // If it completed in the future, the clock was set back, and the time since is unknown.
+  const sinceMs = now - (last?.completedAt ?? 0);
+  if (last?.status === 'SUCCEEDED' && sinceMs >= 0 && sinceMs < MIN_INTERVAL_MS) {
     throw new ServiceError(
       'AlreadyStreamedException',
       `A bulk publish of IdentityPool '${identityPoolId}' succeeded less than 24 hours ago`,

@@ -10,9 +10,10 @@ export interface OutboxStore extends Outbox {
 // keys, also fits into one PutRecords request (5 MiB).
 const MAX_CLAIM_BYTES = 4 * 1024 * 1024;
 
+// No lease takes an hour. If one ends later than that, the clock was set back since the claim.
 const CLAIMABLE = `
   outbox.parked_reason IS NULL
-  AND (outbox.leased_until IS NULL OR outbox.leased_until <= now())
+  AND (outbox.leased_until IS NULL OR outbox.leased_until <= now() OR outbox.leased_until > now() + interval '1 hour')
   AND (coalesce(outbox.stream_name, '') = ANY ($3::text[])) = $4::boolean`;
 
 // The condition occurs twice. If two claims chose the same rows, the second claim waits for the first claim. PostgreSQL
@@ -118,11 +119,38 @@ UPDATE sync.identity_pools
 SET streaming_status = 'DISABLED', disabled_reason = $2, revision = revision + 1
 WHERE stream_name IS NOT DISTINCT FROM $1::text AND streaming_status = 'ENABLED'`;
 
-/** Creates a `StreamingSwitch` on any `Database`. */
-export function createStreamingSwitch(database: Database): StreamingSwitch {
+const ENABLE = `
+UPDATE sync.identity_pools
+SET streaming_status = 'ENABLED', disabled_reason = NULL, revision = revision + 1
+WHERE stream_name = $1 AND streaming_status = 'DISABLED' AND disabled_reason = $2 AND deleted_ms IS NULL`;
+
+const LIST_STREAMING = `
+SELECT identity_pool_id FROM sync.identity_pools
+WHERE stream_name = $1 AND streaming_status = 'ENABLED' AND deleted_ms IS NULL
+ORDER BY identity_pool_id`;
+
+/** The operations on the pools of one stream. */
+interface StreamPools extends StreamingSwitch {
+  /** Enables streaming of the pools that `disable` has disabled with this reason. @returns the number of pools */
+  enable(streamName: string, reason: string): Promise<number>;
+  /** Returns the ids of the pools that stream to this stream. */
+  list(streamName: string): Promise<string[]>;
+}
+
+/** Creates the access to the pools of a stream, on any `Database`. */
+export function createStreamingSwitch(database: Database): StreamPools {
   return {
     async disable(stream, reason) {
       return (await database.query(DISABLE, [stream, reason])).rowsChanged;
+    },
+
+    async enable(streamName, reason) {
+      return (await database.query(ENABLE, [streamName, reason])).rowsChanged;
+    },
+
+    async list(streamName) {
+      const { rows } = await database.query<{ identity_pool_id: string }>(LIST_STREAMING, [streamName]);
+      return rows.map((row) => row.identity_pool_id);
     },
   };
 }

@@ -402,6 +402,43 @@ describe('the poller of bulk publishes', () => {
       expect(states(await pollAfter(3 * MINUTE))).toEqual([]);
     });
 
+    it('is projected if the clock was set back after the stream was created', async () => {
+      poller.stream.createdAt = END + HOUR;
+      poller.clock.now = END + HOUR;
+      poller.pool().details = NEVER;
+      await poller.poll();
+      // The stream dates no record before its creation.
+      poller.arrive(END + HOUR);
+      poller.pool().details = succeeded(START, END);
+      expect(states(await pollAfter())).toEqual(['SUCCEEDED']);
+      expect(await runs()).toMatchObject([{ waiting_for: `1 event on shard ${SHARD}` }]);
+      await poller.project(1);
+      const outcome = await pollAfter(MINUTE);
+      expect(states(outcome)).toEqual(['projected']);
+      expect(outcome.gaps).toEqual([]);
+    });
+
+    it('is projected if the clock was set back during the run', async () => {
+      poller.arrive(START);
+      poller.arrive(START - HOUR);
+      poller.pool().details = succeeded(START, START - HOUR + MINUTE);
+      await pollAfter();
+      expect(await runs()).toMatchObject([{ waiting_for: `2 events on shard ${SHARD}` }]);
+      await poller.project(2);
+      expect(states(await pollAfter(MINUTE))).toEqual(['projected']);
+    });
+
+    it('stays unknown if the stream was recreated during the run', async () => {
+      poller.clock.now = START;
+      poller.pool().details = inProgress(START);
+      await poller.poll();
+      poller.stream.createdAt = START + SECOND;
+      poller.clock.now = START + 2 * SECOND;
+      await poller.poll();
+      poller.pool().details = succeeded(START, END);
+      expect(states(await pollAfter(MINUTE))).toEqual(['SUCCEEDED', 'unknown']);
+    });
+
     it('is projected at any age if all shards are past its end, or the stream still has its records', async () => {
       poller.stream.retentionMs = 7 * DAY;
       expect(states(await pollAfter(DAY))).toEqual(['SUCCEEDED', 'projected']);
@@ -667,6 +704,18 @@ describe('the poller of bulk publishes', () => {
         expect((await poller.poll()).gaps).toMatchObject([{ since: NEW_YEAR }]);
         expect((await poller.poll()).gaps).toEqual([]);
       });
+    });
+
+    it('are not a gap if the clock was set back after the stream was created', async () => {
+      poller.stream.createdAt = NEW_YEAR + HOUR;
+      poller.clock.now = NEW_YEAR + HOUR;
+      await poller.poll();
+      poller.arrive(NEW_YEAR + HOUR);
+      await poller.project(1);
+      for (let minute = 0; minute < 90; minute += 1) {
+        poller.clock.now = NEW_YEAR + minute * MINUTE;
+        expect((await poller.poll()).gaps).toEqual([]);
+      }
     });
 
     it('are not a gap on a stream that was created before its first projection', async () => {

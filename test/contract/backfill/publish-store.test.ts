@@ -22,6 +22,7 @@ const FACTS: RunFacts = {
   identityPoolId: POOL,
   startedAt: NEW_YEAR,
   streamName: 'cognito-sync',
+  streamCreatedAt: null,
   completedAt: NEW_YEAR + HOUR,
   failureMessage: 'none',
   unmovedSince: NEW_YEAR + 1,

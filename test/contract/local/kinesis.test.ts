@@ -52,6 +52,18 @@ beforeAll(async () => {
     creating: { StreamStatus: 'CREATING', Shards: [] },
     deleting: { StreamStatus: 'DELETING', Shards: [] },
     updating: { StreamStatus: 'UPDATING', Shards: [], _seqIx: [], _tags: {} },
+    aged: {
+      StreamName: 'aged',
+      StreamStatus: 'ACTIVE',
+      RetentionPeriodHours: 24,
+      Shards: [{ SequenceNumberRange: { StartingSequenceNumber: sequenceNumberAt(100, 0) } }],
+      _seqIx: [2],
+      _tags: {},
+    },
+  });
+  await putRecords(join(directory, 'kinesis'), 'aged', {
+    [sequenceNumberAt(80, 1)]: 'expired',
+    [sequenceNumberAt(47, 2)]: 'unread',
   });
   kinesis = createKinesisEmulator(join(directory, 'kinesis'), verify);
   port = await startHttpServer({ host: '127.0.0.1', port: 0, routes: [kinesis] });
@@ -68,6 +80,26 @@ afterAll(async () => {
 async function describeStreams(path: string, streams: Record<string, object>): Promise<void> {
   const { db, metaDb } = kinesaliteRequire('./db').create({ path });
   for (const [name, stream] of Object.entries(streams)) await metaDb.put(name, stream);
+  await db.close();
+}
+
+/** Returns a sequence number of kinesalite from some hours ago. */
+function sequenceNumberAt(hoursAgo: number, seqIx: number): string {
+  const hourMs = 60 * 60 * 1000;
+  const shardCreateTime = Math.floor(Date.now() / hourMs) * hourMs - 100 * hourMs;
+  const seqTime = shardCreateTime + (100 - hoursAgo) * hourMs;
+  return kinesaliteRequire('./db').stringifySequence({ shardCreateTime, shardIx: 0, seqIx, seqTime });
+}
+
+/** Writes records into the first shard of a stream, where kinesalite keeps them. @param records texts by sequence number */
+async function putRecords(path: string, stream: string, records: Record<string, string>): Promise<void> {
+  const { shardIxToHex, create } = kinesaliteRequire('./db');
+  const { db, getStreamDb } = create({ path });
+  for (const [sequenceNumber, text] of Object.entries(records)) {
+    const record = { PartitionKey: 'a', Data: Buffer.from(text).toString('base64') };
+    const arrival = { ApproximateArrivalTimestamp: Date.now() / 1000 };
+    await getStreamDb(stream).put(`${shardIxToHex(0)}/${sequenceNumber}`, { ...record, ...arrival });
+  }
   await db.close();
 }
 
@@ -151,6 +183,19 @@ describe('a stream', () => {
     await client.send(new DeleteStreamCommand({ StreamName: name }));
     const describing = new DescribeStreamCommand({ StreamName: name });
     await until(() => expect(client.send(describing)).rejects.toThrow('not found'));
+  });
+
+  it('exists or is gone when the request for that is answered', async () => {
+    for (let attempt = 0; attempt < 20; attempt += 1) {
+      const StreamName = `changed-${attempt}`;
+      const describing = new DescribeStreamSummaryCommand({ StreamName });
+      await client.send(new CreateStreamCommand({ StreamName, ShardCount: 1 }));
+      await expect(client.send(describing)).resolves.toMatchObject({
+        StreamDescriptionSummary: { StreamStatus: 'ACTIVE', OpenShardCount: 1 },
+      });
+      await client.send(new DeleteStreamCommand({ StreamName }));
+      await expect(client.send(describing)).rejects.toThrow('not found');
+    }
   });
 
   it.each(['', 'a b', 'é', 'a/b', 'a'.repeat(129)])('cannot be called %j', async (StreamName) => {
@@ -282,6 +327,10 @@ it('GetRecords returns at most 10 MB', async () => {
   const first = await client.send(new GetRecordsCommand({ ShardIterator }));
   const second = await client.send(new GetRecordsCommand({ ShardIterator: first.NextShardIterator }));
   expect(second.Records).toHaveLength(2);
+});
+
+it('a record stays readable for two days after it expires, in case the clock is set forward and back', async () => {
+  expect(await read('aged')).toEqual(['unread']);
 });
 
 describe('after a crash', () => {

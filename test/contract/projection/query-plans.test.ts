@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Database } from '../../../lib/database/database.ts';
+import type { Database, SqlValue } from '../../../lib/database/database.ts';
 import { READER_ROLE } from '../../../lib/database/schema/roles.ts';
+import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
 import { createValueIndexes } from '../../../lib/projection/store/value-indexes.ts';
+import type { Version } from '../../../lib/stream/stream-event.ts';
 import { READ_RECORDS, READ_RECORDS_IN_SESSION } from '../../../lib/sync/store/sync-statements.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
 
@@ -20,6 +22,8 @@ interface PlanNode {
   'Node Type': string;
   'Relation Name'?: string;
   'Index Name'?: string;
+  'Index Cond'?: string;
+  'Recheck Cond'?: string;
   Plans?: PlanNode[];
 }
 
@@ -100,6 +104,38 @@ describe.each(DATABASES)('query plans on $name', ({ openOwn }) => {
     expect(nodes.map((node) => node['Node Type'])).not.toContain('Function Scan');
     expect(nodes.map((node) => node['Index Name'])).toContain(index);
   }
+
+  it('read only the datasets of a batch to erase what removals cover', async () => {
+    const statements: [sql: string, values: readonly SqlValue[]][] = [];
+    const recording: Database = {
+      ...database,
+      query<Row>(sql: string, values: readonly SqlValue[] = []) {
+        statements.push([sql, values]);
+        return database.query<Row>(sql, values);
+      },
+    };
+    const version = { lastModifiedDate: 1, syncCount: 1 };
+    const record = { key: 'key3', value: 'v', version, deviceLastModifiedDate: null };
+    const changeOf = (datasetName: string, removal: Version | null) => ({
+      dataset: { identityPoolId: 'pool', identityId: 'identity1', datasetName },
+      version,
+      removal,
+      records: removal ? [] : [record],
+    });
+    await createQueryStore(recording).apply([changeOf('removed', version), changeOf('written', null)]);
+    const erasing = statements.filter(([sql]) => sql.includes('removed_ms, datasets.removed_sync_count)'));
+    expect(erasing).toHaveLength(2);
+    for (const [sql, values] of erasing) {
+      const { rows } = await database.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
+        `EXPLAIN (FORMAT JSON) ${sql}`,
+        values,
+      );
+      const nodes = rows.flatMap((row) => row['QUERY PLAN'].flatMap(({ Plan }) => nodesOf(Plan)));
+      const scans = nodes.filter((node) => node['Relation Name'] && node['Node Type'] !== 'ModifyTable');
+      for (const scan of scans)
+        expect(scan).toHaveProperty(scan['Recheck Cond'] ? 'Recheck Cond' : 'Index Cond');
+    }
+  });
 
   // The embedded database never runs ANALYZE by itself.
   it.each(SHIPPED)('use an index before the first ANALYZE: $query', ({ sql, index }) =>

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Database } from '../../../lib/database/database.ts';
+import type { Database, SqlValue } from '../../../lib/database/database.ts';
 import { recordId } from '../../../lib/database/row-ids.ts';
 import { READER_ROLE } from '../../../lib/database/schema/roles.ts';
 import type { Delivery, StreamPosition } from '../../../lib/projection/delivery.ts';
@@ -44,6 +44,23 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
   const projectData = (...data: Uint8Array[]) => projectAll(data.map((bytes) => deliver(bytes)));
   const project = (...events: Members[]) =>
     projectData(...events.map((members) => toBytes(wireEvent(members))));
+  /** Projects events. @returns the statements, and the number of rows that they returned or changed */
+  const counted = async (events: readonly Members[]) => {
+    const statements: string[] = [];
+    let touched = 0;
+    const counting: Database = {
+      ...database,
+      async query<Row>(sql: string, sqlValues?: readonly SqlValue[]) {
+        const result = await database.query<Row>(sql, sqlValues);
+        statements.push(sql);
+        touched += Math.max(result.rows.length, result.rowsChanged);
+        return result;
+      },
+    };
+    const deliveries = events.map((members) => deliver(toBytes(wireEvent(members))));
+    await projectBatch(createQueryStore(counting), await readDeliveries(deliveries));
+    return { statements: statements.toSorted(), rows: touched };
+  };
   const rows = async (sql: string) => (await database.query(sql)).rows;
   const values = async () =>
     Object.fromEntries(
@@ -251,6 +268,33 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     ]);
   });
 
+  it('erases what several removals cover with one statement, and values that arrive later', async () => {
+    const inDataset = (datasetName: string, members: Members) => ({ ...members, datasetName });
+    const names = ['one', 'two', 'three'];
+    await project(...names.map((name) => inDataset(name, update(1, 1, { key: 'a' }, { key: 'b' }))));
+    const { statements } = await counted(names.map((name) => inDataset(name, removal(5, 5))));
+    expect(statements.filter((sql) => sql.includes('record_value = NULL'))).toHaveLength(1);
+    await project(
+      inDataset('one', update(4, 4, { key: 'late' }, { key: 'new', lastModifiedDate: NEW_YEAR + 6 })),
+      inDataset('two', update(6, 6, { key: 'again' })),
+    );
+    expect(await values()).toEqual({ new: '42', again: '42' });
+    expect(await rows('SELECT count(*) FROM projection.records WHERE record_value IS NOT NULL')).toEqual([
+      { count: 2 },
+    ]);
+  });
+
+  it('writes datasets that were deleted before with as many statements and rows as others', async () => {
+    const ofGroup = (group: string, members: Members) =>
+      Array.from({ length: 40 }, (_, index) => ({ ...members, datasetName: `${group}${index}` }));
+    await project(...ofGroup('deleted', removal(2, 2)), ...ofGroup('other', update(2, 2, {})));
+    const later = update(3, 3, { key: 'a' }, { key: 'b' });
+    const deleted = await counted(ofGroup('deleted', later));
+    const other = await counted(ofGroup('other', later));
+    expect(deleted).toEqual(other);
+    expect(other.rows).toBe(40 + 80);
+  });
+
   it('hides a record that a newer dataset removal covers, even if a concurrent write left its value', async () => {
     await project(update(1, 1, { key: 'covered' }), removal(2, 2));
     await database.query(`UPDATE projection.records SET record_value = 'left by the race'`);
@@ -364,6 +408,42 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     expect(await rows('SELECT 1 FROM projection.datasets')).toEqual([]);
   });
 
+  describe('after the clock was set forward by a day and back', () => {
+    const DAY = 24 * 60 * 60 * 1000;
+    const during = (value: string) => deliver(toBytes(wireEvent(update(DAY, 2, { value }))), NEW_YEAR + DAY);
+    // The service dates each change of a dataset after the previous one.
+    const since = (at: number, syncCount: number, value: string) =>
+      deliver(toBytes(wireEvent(update(DAY + at, syncCount, { value }))), NEW_YEAR - 1000 + at);
+
+    it('projects later writes of a dataset that was written in between', async () => {
+      await projectAll([during('during')]);
+      expect(await projectAll([since(1, 3, 'since')])).toMatchObject({ quarantined: 0 });
+      expect(await projectAll([since(2, 4, 'later'), since(3, 5, 'last')])).toMatchObject({ quarantined: 0 });
+      expect(await values()).toEqual({ score: 'last' });
+    });
+
+    it('projects them in the batch of that write', async () => {
+      expect(await projectAll([during('during'), since(1, 3, 'since')])).toMatchObject({ quarantined: 0 });
+      expect(await values()).toEqual({ score: 'since' });
+    });
+
+    it('quarantines writes of other datasets, and names the cause', async () => {
+      await projectAll([during('during')]);
+      const other = { ...update(DAY + 1, 1, {}), datasetName: 'other' };
+      const outcome = await projectAll([deliver(toBytes(wireEvent(other)), NEW_YEAR - 1000)]);
+      expect(outcome).toMatchObject({ quarantined: 1 });
+      expect(await rows('SELECT reason FROM query.quarantine')).toEqual([
+        { reason: expect.stringContaining('if a clock was set back, run `reconcile`') },
+      ]);
+    });
+
+    it('quarantines a write that is dated long after the dataset', async () => {
+      await projectAll([during('during')]);
+      const future = deliver(toBytes(wireEvent(update(2 * DAY, 3, {}))), NEW_YEAR);
+      expect(await projectAll([future])).toMatchObject({ quarantined: 1 });
+    });
+  });
+
   it('quarantines only the event whose value the database rejects', async () => {
     // The constraint simulates a limit of the database for which our code has no check.
     await database.query(
@@ -413,6 +493,13 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     });
     const progress = () => rows('SELECT * FROM query.stream_progress ORDER BY shard_id');
     expect(await progress()).toEqual([row(at(0, 3)), row(at(1, 5))]);
+
+    // The clock was set back, and then a stream was created again under the same name.
+    const position = { ...at(0, 9), arrivedAt: NEW_YEAR - 3_600_000 };
+    await store.saveProgress(position, known);
+    expect(await progress()).toEqual([row(position), row(at(1, 5))]);
+    await store.saveProgress(at(0, 4), known);
+    expect(await progress()).toEqual([row(at(0, 4)), row(at(1, 5))]);
 
     await store.saveProgress(at(0, 4), { isKnown: false });
     expect(await progress()).toEqual([

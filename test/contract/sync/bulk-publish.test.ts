@@ -461,6 +461,17 @@ describe('a bulk publish', () => {
     expect(await status()).toBe('IN_PROGRESS');
   });
 
+  it('may start after the clock was set back, and starts later than the last one', async () => {
+    clock.now += DAY;
+    await start();
+    await run();
+    const first = (await details()).BulkPublishStartTime ?? 0;
+    clock.now -= DAY;
+    await start();
+    expect(await status()).toBe('IN_PROGRESS');
+    expect((await details()).BulkPublishStartTime).toBeGreaterThan(first);
+  });
+
   it('is allowed only to developers, for existing pools that stream', async () => {
     const bare = await newPool(database);
     const identity = { kind: 'identity' as const, identityPoolId: POOL, identityId: identityOf(1) };

@@ -30,6 +30,16 @@ describe.each(DATABASES)('the outbox on $name', ({ open }) => {
   const claimIds = async (limit: number, leaseMs = LEASE_MS) =>
     (await outbox.claim(limit, leaseMs)).map(({ outboxId }) => outboxId);
 
+  it('claims a row again if the clock was set back since its claim', async () => {
+    const [first = ''] = await fill(2);
+    await claimIds(2);
+    expect(await claimIds(2)).toEqual([]);
+    const setBack =
+      "UPDATE sync.outbox SET leased_until = leased_until + interval '1 day' WHERE outbox_id = $1";
+    await database.query(setBack, [first]);
+    expect(await claimIds(2)).toEqual([first]);
+  });
+
   it('returns the oldest rows first, each complete and only once', async () => {
     const text = 'ключ \u{1F511} "quoted" \\ and\nlines';
     await insertOutboxRow(database, { createdAt: new Date(NEW_YEAR + 10), event: 'younger' });

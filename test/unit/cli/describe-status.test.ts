@@ -11,6 +11,7 @@ const FACTS: RunFacts = {
   identityPoolId: POOL,
   startedAt: START,
   streamName: 'cognito-sync',
+  streamCreatedAt: null,
   completedAt: START + 60_000,
   failureMessage: null,
   unmovedSince: null,

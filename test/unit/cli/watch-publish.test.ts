@@ -18,6 +18,7 @@ const FACTS: RunFacts = {
   identityPoolId: POOL,
   startedAt: START,
   streamName: 'cognito-sync',
+  streamCreatedAt: null,
   completedAt: null,
   failureMessage: null,
   unmovedSince: null,

@@ -1,0 +1,136 @@
+import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
+import { createKinesisReader, type KinesisReader, KinesisReaderError } from '../../lib/aws/kinesis-reader.ts';
+import { ensureStream, readCreatedAt, readRetentionMs } from '../../lib/aws/kinesis-stream.ts';
+import type { ShardPosition } from '../../lib/backfill/publish-model.ts';
+import { createPublishStore } from '../../lib/backfill/store/publish-store.ts';
+import type { Database } from '../../lib/database/database.ts';
+import { missingStream } from '../../lib/sync/jobs/relay-outbox.ts';
+import { beginAfter } from '../../lib/sync/operations/bulk-publish.ts';
+import { createBulkPublishJobStore } from '../../lib/sync/store/bulk-publish-job-store.ts';
+import { createStreamingSwitch } from '../../lib/sync/store/outbox-store.ts';
+import type { CheckpointFile } from './event-source-mapping/checkpoint-file.ts';
+
+interface RecoverDeps {
+  client: KinesisClient;
+  database: Database;
+  checkpoints: CheckpointFile;
+  streamName: string;
+  /** Epoch milliseconds. */
+  now: () => number;
+  /** Receives one line if something was repaired. */
+  report: (message: string) => void;
+}
+
+/**
+ * Creates the stream if it does not exist, compares the stream with what was read from it, and repairs what a fault of
+ * the disk or an interrupted start has left. Must run before the stream has producers and consumers.
+ *
+ * - Pools whose streaming the relay has disabled because the stream was missing stream again.
+ * - If the checkpoint of a shard is ahead of the query store, the shard is read from the query store's position.
+ * - If the stream lost its last records, new records get the sequence numbers of lost ones, which the checkpoint would
+ *   skip. The shard is then read from its start. A gap is recorded for each pool on the stream.
+ *
+ * In the first and the last case, a bulk publish of each affected pool starts. If this function is interrupted, the next
+ * start repeats it.
+ */
+export async function recoverStream(deps: RecoverDeps): Promise<void> {
+  const { client, database, checkpoints, streamName, now, report } = deps;
+  const isNew = await ensureStream(client, streamName);
+  const pools = createStreamingSwitch(database);
+  const store = createPublishStore(database);
+  const positions = new Map((await store.readPositions(streamName)).map((one) => [one.shardId, one]));
+  const lost: { shardId: string; since: number }[] = [];
+  for (const shardId of new Set([...positions.keys(), ...checkpoints.shardIds()])) {
+    const position = positions.get(shardId);
+    await followQueryStore(checkpoints, shardId, position);
+    const since = position?.arrivedAt ?? checkpoints.startedAt;
+    if (isNew || (await hasLostRecords(deps, shardId, position))) lost.push({ shardId, since });
+  }
+  const enabled = await pools.enable(streamName, missingStream(streamName));
+  if (lost.length === 0 && enabled === 0) return;
+
+  const affected = await pools.list(streamName);
+  const jobs = createBulkPublishJobStore(database);
+  const since = Math.min(now(), ...lost.map((shard) => shard.since));
+  for (const identityPoolId of affected) {
+    if (lost.length > 0) await store.openGap({ identityPoolId, since, cause: 'expired', until: now() });
+    await beginAfter(jobs, identityPoolId, await jobs.read(identityPoolId), now());
+  }
+  // The gap is recorded, so the poller must not record it again.
+  if (isNew) await store.keepSeenCreation(streamName, await readCreatedAt(client, streamName));
+  for (const { shardId } of lost) {
+    await store.forgetPosition(streamName, shardId);
+    await checkpoints.forget(shardId);
+  }
+  report(
+    describe(streamName, { lostSince: lost.length > 0 ? since : null, enabled, pools: affected.length }),
+  );
+}
+
+function describe(
+  streamName: string,
+  { lostSince, enabled, pools }: { lostSince: number | null; enabled: number; pools: number },
+): string {
+  const what =
+    lostSince === null
+      ? `stream ${streamName} was missing; enabled streaming again for ${enabled} identity pools`
+      : `stream ${streamName} has lost records since ${new Date(lostSince).toISOString()}`;
+  return `${what}; started a bulk publish of ${pools} identity pools; removals may be missing until you run \`reconcile\``;
+}
+
+/**
+ * Moves the checkpoint back to the query store's position if it is ahead. After a power failure, the file can be newer
+ * than the rows.
+ */
+async function followQueryStore(
+  checkpoints: CheckpointFile,
+  shardId: string,
+  position: ShardPosition | undefined,
+): Promise<void> {
+  const checkpoint = checkpoints.get(shardId);
+  if (checkpoint === undefined) return;
+  if (position === undefined) return checkpoints.forget(shardId);
+  const { sequenceNumber } = position;
+  if (sequenceNumber !== null && isAfter(checkpoint, sequenceNumber)) {
+    await checkpoints.save(shardId, sequenceNumber);
+  }
+}
+
+/**
+ * Whether the last record that was read is missing, although it has not expired: it is younger than the retention period,
+ * or an older record still exists.
+ */
+async function hasLostRecords(
+  { client, streamName, now }: RecoverDeps,
+  shardId: string,
+  position: ShardPosition | undefined,
+): Promise<boolean> {
+  if (position === undefined || position.sequenceNumber === null) return false;
+  const { sequenceNumber, arrivedAt } = position;
+  const reader = createKinesisReader(client);
+  const at = { type: 'AT_SEQUENCE_NUMBER', sequenceNumber } as const;
+  if ((await firstRecord(reader, streamName, shardId, at)) === sequenceNumber) return false;
+  const oldest = await firstRecord(reader, streamName, shardId, { type: 'TRIM_HORIZON' });
+  if (oldest !== null && isAfter(sequenceNumber, oldest)) return true;
+  return arrivedAt !== null && now() - arrivedAt < (await readRetentionMs(client, streamName));
+}
+
+/** Returns the sequence number of the first record at a position; null if the shard has no such position or record. */
+async function firstRecord(
+  reader: KinesisReader,
+  streamName: string,
+  shardId: string,
+  position: Parameters<KinesisReader['openIterator']>[2],
+): Promise<string | null> {
+  try {
+    const { records } = await reader.getRecords(await reader.openIterator(streamName, shardId, position), 1);
+    return records[0]?.sequenceNumber ?? null;
+  } catch (error) {
+    if (error instanceof KinesisReaderError) return null;
+    throw error;
+  }
+}
+
+function isAfter(sequenceNumber: string, other: string): boolean {
+  return BigInt(sequenceNumber) > BigInt(other);
+}
