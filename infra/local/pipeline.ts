@@ -1,6 +1,7 @@
 import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { ensureStream } from '../../lib/aws/kinesis-stream.ts';
 import type { Credentials } from '../../lib/common/environment.ts';
+import type { DatabaseUse } from '../../lib/database/connections.ts';
 import type { DataDirectory } from '../../lib/database/data-directory.ts';
 import type { Database } from '../../lib/database/database.ts';
 import type { BatchReport } from '../../lib/projection/project-batch.ts';
@@ -29,7 +30,7 @@ export interface Pipeline {
 
 interface PipelineDeps {
   client: KinesisClient;
-  database: Database;
+  uses: Readonly<Record<DatabaseUse, Database>>;
   sync: SyncService;
   directory: DataDirectory;
   /** URL of the service, and the credentials that the service accepts. */
@@ -42,13 +43,13 @@ interface PipelineDeps {
 
 /** Creates the stream if it does not exist, and starts its producers and its consumer. */
 export async function startPipeline(deps: PipelineDeps): Promise<Pipeline> {
-  const { client, sync } = deps;
+  const { client, sync, uses } = deps;
   const directory = deps.directory.eventSourceMappings;
   await ensureStream(client, STREAM_NAME);
-  const mapping = await startProjection({ ...deps, directory });
+  const mapping = await startProjection({ ...deps, database: uses.projection, directory });
   const schedules = sync.startSchedules(client);
-  const polling = startPublishPolling({ ...deps, directory });
-  const sweep = startQueryStoreSweep({ ...deps, directory });
+  const polling = startPublishPolling({ ...deps, database: uses.jobs, directory });
+  const sweep = startQueryStoreSweep({ ...deps, database: uses.jobs, directory });
   return {
     mapping,
     schedules: () => [...schedules.status(), polling.status(), sweep.status()],

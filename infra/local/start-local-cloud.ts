@@ -11,6 +11,7 @@ import { createSecretReader } from '../../lib/aws/secret-reader.ts';
 import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
 import { SetupError } from '../../lib/common/errors.ts';
 import { isLoopback, LOOPBACK } from '../../lib/common/loopback.ts';
+import { DEFAULT_CONNECTIONS } from '../../lib/database/connections.ts';
 import { type DataDirectory, takeDataDirectory } from '../../lib/database/data-directory.ts';
 import type { Database } from '../../lib/database/database.ts';
 import { openForOperator } from '../../lib/database/open-for-operator.ts';
@@ -24,6 +25,7 @@ import { createSigV4Verifier } from '../../lib/wire/sigv4.ts';
 import type { CommandDeps } from '../cli/command.ts';
 import { emptyTables } from './empty-tables.ts';
 import { deployedMappingSettings } from './event-source-mapping/deployed-mapping-settings.ts';
+import { createFailureLogger } from './failure-logger.ts';
 import { ensureFirstPool } from './first-pool.ts';
 import { createLocalFunctions } from './functions/local-functions.ts';
 import { createHealthRoute, createLivenessRoute } from './http/health.ts';
@@ -83,6 +85,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     origins: null,
     trustedProxies: [],
     limits: DEFAULT_LIMITS,
+    connections: DEFAULT_CONNECTIONS,
     ...options,
   };
   const { region, credentials, rulesFile } = config;
@@ -96,9 +99,10 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   started.defer(() => functions.close());
   // The sync trigger is loaded while the database is being opened. The promise never rejects.
   const loading = functions.load(SYNC_TRIGGER_NAME);
-  const local = await openDatabase(directory.database, options.databaseUrl);
-  const { database } = local;
-  started.defer(() => database.close());
+  const { connections } = config;
+  const local = await openDatabase(directory.database, options.databaseUrl, { connections });
+  started.defer(() => local.close());
+  const { database, uses } = local;
   await ensureFirstPool(database, region);
 
   const tokenKey = await readTokenKey(directory.tokenKey);
@@ -106,7 +110,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   const findCredentials = createFindCredentials({ developer: credentials, accountId: ACCOUNT_ID, temporary });
   const verify = createSigV4Verifier({ region, findCredentials, now: Date.now });
   const sync = createSyncService({
-    database,
+    uses,
     invokeFunction: functions.invoke,
     limits: config.limits,
     tokenKey,
@@ -117,7 +121,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     origin: () => url,
   });
   const identity = createIdentityService({
-    database,
+    database: uses.identity,
     tokenKey,
     verify,
     limits,
@@ -144,7 +148,8 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   const { host, port, trustedProxies } = config;
   const routes = [health, createLivenessRoute(), ...sync.routes, identity, kinesis];
   const acceptsOrigin = createOriginRule(config.origins, credentials);
-  const url: string = await listen({ host, port, routes, acceptsOrigin, trustedProxies }, started);
+  const logger = createFailureLogger('http-port');
+  const url: string = await listen({ host, port, routes, acceptsOrigin, trustedProxies, logger }, started);
   // The functions must be closed before the port, because closing the port waits for requests in flight. So their close
   // is registered here again.
   started.defer(() => functions.close());
@@ -166,7 +171,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   await listenForOperator(operator, directory, started);
   const report = projection.add;
   const run = () =>
-    startPipeline({ client, database, sync, directory, url, credentials, region, fetchPayload, report });
+    startPipeline({ client, uses, sync, directory, url, credentials, region, fetchPayload, report });
   running = await run();
   started.defer(() => running?.close());
 

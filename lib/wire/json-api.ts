@@ -1,5 +1,5 @@
 import type { RequestHead } from './canonical-request.ts';
-import { type Refusal, refusalOf, retryHeaders } from './errors.ts';
+import { isCallersFault, type Refusal, refusalOf, retryHeaders } from './errors.ts';
 import type { WireRequest } from './request-body.ts';
 import {
   CROSS_ORIGIN_HEADERS,
@@ -47,7 +47,8 @@ export function createJsonApi(
       const sent = typeof body === 'string' ? body : logFailure(body, request, id, api);
       return { status: 200, headers, body: sent };
     } catch (error) {
-      const refusal = refusalOf(error) ?? failureOf(error, request, id, api);
+      if (!isCallersFault(error)) logError(error, request, id, api);
+      const refusal = refusalOf(error) ?? INTERNAL_ERROR;
       const { code, message } = refusal;
       return {
         status: api.statusOf(refusal),
@@ -70,17 +71,18 @@ async function* logFailure(
   try {
     yield* body;
   } catch (error) {
-    failureOf(error, request, requestId, api);
+    logError(error, request, requestId, api);
     throw error;
   }
 }
 
-function failureOf(
+const INTERNAL_ERROR: Refusal = { status: 500, code: 'InternalErrorException', message: 'internal error' };
+
+function logError(
   error: unknown,
   request: RequestHead,
   requestId: string,
   { operationName, logger }: FailureLog,
-): Refusal {
+): void {
   logger.error('a request failed', { requestId, operation: operationName(request), error });
-  return { status: 500, code: 'InternalErrorException', message: 'internal error' };
 }
