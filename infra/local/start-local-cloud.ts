@@ -29,7 +29,7 @@ import { createFailureLogger } from './failure-logger.ts';
 import { ensureFirstPool } from './first-pool.ts';
 import { createLocalFunctions } from './functions/local-functions.ts';
 import { createHealthRoute, createLivenessRoute } from './http/health.ts';
-import { type HttpServerOptions, startHttpServer } from './http/http-server.ts';
+import { type HttpServerOptions, requireFreePort, startHttpServer } from './http/http-server.ts';
 import { createOriginRule } from './http/origins.ts';
 import { portTaken } from './http/port-taken.ts';
 import { createIdentityService } from './identity-service.ts';
@@ -62,6 +62,8 @@ export interface LocalCloud {
 export interface LocalCloudOptions extends Partial<LocalConfig> {
   /** URLs of modules that export `handler`, by function name. The name is the last part of the function's ARN. */
   functions?: Readonly<Record<string, URL>>;
+  /** Receives a line for the user about something that takes seconds. */
+  announce?: (line: string) => void;
 }
 
 /**
@@ -91,6 +93,13 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   const { region, credentials, rulesFile } = config;
   const limits = limitRates(config.rateLimits);
   const directory = await takeDirectory(options.dataDir, started);
+  // Checked before the database, whose creation takes seconds.
+  await requireFreePort(config.host, config.port).catch(portTaken('PORT', config.port));
+  if (options.databaseUrl === undefined) {
+    await requireFreePort(loopbackFor(config.host), config.sqlPort).catch(
+      portTaken('PG_PORT', config.sqlPort),
+    );
+  }
   const functions = createLocalFunctions({
     modules: { ...DEPLOYED, ...options.functions },
     region,
@@ -100,7 +109,8 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   // The sync trigger is loaded while the database is being opened. The promise never rejects.
   const loading = functions.load(SYNC_TRIGGER_NAME);
   const { connections } = config;
-  const local = await openDatabase(directory.database, options.databaseUrl, { connections });
+  const { announce = () => undefined } = options;
+  const local = await openDatabase(directory.database, options.databaseUrl, { connections, announce });
   started.defer(() => local.close());
   const { database, uses } = local;
   await ensureFirstPool(database, region);

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { SetupError } from '../common/errors.ts';
 import { type Connections, type DatabaseUse, DEFAULT_CONNECTIONS, forEachUse } from './connections.ts';
 import type { Database } from './database.ts';
@@ -23,6 +25,8 @@ export type LocalDatabase = {
 
 interface OpenOptions {
   connections?: Connections;
+  /** Receives a line for the user before something that takes seconds. */
+  announce?: (line: string) => void;
 }
 
 /** Clients wait for these uses. They should retry rather than wait for long. */
@@ -38,10 +42,10 @@ const CLIENT_WAIT_MS = 5_000;
 export async function openDatabase(
   directory: string,
   databaseUrl: string | undefined,
-  { connections = DEFAULT_CONNECTIONS }: OpenOptions = {},
+  { connections = DEFAULT_CONNECTIONS, announce = () => undefined }: OpenOptions = {},
 ): Promise<LocalDatabase> {
   if (databaseUrl !== undefined) return openServer(databaseUrl, connections);
-  const database = await openEmbedded(directory);
+  const database = await openEmbedded(directory, announce);
   const uses = forEachUse((use) =>
     CLIENT_USES.has(use) ? limitWaiting(database, clientLimits(use, connections)) : database,
   );
@@ -78,7 +82,10 @@ function clientLimits(use: DatabaseUse, connections: Connections) {
   return { maxRunning: connections[use], maxWaiting: connections.waiting, maxWaitMs: CLIENT_WAIT_MS };
 }
 
-async function openEmbedded(directory: string): Promise<EmbeddedDatabase> {
+async function openEmbedded(directory: string, announce: (line: string) => void): Promise<EmbeddedDatabase> {
+  if (!existsSync(join(directory, 'PG_VERSION'))) {
+    announce(`creating the embedded database in ${directory}, which takes a few seconds`);
+  }
   try {
     const database = await openPglite({ dataDir: directory });
     await migrate(database).catch(async (error: unknown) => {

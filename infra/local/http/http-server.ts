@@ -83,7 +83,10 @@ export async function startHttpServer({
   const limits = { ...DEFAULT_PORT_LIMITS, ...more.limits };
   const sources = createSourceAddresses(trustedProxies);
   const behind = { routes, acceptsOrigin, sources, openBody: createBodyReader(limits), logger };
-  const limitConnection = createConnectionLimit(limits, sources.isProxy);
+  const servers: Server[] = [];
+  const limitConnection = createConnectionLimit(limits, sources.isProxy, () => {
+    for (const server of servers) server.closeIdleConnections();
+  });
   const inFlight = new Set<Promise<void>>();
   const listener: RequestListener = (request, response) => {
     response.once('prefinish', () => response.setTimeout(limits.unreadTimeoutMs));
@@ -96,7 +99,6 @@ export async function startHttpServer({
       .finally(() => inFlight.delete(answered));
     inFlight.add(answered);
   };
-  const servers: Server[] = [];
   /** Stops accepting requests and waits for the requests in flight. */
   async function close(): Promise<void> {
     const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
@@ -110,6 +112,7 @@ export async function startHttpServer({
       {
         headersTimeout: limits.headersTimeoutMs,
         requestTimeout: limits.requestTimeoutMs,
+        keepAliveTimeout: limits.idleTimeoutMs,
         connectionsCheckingInterval: Math.min(MAX_CHECK_INTERVAL_MS, limits.headersTimeoutMs),
       },
       listener,
@@ -124,6 +127,16 @@ export async function startHttpServer({
     servers.push(server);
   }
   return { port: listening, close };
+}
+
+/** Throws the error of the system if a server cannot listen. Port 0 is always free. */
+export async function requireFreePort(host: string, port: number): Promise<void> {
+  if (port === 0) return;
+  for (const address of addressesOf(host)) {
+    const server = createServer();
+    await listen(server, address, port);
+    await new Promise((resolve) => server.close(resolve));
+  }
 }
 
 /** Returns the addresses to listen on. Loopback is added, unless `host` is loopback or the wildcard address. */
