@@ -1,6 +1,7 @@
 import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { ensureStream } from '../../lib/aws/kinesis-stream.ts';
 import type { Credentials } from '../../lib/common/environment.ts';
+import { SetupError } from '../../lib/common/errors.ts';
 import type { DatabaseUse } from '../../lib/database/connections.ts';
 import type { DataDirectory } from '../../lib/database/data-directory.ts';
 import type { Database } from '../../lib/database/database.ts';
@@ -45,7 +46,10 @@ interface PipelineDeps {
 export async function startPipeline(deps: PipelineDeps): Promise<Pipeline> {
   const { client, sync, uses } = deps;
   const directory = deps.directory.eventSourceMappings;
-  await ensureStream(client, STREAM_NAME);
+  await ensureStream(client, STREAM_NAME).catch((error: unknown) => {
+    // The emulator's own explanation, for example of a full disk.
+    throw error instanceof Error && error.name === 'InternalFailure' ? new SetupError(error.message) : error;
+  });
   const mapping = await startProjection({ ...deps, database: uses.projection, directory });
   const schedules = sync.startSchedules(client);
   const polling = startPublishPolling({ ...deps, database: uses.jobs, directory });

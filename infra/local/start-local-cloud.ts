@@ -11,7 +11,7 @@ import { createSecretReader } from '../../lib/aws/secret-reader.ts';
 import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
 import { SetupError } from '../../lib/common/errors.ts';
 import { isLoopback, LOOPBACK } from '../../lib/common/loopback.ts';
-import { DEFAULT_CONNECTIONS } from '../../lib/database/connections.ts';
+import { DEFAULT_CONNECTIONS, forEachUse } from '../../lib/database/connections.ts';
 import { type DataDirectory, takeDataDirectory } from '../../lib/database/data-directory.ts';
 import type { Database } from '../../lib/database/database.ts';
 import { openForOperator } from '../../lib/database/open-for-operator.ts';
@@ -44,6 +44,7 @@ import { createProjectionTotals } from './projection-totals.ts';
 import { startSqlPort } from './sql-port/sql-port.ts';
 import { createSyncService } from './sync-service.ts';
 import { readTokenKey } from './token-key.ts';
+import { createWriteMonitor } from './write-monitor.ts';
 
 export interface LocalCloud {
   /** URL of all services, for example `http://127.0.0.1:4580`. */
@@ -62,8 +63,10 @@ export interface LocalCloud {
 export interface LocalCloudOptions extends Partial<LocalConfig> {
   /** URLs of modules that export `handler`, by function name. The name is the last part of the function's ARN. */
   functions?: Readonly<Record<string, URL>>;
-  /** Receives a line for the user about something that takes seconds. */
+  /** Receives a line for the user about something that takes seconds, or that was repaired. */
   announce?: (line: string) => void;
+  /** Called if another process may use the data directory. The process must end immediately. */
+  onLost?: (error: SetupError) => void;
 }
 
 /**
@@ -109,10 +112,13 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   // The sync trigger is loaded while the database is being opened. The promise never rejects.
   const loading = functions.load(SYNC_TRIGGER_NAME);
   const { connections } = config;
-  const { announce = () => undefined } = options;
+  const { announce = () => undefined, onLost = () => undefined } = options;
   const local = await openDatabase(directory.database, options.databaseUrl, { connections, announce });
   started.defer(() => local.close());
-  const { database, uses } = local;
+  directory.watchLock({ onRestored: announce, onLost });
+  const { database } = local;
+  const writes = createWriteMonitor({ directory: directory.database, now: () => performance.now() });
+  const uses = forEachUse((use) => writes.watch(local.uses[use]));
   await ensureFirstPool(database, region);
 
   const tokenKey = await readTokenKey(directory.tokenKey);
@@ -149,10 +155,12 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   const projection = createProjectionTotals();
   const health = createHealthRoute(() => ({
     database: local.kind,
+    writes: writes.status(),
     projection: projection.totals(),
     mappings: running ? [running.mapping.status()] : [],
     schedules: running ? running.schedules() : [],
   }));
+  await kinesis.opened();
   const problem = await loading;
   if (problem !== undefined) throw new SetupError(problem);
   const { host, port, trustedProxies } = config;

@@ -1,4 +1,7 @@
+import { resolve } from 'node:path';
+import { DEFAULT_DATA_DIR } from '../../lib/common/environment.ts';
 import { SetupError } from '../../lib/common/errors.ts';
+import { fullDiskText, isFullDisk } from '../../lib/database/full-disk.ts';
 import { onBrokenPipe } from '../cli/broken-pipe.ts';
 import { readLocalConfig } from './local-config.ts';
 import { readyBox } from './ready-box.ts';
@@ -16,7 +19,7 @@ onBrokenPipe([stdout, stderr], () => void stop());
 
 try {
   const config = readLocalConfig(process.env);
-  starting = startLocalCloud({ ...config, announce: say });
+  starting = startLocalCloud({ ...config, announce: say, onLost: fail });
   const cloud = await starting;
   console.log(readyBox(cloud, config));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop());
@@ -40,6 +43,9 @@ async function stop(): Promise<void> {
 }
 
 function fail(error: unknown): void {
-  console.error(error instanceof SetupError ? `cognito-sync-backend: ${error.message}` : error);
+  const { DATA_DIR: dataDir = DEFAULT_DATA_DIR } = process.env;
+  const text = isFullDisk(error) ? fullDiskText(resolve(dataDir)) : undefined;
+  const message = error instanceof SetupError ? error.message : text;
+  console.error(message === undefined ? error : `cognito-sync-backend: ${message}`);
   process.exit(1);
 }

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SetupError } from '../common/errors.ts';
 import { type Connections, type DatabaseUse, DEFAULT_CONNECTIONS, forEachUse } from './connections.ts';
@@ -6,6 +7,7 @@ import type { Database } from './database.ts';
 import { oneLine, unreachableError } from './drivers/pg/describe-unreachable.ts';
 import { openPg } from './drivers/pg/open-pg.ts';
 import { type EmbeddedDatabase, openPglite } from './drivers/pglite/open-pglite.ts';
+import { diskError } from './full-disk.ts';
 import { migrate } from './schema/migrate.ts';
 import { limitWaiting } from './waiting-line.ts';
 
@@ -83,11 +85,18 @@ function clientLimits(use: DatabaseUse, connections: Connections) {
 }
 
 async function openEmbedded(directory: string, announce: (line: string) => void): Promise<EmbeddedDatabase> {
-  if (!existsSync(join(directory, 'PG_VERSION'))) {
-    announce(`creating the embedded database in ${directory}, which takes a few seconds`);
-  }
+  // Exists while a database is created. If that is interrupted, the directory holds nothing that anyone has stored.
+  const creating = `${directory}.creating`;
   try {
+    if (existsSync(creating)) await rm(directory, { recursive: true, force: true });
+    const isNew = !existsSync(join(directory, 'PG_VERSION'));
+    if (isNew) {
+      announce(`creating the embedded database in ${directory}, which takes a few seconds`);
+      await writeFile(creating, '', { mode: 0o600 });
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+    }
     const database = await openPglite({ dataDir: directory });
+    await rm(creating, { force: true });
     await migrate(database).catch(async (error: unknown) => {
       await database.close();
       throw error;
@@ -99,7 +108,9 @@ async function openEmbedded(directory: string, announce: (line: string) => void)
 }
 
 function openError(directory: string, error: unknown): SetupError {
-  return new SetupError(
+  return diskError(
+    directory,
+    error,
     `cannot open the embedded database in ${directory}: ${oneLine(error)}; set DATA_DIR to another directory, or delete this one with all its data`,
   );
 }

@@ -32,6 +32,11 @@ describe('npm start', () => {
   let dataDir: string;
   beforeAll(async () => {
     dataDir = join(directory, 'data');
+    // A start that was interrupted while it created the database.
+    const { database } = dataPaths(dataDir);
+    await mkdir(database, { recursive: true });
+    await writeFile(join(database, 'PG_VERSION'), '');
+    await writeFile(`${database}.creating`, '');
     started = await startFirst({ DATA_DIR: dataDir });
   });
   afterAll(() => started.end('SIGKILL'));

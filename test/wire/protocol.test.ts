@@ -22,6 +22,7 @@ let signed: HttpServer;
 beforeAll(async () => {
   const health = createHealthRoute(() => ({
     database: 'embedded',
+    writes: { lastError: null },
     projection: createProjectionTotals().totals(),
     mappings: [],
     schedules: [],
