@@ -71,7 +71,7 @@ export const handler: MigrateHandler = (event, context) => {
 
 function compose(): MigrateHandler {
   const address = readDatabase(process.env);
-  const options = { maxConnections: 1, statementTimeoutMs: STATEMENT_TIMEOUT_MS };
+  const options = { maxConnections: 1, statementTimeoutMs: STATEMENT_TIMEOUT_MS, lockTimeoutMs: 0 };
   return createMigrate({
     database: openAddress(address, createSecretReader, options),
     address,

@@ -1,12 +1,8 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SetupError } from '../../lib/common/errors.ts';
-import {
-  type DataDirectory,
-  DirectoryInUseError,
-  dataPaths,
-  takeDataDirectory,
-} from '../../lib/database/data-directory.ts';
+import { type DataDirectory, dataPaths, takeDataDirectory } from '../../lib/database/data-directory.ts';
+import { DirectoryInUseError } from '../../lib/database/directory-lock.ts';
 import { openDatabase } from '../../lib/database/open-local.ts';
 import { askRunningCloud } from './ask-running-cloud.ts';
 import type { CommandDeps } from './command.ts';

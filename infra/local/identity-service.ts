@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { createLogger } from '../../lib/aws/telemetry.ts';
 import type { Database } from '../../lib/database/database.ts';
 import { createIdentityOperations } from '../../lib/identity/create-identity-operations.ts';
 import type { IdentityDependencies } from '../../lib/identity/dependencies.ts';
@@ -12,6 +11,7 @@ import { createIdentityApi } from '../../lib/wire/identity-api.ts';
 import type { RateLimits } from '../../lib/wire/rate-limits.ts';
 import type { SigV4Verifier } from '../../lib/wire/sigv4.ts';
 import { createStsApi } from '../../lib/wire/sts-api.ts';
+import { createFailureLogger } from './failure-logger.ts';
 import { createIdentityRoute } from './http/aws-routes.ts';
 import type { Route } from './http/http-server.ts';
 
@@ -34,7 +34,7 @@ export function createIdentityService({
   limits,
   ...needed
 }: IdentityServiceDeps): Route {
-  const logger = createLogger('identity-api');
+  const logger = createFailureLogger('identity-api');
   const dependencies: IdentityDependencies = {
     ...needed,
     store: createIdentityStore(database),

@@ -12,6 +12,7 @@ import {
 } from '../../lib/common/environment.ts';
 import { SetupError } from '../../lib/common/errors.ts';
 import { isLoopback, LOOPBACK } from '../../lib/common/loopback.ts';
+import { type Connections, readConnections } from '../../lib/database/connections.ts';
 import { readDatabaseUrl } from '../../lib/database/database-address.ts';
 import { readRulesFile } from '../../lib/rules/file/rules-path.ts';
 import type { Limits } from '../../lib/sync/limits.ts';
@@ -29,6 +30,8 @@ export interface LocalConfig {
   dataDir: string;
   /** URL of a PostgreSQL server to use instead of the embedded database. */
   databaseUrl: string | undefined;
+  /** Database connections by use. */
+  connections: Connections;
   region: string;
   credentials: Credentials;
   /** Absolute path of the sync rules. */
@@ -52,6 +55,7 @@ export function readLocalConfig(env: Environment): LocalConfig {
     sqlPort: readPort(env, 'PG_PORT', DEFAULT_SQL_PORT),
     dataDir: env.DATA_DIR || DEFAULT_DATA_DIR,
     databaseUrl: env.DATABASE_URL ? readDatabaseUrl(env) : undefined,
+    connections: readConnections(env),
     region: readRegion(env),
     credentials,
     rulesFile: readRulesFile(env),

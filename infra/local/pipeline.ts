@@ -1,5 +1,7 @@
 import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
 import type { Credentials } from '../../lib/common/environment.ts';
+import { SetupError } from '../../lib/common/errors.ts';
+import type { DatabaseUse } from '../../lib/database/connections.ts';
 import type { DataDirectory } from '../../lib/database/data-directory.ts';
 import type { Database } from '../../lib/database/database.ts';
 import type { BatchReport } from '../../lib/projection/project-batch.ts';
@@ -29,7 +31,7 @@ export interface Pipeline {
 
 interface PipelineDeps {
   client: KinesisClient;
-  database: Database;
+  uses: Readonly<Record<DatabaseUse, Database>>;
   sync: SyncService;
   directory: DataDirectory;
   /** URL of the service, and the credentials that the service accepts. */
@@ -46,21 +48,24 @@ interface PipelineDeps {
  * @throws {SetupError} the checkpoints are damaged, or cannot be read or written
  */
 export async function startPipeline(deps: PipelineDeps): Promise<Pipeline> {
-  const { client, database, sync } = deps;
+  const { client, sync, uses } = deps;
   const directory = deps.directory.eventSourceMappings;
   const checkpoints = await openCheckpoints(directory);
   await recoverStream({
     client,
-    database,
+    database: uses.jobs,
     checkpoints,
     streamName: STREAM_NAME,
     now: Date.now,
     report: (message) => console.error(`cognito-sync-backend: ${message}`),
+  }).catch((error: unknown) => {
+    // The emulator's own explanation, for example of a full disk.
+    throw error instanceof Error && error.name === 'InternalFailure' ? new SetupError(error.message) : error;
   });
-  const mapping = await startProjection({ ...deps, directory, checkpoints });
+  const mapping = await startProjection({ ...deps, database: uses.projection, directory, checkpoints });
   const schedules = sync.startSchedules(client);
-  const polling = startPublishPolling({ ...deps, directory });
-  const sweep = startQueryStoreSweep({ ...deps, directory });
+  const polling = startPublishPolling({ ...deps, database: uses.jobs, directory });
+  const sweep = startQueryStoreSweep({ ...deps, database: uses.jobs, directory });
   return {
     mapping,
     schedules: () => [...schedules.status(), polling.status(), sweep.status()],

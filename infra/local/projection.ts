@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { createProjectStream } from '../../functions/project-stream.ts';
 import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { createKinesisReader } from '../../lib/aws/kinesis-reader.ts';
-import { createLogger } from '../../lib/aws/telemetry.ts';
 import type { Database } from '../../lib/database/database.ts';
 import type { BatchReport } from '../../lib/projection/project-batch.ts';
 import { createQueryStore } from '../../lib/projection/store/query-store.ts';
@@ -19,6 +18,7 @@ import {
   startEventSourceMapping,
 } from './event-source-mapping/event-source-mapping.ts';
 import { createFailureDirectory } from './event-source-mapping/failure-destination.ts';
+import { createFailureLogger } from './failure-logger.ts';
 import { createLambdaContext } from './lambda-context.ts';
 import { STREAM_NAME, streamArn } from './names.ts';
 
@@ -64,7 +64,7 @@ export async function startProjection({
   fetchPayload,
   report,
 }: ProjectionDeps): Promise<EventSourceMapping> {
-  const logger = createLogger(FUNCTION_NAME);
+  const logger = createFailureLogger(FUNCTION_NAME);
   const settings = deployedMappingSettings();
   const projectStream = createProjectStream({
     store: createQueryStore(database),

@@ -11,6 +11,7 @@ import { createSecretReader } from '../../lib/aws/secret-reader.ts';
 import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
 import { SetupError } from '../../lib/common/errors.ts';
 import { isLoopback, LOOPBACK } from '../../lib/common/loopback.ts';
+import { DEFAULT_CONNECTIONS, forEachUse } from '../../lib/database/connections.ts';
 import { type DataDirectory, takeDataDirectory } from '../../lib/database/data-directory.ts';
 import type { Database } from '../../lib/database/database.ts';
 import { openForOperator } from '../../lib/database/open-for-operator.ts';
@@ -24,10 +25,11 @@ import { DEFAULT_RATE_LIMITS } from '../../lib/wire/rate-limits.ts';
 import { createSigV4Verifier } from '../../lib/wire/sigv4.ts';
 import type { CommandDeps } from '../cli/command.ts';
 import { deployedMappingSettings } from './event-source-mapping/deployed-mapping-settings.ts';
+import { createFailureLogger } from './failure-logger.ts';
 import { ensureFirstPool } from './first-pool.ts';
 import { createLocalFunctions } from './functions/local-functions.ts';
 import { createHealthRoute, createLivenessRoute } from './http/health.ts';
-import { type HttpServerOptions, startHttpServer } from './http/http-server.ts';
+import { type HttpServerOptions, requireFreePort, startHttpServer } from './http/http-server.ts';
 import { createOriginRule } from './http/origins.ts';
 import { portTaken } from './http/port-taken.ts';
 import { createIdentityService } from './identity-service.ts';
@@ -42,6 +44,7 @@ import { createProjectionTotals } from './projection-totals.ts';
 import { startSqlPort } from './sql-port/sql-port.ts';
 import { createSyncService } from './sync-service.ts';
 import { readTokenKey } from './token-key.ts';
+import { createWriteMonitor } from './write-monitor.ts';
 
 export interface LocalCloud {
   /** URL of all services, for example `http://127.0.0.1:4580`. */
@@ -60,6 +63,10 @@ export interface LocalCloud {
 export interface LocalCloudOptions extends Partial<LocalConfig> {
   /** URLs of modules that export `handler`, by function name. The name is the last part of the function's ARN. */
   functions?: Readonly<Record<string, URL>>;
+  /** Receives a line for the user about something that takes seconds, or that was repaired. */
+  announce?: (line: string) => void;
+  /** Called if another process may use the data directory. The process must end immediately. */
+  onLost?: (error: SetupError) => void;
 }
 
 /**
@@ -83,11 +90,19 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     origins: null,
     trustedProxies: [],
     limits: DEFAULT_LIMITS,
+    connections: DEFAULT_CONNECTIONS,
     ...options,
   };
   const { region, credentials, rulesFile } = config;
   const limits = limitRates(config.rateLimits);
   const directory = await takeDirectory(options.dataDir, started);
+  // Checked before the database, whose creation takes seconds.
+  await requireFreePort(config.host, config.port).catch(portTaken('PORT', config.port));
+  if (options.databaseUrl === undefined) {
+    await requireFreePort(loopbackFor(config.host), config.sqlPort).catch(
+      portTaken('PG_PORT', config.sqlPort),
+    );
+  }
   const functions = createLocalFunctions({
     modules: { ...DEPLOYED, ...options.functions },
     region,
@@ -96,9 +111,14 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   started.defer(() => functions.close());
   // The sync trigger is loaded while the database is being opened. The promise never rejects.
   const loading = functions.load(SYNC_TRIGGER_NAME);
-  const local = await openDatabase(directory.database, options.databaseUrl);
+  const { connections } = config;
+  const { announce = () => undefined, onLost = () => undefined } = options;
+  const local = await openDatabase(directory.database, options.databaseUrl, { connections, announce });
+  started.defer(() => local.close());
+  directory.watchLock({ onRestored: announce, onLost });
   const { database } = local;
-  started.defer(() => database.close());
+  const writes = createWriteMonitor({ directory: directory.database, now: () => performance.now() });
+  const uses = forEachUse((use) => writes.watch(local.uses[use]));
   await ensureFirstPool(database, region);
 
   const tokenKey = await readTokenKey(directory.tokenKey);
@@ -106,7 +126,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   const findCredentials = createFindCredentials({ developer: credentials, accountId: ACCOUNT_ID, temporary });
   const verify = createSigV4Verifier({ region, findCredentials, now: Date.now });
   const sync = createSyncService({
-    database,
+    uses,
     invokeFunction: functions.invoke,
     limits: config.limits,
     tokenKey,
@@ -117,7 +137,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     origin: () => url,
   });
   const identity = createIdentityService({
-    database,
+    database: uses.identity,
     tokenKey,
     verify,
     limits,
@@ -135,16 +155,19 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   const projection = createProjectionTotals();
   const health = createHealthRoute(() => ({
     database: local.kind,
+    writes: writes.status(),
     projection: projection.totals(),
     mappings: running ? [running.mapping.status()] : [],
     schedules: running ? running.schedules() : [],
   }));
+  await kinesis.opened();
   const problem = await loading;
   if (problem !== undefined) throw new SetupError(problem);
   const { host, port, trustedProxies } = config;
   const routes = [health, createLivenessRoute(), ...sync.routes, identity, kinesis];
   const acceptsOrigin = createOriginRule(config.origins, credentials);
-  const url: string = await listen({ host, port, routes, acceptsOrigin, trustedProxies }, started);
+  const logger = createFailureLogger('http-port');
+  const url: string = await listen({ host, port, routes, acceptsOrigin, trustedProxies, logger }, started);
   // The functions must be closed before the port, because closing the port waits for requests in flight. So their close
   // is registered here again.
   started.defer(() => functions.close());
@@ -166,7 +189,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   await listenForOperator(operator, directory, started);
   const report = projection.add;
   const run = () =>
-    startPipeline({ client, database, sync, directory, url, credentials, region, fetchPayload, report });
+    startPipeline({ client, uses, sync, directory, url, credentials, region, fetchPayload, report });
   running = await run();
   started.defer(() => running?.close());
 

@@ -3,12 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { streamExists } from '../../lib/aws/kinesis-stream.ts';
-import { createLogger } from '../../lib/aws/telemetry.ts';
+import type { DatabaseUse } from '../../lib/database/connections.ts';
 import type { Database } from '../../lib/database/database.ts';
 import { createSyncOperations } from '../../lib/sync/create-sync-operations.ts';
 import { createDeletePoolData } from '../../lib/sync/jobs/delete-pool-data.ts';
 import { createMergeDatasets } from '../../lib/sync/jobs/merge-datasets.ts';
 import type { Limits } from '../../lib/sync/limits.ts';
+import type { SyncOperations } from '../../lib/sync/model.ts';
 import { createPayloadLinks } from '../../lib/sync/payload-links.ts';
 import type { InvokeFunction } from '../../lib/sync/ports/functions.ts';
 import type { Merge } from '../../lib/sync/ports/merge-store.ts';
@@ -27,6 +28,7 @@ import { createPayloadApi } from '../../lib/wire/payload-api.ts';
 import type { RateLimits } from '../../lib/wire/rate-limits.ts';
 import type { SigV4Verifier } from '../../lib/wire/sigv4.ts';
 import { createSyncApi } from '../../lib/wire/sync-api.ts';
+import { createFailureLogger } from './failure-logger.ts';
 import { createPayloadRoute, createSyncApiRoute } from './http/aws-routes.ts';
 import type { Route } from './http/http-server.ts';
 import { createPushRoute } from './http/push-route.ts';
@@ -34,7 +36,7 @@ import { createPushInbox } from './push-inbox.ts';
 import { type ServiceSchedules, startServiceSchedules } from './schedules/service-schedules.ts';
 
 interface SyncServiceDeps {
-  database: Database;
+  uses: Readonly<Record<DatabaseUse, Database>>;
   tokenKey: Buffer;
   verify: SigV4Verifier;
   rateLimits: RateLimits;
@@ -60,7 +62,7 @@ export interface SyncService {
 
 /** Creates Cognito Sync: its API on top of the sync store, and the functions that publish its events. */
 export function createSyncService({
-  database,
+  uses,
   tokenKey,
   verify,
   rateLimits,
@@ -73,50 +75,52 @@ export function createSyncService({
   const randomId = randomUUID;
   const payloadLinks = createPayloadLinks({ key: tokenKey, origin, now: Date.now, randomId });
   let kinesis: KinesisClient | undefined;
-  const logger = createLogger('sync-api');
-  const devices = createPushStore(database);
+  const logger = createFailureLogger('sync-api');
+  const { reads, writes, jobs } = uses;
   const inbox = createPushInbox({ randomId });
   const snapshotCache = createSnapshotCache();
-  const store = createSyncStore(database, snapshotCache);
+  const storeOnJobs = createSyncStore(jobs, snapshotCache);
   const offloading = { links: payloadLinks, inlineBytes: limits.inlineBytes };
   const afterWrite = () => schedules?.relay.nudge();
   const mergeDatasets = createMergeDatasets({
-    store,
-    merges: createMergeStore(database, snapshotCache),
+    store: storeOnJobs,
+    merges: createMergeStore(jobs, snapshotCache),
     offloading,
     now: Date.now,
     afterWrite,
   });
   const deletePoolData = createDeletePoolData({
-    store,
-    poolData: createPoolDataStore(database),
+    store: storeOnJobs,
+    poolData: createPoolDataStore(jobs),
     now: Date.now,
     afterWrite,
     sleep,
   });
-  const operations = createSyncOperations({
-    store,
-    pools: createPoolStore(database),
-    bulkPublishes: createBulkPublishJobStore(database),
-    tokens: createSessionTokens({ key: tokenKey, now: Date.now, randomId }),
-    payloadLinks,
-    push: {
-      devices,
-      channel: inbox,
-      sleep: (ms) => sleep(ms, undefined, { ref: false }),
-      report: logUnsent(logger),
-    },
-    now: Date.now,
-    limits,
-    onFilling: logFilling(logger),
-    afterWrite,
-    afterBulkPublish: () => schedules?.bulkPublish.nudge(),
-    invokeFunction,
-    async streamExists(streamName) {
-      if (kinesis === undefined) throw new Error('the local cloud is still starting');
-      return streamExists(kinesis, streamName);
-    },
-  });
+  const createOperations = (database: Database) =>
+    createSyncOperations({
+      store: createSyncStore(database, snapshotCache),
+      pools: createPoolStore(database),
+      bulkPublishes: createBulkPublishJobStore(database),
+      tokens: createSessionTokens({ key: tokenKey, now: Date.now, randomId }),
+      payloadLinks,
+      push: {
+        devices: createPushStore(database),
+        channel: inbox,
+        sleep: (ms) => sleep(ms, undefined, { ref: false }),
+        report: logUnsent(logger),
+      },
+      now: Date.now,
+      limits,
+      onFilling: logFilling(logger),
+      afterWrite,
+      afterBulkPublish: () => schedules?.bulkPublish.nudge(),
+      invokeFunction,
+      async streamExists(streamName) {
+        if (kinesis === undefined) throw new Error('the local cloud is still starting');
+        return streamExists(kinesis, streamName);
+      },
+    });
+  const operations = { ...createOperations(writes), ...onlyReading(createOperations(reads)) };
   const syncApi = createSyncApi({
     operations,
     verify,
@@ -127,13 +131,13 @@ export function createSyncService({
   return {
     routes: [
       createSyncApiRoute(syncApi),
-      createPayloadRoute(createPayloadApi({ links: payloadLinks, payloads: createPayloadStore(database) })),
-      createPushRoute({ inbox, devices }),
+      createPayloadRoute(createPayloadApi({ links: payloadLinks, payloads: createPayloadStore(reads) })),
+      createPushRoute({ inbox, devices: createPushStore(reads) }),
     ],
     startSchedules(client) {
       kinesis = client;
       schedules = startServiceSchedules({
-        database,
+        uses,
         client,
         offloading,
         mergeDatasets,
@@ -145,6 +149,31 @@ export function createSyncService({
     mergeDatasets,
     deletePoolData,
     emptyInbox: () => inbox.clear(),
+  };
+}
+
+/** Picks the operations that write nothing. */
+function onlyReading({
+  DescribeDataset,
+  DescribeIdentityPoolUsage,
+  DescribeIdentityUsage,
+  GetBulkPublishDetails,
+  GetCognitoEvents,
+  GetIdentityPoolConfiguration,
+  ListDatasets,
+  ListIdentityPoolUsage,
+  ListRecords,
+}: SyncOperations): Partial<SyncOperations> {
+  return {
+    DescribeDataset,
+    DescribeIdentityPoolUsage,
+    DescribeIdentityUsage,
+    GetBulkPublishDetails,
+    GetCognitoEvents,
+    GetIdentityPoolConfiguration,
+    ListDatasets,
+    ListIdentityPoolUsage,
+    ListRecords,
   };
 }
 

@@ -1,16 +1,25 @@
-import { closeSync, existsSync, openSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { SetupError } from '../common/errors.ts';
-
-/** The error if another process has locked the data directory. */
-export class DirectoryInUseError extends SetupError {}
+import { lockDirectory, reasonOf } from './directory-lock.ts';
+import { diskError } from './full-disk.ts';
 
 export interface DataDirectory extends DataPaths {
+  /** Checks once a second that the lock still excludes other processes. */
+  watchLock(watcher: LockWatcher): void;
   /** Releases the lock. */
   release(): void;
 }
+
+export interface LockWatcher {
+  /** The file of the lock was removed. The directory is locked again. */
+  onRestored(warning: string): void;
+  /** The directory was removed, or another process uses it. The caller must end immediately. */
+  onLost(error: SetupError): void;
+}
+
+const WATCH_INTERVAL_MS = 1_000;
 
 /** Paths in a data directory. */
 export interface DataPaths {
@@ -42,8 +51,7 @@ export function dataPaths(path: string): DataPaths {
 
 /**
  * Creates the data directory if it does not exist, and locks it for this process. Without the lock, two processes could
- * open one embedded database and silently destroy it. The operating system releases the lock when the process ends,
- * even after a crash. Node has no file lock of this kind. SQLite, which is part of Node, has one, so SQLite is used.
+ * open one embedded database and silently destroy it.
  *
  * @throws {DirectoryInUseError} another process has locked the directory
  * @throws {SetupError} the directory cannot be created or written to
@@ -51,30 +59,57 @@ export function dataPaths(path: string): DataPaths {
 export async function takeDataDirectory(path: string): Promise<DataDirectory> {
   const paths = dataPaths(path);
   const directory = paths.path;
-  const holderFile = join(directory, 'holder.json');
   try {
     await makeDirectory(directory);
     // The inner directories contain people's data. They are private even if the user shares the data directory itself.
     for (const inner of [paths.database, paths.kinesis, paths.eventSourceMappings])
       await makeDirectory(inner);
   } catch (error) {
-    throw new SetupError(`cannot create DATA_DIR "${directory}": ${reasonOf(error)}; use another directory`);
-  }
-  const lock = openLock(directory);
-  try {
-    lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
-  } catch (error) {
-    lock.close();
-    if (!isLocked(error)) {
-      throw new SetupError(`cannot lock DATA_DIR "${directory}": ${reasonOf(error)}; use another directory`);
-    }
-    throw new DirectoryInUseError(
-      `DATA_DIR "${directory}" is in use by ${await describeHolder(holderFile)}; stop that process, or set DATA_DIR to another directory`,
+    throw diskError(
+      directory,
+      error,
+      `cannot create DATA_DIR "${directory}": ${reasonOf(error)}; use another directory`,
     );
   }
-  const holder = { pid: process.pid, since: new Date().toISOString() };
-  await writeFile(holderFile, JSON.stringify(holder), { mode: 0o600 });
-  return { ...paths, release: () => lock.close() };
+  let lock = await lockDirectory(directory);
+  let watch: NodeJS.Timeout | undefined;
+  let isReleased = false;
+
+  /** @returns whether to check again */
+  async function check({ onRestored, onLost }: LockWatcher): Promise<boolean> {
+    const hasData = existsSync(paths.database);
+    if (hasData && lock.isValid()) return true;
+    try {
+      if (!hasData) throw new SetupError('the database was removed');
+      const removed = lock;
+      lock = await lockDirectory(directory);
+      removed.release();
+      if (isReleased) lock.release();
+      onRestored(`the file "lock" of DATA_DIR "${directory}" was removed; locked the directory again`);
+      return !isReleased;
+    } catch (cause) {
+      const message = `DATA_DIR "${directory}" was removed, or another process uses it; this process ends to protect the data`;
+      onLost(new SetupError(message, { cause }));
+      return false;
+    }
+  }
+
+  return {
+    ...paths,
+    watchLock(watcher) {
+      const checkLater = () => {
+        watch = setTimeout(async () => {
+          if (await check(watcher)) checkLater();
+        }, WATCH_INTERVAL_MS).unref();
+      };
+      checkLater();
+    },
+    release() {
+      isReleased = true;
+      clearTimeout(watch);
+      lock.release();
+    },
+  };
 }
 
 /**
@@ -84,38 +119,4 @@ export async function takeDataDirectory(path: string): Promise<DataDirectory> {
 async function makeDirectory(path: string): Promise<void> {
   if (path !== dirname(path) && !existsSync(dirname(path))) await makeDirectory(dirname(path));
   if (!existsSync(path)) await mkdir(path, { mode: 0o700 });
-}
-
-function openLock(directory: string): DatabaseSync {
-  const path = join(directory, 'lock');
-  try {
-    // SQLite would create a lock file that everyone can read, so the file is created here. An existing lock file is not
-    // opened, because closing the file would release a lock that this process already holds.
-    if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600));
-    return new DatabaseSync(path, { timeout: 0 });
-  } catch (error) {
-    throw new SetupError(
-      `cannot write to DATA_DIR "${directory}": ${reasonOf(error)}; use another directory`,
-    );
-  }
-}
-
-function isLocked(error: unknown): boolean {
-  const SQLITE_BUSY = 5;
-  return error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY;
-}
-
-async function describeHolder(holderFile: string): Promise<string> {
-  try {
-    const { pid, since } = JSON.parse(await readFile(holderFile, 'utf8'));
-    return `process ${pid}, started ${since}`;
-  } catch {
-    return 'another process';
-  }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && error.code !== 'ERR_SQLITE_ERROR'
-    ? String(error.code)
-    : String(error);
 }

@@ -4,15 +4,18 @@ import type { DatabaseAddress } from './database-address.ts';
 import { nameOf, unreachableError } from './drivers/pg/describe-unreachable.ts';
 import { type CreateSecretReader, openAddress } from './open-from-environment.ts';
 
-/** Operator commands can take hours, for example to build an index on a large table. */
-const STATEMENT_TIMEOUT_MS = 24 * 60 * 60 * 1000;
+/**
+ * Operator commands can take hours, for example to build an index on a large table. They wait for the locks of others as
+ * long.
+ */
+const TIMEOUTS = { statementTimeoutMs: 24 * 60 * 60 * 1000, lockTimeoutMs: 0 };
 
 const FIND_TABLES = `
 SELECT count(*) AS there FROM pg_tables WHERE schemaname = 'projection' AND tablename = 'records'`;
 
 /** Opens a server for an operator command. Connects on the first query. */
 export function openForOperator(address: DatabaseAddress, createReader: CreateSecretReader): Database {
-  return openAddress(address, createReader, { maxConnections: 2, statementTimeoutMs: STATEMENT_TIMEOUT_MS });
+  return openAddress(address, createReader, { maxConnections: 2, ...TIMEOUTS });
 }
 
 /**

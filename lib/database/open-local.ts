@@ -1,13 +1,39 @@
+import { existsSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { SetupError } from '../common/errors.ts';
+import { type Connections, type DatabaseUse, DEFAULT_CONNECTIONS, forEachUse } from './connections.ts';
 import type { Database } from './database.ts';
 import { oneLine, unreachableError } from './drivers/pg/describe-unreachable.ts';
 import { openPg } from './drivers/pg/open-pg.ts';
 import { type EmbeddedDatabase, openPglite } from './drivers/pglite/open-pglite.ts';
+import { diskError } from './full-disk.ts';
 import { migrate } from './schema/migrate.ts';
+import { limitWaiting } from './waiting-line.ts';
 
-export type LocalDatabase =
+/** The database of the local cloud. */
+export type LocalDatabase = {
+  /** Each use of the database, with connections of its own. The embedded database has one session for all of them. */
+  uses: Readonly<Record<DatabaseUse, Database>>;
+  close(): Promise<void>;
+} & (
   | { kind: 'embedded'; database: EmbeddedDatabase }
-  | { kind: 'server'; database: Database };
+  | {
+      kind: 'server';
+      /** For work that belongs to no other use. */
+      database: Database;
+    }
+);
+
+interface OpenOptions {
+  connections?: Connections;
+  /** Receives a line for the user before something that takes seconds. */
+  announce?: (line: string) => void;
+}
+
+/** Clients wait for these uses. They should retry rather than wait for long. */
+const CLIENT_USES: ReadonlySet<DatabaseUse> = new Set(['reads', 'writes', 'identity']);
+const CLIENT_WAIT_MS = 5_000;
 
 /**
  * Opens the database of the local cloud and migrates it to the current schema: the embedded database in `directory`,
@@ -18,32 +44,73 @@ export type LocalDatabase =
 export async function openDatabase(
   directory: string,
   databaseUrl: string | undefined,
+  { connections = DEFAULT_CONNECTIONS, announce = () => undefined }: OpenOptions = {},
 ): Promise<LocalDatabase> {
-  const opened: LocalDatabase =
-    databaseUrl === undefined
-      ? { kind: 'embedded', database: await openEmbedded(directory) }
-      : { kind: 'server', database: openPg({ connectionString: databaseUrl }) };
-  try {
-    await migrate(opened.database);
-    return opened;
-  } catch (error) {
-    await opened.database.close();
-    if (databaseUrl === undefined) throw openError(directory, error);
-    const { message } = unreachableError({ kind: 'postgresql', url: databaseUrl }, error);
-    throw new SetupError(`${message}; or unset DATABASE_URL to use the embedded database`);
-  }
+  if (databaseUrl !== undefined) return openServer(databaseUrl, connections);
+  const database = await openEmbedded(directory, announce);
+  const uses = forEachUse((use) =>
+    CLIENT_USES.has(use) ? limitWaiting(database, clientLimits(use, connections)) : database,
+  );
+  return { kind: 'embedded', database, uses, close: () => database.close() };
 }
 
-async function openEmbedded(directory: string): Promise<EmbeddedDatabase> {
+async function openServer(connectionString: string, connections: Connections): Promise<LocalDatabase> {
+  // Waits for the locks of others, because a migration that fails keeps the service from starting.
+  const migrating = openPg({ connectionString, maxConnections: 1, lockTimeoutMs: 0 });
   try {
-    return await openPglite({ dataDir: directory });
+    await migrate(migrating);
+  } catch (error) {
+    const { message } = unreachableError({ kind: 'postgresql', url: connectionString }, error);
+    throw new SetupError(`${message}; or unset DATABASE_URL to use the embedded database`);
+  } finally {
+    await migrating.close();
+  }
+  const uses = forEachUse((use) => {
+    const { maxRunning: maxConnections, ...waiting } = clientLimits(use, connections);
+    const limits = CLIENT_USES.has(use) ? { ...waiting, lockTimeoutMs: CLIENT_WAIT_MS } : {};
+    return openPg({ connectionString, maxConnections, ...limits });
+  });
+  return {
+    kind: 'server',
+    database: uses.jobs,
+    uses,
+    async close() {
+      await Promise.all(Object.values(uses).map((database) => database.close()));
+    },
+  };
+}
+
+function clientLimits(use: DatabaseUse, connections: Connections) {
+  return { maxRunning: connections[use], maxWaiting: connections.waiting, maxWaitMs: CLIENT_WAIT_MS };
+}
+
+async function openEmbedded(directory: string, announce: (line: string) => void): Promise<EmbeddedDatabase> {
+  // Exists while a database is created. If that is interrupted, the directory holds nothing that anyone has stored.
+  const creating = `${directory}.creating`;
+  try {
+    if (existsSync(creating)) await rm(directory, { recursive: true, force: true });
+    const isNew = !existsSync(join(directory, 'PG_VERSION'));
+    if (isNew) {
+      announce(`creating the embedded database in ${directory}, which takes a few seconds`);
+      await writeFile(creating, '', { mode: 0o600 });
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+    }
+    const database = await openPglite({ dataDir: directory });
+    await rm(creating, { force: true });
+    await migrate(database).catch(async (error: unknown) => {
+      await database.close();
+      throw error;
+    });
+    return database;
   } catch (error) {
     throw openError(directory, error);
   }
 }
 
 function openError(directory: string, error: unknown): SetupError {
-  return new SetupError(
+  return diskError(
+    directory,
+    error,
     `cannot open the embedded database in ${directory}: ${oneLine(error)}; set DATA_DIR to another directory, or delete this directory with all its data`,
   );
 }

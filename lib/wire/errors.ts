@@ -1,4 +1,5 @@
 import { ServiceError, ValueRefusedError } from '../common/errors.ts';
+import { DatabaseError } from '../database/database.ts';
 import { SignatureError } from './sigv4.ts';
 
 /** Error codes of the protocol. They are common to AWS services and are not part of the API's own model. */
@@ -56,12 +57,32 @@ export function retryHeaders({ retryAfterSeconds }: Refusal): [name: string, val
   return retryAfterSeconds === undefined ? [] : [['Retry-After', String(retryAfterSeconds)]];
 }
 
-/** Returns the error response if the error concerns the caller, or undefined if the error is internal. */
+/**
+ * SQLSTATEs of a statement that had no effect because the database was busy: too many connections, too many statements
+ * waiting, a lock or a connection that was not free in time.
+ */
+const BUSY = new Set(['53300', '53400', '55P03']);
+const BUSY_SECONDS = 1;
+
+/** Returns the error response if the error concerns the caller or the load, or undefined if it is internal. */
 export function refusalOf(error: unknown): Refusal | undefined {
   if (error instanceof ServiceError || error instanceof RequestError) return error;
   if (error instanceof SignatureError) return { status: 403, code: error.code, message: error.message };
   if (error instanceof ValueRefusedError) {
     return { status: 400, code: 'InvalidParameterException', message: 'a value cannot be stored' };
   }
+  if (error instanceof DatabaseError && BUSY.has(error.code ?? '')) {
+    return {
+      status: 429,
+      code: 'TooManyRequestsException',
+      message: `the service is busy; retry after ${BUSY_SECONDS} s`,
+      retryAfterSeconds: BUSY_SECONDS,
+    };
+  }
   return undefined;
+}
+
+/** Whether the error response says what the caller did wrong. Otherwise the operator must learn of the error. */
+export function isCallersFault(error: unknown): boolean {
+  return refusalOf(error) !== undefined && !(error instanceof DatabaseError);
 }

@@ -1,6 +1,6 @@
 import type { RequestHead } from './canonical-request.ts';
 import { CROSS_ORIGIN_HEADERS, preflightHeaders } from './cors.ts';
-import { type Refusal, refusalOf, retryHeaders } from './errors.ts';
+import { isCallersFault, type Refusal, refusalOf, retryHeaders } from './errors.ts';
 import type { WireRequest } from './request-body.ts';
 import type { WireBody, WireLogger, WireResponse } from './wire-response.ts';
 
@@ -42,7 +42,8 @@ export function createJsonApi(
       const sent = typeof body === 'string' ? body : logFailure(body, request, id, api);
       return { status: 200, headers, body: sent };
     } catch (error) {
-      const refusal = refusalOf(error) ?? failureOf(error, request, id, api);
+      if (!isCallersFault(error)) logError(error, request, id, api);
+      const refusal = refusalOf(error) ?? INTERNAL_ERROR;
       const { code, message } = refusal;
       return {
         status: api.statusOf(refusal),
@@ -65,17 +66,18 @@ async function* logFailure(
   try {
     yield* body;
   } catch (error) {
-    failureOf(error, request, requestId, api);
+    logError(error, request, requestId, api);
     throw error;
   }
 }
 
-function failureOf(
+const INTERNAL_ERROR: Refusal = { status: 500, code: 'InternalErrorException', message: 'internal error' };
+
+function logError(
   error: unknown,
   request: RequestHead,
   requestId: string,
   { operationName, logger }: FailureLog,
-): Refusal {
+): void {
   logger.error('a request failed', { requestId, operation: operationName(request), error });
-  return { status: 500, code: 'InternalErrorException', message: 'internal error' };
 }

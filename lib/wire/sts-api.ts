@@ -1,3 +1,4 @@
+import { DatabaseError } from '../database/database.ts';
 import { ExpiredLoginTokenError } from '../identity/errors.ts';
 import type { AssumeRoleWithWebIdentity } from '../identity/model.ts';
 import { bodyLimitOf } from './body-limits.ts';
@@ -54,7 +55,10 @@ export function createStsApi(deps: StsApiDeps): StsApi {
       const body = xmlDocument(`${ACTION}Response`, NAMESPACE, { [`${ACTION}Result`]: result, ...metadata });
       return { status: 200, headers, body };
     } catch (error) {
-      const refusal = stsRefusalOf(error) ?? failureOf(error, id, deps.logger);
+      const refusal = stsRefusalOf(error) ?? INTERNAL_FAILURE;
+      if (refusal === INTERNAL_FAILURE || error instanceof DatabaseError) {
+        deps.logger.error('a request failed', { requestId: id, operation: ACTION, error });
+      }
       const { status, code, message } = refusal;
       const described = { Type: status < 500 ? 'Sender' : 'Receiver', Code: code, Message: message };
       const body = xmlDocument('ErrorResponse', NAMESPACE, { Error: described, RequestId: id });
@@ -123,7 +127,4 @@ function stsRefusalOf(error: unknown): Refusal | undefined {
   return { status: own, code: STS_CODES.get(code) ?? code, message, retryAfterSeconds };
 }
 
-function failureOf(error: unknown, requestId: string, logger: WireLogger): Refusal {
-  logger.error('a request failed', { requestId, operation: ACTION, error });
-  return { status: 500, code: 'InternalFailure', message: 'internal error' };
-}
+const INTERNAL_FAILURE: Refusal = { status: 500, code: 'InternalFailure', message: 'internal error' };

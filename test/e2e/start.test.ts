@@ -1,17 +1,21 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readLocalConfig } from '../../infra/local/local-config.ts';
+import { startLocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { SetupError } from '../../lib/common/errors.ts';
 import { dataPaths } from '../../lib/database/data-directory.ts';
 import { createPostgresDatabase } from '../fixtures/database/databases.ts';
 import { startCloud, startEmbeddedCloud } from '../fixtures/local/local-cloud.ts';
 import { runStart, type StartedProcess, startFirst } from '../fixtures/local/npm-start.ts';
+import { programEnvironment } from '../fixtures/local/program-environment.ts';
 
 const STOP_WITHIN_MS = 2_000;
 let directory: string;
@@ -28,6 +32,11 @@ describe('npm start', () => {
   let dataDir: string;
   beforeAll(async () => {
     dataDir = join(directory, 'data');
+    // A start that was interrupted while it created the database.
+    const { database } = dataPaths(dataDir);
+    await mkdir(database, { recursive: true });
+    await writeFile(join(database, 'PG_VERSION'), '');
+    await writeFile(`${database}.creating`, '');
     started = await startFirst({ DATA_DIR: dataDir });
   });
   afterAll(() => started.end('SIGKILL'));
@@ -40,6 +49,12 @@ describe('npm start', () => {
     expect(output).toContain(`export AWS_ENDPOINT_URL=${started.url} AWS_REGION=us-east-1`);
     expect(output).toContain('export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local');
     expect(output).toContain('aws kinesis put-record --stream-name cognito-sync');
+  });
+
+  it('says first what it does, because it takes seconds', () => {
+    expect(started.output()).toMatch(
+      new RegExp(`^cognito-sync-backend: creating the embedded database in ${dataDir}/database, `),
+    );
   });
 
   it('serves /healthz', async () => {
@@ -93,6 +108,23 @@ describe('npm start', () => {
     await next.close();
     expect({ url: next.url, sqlUrl: next.sqlUrl }).toEqual({ url, sqlUrl });
   });
+});
+
+it.each([
+  ['npm start', ['infra/local/start.ts']],
+  ['a command', ['infra/cognito-sync-backend.mjs', '--help']],
+])('%s ends quietly if its output is no longer read', async (_, args) => {
+  const child = spawn(process.execPath, ['--import', './infra/require-node.mjs', ...args], {
+    cwd: fileURLToPath(new URL('../../', import.meta.url)),
+    env: {
+      ...programEnvironment(),
+      ...{ DATA_DIR: join(directory, 'unread'), DATABASE_URL: databaseUrl, PORT: '0', PG_PORT: '0' },
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  child.stdout.destroy();
+  const [errors, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
+  expect({ code, errors }).toEqual({ code: 0, errors: '' });
 });
 
 /** Returns the error message of a start with this environment. `npm start` prints it and exits with 1. */
@@ -163,6 +195,20 @@ describe('npm start rejects', () => {
     expect(await startErrorOf({ [variable]: port, ...onServer })).toBe(
       `${variable}=${port} is taken by another program; stop it, or set ${variable} to another port`,
     );
+    other.close();
+  });
+
+  it.each(['PORT', 'PG_PORT'])('a %s that is taken, before it creates a database', async (variable) => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const address = other.address();
+    const port = address !== null && typeof address === 'object' ? String(address.port) : '';
+    const dataDir = join(directory, `taken-${variable}`);
+    const start = startLocalCloud(
+      readLocalConfig({ DATA_DIR: dataDir, PORT: '0', PG_PORT: '0', [variable]: port }),
+    );
+    await expect(start).rejects.toThrow(`${variable}=${port} is taken by another program`);
+    expect(await readdir(dataPaths(dataDir).database)).toEqual([]);
     other.close();
   });
 

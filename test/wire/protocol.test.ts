@@ -5,6 +5,7 @@ import { createHealthRoute } from '../../infra/local/http/health.ts';
 import { type HttpServer, startHttpServer } from '../../infra/local/http/http-server.ts';
 import { createProjectionTotals } from '../../infra/local/projection-totals.ts';
 import { ServiceError, type ServiceErrorCode, ValueRefusedError } from '../../lib/common/errors.ts';
+import { DatabaseError } from '../../lib/database/database.ts';
 import { API_OPERATIONS } from '../../lib/wire/api-model.ts';
 import { GAME, PATCH, stubSyncApi } from '../fixtures/backfill/stub-sync-api.ts';
 import { openRaw, type RawAnswer, sendRaw } from '../fixtures/wire/raw-http.ts';
@@ -21,6 +22,7 @@ let signed: HttpServer;
 beforeAll(async () => {
   const health = createHealthRoute(() => ({
     database: 'embedded',
+    writes: { lastError: null },
     projection: createProjectionTotals().totals(),
     mappings: [],
     schedules: [],
@@ -161,6 +163,19 @@ describe('a response', () => {
     const response = await get(DATASET_PATH);
     recorded.calls.length = 0;
     expectError(response, 400, 'InvalidParameterException', 'a value cannot be stored');
+  });
+
+  it.each([
+    ['too many statements wait', '53400'],
+    ['a lock or a connection was not free in time', '55P03'],
+    ['the server has no free connection', '53300'],
+  ])('asks the caller to retry if %s', async (_, code) => {
+    recorded.failWith(new DatabaseError('busy', code));
+    const response = await get(DATASET_PATH);
+    recorded.calls.length = 0;
+    expectError(response, 429, 'TooManyRequestsException', 'the service is busy; retry after 1 s');
+    expect(response.headerLines).toContain('Retry-After: 1');
+    expect(logged.splice(0)).toHaveLength(1);
   });
 });
 

@@ -5,11 +5,13 @@ import {
 } from '../../../lib/aws/cognito-sync-client.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
 import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
+import { onBrokenPipe } from '../broken-pipe.ts';
 import { readClientConfig } from '../client-config.ts';
 import { createDevice } from './demo-device.ts';
 import { runDemo } from './run-demo.ts';
 
 /** `npm run demo`: runs the demo with two devices against a running local cloud. */
+onBrokenPipe([process.stdout, process.stderr], () => process.exit());
 try {
   const { url, sqlUrl, region, credentials } = readClientConfig(process.env);
   const client = createCognitoSyncClient({ region, endpoint: url, credentials });

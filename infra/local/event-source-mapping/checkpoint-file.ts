@@ -2,6 +2,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SetupError } from '../../../lib/common/errors.ts';
 import { isObject } from '../../../lib/common/json.ts';
+import { diskError } from '../../../lib/database/full-disk.ts';
 
 /** Stores the checkpoints of one event source mapping, one checkpoint per shard. */
 export interface CheckpointStore {
@@ -106,7 +107,9 @@ async function create(directory: string, path: string, checkpoints: Checkpoints)
     await mkdir(directory, { recursive: true });
     await replace(path, checkpoints);
   } catch (error) {
-    throw new SetupError(
+    throw diskError(
+      path,
+      error,
       `cannot write the checkpoints to ${path}: ${String(error)}; check the permissions and the disk space`,
     );
   }

@@ -44,7 +44,8 @@ interface StartedEnvironment extends ExecutionEnvironment {
 /**
  * Runs a function in execution environments, as Lambda does. Environments are started on demand. An environment runs
  * one invocation at a time and is used again for later invocations, unless it has ended. If all environments are busy,
- * invocations wait in order of arrival. One identity occupies at most two environments. The timeout of an invocation
+ * invocations wait, and the identity that used the environments for the least time lately is next. One identity
+ * occupies at most two environments. The timeout of an invocation
  * starts when the invocation gets an environment. An invocation is throttled if it waits as long as its timeout.
  *
  * If a file of the function's sync rules changes, the environments that have read the file accept no more invocations.
@@ -62,6 +63,7 @@ export function createLocalFunction(
     max: MAX_ENVIRONMENTS,
     maxPerOwner: MAX_PER_IDENTITY,
     refusal: throttled,
+    now: () => performance.now(),
   });
   /** All environments, ordered by start time. */
   let all: StartedEnvironment[] = [];
@@ -134,12 +136,12 @@ export function createLocalFunction(
       return problemOfNewest();
     },
     async invoke(event, { identityId, timeoutMs, onStart }) {
-      await slots.acquire(identityId, timeoutMs);
+      const release = await slots.acquire(identityId, timeoutMs);
       try {
         onStart?.();
         return await invokeInSlot(event, timeoutMs);
       } finally {
-        slots.release(identityId);
+        release();
       }
     },
     close() {

@@ -1,12 +1,11 @@
 /** Limits the number of concurrent operations, in total and per owner. Operations above a limit wait. */
 export interface Semaphore {
-  /** Resolves when a slot is acquired. @throws the error of `refusal` after `timeoutMs` */
-  acquire(owner: string, timeoutMs: number): Promise<void>;
   /**
-   * Frees a slot of this owner. The slot goes to the operation that has waited longest, among the operations whose
-   * owner may have another slot. An operation that arrives later cannot acquire this slot first.
+   * Resolves when a slot is acquired.
+   * @returns a function that releases the slot; call it once
+   * @throws the error of `refusal` after `timeoutMs`
    */
-  release(owner: string): void;
+  acquire(owner: string, timeoutMs: number): Promise<() => void>;
   /** Rejects all waiting operations. */
   close(): void;
 }
@@ -16,68 +15,120 @@ interface SemaphoreOptions {
   maxPerOwner: number;
   /** Creates the error of an operation that got no slot in time. */
   refusal: () => Error;
+  /** Milliseconds of a clock that never goes back. */
+  now: () => number;
 }
 
-interface Waiter extends PromiseWithResolvers<void> {
+interface Waiter extends PromiseWithResolvers<() => void> {
   owner: string;
 }
 
+/** What an owner used counts half after this time. */
+const HALF_LIFE_MS = 5_000;
+/** By then, the longest use counts a hundredth of a second. */
+const FORGET_AFTER_MS = 10 * HALF_LIFE_MS;
+
 /**
- * Creates a semaphore. Waiting operations get slots in order of arrival. Operations whose owner already has
- * `maxPerOwner` slots are skipped, so they do not delay the operations of other owners.
+ * Creates a semaphore. A free slot goes to the waiting owner that has used slots for the least time lately, so that an
+ * owner whose operations are long or many does not keep others waiting. Owners that are equal are served in order of
+ * arrival, and so are the operations of one owner.
  */
-export function createSemaphore({ max, maxPerOwner, refusal }: SemaphoreOptions): Semaphore {
-  /** The waiting operations in order of arrival. At the moment, none of these operations may acquire a slot. */
+export function createSemaphore({ max, maxPerOwner, refusal, now }: SemaphoreOptions): Semaphore {
+  /** In order of arrival. None of them may acquire a slot at the moment. */
   const waiting = new Set<Waiter>();
-  /** Slots by owner; an owner without slots has no entry. */
-  const taken = new Map<string, number>();
-  let total = 0;
+  const slots = createSlotUse(now);
 
-  const mayAcquire = (owner: string) => total < max && (taken.get(owner) ?? 0) < maxPerOwner;
+  const mayAcquire = (owner: string) => slots.total() < max && slots.heldBy(owner) < maxPerOwner;
 
-  function take(owner: string): void {
-    total += 1;
-    taken.set(owner, (taken.get(owner) ?? 0) + 1);
+  function take(owner: string): () => void {
+    const free = slots.take(owner);
+    return () => {
+      free();
+      serveNext();
+    };
   }
 
-  function giveBack(owner: string): void {
-    const left = (taken.get(owner) ?? 0) - 1;
-    total -= 1;
-    if (left > 0) taken.set(owner, left);
-    else taken.delete(owner);
+  function serveNext(): void {
+    let next: Waiter | undefined;
+    let least = Number.POSITIVE_INFINITY;
+    for (const waiter of waiting) {
+      const usedMs = mayAcquire(waiter.owner) ? slots.usedMs(waiter.owner) : least;
+      if (usedMs >= least) continue;
+      next = waiter;
+      least = usedMs;
+    }
+    if (next === undefined) return;
+    waiting.delete(next);
+    next.resolve(take(next.owner));
   }
 
   return {
     async acquire(owner, timeoutMs) {
-      if (mayAcquire(owner)) {
-        take(owner);
-        return;
-      }
-      const waiter = { owner, ...Promise.withResolvers<void>() };
+      if (mayAcquire(owner)) return take(owner);
+      const waiter = { owner, ...Promise.withResolvers<() => void>() };
       waiting.add(waiter);
       const timer = setTimeout(() => {
         waiting.delete(waiter);
         waiter.reject(refusal());
       }, timeoutMs);
       try {
-        await waiter.promise;
+        return await waiter.promise;
       } finally {
         clearTimeout(timer);
-      }
-    },
-    release(owner) {
-      giveBack(owner);
-      for (const waiter of waiting) {
-        if (!mayAcquire(waiter.owner)) continue;
-        waiting.delete(waiter);
-        take(waiter.owner);
-        waiter.resolve();
-        return;
       }
     },
     close() {
       for (const waiter of waiting) waiter.reject(refusal());
       waiting.clear();
+    },
+  };
+}
+
+/** Counts the slots that are held, and the time for which each owner used slots lately. */
+function createSlotUse(now: () => number) {
+  /** Slots by owner, with the sum of the times at which they were taken. An owner without slots has no entry. */
+  const held = new Map<string, { count: number; takenAtSum: number }>();
+  /** Time used by owner, as of the last release. In order of that release. */
+  const used = new Map<string, { ms: number; at: number }>();
+  let total = 0;
+
+  function pastMs(owner: string): number {
+    const { ms = 0, at = 0 } = used.get(owner) ?? {};
+    return ms * 2 ** ((at - now()) / HALF_LIFE_MS);
+  }
+
+  function change(owner: string, by: 1 | -1, takenAt: number): void {
+    total += by;
+    const { count = 0, takenAtSum = 0 } = held.get(owner) ?? {};
+    if (count + by > 0) held.set(owner, { count: count + by, takenAtSum: takenAtSum + by * takenAt });
+    else held.delete(owner);
+  }
+
+  function forgetOld(): void {
+    for (const [owner, { at }] of used) {
+      if (at > now() - FORGET_AFTER_MS) return;
+      used.delete(owner);
+    }
+  }
+
+  return {
+    total: () => total,
+    heldBy: (owner: string) => held.get(owner)?.count ?? 0,
+    /** Slots that are still held count with the time since they were taken. */
+    usedMs(owner: string): number {
+      const { count = 0, takenAtSum = 0 } = held.get(owner) ?? {};
+      return pastMs(owner) + count * now() - takenAtSum;
+    },
+    take(owner: string): () => void {
+      const takenAt = now();
+      change(owner, 1, takenAt);
+      return () => {
+        change(owner, -1, takenAt);
+        const ms = pastMs(owner) + now() - takenAt;
+        used.delete(owner);
+        used.set(owner, { ms, at: now() });
+        forgetOld();
+      };
     },
   };
 }

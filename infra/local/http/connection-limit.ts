@@ -3,14 +3,19 @@ import { isLoopback } from '../../../lib/common/loopback.ts';
 import { networkOf } from '../../../lib/wire/source-address.ts';
 import type { PortLimits } from './port-limits.ts';
 
+/** Share of the limit above which connections that are kept alive make room for new ones. */
+const FULL = 0.9;
+
 /**
  * Creates a listener for the `connection` event of the port's servers. It closes connections above the limits.
  *
  * @param isProxy whether a peer is a trusted proxy, which connects on behalf of many clients
+ * @param closeIdle closes the connections that wait for another request. Clients open a new one when they need it
  */
 export function createConnectionLimit(
   { connections, connectionsPerAddress }: Pick<PortLimits, 'connections' | 'connectionsPerAddress'>,
   isProxy: (peer: string) => boolean,
+  closeIdle: () => void,
 ): (socket: Socket) => void {
   const open = { own: 0, others: 0 };
   const ofAddress = new Map<string, number>();
@@ -20,6 +25,7 @@ export function createConnectionLimit(
     const peer = socket.remoteAddress ?? '';
     const side = isLoopback(peer) ? 'own' : 'others';
     const address = side === 'own' || isProxy(peer) ? undefined : networkOf(peer);
+    if (open[side] >= FULL * connections) closeIdle();
     const fromAddress = address === undefined ? 0 : (ofAddress.get(address) ?? 0);
     if (open[side] >= connections || fromAddress >= connectionsPerAddress) {
       socket.destroy();

@@ -1,10 +1,12 @@
 import type { MappingStatus } from '../event-source-mapping/event-source-mapping.ts';
 import type { ProjectionTotals } from '../projection-totals.ts';
 import type { ScheduleStatus } from '../schedules/schedule.ts';
+import type { WriteStatus } from '../write-monitor.ts';
 import { type Route, sendJson } from './http-server.ts';
 
 export interface Health {
   database: 'embedded' | 'server';
+  writes: WriteStatus;
   projection: ProjectionTotals;
   mappings: MappingStatus[];
   schedules: ScheduleStatus[];
@@ -12,23 +14,26 @@ export interface Health {
 
 /**
  * Answers `GET /healthz` on loopback with the state of the local cloud. It runs no query, so it responds even while the
- * database is busy. The status is 503 while a scheduled function, or the processing of a stream, is being retried.
+ * database is busy. The status is 503 while a scheduled function, or the processing of a stream, is being retried, and while
+ * the database cannot be written to.
  */
 export function createHealthRoute(health: () => Health): Route {
   return {
     matches: ({ method, target }) => method === 'GET' && target === '/healthz',
     answer(_request, response) {
-      const { mappings, schedules, ...rest } = health();
+      const { mappings, schedules, writes, ...rest } = health();
+      const isFailing = writes.lastError !== null;
       const isRetrying =
         schedules.some(({ lastError }) => lastError !== null) ||
         mappings.some(
           ({ lastError, shards }) => lastError !== null || shards.some((shard) => shard.lastError !== null),
         );
-      sendJson(response, isRetrying ? 503 : 200, {
+      sendJson(response, isFailing || isRetrying ? 503 : 200, {
         service: 'cognito-sync-backend',
         pid: process.pid,
-        status: isRetrying ? 'retrying' : 'ok',
+        status: isFailing ? 'failing' : isRetrying ? 'retrying' : 'ok',
         ...rest,
+        writes,
         mappings,
         schedules,
       });

@@ -7,9 +7,16 @@ import {
 } from 'node:http';
 import { isAnyAddress, isLoopback, LOOPBACK } from '../../../lib/common/loopback.ts';
 import type { RequestHead } from '../../../lib/wire/canonical-request.ts';
-import { RequestError, retryHeaders } from '../../../lib/wire/errors.ts';
+import {
+  isCallersFault,
+  type Refusal,
+  RequestError,
+  refusalOf,
+  retryHeaders,
+} from '../../../lib/wire/errors.ts';
 import type { WireRequest } from '../../../lib/wire/request-body.ts';
 import { createSourceAddresses, type SourceAddresses } from '../../../lib/wire/source-address.ts';
+import type { WireLogger } from '../../../lib/wire/wire-response.ts';
 import { createBodyReader } from './body-reader.ts';
 import { createConnectionLimit } from './connection-limit.ts';
 import type { OriginRule } from './origins.ts';
@@ -47,6 +54,8 @@ export interface HttpServerOptions {
   trustedProxies?: readonly string[];
   /** Limits that differ from the defaults. */
   limits?: Partial<PortLimits>;
+  /** Logs failures of routes that handle none themselves. Default: the console. */
+  logger?: WireLogger;
 }
 
 /** At the end of each such interval, Node checks the connections and closes those that are too slow. */
@@ -68,12 +77,16 @@ export async function startHttpServer({
   routes,
   acceptsOrigin = () => true,
   trustedProxies = [],
+  logger = console,
   ...more
 }: HttpServerOptions): Promise<HttpServer> {
   const limits = { ...DEFAULT_PORT_LIMITS, ...more.limits };
   const sources = createSourceAddresses(trustedProxies);
-  const behind = { routes, acceptsOrigin, sources, openBody: createBodyReader(limits) };
-  const limitConnection = createConnectionLimit(limits, sources.isProxy);
+  const behind = { routes, acceptsOrigin, sources, openBody: createBodyReader(limits), logger };
+  const servers: Server[] = [];
+  const limitConnection = createConnectionLimit(limits, sources.isProxy, () => {
+    for (const server of servers) server.closeIdleConnections();
+  });
   const inFlight = new Set<Promise<void>>();
   const listener: RequestListener = (request, response) => {
     response.once('prefinish', () => response.setTimeout(limits.unreadTimeoutMs));
@@ -81,12 +94,11 @@ export async function startHttpServer({
       .catch((error: unknown) => {
         if (!response.headersSent) sendJson(response, 500, { message: 'internal error' });
         response.destroy();
-        console.error(error);
+        logger.error('a request failed', { error });
       })
       .finally(() => inFlight.delete(answered));
     inFlight.add(answered);
   };
-  const servers: Server[] = [];
   /** Stops accepting requests and waits for the requests in flight. */
   async function close(): Promise<void> {
     const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
@@ -100,6 +112,7 @@ export async function startHttpServer({
       {
         headersTimeout: limits.headersTimeoutMs,
         requestTimeout: limits.requestTimeoutMs,
+        keepAliveTimeout: limits.idleTimeoutMs,
         connectionsCheckingInterval: Math.min(MAX_CHECK_INTERVAL_MS, limits.headersTimeoutMs),
       },
       listener,
@@ -114,6 +127,16 @@ export async function startHttpServer({
     servers.push(server);
   }
   return { port: listening, close };
+}
+
+/** Throws the error of the system if a server cannot listen. Port 0 is always free. */
+export async function requireFreePort(host: string, port: number): Promise<void> {
+  if (port === 0) return;
+  for (const address of addressesOf(host)) {
+    const server = createServer();
+    await listen(server, address, port);
+    await new Promise((resolve) => server.close(resolve));
+  }
 }
 
 /** Returns the addresses to listen on. Loopback is added, unless `host` is loopback or the wildcard address. */
@@ -137,13 +160,14 @@ interface Behind {
   acceptsOrigin: OriginRule;
   sources: SourceAddresses;
   openBody: ReturnType<typeof createBodyReader>;
+  logger: WireLogger;
 }
 
 /** Finds the route for the head of a request, checks `Host` and `Origin`, and lets the route answer. */
 async function answer(
   incoming: IncomingMessage,
   response: ServerResponse,
-  { routes, acceptsOrigin, sources, openBody }: Behind,
+  { routes, acceptsOrigin, sources, openBody, logger }: Behind,
 ): Promise<void> {
   const { method = 'GET', url: target = '/', headers } = incoming;
   // A client that disconnects is not a failure of the server.
@@ -173,15 +197,17 @@ async function answer(
   try {
     await route.answer({ ...head, body: body.read }, response);
   } catch (error) {
-    if (!(error instanceof RequestError)) throw error;
-    sendError(response, error);
+    const refusal = refusalOf(error);
+    if (refusal === undefined || response.headersSent) throw error;
+    if (!isCallersFault(error)) logger.error('a request failed', { error });
+    sendError(response, refusal);
   } finally {
     body.release();
   }
 }
 
 /** Sends an error in the form of AWS's errors, which the clients of these services read. */
-function sendError(response: ServerResponse, error: RequestError): void {
+function sendError(response: ServerResponse, error: Refusal): void {
   const { status, code, message } = error;
   const headers = Object.fromEntries(retryHeaders(error));
   sendJson(response, status, { __type: code, message }, { ...headers, 'x-amzn-ErrorType': `${code}:` });

@@ -13,8 +13,14 @@ export interface PortLimits {
   /** Maximum bytes of request bodies in memory. The first 64 KiB of each body do not count. */
   bytesInFlight: number;
   bytesInFlightPerAddress: number;
-  /** Time to receive the head of a request, from the start of the connection or the end of its previous response. */
+  /** Time to receive the head of a request, from the opening of the connection or from its first byte. */
   headersTimeoutMs: number;
+  /**
+   * Time for which a connection waits for the next request. Longer than that of the SDKs: if the server closes the
+   * connection first, the request that the client is just sending fails. The AWS SDKs for Java and Android keep an idle
+   * connection for 60 s, and the one for Go for 90 s; those for JavaScript and Python as long as the server does.
+   */
+  idleTimeoutMs: number;
   /** Time to receive a whole request. 1 MiB over a mobile connection of 200 kbit/s takes 42 s. */
   requestTimeoutMs: number;
   /** A client that reads nothing of its response for this long is disconnected. */
@@ -30,6 +36,7 @@ export const DEFAULT_PORT_LIMITS: PortLimits = {
   // Enough for two requests of the largest size.
   bytesInFlightPerAddress: 16 * MIB,
   headersTimeoutMs: 10_000,
+  idleTimeoutMs: 120_000,
   requestTimeoutMs: 60_000,
   unreadTimeoutMs: 60_000,
 };

@@ -22,12 +22,14 @@ process.on('SIGTERM', () => undefined);
 process.on('disconnect', end);
 // An error in a callback of kinesalite ends the process: kinesalite would never release the locks that it held.
 process.on('uncaughtException', (error) => {
-  writeSync(process.stderr.fd, `cognito-sync-backend: error in the Kinesis emulator: ${placeOf(error)}\n`);
+  // The parent explains it.
+  writeSync(process.stderr.fd, `${describe(error)}\n`);
   end();
 });
 
 const [, , directory = ''] = process.argv;
 const kinesalite = await openKinesalite(directory);
+tell('open');
 
 // Requests that arrived while the streams were being opened have waited in the channel.
 process.on('message', (message: KinesisMessage) => {
@@ -40,19 +42,29 @@ function end(): void {
   process.kill(process.pid, 'SIGKILL');
 }
 
-/** Returns the error's name and its place in the code. Only OpenError's message is used: others may quote a record. */
-function placeOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown error';
-  if (error.name === 'OpenError') return error.message;
+/**
+ * Returns the message of an error of LevelDB, which names files, or the name of any other error with its place in the
+ * code, because its message may quote a record.
+ */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return 'failed with an unknown error';
+  if (/^(Corruption|IO error): /.test(error.message)) return error.message;
   const [frame = ''] = /^\s+at .*$/m.exec(error.stack ?? '') ?? [];
-  return `${error.name} ${frame.trim()}`;
+  return `failed with ${error.name} ${frame.trim()}`;
+}
+
+function tell(reply: KinesisReply): void {
+  process.send?.(reply);
 }
 
 function answer({ id, ...request }: { id: number } & KinesisRequest): void {
-  const reply = (status: number, output: unknown) => {
-    const response: KinesisReply = { id, status, ...encode(request.contentType, output) };
-    process.send?.(response);
-  };
+  const reply = (status: number, output: unknown, failure?: string) =>
+    tell({
+      id,
+      status,
+      ...encode(request.contentType, output),
+      ...(failure !== undefined && { failure }),
+    });
   const checked = check(request);
   if ('statusCode' in checked) {
     reply(checked.statusCode, checked.body);
@@ -60,8 +72,9 @@ function answer({ id, ...request }: { id: number } & KinesisRequest): void {
   }
   // If this throws, kinesalite may keep a lock on the stream. The error ends the process, and the lock with it.
   checked.operation.run(checked.input, (error, output) => {
-    const failure = error ? (toRefusal(error) ?? INTERNAL_FAILURE) : undefined;
-    reply(failure?.statusCode ?? 200, failure?.body ?? output);
+    const refusal = error ? toRefusal(error) : undefined;
+    if (error && refusal === undefined) reply(500, undefined, describe(error));
+    else reply(refusal?.statusCode ?? 200, refusal?.body ?? output);
   });
 }
 
@@ -70,11 +83,6 @@ interface Refusal {
   statusCode: number;
   body: unknown;
 }
-
-const INTERNAL_FAILURE: Refusal = {
-  statusCode: 500,
-  body: { __type: 'InternalFailure', message: 'the Kinesis emulator failed' },
-};
 
 /** @returns undefined for an unexpected error */
 function toRefusal(error: unknown): Refusal | undefined {

@@ -1,4 +1,6 @@
 import { fork } from 'node:child_process';
+import { SetupError } from '../../../lib/common/errors.ts';
+import { explainKinesisFailure } from './explain-kinesis-failure.ts';
 import {
   AMZ_JSON,
   type KinesisMessage,
@@ -9,6 +11,8 @@ import {
 
 /** Runs the Kinesis emulator in a process of its own. */
 export interface KinesisProcess {
+  /** @throws {SetupError} the streams cannot be opened; later requests fail as well */
+  opened(): Promise<void>;
   /** Never rejects: if the process ends or does not answer, the response is a 500, which clients retry. */
   ask(request: KinesisRequest): Promise<KinesisResponse>;
   /** Waits for requests in flight, closes the streams and ends the process. Later requests get a 500. */
@@ -18,15 +22,15 @@ export interface KinesisProcess {
 /** A request takes milliseconds. The timeout is shorter than the 15 s after which our own client gives up. */
 const REQUEST_TIMEOUT_MS = 10_000;
 const CLOSE_TIMEOUT_MS = 1_000;
+/** Length of the end of the process's error output that is kept. */
+const MAX_PRINTED = 10_000;
+/** A lasting failure occurs with each request. */
+const LOG_INTERVAL_MS = 60_000;
 
-const FAILED: KinesisResponse = {
-  status: 500,
-  contentType: AMZ_JSON,
-  body: JSON.stringify({
-    __type: 'InternalFailure',
-    message: 'the Kinesis emulator failed; send the request again',
-  }),
-};
+function failed(message: string): KinesisResponse {
+  const body = JSON.stringify({ __type: 'InternalFailure', message });
+  return { status: 500, contentType: AMZ_JSON, body };
+}
 
 /**
  * Starts the emulator in a process of its own, on the streams in `directory`. kinesalite throws unexpected errors from
@@ -35,7 +39,11 @@ const FAILED: KinesisResponse = {
  * same streams. No acknowledged record is lost, because it is on disk.
  */
 export function createKinesisProcess(directory: string): KinesisProcess {
-  let current = startProcess(directory);
+  const print = printByMessage();
+  let hasOpened = false;
+  // Until the streams are open, `opened` throws the failure.
+  const report = (message: string) => hasOpened && print(message);
+  let current = startProcess(directory, report);
   let closed = false;
 
   async function running(): Promise<RunningProcess> {
@@ -43,16 +51,31 @@ export function createKinesisProcess(directory: string): KinesisProcess {
     if (closed || !last.hasEnded()) return last;
     // LevelDB locks the directory until the previous process has exited.
     await last.exited;
-    if (current === last && !closed) current = startProcess(directory);
+    if (current === last && !closed) current = startProcess(directory, report);
     return current;
   }
 
   return {
+    async opened() {
+      await current.opened();
+      hasOpened = true;
+    },
     ask: async (request) => (await running()).ask(request),
     async close() {
       closed = true;
       await current.close();
     },
+  };
+}
+
+/** Prints a message at most once a minute. */
+function printByMessage(): (message: string) => void {
+  let last = { message: '', at: 0 };
+  return (message) => {
+    const at = performance.now();
+    if (message === last.message && at < last.at + LOG_INTERVAL_MS) return;
+    last = { message, at };
+    console.error(`cognito-sync-backend: ${message}`);
   };
 }
 
@@ -62,28 +85,31 @@ interface RunningProcess extends KinesisProcess {
   exited: Promise<void>;
 }
 
-function startProcess(directory: string): RunningProcess {
+function startProcess(directory: string, report: (message: string) => unknown): RunningProcess {
   const child = fork(new URL('./kinesis-child.ts', import.meta.url), [directory], {
     // The default serialization is JSON, which cannot hold the bytes of a body.
     serialization: 'advanced',
     // The emulator must not inherit the flags of this process, such as the flags of a debugger or a test runner.
     execArgv: [],
+    stdio: ['inherit', 'inherit', 'pipe', 'ipc'],
   });
+  const opening = Promise.withResolvers<string | undefined>();
   const exit = Promise.withResolvers<void>();
   const inFlight = new Map<number, PromiseWithResolvers<KinesisResponse>>();
-  let ended = false;
+  /** Why the process accepts no more requests. */
+  let ended: string | undefined;
   let closed = false;
   let lastId = 0;
   let lastReplyAt = 0;
+  let printed = '';
 
   function end(reason: string): void {
-    if (ended) return;
-    ended = true;
+    if (ended !== undefined) return;
+    ended = explainKinesisFailure(reason, directory);
     child.kill('SIGKILL');
-    if (!closed) {
-      console.error(`cognito-sync-backend: the Kinesis emulator ${reason}; the next request starts it again`);
-    }
-    for (const { resolve } of inFlight.values()) resolve(FAILED);
+    if (!closed) report(ended);
+    opening.resolve(ended);
+    for (const { resolve } of inFlight.values()) resolve(failed(ended));
     inFlight.clear();
   }
 
@@ -94,19 +120,33 @@ function startProcess(directory: string): RunningProcess {
 
   /** Fails a request that got no response in time. Ends the process if it has answered no other request since then. */
   function timeOut(id: number, askedAt: number): void {
-    if (lastReplyAt < askedAt) end(`did not answer within ${REQUEST_TIMEOUT_MS} ms`);
-    inFlight.get(id)?.resolve(FAILED);
+    const reason = `did not answer within ${REQUEST_TIMEOUT_MS} ms`;
+    if (lastReplyAt < askedAt) end(reason);
+    inFlight.get(id)?.resolve(failed(explainKinesisFailure(reason, directory)));
     inFlight.delete(id);
   }
 
-  child.on('message', (reply) => {
-    const { id, ...response } = reply as KinesisReply;
+  function respond({ id, failure, ...response }: Exclude<KinesisReply, 'open'>): void {
     lastReplyAt = performance.now();
-    inFlight.get(id)?.resolve(response);
+    if (failure === undefined) inFlight.get(id)?.resolve(response);
+    else {
+      const explained = explainKinesisFailure(failure, directory);
+      report(explained);
+      inFlight.get(id)?.resolve(failed(explained));
+    }
     inFlight.delete(id);
+  }
+
+  child.on('message', (reply: KinesisReply) => {
+    if (reply === 'open') opening.resolve(undefined);
+    else respond(reply);
   });
-  child.on('exit', () => {
-    end('ended unexpectedly');
+  child.stderr?.on('data', (chunk) => {
+    printed = `${printed}${chunk}`.slice(-MAX_PRINTED);
+  });
+  // Emitted after everything that the process printed was received.
+  child.on('close', () => {
+    end(printed.trim().split('\n').at(-1) || 'ended unexpectedly');
     exit.resolve();
   });
   child.on('error', (error) => {
@@ -116,10 +156,15 @@ function startProcess(directory: string): RunningProcess {
   });
 
   return {
-    hasEnded: () => ended,
+    hasEnded: () => ended !== undefined,
     exited: exit.promise,
+    async opened() {
+      const failure = await opening.promise;
+      if (failure !== undefined) throw new SetupError(failure);
+    },
     async ask(request) {
-      if (ended || closed) return FAILED;
+      if (ended !== undefined) return failed(ended);
+      if (closed) return failed(explainKinesisFailure('was closed', directory));
       lastId += 1;
       const id = lastId;
       const answer = Promise.withResolvers<KinesisResponse>();
@@ -135,7 +180,7 @@ function startProcess(directory: string): RunningProcess {
     async close() {
       closed = true;
       await Promise.all(Array.from(inFlight.values(), ({ promise }) => promise));
-      if (!ended) send('close');
+      if (ended === undefined) send('close');
       const timer = setTimeout(() => end('was closed'), CLOSE_TIMEOUT_MS);
       await exit.promise;
       clearTimeout(timer);

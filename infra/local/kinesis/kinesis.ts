@@ -6,6 +6,8 @@ import { AMZ_JSON } from './kinesis-messages.ts';
 import { createKinesisProcess } from './kinesis-process.ts';
 
 export interface KinesisEmulator extends Route {
+  /** @throws {SetupError} the streams cannot be opened */
+  opened(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -39,6 +41,7 @@ export function createKinesisEmulator(directory: string, verify: SigV4Verifier):
       });
       response.end(body);
     },
+    opened: () => emulator.opened(),
     close: () => emulator.close(),
   };
 }

@@ -90,6 +90,7 @@ const OPERATIONS = [
  * @throws {Error} the directory cannot be opened
  */
 export async function openKinesalite(directory: string): Promise<Kinesalite> {
+  throwReadErrors();
   const store = withAnyName(await openStore(directory));
   await settleStreams(store);
   const cbor = require('cbor');
@@ -98,6 +99,19 @@ export async function openKinesalite(directory: string): Promise<Kinesalite> {
     decodeCbor: (bytes) => cbor.Decoder.decodeFirstSync(Buffer.from(bytes)),
     encodeCbor: (value) => cbor.Encoder.encodeOne(value),
     close: () => store.db.close(),
+  };
+}
+
+/**
+ * Makes the errors of reading throw, which ends the process with the reason. After an error of LevelDB, such as a damaged
+ * block, its streams neither end nor report it, and the request would never be answered.
+ */
+function throwReadErrors(): void {
+  const { prototype } = require('level-iterator-stream');
+  const { destroy } = prototype;
+  prototype.destroy = function (error: unknown, ...more: unknown[]) {
+    if (error) throw error;
+    return destroy.call(this, error, ...more);
   };
 }
 

@@ -6,6 +6,7 @@ import { createSweepGuests } from '../../../functions/sweep-guests.ts';
 import { createSweepPayloads } from '../../../functions/sweep-payloads.ts';
 import type { KinesisClient } from '../../../lib/aws/kinesis-client.ts';
 import { createKinesisPublisher } from '../../../lib/aws/kinesis-publisher.ts';
+import type { DatabaseUse } from '../../../lib/database/connections.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import { createGuestSweep } from '../../../lib/identity/store/guest-sweep.ts';
 import { CREDENTIALS_LIFETIME_MS } from '../../../lib/identity/temporary-credentials.ts';
@@ -36,7 +37,7 @@ const LEASE_MS = 5_000;
 const BUDGET_MS = 100;
 
 interface ServiceSchedulesDeps {
-  database: Database;
+  uses: Readonly<Record<DatabaseUse, Database>>;
   client: KinesisClient;
   offloading: Offloading;
   mergeDatasets: (merge: Merge) => Promise<void>;
@@ -53,7 +54,7 @@ export interface ServiceSchedules {
 
 /** Starts the scheduled functions of the service. */
 export function startServiceSchedules({
-  database,
+  uses: { relay: relayDatabase, jobs },
   client,
   offloading,
   mergeDatasets,
@@ -67,9 +68,9 @@ export function startServiceSchedules({
     intervalMs: INTERVAL_MS,
     create: (logger) =>
       createRelayOutbox({
-        outbox: createOutboxStore(database),
+        outbox: createOutboxStore(relayDatabase),
         publisher: createKinesisPublisher(client),
-        streaming: createStreamingSwitch(database),
+        streaming: createStreamingSwitch(relayDatabase),
         streamName: STREAM_NAME,
         logger,
         options: { leaseMs: LEASE_MS, timeBudgetMs: BUDGET_MS },
@@ -85,7 +86,7 @@ export function startServiceSchedules({
     intervalMs: INTERVAL_MS,
     create: (logger) =>
       createRunBulkPublish({
-        bulkPublishes: createBulkPublishJobStore(database),
+        bulkPublishes: createBulkPublishJobStore(jobs),
         offloading,
         logger,
         options: { timeBudgetMs: BUDGET_MS },
@@ -99,14 +100,14 @@ export function startServiceSchedules({
     functionName: 'sweep-payloads',
     region,
     intervalMs: SWEEP_INTERVAL_MS,
-    create: (logger) => createSweepPayloads({ payloads: createPayloadStore(database), logger }),
+    create: (logger) => createSweepPayloads({ payloads: createPayloadStore(jobs), logger }),
   });
   const guests = startScheduledFunction({
     functionName: 'sweep-guests',
     region,
     intervalMs: GUEST_SWEEP_INTERVAL_MS,
     create: (logger) =>
-      createSweepGuests({ guests: createGuestSweep(database), logger, timeBudgetMs: BUDGET_MS }),
+      createSweepGuests({ guests: createGuestSweep(jobs), logger, timeBudgetMs: BUDGET_MS }),
   });
   const merges = startScheduledFunction({
     functionName: 'finish-merges',
@@ -114,7 +115,7 @@ export function startServiceSchedules({
     intervalMs: MERGE_INTERVAL_MS,
     create: (logger) =>
       createFinishMerges({
-        merges: createMergeStore(database),
+        merges: createMergeStore(jobs),
         mergeDatasets,
         credentialsLifetimeMs: CREDENTIALS_LIFETIME_MS,
         logger,
@@ -130,7 +131,7 @@ export function startServiceSchedules({
     intervalMs: POOL_DELETION_INTERVAL_MS,
     create: (logger) =>
       createFinishPoolDeletions({
-        poolData: createPoolDataStore(database),
+        poolData: createPoolDataStore(jobs),
         deletePoolData,
         logger,
         timeBudgetMs: BUDGET_MS,

@@ -42,7 +42,7 @@ function toServiceError({ reason, message }: FunctionError, functionArn: string)
     case 'timed-out':
       return timedOut();
     case 'throttled':
-      return new ServiceError('LambdaThrottledException', 'SyncTrigger was throttled; sync again');
+      return new ServiceError('LambdaThrottledException', 'SyncTrigger was throttled; sync again', 1);
   }
 }
 

@@ -1,8 +1,10 @@
-import { chmod, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { takeDataDirectory } from '../../../lib/database/data-directory.ts';
+import { DatabaseSync } from 'node:sqlite';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type DataDirectory, takeDataDirectory } from '../../../lib/database/data-directory.ts';
+import { DirectoryInUseError } from '../../../lib/database/directory-lock.ts';
 
 let directory: string;
 beforeAll(async () => {
@@ -29,4 +31,72 @@ it('the files of a data directory are readable only for their owner', async () =
     kinesis: '700',
   });
   taken.release();
+});
+
+describe('if the file of the lock is removed', () => {
+  let taken: DataDirectory;
+  let path: string;
+  beforeAll(async () => {
+    path = join(directory, 'data');
+    taken = await takeDataDirectory(path);
+  });
+  afterAll(() => taken.release());
+
+  /** Watches the lock until it calls back. */
+  const watched = async (remove: () => Promise<void>) => {
+    const watcher = { onRestored: vi.fn(), onLost: vi.fn() };
+    await remove();
+    taken.watchLock(watcher);
+    const { onRestored, onLost } = watcher;
+    await expect
+      .poll(() => onRestored.mock.calls.length + onLost.mock.calls.length, { timeout: 5_000 })
+      .toBe(1);
+    return watcher;
+  };
+
+  it('another process does not take the directory while the process that had it runs', async () => {
+    await rm(join(path, 'lock'));
+    const holder = join(path, 'holder.json');
+    const own = await readFile(holder, 'utf8');
+    // The parent of this process runs.
+    await writeFile(holder, JSON.stringify({ pid: process.ppid, since: '2026-01-01T00:00:00.000Z' }));
+    const second = takeDataDirectory(path);
+    await expect(second).rejects.toThrow(DirectoryInUseError);
+    await expect(second).rejects.toThrow(
+      new RegExp(
+        `^the file "lock" of DATA_DIR ".*" was removed, but .* process ${process.ppid}, started 2026-`,
+      ),
+    );
+    await writeFile(holder, own);
+  });
+
+  it('the process that had it locks it again', async () => {
+    const { onRestored } = await watched(() => rm(join(path, 'lock'), { force: true }));
+    expect(onRestored).toHaveBeenCalledWith(
+      expect.stringMatching(/^the file "lock" of DATA_DIR .* was removed/),
+    );
+    await expect(takeDataDirectory(path)).rejects.toThrow('is in use by process');
+  });
+
+  it('the process that had it learns that another one has locked it', async () => {
+    let other: DatabaseSync | undefined;
+    const { onLost } = await watched(async () => {
+      await rm(join(path, 'lock'));
+      other = new DatabaseSync(join(path, 'lock'));
+      other.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+    });
+    expect(onLost).toHaveBeenCalledWith(
+      expect.objectContaining({ message: expect.stringContaining('another process uses it') }),
+    );
+    other?.close();
+  });
+});
+
+it('a process that finds no lock and a holder that has ended takes the directory', async () => {
+  const path = join(directory, 'stale');
+  (await takeDataDirectory(path)).release();
+  await rm(join(path, 'lock'));
+  // No process has this id: it is above the highest one.
+  await writeFile(join(path, 'holder.json'), JSON.stringify({ pid: 2 ** 30, since: '' }));
+  (await takeDataDirectory(path)).release();
 });

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ValueRefusedError } from '../../../lib/common/errors.ts';
 import { type Database, DatabaseError, type Transaction } from '../../../lib/database/database.ts';
-import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
+import { openPg, type PoolOptions } from '../../../lib/database/drivers/pg/open-pg.ts';
 import { openPglite } from '../../../lib/database/drivers/pglite/open-pglite.ts';
 import { createEmptyPostgresDatabase, DATABASES } from '../../fixtures/database/databases.ts';
 import { placeEmptyEmbeddedDatabase } from '../../fixtures/database/embedded-template.ts';
@@ -190,4 +190,51 @@ it('fails a transaction whose connection breaks, and opens a new connection for 
   } finally {
     await database.close();
   }
+});
+
+describe('a pool of one connection', () => {
+  const open = async (options: Partial<PoolOptions>) =>
+    openPg({ connectionString: await createEmptyPostgresDatabase(), maxConnections: 1, ...options });
+
+  it('does not count the wait for the connection as a part of connecting', async () => {
+    const database = await open({ connectTimeoutMs: 1_500 });
+    try {
+      await database.query('SELECT 1');
+      const slow = Array.from({ length: 4 }, () => database.query('SELECT pg_sleep(0.6)'));
+      await expect(Promise.all(slow)).resolves.toHaveLength(4);
+    } finally {
+      await database.close();
+    }
+  });
+
+  it('refuses statements above its limits, which then have no effect', async () => {
+    const database = await open({ maxWaiting: 1, maxWaitMs: 100 });
+    try {
+      await database.query('CREATE TABLE numbers (id bigint PRIMARY KEY)');
+      const slow = database.query('SELECT pg_sleep(0.5)');
+      const [late, refused] = [insert(database, 1), insert(database, 2)];
+      await expect(refused).rejects.toMatchObject({ code: '53400' });
+      await expect(late).rejects.toMatchObject({ code: '55P03' });
+      await slow;
+      expect(await numbers(database)).toEqual([]);
+    } finally {
+      await database.close();
+    }
+  });
+
+  it('waits for a lock for a limited time only, also in a transaction', async () => {
+    const database = await open({ maxConnections: 2, lockTimeoutMs: 100 });
+    try {
+      await database.query('CREATE TABLE numbers (id bigint PRIMARY KEY)');
+      await database.transaction(async (on) => {
+        await on.query('LOCK TABLE numbers IN ACCESS EXCLUSIVE MODE');
+        await expect(insert(database, 1)).rejects.toMatchObject({ code: '55P03' });
+        const inTransaction = database.transaction((other) => insert(other, 2));
+        await expect(inTransaction).rejects.toMatchObject({ code: '55P03' });
+      });
+      expect(await numbers(database)).toEqual([]);
+    } finally {
+      await database.close();
+    }
+  });
 });

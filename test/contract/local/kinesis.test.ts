@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdtemp, open, readdir, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,6 +27,7 @@ import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type HttpServer, startHttpServer } from '../../../infra/local/http/http-server.ts';
 import { createKinesisEmulator, type KinesisEmulator } from '../../../infra/local/kinesis/kinesis.ts';
+import { createKinesisProcess } from '../../../infra/local/kinesis/kinesis-process.ts';
 import { DEFAULT_CREDENTIALS } from '../../../lib/common/environment.ts';
 import { createSigV4Verifier } from '../../../lib/wire/sigv4.ts';
 import { until } from '../../fixtures/aws/kinesis-emulator.ts';
@@ -66,6 +68,7 @@ beforeAll(async () => {
     [sequenceNumberAt(47, 2)]: 'unread',
   });
   kinesis = createKinesisEmulator(join(directory, 'kinesis'), verify);
+  await kinesis.opened();
   port = await startHttpServer({ host: '127.0.0.1', port: 0, routes: [kinesis] });
   client = openClient();
 });
@@ -346,7 +349,9 @@ describe('after a crash', () => {
       $metadata: { httpStatusCode: 500 },
     });
     expect(log).toHaveBeenCalledWith(
-      'cognito-sync-backend: the Kinesis emulator ended unexpectedly; the next request starts it again',
+      expect.stringMatching(
+        /^cognito-sync-backend: the Kinesis emulator failed with TypeError at .*; the next request starts it again$/,
+      ),
     );
     await put('kept', 'after');
     // Writes and iterators are in progress when the next request crashes the emulator. The SDK retries them.
@@ -370,21 +375,82 @@ describe('after a crash', () => {
   });
 });
 
-it('requests fail if the directory of the streams cannot be opened, but our own process keeps running', async () => {
-  const log = vi.spyOn(console, 'error').mockImplementation(() => undefined);
-  const locked = createKinesisEmulator(join(directory, 'kinesis'), verify);
-  const second = await startHttpServer({ host: '127.0.0.1', port: 0, routes: [locked] });
-  const other = new KinesisClient({
-    region: 'us-east-1',
-    endpoint: `http://127.0.0.1:${second.port}`,
-    credentials: DEFAULT_CREDENTIALS,
-    requestHandler: new NodeHttpHandler(),
-    maxAttempts: 1,
+describe('streams that cannot be used', () => {
+  const request = (operation: string, input: object) => ({
+    operation,
+    contentType: 'application/x-amz-json-1.1',
+    body: Buffer.from(JSON.stringify(input)),
   });
-  await expect(other.send(new ListStreamsCommand({}))).rejects.toMatchObject({ name: 'InternalFailure' });
-  expect(log).toHaveBeenCalledWith(expect.stringContaining('the Kinesis emulator ended unexpectedly'));
-  other.destroy();
-  await second.close();
-  await locked.close();
-  log.mockRestore();
+
+  it('are reported once if another process uses them', async () => {
+    const locked = createKinesisEmulator(join(directory, 'kinesis'), verify);
+    await expect(locked.opened()).rejects.toThrow(
+      /^another process uses the streams in .*; end that process$/,
+    );
+    await locked.close();
+  });
+
+  it.each([
+    ['the directory of the files', 'CURRENT', 0],
+    ['a block of records', '.ldb', 150_000],
+  ])('are reported with a remedy if %s is damaged', async (_, name, at) => {
+    const path = join(directory, `damaged-${at}`);
+    await writeStream(path);
+    await damage(path, name, at);
+    const log = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    const emulator = createKinesisProcess(path);
+    const damaged =
+      /^the streams in \S+ are damaged \(.*\); stop the service, delete this directory and start again\. /;
+    const opened = emulator.opened();
+    if (at === 0) await expect(opened).rejects.toThrow(damaged);
+    else {
+      await opened;
+      for (let count = 0; count < 2; count += 1) {
+        const iterator = await emulator.ask(
+          request('GetShardIterator', {
+            StreamName: 'damaged',
+            ShardId: 'shardId-000000000000',
+            ShardIteratorType: 'TRIM_HORIZON',
+          }),
+        );
+        const { ShardIterator } = JSON.parse(String(iterator.body));
+        const { body } = await emulator.ask(request('GetRecords', { ShardIterator }));
+        expect(JSON.parse(String(body))).toEqual({
+          __type: 'InternalFailure',
+          message: expect.stringMatching(damaged),
+        });
+      }
+      expect(log.mock.calls).toEqual([[expect.stringMatching(/^cognito-sync-backend: the streams in /)]]);
+    }
+    await emulator.close();
+    log.mockRestore();
+  });
+
+  async function writeStream(path: string): Promise<void> {
+    const emulator = createKinesisProcess(path);
+    await emulator.opened();
+    await emulator.ask(request('CreateStream', { StreamName: 'damaged', ShardCount: 1 }));
+    const put = request('PutRecords', {
+      StreamName: 'damaged',
+      // Random bytes, which cannot be compressed.
+      Records: Array.from({ length: 500 }, () => ({
+        Data: randomBytes(1_000).toString('base64'),
+        PartitionKey: randomUUID(),
+      })),
+    });
+    await expect.poll(async () => (await emulator.ask(put)).status).toBe(200);
+    await emulator.close();
+    // Opening it again moves the records from the log to a file with checksums that are verified when it is read.
+    const again = createKinesisProcess(path);
+    await again.opened();
+    await again.close();
+  }
+
+  /** Overwrites 4 kB of a file. */
+  async function damage(path: string, name: string, at: number): Promise<void> {
+    const file = (await readdir(path)).find((found) => found.endsWith(name));
+    const handle = await open(join(path, file ?? ''), 'r+');
+    await handle.write(randomBytes(4_096), 0, 4_096, at);
+    await handle.close();
+  }
 });

@@ -206,6 +206,33 @@ describe('slow clients', () => {
   });
 });
 
+describe('a connection between two requests', () => {
+  it('stays open for longer than a client may take to send a head', async () => {
+    await start({ limits: { headersTimeoutMs: 100, requestTimeoutMs: 200 } });
+    const exchange = open(upload('/upload', 1));
+    const { status, headerLines } = await exchange.response();
+    expect({ status, headerLines }).toMatchObject({
+      status: 200,
+      // Longer than the 60 s and 90 s after which SDKs close it.
+      headerLines: expect.arrayContaining(['Keep-Alive: timeout=120']),
+    });
+    // Node checks the time limits once per interval, which is not longer than the limit.
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    exchange.socket.write(upload('/upload', 2));
+    expect(await exchange.response()).toMatchObject({ status: 200, body: '{"bytes":2}' });
+  });
+
+  it('is closed when the limit of connections is near, so that others can connect', async () => {
+    await start({ limits: { connections: 10 } });
+    const idle = Array.from({ length: 9 }, () => open(upload('/upload', 1)));
+    for (const exchange of idle) await exchange.response();
+    open(upload('/hold', 1));
+    await expect.poll(() => waiting.length).toBe(1);
+    expect(await Promise.all(idle.map(({ closed }) => closed))).toEqual(idle.map(() => ''));
+    expect(await open(upload('/upload', 3)).response()).toMatchObject({ status: 200 });
+  });
+});
+
 const address = ownAddress();
 if (address === undefined)
   console.log('skipped: connections per address (this machine has no other address)');

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { readLocalConfig } from '../../../infra/local/local-config.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
 import { readParallelizationFactor, readPayloadPolicy } from '../../../lib/common/function-settings.ts';
+import { DEFAULT_CONNECTIONS } from '../../../lib/database/connections.ts';
 import {
   readDatabase,
   readDatabaseIfAny,
@@ -30,6 +31,7 @@ describe('readLocalConfig', () => {
       origins: null,
       trustedProxies: [],
       limits: DEFAULT_LIMITS,
+      connections: DEFAULT_CONNECTIONS,
     });
   });
 
@@ -50,6 +52,7 @@ describe('readLocalConfig', () => {
         ORIGINS: 'https://app.example',
         TRUSTED_PROXIES: '10.0.0.1',
         SYNC_LIMITS: '{"rowsPerDataset":32768}',
+        DATABASE_CONNECTIONS: '{"reads":12,"waiting":100}',
       }),
     ).toEqual({
       host: '::1',
@@ -64,6 +67,7 @@ describe('readLocalConfig', () => {
       origins: ['https://app.example'],
       trustedProxies: ['10.0.0.1/32'],
       limits: { ...DEFAULT_LIMITS, rowsPerDataset: 32_768 },
+      connections: { ...DEFAULT_CONNECTIONS, reads: 12, waiting: 100 },
     });
   });
 
@@ -107,6 +111,22 @@ describe('readLocalConfig', () => {
     [
       { SYNC_LIMITS: '[1]' },
       'invalid SYNC_LIMITS: it is not a JSON object; use e.g. {"rowsPerDataset":32768}',
+    ],
+    [
+      { DATABASE_CONNECTIONS: '8' },
+      'invalid DATABASE_CONNECTIONS: it is not a JSON object; use JSON such as {"reads":12,"writes":12}',
+    ],
+    [
+      { DATABASE_CONNECTIONS: '{"read":8}' },
+      'invalid DATABASE_CONNECTIONS: unknown member "read"; did you mean reads?',
+    ],
+    [
+      { DATABASE_CONNECTIONS: '{"total":8}' },
+      'unknown member "total"; use one of reads, writes, identity, projection, relay, jobs, waiting',
+    ],
+    [
+      { DATABASE_CONNECTIONS: '{"jobs":0}' },
+      'invalid DATABASE_CONNECTIONS: jobs must be a whole number from 1 to 10000',
     ],
     [{ SYNC_LIMITS: 'on' }, 'invalid SYNC_LIMITS: it is not a JSON object'],
     [

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { type Database, DatabaseError } from '../../database.ts';
-import { prepareConnection } from './prepare-connection.ts';
+import { createWaitingLine } from '../../waiting-line.ts';
+import { prepareConnection, type Timeouts } from './prepare-connection.ts';
 import { NETWORK_GRACE_MS, runStatement, runWork } from './run-on-pool.ts';
 
 // SQLSTATEs after which the server has rolled back the statement and asks for a retry: serialization failure, deadlock,
@@ -9,17 +10,26 @@ import { NETWORK_GRACE_MS, runStatement, runWork } from './run-on-pool.ts';
 const RETRYABLE = new Set(['40001', '40P01', 'OC000', 'OC001']);
 const ATTEMPTS = 5;
 
-export interface PoolOptions {
+export interface PoolOptions extends Partial<Timeouts> {
   maxConnections?: number;
+  /** Statements and transactions that may wait for a connection. Default: no limit. */
+  maxWaiting?: number;
+  /** The time for which one may wait for a connection of the pool. Default: no limit. */
+  maxWaitMs?: number;
+  /** Limits the opening of a connection only. */
   connectTimeoutMs?: number;
-  statementTimeoutMs?: number;
 }
 
 export interface PgOptions extends PoolOptions {
   connectionString: string;
 }
 
-const DEFAULT_STATEMENT_TIMEOUT_MS = 45_000;
+const DEFAULT_MAX_CONNECTIONS = 4;
+const DEFAULT_TIMEOUTS: Timeouts = {
+  statementTimeoutMs: 45_000,
+  /** Our own statements lock rows for milliseconds. A lock that is held longer is not ours, and must not hold the pool. */
+  lockTimeoutMs: 10_000,
+};
 
 /**
  * Opens a PostgreSQL server (14 or newer) behind a connection pool of this process. The first query connects, either
@@ -31,19 +41,19 @@ export function openPg({ connectionString, ...options }: PgOptions): Database {
 
 /** Returns the settings of a connection pool for PostgreSQL, except the server's address and the login. */
 export function serverSettings(options: PoolOptions): pg.PoolConfig {
-  const { statementTimeoutMs = DEFAULT_STATEMENT_TIMEOUT_MS } = options;
+  const timeouts = { ...DEFAULT_TIMEOUTS, ...options };
   return {
     ...poolSettings(options),
     application_name: 'cognito-sync-backend',
-    onConnect: (client) => prepareConnection(client, statementTimeoutMs),
+    onConnect: (client) => prepareConnection(client, timeouts),
   };
 }
 
 /** Returns those settings of a connection pool that are the same for PostgreSQL and Aurora DSQL. */
 export function poolSettings({
-  maxConnections = 4,
+  maxConnections = DEFAULT_MAX_CONNECTIONS,
   connectTimeoutMs = 5_000,
-  statementTimeoutMs = DEFAULT_STATEMENT_TIMEOUT_MS,
+  statementTimeoutMs = DEFAULT_TIMEOUTS.statementTimeoutMs,
 }: PoolOptions): pg.PoolConfig {
   return {
     max: maxConnections,
@@ -58,14 +68,17 @@ export function poolSettings({
 /** Creates a `Database` on a connection pool. Closing the `Database` closes the pool. */
 export function openOnPool(
   pool: pg.Pool,
-  { statementTimeoutMs = DEFAULT_STATEMENT_TIMEOUT_MS }: PoolOptions,
+  { maxConnections = DEFAULT_MAX_CONNECTIONS, maxWaiting, maxWaitMs, ...options }: PoolOptions,
 ): Database {
+  const timeouts = { ...DEFAULT_TIMEOUTS, ...options };
+  // Statements wait here, not in the pool, whose timeout would count the wait as a part of connecting.
+  const line = createWaitingLine({ maxRunning: maxConnections, maxWaiting, maxWaitMs });
   // If a connection breaks while it is idle, the pool drops it. The next statement uses another connection.
   pool.on('error', () => undefined);
 
   return {
-    query: (sql, values) => withRetry(() => runStatement(pool, sql, values, statementTimeoutMs)),
-    transaction: (work) => withRetry(() => runWork(pool, work, statementTimeoutMs)),
+    query: (sql, values) => withRetry(() => line.run(() => runStatement(pool, sql, values, timeouts))),
+    transaction: (work) => withRetry(() => line.run(() => runWork(pool, work, timeouts))),
     close: () => pool.end(),
   };
 }

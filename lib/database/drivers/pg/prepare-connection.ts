@@ -1,12 +1,18 @@
 import type pg from 'pg';
 
+export interface Timeouts {
+  statementTimeoutMs: number;
+  /** The time for which a statement waits for one lock; 0 for no limit other than the statement's. */
+  lockTimeoutMs: number;
+}
+
 /** The connections that go through a connection pooler. */
 const throughPooler = new WeakSet<pg.ClientBase>();
 
 /**
- * Prepares a new connection. On a direct connection, sets the timeout of all statements of the connection. Uses SET for
- * this, because PgBouncer rejects a startup parameter. If the connection goes through a pooler such as PgBouncer, only
- * stores that fact.
+ * Prepares a new connection. On a direct connection, it sets the timeouts of all statements of the connection. It does
+ * not use startup parameters, because PgBouncer rejects them. If the connection goes through a pooler such as
+ * PgBouncer, it only stores that fact.
  *
  * A pooler is recognized by the process id that it announces. The pooler cannot announce the id of a server process,
  * because its clients have no fixed server process. With transaction pooling, each transaction can run on a different
@@ -14,14 +20,23 @@ const throughPooler = new WeakSet<pg.ClientBase>();
  * affect other clients. Session pooling cannot be distinguished from transaction pooling here. So no connection through
  * a pooler uses session state.
  */
-export async function prepareConnection(client: pg.ClientBase, statementTimeoutMs: number): Promise<void> {
+export async function prepareConnection(client: pg.ClientBase, timeouts: Timeouts): Promise<void> {
   // The server announces its process id in BackendKeyData. The types of pg do not have the member. Source: PostgreSQL
   // manual, "Message Formats".
   const processId = 'processID' in client ? client.processID : null;
   const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
   // SET needs no privilege. The privilege to call set_config can be revoked.
-  if (rows[0]?.pid === processId) await client.query(`SET statement_timeout = ${statementTimeoutMs}`);
-  else throughPooler.add(client);
+  if (rows[0]?.pid !== processId) throughPooler.add(client);
+  // Sent one by one, because the SQL port of the embedded database accepts one statement at a time.
+  else for (const statement of setTimeouts('SET', timeouts)) await client.query(statement);
+}
+
+/** Returns the statements that set the timeouts. */
+export function setTimeouts(
+  set: 'SET' | 'SET LOCAL',
+  { statementTimeoutMs, lockTimeoutMs }: Timeouts,
+): string[] {
+  return [`${set} statement_timeout = ${statementTimeoutMs}`, `${set} lock_timeout = ${lockTimeoutMs}`];
 }
 
 /** Returns whether a prepared connection goes through a connection pooler. */

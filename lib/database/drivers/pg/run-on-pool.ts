@@ -7,7 +7,7 @@ import {
   type Transaction,
   toDatabaseError,
 } from '../../database.ts';
-import { isThroughPooler } from './prepare-connection.ts';
+import { isThroughPooler, setTimeouts, type Timeouts } from './prepare-connection.ts';
 import { type ClientSession, runTransaction } from './run-transaction.ts';
 
 /** The client waits this much longer than the server's timeout, because the server's answer can get lost. */
@@ -25,12 +25,12 @@ export function runStatement<Row>(
   pool: pg.Pool,
   sql: string,
   values: readonly SqlValue[] | undefined,
-  timeoutMs: number,
+  timeouts: Timeouts,
 ): Promise<QueryResult<Row>> {
   return withClient(pool, async (client, abandon) => {
     try {
       return isThroughPooler(client)
-        ? await runThroughPooler<Row>(client, sql, values, timeoutMs, abandon)
+        ? await runThroughPooler<Row>(client, sql, values, timeouts, abandon)
         : await run<Row>(client, sql, values);
     } catch (error) {
       // After a client-side timeout of pg, the statement may still be running, so the connection is closed.
@@ -48,27 +48,27 @@ export function runStatement<Row>(
 export function runWork<Result>(
   pool: pg.Pool,
   work: (transaction: Transaction) => Promise<Result>,
-  timeoutMs: number,
+  timeouts: Timeouts,
 ): Promise<Result> {
   return withClient(pool, (client, abandon) =>
-    runWithin(timeoutMs, abandon, sessionOn(client, timeoutMs, abandon), work),
+    runWithin(timeouts.statementTimeoutMs, abandon, sessionOn(client, timeouts, abandon), work),
   );
 }
 
 /**
- * Runs one statement in a transaction block. A timeout that is set outside of a transaction block would affect other
- * clients of the pooler. The block takes two more round trips.
+ * Runs one statement in a transaction block. Timeouts that are set outside of a transaction block would affect
+ * other clients of the pooler. The block takes two more round trips.
  */
 async function runThroughPooler<Row>(
   client: pg.PoolClient,
   sql: string,
   values: readonly SqlValue[] | undefined,
-  timeoutMs: number,
+  timeouts: Timeouts,
   abandon: () => void,
 ): Promise<QueryResult<Row>> {
-  const session = sessionOn(client, timeoutMs, abandon);
+  const session = sessionOn(client, timeouts, abandon);
   try {
-    return await runWithin(timeoutMs + NETWORK_GRACE_MS, abandon, session, (transaction) =>
+    return await runWithin(timeouts.statementTimeoutMs + NETWORK_GRACE_MS, abandon, session, (transaction) =>
       transaction.query<Row>(sql, values),
     );
   } catch (error) {
@@ -121,11 +121,11 @@ async function runWithin<Result>(
   }
 }
 
-function sessionOn(client: pg.PoolClient, timeoutMs: number, abandon: () => void): ClientSession {
+function sessionOn(client: pg.PoolClient, timeouts: Timeouts, abandon: () => void): ClientSession {
   return {
     query: (sql, values) => run(client, sql, values),
     abandon,
-    ...(isThroughPooler(client) && { begin: `BEGIN; SET LOCAL statement_timeout = ${timeoutMs}` }),
+    ...(isThroughPooler(client) && { begin: ['BEGIN', ...setTimeouts('SET LOCAL', timeouts)].join('; ') }),
   };
 }
 

@@ -88,14 +88,25 @@ function reply(message: WorkerReply): void {
 }
 
 function replyError(id: number, error: unknown): void {
-  const { message, code } = error as { message?: string; code?: unknown };
+  const { message, code, errno } = error as { message?: string; code?: unknown; errno?: unknown };
+  // An error of Emscripten's file system has a number only.
+  const systemCode = typeof errno === 'number' ? (SYSTEM_CODES.get(errno) ?? `errno ${errno}`) : undefined;
   reply({
     id,
     ok: false,
-    message: String(message ?? error),
-    code: typeof code === 'string' ? code : undefined,
+    message: String(message || systemCode || error),
+    code: typeof code === 'string' ? code : systemCode,
   });
 }
+
+/** Codes of WASI that are not ours to repair. Source: wasi-libc, `wasi/api.h`. */
+const SYSTEM_CODES = new Map([
+  [2, 'EACCES'],
+  [19, 'EDQUOT'],
+  [29, 'EIO'],
+  [51, 'ENOSPC'],
+  [69, 'EROFS'],
+]);
 
 try {
   // If a thread was terminated during a sort or a join, its temporary files remain. A PostgreSQL server removes these

@@ -1,0 +1,85 @@
+import type { Environment } from '../common/environment.ts';
+import { SetupError } from '../common/errors.ts';
+import { isObject } from '../common/json.ts';
+import { nearestName } from '../common/nearest-name.ts';
+
+/**
+ * The uses of the database. Each has connections of its own, so that a use whose statements are slow or wait for a lock
+ * does not stop the others.
+ */
+export type DatabaseUse = 'reads' | 'writes' | 'identity' | 'projection' | 'relay' | 'jobs';
+
+/** Connections by use, and the statements that may wait for one in each use that clients wait for. */
+export type Connections = Readonly<Record<DatabaseUse | 'waiting', number>>;
+
+/** Creates a value for each use. */
+export function forEachUse<Value>(create: (use: DatabaseUse) => Value): Record<DatabaseUse, Value> {
+  return {
+    reads: create('reads'),
+    writes: create('writes'),
+    identity: create('identity'),
+    projection: create('projection'),
+    relay: create('relay'),
+    jobs: create('jobs'),
+  };
+}
+
+/** At most 26 connections, of the 100 that PostgreSQL accepts by default. */
+export const DEFAULT_CONNECTIONS: Connections = {
+  /** Operations of Cognito Sync that only read. */
+  reads: 6,
+  /** All other operations of Cognito Sync. */
+  writes: 6,
+  identity: 4,
+  projection: 4,
+  relay: 2,
+  /** Bulk publishes, the poller, sweeps, merges and deletions of pools. */
+  jobs: 4,
+  waiting: 1_000,
+};
+
+/** Larger numbers are mistakes. */
+const MAX = 10_000;
+
+/**
+ * Reads DATABASE_CONNECTIONS: a JSON object with the numbers that differ from the defaults, such as `{"reads":12}`.
+ *
+ * @throws {SetupError} the value is not such an object; the message names the wrong member
+ */
+export function readConnections({ DATABASE_CONNECTIONS: text = '' }: Environment): Connections {
+  if (text === '') return DEFAULT_CONNECTIONS;
+  const connections = { ...DEFAULT_CONNECTIONS };
+  for (const [name, value] of Object.entries(parseObject(text))) {
+    if (!isMember(name)) throw invalid(`unknown member ${JSON.stringify(name)}; ${adviceFor(name)}`);
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > MAX) {
+      throw invalid(`${name} must be a whole number from 1 to ${MAX}`);
+    }
+    connections[name] = value;
+  }
+  return connections;
+}
+
+function parseObject(text: string): Readonly<Record<string, unknown>> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    parsed = null;
+  }
+  if (!isObject(parsed)) throw invalid('it is not a JSON object; use JSON such as {"reads":12,"writes":12}');
+  return parsed;
+}
+
+function isMember(name: string): name is keyof Connections {
+  return Object.hasOwn(DEFAULT_CONNECTIONS, name);
+}
+
+function adviceFor(name: string): string {
+  const names = Object.keys(DEFAULT_CONNECTIONS);
+  const nearest = nearestName(name, names);
+  return nearest === undefined ? `use one of ${names.join(', ')}` : `did you mean ${nearest}?`;
+}
+
+function invalid(problem: string): SetupError {
+  return new SetupError(`invalid DATABASE_CONNECTIONS: ${problem}`);
+}

@@ -1,0 +1,112 @@
+import { closeSync, existsSync, openSync, statSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { SetupError } from '../common/errors.ts';
+import { diskError } from './full-disk.ts';
+
+/** Another process has locked the directory. */
+export class DirectoryInUseError extends SetupError {}
+
+export interface DirectoryLock {
+  /** Whether the lock still excludes other processes: its file was neither removed nor replaced. */
+  isValid(): boolean;
+  release(): void;
+}
+
+const REMEDY = 'stop that process, or set DATA_DIR to another directory';
+
+/**
+ * Locks a directory for this process. The operating system releases the lock whenever and however the process ends. Node
+ * has no such file lock, but SQLite, which is part of Node, has.
+ *
+ * @throws {DirectoryInUseError} another process has locked it, or had when the file of the lock was removed
+ * @throws {SetupError} it cannot be written to
+ */
+export async function lockDirectory(directory: string): Promise<DirectoryLock> {
+  const path = join(directory, 'lock');
+  const holderFile = join(directory, 'holder.json');
+  const fail = (error: unknown, what: string) =>
+    diskError(
+      directory,
+      error,
+      `cannot ${what} DATA_DIR "${directory}": ${reasonOf(error)}; use another directory`,
+    );
+  if (!existsSync(path)) requireNoHolder(directory, await readHolder(holderFile));
+  let lock: DatabaseSync;
+  try {
+    lock = open(path);
+  } catch (error) {
+    throw fail(error, 'write to');
+  }
+  try {
+    lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+    const holder: Holder = { pid: process.pid, since: new Date().toISOString() };
+    await writeFile(holderFile, JSON.stringify(holder), { mode: 0o600 });
+  } catch (error) {
+    lock.close();
+    if (!isLocked(error)) throw fail(error, 'lock');
+    const holder = describe(await readHolder(holderFile));
+    throw new DirectoryInUseError(`DATA_DIR "${directory}" is in use by ${holder}; ${REMEDY}`);
+  }
+  const inode = inodeOf(path);
+  return { isValid: () => inodeOf(path) === inode, release: () => lock.close() };
+}
+
+function open(path: string): DatabaseSync {
+  // SQLite would create it readable for everyone. Opened only if it is new: closing the file would release a lock that
+  // this process already holds.
+  if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600));
+  return new DatabaseSync(path, { timeout: 0 });
+}
+
+function isLocked(error: unknown): boolean {
+  const SQLITE_BUSY = 5;
+  return error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY;
+}
+
+/** @returns undefined if the file does not exist */
+function inodeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.ino;
+}
+
+/** The process that locked the directory last. */
+interface Holder {
+  pid: number;
+  since: string;
+}
+
+async function readHolder(path: string): Promise<Holder | undefined> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+function describe(holder: Holder | undefined): string {
+  return holder ? `process ${holder.pid}, started ${holder.since}` : 'another process';
+}
+
+/** A process whose lock was removed still uses the directory. */
+function requireNoHolder(directory: string, holder: Holder | undefined): void {
+  if (holder === undefined || holder.pid === process.pid || !isRunning(holder.pid)) return;
+  throw new DirectoryInUseError(
+    `the file "lock" of DATA_DIR "${directory}" was removed, but the directory may be in use by ${describe(holder)}; ${REMEDY}. If that process is another program, delete "holder.json" there`,
+  );
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    // Signal 0 only checks whether the process exists.
+    return process.kill(pid, 0);
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
+export function reasonOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && error.code !== 'ERR_SQLITE_ERROR'
+    ? String(error.code)
+    : String(error);
+}

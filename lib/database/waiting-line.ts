@@ -1,0 +1,87 @@
+import { type Database, DatabaseError } from './database.ts';
+
+/** Limits of the statements and transactions of one use of a database. */
+export interface LineLimits {
+  /** Those that run at a time. */
+  maxRunning: number;
+  /** Those that wait. Default: no limit. */
+  maxWaiting?: number | undefined;
+  /** The time for which one waits. Default: no limit. */
+  maxWaitMs?: number | undefined;
+}
+
+export interface WaitingLine {
+  /**
+   * Runs `work` when it is its turn, in order of arrival.
+   *
+   * @throws {DatabaseError} 53400 if too many are waiting, 55P03 if this one waited too long; `work` did not run
+   */
+  run<Result>(work: () => Promise<Result>): Promise<Result>;
+}
+
+export function createWaitingLine({
+  maxRunning,
+  maxWaiting = Number.POSITIVE_INFINITY,
+  maxWaitMs,
+}: LineLimits): WaitingLine {
+  /** In order of arrival. */
+  const waiting = new Set<PromiseWithResolvers<void>>();
+  let running = 0;
+
+  async function enter(): Promise<void> {
+    if (running < maxRunning) {
+      running += 1;
+      return;
+    }
+    if (waiting.size >= maxWaiting) {
+      throw new DatabaseError(`${maxWaiting} statements are waiting already; try again later`, '53400');
+    }
+    const turn = Promise.withResolvers<void>();
+    waiting.add(turn);
+    const timer = maxWaitMs === undefined ? undefined : setTimeout(() => giveUp(turn, maxWaitMs), maxWaitMs);
+    try {
+      await turn.promise;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  function giveUp(turn: PromiseWithResolvers<void>, afterMs: number): void {
+    waiting.delete(turn);
+    turn.reject(
+      new DatabaseError(`a statement waited ${afterMs} ms for a connection; try again later`, '55P03'),
+    );
+  }
+
+  /** Passes the place to the one that has waited longest. A later one cannot take it first. */
+  function leave(): void {
+    const [next] = waiting;
+    if (next === undefined) {
+      running -= 1;
+      return;
+    }
+    waiting.delete(next);
+    next.resolve();
+  }
+
+  return {
+    async run(work) {
+      await enter();
+      try {
+        return await work();
+      } finally {
+        leave();
+      }
+    },
+  };
+}
+
+/** Limits the statements and transactions that one use of a database runs and keeps waiting. */
+export function limitWaiting(database: Database, limits: LineLimits): Database {
+  const line = createWaitingLine(limits);
+  return {
+    ...database,
+    query: (sql, values) => line.run(() => database.query(sql, values)),
+    transaction: (work) => line.run(() => database.transaction(work)),
+  };
+}

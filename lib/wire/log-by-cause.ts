@@ -1,0 +1,42 @@
+import { DatabaseError } from '../database/database.ts';
+import type { WireLogger } from './wire-response.ts';
+
+const INTERVAL_MS = 60_000;
+/** Causes are few. If they are not, forgetting all of them costs some lines more. */
+const MAX_CAUSES = 100;
+
+/**
+ * Wraps a logger so that it writes at most one line a minute for each cause. The cause is `error` in the details. The
+ * line counts the failures since the last one. A database's error is logged without the stack, which shows only the driver.
+ *
+ * @param now milliseconds of a clock that never goes back
+ */
+export function logByCause(logger: WireLogger, now: () => number): WireLogger {
+  const causes = new Map<string, { failures: number; logAt: number }>();
+  return {
+    error(message, { error, ...details } = {}) {
+      if (error === undefined) {
+        logger.error(message, details);
+        return;
+      }
+      const cause = causeOf(error);
+      if (causes.size >= MAX_CAUSES && !causes.has(cause)) causes.clear();
+      const seen = causes.get(cause) ?? { failures: 0, logAt: Number.NEGATIVE_INFINITY };
+      causes.set(cause, seen);
+      seen.failures += 1;
+      if (now() < seen.logAt) return;
+      const described = error instanceof DatabaseError ? { cause } : { error };
+      logger.error(message, { ...details, ...described, failures: seen.failures });
+      seen.failures = 0;
+      seen.logAt = now() + INTERVAL_MS;
+    },
+  };
+}
+
+/** Names a cause. Other errors than those of a database are told apart by the place that threw them. */
+function causeOf(error: unknown): string {
+  if (error instanceof DatabaseError) return `${error.name} ${error.code ?? ''}: ${error.message}`;
+  if (!(error instanceof Error)) return typeof error;
+  const [frame = ''] = /^\s+at .*$/m.exec(error.stack ?? '') ?? [];
+  return `${error.name} ${frame.trim()}`;
+}

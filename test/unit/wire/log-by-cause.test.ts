@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { DatabaseError } from '../../../lib/database/database.ts';
+import { logByCause } from '../../../lib/wire/log-by-cause.ts';
+
+function createLogged() {
+  const clock = { now: 0 };
+  const lines: Record<string, unknown>[] = [];
+  const error = (message: string, details: Record<string, unknown>) =>
+    void lines.push({ message, ...details });
+  const logger = logByCause({ error }, () => clock.now);
+  const fail = (error: unknown) => logger.error('a request failed', { requestId: 'r', error });
+  return { clock, lines, fail };
+}
+
+const locked = () => new DatabaseError('canceling statement due to lock timeout', '55P03');
+
+describe('a log by cause', () => {
+  it('writes one line a minute for each cause, with the number of failures', () => {
+    const { clock, lines, fail } = createLogged();
+    for (let count = 0; count < 1_500; count += 1) fail(locked());
+    fail(new DatabaseError('sorry, too many clients already', '53300'));
+    expect(lines).toEqual([
+      {
+        message: 'a request failed',
+        requestId: 'r',
+        cause: 'DatabaseError 55P03: canceling statement due to lock timeout',
+        failures: 1,
+      },
+      expect.objectContaining({ cause: 'DatabaseError 53300: sorry, too many clients already', failures: 1 }),
+    ]);
+    clock.now = 59_999;
+    fail(locked());
+    expect(lines).toHaveLength(2);
+    clock.now = 60_000;
+    fail(locked());
+    expect(lines.slice(2)).toEqual([expect.objectContaining({ failures: 1_501 })]);
+  });
+
+  it('tells other errors apart by the place that threw them, and keeps their stack', () => {
+    const { lines, fail } = createLogged();
+    const first = () => new TypeError('x is undefined');
+    const second = () => new TypeError('x is undefined');
+    const [one, other] = [first(), second()];
+    for (const error of [one, first(), other, 'a text', 'another text']) fail(error);
+    expect(lines.map(({ error }) => error)).toEqual([one, other, 'a text']);
+  });
+
+  it('forgets causes rather than keep any number of them', () => {
+    const { lines, fail } = createLogged();
+    for (let count = 0; count < 1_000; count += 1) fail(new DatabaseError(`relation ${count}`, '42P01'));
+    fail(locked());
+    expect(lines).toHaveLength(1_001);
+  });
+});
