@@ -35,6 +35,7 @@ const OF_THE_SERVICE = [
   'lib/identity/store/identity-statements.ts: COLLATE in a query',
   'lib/identity/store/identity-statements.ts: change of any number of rows',
   'lib/sync/store/merge-statements.ts: WITH that changes data',
+  'lib/sync/store/outbox-store.ts: WITH that changes data',
   'lib/sync/store/outbox-store.ts: change of any number of rows',
   'lib/sync/store/pool-data-statements.ts: COLLATE in a query',
   'lib/sync/store/pool-statements.ts: COLLATE in a query',
