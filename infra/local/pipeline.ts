@@ -2,12 +2,13 @@ import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { ensureStream } from '../../lib/aws/kinesis-stream.ts';
 import type { Credentials } from '../../lib/common/environment.ts';
 import type { DataDirectory } from '../../lib/database/data-directory.ts';
-import type { Database } from '../../lib/database/database.ts';
+import type { LocalDatabase } from '../../lib/database/open-local.ts';
 import type { BatchReport } from '../../lib/projection/project-batch.ts';
 import type { FetchPayload } from '../../lib/stream/payload.ts';
 import type { EventSourceMapping } from './event-source-mapping/event-source-mapping.ts';
 import { STREAM_NAME } from './names.ts';
 import { startProjection } from './projection.ts';
+import { startMaintenance } from './schedules/maintenance.ts';
 import { startPublishPolling } from './schedules/publish-polling.ts';
 import { startQueryStoreSweep } from './schedules/query-store-sweep.ts';
 import type { ScheduleStatus } from './schedules/schedule.ts';
@@ -20,6 +21,7 @@ import type { SyncService } from './sync-service.ts';
  * - the event source mapping that consumes the events
  * - the bulk-publish poller
  * - the sweep that removes expired data
+ * - the maintenance of the embedded database
  */
 export interface Pipeline {
   mapping: EventSourceMapping;
@@ -29,7 +31,7 @@ export interface Pipeline {
 
 interface PipelineDeps {
   client: KinesisClient;
-  database: Database;
+  local: LocalDatabase;
   sync: SyncService;
   directory: DataDirectory;
   /** URL of the service, and the credentials that the service accepts. */
@@ -41,7 +43,8 @@ interface PipelineDeps {
 }
 
 /** Creates the stream if it does not exist, and starts its producers and its consumer. */
-export async function startPipeline(deps: PipelineDeps): Promise<Pipeline> {
+export async function startPipeline({ local, ...rest }: PipelineDeps): Promise<Pipeline> {
+  const deps = { ...rest, database: local.database };
   const { client, sync } = deps;
   const directory = deps.directory.eventSourceMappings;
   await ensureStream(client, STREAM_NAME);
@@ -49,12 +52,13 @@ export async function startPipeline(deps: PipelineDeps): Promise<Pipeline> {
   const schedules = sync.startSchedules(client);
   const polling = startPublishPolling({ ...deps, directory });
   const sweep = startQueryStoreSweep({ ...deps, directory });
+  const others = [polling, sweep];
+  if (local.kind === 'embedded') others.push(startMaintenance(local.database));
   return {
     mapping,
-    schedules: () => [...schedules.status(), polling.status(), sweep.status()],
+    schedules: () => [...schedules.status(), ...others.map((schedule) => schedule.status())],
     async close() {
-      await sweep.close();
-      await polling.close();
+      await Promise.all(others.map((schedule) => schedule.close()));
       await schedules.close();
       await mapping.close();
     },

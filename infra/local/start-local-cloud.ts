@@ -166,7 +166,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   await listenForOperator(operator, directory, started);
   const report = projection.add;
   const run = () =>
-    startPipeline({ client, database, sync, directory, url, credentials, region, fetchPayload, report });
+    startPipeline({ client, local, sync, directory, url, credentials, region, fetchPayload, report });
   running = await run();
   started.defer(() => running?.close());
 

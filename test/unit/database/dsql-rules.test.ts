@@ -22,6 +22,8 @@ function brokenBy(sql: string): string[] {
 const NOT_ON_DSQL = [
   'lib/database/drivers/pg/prepare-connection.ts: catalogue',
   'lib/database/drivers/pg/prepare-connection.ts: setting',
+  'lib/database/drivers/pglite/create-maintenance.ts: catalogue',
+  'lib/database/drivers/pglite/create-maintenance.ts: unsupported command',
   'lib/database/drivers/pglite/pglite-worker.ts: catalogue',
   'lib/database/drivers/pglite/pglite-worker.ts: language other than SQL',
   'lib/database/drivers/pglite/pglite-worker.ts: setting',
