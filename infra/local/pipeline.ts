@@ -4,12 +4,14 @@ import { SetupError } from '../../lib/common/errors.ts';
 import type { DatabaseUse } from '../../lib/database/connections.ts';
 import type { DataDirectory } from '../../lib/database/data-directory.ts';
 import type { Database } from '../../lib/database/database.ts';
+import type { LocalDatabase } from '../../lib/database/open-local.ts';
 import type { BatchReport } from '../../lib/projection/project-batch.ts';
 import type { FetchPayload } from '../../lib/stream/ports/fetch-payload.ts';
 import type { EventSourceMapping } from './event-source-mapping/event-source-mapping.ts';
 import { STREAM_NAME } from './names.ts';
 import { openCheckpoints, startProjection } from './projection.ts';
 import { recoverStream } from './recover-stream.ts';
+import { startMaintenance } from './schedules/maintenance.ts';
 import { startPublishPolling } from './schedules/publish-polling.ts';
 import { startQueryStoreSweep } from './schedules/query-store-sweep.ts';
 import type { ScheduleStatus } from './schedules/schedule.ts';
@@ -22,6 +24,7 @@ import type { SyncService } from './sync-service.ts';
  * - the event source mapping that consumes the events
  * - the bulk-publish poller
  * - the sweep that removes expired data
+ * - the maintenance of the embedded database
  */
 export interface Pipeline {
   mapping: EventSourceMapping;
@@ -32,6 +35,7 @@ export interface Pipeline {
 interface PipelineDeps {
   client: KinesisClient;
   uses: Readonly<Record<DatabaseUse, Database>>;
+  local: LocalDatabase;
   sync: SyncService;
   directory: DataDirectory;
   /** URL of the service, and the credentials that the service accepts. */
@@ -48,7 +52,7 @@ interface PipelineDeps {
  * @throws {SetupError} the checkpoints are damaged, or cannot be read or written
  */
 export async function startPipeline(deps: PipelineDeps): Promise<Pipeline> {
-  const { client, sync, uses } = deps;
+  const { client, local, sync, uses } = deps;
   const directory = deps.directory.eventSourceMappings;
   const checkpoints = await openCheckpoints(directory);
   await recoverStream({
@@ -66,12 +70,13 @@ export async function startPipeline(deps: PipelineDeps): Promise<Pipeline> {
   const schedules = sync.startSchedules(client);
   const polling = startPublishPolling({ ...deps, database: uses.jobs, directory });
   const sweep = startQueryStoreSweep({ ...deps, database: uses.jobs, directory });
+  const others = [polling, sweep];
+  if (local.kind === 'embedded') others.push(startMaintenance(uses.jobs));
   return {
     mapping,
-    schedules: () => [...schedules.status(), polling.status(), sweep.status()],
+    schedules: () => [...schedules.status(), ...others.map((schedule) => schedule.status())],
     async close() {
-      await sweep.close();
-      await polling.close();
+      await Promise.all(others.map((schedule) => schedule.close()));
       await schedules.close();
       await mapping.close();
     },

@@ -189,7 +189,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   await listenForOperator(operator, directory, started);
   const report = projection.add;
   const run = () =>
-    startPipeline({ client, uses, sync, directory, url, credentials, region, fetchPayload, report });
+    startPipeline({ client, local, uses, sync, directory, url, credentials, region, fetchPayload, report });
   running = await run();
   started.defer(() => running?.close());
 

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
+import { benchGrowth } from './growth.ts';
 import { benchHandlerBundle } from './handler-bundle.ts';
 import { benchLag } from './lag.ts';
 import { markdownTable } from './markdown-table.ts';
@@ -20,6 +21,7 @@ const PARTS = new Map<string, () => Promise<Table[]>>([
   ['trigger', benchTrigger],
   ['memory', benchMemory],
   ['lag', benchLag],
+  ['growth', benchGrowth],
 ]);
 
 const named = process.argv.slice(2);

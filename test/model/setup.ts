@@ -42,6 +42,7 @@ const TABLES = [
   'datasets',
   'records',
   'spent_tokens',
+  'pool_usage',
   'outbox',
   'identity_pools',
   'bulk_publishes',

@@ -10,6 +10,7 @@ import { createPublishStore } from '../../../lib/backfill/store/publish-store.ts
 import type { Credentials } from '../../../lib/common/environment.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import { createRedrivenObjects } from '../../../lib/projection/store/redriven-objects.ts';
+import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
 import { deployedMappingSettings } from '../event-source-mapping/deployed-mapping-settings.ts';
 import { STREAM_NAME } from '../names.ts';
 import type { Schedule } from './schedule.ts';
@@ -35,7 +36,8 @@ export interface PublishPollingDeps {
 
 /**
  * Starts the bulk-publish poller for all pools of this service. The poller queries this service as it would query
- * Amazon's service.
+ * Amazon's service. Only the ids of the pools are read from the database, because ListIdentityPoolUsage also reads the
+ * storage of each pool.
  */
 export function startPublishPolling({
   url,
@@ -53,7 +55,7 @@ export function startPublishPolling({
     intervalMs: INTERVAL_MS,
     create: (logger) =>
       createPollBulkPublish({
-        api: createSyncClient(sync),
+        api: { ...createSyncClient(sync), listPools: createPoolStore(database).listPoolIds },
         store: createPublishStore(database),
         streams: createKinesisStreamReader(client),
         countFailedBatches: createCountFailedBatches({

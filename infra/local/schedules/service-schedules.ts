@@ -2,6 +2,7 @@ import { createFinishMerges } from '../../../functions/finish-merges.ts';
 import { createFinishPoolDeletions } from '../../../functions/finish-pool-deletions.ts';
 import { createRelayOutbox } from '../../../functions/relay-outbox.ts';
 import { createRunBulkPublish } from '../../../functions/run-bulk-publish.ts';
+import { createSweepDatasets } from '../../../functions/sweep-datasets.ts';
 import { createSweepGuests } from '../../../functions/sweep-guests.ts';
 import { createSweepPayloads } from '../../../functions/sweep-payloads.ts';
 import type { KinesisClient } from '../../../lib/aws/kinesis-client.ts';
@@ -13,6 +14,7 @@ import { CREDENTIALS_LIFETIME_MS } from '../../../lib/identity/temporary-credent
 import type { Offloading } from '../../../lib/sync/build-stream-event.ts';
 import type { Merge } from '../../../lib/sync/ports/merge-store.ts';
 import { createBulkPublishJobStore } from '../../../lib/sync/store/bulk-publish-job-store.ts';
+import { createDatasetSweep } from '../../../lib/sync/store/dataset-sweep.ts';
 import { createMergeStore } from '../../../lib/sync/store/merge-store.ts';
 import { createOutboxStore, createStreamingSwitch } from '../../../lib/sync/store/outbox-store.ts';
 import { createPayloadStore } from '../../../lib/sync/store/payload-store.ts';
@@ -28,6 +30,8 @@ const POOL_DELETION_INTERVAL_MS = 60 * 1000;
 const SWEEP_INTERVAL_MS = 60 * 60 * 1000;
 /** Interval of the sweep of unused guests. Each run checks about ten thousand identities. */
 const GUEST_SWEEP_INTERVAL_MS = 10 * 60 * 1000;
+/** Interval of the sweep of datasets. Each run sweeps some tens of thousands of datasets. */
+const DATASET_SWEEP_INTERVAL_MS = 10 * 60 * 1000;
 /**
  * How long a run reserves the rows that it processes. After a crash, another run can process these rows only once this
  * time has passed. It is short, because a local stream responds within milliseconds.
@@ -109,6 +113,18 @@ export function startServiceSchedules({
     create: (logger) =>
       createSweepGuests({ guests: createGuestSweep(jobs), logger, timeBudgetMs: BUDGET_MS }),
   });
+  const datasets = startScheduledFunction({
+    functionName: 'sweep-datasets',
+    region,
+    intervalMs: DATASET_SWEEP_INTERVAL_MS,
+    create: (logger) =>
+      createSweepDatasets({
+        sweep: createDatasetSweep(jobs),
+        logger,
+        random: Math.random,
+        timeBudgetMs: BUDGET_MS,
+      }),
+  });
   const merges = startScheduledFunction({
     functionName: 'finish-merges',
     region,
@@ -140,7 +156,7 @@ export function startServiceSchedules({
       if (isCutShort) poolDeletions.nudge();
     },
   });
-  const all = [relay, bulkPublish, sweep, guests, merges, poolDeletions];
+  const all = [relay, bulkPublish, sweep, guests, datasets, merges, poolDeletions];
   return {
     relay,
     bulkPublish,

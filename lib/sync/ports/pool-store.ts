@@ -58,6 +58,8 @@ export interface PoolStore {
    * @returns false if the pool has changed since that revision; then nothing is written
    */
   changePool(pool: IdentityPool): Promise<boolean>;
+  /** Returns the ids of all pools, sorted. */
+  listPoolIds(): Promise<string[]>;
   readPoolUsage(identityPoolId: string): Promise<PoolUsage | null>;
   /** Returns the usage of pools, sorted by id, after the id `after`. */
   listPoolUsages(options: { after: string; limit: number | null }): Promise<PoolUsage[]>;

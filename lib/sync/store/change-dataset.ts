@@ -198,8 +198,7 @@ function toStatement(
   { dataset: before }: Snapshot,
 ): [sql: string, values: SqlValue[]] {
   const values: SqlValue[] = [
-    ...toDatasetValues(dataset, stored),
-    before?.lastModifiedDate ?? null,
+    ...toDatasetValues(dataset, stored, before),
     randomUUID(),
     event.partitionKey,
     event.data,

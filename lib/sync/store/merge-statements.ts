@@ -31,14 +31,14 @@ WHERE stored.dataset_id = $1::uuid AND stored.sync_count > stored.deleted_sync_c
 ORDER BY records.sync_count, records.record_id`;
 
 /**
- * Writes the copy. Returns a row if the copy was written. $15: the dataset whose listings name the copy; from $16: the
+ * Writes the copy. Returns a row if the copy was written. $16: the dataset whose listings name the copy; from $17: the
  * columns of the records.
  */
 export const WRITE_COPY = `${WRITE_DATASET}, listed AS (
   INSERT INTO sync.merged_datasets (dataset_id, root_dataset_id)
-  SELECT dataset_id, $15::uuid FROM written
+  SELECT dataset_id, $16::uuid FROM written
   ON CONFLICT (dataset_id) DO UPDATE SET root_dataset_id = excluded.root_dataset_id
-), ${writeRecords(16)}
+), ${writeRecords(17)}
 SELECT 1 FROM written`;
 
 /**

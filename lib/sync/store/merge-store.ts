@@ -79,11 +79,13 @@ async function mergeDataset(
   if (merge === null) return null;
   const { copy, deletion, events } = merge;
   if (copy !== null) {
-    const before = snapshot.dataset?.lastModifiedDate ?? null;
-    const values = [...toDatasetValues(target.dataset, copy.dataset), before, datasetId(target.root)];
+    const values = [
+      ...toDatasetValues(target.dataset, copy.dataset, snapshot.dataset),
+      datasetId(target.root),
+    ];
     await write(on, WRITE_COPY, [...values, ...toRecordColumns(copy.records)]);
   }
-  await write(on, WRITE_MERGED, [...toDatasetValues(source, deletion), read.source.lastModifiedDate]);
+  await write(on, WRITE_MERGED, toDatasetValues(source, deletion, read.source));
   return { target: target.dataset, deletion, outboxIds: await putEvents(on, source, events) };
 }
 

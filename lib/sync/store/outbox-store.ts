@@ -6,47 +6,64 @@ export interface OutboxStore extends Outbox {
   count(): Promise<{ waiting: number; parked: number }>;
 }
 
-// A claim rewrites its rows, and Aurora DSQL allows 10 MiB per transaction. A claim of this size, with its partition
-// keys, also fits into one PutRecords request (5 MiB).
+// A claim of this size, with its partition keys, fits into one PutRecords request (5 MiB).
 const MAX_CLAIM_BYTES = 4 * 1024 * 1024;
 
-// No lease takes an hour. If one ends later than that, the clock was set back since the claim.
-const CLAIMABLE = `
-  outbox.parked_reason IS NULL
-  AND (outbox.leased_until IS NULL OR outbox.leased_until <= now() OR outbox.leased_until > now() + interval '1 hour')
-  AND (coalesce(outbox.stream_name, '') = ANY ($3::text[])) = $4::boolean`;
+// No lease takes an hour. If a lease ends later than in an hour, the clock was set back after the claim.
+const isValid = (end: string) => `${end} > now() AND ${end} <= now() + interval '1 hour'`;
 
-// The condition occurs twice. If two claims chose the same rows, the second claim waits for the first claim. PostgreSQL
-// then checks the outer condition again on the leased row, but does not repeat the inner SELECT. SKIP LOCKED would
-// avoid the wait, but it is unknown whether Aurora DSQL supports it. octet_length reads the size, not the text.
+// Leases are rows of their own table, because an update of the outbox would copy the event. Only rows that an older
+// version of the service claimed have a lease in the outbox itself.
+//
+// Two claims can choose the same rows. The second claim then waits for the first claim and skips these rows, because
+// DO UPDATE checks the lease that the first claim stored. SKIP LOCKED would avoid the wait, but it is unknown whether
+// Aurora DSQL supports it. octet_length reads the size, not the text.
 const CLAIM = `
-UPDATE sync.outbox
-SET leased_until = now() + $2::double precision * interval '1 millisecond', attempts = outbox.attempts + 1
-FROM (
-  SELECT
-    outbox_id,
-    row_number() OVER oldest_first AS place,
-    sum(octet_length(event)) OVER oldest_first AS bytes
-  FROM (
-    SELECT outbox.outbox_id, outbox.created_at, outbox.event
-    FROM sync.outbox
-    WHERE ${CLAIMABLE}
-    ORDER BY outbox.created_at, outbox.outbox_id
-    LIMIT $1::integer
-  ) AS oldest
+WITH oldest AS (
+  SELECT outbox.outbox_id, outbox.created_at, outbox.attempts, octet_length(outbox.event) AS bytes
+  FROM sync.outbox
+  WHERE outbox.parked_reason IS NULL
+    AND (outbox.leased_until IS NULL OR NOT (${isValid('outbox.leased_until')}))
+    AND (coalesce(outbox.stream_name, '') = ANY ($3::text[])) = $4::boolean
+    AND NOT EXISTS (
+      SELECT 1 FROM sync.outbox_leases AS held
+      WHERE held.outbox_id = outbox.outbox_id AND ${isValid('held.leased_until')})
+  ORDER BY outbox.created_at, outbox.outbox_id
+  LIMIT $1::integer
+), placed AS (
+  SELECT outbox_id, attempts, row_number() OVER oldest_first AS place, sum(bytes) OVER oldest_first AS bytes
+  FROM oldest
   WINDOW oldest_first AS (ORDER BY created_at, outbox_id)
-) AS chosen
-WHERE outbox.outbox_id = chosen.outbox_id
-  AND (chosen.place = 1 OR chosen.bytes <= ${MAX_CLAIM_BYTES})
-  AND ${CLAIMABLE}
-RETURNING outbox.outbox_id, outbox.stream_name, outbox.partition_key, outbox.event, outbox.attempts, chosen.place`;
+), claimed AS (
+  INSERT INTO sync.outbox_leases AS stored (outbox_id, leased_until, attempts)
+  SELECT outbox_id, now() + $2::double precision * interval '1 millisecond', attempts + 1
+  FROM placed
+  WHERE place = 1 OR bytes <= ${MAX_CLAIM_BYTES}
+  ON CONFLICT (outbox_id) DO UPDATE SET leased_until = excluded.leased_until, attempts = stored.attempts + 1
+  WHERE NOT (${isValid('stored.leased_until')})
+  RETURNING outbox_id, attempts
+)
+SELECT outbox.outbox_id, outbox.stream_name, outbox.partition_key, outbox.event, claimed.attempts
+FROM claimed JOIN sync.outbox ON outbox.outbox_id = claimed.outbox_id
+ORDER BY outbox.created_at, outbox.outbox_id`;
+
+const REMOVE = `
+WITH ended AS (DELETE FROM sync.outbox_leases WHERE outbox_id = ANY ($1::uuid[]))
+DELETE FROM sync.outbox WHERE outbox_id = ANY ($1::uuid[])`;
 
 // The number of attempts identifies the claim. If another relay has claimed the row since, that relay keeps its lease.
 const POSTPONE = `
-UPDATE sync.outbox
+UPDATE sync.outbox_leases
 SET leased_until = now() + failed.delay_ms * interval '1 millisecond'
 FROM unnest($1::uuid[], $2::integer[], $3::double precision[]) AS failed (outbox_id, attempts, delay_ms)
-WHERE outbox.outbox_id = failed.outbox_id AND outbox.attempts = failed.attempts`;
+WHERE outbox_leases.outbox_id = failed.outbox_id AND outbox_leases.attempts = failed.attempts`;
+
+// An operator who has a row retried sets its attempts in the outbox.
+const PARK = `
+WITH ended AS (DELETE FROM sync.outbox_leases WHERE outbox_id = $1 RETURNING attempts)
+UPDATE sync.outbox
+SET parked_reason = $2, attempts = coalesce((SELECT attempts FROM ended), attempts)
+WHERE outbox_id = $1`;
 
 interface ClaimedRow {
   outbox_id: string;
@@ -54,7 +71,6 @@ interface ClaimedRow {
   partition_key: string;
   event: string;
   attempts: number;
-  place: number;
 }
 
 /** Creates the relay's side of the outbox, on any `Database`. The sync store writes the rows. */
@@ -62,12 +78,11 @@ export function createOutboxStore(database: Database): OutboxStore {
   return {
     async claim(limit, leaseMs, of = { allBut: [] }) {
       const { rows } = await database.query<ClaimedRow>(CLAIM, [limit, leaseMs, ...toStreams(of)]);
-      // RETURNING does not guarantee an order.
-      return rows.sort((a, b) => a.place - b.place).map(toOutboxRow);
+      return rows.map(toOutboxRow);
     },
 
     async remove(outboxIds) {
-      await database.query('DELETE FROM sync.outbox WHERE outbox_id = ANY ($1::uuid[])', [[...outboxIds]]);
+      await database.query(REMOVE, [[...outboxIds]]);
     },
 
     async postpone(claims) {
@@ -79,10 +94,7 @@ export function createOutboxStore(database: Database): OutboxStore {
     },
 
     async park(outboxId, reason) {
-      await database.query('UPDATE sync.outbox SET parked_reason = $2 WHERE outbox_id = $1', [
-        outboxId,
-        reason,
-      ]);
+      await database.query(PARK, [outboxId, reason]);
     },
 
     async count() {

@@ -91,7 +91,7 @@ WHERE stored.dataset_id = deleted.dataset_id
 
 const removeOfPool = (table: string, key: string, condition = 'true') => `
 DELETE FROM ${table}
-WHERE ${key} IN (
+WHERE (${key}) IN (
     SELECT ${key} FROM ${table} WHERE identity_pool_id = $1 AND ${condition} LIMIT ${REMOVE_ROWS})
   AND ${IS_MARKED}`;
 
@@ -124,6 +124,8 @@ export const REMOVE_SYNC_IDENTITIES = `
 DELETE FROM sync.identities WHERE identity_row_id = ANY ($2::uuid[]) AND ${IS_MARKED}`;
 export const REMOVE_OTHER_SYNC_IDENTITIES = removeOfPool('sync.identities', 'identity_row_id');
 
+export const REMOVE_USAGE = removeOfPool('sync.pool_usage', 'identity_pool_id, slot');
+
 export const REMOVE_IDENTITIES = removeOfPool('identity.identities', 'identity_id');
 export const REMOVE_LOGINS = removeOfPool('identity.logins', 'login_id');
 
@@ -137,6 +139,7 @@ const isLeftIn = (table: string) =>
 export const IS_LEFT = `(
   ${[
     'sync.datasets',
+    'sync.pool_usage',
     'sync.identities',
     'sync.pending_merges',
     'sync.devices',

@@ -25,10 +25,12 @@ import {
   REMOVE_SUBSCRIPTIONS,
   REMOVE_SUBSCRIPTIONS_OF_DEVICES,
   REMOVE_SYNC_IDENTITIES,
+  REMOVE_USAGE,
 } from './pool-data-statements.ts';
 
 /** Removes identities before logins, because no login can be added to a removed identity. */
 const AFTER_DATASETS = [
+  REMOVE_USAGE,
   REMOVE_SUBSCRIPTIONS_OF_DEVICES,
   REMOVE_DEVICES,
   REMOVE_OTHER_SYNC_IDENTITIES,

@@ -70,31 +70,29 @@ export interface PoolUsageRow {
   last_modified_ms: number | null;
 }
 
-// The sum omits deleted datasets, but the last date includes their deletions. The cast is needed because the sum of a
-// bigint is numeric, which drivers return as text.
-const STORED = `
-  coalesce(sum(stored.data_storage) FILTER (WHERE stored.sync_count > stored.deleted_sync_count), 0)::bigint
-    AS data_storage,
-  max(stored.last_modified_ms) AS last_modified_ms`;
+// The cast is needed because the sum of a bigint is numeric, which drivers return as text.
+const SUMMED = `
+  coalesce(sum(sums.data_storage), 0)::bigint AS data_storage, max(sums.last_modified_ms) AS last_modified_ms`;
 
 export const READ_POOL_USAGE = `
-SELECT pools.identity_pool_id,${STORED}
+SELECT pools.identity_pool_id,${SUMMED}
 FROM sync.identity_pools AS pools
-LEFT JOIN sync.datasets AS stored ON stored.identity_pool_id = pools.identity_pool_id
+LEFT JOIN sync.pool_usage AS sums ON sums.identity_pool_id = pools.identity_pool_id
 WHERE pools.identity_pool_id = $1 AND pools.deleted_ms IS NULL
 GROUP BY pools.identity_pool_id`;
 
-// COLLATE gives the same order on every server, regardless of the server's locale. The page is limited before anything
-// is summed.
+// COLLATE gives the same order on every server, regardless of the server's locale.
+export const LIST_POOL_IDS = `
+SELECT identity_pool_id FROM sync.identity_pools
+WHERE identity_pool_id > $1 COLLATE "C" AND deleted_ms IS NULL
+ORDER BY identity_pool_id COLLATE "C"
+LIMIT $2::bigint`;
+
+// The page is limited before anything is summed.
 export const LIST_POOL_USAGES = `
-SELECT pools.identity_pool_id,${STORED}
-FROM (
-  SELECT identity_pool_id FROM sync.identity_pools
-  WHERE identity_pool_id > $1 COLLATE "C" AND deleted_ms IS NULL
-  ORDER BY identity_pool_id COLLATE "C"
-  LIMIT $2::bigint
-) AS pools
-LEFT JOIN sync.datasets AS stored ON stored.identity_pool_id = pools.identity_pool_id
+SELECT pools.identity_pool_id,${SUMMED}
+FROM (${LIST_POOL_IDS}) AS pools
+LEFT JOIN sync.pool_usage AS sums ON sums.identity_pool_id = pools.identity_pool_id
 GROUP BY pools.identity_pool_id
 ORDER BY pools.identity_pool_id COLLATE "C"`;
 
@@ -104,7 +102,12 @@ export interface IdentityUsageRow {
   last_modified_ms: number | null;
 }
 
+// The sum omits deleted datasets, but the last date includes their deletions.
 export const READ_IDENTITY_USAGE = `
-SELECT count(*) FILTER (WHERE stored.sync_count > stored.deleted_sync_count) AS dataset_count,${STORED}
+SELECT
+  count(*) FILTER (WHERE stored.sync_count > stored.deleted_sync_count) AS dataset_count,
+  coalesce(sum(stored.data_storage) FILTER (WHERE stored.sync_count > stored.deleted_sync_count), 0)::bigint
+    AS data_storage,
+  max(stored.last_modified_ms) AS last_modified_ms
 FROM sync.datasets AS stored
 WHERE stored.identity_pool_id = $1 AND stored.identity_id = $2`;

@@ -5,6 +5,7 @@ import {
   CHANGE_POOL,
   CREATE_POOL,
   type IdentityUsageRow,
+  LIST_POOL_IDS,
   LIST_POOL_USAGES,
   LOCK_POOL,
   type PoolRow,
@@ -52,6 +53,11 @@ export function createPoolStore(database: Database): PoolStore {
     async readPoolUsage(identityPoolId) {
       const { rows } = await database.query<PoolUsageRow>(READ_POOL_USAGE, [identityPoolId]);
       return rows[0] ? toPoolUsage(rows[0]) : null;
+    },
+
+    async listPoolIds() {
+      const { rows } = await database.query<{ identity_pool_id: string }>(LIST_POOL_IDS, ['', null]);
+      return rows.map((row) => row.identity_pool_id);
     },
 
     async listPoolUsages({ after, limit }) {

@@ -3,7 +3,7 @@ import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { SqlValue } from '../../database/database.ts';
 import { datasetId, recordId } from '../../database/row-ids.ts';
 import type { SyncRecord } from '../model.ts';
-import type { CountedDataset, ListedDataset, StoredDataset } from '../ports/sync-store.ts';
+import { type CountedDataset, exists, type ListedDataset, type StoredDataset } from '../ports/sync-store.ts';
 import type {
   CountedDatasetRow,
   ListedDatasetRow,
@@ -55,8 +55,15 @@ export function toListedDataset(row: ListedDatasetRow): ListedDataset {
   };
 }
 
-/** Returns the values of a dataset's row, in the parameter order of the statements that write datasets. */
-export function toDatasetValues(key: DatasetKey, stored: CountedDataset): SqlValue[] {
+/**
+ * Returns the first values of the statements that write datasets, in the order of their parameters.
+ * @param before the dataset from which the change was decided; null if there was none
+ */
+export function toDatasetValues(
+  key: DatasetKey,
+  stored: CountedDataset,
+  before: StoredDataset | null,
+): SqlValue[] {
   return [
     datasetId(key),
     key.identityPoolId,
@@ -71,7 +78,14 @@ export function toDatasetValues(key: DatasetKey, stored: CountedDataset): SqlVal
     stored.numRecords,
     stored.rowCount,
     stored.keyBytes,
+    before?.lastModifiedDate ?? null,
+    storageOf(stored) - storageOf(before),
   ];
+}
+
+/** Returns the bytes that a dataset adds to the storage of its pool. */
+function storageOf(dataset: StoredDataset | null): number {
+  return exists(dataset) ? dataset.dataStorage : 0;
 }
 
 /** Returns the records to write as one array per column. */

@@ -172,6 +172,7 @@ LEFT JOIN sync.records ON records.dataset_id = stored.dataset_id
  * Writes the dataset if its count and its date ($14) are unchanged. If the dataset is not written, the rest of the
  * statement writes nothing either. The write locks the dataset's row. If two changes were decided from the same count,
  * the second change waits for the first change, finds a different count and writes nothing.
+ * $15: the bytes by which the change increases the storage of the pool.
  *
  * Nothing is written if the dataset's row has been removed since it was read, because only the first change of a
  * dataset may create its row. Nothing is written either if the dataset was restored from a backup and reached the same
@@ -199,6 +200,12 @@ WITH written AS (
     counted_sync_count = excluded.counted_sync_count
   WHERE stored.sync_count = excluded.sync_count - 1 AND stored.last_modified_ms = $14::bigint
   RETURNING stored.dataset_id
+), usage AS (
+  INSERT INTO sync.pool_usage AS sums (identity_pool_id, slot, data_storage, last_modified_ms)
+  SELECT $2::text, left(dataset_id::text, 2), $15::bigint, $8::bigint FROM written
+  ON CONFLICT (identity_pool_id, slot) DO UPDATE SET
+    data_storage = sums.data_storage + excluded.data_storage,
+    last_modified_ms = greatest(sums.last_modified_ms, excluded.last_modified_ms)
 )`;
 
 /**
@@ -207,7 +214,7 @@ WITH written AS (
  */
 const PUT_EVENT = `, event AS (
   INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, attempts, stream_name)
-  SELECT $15::uuid, $16::text, $17::text, now(), 0, pools.stream_name
+  SELECT $16::uuid, $17::text, $18::text, now(), 0, pools.stream_name
   FROM written, sync.identity_pools AS pools
   WHERE pools.identity_pool_id = $2::text AND pools.streaming_status = 'ENABLED'
   RETURNING outbox_id
@@ -248,25 +255,25 @@ const OUTCOME = `
 
 const writeUpdate = (payload = '') => `${WRITE_DATASET}${PUT_EVENT}${payload}, spent AS (
   INSERT INTO sync.spent_tokens (dataset_id, expires_ms, session_id)
-  SELECT dataset_id, $18::bigint, $19::uuid FROM written
+  SELECT dataset_id, $19::bigint, $20::uuid FROM written
 ), forgotten AS (
-  DELETE FROM sync.spent_tokens WHERE dataset_id = $1 AND expires_ms < $20::bigint
-), ${writeRecords(21)}
+  DELETE FROM sync.spent_tokens WHERE dataset_id = $1 AND expires_ms < $21::bigint
+), ${writeRecords(22)}
 SELECT ${OUTCOME}, 0 AS erased FROM written`;
 
 /**
- * Writes an update. Returns a row if the update was written. $18, $19: the session; $20: used sessions that expired
- * before this time are deleted; from $21: the columns of the records.
+ * Writes an update. Returns a row if the update was written. $19, $20: the session; $21: used sessions that expired
+ * before this time are deleted; from $22: the columns of the records.
  */
 export const WRITE_UPDATE = writeUpdate();
 
 /**
- * Does what WRITE_UPDATE does. The event holds a URL in place of its records. $25, $26, $27: the id, body and expiry
+ * Does what WRITE_UPDATE does. The event holds a URL in place of its records. $26, $27, $28: the id, body and expiry
  * of the event's payload.
  */
 export const WRITE_OFFLOADED_UPDATE = writeUpdate(`, payload AS (
   INSERT INTO sync.payloads (payload_id, body, expires_ms)
-  SELECT $25::uuid, $26::text, $27::bigint FROM event
+  SELECT $26::uuid, $27::text, $28::bigint FROM event
 )`);
 
 // Maximum records erased per statement. By default, a dataset has up to 16,384 rows, and Aurora DSQL changes at most

@@ -21,6 +21,7 @@ const MIGRATIONS = [
   '0007-push.sql',
   '0008-backfill.sql',
   '0009-service-limits.sql',
+  '0010-growth.sql',
   '0011-stream-identity.sql',
 ];
 

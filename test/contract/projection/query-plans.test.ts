@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database, SqlValue } from '../../../lib/database/database.ts';
 import { READER_ROLE } from '../../../lib/database/schema/roles.ts';
@@ -141,6 +142,17 @@ describe.each(DATABASES)('query plans on $name', ({ openOwn }) => {
   it.each(SHIPPED)('use an index before the first ANALYZE: $query', ({ sql, index }) =>
     expectIndex(sql, index),
   );
+
+  for (const state of ['before the first ANALYZE', 'after VACUUM', 'after ANALYZE'])
+    it(`read the changes of the last hour in order from the index, ${state}`, async () => {
+      if (state === 'after VACUUM') await database.query('VACUUM projection.records');
+      if (state === 'after ANALYZE') await database.query('ANALYZE projection.records');
+      const document = await readFile(new URL('../../../docs/query.md', import.meta.url), 'utf8');
+      const sql = /^-- What changed in the last hour[\s\S]*?(?=;$)/m.exec(document)?.[0] ?? '';
+      const nodes = await explain(sql);
+      expect(nodes.map((node) => node['Index Name'])).toContain('records_by_projected_at');
+      expect(nodes.map((node) => node['Node Type'])).not.toContain('Sort');
+    });
 
   it('scan all records for a query by value without a value index', async () => {
     const nodes = await explain("SELECT * FROM query.records_of('key3') WHERE numeric_value > 11900");

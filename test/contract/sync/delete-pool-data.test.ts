@@ -27,6 +27,7 @@ const OF_POOL = [
   'sync.records',
   'sync.spent_tokens',
   'sync.merged_datasets',
+  'sync.pool_usage',
   'sync.subscriptions',
   'sync.identities',
   'sync.pending_merges',

@@ -27,6 +27,7 @@ const TABLES = [
   'sync.datasets',
   'sync.records',
   'sync.spent_tokens',
+  'sync.pool_usage',
   'sync.identities',
   'sync.devices',
   'sync.subscriptions',

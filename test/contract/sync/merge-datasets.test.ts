@@ -506,6 +506,11 @@ describe('merging identities on PostgreSQL', () => {
       }
     }
     expect(found.sort()).toEqual(acknowledged.sort());
+    const { rows } = await first.query<{ summed: number; stored: number }>(
+      `SELECT (SELECT sum(data_storage)::bigint FROM sync.pool_usage) AS summed,
+         (SELECT sum(data_storage)::bigint FROM sync.datasets WHERE sync_count > deleted_sync_count) AS stored`,
+    );
+    expect(rows[0]?.summed).toBe(rows[0]?.stored);
     await Promise.all(processes.map((database) => database.close()));
   });
 });

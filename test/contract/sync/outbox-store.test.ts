@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
 import { createOutboxStore, type OutboxStore } from '../../../lib/sync/store/outbox-store.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
+import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { insertOutboxRow, letLeasesAge } from '../../fixtures/database/outbox-rows.ts';
 import { NEW_YEAR } from '../../fixtures/sync/stream-events.ts';
 
@@ -16,7 +17,7 @@ describe.each(DATABASES)('the outbox on $name', ({ open }) => {
     outbox = createOutboxStore(database);
   });
   afterAll(() => database.close());
-  beforeEach(() => database.query('DELETE FROM sync.outbox'));
+  beforeEach(() => deleteRows(database, ['sync.outbox', 'sync.outbox_leases']));
 
   /** Inserts rows a millisecond apart, oldest first. By default the event of a row is its number. */
   async function fill(count: number, event = (index: number) => String(index)): Promise<string[]> {
@@ -70,6 +71,45 @@ describe.each(DATABASES)('the outbox on $name', ({ open }) => {
     expect(await claimIds(1)).toEqual([]);
     await letLeasesAge(database, 10_000);
     expect(await outbox.claim(1, LEASE_MS)).toMatchObject([{ outboxId: id, attempts: 2 }]);
+  });
+
+  it('claims and postpones rows without writing another version of them, which would copy the event', async () => {
+    const [outboxId = ''] = await fill(3);
+    const versions = async () =>
+      (await database.query('SELECT outbox_id, ctid::text FROM sync.outbox ORDER BY outbox_id')).rows;
+    const before = await versions();
+    await outbox.claim(3, 0);
+    await outbox.claim(3, LEASE_MS);
+    await outbox.postpone([{ outboxId, attempts: 2, delayMs: 20_000 }]);
+    expect(await versions()).toEqual(before);
+  });
+
+  it('leaves no lease of a removed or parked row', async () => {
+    const [removed = '', parked = ''] = await fill(3);
+    await outbox.claim(2, LEASE_MS);
+    await outbox.remove([removed]);
+    await outbox.park(parked, 'ValidationException, 1 attempts');
+    expect((await database.query('SELECT outbox_id FROM sync.outbox_leases')).rows).toEqual([]);
+  });
+
+  it('counts the attempts of a parked row from the number that the operator sets', async () => {
+    const [outboxId = ''] = await fill(1);
+    await outbox.claim(1, 0);
+    await outbox.claim(1, LEASE_MS);
+    await outbox.park(outboxId, 'ValidationException, 2 attempts');
+    await database.query('UPDATE sync.outbox SET parked_reason = NULL');
+    expect(await outbox.claim(1, LEASE_MS)).toMatchObject([{ attempts: 3 }]);
+    await outbox.park(outboxId, 'ValidationException, 3 attempts');
+    await database.query('UPDATE sync.outbox SET parked_reason = NULL, attempts = 0');
+    expect(await outbox.claim(1, LEASE_MS)).toMatchObject([{ attempts: 1 }]);
+  });
+
+  it('does not return a row that an older version of the service has leased', async () => {
+    await fill(1);
+    await database.query("UPDATE sync.outbox SET leased_until = now() + interval '1 minute'");
+    expect(await claimIds(1)).toEqual([]);
+    await database.query("UPDATE sync.outbox SET leased_until = now() - interval '1 minute', attempts = 4");
+    expect(await outbox.claim(1, LEASE_MS)).toMatchObject([{ attempts: 5 }]);
   });
 
   it('removes rows and ignores unknown ids', async () => {

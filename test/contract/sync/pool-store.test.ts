@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
 import type { IdentityPool, PoolStore } from '../../../lib/sync/ports/pool-store.ts';
+import { LIST_POOL_USAGES, READ_POOL_USAGE } from '../../../lib/sync/store/pool-statements.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
 import { deleteRows } from '../../fixtures/database/delete-rows.ts';
@@ -39,6 +40,7 @@ describe.each(DATABASES)('the pool store on $name', ({ open }) => {
       'sync.identities',
       'sync.datasets',
       'sync.records',
+      'sync.pool_usage',
       'sync.outbox',
     ]);
   });
@@ -167,8 +169,6 @@ describe.each(DATABASES)('the pool store on $name', ({ open }) => {
       const { device, clock } = await fill();
       clock.now += 100;
       await device(IDENTITY, 'b').remove();
-      // The size that remains in the row of a deleted dataset does not count.
-      await database.query("UPDATE sync.datasets SET data_storage = 5 WHERE dataset_name = 'b'");
       expect(await usageOf(IDENTITY)).toEqual({
         datasetCount: 1,
         dataStorage: 4,
@@ -180,9 +180,27 @@ describe.each(DATABASES)('the pool store on $name', ({ open }) => {
       });
     });
 
+    it('is read from sums, whose number does not depend on the number of datasets', async () => {
+      await fill();
+      for (const [statement, values] of [
+        [READ_POOL_USAGE, `'${POOL}'`],
+        [LIST_POOL_USAGES, "'', 10"],
+      ]) {
+        const plan = await database.transaction(async (transaction) => {
+          await transaction.query(`PREPARE usage AS ${statement}`);
+          const { rows } = await transaction.query(`EXPLAIN (FORMAT JSON) EXECUTE usage (${values})`);
+          await transaction.query('DEALLOCATE usage');
+          return JSON.stringify(rows);
+        });
+        expect(plan).toContain('"Relation Name":"pool_usage"');
+        expect(plan).not.toContain('"Relation Name":"datasets"');
+      }
+    });
+
     it('can exceed the range of a 32-bit integer', async () => {
       await fill();
       await database.query('UPDATE sync.datasets SET data_storage = 3000000000');
+      await database.query('UPDATE sync.pool_usage SET data_storage = 3000000000');
       expect(await usageOf(IDENTITY)).toMatchObject({ dataStorage: 6_000_000_000 });
       expect(await store.readPoolUsage(POOL)).toMatchObject({ dataStorage: 9_000_000_000 });
     });
@@ -198,6 +216,7 @@ describe.each(DATABASES)('the pool store on $name', ({ open }) => {
       expect(await list('_:0', 2)).toEqual(sorted.slice(2, 4));
       expect(await list('a', null)).toEqual(sorted.slice(2));
       expect(await list('b:0', 2)).toEqual([]);
+      expect(await store.listPoolIds()).toEqual(sorted);
     });
   });
 });

@@ -22,6 +22,8 @@ function brokenBy(sql: string): string[] {
 const NOT_ON_DSQL = [
   'lib/database/drivers/pg/prepare-connection.ts: catalogue',
   'lib/database/drivers/pg/prepare-connection.ts: setting',
+  'lib/database/drivers/pglite/create-maintenance.ts: catalogue',
+  'lib/database/drivers/pglite/create-maintenance.ts: unsupported command',
   'lib/database/drivers/pglite/pglite-worker.ts: catalogue',
   'lib/database/drivers/pglite/pglite-worker.ts: language other than SQL',
   'lib/database/drivers/pglite/pglite-worker.ts: setting',
@@ -36,6 +38,7 @@ const OF_THE_SERVICE = [
   'lib/identity/store/identity-statements.ts: COLLATE in a query',
   'lib/identity/store/identity-statements.ts: change of any number of rows',
   'lib/sync/store/merge-statements.ts: WITH that changes data',
+  'lib/sync/store/outbox-store.ts: WITH that changes data',
   'lib/sync/store/outbox-store.ts: change of any number of rows',
   'lib/sync/store/pool-data-statements.ts: COLLATE in a query',
   'lib/sync/store/pool-statements.ts: COLLATE in a query',

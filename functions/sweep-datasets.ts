@@ -1,0 +1,54 @@
+import type { Logger } from '@aws-lambda-powertools/logger';
+import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
+import middy from '@middy/core';
+import type { Context } from 'aws-lambda';
+import {
+  type DatasetSweep,
+  type DatasetSweepOutcome,
+  SLOTS,
+  sweepDatasets,
+} from '../lib/sync/jobs/sweep-datasets.ts';
+
+/** Ignores the event that the schedule sends. */
+type SweepDatasetsHandler = (event: unknown, context: Context) => Promise<DatasetSweepOutcome>;
+
+interface SweepDatasetsFunctionDeps {
+  sweep: DatasetSweep;
+  logger: Logger;
+  /** Returns a number from 0 up to, but not including, 1. */
+  random: () => number;
+  /** Epoch milliseconds. */
+  now?: () => number;
+  /** No further step starts after this time. Default: the function's remaining time minus `STEP_MS`. */
+  timeBudgetMs?: number;
+}
+
+/** Upper bound for the last step. */
+const STEP_MS = 10_000;
+
+/**
+ * Removes what datasets leave behind, and verifies the sums of the pools' usage. Each run continues where the previous
+ * one ended.
+ */
+export function createSweepDatasets({
+  sweep,
+  logger,
+  random,
+  now = Date.now,
+  timeBudgetMs,
+}: SweepDatasetsFunctionDeps): SweepDatasetsHandler {
+  // Start at a random slot. Otherwise processes that live for only one run would always sweep the same slots.
+  let first = Math.floor(random() * SLOTS);
+
+  return middy<unknown, DatasetSweepOutcome>()
+    .use(injectLambdaContext(logger))
+    .handler(async (_event, context) => {
+      const budget = timeBudgetMs ?? context.getRemainingTimeInMillis() - STEP_MS;
+      const outcome = await sweepDatasets({ sweep, now }, { first, timeBudgetMs: budget });
+      first = outcome.next;
+      const { tokens, leases, sums } = outcome;
+      if (tokens + leases > 0) logger.info('removed expired tokens and leases', { tokens, leases });
+      if (sums > 0) logger.warn('corrected sums of the storage of identity pools', { sums });
+      return outcome;
+    });
+}

@@ -1,0 +1,49 @@
+import type { Database } from '../../database.ts';
+
+// PostgreSQL counts rows at most once per second, unless it is told to.
+const COUNT_NOW = 'SELECT pg_stat_force_next_flush()';
+
+// The conditions of PostgreSQL's autovacuum. A crash loses the counts, so each table with rows is vacuumed once after a
+// start.
+const LIST_DUE = `
+SELECT format('%I.%I', schemaname, relname) AS name
+FROM pg_stat_user_tables
+WHERE n_dead_tup > 50 + 0.2 * n_live_tup OR (last_vacuum IS NULL AND pg_relation_size(relid) > 0)
+ORDER BY n_dead_tup DESC`;
+
+/** Write-ahead log since the last checkpoint from which the next checkpoint is due. Files of the log have 16 MiB. */
+const CHECKPOINT_BYTES = 64 * 1024 * 1024;
+
+const IS_CHECKPOINT_DUE = `
+SELECT pg_current_wal_lsn() - redo_lsn > ${CHECKPOINT_BYTES} AS is_due FROM pg_control_checkpoint()`;
+
+/** Pause after a failure. A table that cannot be vacuumed in time would otherwise block the service again and again. */
+const PAUSE_MS = 60 * 60 * 1000;
+
+/**
+ * Creates a function that does for the embedded database what a PostgreSQL server's background processes do. PGlite has
+ * no autovacuum, so the space of deleted rows and of old versions of rows would never be used again. PGlite makes no
+ * checkpoints either, so the write-ahead log would grow until the database is closed. Each table is vacuumed by a
+ * statement of its own, so that other statements run in between.
+ *
+ * @param now epoch milliseconds
+ * @returns a function that returns the names of the vacuumed tables. It throws the error of a failed statement. If a
+ *   table could not be vacuumed, the function omits that table for an hour.
+ */
+export function createMaintenance(database: Database, now: () => number): () => Promise<string[]> {
+  const pausedUntil = new Map<string, number>();
+
+  return async () => {
+    const { rows: checkpoints } = await database.query<{ is_due: boolean }>(IS_CHECKPOINT_DUE);
+    if (checkpoints[0]?.is_due) await database.query('CHECKPOINT');
+    await database.query(COUNT_NOW);
+    const { rows: tables } = await database.query<{ name: string }>(LIST_DUE);
+    const due = tables.map(({ name }) => name).filter((name) => now() >= (pausedUntil.get(name) ?? 0));
+    for (const name of due) {
+      pausedUntil.set(name, now() + PAUSE_MS);
+      await database.query(`VACUUM ${name}`);
+      pausedUntil.delete(name);
+    }
+    return due;
+  };
+}

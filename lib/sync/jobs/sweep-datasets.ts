@@ -1,0 +1,63 @@
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** Time after which a spent token is removed, counted from its expiry. It allows for a clock that was set wrong. */
+const TOKEN_RETENTION_MS = DAY_MS;
+
+/** The slots into which the first byte of their ids divides all datasets. */
+export const SLOTS = 256;
+
+interface Swept {
+  /** Rows of spent session tokens that have expired. */
+  tokens: number;
+  /** Sums of a pool's storage that were wrong. */
+  sums: number;
+}
+
+/** The database operations of the sweep. */
+export interface DatasetSweep {
+  /**
+   * Removes leases of outbox rows that no longer exist, a day after they ended.
+   * @returns the number of leases removed
+   */
+  removeLeases(): Promise<number>;
+  /**
+   * Removes the expired rows of the datasets in a slot, and corrects the sums of their usage.
+   * @param slot from 0 to `SLOTS` - 1
+   * @param tokensBefore tokens that expired before this time are removed; epoch milliseconds
+   */
+  sweepSlot(slot: number, tokensBefore: number): Promise<Swept>;
+}
+
+export interface DatasetSweepOutcome extends Swept {
+  leases: number;
+  /** The slot with which the next sweep starts. */
+  next: number;
+}
+
+/**
+ * Sweeps the datasets slot by slot. An update removes the expired tokens of its dataset, so only those of datasets that
+ * are never written again remain. Sums of usage can be wrong if an older version of the service, or an operator, has
+ * written datasets.
+ *
+ * @param first the `next` of the previous sweep, or any slot
+ * @param timeBudgetMs no step starts after this time, but at least one step always runs
+ */
+export async function sweepDatasets(
+  { sweep, now }: { sweep: DatasetSweep; now: () => number },
+  { first, timeBudgetMs }: { first: number; timeBudgetMs: number },
+): Promise<DatasetSweepOutcome> {
+  const startedAt = now();
+  const outcome: DatasetSweepOutcome = {
+    leases: await sweep.removeLeases(),
+    tokens: 0,
+    sums: 0,
+    next: first,
+  };
+  do {
+    const { tokens, sums } = await sweep.sweepSlot(outcome.next, startedAt - TOKEN_RETENTION_MS);
+    outcome.tokens += tokens;
+    outcome.sums += sums;
+    outcome.next = (outcome.next + 1) % SLOTS;
+  } while (outcome.next !== first && now() - startedAt < timeBudgetMs);
+  return outcome;
+}

@@ -1,0 +1,87 @@
+import type { Database, SqlValue } from '../../database/database.ts';
+import type { DatasetSweep } from '../jobs/sweep-datasets.ts';
+
+// Aurora DSQL changes at most 3,000 rows in a transaction.
+const SWEEP_ROWS = 2_500;
+
+/** A slot covers the ids from $1 to $2. The range occurs twice: it lets the outer scan read only the slot. */
+const EXPIRED = 'dataset_id >= $1::uuid AND dataset_id <= $2::uuid AND expires_ms < $3::bigint';
+
+const REMOVE_TOKENS = `
+DELETE FROM sync.spent_tokens
+WHERE (dataset_id, expires_ms, session_id) IN (
+    SELECT dataset_id, expires_ms, session_id FROM sync.spent_tokens WHERE ${EXPIRED} LIMIT ${SWEEP_ROWS})
+  AND ${EXPIRED}`;
+
+/** Leases without a row remain if a relay that claimed removed rows was then stopped. */
+const REMOVE_LEASES = `
+DELETE FROM sync.outbox_leases
+WHERE outbox_id IN (
+  SELECT outbox_id FROM sync.outbox_leases AS lease
+  WHERE leased_until < now() - interval '1 day'
+    AND NOT EXISTS (SELECT 1 FROM sync.outbox WHERE outbox.outbox_id = lease.outbox_id)
+  LIMIT ${SWEEP_ROWS})`;
+
+/** The true sums of the slot. */
+const COUNTED = `
+  SELECT identity_pool_id,
+    coalesce(sum(data_storage) FILTER (WHERE sync_count > deleted_sync_count), 0)::bigint AS data_storage,
+    max(last_modified_ms) AS last_modified_ms
+  FROM sync.datasets
+  WHERE dataset_id >= $2::uuid AND dataset_id <= $3::uuid
+  GROUP BY identity_pool_id`;
+
+/**
+ * Corrects the sums of the slot $1. A sum that a concurrent write has changed since this statement began is left to the
+ * next sweep, because the datasets were counted before that write.
+ */
+const CORRECT_SUMS = `
+UPDATE sync.pool_usage AS stored
+SET data_storage = verified.data_storage, last_modified_ms = verified.last_modified_ms
+FROM (
+  SELECT seen.identity_pool_id, seen.data_storage AS seen_storage, seen.last_modified_ms AS seen_ms,
+    coalesce(counted.data_storage, 0) AS data_storage,
+    coalesce(counted.last_modified_ms, seen.last_modified_ms) AS last_modified_ms
+  FROM sync.pool_usage AS seen
+  LEFT JOIN (${COUNTED}) AS counted ON counted.identity_pool_id = seen.identity_pool_id
+  WHERE seen.slot = $1
+) AS verified
+WHERE stored.slot = $1 AND stored.identity_pool_id = verified.identity_pool_id
+  AND stored.data_storage = verified.seen_storage AND stored.last_modified_ms = verified.seen_ms
+  AND (stored.data_storage, stored.last_modified_ms) <> (verified.data_storage, verified.last_modified_ms)`;
+
+const ADD_SUMS = `
+INSERT INTO sync.pool_usage (identity_pool_id, slot, data_storage, last_modified_ms)
+SELECT counted.identity_pool_id, $1, counted.data_storage, counted.last_modified_ms
+FROM (${COUNTED}) AS counted
+WHERE NOT EXISTS (
+  SELECT 1 FROM sync.pool_usage AS stored
+  WHERE stored.identity_pool_id = counted.identity_pool_id AND stored.slot = $1)
+ON CONFLICT (identity_pool_id, slot) DO NOTHING`;
+
+/** Creates the part of the sync store that the sweep uses, on any `Database`. */
+export function createDatasetSweep(database: Database): DatasetSweep {
+  const rowsOf = async (sql: string, values: readonly SqlValue[]) =>
+    (await database.query(sql, values)).rowsChanged;
+
+  return {
+    removeLeases: () => rowsOf(REMOVE_LEASES, []),
+
+    async sweepSlot(slot, tokensBefore) {
+      const digits = slot.toString(16).padStart(2, '0');
+      const range = [
+        `${digits}000000-0000-0000-0000-000000000000`,
+        `${digits}ffffff-ffff-ffff-ffff-ffffffffffff`,
+      ];
+      let tokens = 0;
+      let removed: number;
+      do {
+        removed = await rowsOf(REMOVE_TOKENS, [...range, tokensBefore]);
+        tokens += removed;
+      } while (removed === SWEEP_ROWS);
+      const corrected = await rowsOf(CORRECT_SUMS, [digits, ...range]);
+      const added = await rowsOf(ADD_SUMS, [digits, ...range]);
+      return { tokens, sums: corrected + added };
+    },
+  };
+}

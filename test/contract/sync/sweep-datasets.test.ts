@@ -1,0 +1,152 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createSweepDatasets } from '../../../functions/sweep-datasets.ts';
+import { createLambdaContext } from '../../../infra/local/lambda-context.ts';
+import { createLogger } from '../../../lib/aws/telemetry.ts';
+import type { Database } from '../../../lib/database/database.ts';
+import { SLOTS } from '../../../lib/sync/jobs/sweep-datasets.ts';
+import type { SyncOperations } from '../../../lib/sync/model.ts';
+import { createDatasetSweep } from '../../../lib/sync/store/dataset-sweep.ts';
+import { createOutboxStore } from '../../../lib/sync/store/outbox-store.ts';
+import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
+import { DATABASES } from '../../fixtures/database/databases.ts';
+import { deleteRows } from '../../fixtures/database/delete-rows.ts';
+import { insertDatasets } from '../../fixtures/database/many-datasets.ts';
+import { letLeasesAge } from '../../fixtures/database/outbox-rows.ts';
+import { createPool } from '../../fixtures/identity/identity-pools.ts';
+import { POOL } from '../../fixtures/sync/stream-events.ts';
+import { createDevice, createSyncService, put } from '../../fixtures/sync/sync-service.ts';
+
+const HOUR_MS = 60 * 60 * 1000;
+const OTHER = 'us-east-1:0';
+
+describe.each(DATABASES)('the sweep of datasets on $name', ({ open }) => {
+  let database: Database;
+  let operations: SyncOperations;
+  let clock: { now: number };
+
+  beforeAll(async () => {
+    database = await open();
+  });
+  afterAll(() => database.close());
+  beforeEach(async () => {
+    const tables = ['datasets', 'records', 'spent_tokens', 'pool_usage', 'outbox', 'outbox_leases'];
+    await deleteRows(
+      database,
+      tables.map((table) => `sync.${table}`),
+    );
+    await createPool(database);
+    await createPool(database, OTHER);
+    ({ operations, clock } = createSyncService(database));
+  });
+
+  const createSweep = (more: { timeBudgetMs?: number; random?: () => number } = {}) =>
+    createSweepDatasets({
+      sweep: createDatasetSweep(database),
+      logger: createLogger('sweep-datasets'),
+      random: () => 0.5,
+      now: () => clock.now,
+      ...more,
+    });
+  const sweep = (run = createSweep()) => run({}, createLambdaContext('sweep-datasets', 'us-east-1'));
+  const rowsIn = async (table: string) =>
+    (await database.query<{ n: number }>(`SELECT count(*) AS n FROM sync.${table}`)).rows[0]?.n;
+  const usage = (identityPoolId = POOL) => createPoolStore(database).readPoolUsage(identityPoolId);
+  const clean = { tokens: 0, leases: 0, sums: 0, next: SLOTS / 2 };
+
+  it('removes the spent tokens of datasets that are never written again, a day after their expiry', async () => {
+    for (let index = 0; index < 5; index += 1) await createDevice(operations).update(put('k', 'v'));
+    clock.now += 24 * HOUR_MS;
+    const device = createDevice(operations);
+    await device.update(put('k', 'v'));
+    clock.now += 24 * HOUR_MS;
+    expect(await sweep()).toEqual(clean);
+    clock.now += 1;
+    expect(await sweep()).toEqual({ ...clean, tokens: 5 });
+    expect(await rowsIn('spent_tokens')).toBe(1);
+  });
+
+  it('removes any number of tokens of one dataset', async () => {
+    await database.query(
+      'INSERT INTO sync.spent_tokens SELECT $1, 1, gen_random_uuid() FROM generate_series(1, 5200)',
+      [randomUUID()],
+    );
+    expect(await sweep()).toEqual({ ...clean, tokens: 5_200 });
+  });
+
+  it('removes leases of rows that no longer exist, a day after their end', async () => {
+    const device = createDevice(operations);
+    await device.update(put('k', 'v'));
+    await device.update(put('k', 'w', 1));
+    const [first, second] = await createOutboxStore(database).claim(10, 0);
+    await database.query('DELETE FROM sync.outbox WHERE outbox_id = $1', [first?.outboxId ?? null]);
+    expect(await sweep()).toEqual(clean);
+    await letLeasesAge(database, 25 * HOUR_MS);
+    expect(await sweep()).toEqual({ ...clean, leases: 1 });
+    expect((await database.query('SELECT outbox_id FROM sync.outbox_leases')).rows).toEqual([
+      { outbox_id: second?.outboxId },
+    ]);
+  });
+
+  it('finds the sums right that writes, deletions and re-creations left', async () => {
+    const devices = Array.from({ length: 20 }, () => createDevice(operations));
+    for (const device of devices) await device.update(put('k', 'v'), put('l', 'w'));
+    await Promise.all(devices.slice(0, 10).map((device) => device.update(put('k', 'longer', 1))));
+    for (const device of devices.slice(5, 15)) await device.remove();
+    for (const device of devices.slice(5, 8)) await device.update(put('m', 'again'));
+    expect(await usage()).toMatchObject({ dataStorage: 5 * 9 + 3 * 6 + 5 * 4 });
+    expect(await sweep()).toEqual(clean);
+  });
+
+  it('corrects sums after others have written datasets', async () => {
+    await createDevice(operations).update(put('k', 'v'));
+    const before = await usage();
+    await insertDatasets(database, 300);
+    await insertDatasets(database, 3, OTHER);
+    await database.query("UPDATE sync.pool_usage SET data_storage = data_storage + 7 WHERE slot < '80'");
+    const { sums } = await sweep();
+    expect(sums).toBeGreaterThan(100);
+    expect(await usage()).toEqual({ ...before, dataStorage: 2 + 300 * 20 });
+    expect(await usage(OTHER)).toMatchObject({ dataStorage: 60, lastModifiedDate: 1_700_000_000_003 });
+    await database.query('UPDATE sync.datasets SET deleted_sync_count = sync_count WHERE data_storage = 20');
+    await database.query('UPDATE sync.pool_usage SET last_modified_ms = last_modified_ms + 5');
+    await sweep();
+    expect(await usage()).toEqual(before);
+    expect(await usage(OTHER)).toMatchObject({ dataStorage: 0, lastModifiedDate: 1_700_000_000_003 });
+    expect(await sweep()).toEqual(clean);
+  });
+
+  it('leaves a sum to the next sweep if a write changes it while the datasets are counted', async () => {
+    const device = createDevice(operations);
+    await device.update(put('k', 'v'));
+    await database.query('UPDATE sync.pool_usage SET data_storage = 100');
+    const racing: Database = {
+      ...database,
+      async query<Row>(sql: string, values?: Parameters<Database['query']>[1]) {
+        // The state that a write leaves whose transaction ends between the count and the update.
+        const raced = sql.includes('UPDATE sync.pool_usage')
+          ? sql.replace('seen.data_storage AS seen_storage', 'seen.data_storage - 1 AS seen_storage')
+          : sql;
+        return database.query<Row>(raced, values);
+      },
+    };
+    await sweep(createSweepDatasets({ ...dependencies(), sweep: createDatasetSweep(racing) }));
+    expect(await usage()).toMatchObject({ dataStorage: 100 });
+    await sweep();
+    expect(await usage()).toMatchObject({ dataStorage: 2 });
+  });
+  const dependencies = () => ({
+    logger: createLogger('sweep-datasets'),
+    random: () => 0,
+    now: () => clock.now,
+  });
+
+  it('continues where its time ended, until every slot was swept', async () => {
+    await insertDatasets(database, 600);
+    const run = createSweep({ timeBudgetMs: 0, random: () => 0.999 });
+    expect((await sweep(run)).next).toBe(0);
+    expect((await sweep(run)).next).toBe(1);
+    for (let index = 2; index < SLOTS; index += 1) await sweep(run);
+    expect(await usage()).toMatchObject({ dataStorage: 600 * 20 });
+  });
+});
