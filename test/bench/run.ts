@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
+import { benchBulkPublish } from './bulk-publish.ts';
 import { benchHandlerBundle } from './handler-bundle.ts';
 import { benchLag } from './lag.ts';
 import { markdownTable } from './markdown-table.ts';
@@ -18,6 +19,7 @@ const PARTS = new Map<string, () => Promise<Table[]>>([
   ['trigger', benchTrigger],
   ['memory', benchMemory],
   ['lag', benchLag],
+  ['bulk-publish', benchBulkPublish],
 ]);
 
 const named = process.argv.slice(2);
