@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   CognitoSyncServiceException,
@@ -8,8 +7,7 @@ import {
   UpdateRecordsCommand,
 } from '@aws-sdk/client-cognito-sync';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
-import { POOL } from '../fixtures/sync/stream-events.ts';
-import { createSyncClient, list, remove, set } from '../fixtures/wire/sync-client.ts';
+import { createSyncClient, list, newIdentity, remove, set } from '../fixtures/wire/sync-client.ts';
 import {
   acknowledge,
   acknowledgeDeletion,
@@ -50,6 +48,8 @@ export interface Load {
   stop(): Promise<void>;
 }
 
+/** Every value starts with this text, which must not appear in a log. */
+export const VALUE_MARK = 'record-value-';
 /** Keys per dataset. Few, so that most updates change records that exist. */
 const KEYS = 20;
 /** A pause after a failure, so that devices do not spin while the service is down. */
@@ -89,8 +89,8 @@ export function startLoad({
   let values = 0;
 
   const index = (length: number) => Math.floor(random() * length);
-  const newDataset = (identity = { IdentityPoolId: POOL, IdentityId: `us-east-1:${randomUUID()}` }) => {
-    const dataset = createDatasetLedger(identity, `game-${index(3)}`);
+  const newDataset = () => {
+    const dataset = createDatasetLedger(newIdentity(), 'game');
     datasets.push(dataset);
     return dataset;
   };
@@ -109,8 +109,8 @@ export function startLoad({
       const name = status === undefined ? codeOf(error) : `${codeOf(error)} ${status}`;
       failures.set(name, (failures.get(name) ?? 0) + 1);
       if (status === undefined || status >= 500) onNoAnswer?.();
-      // The dataset is not as the device assumed.
-      if (status === 409) dataset.isUncertain = true;
+      // The dataset may not be as the device assumed.
+      if (status !== 429) dataset.isUncertain = true;
       await sleep(PAUSE_MS);
       return undefined;
     }
@@ -126,7 +126,8 @@ export function startLoad({
     else if (count < dataset.syncCount) {
       problems.push(`${nameOf(dataset)}: the count went back from ${dataset.syncCount} to ${count}`);
     }
-    if (deletes && dataset.syncCount > 0 && random() < DELETES) await deleteDataset(dataset);
+    const hasRecords = [...dataset.records.values()].some(({ value }) => value !== null);
+    if (deletes && hasRecords && random() < DELETES) await deleteDataset(dataset);
     else await update(dataset, listed.SyncSessionToken);
   }
 
@@ -174,7 +175,7 @@ export function startLoad({
       const { value = null, syncCount = 0 } = dataset.records.get(key) ?? {};
       if (value !== null && random() < 0.1) return remove(key, syncCount);
       values += 1;
-      return set(key, `value ${values} ${'x'.repeat(index(100))}`, syncCount);
+      return set(key, `${VALUE_MARK}${values} ${'x'.repeat(index(100))}`, syncCount);
     });
   }
 

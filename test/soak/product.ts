@@ -16,17 +16,15 @@ export interface Product {
   current(): StartedProcess;
   /** Whether it ended without `kill` or `stop`. */
   hasCrashed(): boolean;
-  /** The lines that it has printed so far, over all starts, except the ready boxes. */
-  logLines(): number;
+  /** What it printed until it ended, over all starts, without the text that a start always prints. */
+  log(): string;
 }
-
-const BOX_LINES = 30;
 
 export async function createProduct(env: Product['env']): Promise<Product> {
   const fixed = { ...env, PORT: `${await freePort()}`, PG_PORT: `${await freePort()}` };
   let started: StartedProcess | undefined;
   let isExpected = true;
-  let lines = 0;
+  let log = '';
 
   function current(): StartedProcess {
     if (started === undefined) throw new Error('the program was not started');
@@ -37,7 +35,9 @@ export async function createProduct(env: Product['env']): Promise<Product> {
     if (current().process.exitCode === null && current().process.signalCode === null) {
       await current().end(signal);
     }
-    lines += Math.max(0, current().output().split('\n').length - BOX_LINES);
+    log += current()
+      .output()
+      .replace(/┌.*Stop with Ctrl\+C\.\n?/s, '');
   }
   process.once('exit', () => started?.process.kill('SIGKILL'));
 
@@ -53,7 +53,7 @@ export async function createProduct(env: Product['env']): Promise<Product> {
     current,
     hasCrashed: () =>
       !isExpected && (current().process.exitCode !== null || current().process.signalCode !== null),
-    logLines: () => lines,
+    log: () => log,
   };
 }
 

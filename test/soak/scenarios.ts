@@ -43,8 +43,8 @@ export const SCENARIOS: readonly Scenario[] = [
     title: 'kills during the first start',
     databases: BOTH,
     seconds: 10,
-    async prepare({ dataDir, random }) {
-      for (let kill = 0; kill < 6; kill += 1) await killFirstStart(dataDir, random() * 700);
+    async prepare(env, random) {
+      for (let kill = 0; kill < 6; kill += 1) await killFirstStart(env, random() * 700);
       return {};
     },
     run: ({ seconds }) => sleep(seconds * 1_000),
@@ -178,10 +178,10 @@ async function until({ load, seconds }: Soak, updates: number): Promise<void> {
   while (load.acknowledged() < updates && performance.now() < end) await sleep(100);
 }
 
-async function killFirstStart(dataDir: string, afterMs: number): Promise<void> {
-  const child = spawnStart({ DATA_DIR: dataDir, PORT: '0', PG_PORT: '0' });
+async function killFirstStart(env: Soak['product']['env'], afterMs: number): Promise<void> {
+  const child = spawnStart({ ...env, PORT: '0', PG_PORT: '0' });
   const exited = new Promise((resolve) => child.once('exit', resolve));
-  const { kinesis } = dataPaths(dataDir);
+  const { kinesis } = dataPaths(env.DATA_DIR);
   while (!existsSync(kinesis) && child.exitCode === null) await sleep(5);
   await sleep(afterMs);
   child.kill('SIGKILL');
@@ -299,7 +299,7 @@ async function crowd({ product, load, note, fail }: Soak): Promise<void> {
 
 const DISK_MIB = 400;
 
-async function mountSmallDisk({ dataDir }: { dataDir: string }) {
+async function mountSmallDisk({ DATA_DIR: dataDir }: { DATA_DIR: string }) {
   const run = promisify(execFile);
   try {
     await run('mount', ['-t', 'tmpfs', '-o', `size=${DISK_MIB}m,mode=700`, 'tmpfs', dataDir]);
@@ -344,7 +344,7 @@ async function append(file: string, bytes: number): Promise<void> {
 const LIBFAKETIME = process.env.LIBFAKETIME ?? '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1';
 const clockFile = (dataDir: string) => join(tmpdir(), `clock-of-${dataDir.split('/').at(-1)}`);
 
-async function fakeClock({ dataDir }: { dataDir: string }) {
+async function fakeClock({ DATA_DIR: dataDir }: { DATA_DIR: string }) {
   if (!existsSync(LIBFAKETIME)) return { missing: 'libfaketime; install it, or set LIBFAKETIME to its path' };
   await setClock(dataDir, '+0d');
   return {

@@ -8,7 +8,7 @@ import { median } from '../bench/measure.ts';
 import { localKinesis } from '../fixtures/aws/kinesis.ts';
 import { type PostgresServer, startPostgresServer } from '../fixtures/database/postgres-server.ts';
 import { checkQueryStore, checkService, checkStream } from './check.ts';
-import { type Load, type LoadOptions, startLoad } from './load.ts';
+import { type Load, type LoadOptions, startLoad, VALUE_MARK } from './load.ts';
 import { createProduct, type Product, residentMiB } from './product.ts';
 import { createRandom } from './random.ts';
 
@@ -42,11 +42,11 @@ export interface Scenario {
   /** Whether the scenario takes events from the stream that the service has published. */
   losesEvents?: true;
   /**
-   * Prepares a data directory or the environment of the program, before its first start.
+   * Prepares the data directory, before the first start with this environment.
    *
    * @returns the settings and how to undo them, or the reason why the scenario cannot run on this machine
    */
-  prepare?(given: { dataDir: string; random: () => number }): Promise<Prepared | { missing: string }>;
+  prepare?(env: Product['env'], random: () => number): Promise<Prepared | { missing: string }>;
   /** Causes the faults. Returns after about `seconds`, with the program running. */
   run(soak: Soak): Promise<void>;
   /** Runs after all checks, with the program stopped. */
@@ -79,21 +79,19 @@ export async function soak(
   const dataDir = await mkdtemp(join(tmpdir(), 'soak-'));
   await using cleanUp = new AsyncDisposableStack();
   cleanUp.defer(() => rm(dataDir, { recursive: true, force: true }));
-  const prepared = (await scenario.prepare?.({ dataDir, random })) ?? {};
-  if ('missing' in prepared) return prepared;
-  cleanUp.defer(async () => prepared.undo?.());
   const server = database === 'PostgreSQL' ? await startPostgresServer() : undefined;
   cleanUp.defer(async () => server?.close());
+  const env = { DATA_DIR: dataDir, ...(server && { DATABASE_URL: server.url }) };
+  const prepared = (await scenario.prepare?.(env, random)) ?? {};
+  if ('missing' in prepared) return prepared;
+  cleanUp.defer(async () => prepared.undo?.());
 
   const startedAt = performance.now();
-  const product = await createProduct({
-    DATA_DIR: dataDir,
-    ...(server && { DATABASE_URL: server.url }),
-    ...prepared.env,
-  });
+  const product = await createProduct({ ...env, ...prepared.env });
   await product.start();
   cleanUp.defer(() => product.kill());
-  const load = startLoad({ url: product.url, random, ...scenario.load });
+  // A sequence of its own, so that the seed determines the faults.
+  const load = startLoad({ url: product.url, random: createRandom(seed + 1), ...scenario.load });
   cleanUp.defer(() => load.stop());
   const memory = sampleMemory(product);
   cleanUp.defer(() => memory.stop());
@@ -114,38 +112,42 @@ export async function soak(
   };
   await scenario.run(context);
   await load.stop();
-  const grown = memory.growth();
   if (product.hasCrashed()) {
     problems.push(`npm start ended:\n${product.current().output().slice(-2_000)}`);
     await product.start();
   }
-  problems.push(...load.problems, ...(await heal(product)));
-  if (scenario.mustAnswer && load.failures.size > 0) {
-    problems.push(`not every request succeeded: ${[...load.failures.keys()].join(', ')}`);
-  }
+  const growth = memory.growth();
+  problems.push(...(await heal(product)), ...findProblems(scenario, load, growth));
   const found = await check(scenario, product, load);
-  if (grown !== undefined && grown > MAX_MEMORY_GROWTH) {
-    problems.push(`memory grew by ${grown.toFixed(2)} x`);
-  }
+  problems.push(...found.problems);
   await product.stop();
   await scenario.inspect?.(context);
-  const failed = [...load.failures.values()].reduce((sum, count) => sum + count, 0);
+  const log = product.log();
+  if (log.includes(VALUE_MARK)) problems.push('the log contains values of records');
   return {
-    problems: [...problems, ...found.problems],
+    problems,
     cells: {
-      database,
-      seed: `${seed}`,
       duration: `${((performance.now() - startedAt) / 1000).toFixed(0)} s`,
       updates: `${load.acknowledged()}`,
-      'failed requests': `${failed}`,
+      'failed requests': `${[...load.failures.values()].reduce((sum, count) => sum + count, 0)}`,
       'longest pause': `${(load.longestPause() / 1000).toFixed(1)} s`,
       lost: `${found.lost}`,
       'published twice': scenario.losesEvents ? '' : `${found.repeated}`,
-      memory: grown === undefined ? '' : `${grown.toFixed(2)} x`,
-      'log lines': `${product.logLines()}`,
+      memory: growth === undefined ? '' : `${growth.toFixed(2)} x`,
+      'log lines': `${log.split('\n').length - 1}`,
       notes: notes.join('; '),
     },
   };
+}
+
+/** Returns what the load itself and the memory show. */
+function findProblems({ mustAnswer }: Scenario, load: Load, growth = 1): string[] {
+  const failures = [...load.failures].map(([name, count]) => `${count} x ${name}`);
+  return [
+    ...load.problems,
+    ...(mustAnswer && failures.length > 0 ? [`not every request succeeded: ${failures.join(', ')}`] : []),
+    ...(growth > MAX_MEMORY_GROWTH ? [`memory grew by ${growth.toFixed(2)} x`] : []),
+  ];
 }
 
 /** Waits until `/healthz` reports no fault. */

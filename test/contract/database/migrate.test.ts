@@ -21,6 +21,7 @@ const MIGRATIONS = [
   '0007-push.sql',
   '0008-backfill.sql',
   '0009-service-limits.sql',
+  '0013-bulk-publish-waiting.sql',
 ];
 
 describe.each(DATABASES)('migrations on $name', ({ openEmpty }) => {
