@@ -88,11 +88,15 @@ export function startServiceSchedules({
         bulkPublishes: createBulkPublishJobStore(database),
         offloading,
         logger,
-        options: { timeBudgetMs: BUDGET_MS },
+        // One step per run, so that the relay publishes its events during the next step.
+        options: { timeBudgetMs: 0 },
       }),
     onOutcome({ inProgress, steps }) {
       bulkPublishesInProgress = inProgress;
-      if (steps > 0) relay.nudge();
+      if (steps > 0) {
+        relay.nudge();
+        bulkPublish.nudge();
+      }
     },
   });
   const sweep = startScheduledFunction({
