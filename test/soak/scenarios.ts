@@ -143,7 +143,7 @@ export const SCENARIOS: readonly Scenario[] = [
     seconds: 1_200,
     mustAnswer: true,
     load: { rate: Number.POSITIVE_INFINITY, devices: 4, datasetsPerDevice: 50, deletes: true },
-    run: (soak) => until(soak, 200_000),
+    run: (soak) => grow(soak, 200_000),
     async inspect(soak) {
       reportSpeed(soak, 1.3);
       await reportBloat(soak, 2);
@@ -156,26 +156,43 @@ export const SCENARIOS: readonly Scenario[] = [
     seconds: 1_200,
     mustAnswer: true,
     load: { rate: Number.POSITIVE_INFINITY, devices: 8, datasetsPerDevice: 0 },
-    run: (soak) => until(soak, 100_000),
+    run: (soak) => grow(soak, 100_000),
     inspect: reportSpeed,
   },
 ];
 
-/** Causes a fault `times` times, at random moments of the load. */
+/** Updates that must succeed after each fault, and the time that they may take. */
+const HEALED_UPDATES = 50;
+const HEALED_MS = 120_000;
+
+/** Causes a fault `times` times, at random moments of the load, each after the service has healed from the last. */
 async function repeatedly(soak: Soak, times: number, fault: (soak: Soak) => Promise<void>): Promise<void> {
   const end = performance.now() + soak.seconds * 1_000;
   for (let left = times; left > 0; left -= 1) {
     const meanPauseMs = Math.max(0, end - performance.now()) / (left + 1);
     await sleep(meanPauseMs * (0.5 + soak.random()));
     await fault(soak);
+    if (!(await until(soak, soak.load.acknowledged() + HEALED_UPDATES, HEALED_MS))) {
+      return soak.fail(
+        `fewer than ${HEALED_UPDATES} updates succeeded in ${HEALED_MS / 1_000} s after a fault`,
+      );
+    }
   }
   await sleep(Math.max(0, end - performance.now()));
 }
 
-/** Waits until the load has made this many updates, or its time has passed. */
-async function until({ load, seconds }: Soak, updates: number): Promise<void> {
-  const end = performance.now() + seconds * 1_000;
-  while (load.acknowledged() < updates && performance.now() < end) await sleep(100);
+/** Waits until the load has made this many updates. @returns false if they take longer than `limitMs` */
+async function until({ load }: Soak, updates: number, limitMs: number): Promise<boolean> {
+  const end = performance.now() + limitMs;
+  while (load.acknowledged() < updates && performance.now() < end) await sleep(20);
+  return load.acknowledged() >= updates;
+}
+
+/** Waits for this many updates. With less time, fewer are enough. */
+async function grow(soak: Soak, updates: number): Promise<void> {
+  if (!(await until(soak, updates, soak.seconds * 1_000))) {
+    soak.note(`stopped after ${soak.load.acknowledged()} of ${updates} updates`);
+  }
 }
 
 async function killFirstStart(env: Soak['product']['env'], afterMs: number): Promise<void> {
