@@ -46,7 +46,7 @@ export async function startPipeline(deps: PipelineDeps): Promise<Pipeline> {
   const directory = deps.directory.eventSourceMappings;
   await ensureStream(client, STREAM_NAME);
   const mapping = await startProjection({ ...deps, directory });
-  const schedules = sync.startSchedules(client);
+  const schedules = sync.startSchedules(client, () => behindMs(mapping));
   const polling = startPublishPolling({ ...deps, directory });
   const sweep = startQueryStoreSweep({ ...deps, directory });
   return {
@@ -59,4 +59,10 @@ export async function startPipeline(deps: PipelineDeps): Promise<Pipeline> {
       await mapping.close();
     },
   };
+}
+
+/** Returns how far the mapping is behind, in milliseconds. Does not count shards whose batches fail. */
+function behindMs(mapping: EventSourceMapping): number {
+  const reading = mapping.status().shards.filter(({ state }) => state === 'reading');
+  return Math.max(0, ...reading.map(({ millisBehind }) => millisBehind));
 }

@@ -175,7 +175,7 @@ export function startLoad({
       const { value = null, syncCount = 0 } = dataset.records.get(key) ?? {};
       if (value !== null && random() < 0.1) return remove(key, syncCount);
       values += 1;
-      return set(key, `${VALUE_MARK}${values} ${'x'.repeat(index(100))}`, syncCount);
+      return set(key, `${VALUE_MARK}${values} ${'x'.repeat(index(20))}`, syncCount);
     });
   }
 
