@@ -67,7 +67,7 @@ export async function startPipeline(deps: PipelineDeps): Promise<Pipeline> {
     throw error instanceof Error && error.name === 'InternalFailure' ? new SetupError(error.message) : error;
   });
   const mapping = await startProjection({ ...deps, database: uses.projection, directory, checkpoints });
-  const schedules = sync.startSchedules(client);
+  const schedules = sync.startSchedules(client, () => behindMs(mapping));
   const polling = startPublishPolling({ ...deps, database: uses.jobs, directory });
   const sweep = startQueryStoreSweep({ ...deps, database: uses.jobs, directory });
   const others = [polling, sweep];
@@ -81,4 +81,10 @@ export async function startPipeline(deps: PipelineDeps): Promise<Pipeline> {
       await mapping.close();
     },
   };
+}
+
+/** Returns how far the mapping is behind, in milliseconds. Does not count shards whose batches fail. */
+function behindMs(mapping: EventSourceMapping): number {
+  const reading = mapping.status().shards.filter(({ state }) => state === 'reading');
+  return Math.max(0, ...reading.map(({ millisBehind }) => millisBehind));
 }

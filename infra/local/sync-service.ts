@@ -51,7 +51,7 @@ export interface SyncService {
   /** Routes of the Cognito Sync API, of the payloads of its events, and of the messages to devices. */
   routes: Route[];
   /** Starts the functions that publish waiting and new events. The stream must exist. */
-  startSchedules(client: KinesisClient): ServiceSchedules;
+  startSchedules(client: KinesisClient, behindMs: () => number): ServiceSchedules;
   /** Moves the datasets of the identity `merge.from` to the identity into which it was merged. */
   mergeDatasets: (merge: Merge) => Promise<void>;
   /** Deletes the remaining data of a pool that is marked as deleted. */
@@ -134,7 +134,7 @@ export function createSyncService({
       createPayloadRoute(createPayloadApi({ links: payloadLinks, payloads: createPayloadStore(reads) })),
       createPushRoute({ inbox, devices: createPushStore(reads) }),
     ],
-    startSchedules(client) {
+    startSchedules(client, behindMs) {
       kinesis = client;
       schedules = startServiceSchedules({
         uses,
@@ -143,6 +143,7 @@ export function createSyncService({
         mergeDatasets,
         deletePoolData,
         region,
+        behindMs,
       });
       return schedules;
     },

@@ -30,7 +30,7 @@ export async function benchLag(): Promise<Table[]> {
 }
 
 async function benchLocalCloud(databaseUrl: string | undefined): Promise<Record<string, string>> {
-  const { url, stop } = await startCloud(databaseUrl);
+  const { url, stop } = await startCloud(databaseUrl, 0);
   const kinesis = localKinesis(url);
   const { lags, eventsPerSecond } = await measure(kinesis, url).finally(stop);
   kinesis.destroy();
@@ -88,21 +88,24 @@ async function projectedEvents(url: string): Promise<number> {
   return projection.recordsChanged / RECORDS;
 }
 
-async function startCloud(
+/** Starts a local cloud in another process. @param datasets the number of datasets that its sync store has */
+export async function startCloud(
   databaseUrl: string | undefined,
-): Promise<{ url: string; stop: () => Promise<void> }> {
+  datasets: number,
+): Promise<{ url: string; sqlUrl: string; stop: () => Promise<void> }> {
   const script = fileURLToPath(new URL('./lag-cloud.ts', import.meta.url));
-  const child = spawn(process.execPath, [script, ...(databaseUrl ? [databaseUrl] : [])], {
+  const child = spawn(process.execPath, [script, `${datasets}`, ...(databaseUrl ? [databaseUrl] : [])], {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { ...process.env, POWERTOOLS_LOG_LEVEL: 'SILENT' },
   });
-  for await (const url of createInterface({ input: child.stdout })) {
+  for await (const line of createInterface({ input: child.stdout })) {
+    const { url, sqlUrl } = JSON.parse(line);
     const stop = () =>
       new Promise<void>((resolve) => {
         child.once('exit', () => resolve());
         child.stdin.end();
       });
-    return { url, stop };
+    return { url, sqlUrl, stop };
   }
   throw new Error('the local cloud of the benchmark exited');
 }

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
+import { benchBulkPublish } from './bulk-publish.ts';
 import { benchGrowth } from './growth.ts';
 import { benchHandlerBundle } from './handler-bundle.ts';
 import { benchLag } from './lag.ts';
@@ -21,6 +22,7 @@ const PARTS = new Map<string, () => Promise<Table[]>>([
   ['trigger', benchTrigger],
   ['memory', benchMemory],
   ['lag', benchLag],
+  ['bulk-publish', benchBulkPublish],
   ['growth', benchGrowth],
 ]);
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createFinishMerges } from '../../../functions/finish-merges.ts';
 import { createFinishPoolDeletions } from '../../../functions/finish-pool-deletions.ts';
 import { createRelayOutbox } from '../../../functions/relay-outbox.ts';
@@ -39,6 +40,12 @@ const DATASET_SWEEP_INTERVAL_MS = 10 * 60 * 1000;
 const LEASE_MS = 5_000;
 /** Limits the duration of a run, because the process cannot stop during a run. */
 const BUDGET_MS = 100;
+/**
+ * While the query store is further behind the stream, bulk publishes wait. Otherwise the rows of new changes would wait
+ * behind theirs. The local stream reports arrival times in whole seconds, so up to one second of this is rounding.
+ */
+const MAX_BEHIND_MS = 1_500;
+const BEHIND_PAUSE_MS = 50;
 
 interface ServiceSchedulesDeps {
   uses: Readonly<Record<DatabaseUse, Database>>;
@@ -47,6 +54,8 @@ interface ServiceSchedulesDeps {
   mergeDatasets: (merge: Merge) => Promise<void>;
   deletePoolData: (identityPoolId: string) => Promise<boolean>;
   region: string;
+  /** Returns how far the query store is behind the stream, in milliseconds. */
+  behindMs: () => number;
 }
 
 export interface ServiceSchedules {
@@ -64,6 +73,7 @@ export function startServiceSchedules({
   mergeDatasets,
   deletePoolData,
   region,
+  behindMs,
 }: ServiceSchedulesDeps): ServiceSchedules {
   let bulkPublishesInProgress = 0;
   const relay = startScheduledFunction({
@@ -88,16 +98,24 @@ export function startServiceSchedules({
     functionName: 'run-bulk-publish',
     region,
     intervalMs: INTERVAL_MS,
-    create: (logger) =>
-      createRunBulkPublish({
+    create(logger) {
+      const run = createRunBulkPublish({
         bulkPublishes: createBulkPublishJobStore(jobs),
         offloading,
         logger,
-        options: { timeBudgetMs: BUDGET_MS },
-      }),
-    onOutcome({ inProgress, steps }) {
-      bulkPublishesInProgress = inProgress;
-      if (steps > 0) relay.nudge();
+        // One step per run, so that the relay publishes its events during the next step.
+        options: { timeBudgetMs: 0 },
+      });
+      return async (event, context) => {
+        if (bulkPublishesInProgress === 0 || behindMs() <= MAX_BEHIND_MS) return run(event, context);
+        await sleep(BEHIND_PAUSE_MS);
+        return null;
+      };
+    },
+    onOutcome(outcome) {
+      if (outcome !== null) bulkPublishesInProgress = outcome.inProgress;
+      if (outcome !== null && outcome.steps > 0) relay.nudge();
+      if (outcome === null || outcome.steps > 0) bulkPublish.nudge();
     },
   });
   const sweep = startScheduledFunction({

@@ -9,7 +9,10 @@ import type { OutgoingEvent } from '../ports/sync-store.ts';
 import { splitRecords } from './split-records.ts';
 
 export interface BulkPublishJobOptions {
-  /** Maximum datasets whose events are put into the outbox in one step. */
+  /**
+   * Maximum datasets whose events are put into the outbox in one step. A step takes about ten statements, regardless of
+   * its datasets. The embedded database executes no other statement during a step.
+   */
   datasetsPerStep: number;
   /**
    * While this many events are waiting, no more events are put into the outbox. Otherwise the events of new changes
@@ -20,7 +23,11 @@ export interface BulkPublishJobOptions {
   timeBudgetMs: number;
 }
 
-const DEFAULT_OPTIONS: BulkPublishJobOptions = { datasetsPerStep: 50, maxWaiting: 500, timeBudgetMs: 10_000 };
+const DEFAULT_OPTIONS: BulkPublishJobOptions = {
+  datasetsPerStep: 250,
+  maxWaiting: 500,
+  timeBudgetMs: 10_000,
+};
 
 export interface RunBulkPublishDeps {
   bulkPublishes: BulkPublishJobStore;

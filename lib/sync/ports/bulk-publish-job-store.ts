@@ -24,7 +24,10 @@ export interface BulkPublishJobProgress {
   disabledReason: string | null;
   /** Events of the job that are in the outbox and will be published. */
   waiting: number;
-  /** Events of the job that are no longer retried, because the stream permanently rejected them. */
+  /**
+   * Events of the job that are no longer retried, because the stream permanently rejected them. Counted only once all
+   * others are published.
+   */
   parked: number;
   /** Whether the events of all datasets have been put into the outbox. */
   allInOutbox: boolean;

@@ -39,6 +39,7 @@ ON CONFLICT (identity_pool_id) DO UPDATE SET
   failure_message = NULL,
   last_identity_id = NULL,
   last_dataset_name = NULL,
+  waiting_ids = NULL,
   all_in_outbox = false
 WHERE stored.bulk_publish_id = $4::uuid`;
 
@@ -49,12 +50,14 @@ export interface LockedRow {
   bulk_publish_id: string;
   last_identity_id: string | null;
   last_dataset_name: string | null;
+  /** The ids of the events that waited in the outbox after the last step, as an array literal. */
+  waiting_ids: string | null;
   all_in_outbox: boolean;
 }
 
 /** Serializes concurrent runs of a bulk publish. A run that had to wait reads the row as the previous run left it. */
 export const LOCK = `
-SELECT bulk_publish_id, last_identity_id, last_dataset_name, all_in_outbox
+SELECT bulk_publish_id, last_identity_id, last_dataset_name, waiting_ids, all_in_outbox
 FROM sync.bulk_publishes
 WHERE identity_pool_id = $1 AND status = 'IN_PROGRESS'
 FOR UPDATE`;
@@ -63,6 +66,13 @@ export interface OutstandingRow {
   waiting: number;
   parked: number;
 }
+
+/**
+ * Reads by primary key, and so only these rows. The index on bulk_publish_id also has every event that was published
+ * since the last vacuum: after 100,000 events, reading it would take longer than the rest of the step.
+ */
+export const STILL_WAITING = `
+SELECT outbox_id FROM sync.outbox WHERE outbox_id = ANY ($1::uuid[]) AND parked_reason IS NULL`;
 
 export const COUNT_OUTSTANDING = `
 SELECT count(*) - count(parked_reason) AS waiting, count(parked_reason) AS parked
@@ -121,7 +131,7 @@ SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[])`;
 
 export const MOVE_CURSOR = `
 UPDATE sync.bulk_publishes
-SET last_identity_id = $2, last_dataset_name = $3
+SET last_identity_id = $2, last_dataset_name = $3, waiting_ids = $4
 WHERE identity_pool_id = $1`;
 
 export const ALL_IN_OUTBOX = `

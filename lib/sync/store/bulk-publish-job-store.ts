@@ -18,6 +18,7 @@ import {
   PUT_PAYLOADS,
   READ_LAST,
   READ_NEXT,
+  STILL_WAITING,
   type WholeRow,
 } from './bulk-publish-job-statements.ts';
 import { type PoolRow, READ_POOL } from './pool-statements.ts';
@@ -57,9 +58,13 @@ async function step(
   const [locked] = rows;
   if (!locked) return null;
   const pools = await on.query<PoolRow>(READ_POOL, [identityPoolId]);
-  const outstanding = await on.query<OutstandingRow>(COUNT_OUTSTANDING, [locked.bulk_publish_id]);
   const [pool] = pools.rows;
-  const { waiting, parked } = outstanding.rows[0] ?? { waiting: 0, parked: 0 };
+  const waitingIds = await readWaiting(on, locked);
+  // All events of the job are counted only when this can end it.
+  const isLast = waitingIds.length === 0 && locked.all_in_outbox;
+  const { waiting, parked } = isLast
+    ? await countOutstanding(on, locked)
+    : { waiting: waitingIds.length, parked: 0 };
   const move = decide({
     streaming: pool?.streaming_status === 'ENABLED',
     disabledReason: pool?.disabled_reason ?? null,
@@ -68,7 +73,8 @@ async function step(
     allInOutbox: locked.all_in_outbox,
   });
   if (move.kind === 'put') {
-    const put = { locked, limit: move.datasets, streamName: pool?.stream_name ?? null, toEvents };
+    const streamName = pool?.stream_name ?? null;
+    const put = { locked, waitingIds, limit: move.datasets, streamName, toEvents };
     await putNext(on, identityPoolId, put);
   } else if (move.kind === 'end') {
     const { status, failureMessage } = move;
@@ -77,8 +83,21 @@ async function step(
   return move;
 }
 
+async function readWaiting(on: Transaction, { waiting_ids }: LockedRow): Promise<string[]> {
+  if (waiting_ids === null) return [];
+  const { rows } = await on.query<{ outbox_id: string }>(STILL_WAITING, [waiting_ids]);
+  return rows.map((row) => row.outbox_id);
+}
+
+async function countOutstanding(on: Transaction, { bulk_publish_id }: LockedRow): Promise<OutstandingRow> {
+  const { rows } = await on.query<OutstandingRow>(COUNT_OUTSTANDING, [bulk_publish_id]);
+  return rows[0] ?? { waiting: 0, parked: 0 };
+}
+
 interface Put {
   locked: LockedRow;
+  /** The ids of the job's events that are still in the outbox. */
+  waitingIds: readonly string[];
   limit: number;
   streamName: string | null;
   toEvents: StepOptions['toEvents'];
@@ -87,7 +106,7 @@ interface Put {
 async function putNext(
   on: Transaction,
   identityPoolId: string,
-  { locked, limit, streamName, toEvents }: Put,
+  { locked, waitingIds, limit, streamName, toEvents }: Put,
 ): Promise<void> {
   const after = [locked.last_identity_id ?? '', locked.last_dataset_name ?? ''];
   const { rows } = await on.query<WholeRow>(READ_NEXT, [identityPoolId, ...after, limit]);
@@ -97,8 +116,9 @@ async function putNext(
     return;
   }
   const events = toWholeDatasets(identityPoolId, rows).flatMap(toEvents);
-  await putEvents(on, locked.bulk_publish_id, streamName, events);
-  await on.query(MOVE_CURSOR, [identityPoolId, last.identity_id, last.dataset_name]);
+  const ids = await putEvents(on, locked.bulk_publish_id, streamName, events);
+  const waiting = plainArray([...waitingIds, ...ids]);
+  await on.query(MOVE_CURSOR, [identityPoolId, last.identity_id, last.dataset_name, waiting]);
 }
 
 /**
@@ -121,12 +141,14 @@ function toWholeDatasets(identityPoolId: string, rows: readonly WholeRow[]): Who
   return datasets;
 }
 
+/** @returns the ids of the new rows of the outbox */
 async function putEvents(
   on: Transaction,
   bulkPublishId: string,
   streamName: string | null,
   events: readonly OutgoingEvent[],
-): Promise<void> {
+): Promise<string[]> {
+  const ids = events.map(() => randomUUID());
   const payloads = events.flatMap(({ payload }) => (payload === null ? [] : [payload]));
   if (payloads.length > 0) {
     await on.query(PUT_PAYLOADS, [
@@ -138,10 +160,11 @@ async function putEvents(
   await on.query(PUT_EVENTS, [
     bulkPublishId,
     streamName,
-    plainArray(events.map(() => randomUUID())),
+    plainArray(ids),
     textArray(events.map(({ partitionKey }) => partitionKey)),
     textArray(events.map(({ data }) => data)),
   ]);
+  return ids;
 }
 
 function toBulkPublish(row: BulkPublishRow): BulkPublishJob {

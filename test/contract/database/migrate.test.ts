@@ -23,6 +23,7 @@ const MIGRATIONS = [
   '0009-service-limits.sql',
   '0010-growth.sql',
   '0011-stream-identity.sql',
+  '0012-bulk-publish-waiting.sql',
 ];
 
 describe.each(DATABASES)('migrations on $name', ({ openEmpty }) => {
