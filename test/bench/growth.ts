@@ -135,7 +135,7 @@ function toDelivery({ data }: PublishEntry, arrivedAt: number) {
   return readDelivery({ position, data }, () => Promise.reject(new Error('no payloads')));
 }
 
-/** Writes every table and index anew, so that their files have the size that the live rows need. */
+/** Rewrites every table and index, so that their files have the size that the live rows need. */
 async function rewriteTables(database: Database): Promise<void> {
   const { rows } = await database.query<{ name: string }>(
     `SELECT schemaname || '.' || tablename AS name FROM pg_tables WHERE schemaname IN ('sync', 'projection', 'identity')`,

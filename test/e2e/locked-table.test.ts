@@ -22,7 +22,7 @@ afterAll(async () => {
   await cloud.close();
 });
 
-it('a table that someone else locks delays only the calls that need it', async () => {
+it('a table that another program locks delays only the calls that need it', async () => {
   const client = createSyncClient(cloud.url, { maxAttempts: 1 });
   const identities = new CognitoIdentityClient({ region: 'us-east-1', endpoint: cloud.url });
   const reader = newIdentity();

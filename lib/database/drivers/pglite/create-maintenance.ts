@@ -1,6 +1,6 @@
 import type { Database } from '../../database.ts';
 
-// PostgreSQL counts rows at most once per second, unless it is told to.
+// PostgreSQL counts rows at most once per second, unless this function is called.
 const COUNT_NOW = 'SELECT pg_stat_force_next_flush()';
 
 // The conditions of PostgreSQL's autovacuum. A crash loses the counts, so each table with rows is vacuumed once after a
