@@ -44,7 +44,7 @@ const BUDGET_MS = 100;
  * While the query store is further behind the stream, bulk publishes wait. Otherwise the rows of new changes would wait
  * behind theirs. The local stream reports arrival times in whole seconds, so up to one second of this is rounding.
  */
-const MAX_BEHIND_MS = 1_500;
+const MAX_BEHIND_MS = 1_000;
 const BEHIND_PAUSE_MS = 50;
 
 interface ServiceSchedulesDeps {
