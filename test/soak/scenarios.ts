@@ -101,7 +101,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'crowd',
-    title: '1,500 clients at the same moment',
+    title: '1,500 requests at the same moment',
     databases: BOTH,
     seconds: 30,
     run: (soak) => repeatedly(soak, 3, crowd),
@@ -296,13 +296,16 @@ async function startPatiently(product: Soak['product']): Promise<void> {
   }
 }
 
-/** 1,500 clients read at the same moment. Each must get its records, or an answer that says when to try again. */
+/** The port closes further connections: infra/local/http/port-limits.ts. The devices have some as well. */
+const CROWD_CONNECTIONS = 850;
+
+/** 1,500 requests at the same moment. Each must return records, or an answer that says when to try again. */
 async function crowd({ product, load, note, fail }: Soak): Promise<void> {
   const dataset = load.datasets[0];
   if (dataset === undefined) return;
   const client = createSyncClient(product.url, {
     maxAttempts: 1,
-    requestHandler: { httpAgent: { maxSockets: 1_500 } },
+    requestHandler: { httpAgent: { keepAlive: true, maxSockets: CROWD_CONNECTIONS } },
   });
   const answers = await Promise.allSettled(
     Array.from({ length: 1_500 }, () => list(client, dataset.identity, dataset.name)),
@@ -311,7 +314,7 @@ async function crowd({ product, load, note, fail }: Soak): Promise<void> {
   const refused = answers.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason] : []));
   const wrong = refused.filter((error) => error?.$metadata?.httpStatusCode !== 429);
   if (wrong.length > 0) fail(`${wrong.length} of 1,500 requests failed: ${wrong[0]}`);
-  note(`${refused.length} of 1,500 got 429`);
+  note(`${refused.length - wrong.length} of 1,500 got 429`);
 }
 
 const DISK_MIB = 400;
