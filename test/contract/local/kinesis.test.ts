@@ -446,11 +446,14 @@ describe('streams that cannot be used', () => {
     await again.close();
   }
 
-  /** Overwrites 4 kB of a file. */
+  /** Overwrites 4 kB of the files whose names end so. */
   async function damage(path: string, name: string, at: number): Promise<void> {
-    const file = (await readdir(path)).find((found) => found.endsWith(name));
-    const handle = await open(join(path, file ?? ''), 'r+');
-    await handle.write(randomBytes(4_096), 0, 4_096, at);
-    await handle.close();
+    const files = (await readdir(path)).filter((found) => found.endsWith(name));
+    const handles = await Promise.all(files.map((found) => open(join(path, found), 'r+')));
+    for (const handle of handles) {
+      // Other files are too short to hold the records.
+      if ((await handle.stat()).size > at) await handle.write(randomBytes(4_096), 0, 4_096, at);
+      await handle.close();
+    }
   }
 });

@@ -36,7 +36,7 @@ describe('a log by cause', () => {
     expect(lines.slice(2)).toEqual([expect.objectContaining({ failures: 1_501 })]);
   });
 
-  it('tells other errors apart by the place that threw them, and keeps their stack', () => {
+  it('distinguishes other errors by the place that threw them, and keeps their stack', () => {
     const { lines, fail } = createLogged();
     const first = () => new TypeError('x is undefined');
     const second = () => new TypeError('x is undefined');
