@@ -36,7 +36,7 @@ describe.each(DATABASES)('the outbox on $name', ({ open }) => {
     await claimIds(2);
     expect(await claimIds(2)).toEqual([]);
     const setBack =
-      "UPDATE sync.outbox SET leased_until = leased_until + interval '1 day' WHERE outbox_id = $1";
+      "UPDATE sync.outbox_leases SET leased_until = leased_until + interval '1 day' WHERE outbox_id = $1";
     await database.query(setBack, [first]);
     expect(await claimIds(2)).toEqual([first]);
   });
