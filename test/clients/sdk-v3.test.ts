@@ -40,9 +40,9 @@ import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createSyncApiRoute } from '../../infra/local/http/aws-routes.ts';
 import { startHttpServer } from '../../infra/local/http/http-server.ts';
 import { ServiceError } from '../../lib/common/errors.ts';
-import { IDS, stubSyncApi } from '../fixtures/backfill/stub-sync-api.ts';
 import { newPool, STREAMING } from '../fixtures/identity/identity-pools.ts';
 import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { IDS, stubSyncApi } from '../fixtures/wire/stub-sync-api.ts';
 import { createSyncClient, list, set, write } from '../fixtures/wire/sync-client.ts';
 import { createPlayerPool, logInAtBackend, PUSH, ROLE } from './player-pool.ts';
 

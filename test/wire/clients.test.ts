@@ -14,7 +14,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createSyncApiRoute } from '../../infra/local/http/aws-routes.ts';
 import { type HttpServer, startHttpServer } from '../../infra/local/http/http-server.ts';
 import { ServiceError } from '../../lib/common/errors.ts';
-import { DATASET, GAME, IDS, LISTED, PATCH, stubSyncApi } from '../fixtures/backfill/stub-sync-api.ts';
+import { DATASET, GAME, IDS, LISTED, PATCH, stubSyncApi } from '../fixtures/wire/stub-sync-api.ts';
 
 const { recorded, guarded } = stubSyncApi();
 let signed: HttpServer;

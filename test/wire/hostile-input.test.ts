@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { API_OPERATIONS } from '../../lib/wire/api-model.ts';
-import { GAME, stubSyncApi } from '../fixtures/backfill/stub-sync-api.ts';
+import { GAME, stubSyncApi } from '../fixtures/wire/stub-sync-api.ts';
 
 const { recorded, logged, trusting, guarded } = stubSyncApi();
 const IDENTITY = '/identitypools/us-east-1%3A0000/identities/us-east-1%3A0001';

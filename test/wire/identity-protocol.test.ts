@@ -24,6 +24,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createIdentityRoute } from '../../infra/local/http/aws-routes.ts';
 import { type HttpServer, startHttpServer } from '../../infra/local/http/http-server.ts';
 import { ServiceError, type ServiceErrorCode, ValueRefusedError } from '../../lib/common/errors.ts';
+import { AWS } from '../fixtures/wire/aws-sdk-v2.ts';
+import { type RawAnswer, sendRaw } from '../fixtures/wire/raw-http.ts';
+import { DEVELOPER } from '../fixtures/wire/signing.ts';
 import {
   CREDENTIALS,
   IDENTITY,
@@ -32,10 +35,7 @@ import {
   POOL_ID,
   READ_DATE,
   stubIdentityApi,
-} from '../fixtures/backfill/stub-identity-api.ts';
-import { AWS } from '../fixtures/wire/aws-sdk-v2.ts';
-import { type RawAnswer, sendRaw } from '../fixtures/wire/raw-http.ts';
-import { DEVELOPER } from '../fixtures/wire/signing.ts';
+} from '../fixtures/wire/stub-identity-api.ts';
 
 const { recorded, logged, trusting, guarded, sts } = stubIdentityApi();
 

@@ -7,8 +7,8 @@ import { createProjectionTotals } from '../../infra/local/projection-totals.ts';
 import { ServiceError, type ServiceErrorCode, ValueRefusedError } from '../../lib/common/errors.ts';
 import { DatabaseError } from '../../lib/database/database.ts';
 import { API_OPERATIONS } from '../../lib/wire/api-model.ts';
-import { GAME, PATCH, stubSyncApi } from '../fixtures/backfill/stub-sync-api.ts';
 import { openRaw, type RawAnswer, sendRaw } from '../fixtures/wire/raw-http.ts';
+import { GAME, PATCH, stubSyncApi } from '../fixtures/wire/stub-sync-api.ts';
 
 const POOL = '/identitypools/us-east-1%3A0000';
 const IDENTITY = `${POOL}/identities/us-east-1%3A0001`;

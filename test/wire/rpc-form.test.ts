@@ -3,11 +3,11 @@ import { createSyncApiRoute } from '../../infra/local/http/aws-routes.ts';
 import { type HttpServer, startHttpServer } from '../../infra/local/http/http-server.ts';
 import { ServiceError } from '../../lib/common/errors.ts';
 import { API_OPERATIONS, type ApiOperation } from '../../lib/wire/api-model.ts';
-import { GAME, PATCH, stubSyncApi } from '../fixtures/backfill/stub-sync-api.ts';
 import { credentialsOf } from '../fixtures/identity/identity-credentials.ts';
 import { type RawAnswer, sendRaw } from '../fixtures/wire/raw-http.ts';
 import { openSharedCloud } from '../fixtures/wire/shared-cloud.ts';
 import { askSigned } from '../fixtures/wire/signing.ts';
+import { GAME, PATCH, stubSyncApi } from '../fixtures/wire/stub-sync-api.ts';
 import { list, newIdentity, set, write } from '../fixtures/wire/sync-client.ts';
 
 const MODEL = 'com.amazonaws.cognito.sync.model';

@@ -5,14 +5,9 @@ import { createIdentityRoute } from '../../infra/local/http/aws-routes.ts';
 import { type HttpServer, startHttpServer } from '../../infra/local/http/http-server.ts';
 import { ServiceError, ValueRefusedError } from '../../lib/common/errors.ts';
 import { ExpiredLoginTokenError } from '../../lib/identity/errors.ts';
-import {
-  CREDENTIALS,
-  IDENTITY_ID,
-  POOL_ID,
-  stubIdentityApi,
-} from '../fixtures/backfill/stub-identity-api.ts';
 import { AWS } from '../fixtures/wire/aws-sdk-v2.ts';
 import { type RawAnswer, sendRaw } from '../fixtures/wire/raw-http.ts';
+import { CREDENTIALS, IDENTITY_ID, POOL_ID, stubIdentityApi } from '../fixtures/wire/stub-identity-api.ts';
 
 const { recorded, logged, guarded, sts } = stubIdentityApi();
 
