@@ -58,8 +58,8 @@ export class ServiceError extends Error {
   override name = 'ServiceError';
   readonly code: ServiceErrorCode;
   /**
-   * The HTTP status that the Cognito Sync model assigns to the code, if the model has the code. Cognito Identity uses
-   * only 400 and 500.
+   * The HTTP status that the Cognito Sync model assigns to the code, if the model has the code. Cognito Identity
+   * answers with 400 for client errors and 500 for other errors, except for the statuses 413, 429 and 503.
    */
   readonly status: number;
   /** How long the client should wait before it retries. Undefined if no waiting time is known. */
