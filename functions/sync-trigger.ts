@@ -14,7 +14,7 @@ export type SyncTriggerHandler = (event: SyncTriggerEvent, context: Context) => 
 
 interface SyncTriggerDeps {
   rules: SyncRules;
-  /** Receives the decisions of one invocation, unless the rules made no decision. */
+  /** Receives the decisions of one invocation. It is not called if the rules made no decision. */
   report: (decisions: readonly RuleDecision[]) => void;
   logger: Logger;
 }

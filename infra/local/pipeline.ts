@@ -63,7 +63,7 @@ export async function startPipeline(deps: PipelineDeps): Promise<Pipeline> {
     now: Date.now,
     report: (message) => console.error(`cognito-sync-backend: ${message}`),
   }).catch((error: unknown) => {
-    // The emulator's own explanation, for example of a full disk.
+    // The message is the emulator's own explanation, for example that the disk is full.
     throw error instanceof Error && error.name === 'InternalFailure' ? new SetupError(error.message) : error;
   });
   const mapping = await startProjection({ ...deps, database: uses.projection, directory, checkpoints });

@@ -22,16 +22,18 @@ interface RecoverDeps {
 }
 
 /**
- * Creates the stream if it does not exist, compares the stream with what was read from it, and repairs what a fault of
- * the disk or an interrupted start has left. Must run before the stream has producers and consumers.
+ * Creates the stream if it does not exist. Otherwise, compares the stream with the positions up to which it was read.
+ * Repairs the effects of a disk fault or of an interrupted start. Must run before the stream has producers and
+ * consumers.
  *
- * - Pools whose streaming the relay has disabled because the stream was missing stream again.
+ * - If the relay disabled the streaming of pools because the stream was missing, their streaming is enabled again.
  * - If the checkpoint of a shard is ahead of the query store, the shard is read from the query store's position.
- * - If the stream lost its last records, new records get the sequence numbers of lost ones, which the checkpoint would
- *   skip. The shard is then read from its start. A gap is recorded for each pool on the stream.
+ * - If the stream lost its last records, new records get the sequence numbers of the lost records, so the checkpoint
+ *   would skip the new records. The shard is therefore read from its start. For each pool on the stream, a gap (a time
+ *   in which events may have been lost) is recorded.
  *
- * In the first and the last case, a bulk publish of each affected pool starts. If this function is interrupted, the next
- * start repeats it.
+ * If streaming was enabled again or records were lost, a bulk publish of each pool on the stream starts. If this
+ * function is interrupted, the next start repeats it.
  */
 export async function recoverStream(deps: RecoverDeps): Promise<void> {
   const { client, database, checkpoints, streamName, now, report } = deps;
@@ -79,8 +81,8 @@ function describe(
 }
 
 /**
- * Moves the checkpoint back to the query store's position if it is ahead. After a power failure, the file can be newer
- * than the rows.
+ * Moves the checkpoint back to the query store's position if the checkpoint is ahead of that position. After a power
+ * failure, the checkpoint file can be newer than the rows of the query store.
  */
 async function followQueryStore(
   checkpoints: CheckpointFile,
@@ -97,8 +99,8 @@ async function followQueryStore(
 }
 
 /**
- * Whether the last record that was read is missing, although it has not expired: it is younger than the retention period,
- * or an older record still exists.
+ * Returns whether the shard lacks the last record that was read from it, although the record has not expired. The
+ * record has not expired if it is younger than the retention period, or if an older record still exists.
  */
 async function hasLostRecords(
   { client, streamName, now }: RecoverDeps,

@@ -63,9 +63,9 @@ export interface LocalCloud {
 export interface LocalCloudOptions extends Partial<LocalConfig> {
   /** URLs of modules that export `handler`, by function name. The name is the last part of the function's ARN. */
   functions?: Readonly<Record<string, URL>>;
-  /** Receives a line for the user about something that takes seconds, or that was repaired. */
+  /** Receives a line for the user: about work that takes seconds, or about a repair. */
   announce?: (line: string) => void;
-  /** Called if another process may use the data directory. The process must end immediately. */
+  /** Called if another process may use the data directory. This process must then end immediately. */
   onLost?: (error: SetupError) => void;
 }
 

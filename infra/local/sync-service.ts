@@ -182,7 +182,10 @@ interface Warnings {
   warn(message: string, details: Record<string, unknown>): void;
 }
 
-/** Warns the operator of a dataset that approaches its limits. Only deleting the dataset removes its tombstones. */
+/**
+ * Warns the operator about a dataset that approaches its limits. Removed records still count, because only deleting the
+ * dataset deletes their rows.
+ */
 function logFilling(logger: Warnings) {
   return (dataset: FillingDataset) => {
     logger.warn('a dataset has reached 80 % of a limit on its records, removed ones included', {
@@ -191,7 +194,9 @@ function logFilling(logger: Warnings) {
   };
 }
 
-/** Warns the operator of messages that were not sent. A device without a message finds the change at its next sync. */
+/**
+ * Warns the operator about messages that were not sent. A device without a message finds the change at its next sync.
+ */
 function logUnsent(logger: Warnings) {
   return (report: PushReport) => {
     if (report.sent !== report.devices) {

@@ -4,12 +4,15 @@ import { isObject } from '../common/json.ts';
 import { nearestName } from '../common/nearest-name.ts';
 
 /**
- * The uses of the database. Each has connections of its own, so that a use whose statements are slow or wait for a lock
- * does not stop the others.
+ * The uses of the database. Each use has its own connections. If the statements of one use are slow or wait for a lock,
+ * the other uses still have connections.
  */
 export type DatabaseUse = 'reads' | 'writes' | 'identity' | 'projection' | 'relay' | 'jobs';
 
-/** Connections by use, and the statements that may wait for one in each use that clients wait for. */
+/**
+ * Number of connections of each use. `waiting` is the maximum number of statements that may wait for a connection. It
+ * applies to each use whose results clients wait for.
+ */
 export type Connections = Readonly<Record<DatabaseUse | 'waiting', number>>;
 
 /** Creates a value for each use. */
@@ -24,7 +27,7 @@ export function forEachUse<Value>(create: (use: DatabaseUse) => Value): Record<D
   };
 }
 
-/** At most 26 connections, of the 100 that PostgreSQL accepts by default. */
+/** The defaults add up to 26 connections. By default, PostgreSQL accepts 100. */
 export const DEFAULT_CONNECTIONS: Connections = {
   /** Operations of Cognito Sync that only read. */
   reads: 6,
@@ -38,7 +41,7 @@ export const DEFAULT_CONNECTIONS: Connections = {
   waiting: 1_000,
 };
 
-/** Larger numbers are mistakes. */
+/** A larger number is treated as a mistake. */
 const MAX = 10_000;
 
 /**

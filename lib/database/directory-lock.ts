@@ -9,7 +9,7 @@ import { diskError } from './full-disk.ts';
 export class DirectoryInUseError extends SetupError {}
 
 export interface DirectoryLock {
-  /** Whether the lock still excludes other processes: its file was neither removed nor replaced. */
+  /** Returns whether the lock still excludes other processes: the lock file was neither removed nor replaced. */
   isValid(): boolean;
   release(): void;
 }
@@ -17,11 +17,12 @@ export interface DirectoryLock {
 const REMEDY = 'stop that process, or set DATA_DIR to another directory';
 
 /**
- * Locks a directory for this process. The operating system releases the lock whenever and however the process ends. Node
- * has no such file lock, but SQLite, which is part of Node, has.
+ * Locks a directory for this process. However the process ends, the operating system then releases the lock. Node has
+ * no such file lock. SQLite, which is part of Node, has one.
  *
- * @throws {DirectoryInUseError} another process has locked it, or had when the file of the lock was removed
- * @throws {SetupError} it cannot be written to
+ * @throws {DirectoryInUseError} another process has locked the directory; or the lock file was removed, and the process
+ *   that had the lock may still be running
+ * @throws {SetupError} the directory cannot be written to
  */
 export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   const path = join(directory, 'lock');
@@ -54,8 +55,8 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
 }
 
 function open(path: string): DatabaseSync {
-  // SQLite would create it readable for everyone. Opened only if it is new: closing the file would release a lock that
-  // this process already holds.
+  // SQLite would create a file that everyone can read, so a missing file is created here. An existing file is not
+  // opened here: closing it would release a lock that this process already holds.
   if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600));
   return new DatabaseSync(path, { timeout: 0 });
 }
@@ -88,11 +89,13 @@ function describe(holder: Holder | undefined): string {
   return holder ? `process ${holder.pid}, started ${holder.since}` : 'another process';
 }
 
-/** A process whose lock was removed still uses the directory. */
+/**
+ * @throws {DirectoryInUseError} the process that locked the directory last is still running, or its id is in use again
+ */
 function requireNoHolder(directory: string, holder: Holder | undefined): void {
   if (holder === undefined || holder.pid === process.pid || !isRunning(holder.pid)) return;
   throw new DirectoryInUseError(
-    `the file "lock" of DATA_DIR "${directory}" was removed, but the directory may be in use by ${describe(holder)}; ${REMEDY}. If that process is another program, delete "holder.json" there`,
+    `the file "lock" of DATA_DIR "${directory}" was removed, but the directory may be in use by ${describe(holder)}; ${REMEDY}. If that process is another program, delete the file "holder.json" in DATA_DIR`,
   );
 }
 

@@ -2,11 +2,11 @@ import { type Database, DatabaseError } from './database.ts';
 
 /** Limits of the statements and transactions of one use of a database. */
 export interface LineLimits {
-  /** Those that run at a time. */
+  /** Maximum number of statements and transactions that run at the same time. */
   maxRunning: number;
-  /** Those that wait. Default: no limit. */
+  /** Maximum number of statements and transactions that wait. Default: no limit. */
   maxWaiting?: number | undefined;
-  /** The time for which one waits. Default: no limit. */
+  /** Maximum time for which a statement or transaction waits. Default: no limit. */
   maxWaitMs?: number | undefined;
 }
 
@@ -14,7 +14,8 @@ export interface WaitingLine {
   /**
    * Runs `work` when it is its turn, in order of arrival.
    *
-   * @throws {DatabaseError} 53400 if too many are waiting, 55P03 if this one waited too long; `work` did not run
+   * @throws {DatabaseError} 53400 if the maximum is already waiting, 55P03 if `work` waited too long; `work` did not
+   *   run
    */
   run<Result>(work: () => Promise<Result>): Promise<Result>;
 }
@@ -34,7 +35,7 @@ export function createWaitingLine({
       return;
     }
     if (waiting.size >= maxWaiting) {
-      throw new DatabaseError(`${maxWaiting} statements are waiting already; try again later`, '53400');
+      throw new DatabaseError(`${maxWaiting} statements are already waiting; try again later`, '53400');
     }
     const turn = Promise.withResolvers<void>();
     waiting.add(turn);
@@ -53,7 +54,7 @@ export function createWaitingLine({
     );
   }
 
-  /** Passes the place to the one that has waited longest. A later one cannot take it first. */
+  /** Passes the place to the work that has waited longest. Work that arrives later cannot take the place first. */
   function leave(): void {
     const [next] = waiting;
     if (next === undefined) {
@@ -76,7 +77,7 @@ export function createWaitingLine({
   };
 }
 
-/** Limits the statements and transactions that one use of a database runs and keeps waiting. */
+/** Limits how many statements and transactions of one use of a database run, how many wait, and for how long. */
 export function limitWaiting(database: Database, limits: LineLimits): Database {
   const line = createWaitingLine(limits);
   return {

@@ -126,7 +126,8 @@ function checkNamed(
   check: (rule: unknown, path: string) => string[],
 ): string[] {
   if (named === undefined) return [];
-  if (!isPlainObject(named)) return [`${path}: must be an object of rules by name or glob`];
+  if (!isPlainObject(named))
+    return [`${path}: must be an object whose keys are names or globs and whose values are rules`];
   return Object.entries(named).flatMap(([name, rule]) => [
     ...(name === '' ? [`${path}: a name or glob must not be empty`] : []),
     ...check(rule, `${path}.${name}`),

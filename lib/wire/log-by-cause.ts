@@ -2,12 +2,15 @@ import { DatabaseError } from '../database/database.ts';
 import type { WireLogger } from './wire-response.ts';
 
 const INTERVAL_MS = 60_000;
-/** Causes are few. If they are not, forgetting all of them costs some lines more. */
+/**
+ * Usually, there are few causes. At this number, all causes are forgotten, which costs only some additional log lines.
+ */
 const MAX_CAUSES = 100;
 
 /**
- * Wraps a logger so that it writes at most one line a minute for each cause. The cause is `error` in the details. The
- * line counts the failures since the last one. A database's error is logged without the stack, which shows only the driver.
+ * Wraps a logger so that it writes at most one line per minute for each cause. The cause is `error` in the details.
+ * Each line has the number of failures since the last line for the same cause. Errors of a database are logged without
+ * their stack, which shows only the driver.
  *
  * @param now milliseconds of a clock that never goes back
  */
@@ -33,7 +36,10 @@ export function logByCause(logger: WireLogger, now: () => number): WireLogger {
   };
 }
 
-/** Names a cause. Errors that are not from a database are distinguished by the place in the code that threw them. */
+/**
+ * Returns the name of a cause. An error of a database is named by its code and message, any other error by the place in
+ * the code that threw it.
+ */
 function causeOf(error: unknown): string {
   if (error instanceof DatabaseError) return `${error.name} ${error.code ?? ''}: ${error.message}`;
   if (!(error instanceof Error)) return typeof error;

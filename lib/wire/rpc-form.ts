@@ -58,7 +58,7 @@ export function readRpcBody({ name }: ApiOperation, { body }: RawRequest): RpcBo
   }
   const members = Input ?? {};
   if (!isObject(members))
-    throw new RequestError('SerializationException', 'Input in the body is not a JSON object');
+    throw new RequestError('SerializationException', "The field 'Input' of the body is not a JSON object");
   return { members, isEnvelope: true };
 }
 

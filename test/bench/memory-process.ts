@@ -31,7 +31,10 @@ for (let batch = 0; batch < Number(batches); batch += 1) {
 // The handler keeps its connections open, as it does in AWS.
 process.exit();
 
-/** Projects a batch with the mapping's maximum of events and the maximum size of an invocation. @returns its bytes */
+/**
+ * Projects a batch that has the maximum number of events of the mapping and the maximum payload size of an invocation.
+ * @returns the payload's size in bytes
+ */
 async function project(batch: number, padding: string): Promise<number> {
   const payload = payloadOf(batch, padding);
   const { batchItemFailures } = await handler(JSON.parse(payload), createLambdaContext('bench', 'us-east-1'));

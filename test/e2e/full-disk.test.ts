@@ -22,7 +22,7 @@ it.skipIf(disk === undefined)('npm start on a full disk says so in one line, eac
       code: 1,
       stderr: expect.stringMatching(
         new RegExp(
-          `^cognito-sync-backend: no space left on ${dataDir}\\S*; free some space, no data is lost\n$`,
+          `^cognito-sync-backend: no space left on ${dataDir}\\S*; free some space; no data is lost\n$`,
         ),
       ),
     });
@@ -62,7 +62,7 @@ it.skipIf(disk === undefined)(
       status: 503,
       health: {
         writes: {
-          lastError: expect.stringMatching(/^no space left on .*; free some space, no data is lost$/),
+          lastError: expect.stringMatching(/^no space left on .*; free some space; no data is lost$/),
         },
       },
     });

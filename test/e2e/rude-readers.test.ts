@@ -31,7 +31,7 @@ it('misbehaving SQL clients block neither writes nor /healthz', { timeout: 90_00
   expect(await stored()).toEqual([{ count: WRITES }]);
 });
 
-/** Leaves transactions open, fails in them, rolls back, and runs endless queries. */
+/** Leaves transactions open, causes errors inside them, rolls them back, and runs endless queries. */
 async function misbehave(signal: AbortSignal): Promise<void> {
   const client = new pg.Client({ connectionString: cloud.sqlUrl });
   await client.connect();

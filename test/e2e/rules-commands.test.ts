@@ -50,7 +50,9 @@ const rulesOf =
   (...args: string[]) =>
     operator.operate(['rules', ...args], { SYNC_RULES: rules }, input);
 const check = (rules: string) => rulesOf(rules)('check');
-/** Checks a rules file with this text, under a new name: a process loads each file only once. */
+/**
+ * Writes `text` to a rules file and checks it. The file has a new name, because a process loads each file only once.
+ */
 async function checkText(text: string) {
   texts += 1;
   const file = `checked-${texts}.ts`;

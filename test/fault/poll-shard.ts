@@ -11,7 +11,7 @@ export interface InvocationPlan {
     | { kind: 'responseLost' }
     /** Two invocations get the batch at the same time. */
     | { kind: 'twice' }
-    /** The checkpoint is lost, and an older checkpoint is used. */
+    /** The checkpoint is lost. Polling continues from an older checkpoint, which is `by` records earlier. */
     | { kind: 'rewound'; by: number }
     | ({ kind: 'killed' } & Kill);
 }
@@ -25,7 +25,10 @@ export type Invoke = (
 const FAULTLESS: InvocationPlan = { batchSize: 10, delayMs: 0, end: { kind: 'responded' } };
 const MAX_INVOCATIONS = 1_000;
 
-/** Polls one shard as Lambda does: batch by batch in order, each retried from the record that the function reports. */
+/**
+ * Polls one shard as Lambda does: batch by batch, in order. A failed batch is retried from the record that the function
+ * reported.
+ */
 export async function pollShard(
   records: readonly KinesisStreamRecord[],
   plans: readonly InvocationPlan[],

@@ -162,7 +162,7 @@ const PROTO = Object.fromEntries([['__proto__', '{"key":"","syncCount":-1}']]);
 const KPL = Buffer.from([0xf3, 0x89, 0x9a, 0xc2]);
 
 describe('the stream handler', () => {
-  it('projects or quarantines random data, and projects all valid events of its batch', async () => {
+  it('projects or quarantines random data, and projects all valid events of the same batch', async () => {
     await fc.assert(
       fc
         .asyncProperty(fc.array(anyData, { minLength: 1, maxLength: 12 }), async (data) => {

@@ -71,7 +71,7 @@ describe.each(DATABASES)('reconcile on $name', ({ open }) => {
       { identityPoolId: POOL, restart: true },
     );
 
-  it('restores the state of the service after lost events, even if other events arrive late', async () => {
+  it('makes the tables match the service after events were lost, even if others arrive late', async () => {
     await fc.assert(
       fc
         .asyncProperty(scenarios, async ({ past, during, order, some }) => {

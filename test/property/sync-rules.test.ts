@@ -186,7 +186,7 @@ describe('any rules with any event', () => {
     );
   });
 
-  it('apply every change that no rule rejects, if nothing is derived', () => {
+  it('apply every change that no rule rejects, if the rules derive no values', () => {
     fc.assert(
       fc.property(setting, records, (rules, sent) => {
         const verdict = evaluateRules(rulesOf({ ...rules, derived: [] }), eventOf(sent));

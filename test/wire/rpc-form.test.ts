@@ -145,7 +145,7 @@ describe('the RPC form', () => {
     [
       'an Input that is not an object',
       envelopeOf('ListRecords', []),
-      'Input in the body is not a JSON object',
+      "The field 'Input' of the body is not a JSON object",
     ],
     [
       'the Operation of another target',

@@ -21,7 +21,7 @@ export const disconnect: ProcessCommand = {
         asJson,
         plan: planDisconnection,
         warning:
-          'This starts a gap: until the pool streams again, changes do not reach the query store. Later, a bulk publish adds the changes except removals; `reconcile` finds those.',
+          'This starts a gap: until the pool streams again, changes do not reach the query store. Later, a bulk publish adds all of these changes except removals; `reconcile` finds the removals.',
       });
   },
 };

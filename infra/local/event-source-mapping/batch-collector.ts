@@ -59,7 +59,7 @@ type Pending = EncodedRecord & { readAt: number };
  *
  * - It has `batchSize` records.
  * - The next record would increase the payload to more than 6 MB.
- * - The oldest record of the batch has waited for the batching window.
+ * - The oldest record of the batch has waited as long as the batching window.
  *
  * Even without a batching window, available records are collected up to a full batch.
  *

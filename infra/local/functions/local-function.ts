@@ -44,9 +44,9 @@ interface StartedEnvironment extends ExecutionEnvironment {
 /**
  * Runs a function in execution environments, as Lambda does. Environments are started on demand. An environment runs
  * one invocation at a time and is used again for later invocations, unless it has ended. If all environments are busy,
- * invocations wait, and the identity that used the environments for the least time lately is next. One identity
- * occupies at most two environments. The timeout of an invocation
- * starts when the invocation gets an environment. An invocation is throttled if it waits as long as its timeout.
+ * invocations wait. The next environment goes to the identity that has recently used environments for the least time.
+ * One identity occupies at most two environments. The timeout of an invocation starts when the invocation gets an
+ * environment. An invocation is throttled if it waits as long as its timeout.
  *
  * If a file of the function's sync rules changes, the environments that have read the file accept no more invocations.
  * A new environment is started immediately.

@@ -23,18 +23,18 @@ interface Waiter extends PromiseWithResolvers<() => void> {
   owner: string;
 }
 
-/** What an owner used counts half after this time. */
+/** Once this time has passed, the time for which an owner used slots counts only half, then a quarter, and so on. */
 const HALF_LIFE_MS = 5_000;
-/** By then, the longest use counts a hundredth of a second. */
+/** After this time, even the longest use counts only about 10 ms, so it is forgotten. */
 const FORGET_AFTER_MS = 10 * HALF_LIFE_MS;
 
 /**
- * Creates a semaphore. A free slot goes to the waiting owner that has used slots for the least time lately, so that an
- * owner whose operations are long or many does not keep others waiting. Owners that are equal are served in order of
- * arrival, and so are the operations of one owner.
+ * Creates a semaphore. A free slot goes to the waiting owner that has recently used slots for the least time. An owner
+ * with long or many operations therefore does not keep other owners waiting. Owners with equal times get slots in the
+ * order in which their operations arrived. The operations of one owner also get slots in order of arrival.
  */
 export function createSemaphore({ max, maxPerOwner, refusal, now }: SemaphoreOptions): Semaphore {
-  /** In order of arrival. None of them may acquire a slot at the moment. */
+  /** The waiting operations in order of arrival. At the moment, the limits allow none of them a slot. */
   const waiting = new Set<Waiter>();
   const slots = createSlotUse(now);
 
@@ -84,11 +84,11 @@ export function createSemaphore({ max, maxPerOwner, refusal, now }: SemaphoreOpt
   };
 }
 
-/** Counts the slots that are held, and the time for which each owner used slots lately. */
+/** Counts the slots that are held, and the time for which each owner has recently used slots. */
 function createSlotUse(now: () => number) {
-  /** Slots by owner, with the sum of the times at which they were taken. An owner without slots has no entry. */
+  /** The slots that each owner holds, and the sum of the times at which they were taken. */
   const held = new Map<string, { count: number; takenAtSum: number }>();
-  /** Time used by owner, as of the last release. In order of that release. */
+  /** The time that each owner has used, as of the owner's last release of a slot; ordered by that release. */
   const used = new Map<string, { ms: number; at: number }>();
   let total = 0;
 
@@ -114,7 +114,7 @@ function createSlotUse(now: () => number) {
   return {
     total: () => total,
     heldBy: (owner: string) => held.get(owner)?.count ?? 0,
-    /** Slots that are still held count with the time since they were taken. */
+    /** Returns the time that an owner has used. A slot that is still held counts with the time since it was taken. */
     usedMs(owner: string): number {
       const { count = 0, takenAtSum = 0 } = held.get(owner) ?? {};
       return pastMs(owner) + count * now() - takenAtSum;

@@ -3,14 +3,16 @@ import { isLoopback } from '../../../lib/common/loopback.ts';
 import { networkOf } from '../../../lib/wire/source-address.ts';
 import type { PortLimits } from './port-limits.ts';
 
-/** Share of the limit above which connections that are kept alive make room for new ones. */
+/**
+ * If this share of the maximum number of connections is open, idle connections are closed to make room for new ones.
+ */
 const FULL = 0.9;
 
 /**
  * Creates a listener for the `connection` event of the port's servers. It closes connections above the limits.
  *
  * @param isProxy whether a peer is a trusted proxy, which connects on behalf of many clients
- * @param closeIdle closes the connections that wait for another request. Clients open a new one when they need it
+ * @param closeIdle closes the connections that wait for another request; a client opens a new connection when needed
  */
 export function createConnectionLimit(
   { connections, connectionsPerAddress }: Pick<PortLimits, 'connections' | 'connectionsPerAddress'>,

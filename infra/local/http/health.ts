@@ -14,8 +14,8 @@ export interface Health {
 
 /**
  * Answers `GET /healthz` on loopback with the state of the local cloud. It runs no query, so it responds even while the
- * database is busy. The status is 503 while a scheduled function, or the processing of a stream, is being retried, and while
- * the database cannot be written to.
+ * database is busy. The status is 503 while a scheduled function or the processing of a stream is being retried. The
+ * status is also 503 while the database cannot be written to.
  */
 export function createHealthRoute(health: () => Health): Route {
   return {

@@ -16,9 +16,10 @@ export interface PortLimits {
   /** Time to receive the head of a request, from the opening of the connection or from its first byte. */
   headersTimeoutMs: number;
   /**
-   * Time for which a connection waits for the next request. Longer than that of the SDKs: if the server closes the
-   * connection first, the request that the client is just sending fails. The AWS SDKs for Java and Android keep an idle
-   * connection for 60 s, and the one for Go for 90 s; those for JavaScript and Python as long as the server does.
+   * Time for which a connection waits for the next request. The time is longer than the SDKs keep an idle connection:
+   * if the server closed the connection first, a request that the client is just sending would fail. The AWS SDKs for
+   * Java and Android keep an idle connection for 60 s, and the SDK for Go keeps it for 90 s. The SDKs for JavaScript
+   * and Python keep it until the server closes it.
    */
   idleTimeoutMs: number;
   /** Time to receive a whole request. 1 MiB over a mobile connection of 200 kbit/s takes 42 s. */

@@ -6,7 +6,7 @@
  */
 export function explainKinesisFailure(reason: string, directory: string): string {
   if (reason.includes('No space left on device')) {
-    return `no space left on ${directory}; free some space, no data is lost`;
+    return `no space left on ${directory}; free some space; no data is lost`;
   }
   if (/^IO error: lock\b/.test(reason)) {
     return `another process uses the streams in ${directory} (${reason}); end that process`;

@@ -22,7 +22,7 @@ process.on('SIGTERM', () => undefined);
 process.on('disconnect', end);
 // An error in a callback of kinesalite ends the process: kinesalite would never release the locks that it held.
 process.on('uncaughtException', (error) => {
-  // The parent explains it.
+  // The parent reads this text and explains it to the user.
   writeSync(process.stderr.fd, `${describe(error)}\n`);
   end();
 });
@@ -37,14 +37,14 @@ process.on('message', (message: KinesisMessage) => {
   else answer(message);
 });
 
-/** Kills this process, because LevelDB can crash during a regular exit. The operating system keeps what it wrote. */
+/** Kills this process, because LevelDB can crash during a regular exit. Completed writes are not lost. */
 function end(): void {
   process.kill(process.pid, 'SIGKILL');
 }
 
 /**
- * Returns the message of an error of LevelDB, which names files, or the name of any other error with its place in the
- * code, because its message may quote a record.
+ * Describes an error. For an error of LevelDB, this is the error's message, which names files. For any other error, it
+ * is the error's name and its place in the code, because the message may quote a record.
  */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return 'failed with an unknown error';

@@ -16,7 +16,10 @@ export interface KinesisResponse {
 /** A message to the emulator's process: a request, or the instruction to close the streams and to exit. */
 export type KinesisMessage = ({ id: number } & KinesisRequest) | 'close';
 
-/** From the emulator's process: a response, with the reason if the emulator failed; or that the streams are open. */
+/**
+ * A message from the emulator's process: a response (with the reason if the emulator failed), or `open` when the
+ * streams are open.
+ */
 export type KinesisReply = ({ id: number; failure?: string } & KinesisResponse) | 'open';
 
 export const AMZ_JSON = 'application/x-amz-json-1.1';

@@ -22,9 +22,9 @@ export interface KinesisProcess {
 /** A request takes milliseconds. The timeout is shorter than the 15 s after which our own client gives up. */
 const REQUEST_TIMEOUT_MS = 10_000;
 const CLOSE_TIMEOUT_MS = 1_000;
-/** Length of the end of the process's error output that is kept. */
+/** Only this many characters are kept, from the end of the process's error output. */
 const MAX_PRINTED = 10_000;
-/** A lasting failure occurs with each request. */
+/** A permanent failure occurs with each request, but its message is logged at most once in this time. */
 const LOG_INTERVAL_MS = 60_000;
 
 function failed(message: string): KinesisResponse {
@@ -118,7 +118,10 @@ function startProcess(directory: string, report: (message: string) => unknown): 
     child.send(message, () => undefined);
   }
 
-  /** Fails a request that got no response in time. Ends the process if it has answered no other request since then. */
+  /**
+   * Fails a request that got no response in time. Ends the process if it has answered no other request since this
+   * request was sent.
+   */
   function timeOut(id: number, askedAt: number): void {
     const reason = `did not answer within ${REQUEST_TIMEOUT_MS} ms`;
     if (lastReplyAt < askedAt) end(reason);

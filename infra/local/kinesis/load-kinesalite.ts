@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 type Callback = (error?: unknown) => void;
 
 interface WriteOptions {
-  /** Waits until this write and all earlier ones are on the disk. */
+  /** Whether to wait until this write and all earlier writes are on the disk. */
   sync?: boolean;
 }
 
@@ -103,8 +103,8 @@ export async function openKinesalite(directory: string): Promise<Kinesalite> {
 }
 
 /**
- * Makes the errors of reading throw, which ends the process with the reason. After an error of LevelDB, such as a damaged
- * block, its streams neither end nor report it, and the request would never be answered.
+ * Makes read errors of LevelDB throw, so that the process ends with the reason. After an error such as a damaged block,
+ * LevelDB's own streams neither end nor report the error, so the request would never be answered.
  */
 function throwReadErrors(): void {
   const { prototype } = require('level-iterator-stream');
@@ -173,7 +173,7 @@ const CHANGE_TIMEOUT_MS = 5_000;
 /**
  * Waits until a change of a stream is complete, so that an acknowledged change survives the end of the process.
  *
- * @throws {Error} the change failed. The error ends the process, and the next one settles the stream
+ * @throws {Error} the change failed; the error ends the process, and the next process completes or reverts the change
  */
 async function settled({ metaDb }: Store, streamName: string): Promise<void> {
   for (const giveUpAt = performance.now() + CHANGE_TIMEOUT_MS; ; await sleep(1)) {
@@ -187,8 +187,8 @@ async function settled({ metaDb }: Store, streamName: string): Promise<void> {
 }
 
 /**
- * Makes the record of an acknowledged request survive a power failure. Without that, a stream could lose its last
- * records and assign their sequence numbers again, which consumers would skip.
+ * Makes the records of acknowledged requests survive a power failure. Otherwise a stream could lose its last records
+ * and assign their sequence numbers to new records. Consumers would skip these new records.
  */
 function withDurableRecords(store: Store): Store {
   return {

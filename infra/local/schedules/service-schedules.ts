@@ -41,8 +41,9 @@ const LEASE_MS = 5_000;
 /** Limits the duration of a run, because the process cannot stop during a run. */
 const BUDGET_MS = 100;
 /**
- * While the query store is further behind the stream, bulk publishes wait. Otherwise the rows of new changes would wait
- * behind theirs. The local stream reports arrival times in whole seconds, so up to one second of this is rounding.
+ * Bulk publishes wait while the query store is more than this time behind the stream. Otherwise the events of new
+ * changes would wait behind the events of the bulk publishes. Up to one second of this time is a rounding error,
+ * because the local stream reports arrival times in whole seconds.
  */
 const MAX_BEHIND_MS = 1_000;
 const BEHIND_PAUSE_MS = 50;

@@ -142,7 +142,8 @@ function idMistakes(
   const id = new RegExp(`^${prefix}-(?:[0-9a-f]{8}|[0-9a-f]{17})$`);
   const wrong = ids.find((each) => !id.test(each));
   if (wrong !== undefined) return [`${name}: "${wrong}" is not the id of ${what}`];
-  if (new Set(ids).size < ids.length) return [`${name}: an id is listed twice`];
+  if (new Set(ids).size < ids.length)
+    return [`${name}: the id of ${what} is listed twice; list each id once`];
   return ids.length > max ? [`${name}: ${ids.length} ids given, but a function can have at most ${max}`] : [];
 }
 

@@ -97,7 +97,7 @@ describe('the queue of the embedded database', () => {
     ];
     await expect(queue.runRead(unit('read 4'))).rejects.toMatchObject({
       code: '53400',
-      message: '2 statements are waiting already; try again later',
+      message: '2 statements are already waiting; try again later',
     });
     await pass(3);
     expect(await Promise.all(running)).toEqual(['read 1', 'read 2', 'read 3']);

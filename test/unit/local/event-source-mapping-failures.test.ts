@@ -197,7 +197,7 @@ describe('a failing failure destination', () => {
     expect(failures.kept.map(payloadTexts)).toEqual([['a', 'b']]);
   });
 
-  it('does not delay close, and the checkpoint stays before the records', async () => {
+  it('does not delay close(), and the checkpoint does not pass the unstored records', async () => {
     const keep = vi.fn(() => Promise.reject(new Error('access denied')));
     const { invoke } = throwingAt('b');
     const { mapping, checkpoint } = start({ texts: six }, { settings, invoke, failures: { keep } });

@@ -36,7 +36,7 @@ const error = (code: string) => new DatabaseError('could not extend file "secret
 describe('the monitor of writes', () => {
   it('reports a full disk with a remedy until a write succeeds', async () => {
     const { run } = createWatched();
-    const full = 'no space left on /data/database; free some space, no data is lost';
+    const full = 'no space left on /data/database; free some space; no data is lost';
     expect(await run(error('53100'))).toBe(full);
     expect(await run(0)).toBe(full);
     expect(await run(1)).toBeNull();

@@ -149,7 +149,11 @@ describe('defineRules rejects', () => {
   it.each<[string, unknown, string]>([
     ['no rules', undefined, 'the rules: must be an object of options'],
     ['a list', [], 'the rules: must be an object of options'],
-    ['datasets in a list', { datasets: [] }, 'datasets: must be an object of rules by name or glob'],
+    [
+      'datasets in a list',
+      { datasets: [] },
+      'datasets: must be an object whose keys are names or globs and whose values are rules',
+    ],
     ['a dataset of null', { datasets: { game: null } }, 'datasets.game: must be an object of options'],
     [
       'keys as a string',

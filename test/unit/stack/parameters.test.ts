@@ -219,7 +219,7 @@ describe('the parameters of a deployment', () => {
     [
       'a subnet twice',
       { vpcSubnets: 'subnet-0123abcd,subnet-0123abcd', vpcSecurityGroups: 'sg-0123abcd' },
-      /^vpcSubnets: an id is listed twice/,
+      /^vpcSubnets: the id of a subnet is listed twice/,
     ],
     [
       'more security groups than a function may have',
