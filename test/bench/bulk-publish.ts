@@ -16,8 +16,8 @@ const BEFORE_MS = 10_000;
 const TIMEOUT_MS = 3_600_000;
 
 /**
- * Measures how fast a bulk publish gets into the query store, and how long a device's update takes from the answer of
- * UpdateRecords to its row, before and during the bulk publish.
+ * Measures how fast the datasets of a bulk publish get into the query store. Also measures how long a device's update
+ * takes from the answer of UpdateRecords until its row is in the query store, before and during the bulk publish.
  */
 export async function benchBulkPublish(): Promise<Table[]> {
   const onEmbedded = await bench(undefined);
@@ -58,7 +58,7 @@ async function bench(databaseUrl: string | undefined): Promise<Record<string, st
   }
 }
 
-/** Waits until all datasets are in the query store. @returns the time */
+/** Waits until all datasets are in the query store. @returns the value of `performance.now()` at that moment */
 async function waitForProjection(reader: Database): Promise<number> {
   const deadline = performance.now() + TIMEOUT_MS;
   while (performance.now() < deadline) {
@@ -72,7 +72,10 @@ async function waitForProjection(reader: Database): Promise<number> {
   throw new Error('the bulk publish did not end');
 }
 
-/** Writes with one device until `end`. @returns milliseconds from answer to row of each update */
+/**
+ * Writes with one device until `end` settles.
+ * @returns for each update, the milliseconds from the answer until its row is in the query store
+ */
 async function measureLags(
   client: CognitoSyncClient,
   reader: Database,

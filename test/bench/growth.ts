@@ -23,9 +23,9 @@ const UPDATES = Number(process.env.GROWTH_UPDATES ?? 200_000);
 const DATASETS = 1_000;
 const KEYS = 10;
 const CLIENTS = 8;
-/** Updates per measured span. */
+/** Number of updates at the start and at the end whose times are compared. */
 const SPAN = 1_000;
-/** As in `infra/local/schedules/maintenance.ts`. */
+/** The interval is the one in `infra/local/schedules/maintenance.ts`. */
 const MAINTAIN_EVERY_MS = 2_000;
 /** Time between two updates on the service's clock. Spent tokens expire after a day, so most of them are removed. */
 const CLOCK_STEP_MS = 2_000;
@@ -34,8 +34,9 @@ const MAX_SLOWDOWN = 1.3;
 const MAX_FILES = 2;
 
 /**
- * Updates the same records again and again on the embedded database, while the events are relayed and projected as in
- * the local cloud. Compares the first updates with the last ones, and the files with those that the live rows need.
+ * Updates the same records again and again on the embedded database. Meanwhile, the events are published and projected
+ * as in the local cloud. Compares the time of the last updates with that of the first updates. Compares the size of the
+ * files with the size that the live rows need.
  */
 export async function benchGrowth(): Promise<Table[]> {
   const directory = await mkdtemp(join(tmpdir(), 'bench-growth-'));

@@ -1,6 +1,6 @@
 /**
- * An implementation that a benchmark compares with other implementations. The call of `prepare` is not timed; the
- * function that it returns is.
+ * An implementation that a benchmark compares with other implementations. The function that `prepare` returns is timed.
+ * The call of `prepare` is not timed.
  */
 export interface Contender {
   name: string;

@@ -6,8 +6,8 @@ const DEVICE_MODULES = /\/node_modules\/(aws-sdk|amazon-cognito-js)\//;
 
 /**
  * Loads the SDK and the sync manager for one device. The manager reads the SDK's global configuration (`AWS.config`),
- * which exists once per loaded copy of the SDK. So each device loads its own copy: this first removes the modules from
- * Node's cache.
+ * which exists once per loaded copy of the SDK. Each device therefore needs its own copy of the SDK, so this
+ * function first removes the modules from Node's cache.
  */
 export function loadSyncManager(): SdkWithSyncManager {
   for (const path of Object.keys(require.cache)) {

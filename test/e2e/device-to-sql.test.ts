@@ -134,7 +134,7 @@ describe.each(CLOUDS)('a dataset that a device writes, $name', ({ open }) => {
     ]);
   });
 
-  it('contains the records that two devices have after a conflict, but not the rejected write', async () => {
+  it('in SQL, has the records that both devices hold after a conflict, not the rejected write', async () => {
     const identity = newIdentity();
     const phone = client;
     const tablet = createSyncClient(cloud.url);

@@ -32,7 +32,7 @@ describe('npm start', () => {
   let dataDir: string;
   beforeAll(async () => {
     dataDir = join(directory, 'data');
-    // A start that was interrupted while it created the database.
+    // These files remain if a start is interrupted while it creates the database.
     const { database } = dataPaths(dataDir);
     await mkdir(database, { recursive: true });
     await writeFile(join(database, 'PG_VERSION'), '');
@@ -51,7 +51,7 @@ describe('npm start', () => {
     expect(output).toContain('aws kinesis put-record --stream-name cognito-sync');
   });
 
-  it('says first what it does, because it takes seconds', () => {
+  it('first prints what it does, because the start takes seconds', () => {
     expect(started.output()).toMatch(
       new RegExp(`^cognito-sync-backend: creating the embedded database in ${dataDir}/database, `),
     );

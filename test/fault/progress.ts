@@ -24,7 +24,9 @@ export function positionOf(record: PlannedStream['shards'][number][number]): Pro
   return { shard_id: shardId, sequence_number: sequenceNumber, arrived_at: new Date(arrivedAt) };
 }
 
-/** Expects that every record covered by the progress is in the rows or in quarantine. This must always hold. */
+/**
+ * Expects that every record up to the saved position is in the rows or in quarantine. This must be true at any time.
+ */
 export async function expectProgressToBeTrue(
   { shards, carried, quarantined }: PlannedStream,
   observer: Database,

@@ -20,8 +20,8 @@ export const KEYS = ['a', 'b', 'c', 'd', 'e', 'é鍵', '__proto__'];
 export const VALUES = ['', '1', '2', 'é', 'twelve bytes'];
 
 /**
- * The origin of a token: a new listing, the last token of the dataset, the nth last token of any kind, or an invented
- * text.
+ * The origin of a token. It is a new listing, the last token of the dataset, the nth last token of any kind, or an
+ * invented text.
  */
 const tokens = weighted<string | number>(['new', 9], ['last', 3], ['made up', 1], [0, 1], [3, 1], [7, 1]);
 type Token = 'none' | string | number;

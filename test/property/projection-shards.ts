@@ -12,9 +12,9 @@ import { ARRIVED_AT } from './projection-database.ts';
 
 /** The layout of a stream, and its failures. All zeros mean one shard, inline events and no failures. */
 export interface StreamPlan {
-  /** False: the events of one dataset may be in several shards, and so arrive in any order. */
+  /** Whether all events of an identity are in one shard. If not, the events of a dataset may arrive in any order. */
   byIdentity: boolean;
-  /** The shard of each event; of each identity if `byIdentity` is true. */
+  /** The shard of each event. If `byIdentity` is true, the shard of each identity. */
   places: number[];
   /** Whether the records of each event are behind a URL. */
   offloaded: boolean[];

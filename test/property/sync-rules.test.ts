@@ -139,8 +139,8 @@ function isRejected(
   return Math.abs(to - from) > (options.maxDelta ?? Number.POSITIVE_INFINITY);
 }
 
-describe('any rules with any event', () => {
-  it('return a response that the service accepts, with every key of the event and its other members', () => {
+describe('arbitrary rules on arbitrary events', () => {
+  it('return a response that the service accepts, with every key and other member of the event', () => {
     fc.assert(
       fc.property(setting, records, (rules, sent) => {
         const verdict = evaluateRules(rulesOf(rules), eventOf(sent));
@@ -166,7 +166,7 @@ describe('any rules with any event', () => {
     );
   });
 
-  it('return no new value that the rule of the value’s key rejects', () => {
+  it('return no new value that the rule for its key rejects', () => {
     fc.assert(
       fc.property(setting, records, (rules, sent) => {
         const verdict = evaluateRules(rulesOf(rules), eventOf(sent));

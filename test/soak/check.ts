@@ -20,7 +20,7 @@ const POLL_MS = 500;
 /**
  * Reads all datasets through ListRecords and compares them with the ledger.
  *
- * @returns live records by dataset, and one line per lost or unexplained value
+ * @returns the live records of each dataset, and one line per value that is lost or that no update explains
  */
 export async function checkService(
   url: string,

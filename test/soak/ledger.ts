@@ -1,6 +1,6 @@
 import type { Identity } from '../fixtures/wire/sync-client.ts';
 
-/** A record that the service acknowledged. A value of null is a removed record. */
+/** A record that the service acknowledged. If the record is removed, its value is null. */
 export interface LedgerEntry {
   value: string | null;
   syncCount: number;
@@ -14,15 +14,18 @@ export interface DatasetLedger {
   syncCount: number;
   /** The last acknowledged state of each key. */
   records: Map<string, LedgerEntry>;
-  /** Values by key of changes without an answer. They may be stored, now or later. */
+  /**
+   * For each key, the values of changes that got no answer. The service may have stored these values, or may still do
+   * so.
+   */
   inDoubt: Map<string, (string | null)[]>;
   /** Sync counts of the acknowledged updates. Each has its own event on the stream. */
   acknowledged: number[];
-  /** Whether a change has had no answer since the dataset was last read. */
+  /** Whether the ledger may differ from the stored dataset, so that the device must read the dataset completely. */
   isUncertain: boolean;
 }
 
-/** A dataset as the service or the query store returns it: removed records are absent or have a value of null. */
+/** The records of a dataset as the service returns them. A removed record is absent or has the value null. */
 export type Records = ReadonlyMap<string, LedgerEntry>;
 
 export function createDatasetLedger(identity: Identity, name: string): DatasetLedger {
@@ -38,10 +41,10 @@ export function createDatasetLedger(identity: Identity, name: string): DatasetLe
 }
 
 /**
- * Enters an acknowledged update.
+ * Enters an acknowledged update into the ledger.
  *
- * @param changed the changed records with their new, common sync count
- * @returns what is wrong with the answer
+ * @param changed the changed records; all of them have the same new sync count
+ * @returns one line if the sync count is not higher than before, otherwise no line
  */
 export function acknowledge(
   dataset: DatasetLedger,
@@ -51,7 +54,8 @@ export function acknowledge(
   const isNew = syncCount > dataset.syncCount;
   for (const [key, entry] of changed) {
     dataset.records.set(key, entry);
-    // A change in doubt that arrives now has an old sync count for this key. The service rejects it.
+    // If an earlier change of this key, without an answer, arrives now, its sync count is too low. The service rejects
+    // it.
     dataset.inDoubt.delete(key);
   }
   dataset.syncCount = Math.max(syncCount, dataset.syncCount);
@@ -59,13 +63,13 @@ export function acknowledge(
   return isNew ? [] : [`${nameOf(dataset)}: count ${syncCount} was acknowledged after ${dataset.syncCount}`];
 }
 
-/** Enters an acknowledged deletion of the dataset. Its count is known when the dataset is read again. */
+/** Enters an acknowledged deletion of the dataset. The new sync count becomes known when the dataset is read again. */
 export function acknowledgeDeletion(dataset: DatasetLedger): void {
   for (const key of dataset.records.keys()) dataset.records.set(key, { value: null, syncCount: 0 });
   dataset.isUncertain = true;
 }
 
-/** Enters a change without an answer. */
+/** Enters a change that got no answer. Such a change is in doubt: the service may have stored it or not. */
 export function doubt(dataset: DatasetLedger, values: Iterable<[key: string, value: string | null]>): void {
   for (const [key, value] of values) {
     dataset.inDoubt.set(key, [...(dataset.inDoubt.get(key) ?? []), value]);
@@ -73,7 +77,10 @@ export function doubt(dataset: DatasetLedger, values: Iterable<[key: string, val
   dataset.isUncertain = true;
 }
 
-/** Continues from the dataset as the service returns it. Changes in doubt that it does not contain stay in doubt. */
+/**
+ * Replaces the dataset in the ledger by the dataset that the service returned. All changes in doubt stay in doubt.
+ * @returns one line per problem
+ */
 export function adopt(dataset: DatasetLedger, syncCount: number, records: Records): string[] {
   const problems = compare(dataset, records);
   if (syncCount < dataset.syncCount) {
@@ -86,10 +93,10 @@ export function adopt(dataset: DatasetLedger, syncCount: number, records: Record
 }
 
 /**
- * Compares a dataset as the service returns it with the ledger. Each key must have its last acknowledged value, or the
- * value of a change in doubt.
+ * Compares the records that the service returned for a dataset with the ledger. Each key must have its last
+ * acknowledged value, or the value of a change in doubt.
  *
- * @returns one line per lost or unexplained value
+ * @returns one line per value that is lost or that no change explains
  */
 export function compare(dataset: DatasetLedger, records: Records): string[] {
   const keys = new Set([...dataset.records.keys(), ...records.keys()]);

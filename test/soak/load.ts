@@ -22,10 +22,12 @@ import {
 export interface LoadOptions {
   url: string;
   random: () => number;
-  /** Updates per second in total. With Infinity, each device sends the next update after the answer to the last. */
+  /**
+   * Updates per second of all devices together. With Infinity, each device sends an update as soon as it got an answer.
+   */
   rate?: number;
   devices?: number;
-  /** Datasets that each device writes. With 0, each update creates a dataset of another identity. */
+  /** Number of datasets that each device writes. With 0, each update creates a dataset of a new identity. */
   datasetsPerDevice?: number;
   /** Whether devices also delete datasets. */
   deletes?: boolean;
@@ -36,31 +38,31 @@ export interface Load {
   datasets: readonly DatasetLedger[];
   /** The number of acknowledged updates. */
   acknowledged(): number;
-  /** Answers other than success, by name and status. */
+  /** Number of failed requests by the name and status of the error. */
   failures: ReadonlyMap<string, number>;
-  /** What the answers themselves proved wrong. */
+  /** Mistakes of the service that the answers show, one line each. */
   problems: readonly string[];
   /** Milliseconds from request to answer of each acknowledged update, in order. */
   durations: readonly number[];
   /** The longest time in milliseconds without an acknowledged update. */
   longestPause(): number;
-  /** Ends the load and waits for the answers. */
+  /** Ends the load and waits for the answers to requests in flight. */
   stop(): Promise<void>;
 }
 
 /** Every value starts with this text, which must not appear in a log. */
 export const VALUE_MARK = 'record-value-';
-/** Keys per dataset. Few, so that most updates change records that exist. */
+/** Number of keys per dataset. The number is small, so that most updates change existing records. */
 const KEYS = 20;
-/** A pause after a failure, so that devices do not spin while the service is down. */
+/** Pause after a failure, so that devices do not send requests continuously while the service does not respond. */
 const PAUSE_MS = 100;
 const REQUEST_TIMEOUT_MS = 20_000;
-/** Share of turns in which a device deletes its dataset. */
+/** Probability that a device deletes the dataset instead of updating it. */
 const DELETES = 0.01;
 
 /**
- * Starts devices that update datasets through the SDK, without retries, until `stop`. Each dataset has one writer, so
- * that the ledger knows its contents. Values are unique.
+ * Starts devices that update datasets through the SDK, without retries, until `stop` is called. Only one device writes
+ * to a dataset, so that the ledger knows the contents of the dataset. Each value is written only once.
  */
 export function startLoad({
   url,
@@ -95,7 +97,10 @@ export function startLoad({
     return dataset;
   };
 
-  /** Runs a request. Returns undefined if it failed; `onNoAnswer` runs if it may have been executed. */
+  /**
+   * Waits for the answer to a request. Returns undefined if the request failed. Calls `onNoAnswer` if the service may
+   * have executed the failed request.
+   */
   async function attempt<Answer>(
     request: Promise<Answer>,
     dataset: DatasetLedger,
@@ -109,7 +114,7 @@ export function startLoad({
       const name = status === undefined ? codeOf(error) : `${codeOf(error)} ${status}`;
       failures.set(name, (failures.get(name) ?? 0) + 1);
       if (status === undefined || status >= 500) onNoAnswer?.();
-      // The dataset may not be as the device assumed.
+      // The dataset may differ from what the device knows.
       if (status !== 429) dataset.isUncertain = true;
       await sleep(PAUSE_MS);
       return undefined;
@@ -186,7 +191,7 @@ export function startLoad({
     while (!stopping.signal.aborted) {
       const waitMs = nextAt - performance.now();
       if (waitMs > 0) await sleep(waitMs, undefined, { signal: stopping.signal }).catch(() => undefined);
-      // After an outage, the device continues at the same rate instead of making up for it.
+      // After a fault, the device continues at the same rate. It does not make up for the missed updates.
       nextAt = Math.max(nextAt + periodMs, performance.now() - periodMs);
       await takeTurn(own[index(own.length)] ?? newDataset());
     }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { freePort } from '../fixtures/local/free-port.ts';
 import { type StartedProcess, startFirst } from '../fixtures/local/npm-start.ts';
 
-/** The program of `npm start`, on ports that stay the same when it is started again. */
+/** The program that `npm start` runs. When it is started again, it has the same ports. */
 export interface Product {
   url: string;
   env: Record<string, string> & { DATA_DIR: string };
@@ -14,9 +14,9 @@ export interface Product {
   stop(): Promise<void>;
   /** The running process. */
   current(): StartedProcess;
-  /** Whether it ended without `kill` or `stop`. */
+  /** Returns whether the program ended without a call of `kill` or `stop`. */
   hasCrashed(): boolean;
-  /** What it printed until it ended, over all starts, without the text that a start always prints. */
+  /** Returns what the program printed in all ended runs, without the text that each start prints. */
   log(): string;
 }
 

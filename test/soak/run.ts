@@ -4,11 +4,12 @@ import { markdownTable } from '../bench/markdown-table.ts';
 import { SCENARIOS } from './scenarios.ts';
 import { type SoakDatabase, soak } from './soak.ts';
 
-// Runs all scenarios, or those named as arguments, and prints a table of results. Exits with 1 if one of them failed.
+// Runs all scenarios, or those named as arguments, and prints a table of results. Exits with 1 if a scenario
+// failed.
 const USAGE = `usage: npm run test:soak -- [<scenario> …] [--database embedded|PostgreSQL] [--seconds <n>] [--seed <n>]
 scenarios:
 ${SCENARIOS.map(({ name, title }) => `  ${name.padEnd(16)}${title}`).join('\n')}`;
-/** Shown of each scenario; one fault often has many findings. */
+/** Maximum number of problems that are printed per scenario, because one fault often causes many problems. */
 const MAX_PROBLEMS = 20;
 
 const { values, positionals } = parseArgs({

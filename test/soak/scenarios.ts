@@ -161,11 +161,11 @@ export const SCENARIOS: readonly Scenario[] = [
   },
 ];
 
-/** Updates that must succeed after each fault, and the time that they may take. */
+/** After each fault, this many updates must succeed within HEALED_MS. */
 const HEALED_UPDATES = 50;
 const HEALED_MS = 120_000;
 
-/** Causes a fault `times` times, at random moments of the load, each after the service has healed from the last. */
+/** Causes a fault `times` times, at random moments. Each time, waits until the service has recovered from the fault. */
 async function repeatedly(soak: Soak, times: number, fault: (soak: Soak) => Promise<void>): Promise<void> {
   const end = performance.now() + soak.seconds * 1_000;
   for (let left = times; left > 0; left -= 1) {
@@ -181,14 +181,14 @@ async function repeatedly(soak: Soak, times: number, fault: (soak: Soak) => Prom
   await sleep(Math.max(0, end - performance.now()));
 }
 
-/** Waits until the load has made this many updates. @returns false if they take longer than `limitMs` */
+/** Waits until this many updates of the load are acknowledged. @returns false if that takes longer than `limitMs` */
 async function until({ load }: Soak, updates: number, limitMs: number): Promise<boolean> {
   const end = performance.now() + limitMs;
   while (load.acknowledged() < updates && performance.now() < end) await sleep(20);
   return load.acknowledged() >= updates;
 }
 
-/** Waits for this many updates. With less time, fewer are enough. */
+/** Waits until this many updates are acknowledged. If the time of the scenario ends first, notes how many there are. */
 async function grow(soak: Soak, updates: number): Promise<void> {
   if (!(await until(soak, updates, soak.seconds * 1_000))) {
     soak.note(`stopped after ${soak.load.acknowledged()} of ${updates} updates`);
@@ -206,7 +206,7 @@ async function killFirstStart(env: Soak['product']['env'], afterMs: number): Pro
   await sleep(CHILDREN_END_MS);
 }
 
-/** The children of a killed process end when they notice that it is gone. */
+/** Time in which the children of a killed process notice that the process has ended, and end as well. */
 const CHILDREN_END_MS = 500;
 
 async function killWithChildren(product: Soak['product']): Promise<void> {
@@ -225,7 +225,7 @@ async function withSession(
   work: (session: pg.Client) => Promise<void>,
 ): Promise<void> {
   const session = new pg.Client({ connectionString: server.url });
-  // Another fault may end the session, which ends this fault as well.
+  // A concurrent fault may end the session. That ends this fault as well.
   session.on('error', () => undefined);
   await session.connect().then(
     () => work(session).catch(() => undefined),
@@ -242,7 +242,7 @@ function terminateBackends(server: PostgresServer): Promise<void> {
   });
 }
 
-/** Takes every connection, including those of the product, and holds them. */
+/** Takes all connections of the server, including those of the product, and holds them for `forMs` milliseconds. */
 async function takeConnections(server: PostgresServer, forMs: number): Promise<void> {
   await terminateBackends(server);
   const taken: pg.Client[] = [];
@@ -284,7 +284,9 @@ function twoFaults({ product, server, random }: Soak): Promise<void> {
   return Promise.all([faults[first]?.(), faults[second]?.()]).then(() => undefined);
 }
 
-/** Starts the program as a process supervisor does: again and again, because its database may be unreachable. */
+/**
+ * Starts the program as a process supervisor does: it repeats a failed start, because the database may be unreachable.
+ */
 async function startPatiently(product: Soak['product']): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -296,10 +298,13 @@ async function startPatiently(product: Soak['product']): Promise<void> {
   }
 }
 
-/** The port closes further connections: infra/local/http/port-limits.ts. The devices have some as well. */
+/**
+ * Maximum number of connections of the crowd. The port closes connections above its limit, which is in
+ * infra/local/http/port-limits.ts. Some of the connections within the limit belong to the devices.
+ */
 const CROWD_CONNECTIONS = 850;
 
-/** 1,500 requests at the same moment. Each must return records, or an answer that says when to try again. */
+/** Sends 1,500 requests at the same moment. Each request must return its records, or the status 429. */
 async function crowd({ product, load, note, fail }: Soak): Promise<void> {
   const dataset = load.datasets[0];
   if (dataset === undefined) return;
@@ -329,7 +334,7 @@ async function mountSmallDisk({ DATA_DIR: dataDir }: { DATA_DIR: string }) {
   return { undo: async () => void (await run('umount', ['--lazy', dataDir])) };
 }
 
-/** Fills the disk under load, and frees the space again. */
+/** Fills the disk while the load runs. Keeps the disk full for 15 seconds, then frees the space. */
 async function fillDisk({ product, note, fail }: Soak): Promise<void> {
   const directory = product.env.DATA_DIR;
   const ballast = join(directory, 'ballast');
@@ -360,7 +365,7 @@ async function append(file: string, bytes: number): Promise<void> {
   }
 }
 
-/** Debian's path of the library; `LIBFAKETIME` names another. */
+/** Path of the library on Debian. The environment variable LIBFAKETIME can name another path. */
 const LIBFAKETIME = process.env.LIBFAKETIME ?? '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1';
 const clockFile = (dataDir: string) => join(tmpdir(), `clock-of-${dataDir.split('/').at(-1)}`);
 
@@ -372,7 +377,7 @@ async function fakeClock({ DATA_DIR: dataDir }: { DATA_DIR: string }) {
       LD_PRELOAD: LIBFAKETIME,
       FAKETIME_TIMESTAMP_FILE: clockFile(dataDir),
       FAKETIME_NO_CACHE: '1',
-      // Timers must continue.
+      // Timers must not be affected by the fake clock.
       FAKETIME_DONT_FAKE_MONOTONIC: '1',
     },
     undo: () => rm(clockFile(dataDir), { force: true }),
@@ -383,7 +388,10 @@ function setClock(dataDir: string, offset: string): Promise<void> {
   return writeFile(clockFile(dataDir), offset);
 }
 
-/** Compares the duration of the first thousand updates with that of the last, and fails above `limit`. */
+/**
+ * Compares the median duration of the last 1,000 updates with that of the first 1,000. A ratio above `limit` is a
+ * failure.
+ */
 async function reportSpeed({ load, note, fail }: Soak, limit = Number.POSITIVE_INFINITY): Promise<void> {
   const { durations } = load;
   const first = median(durations.slice(0, 1_000));
@@ -395,7 +403,7 @@ async function reportSpeed({ load, note, fail }: Soak, limit = Number.POSITIVE_I
 const SIZES = `SELECT sum(pg_total_relation_size(oid))::bigint AS bytes FROM pg_class
   WHERE relkind = 'r' AND relnamespace IN ('sync'::regnamespace, 'projection'::regnamespace, 'identity'::regnamespace)`;
 
-/** Compares the size of all tables with their size after VACUUM FULL, and fails above `limit`. */
+/** Compares the size of all tables with their size after VACUUM FULL. A ratio above `limit` is a failure. */
 async function reportBloat({ product, note, fail }: Soak, limit: number): Promise<void> {
   const database = await openPglite({ dataDir: dataPaths(product.env.DATA_DIR).database });
   const size = async () => Number((await database.query<{ bytes: number }>(SIZES)).rows[0]?.bytes);

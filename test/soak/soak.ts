@@ -25,13 +25,13 @@ export interface Soak {
   server(): PostgresServer;
   /** Adds a remark to the results. */
   note(text: string): void;
-  /** Adds a finding: the scenario fails. */
+  /** Adds a problem to the results, so the scenario fails. */
   fail(text: string): void;
 }
 
 export interface Scenario {
   name: string;
-  /** The claim of docs/reliability.md that the scenario tests. */
+  /** Title of the table of results. */
   title: string;
   databases: readonly SoakDatabase[];
   /** Duration of the load, unless the command line sets it. */
@@ -39,7 +39,7 @@ export interface Scenario {
   load?: Partial<Omit<LoadOptions, 'url' | 'random'>>;
   /** Whether each update must succeed at the first attempt. */
   mustAnswer?: true;
-  /** Whether the scenario takes events from the stream that the service has published. */
+  /** Whether the scenario removes published events from the stream, so that the stream cannot be checked. */
   losesEvents?: true;
   /**
    * Prepares the data directory, before the first start with this environment.
@@ -63,14 +63,20 @@ export interface SoakResult {
   problems: string[];
 }
 
-/** Time to heal after the last fault. The longest lease and backoff are well below it. */
+/**
+ * Time in which the service must recover after the last fault. The longest lease and the longest backoff are much
+ * shorter.
+ */
 const HEAL_MS = 120_000;
 const MEMORY_EVERY_MS = 1_000;
-/** Fewer samples say nothing about growth. */
+/** With fewer samples, the growth of memory is not evaluated. */
 const MIN_MEMORY_SAMPLES = 240;
 const MAX_MEMORY_GROWTH = 1.2;
 
-/** Runs one scenario on one database: start, load with faults, wait until healed, check, stop. */
+/**
+ * Runs one scenario on one database. Starts the program, runs load and faults, waits until the service has recovered,
+ * checks the data and stops the program.
+ */
 export async function soak(
   scenario: Scenario,
   { database, seconds, seed }: { database: SoakDatabase; seconds: number; seed: number },
@@ -90,7 +96,7 @@ export async function soak(
   const product = await createProduct({ ...env, ...prepared.env });
   await product.start();
   cleanUp.defer(() => product.kill());
-  // A sequence of its own, so that the seed determines the faults.
+  // The load has its own random numbers. Otherwise the number of updates would change the moments of the faults.
   const load = startLoad({ url: product.url, random: createRandom(seed + 1), ...scenario.load });
   cleanUp.defer(() => load.stop());
   const memory = sampleMemory(product);
@@ -140,7 +146,7 @@ export async function soak(
   };
 }
 
-/** Returns what the load itself and the memory show. */
+/** Returns the problems that the answers to the load and the memory of the program show. */
 function findProblems({ mustAnswer }: Scenario, load: Load, growth = 1): string[] {
   const failures = [...load.failures].map(([name, count]) => `${count} x ${name}`);
   return [
@@ -192,7 +198,7 @@ async function quarantined(reader: Database): Promise<string[]> {
   return rows.map(({ reason, count }) => `${count} events are in quarantine: ${reason}`);
 }
 
-/** Samples the program's memory. The first quarter is the warm-up. */
+/** Samples the program's memory. The first quarter of the samples is the warm-up and is not evaluated. */
 function sampleMemory(product: Product): { growth(): number | undefined; stop(): Promise<void> } {
   const samples: number[] = [];
   const stopping = new AbortController();

@@ -101,7 +101,7 @@ describe('the poller of bulk publishes', () => {
       expect(await gaps()).toMatchObject([{ until: new Date(poller.clock.now) }]);
     });
 
-    it('does not report a bulk publish to the other stream as projected after the pool switches back', async () => {
+    it('does not report a bulk publish to the other stream as projected after a switch back', async () => {
       streamTo('other-team');
       await pollHere();
       poller.clock.now += HOUR;
@@ -113,7 +113,7 @@ describe('the poller of bulk publishes', () => {
       expect(await runs()).toMatchObject([{ status: 'SUCCEEDED', completeness: 'unknown' }]);
     });
 
-    it('does not report a bulk publish to the other stream as projected to a one-off poll', async () => {
+    it('does not report to a one-off poll that a bulk publish to the other stream is projected', async () => {
       streamTo('other-team');
       await pollHere();
       poller.clock.now += HOUR;
@@ -124,7 +124,7 @@ describe('the poller of bulk publishes', () => {
       expect(await runs()).toMatchObject([{ completeness: 'unknown' }]);
     });
 
-    it('does not report a bulk publish as projected that was in progress during the switch', async () => {
+    it('does not report that a bulk publish in progress during the switch is projected', async () => {
       streamTo('other-team');
       await pollHere();
       poller.clock.now += HOUR;

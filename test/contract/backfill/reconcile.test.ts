@@ -143,7 +143,7 @@ describe('reconcile', () => {
     expect(await live()).toEqual(service.live());
   });
 
-  it('removes records of a removed dataset even if they are newer than its row', async () => {
+  it('removes the records of a removed dataset, even if newer than the row of the dataset', async () => {
     await project(game().update({ a: '1' }));
     game().remove();
     // Simulates a batch of which one of two writes has not been committed yet.
@@ -152,7 +152,7 @@ describe('reconcile', () => {
     expect(await live()).toEqual({});
   });
 
-  it('removes a record that a recreated dataset lacks, with a version just above the stored one', async () => {
+  it('removes a record that a recreated dataset lacks, just above the version that is stored', async () => {
     await project(game().update({ a: '1', b: '1' }));
     const removal = game().remove();
     const recreated = game().update({ a: '2' });

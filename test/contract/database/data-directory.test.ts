@@ -33,7 +33,7 @@ it('the files of a data directory are readable only for their owner', async () =
   taken.release();
 });
 
-describe('if the file of the lock is removed', () => {
+describe('if the lock file of a data directory is removed', () => {
   let taken: DataDirectory;
   let path: string;
   beforeAll(async () => {
@@ -42,7 +42,7 @@ describe('if the file of the lock is removed', () => {
   });
   afterAll(() => taken.release());
 
-  /** Watches the lock until it calls back. */
+  /** Calls `remove`, then watches the lock until a callback is called. */
   const watched = async (remove: () => Promise<void>) => {
     const watcher = { onRestored: vi.fn(), onLost: vi.fn() };
     await remove();
@@ -54,7 +54,7 @@ describe('if the file of the lock is removed', () => {
     return watcher;
   };
 
-  it('another process does not take the directory while the process that had it runs', async () => {
+  it('another process does not take the directory while the process that locked it runs', async () => {
     await rm(join(path, 'lock'));
     const holder = join(path, 'holder.json');
     const own = await readFile(holder, 'utf8');
@@ -70,7 +70,7 @@ describe('if the file of the lock is removed', () => {
     await writeFile(holder, own);
   });
 
-  it('the process that had it locks it again', async () => {
+  it('the process that locked the directory locks it again', async () => {
     const { onRestored } = await watched(() => rm(join(path, 'lock'), { force: true }));
     expect(onRestored).toHaveBeenCalledWith(
       expect.stringMatching(/^the file "lock" of DATA_DIR .* was removed/),
@@ -78,7 +78,7 @@ describe('if the file of the lock is removed', () => {
     await expect(takeDataDirectory(path)).rejects.toThrow('is in use by process');
   });
 
-  it('the process that had it learns that another one has locked it', async () => {
+  it('the process that locked the directory is told if another process has locked it since', async () => {
     let other: DatabaseSync | undefined;
     const { onLost } = await watched(async () => {
       await rm(join(path, 'lock'));
@@ -92,11 +92,11 @@ describe('if the file of the lock is removed', () => {
   });
 });
 
-it('a process that finds no lock and a holder that has ended takes the directory', async () => {
+it('a process takes a directory without a lock file whose last holder has ended', async () => {
   const path = join(directory, 'stale');
   (await takeDataDirectory(path)).release();
   await rm(join(path, 'lock'));
-  // No process has this id: it is above the highest one.
+  // No process has this id, because it is above the maximum.
   await writeFile(join(path, 'holder.json'), JSON.stringify({ pid: 2 ** 30, since: '' }));
   (await takeDataDirectory(path)).release();
 });

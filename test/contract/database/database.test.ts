@@ -207,7 +207,7 @@ describe('a pool of one connection', () => {
     }
   });
 
-  it('refuses statements above its limits, which then have no effect', async () => {
+  it('refuses statements above its limits; the refused statements have no effect', async () => {
     const database = await open({ maxWaiting: 1, maxWaitMs: 100 });
     try {
       await database.query('CREATE TABLE numbers (id bigint PRIMARY KEY)');

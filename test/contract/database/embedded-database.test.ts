@@ -25,7 +25,7 @@ const temporaryFiles = () => {
   return existsSync(folder) ? readdirSync(folder) : [];
 };
 
-it('when it is opened again, the embedded database removes temporary files of a sort that timed out', async () => {
+it('after a sort timed out, the embedded database removes the sort’s temporary files', async () => {
   const sorting = database.query(
     'SELECT count(*) FROM (SELECT md5(n::text) AS hash FROM generate_series(1, 1e9) AS n ORDER BY hash) AS sorted',
   );

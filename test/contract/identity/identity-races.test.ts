@@ -99,8 +99,8 @@ const mergeUsers =
 const mergesMade = (): Merge[] => services.flatMap(({ merges }) => merges);
 
 /**
- * Checks what must hold in any order of the calls: a merged identity points directly at the surviving one, and every
- * login belongs to an identity that was not merged.
+ * Checks what must hold in any order of the calls: a merged identity points directly at the surviving identity, and
+ * every login belongs to an identity that was not merged.
  */
 async function expectConsistency(): Promise<void> {
   const { rows } = await first(databases).query(

@@ -193,7 +193,7 @@ describe('Cognito Identity tokens', () => {
       expect(mergesMade()).toEqual([[google, IdentityId]]);
     });
 
-    it('is valid only for its identity, and for the identity into which that was merged', async () => {
+    it('is valid only for its identity and for the identity into which its identity was merged', async () => {
       const other = await getId(login('eve'));
       const guest = await getId();
       const ann = await developerToken('ann');

@@ -94,7 +94,9 @@ function sequenceNumberAt(hoursAgo: number, seqIx: number): string {
   return kinesaliteRequire('./db').stringifySequence({ shardCreateTime, shardIx: 0, seqIx, seqTime });
 }
 
-/** Writes records into the first shard of a stream, where kinesalite keeps them. @param records texts by sequence number */
+/**
+ * Writes records into the first shard of a stream, where kinesalite keeps them. @param records texts by sequence number
+ */
 async function putRecords(path: string, stream: string, records: Record<string, string>): Promise<void> {
   const { shardIxToHex, create } = kinesaliteRequire('./db');
   const { db, getStreamDb } = create({ path });
@@ -188,7 +190,7 @@ describe('a stream', () => {
     await until(() => expect(client.send(describing)).rejects.toThrow('not found'));
   });
 
-  it('exists or is gone when the request for that is answered', async () => {
+  it('exists when CreateStream is answered, and no longer exists when DeleteStream is answered', async () => {
     for (let attempt = 0; attempt < 20; attempt += 1) {
       const StreamName = `changed-${attempt}`;
       const describing = new DescribeStreamSummaryCommand({ StreamName });
@@ -440,7 +442,8 @@ describe('streams that cannot be used', () => {
     });
     await expect.poll(async () => (await emulator.ask(put)).status).toBe(200);
     await emulator.close();
-    // Opening it again moves the records from the log to a file with checksums that are verified when it is read.
+    // When LevelDB opens the stream again, it moves the records from its log to a file. Reads of the file verify
+    // checksums.
     const again = createKinesisProcess(path);
     await again.opened();
     await again.close();

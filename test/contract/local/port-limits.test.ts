@@ -213,7 +213,7 @@ describe('a connection between two requests', () => {
     const { status, headerLines } = await exchange.response();
     expect({ status, headerLines }).toMatchObject({
       status: 200,
-      // Longer than the 60 s and 90 s after which SDKs close it.
+      // The time is longer than the 60 s and 90 s after which SDKs close an idle connection.
       headerLines: expect.arrayContaining(['Keep-Alive: timeout=120']),
     });
     // Node checks the time limits once per interval, which is not longer than the limit.

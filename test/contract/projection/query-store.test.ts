@@ -268,7 +268,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     ]);
   });
 
-  it('erases what several removals cover with one statement, and values that arrive later', async () => {
+  it('erases what several removals cover in one statement, and also values that arrive later', async () => {
     const inDataset = (datasetName: string, members: Members) => ({ ...members, datasetName });
     const names = ['one', 'two', 'three'];
     await project(...names.map((name) => inDataset(name, update(1, 1, { key: 'a' }, { key: 'b' }))));
@@ -284,7 +284,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     ]);
   });
 
-  it('writes datasets that were deleted before with as many statements and rows as others', async () => {
+  it('needs the same statements and rows for datasets that were deleted before as for others', async () => {
     const ofGroup = (group: string, members: Members) =>
       Array.from({ length: 40 }, (_, index) => ({ ...members, datasetName: `${group}${index}` }));
     await project(...ofGroup('deleted', removal(2, 2)), ...ofGroup('other', update(2, 2, {})));
@@ -411,18 +411,18 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
   describe('after the clock was set forward by a day and back', () => {
     const DAY = 24 * 60 * 60 * 1000;
     const during = (value: string) => deliver(toBytes(wireEvent(update(DAY, 2, { value }))), NEW_YEAR + DAY);
-    // The service dates each change of a dataset after the previous one.
+    // The service gives each change of a dataset a later date than the previous change of the dataset.
     const since = (at: number, syncCount: number, value: string) =>
       deliver(toBytes(wireEvent(update(DAY + at, syncCount, { value }))), NEW_YEAR - 1000 + at);
 
-    it('projects later writes of a dataset that was written in between', async () => {
+    it('projects later writes of a dataset that was written while the clock was ahead', async () => {
       await projectAll([during('during')]);
       expect(await projectAll([since(1, 3, 'since')])).toMatchObject({ quarantined: 0 });
       expect(await projectAll([since(2, 4, 'later'), since(3, 5, 'last')])).toMatchObject({ quarantined: 0 });
       expect(await values()).toEqual({ score: 'last' });
     });
 
-    it('projects them in the batch of that write', async () => {
+    it('projects such a later write also in the batch of the write while the clock was ahead', async () => {
       expect(await projectAll([during('during'), since(1, 3, 'since')])).toMatchObject({ quarantined: 0 });
       expect(await values()).toEqual({ score: 'since' });
     });
@@ -437,7 +437,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
       ]);
     });
 
-    it('quarantines a write that is dated long after the dataset', async () => {
+    it('quarantines a write whose date is long after the last date of its dataset', async () => {
       await projectAll([during('during')]);
       const future = deliver(toBytes(wireEvent(update(2 * DAY, 3, {}))), NEW_YEAR);
       expect(await projectAll([future])).toMatchObject({ quarantined: 1 });

@@ -31,7 +31,7 @@ describe.each(DATABASES)('the outbox on $name', ({ open }) => {
   const claimIds = async (limit: number, leaseMs = LEASE_MS) =>
     (await outbox.claim(limit, leaseMs)).map(({ outboxId }) => outboxId);
 
-  it('claims a row again if the clock was set back since its claim', async () => {
+  it('claims a row again if the clock was set back since the row was claimed', async () => {
     const [first = ''] = await fill(2);
     await claimIds(2);
     expect(await claimIds(2)).toEqual([]);
@@ -73,7 +73,7 @@ describe.each(DATABASES)('the outbox on $name', ({ open }) => {
     expect(await outbox.claim(1, LEASE_MS)).toMatchObject([{ outboxId: id, attempts: 2 }]);
   });
 
-  it('claims and postpones rows without writing another version of them, which would copy the event', async () => {
+  it('claims and postpones rows without updating them, because an update would copy the event', async () => {
     const [outboxId = ''] = await fill(3);
     const versions = async () =>
       (await database.query('SELECT outbox_id, ctid::text FROM sync.outbox ORDER BY outbox_id')).rows;

@@ -180,7 +180,7 @@ describe.each(DATABASES)('the pool store on $name', ({ open }) => {
       });
     });
 
-    it('is read from sums, whose number does not depend on the number of datasets', async () => {
+    it('is read from stored sums, so a read does not take longer if there are more datasets', async () => {
       await fill();
       for (const [statement, values] of [
         [READ_POOL_USAGE, `'${POOL}'`],

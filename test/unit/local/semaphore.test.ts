@@ -62,7 +62,7 @@ describe('the semaphore', () => {
     expect(acquired.at(-1)).toBe('slow 3');
   });
 
-  it('serves an owner that used no slot lately before eight owners whose operations take seconds', async () => {
+  it('serves an owner that recently used no slot before eight owners with long operations', async () => {
     const { clock, acquired, acquire, release, settle } = createLogged();
     const slow = ['1', '2', '3', '4', '5', '6', '7', '8'];
     for (const name of slow) void acquire(name, name);
@@ -71,7 +71,7 @@ describe('the semaphore', () => {
     clock.now += 4_000;
     for (const name of acquired.slice()) {
       release(name);
-      // Each of them begins the next operation as soon as the last one ends.
+      // Each owner begins its next operation as soon as its last operation ends.
       void acquire(`${name} again`, name);
     }
     await settle();
@@ -98,7 +98,7 @@ describe('the semaphore', () => {
     expect(acquired.slice(3)).toEqual(['many 1', 'few 1', 'many 2', 'few 2', 'many 3']);
   });
 
-  it('forgets gradually what an owner has used', async () => {
+  it('counts the time for which an owner used slots less and less as time passes', async () => {
     const { clock, acquired, acquire, release, settle } = createLogged();
     const hold = async (name: string, ms: number) => {
       await acquire(name, name);

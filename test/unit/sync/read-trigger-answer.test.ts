@@ -33,7 +33,7 @@ const read = (answer: unknown, maxPatches = 2_500) =>
 const answerWith = (records: Record<string, unknown>) =>
   JSON.parse(JSON.stringify({ ...EVENT, datasetRecords: { ...EVENT.datasetRecords, ...records } }));
 
-/** An additional patch of the trigger function. It has the count of the dataset, so it is never stale. */
+/** A patch that the trigger function adds. It has the dataset's sync count, so it is never stale. */
 const own = (key: string, value: string | null): Patch => ({
   key,
   value,
