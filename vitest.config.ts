@@ -4,13 +4,13 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    // At least three workers, because many tests mostly wait. Vitest's default on two processors is one worker.
+    // Use at least three workers, because many tests mostly wait. On two processors, Vitest's default is one worker.
     maxWorkers: Math.max(3, availableParallelism() - 1),
     testTimeout: 30_000,
     hookTimeout: 120_000,
     env: {
       POWERTOOLS_LOG_LEVEL: 'SILENT',
-      // Shared by the programs that tests start, so that each module is compiled only once.
+      // The programs that tests start share this cache, so that each module is compiled only once.
       NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/node', import.meta.url)),
     },
     reporters: ['default', ['json', { outputFile: '.vitest/results.json' }]],

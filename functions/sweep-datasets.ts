@@ -23,12 +23,12 @@ interface SweepDatasetsFunctionDeps {
   timeBudgetMs?: number;
 }
 
-/** Upper bound for the last step. */
+/** Upper bound for the duration of one step. This time is reserved for the last step. */
 const STEP_MS = 10_000;
 
 /**
- * Removes what datasets leave behind, and verifies the sums of the pools' usage. Each run continues where the previous
- * one ended.
+ * Removes expired session tokens and leases, and corrects the stored sums of the usage of pools. Each run continues
+ * where the previous run ended.
  */
 export function createSweepDatasets({
   sweep,
@@ -37,7 +37,7 @@ export function createSweepDatasets({
   now = Date.now,
   timeBudgetMs,
 }: SweepDatasetsFunctionDeps): SweepDatasetsHandler {
-  // Start at a random slot. Otherwise processes that live for only one run would always sweep the same slots.
+  // Start at a random slot. Otherwise, if each process had only one run, all processes would sweep the same slots.
   let first = Math.floor(random() * SLOTS);
 
   return middy<unknown, DatasetSweepOutcome>()

@@ -2,7 +2,10 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import { createLogger } from '../../lib/aws/telemetry.ts';
 import { logByCause } from '../../lib/wire/log-by-cause.ts';
 
-/** Creates a logger for work that clients or the event source mapping retry: it logs each cause of failure once a minute. */
+/**
+ * Creates a logger for work that clients or the event source mapping retry. The logger writes at most one line per
+ * minute for each cause of failure.
+ */
 export function createFailureLogger(name: string): Logger {
   const logger = createLogger(name);
   const error = logger.error.bind(logger);

@@ -2,7 +2,10 @@ import { type Database, DatabaseError, type Transaction } from '../../lib/databa
 import { fullDiskText, isFullDisk } from '../../lib/database/full-disk.ts';
 
 export interface WriteStatus {
-  /** Why the database cannot be written to, with the error's code but not its text, which may quote data. */
+  /**
+   * Why the database cannot be written to; null if it can be written to. Contains the code of the error, but not its
+   * message, which may quote data.
+   */
   lastError: string | null;
 }
 
@@ -13,21 +16,23 @@ export interface WriteMonitor {
 }
 
 /**
- * Codes of failures that remain until the operator or the server does something. Source: PostgreSQL manual, "PostgreSQL
- * Error Codes".
+ * Codes of failures that repeated attempts cannot end. The failures end when their cause is removed, for example by the
+ * operator. Source: PostgreSQL manual, "PostgreSQL Error Codes".
  */
 const LASTING = {
-  /** No usable connection: class 08, login, missing database, server shut down, and the system's own codes. */
+  /** No usable connection: class 08, rejected login, missing database, server shut down, and codes of the system. */
   connection: /^(08...|28...|3D000|57P0[123]|E[A-Z]+)$/,
-  /** Read-only server, missing privilege, full disk or memory, system error, and damaged data. Reads may work. */
+  /** Read-only server, missing privilege, full disk or memory, system error, and damaged data. Reads may still work. */
   write: /^(25006|42501|53[12]00|58...|F0...|XX...)$/,
 };
-/** If nothing was written for this long, it is unknown whether the cause remains. */
+/**
+ * A failure is reported only for this long. After that, it is unknown whether the cause of the failure still exists.
+ */
 const UNKNOWN_AFTER_MS = 60_000;
 
 /**
- * Creates a monitor of the database's writes. A successful write ends a failure, and a successful read one of the
- * connection.
+ * Creates a monitor of the database's writes. A successful write ends any failure. A successful read ends only a
+ * failure of the connection.
  *
  * @param directory directory of the embedded database, for the message about a full disk
  * @param now milliseconds of a clock that never goes back

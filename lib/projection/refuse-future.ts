@@ -7,9 +7,10 @@ const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
 
 /**
- * Refuses events that are dated more than 24 hours after their arrival, because such a version blocks later writes of
- * its keys. Accepts them if their dataset already has such a version: the service's clock was set back, and the service
- * dates the changes of a dataset in increasing order. They block nothing that is not blocked already.
+ * Refuses events that are dated more than 24 hours after their arrival, because the version of such an event blocks
+ * later writes of its keys. Accepts such an event if its dataset already has a version of that kind. In this case, the
+ * service's clock was set back, and the service still dates the changes of a dataset in increasing order. The event
+ * then blocks no writes that are not already blocked.
  *
  * @param deliveries in stream order
  * @returns the deliveries in the same order
@@ -39,7 +40,7 @@ function isInFuture(delivery: ReadableDelivery): boolean {
   return newestDate(delivery) > delivery.position.arrivedAt + DAY_MS;
 }
 
-/** Returns the newest date in the event. An event without a date has that of its arrival. */
+/** Returns the newest date in the event. If the event has no date, returns its arrival time. */
 function newestDate({ event, position }: ReadableDelivery): number {
   if (event.kind === 'removal') return event.lastModifiedDate ?? position.arrivedAt;
   return event.records.reduce(

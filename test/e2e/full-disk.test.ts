@@ -11,7 +11,7 @@ const disk = mountSmallDisk(200);
 if (disk === undefined) console.log('skipped: full disk (this user may not mount a file system)');
 afterAll(() => disk?.unmount());
 
-it.skipIf(disk === undefined)('npm start on a full disk says so in one line, each time', async () => {
+it.skipIf(disk === undefined)('npm start on a full disk prints one line that says so, each time', async () => {
   if (disk === undefined) return;
   const dataDir = join(disk.path, 'first');
   disk.fill();
@@ -31,7 +31,7 @@ it.skipIf(disk === undefined)('npm start on a full disk says so in one line, eac
 });
 
 it.skipIf(disk === undefined)(
-  'updates fail while the disk is full, and nothing acknowledged is lost',
+  'updates fail while the disk is full, and no acknowledged update is lost',
   async () => {
     if (disk === undefined) return;
     const dataDir = join(disk.path, 'running');

@@ -32,7 +32,7 @@ it('a table that another program locks delays only the calls that need it', asyn
     writers.map(async (writer) => (await list(client, writer, 'game')).SyncSessionToken),
   );
   const unlock = await lock('sync.outbox');
-  // Two hold the connections for writes, one waits, and one is refused.
+  // Two calls hold the two connections for writes, one call waits, and one call is refused.
   const calls = writers.map((writer, index) => {
     const input = { ...writer, DatasetName: 'game', RecordPatches: [set('level', '2')] };
     return client.send(new UpdateRecordsCommand({ ...input, SyncSessionToken: tokens[index] }));
@@ -49,7 +49,7 @@ it('a table that another program locks delays only the calls that need it', asyn
   const { IdentityId } = await identities.send(new GetIdCommand({ IdentityPoolId: POOL }));
   expect(IdentityId).toBeDefined();
   await unlock();
-  // No call was refused after it had taken effect.
+  // A call that was refused must have changed nothing.
   const outcomes = await Promise.allSettled(calls);
   const stored = await Promise.all(writers.map((writer) => list(client, writer, 'game')));
   expect(stored.map(({ Records }) => Records?.length)).toEqual(
@@ -60,7 +60,7 @@ it('a table that another program locks delays only the calls that need it', asyn
   client.destroy();
 });
 
-/** Locks a table as an operator's session would. Returns when it is locked, with a function that unlocks it. */
+/** Locks a table as an operator's session would. Resolves, when the table is locked, to a function that unlocks it. */
 async function lock(table: string): Promise<() => Promise<void>> {
   const locked = Promise.withResolvers<void>();
   const unlocking = Promise.withResolvers<void>();

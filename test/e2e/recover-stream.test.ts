@@ -68,7 +68,7 @@ describe('a start on a stream that a fault has damaged', { timeout: 90_000 }, ()
   const publish = async () =>
     (await client.send(new GetBulkPublishDetailsCommand({ IdentityPoolId: POOL }))).BulkPublishStatus;
 
-  it('projects new and lost updates of a stream that lost its last records, and records a gap', async () => {
+  it('that lost its last records projects new and lost updates, and records a gap', async () => {
     const { kinesis } = dataPaths(dataDir);
     const copy = join(dataDir, 'copy');
     await writeKeys('a');
@@ -79,7 +79,7 @@ describe('a start on a stream that a fault has damaged', { timeout: 90_000 }, ()
     await whileStopped(async () => {
       await rm(kinesis, { recursive: true });
       await cp(copy, kinesis, { recursive: true });
-      // As if the record had not been projected before the stream lost it.
+      // Simulates that the record was not projected before the stream lost it.
       await change("DELETE FROM projection.records WHERE record_key = 'd'");
     });
     await writeKeys('e');
@@ -98,7 +98,7 @@ describe('a start on a stream that a fault has damaged', { timeout: 90_000 }, ()
     expect(await rows('SELECT cause FROM query.gaps')).toHaveLength(1);
   });
 
-  it('publishes everything again if the whole stream is lost', async () => {
+  it('publishes all datasets again if the whole stream is lost', async () => {
     await writeKeys('a', 'b');
     await eventually(projectedKeys).toEqual(['a', 'b']);
     await whileStopped(async () => {
@@ -111,7 +111,7 @@ describe('a start on a stream that a fault has damaged', { timeout: 90_000 }, ()
     expect(await rows('SELECT cause FROM query.gaps')).toEqual([{ cause: 'expired' }]);
   });
 
-  it('streams again if the stream was left in creation and the relay disabled streaming', async () => {
+  it('enables streaming again if the relay disabled it because the stream was incomplete', async () => {
     await whileStopped(async () => {
       const { db, metaDb } = kinesaliteRequire('./db').create({ path: dataPaths(dataDir).kinesis });
       await metaDb.put('cognito-sync', { StreamStatus: 'CREATING', Shards: [] });
@@ -127,13 +127,13 @@ describe('a start on a stream that a fault has damaged', { timeout: 90_000 }, ()
     expect((await client.send(command)).CognitoStreams).toMatchObject({ StreamingStatus: 'ENABLED' });
   });
 
-  it('leaves a pool disabled that its owner disabled', async () => {
+  it('does not enable the streaming of a pool if a developer disabled it', async () => {
     await whileStopped(() => change("UPDATE sync.identity_pools SET streaming_status = 'DISABLED'"));
     const command = new GetIdentityPoolConfigurationCommand({ IdentityPoolId: POOL });
     expect((await client.send(command)).CognitoStreams).toMatchObject({ StreamingStatus: 'DISABLED' });
   });
 
-  it('reads again what the database lost after the checkpoint was saved', async () => {
+  it('reads records again whose rows the database lost after the checkpoint was saved', async () => {
     await writeKeys('a');
     await eventually(projectedKeys).toEqual(['a']);
     const [before] = await rows('SELECT sequence_number FROM query.stream_progress');

@@ -1,7 +1,7 @@
 /**
  * Explains why the emulator failed, and what to do.
  *
- * @param reason text of LevelDB's error, or what happened, such as "ended unexpectedly"
+ * @param reason the text of LevelDB's error, or a verb phrase for what the emulator did, such as "ended unexpectedly"
  * @param directory directory of the streams
  */
 export function explainKinesisFailure(reason: string, directory: string): string {
@@ -12,10 +12,10 @@ export function explainKinesisFailure(reason: string, directory: string): string
     return `another process uses the streams in ${directory} (${reason}); end that process`;
   }
   if (/^Corruption: |^IO error: .*No such file/.test(reason)) {
-    return `the streams in ${directory} are damaged (${reason}); stop the service, delete this directory and start again. Then run \`bulk-publish start\` and \`reconcile\` for each pool, because events that were not projected yet are gone`;
+    return `the streams in ${directory} are damaged (${reason}); stop the service, delete this directory and start the service again. Then run \`bulk-publish start\` and \`reconcile\` for each pool, because events that were not projected yet are lost`;
   }
   if (reason.startsWith('IO error: ')) {
-    return `the streams in ${directory} cannot be used (${reason}); fix the cause, no data is lost`;
+    return `the streams in ${directory} cannot be used (${reason}); fix the cause; no data is lost`;
   }
   return `the Kinesis emulator ${reason}; the next request starts it again`;
 }

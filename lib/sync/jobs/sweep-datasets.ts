@@ -1,22 +1,22 @@
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** Time after which a spent token is removed, counted from its expiry. It allows for a clock that was set wrong. */
+/** A used token is removed this long after it has expired. The extra time allows for a clock that was set wrong. */
 const TOKEN_RETENTION_MS = DAY_MS;
 
-/** The slots into which the first byte of their ids divides all datasets. */
+/** The number of slots. The first byte of a dataset's id is the slot of the dataset. */
 export const SLOTS = 256;
 
 interface Swept {
-  /** Rows of spent session tokens that have expired. */
+  /** Number of removed rows of session tokens that were used and have expired. */
   tokens: number;
-  /** Sums of a pool's storage that were wrong. */
+  /** Number of corrected sums of the storage of pools. */
   sums: number;
 }
 
 /** The database operations of the sweep. */
 export interface DatasetSweep {
   /**
-   * Removes leases of outbox rows that no longer exist, a day after they ended.
+   * Removes leases that ended more than a day ago and whose outbox rows no longer exist.
    * @returns the number of leases removed
    */
   removeLeases(): Promise<number>;
@@ -35,9 +35,9 @@ export interface DatasetSweepOutcome extends Swept {
 }
 
 /**
- * Sweeps the datasets slot by slot. An update removes the expired tokens of its dataset, so only those of datasets that
- * are never written again remain. Sums of usage can be wrong if an older version of the service, or an operator, has
- * written datasets.
+ * Sweeps the datasets slot by slot. An update removes the expired tokens of its dataset. The sweep removes the expired
+ * tokens of datasets that are never written again. The stored sums of usage can be wrong if an older version of the
+ * service, or an operator, has written datasets.
  *
  * @param first the `next` of the previous sweep, or any slot
  * @param timeBudgetMs no step starts after this time, but at least one step always runs

@@ -4,7 +4,10 @@ import type { DatasetSweep } from '../jobs/sweep-datasets.ts';
 // Aurora DSQL changes at most 3,000 rows in a transaction.
 const SWEEP_ROWS = 2_500;
 
-/** A slot covers the ids from $1 to $2. The range occurs twice: it lets the outer scan read only the slot. */
+/**
+ * The ids of a slot are those from $1 to $2. The condition is in both queries, so that the outer scan reads only the
+ * slot.
+ */
 const EXPIRED = 'dataset_id >= $1::uuid AND dataset_id <= $2::uuid AND expires_ms < $3::bigint';
 
 const REMOVE_TOKENS = `
@@ -13,7 +16,7 @@ WHERE (dataset_id, expires_ms, session_id) IN (
     SELECT dataset_id, expires_ms, session_id FROM sync.spent_tokens WHERE ${EXPIRED} LIMIT ${SWEEP_ROWS})
   AND ${EXPIRED}`;
 
-/** Leases without a row remain if a relay that claimed removed rows was then stopped. */
+/** A lease without a row remains if a relay claims rows that were removed in the meantime, and is then stopped. */
 const REMOVE_LEASES = `
 DELETE FROM sync.outbox_leases
 WHERE outbox_id IN (
@@ -22,7 +25,7 @@ WHERE outbox_id IN (
     AND NOT EXISTS (SELECT 1 FROM sync.outbox WHERE outbox.outbox_id = lease.outbox_id)
   LIMIT ${SWEEP_ROWS})`;
 
-/** The true sums of the slot. */
+/** Computes the correct sums of the slot from its datasets. */
 const COUNTED = `
   SELECT identity_pool_id,
     coalesce(sum(data_storage) FILTER (WHERE sync_count > deleted_sync_count), 0)::bigint AS data_storage,
@@ -32,8 +35,8 @@ const COUNTED = `
   GROUP BY identity_pool_id`;
 
 /**
- * Corrects the sums of the slot $1. A sum that a concurrent write has changed since this statement began is left to the
- * next sweep, because the datasets were counted before that write.
+ * Corrects the sums of the slot $1. If a concurrent write has changed a sum since this statement began, the statement
+ * does not correct that sum, because it counted the datasets before the write. The next sweep corrects the sum.
  */
 const CORRECT_SUMS = `
 UPDATE sync.pool_usage AS stored

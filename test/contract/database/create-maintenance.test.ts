@@ -59,7 +59,7 @@ describe('the maintenance of the embedded database', () => {
     expect(await maintain()).toEqual([]);
   });
 
-  it('leaves a table alone for an hour after it could not be vacuumed, and vacuums the others', async () => {
+  it('does not vacuum a table for an hour after a failure, and vacuums the other tables', async () => {
     const failing: Database = {
       ...database,
       async query<Row>(sql: string, values?: Parameters<Database['query']>[1]) {
@@ -105,7 +105,7 @@ describe('the maintenance of the embedded database', () => {
     expect(await walFiles()).toBeLessThan(10);
   });
 
-  it('keeps the tables of a service that writes the same records again and again at their size', async () => {
+  it('keeps tables from growing if the service writes the same records again and again', async () => {
     const { operations } = createSyncService(database);
     const device = createDevice(operations);
     const outbox = createOutboxStore(database);

@@ -54,7 +54,7 @@ describe.each(DATABASES)('the sweep of datasets on $name', ({ open }) => {
   const usage = (identityPoolId = POOL) => createPoolStore(database).readPoolUsage(identityPoolId);
   const clean = { tokens: 0, leases: 0, sums: 0, next: SLOTS / 2 };
 
-  it('removes the spent tokens of datasets that are never written again, a day after their expiry', async () => {
+  it('removes used tokens of datasets that are never written again, a day after their expiry', async () => {
     for (let index = 0; index < 5; index += 1) await createDevice(operations).update(put('k', 'v'));
     clock.now += 24 * HOUR_MS;
     const device = createDevice(operations);
@@ -88,7 +88,7 @@ describe.each(DATABASES)('the sweep of datasets on $name', ({ open }) => {
     ]);
   });
 
-  it('finds the sums right that writes, deletions and re-creations left', async () => {
+  it('corrects nothing after writes, deletions and re-creations by the service', async () => {
     const devices = Array.from({ length: 20 }, () => createDevice(operations));
     for (const device of devices) await device.update(put('k', 'v'), put('l', 'w'));
     await Promise.all(devices.slice(0, 10).map((device) => device.update(put('k', 'longer', 1))));
@@ -98,7 +98,7 @@ describe.each(DATABASES)('the sweep of datasets on $name', ({ open }) => {
     expect(await sweep()).toEqual(clean);
   });
 
-  it('corrects sums after others have written datasets', async () => {
+  it('corrects the sums after an operator has written datasets in SQL', async () => {
     await createDevice(operations).update(put('k', 'v'));
     const before = await usage();
     await insertDatasets(database, 300);
@@ -123,7 +123,7 @@ describe.each(DATABASES)('the sweep of datasets on $name', ({ open }) => {
     const racing: Database = {
       ...database,
       async query<Row>(sql: string, values?: Parameters<Database['query']>[1]) {
-        // The state that a write leaves whose transaction ends between the count and the update.
+        // Simulates a write whose transaction ends after the datasets are counted and before the sum is updated.
         const raced = sql.includes('UPDATE sync.pool_usage')
           ? sql.replace('seen.data_storage AS seen_storage', 'seen.data_storage - 1 AS seen_storage')
           : sql;
@@ -141,7 +141,7 @@ describe.each(DATABASES)('the sweep of datasets on $name', ({ open }) => {
     now: () => clock.now,
   });
 
-  it('continues where its time ended, until every slot was swept', async () => {
+  it('continues where the previous run ended, until every slot was swept', async () => {
     await insertDatasets(database, 600);
     const run = createSweep({ timeBudgetMs: 0, random: () => 0.999 });
     expect((await sweep(run)).next).toBe(0);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createWaitingLine, type LineLimits } from '../../../lib/database/waiting-line.ts';
 
-/** A line, and the names of the units that have started, in order. */
+/** Creates a line. `started` has the names of the units that have started, in order. */
 function createLogged(limits: LineLimits) {
   const line = createWaitingLine(limits);
   const started: string[] = [];
@@ -18,7 +18,7 @@ function createLogged(limits: LineLimits) {
 }
 
 describe('a waiting line', () => {
-  it('runs a limited number at a time, and the others in order of arrival', async () => {
+  it('runs a limited number of units at a time; waiting units start in order of arrival', async () => {
     const { started, run, end, settle } = createLogged({ maxRunning: 2 });
     const results = ['a', 'b', 'c', 'd'].map(run);
     await settle();
@@ -38,7 +38,7 @@ describe('a waiting line', () => {
     expect(await late).toBe('late');
   });
 
-  it('rejects a unit that would exceed the number of those that wait', async () => {
+  it('rejects a unit if the maximum number of units is already waiting', async () => {
     const { started, run, end, settle } = createLogged({ maxRunning: 1, maxWaiting: 1 });
     const [first, second] = [run('a'), run('b')];
     await expect(run('c')).rejects.toMatchObject({ code: '53400' });
@@ -50,7 +50,7 @@ describe('a waiting line', () => {
     expect(started).toEqual(['a', 'b']);
   });
 
-  it('rejects a unit that waits too long, which then never runs', async () => {
+  it('rejects a unit that waits too long, and never runs that unit', async () => {
     const { started, run, end, settle } = createLogged({ maxRunning: 1, maxWaitMs: 1 });
     const first = run('a');
     await expect(run('b')).rejects.toMatchObject({ code: '55P03' });

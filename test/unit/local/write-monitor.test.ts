@@ -67,7 +67,7 @@ describe('the monitor of writes', () => {
     expect(await run(given)).toBeNull();
   });
 
-  it('reports nothing if nothing was written for a minute', async () => {
+  it('no longer reports a failure after a minute without another failure', async () => {
     const { run, monitor, clock } = createWatched();
     await run(error('XX000'));
     clock.now = 60_000;

@@ -12,7 +12,7 @@ const open = () => createDatasetLedger({ IdentityPoolId: 'pool', IdentityId: 'id
 const entry = (value: string | null, syncCount: number) => ({ value, syncCount });
 
 describe('the ledger of a soak run', () => {
-  it('finds an acknowledged value that is missing or older', () => {
+  it('finds a key whose acknowledged value is missing or replaced by an older value', () => {
     const dataset = open();
     acknowledge(dataset, [['a', entry('1', 1)]]);
     acknowledge(dataset, [['a', entry('2', 2)]]);
@@ -23,7 +23,7 @@ describe('the ledger of a soak run', () => {
     expect(compare(dataset, new Map())).toEqual(['id game: a is null, acknowledged was 2']);
   });
 
-  it('finds a value that no device wrote and a removed record that came back', () => {
+  it('finds a value that no device wrote, and a removed record that has a value again', () => {
     const dataset = open();
     acknowledge(dataset, [['a', entry('1', 1)]]);
     acknowledge(dataset, [['a', entry(null, 2)]]);
@@ -35,7 +35,7 @@ describe('the ledger of a soak run', () => {
     expect(compare(dataset, new Map())).toEqual([]);
   });
 
-  it('accepts a change without an answer in either state until its key is written again', () => {
+  it('accepts that a change without an answer is stored or not, until its key is written again', () => {
     const dataset = open();
     acknowledge(dataset, [['a', entry('1', 1)]]);
     doubt(dataset, [['a', '2']]);
@@ -48,7 +48,7 @@ describe('the ledger of a soak run', () => {
     expect(compare(dataset, stored)).toHaveLength(1);
   });
 
-  it('finds counts that go back', () => {
+  it('finds sync counts that do not increase', () => {
     const dataset = open();
     acknowledge(dataset, [['a', entry('1', 2)]]);
     expect(acknowledge(dataset, [['b', entry('2', 2)]])).toHaveLength(1);

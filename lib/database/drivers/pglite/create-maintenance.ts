@@ -1,30 +1,33 @@
 import type { Database } from '../../database.ts';
 
-// PostgreSQL counts rows at most once per second, unless this function is called.
+// PostgreSQL updates its counts of dead rows at most once per second, unless this function is called.
 const COUNT_NOW = 'SELECT pg_stat_force_next_flush()';
 
-// The conditions of PostgreSQL's autovacuum. A crash loses the counts, so each table with rows is vacuumed once after a
-// start.
+// The first condition is that of PostgreSQL's autovacuum. A crash loses the counts of dead rows. Because of the second
+// condition, each table with rows is therefore vacuumed once after a start.
 const LIST_DUE = `
 SELECT format('%I.%I', schemaname, relname) AS name
 FROM pg_stat_user_tables
 WHERE n_dead_tup > 50 + 0.2 * n_live_tup OR (last_vacuum IS NULL AND pg_relation_size(relid) > 0)
 ORDER BY n_dead_tup DESC`;
 
-/** Write-ahead log since the last checkpoint from which the next checkpoint is due. Files of the log have 16 MiB. */
+/** A checkpoint is due when the write-ahead log has grown by this much since the last one. Its files have 16 MiB. */
 const CHECKPOINT_BYTES = 64 * 1024 * 1024;
 
 const IS_CHECKPOINT_DUE = `
 SELECT pg_current_wal_lsn() - redo_lsn > ${CHECKPOINT_BYTES} AS is_due FROM pg_control_checkpoint()`;
 
-/** Pause after a failure. A table that cannot be vacuumed in time would otherwise block the service again and again. */
+/**
+ * A table that could not be vacuumed is not vacuumed for this long. Otherwise a table whose vacuum takes too long would
+ * block the service again and again.
+ */
 const PAUSE_MS = 60 * 60 * 1000;
 
 /**
  * Creates a function that does for the embedded database what a PostgreSQL server's background processes do. PGlite has
  * no autovacuum, so the space of deleted rows and of old versions of rows would never be used again. PGlite makes no
- * checkpoints either, so the write-ahead log would grow until the database is closed. Each table is vacuumed by a
- * statement of its own, so that other statements run in between.
+ * checkpoints either, so the write-ahead log would grow until the database is closed. One statement vacuums one table,
+ * so that other statements can run between two tables.
  *
  * @param now epoch milliseconds
  * @returns a function that returns the names of the vacuumed tables. It throws the error of a failed statement. If a
