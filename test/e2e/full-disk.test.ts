@@ -11,7 +11,7 @@ const disk = mountSmallDisk(200);
 if (disk === undefined) console.log('skipped: full disk (this user may not mount a file system)');
 afterAll(() => disk?.unmount());
 
-it.skipIf(disk === undefined)('npm start on a full disk prints one line that says so, each time', async () => {
+it.skipIf(disk === undefined)('npm start on a full disk prints one line about it, each time', async () => {
   if (disk === undefined) return;
   const dataDir = join(disk.path, 'first');
   disk.fill();

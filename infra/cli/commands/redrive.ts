@@ -46,7 +46,8 @@ interface RedriveArguments {
   /** Location of the failure objects; undefined for the quarantine. */
   failures: string | undefined;
   /**
-   * Whether to dismiss events that cannot be projected as they are. Bulk publishes do not wait for dismissed events.
+   * Whether to dismiss events that cannot be projected in their current form. Bulk publishes do not wait for dismissed
+   * events.
    */
   isDismissing: boolean;
   asJson: boolean;

@@ -47,8 +47,9 @@ interface BatchCollectorDeps extends MappingRuntime {
  */
 const MAX_RECORDS_PER_READ = 100;
 /**
- * Maximum number of batches per lane, by record count and by bytes, that are held while one lane makes no progress. The
- * other lanes continue up to this limit. After a crash, the records that the other lanes processed are delivered again.
+ * While one lane makes no progress, at most this number of batches per lane is held. The number limits both the records
+ * and the bytes. The other lanes continue up to this limit. After a crash, the records that the other lanes processed
+ * are delivered again.
  */
 const MAX_BATCHES_AHEAD = 4;
 

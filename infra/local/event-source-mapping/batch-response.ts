@@ -18,7 +18,7 @@ export type BatchVerdict =
  * - Without `reportBatchItemFailures`, any response means success.
  * - With `reportBatchItemFailures`, no response, an empty object, and a missing, null or empty `batchItemFailures` mean
  *   success. Other members of the response are ignored, as in AWS.
- * - If several records are reported, the one with the lowest sequence number counts.
+ * - If several records are reported, only the record with the lowest sequence number counts.
  * - An identifier that is missing, null, empty or not in the batch fails the whole batch. A response of any other shape
  *   also fails the whole batch. An invalid report does not say what was processed.
  *

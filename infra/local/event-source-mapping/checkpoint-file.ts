@@ -29,9 +29,9 @@ interface Checkpoints {
 const FORMAT = 1;
 
 /**
- * Opens the checkpoints of one mapping. They are in the JSON file `<functionName>.<streamName>.checkpoints.json` in
- * `directory`. For a new mapping, the file is created and, if needed, the directory. Only one process at a time may
- * have the file open.
+ * Opens the checkpoints of one mapping. The checkpoints are in the JSON file
+ * `<functionName>.<streamName>.checkpoints.json` in `directory`. For a new mapping, this function creates the file and,
+ * if needed, the directory. Only one process at a time may have the file open.
  *
  * @param now returns epoch milliseconds
  * @throws {SetupError} the file cannot be read or written, or does not contain checkpoints

@@ -6,7 +6,7 @@ import { type FileWatch, watchFiles } from './watch-files.ts';
 
 /** Maximum execution environments of a function. It limits memory, because each environment has its own heap. */
 const MAX_ENVIRONMENTS = 4;
-/** Maximum environments that one identity uses at a time. The other half stays available to other identities. */
+/** Maximum environments that one identity uses at a time. The other environments stay available to other identities. */
 const MAX_PER_IDENTITY = 2;
 
 /** The result of loading the sync rules. */

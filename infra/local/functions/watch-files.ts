@@ -12,7 +12,7 @@ export interface FileWatch {
   close(): void;
 }
 
-/** Time between two polls; short enough for a change to take effect within a second. */
+/** Time between two polls. It is so short that a change takes effect within a second. */
 const INTERVAL_MS = 200;
 
 /**

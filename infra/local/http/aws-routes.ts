@@ -27,8 +27,9 @@ export function createSyncApiRoute(syncApi: SyncApi): Route {
 }
 
 /**
- * Serves two services at `POST /` of the local port, each with its own protocol: Amazon Cognito Identity, and the one
- * AWS STS operation that its clients call. Web pages may send requests, because they get their credentials here.
+ * Serves two services at `POST /` of the local port, each with its own protocol: Amazon Cognito Identity, and AWS STS.
+ * Of AWS STS, only the operation that clients of Cognito Identity call is served. Web pages may send requests, because
+ * they get their credentials here.
  *
  * A browser's preflight request (OPTIONS) does not name the service, so this route answers all preflight requests to
  * `/`. Their answer gives no further access: for the request that follows, the port checks the Origin again. It rejects

@@ -58,13 +58,13 @@ export interface HttpServerOptions {
   logger?: WireLogger;
 }
 
-/** At the end of each such interval, Node checks the connections and closes those that are too slow. */
+/** Maximum time between two checks in which Node closes the connections that are too slow. */
 const MAX_CHECK_INTERVAL_MS = 1_000;
 
 /**
  * Starts the HTTP port of the local cloud. It rejects requests that were not meant for it before it reads their bodies:
  *
- * - Requests on loopback with a foreign `Host`. The name in it belongs to another party but resolves to this machine.
+ * - Requests on loopback with a foreign `Host`. The host name belongs to another party but resolves to this machine.
  * - Requests with a foreign `Origin`, unless their route accepts that origin. Web pages of other parties send these.
  *
  * On addresses other than loopback, any `Host` is accepted, but only routes with `offLoopback` are served.

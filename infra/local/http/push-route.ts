@@ -6,8 +6,8 @@ import { type Route, sendJson } from './http-server.ts';
 
 const PATH = '/push/';
 /**
- * Interval at which empty comments are sent. Without these comments, a proxy, such as that of a remote editor, would
- * close an idle connection.
+ * Interval at which empty comments are sent. Without these comments, a proxy, such as the proxy of a remote editor,
+ * would close an idle connection.
  */
 const KEEP_OPEN_MS = 15_000;
 /** If a client leaves more than this many bytes unread, it is considered disconnected. */

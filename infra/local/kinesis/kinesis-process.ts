@@ -9,7 +9,7 @@ import {
   type KinesisResponse,
 } from './kinesis-messages.ts';
 
-/** Runs the Kinesis emulator in a process of its own. */
+/** The Kinesis emulator, which runs in a separate process. */
 export interface KinesisProcess {
   /** @throws {SetupError} the streams cannot be opened; later requests fail as well */
   opened(): Promise<void>;
@@ -33,7 +33,7 @@ function failed(message: string): KinesisResponse {
 }
 
 /**
- * Starts the emulator in a process of its own, on the streams in `directory`. kinesalite throws unexpected errors from
+ * Starts the emulator in a separate process, on the streams in `directory`. kinesalite throws unexpected errors from
  * callbacks, where no caller can catch them. Such an error ends the emulator's process. A thread is not enough: LevelDB
  * crashes the whole process if a thread ends while it uses iterators. The next request starts another process on the
  * same streams. No acknowledged record is lost, because it is on disk.

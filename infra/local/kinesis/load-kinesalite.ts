@@ -207,8 +207,8 @@ function withDurableRecords(store: Store): Store {
 
 /**
  * Puts patterns that contain `|` into a group. kinesalite puts `^` before and `$` after a pattern. Without the group,
- * `^` applies only to the first alternative, and `$` only to the last. A hash key such as `1.5` would then match. It is
- * between two shards, so kinesalite would crash.
+ * `^` applies only to the first alternative, and `$` only to the last. A hash key such as `1.5` would then match. This
+ * hash key is between two shards, so kinesalite would crash.
  */
 function groupAlternatives(types: Record<string, unknown>): void {
   for (const [name, value] of Object.entries(types)) {

@@ -9,7 +9,7 @@ export interface ScheduleStatus {
 
 export interface Schedule {
   status(): ScheduleStatus;
-  /** Requests a run now; during a run, requests one more run right after it. Several requests are combined into one. */
+  /** Requests a run now. During a run, requests one more run right after it. Several requests cause only one run. */
   nudge(): void;
   /** Ends the schedule. Resolves when the run in progress has ended. The caller must limit the time of a run. */
   close(): Promise<void>;
@@ -21,7 +21,7 @@ const PAUSE_AFTER_FAILURE_MS = 5_000;
 export interface ScheduleDeps {
   /** The function's name, for log entries. */
   functionName: string;
-  /** Pause between the end of a run and the start of the next; at most five seconds after a failed run. */
+  /** Pause between the end of a run and the start of the next run. After a failed run, at most five seconds. */
   intervalMs: number;
   run: () => Promise<unknown>;
   logger: Pick<MappingLogger, 'error' | 'info'>;

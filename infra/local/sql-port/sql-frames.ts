@@ -43,7 +43,10 @@ export async function* readFrames(
   }
 }
 
-/** Returns the length of the first message in `bytes`. While it is unknown, returns the available bytes plus one. */
+/**
+ * Returns the length of the first message in `bytes`. While the length is unknown, returns the available bytes plus
+ * one.
+ */
 function messageBytes(bytes: Buffer, hasStarted: boolean): number {
   const typeBytes = hasStarted ? 1 : 0;
   if (bytes.length < typeBytes + 4) return bytes.length + 1;

@@ -16,7 +16,7 @@ export interface PreparedStatement {
   control: ControlStatement | undefined;
 }
 
-/** The prepared statements of one connection by name; '' is the unnamed one. */
+/** The prepared statements of one connection by name; '' is the name of the unnamed statement. */
 export type PreparedStatements = Map<string, PreparedStatement>;
 
 /** Messages of the extended protocol that run together, up to the first Execute. */
@@ -26,7 +26,8 @@ export interface Unit {
   /** Adds a Parse, Bind, Describe or Execute of the client. */
   add(message: Uint8Array): void;
   /**
-   * Converts the server's response to the one that the client expects. Stores the statements that the unit prepared.
+   * Converts the server's response to the response that the client expects. Stores the statements that the unit
+   * prepared.
    */
   receive(answer: Uint8Array): { answer: Uint8Array; hasFailed: boolean };
 }
@@ -60,7 +61,7 @@ export function createUnit(prepared: PreparedStatements): Unit {
     switch (typeOf(message)) {
       case 'P': {
         const name = readText(message, 5);
-        // A name in use must be rejected. The server rejects it after it has parsed the earlier statement again.
+        // A name in use must be rejected. The server rejects the name after it has parsed the earlier statement again.
         if (name !== '') repeatParse(name);
         parse(name, toStatement(message), false);
         return;

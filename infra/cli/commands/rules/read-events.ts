@@ -80,7 +80,7 @@ function readEvent(document: unknown, what: string): SyncTriggerEvent {
     region: regionOf(event.identityPoolId),
     identityPoolId: DEFAULTS.identityPoolId,
     identityId: DEFAULTS.identityId,
-    // Members that are unknown here, such as those of future versions, are copied unchanged.
+    // Members that are unknown here, such as members of future versions, are copied unchanged.
     ...document,
     datasetName,
     datasetRecords: Object.fromEntries(records),
