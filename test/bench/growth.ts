@@ -34,9 +34,9 @@ const MAX_SLOWDOWN = 1.3;
 const MAX_FILES = 2;
 
 /**
- * Updates the same records again and again on the embedded database. Meanwhile, the events are published and projected
- * as in the local cloud. Compares the time of the last updates with that of the first updates. Compares the size of the
- * files with the size that the live rows need.
+ * Updates the same records again and again on the embedded database. In the meantime, the events are published and
+ * projected as in the local cloud. Compares the time of the last updates with that of the first updates. Compares the
+ * size of the files with the size that the live rows need.
  */
 export async function benchGrowth(): Promise<Table[]> {
   const directory = await mkdtemp(join(tmpdir(), 'bench-growth-'));
