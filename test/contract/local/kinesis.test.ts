@@ -402,7 +402,7 @@ describe('streams that cannot be used', () => {
     const log = vi.spyOn(console, 'error').mockImplementation(() => undefined);
     const emulator = createKinesisProcess(path);
     const damaged =
-      /^the streams in \S+ are damaged \(.*\); stop the service, delete this directory and start again\. /;
+      /^the streams in \S+ are damaged \(.*\); stop the service, delete this directory and start the service again\. /;
     const opened = emulator.opened();
     if (at === 0) await expect(opened).rejects.toThrow(damaged);
     else {

@@ -89,7 +89,7 @@ describe('the queue of the embedded database', () => {
     expect(started).toEqual(['read 1', 'service', 'read 2']);
   });
 
-  it('rejects a read if the maximum number of reads is waiting already', async () => {
+  it('rejects a read if the maximum number of reads is already waiting', async () => {
     const running = [
       queue.runRead(unit('read 1')),
       queue.runRead(unit('read 2')),

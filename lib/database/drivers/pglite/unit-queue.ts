@@ -92,7 +92,7 @@ export function createUnitQueue({ maxWaitingReads, maxReadWaitMs, maxReadPauseMs
       const { run, result } = settling(unit);
       if (reads.size >= maxWaitingReads) {
         result.reject(
-          new DatabaseError(`${maxWaitingReads} statements are waiting already; try again later`, '53400'),
+          new DatabaseError(`${maxWaitingReads} statements are already waiting; try again later`, '53400'),
         );
         return result.promise;
       }
