@@ -6,7 +6,7 @@ export default defineConfig({
   test: {
     // Use at least three workers, because many tests mostly wait. On two processors, Vitest's default is one worker.
     maxWorkers: Math.max(3, availableParallelism() - 1),
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 120_000,
     env: {
       POWERTOOLS_LOG_LEVEL: 'SILENT',

@@ -130,8 +130,11 @@ export function modelPools(state: ModelState): ModelOperations<PoolName> {
       const last = pool.bulkPublish;
       if (pool.CognitoStreams?.StreamingStatus !== 'ENABLED') reject('InvalidParameterException');
       if (last?.status === 'IN_PROGRESS') reject('DuplicateRequestException');
-      if (last?.status === 'SUCCEEDED' && now - last.endedAt < DAY_MS) reject('AlreadyStreamedException');
-      const started = { startedAt: now, endedAt: 0, cursor: '', allInOutbox: false };
+      const sinceMs = now - (last?.endedAt ?? 0);
+      if (last?.status === 'SUCCEEDED' && sinceMs >= 0 && sinceMs < DAY_MS)
+        reject('AlreadyStreamedException');
+      const startedAt = Math.max(now, (last?.startedAt ?? 0) + 1);
+      const started = { startedAt, endedAt: 0, cursor: '', allInOutbox: false };
       pool.bulkPublish = { status: 'IN_PROGRESS', ...started };
       return { IdentityPoolId };
     },

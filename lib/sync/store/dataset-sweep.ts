@@ -25,17 +25,17 @@ WHERE outbox_id IN (
     AND NOT EXISTS (SELECT 1 FROM sync.outbox WHERE outbox.outbox_id = lease.outbox_id)
   LIMIT ${SWEEP_ROWS})`;
 
-/** Computes the correct sums of the slot from its datasets. */
+/** Computes the correct sums of a slot from its datasets. Their ids are those from $1 to $2. */
 const COUNTED = `
   SELECT identity_pool_id,
     coalesce(sum(data_storage) FILTER (WHERE sync_count > deleted_sync_count), 0)::bigint AS data_storage,
     max(last_modified_ms) AS last_modified_ms
   FROM sync.datasets
-  WHERE dataset_id >= $2::uuid AND dataset_id <= $3::uuid
+  WHERE dataset_id >= $1::uuid AND dataset_id <= $2::uuid
   GROUP BY identity_pool_id`;
 
 /**
- * Corrects the sums of the slot $1. If a concurrent write has changed a sum since this statement began, the statement
+ * Corrects the sums of the slot $3. If a concurrent write has changed a sum since this statement began, the statement
  * does not correct that sum, because it counted the datasets before the write. The next sweep corrects the sum.
  */
 const CORRECT_SUMS = `
@@ -47,19 +47,19 @@ FROM (
     coalesce(counted.last_modified_ms, seen.last_modified_ms) AS last_modified_ms
   FROM sync.pool_usage AS seen
   LEFT JOIN (${COUNTED}) AS counted ON counted.identity_pool_id = seen.identity_pool_id
-  WHERE seen.slot = $1
+  WHERE seen.slot = $3
 ) AS verified
-WHERE stored.slot = $1 AND stored.identity_pool_id = verified.identity_pool_id
+WHERE stored.slot = $3 AND stored.identity_pool_id = verified.identity_pool_id
   AND stored.data_storage = verified.seen_storage AND stored.last_modified_ms = verified.seen_ms
   AND (stored.data_storage, stored.last_modified_ms) <> (verified.data_storage, verified.last_modified_ms)`;
 
 const ADD_SUMS = `
 INSERT INTO sync.pool_usage (identity_pool_id, slot, data_storage, last_modified_ms)
-SELECT counted.identity_pool_id, $1, counted.data_storage, counted.last_modified_ms
+SELECT counted.identity_pool_id, $3, counted.data_storage, counted.last_modified_ms
 FROM (${COUNTED}) AS counted
 WHERE NOT EXISTS (
   SELECT 1 FROM sync.pool_usage AS stored
-  WHERE stored.identity_pool_id = counted.identity_pool_id AND stored.slot = $1)
+  WHERE stored.identity_pool_id = counted.identity_pool_id AND stored.slot = $3)
 ON CONFLICT (identity_pool_id, slot) DO NOTHING`;
 
 /** Creates the part of the sync store that the sweep uses, on any `Database`. */
@@ -82,8 +82,8 @@ export function createDatasetSweep(database: Database): DatasetSweep {
         removed = await rowsOf(REMOVE_TOKENS, [...range, tokensBefore]);
         tokens += removed;
       } while (removed === SWEEP_ROWS);
-      const corrected = await rowsOf(CORRECT_SUMS, [digits, ...range]);
-      const added = await rowsOf(ADD_SUMS, [digits, ...range]);
+      const corrected = await rowsOf(CORRECT_SUMS, [...range, digits]);
+      const added = await rowsOf(ADD_SUMS, [...range, digits]);
       return { tokens, sums: corrected + added };
     },
   };

@@ -20,7 +20,7 @@ const runningJobs = async () =>
 
 describe("migrations in Aurora DSQL's dialect", () => {
   it('use only supported statements, and wait until their indexes are built', async () => {
-    expect(await migrate(double.database)).toHaveLength(9);
+    expect(await migrate(double.database)).toHaveLength(12);
     const indexes = double.statements.filter((sql) => sql.startsWith('CREATE INDEX'));
     expect(indexes.length).toBeGreaterThan(10);
     expect(indexes.every((sql) => sql.startsWith('CREATE INDEX ASYNC IF NOT EXISTS'))).toBe(true);
@@ -43,7 +43,7 @@ describe("migrations in Aurora DSQL's dialect", () => {
       'migration 0001-query-store.sql failed: could not build the indexes projection.records_by_projected_at',
     );
     double.unbuildable.clear();
-    expect(await migrate(double.database)).toHaveLength(9);
+    expect(await migrate(double.database)).toHaveLength(12);
     const { rows } = await server.query(
       `SELECT indisvalid FROM pg_index JOIN pg_class ON oid = indexrelid WHERE relname = 'records_by_projected_at'`,
     );
@@ -53,7 +53,7 @@ describe("migrations in Aurora DSQL's dialect", () => {
   it('skip and report unsupported functions, and fail on any other unsupported statement', async () => {
     double.refused.push(/FUNCTION query\.records_of/);
     const skipped: string[] = [];
-    expect(await migrate(double.database, (statement) => skipped.push(statement))).toHaveLength(9);
+    expect(await migrate(double.database, (statement) => skipped.push(statement))).toHaveLength(12);
     expect(skipped.map((statement) => statement.split(' ')[0])).toEqual(['CREATE', 'REVOKE', 'GRANT']);
     await server.query('UPDATE projection.migrations SET completed_at = NULL');
     double.refused.push(/VIEW query\.datasets/);
@@ -82,7 +82,7 @@ describe('the statements that are checked against the rules of Aurora DSQL', () 
   const isElsewhere = ({ file, sql }: { file: string; sql: string }) =>
     file.endsWith('/pglite-worker.ts') ||
     /\bsys\./.test(sql) ||
-    /^(BEGIN|COMMIT|ROLLBACK|CREATE|DROP|ANALYZE|GRANT|AWS)\b/.test(sql);
+    /^(BEGIN|COMMIT|ROLLBACK|SET|CREATE|DROP|ANALYZE|GRANT|AWS)\b/.test(sql);
 
   it('are all valid on PostgreSQL, so each was assembled correctly', async () => {
     await migrate(server);

@@ -22,6 +22,7 @@ function brokenBy(sql: string): string[] {
 const NOT_ON_DSQL = [
   'lib/database/drivers/pg/prepare-connection.ts: catalogue',
   'lib/database/drivers/pg/prepare-connection.ts: setting',
+  'lib/database/drivers/pg/run-on-pool.ts: setting',
   'lib/database/drivers/pglite/create-maintenance.ts: catalogue',
   'lib/database/drivers/pglite/create-maintenance.ts: unsupported command',
   'lib/database/drivers/pglite/pglite-worker.ts: catalogue',
