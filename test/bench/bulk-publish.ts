@@ -5,8 +5,8 @@ import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
 import { startPostgresServer } from '../fixtures/database/postgres-server.ts';
 import { POOL } from '../fixtures/sync/stream-events.ts';
 import { createSyncClient, newIdentity, set, write } from '../fixtures/wire/sync-client.ts';
-import { startCloud } from './lag.ts';
 import { quantile, type Table } from './measure.ts';
+import { startCloud } from './start-process.ts';
 
 const DATASETS = Number(process.env.BENCH_DATASETS ?? 50_000);
 /** Time between two updates of the device. */
@@ -32,7 +32,8 @@ export async function benchBulkPublish(): Promise<Table[]> {
 }
 
 async function bench(databaseUrl: string | undefined): Promise<Record<string, string>> {
-  const { url, sqlUrl, stop } = await startCloud(databaseUrl, DATASETS);
+  const { ready, stop } = await startCloud({ databaseUrl, datasets: DATASETS });
+  const { url, sqlUrl } = ready;
   const client = createSyncClient(url);
   const reader = openPg({ connectionString: sqlUrl });
   try {

@@ -1,11 +1,9 @@
-import { spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import { localKinesis, putAll } from '../fixtures/aws/kinesis.ts';
 import { startPostgresServer } from '../fixtures/database/postgres-server.ts';
 import { quantile, type Table } from './measure.ts';
+import { startCloud } from './start-process.ts';
 import { syncEvents } from './sync-batch.ts';
 
 const EVENTS_PER_PUT = 10;
@@ -30,7 +28,8 @@ export async function benchLag(): Promise<Table[]> {
 }
 
 async function benchLocalCloud(databaseUrl: string | undefined): Promise<Record<string, string>> {
-  const { url, stop } = await startCloud(databaseUrl, 0);
+  const { ready, stop } = await startCloud({ databaseUrl });
+  const { url } = ready;
   const kinesis = localKinesis(url);
   const { lags, eventsPerSecond } = await measure(kinesis, url).finally(stop);
   kinesis.destroy();
@@ -86,26 +85,4 @@ async function projectedEvents(url: string): Promise<number> {
   const response = await fetch(`${url}/healthz`);
   const { projection } = (await response.json()) as { projection: { recordsChanged: number } };
   return projection.recordsChanged / RECORDS;
-}
-
-/** Starts a local cloud in another process. @param datasets the number of datasets that its sync store has */
-export async function startCloud(
-  databaseUrl: string | undefined,
-  datasets: number,
-): Promise<{ url: string; sqlUrl: string; stop: () => Promise<void> }> {
-  const script = fileURLToPath(new URL('./lag-cloud.ts', import.meta.url));
-  const child = spawn(process.execPath, [script, `${datasets}`, ...(databaseUrl ? [databaseUrl] : [])], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-    env: { ...process.env, POWERTOOLS_LOG_LEVEL: 'SILENT' },
-  });
-  for await (const line of createInterface({ input: child.stdout })) {
-    const { url, sqlUrl } = JSON.parse(line);
-    const stop = () =>
-      new Promise<void>((resolve) => {
-        child.once('exit', () => resolve());
-        child.stdin.end();
-      });
-    return { url, sqlUrl, stop };
-  }
-  throw new Error('the local cloud of the benchmark exited');
 }

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { benchBulkPublish } from './bulk-publish.ts';
+import { benchFairness } from './fairness.ts';
 import { benchGrowth } from './growth.ts';
 import { benchHandlerBundle } from './handler-bundle.ts';
 import { benchLag } from './lag.ts';
@@ -24,6 +25,7 @@ const PARTS = new Map<string, () => Promise<Table[]>>([
   ['lag', benchLag],
   ['bulk-publish', benchBulkPublish],
   ['growth', benchGrowth],
+  ['fairness', benchFairness],
 ]);
 
 const named = process.argv.slice(2);

@@ -1,13 +1,11 @@
-import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { startPostgresServer } from '../fixtures/database/postgres-server.ts';
 import { localSigner } from '../fixtures/wire/signing.ts';
 import { median, type Table } from './measure.ts';
+import { startProcess } from './start-process.ts';
 
 const CLIENTS = 8;
 const KEYS = 10;
@@ -39,7 +37,10 @@ export async function benchSyncService(): Promise<Table[]> {
 }
 
 async function bench(database: string): Promise<Table['rows']> {
-  const { ports, stop } = await startServer(database);
+  const { ready: ports, stop } = await startProcess<{ service: number; bare: number }>(
+    './sync-server.ts',
+    database,
+  );
   const rates: Record<string, { service: number[]; bare: number[] }> = {
     UpdateRecords: { service: [], bare: [] },
     'UpdateRecords, keys never written before': { service: [], bare: [] },
@@ -80,23 +81,6 @@ async function bench(database: string): Promise<Table['rows']> {
       ];
     }),
   );
-}
-
-async function startServer(
-  database: string,
-): Promise<{ ports: { service: number; bare: number }; stop: () => Promise<void> }> {
-  const script = fileURLToPath(new URL('./sync-server.ts', import.meta.url));
-  const child = spawn(process.execPath, [script, database], { stdio: ['pipe', 'pipe', 'inherit'] });
-  for await (const line of createInterface({ input: child.stdout })) {
-    const ports = JSON.parse(line);
-    const stop = () =>
-      new Promise<void>((resolve) => {
-        child.once('exit', () => resolve());
-        child.kill();
-      });
-    return { ports, stop };
-  }
-  throw new Error('the server of the benchmark exited');
 }
 
 interface Signed {

@@ -1,0 +1,128 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { CognitoSyncClient, SetCognitoEventsCommand } from '@aws-sdk/client-cognito-sync';
+import { firstPoolId, functionArn, SYNC_TRIGGER_NAME } from '../../infra/local/names.ts';
+import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
+import { DEFAULT_RATE_LIMITS } from '../../lib/wire/rate-limits.ts';
+import { startPostgresServer } from '../fixtures/database/postgres-server.ts';
+import type { Misbehaviour, MisbehaviourSettings } from './fairness-guest.ts';
+import { createGuest, type Guest } from './guest.ts';
+import { quantile, type Table } from './measure.ts';
+import { startCloud, startProcess } from './start-process.ts';
+
+const REGION = 'us-east-1';
+/** Guests that behave. Each updates its dataset eight times per second. */
+const GUESTS = 4;
+const UPDATE_EVERY_MS = 125;
+const ROUNDS = 3;
+const SECONDS = 4;
+/** Time for the service to finish what a misbehaving guest has started, for example a slow rule. */
+const CALM_MS = 4_000;
+/** While one guest misbehaves, another guest's updates may take this many times as long. */
+const MAX_RATIO = 5;
+
+const MISBEHAVIOURS: readonly Misbehaviour[] = [
+  'tombstones',
+  'invalid bodies',
+  'floods',
+  'slow rules',
+  'SQL readers',
+];
+
+/** Measures UpdateRecords of guests that behave, alternately undisturbed and while another guest misbehaves. */
+export async function benchFairness(): Promise<Table[]> {
+  const server = await startPostgresServer();
+  // A database server has its own address for readers of SQL, so the service cannot protect itself from them.
+  const onPostgres = await bench(server.url, MISBEHAVIOURS.slice(0, -1)).finally(() => server.close());
+  const onEmbedded = await bench(undefined, MISBEHAVIOURS);
+  return [
+    { ...onPostgres, title: 'UpdateRecords while another guest misbehaves, on PostgreSQL 18' },
+    { ...onEmbedded, title: 'UpdateRecords while another guest misbehaves, on the embedded database' },
+  ];
+}
+
+async function bench(
+  databaseUrl: string | undefined,
+  misbehaviours: readonly Misbehaviour[],
+): Promise<Pick<Table, 'rows' | 'overLimit'>> {
+  const rulesFile = fileURLToPath(new URL('./fairness-rules.ts', import.meta.url));
+  const options = { databaseUrl, rulesFile, rateLimits: DEFAULT_RATE_LIMITS };
+  const cloud = await startCloud(options);
+  const { url } = cloud.ready;
+  const poolId = firstPoolId(REGION);
+  await useTrigger(url, poolId);
+  const guests = await Promise.all(
+    Array.from({ length: GUESTS }, (_, index) =>
+      createGuest({ url, poolId, address: `127.0.1.${index + 1}` }),
+    ),
+  );
+  await updateSteadily(guests, SECONDS);
+
+  const rows: Table['rows'] = {};
+  const overLimit: string[] = [];
+  for (const misbehaviour of misbehaviours) {
+    const undisturbed: number[] = [];
+    const disturbed: number[] = [];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      undisturbed.push(...(await updateSteadily(guests, SECONDS)));
+      const settings: MisbehaviourSettings = { ...cloud.ready, poolId, address: '127.0.2.1', misbehaviour };
+      const guest = await startProcess('./fairness-guest.ts', JSON.stringify(settings));
+      disturbed.push(...(await updateSteadily(guests, SECONDS)));
+      await guest.stop();
+      await sleep(CALM_MS);
+    }
+    const ratio = quantile(disturbed, 0.99) / quantile(undisturbed, 0.99);
+    rows[misbehaviour] = {
+      undisturbed: `${times(undisturbed)} ms`,
+      disturbed: `${times(disturbed)} ms`,
+      'p99 ratio': `${ratio.toFixed(1)} x`,
+    };
+    if (ratio > MAX_RATIO)
+      overLimit.push(`p99 of UpdateRecords beside ${misbehaviour}: ${ratio.toFixed(1)} x`);
+  }
+  await cloud.stop();
+  return { rows, overLimit };
+}
+
+/** Formats the median and the 99th percentile. */
+function times(values: readonly number[]): string {
+  return `${quantile(values, 0.5).toFixed(1)} / ${quantile(values, 0.99).toFixed(1)}`;
+}
+
+/**
+ * Updates a dataset of each guest at a steady rate.
+ *
+ * @returns the duration of each call of UpdateRecords in milliseconds
+ * @throws {Error} the service refused a call and its repetitions
+ */
+async function updateSteadily(guests: readonly Guest[], seconds: number): Promise<number[]> {
+  const durations: number[] = [];
+  await Promise.all(
+    guests.map(async (guest, index) => {
+      const start = performance.now() + (index * UPDATE_EVERY_MS) / guests.length;
+      for (let call = 0; call < (seconds * 1000) / UPDATE_EVERY_MS; call += 1) {
+        await sleep(Math.max(0, start + call * UPDATE_EVERY_MS - performance.now()));
+        const { SyncSessionToken, DatasetSyncCount } = await guest.list('game');
+        const patch = {
+          Op: 'replace',
+          Key: `key-${call}`,
+          Value: 'value',
+          SyncCount: DatasetSyncCount,
+        } as const;
+        const sentAt = performance.now();
+        await guest.update('game', SyncSessionToken, [patch]);
+        durations.push(performance.now() - sentAt);
+      }
+    }),
+  );
+  return durations;
+}
+
+/** Makes the service invoke the sync trigger for each update of the pool. */
+async function useTrigger(url: string, IdentityPoolId: string): Promise<void> {
+  const options = { region: REGION, endpoint: url, credentials: DEFAULT_CREDENTIALS };
+  const sync = new CognitoSyncClient(options);
+  const Events = { SyncTrigger: functionArn(REGION, SYNC_TRIGGER_NAME) };
+  await sync.send(new SetCognitoEventsCommand({ IdentityPoolId, Events }));
+  sync.destroy();
+}
