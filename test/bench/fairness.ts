@@ -66,7 +66,10 @@ async function bench(
     for (let round = 0; round < ROUNDS; round += 1) {
       undisturbed.push(...(await updateSteadily(guests, SECONDS)));
       const settings: MisbehaviourSettings = { ...cloud.ready, poolId, address: '127.0.2.1', misbehaviour };
-      const guest = await startProcess('./fairness-guest.ts', JSON.stringify(settings));
+      const guest = await startProcess(
+        new URL('./fairness-guest.ts', import.meta.url),
+        JSON.stringify(settings),
+      );
       disturbed.push(...(await updateSteadily(guests, SECONDS)));
       await guest.stop();
       await sleep(CALM_MS);

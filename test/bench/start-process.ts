@@ -11,12 +11,12 @@ export interface BenchProcess<Ready> {
 }
 
 /**
- * Runs a script of this folder in a process of its own, without log lines.
+ * Runs a script in a process of its own, without log lines.
  *
  * @throws {Error} the process exited before it printed a line
  */
-export async function startProcess<Ready>(script: string, argument: string): Promise<BenchProcess<Ready>> {
-  const path = fileURLToPath(new URL(script, import.meta.url));
+export async function startProcess<Ready>(script: URL, argument: string): Promise<BenchProcess<Ready>> {
+  const path = fileURLToPath(script);
   const child = spawn(process.execPath, [path, argument], {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { ...process.env, POWERTOOLS_LOG_LEVEL: 'SILENT' },
@@ -32,7 +32,7 @@ export async function startProcess<Ready>(script: string, argument: string): Pro
       },
     };
   }
-  throw new Error(`${script} exited before it was ready`);
+  throw new Error(`${path} exited before it was ready`);
 }
 
 export interface CloudOptions extends LocalCloudOptions {
@@ -42,5 +42,5 @@ export interface CloudOptions extends LocalCloudOptions {
 
 /** Starts a local cloud in a process of its own. */
 export function startCloud(options: CloudOptions): Promise<BenchProcess<{ url: string; sqlUrl: string }>> {
-  return startProcess('./cloud-process.ts', JSON.stringify(options));
+  return startProcess(new URL('./cloud-process.ts', import.meta.url), JSON.stringify(options));
 }

@@ -38,7 +38,7 @@ export async function benchSyncService(): Promise<Table[]> {
 
 async function bench(database: string): Promise<Table['rows']> {
   const { ready: ports, stop } = await startProcess<{ service: number; bare: number }>(
-    './sync-server.ts',
+    new URL('./sync-server.ts', import.meta.url),
     database,
   );
   const rates: Record<string, { service: number[]; bare: number[] }> = {
