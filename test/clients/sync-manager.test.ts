@@ -17,7 +17,10 @@ import {
   type SyncHandlers,
 } from './sync-manager-device.ts';
 
-/** A sync trigger that limits the score, removes `cheat`, drops `secret` and adds `checked`. `broken` makes it fail. */
+/**
+ * A sync trigger that limits the record `score` to 100, removes the record `cheat`, ignores changes of the record `secret`
+ * and adds the record `checked`. If a call changes the record `broken`, the trigger fails.
+ */
 const HOUSE_RULES = `export async function handler(event) {
   const { score, cheat, secret, ...others } = event.datasetRecords;
   if (others.broken) return null;

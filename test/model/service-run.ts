@@ -63,7 +63,8 @@ export interface Run {
 }
 
 /**
- * Maximum clock difference. If it were an hour, a process would accept a used token that the other process has deleted.
+ * Maximum difference between the clocks of the two processes. The service remembers a used token for an hour. With a
+ * difference of an hour, one process would forget a used token that the other process still takes for valid.
  */
 const MAX_SKEW_MS = 50 * 60 * 1000;
 

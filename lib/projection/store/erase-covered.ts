@@ -4,10 +4,10 @@ import type { Database } from '../../database/database.ts';
 // A removed dataset has up to 1,024 records, and Aurora DSQL changes at most 3,000 rows in a transaction.
 const ERASE_ROWS = 2_500;
 
-// Upserts existing rows, because an upsert locks rows in the order of its SELECT, the order that all writers use. An
-// UPDATE has no defined order and would eventually deadlock with other writers. If another transaction writes a row in
-// the meantime, the upsert checks the row's new version before it changes the row. The ids occur twice, so that no plan
-// reads the records of other datasets.
+// This statement is an upsert although the rows exist. An upsert locks rows in the order of its SELECT, which is the
+// order that all writers use. An UPDATE locks rows in no defined order and would eventually deadlock with other writers.
+// If another transaction writes a row in the meantime, the upsert checks the row's new version before it changes the
+// row. The condition on the dataset ids occurs twice, so that no query plan reads the records of other datasets.
 const ERASE_COVERED = `
 INSERT INTO projection.records AS stored (
   dataset_id, record_id, record_key, record_value, numeric_value,

@@ -370,7 +370,7 @@ describe('an event source mapping on an emulator', () => {
     for (const { size } of batches) expect(size).toBeLessThanOrEqual(6 * 1024 * 1024);
   });
 
-  it('waits for the batching window to fill a batch, but not once it is full', async () => {
+  it('waits for more records during the batching window, unless the batch is full', async () => {
     const streamName = await emulator.createStream(1);
     const batches: string[][] = [];
     const window = { ...settings, batchSize: 3, maximumBatchingWindowMs: 2_000 };
