@@ -158,7 +158,7 @@ describe('defineRules rejects', () => {
     [
       'keys as a string',
       { datasets: { game: { keys: 'a' } } },
-      'datasets.game.keys: must be an object of rules',
+      'datasets.game.keys: must be an object whose keys are names or globs',
     ],
     [
       'derive as a string',
@@ -168,7 +168,11 @@ describe('defineRules rejects', () => {
     ['a dataset without a name', { datasets: { '': {} } }, 'datasets: a name or glob must not be empty'],
     ['an unknown mode', { mode: 'off' }, 'mode: must be enforce or observe'],
     ['an unknown onRuleError', { onRuleError: 'drop' }, 'onRuleError: must be reject or revert or allow'],
-    ['an inherited rule', { datasets: { __proto__: { game: {} } } }, 'datasets: must be an object of rules'],
+    [
+      'an inherited rule',
+      { datasets: { __proto__: { game: {} } } },
+      'datasets: must be an object whose keys are names or globs',
+    ],
   ])('%s', (_, rules, problem) => {
     expect(problemsOf(rules)).toEqual([expect.stringContaining(problem)]);
   });
