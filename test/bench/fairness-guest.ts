@@ -158,7 +158,7 @@ function send(guest: Guest, { path, headers, body }: PreparedRequest): Promise<v
     const outgoing = request(url, { method: 'POST', agent: guest.agent, headers }, (response) => {
       response.resume().once('close', resolve);
     });
-    outgoing.once('error', reject);
+    outgoing.on('error', reject);
     outgoing.end(body);
   });
 }

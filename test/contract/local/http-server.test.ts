@@ -40,6 +40,8 @@ async function send(headers: Record<string, string>, body = '{}', method = 'POST
     headers,
     setHost: !('Host' in headers),
   });
+  // After its response, the server may close the connection although it has not read the whole body.
+  outgoing.on('error', () => undefined);
   outgoing.end(body);
   const [response] = await once(outgoing, 'response');
   const chunks: Buffer[] = [];
