@@ -1,10 +1,8 @@
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { cp, open, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import pg from 'pg';
 import { dataPaths } from '../../lib/database/data-directory.ts';
 import { openPglite } from '../../lib/database/drivers/pglite/open-pglite.ts';
@@ -12,6 +10,7 @@ import { median } from '../bench/measure.ts';
 import type { PostgresServer } from '../fixtures/database/postgres-server.ts';
 import { spawnStart } from '../fixtures/local/npm-start.ts';
 import { operateProcess } from '../fixtures/local/operator.ts';
+import { mountSmallDisk } from '../fixtures/local/small-disk.ts';
 import { createSyncClient, list } from '../fixtures/wire/sync-client.ts';
 import type { Scenario, Soak } from './soak.ts';
 
@@ -111,7 +110,7 @@ export const SCENARIOS: readonly Scenario[] = [
     title: 'a full disk',
     databases: EMBEDDED,
     seconds: 60,
-    prepare: mountSmallDisk,
+    prepare: useSmallDisk,
     run: (soak) => repeatedly(soak, 2, fillDisk),
   },
   {
@@ -324,14 +323,10 @@ async function crowd({ product, load, note, fail }: Soak): Promise<void> {
 
 const DISK_MIB = 400;
 
-async function mountSmallDisk({ DATA_DIR: dataDir }: { DATA_DIR: string }) {
-  const run = promisify(execFile);
-  try {
-    await run('mount', ['-t', 'tmpfs', '-o', `size=${DISK_MIB}m,mode=700`, 'tmpfs', dataDir]);
-  } catch {
-    return { missing: 'a small disk; mounting a tmpfs needs root' };
-  }
-  return { undo: async () => void (await run('umount', ['--lazy', dataDir])) };
+async function useSmallDisk({ DATA_DIR: dataDir }: { DATA_DIR: string }) {
+  const disk = mountSmallDisk(DISK_MIB, dataDir);
+  if (disk === undefined) return { missing: 'a small disk; mounting a tmpfs needs root' };
+  return { undo: async () => disk.unmount() };
 }
 
 /** Fills the disk while the load runs. Keeps the disk full for 15 seconds, then frees the space. */
