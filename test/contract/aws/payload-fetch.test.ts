@@ -240,8 +240,8 @@ describe('a payload is reported as unavailable', () => {
     ],
   ])('if the response %s', async (_, listener) => {
     const { origin, requests, openConnections } = await startObjects(listener);
-    const error = await errorOf(fetchFrom(origin, { timeoutMs: 60, attempts: 2 })(`${origin}${PATH}`));
-    expect(error).toEqual(new PayloadUnavailableError('127.0.0.1 did not respond completely within 60 ms'));
+    const error = await errorOf(fetchFrom(origin, { timeoutMs: 1_000, attempts: 2 })(`${origin}${PATH}`));
+    expect(error).toEqual(new PayloadUnavailableError('127.0.0.1 did not respond completely within 1000 ms'));
     expect(requests).toHaveLength(2);
     await vi.waitFor(async () => expect(await openConnections()).toBe(0));
   });

@@ -211,7 +211,7 @@ describe('a pool of one connection', () => {
     const database = await open({ maxWaiting: 1, maxWaitMs: 100 });
     try {
       await database.query('CREATE TABLE numbers (id bigint PRIMARY KEY)');
-      const slow = database.query('SELECT pg_sleep(0.5)');
+      const slow = database.query('SELECT pg_sleep(2)');
       const [late, refused] = [insert(database, 1), insert(database, 2)];
       await expect(refused).rejects.toMatchObject({ code: '53400' });
       await expect(late).rejects.toMatchObject({ code: '55P03' });

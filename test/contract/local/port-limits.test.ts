@@ -208,7 +208,7 @@ describe('slow clients', () => {
 
 describe('a connection between two requests', () => {
   it('stays open for longer than a client may take to send a head', async () => {
-    await start({ limits: { headersTimeoutMs: 100, requestTimeoutMs: 200 } });
+    await start({ limits: { headersTimeoutMs: 500, requestTimeoutMs: 1_000 } });
     const exchange = open(upload('/upload', 1));
     const { status, headerLines } = await exchange.response();
     expect({ status, headerLines }).toMatchObject({
@@ -217,7 +217,7 @@ describe('a connection between two requests', () => {
       headerLines: expect.arrayContaining(['Keep-Alive: timeout=120']),
     });
     // Node checks the time limits once per interval, which is not longer than the limit.
-    await new Promise((resolve) => setTimeout(resolve, 400));
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
     exchange.socket.write(upload('/upload', 2));
     expect(await exchange.response()).toMatchObject({ status: 200, body: '{"bytes":2}' });
   });

@@ -96,7 +96,7 @@ describe('a value index that waits for a writer', () => {
   });
 
   it('is listed as "broken" after a timeout, and is built again when it is added again', async () => {
-    const hasty = openPg({ connectionString, statementTimeoutMs: 300 });
+    const hasty = openPg({ connectionString, statementTimeoutMs: 1_500 });
     const indexes = createValueIndexes(database);
     await database.transaction(async (transaction) => {
       await transaction.query(RECORD);
