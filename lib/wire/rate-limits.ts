@@ -1,4 +1,5 @@
 import { ServiceError } from '../common/errors.ts';
+import { createSemaphore } from '../common/semaphore.ts';
 import { createTokenBuckets, type TokenRate } from '../common/token-buckets.ts';
 import { bodyLimitOf } from './body-limits.ts';
 import { contentLength, type RequestHead } from './canonical-request.ts';
@@ -55,6 +56,15 @@ export function costOf(operation: string, head: RequestHead): number {
 const MAX_KEYS = 50_000;
 const REPORT_INTERVAL_MS = 60_000;
 
+/**
+ * Maximum number of requests of one identity, or of one address without an identity, that run at the same time. Further
+ * requests wait. Without this limit, the burst that the rates allow would fill the queue of the database, and the
+ * requests of all other callers would wait behind it.
+ */
+const MAX_RUNNING = 4;
+/** Maximum time for which a request waits until fewer requests of its caller run. */
+const MAX_WAIT_MS = 10_000;
+
 const SCOPE_TEXT: Record<RateLimitScope, string> = {
   address: 'from this address',
   identity: 'of this identity',
@@ -70,10 +80,25 @@ export interface RateLimits {
    * @throws {ServiceError} TooManyRequestsException with the seconds to wait
    */
   charge(scope: RateLimitScope, key: string | undefined, cost: number): void;
+  /**
+   * Runs a request when few enough requests of its caller are running. A caller without a key is not limited.
+   *
+   * @param scope what `key` is
+   * @param key the source address or the identity id
+   * @throws {ServiceError} TooManyRequestsException if the request waited too long; `run` was not called
+   */
+  inTurn<Result>(
+    scope: 'address' | 'identity',
+    key: string | undefined,
+    run: () => Promise<Result>,
+  ): Promise<Result>;
 }
 
 /** Rate limits that reject no request. */
-export const NO_RATE_LIMITS: RateLimits = { charge: () => undefined };
+export const NO_RATE_LIMITS: RateLimits = {
+  charge: () => undefined,
+  inTurn: (_scope, _key, run) => run(),
+};
 
 /** The requests of a scope that were rejected since the scope's last report. */
 export interface RateLimitReport {
@@ -123,10 +148,18 @@ export function createRateLimits({
     };
   }
 
+  const turns = createSemaphore({
+    max: Number.POSITIVE_INFINITY,
+    maxPerOwner: MAX_RUNNING,
+    refusal: () =>
+      new ServiceError('TooManyRequestsException', 'earlier requests still run; retry after 1 s', 1),
+    now,
+  });
+
   return {
     charge(scope, key, cost) {
       if (key === undefined) return;
-      const waitMs = scopes[scope](scope === 'address' ? networkOf(key) : key, cost);
+      const waitMs = scopes[scope](bucketOf(scope, key), cost);
       if (waitMs === 0) return;
       const seconds = Math.ceil(waitMs / 1000);
       throw new ServiceError(
@@ -135,5 +168,20 @@ export function createRateLimits({
         seconds,
       );
     },
+
+    async inTurn(scope, key, run) {
+      if (key === undefined) return run();
+      const release = await turns.acquire(bucketOf(scope, key), MAX_WAIT_MS);
+      try {
+        return await run();
+      } finally {
+        release();
+      }
+    },
   };
+}
+
+/** All addresses that one caller can easily use count as one. */
+function bucketOf(scope: RateLimitScope, key: string): string {
+  return scope === 'address' ? networkOf(key) : key;
 }

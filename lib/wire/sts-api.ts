@@ -76,7 +76,9 @@ async function assumeRole(incoming: WireRequest, deps: StsApiDeps): Promise<XmlC
   if (form.get('Action') !== ACTION) throw new StsError('InvalidAction', `only ${ACTION} is served here`);
   const parameters = readAssumeRoleParameters(form);
   const assumedRole = assumedRoleOf(parameters);
-  const output = await deps.assumeRoleWithWebIdentity(parameters);
+  const output = await limits.inTurn('address', incoming.sourceAddress, () =>
+    deps.assumeRoleWithWebIdentity(parameters),
+  );
   const { AccessKeyId, SecretKey, SessionToken, Expiration } = output.Credentials;
   return {
     Credentials: {

@@ -68,9 +68,13 @@ async function answer(
     limits.charge('pool', caller.identityPoolId, cost);
   }
   const call = bindOperation(operations, operation);
-  if ('labels' in found) return encode(operation, await call(decodeInput(found, request), caller), false);
+  const inTurn = (input: DecodedInput) =>
+    limits.inTurn('identity', caller.kind === 'identity' ? caller.identityId : undefined, () =>
+      call(input, caller),
+    );
+  if ('labels' in found) return encode(operation, await inTurn(decodeInput(found, request)), false);
   const { members, isEnvelope } = readRpcBody(operation, request);
-  return encode(operation, await call(decodeRpcInput(operation, members), caller), isEnvelope);
+  return encode(operation, await inTurn(decodeRpcInput(operation, members)), isEnvelope);
 }
 
 function encode(operation: ApiOperation, value: object, isEnvelope: boolean): WireBody {

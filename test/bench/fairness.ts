@@ -15,7 +15,7 @@ const REGION = 'us-east-1';
 const GUESTS = 4;
 const UPDATE_EVERY_MS = 125;
 const ROUNDS = 3;
-const SECONDS = 4;
+const SECONDS = 8;
 /** Time for the service to finish what a misbehaving guest has started, for example a slow rule. */
 const CALM_MS = 4_000;
 /** While one guest misbehaves, another guest's updates may take this many times as long. */

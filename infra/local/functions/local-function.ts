@@ -1,7 +1,7 @@
+import { createSemaphore } from '../../../lib/common/semaphore.ts';
 import { FunctionError, type InvocationOptions } from '../../../lib/sync/ports/functions.ts';
 import { type ExecutionEnvironment, startExecutionEnvironment } from './execution-environment.ts';
 import type { FunctionWorkerData } from './messages.ts';
-import { createSemaphore } from './semaphore.ts';
 import { type FileWatch, watchFiles } from './watch-files.ts';
 
 /** Maximum execution environments of a function. It limits memory, because each environment has its own heap. */

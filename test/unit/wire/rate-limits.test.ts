@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { ServiceError, SetupError } from '../../../lib/common/errors.ts';
 import { readRateLimits } from '../../../lib/wire/rate-limit-settings.ts';
@@ -16,7 +17,7 @@ const cost = (operation: string) => costOf(operation, head());
 function limits(settings: RateLimitSettings = DEFAULT_RATE_LIMITS) {
   const clock = { now: 0 };
   const reports: RateLimitReport[] = [];
-  const { charge } = createRateLimits({
+  const { charge, inTurn } = createRateLimits({
     settings,
     now: () => clock.now,
     report: (refused) => reports.push(refused),
@@ -34,7 +35,7 @@ function limits(settings: RateLimitSettings = DEFAULT_RATE_LIMITS) {
     }
     return count;
   };
-  return { clock, reports, charge, allowed };
+  return { clock, reports, charge, inTurn, allowed };
 }
 
 describe('the default rate limits', () => {
@@ -121,6 +122,49 @@ describe('a limit per address', () => {
 
   it('does not apply if the address is unknown', () => {
     expect(limits().allowed('address', undefined, 8, 1_000)).toBe(1_000);
+  });
+});
+
+describe('requests that run at the same time', () => {
+  /** Starts requests that run until `finish` is called. `started` lists the requests that have begun to run. */
+  function startRequests() {
+    const { inTurn } = limits();
+    const started: string[] = [];
+    const finishes: (() => void)[] = [];
+    const request = (scope: 'address' | 'identity', key: string | undefined, name: string) =>
+      inTurn(scope, key, () => {
+        started.push(name);
+        return new Promise<string>((resolve) => finishes.push(() => resolve(name)));
+      });
+    return { request, started, finish: () => finishes.shift()?.() };
+  }
+
+  it('are at most four per identity; the next one starts when one has finished', async () => {
+    const { request, started, finish } = startRequests();
+    const [first] = ['1', '2', '3', '4', '5', '6'].map((name) => request('identity', 'a', name));
+    void request('identity', 'b', 'other');
+    await setImmediate();
+    expect(started).toEqual(['1', '2', '3', '4', 'other']);
+    finish();
+    expect(await first).toBe('1');
+    await setImmediate();
+    expect(started).toEqual(['1', '2', '3', '4', 'other', '5']);
+  });
+
+  it('are counted per subscriber for addresses, and not at all without an address', async () => {
+    const { request, started } = startRequests();
+    for (const name of ['1', '2', '3', '4', '5']) void request('address', `2001:db8::${name}`, name);
+    for (const name of ['6', '7', '8', '9', '10']) void request('address', undefined, name);
+    await setImmediate();
+    expect(started.map(Number).sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 6, 7, 8, 9, 10]);
+  });
+
+  it('leave their place even if they fail', async () => {
+    const { inTurn } = limits();
+    for (let request = 0; request < 10; request += 1) {
+      const failing = inTurn('identity', 'a', () => Promise.reject(new Error('failed')));
+      await expect(failing).rejects.toThrow('failed');
+    }
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createSemaphore } from '../../../infra/local/functions/semaphore.ts';
+import { createSemaphore } from '../../../lib/common/semaphore.ts';
 
 const WAIT_MS = 60_000;
 
