@@ -23,7 +23,8 @@ type Needed = 'store' | 'openIdTokens' | 'logins' | 'mergeDatasets' | 'now' | 'r
  * the client must present one of the identity's logins. Further logins in the request are linked to the identity. If a
  * client presents a guest's id and logins of another identity, the guest is merged into that identity.
  *
- * @throws {ServiceError} NotAuthorizedException
+ * @throws {ServiceError} NotAuthorizedException if the client does not prove that it is the identity, or if the
+ *   identity is a guest and the pool does not allow guests; otherwise the errors of `changeLogins`
  */
 export async function authenticate(
   dependencies: Pick<IdentityDependencies, Needed>,
@@ -50,7 +51,7 @@ export async function authenticate(
 
 /**
  * Authenticates a client as a guest. The identity's id is sufficient proof as long as the identity has no login.
- * @throws {ServiceError} NotAuthorizedException
+ * @throws {ServiceError} NotAuthorizedException if the identity is not a guest or the pool does not allow guests
  */
 export function authenticateGuest(
   { identityId, mergedInto, providers }: StoredIdentity,
@@ -61,14 +62,15 @@ export function authenticateGuest(
 }
 
 /**
- * Minimum time between two writes of a guest's last use: at most one write per guest and day. This interval is far
- * shorter than the time after which the guest sweep removes an unused guest.
+ * Minimum time between two writes of a guest's last use. Frequent requests of one guest therefore cause at most one
+ * write per day. The recorded time may be a day old, which does not matter: `sweepGuests` removes a guest only if it
+ * was not used for much longer than a day.
  */
 const MARK_INTERVAL_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Records that a guest is in use, so that the guest sweep does not remove a guest that has valid credentials.
- * @throws {ServiceError} NotAuthorizedException if the guest sweep has just removed the guest
+ * Records that a guest is in use, so that `sweepGuests` does not remove a guest that has valid credentials.
+ * @throws {ServiceError} NotAuthorizedException if `sweepGuests` has just removed the guest
  */
 async function markUsed(
   { store, now }: Pick<IdentityDependencies, 'store' | 'now'>,

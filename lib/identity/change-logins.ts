@@ -5,21 +5,23 @@ import { findPool } from './find-pool.ts';
 import type { FoundLogins, LinkDecision, LoginQuestion } from './ports/identity-store.ts';
 
 /**
- * Maximum number of attempts. An attempt fails only if another change has succeeded in the meantime, so only a long
- * series of other changes can reach this limit.
+ * Maximum number of attempts to write a decision. An attempt fails only if another request changed the same logins or
+ * identities after they were read, so this limit is reached only if many other requests change them in quick
+ * succession.
  */
 const ATTEMPTS = 10;
 
 /**
  * Reads the stored logins, decides how to change them and writes the decision. Returns once the datasets of merged
- * identities are copied. If copying fails, the merge of the identities remains. A repeated request then returns the
- * surviving identity.
+ * identities are moved to the surviving identity. If moving them fails, the identities remain merged, a repeated
+ * request returns the surviving identity, and `finishMerges` moves the datasets later.
  *
- * @param decide called with the stored state; called again if that state changed in the meantime
+ * @param decide decides on the stored state; called again if that state changed in the meantime. It gets `asked: null`
+ *   if the requested identity is not in the pool.
  * @returns the client's identity id
- * @throws {ServiceError} ResourceNotFoundException if the pool is gone; NotAuthorizedException if the identity of the
- *   client's own token is not in the pool; TooManyRequestsException if other requests keep changing these logins;
- *   errors of `decide`, which receives null for a requested identity that is not in the pool
+ * @throws {ServiceError} ResourceNotFoundException if the pool no longer exists; NotAuthorizedException if the identity
+ *   named in the client's OpenID token is not in the pool; TooManyRequestsException if other requests keep changing
+ *   these logins; any error that `decide` throws
  */
 export async function changeLogins(
   { store, mergeDatasets, now }: Pick<IdentityDependencies, 'store' | 'mergeDatasets' | 'now'>,

@@ -13,7 +13,7 @@ import { createListIdentityPools } from './operations/list-identity-pools.ts';
 import { createMergeDeveloperIdentities } from './operations/merge-developer-identities.ts';
 import { createUpdateIdentityPool } from './operations/update-identity-pool.ts';
 
-/** Creates the Cognito Identity operations that are served, each under its API name. */
+/** Creates the Cognito Identity operations that this service implements, each under its API name. */
 export function createIdentityOperations(dependencies: IdentityDependencies): IdentityOperations {
   return {
     CreateIdentityPool: createCreateIdentityPool(dependencies),

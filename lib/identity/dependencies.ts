@@ -16,7 +16,10 @@ export interface IdentityDependencies {
    * developer's backend logs in, are accepted.
    */
   logins: 'trusted' | 'refused';
-  /** Copies the datasets of an identity that was merged into another identity. The call can be repeated. */
+  /**
+   * Moves the datasets of an identity that was merged to the identity into which it was merged. The call can be
+   * repeated.
+   */
   mergeDatasets: (merge: Merge) => Promise<void>;
   /**
    * Deletes the data of a pool that is marked as deleted and returns whether nothing is left. The call can be repeated.

@@ -7,10 +7,11 @@ export function guestsNotAllowed(): ServiceError {
 }
 
 /**
- * The identity cannot be used without a login, cannot be used any more, or does not exist. After this error code
- * (NotAuthorizedException), SDK v2 for JavaScript and the SDKs for iOS and Android discard a cached identity id. The
- * SDK for .NET compares the message as well. After ResourceNotFoundException, SDK v2 keeps the cached id. The SDK for
- * iOS keeps the id of a guest. Source: the SDKs' credentials providers.
+ * Returns the error for an identity that cannot be used without a login, can no longer be used, or does not exist. The
+ * code is NotAuthorizedException even if the identity does not exist. After this code, SDK v2 for JavaScript and the
+ * SDKs for iOS and Android discard a cached identity id; the SDK for .NET does so only if the message matches as well.
+ * After ResourceNotFoundException, SDK v2 would keep the cached id, and the SDK for iOS would keep the id of a guest.
+ * Source: the SDKs' credentials providers.
  */
 export function identityForbidden(identityId: string): ServiceError {
   return notAuthorized(`Access to Identity '${identityId}' is forbidden.`);
@@ -26,7 +27,10 @@ export function invalidLoginToken(): ServiceError {
   return notAuthorized('Invalid login token.');
 }
 
-/** A token that was valid but has expired. STS has a separate error code for expired tokens. */
+/**
+ * The token was valid but has expired. This error has a class of its own because STS has a separate error code for
+ * expired tokens.
+ */
 export class ExpiredLoginTokenError extends ServiceError {
   override name = 'ExpiredLoginTokenError';
 
@@ -38,7 +42,7 @@ export class ExpiredLoginTokenError extends ServiceError {
 /** The text is this project's own. Cognito has no such error, because it verifies the tokens of public providers. */
 export function loginsNotVerified(): ServiceError {
   return notAuthorized(
-    'Logins of other providers are not verified here and therefore not accepted; log users in through a backend with GetOpenIdTokenForDeveloperIdentity.',
+    'This service accepts only logins of cognito-identity.amazonaws.com, because it does not verify the tokens of other providers; log users in through a backend with GetOpenIdTokenForDeveloperIdentity.',
   );
 }
 
@@ -53,12 +57,11 @@ function notAuthorized(message: string): ServiceError {
   return new ServiceError('NotAuthorizedException', message);
 }
 
-/** The text is that of Amazon Cognito Identity. It ends with a full stop, unlike the text of Cognito Sync. */
+/** Returns the error for an unknown pool. Unlike the same error of Cognito Sync, the message ends with a full stop. */
 export function poolNotFound(identityPoolId: string): ServiceError {
   return new ServiceError('ResourceNotFoundException', `IdentityPool '${identityPoolId}' not found.`);
 }
 
-/** The text is that of Amazon Cognito Identity. */
 export function identityNotFound(identityId: string): ServiceError {
   return new ServiceError('ResourceNotFoundException', `Identity '${identityId}' not found.`);
 }

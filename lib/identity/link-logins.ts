@@ -14,14 +14,14 @@ export interface LinkOptions {
 /**
  * Decides which identity the client gets for its logins, and which identities are merged into that identity. All
  * identities that own one of the logins belong to one person, so only one of these identities survives. If the
- * requested identity is authenticated, the requested identity survives. Otherwise the owner that was created first
- * survives, and a requested guest identity is merged into that owner.
+ * requested identity is not a guest, it survives. Otherwise the owner that was created first survives, and a requested
+ * guest is merged into that owner.
  *
  * Source: developer guide of Cognito, "Getting credentials" and "Switching identities": "linking two identities merges
- * them". It is not documented which identity survives.
+ * them". The guide does not say which identity survives.
  *
- * @throws {ServiceError} NotAuthorizedException if the requested identity is authenticated and has none of the
- *   logins, or the client has proven to be another identity
+ * @throws {ServiceError} NotAuthorizedException if the requested identity is not a guest and owns none of the logins,
+ *   or if the client has proven to be an identity other than the requested one
  */
 export function linkLogins(
   found: FoundLogins,

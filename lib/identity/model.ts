@@ -1,9 +1,9 @@
 import type { Caller } from '../common/caller.ts';
 
 /**
- * The shapes of the Cognito Identity operations that are served. Members have the names of the API model. Dates are
- * epoch milliseconds (seconds on the wire). An optional member of an input may be absent or undefined. A member of an
- * output that is not set is null or absent.
+ * The inputs and outputs of the Cognito Identity operations that this service implements. Members have the names of the
+ * API model. Dates are epoch milliseconds (seconds on the wire). An optional member of an input may be absent or
+ * undefined. A member of an output that is not set is null or absent.
  */
 
 /** Logins by provider: tokens if a client logs in, user identifiers if a developer's backend does. */
@@ -46,7 +46,7 @@ export interface PoolInput {
   IdentityPoolId: string;
 }
 
-/** The settings of a pool, apart from its id and name; stored and returned as given. */
+/** The settings of a pool, except its id and name. They are stored and returned as given. */
 export interface IdentityPoolSettings {
   AllowUnauthenticatedIdentities: boolean;
   AllowClassicFlow?: boolean | undefined;
@@ -147,7 +147,10 @@ export interface GetOpenIdTokenInput {
   Logins?: Logins | undefined;
 }
 
-/** AssumeRoleWithWebIdentity of AWS STS: the last step of the classic flow. The role is echoed, but never checked. */
+/**
+ * AssumeRoleWithWebIdentity of AWS STS: the last step of the classic flow. This service has no roles: it repeats the
+ * requested role in the response, but does not check it.
+ */
 export type AssumeRoleWithWebIdentity = PublicOperation<
   {
     RoleArn: string;

@@ -9,11 +9,18 @@ const IDENTITIES = 'page of identities';
 export interface PageTokens {
   /** Returns the NextToken of a page of identity pools. `lastId` is the page's last id. */
   issuePools(lastId: string): string;
-  /** @throws {ServiceError} InvalidParameterException if the token is not ours */
+  /**
+   * Returns the `lastId` for which `issuePools` issued the token.
+   * @throws {ServiceError} InvalidParameterException if this service did not issue the token
+   */
   verifyPools(nextToken: string): string;
   /** Returns the NextToken of a page of the pool's identities. `lastId` is the page's last id. */
   issueIdentities(lastId: string, identityPoolId: string): string;
-  /** @throws {ServiceError} InvalidParameterException if the token is not ours, or belongs to another pool */
+  /**
+   * Returns the `lastId` for which `issueIdentities` issued the token.
+   * @throws {ServiceError} InvalidParameterException if this service did not issue the token, or issued it for another
+   *   pool
+   */
   verifyIdentities(nextToken: string, identityPoolId: string): string;
 }
 

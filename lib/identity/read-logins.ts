@@ -17,19 +17,21 @@ const OWN_PROVIDER = 'cognito-identity.amazonaws.com';
 
 /** The logins that a request presents. */
 export interface PresentedLogins {
-  /** The identity that a token issued by this service names; null if the client presents no such token. */
+  /**
+   * The identity named in the OpenID token of this service that the client presents; null if the client presents no
+   * such token.
+   */
   proven: string | null;
   logins: Login[];
-  /**
-   * Epoch seconds at which the token issued by this service expires; undefined if the client presents no such token.
-   */
+  /** Epoch seconds at which that OpenID token expires; undefined if the client presents no such token. */
   tokenExpiresAt: number | undefined;
 }
 
 /**
- * Reads the logins that a client presents, a map from provider names to tokens.
- * @throws {ServiceError} NotAuthorizedException if a token is invalid, or if clients cannot present tokens of its
- *   provider; InvalidParameterException if a provider name is invalid
+ * Reads the logins that a client presents.
+ * @param given tokens by provider name
+ * @throws {ServiceError} NotAuthorizedException if a token is invalid, or if clients are not allowed to present tokens
+ *   of that provider; InvalidParameterException if a provider name is invalid
  */
 export function readPublicLogins(
   { openIdTokens, logins: policy }: Pick<IdentityDependencies, 'openIdTokens' | 'logins'>,
@@ -60,9 +62,9 @@ function openOwnToken(openIdTokens: OpenIdTokens, token: string, identityPoolId:
 }
 
 /**
- * Reads the logins that a developer's backend states for one of its users. The map contains the user's id under the
- * name of the developer provider. The map may also contain tokens of public providers. The backend guarantees that
- * these tokens are valid.
+ * Reads the logins that a developer's backend sends for one of its users. The map contains the user's id under the name
+ * of the developer provider. The map may also contain tokens of public providers. The service trusts the backend and
+ * does not verify these tokens.
  *
  * @returns the logins; the login of the developer provider comes first
  * @throws {ServiceError} InvalidParameterException if `given` has no user of the developer provider, or a provider is

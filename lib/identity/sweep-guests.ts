@@ -1,8 +1,8 @@
 import type { GuestSweep } from './ports/guest-sweep.ts';
 
 /**
- * How long a guest that never stored anything is retained after it last received credentials or a token. Apps keep the
- * id of their guest and may store the first record weeks later.
+ * How long a guest that never stored anything is retained after it last received credentials or a token. The period is
+ * long because apps keep the id of their guest and may store the first record weeks later.
  */
 const GUEST_RETENTION_MS = 30 * 24 * 60 * 60 * 1000;
 

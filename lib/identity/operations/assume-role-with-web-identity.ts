@@ -8,13 +8,13 @@ import { toCredentials } from '../to-output.ts';
 /**
  * AssumeRoleWithWebIdentity of AWS STS: returns credentials to the bearer of a token that this service issued. The
  * credentials are valid for an hour. A guest's token is valid while the identity is still a guest. A token that was
- * obtained with a login remains valid after its identity is merged into another identity. The credentials are then for
- * the identity into which it was merged. This service has no roles, so any ARN is accepted. The credentials may outlive
- * the token, because neither a token nor further credentials can be derived from them.
+ * obtained with a login remains valid after its identity is merged into another identity; the credentials are then for
+ * that other identity. This service has no roles, so any ARN is accepted. The credentials may outlive the token,
+ * because the client cannot use them to obtain another token or further credentials.
  *
  * @throws {ExpiredLoginTokenError} if the token was valid but has expired
  * @throws {ServiceError} NotAuthorizedException if this service did not issue the token, the token's identity is gone,
- *   or the identity of a guest's token is no longer a guest
+ *   or the token is a guest's and its identity is no longer a guest
  */
 export function createAssumeRoleWithWebIdentity({
   store,

@@ -19,7 +19,7 @@ type Needed =
  * GetCredentialsForIdentity: returns credentials that are valid for an hour. The credentials are for the named
  * identity. If the named identity was merged, they are for the identity into which it was merged. This service has no
  * roles, so CustomRoleArn has no effect. The credentials may outlive the OpenID token that proves the identity, because
- * neither a token nor further credentials can be derived from them.
+ * the client cannot use them to obtain another token or further credentials.
  *
  * @throws {ServiceError} NotAuthorizedException if the identity does not exist or is not the client's
  */

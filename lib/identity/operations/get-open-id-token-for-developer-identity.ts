@@ -16,9 +16,9 @@ type Needed = 'store' | 'openIdTokens' | 'mergeDatasets' | 'now' | 'randomId' | 
 const DEFAULT_DURATION_SECONDS = 15 * 60;
 
 /**
- * GetOpenIdTokenForDeveloperIdentity: a developer's backend states who a user is. The operation returns the user's
- * identity and a token with which the client can prove this identity. The identity is created if it does not exist. If
- * the request names an identity, the user is linked to the named identity.
+ * GetOpenIdTokenForDeveloperIdentity: logs in a user whom a developer's backend has authenticated. The operation
+ * returns the user's identity and a token with which the client can prove this identity. The identity is created if it
+ * does not exist. If the request names an identity, the user is linked to that identity.
  *
  * @throws {ServiceError} InvalidParameterException if Logins has no user of the pool's developer provider, or the
  *   duration is invalid; DeveloperUserAlreadyRegisteredException if the user has an identity other than the named

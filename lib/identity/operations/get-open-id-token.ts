@@ -13,7 +13,7 @@ const DURATION_SECONDS = 10 * 60;
 /**
  * GetOpenIdToken: returns a token for AssumeRoleWithWebIdentity. The token proves its bearer's identity for ten
  * minutes. If the client itself presents such a token as proof, the new token expires no later than the presented
- * token. Otherwise a token could be renewed indefinitely.
+ * token. A client therefore cannot renew a token indefinitely.
  *
  * @throws {ServiceError} NotAuthorizedException if the identity does not exist or is not the client's;
  *   InvalidParameterException if the pool does not allow the classic flow

@@ -7,8 +7,9 @@ import { toPoolSettings } from '../to-output.ts';
 
 /**
  * UpdateIdentityPool: replaces all settings; a setting that is not given is removed. DeveloperProviderName is the
- * exception: once this name is set, it stays, because the service finds the identities of the backend's users by this
- * name. Source: API reference, CreateIdentityPool: "Once you have set a developer provider name, you cannot change it."
+ * exception: once set, it cannot be changed or removed, because the service finds the identities of the backend's users
+ * by this name. Source: API reference, CreateIdentityPool: "Once you have set a developer provider name, you cannot
+ * change it."
  *
  * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; InvalidParameterException if
  *   DeveloperProviderName differs from the name that is set; ConcurrentModificationException if another request changed

@@ -16,8 +16,8 @@ export interface StoredIdentity {
   /** Epoch milliseconds of the last call of `markUsed`; null if there was no call. */
   usedAt: number | null;
   /**
-   * The identity into which this identity was merged. That identity was never merged itself. Null if this identity was
-   * not merged.
+   * The identity into which this identity was merged; null if this identity was not merged. That identity itself was
+   * never merged.
    */
   mergedInto: string | null;
   /** The providers of the identity's logins, each once, sorted; empty for a guest. */
@@ -79,7 +79,7 @@ export interface LinkChange {
 /** The database operations of Cognito Identity. */
 export interface IdentityStore {
   readPool(identityPoolId: string): Promise<IdentityPoolDescription | null>;
-  /** Creates a pool with the given settings and no other settings. The pool's id must be new. */
+  /** Creates a pool that has only these settings: no stream and no sync trigger. The pool's id must be new. */
   createPool(pool: IdentityPoolDescription, createdAt: number): Promise<void>;
   /**
    * Writes the settings of a pool.
@@ -89,7 +89,7 @@ export interface IdentityStore {
   /** Returns the pools whose ids follow the id `after`, sorted by id. */
   listPools(options: { after: string; limit: number }): Promise<IdentityPoolDescription[]>;
   /**
-   * Marks a pool as deleted. From then on no caller sees the pool, while its data is being deleted.
+   * Marks a pool as deleted. From then on, callers do not see the pool, even while its data is still being deleted.
    * @param deletedAt epoch milliseconds
    * @returns whether there is anything to delete; false if the pool does not exist, or is already marked and has no
    *   data left
@@ -119,7 +119,8 @@ export interface IdentityStore {
   markUsed(identityId: string, at: number): Promise<boolean>;
   findLogins(question: LoginQuestion): Promise<FoundLogins>;
   /**
-   * Writes a decision in one transaction, together with the merges whose datasets must still be copied.
+   * Writes a decision in one transaction. The same transaction records each merge as pending, because the datasets of
+   * the merged identity must still be moved.
    * @returns false if the state on which the decision was made has changed; then nothing is written
    */
   applyLinks(change: LinkChange): Promise<boolean>;

@@ -47,10 +47,12 @@ async function applyInTransaction(transaction: Transaction, change: LinkChange):
 }
 
 /**
- * Locks an identity that was not merged. All transactions lock identities in the same order, so they do not deadlock.
- * If the identity was merged in the meantime, the transaction is rolled back, which releases the lock. The lock must be
- * released, because another transaction may be merging the identity into which this identity was merged. That
- * transaction writes this identity's row without locking the row first, and would wait for this lock.
+ * Locks the row of an identity, and rolls the transaction back if the identity was merged in the meantime. All
+ * transactions lock identities in the same order, so they do not deadlock.
+ *
+ * The rollback must release the lock of a merged identity. Suppose that identity A was merged into B. Another
+ * transaction that merges B into C also updates A's row (REDIRECT_MERGED), but it does not lock A in that order. It
+ * would wait for a transaction that keeps A locked.
  */
 async function lockLiving(transaction: Transaction, identityId: string): Promise<void> {
   const { rows } = await transaction.query<{ merged_into: string | null }>(LOCK_IDENTITY, [identityId]);
@@ -84,9 +86,9 @@ async function linkLogins(transaction: Transaction, { question, decision, at }: 
 }
 
 /**
- * Merges identities. Identities that were merged into a merged identity earlier are redirected to the new target, so
- * that no lookup follows more than one step. Datasets, however, move one step at a time: a later write of an identity
- * must not overtake an earlier write that is still being copied.
+ * Merges identities. If A was merged into B earlier and B is now merged into C, A is redirected to C, so that no lookup
+ * follows more than one step. A's datasets, however, are still moved to B first and from there to C. Otherwise a later
+ * write to A could reach C before an earlier write to A that is still being moved from B.
  */
 async function mergeIdentities(transaction: Transaction, { question, decision, at }: LinkChange) {
   const { identityPoolId } = question;

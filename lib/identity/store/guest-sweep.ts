@@ -1,7 +1,7 @@
 import type { Database } from '../../database/database.ts';
 import type { GuestSweep } from '../ports/guest-sweep.ts';
 
-/** Maximum number of identities per step. It is small enough that no statement takes long. */
+/** Maximum number of identities that a step checks, so that no statement takes long. */
 const STEP_IDENTITIES = 1_000;
 /** Maximum number of devices that a step removes. Aurora DSQL changes at most 3,000 rows in a transaction. */
 const STEP_DEVICES = 2_500;
@@ -38,7 +38,8 @@ WHERE registration_id = ANY (ARRAY(
 
 /**
  * Removes the guests that have no devices. REMOVE_DEVICES may leave devices of a guest; the next sweep then removes
- * that guest. If another transaction has just changed a guest's row, PostgreSQL checks the last condition again.
+ * that guest. UNUSED is also checked outside the array, because PostgreSQL evaluates only that condition again if
+ * another transaction has just changed the guest's row.
  */
 const REMOVE_GUESTS = `
 DELETE FROM identity.identities AS guest

@@ -184,7 +184,9 @@ describe('identities and their logins', () => {
 
     it('is rejected if the service refuses logins; guests and developer users are accepted', async () => {
       service = createIdentityService(database, { logins: 'refused' });
-      const notVerified = notAuthorized(expect.stringContaining('not verified here'));
+      const notVerified = notAuthorized(
+        expect.stringContaining('does not verify the tokens of other providers'),
+      );
       const guest = await getId();
       await expect(getId(login('ann'))).rejects.toEqual(notVerified);
       await expect(signIn(guest, login('ann'))).rejects.toEqual(notVerified);
