@@ -7,8 +7,8 @@ const NAMESPACES = {
 } as const;
 
 /**
- * Returns the name of the operation in the header `X-Amz-Target`. The SDKs send `<service>.<operation>`. The API
- * references, and clients written after them, send `<namespace>.<service>.<operation>`.
+ * Returns the name of the operation in the header `X-Amz-Target`. The SDKs send `<service>.<operation>`. The samples in
+ * the API references send `<namespace>.<service>.<operation>`, and so do clients that follow the samples.
  *
  * @returns the name, even if no operation has this name; undefined if the header is missing or names another service
  */

@@ -1,4 +1,4 @@
-/** The largest body that is read for an operation. */
+/** Limits on the body that the service reads for an operation. */
 export interface BodyLimit {
   maxBytes: number;
   /**
@@ -16,14 +16,15 @@ const SMALL: BodyLimit = { maxBytes: 64 * KIB, maxValues: 2_000 };
 const LOGINS: BodyLimit = { maxBytes: 512 * KIB, maxValues: 2_000 };
 
 const LIMITS: ReadonlyMap<string, BodyLimit> = new Map([
-  // The bytes suffice for a dataset of 1 MiB in its longest JSON form: some clients write every character as `\uXXXX`.
-  // The values are six for each of the 5,000 patches that constraints.ts allows. Parsing takes at most 50 ms.
+  // `maxBytes` is enough for a dataset of 1 MiB in its longest JSON form, in which a client writes every character as
+  // `\uXXXX`. `maxValues` allows six values for each of the 5,000 patches that constraints.ts allows. Parsing takes at
+  // most 50 ms.
   ['UpdateRecords', { maxBytes: 6 * KIB * KIB, maxValues: 30_000 }],
   ['GetId', LOGINS],
   ['GetCredentialsForIdentity', LOGINS],
   ['GetOpenIdToken', LOGINS],
   ['GetOpenIdTokenForDeveloperIdentity', LOGINS],
-  // The bytes suffice for a token of 20,000 characters, all percent-encoded. Source: API model of AWS STS.
+  // `maxBytes` is enough for a token of 20,000 characters that are all percent-encoded. Source: API model of AWS STS.
   ['AssumeRoleWithWebIdentity', { maxBytes: 128 * KIB, maxValues: 100 }],
 ]);
 

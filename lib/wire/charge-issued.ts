@@ -3,9 +3,9 @@ import type { IdentityDependencies } from '../identity/dependencies.ts';
 import type { RateLimits } from './rate-limits.ts';
 
 /**
- * Counts issued credentials and tokens against the rate limit of the identity's pool. The requests do not name the
- * pool; the pool is known only once the identity is authenticated. Do not use this function for developers' operations,
- * which have no rate limits.
+ * Counts credentials and tokens against the rate limit of the identity's pool when they are issued. They cannot be
+ * counted earlier, because the requests do not name the pool: it is known only once the identity is authenticated. Do
+ * not use this function for the operations of developers, who have no rate limits.
  *
  * @returns the same dependencies, except that issuing throws {ServiceError} TooManyRequestsException above the limit
  */

@@ -42,8 +42,8 @@ const PATH_SEGMENT = fullMatch('(?!\\.{1,2}$)[a-zA-Z0-9_.:-]+');
 const COUNT = { min: 0, max: Number.MAX_SAFE_INTEGER };
 
 /**
- * Constraints of Cognito Sync. No two inputs use the same name for different things. Source: API model of 2014-06-30;
- * comments mark this project's own additions.
+ * Constraints of Cognito Sync. They are listed by member name only, because a name means the same in every input that
+ * has it. Source: API model of 2014-06-30; comments mark this project's own additions.
  */
 export const SYNC_CONSTRAINTS: Constraints = new Map(
   Object.entries<Constraint>({

@@ -3,16 +3,16 @@ import type { RequestHead } from './canonical-request.ts';
 type Header = [name: string, value: string];
 
 /**
- * Two days: how long a browser may cache the preflight response. Each browser caches it for less time, because its own
- * maximum is lower.
+ * How long a browser may cache the preflight response: two days. This is longer than the maximum of every browser, so
+ * each browser caches the response for as long as it can.
  */
 const MAX_AGE_SECONDS = 172_800;
 const HEADER_NAMES = /^[\w-]+(\s*,\s*[\w-]+)*$/;
 
 /**
- * CORS headers of every response. Any web page may read responses, because data is returned only for a valid signature
- * or for valid tokens in the body. A browser adds neither a signature nor tokens by itself. The SDK for JavaScript
- * reads all three exposed headers. It uses `Date` to correct its clock.
+ * CORS headers of every response. Any web page may read responses. This is safe, because the service returns data only
+ * for a valid signature or for valid tokens in the body, and a browser adds neither by itself. The SDK for JavaScript
+ * reads all three exposed headers; it corrects its clock with `Date`.
  */
 export const CROSS_ORIGIN_HEADERS: readonly Header[] = [
   ['Access-Control-Allow-Origin', '*'],
@@ -20,8 +20,9 @@ export const CROSS_ORIGIN_HEADERS: readonly Header[] = [
 ];
 
 /**
- * Returns the headers that answer a CORS preflight request. Allows exactly the headers that the browser names. The
- * headers that the SDKs send change between versions, and a wildcard would not include `Authorization`.
+ * Returns the headers that answer a CORS preflight request. Allows exactly the headers that the browser names. A fixed
+ * list would not work, because the headers that the SDKs send change between versions. A wildcard would not include
+ * `Authorization`.
  */
 export function preflightHeaders({ headers }: RequestHead): Header[] {
   const asked = headers['access-control-request-headers'];

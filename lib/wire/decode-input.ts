@@ -30,8 +30,8 @@ export function decodeInput({ operation, labels }: FoundRoute, request: RawReque
 }
 
 /**
- * Reads an operation's input in the RPC form: all members are in the body. A number that the REST form has in the query
- * may be sent as text. In the samples of the API reference, `MaxResults` is such a text.
+ * Reads an operation's input in the RPC form, in which all members are in the body. A number that the REST form has in
+ * the query may be sent as text, because the samples of the API reference send `MaxResults` as text.
  *
  * @throws {ServiceError} InvalidParameterException that names the invalid members
  */
@@ -83,7 +83,7 @@ function find({ name, shape, binding }: Member, { labels, query, headers, body }
       return fromText(shape, labels.get(name));
     case 'query': {
       const values = query.get(binding.name) ?? [];
-      return values.length > 1 ? { refused: 'Member must be given once' } : fromText(shape, values[0]);
+      return values.length > 1 ? { refused: 'Member must be given only once' } : fromText(shape, values[0]);
     }
   }
 }
@@ -100,7 +100,10 @@ function readText(shape: Shape, text: string): string | number {
   return shape.kind === 'integer' && /^-?\d+$/.test(text) ? Number(text) : text;
 }
 
-/** Splits the query into names and values before they are decoded. `+` means a plus sign, as in the signature. */
+/**
+ * Splits the query into names and values before they are decoded. `+` means a plus sign, not a space, as in the
+ * signature.
+ */
 function splitQuery(target: string): Map<string, string[]> {
   const query = new Map<string, string[]>();
   const question = target.indexOf('?');

@@ -100,8 +100,8 @@ function decodeString(value: unknown, place: Place): string | undefined {
 }
 
 /**
- * Checks the length of a list or map before its entries. The cost of a list or map that is too long then does not
- * depend on its entries.
+ * Checks the length of a list or map before its entries are decoded. A list or map that is too long is therefore
+ * rejected at a cost that does not depend on its entries.
  */
 function isWithinLength(entries: object, place: Place): boolean {
   const broken = brokenConstraints(place.decoding.constraints, place.member, entries);

@@ -24,9 +24,10 @@ export function encodeMembers(output: Structure, value: object): object {
 }
 
 /**
- * Encodes an output whose list `member` continues in parts. Members without a value are encoded as null. The list comes
- * first in the text. Count is the number of entries in all parts. Each part is encoded only when the caller has taken
- * the previous text.
+ * Encodes an output in parts, so that a long list is never in memory as a whole. `value` contains the first entries of
+ * the list `member`, and `rest` provides the others. Members without a value are encoded as null. The list comes first
+ * in the text. The member `Count` is the number of entries of the complete list. Each part is encoded only after the
+ * caller has taken the previous text.
  *
  * @throws {TypeError} as `encodeOutput`; any error of `rest`
  */

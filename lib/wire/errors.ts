@@ -45,8 +45,9 @@ export interface Refusal {
 }
 
 /**
- * Whether the status of an error concerns the request itself or its rate. Every protocol keeps such a status, because
- * proxies and clients act on it without reading the body.
+ * Whether an error response has this status in every protocol. Cognito Identity and STS replace all other statuses with
+ * 400 or 500. The statuses for size (413), rate (429) and availability (503) remain, because proxies and clients act on
+ * them without reading the body.
  */
 export function isStatusOfAnyProtocol(status: number): boolean {
   return status === 413 || status === 429 || status === 503;
@@ -82,7 +83,10 @@ export function refusalOf(error: unknown): Refusal | undefined {
   return undefined;
 }
 
-/** Whether the error response says what the caller did wrong. Otherwise the operator must learn of the error. */
+/**
+ * Whether the error response tells the caller everything about the error. All other errors are logged for the operator,
+ * including those of a busy database.
+ */
 export function isCallersFault(error: unknown): boolean {
   return refusalOf(error) !== undefined && !(error instanceof DatabaseError);
 }

@@ -35,7 +35,10 @@ const OPERATIONS: ReadonlyMap<string, IdentityApiOperation> = new Map(
     .map((name) => [name, readOperation(name)]),
 );
 
-/** Finds a served operation of the Cognito Identity API, version 2014-06-30, as read from the SDK's schemas. */
+/**
+ * Finds an operation of the Cognito Identity API, version 2014-06-30, by name, as read from the SDK's schemas. Returns
+ * undefined if this service does not implement the operation.
+ */
 export function findIdentityOperation(name: string): IdentityApiOperation | undefined {
   return OPERATIONS.get(name);
 }

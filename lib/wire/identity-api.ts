@@ -43,8 +43,8 @@ type PublicName = (typeof PUBLIC)[number];
 /**
  * Creates the Amazon Cognito Identity API, version 2014-06-30 (awsJson1.1), as one function from a raw request to its
  * response. Shapes come from the SDK's own schemas, constraints from the API model. Client errors have status 400, as
- * in Amazon Cognito Identity, even if the model defines another status. Only errors about size and rate have other
- * statuses.
+ * in Amazon Cognito Identity, even if the model defines another status. The only exceptions are errors about size, rate
+ * and availability; see `isStatusOfAnyProtocol`.
  */
 export function createIdentityApi(deps: IdentityApiDeps): IdentityApi {
   return createJsonApi({
@@ -77,7 +77,7 @@ function readOperationName(request: RequestHead): string {
  */
 function notServed(name: string): RequestError {
   const operation = /^\w{1,64}$/.test(name) ? `the operation ${name}` : 'this operation';
-  return new RequestError('UnknownOperationException', `${operation} is not served here`);
+  return new RequestError('UnknownOperationException', `${operation} is not supported by this service`);
 }
 
 /**

@@ -7,8 +7,9 @@ const ARN = { minLength: 20, maxLength: 2048 };
 const DEVELOPER_USER = { minLength: 1, maxLength: 1024 };
 
 /**
- * Constraints of Cognito Identity, for the inputs of the served operations. No two inputs use the same name for
- * different things. Source: API model of 2014-06-30; comments mark this project's own additions.
+ * Constraints of Cognito Identity, for the inputs of the operations that this service implements. They are listed by
+ * member name only, because a name means the same in every input that has it. Source: API model of 2014-06-30; comments
+ * mark this project's own additions.
  */
 export const IDENTITY_CONSTRAINTS: Constraints = new Map(
   Object.entries<Constraint>({

@@ -3,14 +3,15 @@ import type { WireLogger } from './wire-response.ts';
 
 const INTERVAL_MS = 60_000;
 /**
- * Usually, there are few causes. At this number, all causes are forgotten, which costs only some additional log lines.
+ * Maximum number of remembered causes. Usually there are few. When the maximum is reached, all causes are forgotten,
+ * which costs only some additional log lines.
  */
 const MAX_CAUSES = 100;
 
 /**
- * Wraps a logger so that it writes at most one line per minute for each cause. The cause is `error` in the details.
- * Each line has the number of failures since the last line for the same cause. Errors of a database are logged without
- * their stack, which shows only the driver.
+ * Wraps a logger so that it writes at most one line per minute for each cause. The cause is derived from `error` in the
+ * details; calls without `error` are always logged. Each line has the number of failures since the last line for the
+ * same cause. Errors of a database are logged without their stack, because it shows only code of the driver.
  *
  * @param now milliseconds of a clock that never goes back
  */

@@ -11,8 +11,8 @@ import { RequestError } from './errors.ts';
 export type ReadBody = (maxBytes: number) => Promise<Uint8Array>;
 
 /**
- * A request whose body may not be received yet, so the service can reject it by its head. Lambda passes complete
- * requests, so their bodies are always received.
+ * A request whose body may not be received yet. The service can therefore reject the request by its head, before it
+ * reads the body. Lambda passes only complete requests, so there the body is always received.
  */
 export interface WireRequest extends RequestHead {
   body: Uint8Array | ReadBody;

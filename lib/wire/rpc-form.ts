@@ -41,7 +41,8 @@ interface RpcBody {
 
 /**
  * Reads the body of a request in the RPC form. The body is the operation's input, plain or in the envelope
- * `{"Operation": …, "Service": …, "Input": {…}}`. No operation's input has a member `Operation`, `Service` or `Input`.
+ * `{"Operation": …, "Service": …, "Input": {…}}`. The two forms cannot be confused, because no operation's input has a
+ * member `Operation`, `Service` or `Input`.
  *
  * @throws {RequestError} SerializationException if the body is not a JSON object, or is an envelope of another
  *   operation
@@ -53,7 +54,7 @@ export function readRpcBody({ name }: ApiOperation, { body }: RawRequest): RpcBo
   if (Operation !== undefined && Operation !== name && Operation !== `${NAMESPACE}#${name}`) {
     throw new RequestError(
       'SerializationException',
-      `Operation in the body is not that of X-Amz-Target, ${name}`,
+      `The field 'Operation' of the body does not match X-Amz-Target, which names ${name}`,
     );
   }
   const members = Input ?? {};

@@ -89,8 +89,8 @@ function unmapped(address: string): string {
 }
 
 /**
- * Returns what a limit per address counts: an IPv4 address, or the first half of an IPv6 address. One subscriber can
- * choose any second half of an IPv6 address.
+ * Returns the key of a limit per address: the IPv4 address, or the first half of the IPv6 address. The second half does
+ * not count, because one subscriber can use any value for it.
  */
 export function networkOf(address: string): string {
   const plain = unmapped(address);

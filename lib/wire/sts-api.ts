@@ -73,7 +73,8 @@ async function assumeRole(incoming: WireRequest, deps: StsApiDeps): Promise<XmlC
   const { maxBytes, maxValues } = bodyLimitOf(ACTION);
   const { body } = await receiveBody(incoming, maxBytes);
   const form = readForm(new TextDecoder().decode(body), maxValues);
-  if (form.get('Action') !== ACTION) throw new StsError('InvalidAction', `only ${ACTION} is served here`);
+  if (form.get('Action') !== ACTION)
+    throw new StsError('InvalidAction', `this service supports only the action ${ACTION}`);
   const parameters = readAssumeRoleParameters(form);
   const assumedRole = assumedRoleOf(parameters);
   const output = await limits.inTurn('address', incoming.sourceAddress, () =>
@@ -98,7 +99,7 @@ async function assumeRole(incoming: WireRequest, deps: StsApiDeps): Promise<XmlC
 /** Counts the parameters before parsing, because parsing is slowest for many small parameters. */
 function readForm(text: string, maxParameters: number): URLSearchParams {
   if (text.split('&', maxParameters + 1).length > maxParameters) {
-    throw new StsError('ValidationError', `a request has at most ${maxParameters} parameters`);
+    throw new StsError('ValidationError', `the request has more than ${maxParameters} parameters`);
   }
   return new URLSearchParams(text);
 }

@@ -3,7 +3,7 @@ import { decodeMembers } from './decode-value.ts';
 import type { Member, Structure } from './shape.ts';
 import { createViolations } from './violations.ts';
 
-/** Error codes of AWS STS and of all services that use the protocol of AWS STS. */
+/** Error codes of the query protocol, which AWS STS and other AWS services use. */
 export type StsErrorCode = 'InvalidAction' | 'ValidationError';
 
 /** An STS request that was rejected before it reached an operation. */
@@ -34,9 +34,10 @@ const CONSTRAINTS: Constraints = new Map(
 );
 
 /**
- * The parameters of AssumeRoleWithWebIdentity that have an effect here. These parameters are copied from the API model
- * of 2011-06-15, because the project does not otherwise need the AWS STS client. Policies and a provider's id are
- * ignored: there are no permissions to restrict and no providers to choose from.
+ * The parameters of AssumeRoleWithWebIdentity that this service validates. They are copied from the API model of
+ * 2011-06-15, because the project does not otherwise need the AWS STS client. DurationSeconds has no effect:
+ * credentials are always valid for an hour. Policies and a provider's id are ignored: there are no permissions to
+ * restrict and no providers to choose from.
  */
 const INPUT: Structure = {
   kind: 'structure',

@@ -86,7 +86,7 @@ function encode(operation: ApiOperation, value: object, isEnvelope: boolean): Wi
   return isEnvelope ? encodeEnvelope(operation, value) : encodeOutput(output, value, 'null');
 }
 
-/** Whether the output is a listing of records that is too large to be held in memory as a whole. */
+/** Whether the output is a listing of records that is too large to hold in memory at once. */
 function isInParts(output: object): output is Required<Pick<ListRecordsOutput, 'Records' | 'rest'>> {
   return 'rest' in output && output.rest !== undefined;
 }

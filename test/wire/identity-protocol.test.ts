@@ -116,7 +116,7 @@ describe('the operations of the SDK', () => {
     const response = await call(operation, { IdentityPoolId: '!', IdentityId: '!', MaxResults: '!' });
     if (SERVED.includes(operation)) expectInvalid(response, '.*', 'Member must ');
     else {
-      const message = `the operation ${operation} is not served here`;
+      const message = `the operation ${operation} is not supported by this service`;
       expectError(response, 'UnknownOperationException', message);
     }
     expect(logged).toEqual([]);
@@ -151,7 +151,7 @@ describe('the namespaced target of the API reference', () => {
 
   it('does not call an unknown operation or another service', async () => {
     const unknown = await sendRaw(open.port, 'POST', '/', headersOf('Nope'), '{}');
-    expectError(unknown, 'UnknownOperationException', 'the operation Nope is not served here');
+    expectError(unknown, 'UnknownOperationException', 'the operation Nope is not supported by this service');
     for (const namespace of ['com.amazonaws.cognito.sync.model', 'x', '']) {
       const headers = { 'X-Amz-Target': `${namespace}.AWSCognitoIdentityService.GetId` };
       expect((await sendRaw(open.port, 'POST', '/', headers, '{}')).status).toBe(404);
@@ -164,7 +164,7 @@ describe('an unknown operation', () => {
   it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'getid', 'Nope'])(
     'is rejected by name: %s',
     async (name) => {
-      const message = `the operation ${name} is not served here`;
+      const message = `the operation ${name} is not supported by this service`;
       expectError(await call(name, {}), 'UnknownOperationException', message);
     },
   );
@@ -172,7 +172,11 @@ describe('an unknown operation', () => {
   it.each(['', 'GetId ; <script>', 'GetId.GetId', 'x'.repeat(65)])(
     'is not quoted in the error if it is not a valid name: "%s"',
     async (name) => {
-      expectError(await call(name, {}), 'UnknownOperationException', 'this operation is not served here');
+      expectError(
+        await call(name, {}),
+        'UnknownOperationException',
+        'this operation is not supported by this service',
+      );
     },
   );
 
@@ -607,7 +611,7 @@ describe('the AWS SDK', () => {
     const unserved = client.send(new GetIdentityPoolRolesCommand({ IdentityPoolId: POOL_ID }));
     await expect(unserved).rejects.toMatchObject({
       name: 'UnknownOperationException',
-      message: 'the operation GetIdentityPoolRoles is not served here',
+      message: 'the operation GetIdentityPoolRoles is not supported by this service',
       $metadata: { httpStatusCode: 400, attempts: 1 },
     });
   });
@@ -709,7 +713,7 @@ describe.skipIf(missing)('the AWS CLI', () => {
     });
     expect(await cli('delete-identity-pool', '--identity-pool-id', POOL_ID)).toBe('');
     await expect(cli('get-identity-pool-roles', '--identity-pool-id', POOL_ID)).rejects.toThrow(
-      /\(UnknownOperationException\).*the operation GetIdentityPoolRoles is not served here/,
+      /\(UnknownOperationException\).*the operation GetIdentityPoolRoles is not supported by this service/,
     );
     await expect(cli('get-id', '--identity-pool-id', 'INVALID')).rejects.toThrow(/\(ValidationException\)/);
   });

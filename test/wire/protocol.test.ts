@@ -285,7 +285,7 @@ describe('a query', () => {
     ['lastSyncCount=1.5', 'lastSyncCount', 'Member must be an integer'],
     ['lastSyncCount=0x1', 'lastSyncCount', 'Member must be an integer'],
     ['lastSyncCount=1%20', 'lastSyncCount', 'Member must be an integer'],
-    ['lastSyncCount=1&lastSyncCount=2', 'lastSyncCount', 'Member must be given once'],
+    ['lastSyncCount=1&lastSyncCount=2', 'lastSyncCount', 'Member must be given only once'],
     ['lastSyncCount=%', 'lastSyncCount', 'Member must be percent-encoded UTF-8'],
     ['maxResults=0', 'maxResults', 'Member must have value greater than or equal to 1'],
     ['maxResults=1025', 'maxResults', 'Member must have value less than or equal to 1024'],

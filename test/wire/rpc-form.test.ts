@@ -150,7 +150,7 @@ describe('the RPC form', () => {
     [
       'the Operation of another target',
       envelopeOf('DeleteDataset', GAME),
-      'Operation in the body is not that of X-Amz-Target, ListRecords',
+      "The field 'Operation' of the body does not match X-Amz-Target, which names ListRecords",
     ],
   ])('rejects %s', async (_, body, message) => {
     expectError(await call('ListRecords', body), 400, 'SerializationException', message);

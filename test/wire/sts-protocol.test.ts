@@ -184,7 +184,7 @@ describe('STS', () => {
   it.each(['GetCallerIdentity', 'AssumeRole', '__proto__', 'constructor', '<b>', '', undefined])(
     'rejects the action %s',
     async (Action) => {
-      const message = 'only AssumeRoleWithWebIdentity is served here';
+      const message = 'this service supports only the action AssumeRoleWithWebIdentity';
       expectError(await call({ ...REQUEST, Action }), 'InvalidAction', message);
     },
   );
@@ -210,7 +210,7 @@ describe('STS', () => {
     expectError(
       await send(`${form}${'&'.repeat(97)}`),
       'ValidationError',
-      'a request has at most 100 parameters',
+      'the request has more than 100 parameters',
     );
   });
 
