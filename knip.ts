@@ -4,7 +4,7 @@ export default {
   entry: [
     'functions/*.ts',
     'lib/database/drivers/pglite/pglite-worker.ts',
-    // This file replaces a package in the bundles of the functions.
+    // No module imports this file. In the bundles of the functions, it replaces a package.
     'lib/aws/function-credentials.ts',
     'infra/local/functions/function-worker.ts',
     'infra/local/kinesis/kinesis-child.ts',
@@ -20,6 +20,7 @@ export default {
   ignoreUnresolved: ['./db', './validations'],
   // These programs are optional. If a program is missing, the tests that need it are skipped, and the output says so.
   ignoreBinaries: ['psql', 'moto_server', 'cfn-lint', 'openssl', 'pgbouncer', 'mount', 'umount'],
-  // A type that is a member of an exported union or object is part of the exported type.
+  // Allow exported types that only their own file uses: a type that is a member of an exported union or object is part
+  // of the exported type.
   ignoreExportsUsedInFile: { interface: true, type: true },
 } satisfies KnipConfig;

@@ -4,7 +4,8 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    // Use at least three workers, because many tests mostly wait. On two processors, Vitest's default is one worker.
+    // Use at least three workers, because many tests spend most of their time waiting. On two processors, Vitest would
+    // use only one worker by default.
     maxWorkers: Math.max(3, availableParallelism() - 1),
     testTimeout: 60_000,
     hookTimeout: 120_000,
@@ -27,7 +28,8 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/unit/**'],
           pool: 'forks',
-          // The test files of a worker share imported modules, a local cloud and databases.
+          // The test files of a worker run in one process without isolation, because they share imported modules, a
+          // local cloud and databases.
           isolate: false,
           globalSetup: [
             'test/fixtures/database/postgres-server.setup.ts',

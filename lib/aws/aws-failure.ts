@@ -30,9 +30,8 @@ const THROTTLED = new Set([
 ]);
 
 /**
- * Classifies an error of an AWS SDK client by what the caller can do about the error. Describes the error for the
- * operator. Source: Amazon Cognito Sync API Reference, "Common Errors", and the responses of this project's own
- * service.
+ * Classifies an error of an AWS SDK client by what the caller can do about it, and describes it for the operator.
+ * Source: Amazon Cognito Sync API Reference, "Common Errors", and the responses of this project's own service.
  */
 export function toAwsFailure(error: unknown): { condition: SyncClientCondition; message: string } {
   const name = nameOf(error);

@@ -44,8 +44,8 @@ async function* inDirectory(directory: string): AsyncGenerator<FailureObject> {
 }
 
 /**
- * Whether a path is a directory, following links. Returns false for a broken link; reading the link later reports the
- * error.
+ * Whether a path is a directory, or a link to a directory. Returns false for a broken link, so that the error is
+ * reported when the link is read.
  */
 async function isDirectory(path: string): Promise<boolean> {
   return stat(path).then(

@@ -13,8 +13,8 @@ interface KinesisClientOptions {
 
 const CONNECT_TIMEOUT_MS = 2_000;
 /**
- * This time is enough for 10 MB over a slow connection. GetRecords returns at most 10 MB. The time is short enough to
- * detect a dead connection.
+ * Long enough to receive the largest response, the 10 MB of GetRecords, over a slow connection. Short enough to notice
+ * a dead connection soon.
  */
 const REQUEST_TIMEOUT_MS = 15_000;
 

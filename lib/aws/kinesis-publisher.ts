@@ -7,7 +7,7 @@ const MAX_REQUEST_BYTES = 5 * 1024 * 1024;
 
 /**
  * Errors in the request itself, which are permanent. All other errors are due to the stream, its encryption key, the
- * permissions or the network.
+ * permissions or the network, and can be retried.
  */
 const WRONG_REQUEST = new Set(['InvalidArgumentException', 'SerializationException', 'ValidationException']);
 

@@ -44,8 +44,9 @@ export interface RecordPage {
 }
 
 /**
- * The operations for reading a stream. Every method throws `KinesisReaderError` for the three conditions that a caller
- * must handle. Other errors (throttling, network, a broken emulator) are thrown unchanged and may be transient.
+ * The operations for reading a stream. Every method throws `KinesisReaderError` for the three conditions in
+ * `KinesisReaderCondition`, which a caller must handle. Other errors (throttling, network, a broken emulator) are
+ * thrown unchanged and may be transient.
  */
 export interface KinesisReader {
   /** Returns all shards of the stream, from all pages, including closed shards. */

@@ -29,8 +29,8 @@ export async function deleteStream(client: KinesisClient, streamName: string): P
 }
 
 /**
- * Statuses of a stream that accepts records. While a stream is being created, the relay cannot distinguish it from a
- * missing stream.
+ * Statuses of a stream that accepts records. CREATING is not among them: while a stream is being created, the relay,
+ * which publishes to it, gets the same error as for a missing stream.
  */
 const READY = new Set<string | undefined>(['ACTIVE', 'UPDATING']);
 
@@ -57,8 +57,8 @@ export async function readRetentionMs(client: KinesisClient, streamName: string)
 }
 
 /**
- * Returns when the stream was created, in epoch milliseconds with a precision of one second. The records of an earlier
- * stream of that name are gone.
+ * Returns when the stream was created, in epoch milliseconds with a precision of one second. If an earlier stream had
+ * the same name, its records are gone.
  *
  * @throws the SDK's error, also if the stream does not exist
  */

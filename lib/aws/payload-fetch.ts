@@ -76,7 +76,8 @@ export function createPayloadFetch({
 }
 
 /**
- * A link without an expiry time does not come from Cognito, whose links are presigned. Such a link counts as expired.
+ * Whether a presigned link has expired. A link without an expiry time counts as expired, because it does not come from
+ * Cognito, whose links are presigned.
  */
 function hasExpired(url: URL, now: number): boolean {
   const time = expiresAt(url);

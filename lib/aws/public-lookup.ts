@@ -10,10 +10,10 @@ export type LookupAll = (host: string) => Promise<LookupAddress[]>;
 const resolveAll: LookupAll = (host) => resolve(host, { all: true });
 
 /**
- * Creates a `lookup` function for sockets. It returns only public unicast addresses. It checks the DNS response that
- * the connection uses, so a second DNS response cannot replace the checked response. If any address of the host is not
- * public, the connection fails with a `PayloadRefusedError`. A host that resolves to public and private addresses is an
- * attack, not a mistake.
+ * Creates a `lookup` function for sockets that returns only public unicast addresses. The connection uses the same DNS
+ * response that was checked, so an attacker cannot replace the checked address with a second DNS response. If any
+ * address of the host is not public, the connection fails with a `PayloadRefusedError`: a host that resolves to both
+ * public and private addresses is an attack, not a mistake.
  */
 export function createPublicLookup(lookup: LookupAll = resolveAll): LookupFunction {
   return (host, options, callback) => {
@@ -39,8 +39,8 @@ export function createPublicLookup(lookup: LookupAll = resolveAll): LookupFuncti
 const GLOBAL_UNICAST = ipaddr.IPv6.parseCIDR('2000::/3');
 
 /**
- * Whether an address is public. If the address is an IPv4-mapped IPv6 address (`::ffff:10.0.0.1`), its IPv4 address is
- * checked. Any other IPv6 address outside 2000::/3 is not public, even if ipaddr.js knows no special range for it. An
+ * Whether an address is public. Of an IPv4-mapped IPv6 address (`::ffff:10.0.0.1`), the IPv4 address is checked. Any
+ * other IPv6 address outside 2000::/3 is not public, even if ipaddr.js does not assign it to a special range. An
  * example is `::10.0.0.1` (::/96), which contains an IPv4 address.
  */
 function isPublic(text: string): boolean {

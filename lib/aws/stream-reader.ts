@@ -13,9 +13,15 @@ interface StreamReaderDeps {
   pause: () => Promise<void>;
 }
 
-/** Maximum records per read. A response can have 10 MB, but a shard serves only 2 MB per second to all readers. */
+/**
+ * Maximum records per read. A shard serves only 2 MB per second to all readers, so a response of the maximum size, 10
+ * MB, would slow down the stream handler.
+ */
 const RECORDS_PER_READ = 100;
-/** Maximum reads of a shard per poll. Kinesis returns many empty responses for a long period without records. */
+/**
+ * Maximum reads of a shard per poll. Without a limit, a poll could take long, because Kinesis returns many empty
+ * responses for a long period without records.
+ */
 const MAX_READS = 100;
 
 /** Pause between reads of one shard, to leave read capacity for the stream handler. */
@@ -63,7 +69,8 @@ async function openAfter(
     const after = { type: 'AFTER_SEQUENCE_NUMBER', sequenceNumber } as const;
     return await reader.openIterator(streamName, shardId, after);
   } catch (error) {
-    // The position belongs to a deleted stream of this name. No record of the current stream is projected yet.
+    // The position belongs to a deleted stream of the same name. Nothing of the current stream is projected yet, so
+    // read it from its oldest record.
     if (!(error instanceof KinesisReaderError) || error.condition !== 'position-invalid') throw error;
     return reader.openIterator(streamName, shardId, oldest);
   }

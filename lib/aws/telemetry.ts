@@ -7,16 +7,16 @@ import type { RuleDecision } from '../rules/verdict.ts';
 const SERVICE = 'cognito-sync-backend';
 
 /**
- * Creates a function's structured logger. The variable POWERTOOLS_LOG_LEVEL sets the log level. Log ids and counts
- * only, never values.
+ * Creates a function's structured logger. The variable POWERTOOLS_LOG_LEVEL sets the log level. Callers must log only
+ * ids and counts, never values of records.
  */
 export function createLogger(functionName: string): Logger {
   return new Logger({ serviceName: `${SERVICE}/${functionName}` });
 }
 
 /**
- * Opens a function's metrics in the namespace of the stack, because two stages may share an account. The metrics have
- * one dimension, the name of the function.
+ * Opens a function's metrics, whose only dimension is the name of the function. The metrics are in the namespace of the
+ * stack, because two stages may share an account.
  */
 function openMetrics(functionName: string): Metrics {
   const namespace = process.env.POWERTOOLS_METRICS_NAMESPACE || SERVICE;
@@ -51,16 +51,16 @@ export function createDecisionReporter(functionName: string): (decisions: readon
       if (!first) continue;
       metrics.addDimensions({ rule: toDimension(first.rule), action: first.action });
       metrics.addMetric('Decisions', MetricUnit.Count, alike.length);
-      // Write one line per group, because dimensions apply to a whole line. `singleMetric` would read the environment
-      // again each time.
+      // Write one line per group, because dimensions apply to all metrics of a line. `singleMetric` would also write
+      // one line, but would read the environment again each time.
       metrics.publishStoredMetrics();
     }
   };
 }
 
 /**
- * Writes the findings of polls as CloudWatch metrics. Metrics that show a current state are written at every poll, so
- * that alarms can use them.
+ * Writes the findings of polls as CloudWatch metrics. Metrics that show a current state are written at every poll, even
+ * if they are 0, so that alarms can use them.
  */
 export function createPublishReporter(functionName: string): (outcome: PollOutcome) => void {
   const metrics = openMetrics(functionName);

@@ -8,7 +8,8 @@ export interface Credentials {
   secretAccessKey: string;
 }
 
-// Defaults of `npm start`. The commands expect these values unless the environment sets other values.
+// Defaults of `npm start`. The commands use the same values to reach the service, unless the environment sets other
+// values.
 export const DEFAULT_REGION = 'us-east-1';
 export const DEFAULT_PORT = 4580;
 export const DEFAULT_SQL_PORT = 4581;
@@ -51,7 +52,7 @@ export function readCredentials(env: Environment): Credentials {
   if (!accessKeyId && !secretAccessKey) return DEFAULT_CREDENTIALS;
   if (!accessKeyId || !secretAccessKey) {
     throw new SetupError(
-      'only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set; set both, or unset both to use the value local for each',
+      'only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set; set both, or unset both to use the default, "local", for each',
     );
   }
   return { accessKeyId, secretAccessKey };

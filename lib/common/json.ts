@@ -1,4 +1,4 @@
-/** Whether the value is a JSON object, and neither null nor an array. The object's members may have any type. */
+/** Whether the value is a JSON object. Null and arrays do not count. The object's members may have any type. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -17,8 +17,8 @@ export interface SecretId {
 /**
  * Parses the name or ARN of a secret.
  *
- * @returns the parsed id, or a description of what is wrong. The description never quotes the text, which may be the
- *   secret itself
+ * @returns the parsed id, or a text that says what is wrong. That text never quotes the input, which may be the secret
+ *   itself
  */
 export function parseSecretId(text: string): SecretId | string {
   if (NAME.test(text)) return { secretId: text, region: null };

@@ -1,18 +1,20 @@
 import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
 
-// This limit is longer than any text that we sign. It prevents callers from making us hash long texts.
+// Maximum length of a text that `open` accepts. Any text that this service signs is shorter. The limit prevents callers
+// from making this service hash long texts.
 const MAX_LENGTH = 2_048;
 
 /**
- * Creates a signer for texts that only the holder of the key can make: `<content>.<HMAC-SHA-256>`, with both parts in
- * base64url. The signature also covers a purpose and the subject of the text (`about`), which are not part of the text.
+ * Creates a signer for texts of the form `<content>.<HMAC-SHA-256>`, with both parts in base64url. Only a holder of the
+ * key can create such a text. The signature also covers a purpose and the subject of the text (`about`), which are not
+ * part of the text.
  */
 export function createSigner(key: Buffer) {
   // Create the key object once. With a key in bytes, Node would create a key object for every signature, which takes
   // longer than signing.
   const secret = createSecretKey(key);
 
-  /** Signs content that is stored separately. @returns only the signature */
+  /** Signs content that the caller stores or sends separately. @returns only the signature */
   function signatureOf(content: string, about: readonly string[]): string {
     return createHmac('sha256', secret)
       .update(JSON.stringify([content, ...about]))

@@ -20,8 +20,8 @@ export function toSafeLine(text: string): string {
 }
 
 /**
- * Maximum characters of a key in a message. The service truncates messages, and a key of 1,024 characters would leave
- * no room for the reason.
+ * Maximum number of characters of a key in an error message. The service truncates error messages of sync triggers
+ * after 1,000 characters, so a key of 1,024 characters would leave no room for the reason.
  */
 const MAX_SHOWN = 100;
 

@@ -13,8 +13,8 @@ export function messageOfThrown(thrown: unknown): string {
 }
 
 /**
- * Describes in one line what the user's code threw: the message, and the location in the user's own file if the stack
- * contains one. Locations in packages or in this project's code are skipped.
+ * Describes in one line what the user's code (sync rules or a local function) threw: the message, and the location in
+ * the user's own file if the stack contains one. Locations in packages or in this project's code are skipped.
  */
 export function describeThrown(thrown: unknown): string {
   const text = textOf(thrown)
