@@ -10,6 +10,7 @@ import type { FetchPayload } from '../../lib/stream/ports/fetch-payload.ts';
 import type { EventSourceMapping } from './event-source-mapping/event-source-mapping.ts';
 import { STREAM_NAME } from './names.ts';
 import { openCheckpoints, startProjection } from './projection.ts';
+import { createProjectionBacklog } from './projection-backlog.ts';
 import { recoverStream } from './recover-stream.ts';
 import { startMaintenance } from './schedules/maintenance.ts';
 import { startPublishPolling } from './schedules/publish-polling.ts';
@@ -66,8 +67,18 @@ export async function startPipeline(deps: PipelineDeps): Promise<Pipeline> {
     // The message is the emulator's own explanation, for example that the disk is full.
     throw error instanceof Error && error.name === 'InternalFailure' ? new SetupError(error.message) : error;
   });
-  const mapping = await startProjection({ ...deps, database: uses.projection, directory, checkpoints });
-  const schedules = sync.startSchedules(client, () => behindMs(mapping));
+  const backlog = createProjectionBacklog(() => behindMs(mapping));
+  const mapping = await startProjection({
+    ...deps,
+    database: uses.projection,
+    directory,
+    checkpoints,
+    report(batch) {
+      backlog.processed(batch.events);
+      deps.report(batch);
+    },
+  });
+  const schedules = sync.startSchedules(client, backlog);
   const polling = startPublishPolling({ ...deps, database: uses.jobs, directory });
   const sweep = startQueryStoreSweep({ ...deps, database: uses.jobs, directory });
   const others = [polling, sweep];

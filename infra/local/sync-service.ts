@@ -32,6 +32,7 @@ import { createFailureLogger } from './failure-logger.ts';
 import { createPayloadRoute, createSyncApiRoute } from './http/aws-routes.ts';
 import type { Route } from './http/http-server.ts';
 import { createPushRoute } from './http/push-route.ts';
+import type { ProjectionBacklog } from './projection-backlog.ts';
 import { createPushInbox } from './push-inbox.ts';
 import { type ServiceSchedules, startServiceSchedules } from './schedules/service-schedules.ts';
 
@@ -51,7 +52,7 @@ export interface SyncService {
   /** Routes of the Cognito Sync API, of the payloads of its events, and of the messages to devices. */
   routes: Route[];
   /** Starts the functions that publish waiting and new events. The stream must exist. */
-  startSchedules(client: KinesisClient, behindMs: () => number): ServiceSchedules;
+  startSchedules(client: KinesisClient, backlog: ProjectionBacklog): ServiceSchedules;
   /** Moves the datasets of the identity `merge.from` to the identity into which it was merged. */
   mergeDatasets: (merge: Merge) => Promise<void>;
   /** Deletes the remaining data of a pool that is marked as deleted. */
@@ -134,7 +135,7 @@ export function createSyncService({
       createPayloadRoute(createPayloadApi({ links: payloadLinks, payloads: createPayloadStore(reads) })),
       createPushRoute({ inbox, devices: createPushStore(reads) }),
     ],
-    startSchedules(client, behindMs) {
+    startSchedules(client, backlog) {
       kinesis = client;
       schedules = startServiceSchedules({
         uses,
@@ -143,7 +144,7 @@ export function createSyncService({
         mergeDatasets,
         deletePoolData,
         region,
-        behindMs,
+        backlog,
       });
       return schedules;
     },

@@ -21,6 +21,7 @@ import { createOutboxStore, createStreamingSwitch } from '../../../lib/sync/stor
 import { createPayloadStore } from '../../../lib/sync/store/payload-store.ts';
 import { createPoolDataStore } from '../../../lib/sync/store/pool-data-store.ts';
 import { STREAM_NAME } from '../names.ts';
+import type { ProjectionBacklog } from '../projection-backlog.ts';
 import type { Schedule, ScheduleStatus } from './schedule.ts';
 import { startScheduledFunction } from './scheduled-function.ts';
 
@@ -40,13 +41,8 @@ const DATASET_SWEEP_INTERVAL_MS = 10 * 60 * 1000;
 const LEASE_MS = 5_000;
 /** Limits the duration of a run, because the process cannot stop during a run. */
 const BUDGET_MS = 100;
-/**
- * Bulk publishes wait while the query store is more than this time behind the stream. Otherwise the events of new
- * changes would wait behind the events of the bulk publishes. Up to one second of this time is a rounding error,
- * because the local stream reports arrival times in whole seconds.
- */
-const MAX_BEHIND_MS = 1_000;
-const BEHIND_PAUSE_MS = 50;
+/** Time between two checks of a backlog that is too long for a bulk publish. */
+const BACKLOG_PAUSE_MS = 50;
 
 interface ServiceSchedulesDeps {
   uses: Readonly<Record<DatabaseUse, Database>>;
@@ -55,8 +51,7 @@ interface ServiceSchedulesDeps {
   mergeDatasets: (merge: Merge) => Promise<void>;
   deletePoolData: (identityPoolId: string) => Promise<boolean>;
   region: string;
-  /** Returns how far the query store is behind the stream, in milliseconds. */
-  behindMs: () => number;
+  backlog: ProjectionBacklog;
 }
 
 export interface ServiceSchedules {
@@ -74,7 +69,7 @@ export function startServiceSchedules({
   mergeDatasets,
   deletePoolData,
   region,
-  behindMs,
+  backlog,
 }: ServiceSchedulesDeps): ServiceSchedules {
   let bulkPublishesInProgress = 0;
   const relay = startScheduledFunction({
@@ -91,6 +86,7 @@ export function startServiceSchedules({
         options: { leaseMs: LEASE_MS, timeBudgetMs: BUDGET_MS },
       }),
     onOutcome({ published }) {
+      backlog.published(published);
       // Publishing has freed space in the outbox.
       if (published > 0 && bulkPublishesInProgress > 0) bulkPublish.nudge();
     },
@@ -108,8 +104,8 @@ export function startServiceSchedules({
         options: { timeBudgetMs: 0 },
       });
       return async (event, context) => {
-        if (bulkPublishesInProgress === 0 || behindMs() <= MAX_BEHIND_MS) return run(event, context);
-        await sleep(BEHIND_PAUSE_MS);
+        if (bulkPublishesInProgress === 0 || !backlog.isLong()) return run(event, context);
+        await sleep(BACKLOG_PAUSE_MS);
         return null;
       };
     },

@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { createProjectionBacklog } from '../../../infra/local/projection-backlog.ts';
+
+function createBacklog() {
+  const stream = { behindMs: 100 };
+  return { stream, backlog: createProjectionBacklog(() => stream.behindMs) };
+}
+
+describe('the backlog of the projection is long', () => {
+  it('while more than 500 published events are not processed', () => {
+    const { backlog } = createBacklog();
+    backlog.published(500);
+    expect(backlog.isLong()).toBe(false);
+    backlog.published(1);
+    expect(backlog.isLong()).toBe(true);
+    backlog.processed(1);
+    expect(backlog.isLong()).toBe(false);
+  });
+
+  it('while the query store is more than a second behind, even if this process published nothing', () => {
+    const { stream, backlog } = createBacklog();
+    stream.behindMs = 1_001;
+    expect(backlog.isLong()).toBe(true);
+    stream.behindMs = 1_000;
+    expect(backlog.isLong()).toBe(false);
+  });
+});
+
+describe('the count of events', () => {
+  it('does not become negative through events of an earlier process', () => {
+    const { backlog } = createBacklog();
+    backlog.processed(10_000);
+    backlog.published(501);
+    expect(backlog.isLong()).toBe(true);
+  });
+
+  it('starts again when no event waits, so events that never arrive do not delay bulk publishes forever', () => {
+    const { stream, backlog } = createBacklog();
+    backlog.published(10_000);
+    expect(backlog.isLong()).toBe(true);
+    stream.behindMs = 0;
+    expect(backlog.isLong()).toBe(false);
+    stream.behindMs = 100;
+    expect(backlog.isLong()).toBe(false);
+  });
+});
