@@ -102,7 +102,7 @@ async function bindOperation(
       request,
       call(input) {
         if (name === 'GetId') limits.charge('issuing', String(Reflect.get(input, 'IdentityPoolId')), cost);
-        return limits.inTurn('address', incoming.sourceAddress, () => operation(input as never));
+        return limits.inTurn('address', incoming.sourceAddress, incoming, () => operation(input as never));
       },
     };
   }

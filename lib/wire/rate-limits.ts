@@ -1,5 +1,5 @@
 import { ServiceError } from '../common/errors.ts';
-import { createSemaphore } from '../common/semaphore.ts';
+import { createSemaphore, type Semaphore } from '../common/semaphore.ts';
 import { createTokenBuckets, type TokenRate } from '../common/token-buckets.ts';
 import { bodyLimitOf } from './body-limits.ts';
 import { contentLength, type RequestHead } from './canonical-request.ts';
@@ -62,6 +62,11 @@ const REPORT_INTERVAL_MS = 60_000;
  * requests of all other callers would wait behind it.
  */
 const MAX_RUNNING = 4;
+/**
+ * Maximum number of requests with a large body, among the requests above. Each of them keeps the process busy for up to
+ * a tenth of a second. Other callers' requests run in between.
+ */
+const MAX_LARGE_RUNNING = 1;
 /** Maximum time for which a request waits until fewer requests of its caller run. */
 const MAX_WAIT_MS = 10_000;
 
@@ -85,11 +90,13 @@ export interface RateLimits {
    *
    * @param scope what `key` is
    * @param key the source address or the identity id
+   * @param head determines the size of the body
    * @throws {ServiceError} TooManyRequestsException if the request waited too long; `run` was not called
    */
   inTurn<Result>(
     scope: 'address' | 'identity',
     key: string | undefined,
+    head: RequestHead,
     run: () => Promise<Result>,
   ): Promise<Result>;
 }
@@ -97,7 +104,7 @@ export interface RateLimits {
 /** Rate limits that reject no request. */
 export const NO_RATE_LIMITS: RateLimits = {
   charge: () => undefined,
-  inTurn: (_scope, _key, run) => run(),
+  inTurn: (_scope, _key, _head, run) => run(),
 };
 
 /** The requests of a scope that were rejected since the scope's last report. */
@@ -148,13 +155,20 @@ export function createRateLimits({
     };
   }
 
-  const turns = createSemaphore({
-    max: Number.POSITIVE_INFINITY,
-    maxPerOwner: MAX_RUNNING,
-    refusal: () =>
-      new ServiceError('TooManyRequestsException', 'earlier requests still run; retry after 1 s', 1),
-    now,
-  });
+  const createTurns = (maxPerOwner: number) =>
+    createSemaphore({
+      max: Number.POSITIVE_INFINITY,
+      maxPerOwner,
+      refusal: () =>
+        new ServiceError(
+          'TooManyRequestsException',
+          'earlier requests are still running; retry after 1 s',
+          1,
+        ),
+      now,
+    });
+  const all = createTurns(MAX_RUNNING);
+  const large = createTurns(MAX_LARGE_RUNNING);
 
   return {
     charge(scope, key, cost) {
@@ -169,16 +183,27 @@ export function createRateLimits({
       );
     },
 
-    async inTurn(scope, key, run) {
+    async inTurn(scope, key, head, run) {
       if (key === undefined) return run();
-      const release = await turns.acquire(bucketOf(scope, key), MAX_WAIT_MS);
-      try {
-        return await run();
-      } finally {
-        release();
-      }
+      const owner = bucketOf(scope, key);
+      if ((contentLength(head) ?? Number.POSITIVE_INFINITY) < BYTES_PER_UNIT)
+        return inTurnOf(all, owner, run);
+      return inTurnOf(large, owner, () => inTurnOf(all, owner, run));
     },
   };
+}
+
+async function inTurnOf<Result>(
+  turns: Semaphore,
+  owner: string,
+  run: () => Promise<Result>,
+): Promise<Result> {
+  const release = await turns.acquire(owner, MAX_WAIT_MS);
+  try {
+    return await run();
+  } finally {
+    release();
+  }
 }
 
 /** All addresses that one caller can easily use count as one. */

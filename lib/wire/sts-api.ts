@@ -77,7 +77,7 @@ async function assumeRole(incoming: WireRequest, deps: StsApiDeps): Promise<XmlC
     throw new StsError('InvalidAction', `this service supports only the action ${ACTION}`);
   const parameters = readAssumeRoleParameters(form);
   const assumedRole = assumedRoleOf(parameters);
-  const output = await limits.inTurn('address', incoming.sourceAddress, () =>
+  const output = await limits.inTurn('address', incoming.sourceAddress, incoming, () =>
     deps.assumeRoleWithWebIdentity(parameters),
   );
   const { AccessKeyId, SecretKey, SessionToken, Expiration } = output.Credentials;

@@ -68,13 +68,12 @@ async function answer(
     limits.charge('pool', caller.identityPoolId, cost);
   }
   const call = bindOperation(operations, operation);
-  const inTurn = (input: DecodedInput) =>
-    limits.inTurn('identity', caller.kind === 'identity' ? caller.identityId : undefined, () =>
-      call(input, caller),
-    );
-  if ('labels' in found) return encode(operation, await inTurn(decodeInput(found, request)), false);
-  const { members, isEnvelope } = readRpcBody(operation, request);
-  return encode(operation, await inTurn(decodeRpcInput(operation, members)), isEnvelope);
+  const owner = caller.kind === 'identity' ? caller.identityId : undefined;
+  return limits.inTurn('identity', owner, incoming, async () => {
+    if ('labels' in found) return encode(operation, await call(decodeInput(found, request), caller), false);
+    const { members, isEnvelope } = readRpcBody(operation, request);
+    return encode(operation, await call(decodeRpcInput(operation, members), caller), isEnvelope);
+  });
 }
 
 function encode(operation: ApiOperation, value: object, isEnvelope: boolean): WireBody {

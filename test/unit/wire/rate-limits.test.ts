@@ -127,12 +127,12 @@ describe('a limit per address', () => {
 
 describe('requests that run at the same time', () => {
   /** Starts requests that run until `finish` is called. `started` lists the requests that have begun to run. */
-  function startRequests() {
+  function startRequests(length = '100') {
     const { inTurn } = limits();
     const started: string[] = [];
     const finishes: (() => void)[] = [];
     const request = (scope: 'address' | 'identity', key: string | undefined, name: string) =>
-      inTurn(scope, key, () => {
+      inTurn(scope, key, head({ 'content-length': length }), () => {
         started.push(name);
         return new Promise<string>((resolve) => finishes.push(() => resolve(name)));
       });
@@ -159,10 +159,22 @@ describe('requests that run at the same time', () => {
     expect(started.map(Number).sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 6, 7, 8, 9, 10]);
   });
 
+  it.each(['65536', ''])('include only one request with a large body (length %j)', async (length) => {
+    const { request, started, finish } = startRequests(length);
+    const [first] = ['1', '2', '3'].map((name) => request('identity', 'a', name));
+    void request('identity', 'b', 'other');
+    await setImmediate();
+    expect(started).toEqual(['1', 'other']);
+    finish();
+    await first;
+    await setImmediate();
+    expect(started).toEqual(['1', 'other', '2']);
+  });
+
   it('leave their place even if they fail', async () => {
     const { inTurn } = limits();
     for (let request = 0; request < 10; request += 1) {
-      const failing = inTurn('identity', 'a', () => Promise.reject(new Error('failed')));
+      const failing = inTurn('identity', 'a', head(), () => Promise.reject(new Error('failed')));
       await expect(failing).rejects.toThrow('failed');
     }
   });
