@@ -1,6 +1,7 @@
 import { MAX_KEY_LENGTH, MAX_VALUE_LENGTH } from '../common/bounds.ts';
 import { ID_PATTERN, MAX_ID_LENGTH, MERGED_SUFFIX_PATTERN } from '../common/identity-id.ts';
 import { MAX_STREAM_NAME_LENGTH, STREAM_NAME_PATTERN } from '../common/stream-name.ts';
+import { isLongerThan } from '../common/text.ts';
 import { MAX_RESULTS } from '../sync/page-size.ts';
 
 export interface Pattern {
@@ -112,9 +113,10 @@ function checkText(
   text: string,
 ): string[] {
   const messages: string[] = [];
-  if (text.length < minLength) messages.push(`Member must have length greater than or equal to ${minLength}`);
+  if (!isLongerThan(text, minLength - 1))
+    messages.push(`Member must have length greater than or equal to ${minLength}`);
   const counted = uncounted ? text.replace(uncounted, '') : text;
-  if (maxLength !== undefined && isLonger(counted, maxLength)) {
+  if (maxLength !== undefined && isLongerThan(counted, maxLength)) {
     messages.push(`Member must have length less than or equal to ${maxLength}`);
   }
   if (pattern !== undefined && !pattern.matches(text)) {
@@ -129,13 +131,6 @@ function checkNumber({ min, max }: Constraint, value: number): string[] {
   if (min !== undefined && value < min) return [`Member must have value greater than or equal to ${min}`];
   if (max !== undefined && value > max) return [`Member must have value less than or equal to ${max}`];
   return [];
-}
-
-/**
- * Whether a text has more than `maxLength` code points. Counts them only if the UTF-16 length does not give the answer.
- */
-function isLonger(text: string, maxLength: number): boolean {
-  return text.length > maxLength && (text.length > 2 * maxLength || [...text].length > maxLength);
 }
 
 /** Creates a pattern that must match the whole text. Messages show the pattern as the API model spells it. */
