@@ -3,6 +3,7 @@ import { createSemaphore, type Semaphore } from '../common/semaphore.ts';
 import { createTokenBuckets, type TokenRate } from '../common/token-buckets.ts';
 import { bodyLimitOf } from './body-limits.ts';
 import { contentLength, type RequestHead } from './canonical-request.ts';
+import { hasLargeBody } from './request-body.ts';
 import { networkOf } from './source-address.ts';
 
 /**
@@ -61,7 +62,7 @@ const REPORT_INTERVAL_MS = 60_000;
  * requests wait. Without this limit, the burst that the rates allow would fill the queue of the database, and the
  * requests of all other callers would wait behind it.
  */
-const MAX_RUNNING = 4;
+const MAX_RUNNING = 2;
 /**
  * Maximum number of requests with a large body, among the requests above. Each of them keeps the process busy for up to
  * a tenth of a second. Other callers' requests run in between.
@@ -186,8 +187,7 @@ export function createRateLimits({
     async inTurn(scope, key, head, run) {
       if (key === undefined) return run();
       const owner = bucketOf(scope, key);
-      if ((contentLength(head) ?? Number.POSITIVE_INFINITY) < BYTES_PER_UNIT)
-        return inTurnOf(all, owner, run);
+      if (!hasLargeBody(head)) return inTurnOf(all, owner, run);
       return inTurnOf(large, owner, () => inTurnOf(all, owner, run));
     },
   };

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
+import { setImmediate } from 'node:timers/promises';
 import { isObject } from '../common/json.ts';
-import type { RawRequest, RequestHead } from './canonical-request.ts';
+import { contentLength, type RawRequest, type RequestHead } from './canonical-request.ts';
 import { RequestError } from './errors.ts';
 
 /**
@@ -30,6 +31,21 @@ export async function receiveBody({ body, ...head }: WireRequest, maxBytes: numb
 
 export function bodyTooLarge(maxBytes: number): RequestError {
   return new RequestError('RequestEntityTooLarge', `the request body is larger than ${maxBytes} bytes`);
+}
+
+const LARGE_BODY_BYTES = 64 * 1024;
+
+/** Whether a request has a body of 64 KiB or more. A body whose length is not announced counts as large. */
+export function hasLargeBody(head: RequestHead): boolean {
+  return (contentLength(head) ?? Number.POSITIVE_INFINITY) >= LARGE_BODY_BYTES;
+}
+
+/**
+ * Lets other requests run between two steps of a request with a large body. Hashing, decoding and storing such a body
+ * take tens of milliseconds each.
+ */
+export async function letOthersRun(head: RequestHead): Promise<void> {
+  if (hasLargeBody(head)) await setImmediate();
 }
 
 /** Maximum number of levels in a body. No operation's input has more than four levels. */

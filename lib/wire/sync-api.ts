@@ -2,7 +2,7 @@ import type { Caller } from '../common/caller.ts';
 import type { ListRecordsOutput, Operation, SyncOperations } from '../sync/model.ts';
 import type { ApiOperation } from './api-model.ts';
 import { bodyLimitOf } from './body-limits.ts';
-import type { RequestHead } from './canonical-request.ts';
+import type { RawRequest, RequestHead } from './canonical-request.ts';
 import { type DecodedInput, decodeInput, decodeRpcInput } from './decode-input.ts';
 import { encodeInParts, encodeOutput } from './encode-output.ts';
 import { RequestError } from './errors.ts';
@@ -10,7 +10,7 @@ import { type FoundRoute, findRoute } from './find-route.ts';
 import { createJsonApi } from './json-api.ts';
 import { withSignedMethod } from './method-override.ts';
 import { costOf, NO_RATE_LIMITS, type RateLimits } from './rate-limits.ts';
-import { receiveBody, type WireRequest } from './request-body.ts';
+import { letOthersRun, receiveBody, type WireRequest } from './request-body.ts';
 import { encodeEnvelope, encodeEnvelopeInParts, findRpcOperation, readRpcBody } from './rpc-form.ts';
 import type { SigV4Verifier } from './sigv4.ts';
 import type { WireBody, WireLogger, WireResponse } from './wire-response.ts';
@@ -70,10 +70,21 @@ async function answer(
   const call = bindOperation(operations, operation);
   const owner = caller.kind === 'identity' ? caller.identityId : undefined;
   return limits.inTurn('identity', owner, incoming, async () => {
-    if ('labels' in found) return encode(operation, await call(decodeInput(found, request), caller), false);
-    const { members, isEnvelope } = readRpcBody(operation, request);
-    return encode(operation, await call(decodeRpcInput(operation, members), caller), isEnvelope);
+    await letOthersRun(incoming);
+    const { input, isEnvelope } = decode(found, request);
+    await letOthersRun(incoming);
+    return encode(operation, await call(input, caller), isEnvelope);
   });
+}
+
+/** @returns `isEnvelope`: whether the response must have the envelope of the RPC form */
+function decode(
+  found: FoundRoute | { operation: ApiOperation },
+  request: RawRequest,
+): { input: DecodedInput; isEnvelope: boolean } {
+  if ('labels' in found) return { input: decodeInput(found, request), isEnvelope: false };
+  const { members, isEnvelope } = readRpcBody(found.operation, request);
+  return { input: decodeRpcInput(found.operation, members), isEnvelope };
 }
 
 function encode(operation: ApiOperation, value: object, isEnvelope: boolean): WireBody {
