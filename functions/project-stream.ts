@@ -39,8 +39,8 @@ interface ProjectStreamDeps {
 }
 
 /**
- * Limits for a function with 1 GB of memory and a timeout of one minute. Time must remain for the last fetch with its
- * retries, and for the write.
+ * Limits for the payload fetches of one batch, chosen for a function with 1 GB of memory and a timeout of one minute.
+ * After `maxMs`, time must remain for the last fetch with its retries, and for the write.
  */
 const FETCH_LIMITS = { atOnce: 4, maxBytes: 64 * 1024 * 1024, maxMs: 20_000 };
 
@@ -71,7 +71,9 @@ export function createProjectStream({
       await processor.process();
       const [failure] = processor.errors;
       if (failure) {
-        logger.warn('could not read the whole batch; Lambda retries the rest', { why: failure.message });
+        logger.warn('could not read all records of the batch; Lambda retries from the first failure', {
+          why: failure.message,
+        });
       }
       const reportBatch = (outcome: BatchOutcome) => {
         const endedAt = now();
@@ -100,7 +102,8 @@ export function createProjectStream({
 }
 
 /**
- * Lambda treats all records before the first reported failure as done. It retries from the record of that failure on.
+ * Returns what was read before the first record whose read failed. Lambda treats all records before the first reported
+ * failure as done, and retries from the record of that failure on.
  */
 function untilFirstFailure<Read>(
   records: readonly KinesisStreamRecord[],

@@ -50,7 +50,7 @@ export function createRelayOutbox({ logger, options, ...deps }: RelayOutboxFunct
       const { published, postponed, parked, refusals, goneStreams, withoutStream } = outcome;
       const held = postponed - withoutStream;
       if (goneStreams.length > 0)
-        logger.warn('streams are gone; disabled streaming for their pools', { goneStreams });
+        logger.warn('streams no longer exist; disabled streaming for their pools', { goneStreams });
       if (parked > 0) logger.error('parked some events; see docs/local.md to retry them', { ...outcome });
       else if (published === 0 && held > 0) {
         throw new Error(`none of ${held} events could be published: ${refusals.join(', ')}`);

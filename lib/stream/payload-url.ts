@@ -4,7 +4,10 @@ import { PayloadRefusedError } from './ports/fetch-payload.ts';
 /** An older endpoint of us-east-1. Its name contains no region. Source: endpoints.json of botocore. */
 const NORTH_VIRGINIA_ENDPOINT = 's3-external-1.amazonaws.com';
 
-/** The endpoint without a region. Only S3 answers at this host name, regardless of who owns the bucket. */
+/**
+ * The endpoint without a region. A request to this host name always reaches S3 and no other server, regardless of who
+ * owns the bucket.
+ */
 const GLOBAL_ENDPOINT = 's3.amazonaws.com';
 
 /**
@@ -50,7 +53,7 @@ export function checkPayloadUrl(text: string, policy: PayloadPolicy): URL {
     throw new PayloadRefusedError(`the host is not an S3 endpoint of ${policy.regions.join(', ')}`);
   }
   if (isOwn && !url.pathname.startsWith(PAYLOAD_PATH)) {
-    throw new PayloadRefusedError('the path is not that of a payload');
+    throw new PayloadRefusedError(`the path does not start with ${PAYLOAD_PATH}`);
   }
   return url;
 }

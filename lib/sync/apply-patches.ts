@@ -11,14 +11,17 @@ import { checkRowLimits, startsFilling } from './row-limits.ts';
 interface AppliedPatches {
   /** The dataset's new state. */
   dataset: CountedDataset;
-  /** The records for the answer: one per patch, in the order of the patches. */
+  /** The records to return to the caller: one per patch, in the order of the patches. */
   records: SyncRecord[];
   /**
-   * The records to write and to publish. These are all records except removals of keys that have neither a record nor a
-   * tombstone. No device can have a record of such a key, so no device needs to receive its removal.
+   * The records to write to the database and to publish: all of `records`, except the removal of a key that has neither
+   * a record nor a tombstone. No device can have a record with such a key, so no device needs to learn of the removal.
    */
   written: SyncRecord[];
-  /** Whether this change makes the dataset reach 80 % of a limit on its rows. */
+  /**
+   * Whether the dataset reaches 80 % of `rowsPerDataset` or `keyBytesPerDataset` with this change. The operator is then
+   * warned.
+   */
   startsFilling: boolean;
 }
 
@@ -73,18 +76,18 @@ interface Change {
 }
 
 /**
- * Rejects only changes that make a dataset larger. If a limit was lowered, a dataset above the new limit can still be
- * reduced.
+ * Rejects a change that exceeds a limit. A change that does not make the dataset larger always passes, so that a
+ * dataset can still be reduced if it is above a limit that was lowered.
  */
 function checkLimits(after: Size, before: Size | null, identityDatasets: number, limits: Limits): void {
   if (before === null && identityDatasets >= limits.datasetsPerIdentity) {
     throw limitExceeded(
-      `the identity has ${identityDatasets} datasets, but the limit is ${limits.datasetsPerIdentity}; delete a dataset`,
+      `the identity has ${identityDatasets} datasets, but the limit is ${limits.datasetsPerIdentity}; delete a dataset first`,
     );
   }
   if (after.numRecords > Math.max(limits.recordsPerDataset, before?.numRecords ?? 0)) {
     throw limitExceeded(
-      `the dataset would have ${after.numRecords} records, but the limit is ${limits.recordsPerDataset}; remove records`,
+      `the dataset would have ${after.numRecords} records, but the limit is ${limits.recordsPerDataset}; remove records first`,
     );
   }
   if (after.dataStorage > Math.max(limits.datasetBytes, before?.dataStorage ?? 0)) {

@@ -62,7 +62,7 @@ describe('the URL of a payload is allowed', () => {
 it.each([OWN, `${OWN}/`, `${OWN}/healthz`, `${OWN}/payloads`, `${OWN}/payloads/../healthz`])(
   'refuses another path of our own origin: %s',
   (url) => {
-    expect(refusal(url, WITH_OWN)).toBe('the path is not that of a payload');
+    expect(refusal(url, WITH_OWN)).toBe('the path does not start with /payloads/');
   },
 );
 
