@@ -25,8 +25,8 @@ export interface FinishPoolDeletionsFunctionDeps extends Omit<FinishPoolDeletion
   /** Returns the current time in epoch milliseconds. */
   now?: () => number;
   /**
-   * Once a run has taken this long, it starts no deletion of another pool. Default: the remaining time of the
-   * invocation minus `DELETION_MS`.
+   * No further deletion starts once the run has taken this long. Default: the function's remaining time minus
+   * `DELETION_MS`.
    */
   timeBudgetMs?: number;
 }
@@ -36,8 +36,8 @@ const DELETION_MS = 30_000;
 
 /**
  * Deletes the remaining data of deleted pools. If the deletion of a pool fails, the handler logs the pool's id and the
- * error's name and code. It does not log the error's message. The other pools are still processed; then the run fails
- * as a whole. If the time runs out, the next run deletes the remaining data.
+ * error's name and code. It does not log the error's message. The other pools are still processed; after that, the
+ * invocation fails. If the time runs out, the next run deletes the remaining data.
  *
  * @returns a handler that rejects if any pool failed, so monitoring reports the failure; the next run retries the
  *   failed pools

@@ -19,7 +19,9 @@ interface SweepDatasetsFunctionDeps {
   random: () => number;
   /** Epoch milliseconds. */
   now?: () => number;
-  /** No further step starts after this time. Default: the function's remaining time minus `STEP_MS`. */
+  /**
+   * No further step starts once the run has taken this long. Default: the function's remaining time minus `STEP_MS`.
+   */
   timeBudgetMs?: number;
 }
 
@@ -27,8 +29,8 @@ interface SweepDatasetsFunctionDeps {
 const STEP_MS = 10_000;
 
 /**
- * Removes expired session tokens and leases, and corrects the stored sums of the usage of pools. Each run continues
- * where the previous run ended.
+ * Creates the function that removes expired session tokens and leases of outbox rows, and corrects the stored usage of
+ * pools. Each run continues where the previous run ended.
  */
 export function createSweepDatasets({
   sweep,
@@ -37,7 +39,7 @@ export function createSweepDatasets({
   now = Date.now,
   timeBudgetMs,
 }: SweepDatasetsFunctionDeps): SweepDatasetsHandler {
-  // Start at a random slot. Otherwise, if each process had only one run, all processes would sweep the same slots.
+  // Start at a random slot. Otherwise function instances that live for only one run would always sweep the same slots.
   let first = Math.floor(random() * SLOTS);
 
   return middy<unknown, DatasetSweepOutcome>()

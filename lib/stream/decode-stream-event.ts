@@ -72,8 +72,8 @@ function findPayload(event: Members): unknown[] | string {
   const records: unknown = event.kinesisSyncRecords ?? [];
   if (!Array.isArray(records)) throw notAnEvent('kinesisSyncRecords is not an array');
   if (records.length > 0) {
-    // If records and a URL are both present, it is unknown which records are complete. A text that is not a URL names
-    // no payload.
+    // If inline records and a URL are both present, it is unknown whether the inline records or the records of the
+    // payload are complete. A text that is not a URL is ignored.
     if (typeof url === 'string' && URL.canParse(url)) {
       throw notAnEvent('kinesisSyncRecords and kinesisSyncRecordsURL are both present');
     }
@@ -84,8 +84,8 @@ function findPayload(event: Members): unknown[] | string {
 }
 
 /**
- * Whether an event without a payload removes the dataset. In such an event, only the operation says what happened. An
- * unknown operation is therefore an error: ignoring it could keep data that was removed.
+ * Returns whether an event without records and without a URL removes the dataset. In such an event, only the operation
+ * says what happened. An unknown operation is therefore an error: ignoring it could keep data that was removed.
  */
 function removesDataset({ operation }: Members): boolean {
   if (operation !== 'replace' && operation !== 'remove') {

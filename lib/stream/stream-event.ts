@@ -47,7 +47,7 @@ export interface OffloadedEvent {
 
 export type StreamEvent = RecordsEvent | RemovalEvent | OffloadedEvent;
 
-/** The constant prefix of a quarantine reason. */
+/** The kind of a `StreamEventError`. The reason stored with a quarantined delivery starts with it. */
 export type StreamEventErrorReason =
   | 'not-json'
   | 'not-a-cognito-event'
