@@ -68,8 +68,9 @@ export interface OutstandingRow {
 }
 
 /**
- * Reads by primary key, and so only these rows. The index on bulk_publish_id also has every event that was published
- * since the last vacuum: after 100,000 events, reading it would take longer than the rest of the step.
+ * Returns which of the events $1 still wait in the outbox. Reads only these rows, by primary key. The index on
+ * bulk_publish_id would still contain every event that was published since the last vacuum: after 100,000 events,
+ * reading that index would take longer than the rest of the step.
  */
 export const STILL_WAITING = `
 SELECT outbox_id FROM sync.outbox WHERE outbox_id = ANY ($1::uuid[]) AND parked_reason IS NULL`;

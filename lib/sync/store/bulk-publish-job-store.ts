@@ -60,7 +60,7 @@ async function step(
   const pools = await on.query<PoolRow>(READ_POOL, [identityPoolId]);
   const [pool] = pools.rows;
   const waitingIds = await readWaiting(on, locked);
-  // All events of the job are counted only when this can end it.
+  // Counting all events of the job is slow, so they are counted only when the job may be able to end.
   const isLast = waitingIds.length === 0 && locked.all_in_outbox;
   const { waiting, parked } = isLast
     ? await countOutstanding(on, locked)

@@ -116,7 +116,10 @@ async function changeOptimistically<Answer>(
   return finishChange(change, { snapshot, update, written, answer });
 }
 
-/** Serializes the changes of one identity. */
+/**
+ * Decides and writes while it holds the locks of the identity and of the dataset, so that no other change can
+ * intervene.
+ */
 async function changeLocked<Answer>(change: Change<Answer>): Promise<Changed<Answer>> {
   const { database, dataset, about, decide } = change;
   const { identityPoolId, identityId } = dataset;
@@ -140,7 +143,10 @@ interface Committed<Answer> {
   answer: Answer;
 }
 
-/** Updates the cache and erases remaining records, after the commit. */
+/**
+ * Updates the cache after the commit. If the change was a deletion that did not erase all records, also erases the
+ * remaining records.
+ */
 async function finishChange<Answer>(
   { database, cache, dataset, about }: Change<Answer>,
   { snapshot, update, written, answer }: Committed<Answer>,

@@ -5,8 +5,8 @@ import type { DatasetSweep } from '../jobs/sweep-datasets.ts';
 const SWEEP_ROWS = 2_500;
 
 /**
- * The ids of a slot are those from $1 to $2. The condition is in both queries, so that the outer scan reads only the
- * slot.
+ * Selects the expired tokens of a slot, whose dataset ids are from $1 to $2. REMOVE_TOKENS repeats this condition
+ * outside of its subquery, so that the outer scan also reads only the slot.
  */
 const EXPIRED = 'dataset_id >= $1::uuid AND dataset_id <= $2::uuid AND expires_ms < $3::bigint';
 
@@ -16,7 +16,10 @@ WHERE (dataset_id, expires_ms, session_id) IN (
     SELECT dataset_id, expires_ms, session_id FROM sync.spent_tokens WHERE ${EXPIRED} LIMIT ${SWEEP_ROWS})
   AND ${EXPIRED}`;
 
-/** A lease without a row remains if a relay claims rows that were removed in the meantime, and is then stopped. */
+/**
+ * Removes leases whose outbox rows no longer exist. Such a lease remains if a relay claims a row while another relay
+ * removes it, and is then stopped.
+ */
 const REMOVE_LEASES = `
 DELETE FROM sync.outbox_leases
 WHERE outbox_id IN (
@@ -25,7 +28,7 @@ WHERE outbox_id IN (
     AND NOT EXISTS (SELECT 1 FROM sync.outbox WHERE outbox.outbox_id = lease.outbox_id)
   LIMIT ${SWEEP_ROWS})`;
 
-/** Computes the correct sums of a slot from its datasets. Their ids are those from $1 to $2. */
+/** Computes the correct sums of a slot from its datasets, whose ids are from $1 to $2. */
 const COUNTED = `
   SELECT identity_pool_id,
     coalesce(sum(data_storage) FILTER (WHERE sync_count > deleted_sync_count), 0)::bigint AS data_storage,
@@ -36,7 +39,8 @@ const COUNTED = `
 
 /**
  * Corrects the sums of the slot $3. If a concurrent write has changed a sum since this statement began, the statement
- * does not correct that sum, because it counted the datasets before the write. The next sweep corrects the sum.
+ * leaves that sum unchanged, because the statement's own count does not include the write. The next sweep corrects the
+ * sum.
  */
 const CORRECT_SUMS = `
 UPDATE sync.pool_usage AS stored
@@ -62,7 +66,7 @@ WHERE NOT EXISTS (
   WHERE stored.identity_pool_id = counted.identity_pool_id AND stored.slot = $3)
 ON CONFLICT (identity_pool_id, slot) DO NOTHING`;
 
-/** Creates the part of the sync store that the sweep uses, on any `Database`. */
+/** Creates the database operations of the sweep, on any `Database`. */
 export function createDatasetSweep(database: Database): DatasetSweep {
   const rowsOf = async (sql: string, values: readonly SqlValue[]) =>
     (await database.query(sql, values)).rowsChanged;

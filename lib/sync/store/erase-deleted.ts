@@ -4,8 +4,9 @@ import { datasetId } from '../../database/row-ids.ts';
 import { ERASE_DELETED, ERASE_ROWS } from './sync-statements.ts';
 
 /**
- * Erases in steps the records that the deletion of a dataset left. No reader sees these records any more.
- * @param deletedSyncCount the count of the deletion
+ * Erases, in steps, the records that the deletion of a dataset left behind. No reader sees these records any more.
+ * Errors are ignored.
+ * @param deletedSyncCount the dataset's count after the deletion
  */
 export async function eraseDeleted(
   database: Database,

@@ -43,7 +43,7 @@ SELECT 1 FROM written`;
 
 /**
  * Deletes the merged dataset. Returns a row if the deletion was written. The records of the deleted dataset are erased
- * later: together with the records of the copy, they would exceed the rows that Aurora DSQL allows in one transaction.
+ * later: together with the records of the copy, they could be more rows than Aurora DSQL allows in one transaction.
  */
 export const WRITE_MERGED = `${WRITE_DATASET}, ${FORGET_COPY}
 SELECT 1 FROM written`;

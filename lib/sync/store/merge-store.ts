@@ -23,8 +23,9 @@ import { LOCK_DATASET, LOCK_IDENTITY } from './sync-statements.ts';
 
 /**
  * Creates the store of merges of identities, on any `Database`.
- * @param cache the sync store's cache, if the sync store is in the same process. Otherwise the sync store's next change
- *   of a merged dataset takes one more round trip, to find that the dataset has changed.
+ * @param cache the cache of the sync store, if that store is in the same process. A merge removes the changed datasets
+ *   from this cache. Otherwise the sync store's next change of such a dataset takes one more round trip, because its
+ *   cached snapshot is stale.
  */
 export function createMergeStore(
   database: Database,

@@ -9,15 +9,16 @@ export interface OutboxStore extends Outbox {
 // A claim of this size, with its partition keys, fits into one PutRecords request (5 MiB).
 const MAX_CLAIM_BYTES = 4 * 1024 * 1024;
 
-// No lease takes an hour. If a lease ends later than in an hour, the clock was set back after the claim.
+// Returns SQL that checks whether a lease with this end is still valid. No lease lasts an hour: if a lease ends more
+// than an hour from now, the clock was set back after the claim, and the lease counts as expired.
 const isValid = (end: string) => `${end} > now() AND ${end} <= now() + interval '1 hour'`;
 
-// Leases are rows of their own table, because an update of the outbox would copy the event. Only rows that an older
-// version of the service claimed have a lease in the outbox itself.
+// Leases have a table of their own, because an update of an outbox row would copy the row's event. Only rows that an
+// older version of the service claimed have a lease in the outbox itself.
 //
-// Two claims can choose the same rows. The second claim then waits for the first claim and skips these rows, because
-// DO UPDATE checks the lease that the first claim stored. SKIP LOCKED would avoid the wait, but it is unknown whether
-// Aurora DSQL supports it. octet_length reads the size, not the text.
+// Two claims can choose the same rows. The second claim then waits for the first claim and skips these rows, because DO
+// UPDATE checks the lease that the first claim stored. SKIP LOCKED would avoid the wait, but it is unknown whether
+// Aurora DSQL supports it. octet_length reads only the size of an event, not its text.
 const CLAIM = `
 WITH oldest AS (
   SELECT outbox.outbox_id, outbox.created_at, outbox.attempts, octet_length(outbox.event) AS bytes
@@ -58,7 +59,8 @@ SET leased_until = now() + failed.delay_ms * interval '1 millisecond'
 FROM unnest($1::uuid[], $2::integer[], $3::double precision[]) AS failed (outbox_id, attempts, delay_ms)
 WHERE outbox_leases.outbox_id = failed.outbox_id AND outbox_leases.attempts = failed.attempts`;
 
-// An operator who has a row retried sets its attempts in the outbox.
+// Copies the number of attempts from the lease, which is deleted, to the outbox row. To retry the row, an operator
+// resets that number and the reason there (docs/local.md).
 const PARK = `
 WITH ended AS (DELETE FROM sync.outbox_leases WHERE outbox_id = $1 RETURNING attempts)
 UPDATE sync.outbox
@@ -107,8 +109,8 @@ export function createOutboxStore(database: Database): OutboxStore {
 }
 
 /**
- * Returns a list of streams, and whether to claim their rows or all other rows. No stream has an empty name, so ''
- * means null.
+ * Returns a list of streams, and whether to claim the rows of these streams or all other rows. In the list, '' stands
+ * for the stream null, because no stream has an empty name.
  */
 function toStreams(of: StreamChoice): [streams: string[], theirs: boolean] {
   const named = (stream: OutboxStream) => stream ?? '';
@@ -149,7 +151,7 @@ interface StreamPools extends StreamingSwitch {
   list(streamName: string): Promise<string[]>;
 }
 
-/** Creates the access to the pools of a stream, on any `Database`. */
+/** Creates the operations on the pools of a stream, on any `Database`. */
 export function createStreamingSwitch(database: Database): StreamPools {
   return {
     async disable(stream, reason) {

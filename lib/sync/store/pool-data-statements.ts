@@ -1,6 +1,6 @@
 // Statements that remove the data of the identity pool $1, which is marked as deleted. Each statement changes at most
-// as many rows as Aurora DSQL allows in one transaction. Each statement checks the mark itself. Once nothing is left, a
-// new pool can be created under the same id. A late statement must not remove the data of the new pool.
+// as many rows as Aurora DSQL allows in one transaction. Each statement checks the mark itself, because a new pool can
+// be created under the same id once nothing is left. A late statement must not remove the data of the new pool.
 
 /** Maximum rows of a step. The limit for datasets is lower, because each dataset has one row in several tables. */
 export const REMOVE_ROWS = 2_500;
@@ -109,7 +109,7 @@ WHERE (dataset_id, device_id) IN (
     LIMIT ${REMOVE_ROWS})
   AND ${IS_MARKED}`;
 
-/** Skips devices that still have subscriptions, because subscriptions are found through their device. */
+/** Skips devices that still have subscriptions, because a subscription can be found only through its device. */
 export const REMOVE_DEVICES = removeOfPool(
   'sync.devices',
   'registration_id',
@@ -117,8 +117,8 @@ export const REMOVE_DEVICES = removeOfPool(
 );
 
 /**
- * The first statement removes the identities ($2) of datasets, which are found by key. The second statement searches
- * the pool for the other identities.
+ * REMOVE_SYNC_IDENTITIES removes the rows with the keys $2: the identities of the datasets that are being removed.
+ * REMOVE_OTHER_SYNC_IDENTITIES searches the pool for all other identities.
  */
 export const REMOVE_SYNC_IDENTITIES = `
 DELETE FROM sync.identities WHERE identity_row_id = ANY ($2::uuid[]) AND ${IS_MARKED}`;
@@ -133,8 +133,8 @@ const isLeftIn = (table: string) =>
   `EXISTS (SELECT 1 FROM ${table} AS kept WHERE kept.identity_pool_id = $1)`;
 
 /**
- * Whether any data of the pool $1 is left, apart from the pool's own row. Rows that do not name the pool are not
- * checked, because they are removed before the rows through which they are found.
+ * Whether any data of the pool $1 is left, apart from the pool's own row. Tables whose rows do not contain the pool's
+ * id are not checked. Their rows are found through other rows, which are removed later and are checked.
  */
 export const IS_LEFT = `(
   ${[

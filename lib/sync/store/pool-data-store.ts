@@ -28,7 +28,10 @@ import {
   REMOVE_USAGE,
 } from './pool-data-statements.ts';
 
-/** Removes identities before logins, because no login can be added to a removed identity. */
+/**
+ * The statements that remove what is left after the datasets, in their order. Identities are removed before logins,
+ * because no login can be added to a removed identity.
+ */
 const AFTER_DATASETS = [
   REMOVE_USAGE,
   REMOVE_SUBSCRIPTIONS_OF_DEVICES,

@@ -21,7 +21,8 @@ FROM sync.identity_pools
 WHERE identity_pool_id = $1 AND deleted_ms IS NULL`;
 
 /**
- * Replaces a deleted pool only if no data of the deleted pool is left. All settings become the settings of a new pool.
+ * Creates a pool. If a deleted pool has this id, its row becomes the row of the new pool, but only if no other data of
+ * the deleted pool is left. No setting of the deleted pool remains.
  */
 export const CREATE_POOL = `
 INSERT INTO sync.identity_pools AS stored (
@@ -43,8 +44,8 @@ ON CONFLICT (identity_pool_id) DO UPDATE SET
 WHERE stored.deleted_ms IS NOT NULL AND NOT ${IS_LEFT}`;
 
 /**
- * If two changes were decided on the same revision, the second change waits for the first change and then finds a
- * different revision.
+ * Locks a pool that still has the revision $2. If two changes were decided on the same revision, the second change
+ * waits for the first change and then finds a different revision, so this statement returns no row.
  */
 export const LOCK_POOL = `
 SELECT streaming_status, stream_name
@@ -88,7 +89,7 @@ WHERE identity_pool_id > $1 COLLATE "C" AND deleted_ms IS NULL
 ORDER BY identity_pool_id COLLATE "C"
 LIMIT $2::bigint`;
 
-// The page is limited before anything is summed.
+// Selects the pools of the page first, so that only their usage is summed.
 export const LIST_POOL_USAGES = `
 SELECT pools.identity_pool_id,${SUMMED}
 FROM (${LIST_POOL_IDS}) AS pools

@@ -16,8 +16,8 @@ import {
 } from './pool-statements.ts';
 
 /**
- * Failure message of a bulk publish. If the bulk publish continued, part of its events would be on another stream, or
- * changes made in the meantime would be on no stream.
+ * Failure message of a bulk publish during which the pool's stream or streaming status changed. If the bulk publish
+ * continued, some of its events would be on another stream, or changes made in the meantime would be on no stream.
  */
 const STREAMING_CHANGED = 'streaming was changed during the bulk publish';
 

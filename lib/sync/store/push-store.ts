@@ -16,7 +16,10 @@ ON CONFLICT (registration_id) DO UPDATE SET
   registered_ms = excluded.registered_ms
 RETURNING device_id`;
 
-/** Maximum devices removed at a time. These devices and their subscriptions stay below Aurora DSQL's 3,000 rows. */
+/**
+ * Maximum devices removed at a time. The subscriptions of so few devices stay below the 3,000 rows that Aurora DSQL
+ * changes in one transaction.
+ */
 const REMOVED_DEVICES = 25;
 
 /**
@@ -128,8 +131,8 @@ async function removeSurplus(
 }
 
 /**
- * Returns whether the text is a UUID in lower case. The API allows any text as a device id. PostgreSQL rejects text
- * that is not a UUID, and ignores the case of a UUID's letters.
+ * Returns whether the text is a UUID in lower case. The API allows any text as a device id, but PostgreSQL fails on
+ * text that is not a UUID, and would accept a device's UUID in upper case.
  */
 function isDeviceId(text: string): boolean {
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);

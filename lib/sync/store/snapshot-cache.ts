@@ -7,8 +7,8 @@ type RecordState = NonNullable<ReturnType<Snapshot['records']['get']>>;
 interface CachedDataset {
   dataset: CountedDataset;
   /**
-   * States of records at the dataset's count, by record id. Records that do not exist have no entry. Otherwise, the
-   * removal of unknown keys could fill the cache and evict the datasets of other identities.
+   * The states of records at the sync count of `dataset`, by record id. Records that do not exist have no entry. If
+   * they had entries, removals of unknown keys could fill the cache and evict the datasets of other identities.
    */
   records: Map<string, RecordState>;
 }

@@ -60,7 +60,7 @@ const LISTED = `
   records.last_modified_ms AS record_modified_ms, records.last_modified_by AS record_modified_by,
   records.device_last_modified_ms`;
 
-/** SQL that returns whether an update has already used the session with this expiry and id. */
+/** Returns SQL that checks whether an update has already used the session with this expiry and id. */
 const isSpent = (expiry: string, id: string) => `EXISTS (
     SELECT 1 FROM sync.spent_tokens
     WHERE dataset_id = $1::uuid AND expires_ms = ${expiry}::bigint AND session_id = ${id}::uuid
@@ -87,7 +87,7 @@ export const READ_RECORDS = readRecords();
 
 /**
  * Like READ_RECORDS, but also returns whether the session ($6, $7) was used. For a dataset that never existed, it
- * returns no row. No update of that dataset can have used the session.
+ * returns no row; no update can have used a session of such a dataset.
  */
 export const READ_RECORDS_IN_SESSION = readRecords(`
   ${isSpent('$6', '$7')},`);
@@ -127,7 +127,10 @@ export interface CountedDatasetRow extends SyncDatasetRow {
   key_bytes: number;
 }
 
-/** Returns a stored size of the dataset $1. Computes it if an older version of the service wrote the dataset last. */
+/**
+ * Returns SQL that reads a stored size of the dataset $1. If an older version of the service wrote the dataset last,
+ * the stored size is wrong, and the SQL computes the size from the records.
+ */
 const counted = (column: string, aggregate: string) => `
   CASE WHEN stored.counted_sync_count = stored.sync_count THEN stored.${column} ELSE (
     SELECT ${aggregate}
@@ -244,7 +247,10 @@ export const writeRecords = (first: number) => `records AS (
     last_modified_by = excluded.last_modified_by
 )`;
 
-/** Deletes the mark of a copy made by a merge. A dataset that is created later with the same name is not a copy. */
+/**
+ * Deletes the row that marks the dataset as a copy made by a merge. A dataset that is created later with the same name
+ * is not a copy.
+ */
 export const FORGET_COPY = `forgotten_copy AS (
   DELETE FROM sync.merged_datasets WHERE dataset_id IN (SELECT dataset_id FROM written)
 )`;
