@@ -3,24 +3,25 @@ import type { SyncRecord } from './model.ts';
 import type { PayloadLinks } from './payload-links.ts';
 import type { OutgoingEvent, StoredDataset } from './ports/sync-store.ts';
 
-/** Determines which events are offloaded, which means that they hold a URL of their records instead of the records. */
+/** Determines which events are offloaded. An offloaded event holds a URL in place of its records. */
 export interface Offloading {
   links: PayloadLinks;
-  /** Maximum UTF-8 bytes of an event that holds its records itself. */
+  /** Maximum UTF-8 bytes of an event. A larger event is offloaded. */
   inlineBytes: number;
 }
 
 /**
- * Builds the stream event of one successful UpdateRecords, or of one dataset in a bulk publish. The JSON has the
- * members in the Amazon Cognito developer guide, "Amazon Cognito Streams". One member differs from the guide: the
- * member with the dataset's name has the spelling that Amazon's service has been observed to send. Dates are epoch
+ * Builds the stream event of one successful UpdateRecords, or of one dataset in a bulk publish. Its data is a JSON
+ * object with the members that the Amazon Cognito developer guide describes ("Amazon Cognito Streams"). One spelling
+ * differs: the guide says `dataSetName`, but Amazon's service has been observed to send `datasetName`. Dates are epoch
  * milliseconds.
  *
- * If the device sent no date with a record, the event contains the record's own date in its place. Amazon's sample
- * consumer fails on null, and Lambda would retry the consumer's batch until the records expire.
+ * If the device sent no date with a record, the event's `deviceLastModifiedDate` is the record's `lastModifiedDate`,
+ * not null. Amazon's sample consumer fails on null, and Lambda would then retry the consumer's batch until the records
+ * expire.
  *
- * An event that would exceed `inlineBytes` holds a URL in place of its records. The records become the payload of the
- * event: a JSON list of the objects that the event would have contained.
+ * An event that would exceed `inlineBytes` holds a URL in place of its records. The URL leads to the payload of the
+ * event: a JSON list of the record objects that the event would have contained.
  *
  * @param dataset the state after the update
  */

@@ -11,8 +11,8 @@ interface Counts {
 }
 
 /**
- * Checks the sync count of each patch. A count at or above the record's count is not stale. For a record that a client
- * does not know yet, the client sends the dataset's count.
+ * Checks the sync count of each patch. A patch is stale if its count is below the record's count. A count above the
+ * record's count is valid up to the dataset's count, because clients send the dataset's count with a patch.
  *
  * @throws {ServiceError} InvalidParameterException if a patch's count is above the dataset's count;
  *   ResourceConflictException, with the documented text, if a patch's count is below the record's count

@@ -23,17 +23,17 @@ export interface SyncDependencies {
    * The response waits for the function but does not depend on its result, because the change is already committed.
    */
   afterWrite: (outboxId: string) => Promise<void> | void;
-  /** Called when a change makes a dataset reach 80 % of a limit on its rows. */
+  /** Called when a dataset reaches 80 % of `rowsPerDataset` or `keyBytesPerDataset`, to warn the operator. */
   onFilling: (dataset: FillingDataset) => void;
   /**
-   * Called after a bulk publish was requested. This function may start the job immediately. Otherwise the schedule
-   * starts the job later.
+   * Called after a bulk publish was requested. This function may run the job immediately. Otherwise the next scheduled
+   * run of `runBulkPublishes` does.
    */
   afterBulkPublish: () => void;
   /** Invokes the sync triggers of pools. */
   invokeFunction: InvokeFunction;
   /** The registered devices and the channel to them. */
   push: Push;
-  /** Returns whether a stream of this name exists to publish to. */
+  /** Returns whether a stream of this name exists and accepts records. */
   streamExists: (streamName: string) => Promise<boolean>;
 }

@@ -26,16 +26,16 @@ export interface Limits {
   inlineBytes: number;
 }
 
-/** Size of the largest stream event in bytes. A Kinesis record holds at most 1 MiB, including its partition key. */
+/** Default of `inlineBytes`. It is below 1 MiB, which a Kinesis record must not exceed, including its partition key. */
 const INLINE_LIMIT_BYTES = 900 * 1024;
 
 /**
  * The default limits. Amazon documents no limits on rows, key bytes or devices, so this project has chosen them:
  *
- * - Rows: 16 times as many as live records. An app that keeps replacing its keys can remove 15 times as many records as
- *   it keeps.
- * - Key bytes: 256 per row, which is twice as long as the keys that Amazon's client libraries allow.
- * - Devices: as many as one change notifies.
+ * - Rows: 16 times `recordsPerDataset`, because each removed record leaves a row (its tombstone). An app that keeps
+ *   replacing its keys can remove 15 times as many records as it keeps.
+ * - Key bytes: 256 per row, which is twice the length of the longest key that Amazon's client libraries allow.
+ * - Devices: as many as are notified of one change (lib/sync/push/push-to-devices.ts).
  */
 export const DEFAULT_LIMITS: Limits = {
   datasetsPerIdentity: 20,

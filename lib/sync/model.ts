@@ -73,7 +73,7 @@ export interface SyncRecord {
 export interface RecordPatch {
   Op: 'replace' | 'remove';
   Key: string;
-  /** The record's count as the device last saw it; 0 if the device has never seen it. */
+  /** The count of the record or of the dataset that the device last received; 0 if the device has received neither. */
   SyncCount: number;
   Value?: string | undefined;
   DeviceLastModifiedDate?: number | undefined;

@@ -35,7 +35,8 @@ export type Size = Pick<CountedDataset, 'dataStorage' | 'numRecords' | 'rowCount
 export const EMPTY: Size = { dataStorage: 0, numRecords: 0, rowCount: 0, keyBytes: 0 };
 
 /**
- * Computes the size of a dataset after the records in `written` are written. Tombstones count only as rows.
+ * Computes the size of a dataset after the records in `written` are written. A tombstone counts in `rowCount` and
+ * `keyBytes`, but not in `dataStorage` and `numRecords`.
  *
  * @param snapshot must include the stored record of every key in `written`, if there is one
  */

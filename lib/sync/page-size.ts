@@ -1,15 +1,14 @@
 import { invalidParameter } from '../common/errors.ts';
 
-/** The largest page that any client requests. */
+/** Maximum value of MaxResults. No known client requests larger pages. */
 export const MAX_RESULTS = 1_024;
 
 /**
  * Reads the size of a page.
  *
- * @returns null, for all results, if the client sends no MaxResults: the iOS client sends no MaxResults and never
+ * @returns null if MaxResults is absent. The page then has all results: the iOS client sends no MaxResults and never
  *   requests a second page
- * @throws {ServiceError} InvalidParameterException unless MaxResults is absent or 1 to 1,024, the most any client
- *   sends
+ * @throws {ServiceError} InvalidParameterException unless MaxResults is absent or 1 to 1,024
  */
 export function readPageSize(maxResults: number | undefined): number | null {
   if (maxResults === undefined) return null;

@@ -1,7 +1,10 @@
 import { createSigner } from '../common/signed-text.ts';
 import { PAYLOAD_PATH } from '../stream/payload-url.ts';
 
-/** Seven days, as long as an event can wait to be read: the event source mapping discards events that are older. */
+/**
+ * Seven days. An event can wait almost this long before a consumer reads it: the event source mapping
+ * (infra/stack/project-stream-mapping.json) discards older events.
+ */
 const LIFETIME_MS = 7 * 24 * 60 * 60 * 1000;
 
 const PURPOSE = 'payload';
@@ -19,7 +22,10 @@ export interface PayloadLink {
 export interface PayloadLinks {
   /** Creates a link to a payload that is yet to be stored. */
   create(): PayloadLink;
-  /** Returns the id of the payload that a request target names; null if the link is not ours or has expired. */
+  /**
+   * Returns the id of the payload that a request target names; null if this service did not sign the link, or if the
+   * link has expired.
+   */
   open(target: string): string | null;
 }
 

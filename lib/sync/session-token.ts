@@ -20,7 +20,7 @@ export interface RecordsPage {
   lastSyncCount: number;
   /** The dataset's count when the first page was read. */
   datasetSyncCount: number;
-  /** The position in the store. */
+  /** Where the next page starts: `next` of the store's last result (`ReadRecordsResult`). */
   after: string;
 }
 
@@ -30,19 +30,19 @@ export interface SessionTokens {
   /** Returns the SyncSessionToken of a session, which is always the same text for one session. */
   issue(session: SyncSession, dataset: DatasetKey): string;
   /**
-   * @throws {ServiceError} InvalidParameterException if the token has expired, is not ours, or belongs to another
-   *   dataset
+   * @throws {ServiceError} InvalidParameterException if the token has expired, was not issued by this service, or
+   *   belongs to another dataset
    */
   verify(token: string, dataset: DatasetKey): SyncSession;
   /** Returns the NextToken of a page of records. */
   issuePage(page: RecordsPage, dataset: DatasetKey): string;
   /** @throws {ServiceError} InvalidParameterException, as `verify` */
   verifyPage(nextToken: string, dataset: DatasetKey): RecordsPage;
-  /** Returns the NextToken of a page of datasets. `lastName` is the page's last name. */
+  /** Returns the NextToken of a page of datasets. `lastName` is the name of the page's last dataset. */
   issueDatasetsPage(lastName: string, identity: IdentityKey): string;
   /** @throws {ServiceError} InvalidParameterException */
   verifyDatasetsPage(nextToken: string, identity: IdentityKey): string;
-  /** Returns the NextToken of a page of identity pools. `lastId` is the page's last id. */
+  /** Returns the NextToken of a page of identity pools. `lastId` is the id of the page's last pool. */
   issuePoolsPage(lastId: string): string;
   /** @throws {ServiceError} InvalidParameterException */
   verifyPoolsPage(nextToken: string): string;
@@ -57,7 +57,8 @@ export function notValidToken(name: 'SyncSessionToken' | 'NextToken' = 'SyncSess
 }
 
 /**
- * Creates tokens that contain all their data, so a token is stored only once an update has used it.
+ * Creates the functions that issue and verify tokens. A token contains all its data, so issuing a token stores nothing.
+ * A session is stored only when an update uses it.
  *
  * @param key the key for HMAC-SHA-256, at least 32 bytes; anyone who has this key can create tokens
  * @param randomId returns UUIDs

@@ -17,8 +17,8 @@ export function toDataset(identityId: string, stored: StoredDataset): Dataset {
 }
 
 /**
- * Converts the usage of a pool to its API form. Sessions are not counted: the value is null, as Amazon's service sends
- * it.
+ * Converts the usage of a pool to its API form. SyncSessionsCount is null, because this service does not count
+ * sessions. Amazon's service also sends null.
  */
 export function toPoolUsage({ identityPoolId, dataStorage, lastModifiedDate }: PoolUsage): IdentityPoolUsage {
   return {

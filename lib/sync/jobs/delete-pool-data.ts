@@ -7,18 +7,21 @@ import { deletionOf } from '../next-dataset.ts';
 import type { PoolDataStore } from '../ports/pool-data-store.ts';
 import { exists } from '../ports/sync-store.ts';
 
-/** Datasets deleted concurrently: as many as there are connections to a database server. */
+/**
+ * Maximum number of datasets deleted concurrently: the default number of connections of a pool
+ * (lib/database/drivers/pg/open-pg.ts).
+ */
 const CONCURRENCY = 4;
 /** Datasets read per query. */
 const PAGE_SIZE = 200;
 /**
- * Maximum number of passes. Data that is written during a pass makes another pass necessary. A writer that never stops
- * must not make the loop endless.
+ * Maximum number of passes. Data that is written during a pass makes another pass necessary. Without this limit, a
+ * writer that never stops would make the loop endless.
  */
 const MAX_PASSES = 50;
 /**
- * Maximum number of consecutive passes that remove nothing, with a pause after each. If the limit is reached, other
- * transactions keep the remaining rows locked.
+ * Maximum number of consecutive passes that remove nothing, with a pause after each. Passes remove nothing while other
+ * transactions hold locks on the remaining rows.
  */
 const MAX_IDLE_PASSES = 10;
 const PAUSE_MS = 200;
@@ -30,8 +33,8 @@ export interface DeletePoolDataDeps extends Pick<SyncDependencies, 'store' | 'no
 
 /**
  * Deletes the data of a pool that is marked as deleted. Each dataset is deleted as DeleteDataset does, so that the
- * pool's stream receives the event. Then all remaining data of the datasets is removed, including counts and devices.
- * The pool's identities and their logins are removed as well. The pool stays marked as deleted.
+ * pool's stream receives a removal event. Then the rest is removed: the counts and dates that DeleteDataset keeps, and
+ * the pool's devices, identities and logins. The pool stays marked as deleted.
  *
  * If a call is interrupted, or more data is written in the meantime, the next call deletes the rest. The data of a pool
  * that is not marked is never deleted.

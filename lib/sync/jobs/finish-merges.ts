@@ -33,7 +33,8 @@ export interface FinishMergesOutcome {
  * with credentials of the merged identity that were still valid. A merge ends once all credentials of the merged
  * identity have expired and nothing is left to merge.
  *
- * @param after the `last` of the previous run, so that the first merges do not keep the other merges waiting
+ * @param after the `last` of the previous run. This run starts after that merge, so that later merges are reached even
+ *   if the time never suffices for all merges
  * @param timeBudgetMs once this much time has passed, no further merge starts; the first merge always starts
  */
 export async function finishMerges(

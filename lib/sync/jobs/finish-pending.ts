@@ -28,7 +28,8 @@ interface PendingOutcome<Item> {
 /**
  * Works on all pending items in their order until the time runs out.
  *
- * @param after `last` of the previous run, so that every item is reached in time
+ * @param after the `last` of the previous run. This run starts after that item, so that later items are reached even if
+ *   the time never suffices for all items
  * @param timeBudgetMs once this much time has passed, no further item is tried; the first item is always tried
  */
 export async function finishPending<Item>(

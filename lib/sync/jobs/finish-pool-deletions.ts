@@ -3,8 +3,8 @@ import { finishPending } from './finish-pending.ts';
 
 /**
  * A statement or transaction times out after one minute at most (lib/database/drivers/pg/open-pg.ts,
- * pglite/open-pglite.ts). Once this much time has passed since the deletion of a pool, everything that started while
- * the pool existed has therefore ended. That is so even if the clocks of two hosts differ by minutes.
+ * pglite/open-pglite.ts). Once this much time has passed since the deletion of a pool, all transactions that started
+ * while the pool existed have therefore ended, even if the clocks of two hosts differ by minutes.
  */
 export const GRACE_MS = 5 * 60 * 1000;
 
@@ -36,7 +36,8 @@ export interface FinishPoolDeletionsOutcome {
  * that had started before the deletion. When nothing is left and no such request can still be writing, the row of the
  * pool is removed.
  *
- * @param after the `last` of the previous run, so that the first pools do not keep the other pools waiting
+ * @param after the `last` of the previous run. This run starts after that pool, so that later pools are reached even if
+ *   the time never suffices for all pools
  * @param timeBudgetMs once this much time has passed, no further pool is processed; the first pool is always processed
  */
 export async function finishPoolDeletions(

@@ -24,14 +24,17 @@ export interface RelayOptions {
    * retries it.
    */
   parkAfterAttempts: number;
-  /** Once a row has been claimed this often, its missing stream counts as deleted, not as still being created. */
+  /**
+   * Until a row has been claimed this often, the relay assumes that the row's missing stream is still being created.
+   * After that, the relay treats the stream as deleted and disables streaming of its pools.
+   */
   disableAfterAttempts: number;
   /** Backoff after the first failure of a row, doubled with each further failure up to `retryCapMs`. */
   retryBaseMs: number;
   retryCapMs: number;
 }
 
-/** The lease covers a request to Kinesis, which may take three attempts of 15 s. */
+/** `leaseMs` is longer than a request to Kinesis, which may take three attempts of 15 s. */
 const DEFAULT_OPTIONS: RelayOptions = {
   batchRows: 500,
   leaseMs: 60_000,
@@ -43,8 +46,8 @@ const DEFAULT_OPTIONS: RelayOptions = {
 };
 
 /**
- * After this many failed batches in a row, the run publishes nothing more to the stream; the next run tries again. A
- * single failed batch does not count as a failure of the stream.
+ * A batch has failed if every event of the batch was postponed. After this many failed batches in a row, the run
+ * publishes nothing more to the stream; the next run tries again.
  */
 const FAILED_BATCHES_IN_A_ROW = 3;
 

@@ -10,8 +10,8 @@ import { splitRecords } from './split-records.ts';
 
 export interface BulkPublishJobOptions {
   /**
-   * Maximum datasets whose events are put into the outbox in one step. A step takes about ten statements, regardless of
-   * its datasets. The embedded database executes no other statement during a step.
+   * Maximum datasets whose events are put into the outbox in one step. A step takes about ten statements, however many
+   * datasets it includes. The embedded database executes no other statement during a step, so a step must be short.
    */
   datasetsPerStep: number;
   /**
@@ -40,7 +40,7 @@ export interface RunBulkPublishDeps {
 /** The number of pools with a bulk publish in progress, and the results of the run. Safe to log. */
 export interface BulkPublishOutcome {
   inProgress: number;
-  /** Steps that published further datasets. */
+  /** Steps that put events of datasets into the outbox. */
   steps: number;
   succeeded: number;
   failed: number;
@@ -48,9 +48,9 @@ export interface BulkPublishOutcome {
 
 /**
  * Advances each bulk publish in progress, step by step, until the bulk publish has to wait for the relay or has ended.
- * For each existing dataset, puts an event with all records and tombstones into the outbox. Each record and tombstone
- * has its own version. Changes made in the meantime are published as usual; consumers order by version. A run can be
- * stopped between any two steps, and several runs may be active at the same time.
+ * For each existing dataset, puts an event with all records and tombstones into the outbox. Changes made in the
+ * meantime are published as usual. Each record and tombstone in an event has its own version, by which consumers order
+ * them. A run can be stopped between any two steps, and several runs may be active at the same time.
  *
  * A bulk publish succeeds when no event of the bulk publish is left in the outbox. If the stream permanently rejected
  * an event, the bulk publish fails once all other events are published. The bulk publish also fails as soon as the

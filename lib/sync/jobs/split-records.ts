@@ -1,8 +1,8 @@
 import type { SyncRecord } from '../model.ts';
 
 /**
- * Maximum records in one group. It is below the limits of the stream's consumers, which are in
- * lib/stream/decode-payload.ts and lib/aws/payload-fetch.ts.
+ * Maximum records in one group. It is below the limits of this project's consumer (lib/stream/decode-payload.ts and
+ * lib/aws/payload-fetch.ts).
  */
 const MAX_GROUP_RECORDS = 5_000;
 /** Maximum UTF-8 bytes of the keys and values in one group. In JSON, one such byte can take up to six bytes. */

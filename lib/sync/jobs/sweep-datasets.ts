@@ -3,13 +3,13 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /** A used token is removed this long after it has expired. The extra time allows for a clock that was set wrong. */
 const TOKEN_RETENTION_MS = DAY_MS;
 
-/** The number of slots. The first byte of a dataset's id is the slot of the dataset. */
+/** The sweep divides all datasets into this many slots. The first byte of a dataset's id is the dataset's slot. */
 export const SLOTS = 256;
 
 interface Swept {
   /** Number of removed rows of session tokens that were used and have expired. */
   tokens: number;
-  /** Number of corrected sums of the storage of pools. */
+  /** Number of corrected rows of `sync.pool_usage`, which store the usage of each pool per slot. */
   sums: number;
 }
 
@@ -21,7 +21,8 @@ export interface DatasetSweep {
    */
   removeLeases(): Promise<number>;
   /**
-   * Removes the expired rows of the datasets in a slot, and corrects the sums of their usage.
+   * Removes the expired session tokens of the datasets in a slot, and corrects the stored usage of each pool in this
+   * slot.
    * @param slot from 0 to `SLOTS` - 1
    * @param tokensBefore tokens that expired before this time are removed; epoch milliseconds
    */
@@ -36,11 +37,11 @@ export interface DatasetSweepOutcome extends Swept {
 
 /**
  * Sweeps the datasets slot by slot. An update removes the expired tokens of its dataset. The sweep removes the expired
- * tokens of datasets that are never written again. The stored sums of usage can be wrong if an older version of the
- * service, or an operator, has written datasets.
+ * tokens of datasets that are never written again. The sweep also corrects the stored usage of pools, which can be
+ * wrong if an older version of the service, or an operator, has written datasets.
  *
  * @param first the `next` of the previous sweep, or any slot
- * @param timeBudgetMs no step starts after this time, but at least one step always runs
+ * @param timeBudgetMs once this much time has passed, no further slot is swept; the first slot is always swept
  */
 export async function sweepDatasets(
   { sweep, now }: { sweep: DatasetSweep; now: () => number },

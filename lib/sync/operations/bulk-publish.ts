@@ -45,11 +45,12 @@ export function createBulkPublish({
 }
 
 /**
- * Starts a job in place of the latest one. Its start time is later than that of the latest one, even if the clock was
- * set back, because the time identifies the job.
+ * Starts a job that replaces the pool's latest job, `last`. The new job's start time is always later than that of
+ * `last`, even if the clock was set back, because callers of GetBulkPublishDetails tell jobs apart by their start
+ * times.
  *
  * @param at epoch milliseconds
- * @returns false if another job was started in the meantime; then this one is not started
+ * @returns false if another job was started in the meantime; then the new job is not started
  */
 export function beginAfter(
   bulkPublishes: Pick<BulkPublishJobStore, 'begin'>,
@@ -61,10 +62,14 @@ export function beginAfter(
   return bulkPublishes.begin(identityPoolId, startedAt, last?.bulkPublishId ?? null);
 }
 
-/** Checks the latest bulk publish. A failed one may be repeated immediately. */
+/**
+ * Rejects a new bulk publish while the latest bulk publish is in progress, and for 24 hours after it succeeded. After a
+ * failed bulk publish, a new one may start immediately.
+ */
 function checkLast(identityPoolId: string, last: BulkPublishJob | null, now: number): void {
   if (last?.status === 'IN_PROGRESS') throw inProgress(identityPoolId);
-  // If it completed in the future, the clock was set back, and the time since is unknown.
+  // If `completedAt` is in the future, the clock was set back. It is then unknown how long ago the bulk publish
+  // completed, so a new one may start.
   const sinceMs = now - (last?.completedAt ?? 0);
   if (last?.status === 'SUCCEEDED' && sinceMs >= 0 && sinceMs < MIN_INTERVAL_MS) {
     throw new ServiceError(

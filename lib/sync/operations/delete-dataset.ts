@@ -10,9 +10,10 @@ import { toDataset } from '../to-output.ts';
 
 /**
  * DeleteDataset: deletes the dataset with its records and tombstones. The dataset's count and date remain, and a new
- * dataset of the same name continues from that count and date. From the continued count, devices learn of the deletion.
+ * dataset of the same name continues from them. Because the count continues, a listing can tell a device with an older
+ * count that the dataset was deleted.
  *
- * @returns the dataset as it was
+ * @returns the dataset as it was before the deletion
  * @throws {ServiceError} ResourceNotFoundException, NotAuthorizedException
  */
 export function createDeleteDataset({

@@ -5,8 +5,7 @@ import type { SyncOperations } from '../model.ts';
 import { toPoolUsage } from '../to-output.ts';
 
 /**
- * DescribeIdentityPoolUsage: returns the bytes and the last modification of everything that the pool's identities
- * store.
+ * DescribeIdentityPoolUsage: returns how many bytes the pool's datasets store, and the date of their last change.
  * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; NotAuthorizedException
  */
 export function createDescribeIdentityPoolUsage({

@@ -5,7 +5,7 @@ import { readPageSize } from '../page-size.ts';
 import { toDataset } from '../to-output.ts';
 
 /**
- * ListDatasets: returns the existing datasets, sorted by name. An unknown identity has no datasets.
+ * ListDatasets: returns the identity's existing datasets, sorted by name. An unknown identity has no datasets.
  * @throws {ServiceError} InvalidParameterException, NotAuthorizedException
  */
 export function createListDatasets({

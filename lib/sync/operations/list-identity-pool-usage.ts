@@ -5,7 +5,7 @@ import { readPageSize } from '../page-size.ts';
 import { toPoolUsage } from '../to-output.ts';
 
 /**
- * ListIdentityPoolUsage: returns the existing pools, sorted by id, including pools without data.
+ * ListIdentityPoolUsage: returns the usage of all existing pools, sorted by id, including pools without data.
  * @throws {ServiceError} InvalidParameterException, NotAuthorizedException
  */
 export function createListIdentityPoolUsage({

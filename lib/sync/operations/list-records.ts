@@ -41,8 +41,9 @@ export function createListRecords({
       limit: limit ?? MAX_RESULTS,
     });
     if (read.spent) throw notValidToken(page ? 'NextToken' : 'SyncSessionToken');
-    // A count above the dataset's count was not issued by this service. After `DatasetExists: false`, most clients
-    // would erase their own copy of the dataset, so the listing is rejected instead.
+    // This service did not issue a count above the dataset's count; the client has data from another service. If the
+    // listing returned `DatasetExists: false`, most clients would erase their own copy of the dataset. So the listing
+    // is rejected instead.
     if (!page && lastSyncCount > (read.dataset?.syncCount ?? 0)) throw noSuchSyncCount(lastSyncCount);
     const session = known ?? tokens.begin();
     const datasetSyncCount = page?.datasetSyncCount ?? read.dataset?.syncCount ?? 0;

@@ -29,9 +29,9 @@ const CLOCK_SKEW_MS = 60 * 60 * 1000;
  * the stream event into the outbox. The dataset's count increases by one, and every written record gets the new count.
  * A dataset that does not exist is created.
  *
- * A call that fails changes nothing, and its token can be used again. A call without patches also changes nothing, and
- * its token can be used again. It returns no records. The removal of a key that never existed is a change of the
- * dataset, but nothing is written for the key.
+ * A call that fails, or that has no patches, changes nothing, and its token can be used again. A call without patches
+ * returns no records. The removal of a key that never existed increases the dataset's count, but no record is written
+ * for the key.
  *
  * If the caller is an identity and its pool has a sync trigger, the trigger receives the patches first and can change
  * them. If the trigger leaves no patch to write, nothing is changed and the token can be used again.
@@ -40,8 +40,8 @@ const CLOCK_SKEW_MS = 60 * 60 * 1000;
  *
  * @returns the written records in the order of the patches; `answerPatches` describes the result with a sync trigger
  * @throws {ServiceError} InvalidParameterException; NotAuthorizedException; ResourceConflictException if a patch is
- *   older than its record; LimitExceededException; ResourceNotFoundException if the dataset is new and the pool
- *   is unknown; InvalidLambdaFunctionOutputException, LambdaSocketTimeoutException, LambdaThrottledException
+ *   older than its record; LimitExceededException; ResourceNotFoundException if the pool does not exist;
+ *   InvalidLambdaFunctionOutputException, LambdaSocketTimeoutException, LambdaThrottledException
  */
 export function createUpdateRecords(deps: SyncDependencies): SyncOperations['UpdateRecords'] {
   return async (input, caller) => {
@@ -76,7 +76,10 @@ interface Written {
   syncCount: number;
   outboxId: string | null;
   subscribed: boolean;
-  /** If the change makes the dataset reach 80 % of a limit on its rows: its rows and these limits. Otherwise null. */
+  /**
+   * The dataset's row counts and their limits if the dataset reaches 80 % of one of these limits with this change;
+   * otherwise null.
+   */
   filling: Omit<FillingDataset, keyof DatasetKey> | null;
 }
 

@@ -3,8 +3,8 @@ import type { SyncRecord } from '../model.ts';
 import type { OutgoingEvent, StoredDataset } from './sync-store.ts';
 
 /**
- * A job that publishes all datasets of a pool to its stream. A pool has at most one job at a time. The latest job is
- * kept.
+ * A job that publishes all datasets of a pool to its stream. A pool has at most one job at a time. After the job has
+ * ended, the store keeps it until the next job replaces it.
  */
 export interface BulkPublishJob {
   bulkPublishId: string;
@@ -26,7 +26,7 @@ export interface BulkPublishJobProgress {
   waiting: number;
   /**
    * Events of the job that are no longer retried, because the stream permanently rejected them. Counted only once all
-   * others are published.
+   * other events of the job are published; until then 0.
    */
   parked: number;
   /** Whether the events of all datasets have been put into the outbox. */

@@ -15,7 +15,10 @@ export class FunctionError extends Error {
 }
 
 export interface InvocationOptions {
-  /** The id of the identity for which the function runs. One identity cannot occupy all execution slots. */
+  /**
+   * The id of the identity for which the function runs. With this id, the invoker prevents one identity from occupying
+   * all execution slots.
+   */
   identityId: string;
   /**
    * Time after which the invocation fails. Must be above 0. The time starts when the function gets an execution slot.

@@ -15,7 +15,7 @@ export interface Merge {
 /** The destination of a dataset that a merge moves from the disappearing to the surviving identity. */
 export interface MergeTarget {
   dataset: DatasetKey;
-  /** The dataset whose listings name the copy. The dataset need not exist. */
+  /** The dataset whose listings name the copy in MergedDatasetNames. It need not exist. */
   root: DatasetKey;
 }
 

@@ -1,6 +1,9 @@
 export type OutboxStream = string | null;
 
-/** An event to publish. A relay has claimed the event: until the lease expires, no other relay gets the event. */
+/**
+ * An event that a relay has claimed in order to publish it. Until the lease expires, no other relay can claim the
+ * event.
+ */
 export interface OutboxRow {
   outboxId: string;
   /**
@@ -45,7 +48,7 @@ export type StreamChoice = { only: OutboxStream } | { allBut: readonly OutboxStr
 /** The operations of the relay on identity pools. */
 export interface StreamingSwitch {
   /**
-   * Disables streaming of the pools on this stream and stores the reason with each pool.
+   * Disables streaming of the pools that stream to this stream, and stores the reason with each pool.
    * @returns the number of pools changed; 0 if no pool streams to this stream any more
    */
   disable(stream: OutboxStream, reason: string): Promise<number>;

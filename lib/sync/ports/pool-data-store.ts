@@ -1,8 +1,9 @@
 import type { DatasetKey } from '../../common/dataset-key.ts';
 
 /**
- * The database operations that delete a pool's data, apart from the deletion of each dataset. For a pool that is not
- * marked as deleted, these operations list and remove nothing, and report that nothing is left.
+ * The database operations that delete a pool's data. They do not delete existing datasets; `SyncStore.change` does
+ * that. For a pool that is not marked as deleted, these operations list and remove nothing, and report that nothing is
+ * left.
  */
 export interface PoolDataStore {
   /** Returns existing datasets of the pool that follow the dataset `after`, in the store's own order. */

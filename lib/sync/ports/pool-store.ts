@@ -46,7 +46,11 @@ export interface StoredIdentityUsage {
 /** The database operations on identity pools. */
 export interface PoolStore {
   readPool(identityPoolId: string): Promise<IdentityPool | null>;
-  /** Creates a pool, unless the pool exists, or data is left of a deleted pool with the same id. */
+  /**
+   * Creates a pool.
+   * @returns 'there' if the pool already exists; 'being deleted' if data of a deleted pool with the same id is left. In
+   *   both cases, nothing is written.
+   */
   createPool(
     pool: Omit<IdentityPool, 'revision'>,
     createdAt: number,
@@ -54,7 +58,7 @@ export interface PoolStore {
   /**
    * Writes the settings of a pool and increments its revision. If the stream or the streaming status changes, a bulk
    * publish in progress fails.
-   * @param pool has the revision on which the change was decided
+   * @param pool the new settings; its `revision` is the revision from which the change was decided
    * @returns false if the pool has changed since that revision; then nothing is written
    */
   changePool(pool: IdentityPool): Promise<boolean>;

@@ -1,7 +1,7 @@
 import type { DatasetKey } from '../../common/dataset-key.ts';
 import type { PushPlatform } from '../ports/push.ts';
 
-/** The content of a push message: the dataset's count, which the device may not know yet. */
+/** The content of a push message: the changed dataset and its new count. */
 export interface PushedChange extends DatasetKey {
   syncCount: number;
 }

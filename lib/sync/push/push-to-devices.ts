@@ -2,13 +2,13 @@ import { type DeviceStore, type PushChannel, PushError } from '../ports/push.ts'
 import { buildPushMessage, type PushedChange } from './push-message.ts';
 
 /**
- * Longest wait for all messages, including the time to read the devices. The update waits for the messages, because in
- * Lambda nothing runs after the response is sent.
+ * Longest wait for all messages, including the time to read the devices. UpdateRecords waits for the messages before it
+ * responds, because in Lambda nothing runs after the response is sent.
  */
 const MAX_WAIT_MS = 300;
 /**
- * Maximum devices notified of a change. An identity may register any number of devices; the devices registered last are
- * most likely in use.
+ * Maximum devices notified of a change. If SYNC_LIMITS allows an identity more devices, only the devices registered
+ * last are notified, because they are most likely in use.
  */
 const MAX_DEVICES = 100;
 
@@ -22,7 +22,10 @@ export interface Push {
   report: (report: PushReport) => void;
 }
 
-/** Ids, counts and error names only, safe to log. A device that no count includes has no outcome yet. */
+/**
+ * Ids, counts and error names only, safe to log. A device in none of the counts `sent`, `disabled` and `failed` had no
+ * outcome when the wait ended.
+ */
 export interface PushReport extends PushedChange {
   /** Number of devices to notify; null if the devices could not be read in time. */
   devices: number | null;
@@ -35,8 +38,8 @@ export interface PushReport extends PushedChange {
 }
 
 /**
- * Tells the devices that subscribe to a dataset about a change of the dataset. Each device is notified at most once.
- * The device that made the change is never notified. Waits at most 300 ms and never fails. A device that misses a
+ * Notifies the devices that subscribe to a dataset of a change of the dataset. Each device is notified at most once.
+ * The device that made the change is never notified. Waits at most 300 ms and never throws. A device that misses a
  * message learns of the change with its next sync.
  *
  * @param fromDevice the DeviceId that the caller sent, which need not be the id of any device

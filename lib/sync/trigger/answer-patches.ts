@@ -10,9 +10,9 @@ interface Outcome {
 }
 
 /**
- * Returns a record for each key of the device, in order. The record is returned as written, or as stored if it was not
- * written. The written records that the sync trigger added come last. The list is never empty: the JavaScript client
- * waits indefinitely if it receives no records.
+ * Returns one record for each key in the device's patches, in the order of the patches: the record as this update wrote
+ * it, or the stored record if this update did not write it. Records that the sync trigger added come last. The list is
+ * never empty: the JavaScript client waits indefinitely if it receives no records.
  */
 export function answerPatches(patches: readonly Patch[], { written, stored, now }: Outcome): SyncRecord[] {
   const unanswered = new Map(written.map((record) => [record.Key, record]));

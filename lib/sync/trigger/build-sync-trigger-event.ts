@@ -11,8 +11,8 @@ export function buildSyncTriggerEvent(
   stored: Iterable<{ Key: string; Value: string | null }>,
   patches: readonly { key: string; value: string | null }[],
 ): SyncTriggerEvent {
-  // The object has no prototype, so that even the key `__proto__` becomes an ordinary member. The engine then also uses
-  // a dictionary instead of creating a shape for keys that it has never seen.
+  // The object has no prototype, so that even the key `__proto__` becomes an ordinary member. V8 also stores such an
+  // object as a dictionary. Otherwise it would create a hidden class for each combination of keys.
   const datasetRecords: SyncTriggerEvent['datasetRecords'] = Object.create(null);
   for (const { Key, Value } of stored) {
     if (Value !== null) datasetRecords[Key] = { oldValue: Value, newValue: Value, op: 'replace' };

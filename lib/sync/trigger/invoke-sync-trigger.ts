@@ -7,11 +7,11 @@ const MAX_MESSAGE_LENGTH = 1_000;
 
 /**
  * Invokes a pool's sync trigger for an update.
- * @param options `timeoutMs` is the remaining time of the call's time limit
+ * @param options `timeoutMs` is the time that remains of the UpdateRecords call's time limit for triggers
  * @returns the function's answer, any JSON value
- * @throws {ServiceError} InvalidLambdaFunctionOutputException if the function threw or does not exist; the device
- *   receives the message, which includes the function's error text; LambdaSocketTimeoutException;
- *   LambdaThrottledException
+ * @throws {ServiceError} InvalidLambdaFunctionOutputException if the function threw or does not exist;
+ *   LambdaSocketTimeoutException; LambdaThrottledException. The device receives the message, which includes the error
+ *   text of a function that threw.
  */
 export async function invokeSyncTrigger(
   invokeFunction: InvokeFunction,
