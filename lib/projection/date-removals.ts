@@ -3,19 +3,20 @@ import type { ReadableDelivery } from './delivery.ts';
 import { datasetKeyText, type FoldableEvent } from './fold-events.ts';
 import { newest } from './version.ts';
 
-/** Whether the event is a removal that does not contain the version of the removed dataset. */
+/** Whether the event is a removal that does not contain the complete version of the removed dataset. */
 export function isUndatedRemoval({ event }: ReadableDelivery): boolean {
   return event.kind === 'removal' && (event.lastModifiedDate === null || event.syncCount === null);
 }
 
 /**
- * Assigns a version to removals whose date or count is missing: the dataset's version as known when the removal
- * arrived. The version is taken from the preceding events in the batch. If the batch has no such events, the version is
- * taken from the store. If the store does not know the dataset, the version is the arrival time. The version is never
- * later than the arrival.
+ * Completes the version of each removal whose date or count is missing. The missing part is taken from the newest
+ * version of the dataset that is known when the removal arrives. Known versions are those in the store and those of the
+ * preceding events in the batch. If no version is known, the date is the arrival time and the count is 0. An assigned
+ * date is never later than the arrival.
  *
- * This is the only rule that depends on the order of events. A removal without a version can only mean "everything up
- * to now". The assigned version is a proposal: a removal that is delivered again keeps its first version.
+ * This is the only step of the projection whose result depends on the order of events: a removal without a version can
+ * only mean "everything up to now". The assigned version is a proposal. If the removal was delivered before, the
+ * version that was stored for it then takes precedence (see `QueryStore.keepRemovalVersion`).
  *
  * @param stored versions in the store, by `datasetKeyText`
  */

@@ -29,7 +29,7 @@ export interface RefusedDelivery extends Delivery {
   identityPoolId: string | null;
 }
 
-/** Converts one record of the event with which Lambda invokes a function for a Kinesis stream. */
+/** Converts one record of a batch with which Lambda invokes a function for a Kinesis stream. */
 export function toDelivery({ eventID, eventSourceARN, kinesis }: KinesisStreamRecord): Delivery {
   return {
     position: {

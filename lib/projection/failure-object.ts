@@ -5,7 +5,10 @@ import { isObject } from '../common/json.ts';
 import { isStorable } from '../common/text.ts';
 import { type Delivery, type StreamPosition, toDelivery } from './delivery.ts';
 
-/** An object of a failure destination, not read yet. */
+/**
+ * An object of a failure destination, not read yet. A failure destination is the S3 bucket, or the directory, in which
+ * the event source mapping stores batches that it discards. Each object contains one batch.
+ */
 export interface FailureObject {
   /** The key in the bucket, or the path of the file. */
   name: string;
@@ -17,9 +20,9 @@ export interface FailureObject {
 const SEQUENCE_NUMBER = /^(0|[1-9]\d{0,128})$/;
 
 /**
- * Parses an object of Lambda's failure destination in S3: JSON whose `payload` is, as text, the event that the function
- * could not process. Source: AWS Lambda Developer Guide, "Retain discarded batch records for a Kinesis Data Streams
- * event source in Lambda".
+ * Parses an object of Lambda's failure destination in S3. The object is JSON. Its member `payload` is a text that
+ * contains, as JSON again, the event that the function could not process. Source: AWS Lambda Developer Guide, "Retain
+ * discarded batch records for a Kinesis Data Streams event source in Lambda".
  *
  * @returns the records that were on the stream, or null if the bytes are not such an object
  * @throws {ValueRefusedError} the stream position of a record cannot be stored
@@ -38,7 +41,7 @@ export function readFailureObject(bytes: Uint8Array): Delivery[] | null {
 
 function parse(json: string | Uint8Array): unknown {
   try {
-    // Decoding also throws if the bytes are too many for a string.
+    // `toString` also throws, if the bytes exceed the maximum length of a string.
     return JSON.parse(typeof json === 'string' ? json : Buffer.from(json).toString());
   } catch {
     return null;
@@ -85,8 +88,8 @@ export function failureObjectName(name: string): string {
 }
 
 /**
- * Reads from the name when Lambda discarded the records, in epoch milliseconds. Null if Lambda did not generate the
- * name.
+ * Returns when Lambda discarded the records, in epoch milliseconds. The name of the object contains this time. Null if
+ * Lambda did not generate the name.
  */
 export function givenUpAt(name: string): number | null {
   const [, , day, hour, minute, second] = LAMBDA_OBJECT_NAME.exec(name) ?? [];

@@ -55,7 +55,8 @@ function foldEvent(change: DatasetChange, records: Map<string, StreamRecord>, ev
     return;
   }
   for (const record of newestOfEachKey(event.records)) {
-    // A record newer than the removal makes the dataset exist again, regardless of the event's own version.
+    // A record that is newer than the removal makes the dataset exist again. The record can be newer than the event
+    // itself, so its version counts too.
     change.version = newest(change.version, record.version);
     const known = records.get(record.key);
     if (!known || compareVersions(record.version, known.version) > 0) records.set(record.key, record);
@@ -64,7 +65,7 @@ function foldEvent(change: DatasetChange, records: Map<string, StreamRecord>, ev
 
 /**
  * Returns the newest entry that one event has for each key. Several entries for a key count as if they were in separate
- * events. Of two entries with the same version, the later entry is what the device intended.
+ * events. If two entries have the same version, the later entry wins, because it is what the device intended.
  */
 function newestOfEachKey(records: readonly StreamRecord[]): Iterable<StreamRecord> {
   const newestByKey = new Map<string, StreamRecord>();

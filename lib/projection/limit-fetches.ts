@@ -30,7 +30,8 @@ export function limitFetches(
   return (url) =>
     queue(async () => {
       isExhausted ||= bytes >= maxBytes || now() - startedAt >= maxMs;
-      if (isExhausted) throw new PayloadUnavailableError('the next batch fetches this payload');
+      if (isExhausted)
+        throw new PayloadUnavailableError('payload not fetched in this batch; the next batch fetches it');
       try {
         const payload = await fetchPayload(url);
         bytes += payload.length;

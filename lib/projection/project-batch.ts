@@ -5,10 +5,10 @@ import { datasetKeyText, type FoldableEvent, foldEvents } from './fold-events.ts
 import type { QueryStore } from './ports/query-store.ts';
 import { refuseFuture } from './refuse-future.ts';
 
-/** Prefix of the reason for an event that only the database can reject. */
+/** Prefix of the reason if the database rejected a value of the event. No earlier check detects such a value. */
 const VALUE_REFUSED = 'value-refused';
 
-/** The result of a batch in counts, safe to log. */
+/** The result of a batch. Contains only counts, so it can be logged. */
 export interface BatchOutcome {
   events: number;
   /** Number of records, if only the newest record of each key is counted. */
@@ -91,7 +91,10 @@ async function writeTogether(store: QueryStore, deliveries: readonly ReadableDel
   };
 }
 
-/** Assigns a permanent version to each removal that has no version. */
+/**
+ * Completes the version of each removal whose date or count is missing, and stores this version. If the removal was
+ * delivered before, uses the version that was stored then.
+ */
 async function toFoldable(
   store: QueryStore,
   deliveries: readonly ReadableDelivery[],

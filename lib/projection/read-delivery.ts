@@ -44,8 +44,8 @@ async function fetchRecords(
 }
 
 /**
- * PostgreSQL text cannot store a NUL character or a lone surrogate. Ids and names need no check, because they match
- * patterns that exclude NUL characters and surrogates.
+ * Returns why SQL text cannot store the event, or null. PostgreSQL text cannot store a NUL character or a lone
+ * surrogate. Ids and names need no check, because they match patterns that exclude both.
  */
 function unstorableText(event: ReadableDelivery['event']): string | null {
   if (event.kind === 'removal') return null;

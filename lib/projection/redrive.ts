@@ -8,7 +8,7 @@ import { readDelivery } from './read-delivery.ts';
 /** The result of redriving deliveries, which means projecting them again. */
 export interface RedriveOutcome {
   projected: number;
-  /** Payloads that are unavailable for now: another attempt may succeed. */
+  /** Number of deliveries whose payload is unavailable for now. Another attempt may succeed. */
   unavailable: number;
   /** Deliveries that cannot be projected, counted by the constant prefix of their reason. */
   refused: ReadonlyMap<string, number>;
@@ -30,8 +30,8 @@ const MAX_BYTES = 64 * 1024 * 1024;
  * delivery that still cannot be projected. The version order makes redriving safe at any time: rows that are newer than
  * a delivery stay in the store.
  *
- * @param deps `isDismissing`: each delivery that cannot be projected is also marked as redriven, and its reason is
- *   kept. Deliveries whose payload is unavailable for now are not marked
+ * @param deps `isDismissing`: also marks each delivery that cannot be projected as redriven, so that it no longer
+ *   counts as waiting. Its reason remains stored. Deliveries whose payload is unavailable for now are never marked
  * @throws any error of the store; what was done before the error stays done
  */
 export async function redriveQuarantine({
@@ -49,7 +49,8 @@ export async function redriveQuarantine({
         tally.unavailable();
         continue;
       }
-      // The delivery is in quarantine already. Quarantining it again would keep its old reason.
+      // The delivery is in quarantine already, and `store.quarantine` would not replace its old reason. Store the
+      // current reason instead.
       const quarantine = async (refused: readonly RefusedDelivery[]) => {
         for (const current of refused) {
           if (current.reason !== reason) await store.keepReason(quarantineId, current.reason);

@@ -7,10 +7,12 @@ const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
 
 /**
- * Refuses events that are dated more than 24 hours after their arrival, because the version of such an event blocks
- * later writes of its keys. Accepts such an event if its dataset already has a version of that kind. In this case, the
- * service's clock was set back, and the service still dates the changes of a dataset in increasing order. The event
- * then blocks no writes that are not already blocked.
+ * Refuses events that are dated more than 24 hours after their arrival: the version of such an event is newer than the
+ * versions of later writes, so these writes would have no effect.
+ *
+ * The exception is an event that is dated at most one hour after the newest known version of its dataset. In this case,
+ * the service's clock was ahead and has been set back. The service dates the changes of a dataset in increasing order,
+ * so its later writes to this dataset have still later dates. Accepting the event therefore blocks none of them.
  *
  * @param deliveries in stream order
  * @returns the deliveries in the same order

@@ -5,14 +5,14 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /** Retention times in milliseconds. */
 const RETENTION_MS = {
   quarantined: 90 * DAY_MS,
-  /** Redriven deliveries were projected into the tables, or an operator dismissed them. */
+  /** Redriven deliveries are those that were projected later, or that an operator dismissed. */
   redriven: 7 * DAY_MS,
   /**
    * The maximum retention of a stream. Once this time has passed, no write that is older than the tombstone can arrive.
    */
   tombstones: 365 * DAY_MS,
   datedRemovals: 365 * DAY_MS,
-  /** This time is longer than any failure object is kept. */
+  /** Longer than a failure object exists. While the object exists, its row shows that it was redriven. */
   redrivenObjects: 400 * DAY_MS,
   gaps: 400 * DAY_MS,
   bulkPublishes: 400 * DAY_MS,
@@ -36,8 +36,9 @@ export interface QuerySweepOutcome extends DatasetsSwept {
 }
 
 /**
- * Removes expired rows of the query store, step by step. The sweep over the datasets is circular, so all datasets are
- * swept equally often. It does not matter where each sweep starts and how little time it has.
+ * Removes expired rows of the query store, step by step. The sweep over the datasets is circular: after the last
+ * dataset, it continues with the first. If each sweep starts where the previous one stopped, all datasets are swept
+ * equally often, even if every sweep has little time.
  *
  * @param after the dataset at which the previous sweep stopped, or any other id
  * @param timeBudgetMs no step starts once this much time has passed, but at least one step always runs

@@ -1,7 +1,8 @@
 import { plainArray } from '../../database/array-literal.ts';
 import type { Database } from '../../database/database.ts';
 
-// A removed dataset has up to 1,024 records, and Aurora DSQL changes at most 3,000 rows in a transaction.
+// Maximum number of values that one statement erases. Aurora DSQL changes at most 3,000 rows in a transaction. A
+// removed dataset has up to 1,024 records.
 const ERASE_ROWS = 2_500;
 
 // This statement is an upsert although the rows exist. An upsert locks rows in the order of its SELECT, which is the
@@ -26,8 +27,8 @@ WHERE (stored.last_modified_ms, stored.sync_count) <= (excluded.last_modified_ms
 RETURNING stored.dataset_id`;
 
 /**
- * Erases the values of the datasets' records that the datasets' removals cover. Tombstones stay. Reads all records of
- * the datasets.
+ * Erases the values of records that the removal of their dataset covers, that is, records that are not newer than the
+ * removal. Their rows stay as tombstones. Reads all records of the given datasets.
  *
  * @param datasetIds in any order
  * @returns the number of erased values

@@ -13,8 +13,9 @@ import { compareVersions } from '../version.ts';
 import { eraseCovered } from './erase-covered.ts';
 import { type DatasetRow, type RecordRow, upsertDatasets, upsertRecords } from './upsert-changes.ts';
 
-// A removal that was written earlier has erased what it covers. Now it can only cover values that this batch wrote, so
-// the oldest of them decides. The ids occur twice, so that no plan reads other datasets.
+// Finds the datasets that have a removal which covers a value of this batch. Earlier values need no check: they were
+// erased when the removal was written. For each dataset, it is enough to check the oldest value of the batch. The ids
+// occur twice, so that no query plan reads other datasets.
 const FIND_COVERING = `
 SELECT datasets.dataset_id
 FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS oldest (dataset_id, last_modified_ms, sync_count)
@@ -36,8 +37,9 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, now(), $8)
 ON CONFLICT (quarantine_id) DO NOTHING`;
 
 // A timed-out invocation may still be running and write later. The older position of that invocation must not replace a
-// newer position. The sequence numbers of a stream increase even if a clock is set back. Those of a recreated stream may
-// be lower, but its records arrive later.
+// newer position. A position counts as newer if its sequence number is higher or its arrival is later. The sequence
+// numbers of a stream increase even if a clock is set back. If a stream is recreated, its sequence numbers may be lower
+// than before, but its records arrive later.
 const SAVE_PROGRESS = `
 INSERT INTO projection.stream_progress AS stored (stream_name, shard_id, sequence_number, arrived_at, projected_at)
 VALUES ($1, $2, $3, $4, now())
@@ -85,7 +87,8 @@ export function createQueryStore(database: Database): QueryStore {
       const { datasets, records } = toRows(changes);
       const changed = await allDone([
         ...chunkRows(records, sizeOf).map((chunk) => execute(database, upsertRecords(chunk))),
-        // A record becomes visible once the row of its dataset exists as well.
+        // The order of these statements does not matter: a record is visible only once the row of its dataset exists
+        // too.
         ...chunkRows(datasets, () => 0).map(async (chunk) => {
           await execute(database, upsertDatasets(chunk));
           return 0;
@@ -173,7 +176,8 @@ async function allDone<Result>(statements: readonly Promise<Result>[]): Promise<
 
 /**
  * Erases the values that removals cover, including values that arrive after the removal. Tombstones stay. Reads only
- * datasets that can have such values: those that the batch removes, and those into which it wrote one.
+ * two kinds of datasets: datasets that the batch removes, and removed datasets into which the batch wrote a value that
+ * the removal covers.
  */
 async function eraseRemoved(database: Database, changes: readonly DatasetChange[]): Promise<void> {
   const removed = changes.filter(({ removal }) => removal !== null).map(({ dataset }) => datasetId(dataset));

@@ -40,7 +40,7 @@ const REMOVE_BULK_PUBLISHES = remove(
     WHERE later.identity_pool_id = stored.identity_pool_id AND later.started_ms > stored.started_ms)`,
 );
 
-// A step covers the rows above $1, up to and including $2.
+// A step covers the datasets with ids above $1, up to and including $2.
 
 const LIST_STEP = `
 SELECT dataset_id FROM projection.datasets WHERE dataset_id > $1::uuid ORDER BY dataset_id LIMIT ${STEP_DATASETS}`;

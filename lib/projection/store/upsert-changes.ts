@@ -28,9 +28,9 @@ export interface RecordRow {
   deviceLastModifiedMs: number | null;
 }
 
-// The two statements below take columns, not rows, so one statement text with one plan serves any number of rows. Rows
-// must be sorted by key, so that two writers do not lock the same rows in different orders. No key may occur twice,
-// because SQL rejects such an upsert.
+// The two statements below take one array per column, so one statement text with one plan serves any number of rows.
+// Rows must be sorted by key, so that two writers do not lock the same rows in different orders. No key may occur
+// twice, because SQL rejects such an upsert.
 
 const UPSERT_DATASETS = `
 INSERT INTO projection.datasets AS stored (

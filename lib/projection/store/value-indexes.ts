@@ -71,7 +71,7 @@ interface IndexRow {
 
 const ATTEMPTS = 3;
 
-/** Creates the access to the value indexes on any `Database`. The database user must own the tables. */
+/** Creates a `ValueIndexes` on any `Database`. The database user must own the tables. */
 export function createValueIndexes(database: Database): ValueIndexes {
   const isDsql = database.dialect === 'dsql';
 
@@ -106,11 +106,12 @@ export function createValueIndexes(database: Database): ValueIndexes {
     drop,
     async add(name) {
       // Two concurrent builds wait for each other until the server cancels one of them. The index of the cancelled
-      // build stays broken.
+      // build stays broken, so it is dropped and built again.
       for (let builds = 0; builds <= ATTEMPTS; builds += 1) {
         const state = await stateNow(name);
         if (state === 'ready') {
-          // An expression has no statistics before ANALYZE, which the embedded database never runs by itself.
+          // The planner has no statistics about the expression of the index `text` until ANALYZE runs. The embedded
+          // database never runs ANALYZE by itself.
           if (builds > 0) await database.query('ANALYZE projection.records');
           return builds > 0;
         }
