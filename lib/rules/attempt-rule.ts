@@ -2,12 +2,12 @@ import { showKey } from '../common/text.ts';
 import { BrokenRuleError } from './call-rule.ts';
 import type { RuledCall } from './ruled-call.ts';
 
-/** Thrown to reject the call. The message is for the device. */
+/** Thrown to reject the UpdateRecords call. The device receives the message. */
 export class Rejection extends Error {
   override name = 'Rejection';
 }
 
-/** Thrown to revert all changes of the call. */
+/** Thrown to revert all changes of the UpdateRecords call. */
 export class RevertAll extends Error {
   override name = 'RevertAll';
 }
@@ -34,7 +34,8 @@ export function attemptRule<Result>(
   try {
     return evaluate();
   } catch (error) {
-    // Reading the result of the rule can throw as well.
+    // An error of another class does not come from the call of the rule, but from reading its result: a getter of the
+    // result can throw.
     const reason = error instanceof BrokenRuleError ? error.message : 'reading its result threw an error';
     call.decisions.push({ rule, key, action: 'rule-error', reason });
     if (call.onRuleError === 'allow') return ifBroken;
@@ -46,7 +47,7 @@ export function attemptRule<Result>(
 /**
  * Rejects the call.
  *
- * @param customReason the user's own text for the device, which replaces the reason
+ * @param customReason the text that the user's `validate` returned; the device receives this text instead of `reason`
  * @throws {Rejection} always
  */
 export function rejectCall(

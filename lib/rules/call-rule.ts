@@ -7,9 +7,9 @@ export class BrokenRuleError extends Error {
 }
 
 /**
- * Calls a function of the user.
+ * Calls a function of the user's rules file.
  *
- * @param name the name of the option
+ * @param name the name of the option that contains the function, for error messages
  * @returns the function's result, which may be anything except a promise
  * @throws {BrokenRuleError} the function threw or returned a promise
  */

@@ -159,8 +159,9 @@ function isExample(example: unknown): boolean {
 }
 
 /**
- * Whether a value is a plain object. An object literal with the member `__proto__: …` is not plain: the member sets
- * another prototype and is not a rule of that name. Inherited members are not read.
+ * Whether a value is a plain object. An object literal with the member `__proto__: …` is not plain: this syntax sets
+ * the object's prototype instead of adding a rule with that name. Inherited members are not read, so such a rule would
+ * be ignored.
  */
 function isPlainObject(value: unknown): value is Members {
   if (!isObject(value)) return false;

@@ -19,10 +19,12 @@ interface Decided {
 }
 
 /**
- * Applies the rule of the key to a change, and adds a refusal to the decisions of the call.
+ * Applies the rule of the key to a change. If the rule refuses the change, adds the refusal to the decisions of the
+ * call.
  *
- * @throws {Rejection} the change is refused and the rule rejects the entire call, or the rule is broken
- * @throws {RevertAll} the rule is broken, and all changes of the call must be reverted
+ * @throws {Rejection} the change is refused and `onInvalid` or `unknownKeys` is `reject`, or the rule is broken and
+ *   `onRuleError` is `reject`
+ * @throws {RevertAll} the rule is broken and `onRuleError` is `revert`
  */
 export function decideChange(call: RuledCall, change: Change, proposal: Proposal): Decided {
   const { key, oldValue, newValue } = change;
@@ -85,7 +87,8 @@ function refuse(
   { currentValue }: Proposal,
 ): Decided {
   if (onInvalid === 'reject') rejectCall(call, { rule: path, key, reason, customReason });
-  // If the key has a value, `drop` reverts to that value. If the key has no value, `revert` drops the key.
+  // `revert` and `drop` do the same. The action names the result: `reverted` if the key has a value, which it keeps;
+  // otherwise `dropped`.
   call.decisions.push({ rule: path, key, action: currentValue === null ? 'dropped' : 'reverted', reason });
   return { value: currentValue, isRefused: true, rule: path };
 }

@@ -26,8 +26,8 @@ export class RulesError extends SetupError {
 /**
  * Validates and compiles rules. Later changes to the options object have no effect.
  *
- * One rule applies to a dataset, and one rule applies to each key in the dataset. This is the rule whose name is
- * exactly the name of the dataset or key. If no rule has that name, the matching glob with the most literal characters
+ * At most one rule applies to a dataset, and at most one rule applies to each key in the dataset. If a rule has exactly
+ * the name of the dataset or key, that rule applies. Otherwise, the matching glob with the most literal characters
  * applies. If several matching globs have the same number of literal characters, the first of these globs applies.
  * Rules are not merged.
  *

@@ -19,8 +19,8 @@ export function deriveRecords(
   let hasReturned = false;
 
   /**
-   * Records a request of `derive`. If the request is invalid, stores the problem instead of throwing an error, because
-   * `derive` could catch the error.
+   * Stores a change that `derive` requests with `set` or `remove`. If the change is invalid, stores the problem instead
+   * of throwing an error, because `derive` could catch the error.
    */
   function request(key: string, value: string | null, valueIssue: string | null): void {
     if (hasReturned) throw new Error('derive has returned; set and remove no longer have an effect');

@@ -1,6 +1,7 @@
 /**
- * Compiles a glob: `*` matches any run of characters, including none; no other character is special. Matching takes
- * time linear in the length of the text for any glob, because keys come from devices.
+ * Compiles a glob: `*` matches any run of characters, including none; no other character is special. For any glob, the
+ * time to match a text is linear in the length of the text. Otherwise a device could send keys that take very long to
+ * match.
  */
 export function compileGlob(glob: string): (text: string) => boolean {
   const [first = '', ...others] = glob.split('*');
@@ -24,10 +25,10 @@ export function compileGlob(glob: string): (text: string) => boolean {
 type Search = (text: string, from: number, end: number) => number | null;
 
 /**
- * Maximum length, in UTF-16 units, of a part that is searched with the engine's own `indexOf`. That search takes a
- * third of the time of the Knuth-Morris-Pratt search below. At each position, `indexOf` may go back in the text by up
- * to the length of the part. The time of `indexOf` is therefore not certain to be linear for longer parts. People
- * rarely write longer parts.
+ * Maximum length, in UTF-16 units, of a part that is searched with the engine's own `indexOf`. `indexOf` takes a third
+ * of the time of the Knuth-Morris-Pratt search below. However, at each position of the text, `indexOf` may compare up
+ * to the entire part again. For long parts, its time may therefore not be linear in the length of the text. People
+ * rarely write parts longer than this limit.
  */
 const MAX_SHORT_PART = 16;
 

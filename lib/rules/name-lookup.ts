@@ -1,6 +1,6 @@
 import { compileGlob } from './match-glob.ts';
 
-/** Maximum size of the cache. Names come from devices, up to 1,024 in one dataset. */
+/** Maximum number of cached names. Devices choose the names; one dataset has up to 1,024 keys. */
 const MAX_CACHED = 2_048;
 
 /**

@@ -46,7 +46,7 @@ export interface ChangeToValidate extends DatasetOfRule {
 
 /** The argument of `derive`. */
 export interface DatasetToDerive extends DatasetOfRule {
-  /** The dataset after the device's changes, as far as the rules accept them. */
+  /** The records as they will be stored: with the device's changes, as far as the rules accept them. */
   records: RecordValues;
   /** For each key, the last `set` or `remove` wins. */
   set: (key: string, value: string) => void;
@@ -55,8 +55,8 @@ export interface DatasetToDerive extends DatasetOfRule {
 
 /**
  * A change that documents a rule. A string is a value that is written to a key without a value. An object has the
- * stored value and the value that the device sends, either of which may be absent. By default, the key of a glob's
- * example has an `x` for each `*`; set `key` to try another key.
+ * stored value and the value that the device sends, either of which may be absent. If the rule is a glob, the default
+ * key is the glob with `x`, or another text if necessary, in place of each `*`. Set `key` to try another key.
  */
 export type Example = string | { key?: string; oldValue?: string; newValue?: string };
 
@@ -70,7 +70,7 @@ export interface Examples {
 
 /** The rule of a key. The rule applies only to changes; stored values stay. */
 export interface KeyOptions {
-  /** Replaces the device's value before any other check. */
+  /** Returns the value to store instead of `value`. Runs before all checks, which then apply to the returned value. */
   rewrite?: (change: ValueToRewrite) => string;
   /** True: only `derive` can change or remove the record; devices cannot. */
   serverOwned?: boolean;

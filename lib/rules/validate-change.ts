@@ -19,8 +19,9 @@ export interface ChangeContext {
   storedRecords: () => RecordValues;
   by: ChangeBy;
   /**
-   * Calls a function of the user, which may throw or return an invalid result. In such a case, `onRuleError` decides:
-   * `attempt` returns `ifBroken`, or it throws in order to reject the device's update or to revert its changes.
+   * Calls a function of the user's rules file, which may throw or return an invalid result. If so, `onRuleError`
+   * decides: `attempt` returns `ifBroken`, or it throws in order to reject the device's update or to revert its
+   * changes.
    */
   attempt: <Result>(call: () => Result, ifBroken: Result) => Result;
 }

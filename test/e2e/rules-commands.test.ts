@@ -160,7 +160,7 @@ export default defineRules({
 `);
     expect(linesOf(stdout)).toEqual([
       'note  datasets.game-*: overlaps with *-beta: both match game-beta; game-* takes precedence',
-      'error datasets.game.keys.a*: it never applies: *a* takes precedence and matches every name that it matches',
+      'error datasets.game.keys.a*: it never applies: *a* takes precedence and matches every name that this rule matches',
       'error datasets.game.keys.score.examples.accepted[0]: "\\u001b[2J": it is refused: its value does not match the schema',
       'error datasets.game.keys.name.examples.accepted[0]: "Ada": datasets.game.keys.name failed: validate threw',
       `note  datasets.game.keys.name: validate threw: oops (${join(folder, file)}:10:41)`,

@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url';
 import type { Environment } from '../../common/environment.ts';
 
 /**
- * The rules file that is used if SYNC_RULES is not set: the file at the top of the checkout, which functions import.
+ * The rules file that is used if SYNC_RULES is not set: `sync-rules.ts` in the root of the checkout. The functions
+ * import this file.
  */
 export const DEFAULT_RULES_FILE = fileURLToPath(new URL('../../../sync-rules.ts', import.meta.url));
 

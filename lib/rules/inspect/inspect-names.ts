@@ -44,16 +44,18 @@ export function inspectNames<Rule extends Named>(
 /**
  * Returns why a rule applies to no name; null if the rule may apply to a name.
  *
- * The check looks up the glob `g` as if it were a name. An exact name contains no `*`, so the result must be a glob
- * `h`. No `*` is among the literal characters of `h`. Each `*` of `g` was therefore matched by a `*` of `h`. That `*`
- * of `h` would also match any other text. So `h` matches every name that `g` matches.
+ * To check a glob `g`, this function looks up the text of `g` itself, as if it were a name. The lookup finds a glob
+ * `h`, because the name of an exact rule contains no `*`. The literal characters of `h` contain no `*` either, so each
+ * `*` in the text of `g` was matched by a `*` of `h`. That `*` of `h` would match any other text in this place, too.
+ * Therefore `h` matches every name that `g` matches.
  *
- * If `h` is not `g`, then `h` also comes before `g` in the order of the lookup, so `g` never applies. If the result is
- * `g` itself, there is a name that `g` applies to. One such name is `g` with each `*` replaced by a letter that no rule
- * of the list contains, for the same reason.
+ * - If `h` is another glob, it takes precedence over `g`, because the lookup found it first. So `g` never applies.
+ * - If `h` is `g` itself, there is a name to which `g` applies: the text of `g` with each `*` replaced by a letter that
+ *   occurs in no rule of the list. By the reasoning above, each glob that matches this name also matches the text of
+ *   `g`, and `g` takes precedence over all of these globs.
  *
- * One case stays undetected: if names allow no such letter, or have no room for it, several rules together may match
- * all names of a glob.
+ * The second conclusion can be wrong: names may not allow such a letter, or `g` may be too long for one more letter. In
+ * that case, several rules together may match all names of `g`, and this function does not detect it.
  */
 function unreachableReason<Rule extends Named>(
   rule: Rule,
@@ -66,7 +68,7 @@ function unreachableReason<Rule extends Named>(
   const found = find(name);
   return found === rule || found === undefined
     ? null
-    : `it never applies: ${found.name} takes precedence and matches every name that it matches`;
+    : `it never applies: ${found.name} takes precedence and matches every name that this rule matches`;
 }
 
 /**

@@ -27,8 +27,8 @@ interface Rest {
 }
 
 /**
- * Returns the common texts that result from each step that the two globs can take here. Undefined means the end of a
- * glob.
+ * Returns one candidate for each step that the two globs can take here: the shortest common text that starts with this
+ * step, or null. `charA` and `charB` are the next characters of the globs; undefined means the end of a glob.
  */
 function candidates(charA: string | undefined, charB: string | undefined, { here, next, j }: Rest): Text[] {
   const texts: Text[] = [];

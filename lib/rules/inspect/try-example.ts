@@ -68,8 +68,8 @@ function mismatch(verdict: Verdict, key: string, expected: 'accepted' | 'refused
 }
 
 /**
- * Texts that replace `*` to build a name. `x` is the most readable of these texts. If the name with `x` matches another
- * rule, a name with another letter or with the empty text may not.
+ * Texts that replace `*` to build a name. `x` is first, because it is the most readable. If another rule applies to the
+ * name with `x`, this rule may still apply to the name with another letter or with the empty text.
  */
 const STAND_INS = ['x', ...'abcdefghijklmnopqrstuvwyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:', ''];
 

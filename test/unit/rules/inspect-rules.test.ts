@@ -21,16 +21,22 @@ describe('rules that never apply', () => {
     [['a*', 'b*'], []],
     [
       ['*a*', 'a*'],
-      [`error ${KEYS}.a*: it never applies: *a* takes precedence and matches every name that it matches`],
+      [
+        `error ${KEYS}.a*: it never applies: *a* takes precedence and matches every name that this rule matches`,
+      ],
     ],
     [['a*', '*a*'], []],
     [
       ['a*', 'a**'],
-      [`error ${KEYS}.a**: it never applies: a* takes precedence and matches every name that it matches`],
+      [
+        `error ${KEYS}.a**: it never applies: a* takes precedence and matches every name that this rule matches`,
+      ],
     ],
     [
       ['*', '**'],
-      [`error ${KEYS}.**: it never applies: * takes precedence and matches every name that it matches`],
+      [
+        `error ${KEYS}.**: it never applies: * takes precedence and matches every name that this rule matches`,
+      ],
     ],
     [['a\0'], [`error ${KEYS}.a\0: no record can have this key: it contains NUL or unpaired surrogates`]],
     [['a*\0'], [`error ${KEYS}.a*\0: no key matches: keys cannot contain a NUL character`]],
