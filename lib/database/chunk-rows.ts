@@ -1,5 +1,5 @@
-// Aurora DSQL allows at most 3,000 changed rows and 10 MiB per transaction. A small transaction also holds its locks
-// for only a short time.
+// Aurora DSQL allows at most 3,000 changed rows and 10 MiB per transaction. The limits here are lower, because a small
+// transaction holds its locks for only a short time.
 const MAX_ROWS = 2_500;
 const MAX_BYTES = 4 * 1024 * 1024;
 

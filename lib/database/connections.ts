@@ -10,8 +10,8 @@ import { nearestName } from '../common/nearest-name.ts';
 export type DatabaseUse = 'reads' | 'writes' | 'identity' | 'projection' | 'relay' | 'jobs';
 
 /**
- * Number of connections of each use. `waiting` is the maximum number of statements that may wait for a connection. It
- * applies to each use whose results clients wait for.
+ * Number of connections of each use. `waiting` is the maximum number of statements that may wait for a connection,
+ * separately for each use whose results clients wait for: `reads`, `writes` and `identity`.
  */
 export type Connections = Readonly<Record<DatabaseUse | 'waiting', number>>;
 
@@ -41,7 +41,7 @@ export const DEFAULT_CONNECTIONS: Connections = {
   waiting: 1_000,
 };
 
-/** A larger number is treated as a mistake. */
+/** Maximum of each number. A larger number is treated as a mistake. */
 const MAX = 10_000;
 
 /**

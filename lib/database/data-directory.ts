@@ -13,9 +13,9 @@ export interface DataDirectory extends DataPaths {
 }
 
 export interface LockWatcher {
-  /** The file of the lock was removed. The directory is locked again. */
+  /** Called after the lock file was removed and this process has locked the directory again. */
   onRestored(warning: string): void;
-  /** The directory was removed, or another process uses it. The caller must end immediately. */
+  /** Called if the directory was removed, or another process uses it. This process must end immediately. */
   onLost(error: SetupError): void;
 }
 

@@ -18,8 +18,8 @@ export interface QueryResult<Row> {
 }
 
 /**
- * The only access to SQL, which is the same for all databases. Every database returns `bigint` and `count(*)` as
- * numbers, `numeric` as text, `timestamptz` as Date and `bytea` as bytes.
+ * The interface through which all code uses SQL. Each driver implements it and returns the same types: `bigint` and
+ * `count(*)` as numbers, `numeric` as text, `timestamptz` as Date and `bytea` as bytes.
  */
 export interface Database {
   /** The dialect of the database's SQL. Default: PostgreSQL. */

@@ -17,8 +17,9 @@ export interface DirectoryLock {
 const REMEDY = 'stop that process, or set DATA_DIR to another directory';
 
 /**
- * Locks a directory for this process. However the process ends, the operating system then releases the lock. Node has
- * no such file lock. SQLite, which is part of Node, has one.
+ * Locks a directory for this process. The operating system releases the lock when the process ends, even after a crash.
+ * Node has no function for such a file lock, but it contains SQLite: this function locks a SQLite database, the file
+ * `lock` in the directory.
  *
  * @throws {DirectoryInUseError} another process has locked the directory; or the lock file was removed, and the process
  *   that had the lock may still be running

@@ -5,8 +5,8 @@ import { nameOf, unreachableError } from './drivers/pg/describe-unreachable.ts';
 import { type CreateSecretReader, openAddress } from './open-from-environment.ts';
 
 /**
- * Operator commands can take hours, for example to build an index on a large table. They wait for the locks of others as
- * long.
+ * Operator commands can take hours, for example to build an index on a large table. They may also wait for a lock of
+ * another session until the statement timeout, so there is no separate lock timeout (0).
  */
 const TIMEOUTS = { statementTimeoutMs: 24 * 60 * 60 * 1000, lockTimeoutMs: 0 };
 

@@ -7,7 +7,7 @@ import { openPg, type PoolOptions } from './drivers/pg/open-pg.ts';
 import { openWithSecret } from './drivers/pg/open-with-secret.ts';
 import type { ReadSecret } from './drivers/pg/secret-settings.ts';
 
-/** Creates the reader of a secret, without reading it yet. */
+/** Creates a function that reads a secret. The secret is read only when that function is called. */
 export type CreateSecretReader = (id: SecretId) => ReadSecret;
 
 /**

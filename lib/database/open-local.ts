@@ -27,11 +27,14 @@ export type LocalDatabase = {
 
 interface OpenOptions {
   connections?: Connections;
-  /** Receives a line for the user before something that takes seconds. */
+  /** Called with a line for the user before a step that takes several seconds. */
   announce?: (line: string) => void;
 }
 
-/** Clients wait for these uses. They should retry rather than wait for long. */
+/**
+ * Clients wait for the results of these uses. A statement that has waited `CLIENT_WAIT_MS` for a connection or a lock
+ * fails, because a client should retry instead of waiting longer.
+ */
 const CLIENT_USES: ReadonlySet<DatabaseUse> = new Set(['reads', 'writes', 'identity']);
 const CLIENT_WAIT_MS = 5_000;
 
@@ -55,7 +58,8 @@ export async function openDatabase(
 }
 
 async function openServer(connectionString: string, connections: Connections): Promise<LocalDatabase> {
-  // Waits for the locks of others, because a migration that fails keeps the service from starting.
+  // The migration waits for locks of other sessions without a lock timeout, because the service cannot start if the
+  // migration fails.
   const migrating = openPg({ connectionString, maxConnections: 1, lockTimeoutMs: 0 });
   try {
     await migrate(migrating);
@@ -85,7 +89,8 @@ function clientLimits(use: DatabaseUse, connections: Connections) {
 }
 
 async function openEmbedded(directory: string, announce: (line: string) => void): Promise<EmbeddedDatabase> {
-  // Exists while a database is created. If that is interrupted, the directory holds nothing that anyone has stored.
+  // This file exists only while the database is created. If it exists now, an earlier creation was interrupted. The
+  // directory then contains no stored data and can be deleted.
   const creating = `${directory}.creating`;
   try {
     if (existsSync(creating)) await rm(directory, { recursive: true, force: true });

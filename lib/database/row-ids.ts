@@ -15,8 +15,8 @@ export function identityRowId({
 }
 
 /**
- * Cache of record ids. An app uses a few short keys for all its users. Without the cache, most hashing would repeat
- * these keys.
+ * Cache of record ids by key. An app uses the same few short keys for all its users. Without the cache, the same keys
+ * would be hashed again and again.
  */
 const recordIds = new Map<string, string>();
 const MAX_CACHED = 10_000;

@@ -12,10 +12,10 @@ export interface LineLimits {
 
 export interface WaitingLine {
   /**
-   * Runs `work` when it is its turn, in order of arrival.
+   * Runs `work` as soon as fewer than `maxRunning` others run. Waiting work runs in order of arrival.
    *
-   * @throws {DatabaseError} 53400 if the maximum is already waiting, 55P03 if `work` waited too long; `work` did not
-   *   run
+   * @throws {DatabaseError} 53400 if `maxWaiting` others are already waiting, 55P03 if `work` has waited for
+   *   `maxWaitMs`; in both cases, `work` did not run
    */
   run<Result>(work: () => Promise<Result>): Promise<Result>;
 }

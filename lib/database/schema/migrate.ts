@@ -62,8 +62,9 @@ async function runMigration(
   await database.query('UPDATE projection.migrations SET completed_at = now() WHERE name = $1', [name]);
 }
 
-// Statements of the helper functions for people who write queries. They may fail on Aurora DSQL: its documentation says
-// that SQL functions exist, but gives no details.
+// Matches the statements that define helper functions for people who write queries. Our own code does not need these
+// functions. The statements may fail on Aurora DSQL: its documentation says that SQL functions exist, but gives no
+// details.
 const HELPER_FUNCTION = /^(CREATE OR REPLACE FUNCTION|REVOKE ALL ON FUNCTION|GRANT EXECUTE ON FUNCTION)\b/;
 /** SQLSTATEs of a rejected statement: not supported, syntax error, or a function whose creation was rejected before. */
 const REJECTED = new Set(['0A000', '42601', '42883']);

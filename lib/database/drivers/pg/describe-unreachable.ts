@@ -29,8 +29,8 @@ function adviceFor(address: DatabaseAddress): string {
 
 function permissionFor(user: string): string {
   return user === DSQL_ADMIN
-    ? 'they need dsql:DbConnectAdmin'
-    : `they need dsql:DbConnect, and their role needs AWS IAM GRANT ${user}`;
+    ? 'they need the permission dsql:DbConnectAdmin'
+    : `they need the permission dsql:DbConnect, and their IAM role needs AWS IAM GRANT ${user}`;
 }
 
 /** Names a database for a message. Never returns the whole address, which can contain a password. */

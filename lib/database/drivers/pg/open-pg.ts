@@ -12,11 +12,11 @@ const ATTEMPTS = 5;
 
 export interface PoolOptions extends Partial<Timeouts> {
   maxConnections?: number;
-  /** Statements and transactions that may wait for a connection. Default: no limit. */
+  /** Maximum number of statements and transactions that wait for a connection. Default: no limit. */
   maxWaiting?: number;
-  /** The time for which one may wait for a connection of the pool. Default: no limit. */
+  /** Maximum time for which a statement or transaction waits for a connection of the pool. Default: no limit. */
   maxWaitMs?: number;
-  /** Limits the opening of a connection only. */
+  /** Timeout for opening a new connection. Does not include the wait for a connection of the pool. */
   connectTimeoutMs?: number;
 }
 
@@ -27,7 +27,10 @@ export interface PgOptions extends PoolOptions {
 const DEFAULT_MAX_CONNECTIONS = 4;
 const DEFAULT_TIMEOUTS: Timeouts = {
   statementTimeoutMs: 45_000,
-  /** Our own statements lock rows for milliseconds. A lock that is held longer is not ours, and must not hold the pool. */
+  /**
+   * Our own statements lock rows for milliseconds. A lock that is held longer belongs to another program. Statements
+   * must not occupy the connections of the pool while they wait for such a lock.
+   */
   lockTimeoutMs: 10_000,
 };
 

@@ -2,7 +2,7 @@ import type pg from 'pg';
 
 export interface Timeouts {
   statementTimeoutMs: number;
-  /** The time for which a statement waits for one lock; 0 for no limit other than the statement's. */
+  /** Maximum time for which a statement waits for one lock. 0: only the statement timeout limits the wait. */
   lockTimeoutMs: number;
 }
 
@@ -10,15 +10,16 @@ export interface Timeouts {
 const throughPooler = new WeakSet<pg.ClientBase>();
 
 /**
- * Prepares a new connection. On a direct connection, it sets the timeouts of all statements of the connection. It does
- * not use startup parameters, because PgBouncer rejects them. If the connection goes through a pooler such as
- * PgBouncer, it only stores that fact.
+ * Prepares a new connection. If the connection is direct, sets the timeouts for all its statements. Uses SET instead of
+ * startup parameters, because PgBouncer rejects startup parameters. If the connection goes through a pooler such as
+ * PgBouncer, only stores that fact; each transaction then sets its own timeouts.
  *
- * A pooler is recognized by the process id that it announces. The pooler cannot announce the id of a server process,
- * because its clients have no fixed server process. With transaction pooling, each transaction can run on a different
- * server connection. Session state, such as settings and named prepared statements, would then be lost, and would
- * affect other clients. Session pooling cannot be distinguished from transaction pooling here. So no connection through
- * a pooler uses session state.
+ * This function recognizes a pooler by comparing two process ids: the id that was announced when the connection was
+ * opened, and the id of the server process that runs a query. With a pooler, they differ: the pooler cannot announce
+ * the id of a server process, because its clients have no fixed server process. With transaction pooling, each
+ * transaction can run on a different server connection. Session state, such as settings and named prepared statements,
+ * would then be lost, and would affect other clients. Session pooling cannot be distinguished from transaction pooling
+ * here. So no connection through a pooler uses session state.
  */
 export async function prepareConnection(client: pg.ClientBase, timeouts: Timeouts): Promise<void> {
   // The server announces its process id in BackendKeyData. The types of pg do not have the member. Source: PostgreSQL

@@ -10,7 +10,7 @@ import {
 import { isThroughPooler, setTimeouts, type Timeouts } from './prepare-connection.ts';
 import { type ClientSession, runTransaction } from './run-transaction.ts';
 
-/** The client waits this much longer than the server's timeout, because the server's answer can get lost. */
+/** The client's timeout is this much longer than the server's. It ends a statement whose answer was lost. */
 export const NETWORK_GRACE_MS = 5_000;
 
 /** SQLSTATE of a statement that cannot run in a transaction block, such as CREATE INDEX CONCURRENTLY. */
@@ -95,8 +95,8 @@ async function withClient<Result>(
   try {
     return await use(client, abandon);
   } finally {
-    // A broken client may emit another error while it closes. The server rolls back the open transaction when the
-    // connection ends.
+    // A broken client keeps the listener, because it may emit another error while it closes. The server rolls back the
+    // open transaction when the connection ends.
     if (!isBroken) client.removeListener('error', abandon);
     client.release(isBroken);
   }

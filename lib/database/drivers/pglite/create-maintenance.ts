@@ -3,15 +3,19 @@ import type { Database } from '../../database.ts';
 // PostgreSQL updates its counts of dead rows at most once per second, unless this function is called.
 const COUNT_NOW = 'SELECT pg_stat_force_next_flush()';
 
-// The first condition is that of PostgreSQL's autovacuum. A crash loses the counts of dead rows. Because of the second
-// condition, each table with rows is therefore vacuumed once after a start.
+// Lists the tables that must be vacuumed. The first condition is that of PostgreSQL's autovacuum. A crash loses these
+// statistics, including the counts of dead rows. The second condition therefore selects each table with rows that has
+// not been vacuumed since the statistics began.
 const LIST_DUE = `
 SELECT format('%I.%I', schemaname, relname) AS name
 FROM pg_stat_user_tables
 WHERE n_dead_tup > 50 + 0.2 * n_live_tup OR (last_vacuum IS NULL AND pg_relation_size(relid) > 0)
 ORDER BY n_dead_tup DESC`;
 
-/** A checkpoint is due when the write-ahead log has grown by this much since the last one. Its files have 16 MiB. */
+/**
+ * A checkpoint is due when the write-ahead log has grown by this much since the last one. Each file of the log has 16
+ * MiB.
+ */
 const CHECKPOINT_BYTES = 64 * 1024 * 1024;
 
 const IS_CHECKPOINT_DUE = `

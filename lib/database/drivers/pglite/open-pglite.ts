@@ -46,9 +46,9 @@ const CLOSE_TIMEOUT_MS = 1_000;
 type Unit<Result> = (thread: PgliteThread) => Promise<Result>;
 
 /**
- * Opens PGlite in a worker thread, so that the port stays responsive during a large write. PGlite does not support
- * `statement_timeout`. If a statement times out, its thread is ended and the database is opened again, which takes
- * 0.3 s. Committed data is kept.
+ * Opens PGlite in a worker thread, so that this thread can still answer requests during a large write. PGlite does not
+ * support `statement_timeout`. If a statement times out, its thread is ended and the database is opened again, which
+ * takes 0.3 s. Committed data is kept.
  */
 export async function openPglite({
   dataDir,
@@ -85,8 +85,8 @@ export async function openPglite({
     const ended = Promise.withResolvers<never>();
     on.onEnd = ended.reject;
     try {
-      // When the thread ends, a transaction may be waiting for something else. The end of the thread must then reject
-      // the transaction.
+      // When the thread ends, it rejects the statement that it runs. A transaction may be waiting for something else at
+      // that time, so reject the transaction as well.
       return await Promise.race([unit(on), ended.promise]);
     } finally {
       on.onEnd = undefined;

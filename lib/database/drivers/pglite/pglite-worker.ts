@@ -89,7 +89,7 @@ function reply(message: WorkerReply): void {
 
 function replyError(id: number, error: unknown): void {
   const { message, code, errno } = error as { message?: string; code?: unknown; errno?: unknown };
-  // An error of Emscripten's file system has a number only.
+  // An error of Emscripten's file system has no code, only a number.
   const systemCode = typeof errno === 'number' ? (SYSTEM_CODES.get(errno) ?? `errno ${errno}`) : undefined;
   reply({
     id,
@@ -99,7 +99,7 @@ function replyError(id: number, error: unknown): void {
   });
 }
 
-/** Codes of WASI that are not ours to repair. Source: wasi-libc, `wasi/api.h`. */
+/** Codes, by WASI error number, of errors that the operator must fix. Source: wasi-libc, `wasi/api.h`. */
 const SYSTEM_CODES = new Map([
   [2, 'EACCES'],
   [19, 'EDQUOT'],
