@@ -5,9 +5,9 @@ import { endedUnseen, failed, published, publishing } from './run-transitions.ts
 interface Seen {
   identityPoolId: string;
   details: PublishDetails;
-  /** Stream of a bulk publish that is seen for the first time; null if unknown. */
+  /** The pool's stream, for a bulk publish that is not stored yet; null if unknown. */
   streamName: string | null;
-  /** When the stream was created that the bulk publish started on; null if unknown. */
+  /** Creation time of the stream on which the bulk publish started; null if unknown. */
   streamCreatedAt?: number | null;
   /** Epoch milliseconds. */
   now: number;
@@ -30,8 +30,8 @@ export function followRuns(stored: readonly PublishRun[], seen: Seen): PublishRu
 }
 
 /**
- * Whether a stored bulk publish must have ended. That is so if a later bulk publish has started, or if the pool was
- * recreated under the same id.
+ * Whether a stored bulk publish must have ended: a later bulk publish has started, or the pool was recreated under the
+ * same id, so that the service reports no bulk publish.
  */
 function hasEnded({ startedAt }: PublishRun, details: PublishDetails): boolean {
   return details.startedAt === null || details.startedAt > startedAt;
@@ -45,7 +45,7 @@ function followCurrent(
   if (status === 'NOT_STARTED' || startedAt === null) return null;
   const known = stored.find((run) => run.startedAt === startedAt);
   if (known && (known.status === status || known.status === 'SUCCEEDED' || known.status === 'FAILED')) {
-    // A command that started the bulk publish does not know the stream's creation time.
+    // If a command started the bulk publish, it stored the run without the stream's creation time. Add the time now.
     const isNews = known.status === 'IN_PROGRESS' && known.streamCreatedAt === null;
     return isNews && streamCreatedAt !== null ? { ...known, streamCreatedAt } : null;
   }

@@ -12,7 +12,7 @@ export interface RunFacts {
   startedAt: number;
   /** Null if the stream is unknown. */
   streamName: string | null;
-  /** When the stream was created that the run started on. It identifies the stream. Null if unknown. */
+  /** Creation time of the stream on which the run started. It distinguishes streams of one name. Null if unknown. */
   streamCreatedAt: number | null;
   completedAt: number | null;
   failureMessage: string | null;
@@ -44,7 +44,7 @@ export interface Gap {
 /** How far a shard is projected. */
 export interface ShardPosition {
   shardId: string;
-  /** Sequence number of the last projected record. Null if it cannot be known. */
+  /** Sequence number of the last projected record. Null if batches of the shard are projected concurrently. */
   sequenceNumber: string | null;
   /** When the last projected record arrived. */
   arrivedAt: number | null;

@@ -32,7 +32,7 @@ export function publishing(run: RunFacts): PublishRun {
   };
 }
 
-/** The service failed to write everything to the stream. */
+/** The bulk publish failed: the service did not write everything to the stream. */
 export function failed(run: RunFacts): PublishRun {
   return { ...run, ...WITHOUT_COMPLETENESS, status: 'FAILED' };
 }
@@ -42,7 +42,7 @@ export function endedUnseen(run: RunFacts, now: number): PublishRun {
   return { ...run, ...WITHOUT_COMPLETENESS, status: 'UNSEEN', checkedAt: now };
 }
 
-/** The service wrote everything to the stream, which must now be read. */
+/** The service wrote everything to the stream. The poller must now find out whether everything is projected. */
 export function published(run: RunFacts): OpenRun {
   const isStreamKnown = run.streamName !== null;
   return {

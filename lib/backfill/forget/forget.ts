@@ -59,7 +59,8 @@ export async function forget(
   const identity = { identityPoolId, identityId };
   const fromQuarantine = await eraseQuarantined(store, identity);
   const erased = { ...fromQuarantine, ...(await store.eraseDatasets(identity)) };
-  // Query the service last: the datasets listed here can bring back the erased data.
+  // Query the service last, so that the list is as recent as possible. The listed datasets can bring back the erased
+  // data.
   const held = await listRemainingDatasets(api, identity);
   const forgottenAt = now();
   return { ...identity, forgottenAt, erased, ...held, repeatAfter: forgottenAt + retentionMs };

@@ -46,8 +46,10 @@ export function hasPassedShards({ shards }: OpenRun): boolean {
 }
 
 /**
- * Returns the period in which records of the bulk publish can have arrived, both ends included. The clock may have been
- * set back during the bulk publish, or since the stream was created. No record arrives before the stream is created.
+ * Returns the period in which records of the bulk publish can have arrived, both ends included. If the clock was set
+ * back during the bulk publish, the end is before the start. If the clock was set back since the stream was created,
+ * the start can be before the creation. No record arrives before the stream is created, so in that case the period
+ * extends to the creation.
  */
 export function arrivalPeriod({ startedAt, completedAt, streamCreatedAt }: RunFacts): {
   from: number;
@@ -61,8 +63,8 @@ export function arrivalPeriod({ startedAt, completedAt, streamCreatedAt }: RunFa
 }
 
 /**
- * Evaluates whether everything that a successful bulk publish wrote to the stream is in the query store. That is so
- * under two conditions:
+ * Evaluates whether everything that a successful bulk publish wrote to the stream is in the query store. That is so if
+ * both of these conditions are met:
  *
  * - No shard has a waiting record that arrived before the end of the bulk publish.
  * - No event from the time of the bulk publish is in quarantine or in the failure destination.

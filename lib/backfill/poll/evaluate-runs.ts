@@ -106,17 +106,19 @@ async function readKept(
 }
 
 /**
- * Whether records of the run may be lost. That is so under two conditions:
+ * Whether records of the run may be lost. Not so if an earlier poll found all shards projected past the end of the run.
+ * Otherwise, records may be lost in two cases:
  *
- * - The run started before the oldest record that the stream keeps.
- * - At least one shard is not projected past the end of the run.
+ * - The stream was recreated since the run started.
+ * - The run started before the oldest record that the stream keeps, and at least one shard is not projected past the
+ *   end of the run.
  */
 function mayBeLost(run: OpenRun, shards: readonly ShardView[], { createdAt, since }: Kept): boolean {
   if (hasPassedShards(run)) return false;
   const { from, to } = arrivalPeriod(run);
   const { streamCreatedAt } = run;
-  // Progress on a recreated stream says nothing about the previous stream. When the shards of the previous stream were
-  // last read, not all of them were projected past the end of the run.
+  // The stream was recreated. Progress on the new stream says nothing about the previous stream, and not all shards of
+  // the previous stream were projected past the end of the run when they were last read.
   if (streamCreatedAt === null ? from < createdAt : streamCreatedAt !== createdAt) return true;
   if (from >= since) return false;
   return shards.length === 0 || shards.some(({ arrivedAt }) => arrivedAt === null || arrivedAt <= to);

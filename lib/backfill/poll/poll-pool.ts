@@ -13,8 +13,8 @@ const KEEP_SEEN_MS = 60_000;
 /**
  * Reads a pool's streaming settings and the status of its last bulk publish from the service. Saves the settings and
  * the status. Starts a bulk publish if the policy requires it. Adds the results to `findings`. If the pool uses a
- * stream that is not projected, only the pool's streaming settings are saved. They are needed because the pool may have
- * used the projected stream before.
+ * stream that is not projected, only the pool's streaming settings are saved. They are needed to detect a gap if the
+ * pool used the projected stream before.
  *
  * @throws {SyncClientError} the service did not respond, or rejected a request
  */
@@ -62,8 +62,8 @@ export async function pollPool(
 }
 
 /**
- * Returns when the stream was created that a bulk publish started on, at the first poll of the bulk publish. Null if the stream cannot be
- * read, or may have been recreated since the bulk publish started.
+ * Returns the creation time of the stream on which a bulk publish started. Null if the stream cannot be read, or may
+ * have been recreated since the bulk publish started.
  */
 async function readCreation(
   { store, streams }: PollDeps,
@@ -115,7 +115,8 @@ async function recordStreaming(
   if (endsAt !== null && isOpen)
     await store.endGaps({ identityPoolId, cause: 'streaming-off', until: endsAt });
   const isSame = before?.isEnabled === seen.isEnabled && before.streamName === seen.streamName;
-  // A delayed write can make a later gap start too early, which is harmless.
+  // Unchanged settings are not saved at every poll. A later gap can therefore start slightly too early, which is
+  // harmless.
   if (!isSame || Math.abs(seen.checkedAt - before.checkedAt) >= KEEP_SEEN_MS) await store.keepSeen(seen);
 }
 

@@ -29,6 +29,6 @@ export interface ForgetStore {
    * query store.
    */
   erasePayload(payloadId: string): Promise<number>;
-  /** Whether the query store has any data of the pool: projected events, or the pool's streaming settings. */
+  /** Whether the query store has any data of the pool, for example datasets, quarantined events or gaps. */
   knowsPool(identityPoolId: string): Promise<boolean>;
 }

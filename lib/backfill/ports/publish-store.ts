@@ -16,7 +16,7 @@ export interface PublishStore {
   /** Returns the last seen streaming settings of all pools. */
   readSeen(): Promise<SeenStreaming[]>;
   keepSeen(seen: SeenStreaming): Promise<void>;
-  /** Returns the gaps of all pools that have not ended. */
+  /** Returns the gaps that have not ended, of all pools. */
   readOpenGaps(): Promise<Gap[]>;
   /** Counts the gaps that are not repaired, whether or not they have ended. */
   countUnrepairedGaps(): Promise<number>;
@@ -28,8 +28,8 @@ export interface PublishStore {
   /** Deletes the position of a shard, because the shard is read again from its start. */
   forgetPosition(streamName: string, shardId: string): Promise<void>;
   /**
-   * Returns when the stream was created that the last poll found, in epoch milliseconds. Another time means another
-   * stream of that name. Null if it was never polled.
+   * Returns the creation time that the last poll found for the stream, in epoch milliseconds. If the creation time has
+   * changed since then, the stream was deleted and created again. Null if the stream was never polled.
    */
   readSeenCreation(streamName: string): Promise<number | null>;
   keepSeenCreation(streamName: string, createdAt: number): Promise<void>;

@@ -24,7 +24,7 @@ export interface QuarantineCount {
 export interface ProjectedPosition {
   streamName: string;
   shardId: string;
-  /** Sequence number of the last projected record. Null if it cannot be known. */
+  /** Sequence number of the last projected record. Null if batches of the shard are projected concurrently. */
   sequenceNumber: string | null;
   arrivedAt: number | null;
   projectedAt: number;

@@ -5,7 +5,7 @@ import type { KnownDataset, ReconcileStore } from '../ports/reconcile-store.ts';
 import { type RemoteDataset, type SyncClient, SyncClientError } from '../ports/sync-client.ts';
 import { canBeStored, findUnlisted, isRemoved, repairOf } from './reconcile-dataset.ts';
 
-/** How often one dataset is listed at most. If the dataset changes between all listings, the dataset is skipped. */
+/** Maximum number of listings of one dataset. If the dataset changes from each listing to the next, it is skipped. */
 const LISTINGS = 5;
 
 /**

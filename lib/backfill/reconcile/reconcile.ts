@@ -73,7 +73,8 @@ export async function reconcile(deps: ReconcileDeps, options: ReconcileOptions):
   const paced = createPacedCalls({ maxCallsPerSecond, now, sleep, signal });
   const outcome = notStarted();
   try {
-    // A service that does not know the pool returns empty lists; do not mistake the empty lists for deletions.
+    // Call readStreaming first, because it fails if the service does not know the pool. The list calls would return
+    // empty lists instead, and all data would be taken for deleted.
     outcome.isStreaming = (await paced(() => api.readStreaming(identityPoolId))).isEnabled;
     const position = await store.beginReconciliation(identityPoolId, now(), { restart });
     const run = { deps, options, paced, outcome, position };

@@ -4,7 +4,9 @@ import type { ForgetStore } from '../ports/forget-store.ts';
 
 // Aurora DSQL allows at most 3,000 changed rows per transaction.
 const ERASE_ROWS = 2_500;
-/** Maximum number of passes. A device that keeps writing must not make the erasure endless. */
+/**
+ * Maximum number of passes over the data of an identity. A device that keeps writing must not make the erasure endless.
+ */
 const PASSES = 50;
 
 // A DELETE locks rows in no particular order. If a DELETE deadlocks with the projection, the server rolls back one of
@@ -17,7 +19,8 @@ WHERE (dataset_id, record_id) IN (
   WHERE datasets.identity_pool_id = $1 AND datasets.identity_id = $2
   LIMIT ${ERASE_ROWS})`;
 
-// A record must not outlive its dataset, because only the dataset's row says which identity the record belongs to.
+// Erases only datasets without records. If a record remained without its dataset, it would be unknown which identity
+// the record belongs to.
 const ERASE_DATASETS = `
 DELETE FROM projection.datasets
 WHERE dataset_id IN (

@@ -3,8 +3,8 @@
 import type { Gap } from '../publish-model.ts';
 
 /**
- * The row limit is far above the number of consecutive failures at which the pause before the next bulk publish stops
- * growing.
+ * Reads the newest bulk publishes of a pool. The row limit is safe: the pause after failed bulk publishes, which
+ * depends on their number, stops growing after far fewer failures.
  */
 export const READ_RUNS = `
 SELECT identity_pool_id, started_ms, stream_name, status, completed_ms, failure_message, completeness, waiting_for,
@@ -97,7 +97,10 @@ INSERT INTO projection.polled_streams (stream_name, created_ms)
 VALUES ($1, $2)
 ON CONFLICT (stream_name) DO UPDATE SET created_ms = excluded.created_ms`;
 
-/** $1: pool; $2: stream; $3 and $4: the period. Data that is not an event may belong to any pool. */
+/**
+ * $1: pool; $2: stream; $3 and $4: the period. Quarantined data without a pool id counts, because it may belong to any
+ * pool.
+ */
 export const COUNT_QUARANTINED = `
 SELECT count(*) AS quarantined
 FROM projection.quarantine
@@ -111,7 +114,7 @@ export interface QuietRow {
   empty_ms: number | null;
 }
 
-/** $2 and $3: the same time, in two types. */
+/** $2 and $3: the same time, as a timestamp and in epoch milliseconds. */
 export const READ_QUIET = `
 SELECT progress.shard_id, progress.sequence_number, progress.arrived_at, quiet.empty_ms
 FROM projection.stream_progress AS progress

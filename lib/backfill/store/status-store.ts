@@ -37,7 +37,7 @@ interface ProgressRow {
   projected_at: Date;
 }
 
-// Omits the pools of projection.datasets, because finding them would read that whole table.
+// Omits pools that occur only in projection.datasets, because finding them would read that entire table.
 const LIST_POOLS = `
 SELECT identity_pool_id FROM projection.pool_streaming
 UNION SELECT identity_pool_id FROM projection.bulk_publishes
