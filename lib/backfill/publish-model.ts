@@ -1,6 +1,9 @@
 import type { Open, RunState } from './run-state.ts';
 
-/** A bulk publish of a pool, identified by its start time. */
+/**
+ * A bulk publish ("run") of a pool: the Cognito Sync service writes all data of the pool to the pool's stream. The
+ * start time identifies the run.
+ */
 export type PublishRun = RunFacts & RunState;
 
 /** A bulk publish that needs further evaluation. */
@@ -29,11 +32,17 @@ export interface SeenStreaming {
   checkedAt: number;
 }
 
-/** A period whose removals may be missing in the query store. A bulk publish does not add removals. */
+/**
+ * A period whose removals may be missing in the query store. A bulk publish does not add removals, so only a
+ * reconciliation repairs a gap.
+ */
 export interface Gap {
   identityPoolId: string;
   since: number;
-  /** streaming-off: the pool did not stream. expired: records may have expired before they were projected. */
+  /**
+   * streaming-off: the pool did not stream, or used a stream that is not projected. expired: records may have expired
+   * before they were projected, or the stream was recreated.
+   */
   cause: 'streaming-off' | 'expired';
   /** Null while the gap continues. */
   until: number | null;

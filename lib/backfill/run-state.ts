@@ -9,14 +9,15 @@
 export type RunState = Publishing | Ended | Open | Lost | Projected;
 
 /**
- * The status that the service reports. UNSEEN: a newer bulk publish started before a poll saw the end of this bulk
- * publish.
+ * The status that the service reports, or UNSEEN: a newer bulk publish started, or the pool was recreated, before a
+ * poll saw the end of this bulk publish.
  */
 export type RunStatus = RunState['status'];
 
 /**
- * Whether everything that a bulk publish wrote to the stream is in the query store. In detail:
+ * Whether everything that a bulk publish wrote to the stream is in the query store:
  *
+ * - `projected`: everything is in the query store.
  * - `waiting`: not everything is in the query store yet.
  * - `stalled`: not everything is in the query store, and there was no progress for some time.
  * - `unknown`: completeness cannot be determined, or the bulk publish did not succeed.

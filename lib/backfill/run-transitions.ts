@@ -37,7 +37,10 @@ export function failed(run: RunFacts): PublishRun {
   return { ...run, ...WITHOUT_COMPLETENESS, status: 'FAILED' };
 }
 
-/** A newer bulk publish has started, so the service will never report how this bulk publish ended. */
+/**
+ * A newer bulk publish has started, or the pool was recreated, so the service will never report how this bulk publish
+ * ended.
+ */
 export function endedUnseen(run: RunFacts, now: number): PublishRun {
   return { ...run, ...WITHOUT_COMPLETENESS, status: 'UNSEEN', checkedAt: now };
 }

@@ -7,7 +7,10 @@ export interface Backlog {
   arrivals: number[];
   /** Whether more records may follow. */
   hasMore: boolean;
-  /** False if no record was found, although the read reached neither the newest record nor the end of the shard. */
+  /**
+   * False if the read found no record, but reached neither the newest record nor the end of the shard. Records may then
+   * still be waiting.
+   */
   isConclusive: boolean;
 }
 
