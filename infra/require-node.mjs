@@ -1,4 +1,5 @@
-// Every npm script preloads this file. Every Node version can parse it, so an outdated version prints the error below.
+// Every npm script preloads this file. The file uses only syntax that every Node version can parse, so that an outdated
+// version prints the error below instead of a syntax error.
 const major = Number(process.versions.node.split('.')[0]);
 if (major < 24) {
   console.error(

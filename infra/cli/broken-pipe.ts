@@ -1,7 +1,7 @@
 /**
- * Calls `end` once if the program that reads an output, for example `head`, has closed the output. Such a program
- * expects this process to end, as the signal SIGPIPE would end it. Node ignores that signal and reports an error
- * instead. For other errors of an output, such as a full disk, `end` is not called.
+ * Calls `end` once if the program that reads an output has closed the output, as `head` does after some lines. Such a
+ * program expects this process to end. The signal SIGPIPE would end it, but Node ignores the signal and reports the
+ * error EPIPE instead. For other errors of an output, such as a full disk, `end` is not called.
  */
 export function onBrokenPipe(outputs: readonly NodeJS.WritableStream[], end: () => void): void {
   let ended = false;

@@ -7,7 +7,7 @@ import type { FetchPayload } from '../../lib/stream/ports/fetch-payload.ts';
 export interface Progress {
   /** The progress as one line of text. */
   text: string;
-  /** How much of the work is done; absent if the total is unknown. */
+  /** The finished part of the work, for a progress bar. Absent if the total is unknown. */
   share?: { done: number; total: number };
 }
 
@@ -18,7 +18,7 @@ export interface CommandDeps {
   fetchPayload: FetchPayload;
   /**
    * Opens the Cognito Sync service and its streams. The caller must close the returned service.
-   * @param identityPoolId the pool to work on; a pool's id starts with the pool's region
+   * @param identityPoolId the pool to work on; its id starts with its region
    * @throws {SetupError} the environment does not say where the service is
    */
   openService: (identityPoolId?: string) => Promise<OperatedService>;
@@ -60,7 +60,8 @@ export interface CommandWith<Deps> extends CommandUsage {
  */
 export interface Command extends CommandWith<CommandDeps> {
   /**
-   * Makes relative paths in the arguments absolute, starting from `cwd`. Absent if no argument is a path.
+   * Makes relative paths in the arguments absolute, because the local cloud may run the command in another working
+   * directory. `cwd` is the directory where the operator runs the command. Absent if no argument is a path.
    * @throws as `prepare` does
    */
   fromAnywhere?(args: string[], cwd: string): string[];
@@ -69,7 +70,10 @@ export interface Command extends CommandWith<CommandDeps> {
    * @throws as `prepare` does
    */
   question?(args: string[]): string | undefined;
-  /** The message to print after Ctrl+C. Absent if the local cloud always runs the command to completion. */
+  /**
+   * The message to print after Ctrl+C stopped the command. Absent if the command cannot be stopped: the local cloud
+   * then runs the command to completion.
+   */
   stopped?: string;
 }
 

@@ -29,7 +29,7 @@ export async function openService(env: Environment, identityPoolId?: string): Pr
   const credentials = localCredentials(env, endpoint);
   const failures = readFailureDestination(env);
   const parallelizationFactor = readParallelizationFactor(env);
-  // Imported on demand, because this module takes longer to load than everything else together.
+  // Imported on demand, because loading this module takes longer than loading all other modules.
   const { openOperatedService } = await import('../../lib/aws/operated-service.ts');
   return openOperatedService({
     region,
@@ -51,7 +51,10 @@ function readEndpoint({ AWS_ENDPOINT_URL: value }: Environment): string | undefi
   return value.replace(/\/$/, '');
 }
 
-/** Returns the default credentials of `npm start` if the environment names none and the service is on this machine. */
+/**
+ * If the service is on this machine and the environment names no credentials, returns the default credentials of a
+ * local cloud. Otherwise returns undefined, and the SDK looks for credentials.
+ */
 function localCredentials(env: Environment, endpoint: string | undefined): Credentials | undefined {
   const isNamed = [env.AWS_ACCESS_KEY_ID, env.AWS_PROFILE].some(Boolean);
   const host = endpoint === undefined ? '' : new URL(endpoint).hostname.replaceAll(/[[\]]/g, '');

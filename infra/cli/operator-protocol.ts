@@ -10,12 +10,15 @@ import type { Outcome } from './run-command.ts';
  */
 export type OperatorMessage = { print: string } | { progress: Progress } | Outcome;
 
-/** The system limits the path of a socket to 104 bytes on macOS and 108 on Linux, including the terminating NUL. */
+/**
+ * Maximum length of a socket's path. macOS limits the path to 104 bytes and Linux to 108, including the terminating
+ * NUL.
+ */
 const MAX_PATH_BYTES = 103;
 
 /**
- * Calls `use` with a path that is short enough for a socket: `path` itself, or a path through a symbolic link. The link
- * is in a temporary directory, which is removed when `use` has ended.
+ * Calls `use` with a path that is short enough for a socket. This is `path` itself or, if `path` is too long, a path
+ * through a symbolic link. The link is in a temporary directory, which is removed when `use` has ended.
  */
 export async function withShortPath<Result>(
   path: string,

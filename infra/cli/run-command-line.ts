@@ -63,7 +63,10 @@ export async function runCommandLine(
   return exitCode;
 }
 
-/** A usage error has several lines. Any other error is printed as one line, even if it quotes text with line breaks. */
+/**
+ * Escapes an error for the terminal. A usage error has several lines. Any other error is printed as one line, even if
+ * it quotes text with line breaks.
+ */
 function toSafeError(error: string, exitCode: Outcome['exitCode']): string {
   const lines = exitCode === 2 ? error.split('\n') : [error];
   return `cognito-sync-backend: ${lines.map(toSafeLine).join('\n')}`;
@@ -103,7 +106,7 @@ async function runOnDatabase(
   { confirm, print, progress }: Messages,
 ): Promise<Outcome> {
   try {
-    // Determines the region as `npm start` does, but does not validate the variables that only `npm start` uses.
+    // The region is determined as by `npm start`. The variables that only `npm start` uses are not validated.
     const region = readRegion(env);
     const policy = readPayloadPolicy({ ...env, AWS_REGION: region });
     return await runOperatorCommand(commandLine, {
@@ -125,22 +128,26 @@ async function runOnDatabase(
   }
 }
 
-/** Never opens Amazon's service for an embedded database, because only a local cloud streams into such a database. */
+/**
+ * Opens the service whose events are projected into the database. For an embedded database, this is a local cloud and
+ * never Amazon's service. Without AWS_ENDPOINT_URL, no local cloud is known, so the function throws a SetupError.
+ */
 async function openDatabaseService(
   env: Environment,
   identityPoolId: string | undefined,
 ): Promise<OperatedService> {
   if (readDatabaseIfAny(env) === undefined && !env.AWS_ENDPOINT_URL) {
     throw new SetupError(
-      "the local cloud is not running on this data directory; start it with `npm start`, or name another database in DATABASE_URL, DATABASE_SECRET or DSQL_ENDPOINT (and its service in AWS_ENDPOINT_URL, unless that is Amazon's)",
+      'the local cloud is not running on this data directory; start it with `npm start`. To use another database, set DATABASE_URL, DATABASE_SECRET or DSQL_ENDPOINT; if its identity pools are not in Amazon Cognito, also set AWS_ENDPOINT_URL to their service',
     );
   }
   return openService(env, identityPoolId);
 }
 
 /**
- * Returns the signal for Ctrl+C. If the command can stop in an orderly way, the first Ctrl+C requests this stop, and
- * the second Ctrl+C ends the process immediately. For any other command, the first Ctrl+C ends the process.
+ * Returns the signal that Ctrl+C aborts. If the command supports stopping (`stopped`), the first Ctrl+C asks the
+ * command to stop, and the second Ctrl+C ends the process immediately. For any other command, the first Ctrl+C ends the
+ * process.
  */
 function signalOf(commandLine: readonly string[], onInterrupt: CommandTerminal['onInterrupt']): AbortSignal {
   const stop = new AbortController();

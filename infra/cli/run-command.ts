@@ -26,7 +26,7 @@ export function prepareCommand(
   return prepareFrom(COMMANDS, commandLine, all);
 }
 
-/** Parses a command line as `prepareCommand` does, for any kind of command. */
+/** Parses a command line as `prepareCommand` does, but for the given `commands`, which can be of any kind. */
 export function prepareFrom<Deps>(
   commands: ReadonlyMap<string, CommandWith<Deps>>,
   [name, ...args]: readonly string[],
@@ -46,7 +46,10 @@ export function prepareFrom<Deps>(
   }
 }
 
-/** Rewrites a valid command line so that a process with another working directory than `cwd` can run the command. */
+/**
+ * Rewrites a valid command line that was given in the directory `cwd`, so that a process with another working directory
+ * can run the command.
+ */
 export function fromAnywhere([name = '', ...args]: readonly string[], cwd: string): string[] {
   return [name, ...(COMMANDS.get(name)?.fromAnywhere?.(args, cwd) ?? args)];
 }

@@ -10,14 +10,17 @@ import { DONE, type Outcome } from './run-command.ts';
 
 export interface DirectoryOptions {
   work: (deps: CommandDeps) => Promise<void>;
-  /** The command line for `work`, so that another process can do the same work. */
+  /**
+   * The command line of which `work` is the result. If a local cloud runs the command, it receives this command line.
+   */
   commandLine: readonly string[];
   dataDir: string;
   deps: Omit<CommandDeps, 'database'>;
 }
 
 /**
- * Maximum time to wait while another command uses the data directory, or while a local cloud starts on that directory.
+ * Maximum time to wait for the data directory. It is in use while another command runs, or while a local cloud is
+ * starting and does not accept commands yet.
  */
 const WAIT_MS = 10_000;
 
@@ -37,7 +40,7 @@ export async function runOnDirectory({
   for (const giveUpAt = Date.now() + WAIT_MS; ; await sleep(100)) {
     const outcome = await askRunningCloud(paths.operatorSocket, commandLine, deps);
     if (outcome !== null) return outcome;
-    // This check comes first, because takeDataDirectory would create the directory.
+    // The existence of the database is checked first, because `takeDataDirectory` would create a missing directory.
     if (!existsSync(paths.database)) {
       throw new SetupError(
         `there is no database in DATA_DIR=${paths.path}; run this command in the directory where \`npm start\` ran, or set DATA_DIR or DATABASE_URL as for \`npm start\``,

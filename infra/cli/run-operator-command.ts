@@ -7,7 +7,7 @@ import { DONE, fromAnywhere, type Outcome, outcomeOf, prepareCommand, questionOf
 import { runOnDirectory } from './run-on-directory.ts';
 
 export interface OperatorOptions {
-  /** A database server; undefined for the embedded database in `dataDir`. */
+  /** Address of a database server; undefined for the embedded database in `dataDir`. */
   address: DatabaseAddress | undefined;
   dataDir: string;
   /** Asks the operator to confirm a command. */

@@ -24,7 +24,7 @@ export async function withService<Result>(
 }
 
 /**
- * Opens the service for a command that can also work without it.
+ * Opens the service for a command that can also work without the service.
  * @returns the service; or, if the environment does not say where the service is, null and the reason in `why`
  */
 export async function openServiceIfAny(

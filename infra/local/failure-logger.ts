@@ -3,8 +3,8 @@ import { createLogger } from '../../lib/aws/telemetry.ts';
 import { logByCause } from '../../lib/wire/log-by-cause.ts';
 
 /**
- * Creates a logger for work that clients or the event source mapping retry. The logger writes at most one line per
- * minute for each cause of failure.
+ * Creates a logger for work that clients or the event source mapping retry. A lasting failure would be logged at each
+ * retry, so the logger writes at most one line per minute for each cause of failure.
  */
 export function createFailureLogger(name: string): Logger {
   const logger = createLogger(name);

@@ -8,7 +8,8 @@ import { firstPoolId, functionArn, STREAM_NAME, SYNC_TRIGGER_NAME } from './name
 
 /**
  * Creates the identity pool that every local cloud has, with streaming enabled and the sync trigger set. An existing
- * pool is not changed. If a crash interrupted the deletion of the pool, the deletion is completed first.
+ * pool is not changed. If the pool is marked as deleted because a crash interrupted its deletion, the deletion is
+ * completed first.
  */
 export async function ensureFirstPool(database: Database, region: string): Promise<void> {
   const pool = {
@@ -23,8 +24,8 @@ export async function ensureFirstPool(database: Database, region: string): Promi
     store: createSyncStore(database),
     poolData: createPoolDataStore(database),
     now: Date.now,
-    // No action is needed here: the schedule that publishes events starts later and then publishes the events of the
-    // deletion.
+    // The deletion's events stay in the outbox for now. The schedule that publishes events starts later and finds them
+    // there.
     afterWrite: () => undefined,
     sleep,
   });

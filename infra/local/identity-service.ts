@@ -26,7 +26,10 @@ interface IdentityServiceDeps
   limits: RateLimits;
 }
 
-/** Creates Cognito Identity on top of the identity store, and the STS operation that Cognito's classic flow needs. */
+/**
+ * Creates Cognito Identity on top of the identity store. The route also serves the one STS operation that Cognito's
+ * classic flow needs.
+ */
 export function createIdentityService({
   database,
   tokenKey,

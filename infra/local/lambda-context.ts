@@ -17,13 +17,13 @@ const LOCAL: FunctionLimits = { timeout: 60, memorySize: 1024 };
 /**
  * Creates the context that Lambda passes to a function with the event. The context has the limits of the deployed
  * function.
- * @param timeoutMs remaining time of the invocation, if it is not the function's whole timeout
+ * @param timeoutMs time that the invocation still has; by default, the timeout of the deployed function
  */
 export function createLambdaContext(functionName: string, region: string, timeoutMs?: number): Context {
   const { timeout, memorySize } = DEPLOYED[functionName] ?? LOCAL;
   const deadline = Date.now() + (timeoutMs ?? timeout * 1000);
   const unsupported = () => {
-    throw new Error('not supported: this function returns a promise');
+    throw new Error('context.done, fail and succeed are not supported: return a promise from the handler');
   };
   return {
     awsRequestId: randomUUID(),

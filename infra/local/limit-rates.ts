@@ -7,7 +7,7 @@ import {
 } from '../../lib/wire/rate-limits.ts';
 
 /**
- * Creates the rate limits of the local cloud, and logs refused requests.
+ * Creates the rate limits of the local cloud. Requests that exceed a limit are logged.
  * @param settings null for no limits
  */
 export function limitRates(settings: RateLimitSettings | null): RateLimits {

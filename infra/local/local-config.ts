@@ -30,7 +30,7 @@ export interface LocalConfig {
   dataDir: string;
   /** URL of a PostgreSQL server to use instead of the embedded database. */
   databaseUrl: string | undefined;
-  /** Database connections by use. */
+  /** Number of database connections for each use of the database. */
   connections: Connections;
   region: string;
   credentials: Credentials;
@@ -38,7 +38,10 @@ export interface LocalConfig {
   rulesFile: string;
   /** Null if requests are not limited. */
   rateLimits: RateLimitSettings | null;
-  /** The web origins that may call the service; null if ORIGINS is not set, which means the default rule. */
+  /**
+   * The web origins that may call the service. Null if ORIGINS is not set; `createOriginRule` then decides by the
+   * credentials.
+   */
   origins: readonly string[] | null;
   /** CIDRs of the reverse proxies in front of the service. */
   trustedProxies: readonly string[];
@@ -66,7 +69,10 @@ export function readLocalConfig(env: Environment): LocalConfig {
   };
 }
 
-/** Accepts the default credentials only on loopback: they are public, so any client that reaches the port can sign. */
+/**
+ * Accepts the default credentials only if the service listens on loopback. They are public, so any client that reaches
+ * the port could sign requests with them.
+ */
 function readHost(env: Environment, { secretAccessKey }: Credentials): string {
   const given = env.HOST || LOOPBACK;
   const host = isIPv6(given) ? shortest(given) : given;

@@ -1,6 +1,6 @@
 import { STREAM_NAME } from '../../lib/common/stream-name.ts';
 
-/** Names of the local cloud's resources. Its account id consists of zeros. */
+/** The names of the local cloud's resources. The account id in their ARNs consists of zeros. */
 export const ACCOUNT_ID = '000000000000';
 export { STREAM_NAME };
 export const SYNC_TRIGGER_NAME = 'sync-trigger';

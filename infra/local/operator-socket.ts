@@ -6,15 +6,22 @@ import { type OperatorMessage, withShortPath } from '../cli/operator-protocol.ts
 import { DONE, type Outcome, outcomeOf, prepareCommand, stoppedText } from '../cli/run-command.ts';
 
 export interface OperatorSocketOptions {
-  /** Path of the socket. No other process may use the directory, because an existing socket is removed. */
+  /**
+   * Path of the socket. The directory must belong to this process only, because a file that already exists at this path
+   * is removed.
+   */
   path: string;
-  /** The dependencies of a command, except the dependencies that report to the operator. */
+  /**
+   * The dependencies of a command. `print`, `progress` and `signal` are missing, because each connection creates its
+   * own.
+   */
   deps: Omit<CommandDeps, 'print' | 'progress' | 'signal'>;
 }
 
 /**
- * Accepts the operator's commands while this process holds the embedded database. It listens on a Unix socket. Such a
- * socket belongs to the user who started the process, and no web page can connect to the socket.
+ * Accepts the operator's commands while this process holds the embedded database, which no other process can open. It
+ * listens on a Unix socket that only the user who started the process can open. Web pages cannot connect to such a
+ * socket.
  */
 export async function openOperatorSocket({
   path,
@@ -34,7 +41,8 @@ export async function openOperatorSocket({
     await withShortPath(path, (short) => listen(server, short));
     await chmod(path, 0o600);
   } catch (error) {
-    // Some file systems do not support sockets. Everything except the operator's commands works without a socket.
+    // Some file systems do not support sockets. The process continues, because only the operator's commands need the
+    // socket.
     console.error(
       `cognito-sync-backend: commands are not accepted while this process runs: ${String(error)}`,
     );
@@ -45,7 +53,8 @@ export async function openOperatorSocket({
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
       await closed;
-      // Closing the connections cancelled these commands. A cancelled command uses the database until it ends.
+      // Closing the connections cancelled these commands. They still use the database until they have ended, so wait
+      // for them.
       await Promise.allSettled(cancellable);
       await rm(path, { force: true });
     },

@@ -39,7 +39,7 @@ interface PipelineDeps {
   local: LocalDatabase;
   sync: SyncService;
   directory: DataDirectory;
-  /** URL of the service, and the credentials that the service accepts. */
+  /** URL of the service, for the bulk-publish poller. `credentials` are those that the service accepts. */
   url: string;
   credentials: Credentials;
   region: string;
@@ -64,7 +64,7 @@ export async function startPipeline(deps: PipelineDeps): Promise<Pipeline> {
     now: Date.now,
     report: (message) => console.error(`cognito-sync-backend: ${message}`),
   }).catch((error: unknown) => {
-    // The message is the emulator's own explanation, for example that the disk is full.
+    // An InternalFailure contains the emulator's own explanation for the user, for example that the disk is full.
     throw error instanceof Error && error.name === 'InternalFailure' ? new SetupError(error.message) : error;
   });
   const backlog = createProjectionBacklog(() => behindMs(mapping));
@@ -94,7 +94,10 @@ export async function startPipeline(deps: PipelineDeps): Promise<Pipeline> {
   };
 }
 
-/** Returns how far the mapping is behind, in milliseconds. Does not count shards whose batches fail. */
+/**
+ * Returns how far the mapping is behind the stream, in milliseconds. Omits shards whose batches fail, because bulk
+ * publishes must not wait until these shards succeed.
+ */
 function behindMs(mapping: EventSourceMapping): number {
   const reading = mapping.status().shards.filter(({ state }) => state === 'reading');
   return Math.max(0, ...reading.map(({ millisBehind }) => millisBehind));

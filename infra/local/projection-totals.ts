@@ -1,6 +1,6 @@
 import type { BatchReport } from '../../lib/projection/project-batch.ts';
 
-/** Totals of the projection since the start; the deployed function reports the same figures as metrics. */
+/** What was projected since the start of the process. The deployed function reports the same figures as metrics. */
 export interface ProjectionTotals {
   batches: number;
   events: number;

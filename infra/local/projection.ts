@@ -24,7 +24,8 @@ import { STREAM_NAME, streamArn } from './names.ts';
 
 const FUNCTION_NAME = 'project-stream';
 /**
- * UUID of the event source mapping; AWS also assigns a UUID. It occurs in the object keys of the failure destination.
+ * UUID of the event source mapping. AWS assigns such a UUID to each mapping. The object keys of the failure destination
+ * contain it.
  */
 const MAPPING_UUID = '00000000-0000-4000-8000-000000000001';
 
@@ -51,9 +52,9 @@ export function openCheckpoints(directory: string): Promise<CheckpointFile> {
 }
 
 /**
- * Starts the event source mapping from the stream to the function that projects it.
+ * Starts the event source mapping that reads the stream and invokes the function `project-stream`.
  *
- * @throws {SetupError} a setting is out of range
+ * @throws {SetupError} a setting of the mapping is out of range
  */
 export async function startProjection({
   client,
@@ -73,7 +74,8 @@ export async function startProjection({
     report,
     logger,
   });
-  // The directory is created now, because a missing directory would count as unreadable.
+  // The directory is created before the first failure. The bulk-publish poller lists the directory, and would fail if
+  // it did not exist.
   const failures = join(directory, 'failures');
   await mkdir(failures, { recursive: true });
   return startEventSourceMapping({

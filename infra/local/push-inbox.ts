@@ -11,18 +11,19 @@ export interface InboxMessage {
 /** A client that reads a device's messages as they arrive. */
 export interface InboxReader {
   read(message: InboxMessage): void;
-  /** Called when the inbox is cleared; the device no longer exists then. */
+  /** Called when all messages are deleted. The device then no longer exists. */
   end(): void;
 }
 
 /**
- * The local replacement for Amazon SNS. No message leaves the machine. Clients can read what a device would receive.
+ * The local replacement for Amazon SNS. It stores the messages to devices instead of sending them, so no message leaves
+ * the machine. Clients can read what a device would receive.
  */
 export interface PushInbox extends PushChannel {
   /**
    * Passes a device's messages to a reader: first the stored messages, then each new message.
-   * @param lastId id of a message of the device; messages up to that message are skipped. If the id is unknown, no
-   *   message is skipped.
+   * @param lastId id of the last message that the reader already has. Stored messages up to this message are skipped.
+   * If no stored message has this id, no message is skipped
    * @returns a function that ends the reading; null if there are too many readers
    */
   open(deviceId: string, reader: InboxReader, lastId?: string): (() => void) | null;
@@ -39,7 +40,10 @@ export const MAX_READERS = 256;
 export function createPushInbox({ randomId }: { randomId: () => string }): PushInbox {
   const run = randomId();
   let count = 0;
-  /** Messages by device, ordered by the time of the device's last message; the most recent is last. */
+  /**
+   * Messages by device. The devices are ordered by the time of their last message; the device with the newest message
+   * is last.
+   */
   const stored = new Map<string, InboxMessage[]>();
   const readers = new Map<string, Set<InboxReader>>();
   const countReaders = () => readers.values().reduce((sum, { size }) => sum + size, 0);

@@ -4,14 +4,19 @@ import type { LocalConfig } from './local-config.ts';
 import { STREAM_NAME } from './names.ts';
 import type { LocalCloud } from './start-local-cloud.ts';
 
-/** Formats what `npm start` prints when all services respond: their addresses, lines to paste, and examples. */
+/**
+ * Formats the text that `npm start` prints when all services respond: their addresses, lines to paste into a terminal,
+ * and examples.
+ */
 export function readyBox(
   { url, sqlUrl, dataDir }: LocalCloud,
   { host, region, credentials, databaseUrl, sqlPort, dataDir: givenDataDir }: LocalConfig,
 ): string {
   const services = [
     ['Sync', `${url}  (Cognito Sync and Cognito Identity)`],
-    ...(isLoopback(host) ? [] : [['', `also reachable at ${host}; logins of other providers are rejected`]]),
+    ...(isLoopback(host)
+      ? []
+      : [['', `also reachable at ${host}; logins of external providers are rejected`]]),
     ['Kinesis', `${url}  (stream ${STREAM_NAME})`],
     ['SQL', databaseUrl === undefined ? `${sqlUrl}  (read-only)` : 'the server that DATABASE_URL names'],
     ['Health', `${url}/healthz`],

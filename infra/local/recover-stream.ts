@@ -22,9 +22,8 @@ interface RecoverDeps {
 }
 
 /**
- * Creates the stream if it does not exist. Otherwise, compares the stream with the positions up to which it was read.
- * Repairs the effects of a disk fault or of an interrupted start. Must run before the stream has producers and
- * consumers.
+ * Creates the stream if it does not exist. Compares the stream with the positions up to which it was read, and repairs
+ * the effects of a disk fault or of an interrupted start. Must run before the stream has producers and consumers.
  *
  * - If the relay disabled the streaming of pools because the stream was missing, their streaming is enabled again.
  * - If the checkpoint of a shard is ahead of the query store, the shard is read from the query store's position.
@@ -58,7 +57,8 @@ export async function recoverStream(deps: RecoverDeps): Promise<void> {
     if (lost.length > 0) await store.openGap({ identityPoolId, since, cause: 'expired', until: now() });
     await beginAfter(jobs, identityPoolId, await jobs.read(identityPoolId), now());
   }
-  // The gap is recorded, so the poller must not record it again.
+  // The poller records a gap when it finds a stream with another creation time. The gap is already recorded, so the new
+  // creation time is stored for the poller.
   if (isNew) await store.keepSeenCreation(streamName, await readCreatedAt(client, streamName));
   for (const { shardId } of lost) {
     await store.forgetPosition(streamName, shardId);
@@ -81,8 +81,8 @@ function describe(
 }
 
 /**
- * Moves the checkpoint back to the query store's position if the checkpoint is ahead of that position. After a power
- * failure, the checkpoint file can be newer than the rows of the query store.
+ * Moves the checkpoint back if it is ahead of the query store's position. After a power failure, the checkpoint file
+ * can be newer than the rows of the query store.
  */
 async function followQueryStore(
   checkpoints: CheckpointFile,
@@ -99,8 +99,8 @@ async function followQueryStore(
 }
 
 /**
- * Returns whether the shard lacks the last record that was read from it, although the record has not expired. The
- * record has not expired if it is younger than the retention period, or if an older record still exists.
+ * Returns whether the shard has lost the last record that was read from it. The record is lost if it is missing
+ * although it cannot have expired: it is younger than the retention period, or an older record still exists.
  */
 async function hasLostRecords(
   { client, streamName, now }: RecoverDeps,
@@ -117,7 +117,10 @@ async function hasLostRecords(
   return arrivedAt !== null && now() - arrivedAt < (await readRetentionMs(client, streamName));
 }
 
-/** Returns the sequence number of the first record at a position; null if the shard has no such position or record. */
+/**
+ * Returns the sequence number of the first record at or after a position. Returns null if the shard does not exist, the
+ * position is invalid, or no record follows.
+ */
 async function firstRecord(
   reader: KinesisReader,
   streamName: string,

@@ -49,30 +49,42 @@ import { createWriteMonitor } from './write-monitor.ts';
 export interface LocalCloud {
   /** URL of all services, for example `http://127.0.0.1:4580`. */
   url: string;
-  /** URL for `psql`: of the read-only SQL port for the embedded database, otherwise of the database server. */
+  /**
+   * URL for `psql`. For the embedded database, it is the URL of the read-only SQL port. Otherwise, it is the URL of the
+   * database server.
+   */
   sqlUrl: string;
   dataDir: string;
-  /** The database, to which tests have direct access. */
+  /** The database, so that tests can read and change it directly. */
   database: Database;
   /** Empties the stream, the query store and the sync store. */
   reset(): Promise<void>;
-  /** Stops all services. Releases the ports and the data directory. The next start projects the events in flight. */
+  /**
+   * Stops all services, and releases the ports and the data directory. Events that were not projected yet are projected
+   * after the next start.
+   */
   close(): Promise<void>;
 }
 
 export interface LocalCloudOptions extends Partial<LocalConfig> {
-  /** URLs of modules that export `handler`, by function name. The name is the last part of the function's ARN. */
+  /**
+   * URLs of modules that export `handler`, by function name. A function name is the last part of the function's ARN.
+   * These functions are added to the deployed functions.
+   */
   functions?: Readonly<Record<string, URL>>;
-  /** Receives a line for the user: about work that takes seconds, or about a repair. */
+  /** Receives a line for the user that announces work that takes seconds, or reports a repair. */
   announce?: (line: string) => void;
-  /** Called if another process may use the data directory. This process must then end immediately. */
+  /**
+   * Called if this process has lost the lock on the data directory, so another process may use the directory. This
+   * process must then end immediately.
+   */
   onLost?: (error: SetupError) => void;
 }
 
 /**
- * Starts the local cloud. It consists of the Cognito Sync API, Kinesis, the event source mapping, the functions that
- * `serverless.yml` deploys, and a database. Its services share one HTTP port. Without options, it is an instance for a
- * test: it uses free ports and a temporary directory, which `close` removes.
+ * Starts the local cloud. It consists of the Cognito Sync API, Cognito Identity, Kinesis, the event source mapping, the
+ * functions that `serverless.yml` deploys, and a database. The services share one HTTP port. Without options, the local
+ * cloud is an instance for a test: it uses free ports and a temporary directory, which `close` removes.
  *
  * @throws {SetupError} a port is taken, the data directory is in use, the database is unavailable, or the sync rules
  * cannot be loaded
@@ -96,7 +108,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   const { region, credentials, rulesFile } = config;
   const limits = limitRates(config.rateLimits);
   const directory = await takeDirectory(options.dataDir, started);
-  // Checked before the database, whose creation takes seconds.
+  // The ports are checked before the database is created, because the creation takes seconds.
   await requireFreePort(config.host, config.port).catch(portTaken('PORT', config.port));
   if (options.databaseUrl === undefined) {
     await requireFreePort(loopbackFor(config.host), config.sqlPort).catch(
@@ -109,7 +121,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     rulesFile,
   });
   started.defer(() => functions.close());
-  // The sync trigger is loaded while the database is being opened. The promise never rejects.
+  // The sync trigger is loaded while the database is being opened. `loading` is awaited later; it never rejects.
   const loading = functions.load(SYNC_TRIGGER_NAME);
   const { connections } = config;
   const { announce = () => undefined, onLost = () => undefined } = options;
@@ -133,7 +145,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     verify,
     rateLimits: limits,
     region,
-    // `origin` is called only after the port listens. `url` is set by then.
+    // `origin` is called only once the port is listening. `url` is set by then.
     origin: () => url,
   });
   const identity = createIdentityService({
@@ -168,8 +180,8 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   const acceptsOrigin = createOriginRule(config.origins, credentials);
   const logger = createFailureLogger('http-port');
   const url: string = await listen({ host, port, routes, acceptsOrigin, trustedProxies, logger }, started);
-  // The functions must be closed before the port, because closing the port waits for requests in flight. So their close
-  // is registered here again.
+  // `started` closes resources in reverse order. The functions are registered a second time, so that they are closed
+  // before the port: closing the port waits for requests in flight, and a request can wait for a function.
   started.defer(() => functions.close());
   const sqlUrl = await listenForSql(config, local, started);
 
@@ -212,7 +224,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   };
 }
 
-/** The modules of the deployed functions that are invoked by ARN, by function name. */
+/** The modules of the deployed functions that the local cloud invokes by ARN, by function name. */
 const DEPLOYED = { [SYNC_TRIGGER_NAME]: new URL('../../functions/sync-trigger.ts', import.meta.url) };
 
 async function listen(options: HttpServerOptions, started: AsyncDisposableStack): Promise<string> {
@@ -221,7 +233,10 @@ async function listen(options: HttpServerOptions, started: AsyncDisposableStack)
   return `http://${bracketed(loopbackFor(options.host))}:${listening.port}`;
 }
 
-/** Opens the SQL port for the embedded database. For a database server, it returns the server's own address. */
+/**
+ * Opens the SQL port for the embedded database.
+ * @returns the URL for `psql`; for a database server, this is the URL of that server
+ */
 async function listenForSql(
   { host, sqlPort, databaseUrl }: Pick<LocalConfig, 'host' | 'sqlPort'> & Partial<LocalConfig>,
   { kind, database }: LocalDatabase,
@@ -236,7 +251,10 @@ async function listenForSql(
   return `postgres://postgres@${bracketed(address)}:${listening.port}/postgres`;
 }
 
-/** Opens the operator socket. With a database server, its commands open connections without the statement timeout. */
+/**
+ * Opens the operator socket. If the database is a server, the operator's commands use their own connections, without
+ * the statement timeout.
+ */
 async function listenForOperator(
   {
     databaseUrl,

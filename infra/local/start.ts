@@ -7,7 +7,10 @@ import { readLocalConfig } from './local-config.ts';
 import { readyBox } from './ready-box.ts';
 import { type LocalCloud, startLocalCloud } from './start-local-cloud.ts';
 
-/** Time limit for stopping, because users do not wait longer. The next start retries work that was interrupted. */
+/**
+ * Time limit for stopping, because users do not wait longer. The process then exits, and the next start retries the
+ * interrupted work.
+ */
 const STOP_TIMEOUT_MS = 1_300;
 
 // All files in the data directory are private, including files that libraries create without a mode.

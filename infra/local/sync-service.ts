@@ -44,14 +44,17 @@ interface SyncServiceDeps {
   region: string;
   invokeFunction: InvokeFunction;
   limits: Limits;
-  /** Returns the origin of the port that serves `routes`; called only after the port listens. */
+  /** Returns the origin of the port that serves `routes`. Called only once the port is listening. */
   origin: () => string;
 }
 
 export interface SyncService {
   /** Routes of the Cognito Sync API, of the payloads of its events, and of the messages to devices. */
   routes: Route[];
-  /** Starts the functions that publish waiting and new events. The stream must exist. */
+  /**
+   * Starts the scheduled functions of the service, for example the relay that publishes events to the stream. The
+   * stream must exist.
+   */
   startSchedules(client: KinesisClient, backlog: ProjectionBacklog): ServiceSchedules;
   /** Moves the datasets of the identity `merge.from` to the identity into which it was merged. */
   mergeDatasets: (merge: Merge) => Promise<void>;
@@ -61,7 +64,10 @@ export interface SyncService {
   emptyInbox(): void;
 }
 
-/** Creates Cognito Sync: its API on top of the sync store, and the functions that publish its events. */
+/**
+ * Creates Cognito Sync: its API on top of the sync store, and its scheduled functions, which for example publish its
+ * events.
+ */
 export function createSyncService({
   uses,
   tokenKey,
@@ -184,19 +190,20 @@ interface Warnings {
 }
 
 /**
- * Warns the operator about a dataset that approaches its limits. Removed records still count, because only deleting the
- * dataset deletes their rows.
+ * Warns the operator about a dataset that approaches its limits. Removed records count as well: their rows remain until
+ * the dataset is deleted.
  */
 function logFilling(logger: Warnings) {
   return (dataset: FillingDataset) => {
-    logger.warn('a dataset has reached 80 % of a limit on its records, removed ones included', {
+    logger.warn('a dataset has reached 80 % of a limit on its records; removed records count as well', {
       ...dataset,
     });
   };
 }
 
 /**
- * Warns the operator about messages that were not sent. A device without a message finds the change at its next sync.
+ * Warns the operator about messages that were not sent. A device that receives no message finds the change at its next
+ * sync.
  */
 function logUnsent(logger: Warnings) {
   return (report: PushReport) => {

@@ -6,10 +6,10 @@ import { SetupError } from '../../lib/common/errors.ts';
 const KEY_BYTES = 32;
 
 /**
- * Reads the key that signs session tokens. The key is created at the first start and kept, so that a sync can continue
- * after a restart. Any user who can read the file can create valid tokens.
+ * Reads the key that signs session tokens. The first start creates the key. Later starts use the same key, so a sync
+ * can continue after a restart. Any user who can read the file can create valid tokens.
  *
- * @throws {SetupError} the file cannot be read or does not contain a key
+ * @throws {SetupError} the file does not contain a key
  */
 export async function readTokenKey(path: string): Promise<Buffer> {
   if (!existsSync(path)) {

@@ -3,8 +3,8 @@ import { fullDiskText, isFullDisk } from '../../lib/database/full-disk.ts';
 
 export interface WriteStatus {
   /**
-   * Why the database cannot be written to; null if it can be written to. Contains the code of the error, but not its
-   * message, which may quote data.
+   * Why writes to the database fail; null if they succeed, as far as is known. Contains the code of the error, but not
+   * its message, which may quote data.
    */
   lastError: string | null;
 }
@@ -16,8 +16,9 @@ export interface WriteMonitor {
 }
 
 /**
- * Codes of failures that repeated attempts cannot end. The failures end when their cause is removed, for example by the
- * operator. Source: PostgreSQL manual, "PostgreSQL Error Codes".
+ * Codes of failures that retries do not overcome. Such a failure lasts until its cause is removed, for example by the
+ * operator. The codes are those of PostgreSQL and of the operating system. Source: PostgreSQL manual, "PostgreSQL Error
+ * Codes".
  */
 const LASTING = {
   /** No usable connection: class 08, rejected login, missing database, server shut down, and codes of the system. */
@@ -26,7 +27,8 @@ const LASTING = {
   write: /^(25006|42501|53[12]00|58...|F0...|XX...)$/,
 };
 /**
- * A failure is reported only for this long. After that, it is unknown whether the cause of the failure still exists.
+ * A failure is reported for this long after it was last observed. After that, it is unknown whether its cause still
+ * exists.
  */
 const UNKNOWN_AFTER_MS = 60_000;
 

@@ -10,8 +10,8 @@ const SERVERLESS = fileURLToPath(new URL('../../node_modules/serverless/bin/serv
 const SHARED = new Set(['--stage', '-s', '--region', '-r', '--aws-profile', '--param', '--config', '-c']);
 
 /**
- * Longer than the function `migrate` can run. After a client timeout, the SDK would invoke `migrate` again while it is
- * still running.
+ * Time that `serverless invoke` waits for the function `migrate`. It is longer than the 15 minutes for which `migrate`
+ * can run. If the wait ended first, the SDK would invoke `migrate` again while the first invocation is still running.
  */
 const MIGRATION_WAIT_MS = 16 * 60 * 1000;
 
@@ -40,12 +40,14 @@ for (const { args, env, failed } of steps) {
   }
 }
 
-/** Hides the values of parameters, because a value can be a database address with a password. */
+/** Hides the values of parameters in the printed command, because a value can be a database URL with a password. */
 function shown(args: readonly string[]): string[] {
   return args.map((arg) => arg.replace(/^((?:--param=)?[A-Za-z]+)=.*$/s, '$1=…'));
 }
 
-/** Returns the options in SHARED, given as `--name value` or `--name=value`. */
+/**
+ * Returns the given options that SHARED lists, with their values. A value is given as `--name value` or `--name=value`.
+ */
 function shared(args: readonly string[]): string[] {
   return args.flatMap((arg, index) => {
     const [name = ''] = arg.split('=', 1);

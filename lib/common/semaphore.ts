@@ -1,4 +1,4 @@
-/** Limits the number of concurrent operations, in total and per owner. Operations above a limit wait. */
+/** Limits the number of concurrent operations, in total and per owner. Operations that would exceed a limit wait. */
 export interface Semaphore {
   /**
    * Resolves when a slot is acquired.
@@ -13,7 +13,7 @@ export interface Semaphore {
 interface SemaphoreOptions {
   max: number;
   maxPerOwner: number;
-  /** Creates the error of an operation that got no slot in time. */
+  /** Creates the error for an operation that got no slot in time, or was waiting when the semaphore was closed. */
   refusal: () => Error;
   /** Milliseconds of a clock that never goes back. */
   now: () => number;
@@ -23,9 +23,12 @@ interface Waiter extends PromiseWithResolvers<() => void> {
   owner: string;
 }
 
-/** Once this time has passed, the time for which an owner used slots counts only half, then a quarter, and so on. */
+/**
+ * Half-life of an owner's used time. After this time, the time for which the owner has used slots counts half. After
+ * twice this time, it counts a quarter, and so on.
+ */
 const HALF_LIFE_MS = 5_000;
-/** After this time, even the longest use counts only about 10 ms, so it is forgotten. */
+/** Time after which an owner's used time is forgotten. By then, even the longest use counts only about 10 ms. */
 const FORGET_AFTER_MS = 10 * HALF_LIFE_MS;
 
 /**
@@ -34,7 +37,10 @@ const FORGET_AFTER_MS = 10 * HALF_LIFE_MS;
  * order in which their operations arrived. The operations of one owner also get slots in order of arrival.
  */
 export function createSemaphore({ max, maxPerOwner, refusal, now }: SemaphoreOptions): Semaphore {
-  /** The waiting operations in order of arrival. At the moment, the limits allow none of them a slot. */
+  /**
+   * The waiting operations in order of arrival. None of them can get a slot at the moment: whenever a slot becomes
+   * free, `serveNext` gives it to a waiting operation that may have it.
+   */
   const waiting = new Set<Waiter>();
   const slots = createSlotUse(now);
 
@@ -86,9 +92,12 @@ export function createSemaphore({ max, maxPerOwner, refusal, now }: SemaphoreOpt
 
 /** Counts the slots that are held, and the time for which each owner has recently used slots. */
 function createSlotUse(now: () => number) {
-  /** The slots that each owner holds, and the sum of the times at which they were taken. */
+  /** The number of slots that each owner holds now, and the sum of the times at which these slots were taken. */
   const held = new Map<string, { count: number; takenAtSum: number }>();
-  /** The time that each owner has used, as of the owner's last release of a slot; ordered by that release. */
+  /**
+   * The time for which each owner has used slots, as it counted when the owner last released a slot. Ordered by these
+   * releases.
+   */
   const used = new Map<string, { ms: number; at: number }>();
   let total = 0;
 
@@ -114,7 +123,10 @@ function createSlotUse(now: () => number) {
   return {
     total: () => total,
     heldBy: (owner: string) => held.get(owner)?.count ?? 0,
-    /** Returns the time that an owner has used. A slot that is still held counts with the time since it was taken. */
+    /**
+     * Returns the time for which an owner has used slots. A slot that the owner still holds counts from the time when
+     * it was taken.
+     */
     usedMs(owner: string): number {
       const { count = 0, takenAtSum = 0 } = held.get(owner) ?? {};
       return pastMs(owner) + count * now() - takenAtSum;

@@ -11,7 +11,8 @@ const ACTIONS = ['start', 'watch', 'status'];
  * the last bulk publishes.
  */
 export const bulkPublish: Command = {
-  summary: 'start a bulk publish of a pool, watch it until it is in the query store, or list the last ones',
+  summary:
+    'start a bulk publish of a pool, watch the last one until its datasets are in the query store, or list the last ten',
   usage: [
     'bulk-publish start --pool <id> [--json]',
     'bulk-publish watch --pool <id> [--timeout SECONDS] [--json]',

@@ -50,7 +50,7 @@ async function run(
   { identityPoolId, identityId, asJson }: ForgetArguments,
   { database, openService, print, now }: CommandDeps,
 ): Promise<void> {
-  // The identity is erased from the query store even if the service cannot be queried.
+  // The identity is erased from the query store even if the service cannot be queried. The receipt then says so.
   const { service, why } = await openServiceIfAny(openService, identityPoolId);
   try {
     const pool = service === null ? UNKNOWN : await readPoolAtService(service, identityPoolId);
@@ -58,7 +58,8 @@ async function run(
     const identity = { identityPoolId, identityId, ...(retentionMs !== null && { retentionMs }) };
     const store = createForgetStore(database);
     const receipt = await forgetIdentity({ store, api: service?.api ?? null, now }, identity);
-    // This check runs after the erasure, because the quarantine may contain events of a pool that no other row names.
+    // An unknown pool can be a mistyped id. The pool is checked only after the erasure: events in quarantine can belong
+    // to the identity even if no other row names their pool.
     if (pool.isMissing && isNothing(receipt) && !(await store.knowsPool(identityPoolId))) {
       throw new SetupError(
         `neither the service nor the query store knows the pool ${identityPoolId}, so nothing was erased; check --pool`,

@@ -11,8 +11,8 @@ const ANSWERS: Record<ValueIndexName, string> = {
   numeric: 'query.records_of(key) by numeric_value',
   text: 'query.records_with(key, value)',
 };
-// This cost was measured in rows written per second, on PostgreSQL and on the embedded database, for inserts and
-// updates.
+// The lost write speed was measured in rows per second, for inserts and updates, on PostgreSQL and on the embedded
+// database.
 const COST = 'a quarter to a third of the write speed';
 
 /** Lists the indexes on values with their cost, or adds or drops an index. */

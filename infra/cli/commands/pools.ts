@@ -7,7 +7,8 @@ import { type Command, type CommandDeps, UsageError } from '../command.ts';
 import { printJson } from '../terminal/print-json.ts';
 
 /**
- * Lists the identity pools with their settings, or creates a pool, for example with the id that a released app uses.
+ * Lists the identity pools with their settings, or creates a pool. The operator chooses the id of the new pool, so it
+ * can be the id that a released app already uses.
  */
 export const pools: Command = {
   summary: `list the identity pools, or create one, which streams to ${STREAM_NAME} by default`,
@@ -31,7 +32,7 @@ export const pools: Command = {
     }
     if (stream !== undefined && noStream)
       throw new UsageError('pools add takes either --stream or --no-stream, not both');
-    // These checks are those of the API, which does not require that the stream exists.
+    // The API checks the same constraints. Neither the API nor this command requires that the stream exists.
     checkMember('IdentityPoolId', identityPoolId);
     if (stream !== undefined) checkMember('StreamName', stream);
     const streamName = noStream ? null : (stream ?? STREAM_NAME);
@@ -69,7 +70,7 @@ function describeStreams(streams: PoolStreams | null): string {
     .join('');
 }
 
-/** Creates a pool. @throws {SetupError} a deleted pool with this id is still being removed */
+/** Creates a pool. @throws {SetupError} the service is still removing a deleted pool with this id */
 async function add(
   {
     identityPoolId,
@@ -83,7 +84,7 @@ async function add(
   const outcome = await createPoolStore(database).createPool(pool, now());
   if (outcome === 'being deleted') {
     throw new SetupError(
-      `${identityPoolId}: not created, because the deleted pool with this id is still being removed; try again in a minute, with the service running`,
+      `${identityPoolId}: not created, because the service is still removing the deleted pool with this id; keep the service running and try again in a minute`,
     );
   }
   const isMade = outcome === 'made';

@@ -45,7 +45,10 @@ export const reconcile: Command = {
   },
 };
 
-/** Maximum number of skipped datasets that are listed by name. Further skipped datasets are only counted. */
+/**
+ * Maximum number of skipped datasets whose names are printed. If more datasets are skipped, only their number is
+ * printed.
+ */
 const SKIPPED_NAMED = 20;
 
 /** Runs the comparison and prints its result. @throws {SetupError} the comparison did not finish */
@@ -121,7 +124,9 @@ function describe(
     ...(skipped > named.length ? [`  and ${skipped - named.length} more skipped`] : []),
     ...(leftOut > 0 ? [`  ${count(leftOut, 'record')} left out, because SQL text cannot store them`] : []),
     ...(gapsRepaired > 0 ? [`  ${count(gapsRepaired, 'gap')} repaired`] : []),
-    ...(isStreaming ? [] : ['  The pool does not stream: changes from now on will be missing again.']),
+    ...(isStreaming
+      ? []
+      : ['  The pool does not stream, so the query store will not receive later changes.']),
     ...(after === null ? [] : [`  ${describePublishNeeded(identityPoolId, after)}`]),
   ];
 }

@@ -21,8 +21,8 @@ import { printJson } from '../terminal/print-json.ts';
 import { skipSilentOrigins } from './redrive/skip-silent-origins.ts';
 
 /**
- * Projects events again: the events in quarantine, or the events in the objects of a failure destination. Reports the
- * events that cannot be projected unless they are repaired.
+ * Projects events again. The events are those in quarantine, or those in the objects of a failure destination. Reports
+ * how many events cannot be projected in their current form.
  */
 export const redrive: Command = {
   summary:
@@ -68,7 +68,10 @@ function readArguments(args: string[]): RedriveArguments {
 
 interface Left {
   objects: number;
-  /** Number of objects that could not be read, or that contain a value that no table can store. */
+  /**
+   * Number of objects that could not be redriven: the object could not be read, or contains a value that no table can
+   * store.
+   */
   failed: number;
   /** Number of events whose payload was temporarily unavailable. */
   unavailable: number;
@@ -106,7 +109,8 @@ async function fromFailures(where: string, deps: CommandDeps, asJson: boolean): 
     left.objects += 1;
     try {
       const outcome = await redriveObject(object, redriveDeps);
-      // Events that could not be projected are in the quarantine now, so this object need not be redriven again.
+      // The object is marked as redriven only if all its events are now projected or in quarantine. An object with an
+      // unavailable payload must be redriven again.
       if (outcome?.unavailable === 0) await redriven.keep(failureObjectName(object.name), deps.now());
       left.unavailable += outcome?.unavailable ?? 0;
       const result = outcome
@@ -115,7 +119,8 @@ async function fromFailures(where: string, deps: CommandDeps, asJson: boolean): 
       printUnlessJson(`${object.name}: ${result}`);
       reports.push({ name: object.name, outcome: outcome && toJson(outcome) });
     } catch (error) {
-      // These errors concern only this object. Any other error would also occur for the next object.
+      // These errors concern only this object, so the next object is tried. Any other error would also occur for the
+      // next object.
       if (!(error instanceof SetupError || error instanceof ValueRefusedError)) throw error;
       left.failed += 1;
       printUnlessJson(`${object.name}: ${error.message}`);

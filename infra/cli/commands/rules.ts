@@ -26,7 +26,7 @@ export const rules: ProcessCommand = {
 
 /**
  * Runs `work`, and reports a failure if the process exits before `work` completes. The user's code can end the process
- * with any exit code. Node also exits if the user's code waits for something that never happens.
+ * with any exit code. Node also exits if the user's code waits for a promise that nothing can settle.
  */
 async function failIfCutShort(work: () => Promise<void>): Promise<void> {
   process.once('exit', reportExit);

@@ -36,9 +36,12 @@ export const status: Command = {
   },
 };
 
-/** Prints the report. @throws {SetupError} the pool does not exist; with `--check`, something needs attention */
+/**
+ * Prints the report.
+ * @throws {SetupError} the pool does not exist; or `--check` is given and something needs attention
+ */
 async function run({ identityPoolId, isCheck, asJson }: StatusArguments, deps: CommandDeps): Promise<void> {
-  // Without a service, the report contains only what the query store knows.
+  // If the service cannot be opened, the report contains only what the query store knows.
   const { service, why } = await openServiceIfAny(deps.openService, identityPoolId ?? undefined);
   try {
     const report = await read(deps, { service, why, identityPoolId });

@@ -14,8 +14,8 @@ export interface Device {
   /** Fetches the changes of other devices. */
   pull(): Promise<void>;
   /**
-   * Writes values with the sync counts that the device last saw; null removes a record.
-   * @returns whether the service accepted the write
+   * Writes values, with the sync counts that the device last read. The value null removes a record.
+   * @returns `stored`, or the service's message if the write conflicts with another device's change
    */
   push(values: Readonly<Record<string, string | null>>): Promise<'stored' | { conflict: string }>;
   deleteDataset(): Promise<void>;
@@ -26,8 +26,8 @@ export function createDevice(name: string, client: CognitoSync, dataset: Dataset
   let lastSyncCount = 0;
 
   /**
-   * Lists the changes without applying them. `push` uses only the token in the response: a device need not fetch
-   * changes before it writes.
+   * Lists the changes since the last `pull`, without applying them. `push` calls this function only for the session
+   * token in the response. A device can therefore write without having fetched the changes of other devices.
    */
   const list = () => client.listRecords({ ...dataset, LastSyncCount: lastSyncCount });
 

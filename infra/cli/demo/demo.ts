@@ -22,7 +22,7 @@ try {
     DatasetName: 'savegame',
   };
   try {
-    // Fail before anything is written if the query store cannot be read.
+    // If the query store cannot be read, this query fails before the demo writes anything.
     await database.query('SELECT 1 FROM query.records LIMIT 1');
     await runDemo({
       phone: createDevice('phone', client, dataset),
@@ -49,7 +49,7 @@ function explain(error: unknown): string | null {
   }
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (code === 'ECONNREFUSED') {
-    return 'the local cloud cannot be reached; run `npm start` in another terminal first, and set AWS_ENDPOINT_URL (or PORT), PG_PORT and DATABASE_URL to the same values here';
+    return 'the local cloud cannot be reached; run `npm start` in another terminal first. If you set AWS_ENDPOINT_URL, PORT, PG_PORT or DATABASE_URL there, set it to the same value in this terminal';
   }
   return null;
 }

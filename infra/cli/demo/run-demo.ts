@@ -18,8 +18,9 @@ SELECT record_key AS key, record_value AS value FROM query.records
 WHERE identity_id = $1 AND dataset_name = 'savegame' ORDER BY record_key`;
 
 /**
- * Runs the demo: two devices edit one dataset, cause and resolve a conflict, and remove a record and then the dataset.
- * After each step, it prints what the device did and the rows in SQL.
+ * Runs the demo. Two devices edit one dataset, and cause and resolve a conflict. Then one device removes a record, and
+ * the other device deletes the dataset. After each step, the demo prints what the device did and which rows SQL
+ * returns.
  *
  * @throws {SetupError} the expected rows did not appear in time
  */
@@ -37,7 +38,7 @@ export async function runDemo({ phone, tablet, identityId, database, print }: De
   await tablet.push({ level: '2' });
   await showWhen(asked, 'level=2 name=Ada');
 
-  print('3. The phone, which has not fetched since, writes level 5: the service rejects the write.');
+  print('3. The phone has not fetched level 2. It writes level 5, and the service rejects the write.');
   const refused = await phone.push({ level: '5' });
   print(
     `   409 ${refused === 'stored' ? 'was expected, but the service accepted the write' : refused.conflict}`,
@@ -59,9 +60,11 @@ export async function runDemo({ phone, tablet, identityId, database, print }: De
   await showWhen(asked, '(nothing)');
 
   print('Done. Next steps:');
-  print('  connect to SQL as npm start printed, and run: select * from query.datasets');
-  print('  docs/query.md says what else you can query');
-  print('  README.md shows the same with the AWS CLI');
+  print(
+    '  connect with psql to the SQL address that npm start printed, and run: select * from query.datasets',
+  );
+  print('  read docs/query.md for what else you can query');
+  print('  read README.md for similar steps with the AWS CLI');
 }
 
 /** Waits until SQL returns the rows that this step must produce, and prints them. */

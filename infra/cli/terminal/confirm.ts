@@ -38,7 +38,7 @@ function nullIfAborted(error: unknown): null {
   throw error;
 }
 
-/** Returns the error message for a change that must be confirmed, if there is no terminal for the confirmation. */
+/** Returns the error message for a command that asks for confirmation when no terminal can show the question. */
 export function noTerminalText(): string {
   return 'nothing was changed: there is no terminal to confirm on; review what would change, then add --yes';
 }

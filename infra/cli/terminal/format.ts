@@ -16,7 +16,7 @@ export function count(number: number, one: string, many = `${one}s`): string {
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** Formats a duration or a lag in one unit: seconds, minutes or hours. */
+/** Formats a duration or a lag in one unit: seconds, minutes or hours. A negative duration counts as 0. */
 export function durationText(ms: number): string {
   if (ms < 10_000) return `${(Math.max(ms, 0) / 1000).toFixed(1)} s`;
   if (ms < 2 * MINUTE_MS) return `${Math.round(ms / 1000)} s`;

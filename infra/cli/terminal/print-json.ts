@@ -1,8 +1,8 @@
 import { toSafeLine } from '../../../lib/common/text.ts';
 
 /**
- * Prints a value as one line of JSON. Escapes the characters that JSON allows but that can control a terminal, because
- * devices choose some of the names in the value.
+ * Prints a value as one line of JSON. Devices choose some of the names in the value. JSON allows characters in these
+ * names that can control a terminal, so such characters are escaped.
  */
 export function printJson(print: (line: string) => void, value: object): void {
   print(toSafeLine(JSON.stringify(value)));

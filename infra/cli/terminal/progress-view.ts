@@ -5,7 +5,10 @@ import { cutTo, widthOf } from './terminal-text.ts';
 /** Displays the progress of a command. */
 export interface ProgressView {
   show(progress: Progress): void;
-  /** Erases the progress line so that other lines can be printed; the next report appears below them. */
+  /**
+   * Erases the progress line so that other lines can be printed. The next call of `show` draws the progress line below
+   * them.
+   */
   clear(): void;
 }
 
@@ -18,8 +21,8 @@ interface ProgressViewDeps {
 /** Minimum time between two redraws, so that the line is readable. */
 const REDRAW_MS = 100;
 /**
- * Without a terminal, a line is written when `LINE_MS` have passed since the last line, or when `LINE_SHARE` of the
- * work was done since the last line.
+ * Limits on the number of lines if the output is not a terminal. A line is written when `LINE_MS` have passed since the
+ * last line, or when `LINE_SHARE` of the work was done since the last line.
  */
 const LINE_MS = 5_000;
 const LINE_SHARE = 0.1;

@@ -1,4 +1,7 @@
-/** Maximum length of a letter in UTF-16 code units; only crafted letters are longer. */
+/**
+ * Maximum length of a letter (grapheme cluster) in UTF-16 code units. Real letters are shorter. Only text that was made
+ * to exceed this length, such as a letter with dozens of accents, is cut too early.
+ */
 const UNITS_OF_LETTER = 20;
 
 /** Truncates a text to at most `maxLength` letters; an ellipsis marks the cut. */

@@ -47,9 +47,9 @@ interface BatchCollectorDeps extends MappingRuntime {
  */
 const MAX_RECORDS_PER_READ = 100;
 /**
- * While one lane makes no progress, at most this number of batches per lane is held. The number limits both the records
- * and the bytes. The other lanes continue up to this limit. After a crash, the records that the other lanes processed
- * are delivered again.
+ * How far a shard is read ahead of its first record that is not processed, in batches per lane. If one lane makes no
+ * progress, the other lanes continue until this limit is reached. The limit applies to the number of records and to
+ * their bytes. After a crash, the records that the other lanes have processed in the meantime are delivered again.
  */
 const MAX_BATCHES_AHEAD = 4;
 
@@ -62,7 +62,7 @@ type Pending = EncodedRecord & { readAt: number };
  * - The next record would increase the payload to more than 6 MB.
  * - The oldest record of the batch has waited as long as the batching window.
  *
- * Even without a batching window, available records are collected up to a full batch.
+ * If there is no batching window, records that are already on the stream are still collected, up to a full batch.
  *
  * There is one lane per concurrent batch. All records of a partition key go into the same lane.
  *
@@ -78,7 +78,7 @@ export function createBatchCollector(deps: BatchCollectorDeps): BatchCollector {
   const maxBytes = MAX_BATCHES_AHEAD * parallelizationFactor * MAX_PAYLOAD_BYTES;
   let bytes = 0;
   let end: ShardEnd | undefined;
-  /** Whether the last read returned the maximum number of records. If so, another read will find more. */
+  /** Whether the last read returned as many records as it may return. If so, another read probably finds more. */
   let more = false;
   /** The read in progress. One read at a time serves all waiting lanes. */
   let reading: Promise<void> | undefined;
@@ -156,11 +156,13 @@ export function createBatchCollector(deps: BatchCollectorDeps): BatchCollector {
 }
 
 /**
- * Returns the lane of a record, 0 to `parallelizationFactor` - 1. A partition key always has the same lane, so that its
- * records stay in order. The hash is not MD5, because Kinesis uses MD5 to choose the shard.
+ * Returns the lane of a record, 0 to `parallelizationFactor` - 1. All records of a partition key have the same lane, so
+ * they stay in order. The hash is not MD5: Kinesis chooses the shard by MD5, so the MD5 hashes of all keys of a shard
+ * are in one range.
  *
  * Source: AWS Lambda Developer Guide, "Using Lambda to process records from Amazon Kinesis Data Streams":
- * `ParallelizationFactor` preserves the order per partition key. The assignment of keys is not documented.
+ * `ParallelizationFactor` preserves the order per partition key. AWS does not document how keys are assigned to
+ * concurrent batches.
  */
 export function laneOf(partitionKey: string, parallelizationFactor: number): number {
   if (parallelizationFactor === 1) return 0;

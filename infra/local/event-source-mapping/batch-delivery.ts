@@ -23,7 +23,10 @@ export interface BatchDeliveryDeps extends MappingRuntime {
   /** Ids of the shard for log lines. */
   details: Record<string, unknown>;
   signal: AbortSignal;
-  /** Called when the first unprocessed records have been processed or stored in the failure destination. */
+  /**
+   * Called when records have been processed or stored in the failure destination. They are the first records that were
+   * not processed before.
+   */
   processed: (records: readonly EncodedRecord[]) => void;
   /** Stores the progress of the shard. */
   saveCheckpoint: () => Promise<void>;
@@ -32,10 +35,10 @@ export interface BatchDeliveryDeps extends MappingRuntime {
 }
 
 /**
- * Delivers a batch to the function, in order, in as many invocations and parts as needed. Records that the function
- * cannot process go to the failure destination. After each invocation that made progress, the checkpoint is stored
- * before the next invocation. If the signal is aborted, delivery ends early, but only after an invocation in flight has
- * ended. Never throws.
+ * Delivers a batch to the function, in order. Delivery takes as many invocations as needed, each with the whole batch
+ * or a part of it. Records that the function cannot process go to the failure destination. After each invocation that
+ * made progress, the checkpoint is stored before the next invocation. If the signal is aborted, delivery ends early,
+ * but only after the invocation in flight has ended. Never throws.
  */
 export async function deliverBatch(batch: readonly EncodedRecord[], deps: BatchDeliveryDeps): Promise<void> {
   let waiting = [firstAttempt(batch)];
@@ -53,8 +56,8 @@ async function advance(attempt: Attempt, deps: BatchDeliveryDeps): Promise<Attem
     await discard({ ...attempt, records: attempt.records.slice(0, expired) }, 'RecordAgeExceeded', deps);
     return expired < attempt.records.length ? [partOf(attempt, expired)] : [];
   }
-  // Only a single record can be too large: "For records larger than 6 MiBs, Lambda processes them using an on-failure
-  // destination" (Amazon Kinesis Data Streams Developer Guide, "Handle large records").
+  // Only a batch of a single record can be too large: "For records larger than 6 MiBs, Lambda processes them using an
+  // on-failure destination" (Amazon Kinesis Data Streams Developer Guide, "Handle large records").
   if (payloadBytes(attempt.records) > MAX_PAYLOAD_BYTES) {
     await discard(attempt, 'InvocationPayloadSizeExceeded', deps);
     return [];
@@ -99,8 +102,8 @@ async function follow(
     return [];
   }
   if (next.step === 'split') {
-    // The halves are tried without delay, because each half is a new batch that has not been tried. Splitting ends at
-    // batches of one record.
+    // Each half is a new batch that has not been tried, so it is tried without delay. This does not repeat forever,
+    // because splitting ends at batches of one record.
     deps.retryState.progressed();
     return next.attempts;
   }
@@ -109,8 +112,8 @@ async function follow(
 }
 
 /**
- * Invokes the function once. The event and the response are passed as JSON, as over a network. The caller and the
- * function therefore share no memory, and values without a JSON form are not passed.
+ * Invokes the function once. The event and the response are converted to JSON and back, as if they were sent over a
+ * network. The caller and the function therefore share no memory, and values without a JSON form are lost.
  */
 async function invokeOnce(
   invoke: InvokeMappedFunction,

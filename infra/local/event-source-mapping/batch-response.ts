@@ -16,15 +16,15 @@ export type BatchVerdict =
  *
  * - A function that threw has processed nothing.
  * - Without `reportBatchItemFailures`, any response means success.
- * - With `reportBatchItemFailures`, no response, an empty object, and a missing, null or empty `batchItemFailures` mean
- *   success. Other members of the response are ignored, as in AWS.
+ * - With `reportBatchItemFailures`, these responses mean success: no response, an empty object, and an object whose
+ *   `batchItemFailures` is missing, null or empty. Other members of the response are ignored, as in AWS.
  * - If several records are reported, only the record with the lowest sequence number counts.
- * - An identifier that is missing, null, empty or not in the batch fails the whole batch. A response of any other shape
- *   also fails the whole batch. An invalid report does not say what was processed.
+ * - An identifier that is missing, null, empty or not in the batch fails the whole batch, as does a response of any
+ *   other shape. Such a report does not say what was processed.
  *
  * Source: AWS Lambda Developer Guide, "Configuring partial batch response with Kinesis Data Streams and Lambda". The
- * guide does not describe a response that is not an object, or an unknown identifier. Failing the batch loses no
- * records.
+ * guide does not describe a response that is not an object, or an unknown identifier. In these cases, the whole batch
+ * fails, because this loses no records.
  *
  * @param sequenceNumbers the sequence numbers of the batch, in shard order
  * @returns a verdict whose `reason` quotes nothing from the response
@@ -53,7 +53,8 @@ function evaluateFailures(sequenceNumbers: readonly string[], failures: readonly
     }
     const index = sequenceNumbers.indexOf(identifier);
     if (index === -1) return retryAll('a reported itemIdentifier is not in the batch');
-    // Records of a shard are delivered in the order of their sequence numbers.
+    // The lowest index has the lowest sequence number, because the records of a shard are delivered in the order of
+    // their sequence numbers.
     first = Math.min(first, index);
   }
   const sequenceNumber = sequenceNumbers[first];

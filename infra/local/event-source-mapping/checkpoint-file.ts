@@ -8,9 +8,12 @@ import { diskError } from '../../../lib/database/full-disk.ts';
 export interface CheckpointStore {
   /** When the mapping was started for the first time, in epoch milliseconds. */
   readonly startedAt: number;
-  /** Returns the shard's last processed sequence number that this process knows. */
+  /**
+   * Returns the sequence number of the shard's last processed record: the number that was read from the file, or passed
+   * to `save` since then. Undefined if the shard has no checkpoint.
+   */
   get(shardId: string): string | undefined;
-  /** Resolves when the checkpoint is on disk. If a save fails, the caller can repeat it. */
+  /** Resolves when the checkpoint is written to the file. If the call fails, the caller can repeat it. */
   save(shardId: string, sequenceNumber: string): Promise<void>;
 }
 
@@ -29,9 +32,9 @@ interface Checkpoints {
 const FORMAT = 1;
 
 /**
- * Opens the checkpoints of one mapping. The checkpoints are in the JSON file
- * `<functionName>.<streamName>.checkpoints.json` in `directory`. For a new mapping, this function creates the file and,
- * if needed, the directory. Only one process at a time may have the file open.
+ * Opens the checkpoints of one mapping. They are stored in the JSON file `<functionName>.<streamName>.checkpoints.json`
+ * in `directory`. For a new mapping, this function creates the file and, if needed, the directory. Only one process at
+ * a time may have the file open.
  *
  * @param now returns epoch milliseconds
  * @throws {SetupError} the file cannot be read or written, or does not contain checkpoints
@@ -116,9 +119,9 @@ async function create(directory: string, path: string, checkpoints: Checkpoints)
 }
 
 /**
- * Replaces the file atomically: a reader sees all of the old or all of the new content. The file is not flushed to disk
- * with fsync, because the embedded database does not call fsync either. If a checkpoint survived a power failure and
- * the rows written before it did not, those rows would never be written again.
+ * Replaces the file atomically: a reader sees either the old or the new content, never a mixture. The file is not
+ * flushed to disk with fsync, because the embedded database does not call fsync either. If a checkpoint survived a
+ * power failure, but the rows that were written before it did not, those rows would never be written again.
  */
 async function replace(path: string, { startedAt, shards }: Checkpoints): Promise<void> {
   const temporary = `${path}.tmp`;

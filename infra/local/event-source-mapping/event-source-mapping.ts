@@ -10,15 +10,15 @@ export interface MappingStatus {
   streamName: string;
   /** Why the shards cannot be listed, for example because the stream does not exist yet; otherwise null. */
   lastError: string | null;
-  /** The shards started so far. A child shard is started when its parents are drained. */
+  /** The shards whose polling was started so far. The polling of a child shard starts when its parents are drained. */
   shards: ShardStatus[];
 }
 
 export interface EventSourceMapping {
   status(): MappingStatus;
   /**
-   * Stops polling. Resolves immediately if idle, otherwise when the invocations in flight have ended and their
-   * checkpoints are saved. The caller must limit how long it waits, because a function may never return.
+   * Stops polling. Resolves when the invocations in flight have ended and their checkpoints are saved, or immediately
+   * if there are none. The caller must limit how long it waits, because a function may never return.
    */
   close(): Promise<void>;
 }
@@ -27,17 +27,20 @@ export type EventSourceMappingDeps = Omit<MappingDeps, 'options' | keyof Mapping
   Partial<MappingRuntime> & { options?: Partial<MappingOptions> };
 
 /**
- * Maximum pause between two checks while the stream does not exist. The stream may be created soon, and a check costs
+ * Maximum pause between two checks whether a missing stream exists. The stream may be created soon, and a check costs
  * almost nothing.
  */
 const MISSING_STREAM_CAP_MS = 1_000;
 
 /**
  * Polls a Kinesis stream and invokes a function with its records: the local counterpart of an AWS Lambda event source
- * mapping. Records of a partition key are delivered strictly in order. All records of a shard are delivered in order
- * unless several batches of the shard are processed concurrently. Shards are independent of each other. Delivery is at
- * least once: a restart continues from the checkpoint. Records that exceed the limits in the settings go to the failure
- * destination. Tumbling windows, filters and enhanced fan-out are not supported.
+ * mapping.
+ *
+ * - The records of a partition key are delivered strictly in order. All records of a shard are delivered in order
+ *   unless several batches of the shard are processed concurrently. Shards are independent of each other.
+ * - Each record is delivered at least once: after a restart, delivery continues from the checkpoint.
+ * - Records that exceed the limits in the settings go to the failure destination.
+ * - Tumbling windows, filters and enhanced fan-out are not supported.
  *
  * Never throws and never rejects. Failures of the reader, the function, the failure destination and the checkpoint
  * store are retried and reported by `status()`.
@@ -63,7 +66,8 @@ export function startEventSourceMapping(given: EventSourceMappingDeps): EventSou
     while (!stopping.signal.aborted) {
       pause = new AbortController();
       const pauseMs = await discover(deps, shards, retryState, stopping.signal);
-      // Even if pollers end often, shards are listed no more often than the stream is polled.
+      // Each poller that ends aborts `pause`. This minimum pause ensures that the shards are listed no more often than
+      // the stream is polled, even if pollers end often.
       const floorMs = Math.min(pauseMs, deps.options.pollIntervalMs);
       await deps.sleep(floorMs, stopping.signal);
       if (!stopping.signal.aborted) await deps.sleep(pauseMs - floorMs, pause.signal);

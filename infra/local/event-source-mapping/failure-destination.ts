@@ -6,15 +6,15 @@ import type { FailureRecord } from './failure-record.ts';
 /** Stores the records that the event source mapping discards, so that no record is lost. */
 export interface FailureDestination {
   /**
-   * Resolves when the failure record is stored. The caller may repeat a failed call. After a crash, the caller repeats
-   * the interrupted call, so the same records may be stored twice.
+   * Resolves when the failure record is stored. The caller may repeat a call that failed. If a crash interrupts a call,
+   * the next start repeats it, so the same records may be stored twice.
    */
   keep(record: FailureRecord): Promise<void>;
 }
 
 /**
- * Stores failure records as files in `directory`, which replaces the S3 bucket. Each file has the content and the key
- * of the object that Lambda would write.
+ * Stores failure records as files in `directory`, in place of the S3 bucket that AWS uses. Each file has the content
+ * and the key of the object that Lambda would write.
  *
  * @param mappingUuid UUID of the event source mapping
  */
@@ -30,7 +30,8 @@ export function createFailureDirectory({
       const path = join(directory, failureKey(mappingUuid, record, randomUUID()));
       await mkdir(dirname(path), { recursive: true });
       const temporary = `${path}.tmp`;
-      // The checkpoint moves past these records next, so this file must be on disk before the checkpoint.
+      // The next checkpoint skips these records. The file is therefore flushed to disk, so that it cannot be lost while
+      // the checkpoint survives.
       await writeFile(temporary, JSON.stringify(record), { flush: true, mode: 0o600 });
       await rename(temporary, path);
     },

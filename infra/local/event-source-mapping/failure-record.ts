@@ -2,9 +2,9 @@ import { eventPayload } from './kinesis-event.ts';
 import type { Attempt } from './retry-policy.ts';
 
 /**
- * Why records were discarded. The name `InvocationPayloadSizeExceeded` is this project's own. AWS documents that a
- * record that exceeds the invocation payload goes to the failure destination. AWS does not document which condition the
- * destination then receives.
+ * Why records were discarded. AWS documents that a record that exceeds the invocation payload goes to the failure
+ * destination, but not the condition in its failure record. This project therefore chose the name
+ * `InvocationPayloadSizeExceeded`.
  */
 export type FailureCondition =
   | 'RetryAttemptsExhausted'
@@ -20,7 +20,7 @@ export interface FailureRecord {
     requestId: string;
     functionArn: string;
     condition: FailureCondition;
-    /** Number of invocations with these records, in any batch. */
+    /** Number of invocations with these records, including invocations with larger batches that contained them. */
     approximateInvokeCount: number;
   };
   /** Absent if the function was never invoked with the records. */
@@ -50,7 +50,7 @@ interface Discarded {
   /** Has at least one record. */
   attempt: Attempt;
   condition: FailureCondition;
-  /** Id of the request in the failure record, if the function was never invoked with the records. */
+  /** The `requestId` of the failure record if the function was never invoked with the records. */
   requestId: string;
   /** Epoch milliseconds. */
   now: number;

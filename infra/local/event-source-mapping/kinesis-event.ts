@@ -1,7 +1,7 @@
 import type { KinesisStreamRecord } from 'aws-lambda';
 import type { KinesisRecord } from '../../../lib/aws/kinesis-reader.ts';
 
-/** The members that all records of a shard's events share. */
+/** The values that are the same in all event records of a shard. */
 export interface EventOrigin {
   shardId: string;
   streamArn: string;
@@ -53,7 +53,10 @@ export function toEventRecord(record: KinesisRecord, origin: EventOrigin): Kines
   };
 }
 
-/** Encodes a record as event JSON, once per record, because both retries and the payload limit need the JSON. */
+/**
+ * Encodes a record as event JSON. Each record is encoded only once, because the payload limit needs its length and
+ * every retry sends the same JSON.
+ */
 export function encodeRecord(record: KinesisRecord, origin: EventOrigin): EncodedRecord {
   const json = JSON.stringify(toEventRecord(record, origin));
   return {
@@ -77,10 +80,10 @@ export function payloadBytes(records: readonly EncodedRecord[]): number {
 
 /**
  * Returns how many of the pending records the next invocation receives, starting with the first record. The limits are
- * `batchSize` records and `maxPayloadBytes` in total. A record that exceeds the payload limit is the only record of its
- * batch.
+ * `batchSize` records and `maxPayloadBytes` in total. A record that alone exceeds the payload limit forms a batch of
+ * one record.
  *
- * @returns `count`, and whether the batch is `full`: waiting for more records cannot make a full batch larger
+ * @returns `count`, and whether the batch is `full`, which means that waiting for more records cannot make it larger
  */
 export function measureBatch(
   pending: readonly EncodedRecord[],

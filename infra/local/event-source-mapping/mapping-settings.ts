@@ -7,9 +7,12 @@ import type { BackoffOptions, Sleep } from '../waiting.ts';
 export interface MappingSettings {
   /** Maximum number of records per invocation, 1 to 10,000. */
   batchSize: number;
-  /** Longest time that a record waits until more records fill its batch, 0 to 300,000 milliseconds. */
+  /** Maximum time that a record waits for more records to fill its batch, 0 to 300,000 milliseconds. */
   maximumBatchingWindowMs: number;
-  /** Where a mapping without checkpoints starts: at the oldest record, or at records that arrive from now on. */
+  /**
+   * Where a new mapping starts: at the oldest record (TRIM_HORIZON), or at the records that arrive after its first
+   * start (LATEST).
+   */
   startingPosition: 'TRIM_HORIZON' | 'LATEST';
   /** Number of concurrent batches per shard, 1 to 10; the order per partition key is preserved. */
   parallelizationFactor: number;
@@ -32,9 +35,9 @@ export interface MappingOptions extends BackoffOptions {
 }
 
 /**
- * These intervals are much shorter than in AWS, which reads a shard once per second and retries up to minutes apart. A
- * developer should not wait for a local stream, and a database that is available again should be noticed immediately.
- * AWS would allow only five reads per second and shard.
+ * These intervals are much shorter than those of AWS, which reads a shard once per second and waits up to minutes
+ * before a retry. A developer should not have to wait for a local stream, and the mapping should notice immediately
+ * when a database is available again. AWS would allow only five reads per second and shard.
  */
 export const LOCAL_OPTIONS: MappingOptions = {
   pollIntervalMs: 100,

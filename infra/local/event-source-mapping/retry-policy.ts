@@ -7,7 +7,7 @@ export interface Attempt {
   records: readonly EncodedRecord[];
   /** Number of retries with exactly these records. */
   retries: number;
-  /** Number of invocations with these records, including invocations that contained further records. */
+  /** Number of invocations with these records, including invocations with larger batches that contained them. */
   invocations: number;
   lastInvocation: LastInvocation | undefined;
 }
@@ -39,8 +39,8 @@ export function partOf(attempt: Attempt, from: number, to?: number): Attempt {
 /**
  * Decides what happens to a batch that was not completely processed.
  *
- * - If a record after the first was reported, the reported record and all later records are retried. This also applies
- *   with `bisectBatchOnFunctionError`, because AWS then splits the batch at the reported record.
+ * - If the function reported a record after the first, the reported record and all later records are retried. This also
+ *   applies with `bisectBatchOnFunctionError`, because AWS then splits the batch at the reported record.
  * - A batch that failed as a whole is split in the middle if `bisectBatchOnFunctionError` is on, down to batches of one
  *   record. A split does not count as a retry.
  * - Otherwise the batch is retried up to `maximumRetryAttempts` times and then discarded.
@@ -48,10 +48,11 @@ export function partOf(attempt: Attempt, from: number, to?: number): Attempt {
  * Source: AWS Lambda Developer Guide, "Retain discarded batch records for a Kinesis Data Streams event source in
  * Lambda" and "Configuring partial batch response with Kinesis Data Streams and Lambda", "Bisecting a batch".
  *
- * AWS does not describe two rules. Here, they are chosen so that no record is discarded too early:
+ * AWS does not document two details. This project chose the following rules, so that no record is discarded too early:
  *
- * - Retries are counted for the same records, so the count for the rest of a batch starts at zero.
- * - A report of the first record splits off nothing, so it counts as a failure of the whole batch.
+ * - Retries are counted per set of records. If only the rest of a batch is retried, its count starts at zero.
+ * - If the function reported the first record, no processed records can be split off, so the whole batch counts as
+ *   failed.
  */
 export function afterFailure(
   attempt: Attempt,
@@ -74,8 +75,8 @@ export function afterFailure(
 
 /**
  * Returns how many records at the start of the batch are too old for the function. Counting stops at the first record
- * that is young enough, because order has priority over age. Records that are too old may follow. They are checked once
- * they are at the start of a batch.
+ * that is young enough, because the records must stay in order. Records behind it may be too old as well. They are
+ * checked when they are at the start of a batch.
  *
  * If the maximum age is -1, a record is retried as long as this process holds it. AWS stops at the end of the stream's
  * retention.

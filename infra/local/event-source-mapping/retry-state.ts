@@ -10,16 +10,17 @@ export interface MappingLogger {
 
 /** The state of consecutive failures of an operation that is retried until it succeeds. */
 export interface RetryState {
-  /** Returns the last failure for a status; null if the last attempt succeeded. */
+  /** Returns the text of the last failure, for a status report; null if the last attempt succeeded. */
   message(): string | null;
   /**
    * Records a failure.
-   * @param what the text to log; not logged again if it equals the last logged text of these failures
-   * @param message for the status only; the text of an error may quote data, so it must not be logged
+   * @param what the text to log. It is not logged again if the last logged failure had the same text and the operation
+   * has not recovered since
+   * @param message text for the status only; it must not be logged, because the text of an error may quote data
    * @returns the number of earlier failures since the last progress
    */
   failed(what: string, message?: string): number;
-  /** Records partial success: the next failure counts as the first. */
+  /** Records partial success. The next failure counts as the first, so the delay before its retry is short. */
   progressed(): void;
   /** Records complete success. */
   recovered(): void;

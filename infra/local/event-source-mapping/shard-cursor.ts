@@ -27,13 +27,13 @@ interface ShardCursorDeps {
 }
 
 /**
- * Longest time that an iterator is used without finding records. Emulators advance an iterator that finds nothing by
- * the clock. Such an iterator can skip a record that is being written at that moment. An idle iterator is therefore
- * replaced by a new iterator at the last record read.
+ * Maximum time for which an iterator is used without finding records. Emulators move such an iterator forward with the
+ * clock, so it can skip a record that is being written at that moment. After this time, a new iterator is therefore
+ * opened at the last record that was read.
  */
 const IDLE_ITERATOR_MS = 60_000;
 
-/** Reads one shard in order. Keeps the position. Opens a new iterator when the current iterator has expired. */
+/** Reads one shard in order and remembers the position. Opens a new iterator when the current iterator has expired. */
 export function createShardCursor(deps: ShardCursorDeps): ShardCursor {
   const { reader, streamName, shardId, now } = deps;
   let position: IteratorPosition = positionAfter(deps.after);
@@ -54,7 +54,8 @@ export function createShardCursor(deps: ShardCursorDeps): ShardCursor {
 
   async function fetchPage(limit: number): Promise<RecordPage> {
     const current = iterator ?? (await open());
-    // If this read fails, the next read opens a new iterator at the position. That is correct after any error.
+    // The iterator is dropped before it is used. If this read fails, the next read therefore opens a new iterator at
+    // the position, which is correct after any error.
     iterator = undefined;
     try {
       return await reader.getRecords(current, limit);

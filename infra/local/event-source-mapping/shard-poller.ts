@@ -41,9 +41,12 @@ export interface MappingDeps extends MappingRuntime {
 
 export interface ShardPoller {
   status(): ShardStatus;
-  /** Stops the poller: immediately if idle, otherwise after the invocation in flight and its checkpoint. */
+  /**
+   * Stops the poller: immediately if it is idle, otherwise when the invocation in flight has ended and its checkpoint
+   * is saved.
+   */
   stop(): void;
-  /** Resolves, when the poller has ended, to the reason for the end. Rejects only because of a defect. */
+  /** Resolves to the reason for the end when the poller has ended. Rejects only because of a defect in this program. */
   ended: Promise<ShardEnd | 'stopped'>;
 }
 
@@ -112,7 +115,8 @@ export function startShardPoller(shardId: string, after: string | undefined, dep
     try {
       await Promise.all(running);
     } catch (error) {
-      // Only a bug throws here. All lanes must end before the shard can be started again.
+      // Only a defect in this program throws here. All lanes must end before another poller can be started for the
+      // shard.
       stopping.abort();
       await Promise.allSettled(running);
       throw error;

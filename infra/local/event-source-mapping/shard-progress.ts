@@ -1,12 +1,15 @@
 import type { CheckpointStore } from './checkpoint-file.ts';
 import type { EncodedRecord } from './kinesis-event.ts';
 
-/** Tracks which records of a shard are processed, possibly out of order, and up to which position all are processed. */
+/**
+ * Tracks which records of a shard are processed, and up to which position all records are processed. Records can be
+ * processed out of order.
+ */
 export interface ShardProgress {
   /** Adds a record that was read; records are added in shard order. */
   read(record: EncodedRecord): void;
   processed(records: readonly EncodedRecord[]): void;
-  /** Number of records that were read, counted from the first record that is not processed. */
+  /** Number of records that were read, from the first record that is not processed up to the last record. */
   readonly ahead: number;
   /** Arrival time of the oldest record that was read but not processed, epoch milliseconds. */
   oldestArrival(): number | undefined;
@@ -27,8 +30,8 @@ interface ShardProgressDeps {
 }
 
 /**
- * Creates the progress of one shard. The checkpoint stays before the first record that is not processed, even if later
- * records are processed. After a crash, the later records are delivered again, and no record is skipped.
+ * Creates the progress of one shard. The checkpoint never moves past a record that is not processed, even if later
+ * records are processed. After a crash, these later records are delivered again, and no record is skipped.
  */
 export function createShardProgress({ shardId, after, checkpoints }: ShardProgressDeps): ShardProgress {
   const ahead = new Map<string, { arrivedAt: number; processed: boolean }>();
@@ -62,8 +65,8 @@ export function createShardProgress({ shardId, after, checkpoints }: ShardProgre
       reached = undefined;
     },
     async save() {
-      // Saves the current position, not the position at the time of the call. A late save must not move the checkpoint
-      // back.
+      // Each repetition of a failed save saves the current position. If it saved the position of the first attempt, it
+      // could move the checkpoint back.
       const sequenceNumber = reached;
       if (sequenceNumber === undefined || sequenceNumber === stored) return;
       await checkpoints.save(shardId, sequenceNumber);

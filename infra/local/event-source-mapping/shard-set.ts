@@ -3,11 +3,14 @@ import { errorText } from './retry-state.ts';
 import { type MappingDeps, type ShardPoller, type ShardStatus, startShardPoller } from './shard-poller.ts';
 
 export interface ShardSet {
-  /** Starts and stops pollers according to the stream's current shards. */
+  /** Starts and stops pollers so that they match the stream's current shards. */
   fit(listed: readonly StreamShard[]): void;
-  /** Handles the deletion of the stream. A later stream with the same name is a different stream. */
+  /**
+   * Stops the pollers of a deleted stream. A later stream with the same name is a different stream, so the checkpoints
+   * do not apply to it.
+   */
   streamIsGone(): void;
-  /** Status of every shard started so far, ordered by id. */
+  /** Returns the status of each shard whose polling was started, ordered by id. */
   status(): ShardStatus[];
   /** Stops all pollers and resolves when the invocations in flight have ended. */
   close(): Promise<void>;
@@ -20,10 +23,10 @@ interface RunningShard {
 }
 
 /**
- * Creates the pollers of a stream, one per shard. A shard is started when its parents have been read to their ends or
- * are no longer listed. The records of a partition key therefore stay in order across a split or a merge of shards. A
- * shard is stopped if it is no longer listed, or if it belongs to another stream with the same name. If a stopped shard
- * is listed again, it is read from its start.
+ * Creates the pollers of a stream, one per shard. The poller of a shard starts when the parents of the shard were read
+ * to their ends or are no longer listed. The records of a partition key therefore stay in order when shards are split
+ * or merged. A poller is stopped if its shard is no longer listed, or if the listed shard belongs to a new stream with
+ * the same name. If such a shard is listed again, it is read from its start.
  *
  * @param onChange called when a poller has ended, because pollers of other shards may have to be started
  */

@@ -11,9 +11,15 @@ import {
 
 /** A thread that has loaded a function, like an execution environment of Lambda. It runs one invocation at a time. */
 export interface ExecutionEnvironment {
-  /** The sync rules files and imports read so far. Maps a path to the content stamp taken before the file was read. */
+  /**
+   * The files of the sync rules that the thread has read so far, including imported files. Maps the path of each file
+   * to a stamp of its content, taken before the thread read the file.
+   */
   readonly files: ReadonlyMap<string, string>;
-  /** Resolves to undefined when the function is loaded, or to the reason why it cannot be loaded. Never rejects. */
+  /**
+   * Resolves when loading has ended: to undefined if the function is loaded, otherwise to the reason why it cannot be
+   * loaded. Never rejects.
+   */
   readonly loaded: Promise<FunctionError | undefined>;
   /**
    * Whether the thread accepts no more invocations: an invocation timed out, the thread exited, or `end` was called.
@@ -36,8 +42,8 @@ const MAX_HEAP_MB = 256;
 const LOAD_TIMEOUT_MS = 10_000;
 
 /**
- * Starts a thread that loads the function. Invocations wait until the function is loaded. A loaded, idle thread does
- * not keep the process alive.
+ * Starts a thread that loads the function. Invocations wait until the function is loaded. The thread does not keep the
+ * process alive once it is loaded and idle.
  * @param onExit called if the thread ended after loading without a call of `end`; the reason quotes no data
  */
 export function startExecutionEnvironment(
@@ -48,7 +54,7 @@ export function startExecutionEnvironment(
     workerData,
     resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
   });
-  // This separate channel is necessary because the function can post to the worker's parentPort.
+  // A separate channel is necessary, because the function could forge messages on the worker's `parentPort`.
   const { port1: port, port2: portOfWorker } = new MessageChannel();
   const first: InvocationPort = { port: portOfWorker };
   worker.postMessage(first, [portOfWorker]);
@@ -70,11 +76,14 @@ export function startExecutionEnvironment(
     settleLoad(reason);
     current?.reject(reason);
     port.close();
-    // A thread in a system call ends only when the call returns; do not wait for that.
+    // A thread that is in a system call ends only when the call returns, so the result of `terminate` is not awaited.
     void worker.terminate();
   }
 
-  /** @param reason passed to `onExit` instead of the error's message, which may quote a value */
+  /**
+   * Ends the thread after a failure.
+   * @param reason passed to `onExit` instead of the error's message, which may quote a value
+   */
   function fail(error: FunctionError, reason = error.message): void {
     if (ended) return;
     drainMessages();
@@ -120,8 +129,8 @@ export function startExecutionEnvironment(
   });
   worker.on('exit', (code) => fail(new FunctionError('threw', `it ended itself with exit code ${code}`)));
 
-  // `unref` is called last, because adding a listener would undo it. During an invocation, a timer keeps the process
-  // alive.
+  // `unref` is called after all listeners were added, because adding a listener would undo it. During an invocation, a
+  // timer keeps the process alive.
   worker.unref();
   port.unref();
 

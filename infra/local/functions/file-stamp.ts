@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
 /**
- * Returns a text that identifies the content of a file, or the reason why it cannot be read. File times are not used: a
- * file can be written twice within one tick of the file system's clock.
+ * Returns a text that identifies the content of a file. If the file cannot be read, returns a text that identifies the
+ * reason. File times are not used, because a file can be written twice within one tick of the file system's clock.
  */
 export function fileStamp(path: string): string {
   try {

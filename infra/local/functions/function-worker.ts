@@ -22,16 +22,17 @@ if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_
 const MAX_ANSWER_BYTES = 6 * 1024 * 1024;
 
 const { functionName, module: url, region, rulesFile } = workerData as FunctionWorkerData;
-// The port is received before the function is loaded, because the function can listen on parentPort as well.
+// The port is received before the function is loaded, because the function could also listen on `parentPort` and
+// receive the port.
 const [{ port }] = (await once(parentPort as MessagePort, 'message')) as [InvocationPort];
 
 mapImports(new URL(rulesFile), (file) => {
   const path = fileURLToPath(file);
-  // The stamp is taken before the file is read. If the file changes in between, an unnecessary thread is started, but
-  // old rules are never kept.
+  // The stamp is taken before the file is read. If the file changes in between, an unnecessary thread is started. If
+  // the stamp were taken later, a thread with outdated rules could stay in use.
   report({ path, stamp: fileStamp(path) });
 });
-// An error here ends the thread, as intended: the next thread loads the module again.
+// An error here is not caught, so it ends the thread. The next thread loads the module again.
 const { handler } = await import(url);
 if (typeof handler !== 'function') throw new Error('the module exports no handler');
 report({ loaded: true });
@@ -67,7 +68,7 @@ function log(thrown: unknown): void {
   try {
     console.error(thrown);
   } catch {
-    // Logging can run code of the thrown value, and that code threw.
+    // `console.error` can run code of the thrown value. If this code throws, only the message is logged.
     console.error(messageOfThrown(thrown));
   }
 }

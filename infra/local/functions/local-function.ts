@@ -4,16 +4,19 @@ import { type ExecutionEnvironment, startExecutionEnvironment } from './executio
 import type { FunctionWorkerData } from './messages.ts';
 import { type FileWatch, watchFiles } from './watch-files.ts';
 
-/** Maximum execution environments of a function. It limits memory, because each environment has its own heap. */
+/**
+ * Maximum number of execution environments of a function. The number limits memory, because each environment has its
+ * own heap.
+ */
 const MAX_ENVIRONMENTS = 4;
-/** Maximum environments that one identity uses at a time. The other environments stay available to other identities. */
+/** Maximum number of environments that one identity can use at a time, so that other identities can use the rest. */
 const MAX_PER_IDENTITY = 2;
 
 /** The result of loading the sync rules. */
 export interface RulesLoad {
   /** Why the rules could not be loaded; undefined if they were loaded. */
   problem: string | undefined;
-  /** Whether the rules were loaded because their files changed. */
+  /** Whether this load was caused by a change of the files. */
   changed: boolean;
 }
 
@@ -34,8 +37,10 @@ export interface LocalFunction {
 
 /**
  * An environment is idle, busy with an invocation, or outdated. It becomes outdated when a file that it has read
- * changes. An outdated environment ends as soon as it is not busy. An environment that exited stays in the list until
- * another environment is started, because a change of its files may remove the cause of the exit.
+ * changes. An outdated environment ends as soon as it is not busy.
+ *
+ * An environment that exited stays in the list until another environment is started. Until then, its files are still
+ * watched, because a change of the files may remove the cause of the exit.
  */
 interface StartedEnvironment extends ExecutionEnvironment {
   state: 'idle' | 'busy' | 'outdated';
@@ -44,14 +49,15 @@ interface StartedEnvironment extends ExecutionEnvironment {
 /**
  * Runs a function in execution environments, as Lambda does. Environments are started on demand. An environment runs
  * one invocation at a time and is used again for later invocations, unless it has ended. If all environments are busy,
- * invocations wait. The next environment goes to the identity that has recently used environments for the least time.
- * One identity occupies at most two environments. The timeout of an invocation starts when the invocation gets an
- * environment. An invocation is throttled if it waits as long as its timeout.
+ * invocations wait. The next free environment goes to the identity that has recently used environments for the least
+ * time. One identity uses at most two environments at a time. The timeout of an invocation starts when the invocation
+ * gets an environment. If an invocation waits for an environment as long as its timeout, it is throttled.
  *
  * If a file of the function's sync rules changes, the environments that have read the file accept no more invocations.
  * A new environment is started immediately.
  *
- * @param onLoad called when loading the rules succeeded or failed, except for the result that `load` returns
+ * @param onLoad called each time that loading the rules succeeded or failed. Not called for the load whose result the
+ * method `load` returns
  * @param onExit called when an environment ended without being replaced or closed; the reason quotes no data
  */
 export function createLocalFunction(
@@ -98,7 +104,10 @@ export function createLocalFunction(
     }
   }
 
-  /** Returns the load problem of the newest environment, even if files change and replace it in the meantime. */
+  /**
+   * Returns why the newest environment could not load the rules. If a change of files replaces this environment in the
+   * meantime, waits for the new environment instead.
+   */
   async function problemOfNewest(): Promise<FunctionError | undefined> {
     const newest = all.at(-1);
     const problem = newest && (await rulesProblem(newest));
@@ -153,7 +162,10 @@ export function createLocalFunction(
   };
 }
 
-/** @returns why loading the function failed; undefined if it did not fail, or failed before any sync rules were read */
+/**
+ * Returns why loading the function failed. Returns undefined if loading succeeded, or if it failed before the function
+ * read any file of the sync rules.
+ */
 async function rulesProblem({ loaded, files }: ExecutionEnvironment): Promise<FunctionError | undefined> {
   const problem = await loaded;
   return files.size > 0 ? problem : undefined;

@@ -14,18 +14,19 @@ export interface LocalFunctions {
    */
   load(functionName: string): Promise<string | undefined>;
   invoke: InvokeFunction;
-  /** Ends all environments. */
+  /** Ends all execution environments of all functions. */
   close(): void;
 }
 
 /**
  * Creates the functions that the local cloud invokes by ARN. Each function runs in its own threads, so a function that
- * hangs can be ended. If a file of the sync rules changes, the change takes effect within a second. If the changed
- * rules cannot be loaded, all invocations fail.
+ * hangs can be ended. A change of the sync rules files takes effect within a second. If the changed rules cannot be
+ * loaded, all invocations fail.
  *
  * @param modules URLs of ES modules that export `handler`, by function name
  * @param rulesFile absolute path of the file that replaces `sync-rules.ts`
- * @param logger receives the result of each change, and an error for each function that exited or was ended
+ * @param logger receives the result of each change of the rules, and an error for each environment that exited or timed
+ * out
  */
 export function createLocalFunctions({
   modules,

@@ -1,27 +1,30 @@
 import type { MessagePort } from 'node:worker_threads';
 
-/** The data that a thread is started with. */
+/** The data with which a thread is started (`workerData`). */
 export interface FunctionWorkerData {
   functionName: string;
   /** URL of the module that exports `handler`. */
   module: string;
   region: string;
-  /** URL of the sync rules that the function reads, if it reads any. */
+  /** URL of the sync rules file. Not every function reads it. */
   rulesFile: string;
 }
 
 /**
- * The first message to a thread: its port for invocations. The function never receives the port, so it cannot use the
- * port.
+ * The first message to a thread: the port for its invocations. The thread receives the message before it loads the
+ * function, so the function cannot get the port.
  */
 export interface InvocationPort {
   port: MessagePort;
 }
 
-/** Sent while the thread loads the function: a sync rules file that it is about to read, or completion. */
+/**
+ * A message of a thread that is loading the function. It names a file of the sync rules that the thread is about to
+ * read, or says that loading is complete.
+ */
 export type LoadReport = { path: string; stamp: string } | { loaded: true };
 
-/** One invocation; the thread has one at a time. */
+/** The request for one invocation. A thread gets the next request only after its reply. */
 export interface InvocationRequest {
   /** JSON text. */
   event: string;
@@ -31,7 +34,10 @@ export interface InvocationRequest {
 /** The result of an invocation: the response as JSON text, or the message of the thrown error. */
 export type InvocationReply = { answer: string } | { error: string };
 
-/** @returns undefined for an invalid message, which a function can cause by changing the globals of its thread */
+/**
+ * Parses a message of a thread. Returns undefined for an invalid message. A function can cause such messages by
+ * changing the globals of its thread.
+ */
 export function toMessage(message: unknown): LoadReport | InvocationReply | undefined {
   if (typeof message !== 'object' || message === null) return undefined;
   if ('answer' in message && typeof message.answer === 'string') return { answer: message.answer };

@@ -7,8 +7,8 @@ export interface RulesLogger {
 }
 
 /**
- * Creates a logger for the results of loading the sync rules. It logs changed rules, a new problem and a recovery, but
- * no repeated result.
+ * Creates a logger for the results of loading the sync rules. It logs each load that a change of the files caused. It
+ * logs other loads only if their problem differs from that of the last load.
  */
 export function createRulesLog({
   rulesFile,
@@ -24,7 +24,7 @@ export function createRulesLog({
     if (problem === undefined) logger.info(`sync rules: loaded ${rulesFile}`);
     else
       logger.error(
-        `${describeLoadProblem(rulesFile, problem)}; updates are rejected until they can be loaded`,
+        `${describeLoadProblem(rulesFile, problem)}; updates are rejected until the rules can be loaded`,
       );
   };
 }

@@ -1,8 +1,8 @@
 import { readFileStamp } from './file-stamp.ts';
 
 /**
- * A reader of files. `files` maps each path to the stamp of the file's content that was taken before the reader read
- * it.
+ * A reader of files. `files` maps the path of each file to a stamp of its content, taken before the reader read the
+ * file.
  */
 export interface FileReader {
   readonly files: ReadonlyMap<string, string>;
@@ -12,15 +12,15 @@ export interface FileWatch {
   close(): void;
 }
 
-/** Time between two polls. It is so short that a change takes effect within a second. */
+/** Time between two polls. A change must take effect within a second. */
 const INTERVAL_MS = 200;
 
 /**
- * Polls files and reports the readers whose files have changed since they were read. Unlike file system events, polling
- * works the same on every platform and does not miss a file that is being replaced. The polling does not keep the
- * process alive.
+ * Polls files and reports each reader of which a file has changed since the reader read it. Unlike file system events,
+ * polling works the same on every platform and does not miss a file that is being replaced. The polling does not keep
+ * the process alive.
  *
- * @param readers called at each poll
+ * @param readers returns the current readers; called at each poll
  * @param onStale called with all stale readers, at each poll that finds any
  */
 export function watchFiles<Reader extends FileReader>({
@@ -44,7 +44,7 @@ export function watchFiles<Reader extends FileReader>({
     const paths = new Set(stamped.flatMap(({ files }) => [...files.keys()]));
     const now = new Map(await Promise.all([...paths].map(readEntry)));
     if (closed) return;
-    // A file that a reader started to read during this poll is checked by the next poll.
+    // `now` lacks files that a reader started to read during this poll. The next poll checks them.
     const stale = stamped.filter(({ files }) =>
       [...files].some(([path, stamp]) => now.has(path) && now.get(path) !== stamp),
     );

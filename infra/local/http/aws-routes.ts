@@ -12,8 +12,8 @@ import type { Route } from './http-server.ts';
 import { sendResponse } from './send-response.ts';
 
 /**
- * Serves the Cognito Sync API on the local port, in its REST form and its RPC form. It accepts requests of web pages
- * from the origins that the port accepts, because the API's browser clients run on such pages. Requests must be signed.
+ * Serves the Cognito Sync API on the local port, in its REST form and its RPC form. Requests must be signed. The API's
+ * browser clients run on web pages, so the route accepts requests of web pages from all origins that the port accepts.
  */
 export function createSyncApiRoute(syncApi: SyncApi): Route {
   return {
@@ -27,13 +27,14 @@ export function createSyncApiRoute(syncApi: SyncApi): Route {
 }
 
 /**
- * Serves two services at `POST /` of the local port, each with its own protocol: Amazon Cognito Identity, and AWS STS.
- * Of AWS STS, only the operation that clients of Cognito Identity call is served. Web pages may send requests, because
+ * Serves two services at `POST /` of the local port, each with its own protocol: Amazon Cognito Identity and AWS STS.
+ * Of AWS STS, it serves only the operation that clients of Cognito Identity call. Web pages may send requests, because
  * they get their credentials here.
  *
- * A browser's preflight request (OPTIONS) does not name the service, so this route answers all preflight requests to
- * `/`. Their answer gives no further access: for the request that follows, the port checks the Origin again. It rejects
- * a foreign Origin unless the route of that request has `anyOrigin`.
+ * Before some requests, a browser sends a preflight request (OPTIONS). A preflight request does not name the service,
+ * so this route answers all preflight requests to `/`. The answer gives no access to other services: the port checks
+ * the Origin of the following request again, and rejects a foreign Origin unless the route of that request has
+ * `anyOrigin`.
  */
 export function createIdentityRoute({
   identityApi,
@@ -65,15 +66,18 @@ function isIdentity(headers: Headers): boolean {
   return targetedOperation({ headers }, 'AWSCognitoIdentityService') !== undefined;
 }
 
-/** Accepts the suffix `; charset=utf-8`. A request with `X-Amz-Target` uses another protocol, with any content type. */
+/**
+ * Returns whether a request is a form, as AWS STS expects. The content type may have parameters, such as a charset. A
+ * request with `X-Amz-Target` uses another protocol, regardless of its content type.
+ */
 function isForm(headers: Headers): boolean {
   const [type = ''] = String(headers['content-type'] ?? '').split(';');
   return headers['x-amz-target'] === undefined && type.trim().toLowerCase() === FORM_CONTENT_TYPE;
 }
 
 /**
- * Serves the records of offloaded events on the local port. In AWS, these records are in S3. The URLs of the records
- * are signed, so the records are served on every address.
+ * Serves the records of offloaded events on the local port. In AWS, these records are in S3. The records are served on
+ * every address, not only on loopback, because their URLs are signed.
  */
 export function createPayloadRoute(payloadApi: PayloadApi): Route {
   return {

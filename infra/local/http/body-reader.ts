@@ -8,17 +8,21 @@ import type { PortLimits } from './port-limits.ts';
 /** A body that is read on demand. */
 export interface OpenBody {
   read: ReadBody;
-  /** Stops counting the bytes of this body, because they are no longer in use. */
+  /** Stops counting the bytes of this body toward the limits, because the body is no longer in use. */
   release(): void;
 }
 
 const NO_BODY = Buffer.alloc(0);
-/** The first bytes of each body are not counted, so large bodies never keep ordinary requests from being served. */
+/**
+ * This many bytes of each body are not counted. Ordinary requests are smaller, so they are served even if large bodies
+ * have reached the limits.
+ */
 const UNCOUNTED_BYTES = 64 * 1024;
 const RETRY_AFTER_SECONDS = 1;
 
 /**
- * Creates the reader of all request bodies of the port. It limits the bytes in memory, in total and per source address.
+ * Creates the reader of all request bodies of the port. The reader limits the number of body bytes in memory, in total
+ * and per source address.
  */
 export function createBodyReader({
   bytesInFlight,
@@ -64,7 +68,10 @@ export function hasBody({ headers }: Pick<IncomingMessage, 'headers'>): boolean 
   return encoding !== undefined || (length !== undefined && length !== '0');
 }
 
-/** Reads the whole body, because signatures cover it. Most requests have no body; then it returns immediately. */
+/**
+ * Reads the whole body, because the signature covers the whole body. Returns immediately if there is no body, as in
+ * most requests.
+ */
 async function readBody(
   incoming: IncomingMessage,
   response: ServerResponse,
@@ -73,7 +80,8 @@ async function readBody(
   if (!hasBody(incoming)) return NO_BODY;
   if (Number(incoming.headers['content-length'] ?? 0) > maxBytes) throw bodyTooLarge(maxBytes);
   if (incoming.destroyed) throw incomplete();
-  // The client waits for this response before it sends the body. So the body of a rejected request is never sent.
+  // A client that sends `Expect` waits for this response before it sends the body. If the request was rejected before,
+  // the client never sends the body.
   if (incoming.headers.expect !== undefined) response.writeContinue();
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];

@@ -9,7 +9,8 @@ import type { PortLimits } from './port-limits.ts';
 const FULL = 0.9;
 
 /**
- * Creates a listener for the `connection` event of the port's servers. It closes connections above the limits.
+ * Creates a listener for the `connection` event of the port's servers. The listener closes new connections that exceed
+ * a limit.
  *
  * @param isProxy whether a peer is a trusted proxy, which connects on behalf of many clients
  * @param closeIdle closes the connections that wait for another request; a client opens a new connection when needed

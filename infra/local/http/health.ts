@@ -14,8 +14,8 @@ export interface Health {
 
 /**
  * Answers `GET /healthz` on loopback with the state of the local cloud. It runs no query, so it responds even while the
- * database is busy. The status is 503 while a scheduled function or the processing of a stream is being retried. The
- * status is also 503 while the database cannot be written to.
+ * database is busy. The status is 503 while a scheduled function or the processing of a stream is being retried, and
+ * while the database cannot be written to.
  */
 export function createHealthRoute(health: () => Health): Route {
   return {
@@ -42,8 +42,8 @@ export function createHealthRoute(health: () => Health): Route {
 }
 
 /**
- * Answers `GET /healthz` from other machines. The answer says only that the port responds, and nothing about the state
- * of the service. A load balancer must not take the service out of use because the query store is behind the stream.
+ * Answers `GET /healthz` from other machines. The answer says only that the port responds. It says nothing about the
+ * state of the service: a load balancer must not remove the service because the query store is behind the stream.
  */
 export function createLivenessRoute(): Route {
   return {

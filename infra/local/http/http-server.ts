@@ -25,12 +25,17 @@ import { sendResponse } from './send-response.ts';
 
 /** A service behind the port. */
 export interface Route {
-  /** Web pages of all origins in `acceptsOrigin` may call. Otherwise only pages of the port's own origin may call. */
+  /**
+   * Whether web pages of other origins may call the route, if `acceptsOrigin` accepts the origin. Otherwise only pages
+   * of the port's own origin may call.
+   */
   anyOrigin?: true;
-  /** The route is served on every address that the port listens on. Otherwise it is served on loopback only. */
+  /** Whether the route is served on every address that the port listens on. Otherwise it is served on loopback only. */
   offLoopback?: true;
   matches(request: RequestHead): boolean;
-  /** Answers the request. Reads the body only if the answer needs the body. May throw the errors of `body`. */
+  /**
+   * Answers the request. Reads the body only if it is needed for the answer. May throw the errors of `request.body`.
+   */
   answer(request: WireRequest, response: ServerResponse): void | Promise<void>;
 }
 
@@ -48,13 +53,13 @@ export interface HttpServerOptions {
   port: number;
   /** The first route that matches answers the request. */
   routes: readonly Route[];
-  /** The foreign origins that routes with `anyOrigin` accept. Default: all. */
+  /** Decides which foreign origins the routes with `anyOrigin` accept. Default: all. */
   acceptsOrigin?: OriginRule;
-  /** The CIDRs of reverse proxies whose `X-Forwarded-For` is believed. Default: none. */
+  /** The CIDRs of the reverse proxies whose header `X-Forwarded-For` is trusted. Default: none. */
   trustedProxies?: readonly string[];
   /** Limits that differ from the defaults. */
   limits?: Partial<PortLimits>;
-  /** Logs failures of routes that handle none themselves. Default: the console. */
+  /** Logs the errors that routes throw, except errors that the caller caused. Default: the console. */
   logger?: WireLogger;
 }
 
@@ -62,10 +67,12 @@ export interface HttpServerOptions {
 const MAX_CHECK_INTERVAL_MS = 1_000;
 
 /**
- * Starts the HTTP port of the local cloud. It rejects requests that were not meant for it before it reads their bodies:
+ * Starts the HTTP port of the local cloud. It rejects two kinds of requests from foreign web pages before it reads
+ * their bodies:
  *
- * - Requests on loopback with a foreign `Host`. The host name belongs to another party but resolves to this machine.
- * - Requests with a foreign `Origin`, unless their route accepts that origin. Web pages of other parties send these.
+ * - Requests on loopback with a foreign `Host`. Their host name belongs to another party but resolves to this machine
+ *   (DNS rebinding).
+ * - Requests with a foreign `Origin`, unless their route accepts that origin.
  *
  * On addresses other than loopback, any `Host` is accepted, but only routes with `offLoopback` are served.
  *
@@ -129,7 +136,10 @@ export async function startHttpServer({
   return { port: listening, close };
 }
 
-/** Throws the error of the system if a server cannot listen. Port 0 is always free. */
+/**
+ * Checks that a port is free. Port 0 is always free, because the system then chooses a port.
+ * @throws the error of the system, for example EADDRINUSE, if a server cannot listen on the port
+ */
 export async function requireFreePort(host: string, port: number): Promise<void> {
   if (port === 0) return;
   for (const address of addressesOf(host)) {
@@ -206,7 +216,7 @@ async function answer(
   }
 }
 
-/** Sends an error in the form of AWS's errors, which the clients of these services read. */
+/** Sends an error in the form of AWS's errors, which the clients of AWS's services can read. */
 function sendError(response: ServerResponse, error: Refusal): void {
   const { status, code, message } = error;
   const headers = Object.fromEntries(retryHeaders(error));
@@ -223,7 +233,10 @@ export function sendJson(
   sendResponse(response, status, Object.entries(all), JSON.stringify(body));
 }
 
-/** Accepts a loopback name with any port, because the request may come through a forwarded port. */
+/**
+ * Returns whether `Host` names this machine. Any port is accepted, because the request may come through a forwarded
+ * port.
+ */
 function isOwnHost(host: string | undefined): boolean {
   if (host === undefined) return false;
   const name = host.toLowerCase().replace(/:\d+$/, '');

@@ -38,9 +38,10 @@ function toOrigin(text: string): string | undefined {
 /**
  * Creates the rule that decides which web pages may call:
  *
- * - With the default credentials: pages from this machine, apps, and the origins in ORIGINS. Other pages are rejected,
- *   because the default credentials are public knowledge, so any page could read and write.
- * - With other credentials: all pages, or only the origins in ORIGINS if it is set. A page must know the credentials.
+ * - With the default credentials: pages from this machine, mobile apps, and the origins in ORIGINS. All other pages are
+ *   rejected. They could sign requests, because the default credentials are public knowledge.
+ * - With other credentials: if ORIGINS is set, only its origins, otherwise all pages. A page must know the credentials
+ *   to sign requests.
  *
  * @param origins null if ORIGINS is not set
  */

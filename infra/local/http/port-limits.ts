@@ -1,5 +1,5 @@
 /**
- * Limits what the port accepts. Loopback has no limits per address, because all programs of this machine share the
+ * Limits of the port. The limits per address do not apply to loopback, because all programs of this machine share the
  * loopback address.
  */
 export interface PortLimits {
@@ -13,18 +13,21 @@ export interface PortLimits {
   /** Maximum bytes of request bodies in memory. The first 64 KiB of each body do not count. */
   bytesInFlight: number;
   bytesInFlightPerAddress: number;
-  /** Time to receive the head of a request, from the opening of the connection or from its first byte. */
+  /**
+   * Time limit for receiving the head of a request. It starts when the connection is opened or, on a connection that is
+   * used again, with the first byte of the request.
+   */
   headersTimeoutMs: number;
   /**
-   * Time for which a connection waits for the next request. The time is longer than the SDKs keep an idle connection:
-   * if the server closed the connection first, a request that the client is just sending would fail. The AWS SDKs for
-   * Java and Android keep an idle connection for 60 s, and the SDK for Go keeps it for 90 s. The SDKs for JavaScript
-   * and Python keep it until the server closes it.
+   * Time for which an idle connection waits for the next request. It is longer than the time for which the SDKs keep an
+   * idle connection. If the server closed the connection first, a request that the client is just sending would fail.
+   * The AWS SDKs for Java and Android keep an idle connection for 60 s, and the SDK for Go keeps it for 90 s. The SDKs
+   * for JavaScript and Python keep it until the server closes it.
    */
   idleTimeoutMs: number;
-  /** Time to receive a whole request. 1 MiB over a mobile connection of 200 kbit/s takes 42 s. */
+  /** Time limit for receiving a whole request. For example, 1 MiB over a mobile connection of 200 kbit/s takes 42 s. */
   requestTimeoutMs: number;
-  /** A client that reads nothing of its response for this long is disconnected. */
+  /** Time after which a client is disconnected if it reads nothing of its response. */
   unreadTimeoutMs: number;
 }
 

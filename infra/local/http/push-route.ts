@@ -59,7 +59,8 @@ async function stream(
   response: ServerResponse,
   { inbox, deviceId, lastId, keepOpenMs }: Reading,
 ): Promise<void> {
-  // The client may have disconnected during the lookup of the device; `close` would not be emitted again.
+  // If the client disconnected during the lookup of the device, `close` was already emitted, and waiting for it would
+  // never end.
   if (response.destroyed) return;
   const closed = once(response, 'close');
   const backlog: string[] = [];

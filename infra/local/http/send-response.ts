@@ -1,16 +1,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { hasBody } from './body-reader.ts';
 
-/** A rest of a body up to this size is read and discarded, because a new connection would cost the client more. */
+/**
+ * Maximum size of a body whose unread rest is read and discarded, so that the connection stays open. For such a small
+ * body, a new connection would cost the client more than sending the rest.
+ */
 const SMALL_BODY_BYTES = 16 * 1024;
-// If the connection is reset while the client still sends, the client may never read the response. So some of the body
-// is discarded first, within these limits.
+// Limits of reading a rejected large body. If the connection were closed while the client still sends, it would be
+// reset, and the client might never read the response. So the body is read and discarded first, up to these limits.
 const LINGER_MS = 500;
 const LINGER_BYTES = 8 * 1024 * 1024;
 
 /**
- * Sends a complete response, with the header names in the given letter case. If a large body of the request has not
- * been read to its end, the connection is closed afterwards. So the server does not receive a body that it rejected.
+ * Sends a complete response, with the header names in the given letter case. If the request has a large body that was
+ * not read to its end, closes the connection after the response, so that the server need not receive the whole body of
+ * a rejected request.
  */
 export function sendResponse(
   response: ServerResponse,
@@ -31,13 +35,16 @@ export function sendResponse(
   void discardSome(incoming).then(() => response.end());
 }
 
-/** Returns false if the client waits for permission to send (`Expect`): it may never send the body. */
+/**
+ * Returns whether the body is small enough to be read and discarded. Returns false if the client sent `Expect` and
+ * waits for permission to send the body, because it may never send the body.
+ */
 function hasSmallBody({ headers }: IncomingMessage): boolean {
   const { 'content-length': length = Number.POSITIVE_INFINITY, expect } = headers;
   return expect === undefined && Number(length) <= SMALL_BODY_BYTES;
 }
 
-/** Discards the body until it ends, the client disconnects, or a limit of time or bytes is reached. */
+/** Reads and discards the body until it ends, the client disconnects, or a limit of time or bytes is reached. */
 function discardSome(incoming: IncomingMessage): Promise<void> {
   if (incoming.destroyed) return Promise.resolve();
   return new Promise((resolve) => {

@@ -13,14 +13,19 @@ import {
 import { type KinesaliteOperation, type KinesisInput, openKinesalite } from './load-kinesalite.ts';
 import { KinesisRequestError, readInput } from './read-input.ts';
 
-/** PutRecords has at most 500 records with four values each. */
+/**
+ * Maximum number of values in a JSON body. The largest valid request is far smaller: a PutRecords request has at most
+ * 500 records with four values each.
+ */
 const MAX_VALUES = 10_000;
 
-// The parent decides when this process ends, so signals are ignored. Ctrl+C in a terminal reaches parent and child.
+// The signals are ignored, because the parent decides when this process ends. Ctrl+C in a terminal sends SIGINT to both
+// processes.
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);
 process.on('disconnect', end);
-// An error in a callback of kinesalite ends the process: kinesalite would never release the locks that it held.
+// An error in a callback of kinesalite ends this process. Otherwise, kinesalite would never release the locks that it
+// held during the callback.
 process.on('uncaughtException', (error) => {
   // The parent reads this text and explains it to the user.
   writeSync(process.stderr.fd, `${describe(error)}\n`);
@@ -31,7 +36,7 @@ const [, , directory = ''] = process.argv;
 const kinesalite = await openKinesalite(directory);
 tell('open');
 
-// Requests that arrived while the streams were being opened have waited in the channel.
+// Requests that arrive while the streams are being opened wait in the channel until this listener is added.
 process.on('message', (message: KinesisMessage) => {
   if (message === 'close') void kinesalite.close().finally(end);
   else answer(message);
@@ -43,8 +48,8 @@ function end(): void {
 }
 
 /**
- * Describes an error. For an error of LevelDB, this is the error's message, which names files. For any other error, it
- * is the error's name and its place in the code, because the message may quote a record.
+ * Describes an error. An error of LevelDB is described by its message, which names files. Any other error is described
+ * by its name and its place in the code, because its message may quote a record.
  */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return 'failed with an unknown error';
@@ -70,7 +75,8 @@ function answer({ id, ...request }: { id: number } & KinesisRequest): void {
     reply(checked.statusCode, checked.body);
     return;
   }
-  // If this throws, kinesalite may keep a lock on the stream. The error ends the process, and the lock with it.
+  // If `run` throws, kinesalite may keep a lock on the stream. The error is not caught, so it ends the process and
+  // thereby releases the lock.
   checked.operation.run(checked.input, (error, output) => {
     const refusal = error ? toRefusal(error) : undefined;
     if (error && refusal === undefined) reply(500, undefined, describe(error));
@@ -78,7 +84,7 @@ function answer({ id, ...request }: { id: number } & KinesisRequest): void {
   });
 }
 
-/** The response to an invalid request. Errors of kinesalite also have the members of this type. */
+/** The response to an invalid request. kinesalite's own errors have these members as well. */
 interface Refusal {
   statusCode: number;
   body: unknown;
@@ -97,7 +103,7 @@ function check(request: KinesisRequest): { operation: KinesaliteOperation; input
     if (!operation) throw new KinesisRequestError('UnknownOperationException', `unknown operation ${name}`);
     return { operation, input: operation.check(readInput(name, decode(contentType, body))) };
   } catch (error) {
-    // If a value makes the checks themselves fail, the request is invalid as well.
+    // An unexpected error means that a value made the checks themselves fail. Such a request is invalid as well.
     return toRefusal(error) ?? new KinesisRequestError('SerializationException', 'invalid request');
   }
 }
@@ -124,7 +130,10 @@ function encode(contentType: string, output: unknown): Pick<KinesisResponse, 'co
   return { contentType, body: output ? kinesalite.encodeCbor(binary) : '' };
 }
 
-/** Converts `Data` of one record, or of each entry of `Records`. CBOR has bytes; JSON and the streams have base64. */
+/**
+ * Converts `Data` of one record, or of each entry of `Records`. A CBOR body contains `Data` as bytes. A JSON body and
+ * the stored streams contain it as base64.
+ */
 function mapData(value: unknown, map: (data: unknown) => unknown): unknown {
   if (!isObject(value)) return value;
   const mapped = 'Data' in value ? { ...value, Data: map(value.Data) } : value;

@@ -19,12 +19,15 @@ export interface KinesisProcess {
   close(): Promise<void>;
 }
 
-/** A request takes milliseconds. The timeout is shorter than the 15 s after which our own client gives up. */
+/**
+ * A request takes milliseconds. The timeout is shorter than 15 s, the time after which this project's own client gives
+ * up.
+ */
 const REQUEST_TIMEOUT_MS = 10_000;
 const CLOSE_TIMEOUT_MS = 1_000;
-/** Only this many characters are kept, from the end of the process's error output. */
+/** Number of characters of the process's error output that are stored. Only the end of the output is needed. */
 const MAX_PRINTED = 10_000;
-/** A permanent failure occurs with each request, but its message is logged at most once in this time. */
+/** A permanent failure occurs with each request. Its message is logged at most once in this time. */
 const LOG_INTERVAL_MS = 60_000;
 
 function failed(message: string): KinesisResponse {
@@ -34,14 +37,14 @@ function failed(message: string): KinesisResponse {
 
 /**
  * Starts the emulator in a separate process, on the streams in `directory`. kinesalite throws unexpected errors from
- * callbacks, where no caller can catch them. Such an error ends the emulator's process. A thread is not enough: LevelDB
- * crashes the whole process if a thread ends while it uses iterators. The next request starts another process on the
- * same streams. No acknowledged record is lost, because it is on disk.
+ * callbacks, where no caller can catch them. Such an error ends the emulator's process, and the next request starts a
+ * new process on the same streams. No acknowledged record is lost, because it is on disk. A thread instead of a process
+ * is not enough: if a thread ends while it uses iterators of LevelDB, the whole process crashes.
  */
 export function createKinesisProcess(directory: string): KinesisProcess {
   const print = printByMessage();
   let hasOpened = false;
-  // Until the streams are open, `opened` throws the failure.
+  // A failure to open the streams is not printed, because `opened` throws it.
   const report = (message: string) => hasOpened && print(message);
   let current = startProcess(directory, report);
   let closed = false;
@@ -49,7 +52,8 @@ export function createKinesisProcess(directory: string): KinesisProcess {
   async function running(): Promise<RunningProcess> {
     const last = current;
     if (closed || !last.hasEnded()) return last;
-    // LevelDB locks the directory until the previous process has exited.
+    // The new process can start only after the previous process has exited, because LevelDB locks the directory until
+    // then.
     await last.exited;
     if (current === last && !closed) current = startProcess(directory, report);
     return current;
@@ -68,7 +72,7 @@ export function createKinesisProcess(directory: string): KinesisProcess {
   };
 }
 
-/** Prints a message at most once a minute. */
+/** Returns a function that prints messages, but repeats the last message at most once a minute. */
 function printByMessage(): (message: string) => void {
   let last = { message: '', at: 0 };
   return (message) => {
@@ -119,8 +123,8 @@ function startProcess(directory: string, report: (message: string) => unknown): 
   }
 
   /**
-   * Fails a request that got no response in time. Ends the process if it has answered no other request since this
-   * request was sent.
+   * Fails a request that got no response in time. If the process has not answered any other request since this request
+   * was sent, ends the process as well.
    */
   function timeOut(id: number, askedAt: number): void {
     const reason = `did not answer within ${REQUEST_TIMEOUT_MS} ms`;
@@ -147,7 +151,7 @@ function startProcess(directory: string, report: (message: string) => unknown): 
   child.stderr?.on('data', (chunk) => {
     printed = `${printed}${chunk}`.slice(-MAX_PRINTED);
   });
-  // Emitted after everything that the process printed was received.
+  // The event `close` follows after all error output was received, so `printed` is complete.
   child.on('close', () => {
     end(printed.trim().split('\n').at(-1) || 'ended unexpectedly');
     exit.resolve();

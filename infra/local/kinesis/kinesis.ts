@@ -12,12 +12,16 @@ export interface KinesisEmulator extends Route {
 }
 
 const TARGET = 'Kinesis_20131202.';
-/** Our own publisher sends at most 5 MiB of records in a PutRecords request. Base64 makes this about 7 MiB. */
+/**
+ * This project's own publisher sends at most 5 MiB of records in a PutRecords request. As base64, they have about 7
+ * MiB.
+ */
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
 
 /**
- * Creates the Kinesis emulator behind the local port and the port's signature check. Without the port, the emulator
- * would accept any signature and the requests of any web page. It runs in its own process, which unexpected errors end.
+ * Creates the Kinesis emulator as a route of the local port. The route checks signatures and the port checks origins,
+ * because the emulator alone would accept any signature and the requests of any web page. The emulator runs in its own
+ * process, so that its unexpected errors do not end the local cloud.
  *
  * @param directory directory of the streams
  */

@@ -59,7 +59,10 @@ export interface Kinesalite {
   close(): Promise<void>;
 }
 
-/** Resolves modules as kinesalite does: kinesalite's own modules, and the packages that kinesalite depends on. */
+/**
+ * Resolves modules from the directory of kinesalite. It thereby finds kinesalite's own modules and the packages that
+ * kinesalite depends on.
+ */
 const require = createRequire(createRequire(import.meta.url).resolve('kinesalite'));
 
 const OPERATIONS = [
@@ -84,8 +87,8 @@ const OPERATIONS = [
 
 /**
  * Opens the streams in `directory`. It uses the modules behind kinesalite's HTTP server, but not the server itself. The
- * server would decode each request again. It also has no place to add what kinesalite lacks: the rejection of null,
- * stream ARNs, and stream names that collide with JavaScript's own members.
+ * server would decode each request again. It also offers no place for the checks and names that kinesalite lacks:
+ * rejecting null, accepting stream ARNs, and accepting stream names that collide with JavaScript's own members.
  *
  * @throws {Error} the directory cannot be opened
  */
@@ -115,7 +118,10 @@ function throwReadErrors(): void {
   };
 }
 
-/** If a service was killed, its emulator needs a moment to notice and to release the lock on the directory. */
+/**
+ * Time to wait for the lock on the directory. If a local cloud was killed, its emulator needs a moment to notice this
+ * and to release the lock.
+ */
 const LOCK_TIMEOUT_MS = 2_000;
 
 async function openStore(directory: string): Promise<Store> {
@@ -130,7 +136,8 @@ async function openStore(directory: string): Promise<Store> {
     const store: Store = require('./db').create(options);
     const error = await new Promise<Error | undefined>((resolve) => {
       store.db.once('open', () => resolve(undefined));
-      // Each database on the same directory emits the error, so each needs a listener.
+      // If the directory cannot be opened, each of these databases emits the error. An error without a listener would
+      // end the process, so each database needs a listener.
       for (const database of [store.db, store.metaDb]) database.once('error', resolve);
     });
     if (error === undefined) return store;
@@ -164,14 +171,15 @@ function storeFor(operation: string, store: Store): Store {
   return operation === 'PutRecord' || operation === 'PutRecords' ? withDurableRecords(store) : store;
 }
 
-/** Operations that kinesalite completes after its response, from a timer. */
+/** Operations that kinesalite completes from a timer, after it has already responded. */
 const CHANGES = new Set(['CreateStream', 'DeleteStream', 'MergeShards', 'SplitShard']);
 const IN_CHANGE = new Set(['CREATING', 'DELETING', 'UPDATING']);
-/** A change takes about a millisecond. */
+/** Maximum time to wait for a change, which normally takes about a millisecond. */
 const CHANGE_TIMEOUT_MS = 5_000;
 
 /**
- * Waits until a change of a stream is complete, so that an acknowledged change survives the end of the process.
+ * Waits until kinesalite has completed a change of a stream. Only then is the request acknowledged, so an acknowledged
+ * change survives the end of the process.
  *
  * @throws {Error} the change failed; the error ends the process, and the next process completes or reverts the change
  */
@@ -187,8 +195,9 @@ async function settled({ metaDb }: Store, streamName: string): Promise<void> {
 }
 
 /**
- * Makes the records of acknowledged requests survive a power failure. Otherwise a stream could lose its last records
- * and assign their sequence numbers to new records. Consumers would skip these new records.
+ * Makes PutRecord and PutRecords wait until their records are on disk, so that acknowledged records survive a power
+ * failure. Otherwise, a stream could lose its last records and assign their sequence numbers to new records. Consumers
+ * would skip these new records.
  */
 function withDurableRecords(store: Store): Store {
   return {
@@ -206,9 +215,9 @@ function withDurableRecords(store: Store): Store {
 }
 
 /**
- * Puts patterns that contain `|` into a group. kinesalite puts `^` before and `$` after a pattern. Without the group,
- * `^` applies only to the first alternative, and `$` only to the last. A hash key such as `1.5` would then match. This
- * hash key is between two shards, so kinesalite would crash.
+ * Puts patterns that contain `|` into a group. kinesalite puts `^` before a pattern and `$` after it. Without the
+ * group, `^` applies only to the first alternative, and `$` only to the last. A hash key such as `1.5` would then count
+ * as valid. It is between the hash key ranges of two shards, so kinesalite would crash.
  */
 function groupAlternatives(types: Record<string, unknown>): void {
   for (const [name, value] of Object.entries(types)) {
@@ -235,12 +244,16 @@ function withAnyName(store: Store): Store {
 const MAX_PAGE_LENGTH = (10 * 1024 * 1024 * 4) / 3;
 
 /**
- * Records are kept for this much longer than the retention period. kinesalite deletes expired records when they are
- * read, so a clock that is set forward by a day and back would delete records that no consumer has read.
+ * kinesalite deletes expired records when they are read. Records are kept for this much longer than the retention
+ * period. Otherwise, if the clock were set forward by a day and back, kinesalite would delete records that no consumer
+ * has read.
  */
 const EXTRA_RETENTION_HOURS = 48;
 
-/** Limits the bytes of a page as AWS does. kinesalite allows any 10,000 records, which may not fit into memory. */
+/**
+ * Limits the bytes of a page of GetRecords, as AWS does. kinesalite returns up to 10,000 records of any size, which may
+ * not fit into memory. Also extends the retention by `EXTRA_RETENTION_HOURS`.
+ */
 function withPages(store: Store): Store {
   return {
     ...store,
@@ -267,8 +280,8 @@ async function* firstPage<Item extends { value: { Data: string } }>(items: Async
 }
 
 /**
- * Completes the changes of streams that an earlier process started and did not finish. A stream that was being created
- * is deleted, because it has no shards yet.
+ * Completes the changes of streams that an earlier process started but did not complete. A stream that was being
+ * created is deleted instead, because it has no shards yet.
  */
 async function settleStreams({ metaDb, deleteStreamDb }: Store): Promise<void> {
   for await (const { key, value } of metaDb.createReadStream()) {

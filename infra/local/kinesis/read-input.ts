@@ -15,14 +15,20 @@ export class KinesisRequestError extends Error {
   }
 }
 
-/** Valid requests have three levels. Deeper requests could overflow the stack of recursive code. */
+/**
+ * Maximum depth of a body. Valid requests have three levels. Deeper requests could overflow the stack of recursive
+ * code.
+ */
 const MAX_DEPTH = 8;
 
 /** Pattern and length of `StreamARN`. Source: Amazon Kinesis Data Streams API Reference. */
 const ARN_PATTERN = 'arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+';
 const MAX_ARN_LENGTH = 2_048;
 
-/** Operations without `StreamARN`. If a request has it, it is ignored, as AWS ignores unknown members. */
+/**
+ * Operations that do not have the member `StreamARN`. If a request has it anyway, it is ignored, as AWS ignores unknown
+ * members.
+ */
 const WITHOUT_ARN = new Set(['CreateStream', 'ListStreams']);
 
 /**
@@ -49,7 +55,9 @@ export function readInput(operation: string, decoded: unknown): KinesisInput {
   return { ...input, StreamName: streamName };
 }
 
-/** Checks the body level by level instead of recursively, so that no nesting can overflow the stack. */
+/**
+ * Checks the body level by level instead of recursively, so that deep nesting cannot overflow the stack here either.
+ */
 function rejectUnusable(input: object): void {
   let level: object[] = [input];
   for (let depth = 1; level.length > 0; depth += 1) {

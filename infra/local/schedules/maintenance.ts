@@ -5,10 +5,13 @@ import { type Schedule, startSchedule } from './schedule.ts';
 
 const FUNCTION_NAME = 'maintain-database';
 
-/** At a thousand updates per second, the outbox grows by about eight megabytes in this time. */
+/**
+ * Time between two runs of the maintenance. At a thousand updates per second, the outbox grows by about eight megabytes
+ * in this time.
+ */
 const INTERVAL_MS = 2_000;
 
-/** Starts the maintenance of the embedded database. A PostgreSQL server maintains itself. */
+/** Starts the maintenance of the embedded database. A PostgreSQL server needs none, because it maintains itself. */
 export function startMaintenance(database: Database): Schedule {
   return startSchedule({
     functionName: FUNCTION_NAME,

@@ -17,10 +17,11 @@ import type { Schedule } from './schedule.ts';
 import { startScheduledFunction } from './scheduled-function.ts';
 
 /**
- * Time between two polls. In AWS, this time is one minute. A local poll costs nothing, and an operator may be watching.
+ * Time between two polls. In AWS, this time is one minute. Locally, it is shorter, because a poll costs nothing and an
+ * operator may be waiting for the result.
  */
 const INTERVAL_MS = 5_000;
-/** Time limit of a run, because the process cannot stop during a run. */
+/** Time limit of a run. The local cloud cannot stop during a run, so runs must be short. */
 const BUDGET_MS = 2_000;
 
 export interface PublishPollingDeps {
@@ -35,9 +36,9 @@ export interface PublishPollingDeps {
 }
 
 /**
- * Starts the bulk-publish poller for all pools of this service. The poller queries this service as it would query
- * Amazon's service. Only the ids of the pools are read from the database, because ListIdentityPoolUsage also reads the
- * storage of each pool.
+ * Starts the bulk-publish poller for all pools of this service. The poller sends the same requests as to Amazon's
+ * service, with one exception. It reads the ids of the pools from the database, because ListIdentityPoolUsage would
+ * also read the storage of each pool.
  */
 export function startPublishPolling({
   url,

@@ -8,7 +8,10 @@ import { startScheduledFunction } from './scheduled-function.ts';
 import { sweepFailureObjects } from './sweep-failure-objects.ts';
 
 const INTERVAL_MS = 60 * 60 * 1000;
-/** Time limit of a run, because the process cannot stop during a run. It is enough for about ten thousand datasets. */
+/**
+ * Time limit of a run. The local cloud cannot stop during a run, so runs must be short. The time is enough for about
+ * ten thousand datasets.
+ */
 const BUDGET_MS = 500;
 
 export interface QueryStoreSweepDeps {
@@ -19,8 +22,8 @@ export interface QueryStoreSweepDeps {
 }
 
 /**
- * Starts the schedule that removes expired data from the query store and deletes old failure objects. In AWS, a
- * lifecycle rule deletes the failure objects.
+ * Starts the schedule that removes expired data from the query store. It also deletes old failure objects. In AWS, a
+ * lifecycle rule of the bucket deletes them.
  */
 export function startQueryStoreSweep({ database, region, directory }: QueryStoreSweepDeps): Schedule {
   return startScheduledFunction({

@@ -9,13 +9,16 @@ export interface ScheduleStatus {
 
 export interface Schedule {
   status(): ScheduleStatus;
-  /** Requests a run now. During a run, requests one more run right after it. Several requests cause only one run. */
+  /**
+   * Requests a run. Without a run in progress, the run starts now. Otherwise, it starts right after the run in
+   * progress. Several requests during a run cause only one more run.
+   */
   nudge(): void;
-  /** Ends the schedule. Resolves when the run in progress has ended. The caller must limit the time of a run. */
+  /** Ends the schedule. Resolves when the run in progress has ended, so `run` must limit its own duration. */
   close(): Promise<void>;
 }
 
-/** Maximum pause after a failure. The cause may be gone by then, and a longer pause would delay the work. */
+/** Maximum pause after a failed run. A longer pause would delay the work even if the cause of the failure has ended. */
 const PAUSE_AFTER_FAILURE_MS = 5_000;
 
 export interface ScheduleDeps {
@@ -29,8 +32,9 @@ export interface ScheduleDeps {
 }
 
 /**
- * Runs a function immediately, then at an interval and on request, but never concurrently: the local counterpart of an
- * Amazon EventBridge schedule. Never throws. It logs the first of consecutive failures, and later the recovery.
+ * Runs a function immediately, then at an interval and on request, but never concurrently. This is the local
+ * counterpart of an Amazon EventBridge schedule. Never throws. If consecutive runs fail, logs only the first failure,
+ * and later the first success.
  */
 export function startSchedule({
   functionName,
@@ -58,7 +62,7 @@ export function startSchedule({
 
   async function keepRunning(): Promise<void> {
     while (!closed) {
-      // The controller is created before the run, so a request during the run cancels the pause after the run.
+      // The controller is created before the run. A request during the run therefore cancels the pause after the run.
       pause = new AbortController();
       await runOnce();
       const pauseMs = lastError === null ? intervalMs : Math.min(intervalMs, PAUSE_AFTER_FAILURE_MS);

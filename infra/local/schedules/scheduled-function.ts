@@ -8,9 +8,9 @@ interface ScheduledFunction<Outcome> {
   functionName: string;
   region: string;
   intervalMs: number;
-  /** Creates the handler; the logger has the function's name. */
+  /** Creates the handler. The logger that it receives has the function's name. */
   create: (logger: Logger) => (event: unknown, context: Context) => Promise<Outcome>;
-  /** Runs after each successful invocation, as part of the run. */
+  /** Called after each successful invocation. If this call fails, the run counts as failed. */
   onOutcome?: (outcome: Outcome) => unknown;
 }
 

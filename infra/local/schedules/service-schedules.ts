@@ -25,7 +25,10 @@ import type { ProjectionBacklog } from '../projection-backlog.ts';
 import type { Schedule, ScheduleStatus } from './schedule.ts';
 import { startScheduledFunction } from './scheduled-function.ts';
 
-/** Writes and BulkPublish calls start a run immediately. Runs at this interval finish work that a crash interrupted. */
+/**
+ * Interval of the relay and of the bulk publishes. Writes and BulkPublish calls start a run immediately. Runs at this
+ * interval only finish work that a crash interrupted.
+ */
 const INTERVAL_MS = 1_000;
 const MERGE_INTERVAL_MS = 60 * 1000;
 const POOL_DELETION_INTERVAL_MS = 60 * 1000;
@@ -35,11 +38,11 @@ const GUEST_SWEEP_INTERVAL_MS = 10 * 60 * 1000;
 /** Interval of the sweep of datasets. Each run sweeps some tens of thousands of datasets. */
 const DATASET_SWEEP_INTERVAL_MS = 10 * 60 * 1000;
 /**
- * How long a run reserves the rows that it processes. After a crash, another run can process these rows only once this
- * time has passed. It is short, because a local stream responds within milliseconds.
+ * How long a run of the relay reserves the rows that it processes. After a crash, another run can process these rows
+ * only once this time has passed. It is short, because a local stream responds within milliseconds.
  */
 const LEASE_MS = 5_000;
-/** Limits the duration of a run, because the process cannot stop during a run. */
+/** Time limit of a run. The local cloud cannot stop during a run, so runs must be short. */
 const BUDGET_MS = 100;
 /** Time between two checks of a backlog that is too long for a bulk publish. */
 const BACKLOG_PAUSE_MS = 50;
@@ -100,7 +103,8 @@ export function startServiceSchedules({
         bulkPublishes: createBulkPublishJobStore(jobs),
         offloading,
         logger,
-        // One step per run, so that the relay publishes its events during the next step.
+        // A time budget of 0 allows one step per run. The relay publishes the events of this step while the next run
+        // makes its step.
         options: { timeBudgetMs: 0 },
       });
       return async (event, context) => {

@@ -1,7 +1,7 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Retention of failure objects: the same as in the deployed stack's bucket. */
+/** Retention of failure objects. The bucket of the deployed stack has the same retention. */
 const KEPT_MS = 90 * 24 * 60 * 60 * 1000;
 
 /**

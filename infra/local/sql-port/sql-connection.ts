@@ -8,11 +8,11 @@ import { readStartupPacket } from './sql-startup.ts';
 interface Connection {
   socket: Socket;
   session: SqlSession;
-  /** The server settings that are reported to the client at startup. */
+  /** The server settings that the port reports to the client at startup. */
   settings: ReadonlyMap<string, string>;
-  /** The process id of the server that is reported to the client. */
+  /** The server's process id that the port reports to the client at startup. */
   processId: number;
-  /** Time in which a client must complete the startup, or send more bytes of a message that arrived in part. */
+  /** Time limit for the whole startup, and for each pause within a message that has arrived only in part. */
   silenceMs: number;
 }
 
@@ -22,7 +22,8 @@ interface Connection {
  */
 export async function serveSqlConnection(connection: Connection): Promise<void> {
   const { socket } = connection;
-  // The loop below handles errors only while it runs. A later error without a listener would end the process.
+  // While the loop in `serveMessages` runs, it handles the errors of the socket. An error after the loop would end the
+  // process if there were no listener.
   socket.on('error', () => {});
   socket.setNoDelay(true);
   try {
@@ -43,14 +44,14 @@ async function serveMessages({ socket, session, settings, processId, silenceMs }
     socket.write(INCOMPLETE_MESSAGE);
     socket.destroy();
   };
-  // The whole startup must end within `silenceMs`. Later, only a pause within a message is limited to `silenceMs`. A
-  // client that is idle between messages stays connected.
+  // Until the startup is complete, `silenceMs` limits the whole startup. Later, it limits only a pause within a
+  // message. A client that is idle between messages stays connected.
   const untilStarted = setTimeout(closeSilent, silenceMs);
   socket.once('close', () => clearTimeout(untilStarted));
   socket.setTimeout(silenceMs, () => {
     if (isIncomplete) closeSilent();
   });
-  // The socket stays open after the loop, because an error may still have to be sent.
+  // `destroyOnReturn: false` keeps the socket open when the loop ends, because an error may still have to be sent.
   const chunks = socket.iterator({ destroyOnReturn: false });
   const onIncomplete = (isWaiting: boolean) => {
     isIncomplete = isWaiting;
@@ -68,24 +69,32 @@ async function serveMessages({ socket, session, settings, processId, silenceMs }
       clearTimeout(untilStarted);
       await send(socket, Buffer.concat([startup.reply, greeting(settings, processId)]));
     } else {
-      // Encryption is not supported on loopback. The client continues without it or disconnects.
+      // `N` rejects encryption, which this port on loopback does not support. The client then continues without
+      // encryption or disconnects.
       await send(socket, Buffer.from('N'));
     }
   }
 }
 
-/** Returns the messages that accept a client without a password, report the settings and say that we are ready. */
+/**
+ * Returns the messages that complete the startup: they accept the client without a password, report the settings, and
+ * say that the server is ready.
+ */
 function greeting(settings: ReadonlyMap<string, string>, processId: number): Uint8Array {
   return Buffer.concat([
     frame('R', int32(0)),
     ...Array.from(settings, ([name, value]) => frame('S', cString(name), cString(value))),
-    // BackendKeyData. The key is 0, because cancel requests are ignored. The timeout ends a long statement instead.
+    // BackendKeyData: the process id, and the key for cancel requests. The key is 0, because the port ignores cancel
+    // requests. Instead, the statement timeout ends a long statement.
     frame('K', int32(processId), int32(0)),
     frame('Z', Buffer.from('I')),
   ]);
 }
 
-/** Waits until the operating system has accepted the bytes, so a client that does not read cannot fill our memory. */
+/**
+ * Sends bytes and waits until the operating system has accepted them. A client that reads nothing therefore cannot fill
+ * our memory.
+ */
 function send(socket: Socket, bytes: Uint8Array): Promise<void> {
   if (bytes.length === 0) return Promise.resolve();
   return new Promise((sent) => {

@@ -1,4 +1,7 @@
-/** A statement that changes only the session. The SQL port keeps no session, so it only sends a response. */
+/**
+ * A statement that changes only the session, such as BEGIN or SET. The SQL port keeps no session, so it does not run
+ * the statement and only sends the response of a server.
+ */
 export interface ControlStatement {
   /** The command tag that a server would return. */
   tag: string;
@@ -23,12 +26,15 @@ const TAGS = new Map([
   ['UNLISTEN', 'UNLISTEN'],
 ]);
 
-/** Maximum length of a control statement, because finding the end of a statement can take quadratic time. */
+/**
+ * Maximum length of a control statement. A longer text is not checked, because finding the end of the statement can
+ * take quadratic time.
+ */
 const MAX_CONTROL_LENGTH = 10_000;
 
 /**
  * Recognizes BEGIN, COMMIT, SET and similar statements by their first keyword.
- * @returns undefined for any other statement, and for more than one statement
+ * @returns undefined for any other statement, and for a text with more than one statement
  */
 export function controlStatement(sql: string): ControlStatement | undefined {
   const statement = sql.slice(skipBlank(sql, 0));

@@ -1,15 +1,16 @@
 import { ProtocolError } from './sql-messages.ts';
 
 /**
- * PostgreSQL's limit for the first packet. If an HTTP request is read as a packet, its length is far above this limit.
+ * PostgreSQL's limit for the first packet. If a client sends an HTTP request instead, its first bytes read as a length
+ * far above this limit, so the request is rejected immediately.
  */
 const MAX_STARTUP_BYTES = 10_000;
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
 /**
- * Splits the bytes of a client into messages, regardless of the chunks in which the bytes arrive. Messages before the
- * start of the session have only a length and no type byte. If the last message is incomplete, it is dropped.
- * @param hasStarted returns whether the session has started; called before each message
+ * Splits the bytes of a client into messages, regardless of the chunks in which the bytes arrive. The messages of the
+ * startup have no type byte and begin with their length. If the bytes end within a message, this message is dropped.
+ * @param hasStarted returns whether the startup is complete; called before each message
  * @param onIncomplete called with true when the wait for the rest of a message starts, and with false when it ends
  * @throws {ProtocolError} a declared length is below the minimum or above 16 MiB (10,000 bytes at startup)
  */
@@ -24,7 +25,8 @@ export async function* readFrames(
   for await (const chunk of chunks) {
     held.push(chunk);
     heldBytes += chunk.length;
-    // A large message arrives in hundreds of chunks. They are joined only once, when the message is complete.
+    // A large message arrives in hundreds of chunks. To avoid copying it for each chunk, the chunks are joined only
+    // when the message is complete.
     if (heldBytes < neededBytes) {
       onIncomplete(true);
       continue;
@@ -44,8 +46,8 @@ export async function* readFrames(
 }
 
 /**
- * Returns the length of the first message in `bytes`. While the length is unknown, returns the available bytes plus
- * one.
+ * Returns the length of the first message in `bytes`. If `bytes` does not yet contain the declared length, returns one
+ * byte more than available, so that the caller waits for more bytes.
  */
 function messageBytes(bytes: Buffer, hasStarted: boolean): number {
   const typeBytes = hasStarted ? 1 : 0;

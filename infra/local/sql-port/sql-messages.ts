@@ -9,7 +9,10 @@ export class ProtocolError extends Error {
 }
 
 export const SYNC = frame('S');
-/** The transaction status is always idle, because the SQL port keeps no transaction even if the client began one. */
+/**
+ * ReadyForQuery. Its transaction status is always idle, because the SQL port keeps no transaction even if the client
+ * began one.
+ */
 export const READY_FOR_QUERY = frame('Z', Buffer.from('I'));
 export const CLOSE_COMPLETE = frame('3');
 
@@ -81,7 +84,7 @@ export function typeOf(message: Uint8Array): string {
 
 /**
  * Replaces every message in a response of the server by the result of `rewrite`. Rows (DataRow and CopyData) are copied
- * without a call of `rewrite`, because a response can have a million rows.
+ * without calling `rewrite`, because a response can have a million rows.
  */
 export function rewriteFrames(
   answer: Uint8Array,

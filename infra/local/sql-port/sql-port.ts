@@ -12,8 +12,8 @@ export interface SqlPortOptions {
   port: number;
   database: Pick<EmbeddedDatabase, 'query' | 'readOnly'>;
   /**
-   * A connection is closed if its startup takes longer than this, or if it sends nothing for this time in the middle of
-   * a message. Idle sessions stay open.
+   * A connection is closed if its startup takes longer than this time, or if the client pauses for this time within a
+   * message. A client that is idle between messages stays connected.
    */
   silenceMs?: number;
 }
@@ -34,9 +34,9 @@ const STOPPING = errorResponse({
 });
 
 /**
- * Opens the embedded database for reading by `psql` and other PostgreSQL clients. Every statement runs in its own
- * read-only transaction as the reader role and is rolled back. There is no password.
- * @throws the error of Node if it cannot listen, for example with `code` EADDRINUSE if the port is taken
+ * Opens a port on which `psql` and other PostgreSQL clients can read the embedded database. Every statement runs in its
+ * own read-only transaction as the reader role, and the transaction is rolled back. There is no password.
+ * @throws an error of Node if the port cannot be opened, for example with `code` EADDRINUSE if it is taken
  * @throws {DatabaseError} the settings of the database could not be read
  */
 export async function startSqlPort({
@@ -57,7 +57,8 @@ export async function startSqlPort({
   server.maxConnections = MAX_CONNECTIONS;
   server.listen(port, host);
   await once(server, 'listening');
-  // If the server cannot accept a connection, for example without a free file descriptor, only that client is affected.
+  // If the server cannot accept a connection, for example because no file descriptor is free, only that client is
+  // affected. Without a listener, the error would end the process.
   server.on('error', () => {});
   return {
     port: (server.address() as AddressInfo).port,
@@ -74,8 +75,9 @@ export async function startSqlPort({
 }
 
 /**
- * Reads the process id of the one database session behind the port. All connections report this id at startup, as a
- * PostgreSQL server does. From any other number, a client would conclude that a connection pooler is in between.
+ * Reads the process id of the one database session behind the port. Each connection reports this id at startup, as a
+ * PostgreSQL server does. If the reported id differed from the result of `pg_backend_pid()`, a client would conclude
+ * that a connection pooler is in between.
  */
 async function readProcessId(database: Pick<EmbeddedDatabase, 'query'>): Promise<number> {
   const { rows } = await database.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');

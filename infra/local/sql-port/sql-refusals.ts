@@ -1,7 +1,10 @@
 import { ValueRefusedError } from '../../../lib/common/errors.ts';
 import { errorResponse } from './sql-messages.ts';
 
-/** Maximum bytes that a connection holds: its prepared statements, and the messages that have not run yet. */
+/**
+ * Maximum number of bytes that a connection can hold in memory: its prepared statements, and the messages that have not
+ * run yet.
+ */
 export const MAX_HELD_BYTES = 32 * 1024 * 1024;
 
 export const TOO_MUCH_HELD = errorResponse({

@@ -26,9 +26,9 @@ export interface SqlSession {
 const NOTHING = new Uint8Array();
 
 /**
- * Keeps the state of one client connection. The database has no session for the connection: every statement runs in its
- * own read-only transaction, which is rolled back. The client's transactions, settings and prepared statements are
- * emulated here.
+ * Keeps the state of one client connection. The database has no session for the connection, because every statement
+ * runs in its own read-only transaction, which is rolled back. The session therefore emulates the client's
+ * transactions, settings and prepared statements.
  * @param readOnly runs messages that end in Sync and have at most one Execute; returns the server's response
  */
 export function createSqlSession(readOnly: (messages: Uint8Array) => Promise<Uint8Array>): SqlSession {
@@ -49,8 +49,8 @@ export function createSqlSession(readOnly: (messages: Uint8Array) => Promise<Uin
       case 'D':
         return add(message);
       case 'E':
-        // The unit (the messages that run together) runs now instead of at the Sync. A unit has at most one Execute,
-        // and a server may respond before a Sync.
+        // The messages collected so far (a unit) run at each Execute, not only at the Sync, because `readOnly` allows
+        // only one Execute. PostgreSQL's protocol allows a response before the Sync.
         return Buffer.concat([add(message), await runUnit()]);
       case 'C':
         return close(message);
@@ -104,8 +104,8 @@ export function createSqlSession(readOnly: (messages: Uint8Array) => Promise<Uin
   }
 
   /**
-   * Handles a Close message without the server. Portals end with their unit, and this session stores the prepared
-   * statements.
+   * Handles a Close message without the server. The server has nothing to close: a portal ends with its unit, and
+   * prepared statements are stored only in this session.
    */
   async function close(message: Uint8Array): Promise<Uint8Array> {
     const name = readText(message, 6);

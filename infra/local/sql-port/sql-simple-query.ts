@@ -16,16 +16,22 @@ export function asExtendedQuery(sql: Uint8Array): Uint8Array[] {
   ];
 }
 
-/** Converts the response to {@link asExtendedQuery} to that of a simple Query, without the ReadyForQuery. */
+/**
+ * Converts the response to the messages of {@link asExtendedQuery} to the response to a simple Query, without the
+ * ReadyForQuery.
+ */
 export function toSimpleAnswer(answer: Uint8Array): Uint8Array {
   return rewriteFrames(answer, (type, frame) => {
-    // ParseComplete, BindComplete and NoData respond to messages that the client did not send.
+    // ParseComplete, BindComplete and NoData are dropped: they respond to messages that the client did not send.
     if (type === '1' || type === '2' || type === 'n' || isSessionMessage(type)) return NOTHING;
     return type === 'E' && isAboutSeveralStatements(frame) ? SEVERAL_STATEMENTS_REFUSED : frame;
   });
 }
 
-/** Detects an error whose text mentions a prepared statement, although the client created none. */
+/**
+ * Detects the server's error about several statements in one Query. Its text mentions a prepared statement, which would
+ * confuse a client that created none.
+ */
 function isAboutSeveralStatements(error: Uint8Array): boolean {
   const fields = readErrorFields(error);
   return (

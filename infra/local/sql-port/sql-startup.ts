@@ -3,11 +3,15 @@ import { cString, frame, int32, ProtocolError, readCString, readText } from './s
 
 const VERSION_3_0 = 0x00030000;
 
-/** A packet before the start of the session. The version numbers are those of the protocol. */
+/**
+ * A packet that a client sends before the session starts. PostgreSQL distinguishes the kinds of packets by the version
+ * number in the packet.
+ */
 export type StartupPacket =
   | { kind: 'cancel' | 'ssl' | 'encryption' }
   /**
-   * `reply` must be sent first. It is empty unless the client requested a newer version than 3.0 or unknown options.
+   * `reply` must be sent before any other message. It is empty unless the client requested a newer version than 3.0 or
+   * unknown options.
    */
   | { kind: 'start'; reply: Uint8Array };
 
@@ -27,12 +31,16 @@ export function readStartupPacket(packet: Uint8Array): StartupPacket {
   if (version === VERSION_3_0 && unknownOptions.length === 0) {
     return { kind: 'start', reply: new Uint8Array() };
   }
-  // NegotiateProtocolVersion contains the newest supported version and the options that are not supported.
+  // This NegotiateProtocolVersion message names the newest supported version and the requested options that are not
+  // supported.
   const reply = frame('v', int32(VERSION_3_0), int32(unknownOptions.length), ...unknownOptions.map(cString));
   return { kind: 'start', reply };
 }
 
-/** Reads the names of the parameters: pairs of strings, terminated by an empty name. */
+/**
+ * Reads the names of the startup parameters. The packet contains pairs of a name and a value, and ends with an empty
+ * name.
+ */
 function readNames(packet: Buffer): string[] {
   const names: string[] = [];
   for (let at = 8; ; ) {
@@ -43,7 +51,7 @@ function readNames(packet: Buffer): string[] {
   }
 }
 
-/** Settings that a server reports at the start of a session; psql and drivers depend on them. */
+/** Settings that a server must report at the start of a session, because psql and drivers depend on them. */
 const REPORTED = [
   'server_version',
   'server_encoding',
@@ -62,6 +70,7 @@ export async function readReportedSettings(database: Pick<Database, 'query'>): P
     [REPORTED],
   );
   const settings = new Map(rows.map(({ name, setting }) => [name, setting]));
-  // Every statement is read-only. Connection pools and drivers use this setting to tell a primary from a replica.
+  // Connection pools and drivers use `default_transaction_read_only` to tell a primary from a replica. Every statement
+  // on this port is read-only, so the setting is on.
   return settings.set('default_transaction_read_only', 'on').set('is_superuser', 'off');
 }

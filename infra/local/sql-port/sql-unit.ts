@@ -10,7 +10,10 @@ import {
   typeOf,
 } from './sql-messages.ts';
 
-/** A prepared statement of the client. The server does not keep it, so it is parsed again in each unit that uses it. */
+/**
+ * A prepared statement of the client. The server does not keep it. Each unit that uses the statement therefore parses
+ * it again.
+ */
 export interface PreparedStatement {
   parse: Uint8Array;
   control: ControlStatement | undefined;
@@ -19,15 +22,18 @@ export interface PreparedStatement {
 /** The prepared statements of one connection by name; '' is the name of the unnamed statement. */
 export type PreparedStatements = Map<string, PreparedStatement>;
 
-/** Messages of the extended protocol that run together, up to the first Execute. */
+/**
+ * Messages of the extended protocol that are sent to the server together. The last message is the first Execute, if
+ * any.
+ */
 export interface Unit {
   /** The messages for the server, without the Sync. */
   messages: Uint8Array[];
   /** Adds a Parse, Bind, Describe or Execute of the client. */
   add(message: Uint8Array): void;
   /**
-   * Converts the server's response to the response that the client expects. Stores the statements that the unit
-   * prepared.
+   * Converts the server's response to the response that the client expects. Stores the statements that the client
+   * prepared in this unit.
    */
   receive(answer: Uint8Array): { answer: Uint8Array; hasFailed: boolean };
 }
@@ -50,7 +56,10 @@ export function createUnit(prepared: PreparedStatements): Unit {
     return parses.findLast((parsed) => parsed.name === name)?.statement;
   }
 
-  /** Parses a statement of an earlier unit again. For an unknown statement, the server reports the error. */
+  /**
+   * Adds a Parse message for a statement of an earlier unit. If the statement is unknown, adds nothing, and the server
+   * reports the error.
+   */
   function repeatParse(name: string): void {
     const statement = prepared.get(name);
     if (statement !== undefined && find(name) === undefined) parse(name, statement, true);
@@ -61,7 +70,8 @@ export function createUnit(prepared: PreparedStatements): Unit {
     switch (typeOf(message)) {
       case 'P': {
         const name = readText(message, 5);
-        // A name in use must be rejected. The server rejects the name after it has parsed the earlier statement again.
+        // PostgreSQL rejects a Parse with a name in use. If an earlier unit used the name, its statement is parsed
+        // again first, so that the server rejects the new Parse.
         if (name !== '') repeatParse(name);
         parse(name, toStatement(message), false);
         return;
@@ -108,7 +118,7 @@ export function isSessionMessage(type: string): boolean {
   return type === 'Z' || type === 'S' || type === 'A';
 }
 
-/** Drops the prepared statements that a DEALLOCATE or DISCARD names. */
+/** Removes the prepared statements that a DEALLOCATE or DISCARD names. */
 export function forget(prepared: PreparedStatements, { forgets }: ControlStatement): void {
   if (forgets === 'all') prepared.clear();
   else if (forgets) prepared.delete(forgets.name);
@@ -121,7 +131,7 @@ export function forget(prepared: PreparedStatements, { forgets }: ControlStateme
 function toStatement(message: Uint8Array): PreparedStatement {
   const { bytes: name, next } = readCString(message, 5);
   const control = controlStatement(readText(message, next));
-  // The message is copied, because it is a view of a larger chunk from the socket.
+  // The message is copied: it is a view of a larger chunk from the socket, and would keep that chunk in memory.
   const parse = control ? frame('P', cString(name), cString(''), int16(0)) : new Uint8Array(message);
   return { parse, control };
 }

@@ -7,10 +7,10 @@ import { bundleRules } from './rules-bundle.ts';
 const OF_FUNCTIONS = fileURLToPath(new URL('../../../lib/aws/function-credentials.ts', import.meta.url));
 
 /**
- * Makes esbuild replace the credential providers of the AWS clients, including Aurora DSQL's connector, by a provider
- * that reads only a function's credentials. Lambda passes credentials in environment variables, which the original
- * providers would also read first. Providers for a developer's machine are not needed. The replacement saves 240 kB of
- * the 400 kB limit.
+ * Makes esbuild replace the credential providers of the AWS clients and of Aurora DSQL's connector. The replacement
+ * reads only the environment variables in which Lambda passes credentials. The original providers would read the same
+ * variables first, and otherwise look for credentials on a developer's machine, which a function never needs. The
+ * replacement makes a bundle 240 kB smaller. A test limits the bundle of `project-stream` to 400 kB.
  */
 const bundleFunctionCredentials: Plugin = {
   name: 'function-credentials',
@@ -23,7 +23,10 @@ const READ_MIGRATIONS = fileURLToPath(
   new URL('../../../lib/database/schema/read-migrations.ts', import.meta.url),
 );
 
-/** Makes esbuild inline the migrations in place of the module that reads them, because a bundle has no directory. */
+/**
+ * Makes esbuild write the migrations into the bundle, in place of the module that reads them from files. A deployed
+ * function has only its bundle, without the directory of the migrations.
+ */
 const bundleMigrations: Plugin = {
   name: 'migrations',
   setup({ onLoad }) {

@@ -5,9 +5,9 @@ import { findLoadProblem } from '../../../lib/rules/file/find-load-problem.ts';
 import { DEFAULT_RULES_FILE, RULES_MODULE, RULES_MODULE_URL } from '../../../lib/rules/file/rules-path.ts';
 
 /**
- * Makes esbuild bundle `rulesFile` in place of every import of `sync-rules.ts`, and resolve
- * `cognito-sync-backend/rules` from any directory. `mapImports` does the same for threads of the local cloud. The build
- * fails if the rules cannot be loaded.
+ * Makes esbuild bundle `rulesFile` in place of every import of `sync-rules.ts`. Also makes esbuild resolve
+ * `cognito-sync-backend/rules` from any directory. In the local cloud, `mapImports` does the same for the threads that
+ * run functions. The build fails if the rules cannot be loaded.
  *
  * @param rulesFile absolute path
  */

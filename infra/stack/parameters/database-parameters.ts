@@ -28,14 +28,17 @@ export const NO_DATABASE: DatabaseParameters = {
 /** The values that serverless.yml needs for the database. */
 export interface DatabaseDeployment {
   database: 'dsql' | 'url';
-  /** DATABASE_URL and DATABASE_SECRET of the functions; an empty value is not used. */
+  /** The environment variables DATABASE_URL and DATABASE_SECRET of the functions. An empty value counts as not set. */
   databaseUrl: string;
   databaseSecret: string;
   /** Values for IAM policies: the secret, its encryption key, and Secrets Manager as the service that uses the key. */
   databaseSecretArn: Substitution | string;
   databaseSecretKey: string;
   databaseSecretService: string;
-  /** Each value is the suffix of the file in infra/stack/options that is part of the stack. */
+  /**
+   * Each value selects the file in infra/stack/options that becomes part of the stack. For example, `inVpc: 'yes'`
+   * selects vpc-yes.yml.
+   */
   readsSecret: 'yes' | 'no';
   decryptsSecret: 'yes' | 'no';
   inVpc: 'yes' | 'no';
@@ -44,7 +47,9 @@ export interface DatabaseDeployment {
 }
 
 const KEY = /^arn:[\w-]+:kms:([a-z0-9-]+):\d{12}:key\/[\w-]+$/;
-/** Maximum subnets and maximum security groups of one Lambda function. Source: AWS Lambda API Reference, VpcConfig. */
+/**
+ * Maximum number of subnets and of security groups of one Lambda function. Source: AWS Lambda API Reference, VpcConfig.
+ */
 const MAX_SUBNETS = 16;
 const MAX_SECURITY_GROUPS = 5;
 
@@ -65,8 +70,8 @@ export function checkDatabase(given: DatabaseParameters, region: string): string
 }
 
 /**
- * Checks the parameters of a DSQL cluster. Such a cluster is reached without a VPC, and its authentication tokens need
- * no secret.
+ * Reports the parameters that cannot be combined with a DSQL cluster. The functions reach such a cluster without a VPC,
+ * and log in with authentication tokens instead of a secret.
  */
 function clusterMistakes({ databaseUrl, ...given }: DatabaseParameters): string[] {
   const others = [
@@ -75,7 +80,7 @@ function clusterMistakes({ databaseUrl, ...given }: DatabaseParameters): string[
       (name) => given[name],
     ),
   ];
-  return others.map((name) => `database: dsql cannot be combined with ${name}; remove one of them`);
+  return others.map((name) => `database: dsql cannot be combined with ${name}; remove ${name}, or use url`);
 }
 
 function addressMistakes({ databaseUrl, databaseSecret }: DatabaseParameters): string[] {
@@ -91,7 +96,7 @@ function addressMistakes({ databaseUrl, databaseSecret }: DatabaseParameters): s
     ...(tls === undefined ? [] : [`databaseUrl (DATABASE_URL): ${tls}`]),
     ...(databaseSecret && hasPassword(databaseUrl)
       ? [
-          'databaseUrl (DATABASE_URL): it has a password, but databaseSecret is also given; remove one of them',
+          'databaseUrl (DATABASE_URL): the URL contains a password, but databaseSecret is also given; remove the password or databaseSecret',
         ]
       : []),
   ];
@@ -106,8 +111,8 @@ function secretMistakes({ databaseSecret, databaseSecretKey }: DatabaseParameter
   const foreign = secret.region === null ? [] : partitionMistakes('databaseSecret', databaseSecret, region);
   if (foreign.length > 0 || databaseSecretKey === '') return foreign;
   const keyRegion = KEY.exec(databaseSecretKey)?.[1];
-  // An alias of a key is not sufficient, because a policy grants access to keys, not to aliases. Source: AWS KMS
-  // Developer Guide, "Best practices for IAM policies".
+  // The ARN of an alias is rejected, because a policy grants access to keys, not to aliases. Source: AWS KMS Developer
+  // Guide, "Best practices for IAM policies".
   if (keyRegion === undefined)
     return [`databaseSecretKey: "${databaseSecretKey}" is not the ARN of a KMS key`];
   const secretRegion = secret.region ?? region;
@@ -177,8 +182,8 @@ export function toDatabaseDeployment(given: DatabaseParameters, region: string):
 
 /**
  * Returns the ARN pattern of a secret that is given by name. In the ARN, Secrets Manager appends a hyphen and six
- * random characters to the name. The six wildcards cannot match a secret with a longer name. Source: AWS Secrets
- * Manager User Guide.
+ * random characters to the name. The pattern has one `?` for each random character. It therefore does not match other
+ * secrets whose longer names start with the same name. Source: AWS Secrets Manager User Guide.
  */
 function arnOfName(name: string): Substitution {
   const prefix = `arn:\${AWS::Partition}:secretsmanager:\${AWS::Region}:\${AWS::AccountId}:secret:`;

@@ -1,8 +1,8 @@
 import { SetupError } from '../../../lib/common/errors.ts';
 
 /**
- * Calls `read` and returns its error as one line that starts with the parameter's name. Returns an empty list if `read`
- * succeeds.
+ * Calls `read`, which reads and checks a parameter. If `read` throws a SetupError, returns its message as one line that
+ * starts with the name of the parameter. Otherwise returns an empty list.
  */
 export function mistakeOf(name: string, read: () => unknown): string[] {
   try {
@@ -15,8 +15,8 @@ export function mistakeOf(name: string, read: () => unknown): string[] {
 }
 
 /**
- * Checks that an ARN is in the region's partition. If the ARN is in another partition, returns one line that starts
- * with `name`.
+ * Checks that an ARN is in the partition of the region. Otherwise, returns one line that starts with `name`, the name
+ * of the parameter.
  */
 export function partitionMistakes(name: string, arn: string, region: string): string[] {
   const [, given] = arn.split(':', 2);

@@ -43,36 +43,42 @@ const NOTHING: DeploymentParameters = {
 /** The values that serverless.yml needs to build the stack. */
 export interface Deployment extends DatabaseDeployment {
   identityPoolIds: string;
-  /** ARNs of the pools that the poller may access. */
+  /** ARNs of the pools that the bulk-publish poller may access. */
   poolArns: Substitution[];
   bulkPublishPolicy: string;
-  /** Each value is the suffix of the file in infra/stack/options that is part of the stack. */
+  /**
+   * Each value selects the file in infra/stack/options that becomes part of the stack. For example, `listsPools: 'yes'`
+   * selects lists-pools-yes.yml.
+   */
   listsPools: 'yes' | 'no';
   startsBulkPublishes: 'yes' | 'no';
   publishTrust: 'account' | 'any';
   payloadRegions: string;
-  /** Null if the functions share the account's concurrency. */
+  /** Maximum concurrency of the function `project-stream`. Null if it shares the concurrency of the account. */
   reservedConcurrency: number | null;
   alarmActions: string[];
   tracing: 'yes' | 'no';
   tracingMode: 'Active' | 'PassThrough';
 }
 
-/** A function name has at most 64 characters, which leaves 20 for the stage. */
+/**
+ * The name of each Lambda function contains the stage. A function name has at most 64 characters, so the stage has at
+ * most 20.
+ */
 const STAGE = /^[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?$/;
 const TOPIC = /^arn:[\w-]+:sns:([a-z0-9-]+):\d{12}:[\w-]{1,256}$/;
 const MAX_CONCURRENCY = 10_000;
 /**
- * Maximum number of named pools. The environment of a function holds 4 KB. The policies of a role hold 10,240
- * characters, and each pool's ARN can occur twice in them. Sources: AWS Lambda Developer Guide, quotas; IAM User Guide,
- * quotas.
+ * Maximum number of pools that `identityPools` can name. Two limits of AWS lead to this number: the environment
+ * variables of a function hold 4 KB, and the policies of a role hold 10,240 characters. Each pool's ARN can occur twice
+ * in the policies. Sources: AWS Lambda Developer Guide, quotas; IAM User Guide, quotas.
  */
 const MAX_POOLS = 30;
 
 /** The argument that the Serverless Framework passes to a function that computes a variable of serverless.yml. */
 interface Resolvers {
   resolveVariable: (variable: string) => Promise<unknown>;
-  /** Returns a part of serverless.yml by its path. */
+  /** Returns the part of serverless.yml at a path, which lists the keys from the outside in. */
   resolveConfigurationProperty: (path: readonly string[]) => Promise<unknown>;
   /** Options of the command line. */
   options: Readonly<Record<string, unknown>>;
@@ -95,7 +101,7 @@ export async function deployment(resolvers: Resolvers): Promise<Deployment> {
   try {
     return checkParameters(Object.fromEntries(given), { stage, region, names });
   } catch (error) {
-    // The framework would print the stack trace instead of the message.
+    // If an error has a stack trace, the framework prints it instead of the message.
     if (error instanceof SetupError) error.stack = '';
     throw error;
   }
@@ -115,7 +121,7 @@ async function givenNames(
   return [...written.flatMap((params) => (isObject(params) ? Object.keys(params) : [])), ...said];
 }
 
-/** Converts a parameter to text. YAML parses `on` and `off` as booleans. */
+/** Converts a parameter to text. YAML parses an unquoted `on` or `off` as a boolean, so booleans are converted back. */
 function toText(value: unknown): string {
   if (typeof value === 'boolean') return value ? 'on' : 'off';
   return typeof value === 'string' || typeof value === 'number' ? String(value).trim() : '';
@@ -184,7 +190,7 @@ function readPools(identityPools: string, region: string): string[] | null {
   const pools = readIdentityPoolIds({ IDENTITY_POOL_IDS: identityPools, AWS_REGION: region });
   if (pools === null || pools.length <= MAX_POOLS) return pools;
   throw new SetupError(
-    `${pools.length} pools given, but at most ${MAX_POOLS} can be named; omit the parameter for all pools that stream to the stack's stream`,
+    `${pools.length} pools given, but at most ${MAX_POOLS} can be named; omit the parameter to use all pools that stream to the stack's stream`,
   );
 }
 

@@ -76,7 +76,7 @@ describe('the command pools', () => {
     });
     expect(outcome).toEqual({
       exitCode: 1,
-      error: `${id}: not created, because the deleted pool with this id is still being removed; try again in a minute, with the service running`,
+      error: `${id}: not created, because the service is still removing the deleted pool with this id; keep the service running and try again in a minute`,
     });
     expect(await createPoolDataDeletion(database)(id)).toBe(true);
     expect(await pools('add', id, '--no-stream')).toEqual([`${id}: created, does not stream`]);

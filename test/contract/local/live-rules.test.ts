@@ -77,7 +77,7 @@ const until = (condition: () => unknown) => vi.waitFor(condition, { timeout: TIM
 const untilRead = (rules: string) => until(async () => expect(await read()).toBe(rules));
 const loaded = () => `info: sync rules: loaded ${folder.rulesFile}`;
 const notLoaded = (reason: string) =>
-  `error: sync rules: cannot load ${folder.rulesFile}: ${reason}; updates are rejected until they can be loaded`;
+  `error: sync rules: cannot load ${folder.rulesFile}: ${reason}; updates are rejected until the rules can be loaded`;
 
 describe('sync rules in the local cloud', () => {
   it.each([

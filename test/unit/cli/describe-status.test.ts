@@ -60,7 +60,7 @@ describe('the status', () => {
     [
       'a gap that continues',
       { gaps: [{ since: START, until: null, cause: 'expired' }] },
-      'records may have expired from the stream unread, or the stream was deleted and created again: once the shards of the stream are projected, run',
+      'records may have expired from the stream before they were projected, or the stream was deleted and created again: once the waiting events of the stream are projected, run',
     ],
     [
       'a missing bulk publish',

@@ -151,7 +151,7 @@ describe('the parameters of a deployment', () => {
     [
       'two passwords',
       { database: 'url', databaseUrl: SECRET_URL, databaseSecret: 'x' },
-      /^databaseUrl \(DATABASE_URL\): it has a password, but databaseSecret is also given/,
+      /^databaseUrl \(DATABASE_URL\): the URL contains a password, but databaseSecret is also given/,
     ],
     [
       'an address without sslmode',

@@ -1,7 +1,7 @@
 import type { PublishRun } from '../../../../lib/backfill/publish-model.ts';
 import { isoOf, timeText } from '../../terminal/format.ts';
 
-/** How a bulk publish ended, judged by whether its datasets are in the query store. */
+/** How a bulk publish ended. `projected` means that all its datasets are in the query store. */
 export type RunEnd = 'projected' | 'failed' | 'unseen' | 'stalled' | 'unknown';
 
 /** Returns how a bulk publish ended; null if it is in progress. */
@@ -50,9 +50,9 @@ export function runToJson(run: PublishRun): Record<string, string | null> {
 }
 
 /**
- * Returns one line that says that a bulk publish is needed and which command starts it. A gap is a time in which events
- * may have been lost. Without a new bulk publish, identities that were created during a gap may be missing from the
- * query store.
+ * Returns one line that says that a bulk publish is needed and which command starts it. A bulk publish is needed after
+ * a gap, a time in which events may have been lost. Without it, identities that were created during the gap may be
+ * missing from the query store.
  * @param after epoch milliseconds; only a bulk publish that started later is sufficient
  */
 export function describePublishNeeded(identityPoolId: string, after: number): string {

@@ -9,7 +9,8 @@ import { describeRun, runToJson } from './describe-run.ts';
 const SHOWN = 10;
 
 /**
- * Lists the last bulk publishes of a pool, newest first, and whether each is completely in the query store.
+ * Lists the last bulk publishes of a pool, newest first. The list shows for each whether all its datasets are in the
+ * query store.
  * @throws {SetupError} a request to the service failed
  */
 export async function listPublishes(
@@ -33,8 +34,8 @@ export async function listPublishes(
 }
 
 /**
- * Sorts bulk publishes by start time, newest first. Of several entries with the same start time, only the last entry is
- * returned.
+ * Sorts bulk publishes by start time, newest first. Entries with the same start time are the same bulk publish. Of
+ * these, only the last entry is returned, because it has the newest state.
  */
 function newestFirst(runs: readonly PublishRun[]): PublishRun[] {
   const byStart = new Map(runs.map((run) => [run.startedAt, run]));

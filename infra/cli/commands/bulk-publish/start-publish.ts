@@ -11,8 +11,8 @@ import { withService } from '../../with-service.ts';
 const MIN_INTERVAL_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Starts a bulk publish. If a bulk publish is already in progress, reports it instead. A started bulk publish is stored
- * with the name of its stream, because the pool may use another stream later.
+ * Starts a bulk publish. If a bulk publish is already in progress, reports that one instead. The name of the pool's
+ * stream is stored with the bulk publish that was started, because the pool may use another stream later.
  * @throws {SetupError} the service rejects the request, for example less than 24 hours after the last bulk publish
  */
 export async function startPublish(

@@ -25,8 +25,8 @@ interface WatchOptions {
 const BUDGET_MS = 30_000;
 
 /**
- * Watches the last bulk publish of a pool until it ends. This command polls the service itself, so no scheduled poller
- * has to run.
+ * Watches the last bulk publish of a pool until it ends. The command itself polls the service, so it works even if no
+ * poller runs on a schedule.
  * @throws {SetupError} the bulk publish did not reach the query store completely, or its state is unknown
  */
 export async function watchLast(
@@ -36,7 +36,7 @@ export async function watchLast(
   const { database, openService, print, now, progress, signal } = deps;
   const run = await withService(openService, identityPoolId, async (service) => {
     const poll = toPollDeps(deps, service, identityPoolId);
-    // Fails with a clear message if the pool does not exist.
+    // If the pool does not exist, this request fails with a clear message.
     await service.api.readStreaming(identityPoolId);
     return watchPublish(
       {
@@ -57,7 +57,7 @@ export async function watchLast(
   if (endOf(run) !== 'projected') throw new SetupError(`${identityPoolId}: ${describeRun(run)}`);
   if (mayLack) {
     throw new SetupError(
-      `${identityPoolId}: ${describeRun(run)}; it started before the pool's last gap ended, so identities created during the gap may be missing; once the gap has ended, run \`bulk-publish start --pool ${identityPoolId}\``,
+      `${identityPoolId}: ${describeRun(run)}; it started before the pool's last gap ended, so identities that were created during the gap may be missing; after the end of the gap, run \`bulk-publish start --pool ${identityPoolId}\``,
     );
   }
   if (!asJson) print(`${identityPoolId}: ${describeRun(run)}`);
@@ -65,7 +65,8 @@ export async function watchLast(
 
 /**
  * Returns the dependencies of a poll.
- * @throws {SetupError} FAILURE_DESTINATION is unset, so failed batches would be mistaken for projected batches
+ * @throws {SetupError} FAILURE_DESTINATION is not set. Without it, the poll cannot find the batches that failed, so the
+ * bulk publish would count as projected even if some of its events failed
  */
 function toPollDeps(
   { database, now }: CommandDeps,
@@ -88,7 +89,7 @@ function toPollDeps(
     }),
     policy: { kind: 'off' },
     identityPoolIds: [identityPoolId],
-    // The operator named this pool, so it is polled regardless of its stream.
+    // Null polls the pool regardless of the stream that it uses, because the operator named this pool.
     streamName: null,
     keepsStreaming: false,
     parallelizationFactor,

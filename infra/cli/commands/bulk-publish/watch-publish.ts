@@ -15,12 +15,12 @@ export interface WatchDeps extends Pick<CommandDeps, 'now' | 'progress' | 'signa
 
 /** Time between two polls. */
 const INTERVAL_MS = 2_000;
-/** Time without a response after which watching fails. By then, the SDK has tried three times. */
+/** Watching fails if no poll succeeds for this long. By then, the SDK has made three attempts. */
 const SILENCE_MS = 60_000;
 
 /**
- * Polls the last bulk publish until it is in the query store, or until it is certain that it will not get there. The
- * bulk publish may have ended long ago.
+ * Polls the last bulk publish until all its datasets are in the query store, or until it is certain that they will not
+ * arrive. If the bulk publish has already ended, the first successful poll is sufficient.
  *
  * @param timeoutMs null to wait indefinitely
  * @returns the ended run: projected, failed, stalled or unknown
@@ -58,6 +58,7 @@ export async function watchPublish(
 
 /**
  * Does nothing if the failed poll can be retried.
+ * @param silentMs time since the last successful poll
  * @throws {SetupError} the failure is permanent, or polls have failed for too long
  */
 function requireTransient({ condition, message }: PollOutcome['failures'][number], silentMs: number): void {

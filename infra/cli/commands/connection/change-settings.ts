@@ -14,12 +14,13 @@ interface ChangeOptions {
   asJson: boolean;
   /** Plans the change. @throws {SetupError} the change is not possible with the current settings */
   plan: (is: PoolSettings) => ConnectionPlan;
-  /** A consequence of the change, printed before the operator confirms it. */
+  /** Text about a consequence of the change, printed before the operator confirms the change. */
   warning?: string;
 }
 
 /**
- * Prints the settings of a pool and the planned changes. Applies the changes, if there are any.
+ * Prints the settings of a pool and the planned changes. If there are changes, applies them, by default after the
+ * operator has confirmed them.
  * @throws {SetupError} the change failed; the message says what was changed. Repeating the command completes the change
  * @throws {UsageError} there is no terminal to confirm on; nothing was changed
  */

@@ -3,7 +3,7 @@ import type { PoolStreaming } from '../../../../lib/backfill/ports/sync-client.t
 
 /** The settings that an operator wants for a pool. */
 export interface Connection {
-  /** Null keeps the current stream. A pool without a stream then gets the default stream. */
+  /** Null keeps the pool's current stream. If the pool has no stream, null selects the default stream. */
   streamName: string | null;
   /** The role that the service assumes to write to the stream; null keeps the current role. */
   roleArn: string | null;
@@ -19,12 +19,12 @@ export interface SettingChange {
 }
 
 /**
- * The requests that change the current settings to the wanted settings. If the settings are equal, there are no
- * requests.
+ * The changes for the operator to read, and the requests that make these changes. If the current settings equal the
+ * wanted settings, there are neither changes nor requests.
  */
 export interface ConnectionPlan {
   changes: SettingChange[];
-  /** Absent if streaming does not change. */
+  /** The new streaming settings; absent if they do not change. */
   streaming?: PoolStreaming;
   syncTrigger?: { functionArn: string | null };
 }

@@ -4,15 +4,15 @@ import { type FetchPayload, PayloadUnavailableError } from '../../../../lib/stre
 const MAX_IN_A_ROW = 3;
 
 /**
- * A failed fetch that took at least this many milliseconds counts as a timeout. The error does not show a timeout
- * reliably: if the link has expired, `fetchPayload` reports even a timeout as a rejection.
+ * A fetch that failed after at least this many milliseconds counts as a timeout. The duration decides, because the
+ * error is not reliable: if the link has expired, `fetchPayload` reports even a timeout as a rejection.
  */
 const ANSWERED_WITHIN_MS = 5_000;
 
 /**
- * Wraps the payload fetch of one redrive. After `MAX_IN_A_ROW` consecutive timeouts of an origin, it sends no more
- * requests to that origin and reports the payloads as unavailable. Without this limit, hundreds of events with
- * unresponsive origins would take hours.
+ * Wraps the payload fetch of one redrive. After `MAX_IN_A_ROW` consecutive timeouts of an origin, the returned function
+ * sends no more requests to that origin and reports the payloads as unavailable. Without this limit, a redrive of
+ * hundreds of events with unresponsive origins would take hours.
  *
  * @param now epoch milliseconds
  */

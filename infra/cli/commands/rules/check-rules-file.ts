@@ -11,12 +11,12 @@ import { reportThrown } from './report-thrown.ts';
 
 interface RulesReport {
   remarks: readonly Remark[];
-  /** The numbers of checked rules; null if the rules cannot be used. */
+  /** How many datasets, key rules and examples were checked; null if the rules cannot be used. */
   counts: Inspection['counts'] | null;
 }
 
 /**
- * Prints the errors and notes about the sync rules, one per line, and then how many rules were checked.
+ * Prints the errors and notes about the sync rules, one per line. The last line says how many rules were checked.
  * @throws {SetupError} there are errors
  */
 export async function checkRulesFile(

@@ -16,7 +16,8 @@ const CHECKOUT = fileURLToPath(new URL('../../../../', import.meta.url));
 const LIB = fileURLToPath(new URL('../../../../lib/', import.meta.url));
 
 /**
- * Checks the types of a rules file and of the files it imports, except packages, as strictly as this project's files.
+ * Checks the types of a rules file and of the files that it imports, except packages. The compiler options are as
+ * strict as for this project's own files.
  * @param path absolute; a missing file yields no remarks
  * @param importTypeScript returns null if TypeScript is not installed, which yields a note
  */
@@ -59,9 +60,10 @@ function optionsOf(ts: TypeScript): CompilerOptions {
   const { options } = ts.parseJsonConfigFileContent(json, ts.sys, CHECKOUT, undefined, config);
   return {
     ...options,
-    // A rules file in any directory can import this module, so the import must resolve from any directory.
+    // A rules file can be in any directory, and imports this module by its name. So the name must resolve from any
+    // directory.
     paths: { [RULES_MODULE]: [fileURLToPath(RULES_MODULE_URL)] },
-    // Unused names in a rules file are not errors.
+    // This project's options forbid unused names. In a rules file, unused names are allowed.
     noUnusedLocals: false,
     noUnusedParameters: false,
     allowJs: true,

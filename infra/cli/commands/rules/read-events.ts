@@ -14,8 +14,8 @@ const DEFAULTS = {
 
 /**
  * Reads sync trigger events from a text: one event, a JSON array of events, or one event per line. Recorded events are
- * returned unchanged. A hand-written event needs `datasetName` and `datasetRecords`. Each record is either a string
- * (the new value) or an object that describes a change with `oldValue` and `newValue`.
+ * returned unchanged. A hand-written event needs only `datasetName` and `datasetRecords`. Each of its records is either
+ * a string (the new value), or an object that describes a change with `oldValue` and `newValue`.
  *
  * @throws {SetupError} the text is anything else; the message quotes no value
  */
@@ -48,7 +48,7 @@ function parse(text: string): { value: unknown } | { problem: string } {
   try {
     return { value: JSON.parse(text) };
   } catch (error) {
-    // Only the position is shown, because the rest of the message would quote the text.
+    // Only the position of the error is shown, because the rest of the error's message quotes the text.
     const [at] = /at position \d+( \(line \d+ column \d+\))?/.exec(String(error)) ?? [];
     return { problem: at === undefined ? '' : `: error ${at}` };
   }
@@ -80,7 +80,7 @@ function readEvent(document: unknown, what: string): SyncTriggerEvent {
     region: regionOf(event.identityPoolId),
     identityPoolId: DEFAULTS.identityPoolId,
     identityId: DEFAULTS.identityId,
-    // Members that are unknown here, such as members of future versions, are copied unchanged.
+    // All members of the document are copied. This includes unknown members, such as members of future versions.
     ...document,
     datasetName,
     datasetRecords: Object.fromEntries(records),

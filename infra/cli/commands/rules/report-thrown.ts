@@ -5,8 +5,8 @@ import type { DatasetRule, KeyRule, SyncRules } from '../../../../lib/rules/rule
 type Report = (what: string) => void;
 
 /**
- * Wraps rules so that errors of the user's functions are reported. A verdict says only that a function threw. The
- * verdict omits the error's message, because verdicts can be logged.
+ * Wraps rules so that each error that a user's function throws is passed to `report` with its message. The verdict of
+ * the rules omits the message, because verdicts can be logged. It says only that a function threw.
  * @param report receives, for example, `datasets.game.keys.score: validate threw: oops (/home/me/sync-rules.ts:7:13)`
  */
 export function reportThrown(rules: SyncRules, report: Report): SyncRules {
@@ -59,7 +59,10 @@ function reporting<Given, Answer>(
   };
 }
 
-/** Returns a function that calls `find` and returns the rule in `rules` with the same name. Names are unique. */
+/**
+ * Returns a function that finds a wrapped rule. It calls `find`, which returns the original rule, and then returns the
+ * rule in `rules` with the same name. Names are unique.
+ */
 function findAmong<Rule extends { name: string }>(
   rules: readonly Rule[],
   find: (name: string) => { name: string } | undefined,

@@ -22,8 +22,9 @@ interface TryOptions {
 }
 
 /**
- * Prints what the sync rules do with each event. A rejected event is not an error. Nothing is stored.
- * @throws {SetupError} the rules or the events cannot be used, or a rule is broken
+ * Prints what the sync rules do with each event. Nothing is stored. The command succeeds even if the rules reject an
+ * event.
+ * @throws {SetupError} the rules or the events cannot be used, or a function in the rules failed
  */
 export async function tryRules(
   { event: from, asJson }: TryOptions,

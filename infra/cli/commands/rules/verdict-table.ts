@@ -10,7 +10,8 @@ const HEAD = ['key', 'requested', 'stored', 'rule', 'action', 'reason'];
 const MAX_SHOWN = 40;
 
 /**
- * Formats a table with the outcome and its reason for each record of an event. Unchanged records are only counted.
+ * Formats a table that shows, for each record of an event, what the rules did and why. Records that do not change are
+ * only counted.
  * @param verdict the result of applying these rules to the event in mode `enforce`
  * @param columns width of the terminal; undefined if the output is not a terminal
  */
@@ -48,9 +49,9 @@ export function verdictTable(
 
 interface ResultOfKey {
   key: string;
-  /** Undefined if the rules create the record and the event does not contain it. */
+  /** The record in the event; undefined if the record is not in the event because the rules create it. */
   entry: Entry | undefined;
-  /** Null if the record does not exist after the rules were applied. */
+  /** The record's value after the rules were applied; null if the record then does not exist. */
   stored: string | null;
   /** Path of the key's rule in the rules file. */
   rule: string;
@@ -58,7 +59,9 @@ interface ResultOfKey {
   isRejected: boolean;
 }
 
-/** Returns no row if nothing changes, otherwise one row per decision. Only the first row shows the values. */
+/**
+ * Returns no row if nothing changes, otherwise one row per decision about the key. Only the first row shows the values.
+ */
 function rowsOfKey({ key, entry, stored, rule, decisions, isRejected }: ResultOfKey): string[][] {
   const { oldValue = null, newValue = null } = entry ?? {};
   const asksNothing = oldValue === newValue;
@@ -74,7 +77,7 @@ function rowsOfKey({ key, entry, stored, rule, decisions, isRejected }: ResultOf
   ];
 }
 
-/** Formats a decision about a key without a record, or about the whole dataset. */
+/** Formats a decision about a key whose record is not in the table, or about the dataset as a whole. */
 function rowOfDecision({ key, rule, action, reason }: RuleDecision): string[] {
   return [key === null ? '' : toCell(key), '', '', ...[rule, action, reason].map(toSafeLine)];
 }

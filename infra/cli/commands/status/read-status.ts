@@ -12,17 +12,18 @@ import type { PoolNow, PoolReport, StatusReport } from './status-report.ts';
 
 export interface StatusDeps {
   store: StatusStore & Pick<PublishStore, 'readRuns' | 'readSeen'>;
-  /** Null if the service cannot be queried; `why` is the reason. */
+  /** Null if the service could not be opened; `why` is then the reason. */
   service: OperatedService | null;
   why: string | null;
   now: () => number;
 }
 
 /**
- * Reads the state of pools, streams and the query store from the service, the streams and the store. Writes nothing.
+ * Reads the state of pools, streams and the query store. The sources are the service, the streams and the query store
+ * itself. Writes nothing.
  *
- * @param identityPoolId the pool to report; null for all pools that the service or the store knows
- * @throws {SyncClientError} the pool does not exist; any other failure is part of the report
+ * @param identityPoolId the pool to report; null for all pools that the service or the query store knows
+ * @throws {SyncClientError} the pool `identityPoolId` does not exist; any other failure is part of the report
  */
 export async function readStatus(deps: StatusDeps, identityPoolId: string | null): Promise<StatusReport> {
   const { store, service } = deps;
@@ -63,7 +64,7 @@ async function listPools({
   if (service === null) return { ids: known, problem: why };
   try {
     const ids = await service.api.listPools();
-    // The query store can still contain data of a deleted pool.
+    // The list includes the pools that only the query store knows: it can still contain data of a deleted pool.
     return { ids: [...new Set([...ids, ...known])].sort(), problem: null };
   } catch (error) {
     if (!(error instanceof SyncClientError)) throw error;
@@ -119,7 +120,8 @@ async function reportPool(
   const seen = context.seen.find(isOfPool) ?? null;
   const gaps = context.gaps.filter(isOfPool);
   const unrepaired = gaps.filter(({ repairedAt }) => repairedAt === null);
-  // The pool may have changed since the poller last observed it.
+  // If the pool's streaming has changed since the poller last observed it, the change may open a gap that is not stored
+  // yet.
   const streaming = asked.now && { identityPoolId, ...asked.now.streaming, checkedAt: now() };
   const opens = streaming && streamingChange(seen, streaming).opens;
   return {

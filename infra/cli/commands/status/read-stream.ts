@@ -4,7 +4,7 @@ import { describeStreamFailure } from '../../with-service.ts';
 import type { ShardReport, StreamReport } from './status-report.ts';
 
 /**
- * Reads how far each shard of a stream is projected and what is waiting behind that position.
+ * Reads up to which position each shard of a stream is projected, and which events are waiting after that position.
  *
  * @param streams null if no stream can be read; then the report contains only the stored positions
  * @param now epoch milliseconds
@@ -38,7 +38,8 @@ async function readShard(
   { shard, now }: { shard: ProjectedPosition | undefined; now: number },
 ): Promise<ShardReport> {
   const { arrivedAt = null, projectedAt = null, sequenceNumber: after = null } = shard ?? {};
-  // If batches are projected concurrently, no position is stored, so the backlog cannot be read.
+  // If the batches of a shard are projected concurrently, the time of the last projection is stored, but no sequence
+  // number. Then the backlog cannot be read.
   const isFollowed = shard === undefined || after !== null;
   const backlog = isFollowed
     ? await streams.readBacklog(streamName, shardId, { after, notBefore: null })

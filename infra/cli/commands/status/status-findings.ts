@@ -21,7 +21,7 @@ function needsOfStream({ streamName, shards, isStreamedTo, problem }: StreamRepo
   const isWaiting = shards.some(({ projectedAt, waiting }) => projectedAt === null && waiting?.events);
   return isStreamedTo && isWaiting
     ? [
-        `stream ${streamName}: events are waiting in a shard, and none was ever projected; check that a function projects this stream`,
+        `stream ${streamName}: events are waiting in a shard of which no event was ever projected; check that a function projects this stream`,
       ]
     : [];
 }
@@ -32,7 +32,7 @@ function needsOf(pool: PoolReport): string[] {
   const isBad = end === 'failed' || end === 'stalled';
   return [
     ...(problem === null ? [] : [problem]),
-    ...(isBad ? [`its bulk publish ${end === 'failed' ? 'has failed' : 'has stalled'}`] : []),
+    ...(isBad ? [`the last bulk publish ${end === 'failed' ? 'has failed' : 'has stalled'}`] : []),
     ...gaps.map((gap) => `${describeGap(gap)}: ${describeRepair(gap, identityPoolId)}`),
     ...(needsPublishAfter === null ? [] : [describePublishNeeded(identityPoolId, needsPublishAfter)]),
     ...(quarantine.length > 0
@@ -42,14 +42,14 @@ function needsOf(pool: PoolReport): string[] {
 }
 
 /**
- * Describes how to repair a gap, a time in which events may have been lost. A gap that has not ended cannot be repaired
- * yet, because more removals may follow.
+ * Describes how to repair a gap, a time in which events may have been lost. If the gap has not ended, more removals may
+ * be lost, so the repair must wait for its end.
  */
 function describeRepair({ until, cause }: Pick<Gap, 'until' | 'cause'>, identityPoolId: string): string {
   const command = `run \`reconcile --pool ${identityPoolId}\``;
   if (until !== null) return command;
   return cause === 'expired'
-    ? `once the shards of the stream are projected, ${command}`
+    ? `once the waiting events of the stream are projected, ${command}`
     : `once the pool streams again, ${command}`;
 }
 
@@ -57,7 +57,7 @@ function describeRepair({ until, cause }: Pick<Gap, 'until' | 'cause'>, identity
 export function describeGap({ since, until, cause }: Pick<Gap, 'since' | 'until' | 'cause'>): string {
   const why =
     cause === 'expired'
-      ? 'records may have expired from the stream unread, or the stream was deleted and created again'
+      ? 'records may have expired from the stream before they were projected, or the stream was deleted and created again'
       : 'the pool did not stream';
   const end = until === null ? '' : ` until ${timeText(until)}`;
   return `removals may be missing since ${timeText(since)}${end}, because ${why}`;

@@ -2,7 +2,7 @@ import type { LastReconciliation, QuarantineCount } from '../../../../lib/backfi
 import type { PoolStreaming } from '../../../../lib/backfill/ports/sync-client.ts';
 import type { Gap, PublishRun } from '../../../../lib/backfill/publish-model.ts';
 
-/** Settings of a pool that the service returned just now. */
+/** The current settings of a pool, as the service returned them for this report. */
 export interface PoolNow {
   streaming: PoolStreaming;
   syncTrigger: string | null;
@@ -11,7 +11,7 @@ export interface PoolNow {
 /** State of a pool. Times are epoch milliseconds. */
 export interface PoolReport {
   identityPoolId: string;
-  /** Null if the service could not be queried. */
+  /** The current settings; null if the service could not be queried. */
   now: PoolNow | null;
   /** Why the service could not be queried; null if it was queried. */
   problem: string | null;
@@ -29,14 +29,14 @@ export interface PoolReport {
   quarantine: QuarantineCount[];
 }
 
-/** How far a shard is projected and what is waiting behind that position. */
+/** Up to which position a shard is projected, and which events are waiting after that position. */
 export interface ShardReport {
   shardId: string;
-  /** When the last projected record arrived; null if nothing is projected or the time cannot be known. */
+  /** When the last projected record arrived on the stream; null if nothing is projected or the time is unknown. */
   arrivedAt: number | null;
   /** When the last projected record was written to the query store; null if nothing is projected. */
   projectedAt: number | null;
-  /** The events behind the last projected record; null if the shard was not read. */
+  /** The events that arrived after the last projected record; null if the shard was not read. */
   waiting: { events: number; hasMore: boolean; lagMs: number } | null;
 }
 
