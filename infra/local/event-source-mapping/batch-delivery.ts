@@ -102,8 +102,8 @@ async function follow(
     return [];
   }
   if (next.step === 'split') {
-    // Each half is a new batch that has not been tried, so it is tried without delay. This does not repeat forever,
-    // because splitting ends at batches of one record.
+    // Each half is a new batch that has not been tried, so it is tried without delay. The splitting ends at batches of
+    // one record.
     deps.retryState.progressed();
     return next.attempts;
   }

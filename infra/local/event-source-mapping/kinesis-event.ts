@@ -80,7 +80,7 @@ export function payloadBytes(records: readonly EncodedRecord[]): number {
 
 /**
  * Returns how many of the pending records the next invocation receives, starting with the first record. The limits are
- * `batchSize` records and `maxPayloadBytes` in total. A record that alone exceeds the payload limit forms a batch of
+ * `batchSize` records and `maxPayloadBytes` in total. A single record that exceeds the payload limit forms a batch of
  * one record.
  *
  * @returns `count`, and whether the batch is `full`, which means that waiting for more records cannot make it larger

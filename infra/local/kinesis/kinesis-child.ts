@@ -75,8 +75,8 @@ function answer({ id, ...request }: { id: number } & KinesisRequest): void {
     reply(checked.statusCode, checked.body);
     return;
   }
-  // If `run` throws, kinesalite may keep a lock on the stream. The error is not caught, so it ends the process and
-  // thereby releases the lock.
+  // If `run` throws, kinesalite may keep a lock on the stream. The error is not caught, so it ends the process, which
+  // also releases the lock.
   checked.operation.run(checked.input, (error, output) => {
     const refusal = error ? toRefusal(error) : undefined;
     if (error && refusal === undefined) reply(500, undefined, describe(error));

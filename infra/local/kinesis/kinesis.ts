@@ -20,7 +20,7 @@ const MAX_BODY_BYTES = 8 * 1024 * 1024;
 
 /**
  * Creates the Kinesis emulator as a route of the local port. The route checks signatures and the port checks origins,
- * because the emulator alone would accept any signature and the requests of any web page. The emulator runs in its own
+ * because the emulator itself would accept any signature and the requests of any web page. The emulator runs in its own
  * process, so that its unexpected errors do not end the local cloud.
  *
  * @param directory directory of the streams

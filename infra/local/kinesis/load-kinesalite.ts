@@ -60,7 +60,7 @@ export interface Kinesalite {
 }
 
 /**
- * Resolves modules from the directory of kinesalite. It thereby finds kinesalite's own modules and the packages that
+ * Resolves modules from the directory of kinesalite. This finds kinesalite's own modules and the packages that
  * kinesalite depends on.
  */
 const require = createRequire(createRequire(import.meta.url).resolve('kinesalite'));
