@@ -26,7 +26,7 @@ export function prepareCommand(
   return prepareFrom(COMMANDS, commandLine, all);
 }
 
-/** Parses a command line as `prepareCommand` does, but for the given `commands`, which can be of any kind. */
+/** Parses a command line as `prepareCommand` does. The given `commands` can be commands of any kind. */
 export function prepareFrom<Deps>(
   commands: ReadonlyMap<string, CommandWith<Deps>>,
   [name, ...args]: readonly string[],
