@@ -83,7 +83,7 @@ export function cannotBeKnown(run: OpenRun, why: string, now: number): OpenRun {
 /** The stream no longer has the records that would show completeness, or was recreated. */
 export function cannotBeFound(run: OpenRun, now: number): PublishRun {
   const why =
-    'its records may have expired before they were read, or were lost when the stream was recreated';
+    'its records may have expired before they were read, or may have been lost when the stream was recreated';
   return { ...run, completeness: 'unknown', waitingFor: why, shards: { kind: 'lost' }, checkedAt: now };
 }
 

@@ -9,7 +9,7 @@ export interface Contender {
   prepare(round: number): () => Promise<void>;
 }
 
-/** Creates a contender from an untimed preparation and a timed run on its result. */
+/** Creates a contender. In each round, only `run` is timed. It receives what `prepare` returned. */
 export function contender<Input>(parts: {
   name: string;
   every?: number;

@@ -133,7 +133,7 @@ describe('a start on a stream that a fault has damaged', { timeout: 90_000 }, ()
     expect((await client.send(command)).CognitoStreams).toMatchObject({ StreamingStatus: 'DISABLED' });
   });
 
-  it('reads records again whose rows the database lost after the checkpoint was saved', async () => {
+  it('reads the same records again if the database lost their rows after the checkpoint was saved', async () => {
     await writeKeys('a');
     await eventually(projectedKeys).toEqual(['a']);
     const [before] = await rows('SELECT sequence_number FROM query.stream_progress');

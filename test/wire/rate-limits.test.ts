@@ -32,7 +32,7 @@ afterAll(async () => {
   await cloud.close();
 });
 
-/** Creates a client that seems to be at `address`, behind a proxy on this machine. */
+/** Creates a client whose requests appear to come from `address`, through a trusted proxy on this machine. */
 function identityClient(address: string, maxAttempts = 1): CognitoIdentityClient {
   const client = new CognitoIdentityClient({
     region: 'us-east-1',

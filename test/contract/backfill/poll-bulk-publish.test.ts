@@ -386,7 +386,7 @@ describe('the poller of bulk publishes', () => {
       expect(await runs()).toMatchObject([
         {
           waiting_for:
-            'its records may have expired before they were read, or were lost when the stream was recreated',
+            'its records may have expired before they were read, or may have been lost when the stream was recreated',
         },
       ]);
       expect(states(await pollAfter(DAY))).toEqual([]);
