@@ -196,7 +196,7 @@ describe.each(DATABASES)('merges in random histories on $name', ({ open }) => {
     );
   });
 
-  it('publish events that bring the query store to the state of the service, in whatever order they are projected', async () => {
+  it('publish events that bring the query store to the state of the service, regardless of the order of projection', async () => {
     await fc.assert(
       fc
         .asyncProperty(steps, fc.infiniteStream(fc.nat()), async (history, order) => {
