@@ -22,7 +22,7 @@ describe('a pool with gaps', () => {
     expect(needsPublishAfter([...gaps, { since: 3, until: null }], [])).toBeNull();
   });
 
-  it('may lack data in a bulk publish that started before the last gap ended', () => {
+  it('may lack data even after a bulk publish if that bulk publish started before the last gap ended', () => {
     expect(beganBeforeGapEnd({ startedAt: 8 }, gaps)).toBe(true);
     expect(beganBeforeGapEnd({ startedAt: 9 }, gaps)).toBe(false);
     expect(beganBeforeGapEnd({ startedAt: 10 }, [{ since: 3, until: null }])).toBe(true);

@@ -45,7 +45,7 @@ function createPool(given: Partial<PoolSettings> = {}) {
   return { pool, settings, lines, run };
 }
 
-describe('connect and disconnect', () => {
+describe('the command connect or disconnect', () => {
   it('shows the changes and makes them only when the operator confirms', async () => {
     const { pool, lines, run } = createPool();
     const before = structuredClone(pool);
@@ -106,7 +106,7 @@ describe('connect and disconnect', () => {
     expect(lines.map((line) => JSON.parse(line).isChanged)).toEqual([false, true]);
   });
 
-  it('keeps stream and role for a later connect when it disconnects', async () => {
+  it('keeps stream and role when it disconnects, so that a later connect can restore them', async () => {
     const { pool, lines, run } = createPool();
     await run(connect, ['--stream', 'mine', '--trigger', TRIGGER, '--yes']);
     expect(await run(disconnect, ['--yes'])).toEqual({ exitCode: 0 });

@@ -5,7 +5,7 @@ import { outcomeOf } from '../../../infra/cli/run-command.ts';
 import { createConfirm } from '../../../infra/cli/terminal/confirm.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
 
-/** Opens a terminal, or a pipe, on which the test types. */
+/** Opens a prompt on a terminal or on a pipe. The test writes the answer of the operator to `input`. */
 function open(isTTY: boolean) {
   const input = Object.assign(new PassThrough(), { isTTY });
   const output = Object.assign(new PassThrough(), { isTTY });
@@ -26,7 +26,7 @@ describe('the confirmation prompt', () => {
     expect(String(output.read())).toContain('Proceed? [y/N] ');
   });
 
-  it('treats end of input as no', async () => {
+  it('treats the end of the input as no', async () => {
     const { input, confirm } = open(true);
     input.end();
     await expect(confirm('Proceed?')).rejects.toThrow('nothing was changed');

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { printJson } from '../../../infra/cli/terminal/print-json.ts';
 
-it('prints one line that cannot control a terminal and has the same value', () => {
+it('a value is printed as one line of JSON in which no character can control a terminal', () => {
   const value = { datasetName: 'a\u202eb\u2028c\u009b\u007f"\\', counts: [1, null] };
   const lines: string[] = [];
   printJson((line) => lines.push(line), value);

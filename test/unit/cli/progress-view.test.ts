@@ -70,7 +70,7 @@ describe('the progress view', () => {
     expect(written).toEqual(['waits\n']);
   });
 
-  it('draws a line if the total is 0', () => {
+  it('draws an empty bar if the total is 0', () => {
     const { view, written } = open(true);
     view.show(compared(0, 0));
     expect(written).toEqual(['\r\u001b[K[....................] 0 of 0 compared']);

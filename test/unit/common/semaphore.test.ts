@@ -98,7 +98,7 @@ describe('the semaphore', () => {
     expect(acquired.slice(3)).toEqual(['many 1', 'few 1', 'many 2', 'few 2', 'many 3']);
   });
 
-  it('counts the time for which an owner used slots less and less as time passes', async () => {
+  it('gives less weight to slot time that an owner used long ago than to recent slot time', async () => {
     const { clock, acquired, acquire, release, settle } = createLogged();
     const hold = async (name: string, ms: number) => {
       await acquire(name, name);

@@ -54,7 +54,7 @@ describe('a token bucket', () => {
     expect(take('a', 8)).toBe(0);
   });
 
-  it('is dropped if too many other buckets were used since, so that memory is bounded', () => {
+  it('is dropped after too many other buckets have been used, so that memory is bounded', () => {
     const { take } = buckets(RATE, 2);
     takeAll(take, 'a');
     takeAll(take, 'b');
@@ -64,7 +64,7 @@ describe('a token bucket', () => {
     expect(take('a', 1)).toBe(0);
   });
 
-  it('never gives more units than its burst plus the units that were added since', () => {
+  it('never gives more units than its burst plus the units that were added since its first use', () => {
     const uses = fc.array(fc.record({ afterMs: fc.nat({ max: 2_000 }), cost: fc.constantFrom(0.5, 1, 8) }), {
       minLength: 1,
       maxLength: 200,

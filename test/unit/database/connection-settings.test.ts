@@ -51,7 +51,7 @@ describe('toConnectionSettings', () => {
     });
   });
 
-  it('accepts any character, and prefers the user of the secret', () => {
+  it('accepts any character in a login, and prefers the user of the secret to the user in DATABASE_URL', () => {
     const login = { username: 'a@b', password: `%41:/?#[]@'" é` };
     const settings = toConnectionSettings(json(login), `${URL_WITHOUT_USER}&user=other`);
     const url = new URL('connectionString' in settings ? settings.connectionString : '');
@@ -148,7 +148,7 @@ describe('the settings of a secret', () => {
     expect(secret.reads()).toBe(1);
   });
 
-  it('are read again after invalidation, but only once for the same settings', async () => {
+  it('are read again after they are invalidated; invalidating the same settings twice has no further effect', async () => {
     const secret = scripted(text('first'), text('second'));
     const settings = createSecretSettings({ ...secret, url: null, now: () => 0 });
     const { settings: first } = await settings.get();

@@ -28,7 +28,7 @@ function unit(name: string, ms = 1): () => Promise<string> {
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 
 describe('the queue of the embedded database', () => {
-  it('runs units one at a time: those of the service in order of arrival, before all reads', async () => {
+  it('runs units one at a time; units of the service run in order of arrival, and before all waiting reads', async () => {
     const results = Promise.all([
       queue.runRead(unit('read 1', 5)),
       queue.runRead(unit('read 2')),
@@ -53,7 +53,7 @@ describe('the queue of the embedded database', () => {
     expect(await next).toBe('read');
   });
 
-  it('delays only one request of a client that sends requests one after the other', async () => {
+  it('delays only one request of a client that sends requests one after the other while reads wait', async () => {
     for (let index = 0; index < 2; index += 1) void queue.runRead(unit(`read ${index}`, 1_000));
     const delays: number[] = [];
     const client = (async () => {

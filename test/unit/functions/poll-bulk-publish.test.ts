@@ -79,13 +79,13 @@ function openFunction() {
     clock,
     logged,
     pool: (id = POOL) => pools.get(id) ?? scriptedPool(),
-    /** Polls with half a minute for pools and streams. */
+    /** Polls with 80 s of remaining time. The function reserves 50 s, so 30 s are left for pools and streams. */
     poll: () => poll({}, createLambdaContext('poll-bulk-publish', 'us-east-1', 80_000)),
   };
 }
 
 describe('the function that polls bulk publishes', () => {
-  it('logs a failure when it starts, changes and ends', async () => {
+  it('logs when a failure starts, changes and ends', async () => {
     const { poll, pool, logged } = openFunction();
     pool().failure = refusal('throttled');
     await poll();
@@ -102,7 +102,7 @@ describe('the function that polls bulk publishes', () => {
     ]);
   });
 
-  it('logs the outcome of a run, and a gap, once', async () => {
+  it('logs the outcome of a run only once, and a gap only once', async () => {
     const { poll, pool, logged } = openFunction();
     await poll();
     pool().details = failed(NEW_YEAR, 'the role');
@@ -140,7 +140,7 @@ describe('the function that polls bulk publishes', () => {
     );
   });
 
-  it('stops in time, and starts the next poll with the pools that it did not reach', async () => {
+  it('stops before its time runs out, and starts the next poll with the pools that it did not reach', async () => {
     const { poll, pool, clock } = openFunction();
     const polled: string[] = [];
     for (const id of [POOL, OTHER_POOL]) {
@@ -160,7 +160,7 @@ describe('the function that polls bulk publishes', () => {
 });
 
 describe('the settings of the function', () => {
-  it('select all pools or the listed ones', () => {
+  it('select all pools, or only the pools in IDENTITY_POOL_IDS if it is set', () => {
     expect(readIdentityPoolIds({})).toBeNull();
     expect(readIdentityPoolIds({ IDENTITY_POOL_IDS: ' ' })).toBeNull();
     const ids = { IDENTITY_POOL_IDS: ` ${POOL}, ${OTHER_POOL}`, AWS_REGION: 'us-east-1' };

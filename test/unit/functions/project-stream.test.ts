@@ -17,7 +17,7 @@ const offloaded = (arrivedAt: number) =>
     NEW_YEAR + arrivedAt,
   );
 
-/** Projects a batch ten seconds into the year; payloads are unavailable. */
+/** Projects a batch ten seconds after NEW_YEAR. All payloads are unavailable. */
 async function reportOf(
   deliveries: Parameters<typeof toKinesisEvent>[0],
   { parallelizationFactor = 1, apply = async () => ({ recordsChanged: 1 }) } = {},
@@ -52,7 +52,7 @@ describe('the report of a batch', () => {
     expect(saved).toEqual([{ isKnown: true }]);
   });
 
-  it('contains the age of the first waiting event if there is one', async () => {
+  it('contains the age of the first event whose payload is unavailable, if there is one', async () => {
     const { reports } = await reportOf([inline(1_000), offloaded(4_000), inline(9_000)]);
     expect(reports).toMatchObject([{ events: 1, lagMs: 6_000 }]);
   });
@@ -69,7 +69,7 @@ describe('the report of a batch', () => {
     expect((await reportOf([inline(11_000)])).reports).toMatchObject([{ lagMs: 0 }]);
   });
 
-  it('marks the position as unknown if batches of a shard run concurrently', async () => {
+  it('marks the position in the shard as unknown if batches of a shard run concurrently', async () => {
     expect((await reportOf([inline(1)], { parallelizationFactor: 2 })).saved).toEqual([{ isKnown: false }]);
   });
 });
@@ -81,7 +81,7 @@ describe('the metrics', () => {
 
   it('are one line in embedded metric format per batch', () => {
     const lines: string[] = [];
-    // As in AWS, the metrics go to standard output, because Lambda's console adds a prefix to each line.
+    // The reporter writes directly to standard output, because Lambda's console adds a prefix to each line.
     vi.spyOn(process.stdout, 'write').mockImplementation((line) => lines.push(String(line)) > 0);
     const report = createReporter('project-stream');
     report(BATCH);
@@ -106,7 +106,7 @@ describe('the metrics', () => {
     expect(second.Events).toBe(4);
   });
 
-  it('are summed in the local cloud, without counting batches without events', () => {
+  it('are summed in the local cloud; a batch without events is not counted as a batch', () => {
     const { add, totals } = createProjectionTotals();
     for (const batch of [
       BATCH,

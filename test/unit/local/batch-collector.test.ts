@@ -74,7 +74,7 @@ it('does not wait at all without a window, or at the end of the shard', async ()
   expect(collector.end()).toBe('drained');
 });
 
-it('gives each lane the records of its keys within its own window', async () => {
+it('gives each lane the records of its own keys, and counts the batching window of each lane separately', async () => {
   const settings = { maximumBatchingWindowMs: 1_000, parallelizationFactor: 2, batchSize: 2 };
   const { next, stop } = collectFrom([[left], [], [right, left]], settings);
   const [one, other] = await Promise.all([next(0), next(1)]);

@@ -89,7 +89,7 @@ describe('a record that breaks the function', () => {
     expect(failures.kept.map(payloadTexts)).toEqual([['a', 'b', 'c', 'd']]);
   });
 
-  it('is discarded with all later records, under the last request id, if the function reports it', async () => {
+  it('is discarded with the later records of its batch if the function reports it, with the last request id', async () => {
     const failures = memoryFailures();
     const requestIds: string[] = [];
     const settings = { ...SETTINGS, maximumRetryAttempts: 1 };
@@ -246,14 +246,15 @@ describe('concurrent batches of a shard', () => {
         },
       },
     );
-    // Four batches of five records for each of four lanes, counted from the first unprocessed record.
+    // The read-ahead limit: four batches of five records for each of four lanes. The mapping counts from the first
+    // unprocessed record.
     const ahead = 4 * 4 * 5;
     const blocked = () =>
       texts.slice(0, ahead + Number(checkpoint() ?? 0)).filter((text) => !done.includes(text));
     await until(() => {
       expect(mapping.status().shards).toMatchObject([{ state: 'retrying', lastError: 'stuck' }]);
       expect(done.length).toBeGreaterThan(ahead / 2);
-      // The unprocessed records that were read are all in the lane of that key.
+      // Of the records that were read, only those in the lane of key0 stay unprocessed.
       expect(blocked().length).toBeLessThan(ahead / 2);
     });
     expect(done).not.toContain('key0:1');

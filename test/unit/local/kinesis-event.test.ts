@@ -80,7 +80,7 @@ describe('a batch', () => {
     expect(measureBatch(pending, { batchSize: 6, maxPayloadBytes: 1e6 })).toEqual({ count: 5, full: false });
   });
 
-  it('fits into the payload limit to the byte', () => {
+  it('has exactly as many records as fit into the payload limit in bytes', () => {
     const measure = (maxPayloadBytes: number) => measureBatch(pending, { batchSize: 100, maxPayloadBytes });
     expect(measure(sizeOf(3))).toEqual({ count: 3, full: true });
     expect(measure(sizeOf(3) - 1)).toEqual({ count: 2, full: true });

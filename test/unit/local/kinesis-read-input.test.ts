@@ -40,7 +40,7 @@ describe('StreamARN', () => {
     ['of a stream', ARN, 'orders'],
     ['of another partition', 'arn:aws-cn:kinesis:cn-north-1:123456789012:stream/a.b-c_D', 'a.b-c_D'],
     ['of a stream called __proto__', 'arn:aws:kinesis:us-east-1:000000000000:stream/__proto__', '__proto__'],
-  ])('%s is replaced by its name', (_, StreamARN, StreamName) => {
+  ])('%s is replaced by the name of the stream', (_, StreamARN, StreamName) => {
     expect(readInput('DescribeStream', { StreamARN, Limit: 1 })).toEqual({ StreamName, Limit: 1 });
   });
 

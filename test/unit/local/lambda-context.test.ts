@@ -7,7 +7,7 @@ it.each([
   { functionName: 'sync-trigger', timeoutMs: 1_200, remainingMs: 1_200, memoryLimitInMB: '512' },
   { functionName: 'relay-outbox', timeoutMs: undefined, remainingMs: 60_000, memoryLimitInMB: '1024' },
 ])(
-  'gives $functionName $remainingMs ms and $memoryLimitInMB MB',
+  'the Lambda context gives $functionName $remainingMs ms and $memoryLimitInMB MB',
   ({ functionName, timeoutMs, ...expected }) => {
     const context = createLambdaContext(functionName, 'us-east-1', timeoutMs);
     const remainingMs = context.getRemainingTimeInMillis();

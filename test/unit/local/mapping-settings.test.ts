@@ -7,7 +7,7 @@ import deployed from '../../../infra/stack/project-stream-mapping.json' with { t
 import { SetupError } from '../../../lib/common/errors.ts';
 
 describe('the settings of the deployed mapping', () => {
-  it('are read from its file, and discard records only by age', () => {
+  it('are read from project-stream-mapping.json, and discard records only because of their age', () => {
     expect(deployedMappingSettings()).toEqual({
       batchSize: deployed.batchSize,
       maximumBatchingWindowMs: deployed.batchWindow * 1000,

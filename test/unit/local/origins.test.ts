@@ -29,10 +29,10 @@ const FOREIGN = [
 
 describe('with the default credentials', () => {
   const accepts = createOriginRule(null, DEFAULT_CREDENTIALS);
-  it.each(NEAR)('pages of %s may call', (origin) => {
+  it.each(NEAR)('pages of %s may send requests', (origin) => {
     expect(accepts(origin)).toBe(true);
   });
-  it.each(FOREIGN)('pages of "%s" may not call', (origin) => {
+  it.each(FOREIGN)('pages of "%s" may not send requests', (origin) => {
     expect(accepts(origin)).toBe(false);
   });
   it('ORIGINS allows further origins', () => {
@@ -45,7 +45,7 @@ describe('with the default credentials', () => {
 });
 
 describe('with credentials other than the default', () => {
-  it('pages of any origin may call', () => {
+  it('pages of any origin may send requests', () => {
     expect([...NEAR, ...FOREIGN].map(createOriginRule(null, OWN))).not.toContain(false);
   });
   it('ORIGINS restricts the allowed origins', () => {

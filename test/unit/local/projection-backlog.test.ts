@@ -27,14 +27,14 @@ describe('the backlog of the projection is long', () => {
 });
 
 describe('the count of events', () => {
-  it('does not become negative through events of an earlier process', () => {
+  it('does not become negative when events that an earlier process published are processed', () => {
     const { backlog } = createBacklog();
     backlog.processed(10_000);
     backlog.published(501);
     expect(backlog.isLong()).toBe(true);
   });
 
-  it('starts again when no event waits, so events that never arrive do not delay bulk publishes forever', () => {
+  it('is reset when no event waits, so that lost events do not delay bulk publishes indefinitely', () => {
     const { stream, backlog } = createBacklog();
     backlog.published(10_000);
     expect(backlog.isLong()).toBe(true);

@@ -65,13 +65,16 @@ describe('a batch that failed as a whole', () => {
 });
 
 describe('a batch with a reported record', () => {
-  it.each([once, bisecting])('is retried from that record, with no retries counted: %j', (settings) => {
-    const attempt = tried(5, 1);
-    expect(afterFailure(attempt, reported(3), settings)).toEqual({
-      step: 'retry',
-      attempt: { ...attempt, records: attempt.records.slice(3), retries: 0 },
-    });
-  });
+  it.each([once, bisecting])(
+    'is retried from that record, and its count of retries restarts at 0: %j',
+    (settings) => {
+      const attempt = tried(5, 1);
+      expect(afterFailure(attempt, reported(3), settings)).toEqual({
+        step: 'retry',
+        attempt: { ...attempt, records: attempt.records.slice(3), retries: 0 },
+      });
+    },
+  );
 
   it('counts as failed as a whole if the reported record is the first of the batch', () => {
     expect(afterFailure(tried(4), reported(0), once)).toMatchObject({

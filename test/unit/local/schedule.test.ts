@@ -92,7 +92,7 @@ describe('a schedule', () => {
     await closed;
   });
 
-  it('runs only once more for a nudge during a run', async () => {
+  it('runs exactly once more after a single nudge during a run', async () => {
     const { runs, run } = heldRuns();
     const schedule = start(run);
     schedule.nudge();
@@ -140,7 +140,7 @@ describe('a schedule', () => {
     expect(run).toHaveBeenCalledTimes(1);
   });
 
-  it('waits for the current run before it closes, and does not run again if nudged', async () => {
+  it('waits for the current run before it closes, and then ignores a nudge that it received during that run', async () => {
     const { runs, run } = heldRuns();
     const schedule = start(run);
     schedule.nudge();

@@ -155,7 +155,7 @@ describe('a simple query', () => {
     expect(fields.get('H')).toContain('one by one');
   });
 
-  it('runs after earlier messages without a Sync', async () => {
+  it('runs after earlier messages of the extended protocol, even if no Sync followed them', async () => {
     const { send, units } = connect();
     expect(await send(parse('a', 'select 2'), query('select 1'))).toBe(
       '1 T(select 1) D(select 1) C(SELECT 1) ZI',
@@ -331,7 +331,7 @@ describe('control statements', () => {
     expect(controlStatement(sql)).toBeUndefined();
   });
 
-  it('convert the name of a statement to lower case as PostgreSQL does', () => {
+  it('have an unquoted statement name converted to lower case, as PostgreSQL does', () => {
     expect(controlStatement('DEALLOCATE PREPARE MyName')?.forgets).toEqual({ name: 'myname' });
     expect(controlStatement('DEALLOCATE "My""Name"')?.forgets).toEqual({ name: 'My"Name' });
   });

@@ -46,7 +46,7 @@ describe('watchFiles', () => {
     expect(await nextStale([reader])).toEqual([reader]);
   });
 
-  it('detects a file that did not exist before', async () => {
+  it('detects the creation of a file that did not exist when its reader was loaded', async () => {
     const reader = readerOf('absent');
     const stale = nextStale([reader]);
     await folder.write('absent', 'now it is');

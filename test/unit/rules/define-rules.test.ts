@@ -57,7 +57,7 @@ describe('rules', () => {
     expect(shipped.findDatasetRule('game')).toBeUndefined();
   });
 
-  it('are imported from the package by its own name', () => {
+  it('can be imported inside this package by the name of the package', () => {
     expect(createRequire(import.meta.url).resolve('cognito-sync-backend/rules')).toMatch(
       /lib\/rules\/public-api\.ts$/,
     );

@@ -38,7 +38,7 @@ const added = (newValue: string) => ({ newValue, op: 'replace' });
 const removed = (oldValue?: string) => ({ ...(oldValue === undefined ? {} : { oldValue }), op: 'remove' });
 const dropped = { op: 'remove' };
 
-/** Returns the answer as it is after a conversion to JSON and back, so without undefined members. */
+/** Returns the answer without undefined members, because it is converted to JSON and back. */
 const answerOf = (verdict: Verdict) =>
   verdict.kind === 'answer' ? JSON.parse(JSON.stringify(verdict.event)) : verdict;
 const recordsOf = (verdict: Verdict) => answerOf(verdict).datasetRecords ?? verdict;
@@ -50,7 +50,7 @@ const evaluate = (rules: RulesOptions, records: Records) =>
   evaluateRules(defineRules(rules), eventOf(records));
 const ofDataset = (game: DatasetOptions, records: Records, rules: RulesOptions = {}) =>
   evaluate({ ...rules, datasets: { game } }, records);
-/** Evaluates one change of the key `a` with its rule. */
+/** Evaluates a change of the key `a`. The parameter `a` holds the options of its rule. */
 const ofKey = (a: KeyOptions, change: object, rules: RulesOptions = {}) =>
   ofDataset({ keys: { a } }, { a: change }, rules);
 const isAccepted = (a: KeyOptions, change: object) => ofKey(a, change).decisions.length === 0;
@@ -158,7 +158,7 @@ describe('a change', () => {
     ]);
   });
 
-  it('exists only if the value differs from the stored value', () => {
+  it('exists only if the record is well-formed and its value differs from the stored value', () => {
     const records = {
       kept: kept('bad'),
       gone: dropped,
@@ -179,15 +179,18 @@ describe('an invalid change', () => {
     Object.fromEntries(['had', 'new', 'gone'].map((key) => [key, { validate: () => false, ...onInvalid }]));
   const reverted = { had: kept('1'), new: dropped, gone: kept('1'), fine: added('f') };
 
-  it.each(['revert', 'drop'] as const)('is reverted by %s, or dropped if there was no value', (onInvalid) => {
-    const verdict = ofDataset({ keys: keys({}) }, records, { onInvalid });
-    expect(recordsOf(verdict)).toEqual(reverted);
-    expect(decisionsOf(verdict)).toEqual([
-      ['keys.had', 'had', 'reverted'],
-      ['keys.new', 'new', 'dropped'],
-      ['keys.gone', 'gone', 'reverted'],
-    ]);
-  });
+  it.each(['revert', 'drop'] as const)(
+    'is reverted with onInvalid %s, or dropped if no value was stored',
+    (onInvalid) => {
+      const verdict = ofDataset({ keys: keys({}) }, records, { onInvalid });
+      expect(recordsOf(verdict)).toEqual(reverted);
+      expect(decisionsOf(verdict)).toEqual([
+        ['keys.had', 'had', 'reverted'],
+        ['keys.new', 'new', 'dropped'],
+        ['keys.gone', 'gone', 'reverted'],
+      ]);
+    },
+  );
 
   it('is reverted by default', () => {
     expect(recordsOf(ofDataset({ keys: keys({}) }, records))).toEqual(reverted);
@@ -212,7 +215,7 @@ describe('an invalid change', () => {
     expect(verdict.kind).toBe(isRejected ? 'rejected' : 'answer');
   });
 
-  it('with reject rejects the call for the first invalid key of the event, with the reason from validate', () => {
+  it('rejects the call for the first invalid key whose onInvalid is reject, with the reason from validate', () => {
     const verdict = ofDataset(
       {
         keys: {
@@ -279,7 +282,7 @@ describe('a key without a rule', () => {
     expect(recordsOf(ofDataset({ keys }, records))).toEqual(records);
   });
 
-  it('cannot be added or changed with drop, but can be removed', () => {
+  it('cannot be added or changed with unknownKeys drop, but can be removed', () => {
     const verdict = ofDataset({ keys, unknownKeys: 'drop', onInvalid: 'reject' }, records);
     expect(recordsOf(verdict)).toEqual({ ...records, a: dropped, had: kept('1') });
     expect(decisionsOf(verdict)).toEqual([
@@ -288,7 +291,7 @@ describe('a key without a rule', () => {
     ]);
   });
 
-  it('makes the call rejected with reject', () => {
+  it('rejects the call with unknownKeys reject, unless the call removes the key', () => {
     expect(reasonOf(ofDataset({ keys, unknownKeys: 'reject' }, records))).toBe(
       'a: there is no rule for this key',
     );
@@ -319,7 +322,7 @@ describe('rewrite', () => {
     expect(recordsOf(ofKey(a, changed('ab', ' ab ')))).toEqual({ a: kept('ab') });
   });
 
-  it('is called with the change, and only for new values', () => {
+  it('is called with the change, and only for keys that get a new value', () => {
     const calls: object[] = [];
     const rewrite: KeyOptions['rewrite'] = (change) => {
       calls.push({ ...change });
@@ -549,7 +552,7 @@ describe('a broken rule', () => {
     expect(JSON.stringify(verdict)).not.toContain(secret);
   });
 
-  it.each(broken)('(%s) [%s] reverts all changes with revert', (_, __, game) => {
+  it.each(broken)('(%s) [%s] reverts all changes with onRuleError revert', (_, __, game) => {
     const verdict = ofDataset(game, records, { onRuleError: 'revert' });
     expect(recordsOf(verdict)).toEqual({ first: dropped, a: kept('old'), gone: kept('1'), k: kept('k') });
     expect(verdict.decisions.map(({ action }) => action)).toEqual([
@@ -560,13 +563,13 @@ describe('a broken rule', () => {
     ]);
   });
 
-  it.each(broken)('(%s) [%s] is ignored with allow', (_, __, game) => {
+  it.each(broken)('(%s) [%s] is ignored with onRuleError allow', (_, __, game) => {
     const verdict = ofDataset(game, records, { onRuleError: 'allow' });
     expect(recordsOf(verdict)).toEqual(records);
     expect(verdict.decisions.map(({ action }) => action)).toEqual(['rule-error']);
   });
 
-  it('leaves the other rules in effect with allow', () => {
+  it('leaves the other rules in effect with onRuleError allow', () => {
     const a: KeyOptions = {
       rewrite: throws,
       schema: z.string().refine(async () => true),
@@ -577,7 +580,7 @@ describe('a broken rule', () => {
     expect(verdict.decisions.map(({ action }) => action)).toEqual(['rule-error', 'rule-error', 'reverted']);
   });
 
-  it('with revert also reverts values that derive has set before the rule failed', () => {
+  it('with onRuleError revert also discards the values that derive set before the rule failed', () => {
     const game: DatasetOptions = {
       keys: { b: { validate: throws } },
       derive: ({ set }) => {
@@ -594,7 +597,7 @@ describe('a broken rule', () => {
     ]);
   });
 
-  it('discards the keys that derive set before it failed', () => {
+  it('sets no key if derive is the broken rule, not even a key that derive set before it failed', () => {
     const derive: DatasetOptions['derive'] = ({ set }) => {
       set('x', '1');
       throws();

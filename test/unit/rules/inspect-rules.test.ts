@@ -94,7 +94,7 @@ describe('rules that never apply', () => {
             .map(({ place }) => place.replace(`${KEYS}.`, '')),
         );
         for (const key of lookedUp) expect(unreachable).not.toContain(found(key));
-        // A letter that occurs in no rule represents the most general match.
+        // No rule contains `c`, so `c` in place of each star gives the most general name that the glob matches.
         const reached = written.filter((name) => found(name.replaceAll('*', 'c')) === name);
         expect(written.filter((name) => !unreachable.has(name))).toEqual(reached);
       }),
@@ -192,15 +192,18 @@ describe('examples', () => {
     ]);
   });
 
-  it.each(['revert', 'drop', 'reject'] as const)('count as refused with onInvalid %s', (onInvalid) => {
-    const examples = { refused: ['x', { oldValue: '2', newValue: '1' }], accepted: ['x'] };
-    expect(ofKey('score', { ...score, onInvalid }, examples)).toEqual([
-      expect.stringMatching(/^error .*accepted\[0\]: "x": it is refused: .*does not match the schema$/),
-    ]);
-  });
+  it.each(['revert', 'drop', 'reject'] as const)(
+    'count as refused if a rule refuses them with onInvalid %s',
+    (onInvalid) => {
+      const examples = { refused: ['x', { oldValue: '2', newValue: '1' }], accepted: ['x'] };
+      expect(ofKey('score', { ...score, onInvalid }, examples)).toEqual([
+        expect.stringMatching(/^error .*accepted\[0\]: "x": it is refused: .*does not match the schema$/),
+      ]);
+    },
+  );
 
   it.each(['revert', 'reject'] as const)(
-    'are evaluated as enforced even if rules only observe, with onInvalid %s',
+    'are evaluated as with mode enforce even if the mode is observe, with onInvalid %s',
     (onInvalid) => {
       const observed = (examples: Examples) =>
         ofKey('score', { ...score, onInvalid }, examples, { mode: 'observe' });
@@ -238,7 +241,7 @@ describe('examples', () => {
     expect(seen).toEqual(['game-a level-a {}', 'game-a level-7 {"level-7":"0"}']);
   });
 
-  it('of another key are reported', () => {
+  it('are reported if they name a key to which their rule does not apply', () => {
     const examples = {
       accepted: [
         { key: 'lvl', newValue: '1' },

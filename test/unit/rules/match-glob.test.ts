@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compileGlob } from '../../../lib/rules/match-glob.ts';
 
-/** Matches by definition: tries every length of text for the first `*`. */
+/** A simple reference implementation: tries every length of text for the first `*`. */
 function matchesByDefinition(glob: string, text: string): boolean {
   if (glob === '') return text === '';
   if (glob[0] !== '*') return text[0] === glob[0] && matchesByDefinition(glob.slice(1), text.slice(1));
@@ -33,7 +33,7 @@ describe('a glob', () => {
     expect(compileGlob(glob)(text)).toBe(matches);
   });
 
-  it('matches the same texts as its definition', () => {
+  it('matches the same texts as the simple reference implementation', () => {
     const text = (letters: string[]) => fc.string({ unit: fc.constantFrom(...letters), maxLength: 10 });
     fc.assert(
       fc.property(text(['a', 'b', '*']), text(['a', 'b']), (glob, key) => {
@@ -43,9 +43,9 @@ describe('a glob', () => {
     );
   });
 
-  it('matches the same texts as its definition, even with long literal parts', () => {
+  it('matches the same texts as the simple reference implementation, even with long literal parts', () => {
     const part = fc.string({ unit: fc.constantFrom('a', 'a', 'b'), minLength: 14, maxLength: 19 });
-    // Mostly built from the parts, so that complete and partial matches occur.
+    // The text is mostly built from the parts of the glob, so that complete and partial matches occur.
     const partsAndText = fc.array(part, { minLength: 1, maxLength: 2 }).chain((parts) => {
       const piece = fc.oneof(fc.constantFrom(...parts), fc.constantFrom('a', 'b', 'aab'));
       return fc.tuple(fc.constant(parts), fc.array(piece, { maxLength: 4 }));

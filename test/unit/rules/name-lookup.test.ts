@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createNameLookup } from '../../../lib/rules/name-lookup.ts';
 
-/** Finds the name by definition: compares each name or glob with the best one before it. */
+/** A simple reference implementation: compares each matching glob with the best glob before it. */
 function findByDefinition(names: readonly string[], name: string): string | undefined {
   if (names.includes(name) && !name.includes('*')) return name;
   const literals = (glob: string) => [...glob].filter((letter) => letter !== '*').length;
@@ -18,7 +18,7 @@ const lookUpIn = (names: readonly string[]) =>
   createNameLookup(names.map((name): [string, string] => [name, name]));
 
 describe('the name lookup', () => {
-  it('finds the same rule as its definition on every lookup', () => {
+  it('finds the same rule as the simple reference implementation on every lookup', () => {
     const written = fc.string({ unit: fc.constantFrom('a', 'b', '*'), minLength: 1, maxLength: 4 });
     const lookedUp = fc.string({ unit: fc.constantFrom('a', 'b'), maxLength: 5 });
     fc.assert(
@@ -30,7 +30,7 @@ describe('the name lookup', () => {
     );
   });
 
-  it('finds the same rule after more names than it caches', () => {
+  it('finds the same rule after more lookups than its cache holds', () => {
     const names = ['*-1', 'key-*', 'key-77'];
     const find = lookUpIn(names);
     const keys = Array.from({ length: 5_000 }, (_, index) => `${index % 3 ? 'key' : 'other'}-${index}`);

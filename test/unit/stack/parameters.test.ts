@@ -280,13 +280,13 @@ describe('the parameters of a deployment', () => {
     },
   );
 
-  it('are rejected with all problems together', () => {
+  it('are rejected with all problems in one error', () => {
     expect(
       problemsOf({ tracing: 'x', bulkPublishPolicy: 'x' }, { stage: 'X', region: 'us-east-1' }),
     ).toHaveLength(4);
   });
 
-  it('are read from serverless.yml, regardless of the type that they have there', async () => {
+  it('are read from the variables of serverless.yml, whether they are texts, numbers or booleans', async () => {
     const values = new Map<string, unknown>([
       ['param:database', 'dsql'],
       ['param:reservedConcurrency', 5],
@@ -304,14 +304,14 @@ describe('the parameters of a deployment', () => {
     await expect(deployment(resolvers)).rejects.toThrow(/\ndatabase: missing/);
   });
 
-  it('are rejected if names are unknown, with all unknown names', () => {
+  it('are rejected if some have unknown names; the error lists all of these names', () => {
     const names = ['database', 'identityPool', 'tracing', 'alarmtopic'];
     expect(() => checkParameters({ database: 'dsql' }, { ...PROD, names })).toThrow(
       /\nidentityPool: unknown parameter; the parameters are database, .*identityPools.*\nalarmtopic: unknown parameter/,
     );
   });
 
-  it('are rejected with one problem for an invalid region; variables that are not set are not named', () => {
+  it('are rejected with only one problem for an invalid region: values that depend on the region are not checked', () => {
     expect(problemsOf({ database: 'dsql' }, { stage: 'prod', region: 'moon' })).toEqual([
       'region: "moon" is not the name of a region; use, for example, us-east-1',
     ]);

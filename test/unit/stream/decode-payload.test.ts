@@ -20,7 +20,7 @@ describe('an offloaded payload', () => {
     });
   });
 
-  it('removes its records if the event’s operation is remove, regardless of the records’ own op', () => {
+  it('removes all its records if the operation of the event is remove, regardless of the op of each record', () => {
     const records = [wireRecord(), { ...wireRecord({ key: 'b' }), op: undefined }];
     expect(decodePayload(toBytes(records), 'remove')).toMatchObject([
       { key: 'score', value: null },

@@ -30,14 +30,14 @@ describe('a Cognito stream event', () => {
     });
   });
 
-  it('may spell datasetName as Amazon’s developer guide does', () => {
+  it('may spell datasetName as dataSetName, as Amazon’s developer guide does', () => {
     const { datasetName, ...event } = wireEvent();
     expect(decodeStreamEvent(toBytes({ ...event, dataSetName: datasetName })).dataset.datasetName).toBe(
       'game',
     );
   });
 
-  it('may name a copy that a merge made, whose name is longer than other names of datasets', () => {
+  it('may name a copy that a merge of identities made, whose name may exceed 128 characters', () => {
     const datasetName = `${'d'.repeat(128)}.${IDENTITY}`;
     expect(decode({ datasetName }).dataset.datasetName).toBe(datasetName);
   });
@@ -58,7 +58,7 @@ describe('a Cognito stream event', () => {
     });
   });
 
-  it('removes its records if its operation is remove, regardless of their own op', () => {
+  it('removes all its records if its operation is remove, regardless of the op of each record', () => {
     expect(decode({ operation: 'remove' })).toMatchObject({
       kind: 'records',
       records: [{ key: 'score', value: null }],
@@ -69,7 +69,7 @@ describe('a Cognito stream event', () => {
     ['absent', undefined],
     ['null', null],
     ['empty', []],
-  ])('removes the dataset if records are %s', (_, records) => {
+  ])('removes the dataset if its operation is remove and its records are %s', (_, records) => {
     const { kinesisSyncRecords: _records, ...event } = wireEvent({ operation: 'remove' });
     const bytes = toBytes(records === undefined ? event : { ...event, kinesisSyncRecords: records });
     expect(decodeStreamEvent(bytes)).toMatchObject({
@@ -79,7 +79,7 @@ describe('a Cognito stream event', () => {
     });
   });
 
-  it('may have no date if it removes the dataset', () => {
+  it('may have no date and no sync count if it removes the dataset', () => {
     expect(
       decode({ operation: 'remove', kinesisSyncRecords: null, lastModifiedDate: null, syncCount: null }),
     ).toMatchObject({
@@ -93,13 +93,16 @@ describe('a Cognito stream event', () => {
     expect(decode({ kinesisSyncRecords: [] })).toMatchObject({ kind: 'records', records: [] });
   });
 
-  it.each([null, []])('may contain the URL of its records next to %j', (kinesisSyncRecords) => {
-    for (const operation of ['replace', 'remove']) {
-      const url = 'https://bucket.example/x?sig=y';
-      const event = { operation, kinesisSyncRecords, payloadType: 'S3Url', kinesisSyncRecordsURL: url };
-      expect(decode(event)).toMatchObject({ kind: 'offloaded', url, operation });
-    }
-  });
+  it.each([null, []])(
+    'may contain the URL of its records if kinesisSyncRecords is %j',
+    (kinesisSyncRecords) => {
+      for (const operation of ['replace', 'remove']) {
+        const url = 'https://bucket.example/x?sig=y';
+        const event = { operation, kinesisSyncRecords, payloadType: 'S3Url', kinesisSyncRecordsURL: url };
+        expect(decode(event)).toMatchObject({ kind: 'offloaded', url, operation });
+      }
+    },
+  );
 
   it('accepts a key of 1,024 characters of two UTF-16 units each', () => {
     const key = '\u{1F600}'.repeat(1024);
@@ -118,7 +121,7 @@ describe('a Cognito stream event', () => {
   });
 });
 
-/** The members that determine order or identity. A table in docs/query.md lists these members and the reasons. */
+/** The members with which an invalid value makes an event rejected. A table in docs/query.md gives the reasons. */
 const REJECTING = {
   event: [
     'identityPoolId',
@@ -150,7 +153,7 @@ describe('a nonsensical member', () => {
     );
   });
 
-  it('of a record makes the event rejected only if it determines order or identity, or erases the value', () => {
+  it('of a record makes the event rejected only if it determines order or identity, or is the value', () => {
     const withRecord = (members: Parameters<typeof wireRecord>[0]) =>
       wireEvent({ kinesisSyncRecords: [wireRecord({ key: 'other' }), wireRecord(members)] });
     const members = Object.keys(wireRecord());
@@ -194,7 +197,7 @@ describe('a nonsensical member', () => {
   });
 
   it.each([undefined, null, 'upsert', 'REMOVE', 1])(
-    'is ignored as the operation of a record; the value decides: %j',
+    'is ignored if it is the op of a record, which is then removed only if its value is null: %j',
     (op) => {
       const records = [wireRecord({ value: 'kept' }), wireRecord({ key: 'gone', value: null })];
       const kinesisSyncRecords = records.map(({ op: _op, ...record }) =>
@@ -210,7 +213,7 @@ describe('a nonsensical member', () => {
   );
 
   it.each([null, 'upsert', 'REMOVE', 1])(
-    'is ignored as the operation of an event; the records decide: %j',
+    'counts as replace if it is the operation of an event that has records or their URL: %j',
     (operation) => {
       const url = 'https://bucket.example/x?sig=y';
       expect(decode({ operation })).toEqual(decode());

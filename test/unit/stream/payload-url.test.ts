@@ -52,7 +52,7 @@ describe('the URL of a payload is allowed', () => {
     expect(checkPayloadUrl(text, POLICY).protocol).toBe('https:');
   });
 
-  it('at our own origin, even if that has plain http and a private address', () => {
+  it('at our own origin, even if this origin uses plain http and a private address', () => {
     const own = `${OWN}/payloads/1?expires=1&signature=1`;
     expect(checkPayloadUrl(own, WITH_OWN).href).toBe(own);
     expect(checkPayloadUrl('https://s3.amazonaws.com/k', WITH_OWN).host).toBe('s3.amazonaws.com');
@@ -60,7 +60,7 @@ describe('the URL of a payload is allowed', () => {
 });
 
 it.each([OWN, `${OWN}/`, `${OWN}/healthz`, `${OWN}/payloads`, `${OWN}/payloads/../healthz`])(
-  'refuses another path of our own origin: %s',
+  'the URL of a payload is refused at our own origin unless its path is under /payloads/: %s',
   (url) => {
     expect(refusal(url, WITH_OWN)).toBe('the path does not start with /payloads/');
   },
@@ -109,7 +109,7 @@ describe('the URL of a payload is refused', () => {
         's3.us-east-1.amazonaws.com.cn',
         's3.cn-north-1.amazonaws.com',
         'xn--3-7sb.us-east-1.amazonaws.com',
-        // Hosts of AWS at which other AWS customers respond.
+        // Hosts of AWS that any AWS customer can create, for example for a website or an endpoint.
         's3-website.us-east-1.amazonaws.com',
         'bucket.s3-website-us-east-1.amazonaws.com',
         'name-1.s3-accesspoint.us-east-1.amazonaws.com',
@@ -194,7 +194,7 @@ describe('the URL of a payload is refused', () => {
   ])('because $reason', ({ reason, hosts }) => {
     it.each(hosts)('https://%s', (host) => {
       expect(refusal(`https://${host}${SECRET}`)).toBe(reason);
-      // A policy with our own origin allows no further host.
+      // A policy that allows our own origin must not allow these hosts either.
       expect(refusal(`https://${host}${SECRET}`, WITH_OWN)).toBe(reason);
     });
   });

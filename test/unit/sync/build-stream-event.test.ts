@@ -30,14 +30,14 @@ describe('the stream event of an update', () => {
   const inline = eventOf(Number.POSITIVE_INFINITY);
   const bytes = Buffer.byteLength(inline.data);
 
-  it('contains its records up to the limit in bytes', () => {
+  it('contains its records inline if the event is not larger than the limit in bytes', () => {
     expect(inline.payload).toBeNull();
     expect(JSON.parse(inline.data)).toMatchObject({ payloadType: 'Inline', kinesisSyncRecords: [{}, {}] });
     expect(eventOf(bytes)).toEqual(inline);
     expect(bytes).toBeGreaterThan(inline.data.length);
   });
 
-  it('contains a record’s own date if the device sent none, because consumers may not expect null', () => {
+  it('contains the service’s date of a record if the device sent no date, because consumers may not expect null', () => {
     expect(JSON.parse(inline.data).kinesisSyncRecords).toMatchObject([
       { deviceLastModifiedDate: NEW_YEAR - 5 },
       { deviceLastModifiedDate: NEW_YEAR },

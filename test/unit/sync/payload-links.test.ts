@@ -56,7 +56,7 @@ describe('payload links', () => {
     expect(links.open(change(targetOf(links.create().url)))).toBeNull();
   });
 
-  it('reject a link of another key, or signed for another purpose', () => {
+  it('reject a link that was signed with another key or for another purpose', () => {
     const { links } = setUp();
     const { url } = setUp(Buffer.alloc(32, 8)).links.create();
     expect(links.open(targetOf(url))).toBeNull();

@@ -29,7 +29,7 @@ const EVENT = buildSyncTriggerEvent(DATASET, STORED.values(), PATCHES);
 const read = (answer: unknown, maxPatches = 2_500) =>
   readTriggerAnswer(answer, { event: EVENT, patches: PATCHES, syncCount: COUNT, stored: STORED, maxPatches });
 
-/** Creates an answer: the event with some of its records replaced. Undefined omits a record. */
+/** Creates an answer from the event: replaces the given records, and omits a record that is given as undefined. */
 const answerWith = (records: Record<string, unknown>) =>
   JSON.parse(JSON.stringify({ ...EVENT, datasetRecords: { ...EVENT.datasetRecords, ...records } }));
 
@@ -235,7 +235,7 @@ describe('the answer of a sync trigger', () => {
     expect(read(answerWith({ [key]: put(value) }))).toEqual([...PATCHES, own(key, value)]);
   });
 
-  it('may change only as many records as one call may change', () => {
+  it('may change at most maxPatches records, including the records that the device changes', () => {
     const two = answerWith({ a: put('1'), b: put('1') });
     expect(read(two, 5)).toHaveLength(5);
     expect(() => read(two, 4)).toThrow('datasetRecords must not change more than 4 records');
@@ -293,7 +293,7 @@ describe('the answer of a sync trigger', () => {
     expect(readable).toBeGreaterThan(50);
   });
 
-  it('results in exactly the patches of the device if it equals the event', () => {
+  it('results in exactly the patches of the device if it equals the event, for any records', () => {
     const key = fc.oneof(
       fc.string({ unit: 'grapheme', minLength: 1 }),
       fc.constantFrom('__proto__', 'a', 'b'),

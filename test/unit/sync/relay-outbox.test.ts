@@ -145,7 +145,7 @@ describe('the relay', () => {
     expect(stream).toEqual(['{"value":"ключ \u{1F511}"}']);
   });
 
-  it('starts no batch after its time budget, except the first', async () => {
+  it('always publishes one batch, but starts no other batch once its time budget is used up', async () => {
     const world = setUp(numbered(25));
     const outbox = {
       ...world.outbox,
@@ -193,7 +193,7 @@ describe('the relay', () => {
     expect(stream).toEqual(['e0']);
   });
 
-  it('stops retrying (parks) a row after repeated permanent failures, and stores the reason', async () => {
+  it('parks a row (stops retrying it) after repeated permanent failures, and stores the reason', async () => {
     const { relay, pass, rows, batches, stream } = setUp(['bad', 'good'], (event) =>
       event === 'bad' ? invalid : 'published',
     );
@@ -217,7 +217,7 @@ describe('the relay', () => {
     expect(stream).toEqual(['good']);
   });
 
-  it('skips a stream after three failed batches, and publishes every row in a later run', async () => {
+  it('skips a stream for the rest of a run after three failed batches, and publishes its rows in a later run', async () => {
     let isUp = false;
     const { relay, pass, batches, rows, stream } = setUp(numbered(100), () =>
       isUp ? 'published' : throttled,
@@ -231,14 +231,14 @@ describe('the relay', () => {
     expect([...stream].sort()).toEqual(numbered(100).sort());
   });
 
-  it('treats a missing outcome as a transient failure', async () => {
+  it('treats an event for which the publisher returns no outcome as a transient failure', async () => {
     const { relay, rows } = setUp(['e0']);
     const publisher = { publish: async () => [] };
     expect(await relay({}, { publisher })).toMatchObject({ postponed: 1, refusals: ['NoOutcome'] });
     expect(rows()).toHaveLength(1);
   });
 
-  it('publishes an event again after its lease if it could not be removed', async () => {
+  it('publishes an event again after its lease has expired if it could not be removed from the outbox', async () => {
     const { relay, outbox, pass, rows, stream } = setUp(['e0']);
     const remove = () => Promise.reject(new Error('the connection broke'));
     await expect(relay({ leaseMs: 100 }, { outbox: { ...outbox, remove } })).rejects.toThrow(

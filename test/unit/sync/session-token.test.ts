@@ -89,7 +89,7 @@ describe('a SyncSessionToken', () => {
     }
   });
 
-  it('is invalid under another key', () => {
+  it('is invalid if it was signed with another key', () => {
     const { tokens } = createTokens({ key: 2 });
     expect(() => createTokens().tokens.verify(tokens.issue(tokens.begin(), GAME), GAME)).toThrow(
       invalid('SyncSessionToken'),
@@ -131,7 +131,7 @@ describe('a NextToken', () => {
     expect(() => tokens.verifyDatasetsPage(nextToken, other)).toThrow(invalid('NextToken'));
   });
 
-  it('of identity pools holds the last id', () => {
+  it('of identity pools holds the last id, and is invalid if it is altered or belongs to another list', () => {
     const { tokens } = createTokens();
     const nextToken = tokens.issuePoolsPage(POOL);
     expect(tokens.verifyPoolsPage(nextToken)).toBe(POOL);

@@ -19,7 +19,7 @@ describe('a member satisfies its constraints', () => {
     ['DatasetName', '...'],
     ['DatasetName', '.a'],
     ['DatasetName', 'x'.repeat(128)],
-    // The name of a copy that a merge made of a dataset.
+    // A merge of identities names a copy like this: the dataset's name, a dot and an identity id.
     ['DatasetName', `${'x'.repeat(128)}.eu:${'f'.repeat(52)}`],
     ['DatasetName', `${'.'.repeat(128)}.a_b:0`],
     ['DeviceId', 'd'.repeat(256)],
@@ -128,7 +128,7 @@ it('a violation is described in the words of AWS', () => {
   ]);
 });
 
-it('a violation does not quote values of records and tokens, because they are secret', () => {
+it('isSecret is true for values of records and all tokens, but not for keys and names of datasets', () => {
   const secret = ['Value', 'SyncSessionToken', 'NextToken', 'Token', 'Key', 'DatasetName'].filter((member) =>
     isSecret(SYNC_CONSTRAINTS, member),
   );

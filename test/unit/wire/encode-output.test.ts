@@ -51,7 +51,7 @@ describe('a listing in parts', () => {
     expect(texts.join('')).toBe(encodeOutput(output, page([first, ...rest].flat()), 'null'));
   });
 
-  it('is encoded part by part; a part is encoded only when it is needed', async () => {
+  it('is encoded part by part; each part is read and encoded only when the caller asks for its text', async () => {
     let taken = 0;
     async function* rest() {
       for (taken = 1; taken < 10; taken += 1) yield [record(`${taken}`, null)];

@@ -36,7 +36,7 @@ describe('a log by cause', () => {
     expect(lines.slice(2)).toEqual([expect.objectContaining({ failures: 1_501 })]);
   });
 
-  it('distinguishes other errors than those of a database by their place in the code', () => {
+  it('distinguishes errors that are not from a database by the place in the code where they were created', () => {
     const { lines, fail } = createLogged();
     const first = () => new TypeError('x is undefined');
     const second = () => new TypeError('x is undefined');
@@ -45,7 +45,7 @@ describe('a log by cause', () => {
     expect(lines.map(({ error }) => error)).toEqual([one, other, 'a text']);
   });
 
-  it('forgets all causes at the maximum number, so that memory is limited', () => {
+  it('forgets all causes when their number reaches the maximum, so that memory is limited', () => {
     const { lines, fail } = createLogged();
     for (let count = 0; count < 1_000; count += 1) fail(new DatabaseError(`relation ${count}`, '42P01'));
     fail(locked());

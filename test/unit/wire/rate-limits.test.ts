@@ -75,7 +75,7 @@ describe('the cost of a request', () => {
     ['UpdateRecords', { 'content-length': '65535' }, 1],
     ['UpdateRecords', { 'content-length': '65536' }, 2],
     ['UpdateRecords', { 'content-length': '6291456' }, 97],
-    // The request costs as much as the largest request, because it does not announce its length.
+    // A chunked request does not announce its length, so it costs as much as the largest body of its operation.
     ['UpdateRecords', { 'transfer-encoding': 'chunked' }, 97],
     ['GetId', { 'transfer-encoding': 'chunked' }, 16],
   ])('of %s with %j is %i', (operation, headers, expected) => {
@@ -151,7 +151,7 @@ describe('requests that run at the same time', () => {
     expect(started).toEqual(['1', '2', 'other', '3']);
   });
 
-  it('are counted per subscriber for addresses, and not at all without an address', async () => {
+  it('are counted together for all IPv6 addresses of one subscriber, and not limited if the address is unknown', async () => {
     const { request, started } = startRequests();
     for (const name of ['1', '2', '3']) void request('address', `2001:db8::${name}`, name);
     for (const name of ['6', '7', '8', '9', '10']) void request('address', undefined, name);
@@ -159,19 +159,22 @@ describe('requests that run at the same time', () => {
     expect(started.map(Number).sort((a, b) => a - b)).toEqual([1, 2, 6, 7, 8, 9, 10]);
   });
 
-  it.each(['65536', ''])('include only one request with a large body (length %j)', async (length) => {
-    const { request, started, finish } = startRequests(length);
-    const [first] = ['1', '2', '3'].map((name) => request('identity', 'a', name));
-    void request('identity', 'b', 'other');
-    await setImmediate();
-    expect(started).toEqual(['1', 'other']);
-    finish();
-    await first;
-    await setImmediate();
-    expect(started).toEqual(['1', 'other', '2']);
-  });
+  it.each(['65536', ''])(
+    'include at most one request per identity with a large or unannounced body length (content-length: %j)',
+    async (length) => {
+      const { request, started, finish } = startRequests(length);
+      const [first] = ['1', '2', '3'].map((name) => request('identity', 'a', name));
+      void request('identity', 'b', 'other');
+      await setImmediate();
+      expect(started).toEqual(['1', 'other']);
+      finish();
+      await first;
+      await setImmediate();
+      expect(started).toEqual(['1', 'other', '2']);
+    },
+  );
 
-  it('leave their place even if they fail', async () => {
+  it('free their slot even if they fail', async () => {
     const { inTurn } = limits();
     for (let request = 0; request < 10; request += 1) {
       const failing = inTurn('identity', 'a', head(), () => Promise.reject(new Error('failed')));
@@ -198,7 +201,7 @@ describe('readRateLimits', () => {
         pool: { perSecond: 0.5, burst: 1 },
       },
     ],
-  ])('reads %j, on by default: %s', (RATE_LIMITS, isOnByDefault, expected) => {
+  ])('reads RATE_LIMITS=%j, if limits are on by default: %s', (RATE_LIMITS, isOnByDefault, expected) => {
     expect(readRateLimits({ RATE_LIMITS }, isOnByDefault)).toEqual(expected);
   });
 

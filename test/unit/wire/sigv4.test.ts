@@ -220,7 +220,7 @@ describe('the head of a request', () => {
     expect(() => verifyHead(head, 'kinesis')).toThrow(expect.objectContaining({ name: 'SignatureError' }));
   });
 
-  it('names the claimed caller, who is the caller only if the body matches the signature', async () => {
+  it('names the claimed caller; confirm() returns this caller only if the body matches the signature', async () => {
     const { body, ...head } = await sign();
     const signature = verifyHead(head, 'kinesis');
     expect(signature.claimant).toEqual(DEVELOPER);
