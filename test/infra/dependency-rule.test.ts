@@ -7,10 +7,10 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-/** The comment of each rule contains one of these verbs. */
+/** The comment of each rule tells the reader what to do, with one of these verbs. */
 const WHAT_TO_DO = /\b(move|take|describe|use|write|may import only)\b/;
 
-/** Rule, planted file, and source that the rule forbids. A run takes seconds, so one run checks all of them. */
+/** Rule, file that the test adds, and its forbidden source. A run takes seconds, so one run checks all files. */
 const VIOLATIONS = [
   ['domain-knows-no-store', 'lib/projection/planted-database.ts', "import '../database/database.ts';"],
   ['domain-knows-no-store', 'lib/sync/planted-store.ts', "import './store/sync-store.ts';"],

@@ -9,8 +9,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const ADDRESS = 'databaseUrl=postgres://user:hunter2@host:5432/database';
 /**
- * Replaces `serverless`. When standard input ends, it appends its arguments as one line to the file CALLS. It fails if
- * its command is FAILS.
+ * A stub of `serverless`. When its standard input ends, it appends its arguments, and AWS_CLIENT_TIMEOUT if that is set,
+ * as one line to the file that CALLS names. It fails if FAILS names its command.
  */
 const SERVERLESS = `
 const { appendFileSync } = require('node:fs');

@@ -16,7 +16,7 @@ const invoke = (name: string, env: Record<string, string>) =>
   runBundle(join(directory, `unpacked/functions/${name}.mjs`), env);
 
 describe('the packaged function migrate', () => {
-  it('creates the tables with only the bundle, and nothing the second time', async () => {
+  it('creates the tables without any file but its bundle, and changes nothing when it runs again', async () => {
     const url = await createEmptyPostgresDatabase();
     expect(await invoke('migrate', { DATABASE_URL: url })).toEqual({
       result: {

@@ -124,7 +124,7 @@ describe('the packaged stack', () => {
     ]);
   });
 
-  it('gives every function the limits of the local cloud', () => {
+  it('gives every function the same time and memory limits as the local cloud', () => {
     const deployed = ofType('AWS::Lambda::Function').map(({ FunctionName, Timeout, MemorySize }) => [
       String(FunctionName).replace('cognito-sync-backend-dev-', ''),
       { timeout: Timeout, memorySize: MemorySize },
@@ -145,7 +145,7 @@ describe('the packaged stack', () => {
     expect(await askSyncTrigger(bundle, 4)).toBe('score: its value is longer than 3 bytes');
   });
 
-  it('bundles a handler that loads and reports the missing variable', async () => {
+  it('bundles a stream handler that can be loaded and reports that DATABASE_URL is not set', async () => {
     const bundle = join(directory, 'unzipped/functions/project-stream.mjs');
     const script = `const { handler } = await import(${JSON.stringify(bundle)}); await handler({ Records: [] }, {});`;
     await expect(

@@ -231,7 +231,7 @@ describe('the permissions of the stack', () => {
   });
 });
 
-it('blocks public access to every bucket of the stack', () => {
+it('the stack blocks public access to all its buckets', () => {
   for (const packaged of [minimal, full]) {
     const buckets = Object.entries(packaged.resources).filter(([, { Type }]) => Type === 'AWS::S3::Bucket');
     expect(buckets.map(([name]) => name).toSorted()).toEqual([
@@ -339,7 +339,7 @@ describe('the functions', () => {
     }
   });
 
-  it('are in the VPC if they use a database, and depend on the policy that allows it', () => {
+  it('are in the VPC if they use a database, and depend on the policy that allows network interfaces', () => {
     for (const name of WITH_DATABASE) {
       expect(functionOf(full, name).VpcConfig).toEqual({
         SubnetIds: ['subnet-0123abcd', 'subnet-4567abcd'],
@@ -385,7 +385,7 @@ describe('the alarms and the dashboard', () => {
   /** Metrics that Lambda publishes for a function. Source: AWS Lambda Developer Guide, types of metrics. */
   const OF_FUNCTIONS = ['Invocations', 'Errors', 'Throttles', 'Duration', 'ConcurrentExecutions'];
   const OF_STREAM_FUNCTIONS = [...OF_FUNCTIONS, 'IteratorAge'];
-  /** Metrics that Lambda publishes for an event source mapping with EventCount. Source: same page. */
+  /** Metrics that Lambda publishes for a mapping whose MetricsConfig lists EventCount. Source: the same page. */
   const OF_MAPPINGS = ['OnFailureDestinationDeliveredEventCount', 'DroppedEventCount'];
   const OF_STREAMS = ['IncomingRecords', 'IncomingBytes', 'WriteProvisionedThroughputExceeded'];
   const MAPPING = 'ProjectDashstreamEventSourceMappingKinesisCognitoStream';

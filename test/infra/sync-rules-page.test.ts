@@ -21,7 +21,7 @@ import { IDENTITY, POOL } from '../fixtures/sync/stream-events.ts';
 const ARN = functionArn('us-east-1', 'sync-trigger');
 const SYNC_TRIGGER = new URL('../../functions/sync-trigger.ts', import.meta.url);
 const COMMAND = fileURLToPath(new URL('../../infra/cognito-sync-backend.mjs', import.meta.url));
-/** Long enough for a thread that loads zod on a busy machine. */
+/** Long enough for the thread of the sync trigger to load zod on a busy machine. */
 const TIMEOUT_MS = 20_000;
 const RULES = documentedRules();
 

@@ -37,7 +37,7 @@ describe('the check of avoided words', () => {
     expect(findAvoidedWords(root)).toHaveLength(2);
   });
 
-  it('accepts longer words and identifiers that contain one', async () => {
+  it('accepts longer words and identifiers that contain an avoided word', async () => {
     await write('lib/a.ts', `const ${NO_ONE}Else = 'recommended';\nconst x_${AGAIN}_y = "there is none";\n`);
     expect(findAvoidedWords(root)).toEqual([]);
   });

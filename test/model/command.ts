@@ -6,7 +6,7 @@ export type Device = ReturnType<typeof createDevice>;
 
 /** One step of a run: an operation of a caller, or an event in the service. */
 export interface Command {
-  /** The line of this command in a counterexample. */
+  /** Describes this command in the printed counterexample, in one line. */
   text: string;
   run: (run: Run, devices: readonly Device[]) => Promise<void>;
 }

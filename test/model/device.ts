@@ -31,7 +31,7 @@ interface Held {
   changed: boolean;
 }
 
-/** Creates a dataset on a device that syncs as Amazon's client SDKs do. */
+/** Creates a device with one dataset. The device syncs as Amazon's client SDKs do. */
 export function createDevice(dataset: DatasetInput) {
   const { IdentityPoolId: identityPoolId, IdentityId: identityId } = dataset;
   const caller: Caller = { kind: 'identity', identityPoolId, identityId };
@@ -63,7 +63,10 @@ export function createDevice(dataset: DatasetInput) {
     }
   }
 
-  /** Drops the records without unsynced changes before a complete listing. The other records are then sent as new. */
+  /**
+   * Prepares for a complete listing: drops the records that the device has not changed since its last sync. The changed
+   * records are then sent as new records, with count 0.
+   */
   function forgetDeleted(): void {
     for (const [key, one] of held) {
       if (one.changed) one.count = 0;
@@ -92,7 +95,8 @@ export function createDevice(dataset: DatasetInput) {
       held.set(Key, { value: Value, count: SyncCount, changed: false });
     }
     const count = Math.max(...Records.map(({ SyncCount }) => SyncCount));
-    // Otherwise, other callers wrote in between. The next sync lists their changes.
+    // A higher count means that other callers wrote after the listing. With the old count, the next sync lists their
+    // changes.
     if (count === lastCount + 1) lastCount = count;
   }
 

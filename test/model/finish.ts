@@ -32,7 +32,7 @@ async function readEverything(run: Run): Promise<void> {
     ...run.state.datasets.values(),
   ]) {
     await run.call('ListRecords', { IdentityPoolId, IdentityId, DatasetName });
-    // If the dataset is or was a copy, this is the dataset that lists it.
+    // If the dataset is or was a copy made by a merge, `root` is the dataset that lists the copy.
     const root = DatasetName.slice(0, Math.max(0, DatasetName.lastIndexOf('.')));
     if (root !== '') await run.call('ListRecords', { IdentityPoolId, IdentityId, DatasetName: root });
     await run.call('DescribeDataset', { IdentityPoolId, IdentityId, DatasetName });
@@ -53,7 +53,7 @@ async function readEverything(run: Run): Promise<void> {
 
 type Published = Run['stream']['published'];
 
-/** Sorts events, because the relay guarantees no order, and records by key. */
+/** Sorts the events, because the relay guarantees no order, and sorts the records of each event by key. */
 function sorted(published: Published): Published {
   return published
     .map(({ stream, event }) => ({ stream, event: withSortedRecords(event) }))

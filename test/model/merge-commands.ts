@@ -11,7 +11,7 @@ import { IDENTITIES } from './setup.ts';
 
 const [FIRST = '', SECOND = '', THIRD = ''] = IDENTITIES;
 
-/** Links two identities. If the first one is already merged, merges the datasets that were written to it since. */
+/** Merges an identity into another. If it is already merged, merges the datasets that were written to it since. */
 const merges = fc
   .record({
     pool: pools,

@@ -1,7 +1,7 @@
 import type { RecordPatch } from '../../lib/sync/model.ts';
 import { type ModelDataset, reject } from './model-state.ts';
 
-/** Rejects counts below that of the record as stale, and counts that the dataset never had. */
+/** Rejects a count below the record's count, because it is stale, and a count above the dataset's count. */
 export function checkCounts(dataset: ModelDataset, patches: readonly RecordPatch[]): void {
   for (const { Key, SyncCount } of patches) {
     if (SyncCount > dataset.count) noSuchCount(SyncCount);

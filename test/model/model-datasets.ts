@@ -1,7 +1,6 @@
 import { type ModelDataset, type ModelState, nameOf } from './model-state.ts';
 import { putEvent, removalEvent } from './model-stream.ts';
 
-/** The location of a dataset, and its name. */
 type DatasetPlace = Pick<ModelDataset, 'pool' | 'identity' | 'name'>;
 
 /** Returns the dataset. If there is none, adds one that is marked as not existing. */

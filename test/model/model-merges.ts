@@ -3,12 +3,15 @@ import { changeToExist, datasetAt, datasetsOf, remove } from './model-datasets.t
 import { live, type ModelDataset, type ModelState, nameOf } from './model-state.ts';
 import { putEvent, recordsEvent } from './model-stream.ts';
 
-/** Credentials of a merged identity are valid for an hour, and clocks differ by less than another hour. */
+/**
+ * Minimum time for which a merge stays pending, so that late writes to the merged identity are merged too. Its
+ * credentials are valid for an hour, and clocks differ by less than another hour.
+ */
 const MIN_PENDING_MS = 2 * 60 * 60 * 1000;
 const MAX_OWN_NAME_LENGTH = 128;
 
 /**
- * Merges the datasets of an identity into another one, regardless of limits.
+ * Merges the datasets of an identity into another identity. Limits do not apply.
  * @returns the changed datasets
  */
 export function mergeDatasets(state: ModelState, { from, into }: Merge, now: number): ModelDataset[] {
@@ -58,7 +61,7 @@ export function link(
 
 /**
  * Merges the remaining datasets of each merge, and ends the merges that are complete.
- * @param visited in the order that the service chose
+ * @param visited the pending merges, in the order in which the service continued them
  * @returns the changed datasets, and the number of merges that ended
  */
 export function finishMerges(

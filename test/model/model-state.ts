@@ -15,7 +15,7 @@ export interface ModelState {
   pages: Map<string, ModelPage>;
   /** Merges that are not complete, by the `nameOf` of the merged identity. */
   merges: Map<string, Merge>;
-  /** Events that wait to be published, and events that are kept after a permanent failure. */
+  /** Events that wait to be published, and parked events, which are kept after a permanent failure. */
   outbox: ModelEvent[];
   published: { stream: string; event: object }[];
   /** The events with which the sync trigger was invoked. */
@@ -25,7 +25,7 @@ export interface ModelState {
 export interface ModelPool extends Pick<IdentityPoolConfiguration, 'PushSync' | 'CognitoStreams'> {
   syncTrigger: string | null;
   bulkPublish: ModelBulkPublish | null;
-  /** Whether every change so far was sent to its stream. */
+  /** Whether every change of the pool so far has an event that is published or waits to be published. */
   streamIsComplete: boolean;
 }
 
@@ -33,7 +33,7 @@ export interface ModelBulkPublish {
   status: 'IN_PROGRESS' | 'SUCCEEDED' | 'FAILED';
   startedAt: number;
   endedAt: number;
-  /** Name of the last dataset in the outbox, and whether all datasets are in it. */
+  /** Name of the last dataset whose event was added to the outbox, and whether those of all datasets were added. */
   cursor: string;
   allInOutbox: boolean;
 }
@@ -89,7 +89,7 @@ export interface ModelCall {
   process: ModelProcess;
   /** A second process of the service, on the same database. */
   other: ModelProcess;
-  /** Keys in the order in which the service listed them. Records with the same count may be in any order. */
+  /** Keys as the service listed them. The model uses this order, because records with the same count have no order. */
   listed: readonly string[];
 }
 
@@ -140,7 +140,7 @@ export function createModelState(pools: Readonly<Record<string, Partial<ModelPoo
   };
 }
 
-/** @param message the text, if it is known; an empty text is not compared */
+/** @param message the expected text; if it is empty, the texts are not compared */
 export function reject(code: ServiceErrorCode, message = ''): never {
   throw new ServiceError(code, message);
 }
@@ -153,7 +153,7 @@ export function findPool({ pools }: ModelState, id: string): ModelPool {
   return pools.get(id) ?? reject('ResourceNotFoundException', `IdentityPool '${id}' not found`);
 }
 
-/** A developer may call everything, an identity only operations on itself. */
+/** A developer may call all operations. An identity may only call operations on its own data. */
 export function checkCaller(caller: Caller, pool: string, identity: string | null): void {
   if (caller.kind === 'developer') return;
   if (caller.identityPoolId === pool && caller.identityId === identity) return;

@@ -33,7 +33,7 @@ export function putEvent(state: ModelState, pool: string, event: object): void {
   state.outbox.push({ stream: streams.StreamName ?? '', event, pool, ...waiting });
 }
 
-/** Runs the relay once. The time for the next attempt has come for all waiting events. */
+/** Runs the relay once. All waiting events are due, including those that wait for a retry. */
 export function relay(state: ModelState, reception: Readonly<Record<string, Reception>>): void {
   const gone = new Set<string>();
   state.outbox = state.outbox.filter((waiting) => {
@@ -103,7 +103,7 @@ function nextDataset({ datasets }: ModelState, pool: string, cursor: string): Mo
     .sort(([a], [b]) => (a < b ? -1 : 1))[0]?.[1];
 }
 
-/** Returns the live values of a pool. Their names are `nameOf` the dataset, a slash and the key. */
+/** Returns the live values of a pool, by `nameOf` the dataset followed by a slash and the key. */
 export function liveOf({ datasets }: ModelState, pool: string): Record<string, string | null> {
   return Object.fromEntries(
     [...datasets]

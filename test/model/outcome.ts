@@ -30,8 +30,8 @@ export function createTokens() {
     },
 
     /**
-     * Converts an outcome of the service to the model's format: with handles, each for one token, and without texts
-     * that are not compared.
+     * Converts an outcome of the service to the model's format: replaces tokens with the model's handles, and texts that
+     * are not compared with placeholders.
      */
     toModel<Output extends object>(real: Outcome<Output>, expected: Outcome<Output>): Outcome<Output> {
       if ('rejected' in real)
@@ -41,8 +41,9 @@ export function createTokens() {
         const [text, handle] = [Reflect.get(real.output, name), Reflect.get(expected.output, name)];
         if (typeof text !== 'string' || typeof handle !== 'string' || texts.has(handle)) continue;
         texts.set(handle, text);
-        // Two calls can return the same NextToken, for the same page, but never the same session token. A NextToken is
-        // therefore mapped to its latest handle, and a session token to its first handle.
+        // Two calls can return the same NextToken for the same page, so a NextToken is mapped to its latest handle. Two
+        // sessions must not have the same token. A session token keeps its first handle, so that the comparison fails
+        // if a new session gets the token of another session.
         if (name === 'NextToken' || !handles.has(text)) handles.set(text, handle);
       }
       const output = replaceTokens(real.output, (text) => handles.get(text) ?? text);

@@ -54,7 +54,7 @@ export function callerAt(name: CallerName, of: Pick<Place, 'IdentityPoolId'> & P
   return { kind: 'identity', identityPoolId: of.IdentityPoolId, identityId };
 }
 
-/** Formats a place such as `1/2/a.1`: dataset a.us-east-1:…1 of identity 2 in pool 1. */
+/** Formats a place. For example, `1/2/a.1` is the dataset a.us-east-1:…1 of identity 2 in pool 1. */
 export function textOf({ IdentityPoolId, IdentityId, DatasetName }: Place): string {
   return `${IdentityPoolId.slice(-1)}/${IdentityId.slice(-1)}/${shortenIds(DatasetName)}`;
 }

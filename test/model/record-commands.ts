@@ -20,8 +20,8 @@ export const KEYS = ['a', 'b', 'c', 'd', 'e', 'é鍵', '__proto__'];
 export const VALUES = ['', '1', '2', 'é', 'twelve bytes'];
 
 /**
- * The origin of a token. It is a new listing, the last token of the dataset, the nth last token of any kind, or an
- * invented text.
+ * Where a command gets its token: from a new listing, from the last token of the dataset, from an invented text, or (if
+ * it is a number n) from the nth last token of any kind.
  */
 const tokens = weighted<string | number>(['new', 9], ['last', 3], ['made up', 1], [0, 1], [3, 1], [7, 1]);
 type Token = 'none' | string | number;
@@ -63,7 +63,7 @@ const updates = fc
   })
   .map(({ place, by, process, token, again, counts, patches }): Command => {
     const every = again ? [...patches, ...patches.slice(0, 1)] : patches;
-    // Many clients send the dataset's count with all patches.
+    // Many clients send the same kind of count with all patches, such as the dataset's count.
     const all = every.map((patch) => (counts === null ? patch : { ...patch, count: counts }));
     const text = `${process} ${by}: update ${textOf(place)} with token ${token}:${all.map(describePatch).join()}`;
     return command(text, async (run) => {

@@ -54,9 +54,9 @@ export interface Run {
   setClock: (index: number, now: number) => void;
   /** Restarts a process. */
   restart: (index: number, limits: Limits | undefined) => void;
-  /** Calls service and model, and fails unless their outcomes are equal. The model's handles replace the tokens. */
+  /** Calls service and model, and fails unless their outcomes are equal. Tokens are compared as the model's handles. */
   call: <Name extends ModelName>(name: Name, input: Inputs[Name], by?: By) => Promise<Outcome<Outputs[Name]>>;
-  /** Registers datasets that changed once without a call. */
+  /** Tells the checks of invariants that each of these datasets changed once without a call. */
   seeChanges: (datasets: readonly ModelDataset[]) => void;
   /** The calls and their outcomes, one per line. */
   log: string[];

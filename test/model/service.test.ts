@@ -12,10 +12,13 @@ import { recordCommands } from './record-commands.ts';
 import { createRun } from './service-run.ts';
 import { shortenIds } from './setup.ts';
 
-/** Runs per database, of about 45 commands. `MODEL_RUNS=5000` is a long run; `MODEL_SEED` repeats a failure. */
+/**
+ * MODEL_RUNS is the number of runs per database. A run has about 45 commands. Set `MODEL_RUNS=5000` for a long run.
+ * MODEL_SEED repeats a failure.
+ */
 const { MODEL_RUNS, MODEL_SEED } = process.env;
 const RUNS = Number(MODEL_RUNS ?? 80);
-/** Minimum number of commands in 80 runs. A lower number cannot be due to chance. */
+/** Minimum number of commands in 80 runs. Fewer commands cannot be due to chance: the generators must be wrong. */
 const MIN_COMMANDS = 1_500;
 const MAX_COMMANDS = 100;
 /** Long enough to shrink a counterexample. */
@@ -73,7 +76,7 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Shortens ids to their last digit, and dates to milliseconds of the year. */
+/** Shortens ids to their last digit, and dates to milliseconds since NEW_YEAR. */
 function shorten(log: readonly string[]): string {
   return shortenIds(log.join('\n')).replaceAll(/\b17\d{11}\b/g, (date) => String(Number(date) - NEW_YEAR));
 }

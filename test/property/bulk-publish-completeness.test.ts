@@ -35,7 +35,7 @@ const POLL = fc.record({ kind: fc.constant('poll' as const) });
 const RUNNING = fc.oneof(ARRIVE, ARRIVE, ARRIVE, PROJECT, PROJECT, QUARANTINE, REDRIVE, SPLIT, POLL);
 const ENDED = fc.oneof(ARRIVE, PROJECT, PROJECT, PROJECT, QUARANTINE, REDRIVE, REDRIVE, SPLIT);
 
-/** Steps while the publish runs, then steps after its end, each followed by a poll. */
+/** Generates steps while the bulk publish runs, its end, and later steps, each of which is followed by a poll. */
 const histories: fc.Arbitrary<Step[]> = fc
   .tuple(
     fc.array(fc.tuple(RUNNING, fc.integer({ min: 1, max: 2_000 })), { minLength: 1, maxLength: 15 }),
@@ -59,7 +59,7 @@ interface ModelShard {
   projected: number;
 }
 
-/** Creates a model of a partly projected stream that knows which events are missing, and the poller under test. */
+/** Creates the poller under test, and a model of its stream that knows which events are not projected yet. */
 function openModel(database: Database) {
   const poller = openPoller(database);
   const shards: ModelShard[] = [{ shardId: SHARD, isOpen: true, events: [], projected: 0 }];
@@ -138,7 +138,7 @@ function openModel(database: Database) {
         if (await isProjected()) expect(missing()).toEqual([]);
       }
     },
-    /** Projects everything, and expects the poller to detect it. */
+    /** Projects all events, and expects that the next poll marks the bulk publish as projected. */
     async finish(): Promise<void> {
       await this.step({ kind: 'complete', afterMs: 1 });
       await redrive();

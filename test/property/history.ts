@@ -14,7 +14,7 @@ export interface History {
   [fc.toStringMethod]?: () => string;
 }
 
-/** Whether removals of datasets contain the version that they removed. */
+/** Whether the event of a removed dataset contains the version of the removal. */
 type Removals = 'dated' | 'undated';
 
 const KEYS = ['score', 'level', 'é鍵', 'a b', '0'];
@@ -46,10 +46,10 @@ const step = fc.record({
   ),
 });
 
-/** Histories of up to 40 steps over four datasets: updates, removals of both kinds, re-creation and bulk publish. */
+/** Histories of up to 40 steps: updates, removals of datasets or of all records, re-creations and bulk publishes. */
 export const histories = historiesWith('dated');
 
-/** Like `histories`, but removals of datasets contain no version. */
+/** Like `histories`, but the events of removed datasets contain no version. */
 export const undatedHistories = historiesWith('undated');
 
 function historiesWith(removals: Removals): fc.Arbitrary<History> {

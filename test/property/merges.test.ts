@@ -19,7 +19,7 @@ const NAMES = ['game', 'game.us-east-1:a', 'settings'];
 type Step =
   | { kind: 'write'; identity: number; name: number; values: Record<string, string | null> }
   | { kind: 'delete'; identity: number; name: number }
-  /** Merges an identity into one that is later in IDENTITIES. */
+  /** Merges an identity into the identity that is `by` places later in IDENTITIES, or into the last one. */
   | { kind: 'merge'; from: number; by: number }
   | { kind: 'tick'; ms: number };
 

@@ -6,7 +6,7 @@ import { deliver, NEW_YEAR, readDeliveries } from '../fixtures/sync/stream-event
 import type { History } from './history.ts';
 import type { DatasetState, VisibleRows } from './projection-reference.ts';
 
-/** Runs of each property. Set `PROPERTY_RUNS=5000` for a long run. */
+/** Number of random cases per property. Set `PROPERTY_RUNS=5000` for a long run. */
 export const RUNS = Number(process.env.PROPERTY_RUNS ?? 30);
 
 /** Long enough to shrink a counterexample. Otherwise a failure would only report the timeout. */
@@ -23,13 +23,13 @@ export async function clearRows(database: Database): Promise<void> {
   );
 }
 
-/** Projects a batch of the stream's data, all of it inline. */
+/** Projects a batch of stream events whose records are all inline. */
 export async function projectInline(database: Database, batch: readonly string[]) {
   const deliveries = batch.map((data) => deliver(Buffer.from(data), ARRIVED_AT));
   return projectBatch(createQueryStore(database), await readDeliveries(deliveries));
 }
 
-// Drivers parse dates of the first years of the era differently. Reading milliseconds tests only the view.
+// The drivers parse dates near the year 1 differently. Milliseconds avoid this, so only the view is tested.
 const MODIFIED = '(extract(epoch FROM last_modified_date) * 1000)::bigint AS last_modified_ms';
 
 /** Returns the rows that a reader of the query store sees. */
@@ -135,7 +135,7 @@ export async function readEverything(database: Database): Promise<unknown[]> {
   return [...datasets.rows, ...records.rows];
 }
 
-/** Counts values that a removal covers but that were not erased. */
+/** Counts values that should have been erased, because they are not newer than the removal of their dataset. */
 export async function countCovered(database: Database): Promise<number> {
   const { rows } = await database.query<{ count: number }>(
     `SELECT count(*) FROM projection.records JOIN projection.datasets USING (dataset_id)

@@ -30,7 +30,7 @@ const writeConcurrently = (data: readonly string[]) =>
   Promise.all(data.map((one, index) => projectInline(pools[index % pools.length] ?? database, [one])));
 beforeEach(() => clearRows(database));
 
-/** Reads the deadlock count. A session's count is visible once the session has ended. */
+/** Reads the deadlock count. Closes the pools first, because PostgreSQL shows the count of a session after its end. */
 async function deadlocks(): Promise<unknown[]> {
   await Promise.all(pools.map((pool) => pool.close()));
   pools = openPools();
@@ -38,13 +38,13 @@ async function deadlocks(): Promise<unknown[]> {
     .rows;
 }
 
-it('writes rows in a fixed order, so that concurrent writers do not deadlock', async () => {
+it('the query store writes rows in a fixed order, so that concurrent writers do not deadlock', async () => {
   for (let ms = 0; ms < 100; ms += 5)
     await writeConcurrently([update(ms), update(ms + 1), update(ms + 2), update(ms + 3)]);
   expect(await deadlocks()).toEqual([{ deadlocks: 0 }]);
 });
 
-it('erases rows in a fixed order, so that a removal does not deadlock with writers', async () => {
+it('the query store erases rows in a fixed order, so that a removal does not deadlock with writers', async () => {
   for (let ms = 0; ms < 100; ms += 10) {
     await projectInline(database, [update(ms)]);
     await writeConcurrently([

@@ -4,7 +4,7 @@ import { type History, withText } from './history.ts';
 import { ARRIVED_AT } from './projection-database.ts';
 import { type PlainEvent, referenceFold, visibleRows, type Write } from './projection-reference.ts';
 
-/** Random events that are not the history of a service. Even for such events, the version order decides. */
+/** Random events that no service would publish together. Their versions still determine the projected rows. */
 export interface AnyEvents extends History {
   events: PlainEvent[];
 }
@@ -91,7 +91,10 @@ export function toData(events: readonly PlainEvent[]): string[] {
   return events.map((plain) => JSON.stringify(toWire(plain)));
 }
 
-/** Derives the value of a write from key and version, because a version identifies a write. A quarter are removals. */
+/**
+ * Derives the value of a write from its key and version, because two writes of a key with the same version must be the
+ * same write. A quarter of the writes are removals.
+ */
 function valueAt(
   key: string,
   { lastModifiedDate, syncCount }: { lastModifiedDate: number; syncCount: number },

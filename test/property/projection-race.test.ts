@@ -28,8 +28,8 @@ beforeAll(async () => {
 afterAll(() => Promise.all([...pools, database].map((pool) => pool.close())));
 
 /**
- * Delays the statements of a database and their commits. In the meantime, other writers wait for the rows or do not
- * see them.
+ * Delays each statement of a database, and its commit. Until the commit, other writers wait for the changed rows or do
+ * not see the changes.
  */
 function slow(pool: Database, delaysMs: readonly number[]): Database {
   const left = [...delaysMs];
@@ -50,7 +50,7 @@ function slow(pool: Database, delaysMs: readonly number[]): Database {
   };
 }
 
-/** Delays of each writer, in order: before a statement starts, and before it is committed. */
+/** Delays of each writer. Each statement uses the next two: one before it starts, and one before its commit. */
 const delays = fc.tuple(
   ...Array.from({ length: WRITERS }, () => fc.array(fc.nat({ max: 4 }), { maxLength: 30 })),
 );
@@ -63,7 +63,7 @@ const turns = fc.record({
   delaysMs: delays,
 });
 
-it('writes the newest values with two concurrent writers, and keeps no value that a removal covers', async () => {
+it('two concurrent writers store the newest values, and keep no value that a removal covers', async () => {
   await fc.assert(
     fc
       .asyncProperty(crowdedEvents, turns, async ({ published, events }, { writers, together, delaysMs }) => {
@@ -83,7 +83,7 @@ it('writes the newest values with two concurrent writers, and keeps no value tha
   );
 });
 
-it('erases the values that a removal covers, but not newer values that are written concurrently', async () => {
+it('a removal erases the values that it covers, but not newer values that are written concurrently', async () => {
   await fc.assert(
     fc
       .asyncProperty(

@@ -56,7 +56,7 @@ describe.each(WRITERS)('the handler on concurrently read shards, into $name', ({
     );
   });
 
-  it('projects the state of the service with unversioned removals and one shard per identity', async () => {
+  it('projects the state of the service if removals have no version, provided that each identity has one shard', async () => {
     await fc.assert(
       fc
         .asyncProperty(

@@ -10,7 +10,7 @@ import { type FetchPayload, PayloadUnavailableError } from '../../lib/stream/por
 import { deliver, toKinesisEvent } from '../fixtures/sync/stream-events.ts';
 import { ARRIVED_AT } from './projection-database.ts';
 
-/** The layout of a stream, and its failures. All zeros mean one shard, inline events and no failures. */
+/** The layout of a stream, and its failures. If all numbers are 0, one shard is used and no call fails. */
 export interface StreamPlan {
   /** Whether all events of an identity are in one shard. If not, the events of a dataset may arrive in any order. */
   byIdentity: boolean;
@@ -103,13 +103,14 @@ async function pollShard(records: readonly Delivery[], { database, payloads, dic
     const fate = roll();
     const invocation = handler(toKinesisEvent(batch), createLambdaContext('project-stream', 'us-east-1'));
     if (fate > 90) {
-      // Lambda timed out and retries the batch, while the invocation continues.
+      // Simulates a timeout: Lambda retries the batch while the invocation still runs.
       timedOut.push(invocation);
       continue;
     }
     const response = await invocation;
     if (errors.length > 0) throw errors[0];
-    // The rows are written, but the response is lost. Lambda may repeat even earlier records, in other batches.
+    // Simulates that the response is lost after the rows were written. Lambda may then repeat even earlier records, in
+    // other batches.
     if (fate > 75) next -= Math.min(next, roll() % 4);
     else next += countDone(batch, response);
   }

@@ -76,7 +76,7 @@ describe.each(DATABASES)('reconcile on $name', ({ open }) => {
       fc
         .asyncProperty(scenarios, async ({ past, during, order, some }) => {
           const service = createListingService();
-          // Reconcile covers only identities that the query store knows.
+          // Reconcile covers only identities that the query store knows, so one event per identity is projected first.
           await project(
             IDENTITIES.map((identityId) => service.dataset(identityId, 'first').update({ k: 'v' })),
           );

@@ -98,7 +98,8 @@ function newValueOf(entry: DatasetRecord | null | undefined): string | null | un
 function ruleFor(keys: Setting['keys'], key: string): KeyOptions | undefined {
   const literals = (glob: string) => [...glob].filter((letter) => letter !== '*').length;
   let best: [string, KeyOptions] | undefined;
-  // An object lists integer keys first. No glob is an integer, so the globs stay in their order.
+  // `rulesOf` turns the list into an object, which moves integer keys to the front. No glob is an integer, so the globs
+  // keep this order.
   for (const rule of keys) {
     const [glob] = rule;
     if (glob === key) return rule[1];
