@@ -59,7 +59,8 @@ describe('BulkPublish', () => {
 
   it('is rejected while another bulk publish is in progress', async () => {
     const pool = await newPool(cloud.database, { streams: STREAMING });
-    // Simulates a bulk publish in progress on another host, which has leased its last event.
+    // Simulates a bulk publish that another host runs. It is in progress, because that host has leased its last event
+    // and has not published the event yet.
     await cloud.database.query(
       `INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, leased_until, attempts, bulk_publish_id)
        VALUES (gen_random_uuid(), 'k', '{}', now(), now() + interval '1 hour', 1, md5('it')::uuid)`,

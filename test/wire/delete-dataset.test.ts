@@ -57,7 +57,7 @@ describe('DeleteDataset', () => {
     expect((await list(client, identity, 'game2')).Records).toMatchObject([{ Key: 'score', Value: '43' }]);
   });
 
-  it('deletes records and tombstones; devices then write records as new, and counts continue', async () => {
+  it('deletes records and tombstones, so that devices can write records as new; sync counts continue', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set('score', '42'), set('name', 'Ada')]);
     await write(client, identity, 'game', [remove('name', 1)]);
@@ -73,7 +73,7 @@ describe('DeleteDataset', () => {
     expect(Dataset).toMatchObject({ NumRecords: 2, DataStorage: 'score1nameEve'.length });
   });
 
-  it('gives a dataset that is created again a creation date later than all earlier dates', async () => {
+  it('lets the dataset be created again, with a creation date later than all its earlier dates', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set('score', '42')]);
     const { Dataset: old } = await deleteGame(identity);

@@ -31,7 +31,7 @@ interface Result {
   status: number;
   code: string;
   body: Record<string, unknown>;
-  /** The response body, which does not contain the request id. */
+  /** The response body. It does not contain the request id, so the texts of equal errors are equal. */
   text: string;
 }
 
@@ -153,7 +153,7 @@ describe.each(OPERATIONS)('$name by another identity', ({ name, method, target }
     expect((await ann.send(method, target(unknownResource), body)).text).toBe(existing.text);
   });
 
-  it('is rejected for its own id in another pool', async () => {
+  it('is rejected for the id of the caller itself in another pool', async () => {
     const otherPool = await createPool(cloud.database, `us-east-1:${randomUUID()}`);
     const labels = { ...labelsOf(ann), IdentityPoolId: otherPool };
     expect(await ann.send(method, target(labels), bodyOf(name, ann.syncSessionToken))).toMatchObject({

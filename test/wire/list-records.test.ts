@@ -43,7 +43,7 @@ describe('ListRecords', () => {
     });
   });
 
-  it('rejects a count above 0 for an unknown dataset, because clients would erase their copy', async () => {
+  it('rejects a count above 0 for an unknown dataset, because an empty listing would make clients erase their copy', async () => {
     expect(await refusalOf(list(client, newIdentity(), 'game', { LastSyncCount: 7 }))).toEqual({
       name: 'InvalidParameterException',
       status: 400,
@@ -180,7 +180,7 @@ describe('ListRecords', () => {
       expect(listed.NextToken ?? null).toBeNull();
     });
 
-    it('repeats the token and count of the first page and omits later changes', async () => {
+    it('repeats the session token and count of the first page on every page, and omits later changes', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('a', '1'), set('b', '1'), set('c', '1')]);
       await write(client, identity, 'game', [set('d', '2'), set('e', '2')]);
@@ -332,7 +332,7 @@ describe('ListRecords', () => {
     });
   });
 
-  /** Returns a token as it was issued 25 hours ago, signed with the service's key unless a key is given. */
+  /** Returns a token as the service would have issued it 25 hours ago, signed with the given key or the service's. */
   async function tokenOfYesterday(identity: Identity, key?: Buffer): Promise<string> {
     const tokens = createSessionTokens({
       key: key ?? (await readFile(join(cloud.dataDir, 'token-key'))),

@@ -19,14 +19,14 @@ async function newGame() {
   };
 }
 
-/** Returns the headers and body of a signed update that has not been sent. */
+/** Returns the body of an update of the dataset, with a new session token. */
 async function updateOf(identity: Identity): Promise<string> {
   const { SyncSessionToken } = await list(client, identity, 'game');
   return JSON.stringify({ SyncSessionToken, RecordPatches: [set('level', '8', 1)] });
 }
 
 describe('X-HTTP-Method-Override', () => {
-  it('deletes a dataset if the signature covers it, as the Unity SDK sends it', async () => {
+  it('makes a POST request delete a dataset if DELETE was signed, as in requests of the Unity SDK', async () => {
     const { path, exists } = await newGame();
     const response = await askSigned(cloud.url, 'DELETE', path, {
       headers: OVERRIDE,
@@ -38,7 +38,7 @@ describe('X-HTTP-Method-Override', () => {
     expect(await exists()).toBe(false);
   });
 
-  it('must be covered by the signature if the request was signed with another method', async () => {
+  it('is required if the request was signed with a method other than the method that is sent', async () => {
     const { path, exists } = await newGame();
     const response = await askSigned(cloud.url, 'DELETE', path, { body: '{}', sendAs: 'POST' });
     expect(response.status).toBe(403);

@@ -10,7 +10,7 @@ const { cloud } = await openSharedCloud();
 describe('the payload of an offloaded event', () => {
   const BODY = '[{"key":"é","value":"\\u0001"}]';
 
-  /** Returns a link as the service creates it: signed with its key, and with the payload stored. */
+  /** Returns a link as the service creates it, signed with its key. Stores the payload unless `stored` is false. */
   async function link({ now = Date.now(), stored = true } = {}): Promise<string> {
     const links = createPayloadLinks({
       key: await readFile(join(cloud.dataDir, 'token-key')),

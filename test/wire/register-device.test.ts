@@ -133,7 +133,7 @@ describe('RegisterDevice', () => {
   };
   describeRefusals(operation, ['IdentityPoolId', 'IdentityId']);
 
-  it('rejects an identity’s key without its session token', async () => {
+  it('rejects the access key of an identity if the session token is missing', async () => {
     const { identity, client } = await newPerson(cloud);
     const { accessKeyId, secretAccessKey } = await client.config.credentials();
     const half = createSyncClient(cloud.url, { credentials: { accessKeyId, secretAccessKey } });

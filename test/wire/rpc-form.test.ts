@@ -99,7 +99,7 @@ describe('the RPC form', () => {
     },
   );
 
-  it('accepts the short target and the short operation name', async () => {
+  it('accepts the target and the operation name without the namespace', async () => {
     const headers = { 'X-Amz-Target': 'AWSCognitoSyncService.DescribeDataset' };
     expect((await call('DescribeDataset', GAME, headers)).status).toBe(200);
     const envelope = { ...envelopeOf('DescribeDataset', GAME), Operation: 'DescribeDataset' };

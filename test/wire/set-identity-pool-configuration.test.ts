@@ -126,7 +126,7 @@ describe('SetIdentityPoolConfiguration', () => {
         await refusalOfConfiguration({ CognitoStreams: { StreamName: name, StreamingStatus: 'ENABLED' } }),
       ).toEqual(invalidParameter(`${NO_STREAM} be the name of a stream that exists and is active`));
       expect(await configuration()).toEqual({ IdentityPoolId });
-      // While streaming is disabled, the stream may be created later.
+      // While streaming is disabled, the stream need not exist yet.
       expect(await setStreams({ StreamName: name })).toEqual({
         StreamName: name,
         StreamingStatus: 'DISABLED',

@@ -311,7 +311,7 @@ describe('UpdateRecords', () => {
     });
   });
 
-  it('creates no dataset in an unknown pool, although datasets there can be listed', async () => {
+  it('creates no dataset in an unknown pool, although ListRecords accepts that pool', async () => {
     const identity = { ...newIdentity(), IdentityPoolId: 'us-east-1:1' };
     expect(await refusalOf(write(client, identity, 'game', [set('a', '1')]))).toEqual({
       name: 'ResourceNotFoundException',
@@ -514,7 +514,7 @@ describe('UpdateRecords', () => {
     expect(await list(client, other, 'other')).toMatchObject({ DatasetExists: false });
   });
 
-  /** Returns the error that the API responds with to an update of the game with this body. */
+  /** Sends an update of the dataset `game` with this body. Returns the error of the API. */
   async function sendBody(identity: Identity, body: string): Promise<Refusal> {
     const rude = createRudeClient(cloud.url, (request) => {
       request.body = body;

@@ -43,7 +43,7 @@ describe.each(REQUESTS)('%s', (_, method, target, headers) => {
     expect(headerLines).toContain('Access-Control-Allow-Origin: *');
   });
 
-  it('accepts requests that no web page sent', async () => {
+  it('accepts requests without an Origin header, because no web page sent them', async () => {
     expect((await send(method, target, headers)).headerLines).toContain('Access-Control-Allow-Origin: *');
   });
 });
