@@ -123,7 +123,7 @@ describe('the AWS SDK', () => {
   it.each([
     ['InvalidSignatureException', 'wrong', 'us-east-1'],
     ['InvalidSignatureException', 'local', 'eu-west-1'],
-  ])('receives the error %s if it signs with the secret %s for the region %s', async (name, secret, region) => {
+  ])('receives %s if it signs with the secret %s for the region %s', async (name, secret, region) => {
     const unauthorized = connect(secret, region);
     await expect(unauthorized.send(new DescribeDatasetCommand(GAME))).rejects.toMatchObject({
       name,
