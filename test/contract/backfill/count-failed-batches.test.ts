@@ -69,7 +69,7 @@ describe('discarded batches', () => {
       return { exitCode: 0 };
     });
 
-  it('count if their records arrived in the period, or both before and after the period', async () => {
+  it('are counted if their records arrived in the period, or both before and after the period', async () => {
     await write('before', batch(NEW_YEAR - HOUR, NEW_YEAR - MINUTE));
     await write('at the start', batch(NEW_YEAR - HOUR, NEW_YEAR));
     await write('at the end', batch(NEW_YEAR + HOUR, NEW_YEAR + DAY));
@@ -80,7 +80,7 @@ describe('discarded batches', () => {
     expect(await count()).toBe(3);
   });
 
-  it('count if the arrival times of their records are invalid', async () => {
+  it('are counted if the arrival times of their records are invalid', async () => {
     const far = { ...deliver(toBytes(1)), position: { ...deliver(toBytes(1)).position, arrivedAt: 1e15 } };
     await write('object', JSON.stringify({ payload: JSON.stringify(toKinesisEvent([far])) }));
     expect(await count()).toBe(1);
@@ -93,7 +93,7 @@ describe('discarded batches', () => {
     expect(await count()).toBe(1);
   });
 
-  it('count until they are redriven, even from a copy', async () => {
+  it('are counted until they are redriven, even if a copy of the batch is redriven', async () => {
     const name = nameAt(NEW_YEAR + HOUR);
     await write(name, batch(NEW_YEAR));
     await write('renamed', batch(NEW_YEAR));
@@ -106,7 +106,7 @@ describe('discarded batches', () => {
     await rm(copies, { recursive: true });
   });
 
-  it('count while payloads of their events are unavailable', async () => {
+  it('are counted while payloads of their events are unavailable', async () => {
     const kinesisSyncRecordsURL = 'https://bucket.s3.us-east-1.amazonaws.com/object';
     const offloaded = wireEvent({ payloadType: 'S3Url', kinesisSyncRecords: null, kinesisSyncRecordsURL });
     const deliveries = [deliver(toBytes(wireEvent()), NEW_YEAR), deliver(toBytes(offloaded), NEW_YEAR)];

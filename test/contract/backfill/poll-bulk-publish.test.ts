@@ -327,7 +327,7 @@ describe('the poller of bulk publishes', () => {
       expect(states(await pollAfter())).toEqual(['projected']);
     });
 
-    it('reads no shard again that is projected past its end, while it waits for another cause', async () => {
+    it('does not read a shard again that is projected past the end of the run, while something else delays the run', async () => {
       poller.arrive(START);
       await poller.project(1);
       await poller.quarantine(START);
@@ -665,7 +665,7 @@ describe('the poller of bulk publishes', () => {
       expect((await poller.poll()).gaps).toMatchObject([{ since: NEW_YEAR + 5 * DAY }]);
     });
 
-    describe('that was recreated', () => {
+    describe('because the stream was recreated', () => {
       const LATER = NEW_YEAR + 2 * HOUR;
       beforeEach(async () => {
         poller.arrive(NEW_YEAR);
@@ -751,7 +751,7 @@ describe('the poller of bulk publishes', () => {
     });
   });
 
-  describe('the policy', () => {
+  describe('the bulk publish policy', () => {
     const first = { policy: { kind: 'first' } } as const;
     const weekly = { policy: { kind: 'every', days: 7 } } as const;
 
@@ -783,7 +783,7 @@ describe('the poller of bulk publishes', () => {
     });
 
     it.each(['in-progress', 'published-less-than-a-day-ago'] as const)(
-      'accepts the result %s as a start',
+      'treats the result %s of the service as a successful start',
       async (start) => {
         poller.pool().start = start;
         expect(await poller.poll(first)).toMatchObject({
@@ -793,7 +793,7 @@ describe('the poller of bulk publishes', () => {
       },
     );
 
-    it('retries a run after one hour, and doubles the pause after each further failure, up to 24 hours', async () => {
+    it('starts a failed run again after one hour; doubles the pause after each further failure, up to 24 hours', async () => {
       const waits: number[] = [];
       for (let attempt = 1; attempt <= 7; attempt += 1) {
         poller.pool().details = failed(poller.clock.now);

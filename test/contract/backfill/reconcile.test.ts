@@ -143,7 +143,7 @@ describe('reconcile', () => {
     expect(await live()).toEqual(service.live());
   });
 
-  it('removes the records of a removed dataset, even if newer than the row of the dataset', async () => {
+  it('removes the records of a removed dataset, even if they are newer than the row of the dataset', async () => {
     await project(game().update({ a: '1' }));
     game().remove();
     // Simulates a batch of which one of two writes has not been committed yet.
@@ -152,7 +152,7 @@ describe('reconcile', () => {
     expect(await live()).toEqual({});
   });
 
-  it('removes a record that a recreated dataset lacks, just above the version that is stored', async () => {
+  it('removes a record that a recreated dataset lacks, with a version just above the stored version', async () => {
     await project(game().update({ a: '1', b: '1' }));
     const removal = game().remove();
     const recreated = game().update({ a: '2' });
@@ -296,7 +296,7 @@ describe('reconcile', () => {
     expect(skipped).toEqual([[identity(1), reason]]);
   });
 
-  it('resumes between datasets after a stop', async () => {
+  it('resumes with the next dataset if it was stopped between two datasets', async () => {
     await fill(4);
     const stop = new AbortController();
     const onProgress = ({ compared }: { compared: number }) => compared === 2 && stop.abort();

@@ -92,7 +92,7 @@ describe('if the lock file of a data directory is removed', () => {
   });
 });
 
-it('a process takes a directory without a lock file whose last holder has ended', async () => {
+it('a process takes a directory that has no lock file if the last process that locked it has ended', async () => {
   const path = join(directory, 'stale');
   (await takeDataDirectory(path)).release();
   await rm(join(path, 'lock'));

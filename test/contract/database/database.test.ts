@@ -222,7 +222,7 @@ describe('a pool of one connection', () => {
     }
   });
 
-  it('waits for a lock for a limited time only, also in a transaction', async () => {
+  it('waits for a lock only for a limited time, inside a transaction as well as outside', async () => {
     const database = await open({ maxConnections: 2, lockTimeoutMs: 100 });
     try {
       await database.query('CREATE TABLE numbers (id bigint PRIMARY KEY)');

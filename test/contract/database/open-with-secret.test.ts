@@ -60,7 +60,7 @@ describe('a PostgreSQL database whose login is in a secret', () => {
     return database;
   }
 
-  /** Returns no rows if the query fails, as it does while the pool still has ended connections. */
+  /** Returns no rows if the query fails. Queries fail while the pool still has connections that the server ended. */
   const queryUser = (database: Database) =>
     database.query(WHO).then(
       ({ rows }) => rows,

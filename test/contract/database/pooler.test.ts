@@ -99,7 +99,7 @@ describe.each(CASES)('a database behind $name with $mode pooling', ({ start, mod
   });
 });
 
-it('the pooler double runs statements of one client on different server connections in transaction mode', async () => {
+it('the test double of the pooler runs statements of one client on different server connections in transaction mode', async () => {
   const pooler = await startPoolerDouble(await createEmptyPostgresDatabase(), 'transaction');
   const database = openPg({ connectionString: pooler.url, maxConnections: 1 });
   const processes = new Set();

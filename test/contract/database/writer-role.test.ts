@@ -35,7 +35,7 @@ const YEARS_LATER = Date.now() + 3 * 365 * 24 * 60 * 60 * SECOND;
 
 let server: Database;
 let double: DsqlDouble;
-/** The same database as the functions see it: with the permissions of the role only. */
+/** The same database as the functions see it: with no permissions except those of query_writer. */
 let asWriter: Database;
 beforeAll(async () => {
   const url = new URL(await createEmptyPostgresDatabase());

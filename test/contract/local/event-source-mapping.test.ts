@@ -139,7 +139,7 @@ async function recreate(streamName: string): Promise<void> {
   });
 }
 
-/** Creates a promise that holds invocations until the test releases them. */
+/** Creates a promise that invocations wait for until the test calls `release`. */
 function heldFunction() {
   const { promise: held, resolve: release } = Promise.withResolvers<void>();
   cleanups.push(async () => release());
@@ -321,7 +321,7 @@ describe('an event source mapping on an emulator', () => {
     );
   });
 
-  it('retries the entire batch after a throw, and reports the reason only in the status', async () => {
+  it('retries the entire batch after the function throws, and shows the reason only in the status', async () => {
     const streamName = await emulator.createStream(1);
     await emulator.put(streamName, numbered('k', 5));
     const batches: string[][] = [];
@@ -380,7 +380,7 @@ describe('an event source mapping on an emulator', () => {
     expect(batches).toEqual([numbered('k', 3), numbered('k', 2, 3)]);
   });
 
-  it('fills batches without a window from available records', async () => {
+  it('fills batches from the available records if no batching window is set', async () => {
     const streamName = await emulator.createStream(1);
     await emulator.put(streamName, numbered('k', 500));
     const sizes: number[] = [];
@@ -389,7 +389,7 @@ describe('an event source mapping on an emulator', () => {
     await until(() => expect(sizes).toEqual([400, 100]));
   });
 
-  it('lets a function that does not return block only its own shard', async () => {
+  it('blocks only one shard if the function does not return for records of that shard', async () => {
     const streamName = await emulator.createStream(2);
     const { held, release } = heldFunction();
     const done: string[] = [];

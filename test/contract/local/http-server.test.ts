@@ -40,7 +40,7 @@ async function send(headers: Record<string, string>, body = '{}', method = 'POST
     headers,
     setHost: !('Host' in headers),
   });
-  // After its response, the server may close the connection although it has not read the whole body.
+  // The server may close the connection after its response without reading the entire body. That is no failure.
   outgoing.on('error', () => undefined);
   outgoing.end(body);
   const [response] = await once(outgoing, 'response');
@@ -107,7 +107,7 @@ describe('the HTTP server', () => {
     expect(await send({ 'X-Amz-Target': 'DynamoDB_20120810.ListTables' })).toMatchObject({ status: 404 });
   });
 
-  it('returns 413 for a body above the limit, unless the head of the request already has an error', async () => {
+  it('returns 413 for a body above the limit, unless it already rejects the head of the request', async () => {
     const body = 'x'.repeat(8 * 1024 * 1024 + 1);
     expect(await send(await signed('ListStreams', body), body)).toMatchObject({ status: 413 });
     expect(await send(TARGET, body)).toMatchObject({

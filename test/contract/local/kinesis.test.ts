@@ -449,12 +449,12 @@ describe('streams that cannot be used', () => {
     await again.close();
   }
 
-  /** Overwrites 4 kB of the files whose names end so. */
+  /** Overwrites 4 kB at the offset `at` of all files whose names end with `name`, except shorter files. */
   async function damage(path: string, name: string, at: number): Promise<void> {
     const files = (await readdir(path)).filter((found) => found.endsWith(name));
     const handles = await Promise.all(files.map((found) => open(join(path, found), 'r+')));
     for (const handle of handles) {
-      // Other files are too short to hold the records.
+      // Shorter files do not contain the records.
       if ((await handle.stat()).size > at) await handle.write(randomBytes(4_096), 0, 4_096, at);
       await handle.close();
     }

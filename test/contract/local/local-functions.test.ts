@@ -361,7 +361,7 @@ describe('a local function', () => {
     await slow;
   });
 
-  it('has its whole timeout from the moment when it gets a thread', async () => {
+  it('has its full timeout from the moment when it gets a thread', async () => {
     const own = create({ remaining: moduleOf('remaining') });
     const call = (ms: number) =>
       own.invoke(arnOf('remaining'), { ms }, { identityId: 'one', timeoutMs: 5_000 });

@@ -34,11 +34,11 @@ describe.skipIf(address === undefined).each([
   const get = (from: string, path: string, headers = {}) =>
     sendRaw(port.port, 'GET', path, { Host: 'sync.example', ...headers }, '', from);
 
-  it('serves only public routes off loopback, under any host name', async () => {
+  it('serves only public routes on addresses other than loopback, under any host name', async () => {
     const external = String(address);
     expect(await get(external, '/for-all', { Origin: 'https://app.example' })).toMatchObject({ status: 200 });
     expect(await get(external, '/private')).toMatchObject({ status: 404 });
-    // The address of the connection counts, not the Host header.
+    // The port decides by the address of the connection, not by the Host header.
     expect(await get(external, '/private', { Host: `127.0.0.1:${port.port}` })).toMatchObject({
       status: 404,
     });

@@ -14,7 +14,7 @@ import { openRaw, type RawExchange } from '../../fixtures/wire/raw-http.ts';
 const MAX_BYTES = 300_000;
 const KIB = 1024;
 
-/** Functions that let the waiting requests continue. These requests have received their bodies. */
+/** Functions that let the requests of /hold continue. The server has already received the bodies of these requests. */
 const waiting: (() => void)[] = [];
 
 const ROUTES: Route[] = [
@@ -83,7 +83,7 @@ describe('the body of a rejected request', () => {
     },
   );
 
-  it('is answered with an error in the form of AWS if it is too large', async () => {
+  it('causes an error in the format of AWS if it is too large', async () => {
     await start();
     const { headerLines, body } = await open(head('/upload', { 'Content-Length': MAX_BYTES + 1 })).response();
     expect(headerLines).toContain('x-amzn-ErrorType: RequestEntityTooLarge:');
@@ -182,12 +182,12 @@ describe('slow clients', () => {
   it.each([
     ['sends nothing', ''],
     ['sends half a head', 'POST /upload HTTP/1.1\r\nHost: 127.0.0.1\r\n'],
-  ])('are disconnected if they do not send a whole head: %s', async (_, bytes) => {
+  ])('are disconnected if they do not send a complete head in time: %s', async (_, bytes) => {
     await start({ limits: { headersTimeoutMs: 100 } });
     expect(await open(bytes).closed).toMatch(/^HTTP\/1.1 408 /);
   });
 
-  it('are disconnected if they do not send a whole body in time', async () => {
+  it('are disconnected if they do not send a complete body in time', async () => {
     await start({ limits: { headersTimeoutMs: 100, requestTimeoutMs: 200 } });
     const { closed } = open(upload('/upload', 100).slice(0, -1));
     expect(await closed).toMatch(/^HTTP\/1.1 408 /);

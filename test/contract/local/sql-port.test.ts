@@ -493,7 +493,7 @@ describe('a silent client', () => {
     await once(socket, 'close');
   });
 
-  it('is disconnected after the time for the startup, even if it sends its startup byte by byte', async () => {
+  it('is disconnected at the end of the startup time limit, even if it sends its startup message byte by byte', async () => {
     const socket = connectSocket(impatient.port, HOST);
     socket.on('error', () => {});
     socket.resume();

@@ -106,7 +106,7 @@ describe.each(DATABASES)('query plans on $name', ({ openOwn }) => {
     expect(nodes.map((node) => node['Index Name'])).toContain(index);
   }
 
-  it('read only the datasets of a batch to erase what removals cover', async () => {
+  it('for erasing what removals cover read only the datasets of the batch', async () => {
     const statements: [sql: string, values: readonly SqlValue[]][] = [];
     const recording: Database = {
       ...database,
@@ -138,7 +138,7 @@ describe.each(DATABASES)('query plans on $name', ({ openOwn }) => {
     }
   });
 
-  // The embedded database never runs ANALYZE by itself.
+  // The embedded database never runs ANALYZE by itself, so the plans must be good without statistics.
   it.each(SHIPPED)('use an index before the first ANALYZE: $query', ({ sql, index }) =>
     expectIndex(sql, index),
   );
@@ -154,7 +154,7 @@ describe.each(DATABASES)('query plans on $name', ({ openOwn }) => {
       expect(nodes.map((node) => node['Node Type'])).not.toContain('Sort');
     });
 
-  it('scan all records for a query by value without a value index', async () => {
+  it('scan all records for a query by value if there is no value index', async () => {
     const nodes = await explain("SELECT * FROM query.records_of('key3') WHERE numeric_value > 11900");
     expect(nodes).toContainEqual(
       expect.objectContaining({ 'Node Type': 'Seq Scan', 'Relation Name': 'records' }),
@@ -176,7 +176,7 @@ describe.each(DATABASES)('query plans on $name', ({ openOwn }) => {
       expect(nodes.map((node) => node['Node Type'])).not.toContain('Sort');
     });
 
-    it('use the index for a statement prepared for any key', async () => {
+    it('use the index for a prepared statement whose plan must suit every key', async () => {
       const nodes = await database.transaction(async (transaction) => {
         await transaction.query('SET LOCAL plan_cache_mode = force_generic_plan');
         await transaction.query(
@@ -193,7 +193,7 @@ describe.each(DATABASES)('query plans on $name', ({ openOwn }) => {
   });
 });
 
-// 5,000 identities with ten records each. Merges made copies of some of them.
+// 5,000 identities, each with a dataset of ten records. Half of the datasets are copies that merges made.
 const FILL_SYNC = [
   `INSERT INTO sync.datasets
    SELECT md5(i::text)::uuid, 'pool', 'identity' || i, 'game', 10, 0, 1, 1, 'caller', 1, 10
@@ -234,7 +234,7 @@ describe.each(DATABASES)('query plans of ListRecords on $name', ({ openOwn }) =>
     });
   }
 
-  // The embedded database never runs ANALYZE by itself.
+  // The embedded database never runs ANALYZE by itself, so the plans must be good without statistics.
   for (const analyzed of [false, true]) {
     it.each(LISTINGS)(
       `use only indexes for $page ${analyzed ? 'after' : 'before'} ANALYZE`,

@@ -268,7 +268,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     ]);
   });
 
-  it('erases what several removals cover in one statement, and also values that arrive later', async () => {
+  it('erases the values that several removals cover in one statement; also erases covered values that arrive later', async () => {
     const inDataset = (datasetName: string, members: Members) => ({ ...members, datasetName });
     const names = ['one', 'two', 'three'];
     await project(...names.map((name) => inDataset(name, update(1, 1, { key: 'a' }, { key: 'b' }))));
@@ -284,7 +284,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     ]);
   });
 
-  it('needs the same statements and rows for datasets that were deleted before as for others', async () => {
+  it('runs the same statements on as many rows for datasets that were deleted before as for other datasets', async () => {
     const ofGroup = (group: string, members: Members) =>
       Array.from({ length: 40 }, (_, index) => ({ ...members, datasetName: `${group}${index}` }));
     await project(...ofGroup('deleted', removal(2, 2)), ...ofGroup('other', update(2, 2, {})));
@@ -324,7 +324,8 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
       NEW_YEAR + 100,
     );
     await project(update(1, 1, { key: 'before' }));
-    // An event is dated before it reaches the stream. This event is dated before the removal arrives but arrives later.
+    // An event gets its date before it reaches the stream. The date of this event is earlier than the arrival of
+    // the removal, but the event arrives after the removal.
     const since = deliver(toBytes(wireEvent(update(95, 3, { key: 'since' }))), NEW_YEAR + 101);
     for (let delivery = 0; delivery < 2; delivery += 1) {
       await projectAll([undated, since]);
@@ -411,7 +412,8 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
   describe('after the clock was set forward by a day and back', () => {
     const DAY = 24 * 60 * 60 * 1000;
     const during = (value: string) => deliver(toBytes(wireEvent(update(DAY, 2, { value }))), NEW_YEAR + DAY);
-    // The service gives each change of a dataset a later date than the previous change of the dataset.
+    // The service gives each change of a dataset a later date than the previous change. So these writes are still
+    // dated a day ahead, although they arrive after the clock was set back.
     const since = (at: number, syncCount: number, value: string) =>
       deliver(toBytes(wireEvent(update(DAY + at, syncCount, { value }))), NEW_YEAR - 1000 + at);
 
@@ -422,7 +424,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
       expect(await values()).toEqual({ score: 'last' });
     });
 
-    it('projects such a later write also in the batch of the write while the clock was ahead', async () => {
+    it('projects such a later write even in one batch with the write that was made while the clock was ahead', async () => {
       expect(await projectAll([during('during'), since(1, 3, 'since')])).toMatchObject({ quarantined: 0 });
       expect(await values()).toEqual({ score: 'since' });
     });

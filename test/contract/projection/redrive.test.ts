@@ -23,7 +23,7 @@ import {
 } from '../../fixtures/sync/stream-events.ts';
 
 const URL_OF = 'https://bucket.s3.us-east-1.amazonaws.com/';
-/** Creates an event whose record `key` is behind the URL that ends with `key`. */
+/** Creates an event with an offloaded payload: the record `key` is fetched from the URL that ends with `key`. */
 const offloaded = (key: string, arrivedAt = NEW_YEAR + 1000) =>
   deliver(
     toBytes(
@@ -65,7 +65,7 @@ describe.each(DATABASES)('redrive on $name', ({ open }) => {
       )
     ).rows.map(({ reason }) => reason);
 
-  it('projects and marks the events that can be projected; the other events keep their reasons', async () => {
+  it('projects the events that can be projected, and marks them as redriven; the other events keep their reasons', async () => {
     await project([offloaded('a'), garbage(), offloaded('b')], refusing);
     expect(await keys()).toEqual([]);
 

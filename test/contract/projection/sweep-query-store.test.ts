@@ -21,7 +21,7 @@ import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { deliver, IDENTITY, NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** Must be the current time, because the database writes its own time into projected rows. */
+/** The current time. No other time is possible, because the database writes its own time into projected rows. */
 const NOW = Date.now();
 const TABLES = [
   'datasets',
@@ -187,7 +187,7 @@ describe.each(DATABASES)('the sweep of the query store on $name', ({ open }) => 
     expect(rows).toEqual([{ reason: 'redriven recently' }, { reason: 'waits' }]);
   });
 
-  it('removes versions assigned to removals after 365 days', async () => {
+  it('removes the versions that were assigned to removals 365 days ago', async () => {
     for (const days of [366, 364]) {
       const values = [randomUUID(), new Date(daysAgo(days))];
       await database.query('INSERT INTO projection.dated_removals VALUES ($1, 1, 1, $2)', values);

@@ -20,7 +20,7 @@ import { createDevice, createSyncService, DEVELOPER, drop, put } from '../../fix
 
 const DAY = 24 * 60 * 60 * 1000;
 
-/** Counts the pages that the queries of a transaction on the outbox read. */
+/** Wraps a transaction and counts the database pages that its queries of the table sync.outbox read. */
 function countPagesOfOutbox(transaction: Transaction): { transaction: Transaction; pages: () => number } {
   let pages = 0;
   return {
@@ -178,7 +178,7 @@ describe('a bulk publish', () => {
     ]);
   });
 
-  it('limits its events in the outbox and publishes every dataset once', async () => {
+  it('never has more than `maxWaiting` of its events in the outbox, and publishes every dataset once', async () => {
     await insertDatasets(database, 57);
     await start();
     const options = { datasetsPerStep: 7, maxWaiting: 20 };
@@ -195,7 +195,7 @@ describe('a bulk publish', () => {
     expect(published.toSorted()).toEqual(Array.from({ length: 57 }, (_, index) => identityOf(index + 1)));
   });
 
-  it('does not read the events that are already published', async () => {
+  it('does not scan the dead rows of its published events in later steps', async () => {
     await insertDatasets(database, 3_000);
     await start();
     const pagesOfSteps: number[] = [];
@@ -214,10 +214,11 @@ describe('a bulk publish', () => {
       const offloading = { links, inlineBytes: 900 * 1024 };
       const options = { datasetsPerStep: 100, maxWaiting: 100, timeBudgetMs: -1 };
       await runBulkPublishes({ bulkPublishes: measured, offloading, now: () => clock.now, options });
-      // The rows remain in the table and its indexes until it is vacuumed.
+      // PostgreSQL keeps the deleted rows in the table and its indexes until the table is vacuumed.
       await empty();
     }
-    // The last steps, which decide whether the bulk publish has ended, count all of its events.
+    // The last steps count all events of the bulk publish to decide whether it has ended. So the test measures
+    // an earlier step.
     const late = pagesOfSteps.at(-4);
     expect(late).toBeGreaterThan(0);
     expect(late).toBeLessThan(100);
@@ -320,7 +321,7 @@ describe('a bulk publish', () => {
       await device.update(...keys.map((key) => put(key, '')));
       await device.update(...keys.map((key) => drop(key, 1)));
     }
-    // Sets the stored key bytes. Together with the rows themselves, each dataset then has nearly 2 MiB.
+    // Sets the stored size of the keys. With the size of its rows, each dataset then counts as nearly 2 MiB.
     await database.query('UPDATE sync.datasets SET key_bytes = 1900000');
     await empty();
     await start();
@@ -328,7 +329,7 @@ describe('a bulk publish', () => {
     expect(await outbox()).toHaveLength(2);
   });
 
-  it('fails after its last event if the stream rejected an event, and can be started again immediately', async () => {
+  it('fails once its last event is published if the stream rejected another event; can restart immediately', async () => {
     await insertDatasets(database, 3);
     await start();
     await run();
@@ -375,7 +376,7 @@ describe('a bulk publish', () => {
       ['is disabled and enabled again', [{ StreamingStatus: 'DISABLED' }, { StreamingStatus: 'ENABLED' }]],
       ['switches to another stream and back', [{ StreamName: 's2' }, { StreamName: 'cognito-sync' }]],
     ];
-    it.each(changes)('fails immediately if it %s, and can be started again', async (_, inputs) => {
+    it.each(changes)('fails immediately if streaming %s, and can be started again', async (_, inputs) => {
       await insertDatasets(database, 3);
       await start();
       expect(await run({ datasetsPerStep: 1, timeBudgetMs: -1 })).toMatchObject({ steps: 1 });
@@ -439,7 +440,9 @@ describe('a bulk publish', () => {
       expect(await status()).toBe('FAILED');
     });
 
-    it('never publishes to two streams, in any order of concurrent calls', { timeout: 60_000 }, async () => {
+    it('publishes all its events to a single stream, in any order of concurrent calls', {
+      timeout: 60_000,
+    }, async () => {
       await insertDatasets(database, 8);
       for (let round = 0; round < 15; round += 1) {
         const options = { datasetsPerStep: 1 };
@@ -451,7 +454,7 @@ describe('a bulk publish', () => {
           start(),
           run(options),
         ]);
-        // The change may have ended every bulk publish of this round before any event was sent.
+        // The change of streaming may have ended all bulk publishes of this round before they wrote an event.
         await start().catch(() => undefined);
         await run(options);
       }
@@ -468,7 +471,7 @@ describe('a bulk publish', () => {
       if (pool === null) throw new Error('no pool');
       await insertDatasets(database, 2);
       const steps: Promise<unknown>[] = [];
-      /** Starts a bulk publish after the change of streaming has searched for a bulk publish in progress. */
+      /** Starts a bulk publish just after the transaction that changes streaming has read sync.bulk_publishes. */
       const slow: Database = {
         ...database,
         transaction: (work) =>
@@ -512,7 +515,7 @@ describe('a bulk publish', () => {
     expect(await status()).toBe('IN_PROGRESS');
   });
 
-  it('may start after the clock was set back, and starts later than the last one', async () => {
+  it('can start after the clock was set back, with a later start time than the previous bulk publish', async () => {
     clock.now += DAY;
     await start();
     await run();

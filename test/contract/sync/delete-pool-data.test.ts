@@ -56,7 +56,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
     createDevice(operations, { identityId, datasetName });
   const markDeleted = (identityPoolId = POOL) =>
     createIdentityStore(database).markDeleted(identityPoolId, clock.now);
-  /** Marks the pool as deleted first, as DeleteIdentityPool does. */
+  /** Marks the pool as deleted, as DeleteIdentityPool does, and then deletes its data. */
   const deletePoolData = async (identityPoolId = POOL, more: Partial<DeletePoolDataDeps> = {}) => {
     await markDeleted(identityPoolId);
     return createDeletePoolData({
@@ -68,7 +68,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
       ...more,
     })(identityPoolId);
   };
-  /** Makes a late write: the write of a request that started before the pool was deleted. */
+  /** Simulates a late write: a request that started before the pool was deleted writes after the deletion. */
   const writeLate = async (write: () => Promise<unknown>) => {
     await database.query('UPDATE sync.identity_pools SET deleted_ms = NULL');
     await write();
@@ -164,7 +164,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
     expect(await rowsLeft()).toEqual({});
   });
 
-  it('publishes the deletion of each existing dataset and keeps the events that wait', async () => {
+  it('publishes the deletion of each existing dataset, and keeps earlier events that wait in the outbox', async () => {
     await device('us-east-1:0').update(put('a', '1'));
     await device('us-east-1:0', 'settings').update(put('a', '1'));
     await device('us-east-1:1').update(put('a', '1'));
@@ -196,7 +196,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
     expect(await countRows('sync.payloads')).toBe(1);
   });
 
-  it('leaves no record, count or used token to a new pool with the same id', async () => {
+  it('leaves no record, sync count or used token behind for a new pool with the same id', async () => {
     const { update, token, updateWith, list, remove } = device('us-east-1:0');
     const before = await token();
     await updateWith(before, put('a', '1'), put('b', '2'));
@@ -218,7 +218,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
   it('is not undone by a process that has the dataset in its cache', async () => {
     const { update, token, updateWith, list } = device('us-east-1:0');
     await update(put('a', '1'));
-    // Now the service caches the dataset. Another process deletes the data.
+    // The service now has the dataset in its cache. `deletePoolData` uses another store, like another process.
     await update(put('a', '2', 1));
     const session = await token();
     clock.now += 1_000;
@@ -258,7 +258,8 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
         return result;
       },
     };
-    // The ids of these rows are not the hashes of their keys, so the test calls only removeRows.
+    // The dataset ids above are not hashes of the dataset keys, so a sync store would not find these datasets.
+    // The test therefore calls only removeRows.
     const poolData = createPoolDataStore(measured);
     await markDeleted();
     expect(await poolData.removeRows(POOL)).toBe(1 + 6_000 + 2_600 + 5_001 + 2_500);
@@ -282,7 +283,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
     expect(await rowsLeft()).toEqual({});
   });
 
-  it('completes a run that failed at any statement', async () => {
+  it('completes in a later run if a run fails, at whichever statement', async () => {
     for (const datasetName of ['a', 'b', 'c']) await device('us-east-1:0', datasetName).update(put('k', '1'));
     await database.query('DELETE FROM sync.outbox');
     await insertIdentities(1);
@@ -410,7 +411,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
     },
   );
 
-  it('waits for transactions that hold rows, for a limited time', async () => {
+  it('waits for other transactions that hold rows, but only for a limited time', async () => {
     await device('us-east-1:0').update(put('a', '1'));
     const poolData = createPoolDataStore(database);
     const pauses: number[] = [];

@@ -60,7 +60,7 @@ describe('the finish-merges function', () => {
   const namesOf = async (identityId: string) =>
     (await device(identityId).listDatasets()).Datasets.map(({ DatasetName }) => DatasetName);
 
-  it('merges pending datasets, and later writes with credentials that are still valid', async () => {
+  it('merges the datasets of pending merges, and later writes made with credentials that are still valid', async () => {
     const [guest, person] = [newIdentity(), newIdentity()];
     await device(guest).update(put('a', '1'));
     await insertPendingMerge(database, mergeOf(guest, person, clock.now));
@@ -74,13 +74,13 @@ describe('the finish-merges function', () => {
     expect(await pending()).toEqual([guest]);
   });
 
-  it('ends a merge when all credentials have expired, even on a host whose clock is behind', async () => {
+  it('ends a merge only once the merged identity’s credentials have expired on every host, even if a clock is behind', async () => {
     const [guest, person] = [newIdentity(), newIdentity()];
     await insertPendingMerge(database, mergeOf(guest, person, clock.now));
     clock.now += CREDENTIALS_LIFETIME_MS + HOUR;
     expect(await run()).toMatchObject({ ended: 0 });
     clock.now += 1;
-    // Data that was written before the end is merged first.
+    // The run still merges data that was written before it ends the merge.
     await device(guest).update(put('a', '1'));
     expect(await run()).toEqual({ pending: 1, ended: 1, isCutShort: false });
     expect(await namesOf(person)).toEqual([`game.${guest}`]);
@@ -101,7 +101,7 @@ describe('the finish-merges function', () => {
     expect(await pending()).toEqual([]);
   });
 
-  it('completes the other merges if one merge fails, logs only ids and error codes, and retries it', async () => {
+  it('completes the other merges if one fails, logs only ids and the error code, and retries it in the next run', async () => {
     const [first, second, third, person] = [newIdentity(), newIdentity(), newIdentity(), newIdentity()];
     for (const guest of [first, second, third]) {
       await device(guest).update(put('a', '1'));
@@ -138,7 +138,7 @@ describe('the finish-merges function', () => {
   });
 
   it.each([1, 2, 3, 4, 5, 6])(
-    'keeps the latest value in any order of the merges of a chain (%i)',
+    'keeps the latest value of a chain of merges, in whichever order they are processed (attempt %i)',
     async () => {
       // This service links identities without copying datasets, as if it were killed before the copy.
       const identities = createIdentityService(database);
@@ -177,7 +177,7 @@ describe('the finish-merges function', () => {
     },
   );
 
-  it('processes many merges in pages, each once', async () => {
+  it('reads many merges in pages, and processes each merge once', async () => {
     const guests = Array.from({ length: 250 }, newIdentity);
     const person = newIdentity();
     for (const guest of guests) await insertPendingMerge(database, mergeOf(guest, person));
@@ -201,7 +201,7 @@ describe('the finish-merges function', () => {
     expect(sizes).toEqual([100, 100, 50]);
   });
 
-  it('continues in the next run when the time budget has ended, then starts over', async () => {
+  it('continues where the previous run used up its time budget, and starts over after the last merge', async () => {
     const guests = Array.from({ length: 5 }, newIdentity);
     for (const guest of guests) await insertPendingMerge(database, mergeOf(guest, newIdentity()));
     const seen: string[] = [];
@@ -225,7 +225,7 @@ describe('the finish-merges function', () => {
     expect(seen.slice(5)).toEqual(seen.slice(0, 2));
   });
 
-  it('leaves time for one merge before the function times out', async () => {
+  it('starts no merge that might not end before the function times out', async () => {
     for (let number = 0; number < 3; number += 1)
       await insertPendingMerge(database, mergeOf(newIdentity(), newIdentity()));
     // The Lambda context allows one minute.

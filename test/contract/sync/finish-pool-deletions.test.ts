@@ -70,7 +70,7 @@ describe('the finish-pool-deletions function', () => {
       { IdentityPoolId: POOL },
       DEVELOPER,
     );
-  /** Makes a late write: the write of a request that started before the pool was deleted. */
+  /** Simulates a late write: a request that started before the pool was deleted writes after the deletion. */
   const writeLate = async (write: () => Promise<unknown>) => {
     const { rows } = await database.query<{ deleted_ms: number }>(
       'SELECT deleted_ms FROM sync.identity_pools',
@@ -120,7 +120,7 @@ describe('the finish-pool-deletions function', () => {
     expect((await device().list()).Records).toHaveLength(1);
   });
 
-  it('deletes late writes and publishes their deletion; removes the pool when no more can follow', async () => {
+  it('deletes late writes and publishes their deletion; removes the pool once no late write is possible', async () => {
     await device('us-east-1:0', 'early').update(put('a', '1'));
     await remove(database, async (identityPoolId) => {
       const isEmpty = await createPoolDataDeletion(database, clock)(identityPoolId);
@@ -178,7 +178,7 @@ describe('the finish-pool-deletions function', () => {
       );
       const store = createIdentityStore(database);
       if ((await store.readPool(POOL)) !== null) expect(at).toBe(0);
-      // A deletion that failed at its first statement has not started.
+      // A deletion that failed at its first statement has not started, so another request starts it.
       if (at === 0) await remove();
       const outcome = await createPoolStore(database).createPool(NEW_POOL, clock.now);
       if (outcome !== 'made') {
@@ -195,7 +195,7 @@ describe('the finish-pool-deletions function', () => {
     }
   });
 
-  /** Returns a database that fails after this many statements, as in a process that is killed. */
+  /** Returns a database that fails after `limit` statements, as if the process were killed. */
   function failingAfter(limit: number): Database {
     let statements = 0;
     const countStatement = () => {
@@ -260,7 +260,7 @@ describe('the finish-pool-deletions function', () => {
     expect(await run()).toEqual({ deleted: 1, ended: 1, isCutShort: false });
   });
 
-  it('processes many pools in pages, each once', async () => {
+  it('reads many pools in pages, and processes each pool once', async () => {
     const ids = [];
     for (let number = 0; number < 250; number += 1) ids.push(await newPool(database));
     for (const id of ids) await createIdentityStore(database).markDeleted(id, clock.now);
@@ -273,7 +273,7 @@ describe('the finish-pool-deletions function', () => {
     expect(seen).toEqual(ids.sort());
   });
 
-  it('continues in the next run when the time budget has ended, even if a pool failed, then starts over', async () => {
+  it('continues where the previous run used up its time budget, even if a pool failed; starts over after the last pool', async () => {
     const ids: string[] = [];
     for (let number = 0; number < 5; number += 1) ids.push(await newPool(database));
     for (const id of ids) await createIdentityStore(database).markDeleted(id, clock.now);

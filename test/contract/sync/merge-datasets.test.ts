@@ -206,7 +206,7 @@ describe('merging identities', () => {
       expect(await namesOf(guest)).toEqual([]);
     });
 
-    it('continues the count of a deleted dataset, without its old records', async () => {
+    it('continues the sync count of that dataset if it was deleted, without its old records', async () => {
       await device(guest).update(put('a', '1'));
       await merge(guest, person);
       await device(person, `game.${guest}`).remove();
@@ -254,7 +254,7 @@ describe('merging identities', () => {
       expect(await mergedNames(person)).toBeNull();
     });
 
-    it('stay the same if a longer name would exceed the limit for requests', async () => {
+    it('are the original names if appending the id would exceed the length that requests allow', async () => {
       const long = 'x'.repeat(128);
       await device(guest, `${long}.eu:0`).update(put('a', '1'));
       await device(guest, long).update(put('a', '2'));
@@ -314,7 +314,7 @@ describe('merging identities', () => {
   });
 
   describe('the stream', () => {
-    it('receives an event of the copy and one of the deletion', async () => {
+    it('receives one event for the copy and one for the deletion of the original', async () => {
       await device(guest).update(put('a', '1'));
       await device(guest).update(put('b', '2'));
       await database.query('DELETE FROM sync.outbox');
@@ -420,7 +420,7 @@ describe('merging identities', () => {
     expect(await events()).toHaveLength(6);
   });
 
-  it('invalidates datasets cached by a sync store, whether the cache is shared or not', async () => {
+  it('invalidates datasets in the cache of a sync store, whether or not the merge store shares this cache', async () => {
     for (const cache of [createSnapshotCache(), undefined]) {
       const [one, other] = [newIdentity(), newIdentity()];
       const store = createSyncStore(database, cache);

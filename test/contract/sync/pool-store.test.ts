@@ -80,7 +80,7 @@ describe.each(DATABASES)('the pool store on $name', ({ open }) => {
       expect(outcomes.toSorted()).toEqual(['made', ...Array.from({ length: 7 }, () => 'there')]);
     });
 
-    it('is replaced as a whole by each change', async () => {
+    it('has all its settings replaced by each change', async () => {
       await store.createPool(BARE, NEW_YEAR);
       expect(await store.changePool({ ...FULL, revision: 1 })).toBe(true);
       expect(await store.readPool(POOL)).toEqual({ ...FULL, revision: 2 });
@@ -88,7 +88,7 @@ describe.each(DATABASES)('the pool store on $name', ({ open }) => {
       expect(await store.readPool(POOL)).toEqual({ ...BARE, revision: 3 });
     });
 
-    it('is not changed by a call with another revision', async () => {
+    it('is not changed by a call with a revision other than the current one', async () => {
       await store.createPool(BARE, NEW_YEAR);
       await store.changePool({ ...FULL, revision: 1 });
       for (const revision of [0, 1, 3]) {

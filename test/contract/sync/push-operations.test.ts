@@ -339,7 +339,7 @@ describe('push sync', () => {
       expect(fake.sent).toMatchObject([{ message: { data: { syncCount: 2 } } }]);
     });
 
-    it('notifies no device if it deletes the dataset; a new dataset keeps the subscribers', async () => {
+    it('notifies no device if it deletes the dataset; a recreated dataset still has the subscribers', async () => {
       const ids = await twoSubscribers();
       await service.operations.DeleteDataset(dataset(), caller);
       expect(fake.reports).toEqual([]);

@@ -112,7 +112,7 @@ describe.each(DATABASES)('the push store on $name', ({ open }) => {
       expect(rows).toEqual([]);
     });
 
-    it('is kept itself, even if the clock of its host is behind', async () => {
+    it('is not the device that is removed, even if the clock of its host is behind', async () => {
       await registerNth(1, 2);
       await registerNth(2, 2);
       const late = await registerNth(0, 2, NEW_YEAR - 1);
@@ -127,7 +127,7 @@ describe.each(DATABASES)('the push store on $name', ({ open }) => {
       expect(await devicesOf()).toHaveLength(1);
     });
 
-    it('reduces an identity with many more devices to a limit that was lowered', async () => {
+    it('reduces the devices of its identity to the limit if the limit was lowered far below their number', async () => {
       for (let nth = 1; nth <= 12; nth += 1) await registerNth(nth, 100);
       const last = await registerNth(13, 1);
       expect(await devicesOf()).toEqual([last]);
@@ -173,7 +173,7 @@ describe.each(DATABASES)('the push store on $name', ({ open }) => {
     });
   });
 
-  it('returns the devices that registered last if more devices subscribe than the limit', async () => {
+  it('returns the devices that registered last if more devices subscribe than the limit allows', async () => {
     const ids: string[] = [];
     for (const index of [0, 1, 2]) {
       const deviceId = await register({ token: `token ${index}` }, 'arn:e', NEW_YEAR + index);

@@ -197,7 +197,7 @@ describe('the relay', () => {
       refusals: ['ResourceNotFoundException'],
       // No pool streams to this stream.
       goneStreams: [],
-      // Events are counted here from their third attempt on.
+      // Counts an event only from its third attempt on, as the default of `disableAfterAttempts` says.
       withoutStream: 5,
     });
     expect(await outbox.count()).toEqual({ waiting: 5, parked: 0 });
@@ -297,7 +297,7 @@ describe('the relay', () => {
         await emulator.deleteStream(streamName);
       });
 
-      it('logs one warning with its name, and no more while its events wait', async () => {
+      it('logs one warning that names the stream, and no warning while events of the stream keep waiting', async () => {
         const first = invoke(options);
         expect(await first.result).toMatchObject({ published: 0, goneStreams: [streamName] });
         expect(first.logged.warn.mock.calls).toEqual([
@@ -312,7 +312,7 @@ describe('the relay', () => {
         for (const { logged } of [first, second, third]) expect(logged.error).not.toHaveBeenCalled();
       });
 
-      it('still fails for other reasons, and counts only their events', async () => {
+      it('still fails if the other events cannot be published, and counts only those events in the error', async () => {
         await insertOutboxRow(database, {
           streamName: await emulator.createStream(1),
           partitionKey: WRONG_KEY,
@@ -331,7 +331,7 @@ describe('the relay', () => {
   });
 });
 
-describe('the deployed function', () => {
+describe('the deployed relay-outbox function', () => {
   it.each([
     [{ AWS_REGION: '', STREAM_NAME: 'cognito-sync' }, /^AWS_REGION is not set/],
     [{ AWS_REGION: region, STREAM_NAME: '' }, /^invalid STREAM_NAME "": use the name of the Kinesis stream/],
@@ -340,7 +340,7 @@ describe('the deployed function', () => {
       /^invalid STREAM_NAME "cognito sync": use the name of the Kinesis stream/,
     ],
     [{ AWS_REGION: region, STREAM_NAME: 'cognito-sync', DATABASE_URL: '' }, /^DATABASE_URL is not set/],
-  ])('names the invalid variable: %o', (variables, message) => {
+  ])('names the environment variable that is missing or invalid: %o', (variables, message) => {
     for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
     onTestFinished(() => void vi.unstubAllEnvs());
     expect(() => handler({}, createLambdaContext('relay-outbox', region))).toThrow(message);

@@ -54,7 +54,7 @@ describe.each(DATABASES)('the sweep of datasets on $name', ({ open }) => {
   const usage = (identityPoolId = POOL) => createPoolStore(database).readPoolUsage(identityPoolId);
   const clean = { tokens: 0, leases: 0, sums: 0, next: SLOTS / 2 };
 
-  it('removes used tokens of datasets that are never written again, a day after their expiry', async () => {
+  it('removes used tokens a day after they expire, even if their dataset is never written again', async () => {
     for (let index = 0; index < 5; index += 1) await createDevice(operations).update(put('k', 'v'));
     clock.now += 24 * HOUR_MS;
     const device = createDevice(operations);
@@ -74,7 +74,7 @@ describe.each(DATABASES)('the sweep of datasets on $name', ({ open }) => {
     expect(await sweep()).toEqual({ ...clean, tokens: 5_200 });
   });
 
-  it('removes leases of rows that no longer exist, a day after their end', async () => {
+  it('removes the leases of removed outbox rows, a day after these leases end', async () => {
     const device = createDevice(operations);
     await device.update(put('k', 'v'));
     await device.update(put('k', 'w', 1));

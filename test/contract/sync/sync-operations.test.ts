@@ -55,7 +55,7 @@ describe('sync operations', () => {
     createDevice(createSyncService(database, limits).operations, { identityId });
 
   describe('a first write', () => {
-    it('follows an empty listing of a dataset that does not exist', async () => {
+    it('is preceded by a listing that reports no dataset and no records, with a session token', async () => {
       expect(await device.list()).toEqual({
         Records: [],
         NextToken: null,
@@ -158,7 +158,7 @@ describe('sync operations', () => {
       },
     );
 
-    it('in listings are rejected if the dataset never existed, so that no client erases its copy', async () => {
+    it('above 0 in listings are rejected if the dataset never existed, so that no client erases its local copy', async () => {
       await expect(device.list({ LastSyncCount: 37 })).rejects.toEqual(noSuch(37));
       expect(await device.list({ LastSyncCount: 0 })).toMatchObject({ DatasetExists: false });
     });
@@ -282,7 +282,7 @@ describe('sync operations', () => {
       expect(valuesOf(await device.list())).toEqual({ a: '1', b: '1' });
     });
 
-    it('writes no record either for a key of a deleted dataset', async () => {
+    it('writes no record if the key existed only before the dataset was deleted', async () => {
       await device.update(put('a', '1'));
       await device.remove();
       expect((await device.update(drop('a'))).Records).toMatchObject([{ Value: null, SyncCount: 3 }]);
@@ -330,7 +330,7 @@ describe('sync operations', () => {
       }
     });
 
-    it('is not reported as deleted to devices with a count above the dataset’s, from another service', async () => {
+    it('rejects a listing with a count above its own, which is from another service, and reports no deletion', async () => {
       await device.remove();
       await expect(device.list({ LastSyncCount: 99 })).rejects.toEqual(noSuch(99));
     });
@@ -553,7 +553,7 @@ describe('sync operations', () => {
       await expect(device.listDatasets({ MaxResults })).rejects.toEqual(invalid);
     });
 
-    it('are rejected if the token was altered, has expired, was used or belongs to another dataset', async () => {
+    it('are rejected if NextToken was altered, is expired or of another dataset, or its session token was used', async () => {
       await device.update(put('a', '1'), put('b', '1'));
       const { IdentityId: identityId } = device.identity;
       const other = createDevice(operations, { identityId, datasetName: 'other' });
@@ -583,7 +583,7 @@ describe('sync operations', () => {
   });
 
   describe('limits', () => {
-    it('on datasets apply only to new datasets', async () => {
+    it('on the number of datasets apply only to new datasets', async () => {
       const { IdentityId: identityId } = device.identity;
       const service = createSyncService(database, { datasetsPerIdentity: 2 });
       const named = (datasetName: string) => createDevice(service.operations, { identityId, datasetName });
@@ -596,7 +596,7 @@ describe('sync operations', () => {
       await expect(named('a').update(put('k', 'v'))).rejects.toEqual(LIMIT);
     });
 
-    it('on datasets also apply to datasets that are created concurrently', async () => {
+    it('on the number of datasets also apply to datasets that are created concurrently', async () => {
       const { IdentityId: identityId } = device.identity;
       const outcomes = await Promise.allSettled(
         Array.from({ length: 24 }, (_, index) =>
@@ -617,7 +617,7 @@ describe('sync operations', () => {
       expect(valuesOf(await limited.list())).toEqual({ a: null, b: '1', c: '1', x: null });
     });
 
-    it('on size count the bytes of keys and values', async () => {
+    it('on the size of a dataset count the bytes of keys and values', async () => {
       const limited = limitedDevice({ datasetBytes: 10 });
       await limited.update(put('é', 'é'), put('b', '12345'));
       await expect(limited.update(put('b', '123456', 1))).rejects.toEqual(LIMIT);
@@ -678,7 +678,7 @@ describe('sync operations', () => {
       expect(rows).toEqual([{ rows: 0, counted: 0, bytes: 0 }]);
     });
 
-    it('are reported to the operator once, when 80 % of the rows or key bytes are used', async () => {
+    it('are reported to the operator once per dataset, when 80 % of its rows or key bytes are used', async () => {
       const filling: FillingDataset[] = [];
       const onFilling = (dataset: FillingDataset) => filling.push(dataset);
       const limits = { rowsPerDataset: 5, keyBytesPerDataset: 100 };
@@ -724,7 +724,7 @@ describe('sync operations', () => {
       await expect(device.update(put('b', 'x'.repeat(200_000)))).rejects.toEqual(LIMIT);
     });
 
-    it('allow a full dataset in one call', async () => {
+    it('allow one call to write as many records as a dataset may have', async () => {
       const patches = Array.from({ length: 1_024 }, (_, index) =>
         put(`${index} `.padEnd(40, 'k'), 'v'.repeat(500)),
       );
@@ -841,7 +841,7 @@ describe('sync operations', () => {
       expect(kinds).toEqual(['records', 'records', 'removal']);
     });
 
-    it('is notified of each committed change; a failure of the notification is ignored', async () => {
+    it('is notified after each committed change, and a failed notification does not fail the change', async () => {
       const nudged: string[] = [];
       const service = createSyncService(database, {}, async (outboxId) => {
         const { rows } = await database.query('SELECT 1 FROM sync.outbox WHERE outbox_id = $1', [outboxId]);
@@ -912,7 +912,7 @@ describe('sync operations', () => {
     });
 
     it('updates and deletions leave the dataset consistent', async () => {
-      // A deletion is never the last call, because the device that deletes writes afterwards.
+      // Writer 0 also deletes the dataset, but not in its last round, so the dataset exists at the end.
       const write = async (_: unknown, writer: number) => {
         for (let round = 0; round < 6; round += 1) {
           if (writer === 0 && round % 2 === 0) await device.remove().catch(() => undefined);

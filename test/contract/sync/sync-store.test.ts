@@ -161,12 +161,12 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     expect(await store.readDatasets(GAME, { after: '', limit: null })).toEqual([dataset]);
   });
 
-  it('gives the decision only the requested records, with the bytes of their values', async () => {
+  it('passes only the requested records to the decision, with the sizes of their values in bytes', async () => {
     await update({ a: 'é', b: '12345', gone: null });
     expect(await peek(['a', 'gone', 'never'])).toEqual({
       dataset: expect.objectContaining({ syncCount: 1 }),
       spent: false,
-      // The datasets are counted only if this dataset does not exist.
+      // The store counts the identity's datasets only if this dataset does not exist.
       identityDatasets: 0,
       poolExists: true,
       records: new Map([
@@ -373,7 +373,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     expect(await names({ after: 'B', limit: 2 })).toEqual(['_', 'ab']);
   });
 
-  it('returns the names of existing copies, even if their dataset never existed', async () => {
+  it('returns the names of the existing copies of a dataset, even if the dataset itself never existed', async () => {
     const copyOf = (root: DatasetKey, datasetName: string) =>
       database.query('INSERT INTO sync.merged_datasets (dataset_id, root_dataset_id) VALUES ($1, $2)', [
         datasetId({ ...GAME, datasetName }),
@@ -471,7 +471,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     const inUnknownPool = { ...GAME, identityPoolId: `${POOL}0` };
     expect(await peekAt(GAME)).toMatchObject({ dataset: null, poolExists: true });
     expect(await peekAt(inUnknownPool)).toMatchObject({ dataset: null, poolExists: false });
-    // The store only returns the fact: its caller rejects the write.
+    // The store only returns `poolExists`; its caller rejects the write.
     await update({ a: '1' }, {}, inUnknownPool);
     expect(await peekAt(inUnknownPool)).toMatchObject({ dataset: { syncCount: 1 }, poolExists: false });
     const deleted = { ...GAME, identityPoolId: await newPool(database, { streams: STREAMING }) };
@@ -479,7 +479,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     expect(await peekAt(deleted)).toMatchObject({ dataset: { syncCount: 1 }, poolExists: true });
     await createIdentityStore(database).markDeleted(deleted.identityPoolId, 1);
     expect(await peekAt(deleted)).toMatchObject({ dataset: { syncCount: 1 }, poolExists: false });
-    // The deletion is still published, as the job needs that deletes the pool's remaining data.
+    // The store still publishes the deletion. The job that deletes the pool's remaining data relies on this.
     await database.query('DELETE FROM sync.outbox');
     await remove(deleted);
     expect((await database.query('SELECT 1 FROM sync.outbox')).rows).toHaveLength(1);
@@ -544,7 +544,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       seen.length = 0;
     });
 
-    it('takes one round trip, and decides from the same state that a read returns', async () => {
+    it('changes a dataset in one round trip, and decides from the same state that a read returns', async () => {
       const expected = await read(['a']);
       expect((await write(mine, ['a'])).answer).toEqual(expected);
       const later = await read(['b', 'a']);
@@ -589,7 +589,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       expect(await store.readDataset(GAME)).toMatchObject({ syncCount: 1 });
     });
 
-    it('decides again if the dataset was restored and reached the same count in another way', async () => {
+    it('decides again if the dataset was restored and then reached the cached count with other changes', async () => {
       await database.query(
         'UPDATE sync.datasets SET last_modified_ms = last_modified_ms + 1, record_count = 7',
       );
@@ -615,7 +615,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       expect(await rowsIn('outbox')).toBe(2);
     });
 
-    it('rejects a change only if the decision also rejects a snapshot from the database', async () => {
+    it('rejects a change only if the decision rejects the current snapshot from the database, not only the cached one', async () => {
       await write(otherProcess(), ['a']);
       const shouldReject = ({ dataset }: Snapshot) => dataset?.syncCount === 1;
       expect((await write(mine, ['a'], { shouldReject })).answer).toMatchObject({

@@ -167,7 +167,7 @@ describe('the sync trigger', () => {
       );
     });
 
-    it('in no other case', async () => {
+    it('only if the pool has a trigger, and the call has a valid token and valid patches', async () => {
       const { IdentityId } = device.identity;
       const caller = { kind: 'identity' as const, identityPoolId: QUIET_POOL, identityId: IdentityId };
       const dataset = { IdentityPoolId: QUIET_POOL, IdentityId, DatasetName: 'game' };
