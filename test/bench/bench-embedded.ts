@@ -10,7 +10,10 @@ import type { BenchDatabase, ShardWriters } from './shard-writers.ts';
 /** Path of the database directory inside PGlite. */
 const INSIDE = '/pglite/data';
 
-/** Opens the embedded database, which the shards share. COPY reads a file, as our driver passes only statements. */
+/**
+ * Opens the embedded database, which the shards share. COPY reads its rows from a file, because our driver can pass
+ * only statements.
+ */
 export async function openBenchEmbedded(shardCount: number): Promise<BenchDatabase> {
   const directory = await mkdtemp(join(tmpdir(), 'bench-'));
   const dataDir = join(directory, 'database');

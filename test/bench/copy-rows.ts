@@ -12,7 +12,10 @@ export async function createCopyTable(database: Database): Promise<void> {
   );
 }
 
-/** Converts a batch to input of COPY, in key order. COPY is the upper bound: the database without our code. */
+/**
+ * Converts a batch to input of COPY, in key order. COPY shows the highest possible speed: that of the database without
+ * our code.
+ */
 export function toCopyText({ Records }: KinesisStreamEvent): string {
   const now = new Date().toISOString();
   const lines = Records.flatMap(({ kinesis }) => {

@@ -23,11 +23,11 @@ const LONG_KEY = 'k'.repeat(1_000);
 const INVALID_PATCHES = 1_900_000;
 const NESTED_ARRAYS = 2_000_000;
 const CONNECTIONS = 100;
-/** A guest that is refused without delay would only measure how fast this process can send. */
+/** Pause after each action of a worker. Without it, a rejected guest would only measure how fast it can send. */
 const PAUSE_MS = 2;
 
-// A guest that misbehaves until its standard input ends: `fairness-guest.ts <MisbehaviourSettings as JSON>`. Guests run
-// on other machines. The lowest priority keeps this process from taking the processor away from the service.
+// A guest that misbehaves until its standard input ends: `fairness-guest.ts <MisbehaviourSettings as JSON>`. Real guests
+// run on other machines. Here the guest has the lowest priority, so that it does not take CPU time from the service.
 setPriority(19);
 process.stdin.once('end', () => process.exit()).resume();
 const settings: MisbehaviourSettings = JSON.parse(process.argv[2] ?? '');
@@ -55,7 +55,7 @@ async function writeTombstones(guest: Guest): Promise<void> {
   });
 }
 
-/** Sends updates of 1.9 million empty patches, nested arrays, and login maps, all of them large. */
+/** Sends large invalid bodies: updates with 1.9 million empty patches, deeply nested arrays, and login maps. */
 async function sendInvalidBodies(guest: Guest): Promise<void> {
   const { IdentityPoolId, IdentityId, DatasetName } = guest.dataset('invalid');
   const path = `/identitypools/${encodeURIComponent(IdentityPoolId)}/identities/${encodeURIComponent(IdentityId)}/datasets/${DatasetName}`;
@@ -163,7 +163,7 @@ function send(guest: Guest, { path, headers, body }: PreparedRequest): Promise<v
   });
 }
 
-/** Does something again and again in several workers at the same time, whether or not the service refuses it. */
+/** Repeats an action in several concurrent workers, even if the service rejects the action. Never ends. */
 function keepDoing(workers: number, action: (worker: number, call: number) => Promise<unknown>): void {
   for (let worker = 0; worker < workers; worker += 1) void keepWorking(worker);
 

@@ -2,7 +2,7 @@ import { defineRules } from 'cognito-sync-backend/rules';
 
 const SLOW_MS = 3_000;
 
-/** The rules of the fairness benchmark: one dataset is slow, as a rule with a costly pattern is. */
+/** The rules of the fairness benchmark. The rule of one dataset is as slow as a rule with a costly pattern. */
 // biome-ignore lint/style/noDefaultExport: it is a rules file
 export default defineRules({
   datasets: {

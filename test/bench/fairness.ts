@@ -11,17 +11,18 @@ import { quantile, type Table } from './measure.ts';
 import { startCloud, startProcess } from './start-process.ts';
 
 const REGION = 'us-east-1';
-/** Guests that behave. Each updates its dataset eight times per second. */
+/** Number of guests that do not misbehave. Each of them updates its dataset eight times per second. */
 const GUESTS = 4;
 const UPDATE_EVERY_MS = 125;
 const ROUNDS = 3;
 const SECONDS = 6;
-/** Time for the service to finish what a misbehaving guest has started: up to eight slow rules, two at a time. */
+/** Time for the service to finish what a misbehaving guest has started. */
 const CALM_MS = 4_000;
+/** Longer than CALM_MS, because up to eight slow rules may still be waiting, of which the service runs two at a time. */
 const CALM_AFTER_SLOW_RULES_MS = 15_000;
-/** Updates that are not measured, because the service starts execution environments of the sync trigger again. */
+/** Time of updates that are not measured, because the service first starts new threads for the sync trigger. */
 const WARM_UP_SECONDS = 1;
-/** While one guest misbehaves, another guest's updates may take this many times as long. */
+/** While one guest misbehaves, the updates of other guests may take at most this many times as long. */
 const MAX_RATIO = 5;
 
 const MISBEHAVIOURS: readonly Misbehaviour[] = [
@@ -32,10 +33,11 @@ const MISBEHAVIOURS: readonly Misbehaviour[] = [
   'SQL readers',
 ];
 
-/** Measures UpdateRecords of guests that behave, alternately undisturbed and while another guest misbehaves. */
+/** Measures UpdateRecords of well-behaved guests, alternately without disturbance and while another guest misbehaves. */
 export async function benchFairness(): Promise<Table[]> {
   const server = await startPostgresServer();
-  // A database server has its own address for readers of SQL, so the service cannot protect itself from them.
+  // With a database server, readers of SQL connect to the server and not to the service. The service cannot limit
+  // them, so the case "SQL readers" is left out.
   const onPostgres = await bench(server.url, MISBEHAVIOURS.slice(0, -1)).finally(() => server.close());
   const onEmbedded = await bench(undefined, MISBEHAVIOURS);
   return [
@@ -105,7 +107,7 @@ function toRow(durations: readonly number[], ratio: string): Record<string, stri
  * Updates a dataset of each guest at a steady rate.
  *
  * @returns the duration of each call of UpdateRecords in milliseconds
- * @throws {Error} the service refused a call and its repetitions
+ * @throws {Error} the service rejected a call and all retries of the call
  */
 async function updateSteadily(guests: readonly Guest[], seconds: number): Promise<number[]> {
   const durations: number[] = [];

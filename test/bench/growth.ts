@@ -25,9 +25,12 @@ const KEYS = 10;
 const CLIENTS = 8;
 /** Number of updates at the start and at the end whose times are compared. */
 const SPAN = 1_000;
-/** The interval is the one in `infra/local/schedules/maintenance.ts`. */
+/** The same interval as in `infra/local/schedules/maintenance.ts`. */
 const MAINTAIN_EVERY_MS = 2_000;
-/** Time between two updates on the service's clock. Spent tokens expire after a day, so most of them are removed. */
+/**
+ * Time between two updates on the service's clock. The clock advances by several days during the benchmark. Used tokens
+ * expire after a day, so most of them are removed.
+ */
 const CLOCK_STEP_MS = 2_000;
 
 const MAX_SLOWDOWN = 1.3;

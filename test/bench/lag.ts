@@ -38,7 +38,10 @@ async function benchLocalCloud(databaseUrl: string | undefined): Promise<Record<
   return { p50: ms(0.5), p95: ms(0.95), max: ms(1), put: `${eventsPerSecond.toFixed(0)} events/s` };
 }
 
-/** Measures one lag per put, in milliseconds. The shard keeps the order, so a count of events identifies the put. */
+/**
+ * Measures one lag per put, in milliseconds. The shard keeps the order, so the number of projected events shows which
+ * puts are projected.
+ */
 async function measure(
   kinesis: KinesisClient,
   url: string,

@@ -1,10 +1,10 @@
 /**
- * An implementation that a benchmark compares with other implementations. The function that `prepare` returns is timed.
- * The call of `prepare` is not timed.
+ * An implementation that a benchmark compares with other implementations. The benchmark times the function that
+ * `prepare` returns, but not the call of `prepare`.
  */
 export interface Contender {
   name: string;
-  /** The contender takes part only in rounds whose number is divisible by this one. */
+  /** The contender takes part only in rounds whose number is divisible by `every`. */
   every: number;
   prepare(round: number): () => Promise<void>;
 }
@@ -33,7 +33,7 @@ export interface Table {
   overLimit?: string[];
 }
 
-/** Rounds before 0 warm up and do not count. */
+/** Warm-up rounds have negative numbers, and their times are discarded. */
 interface Rounds {
   rounds: number;
   warmUp: number;

@@ -28,7 +28,7 @@ for (let batch = 0; batch < Number(batches); batch += 1) {
   const sample: MemorySample = { payloadBytes, heapUsed, rss, maxRss: process.resourceUsage().maxRSS * 1024 };
   await new Promise((resolve) => process.send?.(sample, resolve));
 }
-// The handler keeps its connections open, as it does in AWS.
+// The handler keeps its connections open, as in AWS, so this process would not end by itself.
 process.exit();
 
 /**
@@ -45,7 +45,7 @@ async function project(batch: number, padding: string): Promise<number> {
 /** Returns the padding that, added to every second value, fills the payload to its maximum size after base64. */
 function fillingPadding(): string {
   const spareBytes = MAX_PAYLOAD_BYTES - payloadOf(0, '').length;
-  // Base64 rounds each event up, by less than one byte per value.
+  // Base64 rounds the size of each event up. One byte less per value compensates for that.
   return '.'.repeat(Math.floor((spareBytes * 0.75) / (EVENTS * (RECORDS / 2))) - 1);
 }
 

@@ -13,7 +13,7 @@ export interface MemorySample {
 
 const BATCHES = 100;
 
-/** Runs batches of the maximum size that Lambda passes, one after another, through the deployed function's handler. */
+/** Runs batches through the handler of the deployed function. Each batch has the maximum size that Lambda passes. */
 export async function benchMemory(): Promise<Table[]> {
   const server = await startPostgresServer();
   const samples = await sampleBatches(server.url).finally(() => server.close());

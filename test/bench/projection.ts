@@ -18,7 +18,7 @@ const SHAPES = [
   { events: 100, records: 100 },
 ];
 const SHARDS = [1, 4];
-/** Warm-up rounds of the first case, until V8 has compiled the code. Later cases run compiled code. */
+/** Warm-up rounds of the first case. They last until V8 has compiled the code, so later cases need fewer rounds. */
 const FIRST_WARM_UP = 10;
 const WARM_UP = 2;
 /**
@@ -26,7 +26,10 @@ const WARM_UP = 2;
  * over thousands of statements.
  */
 const EVERY = 3;
-/** Makes all contenders take part in the last round, because the cases "updated rows" and "exact replay" write its rows again. */
+/**
+ * The number of rounds. It is chosen so that all contenders take part in the last round: the cases "updated rows" and
+ * "exact replay" write the rows of that round again.
+ */
 const ROUNDS = 2 * EVERY + 1;
 
 type Shape = (typeof SHAPES)[number];
@@ -76,7 +79,7 @@ async function compare(
   };
   const rounds = { rounds: ROUNDS, warmUp: WARM_UP };
   const lastRound = ROUNDS - 1;
-  // New rows have version 1, so the version of the first warm-up round must already be above 1.
+  // New rows have version 1. The warm-up rounds have negative numbers, and their versions must also be above 1.
   const newerVersion = (round: number) => 2 + WARM_UP + round;
   return {
     'new rows': await medianTimes(
@@ -103,7 +106,7 @@ function streamHandler(shards: readonly ShardWriters[], batchOf: BatchOf): Conte
   });
 }
 
-/** Creates the stream handler on a database. It throws if the handler fails. */
+/** Creates a function that calls the stream handler on a database, and throws if the handler reports failed events. */
 export function createHandler(database: Database): (event: KinesisStreamEvent) => Promise<void> {
   const handler = createProjectStream({
     store: createQueryStore(database),
@@ -155,7 +158,7 @@ function shardText(count: number): string {
   return count === 1 ? '1 shard' : `${count} concurrent shards`;
 }
 
-/** Returns the rows per second of each contender, and the handler's ratio to it. */
+/** Returns the rows per second of each contender, and how many times faster the stream handler is. */
 function toCells(rowCount: number, times: Map<string, number>): Record<string, string> {
   const oursMs = times.get('stream handler') ?? Number.NaN;
   const cells: Record<string, string> = {};

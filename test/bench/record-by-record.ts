@@ -4,7 +4,7 @@ import { datasetId, recordId } from '../../lib/database/row-ids.ts';
 import { numericValue } from '../../lib/projection/numeric-value.ts';
 import { decodeStreamEvent } from '../../lib/stream/decode-stream-event.ts';
 
-/** Runs a statement in the batch's transaction; prepared under its name if the driver supports it. */
+/** Runs a statement in the transaction of the batch. If the driver can, it prepares the statement under this name. */
 export type Execute = (name: string, sql: string, values: readonly SqlValue[]) => Promise<unknown>;
 
 const UPSERT_DATASET = `

@@ -1,7 +1,7 @@
 import type { Database } from '../../lib/database/database.ts';
 import type { Execute } from './record-by-record.ts';
 
-/** Connections with which the contenders write the batches of one shard. */
+/** The ways in which the contenders write the batches of one shard. */
 export interface ShardWriters {
   /** Used by the stream handler. */
   database: Database;
@@ -15,7 +15,7 @@ export interface ShardWriters {
 export interface BenchDatabase {
   name: string;
   shards: ShardWriters[];
-  /** Whether transactions run one after another; four transactions then take four times as long as one transaction. */
+  /** Whether transactions run one after another. Four concurrent transactions then take four times as long as one. */
   hasOneSession: boolean;
   close(): Promise<void>;
 }

@@ -9,7 +9,7 @@ interface Shape {
   /** Batches of one group touch the same datasets. */
   group: string;
   version: number;
-  /** Number of the first event; default 0. Each number is another identity of the group. */
+  /** Number of the first event; default 0. The group and the number of an event determine its identity. */
   firstEvent?: number;
   /** Makes every second value longer. */
   padding?: string;
@@ -22,7 +22,7 @@ const ORIGIN = {
   invokeIdentityArn: 'arn:aws:iam::000000000000:role/bench',
 };
 
-/** Creates events as they are on the stream, one per identity. Their records are short texts and numbers. */
+/** Creates events in the format of the stream, one per identity. Their records are short texts and numbers. */
 export function syncEvents({
   events,
   records,

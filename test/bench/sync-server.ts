@@ -25,7 +25,7 @@ import { createBareEndpoint } from './bare-endpoint.ts';
 // A process separate from the client: `sync-server.ts <database: URL or directory>`. Serves the Cognito Sync API on one
 // port and the bare endpoint on another, over the same database, and prints both ports.
 const [, , location = ''] = process.argv;
-// Exits when standard input ends, that is, with the parent process.
+// Exits when standard input ends, so this process does not outlive its parent process.
 process.stdin.once('end', () => process.exit()).resume();
 const database = location.startsWith('postgres:')
   ? openPg({ connectionString: location, maxConnections: 8 })

@@ -9,7 +9,7 @@ import type {
 import { buildSyncTriggerEvent } from '../../lib/sync/trigger/build-sync-trigger-event.ts';
 import { IDENTITY, POOL } from '../fixtures/sync/stream-events.ts';
 
-/** A request of a device to the sync trigger that can be repeated. */
+/** A case of the trigger benchmark: the rules, and the events of repeated calls of the sync trigger. */
 export interface TriggerCase {
   name: string;
   options: RulesOptions;
@@ -18,7 +18,10 @@ export interface TriggerCase {
 }
 
 const RECORDS = 1_024;
-/** Rules per form: exact names, and globs with the literal part at the start, the end or in the middle. 100 in all. */
+/**
+ * Number of rules per form. The four forms are exact names, and globs with the literal part at the start, at the end or
+ * in the middle. That makes 100 rules.
+ */
 const RULES_PER_FORM = 25;
 const OLD_VALUE = 1_000;
 const NEW_VALUE = 1_500;

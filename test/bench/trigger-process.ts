@@ -58,7 +58,7 @@ function handler(options: TriggerCase['options'], nextEvent: TriggerCase['nextEv
   });
 }
 
-/** Measures the cost of any function: it parses its event and writes its response as JSON. */
+/** Measures the minimum cost of any function, which must parse its event and write its response as JSON. */
 function json(nextEvent: TriggerCase['nextEvent']) {
   return contender({
     name: 'json',

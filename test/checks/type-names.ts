@@ -3,7 +3,7 @@ import { relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
-/** `npm run check:names`: fails if two modules export different types of one name. */
+/** `npm run check:names`: fails if two modules export different types under the same name. */
 
 interface ExportedType {
   name: string;

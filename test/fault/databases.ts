@@ -60,7 +60,7 @@ async function openServer(isolation: string): Promise<FaultDatabase> {
     database,
     observer,
     async endSessions(table, afterMs, run) {
-      // The statement may start late and then wait for the lock, so it must not be awaited while the lock is held.
+      // The statement may wait for the lock. So this function awaits the statement only after the lock is released.
       const { running } = await observer.transaction(async (transaction) => {
         await transaction.query(`LOCK TABLE projection.${table}`);
         const running = run();

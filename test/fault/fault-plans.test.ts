@@ -39,7 +39,7 @@ describe.each(FAULT_DATABASES)('the projection with random faults on $name', ({ 
   });
   afterAll(() => opened.close());
 
-  it('writes the rows of a run without faults, and quarantines each unprojectable event with its reason', {
+  it('writes the same rows as without faults, and quarantines each unprojectable event with its reason', {
     timeout: 60_000 + PLANS * 2_000,
   }, async () => {
     for (let seed = SEED; seed < SEED + PLANS; seed += 1) {

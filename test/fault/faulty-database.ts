@@ -11,14 +11,17 @@ export type DatabaseFault =
   /** All sessions end while the statement waits for the lock on its table. */
   | { kind: 'endsSessions'; afterMs: number };
 
-/** Calls `run`, which starts a statement, while the table is locked, and ends the sessions after `afterMs`. */
+/**
+ * Locks the table and calls `run`, which starts a statement. After `afterMs`, ends all sessions of `database`, including
+ * the one that waits for the lock.
+ */
 export type EndSessions = <Result>(
   table: string,
   afterMs: number,
   run: () => Promise<Result>,
 ) => Promise<Result>;
 
-/** Wraps a database. Each statement and each transaction meets the next fault of the plan. */
+/** Wraps a database. The next fault of the plan affects the next statement or transaction. */
 export function createFaultyDatabase(
   database: Database,
   faults: readonly DatabaseFault[],

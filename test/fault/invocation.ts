@@ -21,7 +21,7 @@ interface InvocationDeps {
 }
 
 interface Invocation {
-  /** Resolves to undefined as soon as the invocation is killed. */
+  /** The response of the function; undefined as soon as the invocation is killed. */
   response: Promise<KinesisStreamBatchResponse | undefined>;
   /** Resolves when the invocation can have no further effects. */
   ended: Promise<unknown>;

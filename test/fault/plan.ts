@@ -11,12 +11,15 @@ export interface FaultPlan {
   events: PlannedEvent[];
   /** Further events on the stream that cannot be projected. */
   unreadable: { kind: Unreadable; place: Place }[];
-  /** Ranks of three events on the first shard: an update, a removal without a version, and another update. */
+  /**
+   * Ranks of three additional events on the first shard: an update, a removal without a version, and another update.
+   * Null if the stream does not have these events.
+   */
   undated: [number, number, number] | null;
   shards: number;
   /** The invocations per shard, in order. Further invocations have no faults. */
   invocations: InvocationPlan[][];
-  /** The faults of all statements, in order, across invocations. */
+  /** The faults of the database. Each affects one statement or transaction, in order, across all invocations. */
   statements: DatabaseFault[];
 }
 
@@ -30,7 +33,7 @@ export interface Place {
 
 export interface PlannedEvent {
   place: Place;
-  /** The responses to fetches of the event's records; null if they are inline. Ignored for removals of a dataset. */
+  /** The responses to fetches of the event's records; null if the records are inline. Ignored for dataset removals. */
   offloaded: { faults: ObjectFault[]; end: 'there' | 'forbidden' | 'expired' } | null;
 }
 

@@ -9,9 +9,9 @@ export interface InvocationPlan {
     | { kind: 'responded' }
     /** The function succeeds, but Lambda does not receive the response. */
     | { kind: 'responseLost' }
-    /** Two invocations get the batch at the same time. */
+    /** Lambda invokes the function twice with the same batch, concurrently. */
     | { kind: 'twice' }
-    /** The checkpoint is lost. Polling continues from an older checkpoint, which is `by` records earlier. */
+    /** Lambda loses its checkpoint and continues from an older one, which is `by` records earlier. */
     | { kind: 'rewound'; by: number }
     | ({ kind: 'killed' } & Kill);
 }
@@ -49,7 +49,10 @@ export async function pollShard(
   }
 }
 
-/** The lowest reported sequence number counts. Source: AWS Lambda Developer Guide, "Partial batch response". */
+/**
+ * Counts the records before the lowest sequence number that the function reported as failed. Source: AWS Lambda
+ * Developer Guide, "Partial batch response".
+ */
 function processedCount(
   batch: readonly KinesisStreamRecord[],
   response: KinesisStreamBatchResponse | undefined,

@@ -31,7 +31,8 @@ export async function expectProgressToBeTrue(
   { shards, carried, quarantined }: PlannedStream,
   observer: Database,
 ): Promise<void> {
-  // Read the progress first, because rows and quarantine only grow.
+  // Read the progress first. Rows and quarantine only grow, so a record that is missing when they are read was also
+  // missing when the progress was read.
   const progress = await readProgress(observer);
   const covered = shards.flat().filter((record) => {
     const { shard_id, sequence_number } = positionOf(record);

@@ -4,7 +4,7 @@ import type { Rows } from './rows.ts';
 type Wire = ReturnType<typeof wireEvent>;
 
 /**
- * Computes the expected rows by applying each event once, in order. Compares no versions.
+ * Computes the expected rows by applying each event once, in order. Unlike the projection, compares no versions.
  *
  * @param events with their records inline, in the order in which they were published
  */

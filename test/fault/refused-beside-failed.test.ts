@@ -14,7 +14,7 @@ describe.each(FAULT_DATABASES)('a value that $name rejects while another stateme
   });
   afterAll(() => opened.close());
 
-  it('is quarantined by the retry of the batch, and the other rows of its event are written', async () => {
+  it('is quarantined when the batch is retried, and the row of its dataset is written', async () => {
     const batch = await readDeliveries([deliver(Buffer.from(UNREADABLE.refusedValue().data))]);
     const failing = createQueryStore(failingOn(opened.database, 'INSERT INTO projection.datasets'));
     await expect(projectBatch(failing, batch)).rejects.toMatchObject({ code: '08006' });

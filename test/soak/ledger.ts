@@ -12,14 +12,14 @@ export interface DatasetLedger {
   name: string;
   /** The dataset's sync count after the last acknowledged change; 0 before the first. */
   syncCount: number;
-  /** The last acknowledged state of each key. */
+  /** The state of each key after the last acknowledged change. */
   records: Map<string, LedgerEntry>;
   /**
-   * For each key, the values of changes that got no answer. The service may have stored these values, or may still do
-   * so.
+   * For each key, the values of changes that got no answer. The service may have stored these values, or may store
+   * them later.
    */
   inDoubt: Map<string, (string | null)[]>;
-  /** Sync counts of the acknowledged updates. Each has its own event on the stream. */
+  /** Sync counts of the acknowledged updates. For each of these counts, the stream must have an event. */
   acknowledged: number[];
   /** Whether the ledger may differ from the stored dataset, so that the device must read the dataset completely. */
   isUncertain: boolean;
@@ -54,8 +54,8 @@ export function acknowledge(
   const isNew = syncCount > dataset.syncCount;
   for (const [key, entry] of changed) {
     dataset.records.set(key, entry);
-    // If an earlier change of this key, without an answer, arrives now, its sync count is too low. The service rejects
-    // it.
+    // Earlier changes of this key are no longer in doubt. If the service receives such a change only now, it rejects
+    // the change, because the sync count of the change is too low.
     dataset.inDoubt.delete(key);
   }
   dataset.syncCount = Math.max(syncCount, dataset.syncCount);
@@ -78,7 +78,7 @@ export function doubt(dataset: DatasetLedger, values: Iterable<[key: string, val
 }
 
 /**
- * Replaces the dataset in the ledger by the dataset that the service returned. All changes in doubt stay in doubt.
+ * Replaces the dataset in the ledger by the dataset that the service returned. Changes in doubt remain in doubt.
  * @returns one line per problem
  */
 export function adopt(dataset: DatasetLedger, syncCount: number, records: Records): string[] {

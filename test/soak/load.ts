@@ -23,7 +23,8 @@ export interface LoadOptions {
   url: string;
   random: () => number;
   /**
-   * Updates per second of all devices together. With Infinity, each device sends an update as soon as it got an answer.
+   * Updates per second of all devices together. With Infinity, each device sends its next update as soon as it has the
+   * answer to the previous one.
    */
   rate?: number;
   devices?: number;
@@ -40,7 +41,7 @@ export interface Load {
   acknowledged(): number;
   /** Number of failed requests by the name and status of the error. */
   failures: ReadonlyMap<string, number>;
-  /** Mistakes of the service that the answers show, one line each. */
+  /** Wrong answers of the service, one line each. */
   problems: readonly string[];
   /** Milliseconds from request to answer of each acknowledged update, in order. */
   durations: readonly number[];
@@ -114,7 +115,7 @@ export function startLoad({
       const name = status === undefined ? codeOf(error) : `${codeOf(error)} ${status}`;
       failures.set(name, (failures.get(name) ?? 0) + 1);
       if (status === undefined || status >= 500) onNoAnswer?.();
-      // The dataset may differ from what the device knows.
+      // After an error other than 429, the stored dataset may differ from the ledger.
       if (status !== 429) dataset.isUncertain = true;
       await sleep(PAUSE_MS);
       return undefined;
@@ -191,7 +192,7 @@ export function startLoad({
     while (!stopping.signal.aborted) {
       const waitMs = nextAt - performance.now();
       if (waitMs > 0) await sleep(waitMs, undefined, { signal: stopping.signal }).catch(() => undefined);
-      // After a fault, the device continues at the same rate. It does not make up for the missed updates.
+      // After a fault, the device continues at the same rate. It does not send the missed updates later.
       nextAt = Math.max(nextAt + periodMs, performance.now() - periodMs);
       await takeTurn(own[index(own.length)] ?? newDataset());
     }

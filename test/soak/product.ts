@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { freePort } from '../fixtures/local/free-port.ts';
 import { type StartedProcess, startFirst } from '../fixtures/local/npm-start.ts';
 
-/** The program that `npm start` runs. When it is started again, it has the same ports. */
+/** The program that `npm start` runs. It uses the same ports each time it is started. */
 export interface Product {
   url: string;
   env: Record<string, string> & { DATA_DIR: string };

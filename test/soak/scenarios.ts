@@ -224,7 +224,7 @@ async function withSession(
   work: (session: pg.Client) => Promise<void>,
 ): Promise<void> {
   const session = new pg.Client({ connectionString: server.url });
-  // A concurrent fault may end the session. That ends this fault as well.
+  // A concurrent fault may end the session. This fault then ends early, without an error.
   session.on('error', () => undefined);
   await session.connect().then(
     () => work(session).catch(() => undefined),

@@ -14,7 +14,7 @@ import { createRandom } from './random.ts';
 
 export type SoakDatabase = 'embedded' | 'PostgreSQL';
 
-/** What a scenario can use while the load runs. */
+/** The tools of a scenario while the load runs. */
 export interface Soak {
   /** How long the load must run, in seconds. */
   seconds: number;
@@ -47,7 +47,7 @@ export interface Scenario {
    * @returns the settings and how to undo them, or the reason why the scenario cannot run on this machine
    */
   prepare?(env: Product['env'], random: () => number): Promise<Prepared | { missing: string }>;
-  /** Causes the faults. Returns after about `seconds`, with the program running. */
+  /** Causes the faults for about `seconds`. The program must be running again when this function returns. */
   run(soak: Soak): Promise<void>;
   /** Runs after all checks, with the program stopped. */
   inspect?(soak: Soak): Promise<void>;
@@ -64,8 +64,8 @@ export interface SoakResult {
 }
 
 /**
- * Time in which the service must recover after the last fault. The longest lease and the longest backoff are much
- * shorter.
+ * Time in which the service must recover after the last fault. The time is sufficient, because the longest lease and
+ * the longest backoff are much shorter.
  */
 const HEAL_MS = 120_000;
 const MEMORY_EVERY_MS = 1_000;
@@ -146,7 +146,7 @@ export async function soak(
   };
 }
 
-/** Returns the problems that the answers to the load and the memory of the program show. */
+/** Returns the problems that are visible in the answers to the load and in the memory use of the program. */
 function findProblems({ mustAnswer }: Scenario, load: Load, growth = 1): string[] {
   const failures = [...load.failures].map(([name, count]) => `${count} x ${name}`);
   return [
