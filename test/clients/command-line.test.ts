@@ -41,7 +41,7 @@ async function logInAsGuest() {
     aws(credentials, 'cognito-sync', operation, ...POOL, ...id, ...args);
 }
 
-/** Each call costs two seconds of CPU time, so nothing is repeated that boto3.test.ts and documented.test.ts cover. */
+/** Each call costs two seconds of CPU time. So these tests omit what boto3.test.ts and documented.test.ts cover. */
 describe.skipIf(missing)('the AWS CLI', { timeout: TIMEOUT_MS }, () => {
   const developer = (operation: string, ...args: string[]) =>
     aws(DEVELOPER, 'cognito-identity', operation, ...args);

@@ -8,7 +8,7 @@ export interface LocalRecord {
   isModified: boolean;
 }
 
-/** The local state of a dataset. A count of -1 means that it was deleted on this device. */
+/** The local state of a dataset. A `lastSyncCount` of -1 means that the dataset was deleted on this device. */
 export interface LocalDataset {
   records: Map<string, LocalRecord>;
   lastSyncCount: number;
@@ -20,7 +20,10 @@ export interface Conflict {
   remote: RemoteRecord;
 }
 
-/** Decisions of the app during a sync. A sync that needs a handler that is not given fails. */
+/**
+ * Decisions of the app during a sync. If a handler that the sync needs is missing, the sync fails on Android. On iOS,
+ * it fails only if `onConflict` is missing.
+ */
 export interface SyncHandlers {
   onConflict?: (conflict: Conflict) => 'local' | 'remote';
   onDatasetDeleted?: () => boolean;
@@ -152,7 +155,11 @@ function toLocal({ value, syncCount }: RemoteRecord): LocalRecord {
   return { value, syncCount, isModified: false };
 }
 
-/** @returns false after a conflict: the local count is then lowered, so that the next listing returns missed records */
+/**
+ * Pushes the changed records. After a conflict, lowers the local count, so that the next listing returns the records
+ * that this device has missed.
+ * @returns false after a conflict
+ */
 async function push(
   { platform, name, local, remote }: Synchronization,
   updates: ListedUpdates,
@@ -174,7 +181,10 @@ async function push(
   }
 }
 
-/** Raises the local count if no other device wrote since the listing; otherwise records would be missed. */
+/**
+ * Raises the local count, but only if no other device wrote since the listing. Otherwise the next listing would not
+ * return the records of that device.
+ */
 function advance(
   platform: Platform,
   local: LocalDataset,

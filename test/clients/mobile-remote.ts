@@ -24,13 +24,13 @@ export interface PushedPatch {
   key: string;
   value: string | null;
   syncCount: number;
-  /** Set by apps that use the low-level client; otherwise the SDK decides. */
+  /** Set only by apps that use the low-level client. If it is missing, the SDK decides whether to send a date. */
   deviceLastModifiedDate?: string;
 }
 
 /** The operations that a mobile SDK calls for the current user of the device. */
 export interface MobileRemote {
-  /** Returns and clears the list of calls; some entries include the count or the dataset. */
+  /** Returns the calls since the last `takeCalls`, for example `ListRecords 1`, with the sync count of the request. */
   takeCalls(): string[];
   listUpdates(name: string, lastSyncCount: number, token: string | undefined): Promise<ListedUpdates>;
   updateRecords(name: string, patches: readonly PushedPatch[], token: string): Promise<RemoteRecord[]>;
@@ -186,7 +186,7 @@ function toPatch(platform: Platform, { key, value, syncCount, ...given }: Pushed
   };
 }
 
-// Android unboxes the members that it needs without checking for null.
+// Android unboxes the members that it needs without checking for null, so a missing member throws NullPointerError.
 
 function textOf(value: unknown): string {
   if (typeof value !== 'string') throw new NullPointerError();

@@ -25,7 +25,7 @@ export interface DeviceOptions {
   dataStore?: DataStore;
 }
 
-/** Decisions of the app during a sync. The sync stops if a handler is not given. */
+/** Decisions of the app during a sync. A sync that needs a handler stops if the app did not give that handler. */
 export interface SyncHandlers {
   /** Returns the resolved records; false stops the sync. */
   onConflict?: (conflicts: Conflict[]) => Promise<SyncRecord[] | false> | SyncRecord[] | false;
@@ -61,7 +61,7 @@ export interface Device {
   /** @throws the service's error, with its `code` */
   logIn(logins: Logins): Promise<void>;
   open(datasetName: string): Promise<DeviceDataset>;
-  /** Deletes the dataset on this device. Its next sync deletes it from the service. */
+  /** Deletes the dataset on this device. The next sync of the dataset deletes it from the service. */
   deleteDataset(datasetName: string): Promise<void>;
   /** Removes the dataset only from this device. */
   purgeDataset(datasetName: string): Promise<void>;

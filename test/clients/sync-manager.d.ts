@@ -45,7 +45,7 @@ export interface Dataset {
   synchronize(callbacks: SyncCallbacks): void;
 }
 
-/** The local storage of the device. Apps delete datasets through it: the manager has no method for it. */
+/** The local storage of the device. Apps delete datasets through this storage, because the manager cannot do that. */
 export interface LocalStorage {
   /** The next synchronize of the dataset also deletes it from the service. */
   deleteDataset(identityId: string, datasetName: string, callback: Callback<true>): void;

@@ -441,7 +441,7 @@ describe('a deleted dataset', () => {
     callbacks: ['deleted: game'],
   };
 
-  it('no longer exists in the service and on the device', async () => {
+  it('exists neither in the service nor on the device', async () => {
     const { phone } = await deleted();
     expect(phone.calls.at(-1)).toBe('deleteDataset');
     expect(await phone.listDatasets()).toEqual([]);

@@ -150,7 +150,8 @@ describe(`the backfill commands with ${IDENTITIES} identities of five datasets e
     const repaired = await onPool('reconcile', '--rate', '1000', '--json');
     expect(JSON.parse(repaired.stdout)).toMatchObject({ end: 'finished', repaired: 2, gapsRepaired: 1 });
     expect(await countsInSql()).toEqual(await countsOfService(client));
-    // Only a bulk publish finds identities created during the gap, and the next one is allowed a day later.
+    // Only a bulk publish finds identities created during the gap, and the next bulk publish is not allowed until a day
+    // after the last one.
     expect(JSON.parse(repaired.stdout).bulkPublishNeededAfter).toEqual(expect.any(String));
     const needed = await onPool('status', '--check');
     expect(needed).toMatchObject({ code: 1, stderr: 'cognito-sync-backend: 1 item needs attention\n' });

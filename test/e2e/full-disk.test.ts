@@ -11,24 +11,27 @@ const disk = mountSmallDisk(200);
 if (disk === undefined) console.log('skipped: full disk (this user may not mount a file system)');
 afterAll(() => disk?.unmount());
 
-it.skipIf(disk === undefined)('npm start on a full disk prints one line about it, each time', async () => {
-  if (disk === undefined) return;
-  const dataDir = join(disk.path, 'first');
-  disk.fill();
-  for (const attempt of [1, 2]) {
-    const { code, stderr } = await runStart({ DATA_DIR: dataDir, PORT: '0', PG_PORT: '0' });
-    expect({ attempt, code, stderr }).toEqual({
-      attempt,
-      code: 1,
-      stderr: expect.stringMatching(
-        new RegExp(
-          `^cognito-sync-backend: no space left on ${dataDir}\\S*; free some space; no data is lost\n$`,
+it.skipIf(disk === undefined)(
+  'npm start on a full disk fails with one line that says so, at each attempt',
+  async () => {
+    if (disk === undefined) return;
+    const dataDir = join(disk.path, 'first');
+    disk.fill();
+    for (const attempt of [1, 2]) {
+      const { code, stderr } = await runStart({ DATA_DIR: dataDir, PORT: '0', PG_PORT: '0' });
+      expect({ attempt, code, stderr }).toEqual({
+        attempt,
+        code: 1,
+        stderr: expect.stringMatching(
+          new RegExp(
+            `^cognito-sync-backend: no space left on ${dataDir}\\S*; free some space; no data is lost\n$`,
+          ),
         ),
-      ),
-    });
-  }
-  disk.free();
-});
+      });
+    }
+    disk.free();
+  },
+);
 
 it.skipIf(disk === undefined)(
   'updates fail while the disk is full, and no acknowledged update is lost',
@@ -40,7 +43,7 @@ it.skipIf(disk === undefined)(
     const client = createSyncClient(cloud.url, { maxAttempts: 1 });
     const identity = newIdentity();
     const acknowledged: string[] = [];
-    /** Large values need new pages, for which there is no space. */
+    /** Writes a large value, because such a value needs new pages, for which a full disk has no space. */
     const update = async (key: string) => {
       await write(client, identity, 'game', [set(key, key.padEnd(100_000, 'x'))]);
       acknowledged.push(key);

@@ -8,9 +8,9 @@ import { toBytes, wireEvent, wireRecord } from '../fixtures/sync/stream-events.t
 
 const GOOD = 10_000;
 const EVENTS_PER_PUT = 500;
-/** Rows that are projected before the database is killed. */
+/** More than this number of rows must be projected before the test kills the database. */
 const ROWS_BEFORE_KILL = 4_000;
-/** Events that are put only after the kill, so that events are always left to project after it. */
+/** Number of events that the test puts only after the kill, so that the projection always has events left by then. */
 const EVENTS_AFTER_KILL = 1_000;
 
 let server: PostgresServer;

@@ -68,7 +68,7 @@ describe('a start on a stream that a fault has damaged', { timeout: 90_000 }, ()
   const publish = async () =>
     (await client.send(new GetBulkPublishDetailsCommand({ IdentityPoolId: POOL }))).BulkPublishStatus;
 
-  it('that lost its last records projects new and lost updates, and records a gap', async () => {
+  it('projects new and lost updates, and records a gap, if the stream lost its last records', async () => {
     const { kinesis } = dataPaths(dataDir);
     const copy = join(dataDir, 'copy');
     await writeKeys('a');
@@ -98,7 +98,7 @@ describe('a start on a stream that a fault has damaged', { timeout: 90_000 }, ()
     expect(await rows('SELECT cause FROM query.gaps')).toHaveLength(1);
   });
 
-  it('publishes all datasets again if the whole stream is lost', async () => {
+  it('publishes all datasets again if the entire stream is lost', async () => {
     await writeKeys('a', 'b');
     await eventually(projectedKeys).toEqual(['a', 'b']);
     await whileStopped(async () => {

@@ -37,7 +37,7 @@ describe('objects of a failure destination in S3', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  it('are read one by one: an unreadable object is reported in one line, and the next is read', async () => {
+  it('are read one by one: an unreadable object causes an error of one line, and the next object is still read', async () => {
     const found: string[] = [];
     for await (const { name, read } of failureObjects('s3://failures/')) {
       const result = await read().then(

@@ -48,7 +48,7 @@ describe('the Kinesis reader on an emulator', () => {
     expect(await readAll(streamName, { type: 'LATEST' })).toEqual([]);
   });
 
-  it('throws errors with the condition that callers check', async () => {
+  it('throws errors whose `condition` names the cause', async () => {
     const streamName = await emulator.createStream(1);
     const after = { type: 'AFTER_SEQUENCE_NUMBER', sequenceNumber: '1234567' } as const;
     const open = (name: string, shardId: string) => reader.openIterator(name, shardId, after);

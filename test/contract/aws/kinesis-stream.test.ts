@@ -42,7 +42,7 @@ describe('streamExists', () => {
     ['CREATING', false],
     ['DELETING', false],
     ['A_STATUS_TO_COME', false],
-  ])('for the status %s returns %s', async (StreamStatus, exists) => {
+  ])('if the stream has the status %s, returns %s', async (StreamStatus, exists) => {
     const server = createServer((_, response) => {
       response.setHeader('content-type', 'application/x-amz-json-1.1');
       response.end(JSON.stringify({ StreamDescriptionSummary: { StreamStatus } }));

@@ -246,7 +246,7 @@ describe('a payload is reported as unavailable', () => {
     await vi.waitFor(async () => expect(await openConnections()).toBe(0));
   });
 
-  it('but is refused if its link has expired', async () => {
+  it('or, if its link has expired, as refused', async () => {
     const { origin } = await startObjects(respond(500));
     const errorAt = (time: number) => errorOf(fetchFrom(origin, { now: () => time })(`${origin}${PATH}`));
     expect(await errorAt(EXPIRY - 1)).toBeInstanceOf(PayloadUnavailableError);
@@ -257,7 +257,7 @@ describe('a payload is reported as unavailable', () => {
     );
   });
 
-  it('but is refused if its link has no expiry time, because every link of Cognito has one', async () => {
+  it('or, if its link has no expiry time, as refused, because every link of Cognito has one', async () => {
     const { origin, requests } = await startObjects(respond(503));
     const error = await errorOf(fetchFrom(origin)(`${origin}/payloads/1`));
     expect(error).toBeInstanceOf(PayloadRefusedError);
@@ -325,7 +325,7 @@ describe('the host name of S3', () => {
     expect(tried).toEqual([]);
   });
 
-  it('is connected to if the lookup is unrestricted, which proves that the test records attempts', async () => {
+  it('is connected to if the lookup is unrestricted, which proves that watchConnections works', async () => {
     const tried = watchConnections();
     const { origin } = await startObjects(respond(200, '[]'));
     await fetchFrom(origin)(`${origin}${PATH}`);

@@ -20,7 +20,7 @@ describe('the stream reader on an emulator', () => {
   });
   afterAll(() => emulator.close());
 
-  it('counts the records after a position, which may be from an earlier stream of that name', async () => {
+  it('counts the records after a position, even if the position is from an earlier stream of that name', async () => {
     const streamName = await emulator.createStream(1);
     const streams = createKinesisStreamReader(emulator.client);
     const count = async (after: string | null) =>
@@ -114,7 +114,7 @@ describe('reading the backlog of a shard', () => {
     expect(await read([{ behind: 9_000 }, { behind: 9_000, isLast: true }])).toEqual(empty);
   });
 
-  it('is inconclusive if it reaches neither the tip nor the end of the shard', async () => {
+  it('is inconclusive if the reader reaches neither the tip nor the end of the shard', async () => {
     expect(await read([{ behind: 9_000 }])).toEqual({ arrivals: [], hasMore: true, isConclusive: false });
   });
 
@@ -131,7 +131,7 @@ describe('reading the backlog of a shard', () => {
     });
   });
 
-  it('throws an EvidenceError with the condition', async () => {
+  it('throws an EvidenceError with the condition that fits the error of Kinesis', async () => {
     const failing = (error: Error) =>
       open([], () => Promise.reject(error)).streams.readBacklog('stream', SHARD, ALL);
     const denied = Object.assign(new Error('no'), { name: 'AccessDeniedException' });
