@@ -26,8 +26,8 @@ const CONNECTIONS = 100;
 /** Pause after each action of a worker. Without it, a rejected guest would only measure how fast it can send. */
 const PAUSE_MS = 2;
 
-// A guest that misbehaves until its standard input ends: `fairness-guest.ts <MisbehaviourSettings as JSON>`. Real guests
-// run on other machines. Here the guest has the lowest priority, so that it does not take CPU time from the service.
+// A guest that misbehaves until its standard input ends: `fairness-guest.ts <MisbehaviourSettings as JSON>`. A real
+// guest runs on another machine. Here it has the lowest priority, so that it does not take CPU time from the service.
 setPriority(19);
 process.stdin.once('end', () => process.exit()).resume();
 const settings: MisbehaviourSettings = JSON.parse(process.argv[2] ?? '');

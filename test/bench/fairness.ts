@@ -18,7 +18,7 @@ const ROUNDS = 3;
 const SECONDS = 6;
 /** Time for the service to finish what a misbehaving guest has started. */
 const CALM_MS = 4_000;
-/** Longer than CALM_MS, because up to eight slow rules may still be waiting, of which the service runs two at a time. */
+/** Longer than CALM_MS, because up to eight slow rules may still wait, and the service runs only two at a time. */
 const CALM_AFTER_SLOW_RULES_MS = 15_000;
 /** Time of updates that are not measured, because the service first starts new threads for the sync trigger. */
 const WARM_UP_SECONDS = 1;
@@ -33,7 +33,7 @@ const MISBEHAVIOURS: readonly Misbehaviour[] = [
   'SQL readers',
 ];
 
-/** Measures UpdateRecords of well-behaved guests, alternately without disturbance and while another guest misbehaves. */
+/** Measures UpdateRecords of well-behaved guests, alternately undisturbed and while another guest misbehaves. */
 export async function benchFairness(): Promise<Table[]> {
   const server = await startPostgresServer();
   // With a database server, readers of SQL connect to the server and not to the service. The service cannot limit

@@ -91,7 +91,10 @@ function eventText({ third, placeholder = '' }: { third: string; placeholder?: s
   return JSON.stringify(event);
 }
 
-/** One of four keys is the exact name of a rule, or matches no rule if no name is left. The other keys match globs. */
+/**
+ * One key in four is the exact name of a rule. It matches no rule if it contains the placeholder or if all names are
+ * used. The other keys match globs.
+ */
 function keyOf(record: number, placeholder: string): string {
   const rule = record % RULES_PER_FORM;
   const name = `${placeholder}${record}`;

@@ -21,7 +21,7 @@ interface InvocationDeps {
 }
 
 interface Invocation {
-  /** The response of the function; undefined as soon as the invocation is killed. */
+  /** Resolves to the response of the function, or to undefined as soon as the invocation is killed. */
   response: Promise<KinesisStreamBatchResponse | undefined>;
   /** Resolves when the invocation can have no further effects. */
   ended: Promise<unknown>;

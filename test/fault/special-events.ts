@@ -57,7 +57,7 @@ function undatedEvent(syncCount: number, keys: string[]): Wire {
   return wireEvent({ datasetName: 'undated', kinesisSyncRecords, ...version });
 }
 
-/** Adds the row of a dataset whose records are rejected. The projection writes this row before it writes the records. */
+/** Adds the row of a dataset whose records are rejected. The projection writes this row before the records. */
 export function addRefusedDataset({ datasets }: Rows): void {
   const { identityPoolId, identityId, lastModifiedDate } = wireEvent();
   datasets[`${identityPoolId}/${identityId}/refused`] = {

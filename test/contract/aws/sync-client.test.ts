@@ -88,14 +88,14 @@ describe('an error of the service', () => {
 describe('a service that cannot be called', () => {
   const unavailable = { condition: 'unavailable' };
 
-  it('is unavailable if no server listens', async () => {
+  it('has the condition "unavailable" if no server listens', async () => {
     const server = createServer();
     const endpoint = await listen(server);
     await new Promise((resolve) => server.close(resolve));
     await expect(connect(endpoint).api.listPools()).rejects.toMatchObject(unavailable);
   });
 
-  it('is unavailable if the response has another format', async () => {
+  it('has the condition "unavailable" if the response has another format', async () => {
     const { api } = await script({ body: '<html>' });
     await expect(api.readStreaming(POOL)).rejects.toMatchObject(unavailable);
     const half = await script({ body: { BulkPublishStatus: 'SUCCEEDED' } });

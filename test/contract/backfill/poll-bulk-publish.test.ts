@@ -225,7 +225,7 @@ describe('the poller of bulk publishes', () => {
       ]);
     });
 
-    it('is UNSEEN if a newer run started before the poller saw its end', async () => {
+    it('is UNSEEN if a newer run started before the poller saw the end of this run', async () => {
       poller.pool().details = inProgress(START);
       await poller.poll();
       poller.pool().details = succeeded(START + DAY, START + DAY + MINUTE);
@@ -244,7 +244,7 @@ describe('the poller of bulk publishes', () => {
       expect(await runs()).toMatchObject([{ status: 'UNSEEN' }]);
     });
 
-    it('is not changed by a late response', async () => {
+    it('is not changed by a response that reports an earlier state', async () => {
       poller.pool().details = succeeded(START, END);
       await poller.poll();
       poller.pool().details = inProgress(START);

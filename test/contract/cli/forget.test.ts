@@ -76,7 +76,7 @@ describe('the command forget', () => {
     return { lines, ...outcome };
   }
 
-  it('rejects a pool that neither the service nor the query store knows, without a receipt', async () => {
+  it('rejects a pool that neither the service nor the query store knows, and prints no receipt', async () => {
     expect(await forget(refusing('not-found'))).toEqual(NOT_KNOWN);
     expect(await forget(refusing('not-found'), '--json')).toEqual(NOT_KNOWN);
   });

@@ -286,7 +286,7 @@ describe('a client', () => {
     [';commit', ['1', '2', 'COMMIT', '1', '2', '25006']],
     [';set role postgres', ['1', '2', 'SET', '1', '2', '25006']],
     ['set transaction read write', ['1', '2', 'SET', '1', '2', '25006']],
-  ])('changes nothing with %s and a write in one group of messages', async (sql, expected) => {
+  ])('changes nothing if one group of messages contains %s and a write', async (sql, expected) => {
     const before = await readState();
     const { socket, messages } = await connectRaw();
     socket.write(

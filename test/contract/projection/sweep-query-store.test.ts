@@ -187,7 +187,7 @@ describe.each(DATABASES)('the sweep of the query store on $name', ({ open }) => 
     expect(rows).toEqual([{ reason: 'redriven recently' }, { reason: 'waits' }]);
   });
 
-  it('removes the versions that were assigned to removals 365 days ago', async () => {
+  it('removes the versions that were assigned to removals more than 365 days ago', async () => {
     for (const days of [366, 364]) {
       const values = [randomUUID(), new Date(daysAgo(days))];
       await database.query('INSERT INTO projection.dated_removals VALUES ($1, 1, 1, $2)', values);

@@ -329,7 +329,7 @@ describe('a bulk publish', () => {
     expect(await outbox()).toHaveLength(2);
   });
 
-  it('fails once its last event is published if the stream rejected another event; can restart immediately', async () => {
+  it('fails once its last event is published if the stream rejected another event; can be started again immediately', async () => {
     await insertDatasets(database, 3);
     await start();
     await run();

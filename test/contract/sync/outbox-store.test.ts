@@ -92,7 +92,7 @@ describe.each(DATABASES)('the outbox on $name', ({ open }) => {
     expect((await database.query('SELECT outbox_id FROM sync.outbox_leases')).rows).toEqual([]);
   });
 
-  it('continues to count the attempts of an unparked row, from the number that the operator sets', async () => {
+  it('continues to count the attempts of an unparked row, unless the operator resets their number', async () => {
     const [outboxId = ''] = await fill(1);
     await outbox.claim(1, 0);
     await outbox.claim(1, LEASE_MS);

@@ -169,7 +169,7 @@ describe('sync operations on identity pools', () => {
     });
   });
 
-  it('SetIdentityPoolConfiguration passes on a Kinesis failure', async () => {
+  it('SetIdentityPoolConfiguration fails with the error of Kinesis if the check of the stream fails', async () => {
     const failure = new Error('Kinesis does not answer');
     const set = createSetIdentityPoolConfiguration({ pools, streamExists: () => Promise.reject(failure) });
     const CognitoStreams = { StreamName: 'mine', StreamingStatus: 'ENABLED' as const };

@@ -298,7 +298,7 @@ describe('push sync', () => {
       expect(reached()).toEqual([...ids].sort());
     });
 
-    it('is sent in the format of each platform', async () => {
+    it('notifies each device in the message format of its platform', async () => {
       await write();
       await subscribe(await register('a', 'GCM'));
       await write();

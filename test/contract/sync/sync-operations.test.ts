@@ -282,7 +282,7 @@ describe('sync operations', () => {
       expect(valuesOf(await device.list())).toEqual({ a: '1', b: '1' });
     });
 
-    it('writes no record if the key existed only before the dataset was deleted', async () => {
+    it('also writes no record if the key existed only before the dataset was deleted', async () => {
       await device.update(put('a', '1'));
       await device.remove();
       expect((await device.update(drop('a'))).Records).toMatchObject([{ Value: null, SyncCount: 3 }]);
@@ -553,7 +553,7 @@ describe('sync operations', () => {
       await expect(device.listDatasets({ MaxResults })).rejects.toEqual(invalid);
     });
 
-    it('are rejected if NextToken was altered, is expired or of another dataset, or its session token was used', async () => {
+    it('are rejected if NextToken is altered, expired, from another dataset or from a session that was used', async () => {
       await device.update(put('a', '1'), put('b', '1'));
       const { IdentityId: identityId } = device.identity;
       const other = createDevice(operations, { identityId, datasetName: 'other' });
