@@ -13,7 +13,7 @@ export function isStreamName(text: string): boolean {
 }
 
 /**
- * Reads the stream that a function writes to or reads from.
+ * Reads, from the environment, the name and the region of the stream that a function uses.
  *
  * @throws {SetupError} a variable is missing or invalid; the message names it
  */

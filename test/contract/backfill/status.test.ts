@@ -108,7 +108,7 @@ describe.each(DATABASES)('the command status on $name', ({ open }) => {
           lastBulkPublish: { status: 'IN_PROGRESS', completeness: 'waiting' },
           gaps: [
             { cause: 'expired', since: new Date(NOW - 9).toISOString() },
-            // The poller has not seen this gap yet: the pool now uses another stream.
+            // The pool now uses another stream. The poller has not stored this gap yet, so the status reports it itself.
             {
               cause: 'streaming-off',
               since: new Date(NOW - HOUR_MS).toISOString(),

@@ -38,7 +38,7 @@ describe.skipIf(address === undefined).each([
     const external = String(address);
     expect(await get(external, '/for-all', { Origin: 'https://app.example' })).toMatchObject({ status: 200 });
     expect(await get(external, '/private')).toMatchObject({ status: 404 });
-    // The port decides by the address of the connection, not by the Host header.
+    // Which routes are served depends on the local address of the connection, not on the Host header.
     expect(await get(external, '/private', { Host: `127.0.0.1:${port.port}` })).toMatchObject({
       status: 404,
     });
