@@ -18,6 +18,12 @@ const NO_BODY = Buffer.alloc(0);
  * have reached the limits.
  */
 const UNCOUNTED_BYTES = 64 * 1024;
+/**
+ * A body may arrive in this many parts, plus one part per `MIN_PART_BYTES`. Each part takes processor time, even if it
+ * has only one byte. The smallest packets of usual networks have 536 bytes.
+ */
+const UNCOUNTED_PARTS = 2_000;
+const MIN_PART_BYTES = 256;
 const RETRY_AFTER_SECONDS = 1;
 
 /**
@@ -84,20 +90,48 @@ async function readBody(
   // the client never sends the body.
   if (incoming.headers.expect !== undefined) response.writeContinue();
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
+    // The parts are copied into one buffer, because each small Buffer takes a hundred bytes more than its content.
+    let buffer = NO_BODY;
     let bytes = 0;
-    const onData = (chunk: Buffer) => {
-      bytes += chunk.length;
-      chunks.push(chunk);
-      if (bytes <= maxBytes && hold(bytes)) return;
-      incoming.off('data', onData).pause();
-      chunks.length = 0;
-      reject(bytes > maxBytes ? bodyTooLarge(maxBytes) : busy());
+    let parts = 0;
+    const onData = (part: Buffer) => {
+      const end = bytes + part.length;
+      parts += 1;
+      const error = problemOf(end, parts);
+      if (error !== undefined) {
+        incoming.off('data', onData).pause();
+        buffer = NO_BODY;
+        reject(error);
+        return;
+      }
+      if (end > buffer.length)
+        buffer = grow(buffer, bytes, Math.min(Math.max(end, 2 * buffer.length), maxBytes));
+      part.copy(buffer, bytes);
+      bytes = end;
+    };
+    const problemOf = (size: number, count: number): RequestError | undefined => {
+      if (size > maxBytes) return bodyTooLarge(maxBytes);
+      if (count > UNCOUNTED_PARTS + size / MIN_PART_BYTES) return tooManyParts();
+      return hold(size) ? undefined : busy();
     };
     incoming.on('data', onData);
-    incoming.once('end', () => resolve(chunks.length === 1 ? (chunks[0] ?? NO_BODY) : Buffer.concat(chunks)));
+    incoming.once('end', () => resolve(buffer.subarray(0, bytes)));
     incoming.once('close', () => reject(incomplete()));
   });
+}
+
+/** Returns a buffer of `size` bytes that starts with the first `used` bytes of `buffer`. */
+function grow(buffer: Buffer, used: number, size: number): Buffer {
+  const larger = Buffer.allocUnsafeSlow(size);
+  buffer.copy(larger, 0, 0, used);
+  return larger;
+}
+
+function tooManyParts(): RequestError {
+  return new RequestError(
+    'IncompleteBody',
+    `the body arrived in too many parts; send parts of ${MIN_PART_BYTES} bytes or more`,
+  );
 }
 
 function busy(): RequestError {

@@ -20,6 +20,7 @@ import type { WireLogger } from '../../../lib/wire/wire-response.ts';
 import { createBodyReader } from './body-reader.ts';
 import { createConnectionLimit } from './connection-limit.ts';
 import type { OriginRule } from './origins.ts';
+import { createPipelineLimit } from './pipeline-limit.ts';
 import { DEFAULT_PORT_LIMITS, type PortLimits } from './port-limits.ts';
 import { sendResponse } from './send-response.ts';
 
@@ -95,7 +96,9 @@ export async function startHttpServer({
     for (const server of servers) server.closeIdleConnections();
   });
   const inFlight = new Set<Promise<void>>();
+  const admit = createPipelineLimit(limits);
   const listener: RequestListener = (request, response) => {
+    if (!admit(request, response)) return;
     response.once('prefinish', () => response.setTimeout(limits.unreadTimeoutMs));
     const answered = answer(request, response, behind)
       .catch((error: unknown) => {

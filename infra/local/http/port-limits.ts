@@ -10,6 +10,17 @@ export interface PortLimits {
   connections: number;
   /** Maximum open connections from one address, except loopback and trusted proxies. */
   connectionsPerAddress: number;
+  /**
+   * Maximum requests of one connection that wait for their responses. The AWS SDKs and reverse proxies send a request
+   * only after the previous response. Node parses all requests in a received block at once, so thousands of small
+   * requests in one block would delay all other connections.
+   */
+  requestsPerConnection: number;
+  /**
+   * Time for which a connection that sent too many requests stays open unread. It counts toward the limits of
+   * connections in this time, so the client cannot immediately continue on another connection.
+   */
+  penaltyMs: number;
   /** Maximum bytes of request bodies in memory. The first 64 KiB of each body do not count. */
   bytesInFlight: number;
   bytesInFlightPerAddress: number;
@@ -36,6 +47,8 @@ const MIB = 1024 * 1024;
 export const DEFAULT_PORT_LIMITS: PortLimits = {
   connections: 1_000,
   connectionsPerAddress: 100,
+  requestsPerConnection: 8,
+  penaltyMs: 10_000,
   bytesInFlight: 64 * MIB,
   // Enough for two requests of the largest size.
   bytesInFlightPerAddress: 16 * MIB,

@@ -178,6 +178,55 @@ describe('bytes in flight', () => {
   });
 });
 
+describe('a body in many small parts', () => {
+  const CHUNK = '1\r\na\r\n';
+  const chunked = (count: number) =>
+    `${head('/upload', { 'Transfer-Encoding': 'chunked' })}${CHUNK.repeat(count)}0\r\n\r\n`;
+
+  it('is accepted up to 2,000 parts', async () => {
+    await start();
+    expect(await open(chunked(2_000)).response()).toMatchObject({ status: 200, body: '{"bytes":2000}' });
+  });
+
+  it('is rejected above, because each part takes processor time', async () => {
+    await start();
+    const { status, body } = await open(chunked(10_000)).response();
+    expect({ status, body }).toMatchObject({ status: 400, body: expect.stringContaining('too many parts') });
+  });
+
+  it('is accepted if the parts have the size of a small packet', async () => {
+    await start();
+    const chunk = `200\r\n${'a'.repeat(512)}\r\n`;
+    const request = `${head('/upload', { 'Transfer-Encoding': 'chunked' })}${chunk.repeat(580)}0\r\n\r\n`;
+    expect(await open(request).response()).toMatchObject({ status: 200, body: `{"bytes":${580 * 512}}` });
+  });
+});
+
+describe('requests that do not wait for the previous response', () => {
+  it('are answered in order, if they are few', async () => {
+    await start();
+    const exchange = open([1, 2, 3, 4].map((bytes) => upload('/upload', bytes)).join(''));
+    for (const bytes of [1, 2, 3, 4]) {
+      expect(await exchange.response()).toMatchObject({ status: 200, body: `{"bytes":${bytes}}` });
+    }
+  });
+
+  it('close the connection if more than eight wait, and the other requests are not run', async () => {
+    await start({ limits: { penaltyMs: 100 } });
+    const exchange = open(Array.from({ length: 500 }, () => upload('/hold', 1)).join(''));
+    expect(await exchange.closed).toBe('');
+    expect(waiting.length).toBeLessThanOrEqual(8);
+    expect(await open(upload('/upload', 1)).response()).toMatchObject({ status: 200 });
+  });
+
+  it('keep the connection counted until the penalty has passed', async () => {
+    await start({ limits: { connections: 1, penaltyMs: 60_000 } });
+    open(Array.from({ length: 500 }, () => upload('/hold', 1)).join(''));
+    await expect.poll(() => waiting.length).toBeGreaterThan(0);
+    expect(await open(upload('/upload', 1)).closed).toBe('');
+  });
+});
+
 describe('slow clients', () => {
   it.each([
     ['sends nothing', ''],
