@@ -12,7 +12,8 @@ import {
 } from './identity-api-model.ts';
 import { IDENTITY_CONSTRAINTS } from './identity-constraints.ts';
 import { createJsonApi } from './json-api.ts';
-import { costOf, NO_RATE_LIMITS, type RateLimits } from './rate-limits.ts';
+import { costOf, inTurn, NO_RATE_LIMITS, type RateLimits } from './rate-limits.ts';
+import { receiveSigned } from './receive-signed.ts';
 import { parseJsonBody, receiveBody, type WireRequest } from './request-body.ts';
 import type { RawRequest, SigV4Verifier } from './sigv4.ts';
 import { createViolations } from './violations.ts';
@@ -102,15 +103,20 @@ async function bindOperation(
       request,
       call(input) {
         if (name === 'GetId') limits.charge('issuing', String(Reflect.get(input, 'IdentityPoolId')), cost);
-        return limits.inTurn('address', incoming.sourceAddress, incoming, () => operation(input as never));
+        return inTurn(limits.enter('address', incoming.sourceAddress, incoming), () =>
+          operation(input as never),
+        );
       },
     };
   }
   const operation: DeveloperOperation<never, object> = operations[name];
-  const signature = verify(incoming, SERVICE);
-  if (signature.claimant.kind === 'identity') limits.charge('address', incoming.sourceAddress, cost);
-  const request = await receiveBody(incoming, maxBytes);
-  const caller = signature.confirm(request.body);
+  const { request, caller } = await receiveSigned(incoming, {
+    verify,
+    service: SERVICE,
+    limits,
+    cost,
+    maxBytes,
+  });
   return { request, call: (input) => operation(input as never, caller) };
 }
 

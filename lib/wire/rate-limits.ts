@@ -1,5 +1,5 @@
 import { ServiceError } from '../common/errors.ts';
-import { createSemaphore, type Semaphore } from '../common/semaphore.ts';
+import { createSemaphore } from '../common/semaphore.ts';
 import { createTokenBuckets, type TokenRate } from '../common/token-buckets.ts';
 import { bodyLimitOf } from './body-limits.ts';
 import { contentLength, type RequestHead } from './canonical-request.ts';
@@ -26,12 +26,15 @@ export type RateLimitSettings = Readonly<Record<RateLimitScope, TokenRate>>;
 export const DEFAULT_RATE_LIMITS: RateLimitSettings = {
   /** Requests of identities, and requests without signature, from one address. */
   address: { perSecond: 50, burst: 500 },
-  /** Signed requests of one identity. A device with 20 datasets sends 60 requests at start. */
-  identity: { perSecond: 20, burst: 200 },
+  /**
+   * Signed requests of one identity. A device with 20 datasets sends 60 requests at start. If each dataset has the
+   * maximum size of 1 MB, the responses cost 320 more.
+   */
+  identity: { perSecond: 20, burst: 400 },
   /** Signed requests of all identities of a pool. */
   pool: { perSecond: 2_000, burst: 4_000 },
   /** Identities, credentials and tokens that are issued for a pool. */
-  issuing: { perSecond: 200, burst: 400 },
+  issuing: { perSecond: 200, burst: 2_000 },
 };
 
 /** 25 calls of GetId cost as much as 200 calls of GetCredentialsForIdentity. */
@@ -87,25 +90,28 @@ export interface RateLimits {
    */
   charge(scope: RateLimitScope, key: string | undefined, cost: number): void;
   /**
-   * Runs a request when few enough requests of its caller are running. A caller without a key is not limited.
+   * Takes a cost that is known only afterwards, even if the bucket does not have it. Later requests of the caller wait.
+   *
+   * @param key as in `charge`
+   */
+  owe(scope: RateLimitScope, key: string | undefined, cost: number): void;
+  /**
+   * Resolves when few enough requests of a caller are running. A caller without a key is not limited.
    *
    * @param scope what `key` is
    * @param key the source address or the identity id
    * @param head determines the size of the body
-   * @throws {ServiceError} TooManyRequestsException if the request waited too long; `run` was not called
+   * @returns a function that must be called once, when the request has ended
+   * @throws {ServiceError} TooManyRequestsException if the request waited too long
    */
-  inTurn<Result>(
-    scope: 'address' | 'identity',
-    key: string | undefined,
-    head: RequestHead,
-    run: () => Promise<Result>,
-  ): Promise<Result>;
+  enter(scope: 'address' | 'identity', key: string | undefined, head: RequestHead): Promise<() => void>;
 }
 
 /** Rate limits that reject no request. */
 export const NO_RATE_LIMITS: RateLimits = {
   charge: () => undefined,
-  inTurn: (_scope, _key, _head, run) => run(),
+  owe: () => undefined,
+  enter: async () => () => undefined,
 };
 
 /** The requests of a scope that were rejected since the scope's last report. */
@@ -140,11 +146,11 @@ export function createRateLimits({
   };
 
   function createScope(scope: RateLimitScope) {
-    const take = createTokenBuckets({ rate: settings[scope], maxKeys: MAX_KEYS, now });
+    const buckets = createTokenBuckets({ rate: settings[scope], maxKeys: MAX_KEYS, now });
     let refusals = 0;
     let reportAt = Number.NEGATIVE_INFINITY;
-    return (key: string, cost: number): number => {
-      const waitMs = take(key, cost);
+    const take = (key: string, cost: number): number => {
+      const waitMs = buckets.take(key, cost);
       if (waitMs === 0) return 0;
       refusals += 1;
       if (now() >= reportAt) {
@@ -154,6 +160,7 @@ export function createRateLimits({
       }
       return waitMs;
     };
+    return { take, owe: buckets.owe };
   }
 
   const createTurns = (maxPerOwner: number) =>
@@ -174,7 +181,7 @@ export function createRateLimits({
   return {
     charge(scope, key, cost) {
       if (key === undefined) return;
-      const waitMs = scopes[scope](bucketOf(scope, key), cost);
+      const waitMs = scopes[scope].take(bucketOf(scope, key), cost);
       if (waitMs === 0) return;
       const seconds = Math.ceil(waitMs / 1000);
       throw new ServiceError(
@@ -184,26 +191,49 @@ export function createRateLimits({
       );
     },
 
-    async inTurn(scope, key, head, run) {
-      if (key === undefined) return run();
+    owe(scope, key, cost) {
+      if (key !== undefined && cost > 0) scopes[scope].owe(bucketOf(scope, key), cost);
+    },
+
+    async enter(scope, key, head) {
+      if (key === undefined) return () => undefined;
       const owner = bucketOf(scope, key);
-      if (!hasLargeBody(head)) return inTurnOf(all, owner, run);
-      return inTurnOf(large, owner, () => inTurnOf(all, owner, run));
+      if (!hasLargeBody(head)) return all.acquire(owner, MAX_WAIT_MS);
+      const leaveLarge = await large.acquire(owner, MAX_WAIT_MS);
+      try {
+        const leave = await all.acquire(owner, MAX_WAIT_MS);
+        return () => {
+          leave();
+          leaveLarge();
+        };
+      } catch (error) {
+        leaveLarge();
+        throw error;
+      }
     },
   };
 }
 
-async function inTurnOf<Result>(
-  turns: Semaphore,
-  owner: string,
+/**
+ * Runs a request when few enough requests of its caller are running.
+ *
+ * @throws {ServiceError} TooManyRequestsException if the request waited too long; otherwise the errors of `run`
+ */
+export async function inTurn<Result>(
+  entering: Promise<() => void>,
   run: () => Promise<Result>,
 ): Promise<Result> {
-  const release = await turns.acquire(owner, MAX_WAIT_MS);
+  const leave = await entering;
   try {
     return await run();
   } finally {
-    release();
+    leave();
   }
+}
+
+/** Returns the cost of a response, in addition to the cost of its request: 1 for each 64 KiB. */
+export function costOfResponse(length: number): number {
+  return Math.floor(length / BYTES_PER_UNIT);
 }
 
 /** All addresses that one caller can easily use count as one. */

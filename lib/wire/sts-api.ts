@@ -5,7 +5,7 @@ import { bodyLimitOf } from './body-limits.ts';
 import { sha256 } from './canonical-request.ts';
 import { CROSS_ORIGIN_HEADERS } from './cors.ts';
 import { isStatusOfAnyProtocol, type Refusal, RequestError, refusalOf, retryHeaders } from './errors.ts';
-import { costOf, NO_RATE_LIMITS, type RateLimits } from './rate-limits.ts';
+import { costOf, inTurn, NO_RATE_LIMITS, type RateLimits } from './rate-limits.ts';
 import { receiveBody, type WireRequest } from './request-body.ts';
 import { type AssumeRoleParameters, readAssumeRoleParameters, StsError } from './sts-input.ts';
 import type { WireLogger, WireResponse } from './wire-response.ts';
@@ -77,7 +77,7 @@ async function assumeRole(incoming: WireRequest, deps: StsApiDeps): Promise<XmlC
     throw new StsError('InvalidAction', `this service supports only the action ${ACTION}`);
   const parameters = readAssumeRoleParameters(form);
   const assumedRole = assumedRoleOf(parameters);
-  const output = await limits.inTurn('address', incoming.sourceAddress, incoming, () =>
+  const output = await inTurn(limits.enter('address', incoming.sourceAddress, incoming), () =>
     deps.assumeRoleWithWebIdentity(parameters),
   );
   const { AccessKeyId, SecretKey, SessionToken, Expiration } = output.Credentials;

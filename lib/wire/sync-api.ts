@@ -9,8 +9,9 @@ import { RequestError } from './errors.ts';
 import { type FoundRoute, findRoute } from './find-route.ts';
 import { createJsonApi } from './json-api.ts';
 import { withSignedMethod } from './method-override.ts';
-import { costOf, NO_RATE_LIMITS, type RateLimits } from './rate-limits.ts';
-import { letOthersRun, receiveBody, type WireRequest } from './request-body.ts';
+import { costOf, costOfResponse, inTurn, NO_RATE_LIMITS, type RateLimits } from './rate-limits.ts';
+import { receiveSigned } from './receive-signed.ts';
+import { letOthersRun, type WireRequest } from './request-body.ts';
 import { encodeEnvelope, encodeEnvelopeInParts, findRpcOperation, readRpcBody } from './rpc-form.ts';
 import type { SigV4Verifier } from './sigv4.ts';
 import type { WireBody, WireLogger, WireResponse } from './wire-response.ts';
@@ -58,23 +59,51 @@ async function answer(
   const found = findOperation(incoming);
   if (!found) throw unknownOperation();
   const { operation } = found;
-  const signature = verify(incoming, SERVICE);
   const cost = costOf(operation.name, incoming);
-  if (signature.claimant.kind === 'identity') limits.charge('address', incoming.sourceAddress, cost);
-  const request = await receiveBody(incoming, bodyLimitOf(operation.name).maxBytes);
-  const caller = signature.confirm(request.body);
-  if (caller.kind === 'identity') {
-    limits.charge('identity', caller.identityId, cost);
-    limits.charge('pool', caller.identityPoolId, cost);
-  }
+  const { maxBytes } = bodyLimitOf(operation.name);
+  const { request, caller } = await receiveSigned(incoming, {
+    verify,
+    service: SERVICE,
+    limits,
+    cost,
+    maxBytes,
+  });
   const call = bindOperation(operations, operation);
-  const owner = caller.kind === 'identity' ? caller.identityId : undefined;
-  return limits.inTurn('identity', owner, incoming, async () => {
+  if (caller.kind === 'developer') {
+    const { input, isEnvelope } = decode(found, request);
+    return encode(operation, await call(input, caller), isEnvelope);
+  }
+  const { identityId, identityPoolId } = caller;
+  limits.charge('identity', identityId, cost);
+  limits.charge('pool', identityPoolId, cost);
+  const enter = () => limits.enter('identity', identityId, incoming);
+  const body = await inTurn(enter(), async () => {
     await letOthersRun(incoming);
     const { input, isEnvelope } = decode(found, request);
     await letOthersRun(incoming);
     return encode(operation, await call(input, caller), isEnvelope);
   });
+  const owe = (length: number) => limits.owe('identity', identityId, costOfResponse(length));
+  if (typeof body !== 'string') return sendInTurn(body, enter, owe);
+  owe(body.length);
+  return body;
+}
+
+/** Sends the parts of a listing as a request that runs: the database is read for each part. */
+async function* sendInTurn(
+  parts: AsyncIterable<string>,
+  enter: () => Promise<() => void>,
+  owe: (length: number) => void,
+): AsyncGenerator<string> {
+  const leave = await enter();
+  try {
+    for await (const part of parts) {
+      owe(part.length);
+      yield part;
+    }
+  } finally {
+    leave();
+  }
 }
 
 /** @returns `isEnvelope`: whether the response must have the envelope of the RPC form */

@@ -4,6 +4,7 @@ import {
   GetCredentialsForIdentityCommand,
   GetIdCommand,
   GetOpenIdTokenCommand,
+  ListIdentityPoolsCommand,
 } from '@aws-sdk/client-cognito-identity';
 import { HttpRequest } from '@smithy/core/protocols';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -34,11 +35,15 @@ afterAll(async () => {
 });
 
 /** Creates a client whose requests appear to come from `address`, through a trusted proxy on this machine. */
-function identityClient(address: string, maxAttempts = 1): CognitoIdentityClient {
+function identityClient(
+  address: string,
+  maxAttempts = 1,
+  credentials = DEFAULT_CREDENTIALS,
+): CognitoIdentityClient {
   const client = new CognitoIdentityClient({
     region: 'us-east-1',
     endpoint: cloud.url,
-    credentials: DEFAULT_CREDENTIALS,
+    credentials,
     maxAttempts,
   });
   client.middlewareStack.add(
@@ -122,6 +127,18 @@ describe('a guest', () => {
 });
 
 describe('an address', () => {
+  it('is limited if it signs with the access key of a developer but not with the secret key', async () => {
+    const forger = identityClient('203.0.113.3', 1, { ...DEFAULT_CREDENTIALS, secretAccessKey: 'guessed' });
+    const list = new ListIdentityPoolsCommand({ MaxResults: 1 });
+    const refusals: string[] = [];
+    for (let call = 0; call < 102; call += 1) {
+      refusals.push(await forger.send(list).then(String, (error: Error) => error.name));
+    }
+    expect(refusals.slice(0, 100)).toEqual(Array(100).fill('InvalidSignatureException'));
+    expect(refusals.at(-1)).toBe('TooManyRequestsException');
+    await expect(identityClient('203.0.113.4').send(list)).resolves.toHaveProperty('IdentityPools');
+  });
+
   it('can create only some identities, regardless of its X-Forwarded-For header', async () => {
     const pools = await Promise.all(Array.from({ length: 5 }, newPool));
     let next = 0;

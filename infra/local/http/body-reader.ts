@@ -91,7 +91,7 @@ async function readBody(
   if (incoming.headers.expect !== undefined) response.writeContinue();
   return new Promise((resolve, reject) => {
     // The parts are copied into one buffer, because each small Buffer takes a hundred bytes more than its content.
-    let buffer = NO_BODY;
+    let buffer: Buffer = NO_BODY;
     let bytes = 0;
     let parts = 0;
     const onData = (part: Buffer) => {

@@ -6,7 +6,7 @@ const RATE: TokenRate = { perSecond: 10, burst: 20 };
 
 function buckets(rate = RATE, maxKeys = 100) {
   const clock = { now: 1_000 };
-  return { clock, take: createTokenBuckets({ rate, maxKeys, now: () => clock.now }) };
+  return { clock, ...createTokenBuckets({ rate, maxKeys, now: () => clock.now }) };
 }
 
 /** Takes units one by one. Returns how many units were available. */
@@ -81,5 +81,24 @@ describe('a token bucket', () => {
         }
       }),
     );
+  });
+});
+
+describe('units that are owed', () => {
+  it('are taken even if the bucket does not have them, and later units wait until they are paid', () => {
+    const { clock, take, owe } = buckets();
+    owe('a', 20);
+    owe('a', 10);
+    expect(take('a', 0)).toBe(1_000);
+    expect(take('a', 1)).toBe(1_100);
+    clock.now += 1_000;
+    expect(take('a', 0)).toBe(0);
+    expect(take('b', 20)).toBe(0);
+  });
+
+  it('are at most the capacity, so that the wait is limited', () => {
+    const { take, owe } = buckets();
+    for (let call = 0; call < 100; call += 1) owe('a', 20);
+    expect(take('a', 0)).toBe(2_000);
   });
 });

@@ -4,8 +4,10 @@ import { ServiceError, SetupError } from '../../../lib/common/errors.ts';
 import { readRateLimits } from '../../../lib/wire/rate-limit-settings.ts';
 import {
   costOf,
+  costOfResponse,
   createRateLimits,
   DEFAULT_RATE_LIMITS,
+  inTurn,
   type RateLimitReport,
   type RateLimitScope,
   type RateLimitSettings,
@@ -17,7 +19,7 @@ const cost = (operation: string) => costOf(operation, head());
 function limits(settings: RateLimitSettings = DEFAULT_RATE_LIMITS) {
   const clock = { now: 0 };
   const reports: RateLimitReport[] = [];
-  const { charge, inTurn } = createRateLimits({
+  const { charge, owe, enter } = createRateLimits({
     settings,
     now: () => clock.now,
     report: (refused) => reports.push(refused),
@@ -35,18 +37,18 @@ function limits(settings: RateLimitSettings = DEFAULT_RATE_LIMITS) {
     }
     return count;
   };
-  return { clock, reports, charge, inTurn, allowed };
+  return { clock, reports, charge, owe, enter, allowed };
 }
 
 describe('the default rate limits', () => {
   it.each<[RateLimitScope, string, number, number]>([
     // These limits are Amazon's quotas for an account.
-    ['issuing', 'GetId', 50, 25],
-    ['issuing', 'GetCredentialsForIdentity', 400, 200],
-    ['issuing', 'GetOpenIdToken', 400, 200],
+    ['issuing', 'GetId', 250, 25],
+    ['issuing', 'GetCredentialsForIdentity', 2_000, 200],
+    ['issuing', 'GetOpenIdToken', 2_000, 200],
     ['address', 'GetId', 62, 6],
     ['address', 'GetCredentialsForIdentity', 500, 50],
-    ['identity', 'UpdateRecords', 200, 20],
+    ['identity', 'UpdateRecords', 400, 20],
     ['pool', 'ListRecords', 4_000, 2_000],
   ])('allow per %s: %s, %i at once and then %i a second', (scope, operation, burst, perSecond) => {
     const { allowed, clock } = limits();
@@ -101,7 +103,7 @@ describe('a refused request', () => {
     const { charge, allowed, reports, clock } = limits();
     allowed('address', '2001:db8::1', 8, 100);
     expect(reports).toEqual([{ scope: 'address', key: '2001:db8:0:0::/64', refusals: 1 }]);
-    allowed('identity', 'i', 1, 201);
+    allowed('identity', 'i', 1, 401);
     expect(reports).toHaveLength(2);
     clock.now += 59_999;
     allowed('address', '192.0.2.1', 8, 64);
@@ -109,6 +111,28 @@ describe('a refused request', () => {
     clock.now += 1;
     expect(() => charge('address', '192.0.2.1', 8)).toThrow();
     expect(reports[2]).toEqual({ scope: 'address', key: '192.0.2.1', refusals: 40 });
+  });
+});
+
+describe('the cost of a response', () => {
+  it.each([
+    [0, 0],
+    [65_535, 0],
+    [65_536, 1],
+    [6_700_000, 102],
+  ])('of %i characters is %i', (length, expected) => {
+    expect(costOfResponse(length)).toBe(expected);
+  });
+
+  it('delays later requests of the same caller', () => {
+    const { owe, allowed, clock } = limits();
+    owe('identity', 'a', 399);
+    expect(allowed('identity', 'a', 1, 10)).toBe(1);
+    owe('identity', 'a', 40);
+    clock.now += 2_000;
+    expect(allowed('identity', 'a', 1, 10)).toBe(0);
+    clock.now += 50;
+    expect(allowed('identity', 'a', 1, 10)).toBe(1);
   });
 });
 
@@ -128,11 +152,11 @@ describe('a limit per address', () => {
 describe('requests that run at the same time', () => {
   /** Starts requests that run until `finish` is called. `started` lists the requests that have begun to run. */
   function startRequests(length = '100') {
-    const { inTurn } = limits();
+    const { enter } = limits();
     const started: string[] = [];
     const finishes: (() => void)[] = [];
     const request = (scope: 'address' | 'identity', key: string | undefined, name: string) =>
-      inTurn(scope, key, head({ 'content-length': length }), () => {
+      inTurn(enter(scope, key, head({ 'content-length': length })), () => {
         started.push(name);
         return new Promise<string>((resolve) => finishes.push(() => resolve(name)));
       });
@@ -175,9 +199,9 @@ describe('requests that run at the same time', () => {
   );
 
   it('free their slot even if they fail', async () => {
-    const { inTurn } = limits();
+    const { enter } = limits();
     for (let request = 0; request < 10; request += 1) {
-      const failing = inTurn('identity', 'a', head(), () => Promise.reject(new Error('failed')));
+      const failing = inTurn(enter('identity', 'a', head()), () => Promise.reject(new Error('failed')));
       await expect(failing).rejects.toThrow('failed');
     }
   });
