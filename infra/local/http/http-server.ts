@@ -96,7 +96,7 @@ export async function startHttpServer({
     for (const server of servers) server.closeIdleConnections();
   });
   const inFlight = new Set<Promise<void>>();
-  const admit = createPipelineLimit(limits);
+  const admit = createPipelineLimit(limits.requestsPerConnection, limitConnection.penalize);
   const listener: RequestListener = (request, response) => {
     if (!admit(request, response)) return;
     response.once('prefinish', () => response.setTimeout(limits.unreadTimeoutMs));
@@ -127,7 +127,7 @@ export async function startHttpServer({
       },
       listener,
     );
-    server.on('connection', limitConnection).on('checkContinue', listener);
+    server.on('connection', limitConnection.onConnection).on('checkContinue', listener);
     try {
       listening = await listen(server, address, listening);
     } catch (error) {

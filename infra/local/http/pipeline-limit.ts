@@ -1,36 +1,34 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { PortLimits } from './port-limits.ts';
 
 /**
  * Creates a check for each new request. It limits how many requests of one connection wait for their responses. Above
- * the limit, the connection gets no further responses and is closed after the penalty.
+ * the limit, it closes the connection. Node has then already parsed further requests; they must not be answered either.
  *
+ * @param max the maximum number of requests that wait
+ * @param onClose called before a connection is closed
  * @returns a function that returns whether the request may be answered
  */
-export function createPipelineLimit({
-  requestsPerConnection,
-  penaltyMs,
-}: Pick<PortLimits, 'requestsPerConnection' | 'penaltyMs'>): (
-  request: IncomingMessage,
-  response: ServerResponse,
-) => boolean {
+export function createPipelineLimit(
+  max: number,
+  onClose: (socket: Socket) => void,
+): (request: IncomingMessage, response: ServerResponse) => boolean {
   const waiting = new WeakMap<Socket, number>();
-  const penalized = new WeakSet<Socket>();
 
   return ({ socket }, response) => {
-    if (penalized.has(socket)) return false;
+    if (socket.destroyed) return false;
     const count = (waiting.get(socket) ?? 0) + 1;
-    if (count > requestsPerConnection) {
-      penalized.add(socket);
-      socket.pause();
-      const timer = setTimeout(() => socket.destroy(), penaltyMs);
-      timer.unref();
-      socket.once('close', () => clearTimeout(timer));
+    if (count > max) {
+      // A paused connection would be read again as soon as an earlier request has ended.
+      onClose(socket);
+      socket.destroy();
       return false;
     }
     waiting.set(socket, count);
-    response.once('close', () => waiting.set(socket, (waiting.get(socket) ?? 1) - 1));
+    // The requests of one received block are all handled before the next turn of the event loop. Even if each response
+    // is ready immediately, they count together.
+    const end = () => waiting.set(socket, (waiting.get(socket) ?? 1) - 1);
+    response.once('close', () => setImmediate(end));
     return true;
   };
 }

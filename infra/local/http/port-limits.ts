@@ -17,8 +17,8 @@ export interface PortLimits {
    */
   requestsPerConnection: number;
   /**
-   * Time for which a connection that sent too many requests stays open unread. It counts toward the limits of
-   * connections in this time, so the client cannot immediately continue on another connection.
+   * Time for which a connection that sent too many requests still counts as ten open connections of its address, so that
+   * the client cannot immediately continue on another connection.
    */
   penaltyMs: number;
   /** Maximum bytes of request bodies in memory. The first 64 KiB of each body do not count. */

@@ -212,18 +212,27 @@ describe('requests that do not wait for the previous response', () => {
   });
 
   it('close the connection if more than eight wait, and the other requests are not run', async () => {
-    await start({ limits: { penaltyMs: 100 } });
+    await start();
     const exchange = open(Array.from({ length: 500 }, () => upload('/hold', 1)).join(''));
     expect(await exchange.closed).toBe('');
     expect(waiting.length).toBeLessThanOrEqual(8);
     expect(await open(upload('/upload', 1)).response()).toMatchObject({ status: 200 });
   });
 
-  it('keep the connection counted until the penalty has passed', async () => {
-    await start({ limits: { connections: 1, penaltyMs: 60_000 } });
-    open(Array.from({ length: 500 }, () => upload('/hold', 1)).join(''));
-    await expect.poll(() => waiting.length).toBeGreaterThan(0);
-    expect(await open(upload('/upload', 1)).closed).toBe('');
+  it('close the connection even if each is answered immediately', async () => {
+    let calls = 0;
+    const matches = () => {
+      calls += 1;
+      return true;
+    };
+    const answer: Route['answer'] = (_request, response) => sendJson(response, 200, {});
+    await start({ routes: [{ matches, answer }] });
+    const { socket, closed } = open('');
+    const block = upload('/', 2).repeat(500);
+    const writing = setInterval(() => socket.write(block), 1);
+    await closed;
+    clearInterval(writing);
+    expect(calls).toBe(8);
   });
 });
 
@@ -300,6 +309,16 @@ describe('connections', () => {
     first.socket.destroy();
     await expect.poll(() => served(open('')).catch(() => false)).toBe(true);
   });
+
+  it.skipIf(address === undefined)(
+    'count as ten for a while if they were closed because of too many requests at once',
+    async () => {
+      await start({ host: '0.0.0.0', limits: { connectionsPerAddress: 5, penaltyMs: 60_000 } });
+      await open(upload('/hold', 1).repeat(500), address).closed;
+      expect(await open(upload('/upload', 1), address).closed).toBe('');
+      expect(await open(upload('/upload', 1)).response()).toMatchObject({ status: 200 });
+    },
+  );
 
   it.skipIf(address === undefined)(
     'are limited per address, except connections from this machine and from trusted proxies',
