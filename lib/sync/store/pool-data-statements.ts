@@ -2,8 +2,16 @@
 // as many rows as Aurora DSQL allows in one transaction. Each statement checks the mark itself, because a new pool can
 // be created under the same id once nothing is left. A late statement must not remove the data of the new pool.
 
-/** Maximum rows of a step. The limit for datasets is lower, because each dataset has one row in several tables. */
-export const REMOVE_ROWS = 2_500;
+import {
+  REMOVE_ROWS,
+  removeCopies,
+  removeDatasetRows,
+  removeRecords,
+  removeSpentTokens,
+  removeSubscriptions,
+} from './deleted-dataset-statements.ts';
+
+/** Maximum datasets of a step. It is lower than REMOVE_ROWS, because each dataset has one row in several tables. */
 export const REMOVE_DATASETS = 500;
 
 export interface KeyRow {
@@ -32,62 +40,12 @@ export interface DeletedRow extends KeyRow {
 
 export const LIST_DELETED = next(', dataset_id, sync_count', 'sync_count = deleted_sync_count');
 
-// Parameters of the statements below: $2 holds the ids of deleted datasets. If a statement uses $3, then $3 holds the
-// counts that these datasets had when they were listed, in the order of $2.
-
-/**
- * Removes the records that are not newer than the dataset's deletion. No reader sees these records, even if the dataset
- * has been created again since.
- */
-export const REMOVE_RECORDS = `
-DELETE FROM sync.records
-USING unnest($2::uuid[], $3::bigint[]) AS deleted (dataset_id, sync_count)
-WHERE records.dataset_id = deleted.dataset_id AND records.sync_count <= deleted.sync_count
-  AND (records.dataset_id, records.record_id) IN (
-    SELECT left_over.dataset_id, left_over.record_id
-    FROM unnest($2::uuid[], $3::bigint[]) AS gone (dataset_id, sync_count)
-    JOIN sync.records AS left_over
-      ON left_over.dataset_id = gone.dataset_id AND left_over.sync_count <= gone.sync_count
-    LIMIT ${REMOVE_ROWS})
-  AND ${IS_MARKED}`;
-
-export const REMOVE_SPENT_TOKENS = `
-DELETE FROM sync.spent_tokens
-WHERE (dataset_id, expires_ms, session_id) IN (
-    SELECT dataset_id, expires_ms, session_id FROM sync.spent_tokens
-    WHERE dataset_id = ANY ($2::uuid[])
-    LIMIT ${REMOVE_ROWS})
-  AND ${IS_MARKED}`;
-
-export const REMOVE_SUBSCRIPTIONS = `
-DELETE FROM sync.subscriptions
-WHERE (dataset_id, device_id) IN (
-    SELECT dataset_id, device_id FROM sync.subscriptions
-    WHERE dataset_id = ANY ($2::uuid[])
-    LIMIT ${REMOVE_ROWS})
-  AND ${IS_MARKED}`;
-
-export const REMOVE_COPIES = `
-DELETE FROM sync.merged_datasets WHERE dataset_id = ANY ($2::uuid[]) AND ${IS_MARKED}`;
-
-/**
- * Removes a dataset only under two conditions: the dataset still has the count at which its rows were removed, and none
- * of its rows is left. Rows can be left if another process was removing them and was then rolled back. A record must
- * not outlive its dataset: the next dataset of that name would start at the same counts and show the record. If a
- * request writes the dataset concurrently, this statement waits for that write and then finds a different count.
- */
-export const REMOVE_DELETED = `
-DELETE FROM sync.datasets AS stored
-USING unnest($2::uuid[], $3::bigint[]) AS deleted (dataset_id, sync_count)
-WHERE stored.dataset_id = deleted.dataset_id
-  AND stored.sync_count = deleted.sync_count AND stored.deleted_sync_count = deleted.sync_count
-  AND NOT EXISTS (
-    SELECT 1 FROM sync.records
-    WHERE records.dataset_id = deleted.dataset_id AND records.sync_count <= deleted.sync_count)
-  AND NOT EXISTS (SELECT 1 FROM sync.spent_tokens WHERE spent_tokens.dataset_id = deleted.dataset_id)
-  AND NOT EXISTS (SELECT 1 FROM sync.subscriptions WHERE subscriptions.dataset_id = deleted.dataset_id)
-  AND NOT EXISTS (SELECT 1 FROM sync.merged_datasets WHERE merged_datasets.dataset_id = deleted.dataset_id)
-  AND ${IS_MARKED}`;
+/** See deleted-dataset-statements.ts for the parameters. */
+export const REMOVE_RECORDS = removeRecords(IS_MARKED);
+export const REMOVE_SPENT_TOKENS = removeSpentTokens(IS_MARKED);
+export const REMOVE_SUBSCRIPTIONS = removeSubscriptions(IS_MARKED);
+export const REMOVE_COPIES = removeCopies(IS_MARKED);
+export const REMOVE_DELETED = removeDatasetRows(IS_MARKED);
 
 const removeOfPool = (table: string, key: string, condition = 'true') => `
 DELETE FROM ${table}

@@ -1,5 +1,5 @@
 import { plainArray } from '../../database/array-literal.ts';
-import type { Database, SqlValue } from '../../database/database.ts';
+import type { Database } from '../../database/database.ts';
 import { identityRowId } from '../../database/row-ids.ts';
 import type { PoolDataStore } from '../ports/pool-data-store.ts';
 import {
@@ -20,13 +20,21 @@ import {
   REMOVE_PENDING_MERGES,
   REMOVE_POOL,
   REMOVE_RECORDS,
-  REMOVE_ROWS,
   REMOVE_SPENT_TOKENS,
   REMOVE_SUBSCRIPTIONS,
   REMOVE_SUBSCRIPTIONS_OF_DEVICES,
   REMOVE_SYNC_IDENTITIES,
   REMOVE_USAGE,
 } from './pool-data-statements.ts';
+import { type DatasetRemoval, removeDeletedDatasets, removeSteps } from './remove-deleted-datasets.ts';
+
+const REMOVAL: DatasetRemoval = {
+  records: REMOVE_RECORDS,
+  spentTokens: REMOVE_SPENT_TOKENS,
+  subscriptions: REMOVE_SUBSCRIPTIONS,
+  copies: REMOVE_COPIES,
+  datasets: REMOVE_DELETED,
+};
 
 /**
  * The statements that remove what is left after the datasets, in their order. Identities are removed before logins,
@@ -58,7 +66,7 @@ export function createPoolDataStore(database: Database): PoolDataStore {
     removePendingMerges: (identityPoolId) => removeSteps(database, REMOVE_PENDING_MERGES, [identityPoolId]),
 
     async removeRows(identityPoolId) {
-      let removed = await removeDeletedDatasets(database, identityPoolId);
+      let removed = await removeDatasets(database, identityPoolId);
       for (const sql of AFTER_DATASETS) removed += await removeSteps(database, sql, [identityPoolId]);
       return removed;
     },
@@ -80,54 +88,17 @@ export function createPoolDataStore(database: Database): PoolDataStore {
 }
 
 /** @returns the number of rows removed */
-async function removeDeletedDatasets(database: Database, identityPoolId: string): Promise<number> {
+async function removeDatasets(database: Database, identityPoolId: string): Promise<number> {
   let removed = 0;
   let after = ['', ''];
   for (;;) {
     const values = [identityPoolId, ...after, REMOVE_DATASETS];
     const { rows } = await database.query<DeletedRow>(LIST_DELETED, values);
-    removed += await removeStep(database, identityPoolId, rows);
+    const identities = rows.map((row) => identityRowId({ identityPoolId, identityId: row.identity_id }));
+    removed += await removeSteps(database, REMOVE_SYNC_IDENTITIES, [identityPoolId, plainArray(identities)]);
+    removed += await removeDeletedDatasets(database, REMOVAL, identityPoolId, rows);
     const last = rows.at(-1);
     if (!last || rows.length < REMOVE_DATASETS) return removed;
     after = [last.identity_id, last.dataset_name];
-  }
-}
-
-/**
- * Removes the rows of some deleted datasets. The rows in `sync.datasets` are removed last, because after a crash, the
- * other rows are found through the rows in `sync.datasets`.
- *
- * @returns the number of rows removed
- */
-async function removeStep(
-  database: Database,
-  identityPoolId: string,
-  rows: readonly DeletedRow[],
-): Promise<number> {
-  if (rows.length === 0) return 0;
-  const ids = plainArray(rows.map((row) => row.dataset_id));
-  const counts = plainArray(rows.map((row) => row.sync_count));
-  const identities = plainArray(
-    rows.map((row) => identityRowId({ identityPoolId, identityId: row.identity_id })),
-  );
-  let removed = await removeSteps(database, REMOVE_RECORDS, [identityPoolId, ids, counts]);
-  for (const sql of [REMOVE_SPENT_TOKENS, REMOVE_SUBSCRIPTIONS, REMOVE_COPIES])
-    removed += await removeSteps(database, sql, [identityPoolId, ids]);
-  removed += await removeSteps(database, REMOVE_SYNC_IDENTITIES, [identityPoolId, identities]);
-  return removed + (await database.query(REMOVE_DELETED, [identityPoolId, ids, counts])).rowsChanged;
-}
-
-/**
- * Repeats a statement while it removes full steps. A smaller step does not mean that nothing is left: a step is also
- * smaller if other processes are removing the same rows.
- *
- * @returns the number of rows removed
- */
-async function removeSteps(database: Database, sql: string, values: readonly SqlValue[]): Promise<number> {
-  let removed = 0;
-  for (;;) {
-    const { rowsChanged } = await database.query(sql, values);
-    removed += rowsChanged;
-    if (rowsChanged < REMOVE_ROWS) return removed;
   }
 }
